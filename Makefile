@@ -1,0 +1,56 @@
+# Everything that is done with a checkout of Sluice. `make` alone lists it.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format requirements clean
+
+# The first of these that works; .venv is made with it.
+PYTHON ?= $(shell for python in python3.11 python3; do \
+	$$python -c '' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+ARGS ?=
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/.stamp-run ## Start Sluice with everything it needs and say where it is; PORT, WEB_CONCURRENCY and WORKERS are heeded
+	@$(BIN)/python -m app.launch
+
+test: .venv/.stamp-dev ## Run the tests; ARGS="tests/csvfile -k quoted" runs some of them
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.stamp-dev ## Check style, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: .venv/.stamp-dev ## Put the code into its format, and mend what can be mended by itself
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" $(ARGS)
+
+requirements: .venv/.stamp-dev ## Pin the packages again after a change of requirements*.in; ARGS=--upgrade takes newer ones
+	$(COMPILE) --output-file requirements.txt requirements.in
+	$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
+
+clean: ## Remove what was installed and what tools left; .sluice, with your data, stays
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Sluice needs Python 3.11 or newer, and no python3 was found." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Sluice needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) cannot make .venv: is python3-venv installed?" >&2; exit 1; }
+
+# Each stamp is newer than what it tells: the packages of its file are installed.
+.venv/.stamp-run: requirements.txt | .venv/bin/python
+	@echo 'Installing what Sluice runs on into .venv; this takes a minute, once ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/.stamp-dev: requirements-dev.txt | .venv/bin/python
+	@echo 'Installing what Sluice is tested with into .venv; this takes a minute, once ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,21 @@
+"""How gunicorn serves the pages."""
+
+import os
+
+# Private by default; a proxy that faces the world goes in front.
+bind = f"127.0.0.1:{os.environ.get('PORT') or 8000}"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
+
+# Requests mostly wait, for the database or for the bytes of an upload, which may take minutes. Threads wait cheaply,
+# and unlike in a sync worker a slow upload does not run into the timeout, which then only ends a worker that hangs.
+worker_class = "gthread"
+threads = 8
+timeout = 60
+graceful_timeout = 15
+keepalive = 5
+
+# Each worker makes its own connections: none may be shared across a fork.
+preload_app = False
+
+accesslog = None
+errorlog = "-"
