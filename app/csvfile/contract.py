@@ -1,0 +1,226 @@
+"""What a listings file must look like, and every way in which a row can fall short of it.
+
+The columns, grades, limits and causes of failure are defined here once; the validator, the pages and the help texts
+all read these definitions.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from enum import Enum, IntEnum, StrEnum
+from typing import NamedTuple
+
+
+class Column(StrEnum):
+    """The columns of a file, in their order; the member is the name in the header."""
+
+    MODE = "MODE"
+    URN = "URN"
+    GAME = "GAME"
+    SET = "SET"
+    NAME = "NAME"
+    CARDMARKET_ID = "CARDMARKET_ID"
+    TCGPLAYER_ID = "TCGPLAYER_ID"
+    CONDITION = "CONDITION"
+    PRICE = "PRICE"
+    QUANTITY = "QUANTITY"
+    VARIANTS = "VARIANTS"
+    HIDDEN = "HIDDEN"
+    COMMENT = "COMMENT"
+    NOTES = "NOTES"
+    REFERENCE = "REFERENCE"
+
+
+COLUMNS: tuple[str, ...] = tuple(column.value for column in Column)
+HEADER = ",".join(COLUMNS)
+
+#: Most bytes in one record, its line ending included: a longer one is a quote that was never closed.
+MAX_RECORD_BYTES = 64 * 1024
+
+MIN_PRICE, MAX_PRICE = 1, 100_000_000
+MAX_QUANTITY = 1_000_000
+MAX_VARIANTS = 10
+MAX_TEXT_LENGTH = 255
+MAX_ID_DIGITS = 18
+VARIANT_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+class Mode(StrEnum):
+    """What a row asks for."""
+
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+
+
+class Condition(IntEnum):
+    """The grades, best first; the number is what the database keeps."""
+
+    MINT = 1
+    NEAR_MINT = 2
+    EXCELLENT = 3
+    GOOD = 4
+    LIGHT_PLAYED = 5
+    PLAYED = 6
+    POOR = 7
+
+
+#: The two-letter code of each grade, as sellers write it.
+CONDITION_CODES: dict[str, Condition] = {
+    "MT": Condition.MINT,
+    "NM": Condition.NEAR_MINT,
+    "EX": Condition.EXCELLENT,
+    "GD": Condition.GOOD,
+    "LP": Condition.LIGHT_PLAYED,
+    "PL": Condition.PLAYED,
+    "PO": Condition.POOR,
+}
+
+
+class NamedBy(IntEnum):
+    """The ways to name an item, in the order in which they decide."""
+
+    URN = 1
+    CARDMARKET_ID = 2
+    TCGPLAYER_ID = 3
+    NAME = 4
+
+
+class Code(IntEnum):
+    """The kinds of failure; the numbers are those of the HTTP statuses they resemble."""
+
+    INVALID = 422
+    NOT_FOUND = 404
+    CONFLICT = 409
+
+
+class Cause(Enum):
+    """Each reason for which a row can fail: its code and the sentence that says what is wrong and what to do."""
+
+    COLUMN_COUNT = (
+        Code.INVALID,
+        "The row has {count}, but there are 15 columns. Look for a missing or an extra comma; "
+        "a value with a comma in it must stand in double quotes.",
+    )
+    QUOTING = (
+        Code.INVALID,
+        "The quotation marks in {column} do not match up. Put the whole value in double quotes, "
+        "and write every quotation mark inside it twice.",
+    )
+    BARE_LINE_BREAK = (
+        Code.INVALID,
+        "{column} has a line break in it. Remove it, or put the whole value in double quotes.",
+    )
+    CONTROL_CHARACTER = (
+        Code.INVALID,
+        "{column} has an invisible control character in it ({character}). Delete it, or type the value again.",
+    )
+    MODE_MISSING = (Code.INVALID, "MODE is empty. Write CREATE for a new listing or UPDATE to change one.")
+    MODE_UNKNOWN = (Code.INVALID, "MODE is {value}. Write CREATE for a new listing or UPDATE to change one.")
+    ITEM_NOT_NAMED = (
+        Code.INVALID,
+        "Nothing in the row says which item it is. Fill in URN, CARDMARKET_ID or TCGPLAYER_ID, "
+        "or GAME, SET and NAME together.",
+    )
+    NAME_INCOMPLETE = (
+        Code.INVALID,
+        "{column} is empty. GAME, SET and NAME name an item only together: fill in all three, "
+        "or use URN, CARDMARKET_ID or TCGPLAYER_ID.",
+    )
+    ID_NOT_DIGITS = (
+        Code.INVALID,
+        "{column} is {value}. Write the id as 1 to 18 digits from 0 to 9, with nothing else, or leave it empty.",
+    )
+    CONDITION_MISSING = (Code.INVALID, "CONDITION is empty. Write one of {grades}.")
+    CONDITION_UNKNOWN = (Code.INVALID, "CONDITION is {value}. Write one of {grades}.")
+    PRICE_MISSING = (Code.INVALID, "PRICE is empty. Write the price in pence: 199 for £1.99.")
+    PRICE_IN_POUNDS = (Code.INVALID, "PRICE is {value}. Prices are in pence: write {pence}.")
+    PRICE_NOT_WHOLE = (
+        Code.INVALID,
+        "PRICE is {value}. Write the price in pence, with the digits 0 to 9 only: 199 for £1.99.",
+    )
+    PRICE_OUT_OF_RANGE = (Code.INVALID, "PRICE is {value}. Write a price from 1 to 100000000 pence (£1,000,000).")
+    QUANTITY_MISSING = (Code.INVALID, "QUANTITY is empty. Write how many you have: 1 to 1000000.")
+    QUANTITY_NOT_WHOLE = (Code.INVALID, "QUANTITY is {value}. Write a whole number with the digits 0 to 9 only.")
+    QUANTITY_OUT_OF_RANGE = (Code.INVALID, "QUANTITY is {value}. Write a whole number up to 1000000.")
+    QUANTITY_ZERO = (Code.INVALID, "QUANTITY is 0. A new listing needs at least 1; only an UPDATE may set it to 0.")
+    VARIANT_MALFORMED = (
+        Code.INVALID,
+        "VARIANTS has {value} in it. Each variant is letters a to z, digits and hyphens, at most 40; "
+        "separate several with | (reverse|de).",
+    )
+    VARIANTS_TOO_MANY = (Code.INVALID, "VARIANTS has {count} variants in it. Write at most 10.")
+    HIDDEN_UNKNOWN = (Code.INVALID, "HIDDEN is {value}. Write true or false, or leave it empty.")
+    TEXT_TOO_LONG = (Code.INVALID, "{column} has {count} characters. Shorten it to 255 at most.")
+
+    ITEM_NOT_FOUND = (
+        Code.NOT_FOUND,
+        "There is no item with {what} in the catalog. Check it for a typing mistake, or name the item another way.",
+    )
+    VARIANT_NOT_FOUND = (
+        Code.NOT_FOUND,
+        "The item {urn} has no variant {variants}. {known}",
+    )
+    LISTING_NOT_FOUND = (
+        Code.NOT_FOUND,
+        "You have no listing for this item in this condition with these variants. "
+        "Write CREATE in MODE to make one, or correct CONDITION and VARIANTS.",
+    )
+    ITEM_AMBIGUOUS = (
+        Code.CONFLICT,
+        "{what} names {count} items. Write the URN of the one you mean in URN: {urns}.",
+    )
+    LISTING_EXISTS = (
+        Code.CONFLICT,
+        "You already have a listing for this item in this condition with these variants. "
+        "Write UPDATE in MODE to change it.",
+    )
+    LISTING_REPEATED = (
+        Code.CONFLICT,
+        "Line {line} of this file already creates this listing. Remove one of the two rows, "
+        "or write UPDATE in MODE to change it.",
+    )
+
+    def __init__(self, code: Code, sentence: str) -> None:
+        self.code = code
+        self.sentence = sentence
+
+    @property
+    def slug(self) -> str:
+        """The name under which the cause is stored and linked to."""
+        return self.name.lower().replace("_", "-")
+
+    def problem(self, column: str = "", **facts: object) -> Problem:
+        """A problem of this cause in ``column`` (empty: the row as a whole), its sentence filled with ``facts``."""
+        return Problem(column, self, self.sentence.format(column=column, **facts))
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with one row."""
+
+    column: str
+    cause: Cause
+    message: str
+
+
+def quoted(value: str, limit: int = 40) -> str:
+    """``value`` as it is cited in a sentence: in quotation marks, cut to ``limit`` characters."""
+    return f"“{value}”" if len(value) <= limit else f"“{value[:limit]}…”"
+
+
+def grade_list() -> str:
+    """The codes of all grades with their names, for sentences and help texts."""
+    return ", ".join(f"{code} ({grade.name})" for code, grade in CONDITION_CODES.items())
+
+
+def fold(text: str) -> str:
+    """``text`` as names are compared: NFC, runs of white space as one space, casefolded."""
+    if not text.isascii():
+        # Casefolding can undo a composition, so the result is composed again; see Unicode 3.13, D145.
+        return unicodedata.normalize("NFC", " ".join(unicodedata.normalize("NFC", text).split()).casefold())
+    return " ".join(text.split()).casefold()
+
+
+def name_key(game: str, set_name: str, name: str) -> str:
+    """What GAME, SET and NAME are matched by; the separator is a character that no value may contain."""
+    return f"{fold(game)}\x1f{fold(set_name)}\x1f{fold(name)}"

@@ -1,0 +1,24 @@
+"""Why a whole file is refused at upload."""
+
+from __future__ import annotations
+
+
+class FileRejected(Exception):
+    """The file cannot be imported at all; the message is a sentence for the seller.
+
+    ``line`` is the physical line at which it was found, where that can be told.
+    """
+
+    def __init__(self, message: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+class FileTooLarge(FileRejected):
+    """The file has more bytes than MAX_UPLOAD_BYTES."""
+
+    @classmethod
+    def beyond(cls, max_bytes: int) -> FileTooLarge:
+        """The refusal of a file with more than ``max_bytes`` bytes."""
+        return cls(f"The file is larger than {max_bytes / (1 << 20):,.0f} MB. Split it into several files.")

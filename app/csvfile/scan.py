@@ -1,0 +1,103 @@
+"""The upload check: reads a whole file once, counts its rows, and plans its batches."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from app.csvfile.header import take_header
+from app.csvfile.reader import read_blocks
+from app.csvfile.rejected import FileRejected, FileTooLarge
+from app.csvfile.validate import Row, Validator
+
+MIN_BATCH_ROWS = 2_000
+MAX_BATCH_ROWS = 25_000
+#: A file has at most so many batches, unless they would be larger than MAX_BATCH_ROWS.
+BATCHES_AIMED_AT = 80
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """The slice of the file that one batch will read."""
+
+    start_byte: int
+    end_byte: int
+    #: The physical line at ``start_byte``.
+    first_line: int
+    #: Rows in it that are not blank.
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the upload check found out about a file that can be imported."""
+
+    #: The header line with its byte-order mark and line ending.
+    header: str
+    #: Rows that are not blank.
+    total: int
+    #: How many of them are wrong in themselves, whatever the catalog and the listings say.
+    invalid: int
+    batches: list[BatchPlan]
+
+
+def rows_per_batch(total: int) -> int:
+    """How many rows a batch of a file with ``total`` rows has; the last one may have fewer."""
+    return min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, -(-total // BATCHES_AIMED_AT)))
+
+
+def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
+    """Check the file whose bytes are ``pieces``, while they arrive and without keeping them.
+
+    Raises FileRejected as soon as it is certain that the file cannot be imported, and FileTooLarge beyond
+    ``max_bytes``.
+    """
+    arriving = _limited(pieces, max_bytes)
+    header, beyond = take_header(arriving)
+    validate = Validator().validate
+    # Where each row begins: its byte and its physical line. Batches are cut once the total is known.
+    starts, lines = array("Q"), array("L")
+    invalid = 0
+    at = len(header)
+    for block in read_blocks(chain([beyond], arriving), offset=at, line=2):
+        has_controls = block.has_controls
+        for record, end in zip(block.records, block.end_bytes(), strict=True):
+            row = validate(record.cells, has_controls)
+            if row is not None:
+                starts.append(at)
+                lines.append(record.line)
+                if type(row) is not Row:
+                    invalid += 1
+            at = end
+        if len(starts) > max_rows:
+            raise FileRejected(
+                f"The file has more than {max_rows:,} rows. Split it into several files and upload them one by one.",
+                lines[max_rows],
+            )
+    if not starts:
+        raise FileRejected("The file has the header but no rows below it. Add at least one row.", 2)
+    # What is blank before the first row belongs to the first batch, so that the batches cover the whole file.
+    starts[0], lines[0] = len(header), 2
+    return Scan(header.decode(), len(starts), invalid, _plan(starts, lines, end_of_file=at))
+
+
+def _limited(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
+    arrived = 0
+    for piece in pieces:
+        arrived += len(piece)
+        if arrived > max_bytes:
+            raise FileTooLarge.beyond(max_bytes)
+        yield piece
+
+
+def _plan(starts: array[int], lines: array[int], *, end_of_file: int) -> list[BatchPlan]:
+    """Cut the rows into batches that follow each other without a gap up to the end of the file."""
+    size = rows_per_batch(len(starts))
+    firsts = range(0, len(starts), size)
+    ends = [*(starts[first] for first in firsts[1:]), end_of_file]
+    return [
+        BatchPlan(starts[first], end, lines[first], min(size, len(starts) - first))
+        for first, end in zip(firsts, ends, strict=True)
+    ]

@@ -1,0 +1,99 @@
+"""What tests make: plain functions with keyword defaults."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+
+from sqlalchemy import select
+
+from app.csvfile.contract import COLUMNS, HEADER, Condition, name_key
+from app.extensions import db
+from app.imports import commands, progress
+from app.imports.progress import ImportProgress
+from app.models import Import, Item, Seller
+from app.queries import ImportKey, items, listings, row_errors
+
+
+def row(**values: object) -> dict[str, str]:
+    """A CREATE row that is right, but for ``values`` (by column, in lower case)."""
+    cells = dict.fromkeys(COLUMNS, "")
+    cells |= {"MODE": "CREATE", "URN": "urn:test:1", "CONDITION": "NM", "PRICE": "100", "QUANTITY": "1"}
+    return cells | {column.upper(): str(value) for column, value in values.items()}
+
+
+def cells(**values: object) -> list[str]:
+    """The cells of ``row``."""
+    return list(row(**values).values())
+
+
+def csv_bytes(rows: Iterable[dict[str, str]], *, newline: str = "\n") -> bytes:
+    """A file of ``rows`` with its header."""
+    file = io.StringIO(newline="")
+    writer = csv.DictWriter(file, COLUMNS, lineterminator=newline)
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue().encode()
+
+
+def with_header(body: str | bytes) -> bytes:
+    """A file whose lines below the header are ``body``."""
+    return f"{HEADER}\n".encode() + (body.encode() if isinstance(body, str) else body)
+
+
+def make_items(count: int = 3, *, variants: tuple[str, ...] = ("normal", "reverse", "de")) -> list[int]:
+    """Items ``urn:test:1`` to ``urn:test:<count>`` in the catalog, item n with the Cardmarket id n; their ids."""
+    items.replace(
+        items.NewItem(
+            f"urn:test:{n}",
+            "Game",
+            "Set",
+            f"Name {n}",
+            str(n),
+            "",
+            list(variants),
+            name_key("Game", "Set", f"Name {n}"),
+            [n],
+            [],
+        )
+        for n in range(1, count + 1)
+    )
+    db.session.commit()
+    return list(db.session.scalars(select(Item.id).order_by(Item.id)))
+
+
+def start(seller: Seller, rows: Iterable[dict[str, str]] | bytes, *, file_name: str = "stock.csv") -> Import:
+    """An import that was just uploaded."""
+    data = rows if isinstance(rows, bytes) else csv_bytes(rows)
+    return commands.upload(seller.id, file_name, [data])
+
+
+def look(started: Import) -> ImportProgress:
+    """How an import stands now."""
+    seller_id, public_id = started.seller_id, started.public_id
+    db.session.rollback()
+    return progress.get(seller_id, public_id)
+
+
+def listed(seller: Seller) -> set[tuple[str, ...]]:
+    """All listings of a seller as the texts that the samples' expectations have."""
+    return {
+        (
+            one.urn,
+            Condition(one.condition).name,
+            one.variants,
+            str(one.price),
+            str(one.quantity),
+            str(one.hidden).lower(),
+            one.comment or "",
+            one.notes or "",
+            one.reference or "",
+        )
+        for one in listings.stream(seller.id)
+    }
+
+
+def failures(started: Import) -> list[tuple[int, int]]:
+    """Line and code of every failed row, in the order of the file."""
+    return [(error.line, error.code) for error in row_errors.stream(ImportKey(started.seller_id, started.id))]

@@ -1,0 +1,138 @@
+"""The reader: exact records, lines and bytes, however the file is cut."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.csvfile import reader
+from app.csvfile.contract import MAX_RECORD_BYTES
+from app.csvfile.reader import BrokenCells, read_blocks
+from app.csvfile.rejected import FileRejected
+
+
+def read(*pieces: bytes) -> list[tuple[int, list[str], str, int]]:
+    """All records as (line, cells, raw text, end byte)."""
+    return [
+        (record.line, record.cells, block.raw(record), end)
+        for block in read_blocks(pieces, offset=0, line=1)
+        for record, end in zip(block.records, block.end_bytes(), strict=True)
+    ]
+
+
+def test_lines_and_bytes_are_exact_across_quoted_line_breaks() -> None:
+    assert read('a,"é\n2",c\r\nd,e,f\n\n"g"'.encode()) == [
+        (1, ["a", "é\n2", "c"], 'a,"é\n2",c', 12),
+        (3, ["d", "e", "f"], "d,e,f", 18),
+        (4, [], "", 19),
+        (5, ["g"], '"g"', 22),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ('"a"b,c', ["MODE"]),
+        ('a,"b" ,c', ["URN"]),
+        ('a,"b""c"d,"e"f', ["URN", "GAME"]),
+        ("a,b\rc,d", ["URN"]),
+        ('"a"b,"x\ny",c', ["MODE"]),
+    ],
+)
+def test_broken_quoting_costs_its_own_record_only(text: str, columns: list[str]) -> None:
+    records = read(f"first\n{text}\nlast\n".encode())
+    assert [cells for _, cells, _, _ in records][::2] == [["first"], ["last"]]
+    _, cells, raw, _ = records[1]
+    assert raw == text
+    assert isinstance(cells, BrokenCells)
+    assert [problem.column for problem in cells.problems] == columns
+
+
+def test_a_quotation_mark_inside_an_unquoted_value_is_an_ordinary_character() -> None:
+    assert [cells for _, cells, _, _ in read(b'5" wide,"say ""hi"""\n')] == [['5" wide', 'say "hi"']]
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (b"a,b\nc\0d\n", 2),
+        (b"a\nb\n\xff\n", 3),
+        (b'a\nb,"c\nd\n', 2),
+        (b'a\n"b\nc",d,"e', 3),
+        (b'a\n"b""c\n', 2),
+        (b"a\n" + b"x" * (MAX_RECORD_BYTES + 1) + b"\nb\n", 2),
+        (b'a\n"' + "é\n".encode() * MAX_RECORD_BYTES + b'"\n', 2),
+    ],
+    ids=["nul", "not utf-8", "open quote", "open quote later", "open doubled quote", "long line", "long quoted"],
+)
+def test_what_no_row_can_be_made_of_refuses_the_file_and_names_the_line(data: bytes, line: int) -> None:
+    with pytest.raises(FileRejected) as refusal:
+        read(data)
+    assert refusal.value.line == line
+    assert f"line {line}" in refusal.value.message.lower()
+
+
+def test_a_record_of_exactly_the_limit_is_read() -> None:
+    line = b"x" * (MAX_RECORD_BYTES - 1) + b"\n"
+    assert [end for _, _, _, end in read(b"a\n" + line + b"b\n")] == [2, 2 + MAX_RECORD_BYTES, 4 + MAX_RECORD_BYTES]
+
+
+def test_an_endless_record_is_refused_before_the_rest_arrives() -> None:
+    def endless():
+        yield b'a\n"'
+        for _ in range(20):
+            yield b"x" * 60_000
+        raise AssertionError("read on after the limit")
+
+    with pytest.raises(FileRejected):
+        list(read_blocks(endless(), offset=0, line=1))
+
+
+def test_control_characters_are_noticed_and_tabs_are_none() -> None:
+    def has_controls(data: bytes) -> bool:
+        (block,) = read_blocks([data], offset=0, line=1)
+        return block.has_controls
+
+    assert has_controls(b"bell \x07\n")
+    assert has_controls("next line \x85\n".encode())
+    assert not has_controls("tab\tand Â and ü\r\n".encode())
+
+
+#: Everything that has a meaning to CSV, and some that has none.
+awkward = st.text(alphabet='a,"\n\ré ', max_size=60)
+
+
+@given(awkward, st.lists(st.integers(0, 80), max_size=4))
+def test_records_do_not_depend_on_how_the_file_is_cut(text: str, cuts: list[int]) -> None:
+    data = text.encode()
+    edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
+    pieces = [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    with pytest.MonkeyPatch.context() as patch:
+        # Blocks so small that every file has several.
+        patch.setattr(reader, "BLOCK_BYTES", 7)
+        check_pieces(data, pieces)
+
+
+def check_pieces(data: bytes, pieces: list[bytes]) -> None:
+    try:
+        whole = read(data)
+    except FileRejected:
+        with pytest.raises(FileRejected):
+            read(*pieces)
+        return
+    assert read(*pieces) == whole
+    # The records cover the file without a gap, and each begins on the line that its place says.
+    ends = [0, *(end for _, _, _, end in whole)]
+    assert ends[-1] == len(data)
+    assert [line for line, _, _, _ in whole] == [data[:end].count(b"\n") + 1 for end in ends[:-1]]
+
+
+@given(st.lists(st.lists(st.text(alphabet='a,"\né', max_size=8), min_size=1, max_size=4), max_size=6))
+def test_what_the_standard_writer_writes_is_read_back(rows: list[list[str]]) -> None:
+    file = io.StringIO(newline="")
+    csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
+    assert [cells for _, cells, _, _ in read(file.getvalue().encode())] == rows

@@ -1,0 +1,124 @@
+"""The upload check: counting, planning, refusing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.csvfile import scan as scan_module
+from app.csvfile.reader import read_blocks
+from app.csvfile.rejected import FileRejected, FileTooLarge
+from app.csvfile.scan import Scan, rows_per_batch, scan
+from app.csvfile.validate import Validator
+from tests.factories import csv_bytes, row, with_header
+from tests.samples import SAMPLES, needs_samples
+
+MANY = 1 << 40
+
+
+def check(data: bytes, *, max_rows: int = 1_000, max_bytes: int = MANY) -> Scan:
+    return scan([data], max_rows=max_rows, max_bytes=max_bytes)
+
+
+@pytest.mark.parametrize(
+    ("total", "rows"),
+    [(1, 2_000), (160_000, 2_000), (160_001, 2_001), (200_000, 2_500), (2_000_000, 25_000), (9_999_999, 25_000)],
+)
+def test_batches_are_sized_by_the_formula(total: int, rows: int) -> None:
+    assert rows_per_batch(total) == rows
+
+
+def test_blank_rows_do_not_count_and_invalid_ones_are_counted() -> None:
+    data = csv_bytes([row(), row(price="x"), row(urn="")]) + b"\n  \n,,,\n"
+    assert (check(data).total, check(data).invalid) == (3, 2)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["CREATE,u,,,,,,NM,1,1,,,,,", '"a\nb"', "", ",,", 'x"y"z', '"q"w', "é"]),
+        min_size=1,
+        max_size=30,
+    ),
+    st.integers(1, 4),
+)
+def test_batches_cover_the_file_and_read_the_same_rows_as_the_whole(lines: list[str], size: int) -> None:
+    data = with_header("\n".join(lines))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan_module, "rows_per_batch", lambda total: size)
+        try:
+            found = check(data)
+        except FileRejected:
+            assert not any(line.strip(", ") for line in lines)
+            return
+
+    def rows(start: int, end: int, line: int) -> list[tuple[int, str]]:
+        return [
+            (record.line, block.raw(record))
+            for block in read_blocks([data[start:end]], offset=start, line=line)
+            for record in block.records
+            if Validator().validate(record.cells, block.has_controls) is not None
+        ]
+
+    whole = rows(len(found.header), len(data), 2)
+    assert [plan.start_byte for plan in found.batches[1:]] == [plan.end_byte for plan in found.batches[:-1]]
+    assert (found.batches[0].start_byte, found.batches[-1].end_byte) == (len(found.header), len(data))
+    by_batch = [rows(plan.start_byte, plan.end_byte, plan.first_line) for plan in found.batches]
+    assert sum(by_batch, []) == whole
+    assert [len(rows) for rows in by_batch] == [plan.rows for plan in found.batches]
+    assert found.total == len(whole)
+
+
+def test_more_rows_than_allowed_are_refused_with_the_line_of_the_first_too_many() -> None:
+    data = csv_bytes(row() for _ in range(11))
+    assert check(data, max_rows=11).total == 11
+    with pytest.raises(FileRejected) as refusal:
+        check(data, max_rows=10)
+    assert refusal.value.line == 12
+
+
+def test_more_bytes_than_allowed_are_refused_before_all_are_read() -> None:
+    def endless():
+        yield with_header("")
+        while True:
+            yield b"CREATE,u,,,,,,NM,1,1,,,,,\n" * 100
+
+    with pytest.raises(FileTooLarge):
+        scan(endless(), max_rows=MANY, max_bytes=100_000)
+
+
+@pytest.mark.parametrize("body", ["", "\n\n", ",,,,,,,,,,,,,,\n"])
+def test_a_file_without_rows_is_refused(body: str) -> None:
+    with pytest.raises(FileRejected, match="no rows"):
+        check(with_header(body))
+
+
+REFUSALS = {
+    "a-spreadsheet": "Excel or LibreOffice workbook",
+    "empty": "is empty",
+    "extra-column": "“FOO” too many",
+    "lower-case-header": "capital letters",
+    "missing-column": "lacks the column REFERENCE",
+    "misspelt-column": "“QTY” and should be QUANTITY",
+    "no-header": "has no header",
+    "nul-byte": "Line 3 contains a NUL byte",
+    "only-a-header": "no rows below it",
+    "only-blank-rows": "no rows below it",
+    "open-quote": "opened on line 3 and never closed",
+    "record-over-64-kib": "begins on line 3 is longer than 64 KiB",
+    "semicolons": "semicolons",
+    "swapped-columns": "column 9 is QUANTITY and should be PRICE",
+    "tabs": "tabs",
+    "utf-16": "UTF-16",
+    "windows-1252": "Line 3 is not UTF-8",
+}
+
+
+@needs_samples
+def test_each_rejected_sample_is_told_what_is_wrong_with_it() -> None:
+    files = sorted((SAMPLES / "rejected").glob("*.csv"))
+    assert [file.stem for file in files] == sorted(REFUSALS)
+    for file in files:
+        with pytest.raises(FileRejected) as refusal:
+            check(file.read_bytes())
+        assert REFUSALS[file.stem] in refusal.value.message
