@@ -1,0 +1,222 @@
+"""The tables.
+
+Everything a seller owns has the seller first in its primary key, so that the big tables can be distributed by seller on
+a PostgreSQL cluster. ``listings`` and ``row_errors`` have no foreign keys and no index but their primary key: at
+millions of rows each of them would cost more than all the rest of a chunk (see docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from flask_login import UserMixin
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.extensions import Base
+from app.statuses import BatchStatus, ImportStatus
+
+#: Text compared byte by byte: identifiers need no language, and their indexes are faster without one.
+CodeText = Text(collation="C")
+
+_NOW = func.now()
+
+
+def _one_of(column: str, statuses: type[ImportStatus] | type[BatchStatus]) -> CheckConstraint:
+    names = ", ".join(f"'{status}'" for status in statuses)
+    return CheckConstraint(f"{column} in ({names})", name=f"{column}_known")
+
+
+class Seller(UserMixin, Base):
+    """Somebody who signs in; operators may also look after the queues."""
+
+    __tablename__ = "sellers"
+    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower_case"),)
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    email: Mapped[str] = mapped_column(Text, unique=True)
+    password_hash: Mapped[str] = mapped_column(Text)
+    is_operator: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+
+
+class Item(Base):
+    """A catalog entry that sellers can offer."""
+
+    __tablename__ = "items"
+    __table_args__ = (Index(None, "name_key"),)
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    urn: Mapped[str] = mapped_column(CodeText, unique=True)
+    game: Mapped[str] = mapped_column(Text)
+    set_name: Mapped[str] = mapped_column("set", Text)
+    name: Mapped[str] = mapped_column(Text)
+    number: Mapped[str] = mapped_column(Text)
+    rarity: Mapped[str] = mapped_column(Text)
+    variants: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
+    #: GAME, SET and NAME folded for matching, see ``csvfile.contract.name_key``.
+    name_key: Mapped[str] = mapped_column(CodeText)
+
+
+class ExternalId(Base):
+    """A number by which another marketplace knows an item; one number may name several items."""
+
+    __tablename__ = "external_ids"
+
+    source: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    external_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    item_id: Mapped[int] = mapped_column(
+        ForeignKey("items.id", ondelete="CASCADE"), primary_key=True, autoincrement=False, index=True
+    )
+
+
+class Listing(Base):
+    """What a seller offers: one item in one condition and one set of variants."""
+
+    __tablename__ = "listings"
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    item_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    #: The grade, from 1 (mint) to 7 (poor): ``csvfile.contract.CONDITIONS``.
+    condition: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    #: Sorted and joined by ``|``; empty when there are none.
+    variants: Mapped[str] = mapped_column(CodeText, primary_key=True)
+    #: In pence.
+    price: Mapped[int] = mapped_column(Integer)
+    quantity: Mapped[int] = mapped_column(Integer)
+    hidden: Mapped[bool]
+    comment: Mapped[str | None] = mapped_column(Text)
+    notes: Mapped[str | None] = mapped_column(Text)
+    reference: Mapped[str | None] = mapped_column(Text)
+    created_import_id: Mapped[int] = mapped_column(BigInteger)
+    created_line: Mapped[int] = mapped_column(Integer)
+    #: The import and the line of the last UPDATE: what decides which of several UPDATE rows of one import stays.
+    updated_import_id: Mapped[int | None] = mapped_column(BigInteger)
+    updated_line: Mapped[int | None] = mapped_column(Integer)
+    #: The line of that import that last set HIDDEN, which an UPDATE may leave as it is.
+    hidden_line: Mapped[int | None] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+
+
+class Import(Base):
+    """One uploaded file on its way into the listings."""
+
+    __tablename__ = "imports"
+    __table_args__ = (
+        _one_of("status", ImportStatus),
+        CheckConstraint("pause_requested_at is null or status = 'RUNNING'", name="pausing_only_while_running"),
+        CheckConstraint("(finished_at is null) = (status in ('RUNNING', 'PAUSED'))", name="finished_at_when_over"),
+        # What the reconciler looks through; imports that are over drop out of it.
+        Index("ix__imports__live", "id", postgresql_where=text("status in ('RUNNING', 'PAUSED')")),
+    )
+
+    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    #: The id that pages and programs see: it can be neither guessed nor counted.
+    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
+    #: As the client named it: shown, never used as a path.
+    file_name: Mapped[str] = mapped_column(Text)
+    storage_key: Mapped[str] = mapped_column(Text)
+    #: In bytes.
+    file_size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    #: The header line as it stands in the file, with its byte-order mark and line ending.
+    header: Mapped[str] = mapped_column(Text)
+    total: Mapped[int] = mapped_column(Integer)
+    #: How many rows the upload check found wrong in themselves; they are among the failed ones in the end.
+    invalid: Mapped[int] = mapped_column(Integer)
+    status: Mapped[str] = mapped_column(CodeText, server_default=ImportStatus.RUNNING)
+    pause_requested_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class Batch(Base):
+    """A run of consecutive rows of an import, worked through by one job at a time."""
+
+    __tablename__ = "batches"
+    __table_args__ = (
+        ForeignKeyConstraint(["seller_id", "import_id"], ["imports.seller_id", "imports.id"], ondelete="CASCADE"),
+        _one_of("status", BatchStatus),
+        CheckConstraint('start_byte <= "cursor" and "cursor" <= end_byte', name="cursor_in_range"),
+        CheckConstraint("created + updated + failed <= total", name="counters_add_up"),
+        # What dispatching and taking back look through; finished batches drop out of it.
+        Index("ix__batches__live", "status", postgresql_where=text("status in ('QUEUED', 'RUNNING')")),
+    )
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    #: From 1.
+    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    #: The slice of the source, half-open; ``cursor`` is the byte at which the next chunk begins.
+    start_byte: Mapped[int] = mapped_column(BigInteger)
+    end_byte: Mapped[int] = mapped_column(BigInteger)
+    cursor: Mapped[int] = mapped_column(BigInteger)
+    #: The physical lines at ``start_byte`` and at ``cursor``; the header is line 1.
+    first_line: Mapped[int] = mapped_column(Integer)
+    cursor_line: Mapped[int] = mapped_column(Integer)
+    total: Mapped[int] = mapped_column(Integer)
+    created: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    updated: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    failed: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    status: Mapped[str] = mapped_column(CodeText, server_default=BatchStatus.QUEUED)
+    #: Raised by every return to QUEUED; a worker of an older attempt writes nothing.
+    attempt: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    #: Attempts in a row that ended in trouble without a chunk committed.
+    fruitless_attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    #: When this attempt's job was handed to Redis; null while the batch waits for its turn.
+    dispatched_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    #: Renewed by every chunk; a running batch whose heartbeat is old has lost its worker.
+    heartbeat_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    #: What last went wrong with the machinery, in a sentence; shown when the batch was given up.
+    reason: Mapped[str | None] = mapped_column(Text)
+    started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class RowError(Base):
+    """Why one row was not imported, with its text as it stands in the file."""
+
+    __tablename__ = "row_errors"
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    #: The physical line on which the row begins. With the import it is the key: no row can fail twice.
+    line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    #: 422, 404 or 409.
+    code: Mapped[int] = mapped_column(SmallInteger)
+    #: One entry a problem in each of the three: the column (empty: the row as a whole), the cause, the sentence.
+    columns: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
+    causes: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
+    messages: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    #: The row's original text, quoted line breaks included, without its final line ending.
+    row: Mapped[str] = mapped_column(Text)
+
+
+class Reconciler(Base):
+    """A single row whose lock makes one worker at a time the one that repairs."""
+
+    __tablename__ = "reconciler"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    last_run_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -1,0 +1,164 @@
+"""What is asked about imports and their batches: by pages, by the dispatcher and by the reconciler."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, func, select, text, tuple_
+
+from app.extensions import db
+from app.models import Batch, Import
+from app.queries import BatchKey, ImportKey
+
+#: How long a batch rests after trouble, for each attempt in a row that came to nothing.
+_REST_SECONDS = 2.0
+
+
+class WithCounters(NamedTuple):
+    """An import with the sums over its batches."""
+
+    of: Import
+    created: int
+    updated: int
+    failed: int
+    #: When any of its batches last changed.
+    updated_at: datetime
+
+
+class Waiting(NamedTuple):
+    """A QUEUED batch, and the attempt under which it waits."""
+
+    key: BatchKey
+    attempt: int
+
+
+class Source(NamedTuple):
+    """The file of an import."""
+
+    #: Its header line as it stands in the file, with its byte-order mark and line ending.
+    header: str
+    storage_key: str
+
+
+def find_key(seller_id: int, public_id: uuid.UUID) -> ImportKey | None:
+    """The key of the seller's import with this public id; another seller's is not found."""
+    found = db.session.scalar(select(Import.id).where(Import.seller_id == seller_id, Import.public_id == public_id))
+    return None if found is None else ImportKey(seller_id, found)
+
+
+def find_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters | None:
+    """The seller's import with its counters; another seller's is not found."""
+    query = _with_counters().where(Import.seller_id == seller_id, Import.public_id == public_id)
+    row = db.session.execute(query).one_or_none()
+    return None if row is None else WithCounters(*row)
+
+
+def get_source(key: ImportKey) -> Source:
+    """The file of an import that exists. Raises NoResultFound for any other."""
+    query = select(Import.header, Import.storage_key)
+    query = query.where(Import.seller_id == key.seller_id, Import.id == key.import_id)
+    return Source(*db.session.execute(query).one())
+
+
+def list_with_counters(seller_id: int, *, limit: int, before: int | None = None) -> list[WithCounters]:
+    """The seller's imports with their counters, newest first, those older than the id ``before``."""
+    # Ids grow with time, so they are both the order of the list and the place to go on from.
+    query = _with_counters().where(Import.seller_id == seller_id).order_by(Import.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(Import.id < before)
+    return [WithCounters(*row) for row in db.session.execute(query)]
+
+
+def _with_counters() -> Select[Any]:
+    return (
+        select(
+            Import,
+            func.coalesce(func.sum(Batch.created), 0).label("created"),
+            func.coalesce(func.sum(Batch.updated), 0).label("updated"),
+            func.coalesce(func.sum(Batch.failed), 0).label("failed"),
+            func.greatest(func.max(Batch.updated_at), Import.created_at).label("updated_at"),
+        )
+        .join(Batch, tuple_(Batch.seller_id, Batch.import_id) == tuple_(Import.seller_id, Import.id))
+        .group_by(Import.seller_id, Import.id)
+    )
+
+
+def list_batches(key: ImportKey) -> Sequence[Batch]:
+    """All batches of an import in the order of the file."""
+    query = select(Batch).where(Batch.seller_id == key.seller_id, Batch.import_id == key.import_id)
+    return db.session.scalars(query.order_by(Batch.number)).all()
+
+
+def find_live() -> list[ImportKey]:
+    """The imports that are neither over nor paused."""
+    return [
+        ImportKey(*row)
+        for row in db.session.execute(text("select seller_id, id from imports where status = 'RUNNING'"))
+    ]
+
+
+def find_next_to_dispatch(limit: int) -> list[Waiting]:
+    """The batches whose turn it is, round robin over the sellers and, within a seller, over the imports.
+
+    Batches that run or are on their way already count as turns taken, so that a newcomer comes before the next batch
+    of somebody who has many at work. A batch that has met with trouble rests a while, longer each time.
+    """
+    rows = db.session.execute(
+        text(
+            """
+            with live as (
+                select b.seller_id, b.import_id, b.number, b.attempt,
+                       b.status = 'QUEUED' and b.dispatched_at is null as waits,
+                       b.updated_at + make_interval(secs => :rest_seconds * b.fruitless_attempts) as rests_until
+                from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
+                where b.status in ('QUEUED', 'RUNNING')
+                  and i.status = 'RUNNING' and i.pause_requested_at is null
+            ), in_import as (
+                select *, row_number() over (partition by seller_id, import_id order by waits, number) as turn
+                from live
+            ), in_seller as (
+                select *, row_number() over (partition by seller_id order by waits, turn, import_id) as seller_turn
+                from in_import
+            )
+            select seller_id, import_id, number, attempt from in_seller
+            where waits and rests_until <= clock_timestamp()
+            order by seller_turn, import_id, number
+            limit :limit
+            """
+        ),
+        {"limit": limit, "rest_seconds": _REST_SECONDS},
+    )
+    return [Waiting(BatchKey(*row[:3]), row[3]) for row in rows]
+
+
+def find_dispatched(*, older_than_seconds: float = 0) -> list[Waiting]:
+    """The QUEUED batches whose job was handed to Redis longer ago than that and has not begun."""
+    rows = db.session.execute(
+        text(
+            """
+            select seller_id, import_id, number, attempt from batches
+            where status = 'QUEUED' and dispatched_at <= clock_timestamp() - make_interval(secs => :seconds)
+            """
+        ),
+        {"seconds": older_than_seconds},
+    )
+    return [Waiting(BatchKey(*row[:3]), row[3]) for row in rows]
+
+
+def has_unfinished_batches(key: ImportKey) -> bool:
+    """Whether any batch of the import still has rows to work on."""
+    return bool(
+        db.session.scalar(
+            text(
+                """
+                select exists (
+                    select 1 from batches where seller_id = :seller_id and import_id = :import_id
+                      and status in ('QUEUED', 'RUNNING', 'PAUSED'))
+                """
+            ),
+            key._asdict(),
+        )
+    )

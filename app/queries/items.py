@@ -1,0 +1,144 @@
+"""The catalog: finding the items that rows name, and loading new versions of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from app.csvfile.contract import NamedBy
+from app.queries import driver_cursor
+
+#: The numbers under which the sources of external ids are kept.
+SOURCES = {NamedBy.CARDMARKET_ID: 1, NamedBy.TCGPLAYER_ID: 2}
+
+#: What a row names an item by: the way, and the URN, id or name key.
+Name = tuple[NamedBy, str | int]
+
+
+class CatalogItem(NamedTuple):
+    """An item as far as an import needs it."""
+
+    id: int
+    urn: str
+    variants: list[str]
+
+
+def resolve(names: Iterable[Name]) -> dict[Name, list[CatalogItem]]:
+    """The items that each of ``names`` can mean, in the order of their URNs; unknown names are left out.
+
+    Takes at most one statement for each way of naming, however many names and items there are.
+    """
+    wanted: defaultdict[NamedBy, set[str | int]] = defaultdict(set)
+    for named_by, name in names:
+        wanted[named_by].add(name)
+    found: defaultdict[Name, list[CatalogItem]] = defaultdict(list)
+    with driver_cursor() as cursor:
+        for named_by, values in wanted.items():
+            cursor.execute(_LOOKUPS[named_by], {"names": list(values), "source": SOURCES.get(named_by)})
+            for name, item_id, urn, variants in cursor:
+                found[named_by, name].append(CatalogItem(item_id, urn, variants))
+    return found
+
+
+_BY_ID = """
+    select e.external_id, i.id, i.urn, i.variants
+    from external_ids e join items i on i.id = e.item_id
+    where e.source = %(source)s and e.external_id = any(%(names)s::bigint[])
+    order by i.urn
+"""
+
+_LOOKUPS = {
+    NamedBy.URN: "select urn, id, urn, variants from items where urn = any(%(names)s::text[])",
+    NamedBy.CARDMARKET_ID: _BY_ID,
+    NamedBy.TCGPLAYER_ID: _BY_ID,
+    NamedBy.NAME: """
+        select name_key, id, urn, variants from items where name_key = any(%(names)s::text[]) order by urn
+    """,
+}
+
+
+class NewItem(NamedTuple):
+    """An item as a catalog file describes it."""
+
+    urn: str
+    game: str
+    set_name: str
+    name: str
+    number: str
+    rarity: str
+    variants: list[str]
+    name_key: str
+    cardmarket_ids: list[int]
+    tcgplayer_ids: list[int]
+
+
+class Replaced(NamedTuple):
+    """How many items a catalog has, and how many of them were new."""
+
+    items: int
+    added: int
+
+
+def replace(new_items: Iterable[NewItem]) -> Replaced:
+    """Insert the items that are new and update the others in place, external ids included; nothing else changes."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            """
+            create temporary table new_items (
+                urn text collate "C", game text, "set" text, name text, number text, rarity text,
+                variants text[], name_key text, cardmarket_ids bigint[], tcgplayer_ids bigint[]
+            ) on commit drop
+            """
+        )
+        with cursor.copy("copy new_items from stdin") as copy:
+            copy.set_types(["text"] * 6 + ["text[]", "text", "int8[]", "int8[]"])
+            for item in new_items:
+                copy.write_row(item)
+        # One loader at a time; imports go on reading meanwhile.
+        cursor.execute("lock table items in share row exclusive mode")
+        cursor.execute(
+            """
+            with written as (
+                insert into items (urn, game, "set", name, number, rarity, variants, name_key)
+                select urn, game, "set", name, number, rarity, variants, name_key from new_items order by urn
+                on conflict (urn) do update set
+                    game = excluded.game, "set" = excluded."set", name = excluded.name, number = excluded.number,
+                    rarity = excluded.rarity, variants = excluded.variants, name_key = excluded.name_key
+                -- A row that is updated has been somebody's before: its xmax is set.
+                returning xmax = 0 as is_new
+            )
+            select count(*), count(*) filter (where is_new) from written
+            """
+        )
+        count, added = cursor.fetchone() or (0, 0)
+        cursor.execute(
+            """
+            delete from external_ids e using items i, new_items n where i.id = e.item_id and n.urn = i.urn
+            """
+        )
+        cursor.execute(
+            """
+            insert into external_ids (source, external_id, item_id)
+            select s.source, x.external_id, i.id
+            from new_items n join items i on i.urn = n.urn
+            cross join lateral (values (%(cardmarket)s, n.cardmarket_ids), (%(tcgplayer)s, n.tcgplayer_ids))
+                as s (source, ids)
+            cross join lateral unnest(s.ids) as x (external_id)
+            order by 1, 2, 3
+            """,
+            {"cardmarket": SOURCES[NamedBy.CARDMARKET_ID], "tcgplayer": SOURCES[NamedBy.TCGPLAYER_ID]},
+        )
+    return Replaced(count, added)
+
+
+def is_empty() -> bool:
+    """Whether there is no catalog yet."""
+    with driver_cursor() as cursor:
+        return cursor.execute("select 1 from items limit 1").fetchone() is None
+
+
+def analyze() -> None:
+    """Let the planner know the new catalog at once instead of after a minute."""
+    with driver_cursor() as cursor:
+        cursor.execute("analyze items, external_ids")

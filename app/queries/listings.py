@@ -1,0 +1,204 @@
+"""The sellers' listings: looking up, locking, inserting, updating and exporting them, thousands at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from psycopg import errors
+
+from app.queries import driver_cursor
+
+
+class ListingKey(NamedTuple):
+    """What a seller has at most one listing of; keys are always written in this order, so that nobody deadlocks."""
+
+    item_id: int
+    condition: int
+    variants: str
+
+
+class Maker(NamedTuple):
+    """Which row of which import made a listing."""
+
+    import_id: int
+    line: int
+
+
+class NewListing(NamedTuple):
+    """A listing to be inserted."""
+
+    key: ListingKey
+    line: int
+    price: int
+    quantity: int
+    hidden: bool
+    comment: str | None
+    notes: str | None
+    reference: str | None
+
+
+class ListingState(NamedTuple):
+    """The values of a listing that an UPDATE sets, and the lines of its last import that set them."""
+
+    price: int
+    quantity: int
+    hidden: bool
+    comment: str | None
+    notes: str | None
+    reference: str | None
+    updated_import_id: int | None
+    updated_line: int | None
+    hidden_line: int | None
+
+
+class ExportedListing(NamedTuple):
+    """A listing as it is exported."""
+
+    urn: str
+    condition: int
+    variants: str
+    price: int
+    quantity: int
+    hidden: bool
+    comment: str | None
+    notes: str | None
+    reference: str | None
+
+
+_KEYS = "unnest(%s::int[], %s::smallint[], %s::text[]) as k (item_id, condition, variants)"
+_SAME_KEY = """
+    l.seller_id = %s and l.item_id = k.item_id and l.condition = k.condition and l.variants = k.variants
+"""
+_COLUMNS = """
+    seller_id, item_id, condition, variants, price, quantity, hidden, comment, notes, reference,
+    created_import_id, created_line
+"""
+_COLUMN_TYPES = "int4 int4 int2 text int4 int4 bool text text text int8 int4".split()
+
+
+def find_existing(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
+    """Those of ``keys`` that the seller has a listing for, and which row made it."""
+    if not keys:
+        return {}
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select l.item_id, l.condition, l.variants, l.created_import_id, l.created_line
+            from {_KEYS} join listings l on {_SAME_KEY}
+            """,
+            (*_columns(keys), seller_id),
+        )
+        return {ListingKey(*row[:3]): Maker(*row[3:]) for row in cursor}
+
+
+def lock_existing(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, ListingState]:
+    """Lock those of ``keys`` that the seller has a listing for, in the order of the keys, and return their state.
+
+    The values are the newest committed ones, and nobody changes them before this transaction ends.
+    """
+    if not keys:
+        return {}
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select l.item_id, l.condition, l.variants, l.price, l.quantity, l.hidden, l.comment, l.notes, l.reference,
+                   l.updated_import_id, l.updated_line, l.hidden_line
+            from {_KEYS} join listings l on {_SAME_KEY}
+            order by l.item_id, l.condition, l.variants
+            for no key update of l
+            """,
+            (*_columns(keys), seller_id),
+        )
+        return {ListingKey(*row[:3]): ListingState(*row[3:]) for row in cursor}
+
+
+def insert(seller_id: int, import_id: int, listings: list[NewListing]) -> set[ListingKey]:
+    """Insert ``listings``, which a look has found not to exist; the keys that somebody else inserted since then.
+
+    Those are left alone. Inserting plainly costs half of ON CONFLICT, so that is kept for the rare collision.
+    """
+    if not listings:
+        return set()
+    rows = [
+        (
+            seller_id,
+            *new.key,
+            new.price,
+            new.quantity,
+            new.hidden,
+            new.comment,
+            new.notes,
+            new.reference,
+            import_id,
+            new.line,
+        )
+        for new in sorted(listings)
+    ]
+    with driver_cursor() as cursor:
+        cursor.execute("savepoint inserting")
+        try:
+            with cursor.copy(f"copy listings ({_COLUMNS}) from stdin") as copy:
+                copy.set_types(_COLUMN_TYPES)
+                for row in rows:
+                    copy.write_row(row)
+        except errors.UniqueViolation:
+            cursor.execute("rollback to savepoint inserting")
+            return {new.key for new in listings} - _insert_missing(rows)
+        cursor.execute("release savepoint inserting")
+    return set()
+
+
+def _insert_missing(rows: list[tuple[Any, ...]]) -> set[ListingKey]:
+    """Insert those of ``rows`` that do not collide; their keys."""
+    arrays = ", ".join(f"%s::{kind}[]" for kind in _COLUMN_TYPES)
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            insert into listings ({_COLUMNS})
+            select * from unnest({arrays})
+            on conflict do nothing
+            returning item_id, condition, variants
+            """,
+            [list(column) for column in zip(*rows, strict=True)],
+        )
+        return {ListingKey(*row) for row in cursor}
+
+
+def update(seller_id: int, states: dict[ListingKey, ListingState]) -> None:
+    """Give listings that are locked by this transaction their new state."""
+    if not states:
+        return
+    kinds = "int4 int4 bool text text text int8 int4 int4".split()
+    arrays = ", ".join(f"%s::{kind}[]" for kind in ["int4", "int2", "text", *kinds])
+    columns = ListingState._fields
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            update listings l set {", ".join(f"{column} = k.{column}" for column in columns)}, updated_at = now()
+            from unnest({arrays}) as k (item_id, condition, variants, {", ".join(columns)})
+            where {_SAME_KEY}
+            """,
+            (*_columns(states), *([*column] for column in zip(*states.values(), strict=True)), seller_id),
+        )
+
+
+def stream(seller_id: int) -> Iterator[ExportedListing]:
+    """All listings of a seller by URN, condition and variants, held one page at a time."""
+    with driver_cursor() as plain, plain.connection.cursor(name="listings") as cursor:
+        cursor.itersize = 2_000
+        cursor.execute(
+            """
+            select i.urn, l.condition, l.variants, l.price, l.quantity, l.hidden, l.comment, l.notes, l.reference
+            from listings l join items i on i.id = l.item_id
+            where l.seller_id = %s
+            order by i.urn, l.condition, l.variants
+            """,
+            (seller_id,),
+        )
+        for row in cursor:
+            yield ExportedListing(*row)
+
+
+def _columns(keys: Collection[ListingKey]) -> Sequence[list[Any]]:
+    return [list(column) for column in zip(*keys, strict=True)]

@@ -1,0 +1,28 @@
+"""The row whose lock makes one host at a time the one that repairs."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+
+def try_lock(connection: Connection, *, rest_seconds: float) -> bool | None:
+    """Lock the row for the transaction of ``connection``; None when somebody else holds it.
+
+    The answer tells whether the last sweep is longer ago than ``rest_seconds``.
+    """
+    row = connection.execute(
+        text(
+            """
+            select coalesce(last_run_at < clock_timestamp() - make_interval(secs => :rest_seconds), true)
+            from reconciler where id = 1
+            for update skip locked
+            """
+        ),
+        {"rest_seconds": rest_seconds},
+    ).one_or_none()
+    return None if row is None else bool(row[0])
+
+
+def mark_run(connection: Connection) -> None:
+    """Note that a sweep has been made."""
+    connection.execute(text("update reconciler set last_run_at = clock_timestamp() where id = 1"))

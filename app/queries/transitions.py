@@ -1,0 +1,319 @@
+"""Every change of a status, each an UPDATE that names the status it expects.
+
+An import's row is locked before its batches, and a chunk locks its own batch only, so that no two transactions wait for
+each other in a circle. Times are the database's own: hosts need not agree on the clock.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import CursorResult, Row, text
+
+from app.extensions import db
+from app.queries import BatchKey, ImportKey
+
+_NOW = "clock_timestamp()"
+_THIS_IMPORT = "i.seller_id = :seller_id and i.id = :import_id"
+_ITS_BATCHES = "b.seller_id = :seller_id and b.import_id = :import_id"
+_THIS_BATCH = f"{_ITS_BATCHES} and b.number = :number"
+
+_GIVEN_UP = "b.fruitless_attempts + 1 >= :max_fruitless_attempts"
+_AFTER_TROUBLE = f"""
+    status = case when {_GIVEN_UP} then 'FAILED' else 'QUEUED' end,
+    finished_at = case when {_GIVEN_UP} then {_NOW} end,
+    fruitless_attempts = b.fruitless_attempts + 1,
+    attempt = b.attempt + 1,
+    dispatched_at = null, updated_at = {_NOW}, reason = cast(:reason as text)
+"""
+
+
+class Claim(NamedTuple):
+    """What a job needs to know about the batch it has claimed."""
+
+    storage_key: str
+    cursor: int
+    cursor_line: int
+    end_byte: int
+
+
+class Fence(NamedTuple):
+    """What a chunk finds when it has locked its batch and may write."""
+
+    cursor: int
+    is_pausing: bool
+
+
+class Advance(NamedTuple):
+    """By how much a chunk has moved its batch on."""
+
+    cursor: int
+    cursor_line: int
+    created: int
+    updated: int
+    failed: int
+
+
+class TakenBack(NamedTuple):
+    """A batch whose worker was not heard of any more, and what became of it."""
+
+    key: BatchKey
+    attempt: int
+    status: str
+
+
+# Imports --------------------------------------------------------------------------------------------------------------
+
+
+def request_pause(key: ImportKey) -> bool:
+    """Mark a running import as pausing; false when it is not running or is pausing already."""
+    return _changed(
+        f"""
+        update imports i set pause_requested_at = {_NOW}
+        where {_THIS_IMPORT} and i.status = 'RUNNING' and i.pause_requested_at is null
+        """,
+        key,
+    )
+
+
+def settle_pause(key: ImportKey) -> bool:
+    """Make a pausing import PAUSED if no batch of it runs any more; true when this did it.
+
+    Batches that are QUEUED are paused with it, whether they were so when Pause was pressed or returned since.
+    """
+    pausing = _execute(
+        f"""
+        select 1 from imports i
+        where {_THIS_IMPORT} and i.status = 'RUNNING' and i.pause_requested_at is not null
+        for no key update
+        """,
+        key,
+    )
+    if pausing.first() is None:
+        return False
+    _execute(
+        f"""
+        update batches b set status = 'PAUSED', dispatched_at = null, updated_at = {_NOW}
+        where {_ITS_BATCHES} and b.status = 'QUEUED'
+        """,
+        key,
+    )
+    return _changed(
+        f"""
+        update imports i set status = 'PAUSED', pause_requested_at = null
+        where {_THIS_IMPORT} and i.status = 'RUNNING'
+          and exists (select 1 from batches b where {_ITS_BATCHES} and b.status = 'PAUSED')
+          and not exists (select 1 from batches b where {_ITS_BATCHES} and b.status in ('QUEUED', 'RUNNING'))
+        """,
+        key,
+    )
+
+
+def resume(key: ImportKey) -> bool:
+    """Let a paused import go on: its paused batches are QUEUED under a new attempt."""
+    if not _changed(f"update imports i set status = 'RUNNING' where {_THIS_IMPORT} and i.status = 'PAUSED'", key):
+        return False
+    _execute(
+        f"""
+        update batches b set status = 'QUEUED', attempt = attempt + 1, dispatched_at = null, updated_at = {_NOW}
+        where {_ITS_BATCHES} and b.status = 'PAUSED'
+        """,
+        key,
+    )
+    return True
+
+
+def terminate(key: ImportKey) -> bool:
+    """End an import for good: every batch that has not finished becomes TERMINATED.
+
+    This waits for the chunks that are being written. Once it is committed, every later chunk fails at its fence.
+    """
+    if not _changed(
+        f"""
+        update imports i set status = 'TERMINATED', finished_at = {_NOW}, pause_requested_at = null
+        where {_THIS_IMPORT} and i.status in ('RUNNING', 'PAUSED')
+        """,
+        key,
+    ):
+        return False
+    _execute(
+        f"""
+        update batches b set status = 'TERMINATED', finished_at = {_NOW}, updated_at = {_NOW}
+        where {_ITS_BATCHES} and b.status in ('QUEUED', 'RUNNING', 'PAUSED')
+        """,
+        key,
+    )
+    return True
+
+
+def settle_finished(key: ImportKey) -> str | None:
+    """Make an import COMPLETED or FAILED once every batch has finished; the new status if this did it."""
+    status: str | None = _execute(
+        f"""
+        update imports i set
+            status = case
+                when exists (select 1 from batches b where {_ITS_BATCHES} and b.status = 'FAILED') then 'FAILED'
+                else 'COMPLETED' end,
+            finished_at = {_NOW}, pause_requested_at = null
+        where {_THIS_IMPORT} and i.status = 'RUNNING'
+          and not exists (
+            select 1 from batches b where {_ITS_BATCHES} and b.status in ('QUEUED', 'RUNNING', 'PAUSED'))
+        returning i.status
+        """,
+        key,
+    ).scalar()
+    return status
+
+
+# Batches --------------------------------------------------------------------------------------------------------------
+
+
+def dispatch(key: BatchKey, attempt: int) -> bool:
+    """Note that the job of a QUEUED batch is about to be handed to Redis; false when somebody else did it."""
+    return _changed(
+        f"""
+        update batches b set dispatched_at = {_NOW}
+        where {_THIS_BATCH} and b.status = 'QUEUED' and b.attempt = :attempt and b.dispatched_at is null
+        """,
+        key,
+        attempt=attempt,
+    )
+
+
+def undispatch(key: BatchKey, attempt: int) -> bool:
+    """Let a QUEUED batch wait for its turn again: its job did not reach Redis, or was lost there."""
+    return _changed(
+        f"""
+        update batches b set dispatched_at = null
+        where {_THIS_BATCH} and b.status = 'QUEUED' and b.attempt = :attempt
+        """,
+        key,
+        attempt=attempt,
+    )
+
+
+def claim(key: BatchKey, attempt: int) -> Claim | None:
+    """Take a QUEUED batch of a running import for this attempt, or None when it is not to be had."""
+    row = _execute(
+        f"""
+        update batches b set status = 'RUNNING', heartbeat_at = {_NOW}, updated_at = {_NOW},
+            started_at = coalesce(b.started_at, {_NOW})
+        from imports i
+        where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = 'QUEUED' and b.attempt = :attempt
+          and i.status = 'RUNNING' and i.pause_requested_at is null
+        returning i.storage_key, b.cursor, b.cursor_line, b.end_byte
+        """,
+        key,
+        attempt=attempt,
+    ).one_or_none()
+    return None if row is None else Claim._make(row)
+
+
+def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
+    """The fence: lock the batch if it is still RUNNING under this attempt; None means that nothing may be written."""
+    row = _execute(
+        f"""
+        select b.cursor, i.pause_requested_at is not null
+        from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
+        where {_THIS_BATCH} and b.status = 'RUNNING' and b.attempt = :attempt
+        for no key update of b
+        """,
+        key,
+        attempt=attempt,
+    ).one_or_none()
+    return None if row is None else Fence._make(row)
+
+
+def advance(key: BatchKey, by: Advance) -> str:
+    """Move the locked batch on, and finish it when its slice is done; its status afterwards."""
+    row: Row[Any] = _execute(
+        f"""
+        update batches b set
+            cursor = :cursor, cursor_line = :cursor_line,
+            created = b.created + :created, updated = b.updated + :updated, failed = b.failed + :failed,
+            fruitless_attempts = 0, reason = null, heartbeat_at = {_NOW}, updated_at = {_NOW},
+            status = case
+                when :cursor < b.end_byte then b.status
+                when b.failed + :failed > 0 then 'FAILED'
+                else 'COMPLETED' end,
+            finished_at = case when :cursor < b.end_byte then null else {_NOW} end
+        where {_THIS_BATCH} and b.status = 'RUNNING'
+        returning b.status
+        """,
+        key,
+        **by._asdict(),
+    ).one()
+    return str(row[0])
+
+
+def pause_batch(key: BatchKey, attempt: int) -> bool:
+    """Stop a running batch at its cursor because its import is pausing."""
+    return _changed(
+        f"""
+        update batches b set status = 'PAUSED', dispatched_at = null, updated_at = {_NOW}
+        from imports i
+        where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = 'RUNNING' and b.attempt = :attempt
+          and i.pause_requested_at is not null
+        """,
+        key,
+        attempt=attempt,
+    )
+
+
+def hand_back(key: BatchKey, attempt: int) -> bool:
+    """Return a running batch to the queue at its cursor: its worker is shutting down."""
+    return _changed(
+        f"""
+        update batches b set status = 'QUEUED', attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
+        where {_THIS_BATCH} and b.status = 'RUNNING' and b.attempt = :attempt
+        """,
+        key,
+        attempt=attempt,
+    )
+
+
+def end_attempt(key: BatchKey, attempt: int, *, reason: str, max_fruitless_attempts: int) -> bool:
+    """Return a running batch to the queue after trouble, or give it up when too many attempts came to nothing."""
+    return _changed(
+        f"update batches b set {_AFTER_TROUBLE} where {_THIS_BATCH} and b.status = 'RUNNING' and b.attempt = :attempt",
+        key,
+        attempt=attempt,
+        reason=reason,
+        max_fruitless_attempts=max_fruitless_attempts,
+    )
+
+
+def take_back(*, lease_seconds: float, max_fruitless_attempts: int) -> list[TakenBack]:
+    """Take back the RUNNING batches of all imports that were not heard of for longer than the lease.
+
+    A batch whose row is locked is being written to at this moment and is left alone.
+    """
+    rows = db.session.execute(
+        text(
+            f"""
+            with lost as (
+                select seller_id, import_id, number from batches
+                where status = 'RUNNING' and heartbeat_at < {_NOW} - make_interval(secs => :lease_seconds)
+                for no key update skip locked
+            )
+            update batches b set {_AFTER_TROUBLE}
+            from lost
+            where b.seller_id = lost.seller_id and b.import_id = lost.import_id and b.number = lost.number
+            returning b.seller_id, b.import_id, b.number, b.attempt, b.status
+            """
+        ),
+        {
+            "lease_seconds": lease_seconds,
+            "max_fruitless_attempts": max_fruitless_attempts,
+            "reason": "Its worker stopped without a word.",
+        },
+    )
+    return [TakenBack(BatchKey(*row[:3]), row[3], row[4]) for row in rows]
+
+
+def _execute(statement: str, key: ImportKey | BatchKey, **values: object) -> CursorResult[Any]:
+    return db.session.execute(text(statement), {**key._asdict(), **values})  # type: ignore[return-value]
+
+
+def _changed(statement: str, key: ImportKey | BatchKey, **values: object) -> bool:
+    return _execute(statement, key, **values).rowcount == 1

@@ -1,0 +1,117 @@
+"""The states of imports and batches, and which may follow which.
+
+The tables below are the only description of the life of an import: the buttons on the pages, the guarded updates in
+``queries.transitions`` and the tests all read them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ImportStatus(StrEnum):
+    """What a seller is told about an import."""
+
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    TERMINATED = "TERMINATED"
+
+
+class BatchStatus(StrEnum):
+    """Where one batch of an import stands."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    TERMINATED = "TERMINATED"
+
+
+IMPORT_TRANSITIONS: dict[ImportStatus, frozenset[ImportStatus]] = {
+    ImportStatus.RUNNING: frozenset(
+        {
+            # Pause was pressed, and the last running batch has stopped.
+            ImportStatus.PAUSED,
+            # The reconciler found every batch finished, and no row failed.
+            ImportStatus.COMPLETED,
+            # The reconciler found every batch finished, and some rows failed or a batch was given up.
+            ImportStatus.FAILED,
+            # Terminate was pressed.
+            ImportStatus.TERMINATED,
+        }
+    ),
+    ImportStatus.PAUSED: frozenset(
+        {
+            # Resume was pressed: the batches go on at their cursors.
+            ImportStatus.RUNNING,
+            # Terminate was pressed while nothing moved.
+            ImportStatus.TERMINATED,
+        }
+    ),
+    ImportStatus.COMPLETED: frozenset(),
+    ImportStatus.FAILED: frozenset(),
+    ImportStatus.TERMINATED: frozenset(),
+}
+
+BATCH_TRANSITIONS: dict[BatchStatus, frozenset[BatchStatus]] = {
+    BatchStatus.QUEUED: frozenset(
+        {
+            # A worker claimed it under its current attempt.
+            BatchStatus.RUNNING,
+            # Pause was pressed before any worker had it.
+            BatchStatus.PAUSED,
+            BatchStatus.TERMINATED,
+        }
+    ),
+    BatchStatus.RUNNING: frozenset(
+        {
+            # The worker stopped at the end of a chunk because the import is pausing, or the reconciler took the batch
+            # of a dead worker back while the import was pausing.
+            BatchStatus.PAUSED,
+            # The worker is shutting down and hands the batch back, or the reconciler took it back: attempt + 1.
+            BatchStatus.QUEUED,
+            # The last chunk is committed, and no row of the batch failed.
+            BatchStatus.COMPLETED,
+            # The last chunk is committed and rows failed, or the batch was given up with a reason.
+            BatchStatus.FAILED,
+            BatchStatus.TERMINATED,
+        }
+    ),
+    BatchStatus.PAUSED: frozenset(
+        {
+            # Resume was pressed: attempt + 1.
+            BatchStatus.QUEUED,
+            BatchStatus.TERMINATED,
+        }
+    ),
+    BatchStatus.COMPLETED: frozenset(),
+    BatchStatus.FAILED: frozenset(),
+    BatchStatus.TERMINATED: frozenset(),
+}
+
+#: Imports that are over: nothing about them changes any more.
+FINAL_IMPORT_STATUSES = frozenset(status for status, after in IMPORT_TRANSITIONS.items() if not after)
+
+#: Batches that are over.
+FINAL_BATCH_STATUSES = frozenset(status for status, after in BATCH_TRANSITIONS.items() if not after)
+
+#: Batches that still have rows to work on.
+UNFINISHED_BATCH_STATUSES = frozenset(BatchStatus) - FINAL_BATCH_STATUSES
+
+
+def can_pause(status: ImportStatus, *, pausing: bool) -> bool:
+    """Whether the Pause button is shown and accepted; ``pausing`` is true once Pause was pressed."""
+    return ImportStatus.PAUSED in IMPORT_TRANSITIONS[status] and not pausing
+
+
+def can_resume(status: ImportStatus) -> bool:
+    """Whether the Resume button is shown and accepted: only an import that has really stopped can go on."""
+    return ImportStatus.RUNNING in IMPORT_TRANSITIONS[status]
+
+
+def can_terminate(status: ImportStatus) -> bool:
+    """Whether the Terminate button is shown and accepted."""
+    return ImportStatus.TERMINATED in IMPORT_TRANSITIONS[status]
