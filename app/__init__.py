@@ -1,0 +1,96 @@
+"""Sluice: bulk listing imports for marketplaces. ``create_app`` puts the parts together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from app import accounts, cli, embedded, health, redis_store, web
+from app.config import ConfigError, Settings, load_settings
+from app.extensions import csrf, db, login_manager, migrate
+from app.storage import open_storage
+
+_SESSION_LIFE = timedelta(days=14)
+#: Longest wait for another transaction's lock: a request answers within it, and a worker tries again.
+_LOCK_TIMEOUT_SECONDS = 30
+
+
+def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
+    """The Flask application, configured by ``environ`` (see ``config.Settings``).
+
+    Starts the private PostgreSQL and Redis when no others are named. Raises ConfigError for settings that cannot be
+    used.
+    """
+    settings = load_settings(environ)
+    servers = embedded.ensure_servers(
+        settings.sluice_home, postgres=not settings.database_url, redis=not settings.redis_url
+    )
+    app = Flask(__name__)
+    redis_url = settings.redis_url or servers.redis_url
+    app.config.update(_flask_config(settings, settings.database_url or servers.database_url), REDIS_URL=redis_url)
+    app.extensions["sluice_settings"] = settings
+    app.extensions["sluice_storage"] = open_storage(settings.storage_url)
+    redis_store.init_app(app, redis_url)
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
+    csrf.init_app(app)
+    login_manager.init_app(app)
+    accounts.init_app(login_manager)
+    health.init_app(app)
+    web.register(app)
+    cli.init_app(app)
+    return app
+
+
+def _flask_config(settings: Settings, database_url: str) -> dict[str, Any]:
+    lease_ms = int(settings.lease_seconds * 1000)
+    return {
+        "SECRET_KEY": settings.secret_key or _demo_secret_key(settings),
+        "MAX_CONTENT_LENGTH": None,
+        "MAX_FORM_MEMORY_SIZE": 64 * 1024,
+        "PERMANENT_SESSION_LIFETIME": _SESSION_LIFE,
+        "SESSION_COOKIE_NAME": "sluice_session",
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": settings.session_cookie_secure,
+        # A token lives as long as its session: a page that is left open over lunch must still have working buttons.
+        "WTF_CSRF_TIME_LIMIT": None,
+        "SQLALCHEMY_DATABASE_URI": database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_pre_ping": True,
+            "connect_args": {
+                "application_name": "sluice",
+                "connect_timeout": 5,
+                # A host that is cut off is noticed within the lease, whichever side is waiting.
+                "keepalives_idle": 5,
+                "keepalives_interval": 2,
+                "keepalives_count": 3,
+                "tcp_user_timeout": lease_ms,
+                # A worker that freezes inside a chunk would hold its batch's lock, and with it a Terminate, for ever.
+                "options": f"-c idle_in_transaction_session_timeout={lease_ms}"
+                f" -c lock_timeout={_LOCK_TIMEOUT_SECONDS}s -c timezone=UTC",
+            },
+        },
+    }
+
+
+def _demo_secret_key(settings: Settings) -> str:
+    """A key made once and kept beside the private servers. Raises ConfigError when those are not in use."""
+    if settings.database_url:
+        raise ConfigError("SECRET_KEY is missing. Set it to a long random text, the same for all processes.")
+    path = settings.sluice_home / "secret-key"
+    if not path.exists():
+        # Written aside and linked into its place, so that of several processes starting at once each reads the same
+        # whole key.
+        draft = path.with_name(f"secret-key.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(os.urandom(32).hex())
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
+    return path.read_text()

@@ -1,0 +1,179 @@
+"""The job that works through one batch, chunk by chunk, until it is done or told to stop."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Iterator
+from itertools import islice
+from time import monotonic
+from typing import NamedTuple
+
+from flask import current_app
+from psycopg import Error as DriverError
+from psycopg import errors
+from sqlalchemy.exc import DBAPIError
+
+from app.config import Settings
+from app.csvfile.reader import read_blocks
+from app.csvfile.rejected import FileRejected
+from app.csvfile.validate import Validator
+from app.extensions import db
+from app.imports import control, reconcile
+from app.imports.chunk import Chunk, Line, Pausing, Stale, write
+from app.queries import BatchKey, transitions
+from app.storage import Storage, iter_range
+
+log = logging.getLogger(__name__)
+
+MIN_CHUNK_ROWS = 200
+MAX_CHUNK_ROWS = 5_000
+#: The first chunk of a job, before it is known how fast this machine is.
+_FIRST_CHUNK_ROWS = 1_000
+#: Chunks that lose to another transaction are written again at once, so many times.
+_TRIES = 5
+
+_shutdown_requested = False
+
+
+def request_shutdown(*_: object) -> None:
+    """Ask the job of this process to hand its batch back at the end of its chunk; fit to be a signal handler."""
+    global _shutdown_requested
+    _shutdown_requested = True
+
+
+def listen_for_shutdown(number: signal.Signals) -> None:
+    """Let the signal ``number`` call request_shutdown in this process and in those it forks."""
+    signal.signal(number, request_shutdown)
+
+
+class _Read(NamedTuple):
+    """A record of the batch, validated; ``line`` is None for a blank one."""
+
+    line: Line | None
+    end: int
+    next_line: int
+
+
+def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
+    """Work on a batch under one attempt; RQ calls this with nothing but ids."""
+    batch = BatchKey(seller_id, import_id, number)
+    claim = transitions.claim(batch, attempt)
+    db.session.commit()
+    if claim is None:
+        log.info("batch not to be had", extra={"batch": batch, "attempt": attempt})
+        return
+    try:
+        reason = _work(batch, attempt, claim)
+        log.info("batch left: %s", reason, extra={"batch": batch, "attempt": attempt})
+    except Exception as error:
+        log.exception("attempt failed", extra={"batch": batch, "attempt": attempt})
+        _end_attempt(batch, attempt, error)
+    reconcile.after_batch(batch.of_import)
+
+
+def _work(batch: BatchKey, attempt: int, claim: transitions.Claim) -> str:
+    """Write chunk after chunk; why it stopped, for the log."""
+    settings: Settings = current_app.extensions["sluice_settings"]
+    storage: Storage = current_app.extensions["sluice_storage"]
+    listener = control.Listener(batch.of_import)
+    reading = _read(storage, claim)
+    start, size = claim.cursor, _FIRST_CHUNK_ROWS
+    while True:
+        began = monotonic()
+        records = list(islice(reading, size))
+        chunk = Chunk([one.line for one in records if one.line], start, records[-1].end, records[-1].next_line)
+        try:
+            status = _write_with_retries(batch, attempt, chunk)
+            if status != "RUNNING":
+                return status
+            if _shutdown_requested:
+                transitions.hand_back(batch, attempt)
+                db.session.commit()
+                return "shutdown"
+            if listener.poll():
+                _look(batch, attempt)
+        except Stale:
+            db.session.rollback()
+            return "stale"
+        except Pausing:
+            db.session.rollback()
+            transitions.pause_batch(batch, attempt)
+            db.session.commit()
+            return "pausing"
+        start = chunk.end
+        size = _next_size(size, monotonic() - began, settings.chunk_seconds)
+
+
+def _read(storage: Storage, claim: transitions.Claim) -> Iterator[_Read]:
+    validate = Validator().validate
+    pieces = iter_range(storage, claim.storage_key, claim.cursor, claim.end_byte)
+    for block in read_blocks(pieces, offset=claim.cursor, line=claim.cursor_line):
+        for record, end in zip(block.records, block.end_bytes(), strict=True):
+            row = validate(record.cells, block.has_controls)
+            line = None if row is None else Line(record.line, block.raw(record), row)
+            yield _Read(line, end, record.line + block.text.count("\n", record.start, record.end))
+
+
+def _write_with_retries(batch: BatchKey, attempt: int, chunk: Chunk) -> str:
+    for left in reversed(range(_TRIES)):
+        try:
+            status = write(batch, attempt, chunk)
+            db.session.commit()
+            return status
+        except (DBAPIError, DriverError) as error:
+            db.session.rollback()
+            if not left or not _lost_to_another(error):
+                raise
+    raise AssertionError("unreachable")
+
+
+def _lost_to_another(error: DBAPIError | DriverError) -> bool:
+    """Whether the database chose this transaction as the one to give way."""
+    return isinstance(
+        error.orig if isinstance(error, DBAPIError) else error, errors.DeadlockDetected | errors.SerializationFailure
+    )
+
+
+def _look(batch: BatchKey, attempt: int) -> None:
+    """Ask the database whether this attempt may go on. Raises Stale or Pausing if not."""
+    fence = transitions.lock_for_chunk(batch, attempt)
+    db.session.rollback()
+    if fence is None:
+        raise Stale
+    if fence.is_pausing:
+        raise Pausing
+
+
+def _next_size(size: int, seconds: float, target_seconds: float) -> int:
+    """How many rows to take next so that a chunk lasts about ``target_seconds``."""
+    wanted = int(size * target_seconds / max(seconds, 0.001))
+    return max(MIN_CHUNK_ROWS, min(MAX_CHUNK_ROWS, wanted, size * 2))
+
+
+def _end_attempt(batch: BatchKey, attempt: int, error: Exception) -> None:
+    """Give the batch back after trouble; if even that fails, its lease runs out."""
+    settings: Settings = current_app.extensions["sluice_settings"]
+    try:
+        db.session.rollback()
+        transitions.end_attempt(
+            batch, attempt, reason=_explain(error), max_fruitless_attempts=settings.max_fruitless_attempts
+        )
+        db.session.commit()
+    except DBAPIError:
+        log.warning("batch not given back", extra={"batch": batch, "attempt": attempt}, exc_info=True)
+
+
+def _explain(error: Exception) -> str:
+    """What the sellers are told about trouble that is not theirs."""
+    match error:
+        case FileNotFoundError():
+            return "The uploaded file is not in the storage any more."
+        case FileRejected():
+            return "The stored file is not what was uploaded."
+        case OSError():
+            return "The storage could not be read."
+        case DBAPIError() | DriverError():
+            return "The database could not be reached, or refused the rows."
+        case _:
+            return "The import met with an unexpected error."

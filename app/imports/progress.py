@@ -1,0 +1,152 @@
+"""What there is to see of an import: the one description that every page draws."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.imports.commands import ImportNotFound
+from app.models import Batch
+from app.queries import ImportKey, imports
+from app.statuses import BatchStatus, ImportStatus, can_pause, can_resume, can_terminate
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProgress:
+    """An import as it is shown."""
+
+    key: ImportKey
+    public_id: uuid.UUID
+    file_name: str
+    #: In bytes.
+    file_size: int
+    status: ImportStatus
+    #: Pause was pressed and some batch is still at the end of its chunk.
+    is_pausing: bool
+    total: int
+    created: int
+    updated: int
+    failed: int
+    #: Rows that the upload check found wrong; they will be, or are, among the failed.
+    invalid: int
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def successful(self) -> int:
+        """Rows that did what they asked for."""
+        return self.created + self.updated
+
+    @property
+    def processed(self) -> int:
+        """Rows that are through, well or badly."""
+        return self.successful + self.failed
+
+    @property
+    def not_processed(self) -> int:
+        """Rows that were not looked at yet, or never will be."""
+        return self.total - self.processed
+
+    @property
+    def percent(self) -> int:
+        """How much is processed; 100 only when all is."""
+        return self.processed * 100 // self.total
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the page should look again soon."""
+        return self.status is ImportStatus.RUNNING
+
+    @property
+    def can_pause(self) -> bool:
+        """Whether Pause is offered."""
+        return can_pause(self.status, pausing=self.is_pausing)
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether Resume is offered."""
+        return can_resume(self.status)
+
+    @property
+    def can_terminate(self) -> bool:
+        """Whether Terminate is offered."""
+        return can_terminate(self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """A batch as it is shown."""
+
+    number: int
+    first_line: int
+    status: BatchStatus
+    total: int
+    successful: int
+    failed: int
+    updated_at: datetime
+    #: Why it was given up, in a sentence; None for a batch that was not.
+    reason: str | None
+
+    @property
+    def processed(self) -> int:
+        """Rows that are through, well or badly."""
+        return self.successful + self.failed
+
+    @property
+    def percent(self) -> int:
+        """How much is processed; 100 only when all is."""
+        return self.processed * 100 // self.total
+
+
+def get(seller_id: int, public_id: uuid.UUID) -> ImportProgress:
+    """The seller's import. Raises ImportNotFound, for another seller's as well."""
+    found = imports.find_with_counters(seller_id, public_id)
+    if found is None:
+        raise ImportNotFound
+    return _describe(found)
+
+
+def list_page(seller_id: int, *, limit: int, before: int | None = None) -> list[ImportProgress]:
+    """The seller's imports, newest first; ``before`` is the ``key.import_id`` of the last one on the page before."""
+    return [_describe(found) for found in imports.list_with_counters(seller_id, limit=limit, before=before)]
+
+
+def list_batches(key: ImportKey) -> list[BatchProgress]:
+    """The batches of an import in the order of the file."""
+    return [_describe_batch(batch) for batch in imports.list_batches(key)]
+
+
+def _describe(found: imports.WithCounters) -> ImportProgress:
+    one = found.of
+    return ImportProgress(
+        key=ImportKey(one.seller_id, one.id),
+        public_id=one.public_id,
+        file_name=one.file_name,
+        file_size=one.file_size,
+        status=ImportStatus(one.status),
+        is_pausing=one.pause_requested_at is not None,
+        total=one.total,
+        created=found.created,
+        updated=found.updated,
+        failed=found.failed,
+        invalid=one.invalid,
+        created_at=one.created_at,
+        updated_at=found.updated_at,
+        finished_at=one.finished_at,
+    )
+
+
+def _describe_batch(batch: Batch) -> BatchProgress:
+    was_given_up = batch.status == BatchStatus.FAILED and batch.cursor < batch.end_byte
+    return BatchProgress(
+        number=batch.number,
+        first_line=batch.first_line,
+        status=BatchStatus(batch.status),
+        total=batch.total,
+        successful=batch.created + batch.updated,
+        failed=batch.failed,
+        updated_at=batch.updated_at,
+        reason=batch.reason if was_given_up else None,
+    )

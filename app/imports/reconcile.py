@@ -1,0 +1,111 @@
+"""The reconciler: settles imports whose batches have ended, and repairs whatever a death has left behind.
+
+It is the only one that retries. It asks the database what is older than a limit, never what happened between two
+moments, so that nothing can slip through while it sleeps.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from flask import current_app
+from redis import RedisError
+
+from app.config import Settings
+from app.extensions import db
+from app.imports import queue
+from app.queries import ImportKey, imports, reconciler, transitions
+
+log = logging.getLogger(__name__)
+
+#: A job that was sent longer ago than this, has not begun, and is not waiting in Redis either, is lost.
+_LOST_AFTER_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """What one sweep had to do."""
+
+    taken_back: int
+    settled: int
+    lost_jobs: int
+    sent: int
+
+
+def run(seller_id: int, import_id: int) -> None:
+    """The reconciler job at the end of an import; RQ calls this with nothing but ids."""
+    settle(ImportKey(seller_id, import_id))
+
+
+def settle(key: ImportKey) -> bool:
+    """Bring an import's status in line with its batches': PAUSED, COMPLETED or FAILED; whether it changed."""
+    paused = transitions.settle_pause(key)
+    finished = transitions.settle_finished(key)
+    db.session.commit()
+    if finished:
+        log.info("import ended: %s", finished, extra={"import_id": key.import_id})
+    return paused or finished is not None
+
+
+def after_batch(key: ImportKey) -> None:
+    """What a worker does when it is through with a batch: settle a pause, call the reconciler, keep the queue full."""
+    if transitions.settle_pause(key):
+        db.session.commit()
+    elif not imports.has_unfinished_batches(key):
+        queue.send_reconcile(key)
+    queue.fill()
+
+
+def sweep(*, force: bool = False) -> Repairs | None:
+    """Look through everything that is alive and repair it; None when another host is at it or has just been.
+
+    ``force`` sweeps even if the last sweep was a moment ago.
+    """
+    settings: Settings = current_app.extensions["sluice_settings"]
+    with _only_one(settings, force=force) as chosen:
+        if not chosen:
+            return None
+        taken_back = transitions.take_back(
+            lease_seconds=settings.lease_seconds, max_fruitless_attempts=settings.max_fruitless_attempts
+        )
+        db.session.commit()
+        for batch in taken_back:
+            log.warning("batch taken back: %s", batch.status, extra={"batch": batch.key, "attempt": batch.attempt})
+        settled = sum(settle(key) for key in imports.find_live())
+        try:
+            lost = _forget_lost_jobs()
+        except RedisError:
+            log.warning("lost jobs not looked for: Redis does not answer")
+            lost = 0
+        return Repairs(len(taken_back), settled, lost, queue.fill())
+
+
+def _forget_lost_jobs() -> int:
+    """Let batches wait again whose jobs have vanished from Redis; how many."""
+    # The database is asked first: a job that is sent after that is not missed in Redis by mistake.
+    dispatched = imports.find_dispatched(older_than_seconds=_LOST_AFTER_SECONDS)
+    if not dispatched:
+        return 0
+    waiting = queue.waiting_job_ids()
+    lost = [one for one in dispatched if queue.batch_job_id(*one) not in waiting]
+    for key, attempt in lost:
+        log.warning("job lost", extra={"batch": key, "attempt": attempt})
+        transitions.undispatch(key, attempt)
+    db.session.commit()
+    return len(lost)
+
+
+@contextmanager
+def _only_one(settings: Settings, *, force: bool) -> Iterator[bool]:
+    """Hold the reconciler's row for the time of a sweep; false when it is held, or was so a moment ago."""
+    # A connection of its own: the sweep commits many times, and the lock must outlast that.
+    with db.engine.connect() as connection, connection.begin():
+        # Half a tick: hosts whose ticks fall together take turns, and none ever waits for another.
+        is_due = reconciler.try_lock(connection, rest_seconds=settings.tick_seconds / 2)
+        chosen = is_due is not None and (is_due or force)
+        yield chosen
+        if chosen:
+            reconciler.mark_run(connection)

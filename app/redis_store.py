@@ -1,0 +1,27 @@
+"""The application's own Redis client: it fails fast, because nothing that matters may wait for Redis."""
+
+from __future__ import annotations
+
+from flask import Flask, current_app
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+#: How long a hung Redis may hold up a request, for each of two tries.
+TIMEOUT_SECONDS = 1.0
+
+
+def init_app(app: Flask, url: str) -> None:
+    """Give ``app`` a client for the Redis at ``url``; no connection is made before it is used."""
+    app.extensions["sluice_redis"] = Redis.from_url(
+        url,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+def redis_client() -> Redis:
+    """The client of the current application."""
+    client: Redis = current_app.extensions["sluice_redis"]
+    return client

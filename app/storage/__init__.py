@@ -1,0 +1,57 @@
+"""Where uploaded files are kept: one small interface, the same on a local disk and on S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from app.config import ConfigError
+from app.storage.local import LocalStorage
+
+#: How many bytes one ranged read asks for.
+READ_BYTES = 1 << 20
+
+
+class Writer(Protocol):
+    """An object that is being written and does not exist before ``commit``."""
+
+    def write(self, data: bytes) -> None:
+        """Append ``data``."""
+
+    def commit(self) -> None:
+        """Make the object exist, durably and whole."""
+
+
+class Storage(Protocol):
+    """A place for objects that are written once, read in ranges, and deleted."""
+
+    def create(self, key: str) -> AbstractContextManager[Writer]:
+        """Write the object ``key``; leaving the context without ``commit`` leaves nothing behind."""
+
+    def read(self, key: str, start: int, end: int) -> bytes:
+        """The bytes ``start`` (inclusive) to ``end`` (exclusive).
+
+        Raises FileNotFoundError when there is no such object, and OSError when it cannot be read whole.
+        """
+
+    def delete(self, key: str) -> None:
+        """Remove the object; one that does not exist is no error."""
+
+    def check(self) -> None:
+        """Raise OSError unless the storage can be reached and written to."""
+
+
+def open_storage(url: str) -> Storage:
+    """The storage that ``url`` names. Raises ConfigError for an address it does not know."""
+    parts = urlsplit(url)
+    if parts.scheme == "file" and not parts.netloc and parts.path:
+        return LocalStorage(unquote(parts.path))
+    raise ConfigError("STORAGE_URL must be file:///path.")
+
+
+def iter_range(storage: Storage, key: str, start: int, end: int) -> Iterator[bytes]:
+    """The bytes ``start`` to ``end`` of an object, READ_BYTES at a time."""
+    for at in range(start, end, READ_BYTES):
+        yield storage.read(key, at, min(at + READ_BYTES, end))

@@ -1,0 +1,74 @@
+"""Objects as files under one directory of a local or shared disk."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+class LocalStorage:
+    """Keeps each object in a file named by its key, which must be made of ids and never of a client's words."""
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._root = Path(root)
+
+    @contextmanager
+    def create(self, key: str) -> Iterator[_FileWriter]:
+        """Write to a file beside the final one, which ``commit`` renames into its place."""
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+        try:
+            with part.open("xb") as file:
+                yield _FileWriter(file, part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def read(self, key: str, start: int, end: int) -> bytes:
+        """The bytes ``start`` to ``end``; FileNotFoundError when there is no such file, OSError when it is shorter."""
+        with self._path(key).open("rb", buffering=0) as file:
+            data = os.pread(file.fileno(), end - start, start)
+        if len(data) != end - start:
+            raise OSError(f"The stored file {key} ends at byte {start + len(data)}, before byte {end}.")
+        return data
+
+    def delete(self, key: str) -> None:
+        """Remove the file if it is there."""
+        self._path(key).unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """Raise OSError unless the directory can be written to."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        if not os.access(self._root, os.W_OK | os.X_OK):
+            raise PermissionError(f"{self._root} cannot be written to.")
+
+    def _path(self, key: str) -> Path:
+        path = self._root / key
+        if not path.resolve().is_relative_to(self._root.resolve()):
+            raise ValueError(f"The storage key {key!r} leads out of the storage.")
+        return path
+
+
+class _FileWriter:
+    def __init__(self, file: BinaryIO, part: Path, path: Path) -> None:
+        self._file = file
+        self._part = part
+        self._path = path
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+
+    def commit(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._part.rename(self._path)
+        # Without this a power cut could forget the new name although the bytes are safe.
+        directory = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)

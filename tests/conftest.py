@@ -1,0 +1,123 @@
+"""A real PostgreSQL and a real Redis for all tests, a database of its own for each test process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from redis import Redis
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+from sqlalchemy import text
+
+from app import accounts, create_app, embedded
+from app.extensions import db
+from app.imports.queue import AllowedJob, open_queue
+from app.models import Seller
+from app.redis_store import redis_client
+
+PASSWORD = "a good password"
+
+
+@pytest.fixture(scope="session")
+def environ(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, str]:
+    """The environment of this test process's own installation; its processes get the same."""
+    root = tmp_path_factory.getbasetemp()
+    # Test processes share the servers, and each has its own database on them.
+    home = (root if worker_id == "master" else root.parent) / "home"
+    servers = embedded.ensure_servers(home)
+    number = int(worker_id.removeprefix("gw")) if worker_id != "master" else 0
+    name = f"test_{worker_id}"
+    with psycopg.connect(servers.database_url.replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute(f"drop database if exists {name}")
+        admin.execute(f"create database {name}")
+    return {
+        **os.environ,
+        "SLUICE_HOME": str(root / "own"),
+        "DATABASE_URL": servers.database_url.replace("/sluice?", f"/{name}?").replace("+psycopg", ""),
+        "REDIS_URL": servers.redis_url.replace("db=0", f"db={number + 1}"),
+        "STORAGE_URL": f"file://{root / 'storage'}",
+        "SECRET_KEY": "only for tests",
+        "LEASE_SECONDS": "3",
+        "TICK_SECONDS": "0.5",
+    }
+
+
+@pytest.fixture(scope="session")
+def migrated_app(environ: dict[str, str]) -> Flask:
+    """The application over a migrated database."""
+    app = create_app(environ)
+    app.testing = True
+    with app.app_context():
+        upgrade()
+        db.session.remove()
+    return app
+
+
+@pytest.fixture
+def app(migrated_app: Flask) -> Iterator[Flask]:
+    """The application in an application context; what the test leaves behind is removed after it."""
+    with migrated_app.app_context():
+        yield migrated_app
+        db.session.rollback()
+        db.session.execute(
+            text("truncate sellers, items, external_ids, listings, imports, batches, row_errors restart identity")
+        )
+        db.session.commit()
+        redis_client().flushdb()
+
+
+@pytest.fixture
+def seller(app: Flask) -> Seller:
+    """A seller without listings."""
+    return accounts.create_seller("seller@example.com", PASSWORD)
+
+
+@pytest.fixture
+def other_seller(app: Flask) -> Seller:
+    """Another seller."""
+    return accounts.create_seller("other@example.com", PASSWORD)
+
+
+@pytest.fixture
+def client(app: Flask, seller: Seller) -> FlaskClient:
+    """A browser in which the seller is signed in."""
+    return sign_in(app, seller)
+
+
+def sign_in(app: Flask, seller: Seller) -> FlaskClient:
+    """A browser in which ``seller`` is signed in."""
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["_user_id"] = str(seller.id)
+        session["_fresh"] = True
+    return client
+
+
+@pytest.fixture
+def run_jobs(app: Flask, environ: dict[str, str]) -> Callable[[], None]:
+    """Do what workers would do until no job is left."""
+
+    def run() -> None:
+        connection = Redis.from_url(environ["REDIS_URL"])
+        worker = SimpleWorker(
+            [open_queue(connection)], connection=connection, job_class=AllowedJob, serializer=JSONSerializer
+        )
+        worker.work(burst=True, logging_level="WARNING")
+        connection.close()
+        db.session.rollback()
+
+    return run
+
+
+@pytest.fixture
+def storage_files(environ: dict[str, str]) -> Callable[[], list[str]]:
+    """The names of all files in the storage."""
+    root = Path(environ["STORAGE_URL"].removeprefix("file://"))
+    return lambda: sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())

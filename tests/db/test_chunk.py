@@ -1,0 +1,245 @@
+"""Chunks: what becomes of rows, and who may write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from app.csvfile.contract import Cause
+from app.extensions import db
+from app.imports import batch_job
+from app.imports.chunk import Chunk, Pausing, Stale, write
+from app.models import Batch, Seller
+from app.queries import BatchKey, ImportKey, row_errors, transitions
+from tests.factories import failures, listed, look, make_items, row, start
+
+RunJobs = Callable[[], None]
+
+
+def messages(started) -> dict[int, list[str]]:
+    return {error.line: error.messages for error in row_errors.stream(ImportKey(started.seller_id, started.id))}
+
+
+def test_every_outcome_in_one_file(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    started = start(
+        seller,
+        [
+            row(reference="first"),
+            row(urn="", cardmarket_id="2", variants="Reverse|de"),
+            row(urn="", game="game", set="SET", name="name  3", condition="PO"),
+            row(price="1.99"),
+            row(urn="urn:test:9"),
+            row(variants="holo"),
+            row(mode="UPDATE", condition="MT"),
+            row(reference="again"),
+        ],
+    )
+    run_jobs()
+    assert failures(started) == [(5, 422), (6, 404), (7, 404), (8, 404), (9, 409)]
+    told = messages(started)
+    assert "write 199" in told[5][0]
+    assert "URN “urn:test:9”" in told[6][0]
+    assert "has no variant holo. It has de, normal, reverse." in told[7][0]
+    assert "Line 2 of this file" in told[9][0]
+    assert {one[0]: one[8] for one in listed(seller)} == {"urn:test:1": "first", "urn:test:2": "", "urn:test:3": ""}
+    assert (look(started).status, look(started).successful, look(started).failed) == ("FAILED", 3, 5)
+
+
+def test_an_ambiguous_name_lists_the_candidates(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items(7)
+    db.session.execute(text("update items set name_key = (select name_key from items where urn = 'urn:test:1')"))
+    db.session.commit()
+    started = start(seller, [row(urn="", game="Game", set="Set", name="Name 1")])
+    run_jobs()
+    assert failures(started) == [(2, 409)]
+    (message,) = messages(started)[2]
+    assert message.startswith("This GAME, SET and NAME names 7 items.")
+    assert "urn:test:5, …" in message
+    assert "urn:test:6" not in message
+
+
+def test_a_listing_of_an_earlier_import_is_a_conflict_without_a_line(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    start(seller, [row(price=1)])
+    run_jobs()
+    again = start(seller, [row(price=2)])
+    run_jobs()
+    assert "Write UPDATE in MODE" in messages(again)[2][0]
+    assert {one[3] for one in listed(seller)} == {"1"}
+
+
+def test_sellers_do_not_meet(seller: Seller, other_seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    start(seller, [row(price=1)])
+    mine = start(other_seller, [row(price=2)])
+    changed = start(other_seller, [row(mode="UPDATE", urn="urn:test:2")])
+    run_jobs()
+    assert look(mine).status == "COMPLETED"
+    assert failures(changed) == [(2, 404)]
+    assert {one[3] for one in listed(seller)} == {"1"}
+
+
+def test_updates_have_the_effect_of_the_order_of_the_file(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    start(seller, [row(price=1, hidden="false", comment="old"), row(urn="urn:test:2", hidden="true", comment="old")])
+    run_jobs()
+    updates = [
+        row(mode="UPDATE", price=10, hidden="true", comment="a"),
+        row(mode="UPDATE", price=11, hidden="", comment=""),
+        row(mode="UPDATE", urn="urn:test:2", price=12, hidden="", quantity=0),
+    ]
+    started = start(seller, updates)
+    run_jobs()
+    assert look(started).updated == 3
+    values = {one[0]: one[3:7] for one in listed(seller)}
+    assert values == {"urn:test:1": ("11", "1", "true", ""), "urn:test:2": ("12", "0", "true", "")}
+
+
+def test_the_highest_line_stays_when_its_batch_comes_first(
+    seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_items()
+    start(seller, [row(price=1)])
+    run_jobs()
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+    started = start(
+        seller,
+        [
+            row(mode="UPDATE", price=10, comment="low", hidden="true"),
+            row(mode="UPDATE", price=20, comment="high"),
+        ],
+    )
+    for number in (2, 1):
+        batch_job.run(seller.id, started.id, number, 1)
+    run_jobs()
+    assert look(started).updated == 2
+    ((_, _, _, price, _, hidden, comment, _, _),) = listed(seller)
+    assert (price, comment, hidden) == ("20", "high", "true")
+
+
+def test_rows_that_repeat_each_other_are_settled_within_the_chunk(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    started = start(seller, [row(price=n) for n in (5, 6, 7)] + [row(urn="", cardmarket_id="1", price=8)])
+    run_jobs()
+    assert failures(started) == [(3, 409), (4, 409), (5, 409)]
+    assert {one[3] for one in listed(seller)} == {"5"}
+
+
+# Who may write --------------------------------------------------------------------------------------------------------
+
+
+def claimed(seller: Seller, rows: int = 1) -> tuple[BatchKey, transitions.Claim]:
+    make_items(rows)
+    started = start(seller, [row(urn=f"urn:test:{n}") for n in range(1, rows + 1)])
+    key = BatchKey(seller.id, started.id, 1)
+    claim = transitions.claim(key, 1)
+    db.session.commit()
+    assert claim is not None
+    return key, claim
+
+
+def whole_chunk(app: Flask, claim: transitions.Claim) -> Chunk:
+    records = list(batch_job._read(app.extensions["sluice_storage"], claim))
+    return Chunk([one.line for one in records if one.line], claim.cursor, records[-1].end, records[-1].next_line)
+
+
+def written() -> tuple[int, ...]:
+    return tuple(
+        db.session.execute(
+            text(
+                """
+                select (select count(*) from listings), (select count(*) from row_errors),
+                       (select sum(created + updated + failed) from batches), (select sum("cursor") from batches)
+                """
+            )
+        ).one()
+    )
+
+
+def test_a_stale_attempt_writes_nothing(app: Flask, seller: Seller) -> None:
+    key, claim = claimed(seller)
+    chunk = whole_chunk(app, claim)
+    transitions.hand_back(key, 1)
+    db.session.commit()
+    before = written()
+    with pytest.raises(Stale):
+        write(key, 1, chunk)
+    db.session.commit()
+    assert written() == before
+
+
+def test_a_chunk_that_does_not_begin_at_the_cursor_writes_nothing(app: Flask, seller: Seller) -> None:
+    key, claim = claimed(seller)
+    chunk = whole_chunk(app, claim)
+    assert write(key, 1, chunk) == "COMPLETED"
+    db.session.execute(text("update batches set status = 'RUNNING', finished_at = null"))
+    db.session.commit()
+    before = written()
+    with pytest.raises(Stale):
+        write(key, 1, chunk)
+    db.session.commit()
+    assert written() == before
+
+
+def test_a_pausing_import_is_not_written_to(app: Flask, seller: Seller) -> None:
+    key, claim = claimed(seller)
+    chunk = whole_chunk(app, claim)
+    transitions.request_pause(key.of_import)
+    db.session.commit()
+    before = written()
+    with pytest.raises(Pausing):
+        write(key, 1, chunk)
+    db.session.commit()
+    assert written() == before
+
+
+def test_a_second_delivery_of_a_job_leaves_at_once(app: Flask, seller: Seller) -> None:
+    key, _ = claimed(seller)
+    before = written()
+    batch_job.run(*key, 1)
+    assert written() == before
+    assert db.session.get_one(Batch, tuple(key)).status == "RUNNING"
+
+
+def test_the_number_of_statements_does_not_depend_on_the_rows(
+    app: Flask, seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count(rows: int) -> int:
+        db.session.execute(text("truncate imports, batches, listings"))
+        db.session.commit()
+        key, claim = claimed(seller, rows)
+        chunk = whole_chunk(app, claim)
+        sent = 0
+
+        def counting(original):
+            def count_one(*args, **kwargs):
+                nonlocal sent
+                sent += 1
+                return original(*args, **kwargs)
+
+            return count_one
+
+        with monkeypatch.context() as patch:
+            # Everything goes through psycopg, SQLAlchemy's statements as well.
+            patch.setattr(psycopg.Cursor, "execute", counting(psycopg.Cursor.execute))
+            patch.setattr(psycopg.Cursor, "copy", counting(psycopg.Cursor.copy))
+            write(key, 1, chunk)
+        db.session.commit()
+        return sent
+
+    assert 3 < count(1) == count(500)
+
+
+def test_no_row_can_fail_for_two_different_codes(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    started = start(seller, [row(urn="nowhere", price="x", condition="")])
+    run_jobs()
+    (error,) = row_errors.stream(ImportKey(seller.id, started.id))
+    assert error.code == 422
+    assert error.columns == ["CONDITION", "PRICE"]
+    assert error.causes == [Cause.CONDITION_MISSING.slug, Cause.PRICE_NOT_WHOLE.slug]

@@ -1,0 +1,209 @@
+"""The workers: a supervisor that keeps WORKERS RQ workers running, and repairs every few seconds.
+
+A worker forks a work-horse for each job. Each of the three levels dies with the one above it: a worker whose
+supervisor is gone drains and leaves, and a work-horse whose worker is gone hands its batch back after its chunk.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+import uuid
+from types import FrameType
+
+from flask import Flask
+from redis import Redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
+from rq import Queue, Worker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from sqlalchemy.orm import configure_mappers
+
+from app import create_app
+from app.config import Settings
+from app.extensions import db
+from app.imports import batch_job, reconcile
+from app.imports.queue import AllowedJob, open_queue
+
+log = logging.getLogger("sluice.worker")
+
+#: Sent to a work-horse: hand the batch back at the end of the chunk.
+_HAND_BACK = signal.SIGUSR1
+#: How long workers may take to leave before they are killed; a chunk takes a fraction of a second.
+_GRACE_SECONDS = 20.0
+#: A worker that dies sooner than this after its start waits as long before the next try.
+_SHORT_LIFE_SECONDS = 2.0
+_POLL_SECONDS = 0.1
+
+#: RQ's own times, all far shorter than its defaults, so that its lists of workers and jobs tell the truth. What depends
+#: on being noticed fast depends on the lease in the batch's row instead.
+_WORKER_TTL_SECONDS = 30
+_MONITORING_SECONDS = 5
+_MAINTENANCE_SECONDS = 30
+
+_PR_SET_PDEATHSIG = 1
+
+
+class SluiceWorker(Worker):
+    """An RQ worker whose work-horses have the application ready, and stop between two chunks when they are asked to."""
+
+    def __init__(self, app: Flask, connection: Redis) -> None:
+        super().__init__(
+            [open_queue(connection)],
+            name=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
+            connection=connection,
+            job_class=AllowedJob,
+            serializer=JSONSerializer,
+            worker_ttl=_WORKER_TTL_SECONDS,
+            job_monitoring_interval=_MONITORING_SECONDS,
+            maintenance_interval=_MAINTENANCE_SECONDS,
+        )
+        self._app = app
+
+    def main_work_horse(self, job: Job, queue: Queue) -> None:
+        """Run ``job`` in the process that was forked for it; this never returns."""
+        _die_with_parent(self.pid, _HAND_BACK)
+        with self._app.app_context():
+            super().main_work_horse(job, queue)
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Pass the wish to leave on to the work-horse, so that it does not take its whole batch."""
+        super().handle_warm_shutdown_request()
+        if self.horse_pid:
+            os.kill(self.horse_pid, _HAND_BACK)
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """How long a job counts as alive after a sign of life, in seconds; RQ adds a minute to this."""
+        return 3 * _MONITORING_SECONDS
+
+
+class Supervisor:
+    """Keeps the workers of this host running and ticks."""
+
+    def __init__(self, app: Flask, redis_url: str, workers: int) -> None:
+        self._app = app
+        self._redis_url = redis_url
+        self._wanted = workers
+        self._settings: Settings = app.extensions["sluice_settings"]
+        #: When each worker was started, by process id.
+        self._started_at: dict[int, float] = {}
+        self._start_again_at = 0.0
+        self._is_stopping = False
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT, then let the workers drain."""
+        signal.signal(signal.SIGTERM, self._request_stop)
+        signal.signal(signal.SIGINT, self._request_stop)
+        next_tick = 0.0
+        while not self._is_stopping:
+            self._reap()
+            self._start_missing()
+            if time.monotonic() >= next_tick:
+                self._tick()
+                next_tick = time.monotonic() + self._settings.tick_seconds
+            time.sleep(_POLL_SECONDS)
+        self._stop()
+
+    def _request_stop(self, number: int, frame: FrameType | None) -> None:
+        self._is_stopping = True
+
+    def _start_missing(self) -> None:
+        while len(self._started_at) < self._wanted and time.monotonic() >= self._start_again_at:
+            supervisor = os.getpid()
+            pid = os.fork()
+            if pid == 0:
+                # Nothing of the supervisor's may run in the child, neither its loop nor its clean-up at exit.
+                try:
+                    _run_worker(self._app, self._redis_url, supervisor)
+                finally:
+                    os._exit(1)
+            self._started_at[pid] = time.monotonic()
+
+    def _reap(self) -> None:
+        for pid in list(self._started_at):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                lived = time.monotonic() - self._started_at.pop(pid)
+                log.warning("worker %s ended with status %s", pid, status)
+                if lived < _SHORT_LIFE_SECONDS:
+                    self._start_again_at = time.monotonic() + _SHORT_LIFE_SECONDS
+
+    def _tick(self) -> None:
+        """Repair whatever is in need of it; no trouble here may end the supervisor."""
+        try:
+            with self._app.app_context():
+                try:
+                    repairs = reconcile.sweep()
+                finally:
+                    db.session.remove()
+                    # No connection is kept, so that the workers forked later inherit none.
+                    db.engine.dispose()
+            if repairs is not None and any((repairs.taken_back, repairs.lost_jobs)):
+                log.warning("repaired: %s", repairs)
+        except Exception:
+            log.exception("tick failed")
+
+    def _stop(self) -> None:
+        self._signal_all(signal.SIGTERM)
+        ends_at = time.monotonic() + _GRACE_SECONDS
+        while self._started_at and time.monotonic() < ends_at:
+            time.sleep(_POLL_SECONDS)
+            self._reap()
+        self._signal_all(signal.SIGKILL)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        for pid in self._started_at:
+            os.kill(pid, number)
+
+
+def _run_worker(app: Flask, redis_url: str, supervisor: int) -> None:
+    """Work for RQ in this process until told to stop, or until the process ``supervisor`` dies."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    _die_with_parent(supervisor, signal.SIGTERM)
+    # Installed before any fork, so that a work-horse never meets the signal unprepared.
+    batch_job.listen_for_shutdown(_HAND_BACK)
+    SluiceWorker(app, _patient_redis(redis_url)).work(logging_level="WARNING")
+
+
+def _patient_redis(url: str) -> Redis:
+    """A client that rides out a Redis that is away for a minute or two: a worker has nothing better to do."""
+    return Redis.from_url(
+        url,
+        socket_timeout=60,
+        health_check_interval=30,
+        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=2), 120),
+    )
+
+
+def _die_with_parent(parent: int | None, number: signal.Signals) -> None:
+    """Have the kernel send ``number`` to this process when its parent dies; Linux only, elsewhere it does nothing."""
+    if not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
+        # The parent died before it was asked for.
+        os.kill(os.getpid(), number)
+
+
+def main() -> None:
+    """Run the workers of this host."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    app = create_app()
+    redis_url = app.config["REDIS_URL"]
+    configure_mappers()
+    # What is here now is shared with every child for good; without this, reference counts would copy it page by page.
+    gc.collect()
+    gc.freeze()
+    Supervisor(app, redis_url, int(os.environ.get("WORKERS") or 2)).run()
+
+
+if __name__ == "__main__":
+    main()
