@@ -122,6 +122,7 @@ class Supervisor:
                 # Nothing of the supervisor's may run in the child, neither its loop nor its clean-up at exit.
                 try:
                     _run_worker(self._app, self._redis_url, supervisor)
+                    os._exit(0)
                 finally:
                     os._exit(1)
             self._started_at[pid] = time.monotonic()
@@ -131,7 +132,7 @@ class Supervisor:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 lived = time.monotonic() - self._started_at.pop(pid)
-                log.warning("worker %s ended with status %s", pid, status)
+                log.info("worker %s ended with exit code %s", pid, os.waitstatus_to_exitcode(status))
                 if lived < _SHORT_LIFE_SECONDS:
                     self._start_again_at = time.monotonic() + _SHORT_LIFE_SECONDS
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
@@ -16,13 +18,15 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import text
 
-from app import accounts, create_app, embedded
+from app import create_app, embedded
 from app.extensions import db
 from app.imports.queue import AllowedJob, open_queue
 from app.models import Seller
 from app.redis_store import redis_client
 
 PASSWORD = "a good password"
+#: Hashing is slow on purpose, so it is done once.
+_PASSWORD_HASH = PasswordHasher().hash(PASSWORD)
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +56,8 @@ def environ(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[st
 @pytest.fixture(scope="session")
 def migrated_app(environ: dict[str, str]) -> Flask:
     """The application over a migrated database."""
-    app = create_app(environ)
+    # Tests stand about in transactions for longer than a worker may.
+    app = create_app({**environ, "LEASE_SECONDS": "60"})
     app.testing = True
     with app.app_context():
         upgrade()
@@ -61,7 +66,7 @@ def migrated_app(environ: dict[str, str]) -> Flask:
 
 
 @pytest.fixture
-def app(migrated_app: Flask) -> Iterator[Flask]:
+def app(migrated_app: Flask, environ: dict[str, str]) -> Iterator[Flask]:
     """The application in an application context; what the test leaves behind is removed after it."""
     with migrated_app.app_context():
         yield migrated_app
@@ -71,18 +76,27 @@ def app(migrated_app: Flask) -> Iterator[Flask]:
         )
         db.session.commit()
         redis_client().flushdb()
+        shutil.rmtree(storage_root(environ), ignore_errors=True)
 
 
 @pytest.fixture
 def seller(app: Flask) -> Seller:
     """A seller without listings."""
-    return accounts.create_seller("seller@example.com", PASSWORD)
+    return make_seller("seller@example.com")
 
 
 @pytest.fixture
 def other_seller(app: Flask) -> Seller:
     """Another seller."""
-    return accounts.create_seller("other@example.com", PASSWORD)
+    return make_seller("other@example.com")
+
+
+def make_seller(email: str) -> Seller:
+    """A seller whose password is PASSWORD."""
+    seller = Seller(email=email, password_hash=_PASSWORD_HASH)
+    db.session.add(seller)
+    db.session.commit()
+    return seller
 
 
 @pytest.fixture
@@ -119,5 +133,10 @@ def run_jobs(app: Flask, environ: dict[str, str]) -> Callable[[], None]:
 @pytest.fixture
 def storage_files(environ: dict[str, str]) -> Callable[[], list[str]]:
     """The names of all files in the storage."""
-    root = Path(environ["STORAGE_URL"].removeprefix("file://"))
+    root = storage_root(environ)
     return lambda: sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def storage_root(environ: dict[str, str]) -> Path:
+    """The directory of the local storage."""
+    return Path(environ["STORAGE_URL"].removeprefix("file://"))

@@ -10,7 +10,7 @@ from app.csvfile.contract import Cause, Column, Mode, NamedBy, Problem, quoted
 from app.csvfile.validate import Row
 from app.queries import BatchKey, items, listings, row_errors, transitions
 from app.queries.items import CatalogItem, Name
-from app.queries.listings import ListingKey, ListingState, NewListing
+from app.queries.listings import ListingKey, ListingState, Locked, NewListing
 from app.queries.row_errors import FailedRow
 
 #: The message about an ambiguous name lists so many URNs at most.
@@ -98,17 +98,17 @@ def _update(candidates: list[Candidate], batch: BatchKey, failed: list[FailedRow
     The result is that of updating in the order of the file: what a higher line of this import has set stays, even
     where a lower one comes later because its batch does.
     """
-    states = listings.lock_existing(batch.seller_id, {one.key for one in candidates})
-    changed: dict[ListingKey, ListingState] = {}
+    locked = listings.lock_existing(batch.seller_id, {one.key for one in candidates})
     successful = 0
     for one in candidates:
-        state = changed.get(one.key) or states.get(one.key)
-        if state is None:
+        if one.key not in locked:
             failed.append(FailedRow(one.line, one.text, [Cause.LISTING_NOT_FOUND.problem()]))
             continue
-        changed[one.key] = _apply(one, state, batch.import_id)
+        place, state = locked[one.key]
+        locked[one.key] = Locked(place, _apply(one, state, batch.import_id))
         successful += 1
-    listings.update(batch.seller_id, changed)
+    # Each of them was asked for by a row that has just been applied.
+    listings.update(locked.values())
     return successful
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from psycopg import errors
@@ -52,6 +52,14 @@ class ListingState(NamedTuple):
     hidden_line: int | None
 
 
+class Locked(NamedTuple):
+    """A listing that this transaction has locked."""
+
+    #: Where its row lies; it stays there as long as it is locked.
+    place: str
+    state: ListingState
+
+
 class ExportedListing(NamedTuple):
     """A listing as it is exported."""
 
@@ -66,14 +74,18 @@ class ExportedListing(NamedTuple):
     reference: str | None
 
 
-_KEYS = "unnest(%s::int[], %s::smallint[], %s::text[]) as k (item_id, condition, variants)"
-_SAME_KEY = """
-    l.seller_id = %s and l.item_id = k.item_id and l.condition = k.condition and l.variants = k.variants
-"""
+# Each key is looked up in the primary key's index, one after the other, in the order of the arrays: OFFSET 0 and FOR
+# UPDATE keep the planner from joining in any other way. Left to itself it reads all the seller's listings for every
+# chunk, because it cannot know how fast the table grows.
+_EACH_KEY = "unnest(%s::int[], %s::smallint[], %s::text[]) as k (item_id, condition, variants) cross join lateral"
+_HAS_KEY = "l.seller_id = %s and l.item_id = k.item_id and l.condition = k.condition and l.variants = k.variants"
+
 _COLUMNS = """
     seller_id, item_id, condition, variants, price, quantity, hidden, comment, notes, reference,
     created_import_id, created_line
 """
+_STATE = ListingState._fields
+_STATE_TYPES = "int4 int4 bool text text text int8 int4 int4".split()
 _COLUMN_TYPES = "int4 int4 int2 text int4 int4 bool text text text int8 int4".split()
 
 
@@ -84,15 +96,15 @@ def find_existing(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingK
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
-            select l.item_id, l.condition, l.variants, l.created_import_id, l.created_line
-            from {_KEYS} join listings l on {_SAME_KEY}
+            select k.item_id, k.condition, k.variants, l.created_import_id, l.created_line
+            from {_EACH_KEY} (select * from listings l where {_HAS_KEY} offset 0) l
             """,
             (*_columns(keys), seller_id),
         )
         return {ListingKey(*row[:3]): Maker(*row[3:]) for row in cursor}
 
 
-def lock_existing(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, ListingState]:
+def lock_existing(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Locked]:
     """Lock those of ``keys`` that the seller has a listing for, in the order of the keys, and return their state.
 
     The values are the newest committed ones, and nobody changes them before this transaction ends.
@@ -102,15 +114,12 @@ def lock_existing(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingK
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
-            select l.item_id, l.condition, l.variants, l.price, l.quantity, l.hidden, l.comment, l.notes, l.reference,
-                   l.updated_import_id, l.updated_line, l.hidden_line
-            from {_KEYS} join listings l on {_SAME_KEY}
-            order by l.item_id, l.condition, l.variants
-            for no key update of l
+            select k.item_id, k.condition, k.variants, l.place, {", ".join(f"l.{name}" for name in _STATE)}
+            from {_EACH_KEY} (select l.ctid as place, * from listings l where {_HAS_KEY} for no key update) l
             """,
-            (*_columns(keys), seller_id),
+            (*_columns(sorted(keys)), seller_id),
         )
-        return {ListingKey(*row[:3]): ListingState(*row[3:]) for row in cursor}
+        return {ListingKey(*row[:3]): Locked(row[3], ListingState(*row[4:])) for row in cursor}
 
 
 def insert(seller_id: int, import_id: int, listings: list[NewListing]) -> set[ListingKey]:
@@ -160,26 +169,24 @@ def _insert_missing(rows: list[tuple[Any, ...]]) -> set[ListingKey]:
             on conflict do nothing
             returning item_id, condition, variants
             """,
-            [list(column) for column in zip(*rows, strict=True)],
+            _columns(rows),
         )
         return {ListingKey(*row) for row in cursor}
 
 
-def update(seller_id: int, states: dict[ListingKey, ListingState]) -> None:
-    """Give listings that are locked by this transaction their new state."""
-    if not states:
+def update(changes: Collection[Locked]) -> None:
+    """Give listings that ``lock_existing`` has locked in this transaction the states that ``changes`` name."""
+    if not changes:
         return
-    kinds = "int4 int4 bool text text text int8 int4 int4".split()
-    arrays = ", ".join(f"%s::{kind}[]" for kind in ["int4", "int2", "text", *kinds])
-    columns = ListingState._fields
+    arrays = ", ".join(f"%s::{kind}[]" for kind in ("tid", *_STATE_TYPES))
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
-            update listings l set {", ".join(f"{column} = k.{column}" for column in columns)}, updated_at = now()
-            from unnest({arrays}) as k (item_id, condition, variants, {", ".join(columns)})
-            where {_SAME_KEY}
+            update listings l set {", ".join(f"{name} = k.{name}" for name in _STATE)}, updated_at = now()
+            from unnest({arrays}) as k (place, {", ".join(_STATE)})
+            where l.ctid = k.place
             """,
-            (*_columns(states), *([*column] for column in zip(*states.values(), strict=True)), seller_id),
+            [[change.place for change in changes], *_columns([change.state for change in changes])],
         )
 
 
@@ -200,5 +207,6 @@ def stream(seller_id: int) -> Iterator[ExportedListing]:
             yield ExportedListing(*row)
 
 
-def _columns(keys: Collection[ListingKey]) -> Sequence[list[Any]]:
-    return [list(column) for column in zip(*keys, strict=True)]
+def _columns(rows: Collection[tuple[Any, ...]]) -> list[list[Any]]:
+    """``rows`` as one array a column."""
+    return [list(column) for column in zip(*rows, strict=True)]

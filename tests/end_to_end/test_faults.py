@@ -1,0 +1,243 @@
+"""Whatever dies, an import comes to what a quiet run comes to."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+from flask import Flask
+from redis import Redis
+
+from app.extensions import db
+from app.imports import commands
+from app.models import Import, Seller
+from tests.factories import csv_bytes, failures, listed, look, make_items, row, start
+from tests.processes import children, horses, kill, wait_until, workers
+
+
+@pytest.fixture
+def slow(environ: dict[str, str]) -> dict[str, str]:
+    """Workers with the smallest chunks, so that there is time to do something to them."""
+    return {**environ, "CHUNK_SECONDS": "0.001"}
+
+
+@pytest.fixture
+def file(app: Flask) -> bytes:
+    """Rows of every kind, also such that repeat each other across batches."""
+    make_items(400)
+    return generate(12_000)
+
+
+@pytest.fixture
+def long_file(app: Flask) -> bytes:
+    """The same, but long enough to be stopped again and again."""
+    make_items(400)
+    return generate(40_000)
+
+
+def generate(count: int) -> bytes:
+    """A file of ``count`` rows of which about one in ten fails."""
+    chance = random.Random(7)
+    conditions = "MT NM EX GD LP PL PO".split()
+    variants = ["", "normal", "reverse", "de", "normal|de", "reverse|de", "normal|reverse", "normal|reverse|de"]
+    keys = [(item, grade, kind) for item in range(1, 401) for grade in conditions for kind in variants]
+    chance.shuffle(keys)
+    rows = []
+    for n in range(count):
+        item, grade, kind = keys[n % (count * 19 // 20) % len(keys)]
+        rows.append(row(urn=f"urn:test:{item}", condition=grade, variants=kind, price=n + 1, reference=f"R{n}"))
+        if n % 40 == 0:
+            rows[-1]["PRICE"] = "1.99"
+        if n % 50 == 0:
+            rows[-1]["URN"] = "urn:test:none"
+    return csv_bytes(rows)
+
+
+@pytest.fixture
+def quiet(file: bytes, other_seller: Seller, run_jobs: Callable[[], None]) -> tuple[object, ...]:
+    """What the file comes to when nothing goes wrong."""
+    return run_quietly(file, other_seller, run_jobs)
+
+
+def run_quietly(file: bytes, seller: Seller, run_jobs: Callable[[], None]) -> tuple[object, ...]:
+    """Import a file in this process; once a file is enough."""
+    if file not in _quiet:
+        started = start(seller, file)
+        run_jobs()
+        _quiet[file] = outcome(finish(started), seller)
+    return _quiet[file]
+
+
+_quiet: dict[bytes, tuple[object, ...]] = {}
+
+
+def finish(started: Import) -> Import:
+    wait_until(lambda: look(started).status in {"COMPLETED", "FAILED"}, seconds=60)
+    return started
+
+
+def outcome(started: Import, seller: Seller) -> tuple[object, ...]:
+    """Counters, and which keys are listed; of rows that repeat each other any one may have won."""
+    ended = look(started)
+    assert ended.not_processed == 0
+    assert ended.failed == len(failures(started))
+    listings = listed(seller)
+    assert ended.created == len(listings)
+    return ended.status, ended.total, ended.created, ended.failed, {one[:3] for one in listings}
+
+
+def under_way(started: Import) -> bool:
+    return look(started).processed > 0
+
+
+def test_a_killed_work_horse(slow: dict[str, str], file: bytes, seller: Seller, quiet: tuple[object, ...]) -> None:
+    with workers(slow) as supervisor:
+        started = start(seller, file)
+        wait_until(lambda: under_way(started))
+        for horse in wait_until(lambda: horses(supervisor)):
+            kill(horse)
+        assert outcome(finish(started), seller) == quiet
+
+
+def test_a_killed_worker_leaves_its_batch_to_others(
+    slow: dict[str, str], file: bytes, seller: Seller, quiet: tuple[object, ...]
+) -> None:
+    with workers(slow) as supervisor:
+        started = start(seller, file)
+        wait_until(lambda: under_way(started))
+        busy = wait_until(lambda: [worker for worker in supervisor.children() if children(worker)])
+        orphans = [horse for worker in busy for horse in children(worker)]
+        for worker in busy:
+            kill(worker)
+        assert outcome(finish(started), seller) == quiet
+        psutil.wait_procs(orphans, timeout=5)
+        assert not any(orphan.is_running() for orphan in orphans)
+
+
+def test_a_killed_host(slow: dict[str, str], file: bytes, seller: Seller, quiet: tuple[object, ...]) -> None:
+    with workers(slow) as supervisor:
+        started = start(seller, file)
+        wait_until(lambda: under_way(started))
+        family = [supervisor, *supervisor.children(recursive=True)]
+        for member in family:
+            kill(member)
+    assert look(started).status == "RUNNING"
+    with workers(slow):
+        assert outcome(finish(started), seller) == quiet
+
+
+def test_a_killed_supervisor_takes_its_workers_along(slow: dict[str, str], file: bytes, seller: Seller) -> None:
+    with workers(slow) as supervisor:
+        started = start(seller, file)
+        wait_until(lambda: under_way(started))
+        family = supervisor.children(recursive=True)
+        kill(supervisor)
+        psutil.wait_procs(family, timeout=10)
+        assert not any(member.is_running() for member in family)
+    assert look(started).status == "RUNNING"
+
+
+def test_a_shutdown_in_the_middle_goes_on_later(
+    slow: dict[str, str], file: bytes, seller: Seller, quiet: tuple[object, ...]
+) -> None:
+    with workers(slow) as supervisor:
+        started = start(seller, file)
+        wait_until(lambda: under_way(started))
+        supervisor.send_signal(signal.SIGTERM)
+        supervisor.wait(10)
+    stopped = look(started)
+    assert stopped.not_processed > 0
+    # Handed back, not lost: nobody has to wait for a lease.
+    assert not db.session.execute(db.text("select 1 from batches where status = 'RUNNING'")).first()
+    with workers(slow):
+        assert outcome(finish(started), seller) == quiet
+
+
+def test_a_redis_that_forgets_everything(
+    slow: dict[str, str], file: bytes, seller: Seller, quiet: tuple[object, ...]
+) -> None:
+    redis = Redis.from_url(slow["REDIS_URL"])
+    with workers(slow):
+        started = start(seller, file)
+        wait_until(lambda: under_way(started))
+        redis.flushdb()
+        assert outcome(finish(started), seller) == quiet
+    redis.close()
+
+
+def test_connections_that_are_cut(slow: dict[str, str], file: bytes, seller: Seller, quiet: tuple[object, ...]) -> None:
+    with workers(slow):
+        started = start(seller, file)
+        for _ in range(3):
+            before = look(started).processed
+            wait_until(lambda before=before: look(started).processed > before or look(started).finished_at)
+            db.session.execute(
+                db.text(
+                    """
+                    select pg_terminate_backend(pid) from pg_stat_activity
+                    where datname = current_database() and pid <> pg_backend_pid()
+                    """
+                )
+            )
+            db.session.commit()
+        assert outcome(finish(started), seller) == quiet
+
+
+def test_a_frozen_work_horse_is_overtaken_and_writes_nothing_when_it_wakes(
+    slow: dict[str, str], file: bytes, seller: Seller, quiet: tuple[object, ...]
+) -> None:
+    with workers(slow) as supervisor:
+        started = start(seller, file)
+        wait_until(lambda: under_way(started))
+        frozen = wait_until(lambda: horses(supervisor))[0]
+        frozen.suspend()
+        try:
+            # The other worker overtakes it, once its lease is over.
+            assert outcome(finish(started), seller) == quiet
+        finally:
+            frozen.resume()
+        psutil.wait_procs([frozen], timeout=10)
+        assert outcome(started, seller) == quiet
+
+
+# Stops ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def running(slow: dict[str, str], long_file: bytes, seller: Seller) -> Iterator[Import]:
+    """An import in full swing."""
+    with workers(slow):
+        started = start(seller, long_file)
+        wait_until(lambda: under_way(started))
+        yield started
+
+
+def test_paused_and_resumed_five_times(
+    running: Import, seller: Seller, other_seller: Seller, long_file: bytes, run_jobs: Callable[[], None]
+) -> None:
+    key = running.seller_id, running.public_id
+    for _ in range(5):
+        commands.pause(*key)
+        wait_until(lambda: look(running).status == "PAUSED")
+        paused = look(running)
+        assert paused.not_processed > 0
+        for _ in range(10):
+            assert paused.created == len(listed(seller))
+            assert paused.failed == len(failures(running))
+            assert look(running) == paused
+        commands.resume(*key)
+        wait_until(lambda paused=paused: look(running).processed > paused.processed)
+    assert outcome(finish(running), seller) == run_quietly(long_file, other_seller, run_jobs)
+
+
+def test_after_terminate_nothing_is_written(running: Import, seller: Seller) -> None:
+    commands.terminate(running.seller_id, running.public_id)
+    ended = look(running)
+    assert (ended.status, ended.not_processed > 0) == ("TERMINATED", True)
+    for _ in range(20):
+        assert ended.created == len(listed(seller))
+        assert ended.failed == len(failures(running))
+        assert look(running) == ended

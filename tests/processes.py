@@ -1,0 +1,67 @@
+"""Real processes of Sluice, for the tests that kill them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+Found = TypeVar("Found")
+
+
+def wait_until(question: Callable[[], Found], *, seconds: float = 30) -> Found:
+    """The first true answer to ``question``; fails the test when there is none in time."""
+    ends_at = time.monotonic() + seconds
+    while time.monotonic() < ends_at:
+        if answer := question():
+            return answer
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {question.__name__}")
+
+
+@contextmanager
+def workers(environ: dict[str, str], count: int = 2) -> Iterator[psutil.Process]:
+    """A supervisor with ``count`` workers, ready for jobs; whatever is left of it is killed in the end."""
+    process = subprocess.Popen([sys.executable, "worker.py"], cwd=ROOT, env={**environ, "WORKERS": str(count)})
+    supervisor = psutil.Process(process.pid)
+    try:
+        wait_until(lambda: len(supervisor.children()) == count)
+        yield supervisor
+    finally:
+        family = [supervisor, *supervisor.children(recursive=True)] if supervisor.is_running() else []
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            for member in family:
+                kill(member)
+            process.wait(10)
+            raise AssertionError("the workers did not leave when asked to") from None
+
+
+def horses(supervisor: psutil.Process) -> list[psutil.Process]:
+    """The work-horses that are at work at this moment."""
+    return [horse for worker in supervisor.children() for horse in children(worker)]
+
+
+def children(process: psutil.Process) -> list[psutil.Process]:
+    """The children of a process that may be gone already."""
+    try:
+        return process.children()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def kill(process: psutil.Process) -> None:
+    """End a process at once, wherever it is."""
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGKILL)

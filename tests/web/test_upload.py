@@ -1,0 +1,166 @@
+"""Uploading: what is taken, what is refused, and that nothing is left of what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+
+import pytest
+from bs4 import BeautifulSoup
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from app.csvfile.contract import MAX_RECORD_BYTES
+from app.extensions import db
+from app.models import Import, Seller
+from tests.factories import csv_bytes, look, row, with_header
+from tests.samples import SAMPLES, needs_samples
+
+StorageFiles = Callable[[], list[str]]
+BOUNDARY = b"----a-boundary"
+
+
+def csrf_token(client: FlaskClient) -> str:
+    page = BeautifulSoup(client.get("/imports/upload").data, "html5lib")
+    return str(page.select_one("input[name=csrf_token]")["value"])
+
+
+def upload(client: FlaskClient, data: bytes, file_name: str = "stock.csv") -> TestResponse:
+    return client.post("/imports/upload", data={"csrf_token": csrf_token(client), "file": (BytesIO(data), file_name)})
+
+
+def sentence(response: TestResponse) -> str:
+    return BeautifulSoup(response.data, "html5lib").select_one("[role=alert]").get_text(" ", strip=True)
+
+
+def nothing_is_left(storage_files: StorageFiles) -> bool:
+    return db.session.scalar(text("select count(*) from imports")) == 0 and storage_files() == []
+
+
+def test_a_file_is_taken_and_leads_to_its_import(app: Flask, client: FlaskClient, storage_files: StorageFiles) -> None:
+    response = upload(client, csv_bytes([row(), row(price="x")]), "folder/stöck.csv")
+    assert response.status_code == 303
+    created = db.session.scalar(db.select(Import))
+    assert response.location.endswith(f"/imports/{created.public_id}")
+    assert (created.file_name, created.total, created.invalid) == ("stöck.csv", 2, 1)
+    assert storage_files() == [created.storage_key]
+    page = client.get(response.location)
+    assert page.status_code == 200
+    assert f'data-import-id="{created.public_id}"' in page.text
+    assert 'data-total="2"' in page.text
+    assert "1 row will fail validation" in " ".join(BeautifulSoup(page.data, "html5lib").get_text().split())
+
+
+@needs_samples
+@pytest.mark.parametrize("path", sorted((SAMPLES / "rejected").glob("*.csv")), ids=lambda path: path.stem)
+def test_each_rejected_sample_leaves_nothing_behind(client: FlaskClient, storage_files: StorageFiles, path) -> None:
+    response = upload(client, path.read_bytes(), path.name)
+    assert response.status_code == 422
+    assert len(sentence(response)) > 20
+    assert nothing_is_left(storage_files)
+
+
+def test_a_file_that_is_too_large_is_refused(app: Flask, client: FlaskClient, storage_files, monkeypatch) -> None:
+    from dataclasses import replace
+
+    monkeypatch.setitem(
+        app.extensions, "sluice_settings", replace(app.extensions["sluice_settings"], max_upload_bytes=5_000)
+    )
+    response = upload(client, csv_bytes(row() for _ in range(1_000)))
+    assert response.status_code == 413
+    assert "larger than" in sentence(response)
+    assert nothing_is_left(storage_files)
+
+
+def test_too_many_rows_are_refused(app: Flask, client: FlaskClient, storage_files, monkeypatch) -> None:
+    from dataclasses import replace
+
+    monkeypatch.setitem(app.extensions, "sluice_settings", replace(app.extensions["sluice_settings"], max_rows=3))
+    response = upload(client, csv_bytes(row() for _ in range(4)))
+    assert response.status_code == 422
+    assert "more than 3 rows" in sentence(response)
+    assert nothing_is_left(storage_files)
+
+
+def test_a_refusal_late_in_the_file_leaves_nothing(client: FlaskClient, storage_files: StorageFiles) -> None:
+    good = csv_bytes(row() for _ in range(5_000))
+    response = upload(client, good + b"x" * (MAX_RECORD_BYTES + 1))
+    assert response.status_code == 422
+    assert "begins on line 5002" in sentence(response)
+    assert nothing_is_left(storage_files)
+
+
+def test_no_file_at_all(client: FlaskClient, storage_files: StorageFiles) -> None:
+    response = upload(client, b"", "")
+    assert (response.status_code, "Choose a CSV file" in sentence(response)) == (422, True)
+    assert nothing_is_left(storage_files)
+
+
+def body(*parts: tuple[str, bytes]) -> bytes:
+    """A multipart body of parts with these headers and contents."""
+    return b"".join(
+        b"--" + BOUNDARY + b"\r\nContent-Disposition: form-data; " + head.encode() + b"\r\n\r\n" + data + b"\r\n"
+        for head, data in parts
+    ) + (b"--" + BOUNDARY + b"--\r\n")
+
+
+def post(client: FlaskClient, data: bytes, **headers: str) -> TestResponse:
+    return client.post(
+        "/imports/upload", data=data, content_type=f"multipart/form-data; boundary={BOUNDARY.decode()}", headers=headers
+    )
+
+
+FILE = ('name="file"; filename="stock.csv"', csv_bytes([row()]))
+
+
+def test_the_token_may_come_after_the_file_or_in_a_header(client: FlaskClient) -> None:
+    token = csrf_token(client)
+    assert post(client, body(FILE, ('name="csrf_token"', token.encode()))).status_code == 303
+    assert post(client, body(FILE), **{"X-CSRFToken": token}).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "parts", [[FILE], [FILE, ('name="csrf_token"', b"wrong")], [('name="csrf_token"', b"wrong"), FILE]]
+)
+def test_without_the_token_nothing_is_kept(client: FlaskClient, storage_files: StorageFiles, parts) -> None:
+    csrf_token(client)
+    assert post(client, body(*parts)).status_code in {400, 403}
+    assert nothing_is_left(storage_files)
+
+
+@pytest.mark.parametrize("left", [1, 30, 60])
+def test_a_body_that_ends_early_is_no_file(client: FlaskClient, storage_files: StorageFiles, left: int) -> None:
+    token = csrf_token(client)
+    data = body(('name="csrf_token"', token.encode()), FILE)
+    assert post(client, data[: -left - len(BOUNDARY)]).status_code == 400
+    assert nothing_is_left(storage_files)
+
+
+def test_strangers_are_sent_to_the_sign_in_page(app: Flask, storage_files: StorageFiles) -> None:
+    response = post(app.test_client(), body(FILE))
+    assert response.status_code == 302
+    assert "/login" in response.location
+    assert nothing_is_left(storage_files)
+
+
+def test_a_storage_that_fails_says_so_and_leaves_nothing(
+    app: Flask, client: FlaskClient, storage_files, monkeypatch
+) -> None:
+    def no_space(self, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("app.storage.local._FileWriter.write", no_space)
+    response = upload(client, csv_bytes([row()]))
+    assert response.status_code == 503
+    assert "could not be stored" in response.text
+    assert nothing_is_left(storage_files)
+
+
+def test_redis_away_does_not_fail_an_upload(app: Flask, client: FlaskClient, seller: Seller, monkeypatch) -> None:
+    from redis import Redis
+
+    monkeypatch.setitem(app.extensions, "sluice_redis", Redis(port=1))
+    assert upload(client, with_header("CREATE,u,,,,,,NM,1,1,,,,,\n")).status_code == 303
+    assert look(db.session.scalar(db.select(Import))).status == "RUNNING"
