@@ -54,7 +54,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[st
 
 
 @pytest.fixture(scope="session")
-def migrated_app(environ: dict[str, str]) -> Flask:
+def migrated_app(environ: dict[str, str]) -> Iterator[Flask]:
     """The application over a migrated database."""
     # Tests stand about in transactions for longer than a worker may.
     app = create_app({**environ, "LEASE_SECONDS": "60"})
@@ -62,7 +62,8 @@ def migrated_app(environ: dict[str, str]) -> Flask:
     with app.app_context():
         upgrade()
         db.session.remove()
-    return app
+        yield app
+        db.engine.dispose()
 
 
 @pytest.fixture
@@ -76,6 +77,7 @@ def app(migrated_app: Flask, environ: dict[str, str]) -> Iterator[Flask]:
         )
         db.session.commit()
         redis_client().flushdb()
+        db.session.remove()
         shutil.rmtree(storage_root(environ), ignore_errors=True)
 
 

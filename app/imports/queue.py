@@ -15,6 +15,7 @@ from rq import Queue, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import import_attribute
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.extensions import db
 from app.queries import BatchKey, ImportKey, imports, transitions
@@ -64,19 +65,19 @@ def open_queue(connection: Redis) -> Queue:
 def fill() -> int:
     """Hand waiting batches to Redis until enough jobs wait there; how many were sent.
 
-    Commits. A Redis that cannot be reached is logged and nothing else: the reconciler fills again.
+    Commits. Trouble is logged and nothing else, because whoever calls this has done its own work already: the
+    reconciler fills again.
     """
+    sent = 0
     try:
         room = _window() - len(imports.find_dispatched())
-        sent = 0
         for waiting in imports.find_next_to_dispatch(max(room, 0)):
             sent += _send_batch(waiting)
-        return sent
-    except RedisError:
-        log.warning("jobs not sent: Redis does not answer", exc_info=True)
-        return 0
+    except (RedisError, SQLAlchemyError):
+        log.warning("jobs not sent", exc_info=True)
     finally:
-        db.session.commit()
+        db.session.rollback()
+    return sent
 
 
 def _window() -> int:
@@ -94,6 +95,7 @@ def _send_batch(waiting: imports.Waiting) -> bool:
         _enqueue(RUN_BATCH, (*key, attempt), job_id=batch_job_id(key, attempt))
     except RedisError:
         transitions.undispatch(key, attempt)
+        db.session.commit()
         raise
     return True
 

@@ -52,9 +52,9 @@ def settle(key: ImportKey) -> bool:
 
 def after_batch(key: ImportKey) -> None:
     """What a worker does when it is through with a batch: settle a pause, call the reconciler, keep the queue full."""
-    if transitions.settle_pause(key):
-        db.session.commit()
-    elif not imports.has_unfinished_batches(key):
+    is_paused = transitions.settle_pause(key)
+    db.session.commit()
+    if not is_paused and not imports.has_unfinished_batches(key):
         queue.send_reconcile(key)
     queue.fill()
 

@@ -1,0 +1,174 @@
+"""The real web server: what only shows over a socket, and the main job from sign-in to the last download."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from http.cookiejar import CookieJar
+
+import pytest
+from flask import Flask
+
+from app.csvfile.contract import HEADER
+from app.models import Seller
+from tests.conftest import PASSWORD
+from tests.factories import csv_bytes, make_items, row
+from tests.processes import ROOT, wait_until, workers
+
+
+class Browser:
+    """A browser without scripts: cookies, forms, redirects."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._cookies = CookieJar()
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._cookies))
+        self.url = ""
+
+    def get(self, path: str) -> str:
+        return self._open(urllib.request.Request(urllib.parse.urljoin(self._address, path)))
+
+    def post(self, path: str, **fields: str) -> str:
+        data = urllib.parse.urlencode({**fields, "csrf_token": self.token()}).encode()
+        return self._open(urllib.request.Request(urllib.parse.urljoin(self._address, path), data))
+
+    def upload(self, data: bytes) -> str:
+        body, content_type = form(self.token(), data)
+        return self._open(
+            urllib.request.Request(self._address + "/imports/upload", body, {"Content-Type": content_type})
+        )
+
+    def token(self) -> str:
+        page = self.get("/imports/upload")
+        return re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)[1]
+
+    def cookie(self) -> str:
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._cookies)
+
+    def _open(self, request: urllib.request.Request) -> str:
+        with self._opener.open(request, timeout=30) as answer:
+            self.url = answer.url
+            return answer.read().decode()
+
+
+def form(token: str, data: bytes) -> tuple[bytes, str]:
+    """A multipart body with the token and a file, and its content type."""
+    head = (
+        f'--b\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n{token}\r\n'
+        '--b\r\nContent-Disposition: form-data; name="file"; filename="stock.csv"\r\nContent-Type: text/csv\r\n\r\n'
+    )
+    return head.encode() + data + b"\r\n--b--\r\n", "multipart/form-data; boundary=b"
+
+
+@pytest.fixture
+def address(app: Flask, environ: dict[str, str]) -> Iterator[str]:
+    """A real web server."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"],
+        cwd=ROOT,
+        env={**environ, "PORT": str(port), "WEB_CONCURRENCY": "1"},
+    )
+    try:
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@pytest.fixture
+def browser(address: str, seller: Seller) -> Browser:
+    """A browser in which the seller has signed in through the form."""
+    browser = Browser(address)
+    browser.get("/login")
+    page = browser.get("/login")
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)[1]
+    data = urllib.parse.urlencode({"email": seller.email, "password": PASSWORD, "csrf_token": token}).encode()
+    browser._open(urllib.request.Request(address + "/login", data))
+    return browser
+
+
+def attributes(page: str) -> dict[str, str]:
+    """The data attributes of the first import on a page."""
+    return dict(re.findall(r'data-(import-id|status|total|successful|failed)="([^"]*)"', page)[:5])
+
+
+def test_the_main_job(browser: Browser, environ: dict[str, str]) -> None:
+    make_items(100)
+    good = [row(urn=f"urn:test:{n}", comment='say "hi",\nand bye') for n in range(1, 101)]
+    bad = [row(urn="urn:test:1", price="1.99", notes="é"), row(urn="urn:none", reference='5" wide')]
+    data = csv_bytes(bad[:1] + good + bad[1:])
+    with workers(environ):
+        page = browser.upload(data)
+        assert "/imports/" in browser.url
+        details = browser.url
+        wait_until(lambda: attributes(browser.get(details))["status"] == "FAILED")
+    page = browser.get(details)
+    assert attributes(page)["successful"] == "100"
+    assert attributes(page)["failed"] == "2"
+    assert attributes(browser.get("/imports")) == attributes(page) == attributes(browser.get(details + "/panel"))
+    failed = browser.get(details + "/failed.csv")
+    assert failed.encode() == csv_bytes(bad)
+    report = browser.get(details + "/errors.csv").splitlines()
+    assert report[0] == "line,code,columns,message,row"
+    assert report[1].startswith("2,422,PRICE,")
+    assert report[2].startswith("203,404,URN,")
+    export = browser.get("/listings/export.csv")
+    assert export.startswith(f"{HEADER}\n")
+    assert export.count("UPDATE,urn:test:") == 100
+    with workers(environ):
+        browser.upload(export.encode())
+        wait_until(lambda: attributes(browser.get(browser.url))["status"] == "COMPLETED")
+    assert browser.get("/listings/export.csv") == export
+
+
+def test_a_wrong_header_is_refused_from_the_first_bytes(address: str, browser: Browser) -> None:
+    body, content_type = form(browser.token(), b"MODE,URN,PRICE\n" + b"x" * 100_000)
+    gigabyte = 1 << 30
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(
+            f"POST /imports/upload HTTP/1.1\r\nHost: {host}\r\nCookie: {browser.cookie()}\r\n"
+            f"Content-Type: {content_type}\r\nContent-Length: {gigabyte}\r\n\r\n".encode()
+        )
+        # A tenth of a thousandth of what was announced; the rest never comes.
+        connection.sendall(body[:100_000])
+        began = time.monotonic()
+        answer = b""
+        while b"</html>" not in answer and (more := connection.recv(1 << 16)):
+            answer += more
+    assert time.monotonic() - began < 5
+    assert answer.startswith(b"HTTP/1.1 422")
+    assert "lacks the columns" in answer.decode()
+
+
+def test_a_client_that_hangs_up_leaves_nothing(address: str, browser: Browser, storage_files) -> None:
+    body, content_type = form(browser.token(), csv_bytes(row() for _ in range(20_000)))
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(
+            f"POST /imports/upload HTTP/1.1\r\nHost: {host}\r\nCookie: {browser.cookie()}\r\n"
+            f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        )
+        connection.sendall(body[: len(body) // 2])
+        wait_until(storage_files)
+    wait_until(lambda: not storage_files())
+    assert "data-import-id" not in browser.get("/imports")
