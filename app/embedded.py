@@ -599,7 +599,8 @@ def _is_alive(process: int) -> bool:
     """Whether ``process`` runs; a zombie does not."""
     try:
         os.kill(process, 0)
-        return sys.platform != "linux" or bool(Path(f"/proc/{process}/cmdline").read_bytes())
+        # Not told from its command line, which is empty for a moment while a process becomes another program.
+        return sys.platform != "linux" or Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
     except PermissionError:
         return True
     except (ProcessLookupError, FileNotFoundError):
