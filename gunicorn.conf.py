@@ -17,5 +17,8 @@ keepalive = 5
 # Each worker makes its own connections: none may be shared across a fork.
 preload_app = False
 
+# Nobody asks for it, and its place under the home directory would be shared by all instances of a user.
+control_socket_disable = True
+
 accesslog = None
 errorlog = "-"

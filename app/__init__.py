@@ -55,6 +55,9 @@ def _flask_config(settings: Settings, database_url: str) -> dict[str, Any]:
         "MAX_CONTENT_LENGTH": None,
         "MAX_FORM_MEMORY_SIZE": 64 * 1024,
         "PERMANENT_SESSION_LIFETIME": _SESSION_LIFE,
+        # Otherwise every poll sends the cookie again, and one that is under way while somebody signs out or a message
+        # is shown would bring the old state back.
+        "SESSION_REFRESH_EACH_REQUEST": False,
         "SESSION_COOKIE_NAME": "sluice_session",
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": settings.session_cookie_secure,

@@ -32,7 +32,7 @@ def create_seller(email: str, password: str, *, is_operator: bool = False) -> Se
     """Make an account and commit it. Raises AccountError when the e-mail or the password will not do."""
     email = _fold(email)
     name, at, domain = email.partition("@")
-    if not (name and at and domain) or any(character.isspace() for character in email):
+    if not (name and at and domain and email.isprintable()) or " " in email:
         raise AccountError(f"“{email}” is not an e-mail address.")
     if len(password) < MIN_PASSWORD_LENGTH:
         raise AccountError(f"The password is too short: it needs at least {MIN_PASSWORD_LENGTH} characters.")
@@ -46,6 +46,9 @@ def create_seller(email: str, password: str, *, is_operator: bool = False) -> Se
 
 def find_seller(email: str) -> Seller | None:
     """The seller with this e-mail address, whatever its case."""
+    if "\0" in email:
+        # PostgreSQL has no such text, and refuses to be asked for it.
+        return None
     return db.session.scalar(select(Seller).where(Seller.email == _fold(email)))
 
 

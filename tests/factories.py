@@ -90,10 +90,15 @@ def listed(seller: Seller) -> set[tuple[str, ...]]:
             one.notes or "",
             one.reference or "",
         )
-        for one in listings.stream(seller.id)
+        for page in listings.iter_pages(seller.id)
+        for one in page
     }
 
 
 def failures(started: Import) -> list[tuple[int, int]]:
     """Line and code of every failed row, in the order of the file."""
-    return [(error.line, error.code) for error in row_errors.stream(ImportKey(started.seller_id, started.id))]
+    return [
+        (error.line, error.code)
+        for page in row_errors.iter_pages(ImportKey(started.seller_id, started.id))
+        for error in page
+    ]

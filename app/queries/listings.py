@@ -9,6 +9,9 @@ from psycopg import errors
 
 from app.queries import driver_cursor
 
+#: How many listings there are on a page of ``iter_pages``.
+_PAGE_ROWS = 2_000
+
 
 class ListingKey(NamedTuple):
     """What a seller has at most one listing of; keys are always written in this order, so that nobody deadlocks."""
@@ -190,21 +193,33 @@ def update(changes: Collection[Locked]) -> None:
         )
 
 
-def stream(seller_id: int) -> Iterator[ExportedListing]:
-    """All listings of a seller by URN, condition and variants, held one page at a time."""
-    with driver_cursor() as plain, plain.connection.cursor(name="listings") as cursor:
-        cursor.itersize = 2_000
-        cursor.execute(
-            """
-            select i.urn, l.condition, l.variants, l.price, l.quantity, l.hidden, l.comment, l.notes, l.reference
-            from listings l join items i on i.id = l.item_id
-            where l.seller_id = %s
-            order by i.urn, l.condition, l.variants
-            """,
-            (seller_id,),
-        )
-        for row in cursor:
-            yield ExportedListing(*row)
+def iter_pages(seller_id: int) -> Iterator[list[ExportedListing]]:
+    """All listings of a seller in the order of their keys, a page at a time.
+
+    Each page is a statement of its own: the caller may end its transaction between two pages.
+    """
+    after = ListingKey(0, 0, "")
+    while True:
+        with driver_cursor() as cursor:
+            cursor.execute(
+                """
+                select l.item_id, l.condition, l.variants,
+                       i.urn, l.price, l.quantity, l.hidden, l.comment, l.notes, l.reference
+                from (
+                    select * from listings
+                    where seller_id = %s and (item_id, condition, variants) > (%s::int, %s::smallint, %s)
+                    order by item_id, condition, variants
+                    limit %s
+                ) l join items i on i.id = l.item_id
+                order by l.item_id, l.condition, l.variants
+                """,
+                (seller_id, *after, _PAGE_ROWS),
+            )
+            rows = cursor.fetchall()
+        if not rows:
+            return
+        yield [ExportedListing(urn, condition, variants, *values) for _, condition, variants, urn, *values in rows]
+        after = ListingKey(*rows[-1][:3])
 
 
 def _columns(rows: Collection[tuple[Any, ...]]) -> list[list[Any]]:

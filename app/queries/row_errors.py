@@ -12,7 +12,7 @@ from app.extensions import db
 from app.models import RowError
 from app.queries import ImportKey, driver_cursor
 
-#: How many failed rows a stream holds at once.
+#: How many failed rows there are on a page of ``iter_pages``.
 _PAGE_ROWS = 1_000
 
 
@@ -78,9 +78,12 @@ def list_after(key: ImportKey, *, after_line: int, limit: int) -> list[RecordedE
     return [RecordedError(*row) for row in db.session.execute(query)]
 
 
-def stream(key: ImportKey) -> Iterator[RecordedError]:
-    """All failed rows of an import in the order of the file, held one page at a time."""
+def iter_pages(key: ImportKey) -> Iterator[list[RecordedError]]:
+    """All failed rows of an import in the order of the file, a page at a time.
+
+    Each page is a statement of its own: the caller may end its transaction between two pages.
+    """
     after_line = 0
     while page := list_after(key, after_line=after_line, limit=_PAGE_ROWS):
-        yield from page
+        yield page
         after_line = page[-1].line

@@ -21,7 +21,11 @@ RunJobs = Callable[[], None]
 
 
 def messages(started) -> dict[int, list[str]]:
-    return {error.line: error.messages for error in row_errors.stream(ImportKey(started.seller_id, started.id))}
+    return {
+        error.line: error.messages
+        for page in row_errors.iter_pages(ImportKey(started.seller_id, started.id))
+        for error in page
+    }
 
 
 def test_every_outcome_in_one_file(seller: Seller, run_jobs: RunJobs) -> None:
@@ -239,7 +243,7 @@ def test_no_row_can_fail_for_two_different_codes(seller: Seller, run_jobs: RunJo
     make_items()
     started = start(seller, [row(urn="nowhere", price="x", condition="")])
     run_jobs()
-    (error,) = row_errors.stream(ImportKey(seller.id, started.id))
+    ((error,),) = row_errors.iter_pages(ImportKey(seller.id, started.id))
     assert error.code == 422
     assert error.columns == ["CONDITION", "PRICE"]
     assert error.causes == [Cause.CONDITION_MISSING.slug, Cause.PRICE_NOT_WHOLE.slug]

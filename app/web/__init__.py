@@ -1,0 +1,18 @@
+"""The pages: every view parses its request, calls the core, and answers with a page or a redirect."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.extensions import login_manager
+from app.web import accounts, details, errors, filters, listings, my_imports, upload
+from app.web import help as help_pages
+
+
+def register(app: Flask) -> None:
+    """Give ``app`` its pages, what they are drawn with, and the pages that say what went wrong."""
+    filters.init_app(app)
+    errors.init_app(app)
+    login_manager.unauthorized_handler(accounts.send_to_sign_in)
+    for module in (accounts, upload, my_imports, details, listings, help_pages):
+        app.register_blueprint(module.blueprint)

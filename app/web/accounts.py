@@ -1,0 +1,66 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_user, logout_user
+
+from app.accounts import check_password
+from app.web.forms import SignInForm
+from app.web.live import is_fragment_request
+from app.web.session import local_path
+
+blueprint = Blueprint("accounts", __name__)
+
+
+@blueprint.get("/login")
+def login() -> ResponseReturnValue:
+    """The sign-in page; ``next`` in the query says where to go afterwards."""
+    if current_user.is_authenticated:
+        return redirect(_after_sign_in(), 303)
+    return _render(SignInForm())
+
+
+@blueprint.post("/login")
+def sign_in() -> ResponseReturnValue:
+    """Sign in and go on, or the form again with status 422 and one sentence for every kind of mistake."""
+    form = SignInForm()
+    if not form.validate_on_submit():
+        return _render(form), 422
+    seller = check_password(form.email.data or "", form.password.data or "")
+    if seller is None:
+        return _render(form, "The e-mail address or the password is wrong. Check both and try again."), 422
+    login_user(seller)
+    session.permanent = True
+    return redirect(_after_sign_in(), 303)
+
+
+@blueprint.post("/logout")
+def logout() -> ResponseReturnValue:
+    """Sign out."""
+    logout_user()
+    flash("You are signed out.", "success")
+    return redirect(url_for("accounts.login"), 303)
+
+
+def send_to_sign_in() -> ResponseReturnValue:
+    """The answer for somebody who is not signed in: the sign-in page, which leads back to where they were."""
+    if not is_fragment_request():
+        wanted = request.full_path.removesuffix("?") if request.method == "GET" else None
+        return redirect(url_for("accounts.login", next=wanted))
+    # A redirect would be followed by the script and the sign-in page put into the middle of another one; htmx takes
+    # the whole browser there when it is told so.
+    page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    wanted = f"{page.path}?{page.query}" if page.query else page.path
+    return Response(status=401, headers={"HX-Redirect": url_for("accounts.login", next=local_path(wanted))})
+
+
+def _after_sign_in() -> str:
+    return local_path(request.args.get("next")) or url_for("my_imports.index")
+
+
+def _render(form: SignInForm, error: str | None = None) -> str:
+    return render_template("accounts/login.html", form=form, error=error, next=local_path(request.args.get("next")))

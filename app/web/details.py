@@ -1,0 +1,109 @@
+"""One import: the side panel, the full details, its failed rows, and its files to download."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from itertools import chain
+
+from flask import Blueprint, current_app, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotFound
+
+from app.imports import progress
+from app.queries import ImportKey, imports, row_errors
+from app.queries.row_errors import RecordedError
+from app.storage import Storage, iter_range
+from app.web.downloads import csv_lines, csv_response, derived_name, in_pieces, no_formula, without_transaction
+from app.web.live import render_live
+from app.web.session import require_seller, seller_id
+
+blueprint = Blueprint("details", __name__, url_prefix="/imports/<uuid:public_id>")
+blueprint.before_request(require_seller)
+
+#: Failed rows on one page.
+_PAGE_SIZE = 50
+
+
+@blueprint.get("")
+def show(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Everything about an import: counters, batches, and the first of the failed rows."""
+    one = progress.get(seller_id(), public_id)
+    failed, goes_on = _failed_after(one.key, 0) if one.failed else ([], False)
+    return render_live(
+        "details/show.html",
+        "details/_live.html",
+        one=one,
+        batches=progress.list_batches(one.key),
+        errors=failed,
+        has_more_errors=goes_on,
+        here=url_for("details.show", public_id=public_id),
+    )
+
+
+@blueprint.get("/panel")
+def panel(public_id: uuid.UUID) -> ResponseReturnValue:
+    """The summary that My Imports opens at its side; a page of its own where there are no scripts."""
+    return render_live(
+        "details/panel.html",
+        "details/_panel.html",
+        one=progress.get(seller_id(), public_id),
+        here=url_for("details.panel", public_id=public_id),
+    )
+
+
+@blueprint.get("/errors")
+def errors(public_id: uuid.UUID) -> ResponseReturnValue:
+    """The failed rows in the order of the file; ``after`` is the line of the last one on the page before."""
+    one = progress.get(seller_id(), public_id)
+    after = max(request.args.get("after", default=0, type=int), 0)
+    failed, goes_on = _failed_after(one.key, after)
+    return render_template("details/errors.html", one=one, errors=failed, has_more_errors=goes_on, after=after)
+
+
+@blueprint.get("/failed.csv")
+def failed_csv(public_id: uuid.UUID) -> ResponseReturnValue:
+    """The failed rows under their header, byte for byte as they were uploaded: ready to be corrected and uploaded."""
+    one = progress.get(seller_id(), public_id)
+    header = imports.get_source(one.key).header
+    ending = "\r\n" if header.endswith("\r\n") else "\n"
+    texts = chain([header], (error.row + ending for error in _iter_failed(one.key)))
+    return csv_response(derived_name(one.file_name, "failed"), in_pieces(texts))
+
+
+@blueprint.get("/errors.csv")
+def errors_csv(public_id: uuid.UUID) -> ResponseReturnValue:
+    """The error report: what is wrong with which line, for people who sort and filter it in a spreadsheet."""
+    one = progress.get(seller_id(), public_id)
+    rows = chain([("line", "code", "columns", "message", "row")], map(_report, _iter_failed(one.key)))
+    return csv_response(derived_name(one.file_name, "errors"), in_pieces(csv_lines(rows)))
+
+
+@blueprint.get("/source.csv")
+def source_csv(public_id: uuid.UUID) -> ResponseReturnValue:
+    """The file as it was uploaded."""
+    one = progress.get(seller_id(), public_id)
+    storage: Storage = current_app.extensions["sluice_storage"]
+    pieces = iter_range(storage, imports.get_source(one.key).storage_key, 0, one.file_size)
+    try:
+        # The first read comes before the answer, so that a missing file is a page and not a broken download.
+        first = next(pieces)
+    except FileNotFoundError as error:
+        raise NotFound("The uploaded file is no longer kept. Its listings and its failed rows are.") from error
+    return csv_response(one.file_name, chain([first], pieces), size=one.file_size)
+
+
+def _failed_after(key: ImportKey, line: int) -> tuple[list[RecordedError], bool]:
+    """A page of failed rows below ``line``, and whether there are more after it."""
+    found = row_errors.list_after(key, after_line=line, limit=_PAGE_SIZE + 1)
+    return found[:_PAGE_SIZE], len(found) > _PAGE_SIZE
+
+
+def _iter_failed(key: ImportKey) -> Iterator[RecordedError]:
+    return without_transaction(row_errors.iter_pages(key))
+
+
+def _report(error: RecordedError) -> tuple[str | int, ...]:
+    columns = "|".join(error.columns)
+    message = " ".join(error.messages)
+    return (error.line, error.code, no_formula(columns), no_formula(message), no_formula(error.row))

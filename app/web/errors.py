@@ -1,0 +1,157 @@
+"""What people see when a request comes to nothing: a sentence, and what to do next; never a stack trace."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from typing import NamedTuple
+
+import psycopg
+from flask import Flask, Response, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf.csrf import CSRFError
+from sqlalchemy import exc
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from app.extensions import login_manager
+from app.imports.commands import ImportNotFound, TransitionRefused
+from app.web.live import is_fragment_request
+from app.web.session import local_path
+
+log = logging.getLogger(__name__)
+
+
+class Trouble(NamedTuple):
+    """One kind of error page."""
+
+    title: str
+    #: What happened, for when the error does not say so itself.
+    sentence: str
+    advice: str
+
+
+TROUBLES: dict[int, Trouble] = {
+    400: Trouble(
+        "That did not work",
+        "Sluice could not make sense of the request.",
+        "Go back, reload the page and try again.",
+    ),
+    403: Trouble(
+        "This page is out of date",
+        "The page was opened before you last signed in, so its buttons no longer work. Nothing was changed.",
+        "Go back, reload the page and try again.",
+    ),
+    404: Trouble(
+        "Not found",
+        "There is nothing at this address, or it belongs to somebody else.",
+        "Check the address, or look for it in My Imports.",
+    ),
+    405: Trouble(
+        "That did not work",
+        "This address is only for a button on a page.",
+        "Go to My Imports and press the button there.",
+    ),
+    409: Trouble(
+        "That is not possible now",
+        "The import has changed in the meantime.",
+        "Look at its state now, then decide again.",
+    ),
+    413: Trouble(
+        "That is too large",
+        "What was sent is larger than Sluice accepts.",
+        "Split the file into smaller ones, each with the header line, and upload them one after the other.",
+    ),
+    500: Trouble(
+        "Something went wrong",
+        "Sluice ran into an error that is not yours. It has been recorded.",
+        "Try again. Imports that are running are not affected.",
+    ),
+    503: Trouble(
+        "Back in a moment",
+        "Sluice cannot reach its database right now.",
+        "Wait a moment and reload the page. Imports go on where they stopped, and nothing is lost.",
+    ),
+}
+
+#: When to look again after a 503.
+_RETRY_AFTER_SECONDS = 5
+
+#: What the database raises when it is away, restarting or overloaded; COPY and bulk statements raise the driver's own.
+_DATABASE_AWAY = (
+    exc.OperationalError,
+    exc.InterfaceError,
+    exc.TimeoutError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
+
+
+def init_app(app: Flask) -> None:
+    """Answer errors with pages."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(CSRFError, _csrf_error)
+    app.register_error_handler(ImportNotFound, lambda _: _answer(404))
+    app.register_error_handler(TransitionRefused, _transition_refused)
+    for kind in _DATABASE_AWAY:
+        app.register_error_handler(kind, _database_away)
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if isinstance(error, InternalServerError) and isinstance(error.original_exception, _DATABASE_AWAY):
+        # It went away while another error page was being drawn.
+        return _database_away(error.original_exception)
+    if error.code is None or error.code < 400:
+        # Redirects travel as exceptions too.
+        return error
+    own_words = error.description if error.description != type(error).description else None
+    response = _answer(error.code, own_words)
+    for name, value in error.get_headers():
+        if name in {"Allow", "Retry-After"}:
+            response.headers[name] = value
+    return response
+
+
+def _csrf_error(_: CSRFError) -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return _answer(403)
+    # The session is over, or it is the sign-in form that has been lying around.
+    if not is_fragment_request():
+        flash("The page had been open for too long. Please sign in.", "info")
+    if request.endpoint == "accounts.sign_in":
+        return redirect(url_for("accounts.login", next=local_path(request.args.get("next"))), 303)
+    answer: ResponseReturnValue = login_manager.unauthorized()
+    return answer
+
+
+def _transition_refused(error: TransitionRefused) -> ResponseReturnValue:
+    return _answer(409, str(error), public_id=(request.view_args or {}).get("public_id"))
+
+
+def _database_away(error: BaseException) -> ResponseReturnValue:
+    log.warning("database away", exc_info=error)
+    response = _answer(503)
+    response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+    return response
+
+
+def _answer(code: int, sentence: str | None = None, public_id: uuid.UUID | None = None) -> Response:
+    trouble = TROUBLES.get(code) or TROUBLES[500 if code >= 500 else 400]
+    sentence = sentence or trouble.sentence
+    if is_fragment_request():
+        # The script shows it beside what is already on the page.
+        response = Response(sentence, content_type="text/plain; charset=utf-8")
+    else:
+        response = make_response(_page(code, trouble, sentence, public_id))
+    response.status_code = code
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _page(code: int, trouble: Trouble, sentence: str, public_id: uuid.UUID | None) -> str:
+    words = {"title": trouble.title, "sentence": sentence, "advice": trouble.advice, "public_id": public_id}
+    if code < 500:
+        return render_template("errors/error.html", layout="layout.html", **words)
+    # Not by render_template, which asks the database who is signed in, for the navigation: it may be the very database
+    # that is away.
+    return current_app.jinja_env.get_template("errors/error.html").render(layout="bare.html", **words)

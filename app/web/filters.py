@@ -1,0 +1,90 @@
+"""How values look on the pages: numbers, sizes, times, states and codes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from flask import Flask
+
+from app.csvfile.contract import Code
+from app.statuses import BatchStatus, ImportStatus
+
+
+class Label(NamedTuple):
+    """A state as it is drawn."""
+
+    text: str
+    #: One of the tones of the style sheet.
+    tone: str
+    #: One of the icons in ``components/icons.html``; a state is never told by its colour alone.
+    icon: str
+
+
+#: Imports and batches share the words for what they have in common.
+STATUS_LABELS: dict[str, Label] = {
+    BatchStatus.QUEUED: Label("Queued", "quiet", "clock"),
+    ImportStatus.RUNNING: Label("Running", "moving", "flow"),
+    ImportStatus.PAUSED: Label("Paused", "warning", "pause"),
+    ImportStatus.COMPLETED: Label("Completed", "success", "check"),
+    ImportStatus.FAILED: Label("Failed", "danger", "alert"),
+    ImportStatus.TERMINATED: Label("Terminated", "quiet", "stop"),
+}
+PAUSING_LABEL = Label("Pausing…", "warning", "pause")
+
+CODE_LABELS: dict[Code, Label] = {
+    Code.INVALID: Label("Invalid", "danger", "alert"),
+    Code.NOT_FOUND: Label("Not found", "warning", "search"),
+    Code.CONFLICT: Label("Conflict", "moving", "copy"),
+}
+
+
+def init_app(app: Flask) -> None:
+    """Make the filters and tables below known to the templates."""
+    app.jinja_env.filters.update(
+        number=format_number, file_size=format_file_size, iso=format_iso, moment=format_moment, seconds=format_seconds
+    )
+    app.jinja_env.globals.update(status_label=status_label, code_label=code_label)
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+
+
+def status_label(status: ImportStatus | BatchStatus, *, is_pausing: bool = False) -> Label:
+    """How the state of an import or a batch is drawn."""
+    return PAUSING_LABEL if is_pausing else STATUS_LABELS[status]
+
+
+def code_label(code: int) -> Label:
+    """How the code of a row error is drawn."""
+    return CODE_LABELS[Code(code)]
+
+
+def format_number(number: int) -> str:
+    """A whole number with separators between thousands."""
+    return f"{number:,}"
+
+
+def format_file_size(size: int) -> str:
+    """A number of bytes in the unit in which people think of it."""
+    if size < 1_000:
+        return f"{size} bytes"
+    for unit in ("kB", "MB"):
+        size_in_unit = size / (1_000 if unit == "kB" else 1_000_000)
+        if size_in_unit < 999.95:
+            return f"{size_in_unit:.1f} {unit}"
+    return f"{size / 1_000_000_000:.2f} GB"
+
+
+def format_iso(moment: datetime) -> str:
+    """A time in UTC as programs read it."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def format_moment(moment: datetime) -> str:
+    """A time in UTC as people read it, to the minute."""
+    return f"{moment.astimezone(UTC):%-d %b %Y, %H:%M} UTC"
+
+
+def format_seconds(moment: datetime) -> str:
+    """The time of day in UTC, to the second."""
+    return f"{moment.astimezone(UTC):%H:%M:%S} UTC"

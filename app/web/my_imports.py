@@ -1,0 +1,98 @@
+"""My Imports: the list of a seller's imports, and what their buttons do."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.imports import commands, progress
+from app.imports.commands import ImportNotFound
+from app.queries import imports
+from app.web.live import render_live
+from app.web.session import local_path, require_seller, seller_id
+
+blueprint = Blueprint("my_imports", __name__)
+blueprint.before_request(require_seller)
+
+#: Imports on one page of the list.
+_PAGE_SIZE = 20
+
+
+@blueprint.get("/")
+def home() -> ResponseReturnValue:
+    """The address without a path leads to My Imports."""
+    return redirect(url_for("my_imports.index"))
+
+
+@blueprint.get("/imports")
+def index() -> ResponseReturnValue:
+    """The imports, newest first; ``before`` is the public id of the last one on the page before."""
+    before = request.args.get("before", type=uuid.UUID)
+    found = progress.list_page(seller_id(), limit=_PAGE_SIZE + 1, before=_position(before))
+    shown = found[:_PAGE_SIZE]
+    return render_live(
+        "my_imports/index.html",
+        "my_imports/_live.html",
+        imports=shown,
+        before=before,
+        older=shown[-1].public_id if len(found) > _PAGE_SIZE else None,
+        here=url_for("my_imports.index", before=before),
+        is_moving=any(one.is_moving for one in shown),
+    )
+
+
+@blueprint.post("/imports/<uuid:public_id>/pause")
+def pause(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Stop an import at the end of the chunks that are being worked on."""
+    commands.pause(seller_id(), public_id)
+    paused = progress.get(seller_id(), public_id)
+    flash(f"{paused.file_name} is {'pausing' if paused.is_pausing else 'paused'}.", "success")
+    return _back(public_id)
+
+
+@blueprint.post("/imports/<uuid:public_id>/resume")
+def resume(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Let a paused import go on."""
+    commands.resume(seller_id(), public_id)
+    flash(f"{progress.get(seller_id(), public_id).file_name} goes on where it stopped.", "success")
+    return _back(public_id)
+
+
+@blueprint.get("/imports/<uuid:public_id>/terminate")
+def confirm_terminate(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Ask before an import is ended for good; with scripts a dialog on the page asks instead."""
+    asked = progress.get(seller_id(), public_id)
+    if not asked.can_terminate:
+        flash(f"{asked.file_name} is already over.", "info")
+        return _back(public_id)
+    return render_template("my_imports/confirm_terminate.html", one=asked, back=_next(public_id))
+
+
+@blueprint.post("/imports/<uuid:public_id>/terminate")
+def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
+    """End an import for good."""
+    commands.terminate(seller_id(), public_id)
+    ended = progress.get(seller_id(), public_id)
+    flash(f"{ended.file_name} was terminated after {ended.processed:,} of {ended.total:,} rows.", "success")
+    return _back(public_id)
+
+
+def _position(before: uuid.UUID | None) -> int | None:
+    """Where the list goes on; addresses carry public ids only, because the internal ones can be counted."""
+    if before is None:
+        return None
+    key = imports.find_key(seller_id(), before)
+    if key is None:
+        raise ImportNotFound
+    return key.import_id
+
+
+def _back(public_id: uuid.UUID) -> ResponseReturnValue:
+    return redirect(_next(public_id), 303)
+
+
+def _next(public_id: uuid.UUID) -> str:
+    """Where the form came from."""
+    return local_path(request.values.get("next")) or url_for("details.show", public_id=public_id)

@@ -1,0 +1,120 @@
+"""Uploading a file: the form, and the request whose body is checked while it arrives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required
+from flask_wtf.csrf import CSRFError, validate_csrf
+from werkzeug.exceptions import ServiceUnavailable
+from wtforms import ValidationError
+
+from app.config import Settings
+from app.csvfile.contract import HEADER
+from app.csvfile.rejected import FileRejected, FileTooLarge
+from app.extensions import csrf, db
+from app.imports import commands
+from app.web.multipart import FileForm
+
+blueprint = Blueprint("upload", __name__, url_prefix="/imports/upload")
+
+#: What a form with a file in it needs beside the file.
+_FORM_BYTES = 1 << 20
+
+#: After an early refusal the rest of the body is read and thrown away for so long and no further. A connection closed
+#: in the middle of the client's sending would take the answer with it.
+_LINGER_SECONDS = 5.0
+_LINGER_BYTES = 64 << 20
+
+
+@blueprint.get("")
+@login_required
+def form() -> ResponseReturnValue:
+    """The form to upload a file."""
+    return _render()
+
+
+@blueprint.post("")
+@csrf.exempt
+@login_required
+def receive() -> ResponseReturnValue:
+    """Check the file while it arrives; 303 to its import, or the form again with what is wrong with the file.
+
+    Flask-WTF would read the whole body to find the token, so the view checks it by itself: before the file where the
+    form has it there, and in any case before anything is kept.
+    """
+    max_bytes = _settings().max_upload_bytes
+    try:
+        if (request.content_length or 0) > max_bytes + _FORM_BYTES:
+            raise FileTooLarge.beyond(max_bytes)
+        seller_id = current_user.id
+        # The file may take minutes to arrive; nobody's connection to the database waits for it.
+        db.session.rollback()
+        body = FileForm(request, "file")
+        if not body.open_file():
+            _check_csrf(body)
+            return _render("Choose a CSV file first."), 422
+        if _csrf_token(body):
+            _check_csrf(body)
+        created = commands.upload(seller_id, body.file_name, _checked(body))
+    except FileRejected as rejected:
+        return _refuse(rejected)
+    except OSError as error:
+        current_app.logger.exception("upload not stored")
+        raise ServiceUnavailable("The file could not be stored. Try again in a few minutes.") from error
+    flash(f"{created.file_name} is uploaded and being imported.", "success")
+    return redirect(url_for("details.show", public_id=created.public_id), 303)
+
+
+def _render(error: str | None = None) -> str:
+    settings = _settings()
+    return render_template(
+        "upload/form.html",
+        error=error,
+        header=HEADER,
+        max_rows=settings.max_rows,
+        max_mib=settings.max_upload_bytes >> 20,
+    )
+
+
+def _refuse(rejected: FileRejected) -> ResponseReturnValue:
+    response = make_response(_render(rejected.message), 413 if isinstance(rejected, FileTooLarge) else 422)
+    connection = request.environ.get("gunicorn.socket")
+    if connection is not None:
+        stream = request.stream
+
+        def linger() -> None:
+            ends_at = time.monotonic() + _LINGER_SECONDS
+            left = _LINGER_BYTES
+            with suppress(OSError):
+                connection.settimeout(1.0)
+                while time.monotonic() < ends_at and left > 0 and (data := stream.read(1 << 16)):
+                    left -= len(data)
+
+        response.call_on_close(linger)
+    return response
+
+
+def _checked(body: FileForm) -> Iterator[bytes]:
+    yield from body.pieces()
+    _check_csrf(body)
+
+
+def _csrf_token(body: FileForm) -> str | None:
+    return body.fields.get("csrf_token") or request.headers.get("X-CSRFToken")
+
+
+def _check_csrf(body: FileForm) -> None:
+    try:
+        validate_csrf(_csrf_token(body))
+    except ValidationError as error:
+        raise CSRFError(error.args[0]) from None
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["sluice_settings"]
+    return settings
