@@ -1,0 +1,157 @@
+"""The reconciler and the dispatcher: what they repair, what they leave alone, whose turn it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from redis import Redis
+from sqlalchemy import text
+
+from app.extensions import db
+from app.imports import queue, reconcile
+from app.imports.reconcile import Repairs
+from app.models import Batch, Import, Seller
+from app.queries import BatchKey, ImportKey, imports, transitions
+from app.redis_store import redis_client
+from tests.conftest import make_seller
+from tests.factories import look, make_items, row, start
+
+RunJobs = Callable[[], None]
+
+
+@pytest.fixture(autouse=True)
+def one_row_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+
+
+def upload(seller: Seller, batches: int = 1) -> Import:
+    return start(seller, [row(urn=f"urn:test:{n}") for n in range(1, batches + 1)])
+
+
+def sweep() -> Repairs:
+    repairs = reconcile.sweep(force=True)
+    assert repairs is not None
+    return repairs
+
+
+def age(statement: str) -> None:
+    db.session.execute(text(statement))
+    db.session.commit()
+
+
+def numbers_waiting() -> list[str]:
+    return [job_id.decode() for job_id in redis_client().lrange("rq:queue:sluice", 0, -1)]
+
+
+def test_a_quiet_sweep_does_nothing(seller: Seller) -> None:
+    make_items()
+    upload(seller)
+    assert sweep() == Repairs(0, 0, 0, 0)
+
+
+def test_jobs_that_redis_has_lost_are_sent_again(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    started = upload(seller, 3)
+    redis_client().flushdb()
+    assert sweep().lost_jobs == 0, "they may still be on their way"
+    age("update batches set dispatched_at = dispatched_at - interval '1 minute'")
+    assert sweep() == Repairs(0, 0, 3, 3)
+    run_jobs()
+    assert look(started).status == "COMPLETED"
+
+
+def test_a_job_that_waits_in_redis_is_not_lost_however_long_it_waits(seller: Seller) -> None:
+    make_items()
+    upload(seller)
+    age("update batches set dispatched_at = dispatched_at - interval '1 day'")
+    assert sweep() == Repairs(0, 0, 0, 0)
+
+
+def test_an_upload_whose_jobs_never_reached_redis_is_sent_by_the_next_sweep(
+    app: Flask, seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_items()
+    with monkeypatch.context() as patch:
+        patch.setitem(app.extensions, "sluice_redis", Redis(port=1))
+        started = upload(seller, 2)
+    assert numbers_waiting() == []
+    assert sweep().sent == 2
+    run_jobs()
+    assert look(started).status == "COMPLETED"
+
+
+def test_the_batch_of_a_dead_worker_is_taken_back_and_finished(app: Flask, seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    started = upload(seller)
+    key = BatchKey(seller.id, started.id, 1)
+    redis_client().flushdb()
+    assert transitions.claim(key, 1)
+    age("update batches set heartbeat_at = now() - interval '1 hour'")
+    assert sweep().taken_back == 1
+    assert db.session.get_one(Batch, tuple(key)).attempt == 2
+    # It rests after trouble; then it is sent.
+    assert numbers_waiting() == []
+    age("update batches set updated_at = now() - interval '1 minute'")
+    assert sweep().sent == 1
+    run_jobs()
+    assert look(started).status == "COMPLETED"
+
+
+def test_a_pausing_import_whose_last_worker_died_is_paused(seller: Seller) -> None:
+    make_items()
+    started = upload(seller, 2)
+    key = ImportKey(seller.id, started.id)
+    assert transitions.claim(BatchKey(*key, 1), 1)
+    assert transitions.request_pause(key)
+    age("update batches set heartbeat_at = now() - interval '1 hour' where status = 'RUNNING'")
+    assert sweep().settled == 1
+    assert look(started).status == "PAUSED"
+
+
+def test_an_import_whose_reconciler_job_was_lost_is_settled(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    started = upload(seller)
+    run_jobs()
+    age("update imports set status = 'RUNNING', finished_at = null")
+    assert sweep().settled == 1
+    assert look(started).status == "COMPLETED"
+
+
+def test_only_one_sweeps_at_a_time_and_not_twice_within_a_tick(app: Flask) -> None:
+    assert reconcile.sweep(force=True) is not None
+    assert reconcile.sweep() is None
+    age("update reconciler set last_run_at = now() - interval '1 hour'")
+    with db.engine.connect() as another, another.begin():
+        another.execute(text("select 1 from reconciler for update"))
+        assert reconcile.sweep(force=True) is None
+    assert reconcile.sweep() is not None
+
+
+def test_the_queue_holds_few_jobs_and_is_filled_again(seller: Seller) -> None:
+    make_items(20)
+    upload(seller, 20)
+    assert len(numbers_waiting()) == 4
+    assert queue.fill() == 0
+
+
+def test_turns_go_round_over_sellers_and_then_over_their_imports(seller: Seller) -> None:
+    make_items(20)
+    others = [make_seller(f"{name}@example.com") for name in ("b", "c")]
+    first = upload(seller, 10)
+    # Four of the first seller's batches are under way already.
+    second, third, fourth = upload(seller, 3), upload(others[0], 3), upload(others[1], 1)
+    turns = [(key.import_id, key.number) for key, _ in imports.find_next_to_dispatch(9)]
+    assert turns[:4] == [(third.id, 1), (fourth.id, 1), (third.id, 2), (third.id, 3)]
+    # Then the first seller's: the second import has had no turn yet, so it comes first.
+    assert turns[4:] == [(second.id, 1), (second.id, 2), (second.id, 3), (first.id, 5), (first.id, 6)]
+
+
+def test_a_paused_import_gets_no_turn(seller: Seller, other_seller: Seller) -> None:
+    make_items()
+    started = upload(seller, 3)
+    redis_client().flushdb()
+    age("update batches set dispatched_at = null")
+    assert transitions.request_pause(ImportKey(seller.id, started.id))
+    assert imports.find_next_to_dispatch(10) == []
