@@ -35,7 +35,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     redis_url = settings.redis_url or servers.redis_url
     app.config.update(_flask_config(settings, settings.database_url or servers.database_url), REDIS_URL=redis_url)
     app.extensions["sluice_settings"] = settings
-    app.extensions["sluice_storage"] = open_storage(settings.storage_url)
+    app.extensions["sluice_storage"] = open_storage(settings)
     redis_store.init_app(app, redis_url)
     db.init_app(app)
     migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))

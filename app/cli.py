@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from tqdm import tqdm
 from app import accounts, catalog
 from app.csvfile.rejected import FileRejected
 from app.extensions import db
-from app.imports import commands, progress, reconcile
+from app.imports import commands, progress, reconcile, verify
 from app.imports.progress import ImportProgress
 from app.models import Import
-from app.queries import items
+from app.queries import imports, items
 from app.statuses import FINAL_IMPORT_STATUSES, ImportStatus
 
 DEMO_EMAIL = "demo@sluice.example"
@@ -30,6 +31,7 @@ EXIT_CODES = {ImportStatus.COMPLETED: 0, ImportStatus.FAILED: 1, ImportStatus.TE
 EXIT_REFUSED = 2
 
 _POLL_SECONDS = 0.5
+_FAULTS_SHOWN = 20
 _PIECE_BYTES = 1 << 18
 
 sellers_commands = AppGroup("sellers", help="Accounts of sellers and operators.")
@@ -106,6 +108,23 @@ def start_import(file: Path, email: str, wait: bool) -> None:
             f"{ended.not_processed:,} not processed."
         )
         sys.exit(EXIT_CODES[ended.status])
+
+
+@imports_commands.command("verify")
+@click.argument("public_id", metavar="ID", type=click.UUID)
+def verify_import(public_id: uuid.UUID) -> None:
+    """Count the import ID again from its file, its listings and its errors. Exit code 0: the books are true, 1: not."""
+    one = imports.find_of_anybody(public_id)
+    if one is None:
+        raise click.ClickException(f"There is no import {public_id}.")
+    if one.status == ImportStatus.RUNNING:
+        raise click.ClickException("The import is running. Pause it, or wait for its end.")
+    faults = list(verify.find_faults(one))
+    for fault in faults[:_FAULTS_SHOWN]:
+        click.echo(fault)
+    if faults:
+        raise click.ClickException(f"{len(faults)} faults found.")
+    click.echo(f"{one.file_name}: all {one.total:,} rows are accounted for.")
 
 
 def _pieces(file: Path) -> Iterator[bytes]:

@@ -25,6 +25,12 @@ class Settings:
     redis_url: str
     #: ``file:///path`` or ``s3://bucket/prefix``.
     storage_url: str
+    #: Another S3 server than Amazon's.
+    s3_endpoint_url: str
+    #: ``AES256`` or ``aws:kms``; empty: the bucket's own default.
+    s3_server_side_encryption: str
+    #: The key for ``aws:kms``; empty: the account's default.
+    s3_kms_key_id: str
     #: Signs sessions and CSRF tokens.
     secret_key: str
     #: Most rows in one file.
@@ -62,6 +68,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         database_url=database_url,
         redis_url=environ.get("REDIS_URL", ""),
         storage_url=environ.get("STORAGE_URL") or f"file://{home / 'storage'}",
+        s3_endpoint_url=environ.get("S3_ENDPOINT_URL", ""),
+        s3_server_side_encryption=environ.get("S3_SERVER_SIDE_ENCRYPTION", ""),
+        s3_kms_key_id=environ.get("S3_KMS_KEY_ID", ""),
         secret_key=environ.get("SECRET_KEY", ""),
         max_rows=_positive(environ, "MAX_ROWS", 2_000_000),
         max_upload_bytes=_positive(environ, "MAX_UPLOAD_BYTES", 1 << 30),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -49,6 +48,11 @@ def find_key(seller_id: int, public_id: uuid.UUID) -> ImportKey | None:
     return None if found is None else ImportKey(seller_id, found)
 
 
+def find_of_anybody(public_id: uuid.UUID) -> Import | None:
+    """The import with this public id, whoever's it is: for operators only."""
+    return db.session.scalar(select(Import).where(Import.public_id == public_id))
+
+
 def find_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters | None:
     """The seller's import with its counters; another seller's is not found."""
     query = _with_counters().where(Import.seller_id == seller_id, Import.public_id == public_id)
@@ -86,10 +90,10 @@ def _with_counters() -> Select[Any]:
     )
 
 
-def list_batches(key: ImportKey) -> Sequence[Batch]:
+def list_batches(key: ImportKey) -> list[Batch]:
     """All batches of an import in the order of the file."""
     query = select(Batch).where(Batch.seller_id == key.seller_id, Batch.import_id == key.import_id)
-    return db.session.scalars(query.order_by(Batch.number)).all()
+    return list(db.session.scalars(query.order_by(Batch.number)))
 
 
 def find_live() -> list[ImportKey]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from psycopg import errors
 
-from app.queries import driver_cursor
+from app.queries import ImportKey, driver_cursor
 
 #: How many listings there are on a page of ``iter_pages``.
 _PAGE_ROWS = 2_000
@@ -220,6 +220,16 @@ def iter_pages(seller_id: int) -> Iterator[list[ExportedListing]]:
             return
         yield [ExportedListing(urn, condition, variants, *values) for _, condition, variants, urn, *values in rows]
         after = ListingKey(*rows[-1][:3])
+
+
+def list_created_lines(key: ImportKey) -> list[int]:
+    """The lines of an import that made a listing, in ascending order."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            "select created_line from listings where seller_id = %s and created_import_id = %s order by created_line",
+            key,
+        )
+        return [line for (line,) in cursor]
 
 
 def _columns(rows: Collection[tuple[Any, ...]]) -> list[list[Any]]:

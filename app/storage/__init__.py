@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from app.config import ConfigError
+from app.config import ConfigError, Settings
 from app.storage.local import LocalStorage
 
 #: How many bytes one ranged read asks for.
@@ -42,13 +42,22 @@ class Storage(Protocol):
     def check(self) -> None:
         """Raise OSError unless the storage can be reached and written to."""
 
+    def clean(self, *, older_than_seconds: float) -> int:
+        """Remove what processes that died have left of unfinished objects; how many. Raises OSError."""
 
-def open_storage(url: str) -> Storage:
-    """The storage that ``url`` names. Raises ConfigError for an address it does not know."""
-    parts = urlsplit(url)
+
+def open_storage(settings: Settings) -> Storage:
+    """The storage that STORAGE_URL names. Raises ConfigError for an address it does not know."""
+    parts = urlsplit(settings.storage_url)
     if parts.scheme == "file" and not parts.netloc and parts.path:
         return LocalStorage(unquote(parts.path))
-    raise ConfigError("STORAGE_URL must be file:///path.")
+    if parts.scheme == "s3" and parts.netloc:
+        # Imported here, because it costs every process that does not use it a second and 30 MB.
+        from app.storage.s3 import S3Options, S3Storage
+
+        options = S3Options(settings.s3_endpoint_url, settings.s3_server_side_encryption, settings.s3_kms_key_id)
+        return S3Storage(parts.netloc, parts.path, options)
+    raise ConfigError("STORAGE_URL must be file:///path or s3://bucket/prefix.")
 
 
 def iter_range(storage: Storage, key: str, start: int, end: int) -> Iterator[bytes]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,6 +46,18 @@ class LocalStorage:
         self._root.mkdir(parents=True, exist_ok=True)
         if not os.access(self._root, os.W_OK | os.X_OK):
             raise PermissionError(f"{self._root} cannot be written to.")
+
+    def clean(self, *, older_than_seconds: float) -> int:
+        """Remove the unfinished files of processes that died; how many."""
+        begun_before = time.time() - older_than_seconds
+        count = 0
+        for part in self._root.rglob("*.part"):
+            # Its writer may rename or remove it at this moment.
+            with suppress(FileNotFoundError):
+                if part.stat().st_mtime < begun_before:
+                    part.unlink()
+                    count += 1
+        return count
 
     def _path(self, key: str) -> Path:
         path = self._root / key

@@ -1,0 +1,107 @@
+"""The ledger: counts an import again, from the source file, the listings and the row errors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from flask import current_app
+
+from app.csvfile.contract import Mode, Problem
+from app.csvfile.reader import read_blocks
+from app.csvfile.rejected import FileRejected
+from app.csvfile.validate import Row, Validator
+from app.extensions import db
+from app.models import Batch, Import
+from app.queries import ImportKey, imports, listings, row_errors
+from app.queries.row_errors import RecordedError
+from app.statuses import FINAL_IMPORT_STATUSES, UNFINISHED_BATCH_STATUSES, BatchStatus, ImportStatus
+from app.storage import Storage, iter_range
+
+
+class _Books(NamedTuple):
+    """What the database says came of the rows of an import."""
+
+    #: The lines that made a listing.
+    created: frozenset[int]
+    errors: dict[int, RecordedError]
+
+
+def find_faults(one: Import) -> Iterator[str]:
+    """Everything in which the books of ``one`` disagree, a sentence each; none when they are true.
+
+    Each row before a batch's cursor must have come to exactly one end: it made a listing, it failed, or it is an UPDATE
+    that succeeded. Rows behind the cursor must have come to none. Only an import that does not move can be verified.
+    Ends the session.
+    """
+    key = ImportKey(one.seller_id, one.id)
+    batches = imports.list_batches(key)
+    lines = listings.list_created_lines(key)
+    books = _Books(frozenset(lines), {error.line: error for page in row_errors.iter_pages(key) for error in page})
+    # Reading the whole file takes longer than a transaction may be idle; what was loaded stays readable.
+    db.session.close()
+    yield from _compare("rows in all batches", sum(batch.total for batch in batches), one.total)
+    yield from _compare("listings made by it", len(lines), sum(batch.created for batch in batches))
+    yield from _compare("recorded errors", len(books.errors), sum(batch.failed for batch in batches))
+    yield from (f"Line {line} made more than one listing." for line, count in Counter(lines).items() if count > 1)
+    for batch in batches:
+        try:
+            yield from _verify_batch(one.storage_key, batch, books)
+        except (OSError, FileRejected) as error:
+            yield f"The source of batch {batch.number} cannot be read: {error}"
+    yield from _verify_status(one, batches)
+
+
+def _verify_batch(storage_key: str, batch: Batch, books: _Books) -> Iterator[str]:
+    """Compare each row of the batch's slice with what came of it, and their numbers with its counters."""
+    storage: Storage = current_app.extensions["sluice_storage"]
+    validate = Validator().validate
+    counted: Counter[str] = Counter()
+    pieces = iter_range(storage, storage_key, batch.start_byte, batch.end_byte)
+    for block in read_blocks(pieces, offset=batch.start_byte, line=batch.first_line):
+        for record, end in zip(block.records, block.end_bytes(), strict=True):
+            row = validate(record.cells, block.has_controls)
+            if row is None:
+                continue
+            counted["total"] += 1
+            if end <= batch.cursor:
+                outcome, fault = _judge(row, record.line, block.raw(record), books)
+                counted[outcome] += 1
+            else:
+                was_written = record.line in books.created or record.line in books.errors
+                fault = f"was written although batch {batch.number} has not come to it" if was_written else None
+            if fault:
+                yield f"Line {record.line} {fault}."
+    for counter in ("total", "created", "updated", "failed"):
+        yield from _compare(f"{counter} in batch {batch.number}", counted[counter], getattr(batch, counter))
+
+
+def _judge(row: Row | list[Problem], line: int, text: str, books: _Books) -> tuple[str, str | None]:
+    """By which counter a row that was processed must have been counted, and what is wrong with what came of it."""
+    mode = row.mode if isinstance(row, Row) else None
+    error = books.errors.get(line)
+    if line in books.created:
+        if error:
+            return "created", "has both succeeded and failed"
+        return "created", None if mode is Mode.CREATE else "made a listing although it is no right CREATE row"
+    if error:
+        return "failed", None if error.row == text else "is not recorded with its own text"
+    return "updated", None if mode is Mode.UPDATE else "is counted as done, but nothing came of it"
+
+
+def _verify_status(one: Import, batches: list[Batch]) -> Iterator[str]:
+    """Check that the states of an import and of its batches go together."""
+    for batch in batches:
+        if batch.status == BatchStatus.COMPLETED and batch.cursor < batch.end_byte:
+            yield f"Batch {batch.number} is completed but has rows left."
+    if one.status in FINAL_IMPORT_STATUSES and any(batch.status in UNFINISHED_BATCH_STATUSES for batch in batches):
+        yield f"The import is {one.status.lower()} but some of its batches are not over."
+    has_failed = any(batch.status == BatchStatus.FAILED for batch in batches)
+    if one.status == ImportStatus.COMPLETED and has_failed or one.status == ImportStatus.FAILED and not has_failed:
+        yield f"The import is {one.status.lower()}, which its batches do not bear out."
+
+
+def _compare(what: str, found: object, recorded: object) -> Iterator[str]:
+    if found != recorded:
+        yield f"{what[0].upper()}{what[1:]}: {found} counted, {recorded} in the books."

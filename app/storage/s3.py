@@ -1,0 +1,182 @@
+"""Objects in a bucket of S3 or of a server that speaks its language."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+#: Bytes sent at a time. S3 wants 5 MiB at least for all parts but the last, and takes 10,000 of them.
+PART_BYTES = 8 << 20
+
+#: Patience is bounded: a worker that waits for ever would outlive its lease, and a browser its user.
+_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=10,
+    retries={"mode": "standard", "max_attempts": 3},
+    # Checksums of whole objects are not understood by all servers that speak S3.
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
+)
+_MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
+
+
+@dataclass(frozen=True, slots=True)
+class S3Options:
+    """What may be said about a bucket besides its name."""
+
+    #: Another server than Amazon's; empty: Amazon's.
+    endpoint_url: str = ""
+    #: ``AES256`` or ``aws:kms``; empty: the bucket's own default.
+    server_side_encryption: str = ""
+    #: The key for ``aws:kms``; empty: the account's default.
+    kms_key_id: str = ""
+
+
+class S3Storage:
+    """Keeps each object under a prefix of a bucket."""
+
+    def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
+        self._bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._options = options
+        self._client_of: tuple[int, S3Client] | None = None
+
+    @contextmanager
+    def create(self, key: str) -> Iterator[_S3Writer]:
+        """Send the object in parts; without ``commit`` the parts are thrown away."""
+        writer = _S3Writer(self._client(), self._bucket, self._prefix + key, self._encryption())
+        try:
+            yield writer
+        finally:
+            writer.abort()
+
+    def read(self, key: str, start: int, end: int) -> bytes:
+        """The bytes ``start`` to ``end``; FileNotFoundError when there is no such object, OSError for other trouble."""
+        with _os_errors(key):
+            answer = self._client().get_object(
+                Bucket=self._bucket, Key=self._prefix + key, Range=f"bytes={start}-{end - 1}"
+            )
+            data = answer["Body"].read()
+        if len(data) != end - start:
+            raise OSError(f"The stored object {key} gave {len(data)} bytes instead of {end - start}.")
+        return data
+
+    def delete(self, key: str) -> None:
+        """Remove the object if it is there."""
+        with _os_errors(key):
+            self._client().delete_object(Bucket=self._bucket, Key=self._prefix + key)
+
+    def check(self) -> None:
+        """Raise OSError unless the bucket answers."""
+        with _os_errors(self._bucket):
+            self._client().head_bucket(Bucket=self._bucket)
+
+    def clean(self, *, older_than_seconds: float) -> int:
+        """Throw away the parts of uploads whose process died; how many uploads."""
+        begun_before = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
+        count = 0
+        with _os_errors(self._bucket):
+            pages = self._client().get_paginator("list_multipart_uploads")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
+                for upload in page.get("Uploads", []):
+                    if upload["Initiated"] < begun_before:
+                        self._client().abort_multipart_upload(
+                            Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                        )
+                        count += 1
+        return count
+
+    def _client(self) -> S3Client:
+        """This process's own client: one that was made before a fork would share its connections with the parent."""
+        if self._client_of is None or self._client_of[0] != os.getpid():
+            client = boto3.client("s3", endpoint_url=self._options.endpoint_url or None, config=_CONFIG)
+            self._client_of = os.getpid(), client
+        return self._client_of[1]
+
+    def _encryption(self) -> dict[str, Any]:
+        chosen = {
+            "ServerSideEncryption": self._options.server_side_encryption,
+            "SSEKMSKeyId": self._options.kms_key_id,
+        }
+        return {name: value for name, value in chosen.items() if value}
+
+
+class _S3Writer:
+    """Collects bytes into parts; an object that fits into one part is sent whole."""
+
+    def __init__(self, client: S3Client, bucket: str, key: str, encryption: dict[str, Any]) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._key = key
+        self._encryption = encryption
+        self._waiting = bytearray()
+        self._upload_id = ""
+        self._parts: list[CompletedPartTypeDef] = []
+
+    def write(self, data: bytes) -> None:
+        self._waiting += data
+        if len(self._waiting) >= PART_BYTES:
+            self._send_part()
+
+    def commit(self) -> None:
+        with _os_errors(self._key):
+            if not self._upload_id:
+                self._client.put_object(
+                    Bucket=self._bucket, Key=self._key, Body=bytes(self._waiting), **self._encryption
+                )
+                return
+            if self._waiting:
+                self._send_part()
+            self._client.complete_multipart_upload(
+                Bucket=self._bucket, Key=self._key, UploadId=self._upload_id, MultipartUpload={"Parts": self._parts}
+            )
+        self._upload_id = ""
+
+    def abort(self) -> None:
+        """Throw away the parts that were sent, unless they have become an object."""
+        if self._upload_id:
+            # The trouble that led here is the one to be told; what stays behind is cleaned up later.
+            with suppress(ClientError, BotoCoreError):
+                self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._upload_id)
+            self._upload_id = ""
+
+    def _send_part(self) -> None:
+        with _os_errors(self._key):
+            if not self._upload_id:
+                begun = self._client.create_multipart_upload(Bucket=self._bucket, Key=self._key, **self._encryption)
+                self._upload_id = begun["UploadId"]
+            number = len(self._parts) + 1
+            sent = self._client.upload_part(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._upload_id,
+                PartNumber=number,
+                Body=bytes(self._waiting),
+            )
+        self._parts.append({"ETag": sent["ETag"], "PartNumber": number})
+        self._waiting.clear()
+
+
+@contextmanager
+def _os_errors(key: str) -> Iterator[None]:
+    """Raise what local files raise, so that callers need not know where an object lies."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in _MISSING:
+            raise FileNotFoundError(f"There is no stored object {key}.") from error
+        raise OSError(f"The storage refused {key}: {error}") from error
+    except BotoCoreError as error:
+        raise OSError(f"The storage could not be reached for {key}: {error}") from error
