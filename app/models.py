@@ -220,3 +220,5 @@ class Reconciler(Base):
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     last_run_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    #: When the storage was last cleaned of what dead processes have left.
+    last_clean_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -76,6 +76,9 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim) -> str:
     """Write chunk after chunk; why it stopped, for the log."""
     settings: Settings = current_app.extensions["sluice_settings"]
     storage: Storage = current_app.extensions["sluice_storage"]
+    # A chunk that lasts longer than the lease is not this worker's any more; its locks must not outlive it.
+    transitions.limit_transactions(settings.lease_seconds)
+    db.session.commit()
     listener = control.Listener(batch.of_import)
     reading = _read(storage, claim)
     start, size = claim.cursor, _FIRST_CHUNK_ROWS

@@ -13,16 +13,22 @@ from dataclasses import dataclass
 
 from flask import current_app
 from redis import RedisError
+from sqlalchemy import Connection
 
 from app.config import Settings
 from app.extensions import db
 from app.imports import queue
 from app.queries import ImportKey, imports, reconciler, transitions
+from app.storage import Storage
 
 log = logging.getLogger(__name__)
 
 #: A job that was sent longer ago than this, has not begun, and is not waiting in Redis either, is lost.
 _LOST_AFTER_SECONDS = 3.0
+
+#: How often the storage is looked through, and how old an unfinished upload is before nobody can still be sending it.
+_CLEAN_EVERY_SECONDS = 3600.0
+_UPLOAD_GIVEN_UP_AFTER_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +71,43 @@ def sweep(*, force: bool = False) -> Repairs | None:
     ``force`` sweeps even if the last sweep was a moment ago.
     """
     settings: Settings = current_app.extensions["sluice_settings"]
-    with _only_one(settings, force=force) as chosen:
-        if not chosen:
+    with _only_one(settings, force=force) as connection:
+        if connection is None:
             return None
-        taken_back = transitions.take_back(
-            lease_seconds=settings.lease_seconds, max_fruitless_attempts=settings.max_fruitless_attempts
-        )
-        db.session.commit()
-        for batch in taken_back:
-            log.warning("batch taken back: %s", batch.status, extra={"batch": batch.key, "attempt": batch.attempt})
-        settled = sum(settle(key) for key in imports.find_live())
-        try:
-            lost = _forget_lost_jobs()
-        except RedisError:
-            log.warning("lost jobs not looked for: Redis does not answer")
-            lost = 0
-        return Repairs(len(taken_back), settled, lost, queue.fill())
+        repairs = _repair(settings)
+        clean_is_due = reconciler.take_turn_to_clean(connection, every_seconds=_CLEAN_EVERY_SECONDS)
+    if clean_is_due:
+        # After the lock, because a storage may be slow.
+        _clean_storage()
+    return repairs
+
+
+def _repair(settings: Settings) -> Repairs:
+    taken_back = transitions.take_back(
+        lease_seconds=settings.lease_seconds, max_fruitless_attempts=settings.max_fruitless_attempts
+    )
+    db.session.commit()
+    for batch in taken_back:
+        log.warning("batch taken back: %s", batch.status, extra={"batch": batch.key, "attempt": batch.attempt})
+    settled = sum(settle(key) for key in imports.find_live())
+    try:
+        lost = _forget_lost_jobs()
+    except RedisError:
+        log.warning("lost jobs not looked for: Redis does not answer")
+        lost = 0
+    return Repairs(len(taken_back), settled, lost, queue.fill())
+
+
+def _clean_storage() -> None:
+    """Remove what processes that died in the middle of an upload have left in the storage."""
+    storage: Storage = current_app.extensions["sluice_storage"]
+    try:
+        removed = storage.clean(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
+    except OSError:
+        log.warning("storage not cleaned", exc_info=True)
+    else:
+        if removed:
+            log.info("storage cleaned of %s unfinished uploads", removed)
 
 
 def _forget_lost_jobs() -> int:
@@ -99,13 +126,14 @@ def _forget_lost_jobs() -> int:
 
 
 @contextmanager
-def _only_one(settings: Settings, *, force: bool) -> Iterator[bool]:
-    """Hold the reconciler's row for the time of a sweep; false when it is held, or was so a moment ago."""
+def _only_one(settings: Settings, *, force: bool) -> Iterator[Connection | None]:
+    """Hold the reconciler's row for the time of a sweep; None when it is held, or was so a moment ago."""
     # A connection of its own: the sweep commits many times, and the lock must outlast that.
     with db.engine.connect() as connection, connection.begin():
         # Half a tick: hosts whose ticks fall together take turns, and none ever waits for another.
         is_due = reconciler.try_lock(connection, rest_seconds=settings.tick_seconds / 2)
-        chosen = is_due is not None and (is_due or force)
-        yield chosen
-        if chosen:
-            reconciler.mark_run(connection)
+        if is_due is None or not (is_due or force):
+            yield None
+            return
+        yield connection
+        reconciler.mark_run(connection)

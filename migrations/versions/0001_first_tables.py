@@ -49,6 +49,7 @@ def upgrade() -> None:
         "reconciler",
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("last_run_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_clean_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("id = 1", name=op.f("ck__reconciler__one_row")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk__reconciler")),
     )
