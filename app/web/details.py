@@ -79,18 +79,33 @@ def errors_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     return csv_response(derived_name(one.file_name, "errors"), in_pieces(csv_lines(rows)))
 
 
+@blueprint.get("/remaining.csv")
+def remaining_csv(public_id: uuid.UUID) -> ResponseReturnValue:
+    """The rows that were not processed under their header, byte for byte: ready to be uploaded another time."""
+    one = progress.get(seller_id(), public_id)
+    source = imports.get_source(one.key)
+    ranges = [(batch.cursor, batch.end_byte) for batch in imports.list_batches(one.key)]
+    rows = _from_storage(source.storage_key, ranges)
+    return csv_response(derived_name(one.file_name, "remaining"), chain([source.header.encode()], rows))
+
+
 @blueprint.get("/source.csv")
 def source_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The file as it was uploaded."""
     one = progress.get(seller_id(), public_id)
+    pieces = _from_storage(imports.get_source(one.key).storage_key, [(0, one.file_size)])
+    return csv_response(one.file_name, pieces, size=one.file_size)
+
+
+def _from_storage(storage_key: str, ranges: list[tuple[int, int]]) -> Iterator[bytes]:
+    """These ranges of the source one after the other. Raises NotFound when it is gone."""
     storage: Storage = current_app.extensions["sluice_storage"]
-    pieces = iter_range(storage, imports.get_source(one.key).storage_key, 0, one.file_size)
+    pieces = chain.from_iterable(iter_range(storage, storage_key, start, end) for start, end in ranges)
     try:
         # The first read comes before the answer, so that a missing file is a page and not a broken download.
-        first = next(pieces)
+        return chain([next(pieces, b"")], pieces)
     except FileNotFoundError as error:
         raise NotFound("The uploaded file is no longer kept. Its listings and its failed rows are.") from error
-    return csv_response(one.file_name, chain([first], pieces), size=one.file_size)
 
 
 def _failed_after(key: ImportKey, line: int) -> tuple[list[RecordedError], bool]:
