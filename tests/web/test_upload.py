@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import BytesIO
 
 import pytest
 from bs4 import BeautifulSoup
@@ -28,7 +27,8 @@ def csrf_token(client: FlaskClient) -> str:
 
 
 def upload(client: FlaskClient, data: bytes, file_name: str = "stock.csv") -> TestResponse:
-    return client.post("/imports/upload", data={"csrf_token": csrf_token(client), "file": (BytesIO(data), file_name)})
+    token = ('name="csrf_token"', csrf_token(client).encode())
+    return post(client, body(token, (f'name="file"; filename="{file_name}"', data)))
 
 
 def sentence(response: TestResponse) -> str:
