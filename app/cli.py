@@ -6,17 +6,19 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
+from redis import RedisError
 from tqdm import tqdm
 
 from app import accounts, catalog
 from app.csvfile.rejected import FileRejected
 from app.extensions import db
-from app.imports import commands, progress, reconcile, verify
+from app.imports import commands, progress, queue, reconcile, verify
 from app.imports.progress import ImportProgress
 from app.models import Import
 from app.queries import imports, items
@@ -136,6 +138,9 @@ def _pieces(file: Path) -> Iterator[bytes]:
 def _wait(started: Import) -> ImportProgress:
     """Show a progress bar until the import is over."""
     seller_id, public_id = started.seller_id, started.public_id
+    with suppress(RedisError):
+        if not queue.count_workers():
+            click.echo("No worker is running: nothing moves until “python worker.py” is started.", err=True)
     with tqdm(total=started.total, unit=" rows", file=sys.stderr) as bar:
         while True:
             # A new transaction for each look, so that it sees what the workers have committed since.

@@ -80,9 +80,14 @@ def fill() -> int:
     return sent
 
 
+def count_workers() -> int:
+    """How many workers are listening on any host, as far as RQ knows. Raises RedisError."""
+    return Worker.count(queue=open_queue(redis_client()))
+
+
 def _window() -> int:
     """How many jobs should wait in Redis."""
-    return max(_LEAST_WAITING, _WAITING_PER_WORKER * Worker.count(queue=open_queue(redis_client())))
+    return max(_LEAST_WAITING, _WAITING_PER_WORKER * count_workers())
 
 
 def _send_batch(waiting: imports.Waiting) -> bool:

@@ -23,6 +23,8 @@ blueprint.before_request(require_seller)
 
 #: Failed rows on one page.
 _PAGE_SIZE = 50
+#: No line is higher, and the database cannot be asked for one.
+_MAX_LINE = 2**31 - 1
 
 
 @blueprint.get("")
@@ -56,7 +58,7 @@ def panel(public_id: uuid.UUID) -> ResponseReturnValue:
 def errors(public_id: uuid.UUID) -> ResponseReturnValue:
     """The failed rows in the order of the file; ``after`` is the line of the last one on the page before."""
     one = progress.get(seller_id(), public_id)
-    after = max(request.args.get("after", default=0, type=int), 0)
+    after = min(max(request.args.get("after", default=0, type=int), 0), _MAX_LINE)
     failed, goes_on = _failed_after(one.key, after)
     return render_template("details/errors.html", one=one, errors=failed, has_more_errors=goes_on, after=after)
 
