@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -29,9 +30,13 @@ def wait_until(question: Callable[[], Found], *, seconds: float = 30) -> Found:
 
 
 @contextmanager
-def workers(environ: dict[str, str], count: int = 2) -> Iterator[psutil.Process]:
-    """A supervisor with ``count`` workers, ready for jobs; whatever is left of it is killed in the end."""
-    process = subprocess.Popen([sys.executable, "worker.py"], cwd=ROOT, env={**environ, "WORKERS": str(count)})
+def workers(environ: dict[str, str], count: int = 2, *, on: Sequence[str] = ()) -> Iterator[psutil.Process]:
+    """A supervisor with ``count`` workers, ready for jobs; whatever is left of it is killed in the end.
+
+    ``on`` is a command that runs it somewhere else.
+    """
+    command = [*on, sys.executable, "worker.py"]
+    process = subprocess.Popen(command, cwd=ROOT, env={**environ, "WORKERS": str(count)})
     supervisor = psutil.Process(process.pid)
     try:
         wait_until(lambda: len(supervisor.children()) == count)
@@ -46,6 +51,24 @@ def workers(environ: dict[str, str], count: int = 2) -> Iterator[psutil.Process]
                 kill(member)
             process.wait(10)
             raise AssertionError("the workers did not leave when asked to") from None
+
+
+@contextmanager
+def web_server(environ: dict[str, str], *, on: Sequence[str] = ()) -> Iterator[int]:
+    """A web server on a port of 127.0.0.1, wherever ``on`` runs it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    process = subprocess.Popen(
+        [*on, sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"],
+        cwd=ROOT,
+        env={**environ, "PORT": str(port), "WEB_CONCURRENCY": "1"},
+    )
+    try:
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def horses(supervisor: psutil.Process) -> list[psutil.Process]:

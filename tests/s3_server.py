@@ -6,34 +6,40 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import boto3
 import pytest
 
+from tests.hosts import Host
 from tests.processes import wait_until
 
 BUCKET = "sluice-test"
 
 
 @contextmanager
-def s3_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of a server with an empty bucket; the credentials are in the environment while it runs."""
+def s3_server(monkeypatch: pytest.MonkeyPatch, host: Host | None = None) -> Iterator[str]:
+    """The address of a server with an empty bucket, on another host perhaps.
+
+    The credentials are in the environment while it runs.
+    """
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     port = free_port()
+    ip = host.address if host else "127.0.0.1"
     server = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        [*(host.prefix if host else ()), sys.executable, "-m", "moto.server", "-H", ip, "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    address = f"http://{ip}:{port}"
     try:
-        wait_until(lambda: listens(port))
-        address = f"http://127.0.0.1:{port}"
-        client = boto3.client("s3", endpoint_url=address)
-        client.create_bucket(Bucket=BUCKET)
-        client.close()
+        with host.entered() if host else nullcontext():
+            wait_until(lambda: listens(ip, port))
+            client = boto3.client("s3", endpoint_url=address)
+            client.create_bucket(Bucket=BUCKET)
+            client.close()
         yield address
     finally:
         server.terminate()
@@ -47,7 +53,7 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def listens(port: int) -> bool:
+def listens(ip: str, port: int) -> bool:
     """Whether somebody takes connections there."""
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((ip, port)) == 0

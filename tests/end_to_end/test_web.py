@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.parse
@@ -20,7 +18,7 @@ from app.csvfile.contract import HEADER
 from app.models import Seller
 from tests.conftest import PASSWORD
 from tests.factories import csv_bytes, make_items, row
-from tests.processes import ROOT, wait_until, workers
+from tests.processes import wait_until, web_server, workers
 
 
 class Browser:
@@ -35,8 +33,9 @@ class Browser:
     def get(self, path: str) -> str:
         return self._open(urllib.request.Request(urllib.parse.urljoin(self._address, path)))
 
-    def post(self, path: str, **fields: str) -> str:
-        data = urllib.parse.urlencode({**fields, "csrf_token": self.token()}).encode()
+    def post(self, path: str, *, page: str, **fields: str) -> str:
+        """Send the form that stands on ``page``."""
+        data = urllib.parse.urlencode({**fields, "csrf_token": self.token(page)}).encode()
         return self._open(urllib.request.Request(urllib.parse.urljoin(self._address, path), data))
 
     def upload(self, data: bytes) -> str:
@@ -45,8 +44,11 @@ class Browser:
             urllib.request.Request(self._address + "/imports/upload", body, {"Content-Type": content_type})
         )
 
-    def token(self) -> str:
-        page = self.get("/imports/upload")
+    def sign_in(self, email: str, password: str) -> None:
+        self.post("/login", page="/login", email=email, password=password)
+
+    def token(self, path: str = "/imports/upload") -> str:
+        page = self.get(path)
         return re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)[1]
 
     def cookie(self) -> str:
@@ -70,20 +72,10 @@ def form(token: str, data: bytes) -> tuple[bytes, str]:
 @pytest.fixture
 def address(app: Flask, environ: dict[str, str]) -> Iterator[str]:
     """A real web server."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"],
-        cwd=ROOT,
-        env={**environ, "PORT": str(port), "WEB_CONCURRENCY": "1"},
-    )
-    try:
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
+    with web_server(environ) as port:
+        address = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(f"{address}/readyz"))
+        yield address
 
 
 def answers(url: str) -> bool:
@@ -98,11 +90,7 @@ def answers(url: str) -> bool:
 def browser(address: str, seller: Seller) -> Browser:
     """A browser in which the seller has signed in through the form."""
     browser = Browser(address)
-    browser.get("/login")
-    page = browser.get("/login")
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)[1]
-    data = urllib.parse.urlencode({"email": seller.email, "password": PASSWORD, "csrf_token": token}).encode()
-    browser._open(urllib.request.Request(address + "/login", data))
+    browser.sign_in(seller.email, PASSWORD)
     return browser
 
 
