@@ -1,0 +1,214 @@
+"""The command line, as scripts see it: what it prints and with what it exits."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from sqlalchemy import text
+
+from app import accounts
+from app.cli import DEMO_EMAIL, DEMO_PASSWORD
+from app.extensions import db
+from app.imports import commands
+from app.models import Import, Seller
+from tests.factories import csv_bytes, listed, look, make_items, row, start
+from tests.processes import ROOT, wait_until, workers
+
+
+def flask(app: Flask, *arguments: str, given: str = "") -> Result:
+    result = app.test_cli_runner().invoke(args=list(arguments), input=given)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    db.session.rollback()
+    return result
+
+
+@pytest.fixture
+def stock(tmp_path: Path) -> Path:
+    """A file of one right row."""
+    path = tmp_path / "stock.csv"
+    path.write_bytes(csv_bytes([row()]))
+    return path
+
+
+def test_sellers_are_made_and_listed(app: Flask) -> None:
+    made = flask(app, "sellers", "create", "Me@Example.com", "--password-stdin", given="a long password\n")
+    assert (made.exit_code, made.output) == (0, "Made the seller me@example.com.\n")
+    assert (
+        flask(
+            app, "sellers", "create", "op@example.com", "--operator", "--password-stdin", given="secret-pw\n"
+        ).exit_code
+        == 0
+    )
+    assert accounts.check_password("me@example.com", "a long password") is not None
+    assert [line.split("\t")[:2] for line in flask(app, "sellers", "list").output.splitlines()] == [
+        ["me@example.com", "seller"],
+        ["op@example.com", "operator"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "words"),
+    [
+        ("seller@example.com", "long enough", "already a seller"),
+        ("new@example.com", "short", "too short"),
+        ("nobody", "long enough", "not an e-mail address"),
+        ("a b@example.com", "long enough", "not an e-mail address"),
+    ],
+)
+def test_an_account_that_will_not_do_is_refused(
+    app: Flask, seller: Seller, email: str, password: str, words: str
+) -> None:
+    result = flask(app, "sellers", "create", email, "--password-stdin", given=f"{password}\n")
+    assert result.exit_code == 1
+    assert words in result.output
+    assert len(accounts.list_sellers()) == 1
+
+
+def test_a_password_is_asked_for_twice_and_not_shown(app: Flask) -> None:
+    result = flask(app, "sellers", "create", "me@example.com", given="a long password\na long password\n")
+    assert result.exit_code == 0
+    assert "a long password" not in result.output
+
+
+def test_a_catalog_is_loaded_or_refused(app: Flask, tmp_path: Path) -> None:
+    good = ROOT / "app" / "demo" / "catalog.csv"
+    assert "358 items added, 0 updated" in flask(app, "catalog", "load", str(good)).output
+    assert "0 items added, 358 updated" in flask(app, "catalog", "load", str(good)).output
+    bad = tmp_path / "bad.csv"
+    bad.write_text(good.read_text(encoding="utf-8") + "urn:only\n", encoding="utf-8")
+    refused = flask(app, "catalog", "load", str(bad))
+    assert refused.exit_code == 1
+    assert "Line 360 has 1 values instead of 9. Nothing was changed." in refused.output
+
+
+def test_the_demo_is_made_once(app: Flask) -> None:
+    assert "358 items" in flask(app, "demo").output
+    assert accounts.check_password(DEMO_EMAIL, DEMO_PASSWORD) is not None
+    assert flask(app, "demo").output == ""
+
+
+def test_an_import_that_is_refused_exits_with_2(app: Flask, seller: Seller, tmp_path: Path, stock: Path) -> None:
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text("a;b;c\n1;2;3\n")
+    result = flask(app, "imports", "start", str(wrong), "--seller", seller.email)
+    assert (result.exit_code, "semicolons" in result.output) == (2, True)
+    assert flask(app, "imports", "start", str(stock), "--seller", "nobody@example.com").exit_code == 2
+    assert flask(app, "imports", "start", str(tmp_path / "none.csv"), "--seller", seller.email).exit_code == 2
+    assert db.session.scalar(text("select count(*) from imports")) == 0
+
+
+def test_an_import_is_started_without_waiting(app: Flask, seller: Seller, stock: Path) -> None:
+    result = flask(app, "imports", "start", str(stock), "--seller", seller.email)
+    started = db.session.scalars(db.select(Import)).one()
+    assert (result.exit_code, result.output) == (0, f"{started.public_id}: 1 rows, 0 of them invalid.\n")
+    assert started.file_name == "stock.csv"
+
+
+def test_waiting_exits_with_what_became_of_the_import(
+    app: Flask, environ: dict[str, str], seller: Seller, stock: Path, tmp_path: Path
+) -> None:
+    make_items()
+
+    def begin(path: Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "flask",
+                "--app",
+                "wsgi",
+                "imports",
+                "start",
+                path,
+                "--seller",
+                seller.email,
+                "--wait",
+            ],
+            cwd=ROOT,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    lonely = begin(stock)
+    started = wait_until(lambda: db.session.rollback() or db.session.scalar(db.select(Import)))
+    commands.terminate(seller.id, started.public_id)
+    output, complaints = lonely.communicate(timeout=30)
+    assert lonely.returncode == 3
+    assert output.splitlines()[-1].startswith("TERMINATED: 0 of 1 rows imported")
+    assert "No worker is running" in complaints
+    mistaken = tmp_path / "mistaken.csv"
+    mistaken.write_bytes(csv_bytes([row(price="x")]))
+    with workers(environ):
+        for path, code, words in (
+            (stock, 0, "COMPLETED: 1 of 1 rows imported, 0 failed"),
+            (mistaken, 1, "FAILED: 0 of 1 rows imported, 1 failed"),
+        ):
+            waiting = begin(path)
+            output, bar = waiting.communicate(timeout=30)
+            assert (waiting.returncode, output.splitlines()[-1].startswith(words)) == (code, True)
+            assert "1/1" in bar
+    assert len(listed(seller)) == 1
+
+
+def changes_to_verify(seller: Seller, run_jobs: Callable[[], None]) -> Import:
+    """An import with a row updated, a row created and a row failed."""
+    make_items(3)
+    start(seller, [row(condition="MT", price=1), row(urn="urn:test:2")])
+    run_jobs()
+    changes = start(seller, [row(mode="UPDATE", condition="MT", price=5), row(urn="urn:test:3"), row(price="x")])
+    run_jobs()
+    return changes
+
+
+def test_true_books_are_found_true(app: Flask, seller: Seller, run_jobs: Callable[[], None]) -> None:
+    changes = changes_to_verify(seller, run_jobs)
+    result = flask(app, "imports", "verify", str(changes.public_id))
+    assert (result.exit_code, result.output) == (0, "stock.csv: all 3 rows are accounted for.\n")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("delete from row_errors", "Line 4 is counted as done, but nothing came of it"),
+        ("delete from listings where created_line = 3", "Line 3 is counted as done, but nothing came of it"),
+        ("update listings set created_line = 4 where created_line = 3", "Line 4 has both succeeded and failed"),
+        ("update batches set updated = updated + 1, total = total + 1", "1 counted, 2 in the books"),
+        ("update row_errors set row = 'x'", "Line 4 is not recorded with its own text"),
+        ("update imports set status = 'COMPLETED'", "which its batches do not bear out"),
+        ("update imports set storage_key = 'gone'", "cannot be read"),
+    ],
+)
+def test_false_books_are_found_false(
+    app: Flask, seller: Seller, run_jobs: Callable[[], None], damage: str, words: str
+) -> None:
+    changes = changes_to_verify(seller, run_jobs)
+    public_id = str(changes.public_id)
+    db.session.execute(text(damage))
+    db.session.commit()
+    result = flask(app, "imports", "verify", public_id)
+    assert result.exit_code == 1
+    assert words in result.output
+
+
+def test_a_running_import_cannot_be_verified(app: Flask, seller: Seller, stock: Path) -> None:
+    started = start(seller, stock.read_bytes())
+    result = flask(app, "imports", "verify", str(started.public_id))
+    assert (result.exit_code, "is running" in result.output) == (1, True)
+
+
+def test_the_reconciler_runs_by_hand(app: Flask, seller: Seller, run_jobs: Callable[[], None]) -> None:
+    make_items()
+    started = start(seller, [row()])
+    run_jobs()
+    db.session.execute(text("update imports set status = 'RUNNING', finished_at = null"))
+    db.session.commit()
+    assert "1 imports settled" in flask(app, "reconcile").output
+    assert look(started).status == "COMPLETED"
