@@ -52,8 +52,8 @@ def _flask_config(settings: Settings, database_url: str) -> dict[str, Any]:
     lease_ms = int(settings.lease_seconds * 1000)
     return {
         "SECRET_KEY": settings.secret_key or _demo_secret_key(settings),
-        "MAX_CONTENT_LENGTH": None,
-        "MAX_FORM_MEMORY_SIZE": 64 * 1024,
+        # Forms are held in memory as a whole, even those of strangers. The upload has a limit of its own.
+        "MAX_CONTENT_LENGTH": 64 * 1024,
         "PERMANENT_SESSION_LIFETIME": _SESSION_LIFE,
         # Otherwise every poll sends the cookie again, and one that is under way while somebody signs out or a message
         # is shown would bring the old state back.

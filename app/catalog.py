@@ -13,6 +13,9 @@ from app.csvfile.contract import MAX_ID_DIGITS, VARIANT_PATTERN, name_key
 from app.extensions import db
 from app.queries import items
 
+#: Most characters in each of the values that items are found by: an index takes no entry of more than 2,704 bytes.
+_MAX_LENGTH = 200
+
 HEADER = ["urn", "game", "set", "name", "number", "rarity", "variants", "cardmarket_ids", "tcgplayer_ids"]
 
 
@@ -35,6 +38,8 @@ def load(path: Path) -> items.Replaced:
         raise CatalogRejected(f"There is no file {path}.") from None
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise CatalogRejected(f"{path} is not a whole gzip file.") from None
+    except OSError as error:
+        raise CatalogRejected(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise CatalogRejected(f"{path} is not UTF-8 text.") from None
     finally:
@@ -79,6 +84,8 @@ def _parse(cells: list[str], line: int) -> items.NewItem:
     for column, value in zip(HEADER[:4], values, strict=False):
         if not value:
             raise CatalogRejected(f"Line {line} has no {column}.")
+        if len(value) > _MAX_LENGTH:
+            raise CatalogRejected(f"Line {line} has {len(value)} characters in {column}, {_MAX_LENGTH} are allowed.")
     if "\0" in "".join(values):
         raise CatalogRejected(f"Line {line} has a NUL byte in it.")
     return items.NewItem(

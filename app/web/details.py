@@ -8,7 +8,7 @@ from itertools import chain
 
 from flask import Blueprint, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from app.imports import progress
 from app.queries import ImportKey, imports, row_errors
@@ -100,7 +100,7 @@ def source_csv(public_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _from_storage(storage_key: str, ranges: list[tuple[int, int]]) -> Iterator[bytes]:
-    """These ranges of the source one after the other. Raises NotFound when it is gone."""
+    """These ranges of the source one after the other. Raises NotFound when it is gone, ServiceUnavailable otherwise."""
     storage: Storage = current_app.extensions["sluice_storage"]
     pieces = chain.from_iterable(iter_range(storage, storage_key, start, end) for start, end in ranges)
     try:
@@ -108,6 +108,9 @@ def _from_storage(storage_key: str, ranges: list[tuple[int, int]]) -> Iterator[b
         return chain([next(pieces, b"")], pieces)
     except FileNotFoundError as error:
         raise NotFound("The uploaded file is no longer kept. Its listings and its failed rows are.") from error
+    except OSError as error:
+        current_app.logger.exception("source not read")
+        raise ServiceUnavailable("The uploaded file cannot be read right now. Try again in a few minutes.") from error
 
 
 def _failed_after(key: ImportKey, line: int) -> tuple[list[RecordedError], bool]:

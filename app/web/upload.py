@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -48,6 +49,8 @@ def receive() -> ResponseReturnValue:
     form has it there, and in any case before anything is kept.
     """
     max_bytes = _settings().max_upload_bytes
+    # The limit for other forms is not one for this: the file is never held as a whole, and is measured as it arrives.
+    request.max_content_length = sys.maxsize
     try:
         if (request.content_length or 0) > max_bytes + _FORM_BYTES:
             raise FileTooLarge.beyond(max_bytes)

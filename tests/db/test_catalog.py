@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,7 @@ def test_an_id_may_name_several_items(app: Flask, tmp_path: Path) -> None:
         (['urn:x:0,"G\nG",S,N,,,,,', "urn:x:2,,S,N,,,,,"], "Line 4 has no game"),
         ([",G,S,N,,,,,"], "Line 2 has no urn"),
         ([ONE, "urn:x:2,G,S,,,,,,"], "Line 3 has no name"),
+        ([ONE, f"urn:x:2,G,S,{'N' * 201},,,,,"], "Line 3 has 201 characters in name, 200 are allowed"),
         (["urn:x:2,G,S,N,,,Not Good,,"], "Line 2 has “Not Good” in variants"),
         (["urn:x:2,G,S,N,,,,12x,"], "Line 2 has “12x” in cardmarket_ids"),
         (["urn:x:2,G,S,N,,,,,1234567890123456789"], "in tcgplayer_ids"),
@@ -105,6 +107,8 @@ def test_other_kinds_of_files_are_refused(app: Flask, tmp_path: Path) -> None:
         catalog.load(write(tmp_path / "a.csv", ONE, header="urn,game"))
     with pytest.raises(CatalogRejected, match="There is no file"):
         catalog.load(tmp_path / "none.csv")
+    with pytest.raises(CatalogRejected, match="cannot be read: Is a directory"):
+        catalog.load(tmp_path)
     (tmp_path / "latin.csv").write_bytes(",".join(HEADER).encode() + b"\nurn:\xe9")
     with pytest.raises(CatalogRejected, match="not UTF-8"):
         catalog.load(tmp_path / "latin.csv")
@@ -112,6 +116,13 @@ def test_other_kinds_of_files_are_refused(app: Flask, tmp_path: Path) -> None:
         (tmp_path / "broken.csv.gz").write_bytes(content)
         with pytest.raises(CatalogRejected, match="gzip"):
             catalog.load(tmp_path / "broken.csv.gz")
+
+
+def test_the_longest_values_fit_into_the_indexes(app: Flask, tmp_path: Path) -> None:
+    # Characters of four bytes each, without a pattern that could be compressed.
+    chance = random.Random(1)
+    urn, game, set_name, name = ("".join(chr(chance.randrange(0x20000, 0x2A000)) for _ in range(200)) for _ in range(4))
+    assert catalog.load(write(tmp_path / "long.csv", f"{urn},{game},{set_name},{name},,,,,")) == (1, 1)
 
 
 def test_the_demo_catalog_is_loaded_whole(app: Flask) -> None:

@@ -1,0 +1,186 @@
+"""An import in each state that a page can show, and what a page must show of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+from sqlalchemy import text
+
+from app.extensions import db
+from app.imports import batch_job, commands, reconcile
+from app.models import Import, Seller
+from app.queries import BatchKey, ImportKey, transitions
+from tests.factories import make_items, row, start
+
+#: Why the batch of GIVEN_UP was given up.
+REASON = "The storage could not be read."
+
+
+class State(NamedTuple):
+    """A state of an import as it is to be drawn."""
+
+    name: str
+    status: str
+    pill: str
+    #: What may be pressed.
+    buttons: list[str]
+    #: Total, Successful and Failed.
+    counters: tuple[int, int, int]
+    #: The pills of its batches, which have one row each.
+    batches: list[str]
+    #: What the summary says.
+    sentence: str
+
+    @property
+    def moves(self) -> bool:
+        """Whether there will be something else to see soon."""
+        return self.status == "RUNNING"
+
+
+STATES = [
+    State(
+        "queued",
+        "RUNNING",
+        "Running",
+        ["Pause", "Terminate"],
+        (3, 0, 0),
+        ["Queued", "Queued", "Queued"],
+        "the first rows are about to be imported",
+    ),
+    State(
+        "running",
+        "RUNNING",
+        "Running",
+        ["Pause", "Terminate"],
+        (3, 1, 1),
+        ["Completed", "Failed", "Running"],
+        "You can leave this page",
+    ),
+    State(
+        "pausing",
+        "RUNNING",
+        "Pausing…",
+        ["Terminate"],
+        (3, 1, 0),
+        ["Completed", "Running", "Paused"],
+        "the rows that are being worked on are finished first",
+    ),
+    State(
+        "paused",
+        "PAUSED",
+        "Paused",
+        ["Resume", "Terminate"],
+        (3, 1, 0),
+        ["Completed", "Paused", "Paused"],
+        "Paused after 1 of 3 rows.",
+    ),
+    State(
+        "completed", "COMPLETED", "Completed", [], (2, 2, 0), ["Completed", "Completed"], "All 2 rows were imported."
+    ),
+    State("failed", "FAILED", "Failed", [], (2, 1, 1), ["Completed", "Failed"], "1 of 2 rows were imported. 1 failed"),
+    State(
+        "terminated",
+        "TERMINATED",
+        "Terminated",
+        [],
+        (3, 1, 0),
+        ["Completed", "Terminated", "Terminated"],
+        "Terminated after 1 of 3 rows.",
+    ),
+    State(
+        "given up",
+        "FAILED",
+        "Failed",
+        [],
+        (2, 1, 0),
+        ["Completed", "Failed"],
+        "1 could not be processed; the table of batches says why.",
+    ),
+]
+each_state = pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
+
+
+def make(state: State, seller: Seller, *, file_name: str = "stock.csv") -> Import:
+    """An import of ``seller`` in ``state``; a seller can have one in each."""
+    first = STATES.index(state) * 3 + 1
+    make_items(len(STATES) * 3)
+    rows = [row(urn=f"urn:test:{number}") for number in range(first, first + state.counters[0])]
+    if state.counters[2]:
+        rows[1]["PRICE"] = "1.99"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+        started = start(seller, rows, file_name=file_name)
+    _PATHS[state.name](started)
+    return started
+
+
+def everything() -> dict[str, list[tuple[object, ...]]]:
+    """All that the database knows of imports and of what came of them, to see whether anything has changed."""
+    db.session.rollback()
+    return {
+        table: sorted(map(tuple, db.session.execute(text(f"select * from {table}"))), key=repr)
+        for table in ("sellers", "imports", "batches", "listings", "row_errors")
+    }
+
+
+def _run(started: Import) -> None:
+    _work(started, 1)
+    _work(started, 2)
+    _claim(started, 3)
+
+
+def _start_pausing(started: Import) -> None:
+    _work(started, 1)
+    _claim(started, 2)
+    commands.pause(started.seller_id, started.public_id)
+
+
+def _pause(started: Import) -> None:
+    _work(started, 1)
+    commands.pause(started.seller_id, started.public_id)
+
+
+def _finish(started: Import) -> None:
+    _work(started, 1)
+    _work(started, 2)
+    assert reconcile.settle(_key(started))
+
+
+def _terminate(started: Import) -> None:
+    _work(started, 1)
+    commands.terminate(started.seller_id, started.public_id)
+
+
+def _give_up(started: Import) -> None:
+    _work(started, 1)
+    _claim(started, 2)
+    assert transitions.end_attempt(BatchKey(*_key(started), 2), 1, reason=REASON, max_fruitless_attempts=1)
+    assert reconcile.settle(_key(started))
+
+
+_PATHS: dict[str, Callable[[Import], None]] = {
+    "queued": lambda started: None,
+    "running": _run,
+    "pausing": _start_pausing,
+    "paused": _pause,
+    "completed": _finish,
+    "failed": _finish,
+    "terminated": _terminate,
+    "given up": _give_up,
+}
+
+
+def _key(started: Import) -> ImportKey:
+    return ImportKey(started.seller_id, started.id)
+
+
+def _claim(started: Import, number: int) -> None:
+    assert transitions.claim(BatchKey(*_key(started), number), 1)
+    db.session.commit()
+
+
+def _work(started: Import, number: int) -> None:
+    """What a worker does with one batch."""
+    batch_job.run(*_key(started), number, 1)

@@ -1,0 +1,364 @@
+"""The side panel, the full details and the failed rows of an import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+from flask.testing import FlaskClient
+
+from app.imports import batch_job, reconcile
+from app.models import Import, Seller
+from app.queries import ImportKey
+from tests.factories import make_items, row, start, with_header
+from tests.pages import buttons, fragment, page, without_tokens, words
+from tests.states import REASON, STATES, State, each_state, make
+
+FACES = pytest.mark.parametrize("face", ["", "/panel"], ids=["details", "panel"])
+
+
+def address(one: Import, rest: str = "") -> str:
+    return f"/imports/{one.public_id}{rest}"
+
+
+def live_part(soup: BeautifulSoup) -> Tag:
+    (element,) = soup.select("[data-live]")
+    return element
+
+
+def tiles(element: Tag) -> dict[str, str]:
+    """The counters of an import."""
+    return {words(tile.select_one("dt")): words(tile.select_one("dd")) for tile in element.select("dl.tiles > div")}
+
+
+def facts(element: Tag) -> dict[str, str]:
+    """What is told of the file."""
+    return {words(fact.select_one("dt")): words(fact.select_one("dd")) for fact in element.select("dl.facts > div")}
+
+
+def rows_of_batches(soup: BeautifulSoup) -> list[list[str]]:
+    return [[words(cell) for cell in line.select("th, td")] for line in soup.select("table.batch-table tbody tr")]
+
+
+def errors_on(soup: BeautifulSoup) -> list[tuple[int, str, list[str], list[str], str]]:
+    """Line, problem, columns, reasons and original text of each failed row on a page."""
+    return [
+        (
+            int(str(body["id"]).removeprefix("line-")),
+            words(body.select_one(".code")),
+            [words(column) for column in body.select(".column, .whole-row")],
+            [words(reason) for reason in body.select(".reasons li") or body.select("td[data-label=Reason]")],
+            body.select_one(".original").get_text(),
+        )
+        for body in soup.select("table.error-table tbody")
+    ]
+
+
+def ended(seller: Seller, rows: Iterable[dict[str, str]] | bytes) -> Import:
+    """An import of one batch that is over."""
+    started = start(seller, rows)
+    batch_job.run(seller.id, started.id, 1, 1)
+    assert reconcile.settle(ImportKey(seller.id, started.id))
+    return started
+
+
+# Each state -----------------------------------------------------------------------------------------------------------
+
+
+@FACES
+@each_state
+def test_an_import_is_drawn_as_it_stands(client: FlaskClient, seller: Seller, state: State, face: str) -> None:
+    made = make(state, seller, file_name="my stock.csv")
+    soup = page(client, address(made, face))
+    element = live_part(soup)
+    total, successful, failed = state.counters
+    assert element["data-import-id"] == str(made.public_id)
+    assert element["data-status"] == state.status
+    assert [element[f"data-{name}"] for name in ("total", "successful", "failed")] == [
+        str(number) for number in state.counters
+    ]
+    # The others are those of the batches.
+    assert words(element.select(".pill")[0]) == state.pill
+    assert words(element).count(state.sentence) == 1
+    assert tiles(element) == {
+        "Total": str(total),
+        "Successful": f"{successful}{successful} created, 0 updated",
+        "Failed": str(failed),
+        "Not processed": str(total - successful - failed),
+    }
+    bar = element.select_one("[role=progressbar]")
+    assert (bar["aria-valuenow"], bar["aria-valuemax"]) == (str(successful + failed), str(total))
+    assert buttons(element) == state.buttons
+    assert ("Finished" in facts(element)) == (state.status in {"COMPLETED", "FAILED", "TERMINATED"})
+    assert "my stock.csv" in soup.title.get_text()
+
+
+@FACES
+@each_state
+def test_the_page_refreshes_itself_exactly_while_the_import_moves(
+    client: FlaskClient, seller: Seller, state: State, face: str
+) -> None:
+    made = make(state, seller)
+    soup = page(client, address(made, face))
+    element = live_part(soup)
+    assert element["data-live"] == address(made, face)
+    polls = {name: element.get(name) for name in ("hx-get", "hx-trigger", "hx-swap")}
+    if state.moves:
+        assert polls == {"hx-get": address(made, face), "hx-trigger": "every 1s", "hx-swap": "morph:outerHTML"}
+    else:
+        assert polls == dict.fromkeys(polls)
+    reloads = soup.select("head noscript meta[http-equiv=refresh]")
+    assert [meta["content"] for meta in reloads] == (["3"] if state.moves else [])
+    # What a script gets is the same.
+    part = fragment(client, address(made, face))
+    assert str(live_part(without_tokens(part))) == str(live_part(without_tokens(soup)))
+
+
+@each_state
+def test_each_batch_has_its_row_and_the_one_that_was_given_up_its_reason(
+    client: FlaskClient, seller: Seller, state: State
+) -> None:
+    soup = page(client, address(make(state, seller)))
+    rows = rows_of_batches(soup)
+    assert [cells[0] for cells in rows] == [str(number) for number in range(1, len(state.batches) + 1)]
+    assert [cells[1:3] for cells in rows] == [[str(line), "1"] for line in range(2, len(state.batches) + 2)]
+    assert [words(pill) for pill in soup.select("table.batch-table .pill")] == state.batches
+    assert sum(int(cells[3]) for cells in rows) == state.counters[1]
+    assert sum(int(cells[4]) for cells in rows) == state.counters[2]
+    assert all(cells[6].endswith(" UTC") for cells in rows)
+    reasons = {cells[0]: cells[5] for cells in rows if cells[5] not in state.batches}
+    assert reasons == ({"2": f"Failed {REASON}"} if state.name == "given up" else {})
+
+
+@each_state
+def test_what_there_is_to_download_has_a_link(client: FlaskClient, seller: Seller, state: State) -> None:
+    made = make(state, seller)
+    soup = page(client, address(made))
+    links = {words(link): link["href"] for link in soup.select("#details a")}
+    failed = state.counters[2]
+    expected = {"Download the file as uploaded": address(made, "/source.csv")}
+    if failed:
+        expected["View Errors"] = "#errors"
+        expected["Download failed rows"] = address(made, "/failed.csv")
+        expected["Download error report"] = address(made, "/errors.csv")
+    if state.name in {"paused", "terminated", "given up"}:
+        expected["Download the rows not processed"] = address(made, "/remaining.csv")
+    assert links == expected
+    assert len(errors_on(soup)) == failed
+    nothing = {
+        "queued": "No row has failed so far.",
+        "pausing": "No row has failed so far.",
+        "paused": "None of the rows that were processed failed.",
+        "terminated": "None of the rows that were processed failed.",
+        "given up": "None of the rows that were processed failed.",
+        "completed": "No row failed.",
+    }
+    assert [words(line) for line in soup.select("#errors > p")] == ([] if failed else [nothing[state.name]])
+    # The page of all errors says so too.
+    all_errors = page(client, address(made, "/errors"))
+    assert len(errors_on(all_errors)) == failed
+    assert all_errors.select_one("[data-import-id]")["data-status"] == state.status
+
+
+def test_every_way_through_the_pages_is_a_link(client: FlaskClient, seller: Seller) -> None:
+    made = make(STATES[5], seller)
+
+    def links(path: str) -> set[str]:
+        return {str(link["href"]) for link in page(client, path).select("main a")}
+
+    assert address(made, "/panel") in links("/imports")
+    assert address(made) in links(address(made, "/panel"))
+    assert "/imports" in links(address(made))
+    assert {"/imports", address(made)} <= links(address(made, "/errors"))
+
+
+def test_the_refreshing_ends_with_the_import(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    started = start(seller, [row()])
+    assert live_part(fragment(client, address(started)))["hx-trigger"] == "every 1s"
+    batch_job.run(seller.id, started.id, 1, 1)
+    assert reconcile.settle(ImportKey(seller.id, started.id))
+    last = live_part(fragment(client, address(started)))
+    assert (last["data-status"], last.get("hx-trigger")) == ("COMPLETED", None)
+
+
+@pytest.mark.parametrize("rest", ["", "/panel"])
+def test_the_page_is_never_taken_from_a_cache(client: FlaskClient, seller: Seller, rest: str) -> None:
+    answer = client.get(address(make(STATES[0], seller), rest))
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "HX-Request" in answer.headers["Vary"]
+
+
+# The upload check -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prices", "before", "after"),
+    [
+        (["1"], "every row is well-formed", "every row is well-formed"),
+        (["1", "x"], "1 row will fail validation", "1 invalid row"),
+        (["x", "x"], "2 rows will fail validation", "2 invalid rows"),
+    ],
+)
+def test_the_page_says_how_many_rows_will_fail_and_then_have_failed(
+    client: FlaskClient, seller: Seller, prices: list[str], before: str, after: str
+) -> None:
+    make_items()
+    rows = [row(urn=f"urn:test:{number}", price=price) for number, price in enumerate(prices, 1)]
+    started = start(seller, rows)
+    assert facts(live_part(page(client, address(started))))["Upload check"] == before
+    batch_job.run(seller.id, started.id, 1, 1)
+    reconcile.settle(ImportKey(seller.id, started.id))
+    assert facts(live_part(page(client, address(started))))["Upload check"] == after
+
+
+def test_updated_rows_are_told_from_created_ones(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    ended(seller, [row()])
+    again = ended(seller, [row(mode="UPDATE"), row(urn="urn:test:2")])
+    assert tiles(live_part(page(client, address(again))))["Successful"] == "21 created, 1 updated"
+
+
+def test_large_numbers_have_separators_and_data_attributes_have_none(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    started = start(seller, [row()] * 2_500)
+    element = live_part(page(client, address(started)))
+    assert (element["data-total"], tiles(element)["Total"]) == ("2500", "2,500")
+    assert [cells[1:3] for cells in rows_of_batches(page(client, address(started)))] == [
+        ["2", "2,000"],
+        ["2,002", "500"],
+    ]
+
+
+# Errors ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    made = ended(
+        seller,
+        with_header(
+            'CREATE,urn:test:1,,,,,,NM,1,1,,,"over\r\n two  lines",,\r\n'
+            'CREATE,urn:test:1,,,,,,NM,1,1,,,"over\r\n two  lines",,\r\n'
+            "create,urn:test:9,,,,,,NM,1,1,,,,,\n"
+            "CREATE,urn:test:1,,,,,,x,1.99,1,,,,,\n"
+            "CREATE,urn:test:1\n"
+        ),
+    )
+    expected = [
+        (
+            4,
+            "409 Conflict",
+            ["whole row"],
+            [
+                "Line 2 of this file already creates this listing. Remove one of the two rows, or write UPDATE in MODE "
+                "to change it."
+            ],
+            'CREATE,urn:test:1,,,,,,NM,1,1,,,"over\n two  lines",,',
+        ),
+        (
+            6,
+            "404 Not found",
+            ["URN"],
+            [
+                "There is no item with URN “urn:test:9” in the catalog. Check it for a typing mistake, "
+                "or name the item another way."
+            ],
+            "create,urn:test:9,,,,,,NM,1,1,,,,,",
+        ),
+        (
+            7,
+            "422 Invalid",
+            ["CONDITION", "PRICE"],
+            [
+                "CONDITION is “x”. Write one of MT (MINT), NM (NEAR_MINT), EX (EXCELLENT), GD (GOOD), LP "
+                "(LIGHT_PLAYED), PL (PLAYED), PO (POOR).",
+                "PRICE is “1.99”. Prices are in pence: write 199.",
+            ],
+            "CREATE,urn:test:1,,,,,,x,1.99,1,,,,,",
+        ),
+        (
+            8,
+            "422 Invalid",
+            ["whole row"],
+            [
+                "The row has 2 values, but there are 15 columns. Look for a missing or an extra comma; a value with a "
+                "comma in it must stand in double quotes."
+            ],
+            "CREATE,urn:test:1",
+        ),
+    ]
+    assert errors_on(page(client, address(made))) == expected
+    assert errors_on(page(client, address(made, "/errors"))) == expected
+
+
+@pytest.fixture
+def listing(seller: Seller) -> None:
+    """A listing that can be updated again and again."""
+    make_items()
+    ended(seller, [row()])
+
+
+def updates(count: int) -> list[dict[str, str]]:
+    """So many rows that fail, each with one that is right before it."""
+    return [row(mode="UPDATE", price="x" if number % 2 else 1) for number in range(2 * count)]
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(50, [50]), (51, [50, 1]), (121, [50, 50, 21])])
+def test_many_errors_go_on_from_page_to_page(
+    client: FlaskClient, seller: Seller, listing: None, count: int, sizes: list[int]
+) -> None:
+    made = ended(seller, updates(count))
+    details = page(client, address(made))
+    every_second = list(range(3, 2 * count + 3, 2))
+    assert [line for line, *_ in errors_on(details)] == every_second[:50]
+    assert [words(line) for line in details.select(".more")] == (
+        [] if count == 50 else [f"These are the first 50 of {count} failed rows. View all errors"]
+    )
+    assert bool(details.select(f"a[href='{address(made, '/errors')}']")) == (count > 50)
+    path, found = address(made, "/errors"), []
+    while path:
+        soup = page(client, path)
+        found.append([line for line, *_ in errors_on(soup)])
+        links = {words(link): str(link["href"]) for link in soup.select("nav[aria-label=Pages] a")}
+        assert links.get("First errors") == (None if len(found) == 1 else address(made, "/errors"))
+        path = links.get("Next errors", "")
+    assert [len(lines) for lines in found] == sizes
+    assert sum(found, []) == every_second
+
+
+@pytest.mark.parametrize(
+    ("after", "lines"),
+    [
+        ("0", [3, 5, 7]),
+        ("3", [5, 7]),
+        ("4", [5, 7]),
+        ("7", []),
+        ("9" * 30, []),
+        ("", [3, 5, 7]),
+        ("x", [3, 5, 7]),
+        ("-5", [3, 5, 7]),
+        ("1.5", [3, 5, 7]),
+        ("%00", [3, 5, 7]),
+        ("9" * 5000, [3, 5, 7]),
+    ],
+)
+def test_the_place_to_go_on_from_is_a_line(
+    client: FlaskClient, seller: Seller, listing: None, after: str, lines: list[int]
+) -> None:
+    made = ended(seller, updates(3))
+    assert [line for line, *_ in errors_on(page(client, address(made, f"/errors?after={after}")))] == lines
+
+
+def test_the_page_of_errors_says_how_many_there_are(client: FlaskClient, seller: Seller, listing: None) -> None:
+    def summary(one: Import, rest: str = "") -> list[str]:
+        return [words(line) for line in page(client, address(one, f"/errors{rest}")).select("main section p")]
+
+    three = ended(seller, updates(3))
+    assert summary(three) == ["3 failed rows."]
+    assert summary(three, "?after=3") == ["3 failed rows, here those after line 3."]
+    assert summary(three, "?after=7")[-1] == "There are no more failed rows."
+    assert summary(ended(seller, updates(1))) == ["1 failed row."]
+    assert summary(ended(seller, [row(mode="UPDATE")])) == ["0 failed rows.", "No row failed."]
+    assert summary(make(STATES[1], seller)) == ["1 failed row so far; reload the page to see those that come."]

@@ -1,0 +1,456 @@
+"""Files that sellers take home: byte for byte what they gave, and safe to open and to upload again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from werkzeug.http import parse_options_header
+from werkzeug.test import TestResponse
+
+from app import catalog
+from app.cli import DEMO_CATALOG
+from app.csvfile.contract import HEADER
+from app.extensions import db
+from app.imports import batch_job, commands, reconcile
+from app.models import Import, Seller
+from app.queries import ImportKey, row_errors
+from app.storage.local import LocalStorage
+from tests.factories import csv_bytes, failures, listed, look, make_items, row, start, with_header
+from tests.pages import csrf_token, page, read, words
+from tests.states import STATES, State, each_state, make
+from tests.web.test_upload import body, post
+
+BOM = b"\xef\xbb\xbf"
+DEMO = DEMO_CATALOG.parent
+FORMULA_STARTS = "=+-@\t\r"
+
+
+def finish(started: Import) -> Import:
+    """Do what a worker does with an import of one batch."""
+    batch_job.run(started.seller_id, started.id, 1, 1)
+    assert reconcile.settle(ImportKey(started.seller_id, started.id))
+    return started
+
+
+def ended(seller: Seller, rows: Iterable[dict[str, str]] | bytes, file_name: str = "stock.csv") -> Import:
+    return finish(start(seller, rows, file_name=file_name))
+
+
+def upload(client: FlaskClient, data: bytes) -> Import:
+    """An import that was uploaded on the page and is over."""
+    token = ('name="csrf_token"', csrf_token(client).encode())
+    answer = post(client, body(token, ('name="file"; filename="again.csv"', data)))
+    assert answer.status_code == 303
+    public_id = answer.location.rpartition("/")[2]
+    return finish(db.session.scalars(db.select(Import).where(Import.public_id == public_id)).one())
+
+
+def download(client: FlaskClient, path: str) -> bytes:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.content_type == "text/csv; charset=utf-8"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cache-Control"] == "no-store"
+    return answer.data
+
+
+def of(one: Import, name: str) -> str:
+    return f"/imports/{one.public_id}/{name}.csv"
+
+
+def name_of(answer: TestResponse) -> str:
+    """The name under which a browser saves an answer."""
+    kind, options = parse_options_header(answer.headers["Content-Disposition"])
+    assert kind == "attachment"
+    return options["filename"]
+
+
+def told(one: Import) -> list[tuple[int, str, list[str]]]:
+    """Code, text and messages of every failed row."""
+    return [
+        (error.code, error.row, error.messages)
+        for errors in row_errors.iter_pages(ImportKey(one.seller_id, one.id))
+        for error in errors
+    ]
+
+
+# failed.csv -----------------------------------------------------------------------------------------------------------
+
+GOOD = "CREATE,urn:test:1,,,,,,NM,1,1,,,,,good"
+FAILING = [
+    "CREATE,urn:test:2,,,,,,NM,1.99,1,,,,,plain",
+    '"CREATE" , urn:test:2 ,,,,,,NM,"£2",1,,,"a ""b"", c","over{end}two{end}lines",odd spaces  ',
+    'CREATE,urn:test:2,,,,,,NM,1,1,,,"Signed "Nell" in pencil",,broken quotes',
+    'CREATE,urn:test:2,,,,,,NM,1,1,,,"said"  so,,stray text',
+    "CREATE,urn:test:2,,,,,,NM,1,1,,,lone\rCR,,not quoted",
+    "CREATE,urn:none,,,,,,NM,1,1,,,名前 é e\u0301 \U0001f0cf,,not found",
+    "CREATE,urn:test:1,,,,,,NM,1,1,,,,,conflict",
+    "CREATE,urn:test:2",
+    "=1+1,,,,,,,,,,,,,,,,,",
+    "CREATE,urn:test:2,,,,,,NM,x,1,,,,,the last one",
+]
+
+
+@pytest.mark.parametrize("bom", [b"", BOM], ids=["plain", "BOM"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("last", ["", "{end}", "{end}{end}"], ids=["open", "closed", "blank"])
+def test_failed_rows_come_back_byte_for_byte_and_fail_again_in_the_same_way(
+    client: FlaskClient, seller: Seller, bom: bytes, end: str, last: str
+) -> None:
+    make_items()
+    lines = [HEADER, GOOD, "", FAILING[0], ",,,,,,,,,,,,,,", *FAILING[1:]]
+    made = ended(seller, bom + ("{end}".join(lines) + last).replace("{end}", end).encode())
+    assert len(failures(made)) == len(FAILING)
+    failed = download(client, of(made, "failed"))
+    assert failed == bom + "".join(f"{line}{{end}}" for line in [HEADER, *FAILING]).replace("{end}", end).encode()
+    again = upload(client, failed)
+    # The conflict is one with the first import now.
+    assert [one[:2] for one in told(again)] == [one[:2] for one in told(made)]
+    assert [one[2] for one in told(again) if one[0] != 409] == [one[2] for one in told(made) if one[0] != 409]
+    assert download(client, of(again, "failed")) == failed
+
+
+def test_failed_rows_of_many_pages_come_in_the_order_of_the_file(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    rows = [row(price="x", notes=f"{n} " + "y" * 200) for n in range(2_300)]
+    made = start(seller, rows)
+    for number in (2, 1):
+        batch_job.run(seller.id, made.id, number, 1)
+    assert download(client, of(made, "failed")) == csv_bytes(rows)
+
+
+def test_without_failed_rows_there_is_the_header_alone(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    made = ended(seller, BOM + csv_bytes([row()], newline="\r\n"))
+    assert download(client, of(made, "failed")) == BOM + f"{HEADER}\r\n".encode()
+    assert download(client, of(made, "errors")) == b"line,code,columns,message,row\n"
+    assert download(client, of(made, "remaining")) == BOM + f"{HEADER}\r\n".encode()
+
+
+# errors.csv -----------------------------------------------------------------------------------------------------------
+
+
+def report(client: FlaskClient, one: Import) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(download(client, of(one, "errors")).decode(), newline=""), strict=True))
+
+
+def test_the_report_has_a_line_for_each_failed_row(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    broken = 'CREATE,urn:test:1,,,,,,NM,1,1,,,"a "b" c",,'
+    wrong = 'CREATE,urn:test:1,,,,,,x,1.99,1,,,"over\r\ntwo",,'
+    made = ended(seller, with_header(f"{broken}\n{wrong}\nCREATE,urn:none,,,,,,NM,1,1,,,,,\nCREATE\n"))
+    header, *lines = report(client, made)
+    assert header == ["line", "code", "columns", "message", "row"]
+    assert [(one[0], one[1], one[2], one[4]) for one in lines] == [
+        ("2", "422", "COMMENT", broken),
+        ("3", "422", "CONDITION|PRICE", wrong),
+        ("5", "404", "URN", "CREATE,urn:none,,,,,,NM,1,1,,,,,"),
+        ("6", "422", "", "CREATE"),
+    ]
+    assert lines[1][3].startswith("CONDITION is “x”. Write one of MT (MINT)")
+    assert lines[1][3].endswith("PRICE is “1.99”. Prices are in pence: write 199.")
+
+
+@pytest.mark.parametrize("start_of_row", FORMULA_STARTS, ids=repr)
+def test_no_cell_of_the_report_is_taken_for_a_formula(client: FlaskClient, seller: Seller, start_of_row: str) -> None:
+    make_items()
+    line = start_of_row + "cmd|' /C calc'!A0,urn:test:1,,,,,,NM,1,1,,,,,"
+    made = ended(seller, with_header(line + "\n"))
+    _, (_, _, columns, message, original) = report(client, made)
+    assert original == f"'{line}"
+    assert not any(cell.startswith(tuple(FORMULA_STARTS)) for cell in (columns, message, original))
+    # The row itself stays as it is where it is uploaded again.
+    assert download(client, of(made, "failed")) == with_header(line + "\n")
+
+
+# The file itself ------------------------------------------------------------------------------------------------------
+
+
+def test_the_source_comes_back_as_it_was(client: FlaskClient, seller: Seller) -> None:
+    lines = (f"CREATE,urn:{n},,,,,,NM,1,1,,,{'é' * (n % 250)},,\r\n" for n in range(8_000))
+    data = BOM + f"{HEADER}\r\n\r\n{''.join(lines)},,,,,,,,,,,,,,".encode()
+    assert len(data) > 2 << 20
+    made = start(seller, data)
+    answer = client.get(of(made, "source"))
+    assert answer.data == data
+    assert answer.content_length == len(data)
+
+
+@each_state
+def test_every_file_can_be_had_in_every_state(client: FlaskClient, seller: Seller, state: State) -> None:
+    made = make(state, seller)
+    source = download(client, of(made, "source")).splitlines(keepends=True)
+    total, successful, failed = state.counters
+    assert len(source) == 1 + total
+    assert download(client, of(made, "failed")).splitlines(keepends=True)[1:] == ([source[2]] if failed else [])
+    assert len(report(client, made)) == 1 + failed
+    assert download(client, of(made, "remaining")) == b"".join([source[0], *source[1 + successful + failed :]])
+
+
+@pytest.mark.parametrize("name", ["source", "remaining"])
+def test_a_source_that_is_gone_is_a_page_and_not_a_broken_file(
+    app: Flask, client: FlaskClient, seller: Seller, name: str
+) -> None:
+    made = make(STATES[3], seller)
+    app.extensions["sluice_storage"].delete(made.storage_key)
+    soup = page(client, f"/imports/{made.public_id}/{name}.csv", 404)
+    assert words(soup.select_one(".lead-sentence")) == (
+        "The uploaded file is no longer kept. Its listings and its failed rows are."
+    )
+    # What is kept in the database is there all the same.
+    assert download(client, of(made, "failed")).startswith(HEADER.encode())
+    page(client, f"/imports/{made.public_id}")
+
+
+def test_a_storage_that_cannot_be_read_is_a_page_and_not_a_broken_file(
+    app: Flask, client: FlaskClient, seller: Seller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make(STATES[3], seller)
+    stored = tmp_path / made.storage_key
+    stored.parent.mkdir()
+    stored.write_bytes(b"cut off")
+    monkeypatch.setitem(app.extensions, "sluice_storage", LocalStorage(tmp_path))
+    soup = page(client, of(made, "source"), 503)
+    assert "cannot be read" in words(soup.select_one(".lead-sentence"))
+
+
+def test_what_remains_of_a_terminated_import_can_be_imported(
+    client: FlaskClient, seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_items(3)
+    rows = [row(urn=f"urn:test:{n}", comment="one\r\ntwo", price="1" if n != 2 else "x") for n in (1, 2, 3)]
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+    made = start(seller, BOM + csv_bytes(rows, newline="\r\n").removesuffix(b"\r\n"))
+    batch_job.run(seller.id, made.id, 2, 1)
+    commands.terminate(seller.id, made.public_id)
+    remaining = download(client, of(made, "remaining"))
+    assert remaining == BOM + csv_bytes([rows[0], rows[2]], newline="\r\n").removesuffix(b"\r\n")
+    monkeypatch.undo()
+    assert look(upload(client, remaining)).status == "COMPLETED"
+    assert len(listed(seller)) == 2
+
+
+# Names ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "source", "failed"),
+    [
+        ("stock.csv", "stock.csv", "stock-failed.csv"),
+        ("STOCK.CSV", "STOCK.CSV", "STOCK-failed.csv"),
+        ("stock", "stock", "stock-failed.csv"),
+        ("stock.tar.gz", "stock.tar.gz", "stock.tar.gz-failed.csv"),
+        ("my stock (2).csv", "my stock (2).csv", "my stock (2)-failed.csv"),
+        ('a"b\\"c.csv', '"c.csv', '"c-failed.csv'),
+        ("a;b=c, d.csv", "a;b=c, d.csv", "a;b=c, d-failed.csv"),
+        ("it's 100%.csv", "it's 100%.csv", "it's 100%-failed.csv"),
+        ("naïve ☃ 名前.csv", "naïve ☃ 名前.csv", "naïve ☃ 名前-failed.csv"),
+        ("名前.csv", "名前.csv", "名前-failed.csv"),
+        ("a\r\nSet-Cookie: x=y.csv", "aSet-Cookie: x=y.csv", "aSet-Cookie: x=y-failed.csv"),
+        ("a\0\x1b\u2028\u202eb.csv", "ab.csv", "ab-failed.csv"),
+        ("\r\n", "upload.csv", "upload-failed.csv"),
+        ("", "upload.csv", "upload-failed.csv"),
+        ("..", "..", "..-failed.csv"),
+        (".csv", ".csv", ".csv-failed.csv"),
+        ("../../etc/passwd", "passwd", "passwd-failed.csv"),
+        ("C:\\Users\\me\\stock.csv", "stock.csv", "stock-failed.csv"),
+        ("x" * 500 + ".csv", "x" * 196 + ".csv", "x" * 196 + "-failed.csv"),
+    ],
+)
+def test_files_are_called_as_the_seller_calls_them(
+    client: FlaskClient, seller: Seller, given: str, source: str, failed: str
+) -> None:
+    made = start(seller, [row()], file_name=given)
+    for file, name in (("source", source), ("failed", failed), ("errors", failed.replace("-failed.", "-errors."))):
+        answer = client.get(of(made, file))
+        assert name_of(answer) == name
+        header = answer.headers["Content-Disposition"]
+        # Whatever a browser makes of the other name, this one it understands.
+        plain = re.match(r'attachment; filename="([A-Za-z0-9._ ()-]+)"(; filename\*=UTF-8\'\'[^ ;,"]+)?$', header)
+        assert plain, header
+        assert plain[1].strip(" .") != ""
+        assert not any(cookie.startswith(" x=y") for cookie in answer.headers.getlist("Set-Cookie"))
+    # No part of the name finds its way into the storage.
+    assert re.fullmatch(rf"{seller.id}/{made.public_id}\.csv", made.storage_key)
+
+
+def test_the_export_and_the_template_have_names_of_their_own(client: FlaskClient) -> None:
+    assert re.fullmatch(r"listings-\d{4}-\d\d-\d\d\.csv", name_of(client.get("/listings/export.csv")))
+    assert name_of(client.get("/imports/template.csv")) == "sluice-template.csv"
+
+
+# The export -----------------------------------------------------------------------------------------------------------
+
+AWKWARD = [
+    "a, b",
+    'say "hi"',
+    '"',
+    '""',
+    "one\ntwo",
+    "one\r\ntwo",
+    "one\rtwo",
+    "a\tb",
+    "=1+1",
+    "+1",
+    "-1",
+    "@x",
+    "'=1",
+    "名前 \U0001f0cf",
+    "e\u0301 \u00e9",
+    "a\u200bb",
+    "a\u2028b",
+    ",",
+    "\\",
+    "\\N",
+    "null",
+    "<b>&amp;</b>",
+    "x" * 255,
+]
+
+
+def test_an_export_comes_back_unchanged(client: FlaskClient, seller: Seller, other_seller: Seller) -> None:
+    make_items(len(AWKWARD))
+    rows = [
+        row(urn=f"urn:test:{n}", comment=value, notes=value, reference=value, price=n, hidden=str(n % 2 == 0))
+        for n, value in enumerate(AWKWARD, 1)
+    ]
+    rows += [row(condition=grade, variants="de|reverse", quantity=1_000_000) for grade in "MT EX GD LP PL PO".split()]
+    # Told to end lines in LF, Python's writer would not quote a lone CR.
+    assert look(ended(seller, csv_bytes(rows, newline="\r\n"))).status == "COMPLETED"
+    ended(other_seller, [row(comment="not yours")])
+    before = listed(seller)
+    assert {one[6] for one in before} == {*AWKWARD, ""}
+    export = download(client, "/listings/export.csv")
+    assert export.startswith(f"{HEADER}\n".encode())
+    read_again = list(csv.DictReader(io.StringIO(export.decode(), newline=""), strict=True))
+    assert {one["MODE"] for one in read_again} == {"UPDATE"}
+    for column in ("COMMENT", "NOTES", "REFERENCE"):
+        assert sorted(one[column] for one in read_again if one[column]) == sorted(AWKWARD)
+    again = look(upload(client, export))
+    assert (again.status, again.updated, again.created) == ("COMPLETED", len(rows), 0)
+    assert listed(seller) == before
+    assert download(client, "/listings/export.csv") == export
+
+
+def test_the_export_of_somebody_without_listings_is_the_header(client: FlaskClient, other_seller: Seller) -> None:
+    make_items()
+    ended(other_seller, [row()])
+    assert download(client, "/listings/export.csv") == f"{HEADER}\n".encode()
+
+
+def test_an_export_of_many_pages_has_every_listing_once(client: FlaskClient, seller: Seller) -> None:
+    (item,) = make_items(1)
+    db.session.execute(
+        text(
+            """
+            insert into listings (seller_id, item_id, condition, variants, price, quantity, hidden, created_import_id,
+                created_line)
+            select :seller, :item, n % 7 + 1, 'v' || n / 7, n, 1, false, 1, n from generate_series(1, 4500) n
+            """
+        ),
+        {"seller": seller.id, "item": item},
+    )
+    db.session.commit()
+    lines = download(client, "/listings/export.csv").decode().splitlines()
+    assert len(lines) == 4_501
+    assert sorted(int(one["PRICE"]) for one in csv.DictReader(lines)) == list(range(1, 4_501))
+
+
+# Slow readers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def transactions(app: Flask) -> Iterator[Callable[[], int]]:
+    """How many transactions others have open."""
+    with db.engine.connect() as watching:
+        watching = watching.execution_options(isolation_level="AUTOCOMMIT")
+        yield lambda: watching.execute(
+            text(
+                """
+                select count(*) from pg_stat_activity
+                where datname = current_database() and pid <> pg_backend_pid() and state like 'idle in transaction%'
+                """
+            )
+        ).scalar_one()
+
+
+@pytest.mark.parametrize("path", ["failed", "errors", "export"])
+def test_a_reader_who_takes_their_time_holds_no_transaction(
+    app: Flask, client: FlaskClient, seller: Seller, transactions: Callable[[], int], path: str
+) -> None:
+    make_items()
+    made = ended(seller, [row(notes="x" * 200), *(row(price="x", notes="y" * 200) for _ in range(1_500))])
+    db.session.execute(
+        text(
+            """
+            insert into listings (seller_id, item_id, condition, variants, price, quantity, hidden, notes,
+                created_import_id, created_line)
+            select seller_id, item_id, condition, 'v' || n, n, 1, false, notes, 1, n
+            from listings, generate_series(1, 2500) n
+            """
+        )
+    )
+    db.session.commit()
+    address = "/listings/export.csv" if path == "export" else of(made, path)
+    whole = len(client.get(address).data)
+    db.session.remove()
+    with client.get(address, buffered=False) as answer:
+        pieces = answer.iter_encoded()
+        arrived = len(next(pieces))
+        open_meanwhile = transactions()
+        rest = sum(map(len, pieces))
+    assert (arrived + rest, open_meanwhile) == (whole, 0)
+    assert 0 < arrived < whole / 2
+
+
+# What ships with Sluice -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def demo_catalog(app: Flask) -> None:
+    catalog.load(DEMO_CATALOG)
+
+
+def test_the_rows_of_the_template_can_be_imported(client: FlaskClient, seller: Seller, demo_catalog: None) -> None:
+    template = download(client, "/imports/template.csv")
+    assert template.startswith(f"{HEADER}\n".encode())
+    imported = look(upload(client, template))
+    assert (imported.status, imported.created, imported.total) == ("COMPLETED", 2, 2)
+
+
+def test_the_first_demo_file_is_right_in_every_row(client: FlaskClient, seller: Seller, demo_catalog: None) -> None:
+    imported = look(upload(client, (DEMO / "first-import.csv").read_bytes()))
+    assert (imported.status, imported.invalid) == ("COMPLETED", 0)
+    readme = (DEMO / "README.md").read_text()
+    assert f"`first-import.csv`: {imported.created} listings" in readme
+    catalog_items = db.session.execute(text("select count(*), count(distinct game) from items")).one()
+    assert f"`catalog.csv`: {catalog_items[0]} items of six games" in readme
+    assert catalog_items[1] == 6
+
+
+def test_the_second_demo_file_has_exactly_the_mistakes_of_its_table(
+    client: FlaskClient, seller: Seller, demo_catalog: None
+) -> None:
+    readme = (DEMO / "README.md").read_text()
+    table = [(int(line), int(code)) for line, code in re.findall(r"^\| (\d+) \| (\d+) \|", readme, re.MULTILINE)]
+    made = upload(client, (DEMO / "with-mistakes.csv").read_bytes())
+    assert failures(made) == table
+    imported = look(made)
+    assert imported.status == "FAILED"
+    assert f"{imported.total} rows, {imported.created} of them right" in readme
+    assert f"the {imported.failed} errors below" in readme
+
+
+def test_a_download_that_nobody_may_have_says_nothing_of_it(client: FlaskClient, other_seller: Seller) -> None:
+    made = make(STATES[5], other_seller)
+    for name in ("source", "failed", "errors", "remaining"):
+        soup = read(client.get(of(made, name)), 404)
+        assert made.file_name not in soup.get_text()

@@ -1,0 +1,203 @@
+"""My Imports: each import as it stands, newest first, a page at a time."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from app.extensions import db
+from app.models import Import, Seller
+from tests.factories import make_items, row, start
+from tests.pages import buttons, fragment, page, press, read_fragment, without_tokens, words
+from tests.states import STATES, State, each_state, make
+
+
+def shown(soup: BeautifulSoup, one: Import) -> Tag:
+    """How an import is drawn on the list."""
+    (element,) = soup.select(f"#my-imports [data-import-id='{one.public_id}']")
+    return element
+
+
+def shown_ids(soup: BeautifulSoup) -> list[str]:
+    return [str(element["data-import-id"]) for element in soup.select("[data-import-id]")]
+
+
+def refreshes(soup: BeautifulSoup) -> list[bool]:
+    """Whether the page refreshes itself with scripts, and whether it does so without them."""
+    (part,) = soup.select("[data-live]")
+    polls = {name: part.get(name) for name in ("hx-get", "hx-trigger")}
+    assert polls in ({"hx-get": part["data-live"], "hx-trigger": "every 2s"}, {"hx-get": None, "hx-trigger": None})
+    reloads = soup.select("head noscript meta[http-equiv=refresh]")
+    assert [meta["content"] for meta in reloads] in ([], ["3"])
+    return [polls["hx-get"] is not None, bool(reloads)]
+
+
+def clone(one: Import, count: int) -> None:
+    """Make imports that are as this one."""
+    db.session.execute(
+        text(
+            """
+            with made as (
+                insert into imports (seller_id, public_id, file_name, storage_key, file_size, sha256, header, total,
+                    invalid, status, finished_at)
+                select seller_id, gen_random_uuid(), 'copy ' || n, storage_key, file_size, sha256, header, total,
+                    invalid, status, finished_at
+                from imports, generate_series(1, :count) n where id = :id
+                returning seller_id, id
+            )
+            insert into batches (seller_id, import_id, number, start_byte, end_byte, "cursor", first_line, cursor_line,
+                total, created, status)
+            select made.seller_id, made.id, number, start_byte, end_byte, "cursor", first_line, cursor_line, total,
+                created, status
+            from batches, made where import_id = :id
+            """
+        ),
+        {"id": one.id, "count": count},
+    )
+    db.session.commit()
+
+
+@each_state
+def test_an_import_is_drawn_as_it_stands(client: FlaskClient, seller: Seller, state: State) -> None:
+    made = make(state, seller, file_name="my stock.csv")
+    soup = page(client, "/imports")
+    element = shown(soup, made)
+    total, successful, failed = state.counters
+    assert element["data-status"] == state.status
+    assert [element[f"data-{name}"] for name in ("total", "successful", "failed")] == [
+        str(number) for number in state.counters
+    ]
+    assert words(element.select_one("h2")) == "my stock.csv"
+    assert [words(pill) for pill in element.select(".pill")] == [state.pill]
+    assert words(element.select_one("dl")) == f"Total {total} Successful {successful} Failed {failed}"
+    bar = element.select_one("[role=progressbar]")
+    assert (bar["aria-valuenow"], bar["aria-valuemax"]) == (str(successful + failed), str(total))
+    assert buttons(element) == state.buttons
+    assert refreshes(soup) == [state.moves, state.moves]
+    # What a script gets is the same.
+    part = without_tokens(fragment(client, "/imports"))
+    assert str(part.select_one("#my-imports")) == str(without_tokens(soup).select_one("#my-imports"))
+
+
+def test_the_list_is_refreshed_while_any_of_its_imports_moves(client: FlaskClient, seller: Seller) -> None:
+    for state in STATES:
+        if not state.moves:
+            make(state, seller)
+    assert refreshes(page(client, "/imports")) == [False, False]
+    make(STATES[0], seller)
+    assert refreshes(page(client, "/imports")) == [True, True]
+
+
+def test_a_name_leads_to_the_details_and_a_button_to_the_panel(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    made = start(seller, [row()])
+    element = shown(page(client, "/imports"), made)
+    assert [(words(link), link["href"]) for link in element.select("a")] == [
+        ("stock.csv", f"/imports/{made.public_id}"),
+        ("View details of stock.csv", f"/imports/{made.public_id}/panel"),
+    ]
+
+
+def test_somebody_without_imports_is_told_how_to_begin(client: FlaskClient, other_seller: Seller) -> None:
+    make(STATES[0], other_seller)
+    soup = page(client, "/imports")
+    assert shown_ids(soup) == []
+    assert refreshes(soup) == [False, False]
+    assert words(soup.select_one("#my-imports h2")) == "Nothing imported yet"
+    links = {words(link): link["href"] for link in soup.select("#my-imports a")}
+    assert links == {"Upload CSV": "/imports/upload", "Download the template": "/imports/template.csv"}
+    assert soup.select("nav[aria-label=Pages]") == []
+
+
+def test_the_home_page_is_the_list(client: FlaskClient) -> None:
+    assert client.get("/").location == "/imports"
+
+
+def walk(client: FlaskClient, path: str = "/imports") -> list[list[str]]:
+    """The ids on each page, going from page to page by the link to older imports."""
+    pages = []
+    while path:
+        soup = page(client, path)
+        pages.append(shown_ids(soup))
+        links = {words(link): str(link["href"]) for link in soup.select("nav[aria-label=Pages] a")}
+        assert links.get("Newest imports") == (None if path == "/imports" else "/imports")
+        path = links.get("Older imports", "")
+    return pages
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(1, [1]), (20, [20]), (21, [20, 1]), (41, [20, 20, 1])])
+def test_the_list_goes_on_from_page_to_page(
+    client: FlaskClient, seller: Seller, other_seller: Seller, count: int, sizes: list[int]
+) -> None:
+    clone(make(STATES[4], other_seller), 30)
+    clone(make(STATES[4], seller), count - 1)
+    newest_first = [
+        str(public_id)
+        for public_id in db.session.scalars(
+            db.select(Import.public_id).where(Import.seller_id == seller.id).order_by(Import.id.desc())
+        )
+    ]
+    pages = walk(client)
+    assert [len(ids) for ids in pages] == sizes
+    assert sum(pages, []) == newest_first
+
+
+def test_a_new_import_does_not_push_others_from_one_page_to_the_next(client: FlaskClient, seller: Seller) -> None:
+    clone(make(STATES[4], seller), 25)
+    first = page(client, "/imports")
+    make(STATES[0], seller)
+    (second,) = walk(client, str(first.select_one("a[rel=next]")["href"]))
+    assert len(second) == 6
+    assert not set(second) & set(shown_ids(first))
+
+
+def test_an_older_page_refreshes_itself_and_not_the_first(client: FlaskClient, seller: Seller) -> None:
+    moving = make(STATES[0], seller)
+    clone(make(STATES[4], seller), 19)
+    address = str(page(client, "/imports").select_one("a[rel=next]")["href"])
+    soup = page(client, address)
+    assert soup.select_one("[data-live]")["hx-get"] == address
+    assert shown_ids(fragment(client, address)) == [str(moving.public_id)]
+    # And its buttons lead back to it.
+    answer = press(client, shown(soup, moving), "Pause")
+    assert (answer.status_code, answer.location) == (303, address)
+
+
+def test_a_page_behind_the_last_import_is_empty(client: FlaskClient, seller: Seller) -> None:
+    oldest = make(STATES[0], seller)
+    assert walk(client, f"/imports?before={oldest.public_id}") == [[]]
+
+
+@pytest.mark.parametrize("before", ["", "x", "1", "-1", "%00", "null", "9" * 40])
+def test_a_place_that_makes_no_sense_is_the_first_page(client: FlaskClient, seller: Seller, before: str) -> None:
+    made = make(STATES[0], seller)
+    assert shown_ids(page(client, f"/imports?before={before}")) == [str(made.public_id)]
+
+
+def test_a_place_that_is_not_there_is_not_found(client: FlaskClient, other_seller: Seller) -> None:
+    page(client, f"/imports?before={uuid.uuid4()}", 404)
+    page(client, f"/imports?before={make(STATES[0], other_seller).public_id}", 404)
+
+
+def test_a_press_by_script_gets_the_new_list_and_what_happened_beside_it(client: FlaskClient, seller: Seller) -> None:
+    made = make(STATES[0], seller)
+    script = {"HX-Request": "true"}
+    answer = press(client, shown(page(client, "/imports"), made), "Pause", headers=script)
+    assert answer.status_code == 303
+    part = read_fragment(client.get(answer.location, headers=script))
+    assert shown(part, made)["data-status"] == "PAUSED"
+    assert [words(note) for note in part.select("#toasts[hx-swap-oob=beforeend] [data-note-text]")] == [
+        "stock.csv is paused."
+    ]
+    assert fragment(client, answer.location).select("#toasts") == []
+
+
+def test_the_list_is_never_taken_from_a_cache(client: FlaskClient) -> None:
+    answer = client.get("/imports")
+    assert answer.headers["Cache-Control"] == "no-store"
+    # A page and a part of it have the same address.
+    assert "HX-Request" in answer.headers["Vary"]
