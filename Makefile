@@ -1,7 +1,7 @@
 # Everything that is done with a checkout of Sluice. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format requirements clean
+.PHONY: help run test chaos lint format requirements clean
 
 # The first of these that works; .venv is made with it.
 PYTHON ?= $(shell for python in python3.11 python3; do \
@@ -17,6 +17,9 @@ run: .venv/.stamp-run ## Start Sluice with everything it needs and say where it 
 
 test: .venv/.stamp-dev ## Run the tests; ARGS="tests/csvfile -k quoted" runs some of them
 	$(BIN)/python -m pytest $(ARGS)
+
+chaos: .venv/.stamp-dev ## Kill, freeze and cut off real processes, and print what came of it; ARGS="--seed 7 --only redis --runs 5"
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: .venv/.stamp-dev ## Check style, format and types
 	$(BIN)/ruff check

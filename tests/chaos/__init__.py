@@ -1,0 +1,1 @@
+"""Real processes of Sluice, and everything that can happen to them: run by ``make chaos``, not by pytest."""

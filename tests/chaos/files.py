@@ -1,0 +1,121 @@
+"""The files that the trials import: rows of every kind, whose outcome does not depend on the order of the batches."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.csvfile.contract import Condition
+from tests.factories import csv_bytes, row
+
+ITEMS = 400
+#: Sorted as they are listed.
+_VARIANTS = ["", "normal", "reverse", "de", "de|normal", "de|reverse", "normal|reverse", "de|normal|reverse"]
+
+#: URN, condition and variants, as the factories list them.
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class File:
+    """A file, and what of it may come out in more than one way."""
+
+    data: bytes
+    #: Listings that several CREATE rows ask for: any one of these makes it, and the others fail.
+    repeated: frozenset[Key] = frozenset()
+    repeated_lines: frozenset[int] = frozenset()
+
+
+def all_keys(chance: random.Random) -> list[tuple[int, str, str]]:
+    """Every listing there can be, shuffled."""
+    keys = [(item, grade.name, kind) for item in range(1, ITEMS + 1) for grade in Condition for kind in _VARIANTS]
+    chance.shuffle(keys)
+    return keys
+
+
+def _row(mode: str, key: tuple[int, str, str], n: int, **more: object) -> dict[str, str]:
+    item, grade, kind = key
+    name = {"urn": f"urn:test:{item}"}
+    if n % 7 == 0:
+        name = {"urn": "", "cardmarket_id": str(item)}
+    elif n % 11 == 0:
+        name = {"urn": "", "game": "game", "set": "SET", "name": f"name  {item}"}
+    values = {"price": n + 1, "quantity": n % 90 + 1, "comment": f"row {n}", "reference": f"R{n}", **name, **more}
+    return row(mode=mode, condition=grade, variants=kind, **values)
+
+
+def starting_file() -> File:
+    """The listings that every seller has before a trial."""
+    keys = all_keys(random.Random(1))[:5_000]
+    return File(csv_bytes(_row("CREATE", key, n) for n, key in enumerate(keys)))
+
+
+def trial_file() -> File:
+    """Some 26,000 rows of every kind, for a seller with the starting listings."""
+    keys = all_keys(random.Random(1))
+    chance = random.Random(2)
+    old, fresh, twice, never = keys[:4_000], keys[5_000:16_000], keys[16_000:16_600], keys[17_000:18_000]
+    kinds: list[tuple[str, tuple[int, str, str], dict[str, object]]] = []
+    kinds += [("CREATE", key, {}) for key in fresh]
+    # Several rows for one listing, far apart: the highest line must win.
+    kinds += [
+        ("UPDATE", chance.choice(old), {"hidden": chance.choice(["", "", "true", "false"])}) for _ in range(9_000)
+    ]
+    kinds += [("CREATE", key, {}) for key in twice for _ in range(3)]
+    kinds += [("UPDATE", key, {}) for key in never]
+    kinds += [("CREATE", key, {}) for key in old[:700]]
+    kinds += [("CREATE", key, {"price": "1.99"}) for key in never[:500]]
+    kinds += [("CREATE", key, {"condition": "fine", "quantity": "0"}) for key in never[:400]]
+    kinds += [("UPDATE", key, {"urn": "urn:test:none"}) for key in never[:500]]
+    kinds += [("CREATE", key, {"variants": "golden"}) for key in never[:300]]
+    chance.shuffle(kinds)
+    rows = []
+    for n, (mode, key, more) in enumerate(kinds):
+        condition, variants = more.pop("condition", key[1]), more.pop("variants", key[2])
+        if n % 50 == 0:
+            more["notes"] = 'over "two"\nlines'
+        rows.append(_row(mode, (key[0], str(condition), str(variants)), n, **more))
+    names = {(f"urn:test:{item}", grade, kind) for item, grade, kind in twice}
+    lines = _lines(rows)
+    wanted = set(twice)
+    places = {lines[n] for n, (_, key, _) in enumerate(kinds) if key in wanted}
+    return File(csv_bytes(rows), frozenset(names), frozenset(places))
+
+
+def _lines(rows: Iterable[dict[str, str]]) -> list[int]:
+    """The physical line on which each row begins."""
+    lines = []
+    line = 2
+    for one in rows:
+        lines.append(line)
+        line += 1 + sum(value.count("\n") for value in one.values())
+    return lines
+
+
+def small_file(rows: int = 6_000) -> File:
+    """A file that is over in a moment, of new listings and a few errors, for a seller without listings."""
+    keys = all_keys(random.Random(1))[:rows]
+    return File(
+        csv_bytes(_row("CREATE", key, n, **({"price": "£2"} if n % 40 == 0 else {})) for n, key in enumerate(keys))
+    )
+
+
+def opposed_files() -> tuple[File, File]:
+    """Two files, in each of which every batch touches the same listings, every other one in the opposite order.
+
+    Both update the starting listings, and both want to create the same new ones.
+    """
+    keys = all_keys(random.Random(1))
+    old, fresh = sorted(keys[:1_600]), sorted(keys[17_000:19_000])
+    files = []
+    for half in (0, 1):
+        rows = []
+        for batch in range(8):
+            updates = [("UPDATE", key) for key in old] + [
+                ("CREATE", key) for key in fresh[batch * 250 : (batch + 1) * 250]
+            ]
+            # A batch has 2,000 rows and a round fewer, so the cuts wander through the pattern.
+            rows += reversed(updates) if (batch + half) % 2 else updates
+        files.append(File(csv_bytes(_row(mode, key, half + 2 * n) for n, (mode, key) in enumerate(rows))))
+    return files[0], files[1]

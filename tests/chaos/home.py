@@ -1,0 +1,253 @@
+"""A home of its own for the trials: private servers, workers and web servers that can be killed and started again."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+from flask_migrate import upgrade
+from redis import Redis
+
+from app import create_app, embedded
+from app.extensions import db
+from tests.end_to_end.test_web import answers
+from tests.processes import ROOT, children, horses, kill, wait_until
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+#: Settings that must be the product's own, whatever the person who runs this has set.
+_DEFAULTS = ("LEASE_SECONDS", "TICK_SECONDS", "MAX_FRUITLESS_ATTEMPTS", "WORKERS", "PORT", "S3_ENDPOINT_URL")
+
+
+class Home:
+    """One installation in a temporary directory; leave it through ``close``."""
+
+    def __init__(self, workers: int) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="sluice-chaos-"))
+        # It ends what is left should this process be killed before it can do so itself.
+        self._guard = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.guard", str(self.root)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.wanted_workers = workers
+        self._started: list[subprocess.Popen[bytes]] = []
+        self.log = (self.root / "processes.log").open("ab")
+        servers = embedded.ensure_servers(self.root / "home")
+        self.storage = self.root / "storage"
+        self.environ = {
+            **{name: value for name, value in os.environ.items() if name not in _DEFAULTS},
+            "SLUICE_HOME": str(self.root / "own"),
+            "DATABASE_URL": servers.database_url,
+            "REDIS_URL": servers.redis_url,
+            "STORAGE_URL": f"file://{self.storage}",
+            "SECRET_KEY": "only for trials",
+            # The smallest chunks, so that there is time to hit the import.
+            "CHUNK_SECONDS": "0.001",
+        }
+        # This process stands about in transactions for longer than a worker may.
+        self.app = create_app({**self.environ, "LEASE_SECONDS": "60"})
+        with self.app.app_context():
+            upgrade()
+            db.session.remove()
+        self._supervisor: psutil.Process | None = None
+
+    def close(self) -> None:
+        """End every process and remove everything."""
+        for process in self._started:
+            self._end(process)
+        with self.app.app_context():
+            db.engine.dispose()
+        embedded.release()
+        self.log.close()
+        shutil.rmtree(self.root, ignore_errors=True)
+        assert self._guard.stdin
+        self._guard.stdin.close()
+        self._guard.wait(30)
+
+    # Workers ----------------------------------------------------------------------------------------------------------
+
+    def workers(self) -> psutil.Process:
+        """The supervisor with all its workers, started when there is none."""
+        if self._supervisor is None or not self._supervisor.is_running():
+            self._supervisor = self.start_workers()
+        supervisor = self._supervisor
+        wait_until(lambda: len(children(supervisor)) == self.wanted_workers)
+        return supervisor
+
+    def start_workers(self, command: tuple[str, ...] = ("worker.py",), **environ: str) -> psutil.Process:
+        """A supervisor of its own."""
+        process = self._spawn(list(command), {"WORKERS": str(self.wanted_workers), **environ})
+        return psutil.Process(process.pid)
+
+    def stop_workers(self) -> float:
+        """Ask the supervisor and its workers to leave; how many seconds that took."""
+        if self._supervisor is None or not self._supervisor.is_running():
+            return 0.0
+        began = time.monotonic()
+        self._supervisor.terminate()
+        self.reap(self._supervisor.pid, 30)
+        self._supervisor = None
+        return time.monotonic() - began
+
+    def kill_workers(self) -> int:
+        """Kill the supervisor with everything below it at one blow; how many processes."""
+        supervisor = self.workers()
+        family = [supervisor, *supervisor.children(recursive=True)]
+        # Stopped first, so that none of them can act on the death of another.
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.suspend()
+        for member in family:
+            kill(member)
+        self.reap(supervisor.pid, 10)
+        psutil.wait_procs(family, timeout=10)
+        self._supervisor = None
+        return len(family)
+
+    def horses(self) -> list[psutil.Process]:
+        """The work-horses that are at work."""
+        try:
+            return horses(self.workers())
+        except psutil.NoSuchProcess:
+            return []
+
+    def reap(self, pid: int, seconds: float) -> None:
+        """Wait for the end of a process that was started here."""
+        for process in list(self._started):
+            if process.pid == pid:
+                process.wait(seconds)
+                self._started.remove(process)
+
+    # Web --------------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def web(self, **environ: str) -> Iterator[tuple[str, psutil.Process]]:
+        """The real web server: its address and its process."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        process = self._spawn(
+            ["-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"],
+            {"PORT": str(port), "WEB_CONCURRENCY": "1", **environ},
+        )
+        address = f"http://127.0.0.1:{port}"
+        try:
+            wait_until(lambda: answers(f"{address}/healthz"))
+            yield address, psutil.Process(process.pid)
+        finally:
+            if process in self._started:
+                self._end(process)
+                self._started.remove(process)
+
+    def kill_web(self, master: psutil.Process) -> int:
+        """Kill a web server with its children; how many processes."""
+        family = [master, *master.children(recursive=True)]
+        for member in family:
+            kill(member)
+        self.reap(master.pid, 10)
+        return len(family)
+
+    # Redis ------------------------------------------------------------------------------------------------------------
+
+    def redis_process(self) -> psutil.Process:
+        """The private Redis."""
+        with Redis.from_url(self.environ["REDIS_URL"], socket_timeout=5) as client:
+            return psutil.Process(client.info("server")["process_id"])
+
+    def kill_redis(self, *, forget: bool) -> None:
+        """Kill Redis and, if it is to ``forget``, remove everything it has on disk."""
+        server = self.redis_process()
+        kill(server)
+        wait_until(lambda: not _is_alive(server))
+        if forget:
+            shutil.rmtree(self.root / "home" / "redis")
+
+    # PostgreSQL -------------------------------------------------------------------------------------------------------
+
+    def postmaster(self) -> psutil.Process:
+        """The first process of the private PostgreSQL."""
+        return psutil.Process(int((self.root / "home" / "postgres" / "postmaster.pid").read_text().split()[0]))
+
+    def stop_postgres_fast(self) -> None:
+        """Have PostgreSQL cut all connections and stop."""
+        server = self.postmaster()
+        server.send_signal(signal.SIGINT)
+        wait_until(lambda: not _is_alive(server))
+
+    def kill_postgres(self) -> int:
+        """Kill PostgreSQL with all its processes at one blow; how many."""
+        server = self.postmaster()
+        family = [server, *server.children(recursive=True)]
+        for member in family:
+            kill(member)
+        wait_until(lambda: not any(_is_alive(member) for member in family))
+        return len(family)
+
+    def ensure_servers(self) -> None:
+        """Have both servers running again."""
+        embedded.ensure_servers(self.root / "home")
+
+    def connect(self) -> psycopg.Connection[tuple]:
+        """A connection that no pool knows and that commits every statement."""
+        address = self.environ["DATABASE_URL"].replace("+psycopg", "")
+        return psycopg.connect(address, autocommit=True, connect_timeout=5, application_name="trials")
+
+    def last_words(self) -> str:
+        """How the log of the workers and web servers ends."""
+        return "\n".join((self.root / "processes.log").read_text(errors="replace").splitlines()[-40:])
+
+    # ------------------------------------------------------------------------------------------------------------------
+
+    def _spawn(self, arguments: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env={**self.environ, **environ},
+            stdout=self.log,
+            stderr=self.log,
+            preexec_fn=_die_with_parent,
+        )
+        self._started.append(process)
+        return process
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        family = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            first = psutil.Process(process.pid)
+            family = [first, *first.children(recursive=True)]
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                # One that stands still would neither leave nor be seen to.
+                member.resume()
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+        process.wait(10)
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
