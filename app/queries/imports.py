@@ -12,8 +12,9 @@ from app.extensions import db
 from app.models import Batch, Import
 from app.queries import BatchKey, ImportKey
 
-#: How long a batch rests after trouble, for each attempt in a row that came to nothing.
-_REST_SECONDS = 2.0
+#: How long a batch rests for each attempt in a row that came to nothing, but for the first: mostly a worker has died,
+#: and nothing stands in the way of another.
+_REST_SECONDS = 3.0
 
 
 class WithCounters(NamedTuple):
@@ -108,7 +109,7 @@ def find_next_to_dispatch(limit: int) -> list[Waiting]:
     """The batches whose turn it is, round robin over the sellers and, within a seller, over the imports.
 
     Batches that run or are on their way already count as turns taken, so that a newcomer comes before the next batch
-    of somebody who has many at work. A batch that has met with trouble rests a while, longer each time.
+    of somebody who has many at work. A batch that meets with trouble again rests a while, longer each time.
     """
     rows = db.session.execute(
         text(
@@ -116,7 +117,8 @@ def find_next_to_dispatch(limit: int) -> list[Waiting]:
             with live as (
                 select b.seller_id, b.import_id, b.number, b.attempt,
                        b.status = 'QUEUED' and b.dispatched_at is null as waits,
-                       b.updated_at + make_interval(secs => :rest_seconds * b.fruitless_attempts) as rests_until
+                       b.updated_at + make_interval(
+                           secs => :rest_seconds * greatest(b.fruitless_attempts - 1, 0)) as rests_until
                 from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
                 where b.status in ('QUEUED', 'RUNNING')
                   and i.status = 'RUNNING' and i.pause_requested_at is null

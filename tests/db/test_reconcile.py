@@ -89,14 +89,22 @@ def test_the_batch_of_a_dead_worker_is_taken_back_and_finished(app: Flask, selle
     redis_client().flushdb()
     assert transitions.claim(key, 1)
     age("update batches set heartbeat_at = now() - interval '1 hour'")
-    assert sweep().taken_back == 1
+    assert sweep() == Repairs(1, 0, 0, 1)
     assert db.session.get_one(Batch, tuple(key)).attempt == 2
-    # It rests after trouble; then it is sent.
+    run_jobs()
+    assert look(started).status == "COMPLETED"
+
+
+def test_a_batch_that_meets_with_trouble_again_rests_a_while(seller: Seller) -> None:
+    make_items()
+    started = upload(seller)
+    redis_client().flushdb()
+    assert transitions.claim(BatchKey(seller.id, started.id, 1), 1)
+    age("update batches set heartbeat_at = now() - interval '1 hour', fruitless_attempts = 1")
+    assert sweep() == Repairs(1, 0, 0, 0)
     assert numbers_waiting() == []
     age("update batches set updated_at = now() - interval '1 minute'")
     assert sweep().sent == 1
-    run_jobs()
-    assert look(started).status == "COMPLETED"
 
 
 def test_a_pausing_import_whose_last_worker_died_is_paused(seller: Seller) -> None:
