@@ -50,10 +50,11 @@ def test_the_session_cookie_is_for_this_site_and_for_no_script(stranger: FlaskCl
     assert re.search(r"Expires=\w+, \d\d \w+ \d{4}", cookie)
 
 
-def test_a_polling_page_does_not_renew_the_cookie(client: FlaskClient) -> None:
-    page(client, "/imports")
+def test_a_polling_page_does_not_renew_the_cookie(stranger: FlaskClient, seller: Seller) -> None:
+    fill_in(stranger, seller.email, PASSWORD)
+    page(stranger, "/imports")
     for headers in ({}, HTMX):
-        assert "Set-Cookie" not in client.get("/imports", headers=headers).headers
+        assert "Set-Cookie" not in stranger.get("/imports", headers=headers).headers
 
 
 def without_what_differs(answer: TestResponse) -> str:
