@@ -138,35 +138,36 @@ def test_a_second_press_is_refused(client: FlaskClient, seller: Seller, button: 
 # Where a button leads -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "https://evil.example/",
-        "http:evil.example",
-        "//evil.example",
-        "///evil.example",
-        "/\\evil.example",
-        "\\\\evil.example",
-        "/\t/evil.example",
-        "\t//evil.example",
-        " //evil.example",
-        "/\n/evil.example",
-        "javascript:alert(1)",
-        "evil.example",
-        "//[",
-        "/\0",
-        "/x\r\nSet-Cookie: a=b",
-        "",
-    ],
-)
-def test_a_button_does_not_lead_to_another_site(client: FlaskClient, seller: Seller, target: str) -> None:
+ELSEWHERE = [
+    "https://evil.example/",
+    "http:evil.example",
+    "//evil.example",
+    "///evil.example",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "/\t/evil.example",
+    "\t//evil.example",
+    " //evil.example",
+    "/\n/evil.example",
+    "javascript:alert(1)",
+    "evil.example",
+    "//[",
+    "/\0",
+    "/x\r\nSet-Cookie: a=b",
+    "",
+]
+
+
+def test_a_button_does_not_lead_to_another_site(client: FlaskClient, seller: Seller) -> None:
     made = make(STATES[0], seller)
-    answer = post(client, made, "Pause", next=target)
-    assert (answer.status_code, answer.location) == (303, f"/imports/{made.public_id}")
-    # Nor does the page that asks, by its link or by its form.
-    question = read(client.get(f"/imports/{made.public_id}/terminate", query_string={"next": target}))
-    assert question.find("a", string="Keep the import")["href"] == f"/imports/{made.public_id}"
-    assert question.select_one("main input[name=next]")["value"] == f"/imports/{made.public_id}"
+    details = f"/imports/{made.public_id}"
+    for number, target in enumerate(ELSEWHERE):
+        answer = post(client, made, "Resume" if number % 2 else "Pause", next=target)
+        assert (answer.status_code, answer.location) == (303, details), target
+        # Nor does the page that asks, by its link or by its form.
+        question = read(client.get(f"{details}/terminate", query_string={"next": target}))
+        assert question.find("a", string="Keep the import")["href"] == details, target
+        assert question.select_one("main input[name=next]")["value"] == details, target
 
 
 @pytest.mark.parametrize("target", ["/imports", "/imports?before=1", "/a//b", "/%2F%2Fevil.example", "/?next=//x"])

@@ -68,7 +68,9 @@ def ended(seller: Seller, rows: Iterable[dict[str, str]] | bytes) -> Import:
 
 @FACES
 @each_state
-def test_an_import_is_drawn_as_it_stands(client: FlaskClient, seller: Seller, state: State, face: str) -> None:
+def test_an_import_is_drawn_as_it_stands_and_again_while_it_moves(
+    client: FlaskClient, seller: Seller, state: State, face: str
+) -> None:
     made = make(state, seller, file_name="my stock.csv")
     soup = page(client, address(made, face))
     element = live_part(soup)
@@ -93,15 +95,7 @@ def test_an_import_is_drawn_as_it_stands(client: FlaskClient, seller: Seller, st
     assert ("Finished" in facts(element)) == (state.status in {"COMPLETED", "FAILED", "TERMINATED"})
     assert "my stock.csv" in soup.title.get_text()
 
-
-@FACES
-@each_state
-def test_the_page_refreshes_itself_exactly_while_the_import_moves(
-    client: FlaskClient, seller: Seller, state: State, face: str
-) -> None:
-    made = make(state, seller)
-    soup = page(client, address(made, face))
-    element = live_part(soup)
+    # It refreshes itself exactly while there is something to come, with scripts and without.
     assert element["data-live"] == address(made, face)
     polls = {name: element.get(name) for name in ("hx-get", "hx-trigger", "hx-swap")}
     if state.moves:

@@ -99,8 +99,7 @@ FAILING = [
 ]
 
 
-@pytest.mark.parametrize("bom", [b"", BOM], ids=["plain", "BOM"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize(("bom", "end"), [(b"", "\n"), (BOM, "\r\n")], ids=["LF", "BOM and CRLF"])
 @pytest.mark.parametrize("last", ["", "{end}", "{end}{end}"], ids=["open", "closed", "blank"])
 def test_failed_rows_come_back_byte_for_byte_and_fail_again_in_the_same_way(
     client: FlaskClient, seller: Seller, bom: bytes, end: str, last: str

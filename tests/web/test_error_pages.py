@@ -199,13 +199,9 @@ def test_signing_in_while_the_database_is_away(cut_off: FlaskClient) -> None:
 # What people write is never a part of a page --------------------------------------------------------------------------
 
 EVIL = [
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "'><svg onload=alert(1)>",
     "</title></textarea></script><script>alert(1)</script>",
-    "{{ 7*7 }}{% raw %}",
-    "&lt;b&gt;&amp;",
-    "javascript:alert(1)//",
+    "\"'><img src=x onerror=alert(1)>",
+    "{{ 7*7 }}{% raw %}&lt;b&gt;&amp;",
 ]
 
 
