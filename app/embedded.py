@@ -440,7 +440,7 @@ class _Server(ABC):
         # of this process would stay a zombie then, and would surprise programs that wait for any child.
         process = int(self.run(["/bin/sh", "-c", '"$@" >&2 & echo $!', "sh", *command], account))
         _wait_until(lambda: self.ask() in _UP or not _is_alive(process), START_SECONDS)
-        if self.ask() not in _UP:
+        if self._settle() not in _UP:
             raise self.error(f"The private {self.NAME} did not start.")
 
 
@@ -485,9 +485,11 @@ class _Postgres(_Server):
 
     def ensure(self) -> None:
         super().ensure()
-        if self.ask() is _Answer.NO_DATABASE:
-            command = ["createdb", "--host", str(self.sockets), "--username", "postgres", "sluice"]
-            self.run(self._program(*command), _Account.for_home(self.home))
+        # Not merely asked: on a busy machine the answer may be late, and the database would never be made.
+        if self._settle() is _Answer.NO_DATABASE:
+            # Nobody can be connected to this template, which would make PostgreSQL refuse to copy it.
+            command = ["createdb", "--host", str(self.sockets), "--username", "postgres", "--template", "template0"]
+            self.run(self._program(*command, "sluice"), _Account.for_home(self.home))
 
     def prepare(self, account: _Account) -> list[str]:
         account.open_package(self._package())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -39,14 +38,10 @@ def environ(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[st
     servers = embedded.ensure_servers(home)
     number = int(worker_id.removeprefix("gw")) if worker_id != "master" else 0
     name = f"test_{worker_id}"
-    # One at a time: PostgreSQL copies a template that nobody else may be using meanwhile.
-    with (
-        (home / "create-database.lock").open("w") as lock,
-        psycopg.connect(servers.database_url.replace("+psycopg", ""), autocommit=True) as admin,
-    ):
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        admin.execute(f"drop database if exists {name}")
-        admin.execute(f"create database {name}")
+    with psycopg.connect(servers.database_url.replace("+psycopg", ""), autocommit=True) as admin:
+        admin.execute(f"drop database if exists {name} with (force)")
+        # The template to which nobody can be connected: PostgreSQL refuses to copy one that is in use.
+        admin.execute(f"create database {name} template template0")
     return {
         **os.environ,
         "SLUICE_HOME": str(root / "own"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import psutil
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 
 ROOT = Path(__file__).resolve().parent.parent
 Found = TypeVar("Found")
@@ -82,6 +86,11 @@ def children(process: psutil.Process) -> list[psutil.Process]:
         return process.children()
     except psutil.NoSuchProcess:
         return []
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process, which has just been forked, as soon as its parent is gone."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def kill(process: psutil.Process) -> None:

@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from tests.hosts import Host
-from tests.processes import wait_until
+from tests.processes import die_with_parent, wait_until
 
 BUCKET = "sluice-test"
 
@@ -32,6 +32,7 @@ def s3_server(monkeypatch: pytest.MonkeyPatch, host: Host | None = None) -> Iter
         [*(host.prefix if host else ()), sys.executable, "-m", "moto.server", "-H", ip, "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        preexec_fn=die_with_parent,
     )
     address = f"http://{ip}:{port}"
     try:

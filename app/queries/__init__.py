@@ -29,6 +29,27 @@ class BatchKey(NamedTuple):
         return ImportKey(self.seller_id, self.import_id)
 
 
+def older_than(time: str, seconds: str) -> str:
+    """SQL for: it is longer than ``seconds`` since ``time`` by the database's clock.
+
+    A time that lies as far ahead is old too: nobody notes a time to come, so the clock has been set back since, and to
+    wait until it catches up would be to stand still for as long.
+    """
+    return (
+        f"{time} not between clock_timestamp() - make_interval(secs => {seconds}) "
+        f"and clock_timestamp() + make_interval(secs => {seconds})"
+    )
+
+
+def begin_snapshot() -> None:
+    """Begin a transaction in which everything is seen as it is at its first look; for those who only read.
+
+    Whatever was begun before is rolled back.
+    """
+    db.session.rollback()
+    db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
 def driver_cursor() -> Cursor[tuple[Any, ...]]:
     """A psycopg cursor inside the session's transaction, for COPY and for statements over thousands of rows."""
     connection: Connection[tuple[Any, ...]] = db.session.connection().connection.driver_connection  # type: ignore[assignment]

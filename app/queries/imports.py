@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select, text, tuple_
 
 from app.extensions import db
 from app.models import Batch, Import
-from app.queries import BatchKey, ImportKey
+from app.queries import BatchKey, ImportKey, older_than
 
 #: How long a batch rests for each attempt in a row that came to nothing, but for the first: mostly a worker has died,
 #: and nothing stands in the way of another.
@@ -113,12 +113,11 @@ def find_next_to_dispatch(limit: int) -> list[Waiting]:
     """
     rows = db.session.execute(
         text(
-            """
+            f"""
             with live as (
                 select b.seller_id, b.import_id, b.number, b.attempt,
                        b.status = 'QUEUED' and b.dispatched_at is null as waits,
-                       b.updated_at + make_interval(
-                           secs => :rest_seconds * greatest(b.fruitless_attempts - 1, 0)) as rests_until
+                       {older_than("b.updated_at", ":rest_seconds * greatest(b.fruitless_attempts - 1, 0)")} as rested
                 from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
                 where b.status in ('QUEUED', 'RUNNING')
                   and i.status = 'RUNNING' and i.pause_requested_at is null
@@ -130,7 +129,7 @@ def find_next_to_dispatch(limit: int) -> list[Waiting]:
                 from in_import
             )
             select seller_id, import_id, number, attempt from in_seller
-            where waits and rests_until <= clock_timestamp()
+            where waits and rested
             order by seller_turn, import_id, number
             limit :limit
             """
@@ -144,9 +143,9 @@ def find_dispatched(*, older_than_seconds: float = 0) -> list[Waiting]:
     """The QUEUED batches whose job was handed to Redis longer ago than that and has not begun."""
     rows = db.session.execute(
         text(
-            """
+            f"""
             select seller_id, import_id, number, attempt from batches
-            where status = 'QUEUED' and dispatched_at <= clock_timestamp() - make_interval(secs => :seconds)
+            where status = 'QUEUED' and {older_than("dispatched_at", ":seconds")}
             """
         ),
         {"seconds": older_than_seconds},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
+from app.queries import older_than
+
 
 def try_lock(connection: Connection, *, rest_seconds: float) -> bool | None:
     """Lock the row for the transaction of ``connection``; None when somebody else holds it.
@@ -12,8 +14,8 @@ def try_lock(connection: Connection, *, rest_seconds: float) -> bool | None:
     """
     row = connection.execute(
         text(
-            """
-            select coalesce(last_run_at < clock_timestamp() - make_interval(secs => :rest_seconds), true)
+            f"""
+            select coalesce({older_than("last_run_at", ":rest_seconds")}, true)
             from reconciler where id = 1
             for update skip locked
             """
@@ -27,10 +29,9 @@ def take_turn_to_clean(connection: Connection, *, every_seconds: float) -> bool:
     """Whether it is time to clean the storage again; if so, it is noted as done."""
     due = connection.execute(
         text(
-            """
+            f"""
             update reconciler set last_clean_at = clock_timestamp()
-            where id = 1 and coalesce(
-                last_clean_at < clock_timestamp() - make_interval(secs => :every_seconds), true)
+            where id = 1 and coalesce({older_than("last_clean_at", ":every_seconds")}, true)
             """
         ),
         {"every_seconds": every_seconds},

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import CursorResult, Row, text
 
 from app.extensions import db
-from app.queries import BatchKey, ImportKey
+from app.queries import BatchKey, ImportKey, older_than
 
 _NOW = "clock_timestamp()"
 _THIS_IMPORT = "i.seller_id = :seller_id and i.id = :import_id"
@@ -35,6 +35,7 @@ class Claim(NamedTuple):
     cursor: int
     cursor_line: int
     end_byte: int
+    catalog_version: int
 
 
 class Fence(NamedTuple):
@@ -201,7 +202,7 @@ def claim(key: BatchKey, attempt: int) -> Claim | None:
         from imports i
         where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = 'QUEUED' and b.attempt = :attempt
           and i.status = 'RUNNING' and i.pause_requested_at is null
-        returning i.storage_key, b.cursor, b.cursor_line, b.end_byte
+        returning i.storage_key, b.cursor, b.cursor_line, b.end_byte, (select version from catalog)
         """,
         key,
         attempt=attempt,
@@ -310,7 +311,7 @@ def take_back(*, lease_seconds: float, max_fruitless_attempts: int) -> list[Take
             f"""
             with lost as (
                 select seller_id, import_id, number from batches
-                where status = 'RUNNING' and heartbeat_at < {_NOW} - make_interval(secs => :lease_seconds)
+                where status = 'RUNNING' and {older_than("heartbeat_at", ":lease_seconds")}
                 for no key update skip locked
             )
             update batches b set {_AFTER_TROUBLE}

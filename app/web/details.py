@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from app.imports import progress
-from app.queries import ImportKey, imports, row_errors
+from app.queries import ImportKey, begin_snapshot, imports, row_errors
 from app.queries.row_errors import RecordedError
 from app.storage import Storage, iter_range
 from app.web.downloads import csv_lines, csv_response, derived_name, in_pieces, no_formula, without_transaction
@@ -20,6 +20,8 @@ from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("details", __name__, url_prefix="/imports/<uuid:public_id>")
 blueprint.before_request(require_seller)
+# Counters, batches and failed rows stand on one page, and must agree while workers go on writing.
+blueprint.before_request(begin_snapshot)
 
 #: Failed rows on one page.
 _PAGE_SIZE = 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from app.extensions import db
@@ -38,12 +38,12 @@ class Tally:
 class Bench:
     """The installation and the files."""
 
-    def __init__(self, home: Home, *, quick: bool) -> None:
+    def __init__(self, home: Home, *, quick: bool, share: float = 1) -> None:
         self.home = home
         self.quick = quick
         self._sellers = 0
         self._template: int | None = None
-        self.file = trial_file()
+        self.file = trial_file(share)
         make_items(ITEMS)
         template = self.new_seller()
         home.workers()
@@ -169,15 +169,20 @@ class Trial:
             time.sleep(0.005)
 
 
-def in_mid_import(act: Callable[[Trial], None]) -> Callable[[Bench, random.Random], Tally]:
-    """A trial that does ``act`` while the trial file is imported for a seller of its own."""
+def in_mid_import(
+    act: Callable[[Trial], None], prepared: Callable[[Home], AbstractContextManager[None]] = nullcontext
+) -> Callable[[Bench, random.Random], Tally]:
+    """A trial that does ``act`` while the trial file is imported, in a home ``prepared`` for it."""
 
     def run(bench: Bench, chance: random.Random) -> Tally:
-        bench.home.workers()
-        with bench.watching(bench.upload(bench.new_seller(), bench.file)) as (started, watch):
-            trial = Trial(bench, bench.home, chance, started, watch, Tally())
-            act(trial)
+        # The home may be about to restart the database.
+        db.session.remove()
+        with prepared(bench.home):
             bench.home.workers()
-            return bench.judge(started, trial.tally, watch)
+            with bench.watching(bench.upload(bench.new_seller(), bench.file)) as (started, watch):
+                trial = Trial(bench, bench.home, chance, started, watch, Tally())
+                act(trial)
+                bench.home.workers()
+                return bench.judge(started, trial.tally, watch)
 
     return run

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import psutil
 import psycopg
@@ -21,14 +22,16 @@ from app.imports import queue
 from app.queries import BatchKey
 from app.redis_store import redis_client
 from tests.chaos.bench import Bench, Tally, Trial, in_mid_import
-from tests.chaos.files import opposed_files
+from tests.chaos.files import Key, opposed_files
 from tests.chaos.home import Home
 from tests.chaos.ledger import Shop, Started, book_faults
 from tests.conftest import PASSWORD
 from tests.end_to_end.test_web import Browser, form
 from tests.factories import listed, look
 from tests.processes import children, kill, wait_until
+from tests.s3_proxy import Trouble
 
+_HOUR_SECONDS = 3600
 #: The grace within which everything must have left when asked to.
 _LEAVE_SECONDS = 5.0
 
@@ -204,15 +207,16 @@ def cut_connections(trial: Trial, times: int = 4) -> None:
             trial.watch.mark("connections cut")
 
 
-def opposed(bench: Bench, chance: random.Random) -> Tally:
+def oppose(bench: Bench, chance: random.Random) -> Tally:
     """Two imports of one seller over the same listings, and a stranger who locks these in a wrong order."""
     tally = Tally()
-    first, second = opposed_files()
+    opposed = opposed_files()
     seller = bench.new_seller()
-    before = _deadlocks(bench)
+    listings = _listings(seller)
+    deadlocks = _deadlocks(bench)
     ends = threading.Event()
     stranger = threading.Thread(target=_lock_wrongly, args=(bench.home, seller.id, ends, chance.random()))
-    started = [bench.upload(seller, file) for file in (first, second)]
+    started = [bench.upload(seller, file) for file in opposed.files]
     stranger.start()
     try:
         ended = [bench.wait_for_end(one) for one in started]
@@ -222,18 +226,29 @@ def opposed(bench: Bench, chance: random.Random) -> Tally:
     if not all(ended):
         tally.troubles.append("the imports do not end")
         return tally
-    tally.notes.append(f"{_deadlocks(bench) - before} deadlocks")
+    tally.notes.append(f"{_deadlocks(bench) - deadlocks} deadlocks")
     seen = [look(one) for one in started]
     made = sum(one.created for one in seen)
     # Each file wants 2,000 new listings, the same; and updates 1,600 old ones eight times.
     tally.lost += max(0, 2_000 - made) + sum(max(0, 12_800 - one.updated) for one in seen)
     tally.doubled += max(0, made - 2_000) + sum(max(0, one.updated - 12_800) for one in seen)
     tally.lost += sum(one.not_processed for one in seen)
-    if len(listed(seller)) != 7_000:
-        tally.troubles.append(f"{len(listed(seller))} listings, not 7000")
+    # What one of the two wanted, or what was there before where neither wants anything.
+    allowed = {key: {values} for key, values in listings.items()} | opposed.listings
+    found = _listings(seller)
+    tally.lost += len(allowed.keys() - found.keys())
+    tally.doubled += len(found.keys() - allowed.keys())
+    wrong = [key for key in found.keys() & allowed if found[key] not in allowed[key]]
+    if wrong:
+        tally.lost += len(wrong)
+        tally.troubles.append(f"{len(wrong)} listings are what no row wants: {wrong[0]}: {found[wrong[0]]}")
     for one in started:
         bench.check_books(one, tally)
     return tally
+
+
+def _listings(seller: Shop) -> dict[Key, tuple[str, ...]]:
+    return {one[:3]: one[3:] for one in listed(seller)}
 
 
 def _deadlocks(bench: Bench) -> int:
@@ -270,6 +285,47 @@ def serialise(bench: Bench, chance: random.Random) -> Tally:
             connection.execute("alter database sluice reset default_transaction_isolation")
         db.session.remove()
         db.engine.dispose()
+
+
+# Storage --------------------------------------------------------------------------------------------------------------
+
+
+def trouble_storage(trial: Trial, trouble: Trouble, seconds: float = 8) -> None:
+    s3 = trial.home.s3
+    assert s3
+    trial.wait_for_moment(latest=0.5)
+    # Some answers are late, others so late that nobody waits for them.
+    s3.delay_seconds = trial.chance.choice((1, 3) if trial.quick else (1, 3, 12))
+    before = s3.troubled
+    with s3.making(trouble):
+        time.sleep(seconds)
+    trial.watch.mark(f"the storage is no longer {trouble.value}")
+    trial.tally.notes.append(f"{s3.troubled - before} requests {trouble.value}")
+
+
+# Clocks ---------------------------------------------------------------------------------------------------------------
+
+
+def clock_step(whose: str, before: int, after: int) -> Callable[[Bench, random.Random], Tally]:
+    """A trial in which a clock jumps, and a worker dies so close to it that what it noted is an hour off ever after."""
+
+    def run(bench: Bench, chance: random.Random) -> Tally:
+        clock = bench.home.clocks[whose]
+        if not clock.works:
+            return Tally(skipped="libfaketime does not work here")
+
+        def die_and_step(trial: Trial) -> None:
+            trial.wait_for_moment(latest=0.5)
+            _kill_again_and_again(trial, 1, _a_busy_worker_with_its_horse, "a death as the clock jumped")
+            clock.step_to(after)
+
+        clock.step_to(before)
+        try:
+            return in_mid_import(die_and_step, lambda home: home.by_clock(whose))(bench, chance)
+        finally:
+            clock.step_to(0)
+
+    return run
 
 
 # Uploads --------------------------------------------------------------------------------------------------------------
@@ -416,41 +472,75 @@ def _check_poisoned(bench: Bench, started: Started, number: int, tally: Tally) -
 # The mix --------------------------------------------------------------------------------------------------------------
 
 
+def _leave_and_return(trial: Trial) -> None:
+    """SIGTERM alone: what another fault has struck just before may be slow to leave, and cannot hand anything back."""
+    trial.home.stop_workers()
+    trial.home.workers()
+
+
 def _short_freeze(trial: Trial) -> None:
     found = trial.home.horses()
     if found:
         frozen = trial.chance.choice(found)
         frozen.suspend()
-        time.sleep(trial.chance.uniform(0.5, 12))
+        time.sleep(trial.chance.uniform(0.5, 4 if trial.quick else 12))
         with contextlib.suppress(psutil.NoSuchProcess):
             frozen.resume()
 
 
-_MIX: tuple[Callable[[Trial], None], ...] = (
-    lambda trial: kill_horses(trial, 2),
-    lambda trial: kill_workers(trial, 2),
-    lambda trial: kill_workers_with_horses(trial, 1),
-    kill_tree,
-    deliver_twice,
-    _short_freeze,
-    terminate_all,
-    empty_redis,
-    lambda trial: redis_away(trial, 3),
-    lambda trial: hang_redis(trial, 3),
-    restart_postgres,
-    kill_postgres,
-    lambda trial: cut_connections(trial, 2),
-)
+def _wrong_for_a_while(trial: Trial) -> None:
+    clock = trial.home.clocks[trial.chance.choice(("workers", "database"))]
+    clock.step_to(trial.chance.choice((_HOUR_SECONDS, -_HOUR_SECONDS)))
+    try:
+        time.sleep(trial.chance.uniform(0.2, 3))
+    finally:
+        clock.step_to(0)
+
+
+_MIX: dict[str, Callable[[Trial], None]] = {
+    "horses killed": lambda trial: kill_horses(trial, 2),
+    "workers killed": lambda trial: kill_workers(trial, 2),
+    "a worker and its horse killed": lambda trial: kill_workers_with_horses(trial, 1),
+    "the tree killed": kill_tree,
+    "jobs delivered twice": deliver_twice,
+    "a horse frozen": _short_freeze,
+    "SIGTERM": _leave_and_return,
+    "Redis emptied": empty_redis,
+    "Redis away": lambda trial: redis_away(trial, 3),
+    "Redis hung": lambda trial: hang_redis(trial, 3),
+    "PostgreSQL restarted": restart_postgres,
+    "PostgreSQL killed": kill_postgres,
+    "connections cut": lambda trial: cut_connections(trial, 2),
+    "storage answers 500": lambda trial: trouble_storage(trial, Trouble.ERRORS, 2),
+    "storage slow": lambda trial: trouble_storage(trial, Trouble.SLOW, 2),
+    "storage cuts off": lambda trial: trouble_storage(trial, Trouble.CUT, 2),
+    "a clock wrong": _wrong_for_a_while,
+}
+
+
+@contextlib.contextmanager
+def _for_all_of_them(home: Home) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        # Several faults may well fall upon one batch before it gets on, and it must not be given up for that.
+        stack.enter_context(home.using(MAX_FRUITLESS_ATTEMPTS="20"))
+        stack.enter_context(home.on_s3())
+        # Where clocks cannot be faked, their steps do nothing.
+        for whose in [whose for whose, clock in home.clocks.items() if clock.works]:
+            stack.enter_context(home.by_clock(whose))
+        yield
 
 
 def _several(trial: Trial) -> None:
-    for _ in range(trial.chance.randint(2, 4)):
+    done = []
+    for name in trial.chance.sample(list(_MIX), 2 if trial.quick else trial.chance.randint(2, 4)):
         if trial.watch.is_over:
-            return
+            break
         trial.home.workers()
-        trial.chance.choice(_MIX)(trial)
+        _MIX[name](trial)
+        done.append(name)
     # One fault has fallen into another's recovery, so nothing can be said about the time that either took.
     trial.watch.marks.clear()
+    trial.tally.notes = [", then ".join(done)]
 
 
 def faults() -> Iterator[tuple[str, str, int, Callable[[Bench, random.Random], Tally]]]:
@@ -468,7 +558,19 @@ def faults() -> Iterator[tuple[str, str, int, Callable[[Bench, random.Random], T
     yield "postgres-fast", "PostgreSQL restarted fast", 3, in_mid_import(restart_postgres)
     yield "postgres-kill", "PostgreSQL killed with all its processes", 3, in_mid_import(kill_postgres)
     yield "connections", "all database connections cut, four times", 3, in_mid_import(cut_connections)
-    yield "deadlock", "two imports on the same listings in opposite orders, and deadlocks", 2, opposed
+    for name, trouble in (("500", Trouble.ERRORS), ("slow", Trouble.SLOW), ("cut", Trouble.CUT)):
+        act = partial(trouble_storage, trouble=trouble)
+        yield (
+            f"storage-{name}",
+            f"every request to the storage {trouble.value} for 8 s",
+            2,
+            in_mid_import(act, Home.on_s3),
+        )
+    for whose in ("workers", "database"):
+        for way, before, after in (("forward", 0, _HOUR_SECONDS), ("back", _HOUR_SECONDS, 0)):
+            what = f"the clock of the {whose} set {way} by an hour, and a worker killed"
+            yield f"clock-{whose}-{way}", what, 2, clock_step(whose, before, after)
+    yield "deadlock", "two imports on the same listings in opposite orders, and deadlocks", 2, oppose
     yield "serialisation", "serialisation failures between batches", 2, serialise
     yield "web-upload", "the web server killed during an upload", 2, kill_web_during_upload
     yield "web-enqueue", "the web server gone between commit and enqueue", 2, upload_without_redis
@@ -476,4 +578,4 @@ def faults() -> Iterator[tuple[str, str, int, Callable[[Bench, random.Random], T
     yield "poison", "a batch that kills every work-horse", 1, poison
 
 
-mix = in_mid_import(_several)
+mix = in_mid_import(_several, _for_all_of_them)

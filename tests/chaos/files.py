@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.csvfile.contract import Condition
 from tests.factories import csv_bytes, row
 
 ITEMS = 400
+STARTING_LISTINGS = 5_000
 #: Sorted as they are listed.
 _VARIANTS = ["", "normal", "reverse", "de", "de|normal", "de|reverse", "normal|reverse", "de|normal|reverse"]
 
@@ -47,20 +49,24 @@ def _row(mode: str, key: tuple[int, str, str], n: int, **more: object) -> dict[s
 
 def starting_file() -> File:
     """The listings that every seller has before a trial."""
-    keys = all_keys(random.Random(1))[:5_000]
+    keys = all_keys(random.Random(1))[:STARTING_LISTINGS]
     return File(csv_bytes(_row("CREATE", key, n) for n, key in enumerate(keys)))
 
 
-def trial_file() -> File:
-    """Some 26,000 rows of every kind, for a seller with the starting listings."""
+def trial_file(share: float = 1) -> File:
+    """Some 25,000 rows of every kind, or a share of them, for a seller with the starting listings."""
     keys = all_keys(random.Random(1))
     chance = random.Random(2)
-    old, fresh, twice, never = keys[:4_000], keys[5_000:16_000], keys[16_000:16_600], keys[17_000:18_000]
+    old, fresh, twice, never = (
+        keys[start : start + int(count * share)]
+        for start, count in ((0, 4_000), (STARTING_LISTINGS, 11_000), (16_000, 600), (17_000, 1_000))
+    )
     kinds: list[tuple[str, tuple[int, str, str], dict[str, object]]] = []
     kinds += [("CREATE", key, {}) for key in fresh]
     # Several rows for one listing, far apart: the highest line must win.
     kinds += [
-        ("UPDATE", chance.choice(old), {"hidden": chance.choice(["", "", "true", "false"])}) for _ in range(9_000)
+        ("UPDATE", chance.choice(old), {"hidden": chance.choice(["", "", "true", "false"])})
+        for _ in range(int(9_000 * share))
     ]
     kinds += [("CREATE", key, {}) for key in twice for _ in range(3)]
     kinds += [("UPDATE", key, {}) for key in never]
@@ -101,7 +107,14 @@ def small_file(rows: int = 6_000) -> File:
     )
 
 
-def opposed_files() -> tuple[File, File]:
+class Opposed(NamedTuple):
+    """Two files that want the same listings, and for each of these the values that either of them wants."""
+
+    files: tuple[File, File]
+    listings: dict[Key, set[tuple[str, ...]]]
+
+
+def opposed_files() -> Opposed:
     """Two files, in each of which every batch touches the same listings, every other one in the opposite order.
 
     Both update the starting listings, and both want to create the same new ones.
@@ -109,13 +122,22 @@ def opposed_files() -> tuple[File, File]:
     keys = all_keys(random.Random(1))
     old, fresh = sorted(keys[:1_600]), sorted(keys[17_000:19_000])
     files = []
+    listings: dict[Key, set[tuple[str, ...]]] = {}
     for half in (0, 1):
-        rows = []
+        wanted = []
         for batch in range(8):
             updates = [("UPDATE", key) for key in old] + [
                 ("CREATE", key) for key in fresh[batch * 250 : (batch + 1) * 250]
             ]
             # A batch has 2,000 rows and a round fewer, so the cuts wander through the pattern.
-            rows += reversed(updates) if (batch + half) % 2 else updates
-        files.append(File(csv_bytes(_row(mode, key, half + 2 * n) for n, (mode, key) in enumerate(rows))))
-    return files[0], files[1]
+            wanted += reversed(updates) if (batch + half) % 2 else updates
+        rows = [_row(mode, key, half + 2 * n) for n, (mode, key) in enumerate(wanted)]
+        files.append(File(csv_bytes(rows)))
+        for (_, (item, grade, kind)), values in zip(wanted, rows, strict=True):
+            listings.setdefault((f"urn:test:{item}", grade, kind), set()).add(_values(values))
+    return Opposed((files[0], files[1]), listings)
+
+
+def _values(one: dict[str, str]) -> tuple[str, ...]:
+    """What a listing is like when the row ``one`` had the last word."""
+    return (one["PRICE"], one["QUANTITY"], one["HIDDEN"] or "false", one["COMMENT"], one["NOTES"], one["REFERENCE"])

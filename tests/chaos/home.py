@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
@@ -17,24 +16,28 @@ from pathlib import Path
 
 import psutil
 import psycopg
+import pytest
 from flask_migrate import upgrade
 from redis import Redis
 
 from app import create_app, embedded
+from app.config import load_settings
 from app.extensions import db
+from app.storage import open_storage
+from tests.chaos.clock import SteppingClock
 from tests.end_to_end.test_web import answers
-from tests.processes import ROOT, children, horses, kill, wait_until
+from tests.processes import ROOT, children, die_with_parent, horses, kill, wait_until
+from tests.s3_proxy import S3Proxy, s3_proxy
+from tests.s3_server import BUCKET, s3_server
 
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
 #: Settings that must be the product's own, whatever the person who runs this has set.
 _DEFAULTS = ("LEASE_SECONDS", "TICK_SECONDS", "MAX_FRUITLESS_ATTEMPTS", "WORKERS", "PORT", "S3_ENDPOINT_URL")
 
 
 class Home:
-    """One installation in a temporary directory; leave it through ``close``."""
+    """One installation in a temporary directory, with settings from ``environ``; leave it through ``close``."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, **environ: str) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="sluice-chaos-"))
         # It ends what is left should this process be killed before it can do so itself.
         self._guard = subprocess.Popen(
@@ -57,6 +60,7 @@ class Home:
             "SECRET_KEY": "only for trials",
             # The smallest chunks, so that there is time to hit the import.
             "CHUNK_SECONDS": "0.001",
+            **environ,
         }
         # This process stands about in transactions for longer than a worker may.
         self.app = create_app({**self.environ, "LEASE_SECONDS": "60"})
@@ -64,6 +68,10 @@ class Home:
             upgrade()
             db.session.remove()
         self._supervisor: psutil.Process | None = None
+        #: The way to the storage while that is S3.
+        self.s3: S3Proxy | None = None
+        #: Those of the hosts of the workers and of the database, by which these go when they are told to.
+        self.clocks = {whose: SteppingClock(self.root / f"clock-of-{whose}") for whose in ("workers", "database")}
 
     def close(self) -> None:
         """End every process and remove everything."""
@@ -72,11 +80,46 @@ class Home:
         with self.app.app_context():
             db.engine.dispose()
         embedded.release()
+        for clock in self.clocks.values():
+            clock.close()
         self.log.close()
         shutil.rmtree(self.root, ignore_errors=True)
         assert self._guard.stdin
         self._guard.stdin.close()
         self._guard.wait(30)
+
+    # Settings ---------------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def using(self, **environ: str) -> Iterator[None]:
+        """Other settings for the workers and web servers that are started meanwhile, and for this process's storage."""
+        before, storage = self.environ, self.app.extensions["sluice_storage"]
+        self.stop_workers()
+        self.environ = {**before, **environ}
+        self.app.extensions["sluice_storage"] = open_storage(load_settings(self.environ))
+        try:
+            yield
+        finally:
+            self.environ = before
+            self.app.extensions["sluice_storage"] = storage
+            self.stop_workers()
+
+    def by_clock(self, whose: str) -> contextlib.AbstractContextManager[None]:
+        """The workers, or the database, going by their clock of ``clocks``."""
+        environ = self.clocks[whose].environ
+        return self._postgres_with(environ) if whose == "database" else self.using(**environ)
+
+    @contextlib.contextmanager
+    def on_s3(self) -> Iterator[None]:
+        """The files on S3, to which there is no way but ``s3``, a proxy that can make trouble."""
+        with pytest.MonkeyPatch.context() as patch, s3_server(patch) as server, s3_proxy(server) as proxy:
+            credentials = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+            self.s3 = proxy
+            try:
+                with self.using(STORAGE_URL=f"s3://{BUCKET}", S3_ENDPOINT_URL=proxy.address, **credentials):
+                    yield
+            finally:
+                self.s3 = None
 
     # Workers ----------------------------------------------------------------------------------------------------------
 
@@ -197,6 +240,35 @@ class Home:
         wait_until(lambda: not any(_is_alive(member) for member in family))
         return len(family)
 
+    @contextlib.contextmanager
+    def _postgres_with(self, environ: dict[str, str]) -> Iterator[None]:
+        """PostgreSQL with more in its environment; it is restarted before and after that."""
+        server = self.postmaster()
+        command, user, group = server.cmdline(), server.uids().real, server.gids().real
+        is_other = user != os.geteuid()
+        self.stop_postgres_fast()
+        process = subprocess.Popen(
+            command,
+            cwd="/",
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", **environ},
+            stdout=self.log,
+            stderr=self.log,
+            umask=0o077,
+            start_new_session=True,
+            user=user if is_other else None,
+            group=group if is_other else None,
+            extra_groups=[] if is_other else None,
+        )
+        try:
+            self.ensure_servers()
+            yield
+        finally:
+            # Unless it has been stopped and started meanwhile, and is as it was.
+            if process.poll() is None:
+                self.stop_postgres_fast()
+            process.wait(30)
+            self.ensure_servers()
+
     def ensure_servers(self) -> None:
         """Have both servers running again."""
         embedded.ensure_servers(self.root / "home")
@@ -219,7 +291,7 @@ class Home:
             env={**self.environ, **environ},
             stdout=self.log,
             stderr=self.log,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         self._started.append(process)
         return process
@@ -240,10 +312,6 @@ class Home:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
         process.wait(10)
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _is_alive(process: psutil.Process) -> bool:

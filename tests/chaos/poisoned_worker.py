@@ -8,13 +8,14 @@ import signal
 import worker
 from app.imports import batch_job
 from app.imports.chunk import Chunk, write
+from app.imports.known_items import KnownItems
 from app.queries import BatchKey
 
 
-def _write_or_die(batch: BatchKey, attempt: int, chunk: Chunk) -> str:
+def _write_or_die(batch: BatchKey, attempt: int, chunk: Chunk, items: KnownItems) -> str:
     if batch.number == int(os.environ["POISONED_BATCH"]):
         os.kill(os.getpid(), signal.SIGKILL)
-    return write(batch, attempt, chunk)
+    return write(batch, attempt, chunk, items)
 
 
 if __name__ == "__main__":

@@ -137,6 +137,26 @@ def test_only_one_sweeps_at_a_time_and_not_twice_within_a_tick(app: Flask) -> No
     assert reconcile.sweep() is not None
 
 
+@pytest.mark.parametrize("back", ["1 hour", "1 day"])
+def test_a_clock_that_was_set_back_holds_nothing_up(seller: Seller, run_jobs: RunJobs, back: str) -> None:
+    make_items()
+    started = upload(seller, 3)
+    key = ImportKey(seller.id, started.id)
+    # Of three batches one ran, one had met with trouble again, and the job of the third is lost.
+    redis_client().flushdb()
+    assert transitions.claim(BatchKey(*key, 1), 1)
+    age("update batches set fruitless_attempts = 4, dispatched_at = null where number = 2")
+    sweep()
+    age(f"""
+        update batches set heartbeat_at = heartbeat_at + interval '{back}', updated_at = updated_at + interval '{back}',
+            dispatched_at = dispatched_at + interval '{back}';
+        update reconciler set last_run_at = last_run_at + interval '{back}'
+    """)
+    assert reconcile.sweep() == Repairs(1, 0, 1, 3)
+    run_jobs()
+    assert look(started).status == "COMPLETED"
+
+
 def test_the_queue_holds_few_jobs_and_is_filled_again(seller: Seller) -> None:
     make_items(20)
     upload(seller, 20)

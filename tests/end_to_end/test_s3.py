@@ -17,21 +17,28 @@ from app.models import Import, Seller
 from tests.conftest import sign_in
 from tests.factories import csv_bytes, look, make_items, row, start
 from tests.processes import wait_until, workers
+from tests.s3_proxy import S3Proxy, Trouble, s3_proxy
 from tests.s3_server import BUCKET, s3_server
 from tests.web.test_upload import body, csrf_token, post
 
 
 @pytest.fixture
-def s3_environ(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    with s3_server(monkeypatch) as address:
-        yield {
-            **environ,
-            **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
-            "STORAGE_URL": f"s3://{BUCKET}/uploads",
-            "S3_ENDPOINT_URL": address,
-            "S3_SERVER_SIDE_ENCRYPTION": "AES256",
-            "MAX_FRUITLESS_ATTEMPTS": "2",
-        }
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Proxy]:
+    """The way to an S3 server."""
+    with s3_server(monkeypatch) as address, s3_proxy(address) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def s3_environ(environ: dict[str, str], s3: S3Proxy) -> dict[str, str]:
+    return {
+        **environ,
+        **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
+        "STORAGE_URL": f"s3://{BUCKET}/uploads",
+        "S3_ENDPOINT_URL": s3.address,
+        "S3_SERVER_SIDE_ENCRYPTION": "AES256",
+        "MAX_FRUITLESS_ATTEMPTS": "2",
+    }
 
 
 @pytest.fixture
@@ -93,20 +100,25 @@ def test_a_batch_whose_object_is_gone_is_given_up_with_the_reason(
     assert client.get(f"/imports/{started.public_id}/remaining.csv").status_code == 404
 
 
-def test_a_batch_that_is_given_up_leaves_its_rows_to_download(
-    s3_app: Flask, s3_environ: dict[str, str], seller: Seller, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("trouble", [Trouble.ERRORS, Trouble.CUT])
+def test_a_batch_that_can_never_be_read_is_given_up_and_the_others_finish(
+    s3_app: Flask,
+    s3_environ: dict[str, str],
+    s3: S3Proxy,
+    seller: Seller,
+    monkeypatch: pytest.MonkeyPatch,
+    trouble: Trouble,
 ) -> None:
     make_items(3)
     monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
     rows = [row(urn=f"urn:test:{n}") for n in (1, 2, 3)]
     started = start(seller, rows)
-    # A batch that no attempt ever gets through: its slice begins in the middle of a record that never ends.
-    db.session.execute(text("update batches set end_byte = end_byte + 10000, attempt = attempt where number = 2"))
-    db.session.commit()
-    with workers(s3_environ):
+    s3.only_from = db.session.scalar(text("select start_byte from batches where number = 2"))
+    s3.bytes_before_cut = 20
+    with s3.making(trouble), workers(s3_environ):
         wait_until(lambda: look(started).status == "FAILED")
     assert (look(started).created, look(started).not_processed) == (2, 1)
-    db.session.execute(text("update batches set end_byte = end_byte - 10000 where number = 2"))
-    db.session.commit()
-    remaining = sign_in(s3_app, seller).get(f"/imports/{started.public_id}/remaining.csv").data
-    assert remaining == csv_bytes(rows[1:2])
+    client = sign_in(s3_app, seller)
+    assert "The storage could not be read." in client.get(f"/imports/{started.public_id}").text
+    # What was not processed is there once the storage is well again.
+    assert client.get(f"/imports/{started.public_id}/remaining.csv").data == csv_bytes(rows[1:2])
