@@ -1,7 +1,7 @@
 # Everything that is done with a checkout of Sluice. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos lint format requirements clean
+.PHONY: help run test chaos bench lint format requirements clean
 
 # The first of these that works; .venv is made with it.
 PYTHON ?= $(shell for python in python3.11 python3; do \
@@ -21,6 +21,10 @@ test: .venv/.stamp-dev ## Run the tests; ARGS="tests/csvfile -k quoted" runs som
 chaos: .venv/.stamp-dev ## Kill, freeze and cut off real processes, and print what came of it; ARGS="--seed 7 --only redis --runs 5"
 	$(BIN)/python -m tests.chaos $(ARGS)
 
+# ONLY, ROWS, REPEAT and SEED reach the program through its environment.
+bench: .venv/.stamp-run ## Measure speed and memory against the targets; ONLY=import ROWS=200000 measures a part, ONLY=growth draws plots
+	@$(BIN)/python -m bench
+
 lint: .venv/.stamp-dev ## Check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -36,9 +40,10 @@ COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version
 requirements: .venv/.stamp-dev ## Pin the packages again after a change of requirements*.in; ARGS=--upgrade takes newer ones
 	$(COMPILE) --output-file requirements.txt requirements.in
 	$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
+	$(COMPILE) --output-file bench/requirements.txt bench/requirements.in
 
 clean: ## Remove what was installed and what tools left; .sluice, with your data, stays
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

@@ -1,0 +1,92 @@
+"""Runs the parts that were asked for, prints the table, and keeps the results."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from http.client import HTTPException
+
+import psycopg
+
+from app.embedded import EmbeddedServerError
+from bench import report
+from bench.browser import WrongAnswer
+from bench.context import DEFAULT_ROWS, Bench, Options, say
+from bench.parts import GROWTH, TABLE
+from bench.services import BenchError
+from bench.table import fill
+
+_FEWEST_ROWS = 100
+
+
+def main() -> int:
+    """Measure; 0 when every target that was measured is met, 1 when one is missed, 2 when it could not be done."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Before anything of our own is at work.
+    load = os.getloadavg()[0]
+    try:
+        options = _options()
+        bench = Bench.start(options)
+    except (BenchError, EmbeddedServerError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    try:
+        return _run(bench, load)
+    except KeyboardInterrupt:
+        say("\nStopping ...")
+        return 130
+    finally:
+        # The clean-up itself is not to be broken off.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        bench.installation.close()
+
+
+def _run(bench: Bench, load: float) -> int:
+    options = bench.options
+    if load > 0.5:
+        say(f"The machine has other work to do (load {load:.1f}), which makes the numbers worse.")
+    reasons: dict[str, str] = {}
+    for name in options.only:
+        say(f"\n{name}")
+        try:
+            (TABLE | GROWTH)[name](bench)
+        except (BenchError, WrongAnswer, OSError, HTTPException, psycopg.Error) as error:
+            # The other parts are worth their numbers all the same.
+            reasons[name] = str(error).splitlines()[0]
+            say(f"  not measured: {error}")
+    lines = fill(bench.measured, reasons, rows=options.rows, small=options.small)
+    if asked := [line for line in lines if line.target.part in options.only]:
+        report.show(asked)
+    report.keep(bench, lines, load)
+    return 1 if reasons or any(line.verdict == "missed" for line in lines) else 0
+
+
+def _options() -> Options:
+    only = [name for name in os.environ.get("ONLY", "").replace(",", " ").split() if name] or list(TABLE)
+    names: list[str] = []
+    for name in only:
+        names += list(GROWTH) if name == "growth" else list(TABLE) if name == "table" else [name]
+    known = TABLE | GROWTH
+    if unknown := [name for name in names if name not in known]:
+        raise BenchError(f"There is no part {unknown[0]!r}. ONLY takes {', '.join(known)}, table and growth.")
+    return Options(
+        names,
+        rows=_number("ROWS", DEFAULT_ROWS, at_least=_FEWEST_ROWS),
+        repeat=_number("REPEAT", 1),
+        seed=_number("SEED", 1),
+    )
+
+
+def _number(name: str, default: int, at_least: int = 1) -> int:
+    text = os.environ.get(name, "").replace(",", "").replace("_", "") or str(default)
+    if not text.isdecimal() or int(text) < at_least:
+        raise BenchError(f"{name} must be a whole number from {at_least}, not {text!r}.")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

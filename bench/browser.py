@@ -1,0 +1,141 @@
+"""A browser as far as measurements need one: cookies, forms and uploads, everything over a real socket."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.cookies import SimpleCookie
+from pathlib import Path
+from time import perf_counter
+from urllib.parse import urlencode
+
+_BOUNDARY = "----sluice-bench"
+_PIECE_BYTES = 256 * 1024
+#: An upload of two million rows is answered after tens of seconds.
+_TIMEOUT_SECONDS = 300.0
+
+
+class WrongAnswer(Exception):
+    """The web server said something else than it should; the message tells what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the web server said."""
+
+    status: int
+    location: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """An upload that was accepted; both times are those of ``perf_counter``."""
+
+    public_id: uuid.UUID
+    clicked_at: float
+    answered_at: float
+
+    @property
+    def seconds(self) -> float:
+        """From the click to the answer."""
+        return self.answered_at - self.clicked_at
+
+
+class Browser:
+    """One person at one screen; every request has a connection of its own."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        #: Who is signed in.
+        self.email = ""
+        self._cookies: SimpleCookie = SimpleCookie()
+
+    def answers(self, path: str) -> bool:
+        """Whether a page can be had."""
+        try:
+            return self._request("GET", path).status == HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def get(self, path: str) -> str:
+        """A page. Raises WrongAnswer when there is none."""
+        return _expect(self._request("GET", path), HTTPStatus.OK, path).text
+
+    def token(self, path: str = "/imports/upload") -> str:
+        """The token of the forms on a page, without which none of them can be sent."""
+        found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.get(path))
+        if found is None:
+            raise WrongAnswer(f"{path} has no form.")
+        return found[1]
+
+    def sign_in(self, email: str, password: str) -> None:
+        """Sign in. Raises WrongAnswer when that is refused."""
+        fields = {"email": email, "password": password, "csrf_token": self.token("/login")}
+        answer = self._submit("/login", fields)
+        if answer.status not in (HTTPStatus.FOUND, HTTPStatus.SEE_OTHER):
+            raise WrongAnswer(f"Signing in was answered with {answer.status}.")
+        self.email = email
+
+    def press(self, path: str, token: str) -> None:
+        """Press a button. Raises WrongAnswer when it is not accepted."""
+        _expect(self._submit(path, {"csrf_token": token}), HTTPStatus.SEE_OTHER, path)
+
+    def upload(self, path: Path) -> Uploaded:
+        """Upload a file, the form being open already. Raises WrongAnswer when the file is not accepted."""
+        head, tail = _form(self.token(), path.name)
+        length = len(head) + path.stat().st_size + len(tail)
+        headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}", "Content-Length": str(length)}
+        clicked_at = perf_counter()
+        answer = self._request("POST", "/imports/upload", _body(head, path, tail), headers)
+        answered_at = perf_counter()
+        _expect(answer, HTTPStatus.SEE_OTHER, "/imports/upload")
+        return Uploaded(uuid.UUID(answer.location.rstrip("/").rpartition("/")[2]), clicked_at, answered_at)
+
+    def _submit(self, path: str, fields: dict[str, str]) -> Answer:
+        body = urlencode(fields).encode()
+        return self._request("POST", path, body, {"Content-Type": "application/x-www-form-urlencoded"})
+
+    def _request(
+        self, method: str, path: str, body: bytes | Iterator[bytes] | None = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_TIMEOUT_SECONDS)
+        cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in self._cookies.items())
+        try:
+            connection.request(method, path, body, {**(headers or {}), "Cookie": cookies})
+            response = connection.getresponse()
+            text = response.read().decode()
+        finally:
+            connection.close()
+        for cookie in response.headers.get_all("Set-Cookie", []):
+            self._cookies.load(cookie)
+        return Answer(response.status, response.headers.get("Location", ""), text)
+
+
+def _expect(answer: Answer, status: HTTPStatus, path: str) -> Answer:
+    if answer.status != status:
+        sentence = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", answer.text))[:500]
+        raise WrongAnswer(f"{path} was answered with {answer.status}: {sentence}")
+    return answer
+
+
+def _form(token: str, file_name: str) -> tuple[bytes, bytes]:
+    """What stands before and after the file in the body of an upload."""
+    head = (
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n{token}\r\n'
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{file_name}"\r\n'
+        "Content-Type: text/csv\r\n\r\n"
+    )
+    return head.encode(), f"\r\n--{_BOUNDARY}--\r\n".encode()
+
+
+def _body(head: bytes, path: Path, tail: bytes) -> Iterator[bytes]:
+    yield head
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
+    yield tail

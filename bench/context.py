@@ -1,0 +1,203 @@
+"""What all parts share: the installation, the files, and the one way to run an import and look at it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from app.csvfile.contract import Mode
+from app.launch import CHECKOUT
+from app.statuses import FINAL_IMPORT_STATUSES
+from bench import catalog, files
+from bench.browser import Browser, Uploaded, WrongAnswer
+from bench.catalog import Catalog
+from bench.files import USUAL_FAILING, File
+from bench.services import LOOK_SECONDS, BenchError, Installation, last_words
+from bench.table import Measured
+
+#: Where results go that are not to be committed.
+TRIALS = CHECKOUT / "artefacts" / "bench"
+#: The rows of the large file, to which the targets apply.
+DEFAULT_ROWS = 2_000_000
+#: An import that takes longer than this does not end.
+_END_SECONDS = 1_800.0
+#: One of which no row is written in this time does not begin.
+_START_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for."""
+
+    only: list[str]
+    rows: int
+    repeat: int
+    seed: int
+
+    @property
+    def is_full_size(self) -> bool:
+        """Whether the targets apply as they are."""
+        return self.rows == DEFAULT_ROWS
+
+    @property
+    def small(self) -> int:
+        """The rows of the small file: 200,000 beside 2,000,000."""
+        return max(self.rows // 10, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """An import at one moment."""
+
+    status: str
+    done: int
+    failed: int
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing about it changes any more."""
+        return self.status in FINAL_IMPORT_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An import that has ended as it should."""
+
+    uploaded: Uploaded
+    rows: int
+    status: str
+    ended_at: float
+
+    @property
+    def seconds(self) -> float:
+        """From the answer to the upload to the end."""
+        return self.ended_at - self.uploaded.answered_at
+
+    @property
+    def seconds_from_click(self) -> float:
+        """From the click on Upload to the end."""
+        return self.ended_at - self.uploaded.clicked_at
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows by the time from the answer to the end."""
+        return self.rows / self.seconds
+
+
+@dataclass
+class Bench:
+    """Everything that a part measures with."""
+
+    options: Options
+    installation: Installation
+    catalog: Catalog
+    #: The lines of the table measured so far, by name.
+    measured: dict[str, Measured] = field(default_factory=dict)
+    #: Every number behind them, by part, for the results.
+    details: dict[str, Any] = field(default_factory=dict)
+    _files: dict[Path, File] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, options: Options) -> Bench:
+        """Start the services and load the catalog."""
+        say("Starting PostgreSQL, Redis, the web server and two workers ...")
+        installation = Installation()
+        try:
+            goods = catalog.provide(installation.root)
+            say(f"Loading {goods.description} ...")
+            installation.flask("catalog", "load", str(goods.path))
+        except BaseException:
+            installation.close()
+            raise
+        return cls(options, installation, goods)
+
+    def file(
+        self, rows: int, *, seed: int | None = None, mode: Mode = Mode.CREATE, failing: float = USUAL_FAILING
+    ) -> File:
+        """A file over the catalog; made once."""
+        seed = self.options.seed if seed is None else seed
+        path = self.installation.root / f"{mode.lower()}-{rows}-{seed}-{failing}.csv"
+        if path not in self._files:
+            if rows >= 100_000:
+                say(f"Writing a file of {rows:,} rows ...")
+            self._files[path] = files.write(path, self.catalog, rows, seed=seed, mode=mode, failing=failing)
+        return self._files[path]
+
+    def counters(self, uploaded: Uploaded) -> Counters:
+        """An import as it stands now."""
+        found = self.installation.database.execute(
+            """
+            select i.status, sum(b.created + b.updated + b.failed), sum(b.failed)
+            from imports i join batches b on b.seller_id = i.seller_id and b.import_id = i.id
+            where i.public_id = %s group by i.seller_id, i.id
+            """,
+            (uploaded.public_id,),
+        ).fetchone()
+        assert found is not None
+        return Counters(found[0], int(found[1]), int(found[2]))
+
+    def run_import(self, file: File, browser: Browser | None = None, *, look: float = LOOK_SECONDS) -> Settled:
+        """Upload a file and see it through to its end."""
+        browser = browser or self.installation.sign_in()
+        return self.see_through(browser.upload(file.path), file, look=look)
+
+    def see_through(self, uploaded: Uploaded, file: File, *, look: float = LOOK_SECONDS) -> Settled:
+        """Wait for the end of an import. Raises BenchError when it comes to something else than it should."""
+        self.installation.wait_until(lambda: self._is_over(uploaded), _END_SECONDS, "the import has ended", look)
+        ended_at = perf_counter()
+        end = self.counters(uploaded)
+        if (end.done, end.failed) != (file.rows, file.failed):
+            raise BenchError(
+                f"Of {file.rows:,} rows {file.failed:,} should fail, but {end.done:,} were processed, "
+                f"{end.failed:,} of them failed, and the import is {end.status}. {self._reason(uploaded)}"
+            )
+        return Settled(uploaded, file.rows, end.status, ended_at)
+
+    def start_import(self, file: File, browser: Browser) -> Uploaded:
+        """Upload a file and return once rows of it are being written."""
+        uploaded = browser.upload(file.path)
+        self.installation.wait_until(lambda: self.counters(uploaded).done, _START_SECONDS, "the import moves")
+        return uploaded
+
+    def terminate(self, uploaded: Uploaded, browser: Browser) -> None:
+        """End an import that has served its purpose, if it has not ended by itself."""
+        with contextlib.suppress(WrongAnswer):
+            browser.press(f"/imports/{uploaded.public_id}/terminate", browser.token())
+        self.installation.wait_until(lambda: self._is_over(uploaded), _END_SECONDS, "the import has ended")
+
+    def _reason(self, uploaded: Uploaded) -> str:
+        """Why a batch was given up, if one was."""
+        found = self.installation.database.execute(
+            """
+            select b.reason from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
+            where i.public_id = %s and b.reason is not null limit 1
+            """,
+            (uploaded.public_id,),
+        ).fetchone()
+        assert self.installation.workers is not None
+        return f"{found[0]}\n{last_words(self.installation.workers.log)}" if found else ""
+
+    def _is_over(self, uploaded: Uploaded) -> bool:
+        query = "select status from imports where public_id = %s"
+        found = self.installation.database.execute(query, (uploaded.public_id,)).fetchone()
+        return found is not None and found[0] in FINAL_IMPORT_STATUSES
+
+
+def high(values: Sequence[float], share: float = 0.95) -> float:
+    """The value that ``share`` of the values do not exceed."""
+    return sorted(values)[math.ceil(share * len(values)) - 1]
+
+
+#: A part measures something and puts it into ``Bench.measured`` and ``Bench.details``.
+Part = Callable[[Bench], None]
+
+
+def say(sentence: str) -> None:
+    """Tell how far it is."""
+    print(sentence, file=sys.stderr, flush=True)

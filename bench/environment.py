@@ -1,0 +1,34 @@
+"""The virtual environment of what Sluice is compared with and what draws the plots; made when it is first needed."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+
+from app.launch import CHECKOUT
+from bench.context import say
+from bench.services import BenchError, run
+
+_REQUIREMENTS = CHECKOUT / "bench" / "requirements.txt"
+_DIRECTORY = CHECKOUT / ".venv-bench"
+
+
+def python() -> Path:
+    """The Python that has the packages of ``bench/requirements.txt``. Raises BenchError when they cannot be had."""
+    wanted = hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()
+    stamp = _DIRECTORY / ".stamp"
+    found = _DIRECTORY / "bin" / "python"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return found
+    say("Installing what is compared and what draws into .venv-bench; this takes a minute, once ...")
+    shutil.rmtree(_DIRECTORY, ignore_errors=True)
+    install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    try:
+        run([sys.executable, "-m", "venv", str(_DIRECTORY)], cwd=CHECKOUT)
+        run([str(found), *install, "-r", str(_REQUIREMENTS)], cwd=CHECKOUT)
+    except BenchError as error:
+        raise BenchError(f"The packages of bench/requirements.txt cannot be installed. {error}") from error
+    stamp.write_text(wanted)
+    return found

@@ -1,0 +1,213 @@
+"""Writes files as sellers upload them, the same for the same seed, and says what must come of their rows.
+
+Every row is one that PostgreSQL's COPY reads as well: rows with too few columns or broken quotation marks would end
+the import of the expert's script, which these files are measured against.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate, combinations
+from pathlib import Path
+from typing import NamedTuple
+
+from app.csvfile.contract import COLUMNS, CONDITION_CODES, Code, Column, Condition, Mode
+from bench.catalog import Catalog, Item
+
+#: The share of rows that fail in a seller's file that is mostly right.
+USUAL_FAILING = 0.015
+
+_AT = {column: place for place, column in enumerate(Column)}
+_NAMING = (Column.URN, Column.GAME, Column.SET, Column.NAME, Column.CARDMARKET_ID, Column.TCGPLAYER_ID)
+#: Most variants in one row.
+_MOST_VARIANTS = 3
+_PRICES = (25, 50, 99, 150, 499, 1299)
+_QUANTITIES = (1, 1, 1, 2, 3, 4, 10)
+_HIDDEN = ("", "", "false", "true")
+_COMMENTS = ('Pack fresh, "sleeved" since opening', "Played twice; small whitening, see photo", "", "", "")
+
+Cells = list[str]
+
+
+class Key(NamedTuple):
+    """A listing of a seller."""
+
+    item: Item
+    condition: Condition
+    #: In the order of the catalog.
+    variants: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class File:
+    """A file and what must come of it when it is imported for the first time."""
+
+    path: Path
+    rows: int
+    #: How many rows fail, by code.
+    failing: dict[Code, int]
+
+    @property
+    def failed(self) -> int:
+        """How many rows fail."""
+        return sum(self.failing.values())
+
+    @property
+    def invalid(self) -> int:
+        """How many rows the upload check finds wrong."""
+        return self.failing.get(Code.INVALID, 0)
+
+
+def write(
+    path: Path,
+    catalog: Catalog,
+    rows: int,
+    *,
+    seed: int,
+    mode: Mode = Mode.CREATE,
+    failing: float = USUAL_FAILING,
+) -> File:
+    """Write a file of ``rows`` rows, about the share ``failing`` of which fail.
+
+    The same seed gives the same keys in the same order, whatever the other arguments.
+    """
+    counts: Counter[Code] = Counter()
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for cells, code in _rows(catalog, rows, seed, mode, failing):
+            writer.writerow(cells)
+            if code is not None:
+                counts[code] += 1
+    return File(path, rows, dict(counts))
+
+
+def sample_keys(catalog: Catalog, count: int, *, seed: int) -> Iterator[Key]:
+    """``count`` different keys in a random order."""
+    ends = list(accumulate(len(Condition) * len(_choices(item.variants)) for item in catalog.items))
+    if count > ends[-1]:
+        raise ValueError(f"The catalog has only {ends[-1]:,} different listings, and {count:,} are wanted.")
+    conditions = list(Condition)
+    for place in random.Random(f"{seed} keys").sample(range(ends[-1]), count):
+        at = bisect_right(ends, place)
+        item = catalog.items[at]
+        choice, condition = divmod(place - (ends[at - 1] if at else 0), len(conditions))
+        yield Key(item, conditions[condition], _choices(item.variants)[choice])
+
+
+@cache
+def _choices(variants: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The sets of variants that a row can ask for."""
+    return [chosen for size in range(_MOST_VARIANTS + 1) for chosen in combinations(variants, size)]
+
+
+def _rows(catalog: Catalog, count: int, seed: int, mode: Mode, failing: float) -> Iterator[tuple[Cells, Code | None]]:
+    chance = random.Random(f"{seed} rows {mode} {failing}")
+    codes = {condition: code for code, condition in CONDITION_CODES.items()}
+    last_right: Cells | None = None
+    for n, key in enumerate(sample_keys(catalog, count, seed=seed)):
+        condition = codes[key.condition]
+        if chance.random() < 0.2:
+            condition = key.condition.name.replace("_", " ").title()
+        cells = [
+            mode.value,
+            *_name(key.item, chance.random()),
+            condition,
+            str(chance.choice(_PRICES) if chance.random() < 0.95 else chance.randint(1_500, 90_000)),
+            str(chance.choice(_QUANTITIES)),
+            "|".join(key.variants),
+            chance.choice(_HIDDEN),
+            chance.choice(_COMMENTS),
+            f"Box {chance.randint(1, 400)}" if chance.random() < 0.5 else "",
+            f"SKU-{seed}-{n:07}",
+        ]
+        if chance.random() < failing:
+            yield cells, _spoil(cells, catalog, chance, last_right if mode is Mode.CREATE else None)
+        else:
+            yield cells, None
+            last_right = cells
+
+
+def _name(item: Item, draw: float) -> tuple[str, ...]:
+    """The six cells that name ``item``, in a way that ``draw`` chooses among those it has."""
+    if draw < 0.31 and item.cardmarket_id:
+        return ("", "", "", "", item.cardmarket_id, "")
+    if 0.31 <= draw < 0.55 and item.tcgplayer_id:
+        return ("", "", "", "", "", item.tcgplayer_id)
+    if 0.55 <= draw < 0.72 and item.name:
+        return ("", item.game, item.set_name, item.name, "", "")
+    return (item.urn, "", "", "", "", "")
+
+
+# --- Rows that fail --------------------------------------------------------------------------------------------------
+
+
+def _spoil(cells: Cells, catalog: Catalog, chance: random.Random, earlier: Cells | None) -> Code:
+    """Make a row one that fails; ``earlier`` is a right row to repeat, if that fails."""
+    draw = chance.random()
+    if draw < 0.62:
+        column, value = chance.choice(_INVALID)
+        cells[_AT[column]] = value
+        return Code.INVALID
+    if draw < 0.77:
+        chance.choice(_NOT_FOUND)(cells, chance)
+        return Code.NOT_FOUND
+    return _clash(cells, catalog, chance, earlier)
+
+
+_INVALID: list[tuple[Column, str]] = [
+    (Column.MODE, "UPSERT"),
+    (Column.CONDITION, "Gem Mint"),
+    (Column.CONDITION, ""),
+    (Column.PRICE, "1.99"),
+    (Column.PRICE, "£2"),
+    (Column.PRICE, "-5"),
+    (Column.QUANTITY, "1.5"),
+    (Column.QUANTITY, "9999999"),
+    (Column.HIDDEN, "yes"),
+    (Column.VARIANTS, "a b|c!"),
+    (Column.COMMENT, "x" * 300),
+]
+
+
+def _rename(cells: Cells, **names: str) -> None:
+    for column in _NAMING:
+        cells[_AT[column]] = names.get(column, "")
+
+
+def _unknown_urn(cells: Cells, chance: random.Random) -> None:
+    _rename(cells, URN=f"urn:bench:none/{chance.randint(1, 999_999)}")
+
+
+def _unknown_id(cells: Cells, chance: random.Random) -> None:
+    _rename(cells, CARDMARKET_ID=str(10**12 + chance.randint(1, 999_999)))
+
+
+def _unknown_variant(cells: Cells, chance: random.Random) -> None:
+    cells[_AT[Column.VARIANTS]] = f"not-a-variant-{chance.randint(1, 9)}"
+
+
+_NOT_FOUND: list[Callable[[Cells, random.Random], None]] = [_unknown_urn, _unknown_id, _unknown_variant]
+
+
+def _clash(cells: Cells, catalog: Catalog, chance: random.Random, earlier: Cells | None) -> Code:
+    """Name several items at once, or ask for a listing that an earlier row has made."""
+    draw = chance.random()
+    if draw < 0.4 and catalog.ambiguous_ids:
+        _rename(cells, CARDMARKET_ID=chance.choice(catalog.ambiguous_ids))
+    elif draw < 0.8 and catalog.ambiguous_names:
+        game, set_name, name = chance.choice(catalog.ambiguous_names)
+        _rename(cells, GAME=game, SET=set_name, NAME=name)
+    elif earlier is not None:
+        for column in (*_NAMING, Column.CONDITION, Column.VARIANTS):
+            cells[_AT[column]] = earlier[_AT[column]]
+    else:
+        _unknown_urn(cells, chance)
+        return Code.NOT_FOUND
+    return Code.CONFLICT

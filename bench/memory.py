@@ -1,0 +1,76 @@
+"""How much memory processes take at their highest, as the kernel has kept it (VmHWM), children included."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from pathlib import Path
+from types import TracebackType
+
+_PROC = Path("/proc")
+#: A work-horse lives for a second or so, and what it grows by after the last look at it is missed.
+_LOOK_SECONDS = 0.05
+
+
+def is_known() -> bool:
+    """Whether this system tells."""
+    return (_PROC / "self" / "status").exists()
+
+
+def peak_bytes(pid: int) -> int:
+    """The most memory that a process has had resident so far; 0 when it is gone."""
+    return _read(pid, "VmHWM")
+
+
+def resident_bytes(pid: int) -> int:
+    """The memory that a process has resident now; 0 when it is gone."""
+    return _read(pid, "VmRSS")
+
+
+def _read(pid: int, name: str) -> int:
+    with contextlib.suppress(OSError):
+        if found := re.search(rf"^{name}:\s+(\d+) kB", (_PROC / str(pid) / "status").read_text(), re.MULTILINE):
+            return int(found[1]) * 1024
+    return 0
+
+
+def family(pid: int) -> list[int]:
+    """A process with all that descend from it."""
+    members = [pid]
+    for member in members:
+        with contextlib.suppress(OSError):
+            for children in (_PROC / str(member) / "task").glob("*/children"):
+                members += map(int, children.read_text().split())
+    return members
+
+
+class Watch:
+    """Looks at a process and its children in the background, and remembers the highest peak of each."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        #: In bytes, by process id.
+        self.peaks: dict[int, int] = {}
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    @property
+    def highest(self) -> int:
+        """The most that any one of the processes has had, in bytes."""
+        return max(self.peaks.values(), default=0)
+
+    def _look(self) -> None:
+        while True:
+            for pid in family(self._pid):
+                self.peaks[pid] = max(self.peaks.get(pid, 0), peak_bytes(pid))
+            if self._is_over.wait(_LOOK_SECONDS):
+                return

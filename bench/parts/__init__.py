@@ -1,0 +1,25 @@
+"""The parts of a run; each measures some lines of the table, or one way in which cost grows."""
+
+from __future__ import annotations
+
+from bench.context import Part
+from bench.parts import growth, importing, pages, rival, stops, ten, upload
+
+#: What a run does by default, in this order.
+TABLE: dict[str, Part] = {
+    "import": importing.measure,
+    "django": rival.measure,
+    "upload": upload.measure,
+    "stops": stops.measure,
+    "pages": pages.measure,
+    "ten": ten.measure,
+}
+
+#: How cost grows, a plot each; ``growth`` stands for all of them.
+GROWTH: dict[str, Part] = {
+    "grow-rows": growth.rows,
+    "grow-workers": growth.workers,
+    "grow-catalog": growth.catalogs,
+    "grow-listings": growth.listings,
+    "grow-kinds": growth.kinds,
+}

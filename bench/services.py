@@ -1,0 +1,235 @@
+"""A whole installation in a temporary home: private servers at their defaults, the real web server, real workers."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import psycopg
+from redis import Redis
+from rq import Worker
+
+from app import embedded
+from app.config import Settings
+from app.launch import CHECKOUT, Child
+from bench.browser import Browser
+
+EMAIL = "seller@bench.example"
+PASSWORD = "only for measurements"
+#: How often what is waited for is looked at, unless more haste is called for.
+LOOK_SECONDS = 0.05
+_READY_SECONDS = 60.0
+_STOP_SECONDS = 30.0
+#: What an import is made of; everything else stays from one measurement to the next.
+_TABLES = "listings, row_errors, batches, imports"
+
+_Found = TypeVar("_Found")
+
+
+class BenchError(Exception):
+    """Something cannot be measured; the message says why."""
+
+
+class Installation:
+    """Sluice as it runs for a person who has typed ``make run``, in a home of its own; leave it through ``close``."""
+
+    def __init__(self) -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
+        self.home = self.root / "home"
+        self.port = _free_port()
+        self.workers: Child | None = None
+        self._children: list[Child] = []
+        self._sellers = 0
+        self._environ = {
+            **{name: value for name, value in os.environ.items() if name not in _product_settings()},
+            "SLUICE_HOME": str(self.home),
+            "PYTHONUNBUFFERED": "1",
+        }
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
+        servers = self.hold_servers()
+        self.database_url = servers.database_url.replace("+psycopg", "")
+        self.redis_url = servers.redis_url
+        self.flask("db", "upgrade")
+        self.flask("sellers", "create", EMAIL, "--password-stdin", answer=PASSWORD)
+        #: Commits every statement.
+        self.database = self.connect()
+        self.web = self._child("web", ["-m", "gunicorn", "wsgi:app"], PORT=str(self.port))
+        self.web.start()
+        self.start_workers()
+        browser = Browser(self.port)
+        self.wait_until(lambda: browser.answers("/readyz"), _READY_SECONDS, "the web server serves")
+
+    def hold_servers(self) -> embedded.Servers:
+        """Have the private servers running for as long as this process lives, or until it lets go of them."""
+        return embedded.ensure_servers(self.home)
+
+    def close(self) -> None:
+        """Stop everything and remove every trace."""
+        stop(self._children)
+        with contextlib.suppress(AttributeError):
+            self.database.close()
+        embedded.release()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    # --- Processes ---------------------------------------------------------------------------------------------------
+
+    def start_workers(self, count: int = 2) -> None:
+        """Have ``count`` workers ready for work, in place of those there are."""
+        if self.workers is not None:
+            stop([self.workers])
+            self._children.remove(self.workers)
+        self.workers = self._child("workers", ["worker.py"], WORKERS=str(count))
+        self.workers.start()
+        with Redis.from_url(self.redis_url, socket_timeout=5) as client:
+            self.wait_until(lambda: Worker.count(client) == count, _READY_SECONDS, f"{count} workers wait for work")
+
+    def pid(self, child: Child | None) -> int:
+        """The process id of a child that runs. Raises BenchError when it has ended."""
+        if child is None or not child.is_running():
+            raise BenchError("A program that was started has ended.")
+        assert child.process is not None
+        return child.process.pid
+
+    def _child(self, name: str, arguments: list[str], **environ: str) -> Child:
+        command = [sys.executable, *arguments]
+        child = Child(name, command, self.root / f"{name}.log", {**self._environ, **environ})
+        self._children.append(child)
+        return child
+
+    def check(self) -> None:
+        """Raise BenchError when a program has ended that should run."""
+        for child in self._children:
+            if not child.is_running():
+                what = f"The {child.name} ended unexpectedly ({child.ending()})."
+                raise BenchError(f"{what}\n{last_words(child.log)}")
+
+    def wait_until(
+        self, question: Callable[[], _Found], seconds: float, what: str, look: float = LOOK_SECONDS
+    ) -> _Found:
+        """The first true answer to ``question``.
+
+        Raises BenchError, which says ``what`` did not come, after ``seconds`` or when a program has ended that should
+        run.
+        """
+        ends_at = time.monotonic() + seconds
+        while not (answer := question()):
+            self.check()
+            if time.monotonic() > ends_at:
+                raise BenchError(f"After {seconds:.0f} s it is still not so that {what}.")
+            time.sleep(look)
+        return answer
+
+    def flask(self, *arguments: str, answer: str | None = None) -> None:
+        """Run a command of the application."""
+        command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
+        run(command, cwd=CHECKOUT, env=self._environ, answer=answer)
+
+    # --- Database ----------------------------------------------------------------------------------------------------
+
+    def connect(self) -> psycopg.Connection:
+        """A connection that commits every statement."""
+        return psycopg.connect(self.database_url, autocommit=True, application_name="bench")
+
+    @contextlib.contextmanager
+    def scratch_database(self) -> Iterator[str]:
+        """The address of an empty database of its own on the same server, dropped afterwards."""
+        self.database.execute("drop database if exists scratch with (force)")
+        self.database.execute("create database scratch")
+        try:
+            yield self.database_url.replace("/sluice?", "/scratch?")
+        finally:
+            self.database.execute("drop database scratch with (force)")
+            self.settle()
+
+    def empty(self) -> None:
+        """Forget all imports and listings, so that every measurement finds the same database."""
+        self.database.execute(f"truncate {_TABLES}")
+        shutil.rmtree(self.home / "storage", ignore_errors=True)
+        self.settle()
+
+    def settle(self) -> None:
+        """Have PostgreSQL write out what it owes, so that no measurement pays for the one before."""
+        self.database.execute("vacuum")
+        self.database.execute("checkpoint")
+
+    # --- Sellers -----------------------------------------------------------------------------------------------------
+
+    def sign_in(self) -> Browser:
+        """A browser in which a new seller is signed in."""
+        self._sellers += 1
+        email = f"seller{self._sellers}@bench.example"
+        self.database.execute(
+            "insert into sellers (email, password_hash) select %s, password_hash from sellers where email = %s",
+            (email, EMAIL),
+        )
+        browser = Browser(self.port)
+        browser.sign_in(email, PASSWORD)
+        return browser
+
+
+def stop(children: list[Child]) -> None:
+    """Stop programs, leaving them time to finish what they are at."""
+    running = [child for child in children if child.is_running()]
+    for child in running:
+        assert child.process is not None
+        child.process.terminate()
+    ends_at = time.monotonic() + _STOP_SECONDS
+    while any(child.is_running() for child in running) and time.monotonic() < ends_at:
+        time.sleep(LOOK_SECONDS)
+    for child in running:
+        child.signal_group(signal.SIGKILL)
+        assert child.process is not None
+        child.process.wait()
+
+
+def run(command: list[str], *, cwd: Path, env: dict[str, str] | None = None, answer: str | None = None) -> str:
+    """Run a program to its end and return what it printed. Raises BenchError with how its output ends when it fails."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=env,
+        input=answer,
+        stdin=subprocess.DEVNULL if answer is None else None,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        ending = f"{done.stdout}\n{done.stderr}".strip().splitlines()[-15:]
+        # Its first line is what the table says; the arguments after these have paths in them.
+        name = " ".join([Path(command[0]).name, *command[1:3]]) if command[1] == "-m" else Path(command[1]).name
+        raise BenchError("\n".join([f"{name} failed: {ending[-1] if ending else done.returncode}", *ending]))
+    return done.stdout
+
+
+def last_words(log: Path) -> str:
+    """How a log ends."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+
+
+def _product_settings() -> set[str]:
+    """Variables that must not be taken over from whoever runs this: it is the product's own settings that count."""
+    return {field.name.upper() for field in dataclasses.fields(Settings)} | {"PORT", "WORKERS", "WEB_CONCURRENCY"}
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

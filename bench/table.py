@@ -1,0 +1,110 @@
+"""The table of section 9 of the design: what is measured, what is to be reached, and whether it was."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A line of the table before it is measured."""
+
+    name: str
+    #: The part that measures it.
+    part: str
+    #: ``{rows}`` and ``{small}`` stand for the numbers of rows of the large and the small file.
+    what: str
+    #: With ``{}`` for the number.
+    unit: str
+    limit: float | None = None
+    is_met: Callable[[float, float], bool] = operator.le
+
+    @property
+    def wanted(self) -> str:
+        """The target in words."""
+        if self.limit is None:
+            return "–"
+        return f"{_WORDS[self.is_met]} {self.show(self.limit)}"
+
+    def show(self, value: float) -> str:
+        """A number in its unit."""
+        return self.unit.format(value)
+
+
+_WORDS: dict[Callable[[float, float], bool], str] = {
+    operator.le: "at most",
+    operator.lt: "under",
+    operator.ge: "at least",
+}
+
+TARGETS = (
+    Target("import", "import", "{rows} rows, upload answered → settled, 2 workers, against the expert's SQL",
+           "{:.2f} of its time", 0.7),
+    Target("import-small", "import", "the same with {small} rows", "{:.2f} of its time"),
+    Target("scale", "import", "rows/s at {rows} against {small} rows", "{:.2f}", 0.8, operator.ge),
+    Target("worker-memory", "import", "a worker's peak memory, {rows} rows", "{:.0f} MiB", 150, operator.lt),
+    Target("django-fast", "django", "rows/s against django-import-export in its fastest mode, the same 20,000 rows",
+           "{:.1f} times", 8, operator.ge),
+    Target("django-default", "django", "rows/s against django-import-export in its default mode",
+           "{:.0f} times", 200, operator.ge),
+    Target("check", "upload", "upload check of {rows} rows, alone", "{:,.0f} rows/s", 350_000, operator.ge),
+    Target("check-http", "upload", "upload check of {rows} rows, Upload clicked → answered", "{:,.0f} rows/s", 350_000,
+           operator.ge),
+    Target("web-memory", "upload", "memory growth of the web process over that upload", "{:.1f} MiB", 64, operator.lt),
+    Target("pause", "stops", "Pause, click → stopped, under full load, 95 of 100", "{:.3f} s", 1, operator.lt),
+    Target("terminate", "stops", "Terminate, click → stopped, under full load, 95 of 100", "{:.3f} s", 1, operator.lt),
+    Target("page", "pages", "details page under full load, 95 of 100", "{:.0f} ms", 100, operator.lt),
+    Target("age", "pages", "age of the counters under full load, worst", "{:.2f} s", 1),
+    Target("ten-alone", "ten", "ten rows, Upload clicked → COMPLETED, alone, worst", "{:.2f} s", 1, operator.lt),
+    Target("ten-beside", "ten", "ten rows while {rows} rows of another seller run, worst", "{:.2f} s", 3, operator.lt),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a line came to."""
+
+    value: float
+    #: Further numbers that belong to it, for the reader: "median 0.41 s of 10".
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the table."""
+
+    target: Target
+    #: In words.
+    what: str
+    measured: Measured | None
+    #: Why it was not measured.
+    reason: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What was measured, in words."""
+        return self.target.show(self.measured.value) if self.measured else "–"
+
+    @property
+    def verdict(self) -> str:
+        """Whether the target was reached."""
+        if self.measured is None:
+            return f"not measured: {self.reason}"
+        if self.target.limit is None:
+            return "–"
+        return "met" if self.target.is_met(self.measured.value, self.target.limit) else "missed"
+
+
+def fill(measured: dict[str, Measured], reasons: dict[str, str], *, rows: int, small: int) -> list[Line]:
+    """The table from what was measured; ``reasons`` says by part why something is missing."""
+    return [
+        Line(
+            target,
+            target.what.format(rows=f"{rows:,}", small=f"{small:,}"),
+            measured.get(target.name),
+            reasons.get(target.part, "not asked for"),
+        )
+        for target in TARGETS
+    ]
