@@ -87,6 +87,17 @@ class ExternalId(Base):
     )
 
 
+class Catalog(Base):
+    """A single row that tells one version of the catalog from the next."""
+
+    __tablename__ = "catalog"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    #: Raised by every change of the items or their external ids.
+    version: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
+
+
 class Listing(Base):
     """What a seller offers: one item in one condition and one set of variants."""
 

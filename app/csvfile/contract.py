@@ -86,6 +86,10 @@ class NamedBy(IntEnum):
     NAME = 4
 
 
+#: What a row names an item by: the way, and the URN, the external id as a number, or the ``name_key``.
+ItemName = tuple[NamedBy, str | int]
+
+
 class Code(IntEnum):
     """The kinds of failure; the numbers are those of the HTTP statuses they resemble."""
 
@@ -222,5 +226,10 @@ def fold(text: str) -> str:
 
 
 def name_key(game: str, set_name: str, name: str) -> str:
-    """What GAME, SET and NAME are matched by; the separator is a character that no value may contain."""
-    return f"{fold(game)}\x1f{fold(set_name)}\x1f{fold(name)}"
+    """What GAME, SET and NAME are matched by."""
+    return join_name_key(fold(game), fold(set_name), fold(name))
+
+
+def join_name_key(game: str, set_name: str, name: str) -> str:
+    """The ``name_key`` of three folded texts; the separator is a character that no value may contain."""
+    return f"{game}\x1f{set_name}\x1f{name}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, compress
 
 from app.csvfile.header import take_header
 from app.csvfile.reader import read_blocks
 from app.csvfile.rejected import FileRejected, FileTooLarge
-from app.csvfile.validate import Row, Validator
+from app.csvfile.validate import Validator
 
 MIN_BATCH_ROWS = 2_000
 MAX_BATCH_ROWS = 25_000
@@ -62,15 +62,15 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
     invalid = 0
     at = len(header)
     for block in read_blocks(chain([beyond], arriving), offset=at, line=2):
-        has_controls = block.has_controls
-        for record, end in zip(block.records, block.end_bytes(), strict=True):
-            row = validate(record.cells, has_controls)
-            if row is not None:
-                starts.append(at)
-                lines.append(record.line)
-                if type(row) is not Row:
-                    invalid += 1
-            at = end
+        others = validate(block.cells, block.has_controls).others
+        ends = block.end_bytes()
+        is_row = [True] * len(ends)
+        for place, problems in others.items():
+            is_row[place] = problems is not None
+            invalid += is_row[place]
+        starts.extend(compress([at, *ends], is_row))
+        lines.extend(compress(block.first_lines(), is_row))
+        at = ends[-1]
         if len(starts) > max_rows:
             raise FileRejected(
                 f"The file has more than {max_rows:,} rows. Split it into several files and upload them one by one.",

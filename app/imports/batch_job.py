@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator
-from itertools import islice
 from time import monotonic
-from typing import NamedTuple
 
 from flask import current_app
 from psycopg import Error as DriverError
@@ -15,12 +12,12 @@ from psycopg import errors
 from sqlalchemy.exc import DBAPIError
 
 from app.config import Settings
-from app.csvfile.reader import read_blocks
+from app.csvfile.lines import LineReader
 from app.csvfile.rejected import FileRejected
-from app.csvfile.validate import Validator
 from app.extensions import db
 from app.imports import control, reconcile
-from app.imports.chunk import Chunk, Line, Pausing, Stale, write
+from app.imports.chunk import Chunk, Pausing, Stale, write
+from app.imports.known_items import KnownItems, known_items
 from app.queries import BatchKey, transitions
 from app.storage import Storage, iter_range
 
@@ -28,8 +25,8 @@ log = logging.getLogger(__name__)
 
 MIN_CHUNK_ROWS = 200
 MAX_CHUNK_ROWS = 5_000
-#: The first chunk of a job, before it is known how fast this machine is.
-_FIRST_CHUNK_ROWS = 1_000
+#: What a slow machine does, which sizes the first chunk of a batch.
+_ROWS_PER_SECOND_AT_FIRST = 12_500
 #: Chunks that lose to another transaction are written again at once, so many times.
 _TRIES = 5
 
@@ -42,17 +39,14 @@ def request_shutdown(*_: object) -> None:
     _shutdown_requested = True
 
 
+def is_shutdown_requested() -> bool:
+    """Whether this process shall end after its chunk."""
+    return _shutdown_requested
+
+
 def listen_for_shutdown(number: signal.Signals) -> None:
     """Let the signal ``number`` call request_shutdown in this process and in those it forks."""
     signal.signal(number, request_shutdown)
-
-
-class _Read(NamedTuple):
-    """A record of the batch, validated; ``line`` is None for a blank one."""
-
-    line: Line | None
-    end: int
-    next_line: int
 
 
 def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
@@ -80,14 +74,15 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim) -> str:
     transitions.limit_transactions(settings.lease_seconds)
     db.session.commit()
     listener = control.Listener(batch.of_import)
-    reading = _read(storage, claim)
-    start, size = claim.cursor, _FIRST_CHUNK_ROWS
+    pieces = iter_range(storage, claim.storage_key, claim.cursor, claim.end_byte)
+    reader = LineReader(pieces, offset=claim.cursor, line=claim.cursor_line)
+    items = known_items(claim.catalog_version)
+    start, size = claim.cursor, _in_bounds(_ROWS_PER_SECOND_AT_FIRST * settings.chunk_seconds)
     while True:
         began = monotonic()
-        records = list(islice(reading, size))
-        chunk = Chunk([one.line for one in records if one.line], start, records[-1].end, records[-1].next_line)
+        chunk = Chunk(start, reader.take(size))
         try:
-            status = _write_with_retries(batch, attempt, chunk)
+            status = _write_with_retries(batch, attempt, chunk, items)
             if status != "RUNNING":
                 return status
             if _shutdown_requested:
@@ -104,24 +99,14 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim) -> str:
             transitions.pause_batch(batch, attempt)
             db.session.commit()
             return "pausing"
-        start = chunk.end
+        start = chunk.lines.end_byte
         size = _next_size(size, monotonic() - began, settings.chunk_seconds)
 
 
-def _read(storage: Storage, claim: transitions.Claim) -> Iterator[_Read]:
-    validate = Validator().validate
-    pieces = iter_range(storage, claim.storage_key, claim.cursor, claim.end_byte)
-    for block in read_blocks(pieces, offset=claim.cursor, line=claim.cursor_line):
-        for record, end in zip(block.records, block.end_bytes(), strict=True):
-            row = validate(record.cells, block.has_controls)
-            line = None if row is None else Line(record.line, block.raw(record), row)
-            yield _Read(line, end, record.line + block.text.count("\n", record.start, record.end))
-
-
-def _write_with_retries(batch: BatchKey, attempt: int, chunk: Chunk) -> str:
+def _write_with_retries(batch: BatchKey, attempt: int, chunk: Chunk, items: KnownItems) -> str:
     for left in reversed(range(_TRIES)):
         try:
-            status = write(batch, attempt, chunk)
+            status = write(batch, attempt, chunk, items)
             db.session.commit()
             return status
         except (DBAPIError, DriverError) as error:
@@ -150,8 +135,11 @@ def _look(batch: BatchKey, attempt: int) -> None:
 
 def _next_size(size: int, seconds: float, target_seconds: float) -> int:
     """How many rows to take next so that a chunk lasts about ``target_seconds``."""
-    wanted = int(size * target_seconds / max(seconds, 0.001))
-    return max(MIN_CHUNK_ROWS, min(MAX_CHUNK_ROWS, wanted, size * 2))
+    return _in_bounds(min(size * target_seconds / max(seconds, 0.001), size * 2))
+
+
+def _in_bounds(rows: float) -> int:
+    return max(MIN_CHUNK_ROWS, min(MAX_CHUNK_ROWS, int(rows)))
 
 
 def _end_attempt(batch: BatchKey, attempt: int, error: Exception) -> None:

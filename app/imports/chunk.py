@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 
-from app.csvfile.contract import Cause, Column, Mode, NamedBy, Problem, quoted
+from app.csvfile.contract import Cause, Column, ItemName, Mode, NamedBy, Problem, quoted
+from app.csvfile.lines import Lines
 from app.csvfile.validate import Row
-from app.queries import BatchKey, items, listings, row_errors, transitions
-from app.queries.items import CatalogItem, Name
-from app.queries.listings import ListingKey, ListingState, Locked, NewListing
+from app.imports.known_items import KnownItems
+from app.queries import BatchKey, listings, row_errors, transitions
+from app.queries.items import CatalogItem
+from app.queries.listings import ListingKey, ListingState, Locked, Maker
 from app.queries.row_errors import FailedRow
 
 #: The message about an ambiguous name lists so many URNs at most.
@@ -19,33 +22,19 @@ _URNS_LISTED = 5
 _VARIANTS_LISTED = 12
 
 
-class Line(NamedTuple):
-    """A row of the file with what the validator made of it."""
-
-    line: int
-    #: The original text.
-    text: str
-    row: Row | list[Problem]
-
-
 class Chunk(NamedTuple):
-    """Consecutive rows of a batch and where the batch stands after them."""
+    """Consecutive records of a batch, at least one."""
 
-    lines: Sequence[Line]
-    #: The byte at which the chunk begins; it must be where the batch stands.
+    #: The byte at which they begin; it must be where the batch stands.
     start: int
-    end: int
-    #: The physical line at ``end``.
-    next_line: int
+    lines: Lines
 
 
-class Candidate(NamedTuple):
-    """A row whose item is known."""
+#: The listing a row is about, the row, and the line on which it stands.
+Candidate = tuple[ListingKey, Row, int]
 
-    line: int
-    text: str
-    row: Row
-    key: ListingKey
+#: What is wrong with the rows that fail, by their lines.
+Failed = dict[int, list[Problem]]
 
 
 class Stale(Exception):
@@ -56,7 +45,7 @@ class Pausing(Exception):
     """The import is pausing; nothing was written."""
 
 
-def write(batch: BatchKey, attempt: int, chunk: Chunk) -> str:
+def write(batch: BatchKey, attempt: int, chunk: Chunk, known_items: KnownItems) -> str:
     """Import the rows of ``chunk`` and move the batch on; the batch's status afterwards.
 
     The caller commits, or rolls back on any exception. Raises Stale or Pausing when nothing may be written.
@@ -66,100 +55,115 @@ def write(batch: BatchKey, attempt: int, chunk: Chunk) -> str:
         raise Stale
     if fence.is_pausing:
         raise Pausing
-    failed = [FailedRow(line.line, line.text, line.row) for line in chunk.lines if not isinstance(line.row, Row)]
-    candidates = list(_find_items(chunk.lines, failed))
-    updated = _update([one for one in candidates if one.row.mode is Mode.UPDATE], batch, failed)
-    created = _create([one for one in candidates if one.row.mode is Mode.CREATE], batch, failed)
-    row_errors.insert(batch.of_import, failed)
-    return transitions.advance(batch, transitions.Advance(chunk.end, chunk.next_line, created, updated, len(failed)))
+    lines, failed = chunk.lines, Failed()
+    to_create, to_update = _find_items(lines, known_items, failed)
+    updated = _update(to_update, batch, failed)
+    created = _create(to_create, batch, failed)
+    row_errors.insert(
+        batch.of_import,
+        [FailedRow(line, lines.original(line), problems) for line, problems in sorted(failed.items())],
+    )
+    return transitions.advance(
+        batch, transitions.Advance(lines.end_byte, lines.next_line, created, updated, len(failed))
+    )
 
 
-def _find_items(lines: Iterable[Line], failed: list[FailedRow]) -> Iterable[Candidate]:
-    """The rows whose item and variants are in the catalog; the others go to ``failed``."""
-    valid = [(line, line.row) for line in lines if isinstance(line.row, Row)]
-    catalog = items.resolve({(row.named_by, row.name) for _, row in valid})
-    for line, row in valid:
-        name = (row.named_by, row.name)
-        found = catalog.get(name, [])
+def _find_items(lines: Lines, known_items: KnownItems, failed: Failed) -> tuple[list[Candidate], list[Candidate]]:
+    """The CREATE and the UPDATE rows whose item and variants are in the catalog; the others go to ``failed``."""
+    valid: list[tuple[int, Row]] = []
+    for line, row in zip(lines.numbers, lines.rows, strict=True):
+        if isinstance(row, Row):
+            valid.append((line, row))
+        elif row is not None:
+            failed[line] = row
+    resolved = known_items.resolve([row.name for _, row in valid])
+    to_create: list[Candidate] = []
+    to_update: list[Candidate] = []
+    for (line, row), found in zip(valid, resolved, strict=True):
         if len(found) != 1:
-            problem = _ambiguous(name, found) if found else _unknown(name)
-            failed.append(FailedRow(line.line, line.text, [problem]))
+            failed[line] = [_ambiguous(row.name, found) if found else _unknown(row.name)]
             continue
         (item,) = found
-        if row.variants and (missing := set(row.variants.split("|")).difference(item.variants)):
-            failed.append(FailedRow(line.line, line.text, [_unknown_variants(item, missing)]))
+        if row.variants and (missing := _missing(item.variants, row.variants)):
+            failed[line] = [_unknown_variants(item, missing)]
             continue
-        yield Candidate(line.line, line.text, row, ListingKey(item.id, row.condition, row.variants))
+        one = (item.id, row.condition, row.variants), row, line
+        (to_create if row.mode is Mode.CREATE else to_update).append(one)
+    return to_create, to_update
 
 
-def _update(candidates: list[Candidate], batch: BatchKey, failed: list[FailedRow]) -> int:
+@lru_cache(maxsize=10_000)
+def _missing(variants: frozenset[str], wanted: str) -> frozenset[str]:
+    """Which of the wanted variants an item with these has not."""
+    return frozenset(wanted.split("|")) - variants
+
+
+def _update(candidates: list[Candidate], batch: BatchKey, failed: Failed) -> int:
     """Change the listings that ``candidates`` find; how many rows were successful.
 
     The result is that of updating in the order of the file: what a higher line of this import has set stays, even
     where a lower one comes later because its batch does.
     """
-    locked = listings.lock_existing(batch.seller_id, {one.key for one in candidates})
+    locked = listings.lock_existing(batch.seller_id, {key for key, _, _ in candidates})
     successful = 0
-    for one in candidates:
-        if one.key not in locked:
-            failed.append(FailedRow(one.line, one.text, [Cause.LISTING_NOT_FOUND.problem()]))
+    for key, row, line in candidates:
+        if key not in locked:
+            failed[line] = [Cause.LISTING_NOT_FOUND.problem()]
             continue
-        place, state = locked[one.key]
-        locked[one.key] = Locked(place, _apply(one, state, batch.import_id))
+        place, state = locked[key]
+        locked[key] = Locked(place, _apply(row, line, state, batch.import_id))
         successful += 1
     # Each of them was asked for by a row that has just been applied.
     listings.update(locked.values())
     return successful
 
 
-def _apply(update: Candidate, state: ListingState, import_id: int) -> ListingState:
+def _apply(row: Row, line: int, state: ListingState, import_id: int) -> ListingState:
     """What becomes of a listing by an UPDATE row."""
     if state.updated_import_id != import_id:
         state = state._replace(updated_import_id=import_id, updated_line=0, hidden_line=0)
-    row = update.row
-    if update.line > (state.updated_line or 0):
+    if line > (state.updated_line or 0):
         state = state._replace(
             price=row.price,
             quantity=row.quantity,
             comment=row.comment,
             notes=row.notes,
             reference=row.reference,
-            updated_line=update.line,
+            updated_line=line,
         )
-    if row.hidden is not None and update.line > (state.hidden_line or 0):
-        state = state._replace(hidden=row.hidden, hidden_line=update.line)
+    if row.hidden is not None and line > (state.hidden_line or 0):
+        state = state._replace(hidden=row.hidden, hidden_line=line)
     return state
 
 
-def _create(candidates: list[Candidate], batch: BatchKey, failed: list[FailedRow]) -> int:
+def _create(candidates: list[Candidate], batch: BatchKey, failed: Failed) -> int:
     """Make the listings of ``candidates`` that do not exist yet; how many rows were successful."""
-    makers = listings.find_existing(batch.seller_id, {one.key for one in candidates})
-    first: dict[ListingKey, Candidate] = {}
-    repeated: defaultdict[ListingKey, list[Candidate]] = defaultdict(list)
+    # In the order of the keys, in which the database finds and writes them; of equal ones the lowest line first.
+    candidates.sort(key=itemgetter(0))
+    makers = listings.find_existing(batch.seller_id, [key for key, _, _ in candidates])
+    new: list[Candidate] = []
+    repeated: list[Candidate] = []
+    last_key = None
     for one in candidates:
-        if one.key in makers or first.setdefault(one.key, one) is not one:
-            repeated[one.key].append(one)
-    taken = listings.insert(batch.seller_id, batch.import_id, [_new_listing(one) for one in first.values()])
+        key = one[0]
+        if key == last_key or key in makers:
+            repeated.append(one)
+        else:
+            new.append(one)
+            last_key = key
+    taken = listings.insert(batch.seller_id, batch.import_id, new)
     if taken:
         # Another batch or import was faster by a moment: look again at what it made.
         makers |= listings.find_existing(batch.seller_id, taken)
-        for key in taken:
-            repeated[key].append(first.pop(key))
-    for key, ones in repeated.items():
-        maker = makers.get(key) or listings.Maker(batch.import_id, first[key].line)
+        repeated += [one for one in new if one[0] in taken]
+    makers = {key: Maker(batch.import_id, line) for key, _, line in new} | makers if repeated else {}
+    for key, _, line in repeated:
+        maker = makers[key]
         if maker.import_id == batch.import_id:
-            problem = Cause.LISTING_REPEATED.problem(line=maker.line)
+            failed[line] = [Cause.LISTING_REPEATED.problem(line=maker.line)]
         else:
-            problem = Cause.LISTING_EXISTS.problem()
-        failed.extend(FailedRow(one.line, one.text, [problem]) for one in ones)
-    return len(first)
-
-
-def _new_listing(one: Candidate) -> NewListing:
-    row = one.row
-    return NewListing(
-        one.key, one.line, row.price, row.quantity, bool(row.hidden), row.comment, row.notes, row.reference
-    )
+            failed[line] = [Cause.LISTING_EXISTS.problem()]
+    return len(new) - len(taken)
 
 
 _NAMING_COLUMNS = {
@@ -170,7 +174,7 @@ _NAMING_COLUMNS = {
 }
 
 
-def _what(name: Name) -> str:
+def _what(name: ItemName) -> str:
     named_by, value = name
     return (
         "this GAME, SET and NAME"
@@ -179,11 +183,11 @@ def _what(name: Name) -> str:
     )
 
 
-def _unknown(name: Name) -> Problem:
+def _unknown(name: ItemName) -> Problem:
     return Cause.ITEM_NOT_FOUND.problem(_NAMING_COLUMNS[name[0]], what=_what(name))
 
 
-def _ambiguous(name: Name, found: list[CatalogItem]) -> Problem:
+def _ambiguous(name: ItemName, found: Sequence[CatalogItem]) -> Problem:
     urns = ", ".join(item.urn for item in found[:_URNS_LISTED])
     more = ", …" if len(found) > _URNS_LISTED else ""
     what = _what(name)
@@ -192,7 +196,7 @@ def _ambiguous(name: Name, found: list[CatalogItem]) -> Problem:
     )
 
 
-def _unknown_variants(item: CatalogItem, missing: set[str]) -> Problem:
+def _unknown_variants(item: CatalogItem, missing: frozenset[str]) -> Problem:
     known = (
         f"It has {', '.join(sorted(item.variants)[:_VARIANTS_LISTED])}." if item.variants else "Leave VARIANTS empty."
     )

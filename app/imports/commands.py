@@ -33,6 +33,7 @@ class TransitionRefused(Exception):
 def upload(seller_id: int, file_name: str, pieces: Iterable[bytes]) -> Import:
     """Check a file while its bytes arrive, store it, and set its import going.
 
+    Ends the session's transaction first: the bytes may take minutes, and no connection to the database waits for them.
     Raises FileRejected when the file cannot be imported, OSError when it cannot be stored, and whatever ``pieces``
     raises; nothing is left behind then.
     """
@@ -40,6 +41,7 @@ def upload(seller_id: int, file_name: str, pieces: Iterable[bytes]) -> Import:
     storage: Storage = current_app.extensions["sluice_storage"]
     public_id = uuid.uuid4()
     storage_key = f"{seller_id}/{public_id}.csv"
+    db.session.rollback()
     digest = hashlib.sha256()
     with storage.create(storage_key) as writer:
 

@@ -9,15 +9,18 @@ from typing import NamedTuple
 from flask import current_app
 
 from app.csvfile.contract import Mode, Problem
-from app.csvfile.reader import read_blocks
+from app.csvfile.lines import LineReader
 from app.csvfile.rejected import FileRejected
-from app.csvfile.validate import Row, Validator
+from app.csvfile.validate import Row
 from app.extensions import db
 from app.models import Batch, Import
 from app.queries import ImportKey, imports, listings, row_errors
 from app.queries.row_errors import RecordedError
 from app.statuses import FINAL_IMPORT_STATUSES, UNFINISHED_BATCH_STATUSES, BatchStatus, ImportStatus
 from app.storage import Storage, iter_range
+
+#: Rows that are held in memory together.
+_ROWS_AT_ONCE = 5_000
 
 
 class _Books(NamedTuple):
@@ -56,23 +59,22 @@ def find_faults(one: Import) -> Iterator[str]:
 def _verify_batch(storage_key: str, batch: Batch, books: _Books) -> Iterator[str]:
     """Compare each row of the batch's slice with what came of it, and their numbers with its counters."""
     storage: Storage = current_app.extensions["sluice_storage"]
-    validate = Validator().validate
     counted: Counter[str] = Counter()
     pieces = iter_range(storage, storage_key, batch.start_byte, batch.end_byte)
-    for block in read_blocks(pieces, offset=batch.start_byte, line=batch.first_line):
-        for record, end in zip(block.records, block.end_bytes(), strict=True):
-            row = validate(record.cells, block.has_controls)
+    reader = LineReader(pieces, offset=batch.start_byte, line=batch.first_line)
+    while (lines := reader.take(_ROWS_AT_ONCE)).rows:
+        for line, row in zip(lines.numbers, lines.rows, strict=True):
             if row is None:
                 continue
             counted["total"] += 1
-            if end <= batch.cursor:
-                outcome, fault = _judge(row, record.line, block.raw(record), books)
+            if line < batch.cursor_line:
+                outcome, fault = _judge(row, line, lines.original(line), books)
                 counted[outcome] += 1
             else:
-                was_written = record.line in books.created or record.line in books.errors
+                was_written = line in books.created or line in books.errors
                 fault = f"was written although batch {batch.number} has not come to it" if was_written else None
             if fault:
-                yield f"Line {record.line} {fault}."
+                yield f"Line {line} {fault}."
     for counter in ("total", "created", "updated", "failed"):
         yield from _compare(f"{counter} in batch {batch.number}", counted[counter], getattr(batch, counter))
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
-from app.csvfile.contract import NamedBy
+from app.csvfile.contract import ItemName, NamedBy
 from app.queries import driver_cursor
 
 #: The numbers under which the sources of external ids are kept.
 SOURCES = {NamedBy.CARDMARKET_ID: 1, NamedBy.TCGPLAYER_ID: 2}
-
-#: What a row names an item by: the way, and the URN, id or name key.
-Name = tuple[NamedBy, str | int]
 
 
 class CatalogItem(NamedTuple):
@@ -21,10 +19,10 @@ class CatalogItem(NamedTuple):
 
     id: int
     urn: str
-    variants: list[str]
+    variants: frozenset[str]
 
 
-def resolve(names: Iterable[Name]) -> dict[Name, list[CatalogItem]]:
+def resolve(names: Iterable[ItemName]) -> dict[ItemName, list[CatalogItem]]:
     """The items that each of ``names`` can mean, in the order of their URNs; unknown names are left out.
 
     Takes at most one statement for each way of naming, however many names and items there are.
@@ -32,30 +30,75 @@ def resolve(names: Iterable[Name]) -> dict[Name, list[CatalogItem]]:
     wanted: defaultdict[NamedBy, set[str | int]] = defaultdict(set)
     for named_by, name in names:
         wanted[named_by].add(name)
-    found: defaultdict[Name, list[CatalogItem]] = defaultdict(list)
+    found: defaultdict[ItemName, list[CatalogItem]] = defaultdict(list)
     with driver_cursor() as cursor:
         for named_by, values in wanted.items():
             cursor.execute(_LOOKUPS[named_by], {"names": list(values), "source": SOURCES.get(named_by)})
-            for name, item_id, urn, variants in cursor:
-                found[named_by, name].append(CatalogItem(item_id, urn, variants))
+            for name, item_id, urn, variants in cursor.fetchall():
+                found[named_by, name].append(CatalogItem(item_id, urn, _variants(variants)))
     return found
 
 
-_BY_ID = """
-    select e.external_id, i.id, i.urn, i.variants
+@lru_cache(maxsize=10_000)
+def _variants(joined: str) -> frozenset[str]:
+    """Sets are shared: items have few different ones between them."""
+    return frozenset(joined.split("|")) if joined else frozenset()
+
+
+# Arrays are slow to read; no variant has the separator in it.
+_VARIANTS = "array_to_string(i.variants, '|')"
+
+_BY_ID = f"""
+    select e.external_id, i.id, i.urn, {_VARIANTS}
     from external_ids e join items i on i.id = e.item_id
-    where e.source = %(source)s and e.external_id = any(%(names)s::bigint[])
+    where e.source = %(source)s and e.external_id = any(%(names)b::bigint[])
     order by i.urn
 """
 
 _LOOKUPS = {
-    NamedBy.URN: "select urn, id, urn, variants from items where urn = any(%(names)s::text[])",
+    NamedBy.URN: f"select urn, id, urn, {_VARIANTS} from items i where urn = any(%(names)b::text[])",
     NamedBy.CARDMARKET_ID: _BY_ID,
     NamedBy.TCGPLAYER_ID: _BY_ID,
-    NamedBy.NAME: """
-        select name_key, id, urn, variants from items where name_key = any(%(names)s::text[]) order by urn
+    NamedBy.NAME: f"""
+        select name_key, id, urn, {_VARIANTS} from items i where name_key = any(%(names)b::text[]) order by urn
     """,
 }
+
+
+def all_by_name() -> dict[ItemName, tuple[CatalogItem, ...]]:
+    """All items by everything that names them, each in the order of their URNs."""
+    found: dict[ItemName, tuple[CatalogItem, ...]] = {}
+    by_source = {source: named_by for named_by, source in SOURCES.items()}
+    with driver_cursor() as cursor:
+        cursor.execute(f"select id, urn, {_VARIANTS}, name_key from items i order by urn")
+        alone: dict[int, tuple[CatalogItem]] = {}
+        for item_id, urn, variants, name_key in cursor.fetchall():
+            # One tuple serves for all the names that mean this item and no other.
+            one = alone[item_id] = (CatalogItem(item_id, urn, _variants(variants)),)
+            found[NamedBy.URN, urn] = one
+            name = (NamedBy.NAME, name_key)
+            found[name] = found[name] + one if name in found else one
+        cursor.execute(
+            "select source, external_id, item_id from external_ids e join items i on i.id = item_id order by urn"
+        )
+        for source, external_id, item_id in cursor.fetchall():
+            name = (by_source[source], external_id)
+            found[name] = found[name] + alone[item_id] if name in found else alone[item_id]
+    return found
+
+
+def count() -> int:
+    """How many items the catalog has."""
+    with driver_cursor() as cursor:
+        (number,) = cursor.execute("select count(*) from items").fetchone() or (0,)
+        return int(number)
+
+
+def version() -> int:
+    """The version of the catalog; every change of it is a new one."""
+    with driver_cursor() as cursor:
+        (number,) = cursor.execute("select version from catalog").fetchone() or (0,)
+        return int(number)
 
 
 class NewItem(NamedTuple):
@@ -129,6 +172,7 @@ def replace(new_items: Iterable[NewItem]) -> Replaced:
             """,
             {"cardmarket": SOURCES[NamedBy.CARDMARKET_ID], "tcgplayer": SOURCES[NamedBy.TCGPLAYER_ID]},
         )
+        cursor.execute("update catalog set version = version + 1")
     return Replaced(count, added)
 
 

@@ -10,11 +10,14 @@ from flask import Flask
 from sqlalchemy import text
 
 from app.csvfile.contract import Cause
+from app.csvfile.lines import LineReader
 from app.extensions import db
 from app.imports import batch_job
 from app.imports.chunk import Chunk, Pausing, Stale, write
+from app.imports.known_items import KnownItems
 from app.models import Batch, Seller
 from app.queries import BatchKey, ImportKey, row_errors, transitions
+from app.storage import iter_range
 from tests.factories import failures, listed, look, make_items, row, start
 
 RunJobs = Callable[[], None]
@@ -148,8 +151,8 @@ def claimed(seller: Seller, rows: int = 1) -> tuple[BatchKey, transitions.Claim]
 
 
 def whole_chunk(app: Flask, claim: transitions.Claim) -> Chunk:
-    records = list(batch_job._read(app.extensions["sluice_storage"], claim))
-    return Chunk([one.line for one in records if one.line], claim.cursor, records[-1].end, records[-1].next_line)
+    pieces = iter_range(app.extensions["sluice_storage"], claim.storage_key, claim.cursor, claim.end_byte)
+    return Chunk(claim.cursor, LineReader(pieces, offset=claim.cursor, line=claim.cursor_line).take(5_000))
 
 
 def written() -> tuple[int, ...]:
@@ -172,7 +175,7 @@ def test_a_stale_attempt_writes_nothing(app: Flask, seller: Seller) -> None:
     db.session.commit()
     before = written()
     with pytest.raises(Stale):
-        write(key, 1, chunk)
+        write(key, 1, chunk, KnownItems(None, {}))
     db.session.commit()
     assert written() == before
 
@@ -180,12 +183,12 @@ def test_a_stale_attempt_writes_nothing(app: Flask, seller: Seller) -> None:
 def test_a_chunk_that_does_not_begin_at_the_cursor_writes_nothing(app: Flask, seller: Seller) -> None:
     key, claim = claimed(seller)
     chunk = whole_chunk(app, claim)
-    assert write(key, 1, chunk) == "COMPLETED"
+    assert write(key, 1, chunk, KnownItems(None, {})) == "COMPLETED"
     db.session.execute(text("update batches set status = 'RUNNING', finished_at = null"))
     db.session.commit()
     before = written()
     with pytest.raises(Stale):
-        write(key, 1, chunk)
+        write(key, 1, chunk, KnownItems(None, {}))
     db.session.commit()
     assert written() == before
 
@@ -197,7 +200,7 @@ def test_a_pausing_import_is_not_written_to(app: Flask, seller: Seller) -> None:
     db.session.commit()
     before = written()
     with pytest.raises(Pausing):
-        write(key, 1, chunk)
+        write(key, 1, chunk, KnownItems(None, {}))
     db.session.commit()
     assert written() == before
 
@@ -232,7 +235,7 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(
             # Everything goes through psycopg, SQLAlchemy's statements as well.
             patch.setattr(psycopg.Cursor, "execute", counting(psycopg.Cursor.execute))
             patch.setattr(psycopg.Cursor, "copy", counting(psycopg.Cursor.copy))
-            write(key, 1, chunk)
+            write(key, 1, chunk, KnownItems(None, {}))
         db.session.commit()
         return sent
 

@@ -18,9 +18,11 @@ from app.csvfile.rejected import FileRejected
 def read(*pieces: bytes) -> list[tuple[int, list[str], str, int]]:
     """All records as (line, cells, raw text, end byte)."""
     return [
-        (record.line, record.cells, block.raw(record), end)
+        (line, cells, text.removesuffix("\n").removesuffix("\r"), end)
         for block in read_blocks(pieces, offset=0, line=1)
-        for record, end in zip(block.records, block.end_bytes(), strict=True)
+        for line, cells, text, end in zip(
+            block.first_lines(), block.cells, block.texts(), block.end_bytes(), strict=True
+        )
     ]
 
 

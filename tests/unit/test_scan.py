@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.csvfile import scan as scan_module
-from app.csvfile.reader import read_blocks
+from app.csvfile.lines import LineReader
 from app.csvfile.rejected import FileRejected, FileTooLarge
 from app.csvfile.scan import Scan, rows_per_batch, scan
-from app.csvfile.validate import Validator
 from tests.factories import csv_bytes, row, with_header
 from tests.samples import SAMPLES, needs_samples
 
@@ -53,12 +52,16 @@ def test_batches_cover_the_file_and_read_the_same_rows_as_the_whole(lines: list[
             return
 
     def rows(start: int, end: int, line: int) -> list[tuple[int, str]]:
-        return [
-            (record.line, block.raw(record))
-            for block in read_blocks([data[start:end]], offset=start, line=line)
-            for record in block.records
-            if Validator().validate(record.cells, block.has_controls) is not None
-        ]
+        reader = LineReader([data[start:end]], offset=start, line=line)
+        found: list[tuple[int, str]] = []
+        # However many are taken at a time, each stands where the whole file has it.
+        while (lines := reader.take(size)).rows:
+            numbered = zip(lines.numbers, lines.texts, lines.rows, strict=True)
+            found += [(number, text) for number, text, row in numbered if row is not None]
+            newlines = data[start : lines.end_byte].count(b"\n") + (not data[: lines.end_byte].endswith(b"\n"))
+            assert lines.next_line == line + newlines
+        assert lines.end_byte == end
+        return found
 
     whole = rows(len(found.header), len(data), 2)
     assert [plan.start_byte for plan in found.batches[1:]] == [plan.end_byte for plan in found.batches[:-1]]
