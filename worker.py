@@ -71,12 +71,14 @@ class SluiceWorker(Worker):
         )
         self._app = app
 
-    def fork_work_horse(self, job: Job, queue: Queue) -> None:
-        """Fork the process for ``job``, with what this worker keeps for all of its jobs."""
-        self._keep_catalog()
-        super().fork_work_horse(job, queue)
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Fork a process for ``job`` and watch over it."""
+        super().execute_job(job, queue)
+        # Not before a job, which would wait for it.
+        self.keep_catalog()
 
-    def _keep_catalog(self) -> None:
+    def keep_catalog(self) -> None:
+        """Have the processes forked from now on know the catalog as it is now."""
         with self._app.app_context():
             try:
                 if known_items.keep():
@@ -210,7 +212,9 @@ def _run_worker(app: Flask, redis_url: str, supervisor: int) -> None:
     _die_with_parent(supervisor, signal.SIGTERM)
     # Installed before any fork, so that a work-horse never meets the signal unprepared.
     batch_job.listen_for_shutdown(_HAND_BACK)
-    SluiceWorker(app, _patient_redis(redis_url)).work(logging_level="WARNING")
+    worker = SluiceWorker(app, _patient_redis(redis_url))
+    worker.keep_catalog()
+    worker.work(logging_level="WARNING")
 
 
 def _patient_redis(url: str) -> Redis:

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 
 _PROC = Path("/proc")
-#: A work-horse lives for a second or so, and what it grows by after the last look at it is missed.
-_LOOK_SECONDS = 0.05
+#: A work-horse lives for some seconds; what it grows by after the last look at it is missed.
+_LOOK_SECONDS = 0.25
 
 
 def is_known() -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from enum import Enum, IntEnum, StrEnum
+from functools import cache
 from typing import NamedTuple
 
 
@@ -212,6 +213,7 @@ def quoted(value: str, limit: int = 40) -> str:
     return f"“{value}”" if len(value) <= limit else f"“{value[:limit]}…”"
 
 
+@cache
 def grade_list() -> str:
     """The codes of all grades with their names, for sentences and help texts."""
     return ", ".join(f"{code} ({grade.name})" for code, grade in CONDITION_CODES.items())

@@ -5,29 +5,35 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import compress
+from typing import TypeVar
 
 from app.csvfile.contract import Problem
 from app.csvfile.reader import read_blocks, size_in_bytes
-from app.csvfile.validate import Row, Validator
+from app.csvfile.validate import Rows, Validator
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(slots=True)
 class Lines:
-    """Consecutive records of a file; what is told of a record stands at its place in each of the lists."""
+    """Consecutive records of a file: those that are right, those that are wrong, and blank ones."""
 
     #: The byte of the file, and the physical line, just behind them.
     end_byte: int
     next_line: int
-    #: The physical lines on which they begin.
-    numbers: list[int] = field(default_factory=list)
-    #: The records as they stand in the file, line endings included.
+    #: Where each record begins, and its text as it stands in the file, line ending included.
+    starts: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    #: What each asks for, or all that is wrong with it, or None if it is blank.
-    rows: list[Row | list[Problem] | None] = field(default_factory=list)
+    #: The rows that are right, and the line on which each begins.
+    rows: Rows = field(default_factory=Rows.none)
+    numbers: list[int] = field(default_factory=list)
+    #: All the problems of each row that is wrong, by its line.
+    wrong: dict[int, list[Problem]] = field(default_factory=dict)
 
-    def original(self, number: int) -> str:
-        """The text of the record that begins on line ``number``, without its final line ending, as it is shown."""
-        return self.texts[bisect_left(self.numbers, number)].removesuffix("\n").removesuffix("\r")
+    def text(self, number: int) -> str:
+        """The record that begins on line ``number``, without its final line ending."""
+        return self.texts[bisect_left(self.starts, number)].removesuffix("\n").removesuffix("\r")
 
 
 class LineReader:
@@ -36,7 +42,7 @@ class LineReader:
     def __init__(self, pieces: Iterable[bytes], *, offset: int, line: int) -> None:
         self._blocks = read_blocks(pieces, offset=offset, line=line)
         self._validator = Validator()
-        #: What was read and is not taken yet.
+        #: What was read and is not taken yet; it ends where the last block did.
         self._rest = Lines(offset, line)
         self._end_byte = offset
 
@@ -45,14 +51,36 @@ class LineReader:
 
         Raises FileRejected for bytes that no row can be made of.
         """
+        while len(self._rest.starts) < count and self._read_block():
+            pass
         rest = self._rest
-        while len(rest.rows) < count and (block := next(self._blocks, None)):
-            rest.numbers += block.first_lines()
-            rest.texts += block.texts()
-            rest.rows += self._validator.validate(block.cells, block.has_controls).take()
-            rest.next_line = block.next_line
-        numbers, texts, rows = rest.numbers[:count], rest.texts[:count], rest.rows[:count]
-        del rest.numbers[:count], rest.texts[:count], rest.rows[:count]
-        self._end_byte += sum(map(size_in_bytes, texts))
-        next_line = rest.numbers[0] if rest.numbers else rest.next_line
-        return Lines(self._end_byte, next_line, numbers, texts, rows)
+        next_line = rest.starts[count] if count < len(rest.starts) else rest.next_line
+        taken = Lines(0, next_line, _cut(rest.starts, count), _cut(rest.texts, count))
+        self._end_byte = taken.end_byte = self._end_byte + sum(map(size_in_bytes, taken.texts))
+        right = bisect_left(rest.numbers, next_line)
+        taken.numbers, taken.rows = _cut(rest.numbers, right), Rows._make(_cut(column, right) for column in rest.rows)
+        taken.wrong = {number: problems for number, problems in rest.wrong.items() if number < next_line}
+        for number in taken.wrong:
+            del rest.wrong[number]
+        return taken
+
+    def _read_block(self) -> bool:
+        block = next(self._blocks, None)
+        if block is None:
+            return False
+        rest, starts = self._rest, block.first_lines()
+        rows, others = self._validator.validate(block.cells, block.has_controls)
+        rest.starts += starts
+        rest.texts += block.texts()
+        rest.next_line = block.next_line
+        rest.rows.extend(rows)
+        rest.numbers += compress(starts, (at not in others for at in range(len(starts)))) if others else starts
+        rest.wrong.update((starts[at], problems) for at, problems in others.items() if problems is not None)
+        return True
+
+
+def _cut(values: list[_Value], count: int) -> list[_Value]:
+    """Take the first ``count`` of ``values`` out of them."""
+    taken = values[:count]
+    del values[:count]
+    return taken

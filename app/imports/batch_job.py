@@ -16,8 +16,8 @@ from app.csvfile.lines import LineReader
 from app.csvfile.rejected import FileRejected
 from app.extensions import db
 from app.imports import control, reconcile
-from app.imports.chunk import Chunk, Pausing, Stale, write
-from app.imports.known_items import KnownItems, known_items
+from app.imports.chunk import Attempt, Chunk, Pausing, Stale, write
+from app.imports.known_items import known_items
 from app.queries import BatchKey, transitions
 from app.storage import Storage, iter_range
 
@@ -76,13 +76,13 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim) -> str:
     listener = control.Listener(batch.of_import)
     pieces = iter_range(storage, claim.storage_key, claim.cursor, claim.end_byte)
     reader = LineReader(pieces, offset=claim.cursor, line=claim.cursor_line)
-    items = known_items(claim.catalog_version)
+    this_attempt = Attempt(batch, attempt, known_items(claim.catalog_version))
     start, size = claim.cursor, _in_bounds(_ROWS_PER_SECOND_AT_FIRST * settings.chunk_seconds)
     while True:
         began = monotonic()
         chunk = Chunk(start, reader.take(size))
         try:
-            status = _write_with_retries(batch, attempt, chunk, items)
+            status = _write_with_retries(this_attempt, chunk)
             if status != "RUNNING":
                 return status
             if _shutdown_requested:
@@ -103,10 +103,10 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim) -> str:
         size = _next_size(size, monotonic() - began, settings.chunk_seconds)
 
 
-def _write_with_retries(batch: BatchKey, attempt: int, chunk: Chunk, items: KnownItems) -> str:
+def _write_with_retries(attempt: Attempt, chunk: Chunk) -> str:
     for left in reversed(range(_TRIES)):
         try:
-            status = write(batch, attempt, chunk, items)
+            status = write(attempt, chunk)
             db.session.commit()
             return status
         except (DBAPIError, DriverError) as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
+from itertools import compress
 from typing import NamedTuple
 
 from app.csvfile.contract import Cause, Column, ItemName, Mode, NamedBy, Problem, quoted
 from app.csvfile.lines import Lines
-from app.csvfile.validate import Row
+from app.csvfile.validate import Row, Rows
 from app.imports.known_items import KnownItems
 from app.queries import BatchKey, listings, row_errors, transitions
 from app.queries.items import CatalogItem
@@ -30,8 +31,26 @@ class Chunk(NamedTuple):
     lines: Lines
 
 
-#: The listing a row is about, the row, and the line on which it stands.
-Candidate = tuple[ListingKey, Row, int]
+@dataclass(slots=True)
+class Attempt:
+    """An attempt at a batch, and what it has learnt from its chunks."""
+
+    batch: BatchKey
+    number: int
+    known_items: KnownItems
+    #: Whether CREATE rows have met with listings that exist. Where one does, more will.
+    meets_existing: bool = False
+
+
+class Candidates(NamedTuple):
+    """Rows whose items are known, column by column."""
+
+    #: The line on which each begins.
+    numbers: list[int]
+    rows: Rows
+    #: The listing that each is about.
+    keys: list[ListingKey]
+
 
 #: What is wrong with the rows that fail, by their lines.
 Failed = dict[int, list[Problem]]
@@ -45,68 +64,76 @@ class Pausing(Exception):
     """The import is pausing; nothing was written."""
 
 
-def write(batch: BatchKey, attempt: int, chunk: Chunk, known_items: KnownItems) -> str:
+def write(attempt: Attempt, chunk: Chunk) -> str:
     """Import the rows of ``chunk`` and move the batch on; the batch's status afterwards.
 
     The caller commits, or rolls back on any exception. Raises Stale or Pausing when nothing may be written.
     """
-    fence = transitions.lock_for_chunk(batch, attempt)
+    batch = attempt.batch
+    fence = transitions.lock_for_chunk(batch, attempt.number)
     if fence is None or fence.cursor != chunk.start:
         raise Stale
     if fence.is_pausing:
         raise Pausing
-    lines, failed = chunk.lines, Failed()
-    to_create, to_update = _find_items(lines, known_items, failed)
-    updated = _update(to_update, batch, failed)
-    created = _create(to_create, batch, failed)
+    lines = chunk.lines
+    failed = dict(lines.wrong)
+    candidates = _find_items(lines, attempt.known_items, failed)
+    creates = [mode is Mode.CREATE for mode in candidates.rows.modes]
+    updated = _update(_where(candidates, [not one for one in creates]), batch, failed)
+    created = _create(_where(candidates, creates), attempt, failed)
     row_errors.insert(
-        batch.of_import,
-        [FailedRow(line, lines.original(line), problems) for line, problems in sorted(failed.items())],
+        batch.of_import, [FailedRow(line, lines.text(line), problems) for line, problems in sorted(failed.items())]
     )
     return transitions.advance(
         batch, transitions.Advance(lines.end_byte, lines.next_line, created, updated, len(failed))
     )
 
 
-def _find_items(lines: Lines, known_items: KnownItems, failed: Failed) -> tuple[list[Candidate], list[Candidate]]:
-    """The CREATE and the UPDATE rows whose item and variants are in the catalog; the others go to ``failed``."""
-    valid: list[tuple[int, Row]] = []
-    for line, row in zip(lines.numbers, lines.rows, strict=True):
-        if isinstance(row, Row):
-            valid.append((line, row))
-        elif row is not None:
-            failed[line] = row
-    resolved = known_items.resolve([row.name for _, row in valid])
-    to_create: list[Candidate] = []
-    to_update: list[Candidate] = []
-    for (line, row), found in zip(valid, resolved, strict=True):
-        if len(found) != 1:
-            failed[line] = [_ambiguous(row.name, found) if found else _unknown(row.name)]
-            continue
-        (item,) = found
-        if row.variants and (missing := _missing(item.variants, row.variants)):
-            failed[line] = [_unknown_variants(item, missing)]
-            continue
-        one = (item.id, row.condition, row.variants), row, line
-        (to_create if row.mode is Mode.CREATE else to_update).append(one)
-    return to_create, to_update
+def _find_items(lines: Lines, known_items: KnownItems, failed: Failed) -> Candidates:
+    """The rows whose item and variants are in the catalog; the others go to ``failed``."""
+    numbers, rows = lines.numbers, lines.rows
+    found = known_items.resolve(rows.names)
+    is_one = [len(candidates) == 1 for candidates in found]
+    if not all(is_one):
+        for number, name, candidates in zip(numbers, rows.names, found, strict=True):
+            if len(candidates) != 1:
+                failed[number] = [_ambiguous(name, candidates) if candidates else _unknown(name)]
+        numbers, rows, found = [*compress(numbers, is_one)], rows.where(is_one), [*compress(found, is_one)]
+    items = [item for (item,) in found]
+    missing = [*map(_missing, [item.variants for item in items], rows.variants)]
+    if any(missing):
+        for number, item, variants in zip(numbers, items, missing, strict=True):
+            if variants:
+                failed[number] = [_unknown_variants(item, variants)]
+        fits = [not variants for variants in missing]
+        numbers, rows, items = [*compress(numbers, fits)], rows.where(fits), [*compress(items, fits)]
+    keys = zip([item.id for item in items], rows.conditions, rows.variants, strict=True)
+    return Candidates(numbers, rows, [*keys])
+
+
+def _where(all_of_them: Candidates, is_wanted: list[bool]) -> Candidates:
+    """Those of the candidates for which ``is_wanted`` is true."""
+    if all(is_wanted):
+        return all_of_them
+    numbers, rows, keys = all_of_them
+    return Candidates([*compress(numbers, is_wanted)], rows.where(is_wanted), [*compress(keys, is_wanted)])
 
 
 @lru_cache(maxsize=10_000)
 def _missing(variants: frozenset[str], wanted: str) -> frozenset[str]:
     """Which of the wanted variants an item with these has not."""
-    return frozenset(wanted.split("|")) - variants
+    return frozenset(wanted.split("|") if wanted else ()) - variants
 
 
-def _update(candidates: list[Candidate], batch: BatchKey, failed: Failed) -> int:
+def _update(candidates: Candidates, batch: BatchKey, failed: Failed) -> int:
     """Change the listings that ``candidates`` find; how many rows were successful.
 
     The result is that of updating in the order of the file: what a higher line of this import has set stays, even
     where a lower one comes later because its batch does.
     """
-    locked = listings.lock_existing(batch.seller_id, {key for key, _, _ in candidates})
+    locked = listings.lock_existing(batch.seller_id, set(candidates.keys))
     successful = 0
-    for key, row, line in candidates:
+    for line, row, key in zip(candidates.numbers, candidates.rows.each(), candidates.keys, strict=True):
         if key not in locked:
             failed[line] = [Cause.LISTING_NOT_FOUND.problem()]
             continue
@@ -136,34 +163,35 @@ def _apply(row: Row, line: int, state: ListingState, import_id: int) -> ListingS
     return state
 
 
-def _create(candidates: list[Candidate], batch: BatchKey, failed: Failed) -> int:
+def _create(candidates: Candidates, attempt: Attempt, failed: Failed) -> int:
     """Make the listings of ``candidates`` that do not exist yet; how many rows were successful."""
-    # In the order of the keys, in which the database finds and writes them; of equal ones the lowest line first.
-    candidates.sort(key=itemgetter(0))
-    makers = listings.find_existing(batch.seller_id, [key for key, _, _ in candidates])
-    new: list[Candidate] = []
-    repeated: list[Candidate] = []
+    seller_id, import_id, _ = attempt.batch
+    numbers, rows, keys = candidates
+    new: list[int] = []
+    repeated: list[int] = []
     last_key = None
-    for one in candidates:
-        key = one[0]
-        if key == last_key or key in makers:
-            repeated.append(one)
+    # In the order of the keys, and of equal ones the lowest line first.
+    for at in sorted(range(len(keys)), key=keys.__getitem__):
+        if keys[at] == last_key:
+            repeated.append(at)
         else:
-            new.append(one)
-            last_key = key
-    taken = listings.insert(batch.seller_id, batch.import_id, new)
-    if taken:
-        # Another batch or import was faster by a moment: look again at what it made.
-        makers |= listings.find_existing(batch.seller_id, taken)
-        repeated += [one for one in new if one[0] in taken]
-    makers = {key: Maker(batch.import_id, line) for key, _, line in new} | makers if repeated else {}
-    for key, _, line in repeated:
-        maker = makers[key]
-        if maker.import_id == batch.import_id:
-            failed[line] = [Cause.LISTING_REPEATED.problem(line=maker.line)]
+            new.append(at)
+            last_key = keys[at]
+    made = [*zip(numbers, [key[0] for key in keys], rows.conditions, rows.variants, *rows.values(), strict=True)]
+    inserted = listings.insert(seller_id, import_id, [made[at] for at in new], expects_existing=attempt.meets_existing)
+    makers = {keys[at]: Maker(import_id, numbers[at]) for at in new} if repeated else {}
+    if len(inserted) < len(new):
+        attempt.meets_existing = True
+        taken = [at for at in new if numbers[at] not in inserted]
+        makers |= listings.find_makers(seller_id, [keys[at] for at in taken])
+        repeated += taken
+    for at in repeated:
+        maker = makers[keys[at]]
+        if maker.import_id == import_id:
+            failed[numbers[at]] = [Cause.LISTING_REPEATED.problem(line=maker.line)]
         else:
-            failed[line] = [Cause.LISTING_EXISTS.problem()]
-    return len(new) - len(taken)
+            failed[numbers[at]] = [Cause.LISTING_EXISTS.problem()]
+    return len(inserted)
 
 
 _NAMING_COLUMNS = {

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from flask import current_app
 
-from app.csvfile.contract import Mode, Problem
+from app.csvfile.contract import Mode
 from app.csvfile.lines import LineReader
 from app.csvfile.rejected import FileRejected
-from app.csvfile.validate import Row
 from app.extensions import db
 from app.models import Batch, Import
 from app.queries import ImportKey, imports, listings, row_errors
@@ -62,13 +61,12 @@ def _verify_batch(storage_key: str, batch: Batch, books: _Books) -> Iterator[str
     counted: Counter[str] = Counter()
     pieces = iter_range(storage, storage_key, batch.start_byte, batch.end_byte)
     reader = LineReader(pieces, offset=batch.start_byte, line=batch.first_line)
-    while (lines := reader.take(_ROWS_AT_ONCE)).rows:
-        for line, row in zip(lines.numbers, lines.rows, strict=True):
-            if row is None:
-                continue
+    while (lines := reader.take(_ROWS_AT_ONCE)).starts:
+        modes = dict(zip(lines.numbers, lines.rows.modes, strict=True))
+        for line in sorted([*modes, *lines.wrong]):
             counted["total"] += 1
             if line < batch.cursor_line:
-                outcome, fault = _judge(row, line, lines.original(line), books)
+                outcome, fault = _judge(modes.get(line), line, lines.text(line), books)
                 counted[outcome] += 1
             else:
                 was_written = line in books.created or line in books.errors
@@ -79,9 +77,8 @@ def _verify_batch(storage_key: str, batch: Batch, books: _Books) -> Iterator[str
         yield from _compare(f"{counter} in batch {batch.number}", counted[counter], getattr(batch, counter))
 
 
-def _judge(row: Row | list[Problem], line: int, text: str, books: _Books) -> tuple[str, str | None]:
+def _judge(mode: Mode | None, line: int, text: str, books: _Books) -> tuple[str, str | None]:
     """By which counter a row that was processed must have been counted, and what is wrong with what came of it."""
-    mode = row.mode if isinstance(row, Row) else None
     error = books.errors.get(line)
     if line in books.created:
         if error:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from psycopg import errors
 
-from app.csvfile.validate import Row
 from app.queries import ImportKey, driver_cursor
 
 #: How many listings there are on a page of ``iter_pages``.
@@ -27,8 +26,9 @@ class Maker(NamedTuple):
     line: int
 
 
-#: The key of a listing that is to be made, the row that makes it, and the line on which that stands.
-NewListing = tuple[ListingKey, Row, int]
+#: A listing to be made: the line of the row that makes it, its item, condition and variants, price, quantity, hidden,
+#: comment, notes and reference.
+NewListing = tuple[int, int, int, str, int, int, bool | None, str | None, str | None, str | None]
 
 
 class ListingState(NamedTuple):
@@ -82,8 +82,8 @@ _STATE_TYPES = "int4 int4 bool text text text int8 int4 int4".split()
 _COLUMN_TYPES = "int4 int8 int4 int4 int2 text int4 int4 bool text text text".split()
 
 
-def find_existing(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
-    """Those of ``keys`` that the seller has a listing for, and which row made it."""
+def find_makers(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
+    """Which row made the listing, for those of ``keys`` that the seller has one for."""
     if not keys:
         return {}
     with driver_cursor() as cursor:
@@ -115,15 +115,22 @@ def lock_existing(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingK
         return {row[:3]: Locked(row[3], ListingState(*row[4:])) for row in cursor.fetchall()}
 
 
-def insert(seller_id: int, import_id: int, new: Collection[NewListing]) -> set[ListingKey]:
-    """Insert listings that a look has found not to exist; the keys that somebody else inserted since then.
+def insert(seller_id: int, import_id: int, new: Collection[NewListing], *, expects_existing: bool) -> Collection[int]:
+    """Insert those of ``new`` that the seller has no listing for; the lines of those that were inserted.
 
-    Those are left alone. Inserting plainly costs half of ON CONFLICT, so that is kept for the rare collision.
+    To insert plainly costs half of looking at each key first, but fails as a whole. Where ``expects_existing`` tells
+    that it would, it is not tried.
     """
     if not new:
-        return set()
-    in_order = sorted(new, key=itemgetter(0))
-    rows = [(seller_id, import_id, line, *key, *row.values) for key, row, line in in_order]
+        return ()
+    rows = [(seller_id, import_id, *one) for one in sorted(new, key=itemgetter(1, 2, 3))]
+    if expects_existing or not _insert_plainly(rows):
+        return _insert_missing(rows)
+    return [one[0] for one in new]
+
+
+def _insert_plainly(rows: list[tuple[Any, ...]]) -> bool:
+    """Insert all of ``rows``, or none if one of them exists; whether it did."""
     with driver_cursor() as cursor:
         cursor.execute("savepoint inserting")
         try:
@@ -133,13 +140,13 @@ def insert(seller_id: int, import_id: int, new: Collection[NewListing]) -> set[L
                     copy.write_row(row)
         except errors.UniqueViolation:
             cursor.execute("rollback to savepoint inserting")
-            return {key for key, _, _ in new} - _insert_missing(rows)
+            return False
         cursor.execute("release savepoint inserting")
-    return set()
+        return True
 
 
-def _insert_missing(rows: list[tuple[Any, ...]]) -> set[ListingKey]:
-    """Insert those of ``rows`` that do not collide; their keys."""
+def _insert_missing(rows: list[tuple[Any, ...]]) -> set[int]:
+    """Insert those of ``rows`` that do not exist; their lines."""
     arrays = ", ".join(f"%b::{kind}[]" for kind in _COLUMN_TYPES)
     with driver_cursor() as cursor:
         cursor.execute(
@@ -147,11 +154,11 @@ def _insert_missing(rows: list[tuple[Any, ...]]) -> set[ListingKey]:
             insert into listings ({_COLUMNS})
             select * from unnest({arrays})
             on conflict do nothing
-            returning item_id, condition, variants
+            returning created_line
             """,
             _columns(rows),
         )
-        return set(cursor.fetchall())
+        return {line for (line,) in cursor.fetchall()}
 
 
 def update(changes: Collection[Locked]) -> None:

@@ -7,15 +7,13 @@ import signal
 
 import worker
 from app.imports import batch_job
-from app.imports.chunk import Chunk, write
-from app.imports.known_items import KnownItems
-from app.queries import BatchKey
+from app.imports.chunk import Attempt, Chunk, write
 
 
-def _write_or_die(batch: BatchKey, attempt: int, chunk: Chunk, items: KnownItems) -> str:
-    if batch.number == int(os.environ["POISONED_BATCH"]):
+def _write_or_die(attempt: Attempt, chunk: Chunk) -> str:
+    if attempt.batch.number == int(os.environ["POISONED_BATCH"]):
         os.kill(os.getpid(), signal.SIGKILL)
-    return write(batch, attempt, chunk, items)
+    return write(attempt, chunk)
 
 
 if __name__ == "__main__":

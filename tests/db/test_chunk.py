@@ -13,7 +13,7 @@ from app.csvfile.contract import Cause
 from app.csvfile.lines import LineReader
 from app.extensions import db
 from app.imports import batch_job
-from app.imports.chunk import Chunk, Pausing, Stale, write
+from app.imports.chunk import Attempt, Chunk, Pausing, Stale, write
 from app.imports.known_items import KnownItems
 from app.models import Batch, Seller
 from app.queries import BatchKey, ImportKey, row_errors, transitions
@@ -175,7 +175,7 @@ def test_a_stale_attempt_writes_nothing(app: Flask, seller: Seller) -> None:
     db.session.commit()
     before = written()
     with pytest.raises(Stale):
-        write(key, 1, chunk, KnownItems(None, {}))
+        write(Attempt(key, 1, KnownItems(None, {})), chunk)
     db.session.commit()
     assert written() == before
 
@@ -183,12 +183,12 @@ def test_a_stale_attempt_writes_nothing(app: Flask, seller: Seller) -> None:
 def test_a_chunk_that_does_not_begin_at_the_cursor_writes_nothing(app: Flask, seller: Seller) -> None:
     key, claim = claimed(seller)
     chunk = whole_chunk(app, claim)
-    assert write(key, 1, chunk, KnownItems(None, {})) == "COMPLETED"
+    assert write(Attempt(key, 1, KnownItems(None, {})), chunk) == "COMPLETED"
     db.session.execute(text("update batches set status = 'RUNNING', finished_at = null"))
     db.session.commit()
     before = written()
     with pytest.raises(Stale):
-        write(key, 1, chunk, KnownItems(None, {}))
+        write(Attempt(key, 1, KnownItems(None, {})), chunk)
     db.session.commit()
     assert written() == before
 
@@ -200,7 +200,7 @@ def test_a_pausing_import_is_not_written_to(app: Flask, seller: Seller) -> None:
     db.session.commit()
     before = written()
     with pytest.raises(Pausing):
-        write(key, 1, chunk, KnownItems(None, {}))
+        write(Attempt(key, 1, KnownItems(None, {})), chunk)
     db.session.commit()
     assert written() == before
 
@@ -235,7 +235,7 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(
             # Everything goes through psycopg, SQLAlchemy's statements as well.
             patch.setattr(psycopg.Cursor, "execute", counting(psycopg.Cursor.execute))
             patch.setattr(psycopg.Cursor, "copy", counting(psycopg.Cursor.copy))
-            write(key, 1, chunk, KnownItems(None, {}))
+            write(Attempt(key, 1, KnownItems(None, {})), chunk)
         db.session.commit()
         return sent
 
