@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,6 +28,17 @@ from app.redis_store import redis_client
 PASSWORD = "a good password"
 #: Hashing is slow on purpose, so it is done once.
 _PASSWORD_HASH = PasswordHasher().hash(PASSWORD)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give this run a temporary directory to itself.
+
+    Runs that share pytest's own one take it from each other: every new run closes it to the user PostgreSQL runs as.
+    """
+    if config.option.basetemp is None and not hasattr(config, "workerinput"):
+        config.option.basetemp = tempfile.mkdtemp(prefix="sluice-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")

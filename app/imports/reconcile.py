@@ -83,6 +83,9 @@ def sweep(*, force: bool = False) -> Repairs | None:
 
 
 def _repair(settings: Settings) -> Repairs:
+    # A chunk that lasts longer than the lease is not its worker's any more; its locks must not outlive it.
+    if overdue := reconciler.end_overdue_transactions(lease_seconds=settings.lease_seconds):
+        log.warning("%s overdue transactions ended", overdue)
     taken_back = transitions.take_back(
         lease_seconds=settings.lease_seconds, max_fruitless_attempts=settings.max_fruitless_attempts
     )

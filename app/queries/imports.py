@@ -12,9 +12,11 @@ from app.extensions import db
 from app.models import Batch, Import
 from app.queries import BatchKey, ImportKey, older_than
 
-#: How long a batch rests for each attempt in a row that came to nothing, but for the first: mostly a worker has died,
-#: and nothing stands in the way of another.
+#: How long a batch rests after attempts in a row that came to nothing: not after the first, because mostly a worker has
+#: died and nothing stands in the way of another, and then this times 1, 4, 9, so that five attempts outlast a storage
+#: or a database that is away for half a minute.
 _REST_SECONDS = 3.0
+_REST = ":rest_seconds * power(greatest(b.fruitless_attempts - 1, 0), 2)"
 
 
 class WithCounters(NamedTuple):
@@ -117,7 +119,7 @@ def find_next_to_dispatch(limit: int) -> list[Waiting]:
             with live as (
                 select b.seller_id, b.import_id, b.number, b.attempt,
                        b.status = 'QUEUED' and b.dispatched_at is null as waits,
-                       {older_than("b.updated_at", ":rest_seconds * greatest(b.fruitless_attempts - 1, 0)")} as rested
+                       {older_than("b.updated_at", _REST)} as rested
                 from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
                 where b.status in ('QUEUED', 'RUNNING')
                   and i.status = 'RUNNING' and i.pause_requested_at is null

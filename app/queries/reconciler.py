@@ -1,10 +1,14 @@
-"""The row whose lock makes one host at a time the one that repairs."""
+"""What only the reconciler asks: whose turn it is to repair, and which sessions have lost their worker."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
+from app.extensions import db
 from app.queries import older_than
+
+#: What the sessions of work-horses are called, so that they can be told from others that may take their time.
+_WORKER = "sluice worker"
 
 
 def try_lock(connection: Connection, *, rest_seconds: float) -> bool | None:
@@ -42,3 +46,28 @@ def take_turn_to_clean(connection: Connection, *, every_seconds: float) -> bool:
 def mark_run(connection: Connection) -> None:
     """Note that a sweep has been made."""
     connection.execute(text("update reconciler set last_run_at = clock_timestamp() where id = 1"))
+
+
+def mark_worker_session() -> None:
+    """Let the database know this session as one of a worker, whose transactions must not outlive the lease."""
+    db.session.execute(text("select set_config('application_name', :name, false)"), {"name": _WORKER})
+
+
+def end_overdue_transactions(*, lease_seconds: float) -> int:
+    """End the sessions of workers whose transaction lasts longer than the lease; how many there were.
+
+    A worker that freezes in the middle of a COPY holds the lock on its batch, and none of PostgreSQL's own timeouts
+    comes to its end while it waits for the data.
+    """
+    ended = db.session.execute(
+        text(
+            f"""
+            select pg_terminate_backend(pid) from pg_stat_activity
+            where application_name = :name and usename = current_user and datname = current_database()
+              and pid <> pg_backend_pid()
+              and {older_than("xact_start", ":lease_seconds")}
+            """
+        ),
+        {"name": _WORKER, "lease_seconds": lease_seconds},
+    )
+    return len(ended.all())

@@ -210,23 +210,6 @@ def claim(key: BatchKey, attempt: int) -> Claim | None:
     return None if row is None else Claim._make(row)
 
 
-def limit_transactions(seconds: float) -> None:
-    """Have the database end any transaction of this session that lasts longer, whatever it is waiting for.
-
-    A worker that freezes in the middle of a COPY counts as busy, not as idle. PostgreSQL before 17 knows no such limit
-    and goes without.
-    """
-    db.session.execute(
-        text(
-            """
-            select set_config(name, cast(:milliseconds as text), false) from pg_settings
-            where name = 'transaction_timeout'
-            """
-        ),
-        {"milliseconds": int(seconds * 1000)},
-    )
-
-
 def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
     """The fence: lock the batch if it is still RUNNING under this attempt; None means that nothing may be written."""
     row = _execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psycopg
 import pytest
 from flask import Flask
 from redis import Redis
@@ -13,10 +14,11 @@ from app.extensions import db
 from app.imports import queue, reconcile
 from app.imports.reconcile import Repairs
 from app.models import Batch, Import, Seller
-from app.queries import BatchKey, ImportKey, imports, transitions
+from app.queries import BatchKey, ImportKey, imports, reconciler, transitions
 from app.redis_store import redis_client
 from tests.conftest import make_seller
 from tests.factories import look, make_items, row, start
+from tests.processes import wait_until
 
 RunJobs = Callable[[], None]
 
@@ -93,6 +95,29 @@ def test_the_batch_of_a_dead_worker_is_taken_back_and_finished(app: Flask, selle
     assert db.session.get_one(Batch, tuple(key)).attempt == 2
     run_jobs()
     assert look(started).status == "COMPLETED"
+
+
+def test_a_worker_that_stands_still_in_the_middle_of_a_copy_loses_its_locks(app: Flask, seller: Seller) -> None:
+    make_items()
+    started = upload(seller)
+    batch = BatchKey(seller.id, started.id, 1)
+    transitions.claim(batch, 1)
+    age("update batches set heartbeat_at = heartbeat_at - interval '1 minute'")
+    address = db.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+    with psycopg.connect(address) as frozen, psycopg.connect(address) as other:
+        for connection, name in ((frozen, "sluice worker"), (other, "somebody else")):
+            connection.execute(f"set application_name = '{name}'")
+            connection.execute("select 1")
+        frozen.execute("select 1 from batches for no key update")
+        copying = frozen.cursor().copy("copy listings from stdin")
+        copying.__enter__()
+        assert sweep().taken_back == 0
+        assert reconciler.end_overdue_transactions(lease_seconds=0) == 1
+        db.session.commit()
+        wait_until(lambda: sweep().taken_back)
+        with pytest.raises(psycopg.OperationalError):
+            copying.__exit__(None, None, None)
+        other.execute("select 1")
 
 
 def test_a_batch_that_meets_with_trouble_again_rests_a_while(seller: Seller) -> None:
