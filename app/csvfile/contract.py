@@ -277,6 +277,16 @@ class Cause(Enum):
         """The name under which the cause is stored and linked to."""
         return self.name.lower().replace("_", "-")
 
+    @property
+    def title(self) -> str:
+        """The cause in a few words."""
+        return self.name.replace("_", " ").capitalize().replace("Id ", "ID ")
+
+    @classmethod
+    def by_slug(cls, slug: str) -> Cause:
+        """The cause that is stored under ``slug``. Raises KeyError when there is none."""
+        return cls[slug.upper().replace("-", "_")]
+
     def problem(self, column: str = "", **facts: object) -> Problem:
         """A problem of this cause in ``column`` (empty: the row as a whole), its sentence filled with ``facts``."""
         return Problem(column, self, self.sentence.format(column=column, **facts))

@@ -60,7 +60,7 @@ def write(batch: BatchKey, attempt: int, chunk: Chunk, known_items: KnownItems) 
     updated = _update(to_update, batch, failed)
     created = _create(to_create, batch, failed)
     row_errors.insert(
-        batch.of_import,
+        batch,
         [FailedRow(line, lines.original(line), problems) for line, problems in sorted(failed.items())],
     )
     return transitions.advance(
