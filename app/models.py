@@ -1,8 +1,9 @@
 """The tables.
 
 Everything a seller owns has the seller first in its primary key, so that the big tables can be distributed by seller on
-a PostgreSQL cluster. ``listings`` and ``row_errors`` have no foreign keys and no index but their primary key: at
-millions of rows each of them would cost more than all the rest of a chunk (see docs/decisions.md).
+a PostgreSQL cluster. What chunks write (``listings``, ``row_errors``, ``error_groups``) has no foreign keys and no
+index but its primary key: at millions of rows each of them would cost more than all the rest of a chunk (see
+docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -221,6 +222,29 @@ class RowError(Base):
     messages: Mapped[list[str]] = mapped_column(ARRAY(Text))
     #: The row's original text, quoted line breaks included, without its final line ending.
     row: Mapped[str] = mapped_column(Text)
+
+
+class ErrorGroup(Base):
+    """How many rows of one batch failed for one cause in one column.
+
+    Kept by the chunks together with the row errors, because half a million of those cannot be counted for every page.
+    A row with several problems counts in several groups.
+    """
+
+    __tablename__ = "error_groups"
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    #: That of the batch.
+    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    #: The slug of a ``csvfile.contract.Cause``.
+    cause: Mapped[str] = mapped_column(CodeText, primary_key=True)
+    #: Empty: the row as a whole.
+    column: Mapped[str] = mapped_column(CodeText, primary_key=True)
+    rows: Mapped[int] = mapped_column(Integer)
+    #: All of them lie between these two lines.
+    first_line: Mapped[int] = mapped_column(Integer)
+    last_line: Mapped[int] = mapped_column(Integer)
 
 
 class Reconciler(Base):

@@ -32,7 +32,7 @@ LOOK_SECONDS = 0.05
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 #: What an import is made of; everything else stays from one measurement to the next.
-_TABLES = "listings, row_errors, batches, imports"
+_TABLES = "listings, row_errors, error_groups, batches, imports"
 
 _Found = TypeVar("_Found")
 

@@ -85,9 +85,8 @@ def app(migrated_app: Flask, environ: dict[str, str]) -> Iterator[Flask]:
     with migrated_app.app_context():
         yield migrated_app
         db.session.rollback()
-        db.session.execute(
-            text("truncate sellers, items, external_ids, listings, imports, batches, row_errors restart identity")
-        )
+        own = "sellers, items, external_ids, listings, imports, batches, row_errors, error_groups"
+        db.session.execute(text(f"truncate {own} restart identity"))
         db.session.commit()
         redis_client().flushdb()
         db.session.remove()

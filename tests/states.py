@@ -121,7 +121,7 @@ def everything() -> dict[str, list[tuple[object, ...]]]:
     db.session.rollback()
     return {
         table: sorted(map(tuple, db.session.execute(text(f"select * from {table}"))), key=repr)
-        for table in ("sellers", "imports", "batches", "listings", "row_errors")
+        for table in ("sellers", "imports", "batches", "listings", "row_errors", "error_groups")
     }
 
 

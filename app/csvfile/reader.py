@@ -194,6 +194,30 @@ def _read_broken(text: str, start: int) -> _Broken | None:
             return _Broken(BrokenCells(cells, problems), at)
 
 
+class Cell(NamedTuple):
+    """One value of a record and where it stands."""
+
+    value: str
+    #: In the record's text, its quotation marks included.
+    start: int
+    end: int
+
+
+def find_cells(text: str) -> list[Cell]:
+    """The values of one record, which need not be right, for those who show it: nothing is refused."""
+    cells: list[Cell] = []
+    at = 0
+    while True:
+        found = _VALUE.match(text, at)
+        if found is None or (found[3] or "").startswith('"'):
+            return [*cells, Cell(text[at:], at, len(text))]
+        value = found[3] if found[1] is None else found[1].replace('""', '"') + found[2]
+        cells.append(Cell(value, at, found.start(4)))
+        at = found.end()
+        if found[4] != ",":
+            return cells
+
+
 def _check_lengths(block: Block) -> None:
     """Raise FileRejected for a record over MAX_RECORD_BYTES."""
     texts = block.texts()

@@ -157,14 +157,20 @@ def parse_price(value: str) -> int:
         raise _Wrong(Cause.PRICE_MISSING)
     number = _whole(value)
     if number is None:
-        pounds = _POUNDS.fullmatch(value)
-        pence = int(pounds[1]) * 100 + int((pounds[2] or "").ljust(2, "0")) if pounds else 0
-        if MIN_PRICE <= pence <= MAX_PRICE:
+        pence = pounds_to_pence(value)
+        if pence is not None:
             raise _Wrong(Cause.PRICE_IN_POUNDS, value=quoted(value), pence=pence)
         raise _Wrong(Cause.PRICE_NOT_WHOLE, value=quoted(value))
     if not MIN_PRICE <= number <= MAX_PRICE:
         raise _Wrong(Cause.PRICE_OUT_OF_RANGE, value=quoted(value))
     return number
+
+
+def pounds_to_pence(value: str) -> int | None:
+    """What a price that was written in pounds is in pence; None for anything that cannot be one."""
+    pounds = _POUNDS.fullmatch(value)
+    pence = int(pounds[1]) * 100 + int((pounds[2] or "").ljust(2, "0")) if pounds else 0
+    return pence if MIN_PRICE <= pence <= MAX_PRICE else None
 
 
 def parse_quantity(value: str) -> int:

@@ -81,9 +81,7 @@ def write(attempt: Attempt, chunk: Chunk) -> str:
     creates = [mode is Mode.CREATE for mode in candidates.rows.modes]
     updated = _update(_where(candidates, [not one for one in creates]), batch, failed)
     created = _create(_where(candidates, creates), attempt, failed)
-    row_errors.insert(
-        batch.of_import, [FailedRow(line, lines.text(line), problems) for line, problems in sorted(failed.items())]
-    )
+    row_errors.insert(batch, [FailedRow(line, lines.text(line), problems) for line, problems in sorted(failed.items())])
     return transitions.advance(
         batch, transitions.Advance(lines.end_byte, lines.next_line, created, updated, len(failed))
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from flask import current_app
@@ -13,7 +13,8 @@ from app.csvfile.lines import LineReader
 from app.csvfile.rejected import FileRejected
 from app.extensions import db
 from app.models import Batch, Import
-from app.queries import ImportKey, imports, listings, row_errors
+from app.queries import ImportKey, error_groups, imports, listings, row_errors
+from app.queries.error_groups import Kind
 from app.queries.row_errors import RecordedError
 from app.statuses import FINAL_IMPORT_STATUSES, UNFINISHED_BATCH_STATUSES, BatchStatus, ImportStatus
 from app.storage import Storage, iter_range
@@ -28,6 +29,8 @@ class _Books(NamedTuple):
     #: The lines that made a listing.
     created: frozenset[int]
     errors: dict[int, RecordedError]
+    #: How many rows each batch has counted in each group of errors.
+    groups: dict[int, dict[Kind, int]]
 
 
 def find_faults(one: Import) -> Iterator[str]:
@@ -40,7 +43,11 @@ def find_faults(one: Import) -> Iterator[str]:
     key = ImportKey(one.seller_id, one.id)
     batches = imports.list_batches(key)
     lines = listings.list_created_lines(key)
-    books = _Books(frozenset(lines), {error.line: error for page in row_errors.iter_pages(key) for error in page})
+    books = _Books(
+        frozenset(lines),
+        {error.line: error for page in row_errors.iter_pages(key) for error in page},
+        error_groups.list_by_batch(key),
+    )
     # Reading the whole file takes longer than a transaction may be idle; what was loaded stays readable.
     db.session.close()
     yield from _compare("rows in all batches", sum(batch.total for batch in batches), one.total)
@@ -59,6 +66,7 @@ def _verify_batch(storage_key: str, batch: Batch, books: _Books) -> Iterator[str
     """Compare each row of the batch's slice with what came of it, and their numbers with its counters."""
     storage: Storage = current_app.extensions["sluice_storage"]
     counted: Counter[str] = Counter()
+    groups: Counter[Kind] = Counter()
     pieces = iter_range(storage, storage_key, batch.start_byte, batch.end_byte)
     reader = LineReader(pieces, offset=batch.start_byte, line=batch.first_line)
     while (lines := reader.take(_ROWS_AT_ONCE)).starts:
@@ -73,8 +81,19 @@ def _verify_batch(storage_key: str, batch: Batch, books: _Books) -> Iterator[str
                 fault = f"was written although batch {batch.number} has not come to it" if was_written else None
             if fault:
                 yield f"Line {line} {fault}."
+            if line in books.errors:
+                groups.update(set(books.errors[line].kinds))
     for counter in ("total", "created", "updated", "failed"):
         yield from _compare(f"{counter} in batch {batch.number}", counted[counter], getattr(batch, counter))
+    yield from _compare(
+        f"groups of errors in batch {batch.number}", _told(groups), _told(books.groups.get(batch.number))
+    )
+
+
+def _told(groups: Mapping[Kind, int] | None) -> str:
+    """Groups of errors with their rows, for a sentence."""
+    told = sorted(f"{rows} {kind.cause.slug} {kind.column}".strip() for kind, rows in (groups or {}).items())
+    return ", ".join(told) or "none"
 
 
 def _judge(mode: Mode | None, line: int, text: str, books: _Books) -> tuple[str, str | None]:

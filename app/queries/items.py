@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -85,6 +86,95 @@ def all_by_name() -> dict[ItemName, tuple[CatalogItem, ...]]:
             name = (by_source[source], external_id)
             found[name] = found[name] + alone[item_id] if name in found else alone[item_id]
     return found
+
+
+class ItemDescription(NamedTuple):
+    """An item as people tell it from others."""
+
+    urn: str
+    game: str
+    set_name: str
+    name: str
+    number: str
+    rarity: str
+
+
+def describe(named_by: NamedBy, values: Collection[str]) -> dict[str, list[ItemDescription]]:
+    """The items with each of the URNs or ``name_key``s, in the order of their URNs."""
+    key = _TREES[named_by].key
+    found: defaultdict[str, list[ItemDescription]] = defaultdict(list)
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select {key}, urn, game, "set", name, number, rarity from items
+            where {key} = any(%(values)b::text[]) order by urn
+            """,
+            {"values": [*values]},
+        )
+        for value, *rest in cursor.fetchall():
+            found[value].append(ItemDescription(*rest))
+    return found
+
+
+class _Tree(NamedTuple):
+    """Texts that name items read as paths: the URN, and the ``name_key`` of game, set and name."""
+
+    key: str
+    #: Each ends a step of the path; ASCII.
+    separators: str
+
+
+_TREES = {NamedBy.URN: _Tree("urn", ":/"), NamedBy.NAME: _Tree("name_key", "\x1f")}
+
+
+def split_path(named_by: NamedBy, value: str) -> list[str]:
+    """The steps of a URN or a ``name_key``, each with the separator behind it."""
+    separators = re.escape(_TREES[named_by].separators)
+    return re.findall(f"[^{separators}]*[{separators}]|[^{separators}]+", value)
+
+
+def list_steps(named_by: NamedBy, path: str, *, limit: int) -> list[str]:
+    """The steps that lead on from ``path`` to items of the catalog, in order: games, sets of a game, names in a set.
+
+    Each takes one look into the index, however many items lie behind it.
+    """
+    key, separators = _TREES[named_by]
+    # A separator is the last character of the path and of every step but the last one.
+    next_of = "left({0}, -1) || chr(ascii(right({0}, 1)) + 1)"
+    is_within = f"{key} < {next_of.format('%(path)s')}" if path else "true"
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            with recursive found (path, number) as (
+                (
+                    select %(path)s || substring(substr({key}, %(skip)s) from %(step)s), 1 from items
+                    where {key} >= %(path)s and {is_within} order by {key} limit 1
+                )
+                union all
+                select
+                    (
+                        select %(path)s || substring(substr({key}, %(skip)s) from %(step)s) from items
+                        where {key} >= case
+                                when right(found.path, 1) = any(%(separators)s) then {next_of.format("found.path")}
+                                -- No text has this character in it, so nothing lies between.
+                                else found.path || chr(1)
+                            end and {is_within}
+                        order by {key} limit 1
+                    ),
+                    number + 1
+                from found where found.path is not null and number < %(limit)s
+            )
+            select substr(path, %(skip)s) from found where path is not null
+            """,
+            {
+                "path": path,
+                "skip": len(path) + 1,
+                "step": f"[^{separators}]*[{separators}]?",
+                "separators": [*separators],
+                "limit": limit,
+            },
+        )
+        return [step for (step,) in cursor.fetchall()]
 
 
 def count() -> int:

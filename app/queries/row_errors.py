@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, any_, func, literal, select
+from sqlalchemy.orm import InstrumentedAttribute
 
-from app.csvfile.contract import Code, Problem
+from app.csvfile.contract import MAX_RECORD_BYTES, Cause, Code, Problem
 from app.extensions import db
-from app.models import RowError
-from app.queries import ImportKey, driver_cursor
+from app.models import Batch, RowError
+from app.queries import BatchKey, ImportKey, driver_cursor, error_groups
+from app.queries.error_groups import Kind
 
 #: How many failed rows there are on a page of ``iter_pages``.
 _PAGE_ROWS = 1_000
@@ -31,8 +33,8 @@ class FailedRow(NamedTuple):
         return self.problems[0].cause.code
 
 
-def insert(key: ImportKey, failed: Collection[FailedRow]) -> None:
-    """Record failed rows."""
+def insert(batch: BatchKey, failed: Collection[FailedRow]) -> None:
+    """Record failed rows of ``batch``, given in the order of the file, and count them in their groups."""
     if not failed:
         return
     with (
@@ -45,7 +47,7 @@ def insert(key: ImportKey, failed: Collection[FailedRow]) -> None:
         for one in failed:
             copy.write_row(
                 (
-                    *key,
+                    *batch.of_import,
                     one.line,
                     int(one.code),
                     [str(problem.column) for problem in one.problems],
@@ -54,6 +56,7 @@ def insert(key: ImportKey, failed: Collection[FailedRow]) -> None:
                     one.row,
                 )
             )
+    error_groups.add(batch, [(one.line, one.problems) for one in failed])
 
 
 class RecordedError(NamedTuple):
@@ -66,16 +69,72 @@ class RecordedError(NamedTuple):
     messages: list[str]
     row: str
 
+    @property
+    def kinds(self) -> list[Kind]:
+        """What is wrong with it: the group of each message."""
+        return [Kind(Cause.by_slug(cause), column) for cause, column in zip(self.causes, self.columns, strict=True)]
 
-def list_after(key: ImportKey, *, after_line: int, limit: int) -> list[RecordedError]:
-    """The failed rows of an import below a line, in the order of the file."""
+
+class Filter(NamedTuple):
+    """Which of the failed rows of an import are wanted; what is None, or empty text, does not matter."""
+
+    code: Code | None = None
+    cause: Cause | None = None
+    #: Empty: the row as a whole. Together with ``cause``, the cause must be found in this column.
+    column: str | None = None
+    #: The number of the batch.
+    batch: int | None = None
+    #: Rows that stand on any of these lines, first and last.
+    lines: tuple[int, int] | None = None
+    #: Stands somewhere in the row, in any case.
+    text: str = ""
+
+
+#: Every failed row.
+ANY = Filter()
+
+
+def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: Filter = ANY) -> list[RecordedError]:
+    """The failed rows of an import below a line that are ``wanted``, in the order of the file."""
     query = (
         select(RowError.line, RowError.code, RowError.columns, RowError.causes, RowError.messages, RowError.row)
         .where(RowError.seller_id == key.seller_id, RowError.import_id == key.import_id, RowError.line > after_line)
+        .where(*_conditions(key, wanted))
         .order_by(RowError.line)
         .limit(limit)
     )
     return [RecordedError(*row) for row in db.session.execute(query)]
+
+
+def _conditions(key: ImportKey, wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    if wanted.code is not None:
+        yield RowError.code == wanted.code
+    if wanted.cause is not None:
+        yield literal(wanted.cause.slug) == any_(RowError.causes)
+    if wanted.column is not None:
+        yield literal(wanted.column) == any_(RowError.columns)
+    if wanted.cause is not None and wanted.column is not None:
+        # Cheap comparisons have left few rows, whose problems are now looked at one by one.
+        problem = func.unnest(RowError.causes, RowError.columns).table_valued("cause", "column").render_derived()
+        is_it = (problem.c.cause == wanted.cause.slug) & (problem.c.column == wanted.column)
+        yield select(problem.c.cause).where(is_it).correlate(RowError).exists()
+    if wanted.batch is not None:
+        first_line = select(Batch.first_line).where(Batch.seller_id == key.seller_id, Batch.import_id == key.import_id)
+        yield RowError.line >= first_line.where(Batch.number == wanted.batch).scalar_subquery()
+        next_line = first_line.where(Batch.number == wanted.batch + 1).scalar_subquery()
+        yield func.coalesce(RowError.line < next_line, True)
+    if wanted.lines is not None:
+        first, last = wanted.lines
+        # No row is so long that it could begin before the first bound.
+        yield RowError.line.between(first - MAX_RECORD_BYTES, last)
+        yield RowError.line + _line_breaks(RowError.row) >= first
+    if wanted.text:
+        yield RowError.row.icontains(wanted.text, autoescape=True)
+
+
+def _line_breaks(text: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[int]:
+    """How many line breaks are inside a row, quoted ones: it stands on so many lines more than one."""
+    return func.length(text) - func.length(func.replace(text, "\n", ""))
 
 
 def iter_pages(key: ImportKey) -> Iterator[list[RecordedError]]:

@@ -10,11 +10,13 @@ from flask import Blueprint, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
-from app.imports import progress
+from app.imports import failures, progress
+from app.imports.failures import RowShown
 from app.queries import ImportKey, begin_snapshot, imports, row_errors
-from app.queries.row_errors import RecordedError
+from app.queries.row_errors import ANY, Filter, RecordedError
 from app.storage import Storage, iter_range
 from app.web.downloads import csv_lines, csv_response, derived_name, in_pieces, no_formula, without_transaction
+from app.web.error_filter import read_filter
 from app.web.live import render_live
 from app.web.session import require_seller, seller_id
 
@@ -25,6 +27,8 @@ blueprint.before_request(begin_snapshot)
 
 #: Failed rows on one page.
 _PAGE_SIZE = 50
+#: Groups of failed rows on the page of an import; the page of its errors has all of them.
+_GROUPS_IN_DETAILS = 10
 #: No line is higher, and the database cannot be asked for one.
 _MAX_LINE = 2**31 - 1
 
@@ -33,12 +37,18 @@ _MAX_LINE = 2**31 - 1
 def show(public_id: uuid.UUID) -> ResponseReturnValue:
     """Everything about an import: counters, batches, and the first of the failed rows."""
     one = progress.get(seller_id(), public_id)
-    failed, goes_on = _failed_after(one.key, 0) if one.failed else ([], False)
+    groups = failures.list_groups(one.key) if one.failed else []
+    first_groups = groups[:_GROUPS_IN_DETAILS]
+    # What changes every second is not worth a look at its rows every second.
+    is_moving = one.is_moving
+    failed, goes_on = _failed_after(one.key, 0, with_suggestions=not is_moving) if one.failed else ([], False)
     return render_live(
         "details/show.html",
         "details/_live.html",
         one=one,
         batches=progress.list_batches(one.key),
+        groups=failures.outline_groups(first_groups) if is_moving else failures.show_groups(one.key, first_groups),
+        all_groups=groups,
         errors=failed,
         has_more_errors=goes_on,
         here=url_for("details.show", public_id=public_id),
@@ -58,11 +68,30 @@ def panel(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/errors")
 def errors(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The failed rows in the order of the file; ``after`` is the line of the last one on the page before."""
+    """The failed rows by cause, and one by one in the order of the file, as far as the filter lets them through.
+
+    ``after`` is the line of the last one on the page before.
+    """
     one = progress.get(seller_id(), public_id)
+    asked = read_filter(request.args)
     after = min(max(request.args.get("after", default=0, type=int), 0), _MAX_LINE)
-    failed, goes_on = _failed_after(one.key, after)
-    return render_template("details/errors.html", one=one, errors=failed, has_more_errors=goes_on, after=after)
+    groups = failures.list_groups(one.key)
+    # The page begins with all groups; one that goes into a group shows that one, and later pages only rows.
+    chosen = groups if not after else []
+    if asked.is_active:
+        is_group = asked.wanted.cause is not None
+        chosen = [group for group in chosen if is_group and asked.admits(group.kind)]
+    failed, goes_on = _failed_after(one.key, after, wanted=asked.wanted)
+    return render_template(
+        "details/errors.html",
+        one=one,
+        asked=asked,
+        groups=failures.show_groups(one.key, chosen, in_full=asked.is_active),
+        all_groups=groups,
+        errors=failed,
+        has_more_errors=goes_on,
+        after=after,
+    )
 
 
 @blueprint.get("/failed.csv")
@@ -115,9 +144,13 @@ def _from_storage(storage_key: str, ranges: list[tuple[int, int]]) -> Iterator[b
         raise ServiceUnavailable("The uploaded file cannot be read right now. Try again in a few minutes.") from error
 
 
-def _failed_after(key: ImportKey, line: int) -> tuple[list[RecordedError], bool]:
-    """A page of failed rows below ``line``, and whether there are more after it."""
-    found = row_errors.list_after(key, after_line=line, limit=_PAGE_SIZE + 1)
+def _failed_after(
+    key: ImportKey, line: int, *, wanted: Filter = ANY, with_suggestions: bool = True
+) -> tuple[list[RowShown], bool]:
+    """A page of the failed rows below ``line`` that are ``wanted``, and whether there are more after it."""
+    found = failures.list_rows(
+        key, after_line=line, limit=_PAGE_SIZE + 1, wanted=wanted, with_suggestions=with_suggestions
+    )
     return found[:_PAGE_SIZE], len(found) > _PAGE_SIZE
 
 

@@ -182,6 +182,7 @@ def test_true_books_are_found_true(app: Flask, seller: Seller, run_jobs: Callabl
         ("update listings set created_line = 4 where created_line = 3", "Line 4 has both succeeded and failed"),
         ("update batches set updated = updated + 1, total = total + 1", "1 counted, 2 in the books"),
         ("update row_errors set row = 'x'", "Line 4 is not recorded with its own text"),
+        ("update error_groups set rows = 2", "1 price-not-whole PRICE counted, 2 price-not-whole PRICE in the books"),
         ("update imports set status = 'COMPLETED'", "which its batches do not bear out"),
         ("update imports set storage_key = 'gone'", "cannot be read"),
     ],

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.csvfile import reader
 from app.csvfile.contract import MAX_RECORD_BYTES
-from app.csvfile.reader import BrokenCells, read_blocks
+from app.csvfile.reader import BrokenCells, find_cells, read_blocks
 from app.csvfile.rejected import FileRejected
 
 
@@ -138,3 +138,28 @@ def test_what_the_standard_writer_writes_is_read_back(rows: list[list[str]]) -> 
     file = io.StringIO(newline="")
     csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
     assert [cells for _, cells, _, _ in read(file.getvalue().encode())] == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("", [""]),
+        ("a,,c", ["a", "", "c"]),
+        ('a,"b, ""c""\nd",', ["a", 'b, "c"\nd', ""]),
+        ('"b"c,d', ["bc", "d"]),
+        ('a"b",c', ['a"b"', "c"]),
+        ('a,"never closed, b', ["a", '"never closed, b']),
+    ],
+)
+def test_the_cells_of_a_row_are_found_however_broken_it_is(text: str, values: list[str]) -> None:
+    cells = find_cells(text)
+    assert [cell.value for cell in cells] == values
+    # Between the cells there are the commas, and nothing else.
+    assert ",".join(text[cell.start : cell.end] for cell in cells) == text
+
+
+@given(st.lists(st.text(alphabet='a",\n é', max_size=6), min_size=1, max_size=4))
+def test_the_cells_of_a_right_row_are_those_that_it_was_made_of(values: list[str]) -> None:
+    file = io.StringIO(newline="")
+    csv.writer(file, lineterminator="", quoting=csv.QUOTE_ALL).writerow(values)
+    assert [cell.value for cell in find_cells(file.getvalue())] == values

@@ -48,7 +48,7 @@ def errors_on(soup: BeautifulSoup) -> list[tuple[int, str, list[str], list[str],
             int(str(body["id"]).removeprefix("line-")),
             words(body.select_one(".code")),
             [words(column) for column in body.select(".column, .whole-row")],
-            [words(reason) for reason in body.select(".reasons li") or body.select("td[data-label=Reason]")],
+            [words(reason) for reason in body.select(".reasons .reason")],
             body.select_one(".original").get_text(),
         )
         for body in soup.select("table.error-table tbody")
@@ -136,6 +136,10 @@ def test_what_there_is_to_download_has_a_link(client: FlaskClient, seller: Selle
         expected["View Errors"] = "#errors"
         expected["Download failed rows"] = address(made, "/failed.csv")
         expected["Download error report"] = address(made, "/errors.csv")
+        group = address(made, "/errors?cause=price-in-pounds&column=PRICE")
+        expected |= {"Price in pounds": group, "Show this row: PRICE Price in pounds": group}
+        expected["More about this: Price in pounds"] = "/help/errors#price-in-pounds"
+        expected["Filter and search them"] = address(made, "/errors#rows")
     if state.name in {"paused", "terminated", "given up"}:
         expected["Download the rows not processed"] = address(made, "/remaining.csv")
     assert links == expected
@@ -148,7 +152,7 @@ def test_what_there_is_to_download_has_a_link(client: FlaskClient, seller: Selle
         "given up": "None of the rows that were processed failed.",
         "completed": "No row failed.",
     }
-    assert [words(line) for line in soup.select("#errors > p")] == ([] if failed else [nothing[state.name]])
+    assert [words(line) for line in soup.select("#errors > p")] == ["1 group." if failed else nothing[state.name]]
     # The page of all errors says so too.
     all_errors = page(client, address(made, "/errors"))
     assert len(errors_on(all_errors)) == failed
@@ -347,12 +351,12 @@ def test_the_place_to_go_on_from_is_a_line(
 
 def test_the_page_of_errors_says_how_many_there_are(client: FlaskClient, seller: Seller, listing: None) -> None:
     def summary(one: Import, rest: str = "") -> list[str]:
-        return [words(line) for line in page(client, address(one, f"/errors{rest}")).select("main section p")]
+        return [words(line) for line in page(client, address(one, f"/errors{rest}")).select("#summary, .rows-note")]
 
     three = ended(seller, updates(3))
-    assert summary(three) == ["3 failed rows."]
-    assert summary(three, "?after=3") == ["3 failed rows, here those after line 3."]
+    assert summary(three) == ["3 failed rows. 1 group."]
+    assert summary(three, "?after=3") == ["3 failed rows.", "Here those after line 3."]
     assert summary(three, "?after=7")[-1] == "There are no more failed rows."
-    assert summary(ended(seller, updates(1))) == ["1 failed row."]
+    assert summary(ended(seller, updates(1))) == ["1 failed row. 1 group."]
     assert summary(ended(seller, [row(mode="UPDATE")])) == ["0 failed rows.", "No row failed."]
-    assert summary(make(STATES[1], seller)) == ["1 failed row so far; reload the page to see those that come."]
+    assert summary(make(STATES[1], seller)) == ["1 failed row so far; reload the page to see those that come. 1 group."]

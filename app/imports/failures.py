@@ -1,0 +1,202 @@
+"""What there is to see of failed rows: the groups they fall into, and the rows with what is wrong marked in them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from app.csvfile.contract import COLUMNS, Cause, Column
+from app.csvfile.reader import find_cells
+from app.imports.suggest import Case, Suggestion, suggest
+from app.queries import ImportKey, error_groups, row_errors
+from app.queries.error_groups import Group, Kind, Sampled
+from app.queries.row_errors import ANY, Filter
+
+#: Rows of each group that are looked at for the values that come most often: among all groups, and of one by itself.
+_SAMPLE, _SAMPLE_OF_ONE = 100, 1_000
+#: Most values that are shown of a group, and of those that only one row has.
+_MAX_VALUES, _MAX_VALUES_OF_ONE = 3, 10
+_MAX_SINGLE_VALUES = 2
+
+#: Causes for which what stands in the column says what was meant.
+_TELLING = frozenset(
+    {
+        Cause.MODE_UNKNOWN,
+        Cause.ID_NOT_DIGITS,
+        Cause.CONDITION_UNKNOWN,
+        Cause.PRICE_IN_POUNDS,
+        Cause.PRICE_NOT_WHOLE,
+        Cause.PRICE_OUT_OF_RANGE,
+        Cause.QUANTITY_NOT_WHOLE,
+        Cause.QUANTITY_OUT_OF_RANGE,
+        Cause.VARIANT_MALFORMED,
+        Cause.HIDDEN_UNKNOWN,
+        Cause.ITEM_NOT_FOUND,
+        Cause.VARIANT_NOT_FOUND,
+        Cause.ITEM_AMBIGUOUS,
+    }
+)
+
+
+class Part(NamedTuple):
+    """A piece of a row's original text; all of them one after the other are the text."""
+
+    text: str
+    #: The column that something is wrong with, if this is its value.
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemShown:
+    """One thing that is wrong with a row."""
+
+    kind: Kind
+    message: str
+    suggestion: Suggestion | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowShown:
+    """A failed row."""
+
+    line: int
+    code: int
+    problems: list[ProblemShown]
+    parts: list[Part]
+
+
+@dataclass(frozen=True, slots=True)
+class ValueShown:
+    """A value that stands in the column of many rows of a group."""
+
+    text: str
+    #: How many of the rows that were looked at have it.
+    rows: int
+    suggestion: Suggestion | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupShown:
+    """Rows that failed for one cause in one column."""
+
+    kind: Kind
+    rows: int
+    #: How many of them were looked at for ``values``.
+    sampled: int
+    #: Those that come most often first; none where a value says nothing.
+    values: list[ValueShown]
+    example: Sampled | None
+    parts: list[Part]
+
+    @property
+    def cause(self) -> Cause:
+        """Why they failed."""
+        return self.kind.cause
+
+
+def list_groups(key: ImportKey) -> list[Group]:
+    """The groups of an import, those with most rows first."""
+    return error_groups.list_all(key)
+
+
+def outline_groups(groups: Iterable[Group]) -> list[GroupShown]:
+    """``groups`` as far as they can be told without a look at their rows, for a page that is drawn every second."""
+    return [GroupShown(group.kind, group.rows, 0, [], None, []) for group in groups]
+
+
+def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = False) -> list[GroupShown]:
+    """``groups`` with an example each, the values that come most often, and what to write instead of them.
+
+    ``in_full`` looks at more rows and shows more values; it is meant for one or two groups.
+    """
+    limit, most = (_SAMPLE_OF_ONE, _MAX_VALUES_OF_ONE) if in_full else (_SAMPLE, _MAX_VALUES)
+    samples = error_groups.sample(key, [group.kind for group in groups], limit=limit) if groups else {}
+    common = {group.kind: _common_values(group.kind, samples.get(group.kind, ()), most) for group in groups}
+    suggestions = iter(suggest(case for group in groups for _, _, case in common[group.kind]))
+    shown = []
+    for group in groups:
+        sample = samples.get(group.kind, [])
+        values = [ValueShown(text, count, next(suggestions)) for text, count, _ in common[group.kind]]
+        shown.append(
+            GroupShown(
+                group.kind,
+                group.rows,
+                len(sample),
+                # What one row has and nothing can be said about is in the example already.
+                [value for value in values if value.rows > 1 or value.suggestion],
+                sample[0] if sample else None,
+                _mark(sample[0].row, [group.kind]) if sample else [],
+            )
+        )
+    return shown
+
+
+def list_rows(
+    key: ImportKey, *, after_line: int = 0, limit: int, wanted: Filter = ANY, with_suggestions: bool = True
+) -> list[RowShown]:
+    """Failed rows below a line that are ``wanted``, in the order of the file."""
+    found = row_errors.list_after(key, after_line=after_line, limit=limit, wanted=wanted)
+    cases = [Case(kind, values) for error in found for values in [_values(error.row)] for kind in error.kinds]
+    suggestions = iter(suggest(cases) if with_suggestions else [None] * len(cases))
+    return [
+        RowShown(
+            error.line,
+            error.code,
+            [
+                ProblemShown(kind, message, next(suggestions))
+                for kind, message in zip(error.kinds, error.messages, strict=True)
+            ],
+            _mark(error.row, error.kinds),
+        )
+        for error in found
+    ]
+
+
+def _common_values(kind: Kind, sample: Iterable[Sampled], most: int) -> list[tuple[str, int, Case]]:
+    """What stands most often in the column of a group's rows, how often, and one row that has it.
+
+    Where no value comes twice, the first ones stand for all.
+    """
+    if kind.cause not in _TELLING:
+        return []
+    counts: Counter[str] = Counter()
+    cases: dict[str, Case] = {}
+    for one in sample:
+        values = _values(one.row)
+        text = ", ".join(filter(None, (values.get(column) for column in _columns_of(kind))))
+        if text:
+            counts[text] += 1
+            cases.setdefault(text, Case(kind, values))
+    common = counts.most_common(most)
+    repeated = [one for one in common if one[1] > 1]
+    return [(text, count, cases[text]) for text, count in repeated or common[:_MAX_SINGLE_VALUES]]
+
+
+def _columns_of(kind: Kind) -> Sequence[str]:
+    """The columns in which the trouble is."""
+    # A name that is not found or that is ambiguous is that of three columns together.
+    if kind.column == Column.NAME and kind.cause in {Cause.ITEM_NOT_FOUND, Cause.ITEM_AMBIGUOUS}:
+        return (Column.GAME, Column.SET, Column.NAME)
+    return (kind.column,) if kind.column else ()
+
+
+def _values(row: str) -> dict[str, str]:
+    """The values of a row by their columns; none when there are too few or too many to tell which is which."""
+    cells = find_cells(row)
+    if len(cells) != len(COLUMNS):
+        return {}
+    return {column: cell.value.strip() for column, cell in zip(COLUMNS, cells, strict=True)}
+
+
+def _mark(row: str, kinds: Collection[Kind]) -> list[Part]:
+    """The text of a row in parts, with the values that something is wrong with as parts of their own."""
+    wrong = {column for kind in kinds for column in _columns_of(kind)}
+    parts: list[Part] = []
+    at = 0
+    for column, cell in zip(COLUMNS, find_cells(row), strict=False):
+        if column in wrong:
+            parts += [Part(row[at : cell.start]), Part(row[cell.start : cell.end], column)]
+            at = cell.end
+    return [part for part in (*parts, Part(row[at:])) if part.text or part.column]

@@ -1,0 +1,173 @@
+"""Failed rows counted by cause and column: true after every way in which an import can go."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from flask_migrate import downgrade, upgrade
+
+from app.csvfile.contract import Cause, Code
+from app.extensions import db
+from app.imports import batch_job
+from app.models import Import, Seller
+from app.queries import BatchKey, ImportKey, error_groups, row_errors, transitions
+from app.queries.error_groups import Kind
+from app.queries.row_errors import ANY, Filter
+from tests.factories import make_items, row, start, with_header
+
+CONDITION = Kind(Cause.CONDITION_UNKNOWN, "CONDITION")
+POUNDS = Kind(Cause.PRICE_IN_POUNDS, "PRICE")
+UNKNOWN = Kind(Cause.ITEM_NOT_FOUND, "URN")
+
+
+def mistaken(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> Import:
+    """An import of three batches: lines 2 to 4, 5 to 7 and 8 to 10, of which 3 is right."""
+    make_items()
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 3)
+    return start(
+        seller,
+        [
+            row(condition="Near Mnt"),
+            row(),
+            row(condition="Near Mnt", price="1.99"),
+            row(price="£2", reference="50% off_"),
+            row(price="£2"),
+            row(urn="urn:test:77"),
+            row(condition="x"),
+            row(urn="urn:test:78"),
+            row(urn="urn:test:79"),
+        ],
+    )
+
+
+def counted(one: Import) -> list[tuple[Kind, int]]:
+    db.session.rollback()
+    return [(group.kind, group.rows) for group in error_groups.list_all(ImportKey(one.seller_id, one.id))]
+
+
+def recounted(one: Import) -> Counter[Kind]:
+    """The same from the failed rows themselves."""
+    pages = row_errors.iter_pages(ImportKey(one.seller_id, one.id))
+    return Counter(kind for page in pages for error in page for kind in set(error.kinds))
+
+
+def test_groups_are_counted_over_all_batches(
+    seller: Seller, run_jobs: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = mistaken(seller, monkeypatch)
+    run_jobs()
+    # Line 4 has two problems and is in two groups; of groups alike in size the one that begins first comes first.
+    assert counted(one) == [(CONDITION, 3), (POUNDS, 3), (UNKNOWN, 3)]
+    assert dict(counted(one)) == recounted(one)
+    by_batch = error_groups.list_by_batch(ImportKey(seller.id, one.id))
+    assert by_batch == {1: {CONDITION: 2, POUNDS: 1}, 2: {POUNDS: 2, UNKNOWN: 1}, 3: {CONDITION: 1, UNKNOWN: 2}}
+
+
+def test_a_chunk_that_comes_to_nothing_is_not_counted(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = mistaken(seller, monkeypatch)
+    key = BatchKey(seller.id, one.id, 1)
+    advance = transitions.advance
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(transitions, "advance", die)
+    with pytest.raises(KeyboardInterrupt):
+        batch_job.run(*key, 1)
+    assert counted(one) == []
+    # Taken back, and worked on by two attempts of which the first is late.
+    assert transitions.end_attempt(key, 1, reason="It died.", max_fruitless_attempts=5)
+    db.session.commit()
+    monkeypatch.setattr(transitions, "advance", advance)
+    batch_job.run(*key, 1)
+    assert counted(one) == []
+    batch_job.run(*key, 2)
+    batch_job.run(*key, 2)
+    assert counted(one) == [(CONDITION, 2), (POUNDS, 1)]
+
+
+def test_later_chunks_of_a_batch_add_to_what_is_counted(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = mistaken(seller, monkeypatch)
+    key = BatchKey(seller.id, one.id, 2)
+    problem = Cause.PRICE_MISSING.problem("PRICE")
+    for lines in ([5, 6], [], [7]):
+        row_errors.insert(key, [row_errors.FailedRow(line, "x", [problem, problem]) for line in lines])
+    kind = Kind(Cause.PRICE_MISSING, "PRICE")
+    assert [(group.kind, group.rows) for group in error_groups.list_all(key.of_import)] == [(kind, 3)]
+    sample = error_groups.sample(key.of_import, [kind], limit=2)
+    assert {kind: [one.line for one in found] for kind, found in sample.items()} == {kind: [5, 6]}
+
+
+def test_rows_are_taken_from_the_batch_that_has_most_of_a_group(
+    seller: Seller, run_jobs: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = mistaken(seller, monkeypatch)
+    run_jobs()
+    sample = error_groups.sample(ImportKey(seller.id, one.id), [UNKNOWN, POUNDS, CONDITION], limit=5)
+    lines = {kind: [one.line for one in found] for kind, found in sample.items()}
+    assert lines == {UNKNOWN: [9, 10], POUNDS: [5, 6], CONDITION: [2, 4]}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lines"),
+    [
+        (ANY, [2, 4, 5, 6, 7, 8, 9, 10]),
+        (Filter(code=Code.NOT_FOUND), [7, 9, 10]),
+        (Filter(code=Code.CONFLICT), []),
+        (Filter(cause=Cause.PRICE_IN_POUNDS), [4, 5, 6]),
+        (Filter(column="CONDITION"), [2, 4, 8]),
+        (Filter(column=""), []),
+        (Filter(cause=Cause.PRICE_IN_POUNDS, column="PRICE"), [4, 5, 6]),
+        # Line 4 has both, but not together.
+        (Filter(cause=Cause.PRICE_IN_POUNDS, column="CONDITION"), []),
+        (Filter(batch=2), [5, 6, 7]),
+        (Filter(batch=3), [8, 9, 10]),
+        (Filter(batch=4), []),
+        (Filter(lines=(6, 8)), [6, 7, 8]),
+        (Filter(lines=(3, 3)), []),
+        (Filter(text="NEAR mnt"), [2, 4]),
+        (Filter(text="50% OFF_"), [5]),
+        (Filter(text="5_%"), []),
+        (Filter(text="£2", batch=2, lines=(6, 2**31 - 1)), [6]),
+    ],
+    ids=str,
+)
+def test_filters_let_through_what_they_say(
+    seller: Seller, run_jobs: Callable[[], None], monkeypatch: pytest.MonkeyPatch, wanted: Filter, lines: list[int]
+) -> None:
+    one = mistaken(seller, monkeypatch)
+    run_jobs()
+    key = ImportKey(seller.id, one.id)
+    found = [error.line for error in row_errors.list_after(key, after_line=0, limit=50, wanted=wanted)]
+    assert found == lines
+    rest = row_errors.list_after(key, after_line=5, limit=2, wanted=wanted)
+    assert [error.line for error in rest] == [line for line in lines if line > 5][:2]
+    # Nobody else's.
+    assert not row_errors.list_after(ImportKey(seller.id + 1, one.id), after_line=0, limit=50, wanted=wanted)
+
+
+def test_a_row_over_several_lines_is_found_by_each_of_them(seller: Seller, run_jobs: Callable[[], None]) -> None:
+    make_items()
+    one = start(seller, with_header('CREATE,urn:test:1,,,,,,x,1,1,,,"a\nb\nc",,\nx,urn:test:1,,,,,,x,1,1,,,,,\n'))
+    run_jobs()
+    key = ImportKey(seller.id, one.id)
+    for line, found in ((1, []), (2, [2]), (3, [2]), (4, [2]), (5, [5]), (6, [])):
+        wanted = Filter(lines=(line, line))
+        assert [error.line for error in row_errors.list_after(key, after_line=0, limit=5, wanted=wanted)] == found
+
+
+def test_the_migration_counts_the_rows_that_have_failed_before_it(
+    seller: Seller, run_jobs: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = mistaken(seller, monkeypatch)
+    run_jobs()
+    key = ImportKey(seller.id, one.id)
+    before = counted(one), error_groups.list_by_batch(key)
+    db.session.rollback()
+    downgrade(revision="0002")
+    upgrade()
+    assert (counted(one), error_groups.list_by_batch(key)) == before
+    sample = error_groups.sample(key, [UNKNOWN], limit=5)
+    assert [one.line for one in sample[UNKNOWN]] == [9, 10]

@@ -1,0 +1,269 @@
+"""The page of errors: groups by cause, the rows of one, filters, what is marked and what is suggested."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+from flask.testing import FlaskClient
+
+from app.csvfile.contract import Cause
+from app.imports import batch_job
+from app.models import Import, Seller
+from app.queries import items
+from app.queries.error_groups import Kind
+from tests.factories import make_items, row, start, with_header
+from tests.pages import page, submit, words
+
+RunJobs = Callable[[], None]
+
+
+@pytest.fixture
+def mistaken(seller: Seller, run_jobs: RunJobs) -> Import:
+    """Six rows that fail in four ways, one of them in two at once."""
+    make_items()
+    one = start(
+        seller,
+        [
+            row(condition="Near Mnt"),
+            row(condition="Near Mnt"),
+            row(condition="new", price="1.99"),
+            row(mode="UPDATE"),
+            row(urn="urn:tset:2"),
+            row(urn="", game="Game", set="Set", name="Nmae 3"),
+        ],
+        file_name="my stock.csv",
+    )
+    run_jobs()
+    return one
+
+
+def address(one: Import, query: str = "", rest: str = "/errors") -> str:
+    return f"/imports/{one.public_id}{rest}{query}"
+
+
+def groups(soup: BeautifulSoup) -> list[tuple[str, str, int]]:
+    """Cause, column and rows of each group on a page."""
+    return [
+        (str(one["data-cause"]), str(one["data-column"]), int(str(one["data-rows"]))) for one in soup.select(".group")
+    ]
+
+
+def group(soup: BeautifulSoup, cause: str) -> Tag:
+    (found,) = soup.select(f".group[data-cause={cause}]")
+    return found
+
+
+def lines(soup: BeautifulSoup) -> list[int]:
+    return [int(str(one["id"]).removeprefix("line-")) for one in soup.select(".error-table tbody")]
+
+
+ALL = [
+    ("condition-unknown", "CONDITION", 3),
+    ("price-in-pounds", "PRICE", 1),
+    ("listing-not-found", "", 1),
+    ("item-not-found", "URN", 1),
+    ("item-not-found", "NAME", 1),
+]
+
+
+@pytest.mark.parametrize("rest", ["", "/errors"])
+def test_errors_open_with_their_groups(client: FlaskClient, mistaken: Import, rest: str) -> None:
+    soup = page(client, address(mistaken, rest=rest))
+    assert groups(soup) == ALL
+    assert lines(soup) == [2, 3, 4, 5, 6, 7]
+    (sentence,) = (words(one) for one in soup.select("#summary, .groups-note"))
+    assert sentence.endswith(
+        "5 groups, most rows first. A row with several problems is in several groups, "
+        "so together they have more than the 6 failed rows."
+    )
+    first = soup.select(".group")[0]
+    assert words(first.select_one(".group-title")) == "CONDITION Condition unknown"
+    assert words(first.select_one(".group-rows")) == "3 rows"
+    assert words(first.select_one(".code")) == "422 Invalid"
+    assert words(first.select_one(".group-fix")).startswith(Cause.CONDITION_UNKNOWN.fix)
+    assert first.select_one(".group-fix a")["href"] == "/help/errors#condition-unknown"
+    assert words(first.select_one(".group-example")).startswith("For example line 2:")
+    assert [words(one) for one in first.select(".values > li")] == ["Near Mnt 2 rows Did you mean NEAR_MINT?"]
+
+
+def test_a_group_leads_to_its_rows(client: FlaskClient, mistaken: Import) -> None:
+    soup = page(client, address(mistaken))
+    expected = {
+        "condition-unknown": [2, 3, 4],
+        "price-in-pounds": [4],
+        "listing-not-found": [5],
+    }
+    for cause, found in expected.items():
+        links = {str(link["href"]) for link in group(soup, cause).select("a:not(.help-link)")}
+        assert len(links) == 1
+        opened = page(client, links.pop())
+        assert lines(opened) == found
+        assert [one[0] for one in groups(opened)] == [cause]
+        assert address(mistaken) in {str(link["href"]) for link in opened.select("main a")}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("code=404", [5, 6, 7]),
+        ("code=422&column=PRICE", [4]),
+        ("column=whole-row", [5]),
+        ("cause=item-not-found", [6, 7]),
+        ("cause=item-not-found&column=NAME", [7]),
+        ("batch=1", [2, 3, 4, 5, 6, 7]),
+        ("batch=2", []),
+        ("lines=4-6", [4, 5, 6]),
+        ("lines=6", [6]),
+        ("lines=6-4", [6]),
+        ("text=near%20MNT", [2, 3]),
+        ("text=%00near", [2, 3]),
+        ("text=%25", []),
+        ("text=near&code=404", []),
+        # What makes no sense does not matter.
+        ("code=1&cause=x&column=x&batch=x&lines=x&text=%20", [2, 3, 4, 5, 6, 7]),
+        ("code=%00&batch=99999999999&lines=1-9999999999", [2, 3, 4, 5, 6, 7]),
+        ("batch=32768", [2, 3, 4, 5, 6, 7]),
+        ("lines=9999999999", []),
+    ],
+)
+def test_rows_are_filtered_by_the_address(client: FlaskClient, mistaken: Import, query: str, found: list[int]) -> None:
+    soup = page(client, address(mistaken, f"?{query}"))
+    assert lines(soup) == found
+    if not found:
+        assert words(soup.select_one(".rows-note")).startswith("No failed row matches.")
+
+
+def test_the_form_offers_what_there_is_and_keeps_what_was_chosen(client: FlaskClient, mistaken: Import) -> None:
+    soup = page(client, address(mistaken))
+    offered = {
+        str(field["name"]): [str(option["value"]) for option in field.select("option")]
+        for field in soup.select(".filters select")
+    }
+    assert offered == {
+        "code": ["", "422", "404"],
+        "column": ["", "whole-row", "CONDITION", "NAME", "PRICE", "URN"],
+        "cause": ["", "condition-unknown", "item-not-found", "listing-not-found", "price-in-pounds"],
+    }
+    assert not soup.select_one(".filters").has_attr("open")
+    form = soup.select_one(".filters form")
+    answer = submit(client, form, lines="nowhere", text='Near "Mnt"')
+    filtered = BeautifulSoup(answer.data, "html5lib")
+    assert filtered.select_one(".filters").has_attr("open")
+    assert filtered.select_one("#filter-text")["value"] == 'Near "Mnt"'
+    assert filtered.select_one("#filter-lines")["value"] == "nowhere"
+    assert words(filtered.select_one("#fault-lines")).startswith("Write a line, such as 120")
+    chosen = page(client, address(mistaken, "?cause=price-in-pounds&column=PRICE"))
+    assert [str(one["value"]) for one in chosen.select("option[selected]")] == ["PRICE", "price-in-pounds"]
+
+
+def test_a_filter_goes_on_from_page_to_page(client: FlaskClient, seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    one = start(seller, [row(price="x" if n % 2 else "1.99", reference="a&b=c") for n in range(220)])
+    run_jobs()
+    path, found = address(one, "?cause=price-in-pounds&column=PRICE&text=a%26b%3DC"), []
+    while path:
+        soup = page(client, path)
+        found.append(lines(soup))
+        assert bool(groups(soup)) == (len(found) == 1)
+        links = {words(link): str(link["href"]) for link in soup.select("nav[aria-label=Pages] a")}
+        first = dict(parse_qsl(urlsplit(links.get("First errors", "")).query))
+        if len(found) > 1:
+            assert first == {"cause": "price-in-pounds", "column": "PRICE", "text": "a&b=C"}
+        path = links.get("Next errors", "")
+    assert [len(one) for one in found] == [50, 50, 10]
+    assert sum(found, []) == list(range(2, 222, 2))
+
+
+def test_what_is_wrong_is_marked_in_the_row_and_the_row_is_left_as_it_is(
+    client: FlaskClient, seller: Seller, run_jobs: RunJobs
+) -> None:
+    make_items()
+    rows = [
+        'CREATE,urn:test:1,,,,,,"N""M",,1,,,"two\nlines",,',
+        'CREATE,urn:test:1,,,,,,NM,1,1,,,"a" b,,',
+        "CREATE,,Game,Set,Nobody,,,NM,1,1,,,,,",
+        "CREATE,urn:test:1,,,,,,NM,1",
+        "UPDATE,urn:test:1,,,,,,NM,1,1,,,,,",
+    ]
+    one = start(seller, with_header("\n".join(rows)))
+    run_jobs()
+    soup = page(client, address(one))
+    assert [original.get_text() for original in soup.select(".error-table .original")] == rows
+    marked = [
+        [(str(mark["title"]), mark.get_text()) for mark in original.select("mark")]
+        for original in soup.select(".error-table .original")
+    ]
+    assert marked == [
+        [("CONDITION", '"N""M"'), ("PRICE", "")],
+        [("COMMENT", '"a" b')],
+        [("GAME", "Game"), ("SET", "Set"), ("NAME", "Nobody")],
+        [],
+        [],
+    ]
+
+
+def test_suggestions_stand_beside_the_reason_and_urns_can_be_copied(client: FlaskClient, mistaken: Import) -> None:
+    soup = page(client, address(mistaken))
+
+    def suggested(line: int) -> list[str]:
+        return [words(one) for one in soup.select(f"#line-{line} .suggestion")]
+
+    assert suggested(2) == ["Did you mean NEAR_MINT?"]
+    assert suggested(4) == ["That is pounds: write 199"]
+    assert suggested(5) == []
+    assert suggested(6) == ["Did you mean: urn:test:2 Copy: urn:test:2 Name 2, Set, number 2"]
+    assert suggested(7)[0].startswith("Did you mean NAME Name 3")
+    for button in soup.select("button[data-copy]"):
+        copied = soup.find(id=button["data-copy"])
+        assert re.fullmatch("urn:test:[0-9]", copied.get_text())
+
+
+def test_an_import_that_moves_has_its_groups_without_a_look_at_their_rows(
+    client: FlaskClient, seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_items()
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+    one = start(seller, [row(condition="Near Mnt"), row()])
+    batch_job.run(seller.id, one.id, 1, 1)
+    monkeypatch.setattr(items, "list_steps", None)
+    monkeypatch.setattr("app.queries.error_groups.sample", None)
+    soup = page(client, address(one, rest=""))
+    assert groups(soup) == [("condition-unknown", "CONDITION", 1)]
+    assert not soup.select(".suggestion")
+    assert lines(soup) == [2]
+
+
+def test_the_page_of_an_import_shows_the_first_groups_and_leads_to_all(
+    client: FlaskClient, seller: Seller, run_jobs: RunJobs
+) -> None:
+    make_items()
+    wrong = {"mode": "x", "condition": "x", "price": "x", "quantity": "x", "hidden": "x", "cardmarket_id": "x"}
+    long = dict.fromkeys(("comment", "notes", "reference"), "x" * 256)
+    one = start(seller, [row(**wrong, **long, tcgplayer_id="x", variants="ä")])
+    run_jobs()
+    soup = page(client, address(one, rest=""))
+    assert len(groups(soup)) == 10
+    assert words(soup.select_one(".groups-note")).endswith("Here are the first 10. View all groups")
+    assert len(groups(page(client, address(one)))) == 11
+
+
+@pytest.mark.parametrize("query", ["", "?cause=condition-unknown&column=CONDITION", "?text=near", "?after=2"])
+def test_anothers_errors_are_not_there(
+    client: FlaskClient, other_seller: Seller, run_jobs: RunJobs, query: str
+) -> None:
+    make_items()
+    theirs = start(other_seller, [row(condition="Near Mnt")])
+    run_jobs()
+    assert client.get(address(theirs, query)).status_code == 404
+
+
+def test_every_cause_has_a_title() -> None:
+    titles = {cause: cause.title for cause in Cause}
+    assert titles[Cause.ID_NOT_DIGITS] == "ID not digits"
+    assert len(set(titles.values())) == len(Cause)
+    assert all(Cause.by_slug(cause.slug) is cause for cause in Cause)
+    assert Kind(Cause.QUOTING, "URN") == (Cause.QUOTING, "URN")
