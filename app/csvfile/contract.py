@@ -77,6 +77,11 @@ CONDITION_CODES: dict[str, Condition] = {
 }
 
 
+def grade_list() -> str:
+    """The codes of all grades with their names, for sentences and help texts."""
+    return ", ".join(f"{code} ({grade.name})" for code, grade in CONDITION_CODES.items())
+
+
 class NamedBy(IntEnum):
     """The ways to name an item, in the order in which they decide."""
 
@@ -99,95 +104,173 @@ class Code(IntEnum):
 
 
 class Cause(Enum):
-    """Each reason for which a row can fail: its code and the sentence that says what is wrong and what to do."""
+    """Each reason for which a row can fail.
+
+    It has its code, the sentence that says of one row what is wrong and what to do, and a sentence for all such rows
+    together that says how to fix them.
+    """
 
     COLUMN_COUNT = (
         Code.INVALID,
         "The row has {count}, but there are 15 columns. Look for a missing or an extra comma; "
         "a value with a comma in it must stand in double quotes.",
+        "Compare the row with the header: look for a missing or an extra comma, and put every value that has a "
+        "comma in it in double quotes.",
     )
     QUOTING = (
         Code.INVALID,
         "The quotation marks in {column} do not match up. Put the whole value in double quotes, "
         "and write every quotation mark inside it twice.",
+        "Put the whole value in double quotes, and write every quotation mark inside it twice.",
     )
     BARE_LINE_BREAK = (
         Code.INVALID,
         "{column} has a line break in it. Remove it, or put the whole value in double quotes.",
+        "Remove the line break, or put the whole value in double quotes.",
     )
     CONTROL_CHARACTER = (
         Code.INVALID,
         "{column} has an invisible control character in it ({character}). Delete it, or type the value again.",
+        "Delete the value and type it again instead of pasting it.",
     )
-    MODE_MISSING = (Code.INVALID, "MODE is empty. Write CREATE for a new listing or UPDATE to change one.")
-    MODE_UNKNOWN = (Code.INVALID, "MODE is {value}. Write CREATE for a new listing or UPDATE to change one.")
+    MODE_MISSING = (
+        Code.INVALID,
+        "MODE is empty. Write CREATE for a new listing or UPDATE to change one.",
+        "Write CREATE for a new listing or UPDATE to change one.",
+    )
+    MODE_UNKNOWN = (
+        Code.INVALID,
+        "MODE is {value}. Write CREATE for a new listing or UPDATE to change one.",
+        "Write CREATE for a new listing or UPDATE to change one; there are no other modes.",
+    )
     ITEM_NOT_NAMED = (
         Code.INVALID,
         "Nothing in the row says which item it is. Fill in URN, CARDMARKET_ID or TCGPLAYER_ID, "
         "or GAME, SET and NAME together.",
+        "Say which item it is: fill in URN, CARDMARKET_ID or TCGPLAYER_ID, or GAME, SET and NAME together.",
     )
     NAME_INCOMPLETE = (
         Code.INVALID,
         "{column} is empty. GAME, SET and NAME name an item only together: fill in all three, "
         "or use URN, CARDMARKET_ID or TCGPLAYER_ID.",
+        "Fill in all three of GAME, SET and NAME, or name the item by URN, CARDMARKET_ID or TCGPLAYER_ID.",
     )
     ID_NOT_DIGITS = (
         Code.INVALID,
         "{column} is {value}. Write the id as 1 to 18 digits from 0 to 9, with nothing else, or leave it empty.",
+        f"Write the number alone, 1 to {MAX_ID_DIGITS} digits from 0 to 9, or leave the column empty.",
     )
-    CONDITION_MISSING = (Code.INVALID, "CONDITION is empty. Write one of {grades}.")
-    CONDITION_UNKNOWN = (Code.INVALID, "CONDITION is {value}. Write one of {grades}.")
-    PRICE_MISSING = (Code.INVALID, "PRICE is empty. Write the price in pence: 199 for £1.99.")
-    PRICE_IN_POUNDS = (Code.INVALID, "PRICE is {value}. Prices are in pence: write {pence}.")
+    CONDITION_MISSING = (
+        Code.INVALID,
+        "CONDITION is empty. Write one of {grades}.",
+        f"Write the grade of the item: {grade_list()}.",
+    )
+    CONDITION_UNKNOWN = (
+        Code.INVALID,
+        "CONDITION is {value}. Write one of {grades}.",
+        f"Write one of the grades: {grade_list()}.",
+    )
+    PRICE_MISSING = (
+        Code.INVALID,
+        "PRICE is empty. Write the price in pence: 199 for £1.99.",
+        "Write the price in pence: 199 for £1.99.",
+    )
+    PRICE_IN_POUNDS = (
+        Code.INVALID,
+        "PRICE is {value}. Prices are in pence: write {pence}.",
+        "Write the price in pence, without a point or a pound sign: 199 for £1.99.",
+    )
     PRICE_NOT_WHOLE = (
         Code.INVALID,
         "PRICE is {value}. Write the price in pence, with the digits 0 to 9 only: 199 for £1.99.",
+        "Write the price in pence, with the digits 0 to 9 only: 199 for £1.99.",
     )
-    PRICE_OUT_OF_RANGE = (Code.INVALID, "PRICE is {value}. Write a price from 1 to 100000000 pence (£1,000,000).")
-    QUANTITY_MISSING = (Code.INVALID, "QUANTITY is empty. Write how many you have: 1 to 1000000.")
-    QUANTITY_NOT_WHOLE = (Code.INVALID, "QUANTITY is {value}. Write a whole number with the digits 0 to 9 only.")
-    QUANTITY_OUT_OF_RANGE = (Code.INVALID, "QUANTITY is {value}. Write a whole number up to 1000000.")
-    QUANTITY_ZERO = (Code.INVALID, "QUANTITY is 0. A new listing needs at least 1; only an UPDATE may set it to 0.")
+    PRICE_OUT_OF_RANGE = (
+        Code.INVALID,
+        "PRICE is {value}. Write a price from 1 to 100000000 pence (£1,000,000).",
+        f"Write a price from {MIN_PRICE} to {MAX_PRICE} pence.",
+    )
+    QUANTITY_MISSING = (
+        Code.INVALID,
+        "QUANTITY is empty. Write how many you have: 1 to 1000000.",
+        f"Write how many you have: 1 to {MAX_QUANTITY}.",
+    )
+    QUANTITY_NOT_WHOLE = (
+        Code.INVALID,
+        "QUANTITY is {value}. Write a whole number with the digits 0 to 9 only.",
+        "Write a whole number with the digits 0 to 9 only.",
+    )
+    QUANTITY_OUT_OF_RANGE = (
+        Code.INVALID,
+        "QUANTITY is {value}. Write a whole number up to 1000000.",
+        f"Write a whole number up to {MAX_QUANTITY}.",
+    )
+    QUANTITY_ZERO = (
+        Code.INVALID,
+        "QUANTITY is 0. A new listing needs at least 1; only an UPDATE may set it to 0.",
+        "Write at least 1, or remove the row. Only an UPDATE may set QUANTITY to 0.",
+    )
     VARIANT_MALFORMED = (
         Code.INVALID,
         "VARIANTS has {value} in it. Each variant is letters a to z, digits and hyphens, at most 40; "
         "separate several with | (reverse|de).",
+        "Write each variant with the letters a to z, digits and hyphens only, and separate several with |: reverse|de.",
     )
-    VARIANTS_TOO_MANY = (Code.INVALID, "VARIANTS has {count} variants in it. Write at most 10.")
-    HIDDEN_UNKNOWN = (Code.INVALID, "HIDDEN is {value}. Write true or false, or leave it empty.")
-    TEXT_TOO_LONG = (Code.INVALID, "{column} has {count} characters. Shorten it to 255 at most.")
+    VARIANTS_TOO_MANY = (
+        Code.INVALID,
+        "VARIANTS has {count} variants in it. Write at most 10.",
+        f"Leave at most {MAX_VARIANTS} variants, separated by |.",
+    )
+    HIDDEN_UNKNOWN = (
+        Code.INVALID,
+        "HIDDEN is {value}. Write true or false, or leave it empty.",
+        "Write true to hide the listing or false to show it, or leave the column empty.",
+    )
+    TEXT_TOO_LONG = (
+        Code.INVALID,
+        "{column} has {count} characters. Shorten it to 255 at most.",
+        f"Shorten the text to {MAX_TEXT_LENGTH} characters at most.",
+    )
 
     ITEM_NOT_FOUND = (
         Code.NOT_FOUND,
         "There is no item with {what} in the catalog. Check it for a typing mistake, or name the item another way.",
+        "Look for a typing mistake in what names the item, or name it another way: by URN, CARDMARKET_ID or "
+        "TCGPLAYER_ID, or by GAME, SET and NAME.",
     )
     VARIANT_NOT_FOUND = (
         Code.NOT_FOUND,
         "The item {urn} has no variant {variants}. {known}",
+        "Write only variants that the item has in the catalog, or leave VARIANTS empty.",
     )
     LISTING_NOT_FOUND = (
         Code.NOT_FOUND,
         "You have no listing for this item in this condition with these variants. "
         "Write CREATE in MODE to make one, or correct CONDITION and VARIANTS.",
+        "Write CREATE in MODE to make the listing, or correct CONDITION and VARIANTS so that they are those of yours.",
     )
     ITEM_AMBIGUOUS = (
         Code.CONFLICT,
         "{what} names {count} items. Write the URN of the one you mean in URN: {urns}.",
+        "Write the URN of the item you mean in URN; what else names it is then not looked at.",
     )
     LISTING_EXISTS = (
         Code.CONFLICT,
         "You already have a listing for this item in this condition with these variants. "
         "Write UPDATE in MODE to change it.",
+        "Write UPDATE in MODE to change the listing you have.",
     )
     LISTING_REPEATED = (
         Code.CONFLICT,
         "Line {line} of this file already creates this listing. Remove one of the two rows, "
         "or write UPDATE in MODE to change it.",
+        "Remove one of the rows that create the same listing, or write UPDATE in its MODE.",
     )
 
-    def __init__(self, code: Code, sentence: str) -> None:
+    def __init__(self, code: Code, sentence: str, fix: str) -> None:
         self.code = code
         self.sentence = sentence
+        self.fix = fix
 
     @property
     def slug(self) -> str:
@@ -210,11 +293,6 @@ class Problem(NamedTuple):
 def quoted(value: str, limit: int = 40) -> str:
     """``value`` as it is cited in a sentence: in quotation marks, cut to ``limit`` characters."""
     return f"“{value}”" if len(value) <= limit else f"“{value[:limit]}…”"
-
-
-def grade_list() -> str:
-    """The codes of all grades with their names, for sentences and help texts."""
-    return ", ".join(f"{code} ({grade.name})" for code, grade in CONDITION_CODES.items())
 
 
 def fold(text: str) -> str:

@@ -210,3 +210,9 @@ def test_the_fast_pass_and_the_explanation_always_agree(row: list[str]) -> None:
     result = validate_row(row)
     found = find_problems(row)
     assert result == found if not isinstance(result, Row) else found == []
+
+
+def test_every_cause_has_a_sentence_of_its_own_on_how_to_fix_it() -> None:
+    fixes = [cause.fix for cause in Cause]
+    assert all(fix.endswith(".") and "{" not in fix for fix in fixes)
+    assert len(set(fixes)) == len(fixes)
