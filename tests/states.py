@@ -96,7 +96,7 @@ STATES = [
         [],
         (3, 1, 0),
         ["Completed", "Terminated", "Terminated"],
-        "Terminated after 1 of 3 rows. 1 of 3 rows is live. 2 rows were not processed.",
+        "Terminated after 1 of 3 rows. 1 row is live and stays so. 2 rows were not processed.",
         ("Import remaining rows",),
     ),
     State(

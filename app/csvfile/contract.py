@@ -101,7 +101,9 @@ _TEXT = f"At most {MAX_TEXT_LENGTH} characters. When an UPDATE leaves it empty, 
 
 GUIDE: dict[Column, Guide] = {
     Column.MODE: Guide(
-        _ALWAYS, "CREATE makes a new listing, UPDATE changes one that you have. In any case.", ("CREATE", "update")
+        _ALWAYS,
+        "CREATE makes a new listing, UPDATE changes one that you have. Capitals do not matter.",
+        ("CREATE", "update"),
     ),
     Column.URN: Guide(
         _NAMES_AN_ITEM,
@@ -130,7 +132,7 @@ GUIDE: dict[Column, Guide] = {
     ),
     Column.CONDITION: Guide(
         _ALWAYS,
-        "The grade, by its code or its name. In any case; spaces, underscores and hyphens are alike.",
+        "The grade, by its code or its name. Capitals do not matter; spaces, underscores and hyphens are alike.",
         ("NM", "near mint"),
     ),
     Column.PRICE: Guide(
@@ -144,7 +146,7 @@ GUIDE: dict[Column, Guide] = {
     Column.VARIANTS: Guide(
         _OPTIONAL,
         f"What is special about your copies: up to {MAX_VARIANTS} of the variants that the catalog has for the item, "
-        "separated by |. Order and case do not matter.",
+        "separated by |. Neither their order nor capitals matter.",
         ("holo", "reverse|de"),
     ),
     Column.HIDDEN: Guide(

@@ -48,8 +48,8 @@ def failed(key: ImportKey) -> Iterator[bytes]:
     """The failed rows under their header, byte for byte and in the order of the file: ready to be corrected."""
     header = imports.get_source(key).header
     ending = "\r\n" if header.endswith("\r\n") else "\n"
-    errors = without_transaction(row_errors.iter_pages(key))
-    return in_pieces(chain([header], (error.row + ending for error in errors)))
+    texts = without_transaction(row_errors.iter_texts(key))
+    return in_pieces(chain([header], (text + ending for text in texts)))
 
 
 def remaining(key: ImportKey) -> Iterator[bytes]:
@@ -66,8 +66,8 @@ def report(key: ImportKey) -> Iterator[bytes]:
 
 
 def _report(error: RecordedError) -> list[str | int]:
-    # Several columns may have the same cause.
-    fixes = dict.fromkeys(_FIXES[cause] for cause in error.causes)
+    # Several columns may have the same cause; one that Sluice does not know any more has no fix.
+    fixes = dict.fromkeys(_FIXES[cause] for cause in error.causes if cause in _FIXES)
     cells = split_record(error.row)
     texts = ["|".join(error.columns), " ".join(error.messages), " ".join(fixes), *cells]
     missing = [""] * (len(COLUMNS) - len(cells))
@@ -142,8 +142,8 @@ def _find_successes(key: ImportKey, rows: list[tuple[int, Row]]) -> list[_Succes
 def _has_written(key: ImportKey, line: int, row: Row, trace: Trace) -> bool:
     """Whether a listing with this ``trace`` is the one that ``row`` made or changed.
 
-    A later UPDATE takes the place of an earlier one, so that only a listing which was never updated by this import or
-    one that began after it is certain to be another.
+    A later UPDATE leaves nothing of an earlier one, so a listing that an import which began later has updated last is
+    taken for it too. One that neither has updated must be another.
     """
     if row.mode is Mode.CREATE:
         return (trace.created_import_id, trace.created_line) == (key.import_id, line)

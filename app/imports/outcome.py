@@ -37,6 +37,18 @@ def _paused(one: ImportProgress, groups: int | None, _: Collection[RetriedRows])
 
 def _over(one: ImportProgress, groups: int | None, retried: Collection[RetriedRows]) -> Iterator[str]:
     yield f"{_live(one)}."
+    yield from _left_to_do(one, groups, retried)
+
+
+def _terminated(one: ImportProgress, groups: int | None, retried: Collection[RetriedRows]) -> Iterator[str]:
+    yield f"Terminated after {one.processed:,} of {_rows(one.total)}."
+    if one.successful:
+        yield f"{_rows(one.successful)} {'is live and stays' if one.successful == 1 else 'are live and stay'} so."
+    yield from _left_to_do(one, groups, retried)
+
+
+def _left_to_do(one: ImportProgress, groups: int | None, retried: Collection[RetriedRows]) -> Iterator[str]:
+    """What there is to do about an import that is over."""
     if one.failed and RetriedRows.FAILED in retried:
         yield f"{_rows(one.failed)} failed and {_were(one.failed)} taken up again by a retry."
     elif one.failed:
@@ -49,11 +61,6 @@ def _over(one: ImportProgress, groups: int | None, retried: Collection[RetriedRo
         yield f"{_rows(one.not_processed)} {_were(one.not_processed)} not processed."
     else:
         yield f"{_rows(one.not_processed)} could not be processed; the table of batches says why."
-
-
-def _terminated(one: ImportProgress, groups: int | None, retried: Collection[RetriedRows]) -> Iterator[str]:
-    yield f"Terminated after {one.processed:,} of {_rows(one.total)}."
-    yield from _over(one, groups, retried)
 
 
 _SENTENCES = {

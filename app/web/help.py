@@ -17,8 +17,8 @@ blueprint = Blueprint("help", __name__)
 
 #: A value is shown as far as this.
 _VALUE_LENGTH = 90
-#: Characters that nobody would see, as the signs that Unicode has for them.
-_SIGNS = {code: 0x2400 + code for code in range(0x20)}
+#: Characters that nobody would see, as they are called in messages.
+_SIGNS = {code: f"[U+{code:04X}]" for code in range(0x20)} | {ord("\r"): "[line break]"}
 
 
 @blueprint.get("/help/csv")
