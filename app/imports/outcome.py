@@ -89,7 +89,7 @@ def _to_fix(one: ImportProgress, groups: int | None, *, so_far: bool = False) ->
         return ""
     rows = f"{one.failed:,}" if so_far else _rows(one.failed)
     words = f"{rows} {'needs' if one.failed == 1 else 'need'} fixing"
-    if groups:
+    if groups and one.failed > 1:
         words += f", in {groups:,} {'group' if groups == 1 else 'groups'}"
     return f"; {words}" if so_far else words
 

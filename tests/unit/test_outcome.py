@@ -79,6 +79,10 @@ def test_the_number_of_groups_is_told_where_it_is_known(groups: int, words: str)
     assert describe(progress("FAILED", 5_022, 4_719, 0, 303), groups=groups).endswith(words)
 
 
+def test_a_single_row_needs_no_group() -> None:
+    assert describe(progress("FAILED", 2, 1, 0, 1), groups=1) == "1 of 2 rows is live. 1 row needs fixing."
+
+
 def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:
     one = progress("TERMINATED", 9, 5, 1, 1)
     assert describe(one, groups=1, retried=[RetriedRows.FAILED]).endswith(

@@ -64,7 +64,7 @@ def test_failed_rows_succeed_once_the_catalog_is_mended_and_the_parent_shows_it(
     rows = [row(urn=f"urn:test:{n}", comment="one\r\ntwo, “so”") for n in (1, 2, 3)]
     made = start(seller, csv_bytes(rows, newline="\r\n"), file_name="my stock.csv")
     finish(made)
-    assert lead(client, made) == "1 of 3 rows is live. 2 rows need fixing."
+    assert lead(client, made).startswith("1 of 3 rows is live. 2 rows need fixing")
     make_items(3)
     element = live_part(page(client, f"/imports/{made.public_id}{face}"))
     answer = press(client, element, "Retry failed rows")
