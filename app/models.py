@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Base
-from app.statuses import BatchStatus, ImportStatus
+from app.statuses import BatchStatus, ImportStatus, RetriedRows
 
 #: Text compared byte by byte: identifiers need no language, and their indexes are faster without one.
 CodeText = Text(collation="C")
@@ -40,7 +40,7 @@ CodeText = Text(collation="C")
 _NOW = func.now()
 
 
-def _one_of(column: str, statuses: type[ImportStatus] | type[BatchStatus]) -> CheckConstraint:
+def _one_of(column: str, statuses: type[ImportStatus | BatchStatus | RetriedRows]) -> CheckConstraint:
     names = ", ".join(f"'{status}'" for status in statuses)
     return CheckConstraint(f"{column} in ({names})", name=f"{column}_known")
 
@@ -136,6 +136,18 @@ class Import(Base):
         _one_of("status", ImportStatus),
         CheckConstraint("pause_requested_at is null or status = 'RUNNING'", name="pausing_only_while_running"),
         CheckConstraint("(finished_at is null) = (status in ('RUNNING', 'PAUSED'))", name="finished_at_when_over"),
+        ForeignKeyConstraint(["seller_id", "parent_id"], ["imports.seller_id", "imports.id"]),
+        _one_of("retried_rows", RetriedRows),
+        CheckConstraint("(parent_id is null) = (retried_rows is null)", name="retry_told_in_full"),
+        # The same rows are taken up once, however often the button is pressed. What still fails is then with the retry.
+        Index(
+            "ix__imports__retries",
+            "seller_id",
+            "parent_id",
+            "retried_rows",
+            unique=True,
+            postgresql_where=text("parent_id is not null"),
+        ),
         # What the reconciler looks through; imports that are over drop out of it.
         Index("ix__imports__live", "id", postgresql_where=text("status in ('RUNNING', 'PAUSED')")),
     )
@@ -144,6 +156,9 @@ class Import(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     #: The id that pages and programs see: it can be neither guessed nor counted.
     public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
+    #: The import whose rows this one takes up again, and which of them; null for a file that somebody uploaded.
+    parent_id: Mapped[int | None] = mapped_column(BigInteger)
+    retried_rows: Mapped[str | None] = mapped_column(CodeText)
     #: As the client named it: shown, never used as a path.
     file_name: Mapped[str] = mapped_column(Text)
     storage_key: Mapped[str] = mapped_column(Text)

@@ -30,6 +30,15 @@ class BatchStatus(StrEnum):
     TERMINATED = "TERMINATED"
 
 
+class RetriedRows(StrEnum):
+    """Which rows of an import that is over another one takes up again."""
+
+    #: Those that failed: after the catalog or the listings have changed they may be right as they are.
+    FAILED = "FAILED"
+    #: Those that were not processed, because it was terminated or a batch was given up.
+    REMAINING = "REMAINING"
+
+
 IMPORT_TRANSITIONS: dict[ImportStatus, frozenset[ImportStatus]] = {
     ImportStatus.RUNNING: frozenset(
         {
@@ -115,3 +124,8 @@ def can_resume(status: ImportStatus) -> bool:
 def can_terminate(status: ImportStatus) -> bool:
     """Whether the Terminate button is shown and accepted."""
     return ImportStatus.TERMINATED in IMPORT_TRANSITIONS[status]
+
+
+def can_retry(status: ImportStatus, *, rows: int) -> bool:
+    """Whether so many rows of an import may be taken up by another one: only when nothing happens to them any more."""
+    return status in FINAL_IMPORT_STATUSES and rows > 0

@@ -16,6 +16,8 @@ if context.is_offline_mode():
         context.run_migrations()
 else:
     with extension.db.engine.connect() as connection:
+        # Out of the pool: the lock and the timeout are the session's, and end with it.
+        connection.detach()
         connection.execute(text(f"select pg_advisory_lock({ADVISORY_LOCK})"))
         # A migration that cannot have its lock gives up, instead of letting every request queue behind it.
         connection.execute(text("set lock_timeout = '4s'"))

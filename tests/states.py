@@ -32,6 +32,8 @@ class State(NamedTuple):
     batches: list[str]
     #: What the summary says.
     sentence: str
+    #: What may be pressed where the import is shown in full, beside ``buttons``.
+    retries: tuple[str, ...] = ()
 
     @property
     def moves(self) -> bool:
@@ -56,7 +58,7 @@ STATES = [
         ["Pause", "Terminate"],
         (3, 1, 1),
         ["Completed", "Failed", "Running"],
-        "You can leave this page",
+        "1 of 3 rows is live so far; 1 needs fixing. You can leave this page",
     ),
     State(
         "pausing",
@@ -65,7 +67,7 @@ STATES = [
         ["Terminate"],
         (3, 1, 0),
         ["Completed", "Running", "Paused"],
-        "the rows that are being worked on are finished first",
+        "the rows that are being worked on are finished first. 1 of 3 rows is live so far.",
     ),
     State(
         "paused",
@@ -74,12 +76,19 @@ STATES = [
         ["Resume", "Terminate"],
         (3, 1, 0),
         ["Completed", "Paused", "Paused"],
-        "Paused after 1 of 3 rows.",
+        "Paused after 1 of 3 rows. Resume goes on exactly there. 1 of 3 rows is live so far.",
     ),
+    State("completed", "COMPLETED", "Completed", [], (2, 2, 0), ["Completed", "Completed"], "All 2 rows are live."),
     State(
-        "completed", "COMPLETED", "Completed", [], (2, 2, 0), ["Completed", "Completed"], "All 2 rows were imported."
+        "failed",
+        "FAILED",
+        "Failed",
+        [],
+        (2, 1, 1),
+        ["Completed", "Failed"],
+        "1 of 2 rows is live. 1 row needs fixing.",
+        ("Retry failed rows",),
     ),
-    State("failed", "FAILED", "Failed", [], (2, 1, 1), ["Completed", "Failed"], "1 of 2 rows were imported. 1 failed"),
     State(
         "terminated",
         "TERMINATED",
@@ -87,7 +96,8 @@ STATES = [
         [],
         (3, 1, 0),
         ["Completed", "Terminated", "Terminated"],
-        "Terminated after 1 of 3 rows.",
+        "Terminated after 1 of 3 rows. 1 row is live and stays so. 2 rows were not processed.",
+        ("Import remaining rows",),
     ),
     State(
         "given up",
@@ -96,7 +106,8 @@ STATES = [
         [],
         (2, 1, 0),
         ["Completed", "Failed"],
-        "1 could not be processed; the table of batches says why.",
+        "1 of 2 rows is live. 1 row could not be processed; the table of batches says why.",
+        ("Import remaining rows",),
     ),
 ]
 each_state = pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)

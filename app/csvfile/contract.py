@@ -44,7 +44,8 @@ MAX_QUANTITY = 1_000_000
 MAX_VARIANTS = 10
 MAX_TEXT_LENGTH = 255
 MAX_ID_DIGITS = 18
-VARIANT_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+MAX_VARIANT_LENGTH = 40
+VARIANT_PATTERN = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{MAX_VARIANT_LENGTH - 1}}}")
 
 
 class Mode(StrEnum):
@@ -84,6 +85,84 @@ def grade_list() -> str:
     return ", ".join(f"{code} ({grade.name})" for code, grade in CONDITION_CODES.items())
 
 
+class Guide(NamedTuple):
+    """How a column is explained to sellers."""
+
+    #: When it has to be filled in.
+    needed: str
+    #: What it says, and what may stand in it.
+    rule: str
+    #: Values that it takes.
+    examples: tuple[str, ...]
+
+
+_NAMES_AN_ITEM = "one way to name the item"
+_ALWAYS = "always"
+_OPTIONAL = "optional"
+_TEXT = f"At most {MAX_TEXT_LENGTH} characters. When an UPDATE leaves it empty, it is cleared."
+
+GUIDE: dict[Column, Guide] = {
+    Column.MODE: Guide(
+        _ALWAYS,
+        "CREATE makes a new listing, UPDATE changes one that you have. Capitals do not matter.",
+        ("CREATE", "update"),
+    ),
+    Column.URN: Guide(
+        _NAMES_AN_ITEM,
+        "The name that the item has in the catalog, exactly. Where it is given, nothing else that names the item is "
+        "looked at.",
+        ("urn:demo:pricklewend:court-of-the-hedge-king/card/002",),
+    ),
+    Column.GAME: Guide(
+        _NAMES_AN_ITEM,
+        "GAME, SET and NAME name an item together, where URN and both ids are empty. Capital letters and the number of "
+        "spaces do not matter.",
+        ("Pricklewend",),
+    ),
+    Column.SET: Guide(_NAMES_AN_ITEM, "Together with GAME and NAME.", ("Court of the Hedge King",)),
+    Column.NAME: Guide(_NAMES_AN_ITEM, "Together with GAME and SET.", ("Snail Cavalry",)),
+    Column.CARDMARKET_ID: Guide(
+        _NAMES_AN_ITEM,
+        f"The number of the item at Cardmarket, 1 to {MAX_ID_DIGITS} digits. Decides where URN is empty.",
+        ("912810",),
+    ),
+    Column.TCGPLAYER_ID: Guide(
+        _NAMES_AN_ITEM,
+        f"The number of the item at TCGplayer, 1 to {MAX_ID_DIGITS} digits. Decides where URN and CARDMARKET_ID are "
+        "empty.",
+        ("605377",),
+    ),
+    Column.CONDITION: Guide(
+        _ALWAYS,
+        "The grade, by its code or its name. Capitals do not matter; spaces, underscores and hyphens are alike.",
+        ("NM", "near mint"),
+    ),
+    Column.PRICE: Guide(
+        _ALWAYS, f"Whole pence, {MIN_PRICE} to {MAX_PRICE:,}, written without commas: 199 is £1.99.", ("199", "2500")
+    ),
+    Column.QUANTITY: Guide(
+        _ALWAYS,
+        f"How many you have: 1 to {MAX_QUANTITY:,}, written without commas. An UPDATE may also set it to 0.",
+        ("1", "12"),
+    ),
+    Column.VARIANTS: Guide(
+        _OPTIONAL,
+        f"What is special about your copies: up to {MAX_VARIANTS} of the variants that the catalog has for the item, "
+        "separated by |. Neither their order nor capitals matter.",
+        ("holo", "reverse|de"),
+    ),
+    Column.HIDDEN: Guide(
+        _OPTIONAL,
+        "true hides the listing from buyers, false shows it. When it is empty, a new listing is shown, and an UPDATE "
+        "leaves it as it is.",
+        ("true", "false"),
+    ),
+    Column.COMMENT: Guide(_OPTIONAL, f"What buyers read. {_TEXT}", ("Pack fresh",)),
+    Column.NOTES: Guide(_OPTIONAL, f"For yourself; nobody else sees it. {_TEXT}", ("Box 1",)),
+    Column.REFERENCE: Guide(_OPTIONAL, f"Your own key for the listing. {_TEXT}", ("SHELF-17-A",)),
+}
+
+
 class NamedBy(IntEnum):
     """The ways to name an item, in the order in which they decide."""
 
@@ -103,6 +182,18 @@ class Code(IntEnum):
     INVALID = 422
     NOT_FOUND = 404
     CONFLICT = 409
+
+    @property
+    def meaning(self) -> str:
+        """What all rows that fail with it have in common."""
+        return {
+            Code.INVALID: "The row itself is wrong, whatever is in the catalog and among your listings. All that is "
+            "wrong with it is reported at once. Correct the row.",
+            Code.NOT_FOUND: "The row is well written, but what it names does not exist: the item, one of its variants, "
+            "or the listing to change. Correct the name, or retry the row once the catalog has it.",
+            Code.CONFLICT: "The row is well written, but it cannot be carried out: it could mean several items, or the "
+            "listing that it creates exists already. Say which you mean.",
+        }[self]
 
 
 class Cause(Enum):
@@ -275,14 +366,14 @@ class Cause(Enum):
         self.fix = fix
 
     @property
+    def title(self) -> str:
+        """What the cause is called in headings."""
+        return self.name.replace("_", " ").capitalize().replace("Id ", "ID ")
+
+    @property
     def slug(self) -> str:
         """The name under which the cause is stored and linked to."""
         return self.name.lower().replace("_", "-")
-
-    @property
-    def title(self) -> str:
-        """The cause in a few words."""
-        return self.name.replace("_", " ").capitalize().replace("Id ", "ID ")
 
     @classmethod
     def by_slug(cls, slug: str) -> Cause:

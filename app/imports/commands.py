@@ -1,4 +1,4 @@
-"""What the buttons do: upload, pause, resume, terminate. Pages, API and command line all come here."""
+"""What the buttons do: upload, pause, resume, terminate, retry. Pages, API and command line all come here."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath, PureWindowsPath
+from typing import NamedTuple
 
 from flask import current_app
+from sqlalchemy.exc import IntegrityError
 
 from app.config import Settings
+from app.csvfile.rejected import FileRejected
 from app.csvfile.scan import Scan, scan
 from app.extensions import db
-from app.imports import control, queue
+from app.imports import control, files, queue
 from app.models import Batch, Import
 from app.queries import ImportKey, imports, transitions
-from app.statuses import ImportStatus
+from app.statuses import ImportStatus, RetriedRows, can_retry
 from app.storage import Storage
 
 #: Longest file name that is kept; what is longer loses its beginning.
@@ -30,7 +33,14 @@ class TransitionRefused(Exception):
     """The button does not fit the state of the import; the message is a sentence for the seller."""
 
 
-def upload(seller_id: int, file_name: str, pieces: Iterable[bytes]) -> Import:
+class Origin(NamedTuple):
+    """Where the rows of a retry come from."""
+
+    parent: ImportKey
+    rows: RetriedRows
+
+
+def upload(seller_id: int, file_name: str, pieces: Iterable[bytes], *, origin: Origin | None = None) -> Import:
     """Check a file while its bytes arrive, store it, and set its import going.
 
     Ends the session's transaction first: the bytes may take minutes, and no connection to the database waits for them.
@@ -56,6 +66,8 @@ def upload(seller_id: int, file_name: str, pieces: Iterable[bytes]) -> Import:
     created = Import(
         seller_id=seller_id,
         public_id=public_id,
+        parent_id=origin and origin.parent.import_id,
+        retried_rows=origin and origin.rows,
         file_name=_plain_name(file_name),
         storage_key=storage_key,
         file_size=found.batches[-1].end_byte,
@@ -94,6 +106,55 @@ def _insert(created: Import, found: Scan) -> None:
         for number, plan in enumerate(found.batches, start=1)
     )
     db.session.flush()
+
+
+def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
+    """Import ``rows`` of an import that is over once more, as a file of their own; asked again, the same import.
+
+    Each row is taken up once: what fails again is with the retry, to be taken up from there. Raises ImportNotFound,
+    TransitionRefused, and OSError when the rows cannot be read or stored.
+    """
+    found = imports.find_with_counters(seller_id, public_id)
+    if found is None:
+        raise ImportNotFound
+    one, key = found.of, ImportKey(seller_id, found.of.id)
+    earlier = imports.find_retries(key).get(rows)
+    if earlier is not None:
+        return earlier
+    count = {RetriedRows.FAILED: found.failed, RetriedRows.REMAINING: found.not_processed}[rows]
+    if not can_retry(ImportStatus(one.status), rows=count):
+        raise _nothing_to_retry(ImportStatus(one.status), rows)
+    take = {RetriedRows.FAILED: files.failed, RetriedRows.REMAINING: files.remaining}[rows]
+    try:
+        return upload(seller_id, _retry_name(one.file_name, rows), take(key), origin=Origin(key, rows))
+    except FileRejected as rejected:
+        # Only when Sluice has come to accept less since the file was uploaded.
+        raise TransitionRefused(rejected.message) from rejected
+    except IntegrityError:
+        # The button was pressed twice, and the other press was faster by a moment.
+        earlier = imports.find_retries(key).get(rows)
+        if earlier is None:
+            raise
+        return earlier
+
+
+#: What a file is called that has only these rows of another.
+_ROWS_IN_NAMES = {RetriedRows.FAILED: " (failed rows)", RetriedRows.REMAINING: " (remaining rows)"}
+
+
+def _retry_name(file_name: str, rows: RetriedRows) -> str:
+    stem = files.plain_stem(file_name)
+    for addition in _ROWS_IN_NAMES.values():
+        stem = stem.removesuffix(addition)
+    return f"{stem}{_ROWS_IN_NAMES[rows]}.csv"
+
+
+def _nothing_to_retry(status: ImportStatus, rows: RetriedRows) -> TransitionRefused:
+    if not can_retry(status, rows=1):
+        return TransitionRefused("This import is not over yet, so none of its rows can be retried now.")
+    if rows is RetriedRows.FAILED:
+        return TransitionRefused("No row of this import failed, so there is nothing to retry.")
+    return TransitionRefused("Every row of this import was processed, so there is nothing left to import.")
 
 
 def pause(seller_id: int, public_id: uuid.UUID) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.imports.commands import ImportNotFound
-from app.models import Batch
+from app.models import Batch, Import
 from app.queries import ImportKey, imports
-from app.statuses import BatchStatus, ImportStatus, can_pause, can_resume, can_terminate
+from app.statuses import BatchStatus, ImportStatus, RetriedRows, can_pause, can_resume, can_retry, can_terminate
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,16 @@ class ImportProgress:
     failed: int
     #: Rows that the upload check found wrong; they will be, or are, among the failed.
     invalid: int
+    #: Which rows of another import it takes up; None for a file that somebody uploaded.
+    retry_of: RetriedRows | None
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+
+    @property
+    def short_id(self) -> str:
+        """The beginning of the public id: enough for people to tell one file from another by its name."""
+        return self.public_id.hex[:8]
 
     @property
     def successful(self) -> int:
@@ -76,6 +83,28 @@ class ImportProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class Relative:
+    """An import to which another one is linked, because the one takes up rows of the other."""
+
+    public_id: uuid.UUID
+    file_name: str
+    status: ImportStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What an import has to do with others."""
+
+    #: Whose rows it takes up, and which.
+    parent: Relative | None
+    of_parent: RetriedRows | None
+    #: Which of its own rows have been taken up, and by which import.
+    retries: dict[RetriedRows, Relative]
+    #: For which of its rows Retry is offered.
+    can_retry: list[RetriedRows]
+
+
+@dataclass(frozen=True, slots=True)
 class BatchProgress:
     """A batch as it is shown."""
 
@@ -108,6 +137,19 @@ def get(seller_id: int, public_id: uuid.UUID) -> ImportProgress:
     return _describe(found)
 
 
+def get_family(one: ImportProgress) -> Family:
+    """The imports that are linked to this one, and which of its rows another could still take up."""
+    parent = imports.find_parent(one.key) if one.retry_of else None
+    retries = {rows: _describe_relative(child) for rows, child in imports.find_retries(one.key).items()}
+    counts = {RetriedRows.FAILED: one.failed, RetriedRows.REMAINING: one.not_processed}
+    return Family(
+        parent=_describe_relative(parent) if parent else None,
+        of_parent=one.retry_of,
+        retries=retries,
+        can_retry=[rows for rows, count in counts.items() if rows not in retries and can_retry(one.status, rows=count)],
+    )
+
+
 def list_page(seller_id: int, *, limit: int, before: int | None = None) -> list[ImportProgress]:
     """The seller's imports, newest first; ``before`` is the ``key.import_id`` of the last one on the page before."""
     return [_describe(found) for found in imports.list_with_counters(seller_id, limit=limit, before=before)]
@@ -132,10 +174,15 @@ def _describe(found: imports.WithCounters) -> ImportProgress:
         updated=found.updated,
         failed=found.failed,
         invalid=one.invalid,
+        retry_of=RetriedRows(one.retried_rows) if one.retried_rows else None,
         created_at=one.created_at,
         updated_at=found.updated_at,
         finished_at=one.finished_at,
     )
+
+
+def _describe_relative(one: Import) -> Relative:
+    return Relative(one.public_id, one.file_name, ImportStatus(one.status))
 
 
 def _describe_batch(batch: Batch) -> BatchProgress:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from psycopg import Connection, Cursor
 
 from app.extensions import db
+
+_Row = TypeVar("_Row")
 
 
 class ImportKey(NamedTuple):
@@ -48,6 +51,18 @@ def begin_snapshot() -> None:
     """
     db.session.rollback()
     db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
+def without_transaction(pages: Iterable[Iterable[_Row]]) -> Iterator[_Row]:
+    """The rows of ``pages``, for a reader who may be slow; for those who only read.
+
+    While that takes its time, the reading holds neither a transaction, which the database would end after a few idle
+    seconds, nor a connection.
+    """
+    for page in pages:
+        db.session.rollback()
+        yield from page
+    db.session.rollback()
 
 
 def driver_cursor() -> Cursor[tuple[Any, ...]]:

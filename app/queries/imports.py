@@ -7,10 +7,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, func, select, text, tuple_
+from sqlalchemy.orm import aliased
 
 from app.extensions import db
 from app.models import Batch, Import
 from app.queries import BatchKey, ImportKey, older_than
+from app.statuses import RetriedRows
 
 #: How long a batch rests after attempts in a row that came to nothing: not after the first, because mostly a worker has
 #: died and nothing stands in the way of another, and then this times 1, 4, 9, so that five attempts outlast a storage
@@ -28,6 +30,11 @@ class WithCounters(NamedTuple):
     failed: int
     #: When any of its batches last changed.
     updated_at: datetime
+
+    @property
+    def not_processed(self) -> int:
+        """Rows that were not looked at yet, or never will be."""
+        return self.of.total - self.created - self.updated - self.failed
 
 
 class Waiting(NamedTuple):
@@ -68,6 +75,19 @@ def get_source(key: ImportKey) -> Source:
     query = select(Import.header, Import.storage_key)
     query = query.where(Import.seller_id == key.seller_id, Import.id == key.import_id)
     return Source(*db.session.execute(query).one())
+
+
+def find_retries(key: ImportKey) -> dict[RetriedRows, Import]:
+    """The imports that have taken up rows of this one again, by the rows that each has."""
+    query = select(Import).where(Import.seller_id == key.seller_id, Import.parent_id == key.import_id)
+    return {RetriedRows(str(one.retried_rows)): one for one in db.session.scalars(query.order_by(Import.id))}
+
+
+def find_parent(key: ImportKey) -> Import | None:
+    """The import whose rows this one takes up again."""
+    child = aliased(Import)
+    query = select(Import).join(child, (child.seller_id == Import.seller_id) & (child.parent_id == Import.id))
+    return db.session.scalar(query.where(child.seller_id == key.seller_id, child.id == key.import_id))
 
 
 def list_with_counters(seller_id: int, *, limit: int, before: int | None = None) -> list[WithCounters]:

@@ -146,3 +146,26 @@ def iter_pages(key: ImportKey) -> Iterator[list[RecordedError]]:
     while page := list_after(key, after_line=after_line, limit=_PAGE_ROWS):
         yield page
         after_line = page[-1].line
+
+
+def iter_texts(key: ImportKey) -> Iterator[list[str]]:
+    """The original texts of all failed rows in the order of the file, a page at a time.
+
+    Each page is a statement of its own, as in ``iter_pages``; leaving out what is wrong with the rows makes it several
+    times as fast.
+    """
+    after_line = 0
+    while True:
+        with driver_cursor() as cursor:
+            cursor.execute(
+                """
+                select line, "row" from row_errors where seller_id = %s and import_id = %s and line > %s
+                order by line limit %s
+                """,
+                (*key, after_line, _PAGE_ROWS),
+            )
+            page = cursor.fetchall()
+        if not page:
+            return
+        yield [text for _, text in page]
+        after_line = page[-1][0]

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from itertools import chain
 
-from flask import Blueprint, current_app, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import NotFound, ServiceUnavailable
 
-from app.imports import failures, progress
+from app.imports import failures, files, outcome, progress
 from app.imports.failures import RowShown
-from app.queries import ImportKey, begin_snapshot, imports, row_errors
-from app.queries.row_errors import ANY, Filter, RecordedError
-from app.storage import Storage, iter_range
-from app.web.downloads import csv_lines, csv_response, derived_name, in_pieces, no_formula, without_transaction
+from app.queries import ImportKey, begin_snapshot
+from app.queries.row_errors import ANY, Filter
+from app.web.downloads import csv_response, name_for
 from app.web.error_filter import read_filter
 from app.web.live import render_live
 from app.web.session import require_seller, seller_id
@@ -37,6 +33,7 @@ _MAX_LINE = 2**31 - 1
 def show(public_id: uuid.UUID) -> ResponseReturnValue:
     """Everything about an import: counters, batches, and the first of the failed rows."""
     one = progress.get(seller_id(), public_id)
+    family = progress.get_family(one)
     groups = failures.list_groups(one.key) if one.failed else []
     first_groups = groups[:_GROUPS_IN_DETAILS]
     # What changes every second is not worth a look at its rows every second.
@@ -46,6 +43,8 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
         "details/show.html",
         "details/_live.html",
         one=one,
+        family=family,
+        outcome=outcome.describe(one, groups=len(groups), retried=family.retries),
         batches=progress.list_batches(one.key),
         groups=failures.outline_groups(first_groups) if is_moving else failures.show_groups(one.key, first_groups),
         all_groups=groups,
@@ -58,10 +57,15 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.get("/panel")
 def panel(public_id: uuid.UUID) -> ResponseReturnValue:
     """The summary that My Imports opens at its side; a page of its own where there are no scripts."""
+    one = progress.get(seller_id(), public_id)
+    family = progress.get_family(one)
+    groups = failures.list_groups(one.key) if one.failed else []
     return render_live(
         "details/panel.html",
         "details/_panel.html",
-        one=progress.get(seller_id(), public_id),
+        one=one,
+        family=family,
+        outcome=outcome.describe(one, groups=len(groups), retried=family.retries),
         here=url_for("details.panel", public_id=public_id),
     )
 
@@ -96,52 +100,37 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/failed.csv")
 def failed_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The failed rows under their header, byte for byte as they were uploaded: ready to be corrected and uploaded."""
+    """The failed rows under their header, ready to be corrected and uploaded."""
     one = progress.get(seller_id(), public_id)
-    header = imports.get_source(one.key).header
-    ending = "\r\n" if header.endswith("\r\n") else "\n"
-    texts = chain([header], (error.row + ending for error in _iter_failed(one.key)))
-    return csv_response(derived_name(one.file_name, "failed"), in_pieces(texts))
+    return csv_response(name_for("failed-rows", one), files.failed(one.key))
 
 
 @blueprint.get("/errors.csv")
 def errors_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The error report: what is wrong with which line, for people who sort and filter it in a spreadsheet."""
+    """The error report, for people who sort and filter it in a spreadsheet."""
     one = progress.get(seller_id(), public_id)
-    rows = chain([("line", "code", "columns", "message", "row")], map(_report, _iter_failed(one.key)))
-    return csv_response(derived_name(one.file_name, "errors"), in_pieces(csv_lines(rows)))
+    return csv_response(name_for("error-report", one), files.report(one.key))
 
 
 @blueprint.get("/remaining.csv")
 def remaining_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The rows that were not processed under their header, byte for byte: ready to be uploaded another time."""
+    """The rows that were not processed under their header, ready to be uploaded another time."""
     one = progress.get(seller_id(), public_id)
-    source = imports.get_source(one.key)
-    ranges = [(batch.cursor, batch.end_byte) for batch in imports.list_batches(one.key)]
-    rows = _from_storage(source.storage_key, ranges)
-    return csv_response(derived_name(one.file_name, "remaining"), chain([source.header.encode()], rows))
+    return csv_response(name_for("remaining-rows", one), files.remaining(one.key))
+
+
+@blueprint.get("/succeeded.csv")
+def succeeded_csv(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Which line made or changed which listing."""
+    one = progress.get(seller_id(), public_id)
+    return csv_response(name_for("succeeded-rows", one), files.succeeded(one.key))
 
 
 @blueprint.get("/source.csv")
 def source_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The file as it was uploaded."""
     one = progress.get(seller_id(), public_id)
-    pieces = _from_storage(imports.get_source(one.key).storage_key, [(0, one.file_size)])
-    return csv_response(one.file_name, pieces, size=one.file_size)
-
-
-def _from_storage(storage_key: str, ranges: list[tuple[int, int]]) -> Iterator[bytes]:
-    """These ranges of the source one after the other. Raises NotFound when it is gone, ServiceUnavailable otherwise."""
-    storage: Storage = current_app.extensions["sluice_storage"]
-    pieces = chain.from_iterable(iter_range(storage, storage_key, start, end) for start, end in ranges)
-    try:
-        # The first read comes before the answer, so that a missing file is a page and not a broken download.
-        return chain([next(pieces, b"")], pieces)
-    except FileNotFoundError as error:
-        raise NotFound("The uploaded file is no longer kept. Its listings and its failed rows are.") from error
-    except OSError as error:
-        current_app.logger.exception("source not read")
-        raise ServiceUnavailable("The uploaded file cannot be read right now. Try again in a few minutes.") from error
+    return csv_response(one.file_name, files.source(one.key), size=one.file_size)
 
 
 def _failed_after(
@@ -152,13 +141,3 @@ def _failed_after(
         key, after_line=line, limit=_PAGE_SIZE + 1, wanted=wanted, with_suggestions=with_suggestions
     )
     return found[:_PAGE_SIZE], len(found) > _PAGE_SIZE
-
-
-def _iter_failed(key: ImportKey) -> Iterator[RecordedError]:
-    return without_transaction(row_errors.iter_pages(key))
-
-
-def _report(error: RecordedError) -> tuple[str | int, ...]:
-    columns = "|".join(error.columns)
-    message = " ".join(error.messages)
-    return (error.line, error.code, no_formula(columns), no_formula(message), no_formula(error.row))

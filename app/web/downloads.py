@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import PurePath
-from typing import TypeVar
+from itertools import chain
 from urllib.parse import quote
 
-from flask import Response, stream_with_context
+from flask import Response, current_app, stream_with_context
+from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from app.extensions import db
-
-_Row = TypeVar("_Row")
-
-#: Pieces are about this large: small enough to hold many at once, large enough not to cost a write a line.
-_PIECE_BYTES = 64 * 1024
-
-#: What makes a spreadsheet take a cell for a formula (OWASP, CSV Injection).
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from app.imports.files import plain_stem
+from app.imports.progress import ImportProgress
 
 
 def csv_response(file_name: str, pieces: Iterable[bytes], *, size: int | None = None) -> Response:
     """An answer that a browser saves as ``file_name``; ``size`` is in bytes, where it is known beforehand.
 
-    Ends the transaction of the request, because the reader may be slow (see ``without_transaction``).
+    Ends the transaction of the request, because the reader may be slow (see ``queries.without_transaction``). Raises
+    NotFound or ServiceUnavailable when the uploaded file that it is made from cannot be read.
     """
+    coming = iter(pieces)
+    with source_trouble():
+        # The first piece comes before the answer, so that a missing file is a page and not a broken download.
+        first = next(coming, b"")
     db.session.rollback()
-    response = Response(stream_with_context(iter(pieces)), content_type="text/csv; charset=utf-8")
+    response = Response(stream_with_context(chain([first], coming)), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = _disposition(file_name)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"
@@ -39,62 +38,26 @@ def csv_response(file_name: str, pieces: Iterable[bytes], *, size: int | None = 
     return response
 
 
-def derived_name(file_name: str, addition: str) -> str:
-    """The name of a file made from another: ``cards.csv`` and ``failed`` give ``cards-failed.csv``."""
-    path = PurePath(file_name)
-    stem = path.stem if path.suffix.lower() in {".csv", ".txt"} else path.name
-    return f"{stem}-{addition}.csv"
+@contextmanager
+def source_trouble() -> Iterator[None]:
+    """Answer with a page when an uploaded file cannot be read inside."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFound("The uploaded file is no longer kept. Its listings and its failed rows are.") from error
+    except OSError as error:
+        current_app.logger.exception("source not read")
+        raise ServiceUnavailable("The uploaded file cannot be read right now. Try again in a few minutes.") from error
+
+
+def name_for(what: str, one: ImportProgress) -> str:
+    """The name of a file about an import: ``failed-rows-1f0c9a2b-stock.csv`` for the failed rows of ``stock.csv``."""
+    return f"{what}-{one.short_id}-{plain_stem(one.file_name)}.csv"
 
 
 def dated_name(stem: str) -> str:
     """``stem`` with today's date in UTC, for a file that is another one every day."""
     return f"{stem}-{datetime.now(UTC):%Y-%m-%d}.csv"
-
-
-def csv_lines(rows: Iterable[Sequence[str | int]]) -> Iterator[str]:
-    """``rows`` as lines of CSV that end in LF, quoted only where it is needed."""
-    writer = csv.writer(_Line())
-    for row in rows:
-        yield writer.writerow(row)
-
-
-class _Line:
-    """Gives each line that a csv writer writes back to its caller.
-
-    The writer is left at its CRLF, which is cut off here: told to end lines in LF, it would not quote a value with a
-    lone CR in it, and such a file could not be read again.
-    """
-
-    def write(self, line: str) -> str:
-        return line.removesuffix("\r\n") + "\n"
-
-
-def in_pieces(texts: Iterable[str]) -> Iterator[bytes]:
-    """``texts`` one after the other in UTF-8, in pieces of a size that is worth sending."""
-    waiting = bytearray()
-    for text in texts:
-        waiting += text.encode()
-        if len(waiting) >= _PIECE_BYTES:
-            yield bytes(waiting)
-            waiting.clear()
-    if waiting:
-        yield bytes(waiting)
-
-
-def without_transaction(pages: Iterable[Iterable[_Row]]) -> Iterator[_Row]:
-    """The rows of ``pages``, for a reader who may be slow.
-
-    While that takes its time, the download holds neither a transaction, which the database would end after a few idle
-    seconds, nor a connection.
-    """
-    for page in pages:
-        db.session.rollback()
-        yield from page
-
-
-def no_formula(text: str) -> str:
-    """``text`` as a cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _disposition(file_name: str) -> str:

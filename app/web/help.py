@@ -1,27 +1,68 @@
-"""What helps sellers to build a file: a template to start from."""
+"""What helps sellers to build a file and to mend it: the rules, the causes of failure, and a template to start from.
+
+All of it is drawn from the definitions that the validator works by.
+"""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
+from flask_login import login_required
 
-from app.csvfile.contract import HEADER
+from app.csvfile.contract import CONDITION_CODES, GUIDE, HEADER, MAX_VARIANT_LENGTH, MAX_VARIANTS, Cause, Code
+from app.csvfile.examples import EXAMPLES, MISTAKES, TEMPLATE_ROWS, Mistake, example_message
 from app.web.downloads import csv_response
-from app.web.session import require_seller
 
 blueprint = Blueprint("help", __name__)
-blueprint.before_request(require_seller)
 
-#: Items of the demo catalog, one named by its URN and one by GAME, SET and NAME.
-_EXAMPLE_ROWS = (
-    "CREATE,urn:demo:pricklewend:court-of-the-hedge-king/card/002,,,,,,NM,890,1,holo,,Pack fresh,Box 1,EXAMPLE-1",
-    "CREATE,,Pricklewend,Court of the Hedge King,Snail Cavalry,,,EX,25,10,reverse|de,false,"
-    '"Two have soft corners, see photos",,EXAMPLE-2',
-)
+#: A value is shown as far as this.
+_VALUE_LENGTH = 90
+#: Characters that nobody would see, as they are called in messages.
+_SIGNS = {code: f"[U+{code:04X}]" for code in range(0x20)} | {ord("\r"): "[line break]"}
+
+
+@blueprint.get("/help/csv")
+def csv() -> ResponseReturnValue:
+    """How to build a file: the header, every column with its rule, and rows that work."""
+    return render_template(
+        "help/csv.html",
+        header=HEADER,
+        guide=GUIDE,
+        conditions=CONDITION_CODES,
+        max_variants=MAX_VARIANTS,
+        max_variant_length=MAX_VARIANT_LENGTH,
+        examples=EXAMPLES,
+    )
+
+
+@blueprint.get("/help/errors")
+def errors() -> ResponseReturnValue:
+    """What the codes mean, and for every cause how to fix it; each has an anchor that is its slug."""
+    return render_template(
+        "help/errors.html",
+        causes={code: [cause for cause in Cause if cause.code is code] for code in Code},
+        example_message=example_message,
+        changes={cause: _changes(mistake) for cause, mistake in MISTAKES.items()},
+    )
 
 
 @blueprint.get("/imports/template.csv")
+@login_required
 def template_csv() -> ResponseReturnValue:
     """The header and two example rows."""
-    text = "\n".join((HEADER, *_EXAMPLE_ROWS, "")).encode()
+    text = "\n".join((HEADER, *(example.line for example in TEMPLATE_ROWS), "")).encode()
     return csv_response("sluice-template.csv", [text], size=len(text))
+
+
+def _changes(mistake: Mistake) -> list[tuple[str, str, str]]:
+    """Column, wrong value and right value of every cell that the correction changes, fit to be looked at."""
+    return [
+        (column, _visible(wrong), _visible(mistake.right[column]))
+        for column, wrong in mistake.wrong.items()
+        if wrong != mistake.right[column]
+    ]
+
+
+def _visible(value: str) -> str:
+    shown = value if len(value) <= _VALUE_LENGTH else f"{value[:_VALUE_LENGTH]}…"
+    return shown.translate(_SIGNS)

@@ -8,9 +8,10 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from app.csvfile.contract import COLUMNS, Column, Condition, Mode
-from app.queries import listings
+from app.csvfile.write import csv_lines, in_pieces
+from app.queries import listings, without_transaction
 from app.queries.listings import ExportedListing
-from app.web.downloads import csv_lines, csv_response, dated_name, in_pieces, without_transaction
+from app.web.downloads import csv_response, dated_name
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("listings", __name__, url_prefix="/listings")

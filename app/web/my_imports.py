@@ -6,10 +6,13 @@ import uuid
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest
 
 from app.imports import commands, progress
 from app.imports.commands import ImportNotFound
 from app.queries import imports
+from app.statuses import RetriedRows
+from app.web.downloads import source_trouble
 from app.web.live import render_live
 from app.web.session import local_path, require_seller, seller_id
 
@@ -77,6 +80,20 @@ def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
     ended = progress.get(seller_id(), public_id)
     flash(f"{ended.file_name} was terminated after {ended.processed:,} of {ended.total:,} rows.", "success")
     return _back(public_id)
+
+
+@blueprint.post("/imports/<uuid:public_id>/retry")
+def retry(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Import the failed or the remaining rows once more (``rows`` says which); 303 to the import that does it."""
+    parent = progress.get(seller_id(), public_id)
+    rows = request.form.get("rows", type=RetriedRows)
+    if rows is None:
+        raise BadRequest("The request does not say which rows to retry.")
+    with source_trouble():
+        retried = commands.retry(seller_id(), public_id, rows)
+    words = {RetriedRows.FAILED: "The failed rows", RetriedRows.REMAINING: "The rows not processed"}[rows]
+    flash(f"{words} of {parent.file_name} are imported again here.", "success")
+    return redirect(url_for("details.show", public_id=retried.public_id), 303)
 
 
 def _position(before: uuid.UUID | None) -> int | None:

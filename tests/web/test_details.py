@@ -91,7 +91,7 @@ def test_an_import_is_drawn_as_it_stands_and_again_while_it_moves(
     }
     bar = element.select_one("[role=progressbar]")
     assert (bar["aria-valuenow"], bar["aria-valuemax"]) == (str(successful + failed), str(total))
-    assert buttons(element) == state.buttons
+    assert buttons(element) == [*state.buttons, *state.retries]
     assert ("Finished" in facts(element)) == (state.status in {"COMPLETED", "FAILED", "TERMINATED"})
     assert "my stock.csv" in soup.title.get_text()
 
@@ -129,20 +129,21 @@ def test_each_batch_has_its_row_and_the_one_that_was_given_up_its_reason(
 def test_what_there_is_to_download_has_a_link(client: FlaskClient, seller: Seller, state: State) -> None:
     made = make(state, seller)
     soup = page(client, address(made))
-    links = {words(link): link["href"] for link in soup.select("#details a")}
-    failed = state.counters[2]
-    expected = {"Download the file as uploaded": address(made, "/source.csv")}
+    total, successful, failed = state.counters
+    expected = {"The file as uploaded": ("source", total)}
+    if successful:
+        expected["Rows that succeeded, with their listings"] = ("succeeded", successful)
     if failed:
-        expected["View Errors"] = "#errors"
-        expected["Download failed rows"] = address(made, "/failed.csv")
-        expected["Download error report"] = address(made, "/errors.csv")
-        group = address(made, "/errors?cause=price-in-pounds&column=PRICE")
-        expected |= {"Price in pounds": group, "Show this row: PRICE Price in pounds": group}
-        expected["More about this: Price in pounds"] = "/help/errors#price-in-pounds"
-        expected["Filter and search them"] = address(made, "/errors#rows")
+        expected["Failed rows, to fix and upload again"] = ("failed", failed)
+        expected["Error report, for a spreadsheet"] = ("errors", failed)
     if state.name in {"paused", "terminated", "given up"}:
-        expected["Download the rows not processed"] = address(made, "/remaining.csv")
-    assert links == expected
+        expected["Rows not processed"] = ("remaining", total - successful - failed)
+    found = {words(item.a): (item.a["href"], words(item.select_one(".quiet"))) for item in soup.select(".downloads li")}
+    assert found == {
+        label: (address(made, f"/{file}.csv"), f"{rows} row{'' if rows == 1 else 's'}")
+        for label, (file, rows) in expected.items()
+    }
+    assert bool(soup.select("#details a[href='#errors']")) == bool(failed)
     assert len(errors_on(soup)) == failed
     nothing = {
         "queued": "No row has failed so far.",

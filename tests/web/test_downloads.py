@@ -17,20 +17,19 @@ from werkzeug.test import TestResponse
 
 from app import catalog
 from app.cli import DEMO_CATALOG
-from app.csvfile.contract import HEADER
+from app.csvfile.contract import COLUMNS, HEADER, Cause
 from app.extensions import db
 from app.imports import batch_job, commands, reconcile
 from app.models import Import, Seller
 from app.queries import ImportKey, row_errors
 from app.storage.local import LocalStorage
-from tests.factories import csv_bytes, failures, listed, look, make_items, row, start, with_header
+from tests.factories import cells, csv_bytes, failures, listed, look, make_items, row, start, with_header
 from tests.pages import csrf_token, page, read, words
 from tests.states import STATES, State, each_state, make
 from tests.web.test_upload import body, post
 
 BOM = b"\xef\xbb\xbf"
 DEMO = DEMO_CATALOG.parent
-FORMULA_STARTS = "=+-@\t\r"
 
 
 def finish(started: Import) -> Import:
@@ -130,7 +129,7 @@ def test_without_failed_rows_there_is_the_header_alone(client: FlaskClient, sell
     make_items()
     made = ended(seller, BOM + csv_bytes([row()], newline="\r\n"))
     assert download(client, of(made, "failed")) == BOM + f"{HEADER}\r\n".encode()
-    assert download(client, of(made, "errors")) == b"line,code,columns,message,row\n"
+    assert download(client, of(made, "errors")) == f"line,code,columns,message,fix,{HEADER}\n".encode()
     assert download(client, of(made, "remaining")) == BOM + f"{HEADER}\r\n".encode()
 
 
@@ -144,30 +143,119 @@ def report(client: FlaskClient, one: Import) -> list[list[str]]:
 def test_the_report_has_a_line_for_each_failed_row(client: FlaskClient, seller: Seller) -> None:
     make_items()
     broken = 'CREATE,urn:test:1,,,,,,NM,1,1,,,"a "b" c",,'
-    wrong = 'CREATE,urn:test:1,,,,,,x,1.99,1,,,"over\r\ntwo",,'
-    made = ended(seller, with_header(f"{broken}\n{wrong}\nCREATE,urn:none,,,,,,NM,1,1,,,,,\nCREATE\n"))
+    wrong = 'CREATE,urn:test:1,,,,,,x,1.99,1,,,"over\r\ntwo, ""so""",,'
+    made = ended(seller, with_header(f"{broken}\n{wrong}\nCREATE,urn:none,,,,,,NM,1,1,,,,,\nCREATE\n{',' * 20}x\n"))
     header, *lines = report(client, made)
-    assert header == ["line", "code", "columns", "message", "row"]
-    assert [(one[0], one[1], one[2], one[4]) for one in lines] == [
-        ("2", "422", "COMMENT", broken),
-        ("3", "422", "CONDITION|PRICE", wrong),
-        ("5", "404", "URN", "CREATE,urn:none,,,,,,NM,1,1,,,,,"),
-        ("6", "422", "", "CREATE"),
+    assert header == ["line", "code", "columns", "message", "fix", *COLUMNS]
+    assert [one[:3] for one in lines] == [
+        ["2", "422", "COMMENT"],
+        ["3", "422", "CONDITION|PRICE"],
+        ["5", "404", "URN"],
+        ["6", "422", ""],
+        ["7", "422", ""],
     ]
     assert lines[1][3].startswith("CONDITION is “x”. Write one of MT (MINT)")
     assert lines[1][3].endswith("PRICE is “1.99”. Prices are in pence: write 199.")
+    assert lines[1][4] == f"{Cause.CONDITION_UNKNOWN.fix} {Cause.PRICE_IN_POUNDS.fix}"
+    # The values of the row, each in its column as far as there are columns.
+    assert lines[0][5:] == cells(price=1, comment='a b" c"')
+    assert lines[1][5:] == cells(condition="x", price="1.99", comment='over\r\ntwo, "so"')
+    assert lines[3][5:] == ["CREATE", *[""] * 14]
+    assert lines[4][5:] == [*[""] * 20, "x"]
 
 
-@pytest.mark.parametrize("start_of_row", FORMULA_STARTS, ids=repr)
-def test_no_cell_of_the_report_is_taken_for_a_formula(client: FlaskClient, seller: Seller, start_of_row: str) -> None:
+def test_the_same_fix_for_several_columns_is_told_once(client: FlaskClient, seller: Seller) -> None:
+    made = ended(seller, [row(comment="x" * 256, notes="x" * 256)])
+    assert [one[4] for one in report(client, made)] == ["fix", Cause.TEXT_TOO_LONG.fix]
+
+
+@pytest.mark.parametrize("begin", [*"=+-@＝＠", " =", "\u00a0-", "\t=", "\r\n=", "\t", "\n"], ids=repr)
+def test_no_cell_of_the_report_is_taken_for_a_formula(client: FlaskClient, seller: Seller, begin: str) -> None:
     make_items()
-    line = start_of_row + "cmd|' /C calc'!A0,urn:test:1,,,,,,NM,1,1,,,,,"
-    made = ended(seller, with_header(line + "\n"))
-    _, (_, _, columns, message, original) = report(client, made)
-    assert original == f"'{line}"
-    assert not any(cell.startswith(tuple(FORMULA_STARTS)) for cell in (columns, message, original))
-    # The row itself stays as it is where it is uploaded again.
-    assert download(client, of(made, "failed")) == with_header(line + "\n")
+    value = begin + "cmd|' /C calc'!A0"
+    data = csv_bytes([row(mode=value, comment=value, reference=value)])
+    made = ended(seller, data)
+    _, reported = report(client, made)
+    assert [reported[5], reported[17], reported[19]] == [f"'{value}"] * 3
+    assert not any(re.match(r"\s*[=+\-@＝＋－＠]|[\t\r\n]", cell) for cell in reported)
+    # What is no formula stays as it is, and so does the row itself where it is uploaded again.
+    assert reported[6] == "urn:test:1"
+    assert download(client, of(made, "failed")) == data
+
+
+# succeeded.csv --------------------------------------------------------------------------------------------------------
+
+
+def successes(client: FlaskClient, one: Import) -> list[tuple[int, str, str]]:
+    header, *lines = csv.reader(io.StringIO(download(client, of(one, "succeeded")).decode()), strict=True)
+    assert header == ["line", "listing_id", "outcome"]
+    return [(int(line), listing, outcome) for line, listing, outcome in lines]
+
+
+def test_each_row_that_succeeded_is_told_with_its_listing(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    ended(seller, [row(condition="PO")])
+    made = ended(
+        seller,
+        [
+            row(comment="one\ntwo", variants="reverse|de"),
+            row(price="x"),
+            row(urn="", cardmarket_id=2, condition="mint"),
+            row(mode="UPDATE", condition="poor"),
+            row(urn="urn:none"),
+            row(variants="de|reverse"),
+            row(mode="UPDATE", urn="", game="game", set="SET", name="name 1", condition="PO"),
+            row(mode="UPDATE", urn="urn:test:3"),
+        ],
+    )
+    assert successes(client, made) == [
+        (2, "urn:test:1/NEAR_MINT/de|reverse", "created"),
+        (5, "urn:test:2/MINT/", "created"),
+        (6, "urn:test:1/POOR/", "updated"),
+        (9, "urn:test:1/POOR/", "updated"),
+    ]
+
+
+def test_no_row_is_told_to_which_its_batch_has_not_come(
+    client: FlaskClient, seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_items(9)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 3)
+    monkeypatch.setattr("app.imports.files._ROWS_AT_ONCE", 2)
+    made = start(seller, [row(urn=f"urn:test:{n}", price="x" if n == 8 else n) for n in range(1, 10)])
+    for number in (3, 1):
+        batch_job.run(seller.id, made.id, number, 1)
+    assert [line for line, _, _ in successes(client, made)] == [2, 3, 4, 8, 10]
+    commands.terminate(seller.id, made.public_id)
+    assert [line for line, _, _ in successes(client, made)] == [2, 3, 4, 8, 10]
+
+
+def test_a_listing_is_named_only_where_that_is_certain(client: FlaskClient, seller: Seller) -> None:
+    first, second, _ = make_items()
+    made = ended(seller, [row(urn="", cardmarket_id=n) for n in (1, 2)])
+    changed = ended(seller, [row(mode="UPDATE", urn="", cardmarket_id=1)])
+    assert successes(client, changed) == [(2, "urn:test:1/NEAR_MINT/", "updated")]
+    # The second item takes the id of the first.
+    db.session.execute(text("delete from external_ids where item_id = :id"), {"id": first})
+    db.session.execute(text("update external_ids set external_id = 1 where item_id = :id"), {"id": second})
+    db.session.commit()
+    assert successes(client, made) == [(2, "", "created"), (3, "", "created")]
+    assert successes(client, changed) == [(2, "", "updated")]
+    db.session.execute(text("insert into external_ids values (1, 1, :id)"), {"id": first})
+    db.session.commit()
+    # Of the two items that the id means now, one has the listing that this very line has made, or has changed.
+    assert successes(client, made) == [(2, "urn:test:1/NEAR_MINT/", "created"), (3, "", "created")]
+    assert successes(client, changed) == [(2, "urn:test:1/NEAR_MINT/", "updated")]
+
+
+def test_a_later_import_does_not_take_a_listing_from_an_earlier_one(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    made = ended(seller, [row()])
+    again = ended(seller, [row(mode="UPDATE")])
+    last = ended(seller, [row(mode="UPDATE")])
+    listing = "urn:test:1/NEAR_MINT/"
+    assert successes(client, made) == [(2, listing, "created")]
+    assert successes(client, again) == successes(client, last) == [(2, listing, "updated")]
 
 
 # The file itself ------------------------------------------------------------------------------------------------------
@@ -192,9 +280,10 @@ def test_every_file_can_be_had_in_every_state(client: FlaskClient, seller: Selle
     assert download(client, of(made, "failed")).splitlines(keepends=True)[1:] == ([source[2]] if failed else [])
     assert len(report(client, made)) == 1 + failed
     assert download(client, of(made, "remaining")) == b"".join([source[0], *source[1 + successful + failed :]])
+    assert len(successes(client, made)) == successful
 
 
-@pytest.mark.parametrize("name", ["source", "remaining"])
+@pytest.mark.parametrize("name", ["source", "remaining", "succeeded"])
 def test_a_source_that_is_gone_is_a_page_and_not_a_broken_file(
     app: Flask, client: FlaskClient, seller: Seller, name: str
 ) -> None:
@@ -241,34 +330,42 @@ def test_what_remains_of_a_terminated_import_can_be_imported(
 
 
 @pytest.mark.parametrize(
-    ("given", "source", "failed"),
+    ("given", "source", "stem"),
     [
-        ("stock.csv", "stock.csv", "stock-failed.csv"),
-        ("STOCK.CSV", "STOCK.CSV", "STOCK-failed.csv"),
-        ("stock", "stock", "stock-failed.csv"),
-        ("stock.tar.gz", "stock.tar.gz", "stock.tar.gz-failed.csv"),
-        ("my stock (2).csv", "my stock (2).csv", "my stock (2)-failed.csv"),
-        ('a"b\\"c.csv', '"c.csv', '"c-failed.csv'),
-        ("a;b=c, d.csv", "a;b=c, d.csv", "a;b=c, d-failed.csv"),
-        ("it's 100%.csv", "it's 100%.csv", "it's 100%-failed.csv"),
-        ("naïve ☃ 名前.csv", "naïve ☃ 名前.csv", "naïve ☃ 名前-failed.csv"),
-        ("名前.csv", "名前.csv", "名前-failed.csv"),
-        ("a\r\nSet-Cookie: x=y.csv", "aSet-Cookie: x=y.csv", "aSet-Cookie: x=y-failed.csv"),
-        ("a\0\x1b\u2028\u202eb.csv", "ab.csv", "ab-failed.csv"),
-        ("\r\n", "upload.csv", "upload-failed.csv"),
-        ("", "upload.csv", "upload-failed.csv"),
-        ("..", "..", "..-failed.csv"),
-        (".csv", ".csv", ".csv-failed.csv"),
-        ("../../etc/passwd", "passwd", "passwd-failed.csv"),
-        ("C:\\Users\\me\\stock.csv", "stock.csv", "stock-failed.csv"),
-        ("x" * 500 + ".csv", "x" * 196 + ".csv", "x" * 196 + "-failed.csv"),
+        ("stock.csv", "stock.csv", "stock"),
+        ("STOCK.CSV", "STOCK.CSV", "STOCK"),
+        ("stock", "stock", "stock"),
+        ("stock.tar.gz", "stock.tar.gz", "stock.tar.gz"),
+        ("my stock (2).csv", "my stock (2).csv", "my stock (2)"),
+        ('a"b\\"c.csv', '"c.csv', '"c'),
+        ("a;b=c, d.csv", "a;b=c, d.csv", "a;b=c, d"),
+        ("it's 100%.csv", "it's 100%.csv", "it's 100%"),
+        ("naïve ☃ 名前.csv", "naïve ☃ 名前.csv", "naïve ☃ 名前"),
+        ("名前.csv", "名前.csv", "名前"),
+        ("a\r\nSet-Cookie: x=y.csv", "aSet-Cookie: x=y.csv", "aSet-Cookie: x=y"),
+        ("a\0\x1b\u2028\u202eb.csv", "ab.csv", "ab"),
+        ("\r\n", "upload.csv", "upload"),
+        ("", "upload.csv", "upload"),
+        ("..", "..", ".."),
+        (".csv", ".csv", ".csv"),
+        ("../../etc/passwd", "passwd", "passwd"),
+        ("C:\\Users\\me\\stock.csv", "stock.csv", "stock"),
+        ("x" * 500 + ".csv", "x" * 196 + ".csv", "x" * 196),
     ],
 )
 def test_files_are_called_as_the_seller_calls_them(
-    client: FlaskClient, seller: Seller, given: str, source: str, failed: str
+    client: FlaskClient, seller: Seller, given: str, source: str, stem: str
 ) -> None:
     made = start(seller, [row()], file_name=given)
-    for file, name in (("source", source), ("failed", failed), ("errors", failed.replace("-failed.", "-errors."))):
+    short_id = str(made.public_id)[:8]
+    of_the_import = {
+        "failed": "failed-rows",
+        "errors": "error-report",
+        "remaining": "remaining-rows",
+        "succeeded": "succeeded-rows",
+    }
+    names = {file: f"{what}-{short_id}-{stem}.csv" for file, what in of_the_import.items()}
+    for file, name in {"source": source, **names}.items():
         answer = client.get(of(made, file))
         assert name_of(answer) == name
         header = answer.headers["Content-Disposition"]
@@ -381,12 +478,16 @@ def transactions(app: Flask) -> Iterator[Callable[[], int]]:
         ).scalar_one()
 
 
-@pytest.mark.parametrize("path", ["failed", "errors", "export"])
+@pytest.mark.parametrize("path", ["failed", "errors", "succeeded", "export"])
 def test_a_reader_who_takes_their_time_holds_no_transaction(
     app: Flask, client: FlaskClient, seller: Seller, transactions: Callable[[], int], path: str
 ) -> None:
-    make_items()
-    made = ended(seller, [row(notes="x" * 200), *(row(price="x", notes="y" * 200) for _ in range(1_500))])
+    many = tuple(f"{n}-{'v' * 38}" for n in range(10))
+    make_items(variants=many)
+    listing = row(notes="x" * 200, variants="|".join(many))
+    failing = [row(price="x", notes="y" * 200)] * 1_500
+    ended(seller, [listing])
+    made = ended(seller, [*failing, *[listing | {"MODE": "UPDATE"}] * 400])
     db.session.execute(
         text(
             """
@@ -450,6 +551,6 @@ def test_the_second_demo_file_has_exactly_the_mistakes_of_its_table(
 
 def test_a_download_that_nobody_may_have_says_nothing_of_it(client: FlaskClient, other_seller: Seller) -> None:
     made = make(STATES[5], other_seller)
-    for name in ("source", "failed", "errors", "remaining"):
+    for name in ("source", "failed", "errors", "remaining", "succeeded"):
         soup = read(client.get(of(made, name)), 404)
         assert made.file_name not in soup.get_text()

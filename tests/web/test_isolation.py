@@ -24,6 +24,8 @@ PUBLIC = {
     ("static", "GET"),
     ("accounts.login", "GET"),
     ("accounts.sign_in", "POST"),
+    ("help.csv", "GET"),
+    ("help.errors", "GET"),
     ("health.healthz", "GET"),
     ("health.readyz", "GET"),
 }

@@ -1,0 +1,172 @@
+"""Rows that show the rules: some that are right, and for every cause of failure one that is wrong and its correction.
+
+The help pages and the template show them, and a test sends each through the reader and the validator. The items are
+those of the demo catalog.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from app.csvfile.cells import split_record
+from app.csvfile.contract import MAX_TEXT_LENGTH, MAX_VARIANTS, Cause, Column, Mode, quoted
+from app.csvfile.validate import find_problems
+
+_SET = "urn:demo:pricklewend:court-of-the-hedge-king/card"
+
+#: Values as they stand in a file, quotation marks included, by their columns; the others are empty.
+Cells = dict[Column, str]
+
+_NAMED: Cells = {Column.GAME: "Pricklewend", Column.SET: "Court of the Hedge King", Column.NAME: "Snail Cavalry"}
+_PLAIN: Cells = {
+    Column.MODE: Mode.CREATE,
+    Column.URN: f"{_SET}/002",
+    Column.CONDITION: "NM",
+    Column.PRICE: "199",
+    Column.QUANTITY: "1",
+}
+
+
+def as_line(cells: Cells) -> str:
+    """The line of a file with these values."""
+    return ",".join(cells.get(column, "") for column in Column)
+
+
+class Example(NamedTuple):
+    """A row that is right, and what it shows."""
+
+    shows: str
+    cells: Cells
+
+    @property
+    def line(self) -> str:
+        """The row as it stands in a file."""
+        return as_line(self.cells)
+
+
+TEMPLATE_ROWS = (
+    Example(
+        "A new listing, its item named by URN",
+        _PLAIN
+        | {
+            Column.PRICE: "890",
+            Column.VARIANTS: "holo",
+            Column.NOTES: "Pack fresh",
+            Column.REFERENCE: "EXAMPLE-1",
+        },
+    ),
+    Example(
+        "A new listing, its item named by GAME, SET and NAME, with two variants and a comma in the comment",
+        _NAMED
+        | {
+            Column.MODE: Mode.CREATE,
+            Column.CONDITION: "EX",
+            Column.PRICE: "25",
+            Column.QUANTITY: "10",
+            Column.VARIANTS: "reverse|de",
+            Column.HIDDEN: "false",
+            Column.COMMENT: '"Two have soft corners, see photos"',
+            Column.REFERENCE: "EXAMPLE-2",
+        },
+    ),
+)
+
+EXAMPLES = (
+    *TEMPLATE_ROWS,
+    Example(
+        "A new listing that buyers do not see yet, its item named by its Cardmarket id",
+        {
+            Column.MODE: Mode.CREATE,
+            Column.CARDMARKET_ID: "912810",
+            Column.CONDITION: "light played",
+            Column.PRICE: "150",
+            Column.QUANTITY: "3",
+            Column.HIDDEN: "true",
+        },
+    ),
+    Example(
+        "A quotation mark in a value is written twice",
+        _PLAIN | {Column.CONDITION: "MT", Column.COMMENT: '"Signed ""Nell"" in pencil"'},
+    ),
+    Example(
+        "Another price for a listing that you have; its comment, notes and reference are cleared",
+        _PLAIN | {Column.MODE: Mode.UPDATE, Column.PRICE: "249", Column.QUANTITY: "4", Column.VARIANTS: "holo"},
+    ),
+    Example("A listing that is sold out", _PLAIN | {Column.MODE: Mode.UPDATE, Column.QUANTITY: "0"}),
+)
+
+
+class Mistake(NamedTuple):
+    """A row that fails for one cause, and the same row put right."""
+
+    wrong: Cells
+    right: Cells
+    #: What the message says of the catalog or of the listings, for causes that the file alone does not decide.
+    facts: dict[str, object] = {}
+
+    @property
+    def wrong_line(self) -> str:
+        """The row that fails, as it stands in a file."""
+        return as_line(_PLAIN | self.wrong)
+
+    @property
+    def right_line(self) -> str:
+        """The corrected row, as it stands in a file."""
+        return as_line(_PLAIN | self.right)
+
+
+def _in(column: Column, wrong: str, right: str, **facts: object) -> Mistake:
+    return Mistake({column: wrong}, {column: right}, facts)
+
+
+_UNNAMED: Cells = {Column.URN: "", **dict.fromkeys(_NAMED, "")}
+
+MISTAKES: dict[Cause, Mistake] = {
+    Cause.COLUMN_COUNT: _in(Column.COMMENT, "Soft corners, see photos", '"Soft corners, see photos"'),
+    Cause.QUOTING: _in(Column.COMMENT, '"Signed "Nell" in pencil"', '"Signed ""Nell"" in pencil"'),
+    Cause.BARE_LINE_BREAK: _in(Column.NOTES, "Box 1\rShelf 2", "Box 1 Shelf 2"),
+    Cause.CONTROL_CHARACTER: _in(Column.NOTES, "Box\x071", "Box 1"),
+    Cause.MODE_MISSING: _in(Column.MODE, "", "CREATE"),
+    Cause.MODE_UNKNOWN: _in(Column.MODE, "NEW", "CREATE"),
+    Cause.ITEM_NOT_NAMED: _in(Column.URN, "", f"{_SET}/002"),
+    Cause.NAME_INCOMPLETE: Mistake(_UNNAMED | _NAMED | {Column.SET: ""}, _UNNAMED | _NAMED),
+    Cause.ID_NOT_DIGITS: _in(Column.CARDMARKET_ID, "#912810", "912810"),
+    Cause.CONDITION_MISSING: _in(Column.CONDITION, "", "NM"),
+    Cause.CONDITION_UNKNOWN: _in(Column.CONDITION, "Near Mnt", "Near Mint"),
+    Cause.PRICE_MISSING: _in(Column.PRICE, "", "199"),
+    Cause.PRICE_IN_POUNDS: _in(Column.PRICE, "1.99", "199"),
+    Cause.PRICE_NOT_WHOLE: _in(Column.PRICE, "free", "1"),
+    Cause.PRICE_OUT_OF_RANGE: _in(Column.PRICE, "0", "1"),
+    Cause.QUANTITY_MISSING: _in(Column.QUANTITY, "", "1"),
+    Cause.QUANTITY_NOT_WHOLE: _in(Column.QUANTITY, "2 pcs", "2"),
+    Cause.QUANTITY_OUT_OF_RANGE: _in(Column.QUANTITY, "1000001", "1000000"),
+    Cause.QUANTITY_ZERO: _in(Column.QUANTITY, "0", "1"),
+    Cause.VARIANT_MALFORMED: _in(Column.VARIANTS, "holo/de", "holo|de"),
+    Cause.VARIANTS_TOO_MANY: _in(
+        Column.VARIANTS, "|".join(f"v{number}" for number in range(1, MAX_VARIANTS + 2)), "holo|de"
+    ),
+    Cause.HIDDEN_UNKNOWN: _in(Column.HIDDEN, "yes", "true"),
+    Cause.TEXT_TOO_LONG: _in(Column.COMMENT, "Pack fresh. " * (MAX_TEXT_LENGTH // 12 + 1), "Pack fresh."),
+    Cause.ITEM_NOT_FOUND: _in(Column.URN, f"{_SET}/02", f"{_SET}/002", what=f"URN {quoted(f'{_SET}/02', 120)}"),
+    Cause.VARIANT_NOT_FOUND: _in(
+        Column.VARIANTS, "reverse", "holo", urn=f"{_SET}/002", variants="reverse", known="It has de, holo, normal."
+    ),
+    Cause.LISTING_NOT_FOUND: _in(Column.MODE, Mode.UPDATE, Mode.CREATE),
+    Cause.ITEM_AMBIGUOUS: Mistake(
+        _UNNAMED | _NAMED,
+        {Column.URN: f"{_SET}/030"} | dict.fromkeys(_NAMED, ""),
+        {"what": "This GAME, SET and NAME", "count": 2, "urns": f"{_SET}/001, {_SET}/030"},
+    ),
+    Cause.LISTING_EXISTS: _in(Column.MODE, Mode.CREATE, Mode.UPDATE),
+    Cause.LISTING_REPEATED: _in(Column.MODE, Mode.CREATE, Mode.UPDATE, line=2),
+}
+
+
+@cache
+def example_message(cause: Cause) -> str:
+    """What Sluice says of the row that is wrong for this cause."""
+    mistake = MISTAKES[cause]
+    problems = find_problems(split_record(mistake.wrong_line)) or []
+    said = [problem.message for problem in problems if problem.cause is cause]
+    return said[0] if said else cause.problem("", **mistake.facts).message

@@ -1,0 +1,166 @@
+"""The files that an import can be taken home as, each made while it is read and never held whole.
+
+What is read from the database comes in pages, and between them no transaction is open: whoever takes the file may be
+slow (see ``queries.without_transaction``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import PurePath
+from typing import NamedTuple
+
+from flask import current_app
+
+from app.csvfile.cells import split_record
+from app.csvfile.contract import COLUMNS, Cause, Mode
+from app.csvfile.lines import LineReader
+from app.csvfile.validate import Row
+from app.csvfile.write import csv_lines, in_pieces, no_formula
+from app.queries import ImportKey, imports, items, outcomes, row_errors, without_transaction
+from app.queries.items import CatalogItem
+from app.queries.outcomes import Trace
+from app.queries.row_errors import RecordedError
+from app.storage import Storage, iter_range
+
+#: Rows of the source that are held in memory together.
+_ROWS_AT_ONCE = 5_000
+
+_REPORT_HEADER = ("line", "code", "columns", "message", "fix", *COLUMNS)
+_SUCCEEDED_HEADER = ("line", "listing_id", "outcome")
+_FIXES = {cause.slug: cause.fix for cause in Cause}
+
+
+def plain_stem(file_name: str) -> str:
+    """The name of an uploaded file without the ending that all of them have."""
+    path = PurePath(file_name)
+    return path.stem if path.suffix.lower() in {".csv", ".txt"} else path.name
+
+
+def source(key: ImportKey) -> Iterator[bytes]:
+    """The file as it was uploaded. Raises OSError, and FileNotFoundError when it is not kept any more."""
+    batches = imports.list_batches(key)
+    return _read(imports.get_source(key).storage_key, [(0, batches[-1].end_byte)])
+
+
+def failed(key: ImportKey) -> Iterator[bytes]:
+    """The failed rows under their header, byte for byte and in the order of the file: ready to be corrected."""
+    header = imports.get_source(key).header
+    ending = "\r\n" if header.endswith("\r\n") else "\n"
+    texts = without_transaction(row_errors.iter_texts(key))
+    return in_pieces(chain([header], (text + ending for text in texts)))
+
+
+def remaining(key: ImportKey) -> Iterator[bytes]:
+    """The rows that are not processed under their header, byte for byte. Raises what ``source`` raises."""
+    of = imports.get_source(key)
+    ranges = [(batch.cursor, batch.end_byte) for batch in imports.list_batches(key)]
+    return _below(of.header, _read(of.storage_key, ranges))
+
+
+def report(key: ImportKey) -> Iterator[bytes]:
+    """What is wrong with which line and how to fix it, and the row's values, for people with a spreadsheet."""
+    errors = without_transaction(row_errors.iter_pages(key))
+    return in_pieces(csv_lines(chain([_REPORT_HEADER], map(_report, errors))))
+
+
+def _report(error: RecordedError) -> list[str | int]:
+    # Several columns may have the same cause; one that Sluice does not know any more has no fix.
+    fixes = dict.fromkeys(_FIXES[cause] for cause in error.causes if cause in _FIXES)
+    cells = split_record(error.row)
+    texts = ["|".join(error.columns), " ".join(error.messages), " ".join(fixes), *cells]
+    missing = [""] * (len(COLUMNS) - len(cells))
+    return [error.line, error.code, *map(no_formula, texts), *missing]
+
+
+def succeeded(key: ImportKey) -> Iterator[bytes]:
+    """Line, listing and outcome of every row that has succeeded so far. Raises what ``source`` raises.
+
+    They are found by reading the source again as far as the batches have come: what is right in itself and did not
+    fail has succeeded, and the row's MODE says how. Its listing is named only where that is certain: the catalog may
+    have changed since, so that the row would name another item now.
+    """
+    of = imports.get_source(key)
+    all_done = [_Done(batch.start_byte, batch.cursor, batch.first_line) for batch in imports.list_batches(key)]
+    successes = without_transaction(
+        _find_successes(key, rows) for done in all_done for rows in _read_rows(of.storage_key, done)
+    )
+    rows = ((one.line, no_formula(one.listing_id), one.outcome) for one in successes)
+    return in_pieces(csv_lines(chain([_SUCCEEDED_HEADER], rows)))
+
+
+class _Done(NamedTuple):
+    """How far a batch has come: the part of the source behind it, and the line on which that begins."""
+
+    start_byte: int
+    cursor: int
+    first_line: int
+
+
+class _Success(NamedTuple):
+    line: int
+    #: Empty where it cannot be told any more.
+    listing_id: str
+    outcome: str
+
+
+#: What came of a row that succeeded.
+_OUTCOMES = {Mode.CREATE: "created", Mode.UPDATE: "updated"}
+
+
+def _read_rows(storage_key: str, done: _Done) -> Iterator[list[tuple[int, Row]]]:
+    """What a batch has processed of rows that are right in themselves, with their lines, some thousand at a time."""
+    pieces = _read(storage_key, [(done.start_byte, done.cursor)])
+    reader = LineReader(pieces, offset=done.start_byte, line=done.first_line)
+    while (lines := reader.take(_ROWS_AT_ONCE)).starts:
+        yield [*zip(lines.numbers, lines.rows.each(), strict=True)]
+
+
+def _find_successes(key: ImportKey, rows: list[tuple[int, Row]]) -> list[_Success]:
+    """Those of ``rows`` that succeeded, in their order."""
+    if not rows:
+        return []
+    failed_lines = outcomes.find_failed_lines(key, rows[0][0], rows[-1][0])
+    rows = [one for one in rows if one[0] not in failed_lines]
+    meant = items.resolve({row.name for _, row in rows})
+    traces = outcomes.find_traces(
+        key.seller_id,
+        {(item.id, row.condition, row.variants) for _, row in rows for item in meant.get(row.name, ())},
+    )
+    successes = []
+    for line, row in rows:
+        written = [
+            item
+            for item in meant.get(row.name, ())
+            if (trace := traces.get((item.id, row.condition, row.variants))) and _has_written(key, line, row, trace)
+        ]
+        successes.append(_Success(line, _listing_id(row, written), _OUTCOMES[row.mode]))
+    return successes
+
+
+def _has_written(key: ImportKey, line: int, row: Row, trace: Trace) -> bool:
+    """Whether a listing with this ``trace`` is the one that ``row`` made or changed.
+
+    A later UPDATE leaves nothing of an earlier one, so a listing that an import which began later has updated last is
+    taken for it too. One that neither has updated must be another.
+    """
+    if row.mode is Mode.CREATE:
+        return (trace.created_import_id, trace.created_line) == (key.import_id, line)
+    return trace.updated_import_id is not None and trace.updated_import_id >= key.import_id
+
+
+def _listing_id(row: Row, written: list[CatalogItem]) -> str:
+    return outcomes.listing_id(written[0].urn, row.condition, row.variants) if len(written) == 1 else ""
+
+
+def _below(header: str, rows: Iterator[bytes]) -> Iterator[bytes]:
+    """``rows`` below their header; the first of them come with it, so that it is known at once if none can be read."""
+    yield header.encode() + next(rows, b"")
+    yield from rows
+
+
+def _read(storage_key: str, ranges: list[tuple[int, int]]) -> Iterator[bytes]:
+    """These ranges of an uploaded file one after the other."""
+    storage: Storage = current_app.extensions["sluice_storage"]
+    return chain.from_iterable(iter_range(storage, storage_key, start, end) for start, end in ranges)
