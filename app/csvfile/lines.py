@@ -69,13 +69,13 @@ class LineReader:
         if block is None:
             return False
         rest, starts = self._rest, block.first_lines()
-        rows, others = self._validator.validate(block.cells, block.has_controls)
+        found = self._validator.validate(block.cells, block.has_controls)
         rest.starts += starts
         rest.texts += block.texts()
         rest.next_line = block.next_line
-        rest.rows.extend(rows)
-        rest.numbers += compress(starts, (at not in others for at in range(len(starts)))) if others else starts
-        rest.wrong.update((starts[at], problems) for at, problems in others.items() if problems is not None)
+        rest.rows.extend(found.rows())
+        rest.numbers += compress(starts, found.is_right())
+        rest.wrong.update((starts[at], problems) for at, problems in found.problems().items())
         return True
 
 

@@ -139,7 +139,9 @@ def _parse(data: bytes, offset: int, line: int, *, is_last: bool) -> tuple[Block
             add_cells(broken.cells)
             stop += max(text.count("\n", start, broken.end), 1)
             add_stop(stop)
-    has_controls = len(data.translate(None, _ASCII_CONTROLS)) < len(data) or bool(_C1_CONTROLS.search(data))
+    has_controls = len(data.translate(None, _ASCII_CONTROLS)) < len(data) or (
+        not data.isascii() and bool(_C1_CONTROLS.search(data))
+    )
     block = Block(offset, line, lines[:stop], cells, stops, has_controls)
     _check_lengths(block)
     return block, "".join(lines[stop:]).encode()

@@ -62,14 +62,12 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
     invalid = 0
     at = len(header)
     for block in read_blocks(chain([beyond], arriving), offset=at, line=2):
-        others = validate(block.cells, block.has_controls).others
+        found = validate(block.cells, block.has_controls)
         ends = block.end_bytes()
-        is_row = [True] * len(ends)
-        for place, problems in others.items():
-            is_row[place] = problems is not None
-            invalid += is_row[place]
+        is_row = [place not in found.blank for place in range(len(ends))]
         starts.extend(compress([at, *ends], is_row))
         lines.extend(compress(block.first_lines(), is_row))
+        invalid += len(found.wrong)
         at = ends[-1]
         if len(starts) > max_rows:
             raise FileRejected(

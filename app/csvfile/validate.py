@@ -231,13 +231,28 @@ def _whole(value: str) -> int | None:
     return int(value.lstrip("0")[:10] or "0")
 
 
-class Validated(NamedTuple):
-    """What the rows of a block have come to."""
+class Validated:
+    """What the rows of a block have come to, made as far as it is asked for: the upload check only counts."""
 
-    #: Those that are right.
-    rows: Rows
-    #: By their places in the block: all the problems of each row that is wrong, and None for each that is blank.
-    others: dict[int, list[Problem] | None]
+    def __init__(self, cells: list[list[str]], made: Rows, apart: set[int]) -> None:
+        self._cells = cells
+        self._made = made
+        self._apart = apart
+        #: The places of the rows that are blank, and of those that are wrong.
+        self.blank = {at for at in apart if not any(map(str.strip, cells[at]))}
+        self.wrong = apart - self.blank
+
+    def rows(self) -> Rows:
+        """Those that are right."""
+        return self._made.where(self.is_right()) if self._apart else self._made
+
+    def is_right(self) -> list[bool]:
+        """For each row whether it is right."""
+        return [at not in self._apart for at in range(len(self._cells))]
+
+    def problems(self) -> dict[int, list[Problem]]:
+        """All the problems of each row that is wrong, by its place."""
+        return {at: find_problems(self._cells[at]) or [] for at in sorted(self.wrong)}
 
 
 class Validator:
@@ -258,17 +273,14 @@ class Validator:
         ``has_controls`` is false when it is known that no cell has a control character in it.
         """
         if not rows:
-            return Validated(Rows.none(), {})
+            return Validated(rows, Rows.none(), set())
         wrong = _unfit(rows, has_controls)
         if wrong:
             columns = zip(*(_PLACEHOLDER if at in wrong else cells for at, cells in enumerate(rows)), strict=True)
         else:
             columns = zip(*rows, strict=True)
         made = self._make(columns, wrong)
-        if not wrong:
-            return Validated(made, {})
-        others = {at: find_problems(rows[at]) for at in sorted(wrong)}
-        return Validated(made.where([at not in wrong for at in range(len(rows))]), others)
+        return Validated(rows, made, wrong)
 
     def _make(self, columns: Iterable[tuple[str, ...]], wrong: set[int]) -> Rows:
         """The rows that ``columns`` make; the places of those that break a rule are added to ``wrong``."""

@@ -305,9 +305,9 @@ def _cells(case: Case) -> tuple[str, ...]:
 
 
 def _validate(rows: list[tuple[str, ...]]) -> list[Row | None]:
-    right, others = Validator().validate([[*cells] for cells in rows], has_controls=True)
-    each = right.each()
-    return [None if at in others else next(each) for at in range(len(rows))]
+    validated = Validator().validate([[*cells] for cells in rows], has_controls=True)
+    right = validated.rows().each()
+    return [next(right) if is_right else None for is_right in validated.is_right()]
 
 
 def _closest(word: str, known: Iterable[str], limit: int, *, at_least: float = _ALIKE) -> list[str]:

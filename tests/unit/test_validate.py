@@ -22,8 +22,8 @@ def validate_row(row: list[str], has_controls: bool = True) -> Row | list | None
 
 def validate_rows(rows: list[list[str]], has_controls: bool = True) -> list[Row | list | None]:
     validated = Validator().validate(rows, has_controls)
-    right = validated.rows.each()
-    results = [validated.others[at] if at in validated.others else next(right) for at in range(len(rows))]
+    right, problems = validated.rows().each(), validated.problems()
+    results = [None if at in validated.blank else problems.get(at) or next(right) for at in range(len(rows))]
     assert not list(right)
     return results
 
