@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -18,6 +19,8 @@ _PIECE_BYTES = 64 * 1024
 
 def main(path: Path) -> None:
     """Check the file and print what that took."""
+    # As gunicorn.conf.py has it.
+    gc.set_threshold(100_000)
     resident = memory.resident_bytes(os.getpid())
     began = perf_counter()
     found = scan(_pieces(path), max_rows=sys.maxsize, max_bytes=sys.maxsize)

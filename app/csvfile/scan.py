@@ -58,7 +58,7 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
     header, beyond = take_header(arriving)
     validate = Validator().validate
     # Where each row begins: its byte and its physical line. Batches are cut once the total is known.
-    starts, lines = array("Q"), array("L")
+    starts, lines = array("Q"), array("I")
     invalid = 0
     at = len(header)
     for block in read_blocks(chain([beyond], arriving), offset=at, line=2):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import compress
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from app.csvfile.contract import (
     COLUMNS,
@@ -231,24 +232,46 @@ def _whole(value: str) -> int | None:
     return int(value.lstrip("0")[:10] or "0")
 
 
+class _Checked(NamedTuple):
+    """The columns of a block once each of their values is known to be right or wrong."""
+
+    # Parsed, because values that come again and again are only looked up:
+    modes: list[Mode]
+    conditions: list[Condition]
+    variants: list[str]
+    prices: list[int]
+    quantities: list[int]
+    hidden: list[bool | None]
+    # As they stand in the file:
+    urns: Sequence[str]
+    games: Sequence[str]
+    sets: Sequence[str]
+    names: Sequence[str]
+    cardmarket_ids: Sequence[str]
+    tcgplayer_ids: Sequence[str]
+    comments: Sequence[str]
+    notes: Sequence[str]
+    references: Sequence[str]
+
+
 class Validated:
     """What the rows of a block have come to, made as far as it is asked for: the upload check only counts."""
 
-    def __init__(self, cells: list[list[str]], made: Rows, apart: set[int]) -> None:
+    def __init__(self, cells: list[list[str]], make: Callable[[list[bool]], Rows], apart: set[int]) -> None:
         self._cells = cells
-        self._made = made
+        self._make = make
         self._apart = apart
         #: The places of the rows that are blank, and of those that are wrong.
         self.blank = {at for at in apart if not any(map(str.strip, cells[at]))}
         self.wrong = apart - self.blank
 
-    def rows(self) -> Rows:
-        """Those that are right."""
-        return self._made.where(self.is_right()) if self._apart else self._made
-
     def is_right(self) -> list[bool]:
         """For each row whether it is right."""
         return [at not in self._apart for at in range(len(self._cells))]
+
+    def rows(self) -> Rows:
+        """Those that are right."""
+        return self._make(self.is_right())
 
     def problems(self) -> dict[int, list[Problem]]:
         """All the problems of each row that is wrong, by its place."""
@@ -273,80 +296,95 @@ class Validator:
         ``has_controls`` is false when it is known that no cell has a control character in it.
         """
         if not rows:
-            return Validated(rows, Rows.none(), set())
-        wrong = _unfit(rows, has_controls)
-        if wrong:
-            columns = zip(*(_PLACEHOLDER if at in wrong else cells for at, cells in enumerate(rows)), strict=True)
+            return Validated(rows, lambda _: Rows.none(), set())
+        apart = _unfit(rows, has_controls)
+        if apart:
+            columns = zip(*(_PLACEHOLDER if at in apart else cells for at, cells in enumerate(rows)), strict=True)
         else:
             columns = zip(*rows, strict=True)
-        made = self._make(columns, wrong)
-        return Validated(rows, made, wrong)
+        checked = self._check(columns, apart)
+        return Validated(rows, partial(self._make, checked), apart)
 
-    def _make(self, columns: Iterable[tuple[str, ...]], wrong: set[int]) -> Rows:
-        """The rows that ``columns`` make; the places of those that break a rule are added to ``wrong``."""
+    def _check(self, columns: Iterable[tuple[str, ...]], wrong: set[int]) -> _Checked:
+        """Check all values in ``columns``; the places of those that break a rule are added to ``wrong``."""
         (
-            mode_cells,
+            modes,
             urns,
             games,
             sets,
             names,
             cardmarket_ids,
             tcgplayer_ids,
-            condition_cells,
-            price_cells,
-            quantity_cells,
-            variants_cells,
-            hidden_cells,
+            conditions,
+            prices,
+            quantities,
+            variants,
+            hidden,
             comments,
             notes,
             references,
         ) = columns
-        modes = _parse_column(self._modes.__getitem__, mode_cells, wrong)
-        quantities = _parse_column(self._quantities.__getitem__, quantity_cells, wrong)
-        if not all(quantities):
-            pairs = enumerate(zip(modes, quantities, strict=True))
+        checked = _Checked(
+            _parse_column(self._modes.__getitem__, modes, wrong),
+            _parse_column(self._conditions.__getitem__, conditions, wrong),
+            _parse_column(self._variants.__getitem__, variants, wrong),
+            _parse_column(self._prices.__getitem__, prices, wrong),
+            _parse_column(self._quantities.__getitem__, quantities, wrong),
+            _parse_column(self._hidden.__getitem__, hidden, wrong),
+            *(urns, games, sets, names, cardmarket_ids, tcgplayer_ids, comments, notes, references),
+        )
+        for ids in (cardmarket_ids, tcgplayer_ids):
+            digits = "".join(ids)
+            if digits and not (digits.isascii() and digits.isdigit() and max(map(len, ids)) <= MAX_ID_DIGITS):
+                _parse_column(lambda cell: parse_id(cell.strip()), ids, wrong)
+        for texts in (comments, notes, references):
+            if max(map(len, texts)) > MAX_TEXT_LENGTH:
+                _parse_column(lambda cell: parse_text(cell.strip()), texts, wrong)
+        if not all(checked.quantities):
+            pairs = enumerate(zip(checked.modes, checked.quantities, strict=True))
             wrong.update(at for at, pair in pairs if pair == (Mode.CREATE, 0))
-        hidden = [
-            bool(flag) if mode is Mode.CREATE else flag
-            for mode, flag in zip(modes, _parse_column(self._hidden.__getitem__, hidden_cells, wrong), strict=True)
-        ]
-        item_names = [
+        for at, (urn, cardmarket_id, tcgplayer_id) in enumerate(zip(urns, cardmarket_ids, tcgplayer_ids, strict=True)):
+            is_named = urn.strip() or cardmarket_id.strip() or tcgplayer_id.strip()
+            if not is_named and not (games[at].strip() and sets[at].strip() and names[at].strip()):
+                wrong.add(at)
+        return checked
+
+    def _make(self, checked: _Checked, is_right: list[bool]) -> Rows:
+        """The rows that are right."""
+        if not all(is_right):
+            checked = _Checked._make(list(compress(column, is_right)) for column in checked)
+        item_names: list[ItemName] = [
             (NamedBy.URN, urn)
             if urn
-            else (NamedBy.CARDMARKET_ID, cardmarket_id)
-            if cardmarket_id is not None
-            else (NamedBy.TCGPLAYER_ID, tcgplayer_id)
-            if tcgplayer_id is not None
-            else self._name(game, set_name, name)
+            else (NamedBy.CARDMARKET_ID, int(cardmarket_id))
+            if cardmarket_id
+            else (NamedBy.TCGPLAYER_ID, int(tcgplayer_id))
+            if tcgplayer_id
+            else (NamedBy.NAME, join_name_key(self._folded[game], self._folded[set_name], self._folded[name]))
             for urn, cardmarket_id, tcgplayer_id, game, set_name, name in zip(
-                map(str.strip, urns),
-                _parse_ids(cardmarket_ids, wrong),
-                _parse_ids(tcgplayer_ids, wrong),
-                games,
-                sets,
-                names,
+                map(str.strip, checked.urns),
+                map(str.strip, checked.cardmarket_ids),
+                map(str.strip, checked.tcgplayer_ids),
+                checked.games,
+                checked.sets,
+                checked.names,
                 strict=True,
             )
         ]
-        wrong.update(at for at, name in enumerate(item_names) if name is None)
+        modes_and_hidden = zip(checked.modes, checked.hidden, strict=True)
         return Rows(
-            modes,
-            # Of those without a name nothing is kept.
-            cast(list[ItemName], item_names),
-            _parse_column(self._conditions.__getitem__, condition_cells, wrong),
-            _parse_column(self._variants.__getitem__, variants_cells, wrong),
-            _parse_column(self._prices.__getitem__, price_cells, wrong),
-            quantities,
-            hidden,
-            _parse_texts(comments, wrong),
-            _parse_texts(notes, wrong),
-            _parse_texts(references, wrong),
+            checked.modes,
+            item_names,
+            checked.conditions,
+            checked.variants,
+            checked.prices,
+            checked.quantities,
+            [bool(flag) if mode is Mode.CREATE else flag for mode, flag in modes_and_hidden],
+            *(
+                [cell.strip() or None for cell in texts]
+                for texts in (checked.comments, checked.notes, checked.references)
+            ),
         )
-
-    def _name(self, *parts: str) -> ItemName | None:
-        """What GAME, SET and NAME name an item by, or None unless they are all given."""
-        folded = [self._folded[part] for part in parts]
-        return (NamedBy.NAME, join_name_key(*folded)) if all(folded) else None
 
 
 def _unfit(rows: list[list[str]], has_controls: bool) -> set[int]:
@@ -373,19 +411,6 @@ def _parse_column(parse: Callable[[str], Any], cells: Iterable[str], wrong: set[
                 values.append(None)
                 wrong.add(at)
         return values
-
-
-def _parse_ids(cells: tuple[str, ...], wrong: set[int]) -> list[int | None]:
-    digits = "".join(cells)
-    if digits.isascii() and digits.isdigit() and max(map(len, cells)) <= MAX_ID_DIGITS:
-        return [int(cell) if cell else None for cell in cells]
-    return _parse_column(lambda cell: parse_id(cell.strip()), cells, wrong)
-
-
-def _parse_texts(cells: tuple[str, ...], wrong: set[int]) -> list[str | None]:
-    if max(map(len, cells)) <= MAX_TEXT_LENGTH:
-        return [cell.strip() or None if cell else None for cell in cells]
-    return _parse_column(lambda cell: parse_text(cell.strip()), cells, wrong)
 
 
 def find_problems(cells: list[str]) -> list[Problem] | None:
