@@ -23,8 +23,9 @@ blueprint.before_request(begin_snapshot)
 
 #: Failed rows on one page.
 _PAGE_SIZE = 50
-#: Groups of failed rows on the page of an import; the page of its errors has all of them.
+#: Groups of failed rows, and failed rows, on the page of an import; the page of its errors has all of them.
 _GROUPS_IN_DETAILS = 10
+_ROWS_IN_DETAILS = 10
 #: No line is higher, and the database cannot be asked for one.
 _MAX_LINE = 2**31 - 1
 
@@ -38,7 +39,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     first_groups = groups[:_GROUPS_IN_DETAILS]
     # What changes every second is not worth a look at its rows every second.
     is_moving = one.is_moving
-    failed, goes_on = _failed_after(one.key, 0, with_suggestions=not is_moving) if one.failed else ([], False)
+    failed, goes_on = _failed_after(one.key, 0, limit=_ROWS_IN_DETAILS, with_suggestions=not is_moving)
     return render_live(
         "details/show.html",
         "details/_live.html",
@@ -134,10 +135,8 @@ def source_csv(public_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _failed_after(
-    key: ImportKey, line: int, *, wanted: Filter = ANY, with_suggestions: bool = True
+    key: ImportKey, line: int, *, limit: int = _PAGE_SIZE, wanted: Filter = ANY, with_suggestions: bool = True
 ) -> tuple[list[RowShown], bool]:
-    """A page of the failed rows below ``line`` that are ``wanted``, and whether there are more after it."""
-    found = failures.list_rows(
-        key, after_line=line, limit=_PAGE_SIZE + 1, wanted=wanted, with_suggestions=with_suggestions
-    )
-    return found[:_PAGE_SIZE], len(found) > _PAGE_SIZE
+    """The first failed rows below ``line`` that are ``wanted``, and whether there are more after them."""
+    found = failures.list_rows(key, after_line=line, limit=limit + 1, wanted=wanted, with_suggestions=with_suggestions)
+    return found[:limit], len(found) > limit
