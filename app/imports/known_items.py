@@ -15,7 +15,7 @@ from app.queries import items
 from app.queries.items import CatalogItem
 
 #: A larger catalog is not kept: an item takes some 700 bytes in each worker.
-_MAX_ITEMS_KEPT = 60_000
+_MAX_ITEMS_KEPT = 50_000
 #: How often a worker looks whether the catalog has changed. Until it has, its batches look all names up.
 _LOOK_SECONDS = 5.0
 
