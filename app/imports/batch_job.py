@@ -18,7 +18,7 @@ from app.extensions import db
 from app.imports import control, reconcile
 from app.imports.chunk import Attempt, Chunk, Pausing, Stale, write
 from app.imports.known_items import known_items
-from app.queries import BatchKey, reconciler, transitions
+from app.queries import BatchKey, transitions
 from app.storage import Storage, iter_range
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,6 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim) -> str:
     """Write chunk after chunk; why it stopped, for the log."""
     settings: Settings = current_app.extensions["sluice_settings"]
     storage: Storage = current_app.extensions["sluice_storage"]
-    reconciler.mark_worker_session()
-    db.session.commit()
     listener = control.Listener(batch.of_import)
     pieces = iter_range(storage, claim.storage_key, claim.cursor, claim.end_byte)
     reader = LineReader(pieces, offset=claim.cursor, line=claim.cursor_line)

@@ -12,6 +12,10 @@ from app.extensions import db
 _Row = TypeVar("_Row")
 
 
+#: What a session is called while it writes a chunk, so that it can be told from those that may take their time.
+CHUNK = "sluice chunk"
+
+
 class ImportKey(NamedTuple):
     """The primary key of an import."""
 

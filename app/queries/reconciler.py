@@ -5,10 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, text
 
 from app.extensions import db
-from app.queries import older_than
-
-#: What the sessions of work-horses are called, so that they can be told from others that may take their time.
-_WORKER = "sluice worker"
+from app.queries import CHUNK, older_than
 
 
 def try_lock(connection: Connection, *, rest_seconds: float) -> bool | None:
@@ -48,13 +45,8 @@ def mark_run(connection: Connection) -> None:
     connection.execute(text("update reconciler set last_run_at = clock_timestamp() where id = 1"))
 
 
-def mark_worker_session() -> None:
-    """Let the database know this session as one of a worker, whose transactions must not outlive the lease."""
-    db.session.execute(text("select set_config('application_name', :name, false)"), {"name": _WORKER})
-
-
 def end_overdue_transactions(*, lease_seconds: float) -> int:
-    """End the sessions of workers whose transaction lasts longer than the lease; how many there were.
+    """End the sessions of workers whose chunk lasts longer than the lease; how many there were.
 
     A worker that freezes in the middle of a COPY holds the lock on its batch, and none of PostgreSQL's own timeouts
     comes to its end while it waits for the data.
@@ -68,6 +60,6 @@ def end_overdue_transactions(*, lease_seconds: float) -> int:
               and {older_than("xact_start", ":lease_seconds")}
             """
         ),
-        {"name": _WORKER, "lease_seconds": lease_seconds},
+        {"name": CHUNK, "lease_seconds": lease_seconds},
     )
     return len(ended.all())

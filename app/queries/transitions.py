@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import CursorResult, Row, text
 
 from app.extensions import db
-from app.queries import BatchKey, ImportKey, older_than
+from app.queries import CHUNK, BatchKey, ImportKey, older_than
 
 _NOW = "clock_timestamp()"
 _THIS_IMPORT = "i.seller_id = :seller_id and i.id = :import_id"
@@ -211,18 +211,23 @@ def claim(key: BatchKey, attempt: int) -> Claim | None:
 
 
 def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
-    """The fence: lock the batch if it is still RUNNING under this attempt; None means that nothing may be written."""
+    """The fence: lock the batch if it is still RUNNING under this attempt; None means that nothing may be written.
+
+    For the rest of the transaction its session is called ``CHUNK``, so that the reconciler can end it when it outlives
+    the lease.
+    """
     row = _execute(
         f"""
-        select b.cursor, i.pause_requested_at is not null
+        select b.cursor, i.pause_requested_at is not null, set_config('application_name', :chunk, true)
         from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
         where {_THIS_BATCH} and b.status = 'RUNNING' and b.attempt = :attempt
         for no key update of b
         """,
         key,
         attempt=attempt,
+        chunk=CHUNK,
     ).one_or_none()
-    return None if row is None else Fence._make(row)
+    return None if row is None else Fence._make(row[:2])
 
 
 def advance(key: BatchKey, by: Advance) -> str:

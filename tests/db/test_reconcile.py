@@ -105,7 +105,7 @@ def test_a_worker_that_stands_still_in_the_middle_of_a_copy_loses_its_locks(app:
     age("update batches set heartbeat_at = heartbeat_at - interval '1 minute'")
     address = db.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
     with psycopg.connect(address) as frozen, psycopg.connect(address) as other:
-        for connection, name in ((frozen, "sluice worker"), (other, "somebody else")):
+        for connection, name in ((frozen, "sluice chunk"), (other, "somebody else")):
             connection.execute(f"set application_name = '{name}'")
             connection.execute("select 1")
         frozen.execute("select 1 from batches for no key update")

@@ -15,7 +15,7 @@ from tests.processes import wait_until, workers
 from tests.web.test_details import errors_on, rows_of_batches
 
 #: Failed rows on the details and on a page of errors.
-_ERRORS_ON_A_PAGE = 50
+_ERRORS_IN_DETAILS, _ERRORS_ON_A_PAGE = 10, 50
 
 
 def test_the_ledger_is_true_on_every_page_in_mid_import(
@@ -61,7 +61,7 @@ def check_details(soup: BeautifulSoup) -> None:
     batches = [tuple(map(number, cells[2:5])) for cells in rows_of_batches(soup)]
     assert all(successful + failed <= total for total, successful, failed in batches)
     assert tuple(map(sum, zip(*batches, strict=True))) == counters
-    assert len(errors_on(soup)) == min(counters[2], _ERRORS_ON_A_PAGE)
+    assert len(errors_on(soup)) == min(counters[2], _ERRORS_IN_DETAILS)
 
 
 def check_errors(soup: BeautifulSoup) -> None:
