@@ -57,6 +57,9 @@ TARGETS = (
     Target("terminate", "stops", "Terminate, click → stopped, under full load, 95 of 100", "{:.3f} s", 1, operator.lt),
     Target("page", "pages", "details page under full load, 95 of 100", "{:.0f} ms", 100, operator.lt),
     Target("age", "pages", "age of the counters under full load, worst", "{:.2f} s", 1),
+    Target("errors-page", "errors", "pages of an import with a quarter of {rows} rows failed, the slowest, median",
+           "{:.0f} ms", 150, operator.lt),
+    Target("errors-filter", "errors", "any filter over them, the slowest, median", "{:.0f} ms", 500, operator.lt),
     Target("ten-alone", "ten", "ten rows, Upload clicked → COMPLETED, alone, worst", "{:.2f} s", 1, operator.lt),
     Target("ten-beside", "ten", "ten rows while {rows} rows of another seller run, worst", "{:.2f} s", 3, operator.lt),
 )  # fmt: skip

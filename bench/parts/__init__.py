@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.context import Part
-from bench.parts import growth, importing, pages, rival, stops, ten, upload
+from bench.parts import errors, growth, importing, pages, rival, stops, ten, upload
 
 #: What a run does by default, in this order.
 TABLE: dict[str, Part] = {
@@ -12,6 +12,7 @@ TABLE: dict[str, Part] = {
     "upload": upload.measure,
     "stops": stops.measure,
     "pages": pages.measure,
+    "errors": errors.measure,
     "ten": ten.measure,
 }
 
