@@ -12,7 +12,7 @@ from bench.table import Measured
 _FAILING = 0.25
 _REQUESTS = 7
 #: What is asked of the page of errors besides its first page; the texts stand in few rows, and in none.
-_FILTERS = ("code=404", "column=PRICE", "cause=condition-unknown", "batch=2", "line=1000", "text=-4", "text=nowhere")
+_FILTERS = ("code=404", "column=PRICE", "cause=condition-unknown", "batch=2", "lines=1000", "text=-4", "text=nowhere")
 
 
 def measure(bench: Bench) -> None:
