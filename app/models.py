@@ -1,8 +1,8 @@
 """The tables.
 
 Everything a seller owns has the seller first in its primary key, so that the big tables can be distributed by seller on
-a PostgreSQL cluster. What chunks write (``listings``, ``row_errors``, ``error_groups``) has no foreign keys and no
-index but its primary key: at millions of rows each of them would cost more than all the rest of a chunk (see
+a PostgreSQL cluster. What chunks write (``listings``, ``row_errors`` and what follows them here) has no foreign keys
+and no index but its primary key: at millions of rows each of them would cost more than all the rest of a chunk (see
 docs/decisions.md).
 """
 
@@ -124,6 +124,10 @@ class Listing(Base):
     updated_line: Mapped[int | None] = mapped_column(Integer)
     #: The line of that import that last set HIDDEN, which an UPDATE may leave as it is.
     hidden_line: Mapped[int | None] = mapped_column(Integer)
+    #: What the listing was before that import: a digest of PRICE to REFERENCE without HIDDEN, and HIDDEN. A row that
+    #: says the same changes nothing, whatever other rows of the import have set meanwhile.
+    values_before: Mapped[int | None] = mapped_column(BigInteger)
+    hidden_before: Mapped[bool | None]
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
 
@@ -148,6 +152,9 @@ class Import(Base):
             unique=True,
             postgresql_where=text("parent_id is not null"),
         ),
+        Index("ix__imports__form_key", "seller_id", "form_key", unique=True),
+        # Finds the files that were uploaded before.
+        Index("ix__imports__sha256", "seller_id", "sha256"),
         # What the reconciler looks through; imports that are over drop out of it.
         Index("ix__imports__live", "id", postgresql_where=text("status in ('RUNNING', 'PAUSED')")),
     )
@@ -156,6 +163,10 @@ class Import(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     #: The id that pages and programs see: it can be neither guessed nor counted.
     public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
+    #: Whether it only finds out what would come of the rows, and writes no listing.
+    is_check: Mapped[bool] = mapped_column(server_default=text("false"))
+    #: That of the form that was sent: sent twice, it makes one import.
+    form_key: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     #: The import whose rows this one takes up again, and which of them; null for a file that somebody uploaded.
     parent_id: Mapped[int | None] = mapped_column(BigInteger)
     retried_rows: Mapped[str | None] = mapped_column(CodeText)
@@ -184,7 +195,7 @@ class Batch(Base):
         ForeignKeyConstraint(["seller_id", "import_id"], ["imports.seller_id", "imports.id"], ondelete="CASCADE"),
         _one_of("status", BatchStatus),
         CheckConstraint('start_byte <= "cursor" and "cursor" <= end_byte', name="cursor_in_range"),
-        CheckConstraint("created + updated + failed <= total", name="counters_add_up"),
+        CheckConstraint("created + updated + unchanged + failed <= total", name="counters_add_up"),
         # What dispatching and taking back look through; finished batches drop out of it.
         Index("ix__batches__live", "status", postgresql_where=text("status in ('QUEUED', 'RUNNING')")),
     )
@@ -203,6 +214,8 @@ class Batch(Base):
     total: Mapped[int] = mapped_column(Integer)
     created: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     updated: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    #: Rows that found their listing as they want it.
+    unchanged: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     failed: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     status: Mapped[str] = mapped_column(CodeText, server_default=BatchStatus.QUEUED)
     #: Raised by every return to QUEUED; a worker of an older attempt writes nothing.
@@ -260,6 +273,61 @@ class ErrorGroup(Base):
     #: All of them lie between these two lines.
     first_line: Mapped[int] = mapped_column(Integer)
     last_line: Mapped[int] = mapped_column(Integer)
+
+
+class LeftAlone(Base):
+    """The listings that a chunk's UPDATE rows found as they want them, so that it has not written them.
+
+    What a lower line of the import says of them must not stay, even where it is written later; so those who are about
+    to change a listing look here first. One row a chunk, and an entry a listing in each array, because a row for each
+    of them would cost as much as writing the listing. Nothing is left of it when the import is over.
+    """
+
+    __tablename__ = "left_alone"
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    #: That of the batch, and the line on which the chunk begins.
+    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    first_line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    item_ids: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    conditions: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
+    variants: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
+    #: The highest line that spoke of the listing, and the highest with a HIDDEN of its own, or 0.
+    lines: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    hidden_lines: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+
+
+class Claim(Base):
+    """A listing that a row of a check would make, so that no other row of it would.
+
+    Nothing is left of it when the check is over.
+    """
+
+    __tablename__ = "claims"
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    item_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    condition: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    variants: Mapped[str] = mapped_column(CodeText, primary_key=True)
+    line: Mapped[int] = mapped_column(Integer)
+
+
+class ForeseenChange(Base):
+    """What a row of a check would make of a listing; kept of the most striking rows of each chunk only."""
+
+    __tablename__ = "foreseen_changes"
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    item_id: Mapped[int] = mapped_column(Integer)
+    condition: Mapped[int] = mapped_column(SmallInteger)
+    variants: Mapped[str] = mapped_column(CodeText)
+    #: PRICE, QUANTITY, HIDDEN, COMMENT, NOTES and REFERENCE as the import format writes them.
+    before: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    after: Mapped[list[str]] = mapped_column(ARRAY(Text))
 
 
 class Reconciler(Base):

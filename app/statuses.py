@@ -33,6 +33,9 @@ class BatchStatus(StrEnum):
 class RetriedRows(StrEnum):
     """Which rows of an import that is over another one takes up again."""
 
+    #: Every row of a check, which has written none of them.
+    ALL = "ALL"
+
     #: Those that failed: after the catalog or the listings have changed they may be right as they are.
     FAILED = "FAILED"
     #: Those that were not processed, because it was terminated or a batch was given up.

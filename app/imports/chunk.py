@@ -83,7 +83,7 @@ def write(attempt: Attempt, chunk: Chunk) -> str:
     created = _create(_where(candidates, creates), attempt, failed)
     row_errors.insert(batch, [FailedRow(line, lines.text(line), problems) for line, problems in sorted(failed.items())])
     return transitions.advance(
-        batch, transitions.Advance(lines.end_byte, lines.next_line, created, updated, len(failed))
+        batch, transitions.Advance(lines.end_byte, lines.next_line, created, updated, 0, len(failed))
     )
 
 

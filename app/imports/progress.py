@@ -21,12 +21,16 @@ class ImportProgress:
     file_name: str
     #: In bytes.
     file_size: int
+    #: Whether it only finds out what would come of the rows, and writes no listing.
+    is_check: bool
     status: ImportStatus
     #: Pause was pressed and some batch is still at the end of its chunk.
     is_pausing: bool
     total: int
     created: int
     updated: int
+    #: Rows that found their listing as they want it; it was not written.
+    unchanged: int
     failed: int
     #: Rows that the upload check found wrong; they will be, or are, among the failed.
     invalid: int
@@ -44,7 +48,7 @@ class ImportProgress:
     @property
     def successful(self) -> int:
         """Rows that did what they asked for."""
-        return self.created + self.updated
+        return self.created + self.updated + self.unchanged
 
     @property
     def processed(self) -> int:
@@ -167,11 +171,13 @@ def _describe(found: imports.WithCounters) -> ImportProgress:
         public_id=one.public_id,
         file_name=one.file_name,
         file_size=one.file_size,
+        is_check=one.is_check,
         status=ImportStatus(one.status),
         is_pausing=one.pause_requested_at is not None,
         total=one.total,
         created=found.created,
         updated=found.updated,
+        unchanged=found.unchanged,
         failed=found.failed,
         invalid=one.invalid,
         retry_of=RetriedRows(one.retried_rows) if one.retried_rows else None,
@@ -192,7 +198,7 @@ def _describe_batch(batch: Batch) -> BatchProgress:
         first_line=batch.first_line,
         status=BatchStatus(batch.status),
         total=batch.total,
-        successful=batch.created + batch.updated,
+        successful=batch.created + batch.updated + batch.unchanged,
         failed=batch.failed,
         updated_at=batch.updated_at,
         reason=batch.reason if was_given_up else None,

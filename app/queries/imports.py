@@ -27,6 +27,7 @@ class WithCounters(NamedTuple):
     of: Import
     created: int
     updated: int
+    unchanged: int
     failed: int
     #: When any of its batches last changed.
     updated_at: datetime
@@ -34,7 +35,7 @@ class WithCounters(NamedTuple):
     @property
     def not_processed(self) -> int:
         """Rows that were not looked at yet, or never will be."""
-        return self.of.total - self.created - self.updated - self.failed
+        return self.of.total - self.created - self.updated - self.unchanged - self.failed
 
 
 class Waiting(NamedTuple):
@@ -105,6 +106,7 @@ def _with_counters() -> Select[Any]:
             Import,
             func.coalesce(func.sum(Batch.created), 0).label("created"),
             func.coalesce(func.sum(Batch.updated), 0).label("updated"),
+            func.coalesce(func.sum(Batch.unchanged), 0).label("unchanged"),
             func.coalesce(func.sum(Batch.failed), 0).label("failed"),
             func.greatest(func.max(Batch.updated_at), Import.created_at).label("updated_at"),
         )

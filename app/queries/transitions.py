@@ -52,6 +52,7 @@ class Advance(NamedTuple):
     cursor_line: int
     created: int
     updated: int
+    unchanged: int
     failed: int
 
 
@@ -236,7 +237,8 @@ def advance(key: BatchKey, by: Advance) -> str:
         f"""
         update batches b set
             cursor = :cursor, cursor_line = :cursor_line,
-            created = b.created + :created, updated = b.updated + :updated, failed = b.failed + :failed,
+            created = b.created + :created, updated = b.updated + :updated,
+            unchanged = b.unchanged + :unchanged, failed = b.failed + :failed,
             fruitless_attempts = 0, reason = null, heartbeat_at = {_NOW}, updated_at = {_NOW},
             status = case
                 when :cursor < b.end_byte then b.status

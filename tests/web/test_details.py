@@ -85,7 +85,7 @@ def test_an_import_is_drawn_as_it_stands_and_again_while_it_moves(
     assert words(element).count(state.sentence) == 1
     assert tiles(element) == {
         "Total": str(total),
-        "Successful": f"{successful}{successful} created, 0 updated",
+        "Successful": f"{successful}{successful} created, 0 updated, 0 unchanged",
         "Failed": str(failed),
         "Not processed": str(total - successful - failed),
     }
@@ -216,7 +216,7 @@ def test_updated_rows_are_told_from_created_ones(client: FlaskClient, seller: Se
     make_items()
     ended(seller, [row()])
     again = ended(seller, [row(mode="UPDATE"), row(urn="urn:test:2")])
-    assert tiles(live_part(page(client, address(again))))["Successful"] == "21 created, 1 updated"
+    assert tiles(live_part(page(client, address(again))))["Successful"] == "21 created, 1 updated, 0 unchanged"
 
 
 def test_large_numbers_have_separators_and_data_attributes_have_none(client: FlaskClient, seller: Seller) -> None:
