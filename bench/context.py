@@ -133,7 +133,7 @@ class Bench:
         """An import as it stands now."""
         found = self.installation.database.execute(
             """
-            select i.status, sum(b.created + b.updated + b.failed), sum(b.failed)
+            select i.status, sum(b.created + b.updated + b.unchanged + b.failed), sum(b.failed)
             from imports i join batches b on b.seller_id = i.seller_id and b.import_id = i.id
             where i.public_id = %s group by i.seller_id, i.id
             """,

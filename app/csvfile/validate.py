@@ -68,6 +68,11 @@ class Row(NamedTuple):
     notes: str | None
     reference: str | None
 
+    @property
+    def values(self) -> tuple[int, int, str | None, str | None, str | None]:
+        """What it says in any case: price, quantity, comment, notes and reference. HIDDEN an UPDATE may leave open."""
+        return self.price, self.quantity, self.comment, self.notes, self.reference
+
 
 class Rows(NamedTuple):
     """Rows that are right in themselves, column by column, as thousands of them are handled fastest; see ``Row``."""

@@ -18,6 +18,7 @@ from app.extensions import db
 from app.imports import control, reconcile
 from app.imports.chunk import Attempt, Chunk, Pausing, Stale, write
 from app.imports.known_items import known_items
+from app.imports.targets import target_of
 from app.queries import BatchKey, transitions
 from app.storage import Storage, iter_range
 
@@ -73,7 +74,8 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim) -> str:
     listener = control.Listener(batch.of_import)
     pieces = iter_range(storage, claim.storage_key, claim.cursor, claim.end_byte)
     reader = LineReader(pieces, offset=claim.cursor, line=claim.cursor_line)
-    this_attempt = Attempt(batch, attempt, known_items(claim.catalog_version))
+    target = target_of(batch, is_check=claim.is_check)
+    this_attempt = Attempt(batch, attempt, known_items(claim.catalog_version), target)
     start, size = claim.cursor, _in_bounds(_ROWS_PER_SECOND_AT_FIRST * settings.chunk_seconds)
     while True:
         began = monotonic()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import compress
 from typing import NamedTuple
@@ -12,9 +11,11 @@ from app.csvfile.contract import Cause, Column, ItemName, Mode, NamedBy, Problem
 from app.csvfile.lines import Lines
 from app.csvfile.validate import Row, Rows
 from app.imports.known_items import KnownItems
-from app.queries import BatchKey, listings, row_errors, transitions
+from app.imports.targets import Target
+from app.queries import BatchKey, row_errors, transitions
 from app.queries.items import CatalogItem
-from app.queries.listings import ListingKey, ListingState, Locked, Maker
+from app.queries.left_alone import Spoken
+from app.queries.listings import Change, Found, ListingKey, ListingState, Maker, digest
 from app.queries.row_errors import FailedRow
 
 #: The message about an ambiguous name lists so many URNs at most.
@@ -31,15 +32,13 @@ class Chunk(NamedTuple):
     lines: Lines
 
 
-@dataclass(slots=True)
-class Attempt:
-    """An attempt at a batch, and what it has learnt from its chunks."""
+class Attempt(NamedTuple):
+    """An attempt at a batch, and what it works with."""
 
     batch: BatchKey
     number: int
     known_items: KnownItems
-    #: Whether CREATE rows have met with listings that exist. Where one does, more will.
-    meets_existing: bool = False
+    target: Target
 
 
 class Candidates(NamedTuple):
@@ -79,11 +78,11 @@ def write(attempt: Attempt, chunk: Chunk) -> str:
     failed = dict(lines.wrong)
     candidates = _find_items(lines, attempt.known_items, failed)
     creates = [mode is Mode.CREATE for mode in candidates.rows.modes]
-    updated = _update(_where(candidates, [not one for one in creates]), batch, failed)
+    updated, unchanged = _update(_where(candidates, [not one for one in creates]), attempt, failed)
     created = _create(_where(candidates, creates), attempt, failed)
     row_errors.insert(batch, [FailedRow(line, lines.text(line), problems) for line, problems in sorted(failed.items())])
     return transitions.advance(
-        batch, transitions.Advance(lines.end_byte, lines.next_line, created, updated, 0, len(failed))
+        batch, transitions.Advance(lines.end_byte, lines.next_line, created, updated, unchanged, len(failed))
     )
 
 
@@ -123,30 +122,64 @@ def _missing(variants: frozenset[str], wanted: str) -> frozenset[str]:
     return frozenset(wanted.split("|") if wanted else ()) - variants
 
 
-def _update(candidates: Candidates, batch: BatchKey, failed: Failed) -> int:
-    """Change the listings that ``candidates`` find; how many rows were successful.
+def _update(candidates: Candidates, attempt: Attempt, failed: Failed) -> tuple[int, int]:
+    """Change the listings that ``candidates`` find; how many rows changed theirs, and how many found it right already.
 
-    The result is that of updating in the order of the file: what a higher line of this import has set stays, even
-    where a lower one comes later because its batch does.
+    The result is that of updating in the order of the file: what a higher line of this import says stays, even where a
+    lower one comes later because its batch does. Whether a row changes anything depends on what the listing was before
+    the import, and on nothing else. For the same reason a listing that the import itself has made is not found.
     """
-    locked = listings.lock_existing(batch.seller_id, set(candidates.keys))
-    successful = 0
+    import_id = attempt.batch.import_id
+    found = attempt.target.find(set(candidates.keys))
+    rows: list[tuple[int, Row, ListingKey]] = []
     for line, row, key in zip(candidates.numbers, candidates.rows.each(), candidates.keys, strict=True):
-        if key not in locked:
+        if key in found and found[key].maker.import_id != import_id:
+            rows.append((line, row, key))
+        else:
             failed[line] = [Cause.LISTING_NOT_FOUND.problem()]
-            continue
-        place, state = locked[key]
-        locked[key] = Locked(place, _apply(row, line, state, batch.import_id))
-        successful += 1
-    # Each of them was asked for by a row that has just been applied.
-    listings.update(locked.values())
-    return successful
+    is_right = [found[key].state.was(row.values, row.hidden, before=import_id) for _, row, key in rows]
+    states = _begin({key for (_, _, key), right in zip(rows, is_right, strict=True) if not right}, found, attempt)
+    left_alone: dict[ListingKey, Spoken] = {}
+    for line, row, key in rows:
+        if key in states:
+            states[key] = _apply(row, line, states[key])
+        elif found[key].state.updated_import_id == import_id:
+            states[key] = _apply(row, line, found[key].state)
+        else:
+            hidden_line = line if row.hidden is not None else left_alone.get(key, _NOBODY).hidden_line
+            left_alone[key] = Spoken(line, hidden_line)
+    attempt.target.change({key: Change(found[key], state) for key, state in states.items()})
+    attempt.target.leave_alone(left_alone)
+    unchanged = sum(is_right)
+    return len(rows) - unchanged, unchanged
 
 
-def _apply(row: Row, line: int, state: ListingState, import_id: int) -> ListingState:
+#: Nobody has said anything of a listing yet.
+_NOBODY = Spoken(0, 0)
+
+
+def _begin(
+    changing: set[ListingKey], found: Mapping[ListingKey, Found], attempt: Attempt
+) -> dict[ListingKey, ListingState]:
+    """The states of the listings that are ``changing``, made ready to remember what this import does to them."""
+    import_id = attempt.batch.import_id
+    states = {key: found[key].state for key in changing}
+    untouched = {key for key, state in states.items() if state.updated_import_id != import_id}
+    spoken = attempt.target.spoken(untouched)
+    for key in untouched:
+        state, by = states[key], spoken.get(key, _NOBODY)
+        states[key] = state._replace(
+            updated_import_id=import_id,
+            updated_line=by.line,
+            hidden_line=by.hidden_line,
+            values_before=digest(state.values),
+            hidden_before=state.hidden,
+        )
+    return states
+
+
+def _apply(row: Row, line: int, state: ListingState) -> ListingState:
     """What becomes of a listing by an UPDATE row."""
-    if state.updated_import_id != import_id:
-        state = state._replace(updated_import_id=import_id, updated_line=0, hidden_line=0)
     if line > (state.updated_line or 0):
         state = state._replace(
             price=row.price,
@@ -163,7 +196,7 @@ def _apply(row: Row, line: int, state: ListingState, import_id: int) -> ListingS
 
 def _create(candidates: Candidates, attempt: Attempt, failed: Failed) -> int:
     """Make the listings of ``candidates`` that do not exist yet; how many rows were successful."""
-    seller_id, import_id, _ = attempt.batch
+    import_id = attempt.batch.import_id
     numbers, rows, keys = candidates
     new: list[int] = []
     repeated: list[int] = []
@@ -176,12 +209,11 @@ def _create(candidates: Candidates, attempt: Attempt, failed: Failed) -> int:
             new.append(at)
             last_key = keys[at]
     made = [*zip(numbers, [key[0] for key in keys], rows.conditions, rows.variants, *rows.values(), strict=True)]
-    inserted = listings.insert(seller_id, import_id, [made[at] for at in new], expects_existing=attempt.meets_existing)
+    inserted = attempt.target.create([made[at] for at in new])
     makers = {keys[at]: Maker(import_id, numbers[at]) for at in new} if repeated else {}
     if len(inserted) < len(new):
-        attempt.meets_existing = True
         taken = [at for at in new if numbers[at] not in inserted]
-        makers |= listings.find_makers(seller_id, [keys[at] for at in taken])
+        makers |= attempt.target.find_makers({keys[at] for at in taken})
         repeated += taken
     for at in repeated:
         maker = makers[keys[at]]

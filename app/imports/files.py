@@ -18,9 +18,8 @@ from app.csvfile.contract import COLUMNS, Cause, Mode
 from app.csvfile.lines import LineReader
 from app.csvfile.validate import Row
 from app.csvfile.write import csv_lines, in_pieces, no_formula
-from app.queries import ImportKey, imports, items, outcomes, row_errors, without_transaction
-from app.queries.items import CatalogItem
-from app.queries.outcomes import Trace
+from app.queries import ImportKey, imports, items, listings, outcomes, row_errors, without_transaction
+from app.queries.listings import Found
 from app.queries.row_errors import RecordedError
 from app.storage import Storage, iter_range
 
@@ -78,13 +77,15 @@ def succeeded(key: ImportKey) -> Iterator[bytes]:
     """Line, listing and outcome of every row that has succeeded so far. Raises what ``source`` raises.
 
     They are found by reading the source again as far as the batches have come: what is right in itself and did not
-    fail has succeeded, and the row's MODE says how. Its listing is named only where that is certain: the catalog may
-    have changed since, so that the row would name another item now.
+    fail has succeeded, and the listing says how. It is named only where that is certain: the catalog may have changed
+    since, so that the row would name another item now.
     """
     of = imports.get_source(key)
     all_done = [_Done(batch.start_byte, batch.cursor, batch.first_line) for batch in imports.list_batches(key)]
     successes = without_transaction(
-        _find_successes(key, rows) for done in all_done for rows in _read_rows(of.storage_key, done)
+        _find_successes(key, rows, is_check=of.is_check)
+        for done in all_done
+        for rows in _read_rows(of.storage_key, done)
     )
     rows = ((one.line, no_formula(one.listing_id), one.outcome) for one in successes)
     return in_pieces(csv_lines(chain([_SUCCEEDED_HEADER], rows)))
@@ -105,10 +106,6 @@ class _Success(NamedTuple):
     outcome: str
 
 
-#: What came of a row that succeeded.
-_OUTCOMES = {Mode.CREATE: "created", Mode.UPDATE: "updated"}
-
-
 def _read_rows(storage_key: str, done: _Done) -> Iterator[list[tuple[int, Row]]]:
     """What a batch has processed of rows that are right in themselves, with their lines, some thousand at a time."""
     pieces = _read(storage_key, [(done.start_byte, done.cursor)])
@@ -117,41 +114,61 @@ def _read_rows(storage_key: str, done: _Done) -> Iterator[list[tuple[int, Row]]]
         yield [*zip(lines.numbers, lines.rows.each(), strict=True)]
 
 
-def _find_successes(key: ImportKey, rows: list[tuple[int, Row]]) -> list[_Success]:
+def _find_successes(key: ImportKey, rows: list[tuple[int, Row]], *, is_check: bool) -> list[_Success]:
     """Those of ``rows`` that succeeded, in their order."""
     if not rows:
         return []
     failed_lines = outcomes.find_failed_lines(key, rows[0][0], rows[-1][0])
     rows = [one for one in rows if one[0] not in failed_lines]
     meant = items.resolve({row.name for _, row in rows})
-    traces = outcomes.find_traces(
+    found = listings.find(
         key.seller_id,
         {(item.id, row.condition, row.variants) for _, row in rows for item in meant.get(row.name, ())},
+        lock=False,
     )
     successes = []
     for line, row in rows:
-        written = [
-            item
+        judged = [
+            (item.urn, _foretell(row, listing) if is_check else _judge(key, line, row, listing))
             for item in meant.get(row.name, ())
-            if (trace := traces.get((item.id, row.condition, row.variants))) and _has_written(key, line, row, trace)
+            for listing in [found.get((item.id, row.condition, row.variants))]
         ]
-        successes.append(_Success(line, _listing_id(row, written), _OUTCOMES[row.mode]))
+        certain = [
+            (outcomes.listing_id(urn, row.condition, row.variants), outcome) for urn, outcome in judged if outcome
+        ]
+        successes.append(_Success(line, *(certain[0] if len(certain) == 1 else ("", _UNCERTAIN[row.mode]))))
     return successes
 
 
-def _has_written(key: ImportKey, line: int, row: Row, trace: Trace) -> bool:
-    """Whether a listing with this ``trace`` is the one that ``row`` made or changed.
+#: What came of a row that succeeded, where its listing does not tell any more.
+_UNCERTAIN = {Mode.CREATE: "created", Mode.UPDATE: "updated or unchanged"}
 
-    A later UPDATE leaves nothing of an earlier one, so a listing that an import which began later has updated last is
-    taken for it too. One that neither has updated must be another.
-    """
+
+def _judge(key: ImportKey, line: int, row: Row, listing: Found | None) -> str | None:
+    """What a row did to ``listing``; None if that is not certainly its own."""
+    if listing is None:
+        return None
     if row.mode is Mode.CREATE:
-        return (trace.created_import_id, trace.created_line) == (key.import_id, line)
-    return trace.updated_import_id is not None and trace.updated_import_id >= key.import_id
+        return "created" if listing.maker == (key.import_id, line) else None
+    updated_by, state = listing.state.updated_import_id, listing.state
+    was_so = state.was(row.values, row.hidden, before=key.import_id)
+    if updated_by == key.import_id:
+        return "unchanged" if was_so else "updated"
+    if updated_by is not None and updated_by > key.import_id:
+        # Nothing is left of what an earlier UPDATE has found. The listing is taken for its own.
+        return _UNCERTAIN[Mode.UPDATE]
+    return "unchanged" if was_so else None
 
 
-def _listing_id(row: Row, written: list[CatalogItem]) -> str:
-    return outcomes.listing_id(written[0].urn, row.condition, row.variants) if len(written) == 1 else ""
+def _foretell(row: Row, listing: Found | None) -> str | None:
+    """What a row would do to ``listing``, as that is now."""
+    if row.mode is Mode.CREATE:
+        return "created"
+    if listing is None:
+        return None
+    return (
+        "unchanged" if row.values == listing.state.values and row.hidden in {None, listing.state.hidden} else "updated"
+    )
 
 
 def _below(header: str, rows: Iterator[bytes]) -> Iterator[bytes]:

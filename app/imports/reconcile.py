@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from app.config import Settings
 from app.extensions import db
 from app.imports import queue
-from app.queries import ImportKey, imports, reconciler, transitions
+from app.queries import ImportKey, imports, notes, reconciler, transitions
 from app.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,9 @@ class Repairs:
 
 def run(seller_id: int, import_id: int) -> None:
     """The reconciler job at the end of an import; RQ calls this with nothing but ids."""
-    settle(ImportKey(seller_id, import_id))
+    key = ImportKey(seller_id, import_id)
+    if settle(key):
+        _forget_notes(key)
 
 
 def settle(key: ImportKey) -> bool:
@@ -77,8 +79,10 @@ def sweep(*, force: bool = False) -> Repairs | None:
         repairs = _repair(settings)
         clean_is_due = reconciler.take_turn_to_clean(connection, every_seconds=_CLEAN_EVERY_SECONDS)
     if clean_is_due:
-        # After the lock, because a storage may be slow.
+        # After the lock, because both may take long.
         _clean_storage()
+        for key in notes.find_left_over():
+            _forget_notes(key)
     return repairs
 
 
@@ -111,6 +115,13 @@ def _clean_storage() -> None:
     else:
         if removed:
             log.info("storage cleaned of %s unfinished uploads", removed)
+
+
+def _forget_notes(key: ImportKey) -> None:
+    """Delete what the chunks of an import that is over have noted for each other."""
+    while not imports.has_unfinished_batches(key) and notes.delete_some(key):
+        db.session.commit()
+    db.session.rollback()
 
 
 def _forget_lost_jobs() -> int:

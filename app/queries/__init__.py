@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from psycopg import Connection, Cursor
@@ -67,6 +67,11 @@ def without_transaction(pages: Iterable[Iterable[_Row]]) -> Iterator[_Row]:
         db.session.rollback()
         yield from page
     db.session.rollback()
+
+
+def as_columns(rows: Collection[tuple[Any, ...]]) -> list[list[Any]]:
+    """``rows``, at least one, as one array a column: what ``unnest`` takes apart again."""
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def driver_cursor() -> Cursor[tuple[Any, ...]]:

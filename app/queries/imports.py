@@ -51,6 +51,8 @@ class Source(NamedTuple):
     #: Its header line as it stands in the file, with its byte-order mark and line ending.
     header: str
     storage_key: str
+    #: Whether it was only checked.
+    is_check: bool
 
 
 def find_key(seller_id: int, public_id: uuid.UUID) -> ImportKey | None:
@@ -73,7 +75,7 @@ def find_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters | N
 
 def get_source(key: ImportKey) -> Source:
     """The file of an import that exists. Raises NoResultFound for any other."""
-    query = select(Import.header, Import.storage_key)
+    query = select(Import.header, Import.storage_key, Import.is_check)
     query = query.where(Import.seller_id == key.seller_id, Import.id == key.import_id)
     return Source(*db.session.execute(query).one())
 

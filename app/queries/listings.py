@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from hashlib import blake2b
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from psycopg import errors
 
-from app.queries import ImportKey, driver_cursor
+from app.queries import ImportKey, as_columns, driver_cursor
 
 #: How many listings there are on a page of ``iter_pages``.
 _PAGE_ROWS = 2_000
@@ -31,8 +32,12 @@ class Maker(NamedTuple):
 NewListing = tuple[int, int, int, str, int, int, bool | None, str | None, str | None, str | None]
 
 
+#: What an UPDATE row says in any case: price, quantity, comment, notes and reference. HIDDEN it may leave open.
+Values = tuple[int, int, str | None, str | None, str | None]
+
+
 class ListingState(NamedTuple):
-    """The values of a listing that an UPDATE sets, and the lines of its last import that set them."""
+    """The values of a listing that an UPDATE sets, and what the last import that set them has to remember."""
 
     price: int
     quantity: int
@@ -43,14 +48,43 @@ class ListingState(NamedTuple):
     updated_import_id: int | None
     updated_line: int | None
     hidden_line: int | None
+    #: What the listing was before that import: ``digest`` of its values, and HIDDEN.
+    values_before: int | None
+    hidden_before: bool | None
+
+    @property
+    def values(self) -> Values:
+        """What an UPDATE row would have to say to leave it as it is."""
+        return self.price, self.quantity, self.comment, self.notes, self.reference
+
+    def was(self, values: Values, hidden: bool | None, *, before: int) -> bool:
+        """Whether the listing had these values, and this HIDDEN if it is given, before the import with this id."""
+        if self.updated_import_id != before:
+            is_same, hidden_before = values == self.values, self.hidden
+        else:
+            is_same, hidden_before = digest(values) == self.values_before, bool(self.hidden_before)
+        return is_same and hidden in (None, hidden_before)
 
 
-class Locked(NamedTuple):
-    """A listing that this transaction has locked."""
+class Found(NamedTuple):
+    """A listing that the seller has."""
 
     #: Where its row lies; it stays there as long as it is locked.
     place: str
+    maker: Maker
     state: ListingState
+
+
+class Change(NamedTuple):
+    """What becomes of a listing."""
+
+    found: Found
+    after: ListingState
+
+
+def digest(values: Values) -> int:
+    """A number of 64 bits that other values have only by a chance that can be forgotten."""
+    return int.from_bytes(blake2b(repr(values).encode(), digest_size=8).digest(), signed=True)
 
 
 class ExportedListing(NamedTuple):
@@ -78,7 +112,7 @@ _COLUMNS = """
     price, quantity, hidden, comment, notes, reference
 """
 _STATE = ListingState._fields
-_STATE_TYPES = "int4 int4 bool text text text int8 int4 int4".split()
+_STATE_TYPES = "int4 int4 bool text text text int8 int4 int4 int8 bool".split()
 _COLUMN_TYPES = "int4 int8 int4 int4 int2 text int4 int4 bool text text text".split()
 
 
@@ -92,27 +126,29 @@ def find_makers(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey
             select k.item_id, k.condition, k.variants, l.created_import_id, l.created_line
             from {_EACH_KEY} (select * from listings l where {_HAS_KEY} offset 0) l
             """,
-            (*_columns(sorted(keys)), seller_id),
+            (*as_columns(sorted(keys)), seller_id),
         )
         return {row[:3]: Maker(*row[3:]) for row in cursor.fetchall()}
 
 
-def lock_existing(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Locked]:
-    """Lock those of ``keys`` that the seller has a listing for, in the order of the keys, and return their state.
+def find(seller_id: int, keys: Collection[ListingKey], *, lock: bool) -> dict[ListingKey, Found]:
+    """Those of ``keys`` that the seller has a listing for, as they are by the newest commit.
 
-    The values are the newest committed ones, and nobody changes them before this transaction ends.
+    With ``lock`` they are locked, in the order of the keys: nobody changes them before this transaction ends.
     """
     if not keys:
         return {}
+    how = "for no key update" if lock else "offset 0"
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
-            select k.item_id, k.condition, k.variants, l.place, {", ".join(f"l.{name}" for name in _STATE)}
-            from {_EACH_KEY} (select l.ctid as place, * from listings l where {_HAS_KEY} for no key update) l
+            select k.item_id, k.condition, k.variants, l.place, l.created_import_id, l.created_line,
+                   {", ".join(f"l.{name}" for name in _STATE)}
+            from {_EACH_KEY} (select l.ctid as place, * from listings l where {_HAS_KEY} {how}) l
             """,
-            (*_columns(sorted(keys)), seller_id),
+            (*as_columns(sorted(keys)), seller_id),
         )
-        return {row[:3]: Locked(row[3], ListingState(*row[4:])) for row in cursor.fetchall()}
+        return {row[:3]: Found(row[3], Maker(*row[4:6]), ListingState(*row[6:])) for row in cursor.fetchall()}
 
 
 def insert(seller_id: int, import_id: int, new: Collection[NewListing], *, expects_existing: bool) -> Collection[int]:
@@ -156,13 +192,13 @@ def _insert_missing(rows: list[tuple[Any, ...]]) -> set[int]:
             on conflict do nothing
             returning created_line
             """,
-            _columns(rows),
+            as_columns(rows),
         )
         return {line for (line,) in cursor.fetchall()}
 
 
-def update(changes: Collection[Locked]) -> None:
-    """Give listings that ``lock_existing`` has locked in this transaction the states that ``changes`` name."""
+def update(changes: Collection[Change]) -> None:
+    """Give listings that ``find`` has locked in this transaction the states that ``changes`` name."""
     if not changes:
         return
     arrays = ", ".join(f"%b::{kind}[]" for kind in ("tid", *_STATE_TYPES))
@@ -173,7 +209,7 @@ def update(changes: Collection[Locked]) -> None:
             from unnest({arrays}) as k (place, {", ".join(_STATE)})
             where l.ctid = k.place
             """,
-            [[change.place for change in changes], *_columns([change.state for change in changes])],
+            [[change.found.place for change in changes], *as_columns([change.after for change in changes])],
         )
 
 
@@ -214,8 +250,3 @@ def list_created_lines(key: ImportKey) -> list[int]:
             key,
         )
         return [line for (line,) in cursor]
-
-
-def _columns(rows: Collection[tuple[Any, ...]]) -> list[list[Any]]:
-    """``rows`` as one array a column."""
-    return [list(column) for column in zip(*rows, strict=True)]

@@ -31,6 +31,7 @@ _AFTER_TROUBLE = f"""
 class Claim(NamedTuple):
     """What a job needs to know about the batch it has claimed."""
 
+    is_check: bool
     storage_key: str
     cursor: int
     cursor_line: int
@@ -203,7 +204,7 @@ def claim(key: BatchKey, attempt: int) -> Claim | None:
         from imports i
         where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = 'QUEUED' and b.attempt = :attempt
           and i.status = 'RUNNING' and i.pause_requested_at is null
-        returning i.storage_key, b.cursor, b.cursor_line, b.end_byte, (select version from catalog)
+        returning i.is_check, i.storage_key, b.cursor, b.cursor_line, b.end_byte, (select version from catalog)
         """,
         key,
         attempt=attempt,

@@ -230,8 +230,8 @@ def oppose(bench: Bench, chance: random.Random) -> Tally:
     seen = [look(one) for one in started]
     made = sum(one.created for one in seen)
     # Each file wants 2,000 new listings, the same; and updates 1,600 old ones eight times.
-    tally.lost += max(0, 2_000 - made) + sum(max(0, 12_800 - one.updated) for one in seen)
-    tally.doubled += max(0, made - 2_000) + sum(max(0, one.updated - 12_800) for one in seen)
+    tally.lost += max(0, 2_000 - made) + sum(max(0, 12_800 - one.updated - one.unchanged) for one in seen)
+    tally.doubled += max(0, made - 2_000) + sum(max(0, one.updated + one.unchanged - 12_800) for one in seen)
     tally.lost += sum(one.not_processed for one in seen)
     # What one of the two wanted, or what was there before where neither wants anything.
     allowed = {key: {values} for key, values in listings.items()} | opposed.listings

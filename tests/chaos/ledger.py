@@ -60,7 +60,7 @@ def outcome(started: Started, file: File) -> Outcome:
     listings = {one[:3]: None if one[:3] in file.repeated else one[3:] for one in listed(Shop(started.seller_id, ""))}
     errors = failures(started)
     certain = frozenset(error for error in errors if error[0] not in file.repeated_lines)
-    counters = {name: getattr(ended, name) for name in ("total", "created", "updated", "failed")}
+    counters = {name: getattr(ended, name) for name in ("total", "created", "updated", "unchanged", "failed")}
     return Outcome(str(ended.status), counters, listings, certain, len(errors) - len(certain))
 
 

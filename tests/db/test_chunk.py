@@ -15,6 +15,7 @@ from app.extensions import db
 from app.imports import batch_job
 from app.imports.chunk import Attempt, Chunk, Pausing, Stale, write
 from app.imports.known_items import KnownItems
+from app.imports.targets import LiveListings
 from app.models import Batch, Seller
 from app.queries import BatchKey, ImportKey, row_errors, transitions
 from app.storage import iter_range
@@ -150,6 +151,10 @@ def claimed(seller: Seller, rows: int = 1) -> tuple[BatchKey, transitions.Claim]
     return key, claim
 
 
+def attempt_at(key: BatchKey) -> Attempt:
+    return Attempt(key, 1, KnownItems(None, {}), LiveListings(key))
+
+
 def whole_chunk(app: Flask, claim: transitions.Claim) -> Chunk:
     pieces = iter_range(app.extensions["sluice_storage"], claim.storage_key, claim.cursor, claim.end_byte)
     return Chunk(claim.cursor, LineReader(pieces, offset=claim.cursor, line=claim.cursor_line).take(5_000))
@@ -175,7 +180,7 @@ def test_a_stale_attempt_writes_nothing(app: Flask, seller: Seller) -> None:
     db.session.commit()
     before = written()
     with pytest.raises(Stale):
-        write(Attempt(key, 1, KnownItems(None, {})), chunk)
+        write(attempt_at(key), chunk)
     db.session.commit()
     assert written() == before
 
@@ -183,12 +188,12 @@ def test_a_stale_attempt_writes_nothing(app: Flask, seller: Seller) -> None:
 def test_a_chunk_that_does_not_begin_at_the_cursor_writes_nothing(app: Flask, seller: Seller) -> None:
     key, claim = claimed(seller)
     chunk = whole_chunk(app, claim)
-    assert write(Attempt(key, 1, KnownItems(None, {})), chunk) == "COMPLETED"
+    assert write(attempt_at(key), chunk) == "COMPLETED"
     db.session.execute(text("update batches set status = 'RUNNING', finished_at = null"))
     db.session.commit()
     before = written()
     with pytest.raises(Stale):
-        write(Attempt(key, 1, KnownItems(None, {})), chunk)
+        write(attempt_at(key), chunk)
     db.session.commit()
     assert written() == before
 
@@ -200,7 +205,7 @@ def test_a_pausing_import_is_not_written_to(app: Flask, seller: Seller) -> None:
     db.session.commit()
     before = written()
     with pytest.raises(Pausing):
-        write(Attempt(key, 1, KnownItems(None, {})), chunk)
+        write(attempt_at(key), chunk)
     db.session.commit()
     assert written() == before
 
@@ -235,7 +240,7 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(
             # Everything goes through psycopg, SQLAlchemy's statements as well.
             patch.setattr(psycopg.Cursor, "execute", counting(psycopg.Cursor.execute))
             patch.setattr(psycopg.Cursor, "copy", counting(psycopg.Cursor.copy))
-            write(Attempt(key, 1, KnownItems(None, {})), chunk)
+            write(attempt_at(key), chunk)
         db.session.commit()
         return sent
 

@@ -84,7 +84,7 @@ BATCH_ARROWS = {
     BatchStatus.QUEUED: lambda key: transitions.hand_back(key, 1),
     BatchStatus.COMPLETED: lambda key: (
         transitions.lock_for_chunk(key, 1) is not None
-        and transitions.advance(key, transitions.Advance(end_of(key), 9, 1, 0, 0)) == "COMPLETED"
+        and transitions.advance(key, transitions.Advance(end_of(key), 9, 1, 0, 0, 0)) == "COMPLETED"
     ),
     BatchStatus.FAILED: lambda key: transitions.end_attempt(key, 1, reason="trouble", max_fruitless_attempts=1),
 }
@@ -202,6 +202,6 @@ def test_a_batch_is_given_up_after_fruitless_attempts_in_a_row(batch: BatchKey) 
 def test_a_committed_chunk_clears_the_count_of_fruitless_attempts(batch: BatchKey) -> None:
     put(batch, status="RUNNING")
     db.session.execute(text("update batches set fruitless_attempts = 4"))
-    transitions.advance(batch, transitions.Advance(end_of(batch) - 1, 2, 0, 0, 0))
+    transitions.advance(batch, transitions.Advance(end_of(batch) - 1, 2, 0, 0, 0, 0))
     db.session.commit()
     assert db.session.get_one(Batch, tuple(batch)).fruitless_attempts == 0

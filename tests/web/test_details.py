@@ -215,7 +215,7 @@ def test_the_page_says_how_many_rows_will_fail_and_then_have_failed(
 def test_updated_rows_are_told_from_created_ones(client: FlaskClient, seller: Seller) -> None:
     make_items()
     ended(seller, [row()])
-    again = ended(seller, [row(mode="UPDATE"), row(urn="urn:test:2")])
+    again = ended(seller, [row(mode="UPDATE", price=7), row(urn="urn:test:2")])
     assert tiles(live_part(page(client, address(again))))["Successful"] == "21 created, 1 updated, 0 unchanged"
 
 
