@@ -7,7 +7,7 @@ import uuid
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.imports import failures, files, outcome, progress
+from app.imports import failures, files, outcome, preview, progress
 from app.imports.failures import RowShown
 from app.queries import ImportKey, begin_snapshot
 from app.queries.row_errors import ANY, Filter
@@ -47,6 +47,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
         family=family,
         outcome=outcome.describe(one, groups=len(groups), retried=family.retries),
         batches=progress.list_batches(one.key),
+        changes=preview.list_changes(one),
         groups=failures.outline_groups(first_groups) if is_moving else failures.show_groups(one.key, first_groups),
         all_groups=groups,
         errors=failed,
