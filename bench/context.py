@@ -147,10 +147,27 @@ class Bench:
         browser = browser or self.installation.sign_in()
         return self.see_through(browser.upload(file.path), file, look=look)
 
+    def count(self, uploaded: Uploaded) -> dict[str, int]:
+        """What an import, or a check, has come to so far."""
+        found = self.installation.database.execute(
+            """
+            select sum(created), sum(updated), sum(unchanged), sum(b.failed)
+            from imports i join batches b on b.seller_id = i.seller_id and b.import_id = i.id
+            where i.public_id = %s
+            """,
+            (uploaded.public_id,),
+        ).fetchone()
+        assert found is not None
+        return dict(zip(("created", "updated", "unchanged", "failed"), map(int, found), strict=True))
+
+    def wait_for_end(self, uploaded: Uploaded, *, look: float = LOOK_SECONDS) -> float:
+        """Wait for the end of an import, whatever it comes to; when that was."""
+        self.installation.wait_until(lambda: self._is_over(uploaded), _END_SECONDS, "the import has ended", look)
+        return perf_counter()
+
     def see_through(self, uploaded: Uploaded, file: File, *, look: float = LOOK_SECONDS) -> Settled:
         """Wait for the end of an import. Raises BenchError when it comes to something else than it should."""
-        self.installation.wait_until(lambda: self._is_over(uploaded), _END_SECONDS, "the import has ended", look)
-        ended_at = perf_counter()
+        ended_at = self.wait_for_end(uploaded, look=look)
         end = self.counters(uploaded)
         if (end.done, end.failed) != (file.rows, file.failed):
             raise BenchError(
@@ -169,7 +186,7 @@ class Bench:
         """End an import that has served its purpose, if it has not ended by itself."""
         with contextlib.suppress(WrongAnswer):
             browser.press(f"/imports/{uploaded.public_id}/terminate", browser.token())
-        self.installation.wait_until(lambda: self._is_over(uploaded), _END_SECONDS, "the import has ended")
+        self.wait_for_end(uploaded)
 
     def _reason(self, uploaded: Uploaded) -> str:
         """Why a batch was given up, if one was."""

@@ -88,6 +88,40 @@ def write(
     return File(path, rows, dict(counts))
 
 
+def write_every_kind(path: Path, earlier: File, catalog: Catalog, *, seed: int) -> None:
+    """Write rows of every kind for a seller who has imported ``earlier``, and as many.
+
+    Updates that change something and such that do not, listings that exist already and new ones, rows that say
+    something else of a listing than another row does, and rows that fail for all the reasons that there are.
+    """
+    chance = random.Random(f"{seed} every kind")
+    fresh = (cells for cells, _ in _rows(catalog, earlier.rows, seed + 1, Mode.CREATE, 0.1))
+    written: list[Cells] = []
+    with earlier.path.open(encoding="utf-8", newline="") as old, path.open("w", encoding="utf-8", newline="") as file:
+        reader, writer = csv.reader(old), csv.writer(file, lineterminator="\n")
+        writer.writerow(next(reader))
+        for cells in reader:
+            written.append(_any_kind(cells, fresh, written, chance))
+            writer.writerow(written[-1])
+
+
+def _any_kind(cells: Cells, fresh: Iterator[Cells], written: list[Cells], chance: random.Random) -> Cells:
+    draw = chance.random()
+    if draw < 0.1:
+        return cells
+    if draw < 0.45:
+        return next(fresh)
+    if draw < 0.6 and written:
+        mode = chance.choice([Mode.CREATE, Mode.UPDATE])
+        cells = chance.choice(written)
+    else:
+        mode = Mode.UPDATE
+    changed = {Column.MODE: mode.value}
+    if chance.random() < 0.5:
+        changed |= {Column.PRICE: str(chance.choice(_PRICES)), Column.HIDDEN: chance.choice(_HIDDEN)}
+    return [changed.get(column, cell) for column, cell in zip(Column, cells, strict=True)]
+
+
 def sample_keys(catalog: Catalog, count: int, *, seed: int) -> Iterator[Key]:
     """``count`` different keys in a random order."""
     ends = list(accumulate(len(Condition) * len(_choices(item.variants)) for item in catalog.items))

@@ -60,6 +60,9 @@ TARGETS = (
     Target("errors-page", "errors", "pages of an import with a quarter of {rows} rows failed, the slowest, median",
            "{:.0f} ms", 150, operator.lt),
     Target("errors-filter", "errors", "any filter over them, the slowest, median", "{:.0f} ms", 500, operator.lt),
+    Target("check-time", "checks", "checking {rows} rows against importing them", "{:.2f} of its time", 1.0),
+    Target("check-exact", "checks", "numbers in which the import of {small} rows of every kind differs from its check",
+           "{:.0f}", 0),
     Target("ten-alone", "ten", "ten rows, Upload clicked → COMPLETED, alone, worst", "{:.2f} s", 1, operator.lt),
     Target("ten-beside", "ten", "ten rows while {rows} rows of another seller run, worst", "{:.2f} s", 3, operator.lt),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.context import Part
-from bench.parts import errors, growth, importing, pages, rival, stops, ten, upload
+from bench.parts import checks, errors, growth, importing, pages, rival, stops, ten, upload
 
 #: What a run does by default, in this order.
 TABLE: dict[str, Part] = {
@@ -13,6 +13,7 @@ TABLE: dict[str, Part] = {
     "stops": stops.measure,
     "pages": pages.measure,
     "errors": errors.measure,
+    "checks": checks.measure,
     "ten": ten.measure,
 }
 

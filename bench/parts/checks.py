@@ -1,0 +1,42 @@
+"""Whether a check takes longer than the import that it foretells, and whether that comes to the same numbers."""
+
+from __future__ import annotations
+
+from bench import files
+from bench.context import Bench, say
+from bench.table import Measured
+
+
+def measure(bench: Bench) -> None:
+    """Check and import a file of new listings; then check and import rows of every kind."""
+    bench.installation.empty()
+    browser = bench.installation.sign_in()
+    file = bench.file(bench.options.rows)
+    checked = bench.see_through(browser.upload(file.path, is_check=True), file)
+    imported = bench.run_import(file, browser)
+    bench.measured["check-time"] = Measured(
+        checked.seconds / imported.seconds, f"{checked.seconds:.1f} s against {imported.seconds:.1f} s"
+    )
+    say(f"  check {checked.seconds:.1f} s, import {imported.seconds:.1f} s")
+
+    bench.installation.empty()
+    browser = bench.installation.sign_in()
+    earlier = bench.file(bench.options.small)
+    bench.run_import(earlier, browser)
+    mixed = bench.installation.root / "every-kind.csv"
+    files.write_every_kind(mixed, earlier, bench.catalog, seed=bench.options.seed)
+    counts = []
+    for is_check in (True, False):
+        uploaded = browser.upload(mixed, is_check=is_check)
+        bench.wait_for_end(uploaded)
+        counts.append(bench.count(uploaded))
+    foretold, come = counts
+    numbers = ", ".join(f"{count:,} {name}" for name, count in foretold.items())
+    bench.measured["check-exact"] = Measured(sum(foretold[name] != come[name] for name in come), f"foretold {numbers}")
+    say(f"  foretold {numbers}; came {come}")
+    bench.details["checks"] = {
+        "check_seconds": checked.seconds,
+        "import_seconds": imported.seconds,
+        "foretold": foretold,
+        "come": come,
+    }
