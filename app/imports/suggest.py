@@ -315,8 +315,9 @@ def _other_sets(case: Case, catalog: _Catalog) -> Suggestion | None:
     by_set: dict[str, ItemDescription] = {}
     for item in found:
         by_set.setdefault(item.set_name, item)
-    choices = tuple(Choice(text, Column.SET, _tell(item)) for text, item in by_set.items())
-    return Suggestion("The name is in these sets. Write in SET", choices[:MAX_CHOICES]) if choices else None
+    choices = tuple(Choice(text, Column.SET, _tell(item)) for text, item in by_set.items())[:MAX_CHOICES]
+    which = f"{len(by_set)} sets, such as these" if len(by_set) > len(choices) else "these sets"
+    return Suggestion(f"The name is in {which}. Write in SET", choices) if choices else None
 
 
 def _ambiguous(case: Case, catalog: _Catalog) -> Suggestion | None:

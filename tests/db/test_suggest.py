@@ -206,6 +206,22 @@ def test_a_set_that_is_missing_is_one_that_has_the_name(catalog: None) -> None:
     assert told(Cause.NAME_INCOMPLETE, "NAME", urn="", game="Cards", set="Jungle") == []
 
 
+def test_a_name_that_is_in_many_sets_is_said_to_be(catalog: None) -> None:
+    sets = [f"Set {number}" for number in range(1, 7)]
+    items.replace(
+        NewItem(f"urn:{one}", "Cards", one, "Energy", "", "", [], name_key("Cards", one, "Energy"), [], [])
+        for one in sets
+    )
+    leads = []
+    for number_of_sets in (6, 5):
+        found = not_found("NAME", urn="", game="Cards", set="Jungle", name="Energy")
+        assert found is not None
+        assert len(found.choices) == 5
+        leads.append(found.lead)
+        db.session.execute(text("delete from items where urn = :urn"), {"urn": f"urn:{sets[number_of_sets - 1]}"})
+    assert leads == ["The name is in 6 sets, such as these. Write in SET", "The name is in these sets. Write in SET"]
+
+
 def test_an_ambiguous_name_has_the_items_first_that_have_the_variants(catalog: None) -> None:
     db.session.execute(text("update items set variants = '{holo}' where urn like '%jungle/card/003'"))
     case = Case(Kind(Cause.ITEM_AMBIGUOUS, "NAME"), row(urn="", game="cards", set="jungle", name="pikachu"))
