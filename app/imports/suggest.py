@@ -355,7 +355,7 @@ def _tell(item: ItemDescription) -> str:
 
 
 def _tell_variants(item: CatalogItem) -> str:
-    return f"; it has {', '.join(sorted(item.variants))}" if item.variants else ""
+    return f"; variants: {', '.join(sorted(item.variants))}" if item.variants else ""
 
 
 def _plain(text: str) -> str:

@@ -174,7 +174,7 @@ def not_found(column: str, **values: str) -> Suggestion | None:
 
 
 def test_what_is_not_found_may_be_named_by_other_columns(catalog: None) -> None:
-    note = "Electrode, Jungle, number 002; it has de, holo, reverse"
+    note = "Electrode, Jungle, number 002; variants: de, holo, reverse"
     electrode = Choice("urn:tcg:cards:set/jungle/card/002", "URN", note)
     by_name = {"game": "Cards", "set": "Jungle", "name": "Electrode"}
     by_id = {"tcgplayer_id": "4002"}
@@ -231,7 +231,7 @@ def test_an_ambiguous_name_has_the_items_first_that_have_the_variants(catalog: N
     assert by_variants is not None
     assert [choice.text[-3:] for choice in by_urn.choices] == ["003", "004"]
     assert [choice.text[-3:] for choice in by_variants.choices] == ["004", "003"]
-    assert by_variants.choices[1].note == "Pikachu, Jungle, number 003; it has holo"
+    assert by_variants.choices[1].note == "Pikachu, Jungle, number 003; variants: holo"
 
 
 def test_an_ambiguous_name_has_its_items_with_what_tells_them_apart(catalog: None) -> None:
@@ -245,14 +245,18 @@ def test_an_ambiguous_name_has_its_items_with_what_tells_them_apart(catalog: Non
     )
     assert name == Suggestion(
         "Write one of these in URN",
-        (
-            Choice("urn:tcg:cards:set/jungle/card/003", "URN", "Pikachu, Jungle, number 003; it has de, holo, reverse"),
-            Choice("urn:tcg:cards:set/jungle/card/004", "URN", "Pikachu, Jungle, number 004; it has de, holo, reverse"),
+        tuple(
+            Choice(
+                f"urn:tcg:cards:set/jungle/card/{number}",
+                "URN",
+                f"Pikachu, Jungle, number {number}; variants: de, holo, reverse",
+            )
+            for number in ("003", "004")
         ),
     )
     assert number is not None
     assert len(number.choices) == 5
-    assert number.choices[0].note == "Alakazam, Base Set, number 001, Rare; it has de, holo, reverse"
+    assert number.choices[0].note == "Alakazam, Base Set, number 001, Rare; variants: de, holo, reverse"
 
 
 def test_an_item_has_its_own_variants_the_nearest_first(catalog: None) -> None:
