@@ -207,8 +207,8 @@ class Cause(Enum):
         Code.INVALID,
         "The row has {count}, but there are 15 columns. Look for a missing or an extra comma; "
         "a value with a comma in it must stand in double quotes.",
-        "Compare the row with the header: look for a missing or an extra comma, and put every value that has a "
-        "comma in it in double quotes.",
+        "Compare the row with the header: look for a missing or an extra comma, at its end too, where empty values "
+        "have commas as well. Put every value that has a comma in it in double quotes.",
     )
     QUOTING = (
         Code.INVALID,
@@ -234,7 +234,8 @@ class Cause(Enum):
     MODE_UNKNOWN = (
         Code.INVALID,
         "MODE is {value}. Write CREATE for a new listing or UPDATE to change one.",
-        "Write CREATE for a new listing or UPDATE to change one; there are no other modes.",
+        "Write CREATE for a new listing or UPDATE to change one; there are no other modes. "
+        "To end a listing, write UPDATE, and 0 in QUANTITY.",
     )
     ITEM_NOT_NAMED = (
         Code.INVALID,
@@ -251,7 +252,8 @@ class Cause(Enum):
     ID_NOT_DIGITS = (
         Code.INVALID,
         "{column} is {value}. Write the id as 1 to 18 digits from 0 to 9, with nothing else, or leave it empty.",
-        f"Write the number alone, 1 to {MAX_ID_DIGITS} digits from 0 to 9, or leave the column empty.",
+        f"Write the number alone, 1 to {MAX_ID_DIGITS} digits from 0 to 9, or leave the column empty "
+        "where something else in the row names the item.",
     )
     CONDITION_MISSING = (
         Code.INVALID,
@@ -301,13 +303,14 @@ class Cause(Enum):
     QUANTITY_ZERO = (
         Code.INVALID,
         "QUANTITY is 0. A new listing needs at least 1; only an UPDATE may set it to 0.",
-        "Write at least 1, or remove the row. Only an UPDATE may set QUANTITY to 0.",
+        "Write at least 1, or take the row out. Only an UPDATE may set QUANTITY to 0.",
     )
     VARIANT_MALFORMED = (
         Code.INVALID,
         "VARIANTS has {value} in it. Each variant is letters a to z, digits and hyphens, at most 40; "
         "separate several with | (reverse|de).",
-        "Write each variant with the letters a to z, digits and hyphens only, and separate several with |: reverse|de.",
+        "Write each variant with the letters a to z, digits and hyphens only, and separate several with |: reverse|de. "
+        "Or leave VARIANTS empty.",
     )
     VARIANTS_TOO_MANY = (
         Code.INVALID,
@@ -329,7 +332,8 @@ class Cause(Enum):
         Code.NOT_FOUND,
         "There is no item with {what} in the catalog. Check it for a typing mistake, or name the item another way.",
         "Look for a typing mistake in what names the item, or name it another way: by URN, CARDMARKET_ID or "
-        "TCGPLAYER_ID, or by GAME, SET and NAME.",
+        "TCGPLAYER_ID, or by GAME, SET and NAME. An item that the catalog does not have cannot be listed: take the row "
+        "out.",
     )
     VARIANT_NOT_FOUND = (
         Code.NOT_FOUND,
@@ -340,7 +344,8 @@ class Cause(Enum):
         Code.NOT_FOUND,
         "You have no listing for this item in this condition with these variants. "
         "Write CREATE in MODE to make one, or correct CONDITION and VARIANTS.",
-        "Write CREATE in MODE to make the listing, or correct CONDITION and VARIANTS so that they are those of yours.",
+        "Write CREATE in MODE to make the listing, or correct CONDITION and VARIANTS so that they are those of yours. "
+        "Where QUANTITY is 0, take the row out: nothing is left to end.",
     )
     ITEM_AMBIGUOUS = (
         Code.CONFLICT,
@@ -355,9 +360,9 @@ class Cause(Enum):
     )
     LISTING_REPEATED = (
         Code.CONFLICT,
-        "Line {line} of this file already creates this listing. Remove one of the two rows, "
-        "or write UPDATE in MODE to change it.",
-        "Remove one of the rows that create the same listing, or write UPDATE in its MODE.",
+        "Line {line} of this file has made this listing. Take this row out, or write UPDATE in MODE to change the "
+        "listing.",
+        "The listing is made, by another row of the file. Take this row out, or write UPDATE in MODE to change it.",
     )
 
     def __init__(self, code: Code, sentence: str, fix: str) -> None:

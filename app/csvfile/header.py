@@ -87,16 +87,22 @@ def _explain_columns(names: list[str]) -> str:
     missing = [column for column in missing if column not in misspelt.values()]
     extra = [name for name in extra if name not in misspelt]
     if missing:
-        sentences.append(f"The header lacks {_columns(missing)}.")
+        needed = "values for them too, or empty ones" if len(missing) > 1 else "a value for it too, or an empty one"
+        sentences.append(f"The header lacks {_columns(missing)}. Each row needs {needed}.")
     unnamed = sum(1 for name in extra if not name.strip())
     if unnamed:
         sentences.append(f"The header has {unnamed} column{'s' if unnamed > 1 else ''} without a name too many.")
-    extra = [f"“{name[:40]}”" for name in extra if name.strip()]
+    named = [f"“{name[:40]}”" for name in extra if name.strip()]
+    if named:
+        sentences.append(f"The header has {_columns(named[:5])} too many.")
     if extra:
-        sentences.append(f"The header has {_columns(extra[:5])} too many.")
+        sentences.append(f"Delete {'their' if len(extra) > 1 else 'its'} values too.")
     if not sentences:
         at = next(i for i, (name, column) in enumerate(zip(names, COLUMNS, strict=False)) if name != column)
-        sentences.append(f"The columns are out of order: column {at + 1} is {names[at]} and should be {COLUMNS[at]}.")
+        sentences.append(
+            f"The columns are out of order: column {at + 1} is {names[at]} and should be {COLUMNS[at]}. "
+            "Move whole columns with their values: changing the names alone would import values into the wrong columns."
+        )
     return " ".join(sentences)
 
 

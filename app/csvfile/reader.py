@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from app.csvfile.contract import COLUMNS, MAX_RECORD_BYTES, Cause, Problem
+from app.csvfile.contract import COLUMNS, MAX_RECORD_BYTES, MAX_TEXT_LENGTH, Cause, Problem
 from app.csvfile.rejected import FileRejected
 
 #: Bytes that are collected before they are parsed together.
@@ -232,8 +232,8 @@ def _check_lengths(block: Block) -> None:
 
 def _too_long(line: int) -> FileRejected:
     return FileRejected(
-        f"The row that begins on line {line} is longer than 64 KiB. Most often a quotation mark is opened in such a "
-        "row and never closed: look for a single one, close it or delete it.",
+        f"The row that begins on line {line} is longer than 64 KiB. Either a text in it is too long: at most "
+        f"{MAX_TEXT_LENGTH} characters. Or a quotation mark is opened in it and never closed: close it or delete it.",
         line,
     )
 

@@ -155,7 +155,7 @@ def list_rows(
 
 
 def _common_values(kind: Kind, sample: Iterable[Sampled], most: int) -> list[tuple[str, int, Case]]:
-    """What stands most often in the column of a group's rows, how often, and one row that has it.
+    """What stands most often in the column of a group's rows, how often, and the case of it.
 
     Where no value comes twice, the first ones stand for all.
     """
@@ -163,12 +163,14 @@ def _common_values(kind: Kind, sample: Iterable[Sampled], most: int) -> list[tup
         return []
     counts: Counter[str] = Counter()
     cases: dict[str, Case] = {}
+    columns = _columns_of(kind)
     for one in sample:
         values = _values(one.row)
-        text = ", ".join(filter(None, (values.get(column) for column in _columns_of(kind))))
+        text = ", ".join(filter(None, (values.get(column) for column in columns)))
         if text:
             counts[text] += 1
-            cases.setdefault(text, Case(kind, values))
+            # What is suggested must hold for all rows with the value, so it is found without their other columns.
+            cases.setdefault(text, Case(kind, {column: values[column] for column in columns}))
     common = counts.most_common(most)
     repeated = [one for one in common if one[1] > 1]
     return [(text, count, cases[text]) for text, count in repeated or common[:_MAX_SINGLE_VALUES]]

@@ -26,6 +26,8 @@ from app.storage import Storage, iter_range
 #: Rows of the source that are held in memory together.
 _ROWS_AT_ONCE = 5_000
 
+#: Without it, Excel takes a file for one in the encoding of its country, and é for two letters.
+_BYTE_ORDER_MARK = "\ufeff"
 _REPORT_HEADER = ("line", "code", "columns", "message", "fix", *COLUMNS)
 _SUCCEEDED_HEADER = ("line", "listing_id", "outcome")
 _FIXES = {cause.slug: cause.fix for cause in Cause}
@@ -61,7 +63,7 @@ def remaining(key: ImportKey) -> Iterator[bytes]:
 def report(key: ImportKey) -> Iterator[bytes]:
     """What is wrong with which line and how to fix it, and the row's values, for people with a spreadsheet."""
     errors = without_transaction(row_errors.iter_pages(key))
-    return in_pieces(csv_lines(chain([_REPORT_HEADER], map(_report, errors))))
+    return in_pieces(chain([_BYTE_ORDER_MARK], csv_lines(chain([_REPORT_HEADER], map(_report, errors)))))
 
 
 def _report(error: RecordedError) -> list[str | int]:

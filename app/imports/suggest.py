@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import SequenceMatcher
 from typing import NamedTuple
 
 import psycopg
@@ -19,7 +19,9 @@ from app.csvfile.contract import (
     COLUMNS,
     CONDITION_CODES,
     MAX_ID_DIGITS,
+    MAX_PRICE,
     MAX_QUANTITY,
+    MIN_PRICE,
     VARIANT_PATTERN,
     Cause,
     Column,
@@ -30,21 +32,15 @@ from app.csvfile.contract import (
 )
 from app.csvfile.validate import Row, Validator, pounds_to_pence
 from app.extensions import db
+from app.imports.nearest import MAX_CHOICES, NearestItems, closest, likeness
 from app.queries import items
 from app.queries.error_groups import Kind
 from app.queries.items import CatalogItem, ItemDescription
 
 log = logging.getLogger(__name__)
 
-#: Steps of names that are compared with what the catalog has there, on one page. Each costs a statement and some
-#: hundred comparisons, one or two milliseconds together.
-_MAX_STEPS = 24
-#: A step is compared with so many at most.
-_MAX_COMPARED = 500
-#: Most choices in one suggestion.
-_MAX_CHOICES = 5
-#: How alike two words must be, from 0 to 1. A grade that is wrongly suggested costs a seller money.
-_ALIKE, _ALIKE_GRADES = 0.6, 0.75
+#: How alike two grades must be, from 0 to 1: more than other words, for a grade that is wrong costs a seller money.
+_ALIKE_GRADES = 0.75
 
 
 class Choice(NamedTuple):
@@ -58,17 +54,18 @@ class Choice(NamedTuple):
 
 
 class Suggestion(NamedTuple):
-    """What to write instead: one thing, or one of several."""
+    """What to write instead: one thing, or one of several; or, without choices, what else to do."""
 
     lead: str
-    choices: tuple[Choice, ...]
+    choices: tuple[Choice, ...] = ()
 
 
 class Case(NamedTuple):
     """Something that is wrong in one row."""
 
     kind: Kind
-    #: The row's values by their columns; empty when they cannot be told.
+    #: The row's values by their columns; empty when they cannot be told. Columns may be left out, such as those in
+    #: which rows that go together are different.
     values: Mapping[str, str]
 
     @property
@@ -118,13 +115,13 @@ _MODES = {
 
 def _mode(case: Case) -> Suggestion | None:
     value = case.value.upper()
-    return _did_you_mean(case, [_MODES[value]] if value in _MODES else _closest(value, [*Mode], 1))
+    return _did_you_mean(case, [_MODES[value]] if value in _MODES else closest(value, [*Mode], 1))
 
 
 def _condition(case: Case) -> Suggestion | None:
     value = re.sub(r"[\s_-]+", "_", case.value).strip("_").upper()
     names = {code: grade.name for code, grade in CONDITION_CODES.items()}
-    alike = _closest(value, [*names, *names.values()], 2, at_least=_ALIKE_GRADES)
+    alike = closest(value, [*names, *names.values()], 2, at_least=_ALIKE_GRADES)
     # Of a code and a name that are equally alike, a grade is taken once.
     return _did_you_mean(case, dict.fromkeys(names.get(name, name) for name in alike))
 
@@ -134,8 +131,13 @@ def _pence(case: Case) -> Suggestion | None:
     return Suggestion("That is pounds: write", (Choice(str(pence), case.kind.column),)) if pence else None
 
 
+def _price(case: Case) -> Suggestion | None:
+    found = re.fullmatch(r"([0-9]{1,9}) ?(?:p|pence)?", _plain(case.value), re.IGNORECASE)
+    return _write(case, int(found[1])) if found and MIN_PRICE <= int(found[1]) <= MAX_PRICE else None
+
+
 def _quantity(case: Case) -> Suggestion | None:
-    value = case.value.replace(" ", "")
+    value = _plain(case.value).replace(" ", "")
     if re.fullmatch(r"[0-9]{1,3}(?:[,.][0-9]{3})+", value):
         value = re.sub("[,.]", "", value)
     found = re.fullmatch(r"[x×]?([0-9]{1,7})(?:[.,]0+)?[x×]?", value, re.IGNORECASE)
@@ -151,14 +153,18 @@ _HIDDEN = {
 def _hidden(case: Case) -> Suggestion | None:
     value = case.value.lower()
     return (
-        _write(case, _HIDDEN[value]) if value in _HIDDEN else _did_you_mean(case, _closest(value, ("true", "false"), 1))
+        _write(case, _HIDDEN[value]) if value in _HIDDEN else _did_you_mean(case, closest(value, ("true", "false"), 1))
     )
 
 
 def _id(case: Case) -> Suggestion | None:
-    found = re.fullmatch(r"[^0-9]*([0-9][0-9 ]*)(?:\.0+|[^0-9.,]*)", case.value)
-    digits = found[1].replace(" ", "") if found and not re.search("[0-9]e", case.value, re.IGNORECASE) else ""
-    return _write(case, digits) if 1 <= len(digits) <= MAX_ID_DIGITS else None
+    value = _plain(case.value)
+    found = re.fullmatch(r"[^0-9]*([0-9][0-9 ]*)(?:\.0+|[^0-9.,]*)", value)
+    digits = found[1].replace(" ", "") if found and not re.search("[0-9]e", value, re.IGNORECASE) else ""
+    if 1 <= len(digits) <= MAX_ID_DIGITS:
+        return _write(case, digits)
+    others = _named_otherwise(case)
+    return Suggestion(f"Leave it empty: the item is named by {_columns_of(others[0])}") if others else None
 
 
 def _variants(case: Case) -> Suggestion | None:
@@ -167,14 +173,21 @@ def _variants(case: Case) -> Suggestion | None:
     return _write(case, "|".join(parts)) if parts and all(map(VARIANT_PATTERN.fullmatch, parts)) else None
 
 
+def _nothing_to_end(case: Case) -> Suggestion | None:
+    is_end = re.fullmatch("0+", case.values.get(Column.QUANTITY, ""))
+    return Suggestion("QUANTITY is 0, and there is no listing to end: take the row out") if is_end else None
+
+
 _BY_VALUE: dict[Cause, Callable[[Case], Suggestion | None]] = {
     Cause.MODE_UNKNOWN: _mode,
     Cause.CONDITION_UNKNOWN: _condition,
     Cause.PRICE_IN_POUNDS: _pence,
+    Cause.PRICE_NOT_WHOLE: _price,
     Cause.QUANTITY_NOT_WHOLE: _quantity,
     Cause.HIDDEN_UNKNOWN: _hidden,
     Cause.ID_NOT_DIGITS: _id,
     Cause.VARIANT_MALFORMED: _variants,
+    Cause.LISTING_NOT_FOUND: _nothing_to_end,
 }
 
 
@@ -185,19 +198,13 @@ class _Catalog:
     """What the catalog has for the rows of one page."""
 
     def __init__(self, cases: Sequence[Case]) -> None:
-        self._steps: dict[tuple[NamedBy, str], list[str]] = {}
-        self._compared: dict[tuple[NamedBy, str], list[str]] = {}
-        wanted = [case for case in cases if case.kind.cause in _BY_CATALOG and case.values]
+        self.nearest = NearestItems()
+        wanted = [case for case in cases if case.kind.cause is Cause.VARIANT_NOT_FOUND and case.values]
         self._rows = dict(zip(map(_cells, wanted), _validate([_cells(case) for case in wanted]), strict=True))
-        resolved = (Cause.ITEM_AMBIGUOUS, Cause.VARIANT_NOT_FOUND)
-        rows = [(case, self.row(case)) for case in wanted if case.kind.cause in resolved]
-        self._items = items.resolve({row.name for _, row in rows if row}) if rows else {}
-        urns = {
-            item.urn
-            for case, row in rows
-            if row and case.kind.cause is Cause.ITEM_AMBIGUOUS
-            for item in self._items.get(row.name, ())[:_MAX_CHOICES]
-        }
+        to_tell = {name for case in cases for name in _possible_names(case)}
+        names = to_tell | {row.name for row in self._rows.values() if row}
+        self._items = items.resolve(names) if names else {}
+        urns = {item.urn for name in to_tell for item in self.items_of(name)}
         self._described = items.describe(NamedBy.URN, urns) if urns else {}
 
     def row(self, case: Case) -> Row | None:
@@ -208,57 +215,87 @@ class _Catalog:
         """The items that a name can mean."""
         return self._items.get(name, ())
 
-    def describe(self, urn: str) -> ItemDescription | None:
-        """An item that an ambiguous name can mean."""
-        found = self._described.get(urn)
-        return found[0] if found else None
+    def to_choose(self, name: ItemName, case: Case) -> tuple[Choice, ...]:
+        """The items that a name can mean, those first that have the variants of the row."""
+        wanted = {part.strip().lower() for part in case.values.get(Column.VARIANTS, "").split("|")} - {""}
+        fitting = sorted(self.items_of(name), key=lambda item: (len(wanted - item.variants), item.urn))
+        return tuple(
+            Choice(item.urn, Column.URN, f"{_tell(described)}{_tell_variants(item)}")
+            for item in fitting[:MAX_CHOICES]
+            for described in self._described.get(item.urn, ())
+        )
 
-    def find_nearest(self, named_by: NamedBy, wanted: str) -> list[ItemDescription]:
-        """The items whose URN or ``name_key`` is most like ``wanted``, the most alike first."""
-        nearest = self._nearest(named_by, wanted)
-        found = items.describe(named_by, nearest) if nearest else {}
-        return [item for value in nearest for item in found.get(value, ())]
 
-    def _nearest(self, named_by: NamedBy, wanted: str) -> list[str]:
-        """Goes along the steps of ``wanted`` and takes the most similar one where the catalog has no such step."""
-        *inner, last = items.split_path(named_by, wanted) or [""]
-        path = ""
-        for step in inner:
-            alike = self._alike_steps(named_by, path, step, 1)
-            if not alike:
-                return []
-            path += alike[0]
-        return [path + step for step in self._alike_steps(named_by, path, last, _MAX_CHOICES)]
+def _possible_names(case: Case) -> list[ItemName]:
+    """What may name the item of a row whose own way of naming it is ambiguous or unknown."""
+    if case.kind.cause is Cause.ITEM_AMBIGUOUS:
+        name = _named(case.values, NamedBy[case.kind.column])
+        return [name] if name else []
+    if case.kind.cause is Cause.ITEM_NOT_FOUND:
+        return [*_named_otherwise(case), *_named_at_other_site(case)]
+    return []
 
-    def _alike_steps(self, named_by: NamedBy, path: str, step: str, limit: int) -> list[str]:
-        known = self._steps.get((named_by, path))
-        if known is None:
-            if len(self._steps) >= _MAX_STEPS:
-                return []
-            known = self._steps[named_by, path] = items.list_steps(named_by, path, limit=_MAX_COMPARED)
-        if step in known:
-            return [step]
-        compared = (named_by, path + step)
-        if step.isdecimal():
-            # Numbers that look alike are those of other cards; only zeros in front mean nothing.
-            return [one for one in known if one.isdecimal() and int(one) == int(step)]
-        if compared not in self._compared:
-            if len(self._compared) >= _MAX_STEPS:
-                return []
-            self._compared[compared] = _closest(step, known, limit)
-        return self._compared[compared]
+
+def _named(values: Mapping[str, str], by: NamedBy) -> ItemName | None:
+    """What a row names its item by in one of the ways; None when it does not, or not rightly."""
+    if by is NamedBy.NAME:
+        texts = [values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME)]
+        return (by, name_key(*texts)) if all(texts) else None
+    value = values.get(by.name, "")
+    if by is NamedBy.URN:
+        return (by, value) if value else None
+    return (by, int(value)) if re.fullmatch(f"[0-9]{{1,{MAX_ID_DIGITS}}}", value) else None
+
+
+def _named_otherwise(case: Case) -> list[ItemName]:
+    """What names the item besides the column in which something is wrong, in the order in which it would decide."""
+    names = (_named(case.values, by) for by in NamedBy if by.name != case.kind.column)
+    return [name for name in names if name]
+
+
+_OTHER_SITE: dict[str, NamedBy] = {
+    Column.CARDMARKET_ID: NamedBy.TCGPLAYER_ID,
+    Column.TCGPLAYER_ID: NamedBy.CARDMARKET_ID,
+}
+
+
+def _named_at_other_site(case: Case) -> list[ItemName]:
+    """The id of a row, taken for one of the other site."""
+    other = _OTHER_SITE.get(case.kind.column)
+    name = _named({other.name: case.value}, other) if other else None
+    return [name] if name else []
+
+
+def _columns_of(name: ItemName) -> str:
+    return "GAME, SET and NAME" if name[0] is NamedBy.NAME else name[0].name
 
 
 def _not_found(case: Case, catalog: _Catalog) -> Suggestion | None:
+    for name in _named_otherwise(case):
+        if choices := catalog.to_choose(name, case):
+            which = "this item" if len(choices) == 1 else "one of these items"
+            return Suggestion(f"By {_columns_of(name)} it is {which}. Write in URN", choices)
     if case.kind.column == Column.URN:
-        found = catalog.find_nearest(NamedBy.URN, case.value)
+        found = catalog.nearest.find(NamedBy.URN, case.value)
         choices = tuple(Choice(item.urn, Column.URN, _tell(item)) for item in found)
         return Suggestion("Did you mean", choices) if choices else None
-    if case.kind.column != Column.NAME:
-        # The digits of an id say nothing about the ids near it.
-        return None
+    if case.kind.column == Column.NAME:
+        return _unknown_name(case, catalog)
+    # The digits of an id say nothing about the ids near it.
+    for name in _named_at_other_site(case):
+        if choices := catalog.to_choose(name, case):
+            return Suggestion(f"If the number is a {_columns_of(name)}, write in URN", choices)
+    return None
+
+
+def _unknown_name(case: Case, catalog: _Catalog) -> Suggestion | None:
     game, set_name, name = (case.values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME))
-    found = catalog.find_nearest(NamedBy.NAME, name_key(game, set_name, name))
+    found = catalog.nearest.find(NamedBy.NAME, name_key(game, set_name, name))
+    if not any(name_key("", "", item.name) == name_key("", "", name) for item in found):
+        # A name that is right in another set says more than one that is similar in this set.
+        elsewhere = _other_sets(case, catalog)
+        if elsewhere:
+            return elsewhere
     # Only what is to be changed is to be written: a set that is misspelt, or the name in a set that is right.
     by_column = {
         Column.GAME: [item.game for item in found if name_key(item.game, "", "") != name_key(game, "", "")],
@@ -266,13 +303,25 @@ def _not_found(case: Case, catalog: _Catalog) -> Suggestion | None:
         Column.NAME: [item.name for item in found if name_key("", "", item.name) != name_key("", "", name)],
     }
     choices = tuple(Choice(text, column) for column, texts in by_column.items() for text in dict.fromkeys(texts))
-    return Suggestion("Did you mean", choices[:_MAX_CHOICES]) if choices else None
+    return Suggestion("Did you mean", choices[:MAX_CHOICES]) if choices else None
+
+
+def _other_sets(case: Case, catalog: _Catalog) -> Suggestion | None:
+    """The sets that have an item of the name, where the row's set has none or there is no set in the row."""
+    game, set_name, name = (case.values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME))
+    if not game or not name:
+        return None
+    found = catalog.nearest.find_in_other_sets(name_key(game, set_name, name))
+    by_set: dict[str, ItemDescription] = {}
+    for item in found:
+        by_set.setdefault(item.set_name, item)
+    choices = tuple(Choice(text, Column.SET, _tell(item)) for text, item in by_set.items())[:MAX_CHOICES]
+    which = f"{len(by_set)} sets, such as these" if len(by_set) > len(choices) else "these sets"
+    return Suggestion(f"The name is in {which}. Write in SET", choices) if choices else None
 
 
 def _ambiguous(case: Case, catalog: _Catalog) -> Suggestion | None:
-    row = catalog.row(case)
-    found = [catalog.describe(item.urn) for item in catalog.items_of(row.name)[:_MAX_CHOICES]] if row else []
-    choices = tuple(Choice(item.urn, Column.URN, _tell(item)) for item in found if item)
+    choices = tuple(choice for name in _possible_names(case) for choice in catalog.to_choose(name, case))
     return Suggestion("Write one of these in URN", choices) if choices else None
 
 
@@ -283,14 +332,19 @@ def _unknown_variant(case: Case, catalog: _Catalog) -> Suggestion | None:
         return None
     own = found[0].variants
     unknown = [variant for variant in row.variants.split("|") if variant not in own]
-    nearest = sorted(own, key=lambda variant: (-max(_likeness(variant, one) for one in unknown), variant))
-    return Suggestion("The item has", tuple(Choice(variant, case.kind.column) for variant in nearest[:_MAX_CHOICES]))
+    nearest = sorted(own, key=lambda variant: (-max(likeness(variant, one) for one in unknown), variant))
+    return Suggestion("The item has", tuple(Choice(variant, case.kind.column) for variant in nearest[:MAX_CHOICES]))
+
+
+def _missing_set(case: Case, catalog: _Catalog) -> Suggestion | None:
+    return _other_sets(case, catalog) if case.kind.column == Column.SET else None
 
 
 _BY_CATALOG: dict[Cause, Callable[[Case, _Catalog], Suggestion | None]] = {
     Cause.ITEM_NOT_FOUND: _not_found,
     Cause.ITEM_AMBIGUOUS: _ambiguous,
     Cause.VARIANT_NOT_FOUND: _unknown_variant,
+    Cause.NAME_INCOMPLETE: _missing_set,
 }
 
 
@@ -298,6 +352,15 @@ def _tell(item: ItemDescription) -> str:
     """What people know an item by."""
     number = f"number {item.number}" if item.number else ""
     return ", ".join(part for part in (item.name, item.set_name, number, item.rarity) if part)
+
+
+def _tell_variants(item: CatalogItem) -> str:
+    return f"; variants: {', '.join(sorted(item.variants))}" if item.variants else ""
+
+
+def _plain(text: str) -> str:
+    """``text`` with the digits and letters of a Western keyboard for their full-width forms."""
+    return unicodedata.normalize("NFKC", text)
 
 
 def _cells(case: Case) -> tuple[str, ...]:
@@ -308,24 +371,3 @@ def _validate(rows: list[tuple[str, ...]]) -> list[Row | None]:
     validated = Validator().validate([[*cells] for cells in rows], has_controls=True)
     right = validated.rows().each()
     return [next(right) if is_right else None for is_right in validated.is_right()]
-
-
-def _closest(word: str, known: Iterable[str], limit: int, *, at_least: float = _ALIKE) -> list[str]:
-    """Those of ``known`` that are most like ``word``, at most so many, and none that is much less so than the first."""
-    matcher = SequenceMatcher(autojunk=False)
-    folded = word.casefold()
-    matcher.set_seq2(folded)
-    alike: list[tuple[float, str]] = []
-    for one in known:
-        matcher.set_seq1(one.casefold())
-        # The first two are quick to say that it cannot be much.
-        if matcher.real_quick_ratio() >= at_least and matcher.quick_ratio() >= at_least:
-            ratio = matcher.ratio()
-            if ratio >= at_least:
-                alike.append((ratio, one))
-    alike.sort(key=lambda found: (-found[0], found[1]))
-    return [one for ratio, one in alike[:limit] if ratio >= alike[0][0] - 0.1]
-
-
-def _likeness(one: str, other: str) -> float:
-    return SequenceMatcher(None, one, other, autojunk=False).ratio()

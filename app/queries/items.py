@@ -133,6 +133,11 @@ def split_path(named_by: NamedBy, value: str) -> list[str]:
     return re.findall(f"[^{separators}]*[{separators}]|[^{separators}]+", value)
 
 
+def goes_on(named_by: NamedBy, step: str) -> bool:
+    """Whether other steps follow this one, because it ends in a separator."""
+    return step.endswith(tuple(_TREES[named_by].separators))
+
+
 def list_steps(named_by: NamedBy, path: str, *, limit: int) -> list[str]:
     """The steps that lead on from ``path`` to items of the catalog, in order: games, sets of a game, names in a set.
 

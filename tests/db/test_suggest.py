@@ -56,11 +56,44 @@ def told(cause: Cause, column: str, **values: str) -> list[str]:
         (Cause.ID_NOT_DIGITS, "CARDMARKET_ID", "12.5", []),
         (Cause.VARIANT_MALFORMED, "VARIANTS", "Reverse Holo, DE", ["reverse-holo|de"]),
         (Cause.VARIANT_MALFORMED, "VARIANTS", "réverse", []),
+        (Cause.PRICE_NOT_WHOLE, "PRICE", "１００", ["100"]),
+        (Cause.PRICE_NOT_WHOLE, "PRICE", "199 p", ["199"]),
+        (Cause.PRICE_NOT_WHOLE, "PRICE", "0p", []),
+        (Cause.PRICE_NOT_WHOLE, "PRICE", "-5", []),
+        (Cause.QUANTITY_NOT_WHOLE, "QUANTITY", "２", ["2"]),
+        (Cause.ID_NOT_DIGITS, "CARDMARKET_ID", "１２３", ["123"]),
         (Cause.PRICE_MISSING, "PRICE", "", []),
     ],
 )
 def test_what_the_value_alone_says(app: Flask, cause: Cause, column: str, value: str, expected: list[str]) -> None:
     assert told(cause, column, **{column.lower(): value}) == expected
+
+
+def sentence(cause: Cause, column: str, **values: str) -> str:
+    """What is suggested for a row with ``values``, where there is nothing to choose."""
+    (found,) = suggest.suggest([Case(Kind(cause, column), row(**values))])
+    assert not (found and found.choices)
+    return found.lead if found else ""
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, "Leave it empty: the item is named by URN"),
+        ({"urn": "", "tcgplayer_id": "12"}, "Leave it empty: the item is named by TCGPLAYER_ID"),
+        ({"urn": "", "game": "G", "set": "S", "name": "N"}, "Leave it empty: the item is named by GAME, SET and NAME"),
+        ({"urn": "", "game": "G", "set": "S", "tcgplayer_id": "y"}, ""),
+    ],
+)
+def test_an_id_that_is_none_may_be_left_out_where_something_else_names_the_item(
+    app: Flask, values: dict[str, str], expected: str
+) -> None:
+    assert sentence(Cause.ID_NOT_DIGITS, "CARDMARKET_ID", cardmarket_id="x", **values) == expected
+
+
+def test_of_a_listing_that_is_not_there_nothing_is_left_to_end(app: Flask) -> None:
+    assert sentence(Cause.LISTING_NOT_FOUND, "", mode="UPDATE", quantity="0").endswith("take the row out")
+    assert sentence(Cause.LISTING_NOT_FOUND, "", mode="UPDATE", quantity="1") == ""
 
 
 @pytest.fixture
@@ -81,7 +114,7 @@ def catalog(app: Flask) -> None:
             ["holo", "reverse", "de"],
             name_key("Cards", set_name, name),
             [7],
-            [],
+            [1000 * len(names) + number] if key == "jungle" else [],
         )
         for key, set_name, names in cards
         for number, name in enumerate(names, 1)
@@ -98,6 +131,12 @@ def catalog(app: Flask) -> None:
         ("urn:tgc:crads:set/jungel/card/002", ["jungle/card/002"]),
         # Another number is another card.
         ("urn:tcg:cards:set/base-set/card/009", []),
+        # A separator is missing.
+        ("urn:tcg:cards:setbase-set/card/003", ["base-set/card/003"]),
+        ("urn:tcg:cardsset/base-set/card/003", ["base-set/card/003"]),
+        ("urn:tcg:cards:set/junglecard/002", ["jungle/card/002"]),
+        ("urn:tcg:cards:set/jungle/card2", ["jungle/card/002"]),
+        ("urntcg:cards:set/jungle/card/002", ["jungle/card/002"]),
         ("something else", []),
         ("urn:tcg:cards:set/base-set/", []),
         (":", []),
@@ -115,6 +154,9 @@ def test_the_nearest_urn(catalog: None, urn: str, expected: list[str]) -> None:
         ("Card", "Base Sets", "Charzard", [("GAME", "Cards"), ("SET", "Base Set"), ("NAME", "Charizard")]),
         ("Cards", "Jungle", "Pikachuu", [("NAME", "Pikachu")]),
         ("Cards", "Jungle", "Snorlax", []),
+        # The name is right, and the set is another one.
+        ("Cards", "jungle", "charizard", [("SET", "Base Set")]),
+        ("Cards", "Base Set", "Electrode", [("SET", "Jungle")]),
         ("Chess", "Jungle", "Pikachu", []),
     ],
 )
@@ -124,6 +166,72 @@ def test_the_nearest_name_says_what_is_to_be_changed(
     case = Case(Kind(Cause.ITEM_NOT_FOUND, "NAME"), row(urn="", game=game, set=set_name, name=name))
     (found,) = suggest.suggest([case])
     assert [(choice.column, choice.text) for choice in (found.choices if found else ())] == expected
+
+
+def not_found(column: str, **values: str) -> Suggestion | None:
+    (found,) = suggest.suggest([Case(Kind(Cause.ITEM_NOT_FOUND, column), row(**values))])
+    return found
+
+
+def test_what_is_not_found_may_be_named_by_other_columns(catalog: None) -> None:
+    note = "Electrode, Jungle, number 002; variants: de, holo, reverse"
+    electrode = Choice("urn:tcg:cards:set/jungle/card/002", "URN", note)
+    by_name = {"game": "Cards", "set": "Jungle", "name": "Electrode"}
+    by_id = {"tcgplayer_id": "4002"}
+    for urn, cardmarket_id, column in (("", "99", "CARDMARKET_ID"), ("urn:gone", "", "URN"), ("urn:gone", "99", "URN")):
+        wrong = {"urn": urn, "cardmarket_id": cardmarket_id}
+        assert not_found(column, **wrong, **by_name) == Suggestion(
+            "By GAME, SET and NAME it is this item. Write in URN", (electrode,)
+        )
+        assert not_found(column, **wrong, **by_id, game="Cards") == Suggestion(
+            "By TCGPLAYER_ID it is this item. Write in URN", (electrode,)
+        )
+    assert not_found("CARDMARKET_ID", urn="", cardmarket_id="99", tcgplayer_id="98") is None
+
+
+def test_an_id_may_be_one_of_the_other_site(catalog: None) -> None:
+    found = not_found("CARDMARKET_ID", urn="", cardmarket_id="4002")
+    assert found is not None
+    assert found.lead == "If the number is a TCGPLAYER_ID, write in URN"
+    assert [choice.text for choice in found.choices] == ["urn:tcg:cards:set/jungle/card/002"]
+    found = not_found("TCGPLAYER_ID", urn="", tcgplayer_id="7")
+    assert found is not None
+    assert found.lead == "If the number is a CARDMARKET_ID, write in URN"
+
+
+def test_a_set_that_is_missing_is_one_that_has_the_name(catalog: None) -> None:
+    values = {"urn": "", "game": "Cards", "name": "Pikachu"}
+    assert told(Cause.NAME_INCOMPLETE, "SET", **values) == ["Base Set", "Jungle"]
+    assert told(Cause.NAME_INCOMPLETE, "SET", urn="", game="Cards") == []
+    assert told(Cause.NAME_INCOMPLETE, "NAME", urn="", game="Cards", set="Jungle") == []
+
+
+def test_a_name_that_is_in_many_sets_is_said_to_be(catalog: None) -> None:
+    sets = [f"Set {number}" for number in range(1, 7)]
+    items.replace(
+        NewItem(f"urn:{one}", "Cards", one, "Energy", "", "", [], name_key("Cards", one, "Energy"), [], [])
+        for one in sets
+    )
+    leads = []
+    for number_of_sets in (6, 5):
+        found = not_found("NAME", urn="", game="Cards", set="Jungle", name="Energy")
+        assert found is not None
+        assert len(found.choices) == 5
+        leads.append(found.lead)
+        db.session.execute(text("delete from items where urn = :urn"), {"urn": f"urn:{sets[number_of_sets - 1]}"})
+    assert leads == ["The name is in 6 sets, such as these. Write in SET", "The name is in these sets. Write in SET"]
+
+
+def test_an_ambiguous_name_has_the_items_first_that_have_the_variants(catalog: None) -> None:
+    db.session.execute(text("update items set variants = '{holo}' where urn like '%jungle/card/003'"))
+    case = Case(Kind(Cause.ITEM_AMBIGUOUS, "NAME"), row(urn="", game="cards", set="jungle", name="pikachu"))
+    wanted = Case(case.kind, {**case.values, "VARIANTS": "Holo | reverse"})
+    by_urn, by_variants = suggest.suggest([case, wanted])
+    assert by_urn is not None
+    assert by_variants is not None
+    assert [choice.text[-3:] for choice in by_urn.choices] == ["003", "004"]
+    assert [choice.text[-3:] for choice in by_variants.choices] == ["004", "003"]
+    assert by_variants.choices[1].note == "Pikachu, Jungle, number 003; variants: holo"
 
 
 def test_an_ambiguous_name_has_its_items_with_what_tells_them_apart(catalog: None) -> None:
@@ -137,14 +245,18 @@ def test_an_ambiguous_name_has_its_items_with_what_tells_them_apart(catalog: Non
     )
     assert name == Suggestion(
         "Write one of these in URN",
-        (
-            Choice("urn:tcg:cards:set/jungle/card/003", "URN", "Pikachu, Jungle, number 003"),
-            Choice("urn:tcg:cards:set/jungle/card/004", "URN", "Pikachu, Jungle, number 004"),
+        tuple(
+            Choice(
+                f"urn:tcg:cards:set/jungle/card/{number}",
+                "URN",
+                f"Pikachu, Jungle, number {number}; variants: de, holo, reverse",
+            )
+            for number in ("003", "004")
         ),
     )
     assert number is not None
     assert len(number.choices) == 5
-    assert number.choices[0].note == "Alakazam, Base Set, number 001, Rare"
+    assert number.choices[0].note == "Alakazam, Base Set, number 001, Rare; variants: de, holo, reverse"
 
 
 def test_an_item_has_its_own_variants_the_nearest_first(catalog: None) -> None:

@@ -53,6 +53,23 @@ def test_a_wrong_header_is_told_what_is_wrong_with_it(line: str, words: str) -> 
     assert words in refuse(f"{line}\nx\n".encode())
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (HEADER.replace("PRICE,QUANTITY", "QUANTITY,PRICE"), "Move whole columns with their values"),
+        (f"{HEADER},FOO", "Delete its values too"),
+        (f"{HEADER},", "Delete its values too"),
+        (f"{HEADER},FOO,BAR", "Delete their values too"),
+        (HEADER.replace(",QUANTITY", ""), "Each row needs a value for it too, or an empty one"),
+        (HEADER.replace(",QUANTITY,VARIANTS", ""), "Each row needs values for them too, or empty ones"),
+    ],
+)
+def test_who_corrects_the_header_alone_is_told_that_the_rows_have_the_same_columns(line: str, words: str) -> None:
+    # Only with its names corrected, a file would be imported with quantities for prices.
+    assert words in refuse(f"{line}\nx\n".encode())
+    assert refuse(f"{line}\nx\n".encode()).endswith(HEADER)
+
+
 def test_other_kinds_of_files_are_recognised() -> None:
     assert "not a CSV" in refuse(b"PK\x03\x04...")
     assert "old Excel" in refuse(b"\xd0\xcf\x11\xe0...")

@@ -107,7 +107,7 @@ REFUSALS = {
     "only-a-header": "no rows below it",
     "only-blank-rows": "no rows below it",
     "open-quote": "opened on line 3 and never closed",
-    "record-over-64-kib": "begins on line 3 is longer than 64 KiB",
+    "record-over-64-kib": "longer than 64 KiB. Either a text in it is too long: at most 255 characters",
     "semicolons": "semicolons",
     "swapped-columns": "column 9 is QUANTITY and should be PRICE",
     "tabs": "tabs",

@@ -251,8 +251,8 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
             "409 Conflict",
             ["whole row"],
             [
-                "Line 2 of this file already creates this listing. Remove one of the two rows, or write UPDATE in MODE "
-                "to change it."
+                "Line 2 of this file has made this listing. Take this row out, or write UPDATE in MODE to change the "
+                "listing."
             ],
             'CREATE,urn:test:1,,,,,,NM,1,1,,,"over\n two  lines",,',
         ),

@@ -90,6 +90,30 @@ def test_errors_open_with_their_groups(client: FlaskClient, mistaken: Import, re
     assert [words(one) for one in first.select(".values > li")] == ["Near Mnt 2 rows Did you mean NEAR_MINT?"]
 
 
+def test_a_group_suggests_only_what_holds_for_all_its_rows(
+    client: FlaskClient, seller: Seller, run_jobs: RunJobs
+) -> None:
+    make_items()
+    wrong = [row(urn=f"urn:test:{n}", variants="hollow") for n in (1, 2)]
+    wrong += [row(urn=urn, cardmarket_id="x", tcgplayer_id="y") for urn in ("", "urn:test:1")]
+    one = start(seller, [*wrong, row(mode="UPDATE", quantity="0")])
+    run_jobs()
+    soup = page(client, address(one))
+    # Another item has other variants, and another row has nothing else that names the item.
+    assert [words(value) for value in group(soup, "variant-not-found").select(".values > li")] == ["hollow 2 rows"]
+    assert [words(value) for value in soup.select(".group[data-cause=id-not-digits] .values > li")] == [
+        "x 2 rows",
+        "y 2 rows",
+    ]
+    assert [words(one) for one in soup.select(".error-table .suggestion")] == [
+        "The item has normal, de, reverse",
+        "The item has normal, de, reverse",
+        "Leave it empty: the item is named by URN",
+        "Leave it empty: the item is named by URN",
+        "QUANTITY is 0, and there is no listing to end: take the row out",
+    ]
+
+
 def test_a_group_leads_to_its_rows(client: FlaskClient, mistaken: Import) -> None:
     soup = page(client, address(mistaken))
     expected = {
