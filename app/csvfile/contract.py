@@ -345,7 +345,8 @@ class Cause(Enum):
         "You have no listing for this item in this condition with these variants. "
         "Write CREATE in MODE to make one, or correct CONDITION and VARIANTS.",
         "Write CREATE in MODE to make the listing, or correct CONDITION and VARIANTS so that they are those of yours. "
-        "Where QUANTITY is 0, take the row out: nothing is left to end.",
+        "Where QUANTITY is 0, take the row out: nothing is left to end. A row that makes the listing in the same file "
+        "does not count: change in a later file what this one makes.",
     )
     ITEM_AMBIGUOUS = (
         Code.CONFLICT,
@@ -360,9 +361,10 @@ class Cause(Enum):
     )
     LISTING_REPEATED = (
         Code.CONFLICT,
-        "Line {line} of this file has made this listing. Take this row out, or write UPDATE in MODE to change the "
-        "listing.",
-        "The listing is made, by another row of the file. Take this row out, or write UPDATE in MODE to change it.",
+        "Line {line} of this file makes this listing. Take this row out, or write UPDATE in its MODE and upload it "
+        "after the other one.",
+        "Another row of the file makes the listing. Take this row out, or write UPDATE in its MODE and upload it after "
+        "the other one.",
     )
 
     def __init__(self, code: Code, sentence: str, fix: str) -> None:

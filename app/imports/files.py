@@ -60,10 +60,14 @@ def remaining(key: ImportKey) -> Iterator[bytes]:
     return _below(of.header, _read(of.storage_key, ranges))
 
 
-def report(key: ImportKey) -> Iterator[bytes]:
-    """What is wrong with which line and how to fix it, and the row's values, for people with a spreadsheet."""
+def report(key: ImportKey, *, for_spreadsheet: bool = False) -> Iterator[bytes]:
+    """What is wrong with which line and how to fix it, and the row's values.
+
+    ``for_spreadsheet`` lets it begin with a byte-order mark, which programs would take for a part of the first name.
+    """
     errors = without_transaction(row_errors.iter_pages(key))
-    return in_pieces(chain([_BYTE_ORDER_MARK], csv_lines(chain([_REPORT_HEADER], map(_report, errors)))))
+    mark = [_BYTE_ORDER_MARK] if for_spreadsheet else []
+    return in_pieces(chain(mark, csv_lines(chain([_REPORT_HEADER], map(_report, errors)))))
 
 
 def _report(error: RecordedError) -> list[str | int]:

@@ -109,9 +109,10 @@ def failed_csv(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/errors.csv")
 def errors_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The error report, for people who sort and filter it in a spreadsheet."""
+    """The error report; with ``spreadsheet=1``, as the pages link to it, in a way that Excel reads rightly."""
     one = progress.get(seller_id(), public_id)
-    return csv_response(name_for("error-report", one), files.report(one.key))
+    report = files.report(one.key, for_spreadsheet=request.args.get("spreadsheet") == "1")
+    return csv_response(name_for("error-report", one), report)
 
 
 @blueprint.get("/remaining.csv")

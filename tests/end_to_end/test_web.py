@@ -116,7 +116,7 @@ def test_the_main_job(browser: Browser, environ: dict[str, str]) -> None:
     failed = browser.get(details + "/failed.csv")
     assert failed.encode() == csv_bytes(bad)
     report = browser.get(details + "/errors.csv").splitlines()
-    assert report[0] == f"\ufeffline,code,columns,message,fix,{HEADER}"
+    assert report[0] == f"line,code,columns,message,fix,{HEADER}"
     assert report[1].startswith("2,422,PRICE,")
     assert report[2].startswith("203,404,URN,")
     export = browser.get("/listings/export.csv")

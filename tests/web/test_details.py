@@ -130,17 +130,17 @@ def test_what_there_is_to_download_has_a_link(client: FlaskClient, seller: Selle
     made = make(state, seller)
     soup = page(client, address(made))
     total, successful, failed = state.counters
-    expected = {"The file as uploaded": ("source", total)}
+    expected = {"The file as uploaded": ("source.csv", total)}
     if successful:
-        expected["Rows that succeeded, with their listings"] = ("succeeded", successful)
+        expected["Rows that succeeded, with their listings"] = ("succeeded.csv", successful)
     if failed:
-        expected["Failed rows, to fix and upload again"] = ("failed", failed)
-        expected["Error report, for a spreadsheet"] = ("errors", failed)
+        expected["Failed rows, to fix and upload again"] = ("failed.csv", failed)
+        expected["Error report, for a spreadsheet"] = ("errors.csv?spreadsheet=1", failed)
     if state.name in {"paused", "terminated", "given up"}:
-        expected["Rows not processed"] = ("remaining", total - successful - failed)
+        expected["Rows not processed"] = ("remaining.csv", total - successful - failed)
     found = {words(item.a): (item.a["href"], words(item.select_one(".quiet"))) for item in soup.select(".downloads li")}
     assert found == {
-        label: (address(made, f"/{file}.csv"), f"{rows} row{'' if rows == 1 else 's'}")
+        label: (address(made, f"/{file}"), f"{rows} row{'' if rows == 1 else 's'}")
         for label, (file, rows) in expected.items()
     }
     assert bool(soup.select("#details a[href='#errors']")) == bool(failed)
@@ -251,8 +251,8 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
             "409 Conflict",
             ["whole row"],
             [
-                "Line 2 of this file has made this listing. Take this row out, or write UPDATE in MODE to change the "
-                "listing."
+                "Line 2 of this file makes this listing. Take this row out, or write UPDATE in its MODE and upload it "
+                "after the other one."
             ],
             'CREATE,urn:test:1,,,,,,NM,1,1,,,"over\n two  lines",,',
         ),
