@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC
 from pathlib import Path
 
 import click
@@ -90,25 +91,25 @@ def load_catalog(file: Path) -> None:
 @imports_commands.command("start")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--seller", "email", required=True, help="The e-mail address of the seller whose listings they are.")
+@click.option("--check", "is_check", is_flag=True, help="Only find out what would come of the rows.")
 @click.option("--wait", is_flag=True, help="Show the progress and wait for the end.")
-def start_import(file: Path, email: str, wait: bool) -> None:
-    """Import FILE. With --wait: exit code 0 completed, 1 failed, 2 refused, 3 terminated."""
+def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
+    """Import FILE. With --wait: exit code 0 completed, 1 some rows failed (or would), 2 refused, 3 terminated."""
     seller = accounts.find_seller(email)
     if seller is None:
         click.echo(f"Refused: there is no seller {email}.", err=True)
         sys.exit(EXIT_REFUSED)
     try:
-        started = commands.upload(seller.id, file.name, _pieces(file))
+        started = commands.upload(seller.id, file.name, _pieces(file), is_check=is_check)
     except FileRejected as rejected:
         click.echo(f"Refused: {rejected.message}", err=True)
         sys.exit(EXIT_REFUSED)
     click.echo(f"{started.public_id}: {started.total:,} rows, {started.invalid:,} of them invalid.")
+    if not is_check:
+        _tell_earlier(started)
     if wait:
         ended = _wait(started)
-        click.echo(
-            f"{ended.status}: {ended.successful:,} of {ended.total:,} rows imported, {ended.failed:,} failed, "
-            f"{ended.not_processed:,} not processed."
-        )
+        click.echo(f"{ended.status}: {_result(ended)}")
         sys.exit(EXIT_CODES[ended.status])
 
 
@@ -127,6 +128,32 @@ def verify_import(public_id: uuid.UUID) -> None:
     if faults:
         raise click.ClickException(f"{len(faults)} faults found.")
     click.echo(f"{one.file_name}: all {one.total:,} rows are accounted for.")
+
+
+def _tell_earlier(started: Import) -> None:
+    """Say on standard error, where it does not disturb a script, whether a file was imported before."""
+    for earlier in imports.find_same_file(started.seller_id, started.sha256):
+        if earlier.id < started.id:
+            when = earlier.created_at.astimezone(UTC)
+            click.echo(
+                f"These bytes were imported before: {earlier.file_name}, {when:%Y-%m-%d %H:%M} UTC, {earlier.status} "
+                f"({earlier.public_id}).",
+                err=True,
+            )
+            return
+
+
+def _result(ended: ImportProgress) -> str:
+    if ended.is_check:
+        return (
+            f"{ended.successful:,} of {ended.total:,} rows would be imported ({ended.created:,} created, "
+            f"{ended.updated:,} updated, {ended.unchanged:,} left as they are), {ended.failed:,} would fail, "
+            f"{ended.not_processed:,} not checked. Nothing was written."
+        )
+    return (
+        f"{ended.successful:,} of {ended.total:,} rows imported, {ended.failed:,} failed, "
+        f"{ended.not_processed:,} not processed."
+    )
 
 
 def _pieces(file: Path) -> Iterator[bytes]:

@@ -63,10 +63,12 @@ def make_items(count: int = 3, *, variants: tuple[str, ...] = ("normal", "revers
     return list(db.session.scalars(select(Item.id).order_by(Item.id)))
 
 
-def start(seller: Seller, rows: Iterable[dict[str, str]] | bytes, *, file_name: str = "stock.csv") -> Import:
-    """An import that was just uploaded."""
+def start(
+    seller: Seller, rows: Iterable[dict[str, str]] | bytes, *, file_name: str = "stock.csv", is_check: bool = False
+) -> Import:
+    """An import, or a check, that was just uploaded."""
     data = rows if isinstance(rows, bytes) else csv_bytes(rows)
-    return commands.upload(seller.id, file_name, [data])
+    return commands.upload(seller.id, file_name, [data], is_check=is_check)
 
 
 def look(started: Import) -> ImportProgress:

@@ -1,28 +1,24 @@
-"""What the buttons do: upload, pause, resume, terminate, retry. Pages, API and command line all come here."""
+"""What the buttons do: upload, pause, resume, terminate, retry and more. Pages and command line all come here."""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Iterator
-from pathlib import PurePosixPath, PureWindowsPath
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
 
 from flask import current_app
 from sqlalchemy.exc import IntegrityError
 
 from app.config import Settings
 from app.csvfile.rejected import FileRejected
-from app.csvfile.scan import Scan, scan
+from app.csvfile.scan import scan
 from app.extensions import db
 from app.imports import control, files, queue
-from app.models import Batch, Import
+from app.imports.starting import Origin, find_of_form, insert_once, is_kept, plain_name, start_stored
+from app.models import Import
 from app.queries import ImportKey, imports, transitions
 from app.statuses import ImportStatus, RetriedRows, can_retry
 from app.storage import Storage
-
-#: Longest file name that is kept; what is longer loses its beginning.
-_MAX_NAME_LENGTH = 200
 
 
 class ImportNotFound(Exception):
@@ -33,15 +29,30 @@ class TransitionRefused(Exception):
     """The button does not fit the state of the import; the message is a sentence for the seller."""
 
 
-class Origin(NamedTuple):
-    """Where the rows of a retry come from."""
+class ImportedBefore(Exception):
+    """The bytes of an upload are those of an import that the seller has made already; nothing was started."""
 
-    parent: ImportKey
-    rows: RetriedRows
+    def __init__(self, earlier: Import) -> None:
+        super().__init__(earlier.public_id)
+        #: The newest import of these bytes whose file is still kept, so that it can be started from there.
+        self.earlier = earlier
 
 
-def upload(seller_id: int, file_name: str, pieces: Iterable[bytes], *, origin: Origin | None = None) -> Import:
-    """Check a file while its bytes arrive, store it, and set its import going.
+def upload(
+    seller_id: int,
+    file_name: str,
+    pieces: Iterable[bytes],
+    *,
+    is_check: bool = False,
+    form_key: uuid.UUID | None = None,
+    refuse_repeated: bool = False,
+    origin: Origin | None = None,
+) -> Import:
+    """Check a file while its bytes arrive, store it, and set its import, or its check, going.
+
+    A form that is sent again (``form_key`` is its own) with the same file makes nothing new: the answer is the import
+    that it has made. ``refuse_repeated`` asks for ImportedBefore where another import has had the same bytes and they
+    are still kept.
 
     Ends the session's transaction first: the bytes may take minutes, and no connection to the database waits for them.
     Raises FileRejected when the file cannot be imported, OSError when it cannot be stored, and whatever ``pieces``
@@ -62,50 +73,89 @@ def upload(seller_id: int, file_name: str, pieces: Iterable[bytes], *, origin: O
                 yield piece
 
         found = scan(stored(), max_rows=settings.max_rows, max_bytes=settings.max_upload_bytes)
+        created = Import(
+            seller_id=seller_id,
+            public_id=public_id,
+            is_check=is_check,
+            form_key=form_key,
+            parent_id=origin and origin.parent.import_id,
+            retried_rows=origin and origin.rows,
+            file_name=plain_name(file_name),
+            storage_key=storage_key,
+            file_size=found.batches[-1].end_byte,
+            sha256=digest.digest(),
+            header=found.header,
+            total=found.total,
+            invalid=found.invalid,
+        )
+        # Without ``commit`` nothing is kept of the bytes, so that a file that is here already is not stored again.
+        made = find_of_form(created)
+        if made is not None:
+            return made
+        if refuse_repeated:
+            # Two forms that send the same new file at the same moment both go through: neither could be told of the
+            # other without waiting for it, and what they come to is what it would have been one after the other.
+            _refuse_repeated(created)
+        db.session.rollback()
         writer.commit()
-    created = Import(
-        seller_id=seller_id,
-        public_id=public_id,
-        parent_id=origin and origin.parent.import_id,
-        retried_rows=origin and origin.rows,
-        file_name=_plain_name(file_name),
-        storage_key=storage_key,
-        file_size=found.batches[-1].end_byte,
-        sha256=digest.digest(),
-        header=found.header,
-        total=found.total,
-        invalid=found.invalid,
-    )
     try:
-        _insert(created, found)
+        started = insert_once(created, found.batches)
     except BaseException:
         db.session.rollback()
         storage.delete(storage_key)
         raise
+    if started is not created:
+        storage.delete(storage_key)
+        return started
     # Should the connection break here, nobody knows whether the import exists; so the file stays.
     db.session.commit()
     queue.fill()
     return created
 
 
-def _insert(created: Import, found: Scan) -> None:
-    db.session.add(created)
-    db.session.flush()
-    db.session.add_all(
-        Batch(
-            seller_id=created.seller_id,
-            import_id=created.id,
-            number=number,
-            start_byte=plan.start_byte,
-            end_byte=plan.end_byte,
-            cursor=plan.start_byte,
-            first_line=plan.first_line,
-            cursor_line=plan.first_line,
-            total=plan.rows,
-        )
-        for number, plan in enumerate(found.batches, start=1)
-    )
-    db.session.flush()
+def _refuse_repeated(created: Import) -> None:
+    """Raise ImportedBefore where the file of ``created`` has been imported and could be imported from there again."""
+    for earlier in imports.find_same_file(created.seller_id, created.sha256):
+        if is_kept(earlier):
+            raise ImportedBefore(earlier)
+
+
+def import_checked(seller_id: int, public_id: uuid.UUID) -> Import:
+    """Import the file of a check that is over; asked again, the same import.
+
+    Raises ImportNotFound, TransitionRefused, and FileNotFoundError when the file is not kept any more.
+    """
+    found = _find_with_counters(seller_id, public_id)
+    checked = found.of
+    if not checked.is_check:
+        raise TransitionRefused("This is an import itself, not a check.")
+    origin = Origin(ImportKey(seller_id, checked.id), RetriedRows.ALL)
+
+    def start() -> Import:
+        if not can_retry(ImportStatus(checked.status), rows=checked.total):
+            raise TransitionRefused("This check is not over yet, so its file cannot be imported from here now.")
+        return start_stored(checked, origin=origin)
+
+    return _take_up_once(origin, start)
+
+
+def import_again(
+    seller_id: int,
+    public_id: uuid.UUID,
+    *,
+    file_name: str | None = None,
+    is_check: bool = False,
+    form_key: uuid.UUID | None = None,
+) -> Import:
+    """Import, or check, the file of an import another time, under ``file_name`` where that is given.
+
+    Each time is a new one, but for a form that is sent again. Raises ImportNotFound, TransitionRefused, and
+    FileNotFoundError when the file is not kept any more.
+    """
+    original = _find_with_counters(seller_id, public_id).of
+    if original.is_check:
+        raise TransitionRefused("This is a check only. Import its file from its own page.")
+    return start_stored(original, file_name=file_name, is_check=is_check, form_key=form_key)
 
 
 def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
@@ -114,25 +164,36 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
     Each row is taken up once: what fails again is with the retry, to be taken up from there. Raises ImportNotFound,
     TransitionRefused, and OSError when the rows cannot be read or stored.
     """
-    found = imports.find_with_counters(seller_id, public_id)
-    if found is None:
-        raise ImportNotFound
-    one, key = found.of, ImportKey(seller_id, found.of.id)
-    earlier = imports.find_retries(key).get(rows)
+    found = _find_with_counters(seller_id, public_id)
+    one = found.of
+    if one.is_check:
+        raise TransitionRefused("This is a check only, so there is nothing to retry. Import its file instead.")
+    origin = Origin(ImportKey(seller_id, one.id), rows)
+
+    def start() -> Import:
+        count = {RetriedRows.FAILED: found.failed, RetriedRows.REMAINING: found.not_processed}[rows]
+        if not can_retry(ImportStatus(one.status), rows=count):
+            raise _nothing_to_retry(ImportStatus(one.status), rows)
+        take = {RetriedRows.FAILED: files.failed, RetriedRows.REMAINING: files.remaining}[rows]
+        try:
+            return upload(seller_id, _retry_name(one.file_name, rows), take(origin.parent), origin=origin)
+        except FileRejected as rejected:
+            # Only when Sluice has come to accept less since the file was uploaded.
+            raise TransitionRefused(rejected.message) from rejected
+
+    return _take_up_once(origin, start)
+
+
+def _take_up_once(origin: Origin, start: Callable[[], Import]) -> Import:
+    """The import that has taken up these rows, or else the one that ``start`` makes of them."""
+    earlier = imports.find_retries(origin.parent).get(origin.rows)
     if earlier is not None:
         return earlier
-    count = {RetriedRows.FAILED: found.failed, RetriedRows.REMAINING: found.not_processed}[rows]
-    if not can_retry(ImportStatus(one.status), rows=count):
-        raise _nothing_to_retry(ImportStatus(one.status), rows)
-    take = {RetriedRows.FAILED: files.failed, RetriedRows.REMAINING: files.remaining}[rows]
     try:
-        return upload(seller_id, _retry_name(one.file_name, rows), take(key), origin=Origin(key, rows))
-    except FileRejected as rejected:
-        # Only when Sluice has come to accept less since the file was uploaded.
-        raise TransitionRefused(rejected.message) from rejected
+        return start()
     except IntegrityError:
         # The button was pressed twice, and the other press was faster by a moment.
-        earlier = imports.find_retries(key).get(rows)
+        earlier = imports.find_retries(origin.parent).get(origin.rows)
         if earlier is None:
             raise
         return earlier
@@ -190,6 +251,13 @@ def terminate(seller_id: int, public_id: uuid.UUID) -> None:
     db.session.commit()
 
 
+def _find_with_counters(seller_id: int, public_id: uuid.UUID) -> imports.WithCounters:
+    found = imports.find_with_counters(seller_id, public_id)
+    if found is None:
+        raise ImportNotFound
+    return found
+
+
 def _find(seller_id: int, public_id: uuid.UUID) -> ImportKey:
     key = imports.find_key(seller_id, public_id)
     if key is None:
@@ -201,8 +269,9 @@ def _refusal(key: ImportKey, participle: str) -> TransitionRefused:
     """Why an import cannot be ``participle`` ("paused") right now."""
     db.session.rollback()
     current = db.session.get_one(Import, tuple(key))
+    this = "This check" if current.is_check else "This import"
     if current.pause_requested_at is not None:
-        return TransitionRefused(f"This import is pausing at the moment, so it cannot be {participle} now.")
+        return TransitionRefused(f"{this} is pausing at the moment, so it cannot be {participle} now.")
     state = {
         ImportStatus.RUNNING: "is running",
         ImportStatus.PAUSED: "is paused",
@@ -210,11 +279,4 @@ def _refusal(key: ImportKey, participle: str) -> TransitionRefused:
         ImportStatus.FAILED: "has already ended",
         ImportStatus.TERMINATED: "has already been terminated",
     }[ImportStatus(current.status)]
-    return TransitionRefused(f"This import {state}, so it cannot be {participle}.")
-
-
-def _plain_name(client_name: str) -> str:
-    """The name of the uploaded file without folders and control characters; it is only ever shown."""
-    name = PureWindowsPath(PurePosixPath(client_name).name).name
-    name = "".join(character for character in name if character.isprintable())
-    return name[-_MAX_NAME_LENGTH:] or "upload.csv"
+    return TransitionRefused(f"{this} {state}, so it cannot be {participle}.")

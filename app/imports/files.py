@@ -6,7 +6,8 @@ slow (see ``queries.without_transaction``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import PurePath
 from typing import NamedTuple
@@ -30,6 +31,7 @@ _ROWS_AT_ONCE = 5_000
 _BYTE_ORDER_MARK = "\ufeff"
 _REPORT_HEADER = ("line", "code", "columns", "message", "fix", *COLUMNS)
 _SUCCEEDED_HEADER = ("line", "listing_id", "outcome")
+_CREATE = re.compile(Mode.CREATE, re.IGNORECASE | re.ASCII)
 _FIXES = {cause.slug: cause.fix for cause in Cause}
 
 
@@ -47,9 +49,23 @@ def source(key: ImportKey) -> Iterator[bytes]:
 
 def failed(key: ImportKey) -> Iterator[bytes]:
     """The failed rows under their header, byte for byte and in the order of the file: ready to be corrected."""
+    return _with_header(key, without_transaction(row_errors.iter_texts(key)))
+
+
+def as_updates(key: ImportKey) -> Iterator[bytes]:
+    """The rows that failed only because the listing they create is there, as the UPDATE rows they should have been.
+
+    Byte for byte and in the order of the file, but for CREATE, which becomes UPDATE.
+    """
+    texts = without_transaction(row_errors.iter_texts(key, cause=Cause.LISTING_EXISTS))
+    # MODE comes first, and nothing but CREATE can stand in it: what was wrong with these rows is not their own.
+    return _with_header(key, (_CREATE.sub(Mode.UPDATE, text, count=1) for text in texts))
+
+
+def _with_header(key: ImportKey, texts: Iterable[str]) -> Iterator[bytes]:
+    """Rows of an import, given without their line endings, under its header and with the line ending of that."""
     header = imports.get_source(key).header
     ending = "\r\n" if header.endswith("\r\n") else "\n"
-    texts = without_transaction(row_errors.iter_texts(key))
     return in_pieces(chain([header], (text + ending for text in texts)))
 
 

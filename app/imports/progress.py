@@ -41,6 +41,11 @@ class ImportProgress:
     finished_at: datetime | None
 
     @property
+    def noun(self) -> str:
+        """What it is called in a sentence."""
+        return "check" if self.is_check else "import"
+
+    @property
     def short_id(self) -> str:
         """The beginning of the public id: enough for people to tell one file from another by its name."""
         return self.public_id.hex[:8]
@@ -92,6 +97,7 @@ class Relative:
 
     public_id: uuid.UUID
     file_name: str
+    is_check: bool
     status: ImportStatus
 
 
@@ -104,7 +110,7 @@ class Family:
     of_parent: RetriedRows | None
     #: Which of its own rows have been taken up, and by which import.
     retries: dict[RetriedRows, Relative]
-    #: For which of its rows Retry is offered.
+    #: Which of its rows another one is offered for: Retry, or for a check the import itself.
     can_retry: list[RetriedRows]
 
 
@@ -145,7 +151,11 @@ def get_family(one: ImportProgress) -> Family:
     """The imports that are linked to this one, and which of its rows another could still take up."""
     parent = imports.find_parent(one.key) if one.retry_of else None
     retries = {rows: _describe_relative(child) for rows, child in imports.find_retries(one.key).items()}
-    counts = {RetriedRows.FAILED: one.failed, RetriedRows.REMAINING: one.not_processed}
+    if one.is_check:
+        # Nothing has come of any row yet, so that there are no rows to try again.
+        counts = {RetriedRows.ALL: one.total}
+    else:
+        counts = {RetriedRows.FAILED: one.failed, RetriedRows.REMAINING: one.not_processed}
     return Family(
         parent=_describe_relative(parent) if parent else None,
         of_parent=one.retry_of,
@@ -157,6 +167,16 @@ def get_family(one: ImportProgress) -> Family:
 def list_page(seller_id: int, *, limit: int, before: int | None = None) -> list[ImportProgress]:
     """The seller's imports, newest first; ``before`` is the ``key.import_id`` of the last one on the page before."""
     return [_describe(found) for found in imports.list_with_counters(seller_id, limit=limit, before=before)]
+
+
+def list_same_file(key: ImportKey, *, limit: int) -> tuple[int, list[ImportProgress]]:
+    """How many imports of the seller's have had the bytes of this one, itself among them, and the newest of them.
+
+    Checks are none of them.
+    """
+    sha256 = imports.get_sha256(key)
+    newest = imports.list_same_file(key.seller_id, sha256, limit=limit)
+    return imports.count_same_file(key.seller_id, sha256), [_describe(found) for found in newest]
 
 
 def list_batches(key: ImportKey) -> list[BatchProgress]:
@@ -188,7 +208,7 @@ def _describe(found: imports.WithCounters) -> ImportProgress:
 
 
 def _describe_relative(one: Import) -> Relative:
-    return Relative(one.public_id, one.file_name, ImportStatus(one.status))
+    return Relative(one.public_id, one.file_name, one.is_check, ImportStatus(one.status))
 
 
 def _describe_batch(batch: Batch) -> BatchProgress:

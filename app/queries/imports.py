@@ -86,6 +86,39 @@ def find_retries(key: ImportKey) -> dict[RetriedRows, Import]:
     return {RetriedRows(str(one.retried_rows)): one for one in db.session.scalars(query.order_by(Import.id))}
 
 
+def get_sha256(key: ImportKey) -> bytes:
+    """What tells the file of an import that exists from all others. Raises NoResultFound for any other."""
+    query = select(Import.sha256).where(Import.seller_id == key.seller_id, Import.id == key.import_id)
+    return db.session.execute(query).scalar_one()
+
+
+def find_by_form(seller_id: int, form_key: uuid.UUID) -> Import | None:
+    """The import that a form of the seller's has made."""
+    return db.session.scalar(select(Import).where(Import.seller_id == seller_id, Import.form_key == form_key))
+
+
+def find_same_file(seller_id: int, sha256: bytes) -> list[Import]:
+    """The seller's imports of these very bytes, newest first; checks are none of them."""
+    return list(db.session.scalars(_of_same_file(select(Import), seller_id, sha256)))
+
+
+def list_same_file(seller_id: int, sha256: bytes, *, limit: int) -> list[WithCounters]:
+    """The newest of ``find_same_file`` with their counters."""
+    query = _of_same_file(_with_counters(), seller_id, sha256).limit(limit)
+    return [WithCounters(*row) for row in db.session.execute(query)]
+
+
+def count_same_file(seller_id: int, sha256: bytes) -> int:
+    """How many ``find_same_file`` would find."""
+    same = _of_same_file(select(Import.id), seller_id, sha256)
+    return db.session.execute(select(func.count()).select_from(same.subquery())).scalar_one()
+
+
+def _of_same_file(query: Select[Any], seller_id: int, sha256: bytes) -> Select[Any]:
+    query = query.where(Import.seller_id == seller_id, Import.sha256 == sha256, Import.is_check.is_(False))
+    return query.order_by(Import.id.desc())
+
+
 def find_parent(key: ImportKey) -> Import | None:
     """The import whose rows this one takes up again."""
     child = aliased(Import)

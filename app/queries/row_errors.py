@@ -148,21 +148,24 @@ def iter_pages(key: ImportKey) -> Iterator[list[RecordedError]]:
         after_line = page[-1].line
 
 
-def iter_texts(key: ImportKey) -> Iterator[list[str]]:
-    """The original texts of all failed rows in the order of the file, a page at a time.
+def iter_texts(key: ImportKey, *, cause: Cause | None = None) -> Iterator[list[str]]:
+    """The original texts of all failed rows, or those with this cause, in the order of the file, a page at a time.
 
     Each page is a statement of its own, as in ``iter_pages``; leaving out what is wrong with the rows makes it several
     times as fast.
     """
     after_line = 0
+    is_wanted = "" if cause is None else "and %(cause)s = any(causes)"
+    given = {**key._asdict(), "cause": cause and cause.slug, "limit": _PAGE_ROWS}
     while True:
         with driver_cursor() as cursor:
             cursor.execute(
-                """
-                select line, "row" from row_errors where seller_id = %s and import_id = %s and line > %s
-                order by line limit %s
+                f"""
+                select line, "row" from row_errors
+                where seller_id = %(seller_id)s and import_id = %(import_id)s and line > %(after_line)s {is_wanted}
+                order by line limit %(limit)s
                 """,
-                (*key, after_line, _PAGE_ROWS),
+                {**given, "after_line": after_line},
             )
             page = cursor.fetchall()
         if not page:

@@ -179,6 +179,10 @@
         within: form.closest("[data-import-id]"),
       };
       one("[data-confirm-file]", dialog).textContent = form.dataset.file;
+      for (const noun of all("[data-confirm-noun]", dialog)) noun.textContent = form.dataset.noun;
+      for (const words of all("[data-confirm-consequence]", dialog)) {
+        words.hidden = words.dataset.confirmConsequence !== form.dataset.noun;
+      }
       one("[data-confirm-question]", dialog).textContent = form.dataset.question;
       dialog.showModal();
     });
@@ -262,10 +266,10 @@
       });
       request.addEventListener("error", () => {
         setBusy(false);
-        showToast("The connection broke before the upload was answered. Look at My Imports before you try again.");
+        showToast("The connection broke before the upload was answered. Try again: what has arrived already is not imported twice.");
       });
       request.open("POST", form.action);
-      // Before the inputs are disabled, which would leave them out.
+      // With the form's key: sent again after a broken connection, the same file leads to the import it has made.
       request.send(new FormData(form));
       setBusy(true);
     });

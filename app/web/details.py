@@ -107,6 +107,13 @@ def failed_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     return csv_response(name_for("failed-rows", one), files.failed(one.key))
 
 
+@blueprint.get("/as-updates.csv")
+def as_updates_csv(public_id: uuid.UUID) -> ResponseReturnValue:
+    """The rows that would have created listings that are there, with UPDATE in their MODE, ready to be uploaded."""
+    one = progress.get(seller_id(), public_id)
+    return csv_response(name_for("as-updates", one), files.as_updates(one.key))
+
+
 @blueprint.get("/errors.csv")
 def errors_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The error report; with ``spreadsheet=1``, as the pages link to it, in a way that Excel reads rightly."""

@@ -32,6 +32,9 @@ STATUS_LABELS: dict[str, Label] = {
 }
 PAUSING_LABEL = Label("Pausing…", "warning", "pause")
 
+#: Stands beside the state of a check, which is otherwise that of an import.
+CHECK_LABEL = Label("Check", "brand", "search")
+
 CODE_LABELS: dict[Code, Label] = {
     Code.INVALID: Label("Invalid", "danger", "alert"),
     Code.NOT_FOUND: Label("Not found", "warning", "search"),
@@ -44,7 +47,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
         number=format_number, file_size=format_file_size, iso=format_iso, moment=format_moment, seconds=format_seconds
     )
-    app.jinja_env.globals.update(status_label=status_label, code_label=code_label)
+    app.jinja_env.globals.update(status_label=status_label, code_label=code_label, check_label=CHECK_LABEL)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
 

@@ -1,10 +1,17 @@
-"""The forms that take more than a press of a button."""
+"""The forms that take more than a press of a button, and what forms have in common."""
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Mapping
+
 from flask_wtf import FlaskForm
+from werkzeug.exceptions import BadRequest
 from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired
+
+#: What a script may write for a switch that is off; a browser leaves the field out.
+_OFF = frozenset({"", "0", "false", "no", "off"})
 
 
 class SignInForm(FlaskForm):
@@ -12,3 +19,18 @@ class SignInForm(FlaskForm):
 
     email = StringField("E-mail address", validators=[InputRequired("Enter your e-mail address.")])
     password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
+
+
+def is_on(fields: Mapping[str, str], name: str) -> bool:
+    """Whether the switch ``name`` is on in a form that was sent."""
+    return fields.get(name, "").strip().lower() not in _OFF
+
+
+def read_form_key(fields: Mapping[str, str]) -> uuid.UUID | None:
+    """By what a form that was sent is told from the next one; None where it has no key. Raises BadRequest."""
+    if not fields.get("form_key"):
+        return None
+    try:
+        return uuid.UUID(fields["form_key"])
+    except ValueError:
+        raise BadRequest("The form_key is not a UUID.") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -11,7 +12,7 @@ from flask import Blueprint, current_app, flash, make_response, redirect, render
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from flask_wtf.csrf import CSRFError, validate_csrf
-from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.exceptions import BadRequest, ServiceUnavailable
 from wtforms import ValidationError
 
 from app.config import Settings
@@ -19,12 +20,18 @@ from app.csvfile.contract import HEADER
 from app.csvfile.rejected import FileRejected, FileTooLarge
 from app.extensions import csrf, db
 from app.imports import commands
+from app.imports.commands import ImportedBefore
+from app.imports.starting import plain_name
+from app.web.forms import is_on, read_form_key
 from app.web.multipart import FileForm
 
 blueprint = Blueprint("upload", __name__, url_prefix="/imports/upload")
 
 #: What a form with a file in it needs beside the file.
 _FORM_BYTES = 1 << 20
+
+#: What is decided before the file is read; behind it these would come too late.
+_BEFORE_FILE = frozenset({"check", "again", "form_key"})
 
 #: After an early refusal the rest of the body is read and thrown away for so long and no further. A connection closed
 #: in the middle of the client's sending would take the answer with it.
@@ -45,47 +52,66 @@ def form() -> ResponseReturnValue:
 def receive() -> ResponseReturnValue:
     """Check the file while it arrives; 303 to its import, or the form again with what is wrong with the file.
 
+    Beside the file the form has ``form_key``, so that it makes one import however often it is sent; ``check``, for a
+    check only; and ``again``, for scripts, which imports a file that was imported before without asking. All three
+    stand before the file.
+
     Flask-WTF would read the whole body to find the token, so the view checks it by itself: before the file where the
     form has it there, and in any case before anything is kept.
     """
     max_bytes = _settings().max_upload_bytes
     # The limit for other forms is not one for this: the file is never held as a whole, and is measured as it arrives.
     request.max_content_length = sys.maxsize
+    seller_id = current_user.id
+    # The file may take minutes to arrive; nobody's connection to the database waits for it.
+    db.session.rollback()
+    body = FileForm(request, "file")
     try:
+        has_file = body.open_file()
+        is_check = is_on(body.fields, "check")
+        if not has_file:
+            _check_csrf(body)
+            return _render("Choose a CSV file first.", is_check=is_check), 422
         if (request.content_length or 0) > max_bytes + _FORM_BYTES:
             raise FileTooLarge.beyond(max_bytes)
-        seller_id = current_user.id
-        # The file may take minutes to arrive; nobody's connection to the database waits for it.
-        db.session.rollback()
-        body = FileForm(request, "file")
-        if not body.open_file():
-            _check_csrf(body)
-            return _render("Choose a CSV file first."), 422
         if _csrf_token(body):
             _check_csrf(body)
-        created = commands.upload(seller_id, body.file_name, _checked(body))
+        created = commands.upload(
+            seller_id,
+            body.file_name,
+            _checked(body),
+            is_check=is_check,
+            form_key=read_form_key(body.fields),
+            refuse_repeated=not is_check and not is_on(body.fields, "again"),
+        )
     except FileRejected as rejected:
-        return _refuse(rejected)
+        return _refuse(rejected, is_check=is_on(body.fields, "check"))
+    except ImportedBefore as repeated:
+        name = plain_name(body.file_name)
+        return redirect(url_for("again.ask", public_id=repeated.earlier.public_id, name=name), 303)
     except OSError as error:
         current_app.logger.exception("upload not stored")
         raise ServiceUnavailable("The file could not be stored. Try again in a few minutes.") from error
-    flash(f"{created.file_name} is uploaded and being imported.", "success")
+    flash(f"{created.file_name} is uploaded and being {'checked' if is_check else 'imported'}.", "success")
     return redirect(url_for("details.show", public_id=created.public_id), 303)
 
 
-def _render(error: str | None = None) -> str:
+def _render(error: str | None = None, *, is_check: bool = False) -> str:
     settings = _settings()
     return render_template(
         "upload/form.html",
         error=error,
+        is_check=is_check,
+        form_key=uuid.uuid4(),
         header=HEADER,
         max_rows=settings.max_rows,
         max_mib=settings.max_upload_bytes >> 20,
     )
 
 
-def _refuse(rejected: FileRejected) -> ResponseReturnValue:
-    response = make_response(_render(rejected.message), 413 if isinstance(rejected, FileTooLarge) else 422)
+def _refuse(rejected: FileRejected, *, is_check: bool) -> ResponseReturnValue:
+    page = _render(rejected.message, is_check=is_check)
+    response = make_response(page, 413 if isinstance(rejected, FileTooLarge) else 422)
     connection = request.environ.get("gunicorn.socket")
     if connection is not None:
         stream = request.stream
@@ -103,8 +129,13 @@ def _refuse(rejected: FileRejected) -> ResponseReturnValue:
 
 
 def _checked(body: FileForm) -> Iterator[bytes]:
+    in_time = body.fields.keys() & _BEFORE_FILE
     yield from body.pieces()
     _check_csrf(body)
+    late = (body.fields.keys() & _BEFORE_FILE) - in_time
+    if late:
+        # Above all, what was to be checked only must not be imported.
+        raise BadRequest(f"The form has {' and '.join(sorted(late))} after the file. Put it before the file.")
 
 
 def _csrf_token(body: FileForm) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from app import accounts
 from app.cli import DEMO_EMAIL, DEMO_PASSWORD
 from app.extensions import db
 from app.imports import commands
+from app.imports.progress import ImportProgress
 from app.models import Import, Seller
+from app.statuses import ImportStatus
 from tests.factories import csv_bytes, listed, look, make_items, row, start
 from tests.processes import ROOT, wait_until, workers
 
@@ -108,6 +111,58 @@ def test_an_import_is_started_without_waiting(app: Flask, seller: Seller, stock:
     started = db.session.scalars(db.select(Import)).one()
     assert (result.exit_code, result.output) == (0, f"{started.public_id}: 1 rows, 0 of them invalid.\n")
     assert started.file_name == "stock.csv"
+
+
+def test_a_file_that_was_imported_before_is_imported_again_and_that_is_said(
+    app: Flask, seller: Seller, other_seller: Seller, stock: Path
+) -> None:
+    start(other_seller, stock.read_bytes())
+    arguments = ("imports", "start", str(stock), "--seller", seller.email)
+    assert flask(app, *arguments).stderr == ""
+    first = db.session.scalars(db.select(Import).where(Import.seller_id == seller.id)).one()
+    # A check asks about nothing, and is nothing that could be asked about.
+    assert flask(app, *arguments, "--check").stderr == ""
+    again = flask(app, *arguments)
+    assert again.exit_code == 0
+    assert again.stderr.startswith("These bytes were imported before: stock.csv, 20")
+    assert again.stderr.endswith(f" UTC, RUNNING ({first.public_id}).\n")
+    assert "These bytes" not in again.stdout
+    assert [one.is_check for one in db.session.scalars(db.select(Import).order_by(Import.id))] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counters", "code", "words"),
+    [
+        (
+            {"created": 2, "updated": 1, "unchanged": 1},
+            0,
+            "COMPLETED: 4 of 4 rows would be imported (2 created, 1 up",
+        ),
+        ({"created": 3, "failed": 1}, 1, "FAILED: 3 of 4 rows would be imported (3 created, 0 updated, 0 left as they"),
+    ],
+)
+def test_a_check_exits_with_whether_a_row_would_fail(
+    app: Flask, seller: Seller, stock: Path, monkeypatch: pytest.MonkeyPatch, counters, code: int, words: str
+) -> None:
+    stock.write_bytes(csv_bytes([row()] * 4))
+
+    def end(started: Import) -> ImportProgress:
+        """What workers come to."""
+        status = ImportStatus.FAILED if counters.get("failed") else ImportStatus.COMPLETED
+        return replace(look(started), status=status, **counters)
+
+    monkeypatch.setattr("app.cli._wait", end)
+    result = flask(app, "imports", "start", str(stock), "--seller", seller.email, "--check", "--wait")
+    assert result.exit_code == code
+    line = result.stdout.splitlines()[-1]
+    assert line.startswith(words)
+    assert line.endswith("0 not checked. Nothing was written.")
+    assert db.session.scalars(db.select(Import.is_check)).all() == [True]
 
 
 def test_waiting_exits_with_what_became_of_the_import(

@@ -13,7 +13,17 @@ from app.queries import ImportKey
 from app.statuses import ImportStatus, RetriedRows
 
 
-def progress(status: str, total: int, created: int, updated: int, failed: int, *, pausing: bool = False):
+def progress(
+    status: str,
+    total: int,
+    created: int,
+    updated: int,
+    failed: int,
+    *,
+    unchanged: int = 0,
+    pausing: bool = False,
+    is_check: bool = False,
+):
     """An import that has come so far."""
     now = datetime.now(UTC)
     return ImportProgress(
@@ -21,13 +31,13 @@ def progress(status: str, total: int, created: int, updated: int, failed: int, *
         public_id=uuid.uuid4(),
         file_name="stock.csv",
         file_size=1,
-        is_check=False,
+        is_check=is_check,
         status=ImportStatus(status),
         is_pausing=pausing,
         total=total,
         created=created,
         updated=updated,
-        unchanged=0,
+        unchanged=unchanged,
         failed=failed,
         invalid=0,
         retry_of=None,
@@ -68,6 +78,18 @@ LEAVE = "You can leave this page; the import goes on by itself."
             "Terminated after 7 of 9 rows. 6 rows are live and stay so. 1 row needs fixing. 2 rows were not processed.",
         ),
         (progress("TERMINATED", 1, 0, 0, 0), "Terminated after 0 of 1 row. 1 row was not processed."),
+        (progress("COMPLETED", 9, 4, 2, 0, unchanged=3), "All 9 rows are live; 3 of them were so already."),
+        (progress("COMPLETED", 9, 4, 4, 0, unchanged=1), "All 9 rows are live; 1 of them was so already."),
+        (progress("COMPLETED", 9, 0, 0, 0, unchanged=9), "All 9 rows are live; all of them were so already."),
+        (progress("COMPLETED", 1, 0, 0, 0, unchanged=1), "The one row is live, and was so already."),
+        (
+            progress("FAILED", 9, 0, 0, 8, unchanged=1),
+            "1 of 9 rows is live, and was so already. 8 rows need fixing.",
+        ),
+        (
+            progress("TERMINATED", 9, 2, 0, 0, unchanged=1),
+            "Terminated after 3 of 9 rows. 3 rows are live and stay so. 6 rows were not processed.",
+        ),
     ],
 )
 def test_every_outcome_has_its_sentence(one: ImportProgress, sentence: str) -> None:
@@ -92,4 +114,91 @@ def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:
     )
     assert describe(one, retried=[RetriedRows.REMAINING]).endswith(
         "1 row needs fixing. 2 rows were not processed here, but taken up by a retry."
+    )
+
+
+def check(status: str, total: int, created: int, updated: int, unchanged: int, failed: int, *, pausing: bool = False):
+    """A check that has come so far."""
+    return progress(status, total, created, updated, failed, unchanged=unchanged, pausing=pausing, is_check=True)
+
+
+GOES_ON = "You can leave this page; the check goes on by itself."
+
+
+@pytest.mark.parametrize(
+    ("one", "sentence"),
+    [
+        (
+            check("RUNNING", 9, 0, 0, 0, 0),
+            "The file is uploaded, and the first rows are about to be checked. Nothing will be written.",
+        ),
+        (
+            check("RUNNING", 5_022, 1_000, 18, 0, 2),
+            "Checked so far: 1,020 of 5,022 rows. Nothing is written. 1,018 rows would be imported: 1,000 created, "
+            f"18 updated. 2 rows would fail, in 3 groups. {GOES_ON}",
+        ),
+        (
+            check("RUNNING", 9, 0, 0, 0, 1),
+            "Checked so far: 1 of 9 rows. Nothing is written. None of these rows would be imported. 1 row would fail. "
+            f"{GOES_ON}",
+        ),
+        (
+            check("RUNNING", 9, 0, 1, 0, 0, pausing=True),
+            "Pausing: the rows that are being worked on are finished first. Checked so far: 1 of 9 rows. "
+            "Nothing is written. 1 row would be imported: updated.",
+        ),
+        (
+            check("RUNNING", 9, 0, 0, 0, 0, pausing=True),
+            "Pausing: the rows that are being worked on are finished first.",
+        ),
+        (check("PAUSED", 9, 0, 0, 0, 0), "Paused after 0 of 9 rows. Resume goes on exactly there."),
+        (
+            check("PAUSED", 9, 2, 0, 1, 0),
+            "Paused after 3 of 9 rows. Resume goes on exactly there. Nothing has been written. "
+            "3 rows would be imported: 2 created, 1 left as it is.",
+        ),
+        (
+            check("FAILED", 5_022, 4_000, 700, 19, 303),
+            "Nothing has been written. 4,719 of 5,022 rows would be imported: 4,000 created, 700 updated, "
+            "19 left as they are. 303 rows would fail, in 3 groups.",
+        ),
+        (check("COMPLETED", 9, 9, 0, 0, 0), "Nothing has been written. All 9 rows would be imported: all created."),
+        (
+            check("COMPLETED", 9, 0, 0, 9, 0),
+            "Nothing has been written. All 9 rows would be imported: all left as they are.",
+        ),
+        (check("COMPLETED", 1, 1, 0, 0, 0), "Nothing has been written. The one row would be imported: created."),
+        (
+            check("COMPLETED", 1, 0, 0, 1, 0),
+            "Nothing has been written. The one row would be imported: left as it is.",
+        ),
+        (check("FAILED", 1, 0, 0, 0, 1), "Nothing has been written. The one row would fail."),
+        (
+            check("FAILED", 9, 0, 0, 0, 9),
+            "Nothing has been written. None of the 9 rows would be imported. 9 rows would fail, in 3 groups.",
+        ),
+        (
+            check("FAILED", 9, 6, 0, 0, 1),
+            "Nothing has been written. 6 rows would be imported: all created. 1 row would fail. "
+            "2 rows could not be checked; the table of batches says why.",
+        ),
+        (
+            check("TERMINATED", 9, 1, 0, 0, 0),
+            "Terminated after 1 of 9 rows. Nothing has been written. 1 row would be imported: created. "
+            "8 rows were not checked.",
+        ),
+        (
+            check("TERMINATED", 1, 0, 0, 0, 0),
+            "Terminated after 0 of 1 row. Nothing has been written. 1 row was not checked.",
+        ),
+    ],
+)
+def test_every_outcome_of_a_check_has_its_sentence(one: ImportProgress, sentence: str) -> None:
+    assert describe(one, groups=3) == sentence
+    assert "live" not in sentence
+
+
+def test_a_check_whose_file_is_imported_says_so() -> None:
+    assert describe(check("COMPLETED", 9, 9, 0, 0, 0), retried=[RetriedRows.ALL]) == (
+        "This check has written nothing; its file is with an import. All 9 rows would be imported: all created."
     )

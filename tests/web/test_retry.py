@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.test import TestResponse
 
 from app.extensions import db
-from app.imports import batch_job, commands, files, reconcile, verify
+from app.imports import batch_job, commands, files, reconcile, starting, verify
 from app.models import Import, Seller
 from app.queries import ImportKey
 from app.statuses import RetriedRows
@@ -135,7 +135,7 @@ def test_it_is_done_once_however_often_the_button_is_pressed(client: FlaskClient
 def test_both_kinds_of_rows_can_be_retried(client: FlaskClient, seller: Seller) -> None:
     made = make(STATES[1], seller)
     commands.terminate(seller.id, made.public_id)
-    children = {led_to(post(client, made, rows)).id for rows in RetriedRows}
+    children = {led_to(post(client, made, rows)).id for rows in ("FAILED", "REMAINING")}
     assert len(children) == 2
     soup = page(client, f"/imports/{made.public_id}")
     assert [words(one.dt) for one in soup.select(".facts > div")].count("Retried by") == 2
@@ -151,13 +151,13 @@ def test_of_two_presses_at_the_same_time_one_makes_an_import(
     made = make(FAILED, seller)
     seller_id, public_id = seller.id, made.public_id
     both = threading.Barrier(2, timeout=20)
-    insert = commands._insert
+    insert = starting._insert
 
     def insert_together(*args) -> None:
         both.wait()
         insert(*args)
 
-    monkeypatch.setattr(commands, "_insert", insert_together)
+    monkeypatch.setattr(starting, "_insert", insert_together)
     found: list[int] = []
 
     def press_once() -> None:

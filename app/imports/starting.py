@@ -1,0 +1,149 @@
+"""How an import comes to be, and that it comes to be once: of bytes that were just stored, or of a stored file."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import NamedTuple
+
+from flask import current_app
+from sqlalchemy.exc import IntegrityError
+
+from app.csvfile.scan import BatchPlan
+from app.extensions import db
+from app.imports import queue
+from app.models import Batch, Import
+from app.queries import ImportKey, imports
+from app.statuses import RetriedRows
+from app.storage import Storage
+
+#: Longest file name that is kept; what is longer loses its beginning.
+_MAX_NAME_LENGTH = 200
+
+
+class Origin(NamedTuple):
+    """Where the rows of an import come from that takes up those of another."""
+
+    parent: ImportKey
+    rows: RetriedRows
+
+
+def start_stored(
+    original: Import,
+    *,
+    file_name: str | None = None,
+    is_check: bool = False,
+    form_key: uuid.UUID | None = None,
+    origin: Origin | None = None,
+) -> Import:
+    """Set another import, or check, of the stored file of ``original`` going; nothing of the file is read again.
+
+    Both have the file in common from then on. Raises FileNotFoundError when it is not kept any more, and IntegrityError
+    where the rows of ``origin`` are taken up already.
+    """
+    if not is_kept(original):
+        raise FileNotFoundError(original.storage_key)
+    created = Import(
+        seller_id=original.seller_id,
+        is_check=is_check,
+        form_key=form_key,
+        parent_id=origin and origin.parent.import_id,
+        retried_rows=origin and origin.rows,
+        file_name=plain_name(file_name) if file_name else original.file_name,
+        storage_key=original.storage_key,
+        file_size=original.file_size,
+        sha256=original.sha256,
+        header=original.header,
+        total=original.total,
+        invalid=original.invalid,
+    )
+    plans = [
+        BatchPlan(batch.start_byte, batch.end_byte, batch.first_line, batch.total)
+        for batch in imports.list_batches(ImportKey(original.seller_id, original.id))
+    ]
+    try:
+        started = insert_once(created, plans)
+    except BaseException:
+        db.session.rollback()
+        raise
+    if started is created:
+        db.session.commit()
+        queue.fill()
+    return started
+
+
+def insert_once(created: Import, plans: Sequence[BatchPlan]) -> Import:
+    """Insert ``created`` with its batches, or find the import that its form has made of the same file already.
+
+    Raises IntegrityError where the rows of its parent are taken up already.
+    """
+    made = find_of_form(created)
+    if made is not None:
+        return made
+    try:
+        _insert(created, plans)
+    except IntegrityError:
+        if created.form_key is None:
+            raise
+        db.session.rollback()
+        # The button was pressed twice, and the other press was faster by a moment.
+        made = find_of_form(created)
+        if made is not None:
+            return made
+        _insert(created, plans)
+    return created
+
+
+def find_of_form(created: Import) -> Import | None:
+    """The import that the form of ``created`` has made already of the same file and for the same purpose.
+
+    Where it has made another, ``created`` goes on without the form's key: somebody went back in the browser, and chose
+    another file in the form that was sent before.
+    """
+    if created.form_key is None:
+        return None
+    made = imports.find_by_form(created.seller_id, created.form_key)
+    if made is None:
+        return None
+    if (made.sha256, made.is_check) == (created.sha256, created.is_check):
+        return made
+    created.form_key = None
+    return None
+
+
+def _insert(created: Import, plans: Sequence[BatchPlan]) -> None:
+    db.session.add(created)
+    db.session.flush()
+    db.session.add_all(
+        Batch(
+            seller_id=created.seller_id,
+            import_id=created.id,
+            number=number,
+            start_byte=plan.start_byte,
+            end_byte=plan.end_byte,
+            cursor=plan.start_byte,
+            first_line=plan.first_line,
+            cursor_line=plan.first_line,
+            total=plan.rows,
+        )
+        for number, plan in enumerate(plans, start=1)
+    )
+    db.session.flush()
+
+
+def is_kept(one: Import) -> bool:
+    """Whether the file of an import is still in the storage. Raises OSError when that cannot be told."""
+    storage: Storage = current_app.extensions["sluice_storage"]
+    try:
+        storage.read(one.storage_key, 0, 1)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def plain_name(client_name: str) -> str:
+    """The name of the uploaded file without folders and control characters; it is only ever shown."""
+    name = PureWindowsPath(PurePosixPath(client_name).name).name
+    name = "".join(character for character in name if character.isprintable())
+    return name[-_MAX_NAME_LENGTH:] or "upload.csv"

@@ -1,0 +1,193 @@
+"""Check only: how a check is asked for, how it is told from an import, and how its file is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from app.extensions import db
+from app.imports import commands
+from app.imports.commands import TransitionRefused
+from app.models import Import, Seller
+from app.statuses import RetriedRows
+from tests.factories import csv_bytes, look, row, start
+from tests.pages import buttons, csrf_token, page, press, read, words
+from tests.states import everything
+from tests.web.test_details import facts, live_part
+from tests.web.test_twice import DATA, all_imports, led_to, send, together
+
+FACES = pytest.mark.parametrize("face", ["", "/panel"], ids=["details", "panel"])
+OVER = pytest.mark.parametrize("status", ["COMPLETED", "FAILED", "TERMINATED"])
+
+
+def checked(seller: Seller, status: str = "COMPLETED") -> Import:
+    """A check in this state, as far as its import goes; no row of it was looked at."""
+    made = start(seller, DATA, is_check=True)
+    db.session.execute(
+        text("update imports set status = :status, finished_at = now() where id = :id"),
+        {"status": status, "id": made.id},
+    )
+    db.session.commit()
+    return made
+
+
+def pills(element) -> list[str]:
+    return [words(pill) for pill in element.select(".pill")]
+
+
+# How it is asked for --------------------------------------------------------------------------------------------------
+
+
+def test_the_form_has_a_switch_before_the_file(client: FlaskClient) -> None:
+    form = page(client, "/imports/upload").select_one("form[data-upload]")
+    names = [str(field["name"]) for field in form.select("input[name]")]
+    assert names == ["csrf_token", "form_key", "check", "file"]
+    assert not form.select_one("input[name=check]").has_attr("checked")
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_check"),
+    [({}, False), ({"check": "1"}, True), ({"check": "on"}, True), ({"check": "0"}, False), ({"check": ""}, False)],
+)
+def test_the_switch_makes_it_a_check(client: FlaskClient, seller: Seller, fields, is_check: bool) -> None:
+    answer = send(client, **fields)
+    assert led_to(answer).is_check is is_check
+    said = [words(note) for note in page(client, answer.location).select("[data-note-text]")]
+    assert said == [f"stock.csv is uploaded and being {'checked' if is_check else 'imported'}."]
+
+
+@pytest.mark.parametrize(("data", "name"), [(b"", ""), (b"a;b\n", "wrong.csv")], ids=["no file", "wrong header"])
+def test_the_switch_stays_on_where_the_file_is_refused(client: FlaskClient, data: bytes, name: str) -> None:
+    for check in ("1", "0"):
+        soup = read(send(client, data, name, check=check), 422)
+        assert soup.select_one("input[name=check]").has_attr("checked") is (check == "1")
+
+
+# How it is told from an import ----------------------------------------------------------------------------------------
+
+
+def test_a_check_is_told_wherever_it_is_shown(client: FlaskClient, seller: Seller) -> None:
+    made, imported = start(seller, DATA, is_check=True), start(seller, DATA)
+    for path in ("", "/panel", "/errors"):
+        for one, is_check in ((made, "true"), (imported, "false")):
+            element = page(client, f"/imports/{one.public_id}{path}").select_one("[data-import-id]")
+            assert element["data-check"] == is_check
+            if path != "/errors":
+                assert ("Check" in pills(element)) is (is_check == "true")
+    in_list = page(client, "/imports").select("li[data-import-id]")
+    assert [(one["data-check"], pills(one)) for one in in_list] == [
+        ("false", ["Running"]),
+        ("true", ["Running", "Check"]),
+    ]
+
+
+def test_nothing_of_a_check_is_said_to_be_live(client: FlaskClient, seller: Seller) -> None:
+    made = start(seller, DATA, is_check=True)
+    element = live_part(page(client, f"/imports/{made.public_id}"))
+    assert "about to be checked. Nothing will be written." in words(element.select_one(".outcome"))
+    assert [words(name) for name in element.select("dl.tiles dt")] == [
+        "Total",
+        "Would succeed",
+        "Would fail",
+        "Not checked",
+    ]
+
+
+def test_it_is_called_a_check_when_a_button_does_not_fit_and_before_it_ends(
+    client: FlaskClient, seller: Seller
+) -> None:
+    made = start(seller, DATA, is_check=True)
+    question = page(client, f"/imports/{made.public_id}/terminate").select_one("main")
+    assert words(question.h1) == "Terminate this check?"
+    assert "Nothing has been written. A terminated check cannot be resumed." in words(question)
+    press(client, question, "Terminate check")
+    assert look(made).status == "TERMINATED"
+    with pytest.raises(TransitionRefused, match="This check has already been terminated, so it cannot be paused"):
+        commands.pause(seller.id, made.public_id)
+
+
+# How its file is imported ---------------------------------------------------------------------------------------------
+
+
+@FACES
+@OVER
+def test_one_button_imports_the_stored_file_of_a_check(
+    client: FlaskClient, seller: Seller, status: str, face: str, storage_files: Callable[[], list[str]]
+) -> None:
+    made = checked(seller, status)
+    element = live_part(page(client, f"/imports/{made.public_id}{face}"))
+    assert buttons(element) == ["Import this file"]
+    imported = led_to(press(client, element, "Import this file"))
+    assert (imported.is_check, imported.parent_id, imported.retried_rows) == (False, made.id, "ALL")
+    assert (imported.file_name, imported.storage_key) == (made.file_name, made.storage_key)
+    assert storage_files() == [made.storage_key]
+    assert len(all_imports()) == 2
+    # Asked again, the same import; and it is not offered any more.
+    assert led_to(press(client, element, "Import this file")).id == imported.id
+    element = live_part(page(client, f"/imports/{made.public_id}{face}"))
+    assert buttons(element) == []
+    assert facts(element)["Imported by"] == "stock.csv Running"
+    element = live_part(page(client, f"/imports/{imported.public_id}{face}"))
+    assert facts(element)["Check of this file"] == f"stock.csv {status.capitalize()} Check"
+    assert "Retry of" not in facts(element)
+
+
+def test_of_two_presses_at_the_same_time_one_imports_it(
+    app: Flask, seller: Seller, monkeypatch: pytest.MonkeyPatch, storage_files: Callable[[], list[str]]
+) -> None:
+    made = checked(seller)
+    seller_id, public_id = seller.id, made.public_id
+    click = lambda: commands.import_checked(seller_id, public_id)  # noqa: E731
+    assert len(set(together(app, monkeypatch, click, click))) == 1
+    assert len(all_imports()) == 2
+    assert storage_files() == [made.storage_key]
+
+
+def test_what_is_no_check_or_not_over_is_refused(client: FlaskClient, seller: Seller) -> None:
+    imported, running = start(seller, DATA), start(seller, DATA, is_check=True)
+    paused = start(seller, DATA, is_check=True)
+    commands.pause(seller.id, paused.public_id)
+    before = everything()
+    for one, sentence in (
+        (imported, "This is an import itself, not a check."),
+        (running, "This check is not over yet, so its file cannot be imported from here now."),
+        (paused, "This check is not over yet, so its file cannot be imported from here now."),
+    ):
+        assert "Import this file" not in buttons(live_part(page(client, f"/imports/{one.public_id}")))
+        answer = client.post(f"/imports/{one.public_id}/import", data={"csrf_token": csrf_token(client)})
+        assert words(read(answer, 409).select_one(".lead-sentence")) == sentence
+    assert client.post(f"/imports/{running.public_id}/import").status_code == 403
+    assert everything() == before
+
+
+def test_a_file_that_is_gone_cannot_be_imported(app: Flask, client: FlaskClient, seller: Seller) -> None:
+    made = checked(seller)
+    app.extensions["sluice_storage"].delete(made.storage_key)
+    answer = client.post(f"/imports/{made.public_id}/import", data={"csrf_token": csrf_token(client)})
+    assert "no longer kept" in words(read(answer, 404).select_one(".lead-sentence"))
+
+
+@OVER
+@pytest.mark.parametrize("rows", ["FAILED", "REMAINING"])
+def test_no_row_of_a_check_is_retried(client: FlaskClient, seller: Seller, status: str, rows: str) -> None:
+    made = checked(seller, status)
+    before = everything()
+    data = {"csrf_token": csrf_token(client), "rows": rows}
+    answer = client.post(f"/imports/{made.public_id}/retry", data=data)
+    assert "This is a check only, so there is nothing to retry." in words(read(answer, 409))
+    assert everything() == before
+
+
+def test_the_import_of_a_check_is_retried_as_any_other(
+    client: FlaskClient, seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    made = start(seller, csv_bytes([row(price="x")]), is_check=True)
+    commands.terminate(seller.id, made.public_id)
+    imported = commands.import_checked(seller.id, made.public_id)
+    run_jobs()
+    retried = commands.retry(seller.id, imported.public_id, RetriedRows.FAILED)
+    assert (retried.parent_id, retried.retried_rows) == (imported.id, "FAILED")
