@@ -18,14 +18,6 @@ from tests.factories import failures, listed, look, make_items, row, start
 RunJobs = Callable[[], None]
 
 
-def check(seller: Seller, rows: list[dict[str, str]]) -> Import:
-    """A check that has just begun."""
-    started = start(seller, rows)
-    db.session.execute(text("update imports set is_check = true where id = :id"), {"id": started.id})
-    db.session.commit()
-    return started
-
-
 def run_batches(one: Import, *, order: Callable[[list[int]], None]) -> None:
     """Work through all batches in the order that ``order`` shuffles them into."""
     numbers = list(range(1, 1 + count("batches", one)))
@@ -130,7 +122,7 @@ def test_neither_result_nor_numbers_depend_on_the_order_of_the_batches(
         unchanged += price == first[urn][0] and hidden in ("", first[urn][1])
         expected[urn] = (price, hidden or expected[urn][1])
     updates = [row(mode="UPDATE", urn=urn, price=price, hidden=hidden) for urn, price, hidden in rows]
-    foretold = check(seller, updates)
+    foretold = start(seller, updates, is_check=True)
     run_batches(foretold, order=chance.shuffle)
     assert numbers(foretold) == (0, len(rows) - unchanged, unchanged, 0)
     started = start(seller, updates)
@@ -176,7 +168,7 @@ def test_a_check_foretells_the_import(
     run_jobs()
     monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: rows_per_batch)
     before = versions()
-    foretold = check(seller, every_kind_of_row())
+    foretold = start(seller, every_kind_of_row(), is_check=True)
     run_batches(foretold, order=chance.shuffle)
     assert numbers(foretold) == (2, 4, 2, 9)
     assert versions() == before
@@ -200,7 +192,8 @@ def test_a_check_keeps_the_most_striking_changes(
     run_jobs()
     monkeypatch.setattr("app.imports.targets._CHANGES_SHOWN", 3)
     prices = [100, 101, 1, 150, 100_000, 100, 99, 100, 102]
-    checked = check(seller, [row(mode="UPDATE", urn=f"urn:test:{n}", price=price) for n, price in enumerate(prices, 1)])
+    updates = [row(mode="UPDATE", urn=f"urn:test:{n}", price=price) for n, price in enumerate(prices, 1)]
+    checked = start(seller, updates, is_check=True)
     run_jobs()
     shown = foreseen.list_most_striking(ImportKey(seller.id, checked.id), limit=10)
     assert [(one.line, one.urn, one.before[0], one.after[0]) for one in shown] == [
@@ -219,7 +212,7 @@ def test_what_chunks_note_for_each_other_is_forgotten_at_the_end(
     run_jobs()
     monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
     started = start(seller, [row(mode="UPDATE", price=2), row(mode="UPDATE", urn="urn:test:2")])
-    checked = check(seller, [row(urn="urn:test:3"), row(mode="UPDATE", urn="urn:test:2")])
+    checked = start(seller, [row(urn="urn:test:3"), row(mode="UPDATE", urn="urn:test:2")], is_check=True)
     batch_job.run(seller.id, started.id, 2, 1)
     batch_job.run(seller.id, checked.id, 1, 1)
     assert (count("left_alone", started), count("claims", checked)) == (1, 1)

@@ -1,4 +1,4 @@
-"""The shared samples give exactly what must come of them, with real workers."""
+"""The shared samples give exactly what must come of them, with real workers, and a check foretells it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ import pytest
 from flask import Flask
 
 from app import catalog
+from app.imports import commands
+from app.imports.progress import ImportProgress
+from app.models import Import
 from tests.conftest import make_seller
 from tests.factories import failures, listed, look, start
 from tests.processes import wait_until, workers
 from tests.samples import CATALOG, SAMPLES, expected_errors, expected_listings, needs_samples
+
+
+def wait_for_end(started: Import) -> ImportProgress:
+    wait_until(lambda: look(started).status == "FAILED")
+    return look(started)
+
+
+def numbers(one: ImportProgress) -> tuple[int, ...]:
+    return one.created, one.updated, one.unchanged, one.failed
 
 
 @needs_samples
@@ -24,9 +36,14 @@ def test_samples(app: Flask, environ: dict[str, str], count: int) -> None:
             (sellers[0], "update-3000"),
             (sellers[1], "awkward-updates"),
         ):
-            started = start(seller, (SAMPLES / f"{name}.csv").read_bytes(), file_name=f"{name}.csv")
-            wait_until(lambda started=started: look(started).status == "FAILED")
-            ended = look(started)
+            before = listed(seller)
+            checked = start(seller, (SAMPLES / f"{name}.csv").read_bytes(), file_name=f"{name}.csv", is_check=True)
+            foretold = wait_for_end(checked)
+            assert failures(checked) == expected_errors(name)
+            assert listed(seller) == before
+            started = commands.import_checked(seller.id, checked.public_id)
+            ended = wait_for_end(started)
             assert failures(started) == expected_errors(name)
+            assert numbers(ended) == numbers(foretold)
             assert listed(seller) == expected_listings(name)
             assert (ended.failed, ended.not_processed) == (len(expected_errors(name)), 0)

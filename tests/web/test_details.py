@@ -361,3 +361,24 @@ def test_the_page_of_errors_says_how_many_there_are(client: FlaskClient, seller:
     assert summary(ended(seller, updates(1))) == ["1 failed row. 1 group."]
     assert summary(ended(seller, [row(mode="UPDATE")])) == ["0 failed rows.", "No row failed."]
     assert summary(make(STATES[1], seller)) == ["1 failed row so far; reload the page to see those that come. 1 group."]
+
+
+def test_a_check_shows_what_would_change(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    ended(seller, [row(price=499, comment="old"), row(urn="urn:test:2")])
+    checked = start(
+        seller,
+        [row(mode="UPDATE", price=250, quantity=0), row(mode="UPDATE", urn="urn:test:2")],
+        is_check=True,
+    )
+    batch_job.run(seller.id, checked.id, 1, 1)
+    section = page(client, address(checked)).select_one("#changes")
+    assert section is not None
+    (change,) = section.select(".changes > li")
+    assert words(change.select_one(".change-listing")) == "Line 2 Name 1 urn:test:1 NEAR_MINT"
+    assert [words(cell) for cell in change.select(".change-cells li")] == [
+        "PRICE 499 → becomes 250 (-50 %)",
+        "QUANTITY 1 → becomes 0",
+        "COMMENT old → becomes (empty)",
+    ]
+    assert "1 row would change a listing" in words(section)
