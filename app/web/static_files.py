@@ -82,5 +82,5 @@ def _find(name: str) -> _StaticFile | None:
 
 @lru_cache(maxsize=100)
 def _read(path: str, _changed_at: int) -> _StaticFile:
-    """The file at ``path``, read again after every change, so that who edits a style sheet need not restart anything."""
+    """The file at ``path``, read again after each change, so that who edits a style sheet need not restart anything."""
     return _StaticFile(Path(path))
