@@ -23,7 +23,7 @@ def test_the_files_of_an_import_with_mistakes(page: Page, working: None) -> None
     failed = download(page, page.get_by_role("link", name="Failed rows, to fix and upload again"))
     assert failed == lines[0] + b"".join(lines[line - 1] for line in mistakes())
 
-    report = download(page, page.get_by_role("link", name="Error report, for a spreadsheet")).decode()
+    report = download(page, page.get_by_role("link", name="Error report, for a spreadsheet")).decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(report, newline="")))
     assert {int(row["line"]): int(row["code"]) for row in rows} == mistakes()
     assert all(row["message"] and row["fix"] for row in rows)
