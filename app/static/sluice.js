@@ -139,7 +139,13 @@
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && opener && !one("dialog[open]")) panel.hide();
     });
+    // Bootstrap brings the focus back only after it has been on the page behind the panel.
+    const setBehindInert = (inert) => {
+      for (const part of all("[data-behind-panel]")) part.inert = inert;
+    };
+    element.addEventListener("show.bs.offcanvas", () => setBehindInert(true));
     element.addEventListener("hidden.bs.offcanvas", () => {
+      setBehindInert(false);
       // An empty panel polls no more.
       body.replaceChildren();
       if (opener) document.getElementById(opener.id)?.focus();
