@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.context import Part
-from bench.parts import errors, growth, importing, pages, rival, stops, ten, upload
+from bench.parts import errors, growth, importing, listings, pages, rival, stops, ten, upload
 
 #: What a run does by default, in this order.
 TABLE: dict[str, Part] = {
@@ -14,6 +14,7 @@ TABLE: dict[str, Part] = {
     "pages": pages.measure,
     "errors": errors.measure,
     "ten": ten.measure,
+    "listings": listings.measure,
 }
 
 #: How cost grows, a plot each; ``growth`` stands for all of them.

@@ -127,7 +127,7 @@ def test_somebody_without_listings_is_told_what_to_do(client: FlaskClient, other
         ({"hidden": "yes", "text": "name", "urn": "urn:test:1", "condition": "PL"}, [PLAYED]),
         ({"text": "\u2028 "}, [ONE, PLAYED, TWELVE, TWO]),
         ({"text": "x" * 5_000}, []),
-        ({"urn": "\U0010ffff"}, []),
+        ({"urn": "\U0001f0cf"}, []),
     ],
 )
 def test_listings_are_found_by_what_the_form_asks_for(client: FlaskClient, stock, wanted, found) -> None:
