@@ -26,7 +26,7 @@ START: ListingKey = (0, 0, "")
 
 #: The listings that the first stretch looks at, and any later one at most; each looks at more than the one before,
 #: because most searches find enough at once.
-_FIRST_LISTINGS, _MOST_LISTINGS = 2_000, 32_000
+_FIRST_LISTINGS, _MOST_LISTINGS = 2_000, 8_000
 #: So many times as far as ``_FIRST_LISTINGS`` listings reach, the index is looked through for a condition.
 _FARTHEST_REACH = 128
 #: The same for the items of the catalog.
