@@ -143,8 +143,8 @@ def test_names_are_found_however_they_are_written(client: FlaskClient, seller: S
     )
     db.session.commit()
     ended(seller, [row(urn=f"urn:{n}") for n in range(3)])
-    for text, urn in (("STRASSE", "urn:0"), ("caf\u00e9", "urn:1"), ("e\u0301clair", "urn:2")):
-        assert [one[0] for one in find(client, text=text)] == [urn]
+    for words_of_it, urn in (("STRASSE", "urn:0"), ("caf\u00e9", "urn:1"), ("e\u0301clair", "urn:2")):
+        assert [one[0] for one in find(client, text=words_of_it)] == [urn]
 
 
 def test_the_form_keeps_what_was_asked_and_sends_it_on(client: FlaskClient, stock) -> None:
