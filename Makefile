@@ -1,22 +1,30 @@
 # Everything that is done with a checkout of Sluice. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos bench lint format requirements clean
+.PHONY: help run test e2e screenshots chromium chaos bench lint format requirements clean
 
 # The first of these that works; .venv is made with it.
 PYTHON ?= $(shell for python in python3.11 python3; do \
 	$$python -c '' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
+# The browser of the tests; the system's, because it gets its security fixes and Playwright's own has to be fetched.
+CHROMIUM ?= chromium
 ARGS ?=
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/.stamp-run ## Start Sluice with everything it needs and say where it is; PORT, WEB_CONCURRENCY and WORKERS are heeded
 	@$(BIN)/python -m app.launch
 
 test: .venv/.stamp-dev ## Run the tests; ARGS="tests/csvfile -k quoted" runs some of them
 	$(BIN)/python -m pytest $(ARGS)
+
+e2e: .venv/.stamp-e2e chromium ## Run the tests in a real browser; ARGS="-k panel" runs some of them; pictures of all pages go to artefacts/pages
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/e2e $(ARGS)
+
+screenshots: .venv/.stamp-e2e chromium ## Take the pictures of the README anew
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m tests.e2e.screenshots
 
 chaos: .venv/.stamp-dev ## Kill, freeze and cut off real processes, and print what came of it; ARGS="--seed 7 --only redis --runs 5"
 	$(BIN)/python -m tests.chaos $(ARGS)
@@ -40,6 +48,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version
 requirements: .venv/.stamp-dev ## Pin the packages again after a change of requirements*.in; ARGS=--upgrade takes newer ones
 	$(COMPILE) --output-file requirements.txt requirements.in
 	$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
+	$(COMPILE) --output-file tests/e2e/requirements.txt tests/e2e/requirements.in
 	$(COMPILE) --output-file bench/requirements.txt bench/requirements.in
 
 clean: ## Remove what was installed and what tools left; .sluice, with your data, stays
@@ -62,3 +71,11 @@ clean: ## Remove what was installed and what tools left; .sluice, with your data
 	@echo 'Installing what Sluice is tested with into .venv; this takes a minute, once ...'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
+
+.venv/.stamp-e2e: tests/e2e/requirements.txt | .venv/.stamp-dev
+	@echo 'Installing what drives the browser into .venv; this takes a moment, once ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/e2e/requirements.txt
+	@touch $@
+
+chromium:
+	@command -v $(CHROMIUM) >/dev/null || tests/e2e/install_chromium $(CHROMIUM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import uuid
@@ -66,6 +67,15 @@ class Browser:
         """A page. Raises WrongAnswer when there is none."""
         return _expect(self._request("GET", path), HTTPStatus.OK, path).text
 
+    def download(self, path: str, to: Path) -> None:
+        """Save a file while it comes. Raises WrongAnswer when there is none."""
+        connection, response = self._send("GET", path, None, None)
+        with contextlib.closing(connection), to.open("wb") as file:
+            if response.status != HTTPStatus.OK:
+                raise WrongAnswer(f"{path} was answered with {response.status}.")
+            while piece := response.read(_PIECE_BYTES):
+                file.write(piece)
+
     def token(self, path: str = "/imports/upload") -> str:
         """The token of the forms on a page, without which none of them can be sent."""
         found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.get(path))
@@ -105,17 +115,25 @@ class Browser:
     def _request(
         self, method: str, path: str, body: bytes | Iterator[bytes] | None = None, headers: dict[str, str] | None = None
     ) -> Answer:
+        connection, response = self._send(method, path, body, headers)
+        with contextlib.closing(connection):
+            text = response.read().decode()
+        for cookie in response.headers.get_all("Set-Cookie", []):
+            self._cookies.load(cookie)
+        return Answer(response.status, response.headers.get("Location", ""), text)
+
+    def _send(
+        self, method: str, path: str, body: bytes | Iterator[bytes] | None, headers: dict[str, str] | None
+    ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+        """The connection, to be closed, and the answer on it, to be read."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_TIMEOUT_SECONDS)
         cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in self._cookies.items())
         try:
             connection.request(method, path, body, {**(headers or {}), "Cookie": cookies})
-            response = connection.getresponse()
-            text = response.read().decode()
-        finally:
+            return connection, connection.getresponse()
+        except BaseException:
             connection.close()
-        for cookie in response.headers.get_all("Set-Cookie", []):
-            self._cookies.load(cookie)
-        return Answer(response.status, response.headers.get("Location", ""), text)
+            raise
 
 
 def _expect(answer: Answer, status: HTTPStatus, path: str) -> Answer:

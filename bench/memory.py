@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -46,10 +47,14 @@ def family(pid: int) -> list[int]:
 
 
 class Watch:
-    """Looks at a process and its children in the background, and remembers the highest peak of each."""
+    """Looks at a process and its children in the background, and remembers the highest peak of each.
 
-    def __init__(self, pid: int) -> None:
+    With ``resident_bytes`` for ``read``, the peaks are those since it looks, and not since the processes began.
+    """
+
+    def __init__(self, pid: int, read: Callable[[int], int] = peak_bytes) -> None:
         self._pid = pid
+        self._read = read
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         #: In bytes, by process id.
@@ -71,6 +76,6 @@ class Watch:
     def _look(self) -> None:
         while True:
             for pid in family(self._pid):
-                self.peaks[pid] = max(self.peaks.get(pid, 0), peak_bytes(pid))
+                self.peaks[pid] = max(self.peaks.get(pid, 0), self._read(pid))
             if self._is_over.wait(_LOOK_SECONDS):
                 return

@@ -65,6 +65,11 @@ TARGETS = (
            "{:.0f}", 0),
     Target("ten-alone", "ten", "ten rows, Upload clicked → COMPLETED, alone, worst", "{:.2f} s", 1, operator.lt),
     Target("ten-beside", "ten", "ten rows while {rows} rows of another seller run, worst", "{:.2f} s", 3, operator.lt),
+    Target("listings-page", "listings", "pages of one seller's listings, five times {rows}, the slowest, median",
+           "{:.0f} ms", 300, operator.lt),
+    Target("listings-search", "listings", "any search in them, the slowest, median", "{:.0f} ms", 300, operator.lt),
+    Target("export-memory", "listings", "memory growth of the web process over an export of half of {rows} listings",
+           "{:.1f} MiB", 32, operator.lt),
 )  # fmt: skip
 
 

@@ -19,6 +19,8 @@ _ADDRESSES = frozenset(
     "href src srcset action formaction poster data cite ping background data-live "
     "hx-get hx-post hx-put hx-patch hx-delete hx-push-url hx-replace-url".split()
 )
+#: What the name of a static file tells of its content.
+_HASH = re.compile(r"\.[0-9a-f]{16}(?=\.[a-z0-9]+$)")
 #: A scheme or a host: something that leads away from this site.
 _ELSEWHERE = re.compile(r"\s*([a-z][a-z0-9+.-]*:|[\\/]{2})", re.IGNORECASE)
 
@@ -171,8 +173,10 @@ def _find_foreign(element: Tag) -> Iterator[str]:
             yield f"{element.name} has an inline {name}"
         if (name in _ADDRESSES or element.name == "meta") and _ELSEWHERE.match(text.rpartition("url=")[2]):
             yield f"{element.name} leads elsewhere: {text}"
-        if name in {"href", "src"} and text.startswith("/static/") and not (ROOT / "app" / text[1:]).is_file():
-            yield f"{text} is not there"
+        if name in {"href", "src"} and text.startswith("/static/"):
+            file = _HASH.sub("", text)
+            if not (ROOT / "app" / file[1:]).is_file():
+                yield f"{text} is not there"
 
 
 def _find_untold(element: Tag) -> Iterator[str]:

@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -73,6 +75,15 @@ def web_server(environ: dict[str, str], *, on: Sequence[str] = ()) -> Iterator[i
     finally:
         process.terminate()
         process.wait(20)
+
+
+def answers(url: str) -> bool:
+    """Whether a page can be had."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def horses(supervisor: psutil.Process) -> list[psutil.Process]:

@@ -139,7 +139,13 @@
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && opener && !one("dialog[open]")) panel.hide();
     });
+    // Bootstrap brings the focus back only after it has been on the page behind the panel.
+    const setBehindInert = (inert) => {
+      for (const part of all("[data-behind-panel]")) part.inert = inert;
+    };
+    element.addEventListener("show.bs.offcanvas", () => setBehindInert(true));
     element.addEventListener("hidden.bs.offcanvas", () => {
+      setBehindInert(false);
       // An empty panel polls no more.
       body.replaceChildren();
       if (opener) document.getElementById(opener.id)?.focus();
@@ -290,6 +296,29 @@
     if (alert) alert.scrollIntoView({ block: "center" });
   }
 
+  // --- Searching on -------------------------------------------------------------------------------------------------
+
+  // A search that was broken off before it found anything goes on by itself, a page at a time, until it has something to
+  // show or comes to the end. Only what was found is replaced: the form may be in use.
+  async function searchOn() {
+    const link = one("[data-search-on]");
+    if (!link) return;
+    link.textContent = "Searching on…";
+    try {
+      const answer = await fetch(link.href);
+      const found = one("#found", new DOMParser().parseFromString(await answer.text(), "text/html"));
+      // There is none on the sign-in page, to which the answer may lead.
+      if (!found) throw new Error(answer.url);
+      if (!link.isConnected) return;
+      one("#found").replaceWith(found);
+      history.replaceState(null, "", link.href);
+      localiseTimes(found);
+      searchOn();
+    } catch {
+      link.textContent = "Search on";
+    }
+  }
+
   // --- Copying ------------------------------------------------------------------------------------------------------
 
   document.addEventListener("click", async (event) => {
@@ -313,6 +342,7 @@
   function startContent() {
     localiseTimes(document);
     for (const form of all("form[data-upload]")) startUpload(form);
+    searchOn();
   }
 
   startContent();

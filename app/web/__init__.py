@@ -5,13 +5,15 @@ from __future__ import annotations
 from flask import Flask
 
 from app.extensions import login_manager
-from app.web import accounts, again, details, errors, filters, listings, my_imports, upload
+from app.web import accounts, again, details, errors, filters, headers, listings, my_imports, static_files, upload
 from app.web import help as help_pages
 
 
 def register(app: Flask) -> None:
     """Give ``app`` its pages, what they are drawn with, and the pages that say what went wrong."""
     filters.init_app(app)
+    headers.init_app(app)
+    static_files.init_app(app)
     errors.init_app(app)
     login_manager.unauthorized_handler(accounts.send_to_sign_in)
     for module in (accounts, upload, my_imports, again, details, listings, help_pages):

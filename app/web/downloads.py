@@ -31,7 +31,6 @@ def csv_response(file_name: str, pieces: Iterable[bytes], *, size: int | None = 
     db.session.rollback()
     response = Response(stream_with_context(chain([first], coming)), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = _disposition(file_name)
-    response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"
     if size is not None:
         response.content_length = size

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flask import Flask
 
-from app.csvfile.contract import Code
+from app.csvfile.contract import Code, Condition
 from app.statuses import BatchStatus, ImportStatus
 
 
@@ -41,13 +41,24 @@ CODE_LABELS: dict[Code, Label] = {
     Code.CONFLICT: Label("Conflict", "moving", "copy"),
 }
 
+VISIBLE_LABEL = Label("Visible", "success", "eye")
+HIDDEN_LABEL = Label("Hidden", "quiet", "eye-off")
+
 
 def init_app(app: Flask) -> None:
     """Make the filters and tables below known to the templates."""
     app.jinja_env.filters.update(
-        number=format_number, file_size=format_file_size, iso=format_iso, moment=format_moment, seconds=format_seconds
+        number=format_number,
+        money=format_money,
+        condition=format_condition,
+        file_size=format_file_size,
+        iso=format_iso,
+        moment=format_moment,
+        seconds=format_seconds,
     )
-    app.jinja_env.globals.update(status_label=status_label, code_label=code_label, check_label=CHECK_LABEL)
+    app.jinja_env.globals.update(
+        status_label=status_label, code_label=code_label, check_label=CHECK_LABEL, visibility_label=visibility_label
+    )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
 
@@ -62,9 +73,24 @@ def code_label(code: int) -> Label:
     return CODE_LABELS[Code(code)]
 
 
+def visibility_label(*, hidden: bool) -> Label:
+    """How it is drawn whether buyers see a listing."""
+    return HIDDEN_LABEL if hidden else VISIBLE_LABEL
+
+
 def format_number(number: int) -> str:
     """A whole number with separators between thousands."""
     return f"{number:,}"
+
+
+def format_money(pence: int) -> str:
+    """An amount in pence as pounds: £1,234.50."""
+    return f"£{pence // 100:,}.{pence % 100:02}"
+
+
+def format_condition(condition: Condition) -> str:
+    """A grade as people say it: Near mint."""
+    return condition.name.replace("_", " ").capitalize()
 
 
 def format_file_size(size: int) -> str:

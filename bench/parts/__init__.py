@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.context import Part
-from bench.parts import checks, errors, growth, importing, pages, rival, stops, ten, upload
+from bench.parts import checks, errors, growth, importing, listings, pages, rival, stops, ten, upload
 
 #: What a run does by default, in this order.
 TABLE: dict[str, Part] = {
@@ -15,6 +15,7 @@ TABLE: dict[str, Part] = {
     "errors": errors.measure,
     "checks": checks.measure,
     "ten": ten.measure,
+    "listings": listings.measure,
 }
 
 #: How cost grows, a plot each; ``growth`` stands for all of them.

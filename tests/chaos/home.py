@@ -25,8 +25,7 @@ from app.config import load_settings
 from app.extensions import db
 from app.storage import open_storage
 from tests.chaos.clock import SteppingClock
-from tests.end_to_end.test_web import answers
-from tests.processes import ROOT, children, die_with_parent, horses, kill, wait_until
+from tests.processes import ROOT, answers, children, die_with_parent, horses, kill, wait_until
 from tests.s3_proxy import S3Proxy, s3_proxy
 from tests.s3_server import BUCKET, s3_server
 

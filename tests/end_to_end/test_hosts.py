@@ -18,10 +18,10 @@ from app.imports import verify
 from app.models import Batch, Import, Seller
 from tests.conftest import PASSWORD, make_seller
 from tests.end_to_end.test_faults import generate, run_quietly
-from tests.end_to_end.test_web import Browser, answers, attributes
+from tests.end_to_end.test_web import Browser, attributes
 from tests.factories import failures, listed, look, make_items
 from tests.hosts import hosts, postgres_on, redis_on
-from tests.processes import wait_until, web_server, workers
+from tests.processes import answers, wait_until, web_server, workers
 from tests.s3_server import BUCKET, s3_server
 
 

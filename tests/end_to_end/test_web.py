@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import socket
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from app.csvfile.contract import HEADER
 from app.models import Seller
 from tests.conftest import PASSWORD
 from tests.factories import csv_bytes, make_items, row
-from tests.processes import wait_until, web_server, workers
+from tests.processes import answers, wait_until, web_server, workers
 
 
 class Browser:
@@ -76,14 +75,6 @@ def address(app: Flask, environ: dict[str, str]) -> Iterator[str]:
         address = f"http://127.0.0.1:{port}"
         wait_until(lambda: answers(f"{address}/readyz"))
         yield address
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return answer.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 @pytest.fixture

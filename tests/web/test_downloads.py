@@ -487,7 +487,7 @@ def transactions(app: Flask) -> Iterator[Callable[[], int]]:
         ).scalar_one()
 
 
-@pytest.mark.parametrize("path", ["failed", "errors", "succeeded", "export"])
+@pytest.mark.parametrize("path", ["failed", "errors", "succeeded", "export", "filtered export"])
 def test_a_reader_who_takes_their_time_holds_no_transaction(
     app: Flask, client: FlaskClient, seller: Seller, transactions: Callable[[], int], path: str
 ) -> None:
@@ -508,7 +508,8 @@ def test_a_reader_who_takes_their_time_holds_no_transaction(
         )
     )
     db.session.commit()
-    address = "/listings/export.csv" if path == "export" else of(made, path)
+    exports = {"export": "/listings/export.csv", "filtered export": "/listings/export.csv?text=name&hidden=no"}
+    address = exports.get(path) or of(made, path)
     whole = len(client.get(address).data)
     db.session.remove()
     with client.get(address, buffered=False) as answer:

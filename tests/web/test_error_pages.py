@@ -156,7 +156,9 @@ ONE = "00000000-0000-4000-8000-000000000000"
         ("GET", f"/imports/{ONE}/failed.csv"),
         ("POST", f"/imports/{ONE}/pause"),
         ("POST", f"/imports/{ONE}/terminate"),
+        ("GET", "/listings"),
         ("GET", "/listings/export.csv"),
+        ("POST", "/listings/hide"),
         ("POST", "/logout"),
     ],
 )

@@ -1,0 +1,155 @@
+"""The whole of Sluice, and a real browser in front of it: every page that a test opens is watched for faults."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Protocol
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Cookie, Page, expect
+
+from app import catalog
+from app.cli import DEMO_CATALOG
+from app.extensions import db
+from app.models import Seller
+from tests.conftest import make_seller
+from tests.e2e.browser import open_browser
+from tests.e2e.gate import Gate
+from tests.e2e.window import Watch, sign_in
+from tests.factories import make_items
+from tests.processes import answers, wait_until, web_server, workers
+
+#: Small enough for a test to go beyond them.
+MAX_ROWS, MAX_UPLOAD_BYTES = 20_000, 4 << 20
+
+# A busy machine may take its time; a test that passes never waits this long.
+expect.set_options(timeout=20_000)
+
+
+class OpenWindow(Protocol):
+    """What ``open_window`` gives."""
+
+    def __call__(
+        self, seller: Seller | None = None, *, scripts: bool = True, width: int = 1280, dark: bool = False
+    ) -> Page:
+        """A window of its own, in which ``seller`` is signed in; nothing is shared with other windows."""
+
+
+@pytest.fixture(scope="session")
+def stack_environ(environ: dict[str, str]) -> dict[str, str]:
+    """The environment of the web server and the workers."""
+    return {
+        **environ,
+        # Workers are held still on purpose, and are not to be taken for dead.
+        "LEASE_SECONDS": "60",
+        # The smallest chunks there are, so that a small file takes many.
+        "CHUNK_SECONDS": "0.001",
+        "MAX_ROWS": str(MAX_ROWS),
+        "MAX_UPLOAD_BYTES": str(MAX_UPLOAD_BYTES),
+    }
+
+
+@pytest.fixture(scope="session")
+def address(migrated_app: Flask, stack_environ: dict[str, str]) -> Iterator[str]:
+    """Where the web server is; the catalog is loaded."""
+    catalog.load(DEMO_CATALOG)
+    make_items(100)
+    with web_server(stack_environ) as port:
+        address = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(f"{address}/readyz"))
+        yield address
+
+
+@pytest.fixture(scope="module")
+def working(address: str, stack_environ: dict[str, str]) -> Iterator[None]:
+    """Two workers."""
+    with workers(stack_environ):
+        yield
+
+
+@pytest.fixture
+def gate(working: None, stack_environ: dict[str, str]) -> Iterator[Gate]:
+    """What holds the workers still; open at first."""
+    gate = Gate(stack_environ["DATABASE_URL"])
+    yield gate
+    gate.dispose()
+
+
+@pytest.fixture
+def app(migrated_app: Flask) -> Iterator[Flask]:
+    """The application over the database of the stack, which tests share: each has sellers of its own."""
+    yield migrated_app
+    db.session.rollback()
+
+
+@pytest.fixture
+def seller(app: Flask) -> Seller:
+    """A seller whom no other test knows."""
+    return make_seller(f"{uuid.uuid4().hex[:12]}@example.com")
+
+
+@pytest.fixture
+def other_seller(app: Flask) -> Seller:
+    """Another one."""
+    return make_seller(f"{uuid.uuid4().hex[:12]}@example.com")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The browser in which all windows are opened."""
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def watch(address: str) -> Iterator[Watch]:
+    """Looks at every window of the test, and fails it for whatever no page of Sluice may do."""
+    watch = Watch(address)
+    yield watch
+    assert not watch.faults, "\n".join(watch.faults)
+
+
+@pytest.fixture(scope="session")
+def sessions() -> dict[int, list[Cookie]]:
+    """The cookies of sellers who have signed in once, by their ids."""
+    return {}
+
+
+@pytest.fixture
+def open_window(
+    browser: Browser, address: str, watch: Watch, sessions: dict[int, list[Cookie]]
+) -> Iterator[OpenWindow]:
+    """Opens windows, and closes them when the test is over."""
+    contexts = []
+
+    def open_one(seller: Seller | None = None, *, scripts: bool = True, width: int = 1280, dark: bool = False) -> Page:
+        context = browser.new_context(
+            base_url=address,
+            java_script_enabled=scripts,
+            locale="en-GB",
+            timezone_id="UTC",
+            reduced_motion="reduce",
+            color_scheme="dark" if dark else "light",
+            viewport={"width": width, "height": 800},
+        )
+        contexts.append(context)
+        watch.follow(context)
+        page = context.new_page()
+        if seller and seller.id in sessions:
+            context.add_cookies(sessions[seller.id])
+        elif seller:
+            sign_in(page, seller.email)
+            sessions[seller.id] = context.cookies()
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(open_window: OpenWindow, seller: Seller) -> Page:
+    """A window in which the seller is signed in."""
+    return open_window(seller)

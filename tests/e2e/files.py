@@ -1,0 +1,46 @@
+"""The files that tests upload."""
+
+from __future__ import annotations
+
+import csv
+import re
+from itertools import islice, product
+
+from app.cli import DEMO_CATALOG
+from app.csvfile.contract import Condition
+from tests.factories import csv_bytes, row
+
+_DEMO = DEMO_CATALOG.parent
+MISTAKES = _DEMO / "with-mistakes.csv"
+FIRST_IMPORT = _DEMO / "first-import.csv"
+
+_VARIANTS = ["", "normal", "reverse", "de", "de|normal", "de|reverse", "normal|reverse", "de|normal|reverse"]
+
+#: Every so many rows of ``long_file``, one fails.
+FAILING = 10
+
+
+def mistakes() -> dict[int, int]:
+    """The code of every line of MISTAKES that fails, as the page beside the file has it."""
+    told = re.findall(r"^\| (\d+) \| (\d+) \|", (_DEMO / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    return {int(line): int(code) for line, code in told}
+
+
+def long_file(rows: int = 5_000) -> bytes:
+    """A file of several batches and many chunks; each row's REFERENCE is its line."""
+    keys = islice(product(_VARIANTS, Condition, range(1, 101)), rows)
+    return csv_bytes(
+        row(
+            urn=f"urn:test:{item}",
+            condition=grade.name,
+            variants=variants,
+            price="1.99" if line % FAILING == 0 else line,
+            reference=line,
+        )
+        for line, (variants, grade, item) in enumerate(keys, start=2)
+    )
+
+
+def references(data: bytes) -> list[int]:
+    """The REFERENCE of every row of a file."""
+    return [int(one["REFERENCE"]) for one in csv.DictReader(data.decode().splitlines())]

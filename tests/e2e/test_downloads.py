@@ -1,0 +1,81 @@
+"""What a browser saves, byte for byte."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from playwright.sync_api import Page
+
+from app.csvfile.contract import HEADER
+from tests.e2e.files import FIRST_IMPORT, MISTAKES, long_file, mistakes, references
+from tests.e2e.gate import Gate
+from tests.e2e.window import counters, download, status_of, upload_and_follow
+
+
+def test_the_files_of_an_import_with_mistakes(page: Page, working: None) -> None:
+    data = MISTAKES.read_bytes()
+    upload_and_follow(page, data, name=MISTAKES.name)
+    status_of(page, "FAILED")
+    assert download(page, page.get_by_role("link", name="The file as uploaded")) == data
+
+    lines = data.splitlines(keepends=True)
+    failed = download(page, page.get_by_role("link", name="Failed rows, to fix and upload again"))
+    assert failed == lines[0] + b"".join(lines[line - 1] for line in mistakes())
+
+    report = download(page, page.get_by_role("link", name="Error report, for a spreadsheet")).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(report, newline="")))
+    assert {int(row["line"]): int(row["code"]) for row in rows} == mistakes()
+    assert all(row["message"] and row["fix"] for row in rows)
+
+    succeeded = download(page, page.get_by_role("link", name="Rows that succeeded")).decode()
+    assert len(list(csv.reader(io.StringIO(succeeded)))) == 1 + counters(page)["successful"]
+
+
+def test_the_failed_rows_of_a_corrected_file_are_accepted(page: Page, working: None) -> None:
+    upload_and_follow(page, long_file(1_000))
+    status_of(page, "FAILED")
+    failed = download(page, page.get_by_role("link", name="Download failed rows"))
+    assert references(failed) == [line for line in range(2, 1_002) if line % 10 == 0]
+    upload_and_follow(page, failed.replace(b",1.99,", b",199,"))
+    status_of(page, "COMPLETED")
+    assert counters(page) == {"total": 100, "successful": 100, "failed": 0}
+
+
+def test_the_rows_that_are_left_are_those_that_were_not_processed(page: Page, gate: Gate) -> None:
+    data = long_file()
+    gate.close()
+    upload_and_follow(page, data)
+    gate.step()
+    page.get_by_role("button", name="Pause").click()
+    gate.open()
+    status_of(page, "PAUSED")
+    remaining = download(page, page.get_by_role("link", name="Rows not processed"))
+    failed = download(page, page.get_by_role("link", name="Failed rows, to fix and upload again"))
+    listed = download(page, page.get_by_role("link", name="Export CSV"))
+    lines = data.splitlines(keepends=True)
+    assert remaining == lines[0] + b"".join(lines[line - 1] for line in references(remaining))
+    assert len(references(remaining)) == 5_000 - sum(counters(page)[name] for name in ("successful", "failed"))
+    assert sorted(references(remaining) + references(failed) + references(listed)) == list(range(2, 5_002))
+    page.get_by_role("button", name="Terminate").click()
+    page.get_by_role("button", name="Terminate import").click()
+    status_of(page, "TERMINATED")
+    assert download(page, page.get_by_role("link", name="Rows not processed")) == remaining
+
+
+def test_the_template_is_imported_as_it_is(page: Page, working: None) -> None:
+    page.goto("/imports/upload")
+    template = download(page, page.get_by_role("link", name="Download a template"))
+    assert template.decode().splitlines()[0] == HEADER
+    upload_and_follow(page, template)
+    assert counters(page)["total"] == 2
+
+
+def test_the_export_comes_back_unchanged(page: Page, working: None) -> None:
+    upload_and_follow(page, FIRST_IMPORT.read_bytes())
+    status_of(page, "COMPLETED")
+    export = download(page, page.get_by_role("link", name="Export CSV"))
+    upload_and_follow(page, export)
+    status_of(page, "COMPLETED")
+    assert counters(page)["successful"] == 62
+    assert download(page, page.get_by_role("link", name="Export CSV")) == export

@@ -1,0 +1,44 @@
+"""What holds for every page in every state, light and dark, on a phone and on a screen; and a picture of each."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from tests.e2e.conftest import OpenWindow
+from tests.e2e.tour import Showroom, make_showroom, stops
+from tests.e2e.window import Watch, find_barriers, overhang, weight
+from tests.processes import ROOT
+
+#: For people to look at.
+PICTURES = ROOT / "artefacts" / "pages"
+STOPS = stops()
+#: A page and all that it loads.
+MAX_BYTES = 300_000
+
+
+@pytest.fixture(scope="module")
+def showroom(migrated_app: Flask, address: str, stack_environ: dict[str, str]) -> Showroom:
+    """Imports in every state, which stay as they are: there are no workers."""
+    return make_showroom(stack_environ["DATABASE_URL"])
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", STOPS)
+def test_everybody_can_use_it(
+    name: str, scheme: str, width: int, showroom: Showroom, open_window: OpenWindow, watch: Watch
+) -> None:
+    stop = STOPS[name]
+    watch.expects_failures = stop.fails
+    page = open_window(stop.who and getattr(showroom, stop.who), width=width, dark=scheme == "dark")
+    stop.visit(page, showroom)
+    # What lies over the page belongs to the window, not to the whole length of the page.
+    is_covered = page.locator(".offcanvas.show, dialog[open]").count() > 0
+    picture = PICTURES / f"{name}-{scheme}-{width}.png"
+    page.screenshot(path=picture, full_page=not is_covered, animations="disabled")
+    assert overhang(page) == 0
+    assert 0 < weight(page) < MAX_BYTES
+    # Looking through a page takes seconds: two looks have every colour and every width between them.
+    if (scheme, width) in {("light", 1280), ("dark", 360)}:
+        assert find_barriers(page) == []

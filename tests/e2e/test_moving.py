@@ -1,0 +1,172 @@
+"""An import on its way: live counters, Pause, Resume, Terminate, and the panel beside the list."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.files import FIRST_IMPORT, long_file
+from tests.e2e.gate import Gate
+from tests.e2e.window import counters, download, status_of, upload_and_follow
+
+
+def start(page: Page, gate: Gate) -> str:
+    """Upload a long file and go one chunk of each worker; the path of the import, whose page is open."""
+    gate.close()
+    path = upload_and_follow(page, long_file())
+    gate.step()
+    expect(page.locator("[data-import-id]").first).not_to_have_attribute("data-successful", "0")
+    return path
+
+
+def test_counters_rise_by_themselves(page: Page, gate: Gate) -> None:
+    gate.close()
+    upload_and_follow(page, long_file())
+    expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "0")
+    assert counters(page) == {"total": 5_000, "successful": 0, "failed": 0}
+    page.evaluate("window.isStillThere = true")
+    seen = [counters(page)]
+    for _ in range(2):
+        gate.step()
+        expect(page.locator("[data-import-id]").first).not_to_have_attribute(
+            "data-successful", str(seen[-1]["successful"])
+        )
+        seen.append(counters(page))
+    assert seen[0]["successful"] < seen[1]["successful"] < seen[2]["successful"] < 4_500
+    assert seen[2]["failed"] > 0
+    gate.open()
+    status_of(page, "FAILED")
+    assert counters(page) == {"total": 5_000, "successful": 4_500, "failed": 500}
+    expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "5000")
+    assert page.evaluate("window.isStillThere")
+    # And it asks no more.
+    assert page.locator("[hx-trigger]").count() == 0
+
+
+def test_my_imports_moves_too(page: Page, gate: Gate) -> None:
+    start(page, gate)
+    page.goto("/imports")
+    before = counters(page)
+    page.evaluate("window.isStillThere = true")
+    gate.step()
+    expect(page.locator("[data-import-id]").first).not_to_have_attribute("data-successful", str(before["successful"]))
+    gate.open()
+    status_of(page, "FAILED")
+    assert page.evaluate("window.isStillThere")
+
+
+def test_pause_and_resume(page: Page, gate: Gate) -> None:
+    start(page, gate)
+    page.get_by_role("button", name="Pause").click()
+    # The workers stand at the gate with a chunk each, and finish it first.
+    expect(page.get_by_text("Pausing…").first).to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+    gate.open()
+    status_of(page, "PAUSED")
+    paused = counters(page)
+    assert 0 < paused["successful"] + paused["failed"] < 5_000
+    page.reload()
+    assert counters(page) == paused
+    page.get_by_role("button", name="Resume").click()
+    status_of(page, "FAILED")
+    assert counters(page) == {"total": 5_000, "successful": 4_500, "failed": 500}
+
+
+def test_terminate_asks_first_and_then_nothing_more_is_written(page: Page, gate: Gate) -> None:
+    path = start(page, gate)
+    page.get_by_role("button", name="Terminate").click()
+    dialog = page.get_by_role("dialog", name="Terminate this import?")
+    dialog.get_by_role("button", name="Keep the import").click()
+    expect(dialog).to_be_hidden()
+    status_of(page, "RUNNING")
+    page.get_by_role("button", name="Terminate").click()
+    expect(dialog).to_contain_text("of 5,000 rows?")
+    with page.expect_request(lambda request: request.url.endswith("/terminate") and request.method == "POST"):
+        dialog.get_by_role("button", name="Terminate import").click()
+    # Two workers at the gate, and Terminate behind them.
+    gate.wait_for(3)
+    gate.open()
+    status_of(page, "TERMINATED")
+    ended = counters(page)
+    processed = ended["successful"] + ended["failed"]
+    assert 0 < processed < 5_000
+    expect(page.get_by_text(f"was terminated after {processed:,} of 5,000 rows.").first).to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+    page.goto("/imports")
+    listed = download(page, page.get_by_role("link", name="Export CSV"))
+    assert len(listed.splitlines()) == 1 + ended["successful"]
+    page.goto(path)
+    assert counters(page) == ended
+
+
+def test_a_paused_import_can_be_terminated(page: Page, gate: Gate) -> None:
+    start(page, gate)
+    page.get_by_role("button", name="Pause").click()
+    gate.open()
+    status_of(page, "PAUSED")
+    paused = counters(page)
+    page.get_by_role("button", name="Terminate").click()
+    page.get_by_role("button", name="Terminate import").click()
+    status_of(page, "TERMINATED")
+    assert counters(page) == paused
+
+
+def test_the_panel_opens_follows_and_closes(page: Page, gate: Gate) -> None:
+    start(page, gate)
+    page.goto("/imports")
+    link = page.get_by_role("link", name="View details")
+    link.click()
+    panel = page.locator("#panel")
+    expect(panel.get_by_role("heading", name="Import details")).to_be_visible()
+    before = counters(panel)
+    gate.step()
+    expect(panel.locator("[data-import-id]")).not_to_have_attribute("data-successful", str(before["successful"]))
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    expect(link).to_be_focused()
+    link.click()
+    panel.get_by_role("button", name="Close").click()
+    expect(panel).to_be_hidden()
+    expect(link).to_be_focused()
+    gate.open()
+    link.click()
+    status_of(panel, "FAILED")
+    panel.get_by_role("link", name="View Full Details").click()
+    expect(page.get_by_role("heading", name="Batches")).to_be_visible()
+
+
+def test_the_panel_keeps_the_focus_and_has_the_buttons(page: Page, gate: Gate) -> None:
+    start(page, gate)
+    page.goto("/imports")
+    page.get_by_role("link", name="View details").click()
+    panel = page.locator("#panel")
+    pause = panel.get_by_role("button", name="Pause")
+    expect(pause).to_be_visible()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        # The browser's own buttons come after the last one, but never what is behind the panel.
+        focused = page.locator(":focus")
+        assert focused.count() == focused.and_(panel.locator("*")).count()
+    pause.click()
+    gate.open()
+    status_of(panel, "PAUSED")
+    # The list behind it says the same.
+    status_of(page.locator("#my-imports"), "PAUSED")
+    panel.get_by_role("button", name="Terminate").click()
+    page.get_by_role("button", name="Terminate import").click()
+    status_of(panel, "TERMINATED")
+
+
+def test_many_batches_are_each_in_the_table(page: Page, gate: Gate) -> None:
+    upload_and_follow(page, long_file())
+    status_of(page, "FAILED")
+    batches = page.get_by_role("region", name="Table of batches").get_by_role("row")
+    expect(batches).to_have_count(1 + 3)
+    expect(batches.nth(1)).to_contain_text("2,000")
+    expect(batches.nth(3)).to_contain_text("1,000")
+
+
+def test_the_newest_import_stands_first(page: Page, gate: Gate) -> None:
+    for name in ("first.csv", "second.csv"):
+        upload_and_follow(page, FIRST_IMPORT.read_bytes(), name=name)
+    page.goto("/imports")
+    expect(page.locator(".import h2")).to_have_text(["second.csv", "first.csv"])

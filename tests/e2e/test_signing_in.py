@@ -1,0 +1,37 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from app.models import Seller
+from tests.e2e.conftest import OpenWindow
+from tests.e2e.window import sign_in
+
+
+def test_the_right_password_leads_to_my_imports(page: Page, seller: Seller) -> None:
+    expect(page.get_by_role("heading", name="My Imports")).to_be_visible()
+    expect(page.get_by_text(seller.email)).to_be_visible()
+
+
+def test_a_wrong_password_is_told_and_the_address_is_kept(open_window: OpenWindow, seller: Seller) -> None:
+    page = open_window()
+    sign_in(page, seller.email, "not my password")
+    expect(page.get_by_role("alert")).to_contain_text("The e-mail address or the password is wrong.")
+    expect(page.get_by_label("E-mail address")).to_have_value(seller.email)
+    expect(page.get_by_label("Password")).to_be_focused()
+    page.goto("/imports")
+    expect(page).to_have_url(re.compile("/login"))
+
+
+def test_signing_in_leads_back_to_where_one_was(open_window: OpenWindow, seller: Seller) -> None:
+    page = open_window(seller)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    page.goto("/imports/upload")
+    page.get_by_label("E-mail address").fill(seller.email)
+    page.get_by_label("Password").fill("a good password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(re.compile("/imports/upload$"))

@@ -1,0 +1,250 @@
+"""Every page in every state that it can be in, for the tests that look at all of them and for their pictures."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import psycopg
+from playwright.sync_api import Page, expect
+
+from app.extensions import db
+from app.imports import batch_job
+from app.models import Seller
+from tests import states
+from tests.conftest import make_seller
+from tests.e2e.files import MISTAKES
+from tests.factories import make_items, row, start
+
+
+@dataclass(frozen=True)
+class Showroom:
+    """What the pages show; there are no workers, so nothing moves."""
+
+    #: Has an import in each state, and one with every kind of mistake.
+    seller: Seller
+    #: Has more imports than stand on one page.
+    busy_seller: Seller
+    new_seller: Seller
+    #: The paths of the seller's imports, by state.
+    paths: dict[str, str]
+    database_url: str
+
+
+def make_showroom(database_url: str) -> Showroom:
+    """Fill the database with imports in every state, as workers would have left them."""
+    make_items(100)
+    sellers = [make_seller(f"{name}.{uuid.uuid4().hex[:4]}@example.com") for name in ("ada", "bea", "cy")]
+    seller, busy_seller, new_seller = sellers
+    started = {"mistakes": start(seller, MISTAKES.read_bytes(), file_name=MISTAKES.name)}
+    batch_job.run(seller.id, started["mistakes"].id, 1, 1)
+    for state in states.STATES:
+        started[state.name] = states.make(state, seller, file_name=f"{state.name}.csv")
+    for number in range(21):
+        start(busy_seller, [row()], file_name=f"stock-{number + 1}.csv")
+    paths = {name: f"/imports/{one.public_id}" for name, one in started.items()}
+    for one in sellers:
+        db.session.refresh(one)
+    # The sellers are read again when the database is away.
+    db.session.expunge_all()
+    db.session.rollback()
+    return Showroom(seller, busy_seller, new_seller, paths, database_url)
+
+
+class Stop(NamedTuple):
+    """A page in a state."""
+
+    #: How to get there from a window in which ``who`` is signed in.
+    visit: Callable[[Page, Showroom], None]
+    who: str | None = "seller"
+    #: Whether the answer is to be one with a status of 500 or more.
+    fails: bool = False
+
+
+def stops() -> dict[str, Stop]:
+    """All there is to see, by names that are fit for files."""
+    found = {
+        "sign-in": Stop(_to("/login"), None),
+        "sign-in-wrong": Stop(_sign_in_wrongly, None),
+        "sign-in-signed-out": Stop(_sign_out),
+        "sign-in-out-of-date": Stop(_press_out_of_date, None),
+        "upload": Stop(_to("/imports/upload")),
+        "upload-chosen": Stop(_choose),
+        "upload-sending": Stop(_send_for_ever),
+        "upload-refused": Stop(_upload_nonsense),
+        "my-imports": Stop(_to("/imports")),
+        "my-imports-none": Stop(_to("/imports"), "new_seller"),
+        "my-imports-full": Stop(_to("/imports"), "busy_seller"),
+        "my-imports-older": Stop(_go_to_older, "busy_seller"),
+        "my-imports-panel": Stop(_open_panel),
+        "my-imports-panel-missing": Stop(_open_panel_in_vain),
+        "terminate-dialog": Stop(_ask_to_terminate),
+        "terminate-dialog-over-panel": Stop(_ask_to_terminate_in_panel),
+        "terminate-page": Stop(_to_import("running", "/terminate")),
+        "details-not-possible": Stop(_press_in_vain),
+        "errors": Stop(_to_import("mistakes", "/errors")),
+        "errors-filtered": Stop(_to_import("mistakes", "/errors?code=409&text=A-")),
+        "errors-group": Stop(_to_import("mistakes", "/errors?cause=price-in-pounds&column=PRICE")),
+        "errors-no-match": Stop(_to_import("mistakes", "/errors?text=nowhere")),
+        "errors-filter-wrong": Stop(_to_import("failed", "/errors?lines=x&batch=y")),
+        "errors-later": Stop(_to_import("mistakes", "/errors?after=40")),
+        "errors-none": Stop(_to_import("completed", "/errors")),
+        "errors-running": Stop(_to_import("running", "/errors")),
+        "help-csv": Stop(_to("/help/csv")),
+        "help-csv-stranger": Stop(_to("/help/csv"), None),
+        "help-errors": Stop(_to("/help/errors")),
+        "not-found": Stop(_to("/nowhere")),
+        "not-found-stranger": Stop(_to("/nowhere"), None),
+        "not-possible": Stop(_press_for_a_page),
+        "out-of-date": Stop(_press_with_old_token),
+        "database-away": Stop(_go_without_database, fails=True),
+    }
+    for name in ("mistakes", *(state.name for state in states.STATES)):
+        found[f"details-{name.replace(' ', '-')}"] = Stop(_to_import(name))
+        found[f"panel-{name.replace(' ', '-')}"] = Stop(_to_import(name, "/panel"))
+    return found
+
+
+# Ways ----------------------------------------------------------------------------------------------------------------
+
+
+def _to(path: str) -> Callable[[Page, Showroom], None]:
+    def visit(page: Page, _: Showroom) -> None:
+        page.goto(path)
+
+    return visit
+
+
+def _to_import(state: str, part: str = "") -> Callable[[Page, Showroom], None]:
+    def visit(page: Page, showroom: Showroom) -> None:
+        page.goto(showroom.paths[state] + part)
+
+    return visit
+
+
+def _sign_in_wrongly(page: Page, showroom: Showroom) -> None:
+    page.goto("/login")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("Enter your password.")).to_be_visible()
+    page.get_by_label("E-mail address").fill(showroom.seller.email)
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def _sign_out(page: Page, _: Showroom) -> None:
+    page.goto("/imports")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+
+
+def _press_out_of_date(page: Page, _: Showroom) -> None:
+    page.goto("/login")
+    page.locator("input[name=csrf_token]").evaluate("field => field.value = 'old'")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("had been open for too long")).to_be_visible()
+
+
+def _choose(page: Page, _: Showroom) -> None:
+    page.goto("/imports/upload")
+    page.locator("input[type=file]").set_input_files(MISTAKES)
+    expect(page.get_by_text("ready to upload")).to_be_visible()
+
+
+def _send_for_ever(page: Page, showroom: Showroom) -> None:
+    _choose(page, showroom)
+    # Held back, so that it is under way for as long as anybody looks.
+    page.route("**/imports/upload", lambda route: None)
+    page.get_by_role("button", name="Upload CSV").click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+
+
+def _upload_nonsense(page: Page, _: Showroom) -> None:
+    page.goto("/imports/upload")
+    file = {"name": "stock.csv", "mimeType": "text/csv", "buffer": b"MODE,URN,PRICE\n"}
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="Upload CSV").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def _go_to_older(page: Page, _: Showroom) -> None:
+    page.goto("/imports")
+    page.get_by_role("link", name="Older imports").click()
+    expect(page.get_by_role("link", name="Newest imports")).to_be_visible()
+
+
+def _open_panel(page: Page, showroom: Showroom) -> None:
+    page.goto("/imports")
+    page.locator(f"a[href='{showroom.paths['running']}/panel']").click()
+    expect(page.locator("#panel").get_by_role("link", name="View Full Details")).to_be_visible()
+
+
+def _open_panel_in_vain(page: Page, showroom: Showroom) -> None:
+    page.goto("/imports")
+    link = page.locator(f"a[href='{showroom.paths['running']}/panel']")
+    link.evaluate("link => link.href = link.href.replace('/panel', 'x/panel')")
+    page.locator("a[href$='x/panel']").click()
+    expect(page.get_by_text("The details could not be loaded.")).to_be_visible()
+
+
+def _ask_to_terminate(page: Page, showroom: Showroom) -> None:
+    page.goto(showroom.paths["running"])
+    page.get_by_role("button", name="Terminate").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def _ask_to_terminate_in_panel(page: Page, showroom: Showroom) -> None:
+    _open_panel(page, showroom)
+    page.locator("#panel").get_by_role("button", name="Terminate").click()
+    expect(page.locator("#confirm")).to_be_visible()
+
+
+def _press_in_vain(page: Page, showroom: Showroom) -> None:
+    """Press a button that came too late, on a page that scripts keep."""
+    page.goto(showroom.paths["paused"])
+    # As htmx does it for the button of an import that has gone on in the meantime.
+    page.locator("form[action$='/resume']").evaluate(
+        """(form, path) => htmx.ajax("POST", path, {
+            source: form, target: "#details", swap: "morph:outerHTML", values: { csrf_token: form.csrf_token.value },
+        })""",
+        f"{showroom.paths['completed']}/resume",
+    )
+    expect(page.locator("#toasts .note")).to_be_visible()
+
+
+def _press_for_a_page(page: Page, showroom: Showroom) -> None:
+    """The same, on a page without scripts; a form that is sent by a script itself takes that way too."""
+    page.goto(showroom.paths["paused"])
+    page.locator("form[action$='/resume']").evaluate(
+        "(form, path) => { form.action = path; form.submit(); }", f"{showroom.paths['completed']}/resume"
+    )
+    expect(page.get_by_role("heading", name="That is not possible now")).to_be_visible()
+
+
+def _press_with_old_token(page: Page, showroom: Showroom) -> None:
+    page.goto(showroom.paths["paused"])
+    page.locator("form[action$='/resume']").evaluate("form => { form.csrf_token.value = 'old'; form.submit(); }")
+    expect(page.get_by_role("heading", name="This page is out of date")).to_be_visible()
+
+
+def _go_without_database(page: Page, showroom: Showroom) -> None:
+    with _database_away(showroom.database_url):
+        page.goto("/imports")
+        expect(page.get_by_role("heading", name="Back in a moment")).to_be_visible()
+
+
+@contextmanager
+def _database_away(database_url: str) -> Iterator[None]:
+    """Throw everybody out of the database and let nobody in."""
+    with psycopg.connect(database_url) as own:
+        name = own.info.dbname
+    with psycopg.connect(database_url, dbname="postgres", autocommit=True) as admin:
+        admin.execute(f"alter database {name} allow_connections false")
+        try:
+            admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
+            yield
+        finally:
+            admin.execute(f"alter database {name} allow_connections true")

@@ -1,0 +1,99 @@
+"""The static files: their names, how long they are kept, and how they travel."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask, url_for
+from flask.testing import FlaskClient
+
+from tests.processes import ROOT
+
+SHEET = ROOT / "app/static/sluice.css"
+FOR_EVER = "public, max-age=31536000, immutable"
+PACKED = {"Accept-Encoding": "gzip, deflate, br"}
+
+
+def address_of(app: Flask, name: str) -> str:
+    with app.test_request_context():
+        return url_for("static", filename=name)
+
+
+@pytest.mark.parametrize("name", ["sluice.css", "theme.js", "logo.svg", "vendor/bootstrap-5.3.9/bootstrap.min.css"])
+def test_the_name_tells_the_content_and_is_kept_for_ever(app: Flask, name: str) -> None:
+    address = address_of(app, name)
+    stem, suffix = re.escape(name.rpartition(".")[0]), name.rpartition(".")[2]
+    assert re.fullmatch(rf"/static/{stem}\.[0-9a-f]{{16}}\.{suffix}", address)
+    answer = app.test_client().get(address)
+    assert answer.status_code == 200
+    assert answer.data == (ROOT / "app/static" / name).read_bytes()
+    assert answer.headers["Cache-Control"] == FOR_EVER
+
+
+def test_another_content_has_another_name(app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(app, "static_folder", str(tmp_path))
+    sheet = tmp_path / "own.css"
+    sheet.write_text("a { color: red }")
+    first = address_of(app, "own.css")
+    sheet.write_text("a { color: blue }")
+    second = address_of(app, "own.css")
+    assert first != second
+    client = app.test_client()
+    assert client.get(second).text == "a { color: blue }"
+    # A page from before the change still has its style sheet, but no browser keeps this answer.
+    old = client.get(first)
+    assert old.text == "a { color: blue }"
+    assert old.headers["Cache-Control"] == "no-cache"
+
+
+def test_the_plain_name_is_asked_for_each_time(client: FlaskClient) -> None:
+    answer = client.get("/static/sluice.css")
+    assert answer.data == SHEET.read_bytes()
+    assert answer.headers["Cache-Control"] == "no-cache"
+    again = client.get("/static/sluice.css", headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status_code == 304
+    assert not again.data
+
+
+def test_they_travel_packed_to_who_can_unpack_them(client: FlaskClient) -> None:
+    plain, packed = client.get("/static/sluice.css"), client.get("/static/sluice.css", headers=PACKED)
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain.data == SHEET.read_bytes()
+    assert packed.content_length < plain.content_length / 3
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    assert "Accept-Encoding" in plain.vary
+    assert "Accept-Encoding" in packed.vary
+    assert plain.content_type == packed.content_type == "text/css; charset=utf-8"
+
+
+def test_who_refuses_gzip_gets_none(client: FlaskClient) -> None:
+    answer = client.get("/static/sluice.css", headers={"Accept-Encoding": "gzip;q=0, br"})
+    assert "Content-Encoding" not in answer.headers
+    assert answer.data == SHEET.read_bytes()
+
+
+def test_what_does_not_shrink_stays_as_it_is(app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(app, "static_folder", str(tmp_path))
+    (tmp_path / "dot.svg").write_text("<svg/>")
+    (tmp_path / "data").write_bytes(bytes(1000))
+    client = app.test_client()
+    for name in ("dot.svg", "data"):
+        answer = client.get(f"/static/{name}", headers=PACKED)
+        assert answer.status_code == 200
+        assert "Content-Encoding" not in answer.headers
+
+
+def test_pages_are_not_packed(client: FlaskClient) -> None:
+    # They hold tokens, which the length of a packed page could give away.
+    assert "Content-Encoding" not in client.get("/imports", headers=PACKED).headers
+
+
+@pytest.mark.parametrize(
+    "name", ["nowhere.css", "nowhere.0123456789abcdef.css", "vendor", "sluice.css/more", "../config.py", ""]
+)
+def test_there_is_nothing_else(client: FlaskClient, name: str) -> None:
+    assert client.get(f"/static/{name}").status_code == 404
