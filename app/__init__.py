@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Flask
 
-from app import accounts, cli, embedded, health, redis_store, web
+from app import accounts, api, cli, embedded, health, redis_store, web
 from app.config import ConfigError, Settings, load_settings
 from app.extensions import csrf, db, login_manager, migrate
 from app.storage import open_storage
@@ -44,6 +44,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     accounts.init_app(login_manager)
     health.init_app(app)
     web.register(app)
+    api.register(app)
     cli.init_app(app)
     return app
 

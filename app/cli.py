@@ -16,14 +16,14 @@ from flask.cli import AppGroup, with_appcontext
 from redis import RedisError
 from tqdm import tqdm
 
-from app import accounts, catalog
+from app import accounts, catalog, tokens
 from app.csvfile.rejected import FileRejected
 from app.extensions import db
 from app.imports import commands, progress, queue, reconcile, verify
 from app.imports.progress import ImportProgress
-from app.models import Import
+from app.models import Import, Seller
 from app.queries import imports, items
-from app.statuses import FINAL_IMPORT_STATUSES, ImportStatus
+from app.statuses import FINAL_IMPORT_STATUSES, ImportStatus, TokenScope
 
 DEMO_EMAIL = "demo@sluice.example"
 DEMO_PASSWORD = "sluice-demo"
@@ -40,6 +40,7 @@ _PIECE_BYTES = 1 << 18
 sellers_commands = AppGroup("sellers", help="Accounts of sellers and operators.")
 catalog_commands = AppGroup("catalog", help="The items that listings are made for.")
 imports_commands = AppGroup("imports", help="Bulk imports.")
+tokens_commands = AppGroup("tokens", help="Tokens with which programs use the API.")
 
 
 def init_app(app: Flask) -> None:
@@ -47,6 +48,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(sellers_commands)
     app.cli.add_command(catalog_commands)
     app.cli.add_command(imports_commands)
+    app.cli.add_command(tokens_commands)
     app.cli.add_command(reconcile_command)
     app.cli.add_command(demo_command)
 
@@ -128,6 +130,51 @@ def verify_import(public_id: uuid.UUID) -> None:
     if faults:
         raise click.ClickException(f"{len(faults)} faults found.")
     click.echo(f"{one.file_name}: all {one.total:,} rows are accounted for.")
+
+
+@tokens_commands.command("create")
+@click.option("--seller", "email", required=True, help="The e-mail address of the seller for whom it speaks.")
+@click.option("--name", required=True, help="What it is for.")
+@click.option("--read-only", is_flag=True, help="It may look at everything and change nothing.")
+@click.option("--expires", "days", type=int, metavar="DAYS", help="It holds for so many days; else until revoked.")
+def create_token(email: str, name: str, read_only: bool, days: int | None) -> None:
+    """Make a token and print it on standard output, this once."""
+    scope = TokenScope.READ if read_only else TokenScope.READ_WRITE
+    try:
+        token, secret = tokens.create(_get_seller(email).id, name, scope=scope, days=days)
+    except tokens.TokenError as error:
+        raise click.ClickException(str(error)) from None
+    until = f"until {token.expires_at:%Y-%m-%d}" if token.expires_at else "until it is revoked"
+    click.echo(f"Made the {token.scope} token “{token.name}” ({token.public_id}), which holds {until}.", err=True)
+    click.echo(secret)
+
+
+@tokens_commands.command("list")
+@click.option("--seller", "email", required=True, help="The e-mail address of the seller.")
+def list_tokens(email: str) -> None:
+    """List a seller's tokens: id, ending, scope, made, last used, expires, name."""
+    for one in tokens.list_all(_get_seller(email).id):
+        days = (f"{day:%Y-%m-%d}" if day else "-" for day in (one.created_at, one.last_used_at, one.expires_at))
+        click.echo("\t".join((str(one.public_id), f"…{one.ending}", one.scope, *days, one.name)))
+
+
+@tokens_commands.command("revoke")
+@click.argument("public_id", metavar="ID", type=click.UUID)
+@click.option("--seller", "email", required=True, help="The e-mail address of the seller.")
+def revoke_token(public_id: uuid.UUID, email: str) -> None:
+    """Make the token ID worthless at once."""
+    try:
+        name = tokens.revoke(_get_seller(email).id, public_id)
+    except tokens.TokenNotFound:
+        raise click.ClickException(f"{email} has no token {public_id}.") from None
+    click.echo(f"Revoked the token “{name}”.")
+
+
+def _get_seller(email: str) -> Seller:
+    seller = accounts.find_seller(email)
+    if seller is None:
+        raise click.ClickException(f"There is no seller {email}.")
+    return seller
 
 
 def _tell_earlier(started: Import) -> None:

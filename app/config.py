@@ -46,6 +46,10 @@ class Settings:
     max_fruitless_attempts: int
     #: A chunk is sized to take about this long: counters stay fresh and a stop stays prompt.
     chunk_seconds: float
+    #: So many requests of one API token are answered in a minute, and so many of them may bring a file in an hour;
+    #: 0: as many as come.
+    api_requests_per_minute: int
+    api_uploads_per_hour: int
 
     #: Whether cookies are sent over HTTPS only; off for ``make run``, which serves plain HTTP on this host.
     session_cookie_secure: bool
@@ -78,6 +82,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         tick_seconds=_positive(environ, "TICK_SECONDS", 2.0),
         max_fruitless_attempts=_positive(environ, "MAX_FRUITLESS_ATTEMPTS", 5),
         chunk_seconds=_positive(environ, "CHUNK_SECONDS", 0.2),
+        api_requests_per_minute=_not_negative(environ, "API_REQUESTS_PER_MINUTE", 600),
+        api_uploads_per_hour=_not_negative(environ, "API_UPLOADS_PER_HOUR", 120),
         session_cookie_secure=environ.get("SESSION_COOKIE_SECURE", "") == "1",
     )
 
@@ -96,3 +102,7 @@ def _positive(environ: Mapping[str, str], name: str, default: _Number) -> _Numbe
     if value <= 0:
         raise ConfigError(f"{name} must be greater than 0, not {text!r}.")
     return value
+
+
+def _not_negative(environ: Mapping[str, str], name: str, default: int) -> int:
+    return 0 if environ.get(name, "").strip() == "0" else _positive(environ, name, default)

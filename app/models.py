@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Base
-from app.statuses import BatchStatus, ImportStatus, RetriedRows
+from app.statuses import BatchStatus, ImportStatus, RetriedRows, TokenScope
 
 #: Text compared byte by byte: identifiers need no language, and their indexes are faster without one.
 CodeText = Text(collation="C")
@@ -40,7 +40,7 @@ CodeText = Text(collation="C")
 _NOW = func.now()
 
 
-def _one_of(column: str, statuses: type[ImportStatus | BatchStatus | RetriedRows]) -> CheckConstraint:
+def _one_of(column: str, statuses: type[ImportStatus | BatchStatus | RetriedRows | TokenScope]) -> CheckConstraint:
     names = ", ".join(f"'{status}'" for status in statuses)
     return CheckConstraint(f"{column} in ({names})", name=f"{column}_known")
 
@@ -56,6 +56,30 @@ class Seller(UserMixin, Base):
     password_hash: Mapped[str] = mapped_column(Text)
     is_operator: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+
+
+class ApiToken(Base):
+    """What a program shows in the place of a password; of the token itself only a digest is kept."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = (_one_of("scope", TokenScope),)
+
+    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    #: The id that pages see.
+    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
+    #: What its owner calls it.
+    name: Mapped[str] = mapped_column(Text)
+    scope: Mapped[str] = mapped_column(CodeText)
+    #: Its SHA-256. It has 256 bits of chance in it, so that nothing slower is needed and it can be looked up.
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    #: Its last characters, by which its owner can tell which one a program has.
+    ending: Mapped[str] = mapped_column(CodeText)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    #: Null: it holds until it is revoked, which removes it.
+    expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    #: To the minute.
+    last_used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class Item(Base):
@@ -170,8 +194,10 @@ class Import(Base):
     public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
     #: Whether it only finds out what would come of the rows, and writes no listing.
     is_check: Mapped[bool] = mapped_column(server_default=text("false"))
-    #: That of the form that was sent: sent twice, it makes one import.
+    #: That of the form that was sent: sent twice, it makes one import. Made of ``idempotency_key`` where there is one.
     form_key: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    #: What a program calls the request that has made it, so that it can be sent again.
+    idempotency_key: Mapped[str | None] = mapped_column(Text)
     #: The import whose rows this one takes up again, and which of them; null for a file that somebody uploaded.
     parent_id: Mapped[int | None] = mapped_column(BigInteger)
     retried_rows: Mapped[str | None] = mapped_column(CodeText)

@@ -30,6 +30,13 @@ class BatchStatus(StrEnum):
     TERMINATED = "TERMINATED"
 
 
+class TokenScope(StrEnum):
+    """What a program may do with an API token."""
+
+    READ = "read"
+    READ_WRITE = "read-write"
+
+
 class RetriedRows(StrEnum):
     """Which rows of an import that is over another one takes up again."""
 

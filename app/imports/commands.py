@@ -14,7 +14,15 @@ from app.csvfile.rejected import FileRejected
 from app.csvfile.scan import scan
 from app.extensions import db
 from app.imports import control, files, queue
-from app.imports.starting import Origin, find_of_form, insert_once, is_kept, plain_name, start_stored
+from app.imports.starting import (
+    Origin,
+    find_of_form,
+    form_key_of,
+    insert_once,
+    is_kept,
+    plain_name,
+    start_stored,
+)
 from app.models import Import
 from app.queries import ImportKey, imports, transitions
 from app.statuses import ImportStatus, RetriedRows, can_retry
@@ -45,18 +53,19 @@ def upload(
     *,
     is_check: bool = False,
     form_key: uuid.UUID | None = None,
+    idempotency_key: str | None = None,
     refuse_repeated: bool = False,
     origin: Origin | None = None,
 ) -> Import:
     """Check a file while its bytes arrive, store it, and set its import, or its check, going.
 
     A form that is sent again (``form_key`` is its own) with the same file makes nothing new: the answer is the import
-    that it has made. ``refuse_repeated`` asks for ImportedBefore where another import has had the same bytes and they
-    are still kept.
+    that it has made. So does a request with the same ``idempotency_key``. ``refuse_repeated`` asks for ImportedBefore
+    where another import has had the same bytes and they are still kept.
 
     Ends the session's transaction first: the bytes may take minutes, and no connection to the database waits for them.
-    Raises FileRejected when the file cannot be imported, OSError when it cannot be stored, and whatever ``pieces``
-    raises; nothing is left behind then.
+    Raises FileRejected when the file cannot be imported, KeyTaken when the ``idempotency_key`` belongs to another one,
+    OSError when it cannot be stored, and whatever ``pieces`` raises; nothing is left behind then.
     """
     settings: Settings = current_app.extensions["sluice_settings"]
     storage: Storage = current_app.extensions["sluice_storage"]
@@ -77,7 +86,8 @@ def upload(
             seller_id=seller_id,
             public_id=public_id,
             is_check=is_check,
-            form_key=form_key,
+            form_key=form_key or form_key_of(idempotency_key),
+            idempotency_key=idempotency_key,
             parent_id=origin and origin.parent.import_id,
             retried_rows=origin and origin.rows,
             file_name=plain_name(file_name),
@@ -146,16 +156,19 @@ def import_again(
     file_name: str | None = None,
     is_check: bool = False,
     form_key: uuid.UUID | None = None,
+    idempotency_key: str | None = None,
 ) -> Import:
     """Import, or check, the file of an import another time, under ``file_name`` where that is given.
 
-    Each time is a new one, but for a form that is sent again. Raises ImportNotFound, TransitionRefused, and
-    FileNotFoundError when the file is not kept any more.
+    Each time is a new one, but for a form or a request that is sent again. Raises ImportNotFound, TransitionRefused,
+    KeyTaken, and FileNotFoundError when the file is not kept any more.
     """
     original = _find_with_counters(seller_id, public_id).of
     if original.is_check:
         raise TransitionRefused("This is a check only. Import its file from its own page.")
-    return start_stored(original, file_name=file_name, is_check=is_check, form_key=form_key)
+    return start_stored(
+        original, file_name=file_name, is_check=is_check, form_key=form_key, idempotency_key=idempotency_key
+    )
 
 
 def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:

@@ -36,7 +36,11 @@ class ImportProgress:
     invalid: int
     #: Which rows of another import it takes up; None for a file that somebody uploaded.
     retry_of: RetriedRows | None
+    #: The Idempotency-Key of the request that has made it.
+    idempotency_key: str | None
     created_at: datetime
+    #: When the first row was worked on; None before.
+    started_at: datetime | None
     updated_at: datetime
     finished_at: datetime | None
 
@@ -201,7 +205,9 @@ def _describe(found: imports.WithCounters) -> ImportProgress:
         failed=found.failed,
         invalid=one.invalid,
         retry_of=RetriedRows(one.retried_rows) if one.retried_rows else None,
+        idempotency_key=one.idempotency_key,
         created_at=one.created_at,
+        started_at=found.started_at,
         updated_at=found.updated_at,
         finished_at=one.finished_at,
     )

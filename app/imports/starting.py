@@ -22,6 +22,14 @@ from app.storage import Storage
 _MAX_NAME_LENGTH = 200
 
 
+#: The root of the form keys that are made of the Idempotency-Keys of requests.
+_IDEMPOTENCY_KEYS = uuid.UUID("0d2b7cf5-8a0f-4d0c-9a9f-6f0a2f6f5a10")
+
+
+class KeyTaken(Exception):
+    """An Idempotency-Key comes with another file, or for another purpose, than the first time."""
+
+
 class Origin(NamedTuple):
     """Where the rows of an import come from that takes up those of another."""
 
@@ -35,19 +43,21 @@ def start_stored(
     file_name: str | None = None,
     is_check: bool = False,
     form_key: uuid.UUID | None = None,
+    idempotency_key: str | None = None,
     origin: Origin | None = None,
 ) -> Import:
     """Set another import, or check, of the stored file of ``original`` going; nothing of the file is read again.
 
-    Both have the file in common from then on. Raises FileNotFoundError when it is not kept any more, and IntegrityError
-    where the rows of ``origin`` are taken up already.
+    Both have the file in common from then on. Raises FileNotFoundError when it is not kept any more, KeyTaken, and
+    IntegrityError where the rows of ``origin`` are taken up already.
     """
     if not is_kept(original):
         raise FileNotFoundError(original.storage_key)
     created = Import(
         seller_id=original.seller_id,
         is_check=is_check,
-        form_key=form_key,
+        form_key=form_key or form_key_of(idempotency_key),
+        idempotency_key=idempotency_key,
         parent_id=origin and origin.parent.import_id,
         retried_rows=origin and origin.rows,
         file_name=plain_name(file_name) if file_name else original.file_name,
@@ -76,7 +86,7 @@ def start_stored(
 def insert_once(created: Import, plans: Sequence[BatchPlan]) -> Import:
     """Insert ``created`` with its batches, or find the import that its form has made of the same file already.
 
-    Raises IntegrityError where the rows of its parent are taken up already.
+    Raises KeyTaken, and IntegrityError where the rows of its parent are taken up already.
     """
     made = find_of_form(created)
     if made is not None:
@@ -99,7 +109,7 @@ def find_of_form(created: Import) -> Import | None:
     """The import that the form of ``created`` has made already of the same file and for the same purpose.
 
     Where it has made another, ``created`` goes on without the form's key: somebody went back in the browser, and chose
-    another file in the form that was sent before.
+    another file in the form that was sent before. A program that does so is mistaken: raises KeyTaken.
     """
     if created.form_key is None:
         return None
@@ -108,8 +118,15 @@ def find_of_form(created: Import) -> Import | None:
         return None
     if (made.sha256, made.is_check) == (created.sha256, created.is_check):
         return made
+    if created.idempotency_key is not None:
+        raise KeyTaken
     created.form_key = None
     return None
+
+
+def form_key_of(idempotency_key: str | None) -> uuid.UUID | None:
+    """The form key that stands for the Idempotency-Key of a request: the same for the same text."""
+    return None if idempotency_key is None else uuid.uuid5(_IDEMPOTENCY_KEYS, idempotency_key)
 
 
 def _insert(created: Import, plans: Sequence[BatchPlan]) -> None:

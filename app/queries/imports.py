@@ -29,6 +29,8 @@ class WithCounters(NamedTuple):
     updated: int
     unchanged: int
     failed: int
+    #: When the first of its batches began; None while all of them wait.
+    started_at: datetime | None
     #: When any of its batches last changed.
     updated_at: datetime
 
@@ -143,6 +145,7 @@ def _with_counters() -> Select[Any]:
             func.coalesce(func.sum(Batch.updated), 0).label("updated"),
             func.coalesce(func.sum(Batch.unchanged), 0).label("unchanged"),
             func.coalesce(func.sum(Batch.failed), 0).label("failed"),
+            func.min(Batch.started_at).label("started_at"),
             func.greatest(func.max(Batch.updated_at), Import.created_at).label("updated_at"),
         )
         .join(Batch, tuple_(Batch.seller_id, Batch.import_id) == tuple_(Import.seller_id, Import.id))

@@ -13,8 +13,8 @@ from app.queries.row_errors import Filter
 #: Stands in addresses for the row as a whole, which is no column.
 WHOLE_ROW = "whole-row"
 
-#: No batch has a higher number, and no line; the database cannot be asked for one.
-_MAX_BATCH, _MAX_LINE = 2**15 - 1, 2**31 - 1
+#: No batch has a higher number, and no line; the database cannot be asked for one, nor for the batch behind it.
+MAX_BATCH, MAX_LINE = 2**15 - 2, 2**31 - 1
 _LINES = re.compile(r"([0-9]{1,10})(?:\s*[-–]\s*([0-9]{1,10}))?")
 #: Longer texts are not searched for.
 _MAX_TEXT = 255
@@ -54,13 +54,13 @@ def read_filter(args: Mapping[str, str]) -> AskedFilter:
     if texts["lines"] and lines is None:
         faults["lines"] = "Write a line, such as 120, or the first and the last one, such as 120-180."
     batch = int(texts["batch"]) if re.fullmatch("[0-9]{1,5}", texts["batch"]) else 0
-    if texts["batch"] and not 1 <= batch <= _MAX_BATCH:
+    if texts["batch"] and not 1 <= batch <= MAX_BATCH:
         faults["batch"] = "Write the number of a batch."
     wanted = Filter(
         code=next((code for code in Code if texts["code"] == str(int(code))), None),
         cause=next((cause for cause in Cause if texts["cause"] == cause.slug), None),
         column="" if texts["column"] == WHOLE_ROW else texts["column"] if texts["column"] in COLUMNS else None,
-        batch=batch if 1 <= batch <= _MAX_BATCH else None,
+        batch=batch if 1 <= batch <= MAX_BATCH else None,
         lines=lines,
         text=text,
     )
@@ -74,4 +74,4 @@ def _read_lines(text: str) -> tuple[int, int] | None:
     if not found:
         return None
     first, last = int(found[1]), int(found[2] or found[1])
-    return min(first, _MAX_LINE), min(max(first, last), _MAX_LINE)
+    return min(first, MAX_LINE), min(max(first, last), MAX_LINE)

@@ -75,10 +75,10 @@ TROUBLES: dict[int, Trouble] = {
 }
 
 #: When to look again after a 503.
-_RETRY_AFTER_SECONDS = 5
+RETRY_AFTER_SECONDS = 5
 
 #: What the database raises when it is away, restarting or overloaded; COPY and bulk statements raise the driver's own.
-_DATABASE_AWAY = (
+DATABASE_AWAY = (
     exc.OperationalError,
     exc.InterfaceError,
     exc.TimeoutError,
@@ -93,12 +93,12 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(ImportNotFound, lambda _: _answer(404))
     app.register_error_handler(TransitionRefused, _transition_refused)
-    for kind in _DATABASE_AWAY:
+    for kind in DATABASE_AWAY:
         app.register_error_handler(kind, _database_away)
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
-    if isinstance(error, InternalServerError) and isinstance(error.original_exception, _DATABASE_AWAY):
+    if isinstance(error, InternalServerError) and isinstance(error.original_exception, DATABASE_AWAY):
         # It went away while another error page was being drawn.
         return _database_away(error.original_exception)
     if error.code is None or error.code < 400:
@@ -131,7 +131,7 @@ def _transition_refused(error: TransitionRefused) -> ResponseReturnValue:
 def _database_away(error: BaseException) -> ResponseReturnValue:
     log.warning("database away", exc_info=error)
     response = _answer(503)
-    response.headers["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
 

@@ -5,7 +5,7 @@ All of it is drawn from the definitions that the validator works by.
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 
@@ -50,6 +50,11 @@ def errors() -> ResponseReturnValue:
 @login_required
 def template_csv() -> ResponseReturnValue:
     """The header and two example rows."""
+    return template()
+
+
+def template() -> Response:
+    """The header and two example rows as an answer."""
     text = "\n".join((HEADER, *(example.line for example in TEMPLATE_ROWS), "")).encode()
     return csv_response("sluice-template.csv", [text], size=len(text))
 

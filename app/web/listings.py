@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, NotFound
 
@@ -14,6 +14,7 @@ from app.csvfile.contract import COLUMNS, Column, Condition, Mode
 from app.csvfile.write import csv_lines, in_pieces
 from app.listings import ListingNotFound
 from app.queries import without_transaction
+from app.queries.listing_search import Filter
 from app.queries.listings import ExportedListing
 from app.web.downloads import csv_response, dated_name
 from app.web.filters import format_condition
@@ -84,7 +85,12 @@ def export_csv() -> ResponseReturnValue:
     asked = read_filter(request.args)
     if asked.faults:
         raise BadRequest(" ".join(asked.faults.values()))
-    found = without_transaction(listings.iter_export(seller_id(), asked.wanted))
+    return export(seller_id(), asked.wanted)
+
+
+def export(seller_id: int, wanted: Filter) -> Response:
+    """The seller's listings that are wanted, as an answer that is such a file."""
+    found = without_transaction(listings.iter_export(seller_id, wanted))
     lines = csv_lines(chain([COLUMNS], map(_update_row, found)))
     return csv_response(dated_name("listings"), in_pieces(lines))
 

@@ -2,41 +2,30 @@
 
 from __future__ import annotations
 
-import sys
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
 
 from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from flask_wtf.csrf import CSRFError, validate_csrf
-from werkzeug.exceptions import BadRequest, ServiceUnavailable
 from wtforms import ValidationError
 
 from app.config import Settings
 from app.csvfile.contract import HEADER
 from app.csvfile.rejected import FileRejected, FileTooLarge
-from app.extensions import csrf, db
+from app.extensions import csrf
 from app.imports import commands
 from app.imports.commands import ImportedBefore
 from app.imports.starting import plain_name
+from app.web.arriving import check_length, expect_file, linger_after, pieces_of, storing_trouble
 from app.web.forms import is_on, read_form_key
 from app.web.multipart import FileForm
 
 blueprint = Blueprint("upload", __name__, url_prefix="/imports/upload")
 
-#: What a form with a file in it needs beside the file.
-_FORM_BYTES = 1 << 20
-
 #: What is decided before the file is read; behind it these would come too late.
 _BEFORE_FILE = frozenset({"check", "again", "form_key"})
-
-#: After an early refusal the rest of the body is read and thrown away for so long and no further. A connection closed
-#: in the middle of the client's sending would take the answer with it.
-_LINGER_SECONDS = 5.0
-_LINGER_BYTES = 64 << 20
 
 
 @blueprint.get("")
@@ -59,39 +48,32 @@ def receive() -> ResponseReturnValue:
     Flask-WTF would read the whole body to find the token, so the view checks it by itself: before the file where the
     form has it there, and in any case before anything is kept.
     """
-    max_bytes = _settings().max_upload_bytes
-    # The limit for other forms is not one for this: the file is never held as a whole, and is measured as it arrives.
-    request.max_content_length = sys.maxsize
     seller_id = current_user.id
-    # The file may take minutes to arrive; nobody's connection to the database waits for it.
-    db.session.rollback()
+    expect_file()
     body = FileForm(request, "file")
     try:
-        has_file = body.open_file()
-        is_check = is_on(body.fields, "check")
-        if not has_file:
-            _check_csrf(body)
-            return _render("Choose a CSV file first.", is_check=is_check), 422
-        if (request.content_length or 0) > max_bytes + _FORM_BYTES:
-            raise FileTooLarge.beyond(max_bytes)
-        if _csrf_token(body):
-            _check_csrf(body)
-        created = commands.upload(
-            seller_id,
-            body.file_name,
-            _checked(body),
-            is_check=is_check,
-            form_key=read_form_key(body.fields),
-            refuse_repeated=not is_check and not is_on(body.fields, "again"),
-        )
+        with storing_trouble():
+            has_file = body.open_file()
+            is_check = is_on(body.fields, "check")
+            if not has_file:
+                _check_csrf(body)
+                return _render("Choose a CSV file first.", is_check=is_check), 422
+            check_length()
+            if _csrf_token(body):
+                _check_csrf(body)
+            created = commands.upload(
+                seller_id,
+                body.file_name,
+                _checked(body),
+                is_check=is_check,
+                form_key=read_form_key(body.fields),
+                refuse_repeated=not is_check and not is_on(body.fields, "again"),
+            )
     except FileRejected as rejected:
         return _refuse(rejected, is_check=is_on(body.fields, "check"))
     except ImportedBefore as repeated:
         name = plain_name(body.file_name)
         return redirect(url_for("again.ask", public_id=repeated.earlier.public_id, name=name), 303)
-    except OSError as error:
-        current_app.logger.exception("upload not stored")
-        raise ServiceUnavailable("The file could not be stored. Try again in a few minutes.") from error
     flash(f"{created.file_name} is uploaded and being {'checked' if is_check else 'imported'}.", "success")
     return redirect(url_for("details.show", public_id=created.public_id), 303)
 
@@ -112,30 +94,13 @@ def _render(error: str | None = None, *, is_check: bool = False) -> str:
 def _refuse(rejected: FileRejected, *, is_check: bool) -> ResponseReturnValue:
     page = _render(rejected.message, is_check=is_check)
     response = make_response(page, 413 if isinstance(rejected, FileTooLarge) else 422)
-    connection = request.environ.get("gunicorn.socket")
-    if connection is not None:
-        stream = request.stream
-
-        def linger() -> None:
-            ends_at = time.monotonic() + _LINGER_SECONDS
-            left = _LINGER_BYTES
-            with suppress(OSError):
-                connection.settimeout(1.0)
-                while time.monotonic() < ends_at and left > 0 and (data := stream.read(1 << 16)):
-                    left -= len(data)
-
-        response.call_on_close(linger)
+    linger_after(response)
     return response
 
 
 def _checked(body: FileForm) -> Iterator[bytes]:
-    in_time = body.fields.keys() & _BEFORE_FILE
-    yield from body.pieces()
+    yield from pieces_of(body, before_file=_BEFORE_FILE)
     _check_csrf(body)
-    late = (body.fields.keys() & _BEFORE_FILE) - in_time
-    if late:
-        # Above all, what was to be checked only must not be imported.
-        raise BadRequest(f"The form has {' and '.join(sorted(late))} after the file. Put it before the file.")
 
 
 def _csrf_token(body: FileForm) -> str | None:

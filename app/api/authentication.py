@@ -1,0 +1,50 @@
+"""Who asks: the token that every request of the API shows."""
+
+from __future__ import annotations
+
+from flask import g, request
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Forbidden, Unauthorized
+
+from app import tokens
+from app.api import limits
+from app.tokens import Bearer
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def require_token() -> None:
+    """Find out who asks, and whether they may; before each view. Raises Unauthorized, Forbidden or TooManyRequests."""
+    given = request.authorization
+    if given is None or given.type != "bearer" or not given.token:
+        raise Unauthorized(
+            "The request has no token. Send one in the header “Authorization: Bearer sluice_…”.",
+            www_authenticate=_challenge(),
+        )
+    found = tokens.find_bearer(given.token)
+    if found is None:
+        # Only these are counted by their address: behind one address many may stand who have tokens.
+        limits.count_stranger()
+        raise Unauthorized(
+            "The token does not hold: it was revoked, has expired or was never made. Make another under API tokens.",
+            www_authenticate=_challenge(error="invalid_token"),
+        )
+    g.bearer = found
+    limits.count_request(found)
+    if request.method not in _READING and not found.may_write:
+        raise Forbidden("The token may only read. Make one that may write as well under API tokens.")
+
+
+def seller_id() -> int:
+    """The id of the seller for whom is asked."""
+    return bearer().seller_id
+
+
+def bearer() -> Bearer:
+    """Who asks."""
+    found: Bearer = g.bearer
+    return found
+
+
+def _challenge(**values: str) -> WWWAuthenticate:
+    return WWWAuthenticate("bearer", {"realm": "Sluice", **values})

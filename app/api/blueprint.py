@@ -1,0 +1,45 @@
+"""The blueprint of all resources, and what their views have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, request
+from flask_smorest import Blueprint
+
+from app.api import limits, problems
+from app.api.authentication import require_token
+from app.api.schemas import Problem
+from app.web.arriving import linger_after
+
+blueprint = Blueprint("api", __name__, url_prefix=f"{problems.ROOT}v1")
+blueprint.before_request(require_token)
+problems.handle_errors(blueprint)
+
+#: What any request can come to.
+_ALWAYS = (401, 422, 429, 503)
+
+
+@blueprint.after_request
+def _finish(response: Response) -> Response:
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    if response.status_code >= 400 and request.method == "POST":
+        # It may be a file that was refused before it was there.
+        linger_after(response)
+    return limits.add_headers(response)
+
+
+def can_fail(*statuses: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Document that a view can answer with the problems of these ``statuses`` beside those that any can."""
+
+    def document(view: Callable[..., Any]) -> Callable[..., Any]:
+        for status in sorted({*_ALWAYS, *statuses}, reverse=True):
+            titles = [kind.title for kind in problems.KINDS if kind.status == status]
+            view = blueprint.alt_response(
+                status, schema=Problem(), content_type=problems.CONTENT_TYPE, description="; ".join(titles)
+            )(view)
+        return view
+
+    return document

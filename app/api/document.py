@@ -1,0 +1,88 @@
+"""The description of the API that programs read: OpenAPI 3.1, made of the views and the schemas themselves."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from flask import Flask, Response, current_app, json
+from flask_smorest import Api, Blueprint
+
+from app.api import problems
+from app.api.schemas import Problem
+
+VERSION = "1"
+
+_TAGS = {
+    "Imports": "A file becomes an import: it is cut into batches, and these are worked through in the background.",
+    "What to do with an import": "The buttons of the pages. “actions” of an import says which of them can be pressed.",
+    "Failed rows": "What is wrong with each row, and what to do about it.",
+    "Files": "CSV files to take home; they are sent as they are made, however large they are.",
+    "Listings": "What you offer, which imports have made.",
+}
+
+_INTRODUCTION = (
+    "All that the pages of Sluice do, for programs. Answers are JSON in UTF-8, times are in UTC, and paths in answers "
+    "are paths on this host. Every request shows a token."
+)
+
+
+class _Api(Api):
+    """flask-smorest without its own way to answer errors, for which Sluice has one."""
+
+    def _register_error_handlers(self) -> None:
+        pass
+
+    def _register_responses(self) -> None:
+        content = {problems.CONTENT_TYPE: {"schema": Problem()}}
+        self.spec.components.response(
+            self.DEFAULT_ERROR_RESPONSE_NAME, {"description": "Any other problem.", "content": content}
+        )
+
+
+def register(app: Flask, blueprint: Blueprint) -> None:
+    """Register the views of the API with ``app`` and describe them."""
+    api = _Api(
+        app,
+        spec_kwargs={
+            "title": "Sluice",
+            "version": VERSION,
+            "openapi_version": "3.1.0",
+            "info": {"description": _INTRODUCTION},
+            "security": [{"token": []}],
+        },
+    )
+    api.spec.components.security_scheme(
+        "token",
+        {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token of yours: “Authorization: Bearer sluice_…”. Make one under API tokens.",
+        },
+    )
+    api.register_blueprint(blueprint)
+    app.extensions["sluice_openapi"] = cache(lambda: _finish(api.spec.to_dict()))
+
+
+def get() -> dict[str, Any]:
+    """The document."""
+    document: dict[str, Any] = current_app.extensions["sluice_openapi"]()
+    return document
+
+
+def as_json() -> Response:
+    """The document as an answer."""
+    return Response(json.dumps(get(), sort_keys=False), content_type="application/json")
+
+
+def _finish(document: dict[str, Any]) -> dict[str, Any]:
+    """``document`` with what cannot be told of the views, and without what only they need."""
+    paths = {}
+    for path, operations in document["paths"].items():
+        for parameter in operations.get("parameters", ()):
+            if parameter["name"] == "public_id":
+                parameter |= {"name": "id", "description": "The id of the import."}
+        paths[path.replace("{public_id}", "{id}")] = operations
+    document["paths"] = paths
+    document["tags"] = [{"name": name, "description": words} for name, words in _TAGS.items()]
+    return document

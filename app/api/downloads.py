@@ -1,0 +1,89 @@
+"""The files that an import can be taken home as."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response
+
+from app.api.authentication import seller_id
+from app.api.blueprint import blueprint, can_fail
+from app.imports import files, progress
+from app.web import help as help_pages
+from app.web.downloads import csv_response, name_for
+
+_TAG = ["Files"]
+
+
+def _gives_csv(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Document that a view answers with a CSV file."""
+    is_csv = blueprint.response(200, {"type": "string"}, content_type="text/csv", description="A CSV file.")
+    documented: Callable[..., Any] = is_csv(view)
+    return documented
+
+
+@blueprint.get("/imports/<uuid:public_id>/failed.csv", tags=_TAG)
+@_gives_csv
+@can_fail(404)
+def failed_csv(public_id: uuid.UUID) -> Response:
+    """Take the failed rows under their header, to be corrected and sent again.
+
+    They are what they were in the file, byte for byte.
+    """
+    one = progress.get(seller_id(), public_id)
+    return csv_response(name_for("failed-rows", one), files.failed(one.key))
+
+
+@blueprint.get("/imports/<uuid:public_id>/errors.csv", tags=_TAG)
+@_gives_csv
+@can_fail(404)
+def errors_csv(public_id: uuid.UUID) -> Response:
+    """Take the report of the failed rows: line, code, columns, message, fix, and the row's values."""
+    one = progress.get(seller_id(), public_id)
+    return csv_response(name_for("error-report", one), files.report(one.key))
+
+
+@blueprint.get("/imports/<uuid:public_id>/as-updates.csv", tags=_TAG)
+@_gives_csv
+@can_fail(404)
+def as_updates_csv(public_id: uuid.UUID) -> Response:
+    """Take the rows whose listing was there already, as rows that change it."""
+    one = progress.get(seller_id(), public_id)
+    return csv_response(name_for("as-updates", one), files.as_updates(one.key))
+
+
+@blueprint.get("/imports/<uuid:public_id>/remaining.csv", tags=_TAG)
+@_gives_csv
+@can_fail(404)
+def remaining_csv(public_id: uuid.UUID) -> Response:
+    """Take the rows that were not processed under their header, to be sent another time."""
+    one = progress.get(seller_id(), public_id)
+    return csv_response(name_for("remaining-rows", one), files.remaining(one.key))
+
+
+@blueprint.get("/imports/<uuid:public_id>/succeeded.csv", tags=_TAG)
+@_gives_csv
+@can_fail(404)
+def succeeded_csv(public_id: uuid.UUID) -> Response:
+    """Take line, listing and outcome of each row that succeeded."""
+    one = progress.get(seller_id(), public_id)
+    return csv_response(name_for("succeeded-rows", one), files.succeeded(one.key))
+
+
+@blueprint.get("/imports/<uuid:public_id>/source.csv", tags=_TAG)
+@_gives_csv
+@can_fail(404)
+def source_csv(public_id: uuid.UUID) -> Response:
+    """Take the file as it was sent."""
+    one = progress.get(seller_id(), public_id)
+    return csv_response(one.file_name, files.source(one.key), size=one.file_size)
+
+
+@blueprint.get("/template.csv", tags=_TAG)
+@_gives_csv
+@can_fail()
+def template_csv() -> Response:
+    """Take the header and two example rows, to begin with."""
+    return help_pages.template()

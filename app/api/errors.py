@@ -1,0 +1,40 @@
+"""The failed rows of an import."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import request, url_for
+from marshmallow import RAISE
+
+from app.api.authentication import seller_id
+from app.api.blueprint import blueprint, can_fail
+from app.api.schemas import ErrorsAsked, RowErrors
+from app.api.shown import show_failed_row
+from app.imports import failures, progress
+from app.queries import begin_snapshot
+from app.web.error_filter import read_filter
+
+
+@blueprint.get("/imports/<uuid:public_id>/errors", tags=["Failed rows"])
+@blueprint.arguments(ErrorsAsked, location="query", unknown=RAISE)
+@blueprint.response(200, RowErrors())
+@can_fail(404)
+def list_errors(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
+    """List the failed rows of an import, in the order of the file.
+
+    What is asked for in several ways must hold in all of them.
+    """
+    begin_snapshot()
+    one = progress.get(seller_id(), public_id)
+    wanted = read_filter(request.args)
+    limit = asked["limit"]
+    found = failures.list_rows(one.key, after_line=asked["after"], limit=limit + 1, wanted=wanted.wanted)
+    shown = found[:limit]
+    goes_on = len(found) > limit
+    here = {**wanted.values, "limit": limit, "after": shown[-1].line} if goes_on else {}
+    return {
+        "errors": [show_failed_row(row) for row in shown],
+        "next": url_for("api.list_errors", public_id=public_id, **here) if goes_on else None,
+    }

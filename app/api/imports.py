@@ -1,0 +1,169 @@
+"""Imports: sending a file, the list, and one of them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from flask import request, url_for
+from marshmallow import RAISE
+from werkzeug.exceptions import BadRequest, UnprocessableEntity, UnsupportedMediaType
+
+from app.api import limits
+from app.api.authentication import bearer, seller_id
+from app.api.blueprint import blueprint, can_fail
+from app.api.schemas import Changes, FileAsked, ImportInFull, Imports, ImportsAsked, RequestKey
+from app.api.shown import show_import, show_in_full
+from app.imports import commands, preview, progress
+from app.imports.commands import ImportNotFound
+from app.queries import begin_snapshot, imports
+from app.web.arriving import check_length, expect_file, pieces_of, storing_trouble
+from app.web.forms import is_on
+from app.web.multipart import FileForm
+
+_TAG = ["Imports"]
+_READ_BYTES = 64 * 1024
+#: Fields of a form that are heeded before the file is read; behind it they would come too late.
+_BEFORE_FILE = frozenset({"check"})
+
+_BODY = {
+    "required": True,
+    "description": "The file, in UTF-8, of the size and the rows that the upload page names at most.",
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "check": {
+                        "type": "string",
+                        "description": "The same as “check” in the address. It stands before the file.",
+                    },
+                    "file": {"type": "string", "format": "binary", "description": "The file."},
+                },
+            }
+        },
+        "text/csv": {"schema": {"type": "string"}},
+    },
+}
+
+_CREATED = {"Location": {"description": "The path of the import.", "schema": {"type": "string"}}}
+
+
+@blueprint.get("/imports", tags=_TAG)
+@blueprint.arguments(ImportsAsked, location="query", unknown=RAISE)
+@blueprint.response(200, Imports())
+@can_fail(404)
+def list_imports(asked: dict[str, Any]) -> dict[str, Any]:
+    """List imports and checks, newest first."""
+    begin_snapshot()
+    before = asked.get("before")
+    key = imports.find_key(seller_id(), before) if before else None
+    if before and key is None:
+        raise ImportNotFound
+    found = progress.list_page(seller_id(), limit=asked["limit"] + 1, before=key and key.import_id)
+    shown = found[: asked["limit"]]
+    goes_on = len(found) > len(shown)
+    here = {"limit": asked["limit"], "before": shown[-1].public_id} if goes_on else {}
+    return {
+        "imports": [show_import(one) for one in shown],
+        "next": url_for("api.list_imports", **here) if goes_on else None,
+    }
+
+
+@blueprint.post("/imports", tags=_TAG)
+@blueprint.doc(requestBody=_BODY)
+@blueprint.arguments(FileAsked, location="query", unknown=RAISE)
+@blueprint.arguments(RequestKey, location="headers")
+@blueprint.response(201, ImportInFull(), description="The import, on its way.", headers=_CREATED)
+@can_fail(400, 403, 413, 415)
+def create_import(asked: dict[str, Any], headers: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Import a file, or with check=true only find out what would come of it.
+
+    Send it in the field “file” of a form, or as it is with Content-Type: text/csv. A file that cannot be imported at
+    all is refused at once and nothing of it is kept; in any other, each row stands for itself. The answer comes when
+    the file is there; the rows are worked on from then on. Ask for the import until its “status” is COMPLETED, FAILED
+    or TERMINATED.
+
+    Bytes that were imported before are imported again; “earlier” tells of it. So that a request can be sent again
+    without importing twice, give it an Idempotency-Key.
+    """
+    limits.count_upload(bearer())
+    expect_file()
+    with storing_trouble():
+        file_name, pieces, is_check = _open_body()
+        created = commands.upload(
+            seller_id(),
+            asked.get("file_name") or file_name,
+            pieces,
+            is_check=is_check or asked["check"],
+            idempotency_key=headers.get("key"),
+        )
+    return answer_created(created.public_id)
+
+
+def answer_created(public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """The answer that an import was made, with its address."""
+    return show_in_full(seller_id(), public_id), 201, {"Location": url_for("api.show_one", public_id=public_id)}
+
+
+def _open_body() -> tuple[str, Iterator[bytes], bool]:
+    """The name of the file in the request, its bytes while they arrive, and whether a form asks for a check.
+
+    Raises FileTooLarge, BadRequest, UnprocessableEntity and UnsupportedMediaType.
+    """
+    if request.content_encoding:
+        raise UnsupportedMediaType("A packed file cannot be read. Send it without Content-Encoding.")
+    if request.mimetype == "text/csv":
+        check_length()
+        return "", _whole_body(), False
+    if request.mimetype != "multipart/form-data":
+        raise UnsupportedMediaType
+    body = FileForm(request, "file")
+    if not body.open_file():
+        raise UnprocessableEntity("The form has no file. Put it into the field “file”, with a file name.")
+    check_length()
+    return body.file_name, pieces_of(body, before_file=_BEFORE_FILE), is_on(body.fields, "check")
+
+
+def _whole_body() -> Iterator[bytes]:
+    """The body as it is. Raises BadRequest when it ends early, so that half a file is never taken for a whole one."""
+    count = 0
+    while piece := request.stream.read(_READ_BYTES):
+        count += len(piece)
+        yield piece
+    if request.content_length is not None and count < request.content_length:
+        raise BadRequest("The connection ended before the whole file was there.")
+
+
+@blueprint.get("/imports/<uuid:public_id>", tags=_TAG)
+@blueprint.response(200, ImportInFull())
+@can_fail(404)
+def show_one(public_id: uuid.UUID) -> dict[str, Any]:
+    """Show an import with its batches and the first of its failed rows."""
+    return show_in_full(seller_id(), public_id)
+
+
+@blueprint.get("/imports/<uuid:public_id>/changes", tags=_TAG)
+@blueprint.response(200, Changes())
+@can_fail(404)
+def list_changes(public_id: uuid.UUID) -> dict[str, Any]:
+    """List the most striking changes that a check foresees.
+
+    At most twenty, those whose price would move most first.
+    """
+    begin_snapshot()
+    return {
+        "changes": [
+            {
+                "line": change.line,
+                "urn": change.urn,
+                "name": change.name,
+                "condition": change.condition.name,
+                "variants": change.variants,
+                "values": change.cells,
+            }
+            for change in preview.list_changes(progress.get(seller_id(), public_id))
+        ]
+    }

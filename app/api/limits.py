@@ -1,0 +1,91 @@
+"""How often a program may ask: counted in Redis, and when that is away, by each process for itself."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import cast
+
+from flask import Flask, Response, current_app
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from redis import RedisError
+from werkzeug.exceptions import TooManyRequests
+
+from app.config import Settings
+from app.redis_store import redis_client
+from app.tokens import Bearer
+
+log = logging.getLogger(__name__)
+
+#: Requests of one address in a minute that show a token which does not hold.
+_STRANGERS_PER_MINUTE = 60
+
+
+def init_app(app: Flask) -> None:
+    """Get ready to count, in the Redis that ``app`` has a client for."""
+    with app.app_context():
+        # The application's own pool: what waits for Redis waits no longer here than anywhere.
+        pool = redis_client().connection_pool
+    app.extensions["sluice_limiter"] = Limiter(
+        get_remote_address,
+        app=app,
+        storage_uri="redis://",
+        # The types of Flask-Limiter know only texts and numbers; the storage takes a pool.
+        storage_options=cast(dict[str, str | int], {"connection_pool": pool}),
+        swallow_errors=True,
+        in_memory_fallback_enabled=True,
+        key_prefix="api",
+    )
+
+
+def count_request(bearer: Bearer) -> None:
+    """Count a request. Raises TooManyRequests."""
+    _count("requests", _settings().api_requests_per_minute, "minute", by=f"token-{bearer.token_id}")
+
+
+def count_upload(bearer: Bearer) -> None:
+    """Count a request that brings a file. Raises TooManyRequests."""
+    _count("uploads", _settings().api_uploads_per_hour, "hour", by=f"token-{bearer.token_id}")
+
+
+def count_stranger() -> None:
+    """Count a request whose token does not hold. Raises TooManyRequests."""
+    if _settings().api_requests_per_minute:
+        _count("strangers", _STRANGERS_PER_MINUTE, "minute", by=get_remote_address())
+
+
+def add_headers(response: Response) -> Response:
+    """Tell in ``response`` how often may still be asked."""
+    limit = _limiter().current_limit
+    if limit is None:
+        return response
+    try:
+        seconds = max(int(limit.reset_at - time.time()), 1)
+        response.headers["RateLimit-Limit"] = str(limit.limit.amount)
+        response.headers["RateLimit-Remaining"] = str(limit.remaining)
+        response.headers["RateLimit-Reset"] = str(seconds)
+    except RedisError:
+        log.warning("limits not told", exc_info=True)
+        seconds = 1
+    if response.status_code == TooManyRequests.code:
+        response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def _count(what: str, most: int, period: str, *, by: str) -> None:
+    if not most:
+        return
+    words = f"There were more than {most:,} {what} in this {period}. Wait as long as Retry-After says, in seconds."
+    with _limiter().shared_limit(f"{most} per {period}", what, key_func=lambda: by, error_message=words):
+        return
+
+
+def _limiter() -> Limiter:
+    limiter: Limiter = current_app.extensions["sluice_limiter"]
+    return limiter
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["sluice_settings"]
+    return settings

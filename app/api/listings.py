@@ -1,0 +1,72 @@
+"""The listings: searching them, taking them home, hiding and showing one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request, url_for
+from marshmallow import RAISE
+
+from app import listings
+from app.api.authentication import seller_id
+from app.api.blueprint import blueprint, can_fail
+from app.api.schemas import Listing, ListingNamed, Listings, ListingsAsked, ListingsPageAsked
+from app.api.shown import show_listing
+from app.csvfile.contract import Condition
+from app.web.listing_filter import read_filter
+from app.web.listings import export
+
+_TAG = ["Listings"]
+
+
+@blueprint.get("/listings", tags=_TAG)
+@blueprint.arguments(ListingsPageAsked, location="query", unknown=RAISE)
+@blueprint.response(200, Listings())
+@can_fail()
+def list_listings(asked: dict[str, Any]) -> dict[str, Any]:
+    """Search your listings.
+
+    What is asked for in several ways must hold in all of them.
+    """
+    wanted = read_filter(request.args)
+    page = listings.search(seller_id(), wanted.wanted, after=asked.get("after", ""), limit=asked["limit"])
+    here = {**wanted.values, "limit": asked["limit"], "after": page.next}
+    return {
+        "listings": [show_listing(one) for one in page.listings],
+        "next": url_for("api.list_listings", **here) if page.next else None,
+    }
+
+
+@blueprint.get("/listings/export.csv", tags=_TAG)
+@blueprint.arguments(ListingsAsked, location="query", unknown=RAISE)
+@blueprint.response(200, {"type": "string"}, content_type="text/csv", description="A CSV file.")
+@can_fail()
+def export_listings(_: dict[str, Any]) -> Response:
+    """Take your listings as a file that can be changed and sent back.
+
+    It has the header of an import and UPDATE in each row; sent back as it is, it changes nothing.
+    """
+    return export(seller_id(), read_filter(request.args).wanted)
+
+
+@blueprint.post("/listings/hide", tags=_TAG)
+@blueprint.arguments(ListingNamed, location="query", unknown=RAISE)
+@blueprint.response(200, Listing())
+@can_fail(403, 404)
+def hide_listing(asked: dict[str, Any]) -> dict[str, Any]:
+    """Hide a listing from buyers."""
+    return _set_hidden(asked, hidden=True)
+
+
+@blueprint.post("/listings/show", tags=_TAG)
+@blueprint.arguments(ListingNamed, location="query", unknown=RAISE)
+@blueprint.response(200, Listing())
+@can_fail(403, 404)
+def show_listing_to_buyers(asked: dict[str, Any]) -> dict[str, Any]:
+    """Show a listing to buyers."""
+    return _set_hidden(asked, hidden=False)
+
+
+def _set_hidden(asked: dict[str, Any], *, hidden: bool) -> dict[str, Any]:
+    condition = Condition[asked["condition"]]
+    return show_listing(listings.set_hidden(seller_id(), asked["urn"], condition, asked["variants"], hidden=hidden))

@@ -1,0 +1,184 @@
+"""What programs are told when a request comes to nothing: problem documents as in RFC 9457."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from flask import Flask, Response, json, request, url_for
+from flask.sansio.scaffold import Scaffold
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from app.csvfile.rejected import FileRejected, FileTooLarge
+from app.imports.commands import ImportNotFound, TransitionRefused
+from app.imports.starting import KeyTaken
+from app.listings import ListingNotFound
+from app.web.errors import DATABASE_AWAY, RETRY_AFTER_SECONDS
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+
+#: Below this, every answer is one of the API's.
+ROOT = "/api/"
+
+#: What an error may say in its headers beside its document.
+_HEADERS = frozenset({"Allow", "Retry-After", "WWW-Authenticate"})
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of problem; its name is the last part of the document's type."""
+
+    name: str
+    status: int
+    title: str
+    #: What to do about it; the detail of a document says what happened.
+    meaning: str
+
+
+INVALID_REQUEST = Kind(
+    "invalid-request",
+    422,
+    "The request does not make sense",
+    "A parameter or a header is missing, unknown or malformed. “errors” says which, and what is wrong with it.",
+)
+FILE_REFUSED = Kind(
+    "file-refused",
+    422,
+    "The file cannot be imported",
+    "Nothing was stored. “detail” says what to change in the file and “line” on which line, where that can be told.",
+)
+KEY_TAKEN = Kind(
+    "key-taken",
+    422,
+    "The Idempotency-Key belongs to another file",
+    "The key has come before, with other bytes or for another purpose. Send a key of its own for each file.",
+)
+_BY_STATUS = {
+    kind.status: kind
+    for kind in (
+        Kind("malformed", 400, "The request is broken", "The body is not what its headers say, or it ended too soon."),
+        Kind(
+            "unauthorized",
+            401,
+            "No token that holds",
+            "Send “Authorization: Bearer” and a token. Tokens are made, and revoked, under API tokens.",
+        ),
+        Kind("forbidden", 403, "The token may not do this", "The token may only read. Use one that may write as well."),
+        Kind("not-found", 404, "Not found", "There is nothing at this address, or it belongs to somebody else."),
+        Kind(
+            "method-not-allowed", 405, "Not with this method", "The header Allow says which methods the address takes."
+        ),
+        Kind(
+            "not-possible-now",
+            409,
+            "Not possible now",
+            "The import is in a state in which this cannot be done. Ask for the import; “actions” says what can be.",
+        ),
+        Kind("too-large", 413, "Too large", "Split the file into smaller ones, each with the header line."),
+        Kind(
+            "unsupported-media-type",
+            415,
+            "Not a form and not a CSV",
+            "Send the file in the field “file” of a multipart form, or as it is with Content-Type: text/csv.",
+        ),
+        INVALID_REQUEST,
+        Kind("too-many-requests", 429, "Too many requests", "Wait as many seconds as the header Retry-After says."),
+        Kind("internal-error", 500, "Something went wrong", "The error is not yours; it has been recorded. Try again."),
+        Kind(
+            "unavailable",
+            503,
+            "Back in a moment",
+            "The database or the storage is away. Nothing is lost. Try again in some seconds.",
+        ),
+    )
+}
+#: All that there are, by their statuses.
+KINDS = sorted({*_BY_STATUS.values(), FILE_REFUSED, KEY_TAKEN}, key=lambda kind: (kind.status, kind.name))
+
+
+def init_app(app: Flask) -> None:
+    """Answer requests to addresses of the API that are none with problems too."""
+    app.before_request(_answer_unknown_address)
+
+
+def handle_errors(scaffold: Scaffold) -> None:
+    """Answer the errors of the views of ``scaffold`` with problems."""
+    scaffold.register_error_handler(HTTPException, _http_error)
+    scaffold.register_error_handler(FileRejected, _file_refused)
+    for missing in (ImportNotFound, ListingNotFound):
+        scaffold.register_error_handler(missing, lambda _: answer(_BY_STATUS[404]))
+    scaffold.register_error_handler(TransitionRefused, lambda error: answer(_BY_STATUS[409], str(error)))
+    scaffold.register_error_handler(KeyTaken, lambda _: answer(KEY_TAKEN))
+    for kind in DATABASE_AWAY:
+        scaffold.register_error_handler(kind, _database_away)
+
+
+def answer(
+    kind: Kind,
+    detail: str | None = None,
+    *,
+    status: int | None = None,
+    line: int | None = None,
+    errors: Sequence[Mapping[str, str]] = (),
+) -> Response:
+    """The problem document for a problem of this ``kind``."""
+    document: dict[str, object] = {
+        "type": url_for("api_reference.show", _anchor=f"problem-{kind.name}"),
+        "title": kind.title,
+        "status": status or kind.status,
+        "detail": detail or kind.meaning,
+    }
+    if line is not None:
+        document["line"] = line
+    if errors:
+        document["errors"] = errors
+    response = Response(json.dumps(document), status or kind.status, content_type=CONTENT_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _answer_unknown_address() -> Response | HTTPException | None:
+    error = request.routing_exception
+    if error is None or not request.path.startswith(ROOT) or (error.code or 0) < 400:
+        return None
+    return _http_error(error)
+
+
+def _http_error(error: HTTPException) -> Response | HTTPException:
+    if isinstance(error, InternalServerError) and isinstance(error.original_exception, DATABASE_AWAY):
+        return _database_away(error.original_exception)
+    if error.code is None or error.code < 400:
+        # Redirects travel as exceptions too.
+        return error
+    # What webargs found wrong, by the place and the name of each parameter.
+    faults: Mapping[str, Mapping[str, Sequence[str]]] = getattr(error, "data", {}).get("messages", {})
+    if faults:
+        told = [
+            {"parameter": name, "message": " ".join(messages)}
+            for place in faults.values()
+            for name, messages in place.items()
+        ]
+        detail = " ".join(f"{one['parameter']}: {one['message']}" for one in told)
+        return answer(INVALID_REQUEST, detail, errors=told)
+    kind = _BY_STATUS.get(error.code) or _BY_STATUS[500 if error.code >= 500 else 400]
+    own_words = error.description if error.description != type(error).description else None
+    response = answer(kind, own_words, status=error.code)
+    for name, value in error.get_headers():
+        if name in _HEADERS:
+            response.headers[name] = value
+    return response
+
+
+def _file_refused(error: FileRejected) -> Response:
+    kind = _BY_STATUS[413] if isinstance(error, FileTooLarge) else FILE_REFUSED
+    return answer(kind, error.message, line=error.line)
+
+
+def _database_away(error: BaseException) -> Response:
+    log.warning("database away", exc_info=error)
+    response = answer(_BY_STATUS[503])
+    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response

@@ -1,0 +1,126 @@
+"""What is served of the description of the API: the document for programs, and a page for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from shlex import quote
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from app.api import document, problems
+
+blueprint = Blueprint("api_reference", __name__)
+
+_METHODS = ("get", "post")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing to ask for, as the page shows it."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    paragraphs: list[str]
+    parameters: list[dict[str, Any]]
+    #: Content types that the body may have, with what it is then.
+    bodies: list[str]
+    #: Status, what it means, and the name of the schema of its answer.
+    answers: list[tuple[str, str, str]]
+    #: Lines for a shell.
+    examples: list[str]
+
+
+@blueprint.get(f"{problems.ROOT}v1/openapi.json")
+def openapi() -> Response:
+    """The OpenAPI document."""
+    return document.as_json()
+
+
+@blueprint.get("/help/api")
+def show() -> ResponseReturnValue:
+    """How to use the API: everything that the document says."""
+    api = document.get()
+    return render_template(
+        "help/api.html",
+        host=request.host_url.rstrip("/"),
+        root=f"{problems.ROOT}v1",
+        tags=[(tag, list(_operations(api, tag["name"]))) for tag in api["tags"]],
+        schemas=[(name, schema) for name, schema in api["components"]["schemas"].items() if schema.get("properties")],
+        describe_type=describe_type,
+        problems=problems.KINDS,
+    )
+
+
+def describe_type(schema: Mapping[str, Any]) -> str:
+    """What a value is, in a few words; names of schemas are between angle brackets."""
+    if "$ref" in schema:
+        return f"<{_name_of(schema)}>"
+    for together in ("anyOf", "oneOf", "allOf"):
+        if together in schema:
+            return " or ".join(describe_type(one) for one in schema[together])
+    if "enum" in schema:
+        known = [value for value in schema["enum"] if value is not None]
+        return " | ".join(map(str, known)) + (" or null" if len(known) < len(schema["enum"]) else "")
+    types = schema.get("type", "value")
+    words = [types] if isinstance(types, str) else list(types)
+    if words[0] == "array":
+        return f"list of {describe_type(schema.get('items', {}))}"
+    if "format" in schema:
+        words[0] = schema["format"]
+    return " or ".join(words)
+
+
+def _operations(api: Mapping[str, Any], tag: str) -> Iterator[Operation]:
+    for path, methods in api["paths"].items():
+        for method in _METHODS:
+            operation = methods.get(method)
+            if operation is None or tag not in operation["tags"]:
+                continue
+            parameters = [*methods.get("parameters", ()), *operation.get("parameters", ())]
+            yield Operation(
+                name=f"{method}{path}".replace("/api/v1", "").replace("{", "").replace("}", "").replace("/", "-"),
+                method=method.upper(),
+                path=path,
+                summary=operation["summary"],
+                paragraphs=[" ".join(one.split()) for one in operation.get("description", "").split("\n\n") if one],
+                parameters=parameters,
+                bodies=[*operation.get("requestBody", {}).get("content", {})],
+                answers=[*_answers(operation)],
+                examples=[*_examples(method.upper(), path, operation, parameters)],
+            )
+
+
+def _answers(operation: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for status, answer in sorted(operation["responses"].items(), key=lambda one: str(one[0])):
+        if "$ref" not in answer:
+            content: Mapping[str, Any] = next(iter(answer.get("content", {}).values()), {})
+            yield str(status), answer["description"], _name_of(content.get("schema", {}))
+
+
+def _name_of(schema: Mapping[str, Any]) -> str:
+    return str(schema.get("$ref", "")).rpartition("/")[2]
+
+
+def _examples(method: str, path: str, operation: Mapping[str, Any], parameters: list[dict[str, Any]]) -> Iterator[str]:
+    address = path.replace("{id}", "$ID").removeprefix("/api/v1")
+    wanted = [one for one in parameters if one["in"] == "query" and one.get("required")]
+    query = "&".join(f"{one['name']}={_example_of(one)}" for one in wanted)
+    start = 'curl -H "Authorization: Bearer $SLUICE_TOKEN"'
+    target = f'"$SLUICE{address}{"?" + query if query else ""}"'
+    if "requestBody" in operation:
+        yield f"{start} -F file=@stock.csv {target}"
+        yield f"{start} -H {quote('Content-Type: text/csv')} --data-binary @stock.csv {target}"
+    elif method == "POST":
+        yield f"{start} -X POST {target}"
+    else:
+        yield f"{start} {'-o file.csv ' if path.endswith('.csv') else ''}{target}"
+
+
+def _example_of(parameter: Mapping[str, Any]) -> str:
+    known = parameter["schema"].get("enum")
+    return str(known[0]) if known else "…"
