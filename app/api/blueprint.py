@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Response, request
@@ -17,9 +17,6 @@ blueprint = Blueprint("api", __name__, url_prefix=f"{problems.ROOT}v1")
 blueprint.before_request(require_token)
 problems.handle_errors(blueprint)
 
-#: What any request can come to.
-_ALWAYS = (401, 422, 429, 503)
-
 
 @blueprint.after_request
 def _finish(response: Response) -> Response:
@@ -31,14 +28,25 @@ def _finish(response: Response) -> Response:
     return limits.add_headers(response)
 
 
-def can_fail(*statuses: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Document that a view can answer with the problems of these ``statuses`` beside those that any can."""
+def can_fail(
+    *statuses: int, refuses: Sequence[problems.Kind] = ()
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Document that a view can answer with the problems of these ``statuses``, beside those that any can.
+
+    ``refuses`` are those with the status 422 that a view has for itself.
+    """
 
     def document(view: Callable[..., Any]) -> Callable[..., Any]:
-        for status in sorted({*_ALWAYS, *statuses}, reverse=True):
-            titles = [kind.title for kind in problems.KINDS if kind.status == status]
+        for kind in reversed(problems.KINDS):
+            if kind in refuses or kind.status not in {*statuses, *problems.ALWAYS}:
+                continue
+            titles = [kind.title]
+            if kind is problems.INVALID_REQUEST:
+                titles += [own.title for own in refuses]
+            elif kind.status == problems.INVALID_REQUEST.status:
+                continue
             view = blueprint.alt_response(
-                status, schema=Problem(), content_type=problems.CONTENT_TYPE, description="; ".join(titles)
+                kind.status, schema=Problem(), content_type=problems.CONTENT_TYPE, description="; ".join(titles)
             )(view)
         return view
 

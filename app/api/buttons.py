@@ -11,6 +11,7 @@ from app.api import limits
 from app.api.authentication import bearer, seller_id
 from app.api.blueprint import blueprint, can_fail
 from app.api.imports import answer_created
+from app.api.problems import KEY_TAKEN
 from app.api.schemas import AgainAsked, ImportInFull, RequestKey, RetryAsked
 from app.api.shown import show_in_full
 from app.imports import commands
@@ -86,7 +87,7 @@ def import_checked(public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str,
 @blueprint.arguments(AgainAsked, location="query", unknown=RAISE)
 @blueprint.arguments(RequestKey, location="headers")
 @blueprint.response(201, ImportInFull(), description="The new import, or check.", headers=_CREATED)
-@can_fail(403, 404, 409)
+@can_fail(403, 404, 409, refuses=[KEY_TAKEN])
 def again(
     asked: dict[str, Any], headers: dict[str, Any], public_id: uuid.UUID
 ) -> tuple[dict[str, Any], int, dict[str, str]]:

@@ -12,6 +12,8 @@ from app.api import problems
 from app.api.schemas import Problem
 
 VERSION = "1"
+#: Those that the API takes.
+METHODS = ("get", "post")
 
 _TAGS = {
     "Imports": "A file becomes an import: it is cut into batches, and these are worked through in the background.",
@@ -79,6 +81,9 @@ def _finish(document: dict[str, Any]) -> dict[str, Any]:
     """``document`` with what cannot be told of the views, and without what only they need."""
     paths = {}
     for path, operations in document["paths"].items():
+        for operation in filter(None, map(operations.get, METHODS)):
+            # A docstring is a sentence, a summary a heading.
+            operation["summary"] = operation["summary"].rstrip(".")
         for parameter in operations.get("parameters", ()):
             if parameter["name"] == "public_id":
                 parameter |= {"name": "id", "description": "The id of the import."}

@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest, UnprocessableEntity, UnsupportedMedi
 from app.api import limits
 from app.api.authentication import bearer, seller_id
 from app.api.blueprint import blueprint, can_fail
+from app.api.problems import FILE_REFUSED, KEY_TAKEN
 from app.api.schemas import Changes, FileAsked, ImportInFull, Imports, ImportsAsked, RequestKey
 from app.api.shown import show_import, show_in_full
 from app.imports import commands, preview, progress
@@ -77,7 +78,7 @@ def list_imports(asked: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(FileAsked, location="query", unknown=RAISE)
 @blueprint.arguments(RequestKey, location="headers")
 @blueprint.response(201, ImportInFull(), description="The import, on its way.", headers=_CREATED)
-@can_fail(400, 403, 413, 415)
+@can_fail(400, 403, 413, 415, refuses=[FILE_REFUSED, KEY_TAKEN])
 def create_import(asked: dict[str, Any], headers: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Import a file, or with check=true only find out what would come of it.
 

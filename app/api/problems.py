@@ -95,6 +95,8 @@ _BY_STATUS = {
         ),
     )
 }
+#: What any request can come to.
+ALWAYS = frozenset({401, 422, 429, 503})
 #: All that there are, by their statuses.
 KINDS = sorted({*_BY_STATUS.values(), FILE_REFUSED, KEY_TAKEN}, key=lambda kind: (kind.status, kind.name))
 

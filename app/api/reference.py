@@ -14,7 +14,8 @@ from app.api import document, problems
 
 blueprint = Blueprint("api_reference", __name__)
 
-_METHODS = ("get", "post")
+#: What is said of answers that every operation can give; the page says it once.
+_COMMON_WORDS = frozenset(kind.title for kind in problems.KINDS if kind.status in problems.ALWAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def describe_type(schema: Mapping[str, Any]) -> str:
 
 def _operations(api: Mapping[str, Any], tag: str) -> Iterator[Operation]:
     for path, methods in api["paths"].items():
-        for method in _METHODS:
+        for method in document.METHODS:
             operation = methods.get(method)
             if operation is None or tag not in operation["tags"]:
                 continue
@@ -97,7 +98,9 @@ def _operations(api: Mapping[str, Any], tag: str) -> Iterator[Operation]:
 
 def _answers(operation: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for status, answer in sorted(operation["responses"].items(), key=lambda one: str(one[0])):
-        if "$ref" not in answer:
+        is_common = str(status).isdecimal() and int(status) in problems.ALWAYS
+        is_its_own = answer.get("description") not in _COMMON_WORDS
+        if "$ref" not in answer and (is_its_own or not is_common):
             content: Mapping[str, Any] = next(iter(answer.get("content", {}).values()), {})
             yield str(status), answer["description"], _name_of(content.get("schema", {}))
 
