@@ -30,9 +30,12 @@ _INTRODUCTION = (
 
 
 class _Api(Api):
-    """flask-smorest without its own way to answer errors, for which Sluice has one."""
+    """flask-smorest without its own ways to answer errors and to page through lists, for which Sluice has others."""
 
     def _register_error_handlers(self) -> None:
+        pass
+
+    def _register_pagination_header(self) -> None:
         pass
 
     def _register_responses(self) -> None:

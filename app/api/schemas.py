@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from app.csvfile.contract import COLUMNS, Cause, Code, Condition
@@ -24,7 +24,12 @@ def _camel(name: str) -> str:
 
 
 class Answer(Schema):
-    """Something that the API gives; every field is always there."""
+    """Something that the API gives; every field is always there, and more may come."""
+
+    class Meta:
+        """Says in the description that there may be fields of which it does not tell."""
+
+        unknown = EXCLUDE
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Name the field as JSON does."""

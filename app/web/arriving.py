@@ -67,6 +67,8 @@ def linger_after(response: Response) -> None:
     connection = request.environ.get("gunicorn.socket")
     if connection is None:
         return
+    # However long the body is: nothing of it is kept.
+    request.max_content_length = sys.maxsize
     stream = request.stream
 
     def linger() -> None:

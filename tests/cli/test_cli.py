@@ -13,7 +13,7 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import text
 
-from app import accounts
+from app import accounts, tokens
 from app.cli import DEMO_EMAIL, DEMO_PASSWORD
 from app.extensions import db
 from app.imports import commands
@@ -268,3 +268,25 @@ def test_the_reconciler_runs_by_hand(app: Flask, seller: Seller, run_jobs: Calla
     db.session.commit()
     assert "1 imports settled" in flask(app, "reconcile").output
     assert look(started).status == "COMPLETED"
+
+
+def test_a_token_is_made_listed_and_revoked(app: Flask, seller: Seller) -> None:
+    made = flask(app, "tokens", "create", "--seller", seller.email, "--name", "Nightly", "--expires", "30")
+    assert made.exit_code == 0
+    secret = made.stdout.strip()
+    assert tokens.find_bearer(secret) == (seller.id, 1, True)
+    assert "“Nightly”" in made.stderr
+    listed = flask(app, "tokens", "list", "--seller", seller.email).stdout
+    public_id, ending, scope, *_, name = listed.strip().split("\t")
+    assert (ending, scope, name) == (f"…{secret[-4:]}", "read-write", "Nightly")
+    assert secret not in listed
+    assert flask(app, "tokens", "revoke", public_id, "--seller", seller.email).exit_code == 0
+    assert tokens.find_bearer(secret) is None
+    assert flask(app, "tokens", "revoke", public_id, "--seller", seller.email).exit_code == 1
+
+
+def test_a_token_may_only_read_and_belongs_to_somebody(app: Flask, seller: Seller) -> None:
+    made = flask(app, "tokens", "create", "--seller", seller.email, "--name", "Look", "--read-only")
+    assert tokens.find_bearer(made.stdout.strip()).may_write is False
+    assert flask(app, "tokens", "create", "--seller", "no@example.com", "--name", "x").exit_code == 1
+    assert flask(app, "tokens", "create", "--seller", seller.email, "--name", " ").exit_code == 1

@@ -11,8 +11,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
+from app import tokens
 from app.extensions import db
 from app.models import Import, Seller
+from app.statuses import TokenScope
 from tests.conftest import sign_in
 from tests.factories import csv_bytes, listed, row
 from tests.pages import HTMX, csrf_token, page, read
@@ -28,14 +30,26 @@ PUBLIC = {
     ("help.errors", "GET"),
     ("health.healthz", "GET"),
     ("health.readyz", "GET"),
+    ("api_reference.show", "GET"),
+    ("api_reference.openapi", "GET"),
 }
 
 
-def routes(app: Flask) -> Iterator[tuple[Rule, str]]:
+def all_routes(app: Flask) -> Iterator[tuple[Rule, str]]:
     """Every route with every method that it takes."""
     for rule in app.url_map.iter_rules():
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield rule, method
+
+
+def routes(app: Flask) -> Iterator[tuple[Rule, str]]:
+    """Those of the pages."""
+    return ((rule, method) for rule, method in all_routes(app) if not rule.endpoint.startswith("api."))
+
+
+def api_routes(app: Flask) -> Iterator[tuple[Rule, str]]:
+    """Those of the API, where a token stands for who asks."""
+    return ((rule, method) for rule, method in all_routes(app) if rule.endpoint.startswith("api."))
 
 
 def address(rule: Rule, public_id: uuid.UUID) -> str:
@@ -51,6 +65,8 @@ def test_there_are_routes_to_walk(app: Flask) -> None:
     assert {"details.show", "details.source_csv", "my_imports.pause", "my_imports.terminate"} <= set(of_an_import)
     # Whatever names an import in its path calls it so, and is walked.
     assert {rule.endpoint for rule, _ in routes(app) if "uuid" in rule.rule} == set(of_an_import)
+    assert len(list(api_routes(app))) >= 20
+    assert all(("uuid" in rule.rule) == ("public_id" in rule.arguments) for rule, _ in api_routes(app))
 
 
 # A running one can be paused and terminated, a paused one resumed, and a failed one has files to download.
@@ -143,3 +159,49 @@ def test_two_browsers_see_two_sellers_turn_by_turn(app: Flask, seller: Seller, o
         ]
         assert browser.get(f"/imports/{own.public_id}").status_code == 200
         assert browser.get(f"/imports/{others.public_id}").status_code == 404
+
+
+#: What some routes of the API must be told beside the address.
+NEEDED = {"api.retry": "?rows=FAILED", "api.hide_listing": "?urn=x&condition=MINT"}
+
+
+@pytest.mark.parametrize("state", [STATES[1], STATES[3], STATES[5]], ids=lambda state: state.name)
+def test_a_token_finds_nothing_of_another_sellers(
+    app: Flask, seller: Seller, other_seller: Seller, state, storage_files
+) -> None:
+    theirs = make(state, other_seller, file_name="secret.csv")
+    mine = {"Authorization": f"Bearer {tokens.create(seller.id, 'mine', scope=TokenScope.READ_WRITE)[1]}"}
+    client = app.test_client()
+    before, files = everything(), storage_files()
+    walked = 0
+    for rule, method in api_routes(app):
+        query = NEEDED.get(rule.endpoint, "")
+        if "public_id" not in rule.arguments:
+            if method == "GET":
+                answer = client.open(address(rule, theirs.public_id) + query, method=method, headers=mine)
+                assert "secret" not in answer.text
+                assert "urn:test:" not in answer.text or rule.endpoint == "api.template_csv"
+            continue
+        nowhere = client.open(address(rule, uuid.uuid4()) + query, method=method, headers=mine)
+        answer = client.open(address(rule, theirs.public_id) + query, method=method, headers=mine)
+        assert (answer.status_code, answer.mimetype) == (404, "application/problem+json"), rule.rule
+        assert answer.data == nowhere.data
+        assert dict(answer.headers).keys() == dict(nowhere.headers).keys()
+        walked += 1
+    assert walked >= 12
+    assert everything() == before
+    assert storage_files() == files
+
+
+def test_without_a_token_the_api_tells_and_does_nothing(app: Flask, seller: Seller, storage_files) -> None:
+    made = make(STATES[1], seller, file_name="secret.csv")
+    # That somebody is signed in counts for nothing: no other site may make their browser ask.
+    signed_in, stranger = sign_in(app, seller), app.test_client()
+    before, files = everything(), storage_files()
+    for rule, method in api_routes(app):
+        for browser in (signed_in, stranger):
+            answer = browser.open(address(rule, made.public_id), method=method, data={})
+            assert (answer.status_code, answer.mimetype) == (401, "application/problem+json"), rule.rule
+            assert "secret" not in answer.text
+    assert everything() == before
+    assert storage_files() == files

@@ -1,0 +1,131 @@
+"""The API over a socket: what schemathesis makes of it, what the examples do, and how files arrive."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from app import tokens
+from app.extensions import db
+from app.models import Seller
+from app.statuses import TokenScope
+from tests.end_to_end.test_web import answers
+from tests.factories import csv_bytes, listed, make_items, row
+from tests.processes import ROOT, wait_until, web_server, workers
+
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.fixture
+def address(app: Flask, environ: dict[str, str]) -> Iterator[str]:
+    """A real web server that counts no requests."""
+    with web_server({**environ, "API_REQUESTS_PER_MINUTE": "0", "API_UPLOADS_PER_HOUR": "0"}) as port:
+        address = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(f"{address}/readyz"))
+        yield address
+
+
+@pytest.fixture
+def token(app: Flask, seller: Seller) -> str:
+    return tokens.create(seller.id, "a program", scope=TokenScope.READ_WRITE)[1]
+
+
+def send(address: str, token: str, data: bytes, path: str = "/api/v1/imports") -> dict[str, object]:
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/csv"}
+    with urllib.request.urlopen(urllib.request.Request(address + path, data, headers), timeout=30) as answer:
+        return json.load(answer)
+
+
+@pytest.mark.timeout(400)
+def test_schemathesis_finds_nothing(address: str, token: str, environ: dict[str, str], tmp_path: Path) -> None:
+    make_items(3)
+    bad = [row(price="1.99"), row(urn="urn:none"), row(quantity="x")]
+    # Things to find, so that more is asked than what is not there.
+    send(address, token, csv_bytes([row(urn=f"urn:test:{n}") for n in (1, 2, 3)] + bad))
+    send(address, token, csv_bytes([row(mode="UPDATE", price=5)]), "/api/v1/imports?check=true")
+    # It takes longer than a transaction may stand about.
+    db.session.rollback()
+    with workers(environ, 1):
+        asked = subprocess.run(
+            [
+                *(sys.executable, "-m", "schemathesis.cli", "--config-file", ROOT / "tests" / "schemathesis.toml"),
+                *("run", f"{address}/api/v1/openapi.json", "--header", f"Authorization: Bearer {token}"),
+                *("--phases", "coverage,fuzzing,stateful", "--max-examples", "5", "--workers", "2"),
+                *("--generation-deterministic", "--no-color"),
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=380,
+            check=False,
+        )
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+
+
+@pytest.mark.parametrize("program", ["nightly_sync.py", "curl.sh"])
+def test_the_examples_upload_wait_and_fetch_the_failed_rows(
+    address: str, token: str, environ: dict[str, str], seller: Seller, tmp_path: Path, program: str
+) -> None:
+    make_items(3)
+    bad = [row(price="1.99", comment="é,\nü"), row(urn="urn:none")]
+    stock = tmp_path / "stock.csv"
+    stock.write_bytes(csv_bytes([row(urn=f"urn:test:{n}") for n in (1, 2, 3)] + bad))
+    command = [sys.executable if program.endswith(".py") else "sh", str(EXAMPLES / program), str(stock)]
+    own = {**os.environ, "SLUICE_ADDRESS": address, "SLUICE_TOKEN": token}
+    with workers(environ, 1):
+        # Started twice in a night, it imports once.
+        for _ in range(2):
+            ran = subprocess.run(command, env=own, capture_output=True, text=True, timeout=60, check=False)
+            assert "FAILED" in ran.stdout or "3 of 5 rows are live" in ran.stdout, ran.stderr
+    assert (tmp_path / "stock.failed.csv").read_bytes() == csv_bytes(bad)
+    assert len(listed(seller)) == 3
+    assert db.session.scalar(text("select count(*) from imports")) == 1
+
+
+def test_the_nightly_sync_has_twenty_lines() -> None:
+    assert len((EXAMPLES / "nightly_sync.py").read_text().splitlines()) <= 20
+
+
+@pytest.mark.parametrize("token_given", [True, False])
+def test_a_refusal_comes_before_the_gigabyte(address: str, token: str, token_given: bool) -> None:
+    shown = token if token_given else "sluice_x"
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(
+            f"POST /api/v1/imports HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/csv\r\n"
+            f"Authorization: Bearer {shown}\r\nContent-Length: {1 << 30}\r\n\r\n".encode()
+        )
+        connection.sendall(b"MODE,URN,PRICE\n" + b"x" * 100_000)
+        began = time.monotonic()
+        answer = b""
+        while b"}" not in answer and (more := connection.recv(1 << 16)):
+            answer += more
+    assert time.monotonic() - began < 5
+    assert answer.startswith(b"HTTP/1.1 422" if token_given else b"HTTP/1.1 401")
+    assert b"application/problem+json" in answer
+
+
+def test_a_program_that_hangs_up_leaves_nothing(address: str, token: str, storage_files) -> None:
+    data = csv_bytes(row() for _ in range(20_000))
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        connection.sendall(
+            f"POST /api/v1/imports HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/csv\r\n"
+            f"Authorization: Bearer {token}\r\nContent-Length: {len(data)}\r\n\r\n".encode()
+        )
+        # Up to the end of a row: what has come is a file in itself, but not the one that was announced.
+        connection.sendall(data[: data.index(b"\n", len(data) // 2) + 1])
+        wait_until(storage_files)
+    wait_until(lambda: not storage_files())
+    assert db.session.scalar(text("select count(*) from imports")) == 0
