@@ -111,7 +111,8 @@ class CheckedListings:
     def create(self, new: Sequence[NewListing]) -> Collection[int]:
         """Claim those that do not exist."""
         wanted = {one[1:4]: one[0] for one in new}
-        exist = listings.find_makers(self._seller_id, wanted.keys())
+        # With somebody's first file there is nothing to look for.
+        exist = listings.find_makers(self._seller_id, wanted.keys()) if listings.has_any(self._seller_id) else {}
         missing = [(key, line) for key, line in wanted.items() if key not in exist]
         taken = claims.take(self._key, missing, expects_taken=self._meets_taken)
         self._meets_taken = self._meets_taken or len(taken) < len(missing)

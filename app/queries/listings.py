@@ -128,11 +128,15 @@ _STATE = ListingState._fields
 _STATE_TYPES = "int4 int4 bool text text text int8 int4 int4 int8 bool".split()
 
 
-def find_makers(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
-    """Which row made the listing, for those of ``keys`` that the seller has one for.
+def has_any(seller_id: int) -> bool:
+    """Whether the seller has any listing."""
+    with driver_cursor() as cursor:
+        cursor.execute("select exists (select from listings where seller_id = %s)", (seller_id,))
+        return cursor.fetchone() == (True,)
 
-    It costs next to nothing where the seller has none at all, as with somebody's first file.
-    """
+
+def find_makers(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
+    """Which row made the listing, for those of ``keys`` that the seller has one for."""
     if not keys:
         return {}
     with driver_cursor() as cursor:
@@ -140,9 +144,8 @@ def find_makers(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey
             f"""
             select k.item_id, k.condition, k.variants, l.created_import_id, l.created_line
             from {_EACH_KEY} (select * from listings l where {_HAS_KEY} offset 0) l
-            where (select exists (select from listings where seller_id = %s))
             """,
-            (*as_columns(sorted(keys)), seller_id, seller_id),
+            (*as_columns(sorted(keys)), seller_id),
         )
         return {row[:3]: Maker(*row[3:]) for row in cursor.fetchall()}
 
