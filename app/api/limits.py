@@ -6,7 +6,7 @@ import logging
 import time
 from typing import cast
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from redis import RedisError
@@ -27,7 +27,7 @@ def init_app(app: Flask) -> None:
     with app.app_context():
         # The application's own pool: what waits for Redis waits no longer here than anywhere.
         pool = redis_client().connection_pool
-    app.extensions["sluice_limiter"] = Limiter(
+    limiter = Limiter(
         get_remote_address,
         app=app,
         storage_uri="redis://",
@@ -37,6 +37,9 @@ def init_app(app: Flask) -> None:
         in_memory_fallback_enabled=True,
         key_prefix="api",
     )
+    # Pages are not counted, and none waits while it is tried whether Redis is back.
+    limiter.request_filter(lambda: request.blueprint != "api")
+    app.extensions["sluice_limiter"] = limiter
 
 
 def count_request(bearer: Bearer) -> None:
