@@ -126,4 +126,4 @@ def _examples(method: str, path: str, operation: Mapping[str, Any], parameters: 
 
 def _example_of(parameter: Mapping[str, Any]) -> str:
     known = parameter["schema"].get("enum")
-    return str(known[0]) if known else "…"
+    return str(known[0] if known else parameter["name"]).upper()

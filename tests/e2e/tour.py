@@ -96,6 +96,10 @@ def stops() -> dict[str, Stop]:
         "help-csv": Stop(_to("/help/csv")),
         "help-csv-stranger": Stop(_to("/help/csv"), None),
         "help-errors": Stop(_to("/help/errors")),
+        "help-api": Stop(_to("/help/api")),
+        "help-api-stranger": Stop(_to("/help/api"), None),
+        "tokens-made": Stop(_make_token),
+        "tokens": Stop(_ask_to_revoke),
         "not-found": Stop(_to("/nowhere")),
         "not-found-stranger": Stop(_to("/nowhere"), None),
         "not-possible": Stop(_press_for_a_page),
@@ -123,6 +127,20 @@ def _to_import(state: str, part: str = "") -> Callable[[Page, Showroom], None]:
         page.goto(showroom.paths[state] + part)
 
     return visit
+
+
+def _make_token(page: Page, _: Showroom) -> None:
+    page.goto("/settings/tokens")
+    page.get_by_label("Name").fill("Nightly stock")
+    page.get_by_role("button", name="Make token").click()
+    page.get_by_text("It is not shown again").wait_for()
+
+
+def _ask_to_revoke(page: Page, showroom: Showroom) -> None:
+    _make_token(page, showroom)
+    page.goto("/settings/tokens")
+    page.locator(".revoke > summary").first.click()
+    page.get_by_role("button", name="Revoke it").first.wait_for()
 
 
 def _sign_in_wrongly(page: Page, showroom: Showroom) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 from flask import Flask
 from sqlalchemy import text
 
@@ -91,6 +92,26 @@ def test_the_examples_upload_wait_and_fetch_the_failed_rows(
     assert (tmp_path / "stock.failed.csv").read_bytes() == csv_bytes(bad)
     assert len(listed(seller)) == 3
     assert db.session.scalar(text("select count(*) from imports")) == 1
+
+
+def test_every_line_of_the_page_works_as_it_stands(address: str, token: str, environ, tmp_path: Path) -> None:
+    make_items(1)
+    (tmp_path / "stock.csv").write_bytes(csv_bytes([row(), row(price="x")]))
+    made = send(address, token, csv_bytes([row()]))
+    with urllib.request.urlopen(f"{address}/help/api", timeout=30) as answer:
+        page = BeautifulSoup(answer.read(), "html5lib")
+    lines = [one for box in page.select("pre") for one in box.get_text().splitlines() if one.startswith("curl ")]
+    assert len(lines) >= 25
+    own = {**os.environ, "SLUICE": f"{address}/api/v1", "SLUICE_TOKEN": token, "ID": str(made["id"])}
+    shell = "curl() { command curl -sS -o /dev/null -w '%{http_code}' \"$@\"; }; "
+    for line in lines:
+        ran = subprocess.run(
+            ["sh", "-c", shell + line], cwd=tmp_path, env=own, capture_output=True, text=True, check=True
+        )
+        # A button does not fit every state, and there is no listing of the item URN.
+        possible = {"409"} if "-X POST" in line else set()
+        possible |= {"404"} if "listings/hide" in line or "listings/show" in line else {"200", "201"}
+        assert ran.stdout in possible, line
 
 
 def test_the_nightly_sync_has_twenty_lines() -> None:
