@@ -127,7 +127,8 @@ class Home:
         if self._supervisor is None or not self._supervisor.is_running():
             self._supervisor = self.start_workers()
         supervisor = self._supervisor
-        wait_until(lambda: len(children(supervisor)) == self.wanted_workers)
+        # One of them sends webhooks and e-mails.
+        wait_until(lambda: len(children(supervisor)) == self.wanted_workers + 1)
         return supervisor
 
     def start_workers(self, command: tuple[str, ...] = ("worker.py",), **environ: str) -> psutil.Process:
