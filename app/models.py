@@ -384,7 +384,6 @@ class Delivery(Base):
         ForeignKeyConstraint(
             ["seller_id", "endpoint_id"], ["webhook_endpoints.seller_id", "webhook_endpoints.id"], ondelete="CASCADE"
         ),
-        ForeignKeyConstraint(["seller_id", "import_id"], ["imports.seller_id", "imports.id"], ondelete="CASCADE"),
         _one_of("channel", Channel),
         _one_of("status", DeliveryStatus),
         CheckConstraint(
@@ -406,6 +405,7 @@ class Delivery(Base):
     event: Mapped[str] = mapped_column(CodeText)
     #: Where a webhook goes to, or the endpoint that an e-mail speaks of.
     endpoint_id: Mapped[int | None] = mapped_column(BigInteger)
+    #: What it speaks of. No foreign key: a message is whole without it, and whoever clears imports away need not know.
     import_id: Mapped[int | None] = mapped_column(BigInteger)
     #: What a webhook sends, byte for byte the same each time. E-mails are written when they are sent.
     body: Mapped[str | None] = mapped_column(Text)

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from app.config import Settings
 from app.extensions import db
 from app.imports import queue
-from app.queries import ImportKey, deliveries, imports, notes, reconciler, transitions
+from app.queries import ImportKey, deliveries, endpoints, imports, notes, reconciler, transitions
 from app.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,8 @@ def sweep(*, force: bool = False) -> Repairs | None:
         _clean_storage()
         for key in notes.find_left_over():
             _forget_notes(key)
+        endpoints.forget_old_secrets()
+        db.session.commit()
         while deliveries.forget_old(days=_LOG_DAYS):
             db.session.commit()
         db.session.rollback()

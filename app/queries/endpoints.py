@@ -96,6 +96,18 @@ def change_secret(key: EndpointKey, secret: str, *, overlap_seconds: float) -> b
     )
 
 
+def forget_old_secrets() -> None:
+    """Delete the secrets that do not sign any more."""
+    db.session.execute(
+        text(
+            """
+            update webhook_endpoints set old_secret = null, old_secret_until = null
+            where old_secret_until < clock_timestamp()
+            """
+        )
+    )
+
+
 def delete(key: EndpointKey) -> bool:
     """Forget an endpoint with its log and all that waits for it."""
     return _execute(f"delete from webhook_endpoints where {_THIS}", key)

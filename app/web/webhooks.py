@@ -111,6 +111,7 @@ def show(endpoint_id: uuid.UUID) -> ResponseReturnValue:
         "webhooks/_deliveries.html",
         endpoint=endpoint,
         secret=secret,
+        old_secret_signs=endpoint.old_secret_until is not None and endpoint.old_secret_until > datetime.now(UTC),
         deliveries=shown,
         older=shown[-1].public_id if len(found) > _PAGE_SIZE else None,
         before=before,

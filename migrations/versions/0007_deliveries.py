@@ -86,12 +86,6 @@ def upgrade() -> None:
             name=op.f("fk__deliveries__webhook_endpoints"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(
-            ["seller_id", "import_id"],
-            ["imports.seller_id", "imports.id"],
-            name=op.f("fk__deliveries__imports"),
-            ondelete="CASCADE",
-        ),
         sa.PrimaryKeyConstraint("seller_id", "id", name=op.f("pk__deliveries")),
         sa.UniqueConstraint("public_id", name=op.f("uq__deliveries__public_id")),
     )

@@ -20,7 +20,7 @@ from app.deliveries.schedule import MAX_ATTEMPTS
 from app.extensions import db
 from app.imports import commands, queue, reconcile
 from app.models import Delivery, Import, Seller, WebhookEndpoint
-from app.queries import ImportKey, deliveries, transitions
+from app.queries import ImportKey, deliveries, endpoints, transitions
 from app.queries.deliveries import EndpointKey, Result
 from app.redis_store import redis_client
 from app.statuses import IMPORT_EVENTS, DeliveryStatus, EmailOnEnd
@@ -382,6 +382,9 @@ def test_the_old_secret_signs_for_a_day(there: Receiver, seller: Seller) -> None
     hooks.send_test(key)
     job.run()
     assert there.calls[1].verify(new)
+    endpoints.forget_old_secrets()
+    db.session.commit()
+    assert (endpoint(key).secret, endpoint(key).old_secret) == (new, None)
     assert len(there.calls[1].headers["webhook-signature"].split()) == 1
 
 
