@@ -30,7 +30,15 @@ from tests.s3_proxy import S3Proxy, s3_proxy
 from tests.s3_server import BUCKET, s3_server
 
 #: Settings that must be the product's own, whatever the person who runs this has set.
-_DEFAULTS = ("LEASE_SECONDS", "TICK_SECONDS", "MAX_FRUITLESS_ATTEMPTS", "WORKERS", "PORT", "S3_ENDPOINT_URL")
+_DEFAULTS = (
+    "LEASE_SECONDS",
+    "TICK_SECONDS",
+    "MAX_FRUITLESS_ATTEMPTS",
+    "WORKERS",
+    "DELIVERERS",
+    "PORT",
+    "S3_ENDPOINT_URL",
+)
 
 
 class Home:
