@@ -14,9 +14,11 @@ from app.web import (
     headers,
     listings,
     my_imports,
+    notifications,
     static_files,
     tokens,
     upload,
+    webhooks,
 )
 from app.web import help as help_pages
 
@@ -28,5 +30,16 @@ def register(app: Flask) -> None:
     static_files.init_app(app)
     errors.init_app(app)
     login_manager.unauthorized_handler(accounts.send_to_sign_in)
-    for module in (accounts, upload, my_imports, again, details, listings, tokens, help_pages):
+    for module in (
+        accounts,
+        upload,
+        my_imports,
+        again,
+        details,
+        listings,
+        tokens,
+        webhooks,
+        notifications,
+        help_pages,
+    ):
         app.register_blueprint(module.blueprint)
