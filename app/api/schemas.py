@@ -155,7 +155,7 @@ class Links(Answer):
     """Where to ask for more; paths on this host."""
 
     self = _text("The import itself.")
-    page = _text("Its page, for people.")
+    html = _text("Its page, for people.")
     errors = _text("All failed rows, in JSON.")
     failed_csv = _text("The failed rows under their header, to correct and send again.")
     errors_csv = _text("The report: line, code, columns, message, fix and the row's values.")

@@ -157,7 +157,7 @@ def _links(public_id: uuid.UUID) -> dict[str, str]:
     files = ("failed", "errors", "as_updates", "remaining", "succeeded", "source")
     return {
         "self": url_for("api.show_one", public_id=public_id),
-        "page": url_for("details.show", public_id=public_id),
+        "html": url_for("details.show", public_id=public_id),
         "errors": url_for("api.list_errors", public_id=public_id),
         **{f"{name}_csv": url_for(f"api.{name}_csv", public_id=public_id) for name in files},
     }
