@@ -15,11 +15,12 @@ from flask_wtf.csrf import CSRFError, validate_csrf
 from werkzeug.exceptions import BadRequest, ServiceUnavailable
 from wtforms import ValidationError
 
+from app import sample
 from app.config import Settings
 from app.csvfile.contract import HEADER
 from app.csvfile.rejected import FileRejected, FileTooLarge
 from app.extensions import csrf, db
-from app.imports import commands
+from app.imports import commands, progress
 from app.imports.commands import ImportedBefore
 from app.imports.starting import plain_name
 from app.web.forms import is_on, read_form_key
@@ -103,6 +104,8 @@ def _render(error: str | None = None, *, is_check: bool = False) -> str:
         error=error,
         is_check=is_check,
         form_key=uuid.uuid4(),
+        is_first=not progress.list_page(int(current_user.id), limit=1),
+        has_sample=sample.is_offered(),
         header=HEADER,
         max_rows=settings.max_rows,
         max_mib=settings.max_upload_bytes >> 20,

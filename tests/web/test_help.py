@@ -72,7 +72,7 @@ def test_every_cause_has_its_place_under_its_code(client: FlaskClient) -> None:
 
 def test_characters_that_nobody_would_see_are_drawn(client: FlaskClient) -> None:
     def changed(cause: Cause) -> str:
-        return words(page(client, "/help/errors").find(id=cause.slug).select_one(".changes"))
+        return words(page(client, "/help/errors").find(id=cause.slug).select_one(".corrections"))
 
     assert "Box 1[line break]Shelf 2" in changed(Cause.BARE_LINE_BREAK)
     assert "Box[U+0007]1" in changed(Cause.CONTROL_CHARACTER)
