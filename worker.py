@@ -1,4 +1,5 @@
-"""The workers: a supervisor that keeps WORKERS RQ workers running, and repairs every few seconds.
+"""The workers: a supervisor that keeps WORKERS RQ workers running, and DELIVERERS beside them, which send webhooks and
+e-mails, and that repairs every few seconds.
 
 A worker forks a work-horse for each job. Each of the three levels dies with the one above it: a worker whose
 supervisor is gone drains and leaves, and a work-horse whose worker is gone hands its batch back after its chunk.
@@ -15,6 +16,7 @@ import socket
 import sys
 import time
 import uuid
+from collections.abc import Mapping
 from types import FrameType
 
 from flask import Flask
@@ -32,7 +34,7 @@ from app import create_app
 from app.config import Settings
 from app.extensions import db
 from app.imports import batch_job, known_items, reconcile
-from app.imports.queue import AllowedJob, open_queue
+from app.imports.queue import DELIVERY_QUEUE_NAME, QUEUE_NAME, AllowedJob, open_queue
 
 log = logging.getLogger("sluice.worker")
 
@@ -58,9 +60,9 @@ _PR_SET_PDEATHSIG = 1
 class SluiceWorker(Worker):
     """An RQ worker whose work-horses have the application ready, and stop between two chunks when they are asked to."""
 
-    def __init__(self, app: Flask, connection: Redis) -> None:
+    def __init__(self, app: Flask, connection: Redis, queue_name: str) -> None:
         super().__init__(
-            [open_queue(connection)],
+            [open_queue(connection, queue_name)],
             name=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
             connection=connection,
             job_class=AllowedJob,
@@ -70,6 +72,7 @@ class SluiceWorker(Worker):
             maintenance_interval=_MAINTENANCE_SECONDS,
         )
         self._app = app
+        self._needs_catalog = queue_name == QUEUE_NAME
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Fork a process for ``job`` and watch over it."""
@@ -78,7 +81,9 @@ class SluiceWorker(Worker):
         self.keep_catalog()
 
     def keep_catalog(self) -> None:
-        """Have the processes forked from now on know the catalog as it is now."""
+        """Have the processes forked from now on know the catalog as it is now, if they import."""
+        if not self._needs_catalog:
+            return
         with self._app.app_context():
             try:
                 if known_items.keep():
@@ -128,13 +133,14 @@ class SluiceWorker(Worker):
 class Supervisor:
     """Keeps the workers of this host running and ticks."""
 
-    def __init__(self, app: Flask, redis_url: str, workers: int) -> None:
+    def __init__(self, app: Flask, redis_url: str, wanted: Mapping[str, int]) -> None:
         self._app = app
         self._redis_url = redis_url
-        self._wanted = workers
+        #: How many workers each queue is to have.
+        self._wanted = wanted
         self._settings: Settings = app.extensions["sluice_settings"]
-        #: When each worker was started, by process id.
-        self._started_at: dict[int, float] = {}
+        #: When each worker was started, and for which queue, by process id.
+        self._started: dict[int, tuple[float, str]] = {}
         self._start_again_at = 0.0
         self._is_stopping = False
 
@@ -156,23 +162,30 @@ class Supervisor:
         self._is_stopping = True
 
     def _start_missing(self) -> None:
-        while len(self._started_at) < self._wanted and time.monotonic() >= self._start_again_at:
-            supervisor = os.getpid()
-            pid = os.fork()
-            if pid == 0:
-                # Nothing of the supervisor's may run in the child, neither its loop nor its clean-up at exit.
-                try:
-                    _run_worker(self._app, self._redis_url, supervisor)
-                    os._exit(0)
-                finally:
-                    os._exit(1)
-            self._started_at[pid] = time.monotonic()
+        if time.monotonic() < self._start_again_at:
+            return
+        for queue_name, wanted in self._wanted.items():
+            running = sum(name == queue_name for _, name in self._started.values())
+            for _ in range(wanted - running):
+                self._start(queue_name)
+
+    def _start(self, queue_name: str) -> None:
+        supervisor = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            # Nothing of the supervisor's may run in the child, neither its loop nor its clean-up at exit.
+            try:
+                _run_worker(self._app, self._redis_url, supervisor, queue_name)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        self._started[pid] = time.monotonic(), queue_name
 
     def _reap(self) -> None:
-        for pid in list(self._started_at):
+        for pid in list(self._started):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
-                lived = time.monotonic() - self._started_at.pop(pid)
+                lived = time.monotonic() - self._started.pop(pid)[0]
                 log.info("worker %s ended with exit code %s", pid, os.waitstatus_to_exitcode(status))
                 if lived < _SHORT_LIFE_SECONDS:
                     self._start_again_at = time.monotonic() + _SHORT_LIFE_SECONDS
@@ -195,24 +208,24 @@ class Supervisor:
     def _stop(self) -> None:
         self._signal_all(signal.SIGTERM)
         ends_at = time.monotonic() + _GRACE_SECONDS
-        while self._started_at and time.monotonic() < ends_at:
+        while self._started and time.monotonic() < ends_at:
             time.sleep(_POLL_SECONDS)
             self._reap()
         self._signal_all(signal.SIGKILL)
 
     def _signal_all(self, number: signal.Signals) -> None:
-        for pid in self._started_at:
+        for pid in self._started:
             os.kill(pid, number)
 
 
-def _run_worker(app: Flask, redis_url: str, supervisor: int) -> None:
-    """Work for RQ in this process until told to stop, or until the process ``supervisor`` dies."""
+def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str) -> None:
+    """Work on one of RQ's queues in this process until told to stop, or until the process ``supervisor`` dies."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     _die_with_parent(supervisor, signal.SIGTERM)
     # Installed before any fork, so that a work-horse never meets the signal unprepared.
     batch_job.listen_for_shutdown(_HAND_BACK)
-    worker = SluiceWorker(app, _patient_redis(redis_url))
+    worker = SluiceWorker(app, _patient_redis(redis_url), queue_name)
     worker.keep_catalog()
     worker.work(logging_level="WARNING")
 
@@ -255,7 +268,11 @@ def main() -> None:
     redis_url = app.config["REDIS_URL"]
     configure_mappers()
     _settle_memory()
-    Supervisor(app, redis_url, int(os.environ.get("WORKERS") or 2)).run()
+    wanted = {
+        QUEUE_NAME: int(os.environ.get("WORKERS") or 2),
+        DELIVERY_QUEUE_NAME: int(os.environ.get("DELIVERERS") or 1),
+    }
+    Supervisor(app, redis_url, wanted).run()
 
 
 if __name__ == "__main__":

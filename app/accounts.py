@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Seller
+from app.statuses import EmailOnEnd
 
 MIN_PASSWORD_LENGTH = 8
 
@@ -50,6 +51,12 @@ def find_seller(email: str) -> Seller | None:
         # PostgreSQL has no such text, and refuses to be asked for it.
         return None
     return db.session.scalar(select(Seller).where(Seller.email == _fold(email)))
+
+
+def choose_email_on_end(seller_id: int, chosen: EmailOnEnd) -> None:
+    """Note when a seller wants an e-mail at the end of an import, and commit it."""
+    db.session.get_one(Seller, seller_id).email_on_end = chosen
+    db.session.commit()
 
 
 def list_sellers() -> list[Seller]:

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
 
 
 class ConfigError(Exception):
     """A setting is missing or makes no sense; the message names it and says what to write."""
+
+
+class SmtpServer(NamedTuple):
+    """The server that takes e-mails, as SMTP_URL names it."""
+
+    host: str
+    port: int
+    #: Empty: it takes mail without.
+    user: str
+    password: str
+    #: TLS from the first byte.
+    is_tls: bool
+    #: TLS before anything else is said; a server that does not offer it gets no mail.
+    must_start_tls: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +66,20 @@ class Settings:
     #: Whether cookies are sent over HTTPS only; off for ``make run``, which serves plain HTTP on this host.
     session_cookie_secure: bool
 
+    #: How people reach the pages from outside, without a slash at the end; for links in e-mails and webhooks.
+    public_url: str
+    #: ``smtp://user:password@host:587?starttls=1`` or ``smtps://…``; empty: no e-mails are sent.
+    smtp_url: str
+    #: Whom e-mails come from.
+    mail_from: str
+    #: Lets webhooks go to private addresses and over plain HTTP; for development and tests only.
+    webhook_allow_private: bool
+
+    @property
+    def sends_mail(self) -> bool:
+        """Whether there is a way for e-mails to go."""
+        return bool(self.smtp_url)
+
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from ``environ``.
@@ -63,6 +93,16 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             database_url = "postgresql+psycopg://" + database_url.removeprefix(scheme)
     if database_url and not database_url.startswith("postgresql+psycopg://"):
         raise ConfigError("DATABASE_URL must be a PostgreSQL address, for example postgresql://user@host/sluice.")
+    public_url = environ.get("PUBLIC_URL", "").rstrip("/")
+    if public_url and (urlsplit(public_url).scheme not in {"http", "https"} or not urlsplit(public_url).netloc):
+        raise ConfigError("PUBLIC_URL must be a web address, for example https://sluice.example.com.")
+    smtp_url, mail_from = environ.get("SMTP_URL", ""), environ.get("MAIL_FROM", "")
+    if smtp_url:
+        parse_smtp_url(smtp_url)
+        if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", mail_from):
+            raise ConfigError("MAIL_FROM must be a plain e-mail address when SMTP_URL is set: sluice@example.com.")
+        if not public_url:
+            raise ConfigError("PUBLIC_URL is missing: e-mails, which SMTP_URL asks for, have links to the pages.")
     return Settings(
         sluice_home=home,
         database_url=database_url,
@@ -79,7 +119,35 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         max_fruitless_attempts=_positive(environ, "MAX_FRUITLESS_ATTEMPTS", 5),
         chunk_seconds=_positive(environ, "CHUNK_SECONDS", 0.2),
         session_cookie_secure=environ.get("SESSION_COOKIE_SECURE", "") == "1",
+        public_url=public_url,
+        smtp_url=smtp_url,
+        mail_from=mail_from,
+        webhook_allow_private=environ.get("WEBHOOK_ALLOW_PRIVATE", "") == "1",
     )
+
+
+def parse_smtp_url(url: str) -> SmtpServer:
+    """What SMTP_URL says. Raises ConfigError, without the password, when it cannot be used."""
+    try:
+        parts = urlsplit(url)
+        default_port = {"smtp": 25, "smtps": 465}[parts.scheme]
+        starts_tls = parse_qs(parts.query).get("starttls") == ["1"]
+        server = SmtpServer(
+            host=parts.hostname or "",
+            port=parts.port or (587 if starts_tls else default_port),
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            is_tls=parts.scheme == "smtps",
+            must_start_tls=starts_tls,
+        )
+    except (ValueError, KeyError):
+        server = None
+    if server is None or not server.host:
+        raise ConfigError("SMTP_URL must be like smtp://user:password@host:587?starttls=1, smtps://… or smtp://host.")
+    is_local = server.host in {"localhost", "127.0.0.1", "::1"}
+    if server.password and not (server.is_tls or server.must_start_tls or is_local):
+        raise ConfigError("SMTP_URL would send the password in clear: add ?starttls=1, or use smtps://.")
+    return server
 
 
 _Number = TypeVar("_Number", int, float)

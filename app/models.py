@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from enum import StrEnum
 
 from flask_login import UserMixin
 from sqlalchemy import (
@@ -32,7 +33,15 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Base
-from app.statuses import BatchStatus, ImportStatus, RetriedRows
+from app.statuses import (
+    BatchStatus,
+    Channel,
+    DeliveryStatus,
+    EmailOnEnd,
+    ImportStatus,
+    RetriedRows,
+    SwitchedOff,
+)
 
 #: Text compared byte by byte: identifiers need no language, and their indexes are faster without one.
 CodeText = Text(collation="C")
@@ -40,7 +49,7 @@ CodeText = Text(collation="C")
 _NOW = func.now()
 
 
-def _one_of(column: str, statuses: type[ImportStatus | BatchStatus | RetriedRows]) -> CheckConstraint:
+def _one_of(column: str, statuses: type[StrEnum]) -> CheckConstraint:
     names = ", ".join(f"'{status}'" for status in statuses)
     return CheckConstraint(f"{column} in ({names})", name=f"{column}_known")
 
@@ -49,12 +58,16 @@ class Seller(UserMixin, Base):
     """Somebody who signs in; operators may also look after the queues."""
 
     __tablename__ = "sellers"
-    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower_case"),)
+    __table_args__ = (
+        CheckConstraint("email = lower(email)", name="email_lower_case"),
+        _one_of("email_on_end", EmailOnEnd),
+    )
 
     id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
     email: Mapped[str] = mapped_column(Text, unique=True)
     password_hash: Mapped[str] = mapped_column(Text)
     is_operator: Mapped[bool] = mapped_column(server_default=text("false"))
+    email_on_end: Mapped[str] = mapped_column(CodeText, server_default=EmailOnEnd.NEVER)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
 
 
@@ -333,6 +346,80 @@ class ForeseenChange(Base):
     #: PRICE, QUANTITY, HIDDEN, COMMENT, NOTES and REFERENCE as the import format writes them.
     before: Mapped[list[str]] = mapped_column(ARRAY(Text))
     after: Mapped[list[str]] = mapped_column(ARRAY(Text))
+
+
+class WebhookEndpoint(Base):
+    """An address of a seller's that wants to be told about imports."""
+
+    __tablename__ = "webhook_endpoints"
+    __table_args__ = (
+        _one_of("switched_off_because", SwitchedOff),
+        CheckConstraint("(switched_off_at is null) = (switched_off_because is null)", name="off_told_in_full"),
+        CheckConstraint("(old_secret is null) = (old_secret_until is null)", name="old_secret_told_in_full"),
+    )
+
+    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
+    url: Mapped[str] = mapped_column(Text)
+    #: Those of ``statuses.IMPORT_EVENTS`` that it wants.
+    events: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
+    #: In clear, because messages are signed with it: ``whsec_`` and the key in base64.
+    secret: Mapped[str] = mapped_column(Text)
+    #: The secret before this one signs as well until then, so that a receiver can change over at its leisure.
+    old_secret: Mapped[str | None] = mapped_column(Text)
+    old_secret_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    switched_off_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    switched_off_because: Mapped[str | None] = mapped_column(CodeText)
+    #: The first attempt that came to nothing since the last one that arrived.
+    failing_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+
+
+class Delivery(Base):
+    """A message that has to reach somebody outside: the outbox, and afterwards the log."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["seller_id", "endpoint_id"], ["webhook_endpoints.seller_id", "webhook_endpoints.id"], ondelete="CASCADE"
+        ),
+        _one_of("channel", Channel),
+        _one_of("status", DeliveryStatus),
+        CheckConstraint(
+            "channel = 'EMAIL' or (endpoint_id is not null and body is not null)", name="webhook_told_in_full"
+        ),
+        CheckConstraint("import_id is not null or endpoint_id is not null", name="about_something"),
+        CheckConstraint("(finished_at is null) = (status in ('WAITING', 'SENDING'))", name="finished_at_when_over"),
+        # What is still to be sent; what is over drops out of it.
+        Index("ix__deliveries__live", "due_at", postgresql_where=text("status in ('WAITING', 'SENDING')")),
+        # The log of an endpoint.
+        Index("ix__deliveries__endpoint", "seller_id", "endpoint_id", "id"),
+    )
+
+    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    #: What the receiver knows the message by, whatever attempt brings it.
+    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
+    channel: Mapped[str] = mapped_column(CodeText)
+    event: Mapped[str] = mapped_column(CodeText)
+    #: Where a webhook goes to, or the endpoint that an e-mail speaks of.
+    endpoint_id: Mapped[int | None] = mapped_column(BigInteger)
+    #: What it speaks of. No foreign key: a message is whole without it, and whoever clears imports away need not know.
+    import_id: Mapped[int | None] = mapped_column(BigInteger)
+    #: What a webhook sends, byte for byte the same each time. E-mails are written when they are sent.
+    body: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(CodeText, server_default=DeliveryStatus.WAITING)
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    #: When the last attempt began. While it is SENDING this also tells whose it is.
+    claimed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    #: What the last attempt came to: the status of the answer, a sentence, and how the answer began.
+    answer_code: Mapped[int | None] = mapped_column(SmallInteger)
+    answer: Mapped[str | None] = mapped_column(Text)
+    answer_body: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
 
 
 class Reconciler(Base):

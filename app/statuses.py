@@ -42,6 +42,43 @@ class RetriedRows(StrEnum):
     REMAINING = "REMAINING"
 
 
+class DeliveryStatus(StrEnum):
+    """Where a message to the outside stands: a webhook or an e-mail."""
+
+    #: For its first attempt or the next one.
+    WAITING = "WAITING"
+    #: Somebody has claimed it and is at it.
+    SENDING = "SENDING"
+    DELIVERED = "DELIVERED"
+    GIVEN_UP = "GIVEN_UP"
+
+
+class Channel(StrEnum):
+    """How a message leaves."""
+
+    WEBHOOK = "WEBHOOK"
+    EMAIL = "EMAIL"
+
+
+class EmailOnEnd(StrEnum):
+    """When a seller wants an e-mail at the end of an import."""
+
+    NEVER = "NEVER"
+    #: When it ended as FAILED, or rows failed before it was terminated.
+    FAILED = "FAILED"
+    ALWAYS = "ALWAYS"
+
+
+class SwitchedOff(StrEnum):
+    """Why a webhook is off."""
+
+    SELLER = "SELLER"
+    #: It answered 410 Gone.
+    GONE = "GONE"
+    #: Nothing has arrived there for as long as a message is tried.
+    FAILING = "FAILING"
+
+
 IMPORT_TRANSITIONS: dict[ImportStatus, frozenset[ImportStatus]] = {
     ImportStatus.RUNNING: frozenset(
         {
@@ -102,6 +139,14 @@ BATCH_TRANSITIONS: dict[BatchStatus, frozenset[BatchStatus]] = {
     BatchStatus.COMPLETED: frozenset(),
     BatchStatus.FAILED: frozenset(),
     BatchStatus.TERMINATED: frozenset(),
+}
+
+#: The states that sellers are told about when an import comes to them, and what the event is called.
+IMPORT_EVENTS: dict[ImportStatus, str] = {
+    ImportStatus.PAUSED: "import.paused",
+    ImportStatus.COMPLETED: "import.completed",
+    ImportStatus.FAILED: "import.failed",
+    ImportStatus.TERMINATED: "import.terminated",
 }
 
 #: Imports that are over: nothing about them changes any more.

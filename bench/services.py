@@ -22,6 +22,7 @@ from rq import Worker
 
 from app import embedded
 from app.config import Settings
+from app.imports.queue import open_queue
 from app.launch import CHECKOUT, Child
 from bench.browser import Browser
 
@@ -98,7 +99,9 @@ class Installation:
         self.workers = self._child("workers", ["worker.py"], WORKERS=str(count))
         self.workers.start()
         with Redis.from_url(self.redis_url, socket_timeout=5) as client:
-            self.wait_until(lambda: Worker.count(client) == count, _READY_SECONDS, f"{count} workers wait for work")
+            # Those that send webhooks are not asked for.
+            jobs = open_queue(client)
+            self.wait_until(lambda: Worker.count(queue=jobs) == count, _READY_SECONDS, f"{count} workers wait for work")
 
     def pid(self, child: Child | None) -> int:
         """The process id of a child that runs. Raises BenchError when it has ended."""

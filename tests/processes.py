@@ -45,7 +45,8 @@ def workers(environ: dict[str, str], count: int = 2, *, on: Sequence[str] = ()) 
     process = subprocess.Popen(command, cwd=ROOT, env={**environ, "WORKERS": str(count)})
     supervisor = psutil.Process(process.pid)
     try:
-        wait_until(lambda: len(supervisor.children()) == count)
+        # One of them sends webhooks and e-mails.
+        wait_until(lambda: len(supervisor.children()) == count + 1)
         yield supervisor
     finally:
         family = [supervisor, *supervisor.children(recursive=True)] if supervisor.is_running() else []

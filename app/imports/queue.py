@@ -7,6 +7,7 @@ that is delivered twice finds its batch already claimed.
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -24,10 +25,13 @@ from app.redis_store import redis_client
 log = logging.getLogger(__name__)
 
 QUEUE_NAME = "sluice"
+#: Worked on by processes of their own: a receiver that takes its time must not make an import wait.
+DELIVERY_QUEUE_NAME = "sluice-deliveries"
 
 RUN_BATCH = "app.imports.batch_job.run"
 RECONCILE = "app.imports.reconcile.run"
-_ALLOWED = frozenset({RUN_BATCH, RECONCILE})
+DELIVER = "app.deliveries.job.run"
+_ALLOWED = frozenset({RUN_BATCH, RECONCILE, DELIVER})
 
 #: A batch takes seconds. This is the last resort against one that hangs in a way that no other timeout covers.
 _JOB_TIMEOUT_SECONDS = 3600
@@ -57,9 +61,9 @@ class AllowedJob(Job):
     success_callback = failure_callback = stopped_callback = None
 
 
-def open_queue(connection: Redis) -> Queue:
-    """The queue through which all jobs go. A worker on exactly one queue never loses a job it has popped."""
-    return Queue(QUEUE_NAME, connection=connection, serializer=JSONSerializer, job_class=AllowedJob)
+def open_queue(connection: Redis, name: str = QUEUE_NAME) -> Queue:
+    """A queue through which jobs go. A worker on exactly one queue never loses a job it has popped."""
+    return Queue(name, connection=connection, serializer=JSONSerializer, job_class=AllowedJob)
 
 
 def fill() -> int:
@@ -113,6 +117,17 @@ def send_reconcile(key: ImportKey) -> None:
         log.warning("reconciler job not sent", extra={"import_id": key.import_id}, exc_info=True)
 
 
+def send_deliver() -> None:
+    """Wake a deliverer: there is something in the outbox. The job names nothing, because the outbox tells all."""
+    try:
+        waiting = open_queue(redis_client(), DELIVERY_QUEUE_NAME)
+        if not waiting.count:
+            # An id of its own, because the one before may be at its end and would take this one's data along.
+            _enqueue(DELIVER, (), job_id=f"d{uuid.uuid4().hex}", to=waiting)
+    except RedisError:
+        log.warning("delivery job not sent", exc_info=True)
+
+
 def batch_job_id(key: BatchKey, attempt: int) -> str:
     """The id of the job of one attempt at a batch."""
     return f"b{key.import_id}-{key.number}-a{attempt}"
@@ -123,8 +138,10 @@ def waiting_job_ids() -> set[str]:
     return set(open_queue(redis_client()).get_job_ids())
 
 
-def _enqueue(function: str, args: tuple[int, ...], *, job_id: str, at_front: bool = False) -> None:
-    open_queue(redis_client()).enqueue_call(
+def _enqueue(
+    function: str, args: tuple[int, ...], *, job_id: str, at_front: bool = False, to: Queue | None = None
+) -> None:
+    (to or open_queue(redis_client())).enqueue_call(
         function,
         args=list(args),
         job_id=job_id,

@@ -18,13 +18,16 @@ from sqlalchemy import Connection
 from app.config import Settings
 from app.extensions import db
 from app.imports import queue
-from app.queries import ImportKey, imports, notes, reconciler, transitions
+from app.queries import ImportKey, deliveries, endpoints, imports, notes, reconciler, transitions
 from app.storage import Storage
 
 log = logging.getLogger(__name__)
 
 #: A job that was sent longer ago than this, has not begun, and is not waiting in Redis either, is lost.
 _LOST_AFTER_SECONDS = 3.0
+
+#: How long the log of what was sent is kept.
+_LOG_DAYS = 30
 
 #: How often the storage is looked through, and how old an unfinished upload is before nobody can still be sending it.
 _CLEAN_EVERY_SECONDS = 3600.0
@@ -53,6 +56,8 @@ def settle(key: ImportKey) -> bool:
     paused = transitions.settle_pause(key)
     finished = transitions.settle_finished(key)
     db.session.commit()
+    if paused or finished:
+        queue.send_deliver()
     if finished:
         log.info("import ended: %s", finished, extra={"import_id": key.import_id})
     return paused or finished is not None
@@ -62,6 +67,8 @@ def after_batch(key: ImportKey) -> None:
     """What a worker does when it is through with a batch: settle a pause, call the reconciler, keep the queue full."""
     is_paused = transitions.settle_pause(key)
     db.session.commit()
+    if is_paused:
+        queue.send_deliver()
     if not is_paused and not imports.has_unfinished_batches(key):
         queue.send_reconcile(key)
     queue.fill()
@@ -83,6 +90,11 @@ def sweep(*, force: bool = False) -> Repairs | None:
         _clean_storage()
         for key in notes.find_left_over():
             _forget_notes(key)
+        endpoints.forget_old_secrets()
+        db.session.commit()
+        while deliveries.forget_old(days=_LOG_DAYS):
+            db.session.commit()
+        db.session.rollback()
     return repairs
 
 
@@ -102,6 +114,8 @@ def _repair(settings: Settings) -> Repairs:
     except RedisError:
         log.warning("lost jobs not looked for: Redis does not answer")
         lost = 0
+    if deliveries.has_work():
+        queue.send_deliver()
     return Repairs(len(taken_back), settled, lost, queue.fill())
 
 

@@ -86,6 +86,8 @@ class CheckedListings:
     def __init__(self, batch: BatchKey) -> None:
         self._seller_id = batch.seller_id
         self._key = batch.of_import
+        #: Whether CREATE rows have met with claims of others. Where one does, more will.
+        self._meets_taken = False
 
     def find(self, keys: Collection[ListingKey]) -> dict[ListingKey, Found]:
         """Look at those that exist, without locking them: nothing is to be written."""
@@ -109,8 +111,12 @@ class CheckedListings:
     def create(self, new: Sequence[NewListing]) -> Collection[int]:
         """Claim those that do not exist."""
         wanted = {one[1:4]: one[0] for one in new}
-        exist = listings.find_makers(self._seller_id, wanted.keys())
-        return claims.take(self._key, [(key, line) for key, line in wanted.items() if key not in exist])
+        # With somebody's first file there is nothing to look for.
+        exist = listings.find_makers(self._seller_id, wanted.keys()) if listings.has_any(self._seller_id) else {}
+        missing = [(key, line) for key, line in wanted.items() if key not in exist]
+        taken = claims.take(self._key, missing, expects_taken=self._meets_taken)
+        self._meets_taken = self._meets_taken or len(taken) < len(missing)
+        return taken
 
     def find_makers(self, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
         """Who has made those that exist, or claimed them."""

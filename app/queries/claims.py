@@ -4,46 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from psycopg import errors
-
 from app.queries import ImportKey, as_columns, driver_cursor
+from app.queries.keyed_insert import Table, insert_missing
 from app.queries.listings import ListingKey, Maker
 
+_NEW = Table(
+    "claims",
+    {
+        "seller_id": "int4",
+        "import_id": "int8",
+        "item_id": "int4",
+        "condition": "int2",
+        "variants": "text",
+        "line": "int4",
+    },
+    line="line",
+)
 
-def take(key: ImportKey, wanted: Collection[tuple[ListingKey, int]]) -> Collection[int]:
-    """Claim listings for lines of a check; the lines that got theirs, because no other had it before."""
+
+def take(key: ImportKey, wanted: Collection[tuple[ListingKey, int]], *, expects_taken: bool) -> Collection[int]:
+    """Claim listings for lines of a check; the lines that got theirs, because no other had it before.
+
+    ``expects_taken``: that some are taken, see ``queries.keyed_insert``.
+    """
     if not wanted:
         return ()
-    rows = sorted((*listing, line) for listing, line in wanted)
-    if _take_plainly(key, rows):
-        return [line for *_, line in rows]
-    with driver_cursor() as cursor:
-        cursor.execute(
-            """
-            insert into claims
-            select %s, %s, * from unnest(%b::int[], %b::smallint[], %b::text[], %b::int[])
-            on conflict do nothing
-            returning line
-            """,
-            (*key, *as_columns(rows)),
-        )
-        return {line for (line,) in cursor.fetchall()}
-
-
-def _take_plainly(key: ImportKey, rows: list[tuple[int, int, str, int]]) -> bool:
-    """Claim all of ``rows``, or none if one of them is taken; whether it did. See ``queries.listings.insert``."""
-    with driver_cursor() as cursor:
-        cursor.execute("savepoint claiming")
-        try:
-            with cursor.copy("copy claims from stdin (format binary)") as copy:
-                copy.set_types(["int4", "int8", "int4", "int2", "text", "int4"])
-                for row in rows:
-                    copy.write_row((*key, *row))
-        except errors.UniqueViolation:
-            cursor.execute("rollback to savepoint claiming")
-            return False
-        cursor.execute("release savepoint claiming")
-        return True
+    rows = sorted((*key, *listing, line) for listing, line in wanted)
+    return insert_missing(_NEW, rows, expects_existing=expects_taken)
 
 
 def find_makers(key: ImportKey, keys: Iterable[ListingKey]) -> dict[ListingKey, Maker]:

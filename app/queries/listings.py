@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from hashlib import blake2b
 from operator import itemgetter
-from typing import Any, NamedTuple
-
-from psycopg import errors
+from typing import NamedTuple
 
 from app.queries import ImportKey, as_columns, driver_cursor
+from app.queries.keyed_insert import Table, insert_missing
 
 #: How many listings there are on a page of ``iter_pages``.
 _PAGE_ROWS = 2_000
@@ -107,13 +106,33 @@ class ExportedListing(NamedTuple):
 _EACH_KEY = "unnest(%b::int[], %b::smallint[], %b::text[]) as k (item_id, condition, variants) cross join lateral"
 _HAS_KEY = "l.seller_id = %s and l.item_id = k.item_id and l.condition = k.condition and l.variants = k.variants"
 
-_COLUMNS = """
-    seller_id, created_import_id, created_line, item_id, condition, variants,
-    price, quantity, hidden, comment, notes, reference
-"""
+_NEW = Table(
+    "listings",
+    {
+        "seller_id": "int4",
+        "created_import_id": "int8",
+        "created_line": "int4",
+        "item_id": "int4",
+        "condition": "int2",
+        "variants": "text",
+        "price": "int4",
+        "quantity": "int4",
+        "hidden": "bool",
+        "comment": "text",
+        "notes": "text",
+        "reference": "text",
+    },
+    line="created_line",
+)
 _STATE = ListingState._fields
 _STATE_TYPES = "int4 int4 bool text text text int8 int4 int4 int8 bool".split()
-_COLUMN_TYPES = "int4 int8 int4 int4 int2 text int4 int4 bool text text text".split()
+
+
+def has_any(seller_id: int) -> bool:
+    """Whether the seller has any listing."""
+    with driver_cursor() as cursor:
+        cursor.execute("select exists (select from listings where seller_id = %s)", (seller_id,))
+        return cursor.fetchone() == (True,)
 
 
 def find_makers(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
@@ -154,47 +173,12 @@ def find(seller_id: int, keys: Collection[ListingKey], *, lock: bool) -> dict[Li
 def insert(seller_id: int, import_id: int, new: Collection[NewListing], *, expects_existing: bool) -> Collection[int]:
     """Insert those of ``new`` that the seller has no listing for; the lines of those that were inserted.
 
-    To insert plainly costs half of looking at each key first, but fails as a whole. Where ``expects_existing`` tells
-    that it would, it is not tried.
+    ``expects_existing``: see ``queries.keyed_insert``.
     """
     if not new:
         return ()
     rows = [(seller_id, import_id, *one) for one in sorted(new, key=itemgetter(1, 2, 3))]
-    if expects_existing or not _insert_plainly(rows):
-        return _insert_missing(rows)
-    return [one[0] for one in new]
-
-
-def _insert_plainly(rows: list[tuple[Any, ...]]) -> bool:
-    """Insert all of ``rows``, or none if one of them exists; whether it did."""
-    with driver_cursor() as cursor:
-        cursor.execute("savepoint inserting")
-        try:
-            with cursor.copy(f"copy listings ({_COLUMNS}) from stdin (format binary)") as copy:
-                copy.set_types(_COLUMN_TYPES)
-                for row in rows:
-                    copy.write_row(row)
-        except errors.UniqueViolation:
-            cursor.execute("rollback to savepoint inserting")
-            return False
-        cursor.execute("release savepoint inserting")
-        return True
-
-
-def _insert_missing(rows: list[tuple[Any, ...]]) -> set[int]:
-    """Insert those of ``rows`` that do not exist; their lines."""
-    arrays = ", ".join(f"%b::{kind}[]" for kind in _COLUMN_TYPES)
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            insert into listings ({_COLUMNS})
-            select * from unnest({arrays})
-            on conflict do nothing
-            returning created_line
-            """,
-            as_columns(rows),
-        )
-        return {line for (line,) in cursor.fetchall()}
+    return insert_missing(_NEW, rows, expects_existing=expects_existing)
 
 
 def update(changes: Collection[Change]) -> None:

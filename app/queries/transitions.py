@@ -2,6 +2,8 @@
 
 An import's row is locked before its batches, and a chunk locks its own batch only, so that no two transactions wait for
 each other in a circle. Times are the database's own: hosts need not agree on the clock.
+
+When an import comes to a state that sellers are told about, the same transaction puts the messages into the outbox.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import CursorResult, Row, text
 
 from app.extensions import db
-from app.queries import CHUNK, BatchKey, ImportKey, older_than
+from app.queries import CHUNK, BatchKey, ImportKey, deliveries, older_than
+from app.statuses import ImportStatus
 
 _NOW = "clock_timestamp()"
 _THIS_IMPORT = "i.seller_id = :seller_id and i.id = :import_id"
@@ -101,7 +104,7 @@ def settle_pause(key: ImportKey) -> bool:
         """,
         key,
     )
-    return _changed(
+    is_paused = _changed(
         f"""
         update imports i set status = 'PAUSED', pause_requested_at = null
         where {_THIS_IMPORT} and i.status = 'RUNNING'
@@ -110,6 +113,9 @@ def settle_pause(key: ImportKey) -> bool:
         """,
         key,
     )
+    if is_paused:
+        deliveries.announce(key, ImportStatus.PAUSED)
+    return is_paused
 
 
 def resume(key: ImportKey) -> bool:
@@ -146,6 +152,7 @@ def terminate(key: ImportKey) -> bool:
         """,
         key,
     )
+    deliveries.announce(key, ImportStatus.TERMINATED)
     return True
 
 
@@ -165,6 +172,8 @@ def settle_finished(key: ImportKey) -> str | None:
         """,
         key,
     ).scalar()
+    if status is not None:
+        deliveries.announce(key, ImportStatus(status))
     return status
 
 

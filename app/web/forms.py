@@ -21,6 +21,16 @@ class SignInForm(FlaskForm):
     password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
 
 
+class EndpointForm(FlaskForm):
+    """A new webhook: where to. The events it is for are boxes beside it."""
+
+    url = StringField(
+        "Address",
+        filters=[lambda text: text.strip() if text else text],
+        validators=[InputRequired("Enter the address that is to be called.")],
+    )
+
+
 def is_on(fields: Mapping[str, str], name: str) -> bool:
     """Whether the switch ``name`` is on in a form that was sent."""
     return fields.get(name, "").strip().lower() not in _OFF

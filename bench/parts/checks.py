@@ -10,14 +10,15 @@ from bench.table import Measured
 def measure(bench: Bench) -> None:
     """Check and import a file of new listings; then check and import rows of every kind."""
     bench.installation.empty()
-    browser = bench.installation.sign_in()
     file = bench.file(bench.options.rows)
-    checked = bench.see_through(browser.upload(file.path, is_check=True), file)
-    imported = bench.run_import(file, browser)
-    bench.measured["check-time"] = Measured(
-        checked.seconds / imported.seconds, f"{checked.seconds:.1f} s against {imported.seconds:.1f} s"
-    )
-    say(f"  check {checked.seconds:.1f} s, import {imported.seconds:.1f} s")
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    # Neither shall be the one that always finds the servers cold, or the tables full.
+    for is_check in (True, False, False, True):
+        uploaded = bench.installation.sign_in().upload(file.path, is_check=is_check)
+        seconds[is_check].append(bench.see_through(uploaded, file).seconds)
+        say(f"  {'check' if is_check else 'import'} {seconds[is_check][-1]:.1f} s")
+    checks, imports = sum(seconds[True]), sum(seconds[False])
+    bench.measured["check-time"] = Measured(checks / imports, f"{checks / 2:.1f} s against {imports / 2:.1f} s")
 
     bench.installation.empty()
     browser = bench.installation.sign_in()
@@ -35,8 +36,8 @@ def measure(bench: Bench) -> None:
     bench.measured["check-exact"] = Measured(sum(foretold[name] != come[name] for name in come), f"foretold {numbers}")
     say(f"  foretold {numbers}; came {come}")
     bench.details["checks"] = {
-        "check_seconds": checked.seconds,
-        "import_seconds": imported.seconds,
+        "check_seconds": seconds[True],
+        "import_seconds": seconds[False],
         "foretold": foretold,
         "come": come,
     }

@@ -30,7 +30,15 @@ from tests.s3_proxy import S3Proxy, s3_proxy
 from tests.s3_server import BUCKET, s3_server
 
 #: Settings that must be the product's own, whatever the person who runs this has set.
-_DEFAULTS = ("LEASE_SECONDS", "TICK_SECONDS", "MAX_FRUITLESS_ATTEMPTS", "WORKERS", "PORT", "S3_ENDPOINT_URL")
+_DEFAULTS = (
+    "LEASE_SECONDS",
+    "TICK_SECONDS",
+    "MAX_FRUITLESS_ATTEMPTS",
+    "WORKERS",
+    "DELIVERERS",
+    "PORT",
+    "S3_ENDPOINT_URL",
+)
 
 
 class Home:
@@ -127,7 +135,8 @@ class Home:
         if self._supervisor is None or not self._supervisor.is_running():
             self._supervisor = self.start_workers()
         supervisor = self._supervisor
-        wait_until(lambda: len(children(supervisor)) == self.wanted_workers)
+        # One of them sends webhooks and e-mails.
+        wait_until(lambda: len(children(supervisor)) == self.wanted_workers + 1)
         return supervisor
 
     def start_workers(self, command: tuple[str, ...] = ("worker.py",), **environ: str) -> psutil.Process:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -25,10 +26,13 @@ def errors(page: Page) -> Page:
     return page
 
 
-def lines(page: Page) -> list[int]:
-    """The lines that are shown, in their order."""
-    names = page.locator("tbody[id^=line-]").evaluate_all("all => all.map(one => one.id)")
-    return [int(name.removeprefix("line-")) for name in names]
+def expect_lines(page: Page, expected: Iterable[int]) -> None:
+    """Wait until these lines, and no others, are shown in this order."""
+    wanted = list(expected)
+    rows = page.locator("tbody[id^=line-]")
+    expect(rows).to_have_count(len(wanted))
+    names = rows.evaluate_all("all => all.map(one => one.id)")
+    assert [int(name.removeprefix("line-")) for name in names] == wanted
 
 
 def open_filters(page: Page) -> None:
@@ -36,7 +40,7 @@ def open_filters(page: Page) -> None:
 
 
 def test_every_failed_row_is_shown_as_it_was(errors: Page) -> None:
-    assert lines(errors) == list(mistakes())
+    expect_lines(errors, mistakes())
     originals = MISTAKES.read_text(encoding="utf-8").split("\n")
     for line, code in mistakes().items():
         row = errors.locator(f"#line-{line}")
@@ -50,7 +54,7 @@ def test_groups_lead_to_their_rows(errors: Page) -> None:
     group.get_by_role("link", name=re.compile("^Show th(is row|ese rows)")).click()
     expect(errors.locator("tbody[id^=line-]")).to_have_count(rows)
     errors.get_by_role("link", name="All errors", exact=True).click()
-    assert lines(errors) == list(mistakes())
+    expect_lines(errors, mistakes())
 
 
 @pytest.mark.parametrize("code", [422, 404, 409])
@@ -59,9 +63,9 @@ def test_the_code_filters(errors: Page, code: int) -> None:
     errors.get_by_label("Code").select_option(str(code))
     errors.get_by_role("button", name="Filter").click()
     expect(errors).to_have_url(re.compile(f"code={code}"))
-    assert lines(errors) == [line for line, of_line in mistakes().items() if of_line == code]
+    expect_lines(errors, [line for line, of_line in mistakes().items() if of_line == code])
     errors.get_by_role("link", name="Show all errors").click()
-    assert lines(errors) == list(mistakes())
+    expect_lines(errors, mistakes())
 
 
 def test_lines_text_and_column_filter(errors: Page) -> None:
@@ -69,11 +73,11 @@ def test_lines_text_and_column_filter(errors: Page) -> None:
     errors.get_by_label("Line or lines").fill("4-8")
     errors.get_by_role("button", name="Filter").click()
     expect(errors).to_have_url(re.compile("lines=4-8"))
-    assert lines(errors) == [4, 5, 6, 8]
+    expect_lines(errors, [4, 5, 6, 8])
     errors.get_by_label("Text in the row").fill("£2")
     errors.get_by_role("button", name="Filter").click()
     expect(errors).to_have_url(re.compile("text=%C2%A32"))
-    assert lines(errors) == [5]
+    expect_lines(errors, [5])
     errors.get_by_label("Column").select_option("QUANTITY")
     errors.get_by_role("button", name="Filter").click()
     expect(errors.get_by_text("No failed row matches.")).to_be_visible()

@@ -40,7 +40,7 @@ def routes(app: Flask) -> Iterator[tuple[Rule, str]]:
 
 def address(rule: Rule, public_id: uuid.UUID) -> str:
     """A path that ``rule`` matches."""
-    values = {name: public_id if name == "public_id" else 1 for name in rule.arguments}
+    values = {name: public_id if f"uuid:{name}>" in rule.rule else 1 for name in rule.arguments}
     domain_and_path = rule.build(values)
     assert domain_and_path is not None
     return domain_and_path[1]
@@ -49,8 +49,9 @@ def address(rule: Rule, public_id: uuid.UUID) -> str:
 def test_there_are_routes_to_walk(app: Flask) -> None:
     of_an_import = [rule.endpoint for rule, _ in routes(app) if "public_id" in rule.arguments]
     assert {"details.show", "details.source_csv", "my_imports.pause", "my_imports.terminate"} <= set(of_an_import)
-    # Whatever names an import in its path calls it so, and is walked.
-    assert {rule.endpoint for rule, _ in routes(app) if "uuid" in rule.rule} == set(of_an_import)
+    # Whatever names an import in its path calls it so, and is walked. Webhooks are walked in their own tests.
+    others = {rule.endpoint for rule, _ in routes(app) if "uuid" in rule.rule} - set(of_an_import)
+    assert all(endpoint.startswith("webhooks.") for endpoint in others)
 
 
 # A running one can be paused and terminated, a paused one resumed, and a failed one has files to download.

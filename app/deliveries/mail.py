@@ -1,0 +1,127 @@
+"""E-mails: what they say, and handing them to the SMTP server."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from urllib.parse import urlsplit
+
+from app.config import Settings, SmtpServer, parse_smtp_url
+from app.deliveries.webhook import TIMEOUT_SECONDS, Answer
+from app.imports import outcome, progress
+from app.imports.progress import ImportProgress
+from app.queries import endpoints
+from app.queries.deliveries import Claimed
+from app.statuses import ImportStatus, SwitchedOff
+
+_ENDINGS = {
+    ImportStatus.COMPLETED: "completed",
+    ImportStatus.FAILED: "finished with failed rows",
+    ImportStatus.TERMINATED: "terminated",
+}
+_WHY_OFF = {
+    SwitchedOff.GONE: "It answered 410 Gone, which says that nothing more is wanted there.",
+    SwitchedOff.FAILING: "Nothing that Sluice sent there has arrived for about a day.",
+    SwitchedOff.SELLER: "It was switched off on its page.",
+}
+
+
+def write(one: Claimed, settings: Settings) -> EmailMessage:
+    """The e-mail that a message of the outbox is, as things stand now."""
+    if one.import_public_id is not None:
+        shown = progress.get(one.key.seller_id, one.import_public_id)
+        subject, text = _about_import(shown, settings)
+    else:
+        assert one.endpoint is not None
+        subject, text = _about_endpoint(one, settings)
+    mail = EmailMessage()
+    mail["Subject"] = subject
+    mail["From"] = Address("Sluice", addr_spec=settings.mail_from)
+    mail["To"] = Address(addr_spec=one.email)
+    mail["Date"] = format_datetime(one.created_at)
+    # The same each time it is tried, so that one that arrives twice is seen to be one.
+    mail["Message-ID"] = f"<{one.public_id}@{urlsplit(settings.public_url).hostname}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(text)
+    return mail
+
+
+def _about_import(one: ImportProgress, settings: Settings) -> tuple[str, str]:
+    kind = "check" if one.is_check else "import"
+    return (
+        f"{one.file_name}: {kind} {_ENDINGS[one.status]}",
+        f"""\
+{one.file_name}
+
+{outcome.describe(one)}
+
+{settings.public_url}/imports/{one.public_id}
+
+You get this e-mail because you asked for one at the end of an import. Change that at
+{settings.public_url}/settings/notifications
+""",
+    )
+
+
+def _about_endpoint(one: Claimed, settings: Settings) -> tuple[str, str]:
+    assert one.endpoint is not None
+    endpoint = endpoints.get(one.endpoint)
+    why = _WHY_OFF[SwitchedOff(endpoint.switched_off_because or SwitchedOff.FAILING)]
+    return (
+        "A webhook was switched off",
+        f"""\
+Your webhook to {endpoint.url} was switched off.
+
+{why} See what was answered, and switch it on again, at
+
+{settings.public_url}/settings/webhooks/{endpoint.public_id}
+
+What still waited for it is sent when it is switched on. What has happened in the meantime is not.
+""",
+    )
+
+
+def send(mail: EmailMessage, server: SmtpServer) -> Answer:
+    """Hand ``mail`` to ``server``; whatever happens, the answer tells it."""
+    try:
+        with _open(server) as session:
+            if server.user:
+                session.login(server.user, server.password)
+            session.send_message(mail)
+    except smtplib.SMTPRecipientsRefused as refused:
+        code, words = next(iter(refused.recipients.values()))
+        return Answer(False, code, "The mail server refused the address.", _plain(words), is_final=code >= 500)
+    except smtplib.SMTPResponseException as error:
+        return Answer(False, error.smtp_code, "The mail server refused the e-mail.", _plain(error.smtp_error))
+    except smtplib.SMTPNotSupportedError:
+        return Answer(False, None, "The mail server does not offer what SMTP_URL asks for.")
+    except (OSError, smtplib.SMTPException):
+        return Answer(False, None, "The mail server could not be reached.")
+    return Answer(True, 250, "Handed to the mail server.")
+
+
+def _open(server: SmtpServer) -> smtplib.SMTP:
+    if server.is_tls:
+        context = ssl.create_default_context()
+        return smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_SECONDS, context=context)
+    session = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_SECONDS)
+    if server.must_start_tls:
+        try:
+            session.starttls(context=ssl.create_default_context())
+        except BaseException:
+            session.close()
+            raise
+    return session
+
+
+def server_of(settings: Settings) -> SmtpServer | None:
+    """The server that takes e-mails; None when there is none."""
+    return parse_smtp_url(settings.smtp_url) if settings.sends_mail else None
+
+
+def _plain(words: bytes | str) -> str:
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:300]

@@ -1,0 +1,254 @@
+"""Sending one webhook as the Standard Webhooks text has it, and never to where it must not go."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from http.client import HTTPException
+from threading import Timer
+from typing import NamedTuple
+
+from urllib3 import BaseHTTPResponse
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+
+from app.deliveries.addresses import Target, UrlRefused, parse, resolve
+
+SECRET_PREFIX = "whsec_"
+_SECRET_BYTES = 32
+
+#: From the first byte to the last: nobody is waited for longer than that.
+TIMEOUT_SECONDS = 10.0
+_CONNECT_TIMEOUT_SECONDS = 3.0
+#: How much of an answer is read, and how much of that is kept.
+_MAX_ANSWER_BYTES = 4096
+_MAX_KEPT_CHARACTERS = 300
+
+_SOCKET_OPTIONS = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+
+
+class Answer(NamedTuple):
+    """What came of an attempt to send something."""
+
+    is_accepted: bool
+    #: The status of the answer, if there was one.
+    code: int | None
+    #: For the log.
+    sentence: str
+    #: How the answer began.
+    body: str = ""
+    #: In how many seconds the receiver wants to be asked again.
+    retry_after: float | None = None
+    #: Whether to try again would be useless.
+    is_final: bool = False
+
+
+def new_secret() -> str:
+    """A secret to sign with."""
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+
+
+def sign(secret: str, message_id: str, timestamp: int, body: str) -> str:
+    """The signature under one secret."""
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+    digest = hmac.digest(key, f"{message_id}.{timestamp}.{body}".encode(), hashlib.sha256)
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def send(url: str, message_id: str, body: str, signing: list[str], *, allow_private: bool) -> Answer:
+    """POST ``body`` to ``url``, signed with each secret of ``signing``; whatever happens, the answer tells it."""
+    timestamp = int(time.time())
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "Sluice-Webhooks/1",
+        "webhook-id": message_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": " ".join(sign(secret, message_id, timestamp, body) for secret in signing),
+    }
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    try:
+        target = parse(url, allow_private=allow_private)
+        addresses = resolve(target, allow_private=allow_private)
+        return _post(target, addresses, body.encode(), headers, deadline)
+    except UrlRefused as refused:
+        return Answer(False, None, str(refused))
+    except (OSError, HTTPException, HTTPError, UnicodeError) as error:
+        return Answer(False, None, _explain(error, is_late=time.monotonic() >= deadline))
+
+
+def _post(target: Target, addresses: list[str], body: bytes, headers: dict[str, str], deadline: float) -> Answer:
+    with _connect(addresses, target.port, deadline) as plain, _hang_up_at(deadline, plain):
+        connection = _Secure(target, plain) if target.is_https else _Plain(target, plain)
+        try:
+            connection.request("POST", target.path, body=body, headers=headers, preload_content=False)
+            response = connection.getresponse()
+            if time.monotonic() >= deadline:
+                # What was hung up on looks complete where the headers were being read.
+                raise TimeoutError
+            try:
+                return _judge(response, _read_beginning(response))
+            finally:
+                response.close()
+        finally:
+            connection.close()
+
+
+# The connection -------------------------------------------------------------------------------------------------------
+
+
+class _Plain(HTTPConnection):
+    """HTTP over a socket that is connected already, to an address that was checked.
+
+    To this class the host is still the name, which it sends in its header; it never looks it up.
+    """
+
+    def __init__(self, target: Target, connected: socket.socket) -> None:
+        super().__init__(target.host, target.port, timeout=TIMEOUT_SECONDS)
+        self._connected = connected
+
+    def _new_conn(self) -> socket.socket:
+        return self._connected
+
+
+class _Secure(HTTPSConnection):
+    """HTTPS in the same way: the certificate must be the name's."""
+
+    def __init__(self, target: Target, connected: socket.socket) -> None:
+        super().__init__(target.host, target.port, timeout=TIMEOUT_SECONDS, ssl_context=ssl.create_default_context())
+        self._connected = connected
+
+    def _new_conn(self) -> socket.socket:
+        return self._connected
+
+
+@contextmanager
+def _connect(addresses: list[str], port: int, deadline: float) -> Iterator[socket.socket]:
+    """A socket that is connected to the first of ``addresses`` that answers. Raises OSError when none does."""
+    trouble: OSError = TimeoutError()
+    for address in addresses:
+        patience = min(_CONNECT_TIMEOUT_SECONDS, deadline - time.monotonic())
+        if patience <= 0:
+            break
+        try:
+            # These are numbers, so nothing is looked up here.
+            connected = socket.create_connection((address, port), patience)
+        except OSError as error:
+            trouble = error
+            continue
+        with connected:
+            for option in _SOCKET_OPTIONS:
+                connected.setsockopt(*option)
+            connected.settimeout(max(deadline - time.monotonic(), 0.1))
+            yield connected
+            return
+    raise trouble
+
+
+@contextmanager
+def _hang_up_at(deadline: float, connected: socket.socket) -> Iterator[None]:
+    """Break the connection at the deadline: a receiver that sends a byte now and then never meets a plain timeout."""
+    # A descriptor of our own, because TLS takes the socket's away.
+    handle = connected.dup()
+
+    def hang_up() -> None:
+        with suppress(OSError):
+            handle.shutdown(socket.SHUT_RDWR)
+
+    timer = Timer(max(deadline - time.monotonic(), 0), hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        handle.close()
+
+
+# The answer -----------------------------------------------------------------------------------------------------------
+
+
+def _read_beginning(response: BaseHTTPResponse) -> str:
+    """How an answer begins, in one line; an answer that breaks off is still an answer."""
+    try:
+        data = response.read(_MAX_ANSWER_BYTES, decode_content=False)
+    except (OSError, HTTPException, HTTPError):
+        return ""
+    printable = "".join(one if one.isprintable() else " " for one in data.decode("utf-8", "replace"))
+    text = " ".join(printable.split())
+    return text if len(text) <= _MAX_KEPT_CHARACTERS else f"{text[: _MAX_KEPT_CHARACTERS - 1]}…"
+
+
+def _judge(response: BaseHTTPResponse, beginning: str) -> Answer:
+    code = response.status
+    if 200 <= code < 300:
+        return Answer(True, code, f"Accepted with {_name(code)}.", beginning)
+    if 300 <= code < 400:
+        sentence = f"Answered with a redirect, {_name(code)}. Redirects are not followed; enter the address itself."
+    elif code == HTTPStatus.GONE:
+        sentence = f"Answered {_name(code)}: nothing more is wanted there."
+    else:
+        sentence = f"Answered {_name(code)}."
+    return Answer(
+        False, code, sentence, beginning, _retry_after(response.headers.get("Retry-After")), code == HTTPStatus.GONE
+    )
+
+
+def _name(code: int) -> str:
+    try:
+        return f"{code} {HTTPStatus(code).phrase}"
+    except ValueError:
+        return str(code)
+
+
+def _retry_after(header: str | None) -> float | None:
+    """What Retry-After says, in seconds or as a date; None for what makes no sense."""
+    if not header:
+        return None
+    if header.isdecimal() and len(header) < 10:
+        return float(header)
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+_EXPLANATIONS: list[tuple[type[Exception], Callable[[Exception], str]]] = [
+    (
+        ssl.SSLCertVerificationError,
+        lambda error: f"Its certificate was not accepted: {getattr(error, 'verify_message', '')}.",
+    ),
+    (ssl.SSLError, lambda _: "No secure connection could be made."),
+    (socket.gaierror, lambda _: "Its name could not be found."),
+    (TimeoutError, lambda _: "It could not be connected to in time."),
+    (ConnectionRefusedError, lambda _: "It refused the connection."),
+    (ConnectionError, lambda _: "It broke off the connection without an answer."),
+    (HTTPException, lambda _: "It did not answer as a web server does."),
+    (UnicodeError, lambda _: "Its name could not be found."),
+]
+
+
+def _explain(error: Exception, *, is_late: bool) -> str:
+    """Why there was no answer, as the log tells it."""
+    if is_late:
+        return f"It did not answer within {TIMEOUT_SECONDS:.0f} seconds."
+    inner: BaseException | None = error
+    while inner is not None:
+        for kind, explain in _EXPLANATIONS:
+            if isinstance(inner, kind):
+                return explain(inner)
+        inner = inner.__cause__ or inner.__context__
+    return "It could not be reached."

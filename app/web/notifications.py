@@ -1,0 +1,46 @@
+"""Notifications: when a seller wants an e-mail."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from werkzeug.exceptions import BadRequest
+
+from app import accounts
+from app.config import Settings
+from app.statuses import EmailOnEnd
+from app.web.session import require_seller, seller_id
+
+blueprint = Blueprint("notifications", __name__, url_prefix="/settings/notifications")
+blueprint.before_request(require_seller)
+
+_CHOICES = [
+    (EmailOnEnd.NEVER, "Never", "My Imports shows how each import stands."),
+    (EmailOnEnd.FAILED, "When rows failed", "Only if there is something left to fix."),
+    (EmailOnEnd.ALWAYS, "Always", "At the end of every import and every check, also when it was terminated."),
+]
+
+
+@blueprint.get("")
+def form() -> ResponseReturnValue:
+    """The choice."""
+    settings: Settings = current_app.extensions["sluice_settings"]
+    return render_template(
+        "notifications/form.html",
+        choices=_CHOICES,
+        chosen=current_user.email_on_end,
+        email=current_user.email,
+        sends_mail=settings.sends_mail,
+    )
+
+
+@blueprint.post("")
+def choose() -> ResponseReturnValue:
+    """Take the choice (``email_on_end``)."""
+    chosen = request.form.get("email_on_end", type=EmailOnEnd)
+    if chosen is None:
+        raise BadRequest("The request does not say when to send an e-mail.")
+    accounts.choose_email_on_end(seller_id(), chosen)
+    flash("Saved.", "success")
+    return redirect(url_for("notifications.form"), 303)

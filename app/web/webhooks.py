@@ -1,0 +1,237 @@
+"""Webhooks: the addresses that a seller has registered, and the log of what was sent to each."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import Conflict
+
+from app.deliveries import hooks
+from app.deliveries.addresses import UrlRefused
+from app.deliveries.hooks import EndpointRefused
+from app.models import Delivery, WebhookEndpoint
+from app.queries import deliveries, endpoints
+from app.queries.deliveries import TEST_EVENT, EndpointKey
+from app.statuses import DeliveryStatus, SwitchedOff
+from app.web.filters import Label
+from app.web.forms import EndpointForm
+from app.web.live import is_fragment_request, render_live
+from app.web.session import require_seller, seller_id
+
+blueprint = Blueprint("webhooks", __name__, url_prefix="/settings/webhooks")
+blueprint.before_request(require_seller)
+
+#: What a webhook can be called for, and what people call that.
+_EVENTS = {
+    "import.paused": "Import paused",
+    "import.completed": "Import completed",
+    "import.failed": "Import finished with failed rows",
+    "import.terminated": "Import terminated",
+}
+_EVENT_NAMES = {**_EVENTS, TEST_EVENT: "Test"}
+
+#: Messages on one page of a log.
+_PAGE_SIZE = 25
+#: A message that is due as soon as this is worth looking for again.
+_SOON = timedelta(seconds=15)
+
+_DELIVERY_LABELS = {
+    DeliveryStatus.WAITING: Label("Waiting", "quiet", "clock"),
+    DeliveryStatus.SENDING: Label("Sending", "moving", "flow"),
+    DeliveryStatus.DELIVERED: Label("Delivered", "success", "check"),
+    DeliveryStatus.GIVEN_UP: Label("Given up", "danger", "alert"),
+}
+_TO_BE_TRIED_AGAIN = Label("To be tried again", "warning", "retry")
+
+_ON = Label("On", "success", "check")
+_FAILING = Label("On, but failing", "warning", "alert")
+_OFF = Label("Off", "quiet", "stop")
+_OFF_BY_TROUBLE = Label("Switched off", "danger", "alert")
+
+
+@blueprint.app_template_global()
+def event_name(event: str) -> str:
+    """What people call an event."""
+    return _EVENT_NAMES.get(event, event)
+
+
+@blueprint.app_template_global()
+def delivery_label(one: Delivery) -> Label:
+    """How the state of a message is drawn."""
+    if one.status == DeliveryStatus.WAITING and one.attempts:
+        return _TO_BE_TRIED_AGAIN
+    return _DELIVERY_LABELS[DeliveryStatus(one.status)]
+
+
+@blueprint.app_template_global()
+def endpoint_label(one: WebhookEndpoint) -> Label:
+    """How the state of an endpoint is drawn."""
+    if one.switched_off_because:
+        return _OFF if one.switched_off_because == SwitchedOff.SELLER else _OFF_BY_TROUBLE
+    return _FAILING if one.failing_since else _ON
+
+
+@blueprint.get("")
+def index() -> ResponseReturnValue:
+    """All webhooks of the seller, and the form that adds one."""
+    return _render_index(EndpointForm(), list(_EVENTS))
+
+
+@blueprint.post("")
+def add() -> ResponseReturnValue:
+    """Add a webhook; 303 to its page, which shows the secret this once. Or the form again with status 422."""
+    form, events = EndpointForm(), [event for event in request.form.getlist("events") if event in _EVENTS]
+    if form.validate_on_submit() and events:
+        try:
+            added = hooks.add(seller_id(), form.url.data or "", events)
+        except (UrlRefused, EndpointRefused) as refused:
+            form.url.errors = [str(refused)]
+        else:
+            _show_once(added.public_id, added.secret)
+            flash("The webhook was added. Keep its secret now.", "success")
+            return _back(added.public_id)
+    return _render_index(form, events), 422
+
+
+@blueprint.get("/<uuid:endpoint_id>")
+def show(endpoint_id: uuid.UUID) -> ResponseReturnValue:
+    """A webhook with its log; ``before`` is the last message of the page before."""
+    endpoint = _find(endpoint_id)
+    key = _key(endpoint)
+    before = request.args.get("before", type=uuid.UUID)
+    found = deliveries.list_page(key, limit=_PAGE_SIZE + 1, before=_position(key, before))
+    shown = found[:_PAGE_SIZE]
+    secret = None if is_fragment_request() else _take_shown_once(endpoint_id)
+    return render_live(
+        "webhooks/show.html",
+        "webhooks/_deliveries.html",
+        endpoint=endpoint,
+        secret=secret,
+        old_secret_signs=endpoint.old_secret_until is not None and endpoint.old_secret_until > datetime.now(UTC),
+        deliveries=shown,
+        older=shown[-1].public_id if len(found) > _PAGE_SIZE else None,
+        before=before,
+        is_moving=endpoint.switched_off_at is None and any(map(_is_moving, shown)),
+        here=url_for("webhooks.show", endpoint_id=endpoint_id, before=before),
+    )
+
+
+@blueprint.post("/<uuid:endpoint_id>/on")
+def switch_on(endpoint_id: uuid.UUID) -> ResponseReturnValue:
+    """Send there again, first of all what has been waiting."""
+    hooks.switch_on(_key(_find(endpoint_id)))
+    flash("The webhook is on. What has been waiting for it is sent now.", "success")
+    return _back(endpoint_id)
+
+
+@blueprint.post("/<uuid:endpoint_id>/off")
+def switch_off(endpoint_id: uuid.UUID) -> ResponseReturnValue:
+    """Send nothing more there until it is switched on."""
+    hooks.switch_off(_key(_find(endpoint_id)))
+    flash("The webhook is off.", "success")
+    return _back(endpoint_id)
+
+
+@blueprint.post("/<uuid:endpoint_id>/secret")
+def change_secret(endpoint_id: uuid.UUID) -> ResponseReturnValue:
+    """Make a new secret, which the page shows this once; the old one signs beside it for a day."""
+    _show_once(endpoint_id, hooks.change_secret(_key(_find(endpoint_id))))
+    flash("There is a new secret. Until this time tomorrow messages are signed with the old one too.", "success")
+    return _back(endpoint_id)
+
+
+@blueprint.post("/<uuid:endpoint_id>/test")
+def send_test(endpoint_id: uuid.UUID) -> ResponseReturnValue:
+    """Send a test; what comes of it is the first entry of the log."""
+    try:
+        hooks.send_test(_key(_find(endpoint_id)))
+    except EndpointRefused as refused:
+        raise Conflict(str(refused)) from refused
+    return _back(endpoint_id)
+
+
+@blueprint.get("/<uuid:endpoint_id>/delete")
+def confirm_delete(endpoint_id: uuid.UUID) -> ResponseReturnValue:
+    """The page that asks before a webhook is deleted."""
+    return render_template("webhooks/confirm_delete.html", endpoint=_find(endpoint_id))
+
+
+@blueprint.post("/<uuid:endpoint_id>/delete")
+def delete(endpoint_id: uuid.UUID) -> ResponseReturnValue:
+    """Forget a webhook with its log and all that waits for it."""
+    hooks.delete(_key(_find(endpoint_id)))
+    flash("The webhook was deleted.", "success")
+    return redirect(url_for("webhooks.index"), 303)
+
+
+@blueprint.post("/<uuid:endpoint_id>/<uuid:delivery_id>/again")
+def send_again(endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnValue:
+    """Send a message of the log once more, under its own id."""
+    key = _key(_find(endpoint_id))
+    if deliveries.find(key, delivery_id) is None:
+        abort(404)
+    try:
+        hooks.send_again(key, delivery_id)
+    except EndpointRefused as refused:
+        raise Conflict(str(refused)) from refused
+    return _back(endpoint_id)
+
+
+def _render_index(form: EndpointForm, chosen: list[str]) -> str:
+    return render_template(
+        "webhooks/index.html",
+        form=form,
+        endpoints=endpoints.list_of(seller_id()),
+        events=_EVENTS,
+        chosen=chosen,
+        max_endpoints=hooks.MAX_ENDPOINTS,
+    )
+
+
+def _find(public_id: uuid.UUID) -> WebhookEndpoint:
+    endpoint = endpoints.find(seller_id(), public_id)
+    if endpoint is None:
+        abort(404)
+    return endpoint
+
+
+def _key(endpoint: WebhookEndpoint) -> EndpointKey:
+    return EndpointKey(endpoint.seller_id, endpoint.id)
+
+
+def _position(key: EndpointKey, before: uuid.UUID | None) -> int | None:
+    """Where the log goes on; addresses carry public ids only."""
+    if before is None:
+        return None
+    found = deliveries.find(key, before)
+    if found is None:
+        abort(404)
+    return found.id
+
+
+def _is_moving(one: Delivery) -> bool:
+    """Whether there will soon be something else to see of a message."""
+    is_due = one.due_at < datetime.now(UTC) + _SOON
+    return one.status == DeliveryStatus.SENDING or (one.status == DeliveryStatus.WAITING and is_due)
+
+
+def _show_once(public_id: uuid.UUID, secret: str) -> None:
+    """Let the next page of this browser show a secret."""
+    session["webhook_secret"] = [public_id.hex, secret]
+
+
+def _take_shown_once(public_id: uuid.UUID) -> str | None:
+    """The secret that is to be shown on this page, and on no other after it."""
+    kept: Any = session.get("webhook_secret")
+    if not kept or kept[0] != public_id.hex:
+        return None
+    session.pop("webhook_secret")
+    return str(kept[1])
+
+
+def _back(public_id: uuid.UUID) -> ResponseReturnValue:
+    return redirect(url_for("webhooks.show", endpoint_id=public_id), 303)

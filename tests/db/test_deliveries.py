@@ -1,0 +1,550 @@
+"""The outbox: what goes into it with a status, who takes it out, and what is tried again."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from app import accounts
+from app.deliveries import hooks, job, schedule
+from app.deliveries.schedule import MAX_ATTEMPTS
+from app.extensions import db
+from app.imports import commands, queue, reconcile
+from app.models import Delivery, Import, Seller, WebhookEndpoint
+from app.queries import ImportKey, deliveries, endpoints, transitions
+from app.queries.deliveries import EndpointKey, Result
+from app.redis_store import redis_client
+from app.statuses import IMPORT_EVENTS, DeliveryStatus, EmailOnEnd
+from tests.factories import make_items, row, start
+from tests.mail_server import MailServer, mail_server
+from tests.receiver import Receiver, receiver
+from tests.states import STATES, make
+
+ALL_EVENTS = list(IMPORT_EVENTS.values())
+RESULT = Result(DeliveryStatus.DELIVERED, 0, 200, "Accepted.", "")
+COMPLETED, FAILED = STATES[4], STATES[5]
+OF_STATE = {state.name: state for state in STATES}
+
+
+@pytest.fixture
+def set_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Change settings for the time of a test."""
+
+    def change(**values: object) -> None:
+        settings = replace(app.extensions["sluice_settings"], **values)
+        monkeypatch.setitem(app.extensions, "sluice_settings", settings)
+
+    change(webhook_allow_private=True)
+    return change
+
+
+@pytest.fixture
+def there(set_up: Callable[..., None]) -> Iterator[Receiver]:
+    with receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def mails(set_up: Callable[..., None]) -> Iterator[MailServer]:
+    with mail_server() as server:
+        set_up(smtp_url=server.url, mail_from="sluice@example.com", public_url="https://sluice.example.com")
+        yield server
+
+
+def register(seller: Seller, url: str, events: list[str] = ALL_EVENTS) -> EndpointKey:
+    added = hooks.add(seller.id, url, events)
+    return EndpointKey(seller.id, added.id)
+
+
+def endpoint(key: EndpointKey) -> WebhookEndpoint:
+    db.session.rollback()
+    return db.session.get_one(WebhookEndpoint, tuple(key), populate_existing=True)
+
+
+def outbox() -> list[Delivery]:
+    db.session.rollback()
+    return list(db.session.scalars(db.select(Delivery).order_by(Delivery.id)))
+
+
+def be_due() -> None:
+    """Let the waits be over."""
+    db.session.execute(text("update deliveries set due_at = clock_timestamp() where status = 'WAITING'"))
+    db.session.commit()
+
+
+def be_sent_long_ago(hours: float) -> None:
+    """Let everything that has happened have happened so long before."""
+    for table, columns in (
+        ("deliveries", ("created_at", "due_at", "claimed_at", "finished_at")),
+        ("webhook_endpoints", ("created_at", "failing_since", "switched_off_at")),
+    ):
+        moved = ", ".join(f"{column} = {column} - make_interval(hours => :hours)" for column in columns)
+        db.session.execute(text(f"update {table} set {moved}"), {"hours": int(hours)})
+    db.session.commit()
+
+
+# What goes in --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["paused", "completed", "failed", "terminated", "given up"])
+def test_a_status_that_sellers_are_told_about_leaves_a_message(
+    set_up, seller: Seller, other_seller: Seller, name: str
+) -> None:
+    key = register(seller, "http://127.0.0.1:1/a")
+    register(seller, "http://127.0.0.1:1/nothing", ["import.paused"] if name != "paused" else ["import.failed"])
+    register(other_seller, "http://127.0.0.1:1/other")
+    hooks.switch_off(register(seller, "http://127.0.0.1:1/off"))
+    state = OF_STATE[name]
+    made = make(state, seller)
+    (one,) = outbox()
+    assert (one.endpoint_id, one.import_id, one.status) == (key.endpoint_id, made.id, "WAITING")
+    body = json.loads(one.body)
+    assert body["type"] == one.event == f"import.{state.status.lower()}"
+    total, successful, failed = state.counters
+    data = body["data"]
+    assert {name: data[name] for name in ("id", "status", "fileName", "check", "total", "successful", "failed")} == {
+        "id": str(made.public_id),
+        "status": state.status,
+        "fileName": "stock.csv",
+        "check": False,
+        "total": total,
+        "successful": successful,
+        "failed": failed,
+    }
+    assert data["created"] + data["updated"] + data["unchanged"] == successful
+    assert data["notProcessed"] == total - successful - failed
+    assert ("finishedAt" in data) is (name != "paused")
+    assert datetime.fromisoformat(data["createdAt"]) <= datetime.fromisoformat(data["startedAt"])
+    assert abs(datetime.fromisoformat(body["timestamp"]) - datetime.now(UTC)) < timedelta(minutes=1)
+    assert "links" not in data
+
+
+def test_the_message_is_part_of_the_transaction(set_up, seller: Seller) -> None:
+    register(seller, "http://127.0.0.1:1/")
+    made = make(STATES[0], seller)
+    assert transitions.terminate(ImportKey(seller.id, made.id))
+    db.session.rollback()
+    assert outbox() == []
+    commands.terminate(seller.id, made.public_id)
+    assert len(outbox()) == 1
+
+
+def test_a_change_that_does_not_happen_leaves_none(set_up, seller: Seller) -> None:
+    register(seller, "http://127.0.0.1:1/")
+    made = make(COMPLETED, seller)
+    key = ImportKey(seller.id, made.id)
+    assert not transitions.terminate(key)
+    assert not transitions.settle_pause(key)
+    assert transitions.settle_finished(key) is None
+    db.session.commit()
+    assert len(outbox()) == 1
+
+
+def test_every_pause_is_told(set_up, seller: Seller) -> None:
+    register(seller, "http://127.0.0.1:1/")
+    made = make(STATES[3], seller)
+    commands.resume(seller.id, made.public_id)
+    commands.pause(seller.id, made.public_id)
+    commands.terminate(seller.id, made.public_id)
+    assert [one.event for one in outbox()] == ["import.paused", "import.paused", "import.terminated"]
+
+
+def test_names_of_files_survive_and_the_link_is_there_when_it_is_known(set_up, seller: Seller) -> None:
+    set_up(public_url="https://sluice.example.com")
+    register(seller, "http://127.0.0.1:1/")
+    name = 'Bücher "neu" \\ 🂡.csv'
+    made = make(COMPLETED, seller, file_name=name)
+    data = json.loads(outbox()[0].body)["data"]
+    assert data["fileName"] == made.file_name
+    assert data["links"] == {"html": f"https://sluice.example.com/imports/{made.public_id}"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "state", "mailed"),
+    [
+        ("NEVER", "failed", False),
+        ("FAILED", "failed", True),
+        ("FAILED", "given up", True),
+        ("FAILED", "completed", False),
+        ("FAILED", "terminated", False),
+        ("ALWAYS", "completed", True),
+        ("ALWAYS", "terminated", True),
+        ("ALWAYS", "paused", False),
+    ],
+)
+def test_an_email_is_sent_when_the_seller_wants_one(
+    mails: MailServer, seller: Seller, wanted: str, state: str, mailed: bool
+) -> None:
+    accounts.choose_email_on_end(seller.id, EmailOnEnd(wanted))
+    made = make(OF_STATE[state], seller)
+    job.run()
+    assert [mail["To"] for mail in mails.mails] == [seller.email] * mailed
+    if mailed:
+        text_of_mail = mails.mails[0].get_content()
+        assert OF_STATE[state].sentence.split(";")[0] in text_of_mail
+        assert f"https://sluice.example.com/imports/{made.public_id}" in text_of_mail
+        assert mails.mails[0]["From"] == "Sluice <sluice@example.com>"
+        assert "stock.csv" in mails.mails[0]["Subject"]
+    assert [one.status for one in outbox()] == ["DELIVERED"] * mailed
+
+
+def test_without_a_mail_server_there_are_no_emails(set_up, seller: Seller) -> None:
+    accounts.choose_email_on_end(seller.id, EmailOnEnd.ALWAYS)
+    make(COMPLETED, seller)
+    assert outbox() == []
+
+
+def test_an_email_waits_for_its_server_and_gives_up_on_an_address_that_is_refused(
+    mails: MailServer, seller: Seller
+) -> None:
+    accounts.choose_email_on_end(seller.id, EmailOnEnd.ALWAYS)
+    make(COMPLETED, seller)
+    mails.answer = "451 later"
+    job.run()
+    assert (outbox()[0].status, outbox()[0].answer_code) == ("WAITING", 451)
+    mails.answer = "250 OK"
+    be_due()
+    job.run()
+    assert outbox()[0].status == "DELIVERED"
+    mails.answer = "550 nobody here"
+    make(FAILED, seller)
+    job.run()
+    assert (outbox()[1].status, outbox()[1].answer) == ("GIVEN_UP", "The mail server refused the address.")
+
+
+# What comes out -------------------------------------------------------------------------------------------------------
+
+
+def test_it_arrives_signed(there: Receiver, seller: Seller) -> None:
+    key = register(seller, there.url)
+    make(FAILED, seller)
+    job.run()
+    (call,), (one,) = there.calls, outbox()
+    assert call.verify(endpoint(key).secret) == json.loads(one.body)
+    assert call.id == f"msg_{one.public_id.hex}"
+    assert (one.status, one.attempts, one.answer_code, one.answer) == (
+        "DELIVERED",
+        1,
+        204,
+        "Accepted with 204 No Content.",
+    )
+
+
+def test_a_receiver_that_is_down_for_an_hour_misses_nothing(there: Receiver, seller: Seller) -> None:
+    key = register(seller, there.url)
+    there.status = 503
+    for state in ("completed", "failed", "terminated"):
+        make(OF_STATE[state], seller)
+    for _ in range(6):
+        job.run()
+        be_due()
+    assert {one.status for one in outbox()} == {"WAITING"}
+    assert {one.attempts for one in outbox()} == {6}
+    assert endpoint(key).failing_since is not None
+    # Six attempts take not quite an hour, and the seventh is made another hour later.
+    assert sum(schedule.WAITS_SECONDS[:5]) < 3600 < sum(schedule.WAITS_SECONDS[:6])
+    there.status, there.calls = 204, []
+    job.run()
+    assert [one.status for one in outbox()] == ["DELIVERED"] * 3
+    assert [call.id for call in there.calls] == [f"msg_{one.public_id.hex}" for one in outbox()]
+    assert all(call.verify(endpoint(key).secret) for call in there.calls)
+    assert endpoint(key).failing_since is None
+
+
+def test_each_attempt_sends_the_same_bytes_under_the_same_id(there: Receiver, seller: Seller) -> None:
+    register(seller, there.url)
+    there.status = 500
+    make(COMPLETED, seller)
+    for _ in range(3):
+        job.run()
+        be_due()
+    assert len(there.calls) == 3
+    assert len({(call.id, call.body) for call in there.calls}) == 1
+
+
+def test_what_waits_is_not_sent_before_its_time(there: Receiver, seller: Seller) -> None:
+    register(seller, there.url)
+    there.status = 500
+    make(COMPLETED, seller)
+    job.run()
+    job.run()
+    assert len(there.calls) == 1
+    (one,) = outbox()
+    assert 4 < (one.due_at - one.claimed_at).total_seconds() < 7
+    assert not deliveries.has_work()
+
+
+def test_the_receiver_may_ask_for_patience(there: Receiver, seller: Seller) -> None:
+    register(seller, there.url)
+    there.status, there.headers = 429, {"Retry-After": "1800"}
+    make(COMPLETED, seller)
+    job.run()
+    (one,) = outbox()
+    assert 1790 < (one.due_at - one.claimed_at).total_seconds() < 1830
+
+
+def test_when_the_clock_was_set_back_nothing_waits_until_it_catches_up(there: Receiver, seller: Seller) -> None:
+    register(seller, there.url)
+    make(COMPLETED, seller)
+    db.session.execute(text("update deliveries set due_at = now() + interval '10 years'"))
+    db.session.commit()
+    job.run()
+    assert len(there.calls) == 1
+
+
+def test_after_all_attempts_a_message_is_given_up_and_the_webhook_switched_off(
+    there: Receiver, mails: MailServer, seller: Seller
+) -> None:
+    key = register(seller, there.url)
+    there.status = 500
+    make(COMPLETED, seller)
+    for _ in range(MAX_ATTEMPTS - 1):
+        job.run()
+        be_due()
+    be_sent_long_ago(hours=25)
+    make(FAILED, seller)
+    job.run()
+    first, second, mail = outbox()
+    assert (first.status, first.attempts, second.status, second.attempts) == ("GIVEN_UP", MAX_ATTEMPTS, "WAITING", 0)
+    assert endpoint(key).switched_off_because == "FAILING"
+    # The notice goes out, whatever the seller wants to hear of imports.
+    assert mail.status == "DELIVERED"
+    assert there.url in mails.mails[0].get_content()
+    assert f"/settings/webhooks/{endpoint(key).public_id}" in mails.mails[0].get_content()
+    # Nothing is lost of what waits: it goes out when the webhook is switched on.
+    calls = len(there.calls)
+    be_due()
+    job.run()
+    assert len(there.calls) == calls
+    there.status = 204
+    hooks.switch_on(key)
+    job.run()
+    assert len(there.calls) == calls + 1
+    assert [one.status for one in outbox()[:2]] == ["GIVEN_UP", "DELIVERED"]
+    hooks.send_again(key, first.public_id)
+    job.run()
+    assert there.calls[-1].id == there.calls[0].id
+    assert {one.status for one in outbox()} == {"DELIVERED"}
+
+
+def test_a_message_that_is_given_up_alone_switches_nothing_off(there: Receiver, seller: Seller) -> None:
+    key = register(seller, there.url)
+    there.status = 500
+    make(COMPLETED, seller)
+    db.session.execute(text("update deliveries set attempts = :attempts"), {"attempts": MAX_ATTEMPTS - 1})
+    db.session.commit()
+    job.run()
+    assert outbox()[0].status == "GIVEN_UP"
+    assert endpoint(key).switched_off_at is None
+
+
+def test_gone_switches_off_at_once(there: Receiver, seller: Seller) -> None:
+    key = register(seller, there.url)
+    there.status = 410
+    make(COMPLETED, seller)
+    job.run()
+    assert (outbox()[0].status, endpoint(key).switched_off_because) == ("GIVEN_UP", "GONE")
+    make(FAILED, seller)
+    assert len(outbox()) == 1
+
+
+def test_a_test_is_tried_once_and_judges_nobody(there: Receiver, seller: Seller) -> None:
+    key = register(seller, there.url, ["import.paused"])
+    hooks.send_test(key)
+    job.run()
+    said = there.calls[0].verify(endpoint(key).secret)
+    assert said["type"] == "webhook.test"
+    there.status = 500
+    hooks.send_test(key)
+    job.run()
+    assert [one.status for one in outbox()] == ["DELIVERED", "GIVEN_UP"]
+    assert endpoint(key).failing_since is None
+
+
+def test_the_old_secret_signs_for_a_day(there: Receiver, seller: Seller) -> None:
+    key = register(seller, there.url)
+    old = endpoint(key).secret
+    new = hooks.change_secret(key)
+    hooks.send_test(key)
+    job.run()
+    assert there.calls[0].verify(old) == there.calls[0].verify(new)
+    db.session.execute(text("update webhook_endpoints set old_secret_until = now() - interval '1 second'"))
+    db.session.commit()
+    hooks.send_test(key)
+    job.run()
+    assert there.calls[1].verify(new)
+    endpoints.forget_old_secrets()
+    db.session.commit()
+    assert (endpoint(key).secret, endpoint(key).old_secret) == (new, None)
+    assert len(there.calls[1].headers["webhook-signature"].split()) == 1
+
+
+def test_private_addresses_are_not_called_without_the_setting(there: Receiver, set_up, seller: Seller) -> None:
+    register(seller, there.url.replace("http:", "https:"))
+    set_up(webhook_allow_private=False)
+    make(COMPLETED, seller)
+    job.run()
+    assert there.calls == []
+    assert outbox()[0].answer == "127.0.0.1 is not an address on the internet, and webhooks go nowhere else."
+
+
+# Whatever dies --------------------------------------------------------------------------------------------------------
+
+
+def claim(limit: int = 16, per_seller: int = 4) -> list[deliveries.Claimed]:
+    claimed = deliveries.claim(limit=limit, per_seller=per_seller)
+    db.session.commit()
+    return claimed
+
+
+def test_what_a_dead_sender_had_is_sent_once_more_under_the_same_id(there: Receiver, seller: Seller) -> None:
+    register(seller, there.url)
+    make(COMPLETED, seller)
+    (lost,) = claim()
+    job.run()
+    assert there.calls == []
+    assert not deliveries.has_work()
+    db.session.execute(text("update deliveries set claimed_at = now() - interval '2 minutes'"))
+    db.session.commit()
+    assert deliveries.has_work()
+    job.run()
+    assert [call.id for call in there.calls] == [job.message_id(lost)]
+    # Should it be alive after all, its result comes too late.
+    assert not deliveries.record(lost, RESULT._replace(status=DeliveryStatus.GIVEN_UP))
+    assert (outbox()[0].status, outbox()[0].attempts) == ("DELIVERED", 2)
+
+
+def test_a_message_that_kills_every_sender_is_given_up(set_up, seller: Seller) -> None:
+    register(seller, "http://127.0.0.1:1/")
+    make(COMPLETED, seller)
+    for _ in range(MAX_ATTEMPTS):
+        assert claim()
+        db.session.execute(text("update deliveries set claimed_at = now() - interval '2 minutes'"))
+        assert deliveries.take_back(max_attempts=MAX_ATTEMPTS) == 1
+        db.session.commit()
+    assert outbox()[0].status == "GIVEN_UP"
+    assert claim() == []
+
+
+def test_two_senders_never_have_the_same_message(app: Flask, set_up, seller: Seller) -> None:
+    for number in range(4):
+        register(seller, f"http://127.0.0.1:1/{number}")
+    make(COMPLETED, seller)
+    got: list[Any] = []
+    together = threading.Barrier(4)
+
+    def take() -> None:
+        with app.app_context():
+            together.wait()
+            got.extend(claim(limit=2))
+            db.session.remove()
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    got += claim()
+    assert len(got) == len({one.key for one in got}) == 4
+
+
+def test_one_at_a_time_to_an_endpoint_and_few_of_one_seller(set_up, seller: Seller, other_seller: Seller) -> None:
+    for number in range(6):
+        register(seller, f"http://127.0.0.1:1/{number}")
+    make(COMPLETED, seller)
+    make(FAILED, seller)
+    register(other_seller, "http://127.0.0.1:1/other")
+    make(COMPLETED, other_seller)
+    assert len(outbox()) == 13
+    first = claim()
+    assert [one.key.seller_id for one in first].count(seller.id) == 4
+    assert [one.key.seller_id for one in first].count(other_seller.id) == 1
+    assert len({one.endpoint for one in first}) == 5
+    assert claim() == []
+    assert deliveries.record(first[0], RESULT)
+    db.session.commit()
+    assert len(claim()) == 1
+
+
+def test_a_slow_receiver_does_not_make_another_wait(there: Receiver, seller: Seller, other_seller: Seller) -> None:
+    with receiver() as slow:
+        slow.may_answer.clear()
+        register(seller, slow.url)
+        register(other_seller, there.url)
+        make(COMPLETED, seller)
+        make(COMPLETED, other_seller)
+
+        def release() -> None:
+            assert there.arrived.wait(10)
+            slow.may_answer.set()
+
+        thread = threading.Thread(target=release)
+        thread.start()
+        job.run()
+        thread.join()
+    assert [one.status for one in outbox()] == ["DELIVERED", "DELIVERED"]
+
+
+def test_the_tick_wakes_a_deliverer_once(there: Receiver, seller: Seller) -> None:
+    register(seller, there.url)
+    make(COMPLETED, seller)
+    redis_client().flushdb()
+    for _ in range(2):
+        reconcile.sweep(force=True)
+    waiting = queue.open_queue(redis_client(), queue.DELIVERY_QUEUE_NAME)
+    (wake_up,) = waiting.jobs
+    assert (wake_up.func_name, wake_up.args) == ("app.deliveries.job.run", [])
+    wake_up.perform()
+    assert len(there.calls) == 1
+    waiting.empty()
+    reconcile.sweep(force=True)
+    assert waiting.count == 0
+
+
+def test_an_endpoint_that_is_deleted_at_that_moment_does_not_fail_the_import(
+    app: Flask, set_up, seller: Seller
+) -> None:
+    key = register(seller, "http://127.0.0.1:1/")
+    make_items()
+    started = start(seller, [row()])
+    seller_id, import_id, public_id = started.seller_id, started.id, started.public_id
+    db.session.rollback()
+    with closing(db.engine.connect()) as deleting:
+        deleting.execute(text("delete from webhook_endpoints where id = :id"), {"id": key.endpoint_id})
+        ended: list[bool] = []
+
+        def terminate() -> None:
+            with app.app_context():
+                commands.terminate(seller_id, public_id)
+                ended.append(True)
+                db.session.remove()
+
+        thread = threading.Thread(target=terminate)
+        thread.start()
+        thread.join(0.3)
+        assert not ended
+        deleting.commit()
+        thread.join()
+    assert ended
+    assert db.session.get_one(Import, (seller_id, import_id)).status == "TERMINATED"
+    assert outbox() == []
+
+
+def test_the_log_does_not_grow_for_ever(there: Receiver, seller: Seller) -> None:
+    register(seller, there.url)
+    make(COMPLETED, seller)
+    job.run()
+    make(FAILED, seller)
+    be_sent_long_ago(hours=31 * 24)
+    assert deliveries.forget_old(days=30) == 1
+    db.session.commit()
+    assert [one.status for one in outbox()] == ["WAITING"]

@@ -1,0 +1,295 @@
+"""The pages of webhooks and notifications: adding, the secret, the log, the buttons, and whose they are."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from app.deliveries import hooks, job, webhook
+from app.deliveries.webhook import Answer
+from app.extensions import db
+from app.models import Delivery, Seller, WebhookEndpoint
+from tests.conftest import sign_in
+from tests.pages import buttons, csrf_token, fragment, page, press, read, submit, words
+from tests.states import STATES, make
+from tests.web.test_isolation import address, routes
+
+URL = "https://shop.example.com/sluice"
+EVENTS = ["import.completed", "import.failed"]
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Answer]]:
+    """What receivers answer, one after the other; nothing goes out."""
+    answers: list[Answer] = []
+    monkeypatch.setattr(webhook, "send", lambda *_, **__: answers.pop(0))
+    yield answers
+    assert not answers
+
+
+@pytest.fixture
+def set_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def change(**values: object) -> None:
+        settings = replace(app.extensions["sluice_settings"], **values)
+        monkeypatch.setitem(app.extensions, "sluice_settings", settings)
+
+    return change
+
+
+def add(client: FlaskClient, url: str = URL, events: list[str] = EVENTS) -> TestResponse:
+    form = page(client, "/settings/webhooks").select_one("main form")
+    token = form.select_one("[name=csrf_token]")["value"]
+    return client.post(form["action"], data={"csrf_token": token, "url": url, "events": events})
+
+
+def the_one() -> WebhookEndpoint:
+    db.session.rollback()
+    return db.session.scalars(db.select(WebhookEndpoint)).one()
+
+
+def show(client: FlaskClient) -> BeautifulSoup:
+    return page(client, f"/settings/webhooks/{the_one().public_id}")
+
+
+def log(soup: BeautifulSoup) -> list[tuple[str, str]]:
+    return [(words(one.select_one("h3")), words(one.select_one(".pill"))) for one in soup.select(".delivery")]
+
+
+def test_somebody_without_webhooks_is_told_what_they_are(client: FlaskClient) -> None:
+    soup = page(client, "/settings/webhooks")
+    assert words(soup.select_one(".empty h2")) == "No webhooks yet"
+    assert [words(link) for link in soup.select("nav[aria-label=Main] [aria-current]")] == ["Webhooks"]
+    checked = soup.select("input[name=events][checked]")
+    assert [one["value"] for one in checked] == [
+        "import.paused",
+        "import.completed",
+        "import.failed",
+        "import.terminated",
+    ]
+
+
+def test_the_secret_is_shown_once(client: FlaskClient) -> None:
+    answer = add(client)
+    assert (answer.status_code, answer.location) == (303, f"/settings/webhooks/{the_one().public_id}")
+    soup = page(client, answer.location)
+    secret = the_one().secret
+    assert words(soup.select_one("#secret-text")) == secret
+    assert soup.select("noscript meta") == []
+    again = page(client, answer.location)
+    assert secret not in str(again)
+    assert words(again.select_one("h1")) == URL
+    assert words(again.select_one("#state-heading")) == "Calls for 2 events"
+    assert words(page(client, "/settings/webhooks").select_one(".hook h2")) == URL
+
+
+def test_a_new_secret_is_shown_once_too(client: FlaskClient) -> None:
+    add(client)
+    first = show(client)
+    old = the_one().secret
+    soup = read(client.get(press(client, first.select_one("main"), "New secret").location))
+    assert the_one().secret != old == the_one().old_secret
+    assert words(soup.select_one("#secret-text")) == the_one().secret
+    assert "signs as well for a day" in words(soup.select_one("main"))
+    assert the_one().secret not in str(show(client))
+
+
+@pytest.mark.parametrize(
+    ("url", "events", "sentence"),
+    [
+        ("", EVENTS, "Enter the address"),
+        ("http://shop.example.com", EVENTS, "must begin with https://"),
+        ("https://169.254.169.254/latest", EVENTS, "not an address on the internet"),
+        ("https://2130706433/", EVENTS, "not an address on the internet"),
+        ("https://localhost/", EVENTS, "internet only"),
+        (URL, [], "Choose at least one event."),
+        (URL, ["import.exploded"], ""),
+    ],
+)
+def test_what_will_not_do_comes_back_with_a_sentence(
+    client: FlaskClient, url: str, events: list[str], sentence: str
+) -> None:
+    soup = read(add(client, url, events), 422)
+    assert sentence in words(soup.select_one(".field-error"))
+    assert soup.select_one("#url")["value"] == url
+    assert [one["value"] for one in soup.select("input[name=events][checked]")] == [
+        event for event in events if event in EVENTS
+    ]
+    assert db.session.scalars(db.select(WebhookEndpoint)).all() == []
+
+
+def test_there_is_room_for_ten(client: FlaskClient, seller: Seller) -> None:
+    for number in range(hooks.MAX_ENDPOINTS):
+        soup = page(client, "/settings/webhooks")
+        assert add(client, f"{URL}/{number}").status_code == 303
+    assert "there cannot be more" in words(page(client, "/settings/webhooks").select_one("main"))
+    form = soup.select_one("main form")
+    data = {"csrf_token": form.select_one("[name=csrf_token]")["value"], "url": URL, "events": EVENTS}
+    read(client.post("/settings/webhooks", data=data), 422)
+    assert len(db.session.scalars(db.select(WebhookEndpoint)).all()) == 10
+
+
+def test_a_test_and_what_came_of_it(client: FlaskClient, answers: list[Answer]) -> None:
+    add(client)
+    soup = show(client)
+    assert "Nothing was sent there yet." in words(soup.select_one("#deliveries"))
+    soup = read(client.get(press(client, soup.select_one("main"), "Send test").location))
+    assert log(soup) == [("Test", "Waiting")]
+    # The page looks again by itself, with a script or without.
+    assert soup.select_one("#deliveries").has_attr("hx-get")
+    assert soup.select("noscript meta")
+    answers.append(Answer(False, 500, "Answered 500 Internal Server Error.", "<b>no</b>"))
+    job.run()
+    soup = show(client)
+    assert log(soup) == [("Test", "Given up")]
+    assert not soup.select_one("#deliveries").has_attr("hx-get")
+    (entry,) = soup.select(".delivery")
+    assert "Answered 500 Internal Server Error." in words(entry)
+    assert words(entry.select(".original")[-1]) == "<b>no</b>"
+    part = fragment(client, f"/settings/webhooks/{the_one().public_id}")
+    assert log(part) == [("Test", "Given up")]
+    answers.append(Answer(True, 200, "Accepted with 200 OK."))
+    press(client, entry, "Send again: Test")
+    job.run()
+    assert log(show(client)) == [("Test", "Delivered")]
+
+
+def test_what_is_to_be_tried_again_says_when(client: FlaskClient, seller: Seller, answers: list[Answer]) -> None:
+    add(client)
+    answers.append(Answer(False, None, "It refused the connection."))
+    make(STATES[4], seller)
+    job.run()
+    soup = show(client)
+    assert log(soup) == [("Import completed", "To be tried again")]
+    assert "It refused the connection. Next try:" in words(soup.select_one(".delivery"))
+    assert words(page(client, "/settings/webhooks").select_one(".hook .pill")) == "On, but failing"
+    answers.append(Answer(True, 204, "Accepted."))
+    press(client, soup.select_one(".delivery"), "Send now: Import completed")
+    job.run()
+    assert log(show(client)) == [("Import completed", "Delivered")]
+
+
+def test_off_and_on_again(client: FlaskClient, seller: Seller, answers: list[Answer]) -> None:
+    add(client)
+    press(client, show(client).select_one("main"), "Switch off")
+    soup = show(client)
+    assert words(soup.select_one("main .section-head .pill")) == "Off"
+    assert buttons(soup.select_one("main")) == ["Switch on", "New secret"]
+    make(STATES[4], seller)
+    assert log(soup) == []
+    press(client, soup.select_one("main"), "Switch on")
+    make(STATES[5], seller)
+    answers.append(Answer(True, 204, "Accepted."))
+    job.run()
+    assert log(show(client)) == [("Import finished with failed rows", "Delivered")]
+
+
+@pytest.mark.parametrize(
+    ("why", "sentence"), [("FAILING", "nothing that was sent there has arrived"), ("GONE", "410 Gone")]
+)
+def test_the_page_says_why_a_webhook_was_switched_off(client: FlaskClient, why: str, sentence: str) -> None:
+    add(client)
+    db.session.execute(
+        text("update webhook_endpoints set switched_off_at = now(), switched_off_because = :why"), {"why": why}
+    )
+    db.session.commit()
+    soup = show(client)
+    assert sentence in words(soup.select_one("[role=alert]"))
+    form = {"csrf_token": csrf_token(client)}
+    refused = read(client.post(f"/settings/webhooks/{the_one().public_id}/test", data=form), 409)
+    assert "Switch it on first." in words(refused.select_one("main"))
+
+
+def test_deleting_asks_first(client: FlaskClient, seller: Seller) -> None:
+    add(client)
+    make(STATES[4], seller)
+    (link,) = (link for link in show(client).select("main a") if words(link) == "Delete")
+    soup = page(client, link["href"])
+    assert URL in words(soup.select_one("main"))
+    assert press(client, soup.select_one("main"), "Delete webhook").location == "/settings/webhooks"
+    assert db.session.scalars(db.select(WebhookEndpoint)).all() == []
+    assert db.session.scalars(db.select(Delivery)).all() == []
+
+
+def test_the_log_goes_on_on_older_pages(client: FlaskClient, seller: Seller) -> None:
+    add(client)
+    key = (the_one().seller_id, the_one().id)
+    for _ in range(60):
+        db.session.add(Delivery(seller_id=key[0], channel="WEBHOOK", event="webhook.test", endpoint_id=key[1], body=""))
+        db.session.flush()
+    db.session.commit()
+    path, seen = f"/settings/webhooks/{the_one().public_id}", []
+    while path:
+        soup = page(client, path)
+        seen.append([one["id"] for one in soup.select(".delivery")])
+        path = next((link["href"] for link in soup.select("nav[aria-label=Pages] a[rel=next]")), None)
+    assert [len(ids) for ids in seen] == [25, 25, 10]
+    newest_first = [
+        f"message-{one.public_id}" for one in db.session.scalars(db.select(Delivery).order_by(Delivery.id.desc()))
+    ]
+    assert [one for ids in seen for one in ids] == newest_first
+
+
+def test_anothers_webhook_is_not_there_on_any_route(
+    app: Flask, client: FlaskClient, seller: Seller, other_seller: Seller
+) -> None:
+    make(STATES[4], other_seller)
+    theirs = sign_in(app, other_seller)
+    add(theirs)
+    hooks.send_test(hooks.EndpointKey(other_seller.id, the_one().id))
+    before = everything()
+    form = {"csrf_token": csrf_token(client)}
+    walked = 0
+    for rule, method in routes(app):
+        if rule.endpoint.startswith("webhooks.") and "endpoint_id" in rule.arguments:
+            for public_id in (the_one().public_id, uuid.uuid4()):
+                read(client.open(address(rule, public_id), method=method, data=form), 404)
+            walked += 1
+    assert walked == 8
+    delivery = db.session.scalars(db.select(Delivery)).one()
+    add(client)
+    own = db.session.scalars(db.select(WebhookEndpoint).filter_by(seller_id=seller.id)).one()
+    read(client.post(f"/settings/webhooks/{own.public_id}/{delivery.public_id}/again", data=form), 404)
+    read(client.get(f"/settings/webhooks/{own.public_id}?before={delivery.public_id}"), 404)
+    hooks.delete(hooks.EndpointKey(seller.id, own.id))
+    assert everything() == before
+    assert page(client, "/settings/webhooks").select(".hook") == []
+
+
+def everything() -> list[list[tuple[object, ...]]]:
+    db.session.rollback()
+    return [[tuple(row) for row in db.session.execute(text(f"select * from {table}"))] for table in TABLES]
+
+
+TABLES = ("webhook_endpoints", "deliveries")
+
+
+def test_without_a_mail_server_no_choice_is_offered(client: FlaskClient) -> None:
+    soup = page(client, "/settings/notifications")
+    assert soup.select("main form") == []
+    assert "cannot send e-mails" in words(soup.select_one("main"))
+
+
+def test_a_seller_chooses_when_to_get_an_email(client: FlaskClient, seller: Seller, set_up) -> None:
+    set_up(smtp_url="smtp://127.0.0.1", mail_from="sluice@example.com", public_url="https://sluice.example.com")
+
+    def chosen(soup: BeautifulSoup) -> list[str]:
+        return [str(one["value"]) for one in soup.select("input[type=radio][checked]")]
+
+    soup = page(client, "/settings/notifications")
+    assert chosen(soup) == ["NEVER"]
+    assert seller.email in words(soup.select_one("legend"))
+    form = soup.select_one("main form")
+    assert isinstance(form, Tag)
+    answer = submit(client, form, email_on_end="FAILED")
+    assert (answer.status_code, answer.location) == (303, "/settings/notifications")
+    assert chosen(page(client, "/settings/notifications")) == ["FAILED"]
+    read(submit(client, form, email_on_end="SOMETIMES"), 400)
+    assert chosen(page(client, "/settings/notifications")) == ["FAILED"]
