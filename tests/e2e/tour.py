@@ -121,6 +121,8 @@ def stops() -> dict[str, Stop]:
         "listings-none": Stop(_to("/listings"), "new_seller"),
         "details-check": Stop(_to_import("check")),
         "panel-check": Stop(_to_import("check", "/panel")),
+        "webhooks": Stop(_to("/settings/webhooks")),
+        "notifications": Stop(_to("/settings/notifications")),
         "too-large": Stop(_upload_too_much),
         "help-csv": Stop(_to("/help/csv")),
         "help-csv-stranger": Stop(_to("/help/csv"), None),
