@@ -9,6 +9,7 @@ from datetime import datetime
 from app.imports.commands import ImportNotFound
 from app.models import Batch, Import
 from app.queries import ImportKey, imports
+from app.queries.imports import ANY, Filter
 from app.statuses import BatchStatus, ImportStatus, RetriedRows, can_pause, can_resume, can_retry, can_terminate
 
 
@@ -168,9 +169,13 @@ def get_family(one: ImportProgress) -> Family:
     )
 
 
-def list_page(seller_id: int, *, limit: int, before: int | None = None) -> list[ImportProgress]:
-    """The seller's imports, newest first; ``before`` is the ``key.import_id`` of the last one on the page before."""
-    return [_describe(found) for found in imports.list_with_counters(seller_id, limit=limit, before=before)]
+def list_page(seller_id: int, *, limit: int, before: int | None = None, wanted: Filter = ANY) -> list[ImportProgress]:
+    """The seller's imports that are ``wanted``, newest first.
+
+    ``before`` is the ``key.import_id`` of the last one on the page before.
+    """
+    found = imports.list_with_counters(seller_id, limit=limit, before=before, wanted=wanted)
+    return [_describe(one) for one in found]
 
 
 def list_same_file(key: ImportKey, *, limit: int) -> tuple[int, list[ImportProgress]]:

@@ -6,19 +6,35 @@ import uuid
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, func, select, text, tuple_
+from sqlalchemy import Select, exists, func, or_, select, text, tuple_
 from sqlalchemy.orm import aliased
 
 from app.extensions import db
 from app.models import Batch, Import
 from app.queries import BatchKey, ImportKey, older_than
-from app.statuses import RetriedRows
+from app.statuses import ImportStatus, RetriedRows
 
 #: How long a batch rests after attempts in a row that came to nothing: not after the first, because mostly a worker has
 #: died and nothing stands in the way of another, and then this times 1, 4, 9, so that five attempts outlast a storage
 #: or a database that is away for half a minute.
 _REST_SECONDS = 3.0
 _REST = ":rest_seconds * power(greatest(b.fruitless_attempts - 1, 0), 2)"
+
+
+class Filter(NamedTuple):
+    """Which imports of a seller's are wanted; what is None, or empty, does not matter."""
+
+    #: Each occurs in the name of the file, in capitals or not.
+    words: tuple[str, ...] = ()
+    status: ImportStatus | None = None
+    #: Whether it is checks that are wanted, or imports.
+    is_check: bool | None = None
+    #: Only what waits for its seller: paused, or failed with rows that no other import has taken up.
+    needs_attention: bool = False
+
+
+#: Every import.
+ANY = Filter()
 
 
 class WithCounters(NamedTuple):
@@ -128,13 +144,39 @@ def find_parent(key: ImportKey) -> Import | None:
     return db.session.scalar(query.where(child.seller_id == key.seller_id, child.id == key.import_id))
 
 
-def list_with_counters(seller_id: int, *, limit: int, before: int | None = None) -> list[WithCounters]:
-    """The seller's imports with their counters, newest first, those older than the id ``before``."""
-    # Ids grow with time, so they are both the order of the list and the place to go on from.
-    query = _with_counters().where(Import.seller_id == seller_id).order_by(Import.id.desc()).limit(limit)
+def list_with_counters(
+    seller_id: int, *, limit: int, before: int | None = None, wanted: Filter = ANY
+) -> list[WithCounters]:
+    """The seller's imports that are ``wanted`` with counters, newest first; those older than the id ``before``."""
+    # Ids grow with time, so they are both the order of the list and the place to go on from. They are found before
+    # anything is counted: a filter that lets few through would have the batches of all the others counted too.
+    found = _matching(select(Import.id).where(Import.seller_id == seller_id), wanted)
     if before is not None:
-        query = query.where(Import.id < before)
+        found = found.where(Import.id < before)
+    ids = found.order_by(Import.id.desc()).limit(limit)
+    query = _with_counters().where(Import.seller_id == seller_id, Import.id.in_(ids)).order_by(Import.id.desc())
     return [WithCounters(*row) for row in db.session.execute(query)]
+
+
+def has_running(seller_id: int) -> bool:
+    """Whether any import of the seller's is at work."""
+    of_seller = exists().where(Import.seller_id == seller_id, Import.status == ImportStatus.RUNNING)
+    return bool(db.session.scalar(select(of_seller)))
+
+
+def _matching(query: Select[Any], wanted: Filter) -> Select[Any]:
+    for word in wanted.words:
+        query = query.where(Import.file_name.icontains(word, autoescape=True))
+    if wanted.status is not None:
+        query = query.where(Import.status == wanted.status)
+    if wanted.is_check is not None:
+        query = query.where(Import.is_check.is_(wanted.is_check))
+    if wanted.needs_attention:
+        heir = aliased(Import)
+        is_taken_up = exists().where(heir.seller_id == Import.seller_id, heir.parent_id == Import.id)
+        has_failed = (Import.status == ImportStatus.FAILED) & Import.is_check.is_(False) & ~is_taken_up
+        query = query.where(or_(Import.status == ImportStatus.PAUSED, has_failed))
+    return query
 
 
 def _with_counters() -> Select[Any]:

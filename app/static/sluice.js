@@ -10,21 +10,39 @@
   // --- Times: in the reader's own zone ------------------------------------------------------------------------------
 
   const language = document.documentElement.lang;
-  const formats = {
-    minutes: new Intl.DateTimeFormat(language, {
-      day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",
-    }),
-    seconds: new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit" }),
-    exact: new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" }),
-  };
+  const format = (options) => new Intl.DateTimeFormat(language, options).format;
+  const clock = { hour: "2-digit", minute: "2-digit" };
+  const sayTime = format(clock);
+  const saySeconds = format({ ...clock, second: "2-digit" });
+  const sayDay = format({ day: "numeric", month: "short" });
+  const sayYear = format({ day: "numeric", month: "short", year: "numeric" });
+  const sayExactly = format({ dateStyle: "full", timeStyle: "long" });
+
+  // As people say it: today and yesterday by their names, the year only where it is another one.
+  function sayMinutes(moment) {
+    const now = new Date();
+    const midnight = (day) => new Date(day.getFullYear(), day.getMonth(), day.getDate());
+    // Rounded, because a day has 23 or 25 hours when the clocks change.
+    const daysAgo = Math.round((midnight(now) - midnight(moment)) / 864e5);
+    const isThisYear = moment.getFullYear() === now.getFullYear();
+    const day = ["today", "yesterday"][daysAgo] ?? (isThisYear ? sayDay : sayYear)(moment);
+    return `${day}, ${sayTime(moment)}`;
+  }
+
+  const sayings = { minutes: sayMinutes, seconds: saySeconds };
 
   function localiseTimes(within) {
     for (const time of all("time[data-local]", within)) {
       const moment = new Date(time.dateTime);
-      time.textContent = formats[time.dataset.local].format(moment);
-      time.title = formats.exact.format(moment);
+      time.textContent = sayings[time.dataset.local](moment);
+      time.title = sayExactly(moment);
     }
   }
+
+  document.addEventListener("visibilitychange", () => {
+    // A page that has lain about since yesterday.
+    if (!document.hidden) localiseTimes(document);
+  });
 
   // --- Messages -----------------------------------------------------------------------------------------------------
 
@@ -54,6 +72,12 @@
         htmx.ajax("GET", part.dataset.live, { source: part, target: part, swap: "morph:outerHTML" });
       }
     }
+  }
+
+  // The tab tells the state too: it may be all of the page that is seen.
+  function followTitle() {
+    const title = one("[data-live][data-title]")?.dataset.title;
+    if (title) document.title = `${title} – Sluice`;
   }
 
   function startLiveParts() {
@@ -91,6 +115,7 @@
 
     document.addEventListener("htmx:afterSwap", (event) => {
       localiseTimes(event.target);
+      followTitle();
       followQuestion();
     });
 
@@ -106,51 +131,80 @@
 
   // --- The panel beside My Imports ----------------------------------------------------------------------------------
 
+  // A dialog of the browser's own: what is behind it is out of reach, and Escape closes it. The address says which import
+  // it shows, so it can be linked to, and Back closes it.
   function startPanel() {
-    const element = one("#panel");
-    if (!element) return;
-    const panel = bootstrap.Offcanvas.getOrCreateInstance(element);
+    const panel = one("#panel");
+    if (!panel) return;
     const body = one("#panel-body");
-    let opener = null;
+    const notices = one("#notices");
+    let shown = null;
+
+    const asked = () => new URL(location).searchParams.get("panel");
+
+    function addressOf(id) {
+      const address = new URL(location);
+      if (id) address.searchParams.set("panel", id);
+      else address.searchParams.delete("panel");
+      return address;
+    }
 
     const fill = (template) => body.replaceChildren(one(template).content.cloneNode(true));
+    const pageOf = (id) => `${panel.dataset.imports}/${encodeURIComponent(id)}/panel`;
+
+    function show(id) {
+      shown = id;
+      fill("#panel-loading");
+      if (!panel.open) panel.showModal();
+      panel.append(notices);
+      htmx.ajax("GET", pageOf(id), { source: body, target: body, swap: "innerHTML" });
+    }
+
+    function follow() {
+      const id = asked();
+      if (id && id !== shown) show(id);
+      else if (!id) panel.close();
+    }
 
     document.addEventListener("click", (event) => {
       const link = event.target.closest("[data-panel-link]");
       // With a modifier key people ask for a new tab or a download, and get it.
       if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
       event.preventDefault();
-      opener = link;
-      fill("#panel-loading");
-      panel.show();
-      htmx.ajax("GET", link.href, { source: link, target: body, swap: "innerHTML" });
+      history.pushState({ isPanel: true }, "", addressOf(link.dataset.panelLink));
+      follow();
     });
+    window.addEventListener("popstate", follow);
     document.addEventListener("htmx:beforeSwap", (event) => {
-      // It was closed before the answer came.
-      if (event.detail.target === body && !opener) event.detail.shouldSwap = false;
+      // It was closed, or shows another import, before the answer came.
+      const { target, pathInfo } = event.detail;
+      if (target === body && !(shown && pathInfo.requestPath === pageOf(shown))) event.detail.shouldSwap = false;
     });
     document.addEventListener("htmx:afterRequest", (event) => {
-      if (event.detail.target === body && !event.detail.successful && opener) {
+      if (event.detail.target === body && !event.detail.successful && shown) {
         fill("#panel-failed");
-        one("[data-panel-fallback]", body).href = opener.href;
+        one("[data-panel-fallback]", body).href = pageOf(shown);
       }
     });
-    // Bootstrap hears Escape only once the panel has slid in and has the focus.
-    document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && opener && !one("dialog[open]")) panel.hide();
+
+    one("[data-panel-close]", panel).addEventListener("click", () => panel.close());
+    // A click on the dimmed page beside it; one below its content has the same target.
+    panel.addEventListener("click", (event) => {
+      if (event.target === panel && event.clientX < panel.getBoundingClientRect().left) panel.close();
     });
-    // Bootstrap brings the focus back only after it has been on the page behind the panel.
-    const setBehindInert = (inert) => {
-      for (const part of all("[data-behind-panel]")) part.inert = inert;
-    };
-    element.addEventListener("show.bs.offcanvas", () => setBehindInert(true));
-    element.addEventListener("hidden.bs.offcanvas", () => {
-      setBehindInert(false);
+    panel.addEventListener("close", () => {
+      const link = document.getElementById(`view-${shown}`);
+      shown = null;
       // An empty panel polls no more.
       body.replaceChildren();
-      if (opener) document.getElementById(opener.id)?.focus();
-      opener = null;
+      document.body.append(notices);
+      (link ?? one("#content")).focus();
+      if (!asked()) return;
+      // Opened from the list, it is one step back in the history; opened by its address, there is no such step.
+      if (history.state?.isPanel) history.back();
+      else history.replaceState(null, "", addressOf(null));
     });
+    follow();
   }
 
   // --- Terminate asks first -----------------------------------------------------------------------------------------

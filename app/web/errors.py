@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg
 from flask import Flask, Response, current_app, flash, make_response, redirect, render_template, request, url_for
@@ -149,7 +149,15 @@ def _answer(code: int, sentence: str | None = None, public_id: uuid.UUID | None 
 
 
 def _page(code: int, trouble: Trouble, sentence: str, public_id: uuid.UUID | None) -> str:
-    words = {"title": trouble.title, "sentence": sentence, "advice": trouble.advice, "public_id": public_id}
+    words: dict[str, Any] = {
+        "code": code,
+        "title": trouble.title,
+        "sentence": sentence,
+        "advice": trouble.advice,
+        "public_id": public_id,
+        # What was sent by a button is not sent again by a link.
+        "again": request.full_path.removesuffix("?") if code >= 500 and request.method == "GET" else None,
+    }
     if code < 500:
         return render_template("errors/error.html", layout="layout.html", **words)
     # Not by render_template, which asks the database who is signed in, for the navigation: it may be the very database

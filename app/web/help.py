@@ -8,7 +8,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
+from werkzeug.exceptions import NotFound
 
+from app import sample
 from app.csvfile.contract import CONDITION_CODES, GUIDE, HEADER, MAX_VARIANT_LENGTH, MAX_VARIANTS, Cause, Code
 from app.csvfile.examples import EXAMPLES, MISTAKES, TEMPLATE_ROWS, Mistake, example_message
 from app.web.downloads import csv_response
@@ -57,6 +59,15 @@ def template() -> Response:
     """The header and two example rows as an answer."""
     text = "\n".join((HEADER, *(example.line for example in TEMPLATE_ROWS), "")).encode()
     return csv_response("sluice-template.csv", [text], size=len(text))
+
+
+@blueprint.get("/imports/sample.csv")
+@login_required
+def sample_csv() -> ResponseReturnValue:
+    """A file whose rows are all right, to see an import from its beginning to its end; 404 where they would not be."""
+    if not sample.is_offered():
+        raise NotFound
+    return csv_response(f"sluice-sample-{sample.SAMPLE.name}", [sample.SAMPLE.read_bytes()])
 
 
 def _changes(mistake: Mistake) -> list[tuple[str, str, str]]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
+from app import sample
 from app.imports import commands, progress
 from app.imports.commands import ImportNotFound
 from app.queries import imports
 from app.statuses import RetriedRows
 from app.web.downloads import source_trouble
+from app.web.import_filter import read_filter
 from app.web.live import render_live
 from app.web.session import local_path, require_seller, seller_id
 
@@ -34,18 +37,30 @@ def home() -> ResponseReturnValue:
 
 @blueprint.get("/imports")
 def index() -> ResponseReturnValue:
-    """The imports, newest first; ``before`` is the public id of the last one on the page before."""
-    before = request.args.get("before", type=uuid.UUID)
-    found = progress.list_page(seller_id(), limit=_PAGE_SIZE + 1, before=_position(before))
+    """The imports, newest first, as far as the filter lets them through.
+
+    ``before`` is the public id of the last one on the page before; ``panel`` is that of the import whose details lie
+    open beside the list, with scripts, and without them are the page that the address leads to.
+    """
+    asked = read_filter(request.args)
+    before, panel = (request.args.get(name, type=uuid.UUID) for name in ("before", "panel"))
+    _position(panel)
+    found = progress.list_page(seller_id(), limit=_PAGE_SIZE + 1, before=_position(before), wanted=asked.wanted)
     shown = found[:_PAGE_SIZE]
+    place: dict[str, Any] = {**asked.values, "before": before}
     return render_live(
         "my_imports/index.html",
         "my_imports/_live.html",
+        asked=asked,
         imports=shown,
+        has_imports=bool(shown or asked.is_active or before),
         before=before,
         older=shown[-1].public_id if len(found) > _PAGE_SIZE else None,
-        here=url_for("my_imports.index", before=before),
-        is_moving=any(one.is_moving for one in shown),
+        panel=panel,
+        here=url_for("my_imports.index", **place),
+        # One that the filter keeps back may come through it when it ends.
+        is_moving=any(one.is_moving for one in shown) or (asked.is_active and imports.has_running(seller_id())),
+        has_sample=not shown and sample.is_offered(),
     )
 
 

@@ -11,11 +11,12 @@ from flask_login import current_user, login_required
 from flask_wtf.csrf import CSRFError, validate_csrf
 from wtforms import ValidationError
 
+from app import sample
 from app.config import Settings
 from app.csvfile.contract import HEADER
 from app.csvfile.rejected import FileRejected, FileTooLarge
 from app.extensions import csrf
-from app.imports import commands
+from app.imports import commands, progress
 from app.imports.commands import ImportedBefore
 from app.imports.starting import plain_name
 from app.web.arriving import check_length, expect_file, linger_after, pieces_of, storing_trouble
@@ -85,6 +86,8 @@ def _render(error: str | None = None, *, is_check: bool = False) -> str:
         error=error,
         is_check=is_check,
         form_key=uuid.uuid4(),
+        is_first=not progress.list_page(int(current_user.id), limit=1),
+        has_sample=sample.is_offered(),
         header=HEADER,
         max_rows=settings.max_rows,
         max_mib=settings.max_upload_bytes >> 20,

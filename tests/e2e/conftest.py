@@ -32,7 +32,13 @@ class OpenWindow(Protocol):
     """What ``open_window`` gives."""
 
     def __call__(
-        self, seller: Seller | None = None, *, scripts: bool = True, width: int = 1280, dark: bool = False
+        self,
+        seller: Seller | None = None,
+        *,
+        scripts: bool = True,
+        width: int = 1280,
+        dark: bool = False,
+        zone: str = "UTC",
     ) -> Page:
         """A window of its own, in which ``seller`` is signed in; nothing is shared with other windows."""
 
@@ -124,12 +130,19 @@ def open_window(
     """Opens windows, and closes them when the test is over."""
     contexts = []
 
-    def open_one(seller: Seller | None = None, *, scripts: bool = True, width: int = 1280, dark: bool = False) -> Page:
+    def open_one(
+        seller: Seller | None = None,
+        *,
+        scripts: bool = True,
+        width: int = 1280,
+        dark: bool = False,
+        zone: str = "UTC",
+    ) -> Page:
         context = browser.new_context(
             base_url=address,
             java_script_enabled=scripts,
             locale="en-GB",
-            timezone_id="UTC",
+            timezone_id=zone,
             reduced_motion="reduce",
             color_scheme="dark" if dark else "light",
             viewport={"width": width, "height": 800},

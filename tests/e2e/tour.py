@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,8 +14,9 @@ import psycopg
 from playwright.sync_api import Page, expect
 
 from app.extensions import db
-from app.imports import batch_job
+from app.imports import batch_job, reconcile
 from app.models import Seller
+from app.queries import ImportKey
 from tests import states
 from tests.conftest import make_seller
 from tests.e2e.files import MISTAKES
@@ -41,6 +44,9 @@ def make_showroom(database_url: str) -> Showroom:
     seller, busy_seller, new_seller = sellers
     started = {"mistakes": start(seller, MISTAKES.read_bytes(), file_name=MISTAKES.name)}
     batch_job.run(seller.id, started["mistakes"].id, 1, 1)
+    started["check"] = start(seller, _changed_rows(), file_name="prices-check.csv", is_check=True)
+    batch_job.run(seller.id, started["check"].id, 1, 1)
+    assert reconcile.settle(ImportKey(seller.id, started["check"].id))
     for state in states.STATES:
         started[state.name] = states.make(state, seller, file_name=f"{state.name}.csv")
     for number in range(21):
@@ -52,6 +58,14 @@ def make_showroom(database_url: str) -> Showroom:
     db.session.expunge_all()
     db.session.rollback()
     return Showroom(seller, busy_seller, new_seller, paths, database_url)
+
+
+def _changed_rows() -> list[dict[str, str]]:
+    """Rows that would change the listings that the first import has made, and one that would fail."""
+    read = csv.DictReader(io.StringIO(MISTAKES.read_text(encoding="utf-8")))
+    made = [one for one in read if one["URN"] and None not in one]
+    changed = [one | {"MODE": "UPDATE", "PRICE": "1234", "COMMENT": "Reduced"} for one in made[:9]]
+    return [*changed, row(price="1.99")]
 
 
 class Stop(NamedTuple):
@@ -72,10 +86,17 @@ def stops() -> dict[str, Stop]:
         "sign-in-signed-out": Stop(_sign_out),
         "sign-in-out-of-date": Stop(_press_out_of_date, None),
         "upload": Stop(_to("/imports/upload")),
+        "upload-first": Stop(_to("/imports/upload"), "new_seller"),
+        "upload-again": Stop(_to_import("mistakes", "/again")),
         "upload-chosen": Stop(_choose),
         "upload-sending": Stop(_send_for_ever),
         "upload-refused": Stop(_upload_nonsense),
         "my-imports": Stop(_to("/imports")),
+        "my-imports-filtered": Stop(_to("/imports?status=attention&kind=imports")),
+        "my-imports-no-match": Stop(_to("/imports?text=nowhere")),
+        "my-imports-nothing-to-do": Stop(_to("/imports?status=attention"), "busy_seller"),
+        "my-imports-filter-wrong": Stop(_to("/imports?status=lost&kind=x")),
+        "my-imports-panel-by-link": Stop(_go_to_panel),
         "my-imports-none": Stop(_to("/imports"), "new_seller"),
         "my-imports-full": Stop(_to("/imports"), "busy_seller"),
         "my-imports-older": Stop(_go_to_older, "busy_seller"),
@@ -93,6 +114,16 @@ def stops() -> dict[str, Stop]:
         "errors-later": Stop(_to_import("mistakes", "/errors?after=40")),
         "errors-none": Stop(_to_import("completed", "/errors")),
         "errors-running": Stop(_to_import("running", "/errors")),
+        "listings": Stop(_to("/listings")),
+        "listings-filtered": Stop(_to("/listings?text=hedge&condition=NM&hidden=no")),
+        "listings-no-match": Stop(_to("/listings?text=nowhere")),
+        "listings-filter-wrong": Stop(_to("/listings?condition=shiny&hidden=perhaps")),
+        "listings-none": Stop(_to("/listings"), "new_seller"),
+        "details-check": Stop(_to_import("check")),
+        "panel-check": Stop(_to_import("check", "/panel")),
+        "webhooks": Stop(_to("/settings/webhooks")),
+        "notifications": Stop(_to("/settings/notifications")),
+        "too-large": Stop(_upload_too_much),
         "help-csv": Stop(_to("/help/csv")),
         "help-csv-stranger": Stop(_to("/help/csv"), None),
         "help-errors": Stop(_to("/help/errors")),
@@ -188,6 +219,14 @@ def _upload_nonsense(page: Page, _: Showroom) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def _upload_too_much(page: Page, _: Showroom) -> None:
+    page.goto("/imports/upload")
+    file = {"name": "stock.csv", "mimeType": "text/csv", "buffer": MISTAKES.read_bytes().ljust(5 << 20, b"\n")}
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="Upload CSV").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
 def _go_to_older(page: Page, _: Showroom) -> None:
     page.goto("/imports")
     page.get_by_role("link", name="Older imports").click()
@@ -200,11 +239,16 @@ def _open_panel(page: Page, showroom: Showroom) -> None:
     expect(page.locator("#panel").get_by_role("link", name="View Full Details")).to_be_visible()
 
 
+def _go_to_panel(page: Page, showroom: Showroom) -> None:
+    page.goto(f"/imports?panel={showroom.paths['failed'].rpartition('/')[2]}")
+    expect(page.locator("#panel").get_by_role("link", name="View Full Details")).to_be_visible()
+
+
 def _open_panel_in_vain(page: Page, showroom: Showroom) -> None:
     page.goto("/imports")
     link = page.locator(f"a[href='{showroom.paths['running']}/panel']")
-    link.evaluate("link => link.href = link.href.replace('/panel', 'x/panel')")
-    page.locator("a[href$='x/panel']").click()
+    link.evaluate("link => link.dataset.panelLink = 'x'")
+    link.click()
     expect(page.get_by_text("The details could not be loaded.")).to_be_visible()
 
 

@@ -72,7 +72,7 @@ def test_every_cause_has_its_place_under_its_code(client: FlaskClient) -> None:
 
 def test_characters_that_nobody_would_see_are_drawn(client: FlaskClient) -> None:
     def changed(cause: Cause) -> str:
-        return words(page(client, "/help/errors").find(id=cause.slug).select_one(".changes"))
+        return words(page(client, "/help/errors").find(id=cause.slug).select_one(".corrections"))
 
     assert "Box 1[line break]Shelf 2" in changed(Cause.BARE_LINE_BREAK)
     assert "Box[U+0007]1" in changed(Cause.CONTROL_CHARACTER)
@@ -90,3 +90,14 @@ def test_the_upload_page_and_every_refusal_lead_there(client: FlaskClient) -> No
     assert [link["href"] for link in refused.select("[role=alert] a")] == ["/help/csv"]
     assert {"/help/errors"} <= links(page(client, "/help/csv"))
     assert {"/help/csv", "/imports/upload"} <= links(page(client, "/help/errors"))
+
+
+@pytest.mark.parametrize("path", ["/help/csv", "/help/errors"])
+def test_on_a_phone_the_pages_of_a_group_are_one_entry_and_lead_to_each_other(client: FlaskClient, path: str) -> None:
+    soup = page(client, path)
+    entries = soup.select(".menu li:not(.is-minor) a")
+    assert len(entries) == 5
+    assert [words(entry) for entry in entries if entry.get("aria-current")] == ["Help"]
+    siblings = soup.select("nav.siblings a")
+    assert [link["href"] for link in siblings] == ["/help/csv", "/help/errors"]
+    assert [link["href"] for link in siblings if link.get("aria-current")] == [path]

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 import pytest
 from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from app import catalog
+from app.cli import DEMO_CATALOG
 from app.extensions import db
+from app.imports import batch_job, commands, reconcile
 from app.models import Import, Seller
-from tests.factories import make_items, row, start
+from app.queries import ImportKey
+from app.statuses import RetriedRows
+from tests.factories import look, make_items, row, start
 from tests.pages import buttons, fragment, page, press, read_fragment, without_tokens, words
 from tests.states import STATES, State, each_state, make
 
@@ -107,10 +113,35 @@ def test_somebody_without_imports_is_told_how_to_begin(client: FlaskClient, othe
     soup = page(client, "/imports")
     assert shown_ids(soup) == []
     assert refreshes(soup) == [False, False]
-    assert words(soup.select_one("#my-imports h2")) == "Nothing imported yet"
+    assert words(soup.select_one("#my-imports h2")) == "Your first import"
+    assert [words(step) for step in soup.select(".steps h3")] == ["Get the template", "Fill it in", "Upload it"]
     links = {words(link): link["href"] for link in soup.select("#my-imports a")}
-    assert links == {"Upload CSV": "/imports/upload", "Download the template": "/imports/template.csv"}
-    assert soup.select("nav[aria-label=Pages]") == []
+    assert links == {
+        "Download the template": "/imports/template.csv",
+        "How to build a CSV file": "/help/csv",
+        "Upload CSV": "/imports/upload",
+    }
+    assert soup.select("nav[aria-label=Pages], form[role=search]") == []
+
+
+def test_a_sample_that_succeeds_is_offered_where_the_catalog_is_that_of_the_demo(
+    client: FlaskClient, seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    link = "a[href='/imports/sample.csv']"
+    assert page(client, "/imports").select(link) == []
+    assert client.get("/imports/sample.csv").status_code == 404
+    catalog.load(DEMO_CATALOG)
+    assert page(client, "/imports").select(link)
+    assert page(client, "/imports/upload").select(link)
+    answer = client.get("/imports/sample.csv")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="sluice-sample-first-import.csv"'
+    made = start(seller, answer.data)
+    run_jobs()
+    assert look(made).status == "COMPLETED"
+    # Who knows the way is not shown it again.
+    for path in ("/imports", "/imports/upload"):
+        soup = page(client, path)
+        assert soup.select(".steps") == soup.select(link) == []
 
 
 def test_the_home_page_is_the_list(client: FlaskClient) -> None:
@@ -201,3 +232,146 @@ def test_the_list_is_never_taken_from_a_cache(client: FlaskClient) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
     # A page and a part of it have the same address.
     assert "HX-Request" in answer.headers["Vary"]
+
+
+# The filter -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def by_name(seller: Seller, other_seller: Seller) -> dict[str, Import]:
+    """An import in each state, a check, an import whose failed rows are retried, and the retry."""
+    made = {state.name: make(state, seller, file_name=f"Spring {state.name}.csv") for state in STATES}
+    make_items(30)
+    made["check"] = start(seller, [row(urn="urn:test:25")], file_name="Autumn_100%.csv", is_check=True)
+    made["retried"] = start(seller, [row(price="x")], file_name="old.csv")
+    for name in ("check", "retried"):
+        batch_job.run(seller.id, made[name].id, 1, 1)
+        assert reconcile.settle(ImportKey(seller.id, made[name].id))
+    made["retry"] = commands.retry(seller.id, made["retried"].public_id, RetriedRows.FAILED)
+    start(other_seller, [row()], file_name="Spring of another.csv")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("status=running", "queued running pausing retry"),
+        ("status=RUNNING", "queued running pausing retry"),
+        ("status=paused", "paused"),
+        ("status=completed", "completed check"),
+        ("status=failed", "failed given-up retried"),
+        ("status=terminated", "terminated"),
+        ("status=attention", "paused failed given-up"),
+        ("kind=checks", "check"),
+        ("kind=imports&status=completed", "completed"),
+        ("text=spring", "queued running pausing paused completed failed terminated given-up"),
+        ("text=UP+spring", "given-up"),
+        ("text=%25", "check"),
+        ("text=_", "check"),
+        ("text=a%00utumn", "check"),
+        ("text=+old++", "retried retry"),
+        ("text=spring&status=completed&kind=imports", "completed"),
+        ("text=winter", ""),
+        ("text=spring&kind=checks", ""),
+    ],
+)
+def test_a_filter_lets_through_what_it_says(
+    client: FlaskClient, by_name: dict[str, Import], query: str, names: str
+) -> None:
+    wanted = [str(by_name[name.replace("-", " ")].public_id) for name in names.split()]
+    soup = page(client, f"/imports?{query}")
+    assert shown_ids(soup) == wanted[::-1]
+    # Its own address is what it refreshes itself from.
+    here = str(soup.select_one("[data-live]")["data-live"])
+    assert shown_ids(page(client, here)) == wanted[::-1]
+
+
+def test_the_form_says_what_is_filtered_and_the_way_out(client: FlaskClient, by_name: dict[str, Import]) -> None:
+    assert "Show all imports" not in words(page(client, "/imports").select_one("form[role=search]"))
+    soup = page(client, "/imports?status=attention&text=+given+&kind=imports")
+    form = soup.select_one("form[role=search]")
+    assert form.select_one("[name=text]")["value"] == "given"
+    assert [option["value"] for option in form.select("option[selected]")] == ["attention", "imports"]
+    assert {words(link): link["href"] for link in form.select("a")} == {"Show all imports": "/imports"}
+    assert words(soup.title) == "My Imports, filtered – Sluice"
+
+
+@pytest.mark.parametrize(
+    ("query", "heading"),
+    [
+        ("text=winter", "No import matches"),
+        ("status=attention&text=winter", "No import matches"),
+        ("status=attention", "Nothing needs you"),
+    ],
+)
+def test_a_filter_that_lets_nothing_through_says_so(
+    client: FlaskClient, seller: Seller, query: str, heading: str
+) -> None:
+    make(STATES[4], seller)
+    soup = page(client, f"/imports?{query}")
+    assert words(soup.select_one("#my-imports h2")) == heading
+    assert [link["href"] for link in soup.select("#my-imports a")] == ["/imports"]
+
+
+def test_what_makes_no_sense_in_a_filter_is_told_and_does_not_matter(
+    client: FlaskClient, by_name: dict[str, Import]
+) -> None:
+    soup = page(client, "/imports?status=lost&kind=jobs&text=old")
+    assert [words(fault) for fault in soup.select(".field-error")] == [
+        "There is no status “lost”. Choose one of the list.",
+        "“jobs” is neither imports nor checks. Choose one of the list.",
+    ]
+    assert len(shown_ids(soup)) == 2
+    assert str(soup.select_one("[data-live]")["data-live"]) == "/imports?text=old"
+
+
+def test_a_filter_goes_along_from_page_to_page(client: FlaskClient, seller: Seller) -> None:
+    clone(make(STATES[4], seller), 25)
+    make(STATES[0], seller)
+    first = page(client, "/imports?status=completed")
+    older = str(first.select_one("a[rel=next]")["href"])
+    second = page(client, older)
+    assert [len(shown_ids(soup)) for soup in (first, second)] == [20, 6]
+    assert not set(shown_ids(first)) & set(shown_ids(second))
+    assert str(second.select_one("nav[aria-label=Pages] a")["href"]) == "/imports?status=completed"
+
+
+def test_a_filtered_list_is_refreshed_while_something_moves_that_may_come_into_it(
+    client: FlaskClient, seller: Seller, other_seller: Seller
+) -> None:
+    make(STATES[4], seller)
+    make(STATES[0], other_seller)
+    assert refreshes(page(client, "/imports?status=failed")) == [False, False]
+    make(STATES[0], seller)
+    assert refreshes(page(client, "/imports?status=failed")) == [True, True]
+
+
+def test_the_title_tells_how_many_run(client: FlaskClient, seller: Seller) -> None:
+    assert words(page(client, "/imports").title) == "My Imports – Sluice"
+    for state in STATES[:3]:
+        make(state, seller)
+    assert words(page(client, "/imports").title) == "3 running: My Imports – Sluice"
+    # And in the part that is refreshed.
+    part = fragment(client, "/imports").select_one("#my-imports")
+    assert part["data-title"] == "3 running: My Imports"
+
+
+# The panel ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_address_of_a_panel_is_the_list_and_without_scripts_the_page_of_the_panel(
+    client: FlaskClient, seller: Seller
+) -> None:
+    made = make(STATES[0], seller)
+    soup = page(client, f"/imports?panel={made.public_id}")
+    assert shown_ids(soup) == [str(made.public_id)]
+    # The list is refreshed as any other, and not the whole page with the panel in it.
+    assert soup.select_one("[data-live]")["data-live"] == "/imports"
+    (refresh,) = soup.select("head noscript meta[http-equiv=refresh]")
+    assert refresh["content"] == f"0; url=/imports/{made.public_id}/panel"
+
+
+def test_the_panel_of_an_import_that_is_not_there_is_not_found(client: FlaskClient, other_seller: Seller) -> None:
+    page(client, f"/imports?panel={uuid.uuid4()}", 404)
+    page(client, f"/imports?panel={make(STATES[0], other_seller).public_id}", 404)
+    page(client, "/imports?panel=x")

@@ -22,7 +22,7 @@ def address_of(app: Flask, name: str) -> str:
         return url_for("static", filename=name)
 
 
-@pytest.mark.parametrize("name", ["sluice.css", "theme.js", "logo.svg", "vendor/bootstrap-5.3.9/bootstrap.min.css"])
+@pytest.mark.parametrize("name", ["sluice.css", "sluice.js", "logo.svg", "vendor/bootstrap-5.3.9/part.min.css"])
 def test_the_name_tells_the_content_and_is_kept_for_ever(app: Flask, name: str) -> None:
     address = address_of(app, name)
     stem, suffix = re.escape(name.rpartition(".")[0]), name.rpartition(".")[2]
