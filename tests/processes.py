@@ -61,11 +61,12 @@ def workers(environ: dict[str, str], count: int = 2, *, on: Sequence[str] = ()) 
 
 
 @contextmanager
-def web_server(environ: dict[str, str], *, on: Sequence[str] = ()) -> Iterator[int]:
-    """A web server on a port of 127.0.0.1, wherever ``on`` runs it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+def web_server(environ: dict[str, str], *, on: Sequence[str] = (), port: int = 0) -> Iterator[int]:
+    """A web server on a port of 127.0.0.1, wherever ``on`` runs it; on ``port`` if that is told."""
+    if not port:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = int(free.getsockname()[1])
     process = subprocess.Popen(
         [*on, sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"],
         cwd=ROOT,

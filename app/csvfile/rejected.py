@@ -21,4 +21,12 @@ class FileTooLarge(FileRejected):
     @classmethod
     def beyond(cls, max_bytes: int) -> FileTooLarge:
         """The refusal of a file with more than ``max_bytes`` bytes."""
-        return cls(f"The file is larger than {max_bytes / (1 << 20):,.0f} MB. Split it into several files.")
+        return cls(f"The file is larger than {round_size_down(max_bytes)}. Split it into several files.")
+
+
+def round_size_down(size: int) -> str:
+    """A limit in bytes as people say it, a whole number of a unit: a file of that size is always taken."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= unit:
+            return f"{size // unit:,} {name}"
+    return f"{size} bytes"

@@ -19,6 +19,37 @@ def describe(one: ImportProgress, *, groups: int | None = None, retried: Collect
     return " ".join(sentences[one.status](one, groups, retried))
 
 
+def advise_retry(one: ImportProgress, can_retry: Collection[RetriedRows]) -> str:
+    """When it helps to retry the failed rows as they are; empty where that is not offered."""
+    if RetriedRows.FAILED not in can_retry:
+        return ""
+    if one.failed <= one.invalid:
+        which = "The failed row is" if one.failed == 1 else f"All {one.failed:,} failed rows are"
+        return f"{which} wrong as written, so a retry fails again: download, correct and upload instead."
+    return (
+        "Retry takes the same rows as they are. It helps where the catalog or your listings have changed since; "
+        "rows that have to be corrected fail again, so download those first."
+    )
+
+
+def explain_invalid(one: ImportProgress) -> str:
+    """What the check at the upload found, and what that has to do with the rows that failed."""
+    if not one.invalid:
+        return "every row is well-formed"
+    if not one.finished_at:
+        return f"{_rows(one.invalid)} will fail validation"
+    found = f"{_rows(one.invalid)} {'is' if one.invalid == 1 else 'are'} wrong as written"
+    if one.not_processed:
+        return f"{found}; of these, those that were reached are among the failed"
+    if one.failed == one.invalid:
+        return f"{found}; no other row {'would fail' if one.is_check else 'failed'}"
+    others = one.failed - one.invalid
+    which = "the other failed row" if others == 1 else f"the other {others:,} of the {one.failed:,} failed rows"
+    if one.is_check:
+        return f"{found}; {which} would not fit the catalog or your listings"
+    return f"{found}; {which} did not fit the catalog or your listings"
+
+
 def _running(one: ImportProgress, groups: int | None, _: Collection[RetriedRows]) -> Iterator[str]:
     if one.is_pausing:
         yield "Pausing: the rows that are being worked on are finished first."

@@ -21,6 +21,17 @@ _THIS_IMPORT = "i.seller_id = :seller_id and i.id = :import_id"
 _ITS_BATCHES = "b.seller_id = :seller_id and b.import_id = :import_id"
 _THIS_BATCH = f"{_ITS_BATCHES} and b.number = :number"
 
+#: Pauses that are noted of an import, each with its end; somebody who pauses it more often pauses it all the same.
+_PAUSES_NOTED = 100
+
+#: A chunk notes when it was written, and its rows, on the row that it writes anyway: the history of an import costs no
+#: statement and no lock. It is bounded, because a batch has no more chunks than its rows fill of the smallest ones.
+_PACE = f"""
+    b.pace || array[
+        greatest(0, least(extract(epoch from {_NOW} - b.started_at) * 10, 2147483647))::int,
+        :created + :updated + :unchanged + :failed]
+"""
+
 _GIVEN_UP = "b.fruitless_attempts + 1 >= :max_fruitless_attempts"
 _AFTER_TROUBLE = f"""
     status = case when {_GIVEN_UP} then 'FAILED' else 'QUEUED' end,
@@ -106,12 +117,14 @@ def settle_pause(key: ImportKey) -> bool:
     )
     is_paused = _changed(
         f"""
-        update imports i set status = 'PAUSED', pause_requested_at = null
+        update imports i set status = 'PAUSED', pause_requested_at = null,
+            pauses = case when cardinality(i.pauses) < :noted then i.pauses || {_NOW} else i.pauses end
         where {_THIS_IMPORT} and i.status = 'RUNNING'
           and exists (select 1 from batches b where {_ITS_BATCHES} and b.status = 'PAUSED')
           and not exists (select 1 from batches b where {_ITS_BATCHES} and b.status in ('QUEUED', 'RUNNING'))
         """,
         key,
+        noted=2 * _PAUSES_NOTED,
     )
     if is_paused:
         deliveries.announce(key, ImportStatus.PAUSED)
@@ -120,7 +133,14 @@ def settle_pause(key: ImportKey) -> bool:
 
 def resume(key: ImportKey) -> bool:
     """Let a paused import go on: its paused batches are QUEUED under a new attempt."""
-    if not _changed(f"update imports i set status = 'RUNNING' where {_THIS_IMPORT} and i.status = 'PAUSED'", key):
+    if not _changed(
+        f"""
+        update imports i set status = 'RUNNING',
+            pauses = case when cardinality(i.pauses) % 2 = 1 then i.pauses || {_NOW} else i.pauses end
+        where {_THIS_IMPORT} and i.status = 'PAUSED'
+        """,
+        key,
+    ):
         return False
     _execute(
         f"""
@@ -249,6 +269,7 @@ def advance(key: BatchKey, by: Advance) -> str:
             cursor = :cursor, cursor_line = :cursor_line,
             created = b.created + :created, updated = b.updated + :updated,
             unchanged = b.unchanged + :unchanged, failed = b.failed + :failed,
+            pace = {_PACE},
             fruitless_attempts = 0, reason = null, heartbeat_at = {_NOW}, updated_at = {_NOW},
             status = case
                 when :cursor < b.end_byte then b.status

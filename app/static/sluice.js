@@ -62,71 +62,241 @@
 
   // --- Live parts ---------------------------------------------------------------------------------------------------
 
+  // Each live part is fetched again from its own address and morphed into what it has become: what has the focus, is
+  // selected, open or scrolled to stays so. It is looked at every few seconds while its data-live-seconds says so, more
+  // rarely while the server is slow or does not answer, and not at all while nobody can see the page.
+
+  const LONGEST_REST = 30_000;
+  const LONGEST_LOOK = 10_000;
+  // A server that takes long to answer has a rest for so many times as long.
+  const RESTS_FOR_LOOK = 4;
+
+  // For each live part: the timer of its next look, the look that is under way, how many have failed in a row, since
+  // when it is not up to date, and whether looking is of use at all.
+  const looks = new WeakMap();
+  // Goes up with each press of a button: what was asked before that is not shown any more.
+  let epoch = 0;
+  // Imports that were told to stop and have not answered yet, by their ids.
+  const stopping = new Set();
+
   // The import whose button was pressed last. The button may be gone afterwards; the focus then goes to its import and is
   // not lost at the top of the page.
   let pressedIn = null;
 
-  function refreshLiveParts(except) {
-    for (const part of all("[data-live]")) {
-      if (part !== except) {
-        htmx.ajax("GET", part.dataset.live, { source: part, target: part, swap: "morph:outerHTML" });
+  function lookOf(part) {
+    if (!looks.has(part)) looks.set(part, { timer: 0, request: null, failures: 0, goodAt: new Date(), trouble: null });
+    return looks.get(part);
+  }
+
+  function schedule(part, rest) {
+    const state = lookOf(part);
+    clearTimeout(state.timer);
+    state.timer = setTimeout(() => look(part), rest);
+  }
+
+  function watchLiveParts() {
+    for (const part of all("[data-live-seconds]")) {
+      const state = lookOf(part);
+      if (!state.timer && !state.request && !document.hidden) schedule(part, part.dataset.liveSeconds * 1000);
+    }
+  }
+
+  async function look(part) {
+    const state = lookOf(part);
+    clearTimeout(state.timer);
+    state.timer = 0;
+    state.request?.abort();
+    state.request = null;
+    // It is looked at again when the page is shown.
+    if (!part.isConnected || document.hidden) return;
+    const request = (state.request = new AbortController());
+    const patience = setTimeout(() => request.abort(), LONGEST_LOOK);
+    const askedIn = epoch;
+    const began = performance.now();
+    let failure = null;
+    try {
+      const answer = await fetch(part.dataset.live, {
+        headers: { "HX-Request": "true", "HX-Current-URL": window.location.href, "Sluice-Look": "1" },
+        cache: "no-store",
+        redirect: "manual",
+        signal: request.signal,
+      });
+      if (!answer.ok) throw Object.assign(new Error(), { answer });
+      const content = document.createElement("template");
+      content.innerHTML = await answer.text();
+      const fresh = one("[data-live]", content.content);
+      // Something on the way has answered in place of Sluice.
+      if (!fresh) throw new Error();
+      if (state.request === request && askedIn === epoch && part.isConnected) {
+        Idiomorph.morph(part, fresh, { morphStyle: "outerHTML" });
+        htmx.process(part);
+        showPart(part);
+      }
+    } catch (error) {
+      failure = error;
+    }
+    clearTimeout(patience);
+    // Another look has begun in the meantime, and goes on from here.
+    if (state.request !== request) return;
+    state.request = null;
+    const seconds = Number(part.dataset.liveSeconds) || 1;
+    if (!failure) {
+      Object.assign(state, { failures: 0, trouble: null, goodAt: new Date() });
+      showConnection();
+      const rest = Math.max(seconds * 1000, (performance.now() - began) * RESTS_FOR_LOOK);
+      if (part.dataset.liveSeconds && part.isConnected) schedule(part, Math.min(rest, LONGEST_REST));
+      return;
+    }
+    const { answer } = failure;
+    const isSignedOut = answer && (answer.status === 401 || answer.type === "opaqueredirect");
+    state.trouble = isSignedOut ? "signed-out" : answer?.status === 404 ? "gone" : "away";
+    showConnection();
+    // These do not get better by asking again.
+    if (state.trouble !== "away") return;
+    state.failures += 1;
+    const asked = Number(answer?.headers.get("Retry-After")) * 1000 || 0;
+    const rest = Math.min(seconds * 1000 * 2 ** state.failures, LONGEST_REST);
+    // Not all pages at the same moment, when a server comes back.
+    schedule(part, Math.max(rest, asked) * (0.9 + Math.random() / 5));
+    one("[data-connection-note]").dataset.failures = state.failures;
+  }
+
+  function lookAtAll(except) {
+    for (const part of all("[data-live]")) if (part !== except) look(part);
+  }
+
+  // What is done for a part whenever it has become another.
+  function showPart(part) {
+    localiseTimes(part);
+    followQuestion();
+    showStopping();
+    if (!part.matches("[data-live]")) return;
+    if (part.dataset.title && part.closest("main")) document.title = `${part.dataset.title} – Sluice`;
+    announce(part);
+  }
+
+  // From the press of the button until the answer, for which the rows in hand are waited for.
+  function showStopping() {
+    for (const id of stopping) {
+      for (const element of all(`[data-import-id="${CSS.escape(id)}"]`)) {
+        const pill = one(".pill", element);
+        if (pill) pill.textContent = "Stopping…";
+        for (const button of all("[data-action] button, [data-confirm-terminate] button", element)) button.disabled = true;
       }
     }
   }
 
-  // The tab tells the state too: it may be all of the page that is seen.
-  function followTitle() {
-    const title = one("[data-live][data-title]")?.dataset.title;
-    if (title) document.title = `${title} – Sluice`;
+  // One note for all parts of the page: the worst that there is to say.
+  function showConnection() {
+    const note = one("[data-connection-note]");
+    const states = [...all("[data-live]")].map(lookOf).filter((state) => state.trouble);
+    note.hidden = !states.length;
+    if (!states.length) return;
+    const since = saySeconds(Math.min(...states.map((state) => state.goodAt)));
+    const isSignedOut = states.some((state) => state.trouble === "signed-out");
+    const isGone = states.some((state) => state.trouble === "gone");
+    let words = `Not up to date since ${since} – trying again.`;
+    if (isGone) words = "This import is not there any more.";
+    if (isSignedOut) words = `You are signed out. What you see is that of ${since}.`;
+    const said = one("[data-connection-words]", note);
+    // Said once, however often it is tried.
+    if (said.textContent !== words) said.textContent = words;
+    const link = one("[data-connection-sign-in]", note);
+    link.hidden = !isSignedOut;
+    link.search = new URLSearchParams({ next: window.location.pathname + window.location.search });
+    one("[data-connection-retry]", note).hidden = isSignedOut || isGone;
+  }
+
+  // --- Said to those who listen -------------------------------------------------------------------------------------
+
+  // Progress now and then, a new state as soon as one may speak again.
+  const REST_BETWEEN_NEWS = 10_000;
+  const REST_BEFORE_STATE = 3_000;
+  const news = { region: null, spokeAt: -Infinity, said: null, status: null, timer: 0 };
+
+  function announce(part) {
+    const { news: words, status } = part.dataset;
+    if (!words) return;
+    if (!news.region) {
+      news.region = document.createElement("p");
+      news.region.className = "visually-hidden";
+      news.region.setAttribute("role", "status");
+      news.region.dataset.announcer = "";
+      one("#notices").append(news.region);
+      // What stood on the page at first has been read with it.
+      Object.assign(news, { said: words, status });
+    }
+    clearTimeout(news.timer);
+    if (words === news.said) return;
+    const rest = status === news.status ? REST_BETWEEN_NEWS : REST_BEFORE_STATE;
+    const speak = () => {
+      news.region.textContent = words;
+      Object.assign(news, { said: words, status, spokeAt: performance.now() });
+    };
+    news.timer = setTimeout(speak, Math.max(0, news.spokeAt + rest - performance.now()));
+  }
+
+  // --- Live parts, continued ----------------------------------------------------------------------------------------
+
+  function isSelected(node, part) {
+    const selection = document.getSelection();
+    if (!selection || selection.isCollapsed || !selection.containsNode(node, true)) return false;
+    // Somebody who selects the whole page does not want it to stand still.
+    return !part || !selection.containsNode(part);
   }
 
   function startLiveParts() {
-    // The text of a time is ours; without this every refresh would put UTC back and redraw it.
-    Idiomorph.defaults.callbacks.beforeNodeMorphed = (before, after) =>
-      !(before instanceof HTMLTimeElement && after instanceof HTMLTimeElement && before.dateTime === after.dateTime);
+    Object.assign(Idiomorph.defaults.callbacks, {
+      // The text of a time is ours; without this every refresh would put UTC back and redraw it. And a word that somebody
+      // is about to copy stays as it is.
+      beforeNodeMorphed(before, after) {
+        if (before instanceof HTMLTimeElement && after instanceof HTMLTimeElement) return before.dateTime !== after.dateTime;
+        return !(before instanceof Text && isSelected(before, before.parentElement?.closest("[data-live]")));
+      },
+      // What people have opened stays open.
+      beforeAttributeUpdated: (name, element) => !(name === "open" && element instanceof HTMLDetailsElement),
+    });
 
-    const connectionNote = one("[data-connection-note]");
-    const isPoll = (event) => event.detail.requestConfig.verb === "get" && event.detail.elt.matches("[data-live]");
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) lookAtAll();
+    });
+    window.addEventListener("online", () => lookAtAll());
+    one("[data-connection-retry]").addEventListener("click", () => lookAtAll());
+
+    const isPost = (event) => event.detail.requestConfig.verb === "post";
+    const stopped = (event) => /\/imports\/([0-9a-f-]+)\/terminate$/.exec(event.detail.requestConfig.path)?.[1];
 
     document.addEventListener("htmx:beforeRequest", (event) => {
-      // Nobody looks at a hidden page; it is refreshed when it is shown again.
-      if (document.hidden && isPoll(event)) event.preventDefault();
+      const { elt } = event.detail;
+      if (elt.matches("[data-action]")) pressedIn = elt.closest("[data-import-id]");
+      if (isPost(event) && stopped(event)) {
+        stopping.add(stopped(event));
+        showStopping();
+      }
     });
-    document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) refreshLiveParts();
-    });
-
     document.addEventListener("htmx:afterRequest", (event) => {
-      const { successful, xhr, requestConfig } = event.detail;
-      if (successful) {
-        connectionNote.hidden = true;
-      } else if (isPoll(event)) {
-        // What is on the page stays, and the polling goes on. A 401 is on its way to the sign-in page.
-        connectionNote.hidden = xhr.status === 401 || xhr.status === 404;
-      } else if (requestConfig.verb === "post") {
+      if (!isPost(event)) return;
+      const { successful, xhr } = event.detail;
+      stopping.delete(stopped(event));
+      epoch += 1;
+      if (!successful) {
         const isSentence = xhr.getResponseHeader("Content-Type")?.startsWith("text/plain");
         showToast(isSentence ? xhr.responseText : "Sluice does not answer. Look at the state of the import, then try again.");
       }
-      if (requestConfig.verb === "post") {
-        // The button was on one live part, but others show the same import: the panel and the list behind it.
-        refreshLiveParts(successful ? event.detail.target : null);
-      }
+      // The button was on one live part, but others show the same import: the panel and the list behind it.
+      lookAtAll(successful ? event.detail.target : null);
     });
-
     document.addEventListener("htmx:afterSwap", (event) => {
-      localiseTimes(event.target);
-      followTitle();
-      followQuestion();
-    });
-
-    document.addEventListener("htmx:beforeRequest", (event) => {
-      if (event.detail.elt.matches("[data-action]")) pressedIn = event.detail.elt.closest("[data-import-id]");
+      showPart(event.target);
+      watchLiveParts();
     });
     document.addEventListener("htmx:afterSettle", () => {
       if (!pressedIn?.isConnected) return;
       if (document.activeElement === document.body) pressedIn.focus({ preventScroll: true });
       pressedIn = null;
     });
+    for (const part of all("[data-live]")) showPart(part);
+    watchLiveParts();
   }
 
   // --- The panel beside My Imports ----------------------------------------------------------------------------------
@@ -270,84 +440,339 @@
     return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
   }
 
+  function describeRest(seconds) {
+    if (seconds <= 10) return "a few seconds";
+    if (seconds < 55) return `about ${Math.max(1, Math.round(seconds / 10)) * 10} seconds`;
+    if (seconds < 90) return "about a minute";
+    if (seconds < 3300) return `about ${Math.round(seconds / 60)} minutes`;
+    return seconds < 5400 ? "about an hour" : `about ${Math.round(seconds / 3600)} hours`;
+  }
+
+  // crypto.randomUUID is kept from pages that come over plain HTTP.
+  function makeKey() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    const digits = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  }
+
+  const SAVE_AS_CSV = "In your spreadsheet choose “Save as” and then “CSV UTF-8 (comma delimited)”.";
+  const HEADER_BYTES = 4096;
+
+  // What can be seen of a file before it is sent: only a hint, because the server looks at all of it and decides.
+  async function findHint(file, { header, maxBytes, maxSize }) {
+    if (!file.size) return "The file is empty.";
+    if (file.size > maxBytes) return `The file is larger than ${maxSize}. Split it into several files.`;
+    let bytes;
+    try {
+      bytes = new Uint8Array(await file.slice(0, HEADER_BYTES).arrayBuffer());
+    } catch {
+      return "The file cannot be read. Was it moved or changed? Choose it again.";
+    }
+    const begins = (...signature) => signature.every((byte, at) => bytes[at] === byte);
+    if (begins(0x50, 0x4b, 3, 4)) return `This looks like an Excel or LibreOffice workbook. ${SAVE_AS_CSV}`;
+    if (begins(0xd0, 0xcf, 0x11, 0xe0)) return `This looks like an old Excel workbook. ${SAVE_AS_CSV}`;
+    if (begins(0xff, 0xfe) || begins(0xfe, 0xff)) return `This looks like UTF-16 (“Unicode text”). ${SAVE_AS_CSV}`;
+    // This takes away a byte-order mark, too.
+    const line = new TextDecoder().decode(bytes).split("\n", 1)[0].replace(/\r$/, "");
+    const names = line.split(",").map((name) => name.replace(/^"(.*)"$/, "$1"));
+    const wanted = header.split(",");
+    if (names.join() === header) return "";
+    for (const [separator, name] of [[";", "semicolons"], ["\t", "tabs"]]) {
+      if (names.length === 1 && line.split(separator).length > 2) return `The values seem to be separated by ${name}. ${SAVE_AS_CSV}`;
+    }
+    const missing = wanted.filter((name) => !names.includes(name));
+    if (missing.length === wanted.length) return "The first line does not look like the header.";
+    if (missing.length) return `The first line lacks ${missing.join(", ")}.`;
+    return names.length > wanted.length ? "The first line has more columns than the header." : "The columns of the first line are in another order.";
+  }
+
+  const SPEED_SECONDS = 5;
+  const STALLED_SECONDS = 5;
+
+  // The bytes that have gone, and how fast they go.
+  class Meter {
+    constructor(total) {
+      Object.assign(this, { total, loaded: 0, samples: [], movedAt: performance.now() });
+      this.add(0);
+    }
+
+    add(loaded) {
+      const now = performance.now();
+      if (loaded > this.loaded) this.movedAt = now;
+      this.loaded = Math.min(loaded, this.total);
+      this.samples.push([now, this.loaded]);
+      while (this.samples.length > 2 && now - this.samples[0][0] > SPEED_SECONDS * 1000) this.samples.shift();
+    }
+
+    get percent() {
+      return this.total ? Math.floor((this.loaded / this.total) * 100) : 100;
+    }
+
+    describe() {
+      if (this.loaded === this.total) return "All of it has arrived; the last rows are being checked…";
+      const words = [`Uploading… ${this.percent} %`, `${describeSize(this.loaded)} of ${describeSize(this.total)}`];
+      const quiet = (performance.now() - this.movedAt) / 1000;
+      const seconds = (performance.now() - this.samples[0][0]) / 1000;
+      const speed = (this.loaded - this.samples[0][1]) / seconds;
+      if (quiet >= STALLED_SECONDS) words.push(`nothing has gone through for ${Math.floor(quiet)} s`);
+      else if (seconds >= 1 && speed > 0) {
+        words.push(`${describeSize(Math.round(speed))}/s`, `${describeRest((this.total - this.loaded) / speed)} left`);
+      }
+      return words.join(" · ");
+    }
+  }
+
   function startUpload(form) {
-    const zone = one("[data-drop-zone]", form);
     const input = form.elements.file;
     const button = one("button[type=submit]", form);
-    const chosen = one("[data-chosen]", form);
-    const progress = one("[data-upload-progress]", form);
-    const words = one("[data-upload-words]", form);
-    const meter = one("progress", form);
+    const list = one("[data-files]", form);
+    const said = one("[data-upload-said]", form);
+    const veil = one("[data-drop-veil]");
+    // Without a script only one could be sent.
+    input.multiple = true;
 
-    function describeChoice() {
-      const file = input.files[0];
-      chosen.hidden = !file;
-      chosen.textContent = file ? `${describeSize(file.size)}, ready to upload` : "";
-    }
-    input.addEventListener("change", describeChoice);
+    let items = [];
+    let isBusy = false;
 
-    // Dropped beside the zone, a file would replace the page.
-    for (const name of ["dragover", "drop"]) {
-      document.addEventListener(name, (event) => event.preventDefault());
+    // The list of files ---------------------------------------------------------------------------------------------
+
+    function makeItem(file) {
+      const row = one("#upload-file").content.firstElementChild.cloneNode(true);
+      const item = { file, row, key: makeKey(), state: "waiting", request: null, place: null };
+      one("[data-file-name]", row).textContent = file.name;
+      one("progress", row).setAttribute("aria-label", `Upload of ${file.name}`);
+      for (const name of all("[data-file-named]", row)) name.textContent = ` ${file.name}`;
+      one("[data-file-cancel]", row).addEventListener("click", () => {
+        item.request?.abort();
+        button.focus();
+      });
+      one("[data-file-remove]", row).addEventListener("click", () => {
+        items = items.filter((other) => other !== item);
+        row.remove();
+        tellInput();
+        (items.length ? button : input).focus();
+      });
+      one("[data-file-again]", row).addEventListener("click", async () => {
+        setState(item, "waiting", "Trying again…");
+        if (!isBusy) await run({ renews: true });
+      });
+      setState(item, "waiting", `${describeSize(file.size)}, ready to upload`);
+      list.append(row);
+      findHint(file, form.dataset).then((hint) => {
+        one("[data-file-hint]", row).hidden = !hint || item.state !== "waiting";
+        one("[data-file-hint-words]", row).textContent = hint && `${hint} This is a first look only; you can upload it all the same.`;
+      });
+      return item;
     }
-    for (const name of ["dragenter", "dragover"]) {
-      zone.addEventListener(name, () => zone.classList.add("is-over"));
+
+    function setState(item, state, words, { place = null, placeWords = "Open", alert = "", help = false } = {}) {
+      item.state = state;
+      item.place = place;
+      const { row } = item;
+      row.dataset.state = state;
+      one("[data-file-words]", row).textContent = words;
+      one("progress", row).hidden = state !== "sending";
+      one("[data-file-cancel]", row).hidden = state !== "sending";
+      one("[data-file-remove]", row).hidden = ["sending", "done"].includes(state);
+      one("[data-file-again]", row).hidden = !["broken", "cancelled"].includes(state);
+      if (state !== "waiting") one("[data-file-hint]", row).hidden = true;
+      const link = one("[data-file-open]", row);
+      link.hidden = !place;
+      if (place) link.href = place;
+      one("[data-file-open-words]", link).textContent = placeWords;
+      const note = one("[data-file-alert]", row);
+      note.replaceChildren();
+      if (alert) {
+        const told = one("#upload-alert").content.cloneNode(true);
+        one("[data-alert-words]", told).textContent = alert;
+        one("[data-alert-help]", told).hidden = !help;
+        note.append(told);
+      }
+      list.hidden = false;
     }
-    for (const name of ["dragleave", "drop"]) {
-      zone.addEventListener(name, () => zone.classList.remove("is-over"));
+
+    // The field holds what is still to be sent, so that the browser itself asks for a file where there is none.
+    function tellInput() {
+      const kept = new DataTransfer();
+      for (const item of items) if (item.state === "waiting") kept.items.add(item.file);
+      input.files = kept.files;
+      list.hidden = !items.length;
     }
-    zone.addEventListener("drop", (event) => {
-      if (!event.dataTransfer.files.length || button.disabled) return;
-      input.files = event.dataTransfer.files;
-      describeChoice();
+
+    function drop(unwanted) {
+      for (const item of items.filter(unwanted)) item.row.remove();
+      items = items.filter((item) => !unwanted(item));
+    }
+
+    input.addEventListener("change", () => {
+      const files = [...input.files];
+      if (!isBusy) drop((item) => item.state !== "done");
+      items.push(...files.map(makeItem));
+      tellInput();
     });
 
+    // Dropping ------------------------------------------------------------------------------------------------------
+
+    // How many elements the pointer has gone into and not left, with files in its hand.
+    let depth = 0;
+    const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+    const setOver = (isOver) => (veil.hidden = !isOver);
+    function onDrag(name, act) {
+      document.addEventListener(name, (event) => {
+        // The form was replaced, and another one listens.
+        if (!form.isConnected || !hasFiles(event)) return;
+        // Otherwise the file would be opened in place of the page.
+        event.preventDefault();
+        act(event);
+        setOver(depth > 0);
+      });
+    }
+    onDrag("dragenter", () => (depth += 1));
+    onDrag("dragover", () => {});
+    onDrag("dragleave", () => (depth = Math.max(0, depth - 1)));
+    onDrag("drop", (event) => {
+      depth = 0;
+      if (!isBusy) drop((item) => !["waiting", "done"].includes(item.state));
+      items.push(...[...event.dataTransfer.files].map(makeItem));
+      tellInput();
+      if (!isBusy) button.focus();
+    });
+
+    // Sending -------------------------------------------------------------------------------------------------------
+
     function setBusy(busy) {
+      isBusy = busy;
       button.disabled = busy;
-      progress.hidden = !busy;
-      meter.removeAttribute("value");
-      words.textContent = "Uploading…";
+      input.disabled = busy;
+    }
+
+    // A page that was open while somebody was signed out and in again has an old token.
+    async function renewToken() {
+      try {
+        const answer = await fetch(form.action, { cache: "no-store" });
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const token = one("form[data-upload] [name=csrf_token]", page);
+        if (token) form.elements.csrf_token.value = token.value;
+      } catch {
+        // Sending will tell.
+      }
+    }
+
+    async function run({ renews = false } = {}) {
+      setBusy(true);
+      if (renews) await renewToken();
+      for (;;) {
+        const item = items.find(({ state }) => state === "waiting");
+        if (!item) break;
+        await send(item, items.length === 1);
+        // Those after it would not get through either.
+        if (item.state === "broken") break;
+      }
+      setBusy(false);
+      tellInput();
+      const isAnswered = items.length === 1 && ["done", "asked"].includes(items[0].state);
+      if (isAnswered) window.location.assign(items[0].place);
+    }
+
+    function send(item, isAlone) {
+      const { file, row } = item;
+      const progress = one("progress", row);
+      const meter = new Meter(file.size);
+      const request = (item.request = new XMLHttpRequest());
+      let told = 0;
+      const show = () => {
+        if (item.state !== "sending") return;
+        progress.value = meter.percent;
+        one("[data-file-words]", row).textContent = meter.describe();
+        // From here on it could be too late, and to promise anything would be wrong.
+        one("[data-file-cancel]", row).hidden = meter.loaded === meter.total;
+        if (meter.percent >= told + 25) {
+          told = meter.percent - (meter.percent % 25);
+          said.textContent = `${file.name}: ${told} %`;
+        }
+      };
+      const clock = setInterval(show, 1000);
+      // All fields before the file, which is read as it comes.
+      const data = new FormData();
+      data.append("csrf_token", form.elements.csrf_token.value);
+      data.append("form_key", item.key);
+      if (form.elements.check.checked) data.append("check", "1");
+      data.append("file", file, file.name);
+      return new Promise((resolve) => {
+        request.upload.addEventListener("progress", ({ loaded, total }) => {
+          // The form around the file is sent too.
+          meter.add(Math.max(0, loaded - (total - file.size)));
+          show();
+        });
+        request.addEventListener("load", () => showAnswer(item, request, isAlone));
+        request.addEventListener("error", () => {
+          const words =
+            meter.loaded < meter.total
+              ? `The connection broke after ${describeSize(meter.loaded)} of ${describeSize(meter.total)}. Nothing was imported.`
+              : "The connection broke before the answer came. Try again: if the file has arrived, it is not imported twice.";
+          setState(item, "broken", "Not uploaded.", { alert: words });
+        });
+        request.addEventListener("abort", () => setState(item, "cancelled", "Cancelled. Nothing was imported."));
+        request.addEventListener("loadend", () => {
+          clearInterval(clock);
+          item.request = null;
+          said.textContent = `${file.name}: ${one("[data-file-words]", row).textContent}`;
+          resolve();
+        });
+        request.open("POST", form.action);
+        request.setRequestHeader("HX-Request", "true");
+        request.setRequestHeader("Sluice-Upload", isAlone ? "alone" : "one of several");
+        setState(item, "sending", "Uploading…");
+        progress.value = 0;
+        request.send(data);
+      });
+    }
+
+    function showAnswer(item, request, isAlone) {
+      const place = request.getResponseHeader("Location");
+      const isSentence = request.getResponseHeader("Content-Type")?.startsWith("text/plain");
+      const sentence = isSentence ? request.responseText : "";
+      const isCheck = form.elements.check.checked;
+      if (request.status === 201) {
+        setState(item, "done", isCheck ? "Uploaded, and being checked." : "Uploaded, and being imported.", {
+          place,
+          placeWords: isCheck ? "Open the check" : "Open the import",
+        });
+      } else if (request.status === 409 && place) {
+        setState(item, "asked", isAlone ? "" : "Nothing has been started.", { place, placeWords: "Decide", alert: sentence });
+      } else if (request.status === 401) {
+        const login = one("[data-connection-sign-in]").href.split("?")[0];
+        setState(item, "broken", "Not uploaded.", {
+          alert: "You are signed out. Sign in on another tab, come back here and try again.",
+          place: `${login}?next=${encodeURIComponent(window.location.pathname)}`,
+          placeWords: "Sign in",
+        });
+        one("[data-file-open]", item.row).target = "_blank";
+      } else if (request.status === 429 || request.status >= 500 || !sentence) {
+        setState(item, "broken", "Not uploaded.", { alert: sentence || "Sluice does not answer. Try again in a moment." });
+      } else {
+        setState(item, "refused", "Not imported.", { alert: sentence, help: true });
+        one("[data-file-alert]", item.row).scrollIntoView({ block: "nearest" });
+      }
     }
 
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      const request = new XMLHttpRequest();
-      request.upload.addEventListener("progress", ({ loaded, total }) => {
-        const percent = Math.floor((loaded / total) * 100);
-        meter.value = percent;
-        words.textContent = percent < 100 ? `Uploading and checking… ${percent}%` : "Checking the last rows…";
-      });
-      request.addEventListener("load", () => {
-        if (request.status < 400 && request.responseURL) {
-          window.location.assign(request.responseURL);
-        } else {
-          showAnswer(request.responseText);
-        }
-      });
-      request.addEventListener("error", () => {
-        setBusy(false);
-        showToast("The connection broke before the upload was answered. Try again: what has arrived already is not imported twice.");
-      });
-      request.open("POST", form.action);
-      // With the form's key: sent again after a broken connection, the same file leads to the import it has made.
-      request.send(new FormData(form));
-      setBusy(true);
+      if (!isBusy) run();
+    });
+    window.addEventListener("beforeunload", (event) => {
+      if (items.some((item) => item.request)) event.preventDefault();
     });
     // Coming back with the Back button must find a form that can be used.
     window.addEventListener("pageshow", () => {
+      if (items.some((item) => item.request)) return;
       setBusy(false);
-      describeChoice();
+      drop((item) => item.state !== "waiting");
+      if (!items.length) items.push(...[...input.files].map(makeItem));
+      tellInput();
     });
-  }
-
-  // The page that says why a file was refused, put in the place of the one that sent it.
-  function showAnswer(html) {
-    const answer = new DOMParser().parseFromString(html, "text/html");
-    document.title = answer.title;
-    one("#content").replaceWith(one("#content", answer));
-    startContent();
-    const alert = one("[role=alert]");
-    if (alert) alert.scrollIntoView({ block: "center" });
   }
 
   // --- Searching on -------------------------------------------------------------------------------------------------

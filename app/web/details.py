@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.imports import failures, files, outcome, preview, progress
+from app.imports import failures, files, outcome, pace, preview, progress
+from app.imports.durations import say_time_left
 from app.imports.failures import RowShown
+from app.imports.progress import BatchProgress, Family, ImportProgress
 from app.queries import ImportKey, begin_snapshot
 from app.queries.row_errors import ANY, Filter
+from app.statuses import BatchStatus
+from app.web import chart
 from app.web.downloads import csv_response, name_for
 from app.web.error_filter import read_filter
+from app.web.filters import format_number, status_label
 from app.web.live import render_live
 from app.web.session import require_seller, seller_id
 
@@ -26,6 +34,15 @@ _PAGE_SIZE = 50
 #: Groups of failed rows, and failed rows, on the page of an import; the page of its errors has all of them.
 _GROUPS_IN_DETAILS = 10
 _ROWS_IN_DETAILS = 10
+#: What is over stands first, as in a progress bar.
+_BATCH_ORDER = (
+    BatchStatus.COMPLETED,
+    BatchStatus.FAILED,
+    BatchStatus.RUNNING,
+    BatchStatus.PAUSED,
+    BatchStatus.QUEUED,
+    BatchStatus.TERMINATED,
+)
 #: No line is higher, and the database cannot be asked for one.
 _MAX_LINE = 2**31 - 1
 
@@ -40,13 +57,15 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     # What changes every second is not worth a look at its rows every second.
     is_moving = one.is_moving
     failed, goes_on = _failed_after(one.key, 0, limit=_ROWS_IN_DETAILS, with_suggestions=not is_moving)
+    batches = progress.list_batches(one.key)
+    moves = pace.get(one)
     return render_live(
         "details/show.html",
         "details/_live.html",
-        one=one,
-        family=family,
-        outcome=outcome.describe(one, groups=len(groups), retried=family.retries),
-        batches=progress.list_batches(one.key),
+        **_summary(one, family, moves, groups=len(groups)),
+        chart=chart.draw(moves),
+        batches=batches,
+        batch_counts=_count_batches(batches),
         changes=preview.list_changes(one),
         groups=failures.outline_groups(first_groups) if is_moving else failures.show_groups(one.key, first_groups),
         all_groups=groups,
@@ -65,9 +84,7 @@ def panel(public_id: uuid.UUID) -> ResponseReturnValue:
     return render_live(
         "details/panel.html",
         "details/_panel.html",
-        one=one,
-        family=family,
-        outcome=outcome.describe(one, groups=len(groups), retried=family.retries),
+        **_summary(one, family, pace.get(one), groups=len(groups)),
         here=url_for("details.panel", public_id=public_id),
     )
 
@@ -141,6 +158,48 @@ def source_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The file as it was uploaded."""
     one = progress.get(seller_id(), public_id)
     return csv_response(one.file_name, files.source(one.key), size=one.file_size)
+
+
+def _summary(one: ImportProgress, family: Family, moves: pace.Pace, *, groups: int) -> dict[str, Any]:
+    """What the page of an import and its panel have in common."""
+    told = outcome.describe(one, groups=groups, retried=family.retries)
+    return {
+        "one": one,
+        "family": family,
+        "outcome": told,
+        "retry_advice": outcome.advise_retry(one, family.can_retry),
+        "upload_check": outcome.explain_invalid(one),
+        "pace": moves,
+        "work": pace.say_work(one, moves.work),
+        "title": _title(one),
+        "news": _news(one, moves) if one.is_moving and not one.is_pausing else told,
+    }
+
+
+def _title(one: ImportProgress) -> str:
+    """The title of its page, the state first: a tab shows no more than its beginning."""
+    state = status_label(one.status, is_pausing=one.is_pausing).text
+    if one.can_pause:
+        state = f"{one.percent} %"
+    elif one.can_resume:
+        state = f"{state} at {one.percent} %"
+    return f"{state} · {one.file_name}"
+
+
+def _news(one: ImportProgress, moves: pace.Pace) -> str:
+    """What somebody is told who listens to the page of an import that is going on."""
+    parts = [f"{one.percent} % done"]
+    if one.failed:
+        parts.append(f"{format_number(one.failed)} {'would fail' if one.is_check else 'failed'}")
+    if moves.seconds_left is not None:
+        parts.append(f"{say_time_left(moves.seconds_left)} left")
+    return f"{', '.join(parts)}."
+
+
+def _count_batches(batches: Sequence[BatchProgress]) -> list[tuple[BatchStatus, int]]:
+    """How many batches there are in each state, in the order in which a batch goes through them."""
+    counts = Counter(batch.status for batch in batches)
+    return [(status, counts[status]) for status in _BATCH_ORDER if counts[status]]
 
 
 def _failed_after(

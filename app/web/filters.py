@@ -8,6 +8,7 @@ from typing import NamedTuple
 from flask import Flask
 
 from app.csvfile.contract import Code, Condition
+from app.imports.durations import say_duration, say_time_left
 from app.statuses import BatchStatus, ImportStatus
 
 
@@ -55,6 +56,8 @@ def init_app(app: Flask) -> None:
         iso=format_iso,
         moment=format_moment,
         seconds=format_seconds,
+        duration=say_duration,
+        time_left=say_time_left,
     )
     app.jinja_env.globals.update(
         status_label=status_label, code_label=code_label, check_label=CHECK_LABEL, visibility_label=visibility_label

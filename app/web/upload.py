@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
-from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from flask_wtf.csrf import CSRFError, validate_csrf
@@ -14,7 +14,7 @@ from wtforms import ValidationError
 from app import sample
 from app.config import Settings
 from app.csvfile.contract import HEADER
-from app.csvfile.rejected import FileRejected, FileTooLarge
+from app.csvfile.rejected import FileRejected, FileTooLarge, round_size_down
 from app.extensions import csrf
 from app.imports import commands, progress
 from app.imports.commands import ImportedBefore
@@ -36,6 +36,14 @@ def form() -> ResponseReturnValue:
     return _render()
 
 
+#: With this a script says that it sends the file by itself, and whether it goes on to the import afterwards (_ALONE) or
+#: has more files to send. It is answered with a status, a sentence and a Location, and no page: a script cannot see a
+#: redirect, and would follow it and use up the message that is meant for whoever looks at the page.
+_SCRIPT_HEADER = "Sluice-Upload"
+_ALONE = "alone"
+_PLAIN = "text/plain; charset=utf-8"
+
+
 @blueprint.post("")
 @csrf.exempt
 @login_required
@@ -44,7 +52,8 @@ def receive() -> ResponseReturnValue:
 
     Beside the file the form has ``form_key``, so that it makes one import however often it is sent; ``check``, for a
     check only; and ``again``, for scripts, which imports a file that was imported before without asking. All three
-    stand before the file.
+    stand before the file. A script gets 201, or 409 where it has to be asked first, with the address in Location, and
+    a refusal as plain text.
 
     Flask-WTF would read the whole body to find the token, so the view checks it by itself: before the file where the
     form has it there, and in any case before anything is kept.
@@ -73,10 +82,18 @@ def receive() -> ResponseReturnValue:
     except FileRejected as rejected:
         return _refuse(rejected, is_check=is_on(body.fields, "check"))
     except ImportedBefore as repeated:
-        name = plain_name(body.file_name)
-        return redirect(url_for("again.ask", public_id=repeated.earlier.public_id, name=name), 303)
-    flash(f"{created.file_name} is uploaded and being {'checked' if is_check else 'imported'}.", "success")
-    return redirect(url_for("details.show", public_id=created.public_id), 303)
+        question = url_for("again.ask", public_id=repeated.earlier.public_id, name=plain_name(body.file_name))
+        if _is_script():
+            return Response("This file was imported before.", 409, {"Location": question}, content_type=_PLAIN)
+        return redirect(question, 303)
+    told = f"{created.file_name} is uploaded and being {'checked' if is_check else 'imported'}."
+    place = url_for("details.show", public_id=created.public_id)
+    if not _is_script():
+        flash(told, "success")
+        return redirect(place, 303)
+    if request.headers[_SCRIPT_HEADER] == _ALONE:
+        flash(told, "success")
+    return Response(told, 201, {"Location": place}, content_type=_PLAIN)
 
 
 def _render(error: str | None = None, *, is_check: bool = False) -> str:
@@ -90,15 +107,23 @@ def _render(error: str | None = None, *, is_check: bool = False) -> str:
         has_sample=sample.is_offered(),
         header=HEADER,
         max_rows=settings.max_rows,
-        max_mib=settings.max_upload_bytes >> 20,
+        max_size=round_size_down(settings.max_upload_bytes),
+        max_bytes=settings.max_upload_bytes,
     )
 
 
 def _refuse(rejected: FileRejected, *, is_check: bool) -> ResponseReturnValue:
-    page = _render(rejected.message, is_check=is_check)
-    response = make_response(page, 413 if isinstance(rejected, FileTooLarge) else 422)
+    if _is_script():
+        response = Response(rejected.message, content_type=_PLAIN)
+    else:
+        response = make_response(_render(rejected.message, is_check=is_check))
+    response.status_code = 413 if isinstance(rejected, FileTooLarge) else 422
     linger_after(response)
     return response
+
+
+def _is_script() -> bool:
+    return _SCRIPT_HEADER in request.headers
 
 
 def _checked(body: FileForm) -> Iterator[bytes]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from tests.e2e.files import FIRST_IMPORT, MISTAKES, long_file
@@ -39,7 +41,7 @@ def test_counters_rise_by_themselves(page: Page, gate: Gate) -> None:
     expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "5000")
     assert page.evaluate("window.isStillThere")
     # And it asks no more.
-    assert page.locator("[hx-trigger]").count() == 0
+    assert page.locator("[data-live-seconds]").count() == 0
 
 
 def test_my_imports_moves_too(page: Page, gate: Gate) -> None:
@@ -170,3 +172,56 @@ def test_the_newest_import_stands_first(page: Page, gate: Gate) -> None:
     upload_and_follow(page, MISTAKES.read_bytes(), name="second.csv")
     page.goto("/imports")
     expect(page.locator(".import h2")).to_have_text(["second.csv", "first.csv"])
+
+
+def test_the_title_tells_how_far_it_is_and_what_has_come_of_it(page: Page, gate: Gate) -> None:
+    gate.close()
+    upload_and_follow(page, long_file())
+    expect(page).to_have_title("0 % · stock.csv – Sluice")
+    gate.step()
+    expect(page).to_have_title(re.compile(r"^[1-9]\d? % · stock\.csv – Sluice$"))
+    gate.open()
+    status_of(page, "FAILED")
+    expect(page).to_have_title("Failed · stock.csv – Sluice")
+    expect(page.locator("[data-announcer]")).to_contain_text("4,500 of 5,000 rows are live")
+
+
+def test_what_moves_is_told_and_kept(page: Page, gate: Gate) -> None:
+    gate.close()
+    upload_and_follow(page, long_file())
+    gate.step()
+    vitals = page.locator(".vitals")
+    expect(vitals).to_contain_text("Last row written")
+    expect(page.locator(".work")).to_contain_text("2 batches are being worked on at once, 1 waits.")
+    expect(page.locator(".batch-counts")).to_have_text(re.compile(r"2 running\s*1 waiting"))
+    gate.open()
+    status_of(page, "FAILED")
+    expect(vitals).to_contain_text("Took")
+    expect(vitals).to_contain_text("rows/s")
+
+
+def test_stopping_is_told_from_the_press_of_the_button(page: Page, gate: Gate) -> None:
+    gate.close()
+    upload_and_follow(page, long_file())
+    gate.wait_for(2)
+    page.get_by_role("button", name="Terminate").click()
+    expect(page.locator("[data-confirm-question]")).to_have_text("Stop after 0 of 5,000 rows?")
+    page.get_by_role("button", name="Terminate import").click()
+    gate.wait_for(3)
+    state = page.locator("[data-state] .pill")
+    expect(state).to_have_text("Stopping…")
+    # Looks go on meanwhile and do not take it back.
+    with page.expect_response(lambda response: "sluice-look" in response.request.headers):
+        pass
+    expect(state).to_have_text("Stopping…")
+    gate.open()
+    expect(state).to_have_text("Terminated")
+    # Said once, though looks overlap with the answer.
+    expect(page.locator("#toasts .note")).to_have_count(1)
+
+
+def test_the_message_after_an_upload_is_seen_once(page: Page, working: None) -> None:
+    upload_and_follow(page, FIRST_IMPORT.read_bytes())
+    expect(page.locator(".notes .note")).to_have_text(re.compile("stock.csv is uploaded and being imported."))
+    page.reload()
+    expect(page.locator(".notes .note")).to_have_count(0)

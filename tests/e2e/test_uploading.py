@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import CDPSession, Locator, Page, Route, expect
 
 from app.csvfile.contract import HEADER
 from tests.e2e.conftest import MAX_ROWS, MAX_UPLOAD_BYTES
 from tests.e2e.files import FIRST_IMPORT
-from tests.e2e.window import status_of, upload, upload_and_follow
+from tests.e2e.window import Watch, status_of, upload, upload_and_follow
 from tests.factories import csv_bytes, row, with_header
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("working")
 
@@ -48,7 +49,7 @@ def test_a_chosen_file_is_imported(page: Page) -> None:
     upload_and_follow(page, FIRST_IMPORT.read_bytes(), name="first-import.csv")
     expect(page.get_by_role("heading", name="first-import.csv")).to_be_visible()
     status_of(page, "COMPLETED")
-    expect(page.get_by_text("All 62 rows are live.")).to_be_visible()
+    expect(page.locator(".outcome")).to_have_text("All 62 rows are live.")
 
 
 def test_a_dropped_file_is_imported(page: Page) -> None:
@@ -61,7 +62,7 @@ def test_a_dropped_file_is_imported(page: Page) -> None:
         }""",
         ["dropped.csv", FIRST_IMPORT.read_text(encoding="utf-8")],
     )
-    zone = page.locator("[data-drop-zone]")
+    zone = page.locator(".drop-zone")
     zone.dispatch_event("dragenter", {"dataTransfer": dropped})
     zone.dispatch_event("drop", {"dataTransfer": dropped})
     expect(page.get_by_text("kB, ready to upload")).to_be_visible()
@@ -98,3 +99,167 @@ def test_without_a_file_nothing_is_sent(page: Page) -> None:
     page.get_by_role("button", name="Upload CSV").click()
     assert page.locator("input[type=file]").evaluate("input => input.validity.valueMissing")
     expect(page).to_have_url(re.compile("/imports/upload$"))
+
+
+# With scripts ---------------------------------------------------------------------------------------------------------
+
+
+def drop(page: Page, *names: str) -> None:
+    """Drop files that can be imported somewhere on the page, each with another row."""
+    dropped = page.evaluate_handle(
+        """files => {
+            const dropped = new DataTransfer();
+            for (const [name, text] of files) dropped.items.add(new File([text], name, { type: "text/csv" }));
+            return dropped;
+        }""",
+        [[name, csv_bytes([row(urn=f"urn:test:{number}")]).decode()] for number, name in enumerate(names, 1)],
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        page.locator("h1").dispatch_event(event, {"dataTransfer": dropped})
+
+
+def choose(page: Page, data: bytes, name: str = "stock.csv") -> Locator:
+    """Choose a file; its place in the list."""
+    page.goto("/imports/upload")
+    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "text/csv", "buffer": data})
+    return page.locator(".upload-file")
+
+
+def test_files_can_be_dropped_anywhere(page: Page) -> None:
+    page.goto("/imports/upload")
+    drop(page, "first.csv")
+    expect(page.locator("[data-drop-veil]")).to_be_hidden()
+    expect(page.locator(".upload-file")).to_contain_text("first.csv")
+    drop(page, "second.csv")
+    expect(page.locator(".upload-file")).to_have_count(2)
+    page.get_by_role("button", name="Remove first.csv").click()
+    expect(page.locator(".upload-file")).to_have_count(1)
+    page.get_by_role("button", name="Upload CSV").click()
+    expect(page.get_by_role("heading", name="second.csv")).to_be_visible()
+
+
+def test_several_files_go_one_after_the_other(page: Page) -> None:
+    page.goto("/imports/upload")
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append("sent") if request.method == "POST" else None)
+    page.on("response", lambda response: requests.append("answered") if response.status == 201 else None)
+    drop(page, "a.csv", "b.csv", "c.csv")
+    page.get_by_role("button", name="Upload CSV").click()
+    expect(page.get_by_role("link", name=re.compile("^Open the import"))).to_have_count(3)
+    assert requests == ["sent", "answered"] * 3
+    # They have their messages here, and no page repeats them.
+    page.get_by_role("link", name="Open the import b.csv").click()
+    expect(page.get_by_role("heading", name="b.csv")).to_be_visible()
+    expect(page.locator(".notes .note")).to_have_count(0)
+    page.goto("/imports")
+    expect(page.locator(".import")).to_have_count(3)
+
+
+def test_of_several_files_one_that_is_refused_does_not_stop_the_others(page: Page) -> None:
+    page.goto("/imports/upload")
+    page.locator("input[type=file]").set_input_files(
+        [
+            {"name": "bad.csv", "mimeType": "text/csv", "buffer": b"MODE;URN;PRICE\n"},
+            {"name": "good.csv", "mimeType": "text/csv", "buffer": csv_bytes([row()])},
+        ]
+    )
+    page.get_by_role("button", name="Upload CSV").click()
+    expect(page.get_by_role("link", name="Open the import good.csv")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("separated by semicolons, not by commas.")
+
+
+def test_the_header_is_looked_at_before_anything_is_sent(page: Page) -> None:
+    file = choose(page, HEADER.replace("PRICE", "PRISE").encode())
+    expect(file.locator("[data-file-hint]")).to_contain_text("The first line lacks PRICE. This is a first look only")
+    assert page.locator("input[type=file]").evaluate("input => input.validity.valid")
+    # The server decides, and says more.
+    page.get_by_role("button", name="Upload CSV").click()
+    expect(page.get_by_role("alert")).to_contain_text("is called “PRISE” and should be PRICE.")
+    for right in (csv_bytes([row()]), b"\xef\xbb\xbf" + csv_bytes([row()], newline="\r\n")):
+        expect(choose(page, right)).to_contain_text("ready to upload")
+        expect(page.locator("[data-file-hint]")).to_be_hidden()
+
+
+@pytest.fixture
+def slow(page: Page) -> CDPSession:
+    """A line on which an upload takes as long as anybody wants to look at it."""
+    line = page.context.new_cdp_session(page)
+    line.send("Network.enable")
+
+    line.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 400_000},
+    )
+    return line
+
+
+def test_an_upload_shows_how_fast_it_goes_and_can_be_cancelled(
+    page: Page, slow: CDPSession, storage_files: Callable[[], list[str]]
+) -> None:
+    before = storage_files()
+    file = choose(page, large_file(3_000_000))
+    page.get_by_role("button", name="Upload CSV").click()
+    expect(file).to_contain_text(re.compile(r"Uploading… [1-9]\d? % · .* of 3\.\d MB · .*B/s · .* left"))
+    expect(page.get_by_role("progressbar", name="Upload of stock.csv")).to_be_visible()
+    page.get_by_role("button", name="Cancel stock.csv").click()
+    expect(file).to_contain_text("Cancelled. Nothing was imported.")
+    wait_until(lambda: storage_files() == before)
+    slow.detach()
+    page.get_by_role("button", name="Try again stock.csv").click()
+    page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
+
+
+def test_a_broken_connection_is_told_and_tried_again(page: Page, watch: Watch) -> None:
+    watch.expects_failures = True
+    file = choose(page, csv_bytes([row()]))
+    page.route("**/imports/upload", lambda route: route.abort("connectionreset"), times=1)
+    page.get_by_role("button", name="Upload CSV").click()
+    expect(page.get_by_role("alert")).to_contain_text("The connection broke")
+    page.get_by_role("button", name="Try again stock.csv").click()
+    page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
+    expect(file).to_have_count(0)
+
+
+def test_an_answer_that_is_lost_makes_no_second_import(page: Page, watch: Watch) -> None:
+    watch.expects_failures = True
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort("connectionreset")
+
+    choose(page, csv_bytes([row()]))
+    page.route("**/imports/upload", lose, times=1)
+    page.get_by_role("button", name="Upload CSV").click()
+    expect(page.get_by_role("alert")).to_contain_text("The connection broke")
+    page.get_by_role("button", name="Try again stock.csv").click()
+    page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
+    page.goto("/imports")
+    expect(page.locator(".import")).to_have_count(1)
+
+
+def test_an_upload_without_a_session_can_be_tried_again(page: Page) -> None:
+    choose(page, csv_bytes([row()]))
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Upload CSV").click()
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out.")
+    page.context.add_cookies(cookies)
+    page.get_by_role("button", name="Try again stock.csv").click()
+    page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
+
+
+def test_a_file_that_was_imported_before_is_asked_about(page: Page) -> None:
+    upload_and_follow(page, csv_bytes([row()]))
+    upload(page, csv_bytes([row()]))
+    expect(page.get_by_role("heading", name="Import this file again?")).to_be_visible()
+
+
+def test_the_form_works_with_the_keyboard_alone(page: Page) -> None:
+    choose(page, csv_bytes([row()]))
+    page.locator("input[type=file]").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Remove stock.csv")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Upload CSV")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))

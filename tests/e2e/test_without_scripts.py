@@ -69,7 +69,7 @@ def test_errors_filters_and_files(open_window: OpenWindow, seller: Seller, worki
     page = open_window(seller, scripts=False)
     path = upload_and_follow(page, MISTAKES.read_bytes())
     status_of(page, "FAILED")
-    failed = download(page, page.get_by_role("link", name="Download failed rows"))
+    failed = download(page, page.get_by_role("link", name="Download failed rows").first)
     assert len(failed.splitlines()) == 1 + len(mistakes())
     page.goto(f"{path}/errors")
     page.get_by_text("Filter the failed rows").click()

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import psycopg
+import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import text
 
 from app.extensions import db
 from app.imports import batch_job, reconcile
-from app.models import Seller
+from app.models import Import, Seller
 from app.queries import ImportKey
 from tests import states
 from tests.conftest import make_seller
@@ -49,6 +51,7 @@ def make_showroom(database_url: str) -> Showroom:
     assert reconcile.settle(ImportKey(seller.id, started["check"].id))
     for state in states.STATES:
         started[state.name] = states.make(state, seller, file_name=f"{state.name}.csv")
+    started["long"] = _make_long(seller)
     for number in range(21):
         start(busy_seller, [row()], file_name=f"stock-{number + 1}.csv")
     paths = {name: f"/imports/{one.public_id}" for name, one in started.items()}
@@ -66,6 +69,36 @@ def _changed_rows() -> list[dict[str, str]]:
     made = [one for one in read if one["URN"] and None not in one]
     changed = [one | {"MODE": "UPDATE", "PRICE": "1234", "COMMENT": "Reduced"} for one in made[:9]]
     return [*changed, row(price="1.99")]
+
+
+def _make_long(seller: Seller) -> Import:
+    """An import of eighty batches after two minutes of work and a pause, as workers and a queue would leave it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 100)
+        started = start(seller, [row(urn=f"urn:test:{number % 100}") for number in range(8_000)], file_name="long.csv")
+    db.session.execute(text(_LONG_LIFE), {"import_id": started.id})
+    db.session.commit()
+    return started
+
+
+#: Forty batches are over and each seventh of them has failed rows, two run, and the others wait. It was paused from the
+#: 40th second to the 60th.
+_LONG_LIFE = """
+    with aged as (
+        update imports set created_at = clock_timestamp() - interval '120 s', pauses = array[
+            clock_timestamp() - interval '80 s', clock_timestamp() - interval '60 s']
+        where id = :import_id
+    )
+    update batches set
+        started_at = clock_timestamp()
+            - make_interval(secs => 118 - number * 2 - case when number > 19 then 20 else 0 end),
+        heartbeat_at = clock_timestamp() + interval '1 hour', updated_at = clock_timestamp(),
+        status = case when number > 40 then 'RUNNING' when number % 7 = 0 then 'FAILED' else 'COMPLETED' end,
+        created = case when number > 40 then 60 when number % 7 = 0 then 70 else 100 end,
+        failed = case when number % 7 = 0 then 30 else 0 end,
+        pace = array[5, 30 + number % 9, 15, 30]
+    where import_id = :import_id and number <= 42
+"""
 
 
 class Stop(NamedTuple):
@@ -91,6 +124,9 @@ def stops() -> dict[str, Stop]:
         "upload-chosen": Stop(_choose),
         "upload-sending": Stop(_send_for_ever),
         "upload-refused": Stop(_upload_nonsense),
+        "upload-several": Stop(_choose_several),
+        "upload-broken": Stop(_lose_the_line, fails=True),
+        "upload-drop": Stop(_drag),
         "my-imports": Stop(_to("/imports")),
         "my-imports-filtered": Stop(_to("/imports?status=attention&kind=imports")),
         "my-imports-no-match": Stop(_to("/imports?text=nowhere")),
@@ -105,6 +141,8 @@ def stops() -> dict[str, Stop]:
         "terminate-dialog": Stop(_ask_to_terminate),
         "terminate-dialog-over-panel": Stop(_ask_to_terminate_in_panel),
         "terminate-page": Stop(_to_import("running", "/terminate")),
+        "details-away": Stop(_stay_while_server_is_away, fails=True),
+        "details-signed-out": Stop(_stay_while_signed_out),
         "details-not-possible": Stop(_press_in_vain),
         "errors": Stop(_to_import("mistakes", "/errors")),
         "errors-filtered": Stop(_to_import("mistakes", "/errors?code=409&text=A-")),
@@ -137,7 +175,7 @@ def stops() -> dict[str, Stop]:
         "out-of-date": Stop(_press_with_old_token),
         "database-away": Stop(_go_without_database, fails=True),
     }
-    for name in ("mistakes", *(state.name for state in states.STATES)):
+    for name in ("mistakes", "long", *(state.name for state in states.STATES)):
         found[f"details-{name.replace(' ', '-')}"] = Stop(_to_import(name))
         found[f"panel-{name.replace(' ', '-')}"] = Stop(_to_import(name, "/panel"))
     return found
@@ -209,6 +247,45 @@ def _send_for_ever(page: Page, showroom: Showroom) -> None:
     page.route("**/imports/upload", lambda route: None)
     page.get_by_role("button", name="Upload CSV").click()
     expect(page.get_by_role("progressbar")).to_be_visible()
+
+
+def _choose_several(page: Page, _: Showroom) -> None:
+    page.goto("/imports/upload")
+    wrong = {"name": "semicolons.csv", "mimeType": "text/csv", "buffer": b"MODE;URN;PRICE\n"}
+    right = {"name": MISTAKES.name, "mimeType": "text/csv", "buffer": MISTAKES.read_bytes()}
+    page.locator("input[type=file]").set_input_files([wrong, right])
+    expect(page.get_by_text("separated by semicolons")).to_be_visible()
+
+
+def _lose_the_line(page: Page, showroom: Showroom) -> None:
+    _choose(page, showroom)
+    page.route("**/imports/upload", lambda route: route.abort("failed"))
+    page.get_by_role("button", name="Upload CSV").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def _drag(page: Page, _: Showroom) -> None:
+    page.goto("/imports/upload")
+    page.evaluate(
+        """() => {
+            const held = new DataTransfer();
+            held.items.add(new File(["x"], "x.csv"));
+            document.body.dispatchEvent(new DragEvent("dragenter", { bubbles: true, dataTransfer: held }));
+        }"""
+    )
+    expect(page.get_by_text("Drop the files to upload them")).to_be_visible()
+
+
+def _stay_while_server_is_away(page: Page, showroom: Showroom) -> None:
+    page.goto(showroom.paths["running"])
+    page.route("**/imports/*", lambda route: route.fulfill(status=503, body="away"))
+    expect(page.get_by_text("Not up to date since")).to_be_visible()
+
+
+def _stay_while_signed_out(page: Page, showroom: Showroom) -> None:
+    page.goto(showroom.paths["running"])
+    page.context.clear_cookies()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
 
 
 def _upload_nonsense(page: Page, _: Showroom) -> None:

@@ -27,6 +27,15 @@ def live_part(soup: BeautifulSoup) -> Tag:
     return element
 
 
+def standing_still(soup: BeautifulSoup) -> BeautifulSoup:
+    """The same without its tokens, and without what is another with every second."""
+    for element in without_tokens(soup).select("[data-now]"):
+        element.clear()
+    for element in soup.select("[data-news]"):
+        del element["data-news"]
+    return soup
+
+
 def tiles(element: Tag) -> dict[str, str]:
     """The counters of an import."""
     return {words(tile.select_one("dt")): words(tile.select_one("dd")) for tile in element.select("dl.tiles > div")}
@@ -63,6 +72,19 @@ def ended(seller: Seller, rows: Iterable[dict[str, str]] | bytes) -> Import:
     return started
 
 
+#: How the title of the page begins in each state.
+TITLES = {
+    "queued": "0 %",
+    "running": "66 %",
+    "pausing": "Pausing…",
+    "paused": "Paused at 33 %",
+    "completed": "Completed",
+    "failed": "Failed",
+    "terminated": "Terminated",
+    "given up": "Failed",
+}
+
+
 # Each state -----------------------------------------------------------------------------------------------------------
 
 
@@ -93,20 +115,18 @@ def test_an_import_is_drawn_as_it_stands_and_again_while_it_moves(
     assert (bar["aria-valuenow"], bar["aria-valuemax"]) == (str(successful + failed), str(total))
     assert buttons(element) == [*state.buttons, *state.retries]
     assert ("Finished" in facts(element)) == (state.status in {"COMPLETED", "FAILED", "TERMINATED"})
-    assert "my stock.csv" in soup.title.get_text()
+    assert soup.title.get_text() == f"{TITLES[state.name]} · my stock.csv – Sluice"
+    assert element["data-title"] == f"{TITLES[state.name]} · my stock.csv"
+    assert element["data-news"]
 
     # It refreshes itself exactly while there is something to come, with scripts and without.
     assert element["data-live"] == address(made, face)
-    polls = {name: element.get(name) for name in ("hx-get", "hx-trigger", "hx-swap")}
-    if state.moves:
-        assert polls == {"hx-get": address(made, face), "hx-trigger": "every 1s", "hx-swap": "morph:outerHTML"}
-    else:
-        assert polls == dict.fromkeys(polls)
+    assert element.get("data-live-seconds") == ("1" if state.moves else None)
     reloads = soup.select("head noscript meta[http-equiv=refresh]")
     assert [meta["content"] for meta in reloads] == (["3"] if state.moves else [])
     # What a script gets is the same.
     part = fragment(client, address(made, face))
-    assert str(live_part(without_tokens(part))) == str(live_part(without_tokens(soup)))
+    assert str(live_part(standing_still(part))) == str(live_part(standing_still(soup)))
 
 
 @each_state
@@ -175,11 +195,11 @@ def test_every_way_through_the_pages_is_a_link(client: FlaskClient, seller: Sell
 def test_the_refreshing_ends_with_the_import(client: FlaskClient, seller: Seller) -> None:
     make_items()
     started = start(seller, [row()])
-    assert live_part(fragment(client, address(started)))["hx-trigger"] == "every 1s"
+    assert live_part(fragment(client, address(started)))["data-live-seconds"] == "1"
     batch_job.run(seller.id, started.id, 1, 1)
     assert reconcile.settle(ImportKey(seller.id, started.id))
     last = live_part(fragment(client, address(started)))
-    assert (last["data-status"], last.get("hx-trigger")) == ("COMPLETED", None)
+    assert (last["data-status"], last.get("data-live-seconds")) == ("COMPLETED", None)
 
 
 @pytest.mark.parametrize("rest", ["", "/panel"])
@@ -196,8 +216,8 @@ def test_the_page_is_never_taken_from_a_cache(client: FlaskClient, seller: Selle
     ("prices", "before", "after"),
     [
         (["1"], "every row is well-formed", "every row is well-formed"),
-        (["1", "x"], "1 row will fail validation", "1 invalid row"),
-        (["x", "x"], "2 rows will fail validation", "2 invalid rows"),
+        (["1", "x"], "1 row will fail validation", "1 row is wrong as written; no other row failed"),
+        (["x", "x"], "2 rows will fail validation", "2 rows are wrong as written; no other row failed"),
     ],
 )
 def test_the_page_says_how_many_rows_will_fail_and_then_have_failed(
@@ -382,3 +402,37 @@ def test_a_check_shows_what_would_change(client: FlaskClient, seller: Seller) ->
         "COMMENT old → becomes (empty)",
     ]
     assert "1 row would change a listing" in words(section)
+
+
+# What there is to do about failed rows --------------------------------------------------------------------------------
+
+
+def test_rows_are_downloaded_before_they_are_retried_and_the_page_says_when_a_retry_helps(
+    client: FlaskClient, seller: Seller
+) -> None:
+    make_items()
+    made = ended(seller, [row(urn="urn:test:9"), row(price="x"), row()])
+    summary = page(client, address(made)).select_one(".summary")
+    offered = [words(one) for one in summary.select(".summary-head .btn")]
+    assert offered == ["Download failed rows", "Retry failed rows", "View Errors"]
+    assert "It helps where the catalog or your listings have changed since" in words(summary)
+    assert facts(summary)["Upload check"] == (
+        "1 row is wrong as written; the other failed row did not fit the catalog or your listings"
+    )
+
+
+def test_of_rows_that_are_all_wrong_as_written_it_says_that_a_retry_fails(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    made = ended(seller, [row(price="x"), row(price="y"), row()])
+    advice = words(page(client, address(made)).select_one(".retry-advice"))
+    assert advice.startswith("All 2 failed rows are wrong as written, so a retry fails again")
+
+
+def test_the_batches_are_drawn_and_counted(client: FlaskClient, seller: Seller) -> None:
+    soup = page(client, address(make(STATES[1], seller)))
+    assert [cell["title"] for cell in soup.select(".batch-grid .cell")] == [
+        "Batch 1: Completed, 100 %",
+        "Batch 2: Failed, 100 %",
+        "Batch 3: Running, 0 %",
+    ]
+    assert [words(item) for item in soup.select(".batch-counts li")] == ["1 completed", "1 with failures", "1 running"]

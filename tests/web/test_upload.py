@@ -164,3 +164,52 @@ def test_redis_away_does_not_fail_an_upload(app: Flask, client: FlaskClient, sel
     monkeypatch.setitem(app.extensions, "sluice_redis", Redis(port=1))
     assert upload(client, with_header("CREATE,u,,,,,,NM,1,1,,,,,\n")).status_code == 303
     assert look(db.session.scalar(db.select(Import))).status == "RUNNING"
+
+
+# Scripts --------------------------------------------------------------------------------------------------------------
+
+
+def send(client: FlaskClient, data: bytes, *, how: str) -> TestResponse:
+    """Upload a file as the script on the page does."""
+    parts = [('name="csrf_token"', csrf_token(client).encode()), ('name="file"; filename="stock.csv"', data)]
+    return post(client, body(*parts), **{"HX-Request": "true", "Sluice-Upload": how})
+
+
+@pytest.mark.parametrize(
+    ("how", "messages"),
+    [("alone", ["stock.csv is uploaded and being imported."]), ("one of several", [])],
+)
+def test_a_script_is_told_the_place_and_leaves_the_message_to_who_goes_there(
+    client: FlaskClient, how: str, messages: list[str]
+) -> None:
+    response = send(client, csv_bytes([row()]), how=how)
+    assert (response.status_code, response.mimetype) == (201, "text/plain")
+    created = db.session.scalar(db.select(Import))
+    assert response.location == f"/imports/{created.public_id}"
+    page = BeautifulSoup(client.get(response.location).data, "html5lib")
+    assert [note.get_text(strip=True) for note in page.select(".notes [data-note-text]")] == messages
+
+
+def test_a_script_is_asked_about_a_file_that_was_imported_before(client: FlaskClient) -> None:
+    first = send(client, csv_bytes([row()]), how="alone")
+    response = send(client, csv_bytes([row()]), how="alone")
+    assert response.status_code == 409
+    assert response.location == f"{first.location}/again?name=stock.csv"
+    assert response.text == "This file was imported before."
+
+
+def test_a_script_gets_a_refusal_as_a_sentence(client: FlaskClient, storage_files: StorageFiles) -> None:
+    response = send(client, b"MODE;URN;PRICE\n", how="alone")
+    assert (response.status_code, response.mimetype) == (422, "text/plain")
+    assert "separated by semicolons" in response.text
+    assert nothing_is_left(storage_files)
+
+
+def test_the_form_and_the_refusal_name_one_limit_in_one_unit(app: Flask, client: FlaskClient, monkeypatch) -> None:
+    from dataclasses import replace
+
+    settings = replace(app.extensions["sluice_settings"], max_upload_bytes=4 << 20)
+    monkeypatch.setitem(app.extensions, "sluice_settings", settings)
+    assert "and 4 MB a file" in client.get("/imports/upload").text
+    response = send(client, csv_bytes([row(comment="c" * 250)] * 20_000), how="alone")
+    assert response.text == "The file is larger than 4 MB. Split it into several files."

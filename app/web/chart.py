@@ -1,0 +1,95 @@
+"""The chart of an import's speed as the geometry of an SVG: numbers for attributes, because styles would be inline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log10
+
+from app.imports.durations import say_duration
+from app.imports.pace import Column, Pace, Span
+
+#: The size of the drawing in its own units; the page stretches it.
+WIDTH, HEIGHT = 600, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A part of the drawing from top to bottom."""
+
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What a page draws."""
+
+    #: The outline of the columns, closed along the ground, and their upper edge alone.
+    area: str
+    line: str
+    #: Where the import was paused.
+    pauses: list[Box]
+    #: The upper end of the scale in rows per second.
+    top: int
+    #: The whole width in seconds.
+    seconds: float
+    #: What it shows in a sentence, for those who do not see it.
+    words: str
+
+
+def draw(pace: Pace) -> Chart | None:
+    """The chart of ``pace``; None when there is too little to see."""
+    if not pace.columns or not pace.peak:
+        return None
+    scale = WIDTH / pace.elapsed
+    top = _round_up(pace.peak)
+    steps = _steps(pace.columns, scale, HEIGHT / top)
+    return Chart(
+        area=f"M{_number(pace.columns[0].begin * scale)} {HEIGHT}{''.join(steps)}V{HEIGHT}Z",
+        line=f"M{_number(pace.columns[0].begin * scale)} {HEIGHT}{''.join(steps)}",
+        pauses=[_box(span, scale) for span in pace.pauses],
+        top=top,
+        seconds=pace.elapsed,
+        words=_say(pace),
+    )
+
+
+def _steps(columns: Sequence[Column], scale: float, unit: float) -> list[str]:
+    """The upper edge of ``columns`` as commands of a path, flat ones joined."""
+    steps: list[str] = []
+    height = None
+    for column in columns:
+        y = _number(HEIGHT - column.speed * unit)
+        if y != height:
+            steps += [f"V{y}"]
+            height = y
+        else:
+            steps.pop()
+        steps += [f"H{_number(column.end * scale)}"]
+    return steps
+
+
+def _box(span: Span, scale: float) -> Box:
+    return Box(round(span.begin * scale, 1), max(1.0, round(span.seconds * scale, 1)))
+
+
+def _say(pace: Pace) -> str:
+    words = f"Speed over {say_duration(pace.elapsed)}: at most {pace.peak:,} rows per second"
+    if pace.average is not None:
+        words += f", {pace.average:,} on average"
+    if pace.pauses:
+        times = "once" if len(pace.pauses) == 1 else f"{len(pace.pauses)} times"
+        words += f"; paused {times}, for {say_duration(pace.paused_seconds)}"
+    return f"{words}."
+
+
+def _round_up(value: float) -> int:
+    """The next number whose first two digits say it all."""
+    unit: int = 10 ** max(0, int(log10(value)) - 1)
+    return -(-round(value) // unit) * unit
+
+
+def _number(value: float) -> str:
+    """A coordinate, no longer than it has to be."""
+    return f"{value:.1f}".removesuffix(".0")
