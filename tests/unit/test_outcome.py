@@ -41,7 +41,9 @@ def progress(
         failed=failed,
         invalid=0,
         retry_of=None,
+        idempotency_key=None,
         created_at=now,
+        started_at=now,
         updated_at=now,
         finished_at=None,
     )

@@ -32,7 +32,9 @@ RUNNING = ImportProgress(
     failed=0,
     invalid=0,
     retry_of=None,
+    idempotency_key=None,
     created_at=BEGAN,
+    started_at=BEGAN,
     updated_at=BEGAN,
     finished_at=None,
 )

@@ -143,13 +143,13 @@ def test_a_test_and_what_came_of_it(client: FlaskClient, answers: list[Answer]) 
     soup = read(client.get(press(client, soup.select_one("main"), "Send test").location))
     assert log(soup) == [("Test", "Waiting")]
     # The page looks again by itself, with a script or without.
-    assert soup.select_one("#deliveries").has_attr("hx-get")
+    assert soup.select_one("#deliveries").has_attr("data-live-seconds")
     assert soup.select("noscript meta")
     answers.append(Answer(False, 500, "Answered 500 Internal Server Error.", "<b>no</b>"))
     job.run()
     soup = show(client)
     assert log(soup) == [("Test", "Given up")]
-    assert not soup.select_one("#deliveries").has_attr("hx-get")
+    assert not soup.select_one("#deliveries").has_attr("data-live-seconds")
     (entry,) = soup.select(".delivery")
     assert "Answered 500 Internal Server Error." in words(entry)
     assert words(entry.select(".original")[-1]) == "<b>no</b>"
