@@ -33,6 +33,7 @@ from app.config import Settings
 from app.extensions import db
 from app.imports import batch_job, known_items, reconcile
 from app.imports.queue import AllowedJob, open_queue
+from app.queries import operations
 
 log = logging.getLogger("sluice.worker")
 
@@ -135,6 +136,7 @@ class Supervisor:
         self._settings: Settings = app.extensions["sluice_settings"]
         #: When each worker was started, by process id.
         self._started_at: dict[int, float] = {}
+        self._host = socket.gethostname()
         self._start_again_at = 0.0
         self._is_stopping = False
 
@@ -182,6 +184,8 @@ class Supervisor:
         try:
             with self._app.app_context():
                 try:
+                    operations.note_workers(self._host, list(self._started_at))
+                    db.session.commit()
                     repairs = reconcile.sweep()
                 finally:
                     db.session.remove()
@@ -199,6 +203,18 @@ class Supervisor:
             time.sleep(_POLL_SECONDS)
             self._reap()
         self._signal_all(signal.SIGKILL)
+        self._sign_off()
+
+    def _sign_off(self) -> None:
+        """Tell operators that the workers of this host have left in good order."""
+        with self._app.app_context():
+            try:
+                operations.note_workers(self._host, [])
+                db.session.commit()
+            except SQLAlchemyError:
+                log.warning("not signed off", exc_info=True)
+            finally:
+                db.session.remove()
 
     def _signal_all(self, number: signal.Signals) -> None:
         for pid in self._started_at:

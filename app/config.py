@@ -47,6 +47,17 @@ class Settings:
     #: A chunk is sized to take about this long: counters stay fresh and a stop stays prompt.
     chunk_seconds: float
 
+    #: How many proxies in front add to X-Forwarded-For; 0: the address of a visitor is that of the connection.
+    trusted_proxies: int
+    #: What Prometheus shows to read ``/metrics``; empty: operators alone can.
+    metrics_token: str
+    #: ``json`` or ``text``.
+    log_format: str
+    #: Days after the end of an import after which its file, its failed rows, and the import are removed; 0: never.
+    keep_sources_days: int
+    keep_errors_days: int
+    keep_imports_days: int
+
     #: Whether cookies are sent over HTTPS only; off for ``make run``, which serves plain HTTP on this host.
     session_cookie_secure: bool
 
@@ -78,6 +89,12 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         tick_seconds=_positive(environ, "TICK_SECONDS", 2.0),
         max_fruitless_attempts=_positive(environ, "MAX_FRUITLESS_ATTEMPTS", 5),
         chunk_seconds=_positive(environ, "CHUNK_SECONDS", 0.2),
+        trusted_proxies=_positive_or_0(environ, "TRUSTED_PROXIES", 0),
+        metrics_token=environ.get("METRICS_TOKEN", ""),
+        log_format=_one_of(environ, "LOG_FORMAT", ("json", "text")),
+        keep_sources_days=_positive_or_0(environ, "KEEP_SOURCES_DAYS", 90),
+        keep_errors_days=_positive_or_0(environ, "KEEP_ERRORS_DAYS", 180),
+        keep_imports_days=_positive_or_0(environ, "KEEP_IMPORTS_DAYS", 730),
         session_cookie_secure=environ.get("SESSION_COOKIE_SECURE", "") == "1",
     )
 
@@ -95,4 +112,15 @@ def _positive(environ: Mapping[str, str], name: str, default: _Number) -> _Numbe
         raise ConfigError(f"{name} must be a number, not {text!r}.") from None
     if value <= 0:
         raise ConfigError(f"{name} must be greater than 0, not {text!r}.")
+    return value
+
+
+def _positive_or_0(environ: Mapping[str, str], name: str, default: int) -> int:
+    return 0 if environ.get(name) == "0" else _positive(environ, name, default or 1) if environ.get(name) else default
+
+
+def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = environ.get(name) or choices[0]
+    if value not in choices:
+        raise ConfigError(f"{name} must be {' or '.join(choices)}, not {value!r}.")
     return value

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import socket
 from time import monotonic
 
 from flask import current_app
@@ -53,7 +55,7 @@ def listen_for_shutdown(number: signal.Signals) -> None:
 def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
     """Work on a batch under one attempt; RQ calls this with nothing but ids."""
     batch = BatchKey(seller_id, import_id, number)
-    claim = transitions.claim(batch, attempt)
+    claim = transitions.claim(batch, attempt, worker=f"{socket.gethostname()}:{os.getppid()}")
     db.session.commit()
     if claim is None:
         log.info("batch not to be had", extra={"batch": batch, "attempt": attempt})
@@ -147,7 +149,11 @@ def _end_attempt(batch: BatchKey, attempt: int, error: Exception) -> None:
     try:
         db.session.rollback()
         transitions.end_attempt(
-            batch, attempt, reason=_explain(error), max_fruitless_attempts=settings.max_fruitless_attempts
+            batch,
+            attempt,
+            reason=_explain(error),
+            detail=_kind(error),
+            max_fruitless_attempts=settings.max_fruitless_attempts,
         )
         db.session.commit()
     except DBAPIError:
@@ -167,3 +173,10 @@ def _explain(error: Exception) -> str:
             return "The database could not be reached, or refused the rows."
         case _:
             return "The import met with an unexpected error."
+
+
+def _kind(error: Exception) -> str:
+    """The kind of trouble, for operators. Not its message: that of the database may quote rows."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    state = getattr(cause, "sqlstate", None)
+    return f"{type(cause).__name__} ({state})" if state else type(cause).__name__

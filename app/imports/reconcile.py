@@ -76,7 +76,7 @@ def sweep(*, force: bool = False) -> Repairs | None:
     with _only_one(settings, force=force) as connection:
         if connection is None:
             return None
-        repairs = _repair(settings)
+        repairs = _repair(settings, connection)
         clean_is_due = reconciler.take_turn_to_clean(connection, every_seconds=_CLEAN_EVERY_SECONDS)
     if clean_is_due:
         # After the lock, because both may take long.
@@ -86,7 +86,7 @@ def sweep(*, force: bool = False) -> Repairs | None:
     return repairs
 
 
-def _repair(settings: Settings) -> Repairs:
+def _repair(settings: Settings, connection: Connection) -> Repairs:
     # A chunk that lasts longer than the lease is not its worker's any more; its locks must not outlive it.
     if overdue := reconciler.end_overdue_transactions(lease_seconds=settings.lease_seconds):
         log.warning("%s overdue transactions ended", overdue)
@@ -102,6 +102,7 @@ def _repair(settings: Settings) -> Repairs:
     except RedisError:
         log.warning("lost jobs not looked for: Redis does not answer")
         lost = 0
+    reconciler.count(connection, taken_back=len(taken_back), settled=settled, lost=lost, ended=overdue)
     return Repairs(len(taken_back), settled, lost, queue.fill())
 
 
@@ -119,7 +120,7 @@ def _clean_storage() -> None:
 
 def _forget_notes(key: ImportKey) -> None:
     """Delete what the chunks of an import that is over have noted for each other."""
-    while not imports.has_unfinished_batches(key) and notes.delete_some(key):
+    while notes.are_due(key) and notes.delete_some(key):
         db.session.commit()
     db.session.rollback()
 

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from flask import current_app
 from sqlalchemy.exc import IntegrityError
 
+from app import audit
+from app.audit import Action
 from app.csvfile.scan import BatchPlan
 from app.extensions import db
 from app.imports import queue
@@ -129,7 +131,25 @@ def _insert(created: Import, plans: Sequence[BatchPlan]) -> None:
         )
         for number, plan in enumerate(plans, start=1)
     )
+    audit.record(
+        _action_of(created),
+        created.seller_id,
+        created.public_id,
+        detail=f"{created.total:,} rows of {created.file_name}",
+    )
     db.session.flush()
+
+
+def _action_of(created: Import) -> Action:
+    if created.is_check:
+        return Action.CHECK
+    if created.retried_rows is None:
+        return Action.IMPORT
+    return {
+        RetriedRows.ALL: Action.IMPORT_CHECKED,
+        RetriedRows.FAILED: Action.RETRY_FAILED,
+        RetriedRows.REMAINING: Action.RETRY_REMAINING,
+    }[RetriedRows(created.retried_rows)]
 
 
 def is_kept(one: Import) -> bool:
