@@ -28,7 +28,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import configure_mappers
 
-from app import create_app
+from app import create_app, logs, metrics
 from app.config import Settings
 from app.extensions import db
 from app.imports import batch_job, known_items, reconcile
@@ -144,6 +144,7 @@ class Supervisor:
         """Work until SIGTERM or SIGINT, then let the workers drain."""
         signal.signal(signal.SIGTERM, self._request_stop)
         signal.signal(signal.SIGINT, self._request_stop)
+        self._serve_metrics()
         next_tick = 0.0
         while not self._is_stopping:
             self._reap()
@@ -169,6 +170,22 @@ class Supervisor:
                 finally:
                     os._exit(1)
             self._started_at[pid] = time.monotonic()
+
+    def _serve_metrics(self) -> None:
+        """Let Prometheus ask what the workers of this host have counted, where METRICS_LISTEN names an address."""
+        listen = os.environ.get("METRICS_LISTEN", "")
+        if not listen:
+            return
+        supervisor = os.getpid()
+        if os.fork() == 0:
+            # A process of its own, because a supervisor that forks must not have threads.
+            try:
+                _die_with_parent(supervisor, signal.SIGKILL)
+                metrics.serve(listen, self._settings.sluice_home / "metrics")
+            except (OSError, ValueError):
+                log.exception("metrics are not served at %s", listen)
+            finally:
+                os._exit(1)
 
     def _reap(self) -> None:
         for pid in list(self._started_at):
@@ -228,6 +245,8 @@ def _run_worker(app: Flask, redis_url: str, supervisor: int) -> None:
     _die_with_parent(supervisor, signal.SIGTERM)
     # Installed before any fork, so that a work-horse never meets the signal unprepared.
     batch_job.listen_for_shutdown(_HAND_BACK)
+    settings: Settings = app.extensions["sluice_settings"]
+    metrics.share(settings.sluice_home / "metrics", "worker")
     worker = SluiceWorker(app, _patient_redis(redis_url))
     worker.keep_catalog()
     worker.work(logging_level="WARNING")
@@ -266,8 +285,9 @@ def _die_with_parent(parent: int | None, number: signal.Signals) -> None:
 
 def main() -> None:
     """Run the workers of this host."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     app = create_app()
+    settings: Settings = app.extensions["sluice_settings"]
+    logs.configure(settings.log_format)
     redis_url = app.config["REDIS_URL"]
     configure_mappers()
     _settle_memory()

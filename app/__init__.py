@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import accounts, cli, embedded, health, redis_store, web
+from app import accounts, cli, embedded, health, logs, metrics, redis_store, web
 from app.config import ConfigError, Settings, load_settings
 from app.extensions import csrf, db, login_manager, migrate
 from app.storage import open_storage
@@ -47,6 +47,8 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     login_manager.init_app(app)
     accounts.init_app(login_manager)
     health.init_app(app)
+    metrics.init_app(app)
+    logs.init_app(app)
     web.register(app)
     cli.init_app(app)
     return app

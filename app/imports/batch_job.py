@@ -13,6 +13,7 @@ from psycopg import Error as DriverError
 from psycopg import errors
 from sqlalchemy.exc import DBAPIError
 
+from app import metrics
 from app.config import Settings
 from app.csvfile.lines import LineReader
 from app.csvfile.rejected import FileRejected
@@ -60,17 +61,23 @@ def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
     if claim is None:
         log.info("batch not to be had", extra={"batch": batch, "attempt": attempt})
         return
+    began = monotonic()
+    metrics.QUEUE_WAIT.labels("check" if claim.is_check else "import").observe(claim.waited_seconds)
+    told: dict[str, object] = {"batch": batch, "attempt": attempt, "rows": 0}
     try:
-        reason = _work(batch, attempt, claim)
-        log.info("batch left: %s", reason, extra={"batch": batch, "attempt": attempt})
+        told["end"] = _work(batch, attempt, claim, told)
     except Exception as error:
         log.exception("attempt failed", extra={"batch": batch, "attempt": attempt})
+        told["end"] = "trouble"
         _end_attempt(batch, attempt, error)
+    metrics.ATTEMPTS.labels(told["end"]).inc()
+    waited, seconds = round(claim.waited_seconds, 3), round(monotonic() - began, 3)
+    log.info("batch left", extra={**told, "seconds": seconds, "waited": waited})
     reconcile.after_batch(batch.of_import)
 
 
-def _work(batch: BatchKey, attempt: int, claim: transitions.Claim) -> str:
-    """Write chunk after chunk; why it stopped, for the log."""
+def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[str, object]) -> str:
+    """Write chunk after chunk; why it stopped, for the log, of which ``told`` is to get the rows."""
     settings: Settings = current_app.extensions["sluice_settings"]
     storage: Storage = current_app.extensions["sluice_storage"]
     listener = control.Listener(batch.of_import)
@@ -78,12 +85,16 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim) -> str:
     reader = LineReader(pieces, offset=claim.cursor, line=claim.cursor_line)
     target = target_of(batch, is_check=claim.is_check)
     this_attempt = Attempt(batch, attempt, known_items(claim.catalog_version), target)
+    rows = 0
     start, size = claim.cursor, _in_bounds(_ROWS_PER_SECOND_AT_FIRST * settings.chunk_seconds)
     while True:
         began = monotonic()
-        chunk = Chunk(start, reader.take(size))
+        with metrics.timed("read"):
+            chunk = Chunk(start, reader.take(size))
         try:
             status = _write_with_retries(this_attempt, chunk)
+            rows += metrics.count_rows()
+            told["rows"] = rows
             if status != "RUNNING":
                 return status
             if _shutdown_requested:
@@ -108,7 +119,8 @@ def _write_with_retries(attempt: Attempt, chunk: Chunk) -> str:
     for left in reversed(range(_TRIES)):
         try:
             status = write(attempt, chunk)
-            db.session.commit()
+            with metrics.timed("commit"):
+                db.session.commit()
             return status
         except (DBAPIError, DriverError) as error:
             db.session.rollback()

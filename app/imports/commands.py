@@ -173,6 +173,8 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
     origin = Origin(ImportKey(seller_id, one.id), rows)
 
     def start() -> Import:
+        if rows is RetriedRows.FAILED and one.errors_removed_at is not None:
+            raise TransitionRefused("The failed rows of this import are not kept any more.")
         count = {RetriedRows.FAILED: found.failed, RetriedRows.REMAINING: found.not_processed}[rows]
         if not can_retry(ImportStatus(one.status), rows=count):
             raise _nothing_to_retry(ImportStatus(one.status), rows)

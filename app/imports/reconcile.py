@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 
 from app.config import Settings
 from app.extensions import db
-from app.imports import queue
-from app.queries import ImportKey, imports, notes, reconciler, transitions
+from app.imports import queue, retention
+from app.queries import ImportKey, imports, notes, operations, reconciler, transitions
 from app.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,9 @@ _LOST_AFTER_SECONDS = 3.0
 #: How often the storage is looked through, and how old an unfinished upload is before nobody can still be sending it.
 _CLEAN_EVERY_SECONDS = 3600.0
 _UPLOAD_GIVEN_UP_AFTER_SECONDS = 24 * 3600.0
+#: After so long a worker host that is silent, and an attempt that ended in trouble, are of no interest any more.
+_HOST_FORGOTTEN_AFTER_SECONDS = 24 * 3600.0
+_TROUBLES_KEPT_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ def sweep(*, force: bool = False) -> Repairs | None:
         clean_is_due = reconciler.take_turn_to_clean(connection, every_seconds=_CLEAN_EVERY_SECONDS)
     if clean_is_due:
         # After the lock, because both may take long.
+        _remove_old()
         _clean_storage()
         for key in notes.find_left_over():
             _forget_notes(key)
@@ -106,16 +110,33 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
     return Repairs(len(taken_back), settled, lost, queue.fill())
 
 
+def _remove_old() -> None:
+    """Remove what is too old to be kept, as much as a tick has time for; the rest comes at the next one."""
+    operations.forget_workers(silent_seconds=_HOST_FORGOTTEN_AFTER_SECONDS)
+    operations.forget_troubles(days=_TROUBLES_KEPT_DAYS)
+    db.session.commit()
+    try:
+        is_done = retention.remove_old()
+    except OSError:
+        log.warning("old files not removed", exc_info=True)
+        db.session.rollback()
+        return
+    if not is_done:
+        reconciler.clean_again()
+        db.session.commit()
+
+
 def _clean_storage() -> None:
     """Remove what processes that died in the middle of an upload have left in the storage."""
     storage: Storage = current_app.extensions["sluice_storage"]
     try:
         removed = storage.clean(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
+        removed += retention.remove_unneeded(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
     except OSError:
         log.warning("storage not cleaned", exc_info=True)
     else:
         if removed:
-            log.info("storage cleaned of %s unfinished uploads", removed)
+            log.info("storage cleaned of %s files that belong to no import", removed)
 
 
 def _forget_notes(key: ImportKey) -> None:

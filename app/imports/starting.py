@@ -16,7 +16,7 @@ from app.csvfile.scan import BatchPlan
 from app.extensions import db
 from app.imports import queue
 from app.models import Batch, Import
-from app.queries import ImportKey, imports
+from app.queries import ImportKey, imports, retention
 from app.statuses import RetriedRows
 from app.storage import Storage
 
@@ -65,6 +65,8 @@ def start_stored(
         for batch in imports.list_batches(ImportKey(original.seller_id, original.id))
     ]
     try:
+        if not retention.hold_source(ImportKey(original.seller_id, original.id)):
+            raise FileNotFoundError(original.storage_key)
         started = insert_once(created, plans)
     except BaseException:
         db.session.rollback()
@@ -154,6 +156,8 @@ def _action_of(created: Import) -> Action:
 
 def is_kept(one: Import) -> bool:
     """Whether the file of an import is still in the storage. Raises OSError when that cannot be told."""
+    if one.source_removed_at is not None:
+        return False
     storage: Storage = current_app.extensions["sluice_storage"]
     try:
         storage.read(one.storage_key, 0, 1)

@@ -40,6 +40,11 @@ def take_turn_to_clean(connection: Connection, *, every_seconds: float) -> bool:
     return due.rowcount == 1
 
 
+def clean_again() -> None:
+    """Let it be time to clean again: there was more than one turn has time for."""
+    db.session.execute(text("update reconciler set last_clean_at = null where id = 1"))
+
+
 def mark_run(connection: Connection) -> None:
     """Note that a sweep has been made."""
     connection.execute(text("update reconciler set last_run_at = clock_timestamp() where id = 1"))

@@ -45,6 +45,8 @@ class Claim(NamedTuple):
     cursor_line: int
     end_byte: int
     catalog_version: int
+    #: Since it could have begun.
+    waited_seconds: float
 
 
 class Fence(NamedTuple):
@@ -212,10 +214,12 @@ def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | 
         f"""
         update batches b set status = 'RUNNING', heartbeat_at = {_NOW}, updated_at = {_NOW},
             started_at = coalesce(b.started_at, {_NOW}), worker = cast(:worker as text)
-        from imports i
+        from imports i, batches was
         where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = 'QUEUED' and b.attempt = :attempt
           and i.status = 'RUNNING' and i.pause_requested_at is null
-        returning i.is_check, i.storage_key, b.cursor, b.cursor_line, b.end_byte, (select version from catalog)
+          and was.seller_id = :seller_id and was.import_id = :import_id and was.number = :number
+        returning i.is_check, i.storage_key, b.cursor, b.cursor_line, b.end_byte, (select version from catalog),
+            greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8
         """,
         key,
         attempt=attempt,

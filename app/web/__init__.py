@@ -5,7 +5,20 @@ from __future__ import annotations
 from flask import Flask
 
 from app.extensions import login_manager
-from app.web import accounts, again, details, errors, filters, headers, listings, my_imports, ops, static_files, upload
+from app.web import (
+    accounts,
+    again,
+    details,
+    errors,
+    filters,
+    headers,
+    listings,
+    metrics,
+    my_imports,
+    ops,
+    static_files,
+    upload,
+)
 from app.web import help as help_pages
 
 
@@ -16,5 +29,5 @@ def register(app: Flask) -> None:
     static_files.init_app(app)
     errors.init_app(app)
     login_manager.unauthorized_handler(accounts.send_to_sign_in)
-    for module in (accounts, upload, my_imports, again, details, listings, help_pages, ops):
+    for module in (accounts, upload, my_imports, again, details, listings, help_pages, ops, metrics):
         app.register_blueprint(module.blueprint)

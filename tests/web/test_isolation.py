@@ -28,6 +28,8 @@ PUBLIC = {
     ("help.errors", "GET"),
     ("health.healthz", "GET"),
     ("health.readyz", "GET"),
+    # With a token of its own, and else a page that is not there.
+    ("metrics.show", "GET"),
 }
 
 
