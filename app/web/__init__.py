@@ -16,6 +16,7 @@ from app.web import (
     metrics,
     my_imports,
     ops,
+    queues,
     static_files,
     upload,
 )
@@ -31,3 +32,4 @@ def register(app: Flask) -> None:
     login_manager.unauthorized_handler(accounts.send_to_sign_in)
     for module in (accounts, upload, my_imports, again, details, listings, help_pages, ops, metrics):
         app.register_blueprint(module.blueprint)
+    queues.init_app(app)
