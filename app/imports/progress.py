@@ -40,8 +40,8 @@ class ImportProgress:
     updated_at: datetime
     finished_at: datetime | None
     #: Whether the file, and whether the failed rows, are young enough to be kept still.
-    has_source: bool
-    has_errors: bool
+    has_source: bool = True
+    has_errors: bool = True
 
     @property
     def noun(self) -> str:
