@@ -137,6 +137,8 @@ class Supervisor:
         #: When each worker was started, by process id.
         self._started_at: dict[int, float] = {}
         self._host = socket.gethostname()
+        #: The workers that operators have been told of.
+        self._reported: set[int] = set()
         self._start_again_at = 0.0
         self._is_stopping = False
 
@@ -201,8 +203,7 @@ class Supervisor:
         try:
             with self._app.app_context():
                 try:
-                    operations.note_workers(self._host, list(self._started_at))
-                    db.session.commit()
+                    self._report(set(self._started_at))
                     repairs = reconcile.sweep()
                 finally:
                     db.session.remove()
@@ -222,12 +223,17 @@ class Supervisor:
         self._signal_all(signal.SIGKILL)
         self._sign_off()
 
+    def _report(self, pids: set[int]) -> None:
+        """Tell operators which workers there are."""
+        operations.note_workers(self._host, pids, gone=self._reported - pids)
+        db.session.commit()
+        self._reported = pids
+
     def _sign_off(self) -> None:
         """Tell operators that the workers of this host have left in good order."""
         with self._app.app_context():
             try:
-                operations.note_workers(self._host, [])
-                db.session.commit()
+                self._report(set())
             except SQLAlchemyError:
                 log.warning("not signed off", exc_info=True)
             finally:

@@ -13,7 +13,7 @@ import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 
-from flask import g
+from flask import g, has_request_context, request
 
 from app.extensions import db
 from app.models import AuditEntry
@@ -58,7 +58,7 @@ def act_as(actor: Actor) -> None:
 
 def record(action: Action, seller_id: int, public_id: uuid.UUID | None = None, *, detail: str = "") -> None:
     """Note in the current transaction what is being done to an import, or to listings, of ``seller_id``."""
-    actor: Actor = g.get("sluice_actor") or _at_the_command_line()
+    actor: Actor = g.get("sluice_actor") or (_unknown() if has_request_context() else _at_the_command_line())
     db.session.add(
         AuditEntry(
             actor_id=actor.seller_id,
@@ -71,6 +71,11 @@ def record(action: Action, seller_id: int, public_id: uuid.UUID | None = None, *
             detail=detail[:_MAX_DETAIL],
         )
     )
+
+
+def _unknown() -> Actor:
+    """Of a face that does not say who acts; that it happened is worth noting all the same."""
+    return Actor(None, "unknown", request.blueprint or "web", request.remote_addr or "")
 
 
 def _at_the_command_line() -> Actor:

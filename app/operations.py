@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,7 +20,7 @@ _LIVE_SHOWN = 100
 _ENDED_SHOWN = 10
 _TROUBLES_SHOWN = 20
 _SELLERS_SHOWN = 5
-_CRASHING_SHOWN = 3
+_CRASHING_SHOWN = 200
 
 #: Whoever reports at every tick is silent after so many of them, and never before so many seconds.
 _SILENT_TICKS = 5
@@ -169,15 +170,23 @@ def _silent_workers(seen: Overview) -> Iterator[Alarm]:
 
 
 def _crashing_batches(seen: Overview) -> Iterator[Alarm]:
+    of_imports: dict[uuid.UUID, list[Crashing]] = {}
     for batch in seen.crashing:
-        if batch.is_given_up:
-            continue
+        if not batch.is_given_up:
+            of_imports.setdefault(batch.public_id, []).append(batch)
+    for batches in of_imports.values():
+        worst, others = batches[0], len(batches) - 1
         yield Alarm(
             "danger",
-            f"Batch {batch.number} of {batch.file_name} ({batch.email}) has been taken back {batch.times} times: "
-            f"{batch.reason}",
-            f"Last met with: {batch.detail or 'nothing was recorded'} It is given up after some more.",
+            f"Batch {worst.number} of {worst.file_name} ({worst.email}) has been taken back {worst.times} times: "
+            f"{worst.reason}",
+            f"{_others(others)}What it met with last: {worst.detail.rstrip('.') or 'not recorded'}. After some more "
+            "attempts it is given up.",
         )
+
+
+def _others(count: int) -> str:
+    return f"The same goes for {plural(count, 'other batch', 'other batches')} of it. " if count else ""
 
 
 def _given_up_batches(seen: Overview) -> Iterator[Alarm]:

@@ -34,6 +34,9 @@ _ROWS_PER_SECOND_AT_FIRST = 12_500
 #: Chunks that lose to another transaction are written again at once, so many times.
 _TRIES = 5
 
+#: Longest description of trouble that is kept.
+_MAX_DETAIL = 300
+
 _shutdown_requested = False
 
 
@@ -188,7 +191,9 @@ def _explain(error: Exception) -> str:
 
 
 def _kind(error: Exception) -> str:
-    """The kind of trouble, for operators. Not its message: that of the database may quote rows."""
+    """The kind of trouble, for operators; its words only where they cannot quote a row, as the database's may."""
+    if isinstance(error, OSError):
+        return f"{type(error).__name__}: {error}"[:_MAX_DETAIL]
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     state = getattr(cause, "sqlstate", None)
     return f"{type(cause).__name__} ({state})" if state else type(cause).__name__

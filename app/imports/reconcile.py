@@ -30,7 +30,7 @@ _LOST_AFTER_SECONDS = 3.0
 _CLEAN_EVERY_SECONDS = 3600.0
 _UPLOAD_GIVEN_UP_AFTER_SECONDS = 24 * 3600.0
 #: After so long a worker host that is silent, and an attempt that ended in trouble, are of no interest any more.
-_HOST_FORGOTTEN_AFTER_SECONDS = 24 * 3600.0
+_HOST_FORGOTTEN_AFTER_SECONDS = 3600.0
 _TROUBLES_KEPT_DAYS = 30
 
 

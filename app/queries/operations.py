@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,6 +14,8 @@ from app.queries import ImportKey
 from app.queries.transitions import GIVEN_UP
 
 _NOW = "clock_timestamp()"
+#: A worker that is silent for so long on a host where others are not has died with its supervisor.
+_LEFT_BEHIND_SECONDS = 60.0
 
 
 class ImportSeen(NamedTuple):
@@ -362,11 +364,19 @@ def list_audit(*, limit: int, before: int | None = None, public_id: uuid.UUID | 
     return [Entry._make(row) for row in rows]
 
 
-def note_workers(host: str, pids: Sequence[int]) -> None:
-    """Note that these workers of a host are alive, and that others of it are not there any more."""
+def note_workers(host: str, pids: Collection[int], *, gone: Collection[int] = ()) -> None:
+    """Note that workers of a host are alive, and that others are ``gone``.
+
+    Other supervisors of the host report theirs; those that one has left behind are forgotten when it is silent.
+    """
     db.session.execute(
-        text("delete from workers where host = :host and pid <> all(cast(:pids as int[]))"),
-        {"host": host, "pids": list(pids)},
+        text(
+            f"""
+            delete from workers where host = :host and (pid = any(cast(:gone as int[]))
+                or heartbeat_at < {_NOW} - make_interval(secs => :seconds) and :is_alive)
+            """
+        ),
+        {"host": host, "gone": list(gone), "seconds": _LEFT_BEHIND_SECONDS, "is_alive": bool(pids)},
     )
     db.session.execute(
         text(

@@ -93,13 +93,26 @@ def test_a_host_that_is_gone_is_named(operator: FlaskClient) -> None:
     assert alarms(operator) == ["The workers of host-b have not been heard of for 2 minutes."]
 
 
-def test_a_host_reports_its_own_workers_only_and_signs_off(app: Flask) -> None:
-    operations.note_workers("host-a", [1, 2])
-    operations.note_workers("host-b", [1])
-    operations.note_workers("host-a", [2, 3])
-    assert [(one.host, one.pid) for one in operations.list_workers()] == [("host-a", 2), ("host-a", 3), ("host-b", 1)]
-    operations.note_workers("host-a", [])
-    assert [one.host for one in operations.list_workers()] == ["host-b"]
+def known_workers() -> list[tuple[str, int]]:
+    return [(one.host, one.pid) for one in operations.list_workers()]
+
+
+def test_a_supervisor_reports_its_own_workers_only_and_signs_off(app: Flask) -> None:
+    operations.note_workers("host-a", {1, 2})
+    operations.note_workers("host-a", {7})
+    operations.note_workers("host-b", {1})
+    operations.note_workers("host-a", {2, 3}, gone={1})
+    assert known_workers() == [("host-a", 2), ("host-a", 3), ("host-a", 7), ("host-b", 1)]
+    operations.note_workers("host-a", set(), gone={2, 3})
+    assert known_workers() == [("host-a", 7), ("host-b", 1)]
+
+
+def test_what_a_dead_supervisor_has_left_behind_is_forgotten_by_its_successor(app: Flask) -> None:
+    operations.note_workers("host-a", {1, 2})
+    operations.note_workers("host-b", {1})
+    run("update workers set heartbeat_at = now() - interval '5 minutes'")
+    operations.note_workers("host-a", {3})
+    assert known_workers() == [("host-a", 3), ("host-b", 1)]
 
 
 def test_redis_that_does_not_answer(operator: FlaskClient, take_redis_away: Callable[[], None]) -> None:
@@ -139,6 +152,7 @@ def test_a_batch_that_keeps_crashing(operator: FlaskClient, seller: Seller) -> N
         "Batch 1 of stock.csv (seller@example.com) has been taken back 3 times: Its worker stopped without a word."
     ]
     soup = page(operator, "/ops")
+    assert "What it met with last: No sign of life within the lease." in soup.text
     troubles = [words(one) for one in soup.select("section[aria-labelledby=ops-troubles] tbody tr")]
     assert len(troubles) == 3
     assert "host-a:11 Its worker stopped without a word. No sign of life within the lease." in troubles[0]
