@@ -137,6 +137,8 @@ class Supervisor:
         #: When each worker was started, by process id.
         self._started_at: dict[int, float] = {}
         self._host = socket.gethostname()
+        #: The process that serves what is counted, or 0.
+        self._metrics_pid = 0
         #: The workers that operators have been told of.
         self._reported: set[int] = set()
         self._start_again_at = 0.0
@@ -179,7 +181,8 @@ class Supervisor:
         if not listen:
             return
         supervisor = os.getpid()
-        if os.fork() == 0:
+        self._metrics_pid = os.fork()
+        if self._metrics_pid == 0:
             # A process of its own, because a supervisor that forks must not have threads.
             try:
                 _die_with_parent(supervisor, signal.SIGKILL)
@@ -222,6 +225,10 @@ class Supervisor:
             self._reap()
         self._signal_all(signal.SIGKILL)
         self._sign_off()
+        if self._metrics_pid:
+            # Waited for, because it has inherited the locks by which the private servers know who uses them.
+            os.kill(self._metrics_pid, signal.SIGKILL)
+            os.waitpid(self._metrics_pid, 0)
 
     def _report(self, pids: set[int]) -> None:
         """Tell operators which workers there are."""
