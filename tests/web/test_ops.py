@@ -259,3 +259,28 @@ def test_the_audit_log_is_read_page_by_page(operator: FlaskClient, seller: Selle
     older = page(operator, str(first.select_one("a[rel=next]")["href"]))
     assert len(older.select("tbody tr")) == 50
     assert older.select("a[rel=next]") == []
+
+
+def test_a_late_batch_does_not_overrule_a_higher_line_that_found_its_listing_right(
+    operator: FlaskClient, seller: Seller, run_jobs: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+    make_items()
+    start(seller, [row(price=100)])
+    run_jobs()
+    started = start(seller, [row(mode="UPDATE", price=200), row(mode="UPDATE", price=100)])
+    key = BatchKey(seller.id, started.id, 1)
+    assert transitions.claim(key, 1)
+    assert transitions.end_attempt(key, 1, reason="trouble", max_fruitless_attempts=1)
+    db.session.commit()
+    run_jobs()
+    reconcile.sweep(force=True)
+    run("update reconciler set last_clean_at = null")
+    reconcile.sweep(force=True)
+    assert look(started).status == "FAILED"
+    assert press(operator, page(operator, f"/ops/imports/{started.public_id}"), "Try again").status_code == 303
+    run_jobs()
+    assert look(started).status == "COMPLETED"
+    assert {listing[3] for listing in listed(seller)} == {"100"}
+    reconcile.sweep(force=True)
+    assert db.session.execute(text("select count(*) from left_alone")).scalar_one() == 0
