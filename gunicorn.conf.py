@@ -26,7 +26,16 @@ errorlog = "-"
 
 
 def post_worker_init(_: object) -> None:
-    """Make the garbage collector look less often: checking an upload makes millions of objects, none in a cycle."""
+    """Log and count as the other processes do, and make the garbage collector look less often.
+
+    Checking an upload makes millions of objects, none of them in a cycle.
+    """
+    from app import logs, metrics
+    from app.config import load_settings
+
+    settings = load_settings()
+    logs.configure(settings.log_format)
+    metrics.share(settings.sluice_home / "metrics", "web")
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000)

@@ -30,11 +30,12 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import configure_mappers
 
-from app import create_app
+from app import create_app, logs, metrics
 from app.config import Settings
 from app.extensions import db
 from app.imports import batch_job, known_items, reconcile
 from app.imports.queue import DELIVERY_QUEUE_NAME, QUEUE_NAME, AllowedJob, open_queue
+from app.queries import operations
 
 log = logging.getLogger("sluice.worker")
 
@@ -141,6 +142,11 @@ class Supervisor:
         self._settings: Settings = app.extensions["sluice_settings"]
         #: When each worker was started, and for which queue, by process id.
         self._started: dict[int, tuple[float, str]] = {}
+        self._host = socket.gethostname()
+        #: The process that serves what is counted, or 0.
+        self._metrics_pid = 0
+        #: The workers that operators have been told of.
+        self._reported: set[int] = set()
         self._start_again_at = 0.0
         self._is_stopping = False
 
@@ -148,6 +154,7 @@ class Supervisor:
         """Work until SIGTERM or SIGINT, then let the workers drain."""
         signal.signal(signal.SIGTERM, self._request_stop)
         signal.signal(signal.SIGINT, self._request_stop)
+        self._serve_metrics()
         next_tick = 0.0
         while not self._is_stopping:
             self._reap()
@@ -181,6 +188,23 @@ class Supervisor:
                 os._exit(1)
         self._started[pid] = time.monotonic(), queue_name
 
+    def _serve_metrics(self) -> None:
+        """Let Prometheus ask what the workers of this host have counted, where METRICS_LISTEN names an address."""
+        listen = os.environ.get("METRICS_LISTEN", "")
+        if not listen:
+            return
+        supervisor = os.getpid()
+        self._metrics_pid = os.fork()
+        if self._metrics_pid == 0:
+            # A process of its own, because a supervisor that forks must not have threads.
+            try:
+                _die_with_parent(supervisor, signal.SIGKILL)
+                metrics.serve(listen, self._settings.sluice_home / "metrics")
+            except (OSError, ValueError):
+                log.exception("metrics are not served at %s", listen)
+            finally:
+                os._exit(1)
+
     def _reap(self) -> None:
         for pid in list(self._started):
             ended, status = os.waitpid(pid, os.WNOHANG)
@@ -195,6 +219,7 @@ class Supervisor:
         try:
             with self._app.app_context():
                 try:
+                    self._report({pid for pid, (_, name) in self._started.items() if name == QUEUE_NAME})
                     repairs = reconcile.sweep()
                 finally:
                     db.session.remove()
@@ -212,6 +237,27 @@ class Supervisor:
             time.sleep(_POLL_SECONDS)
             self._reap()
         self._signal_all(signal.SIGKILL)
+        self._sign_off()
+        if self._metrics_pid:
+            # Waited for, because it has inherited the locks by which the private servers know who uses them.
+            os.kill(self._metrics_pid, signal.SIGKILL)
+            os.waitpid(self._metrics_pid, 0)
+
+    def _report(self, pids: set[int]) -> None:
+        """Tell operators which workers there are."""
+        operations.note_workers(self._host, pids, gone=self._reported - pids)
+        db.session.commit()
+        self._reported = pids
+
+    def _sign_off(self) -> None:
+        """Tell operators that the workers of this host have left in good order."""
+        with self._app.app_context():
+            try:
+                self._report(set())
+            except SQLAlchemyError:
+                log.warning("not signed off", exc_info=True)
+            finally:
+                db.session.remove()
 
     def _signal_all(self, number: signal.Signals) -> None:
         for pid in self._started:
@@ -225,6 +271,8 @@ def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str) ->
     _die_with_parent(supervisor, signal.SIGTERM)
     # Installed before any fork, so that a work-horse never meets the signal unprepared.
     batch_job.listen_for_shutdown(_HAND_BACK)
+    settings: Settings = app.extensions["sluice_settings"]
+    metrics.share(settings.sluice_home / "metrics", "worker")
     worker = SluiceWorker(app, _patient_redis(redis_url), queue_name)
     worker.keep_catalog()
     worker.work(logging_level="WARNING")
@@ -263,8 +311,9 @@ def _die_with_parent(parent: int | None, number: signal.Signals) -> None:
 
 def main() -> None:
     """Run the workers of this host."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     app = create_app()
+    settings: Settings = app.extensions["sluice_settings"]
+    logs.configure(settings.log_format)
     redis_url = app.config["REDIS_URL"]
     configure_mappers()
     _settle_memory()

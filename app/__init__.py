@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import accounts, api, cli, embedded, health, redis_store, web
+from app import accounts, api, cli, embedded, health, logs, metrics, redis_store, web
 from app.config import ConfigError, Settings, load_settings
 from app.extensions import csrf, db, login_manager, migrate
 from app.storage import open_storage
@@ -36,6 +37,9 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.config.update(_flask_config(settings, settings.database_url or servers.database_url), REDIS_URL=redis_url)
     app.extensions["sluice_settings"] = settings
     app.extensions["sluice_storage"] = open_storage(settings)
+    if settings.trusted_proxies:
+        # The protocol is gunicorn's business already.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
     redis_store.init_app(app, redis_url)
     db.init_app(app)
     migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
@@ -43,6 +47,8 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     login_manager.init_app(app)
     accounts.init_app(login_manager)
     health.init_app(app)
+    metrics.init_app(app)
+    logs.init_app(app)
     web.register(app)
     api.register(app)
     cli.init_app(app)

@@ -124,6 +124,8 @@ def verify_import(public_id: uuid.UUID) -> None:
         raise click.ClickException(f"There is no import {public_id}.")
     if one.status == ImportStatus.RUNNING:
         raise click.ClickException("The import is running. Pause it, or wait for its end.")
+    if one.source_removed_at or one.errors_removed_at:
+        raise click.ClickException("The uploaded file is not kept any more, so nothing can be counted again.")
     faults = list(verify.find_faults(one))
     for fault in faults[:_FAULTS_SHOWN]:
         click.echo(fault)

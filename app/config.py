@@ -67,6 +67,17 @@ class Settings:
     api_requests_per_minute: int
     api_uploads_per_hour: int
 
+    #: How many proxies in front add to X-Forwarded-For; 0: the address of a visitor is that of the connection.
+    trusted_proxies: int
+    #: What Prometheus shows to read ``/metrics``; empty: operators alone can.
+    metrics_token: str
+    #: ``json`` or ``text``.
+    log_format: str
+    #: Days after the end of an import after which its file, its failed rows, and the import are removed; 0: never.
+    keep_sources_days: int
+    keep_errors_days: int
+    keep_imports_days: int
+
     #: Whether cookies are sent over HTTPS only; off for ``make run``, which serves plain HTTP on this host.
     session_cookie_secure: bool
 
@@ -124,6 +135,12 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         chunk_seconds=_positive(environ, "CHUNK_SECONDS", 0.2),
         api_requests_per_minute=_not_negative(environ, "API_REQUESTS_PER_MINUTE", 600),
         api_uploads_per_hour=_not_negative(environ, "API_UPLOADS_PER_HOUR", 120),
+        trusted_proxies=_not_negative(environ, "TRUSTED_PROXIES", 0),
+        metrics_token=environ.get("METRICS_TOKEN", ""),
+        log_format=_one_of(environ, "LOG_FORMAT", ("json", "text")),
+        keep_sources_days=_not_negative(environ, "KEEP_SOURCES_DAYS", 0),
+        keep_errors_days=_not_negative(environ, "KEEP_ERRORS_DAYS", 0),
+        keep_imports_days=_not_negative(environ, "KEEP_IMPORTS_DAYS", 0),
         session_cookie_secure=environ.get("SESSION_COOKIE_SECURE", "") == "1",
         public_url=public_url,
         smtp_url=smtp_url,
@@ -173,4 +190,12 @@ def _positive(environ: Mapping[str, str], name: str, default: _Number) -> _Numbe
 
 
 def _not_negative(environ: Mapping[str, str], name: str, default: int) -> int:
-    return 0 if environ.get(name, "").strip() == "0" else _positive(environ, name, default)
+    value = environ.get(name, "").strip()
+    return default if not value else 0 if value == "0" else _positive(environ, name, 1)
+
+
+def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = environ.get(name) or choices[0]
+    if value not in choices:
+        raise ConfigError(f"{name} must be {' or '.join(choices)}, not {value!r}.")
+    return value

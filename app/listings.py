@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from time import perf_counter
 from typing import NamedTuple
 
+from app import audit
+from app.audit import Action
 from app.csvfile.contract import Condition
 from app.extensions import db
 from app.queries import listing_search, listings
@@ -104,5 +106,6 @@ def set_hidden(seller_id: int, urn: str, condition: Condition, variants: str, *,
     if item_id is None or not listing_search.set_hidden(seller_id, key, hidden=hidden):
         raise ListingNotFound
     (changed,) = listing_search.describe(seller_id, [key])
+    audit.record(Action.HIDE if hidden else Action.SHOW, seller_id, detail=listing_id(urn, condition, variants))
     db.session.commit()
     return changed

@@ -198,6 +198,10 @@ class Import(Base):
         Index("ix__imports__form_key", "seller_id", "form_key", unique=True),
         # Finds the files that were uploaded before.
         Index("ix__imports__sha256", "seller_id", "sha256"),
+        # Finds those that have a stored file in common.
+        Index("ix__imports__storage_key", "seller_id", "storage_key"),
+        # Finds those that ended last, and those that are too old.
+        Index(None, "finished_at"),
         # What the reconciler looks through; imports that are over drop out of it.
         Index("ix__imports__live", "id", postgresql_where=text("status in ('RUNNING', 'PAUSED')")),
     )
@@ -232,6 +236,9 @@ class Import(Base):
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     #: When it became PAUSED, when it went on, when it became PAUSED again, and so on; for pages only.
     pauses: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
+    #: When the file, and when the failed rows with their groups, became too old to be kept.
+    source_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    errors_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class Batch(Base):
@@ -245,6 +252,13 @@ class Batch(Base):
         CheckConstraint("created + updated + unchanged + failed <= total", name="counters_add_up"),
         # What dispatching and taking back look through; finished batches drop out of it.
         Index("ix__batches__live", "status", postgresql_where=text("status in ('QUEUED', 'RUNNING')")),
+        # What operators are told of; hardly ever is anything in it.
+        Index(
+            "ix__batches__given_up",
+            "seller_id",
+            "import_id",
+            postgresql_where=text("status = 'FAILED' and \"cursor\" < end_byte"),
+        ),
     )
 
     seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -273,6 +287,8 @@ class Batch(Base):
     dispatched_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     #: Renewed by every chunk; a running batch whose heartbeat is old has lost its worker.
     heartbeat_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    #: Which worker has, or had, this attempt: its host and process id.
+    worker: Mapped[str | None] = mapped_column(Text)
     #: What last went wrong with the machinery, in a sentence; shown when the batch was given up.
     reason: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -463,3 +479,64 @@ class Reconciler(Base):
     last_run_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     #: When the storage was last cleaned of what dead processes have left.
     last_clean_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    #: What was repaired since the first start, by kind.
+    batches_taken_back: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    jobs_lost: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    imports_settled: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    transactions_ended: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+
+
+class WorkerSeen(Base):
+    """A worker process as its supervisor last reported it; one that leaves in good order is forgotten at once."""
+
+    __tablename__ = "workers"
+
+    host: Mapped[str] = mapped_column(Text, primary_key=True)
+    pid: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    heartbeat_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+
+
+class LostAttempt(Base):
+    """An attempt at a batch that ended in trouble, and why; for operators."""
+
+    __tablename__ = "lost_attempts"
+    __table_args__ = (
+        ForeignKeyConstraint(["seller_id", "import_id"], ["imports.seller_id", "imports.id"], ondelete="CASCADE"),
+        Index(None, "at"),
+    )
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    attempt: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    worker: Mapped[str | None] = mapped_column(Text)
+    #: What the seller may be told, and the kind of error for those who can do something about it.
+    reason: Mapped[str] = mapped_column(Text)
+    detail: Mapped[str] = mapped_column(Text)
+    is_given_up: Mapped[bool]
+
+
+class AuditEntry(Base):
+    """Who did what to which import, when, and from where. It outlives the import."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = (Index(None, "public_id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("clock_timestamp()"))
+    #: Null for the command line, and for Sluice itself.
+    actor_id: Mapped[int | None] = mapped_column(Integer)
+    #: The e-mail address as it was then, or the user of the command line.
+    actor: Mapped[str] = mapped_column(Text)
+    #: ``web``, ``api`` or ``command line``.
+    via: Mapped[str] = mapped_column(CodeText)
+    #: The network address, or the host of the command line.
+    address: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(CodeText)
+    #: Whose import or listing it is.
+    seller_id: Mapped[int] = mapped_column(Integer)
+    #: That of the import; null where it is about none.
+    public_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    detail: Mapped[str] = mapped_column(Text)

@@ -155,6 +155,11 @@ IMPORT_EVENTS: dict[ImportStatus, str] = {
     ImportStatus.FAILED: "import.failed",
     ImportStatus.TERMINATED: "import.terminated",
 }
+#: The one way back, for operators alone: a batch that was given up, so that rows of it are left, is tried again, and
+#: its import, if that is over, runs again with it. Cursor and counters stay as they are, and attempt + 1 keeps out
+#: whoever had the batch before. ``can_reopen`` says when.
+IMPORT_REOPENINGS = {ImportStatus.FAILED: ImportStatus.RUNNING}
+BATCH_REOPENINGS = {BatchStatus.FAILED: BatchStatus.QUEUED}
 
 #: Imports that are over: nothing about them changes any more.
 FINAL_IMPORT_STATUSES = frozenset(status for status, after in IMPORT_TRANSITIONS.items() if not after)
@@ -179,6 +184,14 @@ def can_resume(status: ImportStatus) -> bool:
 def can_terminate(status: ImportStatus) -> bool:
     """Whether the Terminate button is shown and accepted."""
     return ImportStatus.TERMINATED in IMPORT_TRANSITIONS[status]
+
+
+def can_reopen(status: ImportStatus, *, is_check: bool) -> bool:
+    """Whether an operator may have the given-up batches of an import tried again.
+
+    Not those of a check: what its rows have noted for each other is gone, and to check again costs nothing.
+    """
+    return (status in IMPORT_REOPENINGS or status is ImportStatus.RUNNING) and not is_check
 
 
 def can_retry(status: ImportStatus, *, rows: int) -> bool:

@@ -45,6 +45,8 @@ class Bearer(NamedTuple):
 
     seller_id: int
     token_id: int
+    #: What the seller has called it.
+    name: str
     may_write: bool
 
 
@@ -102,13 +104,13 @@ def find_bearer(secret: str) -> Bearer | None:
     holds = or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > func.now())
     is_noted = ApiToken.last_used_at > func.now() - _USE_TOLD_EVERY
     found = db.session.execute(
-        select(ApiToken.seller_id, ApiToken.id, ApiToken.scope, is_noted).where(is_it, holds)
+        select(ApiToken.seller_id, ApiToken.id, ApiToken.name, ApiToken.scope, is_noted).where(is_it, holds)
     ).one_or_none()
     db.session.rollback()
     if found is None:
         return None
-    bearer = Bearer(found.seller_id, found.id, found.scope == TokenScope.READ_WRITE)
-    if not found[3]:
+    bearer = Bearer(found.seller_id, found.id, found.name, found.scope == TokenScope.READ_WRITE)
+    if not found[4]:
         _note_use(bearer)
     return bearer
 

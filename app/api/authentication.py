@@ -6,8 +6,9 @@ from flask import g, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from app import tokens
+from app import audit, tokens
 from app.api import limits
+from app.audit import Actor
 from app.tokens import Bearer
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -30,6 +31,7 @@ def require_token() -> None:
             www_authenticate=_challenge(error="invalid_token"),
         )
     g.bearer = found
+    audit.act_as(Actor(found.seller_id, f"token “{found.name}”", "api", request.remote_addr or ""))
     limits.count_request(found)
     if request.method not in _READING and not found.may_write:
         raise Forbidden("The token may only read. Make one that may write as well under API tokens.")

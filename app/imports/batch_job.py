@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import socket
 from time import monotonic
 
 from flask import current_app
@@ -11,6 +13,7 @@ from psycopg import Error as DriverError
 from psycopg import errors
 from sqlalchemy.exc import DBAPIError
 
+from app import metrics
 from app.config import Settings
 from app.csvfile.lines import LineReader
 from app.csvfile.rejected import FileRejected
@@ -30,6 +33,9 @@ MAX_CHUNK_ROWS = 5_000
 _ROWS_PER_SECOND_AT_FIRST = 12_500
 #: Chunks that lose to another transaction are written again at once, so many times.
 _TRIES = 5
+
+#: Longest description of trouble that is kept.
+_MAX_DETAIL = 300
 
 _shutdown_requested = False
 
@@ -53,22 +59,28 @@ def listen_for_shutdown(number: signal.Signals) -> None:
 def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
     """Work on a batch under one attempt; RQ calls this with nothing but ids."""
     batch = BatchKey(seller_id, import_id, number)
-    claim = transitions.claim(batch, attempt)
+    claim = transitions.claim(batch, attempt, worker=f"{socket.gethostname()}:{os.getppid()}")
     db.session.commit()
     if claim is None:
         log.info("batch not to be had", extra={"batch": batch, "attempt": attempt})
         return
+    began = monotonic()
+    metrics.QUEUE_WAIT.labels("check" if claim.is_check else "import").observe(claim.waited_seconds)
+    told: dict[str, object] = {"batch": batch, "attempt": attempt, "rows": 0}
     try:
-        reason = _work(batch, attempt, claim)
-        log.info("batch left: %s", reason, extra={"batch": batch, "attempt": attempt})
+        told["end"] = _work(batch, attempt, claim, told)
     except Exception as error:
         log.exception("attempt failed", extra={"batch": batch, "attempt": attempt})
+        told["end"] = "trouble"
         _end_attempt(batch, attempt, error)
+    metrics.ATTEMPTS.labels(told["end"]).inc()
+    waited, seconds = round(claim.waited_seconds, 3), round(monotonic() - began, 3)
+    log.info("batch left", extra={**told, "seconds": seconds, "waited": waited})
     reconcile.after_batch(batch.of_import)
 
 
-def _work(batch: BatchKey, attempt: int, claim: transitions.Claim) -> str:
-    """Write chunk after chunk; why it stopped, for the log."""
+def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[str, object]) -> str:
+    """Write chunk after chunk; why it stopped, for the log, of which ``told`` is to get the rows."""
     settings: Settings = current_app.extensions["sluice_settings"]
     storage: Storage = current_app.extensions["sluice_storage"]
     listener = control.Listener(batch.of_import)
@@ -76,12 +88,16 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim) -> str:
     reader = LineReader(pieces, offset=claim.cursor, line=claim.cursor_line)
     target = target_of(batch, is_check=claim.is_check)
     this_attempt = Attempt(batch, attempt, known_items(claim.catalog_version), target)
+    rows = 0
     start, size = claim.cursor, _in_bounds(_ROWS_PER_SECOND_AT_FIRST * settings.chunk_seconds)
     while True:
         began = monotonic()
-        chunk = Chunk(start, reader.take(size))
+        with metrics.timed("read"):
+            chunk = Chunk(start, reader.take(size))
         try:
             status = _write_with_retries(this_attempt, chunk)
+            rows += metrics.count_rows()
+            told["rows"] = rows
             if status != "RUNNING":
                 return status
             if _shutdown_requested:
@@ -106,7 +122,8 @@ def _write_with_retries(attempt: Attempt, chunk: Chunk) -> str:
     for left in reversed(range(_TRIES)):
         try:
             status = write(attempt, chunk)
-            db.session.commit()
+            with metrics.timed("commit"):
+                db.session.commit()
             return status
         except (DBAPIError, DriverError) as error:
             db.session.rollback()
@@ -147,7 +164,11 @@ def _end_attempt(batch: BatchKey, attempt: int, error: Exception) -> None:
     try:
         db.session.rollback()
         transitions.end_attempt(
-            batch, attempt, reason=_explain(error), max_fruitless_attempts=settings.max_fruitless_attempts
+            batch,
+            attempt,
+            reason=_explain(error),
+            detail=_kind(error),
+            max_fruitless_attempts=settings.max_fruitless_attempts,
         )
         db.session.commit()
     except DBAPIError:
@@ -167,3 +188,12 @@ def _explain(error: Exception) -> str:
             return "The database could not be reached, or refused the rows."
         case _:
             return "The import met with an unexpected error."
+
+
+def _kind(error: Exception) -> str:
+    """The kind of trouble, for operators; its words only where they cannot quote a row, as the database's may."""
+    if isinstance(error, OSError):
+        return f"{type(error).__name__}: {error}"[:_MAX_DETAIL]
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    state = getattr(cause, "sqlstate", None)
+    return f"{type(cause).__name__} ({state})" if state else type(cause).__name__

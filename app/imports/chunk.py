@@ -7,6 +7,7 @@ from functools import lru_cache
 from itertools import compress
 from typing import NamedTuple
 
+from app import metrics
 from app.csvfile.contract import Cause, Column, ItemName, Mode, NamedBy, Problem, quoted
 from app.csvfile.lines import Lines
 from app.csvfile.validate import Row, Rows
@@ -76,14 +77,20 @@ def write(attempt: Attempt, chunk: Chunk) -> str:
         raise Pausing
     lines = chunk.lines
     failed = dict(lines.wrong)
-    candidates = _find_items(lines, attempt.known_items, failed)
+    with metrics.timed("items"):
+        candidates = _find_items(lines, attempt.known_items, failed)
     creates = [mode is Mode.CREATE for mode in candidates.rows.modes]
-    updated, unchanged = _update(_where(candidates, [not one for one in creates]), attempt, failed)
-    created = _create(_where(candidates, creates), attempt, failed)
-    row_errors.insert(batch, [FailedRow(line, lines.text(line), problems) for line, problems in sorted(failed.items())])
-    return transitions.advance(
-        batch, transitions.Advance(lines.end_byte, lines.next_line, created, updated, unchanged, len(failed))
-    )
+    with metrics.timed("update"):
+        updated, unchanged = _update(_where(candidates, [not one for one in creates]), attempt, failed)
+    with metrics.timed("create"):
+        created = _create(_where(candidates, creates), attempt, failed)
+    with metrics.timed("errors"):
+        row_errors.insert(
+            batch, [FailedRow(line, lines.text(line), problems) for line, problems in sorted(failed.items())]
+        )
+    by = transitions.Advance(lines.end_byte, lines.next_line, created, updated, unchanged, len(failed))
+    metrics.hold_rows(created=created, updated=updated, unchanged=unchanged, failed=len(failed))
+    return transitions.advance(batch, by)
 
 
 def _find_items(lines: Lines, known_items: KnownItems, failed: Failed) -> Candidates:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from flask import current_app
 from sqlalchemy.exc import IntegrityError
 
+from app import audit
+from app.audit import Action
 from app.config import Settings
 from app.csvfile.rejected import FileRejected
 from app.csvfile.scan import scan
@@ -25,7 +27,7 @@ from app.imports.starting import (
 )
 from app.models import Import
 from app.queries import ImportKey, imports, transitions
-from app.statuses import ImportStatus, RetriedRows, can_retry
+from app.statuses import ImportStatus, RetriedRows, can_reopen, can_retry
 from app.storage import Storage
 
 
@@ -184,6 +186,8 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
     origin = Origin(ImportKey(seller_id, one.id), rows)
 
     def start() -> Import:
+        if rows is RetriedRows.FAILED and one.errors_removed_at is not None:
+            raise TransitionRefused("The failed rows of this import are not kept any more.")
         count = {RetriedRows.FAILED: found.failed, RetriedRows.REMAINING: found.not_processed}[rows]
         if not can_retry(ImportStatus(one.status), rows=count):
             raise _nothing_to_retry(ImportStatus(one.status), rows)
@@ -237,6 +241,7 @@ def pause(seller_id: int, public_id: uuid.UUID) -> None:
     if not transitions.request_pause(key):
         raise _refusal(key, "paused")
     transitions.settle_pause(key)
+    audit.record(Action.PAUSE, seller_id, public_id)
     db.session.commit()
     control.send(key, control.Signal.PAUSE)
 
@@ -246,6 +251,7 @@ def resume(seller_id: int, public_id: uuid.UUID) -> None:
     key = _find(seller_id, public_id)
     if not transitions.resume(key):
         raise _refusal(key, "resumed")
+    audit.record(Action.RESUME, seller_id, public_id)
     db.session.commit()
     control.clear(key)
     queue.fill()
@@ -261,7 +267,37 @@ def terminate(seller_id: int, public_id: uuid.UUID) -> None:
     control.send(key, control.Signal.TERMINATE)
     if not transitions.terminate(key):
         raise _refusal(key, "terminated")
+    audit.record(Action.TERMINATE, seller_id, public_id)
     db.session.commit()
+
+
+def reopen(seller_id: int, public_id: uuid.UUID) -> int:
+    """Have the given-up batches of an import tried again where they stopped; how many there are. For operators.
+
+    Raises ImportNotFound or TransitionRefused.
+    """
+    key = _find(seller_id, public_id)
+    count = transitions.reopen(key)
+    if not count:
+        raise _nothing_to_reopen(key)
+    audit.record(Action.REOPEN, seller_id, public_id, detail=f"{count} given up")
+    db.session.commit()
+    queue.fill()
+    return count
+
+
+def _nothing_to_reopen(key: ImportKey) -> TransitionRefused:
+    db.session.rollback()
+    current = db.session.get_one(Import, tuple(key))
+    if not can_reopen(ImportStatus(current.status), is_check=current.is_check):
+        return TransitionRefused(
+            "Only the given-up batches of an import that is running or has failed are tried again."
+        )
+    if current.source_removed_at is not None:
+        return TransitionRefused("The uploaded file is not kept any more, so no batch of it can be tried again.")
+    if RetriedRows.REMAINING in imports.find_retries(key):
+        return TransitionRefused("The remaining rows are with another import already, which would do them twice.")
+    return TransitionRefused("No batch of this import was given up.")
 
 
 def _find_with_counters(seller_id: int, public_id: uuid.UUID) -> imports.WithCounters:

@@ -44,6 +44,9 @@ class ImportProgress:
     started_at: datetime | None
     updated_at: datetime
     finished_at: datetime | None
+    #: Whether the file, and whether the failed rows, are young enough to be kept still.
+    has_source: bool = True
+    has_errors: bool = True
 
     @property
     def noun(self) -> str:
@@ -158,9 +161,12 @@ def get_family(one: ImportProgress) -> Family:
     retries = {rows: _describe_relative(child) for rows, child in imports.find_retries(one.key).items()}
     if one.is_check:
         # Nothing has come of any row yet, so that there are no rows to try again.
-        counts = {RetriedRows.ALL: one.total}
+        counts = {RetriedRows.ALL: one.total if one.has_source else 0}
     else:
-        counts = {RetriedRows.FAILED: one.failed, RetriedRows.REMAINING: one.not_processed}
+        counts = {
+            RetriedRows.FAILED: one.failed if one.has_errors else 0,
+            RetriedRows.REMAINING: one.not_processed if one.has_source else 0,
+        }
     return Family(
         parent=_describe_relative(parent) if parent else None,
         of_parent=one.retry_of,
@@ -215,6 +221,8 @@ def _describe(found: imports.WithCounters) -> ImportProgress:
         started_at=found.started_at,
         updated_at=found.updated_at,
         finished_at=one.finished_at,
+        has_source=one.source_removed_at is None,
+        has_errors=one.errors_removed_at is None,
     )
 
 

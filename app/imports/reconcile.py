@@ -17,8 +17,8 @@ from sqlalchemy import Connection
 
 from app.config import Settings
 from app.extensions import db
-from app.imports import queue
-from app.queries import ImportKey, deliveries, endpoints, imports, notes, reconciler, transitions
+from app.imports import queue, retention
+from app.queries import ImportKey, deliveries, endpoints, imports, notes, operations, reconciler, transitions
 from app.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,9 @@ _LOG_DAYS = 30
 #: How often the storage is looked through, and how old an unfinished upload is before nobody can still be sending it.
 _CLEAN_EVERY_SECONDS = 3600.0
 _UPLOAD_GIVEN_UP_AFTER_SECONDS = 24 * 3600.0
+#: After so long a worker host that is silent, and an attempt that ended in trouble, are of no interest any more.
+_HOST_FORGOTTEN_AFTER_SECONDS = 3600.0
+_TROUBLES_KEPT_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,11 @@ def sweep(*, force: bool = False) -> Repairs | None:
     with _only_one(settings, force=force) as connection:
         if connection is None:
             return None
-        repairs = _repair(settings)
+        repairs = _repair(settings, connection)
         clean_is_due = reconciler.take_turn_to_clean(connection, every_seconds=_CLEAN_EVERY_SECONDS)
     if clean_is_due:
         # After the lock, because both may take long.
+        _remove_old()
         _clean_storage()
         for key in notes.find_left_over():
             _forget_notes(key)
@@ -98,7 +102,7 @@ def sweep(*, force: bool = False) -> Repairs | None:
     return repairs
 
 
-def _repair(settings: Settings) -> Repairs:
+def _repair(settings: Settings, connection: Connection) -> Repairs:
     # A chunk that lasts longer than the lease is not its worker's any more; its locks must not outlive it.
     if overdue := reconciler.end_overdue_transactions(lease_seconds=settings.lease_seconds):
         log.warning("%s overdue transactions ended", overdue)
@@ -116,7 +120,24 @@ def _repair(settings: Settings) -> Repairs:
         lost = 0
     if deliveries.has_work():
         queue.send_deliver()
+    reconciler.count(connection, taken_back=len(taken_back), settled=settled, lost=lost, ended=overdue)
     return Repairs(len(taken_back), settled, lost, queue.fill())
+
+
+def _remove_old() -> None:
+    """Remove what is too old to be kept, as much as a tick has time for; the rest comes at the next one."""
+    operations.forget_workers(silent_seconds=_HOST_FORGOTTEN_AFTER_SECONDS)
+    operations.forget_troubles(days=_TROUBLES_KEPT_DAYS)
+    db.session.commit()
+    try:
+        is_done = retention.remove_old()
+    except OSError:
+        log.warning("old files not removed", exc_info=True)
+        db.session.rollback()
+        return
+    if not is_done:
+        reconciler.clean_again()
+        db.session.commit()
 
 
 def _clean_storage() -> None:
@@ -124,16 +145,17 @@ def _clean_storage() -> None:
     storage: Storage = current_app.extensions["sluice_storage"]
     try:
         removed = storage.clean(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
+        removed += retention.remove_unneeded(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
     except OSError:
         log.warning("storage not cleaned", exc_info=True)
     else:
         if removed:
-            log.info("storage cleaned of %s unfinished uploads", removed)
+            log.info("storage cleaned of %s files that belong to no import", removed)
 
 
 def _forget_notes(key: ImportKey) -> None:
     """Delete what the chunks of an import that is over have noted for each other."""
-    while not imports.has_unfinished_batches(key) and notes.delete_some(key):
+    while notes.are_due(key) and notes.delete_some(key):
         db.session.commit()
     db.session.rollback()
 

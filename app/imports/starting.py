@@ -10,11 +10,13 @@ from typing import NamedTuple
 from flask import current_app
 from sqlalchemy.exc import IntegrityError
 
+from app import audit
+from app.audit import Action
 from app.csvfile.scan import BatchPlan
 from app.extensions import db
 from app.imports import queue
 from app.models import Batch, Import
-from app.queries import ImportKey, imports
+from app.queries import ImportKey, imports, retention
 from app.statuses import RetriedRows
 from app.storage import Storage
 
@@ -73,6 +75,8 @@ def start_stored(
         for batch in imports.list_batches(ImportKey(original.seller_id, original.id))
     ]
     try:
+        if not retention.hold_source(ImportKey(original.seller_id, original.id)):
+            raise FileNotFoundError(original.storage_key)
         started = insert_once(created, plans)
     except BaseException:
         db.session.rollback()
@@ -146,11 +150,31 @@ def _insert(created: Import, plans: Sequence[BatchPlan]) -> None:
         )
         for number, plan in enumerate(plans, start=1)
     )
+    audit.record(
+        _action_of(created),
+        created.seller_id,
+        created.public_id,
+        detail=f"{created.total:,} rows of {created.file_name}",
+    )
     db.session.flush()
+
+
+def _action_of(created: Import) -> Action:
+    if created.is_check:
+        return Action.CHECK
+    if created.retried_rows is None:
+        return Action.IMPORT
+    return {
+        RetriedRows.ALL: Action.IMPORT_CHECKED,
+        RetriedRows.FAILED: Action.RETRY_FAILED,
+        RetriedRows.REMAINING: Action.RETRY_REMAINING,
+    }[RetriedRows(created.retried_rows)]
 
 
 def is_kept(one: Import) -> bool:
     """Whether the file of an import is still in the storage. Raises OSError when that cannot be told."""
+    if one.source_removed_at is not None:
+        return False
     storage: Storage = current_app.extensions["sluice_storage"]
     try:
         storage.read(one.storage_key, 0, 1)

@@ -21,7 +21,8 @@ class Spoken(NamedTuple):
 def record(batch: BatchKey, listings: Mapping[ListingKey, Spoken]) -> None:
     """Note the listings that a chunk has locked and left as they are.
 
-    Nobody needs to know once every batch before this one is finished: no lower line can come any more.
+    Nobody needs to know once every batch before this one is finished, and none of them was given up, which an operator
+    may have tried again: no lower line can come any more.
     """
     if not listings:
         return
@@ -32,7 +33,7 @@ def record(batch: BatchKey, listings: Mapping[ListingKey, Spoken]) -> None:
             select %s, %s, %s, %s, %b::int[], %b::smallint[], %b::text[], %b::int[], %b::int[]
             where exists (
                 select 1 from batches b where b.seller_id = %s and b.import_id = %s and b.number < %s
-                  and b.status in ('QUEUED', 'RUNNING', 'PAUSED'))
+                  and (b.status in ('QUEUED', 'RUNNING', 'PAUSED') or b.status = 'FAILED' and b."cursor" < b.end_byte))
             """,
             (
                 *batch,

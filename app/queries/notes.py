@@ -13,13 +13,37 @@ _DELETED_AT_ONCE = 50_000
 _TABLES = ("claims", "left_alone")
 
 
+#: The import ``i`` is over for good: an operator could have a batch tried again that was given up, and its chunks would
+#: need what the others have noted. A check is over when it is over.
+_OVER_FOR_GOOD = """
+    i.finished_at is not null and (i.is_check or i.status <> 'FAILED' or not exists (
+        select 1 from batches b
+        where b.seller_id = i.seller_id and b.import_id = i.id and b.status = 'FAILED' and b."cursor" < b.end_byte))
+"""
+
+
+def are_due(key: ImportKey) -> bool:
+    """Whether nobody will need the notes of an import any more."""
+    return bool(
+        db.session.scalar(
+            text(
+                f"""
+                select exists (
+                    select 1 from imports i where i.seller_id = :seller_id and i.id = :import_id and {_OVER_FOR_GOOD})
+                """
+            ),
+            key._asdict(),
+        )
+    )
+
+
 def find_left_over() -> list[ImportKey]:
-    """The imports that are over and of which there are notes all the same."""
+    """The imports that are over for good and of which there are notes all the same."""
     noted = " union all ".join(
         f"select from {table} n where n.seller_id = i.seller_id and n.import_id = i.id" for table in _TABLES
     )
     found = db.session.execute(
-        text(f"select i.seller_id, i.id from imports i where i.finished_at is not null and exists ({noted})")
+        text(f"select i.seller_id, i.id from imports i where {_OVER_FOR_GOOD} and exists ({noted})")
     )
     return [ImportKey(*row) for row in found]
 

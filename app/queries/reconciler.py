@@ -40,9 +40,31 @@ def take_turn_to_clean(connection: Connection, *, every_seconds: float) -> bool:
     return due.rowcount == 1
 
 
+def clean_again() -> None:
+    """Let it be time to clean again: there was more than one turn has time for."""
+    db.session.execute(text("update reconciler set last_clean_at = null where id = 1"))
+
+
 def mark_run(connection: Connection) -> None:
     """Note that a sweep has been made."""
     connection.execute(text("update reconciler set last_run_at = clock_timestamp() where id = 1"))
+
+
+def count(connection: Connection, *, taken_back: int, settled: int, lost: int, ended: int) -> None:
+    """Add to what was repaired since the beginning; ``connection`` holds the lock."""
+    if not (taken_back or settled or lost or ended):
+        return
+    connection.execute(
+        text(
+            """
+            update reconciler set batches_taken_back = batches_taken_back + :taken_back,
+                imports_settled = imports_settled + :settled, jobs_lost = jobs_lost + :lost,
+                transactions_ended = transactions_ended + :ended
+            where id = 1
+            """
+        ),
+        {"taken_back": taken_back, "settled": settled, "lost": lost, "ended": ended},
+    )
 
 
 def end_overdue_transactions(*, lease_seconds: float) -> int:

@@ -40,6 +40,14 @@ _AFTER_TROUBLE = f"""
     attempt = b.attempt + 1,
     dispatched_at = null, updated_at = {_NOW}, reason = cast(:reason as text)
 """
+#: A batch that was given up, as opposed to one that finished with failed rows.
+GIVEN_UP = """b.status = 'FAILED' and b."cursor" < b.end_byte"""
+#: Remembers the attempts that ``ended``, whose numbers are one less than those that the batches have now.
+_REMEMBER = f"""
+    insert into lost_attempts (seller_id, import_id, number, attempt, at, worker, reason, detail, is_given_up)
+    select seller_id, import_id, number, attempt - 1, {_NOW}, worker, reason, :detail, status = 'FAILED' from ended
+    on conflict (seller_id, import_id, number, attempt) do update set at = excluded.at
+"""
 
 
 class Claim(NamedTuple):
@@ -51,6 +59,8 @@ class Claim(NamedTuple):
     cursor_line: int
     end_byte: int
     catalog_version: int
+    #: Since it could have begun.
+    waited_seconds: float
 
 
 class Fence(NamedTuple):
@@ -224,19 +234,25 @@ def undispatch(key: BatchKey, attempt: int) -> bool:
     )
 
 
-def claim(key: BatchKey, attempt: int) -> Claim | None:
-    """Take a QUEUED batch of a running import for this attempt, or None when it is not to be had."""
+def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | None:
+    """Take a QUEUED batch of a running import for this attempt, or None when it is not to be had.
+
+    ``worker`` is who takes it.
+    """
     row = _execute(
         f"""
         update batches b set status = 'RUNNING', heartbeat_at = {_NOW}, updated_at = {_NOW},
-            started_at = coalesce(b.started_at, {_NOW})
-        from imports i
+            started_at = coalesce(b.started_at, {_NOW}), worker = cast(:worker as text)
+        from imports i, batches was
         where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = 'QUEUED' and b.attempt = :attempt
           and i.status = 'RUNNING' and i.pause_requested_at is null
-        returning i.is_check, i.storage_key, b.cursor, b.cursor_line, b.end_byte, (select version from catalog)
+          and was.seller_id = :seller_id and was.import_id = :import_id and was.number = :number
+        returning i.is_check, i.storage_key, b.cursor, b.cursor_line, b.end_byte, (select version from catalog),
+            greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8
         """,
         key,
         attempt=attempt,
+        worker=worker,
     ).one_or_none()
     return None if row is None else Claim._make(row)
 
@@ -311,15 +327,60 @@ def hand_back(key: BatchKey, attempt: int) -> bool:
     )
 
 
-def end_attempt(key: BatchKey, attempt: int, *, reason: str, max_fruitless_attempts: int) -> bool:
-    """Return a running batch to the queue after trouble, or give it up when too many attempts came to nothing."""
+def end_attempt(key: BatchKey, attempt: int, *, reason: str, max_fruitless_attempts: int, detail: str = "") -> bool:
+    """Return a running batch to the queue after trouble, or give it up when too many attempts came to nothing.
+
+    ``reason`` is for the seller, ``detail`` for operators.
+    """
     return _changed(
-        f"update batches b set {_AFTER_TROUBLE} where {_THIS_BATCH} and b.status = 'RUNNING' and b.attempt = :attempt",
+        f"""
+        with ended as (
+            update batches b set {_AFTER_TROUBLE}
+            where {_THIS_BATCH} and b.status = 'RUNNING' and b.attempt = :attempt
+            returning b.seller_id, b.import_id, b.number, b.attempt, b.worker, b.reason, b.status
+        )
+        {_REMEMBER}
+        """,
         key,
         attempt=attempt,
         reason=reason,
+        detail=detail,
         max_fruitless_attempts=max_fruitless_attempts,
     )
+
+
+def reopen(key: ImportKey) -> int:
+    """Let the given-up batches of an import be tried again at their cursors; how many there were.
+
+    The import, if it had FAILED, runs again. Not where it is a check, paused or terminated, where its file is gone, or
+    where its remaining rows have been taken up by another import: then they would be imported twice.
+    """
+    locked = _execute(
+        f"""
+        select 1 from imports i
+        where {_THIS_IMPORT} and i.status in ('FAILED', 'RUNNING') and not i.is_check and i.source_removed_at is null
+          and not exists (select 1 from imports child where child.seller_id = i.seller_id and child.parent_id = i.id
+            and child.retried_rows = 'REMAINING')
+        for no key update
+        """,
+        key,
+    )
+    if locked.first() is None:
+        return 0
+    reopened = _execute(
+        f"""
+        update batches b set status = 'QUEUED', finished_at = null, fruitless_attempts = 0,
+            attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
+        where {_ITS_BATCHES} and {GIVEN_UP}
+        """,
+        key,
+    ).rowcount
+    if reopened:
+        _execute(
+            f"update imports i set status = 'RUNNING', finished_at = null where {_THIS_IMPORT} and i.status = 'FAILED'",
+            key,
+        )
+    return reopened
 
 
 def take_back(*, lease_seconds: float, max_fruitless_attempts: int) -> list[TakenBack]:
@@ -334,17 +395,20 @@ def take_back(*, lease_seconds: float, max_fruitless_attempts: int) -> list[Take
                 select seller_id, import_id, number from batches
                 where status = 'RUNNING' and {older_than("heartbeat_at", ":lease_seconds")}
                 for no key update skip locked
-            )
-            update batches b set {_AFTER_TROUBLE}
-            from lost
-            where b.seller_id = lost.seller_id and b.import_id = lost.import_id and b.number = lost.number
-            returning b.seller_id, b.import_id, b.number, b.attempt, b.status
+            ), ended as (
+                update batches b set {_AFTER_TROUBLE}
+                from lost
+                where b.seller_id = lost.seller_id and b.import_id = lost.import_id and b.number = lost.number
+                returning b.seller_id, b.import_id, b.number, b.attempt, b.worker, b.reason, b.status
+            ), remembered as ({_REMEMBER})
+            select seller_id, import_id, number, attempt, status from ended
             """
         ),
         {
             "lease_seconds": lease_seconds,
             "max_fruitless_attempts": max_fruitless_attempts,
             "reason": "Its worker stopped without a word.",
+            "detail": "No sign of life within the lease.",
         },
     )
     return [TakenBack(BatchKey(*row[:3]), row[3], row[4]) for row in rows]

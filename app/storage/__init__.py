@@ -42,6 +42,9 @@ class Storage(Protocol):
     def check(self) -> None:
         """Raise OSError unless the storage can be reached and written to."""
 
+    def list_keys(self, *, older_than_seconds: float) -> Iterator[str]:
+        """The keys of all objects that were made longer ago than that. Raises OSError."""
+
     def clean(self, *, older_than_seconds: float) -> int:
         """Remove what processes that died have left of unfinished objects; how many. Raises OSError."""
 

@@ -47,6 +47,14 @@ class LocalStorage:
         if not os.access(self._root, os.W_OK | os.X_OK):
             raise PermissionError(f"{self._root} cannot be written to.")
 
+    def list_keys(self, *, older_than_seconds: float) -> Iterator[str]:
+        """The keys of the files that are older; a file that goes away meanwhile is no error."""
+        made_before = time.time() - older_than_seconds
+        for path in self._root.rglob("*.csv"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < made_before:
+                    yield str(path.relative_to(self._root))
+
     def clean(self, *, older_than_seconds: float) -> int:
         """Remove the unfinished files of processes that died; how many."""
         begun_before = time.time() - older_than_seconds

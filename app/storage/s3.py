@@ -83,6 +83,16 @@ class S3Storage:
         with _os_errors(self._bucket):
             self._client().head_bucket(Bucket=self._bucket)
 
+    def list_keys(self, *, older_than_seconds: float) -> Iterator[str]:
+        """The keys of the objects under the prefix that are older."""
+        made_before = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
+        with _os_errors(self._bucket):
+            pages = self._client().get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
+                for found in page.get("Contents", []):
+                    if found["LastModified"] < made_before:
+                        yield found["Key"].removeprefix(self._prefix)
+
     def clean(self, *, older_than_seconds: float) -> int:
         """Throw away the parts of uploads whose process died; how many uploads."""
         begun_before = datetime.now(UTC) - timedelta(seconds=older_than_seconds)

@@ -13,8 +13,11 @@ from app.web import (
     filters,
     headers,
     listings,
+    metrics,
     my_imports,
     notifications,
+    ops,
+    queues,
     static_files,
     tokens,
     upload,
@@ -41,5 +44,8 @@ def register(app: Flask) -> None:
         webhooks,
         notifications,
         help_pages,
+        ops,
+        metrics,
     ):
         app.register_blueprint(module.blueprint)
+    queues.init_app(app)

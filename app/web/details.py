@@ -18,7 +18,7 @@ from app.queries import ImportKey, begin_snapshot
 from app.queries.row_errors import ANY, Filter
 from app.statuses import BatchStatus
 from app.web import chart
-from app.web.downloads import csv_response, name_for
+from app.web.downloads import csv_response, name_for, need_errors
 from app.web.error_filter import read_filter
 from app.web.filters import format_number, status_label
 from app.web.live import render_live
@@ -121,6 +121,7 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
 def failed_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The failed rows under their header, ready to be corrected and uploaded."""
     one = progress.get(seller_id(), public_id)
+    need_errors(one)
     return csv_response(name_for("failed-rows", one), files.failed(one.key))
 
 
@@ -128,6 +129,7 @@ def failed_csv(public_id: uuid.UUID) -> ResponseReturnValue:
 def as_updates_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The rows that would have created listings that are there, with UPDATE in their MODE, ready to be uploaded."""
     one = progress.get(seller_id(), public_id)
+    need_errors(one)
     return csv_response(name_for("as-updates", one), files.as_updates(one.key))
 
 
@@ -135,6 +137,7 @@ def as_updates_csv(public_id: uuid.UUID) -> ResponseReturnValue:
 def errors_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The error report; with ``spreadsheet=1``, as the pages link to it, in a way that Excel reads rightly."""
     one = progress.get(seller_id(), public_id)
+    need_errors(one)
     report = files.report(one.key, for_spreadsheet=request.args.get("spreadsheet") == "1")
     return csv_response(name_for("error-report", one), report)
 

@@ -49,6 +49,12 @@ def source_trouble() -> Iterator[None]:
         raise ServiceUnavailable("The uploaded file cannot be read right now. Try again in a few minutes.") from error
 
 
+def need_errors(one: ImportProgress) -> None:
+    """Raise NotFound where the failed rows of an import are too old to be kept."""
+    if not one.has_errors:
+        raise NotFound(f"The failed rows of this {one.noun} are not kept any more.")
+
+
 def name_for(what: str, one: ImportProgress) -> str:
     """The name of a file about an import: ``failed-rows-1f0c9a2b-stock.csv`` for the failed rows of ``stock.csv``."""
     return f"{what}-{one.short_id}-{plain_stem(one.file_name)}.csv"

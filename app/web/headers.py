@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 #: All that pages need comes from this site, and nothing of it stands inline, so a script that somebody manages to get
 #: into a page does not run. Bootstrap's style sheet draws its small signs with data: pictures.
@@ -40,6 +40,9 @@ def init_app(app: Flask) -> None:
 
 def _add(response: Response) -> Response:
     response.headers.update(_HEADERS)
+    # The one page that is not ours has one of its own: see queues.
+    if policy := g.get("content_security_policy"):
+        response.headers["Content-Security-Policy"] = policy
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = _STRICT_TRANSPORT_SECURITY
     return response

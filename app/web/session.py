@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from flask import abort, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from app import audit
+from app.audit import Actor
 from app.extensions import login_manager
 
 
 def require_seller() -> ResponseReturnValue | None:
     """Send whoever is not signed in to the sign-in page; a blueprint runs this before each of its views."""
     if current_user.is_authenticated:
+        audit.act_as(Actor(seller_id(), current_user.email, "web", request.remote_addr or ""))
         return None
     answer: ResponseReturnValue = login_manager.unauthorized()
+    return answer
+
+
+def require_operator() -> ResponseReturnValue | None:
+    """Send strangers to the sign-in page, and let those who are no operators find nothing here."""
+    answer = require_seller()
+    if answer is None and not current_user.is_operator:
+        abort(404)
     return answer
 
 

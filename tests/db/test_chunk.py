@@ -222,7 +222,7 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(
     app: Flask, seller: Seller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def count(rows: int) -> int:
-        db.session.execute(text("truncate imports, batches, listings"))
+        db.session.execute(text("truncate imports, batches, listings, lost_attempts"))
         db.session.commit()
         key, claim = claimed(seller, rows)
         chunk = whole_chunk(app, claim)

@@ -90,6 +90,13 @@ def test_deleting_twice_is_no_error(storage: Storage) -> None:
         storage.read("7/a.csv", 0, 1)
 
 
+def test_only_old_objects_are_listed(storage: Storage) -> None:
+    put(storage, "7/a.csv", b"x")
+    put(storage, "8/b.csv", b"x")
+    assert sorted(storage.list_keys(older_than_seconds=-60)) == ["7/a.csv", "8/b.csv"]
+    assert list(storage.list_keys(older_than_seconds=3600)) == []
+
+
 def test_a_storage_that_is_there_passes_its_check(storage: Storage) -> None:
     storage.check()
 

@@ -1,0 +1,99 @@
+"""Removes what is too old to be kept: files, failed rows, imports. The reconciler calls it, a few seconds at a time."""
+
+from __future__ import annotations
+
+import logging
+import re
+from itertools import islice
+from time import monotonic
+
+from flask import current_app
+
+from app.config import Settings
+from app.extensions import db
+from app.queries import retention
+from app.queries.retention import StoredFile
+from app.storage import Storage
+
+log = logging.getLogger(__name__)
+
+#: The supervisor does nothing else meanwhile. What is left is removed at the next tick.
+_SECONDS = 3.0
+_FOUND_AT_ONCE = 100
+_KEYS_AT_ONCE = 500
+#: A stored file is ours to remove only when it is called as we call ours.
+_OUR_KEY = re.compile(r"([0-9]{1,9})/[0-9a-f-]{36}\.csv")
+
+
+def remove_old() -> bool:
+    """Remove what is too old; whether nothing is left to remove. Raises OSError."""
+    settings: Settings = current_app.extensions["sluice_settings"]
+    ends_at = monotonic() + _SECONDS
+    return (
+        _remove_sources(settings.keep_sources_days, ends_at)
+        and _remove_errors(settings.keep_errors_days, ends_at)
+        and _remove_imports(settings.keep_imports_days, ends_at)
+    )
+
+
+def _remove_sources(days: int, ends_at: float) -> bool:
+    if not days:
+        return True
+    storage: Storage = current_app.extensions["sluice_storage"]
+    while old := retention.find_old_sources(days=days, limit=_FOUND_AT_ONCE):
+        for file in old:
+            if monotonic() > ends_at:
+                return False
+            if retention.give_up_source(file, days=days):
+                # Before the file goes, everybody is to know that it will. If this process dies here,
+                # remove_unneeded finds it.
+                db.session.commit()
+                storage.delete(file.storage_key)
+                log.info("source removed", extra={"seller": file.seller_id, "storage_key": file.storage_key})
+            else:
+                db.session.rollback()
+    return True
+
+
+def _remove_errors(days: int, ends_at: float) -> bool:
+    while days and (old := retention.find_old_errors(days=days, limit=_FOUND_AT_ONCE)):
+        for key in old:
+            while retention.delete_some_errors(key):
+                db.session.commit()
+                if monotonic() > ends_at:
+                    return False
+            retention.mark_errors_removed(key)
+            db.session.commit()
+    return True
+
+
+def _remove_imports(days: int, ends_at: float) -> bool:
+    while days and (old := retention.find_old_imports(days=days, limit=_FOUND_AT_ONCE)):
+        for key in old:
+            while retention.delete_some_errors(key) or retention.delete_some_notes(key):
+                db.session.commit()
+                if monotonic() > ends_at:
+                    return False
+            retention.delete_import(key)
+            db.session.commit()
+            log.info("import removed", extra={"key": key})
+            if monotonic() > ends_at:
+                return False
+    return True
+
+
+def remove_unneeded(*, older_than_seconds: float) -> int:
+    """Remove the stored files that belong to no import: their upload died at its very end, or the import is gone.
+
+    How many there were. Raises OSError.
+    """
+    storage: Storage = current_app.extensions["sluice_storage"]
+    keys = storage.list_keys(older_than_seconds=older_than_seconds)
+    count = 0
+    while some := list(islice(keys, _KEYS_AT_ONCE)):
+        ours = [StoredFile(int(match[1]), key) for key in some if (match := _OUR_KEY.fullmatch(key))]
+        for file in retention.find_unneeded(ours):
+            storage.delete(file.storage_key)
+            count += 1
+        db.session.rollback()
+    return count

@@ -1,0 +1,81 @@
+"""How Sluice logs: one line of JSON an event, so that no text of a client's can begin a line of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+from flask import Flask, Response, g, request
+
+from app.queries import BatchKey, ImportKey
+
+log = logging.getLogger("sluice.requests")
+
+#: What every record has; the rest is what the caller added.
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+#: Longest path that is logged.
+_MAX_PATH = 300
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one line of JSON in ASCII; keys of batches and imports are taken apart."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for name, value in vars(record).items():
+            if name in _PLAIN:
+                continue
+            if isinstance(value, BatchKey):
+                line |= {"seller": value.seller_id, "import": value.import_id, "batch": value.number}
+            elif isinstance(value, ImportKey):
+                line |= {"seller": value.seller_id, "import": value.import_id}
+            else:
+                line["import" if name == "import_id" else name] = value
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure(log_format: str) -> None:
+    """Let this process log to standard error, as ``json`` or as ``text``."""
+    handler = logging.StreamHandler(sys.stderr)
+    if log_format == "json":
+        handler.setFormatter(JsonFormatter())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+
+
+def init_app(app: Flask) -> None:
+    """Log a line for each request of ``app``."""
+    app.after_request(_log_request)
+
+
+def _log_request(response: Response) -> Response:
+    actor = g.get("sluice_actor")
+    log.info(
+        "request",
+        extra={
+            "method": request.method,
+            "route": request.url_rule.rule if request.url_rule else None,
+            "path": request.path[:_MAX_PATH],
+            "status": response.status_code,
+            "seconds": round(perf_counter() - g.get("sluice_began", perf_counter()), 4),
+            "seller": actor.seller_id if actor else None,
+            "address": request.remote_addr,
+            "public_id": (request.view_args or {}).get("public_id"),
+        },
+    )
+    return response

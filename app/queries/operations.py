@@ -1,0 +1,406 @@
+"""What operators ask: about the imports of all sellers, the queue, the workers and what went wrong."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import text
+
+from app.extensions import db
+from app.queries import ImportKey
+from app.queries.transitions import GIVEN_UP
+
+_NOW = "clock_timestamp()"
+#: A worker that is silent for so long on a host where others are not has died with its supervisor.
+_LEFT_BEHIND_SECONDS = 60.0
+
+
+class ImportSeen(NamedTuple):
+    """An import as an operator sees it."""
+
+    seller_id: int
+    import_id: int
+    public_id: uuid.UUID
+    email: str
+    file_name: str
+    is_check: bool
+    status: str
+    is_pausing: bool
+    total: int
+    successful: int
+    failed: int
+    queued: int
+    running: int
+    given_up: int
+    created_at: datetime
+    finished_at: datetime | None
+    #: Since the upload.
+    age_seconds: float
+    #: From the first batch's start until now, or until nothing moved any more; None before that.
+    rows_per_second: float | None
+    source_removed: bool
+
+
+class Waiting(NamedTuple):
+    """How many batches of RUNNING imports wait, and since when."""
+
+    #: Those that are QUEUED; of them, whose job was sent to Redis; and that rest after trouble.
+    queued: int
+    sent: int
+    resting: int
+    running: int
+    #: Of the one that has waited longest without resting; None where none waits.
+    oldest_seconds: float | None
+
+
+class SellerWaiting(NamedTuple):
+    """How many of the waiting batches are one seller's."""
+
+    email: str
+    batches: int
+
+
+class Worker(NamedTuple):
+    """A worker process, and the batch that it has."""
+
+    host: str
+    pid: int
+    started_at: datetime
+    silent_seconds: float
+    public_id: uuid.UUID | None
+    number: int | None
+
+
+class Reconciler(NamedTuple):
+    """When it last ran, and what it has repaired since the beginning."""
+
+    silent_seconds: float | None
+    batches_taken_back: int
+    jobs_lost: int
+    imports_settled: int
+    transactions_ended: int
+
+
+class Trouble(NamedTuple):
+    """An attempt that ended in trouble."""
+
+    at: datetime
+    public_id: uuid.UUID
+    email: str
+    file_name: str
+    number: int
+    attempt: int
+    worker: str | None
+    reason: str
+    detail: str
+    is_given_up: bool
+
+
+class Crashing(NamedTuple):
+    """A batch that keeps ending in trouble."""
+
+    public_id: uuid.UUID
+    email: str
+    file_name: str
+    number: int
+    status: str
+    is_given_up: bool
+    times: int
+    reason: str
+    detail: str
+
+
+class BatchSeen(NamedTuple):
+    """A batch as an operator sees it."""
+
+    number: int
+    status: str
+    is_given_up: bool
+    total: int
+    successful: int
+    failed: int
+    attempt: int
+    worker: str | None
+    reason: str | None
+    updated_at: datetime
+
+
+class Entry(NamedTuple):
+    """An entry of the audit log."""
+
+    id: int
+    at: datetime
+    actor: str
+    via: str
+    address: str
+    action: str
+    #: The seller whose import or listing it was.
+    email: str
+    public_id: uuid.UUID | None
+    detail: str
+
+
+_IMPORTS = f"""
+    select i.seller_id, i.id, i.public_id, s.email, i.file_name, i.is_check, i.status,
+        i.pause_requested_at is not null, i.total,
+        sum(b.created + b.updated + b.unchanged)::int, sum(b.failed)::int,
+        (count(*) filter (where b.status = 'QUEUED'))::int, (count(*) filter (where b.status = 'RUNNING'))::int,
+        (count(*) filter (where {GIVEN_UP}))::int,
+        i.created_at, i.finished_at, extract(epoch from {_NOW} - i.created_at)::float8,
+        (sum(b.created + b.updated + b.unchanged + b.failed) / nullif(extract(epoch from
+            coalesce(i.finished_at, case i.status when 'RUNNING' then {_NOW} end, max(b.updated_at))
+            - min(b.started_at)), 0))::float8,
+        i.source_removed_at is not null
+    from imports i
+    join sellers s on s.id = i.seller_id
+    join batches b on b.seller_id = i.seller_id and b.import_id = i.id
+    where {{condition}}
+    group by i.seller_id, i.id, s.email
+"""
+
+
+def list_live(*, limit: int) -> list[ImportSeen]:
+    """The imports of all sellers that are not over, oldest first."""
+    return _imports("i.status in ('RUNNING', 'PAUSED')", "i.id", limit=limit)
+
+
+def list_ended(*, limit: int) -> list[ImportSeen]:
+    """The imports that ended last, newest first."""
+    return _imports(
+        "(i.seller_id, i.id) in (select seller_id, id from imports where finished_at is not null"
+        " order by finished_at desc limit :limit)",
+        "i.finished_at desc",
+        limit=limit,
+    )
+
+
+def list_given_up(*, limit: int) -> list[ImportSeen]:
+    """The imports of which batches were given up and can be tried again, newest first; checks are none of them."""
+    return _imports(
+        f"""
+        i.status in ('RUNNING', 'FAILED') and not i.is_check and i.source_removed_at is null
+        and exists (select 1 from batches b where b.seller_id = i.seller_id and b.import_id = i.id and {GIVEN_UP})
+        and not exists (select 1 from imports child where child.seller_id = i.seller_id and child.parent_id = i.id
+            and child.retried_rows = 'REMAINING')
+        """,
+        "i.id desc",
+        limit=limit,
+    )
+
+
+def find_import(public_id: uuid.UUID) -> ImportSeen | None:
+    """The import with this public id, whoever's it is."""
+    found = _imports("i.public_id = :public_id", "i.id", limit=1, public_id=public_id)
+    return found[0] if found else None
+
+
+def _imports(condition: str, order: str, *, limit: int, **values: object) -> list[ImportSeen]:
+    query = f"{_IMPORTS.format(condition=condition)} order by {order} limit :limit"
+    return [ImportSeen._make(row) for row in db.session.execute(text(query), {"limit": limit, **values})]
+
+
+def count_waiting() -> Waiting:
+    """How long the queue is, by the database; Redis need not be asked."""
+    row = db.session.execute(
+        text(
+            f"""
+            select (count(*) filter (where b.status = 'QUEUED'))::int,
+                (count(*) filter (where b.status = 'QUEUED' and b.dispatched_at is not null))::int,
+                (count(*) filter (where b.status = 'QUEUED' and b.fruitless_attempts > 1))::int,
+                (count(*) filter (where b.status = 'RUNNING'))::int,
+                extract(epoch from {_NOW} - min(b.updated_at)
+                    filter (where b.status = 'QUEUED' and b.fruitless_attempts <= 1))::float8
+            from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
+            where b.status in ('QUEUED', 'RUNNING') and i.status = 'RUNNING'
+            """
+        )
+    ).one()
+    return Waiting._make(row)
+
+
+def count_waiting_by_seller(*, limit: int) -> list[SellerWaiting]:
+    """Whose batches wait, most first."""
+    rows = db.session.execute(
+        text(
+            """
+            select s.email, count(*)::int
+            from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
+            join sellers s on s.id = b.seller_id
+            where b.status = 'QUEUED' and i.status = 'RUNNING'
+            group by s.email order by 2 desc, 1 limit :limit
+            """
+        ),
+        {"limit": limit},
+    )
+    return [SellerWaiting._make(row) for row in rows]
+
+
+def count_paused() -> int:
+    """How many batches stand still until somebody presses Resume."""
+    return int(
+        db.session.scalar(
+            text(
+                """
+                select count(*) from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
+                where i.status = 'PAUSED' and b.status = 'PAUSED'
+                """
+            )
+        )
+        or 0
+    )
+
+
+def count_given_up() -> int:
+    """How many batches of whatever import were given up."""
+    return int(db.session.scalar(text(f"select count(*) from batches b where {GIVEN_UP}")) or 0)
+
+
+def list_workers() -> list[Worker]:
+    """All workers that have not left in good order, by host."""
+    rows = db.session.execute(
+        text(
+            f"""
+            select w.host, w.pid, w.started_at, extract(epoch from {_NOW} - w.heartbeat_at)::float8,
+                i.public_id, b.number
+            from workers w
+            left join batches b on b.status = 'RUNNING' and b.worker = w.host || ':' || w.pid
+            left join imports i on i.seller_id = b.seller_id and i.id = b.import_id
+            order by w.host, w.pid, i.id, b.number
+            """
+        )
+    )
+    return [Worker._make(row) for row in rows]
+
+
+def get_reconciler() -> Reconciler:
+    """How the reconciler fares."""
+    row = db.session.execute(
+        text(
+            f"""
+            select extract(epoch from {_NOW} - last_run_at)::float8, batches_taken_back, jobs_lost, imports_settled,
+                transactions_ended
+            from reconciler where id = 1
+            """
+        )
+    ).one()
+    return Reconciler._make(row)
+
+
+def list_troubles(*, limit: int, key: ImportKey | None = None) -> list[Trouble]:
+    """The attempts that last ended in trouble, newest first; of one import or of all."""
+    rows = db.session.execute(
+        text(
+            f"""
+            select l.at, i.public_id, s.email, i.file_name, l.number, l.attempt, l.worker, l.reason, l.detail,
+                l.is_given_up
+            from lost_attempts l
+            join imports i on i.seller_id = l.seller_id and i.id = l.import_id
+            join sellers s on s.id = l.seller_id
+            {"where l.seller_id = :seller_id and l.import_id = :import_id" if key else ""}
+            order by l.at desc limit :limit
+            """
+        ),
+        {"limit": limit, **(key._asdict() if key else {})},
+    )
+    return [Trouble._make(row) for row in rows]
+
+
+def list_crashing(*, times: int, hours: float, limit: int) -> list[Crashing]:
+    """The batches of which so many attempts ended in trouble lately and that are not done, the worst first."""
+    rows = db.session.execute(
+        text(
+            f"""
+            select i.public_id, s.email, i.file_name, b.number, b.status, {GIVEN_UP}, count(*)::int,
+                (array_agg(l.reason order by l.attempt desc))[1], (array_agg(l.detail order by l.attempt desc))[1]
+            from lost_attempts l
+            join batches b on b.seller_id = l.seller_id and b.import_id = l.import_id and b.number = l.number
+            join imports i on i.seller_id = l.seller_id and i.id = l.import_id
+            join sellers s on s.id = l.seller_id
+            where l.at > {_NOW} - make_interval(secs => :seconds)
+              and (b.status in ('QUEUED', 'RUNNING') or {GIVEN_UP})
+            group by i.seller_id, i.id, s.email, b.seller_id, b.import_id, b.number
+            having count(*) >= :times
+            order by count(*) desc, i.id, b.number limit :limit
+            """
+        ),
+        {"times": times, "seconds": hours * 3600, "limit": limit},
+    )
+    return [Crashing._make(row) for row in rows]
+
+
+def list_batches(key: ImportKey) -> list[BatchSeen]:
+    """The batches of an import in the order of the file."""
+    rows = db.session.execute(
+        text(
+            f"""
+            select number, status, {GIVEN_UP}, total, created + updated + unchanged, failed, attempt, worker, reason,
+                updated_at
+            from batches b where seller_id = :seller_id and import_id = :import_id order by number
+            """
+        ),
+        key._asdict(),
+    )
+    return [BatchSeen._make(row) for row in rows]
+
+
+def list_audit(*, limit: int, before: int | None = None, public_id: uuid.UUID | None = None) -> list[Entry]:
+    """The audit log, newest first: of one import or of all, from the entry ``before`` on."""
+    conditions = ["true"]
+    conditions += ["a.public_id = :public_id"] if public_id else []
+    conditions += ["a.id < :before"] if before is not None else []
+    rows = db.session.execute(
+        text(
+            f"""
+            select a.id, a.at, a.actor, a.via, a.address, a.action, coalesce(s.email, ''), a.public_id, a.detail
+            from audit_log a left join sellers s on s.id = a.seller_id
+            where {" and ".join(conditions)} order by a.id desc limit :limit
+            """
+        ),
+        {"limit": limit, "before": before, "public_id": public_id},
+    )
+    return [Entry._make(row) for row in rows]
+
+
+def note_workers(host: str, pids: Collection[int], *, gone: Collection[int] = ()) -> None:
+    """Note that workers of a host are alive, and that others are ``gone``.
+
+    Other supervisors of the host report theirs; those that one has left behind are forgotten when it is silent.
+    """
+    db.session.execute(
+        text(
+            f"""
+            delete from workers where host = :host and (pid = any(cast(:gone as int[]))
+                or heartbeat_at < {_NOW} - make_interval(secs => :seconds) and :is_alive)
+            """
+        ),
+        {"host": host, "gone": list(gone), "seconds": _LEFT_BEHIND_SECONDS, "is_alive": bool(pids)},
+    )
+    db.session.execute(
+        text(
+            f"""
+            insert into workers (host, pid) select :host, unnest(cast(:pids as int[]))
+            on conflict (host, pid) do update set heartbeat_at = {_NOW}
+            """
+        ),
+        {"host": host, "pids": list(pids)},
+    )
+
+
+def forget_workers(*, silent_seconds: float) -> int:
+    """Forget the workers of hosts that have not been heard of for so long; how many."""
+    forgotten = db.session.execute(
+        text(f"delete from workers where heartbeat_at < {_NOW} - make_interval(secs => :seconds) returning 1"),
+        {"seconds": silent_seconds},
+    )
+    return len(forgotten.all())
+
+
+def forget_troubles(*, days: float) -> None:
+    """Forget the lost attempts that are older."""
+    db.session.execute(
+        text(f"delete from lost_attempts where at < {_NOW} - make_interval(secs => :seconds)"),
+        {"seconds": days * 86_400},
+    )

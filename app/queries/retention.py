@@ -1,0 +1,174 @@
+"""What is too old to be kept, and its removal, a slice at a time. Nothing of an import in motion is ever too old."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from sqlalchemy import text
+
+from app.extensions import db
+from app.queries import ImportKey
+
+#: Rows that are deleted in one transaction.
+_DELETED_AT_ONCE = 20_000
+
+#: What is removed with the failed rows, and what with the import. No foreign key does it: see ``models``.
+_ERROR_TABLES = ("row_errors", "error_groups", "foreseen_changes")
+_NOTE_TABLES = ("left_alone", "claims")
+
+_OLD = "i.finished_at < clock_timestamp() - make_interval(days => :days)"
+
+
+class StoredFile(NamedTuple):
+    """A stored file, which several imports of a seller may have in common."""
+
+    seller_id: int
+    storage_key: str
+
+
+def find_old_sources(*, days: int, limit: int) -> list[StoredFile]:
+    """The files of imports that ended so long ago, all of those that share them included."""
+    rows = db.session.execute(
+        text(
+            f"""
+            select distinct i.seller_id, i.storage_key from imports i
+            where {_OLD} and i.source_removed_at is null and not exists (
+                select 1 from imports o
+                where o.seller_id = i.seller_id and o.storage_key = i.storage_key
+                  and (o.finished_at is null or o.finished_at >= clock_timestamp() - make_interval(days => :days)))
+            limit :limit
+            """
+        ),
+        {"days": days, "limit": limit},
+    )
+    return [StoredFile._make(row) for row in rows]
+
+
+def give_up_source(file: StoredFile, *, days: int) -> bool:
+    """Note of all imports that share a file that it is not kept any more; false where one needs it after all.
+
+    Whoever starts another import of it locks the one it comes from (``hold_source``), so that this waits and sees it.
+    """
+    values = {**file._asdict(), "days": days}
+    db.session.execute(
+        text("select 1 from imports where seller_id = :seller_id and storage_key = :storage_key for no key update"),
+        values,
+    )
+    given_up = db.session.execute(
+        text(
+            """
+            update imports set source_removed_at = clock_timestamp()
+            where seller_id = :seller_id and storage_key = :storage_key and source_removed_at is null
+              and not exists (
+                select 1 from imports o where o.seller_id = :seller_id and o.storage_key = :storage_key
+                  and (o.finished_at is null or o.finished_at >= clock_timestamp() - make_interval(days => :days)))
+            returning 1
+            """
+        ),
+        values,
+    )
+    return bool(given_up.all())
+
+
+def hold_source(key: ImportKey) -> bool:
+    """Keep the file of an import for the time of this transaction; false where it is not kept any more."""
+    held = db.session.execute(
+        text(
+            """
+            select 1 from imports where seller_id = :seller_id and id = :import_id and source_removed_at is null
+            for share
+            """
+        ),
+        key._asdict(),
+    )
+    return held.first() is not None
+
+
+def find_unneeded(keys: Collection[StoredFile]) -> list[StoredFile]:
+    """Those of ``keys`` that no import has, or none that still keeps its file."""
+    rows = db.session.execute(
+        text(
+            """
+            select k.seller_id, k.storage_key
+            from unnest(cast(:sellers as int[]), cast(:names as text[])) as k (seller_id, storage_key)
+            where not exists (
+                select 1 from imports i where i.seller_id = k.seller_id and i.storage_key = k.storage_key
+                  and i.source_removed_at is null)
+            """
+        ),
+        {"sellers": [key.seller_id for key in keys], "names": [key.storage_key for key in keys]},
+    )
+    return [StoredFile._make(row) for row in rows]
+
+
+def find_old_errors(*, days: int, limit: int) -> list[ImportKey]:
+    """The imports that ended so long ago and whose failed rows are still there."""
+    return _find(f"{_OLD} and i.errors_removed_at is null", days=days, limit=limit)
+
+
+def find_old_imports(*, days: int, limit: int) -> list[ImportKey]:
+    """The imports that ended so long ago; one whose rows another has taken up stays as long as that."""
+    return _find(
+        f"{_OLD} and not exists (select 1 from imports c where c.seller_id = i.seller_id and c.parent_id = i.id)",
+        days=days,
+        limit=limit,
+    )
+
+
+def _find(condition: str, *, days: int, limit: int) -> list[ImportKey]:
+    rows = db.session.execute(
+        text(f"select i.seller_id, i.id from imports i where {condition} order by i.finished_at limit :limit"),
+        {"days": days, "limit": limit},
+    )
+    return [ImportKey(*row) for row in rows]
+
+
+def delete_some_errors(key: ImportKey) -> bool:
+    """Delete as many of an import's failed rows and their groups as one transaction should; whether there were any."""
+    return _delete_some(_ERROR_TABLES, key)
+
+
+def delete_some_notes(key: ImportKey) -> bool:
+    """The same for what its chunks have noted for each other."""
+    return _delete_some(_NOTE_TABLES, key)
+
+
+def _delete_some(tables: Collection[str], key: ImportKey) -> bool:
+    deleted = 0
+    for table in tables:
+        gone = db.session.execute(
+            text(
+                f"""
+                with gone as (
+                    delete from {table} where ctid = any(array(
+                        select ctid from {table} where seller_id = :seller_id and import_id = :import_id limit :limit))
+                    returning 1)
+                select count(*) from gone
+                """
+            ),
+            {**key._asdict(), "limit": _DELETED_AT_ONCE},
+        )
+        deleted += gone.scalar_one()
+    return deleted > 0
+
+
+def mark_errors_removed(key: ImportKey) -> None:
+    """Note that the failed rows of an import are not kept any more."""
+    db.session.execute(
+        text(
+            """
+            update imports set errors_removed_at = clock_timestamp()
+            where seller_id = :seller_id and id = :import_id and finished_at is not null
+            """
+        ),
+        key._asdict(),
+    )
+
+
+def delete_import(key: ImportKey) -> None:
+    """Delete an import that is over, with its batches; what chunks have written must be gone already."""
+    db.session.execute(
+        text("delete from imports where seller_id = :seller_id and id = :import_id and finished_at is not null"),
+        key._asdict(),
+    )

@@ -1,0 +1,100 @@
+"""``/metrics`` for Prometheus, which shows a token; operators may look too, and for others there is nothing."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, abort, current_app, request
+from flask_login import current_user
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import metrics, operations
+from app.config import Settings
+from app.extensions import db
+from app.queries import operations as asked
+from app.queries.operations import ImportSeen
+
+blueprint = Blueprint("metrics", __name__)
+
+
+@blueprint.get("/metrics")
+def show() -> Response:
+    """What the web processes of this host have counted, and how the whole cluster stands."""
+    if not _has_token() and not (current_user.is_authenticated and current_user.is_operator):
+        abort(404)
+    cluster = CollectorRegistry()
+    cluster.register(_Cluster())
+    response = Response(generate_latest(metrics.counted()) + generate_latest(cluster), content_type=CONTENT_TYPE_LATEST)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _has_token() -> bool:
+    settings: Settings = current_app.extensions["sluice_settings"]
+    shown = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
+    return bool(settings.metrics_token) and hmac.compare_digest(shown, settings.metrics_token.encode())
+
+
+class _Cluster(Collector):
+    """What is true of the whole cluster at this moment."""
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            seen = operations.look()
+            paused, given_up = asked.count_paused(), asked.count_given_up()
+        except SQLAlchemyError:
+            db.session.rollback()
+            yield GaugeMetricFamily("sluice_database_up", "Whether the database answers.", 0)
+            return
+        db.session.rollback()
+        yield GaugeMetricFamily("sluice_database_up", "Whether the database answers.", 1)
+        yield GaugeMetricFamily("sluice_redis_up", "Whether Redis answers.", seen.jobs_in_redis is not None)
+        yield GaugeMetricFamily("sluice_storage_up", "Whether the storage answers.", seen.storage_answers)
+        batches = GaugeMetricFamily("sluice_batches", "Batches that are not over, and given-up ones.", labels=["state"])
+        waiting = seen.waiting
+        states = {"queued": waiting.queued, "running": waiting.running, "paused": paused, "given_up": given_up}
+        for state, number in states.items():
+            batches.add_metric([state], number)
+        yield batches
+        yield _count_imports(seen.live)
+        yield GaugeMetricFamily(
+            "sluice_oldest_waiting_seconds", "Age of the oldest batch that waits.", waiting.oldest_seconds or 0
+        )
+        yield GaugeMetricFamily(
+            "sluice_crashing_batches", "Batches that end in trouble again and again.", len(seen.crashing)
+        )
+        most = seen.by_seller[0].batches if seen.by_seller else 0
+        yield GaugeMetricFamily(
+            "sluice_largest_seller_share",
+            "Part of the waiting batches that is one seller's.",
+            most / waiting.queued if waiting.queued else 0,
+        )
+        workers = GaugeMetricFamily("sluice_workers", "Workers that are known, by host.", labels=["host"])
+        silence = GaugeMetricFamily(
+            "sluice_host_silent_seconds", "Since when nothing was heard of a worker host.", labels=["host"]
+        )
+        for host in seen.hosts:
+            workers.add_metric([host.name], host.processes)
+            silence.add_metric([host.name], host.silent_seconds)
+        yield workers
+        yield silence
+        ran = seen.reconciler
+        if ran.silent_seconds is not None:
+            yield GaugeMetricFamily(
+                "sluice_reconciler_silent_seconds", "Since when the reconciler has not run.", ran.silent_seconds
+            )
+        repairs = CounterMetricFamily("sluice_repairs", "What the reconciler has repaired.", labels=["kind"])
+        for kind in ("batches_taken_back", "jobs_lost", "imports_settled", "transactions_ended"):
+            repairs.add_metric([kind], getattr(ran, kind))
+        yield repairs
+
+
+def _count_imports(live: list[ImportSeen]) -> GaugeMetricFamily:
+    imports = GaugeMetricFamily("sluice_imports", "Imports that are not over.", labels=["state"])
+    for state in ("RUNNING", "PAUSED"):
+        imports.add_metric([state.lower()], sum(one.status == state for one in live))
+    return imports

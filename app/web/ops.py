@@ -1,0 +1,154 @@
+"""The operators' pages: how everything stands, any import, and the audit log. For others there is nothing here."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app import operations
+from app.imports import commands
+from app.imports.commands import ImportNotFound
+from app.queries import ImportKey
+from app.queries import operations as asked
+from app.queries.operations import ImportSeen
+from app.statuses import ImportStatus, can_pause, can_reopen, can_resume, can_terminate
+from app.web.live import render_live
+from app.web.session import local_path, require_operator
+
+blueprint = Blueprint("ops", __name__, url_prefix="/ops")
+blueprint.before_request(require_operator)
+
+_ENTRIES_IN_OVERVIEW = 15
+_ENTRIES_ON_A_PAGE = 100
+_TROUBLES_OF_AN_IMPORT = 50
+#: No entry has a higher id.
+_MAX_ID = 2**63 - 1
+
+
+@blueprint.app_template_global("ops_buttons")
+def buttons(one: ImportSeen) -> list[tuple[str, str, str]]:
+    """The buttons that would be accepted for an import: endpoint, text and icon."""
+    status = ImportStatus(one.status)
+    offered = [
+        (can_pause(status, pausing=one.is_pausing), "ops.pause", "Pause", "pause"),
+        (can_resume(status), "ops.resume", "Resume", "play"),
+        (one.given_up > 0 and can_reopen(status, is_check=one.is_check), "ops.reopen", "Try again", "retry"),
+    ]
+    return [button for is_offered, *button in offered if is_offered]  # type: ignore[misc]
+
+
+@blueprint.app_template_global("ops_can_terminate")
+def offers_terminate(one: ImportSeen) -> bool:
+    """Whether Terminate would be accepted."""
+    return can_terminate(ImportStatus(one.status))
+
+
+@blueprint.app_template_filter("duration")
+def duration(seconds: float) -> str:
+    """How long, in words."""
+    return operations.duration(seconds)
+
+
+@blueprint.get("")
+def index() -> ResponseReturnValue:
+    """What is wrong, and all that runs, waits, or went wrong lately."""
+    seen = operations.look()
+    return render_live(
+        "ops/index.html",
+        "ops/_live.html",
+        seen=seen,
+        alarms=operations.find_alarms(seen),
+        entries=asked.list_audit(limit=_ENTRIES_IN_OVERVIEW),
+        here=url_for("ops.index"),
+    )
+
+
+@blueprint.get("/imports/<uuid:public_id>")
+def show(public_id: uuid.UUID) -> ResponseReturnValue:
+    """One import of whomever: its batches and who has them, what went wrong, and who did what to it."""
+    one = _find(public_id)
+    key = ImportKey(one.seller_id, one.import_id)
+    return render_live(
+        "ops/show.html",
+        "ops/_show_live.html",
+        one=one,
+        batches=asked.list_batches(key),
+        troubles=asked.list_troubles(limit=_TROUBLES_OF_AN_IMPORT, key=key),
+        entries=asked.list_audit(limit=_ENTRIES_ON_A_PAGE, public_id=public_id),
+        here=url_for("ops.show", public_id=public_id),
+    )
+
+
+@blueprint.get("/audit")
+def audit_log() -> ResponseReturnValue:
+    """Who did what, newest first; ``import`` shows one import's, ``before`` is the last entry of the page before."""
+    of_import = request.args.get("import", type=uuid.UUID)
+    before = request.args.get("before", type=int)
+    found = asked.list_audit(
+        limit=_ENTRIES_ON_A_PAGE + 1,
+        before=None if before is None else max(0, min(before, _MAX_ID)),
+        public_id=of_import,
+    )
+    shown = found[:_ENTRIES_ON_A_PAGE]
+    return render_template(
+        "ops/audit.html",
+        entries=shown,
+        of_import=of_import,
+        older=shown[-1].id if len(found) > _ENTRIES_ON_A_PAGE else None,
+    )
+
+
+@blueprint.post("/imports/<uuid:public_id>/pause")
+def pause(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Stop the import at the end of the chunks that are being worked on."""
+    one = _find(public_id)
+    commands.pause(one.seller_id, public_id)
+    return _done(f"{one.file_name} of {one.email} is pausing.")
+
+
+@blueprint.post("/imports/<uuid:public_id>/resume")
+def resume(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Let the import go on."""
+    one = _find(public_id)
+    commands.resume(one.seller_id, public_id)
+    return _done(f"{one.file_name} of {one.email} goes on.")
+
+
+@blueprint.get("/imports/<uuid:public_id>/terminate")
+def confirm_terminate(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Ask before somebody's import is ended for good."""
+    return render_template("ops/confirm_terminate.html", one=_find(public_id), back=_next())
+
+
+@blueprint.post("/imports/<uuid:public_id>/terminate")
+def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
+    """End the import for good."""
+    one = _find(public_id)
+    commands.terminate(one.seller_id, public_id)
+    return _done(f"{one.file_name} of {one.email} was terminated.")
+
+
+@blueprint.post("/imports/<uuid:public_id>/reopen")
+def reopen(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Have the batches of the import tried again that were given up."""
+    one = _find(public_id)
+    count = commands.reopen(one.seller_id, public_id)
+    return _done(f"{operations.plural(count, 'batch', 'batches')} of {one.file_name} tried again.")
+
+
+def _find(public_id: uuid.UUID) -> ImportSeen:
+    one = asked.find_import(public_id)
+    if one is None:
+        raise ImportNotFound
+    return one
+
+
+def _done(sentence: str) -> ResponseReturnValue:
+    flash(sentence, "success")
+    return redirect(_next(), 303)
+
+
+def _next() -> str:
+    return local_path(request.values.get("next")) or url_for("ops.index")
