@@ -174,6 +174,8 @@ def test_a_stored_file_without_an_import_goes(seller: Seller, environ: dict[str,
 def test_the_tick_removes_a_little_at_a_time(seller: Seller, keep, monkeypatch: pytest.MonkeyPatch) -> None:
     age(make(FAILED, seller), 9)
     keep(errors=1)
+    db.session.execute(text("update reconciler set last_clean_at = null"))
+    db.session.commit()
     monkeypatch.setattr(retention, "_SECONDS", 0)
     reconcile.sweep(force=True)
     assert count("row_errors") == 0

@@ -7,9 +7,9 @@ import pytest
 from app.config import ConfigError, load_settings
 
 
-def test_without_being_told_files_go_first_and_imports_last() -> None:
+def test_without_being_told_nothing_is_removed() -> None:
     settings = load_settings({})
-    assert 0 < settings.keep_sources_days <= settings.keep_errors_days <= settings.keep_imports_days
+    assert settings.keep_sources_days == settings.keep_errors_days == settings.keep_imports_days == 0
     assert (settings.metrics_token, settings.log_format, settings.trusted_proxies) == ("", "json", 0)
 
 
