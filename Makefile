@@ -1,7 +1,7 @@
 # Everything that is done with a checkout of Sluice. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test e2e screenshots chromium chaos bench lint format requirements clean
+.PHONY: help run test e2e screenshots chromium chaos fuzz bench lint format requirements clean
 
 # The first of these that works; .venv is made with it.
 PYTHON ?= $(shell for python in python3.11 python3; do \
@@ -29,6 +29,9 @@ screenshots: .venv/.stamp-e2e chromium ## Take the pictures of the README anew
 chaos: .venv/.stamp-dev ## Kill, freeze and cut off real processes, and print what came of it; ARGS="--seed 7 --only redis --runs 5"
 	$(BIN)/python -m tests.chaos $(ARGS)
 
+fuzz: .venv/.stamp-fuzz ## Look for inputs that what reads files cannot bear; ARGS="--inputs 100000 --only scan" narrows it
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
 # ONLY, ROWS, REPEAT and SEED reach the program through its environment.
 bench: .venv/.stamp-run ## Measure speed and memory against the targets; ONLY=import ROWS=200000 measures a part, ONLY=growth draws plots
 	@$(BIN)/python -m bench
@@ -50,6 +53,7 @@ requirements: .venv/.stamp-dev ## Pin the packages again after a change of requi
 	$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
 	$(COMPILE) --output-file tests/e2e/requirements.txt tests/e2e/requirements.in
 	$(COMPILE) --output-file bench/requirements.txt bench/requirements.in
+	$(COMPILE) --output-file tests/fuzz/requirements.txt tests/fuzz/requirements.in
 
 clean: ## Remove what was installed and what tools left; .sluice, with your data, stays
 	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -75,6 +79,11 @@ clean: ## Remove what was installed and what tools left; .sluice, with your data
 .venv/.stamp-e2e: tests/e2e/requirements.txt | .venv/.stamp-dev
 	@echo 'Installing what drives the browser into .venv; this takes a moment, once ...'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/e2e/requirements.txt
+	@touch $@
+
+.venv/.stamp-fuzz: tests/fuzz/requirements.txt | .venv/.stamp-dev
+	@echo 'Installing the fuzzer into .venv; this takes a moment, once ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/fuzz/requirements.txt
 	@touch $@
 
 chromium:

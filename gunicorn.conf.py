@@ -9,7 +9,8 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 
 # Requests mostly wait, for the database or for the bytes of an upload, which may take minutes. Threads wait cheaply,
 # and unlike in a sync worker a slow upload does not run into the timeout, which then only ends a worker that hangs.
-worker_class = "gthread"
+# Their patience has an end, though: see there.
+worker_class = "serving.Worker"
 threads = 8
 timeout = 60
 graceful_timeout = 15

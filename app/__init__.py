@@ -12,12 +12,11 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import accounts, api, cli, embedded, health, logs, metrics, redis_store, web
+from app import accounts, api, cli, embedded, health, logs, metrics, redis_store, sign_in, web
 from app.config import ConfigError, Settings, load_settings
 from app.extensions import csrf, db, login_manager, migrate
 from app.storage import open_storage
 
-_SESSION_LIFE = timedelta(days=14)
 #: Longest wait for another transaction's lock: a request answers within it, and a worker tries again.
 _LOCK_TIMEOUT_SECONDS = 30
 
@@ -38,7 +37,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.extensions["sluice_settings"] = settings
     app.extensions["sluice_storage"] = open_storage(settings)
     if settings.trusted_proxies:
-        # The protocol is gunicorn's business already.
+        # Of scheme and host the web server itself takes care.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
     redis_store.init_app(app, redis_url)
     db.init_app(app)
@@ -46,6 +45,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     csrf.init_app(app)
     login_manager.init_app(app)
     accounts.init_app(login_manager)
+    sign_in.init_app(app)
     health.init_app(app)
     metrics.init_app(app)
     logs.init_app(app)
@@ -61,11 +61,12 @@ def _flask_config(settings: Settings, database_url: str) -> dict[str, Any]:
         "SECRET_KEY": settings.secret_key or _demo_secret_key(settings),
         # Forms are held in memory as a whole, even those of strangers. The upload has a limit of its own.
         "MAX_CONTENT_LENGTH": 64 * 1024,
-        "PERMANENT_SESSION_LIFETIME": _SESSION_LIFE,
+        "PERMANENT_SESSION_LIFETIME": timedelta(hours=settings.session_max_hours),
         # Otherwise every poll sends the cookie again, and one that is under way while somebody signs out or a message
         # is shown would bring the old state back.
         "SESSION_REFRESH_EACH_REQUEST": False,
-        "SESSION_COOKIE_NAME": "sluice_session",
+        # Browsers take a __Host- cookie from this very host over HTTPS only, so that no neighbour can plant one.
+        "SESSION_COOKIE_NAME": "__Host-sluice_session" if settings.session_cookie_secure else "sluice_session",
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": settings.session_cookie_secure,
         # A token lives as long as its session: a page that is left open over lunch must still have working buttons.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from flask import request
 from flask_login import LoginManager
 from sqlalchemy import select
 
+from app import passwords, sessions
 from app.extensions import db
 from app.models import Seller
 from app.statuses import EmailOnEnd
-
-MIN_PASSWORD_LENGTH = 8
 
 _hasher = PasswordHasher()
 #: Checked when there is no such seller, so that the answer takes as long and does not tell which e-mails exist.
@@ -31,12 +31,11 @@ def init_app(login_manager: LoginManager) -> None:
 
 def create_seller(email: str, password: str, *, is_operator: bool = False) -> Seller:
     """Make an account and commit it. Raises AccountError when the e-mail or the password will not do."""
-    email = _fold(email)
+    email = fold(email)
     name, at, domain = email.partition("@")
     if not (name and at and domain and email.isprintable()) or " " in email:
         raise AccountError(f"“{email}” is not an e-mail address.")
-    if len(password) < MIN_PASSWORD_LENGTH:
-        raise AccountError(f"The password is too short: it needs at least {MIN_PASSWORD_LENGTH} characters.")
+    _check_strength(password, email)
     if find_seller(email) is not None:
         raise AccountError(f"There is already a seller {email}.")
     seller = Seller(email=email, password_hash=_hasher.hash(password), is_operator=is_operator)
@@ -50,7 +49,7 @@ def find_seller(email: str) -> Seller | None:
     if "\0" in email:
         # PostgreSQL has no such text, and refuses to be asked for it.
         return None
-    return db.session.scalar(select(Seller).where(Seller.email == _fold(email)))
+    return db.session.scalar(select(Seller).where(Seller.email == fold(email)))
 
 
 def choose_email_on_end(seller_id: int, chosen: EmailOnEnd) -> None:
@@ -74,9 +73,26 @@ def check_password(email: str, password: str) -> Seller | None:
     return seller
 
 
-def _load(session_id: str) -> Seller | None:
-    return db.session.get(Seller, int(session_id)) if session_id.isdecimal() else None
+def set_password(seller: Seller, password: str) -> None:
+    """Give a seller another password, end all their sessions, and commit that. Raises AccountError."""
+    _check_strength(password, seller.email)
+    seller.password_hash = _hasher.hash(password)
+    sessions.end_all(seller.id)
 
 
-def _fold(email: str) -> str:
+def _check_strength(password: str, email: str) -> None:
+    try:
+        passwords.check(password, email=email)
+    except passwords.WeakPassword as weak:
+        raise AccountError(str(weak)) from None
+
+
+def _load(secret: str) -> Seller | None:
+    # A page that refreshes its live part does so by itself: it must not keep a session alive that nobody uses.
+    is_by_itself = request.method == "GET" and request.headers.get("HX-Request") == "true"
+    return sessions.find(secret, is_activity=not is_by_itself)
+
+
+def fold(email: str) -> str:
+    """An e-mail address as it is kept: whoever types it may vary its case."""
     return email.strip().lower()

@@ -16,7 +16,7 @@ from flask.cli import AppGroup, with_appcontext
 from redis import RedisError
 from tqdm import tqdm
 
-from app import accounts, catalog, tokens
+from app import accounts, catalog, sessions, tokens
 from app.csvfile.rejected import FileRejected
 from app.extensions import db
 from app.imports import commands, progress, queue, reconcile, verify
@@ -59,15 +59,31 @@ def init_app(app: Flask) -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
 def create_seller(email: str, operator: bool, password_stdin: bool) -> None:
     """Make an account for EMAIL."""
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     try:
-        seller = accounts.create_seller(email, password, is_operator=operator)
+        seller = accounts.create_seller(email, _read_password(from_stdin=password_stdin), is_operator=operator)
     except accounts.AccountError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"Made the {'operator' if operator else 'seller'} {seller.email}.")
+
+
+@sellers_commands.command("set-password")
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
+def set_password(email: str, password_stdin: bool) -> None:
+    """Give EMAIL another password, and end their sessions everywhere."""
+    seller = _get_seller(email)
+    try:
+        accounts.set_password(seller, _read_password(from_stdin=password_stdin))
+    except accounts.AccountError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{email} has another password, and is signed out everywhere.")
+
+
+@sellers_commands.command("sign-out")
+@click.argument("email")
+def sign_out(email: str) -> None:
+    """End the sessions of EMAIL everywhere; tokens of the API go on."""
+    click.echo(f"Ended {sessions.end_all(_get_seller(email).id)} sessions.")
 
 
 @sellers_commands.command("list")
@@ -170,6 +186,13 @@ def revoke_token(public_id: uuid.UUID, email: str) -> None:
     except tokens.TokenNotFound:
         raise click.ClickException(f"{email} has no token {public_id}.") from None
     click.echo(f"Revoked the token “{name}”.")
+
+
+def _read_password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return password
 
 
 def _get_seller(email: str) -> Seller:

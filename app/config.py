@@ -67,8 +67,15 @@ class Settings:
     api_requests_per_minute: int
     api_uploads_per_hour: int
 
-    #: How many proxies in front add to X-Forwarded-For; 0: the address of a visitor is that of the connection.
+    #: A session ends when nobody does anything in it for so long, and in any case so long after its beginning.
+    session_idle_hours: int
+    session_max_hours: int
+    #: How many proxies of ours stand between people and the web server: the last so many addresses in
+    #: X-Forwarded-For are taken for true.
     trusted_proxies: int
+    #: So many files of one seller can arrive at a time, and so many rows of theirs in 24 hours; 0: as many as come.
+    uploads_in_flight: int
+    rows_per_day: int
     #: What Prometheus shows to read ``/metrics``; empty: operators alone can.
     metrics_token: str
     #: ``json`` or ``text``.
@@ -135,7 +142,11 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         chunk_seconds=_positive(environ, "CHUNK_SECONDS", 0.2),
         api_requests_per_minute=_not_negative(environ, "API_REQUESTS_PER_MINUTE", 600),
         api_uploads_per_hour=_not_negative(environ, "API_UPLOADS_PER_HOUR", 120),
+        session_idle_hours=_positive(environ, "SESSION_IDLE_HOURS", 12),
+        session_max_hours=_positive(environ, "SESSION_MAX_HOURS", 24 * 7),
         trusted_proxies=_not_negative(environ, "TRUSTED_PROXIES", 0),
+        uploads_in_flight=_not_negative(environ, "UPLOADS_IN_FLIGHT", 8),
+        rows_per_day=_not_negative(environ, "ROWS_PER_DAY", 100_000_000),
         metrics_token=environ.get("METRICS_TOKEN", ""),
         log_format=_one_of(environ, "LOG_FORMAT", ("json", "text")),
         keep_sources_days=_not_negative(environ, "KEEP_SOURCES_DAYS", 0),

@@ -71,6 +71,31 @@ class Seller(UserMixin, Base):
     email_on_end: Mapped[str] = mapped_column(CodeText, server_default=EmailOnEnd.NEVER)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
 
+    #: What the browser shows in which the seller has just signed in; Flask-Login asks for it then.
+    session_secret = ""
+
+    def get_id(self) -> str:
+        """What Flask-Login puts into the cookie, and asks ``accounts`` about when it comes back."""
+        return self.session_secret
+
+
+class Session(Base):
+    """Somebody signed in, in one browser; of what the browser shows only a digest is kept."""
+
+    __tablename__ = "sessions"
+
+    seller_id: Mapped[int] = mapped_column(
+        ForeignKey("sellers.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    #: The SHA-256 of the 256 bits of chance that the browser shows.
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    #: What the browser calls itself, cut short.
+    user_agent: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    #: When somebody last did something in it, to the minute; a page that refreshes itself does nothing.
+    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+
 
 class ApiToken(Base):
     """What a program shows in the place of a password; of the token itself only a digest is kept."""

@@ -19,7 +19,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import text
 
-from app import create_app, embedded
+from app import create_app, embedded, sessions
 from app.extensions import db
 from app.imports.queue import AllowedJob, open_queue
 from app.models import Seller
@@ -125,7 +125,7 @@ def sign_in(app: Flask, seller: Seller) -> FlaskClient:
     """A browser in which ``seller`` is signed in."""
     client = app.test_client()
     with client.session_transaction() as session:
-        session["_user_id"] = str(seller.id)
+        session["_user_id"] = sessions.begin(seller.id, "a browser")
         session["_fresh"] = True
     return client
 

@@ -16,7 +16,7 @@ from app.api.blueprint import blueprint, can_fail
 from app.api.problems import FILE_REFUSED, KEY_TAKEN
 from app.api.schemas import Changes, FileAsked, ImportInFull, Imports, ImportsAsked, RequestKey
 from app.api.shown import show_import, show_in_full
-from app.imports import commands, preview, progress
+from app.imports import admission, commands, preview, progress
 from app.imports.commands import ImportNotFound
 from app.queries import begin_snapshot, imports
 from app.web.arriving import check_length, expect_file, pieces_of, storing_trouble
@@ -92,12 +92,12 @@ def create_import(asked: dict[str, Any], headers: dict[str, Any]) -> tuple[dict[
     """
     limits.count_upload(bearer())
     expect_file()
-    with storing_trouble():
+    with storing_trouble(), admission.one_of_few(seller_id()) as counted:
         file_name, pieces, is_check = _open_body()
         created = commands.upload(
             seller_id(),
             asked.get("file_name") or file_name,
-            pieces,
+            counted(pieces),
             is_check=is_check or asked["check"],
             idempotency_key=headers.get("key"),
         )

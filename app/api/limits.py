@@ -72,7 +72,7 @@ def add_headers(response: Response) -> Response:
         log.warning("limits not told", exc_info=True)
         seconds = 1
     if response.status_code == TooManyRequests.code:
-        response.headers["Retry-After"] = str(seconds)
+        response.headers.setdefault("Retry-After", str(seconds))
     return response
 
 

@@ -11,6 +11,7 @@ from flask.sansio.scaffold import Scaffold
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from app.csvfile.rejected import FileRejected, FileTooLarge
+from app.imports.admission import TooMuch
 from app.imports.commands import ImportNotFound, TransitionRefused
 from app.imports.starting import KeyTaken
 from app.listings import ListingNotFound
@@ -175,6 +176,10 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
 
 
 def _file_refused(error: FileRejected) -> Response:
+    if isinstance(error, TooMuch):
+        response = answer(_BY_STATUS[429], error.message)
+        response.headers["Retry-After"] = str(error.seconds)
+        return response
     kind = _BY_STATUS[413] if isinstance(error, FileTooLarge) else FILE_REFUSED
     return answer(kind, error.message, line=error.line)
 

@@ -137,7 +137,8 @@ def _parse(data: bytes, offset: int, line: int, *, is_last: bool) -> tuple[Block
                     raise _never_closed(text, start, line + stop) from None
                 break
             add_cells(broken.cells)
-            stop += max(text.count("\n", start, broken.end), 1)
+            # At the end of the file, the last of its lines may have no ending.
+            stop += text.count("\n", start, broken.end) + (text[broken.end - 1] != "\n")
             add_stop(stop)
     has_controls = len(data.translate(None, _ASCII_CONTROLS)) < len(data) or (
         not data.isascii() and bool(_C1_CONTROLS.search(data))

@@ -15,7 +15,7 @@ from app.config import Settings
 from app.csvfile.rejected import FileRejected
 from app.csvfile.scan import scan
 from app.extensions import db
-from app.imports import control, files, queue
+from app.imports import admission, control, files, queue
 from app.imports.starting import (
     Origin,
     find_of_form,
@@ -66,13 +66,15 @@ def upload(
     where another import has had the same bytes and they are still kept.
 
     Ends the session's transaction first: the bytes may take minutes, and no connection to the database waits for them.
-    Raises FileRejected when the file cannot be imported, KeyTaken when the ``idempotency_key`` belongs to another one,
-    OSError when it cannot be stored, and whatever ``pieces`` raises; nothing is left behind then.
+    Raises FileRejected when the file cannot be imported, TooMuch when the seller has sent too much, KeyTaken when the
+    ``idempotency_key`` belongs to another one, OSError when it cannot be stored, and whatever ``pieces`` raises;
+    nothing is left behind then.
     """
     settings: Settings = current_app.extensions["sluice_settings"]
     storage: Storage = current_app.extensions["sluice_storage"]
     public_id = uuid.uuid4()
     storage_key = f"{seller_id}/{public_id}.csv"
+    admission.check_rows(seller_id)
     db.session.rollback()
     digest = hashlib.sha256()
     with storage.create(storage_key) as writer:
@@ -104,6 +106,7 @@ def upload(
         made = find_of_form(created)
         if made is not None:
             return made
+        admission.check_rows(seller_id, found.total)
         if refuse_repeated:
             # Two forms that send the same new file at the same moment both go through: neither could be told of the
             # other without waiting for it, and what they come to is what it would have been one after the other.

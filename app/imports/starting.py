@@ -14,7 +14,7 @@ from app import audit
 from app.audit import Action
 from app.csvfile.scan import BatchPlan
 from app.extensions import db
-from app.imports import queue
+from app.imports import admission, queue
 from app.models import Batch, Import
 from app.queries import ImportKey, imports, retention
 from app.statuses import RetriedRows
@@ -50,11 +50,12 @@ def start_stored(
 ) -> Import:
     """Set another import, or check, of the stored file of ``original`` going; nothing of the file is read again.
 
-    Both have the file in common from then on. Raises FileNotFoundError when it is not kept any more, KeyTaken, and
-    IntegrityError where the rows of ``origin`` are taken up already.
+    Both have the file in common from then on. Raises FileNotFoundError when it is not kept any more, TooMuch, KeyTaken,
+    and IntegrityError where the rows of ``origin`` are taken up already.
     """
     if not is_kept(original):
         raise FileNotFoundError(original.storage_key)
+    admission.check_rows(original.seller_id, original.total)
     created = Import(
         seller_id=original.seller_id,
         is_check=is_check,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
 
-from app.accounts import check_password
+from app import sessions
+from app import sign_in as sign_in_guard
+from app.sign_in import TooManyAttempts
 from app.web.forms import SignInForm
 from app.web.live import is_fragment_request
 from app.web.session import local_path
@@ -30,9 +32,21 @@ def sign_in() -> ResponseReturnValue:
     form = SignInForm()
     if not form.validate_on_submit():
         return _render(form), 422
-    seller = check_password(form.email.data or "", form.password.data or "")
+    email, address = form.email.data or "", request.remote_addr or ""
+    try:
+        seller = sign_in_guard.check_password(email, form.password.data or "", address=address)
+    except TooManyAttempts as refused:
+        response = make_response(_render(form, str(refused)), 429)
+        response.headers["Retry-After"] = str(refused.seconds)
+        return response
     if seller is None:
         return _render(form, "The e-mail address or the password is wrong. Check both and try again."), 422
+    # Nothing of what the browser had before counts any more: somebody else may have put it there.
+    ended = session.get("_user_id")
+    session.clear()
+    if ended:
+        sessions.end(str(ended))
+    seller.session_secret = sessions.begin(seller.id, request.user_agent.string)
     login_user(seller)
     session.permanent = True
     return redirect(_after_sign_in(), 303)
@@ -40,8 +54,12 @@ def sign_in() -> ResponseReturnValue:
 
 @blueprint.post("/logout")
 def logout() -> ResponseReturnValue:
-    """Sign out."""
+    """Sign out: the session ends here and on the server, so that a copy of the cookie is worth nothing."""
+    secret = session.get("_user_id")
+    if secret:
+        sessions.end(str(secret))
     logout_user()
+    session.clear()
     flash("You are signed out.", "success")
     return redirect(url_for("accounts.login"), 303)
 

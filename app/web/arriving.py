@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from flask import Response, current_app, request
-from werkzeug.exceptions import BadRequest, ServiceUnavailable
+from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestTimeout, ServiceUnavailable
 
 from app.config import Settings
 from app.csvfile.rejected import FileTooLarge
@@ -57,6 +57,14 @@ def storing_trouble() -> Iterator[None]:
     """Answer with an error of its own when the file cannot be stored inside."""
     try:
         yield
+    except ClientDisconnected:
+        if not getattr(request.environ.get("gunicorn.socket"), "is_too_slow", False):
+            raise
+        # The connection is still there to be answered; only its sender's time is over.
+        raise RequestTimeout(
+            "The file came so slowly that Sluice gave it up, and nothing of it was kept. Send it again over a faster "
+            "connection, or in smaller files."
+        ) from None
     except OSError as error:
         current_app.logger.exception("upload not stored")
         raise ServiceUnavailable("The file could not be stored. Try again in a few minutes.") from error

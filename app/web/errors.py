@@ -15,6 +15,7 @@ from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from app.extensions import login_manager
+from app.imports.admission import TooMuch
 from app.imports.commands import ImportNotFound, TransitionRefused
 from app.web.live import is_fragment_request
 from app.web.session import local_path
@@ -57,6 +58,16 @@ TROUBLES: dict[int, Trouble] = {
         "The import has changed in the meantime.",
         "Look at its state now, then decide again.",
     ),
+    408: Trouble(
+        "That took too long",
+        "What was sent came so slowly that Sluice gave it up. Nothing of it was kept.",
+        "Try again over a faster connection.",
+    ),
+    429: Trouble(
+        "That is too much at a time",
+        "There were too many requests lately.",
+        "Wait a while, then try again.",
+    ),
     413: Trouble(
         "That is too large",
         "What was sent is larger than Sluice accepts.",
@@ -93,6 +104,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(ImportNotFound, lambda _: _answer(404))
     app.register_error_handler(TransitionRefused, _transition_refused)
+    app.register_error_handler(TooMuch, _too_much)
     for kind in DATABASE_AWAY:
         app.register_error_handler(kind, _database_away)
 
@@ -126,6 +138,12 @@ def _csrf_error(_: CSRFError) -> ResponseReturnValue:
 
 def _transition_refused(error: TransitionRefused) -> ResponseReturnValue:
     return _answer(409, str(error), public_id=(request.view_args or {}).get("public_id"))
+
+
+def _too_much(error: TooMuch) -> ResponseReturnValue:
+    response = _answer(429, error.message)
+    response.headers["Retry-After"] = str(error.seconds)
+    return response
 
 
 def _database_away(error: BaseException) -> ResponseReturnValue:

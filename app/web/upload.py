@@ -16,7 +16,8 @@ from app.config import Settings
 from app.csvfile.contract import HEADER
 from app.csvfile.rejected import FileRejected, FileTooLarge, round_size_down
 from app.extensions import csrf
-from app.imports import commands, progress
+from app.imports import admission, commands, progress
+from app.imports.admission import TooMuch
 from app.imports.commands import ImportedBefore
 from app.imports.starting import plain_name
 from app.web.arriving import check_length, expect_file, linger_after, pieces_of, storing_trouble
@@ -62,7 +63,7 @@ def receive() -> ResponseReturnValue:
     expect_file()
     body = FileForm(request, "file")
     try:
-        with storing_trouble():
+        with storing_trouble(), admission.one_of_few(seller_id) as counted:
             has_file = body.open_file()
             is_check = is_on(body.fields, "check")
             if not has_file:
@@ -74,7 +75,7 @@ def receive() -> ResponseReturnValue:
             created = commands.upload(
                 seller_id,
                 body.file_name,
-                _checked(body),
+                counted(_checked(body)),
                 is_check=is_check,
                 form_key=read_form_key(body.fields),
                 refuse_repeated=not is_check and not is_on(body.fields, "again"),
@@ -117,7 +118,11 @@ def _refuse(rejected: FileRejected, *, is_check: bool) -> ResponseReturnValue:
         response = Response(rejected.message, content_type=_PLAIN)
     else:
         response = make_response(_render(rejected.message, is_check=is_check))
-    response.status_code = 413 if isinstance(rejected, FileTooLarge) else 422
+    if isinstance(rejected, TooMuch):
+        response.status_code = 429
+        response.headers["Retry-After"] = str(rejected.seconds)
+    else:
+        response.status_code = 413 if isinstance(rejected, FileTooLarge) else 422
     linger_after(response)
     return response
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import runpy
+
 import pytest
 
+from app import create_app
 from app.config import ConfigError, SmtpServer, load_settings, parse_smtp_url
+from tests.processes import ROOT
 
 MAIL = {"SMTP_URL": "smtp://localhost", "MAIL_FROM": "sluice@example.com", "PUBLIC_URL": "https://sluice.example.com/"}
 
@@ -47,3 +51,25 @@ def test_mail_is_off_unless_it_is_set() -> None:
     assert not load_settings({}).sends_mail
     settings = load_settings(MAIL)
     assert (settings.sends_mail, settings.public_url) == (True, "https://sluice.example.com")
+
+
+def test_without_a_key_of_its_own_only_the_demo_runs(tmp_path) -> None:
+    elsewhere = {"DATABASE_URL": "postgresql://x@db/x", "REDIS_URL": "redis://r", "SLUICE_HOME": str(tmp_path)}
+    with pytest.raises(ConfigError, match="SECRET_KEY is missing"):
+        create_app(elsewhere)
+
+
+def test_the_web_server_is_for_this_machine_alone() -> None:
+    # A proxy that faces the world goes in front; the demo has none.
+    assert runpy.run_path(str(ROOT / "gunicorn.conf.py"))["bind"].startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "usual"),
+    [("TRUSTED_PROXIES", "trusted_proxies", 0), ("UPLOADS_IN_FLIGHT", "uploads_in_flight", 3)],
+)
+def test_limits_can_be_switched_off_and_not_be_negative(name: str, field: str, usual: int) -> None:
+    assert getattr(load_settings({}), field) == usual
+    assert getattr(load_settings({name: "0"}), field) == 0
+    with pytest.raises(ConfigError, match=name):
+        load_settings({name: "-1"})

@@ -54,6 +54,16 @@ def test_broken_quoting_costs_its_own_record_only(text: str, columns: list[str])
     assert [problem.column for problem in cells.problems] == columns
 
 
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n", "\r"])
+def test_a_broken_record_with_line_breaks_in_it_is_one_at_the_end_of_a_file_too(ending: str) -> None:
+    # Found by fuzzing: without a last line break its last line was read once more, as a row of its own.
+    text = f'"a"b,"c\nd\ne"{ending}'
+    assert [(line, [*cells], end) for line, cells, _, end in read(f"first\n{text}".encode())] == [
+        (1, ["first"], 6),
+        (2, ["ab", "c\nd\ne"], 6 + len(text)),
+    ]
+
+
 def test_a_quotation_mark_inside_an_unquoted_value_is_an_ordinary_character() -> None:
     assert [cells for _, cells, _, _ in read(b'5" wide,"say ""hi"""\n')] == [['5" wide', 'say "hi"']]
 

@@ -172,8 +172,8 @@ def test_signing_in_does_not_lead_to_another_site(stranger: FlaskClient, client:
 
 
 def test_a_place_that_was_put_into_the_form_is_looked_at_again(stranger: FlaskClient, seller: Seller) -> None:
-    form = {"csrf_token": csrf_token(stranger), "email": seller.email, "password": PASSWORD}
     for target in ("https://evil.example/", "/\\evil.example", "//evil.example"):
+        form = {"csrf_token": csrf_token(stranger), "email": seller.email, "password": PASSWORD}
         answer = stranger.post("/login", query_string={"next": target}, data=form)
         assert (answer.status_code, answer.location) == (303, "/imports")
 

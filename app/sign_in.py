@@ -1,0 +1,104 @@
+"""Signing in, and how often it may be tried: counted in Redis, and when that is away, by each process for itself."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from flask import Flask, current_app
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage, RedisStorage
+from limits.strategies import FixedWindowRateLimiter
+from redis import RedisError
+
+from app import accounts
+from app.models import Seller
+from app.redis_store import redis_client
+
+log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+#: Failures that are too many: of one address for one account, which is what somebody who guesses runs into; for one
+#: account from everywhere, which many addresses together run into; and of one address for whatever accounts. The owner
+#: of an account can be kept out by others only with the second, and then for no longer than its time.
+_OF_BOTH = parse("10 per 15 minutes")
+_OF_ACCOUNT = parse("100 per hour")
+_OF_ADDRESS = parse("100 per 15 minutes")
+
+
+class TooManyAttempts(Exception):
+    """There were too many attempts lately; the message is a sentence for whoever tries."""
+
+    def __init__(self, seconds: int) -> None:
+        minutes = -(-seconds // 60)
+        super().__init__(
+            f"There were too many attempts to sign in. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
+        )
+        #: How long to wait.
+        self.seconds = seconds
+
+
+class _Count(NamedTuple):
+    """What is counted, against which limit."""
+
+    limit: RateLimitItem
+    name: tuple[str, ...]
+
+
+def init_app(app: Flask) -> None:
+    """Get ready to count, in the Redis that ``app`` has a client for."""
+    app.extensions["sluice_attempts_here"] = FixedWindowRateLimiter(MemoryStorage())
+
+
+def check_password(email: str, password: str, *, address: str) -> Seller | None:
+    """The seller who signs in from ``address`` with these, or None. Raises TooManyAttempts.
+
+    Whether there is such an account changes neither what is counted nor what is answered, nor how long that takes.
+    """
+    counts = _counts(email, address)
+    _refuse_too_many(counts, address)
+    seller = accounts.check_password(email, password)
+    if seller is None:
+        # What was typed is not told: it is a password often enough.
+        log.warning("sign-in failed: account %s, address %s", counts[0].name[1], address)
+        _on_counter(lambda counter: [counter.hit(one.limit, *one.name) for one in counts])
+        return None
+    log.info("sign-in: seller %d, address %s", seller.id, address)
+    _on_counter(lambda counter: counter.clear(counts[0].limit, *counts[0].name))
+    return seller
+
+
+def _refuse_too_many(counts: list[_Count], address: str) -> None:
+    def wait(counter: FixedWindowRateLimiter) -> int:
+        full = [one for one in counts if not counter.test(one.limit, *one.name)]
+        ends = [counter.get_window_stats(one.limit, *one.name).reset_time for one in full]
+        return max((int(end - time.time()) + 1 for end in ends), default=0)
+
+    seconds = _on_counter(wait)
+    if seconds > 0:
+        log.warning("sign-in refused after too many: account %s, address %s", counts[0].name[1], address)
+        raise TooManyAttempts(seconds)
+
+
+def _counts(email: str, address: str) -> list[_Count]:
+    # A digest: what is typed may be anything, and long.
+    account = hashlib.sha256(accounts.fold(email).encode(errors="replace")).hexdigest()[:16]
+    return [
+        _Count(_OF_BOTH, ("sign-in", account, address)),
+        _Count(_OF_ACCOUNT, ("sign-in", account)),
+        _Count(_OF_ADDRESS, ("sign-in", "from", address)),
+    ]
+
+
+def _on_counter(act: Callable[[FixedWindowRateLimiter], _Result]) -> _Result:
+    """What ``act`` gives with the counter in Redis, or else with this process's own."""
+    try:
+        pool = redis_client().connection_pool
+        return act(FixedWindowRateLimiter(RedisStorage("redis://", connection_pool=pool, key_prefix="sluice")))
+    except RedisError:
+        log.warning("attempts to sign in are counted by this process alone", exc_info=True)
+        here: FixedWindowRateLimiter = current_app.extensions["sluice_attempts_here"]
+        return act(here)

@@ -1,0 +1,88 @@
+"""The web server's worker: gunicorn's with threads, which slow senders and slow readers cannot hold for long.
+
+It stands beside the application and not in it, because gunicorn's master imports it and is to know nothing of the rest.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+#: A request may keep its thread waiting for so long without a byte, at its beginning and after every burst ...
+PATIENCE_SECONDS = float(os.environ.get("PATIENCE_SECONDS") or 30)
+#: ... and each second beyond that has to be paid for with so many bytes.
+MIN_BYTES_PER_SECOND = 4 * 1024
+#: So much of an answer is taken by its reader within PATIENCE_SECONDS, or it is cut off.
+_SENT_TOGETHER = 64 * 1024
+
+
+class TooSlow(ConnectionResetError):
+    """Whoever is at the other end takes too long; gunicorn then closes the connection as one that broke."""
+
+
+class PatientSocket(socket.socket):
+    """The socket of a connection, with an end to the patience of whoever reads and writes it without a timeout."""
+
+    #: Whether somebody waited in vain for more of the request; the application can then tell slow from broken.
+    is_too_slow = False
+    _left = PATIENCE_SECONDS
+
+    @classmethod
+    def around(cls, plain: socket.socket) -> PatientSocket:
+        """The same connection; ``plain`` is no socket any more. It does not block yet, as gunicorn expects."""
+        patient = cls(plain.family, plain.type, plain.proto, plain.detach())
+        patient.setblocking(False)
+        return patient
+
+    def expect_request(self) -> None:
+        """Begin to wait anew."""
+        self._left = PATIENCE_SECONDS
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        """As of any socket. Raises TooSlow when patience is at its end."""
+        if self.gettimeout() is not None:
+            return super().recv(size, flags)
+        began = time.monotonic()
+        self.settimeout(max(self._left, 0.001))
+        try:
+            data = super().recv(size, flags)
+        except TimeoutError:
+            self.is_too_slow = True
+            raise TooSlow(errno.ECONNRESET, "the request comes too slowly") from None
+        finally:
+            self.settimeout(None)
+        waited = time.monotonic() - began
+        self._left = min(PATIENCE_SECONDS, self._left - waited + len(data) / MIN_BYTES_PER_SECOND)
+        return data
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """As of any socket. Raises TooSlow when the reader does not read on."""
+        if self.gettimeout() is not None:
+            return super().sendall(data, flags)
+        whole = memoryview(data)
+        # The timeout is one for all that is sent in a call.
+        self.settimeout(PATIENCE_SECONDS)
+        try:
+            for start in range(0, len(whole), _SENT_TOGETHER):
+                super().sendall(whole[start : start + _SENT_TOGETHER], flags)
+        except TimeoutError:
+            raise TooSlow(errno.ECONNRESET, "the answer is not read") from None
+        finally:
+            self.settimeout(None)
+        return None
+
+
+class Worker(ThreadWorker):
+    """gunicorn's own, whose threads have an end to their patience."""
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Hand a connection to a thread, for one request."""
+        if not isinstance(conn.sock, PatientSocket):
+            conn.sock = PatientSocket.around(conn.sock)
+        conn.sock.expect_request()
+        super().enqueue_req(conn)

@@ -1,0 +1,81 @@
+"""The end of the web server's patience."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+import serving
+from serving import MIN_BYTES_PER_SECOND, PatientSocket, TooSlow
+
+Pair = tuple[PatientSocket, socket.socket]
+
+
+@pytest.fixture
+def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
+    """A connection whose near end is patient for a moment only, and its far end."""
+    monkeypatch.setattr(serving, "PATIENCE_SECONDS", 0.1)
+    near, far = socket.socketpair()
+    patient = PatientSocket.around(near)
+    patient.setblocking(True)
+    patient.expect_request()
+    with patient, far:
+        yield patient, far
+
+
+def test_what_comes_in_time_is_taken(pair: Pair) -> None:
+    near, far = pair
+    far.sendall(b"abc")
+    assert near.recv(10) == b"abc"
+    far.close()
+    assert near.recv(10) == b""
+    assert not near.is_too_slow
+
+
+def test_silence_has_an_end(pair: Pair) -> None:
+    near, _ = pair
+    with pytest.raises(TooSlow):
+        near.recv(10)
+    assert near.is_too_slow
+    # The answer can still be sent.
+    near.sendall(b"too slow")
+
+
+def test_a_byte_now_and_then_is_not_enough(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    near, far = pair
+    now = [0.0]
+    # Each byte takes a fifth of the patience.
+    monkeypatch.setattr(serving.time, "monotonic", lambda: now.__setitem__(0, now[0] + 0.02) or now[0])
+    for _ in range(4):
+        far.sendall(b"x")
+        assert near.recv(1) == b"x"
+    with pytest.raises(TooSlow):
+        near.recv(1)
+
+
+def test_a_burst_does_not_pay_for_an_hour(pair: Pair) -> None:
+    near, far = pair
+    far.sendall(b"x" * 10 * MIN_BYTES_PER_SECOND)
+    while near._left < 0.1 or not near.recv(1 << 20):
+        pass
+    assert near._left <= 0.1
+    near.expect_request()
+    assert near._left == 0.1
+
+
+def test_a_reader_who_does_not_read_is_cut_off(pair: Pair) -> None:
+    near, far = pair
+    with pytest.raises(TooSlow):
+        near.sendall(b"x" * (16 << 20))
+    assert far.recv(10) == b"x" * 10
+
+
+def test_who_sets_a_timeout_gets_it(pair: Pair) -> None:
+    near, _ = pair
+    near.settimeout(0.01)
+    with pytest.raises(TimeoutError):
+        near.recv(1)
+    assert not near.is_too_slow
+    assert near.gettimeout() == 0.01

@@ -1,0 +1,111 @@
+"""How often one may try to sign in, and that this tells nobody which accounts exist."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from flask import Flask, request
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app import accounts, create_app
+from app.models import Seller
+from tests.conftest import PASSWORD
+from tests.pages import csrf_token, read, words
+from tests.web.test_accounts import without_what_differs
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Passwords are compared at once; the e-mail addresses for which it was done."""
+    asked: list[str] = []
+
+    def check(email: str, password: str) -> Seller | None:
+        asked.append(email)
+        return accounts.find_seller(email) if password == PASSWORD else None
+
+    monkeypatch.setattr("app.sign_in.accounts.check_password", check)
+    return asked
+
+
+def attempt(app: Flask, email: str, password: str = "wrong password", address: str = "192.0.2.1") -> TestResponse:
+    browser = app.test_client()
+    form = {"csrf_token": csrf_token(browser), "email": email, "password": password}
+    return browser.post("/login", data=form, environ_overrides={"REMOTE_ADDR": address})
+
+
+def test_too_many_failures_keep_an_address_from_an_account(app: Flask, seller: Seller, quick_hashes) -> None:
+    for _ in range(10):
+        assert attempt(app, seller.email).status_code == 422
+    quick_hashes.clear()
+    # Now not even the right password is looked at.
+    refused = attempt(app, "Seller@Example.com ", PASSWORD)
+    soup = read(refused, 429)
+    assert words(soup.select_one("[role=alert]")).startswith("There were too many attempts to sign in. Try again in ")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 900
+    assert quick_hashes == []
+    # Its owner is elsewhere, and others at the same address have other accounts.
+    assert attempt(app, seller.email, PASSWORD, "192.0.2.2").status_code == 303
+    assert attempt(app, "other@example.com").status_code == 422
+
+
+def test_an_account_that_is_not_there_is_refused_alike(app: Flask, seller: Seller) -> None:
+    answers = {}
+    for email in (seller.email, "nobody@example.com"):
+        answers[email] = [attempt(app, email) for _ in range(11)]
+    for mine, nobodys in zip(*answers.values(), strict=True):
+        assert mine.status_code == nobodys.status_code
+        assert without_what_differs(mine) == without_what_differs(nobodys)
+        assert dict(mine.headers).keys() == dict(nobodys.headers).keys()
+
+
+def test_signing_in_forgives_what_went_wrong_before(app: Flask, seller: Seller) -> None:
+    for _ in range(3):
+        for _ in range(9):
+            assert attempt(app, seller.email).status_code == 422
+        assert attempt(app, seller.email, PASSWORD).status_code == 303
+
+
+def test_one_address_cannot_try_account_after_account(app: Flask, seller: Seller) -> None:
+    for number in range(100):
+        assert attempt(app, f"{number}@example.com").status_code == 422
+    assert attempt(app, seller.email, PASSWORD).status_code == 429
+    assert attempt(app, seller.email, PASSWORD, "192.0.2.2").status_code == 303
+
+
+def test_many_addresses_cannot_try_one_account(app: Flask, seller: Seller) -> None:
+    for number in range(100):
+        assert attempt(app, seller.email, address=f"192.0.2.{number}").status_code == 422
+    assert attempt(app, seller.email, PASSWORD, "198.51.100.1").status_code == 429
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_without_redis_each_process_counts_for_itself(app: Flask, seller: Seller, take_redis_away, away: bool) -> None:
+    if away:
+        take_redis_away()
+        app.extensions["sluice_attempts_here"].storage.reset()
+    assert [attempt(app, seller.email).status_code for _ in range(11)] == [422] * 10 + [429]
+
+
+def test_addresses_are_those_that_our_own_proxies_tell(environ: dict[str, str], app: Flask, seller: Seller) -> None:
+    seen = {}
+    for proxies in ("0", "1", "2"):
+        behind = create_app({**environ, "LEASE_SECONDS": "60", "TRUSTED_PROXIES": proxies})
+        behind.add_url_rule("/address", "address", lambda: request.remote_addr)
+        client: FlaskClient = behind.test_client()
+        headers = {"X-Forwarded-For": "203.0.113.9, 203.0.113.1, 203.0.113.2"}
+        seen[proxies] = client.get("/address", headers=headers).text
+    assert seen == {"0": "127.0.0.1", "1": "203.0.113.2", "2": "203.0.113.1"}
+
+
+def test_what_was_typed_does_not_come_into_the_log(app: Flask, seller: Seller, caplog) -> None:
+    caplog.set_level(logging.INFO, "app.sign_in")
+    attempt(app, "my secret password\r\nINFO all is well", "x\n2026-01-01 forged")
+    attempt(app, seller.email, PASSWORD)
+    (failed, succeeded) = caplog.messages
+    assert failed.startswith("sign-in failed: account ")
+    assert failed.endswith(", address 192.0.2.1")
+    assert "secret" not in failed
+    assert "\n" not in failed
+    assert succeeded == f"sign-in: seller {seller.id}, address 192.0.2.1"
