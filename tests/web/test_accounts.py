@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
@@ -87,6 +88,22 @@ def test_whatever_is_wrong_the_answer_is_the_same(stranger: FlaskClient, seller:
         assert without_what_differs(answer) == without_what_differs(wrong_password)
         assert dict(answer.headers).keys() == dict(wrong_password.headers).keys()
         assert not is_signed_in(stranger)
+
+
+def test_an_account_that_is_not_there_takes_as_long(stranger: FlaskClient, seller: Seller, monkeypatch) -> None:
+    verified: list[str] = []
+    verify = PasswordHasher.verify
+
+    def count(self: PasswordHasher, known: str, password: str) -> bool:
+        verified.append(known)
+        return verify(self, known, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", count)
+    for email in (seller.email, "nobody@example.com"):
+        assert fill_in(stranger, email, "wrong password").status_code == 422
+    # One hash each, and as hard a one.
+    real, nobodys = (known.rsplit("$", 2)[0] for known in verified)
+    assert real == nobodys
 
 
 @pytest.mark.parametrize(
