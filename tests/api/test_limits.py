@@ -10,6 +10,7 @@ from flask import Flask
 from redis import RedisError
 
 from app import create_app
+from app.extensions import db
 from app.models import Seller
 from tests.api.conftest import Program, make_program, problem
 from tests.factories import csv_bytes, row
@@ -24,6 +25,8 @@ def limited(environ: dict[str, str], **settings: str) -> Iterator[Flask]:
     app = create_app({**environ, "LEASE_SECONDS": "60", **settings})
     app.test_client_class = Browser
     yield app
+    with app.app_context():
+        db.engine.dispose()
 
 
 def test_requests_are_counted_by_token_and_told(app, environ: dict[str, str], seller: Seller) -> None:

@@ -66,7 +66,7 @@ def test_the_web_server_is_for_this_machine_alone() -> None:
 
 @pytest.mark.parametrize(
     ("name", "field", "usual"),
-    [("TRUSTED_PROXIES", "trusted_proxies", 0), ("UPLOADS_IN_FLIGHT", "uploads_in_flight", 3)],
+    [("TRUSTED_PROXIES", "trusted_proxies", 0), ("UPLOADS_IN_FLIGHT", "uploads_in_flight", 8)],
 )
 def test_limits_can_be_switched_off_and_not_be_negative(name: str, field: str, usual: int) -> None:
     assert getattr(load_settings({}), field) == usual

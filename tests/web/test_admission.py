@@ -46,9 +46,10 @@ def arriving(seller: Seller) -> int:
     return int(redis_client().zcard(f"sluice:arriving:{seller.id}"))
 
 
-def test_no_more_than_three_files_arrive_at_a_time(
-    app: Flask, client: FlaskClient, seller: Seller, other_seller: Seller, storage_files
+def test_no_more_than_so_many_files_arrive_at_a_time(
+    app: Flask, client: FlaskClient, seller: Seller, other_seller: Seller, storage_files, limit
 ) -> None:
+    limit(uploads_in_flight=3)
     with admission.one_of_few(seller.id), admission.one_of_few(seller.id), admission.one_of_few(seller.id):
         answer = upload(client, FILE)
         read(answer, 429)
