@@ -83,7 +83,7 @@ def test_a_file_that_cannot_be_imported_is_refused(
     expect(page).to_have_url(re.compile("/imports/upload$"))
     assert storage_files() == before
     page.goto("/imports")
-    expect(page.get_by_text("Nothing imported yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your first import")).to_be_visible()
 
 
 def test_after_a_refusal_another_file_can_be_chosen_at_once(page: Page) -> None:
