@@ -10,9 +10,9 @@ from flask import Response
 
 from app.api.authentication import seller_id
 from app.api.blueprint import blueprint, can_fail
-from app.imports import files, progress
+from app.imports import progress
+from app.web import downloads
 from app.web import help as help_pages
-from app.web.downloads import csv_response, name_for
 
 _TAG = ["Files"]
 
@@ -32,8 +32,7 @@ def failed_csv(public_id: uuid.UUID) -> Response:
 
     They are what they were in the file, byte for byte.
     """
-    one = progress.get(seller_id(), public_id)
-    return csv_response(name_for("failed-rows", one), files.failed(one.key))
+    return downloads.failed_rows(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/imports/<uuid:public_id>/errors.csv", tags=_TAG)
@@ -41,8 +40,7 @@ def failed_csv(public_id: uuid.UUID) -> Response:
 @can_fail(404)
 def errors_csv(public_id: uuid.UUID) -> Response:
     """Take the report of the failed rows: line, code, columns, message, fix, and the row's values."""
-    one = progress.get(seller_id(), public_id)
-    return csv_response(name_for("error-report", one), files.report(one.key))
+    return downloads.error_report(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/imports/<uuid:public_id>/as-updates.csv", tags=_TAG)
@@ -50,8 +48,7 @@ def errors_csv(public_id: uuid.UUID) -> Response:
 @can_fail(404)
 def as_updates_csv(public_id: uuid.UUID) -> Response:
     """Take the rows whose listing was there already, as rows that change it."""
-    one = progress.get(seller_id(), public_id)
-    return csv_response(name_for("as-updates", one), files.as_updates(one.key))
+    return downloads.as_updates(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/imports/<uuid:public_id>/remaining.csv", tags=_TAG)
@@ -59,8 +56,7 @@ def as_updates_csv(public_id: uuid.UUID) -> Response:
 @can_fail(404)
 def remaining_csv(public_id: uuid.UUID) -> Response:
     """Take the rows that were not processed under their header, to be sent another time."""
-    one = progress.get(seller_id(), public_id)
-    return csv_response(name_for("remaining-rows", one), files.remaining(one.key))
+    return downloads.remaining_rows(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/imports/<uuid:public_id>/succeeded.csv", tags=_TAG)
@@ -68,8 +64,7 @@ def remaining_csv(public_id: uuid.UUID) -> Response:
 @can_fail(404)
 def succeeded_csv(public_id: uuid.UUID) -> Response:
     """Take line, listing and outcome of each row that succeeded."""
-    one = progress.get(seller_id(), public_id)
-    return csv_response(name_for("succeeded-rows", one), files.succeeded(one.key))
+    return downloads.succeeded_rows(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/imports/<uuid:public_id>/source.csv", tags=_TAG)
@@ -77,8 +72,7 @@ def succeeded_csv(public_id: uuid.UUID) -> Response:
 @can_fail(404)
 def source_csv(public_id: uuid.UUID) -> Response:
     """Take the file as it was sent."""
-    one = progress.get(seller_id(), public_id)
-    return csv_response(one.file_name, files.source(one.key), size=one.file_size)
+    return downloads.source(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/template.csv", tags=_TAG)

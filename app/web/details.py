@@ -10,15 +10,14 @@ from typing import Any
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.imports import failures, files, outcome, pace, preview, progress
+from app.imports import failures, outcome, pace, preview, progress
 from app.imports.durations import say_time_left
 from app.imports.failures import RowShown
 from app.imports.progress import BatchProgress, Family, ImportProgress
 from app.queries import ImportKey, begin_snapshot
 from app.queries.row_errors import ANY, Filter
 from app.statuses import BatchStatus
-from app.web import chart
-from app.web.downloads import csv_response, name_for, need_errors
+from app.web import chart, downloads
 from app.web.error_filter import read_filter
 from app.web.filters import format_number, status_label
 from app.web.live import render_live
@@ -120,47 +119,38 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.get("/failed.csv")
 def failed_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The failed rows under their header, ready to be corrected and uploaded."""
-    one = progress.get(seller_id(), public_id)
-    need_errors(one)
-    return csv_response(name_for("failed-rows", one), files.failed(one.key))
+    return downloads.failed_rows(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/as-updates.csv")
 def as_updates_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The rows that would have created listings that are there, with UPDATE in their MODE, ready to be uploaded."""
-    one = progress.get(seller_id(), public_id)
-    need_errors(one)
-    return csv_response(name_for("as-updates", one), files.as_updates(one.key))
+    return downloads.as_updates(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/errors.csv")
 def errors_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The error report; with ``spreadsheet=1``, as the pages link to it, in a way that Excel reads rightly."""
     one = progress.get(seller_id(), public_id)
-    need_errors(one)
-    report = files.report(one.key, for_spreadsheet=request.args.get("spreadsheet") == "1")
-    return csv_response(name_for("error-report", one), report)
+    return downloads.error_report(one, for_spreadsheet=request.args.get("spreadsheet") == "1")
 
 
 @blueprint.get("/remaining.csv")
 def remaining_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The rows that were not processed under their header, ready to be uploaded another time."""
-    one = progress.get(seller_id(), public_id)
-    return csv_response(name_for("remaining-rows", one), files.remaining(one.key))
+    return downloads.remaining_rows(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/succeeded.csv")
 def succeeded_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """Which line made or changed which listing."""
-    one = progress.get(seller_id(), public_id)
-    return csv_response(name_for("succeeded-rows", one), files.succeeded(one.key))
+    return downloads.succeeded_rows(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/source.csv")
 def source_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The file as it was uploaded."""
-    one = progress.get(seller_id(), public_id)
-    return csv_response(one.file_name, files.source(one.key), size=one.file_size)
+    return downloads.source(progress.get(seller_id(), public_id))
 
 
 def _summary(one: ImportProgress, family: Family, moves: pace.Pace, *, groups: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""CSV files as answers: their names, their headers, and their bytes as they come."""
+"""CSV files as answers, of pages and API alike: their names, their headers, and their bytes as they come."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from flask import Response, current_app, stream_with_context
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
 from app.extensions import db
+from app.imports import files
 from app.imports.files import plain_stem
 from app.imports.progress import ImportProgress
 
@@ -49,13 +50,46 @@ def source_trouble() -> Iterator[None]:
         raise ServiceUnavailable("The uploaded file cannot be read right now. Try again in a few minutes.") from error
 
 
-def need_errors(one: ImportProgress) -> None:
+def failed_rows(one: ImportProgress) -> Response:
+    """The failed rows under their header, ready to be corrected and uploaded. Raises NotFound."""
+    _need_errors(one)
+    return csv_response(_name_for("failed-rows", one), files.failed(one.key))
+
+
+def as_updates(one: ImportProgress) -> Response:
+    """The rows that would have created listings that are there, as rows that change them. Raises NotFound."""
+    _need_errors(one)
+    return csv_response(_name_for("as-updates", one), files.as_updates(one.key))
+
+
+def error_report(one: ImportProgress, *, for_spreadsheet: bool = False) -> Response:
+    """What is wrong with which row; see ``files.report``. Raises NotFound."""
+    _need_errors(one)
+    return csv_response(_name_for("error-report", one), files.report(one.key, for_spreadsheet=for_spreadsheet))
+
+
+def remaining_rows(one: ImportProgress) -> Response:
+    """The rows that were not processed under their header. Raises NotFound or ServiceUnavailable."""
+    return csv_response(_name_for("remaining-rows", one), files.remaining(one.key))
+
+
+def succeeded_rows(one: ImportProgress) -> Response:
+    """Which line made or changed which listing. Raises NotFound or ServiceUnavailable."""
+    return csv_response(_name_for("succeeded-rows", one), files.succeeded(one.key))
+
+
+def source(one: ImportProgress) -> Response:
+    """The file as it was uploaded. Raises NotFound or ServiceUnavailable."""
+    return csv_response(one.file_name, files.source(one.key), size=one.file_size)
+
+
+def _need_errors(one: ImportProgress) -> None:
     """Raise NotFound where the failed rows of an import are too old to be kept."""
     if not one.has_errors:
         raise NotFound(f"The failed rows of this {one.noun} are not kept any more.")
 
 
-def name_for(what: str, one: ImportProgress) -> str:
+def _name_for(what: str, one: ImportProgress) -> str:
     """The name of a file about an import: ``failed-rows-1f0c9a2b-stock.csv`` for the failed rows of ``stock.csv``."""
     return f"{what}-{one.short_id}-{plain_stem(one.file_name)}.csv"
 
