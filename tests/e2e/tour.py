@@ -15,13 +15,18 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
+from app.deliveries import hooks
+from app.deliveries import job as deliveries_job
+from app.deliveries.webhook import Answer
 from app.extensions import db
 from app.imports import batch_job, reconcile
 from app.models import Import, Seller
 from app.queries import ImportKey
+from app.statuses import IMPORT_EVENTS
 from tests import states
 from tests.conftest import make_seller
 from tests.e2e.files import MISTAKES
+from tests.e2e.window import sign_in
 from tests.factories import make_items, row, start
 
 
@@ -34,16 +39,21 @@ class Showroom:
     #: Has more imports than stand on one page.
     busy_seller: Seller
     new_seller: Seller
+    operator: Seller
     #: The paths of the seller's imports, by state.
     paths: dict[str, str]
+    #: The path of a webhook with a log.
+    webhook_path: str
     database_url: str
 
 
 def make_showroom(database_url: str) -> Showroom:
     """Fill the database with imports in every state, as workers would have left them."""
     make_items(100)
-    sellers = [make_seller(f"{name}.{uuid.uuid4().hex[:4]}@example.com") for name in ("ada", "bea", "cy")]
-    seller, busy_seller, new_seller = sellers
+    sellers = [make_seller(f"{name}.{uuid.uuid4().hex[:4]}@example.com") for name in ("ada", "bea", "cy", "di")]
+    seller, busy_seller, new_seller, operator = sellers
+    operator.is_operator = True
+    hook = hooks.add(seller.id, "https://shop.example.com/sluice", IMPORT_EVENTS.values())
     started = {"mistakes": start(seller, MISTAKES.read_bytes(), file_name=MISTAKES.name)}
     batch_job.run(seller.id, started["mistakes"].id, 1, 1)
     started["check"] = start(seller, _changed_rows(), file_name="prices-check.csv", is_check=True)
@@ -51,16 +61,27 @@ def make_showroom(database_url: str) -> Showroom:
     assert reconcile.settle(ImportKey(seller.id, started["check"].id))
     for state in states.STATES:
         started[state.name] = states.make(state, seller, file_name=f"{state.name}.csv")
+    _send_messages()
     started["long"] = _make_long(seller)
     for number in range(21):
         start(busy_seller, [row()], file_name=f"stock-{number + 1}.csv")
     paths = {name: f"/imports/{one.public_id}" for name, one in started.items()}
+    webhook_path = f"/settings/webhooks/{hook.public_id}"
     for one in sellers:
         db.session.refresh(one)
     # The sellers are read again when the database is away.
     db.session.expunge_all()
     db.session.rollback()
-    return Showroom(seller, busy_seller, new_seller, paths, database_url)
+    return Showroom(*sellers, paths, webhook_path, database_url)
+
+
+def _send_messages() -> None:
+    """What a deliverer does with the messages that wait, of which the first arrives and no other."""
+    answers = [Answer(True, 204, "Accepted with 204 No Content.")]
+    lost = Answer(False, None, "It refused the connection.")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.deliveries.webhook.send", lambda *_, **__: answers.pop() if answers else lost)
+        deliveries_job.run()
 
 
 def _changed_rows() -> list[dict[str, str]]:
@@ -116,7 +137,7 @@ def stops() -> dict[str, Stop]:
     found = {
         "sign-in": Stop(_to("/login"), None),
         "sign-in-wrong": Stop(_sign_in_wrongly, None),
-        "sign-in-signed-out": Stop(_sign_out),
+        "sign-in-signed-out": Stop(_sign_out, None),
         "sign-in-out-of-date": Stop(_press_out_of_date, None),
         "upload": Stop(_to("/imports/upload")),
         "upload-first": Stop(_to("/imports/upload"), "new_seller"),
@@ -160,6 +181,16 @@ def stops() -> dict[str, Stop]:
         "details-check": Stop(_to_import("check")),
         "panel-check": Stop(_to_import("check", "/panel")),
         "webhooks": Stop(_to("/settings/webhooks")),
+        "webhooks-none": Stop(_to("/settings/webhooks"), "new_seller"),
+        "webhooks-wrong": Stop(_add_wrong_webhook, "new_seller"),
+        "webhooks-made": Stop(_add_webhook_and_see_its_secret, "busy_seller"),
+        "webhooks-show": Stop(_to_webhook()),
+        "webhooks-delete": Stop(_to_webhook("/delete")),
+        "ops": Stop(_to("/ops"), "operator"),
+        "ops-import": Stop(_to_import_of_somebody("running"), "operator"),
+        "ops-import-given-up": Stop(_to_import_of_somebody("given up"), "operator"),
+        "ops-terminate": Stop(_to_import_of_somebody("running", "/terminate"), "operator"),
+        "ops-audit": Stop(_to("/ops/audit"), "operator"),
         "notifications": Stop(_to("/settings/notifications")),
         "too-large": Stop(_upload_too_much),
         "help-csv": Stop(_to("/help/csv")),
@@ -198,11 +229,42 @@ def _to_import(state: str, part: str = "") -> Callable[[Page, Showroom], None]:
     return visit
 
 
+def _to_import_of_somebody(state: str, part: str = "") -> Callable[[Page, Showroom], None]:
+    def visit(page: Page, showroom: Showroom) -> None:
+        page.goto(f"/ops{showroom.paths[state]}{part}")
+
+    return visit
+
+
+def _to_webhook(part: str = "") -> Callable[[Page, Showroom], None]:
+    def visit(page: Page, showroom: Showroom) -> None:
+        page.goto(showroom.webhook_path + part)
+
+    return visit
+
+
 def _make_token(page: Page, _: Showroom) -> None:
     page.goto("/settings/tokens")
     page.get_by_label("Name").fill("Nightly stock")
     page.get_by_role("button", name="Make token").click()
     page.get_by_text("It is not shown again").wait_for()
+
+
+def _add_webhook(page: Page, _: Showroom, *, url: str = "https://shop.example.com/sluice") -> None:
+    page.goto("/settings/webhooks")
+    page.locator("#url").fill(url)
+    page.get_by_role("button", name="Add webhook").click()
+    page.wait_for_load_state()
+
+
+def _add_webhook_and_see_its_secret(page: Page, showroom: Showroom) -> None:
+    _add_webhook(page, showroom)
+    expect(page.get_by_text("whsec_")).to_be_visible()
+
+
+def _add_wrong_webhook(page: Page, showroom: Showroom) -> None:
+    _add_webhook(page, showroom, url="http://localhost/sluice")
+    expect(page.locator(".field-error")).to_be_visible()
 
 
 def _ask_to_revoke(page: Page, showroom: Showroom) -> None:
@@ -222,8 +284,9 @@ def _sign_in_wrongly(page: Page, showroom: Showroom) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-def _sign_out(page: Page, _: Showroom) -> None:
-    page.goto("/imports")
+def _sign_out(page: Page, showroom: Showroom) -> None:
+    # In a session of its own, because the one that the windows of a seller have in common would end with it.
+    sign_in(page, showroom.seller.email)
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_text("You are signed out.")).to_be_visible()
 
