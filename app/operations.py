@@ -15,6 +15,7 @@ from app.imports import queue
 from app.queries import operations
 from app.queries.operations import Crashing, ImportSeen, Reconciler, SellerWaiting, Trouble, Waiting, Worker
 from app.storage import Storage
+from app.wording import counted
 
 _LIVE_SHOWN = 100
 _ENDED_SHOWN = 10
@@ -157,7 +158,7 @@ def _silent_workers(seen: Overview) -> Iterator[Alarm]:
         yield Alarm(
             "danger",
             f"The workers of {host.name} have not been heard of for {duration(host.silent_seconds)}.",
-            f"{plural(host.processes, 'worker')} of {sum(one.processes for one in seen.hosts)} gone. The reconciler "
+            f"{counted(host.processes, 'worker')} of {sum(one.processes for one in seen.hosts)} gone. The reconciler "
             "takes their batches back, and the other hosts go on with them.",
         )
     ran = seen.reconciler.silent_seconds
@@ -186,7 +187,7 @@ def _crashing_batches(seen: Overview) -> Iterator[Alarm]:
 
 
 def _others(count: int) -> str:
-    return f"The same goes for {plural(count, 'other batch', 'other batches')} of it. " if count else ""
+    return f"The same goes for {counted(count, 'other batch', 'other batches')} of it. " if count else ""
 
 
 def _given_up_batches(seen: Overview) -> Iterator[Alarm]:
@@ -194,10 +195,10 @@ def _given_up_batches(seen: Overview) -> Iterator[Alarm]:
         return
     count = sum(one.given_up for one in seen.given_up)
     first = seen.given_up[0]
-    more = f" and {plural(len(seen.given_up) - 1, 'other import')}" if len(seen.given_up) > 1 else ""
+    more = f" and {counted(len(seen.given_up) - 1, 'other import')}" if len(seen.given_up) > 1 else ""
     yield Alarm(
         "danger",
-        f"{plural(count, 'batch', 'batches')} of {first.file_name} ({first.email}){more} "
+        f"{counted(count, 'batch', 'batches')} of {first.file_name} ({first.email}){more} "
         f"{'was' if count == 1 else 'were'} given up.",
         "Mend what stood in the way, then press “Try again” below; the attempts that failed say what it was.",
     )
@@ -223,14 +224,9 @@ def _long_queue(seen: Overview) -> Iterator[Alarm]:
         )
 
 
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """``1 batch``, ``2 batches``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def duration(seconds: float) -> str:
     """How long, as people say it: in the largest unit that fits."""
     for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
         if seconds >= 2 * size or (unit == "minute" and seconds >= size):
-            return plural(int(seconds // size), unit)
-    return plural(max(int(seconds), 0), "second")
+            return counted(int(seconds // size), unit)
+    return counted(max(int(seconds), 0), "second")

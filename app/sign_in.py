@@ -17,6 +17,7 @@ from redis import RedisError
 from app import accounts
 from app.models import Seller
 from app.redis_store import redis_client
+from app.wording import counted
 
 log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -33,10 +34,8 @@ class TooManyAttempts(Exception):
     """There were too many attempts lately; the message is a sentence for whoever tries."""
 
     def __init__(self, seconds: int) -> None:
-        minutes = -(-seconds // 60)
-        super().__init__(
-            f"There were too many attempts to sign in. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
-        )
+        wait = counted(-(-seconds // 60), "minute")
+        super().__init__(f"There were too many attempts to sign in. Try again in {wait}.")
         #: How long to wait.
         self.seconds = seconds
 

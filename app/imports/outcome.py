@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 
 from app.imports.progress import ImportProgress
 from app.statuses import ImportStatus, RetriedRows
+from app.wording import counted
 
 
 def describe(one: ImportProgress, *, groups: int | None = None, retried: Collection[RetriedRows] = ()) -> str:
@@ -206,11 +207,11 @@ def _to_fix(one: ImportProgress, groups: int | None, *, so_far: bool = False) ->
 
 def _in_groups(one: ImportProgress, groups: int | None) -> str:
     """Into how many groups the failed rows fall, where that is known and worth saying."""
-    return f", in {groups:,} {'group' if groups == 1 else 'groups'}" if groups and one.failed > 1 else ""
+    return f", in {counted(groups, 'group')}" if groups and one.failed > 1 else ""
 
 
 def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+    return counted(count, "row")
 
 
 def _were(count: int) -> str:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from redis import RedisError
 
 from app.imports import queue
-from app.imports.durations import say_duration
 from app.imports.progress import ImportProgress
 from app.queries import pace as recorded
 from app.queries.pace import MOST_COUNTED, Recorded
 from app.statuses import BatchStatus, ImportStatus
+from app.wording import say_duration
 
 #: The speed is that of the last few seconds, so that it follows what happens, and the estimate that of a longer time,
 #: so that it does not jump.

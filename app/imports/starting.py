@@ -19,6 +19,7 @@ from app.models import Batch, Import
 from app.queries import ImportKey, imports, retention
 from app.statuses import RetriedRows
 from app.storage import Storage
+from app.wording import counted
 
 #: Longest file name that is kept; what is longer loses its beginning.
 _MAX_NAME_LENGTH = 200
@@ -155,7 +156,7 @@ def _insert(created: Import, plans: Sequence[BatchPlan]) -> None:
         _action_of(created),
         created.seller_id,
         created.public_id,
-        detail=f"{created.total:,} rows of {created.file_name}",
+        detail=f"{counted(created.total, 'row')} of {created.file_name}",
     )
     db.session.flush()
 

@@ -11,7 +11,6 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.imports import failures, outcome, pace, preview, progress
-from app.imports.durations import say_time_left
 from app.imports.failures import RowShown
 from app.imports.progress import BatchProgress, Family, ImportProgress
 from app.queries import ImportKey, begin_snapshot
@@ -22,6 +21,7 @@ from app.web.error_filter import read_filter
 from app.web.filters import format_number, status_label
 from app.web.live import render_live
 from app.web.session import require_seller, seller_id
+from app.wording import say_time_left
 
 blueprint = Blueprint("details", __name__, url_prefix="/imports/<uuid:public_id>")
 blueprint.before_request(require_seller)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from flask import Flask
 
 from app.csvfile.contract import Code, Condition
-from app.imports.durations import say_duration, say_time_left
 from app.statuses import BatchStatus, ImportStatus
+from app.wording import say_duration, say_time_left
 
 
 class Label(NamedTuple):

@@ -16,6 +16,7 @@ from app.queries.operations import ImportSeen
 from app.statuses import ImportStatus, can_pause, can_reopen, can_resume, can_terminate
 from app.web.live import render_live
 from app.web.session import local_path, require_operator
+from app.wording import counted
 
 blueprint = Blueprint("ops", __name__, url_prefix="/ops")
 blueprint.before_request(require_operator)
@@ -135,7 +136,7 @@ def reopen(public_id: uuid.UUID) -> ResponseReturnValue:
     """Have the batches of the import tried again that were given up."""
     one = _find(public_id)
     count = commands.reopen(one.seller_id, public_id)
-    return _done(f"{operations.plural(count, 'batch', 'batches')} of {one.file_name} tried again.")
+    return _done(f"{counted(count, 'batch', 'batches')} of {one.file_name} tried again.")
 
 
 def _find(public_id: uuid.UUID) -> ImportSeen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.imports.durations import say_duration, say_time_left
+from app.wording import counted, say_duration, say_time_left
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,8 @@ def test_an_estimate_never_rises_while_the_time_falls() -> None:
     said = [say_time_left(seconds) for seconds in range(200_000, 0, -7)]
     changes = [words for before, words in zip(said, said[1:], strict=False) if words != before]
     assert len(changes) == len(set(changes))
+
+
+def test_what_is_counted_has_its_number() -> None:
+    assert [counted(count, "row") for count in (0, 1, 2, 2_000)] == ["0 rows", "1 row", "2 rows", "2,000 rows"]
+    assert counted(2, "batch", "batches") == "2 batches"

@@ -1,10 +1,15 @@
-"""Spans of time as people say them."""
+"""Counts and spans of time as people say them."""
 
 from __future__ import annotations
 
 _MINUTE = 60
 _HOUR = 3600
 _DAY = 24 * _HOUR
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """``1 row``, ``2,000 rows``; ``many`` for words whose plural has more than an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def say_duration(seconds: float) -> str:
