@@ -14,6 +14,7 @@ from app.api.schemas import ErrorsAsked, RowErrors
 from app.api.shown import show_failed_row
 from app.imports import failures, progress
 from app.queries import begin_snapshot
+from app.web.downloads import need_errors
 from app.web.error_filter import read_filter
 
 
@@ -28,6 +29,7 @@ def list_errors(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
     """
     begin_snapshot()
     one = progress.get(seller_id(), public_id)
+    need_errors(one)
     wanted = read_filter(request.args)
     limit = asked["limit"]
     found = failures.list_rows(one.key, after_line=asked["after"], limit=limit + 1, wanted=wanted.wanted)

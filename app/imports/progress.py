@@ -44,7 +44,7 @@ class ImportProgress:
     started_at: datetime | None
     updated_at: datetime
     finished_at: datetime | None
-    #: Whether the file, and whether the failed rows, are young enough to be kept still.
+    #: Whether the file is young enough to be kept still, and whether the failed rows are, where there are any.
     has_source: bool = True
     has_errors: bool = True
 
@@ -222,7 +222,7 @@ def _describe(found: imports.WithCounters) -> ImportProgress:
         updated_at=found.updated_at,
         finished_at=one.finished_at,
         has_source=one.source_removed_at is None,
-        has_errors=one.errors_removed_at is None,
+        has_errors=one.errors_removed_at is None or not found.failed,
     )
 
 

@@ -52,19 +52,19 @@ def source_trouble() -> Iterator[None]:
 
 def failed_rows(one: ImportProgress) -> Response:
     """The failed rows under their header, ready to be corrected and uploaded. Raises NotFound."""
-    _need_errors(one)
+    need_errors(one)
     return csv_response(_name_for("failed-rows", one), files.failed(one.key))
 
 
 def as_updates(one: ImportProgress) -> Response:
     """The rows that would have created listings that are there, as rows that change them. Raises NotFound."""
-    _need_errors(one)
+    need_errors(one)
     return csv_response(_name_for("as-updates", one), files.as_updates(one.key))
 
 
 def error_report(one: ImportProgress, *, for_spreadsheet: bool = False) -> Response:
     """What is wrong with which row; see ``files.report``. Raises NotFound."""
-    _need_errors(one)
+    need_errors(one)
     return csv_response(_name_for("error-report", one), files.report(one.key, for_spreadsheet=for_spreadsheet))
 
 
@@ -75,6 +75,8 @@ def remaining_rows(one: ImportProgress) -> Response:
 
 def succeeded_rows(one: ImportProgress) -> Response:
     """Which line made or changed which listing. Raises NotFound or ServiceUnavailable."""
+    # What did not fail has succeeded: without the failed rows nobody can say which did.
+    need_errors(one)
     return csv_response(_name_for("succeeded-rows", one), files.succeeded(one.key))
 
 
@@ -83,7 +85,7 @@ def source(one: ImportProgress) -> Response:
     return csv_response(one.file_name, files.source(one.key), size=one.file_size)
 
 
-def _need_errors(one: ImportProgress) -> None:
+def need_errors(one: ImportProgress) -> None:
     """Raise NotFound where the failed rows of an import are too old to be kept."""
     if not one.has_errors:
         raise NotFound(f"The failed rows of this {one.noun} are not kept any more.")

@@ -14,12 +14,13 @@ from app.extensions import db
 from app.imports import commands, reconcile, retention
 from app.models import Import, Seller
 from app.queries import retention as old
+from tests.api.conftest import make_program, problem
 from tests.conftest import storage_root
 from tests.factories import csv_bytes, look, make_items, row, start
 from tests.pages import buttons, page, read
 from tests.states import STATES, everything, make
 
-RUNNING, PAUSED, FAILED, TERMINATED, GIVEN_UP = STATES[1], STATES[3], STATES[5], STATES[6], STATES[7]
+RUNNING, PAUSED, COMPLETED, FAILED, TERMINATED, GIVEN_UP = STATES[1], *STATES[3:]
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +134,32 @@ def test_pages_say_what_is_not_kept(client: FlaskClient, seller: Seller, keep) -
             assert "kept" in read(answer, 404).text
     with pytest.raises(commands.TransitionRefused, match="not kept"):
         commands.retry(seller.id, made.public_id, commands.RetriedRows.FAILED)
+
+
+def test_without_its_failed_rows_nobody_can_say_which_succeeded(
+    app: Flask, client: FlaskClient, seller: Seller, keep
+) -> None:
+    made = make(FAILED, seller)
+    age(made, 9)
+    keep(errors=1)
+    assert retention.remove_old()
+    soup = page(client, f"/imports/{made.public_id}")
+    assert "source.csv" in (links := " ".join(link["href"] for link in soup.select("main a")))
+    assert "succeeded.csv" not in links
+    program = make_program(app, seller)
+    for name in ("failed.csv", "errors.csv", "as-updates.csv", "succeeded.csv"):
+        assert "not kept" in read(client.get(f"/imports/{made.public_id}/{name}"), 404).text
+        assert "not kept" in str(problem(program.get(f"imports/{made.public_id}/{name}"), 404, "not-found"))
+    assert "not kept" in str(problem(program.get(f"imports/{made.public_id}/errors"), 404, "not-found"))
+    assert client.get(f"/imports/{made.public_id}/source.csv").status_code == 200
+
+
+def test_where_nothing_failed_there_is_nothing_to_miss(client: FlaskClient, seller: Seller, keep) -> None:
+    made = make(COMPLETED, seller)
+    age(made, 9)
+    keep(errors=1)
+    assert retention.remove_old()
+    assert client.get(f"/imports/{made.public_id}/succeeded.csv").status_code == 200
 
 
 def test_a_batch_without_its_file_is_not_tried_again(seller: Seller, keep) -> None:
