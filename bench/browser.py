@@ -67,6 +67,15 @@ class Browser:
         """A page. Raises WrongAnswer when there is none."""
         return _expect(self._request("GET", path), HTTPStatus.OK, path).text
 
+    def time(self, path: str, requests: int) -> list[float]:
+        """The seconds that each of so many requests for a page took, one after the other. Raises WrongAnswer."""
+        seconds = []
+        for _ in range(requests):
+            began = perf_counter()
+            self.get(path)
+            seconds.append(perf_counter() - began)
+        return seconds
+
     def download(self, path: str, to: Path) -> None:
         """Save a file while it comes. Raises WrongAnswer when there is none."""
         connection, response = self._send("GET", path, None, None)

@@ -155,7 +155,7 @@ def _clean_storage() -> None:
 
 def _forget_notes(key: ImportKey) -> None:
     """Delete what the chunks of an import that is over have noted for each other."""
-    while notes.are_due(key) and notes.delete_some(key):
+    while notes.are_due(key) and notes.forget_some(key):
         db.session.commit()
     db.session.rollback()
 

@@ -11,7 +11,7 @@ from flask import current_app
 
 from app.config import Settings
 from app.extensions import db
-from app.queries import retention
+from app.queries import notes, retention
 from app.queries.retention import StoredFile
 from app.storage import Storage
 
@@ -70,7 +70,7 @@ def _remove_errors(days: int, ends_at: float) -> bool:
 def _remove_imports(days: int, ends_at: float) -> bool:
     while days and (old := retention.find_old_imports(days=days, limit=_FOUND_AT_ONCE)):
         for key in old:
-            while retention.delete_some_errors(key) or retention.delete_some_notes(key):
+            while retention.delete_some_errors(key) or notes.forget_some(key):
                 db.session.commit()
                 if monotonic() > ends_at:
                     return False

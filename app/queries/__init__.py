@@ -11,9 +11,11 @@ from app.extensions import db
 
 _Row = TypeVar("_Row")
 
-
 #: What a session is called while it writes a chunk, so that it can be told from those that may take their time.
 CHUNK = "sluice chunk"
+
+#: Rows of a table that are deleted in one transaction.
+_DELETED_AT_ONCE = 20_000
 
 
 class ImportKey(NamedTuple):
@@ -67,6 +69,22 @@ def without_transaction(pages: Iterable[Iterable[_Row]]) -> Iterator[_Row]:
         db.session.rollback()
         yield from page
     db.session.rollback()
+
+
+def delete_some(tables: Collection[str], key: ImportKey) -> bool:
+    """Delete as many rows of an import as one transaction should, from each of ``tables``; whether there were any."""
+    deleted = 0
+    with driver_cursor() as cursor:
+        for table in tables:
+            cursor.execute(
+                f"""
+                delete from {table} where ctid = any(array(
+                    select ctid from {table} where seller_id = %s and import_id = %s limit %s))
+                """,
+                (*key, _DELETED_AT_ONCE),
+            )
+            deleted += cursor.rowcount
+    return deleted > 0
 
 
 def as_columns(rows: Collection[tuple[Any, ...]]) -> list[list[Any]]:

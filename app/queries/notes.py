@@ -5,13 +5,9 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from app.extensions import db
-from app.queries import ImportKey, driver_cursor
-
-#: Rows that are deleted in one transaction.
-_DELETED_AT_ONCE = 50_000
+from app.queries import ImportKey, delete_some
 
 _TABLES = ("claims", "left_alone")
-
 
 #: The import ``i`` is over for good: an operator could have a batch tried again that was given up, and its chunks would
 #: need what the others have noted. A check is over when it is over.
@@ -48,17 +44,6 @@ def find_left_over() -> list[ImportKey]:
     return [ImportKey(*row) for row in found]
 
 
-def delete_some(key: ImportKey) -> bool:
+def forget_some(key: ImportKey) -> bool:
     """Delete as many notes of an import as one transaction should; whether there were any."""
-    deleted = 0
-    with driver_cursor() as cursor:
-        for table in _TABLES:
-            cursor.execute(
-                f"""
-                delete from {table} where ctid = any(array(
-                    select ctid from {table} where seller_id = %s and import_id = %s limit %s))
-                """,
-                (*key, _DELETED_AT_ONCE),
-            )
-            deleted += cursor.rowcount
-    return deleted > 0
+    return delete_some(_TABLES, key)

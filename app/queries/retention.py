@@ -8,14 +8,10 @@ from typing import NamedTuple
 from sqlalchemy import text
 
 from app.extensions import db
-from app.queries import ImportKey
+from app.queries import ImportKey, delete_some
 
-#: Rows that are deleted in one transaction.
-_DELETED_AT_ONCE = 20_000
-
-#: What is removed with the failed rows, and what with the import. No foreign key does it: see ``models``.
+#: What is removed with the failed rows. No foreign key does it: see ``models``.
 _ERROR_TABLES = ("row_errors", "error_groups", "foreseen_changes")
-_NOTE_TABLES = ("left_alone", "claims")
 
 _OLD = "i.finished_at < clock_timestamp() - make_interval(days => :days)"
 
@@ -126,31 +122,7 @@ def _find(condition: str, *, days: int, limit: int) -> list[ImportKey]:
 
 def delete_some_errors(key: ImportKey) -> bool:
     """Delete as many of an import's failed rows and their groups as one transaction should; whether there were any."""
-    return _delete_some(_ERROR_TABLES, key)
-
-
-def delete_some_notes(key: ImportKey) -> bool:
-    """The same for what its chunks have noted for each other."""
-    return _delete_some(_NOTE_TABLES, key)
-
-
-def _delete_some(tables: Collection[str], key: ImportKey) -> bool:
-    deleted = 0
-    for table in tables:
-        gone = db.session.execute(
-            text(
-                f"""
-                with gone as (
-                    delete from {table} where ctid = any(array(
-                        select ctid from {table} where seller_id = :seller_id and import_id = :import_id limit :limit))
-                    returning 1)
-                select count(*) from gone
-                """
-            ),
-            {**key._asdict(), "limit": _DELETED_AT_ONCE},
-        )
-        deleted += gone.scalar_one()
-    return deleted > 0
+    return delete_some(_ERROR_TABLES, key)
 
 
 def mark_errors_removed(key: ImportKey) -> None:

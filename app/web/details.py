@@ -17,7 +17,7 @@ from app.queries import ImportKey, begin_snapshot
 from app.queries.row_errors import ANY, Filter
 from app.statuses import BatchStatus
 from app.web import chart, downloads
-from app.web.error_filter import read_filter
+from app.web.error_filter import admits, read_filter
 from app.web.filters import format_number, status_label
 from app.web.live import render_live
 from app.web.session import require_seller, seller_id
@@ -102,7 +102,7 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
     chosen = groups if not after else []
     if asked.is_active:
         is_group = asked.wanted.cause is not None
-        chosen = [group for group in chosen if is_group and asked.admits(group.kind)]
+        chosen = [group for group in chosen if is_group and admits(asked.wanted, group.kind)]
     failed, goes_on = _failed_after(one.key, after, wanted=asked.wanted)
     return render_template(
         "details/errors.html",

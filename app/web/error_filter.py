@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from app.csvfile.contract import COLUMNS, Cause, Code
 from app.queries.error_groups import Kind
 from app.queries.row_errors import Filter
+from app.web.asked import Asked
 
 #: Stands in addresses for the row as a whole, which is no column.
 WHOLE_ROW = "whole-row"
@@ -20,31 +20,7 @@ _LINES = re.compile(r"([0-9]{1,10})(?:\s*[-–]\s*([0-9]{1,10}))?")
 _MAX_TEXT = 255
 
 
-@dataclass(frozen=True, slots=True)
-class AskedFilter:
-    """A filter, and how it stands in addresses and in the form."""
-
-    wanted: Filter
-    #: By the names of the fields; only those that say something.
-    values: Mapping[str, str]
-    #: What cannot be made sense of, by the names of the fields, in a sentence each.
-    faults: Mapping[str, str]
-
-    @property
-    def is_active(self) -> bool:
-        """Whether anything is filtered out at all."""
-        return self.wanted != Filter()
-
-    def admits(self, kind: Kind) -> bool:
-        """Whether rows of a group can come through."""
-        return (
-            self.wanted.code in (None, kind.cause.code)
-            and self.wanted.cause in (None, kind.cause)
-            and self.wanted.column in (None, kind.column)
-        )
-
-
-def read_filter(args: Mapping[str, str]) -> AskedFilter:
+def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
     """The filter that an address asks for; what makes no sense in it does not matter."""
     texts = {name: args.get(name, "").strip() for name in ("code", "cause", "column", "batch", "lines")}
     # No row has a NUL in it, and the database takes none.
@@ -65,7 +41,16 @@ def read_filter(args: Mapping[str, str]) -> AskedFilter:
         text=text,
     )
     given = {name: value for name, value in {**texts, "text": text}.items() if value}
-    return AskedFilter(wanted, given, faults)
+    return Asked(wanted, given, faults)
+
+
+def admits(wanted: Filter, kind: Kind) -> bool:
+    """Whether rows of a group can come through."""
+    return (
+        wanted.code in (None, kind.cause.code)
+        and wanted.cause in (None, kind.cause)
+        and wanted.column in (None, kind.column)
+    )
 
 
 def _read_lines(text: str) -> tuple[int, int] | None:

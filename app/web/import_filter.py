@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from app.csvfile.contract import quoted
 from app.queries.imports import Filter
 from app.statuses import ImportStatus
+from app.web.asked import Asked
 
 #: Longer than the name of any file.
 _MAX_TEXT = 255
@@ -18,23 +18,7 @@ _STATUSES = {status.value.lower(): status for status in ImportStatus}
 _KINDS = {"imports": False, "checks": True}
 
 
-@dataclass(frozen=True, slots=True)
-class AskedImports:
-    """A filter, and how it stands in addresses and in the form."""
-
-    wanted: Filter
-    #: By the names of the fields, as the form says them; only those that say something.
-    values: Mapping[str, str]
-    #: What cannot be made sense of, by the names of the fields, in a sentence each.
-    faults: Mapping[str, str]
-
-    @property
-    def is_active(self) -> bool:
-        """Whether anything is filtered out at all."""
-        return self.wanted != Filter()
-
-
-def read_filter(args: Mapping[str, str]) -> AskedImports:
+def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
     """The filter that an address asks for; what makes no sense in it is told as a fault and does not matter."""
     # No name has a NUL in it, and the database takes none.
     texts = {name: args.get(name, "").replace("\0", "").strip() for name in ("text", "status", "kind")}
@@ -52,4 +36,4 @@ def read_filter(args: Mapping[str, str]) -> AskedImports:
         needs_attention=status == _ATTENTION,
     )
     values = {"text": texts["text"], "status": status, "kind": kind}
-    return AskedImports(wanted, {name: value for name, value in values.items() if value and name not in faults}, faults)
+    return Asked(wanted, {name: value for name, value in values.items() if value and name not in faults}, faults)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from app.csvfile.contract import CONDITION_CODES, Condition, fold, quoted
 from app.queries.listing_search import Filter
+from app.web.asked import Asked
 
 #: Longer texts are not searched for; no item has so many words, and each of them costs a look.
 _MAX_TEXT = 100
@@ -17,23 +17,7 @@ _HIDDEN = {"yes": True, "no": False}
 _CONDITIONS = {**CONDITION_CODES, **Condition.__members__}
 
 
-@dataclass(frozen=True, slots=True)
-class AskedListings:
-    """A filter, and how it stands in addresses and in the form."""
-
-    wanted: Filter
-    #: By the names of the fields, as the form says them; only those that say something.
-    values: Mapping[str, str]
-    #: What cannot be made sense of, by the names of the fields, in a sentence each.
-    faults: Mapping[str, str]
-
-    @property
-    def is_active(self) -> bool:
-        """Whether anything is filtered out at all."""
-        return self.wanted != Filter()
-
-
-def read_filter(args: Mapping[str, str]) -> AskedListings:
+def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
     """The filter that an address asks for; what makes no sense in it is told as a fault and does not matter."""
     # No item and no URN has a NUL in it, and the database takes none.
     texts = {name: args.get(name, "").replace("\0", "").strip() for name in ("text", "urn", "condition", "hidden")}
@@ -53,4 +37,4 @@ def read_filter(args: Mapping[str, str]) -> AskedListings:
         values["condition"] = condition.name
     if hidden is not None:
         values["hidden"] = texts["hidden"].lower()
-    return AskedListings(wanted, values, faults)
+    return Asked(wanted, values, faults)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from statistics import median
-from time import perf_counter
 
-from bench.browser import Browser
 from bench.context import Bench, say
 from bench.table import Measured
 
@@ -27,7 +25,7 @@ def measure(bench: Bench) -> None:
     filters = {query: f"{errors}?{query}" for query in _FILTERS}
     details: dict[str, object] = {"rows": file.rows, "failed": file.failed}
     for name, paths in (("errors-page", pages), ("errors-filter", filters)):
-        seconds = {what: _time(browser, path) for what, path in paths.items()}
+        seconds = {what: browser.time(path, _REQUESTS) for what, path in paths.items()}
         slowest = max(seconds, key=lambda what: median(seconds[what]))
         worst = max(map(max, seconds.values()))
         details[f"{name}_seconds"] = seconds
@@ -37,12 +35,3 @@ def measure(bench: Bench) -> None:
         )
         say(f"  {name}: {median(seconds[slowest]) * 1000:.0f} ms, {slowest}")
     bench.details["errors"] = details
-
-
-def _time(browser: Browser, path: str) -> list[float]:
-    seconds = []
-    for _ in range(_REQUESTS):
-        began = perf_counter()
-        browser.get(path)
-        seconds.append(perf_counter() - began)
-    return seconds

@@ -75,16 +75,16 @@ def _measure(bench: Bench) -> None:
     bench.installation.settle()
     bench.installation.database.execute("analyze items, listings")
 
-    pages = {"the first page": _time(browser, "/listings")}
+    pages = {"the first page": browser.time("/listings", _REQUESTS)}
     for share in (1, 50, 99):
         place = f"urn:listings:set/{items * share // 100 // 200}/card/1/END/"
-        pages[f"the page after {share} % of them"] = _time(browser, f"/listings?after={place}")
+        pages[f"the page after {share} % of them"] = browser.time(f"/listings?after={place}", _REQUESTS)
     searches: dict[str, list[float]] = {}
     for state, queries in _SEARCHES.items():
         if state != "none hidden":
             _hide(bench, seller_id, first_item, _FEW_HIDDEN if state == "few hidden" else items // 2)
         for query in queries:
-            searches[f"{query}, {state}"] = _time(browser, f"/listings?{query}")
+            searches[f"{query}, {state}"] = browser.time(f"/listings?{query}", _REQUESTS)
     bench.details["listings"] = {"items": items, "listings": count, "page_seconds": pages, "search_seconds": searches}
     for name, seconds in (("listings-page", pages), ("listings-search", searches)):
         slowest = max(seconds, key=lambda what: median(seconds[what]))
@@ -93,15 +93,6 @@ def _measure(bench: Bench) -> None:
         bench.measured[name] = Measured(median(seconds[slowest]) * 1000, note)
         say(f"  {name}: {median(seconds[slowest]) * 1000:.0f} ms, {slowest}")
     _export(bench, first_item, items)
-
-
-def _time(browser: Browser, path: str) -> list[float]:
-    seconds = []
-    for _ in range(_REQUESTS):
-        began = perf_counter()
-        browser.get(path)
-        seconds.append(perf_counter() - began)
-    return seconds
 
 
 def _make_items(bench: Bench, count: int) -> int:

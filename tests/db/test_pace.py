@@ -90,15 +90,15 @@ def test_the_history_is_there_when_the_import_is_over(
     for number in (1, 2, 3):
         batch_job.run(*key_of(started), number, 1)
     reconcile.settle(key_of(started))
-    # As if it had taken twelve seconds, of which it was paused for six.
+    # As if it had taken exactly twelve seconds, of which it was paused for six.
     db.session.execute(
-        text("update batches set started_at = clock_timestamp() - interval '12 s', pace = array[number * 30, 7]")
+        text("update batches set started_at = now() - interval '12 s', pace = array[number * 30, 7]")
     )
     db.session.execute(
         text(
             """
-            update imports set created_at = clock_timestamp() - interval '12 s', finished_at = clock_timestamp(),
-                pauses = array[clock_timestamp() - interval '9 s', clock_timestamp() - interval '3 s']
+            update imports set created_at = now() - interval '12 s', finished_at = now(),
+                pauses = array[now() - interval '9 s', now() - interval '3 s']
             """
         )
     )

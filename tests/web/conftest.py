@@ -11,6 +11,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import redis_store
+from app.extensions import db
+from tests.conftest import make_seller, sign_in
 
 
 class Browser(FlaskClient):
@@ -30,6 +32,15 @@ def own_contexts(migrated_app: Flask) -> Iterator[None]:
     migrated_app.test_client_class = Browser
     yield
     migrated_app.test_client_class = None
+
+
+@pytest.fixture
+def operator(app: Flask) -> FlaskClient:
+    """A browser in which an operator is signed in."""
+    made = make_seller("operator@example.com")
+    made.is_operator = True
+    db.session.commit()
+    return sign_in(app, made)
 
 
 @pytest.fixture

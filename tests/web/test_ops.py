@@ -13,21 +13,11 @@ from app.extensions import db
 from app.imports import reconcile
 from app.models import AuditEntry, Batch, Seller
 from app.queries import BatchKey, operations, transitions
-from tests.conftest import make_seller, sign_in
 from tests.factories import listed, look, make_items, row, start
 from tests.pages import HTMX, buttons, page, press, read, words
 from tests.states import STATES, everything, make
 
 GIVEN_UP = STATES[7]
-
-
-@pytest.fixture
-def operator(app: Flask) -> FlaskClient:
-    """A browser in which an operator is signed in."""
-    made = make_seller("operator@example.com")
-    made.is_operator = True
-    db.session.commit()
-    return sign_in(app, made)
 
 
 def alarms(client: FlaskClient) -> list[str]:

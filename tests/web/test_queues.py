@@ -12,22 +12,12 @@ from flask.testing import FlaskClient
 from rq import Worker
 from rq.serializers import JSONSerializer
 
-from app.extensions import db
 from app.imports.queue import AllowedJob, open_queue
 from app.models import Seller
 from app.redis_store import redis_client
-from tests.conftest import make_seller, sign_in
 from tests.factories import make_items, row, start
 
 ROOT = "/ops/queues"
-
-
-@pytest.fixture
-def operator(app: Flask) -> FlaskClient:
-    made = make_seller("operator@example.com")
-    made.is_operator = True
-    db.session.commit()
-    return sign_in(app, made)
 
 
 @pytest.mark.parametrize("path", ["/", "/0/view/workers", "/0/data/queues.json", "/static/js/jquery-3.5.1.min.js"])
