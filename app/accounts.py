@@ -6,11 +6,11 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import request
 from flask_login import LoginManager
-from sqlalchemy import select
 
 from app import passwords, sessions
 from app.extensions import db
 from app.models import Seller
+from app.queries import sellers
 from app.statuses import EmailOnEnd
 
 _hasher = PasswordHasher()
@@ -49,7 +49,7 @@ def find_seller(email: str) -> Seller | None:
     if "\0" in email:
         # PostgreSQL has no such text, and refuses to be asked for it.
         return None
-    return db.session.scalar(select(Seller).where(Seller.email == fold(email)))
+    return sellers.find(fold(email))
 
 
 def choose_email_on_end(seller_id: int, chosen: EmailOnEnd) -> None:
@@ -60,7 +60,7 @@ def choose_email_on_end(seller_id: int, chosen: EmailOnEnd) -> None:
 
 def list_sellers() -> list[Seller]:
     """All sellers by e-mail address."""
-    return list(db.session.scalars(select(Seller).order_by(Seller.email)))
+    return sellers.list_all()
 
 
 def check_password(email: str, password: str) -> Seller | None:
