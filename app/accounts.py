@@ -11,6 +11,7 @@ from app import passwords, sessions
 from app.extensions import db
 from app.models import Seller
 from app.queries import sellers
+from app.sessions import Renewed
 from app.statuses import EmailOnEnd
 
 _hasher = PasswordHasher()
@@ -78,6 +79,19 @@ def set_password(seller: Seller, password: str) -> None:
     _check_strength(password, seller.email)
     seller.password_hash = _hasher.hash(password)
     sessions.end_all(seller.id)
+
+
+def change_password(seller: Seller, password: str, *, secret: str) -> Renewed:
+    """Give a seller another password from within the session of this ``secret``, and commit that.
+
+    The session goes on under another secret, and all others end: whoever knew the password before is out. Raises
+    AccountError when the password will not do, and SessionNotFound when the session has ended meanwhile.
+    """
+    _check_strength(password, seller.email)
+    seller.password_hash = _hasher.hash(password)
+    # Two sessions that do this at once meet at the seller's row, and not each at what the other one holds.
+    db.session.flush()
+    return sessions.renew(seller.id, secret)
 
 
 def _check_strength(password: str, email: str) -> None:

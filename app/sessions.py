@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import datetime
+from typing import NamedTuple
+
 from flask import current_app
 
 from app import bearer
@@ -13,6 +17,32 @@ from app.queries.last_use import Key
 from app.queries.sessions import Limits
 
 _MAX_AGENT_LENGTH = 200
+
+
+class SessionNotFound(Exception):
+    """The seller has no such session, or it is over."""
+
+
+class Active(NamedTuple):
+    """A session that holds, as its owner sees it."""
+
+    public_id: uuid.UUID
+    #: What the browser calls itself, cut short.
+    user_agent: str
+    began_at: datetime
+    #: To the minute.
+    used_at: datetime
+    #: Whether it is the one that asks.
+    is_this: bool
+
+
+class Renewed(NamedTuple):
+    """A session that goes on alone."""
+
+    #: What its browser has to show from now on.
+    secret: str
+    #: How many others were ended.
+    ended: int
 
 
 def begin(seller_id: int, user_agent: str = "") -> str:
@@ -38,9 +68,44 @@ def find(secret: str, *, is_activity: bool) -> Seller | None:
     return found.seller
 
 
+def list_active(seller_id: int, secret: str, *, at_most: int) -> list[Active]:
+    """Where a seller is signed in: first the session of this ``secret``, then the others, those used last first."""
+    this = bearer.digest(secret)
+    found = sessions.list_of(seller_id, _limits(), first=this, at_most=at_most)
+    return [Active(one.public_id, one.user_agent, one.created_at, one.seen_at, one.digest == this) for one in found]
+
+
+def find_user_agent(seller_id: int, public_id: uuid.UUID) -> str:
+    """What the browser of a seller's session calls itself. Raises SessionNotFound."""
+    found = sessions.find_by_id(seller_id, public_id, _limits())
+    if found is None:
+        raise SessionNotFound
+    return found.user_agent
+
+
+def renew(seller_id: int, secret: str) -> Renewed:
+    """Let the session of this ``secret`` go on under another one, end all others of the seller, and commit that.
+
+    Raises SessionNotFound when it has ended meanwhile; nothing is committed then.
+    """
+    renewed = bearer.make_secret()
+    if not sessions.change_digest(seller_id, bearer.digest(secret), bearer.digest(renewed)):
+        db.session.rollback()
+        raise SessionNotFound
+    ended = sessions.delete_all_of(seller_id, but=bearer.digest(renewed))
+    db.session.commit()
+    return Renewed(renewed, ended)
+
+
 def end(secret: str) -> None:
     """End a session at once, and commit that; one that does not hold is none."""
     sessions.delete_one(bearer.digest(secret))
+    db.session.commit()
+
+
+def end_by_id(seller_id: int, public_id: uuid.UUID) -> None:
+    """End a session of a seller's at once, and commit that; one that is over is none."""
+    sessions.delete_by_id(seller_id, public_id)
     db.session.commit()
 
 

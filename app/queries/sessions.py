@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, delete, func, select, true
+from sqlalchemy import ColumnElement, delete, func, select, true, update
 
 from app.extensions import db
 from app.models import Seller, Session
@@ -37,6 +38,26 @@ def find(digest: bytes, limits: Limits) -> Found | None:
     return None if found is None else Found(*found)
 
 
+def list_of(seller_id: int, limits: Limits, *, first: bytes, at_most: int) -> list[Session]:
+    """The sessions of a seller that hold: the one whose secret has the digest ``first``, then those used last."""
+    query = select(Session).where(Session.seller_id == seller_id, _holds(limits))
+    order = (Session.digest == first).desc(), Session.seen_at.desc(), Session.id.desc()
+    return list(db.session.scalars(query.order_by(*order).limit(at_most)))
+
+
+def find_by_id(seller_id: int, public_id: uuid.UUID, limits: Limits) -> Session | None:
+    """The seller's session with this public id, if it holds; another seller's is not found."""
+    query = select(Session).where(Session.seller_id == seller_id, Session.public_id == public_id, _holds(limits))
+    return db.session.scalar(query)
+
+
+def change_digest(seller_id: int, before: bytes, after: bytes) -> bool:
+    """Let a session of the seller's go on under another secret; false when there is none any more."""
+    is_it = (Session.seller_id == seller_id) & (Session.digest == before)
+    changed = update(Session).where(is_it).values(digest=after).returning(Session.id)
+    return db.session.execute(changed).first() is not None
+
+
 def delete_over(seller_id: int, limits: Limits) -> None:
     """Remove those of a seller's sessions that do not hold any more."""
     db.session.execute(delete(Session).where(Session.seller_id == seller_id, ~_holds(limits)))
@@ -45,6 +66,11 @@ def delete_over(seller_id: int, limits: Limits) -> None:
 def delete_one(digest: bytes) -> None:
     """End the session whose secret has this digest, if there is one."""
     db.session.execute(delete(Session).where(Session.digest == digest))
+
+
+def delete_by_id(seller_id: int, public_id: uuid.UUID) -> None:
+    """End the seller's session with this public id, if there is one."""
+    db.session.execute(delete(Session).where(Session.seller_id == seller_id, Session.public_id == public_id))
 
 
 def delete_all_of(seller_id: int, *, but: bytes | None = None) -> int:
