@@ -92,9 +92,7 @@ def renew(seller_id: int, secret: str) -> Renewed:
     if not sessions.change_digest(seller_id, bearer.digest(secret), bearer.digest(renewed)):
         db.session.rollback()
         raise SessionNotFound
-    ended = sessions.delete_all_of(seller_id, but=bearer.digest(renewed))
-    db.session.commit()
-    return Renewed(renewed, ended)
+    return Renewed(renewed, end_all(seller_id, but=renewed))
 
 
 def end(secret: str) -> None:
@@ -110,7 +108,8 @@ def end_by_id(seller_id: int, public_id: uuid.UUID) -> None:
 
 
 def end_all(seller_id: int, *, but: str | None = None) -> int:
-    """End the sessions of a seller, ``but`` perhaps one, and commit that; how many there were."""
+    """End the sessions of a seller, ``but`` perhaps one, and commit that; how many there were that still held."""
+    sessions.delete_over(seller_id, _limits())
     count = sessions.delete_all_of(seller_id, but=None if but is None else bearer.digest(but))
     db.session.commit()
     return count

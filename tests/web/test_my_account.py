@@ -106,6 +106,16 @@ def test_it_says_how_many_were_ended(app: Flask, client: FlaskClient, seller: Se
     assert words(page(client, PATH).select_one(".notes")).endswith(sentence)
 
 
+def test_those_that_were_over_are_not_counted(client: FlaskClient, seller: Seller) -> None:
+    sessions.begin(seller.id, FIREFOX)
+    db.session.execute(
+        text("update sessions set seen_at = now() - interval '13 hours' where user_agent = :of"), {"of": FIREFOX}
+    )
+    db.session.commit()
+    change(client)
+    assert "nowhere else" in words(page(client, PATH).select_one(".notes"))
+
+
 def test_this_session_goes_on_under_another_secret(app: Flask, client: FlaskClient) -> None:
     thief, token, before = copy_of(app, client), csrf_token(client), in_session(client)
     change(client)
