@@ -6,11 +6,12 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import request
 from flask_login import LoginManager
-from sqlalchemy import select
 
 from app import passwords, sessions
 from app.extensions import db
 from app.models import Seller
+from app.queries import sellers
+from app.sessions import Renewed
 from app.statuses import EmailOnEnd
 
 _hasher = PasswordHasher()
@@ -49,7 +50,7 @@ def find_seller(email: str) -> Seller | None:
     if "\0" in email:
         # PostgreSQL has no such text, and refuses to be asked for it.
         return None
-    return db.session.scalar(select(Seller).where(Seller.email == fold(email)))
+    return sellers.find(fold(email))
 
 
 def choose_email_on_end(seller_id: int, chosen: EmailOnEnd) -> None:
@@ -60,7 +61,7 @@ def choose_email_on_end(seller_id: int, chosen: EmailOnEnd) -> None:
 
 def list_sellers() -> list[Seller]:
     """All sellers by e-mail address."""
-    return list(db.session.scalars(select(Seller).order_by(Seller.email)))
+    return sellers.list_all()
 
 
 def check_password(email: str, password: str) -> Seller | None:
@@ -78,6 +79,19 @@ def set_password(seller: Seller, password: str) -> None:
     _check_strength(password, seller.email)
     seller.password_hash = _hasher.hash(password)
     sessions.end_all(seller.id)
+
+
+def change_password(seller: Seller, password: str, *, secret: str) -> Renewed:
+    """Give a seller another password from within the session of this ``secret``, and commit that.
+
+    The session goes on under another secret, and all others end: whoever knew the password before is out. Raises
+    AccountError when the password will not do, and SessionNotFound when the session has ended meanwhile.
+    """
+    _check_strength(password, seller.email)
+    seller.password_hash = _hasher.hash(password)
+    # Two sessions that do this at once meet at the seller's row, and not each at what the other one holds.
+    db.session.flush()
+    return sessions.renew(seller.id, secret)
 
 
 def _check_strength(password: str, email: str) -> None:

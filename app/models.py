@@ -88,6 +88,8 @@ class Session(Base):
         ForeignKey("sellers.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    #: The id that pages see. It lets nobody in.
+    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, server_default=text("gen_random_uuid()"))
     #: The SHA-256 of the 256 bits of chance that the browser shows.
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     #: What the browser calls itself, cut short.

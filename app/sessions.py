@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import secrets
+import uuid
+from datetime import datetime
+from typing import NamedTuple
 
 from flask import current_app
-from sqlalchemy import ColumnElement, delete, func, select, true, update
-from sqlalchemy.exc import SQLAlchemyError
 
+from app import bearer
 from app.config import Settings
 from app.extensions import db
 from app.models import Seller, Session
+from app.queries import sessions
+from app.queries.last_use import Key
+from app.queries.sessions import Limits
 
-log = logging.getLogger(__name__)
-
-_SECRET_BYTES = 32
 _MAX_AGENT_LENGTH = 200
-#: The last sign of life is told to the minute, so that not every request writes.
-_SEEN_TOLD_EVERY_SECONDS = 60
+
+
+class SessionNotFound(Exception):
+    """The seller has no such session, or it is over."""
+
+
+class Active(NamedTuple):
+    """A session that holds, as its owner sees it."""
+
+    public_id: uuid.UUID
+    #: What the browser calls itself, cut short.
+    user_agent: str
+    began_at: datetime
+    #: To the minute.
+    used_at: datetime
+    #: Whether it is the one that asks.
+    is_this: bool
+
+
+class Renewed(NamedTuple):
+    """A session that goes on alone."""
+
+    #: What its browser has to show from now on.
+    secret: str
+    #: How many others were ended.
+    ended: int
 
 
 def begin(seller_id: int, user_agent: str = "") -> str:
@@ -27,66 +50,71 @@ def begin(seller_id: int, user_agent: str = "") -> str:
 
     The seller's sessions that are over are removed with it.
     """
-    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    secret = bearer.make_secret()
     agent = "".join(character for character in user_agent if character.isprintable())[:_MAX_AGENT_LENGTH]
-    db.session.execute(delete(Session).where(Session.seller_id == seller_id, ~_holds()))
-    db.session.add(Session(seller_id=seller_id, digest=_digest(secret), user_agent=agent))
+    sessions.delete_over(seller_id, _limits())
+    db.session.add(Session(seller_id=seller_id, digest=bearer.digest(secret), user_agent=agent))
     db.session.commit()
     return secret
 
 
 def find(secret: str, *, is_activity: bool) -> Seller | None:
     """Whose session this is, if it holds; ``is_activity`` keeps it from ending for want of use, within a minute."""
-    is_noted = Session.seen_at > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, _SEEN_TOLD_EVERY_SECONDS)
-    found = db.session.execute(
-        select(Seller, Session.id, is_noted)
-        .join(Session, Session.seller_id == Seller.id)
-        .where(Session.digest == _digest(secret), _holds())
-    ).one_or_none()
+    found = sessions.find(bearer.digest(secret), _limits())
     if found is None:
         return None
-    seller, session_id, was_noted = found
-    if is_activity and not was_noted:
-        _note_activity(seller.id, session_id)
-    return seller
+    if is_activity and not found.is_noted:
+        bearer.note_use(Session.seen_at, Key(found.seller.id, found.session_id))
+    return found.seller
+
+
+def list_active(seller_id: int, secret: str, *, at_most: int) -> list[Active]:
+    """Where a seller is signed in: first the session of this ``secret``, then the others, those used last first."""
+    this = bearer.digest(secret)
+    found = sessions.list_of(seller_id, _limits(), first=this, at_most=at_most)
+    return [Active(one.public_id, one.user_agent, one.created_at, one.seen_at, one.digest == this) for one in found]
+
+
+def find_user_agent(seller_id: int, public_id: uuid.UUID) -> str:
+    """What the browser of a seller's session calls itself. Raises SessionNotFound."""
+    found = sessions.find_by_id(seller_id, public_id, _limits())
+    if found is None:
+        raise SessionNotFound
+    return found.user_agent
+
+
+def renew(seller_id: int, secret: str) -> Renewed:
+    """Let the session of this ``secret`` go on under another one, end all others of the seller, and commit that.
+
+    Raises SessionNotFound when it has ended meanwhile; nothing is committed then.
+    """
+    renewed = bearer.make_secret()
+    if not sessions.change_digest(seller_id, bearer.digest(secret), bearer.digest(renewed)):
+        db.session.rollback()
+        raise SessionNotFound
+    return Renewed(renewed, end_all(seller_id, but=renewed))
 
 
 def end(secret: str) -> None:
     """End a session at once, and commit that; one that does not hold is none."""
-    db.session.execute(delete(Session).where(Session.digest == _digest(secret)))
+    sessions.delete_one(bearer.digest(secret))
+    db.session.commit()
+
+
+def end_by_id(seller_id: int, public_id: uuid.UUID) -> None:
+    """End a session of a seller's at once, and commit that; one that is over is none."""
+    sessions.delete_by_id(seller_id, public_id)
     db.session.commit()
 
 
 def end_all(seller_id: int, *, but: str | None = None) -> int:
-    """End the sessions of a seller, ``but`` perhaps one, and commit that; how many there were."""
-    others = Session.digest != _digest(but) if but is not None else true()
-    ended = db.session.execute(delete(Session).where(Session.seller_id == seller_id, others).returning(Session.id))
-    count = len(ended.all())
+    """End the sessions of a seller, ``but`` perhaps one, and commit that; how many there were that still held."""
+    sessions.delete_over(seller_id, _limits())
+    count = sessions.delete_all_of(seller_id, but=None if but is None else bearer.digest(but))
     db.session.commit()
     return count
 
 
-def _holds() -> ColumnElement[bool]:
-    """SQL for: a session was used lately and did not begin too long ago."""
+def _limits() -> Limits:
     settings: Settings = current_app.extensions["sluice_settings"]
-    idle = func.make_interval(0, 0, 0, 0, settings.session_idle_hours)
-    longest = func.make_interval(0, 0, 0, 0, settings.session_max_hours)
-    return (Session.seen_at > func.now() - idle) & (Session.created_at > func.now() - longest)
-
-
-def _note_activity(seller_id: int, session_id: int) -> None:
-    """Note that a session is used now; that this fails, or that others are at it, keeps nobody from anything."""
-    mine = (Session.seller_id == seller_id) & (Session.id == session_id)
-    free = select(Session.id).where(mine).with_for_update(skip_locked=True).scalar_subquery()
-    try:
-        db.session.execute(
-            update(Session).where(Session.seller_id == seller_id, Session.id == free).values(seen_at=func.now())
-        )
-        db.session.commit()
-    except SQLAlchemyError:
-        log.warning("use of a session not noted", exc_info=True)
-        db.session.rollback()
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode(errors="surrogateescape")).digest()
+    return Limits(settings.session_idle_hours, settings.session_max_hours)

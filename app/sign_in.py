@@ -1,4 +1,4 @@
-"""Signing in, and how often it may be tried: counted in Redis, and when that is away, by each process for itself."""
+"""How often a password may be tried: counted in Redis, and when that is away, by each process for itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
+from enum import Enum
 from typing import NamedTuple, TypeVar
 
 from flask import Flask, current_app
@@ -30,12 +31,20 @@ _OF_ACCOUNT = parse("100 per hour")
 _OF_ADDRESS = parse("100 per 15 minutes")
 
 
+class Purpose(Enum):
+    """What a password is asked for: as the log says it, and as whoever tries too often is told."""
+
+    SIGN_IN = ("sign-in", "to sign in")
+    #: From within a session, which may be stolen: it must be no better place to guess than the sign-in page.
+    CONFIRM = ("password check", "with a wrong password")
+
+
 class TooManyAttempts(Exception):
     """There were too many attempts lately; the message is a sentence for whoever tries."""
 
-    def __init__(self, seconds: int) -> None:
+    def __init__(self, seconds: int, purpose: Purpose) -> None:
         wait = counted(-(-seconds // 60), "minute")
-        super().__init__(f"There were too many attempts to sign in. Try again in {wait}.")
+        super().__init__(f"There were too many attempts {purpose.value[1]}. Try again in {wait}.")
         #: How long to wait.
         self.seconds = seconds
 
@@ -52,25 +61,27 @@ def init_app(app: Flask) -> None:
     app.extensions["sluice_attempts_here"] = FixedWindowRateLimiter(MemoryStorage())
 
 
-def check_password(email: str, password: str, *, address: str) -> Seller | None:
-    """The seller who signs in from ``address`` with these, or None. Raises TooManyAttempts.
+def check_password(email: str, password: str, *, address: str, purpose: Purpose = Purpose.SIGN_IN) -> Seller | None:
+    """The seller who shows these from ``address``, or None. Raises TooManyAttempts.
 
     Whether there is such an account changes neither what is counted nor what is answered, nor how long that takes.
+    What it is asked for does not change what is counted either.
     """
     counts = _counts(email, address)
-    _refuse_too_many(counts, address)
+    log_name = purpose.value[0]
+    _refuse_too_many(counts, address, purpose)
     seller = accounts.check_password(email, password)
     if seller is None:
         # What was typed is not told: it is a password often enough.
-        log.warning("sign-in failed: account %s, address %s", counts[0].name[1], address)
+        log.warning("%s failed: account %s, address %s", log_name, counts[0].name[1], address)
         _on_counter(lambda counter: [counter.hit(one.limit, *one.name) for one in counts])
         return None
-    log.info("sign-in: seller %d, address %s", seller.id, address)
+    log.info("%s: seller %d, address %s", log_name, seller.id, address)
     _on_counter(lambda counter: counter.clear(counts[0].limit, *counts[0].name))
     return seller
 
 
-def _refuse_too_many(counts: list[_Count], address: str) -> None:
+def _refuse_too_many(counts: list[_Count], address: str, purpose: Purpose) -> None:
     def wait(counter: FixedWindowRateLimiter) -> int:
         full = [one for one in counts if not counter.test(one.limit, *one.name)]
         ends = [counter.get_window_stats(one.limit, *one.name).reset_time for one in full]
@@ -78,8 +89,8 @@ def _refuse_too_many(counts: list[_Count], address: str) -> None:
 
     seconds = _on_counter(wait)
     if seconds > 0:
-        log.warning("sign-in refused after too many: account %s, address %s", counts[0].name[1], address)
-        raise TooManyAttempts(seconds)
+        log.warning("%s refused after too many: account %s, address %s", purpose.value[0], counts[0].name[1], address)
+        raise TooManyAttempts(seconds, purpose)
 
 
 def _counts(email: str, address: str) -> list[_Count]:

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import secrets
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.exc import SQLAlchemyError
-
+from app import bearer
 from app.extensions import db
 from app.models import ApiToken
+from app.queries import tokens
+from app.queries.last_use import Key
 from app.statuses import TokenScope
-
-log = logging.getLogger(__name__)
 
 #: By which people, and programs that look for secrets in code, know a token when they see one.
 PREFIX = "sluice_"
-_SECRET_BYTES = 32
 _ENDING_LENGTH = 4
 
 MAX_NAME_LENGTH = 100
 MAX_DAYS = 3_650
 #: More are not of use to anybody, and a page has to show them all.
 MAX_TOKENS = 100
-
-#: The last use is told to the minute, so that not every request writes.
-_USE_TOLD_EVERY = timedelta(minutes=1)
 
 
 class TokenError(Exception):
@@ -64,12 +55,12 @@ def create(seller_id: int, name: str, *, scope: TokenScope, days: int | None = N
         raise TokenError(f"A token can hold for 1 to {MAX_DAYS:,} days, or until it is revoked.")
     if len(list_all(seller_id)) >= MAX_TOKENS:
         raise TokenError(f"There are {MAX_TOKENS} tokens already. Revoke those that nothing uses any more.")
-    secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+    secret = PREFIX + bearer.make_secret()
     token = ApiToken(
         seller_id=seller_id,
         name=name,
         scope=scope,
-        digest=_digest(secret),
+        digest=bearer.digest(secret),
         ending=secret[-_ENDING_LENGTH:],
         expires_at=None if days is None else datetime.now(UTC) + timedelta(days=days),
     )
@@ -80,14 +71,12 @@ def create(seller_id: int, name: str, *, scope: TokenScope, days: int | None = N
 
 def list_all(seller_id: int) -> list[ApiToken]:
     """The seller's tokens, newest first; those that have expired are among them."""
-    query = select(ApiToken).where(ApiToken.seller_id == seller_id).order_by(ApiToken.id.desc())
-    return list(db.session.scalars(query))
+    return tokens.list_of(seller_id)
 
 
 def revoke(seller_id: int, public_id: uuid.UUID) -> str:
     """Make a token worthless at once, and commit that; its name. Raises TokenNotFound."""
-    is_it = (ApiToken.seller_id == seller_id) & (ApiToken.public_id == public_id)
-    name: str | None = db.session.scalar(delete(ApiToken).where(is_it).returning(ApiToken.name))
+    name = tokens.delete_one(seller_id, public_id)
     if name is None:
         raise TokenNotFound
     db.session.commit()
@@ -99,36 +88,10 @@ def find_bearer(secret: str) -> Bearer | None:
 
     Ends the transaction, because what comes next may take its time.
     """
-    # A digest is compared, by the index, and it tells whoever times that nothing about the token.
-    is_it = ApiToken.digest == _digest(secret)
-    holds = or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > func.now())
-    is_noted = ApiToken.last_used_at > func.now() - _USE_TOLD_EVERY
-    found = db.session.execute(
-        select(ApiToken.seller_id, ApiToken.id, ApiToken.name, ApiToken.scope, is_noted).where(is_it, holds)
-    ).one_or_none()
+    found = tokens.find(bearer.digest(secret))
     db.session.rollback()
     if found is None:
         return None
-    bearer = Bearer(found.seller_id, found.id, found.name, found.scope == TokenScope.READ_WRITE)
-    if not found[4]:
-        _note_use(bearer)
-    return bearer
-
-
-def _note_use(bearer: Bearer) -> None:
-    """Note that a token is used now; that this fails, or that others are at it, keeps nobody from anything."""
-    mine = (ApiToken.seller_id == bearer.seller_id) & (ApiToken.id == bearer.token_id)
-    free = select(ApiToken.id).where(mine).with_for_update(skip_locked=True).scalar_subquery()
-    try:
-        db.session.execute(
-            update(ApiToken).where(ApiToken.seller_id == bearer.seller_id, ApiToken.id == free),
-            {"last_used_at": datetime.now(UTC)},
-        )
-        db.session.commit()
-    except SQLAlchemyError:
-        log.warning("use of a token not noted", exc_info=True)
-        db.session.rollback()
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode(errors="surrogateescape")).digest()
+    if not found.is_noted:
+        bearer.note_use(ApiToken.last_used_at, Key(found.seller_id, found.id))
+    return Bearer(found.seller_id, found.id, found.name, found.scope == TokenScope.READ_WRITE)

@@ -10,12 +10,10 @@ from contextlib import contextmanager
 
 from flask import current_app
 from redis import RedisError
-from sqlalchemy import func, select
 
 from app.config import Settings
 from app.csvfile.rejected import FileRejected
-from app.extensions import db
-from app.models import Import
+from app.queries import imports
 from app.redis_store import redis_client
 
 log = logging.getLogger(__name__)
@@ -83,11 +81,7 @@ def check_rows(seller_id: int, more: int = 0) -> None:
     most = _settings().rows_per_day
     if not most:
         return
-    lately = Import.created_at > func.now() - func.make_interval(0, 0, 0, 1)
-    sent = db.session.scalar(
-        select(func.coalesce(func.sum(Import.total), 0)).where(Import.seller_id == seller_id, lately)
-    )
-    if int(sent or 0) + max(more, 1) > most:
+    if imports.count_rows_of_a_day(seller_id) + max(more, 1) > most:
         raise TooMuch(
             f"With this file it would be more than {most:,} rows in 24 hours, and no more are taken from one seller. "
             "Send it tomorrow, or ask whoever runs Sluice for you.",

@@ -84,6 +84,13 @@ def find_of_anybody(public_id: uuid.UUID) -> Import | None:
     return db.session.scalar(select(Import).where(Import.public_id == public_id))
 
 
+def count_rows_of_a_day(seller_id: int) -> int:
+    """How many rows a seller has sent in the last 24 hours, those of checks and retries included."""
+    lately = Import.created_at > func.now() - func.make_interval(0, 0, 0, 1)
+    query = select(func.coalesce(func.sum(Import.total), 0)).where(Import.seller_id == seller_id, lately)
+    return int(db.session.scalar(query) or 0)
+
+
 def find_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters | None:
     """The seller's import with its counters; another seller's is not found."""
     query = _with_counters().where(Import.seller_id == seller_id, Import.public_id == public_id)

@@ -6,14 +6,14 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user, logout_user
 
 from app import sessions
 from app import sign_in as sign_in_guard
 from app.sign_in import TooManyAttempts
 from app.web.forms import SignInForm
 from app.web.live import is_fragment_request
-from app.web.session import local_path
+from app.web.session import carry, local_path
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -41,14 +41,10 @@ def sign_in() -> ResponseReturnValue:
         return response
     if seller is None:
         return _render(form, "The e-mail address or the password is wrong. Check both and try again."), 422
-    # Nothing of what the browser had before counts any more: somebody else may have put it there.
-    ended = session.get("_user_id")
-    session.clear()
-    if ended:
-        sessions.end(str(ended))
-    seller.session_secret = sessions.begin(seller.id, request.user_agent.string)
-    login_user(seller)
-    session.permanent = True
+    before = session.get("_user_id")
+    if before:
+        sessions.end(str(before))
+    carry(seller, sessions.begin(seller.id, request.user_agent.string))
     return redirect(_after_sign_in(), 303)
 
 

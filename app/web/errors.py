@@ -40,7 +40,8 @@ TROUBLES: dict[int, Trouble] = {
     ),
     403: Trouble(
         "This page is out of date",
-        "The page was opened before you last signed in, so its buttons no longer work. Nothing was changed.",
+        "The page was opened before you last signed in or changed your password, so its buttons no longer work. "
+        "Nothing was changed.",
         "Go back, reload the page and try again.",
     ),
     404: Trouble(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 
+from flask_login import current_user
 from flask_wtf import FlaskForm
 from werkzeug.exceptions import BadRequest
-from wtforms import PasswordField, StringField
-from wtforms.validators import InputRequired
+from wtforms import Field, PasswordField, StringField
+from wtforms.validators import InputRequired, ValidationError
+
+from app import passwords
 
 #: What a script may write for a switch that is off; a browser leaves the field out.
 _OFF = frozenset({"", "0", "false", "no", "off"})
@@ -19,6 +22,25 @@ class SignInForm(FlaskForm):
 
     email = StringField("E-mail address", validators=[InputRequired("Enter your e-mail address.")])
     password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
+
+
+class ConfirmForm(FlaskForm):
+    """The password of whoever is signed in, before something that a stolen session must not do."""
+
+    current_password = PasswordField("Current password", validators=[InputRequired("Enter your current password.")])
+
+
+class PasswordForm(ConfirmForm):
+    """Another password for whoever is signed in."""
+
+    new_password = PasswordField("New password", validators=[InputRequired("Enter a new password.")])
+
+    def validate_new_password(self, field: Field) -> None:
+        """Say of a password that will not do why it will not."""
+        try:
+            passwords.check(field.data, email=current_user.email)
+        except passwords.WeakPassword as weak:
+            raise ValidationError(str(weak)) from None
 
 
 class EndpointForm(FlaskForm):

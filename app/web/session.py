@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import abort, request
+from flask import abort, request, session
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
+from flask_login import current_user, login_user
 
 from app import audit
 from app.audit import Actor
 from app.extensions import login_manager
+from app.models import Seller
 
 
 def require_seller() -> ResponseReturnValue | None:
@@ -33,6 +34,22 @@ def require_operator() -> ResponseReturnValue | None:
 def seller_id() -> int:
     """The id of the signed-in seller."""
     return int(current_user.id)
+
+
+def secret() -> str:
+    """What this browser shows for its session."""
+    return str(session["_user_id"])
+
+
+def carry(seller: Seller, shown: str) -> None:
+    """Let this browser show ``shown`` for a session of ``seller`` from now on.
+
+    Nothing of what it had before counts any more, the token of its forms included: somebody else may have put it there.
+    """
+    session.clear()
+    seller.session_secret = shown
+    login_user(seller)
+    session.permanent = True
 
 
 def local_path(target: str | None) -> str | None:

@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
+from app import sessions
 from app.deliveries import hooks
 from app.deliveries import job as deliveries_job
 from app.deliveries.webhook import Answer
@@ -65,6 +66,8 @@ def make_showroom(database_url: str) -> Showroom:
     started["long"] = _make_long(seller)
     for number in range(21):
         start(busy_seller, [row()], file_name=f"stock-{number + 1}.csv")
+    for user_agent in _BROWSERS:
+        sessions.begin(seller.id, user_agent)
     paths = {name: f"/imports/{one.public_id}" for name, one in started.items()}
     webhook_path = f"/settings/webhooks/{hook.public_id}"
     for one in sellers:
@@ -82,6 +85,15 @@ def _send_messages() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.deliveries.webhook.send", lambda *_, **__: answers.pop() if answers else lost)
         deliveries_job.run()
+
+
+#: In which the seller is signed in beside the window that looks.
+_BROWSERS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 "
+    "Mobile/15E148 Safari/604.1",
+    "Something-that-nobody-has-ever-heard-of/1.0 (written by hand)",
+)
 
 
 def _changed_rows() -> list[dict[str, str]]:
@@ -198,6 +210,10 @@ def stops() -> dict[str, Stop]:
         "help-errors": Stop(_to("/help/errors")),
         "help-api": Stop(_to("/help/api")),
         "help-api-stranger": Stop(_to("/help/api"), None),
+        "account": Stop(_to("/settings/account"), "new_seller"),
+        "account-wrong": Stop(_change_password_wrongly, "new_seller"),
+        "account-sessions": Stop(_to("/settings/account")),
+        "account-sessions-wrong": Stop(_end_a_session_wrongly),
         "tokens-made": Stop(_make_token),
         "tokens": Stop(_ask_to_revoke),
         "not-found": Stop(_to("/nowhere")),
@@ -272,6 +288,24 @@ def _ask_to_revoke(page: Page, showroom: Showroom) -> None:
     page.goto("/settings/tokens")
     page.locator(".revoke > summary").first.click()
     page.get_by_role("button", name="Revoke it").first.wait_for()
+
+
+def _change_password_wrongly(page: Page, _: Showroom) -> None:
+    page.goto("/settings/account")
+    page.get_by_label("Current password").fill("wrong")
+    page.get_by_label("New password").fill("short")
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_text("This is not your current password.")).to_be_visible()
+    # A picture taken before the style sheet is there has the height of a page without it.
+    page.wait_for_load_state()
+
+
+def _end_a_session_wrongly(page: Page, _: Showroom) -> None:
+    page.goto("/settings/account")
+    page.locator(".session-table .revoke > summary").first.click()
+    page.get_by_role("button", name="Sign it out").click()
+    expect(page.get_by_text("Enter your current password.")).to_be_visible()
+    page.wait_for_load_state()
 
 
 def _sign_in_wrongly(page: Page, showroom: Showroom) -> None:

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from app import tokens
+from app import sessions, tokens
 from app.deliveries import hooks
 from app.extensions import db
 from app.models import Seller
@@ -87,7 +87,11 @@ def test_every_id_in_an_address_is_of_a_seller_s_own(
     hook = hooks.add(other_seller.id, "https://example.com/hook", ["import.completed"])
     theirs = make(STATES[5], other_seller, file_name="secret.csv").public_id
     token = tokens.create(other_seller.id, "theirs", scope=TokenScope.READ)[0].public_id
-    ids = [theirs, token, hook.public_id, uuid.uuid4()]
+    sessions.begin(other_seller.id)
+    session = db.session.scalar(
+        text("select public_id from sessions where seller_id = :seller_id"), {"seller_id": other_seller.id}
+    )
+    ids = [theirs, token, hook.public_id, session, uuid.uuid4()]
     form = {"csrf_token": csrf_token(client)}
     before = whole_database()
     walked = 0
@@ -103,6 +107,10 @@ def test_every_id_in_an_address_is_of_a_seller_s_own(
         walked += 1
     assert walked >= 35
     assert whole_database() == before
+    # These two are not among what is compared, because their last use is noted in them.
+    for table in ("sessions", "api_tokens"):
+        query = text(f"select count(*) from {table} where seller_id = :seller_id")
+        assert db.session.scalar(query, {"seller_id": other_seller.id}) == 1
 
 
 def test_no_address_answers_a_method_that_it_does_not_name(app: Flask, client: FlaskClient, seller: Seller) -> None:
