@@ -91,9 +91,7 @@ def test_the_history_is_there_when_the_import_is_over(
         batch_job.run(*key_of(started), number, 1)
     reconcile.settle(key_of(started))
     # As if it had taken exactly twelve seconds, of which it was paused for six.
-    db.session.execute(
-        text("update batches set started_at = now() - interval '12 s', pace = array[number * 30, 7]")
-    )
+    db.session.execute(text("update batches set started_at = now() - interval '12 s', pace = array[number * 30, 7]"))
     db.session.execute(
         text(
             """
