@@ -816,6 +816,17 @@
     setTimeout(() => (words.textContent = "Copy"), 4000);
   });
 
+  // --- Passwords ----------------------------------------------------------------------------------------------------
+
+  // There is no way back for somebody who has mistyped a new one, so they can look at it.
+  document.addEventListener("change", (event) => {
+    const box = event.target.closest("[data-show-passwords]");
+    if (!box) return;
+    for (const name of ["current_password", "new_password"]) {
+      box.form.elements[name].type = box.checked ? "text" : "password";
+    }
+  });
+
   // --- Start --------------------------------------------------------------------------------------------------------
 
   function startContent() {
