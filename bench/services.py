@@ -163,7 +163,7 @@ class Installation:
 
     def empty(self) -> None:
         """Forget all imports and listings, so that every measurement finds the same database."""
-        self.database.execute(f"truncate {_TABLES}")
+        self.database.execute(f"truncate {_TABLES} cascade")
         shutil.rmtree(self.home / "storage", ignore_errors=True)
         self.settle()
 

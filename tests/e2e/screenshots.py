@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import cycle, product
@@ -76,9 +77,11 @@ def _take(browser: Browser, address: str, gate: Gate) -> None:
     status_of(page, "FAILED")
     gate.close()
     details = upload_and_follow(page, _stock(), name="spring-stock.csv")
-    for _ in range(_CHUNKS):
+    for number in range(_CHUNKS):
         gate.wait_for(_WORKERS)
         gate.step()
+        # Some seconds of life, uneven as life is, so that there is a speed to tell and to draw.
+        time.sleep(0.3 + number % 4 * 0.2)
     gate.wait_for(_WORKERS)
 
     page.goto(details)
