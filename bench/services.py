@@ -163,9 +163,18 @@ class Installation:
 
     def empty(self) -> None:
         """Forget all imports and listings, so that every measurement finds the same database."""
-        self.database.execute(f"truncate {_TABLES} cascade")
+        while not self._truncate():
+            time.sleep(LOOK_SECONDS)
         shutil.rmtree(self.home / "storage", ignore_errors=True)
         self.settle()
+
+    def _truncate(self) -> bool:
+        try:
+            self.database.execute(f"truncate {_TABLES} cascade")
+        except psycopg.errors.DeadlockDetected:
+            # The tick looks at the same tables, and not in this order.
+            return False
+        return True
 
     def settle(self) -> None:
         """Have PostgreSQL write out what it owes, so that no measurement pays for the one before."""
