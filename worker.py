@@ -30,7 +30,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import configure_mappers
 
-from app import create_app, logs, metrics
+from app import create_worker_app, logs, metrics
 from app.config import Settings
 from app.extensions import db
 from app.imports import batch_job, known_items, reconcile
@@ -311,7 +311,7 @@ def _die_with_parent(parent: int | None, number: signal.Signals) -> None:
 
 def main() -> None:
     """Run the workers of this host."""
-    app = create_app()
+    app = create_worker_app()
     settings: Settings = app.extensions["sluice_settings"]
     logs.configure(settings.log_format)
     redis_url = app.config["REDIS_URL"]

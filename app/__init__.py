@@ -1,4 +1,4 @@
-"""Sluice: bulk listing imports for marketplaces. ``create_app`` puts the parts together."""
+"""Sluice: bulk listing imports for marketplaces. Puts together what answers requests, and what works."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import accounts, api, cli, embedded, health, logs, metrics, redis_store, sign_in, web
+from app import embedded, redis_store
 from app.config import ConfigError, Settings, load_settings
 from app.extensions import csrf, db, login_manager, migrate
 from app.storage import open_storage
@@ -22,25 +22,19 @@ _LOCK_TIMEOUT_SECONDS = 30
 
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
-    """The Flask application, configured by ``environ`` (see ``config.Settings``).
+    """The Flask application with pages, API and commands, configured by ``environ`` (see ``config.Settings``).
 
     Starts the private PostgreSQL and Redis when no others are named. Raises ConfigError for settings that cannot be
     used.
     """
-    settings = load_settings(environ)
-    servers = embedded.ensure_servers(
-        settings.sluice_home, postgres=not settings.database_url, redis=not settings.redis_url
-    )
-    app = Flask(__name__)
-    redis_url = settings.redis_url or servers.redis_url
-    app.config.update(_flask_config(settings, settings.database_url or servers.database_url), REDIS_URL=redis_url)
-    app.extensions["sluice_settings"] = settings
-    app.extensions["sluice_storage"] = open_storage(settings)
+    # Not at the top, because workers have no use for these and would hold them in memory, each of them.
+    from app import accounts, api, cli, health, logs, metrics, sign_in, web
+
+    app = create_worker_app(environ)
+    settings: Settings = app.extensions["sluice_settings"]
     if settings.trusted_proxies:
         # Of scheme and host the web server itself takes care.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
-    redis_store.init_app(app, redis_url)
-    db.init_app(app)
     migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
     csrf.init_app(app)
     login_manager.init_app(app)
@@ -52,6 +46,25 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     web.register(app)
     api.register(app)
     cli.init_app(app)
+    return app
+
+
+def create_worker_app(environ: Mapping[str, str] = os.environ) -> Flask:
+    """The part of the application that jobs and the tick run in: settings, storage, Redis and the database.
+
+    Starts private servers, and raises, as ``create_app`` does.
+    """
+    settings = load_settings(environ)
+    servers = embedded.ensure_servers(
+        settings.sluice_home, postgres=not settings.database_url, redis=not settings.redis_url
+    )
+    app = Flask(__name__)
+    redis_url = settings.redis_url or servers.redis_url
+    app.config.update(_flask_config(settings, settings.database_url or servers.database_url), REDIS_URL=redis_url)
+    app.extensions["sluice_settings"] = settings
+    app.extensions["sluice_storage"] = open_storage(settings)
+    redis_store.init_app(app, redis_url)
+    db.init_app(app)
     return app
 
 
