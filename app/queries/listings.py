@@ -131,8 +131,8 @@ _STATE_TYPES = "int4 int4 bool text text text int8 int4 int4 int8 bool".split()
 def has_any(seller_id: int) -> bool:
     """Whether the seller has any listing."""
     with driver_cursor() as cursor:
-        # The order is there for the sake of the primary key's index. Without it the planner, who expects of every seller
-        # as many listings as the others have, reads theirs until it meets with one, which for a new seller is never.
+        # The order is there for the sake of the primary key's index. Without it the planner, which expects a seller to
+        # have as many as others, reads theirs until it meets with one: for a new seller that is never.
         cursor.execute("select true from listings where seller_id = %s order by item_id limit 1", (seller_id,))
         return cursor.fetchone() is not None
 
