@@ -51,3 +51,10 @@ def can_fail(
         return view
 
     return document
+
+
+def gives_csv(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Document that a view answers with a CSV file."""
+    is_csv = blueprint.response(200, {"type": "string"}, content_type="text/csv", description="A CSV file.")
+    documented: Callable[..., Any] = is_csv(view)
+    return documented

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from typing import Any
 
 from flask import Response
 
 from app.api.authentication import seller_id
-from app.api.blueprint import blueprint, can_fail
+from app.api.blueprint import blueprint, can_fail, gives_csv
 from app.imports import progress
 from app.web import downloads
 from app.web import help as help_pages
@@ -17,15 +15,8 @@ from app.web import help as help_pages
 _TAG = ["Files"]
 
 
-def _gives_csv(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Document that a view answers with a CSV file."""
-    is_csv = blueprint.response(200, {"type": "string"}, content_type="text/csv", description="A CSV file.")
-    documented: Callable[..., Any] = is_csv(view)
-    return documented
-
-
 @blueprint.get("/imports/<uuid:public_id>/failed.csv", tags=_TAG)
-@_gives_csv
+@gives_csv
 @can_fail(404)
 def failed_csv(public_id: uuid.UUID) -> Response:
     """Take the failed rows under their header, to be corrected and sent again.
@@ -36,7 +27,7 @@ def failed_csv(public_id: uuid.UUID) -> Response:
 
 
 @blueprint.get("/imports/<uuid:public_id>/errors.csv", tags=_TAG)
-@_gives_csv
+@gives_csv
 @can_fail(404)
 def errors_csv(public_id: uuid.UUID) -> Response:
     """Take the report of the failed rows: line, code, columns, message, fix, and the row's values."""
@@ -44,7 +35,7 @@ def errors_csv(public_id: uuid.UUID) -> Response:
 
 
 @blueprint.get("/imports/<uuid:public_id>/as-updates.csv", tags=_TAG)
-@_gives_csv
+@gives_csv
 @can_fail(404)
 def as_updates_csv(public_id: uuid.UUID) -> Response:
     """Take the rows whose listing was there already, as rows that change it."""
@@ -52,7 +43,7 @@ def as_updates_csv(public_id: uuid.UUID) -> Response:
 
 
 @blueprint.get("/imports/<uuid:public_id>/remaining.csv", tags=_TAG)
-@_gives_csv
+@gives_csv
 @can_fail(404)
 def remaining_csv(public_id: uuid.UUID) -> Response:
     """Take the rows that were not processed under their header, to be sent another time."""
@@ -60,7 +51,7 @@ def remaining_csv(public_id: uuid.UUID) -> Response:
 
 
 @blueprint.get("/imports/<uuid:public_id>/succeeded.csv", tags=_TAG)
-@_gives_csv
+@gives_csv
 @can_fail(404)
 def succeeded_csv(public_id: uuid.UUID) -> Response:
     """Take line, listing and outcome of each row that succeeded."""
@@ -68,7 +59,7 @@ def succeeded_csv(public_id: uuid.UUID) -> Response:
 
 
 @blueprint.get("/imports/<uuid:public_id>/source.csv", tags=_TAG)
-@_gives_csv
+@gives_csv
 @can_fail(404)
 def source_csv(public_id: uuid.UUID) -> Response:
     """Take the file as it was sent."""
@@ -76,7 +67,7 @@ def source_csv(public_id: uuid.UUID) -> Response:
 
 
 @blueprint.get("/template.csv", tags=_TAG)
-@_gives_csv
+@gives_csv
 @can_fail()
 def template_csv() -> Response:
     """Take the header and two example rows, to begin with."""

@@ -9,7 +9,7 @@ from marshmallow import RAISE
 
 from app import listings
 from app.api.authentication import seller_id
-from app.api.blueprint import blueprint, can_fail
+from app.api.blueprint import blueprint, can_fail, gives_csv
 from app.api.schemas import Listing, ListingNamed, Listings, ListingsAsked, ListingsPageAsked
 from app.api.shown import show_listing
 from app.csvfile.contract import Condition
@@ -39,7 +39,7 @@ def list_listings(asked: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.get("/listings/export.csv", tags=_TAG)
 @blueprint.arguments(ListingsAsked, location="query", unknown=RAISE)
-@blueprint.response(200, {"type": "string"}, content_type="text/csv", description="A CSV file.")
+@gives_csv
 @can_fail()
 def export_listings(_: dict[str, Any]) -> Response:
     """Take your listings as a file that can be changed and sent back.
