@@ -27,7 +27,7 @@ from app.redis_store import redis_client
 
 PASSWORD = "a good password"
 #: Tables whose one row migrations have made.
-_SINGLE_ROWS = {"catalog", "reconciler"}
+SINGLE_ROWS = {"catalog", "reconciler"}
 #: Hashing is slow on purpose, so it is done once.
 _PASSWORD_HASH = PasswordHasher().hash(PASSWORD)
 
@@ -87,7 +87,7 @@ def app(migrated_app: Flask, environ: dict[str, str]) -> Iterator[Flask]:
     with migrated_app.app_context():
         yield migrated_app
         db.session.rollback()
-        own = ", ".join(set(db.metadata.tables) - _SINGLE_ROWS)
+        own = ", ".join(set(db.metadata.tables) - SINGLE_ROWS)
         db.session.execute(text(f"truncate {own} restart identity"))
         db.session.commit()
         redis_client().flushdb()
