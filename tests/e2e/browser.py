@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 #: What a browser in a container needs, and what keeps it from asking anybody else for anything.
 _FLAGS = (
@@ -16,12 +16,31 @@ _FLAGS = (
 ).split()
 
 
+class Chromium:
+    """The browser, started when it is first asked for, and again when it has crashed."""
+
+    def __init__(self, playwright: Playwright) -> None:
+        self._playwright = playwright
+        self._browser: Browser | None = None
+
+    def get(self) -> Browser:
+        """The browser that runs. Raises AssertionError when there is none on this machine."""
+        if self._browser is None or not self._browser.is_connected():
+            program = shutil.which(os.environ.get("CHROMIUM") or "chromium")
+            assert program, "there is no Chromium: `make e2e` installs it"
+            self._browser = self._playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        return self._browser
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        if self._browser:
+            self._browser.close()
+
+
 @contextmanager
-def open_browser() -> Iterator[Browser]:
+def open_chromium() -> Iterator[Chromium]:
     """Chromium, which the environment variable CHROMIUM may name, until the end of the block."""
-    program = shutil.which(os.environ.get("CHROMIUM") or "chromium")
-    assert program, "there is no Chromium: `make e2e` installs it"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
-        yield browser
-        browser.close()
+        chromium = Chromium(playwright)
+        yield chromium
+        chromium.close()

@@ -17,7 +17,7 @@ from app.extensions import db
 from app.models import Seller
 from app.redis_store import redis_client
 from tests.conftest import SINGLE_ROWS, make_seller
-from tests.e2e.browser import open_browser
+from tests.e2e.browser import Chromium, open_chromium
 from tests.e2e.gate import Gate
 from tests.e2e.window import Watch, sign_in
 from tests.factories import make_items
@@ -113,10 +113,16 @@ def other_seller(app: Flask) -> Seller:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The browser in which all windows are opened."""
-    with open_browser() as browser:
-        yield browser
+def chromium() -> Iterator[Chromium]:
+    """What starts the browser."""
+    with open_chromium() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Browser:
+    """The browser in which all windows are opened. Should it crash, that costs one test and not all that follow."""
+    return chromium.get()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from app import embedded
 from app.cli import DEMO_CATALOG
 from app.csvfile.contract import Condition
 from app.launch import DEMO_EMAIL, DEMO_PASSWORD
-from tests.e2e.browser import open_browser
+from tests.e2e.browser import open_chromium
 from tests.e2e.files import FIRST_IMPORT, MISTAKES
 from tests.e2e.gate import Gate
 from tests.e2e.window import sign_in, status_of, upload_and_follow
@@ -37,11 +37,11 @@ _WORKERS = 2
 
 def main() -> None:
     """Take all pictures."""
-    with tempfile.TemporaryDirectory(prefix="sluice-pictures-") as root, open_browser() as browser:
+    with tempfile.TemporaryDirectory(prefix="sluice-pictures-") as root, open_chromium() as chromium:
         home = Path(root) / "home"
         with _sluice(home) as address:
             gate = Gate(embedded.ensure_servers(home).database_url.replace("+psycopg", ""))
-            _take(browser, address, gate)
+            _take(chromium.get(), address, gate)
             gate.dispose()
 
 
