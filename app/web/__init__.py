@@ -13,6 +13,7 @@ from app.web import (
     filters,
     headers,
     listings,
+    menu,
     metrics,
     my_account,
     my_imports,
@@ -31,6 +32,7 @@ def register(app: Flask) -> None:
     """Give ``app`` its pages, what they are drawn with, and the pages that say what went wrong."""
     filters.init_app(app)
     headers.init_app(app)
+    menu.init_app(app)
     static_files.init_app(app)
     errors.init_app(app)
     login_manager.unauthorized_handler(accounts.send_to_sign_in)

@@ -88,7 +88,8 @@ def confirm_terminate(public_id: uuid.UUID) -> ResponseReturnValue:
     if not asked.can_terminate:
         flash(f"{asked.file_name} is already over.", "info")
         return _back(public_id)
-    return render_template("my_imports/confirm_terminate.html", one=asked, back=_next(public_id))
+    action = url_for("my_imports.terminate", public_id=public_id)
+    return render_template("confirm_terminate.html", one=asked, action=action, back=_next(public_id))
 
 
 @blueprint.post("/imports/<uuid:public_id>/terminate")

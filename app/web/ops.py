@@ -120,7 +120,17 @@ def resume(public_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.get("/imports/<uuid:public_id>/terminate")
 def confirm_terminate(public_id: uuid.UUID) -> ResponseReturnValue:
     """Ask before somebody's import is ended for good."""
-    return render_template("ops/confirm_terminate.html", one=_find(public_id), back=_next())
+    one = _find(public_id)
+    if not offers_terminate(one):
+        flash(f"{one.file_name} is already over.", "info")
+        return redirect(_next(), 303)
+    return render_template(
+        "confirm_terminate.html",
+        one=one,
+        owner=one.email,
+        action=url_for("ops.terminate", public_id=public_id),
+        back=_next(),
+    )
 
 
 @blueprint.post("/imports/<uuid:public_id>/terminate")
@@ -128,7 +138,8 @@ def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
     """End the import for good."""
     one = _find(public_id)
     commands.terminate(one.seller_id, public_id)
-    return _done(f"{one.file_name} of {one.email} was terminated.")
+    ended = _find(public_id)
+    return _done(f"{one.file_name} of {one.email} was terminated after {ended.processed:,} of {ended.total:,} rows.")
 
 
 @blueprint.post("/imports/<uuid:public_id>/reopen")

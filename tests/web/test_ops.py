@@ -215,9 +215,11 @@ def test_any_import_is_paused_resumed_and_terminated(operator: FlaskClient, sell
         assert press(operator, page(operator, "/ops"), button).location == "/ops"
         assert look(made).status == status
     asked = read(press(operator, page(operator, "/ops"), "Terminate"))
-    assert "seller@example.com" in words(asked.select_one("main"))
-    assert press(operator, asked, "Terminate").status_code == 303
+    assert "It belongs to seller@example.com. Stop after 0 of 3 rows?" in words(asked.select_one("main"))
+    assert press(operator, asked, "Terminate import").status_code == 303
     assert look(made).status == "TERMINATED"
+    too_late = operator.get(f"/ops/imports/{made.public_id}/terminate", follow_redirects=True)
+    assert "stock.csv is already over." in too_late.text
     assert [(actor, action) for actor, _, _, action in audited()[1:]] == [
         ("operator@example.com", "pause"),
         ("operator@example.com", "resume"),

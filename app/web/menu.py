@@ -1,0 +1,85 @@
+"""The menu of all pages, and the entry of it under which a page is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from flask import Flask, request, url_for
+
+
+class Entry(NamedTuple):
+    """A page that the menu leads to."""
+
+    endpoint: str
+    text: str
+    icon: str
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return url_for(self.endpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries under a heading.
+
+    On a phone there is room for six signs. There a group that has a sign of its own is that sign alone, which leads to
+    its first page, and its pages lead to each other.
+    """
+
+    name: str
+    entries: tuple[Entry, ...]
+    #: Left out on a phone.
+    minor: tuple[Entry, ...] = ()
+    icon: str | None = None
+    is_for_operators: bool = False
+
+    @property
+    def paths(self) -> list[str]:
+        """Where its pages are."""
+        return [entry.path for entry in (*self.entries, *self.minor)]
+
+
+MENU = (
+    Group("Imports", (Entry("my_imports.index", "My Imports", "list"), Entry("upload.form", "Upload CSV", "upload"))),
+    Group(
+        "Listings",
+        (Entry("listings.index", "My Listings", "tag"),),
+        minor=(Entry("listings.export_csv", "Export CSV", "download"),),
+    ),
+    Group(
+        "Settings",
+        (),
+        minor=(
+            Entry("my_account.show", "Account", "person"),
+            Entry("tokens.index", "API tokens", "key"),
+            Entry("webhooks.index", "Webhooks", "hook"),
+            Entry("notifications.form", "Notifications", "bell"),
+        ),
+        icon="gear",
+    ),
+    Group("Operators", (Entry("ops.index", "Operations", "flow"),), is_for_operators=True),
+    Group(
+        "Help",
+        (),
+        minor=(
+            Entry("help.csv", "Build a CSV", "file"),
+            Entry("help.errors", "Fix errors", "question"),
+            Entry("api_reference.show", "Use the API", "code"),
+        ),
+        icon="question",
+    ),
+)
+
+
+def init_app(app: Flask) -> None:
+    """Let templates draw the menu."""
+    app.jinja_env.globals.update(MENU=MENU, path_in_menu=path_in_menu)
+
+
+def path_in_menu() -> str | None:
+    """The path of the entry under which the page is found that is asked for, if there is one: the closest above it."""
+    above = [path for group in MENU for path in group.paths if f"{request.path}/".startswith(f"{path}/")]
+    return max(above, key=len, default=None)
