@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
+#: Sessions are signed with the secret key. Hexadecimal digits of 128 bits, which nobody can guess, are so many.
+_MIN_SECRET_KEY_LENGTH = 32
+
 
 class ConfigError(Exception):
     """A setting is missing or makes no sense; the message names it and says what to write."""
@@ -115,6 +118,12 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             database_url = "postgresql+psycopg://" + database_url.removeprefix(scheme)
     if database_url and not database_url.startswith("postgresql+psycopg://"):
         raise ConfigError("DATABASE_URL must be a PostgreSQL address, for example postgresql://user@host/sluice.")
+    secret_key = environ.get("SECRET_KEY", "")
+    if 0 < len(secret_key) < _MIN_SECRET_KEY_LENGTH:
+        raise ConfigError(
+            f"SECRET_KEY must have {_MIN_SECRET_KEY_LENGTH} characters at least, and be random: "
+            "python3 -c 'import secrets; print(secrets.token_hex(32))' makes one."
+        )
     public_url = environ.get("PUBLIC_URL", "").rstrip("/")
     if public_url and (urlsplit(public_url).scheme not in {"http", "https"} or not urlsplit(public_url).netloc):
         raise ConfigError("PUBLIC_URL must be a web address, for example https://sluice.example.com.")
@@ -133,7 +142,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         s3_endpoint_url=environ.get("S3_ENDPOINT_URL", ""),
         s3_server_side_encryption=environ.get("S3_SERVER_SIDE_ENCRYPTION", ""),
         s3_kms_key_id=environ.get("S3_KMS_KEY_ID", ""),
-        secret_key=environ.get("SECRET_KEY", ""),
+        secret_key=secret_key,
         max_rows=_positive(environ, "MAX_ROWS", 2_000_000),
         max_upload_bytes=_positive(environ, "MAX_UPLOAD_BYTES", 1 << 30),
         lease_seconds=_positive(environ, "LEASE_SECONDS", 10.0),

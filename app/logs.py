@@ -6,11 +6,13 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from time import perf_counter
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 
+from app.config import Settings
 from app.queries import BatchKey, ImportKey
 
 log = logging.getLogger("sluice.requests")
@@ -78,4 +80,16 @@ def _log_request(response: Response) -> Response:
             "public_id": (request.view_args or {}).get("public_id"),
         },
     )
+    settings: Settings = current_app.extensions["sluice_settings"]
+    if "X-Forwarded-For" in request.headers and not settings.trusted_proxies:
+        warn_of_proxy()
     return response
+
+
+@cache
+def warn_of_proxy() -> None:
+    """Say once that a proxy seems to stand in front which is not to be trusted; without one, anybody may claim so."""
+    log.warning(
+        "requests have X-Forwarded-For, which counts for nothing: behind a proxy set TRUSTED_PROXIES, "
+        "or everybody shares its address, and with it the limits on signing in"
+    )

@@ -62,7 +62,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[st
         "DATABASE_URL": servers.database_url.replace("/sluice?", f"/{name}?").replace("+psycopg", ""),
         "REDIS_URL": servers.redis_url.replace("db=0", f"db={number + 1}"),
         "STORAGE_URL": f"file://{root / 'storage'}",
-        "SECRET_KEY": "only for tests",
+        "SECRET_KEY": "only for tests, and known to everybody",
         "LEASE_SECONDS": "3",
         "TICK_SECONDS": "0.5",
     }

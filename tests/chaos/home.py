@@ -64,7 +64,7 @@ class Home:
             "DATABASE_URL": servers.database_url,
             "REDIS_URL": servers.redis_url,
             "STORAGE_URL": f"file://{self.storage}",
-            "SECRET_KEY": "only for trials",
+            "SECRET_KEY": "only for trials, and known to everybody",
             # The smallest chunks, so that there is time to hit the import.
             "CHUNK_SECONDS": "0.001",
             **environ,

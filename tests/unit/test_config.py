@@ -59,6 +59,12 @@ def test_without_a_key_of_its_own_only_the_demo_runs(tmp_path) -> None:
         create_app(elsewhere)
 
 
+def test_a_key_that_can_be_guessed_is_refused() -> None:
+    with pytest.raises(ConfigError, match="SECRET_KEY must have 32 characters at least"):
+        load_settings({"SECRET_KEY": "x" * 31})
+    assert load_settings({"SECRET_KEY": "x" * 32}).secret_key == "x" * 32
+
+
 def test_the_web_server_is_for_this_machine_alone() -> None:
     # A proxy that faces the world goes in front; the demo has none.
     assert runpy.run_path(str(ROOT / "gunicorn.conf.py"))["bind"].startswith("127.0.0.1:")

@@ -9,7 +9,7 @@ from flask import Flask, request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import accounts, create_app
+from app import accounts, create_app, logs
 from app.models import Seller
 from tests.conftest import PASSWORD
 from tests.pages import csrf_token, read, words
@@ -97,6 +97,15 @@ def test_addresses_are_those_that_our_own_proxies_tell(environ: dict[str, str], 
         headers = {"X-Forwarded-For": "203.0.113.9, 203.0.113.1, 203.0.113.2"}
         seen[proxies] = client.get("/address", headers=headers).text
     assert seen == {"0": "127.0.0.1", "1": "203.0.113.2", "2": "203.0.113.1"}
+
+
+@pytest.mark.parametrize(("proxies", "said"), [("0", 1), ("1", 0)])
+def test_a_proxy_of_which_nobody_was_told_is_noticed_once(environ, app: Flask, caplog, proxies: str, said: int) -> None:
+    logs.warn_of_proxy.cache_clear()
+    behind = create_app({**environ, "LEASE_SECONDS": "60", "TRUSTED_PROXIES": proxies})
+    for _ in range(2):
+        behind.test_client().get("/healthz", headers={"X-Forwarded-For": "192.0.2.7"})
+    assert sum("set TRUSTED_PROXIES" in message for message in caplog.messages) == said
 
 
 def test_what_was_typed_does_not_come_into_the_log(app: Flask, seller: Seller, caplog) -> None:
