@@ -6,11 +6,13 @@ It stands beside the application and not in it, because gunicorn's master import
 from __future__ import annotations
 
 import errno
+import json
 import os
 import socket
 import time
 from typing import Any
 
+from gunicorn import util
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 #: A request may keep its thread waiting for so long without a byte, at its beginning and after every burst ...
@@ -77,8 +79,27 @@ class PatientSocket(socket.socket):
         return None
 
 
+def answer_with_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
+    """Say why a request never reached the application, as its API says what is wrong: a problem as in RFC 9457.
+
+    Nobody knows at this point whether it was meant for the API or for a page, and it is programs that send such things.
+    """
+    body = json.dumps({"type": "about:blank", "title": reason, "status": status, "detail": message}).encode()
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    util.write_nonblock(client, head.encode("latin-1") + body)
+
+
 class Worker(ThreadWorker):
     """gunicorn's own, whose threads have an end to their patience."""
+
+    def init_process(self) -> None:
+        """Begin to serve."""
+        # gunicorn answers such requests with a page in HTML, and has no setting for it.
+        util.write_error = answer_with_problem
+        super().init_process()
 
     def enqueue_req(self, conn: TConn) -> None:
         """Hand a connection to a thread, for one request."""

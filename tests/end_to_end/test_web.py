@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -151,3 +153,19 @@ def test_a_client_that_hangs_up_leaves_nothing(address: str, browser: Browser, s
         wait_until(storage_files)
     wait_until(lambda: not storage_files())
     assert "data-import-id" not in browser.get("/imports")
+
+
+@pytest.mark.parametrize(
+    ("path", "header", "status"),
+    [("/api/v1/imports?" + "x" * 5_000, "", 414), ("/", "y" * 10_000, 431)],
+    ids=["address", "header"],
+)
+def test_what_the_server_itself_refuses_is_told_as_a_problem(address: str, path: str, header: str, status: int) -> None:
+    asked = urllib.request.Request(address + path, headers={"X-Header": header})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(asked, timeout=10)
+    with refused.value as answer:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        problem = json.load(answer)
+    assert (answer.code, problem["status"]) == (status, status)
+    assert re.search(r"too large|limit", problem["detail"])
