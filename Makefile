@@ -29,7 +29,7 @@ screenshots: .venv/.stamp-e2e chromium ## Take the pictures of the README anew
 chaos: .venv/.stamp-dev ## Kill, freeze and cut off real processes, and print what came of it; ARGS="--seed 7 --only redis --runs 5"
 	$(BIN)/python -m tests.chaos $(ARGS)
 
-fuzz: .venv/.stamp-fuzz ## Look for inputs that what reads files cannot bear; ARGS="--inputs 100000 --only scan" narrows it
+fuzz: .venv/.stamp-fuzz ## Look for inputs that the reader of files or the API cannot bear; ARGS="--inputs 100000 --only scan" narrows it
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
 # ONLY, ROWS, REPEAT and SEED reach the program through its environment.

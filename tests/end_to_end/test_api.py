@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
@@ -17,12 +16,11 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from sqlalchemy import text
 
-from app import tokens
 from app.extensions import db
 from app.models import Seller
-from app.statuses import TokenScope
 from tests.end_to_end.test_web import answers
 from tests.factories import csv_bytes, listed, make_items, row
+from tests.fuzz.api import UNLIMITED, ask, new_token, send
 from tests.processes import ROOT, wait_until, web_server, workers
 
 EXAMPLES = ROOT / "examples"
@@ -31,7 +29,7 @@ EXAMPLES = ROOT / "examples"
 @pytest.fixture
 def address(app: Flask, environ: dict[str, str]) -> Iterator[str]:
     """A real web server that counts no requests."""
-    with web_server({**environ, "API_REQUESTS_PER_MINUTE": "0", "API_UPLOADS_PER_HOUR": "0"}) as port:
+    with web_server({**environ, **UNLIMITED}) as port:
         address = f"http://127.0.0.1:{port}"
         wait_until(lambda: answers(f"{address}/readyz"))
         yield address
@@ -39,39 +37,13 @@ def address(app: Flask, environ: dict[str, str]) -> Iterator[str]:
 
 @pytest.fixture
 def token(app: Flask, seller: Seller) -> str:
-    return tokens.create(seller.id, "a program", scope=TokenScope.READ_WRITE)[1]
-
-
-def send(address: str, token: str, data: bytes, path: str = "/api/v1/imports") -> dict[str, object]:
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/csv"}
-    with urllib.request.urlopen(urllib.request.Request(address + path, data, headers), timeout=30) as answer:
-        return json.load(answer)
+    return new_token(seller)
 
 
 @pytest.mark.timeout(400)
 def test_schemathesis_finds_nothing(address: str, token: str, environ: dict[str, str], tmp_path: Path) -> None:
-    make_items(3)
-    bad = [row(price="1.99"), row(urn="urn:none"), row(quantity="x")]
-    # Things to find, so that more is asked than what is not there.
-    send(address, token, csv_bytes([row(urn=f"urn:test:{n}") for n in (1, 2, 3)] + bad))
-    send(address, token, csv_bytes([row(mode="UPDATE", price=5)]), "/api/v1/imports?check=true")
-    # It takes longer than a transaction may stand about. Its own --workers would be faster, but Python 3.11 fails when
-    # several threads parse at a time, as hypothesis has them do.
-    db.session.rollback()
     with workers(environ, 1):
-        asked = subprocess.run(
-            [
-                *(sys.executable, "-m", "schemathesis.cli", "--config-file", ROOT / "tests" / "schemathesis.toml"),
-                *("run", f"{address}/api/v1/openapi.json", "--header", f"Authorization: Bearer {token}"),
-                *("--phases", "coverage,fuzzing,stateful", "--max-examples", "5"),
-                *("--generation-deterministic", "--no-color"),
-            ],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=380,
-            check=False,
-        )
+        asked = ask(address, token, examples=5, seed=None, seconds=380, cwd=tmp_path)
     assert asked.returncode == 0, asked.stdout + asked.stderr
 
 

@@ -26,15 +26,18 @@ _WORDS = [
     *('\\"', '\\"\\"', '\\",\\"', ",", "|", "\\x0a", "\\x0d", "\\x0d\\x0a", "\\xfe", "\\xff"),
     *("CREATE", "UPDATE", "DELETE", "urn:", "true"),
 ]
-_TARGETS = ("reader", "scan", "validator")
-_ENGINES = ("hypothesis", "atheris")
+#: Characters of what an engine says at the end that are shown when it has found something.
+_SHOWN = 40_000
+_READING = ("reader", "scan", "validator")
+#: The engines, and what each of them is set upon.
+_ENGINES = {"hypothesis": _READING, "atheris": _READING, "schemathesis": ("api",)}
 
 
 def main() -> int:
     """Run each engine over each target in a process of its own; 1 when one has found something."""
     options = argparse.ArgumentParser(prog="make fuzz")
-    options.add_argument("--inputs", type=int, default=20_000, help="for each target and engine")
-    options.add_argument("--only", choices=_TARGETS)
+    options.add_argument("--inputs", type=int, default=20_000, help="for each target and engine, the API's roughly")
+    options.add_argument("--only", choices=(*_READING, "api"))
     options.add_argument("--engine", choices=_ENGINES)
     options.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     options.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
@@ -48,8 +51,9 @@ def main() -> int:
         if importlib.util.find_spec(engine) is None:
             print(f"{engine}: not installed here")
             continue
-        for target in [asked.only] if asked.only else _TARGETS:
-            found |= not _run(engine, target, asked.inputs, asked.seed)
+        for target in _ENGINES[engine]:
+            if target == (asked.only or target):
+                found |= not _run(engine, target, asked.inputs, asked.seed)
     return int(found)
 
 
@@ -63,7 +67,7 @@ def _run(engine: str, target: str, inputs: int, seed: int) -> bool:
         print(f"{engine} {target}: {tally[0]}, nothing found, {seconds:.0f} s", flush=True)
         return True
     print(f"{engine} {target}: FOUND something after {seconds:.0f} s")
-    print((ran.stdout + ran.stderr).decode(errors="replace")[-6_000:], flush=True)
+    print((ran.stdout + ran.stderr).decode(errors="replace")[-_SHOWN:], flush=True)
     return False
 
 
@@ -166,7 +170,13 @@ def _run_atheris(target: str, inputs: int, seed: int) -> None:
         atheris.Fuzz()
 
 
-RUNNERS = {"hypothesis": _run_hypothesis, "atheris": _run_atheris}
+def _run_schemathesis(_: str, inputs: int, seed: int) -> None:
+    from tests.fuzz import api
+
+    print(f"{api.run(inputs, seed)} requests", flush=True)
+
+
+RUNNERS = {"hypothesis": _run_hypothesis, "atheris": _run_atheris, "schemathesis": _run_schemathesis}
 
 if __name__ == "__main__":
     sys.exit(main())
