@@ -8,6 +8,7 @@ import re
 
 import pytest
 import yaml
+from flask import Flask
 from prometheus_client import Counter, Histogram
 
 from app import metrics
@@ -44,6 +45,16 @@ def test_the_alerts_ask_for_what_there_is() -> None:
         assert rule["labels"]["severity"] in {"page", "ticket"}
         assert {"summary", "advice"} == rule["annotations"].keys()
         assert re.fullmatch(r"\d+[sm]", rule.get("for", "0s"))
+
+
+def test_prometheus_reads_the_rules_and_waits_longer_than_sluice_does(migrated_app: Flask) -> None:
+    asked_how = yaml.safe_load((ROOT / "ops/prometheus.yml").read_text())
+    assert [(ROOT / "ops" / name).is_file() for name in asked_how["rule_files"]] == [True]
+    (job,) = asked_how["scrape_configs"]
+    assert job["job_name"] == "sluice"
+    # Sluice tells of a database that hangs once it has waited for it as long as for a connection.
+    engine = migrated_app.config["SQLALCHEMY_ENGINE_OPTIONS"]
+    assert int(job["scrape_timeout"].removesuffix("s")) > engine["connect_args"]["connect_timeout"]
 
 
 def test_the_dashboard_asks_for_what_there_is() -> None:
