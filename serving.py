@@ -45,6 +45,11 @@ class PatientSocket(socket.socket):
         """Begin to wait anew."""
         self._left = PATIENCE_SECONDS
 
+    def setblocking(self, flag: bool, /) -> None:
+        """As of any socket; after its end it does nothing, for gunicorn closes once more what Worker has closed."""
+        if self.fileno() != -1:
+            super().setblocking(flag)
+
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """As of any socket. Raises TooSlow when patience is at its end."""
         if self.gettimeout() is not None:
@@ -107,3 +112,12 @@ class Worker(ThreadWorker):
             conn.sock = PatientSocket.around(conn.sock)
         conn.sock.expect_request()
         super().enqueue_req(conn)
+
+    def handle(self, conn: TConn) -> object:
+        """Answer a request in a thread; False when nothing more is to come of the connection, which is closed then."""
+        result = super().handle(conn)
+        if result is False:
+            # This waits up to two seconds for the other end to hang up. gunicorn would do it in the one thread that
+            # accepts connections and tells the master that the worker is alive, for one connection after the other.
+            conn.close(graceful=True)
+        return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -49,6 +50,19 @@ def test_requests_that_stop_in_their_middle_are_given_up(address: tuple[str, int
     for connection in slow:
         with connection:
             assert b" 200 " not in read_to_end(connection)[:20]
+
+
+def test_those_who_do_not_hang_up_make_nobody_wait(address: tuple[str, int]) -> None:
+    began = time.monotonic()
+    idle = [socket.create_connection(address, timeout=20) for _ in range(4)]
+    for connection in idle:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert b" 200 " in read_to_end(connection)[:20]
+    assert answers(f"http://{address[0]}:{address[1]}/healthz")
+    # The server waits for each of them for two seconds, but not for one after the other.
+    assert time.monotonic() - began < 5
+    for connection in idle:
+        connection.close()
 
 
 def test_an_upload_that_stops_is_told_why_and_leaves_nothing(address, seller: Seller, storage_files) -> None:

@@ -6,6 +6,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from gunicorn.config import Config
+from gunicorn.workers.gthread import TConn
 
 import serving
 from serving import MIN_BYTES_PER_SECOND, PatientSocket, TooSlow
@@ -79,3 +81,13 @@ def test_who_sets_a_timeout_gets_it(pair: Pair) -> None:
         near.recv(1)
     assert not near.is_too_slow
     assert near.gettimeout() == 0.01
+
+
+def test_a_connection_may_be_closed_twice(pair: Pair) -> None:
+    # Once by the thread that waits for the other end, and then by gunicorn, which counts it twice if that fails.
+    near, far = pair
+    connection = TConn(Config(), near, None, None)
+    far.close()
+    connection.close(graceful=True)
+    connection.close(graceful=True)
+    assert near.fileno() == -1
