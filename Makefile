@@ -21,7 +21,7 @@ test: .venv/.stamp-dev ## Run the tests; ARGS="tests/csvfile -k quoted" runs som
 	$(BIN)/python -m pytest $(ARGS)
 
 e2e: .venv/.stamp-e2e chromium ## Run the tests in a real browser; ARGS="-k panel" runs some of them; pictures of all pages go to artefacts/pages
-	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/e2e --reruns 1 --only-rerun TargetClosedError $(ARGS)
+	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/e2e --numprocesses 2 --reruns 1 --only-rerun TargetClosedError $(ARGS)
 
 screenshots: .venv/.stamp-e2e chromium ## Take the pictures of the README anew
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m tests.e2e.screenshots

@@ -28,6 +28,9 @@ from app.redis_store import redis_client
 PASSWORD = "a good password"
 #: Tables whose one row migrations have made.
 SINGLE_ROWS = {"catalog", "reconciler"}
+#: A table of this size is not worth keeping.
+_LARGE_BYTES = 1 << 20
+_RESTART_IDENTITIES = text("select setval(oid, 1, false) from pg_class where relkind = 'S'")
 #: Hashing is slow on purpose, so it is done once.
 _PASSWORD_HASH = PasswordHasher().hash(PASSWORD)
 
@@ -87,12 +90,22 @@ def app(migrated_app: Flask, environ: dict[str, str]) -> Iterator[Flask]:
     with migrated_app.app_context():
         yield migrated_app
         db.session.rollback()
-        own = ", ".join(set(db.metadata.tables) - SINGLE_ROWS)
-        db.session.execute(text(f"truncate {own} restart identity"))
-        db.session.commit()
+        _empty_database()
         redis_client().flushdb()
         db.session.remove()
         shutil.rmtree(storage_root(environ), ignore_errors=True)
+
+
+def _empty_database() -> None:
+    """What truncating all tables would do in 90 ms, because it makes new files that have to reach the disk."""
+    own = [table for table in reversed(db.metadata.sorted_tables) if table.name not in SINGLE_ROWS]
+    # What a process that was killed has under way is waited for.
+    db.session.execute(text(f"lock table {', '.join(table.name for table in own)}"))
+    for table in own:
+        is_large = db.session.scalar(text("select pg_relation_size(:name)"), {"name": table.name}) > _LARGE_BYTES
+        db.session.execute(text(f"truncate {table.name} cascade") if is_large else table.delete())
+    db.session.execute(_RESTART_IDENTITIES)
+    db.session.commit()
 
 
 @pytest.fixture
