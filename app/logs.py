@@ -10,7 +10,7 @@ from functools import cache
 from time import perf_counter
 from typing import Any
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 
 from app.config import Settings
 from app.queries import BatchKey, ImportKey
@@ -63,6 +63,9 @@ def configure(log_format: str) -> None:
 def init_app(app: Flask) -> None:
     """Log a line for each request of ``app``."""
     app.after_request(_log_request)
+    settings: Settings = app.extensions["sluice_settings"]
+    if not settings.trusted_proxies:
+        app.before_request(_notice_proxy)
 
 
 def _log_request(response: Response) -> Response:
@@ -80,10 +83,12 @@ def _log_request(response: Response) -> Response:
             "public_id": (request.view_args or {}).get("public_id"),
         },
     )
-    settings: Settings = current_app.extensions["sluice_settings"]
-    if "X-Forwarded-For" in request.headers and not settings.trusted_proxies:
-        warn_of_proxy()
     return response
+
+
+def _notice_proxy() -> None:
+    if "X-Forwarded-For" in request.headers:
+        warn_of_proxy()
 
 
 @cache

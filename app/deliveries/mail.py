@@ -50,9 +50,8 @@ def write(one: Claimed, settings: Settings) -> EmailMessage:
 
 
 def _about_import(one: ImportProgress, settings: Settings) -> tuple[str, str]:
-    kind = "check" if one.is_check else "import"
     return (
-        f"{one.file_name}: {kind} {_ENDINGS[one.status]}",
+        f"{one.file_name}: {one.noun} {_ENDINGS[one.status]}",
         f"""\
 {one.file_name}
 

@@ -43,16 +43,6 @@ class ImportSeen(NamedTuple):
     rows_per_second: float | None
     source_removed: bool
 
-    @property
-    def noun(self) -> str:
-        """What it is called."""
-        return "check" if self.is_check else "import"
-
-    @property
-    def processed(self) -> int:
-        """Rows that are done."""
-        return self.successful + self.failed
-
 
 class Waiting(NamedTuple):
     """How many batches of RUNNING imports wait, and since when."""

@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app import operations
-from app.imports import commands
+from app.imports import commands, progress
 from app.imports.commands import ImportNotFound
 from app.queries import ImportKey
 from app.queries import operations as asked
@@ -121,12 +121,13 @@ def resume(public_id: uuid.UUID) -> ResponseReturnValue:
 def confirm_terminate(public_id: uuid.UUID) -> ResponseReturnValue:
     """Ask before somebody's import is ended for good."""
     one = _find(public_id)
-    if not offers_terminate(one):
-        flash(f"{one.file_name} is already over.", "info")
+    shown = progress.get(one.seller_id, public_id)
+    if not shown.can_terminate:
+        flash(f"{shown.file_name} is already over.", "info")
         return redirect(_next(), 303)
     return render_template(
         "confirm_terminate.html",
-        one=one,
+        one=shown,
         owner=one.email,
         action=url_for("ops.terminate", public_id=public_id),
         back=_next(),
@@ -138,7 +139,7 @@ def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
     """End the import for good."""
     one = _find(public_id)
     commands.terminate(one.seller_id, public_id)
-    ended = _find(public_id)
+    ended = progress.get(one.seller_id, public_id)
     return _done(f"{one.file_name} of {one.email} was terminated after {ended.processed:,} of {ended.total:,} rows.")
 
 
