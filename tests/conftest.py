@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import psycopg
@@ -19,17 +19,18 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import text
 
-from app import create_app, embedded, sessions
+from app import create_app, embedded, sessions, tokens
 from app.extensions import db
 from app.imports.queue import AllowedJob, open_queue
 from app.models import Seller
 from app.redis_store import redis_client
+from app.statuses import TokenScope
 
 PASSWORD = "a good password"
 #: Tables whose one row migrations have made.
-SINGLE_ROWS = {"catalog", "reconciler"}
-#: A table of this size is not worth keeping.
-_LARGE_BYTES = 1 << 20
+_SINGLE_ROWS = {"catalog", "reconciler"}
+#: Whose rows would take longer to delete, and leave more behind.
+_LARGE_TABLES = text("select relname from pg_class where relkind = 'r' and pg_relation_size(oid) > 1000000")
 _RESTART_IDENTITIES = text("select setval(oid, 1, false) from pg_class where relkind = 'S'")
 #: Hashing is slow on purpose, so it is done once.
 _PASSWORD_HASH = PasswordHasher().hash(PASSWORD)
@@ -89,23 +90,27 @@ def app(migrated_app: Flask, environ: dict[str, str]) -> Iterator[Flask]:
     """The application in an application context; what the test leaves behind is removed after it."""
     with migrated_app.app_context():
         yield migrated_app
-        db.session.rollback()
-        _empty_database()
-        redis_client().flushdb()
+        remove_what_is_left()
+        db.session.execute(_RESTART_IDENTITIES)
+        db.session.commit()
         db.session.remove()
         shutil.rmtree(storage_root(environ), ignore_errors=True)
 
 
-def _empty_database() -> None:
-    """What truncating all tables would do in 90 ms, because it makes new files that have to reach the disk."""
-    own = [table for table in reversed(db.metadata.sorted_tables) if table.name not in SINGLE_ROWS]
+def remove_what_is_left(*, keep: Collection[str] = ()) -> None:
+    """Empty Redis and all tables but those called ``keep``.
+
+    To truncate all of them would take 90 ms, because it makes new files that have to reach the disk.
+    """
+    db.session.rollback()
+    left = [table for table in reversed(db.metadata.sorted_tables) if table.name not in {*_SINGLE_ROWS, *keep}]
     # What a process that was killed has under way is waited for.
-    db.session.execute(text(f"lock table {', '.join(table.name for table in own)}"))
-    for table in own:
-        is_large = db.session.scalar(text("select pg_relation_size(:name)"), {"name": table.name}) > _LARGE_BYTES
-        db.session.execute(text(f"truncate {table.name} cascade") if is_large else table.delete())
-    db.session.execute(_RESTART_IDENTITIES)
+    db.session.execute(text(f"lock table {', '.join(table.name for table in left)}"))
+    large = set(db.session.scalars(_LARGE_TABLES))
+    for table in left:
+        db.session.execute(text(f"truncate {table.name} cascade") if table.name in large else table.delete())
     db.session.commit()
+    redis_client().flushdb()
 
 
 @pytest.fixture
@@ -126,6 +131,11 @@ def make_seller(email: str) -> Seller:
     db.session.add(seller)
     db.session.commit()
     return seller
+
+
+def make_token(seller: Seller, scope: TokenScope = TokenScope.READ_WRITE) -> str:
+    """A token with which a program may do for ``seller`` what ``scope`` allows."""
+    return tokens.create(seller.id, "a program", scope=scope)[1]
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import tokens
 from app.models import Seller
 from app.statuses import TokenScope
+from tests.conftest import make_token
 from tests.web.conftest import own_contexts, take_redis_away
 
 __all__ = ["own_contexts", "take_redis_away"]
@@ -41,7 +41,7 @@ class Program:
 
 def make_program(app: Flask, seller: Seller, scope: TokenScope = TokenScope.READ_WRITE) -> Program:
     """A program with a token of ``seller``."""
-    return Program(app, tokens.create(seller.id, "a program", scope=scope)[1])
+    return Program(app, make_token(seller, scope))
 
 
 @pytest.fixture

@@ -9,14 +9,12 @@ from typing import Protocol
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Cookie, Page, expect
-from sqlalchemy import text
 
 from app import catalog
 from app.cli import DEMO_CATALOG
 from app.extensions import db
 from app.models import Seller
-from app.redis_store import redis_client
-from tests.conftest import SINGLE_ROWS, make_seller
+from tests.conftest import make_seller, remove_what_is_left
 from tests.e2e.browser import Chromium, open_chromium
 from tests.e2e.gate import Gate
 from tests.e2e.window import Watch, sign_in
@@ -76,11 +74,7 @@ def address(migrated_app: Flask, stack_environ: dict[str, str]) -> Iterator[str]
 def working(address: str, stack_environ: dict[str, str]) -> Iterator[None]:
     """Two workers, who find nothing to do but what the tests of this module give them."""
     # Other modules leave imports that nobody works on, on purpose. Workers would take those first.
-    left = ", ".join(set(db.metadata.tables) - _CATALOG - SINGLE_ROWS)
-    db.session.rollback()
-    db.session.execute(text(f"truncate {left}"))
-    db.session.commit()
-    redis_client().flushdb()
+    remove_what_is_left(keep=_CATALOG)
     with workers(stack_environ):
         yield
 

@@ -18,9 +18,10 @@ from sqlalchemy import text
 
 from app.extensions import db
 from app.models import Seller
+from tests.conftest import make_token
 from tests.end_to_end.test_web import answers
 from tests.factories import csv_bytes, listed, make_items, row
-from tests.fuzz.api import UNLIMITED, ask, new_token, send
+from tests.fuzz.api import UNLIMITED, ask, send
 from tests.processes import ROOT, wait_until, web_server, workers
 
 EXAMPLES = ROOT / "examples"
@@ -37,7 +38,7 @@ def address(app: Flask, environ: dict[str, str]) -> Iterator[str]:
 
 @pytest.fixture
 def token(app: Flask, seller: Seller) -> str:
-    return new_token(seller)
+    return make_token(seller)
 
 
 @pytest.mark.timeout(400)

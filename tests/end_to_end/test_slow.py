@@ -9,9 +9,8 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from app import tokens
 from app.models import Seller
-from app.statuses import TokenScope
+from tests.conftest import make_token
 from tests.processes import answers, wait_until, web_server
 
 #: More than the server has threads.
@@ -66,7 +65,7 @@ def test_those_who_do_not_hang_up_make_nobody_wait(address: tuple[str, int]) -> 
 
 
 def test_an_upload_that_stops_is_told_why_and_leaves_nothing(address, seller: Seller, storage_files) -> None:
-    _, secret = tokens.create(seller.id, "a program", scope=TokenScope.READ_WRITE)
+    secret = make_token(seller)
     with socket.create_connection(address, timeout=20) as connection:
         connection.sendall(
             f"POST /api/v1/imports HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"

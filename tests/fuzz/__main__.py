@@ -52,7 +52,7 @@ def main() -> int:
             print(f"{engine}: not installed here")
             continue
         for target in _ENGINES[engine]:
-            if target == (asked.only or target):
+            if asked.only in (None, target):
                 found |= not _run(engine, target, asked.inputs, asked.seed)
     return int(found)
 

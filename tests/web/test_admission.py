@@ -7,7 +7,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from app import tokens
 from app.config import Settings
 from app.csvfile.rejected import FileRejected
 from app.extensions import db
@@ -15,7 +14,7 @@ from app.imports import admission, commands
 from app.imports.admission import TooMuch
 from app.models import Seller
 from app.redis_store import redis_client
-from app.statuses import TokenScope
+from tests.conftest import make_token
 from tests.factories import csv_bytes, row, start
 from tests.pages import csrf_token, read
 from tests.web.test_upload import nothing_is_left, sentence, upload
@@ -37,8 +36,7 @@ def limit(app: Flask, monkeypatch: pytest.MonkeyPatch):
 
 
 def send(app: Flask, seller: Seller, data: bytes = FILE):
-    _, secret = tokens.create(seller.id, "a program", scope=TokenScope.READ_WRITE)
-    headers = {"Authorization": f"Bearer {secret}"}
+    headers = {"Authorization": f"Bearer {make_token(seller)}"}
     return app.test_client().post("/api/v1/imports", data=data, content_type="text/csv", headers=headers)
 
 

@@ -14,6 +14,7 @@ from app.deliveries import hooks
 from app.extensions import db
 from app.models import Seller
 from app.statuses import TokenScope
+from tests.conftest import make_token
 from tests.pages import csrf_token
 from tests.states import STATES, make
 from tests.web.test_isolation import address, all_routes, routes
@@ -32,7 +33,7 @@ def whole_database() -> dict[str, list[str]]:
 @pytest.fixture
 def bearer(app: Flask, seller: Seller) -> dict[str, str]:
     """The header of a program that may do everything."""
-    return {"Authorization": f"Bearer {tokens.create(seller.id, 'mine', scope=TokenScope.READ_WRITE)[1]}"}
+    return {"Authorization": f"Bearer {make_token(seller)}"}
 
 
 @pytest.mark.parametrize("state", [STATES[1], STATES[3], STATES[5]], ids=lambda state: state.name)

@@ -11,11 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from app import tokens
 from app.extensions import db
 from app.models import Import, Seller
-from app.statuses import TokenScope
-from tests.conftest import sign_in
+from tests.conftest import make_token, sign_in
 from tests.factories import csv_bytes, listed, row
 from tests.pages import HTMX, csrf_token, page, read
 from tests.states import STATES, everything, make
@@ -174,7 +172,7 @@ def test_a_token_finds_nothing_of_another_sellers(
     app: Flask, seller: Seller, other_seller: Seller, state, storage_files
 ) -> None:
     theirs = make(state, other_seller, file_name="secret.csv")
-    mine = {"Authorization": f"Bearer {tokens.create(seller.id, 'mine', scope=TokenScope.READ_WRITE)[1]}"}
+    mine = {"Authorization": f"Bearer {make_token(seller)}"}
     client = app.test_client()
     before, files = everything(), storage_files()
     walked = 0
