@@ -32,6 +32,10 @@ _SINGLE_ROWS = {"catalog", "reconciler"}
 #: Whose rows would take longer to delete, and leave more behind.
 _LARGE_TABLES = text("select relname from pg_class where relkind = 'r' and pg_relation_size(oid) > 1000000")
 _RESTART_IDENTITIES = text("select setval(oid, 1, false) from pg_class where relkind = 'S'")
+_RESTART_COUNTERS = text(
+    "update reconciler set batches_taken_back = default, jobs_lost = default, imports_settled = default, "
+    "transactions_ended = default"
+)
 #: Hashing is slow on purpose, so it is done once.
 _PASSWORD_HASH = PasswordHasher().hash(PASSWORD)
 
@@ -92,6 +96,7 @@ def app(migrated_app: Flask, environ: dict[str, str]) -> Iterator[Flask]:
         yield migrated_app
         remove_what_is_left()
         db.session.execute(_RESTART_IDENTITIES)
+        db.session.execute(_RESTART_COUNTERS)
         db.session.commit()
         db.session.remove()
         shutil.rmtree(storage_root(environ), ignore_errors=True)
