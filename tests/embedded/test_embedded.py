@@ -248,6 +248,29 @@ def test_a_server_that_cannot_start_says_why(home: Path) -> None:
     assert str(home / "log" / "postgres.log") in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ("", "No Redis was found: install redis-server or valkey, or set REDIS_URL."),
+        (", redis=False", "No PostgreSQL comes with this Python: use Python 3.11 to 3.14, or set DATABASE_URL."),
+    ],
+)
+def test_a_python_without_the_packages_says_what_to_install_and_sets_nothing_up(
+    home: Path, wanted: str, sentence: str
+) -> None:
+    # Isolated and without its site-packages, Python finds no package; without a PATH, no server of the system.
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", LOAD.replace("(Path(sys.argv[1]))", f"(Path(sys.argv[1]){wanted})"), home],
+        env={"PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(f"EmbeddedServerError: {sentence}")
+    assert not (home / "postgres").exists()
+
+
 def test_a_killed_set_up_leaves_nothing_half_made(home: Path) -> None:
     user = subprocess.Popen([sys.executable, "-c", USER, str(home)], stdout=subprocess.DEVNULL)
     wait_until(lambda: list(home.glob(".postgres-*/base")))
