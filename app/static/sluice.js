@@ -246,6 +246,14 @@
   }
 
   function startLiveParts() {
+    // The extension that comes with Idiomorph takes every swap for a morph when htmx asks it where an out-of-band part
+    // goes, so that "beforeend" would insert the wrapper of the toasts, and its id once more with each press.
+    const MORPH = "morph:outerHTML";
+    htmx.defineExtension("morph", {
+      isInlineSwap: (style) => style === MORPH,
+      handleSwap: (style, target, content) => style === MORPH && Idiomorph.morph(target, content.children, { morphStyle: "outerHTML" }),
+    });
+
     Object.assign(Idiomorph.defaults.callbacks, {
       // The text of a time is ours; without this every refresh would put UTC back and redraw it. And a word that somebody
       // is about to copy stays as it is.

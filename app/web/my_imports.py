@@ -69,7 +69,7 @@ def pause(public_id: uuid.UUID) -> ResponseReturnValue:
     """Stop an import at the end of the chunks that are being worked on."""
     commands.pause(seller_id(), public_id)
     paused = progress.get(seller_id(), public_id)
-    flash(f"{paused.file_name} is {'pausing' if paused.is_pausing else 'paused'}.", "success")
+    flash(f"{'Pausing' if paused.is_pausing else 'Paused'} {paused.file_name}.", "success")
     return _back(public_id)
 
 
@@ -77,7 +77,7 @@ def pause(public_id: uuid.UUID) -> ResponseReturnValue:
 def resume(public_id: uuid.UUID) -> ResponseReturnValue:
     """Let a paused import go on."""
     commands.resume(seller_id(), public_id)
-    flash(f"{progress.get(seller_id(), public_id).file_name} goes on where it stopped.", "success")
+    flash(f"Resumed {progress.get(seller_id(), public_id).file_name}.", "success")
     return _back(public_id)
 
 
@@ -86,7 +86,7 @@ def confirm_terminate(public_id: uuid.UUID) -> ResponseReturnValue:
     """Ask before an import is ended for good; with scripts a dialog on the page asks instead."""
     asked = progress.get(seller_id(), public_id)
     if not asked.can_terminate:
-        flash(f"{asked.file_name} is already over.", "info")
+        flash(f"{asked.file_name} has already finished.", "info")
         return _back(public_id)
     action = url_for("my_imports.terminate", public_id=public_id)
     return render_template("confirm_terminate.html", one=asked, action=action, back=_next(public_id))
@@ -97,7 +97,7 @@ def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
     """End an import for good."""
     commands.terminate(seller_id(), public_id)
     ended = progress.get(seller_id(), public_id)
-    flash(f"{ended.file_name} was terminated after {ended.processed:,} of {ended.total:,} rows.", "success")
+    flash(f"Terminated {ended.file_name} after {ended.processed:,} of {ended.total:,} rows.", "success")
     return _back(public_id)
 
 

@@ -106,7 +106,7 @@ def pause(public_id: uuid.UUID) -> ResponseReturnValue:
     """Stop the import at the end of the chunks that are being worked on."""
     one = _find(public_id)
     commands.pause(one.seller_id, public_id)
-    return _done(f"{one.file_name} of {one.email} is pausing.")
+    return _done(f"Pausing {one.file_name} of {one.email}.")
 
 
 @blueprint.post("/imports/<uuid:public_id>/resume")
@@ -114,7 +114,7 @@ def resume(public_id: uuid.UUID) -> ResponseReturnValue:
     """Let the import go on."""
     one = _find(public_id)
     commands.resume(one.seller_id, public_id)
-    return _done(f"{one.file_name} of {one.email} goes on.")
+    return _done(f"Resumed {one.file_name} of {one.email}.")
 
 
 @blueprint.get("/imports/<uuid:public_id>/terminate")
@@ -123,7 +123,7 @@ def confirm_terminate(public_id: uuid.UUID) -> ResponseReturnValue:
     one = _find(public_id)
     shown = progress.get(one.seller_id, public_id)
     if not shown.can_terminate:
-        flash(f"{shown.file_name} is already over.", "info")
+        flash(f"{shown.file_name} has already finished.", "info")
         return redirect(_next(), 303)
     return render_template(
         "confirm_terminate.html",
@@ -140,7 +140,7 @@ def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
     one = _find(public_id)
     commands.terminate(one.seller_id, public_id)
     ended = progress.get(one.seller_id, public_id)
-    return _done(f"{one.file_name} of {one.email} was terminated after {ended.processed:,} of {ended.total:,} rows.")
+    return _done(f"Terminated {one.file_name} of {one.email} after {ended.processed:,} of {ended.total:,} rows.")
 
 
 @blueprint.post("/imports/<uuid:public_id>/reopen")

@@ -91,7 +91,7 @@ def test_terminate_asks_first_and_then_nothing_more_is_written(page: Page, gate:
     ended = counters(page)
     processed = ended["successful"] + ended["failed"]
     assert 0 < processed < 5_000
-    expect(page.get_by_text(f"was terminated after {processed:,} of 5,000 rows.").first).to_be_visible()
+    expect(page.get_by_text(f"Terminated stock.csv after {processed:,} of 5,000 rows.").first).to_be_visible()
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
     page.goto("/imports")
     listed = download(page, page.get_by_role("link", name="Export CSV"))

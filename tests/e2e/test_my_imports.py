@@ -112,11 +112,35 @@ def test_what_a_press_in_the_panel_has_done_is_told_in_it(page: Page, made: list
     page.goto(f"/imports?panel={made[0].public_id}")
     panel = panel_of(page, made[0])
     panel.get_by_role("button", name="Pause").click()
-    toast = panel.get_by_text("first.csv is paused.")
+    toast = panel.get_by_text("Paused first.csv.")
     expect(toast).to_be_visible()
     # It can be pressed away: it is not behind the panel.
     panel.get_by_role("button", name="Dismiss this message").click()
     expect(toast).to_have_count(0)
+
+
+def test_each_press_is_told_once_however_many_went_before(page: Page, made: list[Import]) -> None:
+    page.goto(f"/imports/{made[0].public_id}")
+    # Written down as they come, because a toast goes by itself.
+    page.evaluate(
+        """() => {
+          window.told = [];
+          const follow = (records) => {
+            for (const note of records.flatMap(({ addedNodes }) => [...addedNodes])) {
+              if (note.nodeType !== Node.ELEMENT_NODE) continue;
+              const notes = [...note.querySelectorAll("[data-note-text]")];
+              window.told.push(...notes.map(({ textContent }) => textContent));
+            }
+          };
+          new MutationObserver(follow).observe(document.querySelector("#toasts"), { childList: true, subtree: true });
+        }"""
+    )
+    for _ in range(3):
+        for name, other in (("Pause", "Resume"), ("Resume", "Pause")):
+            page.get_by_role("button", name=name).click()
+            expect(page.get_by_role("button", name=other)).to_be_visible()
+    assert page.evaluate("window.told") == ["Paused first.csv.", "Resumed first.csv."] * 3
+    expect(page.locator("#toasts")).to_have_count(1)
 
 
 def test_a_link_to_a_panel_leads_to_its_page_without_scripts(

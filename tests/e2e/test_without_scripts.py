@@ -51,7 +51,7 @@ def test_from_the_upload_to_the_end(open_window: OpenWindow, seller: Seller, gat
     page.get_by_role("button", name="Terminate import").click()
     status_of(page, "TERMINATED")
     assert counters(page) == ended
-    expect(page.get_by_text("was terminated after")).to_be_visible()
+    expect(page.get_by_text("Terminated stock.csv after")).to_be_visible()
 
 
 def test_my_imports_and_the_panel_as_a_page(open_window: OpenWindow, seller: Seller, working: None) -> None:

@@ -111,10 +111,10 @@ def test_a_button_leads_back_to_the_page_that_it_is_on(
 @pytest.mark.parametrize(
     ("state", "button", "message"),
     [
-        (STATES[0], "Pause", "my stock.csv is paused."),
-        (STATES[1], "Pause", "my stock.csv is pausing."),
-        (STATES[3], "Resume", "my stock.csv goes on where it stopped."),
-        (STATES[1], "Terminate", "my stock.csv was terminated after 2 of 3 rows."),
+        (STATES[0], "Pause", "Paused my stock.csv."),
+        (STATES[1], "Pause", "Pausing my stock.csv."),
+        (STATES[3], "Resume", "Resumed my stock.csv."),
+        (STATES[1], "Terminate", "Terminated my stock.csv after 2 of 3 rows."),
     ],
     ids=str,
 )
@@ -227,7 +227,7 @@ def test_looking_changes_nothing(client: FlaskClient, seller: Seller, state: Sta
         assert f"Stop after {sum(state.counters[1:])} of 3 rows?" in words(question.select_one("main"))
     else:
         assert (asked.status_code, asked.location) == (303, f"/imports/{made.public_id}")
-        assert messages(page(client, asked.location)) == ["stock.csv is already over."]
+        assert messages(page(client, asked.location)) == ["stock.csv has already finished."]
     assert everything() == before
 
 

@@ -221,7 +221,7 @@ def test_a_press_by_script_gets_the_new_list_and_what_happened_beside_it(client:
     part = read_fragment(client.get(answer.location, headers=script))
     assert shown(part, made)["data-status"] == "PAUSED"
     assert [words(note) for note in part.select("#toasts[hx-swap-oob=beforeend] [data-note-text]")] == [
-        "stock.csv is paused."
+        "Paused stock.csv."
     ]
     assert fragment(client, answer.location).select("#toasts") == []
 
@@ -235,7 +235,7 @@ def test_a_look_neither_shows_nor_uses_up_the_message_of_a_press(client: FlaskCl
     assert read_fragment(look).select("#toasts") == []
     assert "Set-Cookie" not in look.headers
     part = read_fragment(client.get(answer.location, headers=script))
-    assert [words(note) for note in part.select("#toasts [data-note-text]")] == ["stock.csv is paused."]
+    assert [words(note) for note in part.select("#toasts [data-note-text]")] == ["Paused stock.csv."]
 
 
 def test_the_list_is_never_taken_from_a_cache(client: FlaskClient) -> None:

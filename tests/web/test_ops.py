@@ -219,7 +219,7 @@ def test_any_import_is_paused_resumed_and_terminated(operator: FlaskClient, sell
     assert press(operator, asked, "Terminate import").status_code == 303
     assert look(made).status == "TERMINATED"
     too_late = operator.get(f"/ops/imports/{made.public_id}/terminate", follow_redirects=True)
-    assert "stock.csv is already over." in too_late.text
+    assert "stock.csv has already finished." in too_late.text
     assert [(actor, action) for actor, _, _, action in audited()[1:]] == [
         ("operator@example.com", "pause"),
         ("operator@example.com", "resume"),
