@@ -13,7 +13,12 @@ TIMEOUT_SECONDS = 1.0
 
 def init_app(app: Flask, url: str) -> None:
     """Give ``app`` a client for the Redis at ``url``; no connection is made before it is used."""
-    app.extensions["sluice_redis"] = Redis.from_url(
+    app.extensions["sluice_redis"] = connect(url)
+
+
+def connect(url: str, kind: type[Redis] = Redis) -> Redis:
+    """A client with a pool of its own, for the Redis at ``url``; no connection is made before it is used."""
+    return kind.from_url(
         url,
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,

@@ -1,30 +1,43 @@
 """``/ops/queues``: rq-dashboard, for operators, to be looked at and nothing else.
 
-It is made for a network of friends: it changes things by GET and without tokens, unpickles what lies in Redis, and puts
-texts of jobs into its pages as they are. None of that reaches Sluice: see ``_guard`` and ``init_app``.
+It is made for a network of friends: it changes things by GET and without tokens, unpickles what lies in Redis, unpacks
+it however large it gets, and puts texts of jobs into its pages as they are. None of that reaches Sluice: see
+``_guard``, ``_own_page`` and ``app.web.queue_reader``.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
+from functools import wraps
 from typing import Any
 
 import rq_dashboard.web
 from flask import Flask, Response, abort, current_app, g, request
-from flask.typing import ResponseReturnValue
+from flask.typing import ResponseReturnValue, RouteCallable
 from redis import Redis, RedisError
-from rq.serializers import JSONSerializer, PickleSerializer
-from werkzeug.exceptions import ServiceUnavailable
+from redis.exceptions import ConnectionError as NotReached
+from redis.exceptions import TimeoutError as NoAnswer
+from rq.exceptions import NoSuchJobError
+from rq.serializers import JSONSerializer
+from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 from app.redis_store import redis_client
+from app.web import queue_reader
 from app.web.session import require_operator
+
+log = logging.getLogger(__name__)
 
 _NAME = "rq_dashboard"
 #: Views that change something, whatever method they take.
 _CHANGING = frozenset({"delete_job_view", "requeue_job_view", "requeue_all", "empty_queue", "compact_queue"})
 #: Parts of an address end up in a script of the page, where only HTML is escaped.
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+|(css|js|img|fonts)/[A-Za-z0-9_.-]+")
+#: Jobs on one page, as many as the dashboard's own field allows.
+_MAX_PER_PAGE = 200
+#: Where the dashboard's templates put a value into the page: as HTML, or through jQuery's way to escape it.
+_HTML_VALUE = re.compile(r"<%=\s*(?:\$\('<div/>'\)\.text\((?P<text>.+?)\)\.html\(\)|(?P<value>.+?))\s*%>")
 
 #: The page's own script, which has a number that nobody can guess, and no other that stands inline: what somebody has
 #: written into a job is shown as a page and does not run. It makes functions of texts (its templates), and styles.
@@ -46,21 +59,45 @@ _POLICY = "; ".join(
 
 def init_app(app: Flask) -> None:
     """Serve the dashboard of this application's Redis to operators."""
-    # Whatever RQ reads in this process without being told how, it reads as JSON: to unpickle what lies in Redis would
-    # run it, and the dashboard does not always tell.
-    PickleSerializer.dumps = JSONSerializer.dumps
-    PickleSerializer.loads = JSONSerializer.loads
+    queue_reader.contain_rq()
     rq_dashboard.web.config.serializer = JSONSerializer
     rq_dashboard.web.from_url = _own_redis
+    rq_dashboard.web.Worker = queue_reader.ShownWorker
+    app.extensions["sluice_dashboard_redis"] = queue_reader.open_reader(app.config["REDIS_URL"])
     app.config.update(RQ_DASHBOARD_REDIS_URL=("Redis",), RQ_DASHBOARD_DISABLE_DELETE=True)
     app.before_request(_guard)
-    app.after_request(_allow_own_script)
+    app.after_request(_own_page)
     app.register_blueprint(rq_dashboard.web.blueprint, url_prefix="/ops/queues")
+    for endpoint, view in app.view_functions.items():
+        if endpoint.startswith(f"{_NAME}."):
+            app.view_functions[endpoint] = _contain(view)
 
 
 def _own_redis(*_: object, **__: object) -> tuple[None, Redis]:
     """Stands in for the dashboard's own way to connect, which knows nothing of sockets and waits for ever."""
-    return None, redis_client()
+    return None, current_app.extensions["sluice_dashboard_redis"]
+
+
+def _contain(view: RouteCallable) -> RouteCallable:
+    """``view`` of the dashboard, with a sentence instead of its faults."""
+
+    @wraps(view)
+    def contained(**arguments: Any) -> ResponseReturnValue:
+        try:
+            return current_app.ensure_sync(view)(**arguments)  # type: ignore[no-any-return]
+        except HTTPException:
+            raise
+        except NoSuchJobError as error:
+            raise NotFound("There is no such job in Redis. Jobs that have ended are removed.") from error
+        except queue_reader.TooLarge as error:
+            raise NotFound(str(error)) from error
+        except (NotReached, NoAnswer) as error:
+            raise ServiceUnavailable("Redis does not answer.") from error
+        except Exception as error:
+            log.warning("what lies in Redis cannot be shown", exc_info=True)
+            raise NotFound("What lies in Redis is not what RQ writes, so it cannot be shown.") from error
+
+    return contained
 
 
 def _guard() -> ResponseReturnValue | None:
@@ -79,21 +116,27 @@ def _guard() -> ResponseReturnValue | None:
             redis_client().ping()
         except RedisError as error:
             raise ServiceUnavailable("Redis does not answer.") from error
-    current_app.redis_conn = redis_client()  # type: ignore[attr-defined]
+    current_app.redis_conn = _own_redis()[1]  # type: ignore[attr-defined]
     return None
 
 
 def _is_plain(arguments: dict[str, Any]) -> bool:
-    """Whether everything that stands in the address is a name or a number, and the only Redis there is is meant."""
-    if arguments.get("instance_number", 0) != 0 or 0 in {arguments.get("per_page"), arguments.get("page")}:
+    """Whether everything in the address is a name or a number in its limits, and the only Redis there is is meant."""
+    # The dashboard has numbers in some addresses as texts.
+    numbers = {name: str(arguments[name]) for name in ("page", "per_page") if name in arguments}
+    if arguments.get("instance_number", 0) != 0 or not all(one.isascii() and one.isdigit() for one in numbers.values()):
+        return False
+    if "0" in numbers.values() or int(numbers.get("per_page", "1")) > _MAX_PER_PAGE:
         return False
     return all(isinstance(value, int) or value is None or _PLAIN.fullmatch(value) for value in arguments.values())
 
 
-def _allow_own_script(response: Response) -> Response:
+def _own_page(response: Response) -> Response:
+    """Let the dashboard's page run its own script alone, and show every value as a text."""
     if request.blueprint == _NAME and response.mimetype == "text/html" and response.status_code == 200:
         nonce = secrets.token_urlsafe(16)
         g.content_security_policy = _POLICY.format(nonce=nonce)
         own = f'<script nonce="{nonce}" type="text/javascript">'
-        response.set_data(response.get_data(as_text=True).replace('<script type="text/javascript">', own))
+        page = response.get_data(as_text=True).replace('<script type="text/javascript">', own)
+        response.set_data(_HTML_VALUE.sub(lambda found: f"<%- {found['text'] or found['value']} %>", page))
     return response

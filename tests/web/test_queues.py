@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import pickle
 import re
+import tracemalloc
+import zlib
+from base64 import b64encode
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app
 from flask.testing import FlaskClient
 from rq import Worker
 from rq.serializers import JSONSerializer
 
+from app import redis_store
 from app.imports.queue import AllowedJob, open_queue
 from app.models import Seller
-from app.redis_store import redis_client
+from app.redis_store import TIMEOUT_SECONDS, redis_client
 from tests.factories import make_items, row, start
 
 ROOT = "/ops/queues"
@@ -39,13 +44,19 @@ def test_it_shows_the_jobs(operator: FlaskClient, seller: Seller) -> None:
     assert operator.get(f"{ROOT}/0/data/job/{job_id}.json").json["id"] == job_id
 
 
+def register_worker() -> Worker:
+    """Let Redis know of a worker, through a client of its own as a worker's process has it."""
+    connection = redis_store.connect(current_app.config["REDIS_URL"])
+    queue = open_queue(connection)
+    worker = Worker([queue], name=uuid4().hex, connection=connection, job_class=AllowedJob, serializer=JSONSerializer)
+    worker.register_birth()
+    return worker
+
+
 def test_a_busy_worker_is_shown(operator: FlaskClient, seller: Seller) -> None:
     make_items()
     start(seller, [row()])
-    queue = open_queue(redis_client())
-    worker = Worker([queue], connection=redis_client(), job_class=AllowedJob, serializer=JSONSerializer)
-    worker.register_birth()
-    worker.prepare_execution(queue.get_jobs()[0])
+    register_worker().prepare_execution(open_queue(redis_client()).get_jobs()[0])
     (shown,) = operator.get(f"{ROOT}/0/data/workers.json").json["workers"]
     assert shown["current_job"]["job_id"].endswith("-1-a1")
 
@@ -88,6 +99,78 @@ def test_its_pages_run_their_own_script_and_no_other(operator: FlaskClient) -> N
 )
 def test_what_is_no_name_is_not_there(operator: FlaskClient, path: str) -> None:
     assert operator.get(ROOT + path).status_code == 404
+
+
+def test_its_values_are_shown_as_texts(operator: FlaskClient, seller: Seller) -> None:
+    make_items()
+    started = start(seller, [row()])
+    for path in ("", "0/view/workers", "0/view/jobs", f"0/view/job/b{started.id}-1-a1"):
+        page = operator.get(f"{ROOT}/{path}", follow_redirects=True).text
+        assert "<%-" in page
+        assert "<%=" not in page
+        assert 'href="/ops"' in page
+
+
+def test_looking_at_it_leaves_the_application_its_patience(app: Flask, operator: FlaskClient) -> None:
+    register_worker()
+    assert operator.get(f"{ROOT}/0/data/workers.json").json["workers"]
+    for client in (redis_client(), app.extensions["sluice_dashboard_redis"]):
+        assert client.connection_pool.connection_kwargs["socket_timeout"] == TIMEOUT_SECONDS
+    assert app.extensions["sluice_dashboard_redis"].connection_pool is not redis_client().connection_pool
+
+
+def test_what_is_not_there_is_not_found(operator: FlaskClient) -> None:
+    for path in (
+        "view/job/x",
+        "data/job/x.json",
+        "view/jobs/sluice/queued/100000/asc/1",
+        "data/jobs/x/queued/-1/asc/1.json",
+    ):
+        assert operator.get(f"{ROOT}/0/{path}").status_code == 404, path
+
+
+def test_a_job_that_redis_has_lost_stays_where_it_is(operator: FlaskClient) -> None:
+    redis_client().sadd("rq:queues", "rq:queue:sluice")
+    redis_client().rpush("rq:queue:sluice", "lost")
+    assert operator.get(f"{ROOT}/0/data/jobs/sluice/queued/8/asc/1.json").json["jobs"] == []
+    assert redis_client().lrange("rq:queue:sluice", 0, -1) == [b"lost"]
+
+
+@pytest.mark.parametrize("field", ["data", "exc_info", "description", "result"])
+def test_what_is_too_large_for_a_job_is_not_brought_here(operator: FlaskClient, field: str) -> None:
+    job = open_queue(redis_client()).create_job("app.imports.batch_job.run", args=[1, 2, 3, 4], job_id="large")
+    open_queue(redis_client()).enqueue_job(job)
+    if field == "result":
+        packed = b64encode(zlib.compress(bytes(64 << 20)))
+        redis_client().xadd("rq:results:large", {"type": 2, "exc_string": packed, "created_at": "1"})
+    else:
+        content = "x" * (64 << 20) if field == "description" else zlib.compress(bytes(64 << 20))
+        redis_client().hset("rq:job:large", field, content)
+    operator.get(f"{ROOT}/0/view/workers")
+    for path in ("view/job/large", "data/job/large.json", "data/jobs/sluice/queued/8/asc/1.json"):
+        tracemalloc.start()
+        answer = operator.get(f"{ROOT}/0/{path}")
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert most < 16 << 20, path
+        assert answer.status_code in {200, 404}, path
+
+
+@pytest.mark.parametrize(
+    ("key", "field"),
+    [("rq:job:odd", "data"), ("rq:job:odd", "status"), ("rq:job:odd", "created_at"), ("rq:queue:sluice", "")],
+)
+def test_what_rq_would_not_write_is_told_as_that(operator: FlaskClient, key: str, field: str) -> None:
+    job = open_queue(redis_client()).create_job("app.imports.batch_job.run", args=[1, 2, 3, 4], job_id="odd")
+    open_queue(redis_client()).enqueue_job(job)
+    redis_client().hset(key, field, "\0odd") if field else redis_client().set(key, "x")
+    answers = [
+        operator.get(f"{ROOT}/0/{path}") for path in ("data/jobs/sluice/queued/8/asc/1.json", "data/job/odd.json")
+    ]
+    # Data that is not packed RQ takes for what it is, and that is shown.
+    assert {answer.status_code for answer in answers} == (
+        {200} if field == "data" else {200, 404} if not field else {404}
+    )
 
 
 def test_nothing_that_lies_in_redis_is_unpickled(operator: FlaskClient, tmp_path) -> None:

@@ -1,0 +1,102 @@
+"""What stands between rq-dashboard and Redis: a client that reads, within limits, and changes nothing."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import rq.job
+import rq.results
+from redis import Redis
+from redis.client import Pipeline
+from rq import Worker
+from rq.serializers import JSONSerializer, PickleSerializer
+
+from app import redis_store
+
+#: Most bytes of one key, and of one packed value of it, that are brought into this process. Jobs of ours have hundreds.
+MAX_BYTES = 1 << 20
+
+#: What the dashboard may ask for: the things themselves, and beside them what only tells of them.
+_READING = frozenset(
+    {"GET", "HGET", "HGETALL", "HMGET", "LRANGE", "SMEMBERS", "XRANGE", "XREVRANGE", "ZRANGE", "ZRANGEBYSCORE"}
+)
+_ASKING = _READING | {"EXISTS", "HEXISTS", "HLEN", "LLEN", "PING", "SCARD", "TTL", "TYPE", "XLEN", "ZCARD", "ZSCORE"}
+
+
+class TooLarge(Exception):
+    """Something in Redis is larger than anything of ours; the message is a sentence that names it."""
+
+
+class ShownWorker(Worker):
+    """A worker that is only looked at: RQ's own lets whatever else uses its pool wait for minutes."""
+
+    def _set_connection(self, connection: Redis) -> Redis:
+        return connection
+
+
+def open_reader(url: str) -> Redis:
+    """A client of its own, with a pool of its own, for the Redis at ``url``; no connection is made before it is used.
+
+    What it is asked to change it leaves as it is, and says that there was nothing to change.
+    """
+    return redis_store.connect(url, _Reader)
+
+
+def contain_rq() -> None:
+    """Have RQ read no pickle in this process, and unpack nothing that is larger than anything of ours.
+
+    The dashboard does not always tell RQ how to read, and to unpickle what lies in Redis would run it.
+    """
+    PickleSerializer.dumps = JSONSerializer.dumps
+    PickleSerializer.loads = JSONSerializer.loads
+    rq.job.zlib = rq.results.zlib = _BoundedZlib  # type: ignore[attr-defined,assignment]
+
+
+class _BoundedZlib:
+    """As much of ``zlib`` as RQ uses."""
+
+    error = zlib.error
+    compress = staticmethod(zlib.compress)
+
+    @staticmethod
+    def decompress(data: bytes) -> bytes:
+        """As ``zlib.decompress``. Raises TooLarge."""
+        unpacking = zlib.decompressobj()
+        unpacked = unpacking.decompress(data, MAX_BYTES)
+        if unpacking.unconsumed_tail:
+            raise TooLarge(
+                f"A value in Redis has more than {MAX_BYTES:,} bytes when it is unpacked: it is none of ours."
+            )
+        if not unpacking.eof:
+            raise zlib.error("The packed value is cut off.")
+        return unpacked
+
+
+class _Reader(Redis):
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        if args[0] in _READING:
+            self.refuse_large(args[1])
+        return super().execute_command(*args, **options) if args[0] in _ASKING else 0  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        """Several commands in one go."""
+        return _ReadingPipeline(self, transaction, shard_hint)
+
+    def refuse_large(self, key: Any) -> None:
+        """Raises TooLarge for a key of which there is too much to be read."""
+        size = super().execute_command("MEMORY USAGE", key, "SAMPLES", 0)  # type: ignore[no-untyped-call]
+        if size and size > MAX_BYTES:
+            name = key.decode(errors="replace") if isinstance(key, bytes) else str(key)
+            raise TooLarge(f"“{name}” in Redis has more than {MAX_BYTES:,} bytes: it is none of ours.")
+
+
+class _ReadingPipeline(Pipeline):
+    def __init__(self, reader: _Reader, transaction: bool, shard_hint: str | None) -> None:
+        super().__init__(reader.connection_pool, reader.response_callbacks, transaction, shard_hint)
+        self._reader = reader
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        if args[0] in _READING:
+            self._reader.refuse_large(args[1])
+        return super().execute_command(*args, **options) if args[0] in _ASKING else self  # type: ignore[no-untyped-call]

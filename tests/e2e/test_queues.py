@@ -1,0 +1,33 @@
+"""What lies in Redis is shown to operators as a text, whatever it is."""
+
+from __future__ import annotations
+
+from flask import Flask
+from playwright.sync_api import expect
+
+from app.extensions import db
+from app.imports.queue import open_queue
+from app.models import Seller
+from app.redis_store import redis_client
+from tests.e2e.conftest import OpenWindow
+
+_HTML = '<meta http-equiv="refresh" content="0;url=/help/csv"><b id="planted">bold</b>'
+
+
+def test_html_in_redis_is_a_text(app: Flask, address: str, seller: Seller, open_window: OpenWindow) -> None:
+    seller.is_operator = True
+    db.session.commit()
+    queue = open_queue(redis_client())
+    queue.create_job("app.imports.batch_job.run", args=[1, 2, 3, 4], job_id="x", description=_HTML).save()
+    redis_client().hset("rq:job:x", "origin", _HTML)
+    redis_client().sadd("rq:queues", f"rq:queue:{_HTML}")
+    page = open_window(seller)
+    for path in ("0/view/job/x", ""):
+        page.goto(f"{address}/ops/queues/{path}")
+        expect(page.locator(".container").get_by_text(_HTML).first).to_be_visible()
+        assert page.locator("#planted, meta[http-equiv]").count() == 0
+        assert page.url == f"{address}/ops/queues/{path}"
+    redis_client().delete("rq:job:x")
+    redis_client().srem("rq:queues", f"rq:queue:{_HTML}")
+    page.get_by_role("link", name="← Operations").click()
+    expect(page.get_by_role("heading", name="Operations")).to_be_visible()
