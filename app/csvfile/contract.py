@@ -12,6 +12,8 @@ from enum import Enum, IntEnum, StrEnum
 from functools import cache
 from typing import NamedTuple
 
+from app.csvfile.visible import visible
+
 
 class Column(StrEnum):
     """The columns of a file, in their order; the member is the name in the header."""
@@ -401,8 +403,8 @@ class Problem(NamedTuple):
 
 
 def quoted(value: str, limit: int = 40) -> str:
-    """``value`` as it is cited in a sentence: in quotation marks, cut to ``limit`` characters."""
-    return f"“{value}”" if len(value) <= limit else f"“{value[:limit]}…”"
+    """``value`` as it is cited in a sentence: in quotation marks, cut to ``limit`` characters, all of them visible."""
+    return f"“{visible(value)}”" if len(value) <= limit else f"“{visible(value[:limit])}…”"
 
 
 def fold(text: str) -> str:

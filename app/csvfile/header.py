@@ -4,76 +4,150 @@ from __future__ import annotations
 
 import csv
 import difflib
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 
-from app.csvfile.contract import COLUMNS, HEADER
-from app.csvfile.rejected import FileRejected
+from app.csvfile.contract import COLUMNS, HEADER, Mode, quoted
+from app.csvfile.kinds import recognise_bytes, recognise_text
+from app.csvfile.rejected import SAVE_AS_CSV, FileRejected
 
 #: A header that has not ended by here is none.
 MAX_HEADER_BYTES = 4096
 
 _BOM = b"\xef\xbb\xbf"
-_SPREADSHEETS = {
-    b"PK\x03\x04": "an Excel or LibreOffice workbook",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-}
-_SAVE_AS_CSV = "In your spreadsheet choose “Save as” and then “CSV UTF-8 (comma delimited)”."
 _COPY_HEADER = f"The first line must be exactly: {HEADER}"
+#: A line with so many of the columns' names in it is meant to be the header.
+_TELLING_NAMES = 3
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "pipes (|)", ":": "colons", " ": "spaces"}
+_LIST_SEPARATOR = (
+    "Excel takes the separator from your region: should there still be semicolons, set the list separator of Windows "
+    "to a comma (Region, Additional settings) before you save."
+)
 
 
 def take_header(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
     """The header line with its byte-order mark and line ending, and the bytes that were read beyond it.
 
-    Reads no more of ``pieces`` than it takes to judge. Raises FileRejected with a sentence that says what is wrong
-    with this very first line.
+    Reads no more of ``pieces`` than it takes to judge, and judges the same however the bytes are cut into pieces.
+    Raises FileRejected with a sentence that says what is wrong with the beginning of the file.
     """
     start = b""
     for piece in pieces:
         start += piece
-        if b"\n" in start or len(start) > MAX_HEADER_BYTES:
+        if len(start) >= MAX_HEADER_BYTES:
             break
-    if not start.strip():
+    looked_at = start[:MAX_HEADER_BYTES]
+    if not looked_at.removeprefix(_BOM).strip():
         raise FileRejected("The file is empty. Start from the template: its first line is the header.")
-    end = start.find(b"\n", 0, MAX_HEADER_BYTES) + 1 or min(len(start), MAX_HEADER_BYTES)
-    line = start[:end]
-    text = _decode(line)
-    # A lone CR is the one thing that csv cannot split; it is explained below.
-    names = [] if "\r" in text else next(csv.reader([text]), [])
+    end = looked_at.find(b"\n") + 1 or len(looked_at)
+    line = _decode(looked_at, end)
+    names = _split(line)
     if names != list(COLUMNS):
-        raise FileRejected(_explain(text, names), 1)
-    return line, start[end:]
+        others = [other.removesuffix("\r") for other in looked_at[end:].decode("utf-8", "replace").split("\n")]
+        raise FileRejected(_explain_file(line, others), 1)
+    return start[:end], start[end:]
 
 
-def _decode(line: bytes) -> str:
-    for signature, kind in _SPREADSHEETS.items():
-        if line.startswith(signature):
-            raise FileRejected(f"This is {kind}, not a CSV file. {_SAVE_AS_CSV}")
-    if line.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise FileRejected(f"The file is encoded as UTF-16 (“Unicode text”), not as UTF-8. {_SAVE_AS_CSV}", 1)
+def _decode(start: bytes, end: int) -> str:
+    """The first line, which ends at ``end``, without its byte-order mark and line ending."""
+    if recognised := recognise_bytes(start):
+        raise FileRejected(recognised)
+    line = start[:end]
     if b"\0" in line:
-        raise FileRejected(f"The first line contains a NUL byte, so this is not a text file. {_SAVE_AS_CSV}", 1)
+        raise FileRejected(f"The first line contains a NUL byte, so this is not a text file. {SAVE_AS_CSV}", 1)
     try:
-        return line.removeprefix(_BOM).decode("utf-8").rstrip("\r\n")
+        text = line.removeprefix(_BOM).decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise FileRejected(f"The first line is not UTF-8 text. {_SAVE_AS_CSV}", 1) from None
+        raise FileRejected(f"The first line is not UTF-8 text. {SAVE_AS_CSV}", 1) from None
+    if recognised := recognise_text(start.removeprefix(_BOM).decode("utf-8", "replace")):
+        raise FileRejected(recognised)
+    return text
 
 
-def _explain(text: str, names: list[str]) -> str:
-    """What is wrong with a first line that reads ``text`` and splits into ``names``, in one or two sentences."""
-    if "\r" in text:
-        return f"The lines of this file end in a lone carriage return, as on old Macs. {_SAVE_AS_CSV}"
-    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-        if len(names) == 1 and text.count(separator) >= 2:
-            return f"The values in this file are separated by {name}, not by commas. {_SAVE_AS_CSV}"
-    if not text.strip() or not any(name.strip() for name in names):
+def _split(line: str, separator: str = ",") -> list[str]:
+    # A lone CR is the one thing that csv cannot split; it is explained below.
+    return [] if "\r" in line else next(csv.reader([line], delimiter=separator), [])
+
+
+def _explain_file(line: str, others: list[str]) -> str:
+    """What is wrong with a file that begins with ``line`` and goes on with the lines ``others``."""
+    if not _is_meant(line):
+        for number, other in enumerate(others, start=2):
+            if _is_meant(other):
+                return _explain_place(line, number, other)
+    return _explain(line)
+
+
+def _explain_place(line: str, number: int, header: str) -> str:
+    """What is wrong with a file whose header stands on line ``number`` and not on the first."""
+    above = "line 1" if number == 2 else f"lines 1 to {number - 1}"
+    what = f"The header is on line {number}. Delete {above}, so that it comes first."
+    if line.strip().strip('"').lower().startswith("sep="):
+        what = f"The header is on line {number}, below {quoted(line)}, which only Excel understands. Delete {above}."
+    return what if _split(header) == list(COLUMNS) else f"{what} {_explain(header)}"
+
+
+def _explain(line: str) -> str:
+    """What is wrong with a first line, in a few sentences."""
+    if "\r" in line:
+        return f"The lines of this file end in a lone carriage return, as on old Macs. {SAVE_AS_CSV}"
+    names = _split(line)
+    if not any(name.strip() for name in names):
         return f"The first line is blank. Delete it: the header comes first. {_COPY_HEADER}"
-    if not {_plain(name) for name in names} & set(COLUMNS):
-        return f"The file has no header: its first line is a row of values. Put the header above it. {_COPY_HEADER}"
-    if [name.strip() for name in names] == list(COLUMNS):
-        return f"The header has spaces around a column's name. Remove them. {_COPY_HEADER}"
-    if [_plain(name) for name in names] == list(COLUMNS):
-        return f"The names of the columns must be in capital letters. {_COPY_HEADER}"
-    return f"{_explain_columns(names)} {_COPY_HEADER}"
+    if len(names) == 1 and _known(_split(names[0])) >= _TELLING_NAMES:
+        return (
+            "Every line of this file stands in quotation marks as one value. Open it in your spreadsheet and split its "
+            f"one column at the commas (Data, Text to Columns). {SAVE_AS_CSV}"
+        )
+    if separator := _other_separator(line) or _foreign_separator(names):
+        name = _SEPARATORS.get(separator, quoted(separator))
+        advice = f"{SAVE_AS_CSV} {_LIST_SEPARATOR}" if separator == ";" else SAVE_AS_CSV
+        return f"The values in this file are separated by {name}, not by commas. {advice}"
+    return f"{_explain_names(names)} {_COPY_HEADER}"
+
+
+def _explain_names(names: list[str]) -> str:
+    plain = [_plain(name) for name in names]
+    if not {*plain} & {*COLUMNS}:
+        if plain[0] in Mode.__members__:
+            return "The file has no header: its first line is a row of values. Put the header above it."
+        return f"The file has no header: its first line begins with {quoted(names[0])}. Put the header above your rows."
+    if [name.strip(" ") for name in names] == list(COLUMNS):
+        return "The header has spaces around a column's name. Remove them."
+    if plain == list(COLUMNS):
+        for name, column in zip(names, COLUMNS, strict=True):
+            if _visible_part(name) != name:
+                return f"The header says {quoted(name)} for {column}: delete the name and type it again."
+        return "The names of the columns must be in capital letters."
+    return _explain_columns(names)
+
+
+def _other_separator(line: str) -> str | None:
+    """What parts the columns' names in a line, where that is no comma; None where it is, or where none are there."""
+    counts = Counter(character for character in line if not (character.isalnum() or character in '_,"'))
+    # It stands between at least so many names.
+    candidates = [character for character, count in counts.items() if count >= _TELLING_NAMES - 1]
+    found = max(candidates, key=lambda separator: _known(_split(line, separator)), default=",")
+    return found if _known(_split(line, found)) >= max(_TELLING_NAMES, _known(_split(line)) + 1) else None
+
+
+def _foreign_separator(names: list[str]) -> str | None:
+    """What parts the values of a table that has other columns, where its line is a single value by commas."""
+    return next((one for one in (";", "\t", "|") if len(names) == 1 and names[0].count(one) >= 2), None)
+
+
+def _is_meant(line: str) -> bool:
+    """Whether a line is meant to be the header, whatever is wrong with it."""
+    names = _split(line)
+    inside = _split(names[0]) if len(names) == 1 else names
+    return max(_known(names), _known(inside)) >= _TELLING_NAMES or _other_separator(line) is not None
+
+
+def _known(names: list[str]) -> int:
+    """How many of the columns are among ``names``."""
+    return len({_plain(name) for name in names} & {*COLUMNS})
 
 
 def _explain_columns(names: list[str]) -> str:
@@ -81,22 +155,20 @@ def _explain_columns(names: list[str]) -> str:
     extra = [name for position, name in enumerate(names) if name not in COLUMNS or name in names[:position]]
     misspelt = _pair_misspelt(names, missing, extra)
     sentences = [
-        f"Column {names.index(wrong) + 1} of the header is called “{wrong[:40]}” and should be {right}."
+        f"Column {names.index(wrong) + 1} of the header is called {quoted(wrong)} and should be {right}."
         for wrong, right in misspelt.items()
     ]
     missing = [column for column in missing if column not in misspelt.values()]
     extra = [name for name in extra if name not in misspelt]
-    if missing:
-        needed = "values for them too, or empty ones" if len(missing) > 1 else "a value for it too, or an empty one"
-        sentences.append(f"The header lacks {_columns(missing)}. Each row needs {needed}.")
-    unnamed = sum(1 for name in extra if not name.strip())
-    if unnamed:
-        sentences.append(f"The header has {unnamed} column{'s' if unnamed > 1 else ''} without a name too many.")
-    named = [f"“{name[:40]}”" for name in extra if name.strip()]
-    if named:
-        sentences.append(f"The header has {_columns(named[:5])} too many.")
-    if extra:
-        sentences.append(f"Delete {'their' if len(extra) > 1 else 'its'} values too.")
+    if len(missing) == 1:
+        sentences.append(
+            f"The column {missing[0]} is missing. Add it to the first line, and its value (or nothing) to each row."
+        )
+    elif missing:
+        sentences.append(
+            f"{_columns(missing)} are missing. Add them to the first line, and their values (or nothing) to each row."
+        )
+    sentences += _explain_extra(names, extra)
     if not sentences:
         at = next(i for i, (name, column) in enumerate(zip(names, COLUMNS, strict=False)) if name != column)
         sentences.append(
@@ -104,6 +176,18 @@ def _explain_columns(names: list[str]) -> str:
             "Move whole columns with their values: changing the names alone would import values into the wrong columns."
         )
     return " ".join(sentences)
+
+
+def _explain_extra(names: list[str], extra: list[str]) -> Iterator[str]:
+    """What is said of columns that are too many, in the words of a spreadsheet where they have no names."""
+    unnamed = [_letters(at) for at, name in enumerate(names) if name in extra and not name.strip()]
+    named = [quoted(name) for name in extra if name.strip()]
+    if unnamed:
+        yield f"{_columns(unnamed)} of your spreadsheet {'has' if len(unnamed) == 1 else 'have'} no name."
+    if named:
+        yield f"{_columns(named[:5])} {'is' if len(named) == 1 else 'are'} too many."
+    if extra:
+        yield f"Delete {'it with its' if len(extra) == 1 else 'them with their'} values."
 
 
 def _pair_misspelt(names: list[str], missing: list[str], extra: list[str]) -> dict[str, str]:
@@ -122,9 +206,24 @@ def _pair_misspelt(names: list[str], missing: list[str], extra: list[str]) -> di
 
 def _columns(names: list[str]) -> str:
     if len(names) == 1:
-        return f"the column {names[0]}"
-    return f"the columns {', '.join(names[:-1])} and {names[-1]}"
+        return f"The column {names[0]}"
+    return f"The columns {', '.join(names[:-1])} and {names[-1]}"
+
+
+def _letters(at: int) -> str:
+    """What a spreadsheet calls the column at place ``at``: A, B, …, Z, AA, …"""
+    letters = ""
+    at += 1
+    while at:
+        at, letter = divmod(at - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return letters
+
+
+def _visible_part(name: str) -> str:
+    """``name`` without characters that cannot be seen."""
+    return "".join(character for character in name if unicodedata.category(character) not in {"Cc", "Cf", "Zs"})
 
 
 def _plain(name: str) -> str:
-    return name.strip().upper().replace(" ", "_")
+    return _visible_part(name.strip().replace(" ", "_")).upper()

@@ -17,7 +17,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from app.csvfile.contract import COLUMNS, MAX_RECORD_BYTES, MAX_TEXT_LENGTH, Cause, Problem
-from app.csvfile.rejected import FileRejected
+from app.csvfile.rejected import SAVE_AS_CSV, FileRejected
 
 #: Bytes that are collected before they are parsed together.
 BLOCK_BYTES = 64 * 1024
@@ -152,16 +152,13 @@ def _decode(data: bytes, line: int) -> str:
     nul = data.find(b"\0")
     if nul >= 0:
         at = line + data.count(b"\n", 0, nul)
-        raise FileRejected(
-            f"Line {at} contains a NUL byte, so this is not a text file. Save it again as “CSV UTF-8”.", at
-        )
+        raise FileRejected(f"Line {at} contains a NUL byte, so this is not a text file. {SAVE_AS_CSV}", at)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         at = line + data.count(b"\n", 0, error.start)
         raise FileRejected(
-            f"Line {at} is not UTF-8 text: the file was saved in another encoding. "
-            "In your spreadsheet choose “Save as” and then “CSV UTF-8 (comma delimited)”.",
+            f"Line {at} has characters that cannot be read: the file is not saved in UTF-8. {SAVE_AS_CSV}",
             at,
         ) from None
 
@@ -246,7 +243,7 @@ def _never_closed(text: str, start: int, line: int) -> FileRejected:
         at = found.end()
     line += text.count("\n", start, at)
     return FileRejected(
-        f"A quotation mark is opened on line {line} and never closed, so everything after it reads as one value. "
+        f"A quotation mark is opened on line {line} and never closed, so all that follows became part of its value. "
         "Close it, or delete it.",
         line,
     )

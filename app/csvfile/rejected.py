@@ -1,6 +1,12 @@
-"""Why a whole file is refused at upload."""
+"""Why a whole file is refused at upload, and how a spreadsheet program saves one that is taken."""
 
 from __future__ import annotations
+
+#: How to save a file in the right format, in the programs that sellers use.
+SAVE_AS_CSV = (
+    "Save it again as CSV in UTF-8 with commas. Excel: Save As, “CSV UTF-8 (Comma delimited)”. LibreOffice: Save As, "
+    "“Text CSV”, character set UTF-8, field delimiter comma. Google Sheets: File, Download, “Comma-separated values”."
+)
 
 
 class FileRejected(Exception):

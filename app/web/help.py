@@ -13,14 +13,14 @@ from werkzeug.exceptions import NotFound
 from app import sample
 from app.csvfile.contract import CONDITION_CODES, GUIDE, HEADER, MAX_VARIANT_LENGTH, MAX_VARIANTS, Cause, Code
 from app.csvfile.examples import EXAMPLES, MISTAKES, TEMPLATE_ROWS, Mistake, example_message
+from app.csvfile.rejected import SAVE_AS_CSV
+from app.csvfile.visible import visible
 from app.web.downloads import csv_response
 
 blueprint = Blueprint("help", __name__)
 
 #: A value is shown as far as this.
 _VALUE_LENGTH = 90
-#: Characters that nobody would see, as they are called in messages.
-_SIGNS = {code: f"[U+{code:04X}]" for code in range(0x20)} | {ord("\r"): "[line break]"}
 
 
 @blueprint.get("/help/csv")
@@ -34,6 +34,7 @@ def csv() -> ResponseReturnValue:
         max_variants=MAX_VARIANTS,
         max_variant_length=MAX_VARIANT_LENGTH,
         examples=EXAMPLES,
+        save_as_csv=SAVE_AS_CSV,
     )
 
 
@@ -80,5 +81,4 @@ def _changes(mistake: Mistake) -> list[tuple[str, str, str]]:
 
 
 def _visible(value: str) -> str:
-    shown = value if len(value) <= _VALUE_LENGTH else f"{value[:_VALUE_LENGTH]}…"
-    return shown.translate(_SIGNS)
+    return visible(value if len(value) <= _VALUE_LENGTH else f"{value[:_VALUE_LENGTH]}…")

@@ -102,7 +102,7 @@ def test_keys_are_each_sellers_own_and_no_longer_than_255(app: Flask, program, o
 
 def test_a_file_that_cannot_be_imported_is_refused_with_its_line(program, storage_files) -> None:
     told = problem(program.send(b"MODE,URN\nCREATE,x\n"), 422, "file-refused")
-    assert (told["line"], "lacks the columns" in told["detail"]) == (1, True)
+    assert (told["line"], "are missing" in told["detail"]) == (1, True)
     problem(program.post("imports", **form(b"")), 422, "file-refused")
     assert count() == len(storage_files()) == 0
 

@@ -25,13 +25,13 @@ def large_file(size: int) -> bytes:
 
 
 REFUSED = {
-    "wrong header": (b"MODE,URN,PRICE\n", "The header lacks the columns"),
+    "wrong header": (b"MODE,URN,PRICE\n", "The columns GAME, SET"),
     "misspelt header": (HEADER.replace("PRICE", "PRISE").encode(), "is called “PRISE” and should be PRICE."),
     "no header": (b"CREATE,urn:test:1,,,,,,NM,1,1,,,,,\n", "The file has no header"),
     "empty": (b"", "The file is empty."),
     "no rows": (with_header(""), "no rows"),
-    "spreadsheet": (b"PK\x03\x04" + bytes(100), "This is an Excel or LibreOffice workbook, not a CSV file."),
-    "old spreadsheet": (b"\xd0\xcf\x11\xe0" + bytes(100), "This is an old Excel workbook, not a CSV file."),
+    "spreadsheet": (b"PK\x03\x04" + bytes(100), "This is a workbook or a ZIP archive, not a CSV file."),
+    "old spreadsheet": (b"\xd0\xcf\x11\xe0" + bytes(100), "This is an old Excel workbook (.xls), not a CSV file."),
     "semicolons": (HEADER.replace(",", ";").encode(), "separated by semicolons, not by commas."),
     "tabs": (HEADER.replace(",", "\t").encode(), "separated by tabs, not by commas."),
     "UTF-16": (HEADER.encode("utf-16"), "encoded as UTF-16"),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import zipfile
+
 import pytest
 
 from app.csvfile.contract import COLUMNS, HEADER
@@ -29,15 +33,15 @@ def test_a_header_may_end_with_the_file() -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (HEADER.replace(",QUANTITY", ""), "lacks the column QUANTITY"),
-        (HEADER.replace(",QUANTITY", "").replace(",URN", ""), "lacks the columns URN and QUANTITY"),
-        (f"{HEADER},FOO", "the column “FOO” too many"),
-        (f"{HEADER},", "1 column without a name too many"),
-        (f"{HEADER},URN", "the column “URN” too many"),
+        (HEADER.replace(",QUANTITY", ""), "The column QUANTITY is missing"),
+        (HEADER.replace(",QUANTITY", "").replace(",URN", ""), "The columns URN and QUANTITY are missing"),
+        (f"{HEADER},FOO", "The column “FOO” is too many"),
+        (f"{HEADER},", "The column P of your spreadsheet has no name"),
+        (f"{HEADER},URN", "The column “URN” is too many"),
         (HEADER.replace("QUANTITY", "QTY"), "Column 10 of the header is called “QTY” and should be QUANTITY"),
         (
             HEADER.replace("URN", "URM").replace(",NOTES", ""),
-            "called “URM” and should be URN. The header lacks the column NOTES",
+            "called “URM” and should be URN. The column NOTES is missing",
         ),
         (HEADER.replace("PRICE,QUANTITY", "QUANTITY,PRICE"), "out of order: column 9 is QUANTITY and should be PRICE"),
         (HEADER.lower(), "capital letters"),
@@ -57,11 +61,11 @@ def test_a_wrong_header_is_told_what_is_wrong_with_it(line: str, words: str) -> 
     ("line", "words"),
     [
         (HEADER.replace("PRICE,QUANTITY", "QUANTITY,PRICE"), "Move whole columns with their values"),
-        (f"{HEADER},FOO", "Delete its values too"),
-        (f"{HEADER},", "Delete its values too"),
-        (f"{HEADER},FOO,BAR", "Delete their values too"),
-        (HEADER.replace(",QUANTITY", ""), "Each row needs a value for it too, or an empty one"),
-        (HEADER.replace(",QUANTITY,VARIANTS", ""), "Each row needs values for them too, or empty ones"),
+        (f"{HEADER},FOO", "Delete it with its values"),
+        (f"{HEADER},", "Delete it with its values"),
+        (f"{HEADER},FOO,BAR", "Delete them with their values"),
+        (HEADER.replace(",QUANTITY", ""), "and its value (or nothing) to each row"),
+        (HEADER.replace(",QUANTITY,VARIANTS", ""), "and their values (or nothing) to each row"),
     ],
 )
 def test_who_corrects_the_header_alone_is_told_that_the_rows_have_the_same_columns(line: str, words: str) -> None:
@@ -70,14 +74,128 @@ def test_who_corrects_the_header_alone_is_told_that_the_rows_have_the_same_colum
     assert refuse(f"{line}\nx\n".encode()).endswith(HEADER)
 
 
-def test_other_kinds_of_files_are_recognised() -> None:
-    assert "not a CSV" in refuse(b"PK\x03\x04...")
-    assert "old Excel" in refuse(b"\xd0\xcf\x11\xe0...")
-    assert "UTF-16" in refuse(HEADER.encode("utf-16"))
-    assert "NUL" in refuse(b"MODE\0,URN\n")
-    assert "UTF-8" in refuse("MÖDE,URN\n".encode("latin-1"))
-    assert "empty" in refuse(b"")
-    assert "empty" in refuse(b"\n \n")
+def zipped(*names: str, stored: bytes = b"x") -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, stored)
+    return packed.getvalue()
+
+
+_ODS = b"application/vnd.oasis.opendocument.spreadsheet"
+_WORKBOOK_IN_XML = b'<?xml version="1.0"?>\n<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">'
+ROW = "CREATE,urn:x,,,,,,NM,100,1,,,,,"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (zipped("[Content_Types].xml", "_rels/.rels", "xl/workbook.xml"), "an Excel workbook"),
+        (zipped("docProps/app.xml", "docProps/core.xml", "xl/theme/theme1.xml"), "an Excel workbook"),
+        (zipped("mimetype", stored=_ODS) + _ODS, "a LibreOffice workbook"),
+        (zipped("Index/Document.iwa"), "a Numbers workbook"),
+        (zipped("[Content_Types].xml", "word/document.xml"), "an Office document"),
+        (zipped("stock.csv"), "a ZIP archive, not a CSV file. Unpack it"),
+        (b"PK\x03\x04" + bytes(60), "a workbook or a ZIP archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(60), "an old Excel workbook (.xls)"),
+        (gzip.compress(f"{HEADER}\n".encode()), "packed with gzip. Unpack it"),
+        (b"7z\xbc\xaf\x27\x1c\0\4", "packed archive"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "a PDF"),
+        (b"{\\rtf1\\ansi\\deff0", "formatted text (RTF)"),
+        (b"\x89PNG\r\n\x1a\n", "an image"),
+        (_WORKBOOK_IN_XML, "an Excel workbook in XML"),
+        (b"<!DOCTYPE html>\r\n<html><body>502 Bad Gateway</body></html>\r\n", "a web page"),
+        (b"\xef\xbb\xbf\n  <html lang='en'>", "a web page"),
+        (b"<?xml version='1.0'?>\n<stock><item/></stock>", "is XML"),
+        (b"<stock>\n<item/></stock>", "is XML"),
+        (b'[{"MODE": "CREATE", "URN": "urn:x"}]', "is JSON"),
+        (b'\n{\n  "rows": []}', "is JSON"),
+        (HEADER.encode("utf-16"), "encoded as UTF-16"),
+        (HEADER.encode("utf-16-le"), "encoded as UTF-16"),
+        (HEADER.encode("utf-16-be"), "encoded as UTF-16"),
+        (b"MODE\0,URN\n", "NUL"),
+        ("MÖDE,URN\n".encode("latin-1"), "not UTF-8 text"),
+        (b"", "is empty"),
+        (b"\n \n", "is empty"),
+        (b"\xef\xbb\xbf", "is empty"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_what_it_is(data: bytes, words: str) -> None:
+    assert words in refuse(data)
+
+
+@pytest.mark.parametrize(
+    ("above", "words"),
+    [
+        ("sep=,", "The header is on line 2, below “sep=,”, which only Excel understands. Delete line 1."),
+        ("Stock of 3 May", "The header is on line 2. Delete line 1, so that it comes first."),
+        ('# exported by a program\n\n"a, title",,,', "The header is on line 4. Delete lines 1 to 3, "),
+        (",,,", "The header is on line 2."),
+        ("", "The header is on line 2."),
+        (ROW, "The header is on line 2."),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_header_further_down_is_found(above: str, words: str, newline: str) -> None:
+    text = f"{above}\n{HEADER}\n{ROW}\n".replace("\n", newline)
+    assert refuse(text.encode()).startswith(words)
+    assert refuse(f"\ufeff{text}".encode()).startswith(words)
+
+
+def test_what_else_is_wrong_with_a_header_further_down_is_said_with_it() -> None:
+    told = refuse(f"sep=;\n{HEADER.replace(',', ';')}\n".encode())
+    assert "below “sep=;”" in told
+    assert "separated by semicolons" in told
+    assert "The column PRICE is missing" in refuse(f"Stock\n{HEADER.replace(',PRICE', '')}\n".encode())
+
+
+def test_lines_that_stand_in_quotes_as_one_value_are_seen() -> None:
+    told = refuse(f'"{HEADER}"\r\n"{ROW}"\r\n'.encode())
+    assert told.startswith("Every line of this file stands in quotation marks as one value.")
+
+
+@pytest.mark.parametrize(
+    ("separator", "name"),
+    [(";", "semicolons"), ("\t", "tabs"), ("|", "pipes"), (":", "colons"), ("^", "“^”"), ("¦", "“¦”"), (" ", "spaces")],
+)
+def test_whatever_separates_the_columns_is_named(separator: str, name: str) -> None:
+    for header in (HEADER, HEADER.lower(), ",".join(f'"{column}"' for column in COLUMNS)):
+        assert f"separated by {name}" in refuse(f"{header.replace(',', separator)}\n".encode())
+    assert ("list separator of Windows" in refuse(HEADER.replace(",", separator).encode())) == (separator == ";")
+
+
+def test_the_table_of_another_program_is_told_its_separator_too() -> None:
+    assert "separated by semicolons" in refuse(b"idProduct;name;price\n1;Snail;2\n")
+
+
+@pytest.mark.parametrize("sentence", [refuse(HEADER.encode("utf-16")), refuse(HEADER.replace(",", ";").encode())])
+def test_how_to_save_the_file_is_said_for_three_programs(sentence: str) -> None:
+    for program in ("Excel", "LibreOffice", "Google Sheets"):
+        assert program in sentence
+
+
+@pytest.mark.parametrize("character", ["\u200b", "\ufeff", "\u00a0", "\u00ad"])
+def test_an_invisible_character_in_a_name_is_named(character: str) -> None:
+    told = refuse(HEADER.replace("PRICE", f"PRICE{character}").encode())
+    assert f"“PRICE[U+{ord(character):04X}]” for PRICE" in told
+
+
+@pytest.mark.parametrize("name", ["\x1b]52;c;aGk=\x07", "\x1b[31m", "\u202eECIRP", "\x9b2J"])
+def test_nothing_of_a_file_reaches_a_terminal_as_it_is(name: str) -> None:
+    for header in (HEADER.replace("URN", name), f"sep={name}\n{HEADER}", f"{name}\n"):
+        assert refuse(header.encode()).isprintable()
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_the_judgement_does_not_depend_on_how_the_bytes_arrive(size: int) -> None:
+    for data in (f"Stock\n{HEADER}\n{ROW}\n".encode(), zipped("docProps/app.xml", "xl/workbook.xml"), b"a\n" * 3000):
+        pieces = [data[at : at + size] for at in range(0, len(data), size)]
+        with pytest.raises(FileRejected) as refusal:
+            take_header(iter(pieces))
+        assert refusal.value.message == refuse(data)
+    right = f"{HEADER}\n{ROW}\n".encode()
+    header, beyond = take_header(iter([right[at : at + size] for at in range(0, len(right), size)]))
+    assert (header, beyond) == (f"{HEADER}\n".encode(), f"{ROW}\n".encode())
 
 
 def test_no_more_is_read_than_it_takes_to_judge() -> None:
@@ -92,4 +210,4 @@ def test_no_more_is_read_than_it_takes_to_judge() -> None:
 def test_every_column_that_is_missing_is_named() -> None:
     for column in COLUMNS:
         without = ",".join(name for name in COLUMNS if name != column)
-        assert f"lacks the column {column}." in refuse(f"{without}\n".encode())
+        assert f"The column {column} is missing." in refuse(f"{without}\n".encode())

@@ -96,11 +96,11 @@ def test_a_file_without_rows_is_refused(body: str) -> None:
 
 
 REFUSALS = {
-    "a-spreadsheet": "Excel or LibreOffice workbook",
+    "a-spreadsheet": "a workbook or a ZIP archive",
     "empty": "is empty",
-    "extra-column": "“FOO” too many",
+    "extra-column": "“FOO” is too many",
     "lower-case-header": "capital letters",
-    "missing-column": "lacks the column REFERENCE",
+    "missing-column": "The column REFERENCE is missing",
     "misspelt-column": "“QTY” and should be QUANTITY",
     "no-header": "has no header",
     "nul-byte": "Line 3 contains a NUL byte",
@@ -112,7 +112,7 @@ REFUSALS = {
     "swapped-columns": "column 9 is QUANTITY and should be PRICE",
     "tabs": "tabs",
     "utf-16": "UTF-16",
-    "windows-1252": "Line 3 is not UTF-8",
+    "windows-1252": "Line 3 has characters that cannot be read",
 }
 
 

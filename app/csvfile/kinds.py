@@ -1,0 +1,96 @@
+"""What a file is that is no CSV file, told from its first bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from app.csvfile.rejected import SAVE_AS_CSV
+
+#: The same with which the name of every entry of a ZIP archive begins.
+_ZIP_ENTRY = b"PK\x03\x04"
+_UNPACK = "Unpack it, and upload the CSV file that is in it."
+_IMAGE = "This is an image, not a CSV file. Upload the file that your program saves or exports as CSV."
+
+#: What a file begins with, and what is then to be said of it. The first that fits counts.
+_SIGNATURES: dict[bytes, str] = {
+    b"\xd0\xcf\x11\xe0": f"This is an old Excel workbook (.xls), not a CSV file. {SAVE_AS_CSV}",
+    b"\x1f\x8b": f"This file is packed with gzip. {_UNPACK}",
+    **dict.fromkeys(
+        (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"),
+        f"This is a packed archive, not a CSV file. {_UNPACK}",
+    ),
+    b"%PDF-": "This is a PDF, not a CSV file. Upload the table from which it was made, saved as CSV.",
+    b"{\\rtf": f"This is a formatted text (RTF), not a CSV file. Copy its table into a spreadsheet. {SAVE_AS_CSV}",
+    **dict.fromkeys((b"\x89PNG", b"\xff\xd8\xff", b"GIF8"), _IMAGE),
+}
+
+#: The same for how the text of a file begins, without regard to case and white space before it.
+_BEGINNINGS: dict[re.Pattern[str], str] = {
+    re.compile(r"<\?xml(?s:.)*schemas-microsoft-com:office:spreadsheet"): (
+        f"This is an Excel workbook in XML, not a CSV file. {SAVE_AS_CSV}"
+    ),
+    re.compile(r"<(?:!doctype\s+html|html|head|body|table|meta|script|div)\b"): (
+        "This is a web page, not a list of listings. Perhaps the download failed and an error or sign-in page was "
+        "saved in its place: open the file to see it, then download the list again, as CSV."
+    ),
+    re.compile(r"<(?:\?xml|!--|!doctype|[a-z_][\w.:-]*[\s/>])"): (
+        "This is XML, not a CSV file. Export the list from your program again, as CSV."
+    ),
+    re.compile(r'(?:\{\s*["}]|\[\s*[\[{"\]])'): (
+        "This is JSON, not a CSV file. Export the list from your program again, as CSV."
+    ),
+}
+
+_UTF_16 = f"The file is encoded as UTF-16 (“Unicode text”), not as UTF-8. {SAVE_AS_CSV}"
+#: So many characters tell whether a file without a mark is UTF-16: each is a byte with a NUL before or behind it.
+_UTF_16_CHARACTERS = 16
+
+
+def recognise_bytes(start: bytes) -> str | None:
+    """What a file that begins with ``start`` is, and what to do, in sentences; None where it may be text in UTF-8."""
+    if start.startswith(_ZIP_ENTRY):
+        return _recognise_zip(start)
+    if _is_utf_16(start):
+        return _UTF_16
+    return next((says for signature, says in _SIGNATURES.items() if start.startswith(signature)), None)
+
+
+def recognise_text(start: str) -> str | None:
+    """What a text that begins with ``start`` is, and what to do, in sentences; None where it may be CSV."""
+    begins = start.lstrip().lower()
+    return next((says for pattern, says in _BEGINNINGS.items() if pattern.match(begins)), None)
+
+
+def _is_utf_16(start: bytes) -> bool:
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    characters = start[: 2 * _UTF_16_CHARACTERS]
+    halves = characters[::2], characters[1::2]
+    return len(characters) == 2 * _UTF_16_CHARACTERS and any(
+        not any(one) and all(other) for one, other in (halves, reversed(halves))
+    )
+
+
+def _recognise_zip(start: bytes) -> str:
+    names = [*_entries(start)]
+    if any(name.startswith(("xl/", "[Content_Types].xml", "docProps/")) for name in names):
+        if any(name.startswith(("word/", "ppt/")) for name in names):
+            return f"This is an Office document, not a CSV file. Copy its table into a spreadsheet. {SAVE_AS_CSV}"
+        return f"This is an Excel workbook, not a CSV file. {SAVE_AS_CSV}"
+    if b"application/vnd.oasis.opendocument.spreadsheet" in start:
+        return f"This is a LibreOffice workbook, not a CSV file. {SAVE_AS_CSV}"
+    if any(name.startswith("Index/") for name in names):
+        return "This is a Numbers workbook, not a CSV file. In Numbers choose File, Export To, “CSV”, encoding UTF-8."
+    if any(names):
+        return f"This is a ZIP archive, not a CSV file. {_UNPACK}"
+    return f"This is a workbook or a ZIP archive, not a CSV file. {SAVE_AS_CSV}"
+
+
+def _entries(start: bytes) -> Iterator[str]:
+    """The names of the entries of a ZIP archive that stand in its first bytes (APPNOTE.TXT, 4.3.7)."""
+    at = 0
+    while (at := start.find(_ZIP_ENTRY, at)) >= 0:
+        length = int.from_bytes(start[at + 26 : at + 28], "little")
+        yield start[at + 30 : at + 30 + length].decode("utf-8", "replace")
+        at += len(_ZIP_ENTRY)

@@ -1,0 +1,27 @@
+"""Characters that nobody can see, and that a terminal would obey, as signs that everybody can."""
+
+from __future__ import annotations
+
+import re
+
+#: Looks like a hyphen and is none, so that it cannot be seen either.
+_NON_BREAKING_HYPHEN = "\u2011"
+_NAMED = {"\n": "[line break]", "\r": "[line break]", "\t": "[tab]"}
+_LINE_BREAK = re.compile("\r\n")
+
+
+def visible(text: str) -> str:
+    """``text`` with each character that cannot be seen in its place by name: ``[U+200B]``, ``[line break]``.
+
+    That is what Python calls unprintable: control and formatting characters, surrogates, private ones, and every space
+    but the plain one.
+    """
+    if text.isprintable() and _NON_BREAKING_HYPHEN not in text:
+        return text
+    return "".join(map(_sign, _LINE_BREAK.sub("\n", text)))
+
+
+def _sign(character: str) -> str:
+    if character.isprintable() and character != _NON_BREAKING_HYPHEN:
+        return character
+    return _NAMED.get(character) or f"[U+{ord(character):04X}]"
