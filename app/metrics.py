@@ -20,6 +20,8 @@ from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from app.counter_file import CounterFile
+
 log = logging.getLogger(__name__)
 
 _own = CollectorRegistry()
@@ -59,7 +61,8 @@ def init_app(app: Flask) -> None:
 def share(directory: Path, kind: str) -> None:
     """Count together with the other processes of this host from now on, and with those that this one forks.
 
-    Without a directory that can be written to, this process goes on counting for itself: nothing may fail for it.
+    Without a directory that can be written to, this process goes on counting for itself; where the disk is full, in
+    memory until it has room. Counting never costs a request or a batch.
     """
     global _shared
     try:
@@ -69,6 +72,8 @@ def share(directory: Path, kind: str) -> None:
         log.warning("metrics are not shared", exc_info=True)
         return
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
+    # In place of the library's own, which a full disk makes fatal.
+    values.MmapedDict = CounterFile  # type: ignore[attr-defined,assignment]
     values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
     _shared = directory
 
