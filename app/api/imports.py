@@ -36,9 +36,11 @@ _BODY = {
             "schema": {
                 "type": "object",
                 "required": ["file"],
+                "additionalProperties": False,
                 "properties": {
                     "check": {
                         "type": "string",
+                        "enum": ["true", "false", "1", "0", "on", "off"],
                         "description": "The same as “check” in the address. It stands before the file.",
                     },
                     "file": {"type": "string", "format": "binary", "description": "The file."},
@@ -121,7 +123,7 @@ def _open_body() -> tuple[str, Iterator[bytes], bool]:
         return "", _whole_body(), False
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType
-    body = FileForm(request, "file")
+    body = FileForm(request, "file", fields=_BEFORE_FILE)
     if not body.open_file():
         raise UnprocessableEntity("The form has no file. Put it into the field “file”, with a file name.")
     check_length()

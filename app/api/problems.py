@@ -15,7 +15,7 @@ from app.imports.admission import TooMuch
 from app.imports.commands import ImportNotFound, TransitionRefused
 from app.imports.starting import KeyTaken
 from app.listings import ListingNotFound
-from app.web.errors import DATABASE_AWAY, RETRY_AFTER_SECONDS
+from app.web.errors import BROKEN_BODY, DATABASE_AWAY, RETRY_AFTER_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +115,7 @@ def handle_errors(scaffold: Scaffold) -> None:
         scaffold.register_error_handler(missing, lambda _: answer(_BY_STATUS[404]))
     scaffold.register_error_handler(TransitionRefused, lambda error: answer(_BY_STATUS[409], str(error)))
     scaffold.register_error_handler(KeyTaken, lambda _: answer(KEY_TAKEN))
+    scaffold.register_error_handler(BROKEN_BODY, lambda _: answer(_BY_STATUS[400]))
     for kind in DATABASE_AWAY:
         scaffold.register_error_handler(kind, _database_away)
 

@@ -11,6 +11,7 @@ from flask import Flask, Response, current_app, flash, make_response, redirect, 
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
+from gunicorn.http.errors import ParseException
 from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException, InternalServerError
 
@@ -86,6 +87,9 @@ TROUBLES: dict[int, Trouble] = {
     ),
 }
 
+#: What reading a body raises that breaks HTTP itself: a chunk of a wrong size, an extension or a trailer that is none.
+BROKEN_BODY = ParseException
+
 #: When to look again after a 503.
 RETRY_AFTER_SECONDS = 5
 
@@ -106,6 +110,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(ImportNotFound, lambda _: _answer(404))
     app.register_error_handler(TransitionRefused, _transition_refused)
     app.register_error_handler(TooMuch, _too_much)
+    app.register_error_handler(BROKEN_BODY, lambda _: _answer(400))
     for kind in DATABASE_AWAY:
         app.register_error_handler(kind, _database_away)
 

@@ -7,14 +7,24 @@ from collections.abc import Mapping
 
 from flask_login import current_user
 from flask_wtf import FlaskForm
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, UnprocessableEntity
 from wtforms import Field, PasswordField, StringField
 from wtforms.validators import InputRequired, ValidationError
 
 from app import passwords
 
-#: What a script may write for a switch that is off; a browser leaves the field out.
-_OFF = frozenset({"", "0", "false", "no", "off"})
+#: What a switch may say: what addresses of the API say, and what boxes of HTML forms do. A browser leaves the field
+#: out where the box is not ticked.
+_SWITCH = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
+
+
+class FormRefused(UnprocessableEntity):
+    """A form has a field that it must not have, or one with a wrong value; the message says what to send instead."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"The field “{field}”: {message}")
+        #: As webargs tells what is wrong with a parameter, so that the API tells this in the same way.
+        self.data = {"messages": {"form": {field: [message]}}}
 
 
 class SignInForm(FlaskForm):
@@ -54,8 +64,13 @@ class EndpointForm(FlaskForm):
 
 
 def is_on(fields: Mapping[str, str], name: str) -> bool:
-    """Whether the switch ``name`` is on in a form that was sent."""
-    return fields.get(name, "").strip().lower() not in _OFF
+    """Whether the switch ``name`` is on in a form that was sent. Raises FormRefused where it says neither."""
+    if name not in fields:
+        return False
+    try:
+        return _SWITCH[fields[name]]
+    except KeyError:
+        raise FormRefused(name, f"Write true or false, not “{fields[name]}”.") from None
 
 
 def read_form_key(fields: Mapping[str, str]) -> uuid.UUID | None:

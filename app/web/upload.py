@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_required
 from flask_wtf.csrf import CSRFError, validate_csrf
 from wtforms import ValidationError
 
@@ -23,15 +22,17 @@ from app.imports.starting import plain_name
 from app.web.arriving import check_length, expect_file, linger_after, pieces_of, storing_trouble
 from app.web.forms import is_on, read_form_key
 from app.web.multipart import FileForm
+from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("upload", __name__, url_prefix="/imports/upload")
+blueprint.before_request(require_seller)
 
 #: What is decided before the file is read; behind it these would come too late.
 _BEFORE_FILE = frozenset({"check", "again", "form_key"})
+_FIELDS = _BEFORE_FILE | {"csrf_token"}
 
 
 @blueprint.get("")
-@login_required
 def form() -> ResponseReturnValue:
     """The form to upload a file."""
     return _render()
@@ -47,7 +48,6 @@ _PLAIN = "text/plain; charset=utf-8"
 
 @blueprint.post("")
 @csrf.exempt
-@login_required
 def receive() -> ResponseReturnValue:
     """Check the file while it arrives; 303 to its import, or the form again with what is wrong with the file.
 
@@ -59,11 +59,12 @@ def receive() -> ResponseReturnValue:
     Flask-WTF would read the whole body to find the token, so the view checks it by itself: before the file where the
     form has it there, and in any case before anything is kept.
     """
-    seller_id = current_user.id
+    by = seller_id()
     expect_file()
-    body = FileForm(request, "file")
+    body = FileForm(request, "file", fields=_FIELDS)
+    is_check = False
     try:
-        with storing_trouble(), admission.one_of_few(seller_id) as counted:
+        with storing_trouble(), admission.one_of_few(by) as counted:
             has_file = body.open_file()
             is_check = is_on(body.fields, "check")
             if not has_file:
@@ -73,7 +74,7 @@ def receive() -> ResponseReturnValue:
             if _csrf_token(body):
                 _check_csrf(body)
             created = commands.upload(
-                seller_id,
+                by,
                 body.file_name,
                 counted(_checked(body)),
                 is_check=is_check,
@@ -81,7 +82,7 @@ def receive() -> ResponseReturnValue:
                 refuse_repeated=not is_check and not is_on(body.fields, "again"),
             )
     except FileRejected as rejected:
-        return _refuse(rejected, is_check=is_on(body.fields, "check"))
+        return _refuse(rejected, is_check=is_check)
     except ImportedBefore as repeated:
         question = url_for("again.ask", public_id=repeated.earlier.public_id, name=plain_name(body.file_name))
         if _is_script():
@@ -104,7 +105,7 @@ def _render(error: str | None = None, *, is_check: bool = False) -> str:
         error=error,
         is_check=is_check,
         form_key=uuid.uuid4(),
-        is_first=not progress.list_page(int(current_user.id), limit=1),
+        is_first=not progress.list_page(seller_id(), limit=1),
         has_sample=sample.is_offered(),
         header=HEADER,
         max_rows=settings.max_rows,

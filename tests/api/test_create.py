@@ -67,6 +67,36 @@ def _in_order(fields: dict[str, object]) -> bytes:
     return b"".join([*parts, b"--b--\r\n"])
 
 
+@pytest.mark.parametrize(
+    ("fields", "parameter"),
+    [
+        ({"dry_run": "true", "file": (b"x", "a.csv")}, "dry_run"),
+        ({"file": (csv_bytes([row()]), "a.csv"), "dry_run": "true"}, "dry_run"),
+        ({"check": "nonsense", "file": (csv_bytes([row()]), "a.csv")}, "check"),
+        ({"check": "", "file": (csv_bytes([row()]), "a.csv")}, "check"),
+        ({"other": (b"x", "b.csv"), "file": (csv_bytes([row()]), "a.csv")}, "other"),
+    ],
+    ids=["unknown before the file", "unknown behind it", "half a boolean", "an empty one", "another file"],
+)
+def test_a_form_that_is_not_understood_imports_nothing(program, storage_files, fields, parameter: str) -> None:
+    fields = {
+        name: (io.BytesIO(value[0]), value[1]) if isinstance(value, tuple) else value for name, value in fields.items()
+    }
+    answer = program.post("imports", data=_in_order(fields), content_type="multipart/form-data; boundary=b")
+    told = problem(answer, 422, "invalid-request")
+    assert [one["parameter"] for one in told["errors"]] == [parameter]
+    assert parameter in told["detail"]
+    assert count() == len(storage_files()) == 0
+
+
+def test_a_second_file_is_refused_by_name(program) -> None:
+    both = _in_order({"file": (io.BytesIO(csv_bytes([row()])), "a.csv")}).removesuffix(b"--b--\r\n")
+    both += _in_order({"file": (io.BytesIO(csv_bytes([row(price=7)])), "b.csv")})
+    answer = program.post("imports", data=both, content_type="multipart/form-data; boundary=b")
+    assert "second file, “b.csv”" in problem(answer, 422, "invalid-request")["detail"]
+    assert count() == 0
+
+
 def test_a_request_that_is_sent_again_makes_nothing_new(program, storage_files) -> None:
     data = csv_bytes([row()])
     first = program.send(data, Idempotency_Key="2026-11-23")

@@ -17,7 +17,7 @@ from flask import Flask
 
 from app.csvfile.contract import HEADER
 from app.models import Seller
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, make_token
 from tests.factories import csv_bytes, make_items, row
 from tests.processes import answers, wait_until, web_server, workers
 
@@ -169,3 +169,40 @@ def test_what_the_server_itself_refuses_is_told_as_a_problem(address: str, path:
         problem = json.load(answer)
     assert (answer.code, problem["status"]) == (status, status)
     assert re.search(r"too large|limit", problem["detail"])
+
+
+BROKEN_CHUNKS = {
+    "a negative size": b"-5\r\nabc\r\n",
+    "a size with a prefix": b"0x5\r\nabcde\r\n0\r\n\r\n",
+    "no line break behind a chunk": b"3\r\nabcde\r\n0\r\n\r\n",
+    "an extension that is none": b"3;=\r\nabc\r\n0\r\n\r\n",
+    "an endless extension": b"3;x=" + b"y" * 200_000 + b"\r\nabc\r\n0\r\n\r\n",
+    "a trailer that is none": b"0\r\n:\r\n\r\n",
+    "fifty thousand trailers": b"0\r\n" + b"a: b\r\n" * 50_000 + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("chunks", BROKEN_CHUNKS.values(), ids=BROKEN_CHUNKS)
+def test_a_body_that_breaks_http_is_malformed(address: str, browser: Browser, seller: Seller, chunks: bytes) -> None:
+    host, port = address.removeprefix("http://").split(":")
+    form_type = "application/x-www-form-urlencoded"
+    bearer = f"Authorization: Bearer {make_token(seller)}"
+    answers = []
+    for path, content_type, header in (
+        ("/login", form_type, "X: y"),
+        ("/imports/upload", "multipart/form-data; boundary=b", f"Cookie: {browser.cookie()}"),
+        ("/api/v1/imports", "text/csv", bearer),
+    ):
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(
+                f"POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: {content_type}\r\n"
+                f"{header}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+                + chunks
+            )
+            answer = b""
+            while more := connection.recv(1 << 16):
+                answer += more
+        answers.append(answer.decode())
+    assert [answer[:13] for answer in answers] == ["HTTP/1.1 400 "] * 3
+    assert "Sluice could not make sense of the request." in answers[0]
+    assert "#problem-malformed" in answers[2]

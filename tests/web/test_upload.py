@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from app.csvfile.contract import MAX_RECORD_BYTES
 from app.extensions import db
-from app.models import Import, Seller
+from app.models import AuditEntry, Import, Seller
 from tests.factories import csv_bytes, look, row, with_header
 from tests.samples import SAMPLES, needs_samples
 
@@ -164,6 +164,32 @@ def test_redis_away_does_not_fail_an_upload(app: Flask, client: FlaskClient, sel
     monkeypatch.setitem(app.extensions, "sluice_redis", Redis(port=1))
     assert upload(client, with_header("CREATE,u,,,,,,NM,1,1,,,,,\n")).status_code == 303
     assert look(db.session.scalar(db.select(Import))).status == "RUNNING"
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (('name="dry_run"', b"true"), "dry_run"),
+        (('name="file"; filename="b.csv"', b""), "second file, “b.csv”"),
+        (('name="check"', b"nonsense"), "Write true or false, not “nonsense”"),
+        (('name="again"', b""), "Write true or false"),
+    ],
+    ids=["unknown", "a second file", "check", "again"],
+)
+def test_what_a_form_must_not_have_is_named_and_nothing_is_imported(
+    client: FlaskClient, storage_files: StorageFiles, part: tuple[str, bytes], words: str
+) -> None:
+    token = ('name="csrf_token"', csrf_token(client).encode())
+    parts = [token, FILE, part] if "filename" in part[0] else [token, part, FILE]
+    answer = post(client, body(*parts), **{"HX-Request": "true", "Sluice-Upload": "alone"})
+    assert (answer.status_code, words in answer.text) == (422, True), answer.text
+    assert nothing_is_left(storage_files)
+
+
+def test_the_audit_log_names_who_uploaded(client: FlaskClient, seller: Seller) -> None:
+    upload(client, csv_bytes([row()]))
+    entry = db.session.scalars(db.select(AuditEntry)).one()
+    assert (entry.actor_id, entry.actor, entry.via) == (seller.id, seller.email, "web")
 
 
 # Scripts --------------------------------------------------------------------------------------------------------------
