@@ -212,6 +212,12 @@ class Cause(Enum):
         "Compare the row with the header: look for a missing or an extra comma, at its end too, where empty values "
         "have commas as well. Put every value that has a comma in it in double quotes.",
     )
+    EXTRA_VALUE = (
+        Code.INVALID,
+        "The row has {count} too many: {value} in column {letters}, behind the last one. Delete what stands there; "
+        "a value with a comma in it must stand in double quotes.",
+        "Delete what stands behind the last column. Where a value has a comma in it, put that value in double quotes.",
+    )
     QUOTING = (
         Code.INVALID,
         "The quotation marks in {column} do not match up. Put the whole value in double quotes, "
@@ -405,6 +411,16 @@ class Problem(NamedTuple):
 def quoted(value: str, limit: int = 40) -> str:
     """``value`` as it is cited in a sentence: in quotation marks, cut to ``limit`` characters, all of them visible."""
     return f"“{visible(value)}”" if len(value) <= limit else f"“{visible(value[:limit])}…”"
+
+
+def column_letters(at: int) -> str:
+    """What a spreadsheet calls the column at place ``at``, counted from 0: A, B, …, Z, AA, …"""
+    letters = ""
+    at += 1
+    while at:
+        at, letter = divmod(at - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return letters
 
 
 def fold(text: str) -> str:

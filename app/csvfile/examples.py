@@ -124,6 +124,10 @@ _UNNAMED: Cells = {Column.URN: "", **dict.fromkeys(_NAMED, "")}
 
 MISTAKES: dict[Cause, Mistake] = {
     Cause.COLUMN_COUNT: _in(Column.COMMENT, "Soft corners, see photos", '"Soft corners, see photos"'),
+    Cause.EXTRA_VALUE: Mistake(
+        {Column.COMMENT: "Soft corners, see photos", Column.REFERENCE: "SHELF-17-A"},
+        {Column.COMMENT: '"Soft corners, see photos"', Column.REFERENCE: "SHELF-17-A"},
+    ),
     Cause.QUOTING: _in(Column.COMMENT, '"Signed "Nell" in pencil"', '"Signed ""Nell"" in pencil"'),
     Cause.BARE_LINE_BREAK: _in(Column.NOTES, "Box 1\rShelf 2", "Box 1 Shelf 2"),
     Cause.CONTROL_CHARACTER: _in(Column.NOTES, "Box\x071", "Box 1"),

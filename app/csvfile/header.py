@@ -1,4 +1,8 @@
-"""The first line of a file: taken when it is exactly the header, explained when it is not."""
+"""The first line of a file: taken when it is exactly the header, explained when it is not.
+
+Columns without a name behind the last one belong to no column of ours: spreadsheets add them, and they are taken as
+long as they stay empty.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 
-from app.csvfile.contract import COLUMNS, HEADER, Mode, quoted
+from app.csvfile.contract import COLUMNS, HEADER, Mode, column_letters, quoted
 from app.csvfile.kinds import recognise_bytes, recognise_text
 from app.csvfile.rejected import SAVE_AS_CSV, FileRejected
+from app.csvfile.visible import trim
 
 #: A header that has not ended by here is none.
 MAX_HEADER_BYTES = 4096
@@ -44,6 +49,8 @@ def take_header(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
     end = looked_at.find(b"\n") + 1 or len(looked_at)
     line = _decode(looked_at, end)
     names = _split(line)
+    if names == list(COLUMNS) and b"\n" not in looked_at and len(start) > MAX_HEADER_BYTES:
+        raise FileRejected(f"Too many empty columns follow {COLUMNS[-1]}. Delete them and save the file again.", 1)
     if names != list(COLUMNS):
         others = [other.removesuffix("\r") for other in looked_at[end:].decode("utf-8", "replace").split("\n")]
         raise FileRejected(_explain_file(line, others), 1)
@@ -66,7 +73,20 @@ def _decode(start: bytes, end: int) -> str:
     return text
 
 
+def width_of(header: str) -> int:
+    """How many columns a header line that was taken has, the empty ones behind the last one included."""
+    return len(_cells(header.removeprefix(_BOM.decode()).rstrip("\r\n")))
+
+
 def _split(line: str, separator: str = ",") -> list[str]:
+    """The names in a line, but for empty ones at its end."""
+    names = _cells(line, separator)
+    while names and not trim(names[-1]):
+        names.pop()
+    return names
+
+
+def _cells(line: str, separator: str = ",") -> list[str]:
     # A lone CR is the one thing that csv cannot split; it is explained below.
     return [] if "\r" in line else next(csv.reader([line], delimiter=separator), [])
 
@@ -94,7 +114,7 @@ def _explain(line: str) -> str:
     if "\r" in line:
         return f"The lines of this file end in a lone carriage return, as on old Macs. {SAVE_AS_CSV}"
     names = _split(line)
-    if not any(name.strip() for name in names):
+    if not names:
         return f"The first line is blank. Delete it: the header comes first. {_COPY_HEADER}"
     if len(names) == 1 and _known(_split(names[0])) >= _TELLING_NAMES:
         return (
@@ -180,7 +200,7 @@ def _explain_columns(names: list[str]) -> str:
 
 def _explain_extra(names: list[str], extra: list[str]) -> Iterator[str]:
     """What is said of columns that are too many, in the words of a spreadsheet where they have no names."""
-    unnamed = [_letters(at) for at, name in enumerate(names) if name in extra and not name.strip()]
+    unnamed = [column_letters(at) for at, name in enumerate(names) if name in extra and not name.strip()]
     named = [quoted(name) for name in extra if name.strip()]
     if unnamed:
         yield f"{_columns(unnamed)} of your spreadsheet {'has' if len(unnamed) == 1 else 'have'} no name."
@@ -208,16 +228,6 @@ def _columns(names: list[str]) -> str:
     if len(names) == 1:
         return f"The column {names[0]}"
     return f"The columns {', '.join(names[:-1])} and {names[-1]}"
-
-
-def _letters(at: int) -> str:
-    """What a spreadsheet calls the column at place ``at``: A, B, …, Z, AA, …"""
-    letters = ""
-    at += 1
-    while at:
-        at, letter = divmod(at - 1, 26)
-        letters = chr(ord("A") + letter) + letters
-    return letters
 
 
 def _visible_part(name: str) -> str:

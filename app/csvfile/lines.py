@@ -9,6 +9,7 @@ from itertools import compress
 from typing import TypeVar
 
 from app.csvfile.contract import Problem
+from app.csvfile.header import width_of
 from app.csvfile.reader import read_blocks, size_in_bytes
 from app.csvfile.validate import Rows, Validator
 
@@ -37,11 +38,14 @@ class Lines:
 
 
 class LineReader:
-    """Reads and validates the records in ``pieces``, which begin at byte ``offset`` and physical line ``line``."""
+    """Reads and validates the records in ``pieces``, which begin at byte ``offset`` and physical line ``line``.
 
-    def __init__(self, pieces: Iterable[bytes], *, offset: int, line: int) -> None:
+    ``header`` is the header line of their file.
+    """
+
+    def __init__(self, pieces: Iterable[bytes], *, header: str, offset: int, line: int) -> None:
         self._blocks = read_blocks(pieces, offset=offset, line=line)
-        self._validator = Validator()
+        self._validator = Validator(width_of(header))
         #: What was read and is not taken yet; it ends where the last block did.
         self._rest = Lines(offset, line)
         self._end_byte = offset

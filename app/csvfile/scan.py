@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, compress
 
-from app.csvfile.header import take_header
+from app.csvfile.header import take_header, width_of
 from app.csvfile.reader import read_blocks
 from app.csvfile.rejected import FileRejected, FileTooLarge
 from app.csvfile.validate import Validator
@@ -55,12 +55,13 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
     ``max_bytes``.
     """
     arriving = _limited(pieces, max_bytes)
-    header, beyond = take_header(arriving)
-    validate = Validator().validate
+    header_line, beyond = take_header(arriving)
+    header = header_line.decode()
+    validate = Validator(width_of(header)).validate
     # Where each row begins: its byte and its physical line. Batches are cut once the total is known.
     starts, lines = array("Q"), array("I")
     invalid = 0
-    at = len(header)
+    at = len(header_line)
     for block in read_blocks(chain([beyond], arriving), offset=at, line=2):
         found = validate(block.cells, block.has_controls)
         ends = block.end_bytes()
@@ -77,8 +78,8 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
     if not starts:
         raise FileRejected("The file has the header but no rows below it. Add at least one row.", 2)
     # What is blank before the first row belongs to the first batch, so that the batches cover the whole file.
-    starts[0], lines[0] = len(header), 2
-    return Scan(header.decode(), len(starts), invalid, _plan(starts, lines, end_of_file=at))
+    starts[0], lines[0] = len(header_line), 2
+    return Scan(header, len(starts), invalid, _plan(starts, lines, end_of_file=at))
 
 
 def _limited(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:

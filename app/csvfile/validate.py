@@ -30,12 +30,14 @@ from app.csvfile.contract import (
     Mode,
     NamedBy,
     Problem,
+    column_letters,
     fold,
     grade_list,
     join_name_key,
     quoted,
 )
 from app.csvfile.reader import BrokenCells
+from app.csvfile.visible import trim
 
 #: Unicode category Cc without tab and the line breaks.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -286,7 +288,9 @@ class Validated:
 class Validator:
     """Validates rows, many at a time, and remembers common values; not for several threads at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = len(COLUMNS)) -> None:
+        """``width`` is the number of columns in the header, the empty ones without a name at its end included."""
+        self._width = width
         self._modes = _Remember(parse_mode)
         self._conditions = _Remember(parse_condition)
         self._prices = _Remember(parse_price)
@@ -302,6 +306,8 @@ class Validator:
         """
         if not rows:
             return Validated(rows, lambda _: Rows.none(), set())
+        if self._width > len(COLUMNS):
+            rows = [self._without_empty_columns(cells) for cells in rows]
         apart = _unfit(rows, has_controls)
         if apart:
             columns = zip(*(_PLACEHOLDER if at in apart else cells for at, cells in enumerate(rows)), strict=True)
@@ -309,6 +315,13 @@ class Validator:
             columns = zip(*rows, strict=True)
         checked = self._check(columns, apart)
         return Validated(rows, partial(self._make, checked), apart)
+
+    def _without_empty_columns(self, cells: list[str]) -> list[str]:
+        """The values of a row but for those in the columns without a name, if all of these are empty."""
+        if len(cells) > self._width or any(map(trim, cells[len(COLUMNS) :])):
+            return cells
+        kept = cells[: len(COLUMNS)]
+        return BrokenCells(kept, cells.problems) if isinstance(cells, BrokenCells) else kept
 
     def _check(self, columns: Iterable[tuple[str, ...]], wrong: set[int]) -> _Checked:
         """Check all values in ``columns``; the places of those that break a rule are added to ``wrong``."""
@@ -425,9 +438,8 @@ def find_problems(cells: list[str]) -> list[Problem] | None:
         return None
     problems = [*cells.problems] if isinstance(cells, BrokenCells) else []
     if len(cells) != len(COLUMNS):
-        count = f"{len(cells)} value" if len(cells) == 1 else f"{len(cells)} values"
         # With a value missing or too many, no value can be trusted to stand in its column.
-        return [Cause.COLUMN_COUNT.problem(count=count), *problems]
+        return [_miscounted(cells), *problems]
     broken = {problem.column for problem in problems}
     parsed: dict[str, Any] = {}
     for column, cell, value in zip(COLUMNS, cells, values, strict=True):
@@ -449,6 +461,16 @@ def find_problems(cells: list[str]) -> list[Problem] | None:
         except _Wrong as wrong:
             problems.append(wrong.cause.problem(str(wrong.facts["at"])))
     return sorted(problems, key=lambda problem: COLUMNS.index(problem.column))
+
+
+def _miscounted(cells: list[str]) -> Problem:
+    """What is wrong with a row that has another number of values than there are columns."""
+    extra = [at for at, cell in enumerate(cells) if at >= len(COLUMNS) and trim(cell)]
+    if extra:
+        count = "a value" if len(extra) == 1 else f"{len(extra)} values"
+        value, letters = quoted(cells[extra[0]].strip()), column_letters(extra[0])
+        return Cause.EXTRA_VALUE.problem(count=count, value=value, letters=letters)
+    return Cause.COLUMN_COUNT.problem(count=f"{len(cells)} value" if len(cells) == 1 else f"{len(cells)} values")
 
 
 def _check_name(game: str, set_name: str, name: str) -> None:

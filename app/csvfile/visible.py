@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 #: Looks like a hyphen and is none, so that it cannot be seen either.
 _NON_BREAKING_HYPHEN = "\u2011"
@@ -25,3 +26,19 @@ def _sign(character: str) -> str:
     if character.isprintable() and character != _NON_BREAKING_HYPHEN:
         return character
     return _NAMED.get(character) or f"[U+{ord(character):04X}]"
+
+
+def trim(text: str) -> str:
+    """``text`` without white space and invisible characters (Unicode Cf, U+2011) at its ends."""
+    if text.isascii():
+        return text.strip()
+    start, end = 0, len(text)
+    while start < end and _is_blank(text[start]):
+        start += 1
+    while start < end and _is_blank(text[end - 1]):
+        end -= 1
+    return text[start:end]
+
+
+def _is_blank(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) == "Cf" or character == _NON_BREAKING_HYPHEN

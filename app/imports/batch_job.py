@@ -85,7 +85,7 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[st
     storage: Storage = current_app.extensions["sluice_storage"]
     listener = control.Listener(batch.of_import)
     pieces = iter_range(storage, claim.storage_key, claim.cursor, claim.end_byte)
-    reader = LineReader(pieces, offset=claim.cursor, line=claim.cursor_line)
+    reader = LineReader(pieces, header=claim.header, offset=claim.cursor, line=claim.cursor_line)
     target = target_of(batch, is_check=claim.is_check)
     this_attempt = Attempt(batch, attempt, known_items(claim.catalog_version), target)
     rows = 0

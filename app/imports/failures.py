@@ -186,10 +186,10 @@ def _columns_of(kind: Kind) -> Sequence[str]:
 
 def _values(row: str) -> dict[str, str]:
     """The values of a row by their columns; none when there are too few or too many to tell which is which."""
-    cells = find_cells(row)
-    if len(cells) != len(COLUMNS):
+    values = [cell.value.strip() for cell in find_cells(row)]
+    if len(values) < len(COLUMNS) or any(values[len(COLUMNS) :]):
         return {}
-    return {column: cell.value.strip() for column, cell in zip(COLUMNS, cells, strict=True)}
+    return dict(zip(COLUMNS, values, strict=False))
 
 
 def _mark(row: str, kinds: Collection[Kind]) -> list[Part]:

@@ -90,6 +90,8 @@ def _report(error: RecordedError) -> list[str | int]:
     # Several columns may have the same cause; one that Sluice does not know any more has no fix.
     fixes = dict.fromkeys(_FIXES[cause] for cause in error.causes if cause in _FIXES)
     cells = split_record(error.row)
+    while len(cells) > len(COLUMNS) and not cells[-1].strip():
+        cells.pop()
     texts = ["|".join(error.columns), " ".join(error.messages), " ".join(fixes), *cells]
     missing = [""] * (len(COLUMNS) - len(cells))
     return [error.line, error.code, *map(no_formula, texts), *missing]
@@ -105,9 +107,7 @@ def succeeded(key: ImportKey) -> Iterator[bytes]:
     of = imports.get_source(key)
     all_done = [_Done(batch.start_byte, batch.cursor, batch.first_line) for batch in imports.list_batches(key)]
     successes = without_transaction(
-        _find_successes(key, rows, is_check=of.is_check)
-        for done in all_done
-        for rows in _read_rows(of.storage_key, done)
+        _find_successes(key, rows, is_check=of.is_check) for done in all_done for rows in _read_rows(of, done)
     )
     rows = ((one.line, no_formula(one.listing_id), one.outcome) for one in successes)
     return in_pieces(csv_lines(chain([_SUCCEEDED_HEADER], rows)))
@@ -128,10 +128,10 @@ class _Success(NamedTuple):
     outcome: str
 
 
-def _read_rows(storage_key: str, done: _Done) -> Iterator[list[tuple[int, Row]]]:
+def _read_rows(of: imports.Source, done: _Done) -> Iterator[list[tuple[int, Row]]]:
     """What a batch has processed of rows that are right in themselves, with their lines, some thousand at a time."""
-    pieces = _read(storage_key, [(done.start_byte, done.cursor)])
-    reader = LineReader(pieces, offset=done.start_byte, line=done.first_line)
+    pieces = _read(of.storage_key, [(done.start_byte, done.cursor)])
+    reader = LineReader(pieces, header=of.header, offset=done.start_byte, line=done.first_line)
     while (lines := reader.take(_ROWS_AT_ONCE)).starts:
         yield [*zip(lines.numbers, lines.rows.each(), strict=True)]
 

@@ -57,19 +57,19 @@ def find_faults(one: Import) -> Iterator[str]:
     yield from (f"Line {line} made more than one listing." for line, count in Counter(lines).items() if count > 1)
     for batch in batches:
         try:
-            yield from _verify_batch(one.storage_key, batch, books)
+            yield from _verify_batch(one, batch, books)
         except (OSError, FileRejected) as error:
             yield f"The source of batch {batch.number} cannot be read: {error}"
     yield from _verify_status(one, batches)
 
 
-def _verify_batch(storage_key: str, batch: Batch, books: _Books) -> Iterator[str]:
+def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
     """Compare each row of the batch's slice with what came of it, and their numbers with its counters."""
     storage: Storage = current_app.extensions["sluice_storage"]
     counted: Counter[str] = Counter()
     groups: Counter[Kind] = Counter()
-    pieces = iter_range(storage, storage_key, batch.start_byte, batch.end_byte)
-    reader = LineReader(pieces, offset=batch.start_byte, line=batch.first_line)
+    pieces = iter_range(storage, one.storage_key, batch.start_byte, batch.end_byte)
+    reader = LineReader(pieces, header=one.header, offset=batch.start_byte, line=batch.first_line)
     while (lines := reader.take(_ROWS_AT_ONCE)).starts:
         modes = dict(zip(lines.numbers, lines.rows.modes, strict=True))
         for line in sorted([*modes, *lines.wrong]):

@@ -55,6 +55,8 @@ class Claim(NamedTuple):
 
     is_check: bool
     storage_key: str
+    #: The header line of the file.
+    header: str
     cursor: int
     cursor_line: int
     end_byte: int
@@ -247,8 +249,8 @@ def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | 
         where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = 'QUEUED' and b.attempt = :attempt
           and i.status = 'RUNNING' and i.pause_requested_at is null
           and was.seller_id = :seller_id and was.import_id = :import_id and was.number = :number
-        returning i.is_check, i.storage_key, b.cursor, b.cursor_line, b.end_byte, (select version from catalog),
-            greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8
+        returning i.is_check, i.storage_key, i.header, b.cursor, b.cursor_line, b.end_byte,
+            (select version from catalog), greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8
         """,
         key,
         attempt=attempt,

@@ -485,6 +485,8 @@
     // This takes away a byte-order mark, too.
     const line = new TextDecoder().decode(bytes).split("\n", 1)[0].replace(/\r$/, "");
     const names = line.split(",").map((name) => name.replace(/^"(.*)"$/, "$1"));
+    // Spreadsheets add empty columns behind the last one, and they do no harm.
+    while (names.length > 1 && !names.at(-1).trim()) names.pop();
     const wanted = header.split(",");
     if (names.join() === header) return "";
     for (const [separator, name] of [[";", "semicolons"], ["\t", "tabs"]]) {

@@ -157,7 +157,8 @@ def attempt_at(key: BatchKey) -> Attempt:
 
 def whole_chunk(app: Flask, claim: transitions.Claim) -> Chunk:
     pieces = iter_range(app.extensions["sluice_storage"], claim.storage_key, claim.cursor, claim.end_byte)
-    return Chunk(claim.cursor, LineReader(pieces, offset=claim.cursor, line=claim.cursor_line).take(5_000))
+    reader = LineReader(pieces, header=claim.header, offset=claim.cursor, line=claim.cursor_line)
+    return Chunk(claim.cursor, reader.take(5_000))
 
 
 def written() -> tuple[int, ...]:

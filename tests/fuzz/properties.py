@@ -137,7 +137,7 @@ def _plain(cells: list[str]) -> list[str]:
 
 def _rows(file: bytes, start: int, end: int, line: int) -> Iterator[tuple[int, str, bool]]:
     """Line, text and wrongness of each row of a slice, as a batch reads it, two rows at a time."""
-    lines = LineReader(_pieces(file[start:end], [7, 50]), offset=start, line=line)
+    lines = LineReader(_pieces(file[start:end], [7, 50]), header=HEADER, offset=start, line=line)
     taken = lines.take(2)
     while taken.starts:
         for number in sorted([*taken.numbers, *taken.wrong]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.csvfile.cells import split_record
-from app.csvfile.contract import COLUMNS, GUIDE, Cause, Code, Column, Mode
+from app.csvfile.contract import COLUMNS, GUIDE, HEADER, Cause, Code, Column, Mode
 from app.csvfile.examples import EXAMPLES, MISTAKES, Example, as_line, example_message
 from app.csvfile.lines import LineReader
 from app.csvfile.validate import find_problems
@@ -15,7 +15,7 @@ from tests.factories import cells
 def problems(line: str) -> list[tuple[Cause, str]]:
     """What is wrong with a line, as a batch that reads it finds out."""
     found = find_problems(split_record(line)) or []
-    lines = LineReader([f"{line}\n".encode()], offset=0, line=2).take(2)
+    lines = LineReader([f"{line}\n".encode()], header=HEADER, offset=0, line=2).take(2)
     assert lines.starts == [2]
     assert lines.wrong == ({2: found} if found else {})
     return [(problem.cause, problem.column) for problem in found]

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from app.csvfile.contract import COLUMNS, HEADER
-from app.csvfile.header import MAX_HEADER_BYTES, take_header
+from app.csvfile.header import MAX_HEADER_BYTES, take_header, width_of
 from app.csvfile.rejected import FileRejected
 
 
@@ -26,6 +26,19 @@ def test_the_header_is_taken_with_its_mark_and_line_ending(header: str, newline:
     assert (taken.decode(), beyond) == (header + newline, b"CREATE,")
 
 
+@pytest.mark.parametrize(("beyond", "width"), [("", 15), (",", 16), (", ,\u200b,", 18), (',""', 16)])
+def test_empty_columns_without_a_name_behind_the_last_one_are_taken(beyond: str, width: int) -> None:
+    for header in (f"{HEADER}{beyond}\r\n", f'\ufeff"MODE"{HEADER.removeprefix("MODE")}{beyond}\n'):
+        assert take_header(iter([header.encode()])) == (header.encode(), b"")
+        assert width_of(header) == width
+
+
+def test_a_header_is_taken_whole_or_not_at_all() -> None:
+    longest = HEADER + "," * (MAX_HEADER_BYTES - len(HEADER) - 1)
+    assert take_header(iter([f"{longest}\n,".encode()])) == (f"{longest}\n".encode(), b",")
+    assert "Too many empty columns follow REFERENCE" in refuse(f"{longest},,\n".encode())
+
+
 def test_a_header_may_end_with_the_file() -> None:
     assert take_header(iter([HEADER.encode()])) == (HEADER.encode(), b"")
 
@@ -36,7 +49,7 @@ def test_a_header_may_end_with_the_file() -> None:
         (HEADER.replace(",QUANTITY", ""), "The column QUANTITY is missing"),
         (HEADER.replace(",QUANTITY", "").replace(",URN", ""), "The columns URN and QUANTITY are missing"),
         (f"{HEADER},FOO", "The column “FOO” is too many"),
-        (f"{HEADER},", "The column P of your spreadsheet has no name"),
+        (HEADER.replace("NOTES", "NOTES,"), "The column O of your spreadsheet has no name"),
         (f"{HEADER},URN", "The column “URN” is too many"),
         (HEADER.replace("QUANTITY", "QTY"), "Column 10 of the header is called “QTY” and should be QUANTITY"),
         (
@@ -62,7 +75,7 @@ def test_a_wrong_header_is_told_what_is_wrong_with_it(line: str, words: str) -> 
     [
         (HEADER.replace("PRICE,QUANTITY", "QUANTITY,PRICE"), "Move whole columns with their values"),
         (f"{HEADER},FOO", "Delete it with its values"),
-        (f"{HEADER},", "Delete it with its values"),
+        (f"{HEADER},,FOO,", "Delete them with their values"),
         (f"{HEADER},FOO,BAR", "Delete them with their values"),
         (HEADER.replace(",QUANTITY", ""), "and its value (or nothing) to each row"),
         (HEADER.replace(",QUANTITY,VARIANTS", ""), "and their values (or nothing) to each row"),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.csvfile import scan as scan_module
+from app.csvfile.contract import HEADER
 from app.csvfile.lines import LineReader
 from app.csvfile.rejected import FileRejected, FileTooLarge
 from app.csvfile.scan import Scan, rows_per_batch, scan
@@ -52,7 +53,7 @@ def test_batches_cover_the_file_and_read_the_same_rows_as_the_whole(lines: list[
             return
 
     def rows(start: int, end: int, line: int) -> list[tuple[int, str]]:
-        reader = LineReader([data[start:end]], offset=start, line=line)
+        reader = LineReader([data[start:end]], header=HEADER, offset=start, line=line)
         found: list[tuple[int, str]] = []
         # However many are taken at a time, each stands where the whole file has it.
         while (lines := reader.take(size)).starts:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.csvfile.contract import Cause, Condition, Mode, NamedBy, name_key
+from app.csvfile.reader import BrokenCells
 from app.csvfile.validate import Row, Validator, find_problems
 from tests.factories import cells
 
@@ -166,12 +167,45 @@ def test_a_row_without_any_value_is_blank(row: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "count"), [(["x"], "1 value,"), (["x"] * 14, "14 values,"), (["x"] * 16, "16 values,")]
+    ("row", "count"), [(["x"], "1 value,"), (["x"] * 14, "14 values,"), ([*["x"] * 15, " "], "16 values,")]
 )
 def test_a_wrong_number_of_values_is_all_that_is_told(row: list[str], count: str) -> None:
     (problem,) = find_problems(row) or []
     assert problem.cause is Cause.COLUMN_COUNT
     assert count in problem.message
+
+
+@pytest.mark.parametrize(
+    ("beyond", "words"),
+    [
+        (["x"], "a value too many: “x” in column P,"),
+        (["", " y "], "a value too many: “y” in column Q,"),
+        (["1", "", "2"], "2 values too many: “1” in column P,"),
+    ],
+)
+@pytest.mark.parametrize("width", [15, 16, 18])
+def test_a_value_behind_the_last_column_is_told_with_its_place(beyond: list[str], words: str, width: int) -> None:
+    validated = Validator(width).validate([[*cells(), *beyond]], has_controls=False)
+    (problem,) = validated.problems()[0]
+    assert (problem.column, problem.cause) == ("", Cause.EXTRA_VALUE)
+    assert words in problem.message
+
+
+def test_the_columns_without_a_name_may_be_empty_or_left_out() -> None:
+    rows = [
+        cells(),
+        [*cells(), ""],
+        [*cells(), " ", "\u200b"],
+        ["", *[" "] * 16],
+        [*cells(), "", "", ""],
+        [*cells(price="x"), ""],
+        BrokenCells([*cells(), ""], [Cause.QUOTING.problem("NOTES")]),
+    ]
+    validated = Validator(17).validate(rows, has_controls=False)
+    assert validated.is_right() == [True, True, True, False, False, False, False]
+    assert validated.blank == {3}
+    causes = {at: [problem.cause for problem in problems] for at, problems in validated.problems().items()}
+    assert causes == {4: [Cause.COLUMN_COUNT], 5: [Cause.PRICE_NOT_WHOLE], 6: [Cause.QUOTING]}
 
 
 def test_the_first_name_given_decides() -> None:
