@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 #: Pieces are about this large: small enough to hold many at once, large enough not to cost a write a line.
 _PIECE_BYTES = 64 * 1024
 
 #: What makes a spreadsheet take a cell for a formula; the wide forms are typed in East Asia (OWASP, CSV Injection).
-_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_STARTS = "[=+\\-@＝＋－＠]"
+#: Where one begins: in front, and behind what parts cells or lines where it is not the comma that does.
+_FORMULA = re.compile(rf"\A(?=[\t\r\n]|\s*{_STARTS})|(?<=[;\t\r\n])(?=[^\S\t\r\n]*{_STARTS})")
 
 
 def csv_lines(rows: Iterable[Sequence[str | int]]) -> Iterator[str]:
@@ -42,11 +46,20 @@ def in_pieces(texts: Iterable[str]) -> Iterator[bytes]:
         yield bytes(waiting)
 
 
+def with_mark(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """``pieces`` behind a byte-order mark, unless they begin with one already.
+
+    Without it, Excel takes a file for one in the encoding of its country, and é for two letters.
+    """
+    coming = iter(pieces)
+    yield codecs.BOM_UTF8 + next(coming, b"").removeprefix(codecs.BOM_UTF8)
+    yield from coming
+
+
 def no_formula(text: str) -> str:
     """``text`` as a cell that no spreadsheet takes for a formula.
 
     An apostrophe goes before whatever could be one. Spreadsheets differ in what they skip before it, so that a cell
     which begins with a tab or a line break, or with a formula behind white space, is taken for one as well.
     """
-    is_suspect = text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(_FORMULA_STARTS)
-    return f"'{text}" if is_suspect else text
+    return _FORMULA.sub("'", text)

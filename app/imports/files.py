@@ -27,8 +27,6 @@ from app.storage import Storage, iter_range
 #: Rows of the source that are held in memory together.
 _ROWS_AT_ONCE = 5_000
 
-#: Without it, Excel takes a file for one in the encoding of its country, and é for two letters.
-_BYTE_ORDER_MARK = "\ufeff"
 _REPORT_HEADER = ("line", "code", "columns", "message", "fix", *COLUMNS)
 _SUCCEEDED_HEADER = ("line", "listing_id", "outcome")
 _CREATE = re.compile(Mode.CREATE, re.IGNORECASE | re.ASCII)
@@ -76,14 +74,10 @@ def remaining(key: ImportKey) -> Iterator[bytes]:
     return _below(of.header, _read(of.storage_key, ranges))
 
 
-def report(key: ImportKey, *, for_spreadsheet: bool = False) -> Iterator[bytes]:
-    """What is wrong with which line and how to fix it, and the row's values.
-
-    ``for_spreadsheet`` lets it begin with a byte-order mark, which programs would take for a part of the first name.
-    """
+def report(key: ImportKey) -> Iterator[bytes]:
+    """What is wrong with which line and how to fix it, and the row's values."""
     errors = without_transaction(row_errors.iter_pages(key))
-    mark = [_BYTE_ORDER_MARK] if for_spreadsheet else []
-    return in_pieces(chain(mark, csv_lines(chain([_REPORT_HEADER], map(_report, errors)))))
+    return in_pieces(csv_lines(chain([_REPORT_HEADER], map(_report, errors))))
 
 
 def _report(error: RecordedError) -> list[str | int]:

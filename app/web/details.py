@@ -130,9 +130,8 @@ def as_updates_csv(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/errors.csv")
 def errors_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The error report; with ``spreadsheet=1``, as the pages link to it, in a way that Excel reads rightly."""
-    one = progress.get(seller_id(), public_id)
-    return downloads.error_report(one, for_spreadsheet=request.args.get("spreadsheet") == "1")
+    """What is wrong with which row."""
+    return downloads.error_report(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/remaining.csv")

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from itertools import chain
 from urllib.parse import quote
 
-from flask import Response, current_app, stream_with_context
+from flask import Response, current_app, request, stream_with_context
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
+from app.csvfile.write import with_mark
 from app.extensions import db
 from app.imports import files
 from app.imports.files import plain_stem
@@ -22,10 +23,13 @@ from app.imports.progress import ImportProgress
 def csv_response(file_name: str, pieces: Iterable[bytes], *, size: int | None = None) -> Response:
     """An answer that a browser saves as ``file_name``; ``size`` is in bytes, where it is known beforehand.
 
-    Ends the transaction of the request, because the reader may be slow (see ``queries.without_transaction``). Raises
+    For a spreadsheet it begins with a byte-order mark, which a program would take for a part of the first name. Ends
+    the transaction of the request, because the reader may be slow (see ``queries.without_transaction``). Raises
     NotFound or ServiceUnavailable when the uploaded file that it is made from cannot be read.
     """
     coming = iter(pieces)
+    if is_for_spreadsheet():
+        coming, size = with_mark(coming), None
     with source_trouble():
         # The first piece comes before the answer, so that a missing file is a page and not a broken download.
         first = next(coming, b"")
@@ -36,6 +40,11 @@ def csv_response(file_name: str, pieces: Iterable[bytes], *, size: int | None = 
     if size is not None:
         response.content_length = size
     return response
+
+
+def is_for_spreadsheet() -> bool:
+    """Whether the answer is to be opened in a spreadsheet: pages say so where they link to it (``spreadsheet=1``)."""
+    return request.args.get("spreadsheet") == "1"
 
 
 @contextmanager
@@ -62,10 +71,10 @@ def as_updates(one: ImportProgress) -> Response:
     return csv_response(_name_for("as-updates", one), files.as_updates(one.key))
 
 
-def error_report(one: ImportProgress, *, for_spreadsheet: bool = False) -> Response:
+def error_report(one: ImportProgress) -> Response:
     """What is wrong with which row; see ``files.report``. Raises NotFound."""
     need_errors(one)
-    return csv_response(_name_for("error-report", one), files.report(one.key, for_spreadsheet=for_spreadsheet))
+    return csv_response(_name_for("error-report", one), files.report(one.key))
 
 
 def remaining_rows(one: ImportProgress) -> Response:

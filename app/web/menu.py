@@ -14,11 +14,17 @@ class Entry(NamedTuple):
     endpoint: str
     text: str
     icon: str
+    is_for_spreadsheet: bool = False
 
     @property
     def path(self) -> str:
         """Where it is."""
         return url_for(self.endpoint)
+
+    @property
+    def link(self) -> str:
+        """What the menu links to: its path, and for a file to be opened in a spreadsheet what asks for that."""
+        return url_for(self.endpoint, spreadsheet=1) if self.is_for_spreadsheet else self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ MENU = (
     Group(
         "Listings",
         (Entry("listings.index", "My Listings", "tag"),),
-        minor=(Entry("listings.export_csv", "Export CSV", "download"),),
+        minor=(Entry("listings.export_csv", "Export CSV", "download", is_for_spreadsheet=True),),
     ),
     Group(
         "Settings",

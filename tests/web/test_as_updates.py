@@ -39,7 +39,7 @@ def test_rows_whose_listings_are_there_come_back_as_updates(
     for path in ("", "/errors"):
         note = page(client, f"/imports/{made.public_id}{path}").select_one(".as-updates")
         assert words(note.p) == "4 of these rows are listings you already have: use MODE = UPDATE to change them."
-        assert note.a["href"] == f"/imports/{made.public_id}/as-updates.csv"
+        assert note.a["href"] == f"/imports/{made.public_id}/as-updates.csv?spreadsheet=1"
     answer = client.get(f"/imports/{made.public_id}/as-updates.csv")
     assert f"as-updates-{look(made).short_id}-hard.csv" in answer.headers["Content-Disposition"]
     lines = data.split(b"\r\n")

@@ -152,12 +152,12 @@ def test_what_there_is_to_download_has_a_link(client: FlaskClient, seller: Selle
     total, successful, failed = state.counters
     expected = {"The file as uploaded": ("source.csv", total)}
     if successful:
-        expected["Rows that succeeded, with their listings"] = ("succeeded.csv", successful)
+        expected["Rows that succeeded, with their listings"] = ("succeeded.csv?spreadsheet=1", successful)
     if failed:
-        expected["Failed rows, to fix and upload again"] = ("failed.csv", failed)
+        expected["Failed rows, to fix and upload again"] = ("failed.csv?spreadsheet=1", failed)
         expected["Error report, for a spreadsheet"] = ("errors.csv?spreadsheet=1", failed)
     if state.name in {"paused", "terminated", "given up"}:
-        expected["Rows not processed"] = ("remaining.csv", total - successful - failed)
+        expected["Rows not processed"] = ("remaining.csv?spreadsheet=1", total - successful - failed)
     found = {words(item.a): (item.a["href"], words(item.select_one(".quiet"))) for item in soup.select(".downloads li")}
     assert found == {
         label: (address(made, f"/{file}"), f"{rows} row{'' if rows == 1 else 's'}")

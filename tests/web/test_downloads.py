@@ -164,9 +164,36 @@ def test_the_report_has_a_line_for_each_failed_row(client: FlaskClient, seller: 
     assert lines[4][5:] == [*[""] * 20, "x"]
 
 
-def test_the_report_for_a_spreadsheet_begins_with_a_byte_order_mark(client: FlaskClient, seller: Seller) -> None:
-    made = ended(seller, [row(price="x", comment="ポケモン")])
-    assert download(client, of(made, "errors") + "?spreadsheet=1") == BOM + download(client, of(made, "errors"))
+def test_what_a_page_links_to_for_a_spreadsheet_begins_with_a_byte_order_mark(
+    client: FlaskClient, seller: Seller
+) -> None:
+    """Without one, Excel reads é as two letters, and what it saves comes back garbled."""
+    catalog.load(DEMO_CATALOG)
+    urn = DEMO_CATALOG.read_text("utf-8").splitlines()[1].partition(",")[0]
+    created = {"urn": urn, "condition": "NM", "comment": "ポケモン"}
+    ended(seller, [row(**created)])
+    made = ended(seller, [row(price="x", comment="ポケモン"), row(**created), row(**created, mode="UPDATE")])
+    stopped = start(seller, [row(**created, mode="UPDATE")])
+    commands.terminate(seller.id, stopped.public_id)
+    pages = ("/imports", "/imports/upload", "/help/csv", "/listings")
+    links = {
+        link["href"]
+        for path in (*pages, *(f"/imports/{one.public_id}" for one in (made, stopped)))
+        for link in page(client, path).select("a[href*='.csv']")
+    }
+    marked = {link.partition("?")[0].rpartition("/")[2] for link in links if "spreadsheet=1" in link}
+    ready = {"failed.csv", "as-updates.csv", "errors.csv", "remaining.csv", "succeeded.csv", "template.csv"}
+    assert marked == {*ready, "export.csv"}
+    # The file as uploaded stays what it was.
+    assert {link.rpartition("/")[2] for link in links if "spreadsheet=1" not in link} == {"source.csv"}
+    for link in links:
+        if "spreadsheet=1" in link:
+            assert download(client, link) == BOM + download(client, link.replace("spreadsheet=1", ""))
+
+
+def test_a_mark_that_the_file_has_is_not_doubled(client: FlaskClient, seller: Seller) -> None:
+    made = ended(seller, BOM + csv_bytes([row(price="x")]))
+    assert download(client, of(made, "failed") + "?spreadsheet=1") == BOM + csv_bytes([row(price="x")])
 
 
 def test_the_same_fix_for_several_columns_is_told_once(client: FlaskClient, seller: Seller) -> None:
@@ -174,15 +201,32 @@ def test_the_same_fix_for_several_columns_is_told_once(client: FlaskClient, sell
     assert [one[4] for one in report(client, made)] == ["fix", Cause.TEXT_TOO_LONG.fix]
 
 
-@pytest.mark.parametrize("begin", [*"=+-@＝＠", " =", "\u00a0-", "\t=", "\r\n=", "\t", "\n"], ids=repr)
-def test_no_cell_of_the_report_is_taken_for_a_formula(client: FlaskClient, seller: Seller, begin: str) -> None:
+@pytest.mark.parametrize(
+    ("begin", "shown"),
+    [
+        *((begin, f"'{begin}") for begin in (*"=+-@＝＠", " =", "\u00a0-", "\t", "\n", "\tx")),
+        # Cells of their own where something else than the comma parts them, or where quotation marks do not count.
+        ("\t=", "'\t'="),
+        ("\r\n=", "'\r\n'="),
+        ("x;=", "x;'="),
+        ("x; @", "x;' @"),
+        ("x\t=", "x\t'="),
+        ("x\n+", "x\n'+"),
+        ("x;y;-", "x;y;'-"),
+    ],
+)
+def test_no_cell_of_the_report_is_taken_for_a_formula(
+    client: FlaskClient, seller: Seller, begin: str, shown: str
+) -> None:
     make_items()
     value = begin + "cmd|' /C calc'!A0"
     data = csv_bytes([row(mode=value, comment=value, reference=value)])
     made = ended(seller, data)
     _, reported = report(client, made)
-    assert [reported[5], reported[17], reported[19]] == [f"'{value}"] * 3
-    assert not any(re.match(r"\s*[=+\-@＝＋－＠]|[\t\r\n]", cell) for cell in reported)
+    assert [reported[5], reported[17], reported[19]] == [value.replace(begin, shown, 1)] * 3
+    for cell in reported:
+        parts = re.split(r"[;\t\r\n]", cell)
+        assert not any(re.match(r"\s*[=+\-@＝＋－＠]", part) for part in parts)
     # What is no formula stays as it is, and so does the row itself where it is uploaded again.
     assert reported[6] == "urn:test:1"
     assert download(client, of(made, "failed")) == data

@@ -102,7 +102,10 @@ def test_somebody_without_listings_is_told_what_to_do(client: FlaskClient, other
     ended(other_seller, [row()])
     soup = page(client, "/listings")
     assert words(soup.select_one(".empty h2")) == "No listings yet"
-    assert [link["href"] for link in soup.select(".empty a")] == ["/imports/upload", "/imports/template.csv"]
+    assert [link["href"] for link in soup.select(".empty a")] == [
+        "/imports/upload",
+        "/imports/template.csv?spreadsheet=1",
+    ]
     assert not soup.select("form[role=search]")
 
 
@@ -353,9 +356,12 @@ def test_the_export_has_what_the_filter_lets_through_whole(
 
 def test_the_page_links_to_the_export_of_what_it_shows(client: FlaskClient, stock) -> None:
     (link,) = page(client, "/listings?text=name&hidden=yes").select(".page-head a")
-    assert (words(link), link["href"]) == ("Export what matches", "/listings/export.csv?text=name&hidden=yes")
+    assert (words(link), link["href"]) == (
+        "Export what matches",
+        "/listings/export.csv?spreadsheet=1&text=name&hidden=yes",
+    )
     (link,) = page(client, "/listings").select(".page-head a")
-    assert (words(link), link["href"]) == ("Export CSV", "/listings/export.csv")
+    assert (words(link), link["href"]) == ("Export CSV", "/listings/export.csv?spreadsheet=1")
 
 
 def test_a_filter_that_makes_no_sense_exports_nothing(client: FlaskClient, stock) -> None:

@@ -116,7 +116,7 @@ def test_somebody_without_imports_is_told_how_to_begin(client: FlaskClient, othe
     assert [words(step) for step in soup.select(".steps h3")] == ["Get the template", "Fill it in", "Upload it"]
     links = {words(link): link["href"] for link in soup.select("#my-imports a")}
     assert links == {
-        "Download the template": "/imports/template.csv",
+        "Download the template": "/imports/template.csv?spreadsheet=1",
         "How to build a CSV file": "/help/csv",
         "Upload CSV": "/imports/upload",
     }
@@ -126,7 +126,7 @@ def test_somebody_without_imports_is_told_how_to_begin(client: FlaskClient, othe
 def test_a_sample_that_succeeds_is_offered_where_the_catalog_is_that_of_the_demo(
     client: FlaskClient, seller: Seller, run_jobs: Callable[[], None]
 ) -> None:
-    link = "a[href='/imports/sample.csv']"
+    link = "a[href='/imports/sample.csv?spreadsheet=1']"
     assert page(client, "/imports").select(link) == []
     assert client.get("/imports/sample.csv").status_code == 404
     catalog.load(DEMO_CATALOG)
