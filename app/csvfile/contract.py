@@ -214,9 +214,24 @@ class Cause(Enum):
     )
     EXTRA_VALUE = (
         Code.INVALID,
-        "The row has {count} too many: {value} in column {letters}, behind the last one. Delete what stands there; "
-        "a value with a comma in it must stand in double quotes.",
-        "Delete what stands behind the last column. Where a value has a comma in it, put that value in double quotes.",
+        "The row has {count} too many: {value} in column {letters}, behind the last one. If a value in the row has a "
+        "comma in it, put that value in double quotes; if not, delete what stands there.",
+        "Where a value has a comma in it, put that value in double quotes. In a spreadsheet, clear the cells behind "
+        "the last column.",
+    )
+    ROW_IN_QUOTES = (
+        Code.INVALID,
+        "The whole row stands in quotation marks, so it is a single value. Delete the first and the last of them; "
+        "inside, write each pair of quotation marks as one.",
+        "Delete the quotation marks around the row. Inside it, write each pair of quotation marks as one.",
+    )
+    SWALLOWED_LINES = (
+        Code.INVALID,
+        "A quotation mark opened {where} on line {opened} is closed only on line {closed}, so {swallowed}. Delete the "
+        "mark, or close it where the value ends{otherwise}.",
+        "Look at the first of the lines: a quotation mark that is opened there by mistake makes the lines below a part "
+        f"of its value. Delete the mark, or close it where the value ends. A text of at most {MAX_TEXT_LENGTH} "
+        "characters may have several lines, as long as none of them looks like a row.",
     )
     QUOTING = (
         Code.INVALID,

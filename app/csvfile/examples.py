@@ -128,6 +128,13 @@ MISTAKES: dict[Cause, Mistake] = {
         {Column.COMMENT: "Soft corners, see photos", Column.REFERENCE: "SHELF-17-A"},
         {Column.COMMENT: '"Soft corners, see photos"', Column.REFERENCE: "SHELF-17-A"},
     ),
+    Cause.ROW_IN_QUOTES: Mistake(
+        {Column.MODE: f'"{Mode.CREATE}', Column.COMMENT: '""Pack fresh""', Column.REFERENCE: 'SHELF-17-A"'},
+        {Column.MODE: Mode.CREATE, Column.COMMENT: '"Pack fresh"', Column.REFERENCE: "SHELF-17-A"},
+    ),
+    Cause.SWALLOWED_LINES: _in(
+        Column.COMMENT, f'"Pack fresh,,\n{as_line(_PLAIN | {Column.COMMENT: "Signed"})}"', "Pack fresh"
+    ),
     Cause.QUOTING: _in(Column.COMMENT, '"Signed "Nell" in pencil"', '"Signed ""Nell"" in pencil"'),
     Cause.BARE_LINE_BREAK: _in(Column.NOTES, "Box 1\rShelf 2", "Box 1 Shelf 2"),
     Cause.CONTROL_CHARACTER: _in(Column.NOTES, "Box\x071", "Box 1"),

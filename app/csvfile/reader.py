@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from app.csvfile.contract import COLUMNS, MAX_RECORD_BYTES, MAX_TEXT_LENGTH, Cause, Problem
+from app.csvfile.contract import COLUMNS, MAX_RECORD_BYTES, MAX_TEXT_LENGTH, Cause, Mode, Problem
 from app.csvfile.rejected import SAVE_AS_CSV, FileRejected
 
 #: Bytes that are collected before they are parsed together.
@@ -30,6 +30,12 @@ _C1_CONTROLS = re.compile(rb"\xc2[\x80-\x9f]")
 #: One value and its end, leniently: a quoted value may be followed by stray text up to the next comma or LF. The
 #: possessive ``*+`` keeps a doubled quotation mark from being taken for a closing one.
 _VALUE = re.compile(r'(?:"((?:[^"]|"")*+)"([^,\n]*)|([^,\n]*))(,|\n|\Z)')
+
+
+#: The beginning of a line that is a row itself: a mode and a separator, or as many separators as in the header.
+_ROW = rf"[^\S\n]*+(?:(?:{'|'.join(Mode)})[^\S\n]*,|(?:[^,\n]*+,){{{len(COLUMNS) - 1}}})"
+_LIKE_A_ROW = re.compile(_ROW, re.IGNORECASE)
+_SWALLOWED_ROW = re.compile(rf"\n{_ROW}", re.IGNORECASE)
 
 
 class BrokenCells(list[str]):
@@ -143,6 +149,8 @@ def _parse(data: bytes, offset: int, line: int, *, is_last: bool) -> tuple[Block
     has_controls = len(data.translate(None, _ASCII_CONTROLS)) < len(data) or (
         not data.isascii() and bool(_C1_CONTROLS.search(data))
     )
+    if stop > len(stops):
+        _mark_swallowed(cells, lines, stops, line)
     block = Block(offset, line, lines[:stop], cells, stops, has_controls)
     _check_lengths(block)
     return block, "".join(lines[stop:]).encode()
@@ -192,6 +200,61 @@ def _read_broken(text: str, start: int) -> _Broken | None:
         at = found.end()
         if found[4] != ",":
             return _Broken(BrokenCells(cells, problems), at)
+
+
+def _mark_swallowed(cells: list[list[str]], lines: list[str], stops: list[int], line: int) -> None:
+    """Make those of the records broken ones that have swallowed lines; the first of ``lines`` is line ``line``."""
+    for at, (first, stop) in enumerate(pairwise([0, *stops])):
+        # Most records of several lines are let go as soon as that is certain.
+        if stop - first > 1 and (
+            len(cells[at]) == 1
+            or type(cells[at]) is BrokenCells
+            or max(map(len, cells[at])) > MAX_TEXT_LENGTH
+            or any(map(_LIKE_A_ROW.match, lines[first + 1 : stop]))
+        ):
+            problem = _find_swallowed(cells[at], line + first)
+            if problem:
+                cells[at] = BrokenCells(cells[at], [problem])
+
+
+def _find_swallowed(cells: list[str], line: int) -> Problem | None:
+    """What is wrong with a record that begins on line ``line``, if a quotation mark in it was opened by mistake.
+
+    A value may have a line break in it. That its quotation mark is a mistake shows where a row follows the line break,
+    and where the value is wrong anyway: too long, not quoted as a whole, or the only one of the record.
+    """
+    broken = {problem.column for problem in cells.problems} if isinstance(cells, BrokenCells) else ()
+    for at, value in enumerate(cells):
+        closed = line + value.count("\n")
+        if closed > line and value.strip():
+            column = COLUMNS[at] if at < len(COLUMNS) else ""
+            has_row, length = bool(_SWALLOWED_ROW.search(value)), len(value.strip())
+            if has_row or length > MAX_TEXT_LENGTH or column in broken or len(cells) == 1:
+                return _swallowed(column, line, closed, 0 if has_row else length)
+        line = closed
+    return None
+
+
+def _swallowed(column: str, opened: int, closed: int, length: int) -> Problem:
+    """The problem of a value in quotation marks from line ``opened`` to line ``closed``.
+
+    ``length`` is the number of its characters where no row is known to be among them.
+    """
+    is_too_long = length > MAX_TEXT_LENGTH
+    if length:
+        swallowed = f"lines {opened} to {closed} became one value"
+    elif closed - opened == 1:
+        swallowed = f"the row on line {closed} became part of it"
+    else:
+        swallowed = f"the rows on lines {opened + 1} to {closed} became part of it"
+    return Cause.SWALLOWED_LINES.problem(
+        column,
+        where=f"in {column}" if column else f"behind {COLUMNS[-1]}",
+        opened=opened,
+        closed=closed,
+        swallowed=f"{swallowed} of {length} characters" if is_too_long else swallowed,
+        otherwise=f", or shorten the text to {MAX_TEXT_LENGTH} characters" if is_too_long else "",
+    )
 
 
 class Cell(NamedTuple):

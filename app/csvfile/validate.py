@@ -437,9 +437,16 @@ def find_problems(cells: list[str]) -> list[Problem] | None:
     if not any(values):
         return None
     problems = [*cells.problems] if isinstance(cells, BrokenCells) else []
+    # With a value missing or too many, or lines swallowed, no value can be trusted to stand in its column.
+    if Cause.SWALLOWED_LINES in {problem.cause for problem in problems}:
+        return problems
     if len(cells) != len(COLUMNS):
-        # With a value missing or too many, no value can be trusted to stand in its column.
         return [_miscounted(cells), *problems]
+    return _find_wrong_values(cells, values, problems)
+
+
+def _find_wrong_values(cells: list[str], values: list[str], problems: list[Problem]) -> list[Problem]:
+    """``problems`` and all others of a row that has a value in each column, in the order of the columns."""
     broken = {problem.column for problem in problems}
     parsed: dict[str, Any] = {}
     for column, cell, value in zip(COLUMNS, cells, values, strict=True):
@@ -470,6 +477,8 @@ def _miscounted(cells: list[str]) -> Problem:
         count = "a value" if len(extra) == 1 else f"{len(extra)} values"
         value, letters = quoted(cells[extra[0]].strip()), column_letters(extra[0])
         return Cause.EXTRA_VALUE.problem(count=count, value=value, letters=letters)
+    if len(cells) == 1 and cells[0].count(",") >= len(COLUMNS) - 1:
+        return Cause.ROW_IN_QUOTES.problem()
     return Cause.COLUMN_COUNT.problem(count=f"{len(cells)} value" if len(cells) == 1 else f"{len(cells)} values")
 
 

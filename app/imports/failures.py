@@ -66,6 +66,11 @@ class RowShown:
     problems: list[ProblemShown]
     parts: list[Part]
 
+    @property
+    def last_line(self) -> int:
+        """The line on which it ends: another one where a value has line breaks in it."""
+        return self.line + sum(part.text.count("\n") for part in self.parts)
+
 
 @dataclass(frozen=True, slots=True)
 class ValueShown:

@@ -93,6 +93,11 @@ class Sampled(NamedTuple):
     line: int
     row: str
 
+    @property
+    def last_line(self) -> int:
+        """The line on which it ends: another one where a value has line breaks in it."""
+        return self.line + self.row.count("\n")
+
 
 def sample(key: ImportKey, kinds: Collection[Kind], *, limit: int) -> dict[Kind, list[Sampled]]:
     """Up to ``limit`` rows of each group, in the order of the file, from the batch that has most of them.

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.csvfile import reader
-from app.csvfile.contract import MAX_RECORD_BYTES
+from app.csvfile.contract import MAX_RECORD_BYTES, Cause
 from app.csvfile.reader import BrokenCells, find_cells, read_blocks
 from app.csvfile.rejected import FileRejected
+from app.csvfile.validate import find_problems
 
 
 def read(*pieces: bytes) -> list[tuple[int, list[str], str, int]]:
@@ -52,6 +53,77 @@ def test_broken_quoting_costs_its_own_record_only(text: str, columns: list[str])
     assert raw == text
     assert isinstance(cells, BrokenCells)
     assert [problem.column for problem in cells.problems] == columns
+
+
+RIGHT = "CREATE,u,,,,,,NM,1,1,,,,,"
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "words"),
+    [
+        (
+            f'CREATE,u,,,,,,NM,1,1,,,"Nice card,,\n{RIGHT}\n{RIGHT}\nCREATE,u,,,,,,NM,1,1,,,Great",,R-5',
+            "COMMENT",
+            "opened in COMMENT on line 2 is closed only on line 5, so the rows on lines 3 to 5 became part of it.",
+        ),
+        (
+            'CREATE,u,,,,,,NM,1,1,,,"Nice",,"R-1\r\nUPDATE,u,,,,,,NM,1,1,,,,,R-2"',
+            "REFERENCE",
+            "opened in REFERENCE on line 2 is closed only on line 3, so the row on line 3 became part of it.",
+        ),
+        # The mark is on the second of the row's lines.
+        (
+            'CREATE,u,,,,,,NM,1,1,,,"two\nlines","x,\n create ,u"',
+            "NOTES",
+            "opened in NOTES on line 3 is closed only on line 4",
+        ),
+        # Rows whose mode is wrong, and one that has more values than columns.
+        (f'a,b,"c\n{"," * 14}\nd"', "GAME", "so the rows on lines 3 to 4 became part of it."),
+        (f'a,b,"c\nNEW{",x" * 20}"', "GAME", "so the row on line 3 became part of it."),
+        # Not quoted as a whole, so that CSV itself is broken.
+        (f'{RIGHT[:-2]}"Nice card,,\n{RIGHT[:-2]}5" wide,,', "COMMENT", "so the row on line 3 became part of it."),
+        (f'{RIGHT[:-2]}"Nice card,\n"CREATE","u",,', "COMMENT", "so lines 2 to 3 became one value. "),
+        # The whole record is one value, or longer than any may be.
+        ('"CREATE;u\nCREATE;v"', "MODE", "opened in MODE on line 2 is closed only on line 3, so lines 2 to 3 became"),
+        (
+            f'a,"b\n{"é" * 300}",c',
+            "URN",
+            "so lines 2 to 3 became one value of 302 characters. Delete the mark, or close it where the value ends, or "
+            "shorten the text to 255 characters.",
+        ),
+        (f'{"," * 15}"a\n{RIGHT}"', "", "opened behind REFERENCE on line 2"),
+    ],
+)
+def test_rows_that_a_stray_quotation_mark_swallows_are_told_with_their_lines(
+    text: str, column: str, words: str
+) -> None:
+    records = read(f"first\n{text}\nlast\n".encode())
+    assert [cells for _, cells, _, _ in records][::2] == [["first"], ["last"]]
+    cells = records[1][1]
+    assert isinstance(cells, BrokenCells)
+    (problem,) = cells.problems
+    assert (problem.column, problem.cause) == (column, Cause.SWALLOWED_LINES)
+    assert words in problem.message
+    # Nothing else is told of the row, because no value behind the mark stands in its own column.
+    assert find_problems(cells) == [problem]
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "first line\nsecond line, with a comma",
+        "CREATE,u\nwithout a line break before it",
+        "an\n\nempty line\n",
+        "\n\n",
+        f"{'x' * 254}\n",
+        "to be created,\nor UPDATEd, later",
+        f"a\n{',' * 13}",
+    ],
+)
+def test_an_honest_text_may_have_several_lines(comment: str) -> None:
+    ((_, cells, _, _),) = read(f'CREATE,u,,,,,,NM,1,1,,,"{comment}",,\n'.encode())
+    assert type(cells) is list
+    assert find_problems(cells) == []
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n", "\r"])

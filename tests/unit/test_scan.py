@@ -36,7 +36,19 @@ def test_blank_rows_do_not_count_and_invalid_ones_are_counted() -> None:
 
 @given(
     st.lists(
-        st.sampled_from(["CREATE,u,,,,,,NM,1,1,,,,,", '"a\nb"', "", ",,", 'x"y"z', '"q"w', "é"]),
+        st.sampled_from(
+            [
+                "CREATE,u,,,,,,NM,1,1,,,,,",
+                'CREATE,u,,,,,,NM,1,1,,,"a\nb",,',
+                'CREATE,u,,,,,,NM,1,1,,,"a,,\nCREATE,v,,,,,,NM,1,1,,,b",,',
+                '"a\nb"',
+                "",
+                ",,",
+                'x"y"z',
+                '"q"w',
+                "é",
+            ]
+        ),
         min_size=1,
         max_size=30,
     ),
@@ -52,12 +64,14 @@ def test_batches_cover_the_file_and_read_the_same_rows_as_the_whole(lines: list[
             assert not any(line.strip(", ") for line in lines)
             return
 
-    def rows(start: int, end: int, line: int) -> list[tuple[int, str]]:
+    def rows(start: int, end: int, line: int) -> list[tuple[int, str, list[str]]]:
         reader = LineReader([data[start:end]], header=HEADER, offset=start, line=line)
-        found: list[tuple[int, str]] = []
+        found: list[tuple[int, str, list[str]]] = []
         # However many are taken at a time, each stands where the whole file has it.
         while (lines := reader.take(size)).starts:
-            found += [(number, lines.text(number)) for number in sorted([*lines.numbers, *lines.wrong])]
+            for number in sorted([*lines.numbers, *lines.wrong]):
+                messages = [problem.message for problem in lines.wrong.get(number, ())]
+                found.append((number, lines.text(number), messages))
             newlines = data[start : lines.end_byte].count(b"\n") + (not data[: lines.end_byte].endswith(b"\n"))
             assert lines.next_line == line + newlines
         assert lines.end_byte == end
@@ -70,6 +84,7 @@ def test_batches_cover_the_file_and_read_the_same_rows_as_the_whole(lines: list[
     assert sum(by_batch, []) == whole
     assert [len(rows) for rows in by_batch] == [plan.rows for plan in found.batches]
     assert found.total == len(whole)
+    assert found.invalid == sum(bool(messages) for _, _, messages in whole)
 
 
 def test_more_rows_than_allowed_are_refused_with_the_line_of_the_first_too_many() -> None:

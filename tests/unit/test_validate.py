@@ -191,6 +191,10 @@ def test_a_value_behind_the_last_column_is_told_with_its_place(beyond: list[str]
     assert words in problem.message
 
 
+def test_a_row_that_stands_in_quotation_marks_as_a_whole_is_told_so() -> None:
+    assert [problem.cause for problem in find_problems([",".join(cells())]) or []] == [Cause.ROW_IN_QUOTES]
+
+
 def test_the_columns_without_a_name_may_be_empty_or_left_out() -> None:
     rows = [
         cells(),
