@@ -29,6 +29,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     """
     # Not at the top, because workers have no use for these and would hold them in memory, each of them.
     from app import accounts, api, cli, health, logs, metrics, sign_in, web
+    from app.web import arriving
 
     app = create_worker_app(environ)
     settings: Settings = app.extensions["sluice_settings"]
@@ -36,6 +37,8 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
         # Of scheme and host the web server itself takes care.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
     migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
+    # Before the tokens of forms are looked at, for which a form is read.
+    arriving.init_app(app)
     csrf.init_app(app)
     login_manager.init_app(app)
     accounts.init_app(login_manager)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 from flask_smorest import Blueprint
 
 from app.api import limits, problems
 from app.api.authentication import require_token
 from app.api.schemas import Problem
-from app.web.arriving import linger_after
 
 blueprint = Blueprint("api", __name__, url_prefix=f"{problems.ROOT}v1")
 blueprint.before_request(require_token)
@@ -22,9 +21,6 @@ problems.handle_errors(blueprint)
 def _finish(response: Response) -> Response:
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
-    if response.status_code >= 400 and request.method == "POST":
-        # It may be a file that was refused before it was there.
-        linger_after(response)
     return limits.add_headers(response)
 
 

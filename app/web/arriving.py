@@ -1,13 +1,12 @@
-"""A file on its way in, through the form or through the API: what both have to heed before and after its bytes."""
+"""A file on its way in, through the form or through the API: what both do before and after its bytes."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
-from flask import Response, current_app, request
+from flask import Flask, current_app, request
 from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestTimeout, ServiceUnavailable
 
 from app.config import Settings
@@ -18,10 +17,22 @@ from app.web.multipart import FileForm
 #: What a form with a file in it needs beside the file.
 _FORM_BYTES = 1 << 20
 
-#: After an early refusal the rest of the body is read and thrown away for so long and no further. A connection closed
-#: in the middle of the client's sending would take the answer with it.
-_LINGER_SECONDS = 5.0
-_LINGER_BYTES = 64 << 20
+#: When to send a file again for which there was no place.
+_PLACE_AFTER_SECONDS = 10
+
+
+def init_app(app: Flask) -> None:
+    """Refuse, before anything is read or asked, what the web server has no place for."""
+    app.before_request(_refuse_one_too_many)
+
+
+def _refuse_one_too_many() -> None:
+    if getattr(request.environ.get("gunicorn.socket"), "is_one_too_many", False):
+        raise ServiceUnavailable(
+            "So many files are arriving at this moment that there is no place for one more. Nothing of it was kept. "
+            "Send it again in a few seconds.",
+            retry_after=_PLACE_AFTER_SECONDS,
+        )
 
 
 def expect_file() -> None:
@@ -68,23 +79,3 @@ def storing_trouble() -> Iterator[None]:
     except OSError as error:
         current_app.logger.exception("upload not stored")
         raise ServiceUnavailable("The file could not be stored. Try again in a few minutes.") from error
-
-
-def linger_after(response: Response) -> None:
-    """Read on for a while when ``response``, a refusal, has been sent, so that the client comes to read it."""
-    connection = request.environ.get("gunicorn.socket")
-    if connection is None:
-        return
-    # However long the body is: nothing of it is kept.
-    request.max_content_length = sys.maxsize
-    stream = request.stream
-
-    def linger() -> None:
-        ends_at = time.monotonic() + _LINGER_SECONDS
-        left = _LINGER_BYTES
-        with suppress(OSError):
-            connection.settimeout(1.0)
-            while time.monotonic() < ends_at and left > 0 and (data := stream.read(1 << 16)):
-                left -= len(data)
-
-    response.call_on_close(linger)

@@ -19,7 +19,7 @@ from app.imports import admission, commands, progress
 from app.imports.admission import TooMuch
 from app.imports.commands import ImportedBefore
 from app.imports.starting import plain_name
-from app.web.arriving import check_length, expect_file, linger_after, pieces_of, storing_trouble
+from app.web.arriving import check_length, expect_file, pieces_of, storing_trouble
 from app.web.forms import is_on, read_form_key
 from app.web.multipart import FileForm
 from app.web.session import require_seller, seller_id
@@ -124,7 +124,6 @@ def _refuse(rejected: FileRejected, *, is_check: bool) -> ResponseReturnValue:
         response.headers["Retry-After"] = str(rejected.seconds)
     else:
         response.status_code = 413 if isinstance(rejected, FileTooLarge) else 422
-    linger_after(response)
     return response
 
 

@@ -10,7 +10,7 @@ from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn
 
 import serving
-from serving import MIN_BYTES_PER_SECOND, PatientSocket, TooSlow
+from serving import MIN_BYTES_PER_SECOND, Arrived, PatientSocket, TooSlow, look_at
 
 Pair = tuple[PatientSocket, socket.socket]
 
@@ -25,6 +25,47 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     patient.expect_request()
     with patient, far:
         yield patient, far
+
+
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.mark.parametrize(
+    ("received", "arrived"),
+    [
+        (b"", Arrived.PART),
+        (HEAD, Arrived.PART),
+        (b"\r\n\r\n", Arrived.PART),
+        (b"\r\n\r\n" + HEAD + b"\r\n", Arrived.WHOLE),
+        (HEAD + b"\r\n", Arrived.WHOLE),
+        (HEAD + b"content-length:5\r\n\r\nabcd", Arrived.PART),
+        (HEAD + b"Content-Length: 5\r\n\r\nabcde", Arrived.WHOLE),
+        (HEAD + b"Content-Length: 65536\r\n\r\n", Arrived.PART),
+        (HEAD + b"Content-Length: 65537\r\n\r\n", Arrived.LARGE),
+        (HEAD + b"Content-Length: " + b"9" * 60_000 + b"\r\n\r\n", Arrived.LARGE),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", Arrived.LARGE),
+        # Its body comes only when it is asked for, which gunicorn does.
+        (HEAD + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n", Arrived.LARGE),
+        (HEAD + b"X: " + b"y" * 70_000, Arrived.ENDLESS),
+        # What stands in a body says nothing about it.
+        (HEAD + b"Content-Length: 28\r\n\r\n\r\nTransfer-Encoding: chunked", Arrived.WHOLE),
+    ],
+)
+def test_a_thread_is_for_what_has_arrived(received: bytes, arrived: Arrived) -> None:
+    assert look_at(received) is arrived
+
+
+def test_what_was_received_before_is_read_first(pair: Pair) -> None:
+    near, far = pair
+    near.setblocking(False)
+    assert near.receive()
+    assert near.is_silent
+    far.sendall(b"abc")
+    assert near.receive()
+    near.unread(b"x")
+    far.sendall(b"def")
+    near.setblocking(True)
+    assert [near.recv(2), near.recv(10), near.recv(10)] == [b"xa", b"bc", b"def"]
 
 
 def test_what_comes_in_time_is_taken(pair: Pair) -> None:
