@@ -12,13 +12,10 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import embedded, redis_store
+from app import database, embedded, redis_store
 from app.config import ConfigError, Settings, load_settings
 from app.extensions import csrf, db, login_manager, migrate
 from app.storage import open_storage
-
-#: Longest wait for another transaction's lock: a request answers within it, and a worker tries again.
-_LOCK_TIMEOUT_SECONDS = 30
 
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
@@ -63,16 +60,15 @@ def create_worker_app(environ: Mapping[str, str] = os.environ) -> Flask:
     )
     app = Flask(__name__)
     redis_url = settings.redis_url or servers.redis_url
-    app.config.update(_flask_config(settings, settings.database_url or servers.database_url), REDIS_URL=redis_url)
+    app.config.update(_flask_config(settings), REDIS_URL=redis_url)
     app.extensions["sluice_settings"] = settings
     app.extensions["sluice_storage"] = open_storage(settings)
     redis_store.init_app(app, redis_url)
-    db.init_app(app)
+    database.init_app(app, settings.database_url or servers.database_url, settings)
     return app
 
 
-def _flask_config(settings: Settings, database_url: str) -> dict[str, Any]:
-    lease_ms = int(settings.lease_seconds * 1000)
+def _flask_config(settings: Settings) -> dict[str, Any]:
     return {
         "SECRET_KEY": settings.secret_key or _demo_secret_key(settings),
         # Forms are held in memory as a whole, even those of strangers. The upload has a limit of its own.
@@ -87,22 +83,6 @@ def _flask_config(settings: Settings, database_url: str) -> dict[str, Any]:
         "SESSION_COOKIE_SECURE": settings.session_cookie_secure,
         # A token lives as long as its session: a page that is left open over lunch must still have working buttons.
         "WTF_CSRF_TIME_LIMIT": None,
-        "SQLALCHEMY_DATABASE_URI": database_url,
-        "SQLALCHEMY_ENGINE_OPTIONS": {
-            "pool_pre_ping": True,
-            "connect_args": {
-                "application_name": "sluice",
-                "connect_timeout": 5,
-                # A host that is cut off is noticed within the lease, whichever side is waiting.
-                "keepalives_idle": 5,
-                "keepalives_interval": 2,
-                "keepalives_count": 3,
-                "tcp_user_timeout": lease_ms,
-                # A worker that freezes inside a chunk would hold its batch's lock, and with it a Terminate, for ever.
-                "options": f"-c idle_in_transaction_session_timeout={lease_ms}"
-                f" -c lock_timeout={_LOCK_TIMEOUT_SECONDS}s -c timezone=UTC",
-            },
-        },
     }
 
 

@@ -6,17 +6,20 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC
 from pathlib import Path
+from typing import Any, NoReturn
 
 import click
+import psycopg
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 from redis import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from app import accounts, catalog, sessions, tokens
+from app import accounts, catalog, diagnosis, sessions, tokens
 from app.csvfile.rejected import FileRejected
 from app.extensions import db
 from app.imports import commands, progress, queue, reconcile, verify
@@ -32,15 +35,71 @@ DEMO_CATALOG = Path(__file__).parent / "demo" / "catalog.csv"
 #: What ``imports start --wait`` exits with; scripts rely on these numbers.
 EXIT_CODES = {ImportStatus.COMPLETED: 0, ImportStatus.FAILED: 1, ImportStatus.TERMINATED: 3}
 EXIT_REFUSED = 2
+#: What every command exits with when something that it needs is away or refuses it.
+EXIT_NOT_POSSIBLE_NOW = 4
 
 _POLL_SECONDS = 0.5
 _FAULTS_SHOWN = 20
 _PIECE_BYTES = 1 << 18
 
-sellers_commands = AppGroup("sellers", help="Accounts of sellers and operators.")
-catalog_commands = AppGroup("catalog", help="The items that listings are made for.")
-imports_commands = AppGroup("imports", help="Bulk imports.")
-tokens_commands = AppGroup("tokens", help="Tokens with which programs use the API.")
+
+class NotPossibleNow(Exception):
+    """The command cannot do its work now; the message says why, and what to do."""
+
+
+@contextmanager
+def telling_what_is_not_possible() -> Iterator[None]:
+    """End the program with one sentence and exit code 4 when database, Redis or storage cannot be used inside."""
+    try:
+        yield
+    except NotPossibleNow as error:
+        _give_up(str(error))
+    except (SQLAlchemyError, psycopg.Error) as error:
+        fault = diagnosis.of_database(error)
+        if fault is None:
+            raise
+        _give_up(f"{fault.sentence} {fault.advice}")
+    except RedisError as error:
+        fault = diagnosis.of_redis(error)
+        _give_up(f"{fault.sentence} {fault.advice}")
+
+
+@contextmanager
+def _using_storage(outcome: str) -> Iterator[None]:
+    """Raise NotPossibleNow, with the ``outcome`` of that, when the storage cannot be used inside."""
+    try:
+        yield
+    except OSError as error:
+        raise NotPossibleNow(f"{diagnosis.of_storage(error).sentence} {outcome}") from error
+
+
+def _give_up(sentence: str) -> NoReturn:
+    click.echo(sentence, err=True)
+    sys.exit(EXIT_NOT_POSSIBLE_NOW)
+
+
+class _Commands(AppGroup):
+    """Commands that end with a sentence when what they need cannot be used."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named."""
+        with telling_what_is_not_possible():
+            return super().invoke(ctx)
+
+
+class _Command(click.Command):
+    """Such a command by itself."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with telling_what_is_not_possible():
+            return super().invoke(ctx)
+
+
+sellers_commands = _Commands("sellers", help="Accounts of sellers and operators.")
+catalog_commands = _Commands("catalog", help="The items that listings are made for.")
+imports_commands = _Commands("imports", help="Bulk imports.")
+tokens_commands = _Commands("tokens", help="Tokens with which programs use the API.")
 
 
 def init_app(app: Flask) -> None:
@@ -112,13 +171,18 @@ def load_catalog(file: Path) -> None:
 @click.option("--check", "is_check", is_flag=True, help="Only find out what would come of the rows.")
 @click.option("--wait", is_flag=True, help="Show the progress and wait for the end.")
 def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
-    """Import FILE. With --wait: exit code 0 completed, 1 some rows failed (or would), 2 refused, 3 terminated."""
+    """Import FILE.
+
+    Exit code 2: refused, 4: not possible now; with --wait also 0: completed, 1: some rows failed (or would), 3:
+    terminated.
+    """
     seller = accounts.find_seller(email)
     if seller is None:
         click.echo(f"Refused: there is no seller {email}.", err=True)
         sys.exit(EXIT_REFUSED)
     try:
-        started = commands.upload(seller.id, file.name, _pieces(file), is_check=is_check)
+        with _using_storage("Nothing was imported."):
+            started = commands.upload(seller.id, file.name, _pieces(file), is_check=is_check)
     except FileRejected as rejected:
         click.echo(f"Refused: {rejected.message}", err=True)
         sys.exit(EXIT_REFUSED)
@@ -142,7 +206,8 @@ def verify_import(public_id: uuid.UUID) -> None:
         raise click.ClickException("The import is running. Pause it, or wait for its end.")
     if one.source_removed_at or one.errors_removed_at:
         raise click.ClickException("The uploaded file is not kept any more, so nothing can be counted again.")
-    faults = list(verify.find_faults(one))
+    with _using_storage("Nothing could be counted."):
+        faults = list(verify.find_faults(one))
     for fault in faults[:_FAULTS_SHOWN]:
         click.echo(fault)
     if faults:
@@ -229,9 +294,13 @@ def _result(ended: ImportProgress) -> str:
 
 
 def _pieces(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as source:
-        while piece := source.read(_PIECE_BYTES):
-            yield piece
+    try:
+        with file.open("rb") as source:
+            while piece := source.read(_PIECE_BYTES):
+                yield piece
+    except OSError as error:
+        # Not to be taken for trouble with the storage.
+        raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from error
 
 
 def _wait(started: Import) -> ImportProgress:
@@ -252,7 +321,7 @@ def _wait(started: Import) -> ImportProgress:
             time.sleep(_POLL_SECONDS)
 
 
-@click.command("reconcile")
+@click.command("reconcile", cls=_Command)
 @with_appcontext
 def reconcile_command() -> None:
     """Repair and settle whatever is in need of it now, as the workers do every few seconds."""
@@ -266,7 +335,7 @@ def reconcile_command() -> None:
     )
 
 
-@click.command("demo")
+@click.command("demo", cls=_Command)
 @with_appcontext
 def demo_command() -> None:
     """Load the demo catalog and make the demo seller, unless there is a catalog already."""

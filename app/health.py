@@ -1,17 +1,20 @@
-"""Whether this process is alive, and whether what it needs can be reached."""
+"""Whether this process is alive, and whether what it needs can be used."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 
+import psycopg
 from flask import Blueprint, Flask, current_app
 from redis import RedisError
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.extensions import db
-from app.redis_store import redis_client
+from app import diagnosis
+from app.diagnosis import Fault
+from app.imports import queue
+from app.queries import readiness
+from app.storage import Storage
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("health", __name__)
@@ -30,28 +33,51 @@ def healthz() -> dict[str, str]:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[dict[str, str], int]:
-    """Database, Redis and storage answer too; 503 with the culprits' names otherwise."""
-    state = {"database": _ask(_ask_database), "redis": _ask(_ask_redis), "storage": _ask(_ask_storage)}
-    return state, 200 if set(state.values()) == {"ok"} else 503
+    """Database, Redis and storage can be used too; 503 otherwise, with what is wrong with each."""
+    faults = find_faults()
+    state = {name: faults[name].state if name in faults else "ok" for name in _QUESTIONS}
+    return state, 503 if faults else 200
 
 
-def _ask_database() -> None:
-    # The schema is asked for, not only the server: before the migrations nothing is ready.
-    db.session.execute(text("select 1 from reconciler"))
+def find_faults() -> dict[str, Fault]:
+    """What is wrong with the database, Redis and the storage, by their names; empty: all can be used."""
+    found = {name: ask() for name, ask in _QUESTIONS.items()}
+    return {name: fault for name, fault in found.items() if fault is not None}
 
 
-def _ask_redis() -> None:
-    redis_client().ping()
-
-
-def _ask_storage() -> None:
-    current_app.extensions["sluice_storage"].check()
-
-
-def _ask(question: Callable[[], object]) -> str:
+def _ask_database() -> Fault | None:
     try:
-        question()
-    except (SQLAlchemyError, RedisError, OSError):
-        log.warning("not ready", exc_info=True)
-        return "unreachable"
-    return "ok"
+        readiness.ask()
+    except (SQLAlchemyError, psycopg.Error) as error:
+        log.warning("database not ready", exc_info=True)
+        fault = diagnosis.of_database(error)
+        if fault is None:
+            raise
+        return fault
+    return None
+
+
+def _ask_redis() -> Fault | None:
+    try:
+        queue.ask()
+    except RedisError as error:
+        log.warning("redis not ready", exc_info=True)
+        return diagnosis.of_redis(error)
+    return None
+
+
+def _ask_storage() -> Fault | None:
+    storage: Storage = current_app.extensions["sluice_storage"]
+    try:
+        storage.check()
+    except OSError as error:
+        log.warning("storage not ready", exc_info=True)
+        return diagnosis.of_storage(error)
+    return None
+
+
+_QUESTIONS: dict[str, Callable[[], Fault | None]] = {
+    "database": _ask_database,
+    "redis": _ask_redis,
+    "storage": _ask_storage,
+}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,11 +12,13 @@ from typing import NamedTuple
 from flask import current_app
 from redis import RedisError
 
+from app import database, health
 from app.config import Settings
+from app.diagnosis import Fault
 from app.imports import queue
 from app.queries import operations
 from app.queries.operations import Crashing, ImportSeen, Reconciler, SellerWaiting, Trouble, Waiting, Worker
-from app.storage import Storage
+from app.storage.local import require_room
 from app.wording import counted
 
 _LIVE_SHOWN = 100
@@ -73,9 +77,12 @@ class Overview:
     reconciler: Reconciler
     troubles: list[Trouble]
     crashing: list[Crashing]
-    #: Jobs that wait in Redis; None when it does not answer.
+    #: What cannot be used now of database, Redis, storage and this host's disk, by their names.
+    faults: dict[str, Fault]
+    #: Jobs that wait in Redis; None when it cannot be used.
     jobs_in_redis: int | None
-    storage_answers: bool
+    #: Settings of the database's sessions that are not what they must be.
+    wrong_settings: list[str]
     #: After how long somebody who should report counts as silent.
     silent_after: float
 
@@ -85,21 +92,18 @@ class Overview:
 
 
 def look() -> Overview:
-    """How everything stands now; Redis and the storage may be away, the database may not."""
+    """How everything stands now; Redis and the storage may be away; the database may not, but for writes."""
     settings: Settings = current_app.extensions["sluice_settings"]
-    storage: Storage = current_app.extensions["sluice_storage"]
     hosts: dict[str, list[Worker]] = {}
     for worker in operations.list_workers():
         hosts.setdefault(worker.host, []).append(worker)
+    faults = health.find_faults()
+    if (full := _ask_home(settings)) is not None:
+        faults["home"] = full
     try:
-        jobs = len(queue.waiting_job_ids())
+        jobs = None if "redis" in faults else len(queue.waiting_job_ids())
     except RedisError:
         jobs = None
-    try:
-        storage.check()
-        storage_answers = True
-    except OSError:
-        storage_answers = False
     return Overview(
         live=operations.list_live(limit=_LIVE_SHOWN),
         given_up=operations.list_given_up(limit=_LIVE_SHOWN),
@@ -110,8 +114,9 @@ def look() -> Overview:
         reconciler=operations.get_reconciler(),
         troubles=operations.list_troubles(limit=_TROUBLES_SHOWN),
         crashing=operations.list_crashing(times=_CRASHES, hours=_CRASH_HOURS, limit=_CRASHING_SHOWN),
+        faults=faults,
         jobs_in_redis=jobs,
-        storage_answers=storage_answers,
+        wrong_settings=database.find_wrong_settings(),
         silent_after=max(_SILENT_SECONDS, _SILENT_TICKS * settings.tick_seconds),
     )
 
@@ -129,18 +134,29 @@ def find_alarms(seen: Overview) -> list[Alarm]:
 
 
 def _what_is_away(seen: Overview) -> Iterator[Alarm]:
-    if seen.jobs_in_redis is None:
+    for fault in seen.faults.values():
+        yield Alarm("danger", fault.sentence, fault.advice)
+    if seen.wrong_settings:
         yield Alarm(
             "danger",
-            "Redis does not answer.",
-            "Nothing is lost. Running batches go on, others wait until it is back, and uploads are accepted meanwhile.",
+            f"Sessions of the database do not keep {' and '.join(seen.wrong_settings)}, which Sluice sets.",
+            "A worker that freezes can hold up Pause and Terminate for as long as it is frozen. Look for what stands "
+            "between Sluice and PostgreSQL and resets settings.",
         )
-    if not seen.storage_answers:
-        yield Alarm(
-            "danger",
-            "The storage does not answer.",
-            "Uploads are refused, and batches cannot be read. Those that meet with it too often are given up.",
-        )
+
+
+def _ask_home(settings: Settings) -> Fault | None:
+    """What is wrong with the disk on which this process counts."""
+    try:
+        require_room(settings.sluice_home)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return Fault(
+                "disk full",
+                f"The disk of {settings.sluice_home} on {socket.gethostname()} is full.",
+                "Metrics are counted in memory, and logs may be cut off: make room on it.",
+            )
+    return None
 
 
 def _silent_workers(seen: Overview) -> Iterator[Alarm]:

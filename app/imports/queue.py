@@ -43,6 +43,9 @@ _FAILURE_SECONDS = 24 * 3600
 _WAITING_PER_WORKER = 2
 _LEAST_WAITING = 4
 
+#: A key that is written to find out whether Redis takes writes, and how long it is there.
+_ASKED, _ASKED_SECONDS = "sluice:asked", 1
+
 
 class ForbiddenFunction(Exception):
     """A job in Redis names a function that is none of ours."""
@@ -126,6 +129,12 @@ def send_deliver() -> None:
             _enqueue(DELIVER, (), job_id=f"d{uuid.uuid4().hex}", to=waiting)
     except RedisError:
         log.warning("delivery job not sent", exc_info=True)
+
+
+def ask() -> int:
+    """How many jobs wait in Redis, which takes a write to answer. Raises RedisError unless jobs can be sent."""
+    redis_client().set(_ASKED, "", ex=_ASKED_SECONDS)
+    return len(waiting_job_ids())
 
 
 def batch_job_id(key: BatchKey, attempt: int) -> str:

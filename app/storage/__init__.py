@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from app.config import ConfigError, Settings
 from app.storage.local import LocalStorage
+from app.storage.refused import StorageRefused as StorageRefused
 
 #: How many bytes one ranged read asks for.
 READ_BYTES = 1 << 20

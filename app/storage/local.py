@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 import uuid
@@ -9,6 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+#: A disk with less room is full: nothing worth uploading fits.
+_LEAST_FREE_BYTES = 1 << 20
+
+
+def require_room(directory: Path) -> None:
+    """Raise OSError (ENOSPC) when the disk on which ``directory`` lies is full."""
+    disk = os.statvfs(directory)
+    # Some network file systems do not tell their size.
+    if disk.f_blocks and disk.f_bavail * disk.f_frsize < _LEAST_FREE_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory))
 
 
 class LocalStorage:
@@ -42,10 +54,11 @@ class LocalStorage:
         self._path(key).unlink(missing_ok=True)
 
     def check(self) -> None:
-        """Raise OSError unless the directory can be written to."""
+        """Raise OSError unless the directory can be written to and its disk has room."""
         self._root.mkdir(parents=True, exist_ok=True)
         if not os.access(self._root, os.W_OK | os.X_OK):
-            raise PermissionError(f"{self._root} cannot be written to.")
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self._root))
+        require_room(self._root)
 
     def list_keys(self, *, older_than_seconds: float) -> Iterator[str]:
         """The keys of the files that are older; a file that goes away meanwhile is no error."""

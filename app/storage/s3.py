@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+
+from app.storage.refused import StorageRefused
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -30,6 +32,17 @@ _CONFIG = Config(
     response_checksum_validation="when_required",
 )
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
+_WRONG_CREDENTIALS = "The storage refuses the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)."
+#: What a server says that lets nobody in, in words for operators.
+_REFUSALS = {
+    "NoSuchBucket": "The storage has no such bucket as STORAGE_URL names.",
+    "InvalidAccessKeyId": _WRONG_CREDENTIALS,
+    "SignatureDoesNotMatch": _WRONG_CREDENTIALS,
+    "InvalidToken": _WRONG_CREDENTIALS,
+    "ExpiredToken": "The storage refuses the credentials: they have expired.",
+    "RequestTimeTooSkewed": "The storage refuses the request: the clock of this host is wrong.",
+    **dict.fromkeys(("AccessDenied", "403", "Forbidden"), "The storage does not allow this with these credentials."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +93,12 @@ class S3Storage:
 
     def check(self) -> None:
         """Raise OSError unless the bucket answers."""
-        with _os_errors(self._bucket):
-            self._client().head_bucket(Bucket=self._bucket)
+        try:
+            with _os_errors(self._bucket):
+                self._client().head_bucket(Bucket=self._bucket)
+        except FileNotFoundError as error:
+            # Asked for its head alone, the server can only say that it is not there.
+            raise StorageRefused(_REFUSALS["NoSuchBucket"]) from error
 
     def list_keys(self, *, older_than_seconds: float) -> Iterator[str]:
         """The keys of the objects under the prefix that are older."""
@@ -185,8 +202,15 @@ def _os_errors(key: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in _MISSING:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in _MISSING:
             raise FileNotFoundError(f"There is no stored object {key}.") from error
+        if code in _REFUSALS:
+            raise StorageRefused(_REFUSALS[code]) from error
         raise OSError(f"The storage refused {key}: {error}") from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise StorageRefused(
+            "There are no credentials for the storage: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        ) from error
     except BotoCoreError as error:
         raise OSError(f"The storage could not be reached for {key}: {error}") from error

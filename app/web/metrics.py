@@ -52,8 +52,8 @@ class _Cluster(Collector):
             return
         db.session.rollback()
         yield GaugeMetricFamily("sluice_database_up", "Whether the database answers.", 1)
-        yield GaugeMetricFamily("sluice_redis_up", "Whether Redis answers.", seen.jobs_in_redis is not None)
-        yield GaugeMetricFamily("sluice_storage_up", "Whether the storage answers.", seen.storage_answers)
+        yield GaugeMetricFamily("sluice_redis_up", "Whether Redis can be used.", "redis" not in seen.faults)
+        yield GaugeMetricFamily("sluice_storage_up", "Whether the storage can be used.", "storage" not in seen.faults)
         batches = GaugeMetricFamily("sluice_batches", "Batches that are not over, and given-up ones.", labels=["state"])
         waiting = seen.waiting
         states = {"queued": waiting.queued, "running": waiting.running, "paused": paused, "given_up": given_up}

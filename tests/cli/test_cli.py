@@ -290,3 +290,64 @@ def test_a_token_may_only_read_and_belongs_to_somebody(app: Flask, seller: Selle
     assert tokens.find_bearer(made.stdout.strip()).may_write is False
     assert flask(app, "tokens", "create", "--seller", "no@example.com", "--name", "x").exit_code == 1
     assert flask(app, "tokens", "create", "--seller", seller.email, "--name", " ").exit_code == 1
+
+
+def impossible(environ: dict[str, str], *arguments: str, **other: str) -> str:
+    """What a command says, in one line, that cannot do its work now."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
+        cwd=ROOT,
+        env={**environ, **other},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (4, ""), done.stderr
+    # Whoever logs beside that, does so without a stack trace.
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("db", "upgrade"),
+        ("sellers", "list"),
+        ("tokens", "list", "--seller", "me@example.com"),
+        ("reconcile",),
+        ("demo",),
+    ],
+)
+def test_a_database_that_is_away_is_told_in_a_sentence(environ: dict[str, str], arguments: tuple[str, ...]) -> None:
+    away = impossible(environ, *arguments, DATABASE_URL="postgresql://nobody:secret@127.0.0.1:1/none")
+    assert away.startswith("The database does not answer.")
+    assert "secret" not in away
+
+
+def test_a_missing_database_is_told_in_a_sentence(app: Flask, environ: dict[str, str]) -> None:
+    missing = environ["DATABASE_URL"].replace("/test_", "/missing_")
+    told = impossible(environ, "db", "upgrade", DATABASE_URL=missing)
+    assert told.startswith("There is no such user or database as DATABASE_URL names.")
+
+
+def test_a_storage_that_cannot_be_used_is_told_in_a_sentence(
+    app: Flask, environ: dict[str, str], seller: Seller, stock: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    arguments = ("imports", "start", str(stock), "--seller", seller.email)
+    away = impossible(environ, *arguments, STORAGE_URL=f"file://{tmp_path / 'file' / 'inside'}")
+    assert away == "The storage does not answer. Nothing was imported."
+    no_credentials = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)}
+    told = impossible(environ, *arguments, STORAGE_URL="s3://bucket/prefix", **no_credentials)
+    assert told.startswith("There are no credentials for the storage: set AWS_ACCESS_KEY_ID")
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "S3_ENDPOINT_URL": "http://127.0.0.1:1"}
+    told = impossible(environ, *arguments, STORAGE_URL="s3://bucket/prefix", AWS_MAX_ATTEMPTS="1", **keys)
+    assert told == "The storage does not answer. Nothing was imported."
+    assert db.session.scalar(text("select count(*) from imports")) == 0
+
+
+def test_a_file_that_cannot_be_read_is_no_trouble_of_the_storage(app: Flask, seller: Seller) -> None:
+    # It can be opened, and not be read.
+    result = flask(app, "imports", "start", "/proc/self/mem", "--seller", seller.email)
+    assert result.exit_code == 2
+    assert "/proc/self/mem cannot be read: " in result.stderr

@@ -58,7 +58,7 @@ def test_before_the_migrations_nothing_is_ready(app: Flask, environ: dict[str, s
         try:
             with before(environ, DATABASE_URL=empty) as client:
                 answer = client.get("/readyz")
-                assert (answer.status_code, answer.json) == (503, {**READY, "database": "unreachable"})
+                assert (answer.status_code, answer.json) == (503, {**READY, "database": "not migrated"})
         finally:
             admin.execute(f"drop database {name}")
 

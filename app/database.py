@@ -1,0 +1,115 @@
+"""How sessions of PostgreSQL are set up: with the timeouts that promises rest on, also behind a connection pooler.
+
+A pooler that hands out a server's session for a single transaction (PgBouncer with ``pool_mode = transaction``) forgets
+what was set for the session, or leaves it to the next client. It is recognised by the number of the server process,
+which it does not pass on; then every setting is made again in each transaction, and no statement is prepared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+import psycopg
+from flask import Flask, current_app
+from sqlalchemy import Connection, event, text
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from app.config import Settings
+from app.extensions import db
+
+#: The oldest major version of PostgreSQL that is tried.
+LEAST_VERSION = 15
+#: Longest wait for another transaction's lock: a request answers within it, and a worker tries again.
+_LOCK_TIMEOUT_SECONDS = 30
+#: What a connection of the pool is known to be, in SQLAlchemy's notes about it.
+_BEHIND_POOLER = "sluice_behind_pooler"
+
+
+class ServerTooOld(psycopg.OperationalError):
+    """The server is older than the oldest version that Sluice is tried with."""
+
+
+def init_app(app: Flask, url: str, settings: Settings) -> None:
+    """Bind ``app`` to the database at ``url``; no connection is made before it is used."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "pool_pre_ping": True,
+        "connect_args": {
+            "application_name": "sluice",
+            "connect_timeout": 5,
+            # A host that is cut off is noticed within the lease, whichever side is waiting.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": int(settings.lease_seconds * 1000),
+        },
+    }
+    app.extensions["sluice_session_settings"] = {
+        # A worker that freezes inside a chunk would hold its batch's lock, and with it a Terminate, for ever.
+        "idle_in_transaction_session_timeout": f"{int(settings.lease_seconds * 1000)}ms",
+        "lock_timeout": f"{_LOCK_TIMEOUT_SECONDS}s",
+        "timezone": "UTC",
+    }
+    db.init_app(app)
+    setup = _Setup(app.extensions["sluice_session_settings"])
+    with app.app_context():
+        event.listen(db.engine, "connect", setup.on_connect)
+        event.listen(db.engine, "begin", setup.on_begin)
+
+
+def find_wrong_settings() -> list[str]:
+    """The settings of the current session that are not what promises rest on; empty: all is well."""
+    wanted: dict[str, str] = current_app.extensions["sluice_session_settings"]
+    rows = db.session.execute(
+        text(
+            """
+            select w.name from unnest(cast(:names as text[]), cast(:settings as text[])) as w (name, setting)
+            where w.name <> 'timezone'
+              and cast(current_setting(w.name) as interval) is distinct from cast(w.setting as interval)
+            order by 1
+            """
+        ),
+        {"names": list(wanted), "settings": list(wanted.values())},
+    )
+    return list(rows.scalars())
+
+
+class _Setup:
+    """Sets what a session must have, once or for each transaction."""
+
+    def __init__(self, settings: dict[str, str]) -> None:
+        self._names, self._values = list(settings), list(settings.values())
+
+    def on_connect(self, connection: psycopg.Connection[Any], entry: ConnectionPoolEntry) -> None:
+        """Set up a new connection. Raises ServerTooOld."""
+        version = connection.info.server_version // 10_000
+        if version < LEAST_VERSION:
+            connection.close()
+            raise ServerTooOld(
+                f"The database is PostgreSQL {version}, and Sluice needs {LEAST_VERSION} or newer. Upgrade it first."
+            )
+        connection.autocommit = True
+        # Behind a pooler what is set is gone again at the end of this statement, and other clients do not inherit it.
+        process = self._set(connection, is_local="pg_backend_pid() <> %s", more=[connection.info.backend_pid])
+        connection.autocommit = False
+        entry.info[_BEHIND_POOLER] = is_behind_pooler = process != connection.info.backend_pid
+        if is_behind_pooler:
+            # What is prepared stays with a session of the server, and the next transaction may get another.
+            connection.prepare_threshold = None
+
+    def on_begin(self, connection: Connection) -> None:
+        """Set up a transaction where the session cannot be relied on."""
+        if connection.info[_BEHIND_POOLER]:
+            driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+            self._set(driver, is_local="true")
+
+    def _set(self, connection: psycopg.Connection[Any], *, is_local: LiteralString, more: Sequence[int] = ()) -> int:
+        """Make the settings, and return the number of the server process that answers."""
+        row = connection.execute(
+            f"select min(pg_backend_pid()), count(set_config(name, value, {is_local})) "
+            "from unnest(%s::text[], %s::text[]) as wanted (name, value)",
+            [*more, self._names, self._values],
+        ).fetchone()
+        assert row is not None
+        return int(row[0])

@@ -1,0 +1,223 @@
+"""What is wrong with PostgreSQL, Redis or the storage, as told by the errors that they raise.
+
+In words that hold no secrets: a state for strangers who ask ``/readyz``, a sentence and advice for operators.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import NamedTuple
+
+import psycopg
+from psycopg import errors
+from redis import AuthenticationError, RedisError, ResponseError
+from sqlalchemy import exc
+
+from app.database import ServerTooOld
+from app.storage import StorageRefused
+
+
+class Fault(NamedTuple):
+    """Why something that Sluice needs cannot be used now."""
+
+    #: In a word or two, for strangers.
+    state: str
+    #: What is wrong.
+    sentence: str
+    #: What to do about it.
+    advice: str
+
+
+_UNTRUSTED = "certificate verify failed"
+
+# --- PostgreSQL ------------------------------------------------------------------------------------------------------
+
+_WAITS = "Imports stand still, and go on by themselves when it can be used again. Nothing is lost."
+_DATABASE_AWAY = Fault("unreachable", "The database does not answer.", _WAITS)
+
+#: What is raised when it is away, restarting or overloaded; the last is SQLAlchemy's own, for want of a connection.
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, exc.TimeoutError)
+
+_BY_SQLSTATE: dict[type[psycopg.Error], Fault] = {
+    errors.DiskFull: Fault(
+        "disk full",
+        "The disk of the database is full.",
+        f"Pages can be read, and nothing can be written: make room on it. {_WAITS}",
+    ),
+    errors.ReadOnlySqlTransaction: Fault(
+        "read-only",
+        "The database takes no writes: it is a standby, or is set to read only.",
+        f"Let DATABASE_URL name the primary. {_WAITS}",
+    ),
+    errors.UndefinedTable: Fault(
+        "not migrated",
+        "The database does not have the tables of this version.",
+        "Run flask --app wsgi db upgrade.",
+    ),
+    errors.UndefinedColumn: Fault(
+        "not migrated",
+        "The database does not have the columns of this version.",
+        "Run flask --app wsgi db upgrade.",
+    ),
+    errors.InsufficientPrivilege: Fault(
+        "refuses rights",
+        "The user in DATABASE_URL may not do in the database what Sluice needs.",
+        "Let it own the tables.",
+    ),
+}
+#: What a server says instead of making a connection has no code that would be passed on. In other languages than
+#: English it counts as no answer, and the log has it.
+_BY_WORDS: dict[str, Fault] = {
+    **dict.fromkeys(
+        ("password authentication failed", "no password supplied", "fe_sendauth"),
+        Fault(
+            "refuses the password",
+            "The database refuses the user or the password in DATABASE_URL.",
+            "Correct DATABASE_URL, in which special characters are written as %40 and the like.",
+        ),
+    ),
+    "no pg_hba.conf entry": Fault(
+        "refuses this host",
+        "The database lets no such connection in.",
+        "Add this host, user and database to its pg_hba.conf, or ask for TLS with ?sslmode=require in DATABASE_URL.",
+    ),
+    _UNTRUSTED: Fault(
+        "untrusted certificate",
+        "The certificate of the database is not trusted.",
+        "Name the authority that signed it with sslrootcert in DATABASE_URL.",
+    ),
+    **dict.fromkeys(
+        ("too many clients", "remaining connection slots", "too many connections", "no more connections allowed"),
+        Fault(
+            "no connection left",
+            "The database has as many connections as it takes.",
+            f"Raise max_connections, or run fewer processes. {_WAITS}",
+        ),
+    ),
+    **dict.fromkeys(
+        ("starting up", "shutting down", "in recovery mode", "not yet accepting connections"),
+        Fault("starting", "The database is starting or stopping.", _WAITS),
+    ),
+    "unsupported startup parameter": Fault(
+        "refuses a parameter",
+        "The connection pooler refuses a parameter in DATABASE_URL.",
+        "Leave options out of DATABASE_URL: what Sluice needs it sets by itself.",
+    ),
+    "does not exist": Fault(
+        "missing",
+        "There is no such user or database as DATABASE_URL names.",
+        "Make them with createuser and createdb, or correct DATABASE_URL.",
+    ),
+    "no such database": Fault(
+        "missing",
+        "The connection pooler knows no such database as DATABASE_URL names.",
+        "Add it to the pooler's configuration, or correct DATABASE_URL.",
+    ),
+}
+
+
+def of_database(error: BaseException) -> Fault | None:
+    """Why the database cannot be used; None when ``error`` says nothing of that, but that a statement is wrong."""
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    if isinstance(cause, ServerTooOld):
+        return Fault("too old", str(cause), "Nothing was changed.")
+    for kind, fault in _BY_SQLSTATE.items():
+        if isinstance(cause, kind):
+            return fault
+    if not isinstance(cause, _AWAY):
+        return None
+    if isinstance(cause, psycopg.Error) and cause.sqlstate is None:
+        told = str(cause)
+        return next((fault for words, fault in _BY_WORDS.items() if words in told), _DATABASE_AWAY)
+    return _DATABASE_AWAY
+
+
+# --- Redis -----------------------------------------------------------------------------------------------------------
+
+_DELAYS = "Nothing is lost: running batches go on, others wait until it is mended, and uploads are accepted meanwhile."
+_REDIS_AWAY = Fault("unreachable", "Redis does not answer.", _DELAYS)
+_REDIS_PASSWORD = Fault(
+    "refuses the password",
+    "Redis refuses the user or the password in REDIS_URL.",
+    f"Correct REDIS_URL, in which special characters are written as %40 and the like. {_DELAYS}",
+)
+#: By the word with which the error of Redis begins.
+_BY_CODE: dict[str, Fault] = {
+    "OOM": Fault(
+        "out of memory",
+        "Redis has no memory left (maxmemory) and refuses writes.",
+        f"Give it more, or remove what others keep in it. {_DELAYS}",
+    ),
+    "READONLY": Fault("read-only", "Redis is a read-only replica.", f"Let REDIS_URL name the primary. {_DELAYS}"),
+    "MISCONF": Fault(
+        "cannot save",
+        "Redis cannot save to its disk and refuses writes.",
+        f"Its log says why; mostly the disk is full. {_DELAYS}",
+    ),
+    "NOREPLICAS": Fault(
+        "too few replicas",
+        "Redis misses replicas (min-replicas-to-write) and refuses writes.",
+        f"Bring the replicas back. {_DELAYS}",
+    ),
+    "LOADING": Fault("starting", "Redis is starting and loads its data.", _DELAYS),
+    "NOPERM": Fault(
+        "refuses rights",
+        "The user in REDIS_URL may not do in Redis what Sluice needs.",
+        f"Allow it every command on every key and channel but the dangerous ones: ~* &* +@all -@dangerous. {_DELAYS}",
+    ),
+    "WRONGTYPE": Fault(
+        "foreign data",
+        "Something else stands in Redis where Sluice keeps its queues.",
+        f"Find out what writes there, and then empty that database with FLUSHDB. {_DELAYS}",
+    ),
+    "NOAUTH": _REDIS_PASSWORD,
+    "WRONGPASS": _REDIS_PASSWORD,
+}
+
+
+def of_redis(error: RedisError) -> Fault:
+    """Why Redis cannot be used."""
+    told = str(error)
+    known = _BY_CODE.get(error.status_code or told.partition(" ")[0])
+    if known is not None:
+        return known
+    if isinstance(error, AuthenticationError):
+        return _REDIS_PASSWORD
+    if _UNTRUSTED in told.lower():
+        return Fault(
+            "untrusted certificate",
+            "The certificate of Redis is not trusted.",
+            f"Name the authority that signed it with ssl_ca_certs in REDIS_URL. {_DELAYS}",
+        )
+    if "max number of clients" in told:
+        return Fault("no connection left", "Redis has as many clients as it takes.", f"Raise maxclients. {_DELAYS}")
+    if isinstance(error, ResponseError):
+        return Fault("refuses", "Redis refuses what Sluice asks of it.", f"The log says what it answers. {_DELAYS}")
+    return _REDIS_AWAY
+
+
+# --- The storage -----------------------------------------------------------------------------------------------------
+
+_REFUSED = "Uploads are refused, and batches cannot be read. Those that meet with it too often are given up."
+
+
+def of_storage(error: OSError) -> Fault:
+    """Why the storage cannot be used."""
+    if isinstance(error, StorageRefused):
+        return Fault("refuses", str(error), f"Correct STORAGE_URL or the credentials. {_REFUSED}")
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return Fault(
+            "disk full",
+            "The disk of the storage is full.",
+            "Uploads are refused until there is room. Batches go on: they only read.",
+        )
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return Fault(
+            "not writable",
+            "The storage cannot be written to.",
+            "Give the account that Sluice runs as the right to write to the directory in STORAGE_URL. "
+            "Uploads are refused until then.",
+        )
+    if isinstance(error, FileNotFoundError):
+        return Fault("missing", "The storage does not have the file.", "Look for it in a backup of the storage.")
+    return Fault("unreachable", "The storage does not answer.", _REFUSED)
