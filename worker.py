@@ -184,6 +184,8 @@ class Supervisor:
             try:
                 _run_worker(self._app, self._redis_url, supervisor, queue_name)
                 os._exit(0)
+            except Exception:
+                log.exception("worker failed")
             finally:
                 os._exit(1)
         self._started[pid] = time.monotonic(), queue_name
@@ -280,12 +282,16 @@ def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str) ->
 
 def _patient_redis(url: str) -> Redis:
     """A client that rides out a Redis that is away for a minute or two: a worker has nothing better to do."""
-    return Redis.from_url(
+    client = Redis.from_url(
         url,
         socket_timeout=60,
         health_check_interval=30,
         retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=2), 120),
     )
+    if url.startswith("unix:"):
+        # RQ asks for its own address. redis-py fails to read the answer where the path of the socket has a blank.
+        client.set_response_callback("CLIENT INFO", lambda *_, **__: {"addr": "unix socket"})
+    return client
 
 
 def _settle_memory() -> None:

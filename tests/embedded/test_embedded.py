@@ -18,6 +18,7 @@ import redis
 
 from app import embedded
 from app.embedded import EmbeddedServerError, ensure_servers, release
+from tests.processes import ROOT, workers
 
 #: Loads the module alone, because importing the application takes longer than starting the servers.
 LOAD = f"""
@@ -208,6 +209,28 @@ def test_a_home_with_a_long_path_and_odd_characters_gets_a_short_private_socket_
         release()
     assert server_processes(home) == []
     sockets.rmdir()
+
+
+def test_workers_start_where_the_path_of_the_sockets_has_blanks(directory: Path) -> None:
+    home = directory / "slu ice = ö"
+    environ = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    try:
+        # The one that sends webhooks and e-mails needs no tables to start.
+        with queue(home) as client, workers({**environ, "SLUICE_HOME": str(home)}, count=0):
+            wait_until(lambda: client.scard("rq:workers") == 1)
+    finally:
+        release()
+    assert server_processes(home) == []
+
+
+def test_a_worker_that_cannot_start_says_why(home: Path) -> None:
+    url = ensure_servers(home, postgres=False).redis_url.replace("db=0", "db=1000")
+    environ = {**os.environ, "SLUICE_HOME": str(home), "REDIS_URL": url, "WORKERS": "1"}
+    command = [sys.executable, "worker.py"]
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stderr is not None
+        assert any("worker failed" in line and "DB index is out of range" in line for line in supervisor.stderr)
+        supervisor.terminate()
 
 
 @pytest.mark.parametrize("kind", ["link", "open"])
