@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import database, embedded, redis_store
 from app.config import ConfigError, Settings, load_settings
@@ -25,14 +24,11 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     used.
     """
     # Not at the top, because workers have no use for these and would hold them in memory, each of them.
-    from app import accounts, api, cli, health, logs, metrics, sign_in, web
+    from app import accounts, api, cli, health, logs, metrics, proxies, sign_in, web
     from app.web import arriving
 
     app = create_worker_app(environ)
-    settings: Settings = app.extensions["sluice_settings"]
-    if settings.trusted_proxies:
-        # Of scheme and host the web server itself takes care.
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
+    proxies.init_app(app)
     migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
     # Before the tokens of forms are looked at, for which a form is read.
     arriving.init_app(app)

@@ -91,7 +91,8 @@ class Settings:
     #: Whether cookies are sent over HTTPS only; off for ``make run``, which serves plain HTTP on this host.
     session_cookie_secure: bool
 
-    #: How people reach the pages from outside, without a slash at the end; for links in e-mails and webhooks.
+    #: How people reach the pages from outside, without a slash at the end; for links in e-mails and webhooks. Where
+    #: it has a path, the pages are below it.
     public_url: str
     #: ``smtp://user:password@host:587?starttls=1`` or ``smtps://…``; empty: no e-mails are sent.
     smtp_url: str
@@ -99,6 +100,11 @@ class Settings:
     mail_from: str
     #: Lets webhooks go to private addresses and over plain HTTP; for development and tests only.
     webhook_allow_private: bool
+
+    @property
+    def public_path(self) -> str:
+        """The path of ``public_url``, below which the pages are; empty when they have a host of their own."""
+        return urlsplit(self.public_url).path
 
     @property
     def sends_mail(self) -> bool:
@@ -125,8 +131,10 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
             "python3 -c 'import secrets; print(secrets.token_hex(32))' makes one."
         )
     public_url = environ.get("PUBLIC_URL", "").rstrip("/")
-    if public_url and (urlsplit(public_url).scheme not in {"http", "https"} or not urlsplit(public_url).netloc):
-        raise ConfigError("PUBLIC_URL must be a web address, for example https://sluice.example.com.")
+    if public_url and not re.fullmatch(r"https?://[^/?#\s]+(/[A-Za-z0-9._~-]+)*", public_url):
+        raise ConfigError(
+            "PUBLIC_URL must be a web address, for example https://sluice.example.com or https://www.example.com/sluice."
+        )
     smtp_url, mail_from = environ.get("SMTP_URL", ""), environ.get("MAIL_FROM", "")
     if smtp_url:
         parse_smtp_url(smtp_url)

@@ -15,7 +15,7 @@ from tests.processes import ROOT
 
 HTMX = {"HX-Request": "true"}
 
-_ADDRESSES = frozenset(
+ADDRESSES = frozenset(
     "href src srcset action formaction poster data cite ping background data-live "
     "hx-get hx-post hx-put hx-patch hx-delete hx-push-url hx-replace-url".split()
 )
@@ -171,7 +171,7 @@ def _find_foreign(element: Tag) -> Iterator[str]:
         text = _text(value)
         if name == "style" or name.startswith(("on", "hx-on")):
             yield f"{element.name} has an inline {name}"
-        if (name in _ADDRESSES or element.name == "meta") and _ELSEWHERE.match(text.rpartition("url=")[2]):
+        if (name in ADDRESSES or element.name == "meta") and _ELSEWHERE.match(text.rpartition("url=")[2]):
             yield f"{element.name} leads elsewhere: {text}"
         if name in {"href", "src"} and text.startswith("/static/"):
             file = _HASH.sub("", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from flask import Flask, Response, current_app, json
+from flask import Flask, Response, current_app, json, request
 from flask_smorest import Api, Blueprint
 
 from app.api import problems
@@ -77,7 +77,8 @@ def get() -> dict[str, Any]:
 
 def as_json() -> Response:
     """The document as an answer."""
-    return Response(json.dumps(get(), sort_keys=False), content_type="application/json")
+    document = {**get(), "servers": [{"url": request.script_root or "/"}]}
+    return Response(json.dumps(document, sort_keys=False), content_type="application/json")
 
 
 def _finish(document: dict[str, Any]) -> dict[str, Any]:

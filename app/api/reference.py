@@ -48,7 +48,7 @@ def show() -> ResponseReturnValue:
     api = document.get()
     return render_template(
         "help/api.html",
-        host=request.host_url.rstrip("/"),
+        host=request.root_url.rstrip("/"),
         root=f"{problems.ROOT}v1",
         tags=[(tag, list(_operations(api, tag["name"]))) for tag in api["tags"]],
         schemas=[(name, schema) for name, schema in api["components"]["schemas"].items() if schema.get("properties")],

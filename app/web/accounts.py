@@ -13,7 +13,7 @@ from app import sign_in as sign_in_guard
 from app.sign_in import TooManyAttempts
 from app.web.forms import SignInForm
 from app.web.live import is_fragment_request
-from app.web.session import carry, local_path
+from app.web.session import carry, local_path, requested_path
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -63,7 +63,7 @@ def logout() -> ResponseReturnValue:
 def send_to_sign_in() -> ResponseReturnValue:
     """The answer for somebody who is not signed in: the sign-in page, which leads back to where they were."""
     if not is_fragment_request():
-        wanted = request.full_path.removesuffix("?") if request.method == "GET" else None
+        wanted = requested_path() if request.method == "GET" else None
         return redirect(url_for("accounts.login", next=wanted))
     # A redirect would be followed by the script and the sign-in page put into the middle of another one; htmx takes
     # the whole browser there when it is told so.

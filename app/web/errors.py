@@ -19,7 +19,7 @@ from app.extensions import login_manager
 from app.imports.admission import TooMuch
 from app.imports.commands import ImportNotFound, TransitionRefused
 from app.web.live import is_fragment_request
-from app.web.session import local_path
+from app.web.session import local_path, requested_path
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ def _page(code: int, trouble: Trouble, sentence: str, public_id: uuid.UUID | Non
         "advice": trouble.advice,
         "public_id": public_id,
         # What was sent by a button is not sent again by a link.
-        "again": request.full_path.removesuffix("?") if code >= 500 and request.method == "GET" else None,
+        "again": requested_path() if code >= 500 and request.method == "GET" else None,
     }
     if code < 500:
         return render_template("errors/error.html", layout="layout.html", **words)

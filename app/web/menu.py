@@ -87,5 +87,6 @@ def init_app(app: Flask) -> None:
 
 def path_in_menu() -> str | None:
     """The path of the entry under which the page is found that is asked for, if there is one: the closest above it."""
-    above = [path for group in MENU for path in group.paths if f"{request.path}/".startswith(f"{path}/")]
+    here = request.script_root + request.path
+    above = [path for group in MENU for path in group.paths if f"{here}/".startswith(f"{path}/")]
     return max(above, key=len, default=None)

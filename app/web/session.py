@@ -52,6 +52,11 @@ def carry(seller: Seller, shown: str) -> None:
     session.permanent = True
 
 
+def requested_path() -> str:
+    """The path and query of this request as its browser knows them, which may be below a path of the site."""
+    return request.script_root + request.full_path.removesuffix("?")
+
+
 def local_path(target: str | None) -> str | None:
     """``target`` if it is a path on this very site, else None: a form or a link must not lead people elsewhere."""
     if not target or not target.startswith("/") or not target.isprintable():

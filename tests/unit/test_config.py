@@ -40,6 +40,8 @@ def test_one_that_cannot_be_used_is_refused_without_telling_its_password(url: st
         ({"MAIL_FROM": "Sluice <sluice@example.com>"}, "MAIL_FROM"),
         ({"PUBLIC_URL": ""}, "PUBLIC_URL"),
         ({"PUBLIC_URL": "sluice.example.com"}, "PUBLIC_URL"),
+        ({"PUBLIC_URL": "https://www.example.com/s%20luice"}, "PUBLIC_URL"),
+        ({"PUBLIC_URL": "https://www.example.com/?page=sluice"}, "PUBLIC_URL"),
     ],
 )
 def test_what_mail_needs_is_asked_for_at_the_start(wrong: dict[str, str], named: str) -> None:
