@@ -35,6 +35,9 @@ class Column(StrEnum):
     REFERENCE = "REFERENCE"
 
 
+#: Columns of free text: what cannot be seen at the ends of a value belongs to it, unless it is white space.
+FREE_TEXT = frozenset({Column.NAME, Column.COMMENT, Column.NOTES, Column.REFERENCE})
+
 COLUMNS: tuple[str, ...] = tuple(column.value for column in Column)
 HEADER = ",".join(COLUMNS)
 
@@ -248,6 +251,11 @@ class Cause(Enum):
         Code.INVALID,
         "{column} has an invisible control character in it ({character}). Delete it, or type the value again.",
         "Delete the value and type it again instead of pasting it.",
+    )
+    INVISIBLE_CHARACTER = (
+        Code.INVALID,
+        "{column} is {value} with {character} in it. Delete the value and type it again.",
+        "Delete the value and type it again instead of pasting it: a character is in it that cannot be seen.",
     )
     MODE_MISSING = (
         Code.INVALID,

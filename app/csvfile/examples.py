@@ -138,6 +138,7 @@ MISTAKES: dict[Cause, Mistake] = {
     Cause.QUOTING: _in(Column.COMMENT, '"Signed "Nell" in pencil"', '"Signed ""Nell"" in pencil"'),
     Cause.BARE_LINE_BREAK: _in(Column.NOTES, "Box 1\rShelf 2", "Box 1 Shelf 2"),
     Cause.CONTROL_CHARACTER: _in(Column.NOTES, "Box\x071", "Box 1"),
+    Cause.INVISIBLE_CHARACTER: _in(Column.CONDITION, "N\u200bM", "NM"),
     Cause.MODE_MISSING: _in(Column.MODE, "", "CREATE"),
     Cause.MODE_UNKNOWN: _in(Column.MODE, "NEW", "CREATE"),
     Cause.ITEM_NOT_NAMED: _in(Column.URN, "", f"{_SET}/002"),

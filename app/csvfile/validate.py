@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import compress
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 from app.csvfile.contract import (
     COLUMNS,
     CONDITION_CODES,
+    FREE_TEXT,
     MAX_ID_DIGITS,
     MAX_PRICE,
     MAX_QUANTITY,
@@ -37,7 +39,7 @@ from app.csvfile.contract import (
     quoted,
 )
 from app.csvfile.reader import BrokenCells
-from app.csvfile.visible import trim
+from app.csvfile.visible import describe_invisible, trim, typed
 
 #: Unicode category Cc without tab and the line breaks.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -48,6 +50,9 @@ _POUNDS = re.compile(r"£?\s*([0-9]{1,7})(?:[.,]([0-9]{1,2}))?\s*(?:£|GBP|)", r
 
 #: How many different values of a column are remembered before it starts afresh.
 _REMEMBERED = 10_000
+
+#: The places of the columns of free text.
+_FREE_TEXT = frozenset(COLUMNS.index(column) for column in FREE_TEXT)
 
 #: A row that is right: it fills the place of one that has to be taken by itself, while the others go column by column.
 _PLACEHOLDER = ["CREATE", "-", "", "", "", "", "", "NM", "1", "1", "", "", "", "", ""]
@@ -124,14 +129,18 @@ class _Wrong(ValueError):
 
 
 class _Remember(dict[str, Any]):
-    """What ``parse`` made of each value so far; looking up a new value parses it. Raises what ``parse`` raises."""
+    """What ``parse`` made of each value so far; looking up a new value parses it. Raises what ``parse`` raises.
 
-    def __init__(self, parse: Callable[[str], Any]) -> None:
+    ``strip`` takes away what does not belong to a value.
+    """
+
+    def __init__(self, parse: Callable[[str], Any], strip: Callable[[str], str] = trim) -> None:
         super().__init__()
         self._parse = parse
+        self._strip = strip
 
     def __missing__(self, raw: str) -> Any:
-        value = self._parse(raw.strip())
+        value = self._parse(self._strip(raw))
         if len(self) >= _REMEMBERED:
             self.clear()
         self[raw] = value
@@ -269,7 +278,7 @@ class Validated:
         self._make = make
         self._apart = apart
         #: The places of the rows that are blank, and of those that are wrong.
-        self.blank = {at for at in apart if not any(map(str.strip, cells[at]))}
+        self.blank = {at for at in apart if not any(_values(cells[at]))}
         self.wrong = apart - self.blank
 
     def is_right(self) -> list[bool]:
@@ -297,7 +306,7 @@ class Validator:
         self._quantities = _Remember(parse_quantity)
         self._variants = _Remember(parse_variants)
         self._hidden = _Remember(parse_hidden)
-        self._folded = _Remember(fold)
+        self._folded = _Remember(fold, str.strip)
 
     def validate(self, rows: list[list[str]], has_controls: bool) -> Validated:
         """Sort out of ``rows``, each given by its cells, those that are blank or wrong, and parse the others.
@@ -342,6 +351,8 @@ class Validator:
             notes,
             references,
         ) = columns
+        urns, games, sets = map(_trimmed, (urns, games, sets))
+        cardmarket_ids, tcgplayer_ids = map(_trimmed, (cardmarket_ids, tcgplayer_ids))
         checked = _Checked(
             _parse_column(self._modes.__getitem__, modes, wrong),
             _parse_column(self._conditions.__getitem__, conditions, wrong),
@@ -416,6 +427,16 @@ def _unfit(rows: list[list[str]], has_controls: bool) -> set[int]:
     }
 
 
+def _values(cells: list[str]) -> list[str]:
+    """The cells of a row without what does not belong to their values."""
+    return [cell.strip() if at in _FREE_TEXT else trim(cell) for at, cell in enumerate(cells)]
+
+
+def _trimmed(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """The cells of a column that is no free text, with at most white space around their values."""
+    return cells if "".join(cells).isascii() else tuple(map(trim, cells))
+
+
 def _parse_column(parse: Callable[[str], Any], cells: Iterable[str], wrong: set[int]) -> list[Any]:
     """What ``parse`` makes of each cell; where it raises, None, and the place is added to ``wrong``."""
     try:
@@ -433,7 +454,7 @@ def _parse_column(parse: Callable[[str], Any], cells: Iterable[str], wrong: set[
 
 def find_problems(cells: list[str]) -> list[Problem] | None:
     """All that is wrong with a row, in the order of its columns; None for a blank row."""
-    values = [cell.strip() for cell in cells]
+    values = _values(cells)
     if not any(values):
         return None
     problems = [*cells.problems] if isinstance(cells, BrokenCells) else []
@@ -458,7 +479,7 @@ def _find_wrong_values(cells: list[str], values: list[str], problems: list[Probl
         try:
             parsed[column] = _PARSERS[column](value)
         except _Wrong as wrong:
-            problems.append(wrong.cause.problem(column, **wrong.facts))
+            problems.append(_explain(column, value, wrong))
     if parsed.get(Column.MODE) is Mode.CREATE and parsed.get(Column.QUANTITY) == 0:
         problems.append(Cause.QUANTITY_ZERO.problem(Column.QUANTITY))
     of = dict(zip(COLUMNS, values, strict=True))
@@ -468,6 +489,17 @@ def _find_wrong_values(cells: list[str], values: list[str], problems: list[Probl
         except _Wrong as wrong:
             problems.append(wrong.cause.problem(str(wrong.facts["at"])))
     return sorted(problems, key=lambda problem: COLUMNS.index(problem.column))
+
+
+def _explain(column: str, value: str, wrong: _Wrong) -> Problem:
+    """What is wrong with a ``value`` that is wrong: an invisible character, if it were right as it looks."""
+    character = describe_invisible(value)
+    if character and column not in FREE_TEXT:
+        seen = typed(value)
+        with suppress(_Wrong):
+            _PARSERS[column](seen)
+            return Cause.INVISIBLE_CHARACTER.problem(column, value=quoted(seen), character=character)
+    return wrong.cause.problem(column, **wrong.facts)
 
 
 def _miscounted(cells: list[str]) -> Problem:

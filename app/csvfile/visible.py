@@ -1,4 +1,4 @@
-"""Characters that nobody can see, and that a terminal would obey, as signs that everybody can."""
+"""Characters that nobody can see, and that a terminal would obey: shown as signs, named in sentences, taken away."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LINE_BREAK = re.compile("\r\n")
 
 
 def visible(text: str) -> str:
-    """``text`` with each character that cannot be seen in its place by name: ``[U+200B]``, ``[line break]``.
+    """``text`` with each character that cannot be seen in its place by name: ``[U+200B ZERO WIDTH SPACE]``.
 
     That is what Python calls unprintable: control and formatting characters, surrogates, private ones, and every space
     but the plain one.
@@ -25,7 +25,12 @@ def visible(text: str) -> str:
 def _sign(character: str) -> str:
     if character.isprintable() and character != _NON_BREAKING_HYPHEN:
         return character
-    return _NAMED.get(character) or f"[U+{ord(character):04X}]"
+    return _NAMED.get(character) or f"[{' '.join(filter(None, _code_and_name(character)))}]"
+
+
+def _code_and_name(character: str) -> tuple[str, str]:
+    """The code point and what Unicode calls it; control characters have no name."""
+    return f"U+{ord(character):04X}", unicodedata.name(character, "")
 
 
 def trim(text: str) -> str:
@@ -41,4 +46,31 @@ def trim(text: str) -> str:
 
 
 def _is_blank(character: str) -> bool:
-    return character.isspace() or unicodedata.category(character) == "Cf" or character == _NON_BREAKING_HYPHEN
+    return character.isspace() or _is_invisible(character)
+
+
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character) == "Cf" or character == _NON_BREAKING_HYPHEN
+
+
+def typed(text: str) -> str:
+    """``text`` as people would type it again: with plain spaces and hyphens and no invisible characters."""
+    if text.isascii():
+        return text.strip()
+    return "".join(map(_key, text)).strip()
+
+
+def _key(character: str) -> str:
+    if character == _NON_BREAKING_HYPHEN:
+        return "-"
+    category = unicodedata.category(character)
+    return " " if category == "Zs" else "" if category == "Cf" else character
+
+
+def describe_invisible(text: str) -> str:
+    """The first invisible character in ``text``: “an invisible U+200B (ZERO WIDTH SPACE)”. Empty if it has none."""
+    found = next(filter(_is_invisible, text), "")
+    if not found:
+        return ""
+    code, name = _code_and_name(found)
+    return f"{'a' if found == _NON_BREAKING_HYPHEN else 'an invisible'} {code} ({name})"

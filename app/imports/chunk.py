@@ -11,6 +11,7 @@ from app import metrics
 from app.csvfile.contract import Cause, Column, ItemName, Mode, NamedBy, Problem, quoted
 from app.csvfile.lines import Lines
 from app.csvfile.validate import Row, Rows
+from app.csvfile.visible import describe_invisible
 from app.imports.known_items import KnownItems
 from app.imports.targets import Target
 from app.queries import BatchKey, row_errors, transitions
@@ -241,11 +242,10 @@ _NAMING_COLUMNS = {
 
 def _what(name: ItemName) -> str:
     named_by, value = name
-    return (
-        "this GAME, SET and NAME"
-        if named_by is NamedBy.NAME
-        else f"{_NAMING_COLUMNS[named_by]} {quoted(str(value), 120)}"
-    )
+    if named_by is not NamedBy.NAME:
+        return f"{_NAMING_COLUMNS[named_by]} {quoted(str(value), 120)}"
+    hidden = describe_invisible(str(value))
+    return f"this GAME, SET and NAME, which have {hidden} in them," if hidden else "this GAME, SET and NAME"
 
 
 def _unknown(name: ItemName) -> Problem:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from app.csvfile.contract import COLUMNS, Cause, Column
 from app.csvfile.reader import find_cells
+from app.csvfile.visible import visible
 from app.imports.suggest import Case, Suggestion, suggest
 from app.queries import ImportKey, error_groups, row_errors
 from app.queries.error_groups import Group, Kind, Sampled
@@ -23,6 +24,7 @@ _MAX_SINGLE_VALUES = 2
 #: Causes for which what stands in the column says what was meant.
 _TELLING = frozenset(
     {
+        Cause.INVISIBLE_CHARACTER,
         Cause.MODE_UNKNOWN,
         Cause.ID_NOT_DIGITS,
         Cause.CONDITION_UNKNOWN,
@@ -123,7 +125,7 @@ def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = Fals
     shown = []
     for group in groups:
         sample = samples.get(group.kind, [])
-        values = [ValueShown(text, count, next(suggestions)) for text, count, _ in common[group.kind]]
+        values = [ValueShown(visible(text), count, next(suggestions)) for text, count, _ in common[group.kind]]
         shown.append(
             GroupShown(
                 group.kind,

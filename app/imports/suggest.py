@@ -31,6 +31,7 @@ from app.csvfile.contract import (
     name_key,
 )
 from app.csvfile.validate import Row, Validator, pounds_to_pence
+from app.csvfile.visible import describe_invisible, typed
 from app.extensions import db
 from app.imports.nearest import MAX_CHOICES, NearestItems, closest, likeness
 from app.queries import items
@@ -80,19 +81,32 @@ def suggest(cases: Iterable[Case]) -> list[Suggestion | None]:
     try:
         # Should the catalog fail here, the page's own transaction goes on.
         with db.session.begin_nested():
-            catalog = _Catalog(cases)
-            return [_suggest_one(case, catalog) if case.values else None for case in cases]
+            # What cannot be seen was not meant.
+            meant = [Case(case.kind, {column: typed(value) for column, value in case.values.items()}) for case in cases]
+            catalog = _Catalog(meant)
+            return [_suggest_one(one, catalog) or _type_again(case) for case, one in zip(cases, meant, strict=True)]
     except (SQLAlchemyError, psycopg.Error):
         log.exception("no suggestions from the catalog")
         return [None] * len(cases)
 
 
 def _suggest_one(case: Case, catalog: _Catalog) -> Suggestion | None:
+    if not case.values:
+        return None
     by_value = _BY_VALUE.get(case.kind.cause)
     if by_value:
         return by_value(case)
     by_catalog = _BY_CATALOG.get(case.kind.cause)
     return by_catalog(case, catalog) if by_catalog else None
+
+
+def _type_again(case: Case) -> Suggestion | None:
+    """What to type for values that are right as they look."""
+    is_name = case.kind.column == Column.NAME and case.kind.cause is Cause.ITEM_NOT_FOUND
+    columns = (Column.GAME, Column.SET, Column.NAME) if is_name else (case.kind.column,)
+    values = {column: case.values.get(column, "") for column in columns}
+    choices = tuple(Choice(typed(value), column) for column, value in values.items() if describe_invisible(value))
+    return Suggestion("Delete it and type", choices) if choices else None
 
 
 # From the value alone -------------------------------------------------------------------------------------------------

@@ -63,6 +63,8 @@ def told(cause: Cause, column: str, **values: str) -> list[str]:
         (Cause.QUANTITY_NOT_WHOLE, "QUANTITY", "２", ["2"]),
         (Cause.ID_NOT_DIGITS, "CARDMARKET_ID", "１２３", ["123"]),
         (Cause.PRICE_MISSING, "PRICE", "", []),
+        (Cause.INVISIBLE_CHARACTER, "CONDITION", "N\u200bM", ["NM"]),
+        (Cause.MODE_UNKNOWN, "MODE", "CRE\u200bATED", ["CREATE"]),
     ],
 )
 def test_what_the_value_alone_says(app: Flask, cause: Cause, column: str, value: str, expected: list[str]) -> None:
@@ -120,6 +122,13 @@ def catalog(app: Flask) -> None:
         for number, name in enumerate(names, 1)
     )
     db.session.commit()
+
+
+def test_what_cannot_be_seen_was_not_meant(catalog: None) -> None:
+    urn = "urn:tcg:cards:set/base-set/card/003"
+    assert told(Cause.ITEM_NOT_FOUND, "URN", urn=urn.replace("card", "c\u200bard")) == [urn]
+    values = {"urn": "", "game": "Cards", "set": "Base Set", "name": "Chari\u00adzard\u200b"}
+    assert told(Cause.ITEM_NOT_FOUND, "NAME", **values) == ["Charizard"]
 
 
 @pytest.mark.parametrize(

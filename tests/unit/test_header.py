@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import unicodedata
 import zipfile
 
 import pytest
@@ -190,7 +191,7 @@ def test_how_to_save_the_file_is_said_for_three_programs(sentence: str) -> None:
 @pytest.mark.parametrize("character", ["\u200b", "\ufeff", "\u00a0", "\u00ad"])
 def test_an_invisible_character_in_a_name_is_named(character: str) -> None:
     told = refuse(HEADER.replace("PRICE", f"PRICE{character}").encode())
-    assert f"“PRICE[U+{ord(character):04X}]” for PRICE" in told
+    assert f"“PRICE[U+{ord(character):04X} {unicodedata.name(character)}]” for PRICE" in told
 
 
 @pytest.mark.parametrize("name", ["\x1b]52;c;aGk=\x07", "\x1b[31m", "\u202eECIRP", "\x9b2J"])

@@ -212,6 +212,67 @@ def test_the_columns_without_a_name_may_be_empty_or_left_out() -> None:
     assert causes == {4: [Cause.COLUMN_COUNT], 5: [Cause.PRICE_NOT_WHOLE], 6: [Cause.QUOTING]}
 
 
+UNSEEN = ["\u200b", "\u2060", "\ufeff", "\u00ad", "\u2011", "\u00a0", "\u202f", "\U000e0020", " \u200e\t\ufeff "]
+
+
+@pytest.mark.parametrize("unseen", UNSEEN)
+@pytest.mark.parametrize("column", ["mode", "urn", "condition", "price", "quantity", "variants", "hidden"])
+def test_what_cannot_be_seen_is_trimmed_around_a_value(column: str, unseen: str) -> None:
+    values = {
+        "mode": "CREATE",
+        "urn": "u",
+        "condition": "NM",
+        "price": "100",
+        "quantity": "1",
+        "variants": "a|b",
+        "hidden": "true",
+    }
+    assert valid(**values | {column: f"{unseen}{values[column]}{unseen}"}) == valid(**values)
+
+
+@pytest.mark.parametrize("unseen", UNSEEN)
+def test_what_cannot_be_seen_is_trimmed_around_ids_and_sets_and_is_no_value_by_itself(unseen: str) -> None:
+    def around(text: str) -> str:
+        return f"{unseen}{text}{unseen}"
+
+    assert valid(urn=unseen, cardmarket_id=around("5")).name == (NamedBy.CARDMARKET_ID, 5)
+    assert valid(urn="", tcgplayer_id=around("6"), cardmarket_id=unseen).name == (NamedBy.TCGPLAYER_ID, 6)
+    by_name = valid(urn="", game=around("G"), set=around("S"), name="N").name
+    assert by_name == (NamedBy.NAME, name_key("G", "S", "N"))
+    assert problems(urn=unseen) == [("URN", Cause.ITEM_NOT_NAMED)]
+    assert problems(mode=unseen, price=unseen) == [("MODE", Cause.MODE_MISSING), ("PRICE", Cause.PRICE_MISSING)]
+    for row in ([unseen], [unseen] * 4 + [""] * 11):
+        assert validate_row(row, has_controls=False) is None
+
+
+def test_free_text_keeps_what_cannot_be_seen() -> None:
+    row = valid(comment="\u200ba\u200b", notes="\u00ad", reference="a\u2011")
+    assert row.values[2:] == ("\u200ba\u200b", "\u00ad", "a\u2011")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("mode", "CRE\u200bATE", "MODE is “CREATE” with an invisible U+200B (ZERO WIDTH SPACE) in it."),
+        ("price", "1\u200e99", "PRICE is “199” with an invisible U+200E (LEFT-TO-RIGHT MARK) in it."),
+        ("condition", "NEAR\u2011MINT", "CONDITION is “NEAR-MINT” with a U+2011 (NON-BREAKING HYPHEN) in it."),
+        ("cardmarket_id", "9128\ufeff10", "CARDMARKET_ID is “912810” with an invisible U+FEFF"),
+        ("variants", "re\u00adverse|de", "VARIANTS is “reverse|de” with an invisible U+00AD (SOFT HYPHEN) in it."),
+    ],
+)
+def test_what_cannot_be_seen_inside_a_value_is_named(column: str, value: str, words: str) -> None:
+    found = validate(**{column: value})
+    assert isinstance(found, list)
+    assert [problem.cause for problem in found] == [Cause.INVISIBLE_CHARACTER]
+    assert words in found[0].message
+
+
+def test_a_value_that_is_wrong_anyway_is_shown_with_what_cannot_be_seen_in_it() -> None:
+    found = validate(mode="CRE\u200bATED")
+    assert isinstance(found, list)
+    assert found[0].message.startswith("MODE is “CRE[U+200B ZERO WIDTH SPACE]ATED”. Write CREATE")
+
+
 def test_the_first_name_given_decides() -> None:
     everything = {"game": "G", "set": "S", "name": "N", "cardmarket_id": "007", "tcgplayer_id": "8"}
     assert valid(urn="u", **everything).name == (NamedBy.URN, "u")
@@ -240,7 +301,25 @@ def test_an_empty_hidden_is_false_for_create_and_unchanged_for_update() -> None:
 
 
 def awkward_rows() -> st.SearchStrategy[list[str]]:
-    cell = st.sampled_from(["", "CREATE", "update", "1", "0", "x", " ", "NM", "true", "1.99", "a|b", "\x07", "z" * 300])
+    cell = st.sampled_from(
+        [
+            "",
+            "CREATE",
+            "update",
+            "1",
+            "0",
+            "x",
+            " ",
+            "NM",
+            "true",
+            "1.99",
+            "a|b",
+            "\x07",
+            "z" * 300,
+            "\u200b",
+            "1\u2011",
+        ]
+    )
     right = st.sampled_from([cells(), cells(mode="UPDATE", quantity="0"), cells(urn="", cardmarket_id="5")])
     nearly_right = st.builds(lambda row, at, value: [*row[:at], value, *row[at + 1 :]], right, st.integers(0, 14), cell)
     return st.one_of(right, nearly_right, st.lists(cell, max_size=17))

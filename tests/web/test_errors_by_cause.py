@@ -114,6 +114,32 @@ def test_a_group_suggests_only_what_holds_for_all_its_rows(
     ]
 
 
+def test_what_cannot_be_seen_is_named_wherever_a_value_is_shown(
+    client: FlaskClient, seller: Seller, run_jobs: RunJobs
+) -> None:
+    make_items()
+    hidden = "U+200B (ZERO WIDTH SPACE)"
+    rows = [
+        row(condition="N\u200bM"),
+        row(urn="urn\u200b:test:1"),
+        row(urn="", game="Game", set="Set", name="Name 1\u200b"),
+    ]
+    one = start(seller, rows)
+    run_jobs()
+    soup = page(client, address(one))
+    said = [words(reason) for reason in soup.select(".reason")]
+    assert said[0].startswith(f"CONDITION is “NM” with an invisible {hidden} in it.")
+    assert said[1].startswith("There is no item with URN “urn[U+200B ZERO WIDTH SPACE]:test:1” in the catalog.")
+    assert said[2].startswith(
+        f"There is no item with this GAME, SET and NAME, which have an invisible {hidden} in them,"
+    )
+    assert {words(value) for value in soup.select(".values > li")} == {
+        "N[U+200B ZERO WIDTH SPACE]M Delete it and type NM",
+        "urn[U+200B ZERO WIDTH SPACE]:test:1 Did you mean: urn:test:1 Copy: urn:test:1 Name 1, Set, number 1",
+        "Game, Set, Name 1[U+200B ZERO WIDTH SPACE] Delete it and type NAME Name 1",
+    }
+
+
 def test_a_group_leads_to_its_rows(client: FlaskClient, mistaken: Import) -> None:
     soup = page(client, address(mistaken))
     expected = {
