@@ -81,10 +81,11 @@ def write(attempt: Attempt, chunk: Chunk) -> str:
     with metrics.timed("items"):
         candidates = _find_items(lines, attempt.known_items, failed)
     creates = [mode is Mode.CREATE for mode in candidates.rows.modes]
-    with metrics.timed("update"):
-        updated, unchanged = _update(_where(candidates, [not one for one in creates]), attempt, failed)
+    # In this order, so that no two chunks wait for each other in a circle: see ``queries.listings``.
     with metrics.timed("create"):
         created = _create(_where(candidates, creates), attempt, failed)
+    with metrics.timed("update"):
+        updated, unchanged = _update(_where(candidates, [not one for one in creates]), attempt, failed)
     with metrics.timed("errors"):
         row_errors.insert(
             batch, [FailedRow(line, lines.text(line), problems) for line, problems in sorted(failed.items())]
@@ -217,19 +218,17 @@ def _create(candidates: Candidates, attempt: Attempt, failed: Failed) -> int:
             new.append(at)
             last_key = keys[at]
     made = [*zip(numbers, [key[0] for key in keys], rows.conditions, rows.variants, *rows.values(), strict=True)]
-    inserted = attempt.target.create([made[at] for at in new])
-    makers = {keys[at]: Maker(import_id, numbers[at]) for at in new} if repeated else {}
-    if len(inserted) < len(new):
-        taken = [at for at in new if numbers[at] not in inserted]
-        makers |= attempt.target.find_makers({keys[at] for at in taken})
-        repeated += taken
+    others = attempt.target.create([made[at] for at in new])
+    makers = ({keys[at]: Maker(import_id, numbers[at]) for at in new} if repeated else {}) | others
+    if others:
+        repeated += [at for at in new if keys[at] in others]
     for at in repeated:
         maker = makers[keys[at]]
         if maker.import_id == import_id:
             failed[numbers[at]] = [Cause.LISTING_REPEATED.problem(line=maker.line)]
         else:
             failed[numbers[at]] = [Cause.LISTING_EXISTS.problem()]
-    return len(inserted)
+    return len(new) - len(others)
 
 
 _NAMING_COLUMNS = {

@@ -6,17 +6,20 @@ takes the same way as an import up to the very end, and what it foretells is wha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from heapq import nlargest
 from typing import Protocol
 
 from app.queries import BatchKey, claims, foreseen, left_alone, listings
 from app.queries.foreseen import Foreseen
 from app.queries.left_alone import Spoken
-from app.queries.listings import Change, Found, ListingKey, Maker, NewListing
+from app.queries.listings import Change, Found, ListingKey, Maker, NewListing, key_of
 
 #: How many of a chunk's changes a check keeps to be shown.
 _CHANGES_SHOWN = 5
+#: So many of a chunk's CREATE rows, or nearly, are looked for before all of them are inserted.
+_SAMPLE_ROWS = 64
 
 
 class Target(Protocol):
@@ -34,11 +37,41 @@ class Target(Protocol):
     def leave_alone(self, found: Mapping[ListingKey, Spoken]) -> None:
         """Remember which listings rows of the chunk have found as they want them."""
 
-    def create(self, new: Sequence[NewListing]) -> Collection[int]:
-        """Make those of ``new`` that the seller has no listing for; the lines of those that were made."""
+    def create(self, new: Sequence[NewListing]) -> dict[ListingKey, Maker]:
+        """Make those of ``new`` that the seller has no listing for; which rows made the others."""
 
-    def find_makers(self, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
-        """Which row has made the listing, for each of ``keys`` that ``create`` did not make."""
+
+class _MakeOnce:
+    """Makes the listings of CREATE rows that do not exist yet, and finds out which rows made the others.
+
+    To insert without looking first costs half, but fails as a whole where one exists. So a few are looked for, and all
+    of them once some were found: where one exists, more will. What exists is then known before anything is inserted,
+    so that a chunk hardly ever waits for one that is changing it.
+    """
+
+    def __init__(
+        self,
+        find_makers: Callable[[Collection[ListingKey]], dict[ListingKey, Maker]],
+        insert: Callable[[Sequence[NewListing]], Collection[int]],
+    ) -> None:
+        self._find_makers, self._insert = find_makers, insert
+        self._meets_existing = False
+
+    def __call__(self, new: Sequence[NewListing]) -> dict[ListingKey, Maker]:
+        """Make those of ``new`` that do not exist; the makers of the others."""
+        makers: dict[ListingKey, Maker] = {}
+        self._meets_existing = self._meets_existing or bool(self._look_for(new[:: len(new) // _SAMPLE_ROWS + 1]))
+        if self._meets_existing:
+            makers = self._look_for(new)
+            new = [one for one in new if key_of(one) not in makers]
+        made = self._insert(new)
+        if len(made) < len(new):
+            self._meets_existing = True
+            makers |= self._look_for([one for one in new if one[0] not in made])
+        return makers
+
+    def _look_for(self, new: Sequence[NewListing]) -> dict[ListingKey, Maker]:
+        return self._find_makers([*map(key_of, new)])
 
 
 class LiveListings:
@@ -46,8 +79,10 @@ class LiveListings:
 
     def __init__(self, batch: BatchKey) -> None:
         self._batch = batch
-        #: Whether CREATE rows have met with listings that exist. Where one does, more will.
-        self._meets_existing = False
+        seller_id, import_id, _ = batch
+        self.create = _MakeOnce(
+            partial(listings.find_makers, seller_id), partial(listings.insert, seller_id, import_id)
+        )
 
     def find(self, keys: Collection[ListingKey]) -> dict[ListingKey, Found]:
         """Lock those that exist."""
@@ -59,22 +94,11 @@ class LiveListings:
 
     def change(self, changes: Mapping[ListingKey, Change]) -> None:
         """Write the new states."""
-        listings.update(changes.values())
+        listings.update(self._batch.seller_id, changes.values())
 
     def leave_alone(self, found: Mapping[ListingKey, Spoken]) -> None:
         """Note them for the batches before this one."""
         left_alone.record(self._batch, found)
-
-    def create(self, new: Sequence[NewListing]) -> Collection[int]:
-        """Insert those that do not exist."""
-        seller_id, import_id, _ = self._batch
-        made = listings.insert(seller_id, import_id, new, expects_existing=self._meets_existing)
-        self._meets_existing = self._meets_existing or len(made) < len(new)
-        return made
-
-    def find_makers(self, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
-        """Who has made those that exist."""
-        return listings.find_makers(self._batch.seller_id, keys)
 
 
 class CheckedListings:
@@ -86,8 +110,7 @@ class CheckedListings:
     def __init__(self, batch: BatchKey) -> None:
         self._seller_id = batch.seller_id
         self._key = batch.of_import
-        #: Whether CREATE rows have met with claims of others. Where one does, more will.
-        self._meets_taken = False
+        self._claim = _MakeOnce(partial(claims.find_makers, self._key), partial(claims.take, self._key))
 
     def find(self, keys: Collection[ListingKey]) -> dict[ListingKey, Found]:
         """Look at those that exist, without locking them: nothing is to be written."""
@@ -108,20 +131,13 @@ class CheckedListings:
     def leave_alone(self, found: Mapping[ListingKey, Spoken]) -> None:
         """Nothing to remember: no row of a check changes what another one finds."""
 
-    def create(self, new: Sequence[NewListing]) -> Collection[int]:
+    def create(self, new: Sequence[NewListing]) -> dict[ListingKey, Maker]:
         """Claim those that do not exist."""
-        wanted = {one[1:4]: one[0] for one in new}
-        # With somebody's first file there is nothing to look for.
-        exist = listings.find_makers(self._seller_id, wanted.keys()) if listings.has_any(self._seller_id) else {}
-        missing = [(key, line) for key, line in wanted.items() if key not in exist]
-        taken = claims.take(self._key, missing, expects_taken=self._meets_taken)
-        self._meets_taken = self._meets_taken or len(taken) < len(missing)
-        return taken
-
-    def find_makers(self, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
-        """Who has made those that exist, or claimed them."""
-        makers = listings.find_makers(self._seller_id, keys)
-        return makers | claims.find_makers(self._key, keys - makers.keys())
+        # With a seller's first file there is nothing to look for.
+        if not listings.has_any(self._seller_id):
+            return self._claim(new)
+        makers = listings.find_makers(self._seller_id, [*map(key_of, new)])
+        return makers | self._claim([one for one in new if key_of(one) not in makers])
 
 
 def _surprise(change: Foreseen) -> tuple[float, int]:

@@ -78,10 +78,10 @@ def delete_some(tables: Collection[str], key: ImportKey) -> bool:
         for table in tables:
             cursor.execute(
                 f"""
-                delete from {table} where ctid = any(array(
+                delete from {table} where seller_id = %s and ctid = any(array(
                     select ctid from {table} where seller_id = %s and import_id = %s limit %s))
                 """,
-                (*key, _DELETED_AT_ONCE),
+                (key.seller_id, *key, _DELETED_AT_ONCE),
             )
             deleted += cursor.rowcount
     return deleted > 0

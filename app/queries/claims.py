@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from app.queries import ImportKey, as_columns, driver_cursor
 from app.queries.keyed_insert import Table, insert_missing
-from app.queries.listings import ListingKey, Maker
+from app.queries.listings import ListingKey, Maker, NewListing, key_of
 
 _NEW = Table(
     "claims",
@@ -22,21 +22,16 @@ _NEW = Table(
 )
 
 
-def take(key: ImportKey, wanted: Collection[tuple[ListingKey, int]], *, expects_taken: bool) -> Collection[int]:
-    """Claim listings for lines of a check; the lines that got theirs, because no other had it before.
-
-    ``expects_taken``: that some are taken, see ``queries.keyed_insert``.
-    """
+def take(key: ImportKey, wanted: Collection[NewListing]) -> Collection[int]:
+    """Claim listings for the rows of a check that would make them; the lines that no other was faster than."""
     if not wanted:
         return ()
-    rows = sorted((*key, *listing, line) for listing, line in wanted)
-    return insert_missing(_NEW, rows, expects_existing=expects_taken)
+    return insert_missing(_NEW, sorted((*key, *key_of(one), one[0]) for one in wanted))
 
 
-def find_makers(key: ImportKey, keys: Iterable[ListingKey]) -> dict[ListingKey, Maker]:
+def find_makers(key: ImportKey, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
     """Which row of the check has claimed them, for those of ``keys`` that one has."""
-    wanted = sorted(keys)
-    if not wanted:
+    if not keys:
         return {}
     with driver_cursor() as cursor:
         # OFFSET 0 keeps the planner at the primary key's index, see ``queries.listings``.
@@ -51,6 +46,6 @@ def find_makers(key: ImportKey, keys: Iterable[ListingKey]) -> dict[ListingKey, 
                 offset 0
             ) c
             """,
-            (*as_columns(wanted), *key),
+            (*as_columns(sorted(keys)), *key),
         )
         return {row[:3]: Maker(key.import_id, row[3]) for row in cursor.fetchall()}

@@ -20,13 +20,12 @@ class Table(NamedTuple):
     line: str
 
 
-def insert_missing(into: Table, rows: Collection[tuple[Any, ...]], *, expects_existing: bool) -> Collection[int]:
+def insert_missing(into: Table, rows: Collection[tuple[Any, ...]]) -> Collection[int]:
     """Insert those of ``rows``, at least one and in the order of the key, whose key does not exist yet; their lines.
 
-    To insert plainly costs half of looking at each key first, but fails as a whole. Where ``expects_existing`` tells
-    that it would, it is not tried.
+    What another transaction is inserting at this moment is waited for, in the order of the key.
     """
-    if not expects_existing and _insert_plainly(into, rows):
+    if _insert_plainly(into, rows):
         at = list(into.columns).index(into.line)
         return [row[at] for row in rows]
     arrays = ", ".join(f"%b::{kind}[]" for kind in into.columns.values())

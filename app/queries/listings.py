@@ -1,8 +1,14 @@
-"""The sellers' listings: looking up, locking, inserting, updating and exporting them, thousands at a time."""
+"""The sellers' listings: looking up, locking, inserting, updating and exporting them, thousands at a time.
+
+No two transactions wait for each other in a circle, whatever their rows are. Each first inserts all that it inserts,
+then locks all that it changes, both in the order of the keys. While it inserts, it holds nothing but listings that are
+not committed yet, and so nothing that one which locks could wait for: that finds committed listings only. So those that
+lock wait for each other only, in one order; and those that insert wait for these, or for each other, in one order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from hashlib import blake2b
 from operator import itemgetter
 from typing import NamedTuple
@@ -14,8 +20,8 @@ from app.queries.keyed_insert import Table, insert_missing
 _PAGE_ROWS = 2_000
 
 
-#: What a seller has at most one listing of: the item, the condition and the variants. Keys are always written in their
-#: order, so that nobody deadlocks. A plain tuple sorts and hashes far faster than a named one.
+#: What a seller has at most one listing of: the item, the condition and the variants. A plain tuple sorts and hashes far
+#: faster than a named one.
 ListingKey = tuple[int, int, str]
 
 
@@ -29,6 +35,7 @@ class Maker(NamedTuple):
 #: A listing to be made: the line of the row that makes it, its item, condition and variants, price, quantity, hidden,
 #: comment, notes and reference.
 NewListing = tuple[int, int, int, str, int, int, bool | None, str | None, str | None, str | None]
+key_of: Callable[[NewListing], ListingKey] = itemgetter(1, 2, 3)
 
 
 #: What an UPDATE row says in any case: price, quantity, comment, notes and reference. HIDDEN it may leave open.
@@ -172,19 +179,15 @@ def find(seller_id: int, keys: Collection[ListingKey], *, lock: bool) -> dict[Li
         return {row[:3]: Found(row[3], Maker(*row[4:6]), ListingState(*row[6:])) for row in cursor.fetchall()}
 
 
-def insert(seller_id: int, import_id: int, new: Collection[NewListing], *, expects_existing: bool) -> Collection[int]:
-    """Insert those of ``new`` that the seller has no listing for; the lines of those that were inserted.
-
-    ``expects_existing``: see ``queries.keyed_insert``.
-    """
+def insert(seller_id: int, import_id: int, new: Collection[NewListing]) -> Collection[int]:
+    """Insert those of ``new`` that the seller has no listing for; the lines of those that were inserted."""
     if not new:
         return ()
-    rows = [(seller_id, import_id, *one) for one in sorted(new, key=itemgetter(1, 2, 3))]
-    return insert_missing(_NEW, rows, expects_existing=expects_existing)
+    return insert_missing(_NEW, [(seller_id, import_id, *one) for one in sorted(new, key=key_of)])
 
 
-def update(changes: Collection[Change]) -> None:
-    """Give listings that ``find`` has locked in this transaction the states that ``changes`` name."""
+def update(seller_id: int, changes: Collection[Change]) -> None:
+    """Give listings of a seller that ``find`` has locked in this transaction the states that ``changes`` name."""
     if not changes:
         return
     arrays = ", ".join(f"%b::{kind}[]" for kind in ("tid", *_STATE_TYPES))
@@ -193,9 +196,9 @@ def update(changes: Collection[Change]) -> None:
             f"""
             update listings l set {", ".join(f"{name} = k.{name}" for name in _STATE)}, updated_at = now()
             from unnest({arrays}) as k (place, {", ".join(_STATE)})
-            where l.ctid = k.place
+            where l.ctid = k.place and l.seller_id = %s
             """,
-            [[change.found.place for change in changes], *as_columns([change.after for change in changes])],
+            [[change.found.place for change in changes], *as_columns([change.after for change in changes]), seller_id],
         )
 
 

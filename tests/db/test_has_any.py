@@ -9,11 +9,12 @@ from app.models import Seller
 from app.queries import listings
 from tests.factories import make_items
 
-_READ = "select coalesce(sum(seq_tup_read), 0) from pg_stat_xact_user_tables where relname = 'listings'"
+_READ = "select seq_tup_read from pg_stat_xact_user_tables where relname = 'listings'"
 
 
 def test_the_listings_of_others_are_not_read_for_it(seller: Seller, other_seller: Seller) -> None:
     make_items(1)
+    seller_id, other_id = seller.id, other_seller.id
     db.session.execute(
         text(
             """
@@ -22,12 +23,14 @@ def test_the_listings_of_others_are_not_read_for_it(seller: Seller, other_seller
             select :seller_id, id, 1, 'v' || n, 100, 1, false, 1, n from items, generate_series(1, 20000) n limit 20000
             """
         ),
-        {"seller_id": other_seller.id},
+        {"seller_id": other_id},
     )
     db.session.commit()
     # As it is when one seller has nearly all listings, which is what the planner then expects of everybody.
     db.session.execute(text("analyze listings"))
     db.session.execute(text("set local plan_cache_mode = force_generic_plan"))
-    assert not listings.has_any(seller.id)
-    assert listings.has_any(other_seller.id)
-    assert db.session.scalar(text(_READ)) == 0
+    # What earlier transactions of this session have read may be counted with it for a second.
+    before = db.session.scalar(text(_READ))
+    assert not listings.has_any(seller_id)
+    assert listings.has_any(other_id)
+    assert db.session.scalar(text(_READ)) == before
