@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from app import accounts, catalog, diagnosis, sessions, tokens
 from app.csvfile.rejected import FileRejected
+from app.csvfile.visible import visible
 from app.extensions import db
 from app.imports import commands, progress, queue, reconcile, verify
 from app.imports.progress import ImportProgress
@@ -41,6 +42,14 @@ EXIT_NOT_POSSIBLE_NOW = 4
 _POLL_SECONDS = 0.5
 _FAULTS_SHOWN = 20
 _PIECE_BYTES = 1 << 18
+
+
+class _Failed(click.ClickException):
+    """What a command ends with that could not be done; nothing in its sentence can steer the terminal."""
+
+    def format_message(self) -> str:
+        """The sentence as it is printed."""
+        return visible(self.message)
 
 
 class NotPossibleNow(Exception):
@@ -74,26 +83,27 @@ def _using_storage(outcome: str) -> Iterator[None]:
 
 
 def _give_up(sentence: str) -> NoReturn:
-    click.echo(sentence, err=True)
+    _say(sentence, err=True)
     sys.exit(EXIT_NOT_POSSIBLE_NOW)
 
 
-class _Commands(AppGroup):
-    """Commands that end with a sentence when what they need cannot be used."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that was named."""
-        with telling_what_is_not_possible():
-            return super().invoke(ctx)
-
-
 class _Command(click.Command):
-    """Such a command by itself."""
+    """A command that takes only texts for its values, and ends with a sentence when what it needs cannot be used."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        for parameter in self.get_params(ctx):
+            value = ctx.params.get(parameter.name or "")
+            if isinstance(value, str) and not _is_text(value):
+                raise click.BadParameter(f"“{visible(value)}” is not UTF-8 text.", ctx, parameter)
         with telling_what_is_not_possible():
             return super().invoke(ctx)
+
+
+class _Commands(AppGroup):
+    """Several of them."""
+
+    command_class = _Command
 
 
 sellers_commands = _Commands("sellers", help="Accounts of sellers and operators.")
@@ -121,8 +131,8 @@ def create_seller(email: str, operator: bool, password_stdin: bool) -> None:
     try:
         seller = accounts.create_seller(email, _read_password(from_stdin=password_stdin), is_operator=operator)
     except accounts.AccountError as error:
-        raise click.ClickException(str(error)) from None
-    click.echo(f"Made the {'operator' if operator else 'seller'} {seller.email}.")
+        raise _Failed(str(error)) from None
+    _say(f"Made the {'operator' if operator else 'seller'} {seller.email}.")
 
 
 @sellers_commands.command("set-password")
@@ -134,22 +144,22 @@ def set_password(email: str, password_stdin: bool) -> None:
     try:
         accounts.set_password(seller, _read_password(from_stdin=password_stdin))
     except accounts.AccountError as error:
-        raise click.ClickException(str(error)) from None
-    click.echo(f"{email} has another password, and is signed out everywhere.")
+        raise _Failed(str(error)) from None
+    _say(f"{email} has another password, and is signed out everywhere.")
 
 
 @sellers_commands.command("sign-out")
 @click.argument("email")
 def sign_out(email: str) -> None:
     """End the sessions of EMAIL everywhere; tokens of the API go on."""
-    click.echo(f"Ended {sessions.end_all(_get_seller(email).id)} sessions.")
+    _say(f"Ended {sessions.end_all(_get_seller(email).id)} sessions.")
 
 
 @sellers_commands.command("list")
 def list_sellers() -> None:
     """List all accounts."""
     for seller in accounts.list_sellers():
-        click.echo(f"{seller.email}\t{'operator' if seller.is_operator else 'seller'}\t{seller.created_at:%Y-%m-%d}")
+        _say(seller.email, "operator" if seller.is_operator else "seller", f"{seller.created_at:%Y-%m-%d}")
 
 
 @catalog_commands.command("load")
@@ -160,9 +170,9 @@ def load_catalog(file: Path) -> None:
     try:
         replaced = catalog.load(file)
     except catalog.CatalogRejected as error:
-        raise click.ClickException(f"{error} Nothing was changed.") from None
+        raise _Failed(f"{error} Nothing was changed.") from None
     changed = replaced.items - replaced.added
-    click.echo(f"{replaced.added:,} items added, {changed:,} updated, in {time.monotonic() - began:.1f} s.")
+    _say(f"{replaced.added:,} items added, {changed:,} updated, in {time.monotonic() - began:.1f} s.")
 
 
 @imports_commands.command("start")
@@ -178,20 +188,20 @@ def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
     """
     seller = accounts.find_seller(email)
     if seller is None:
-        click.echo(f"Refused: there is no seller {email}.", err=True)
+        _say(f"Refused: there is no seller {email}.", err=True)
         sys.exit(EXIT_REFUSED)
     try:
         with _using_storage("Nothing was imported."):
             started = commands.upload(seller.id, file.name, _pieces(file), is_check=is_check)
     except FileRejected as rejected:
-        click.echo(f"Refused: {rejected.message}", err=True)
+        _say(f"Refused: {rejected.message}", err=True)
         sys.exit(EXIT_REFUSED)
-    click.echo(f"{started.public_id}: {started.total:,} rows, {started.invalid:,} of them invalid.")
+    _say(f"{started.public_id}: {started.total:,} rows, {started.invalid:,} of them invalid.")
     if not is_check:
         _tell_earlier(started)
     if wait:
         ended = _wait(started)
-        click.echo(f"{ended.status}: {_result(ended)}")
+        _say(f"{ended.status}: {_result(ended)}")
         sys.exit(EXIT_CODES[ended.status])
 
 
@@ -201,18 +211,18 @@ def verify_import(public_id: uuid.UUID) -> None:
     """Count the import ID again from its file, its listings and its errors. Exit code 0: the books are true, 1: not."""
     one = imports.find_of_anybody(public_id)
     if one is None:
-        raise click.ClickException(f"There is no import {public_id}.")
+        raise _Failed(f"There is no import {public_id}.")
     if one.status == ImportStatus.RUNNING:
-        raise click.ClickException("The import is running. Pause it, or wait for its end.")
+        raise _Failed("The import is running. Pause it, or wait for its end.")
     if one.source_removed_at or one.errors_removed_at:
-        raise click.ClickException("The uploaded file is not kept any more, so nothing can be counted again.")
+        raise _Failed("The uploaded file is not kept any more, so nothing can be counted again.")
     with _using_storage("Nothing could be counted."):
         faults = list(verify.find_faults(one))
     for fault in faults[:_FAULTS_SHOWN]:
-        click.echo(fault)
+        _say(fault)
     if faults:
-        raise click.ClickException(f"{len(faults)} faults found.")
-    click.echo(f"{one.file_name}: all {one.total:,} rows are accounted for.")
+        raise _Failed(f"{len(faults)} faults found.")
+    _say(f"{one.file_name}: all {one.total:,} rows are accounted for.")
 
 
 @tokens_commands.command("create")
@@ -226,10 +236,10 @@ def create_token(email: str, name: str, read_only: bool, days: int | None) -> No
     try:
         token, secret = tokens.create(_get_seller(email).id, name, scope=scope, days=days)
     except tokens.TokenError as error:
-        raise click.ClickException(str(error)) from None
+        raise _Failed(str(error)) from None
     until = f"until {token.expires_at:%Y-%m-%d}" if token.expires_at else "until it is revoked"
-    click.echo(f"Made the {token.scope} token “{token.name}” ({token.public_id}), which holds {until}.", err=True)
-    click.echo(secret)
+    _say(f"Made the {token.scope} token “{token.name}” ({token.public_id}), which holds {until}.", err=True)
+    _say(secret)
 
 
 @tokens_commands.command("list")
@@ -238,7 +248,7 @@ def list_tokens(email: str) -> None:
     """List a seller's tokens: id, ending, scope, made, last used, expires, name."""
     for one in tokens.list_all(_get_seller(email).id):
         days = (f"{day:%Y-%m-%d}" if day else "-" for day in (one.created_at, one.last_used_at, one.expires_at))
-        click.echo("\t".join((str(one.public_id), f"…{one.ending}", one.scope, *days, one.name)))
+        _say(str(one.public_id), f"…{one.ending}", one.scope, *days, one.name)
 
 
 @tokens_commands.command("revoke")
@@ -249,21 +259,42 @@ def revoke_token(public_id: uuid.UUID, email: str) -> None:
     try:
         name = tokens.revoke(_get_seller(email).id, public_id)
     except tokens.TokenNotFound:
-        raise click.ClickException(f"{email} has no token {public_id}.") from None
-    click.echo(f"Revoked the token “{name}”.")
+        raise _Failed(f"{email} has no token {public_id}.") from None
+    _say(f"Revoked the token “{name}”.")
+
+
+def _say(*cells: str, err: bool = False) -> None:
+    """Print a line, or cells parted by tabs; nothing in them can steer the terminal or end the line."""
+    click.echo("\t".join(map(visible, cells)), err=err)
+
+
+def _is_text(value: str) -> bool:
+    """Whether a value that came from outside was UTF-8: what was not stands for bytes, which no database takes."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read_password(*, from_stdin: bool) -> str:
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    try:
+        password: str = (
+            sys.stdin.readline().rstrip("\r\n")
+            if from_stdin
+            else click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        )
+    except UnicodeDecodeError:
+        raise _Failed("The password is not UTF-8 text.") from None
+    if not _is_text(password):
+        raise _Failed("The password is not UTF-8 text.")
     return password
 
 
 def _get_seller(email: str) -> Seller:
     seller = accounts.find_seller(email)
     if seller is None:
-        raise click.ClickException(f"There is no seller {email}.")
+        raise _Failed(f"There is no seller {email}.")
     return seller
 
 
@@ -272,7 +303,7 @@ def _tell_earlier(started: Import) -> None:
     for earlier in imports.find_same_file(started.seller_id, started.sha256):
         if earlier.id < started.id:
             when = earlier.created_at.astimezone(UTC)
-            click.echo(
+            _say(
                 f"These bytes were imported before: {earlier.file_name}, {when:%Y-%m-%d %H:%M} UTC, {earlier.status} "
                 f"({earlier.public_id}).",
                 err=True,
@@ -308,7 +339,7 @@ def _wait(started: Import) -> ImportProgress:
     seller_id, public_id = started.seller_id, started.public_id
     with suppress(RedisError):
         if not queue.count_workers():
-            click.echo("No worker is running: nothing moves until “python worker.py” is started.", err=True)
+            _say("No worker is running: nothing moves until “python worker.py” is started.", err=True)
     with tqdm(total=started.total, unit=" rows", file=sys.stderr) as bar:
         while True:
             # A new transaction for each look, so that it sees what the workers have committed since.
@@ -327,9 +358,9 @@ def reconcile_command() -> None:
     """Repair and settle whatever is in need of it now, as the workers do every few seconds."""
     repairs = reconcile.sweep(force=True)
     if repairs is None:
-        click.echo("A worker is at it at this moment.")
+        _say("A worker is at it at this moment.")
         return
-    click.echo(
+    _say(
         f"{repairs.taken_back} batches taken back, {repairs.lost_jobs} lost jobs found, {repairs.settled} imports "
         f"settled, {repairs.sent} batches sent."
     )
@@ -341,8 +372,8 @@ def demo_command() -> None:
     """Load the demo catalog and make the demo seller, unless there is a catalog already."""
     if items.is_empty():
         replaced = catalog.load(DEMO_CATALOG)
-        click.echo(f"Loaded the demo catalog: {replaced.items} items.")
+        _say(f"Loaded the demo catalog: {replaced.items} items.")
     db.session.rollback()
     if not accounts.list_sellers():
         accounts.create_seller(DEMO_EMAIL, DEMO_PASSWORD)
-        click.echo(f"Made the demo seller {DEMO_EMAIL}.")
+        _say(f"Made the demo seller {DEMO_EMAIL}.")

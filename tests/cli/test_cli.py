@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from app import accounts, tokens
 from app.cli import DEMO_EMAIL, DEMO_PASSWORD
+from app.csvfile.contract import HEADER
 from app.extensions import db
 from app.imports import commands
 from app.imports.progress import ImportProgress
@@ -351,3 +352,76 @@ def test_a_file_that_cannot_be_read_is_no_trouble_of_the_storage(app: Flask, sel
     result = flask(app, "imports", "start", "/proc/self/mem", "--seller", seller.email)
     assert result.exit_code == 2
     assert "/proc/self/mem cannot be read: " in result.stderr
+
+
+# What comes from outside ----------------------------------------------------------------------------------------------
+
+NO_TEXT = "a\udcffb"
+ESCAPE = "\x1b]52;c;aGk=\x07"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("imports", "start", "STOCK", "--seller", NO_TEXT),
+        ("imports", "start", "STOCK", "--seller", NO_TEXT, "--check", "--wait"),
+        ("imports", "verify", NO_TEXT),
+        ("sellers", "create", NO_TEXT, "--password-stdin"),
+        ("sellers", "set-password", NO_TEXT, "--password-stdin"),
+        ("sellers", "sign-out", NO_TEXT),
+        ("tokens", "create", "--seller", NO_TEXT, "--name", "x"),
+        ("tokens", "create", "--seller", "me@example.com", "--name", NO_TEXT),
+        ("tokens", "create", "--seller", "me@example.com", "--name", "x", "--expires", NO_TEXT),
+        ("tokens", "list", "--seller", NO_TEXT),
+        ("tokens", "revoke", "6d4c8d0e-0000-4000-8000-000000000000", "--seller", NO_TEXT),
+    ],
+    ids=" ".join,
+)
+def test_a_value_that_is_no_text_is_refused_with_a_sentence(
+    app: Flask, seller: Seller, stock: Path, arguments: tuple[str, ...]
+) -> None:
+    answer = flask(app, *(str(stock) if one == "STOCK" else one for one in arguments), given="a long password\n")
+    assert answer.exit_code == 2
+    assert "Traceback" not in answer.output
+    assert "UTF-8" in answer.output or "is not a valid" in answer.output
+
+
+def test_a_file_may_be_called_what_it_likes(app: Flask, seller: Seller, tmp_path: Path) -> None:
+    make_items()
+    path = tmp_path / f"{NO_TEXT}\x1b[31m.csv"
+    path.write_bytes(csv_bytes([row()]))
+    started = flask(app, "imports", "start", str(path), "--seller", seller.email)
+    assert started.exit_code == 0
+    assert db.session.scalar(db.select(Import.file_name)) == "ab[31m.csv"
+    missing = flask(app, "catalog", "load", str(path))
+    assert missing.exit_code == 1
+    assert "\x1b" not in missing.output
+
+
+def test_a_password_that_is_no_text_is_refused(app: Flask) -> None:
+    answer = app.test_cli_runner().invoke(
+        args=["sellers", "create", "me@example.com", "--password-stdin"], input=b"a long \xff password\n"
+    )
+    assert (answer.exit_code, answer.output) == (1, "Error: The password is not UTF-8 text.\n")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        HEADER.replace("URN", ESCAPE).encode(),
+        HEADER.replace("URN", f"URN{ESCAPE}").encode(),
+        f"sep={ESCAPE}\n{HEADER}\n".encode(),
+        f"{ESCAPE}\n".encode(),
+    ],
+)
+def test_nothing_in_a_file_steers_the_terminal(app: Flask, seller: Seller, tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "stock.csv"
+    path.write_bytes(data)
+    refused = flask(app, "imports", "start", str(path), "--seller", seller.email)
+    assert refused.exit_code == 2
+    assert refused.output.startswith("Refused: ")
+    assert refused.output.removesuffix("\n").isprintable()
+    unknown = flask(app, "imports", "start", str(path), "--seller", ESCAPE)
+    assert unknown.output == "Refused: there is no seller [U+001B]]52;c;aGk=[U+0007].\n"
+    named = flask(app, "sellers", "sign-out", ESCAPE)
+    assert named.output.removesuffix("\n").isprintable()
