@@ -121,7 +121,7 @@ def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def _parse(data: bytes, offset: int, line: int, *, is_last: bool) -> tuple[Block, bytes]:
     """The records in ``data`` (whole lines, unless ``is_last``), and the bytes of one at the end that is still open."""
-    text = _decode(data, line)
+    text = decode(data, line)
     lines = io.StringIO(text, newline="\n").readlines()
     cells: list[list[str]] = []
     stops: list[int] = []
@@ -156,7 +156,8 @@ def _parse(data: bytes, offset: int, line: int, *, is_last: bool) -> tuple[Block
     return block, "".join(lines[stop:]).encode()
 
 
-def _decode(data: bytes, line: int) -> str:
+def decode(data: bytes, line: int) -> str:
+    """The text of ``data``, whole lines that begin on ``line``. Raises FileRejected where it is no text in UTF-8."""
     nul = data.find(b"\0")
     if nul >= 0:
         at = line + data.count(b"\n", 0, nul)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from itertools import chain, compress
 
 from app.csvfile.header import take_header, width_of
-from app.csvfile.reader import read_blocks
+from app.csvfile.reader import decode, read_blocks
 from app.csvfile.rejected import FileRejected, FileTooLarge
 from app.csvfile.validate import Validator
 
 MIN_BATCH_ROWS = 2_000
 MAX_BATCH_ROWS = 25_000
+#: So much of its beginning tells most of what a file can be refused for.
+LOOK_BYTES = 64 * 1024
 #: A file has at most so many batches, unless they would be larger than MAX_BATCH_ROWS.
 BATCHES_AIMED_AT = 80
 
@@ -80,6 +82,21 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
     # What is blank before the first row belongs to the first batch, so that the batches cover the whole file.
     starts[0], lines[0] = len(header_line), 2
     return Scan(header, len(starts), invalid, _plan(starts, lines, end_of_file=at))
+
+
+def look(start: bytes, *, size: int, max_rows: int, max_bytes: int) -> None:
+    """Raise FileRejected where a file of ``size`` bytes that begins with ``start`` is certain to be refused.
+
+    Nothing is said of what stands behind ``start``.
+    """
+    if size > max_bytes:
+        raise FileTooLarge.beyond(max_bytes)
+    if size <= len(start):
+        scan([start], max_rows=max_rows, max_bytes=max_bytes)
+        return
+    _, beyond = take_header(iter([start]))
+    # The last of its lines may have been cut off within a character.
+    decode(beyond[: beyond.rfind(b"\n") + 1], 2)
 
 
 def _limited(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:

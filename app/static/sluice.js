@@ -465,37 +465,21 @@
     return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
   }
 
-  const SAVE_AS_CSV = "In your spreadsheet choose “Save as” and then “CSV UTF-8 (comma delimited)”.";
-  const HEADER_BYTES = 4096;
-
-  // What can be seen of a file before it is sent: only a hint, because the server looks at all of it and decides.
-  async function findHint(file, { header, maxBytes, maxSize }) {
-    if (!file.size) return "The file is empty.";
-    if (file.size > maxBytes) return `The file is larger than ${maxSize}. Split it into several files.`;
-    let bytes;
+  // Why the server would refuse a file for certain, told from its beginning before the rest is sent; else nothing.
+  async function findRefusal(file, form) {
     try {
-      bytes = new Uint8Array(await file.slice(0, HEADER_BYTES).arrayBuffer());
+      const answer = await fetch(`${form.dataset.look}?size=${file.size}`, {
+        method: "POST",
+        body: await file.slice(0, form.dataset.lookBytes).arrayBuffer(),
+        headers: { "X-CSRFToken": form.elements.csrf_token.value, "HX-Request": "true" },
+        redirect: "manual",
+      });
+      const isSentence = answer.headers.get("Content-Type")?.startsWith("text/plain");
+      return [413, 422].includes(answer.status) && isSentence ? await answer.text() : "";
     } catch {
-      return "The file cannot be read. Was it moved or changed? Choose it again.";
+      // Sending will tell.
+      return "";
     }
-    const begins = (...signature) => signature.every((byte, at) => bytes[at] === byte);
-    if (begins(0x50, 0x4b, 3, 4)) return `This looks like an Excel or LibreOffice workbook. ${SAVE_AS_CSV}`;
-    if (begins(0xd0, 0xcf, 0x11, 0xe0)) return `This looks like an old Excel workbook. ${SAVE_AS_CSV}`;
-    if (begins(0xff, 0xfe) || begins(0xfe, 0xff)) return `This looks like UTF-16 (“Unicode text”). ${SAVE_AS_CSV}`;
-    // This takes away a byte-order mark, too.
-    const line = new TextDecoder().decode(bytes).split("\n", 1)[0].replace(/\r$/, "");
-    const names = line.split(",").map((name) => name.replace(/^"(.*)"$/, "$1"));
-    // Spreadsheets add empty columns behind the last one, and they do no harm.
-    while (names.length > 1 && !names.at(-1).trim()) names.pop();
-    const wanted = header.split(",");
-    if (names.join() === header) return "";
-    for (const [separator, name] of [[";", "semicolons"], ["\t", "tabs"]]) {
-      if (names.length === 1 && line.split(separator).length > 2) return `The values seem to be separated by ${name}. ${SAVE_AS_CSV}`;
-    }
-    const missing = wanted.filter((name) => !names.includes(name));
-    if (missing.length === wanted.length) return "The first line does not look like the header.";
-    if (missing.length) return `The first line lacks ${missing.join(", ")}.`;
-    return names.length > wanted.length ? "The first line has more columns than the header." : "The columns of the first line are in another order.";
   }
 
   const SPEED_SECONDS = 5;
@@ -570,9 +554,11 @@
       });
       setState(item, "waiting", `${describeSize(file.size)}, ready to upload`);
       list.append(row);
-      findHint(file, form.dataset).then((hint) => {
-        one("[data-file-hint]", row).hidden = !hint || item.state !== "waiting";
-        one("[data-file-hint-words]", row).textContent = hint && `${hint} This is a first look only; you can upload it all the same.`;
+      findRefusal(file, form).then((refusal) => {
+        // It may be on its way already, and the server then tells the same.
+        if (!refusal || item.state !== "waiting") return;
+        refuse(item, refusal);
+        tellInput();
       });
       return item;
     }
@@ -587,7 +573,6 @@
       one("[data-file-cancel]", row).hidden = state !== "sending";
       one("[data-file-remove]", row).hidden = ["sending", "done"].includes(state);
       one("[data-file-again]", row).hidden = !["broken", "cancelled"].includes(state);
-      if (state !== "waiting") one("[data-file-hint]", row).hidden = true;
       const link = one("[data-file-open]", row);
       link.hidden = !place;
       if (place) link.href = place;
@@ -603,12 +588,22 @@
       list.hidden = false;
     }
 
+    function refuse(item, sentence) {
+      setState(item, "refused", "Not imported.", { alert: sentence, help: true });
+    }
+
     // The field holds what is still to be sent, so that the browser itself asks for a file where there is none.
     function tellInput() {
       const kept = new DataTransfer();
       for (const item of items) if (item.state === "waiting") kept.items.add(item.file);
       input.files = kept.files;
       list.hidden = !items.length;
+      showButton();
+    }
+
+    // There is nothing to press it for where each file is refused, and its line says why.
+    function showButton() {
+      button.disabled = isBusy || (items.length > 0 && items.every(({ state }) => state === "refused"));
     }
 
     function drop(unwanted) {
@@ -654,7 +649,7 @@
 
     function setBusy(busy) {
       isBusy = busy;
-      button.disabled = busy;
+      showButton();
       input.disabled = busy;
     }
 
@@ -763,7 +758,7 @@
       } else if (request.status === 429 || request.status >= 500 || !sentence) {
         setState(item, "broken", "Not uploaded.", { alert: sentence || "Sluice does not answer. Try again in a moment." });
       } else {
-        setState(item, "refused", "Not imported.", { alert: sentence, help: true });
+        refuse(item, sentence);
         one("[data-file-alert]", item.row).scrollIntoView({ block: "nearest" });
       }
     }

@@ -12,6 +12,7 @@ from wtforms import ValidationError
 
 from app import sample
 from app.config import Settings
+from app.csvfile import scan
 from app.csvfile.contract import HEADER
 from app.csvfile.rejected import FileRejected, FileTooLarge, round_size_down
 from app.extensions import csrf
@@ -98,6 +99,26 @@ def receive() -> ResponseReturnValue:
     return Response(told, 201, {"Location": place}, content_type=_PLAIN)
 
 
+@blueprint.post("/look")
+def look() -> ResponseReturnValue:
+    """Say of a file before it is sent whether it would be refused for certain, by the judge of the upload itself.
+
+    The body is its beginning, at most LOOK_BYTES, and ``size`` its length. Answers 204, or what the upload would.
+    """
+    settings = _settings()
+    start = request.get_data()
+    size = request.args.get("size", default=len(start), type=int)
+    try:
+        scan.look(start, size=size, max_rows=settings.max_rows, max_bytes=settings.max_upload_bytes)
+    except FileRejected as rejected:
+        return Response(rejected.message, _status_of(rejected), content_type=_PLAIN)
+    return Response(status=204)
+
+
+def _status_of(rejected: FileRejected) -> int:
+    return 413 if isinstance(rejected, FileTooLarge) else 422
+
+
 def _render(error: str | None = None, *, is_check: bool = False) -> str:
     settings = _settings()
     return render_template(
@@ -110,7 +131,7 @@ def _render(error: str | None = None, *, is_check: bool = False) -> str:
         header=HEADER,
         max_rows=settings.max_rows,
         max_size=round_size_down(settings.max_upload_bytes),
-        max_bytes=settings.max_upload_bytes,
+        look_bytes=scan.LOOK_BYTES,
     )
 
 
@@ -123,7 +144,7 @@ def _refuse(rejected: FileRejected, *, is_check: bool) -> ResponseReturnValue:
         response.status_code = 429
         response.headers["Retry-After"] = str(rejected.seconds)
     else:
-        response.status_code = 413 if isinstance(rejected, FileTooLarge) else 422
+        response.status_code = _status_of(rejected)
     return response
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import CDPSession, Locator, Page, Route, expect
+from playwright.sync_api import CDPSession, Locator, Page, Request, Route, expect
 
 from app.csvfile.contract import HEADER
 from tests.e2e.conftest import MAX_ROWS, MAX_UPLOAD_BYTES
@@ -16,6 +16,9 @@ from tests.factories import csv_bytes, row, with_header
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("working")
+
+#: Where a file is looked at before it is sent.
+LOOK = re.compile("/imports/upload/look")
 
 
 def large_file(size: int) -> bytes:
@@ -77,6 +80,8 @@ def test_a_file_that_cannot_be_imported_is_refused(
 ) -> None:
     data, sentence = REFUSED[name]
     before = storage_files()
+    # What is refused before it is sent has a test of its own.
+    page.route(LOOK, lambda route: route.fulfill(status=204))
     upload(page, data)
     expect(page.get_by_role("alert")).to_contain_text("The file was not imported.")
     expect(page.get_by_role("alert")).to_contain_text(sentence)
@@ -87,6 +92,7 @@ def test_a_file_that_cannot_be_imported_is_refused(
 
 
 def test_after_a_refusal_another_file_can_be_chosen_at_once(page: Page) -> None:
+    page.route(LOOK, lambda route: route.fulfill(status=204))
     upload(page, b"")
     expect(page.get_by_role("alert")).to_contain_text("The file is empty.")
     page.locator("input[type=file]").set_input_files(FIRST_IMPORT)
@@ -138,10 +144,14 @@ def test_files_can_be_dropped_anywhere(page: Page) -> None:
     expect(page.get_by_role("heading", name="second.csv")).to_be_visible()
 
 
+def is_upload(request: Request) -> bool:
+    return request.method == "POST" and not LOOK.search(request.url)
+
+
 def test_several_files_go_one_after_the_other(page: Page) -> None:
     page.goto("/imports/upload")
     requests: list[str] = []
-    page.on("request", lambda request: requests.append("sent") if request.method == "POST" else None)
+    page.on("request", lambda request: requests.append("sent") if is_upload(request) else None)
     page.on("response", lambda response: requests.append("answered") if response.status == 201 else None)
     drop(page, "a.csv", "b.csv", "c.csv")
     page.get_by_role("button", name="Upload CSV").click()
@@ -168,16 +178,48 @@ def test_of_several_files_one_that_is_refused_does_not_stop_the_others(page: Pag
     expect(page.get_by_role("alert")).to_contain_text("separated by semicolons, not by commas.")
 
 
-def test_the_header_is_looked_at_before_anything_is_sent(page: Page) -> None:
-    file = choose(page, HEADER.replace("PRICE", "PRISE").encode())
-    expect(file.locator("[data-file-hint]")).to_contain_text("The first line lacks PRICE. This is a first look only")
-    assert page.locator("input[type=file]").evaluate("input => input.validity.valid")
-    # The server decides, and says more.
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (HEADER.replace("PRICE", "PRISE").encode(), "is called “PRISE” and should be PRICE."),
+        (HEADER.replace(",", ";").encode(), "separated by semicolons, not by commas."),
+        (csv_bytes([row(comment="x")]).replace(b",x,", b",\xe9,"), "Line 2 has characters that cannot be read"),
+        (b"", "The file is empty."),
+        (large_file(MAX_UPLOAD_BYTES), "The file is larger than 4 M"),
+    ],
+    ids=["misspelt", "semicolons", "windows-1252", "empty", "too large"],
+)
+def test_a_certain_refusal_is_told_before_anything_is_sent(page: Page, data: bytes, sentence: str) -> None:
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.url.endswith("/imports/upload") else None)
+    choose(page, data)
+    expect(page.get_by_role("alert")).to_contain_text(sentence)
+    expect(page.get_by_role("button", name="Upload CSV")).to_be_disabled()
+    assert len(sent) == 1, "the page itself and nothing else"
+    # Another file in its place is taken.
+    page.locator("input[type=file]").set_input_files(
+        {"name": "right.csv", "mimeType": "text/csv", "buffer": csv_bytes([row()])}
+    )
+    expect(page.locator(".upload-file")).to_contain_text("ready to upload")
+    expect(page.get_by_role("alert")).to_have_count(0)
     page.get_by_role("button", name="Upload CSV").click()
-    expect(page.get_by_role("alert")).to_contain_text("is called “PRISE” and should be PRICE.")
-    for right in (csv_bytes([row()]), b"\xef\xbb\xbf" + csv_bytes([row()], newline="\r\n")):
-        expect(choose(page, right)).to_contain_text("ready to upload")
-        expect(page.locator("[data-file-hint]")).to_be_hidden()
+    expect(page.get_by_role("heading", name="right.csv")).to_be_visible()
+
+
+@pytest.mark.parametrize("data", [csv_bytes([row()]), b"\xef\xbb\xbf" + csv_bytes([row()], newline="\r\n")])
+def test_a_file_that_is_right_is_looked_at_and_left_alone(page: Page, data: bytes) -> None:
+    with page.expect_response(LOOK) as looked:
+        choose(page, data)
+    assert looked.value.status == 204
+    expect(page.locator(".upload-file")).to_contain_text("ready to upload")
+    expect(page.get_by_role("button", name="Upload CSV")).to_be_enabled()
+
+
+def test_what_the_look_does_not_find_the_upload_refuses(page: Page) -> None:
+    page.route(LOOK, lambda route: route.fulfill(status=204))
+    choose(page, b"MODE;URN;PRICE\n")
+    page.get_by_role("button", name="Upload CSV").click()
+    expect(page.get_by_role("alert")).to_contain_text("separated by semicolons, not by commas.")
 
 
 @pytest.fixture

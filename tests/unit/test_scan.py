@@ -10,7 +10,7 @@ from app.csvfile import scan as scan_module
 from app.csvfile.contract import HEADER
 from app.csvfile.lines import LineReader
 from app.csvfile.rejected import FileRejected, FileTooLarge
-from app.csvfile.scan import Scan, rows_per_batch, scan
+from app.csvfile.scan import Scan, look, rows_per_batch, scan
 from tests.factories import csv_bytes, row, with_header
 from tests.samples import SAMPLES, needs_samples
 
@@ -109,6 +109,36 @@ def test_more_bytes_than_allowed_are_refused_before_all_are_read() -> None:
 def test_a_file_without_rows_is_refused(body: str) -> None:
     with pytest.raises(FileRejected, match="no rows"):
         check(with_header(body))
+
+
+def look_at(data: bytes, size: int | None = None, *, max_bytes: int = 10**9) -> None:
+    look(data, size=len(data) if size is None else size, max_rows=MANY, max_bytes=max_bytes)
+
+
+def test_a_look_at_the_beginning_refuses_what_the_upload_would_refuse() -> None:
+    right = csv_bytes([row(comment="é"), row()])
+    look_at(right)
+    for wrong in (b"", b"MODE;URN;PRICE\n", with_header(""), right + b'CREATE,"never closed', right + b"\0\n"):
+        with pytest.raises(FileRejected) as looked:
+            look_at(wrong)
+        with pytest.raises(FileRejected) as refused:
+            check(wrong)
+        assert (looked.value.message, looked.value.line) == (refused.value.message, refused.value.line)
+    with pytest.raises(FileTooLarge):
+        look_at(right, 10**9 + 1)
+
+
+def test_a_look_at_the_beginning_of_a_larger_file_says_nothing_of_what_it_cannot_see() -> None:
+    right = csv_bytes([row(comment="é"), row()])
+    # Wherever it is cut off: within a quoted value, a row or a character.
+    for data in (right, right + b'CREATE,"not closed yet\nand'):
+        for end in range(len(with_header("")), len(data)):
+            look_at(data[:end], len(data) + 1000)
+    # But of what it can see.
+    with pytest.raises(FileRejected, match="Line 4 has characters"):
+        look_at(right + "Flabébé\n".encode("cp1252"), 10_000)
+    with pytest.raises(FileRejected, match="is missing"):
+        look_at(right.replace(b",PRICE", b""), 10_000)
 
 
 REFUSALS = {

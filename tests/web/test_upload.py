@@ -12,6 +12,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from app.csvfile.contract import MAX_RECORD_BYTES
+from app.csvfile.scan import LOOK_BYTES
 from app.extensions import db
 from app.models import AuditEntry, Import, Seller
 from tests.factories import csv_bytes, look, row, with_header
@@ -239,3 +240,25 @@ def test_the_form_and_the_refusal_name_one_limit_in_one_unit(app: Flask, client:
     assert "and 4 MB a file" in client.get("/imports/upload").text
     response = send(client, csv_bytes([row(comment="c" * 250)] * 20_000), how="alone")
     assert response.text == "The file is larger than 4 MB. Split it into several files."
+
+
+def test_the_beginning_of_a_file_is_looked_at_before_it_is_sent(
+    client: FlaskClient, storage_files: StorageFiles
+) -> None:
+    token = {"X-CSRFToken": csrf_token(client)}
+
+    def look_at(data: bytes, size: int) -> tuple[int, str]:
+        answer = client.post(f"/imports/upload/look?size={size}", data=data, headers=token)
+        return answer.status_code, answer.text
+
+    right = csv_bytes([row()])
+    assert look_at(right, len(right)) == look_at(right, 1000) == (204, "")
+    for wrong in (b"MODE;URN;PRICE\n", b"", right + "Flabébé\n".encode("cp1252")):
+        status, sentence = look_at(wrong, len(wrong))
+        assert status == 422
+        assert sentence in upload(client, wrong).get_data(as_text=True).replace("&#39;", "'")
+    assert look_at(right, 1 << 40)[0] == 413
+    # It is the beginning and no more, and it needs a token like every form.
+    assert client.post("/imports/upload/look", data=b"x" * (LOOK_BYTES + 1), headers=token).status_code == 413
+    assert client.post("/imports/upload/look", data=right).status_code == 403
+    assert nothing_is_left(storage_files)
