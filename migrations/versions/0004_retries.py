@@ -11,13 +11,24 @@ def upgrade() -> None:
     op.add_column("imports", sa.Column("parent_id", sa.BigInteger(), nullable=True))
     op.add_column("imports", sa.Column("retried_rows", sa.Text(collation="C"), nullable=True))
     op.create_foreign_key(
-        op.f("fk__imports__imports"), "imports", "imports", ["seller_id", "parent_id"], ["seller_id", "id"]
+        op.f("fk__imports__imports"),
+        "imports",
+        "imports",
+        ["seller_id", "parent_id"],
+        ["seller_id", "id"],
+        postgresql_not_valid=True,
     )
     op.create_check_constraint(
-        op.f("ck__imports__retried_rows_known"), "imports", "retried_rows in ('FAILED', 'REMAINING')"
+        op.f("ck__imports__retried_rows_known"),
+        "imports",
+        "retried_rows in ('FAILED', 'REMAINING')",
+        postgresql_not_valid=True,
     )
     op.create_check_constraint(
-        op.f("ck__imports__retry_told_in_full"), "imports", "(parent_id is null) = (retried_rows is null)"
+        op.f("ck__imports__retry_told_in_full"),
+        "imports",
+        "(parent_id is null) = (retried_rows is null)",
+        postgresql_not_valid=True,
     )
     op.create_index(
         "ix__imports__retries",

@@ -16,13 +16,19 @@ def upgrade() -> None:
     op.create_index("ix__imports__sha256", "imports", ["seller_id", "sha256"])
     op.drop_constraint(op.f("ck__imports__retried_rows_known"), "imports")
     op.create_check_constraint(
-        op.f("ck__imports__retried_rows_known"), "imports", "retried_rows in ('ALL', 'FAILED', 'REMAINING')"
+        op.f("ck__imports__retried_rows_known"),
+        "imports",
+        "retried_rows in ('ALL', 'FAILED', 'REMAINING')",
+        postgresql_not_valid=True,
     )
 
     op.add_column("batches", sa.Column("unchanged", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.drop_constraint(op.f("ck__batches__counters_add_up"), "batches")
     op.create_check_constraint(
-        op.f("ck__batches__counters_add_up"), "batches", "created + updated + unchanged + failed <= total"
+        op.f("ck__batches__counters_add_up"),
+        "batches",
+        "created + updated + unchanged + failed <= total",
+        postgresql_not_valid=True,
     )
 
     op.add_column("listings", sa.Column("values_before", sa.BigInteger(), nullable=True))
@@ -73,10 +79,18 @@ def downgrade() -> None:
     op.drop_column("listings", "values_before")
     op.drop_constraint(op.f("ck__batches__counters_add_up"), "batches")
     op.drop_column("batches", "unchanged")
-    op.create_check_constraint(op.f("ck__batches__counters_add_up"), "batches", "created + updated + failed <= total")
+    op.create_check_constraint(
+        op.f("ck__batches__counters_add_up"),
+        "batches",
+        "created + updated + failed <= total",
+        postgresql_not_valid=True,
+    )
     op.drop_constraint(op.f("ck__imports__retried_rows_known"), "imports")
     op.create_check_constraint(
-        op.f("ck__imports__retried_rows_known"), "imports", "retried_rows in ('FAILED', 'REMAINING')"
+        op.f("ck__imports__retried_rows_known"),
+        "imports",
+        "retried_rows in ('FAILED', 'REMAINING')",
+        postgresql_not_valid=True,
     )
     op.drop_index("ix__imports__sha256", table_name="imports")
     op.drop_index("ix__imports__form_key", table_name="imports")

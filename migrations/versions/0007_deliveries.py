@@ -13,7 +13,10 @@ _TIME = sa.DateTime(timezone=True)
 def upgrade() -> None:
     op.add_column("sellers", sa.Column("email_on_end", _CODE, server_default="NEVER", nullable=False))
     op.create_check_constraint(
-        op.f("ck__sellers__email_on_end_known"), "sellers", "email_on_end in ('NEVER', 'FAILED', 'ALWAYS')"
+        op.f("ck__sellers__email_on_end_known"),
+        "sellers",
+        "email_on_end in ('NEVER', 'FAILED', 'ALWAYS')",
+        postgresql_not_valid=True,
     )
     op.create_table(
         "webhook_endpoints",

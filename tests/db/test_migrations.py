@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
@@ -13,6 +17,7 @@ from sqlalchemy import inspect, text
 
 from app import create_app
 from app.extensions import db
+from tests.processes import wait_until
 
 
 @contextmanager
@@ -74,4 +79,58 @@ def test_all_the_way_down_and_up_again(app: Flask, environ: dict[str, str]) -> N
         assert shape() == set()
         upgrade()
         assert shape() == migrated
+        assert db.session.execute(text("select id from reconciler")).all() == [(1,)]
+
+
+def test_constraints_are_added_without_a_look_at_the_rows(app: Flask, capsys: pytest.CaptureFixture[str]) -> None:
+    # With it, nobody could read or write the table for as long as the look takes. ``migrations/env.py`` has it later.
+    upgrade(sql=True)
+    of_revisions = capsys.readouterr().out.split("-- Running upgrade ")[1:]
+    assert len(of_revisions) >= 12
+    for sql in of_revisions:
+        made = set(re.findall(r"CREATE TABLE (\w+)", sql))
+        added = re.findall(r"ALTER TABLE (\w+) ADD (?:CONSTRAINT \S+ )?(?:CHECK|FOREIGN KEY)([^;]*);", sql)
+        scanning = [table for table, rest in added if table not in made and not rest.endswith("NOT VALID")]
+        assert not scanning, f"add postgresql_not_valid=True in {sql.splitlines()[0]}: {scanning}"
+
+
+def test_a_constraint_that_was_not_validated_is_so_by_the_next_upgrade(app: Flask, environ: dict[str, str]) -> None:
+    migrated = shape()
+    with scratch_database(environ):
+        upgrade()
+        db.session.execute(text("alter table sellers drop constraint ck__sellers__email_lower_case"))
+        db.session.execute(
+            text(
+                "alter table sellers add constraint ck__sellers__email_lower_case "
+                "check (email = lower(email)) not valid"
+            )
+        )
+        db.session.commit()
+        assert shape() != migrated
+        upgrade()
+        assert shape() == migrated
+
+
+def test_a_migration_that_deadlocks_with_a_worker_is_tried_again(app: Flask, environ: dict[str, str]) -> None:
+    with scratch_database(environ):
+        upgrade(revision="0004")
+        address = db.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+        with psycopg.connect(address) as worker, psycopg.connect(address, autocommit=True) as observer:
+            # Its own deadlock is found by the migration, which is to give way.
+            worker.execute("set local deadlock_timeout = '60s'")
+            worker.execute("lock table batches")
+
+            def is_waiting() -> bool:
+                query = "select 1 from pg_locks where relation = 'batches'::regclass and not granted"
+                return observer.execute(query).fetchone() is not None
+
+            def work() -> None:
+                wait_until(is_waiting)
+                worker.execute("lock table imports in row exclusive mode")
+                worker.commit()
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            upgrade()
+            thread.join()
         assert db.session.execute(text("select id from reconciler")).all() == [(1,)]
