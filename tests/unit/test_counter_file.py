@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.mmap_dict import MmapedDict
 
 from app.counter_file import CounterFile
+from tests.disks import fill, small_disk_at
 from tests.processes import ROOT
 
 #: Counts in a slot of the directory that is named, more and more kinds of requests, and prints what it has counted.
@@ -34,26 +35,8 @@ def in_file(path: Path) -> dict[str, float]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 KiB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip("a small disk cannot be mounted here")
-    yield disk
-    subprocess.run(["umount", "--lazy", str(disk)], check=True)
-
-
-def fill(disk: Path) -> None:
-    """Leave no byte of the disk free."""
-    with (disk / "full").open("wb", buffering=0) as file:
-        try:
-            while file.write(b"x" * 4096):
-                pass
-        except OSError:
-            return
+    with small_disk_at(tmp_path / "disk", kilobytes=64) as disk:
+        yield disk
 
 
 def test_what_was_counted_is_read_by_the_library_and_by_the_next_holder(tmp_path: Path) -> None:

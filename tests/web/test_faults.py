@@ -1,0 +1,139 @@
+"""Databases, Redis servers and storages that cannot be used are told for what they are, on /readyz and on /ops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis
+
+from app import redis_store
+from app.embedded import ensure_servers
+from app.storage.local import LocalStorage
+from tests.disks import fill, small_disk_at
+from tests.pages import page, words
+from tests.processes import wait_until
+
+READY = {"database": "ok", "redis": "ok", "storage": "ok"}
+
+
+def alarms(operator: FlaskClient) -> list[str]:
+    """What is wrong, in the first sentences."""
+    return [words(one) for one in page(operator, "/ops").select("[data-alarm] strong")]
+
+
+@pytest.fixture(scope="module")
+def own_redis(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Redis whose settings no other test depends on."""
+    return ensure_servers(tmp_path_factory.mktemp("redis") / "home", postgres=False).redis_url
+
+
+@pytest.fixture
+def redis(app: Flask, own_redis: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
+    """Sluice's Redis, to be made useless; what a test has set is undone after it."""
+    monkeypatch.setitem(app.extensions, "sluice_redis", None)
+    redis_store.init_app(app, own_redis)
+    with Redis.from_url(own_redis) as admin:
+        admin.flushall()
+        yield admin
+        admin.config_set("requirepass", "")
+        admin.config_set("maxmemory", 0)
+        admin.replicaof("NO", "ONE")
+        admin.config_set("min-replicas-to-write", 0)
+        admin.acl_setuser("default", enabled=True, nopass=True, keys=["*"], channels=["*"], categories=["+@all"])
+        admin.flushall()
+
+
+def refuse_everything(redis: Redis, how: str) -> None:
+    """Let Redis refuse writes, or more."""
+    if how == "out of memory":
+        redis.config_set("maxmemory", 1)
+    elif how == "read-only":
+        redis.replicaof("127.0.0.1", 1)
+    elif how == "too few replicas":
+        redis.config_set("min-replicas-to-write", 1)
+    elif how == "refuses the password":
+        redis.config_set("requirepass", "a secret")
+    elif how == "foreign data":
+        redis.set("rq:queue:sluice", "x")
+    elif how == "refuses rights":
+        redis.acl_setuser(
+            "default",
+            enabled=True,
+            nopass=True,
+            keys=["*"],
+            categories=["+@all", "-@write"],
+            commands=["+config", "+acl", "+flushall", "+replicaof"],
+        )
+
+
+SENTENCES = {
+    "out of memory": "Redis has no memory left (maxmemory) and refuses writes.",
+    "read-only": "Redis is a read-only replica.",
+    "too few replicas": "Redis misses replicas (min-replicas-to-write) and refuses writes.",
+    "refuses the password": "Redis refuses the user or the password in REDIS_URL.",
+    "foreign data": "Something else stands in Redis where Sluice keeps its queues.",
+    "refuses rights": "The user in REDIS_URL may not do in Redis what Sluice needs.",
+}
+
+
+@pytest.mark.parametrize("how", SENTENCES)
+def test_a_redis_that_refuses_is_told_for_what_it_is(app: Flask, operator: FlaskClient, redis: Redis, how: str) -> None:
+    assert app.test_client().get("/readyz").json == READY
+    refuse_everything(redis, how)
+    # New connections, as after any trouble: the password is asked for when one is made.
+    app.extensions["sluice_redis"].connection_pool.disconnect()
+    answer = app.test_client().get("/readyz")
+    assert (answer.status_code, answer.json) == (503, {**READY, "redis": how})
+    assert SENTENCES[how] in alarms(operator)
+
+
+def test_a_redis_that_cannot_save_is_told_for_what_it_is(
+    app: Flask, operator: FlaskClient, redis: Redis, own_redis: str
+) -> None:
+    before = redis.config_get("dir")["dir"]
+    directory = Path(before) / "gone"
+    directory.mkdir()
+    directory.chmod(0o777)
+    redis.config_set("save", "1 1")
+    redis.config_set("dir", str(directory))
+    directory.rmdir()
+    try:
+        redis.set("changed", 1)
+        redis.bgsave()
+        wait_until(lambda: redis.info("persistence")["rdb_last_bgsave_status"] == "err")
+        answer = app.test_client().get("/readyz")
+        assert (answer.status_code, answer.json) == (503, {**READY, "redis": "cannot save"})
+        assert "Redis cannot save to its disk and refuses writes." in alarms(operator)
+    finally:
+        redis.config_set("dir", before)
+        redis.config_set("save", "")
+
+
+def test_a_full_disk_of_the_storage_is_told(
+    app: Flask, operator: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with small_disk_at(tmp_path / "disk", kilobytes=4096) as disk:
+        monkeypatch.setitem(app.extensions, "sluice_storage", LocalStorage(disk))
+        assert app.test_client().get("/readyz").json == READY
+        fill(disk)
+        answer = app.test_client().get("/readyz")
+        assert (answer.status_code, answer.json) == (503, {**READY, "storage": "disk full"})
+        assert "The disk of the storage is full." in alarms(operator)
+
+
+def test_a_full_disk_under_the_home_is_told(app: Flask, operator: FlaskClient, tmp_path: Path) -> None:
+    settings = app.extensions["sluice_settings"]
+    before = settings.sluice_home
+    with small_disk_at(tmp_path / "disk", kilobytes=4096) as disk:
+        fill(disk)
+        object.__setattr__(settings, "sluice_home", disk)
+        try:
+            assert [one for one in alarms(operator) if one.startswith(f"The disk of {disk} on ")]
+        finally:
+            object.__setattr__(settings, "sluice_home", before)
+        # Nothing is lost for it, and pages are served.
+        assert app.test_client().get("/readyz").json == READY
