@@ -68,7 +68,8 @@ def add_headers(response: Response) -> Response:
         response.headers["RateLimit-Limit"] = str(limit.limit.amount)
         response.headers["RateLimit-Remaining"] = str(limit.remaining)
         response.headers["RateLimit-Reset"] = str(seconds)
-    except RedisError:
+    except (RedisError, ValueError):
+        # What stands in Redis may be no number.
         log.warning("limits not told", exc_info=True)
         seconds = 1
     if response.status_code == TooManyRequests.code:

@@ -58,12 +58,14 @@ class Listener:
         self._ask_again_at = 0.0
 
     def poll(self) -> Signal | None:
-        """What the workers are asked to do, as far as Redis knows."""
+        """What the workers are asked to do, as far as Redis knows; None for words that are no signal of ours."""
         if monotonic() < self._ask_again_at:
             return None
         try:
             value = redis_client().get(self._name)
+            return Signal(value.decode()) if isinstance(value, bytes) else None
         except RedisError:
             self._ask_again_at = monotonic() + _LEAVE_ALONE_SECONDS
-            return None
-        return Signal(value.decode()) if isinstance(value, bytes) else None
+        except ValueError:
+            log.warning("control key not understood", extra={"key": self._name})
+        return None

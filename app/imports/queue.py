@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import logging
 import uuid
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from redis import Redis, RedisError
+from redis import Redis, RedisError, ResponseError
 from rq import Queue, Worker
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import import_attribute
+from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.extensions import db
@@ -38,6 +42,8 @@ _JOB_TIMEOUT_SECONDS = 3600
 #: Finished and failed jobs are of no use to us: the batches tell what happened. Operators may look at failed ones.
 _RESULT_SECONDS = 0
 _FAILURE_SECONDS = 24 * 3600
+#: Most bytes of the name and the arguments of a job.
+_MAX_JOB_BYTES = 64 * 1024
 
 #: Jobs that wait in Redis for each worker: enough that none is idle, few enough that a newcomer's turn comes soon.
 _WAITING_PER_WORKER = 2
@@ -53,6 +59,38 @@ class ForbiddenFunction(Exception):
 
 class AllowedJob(Job):
     """A job that runs our own functions only, whatever somebody wrote into Redis."""
+
+    def refresh(self) -> None:
+        """Read the job from Redis. Raises NoSuchJobError where RQ has not written what stands there, so that the worker
+        that has met with it passes it over: any other error would end it, and the next one too.
+        """
+        try:
+            super().refresh()  # type: ignore[no-untyped-call]
+        except (NoSuchJobError, RedisError) as error:
+            if not isinstance(error, ResponseError) or not str(error).startswith("WRONGTYPE"):
+                raise
+            raise self._foreign() from error
+        except Exception as error:
+            raise self._foreign() from error
+
+    def restore(self, raw_data: dict[bytes, bytes]) -> None:
+        """Take over what Redis has of the job. Raises ValueError where it unpacks to far more than a job of ours."""
+        unpacking = zlib.decompressobj()
+        # What is there unpacked is none of zlib's business.
+        with suppress(zlib.error):
+            unpacking.decompress(raw_data.get(b"data", b""), _MAX_JOB_BYTES)
+        if unpacking.unconsumed_tail:
+            raise ValueError("The job is too large.")
+        super().restore(raw_data)
+
+    def delete(self, *args: Any, **options: Any) -> None:
+        """Remove the job from Redis. One that was delivered twice may be gone when it ends the second time."""
+        with suppress(InvalidJobOperation):
+            super().delete(*args, **options)
+
+    def _foreign(self) -> NoSuchJobError:
+        log.warning("a job in Redis is not what RQ writes, and is passed over: %.100s", self.id, exc_info=True)
+        return NoSuchJobError("The job is not what RQ writes.")
 
     @property
     def func(self) -> Callable[..., Any]:
@@ -115,7 +153,8 @@ def _send_batch(waiting: imports.Waiting) -> bool:
 def send_reconcile(key: ImportKey) -> None:
     """Have the next free worker settle an import whose batches have all ended; the tick does it otherwise."""
     try:
-        _enqueue(RECONCILE, key, job_id=f"r{key.import_id}", at_front=True)
+        # An id of its own, because the one before may be at its end and would take this one's data along.
+        _enqueue(RECONCILE, key, job_id=f"r{key.import_id}-{uuid.uuid4().hex}", at_front=True)
     except RedisError:
         log.warning("reconciler job not sent", extra={"import_id": key.import_id}, exc_info=True)
 
@@ -125,7 +164,7 @@ def send_deliver() -> None:
     try:
         waiting = open_queue(redis_client(), DELIVERY_QUEUE_NAME)
         if not waiting.count:
-            # An id of its own, because the one before may be at its end and would take this one's data along.
+            # An id of its own, as above.
             _enqueue(DELIVER, (), job_id=f"d{uuid.uuid4().hex}", to=waiting)
     except RedisError:
         log.warning("delivery job not sent", exc_info=True)
@@ -133,8 +172,42 @@ def send_deliver() -> None:
 
 def ask() -> int:
     """How many jobs wait in Redis, which takes a write to answer. Raises RedisError unless jobs can be sent."""
-    redis_client().set(_ASKED, "", ex=_ASKED_SECONDS)
+    redis = redis_client()
+    redis.set(_ASKED, "", ex=_ASKED_SECONDS)
+    # Where one of RQ's keys is something else than RQ makes of it, no job comes through.
+    with redis.pipeline(transaction=False) as asked:
+        for one in _queues():
+            asked.llen(one.key)
+            asked.llen(one.intermediate_queue_key)
+            asked.zcard(one.started_job_registry.key)
+            asked.zcard(one.failed_job_registry.key)
+            asked.scard(WORKERS_BY_QUEUE_KEY % one.name)
+        asked.scard(REDIS_WORKER_KEYS)
+        asked.scard(Queue.redis_queues_keys)
+        for answer in asked.execute(raise_on_error=False):
+            if isinstance(answer, RedisError):
+                raise answer
     return len(waiting_job_ids())
+
+
+def discard_foreign() -> int:
+    """Remove what cannot be the id of a job from the queues, because a worker that meets with it ends; how many.
+
+    Raises RedisError.
+    """
+    keys = [key for one in _queues() for key in (one.key, one.intermediate_queue_key)]
+    foreign = [(key, name) for key in keys for name in _list(key) if not name.isascii()]
+    for key, name in foreign:
+        redis_client().lrem(key, 1, name)  # type: ignore[arg-type]
+    return len(foreign)
+
+
+def _list(key: str) -> list[bytes]:
+    return redis_client().lrange(key, 0, -1)  # type: ignore[return-value]
+
+
+def _queues() -> list[Queue]:
+    return [open_queue(redis_client(), name) for name in (QUEUE_NAME, DELIVERY_QUEUE_NAME)]
 
 
 def batch_job_id(key: BatchKey, attempt: int) -> str:
@@ -144,7 +217,7 @@ def batch_job_id(key: BatchKey, attempt: int) -> str:
 
 def waiting_job_ids() -> set[str]:
     """The ids of all jobs that wait in Redis. Raises RedisError."""
-    return set(open_queue(redis_client()).get_job_ids())
+    return {name.decode(errors="replace") for name in _list(open_queue(redis_client()).key)}
 
 
 def _enqueue(

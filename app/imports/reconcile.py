@@ -15,6 +15,7 @@ from flask import current_app
 from redis import RedisError
 from sqlalchemy import Connection
 
+from app import diagnosis
 from app.config import Settings
 from app.extensions import db
 from app.imports import queue, retention
@@ -114,9 +115,12 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
         log.warning("batch taken back: %s", batch.status, extra={"batch": batch.key, "attempt": batch.attempt})
     settled = sum(settle(key) for key in imports.find_live())
     try:
+        if foreign := queue.discard_foreign():
+            log.warning("%s entries removed from the queues that are no ids of jobs", foreign)
         lost = _forget_lost_jobs()
-    except RedisError:
-        log.warning("lost jobs not looked for: Redis does not answer")
+    except RedisError as error:
+        fault = diagnosis.of_redis(error)
+        log.warning("lost jobs not looked for. %s %s", fault.sentence, fault.advice)
         lost = 0
     if deliveries.has_work():
         queue.send_deliver()

@@ -20,8 +20,8 @@ from app.queries.keyed_insert import Table, insert_missing
 _PAGE_ROWS = 2_000
 
 
-#: What a seller has at most one listing of: the item, the condition and the variants. A plain tuple sorts and hashes far
-#: faster than a named one.
+#: What a seller has at most one listing of: the item, the condition and the variants. A plain tuple sorts and hashes
+#: far faster than a named one.
 ListingKey = tuple[int, int, str]
 
 

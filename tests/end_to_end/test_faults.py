@@ -12,7 +12,7 @@ from flask import Flask
 from redis import Redis
 
 from app.extensions import db
-from app.imports import commands
+from app.imports import commands, queue
 from app.models import Import, Seller
 from tests.factories import csv_bytes, failures, listed, look, make_items, row, start
 from tests.processes import children, horses, kill, wait_until, workers
@@ -241,3 +241,18 @@ def test_after_terminate_nothing_is_written(running: Import, seller: Seller) -> 
         assert ended.created == len(listed(seller))
         assert ended.failed == len(failures(running))
         assert look(running) == ended
+
+
+def test_what_others_have_written_into_redis_ends_no_import(
+    environ: dict[str, str], app: Flask, seller: Seller
+) -> None:
+    make_items()
+    foreign = Redis.from_url(environ["REDIS_URL"])
+    foreign.set("rq:job:text", "x")
+    foreign.hset("rq:job:hash", mapping={"data": b"\xff", "status": "none"})
+    foreign.rpush("rq:queue:sluice", "nowhere", b"\xff", "text", "hash")
+    foreign.close()
+    with workers(environ):
+        started = finish(start(seller, [row()]))
+    assert look(started).created == 1
+    assert queue.waiting_job_ids() == set()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import tracemalloc
+import zlib
+
 import pytest
 from fakeredis import FakeRedis
 from flask import Flask
 from redis import ConnectionError as RedisConnectionError
-from redis import Redis
+from redis import Redis, ResponseError
+from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from app import redis_store
+from app import diagnosis, redis_store
 from app.imports import control, queue
 from app.imports.queue import AllowedJob, ForbiddenFunction, open_queue
 from app.queries import BatchKey, ImportKey
@@ -49,6 +53,19 @@ def test_a_signal_is_heard_until_it_is_cleared(app_with) -> None:
     assert control.Listener(ImportKey(7, 43)).poll() is None
     control.clear(KEY)
     assert listener.poll() is None
+
+
+@pytest.mark.parametrize("garbage", [b"stop", b"", b"\xff\xfe", b"PAUSE"])
+def test_a_signal_that_is_none_of_ours_is_not_heard(app_with, fake: FakeRedis, garbage: bytes) -> None:
+    app_with()
+    fake.set("sluice:control:42", garbage)
+    assert control.Listener(KEY).poll() is None
+
+
+def test_a_signal_of_another_type_is_not_heard(app_with, fake: FakeRedis) -> None:
+    app_with()
+    fake.rpush("sluice:control:42", "pause")
+    assert control.Listener(KEY).poll() is None
 
 
 def test_a_forgotten_signal_does_not_stay_for_ever(app_with, fake: FakeRedis) -> None:
@@ -99,3 +116,96 @@ def test_callbacks_are_not_run_whatever_redis_says(fake: FakeRedis) -> None:
     fake.hset("rq:job:r2", "failure_callback_name", "os.abort")
     fetched = AllowedJob.fetch("r2", connection=fake, serializer=JSONSerializer)
     assert fetched.success_callback is fetched.failure_callback is fetched.stopped_callback is None
+
+
+def take(fake: FakeRedis) -> str:
+    """The id of the job that a worker takes up next."""
+    ours = open_queue(fake)
+    taken = Queue.dequeue_any([ours], None, fake, job_class=AllowedJob, serializer=JSONSerializer)
+    assert taken is not None
+    return taken[0].id
+
+
+@pytest.mark.parametrize(
+    ("field", "poison"),
+    [
+        ("status", b"none"),
+        ("timeout", b"soon"),
+        ("created_at", b"yesterday"),
+        ("origin", b"\xff"),
+        ("dependency_ids", b"{"),
+        ("result_ttl", b"x"),
+    ],
+)
+def test_a_worker_passes_over_a_job_that_rq_has_not_written(
+    app_with, fake: FakeRedis, field: str, poison: bytes
+) -> None:
+    app_with()
+    for job_id in ("poisoned", "ours"):
+        queue._enqueue(queue.RECONCILE, (1, 2), job_id=job_id)
+    fake.hset("rq:job:poisoned", field, poison)
+    assert take(fake) == "ours"
+
+
+def test_a_worker_passes_over_a_job_that_is_something_else(app_with, fake: FakeRedis) -> None:
+    app_with()
+    for job_id in ("poisoned", "ours"):
+        queue._enqueue(queue.RECONCILE, (1, 2), job_id=job_id)
+    fake.delete("rq:job:poisoned")
+    fake.set("rq:job:poisoned", "x")
+    assert take(fake) == "ours"
+
+
+def test_a_job_that_unpacks_to_more_than_ours_is_not_unpacked(app_with, fake: FakeRedis) -> None:
+    app_with()
+    for job_id in ("bomb", "ours"):
+        queue._enqueue(queue.RECONCILE, (1, 2), job_id=job_id)
+    packing = zlib.compressobj(1)
+    megabyte = bytes(1 << 20)
+    packed = b"".join([*(packing.compress(megabyte) for _ in range(256)), packing.flush()])
+    fake.hset("rq:job:bomb", "data", packed)
+    tracemalloc.start()
+    try:
+        assert take(fake) == "ours"
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_can_be_no_id_is_removed_from_the_queues(app_with, fake: FakeRedis) -> None:
+    app_with()
+    queue._enqueue(queue.RECONCILE, (1, 2), job_id="ours")
+    for key in ("rq:queue:sluice", "rq:queue:sluice:intermediate", "rq:queue:sluice-deliveries"):
+        fake.lpush(key, b"\xff", b"\xff")
+    assert queue.waiting_job_ids() == {"\ufffd", "ours"}
+    assert queue.discard_foreign() == 6
+    assert queue.discard_foreign() == 0
+    assert queue.waiting_job_ids() == {"ours"}
+
+
+@pytest.mark.parametrize(
+    "key", ["rq:queue:sluice", "rq:queue:sluice-deliveries", "rq:workers", "rq:workers:sluice", "rq:wip:sluice"]
+)
+def test_a_key_of_the_wrong_type_is_told(app_with, fake: FakeRedis, key: str) -> None:
+    app_with()
+    assert queue.ask() == 0
+    fake.set(key, "x")
+    with pytest.raises(ResponseError) as raised:
+        queue.ask()
+    assert diagnosis.of_redis(raised.value).state == "foreign data"
+
+
+def test_a_job_that_was_delivered_twice_has_not_failed(app_with, fake: FakeRedis) -> None:
+    app_with()
+    queue._enqueue(queue.RECONCILE, (1, 2), job_id="twice")
+    both = [AllowedJob.fetch("twice", connection=fake, serializer=JSONSerializer) for _ in range(2)]
+    for one in both:
+        one.cleanup(ttl=0, remove_from_queue=False)
+    assert not fake.exists("rq:job:twice")
+
+
+def test_each_call_of_the_reconciler_has_a_job_of_its_own(app_with, fake: FakeRedis) -> None:
+    app_with()
+    queue.send_reconcile(KEY)
+    queue.send_reconcile(KEY)
+    assert len(queue.waiting_job_ids()) == 2
