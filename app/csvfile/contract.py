@@ -257,6 +257,32 @@ class Cause(Enum):
         "{column} is {value} with {character} in it. Delete the value and type it again.",
         "Delete the value and type it again instead of pasting it: a character is in it that cannot be seen.",
     )
+    SPREADSHEET_ERROR = (
+        Code.INVALID,
+        "{column} is {value}, which is an error in your spreadsheet and not a value. Correct the formula in the cell, "
+        "or type the value, and save the file again.",
+        "In your spreadsheet, correct the formula in the cell or type the value; where it shows ####, make the column "
+        "wider. Then save the file again.",
+    )
+    NUMBER_SHORTENED = (
+        Code.INVALID,
+        "{column} is {value}. Your spreadsheet has shortened this number, and its last digits are lost. Format the "
+        "column as Text and copy the whole number in again.",
+        "Your spreadsheet has shortened these numbers, and their last digits are lost. Format the column as Text and "
+        "copy the whole numbers in again.",
+    )
+    NUMBER_AS_DATE = (
+        Code.INVALID,
+        "{column} is {value}. Your spreadsheet has made a date of this number. Format the column as Text and type the "
+        "number again.",
+        "Your spreadsheet has made dates of these numbers. Format the column as Text and type the numbers again.",
+    )
+    NUMBER_FORMATTED = (
+        Code.INVALID,
+        "{column} is {value}. Write the digits alone: {digits}.",
+        "Write the digits alone, without separators and decimals. In your spreadsheet, format the column as Text or as "
+        "a plain number.",
+    )
     MODE_MISSING = (
         Code.INVALID,
         "MODE is empty. Write CREATE for a new listing or UPDATE to change one.",
@@ -305,6 +331,11 @@ class Cause(Enum):
         Code.INVALID,
         "PRICE is {value}. Prices are in pence: write {pence}.",
         "Write the price in pence, without a point or a pound sign: 199 for £1.99.",
+    )
+    PRICE_UNCLEAR = (
+        Code.INVALID,
+        "PRICE is {value}, which may be pence or pounds. Write {pence} for {as_pence}, or {pounds} for {as_pounds}.",
+        "Write the price in pence, without a point or a comma: 199 for £1.99, 19900 for £199.00.",
     )
     PRICE_NOT_WHOLE = (
         Code.INVALID,

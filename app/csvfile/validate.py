@@ -8,8 +8,7 @@ something wrong, and collects all its problems.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import compress
 from typing import Any, NamedTuple
@@ -38,6 +37,7 @@ from app.csvfile.contract import (
     join_name_key,
     quoted,
 )
+from app.csvfile.damage import is_date, is_error, is_shortened, may_have_error, plain_digits
 from app.csvfile.reader import BrokenCells
 from app.csvfile.visible import describe_invisible, trim, typed
 
@@ -45,14 +45,19 @@ from app.csvfile.visible import describe_invisible, trim, typed
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SEPARATORS = re.compile(r"[\s_-]+")
 _DIGITS = re.compile(r"[0-9]+")
-#: A price as people write it: pounds, with or without the sign, and up to two decimals.
-_POUNDS = re.compile(r"£?\s*([0-9]{1,7})(?:[.,]([0-9]{1,2}))?\s*(?:£|GBP|)", re.IGNORECASE)
+#: A price as people and programs write it: sign, whole part, decimals, currency.
+_POUNDS = re.compile(
+    r"(£?)\s*([0-9]{1,3}(?:[, ][0-9]{3})+|[0-9]{1,7})(?:[.,]([0-9]{1,2}|0{4,}))?\s*(£|GBP|)", re.IGNORECASE
+)
 
 #: How many different values of a column are remembered before it starts afresh.
 _REMEMBERED = 10_000
 
 #: The places of the columns of free text.
 _FREE_TEXT = frozenset(COLUMNS.index(column) for column in FREE_TEXT)
+
+_NUMBERS = frozenset({Column.CARDMARKET_ID, Column.TCGPLAYER_ID, Column.PRICE, Column.QUANTITY})
+_NAME_COLUMNS = (Column.GAME, Column.SET, Column.NAME)
 
 #: A row that is right: it fills the place of one that has to be taken by itself, while the others go column by column.
 _PLACEHOLDER = ["CREATE", "-", "", "", "", "", "", "NM", "1", "1", "", "", "", "", ""]
@@ -174,20 +179,37 @@ def parse_price(value: str) -> int:
         raise _Wrong(Cause.PRICE_MISSING)
     number = _whole(value)
     if number is None:
-        pence = pounds_to_pence(value)
-        if pence is not None:
-            raise _Wrong(Cause.PRICE_IN_POUNDS, value=quoted(value), pence=pence)
+        match read_price(value):
+            case (pence,):
+                raise _Wrong(Cause.PRICE_IN_POUNDS, value=quoted(value), pence=pence)
+            case pence, pounds:
+                as_pence, as_pounds = in_pounds(pence), in_pounds(pounds)
+                given = {"pence": pence, "as_pence": as_pence, "pounds": pounds, "as_pounds": as_pounds}
+                raise _Wrong(Cause.PRICE_UNCLEAR, value=quoted(value), **given)
         raise _Wrong(Cause.PRICE_NOT_WHOLE, value=quoted(value))
     if not MIN_PRICE <= number <= MAX_PRICE:
         raise _Wrong(Cause.PRICE_OUT_OF_RANGE, value=quoted(value))
     return number
 
 
-def pounds_to_pence(value: str) -> int | None:
-    """What a price that was written in pounds is in pence; None for anything that cannot be one."""
-    pounds = _POUNDS.fullmatch(value)
-    pence = int(pounds[1]) * 100 + int((pounds[2] or "").ljust(2, "0")) if pounds else 0
-    return pence if MIN_PRICE <= pence <= MAX_PRICE else None
+def read_price(value: str) -> tuple[int, ...]:
+    """What a price that is not written in whole pence can mean, in pence: nothing, one thing, or two, the lower first.
+
+    ``1.99`` and ``£2`` are pounds. ``199.0`` and ``1,299`` may be pence that a program or a spreadsheet has written.
+    """
+    found = _POUNDS.fullmatch(value)
+    if not found:
+        return ()
+    sign, whole, decimals, currency = found.groups(default="")
+    number = int(re.sub("[, ]", "", whole))
+    pounds = number * 100 + int(decimals[:2].ljust(2, "0"))
+    readings = (pounds,) if sign or currency or decimals.strip("0") else (number, pounds)
+    return readings if readings[0] >= MIN_PRICE and readings[-1] <= MAX_PRICE else ()
+
+
+def in_pounds(pence: int) -> str:
+    """A price as people write it: ``£1.99``."""
+    return f"£{pence // 100:,}.{pence % 100:02}"
 
 
 def parse_quantity(value: str) -> int:
@@ -232,6 +254,13 @@ def parse_id(value: str) -> int | None:
     if len(value) > MAX_ID_DIGITS or not _DIGITS.fullmatch(value):
         raise _Wrong(Cause.ID_NOT_DIGITS, value=quoted(value))
     return int(value)
+
+
+def parse_urn(value: str) -> str:
+    """A URN, of which only the catalog knows whether it is one."""
+    if is_error(value):
+        raise _Wrong(Cause.SPREADSHEET_ERROR, value=quoted(value))
+    return value
 
 
 def parse_text(value: str) -> str | None:
@@ -372,9 +401,14 @@ class Validator:
         if not all(checked.quantities):
             pairs = enumerate(zip(checked.modes, checked.quantities, strict=True))
             wrong.update(at for at, pair in pairs if pair == (Mode.CREATE, 0))
+        if may_have_error("".join(urns)):
+            _parse_column(lambda cell: parse_urn(cell.strip()), urns, wrong)
+        may_be_error = any(map(may_have_error, map("".join, (games, sets, names))))
         for at, (urn, cardmarket_id, tcgplayer_id) in enumerate(zip(urns, cardmarket_ids, tcgplayer_ids, strict=True)):
-            is_named = urn.strip() or cardmarket_id.strip() or tcgplayer_id.strip()
-            if not is_named and not (games[at].strip() and sets[at].strip() and names[at].strip()):
+            if urn.strip() or cardmarket_id.strip() or tcgplayer_id.strip():
+                continue
+            parts = games[at].strip(), sets[at].strip(), names[at].strip()
+            if not all(parts) or (may_be_error and any(map(is_error, parts))):
                 wrong.add(at)
         return checked
 
@@ -484,22 +518,35 @@ def _find_wrong_values(cells: list[str], values: list[str], problems: list[Probl
         problems.append(Cause.QUANTITY_ZERO.problem(Column.QUANTITY))
     of = dict(zip(COLUMNS, values, strict=True))
     if not (of["URN"] or of["CARDMARKET_ID"] or of["TCGPLAYER_ID"]):
-        try:
-            _check_name(of["GAME"], of["SET"], of["NAME"])
-        except _Wrong as wrong:
-            problems.append(wrong.cause.problem(str(wrong.facts["at"])))
+        problems += _find_wrong_names({column: of[column] for column in _NAME_COLUMNS})
     return sorted(problems, key=lambda problem: COLUMNS.index(problem.column))
 
 
 def _explain(column: str, value: str, wrong: _Wrong) -> Problem:
-    """What is wrong with a ``value`` that is wrong: an invisible character, if it were right as it looks."""
-    character = describe_invisible(value)
-    if character and column not in FREE_TEXT:
-        seen = typed(value)
-        with suppress(_Wrong):
-            _PARSERS[column](seen)
-            return Cause.INVISIBLE_CHARACTER.problem(column, value=quoted(seen), character=character)
+    """The problem of a ``value`` that is ``wrong``: how it came to be so, where that can be told, says more."""
+    if column in FREE_TEXT:
+        return wrong.cause.problem(column, **wrong.facts)
+    if is_error(value):
+        return Cause.SPREADSHEET_ERROR.problem(column, value=quoted(value))
+    seen = typed(value)
+    if (character := describe_invisible(value)) and _is_right(column, seen):
+        return Cause.INVISIBLE_CHARACTER.problem(column, value=quoted(seen), character=character)
+    if column in _NUMBERS and is_shortened(value):
+        return Cause.NUMBER_SHORTENED.problem(column, value=quoted(value))
+    if column in _NUMBERS and is_date(value):
+        return Cause.NUMBER_AS_DATE.problem(column, value=quoted(value))
+    digits = plain_digits(seen)
+    if digits and column in _NUMBERS and column != Column.PRICE and _is_right(column, digits):
+        return Cause.NUMBER_FORMATTED.problem(column, value=quoted(value), digits=digits)
     return wrong.cause.problem(column, **wrong.facts)
+
+
+def _is_right(column: str, value: str) -> bool:
+    try:
+        _PARSERS[column](value)
+    except _Wrong:
+        return False
+    return True
 
 
 def _miscounted(cells: list[str]) -> Problem:
@@ -514,17 +561,23 @@ def _miscounted(cells: list[str]) -> Problem:
     return Cause.COLUMN_COUNT.problem(count=f"{len(cells)} value" if len(cells) == 1 else f"{len(cells)} values")
 
 
-def _check_name(game: str, set_name: str, name: str) -> None:
-    if game and set_name and name:
-        return
-    if not (game or set_name or name):
-        raise _Wrong(Cause.ITEM_NOT_NAMED, at=Column.URN)
-    raise _Wrong(Cause.NAME_INCOMPLETE, at=Column.GAME if not game else Column.SET if not set_name else Column.NAME)
+def _find_wrong_names(names: Mapping[Column, str]) -> list[Problem]:
+    """What is wrong with GAME, SET and NAME where nothing else names the item."""
+    if not any(names.values()):
+        return [Cause.ITEM_NOT_NAMED.problem(Column.URN)]
+    missing = [column for column, value in names.items() if not value]
+    if missing:
+        return [Cause.NAME_INCOMPLETE.problem(missing[0])]
+    return [
+        Cause.SPREADSHEET_ERROR.problem(column, value=quoted(value))
+        for column, value in names.items()
+        if is_error(value)
+    ]
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {
     Column.MODE: parse_mode,
-    Column.URN: str,
+    Column.URN: parse_urn,
     Column.GAME: str,
     Column.SET: str,
     Column.NAME: str,

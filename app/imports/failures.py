@@ -25,10 +25,15 @@ _MAX_SINGLE_VALUES = 2
 _TELLING = frozenset(
     {
         Cause.INVISIBLE_CHARACTER,
+        Cause.SPREADSHEET_ERROR,
+        Cause.NUMBER_SHORTENED,
+        Cause.NUMBER_AS_DATE,
+        Cause.NUMBER_FORMATTED,
         Cause.MODE_UNKNOWN,
         Cause.ID_NOT_DIGITS,
         Cause.CONDITION_UNKNOWN,
         Cause.PRICE_IN_POUNDS,
+        Cause.PRICE_UNCLEAR,
         Cause.PRICE_NOT_WHOLE,
         Cause.PRICE_OUT_OF_RANGE,
         Cause.QUANTITY_NOT_WHOLE,

@@ -30,7 +30,8 @@ from app.csvfile.contract import (
     NamedBy,
     name_key,
 )
-from app.csvfile.validate import Row, Validator, pounds_to_pence
+from app.csvfile.damage import plain_digits
+from app.csvfile.validate import Row, Validator, in_pounds, read_price
 from app.csvfile.visible import describe_invisible, typed
 from app.extensions import db
 from app.imports.nearest import MAX_CHOICES, NearestItems, closest, likeness
@@ -141,13 +142,21 @@ def _condition(case: Case) -> Suggestion | None:
 
 
 def _pence(case: Case) -> Suggestion | None:
-    pence = pounds_to_pence(case.value)
-    return Suggestion("That is pounds: write", (Choice(str(pence), case.kind.column),)) if pence else None
+    readings = read_price(case.value)
+    if len(readings) == 1:
+        return Suggestion("That is pounds: write", (Choice(str(readings[0]), case.kind.column),))
+    choices = tuple(Choice(str(pence), case.kind.column, f"for {in_pounds(pence)}") for pence in readings)
+    return Suggestion("Write", choices) if choices else None
 
 
 def _price(case: Case) -> Suggestion | None:
     found = re.fullmatch(r"([0-9]{1,9}) ?(?:p|pence)?", _plain(case.value), re.IGNORECASE)
     return _write(case, int(found[1])) if found and MIN_PRICE <= int(found[1]) <= MAX_PRICE else None
+
+
+def _digits(case: Case) -> Suggestion | None:
+    digits = plain_digits(case.value)
+    return _write(case, digits) if digits else None
 
 
 def _quantity(case: Case) -> Suggestion | None:
@@ -161,6 +170,9 @@ def _quantity(case: Case) -> Suggestion | None:
 _HIDDEN = {
     **dict.fromkeys(("yes", "y", "1", "on", "hidden", "hide", "t"), "true"),
     **dict.fromkeys(("no", "n", "0", "off", "visible", "show", "f"), "false"),
+    # What spreadsheets in other languages write.
+    **dict.fromkeys(("wahr", "vrai", "vero", "verdadero", "verdadeiro", "waar", "prawda"), "true"),
+    **dict.fromkeys(("falsch", "faux", "falso", "onwaar", "fałsz"), "false"),
 }
 
 
@@ -177,7 +189,12 @@ def _id(case: Case) -> Suggestion | None:
     digits = found[1].replace(" ", "") if found and not re.search("[0-9]e", value, re.IGNORECASE) else ""
     if 1 <= len(digits) <= MAX_ID_DIGITS:
         return _write(case, digits)
-    others = _named_otherwise(case)
+    return _leave_empty(case)
+
+
+def _leave_empty(case: Case) -> Suggestion | None:
+    """What is named otherwise needs no id."""
+    others = _named_otherwise(case) if case.kind.column in _OTHER_SITE else []
     return Suggestion(f"Leave it empty: the item is named by {_columns_of(others[0])}") if others else None
 
 
@@ -196,7 +213,12 @@ _BY_VALUE: dict[Cause, Callable[[Case], Suggestion | None]] = {
     Cause.MODE_UNKNOWN: _mode,
     Cause.CONDITION_UNKNOWN: _condition,
     Cause.PRICE_IN_POUNDS: _pence,
+    Cause.PRICE_UNCLEAR: _pence,
     Cause.PRICE_NOT_WHOLE: _price,
+    Cause.NUMBER_FORMATTED: _digits,
+    Cause.NUMBER_SHORTENED: _leave_empty,
+    Cause.NUMBER_AS_DATE: _leave_empty,
+    Cause.SPREADSHEET_ERROR: _leave_empty,
     Cause.QUANTITY_NOT_WHOLE: _quantity,
     Cause.HIDDEN_UNKNOWN: _hidden,
     Cause.ID_NOT_DIGITS: _id,

@@ -63,6 +63,14 @@ def told(cause: Cause, column: str, **values: str) -> list[str]:
         (Cause.QUANTITY_NOT_WHOLE, "QUANTITY", "２", ["2"]),
         (Cause.ID_NOT_DIGITS, "CARDMARKET_ID", "１２３", ["123"]),
         (Cause.PRICE_MISSING, "PRICE", "", []),
+        (Cause.PRICE_UNCLEAR, "PRICE", "199.0", ["199", "19900"]),
+        # As it was recorded before there was another cause for it.
+        (Cause.PRICE_IN_POUNDS, "PRICE", "199.00", ["199", "19900"]),
+        (Cause.NUMBER_FORMATTED, "QUANTITY", "3.0", ["3"]),
+        (Cause.NUMBER_FORMATTED, "CARDMARKET_ID", "1,234,567", ["1234567"]),
+        (Cause.NUMBER_SHORTENED, "PRICE", "1.23E+17", []),
+        (Cause.NUMBER_AS_DATE, "PRICE", "1-Feb", []),
+        (Cause.HIDDEN_UNKNOWN, "HIDDEN", "WAHR", ["true"]),
         (Cause.INVISIBLE_CHARACTER, "CONDITION", "N\u200bM", ["NM"]),
         (Cause.MODE_UNKNOWN, "MODE", "CRE\u200bATED", ["CREATE"]),
     ],
@@ -91,6 +99,7 @@ def test_an_id_that_is_none_may_be_left_out_where_something_else_names_the_item(
     app: Flask, values: dict[str, str], expected: str
 ) -> None:
     assert sentence(Cause.ID_NOT_DIGITS, "CARDMARKET_ID", cardmarket_id="x", **values) == expected
+    assert sentence(Cause.NUMBER_SHORTENED, "CARDMARKET_ID", cardmarket_id="9.2E+05", **values) == expected
 
 
 def test_of_a_listing_that_is_not_there_nothing_is_left_to_end(app: Flask) -> None:

@@ -90,7 +90,43 @@ def test_a_full_row() -> None:
         ({"price": "１００"}, ("PRICE", Cause.PRICE_NOT_WHOLE)),
         ({"price": "-5"}, ("PRICE", Cause.PRICE_NOT_WHOLE)),
         ({"price": "+5"}, ("PRICE", Cause.PRICE_NOT_WHOLE)),
-        ({"price": "1e3"}, ("PRICE", Cause.PRICE_NOT_WHOLE)),
+        ({"price": "1e3"}, ("PRICE", Cause.NUMBER_SHORTENED)),
+        ({"cardmarket_id": "1.23E+17"}, ("CARDMARKET_ID", Cause.NUMBER_SHORTENED)),
+        ({"tcgplayer_id": "9,22E+05"}, ("TCGPLAYER_ID", Cause.NUMBER_SHORTENED)),
+        ({"quantity": "1E+06"}, ("QUANTITY", Cause.NUMBER_SHORTENED)),
+        ({"cardmarket_id": "1,234,567"}, ("CARDMARKET_ID", Cause.NUMBER_FORMATTED)),
+        ({"cardmarket_id": "912 810"}, ("CARDMARKET_ID", Cause.NUMBER_FORMATTED)),
+        ({"cardmarket_id": "912\u00a0810"}, ("CARDMARKET_ID", Cause.NUMBER_FORMATTED)),
+        ({"tcgplayer_id": "605377.0"}, ("TCGPLAYER_ID", Cause.NUMBER_FORMATTED)),
+        ({"tcgplayer_id": "1.234.567,00"}, ("TCGPLAYER_ID", Cause.NUMBER_FORMATTED)),
+        ({"quantity": "3.0"}, ("QUANTITY", Cause.NUMBER_FORMATTED)),
+        ({"quantity": "1,000"}, ("QUANTITY", Cause.QUANTITY_NOT_WHOLE)),
+        ({"quantity": "1,250"}, ("QUANTITY", Cause.NUMBER_FORMATTED)),
+        ({"quantity": "1,000,001"}, ("QUANTITY", Cause.QUANTITY_NOT_WHOLE)),
+        ({"cardmarket_id": "912810.5"}, ("CARDMARKET_ID", Cause.ID_NOT_DIGITS)),
+        ({"cardmarket_id": "1,23,456"}, ("CARDMARKET_ID", Cause.ID_NOT_DIGITS)),
+        ({"price": "01/02/2024"}, ("PRICE", Cause.NUMBER_AS_DATE)),
+        ({"price": "1-Feb"}, ("PRICE", Cause.NUMBER_AS_DATE)),
+        ({"quantity": "Mar-05"}, ("QUANTITY", Cause.NUMBER_AS_DATE)),
+        ({"quantity": "2026-05-03 00:00:00"}, ("QUANTITY", Cause.NUMBER_AS_DATE)),
+        ({"cardmarket_id": "03.05.24"}, ("CARDMARKET_ID", Cause.NUMBER_AS_DATE)),
+        ({"quantity": "12. Mai"}, ("QUANTITY", Cause.NUMBER_AS_DATE)),
+        ({"quantity": "2 pcs"}, ("QUANTITY", Cause.QUANTITY_NOT_WHOLE)),
+        ({"quantity": "1/2"}, ("QUANTITY", Cause.QUANTITY_NOT_WHOLE)),
+        ({"mode": "#NAME?"}, ("MODE", Cause.SPREADSHEET_ERROR)),
+        ({"urn": "#N/A"}, ("URN", Cause.SPREADSHEET_ERROR)),
+        ({"cardmarket_id": "#VALUE!"}, ("CARDMARKET_ID", Cause.SPREADSHEET_ERROR)),
+        ({"condition": "#REF!"}, ("CONDITION", Cause.SPREADSHEET_ERROR)),
+        ({"price": "#DIV/0!"}, ("PRICE", Cause.SPREADSHEET_ERROR)),
+        ({"quantity": "#####"}, ("QUANTITY", Cause.SPREADSHEET_ERROR)),
+        ({"variants": "#NUM!"}, ("VARIANTS", Cause.SPREADSHEET_ERROR)),
+        ({"hidden": "#NULL!"}, ("HIDDEN", Cause.SPREADSHEET_ERROR)),
+        ({"tcgplayer_id": "Err:502"}, ("TCGPLAYER_ID", Cause.SPREADSHEET_ERROR)),
+        ({"cardmarket_id": "#NV"}, ("CARDMARKET_ID", Cause.SPREADSHEET_ERROR)),
+        ({"cardmarket_id": "#912810"}, ("CARDMARKET_ID", Cause.ID_NOT_DIGITS)),
+        ({"mode": "#CREATE"}, ("MODE", Cause.MODE_UNKNOWN)),
+        ({"urn": "", "game": "G", "set": "S", "name": "#N/A"}, ("NAME", Cause.SPREADSHEET_ERROR)),
+        ({"urn": "", "game": "G", "set": "#WERT!", "name": "N"}, ("SET", Cause.SPREADSHEET_ERROR)),
         ({"price": "0"}, ("PRICE", Cause.PRICE_OUT_OF_RANGE)),
         ({"price": "100000001"}, ("PRICE", Cause.PRICE_OUT_OF_RANGE)),
         ({"price": "9" * 5000}, ("PRICE", Cause.PRICE_OUT_OF_RANGE)),
@@ -103,6 +139,7 @@ def test_a_full_row() -> None:
         ({"variants": "a||b"}, ("VARIANTS", Cause.VARIANT_MALFORMED)),
         ({"variants": "x" * 41}, ("VARIANTS", Cause.VARIANT_MALFORMED)),
         ({"variants": "|".join("abcdefghijk")}, ("VARIANTS", Cause.VARIANTS_TOO_MANY)),
+        ({"price": "199.0"}, ("PRICE", Cause.PRICE_UNCLEAR)),
         ({"hidden": "maybe"}, ("HIDDEN", Cause.HIDDEN_UNKNOWN)),
         ({"comment": "é" * 256}, ("COMMENT", Cause.TEXT_TOO_LONG)),
         ({"notes": "x" * 256}, ("NOTES", Cause.TEXT_TOO_LONG)),
@@ -129,6 +166,9 @@ def test_each_fault_is_told_with_its_column(values: dict[str, str], expected: tu
         {"variants": "|".join("abcdefghij") + "|A"},
         {"variants": "x" * 40},
         {"urn": "", "game": "G", "set": "S", "name": "N"},
+        {"urn": "", "game": "G", "set": "S", "name": "Pikachu #25"},
+        {"urn": "u#1", "game": "#N/A", "set": "#REF!"},
+        {"comment": "#N/A", "reference": "1.23E+17"},
         {"condition": "NEAR  _MINT"},
         {"hidden": "False"},
     ],
@@ -148,7 +188,16 @@ def test_all_problems_of_a_row_are_told_at_once_in_the_order_of_the_columns() ->
 
 
 @pytest.mark.parametrize(
-    ("price", "pence"), [("1.99", 199), ("£2", 200), ("2,5", 250), ("£ 10.00", 1000), ("3 GBP", 300)]
+    ("price", "pence"),
+    [
+        ("1.99", 199),
+        ("£2", 200),
+        ("2,5", 250),
+        ("£ 10.00", 1000),
+        ("3 GBP", 300),
+        ("1,299.50", 129950),
+        ("£1,299", 129900),
+    ],
 )
 def test_a_price_in_pounds_is_told_in_pence(price: str, pence: int) -> None:
     found = validate(price=price)
@@ -156,7 +205,24 @@ def test_a_price_in_pounds_is_told_in_pence(price: str, pence: int) -> None:
     assert f"write {pence}." in found[0].message
 
 
-@pytest.mark.parametrize("price", ["1,299", "0.00", "2 for 1", "€3"])
+@pytest.mark.parametrize(
+    ("price", "words"),
+    [
+        ("199.0", "Write 199 for £1.99, or 19900 for £199.00."),
+        ("199.00", "Write 199 for £1.99, or 19900 for £199.00."),
+        ("199,00", "Write 199 for £1.99, or 19900 for £199.00."),
+        ("1,299", "Write 1299 for £12.99, or 129900 for £1,299.00."),
+        ("1,299.00", "Write 1299 for £12.99, or 129900 for £1,299.00."),
+        ("5.0000", "Write 5 for £0.05, or 500 for £5.00."),
+    ],
+)
+def test_a_price_that_may_be_pence_or_pounds_is_told_in_both(price: str, words: str) -> None:
+    found = validate(price=price)
+    assert isinstance(found, list)
+    assert found[0].message == f"PRICE is “{price}”, which may be pence or pounds. {words}"
+
+
+@pytest.mark.parametrize("price", ["1.299", "0.00", "2 for 1", "€3", "1.000", "2,000,000"])
 def test_no_pence_are_suggested_for_what_may_not_be_pounds(price: str) -> None:
     assert problems(price=price) == [("PRICE", Cause.PRICE_NOT_WHOLE)]
 
@@ -318,6 +384,8 @@ def awkward_rows() -> st.SearchStrategy[list[str]]:
             "z" * 300,
             "\u200b",
             "1\u2011",
+            "#N/A",
+            "1.0",
         ]
     )
     right = st.sampled_from([cells(), cells(mode="UPDATE", quantity="0"), cells(urn="", cardmarket_id="5")])

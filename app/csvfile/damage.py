@@ -1,0 +1,48 @@
+"""What spreadsheets make of values that pass through them, told from the value alone."""
+
+from __future__ import annotations
+
+import re
+
+_MONTH = "jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
+
+#: What stands in a cell whose formula fails, in several languages, and in one that is too narrow for its number.
+_ERROR = re.compile(r"#(?:[A-ZÀ-Þ/0_]{2,20}[!?]|N/A|N/D|NV|GETTING_DATA|##+)|Err:[0-9]{3}")
+_SHORTENED = re.compile(r"[0-9]{1,3}(?:[.,][0-9]+)?E\+?[0-9]{1,3}", re.IGNORECASE)
+_TIME = r"[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.0+)?)?"
+_DATE = re.compile(
+    r"(?:[0-9]{1,2}([/.-])[0-9]{1,2}\1(?:[0-9]{2}|[0-9]{4})"
+    r"|[0-9]{4}([-/.])[0-9]{1,2}\2[0-9]{1,2}"
+    rf"|[0-9]{{1,2}}[-./ ]{{0,2}}(?:{_MONTH})[a-zé]*(?:[-./ ]{{0,2}}[0-9]{{2,4}})?"
+    rf"|(?:{_MONTH})[a-zé]*[-./ ]{{0,2}}[0-9]{{1,4}})(?:{_TIME})?",
+    re.IGNORECASE,
+)
+_GROUPED = re.compile(r"([0-9]{1,3}(?:([,.'’ ])[0-9]{3})(?:\2[0-9]{3})*)(?:[.,]0+)?")
+_DECIMALS = re.compile(r"([0-9]+)[.,]0+")
+
+
+def is_error(value: str) -> bool:
+    """Whether a value is what a spreadsheet shows in place of one: ``#N/A``, ``#VALUE!``, ``####``."""
+    return bool(_ERROR.fullmatch(value))
+
+
+def may_have_error(text: str) -> bool:
+    """Whether a value in a longer ``text`` can be an error at all; quick where none is."""
+    return "#" in text or "Err:" in text
+
+
+def is_shortened(value: str) -> bool:
+    """Whether a value is a number whose last digits a spreadsheet has left out: ``1.23E+17``."""
+    return bool(_SHORTENED.fullmatch(value))
+
+
+def is_date(value: str) -> bool:
+    """Whether a value is a date."""
+    return bool(_DATE.fullmatch(value))
+
+
+def plain_digits(value: str) -> str:
+    """The digits of a whole number that is written with separators or empty decimals; nothing where that is unclear."""
+    grouped, decimals = _GROUPED.fullmatch(value), _DECIMALS.fullmatch(value)
+    readings = {found[1] for found in (grouped, decimals) if found}
+    return re.sub("[^0-9]", "", readings.pop()) if len(readings) == 1 else ""
