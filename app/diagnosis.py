@@ -35,8 +35,9 @@ _UNTRUSTED = "certificate verify failed"
 _WAITS = "Imports stand still, and go on by themselves when it can be used again. Nothing is lost."
 _DATABASE_AWAY = Fault("unreachable", "The database does not answer.", _WAITS)
 
-#: What is raised when it is away, restarting or overloaded; the last is SQLAlchemy's own, for want of a connection.
-_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, exc.TimeoutError)
+#: What is raised when it is away, restarting or overloaded, by the driver and by SQLAlchemy.
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
+_AWAY_WRAPPED = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 
 _BY_SQLSTATE: dict[type[psycopg.Error], Fault] = {
     errors.DiskFull: Fault(
@@ -124,7 +125,7 @@ def of_database(error: BaseException) -> Fault | None:
     for kind, fault in _BY_SQLSTATE.items():
         if isinstance(cause, kind):
             return fault
-    if not isinstance(cause, _AWAY):
+    if not (isinstance(cause, _AWAY) or isinstance(error, _AWAY_WRAPPED)):
         return None
     if isinstance(cause, psycopg.Error) and cause.sqlstate is None:
         told = str(cause)

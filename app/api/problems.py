@@ -15,7 +15,13 @@ from app.imports.admission import TooMuch
 from app.imports.commands import ImportNotFound, TransitionRefused
 from app.imports.starting import KeyTaken
 from app.listings import ListingNotFound
-from app.web.errors import BROKEN_BODY, DATABASE_AWAY, RETRY_AFTER_SECONDS
+from app.web.errors import (
+    BROKEN_BODY,
+    DATABASE_AWAY,
+    RETRY_AFTER_SECONDS,
+    is_database_away,
+    why_nothing_is_written,
+)
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +158,7 @@ def _answer_unknown_address() -> Response | HTTPException | None:
 
 
 def _http_error(error: HTTPException) -> Response | HTTPException:
-    if isinstance(error, InternalServerError) and isinstance(error.original_exception, DATABASE_AWAY):
+    if isinstance(error, InternalServerError) and is_database_away(error.original_exception):
         return _database_away(error.original_exception)
     if error.code is None or error.code < 400:
         # Redirects travel as exceptions too.
@@ -186,7 +192,9 @@ def _file_refused(error: FileRejected) -> Response:
 
 
 def _database_away(error: BaseException) -> Response:
+    if not is_database_away(error):
+        raise error
     log.warning("database away", exc_info=error)
-    response = answer(_BY_STATUS[503])
+    response = answer(_BY_STATUS[503], why_nothing_is_written(error))
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import psycopg
 from flask import Flask, Response, current_app, flash, make_response, redirect, render_template, request, url_for
@@ -15,6 +15,7 @@ from gunicorn.http.errors import ParseException
 from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from app import diagnosis
 from app.extensions import login_manager
 from app.imports.admission import TooMuch
 from app.imports.commands import ImportNotFound, TransitionRefused
@@ -93,14 +94,36 @@ BROKEN_BODY = ParseException
 #: When to look again after a 503.
 RETRY_AFTER_SECONDS = 5
 
-#: What the database raises when it is away, restarting or overloaded; COPY and bulk statements raise the driver's own.
+#: What the database raises when it cannot be used; COPY and bulk statements raise the driver's own. Some of these may
+#: have another cause, see ``is_database_away``.
 DATABASE_AWAY = (
     exc.OperationalError,
     exc.InterfaceError,
     exc.TimeoutError,
+    exc.InternalError,
     psycopg.OperationalError,
     psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
 )
+
+#: What a database that answers, and takes no writes, means for those who only see that a button does not work.
+_CANNOT_WRITE = {
+    "disk full": "The database of Sluice has no room left. Pages can be read, but nothing can be uploaded or changed "
+    "until an operator has made room.",
+    "read-only": "The database of Sluice takes no changes right now. Pages can be read, but nothing can be uploaded or "
+    "changed.",
+}
+
+
+def is_database_away(error: BaseException | None) -> TypeGuard[BaseException]:
+    """Whether ``error`` says that the database cannot be used, and not that there is a mistake in Sluice."""
+    return isinstance(error, DATABASE_AWAY) and diagnosis.of_database(error) is not None
+
+
+def why_nothing_is_written(error: BaseException) -> str | None:
+    """What to tell people about a database that answers, and takes no writes; None for any other trouble with it."""
+    fault = diagnosis.of_database(error)
+    return None if fault is None else _CANNOT_WRITE.get(fault.state)
 
 
 def init_app(app: Flask) -> None:
@@ -116,7 +139,7 @@ def init_app(app: Flask) -> None:
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
-    if isinstance(error, InternalServerError) and isinstance(error.original_exception, DATABASE_AWAY):
+    if isinstance(error, InternalServerError) and is_database_away(error.original_exception):
         # It went away while another error page was being drawn.
         return _database_away(error.original_exception)
     if error.code is None or error.code < 400:
@@ -153,8 +176,10 @@ def _too_much(error: TooMuch) -> ResponseReturnValue:
 
 
 def _database_away(error: BaseException) -> ResponseReturnValue:
+    if not is_database_away(error):
+        raise error
     log.warning("database away", exc_info=error)
-    response = _answer(503)
+    response = _answer(503, why_nothing_is_written(error))
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 

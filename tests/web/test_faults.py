@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_migrate import upgrade
 from redis import Redis
+from sqlalchemy import text
 
-from app import redis_store
+from app import create_app, redis_store
 from app.embedded import ensure_servers
+from app.extensions import db
 from app.storage.local import LocalStorage
+from tests.conftest import make_seller, make_token, sign_in
 from tests.disks import fill, small_disk_at
+from tests.factories import csv_bytes, row
 from tests.pages import page, words
 from tests.processes import wait_until
+from tests.web.conftest import Browser
 
 READY = {"database": "ok", "redis": "ok", "storage": "ok"}
 
@@ -137,3 +145,67 @@ def test_a_full_disk_under_the_home_is_told(app: Flask, operator: FlaskClient, t
             object.__setattr__(settings, "sluice_home", before)
         # Nothing is lost for it, and pages are served.
         assert app.test_client().get("/readyz").json == READY
+
+
+def test_a_full_disk_of_the_database_is_told_to_operators_and_sellers(environ: dict[str, str], tmp_path: Path) -> None:
+    with small_disk_at(tmp_path / "disk", kilobytes=192 << 10) as disk:
+        address = ensure_servers(disk, redis=False).database_url
+        app = create_app({**environ, "DATABASE_URL": address, "LEASE_SECONDS": "60"})
+        app.test_client_class = Browser
+        with app.app_context():
+            upgrade()
+            seller = make_seller("seller@example.com")
+            looking = make_seller("operator@example.com")
+            looking.is_operator = True
+            client, operator = sign_in(app, seller), sign_in(app, looking)
+            # So that the log need not grow, which would end the server.
+            db.session.execute(text("select pg_switch_wal()"))
+            token = make_token(seller)
+            db.session.commit()
+            form = page(client, "/imports/upload")
+            assert client.get("/readyz").json == READY
+            fill(disk)
+            answer = client.get("/readyz")
+            assert (answer.status_code, answer.json) == (503, {**READY, "database": "disk full"})
+            assert "The disk of the database is full." in alarms(operator)
+            refused = client.post(
+                "/imports/upload",
+                data={
+                    "csrf_token": form.select_one("input[name=csrf_token]")["value"],
+                    "file": (BytesIO(csv_bytes([row()])), "stock.csv"),
+                },
+            )
+            sentence = "has no room left. Pages can be read, but nothing can be uploaded or changed"
+            assert refused.status_code == 503
+            assert sentence in " ".join(refused.text.split())
+            by_program = app.test_client().post(
+                "/api/v1/imports",
+                data=csv_bytes([row()]),
+                headers={"Authorization": f"Bearer {token}", "Content-Type": "text/csv"},
+            )
+            assert (by_program.status_code, sentence in by_program.json["detail"]) == (503, True)
+            (disk / "full").unlink()
+            assert client.get("/readyz").json == READY
+            db.session.remove()
+            db.engine.dispose()
+
+
+def test_a_standby_is_told(app: Flask, environ: dict[str, str], operator: FlaskClient, client: FlaskClient) -> None:
+    token = page(client, "/settings/account").select_one("input[name=csrf_token]")["value"]
+    name = str(db.engine.url.database)
+    with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as admin:
+        admin.execute(f"alter database {name} set default_transaction_read_only = on")
+        db.session.rollback()
+        db.engine.dispose()
+        try:
+            answer = app.test_client().get("/readyz")
+            assert (answer.status_code, answer.json) == (503, {**READY, "database": "read-only"})
+            assert "The database takes no writes: it is a standby, or is set to read only." in alarms(operator)
+            refused = client.post("/logout", data={"csrf_token": token})
+            assert refused.status_code == 503
+            assert "takes no changes right now" in refused.text
+        finally:
+            admin.execute("set default_transaction_read_only = off")
+            admin.execute(f"alter database {name} reset default_transaction_read_only")
+            db.session.rollback()
+            db.engine.dispose()
