@@ -22,6 +22,7 @@ from tqdm import tqdm
 from app import accounts, catalog, diagnosis, sessions, tokens
 from app.csvfile.rejected import FileRejected
 from app.csvfile.visible import visible
+from app.csvfile.warn import read_stored
 from app.extensions import db
 from app.imports import commands, progress, queue, reconcile, verify
 from app.imports.progress import ImportProgress
@@ -197,6 +198,8 @@ def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
         _say(f"Refused: {rejected.message}", err=True)
         sys.exit(EXIT_REFUSED)
     _say(f"{started.public_id}: {started.total:,} rows, {started.invalid:,} of them invalid.")
+    for warned in read_stored(started.warnings):
+        _say(f"Warning: {warned.sentence}", err=True)
     if not is_check:
         _tell_earlier(started)
     if wait:

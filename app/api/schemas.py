@@ -165,6 +165,17 @@ class Links(Answer):
     source_csv = _text("The file as it was sent.")
 
 
+class Warned(Answer):
+    """Something that looked wrong in rows when the file arrived; nothing is refused for it."""
+
+    kind = _text("What, as a word to go by.")
+    rows = _count("In how many rows.")
+    line = _count("The line on which the first of them begins.")
+    column = _text("Its column.")
+    value = _text("What stands there.")
+    message = _text("What looks wrong and what to do, in a sentence.")
+
+
 class Import(Answer):
     """A file on its way into the listings, or a check of one."""
 
@@ -187,6 +198,7 @@ class Import(Answer):
     updated = _count("Rows that changed one.")
     unchanged = _count("Rows that found theirs as they want it.")
     invalid = _count("Rows that were found wrong when the file arrived; they will be, or are, among the failed.")
+    warnings = _list(Warned(), "What looked wrong in rows when the file arrived, by kind; nothing is refused for it.")
     created_at = _time("When the file arrived.")
     updated_at = _time("When a row was last worked on.")
     started_at = _time("When the first row was worked on; null before.", null=True)

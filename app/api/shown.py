@@ -44,6 +44,7 @@ def show_import(one: ImportProgress, retried: Collection[RetriedRows] = ()) -> d
         "updated": one.updated,
         "unchanged": one.unchanged,
         "invalid": one.invalid,
+        "warnings": [{**warned._asdict(), "message": warned.sentence} for warned in one.warnings],
         "created_at": one.created_at,
         "updated_at": one.updated_at,
         "started_at": one.started_at,

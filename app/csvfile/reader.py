@@ -61,6 +61,8 @@ class Block:
     stops: list[int]
     #: Whether any control character stands in the text, so that the validator need not look into most files.
     has_controls: bool
+    #: The bytes that it was read from, and perhaps those of a record behind it that goes on.
+    raw: bytes
 
     @property
     def next_line(self) -> int:
@@ -151,7 +153,7 @@ def _parse(data: bytes, offset: int, line: int, *, is_last: bool) -> tuple[Block
     )
     if stop > len(stops):
         _mark_swallowed(cells, lines, stops, line)
-    block = Block(offset, line, lines[:stop], cells, stops, has_controls)
+    block = Block(offset, line, lines[:stop], cells, stops, has_controls, data)
     _check_lengths(block)
     return block, "".join(lines[stop:]).encode()
 

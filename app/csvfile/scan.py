@@ -11,6 +11,7 @@ from app.csvfile.header import take_header, width_of
 from app.csvfile.reader import decode, read_blocks
 from app.csvfile.rejected import FileRejected, FileTooLarge
 from app.csvfile.validate import Validator
+from app.csvfile.warn import Warned, Watch
 
 MIN_BATCH_ROWS = 2_000
 MAX_BATCH_ROWS = 25_000
@@ -42,6 +43,8 @@ class Scan:
     total: int
     #: How many of them are wrong in themselves, whatever the catalog and the listings say.
     invalid: int
+    #: What looks wrong in rows, whether they can be imported or not.
+    warnings: list[Warned]
     batches: list[BatchPlan]
 
 
@@ -62,6 +65,7 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
     validate = Validator(width_of(header)).validate
     # Where each row begins: its byte and its physical line. Batches are cut once the total is known.
     starts, lines = array("Q"), array("I")
+    watch = Watch()
     invalid = 0
     at = len(header_line)
     for block in read_blocks(chain([beyond], arriving), offset=at, line=2):
@@ -71,6 +75,7 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
         starts.extend(compress([at, *ends], is_row))
         lines.extend(compress(block.first_lines(), is_row))
         invalid += len(found.wrong)
+        watch.look_through(block)
         at = ends[-1]
         if len(starts) > max_rows:
             raise FileRejected(
@@ -81,7 +86,7 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
         raise FileRejected("The file has the header but no rows below it. Add at least one row.", 2)
     # What is blank before the first row belongs to the first batch, so that the batches cover the whole file.
     starts[0], lines[0] = len(header_line), 2
-    return Scan(header, len(starts), invalid, _plan(starts, lines, end_of_file=at))
+    return Scan(header, len(starts), invalid, watch.warnings(), _plan(starts, lines, end_of_file=at))
 
 
 def look(start: bytes, *, size: int, max_rows: int, max_bytes: int) -> None:

@@ -101,6 +101,7 @@ def upload(
             header=found.header,
             total=found.total,
             invalid=found.invalid,
+            warnings=[warned._asdict() for warned in found.warnings],
         )
         # Without ``commit`` nothing is kept of the bytes, so that a file that is here already is not stored again.
         made = find_of_form(created)

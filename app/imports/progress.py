@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.csvfile.warn import Warned, read_stored
 from app.imports.commands import ImportNotFound
 from app.models import Batch, Import
 from app.queries import ImportKey, imports
@@ -47,6 +48,8 @@ class ImportProgress:
     #: Whether the file is young enough to be kept still, and whether the failed rows are, where there are any.
     has_source: bool = True
     has_errors: bool = True
+    #: What looked wrong in its rows when they arrived, whether they could be imported or not.
+    warnings: list[Warned] = field(default_factory=list)
 
     @property
     def noun(self) -> str:
@@ -215,6 +218,7 @@ def _describe(found: imports.WithCounters) -> ImportProgress:
         unchanged=found.unchanged,
         failed=found.failed,
         invalid=one.invalid,
+        warnings=read_stored(one.warnings),
         retry_of=RetriedRows(one.retried_rows) if one.retried_rows else None,
         idempotency_key=one.idempotency_key,
         created_at=one.created_at,

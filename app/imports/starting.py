@@ -71,6 +71,7 @@ def start_stored(
         header=original.header,
         total=original.total,
         invalid=original.invalid,
+        warnings=original.warnings,
     )
     plans = [
         BatchPlan(batch.start_byte, batch.end_byte, batch.first_line, batch.total)

@@ -1,0 +1,125 @@
+"""What looks wrong in rows that can be imported as they are: the seller is warned of it, and nothing is refused.
+
+Each kind of warning is an entry in ``KINDS``: how it is found in a block of rows, and what is said of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from app.csvfile.contract import COLUMNS, quoted
+from app.csvfile.reader import Block
+
+#: A value is kept as far as this.
+_VALUE_LENGTH = 80
+
+
+class Warned(NamedTuple):
+    """A kind of thing that looks wrong, how often it does, and the first place."""
+
+    #: The name in KINDS.
+    kind: str
+    #: In how many rows.
+    rows: int
+    #: The line on which the first of them begins, the column and its value.
+    line: int
+    column: str
+    value: str
+
+    @property
+    def sentence(self) -> str:
+        """What looks wrong, and what to do about it."""
+        return KINDS[self.kind].describe(self)
+
+
+class Found(NamedTuple):
+    """A row in which something looks wrong."""
+
+    #: The row's place in its block, the column's place in the row, and the value.
+    row: int
+    column: int
+    value: str
+
+
+class Kind(NamedTuple):
+    """How one kind of warning is found and told."""
+
+    #: The rows of a block that are of this kind, each once. Must cost next to nothing for a block that has none.
+    find: Callable[[Block], Iterator[Found]]
+    describe: Callable[[Warned], str]
+
+
+class Watch:
+    """Looks through the blocks of a file for what looks wrong, and counts it."""
+
+    def __init__(self) -> None:
+        self._warned: dict[str, Warned] = {}
+
+    def look_through(self, block: Block) -> None:
+        """Count what looks wrong in the rows of ``block``."""
+        for name, kind in KINDS.items():
+            for found in kind.find(block):
+                earlier = self._warned.get(name)
+                self._warned[name] = (
+                    earlier._replace(rows=earlier.rows + 1) if earlier else _first(name, found, block.first_lines())
+                )
+
+    def warnings(self) -> list[Warned]:
+        """What was found, in the order of KINDS."""
+        return [self._warned[name] for name in KINDS if name in self._warned]
+
+
+def _first(name: str, found: Found, lines: list[int]) -> Warned:
+    # A row may have more values than there are columns.
+    column = COLUMNS[found.column] if found.column < len(COLUMNS) else ""
+    return Warned(name, 1, lines[found.row], column, found.value.strip()[:_VALUE_LENGTH])
+
+
+def read_stored(stored: Iterable[Mapping[str, Any]]) -> list[Warned]:
+    """Warnings that were kept as mappings of their fields, without those of a kind that this release does not know."""
+    return [Warned(**fields) for fields in stored if fields["kind"] in KINDS]
+
+
+#: In UTF-8, the first two letters of UTF-8 that was read as Windows-1252: U+00C2 to U+00F4, and one of 80 to BF.
+_GARBLED = re.compile(rb"\xc3[\x82-\xb4][\xc2\xc5\xc6\xcb\xe2]")
+_NON_ASCII = re.compile(r"[^\x00-\x7f]+")
+#: The bytes of Windows-1252 by their letters; the five that it leaves open stand for themselves, as browsers have it.
+_WINDOWS_1252 = {
+    letter if (letter := bytes([byte]).decode("cp1252", "ignore")) else chr(byte): byte for byte in range(0x80, 0x100)
+}
+
+
+def ungarble(value: str) -> str | None:
+    """What ``value`` was before its UTF-8 was read as Windows-1252 (“PokÃ©mon”); None where it was not."""
+    if value.isascii():
+        return None
+    try:
+        return _NON_ASCII.sub(lambda run: bytes(map(_WINDOWS_1252.__getitem__, run[0])).decode("utf-8"), value)
+    except (KeyError, UnicodeDecodeError):
+        return None
+
+
+def _find_garbled(block: Block) -> Iterator[Found]:
+    if block.raw.isascii() or not _GARBLED.search(block.raw):
+        return
+    for row, cells in enumerate(block.cells):
+        for column, value in enumerate(cells):
+            if ungarble(value) is not None:
+                yield Found(row, column, value)
+                break
+
+
+def _describe_garbled(warned: Warned) -> str:
+    rows = f"{warned.rows:,} rows have" if warned.rows > 1 else "1 row has"
+    meant = ungarble(warned.value)
+    return (
+        f"{rows} garbled letters, first on line {warned.line}: {warned.column} is {quoted(warned.value)}"
+        f"{f', probably for {quoted(meant)}' if meant else ''}. The file was once opened in another encoding and saved "
+        "like that. Rows are imported as they are written: to mend them, open the original as UTF-8, save it again and "
+        "upload that."
+    )
+
+
+KINDS: dict[str, Kind] = {"garbled-letters": Kind(_find_garbled, _describe_garbled)}
