@@ -214,6 +214,15 @@ class _Account:
         raise EmbeddedServerError(f"Root cannot run the private servers: add a system account named {SYSTEM_ACCOUNT}.")
 
     @classmethod
+    def trusted(cls, home: Path) -> set[int]:
+        """The accounts that may own the sockets of ``home``: this process's own, and the one that root has chosen."""
+        accounts = {os.geteuid()}
+        if os.geteuid() == 0:
+            accounts |= {path.stat().st_uid for path in (home / "postgres", home / "redis") if path.exists()}
+            accounts |= {found.uid for found in [cls._find(SYSTEM_ACCOUNT)] if found is not None}
+        return accounts
+
+    @classmethod
     def _find(cls, name: str) -> _Account | None:
         try:
             entry = pwd.getpwnam(name)
@@ -339,7 +348,11 @@ class _Server(ABC):
         """Stop the server, if it runs, with all it knows on disk. Only called under the start lock."""
 
     def ask(self) -> _Answer:
-        """Ask the server how it is."""
+        """Ask the server how it is. Raises EmbeddedServerError where another account could stand in for it."""
+        if not self.sockets.is_symlink() and not self.sockets.exists():
+            # Not tried: somebody else might make the directory at this very moment.
+            return _Answer.SILENT
+        self.refuse_strangers()
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(ANSWER_SECONDS)
@@ -350,6 +363,16 @@ class _Server(ABC):
             return _Answer.STARTING
         except (FileNotFoundError, ConnectionError):
             return _Answer.SILENT
+
+    def refuse_strangers(self) -> None:
+        """Raise EmbeddedServerError unless the directory of the sockets belongs to the servers' account alone.
+
+        The servers trust everybody who reaches their sockets, and are trusted by everybody who does; the name of a
+        directory in /tmp can be foretold.
+        """
+        state = self.sockets.lstat()
+        if not stat.S_ISDIR(state.st_mode) or state.st_uid not in _Account.trusted(self.home) or state.st_mode & 0o077:
+            raise EmbeddedServerError(f"{self.sockets} is not a directory that this user alone can enter: remove it.")
 
     def ensure(self) -> None:
         """Have the server running. Only called under the start lock."""
@@ -431,11 +454,7 @@ class _Server(ABC):
         """Start the server and wait until it serves."""
         account = _Account.for_home(self.home)
         self.sockets.mkdir(mode=0o700, exist_ok=True)
-        state = self.sockets.lstat()
-        owners = (os.geteuid(), account.uid)
-        if not stat.S_ISDIR(state.st_mode) or state.st_uid not in owners or state.st_mode & 0o077:
-            # The servers trust everybody who reaches their sockets.
-            raise EmbeddedServerError(f"{self.sockets} is not a directory that this user alone can enter: remove it.")
+        self.refuse_strangers()
         account.own(self.sockets)
         command = self.prepare(account)
         # The shell ends at once and leaves the server to the init process, which collects it whenever it dies. A child

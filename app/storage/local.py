@@ -1,9 +1,10 @@
-"""Objects as files under one directory of a local or shared disk."""
+"""Objects as files under one directory of a local or shared disk, for the account alone that Sluice runs as."""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 import uuid
 from collections.abc import Iterator
@@ -33,10 +34,10 @@ class LocalStorage:
     def create(self, key: str) -> Iterator[_FileWriter]:
         """Write to a file beside the final one, which ``commit`` renames into its place."""
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_private(path.parent)
         part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
         try:
-            with part.open("xb") as file:
+            with open(part, "xb", opener=_open_private) as file:
                 yield _FileWriter(file, part, path)
         finally:
             part.unlink(missing_ok=True)
@@ -55,7 +56,7 @@ class LocalStorage:
 
     def check(self) -> None:
         """Raise OSError unless the directory can be written to and its disk has room."""
-        self._root.mkdir(parents=True, exist_ok=True)
+        _make_directories(self._root)
         if not os.access(self._root, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self._root))
         require_room(self._root)
@@ -85,6 +86,25 @@ class LocalStorage:
         if not path.resolve().is_relative_to(self._root.resolve()):
             raise ValueError(f"The storage key {key!r} leads out of the storage.")
         return path
+
+
+def _make_directories(directory: Path) -> None:
+    """Make ``directory`` and what is missing above it, which no other account can enter."""
+    # Not by Path.mkdir alone, which makes those above as the umask says.
+    for missing in reversed([one for one in (directory, *directory.parents) if not one.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
+def _make_private(directory: Path) -> None:
+    """Make ``directory``, or close it to other accounts where a release before this one has left it open."""
+    _make_directories(directory)
+    state = directory.stat()
+    if state.st_uid == os.geteuid() and state.st_mode & 0o077:
+        directory.chmod(stat.S_IMODE(state.st_mode) & ~0o077)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class _FileWriter:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -251,6 +252,42 @@ def test_a_short_socket_directory_that_others_can_use_is_refused(directory: Path
             sockets.unlink()
         else:
             sockets.rmdir()
+
+
+@pytest.mark.parametrize("kind", ["redis", "postgres"])
+def test_whoever_stands_in_for_a_server_is_not_even_asked(directory: Path, kind: str) -> None:
+    home = directory / ("x" * 100)
+    sockets = embedded._socket_directory(home.resolve())
+    sockets.mkdir(mode=0o700)
+    # As another user has to leave it, for this one to get in.
+    sockets.chmod(0o755)
+    server = embedded._Redis(home.resolve()) if kind == "redis" else embedded._Postgres(home.resolve())
+    try:
+        with socket.socket(socket.AF_UNIX) as impostor:
+            impostor.bind(str(server.socket))
+            impostor.listen()
+            impostor.setblocking(False)
+            with pytest.raises(EmbeddedServerError, match=str(sockets)):
+                ensure_servers(home, postgres=kind == "postgres", redis=kind == "redis")
+            with pytest.raises(BlockingIOError):
+                impostor.accept()
+    finally:
+        release()
+        shutil.rmtree(sockets)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_a_socket_directory_of_another_account_is_refused(directory: Path) -> None:
+    home = directory / ("x" * 100)
+    sockets = embedded._socket_directory(home.resolve())
+    sockets.mkdir(mode=0o700)
+    os.chown(sockets, 65534, 65534)
+    try:
+        with pytest.raises(EmbeddedServerError, match=str(sockets)):
+            ensure_servers(home, postgres=False)
+    finally:
+        release()
+        sockets.rmdir()
 
 
 def test_a_home_in_a_private_directory_opens_the_way_but_not_the_view(directory: Path, home: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,23 @@ def test_what_was_committed_is_read_back_in_ranges(storage: Storage) -> None:
     put(storage, "7/a.csv", b"hello ", b"world")
     assert storage.read("7/a.csv", 0, 11) == b"hello world"
     assert storage.read("7/a.csv", 4, 8) == b"o wo"
+
+
+def test_local_files_can_be_read_by_their_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        storage = LocalStorage(tmp_path / "some" / "where")
+        storage.check()
+        (tmp_path / "some" / "where" / "6").mkdir(mode=0o755)
+        for key in ("6/a.csv", "7/a.csv"):
+            with storage.create(key) as writer:
+                writer.write(b"x")
+                assert [stat.S_IMODE(part.stat().st_mode) for part in tmp_path.rglob("*.part")] == [0o600]
+                writer.commit()
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "some").rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
 def fail_in_the_middle(storage: Storage) -> None:
