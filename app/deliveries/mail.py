@@ -38,7 +38,9 @@ def write(one: Claimed, settings: Settings) -> EmailMessage:
         assert one.endpoint is not None
         subject, text = _about_endpoint(one, settings)
     mail = EmailMessage()
-    mail["Subject"] = subject
+    # A file's name may hold encoded words (RFC 2047). Pythons without the fix of CVE-2024-6923 decode those and write a
+    # line break in them into the header, where another header begins.
+    mail["Subject"] = subject.replace("=?", "= ?")
     mail["From"] = Address("Sluice", addr_spec=settings.mail_from)
     mail["To"] = Address(addr_spec=one.email)
     mail["Date"] = format_datetime(one.created_at)

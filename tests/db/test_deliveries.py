@@ -197,6 +197,18 @@ def test_an_email_is_sent_when_the_seller_wants_one(
     assert [one.status for one in outbox()] == ["DELIVERED"] * mailed
 
 
+def test_the_name_of_a_file_writes_no_header_of_an_email(mails: MailServer, seller: Seller) -> None:
+    accounts.choose_email_on_end(seller.id, EmailOnEnd.ALWAYS)
+    words = "stock=0AReply-To:_evil=40evil.example=0AContent-Type:_text=2Fhtml=0A=0A<h1>Locked<=2Fh1>"
+    make(COMPLETED, seller, file_name=f"=?utf-8?q?{words}?= é.csv")
+    job.run()
+    (mail,) = mails.mails
+    assert (mail["Reply-To"], mail.get_content_type(), mail["To"]) == (None, "text/plain", seller.email)
+    assert mail["Subject"].startswith("= ?utf-8?q?stock=0AReply-To")
+    assert mail["Subject"].endswith("é.csv: import completed")
+    assert "https://sluice.example.com/imports/" in mail.get_content()
+
+
 def test_without_a_mail_server_there_are_no_emails(set_up, seller: Seller) -> None:
     accounts.choose_email_on_end(seller.id, EmailOnEnd.ALWAYS)
     make(COMPLETED, seller)
