@@ -24,7 +24,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     used.
     """
     # Not at the top, because workers have no use for these and would hold them in memory, each of them.
-    from app import accounts, api, cli, health, logs, metrics, proxies, sign_in, web
+    from app import accounts, api, attempts, cli, health, logs, metrics, proxies, web
     from app.web import arriving
 
     app = create_worker_app(environ)
@@ -35,7 +35,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     csrf.init_app(app)
     login_manager.init_app(app)
     accounts.init_app(login_manager)
-    sign_in.init_app(app)
+    attempts.init_app(app)
     health.init_app(app)
     metrics.init_app(app)
     logs.init_app(app)

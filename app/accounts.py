@@ -7,10 +7,11 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from flask import request
 from flask_login import LoginManager
 
-from app import passwords, sessions
+from app import audit, passwords, sessions
+from app.audit import Action
 from app.extensions import db
 from app.models import Seller
-from app.queries import sellers
+from app.queries import sellers, tokens
 from app.sessions import Renewed
 from app.statuses import EmailOnEnd
 
@@ -81,16 +82,20 @@ def set_password(seller: Seller, password: str) -> None:
     sessions.end_all(seller.id)
 
 
-def change_password(seller: Seller, password: str, *, secret: str) -> Renewed:
+def change_password(seller: Seller, password: str, *, secret: str, revoke_tokens: bool = False) -> Renewed:
     """Give a seller another password from within the session of this ``secret``, and commit that.
 
-    The session goes on under another secret, and all others end: whoever knew the password before is out. Raises
-    AccountError when the password will not do, and SessionNotFound when the session has ended meanwhile.
+    The session goes on under another secret, and all others end: whoever knew the password before is out, and with
+    ``revoke_tokens`` the API tokens that they may have made are worthless. Raises AccountError when the password will
+    not do, and SessionNotFound when the session has ended meanwhile.
     """
     _check_strength(password, seller.email)
     seller.password_hash = _hasher.hash(password)
     # Two sessions that do this at once meet at the seller's row, and not each at what the other one holds.
     db.session.flush()
+    audit.record(Action.CHANGE_PASSWORD, seller.id)
+    for name in tokens.delete_all_of(seller.id) if revoke_tokens else ():
+        audit.record(Action.REVOKE_TOKEN, seller.id, detail=name)
     return sessions.renew(seller.id, secret)
 
 

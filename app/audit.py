@@ -1,4 +1,4 @@
-"""The audit log: who did what to which import or listing, when, and from where.
+"""The audit log: who did what to which import, listing, token, webhook or session, when, and from where.
 
 Each face says for each request who acts (``act_as``); what is done says so itself (``record``), in the transaction in
 which it does it, so that neither is there without the other.
@@ -36,6 +36,14 @@ class Action(StrEnum):
     REOPEN = "try given-up batches again"
     HIDE = "hide listing"
     SHOW = "show listing"
+    MAKE_TOKEN = "make token"
+    REVOKE_TOKEN = "revoke token"
+    ADD_WEBHOOK = "add webhook"
+    CHANGE_WEBHOOK_SECRET = "change webhook secret"
+    SWITCH_WEBHOOK_ON = "switch webhook on"
+    SWITCH_WEBHOOK_OFF = "switch webhook off"
+    DELETE_WEBHOOK = "delete webhook"
+    CHANGE_PASSWORD = "change password"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,10 @@ def act_as(actor: Actor) -> None:
 
 
 def record(action: Action, seller_id: int, public_id: uuid.UUID | None = None, *, detail: str = "") -> None:
-    """Note in the current transaction what is being done to an import, or to listings, of ``seller_id``."""
+    """Note in the current transaction what is being done to something of ``seller_id``.
+
+    ``public_id`` is that of an import; what else it is done to stands in ``detail``.
+    """
     actor: Actor = g.get("sluice_actor") or (_unknown() if has_request_context() else _at_the_command_line())
     db.session.add(
         AuditEntry(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+import uuid
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -27,6 +28,11 @@ def digest(secret: str) -> bytes:
     With that much chance in it nothing slower is needed, and how long a look-up takes tells nothing about the secret.
     """
     return hashlib.sha256(secret.encode(errors="surrogateescape")).digest()
+
+
+def public_id_for(seller_id: int, form_key: uuid.UUID | None) -> uuid.UUID:
+    """The public id of what a form makes: the same when it is sent again, and another than any other seller's."""
+    return uuid.uuid4() if form_key is None else uuid.uuid5(form_key, str(seller_id))
 
 
 def note_use(used_at: last_use.Column, key: last_use.Key) -> None:

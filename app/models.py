@@ -549,7 +549,7 @@ class LostAttempt(Base):
 
 
 class AuditEntry(Base):
-    """Who did what to which import, when, and from where. It outlives the import."""
+    """Who did what to which import or what else a seller has, when, and from where. It outlives that."""
 
     __tablename__ = "audit_log"
     __table_args__ = (Index(None, "public_id"),)
@@ -565,7 +565,7 @@ class AuditEntry(Base):
     #: The network address, or the host of the command line.
     address: Mapped[str] = mapped_column(Text)
     action: Mapped[str] = mapped_column(CodeText)
-    #: Whose import or listing it is.
+    #: Whose import, or what else, it is.
     seller_id: Mapped[int] = mapped_column(Integer)
     #: That of the import; null where it is about none.
     public_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)

@@ -1,27 +1,20 @@
-"""How often a password may be tried: counted in Redis, and when that is away, by each process for itself."""
+"""How often a password may be tried."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import time
-from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from flask import Flask, current_app
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
-from redis import RedisError
 
-from app import accounts
+from app import accounts, attempts
 from app.models import Seller
-from app.redis_store import redis_client
 from app.wording import counted
 
 log = logging.getLogger(__name__)
-_Result = TypeVar("_Result")
 
 #: Failures that are too many: of one address for one account, which is what somebody who guesses runs into; for one
 #: account from everywhere, which many addresses together run into; and of one address for whatever accounts. The owner
@@ -56,11 +49,6 @@ class _Count(NamedTuple):
     name: tuple[str, ...]
 
 
-def init_app(app: Flask) -> None:
-    """Get ready to count, in the Redis that ``app`` has a client for."""
-    app.extensions["sluice_attempts_here"] = FixedWindowRateLimiter(MemoryStorage())
-
-
 def check_password(email: str, password: str, *, address: str, purpose: Purpose = Purpose.SIGN_IN) -> Seller | None:
     """The seller who shows these from ``address``, or None. Raises TooManyAttempts.
 
@@ -69,28 +57,43 @@ def check_password(email: str, password: str, *, address: str, purpose: Purpose 
     """
     counts = _counts(email, address)
     log_name = purpose.value[0]
-    _refuse_too_many(counts, address, purpose)
+    _count_attempt(counts, address, purpose)
     seller = accounts.check_password(email, password)
     if seller is None:
         # What was typed is not told: it is a password often enough.
         log.warning("%s failed: account %s, address %s", log_name, counts[0].name[1], address)
-        _on_counter(lambda counter: [counter.hit(one.limit, *one.name) for one in counts])
         return None
     log.info("%s: seller %d, address %s", log_name, seller.id, address)
-    _on_counter(lambda counter: counter.clear(counts[0].limit, *counts[0].name))
+
+    def forgive(counter: FixedWindowRateLimiter) -> None:
+        _take_back(counter, counts[1:])
+        counter.clear(counts[0].limit, *counts[0].name)
+
+    attempts.count(forgive)
     return seller
 
 
-def _refuse_too_many(counts: list[_Count], address: str, purpose: Purpose) -> None:
-    def wait(counter: FixedWindowRateLimiter) -> int:
-        full = [one for one in counts if not counter.test(one.limit, *one.name)]
-        ends = [counter.get_window_stats(one.limit, *one.name).reset_time for one in full]
-        return max((int(end - time.time()) + 1 for end in ends), default=0)
+def _count_attempt(counts: list[_Count], address: str, purpose: Purpose) -> None:
+    """Count an attempt as a failure until it has succeeded, so that many at once are no more than many in turn.
 
-    seconds = _on_counter(wait)
+    Raises TooManyAttempts, and that is not counted.
+    """
+
+    def wait(counter: FixedWindowRateLimiter) -> int:
+        full = [one for one in counts if not counter.hit(one.limit, *one.name)]
+        if full:
+            _take_back(counter, counts)
+        return max((attempts.seconds_left(counter, one.limit, *one.name) for one in full), default=0)
+
+    seconds = attempts.count(wait)
     if seconds > 0:
         log.warning("%s refused after too many: account %s, address %s", purpose.value[0], counts[0].name[1], address)
         raise TooManyAttempts(seconds, purpose)
+
+
+def _take_back(counter: FixedWindowRateLimiter, counts: list[_Count]) -> None:
+    for one in counts:
+        counter.hit(one.limit, *one.name, cost=-1)
 
 
 def _counts(email: str, address: str) -> list[_Count]:
@@ -101,14 +104,3 @@ def _counts(email: str, address: str) -> list[_Count]:
         _Count(_OF_ACCOUNT, ("sign-in", account)),
         _Count(_OF_ADDRESS, ("sign-in", "from", address)),
     ]
-
-
-def _on_counter(act: Callable[[FixedWindowRateLimiter], _Result]) -> _Result:
-    """What ``act`` gives with the counter in Redis, or else with this process's own."""
-    try:
-        pool = redis_client().connection_pool
-        return act(FixedWindowRateLimiter(RedisStorage("redis://", connection_pool=pool, key_prefix="sluice")))
-    except RedisError:
-        log.warning("attempts to sign in are counted by this process alone", exc_info=True)
-        here: FixedWindowRateLimiter = current_app.extensions["sluice_attempts_here"]
-        return act(here)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from app import bearer
+from app import audit, bearer
+from app.audit import Action
 from app.extensions import db
 from app.models import ApiToken
-from app.queries import tokens
+from app.queries import sellers, tokens
 from app.queries.last_use import Key
 from app.statuses import TokenScope
+
+log = logging.getLogger(__name__)
 
 #: By which people, and programs that look for secrets in code, know a token when they see one.
 PREFIX = "sluice_"
@@ -41,10 +45,13 @@ class Bearer(NamedTuple):
     may_write: bool
 
 
-def create(seller_id: int, name: str, *, scope: TokenScope, days: int | None = None) -> tuple[ApiToken, str]:
+def create(
+    seller_id: int, name: str, *, scope: TokenScope, days: int | None = None, form_key: uuid.UUID | None = None
+) -> tuple[ApiToken, str]:
     """Make a token that holds for so many ``days``, or until it is revoked, and commit it.
 
-    The text is the token itself: it is nowhere else and cannot be had again. Raises TokenError.
+    The text is the token itself: it is nowhere else and cannot be had again. Raises TokenError, also where a form with
+    this ``form_key`` has made one before.
     """
     name = " ".join("".join(character for character in name if character.isprintable()).split())
     if not name:
@@ -53,10 +60,18 @@ def create(seller_id: int, name: str, *, scope: TokenScope, days: int | None = N
         raise TokenError(f"The name is too long: it can have {MAX_NAME_LENGTH} characters.")
     if days is not None and not 1 <= days <= MAX_DAYS:
         raise TokenError(f"A token can hold for 1 to {MAX_DAYS:,} days, or until it is revoked.")
-    if len(list_all(seller_id)) >= MAX_TOKENS:
+    public_id = bearer.public_id_for(seller_id, form_key)
+    sellers.lock(seller_id)
+    there = list_all(seller_id)
+    if any(one.public_id == public_id for one in there):
+        db.session.rollback()
+        raise TokenError("This token was made before, and is not shown again. If you have not kept it, revoke it.")
+    if len(there) >= MAX_TOKENS:
+        db.session.rollback()
         raise TokenError(f"There are {MAX_TOKENS} tokens already. Revoke those that nothing uses any more.")
     secret = PREFIX + bearer.make_secret()
     token = ApiToken(
+        public_id=public_id,
         seller_id=seller_id,
         name=name,
         scope=scope,
@@ -65,7 +80,10 @@ def create(seller_id: int, name: str, *, scope: TokenScope, days: int | None = N
         expires_at=None if days is None else datetime.now(UTC) + timedelta(days=days),
     )
     db.session.add(token)
+    until = "until it is revoked" if days is None else f"for {days} days"
+    audit.record(Action.MAKE_TOKEN, seller_id, detail=f"{name} ({scope.value}, {until})")
     db.session.commit()
+    log.info("token made: seller %d, token %s, %s, %s", seller_id, public_id, scope.value, until)
     return token, secret
 
 
@@ -79,7 +97,9 @@ def revoke(seller_id: int, public_id: uuid.UUID) -> str:
     name = tokens.delete_one(seller_id, public_id)
     if name is None:
         raise TokenNotFound
+    audit.record(Action.REVOKE_TOKEN, seller_id, detail=name)
     db.session.commit()
+    log.info("token revoked: seller %d, token %s", seller_id, public_id)
     return name
 
 

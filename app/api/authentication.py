@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from flask import g, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
@@ -10,6 +12,8 @@ from app import audit, tokens
 from app.api import limits
 from app.audit import Actor
 from app.tokens import Bearer
+
+log = logging.getLogger(__name__)
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -24,6 +28,8 @@ def require_token() -> None:
         )
     found = tokens.find_bearer(given.token)
     if found is None:
+        # What was shown is not told: it may be a token of somebody else's, mistyped.
+        log.warning("token refused: address %s", request.remote_addr or "")
         # Only these are counted by their address: behind one address many may stand who have tokens.
         limits.count_stranger()
         raise Unauthorized(
@@ -34,6 +40,7 @@ def require_token() -> None:
     audit.act_as(Actor(found.seller_id, f"token “{found.name}”", "api", request.remote_addr or ""))
     limits.count_request(found)
     if request.method not in _READING and not found.may_write:
+        log.warning("token refused, it may only read: seller %d, token %d", found.seller_id, found.token_id)
         raise Forbidden("The token may only read. Make one that may write as well under API tokens.")
 
 

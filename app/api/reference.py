@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.api import document, problems
+from app.config import Settings
 
 blueprint = Blueprint("api_reference", __name__)
 
@@ -46,9 +47,10 @@ def openapi() -> Response:
 def show() -> ResponseReturnValue:
     """How to use the API: everything that the document says."""
     api = document.get()
+    settings: Settings = current_app.extensions["sluice_settings"]
     return render_template(
         "help/api.html",
-        host=request.root_url.rstrip("/"),
+        host=settings.public_url or request.root_url.rstrip("/"),
         root=f"{problems.ROOT}v1",
         tags=[(tag, list(_operations(api, tag["name"]))) for tag in api["tags"]],
         schemas=[(name, schema) for name, schema in api["components"]["schemas"].items() if schema.get("properties")],

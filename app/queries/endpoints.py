@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 
 from app.extensions import db
 from app.models import WebhookEndpoint
-from app.queries import older_than
+from app.queries import older_than, sellers
 from app.queries.deliveries import EndpointKey
 from app.statuses import SwitchedOff
 
@@ -17,7 +17,7 @@ _THIS = "seller_id = :seller_id and id = :endpoint_id"
 
 def lock_all_of(seller_id: int) -> int:
     """How many endpoints a seller has; nobody else adds one to them before this transaction ends."""
-    db.session.execute(text("select 1 from sellers where id = :id for no key update"), {"id": seller_id})
+    sellers.lock(seller_id)
     query = text("select count(*) from webhook_endpoints where seller_id = :id")
     return int(db.session.execute(query, {"id": seller_id}).scalar_one())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.extensions import db
 from app.models import Seller
@@ -16,3 +16,8 @@ def find(email: str) -> Seller | None:
 def list_all() -> list[Seller]:
     """All sellers by e-mail address."""
     return list(db.session.scalars(select(Seller).order_by(Seller.email)))
+
+
+def lock(seller_id: int) -> None:
+    """Let nobody else count what this seller has, in order to add to it, before this transaction ends."""
+    db.session.execute(text("select 1 from sellers where id = :id for no key update"), {"id": seller_id})

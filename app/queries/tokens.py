@@ -46,3 +46,8 @@ def delete_one(seller_id: int, public_id: uuid.UUID) -> str | None:
     is_it = (ApiToken.seller_id == seller_id) & (ApiToken.public_id == public_id)
     name: str | None = db.session.scalar(delete(ApiToken).where(is_it).returning(ApiToken.name))
     return name
+
+
+def delete_all_of(seller_id: int) -> list[str]:
+    """Remove all tokens of a seller; their names."""
+    return list(db.session.scalars(delete(ApiToken).where(ApiToken.seller_id == seller_id).returning(ApiToken.name)))

@@ -20,6 +20,7 @@ from app.web import (
     notifications,
     ops,
     queues,
+    session,
     static_files,
     tokens,
     upload,
@@ -30,6 +31,7 @@ from app.web import help as help_pages
 
 def register(app: Flask) -> None:
     """Give ``app`` its pages, what they are drawn with, and the pages that say what went wrong."""
+    session.init_app(app)
     filters.init_app(app)
     headers.init_app(app)
     menu.init_app(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, session, url_for
@@ -13,8 +14,9 @@ from app import sign_in as sign_in_guard
 from app.sign_in import TooManyAttempts
 from app.web.forms import SignInForm
 from app.web.live import is_fragment_request
-from app.web.session import carry, local_path, requested_path
+from app.web.session import carry, local_path, requested_path, seller_id
 
+log = logging.getLogger(__name__)
 blueprint = Blueprint("accounts", __name__)
 
 
@@ -53,6 +55,8 @@ def logout() -> ResponseReturnValue:
     """Sign out: the session ends here and on the server, so that a copy of the cookie is worth nothing."""
     secret = session.get("_user_id")
     if secret:
+        if current_user.is_authenticated:
+            log.info("sign-out: seller %d, address %s", seller_id(), request.remote_addr or "")
         sessions.end(str(secret))
     logout_user()
     session.clear()

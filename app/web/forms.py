@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from werkzeug.exceptions import BadRequest, UnprocessableEntity
-from wtforms import Field, PasswordField, StringField
+from wtforms import BooleanField, Field, PasswordField, StringField
 from wtforms.validators import InputRequired, ValidationError
 
 from app import passwords
@@ -44,6 +44,7 @@ class PasswordForm(ConfirmForm):
     """Another password for whoever is signed in."""
 
     new_password = PasswordField("New password", validators=[InputRequired("Enter a new password.")])
+    revoke_tokens = BooleanField("Revoke all API tokens")
 
     def validate_new_password(self, field: Field) -> None:
         """Say of a password that will not do why it will not."""
@@ -53,7 +54,7 @@ class PasswordForm(ConfirmForm):
             raise ValidationError(str(weak)) from None
 
 
-class EndpointForm(FlaskForm):
+class EndpointForm(ConfirmForm):
     """A new webhook: where to. The events it is for are boxes beside it."""
 
     url = StringField(

@@ -33,6 +33,10 @@ _HEADERS = {
 _STRICT_TRANSPORT_SECURITY = "max-age=63072000"
 
 
+#: What everybody gets the same, beside static files: browsers may keep these pages, and no others.
+_FOR_EVERYBODY = frozenset({"help", "api_reference"})
+
+
 def init_app(app: Flask) -> None:
     """Give every answer of ``app`` the headers."""
     app.after_request(_add)
@@ -40,9 +44,14 @@ def init_app(app: Flask) -> None:
 
 def _add(response: Response) -> Response:
     response.headers.update(_HEADERS)
+    if request.endpoint != "static" and request.blueprint not in _FOR_EVERYBODY:
+        response.headers.setdefault("Cache-Control", "no-store")
     # The one page that is not ours has one of its own: see queues.
     if policy := g.get("content_security_policy"):
         response.headers["Content-Security-Policy"] = policy
+    # Redirects of the router's are absolute, by a Host that whoever asks may have made up.
+    if response.location and response.location.startswith(request.host_url):
+        response.location = "/" + response.location.removeprefix(request.host_url).lstrip("/")
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = _STRICT_TRANSPORT_SECURITY
     return response

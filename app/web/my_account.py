@@ -7,16 +7,14 @@ import uuid
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 from werkzeug.exceptions import NotFound
-from wtforms import Field
 
-from app import accounts, passwords, sessions, sign_in
+from app import accounts, passwords, sessions
 from app.extensions import login_manager
-from app.models import Seller
 from app.sessions import SessionNotFound
-from app.sign_in import Purpose, TooManyAttempts
+from app.sign_in import TooManyAttempts
 from app.web.browsers import describe_browser
+from app.web.confirmation import confirm
 from app.web.forms import ConfirmForm, PasswordForm
 from app.web.session import carry, require_seller, secret, seller_id
 
@@ -42,18 +40,21 @@ def change_password() -> ResponseReturnValue:
     form = PasswordForm()
     is_right = form.validate()
     # The current password is looked at in any case, so that everything that is wrong is said at once.
-    seller = _confirm(form.current_password)
+    seller = confirm(form.current_password)
     if seller is None or not is_right:
         return _render(form), 422
     try:
-        renewed = accounts.change_password(seller, form.new_password.data or "", secret=secret())
+        renewed = accounts.change_password(
+            seller, form.new_password.data or "", secret=secret(), revoke_tokens=form.revoke_tokens.data
+        )
     except SessionNotFound:
         # Somebody else has just changed it, or has ended this session.
         answer: ResponseReturnValue = login_manager.unauthorized()
         return answer
     carry(seller, renewed.secret)
     log.info("password changed: seller %d, address %s, %d sessions ended", seller.id, _address(), renewed.ended)
-    flash(f"Your password is changed. {_say_ended(renewed.ended)}", "success")
+    revoked = " All API tokens are revoked." if form.revoke_tokens.data else ""
+    flash(f"Your password is changed. {_say_ended(renewed.ended)}{revoked}", "success")
     return _back()
 
 
@@ -65,7 +66,7 @@ def end_session(public_id: uuid.UUID) -> ResponseReturnValue:
     except SessionNotFound as error:
         raise NotFound from error
     form = ConfirmForm()
-    if not form.validate() or _confirm(form.current_password) is None:
+    if not form.validate() or confirm(form.current_password) is None:
         return _render(ending=form, whom=str(public_id)), 422
     sessions.end_by_id(seller_id(), public_id)
     log.info("session ended: seller %d, address %s", seller_id(), _address())
@@ -77,7 +78,7 @@ def end_session(public_id: uuid.UUID) -> ResponseReturnValue:
 def end_other_sessions() -> ResponseReturnValue:
     """Sign out every browser but this one, for whoever knows the password."""
     form = ConfirmForm()
-    if not form.validate() or _confirm(form.current_password) is None:
+    if not form.validate() or confirm(form.current_password) is None:
         return _render(ending=form, whom=_OTHERS), 422
     ended = sessions.end_all(seller_id(), but=secret())
     log.info("sessions ended: seller %d, address %s, %d of them", seller_id(), _address(), ended)
@@ -91,16 +92,6 @@ def refuse(refused: TooManyAttempts) -> ResponseReturnValue:
     response = _render(error=str(refused))
     response.headers["Retry-After"] = str(refused.seconds)
     return response, 429
-
-
-def _confirm(field: Field) -> Seller | None:
-    """The seller, if their password stands in ``field``; otherwise it says what is wrong. Raises TooManyAttempts."""
-    if not field.data:
-        return None
-    seller = sign_in.check_password(current_user.email, field.data, address=_address(), purpose=Purpose.CONFIRM)
-    if seller is None:
-        field.errors = ["This is not your current password."]
-    return seller
 
 
 def _say_ended(count: int) -> str:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 from urllib.parse import urlsplit
 
-from flask import abort, request, session
+from flask import Flask, abort, request, session
+from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user
+from itsdangerous import Signer
 
 from app import audit
 from app.audit import Actor
 from app.extensions import login_manager
 from app.models import Seller
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """Flask's own, which would sign with SHA-1."""
+
+    digest_method = staticmethod(hashlib.sha256)
+
+
+def init_app(app: Flask) -> None:
+    """Have the cookie and the tokens of forms signed with SHA-256."""
+    app.session_interface = _Sessions()
+    # Flask-WTF makes its own signers and offers no choice.
+    Signer.default_digest_method = staticmethod(hashlib.sha256)
 
 
 def require_seller() -> ResponseReturnValue | None:

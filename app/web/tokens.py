@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from app import tokens
+from app.sign_in import TooManyAttempts
 from app.statuses import TokenScope
 from app.tokens import TokenError, TokenNotFound
+from app.web.confirmation import confirm
+from app.web.forms import ConfirmForm, read_form_key
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/settings/tokens")
@@ -23,31 +27,41 @@ _USUAL_DAYS = 90
 
 _SCOPES = {TokenScope.READ: "Read only", TokenScope.READ_WRITE: "Read and write"}
 
-#: Where a new token waits in the session for the page that shows it, once.
-_MADE = "made_token"
-
 
 @blueprint.get("")
 def index() -> ResponseReturnValue:
-    """The seller's tokens, the form for another one, and a token that was just made, this once."""
-    return _render(made=session.pop(_MADE, None))
+    """The seller's tokens, and the form for another one."""
+    return _render()
 
 
 @blueprint.post("")
 def create() -> ResponseReturnValue:
-    """Make a token; 303 to the page that shows it, or the form again with what is wrong."""
+    """Make a token, for whoever knows the password; the page with it, or the form again with what is wrong.
+
+    The token stands in this answer and nowhere else: the session's cookie can be read by whoever has it.
+    """
+    form = ConfirmForm()
+    is_filled_in = form.validate()
+    try:
+        if confirm(form.current_password) is None or not is_filled_in:
+            return _render(faults=form.current_password.errors), 422
+        return _render(made=_create())
+    except TooManyAttempts as refused:
+        return _render(str(refused)), 429, {"Retry-After": str(refused.seconds)}
+    except TokenError as error:
+        return _render(str(error)), 422
+
+
+def _create() -> str:
+    """Make the token that the form asks for. Raises TokenError."""
     scope = request.form.get("scope", type=TokenScope)
     days = request.form.get("days", type=int)
     if scope is None:
-        return _render("Say what the token may do."), 422
+        raise TokenError("Say what the token may do.")
     if days not in _DAYS:
-        return _render("Say how long the token holds."), 422
-    try:
-        _, secret = tokens.create(seller_id(), request.form.get("name", ""), scope=scope, days=days or None)
-    except TokenError as error:
-        return _render(str(error)), 422
-    session[_MADE] = secret
-    return redirect(url_for("tokens.index"), 303)
+        raise TokenError("Say how long the token holds.")
+    key, name = read_form_key(request.form), request.form.get("name", "")
+    return tokens.create(seller_id(), name, scope=scope, days=days or None, form_key=key)[1]
 
 
 @blueprint.post("/<uuid:public_id>/revoke")
@@ -61,21 +75,19 @@ def revoke(public_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("tokens.index"), 303)
 
 
-def _render(error: str | None = None, *, made: str | None = None) -> Response:
-    response = make_response(
-        render_template(
-            "settings/tokens.html",
-            tokens=tokens.list_all(seller_id()),
-            made=made,
-            error=error,
-            asked=request.form,
-            scopes=_SCOPES,
-            days=_DAYS,
-            usual_days=_USUAL_DAYS,
-            max_name_length=tokens.MAX_NAME_LENGTH,
-            now=datetime.now(UTC),
-        )
+def _render(error: str | None = None, *, made: str | None = None, faults: Sequence[str] = ()) -> str:
+    return render_template(
+        "settings/tokens.html",
+        tokens=tokens.list_all(seller_id()),
+        made=made,
+        error=error,
+        faults=faults,
+        form_key=uuid.uuid4(),
+        # A form that has done what it was for begins anew.
+        asked={} if made else request.form,
+        scopes=_SCOPES,
+        days=_DAYS,
+        usual_days=_USUAL_DAYS,
+        max_name_length=tokens.MAX_NAME_LENGTH,
+        now=datetime.now(UTC),
     )
-    # Going back must not show a token again.
-    response.headers["Cache-Control"] = "no-store"
-    return response

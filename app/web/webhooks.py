@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import Conflict
+from werkzeug.exceptions import Conflict, TooManyRequests
 
 from app.deliveries import hooks
 from app.deliveries.addresses import UrlRefused
@@ -16,10 +15,12 @@ from app.deliveries.hooks import EndpointRefused
 from app.models import Delivery, WebhookEndpoint
 from app.queries import deliveries, endpoints
 from app.queries.deliveries import TEST_EVENT, EndpointKey
+from app.sign_in import TooManyAttempts
 from app.statuses import DeliveryStatus, SwitchedOff
+from app.web.confirmation import confirm
 from app.web.filters import Label
-from app.web.forms import EndpointForm
-from app.web.live import is_fragment_request, render_live
+from app.web.forms import ConfirmForm, EndpointForm, read_form_key
+from app.web.live import render_live
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/settings/webhooks")
@@ -83,29 +84,45 @@ def index() -> ResponseReturnValue:
 
 @blueprint.post("")
 def add() -> ResponseReturnValue:
-    """Add a webhook; 303 to its page, which shows the secret this once. Or the form again with status 422."""
+    """Add a webhook, for whoever knows the password; its page with the secret, or the form again with status 422.
+
+    The secret stands in this answer and nowhere else: the session's cookie can be read by whoever has it.
+    """
     form, events = EndpointForm(), [event for event in request.form.getlist("events") if event in _EVENTS]
-    if form.validate_on_submit() and events:
+    is_right = form.validate()
+    # The password is looked at in any case, so that everything that is wrong is said at once.
+    if confirm(form.current_password) is not None and is_right and events:
         try:
-            added = hooks.add(seller_id(), form.url.data or "", events)
+            added = hooks.add(seller_id(), form.url.data or "", events, form_key=read_form_key(request.form))
         except (UrlRefused, EndpointRefused) as refused:
             form.url.errors = [str(refused)]
         else:
-            _show_once(added.public_id, added.secret)
-            flash("The webhook was added. Keep its secret now.", "success")
-            return _back(added.public_id)
+            return _render(added, secret=added.secret)
     return _render_index(form, events), 422
+
+
+@blueprint.errorhandler(TooManyAttempts)
+def refuse(refused: TooManyAttempts) -> ResponseReturnValue:
+    """A sentence for somebody who has tried too many passwords."""
+    return current_app.handle_http_exception(TooManyRequests(str(refused), retry_after=refused.seconds))
+
+
+@blueprint.errorhandler(EndpointRefused)
+def refuse_button(refused: EndpointRefused) -> ResponseReturnValue:
+    """A sentence for a button that does not fit the state of the webhook."""
+    return current_app.handle_http_exception(Conflict(str(refused)))
 
 
 @blueprint.get("/<uuid:endpoint_id>")
 def show(endpoint_id: uuid.UUID) -> ResponseReturnValue:
     """A webhook with its log; ``before`` is the last message of the page before."""
-    endpoint = _find(endpoint_id)
+    return _render(_find(endpoint_id), before=request.args.get("before", type=uuid.UUID))
+
+
+def _render(endpoint: WebhookEndpoint, *, before: uuid.UUID | None = None, secret: str = "") -> Response:
     key = _key(endpoint)
-    before = request.args.get("before", type=uuid.UUID)
     found = deliveries.list_page(key, limit=_PAGE_SIZE + 1, before=_position(key, before))
     shown = found[:_PAGE_SIZE]
-    secret = None if is_fragment_request() else _take_shown_once(endpoint_id)
     return render_live(
         "webhooks/show.html",
         "webhooks/_deliveries.html",
@@ -116,7 +133,7 @@ def show(endpoint_id: uuid.UUID) -> ResponseReturnValue:
         older=shown[-1].public_id if len(found) > _PAGE_SIZE else None,
         before=before,
         is_moving=endpoint.switched_off_at is None and any(map(_is_moving, shown)),
-        here=url_for("webhooks.show", endpoint_id=endpoint_id, before=before),
+        here=url_for("webhooks.show", endpoint_id=endpoint.public_id, before=before),
     )
 
 
@@ -136,21 +153,33 @@ def switch_off(endpoint_id: uuid.UUID) -> ResponseReturnValue:
     return _back(endpoint_id)
 
 
+@blueprint.get("/<uuid:endpoint_id>/secret")
+def confirm_secret(endpoint_id: uuid.UUID) -> ResponseReturnValue:
+    """The page that asks for the password before a new secret is made."""
+    return _render_secret(_find(endpoint_id), ConfirmForm())
+
+
 @blueprint.post("/<uuid:endpoint_id>/secret")
 def change_secret(endpoint_id: uuid.UUID) -> ResponseReturnValue:
-    """Make a new secret, which the page shows this once; the old one signs beside it for a day."""
-    _show_once(endpoint_id, hooks.change_secret(_key(_find(endpoint_id))))
-    flash("There is a new secret. Until this time tomorrow messages are signed with the old one too.", "success")
-    return _back(endpoint_id)
+    """Make a new secret, which this answer alone shows; the old one signs beside it for a day."""
+    endpoint, form = _find(endpoint_id), ConfirmForm()
+    is_filled_in = form.validate()
+    if confirm(form.current_password) is None or not is_filled_in:
+        return _render_secret(endpoint, form), 422
+    secret = hooks.change_secret(_key(endpoint), present=request.form.get("present", ""))
+    return _render(_find(endpoint_id), secret=secret)
+
+
+def _render_secret(endpoint: WebhookEndpoint, form: ConfirmForm) -> str:
+    return render_template(
+        "webhooks/confirm_secret.html", endpoint=endpoint, form=form, present=hooks.secret_mark(endpoint)
+    )
 
 
 @blueprint.post("/<uuid:endpoint_id>/test")
 def send_test(endpoint_id: uuid.UUID) -> ResponseReturnValue:
     """Send a test; what comes of it is the first entry of the log."""
-    try:
-        hooks.send_test(_key(_find(endpoint_id)))
-    except EndpointRefused as refused:
-        raise Conflict(str(refused)) from refused
+    hooks.send_test(_key(_find(endpoint_id)))
     return _back(endpoint_id)
 
 
@@ -174,10 +203,7 @@ def send_again(endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturn
     key = _key(_find(endpoint_id))
     if deliveries.find(key, delivery_id) is None:
         abort(404)
-    try:
-        hooks.send_again(key, delivery_id)
-    except EndpointRefused as refused:
-        raise Conflict(str(refused)) from refused
+    hooks.send_again(key, delivery_id)
     return _back(endpoint_id)
 
 
@@ -189,6 +215,7 @@ def _render_index(form: EndpointForm, chosen: list[str]) -> str:
         events=_EVENTS,
         chosen=chosen,
         max_endpoints=hooks.MAX_ENDPOINTS,
+        form_key=uuid.uuid4(),
     )
 
 
@@ -217,20 +244,6 @@ def _is_moving(one: Delivery) -> bool:
     """Whether there will soon be something else to see of a message."""
     is_due = one.due_at < datetime.now(UTC) + _SOON
     return one.status == DeliveryStatus.SENDING or (one.status == DeliveryStatus.WAITING and is_due)
-
-
-def _show_once(public_id: uuid.UUID, secret: str) -> None:
-    """Let the next page of this browser show a secret."""
-    session["webhook_secret"] = [public_id.hex, secret]
-
-
-def _take_shown_once(public_id: uuid.UUID) -> str | None:
-    """The secret that is to be shown on this page, and on no other after it."""
-    kept: Any = session.get("webhook_secret")
-    if not kept or kept[0] != public_id.hex:
-        return None
-    session.pop("webhook_secret")
-    return str(kept[1])
 
 
 def _back(public_id: uuid.UUID) -> ResponseReturnValue:

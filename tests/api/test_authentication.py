@@ -112,3 +112,13 @@ def test_a_use_waits_for_nobody_who_holds_the_row(program: Program) -> None:
         other.execute(text("select * from api_tokens for update"))
         assert program.get("imports").status_code == 200
     assert stored().last_used_at is None
+
+
+def test_refused_tokens_are_logged_without_what_was_shown(app: Flask, seller: Seller, caplog) -> None:
+    Program(app, "sluice_guess").get("imports")
+    reader = make_program(app, seller, scope=TokenScope.READ)
+    reader.send(b"")
+    logged = [message for message in caplog.messages if message.startswith("token refused")]
+    assert logged[0] == "token refused: address 127.0.0.1"
+    assert logged[1].startswith(f"token refused, it may only read: seller {seller.id}, token ")
+    assert "guess" not in caplog.text

@@ -12,6 +12,7 @@ from redis import RedisError
 from app import create_app
 from app.extensions import db
 from app.models import Seller
+from app.redis_store import redis_client
 from tests.api.conftest import Program, make_program, problem
 from tests.factories import csv_bytes, row
 from tests.web.conftest import Browser
@@ -80,3 +81,12 @@ def test_a_redis_that_goes_away_between_counting_and_telling(program: Program, m
     monkeypatch.setattr("flask_limiter.RequestLimit.window", property(be_away))
     answer = program.get("imports")
     assert (answer.status_code, "RateLimit-Remaining" in answer.headers) == (200, False)
+
+
+def test_something_else_in_the_place_of_a_count_refuses_nobody(environ: dict[str, str], program: Program) -> None:
+    with limited(environ) as other:
+        mine = Program(other, program.secret)
+        assert mine.get("imports").status_code == 200
+        for key in redis_client().scan_iter("*api*"):
+            redis_client().set(key, "x")
+        assert [mine.get("imports").status_code for _ in range(3)] == [200] * 3

@@ -25,7 +25,7 @@ from app.models import Import, Seller
 from app.queries import ImportKey
 from app.statuses import IMPORT_EVENTS
 from tests import states
-from tests.conftest import make_seller
+from tests.conftest import PASSWORD, make_seller
 from tests.e2e.files import MISTAKES
 from tests.e2e.window import sign_in
 from tests.factories import make_items, row, start
@@ -194,6 +194,7 @@ def stops() -> dict[str, Stop]:
         "details-check": Stop(_to_import("check")),
         "panel-check": Stop(_to_import("check", "/panel")),
         "webhooks": Stop(_to("/settings/webhooks")),
+        "webhook-new-secret": Stop(_to_webhook("/secret")),
         "webhooks-none": Stop(_to("/settings/webhooks"), "new_seller"),
         "webhooks-wrong": Stop(_add_wrong_webhook, "new_seller"),
         "webhooks-made": Stop(_add_webhook_and_see_its_secret, "busy_seller"),
@@ -263,6 +264,7 @@ def _to_webhook(part: str = "") -> Callable[[Page, Showroom], None]:
 def _make_token(page: Page, _: Showroom) -> None:
     page.goto("/settings/tokens")
     page.get_by_label("Name").fill("Nightly stock")
+    page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_role("button", name="Make token").click()
     page.get_by_text("It is not shown again").wait_for()
 
@@ -270,6 +272,7 @@ def _make_token(page: Page, _: Showroom) -> None:
 def _add_webhook(page: Page, _: Showroom, *, url: str = "https://shop.example.com/sluice") -> None:
     page.goto("/settings/webhooks")
     page.locator("#url").fill(url)
+    page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_role("button", name="Add webhook").click()
     page.wait_for_load_state()
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.factories import make_items, row, start
@@ -65,3 +68,19 @@ def test_forms_work_over_https(client: FlaskClient) -> None:
     over_https = {"base_url": "https://localhost", "headers": {"Referer": "https://localhost/imports"}}
     answer = client.post("/logout", data={"csrf_token": csrf_token(client)}, **over_https)
     assert answer.status_code == 303
+
+
+def test_no_answer_leads_where_a_made_up_host_does(app: Flask, operator: FlaskClient) -> None:
+    for path in ("/ops/queues", "//imports", "/ops/queues/0/view"):
+        answer = operator.get(path, headers={"Host": "evil.example"})
+        assert answer.status_code == 308
+        assert answer.location.startswith("/")
+        assert not answer.location.startswith("//")
+
+
+def test_examples_are_for_the_address_that_people_use(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = replace(client.application.extensions["sluice_settings"], public_url="https://sluice.example.com")
+    monkeypatch.setitem(client.application.extensions, "sluice_settings", settings)
+    text = client.get("/help/api", headers={"Host": "evil.example"}).text
+    assert "evil.example" not in text
+    assert "https://sluice.example.com/api/v1" in text

@@ -112,7 +112,7 @@ def test_its_owner_finds_the_same_import_on_all_of_them(app: Flask, other_seller
 
 
 def test_a_stranger_is_sent_to_the_sign_in_page_from_every_route(app: Flask, seller: Seller, storage_files) -> None:
-    made = make(STATES[1], seller, file_name="secret.csv")
+    made = make(STATES[1], seller, file_name="confidential.csv")
     stranger = app.test_client()
     form = {"csrf_token": csrf_token(stranger)}
     before, files = everything(), storage_files()
@@ -123,7 +123,7 @@ def test_a_stranger_is_sent_to_the_sign_in_page_from_every_route(app: Flask, sel
         path = address(rule, made.public_id)
         answer = stranger.open(path, method=method, data=form)
         assert (answer.status_code, answer.location.partition("?")[0]) in {(302, "/login"), (303, "/login")}, path
-        assert "secret" not in answer.text
+        assert "confidential" not in answer.text
         script = stranger.open(path, method=method, data=form, headers=HTMX)
         if (rule.endpoint, method) != ("accounts.logout", "POST"):
             assert (script.status_code, script.text) == (401, ""), path

@@ -11,12 +11,12 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import select, text
 from werkzeug.test import TestResponse
 
 from app import accounts, sessions, tokens
 from app.extensions import db
-from app.models import Seller
+from app.models import AuditEntry, Seller
 from app.sessions import SessionNotFound
 from app.statuses import TokenScope
 from tests.conftest import PASSWORD, sign_in
@@ -131,6 +131,20 @@ def test_this_session_goes_on_under_another_secret(app: Flask, client: FlaskClie
     assert db.session.scalar(text("select count(*) from sessions")) == 1
     age("created_at", 168.1)
     assert not is_signed_in(client)
+
+
+def test_tokens_are_revoked_with_it_where_that_is_asked(
+    client: FlaskClient, seller: Seller, other_seller: Seller
+) -> None:
+    _, mine = tokens.create(seller.id, "Nightly stock", scope=TokenScope.READ)
+    _, theirs = tokens.create(other_seller.id, "Theirs", scope=TokenScope.READ)
+    form = page(client, PATH).select_one(f'form[action="{PATH}"]')
+    submit(client, form, current_password=PASSWORD, new_password=BETTER, revoke_tokens="y")
+    assert "All API tokens are revoked." in words(page(client, PATH).select_one(".notes"))
+    assert tokens.find_bearer(mine) is None
+    assert tokens.find_bearer(theirs) is not None
+    entries = db.session.scalars(select(AuditEntry).where(AuditEntry.via == "web").order_by(AuditEntry.id)).all()
+    assert [(one.action, one.detail) for one in entries] == [("change password", ""), ("revoke token", "Nightly stock")]
 
 
 def test_other_sellers_and_tokens_stay_as_they_are(

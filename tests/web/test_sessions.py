@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import re
 
 import pytest
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
+from itsdangerous.encoding import base64_decode
 from sqlalchemy import text
 
 from app import accounts, create_app, sessions
@@ -146,3 +150,20 @@ def test_over_https_the_cookie_is_of_this_host_alone(app: Flask, seller: Seller,
     assert browser.get("/imports", **own).status_code == 200
     with secure.app_context():
         db.engine.dispose()
+
+
+def test_cookies_and_tokens_of_forms_are_signed_with_sha_256(app: Flask, client: FlaskClient) -> None:
+    token, cookie = csrf_token(client), client.get_cookie(COOKIE).value
+    for signed in (token, cookie):
+        assert len(base64_decode(signed.rpartition(".")[2])) == hashlib.sha256().digest_size
+    # One that a release before has signed lets nobody in.
+    content = app.session_interface.get_signing_serializer(app).loads(cookie)
+    client.set_cookie(COOKIE, SecureCookieSessionInterface().get_signing_serializer(app).dumps(content))
+    assert not is_signed_in(client)
+
+
+def test_signing_out_is_logged(client: FlaskClient, seller: Seller, caplog) -> None:
+    caplog.set_level(logging.INFO, "app.web.accounts")
+    client.post("/logout", data={"csrf_token": csrf_token(client)})
+    client.post("/logout", data={"csrf_token": csrf_token(client)})
+    assert caplog.messages == [f"sign-out: seller {seller.id}, address 127.0.0.1"]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Semaphore
 
 import pytest
 from flask import Flask, request
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import accounts, create_app, logs
+from app import accounts, create_app, logs, sign_in
 from app.models import Seller
+from app.redis_store import redis_client
+from app.sign_in import TooManyAttempts
 from tests.conftest import PASSWORD
 from tests.pages import csrf_token, read, words
 from tests.web.test_accounts import without_what_differs
@@ -65,6 +69,50 @@ def test_signing_in_forgives_what_went_wrong_before(app: Flask, seller: Seller) 
         for _ in range(9):
             assert attempt(app, seller.email).status_code == 422
         assert attempt(app, seller.email, PASSWORD).status_code == 303
+
+
+def test_signing_in_is_no_failure_of_its_account_and_address(app: Flask, seller: Seller) -> None:
+    for _ in range(101):
+        assert attempt(app, seller.email, PASSWORD).status_code == 303
+
+
+def test_many_attempts_at_once_are_no_more_than_many_in_turn(
+    app: Flask, seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled, go_on, looked = Semaphore(0), Event(), []
+
+    def look(email: str, password: str) -> None:
+        looked.append(email)
+        settled.release()
+        go_on.wait()
+
+    def try_it() -> None:
+        with app.app_context():
+            try:
+                sign_in.check_password("seller@example.com", "wrong", address="192.0.2.1")
+            except TooManyAttempts:
+                settled.release()
+
+    monkeypatch.setattr("app.sign_in.accounts.check_password", look)
+    with ThreadPoolExecutor(40) as threads:
+        tries = [threads.submit(try_it) for _ in range(40)]
+        for _ in tries:
+            settled.acquire()
+        go_on.set()
+    assert [one.exception() for one in tries] == [None] * 40
+    assert len(looked) == 10
+    # Those that were refused count for nothing: neither the account nor the address has had forty failures.
+    counts = {key.split(b"LIMITER/")[1]: int(redis_client().get(key)) for key in redis_client().scan_iter("*sign-in*")}
+    assert set(counts.values()) == {10}
+
+
+def test_something_else_in_the_place_of_a_count_locks_nobody_out(app: Flask, seller: Seller) -> None:
+    app.extensions["sluice_attempts_here"].storage.reset()
+    attempt(app, seller.email)
+    for key in redis_client().scan_iter("sluice*sign-in*"):
+        redis_client().set(key, "x")
+    assert attempt(app, seller.email).status_code == 422
+    assert attempt(app, seller.email, PASSWORD).status_code == 303
 
 
 def test_one_address_cannot_try_account_after_account(app: Flask, seller: Seller) -> None:

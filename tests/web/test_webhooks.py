@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,8 +17,8 @@ from werkzeug.test import TestResponse
 from app.deliveries import hooks, job, webhook
 from app.deliveries.webhook import Answer
 from app.extensions import db
-from app.models import Delivery, Seller, WebhookEndpoint
-from tests.conftest import sign_in
+from app.models import AuditEntry, Delivery, Seller, WebhookEndpoint
+from tests.conftest import PASSWORD, sign_in
 from tests.pages import buttons, csrf_token, fragment, page, press, read, submit, words
 from tests.states import STATES, make
 from tests.web.test_isolation import address, routes
@@ -44,10 +45,13 @@ def set_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return change
 
 
-def add(client: FlaskClient, url: str = URL, events: list[str] = EVENTS) -> TestResponse:
+def add(
+    client: FlaskClient, url: str = URL, events: list[str] = EVENTS, password: str = PASSWORD, **values: str
+) -> TestResponse:
     form = page(client, "/settings/webhooks").select_one("main form")
-    token = form.select_one("[name=csrf_token]")["value"]
-    return client.post(form["action"], data={"csrf_token": token, "url": url, "events": events})
+    hidden = {one["name"]: one["value"] for one in form.select("[type=hidden]")}
+    data = {**hidden, "url": url, "events": events, "current_password": password, **values}
+    return client.post(form["action"], data=data)
 
 
 def the_one() -> WebhookEndpoint:
@@ -77,13 +81,19 @@ def test_somebody_without_webhooks_is_told_what_they_are(client: FlaskClient) ->
 
 
 def test_the_secret_is_shown_once(client: FlaskClient) -> None:
-    answer = add(client)
-    assert (answer.status_code, answer.location) == (303, f"/settings/webhooks/{the_one().public_id}")
-    soup = page(client, answer.location)
+    csrf_token(client)
+    before = client.get_cookie("sluice_session").value
+    answer = add(client, form_key="5b7c0b0a-6d0f-4d0e-8a35-0f5a5f2c9d11")
+    soup = read(answer)
+    assert answer.headers["Cache-Control"] == "no-store"
+    # Nothing of it goes into the cookie, which whoever has it can read.
+    assert client.get_cookie("sluice_session").value == before
     secret = the_one().secret
     assert words(soup.select_one("#secret-text")) == secret
     assert soup.select("noscript meta") == []
-    again = page(client, answer.location)
+    refused = read(add(client, form_key="5b7c0b0a-6d0f-4d0e-8a35-0f5a5f2c9d11"), 422)
+    assert "was added before" in words(refused.select_one(".field-error"))
+    again = show(client)
     assert secret not in str(again)
     assert words(again.select_one("h1")) == URL
     assert words(again.select_one("#state-heading")) == "Calls for 2 events"
@@ -92,13 +102,65 @@ def test_the_secret_is_shown_once(client: FlaskClient) -> None:
 
 def test_a_new_secret_is_shown_once_too(client: FlaskClient) -> None:
     add(client)
-    first = show(client)
+    (link,) = (link for link in show(client).select("main a") if words(link) == "New secret")
+    form = page(client, link["href"]).select_one("main form")
     old = the_one().secret
-    soup = read(client.get(press(client, first.select_one("main"), "New secret").location))
+    soup = read(submit(client, form, current_password=PASSWORD))
     assert the_one().secret != old == the_one().old_secret
     assert words(soup.select_one("#secret-text")) == the_one().secret
     assert "signs as well for a day" in words(soup.select_one("main"))
     assert the_one().secret not in str(show(client))
+    # A page that is loaded again does not take the day from the one before.
+    assert "changed in the meantime" in words(
+        read(submit(client, form, current_password=PASSWORD), 409).select_one("main")
+    )
+    assert the_one().old_secret == old
+
+
+@pytest.mark.parametrize(
+    ("password", "sentence"), [("", "Enter your current password."), ("wrong", "This is not your current password.")]
+)
+def test_a_stolen_session_gets_no_secret(client: FlaskClient, password: str, sentence: str) -> None:
+    soup = read(add(client, password=password), 422)
+    assert words(soup.select_one("#current_password-error")) == sentence
+    assert db.session.scalars(db.select(WebhookEndpoint)).all() == []
+    add(client)
+    secret = the_one().secret
+    form = page(client, f"/settings/webhooks/{the_one().public_id}/secret").select_one("main form")
+    assert words(read(submit(client, form, current_password=password), 422).select_one(".field-error")) == sentence
+    assert the_one().secret == secret
+
+
+def test_nor_can_it_guess_the_password(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.sign_in.accounts.check_password", lambda email, password: None)
+    for _ in range(10):
+        assert add(client).status_code == 422
+    refused = add(client)
+    assert "There were too many attempts" in words(read(refused, 429).select_one("main"))
+    assert int(refused.headers["Retry-After"]) > 0
+
+
+def test_what_is_done_is_logged_and_in_the_audit_log(client: FlaskClient, seller: Seller, caplog) -> None:
+    caplog.set_level(logging.INFO, "app.deliveries.hooks")
+    add(client)
+    path, token = f"/settings/webhooks/{the_one().public_id}", csrf_token(client)
+    form = page(client, f"{path}/secret").select_one("main form")
+    submit(client, form, current_password=PASSWORD)
+    for button in ("off", "on", "delete"):
+        client.post(f"{path}/{button}", data={"csrf_token": token})
+    done = ["add webhook", "change webhook secret", "switch webhook off", "switch webhook on", "delete webhook"]
+    assert [message.partition(":")[0] for message in caplog.messages] == done
+    entries = db.session.scalars(db.select(AuditEntry).order_by(AuditEntry.id)).all()
+    assert [(one.actor, one.action, one.detail) for one in entries] == [(seller.email, action, URL) for action in done]
+
+
+def test_only_so_many_messages_are_sent_by_hand(client: FlaskClient) -> None:
+    add(client)
+    path, form = f"/settings/webhooks/{the_one().public_id}/test", {"csrf_token": csrf_token(client)}
+    assert [client.post(path, data=form).status_code for _ in range(20)] == [303] * 20
+    refused = read(client.post(path, data=form), 409)
+    assert "20 messages were sent by hand lately." in words(refused.select_one("main"))
+    assert len(db.session.scalars(db.select(Delivery)).all()) == 20
 
 
 @pytest.mark.parametrize(
@@ -128,11 +190,11 @@ def test_what_will_not_do_comes_back_with_a_sentence(
 def test_there_is_room_for_ten(client: FlaskClient, seller: Seller) -> None:
     for number in range(hooks.MAX_ENDPOINTS):
         soup = page(client, "/settings/webhooks")
-        assert add(client, f"{URL}/{number}").status_code == 303
+        assert add(client, f"{URL}/{number}").status_code == 200
     assert "there cannot be more" in words(page(client, "/settings/webhooks").select_one("main"))
     form = soup.select_one("main form")
     data = {"csrf_token": form.select_one("[name=csrf_token]")["value"], "url": URL, "events": EVENTS}
-    read(client.post("/settings/webhooks", data=data), 422)
+    read(client.post("/settings/webhooks", data={**data, "current_password": PASSWORD}), 422)
     assert len(db.session.scalars(db.select(WebhookEndpoint)).all()) == 10
 
 
@@ -181,7 +243,7 @@ def test_off_and_on_again(client: FlaskClient, seller: Seller, answers: list[Ans
     press(client, show(client).select_one("main"), "Switch off")
     soup = show(client)
     assert words(soup.select_one("main .section-head .pill")) == "Off"
-    assert buttons(soup.select_one("main")) == ["Switch on", "New secret"]
+    assert buttons(soup.select_one("main")) == ["Switch on"]
     make(STATES[4], seller)
     assert log(soup) == []
     press(client, soup.select_one("main"), "Switch on")
@@ -252,7 +314,7 @@ def test_anothers_webhook_is_not_there_on_any_route(
             for public_id in (the_one().public_id, uuid.uuid4()):
                 read(client.open(address(rule, public_id), method=method, data=form), 404)
             walked += 1
-    assert walked == 8
+    assert walked == 9
     delivery = db.session.scalars(db.select(Delivery)).one()
     add(client)
     own = db.session.scalars(db.select(WebhookEndpoint).filter_by(seller_id=seller.id)).one()

@@ -1,0 +1,22 @@
+"""Asks for the password once more, before something that a stolen session must not do."""
+
+from __future__ import annotations
+
+from flask import request
+from flask_login import current_user
+from wtforms import Field
+
+from app import sign_in
+from app.models import Seller
+from app.sign_in import Purpose
+
+
+def confirm(field: Field) -> Seller | None:
+    """The seller, if their password stands in ``field``; otherwise it says what is wrong. Raises TooManyAttempts."""
+    if not field.data:
+        return None
+    address = request.remote_addr or ""
+    seller = sign_in.check_password(current_user.email, field.data, address=address, purpose=Purpose.CONFIRM)
+    if seller is None:
+        field.errors = ["This is not your current password."]
+    return seller
