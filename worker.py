@@ -30,7 +30,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import configure_mappers
 
-from app import create_worker_app, logs, metrics
+from app import create_worker_app, diagnosis, logs, metrics
 from app.config import Settings
 from app.extensions import db
 from app.imports import batch_job, known_items, reconcile
@@ -229,8 +229,12 @@ class Supervisor:
                     db.engine.dispose()
             if repairs is not None and any((repairs.taken_back, repairs.lost_jobs)):
                 log.warning("repaired: %s", repairs)
-        except Exception:
-            log.exception("tick failed")
+        except Exception as error:
+            fault = diagnosis.of_database(error)
+            if fault is None:
+                log.exception("tick failed")
+            else:
+                log.error("tick failed: %s (%s)", fault.sentence, error)
 
     def _stop(self) -> None:
         self._signal_all(signal.SIGTERM)

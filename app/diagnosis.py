@@ -87,6 +87,11 @@ _BY_WORDS: dict[str, Fault] = {
         "The certificate of the database is not trusted.",
         "Name the authority that signed it with sslrootcert in DATABASE_URL.",
     ),
+    "does not support SSL": Fault(
+        "no TLS",
+        "The database does not speak TLS, and DATABASE_URL asks for it.",
+        "Switch it on in the server (ssl = on), or leave sslmode out of DATABASE_URL.",
+    ),
     **dict.fromkeys(
         ("too many clients", "remaining connection slots", "too many connections", "no more connections allowed"),
         Fault(
