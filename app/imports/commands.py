@@ -21,8 +21,8 @@ from app.imports.starting import (
     find_of_form,
     form_key_of,
     insert_once,
-    is_kept,
     plain_name,
+    raise_if_imported,
     start_stored,
 )
 from app.models import Import
@@ -37,15 +37,6 @@ class ImportNotFound(Exception):
 
 class TransitionRefused(Exception):
     """The button does not fit the state of the import; the message is a sentence for the seller."""
-
-
-class ImportedBefore(Exception):
-    """The bytes of an upload are those of an import that the seller has made already; nothing was started."""
-
-    def __init__(self, earlier: Import) -> None:
-        super().__init__(earlier.public_id)
-        #: The newest import of these bytes whose file is still kept, so that it can be started from there.
-        self.earlier = earlier
 
 
 def upload(
@@ -109,13 +100,11 @@ def upload(
             return made
         admission.check_rows(seller_id, found.total)
         if refuse_repeated:
-            # Two forms that send the same new file at the same moment both go through: neither could be told of the
-            # other without waiting for it, and what they come to is what it would have been one after the other.
-            _refuse_repeated(created)
+            raise_if_imported(created)
         db.session.rollback()
         writer.commit()
     try:
-        started = insert_once(created, found.batches)
+        started = insert_once(created, found.batches, refuse_repeated=refuse_repeated)
     except BaseException:
         db.session.rollback()
         storage.delete(storage_key)
@@ -127,13 +116,6 @@ def upload(
     db.session.commit()
     queue.fill()
     return created
-
-
-def _refuse_repeated(created: Import) -> None:
-    """Raise ImportedBefore where the file of ``created`` has been imported and could be imported from there again."""
-    for earlier in imports.find_same_file(created.seller_id, created.sha256):
-        if is_kept(earlier):
-            raise ImportedBefore(earlier)
 
 
 def import_checked(seller_id: int, public_id: uuid.UUID) -> Import:

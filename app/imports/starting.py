@@ -33,6 +33,15 @@ class KeyTaken(Exception):
     """An Idempotency-Key comes with another file, or for another purpose, than the first time."""
 
 
+class ImportedBefore(Exception):
+    """The bytes of an upload are those of an import that the seller has made already; nothing was started."""
+
+    def __init__(self, earlier: Import) -> None:
+        super().__init__(earlier.public_id)
+        #: The newest import of these bytes whose file is still kept, so that it can be started from there.
+        self.earlier = earlier
+
+
 class Origin(NamedTuple):
     """Where the rows of an import come from that takes up those of another."""
 
@@ -90,26 +99,39 @@ def start_stored(
     return started
 
 
-def insert_once(created: Import, plans: Sequence[BatchPlan]) -> Import:
+def insert_once(created: Import, plans: Sequence[BatchPlan], *, refuse_repeated: bool = False) -> Import:
     """Insert ``created`` with its batches, or find the import that its form has made of the same file already.
 
-    Raises KeyTaken, and IntegrityError where the rows of its parent are taken up already.
+    Raises KeyTaken, ImportedBefore where ``refuse_repeated`` asks for it, and IntegrityError where the rows of its
+    parent are taken up already.
     """
-    made = find_of_form(created)
-    if made is not None:
-        return made
     try:
-        _insert(created, plans)
+        return _find_or_insert(created, plans, refuse_repeated=refuse_repeated)
     except IntegrityError:
         if created.form_key is None:
             raise
         db.session.rollback()
-        # The button was pressed twice, and the other press was faster by a moment.
-        made = find_of_form(created)
-        if made is not None:
-            return made
-        _insert(created, plans)
+        # The same form came with another file, and that was faster by a moment.
+        return _find_or_insert(created, plans, refuse_repeated=refuse_repeated)
+
+
+def _find_or_insert(created: Import, plans: Sequence[BatchPlan], *, refuse_repeated: bool) -> Import:
+    # Until the end of this transaction no other makes an import of this file that is not seen here.
+    imports.lock_file(created.seller_id, created.sha256)
+    made = find_of_form(created)
+    if made is not None:
+        return made
+    if refuse_repeated:
+        raise_if_imported(created)
+    _insert(created, plans)
     return created
+
+
+def raise_if_imported(created: Import) -> None:
+    """Raise ImportedBefore where the file of ``created`` has been imported and could be imported from there again."""
+    for earlier in imports.find_same_file(created.seller_id, created.sha256):
+        if is_kept(earlier):
+            raise ImportedBefore(earlier)
 
 
 def find_of_form(created: Import) -> Import | None:

@@ -122,6 +122,17 @@ def find_by_form(seller_id: int, form_key: uuid.UUID) -> Import | None:
     return db.session.scalar(select(Import).where(Import.seller_id == seller_id, Import.form_key == form_key))
 
 
+def lock_file(seller_id: int, sha256: bytes) -> None:
+    """Wait until no other transaction makes an import of these bytes for the seller; none does before this one ends.
+
+    Other bytes that are waited for too, by a chance of one in four thousand million, cost a moment.
+    """
+    db.session.execute(
+        text("select pg_advisory_xact_lock(cast(:seller_id as int), cast(:part as int))"),
+        {"seller_id": seller_id, "part": int.from_bytes(sha256[:4], signed=True)},
+    )
+
+
 def find_same_file(seller_id: int, sha256: bytes) -> list[Import]:
     """The seller's imports of these very bytes, newest first; checks are none of them."""
     return list(db.session.scalars(_of_same_file(select(Import), seller_id, sha256)))

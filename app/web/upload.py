@@ -18,8 +18,7 @@ from app.csvfile.rejected import FileRejected, FileTooLarge, round_size_down
 from app.extensions import csrf
 from app.imports import admission, commands, progress
 from app.imports.admission import TooMuch
-from app.imports.commands import ImportedBefore
-from app.imports.starting import plain_name
+from app.imports.starting import ImportedBefore, plain_name
 from app.web.arriving import check_length, expect_file, pieces_of, storing_trouble
 from app.web.forms import is_on, read_form_key
 from app.web.multipart import FileForm

@@ -151,13 +151,13 @@ def test_of_two_presses_at_the_same_time_one_makes_an_import(
     made = make(FAILED, seller)
     seller_id, public_id = seller.id, made.public_id
     both = threading.Barrier(2, timeout=20)
-    insert = starting._insert
+    insert = starting._find_or_insert
 
-    def insert_together(*args) -> None:
+    def insert_together(*args, **options) -> Import:
         both.wait()
-        insert(*args)
+        return insert(*args, **options)
 
-    monkeypatch.setattr(starting, "_insert", insert_together)
+    monkeypatch.setattr(starting, "_find_or_insert", insert_together)
     found: list[int] = []
 
     def press_once() -> None:

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from app.extensions import db
 from app.imports import commands, starting
+from app.imports.starting import ImportedBefore
 from app.models import Import, Seller
 from app.queries import ImportKey, imports
 from app.statuses import RetriedRows
@@ -52,15 +53,15 @@ def together(app: Flask, monkeypatch: pytest.MonkeyPatch, *actions: Callable[[],
     """Do ``actions`` at the same time, so that none has found what another writes; the ids that they came to."""
     all_of_them = threading.Barrier(len(actions), timeout=20)
     first_time = threading.local()
-    insert = starting._insert
+    insert = starting._find_or_insert
 
-    def insert_together(*args) -> None:
+    def insert_together(*args, **options) -> Import:
         if not hasattr(first_time, "is_over"):
             first_time.is_over = True
             all_of_them.wait()
-        insert(*args)
+        return insert(*args, **options)
 
-    monkeypatch.setattr(starting, "_insert", insert_together)
+    monkeypatch.setattr(starting, "_find_or_insert", insert_together)
     found: list[int] = []
 
     def act(action: Callable[[], Import]) -> None:
@@ -204,6 +205,26 @@ def test_imported_again_it_is_a_new_import_of_the_stored_file(
     question = asked(client, send(client))
     assert "2 times" in words(question)
     assert [words(one) for one in question.select(".earlier a")] == ["renamed.csv", "stock.csv"]
+
+
+def test_of_several_forms_with_one_file_at_the_same_time_one_is_imported_and_the_others_are_asked_about(
+    app: Flask, seller: Seller, monkeypatch: pytest.MonkeyPatch, storage_files: StorageFiles
+) -> None:
+    seller_id = seller.id
+
+    def send_form() -> Import:
+        try:
+            return commands.upload(seller_id, "stock.csv", [DATA], form_key=uuid.uuid4(), refuse_repeated=True)
+        except ImportedBefore as repeated:
+            asked_about.append(repeated.earlier.id)
+            return repeated.earlier
+
+    asked_about: list[int] = []
+    found = together(app, monkeypatch, send_form, send_form, send_form)
+    (made,) = all_imports()
+    assert set(found) == {made.id}
+    assert asked_about == [made.id] * 2
+    assert storage_files() == [made.storage_key]
 
 
 def test_of_two_clicks_at_the_same_time_one_imports_again(
