@@ -63,6 +63,8 @@ clean: ## Remove what was installed and what tools left; .sluice, with your data
 	@test -n "$(PYTHON)" || { echo "Sluice needs Python 3.11 or newer, and no python3 was found." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Sluice needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V). Name another: make PYTHON=..." >&2; exit 1; }
+	@test ! -e .venv || { test -r .venv && test -x .venv; } || \
+		{ echo "$$(id -un) cannot read .venv here: remove it, or run make as the user who made it." >&2; exit 1; }
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "$(PYTHON) cannot make .venv: is python3-venv installed?" >&2; exit 1; }
 
 # Each stamp is newer than what it tells: the packages of its file are installed.

@@ -113,6 +113,7 @@ def release() -> None:
                         except EmbeddedServerError:
                             # The other one is to be stopped all the same.
                             log.exception("A private server could not be stopped.")
+                    _remove_short_directory(home)
         except FileNotFoundError:
             # The home was deleted in the meantime, so the servers serve nobody.
             for server in servers:
@@ -281,6 +282,14 @@ def _socket_directory(home: Path) -> Path:
     if len(os.fsencode(directory / _Postgres.SOCKET)) <= MAX_SOCKET_PATH_BYTES and "," not in str(directory):
         return directory
     return SHORT_DIRECTORY / _tag(home)
+
+
+def _remove_short_directory(home: Path) -> None:
+    """Remove the directory that holds the sockets of a home with a long path, if nothing is in it any more."""
+    sockets = _socket_directory(home)
+    if sockets.parent == SHORT_DIRECTORY:
+        with contextlib.suppress(OSError):
+            sockets.rmdir()
 
 
 def _package_directory(package: str) -> Path | None:

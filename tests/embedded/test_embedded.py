@@ -209,7 +209,7 @@ def test_a_home_with_a_long_path_and_odd_characters_gets_a_short_private_socket_
     finally:
         release()
     assert server_processes(home) == []
-    sockets.rmdir()
+    assert not sockets.exists()
 
 
 def test_workers_start_where_the_path_of_the_sockets_has_blanks(directory: Path) -> None:
