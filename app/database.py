@@ -8,26 +8,56 @@ which it does not pass on; then every setting is made again in each transaction,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, LiteralString
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
-from flask import Flask, current_app
-from sqlalchemy import Connection, event, text
+from flask import Flask, current_app, has_request_context
+from psycopg import errors
+from psycopg.abc import PQGen
+from sqlalchemy import Connection, Dialect, event, text
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.config import Settings
 from app.extensions import db
 
+_Result = TypeVar("_Result")
+
 #: The oldest major version of PostgreSQL that is tried.
 LEAST_VERSION = 15
 #: Longest wait for another transaction's lock: a request answers within it, and a worker tries again.
 _LOCK_TIMEOUT_SECONDS = 30
+#: Longest wait of a request for any answer: longer than for a lock, so that only a server which has stopped meets it.
+_ANSWER_TIMEOUT_SECONDS = 45.0
 #: What a connection of the pool is known to be, in SQLAlchemy's notes about it.
 _BEHIND_POOLER = "sluice_behind_pooler"
 
 
 class ServerTooOld(psycopg.OperationalError):
     """The server is older than the oldest version that Sluice is tried with."""
+
+
+class NoAnswer(psycopg.OperationalError):
+    """The server has taken a statement of a request and does not answer."""
+
+
+class _Connection(psycopg.Connection[Any]):
+    """A connection on which no request waits for ever.
+
+    Where a server is frozen, the kernel of its machine still acknowledges all that arrives, so that neither keepalives
+    nor tcp_user_timeout tell; and each request would take a thread of the web process along. Workers and commands wait
+    for as long as it takes: they have nothing better to do, and a migration may take its time.
+    """
+
+    def wait(self, gen: PQGen[_Result], interval: float = 0.1, timeout: float | None = None) -> _Result:
+        """Wait for what ``gen`` wants. Raises NoAnswer, and closes the connection, where it takes too long."""
+        limit = timeout if timeout is not None or not has_request_context() else _ANSWER_TIMEOUT_SECONDS
+        try:
+            return super().wait(gen, interval, limit)
+        except errors._WaitTimeout as error:
+            if timeout is not None:
+                raise
+            self.pgconn.finish()
+            raise NoAnswer(f"The database has not answered for {limit} seconds.") from error
 
 
 def init_app(app: Flask, url: str, settings: Settings) -> None:
@@ -54,8 +84,15 @@ def init_app(app: Flask, url: str, settings: Settings) -> None:
     db.init_app(app)
     setup = _Setup(app.extensions["sluice_session_settings"])
     with app.app_context():
+        event.listen(db.engine, "do_connect", _connect)
         event.listen(db.engine, "connect", setup.on_connect)
         event.listen(db.engine, "begin", setup.on_begin)
+
+
+def _connect(
+    _dialect: Dialect, _entry: ConnectionPoolEntry, arguments: list[Any], options: dict[str, Any]
+) -> psycopg.Connection[Any]:
+    return _Connection.connect(*arguments, **options)
 
 
 def find_wrong_settings() -> list[str]:

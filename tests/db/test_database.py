@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from flask import Flask
@@ -149,3 +150,41 @@ def test_an_older_server_is_refused_in_a_sentence(environ: dict[str, str], monke
         pytest.raises(exc.OperationalError, match=r"The database is PostgreSQL \d+, and Sluice needs 99"),
     ):
         db.session.execute(text("select 1"))
+
+
+@contextmanager
+def frozen(process: int) -> Iterator[None]:
+    """Freeze a process of the server, whose kernel goes on acknowledging what is sent to it."""
+    server = psutil.Process(process)
+    server.suspend()
+    try:
+        yield
+    finally:
+        server.resume()
+
+
+def test_a_request_does_not_wait_for_ever_for_a_frozen_server(
+    environ: dict[str, str], app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_ANSWER_TIMEOUT_SECONDS", 3.0)
+    with installed(environ) as other, other.test_request_context():
+        process = db.session.scalar(text("select pg_backend_pid()"))
+        with frozen(process):
+            # In the middle of a transaction, and of the next one's first look whether the connection is alive.
+            with pytest.raises(exc.OperationalError) as raised:
+                db.session.scalar(text("select 1"))
+            assert isinstance(raised.value.orig, database.NoAnswer)
+            db.session.rollback()
+            assert db.session.scalar(text("select pg_backend_pid()")) != process
+        db.session.rollback()
+        process = db.session.scalar(text("select pg_backend_pid()"))
+        db.session.rollback()
+        with frozen(process):
+            assert db.session.scalar(text("select pg_backend_pid()")) != process
+
+
+def test_workers_and_commands_wait_for_the_server(
+    environ: dict[str, str], app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_ANSWER_TIMEOUT_SECONDS", 0.01)
+    assert db.session.scalar(text("select count(pg_sleep(0.1))")) == 1
