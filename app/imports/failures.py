@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from app.csvfile.contract import COLUMNS, Cause, Column
+from app.csvfile.contract import COLUMNS, Cause, Column, column_letters
 from app.csvfile.reader import find_cells
-from app.csvfile.visible import visible
+from app.csvfile.visible import trim, visible
 from app.imports.suggest import Case, Suggestion, suggest
 from app.queries import ImportKey, error_groups, row_errors
 from app.queries.error_groups import Group, Kind, Sampled
@@ -51,7 +51,7 @@ class Part(NamedTuple):
     """A piece of a row's original text; all of them one after the other are the text."""
 
     text: str
-    #: The column that something is wrong with, if this is its value.
+    #: The column that something is wrong with, if this is its value; behind the last one its letters in a spreadsheet.
     column: str = ""
 
 
@@ -207,10 +207,13 @@ def _values(row: str) -> dict[str, str]:
 def _mark(row: str, kinds: Collection[Kind]) -> list[Part]:
     """The text of a row in parts, with the values that something is wrong with as parts of their own."""
     wrong = {column for kind in kinds for column in _columns_of(kind)}
+    has_extra = any(kind.cause is Cause.EXTRA_VALUE for kind in kinds)
     parts: list[Part] = []
     at = 0
-    for column, cell in zip(COLUMNS, find_cells(row), strict=False):
-        if column in wrong:
+    for place, cell in enumerate(find_cells(row)):
+        is_extra = place >= len(COLUMNS)
+        column = column_letters(place) if is_extra else COLUMNS[place]
+        if (has_extra and trim(cell.value)) if is_extra else column in wrong:
             parts += [Part(row[at : cell.start]), Part(row[cell.start : cell.end], column)]
             at = cell.end
     return [part for part in (*parts, Part(row[at:])) if part.text or part.column]
