@@ -38,6 +38,7 @@ from app.csvfile.contract import (
     quoted,
 )
 from app.csvfile.damage import is_date, is_error, is_shortened, may_have_error, plain_digits
+from app.csvfile.guard import unguard
 from app.csvfile.reader import BrokenCells
 from app.csvfile.visible import describe_invisible, trim, typed
 
@@ -264,7 +265,8 @@ def parse_urn(value: str) -> str:
 
 
 def parse_text(value: str) -> str | None:
-    """Free text; None when empty."""
+    """Free text, without what guards it from spreadsheets; None when empty."""
+    value = unguard(value)
     if len(value) > MAX_TEXT_LENGTH:
         raise _Wrong(Cause.TEXT_TOO_LONG, count=len(value))
     return value or None
@@ -321,6 +323,15 @@ class Validated:
     def problems(self) -> dict[int, list[Problem]]:
         """All the problems of each row that is wrong, by its place."""
         return {at: find_problems(self._cells[at]) or [] for at in sorted(self.wrong)}
+
+
+def _read_texts(cells: Sequence[str]) -> list[str | None]:
+    """What ``parse_text`` makes of cells that are right."""
+    texts = [cell.strip() or None for cell in cells]
+    # Most files have none that is guarded.
+    if '="' in "".join(cells):
+        return [text and (unguard(text) or None) for text in texts]
+    return texts
 
 
 class Validator:
@@ -443,10 +454,7 @@ class Validator:
             checked.prices,
             checked.quantities,
             [bool(flag) if mode is Mode.CREATE else flag for mode, flag in modes_and_hidden],
-            *(
-                [cell.strip() or None for cell in texts]
-                for texts in (checked.comments, checked.notes, checked.references)
-            ),
+            *(_read_texts(texts) for texts in (checked.comments, checked.notes, checked.references)),
         )
 
 

@@ -7,13 +7,13 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from app.csvfile.guard import FORMULA_STARTS
+
 #: Pieces are about this large: small enough to hold many at once, large enough not to cost a write a line.
 _PIECE_BYTES = 64 * 1024
 
-#: What makes a spreadsheet take a cell for a formula; the wide forms are typed in East Asia (OWASP, CSV Injection).
-_STARTS = "[=+\\-@＝＋－＠]"
-#: Where one begins: in front, and behind what parts cells or lines where it is not the comma that does.
-_FORMULA = re.compile(rf"\A(?=[\t\r\n]|\s*{_STARTS})|(?<=[;\t\r\n])(?=[^\S\t\r\n]*{_STARTS})")
+#: Where a formula begins: in front, and behind what parts cells or lines where it is not the comma that does.
+_FORMULA = re.compile(rf"\A(?=[\t\r\n]|\s*{FORMULA_STARTS})|(?<=[;\t\r\n])(?=[^\S\t\r\n]*{FORMULA_STARTS})")
 
 
 def csv_lines(rows: Iterable[Sequence[str | int]]) -> Iterator[str]:

@@ -35,6 +35,7 @@ def csv() -> ResponseReturnValue:
         max_variant_length=MAX_VARIANT_LENGTH,
         examples=EXAMPLES,
         save_as_csv=SAVE_AS_CSV,
+        free_texts="COMMENT, NOTES and REFERENCE",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -11,12 +12,13 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from app import listings
 from app.csvfile.contract import COLUMNS, Column, Condition, Mode
+from app.csvfile.guard import guard, guard_if_guarded
 from app.csvfile.write import csv_lines, in_pieces
 from app.listings import ListingNotFound
 from app.queries import without_transaction
 from app.queries.listing_search import Filter
 from app.queries.listings import ExportedListing
-from app.web.downloads import csv_response, dated_name
+from app.web.downloads import csv_response, dated_name, is_for_spreadsheet
 from app.web.filters import format_condition
 from app.web.listing_filter import read_filter
 from app.web.session import local_path, require_seller, seller_id
@@ -91,11 +93,12 @@ def export_csv() -> ResponseReturnValue:
 def export(seller_id: int, wanted: Filter) -> Response:
     """The seller's listings that are wanted, as an answer that is such a file."""
     found = without_transaction(listings.iter_export(seller_id, wanted))
-    lines = csv_lines(chain([COLUMNS], map(_update_row, found)))
+    as_cell = guard if is_for_spreadsheet() else guard_if_guarded
+    lines = csv_lines(chain([COLUMNS], (_update_row(listing, as_cell) for listing in found)))
     return csv_response(dated_name("listings"), in_pieces(lines))
 
 
-def _update_row(listing: ExportedListing) -> list[str | int]:
+def _update_row(listing: ExportedListing, as_cell: Callable[[str], str]) -> list[str | int]:
     values: dict[Column, str | int] = {
         Column.MODE: Mode.UPDATE.value,
         Column.URN: listing.urn,
@@ -104,8 +107,8 @@ def _update_row(listing: ExportedListing) -> list[str | int]:
         Column.QUANTITY: listing.quantity,
         Column.VARIANTS: listing.variants,
         Column.HIDDEN: "true" if listing.hidden else "false",
-        Column.COMMENT: listing.comment or "",
-        Column.NOTES: listing.notes or "",
-        Column.REFERENCE: listing.reference or "",
+        Column.COMMENT: as_cell(listing.comment or ""),
+        Column.NOTES: as_cell(listing.notes or ""),
+        Column.REFERENCE: as_cell(listing.reference or ""),
     }
     return [values.get(column, "") for column in Column]

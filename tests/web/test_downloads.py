@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 from app import catalog
 from app.cli import DEMO_CATALOG
 from app.csvfile.contract import COLUMNS, HEADER, Cause
+from app.csvfile.guard import guard_if_guarded
 from app.extensions import db
 from app.imports import batch_job, commands, reconcile
 from app.models import Import, Seller
@@ -487,6 +488,38 @@ def test_an_export_comes_back_unchanged(client: FlaskClient, seller: Seller, oth
     assert (again.status, again.unchanged, again.successful) == ("COMPLETED", len(rows), len(rows))
     assert listed(seller) == before
     assert download(client, "/listings/export.csv") == export
+
+
+def as_a_spreadsheet_saves_it(cell: str) -> str:
+    """What a spreadsheet that runs formulas saves for a cell of a CSV file, as LibreOffice 7.4 was seen to do."""
+    if formula := re.fullmatch(r'="((?:[^"]|"")*)"', cell):
+        return formula[1].replace('""', '"')
+    assert not cell.startswith("="), "it was run, and its result saved"
+    return str(int(cell)) if cell.isdigit() else cell
+
+
+@pytest.mark.parametrize("is_opened", [False, True])
+def test_an_export_for_a_spreadsheet_comes_back_unchanged_whether_it_was_opened_or_not(
+    client: FlaskClient, seller: Seller, is_opened: bool
+) -> None:
+    texts = [*AWKWARD, "00017", "17", "1.50", "1E5", "3-4", "1234567890123456789", "'", "＝x"]
+    # What looks like a guarded text itself comes back from whatever does not run formulas.
+    texts += [] if is_opened else ['="x"', '=""']
+    make_items(len(texts))
+    values = [guard_if_guarded(text) for text in texts]
+    rows = [row(urn=f"urn:test:{n}", comment=value, notes=value, reference=value) for n, value in enumerate(values, 1)]
+    assert look(ended(seller, csv_bytes(rows, newline="\r\n"))).status == "COMPLETED"
+    before = listed(seller)
+    assert {one[6] for one in before} == {*texts}
+    export = download(client, "/listings/export.csv?spreadsheet=1")
+    if is_opened:
+        cells = csv.reader(io.StringIO(export.decode("utf-8-sig"), newline=""), strict=True)
+        saved = io.StringIO(newline="")
+        csv.writer(saved).writerows([as_a_spreadsheet_saves_it(cell) for cell in line] for line in cells)
+        export = saved.getvalue().encode("utf-8-sig")
+    again = look(upload(client, export))
+    assert (again.status, again.unchanged, again.successful) == ("COMPLETED", len(rows), len(rows))
+    assert listed(seller) == before
 
 
 def test_the_export_of_somebody_without_listings_is_the_header(client: FlaskClient, other_seller: Seller) -> None:

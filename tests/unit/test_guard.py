@@ -1,0 +1,63 @@
+"""Texts guarded from spreadsheets come back as they were."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from app.csvfile.guard import guard, guard_if_guarded, unguard
+from app.csvfile.validate import Validator, find_problems, parse_text
+from tests.factories import cells, row
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=SUM(1)", '="=SUM(1)"'),
+        ('=say("hi")', '="=say(""hi"")"'),
+        ("- creased", '="- creased"'),
+        ("00017", '="00017"'),
+        ("1.50", '="1.50"'),
+        ("3-4", '="3-4"'),
+        ("1E5", '="1E5"'),
+        ("1234567890123456", '="1234567890123456"'),
+        ("'=x", '="\'=x"'),
+    ],
+)
+def test_what_a_spreadsheet_would_change_is_guarded(text: str, cell: str) -> None:
+    assert (guard(text), unguard(cell), parse_text(cell)) == (cell, text, text)
+    assert guard_if_guarded(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "0", "17", "123456789012345", "SHELF-17-A", "Pack fresh", "3 copies", 'say "hi"'])
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    assert guard(text) == guard_if_guarded(text) == unguard(text) == text
+
+
+@given(st.text("=\"'a01\n-", max_size=12).map(str.strip) | st.text(max_size=12).map(str.strip))
+@example('=""')
+@example('="="" """')
+def test_each_text_comes_back(text: str) -> None:
+    assert unguard(guard(text)) == text
+    assert unguard(guard_if_guarded(text)) == text
+
+
+@pytest.mark.parametrize("cell", ['="00017"', ' ="00017" ', '="=""x"""', '=""', '="', '="a"b"', '="' + "x" * 255 + '"'])
+def test_both_passes_read_a_guarded_text_alike(cell: str) -> None:
+    values = cells(comment=cell, reference=cell)
+    found = Validator().validate([values, cells()], False)
+    assert found.wrong == set()
+    assert find_problems(values) == []
+    text = parse_text(cell.strip())
+    assert [(one.comment, one.reference) for one in found.rows().each()][0] == (text, text)
+
+
+def test_the_limit_is_for_the_text_and_not_for_its_guard() -> None:
+    assert find_problems(cells(comment=guard("=" * 255))) == []
+    (problem,) = find_problems(cells(comment=guard("=" * 256))) or []
+    assert "256 characters" in problem.message
+
+
+def test_a_row_with_a_guarded_text_is_a_row_like_any_other() -> None:
+    assert row(comment='="x"')["COMMENT"] == '="x"'
