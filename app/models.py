@@ -514,6 +514,8 @@ class Reconciler(Base):
     jobs_lost: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     imports_settled: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     transactions_ended: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    #: Why the worker host that last swept could not send jobs to Redis, in a sentence.
+    dispatch_trouble: Mapped[str | None] = mapped_column(Text)
 
 
 class WorkerSeen(Base):

@@ -136,6 +136,12 @@ def find_alarms(seen: Overview) -> list[Alarm]:
 def _what_is_away(seen: Overview) -> Iterator[Alarm]:
     for fault in seen.faults.values():
         yield Alarm("danger", fault.sentence, fault.advice)
+    if "redis" not in seen.faults and (trouble := seen.reconciler.dispatch_trouble):
+        yield Alarm(
+            "danger",
+            f"The workers cannot send jobs: {trouble}",
+            "This web server can use Redis. Compare their REDIS_URL, and the ways to it; the workers' log says more.",
+        )
     if seen.wrong_settings:
         yield Alarm(
             "danger",

@@ -11,7 +11,7 @@ import uuid
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Redis, RedisError, ResponseError
 from rq import Queue, Worker
@@ -22,6 +22,7 @@ from rq.utils import import_attribute
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import diagnosis
 from app.extensions import db
 from app.queries import BatchKey, ImportKey, imports, transitions
 from app.redis_store import redis_client
@@ -107,22 +108,33 @@ def open_queue(connection: Redis, name: str = QUEUE_NAME) -> Queue:
     return Queue(name, connection=connection, serializer=JSONSerializer, job_class=AllowedJob)
 
 
-def fill() -> int:
-    """Hand waiting batches to Redis until enough jobs wait there; how many were sent.
+class Filled(NamedTuple):
+    """What came of handing batches to Redis."""
 
-    Commits. Trouble is logged and nothing else, because whoever calls this has done its own work already: the
-    reconciler fills again.
+    sent: int
+    #: Why Redis did not take them all, in a sentence; None: it did.
+    trouble: str | None
+
+
+def fill() -> Filled:
+    """Hand waiting batches to Redis until enough jobs wait there.
+
+    Commits. Trouble is logged and returned, because whoever calls this has done its own work already: the reconciler
+    fills again.
     """
-    sent = 0
+    sent, trouble = 0, None
     try:
         room = _window() - len(imports.find_dispatched())
         for waiting in imports.find_next_to_dispatch(max(room, 0)):
             sent += _send_batch(waiting)
-    except (RedisError, SQLAlchemyError):
+    except RedisError as error:
+        log.warning("jobs not sent", exc_info=True)
+        trouble = diagnosis.of_redis(error).sentence
+    except SQLAlchemyError:
         log.warning("jobs not sent", exc_info=True)
     finally:
         db.session.rollback()
-    return sent
+    return Filled(sent, trouble)
 
 
 def count_workers() -> int:

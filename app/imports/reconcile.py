@@ -125,7 +125,9 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
     if deliveries.has_work():
         queue.send_deliver()
     reconciler.count(connection, taken_back=len(taken_back), settled=settled, lost=lost, ended=overdue)
-    return Repairs(len(taken_back), settled, lost, queue.fill())
+    filled = queue.fill()
+    reconciler.note_dispatch(connection, trouble=filled.trouble)
+    return Repairs(len(taken_back), settled, lost, filled.sent)
 
 
 def _remove_old() -> None:

@@ -82,6 +82,8 @@ class Reconciler(NamedTuple):
     jobs_lost: int
     imports_settled: int
     transactions_ended: int
+    #: Why its workers cannot send jobs to Redis, in a sentence; None: they can.
+    dispatch_trouble: str | None
 
 
 class Trouble(NamedTuple):
@@ -281,7 +283,7 @@ def get_reconciler() -> Reconciler:
         text(
             f"""
             select extract(epoch from {_NOW} - last_run_at)::float8, batches_taken_back, jobs_lost, imports_settled,
-                transactions_ended
+                transactions_ended, dispatch_trouble
             from reconciler where id = 1
             """
         )

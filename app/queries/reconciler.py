@@ -67,6 +67,19 @@ def count(connection: Connection, *, taken_back: int, settled: int, lost: int, e
     )
 
 
+def note_dispatch(connection: Connection, *, trouble: str | None) -> None:
+    """Note why jobs cannot be sent, or that they can; ``connection`` holds the lock."""
+    connection.execute(
+        text(
+            """
+            update reconciler set dispatch_trouble = :trouble
+            where id = 1 and dispatch_trouble is distinct from :trouble
+            """
+        ),
+        {"trouble": trouble},
+    )
+
+
 def end_overdue_transactions(*, lease_seconds: float) -> int:
     """End the sessions of workers whose chunk lasts longer than the lease; how many there were.
 

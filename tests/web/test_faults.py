@@ -17,10 +17,12 @@ from sqlalchemy import text
 from app import create_app, redis_store
 from app.embedded import ensure_servers
 from app.extensions import db
+from app.imports import reconcile
+from app.models import Seller
 from app.storage.local import LocalStorage
 from tests.conftest import make_seller, make_token, sign_in
 from tests.disks import fill, small_disk_at
-from tests.factories import csv_bytes, row
+from tests.factories import csv_bytes, make_items, row, start
 from tests.pages import page, words
 from tests.processes import wait_until
 from tests.web.conftest import Browser
@@ -209,3 +211,21 @@ def test_a_standby_is_told(app: Flask, environ: dict[str, str], operator: FlaskC
             admin.execute(f"alter database {name} reset default_transaction_read_only")
             db.session.rollback()
             db.engine.dispose()
+
+
+def test_workers_that_cannot_send_jobs_are_told_where_the_pages_can(
+    app: Flask, operator: FlaskClient, redis: Redis, seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_items()
+    start(seller, [row()])
+    pages_redis = app.extensions["sluice_redis"]
+    monkeypatch.setitem(app.extensions, "sluice_redis", None)
+    redis_store.init_app(app, "redis://127.0.0.1:1/0")
+    reconcile.sweep(force=True)
+    workers_redis = app.extensions["sluice_redis"]
+    monkeypatch.setitem(app.extensions, "sluice_redis", pages_redis)
+    told = "The workers cannot send jobs: Redis does not answer."
+    assert told in alarms(operator)
+    reconcile.sweep(force=True)
+    assert told not in alarms(operator)
+    workers_redis.close()
