@@ -218,7 +218,7 @@ def verify_import(public_id: uuid.UUID) -> None:
     if one.status == ImportStatus.RUNNING:
         raise _Failed("The import is running. Pause it, or wait for its end.")
     if one.source_removed_at or one.errors_removed_at:
-        raise _Failed("The uploaded file is not kept any more, so nothing can be counted again.")
+        raise _Failed("The uploaded file has been deleted, so nothing can be counted again.")
     with _using_storage("Nothing could be counted."):
         faults = list(verify.find_faults(one))
     for fault in faults[:_FAULTS_SHOWN]:

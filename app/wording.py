@@ -12,6 +12,15 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def say_share(part: int, whole: int) -> str:
+    """``part`` of ``whole`` in per cent, neither 0 nor 100 where it is neither: ``12%``, ``under 1%``, ``over 99%``."""
+    if 0 < part * 100 < whole:
+        return "under 1%"
+    if 0 < (whole - part) * 100 < whole:
+        return "over 99%"
+    return f"{round(part * 100 / whole)}%"
+
+
 def say_duration(seconds: float) -> str:
     """A span in its two largest units: ``42 s``, ``3 min 12 s``, ``1 h 5 min``, ``2 d 3 h``."""
     whole = int(seconds)

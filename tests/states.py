@@ -49,7 +49,7 @@ STATES = [
         ["Pause", "Terminate"],
         (3, 0, 0),
         ["Queued", "Queued", "Queued"],
-        "the first rows are about to be imported",
+        "Importing will start in a moment.",
     ),
     State(
         "running",
@@ -57,8 +57,8 @@ STATES = [
         "Running",
         ["Pause", "Terminate"],
         (3, 1, 1),
-        ["Completed", "Failed", "Running"],
-        "1 of 3 rows is live so far; 1 needs fixing. You can leave this page",
+        ["Completed", "Completed, 1 failed", "Running"],
+        "1 of 3 rows is live so far; 1 has a problem. You can close this page",
     ),
     State(
         "pausing",
@@ -67,7 +67,7 @@ STATES = [
         ["Terminate"],
         (3, 1, 0),
         ["Completed", "Running", "Paused"],
-        "the rows that are being worked on are finished first. 1 of 3 rows is live so far.",
+        "Pausing – finishing the rows in progress. 1 of 3 rows is live so far.",
     ),
     State(
         "paused",
@@ -76,7 +76,7 @@ STATES = [
         ["Resume", "Terminate"],
         (3, 1, 0),
         ["Completed", "Paused", "Paused"],
-        "Paused after 1 of 3 rows. Resume goes on exactly there. 1 of 3 rows is live so far.",
+        "Paused after 1 of 3 rows. Resume to carry on from there. 1 of 3 rows is live so far.",
     ),
     State("completed", "COMPLETED", "Completed", [], (2, 2, 0), ["Completed", "Completed"], "All 2 rows are live."),
     State(
@@ -85,8 +85,8 @@ STATES = [
         "Failed",
         [],
         (2, 1, 1),
-        ["Completed", "Failed"],
-        "1 of 2 rows is live. 1 row needs fixing.",
+        ["Completed", "Completed, 1 failed"],
+        "1 of 2 rows is live. 1 row has a problem.",
         ("Retry failed rows",),
     ),
     State(
@@ -96,7 +96,7 @@ STATES = [
         [],
         (3, 1, 0),
         ["Completed", "Terminated", "Terminated"],
-        "Terminated after 1 of 3 rows. 1 row is live and stays so. 2 rows were not processed.",
+        "Terminated after 1 of 3 rows. 1 row is live and will stay live. 2 rows were not processed.",
         ("Import remaining rows",),
     ),
     State(
@@ -119,7 +119,7 @@ def make(state: State, seller: Seller, *, file_name: str = "stock.csv") -> Impor
     make_items(len(STATES) * 3)
     rows = [row(urn=f"urn:test:{number}") for number in range(first, first + state.counters[0])]
     if state.counters[2]:
-        rows[1]["PRICE"] = "1.99"
+        rows[1]["URN"] = "urn:test:nowhere"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
         started = start(seller, rows, file_name=file_name)

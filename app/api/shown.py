@@ -11,7 +11,7 @@ from flask import url_for
 from app.api.schemas import EARLIER_IN_IMPORT, ERRORS_IN_IMPORT
 from app.imports import failures, outcome, progress
 from app.imports.failures import RowShown
-from app.imports.progress import Family, ImportProgress, Relative
+from app.imports.progress import Family, ImportProgress
 from app.imports.suggest import Suggestion
 from app.queries import begin_snapshot
 from app.queries.listing_search import ListedItem, Origin
@@ -164,7 +164,7 @@ def _links(public_id: uuid.UUID) -> dict[str, str]:
     }
 
 
-def _relative(other: Relative, rows: RetriedRows | None) -> dict[str, Any]:
+def _relative(other: ImportProgress, rows: RetriedRows | None) -> dict[str, Any]:
     return {"id": other.public_id, "rows": rows, "file_name": other.file_name, "status": other.status}
 
 

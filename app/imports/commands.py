@@ -173,7 +173,7 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
 
     def start() -> Import:
         if rows is RetriedRows.FAILED and one.errors_removed_at is not None:
-            raise TransitionRefused("The failed rows of this import are not kept any more.")
+            raise TransitionRefused("The failed rows of this import have been deleted.")
         count = {RetriedRows.FAILED: found.failed, RetriedRows.REMAINING: found.not_processed}[rows]
         if not can_retry(ImportStatus(one.status), rows=count):
             raise _nothing_to_retry(ImportStatus(one.status), rows)
@@ -191,7 +191,7 @@ def _take_up_once(origin: Origin, start: Callable[[], Import]) -> Import:
     """The import that has taken up these rows, or else the one that ``start`` makes of them."""
     earlier = imports.find_retries(origin.parent).get(origin.rows)
     if earlier is not None:
-        return earlier
+        return earlier.of
     try:
         return start()
     except IntegrityError:
@@ -199,7 +199,7 @@ def _take_up_once(origin: Origin, start: Callable[[], Import]) -> Import:
         earlier = imports.find_retries(origin.parent).get(origin.rows)
         if earlier is None:
             raise
-        return earlier
+        return earlier.of
 
 
 #: What a file is called that has only these rows of another.
@@ -280,7 +280,7 @@ def _nothing_to_reopen(key: ImportKey) -> TransitionRefused:
             "Only the given-up batches of an import that is running or has failed are tried again."
         )
     if current.source_removed_at is not None:
-        return TransitionRefused("The uploaded file is not kept any more, so no batch of it can be tried again.")
+        return TransitionRefused("The uploaded file has been deleted, so no batch of it can be tried again.")
     if RetriedRows.REMAINING in imports.find_retries(key):
         return TransitionRefused("The remaining rows are with another import already, which would do them twice.")
     return TransitionRefused("No batch of this import was given up.")

@@ -15,14 +15,14 @@ from app.imports.progress import ImportProgress
 from app.queries import pace as recorded
 from app.queries.pace import MOST_COUNTED, Recorded
 from app.statuses import BatchStatus, ImportStatus
-from app.wording import say_duration
+from app.wording import counted, say_duration
 
 #: The speed is that of the last few seconds, so that it follows what happens, and the estimate that of a longer time,
 #: so that it does not jump.
 _SPEED_SECONDS = 5.0
 _ESTIMATE_SECONDS = 30.0
 #: Of a shorter time nothing is concluded.
-_LEAST_SECONDS = 2.0
+_LEAST_SECONDS = 5.0
 #: After so long without a row there is no estimate either.
 _STILL_SECONDS = 10.0
 #: A worker writes a chunk some five times a second.
@@ -94,18 +94,22 @@ class Life:
 
     @property
     def average(self) -> float | None:
-        """Rows per second from its first row to its last, without the pauses."""
+        """Rows per second from its first row to its last, without the pauses; None when that was too short a time."""
         if self.started is None or self.last_tick is None:
             return None
         seconds = self.last_tick - self.started
         seconds -= sum(span.seconds for span in self.pauses if self.started <= span.begin < self.last_tick)
-        # A chunk takes some time, even where the record does not show any.
-        return sum(tick.rows for tick in self.ticks) / max(seconds, 0.1)
+        return sum(tick.rows for tick in self.ticks) / seconds if seconds >= _LEAST_SECONDS else None
+
+    def without_pauses(self, at: float) -> float:
+        """How long it had not been paused at this moment of it."""
+        return at - sum(max(0.0, min(span.end, at) - span.begin) for span in self.pauses)
 
 
 class Column(NamedTuple):
-    """A stretch of the life of an import, for the chart."""
+    """A stretch of the life of an import, for the chart, which leaves the pauses out: they may be the most of it."""
 
+    #: In seconds since it was created that it was not paused.
     begin: float
     end: float
     #: Rows per second.
@@ -145,7 +149,13 @@ class Pace:
     work: Work
     #: The chart; empty when there is too little to see.
     columns: list[Column]
-    pauses: list[Span]
+    #: Where in the columns it was paused.
+    pauses: list[float]
+
+    @property
+    def active_seconds(self) -> float:
+        """How long it has not been paused."""
+        return self.elapsed - self.paused_seconds
 
     @property
     def has_begun(self) -> bool:
@@ -186,7 +196,7 @@ def describe(one: ImportProgress, life: Life, work: Work) -> Pace:
         quiet_seconds=quiet,
         work=work,
         columns=draw_columns(life, is_over=one.finished_at is not None),
-        pauses=[*life.pauses],
+        pauses=[life.without_pauses(span.begin) for span in life.pauses],
     )
 
 
@@ -218,14 +228,15 @@ def draw_columns(life: Life, *, is_over: bool) -> list[Column]:
     """The speed over the life of an import, from left to right; empty when there is too little to see."""
     if not life.ticks:
         return []
-    width = next((width for width in _WIDTHS if life.end / width <= _MOST_COLUMNS), _WIDTHS[-1])
+    length = life.without_pauses(life.end)
+    width = next((width for width in _WIDTHS if length / width <= _MOST_COLUMNS), _WIDTHS[-1])
     rows: dict[int, int] = {}
     for tick in life.ticks:
-        column = int(min(tick.at, life.end) / width)
+        column = int(life.without_pauses(min(tick.at, life.end)) / width)
         rows[column] = rows.get(column, 0) + tick.rows
     columns = []
-    for number in range(int(life.end / width) + 1):
-        begin, end = float(number * width), min(float((number + 1) * width), life.end)
+    for number in range(int(length / width) + 1):
+        begin, end = float(number * width), min(float((number + 1) * width), length)
         # The last one has only begun. While it is short a single chunk would make it a peak, or nothing a fall.
         if end - begin >= width / (2 if is_over else 1) or (is_over and rows.get(number)):
             columns.append(Column(begin, end, rows.get(number, 0) / max(end - begin, width / 2)))
@@ -235,35 +246,32 @@ def draw_columns(life: Life, *, is_over: bool) -> list[Column]:
 def say_work(one: ImportProgress, work: Work) -> str:
     """What the workers do for the import ``one``, in a sentence or two; empty when it is over."""
     if one.status is ImportStatus.PAUSED:
-        return "Nothing is worked on until you press Resume."
+        return "Nothing happens until you resume."
     return " ".join(_say_running(one, work)) if one.is_moving else ""
 
 
 def _say_running(one: ImportProgress, work: Work) -> Iterable[str]:
     if one.is_pausing:
-        yield f"{_batches(work.running)} finishing the rows in hand." if work.running else "The last rows are written."
+        yield f"Finishing {counted(work.running, 'batch', 'batches')}." if work.running else "All batches have stopped."
     elif work.running:
-        waiting = f", {work.waiting:,} {'waits' if work.waiting == 1 else 'wait'}" if work.waiting else ""
-        yield f"{_batches(work.running)} being worked on{' at once' if work.running > 1 else ''}{waiting}."
+        waiting = f", {work.waiting:,} waiting" if work.waiting else ""
+        yield f"{counted(work.running, 'batch', 'batches')} running{waiting}."
     elif not work.waiting:
-        yield "All rows are through; the import is being closed."
+        yield "All rows done. Finishing up."
     elif not work.has_workers:
-        yield "No worker is there at the moment. The rows wait, and begin as soon as there is one."
+        yield f"No workers are available right now. Your {one.noun} will start when one is."
     elif work.before is None:
-        yield "The last attempt met with trouble; the next one begins in a few seconds."
+        yield "Something went wrong. Trying again in a few seconds."
     elif work.before:
         count = f"more than {MOST_COUNTED:,}" if work.before >= MOST_COUNTED else f"{work.before:,}"
         verb = "batch of another import comes" if work.before == 1 else "batches of other imports come"
         yield f"Waiting for a worker: {count} {verb} first."
     else:
-        yield "Next in the queue: begins with the next free worker."
+        yield "Next in the queue – starts as soon as a worker is free."
     if work.silent:
         who = "One worker has" if work.silent == 1 else f"{work.silent:,} workers have"
-        yield f"{who} not been heard of for {say_duration(work.silent_seconds)}; if that goes on, others take over."
-
-
-def _batches(count: int) -> str:
-    return "One batch is" if count == 1 else f"{count:,} batches are"
+        silence = say_duration(work.silent_seconds)
+        yield f"{who} not responded for {silence}. If that continues, the rows go to another worker."
 
 
 def _see_work(record: Recorded) -> Work:

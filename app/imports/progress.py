@@ -8,7 +8,7 @@ from datetime import datetime
 
 from app.csvfile.warn import Warned, read_stored
 from app.imports.commands import ImportNotFound
-from app.models import Batch, Import
+from app.models import Batch
 from app.queries import ImportKey, imports
 from app.queries.imports import ANY, Filter
 from app.statuses import BatchStatus, ImportStatus, RetriedRows, can_pause, can_resume, can_retry, can_terminate
@@ -103,24 +103,14 @@ class ImportProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Relative:
-    """An import to which another one is linked, because the one takes up rows of the other."""
-
-    public_id: uuid.UUID
-    file_name: str
-    is_check: bool
-    status: ImportStatus
-
-
-@dataclass(frozen=True, slots=True)
 class Family:
     """What an import has to do with others."""
 
     #: Whose rows it takes up, and which.
-    parent: Relative | None
+    parent: ImportProgress | None
     of_parent: RetriedRows | None
     #: Which of its own rows have been taken up, and by which import.
-    retries: dict[RetriedRows, Relative]
+    retries: dict[RetriedRows, ImportProgress]
     #: Which of its rows another one is offered for: Retry, or for a check the import itself.
     can_retry: list[RetriedRows]
 
@@ -136,8 +126,17 @@ class BatchProgress:
     successful: int
     failed: int
     updated_at: datetime
-    #: Why it was given up, in a sentence; None for a batch that was not.
+    #: Whether it was given up, with rows left that were not processed.
+    is_given_up: bool
+    #: Why, in a sentence; None for a batch that was not.
     reason: str | None
+
+    @property
+    def kind(self) -> str:
+        """Its status as a word of its own for each outcome: FAILED stands for two that have little in common."""
+        if self.status is BatchStatus.FAILED:
+            return "given-up" if self.is_given_up else "with-failed"
+        return self.status.lower()
 
     @property
     def processed(self) -> int:
@@ -161,7 +160,7 @@ def get(seller_id: int, public_id: uuid.UUID) -> ImportProgress:
 def get_family(one: ImportProgress) -> Family:
     """The imports that are linked to this one, and which of its rows another could still take up."""
     parent = imports.find_parent(one.key) if one.retry_of else None
-    retries = {rows: _describe_relative(child) for rows, child in imports.find_retries(one.key).items()}
+    retries = {rows: _describe(child) for rows, child in imports.find_retries(one.key).items()}
     if one.is_check:
         # Nothing has come of any row yet, so that there are no rows to try again.
         counts = {RetriedRows.ALL: one.total if one.has_source else 0}
@@ -171,7 +170,7 @@ def get_family(one: ImportProgress) -> Family:
             RetriedRows.REMAINING: one.not_processed if one.has_source else 0,
         }
     return Family(
-        parent=_describe_relative(parent) if parent else None,
+        parent=_describe(parent) if parent else None,
         of_parent=one.retry_of,
         retries=retries,
         can_retry=[rows for rows, count in counts.items() if rows not in retries and can_retry(one.status, rows=count)],
@@ -230,12 +229,8 @@ def _describe(found: imports.WithCounters) -> ImportProgress:
     )
 
 
-def _describe_relative(one: Import) -> Relative:
-    return Relative(one.public_id, one.file_name, one.is_check, ImportStatus(one.status))
-
-
 def _describe_batch(batch: Batch) -> BatchProgress:
-    was_given_up = batch.status == BatchStatus.FAILED and batch.cursor < batch.end_byte
+    is_given_up = batch.status == BatchStatus.FAILED and batch.cursor < batch.end_byte
     return BatchProgress(
         number=batch.number,
         first_line=batch.first_line,
@@ -244,5 +239,6 @@ def _describe_batch(batch: Batch) -> BatchProgress:
         successful=batch.created + batch.updated + batch.unchanged,
         failed=batch.failed,
         updated_at=batch.updated_at,
-        reason=batch.reason if was_given_up else None,
+        is_given_up=is_given_up,
+        reason=batch.reason if is_given_up else None,
     )

@@ -105,10 +105,11 @@ def get_source(key: ImportKey) -> Source:
     return Source(*db.session.execute(query).one())
 
 
-def find_retries(key: ImportKey) -> dict[RetriedRows, Import]:
+def find_retries(key: ImportKey) -> dict[RetriedRows, WithCounters]:
     """The imports that have taken up rows of this one again, by the rows that each has."""
-    query = select(Import).where(Import.seller_id == key.seller_id, Import.parent_id == key.import_id)
-    return {RetriedRows(str(one.retried_rows)): one for one in db.session.scalars(query.order_by(Import.id))}
+    query = _with_counters().where(Import.seller_id == key.seller_id, Import.parent_id == key.import_id)
+    found = [WithCounters(*row) for row in db.session.execute(query.order_by(Import.id))]
+    return {RetriedRows(str(one.of.retried_rows)): one for one in found}
 
 
 def get_sha256(key: ImportKey) -> bytes:
@@ -155,11 +156,13 @@ def _of_same_file(query: Select[Any], seller_id: int, sha256: bytes) -> Select[A
     return query.order_by(Import.id.desc())
 
 
-def find_parent(key: ImportKey) -> Import | None:
+def find_parent(key: ImportKey) -> WithCounters | None:
     """The import whose rows this one takes up again."""
     child = aliased(Import)
-    query = select(Import).join(child, (child.seller_id == Import.seller_id) & (child.parent_id == Import.id))
-    return db.session.scalar(query.where(child.seller_id == key.seller_id, child.id == key.import_id))
+    parent_id = select(child.parent_id).where(child.seller_id == key.seller_id, child.id == key.import_id)
+    query = _with_counters().where(Import.seller_id == key.seller_id, Import.id == parent_id.scalar_subquery())
+    row = db.session.execute(query).one_or_none()
+    return None if row is None else WithCounters(*row)
 
 
 def list_with_counters(

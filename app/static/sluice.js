@@ -728,7 +728,7 @@
         });
         request.open("POST", form.action);
         request.setRequestHeader("HX-Request", "true");
-        request.setRequestHeader("Sluice-Upload", isAlone ? "alone" : "one of several");
+        request.setRequestHeader("Sluice-Upload", "1");
         setState(item, "sending", "Uploading…");
         progress.value = 0;
         request.send(data);

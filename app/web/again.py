@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.imports import commands, outcome, progress
@@ -54,7 +54,6 @@ def start(public_id: uuid.UUID) -> ResponseReturnValue:
         started = commands.import_again(
             seller_id(), public_id, file_name=request.form.get("name"), is_check=is_check, form_key=form_key
         )
-    flash(f"{started.file_name} is being {'checked' if is_check else 'imported once more'}.", "success")
     return redirect(url_for("details.show", public_id=started.public_id), 303)
 
 
@@ -63,5 +62,4 @@ def import_checked(public_id: uuid.UUID) -> ResponseReturnValue:
     """Import the file of a check that is over; 303 to the import."""
     with source_trouble():
         started = commands.import_checked(seller_id(), public_id)
-    flash(f"{started.file_name} is being imported.", "success")
     return redirect(url_for("details.show", public_id=started.public_id), 303)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log10
 
-from app.imports.pace import Column, Pace, Span
+from app.imports.pace import Column, Pace
 from app.wording import say_duration
 
 #: The size of the drawing in its own units; the page stretches it.
 WIDTH, HEIGHT = 600, 100
+_PAUSE_WIDTH = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,6 @@ class Chart:
     pauses: list[Box]
     #: The upper end of the scale in rows per second.
     top: int
-    #: The whole width in seconds.
-    seconds: float
     #: What it shows in a sentence, for those who do not see it.
     words: str
 
@@ -42,15 +41,14 @@ def draw(pace: Pace) -> Chart | None:
     """The chart of ``pace``; None when there is too little to see."""
     if not pace.columns or not pace.peak:
         return None
-    scale = WIDTH / pace.elapsed
+    scale = WIDTH / pace.active_seconds
     top = _round_up(pace.peak)
     steps = _steps(pace.columns, scale, HEIGHT / top)
     return Chart(
         area=f"M{_number(pace.columns[0].begin * scale)} {HEIGHT}{''.join(steps)}V{HEIGHT}Z",
         line=f"M{_number(pace.columns[0].begin * scale)} {HEIGHT}{''.join(steps)}",
-        pauses=[_box(span, scale) for span in pace.pauses],
+        pauses=[_band(at * scale) for at in pace.pauses],
         top=top,
-        seconds=pace.elapsed,
         words=_say(pace),
     )
 
@@ -70,12 +68,13 @@ def _steps(columns: Sequence[Column], scale: float, unit: float) -> list[str]:
     return steps
 
 
-def _box(span: Span, scale: float) -> Box:
-    return Box(round(span.begin * scale, 1), max(1.0, round(span.seconds * scale, 1)))
+def _band(x: float) -> Box:
+    """A pause, however long: a chart that gave it its time would show little else."""
+    return Box(round(min(max(0.0, x - _PAUSE_WIDTH / 2), WIDTH - _PAUSE_WIDTH), 1), _PAUSE_WIDTH)
 
 
 def _say(pace: Pace) -> str:
-    words = f"Speed over {say_duration(pace.elapsed)}: at most {pace.peak:,} rows per second"
+    words = f"Speed over {say_duration(pace.active_seconds)}: at most {pace.peak:,} rows per second"
     if pace.average is not None:
         words += f", {pace.average:,} on average"
     if pace.pauses:

@@ -12,13 +12,14 @@ from flask.typing import ResponseReturnValue
 
 from app.imports import failures, outcome, pace, preview, progress
 from app.imports.failures import RowShown
-from app.imports.progress import BatchProgress, Family, ImportProgress
+from app.imports.progress import BatchProgress, ImportProgress
 from app.queries import ImportKey, begin_snapshot
+from app.queries.error_groups import Group
 from app.queries.row_errors import ANY, Filter
-from app.statuses import BatchStatus
+from app.statuses import RetriedRows
 from app.web import chart, downloads
 from app.web.error_filter import admits, read_filter
-from app.web.filters import format_number, status_label
+from app.web.filters import format_number, import_label
 from app.web.live import render_live
 from app.web.session import require_seller, seller_id
 from app.wording import say_time_left
@@ -34,14 +35,7 @@ _PAGE_SIZE = 50
 _GROUPS_IN_DETAILS = 10
 _ROWS_IN_DETAILS = 10
 #: What is over stands first, as in a progress bar.
-_BATCH_ORDER = (
-    BatchStatus.COMPLETED,
-    BatchStatus.FAILED,
-    BatchStatus.RUNNING,
-    BatchStatus.PAUSED,
-    BatchStatus.QUEUED,
-    BatchStatus.TERMINATED,
-)
+_BATCH_ORDER = ("completed", "with-failed", "given-up", "running", "paused", "queued", "terminated")
 #: No line is higher, and the database cannot be asked for one.
 _MAX_LINE = 2**31 - 1
 
@@ -50,7 +44,6 @@ _MAX_LINE = 2**31 - 1
 def show(public_id: uuid.UUID) -> ResponseReturnValue:
     """Everything about an import: counters, batches, and the first of the failed rows."""
     one = progress.get(seller_id(), public_id)
-    family = progress.get_family(one)
     groups = failures.list_groups(one.key) if one.failed else []
     first_groups = groups[:_GROUPS_IN_DETAILS]
     # What changes every second is not worth a look at its rows every second.
@@ -61,7 +54,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     return render_live(
         "details/show.html",
         "details/_live.html",
-        **_summary(one, family, moves, groups=len(groups)),
+        **_summary(one, groups, moves),
         chart=chart.draw(moves),
         batches=batches,
         batch_counts=_count_batches(batches),
@@ -78,12 +71,11 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
 def panel(public_id: uuid.UUID) -> ResponseReturnValue:
     """The summary that My Imports opens at its side; a page of its own where there are no scripts."""
     one = progress.get(seller_id(), public_id)
-    family = progress.get_family(one)
     groups = failures.list_groups(one.key) if one.failed else []
     return render_live(
         "details/panel.html",
         "details/_panel.html",
-        **_summary(one, family, pace.get(one), groups=len(groups)),
+        **_summary(one, groups, pace.get(one)),
         here=url_for("details.panel", public_id=public_id),
     )
 
@@ -152,14 +144,17 @@ def source_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     return downloads.source(progress.get(seller_id(), public_id))
 
 
-def _summary(one: ImportProgress, family: Family, moves: pace.Pace, *, groups: int) -> dict[str, Any]:
-    """What the page of an import and its panel have in common."""
-    told = outcome.describe(one, groups=groups, retried=family.retries)
+def _summary(one: ImportProgress, groups: Sequence[Group], moves: pace.Pace) -> dict[str, Any]:
+    """What the page of an import and its panel have in common; ``groups`` are those of its failed rows."""
+    family = progress.get_family(one)
+    told = outcome.describe(one, groups=len(groups), retried=family.retries)
+    offered = [rows for rows in family.can_retry if rows is not RetriedRows.FAILED or outcome.retry_can_help(groups)]
     return {
         "one": one,
         "family": family,
         "outcome": told,
-        "retry_advice": outcome.advise_retry(one, family.can_retry),
+        "retry_advice": outcome.advise_retry(one, groups) if RetriedRows.FAILED in family.can_retry else "",
+        "retries_offered": offered,
         "upload_check": outcome.explain_invalid(one),
         "pace": moves,
         "work": pace.say_work(one, moves.work),
@@ -170,17 +165,17 @@ def _summary(one: ImportProgress, family: Family, moves: pace.Pace, *, groups: i
 
 def _title(one: ImportProgress) -> str:
     """The title of its page, the state first: a tab shows no more than its beginning."""
-    state = status_label(one.status, is_pausing=one.is_pausing).text
+    state = import_label(one).text
     if one.can_pause:
-        state = f"{one.percent} %"
+        state = f"{one.percent}%"
     elif one.can_resume:
-        state = f"{state} at {one.percent} %"
+        state = f"{state} at {one.percent}%"
     return f"{state} · {one.file_name}"
 
 
 def _news(one: ImportProgress, moves: pace.Pace) -> str:
     """What somebody is told who listens to the page of an import that is going on."""
-    parts = [f"{one.percent} % done"]
+    parts = [f"{one.percent}% done"]
     if one.failed:
         parts.append(f"{format_number(one.failed)} {'would fail' if one.is_check else 'failed'}")
     if moves.seconds_left is not None:
@@ -188,10 +183,10 @@ def _news(one: ImportProgress, moves: pace.Pace) -> str:
     return f"{', '.join(parts)}."
 
 
-def _count_batches(batches: Sequence[BatchProgress]) -> list[tuple[BatchStatus, int]]:
-    """How many batches there are in each state, in the order in which a batch goes through them."""
-    counts = Counter(batch.status for batch in batches)
-    return [(status, counts[status]) for status in _BATCH_ORDER if counts[status]]
+def _count_batches(batches: Sequence[BatchProgress]) -> list[tuple[str, int]]:
+    """How many batches there are of each kind."""
+    counts = Counter(batch.kind for batch in batches)
+    return [(kind, counts[kind]) for kind in _BATCH_ORDER if counts[kind]]
 
 
 def _failed_after(

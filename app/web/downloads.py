@@ -53,7 +53,9 @@ def source_trouble() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise NotFound("The uploaded file is no longer kept. Its listings and its failed rows are.") from error
+        raise NotFound(
+            "The uploaded file has been deleted. Its listings and its failed rows are still here."
+        ) from error
     except OSError as error:
         current_app.logger.exception("source not read")
         raise ServiceUnavailable("The uploaded file cannot be read right now. Try again in a few minutes.") from error
@@ -97,7 +99,7 @@ def source(one: ImportProgress) -> Response:
 def need_errors(one: ImportProgress) -> None:
     """Raise NotFound where the failed rows of an import are too old to be kept."""
     if not one.has_errors:
-        raise NotFound(f"The failed rows of this {one.noun} are not kept any more.")
+        raise NotFound(f"The failed rows of this {one.noun} have been deleted.")
 
 
 def _name_for(what: str, one: ImportProgress) -> str:

@@ -8,8 +8,10 @@ from typing import NamedTuple
 from flask import Flask
 
 from app.csvfile.contract import Code, Condition
+from app.imports.progress import BatchProgress, ImportProgress
+from app.queries.operations import BatchSeen, ImportSeen
 from app.statuses import BatchStatus, ImportStatus
-from app.wording import say_duration, say_time_left
+from app.wording import say_duration, say_share, say_time_left
 
 
 class Label(NamedTuple):
@@ -31,7 +33,7 @@ STATUS_LABELS: dict[str, Label] = {
     ImportStatus.FAILED: Label("Failed", "danger", "alert"),
     ImportStatus.TERMINATED: Label("Terminated", "quiet", "stop"),
 }
-PAUSING_LABEL = Label("Pausing…", "warning", "pause")
+_PAUSING_LABEL = Label("Pausing…", "warning", "pause")
 
 #: Stands beside the state of a check, which is otherwise that of an import.
 CHECK_LABEL = Label("Check", "brand", "search")
@@ -60,15 +62,31 @@ def init_app(app: Flask) -> None:
         time_left=say_time_left,
     )
     app.jinja_env.globals.update(
-        status_label=status_label, code_label=code_label, check_label=CHECK_LABEL, visibility_label=visibility_label
+        import_label=import_label,
+        batch_label=batch_label,
+        code_label=code_label,
+        check_label=CHECK_LABEL,
+        visibility_label=visibility_label,
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
 
 
-def status_label(status: ImportStatus | BatchStatus, *, is_pausing: bool = False) -> Label:
-    """How the state of an import or a batch is drawn."""
-    return PAUSING_LABEL if is_pausing else STATUS_LABELS[status]
+def import_label(one: ImportProgress | ImportSeen) -> Label:
+    """How the state of an import is drawn. Red is for one of which most rows have not become what they should."""
+    if one.is_pausing:
+        return _PAUSING_LABEL
+    if one.status == ImportStatus.FAILED and one.successful * 2 > one.total:
+        share = say_share(one.total - one.successful, one.total)
+        return Label(f"Failed: {share} of rows", "warning", "alert")
+    return STATUS_LABELS[one.status]
+
+
+def batch_label(batch: BatchProgress | BatchSeen) -> Label:
+    """How the state of a batch is drawn. One that has done all of its rows is none that failed, whatever they were."""
+    if batch.status == BatchStatus.FAILED and not batch.is_given_up:
+        return Label(f"Completed, {format_number(batch.failed)} failed", "quiet", "check")
+    return STATUS_LABELS[batch.status]
 
 
 def code_label(code: int) -> Label:

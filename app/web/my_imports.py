@@ -25,9 +25,6 @@ blueprint.before_request(require_seller)
 #: Imports on one page of the list.
 _PAGE_SIZE = 20
 
-#: Which rows can be retried, as they are called in a message.
-_RETRIED = {RetriedRows.FAILED: "The failed rows", RetriedRows.REMAINING: "The rows not processed"}
-
 
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
@@ -104,13 +101,11 @@ def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.post("/imports/<uuid:public_id>/retry")
 def retry(public_id: uuid.UUID) -> ResponseReturnValue:
     """Import the failed or the remaining rows once more (``rows`` says which); 303 to the import that does it."""
-    parent = progress.get(seller_id(), public_id)
     rows = request.form.get("rows", type=RetriedRows)
-    if rows not in _RETRIED:
+    if rows not in (RetriedRows.FAILED, RetriedRows.REMAINING):
         raise BadRequest("The request does not say which rows to retry.")
     with source_trouble():
         retried = commands.retry(seller_id(), public_id, rows)
-    flash(f"{_RETRIED[rows]} of {parent.file_name} are imported again here.", "success")
     return redirect(url_for("details.show", public_id=retried.public_id), 303)
 
 

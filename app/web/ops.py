@@ -46,12 +46,6 @@ def offers_terminate(one: ImportSeen) -> bool:
     return can_terminate(ImportStatus(one.status))
 
 
-@blueprint.app_template_filter("duration")
-def duration(seconds: float) -> str:
-    """How long, in words."""
-    return operations.duration(seconds)
-
-
 @blueprint.get("")
 def index() -> ResponseReturnValue:
     """What is wrong, and all that runs, waits, or went wrong lately."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, validate_csrf
 from wtforms import ValidationError
@@ -38,11 +38,9 @@ def form() -> ResponseReturnValue:
     return _render()
 
 
-#: With this a script says that it sends the file by itself, and whether it goes on to the import afterwards (_ALONE) or
-#: has more files to send. It is answered with a status, a sentence and a Location, and no page: a script cannot see a
-#: redirect, and would follow it and use up the message that is meant for whoever looks at the page.
+#: With this a script says that it sends the file by itself. It is answered with a status, a sentence and a Location,
+#: and no page: a script cannot see a redirect, and would follow it.
 _SCRIPT_HEADER = "Sluice-Upload"
-_ALONE = "alone"
 _PLAIN = "text/plain; charset=utf-8"
 
 
@@ -88,13 +86,10 @@ def receive() -> ResponseReturnValue:
         if _is_script():
             return Response("This file was imported before.", 409, {"Location": question}, content_type=_PLAIN)
         return redirect(question, 303)
-    told = f"{created.file_name} is uploaded and being {'checked' if is_check else 'imported'}."
     place = url_for("details.show", public_id=created.public_id)
     if not _is_script():
-        flash(told, "success")
         return redirect(place, 303)
-    if request.headers[_SCRIPT_HEADER] == _ALONE:
-        flash(told, "success")
+    told = f"Uploaded {created.file_name}. {'Check' if is_check else 'Import'} started."
     return Response(told, 201, {"Location": place}, content_type=_PLAIN)
 
 

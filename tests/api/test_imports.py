@@ -150,7 +150,7 @@ def test_a_file_that_is_gone_is_a_problem(app, program, seller: Seller) -> None:
     made = start(seller, [row()])
     app.extensions["sluice_storage"].delete(made.storage_key)
     told = problem(program.get(f"imports/{made.public_id}/source.csv"), 404, "not-found")
-    assert "no longer kept" in told["detail"]
+    assert "has been deleted" in told["detail"]
 
 
 def test_listings_are_searched_exported_hidden_and_shown(

@@ -123,16 +123,16 @@ def test_pages_say_what_is_not_kept(client: FlaskClient, seller: Seller, keep) -
     keep(sources=1, errors=1)
     assert retention.remove_old()
     soup = page(client, f"/imports/{made.public_id}")
-    assert "The uploaded file is not kept any more." in soup.text
-    assert "The failed rows are not kept any more." in soup.text
+    assert "The uploaded file has been deleted." in soup.text
+    assert "The failed rows have been deleted." in soup.text
     assert "Retry failed rows" not in buttons(soup)
     assert look(made).failed == 1, "the counters stay"
-    assert "not kept any more" in page(client, f"/imports/{made.public_id}/errors").text
+    assert "have been deleted" in page(client, f"/imports/{made.public_id}/errors").text
     for name in ("source", "succeeded", "failed", "errors", "as-updates", "remaining"):
         answer = client.get(f"/imports/{made.public_id}/{name}.csv")
         if name != "remaining":
-            assert "kept" in read(answer, 404).text
-    with pytest.raises(commands.TransitionRefused, match="not kept"):
+            assert "deleted" in read(answer, 404).text
+    with pytest.raises(commands.TransitionRefused, match="deleted"):
         commands.retry(seller.id, made.public_id, commands.RetriedRows.FAILED)
 
 
@@ -148,9 +148,9 @@ def test_without_its_failed_rows_nobody_can_say_which_succeeded(
     assert "succeeded.csv" not in links
     program = make_program(app, seller)
     for name in ("failed.csv", "errors.csv", "as-updates.csv", "succeeded.csv"):
-        assert "not kept" in read(client.get(f"/imports/{made.public_id}/{name}"), 404).text
-        assert "not kept" in str(problem(program.get(f"imports/{made.public_id}/{name}"), 404, "not-found"))
-    assert "not kept" in str(problem(program.get(f"imports/{made.public_id}/errors"), 404, "not-found"))
+        assert "deleted" in read(client.get(f"/imports/{made.public_id}/{name}"), 404).text
+        assert "deleted" in str(problem(program.get(f"imports/{made.public_id}/{name}"), 404, "not-found"))
+    assert "deleted" in str(problem(program.get(f"imports/{made.public_id}/errors"), 404, "not-found"))
     assert client.get(f"/imports/{made.public_id}/source.csv").status_code == 200
 
 
@@ -167,7 +167,7 @@ def test_a_batch_without_its_file_is_not_tried_again(seller: Seller, keep) -> No
     age(made, 9)
     keep(sources=1)
     retention.remove_old()
-    with pytest.raises(commands.TransitionRefused, match="not kept"):
+    with pytest.raises(commands.TransitionRefused, match="deleted"):
         commands.reopen(seller.id, made.public_id)
 
 

@@ -114,39 +114,39 @@ def test_focus_scroll_and_open_panels_stay(still: Page) -> None:
     change(
         still, '<div class="table-box"', '<details id="more"><summary>More</summary></details><div class="table-box"'
     )
-    change(still, "are about to be imported", "are about to be changed")
+    change(still, "will start in a moment", "will start very soon")
     look_once(still)
-    expect(still.locator(".outcome")).to_contain_text("about to be changed")
+    expect(still.locator(".outcome")).to_contain_text("will start very soon")
     assert still.evaluate(_PLACE) == before
 
 
 def test_a_sentence_that_is_selected_stands_still(still: Page) -> None:
     still.evaluate("getSelection().selectAllChildren(document.querySelector('.outcome'))")
-    change(still, "are about to be imported", "are about to be changed")
+    change(still, "will start in a moment", "will start very soon")
     change(still, 'data-news="[^"]*"', 'data-news="Told."')
     look_once(still)
     expect(still.locator("[data-live]")).to_have_attribute("data-news", "Told.")
-    assert still.evaluate("getSelection().toString()").endswith("about to be imported.")
+    assert still.evaluate("getSelection().toString()").startswith("File checked. Importing will start in a moment.")
     # Once nobody is about to copy it, it says what is true.
     still.evaluate("getSelection().removeAllRanges()")
     look_once(still)
-    expect(still.locator(".outcome")).to_contain_text("about to be changed")
+    expect(still.locator(".outcome")).to_contain_text("will start very soon")
 
 
 def test_news_is_told_at_most_every_few_seconds(still: Page) -> None:
     said = still.locator("[data-announcer]")
     expect(said).to_have_text("")
-    change(still, 'data-news="[^"]*"', 'data-news="10 % done."')
+    change(still, 'data-news="[^"]*"', 'data-news="10% done."')
     look_once(still)
-    expect(still.locator("[data-live]")).to_have_attribute("data-news", "10 % done.")
+    expect(still.locator("[data-live]")).to_have_attribute("data-news", "10% done.")
     still.clock.run_for(1)
-    expect(said).to_have_text("10 % done.")
-    change(still, 'data-news="[^"]*"', 'data-news="20 % done."')
+    expect(said).to_have_text("10% done.")
+    change(still, 'data-news="[^"]*"', 'data-news="20% done."')
     look_once(still)
-    expect(still.locator("[data-live]")).to_have_attribute("data-news", "20 % done.")
-    expect(said).to_have_text("10 % done.")
+    expect(still.locator("[data-live]")).to_have_attribute("data-news", "20% done.")
+    expect(said).to_have_text("10% done.")
     still.clock.run_for(10_000)
-    expect(said).to_have_text("20 % done.")
+    expect(said).to_have_text("20% done.")
 
 
 def test_nobody_looks_while_the_page_is_hidden(still: Page) -> None:

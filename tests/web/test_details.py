@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
 
-from app.imports import batch_job, reconcile
+from app.imports import batch_job, commands, reconcile
 from app.models import Import, Seller
 from app.queries import ImportKey
 from tests.factories import make_items, row, start, with_header
@@ -74,10 +74,10 @@ def ended(seller: Seller, rows: Iterable[dict[str, str]] | bytes) -> Import:
 
 #: How the title of the page begins in each state.
 TITLES = {
-    "queued": "0 %",
-    "running": "66 %",
+    "queued": "0%",
+    "running": "66%",
     "pausing": "Pausing…",
-    "paused": "Paused at 33 %",
+    "paused": "Paused at 33%",
     "completed": "Completed",
     "failed": "Failed",
     "terminated": "Terminated",
@@ -107,7 +107,7 @@ def test_an_import_is_drawn_as_it_stands_and_again_while_it_moves(
     assert words(element).count(state.sentence) == 1
     assert tiles(element) == {
         "Total": str(total),
-        "Successful": f"{successful}{successful} created, 0 updated, 0 unchanged",
+        "Successful": f"{successful}{successful} created" if successful else "0",
         "Failed": str(failed),
         "Not processed": str(total - successful - failed),
     }
@@ -152,12 +152,12 @@ def test_what_there_is_to_download_has_a_link(client: FlaskClient, seller: Selle
     total, successful, failed = state.counters
     expected = {"The file as uploaded": ("source.csv", total)}
     if successful:
-        expected["Rows that succeeded, with their listings"] = ("succeeded.csv?spreadsheet=1", successful)
+        expected["Successful rows (line, listing, outcome)"] = ("succeeded.csv?spreadsheet=1", successful)
     if failed:
-        expected["Failed rows, to fix and upload again"] = ("failed.csv?spreadsheet=1", failed)
-        expected["Error report, for a spreadsheet"] = ("errors.csv?spreadsheet=1", failed)
+        expected["Failed rows (fix and upload again)"] = ("failed.csv?spreadsheet=1", failed)
+        expected["Error report (for a spreadsheet)"] = ("errors.csv?spreadsheet=1", failed)
     if state.name in {"paused", "terminated", "given up"}:
-        expected["Rows not processed"] = ("remaining.csv?spreadsheet=1", total - successful - failed)
+        expected["Remaining rows"] = ("remaining.csv?spreadsheet=1", total - successful - failed)
     found = {words(item.a): (item.a["href"], words(item.select_one(".quiet"))) for item in soup.select(".downloads li")}
     assert found == {
         label: (address(made, f"/{file}"), f"{rows} row{'' if rows == 1 else 's'}")
@@ -215,9 +215,9 @@ def test_the_page_is_never_taken_from_a_cache(client: FlaskClient, seller: Selle
 @pytest.mark.parametrize(
     ("prices", "before", "after"),
     [
-        (["1"], "every row is well-formed", "every row is well-formed"),
-        (["1", "x"], "1 row will fail validation", "1 row is wrong as written; no other row failed"),
-        (["x", "x"], "2 rows will fail validation", "2 rows are wrong as written; no other row failed"),
+        (["1"], "no problems found", "no problems found"),
+        (["1", "x"], "1 row contains mistakes and will fail", "1 row contains mistakes; no other row failed"),
+        (["x", "x"], "2 rows contain mistakes and will fail", "2 rows contain mistakes; no other row failed"),
     ],
 )
 def test_the_page_says_how_many_rows_will_fail_and_then_have_failed(
@@ -226,17 +226,17 @@ def test_the_page_says_how_many_rows_will_fail_and_then_have_failed(
     make_items()
     rows = [row(urn=f"urn:test:{number}", price=price) for number, price in enumerate(prices, 1)]
     started = start(seller, rows)
-    assert facts(live_part(page(client, address(started))))["Upload check"] == before
+    assert facts(live_part(page(client, address(started))))["File check"] == before
     batch_job.run(seller.id, started.id, 1, 1)
     reconcile.settle(ImportKey(seller.id, started.id))
-    assert facts(live_part(page(client, address(started))))["Upload check"] == after
+    assert facts(live_part(page(client, address(started))))["File check"] == after
 
 
 def test_updated_rows_are_told_from_created_ones(client: FlaskClient, seller: Seller) -> None:
     make_items()
     ended(seller, [row()])
     again = ended(seller, [row(mode="UPDATE", price=7), row(urn="urn:test:2")])
-    assert tiles(live_part(page(client, address(again))))["Successful"] == "21 created, 1 updated, 0 unchanged"
+    assert tiles(live_part(page(client, address(again))))["Successful"] == "21 created, 1 updated"
 
 
 def test_large_numbers_have_separators_and_data_attributes_have_none(client: FlaskClient, seller: Seller) -> None:
@@ -397,7 +397,7 @@ def test_a_check_shows_what_would_change(client: FlaskClient, seller: Seller) ->
     (change,) = section.select(".changes > li")
     assert words(change.select_one(".change-listing")) == "Line 2 Name 1 urn:test:1 NEAR_MINT"
     assert [words(cell) for cell in change.select(".change-cells li")] == [
-        "PRICE 499 → becomes 250 (-50 %)",
+        "PRICE 499 → becomes 250 (-50%)",
         "QUANTITY 1 → becomes 0",
         "COMMENT old → becomes (empty)",
     ]
@@ -413,26 +413,89 @@ def test_rows_are_downloaded_before_they_are_retried_and_the_page_says_when_a_re
     make_items()
     made = ended(seller, [row(urn="urn:test:9"), row(price="x"), row()])
     summary = page(client, address(made)).select_one(".summary")
-    offered = [words(one) for one in summary.select(".summary-head .btn")]
+    offered = [words(one) for one in summary.select(".buttons .btn")]
     assert offered == ["Download failed rows", "Retry failed rows", "View Errors"]
-    assert "It helps where the catalog or your listings have changed since" in words(summary)
-    assert facts(summary)["Upload check"] == (
-        "1 row is wrong as written; the other failed row did not fit the catalog or your listings"
-    )
+    assert "It only helps if the catalog or your listings have changed." in words(summary)
+    assert facts(summary)["File check"] == "1 row contains mistakes; 1 more did not match the catalog or your listings"
 
 
-def test_of_rows_that_are_all_wrong_as_written_it_says_that_a_retry_fails(client: FlaskClient, seller: Seller) -> None:
+@FACES
+def test_a_retry_that_cannot_help_is_not_offered(client: FlaskClient, seller: Seller, face: str) -> None:
     make_items()
     made = ended(seller, [row(price="x"), row(price="y"), row()])
-    advice = words(page(client, address(made)).select_one(".retry-advice"))
-    assert advice.startswith("All 2 failed rows are wrong as written, so a retry fails again")
+    element = live_part(page(client, address(made, face)))
+    advice = words(element.select_one(".retry-advice"))
+    assert advice.startswith("All 2 failed rows contain mistakes, so retrying will not help.")
+    assert buttons(element) == []
+    assert "Download failed rows" in words(element)
+
+
+def test_rows_that_were_not_reached_do_not_make_those_that_were_wrong_as_written(
+    client: FlaskClient, seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The upload check counts the mistakes of the whole file; only the first batch has been worked on.
+    make_items()
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 2)
+    made = start(seller, [row(urn="urn:test:9"), row(), row(price="x"), row(price="y")])
+    batch_job.run(seller.id, made.id, 1, 1)
+    commands.terminate(seller.id, made.public_id)
+    summary = page(client, address(made)).select_one(".summary")
+    assert words(summary.select_one(".retry-advice")).startswith("Retrying runs the same rows again, unchanged.")
+    assert "Retry failed rows" in buttons(summary)
+    assert facts(summary)["File check"] == "2 rows contain mistakes; those reached so far are counted as failed"
+
+
+@pytest.mark.parametrize(
+    ("good", "pill", "tone"),
+    [(0, "Failed", "danger"), (2, "Failed", "danger"), (3, "Failed: 40% of rows", "warning")],
+)
+def test_red_is_for_an_import_of_which_most_rows_failed(
+    client: FlaskClient, seller: Seller, good: int, pill: str, tone: str
+) -> None:
+    make_items(4)
+    rows = [row(urn=f"urn:test:{n}") for n in range(1, good + 1)] + [row(price="x")] * 2
+    made = ended(seller, rows)
+    for path in (address(made), address(made, "/panel"), "/imports"):
+        shown = page(client, path).select_one(f"[data-import-id='{made.public_id}']")
+        assert shown["data-status"] == "FAILED"
+        label = shown.select_one(".pill")
+        assert words(label) == pill
+        assert f"tone-{tone}" in label["class"]
+
+
+def test_a_batch_that_is_through_is_no_failure_however_many_rows_failed(client: FlaskClient, seller: Seller) -> None:
+    pills = page(client, address(make(STATES[1], seller))).select("table.batch-table .pill")
+    assert [(words(pill), pill["class"][-1]) for pill in pills] == [
+        ("Completed", "tone-success"),
+        ("Completed, 1 failed", "tone-quiet"),
+        ("Running", "tone-moving"),
+    ]
+    given_up = page(client, address(make(STATES[-1], seller))).select("table.batch-table .pill")
+    assert [(words(pill), pill["class"][-1]) for pill in given_up] == [
+        ("Completed", "tone-success"),
+        ("Failed", "tone-danger"),
+    ]
+
+
+@each_state
+def test_the_legend_of_the_batches_is_drawn_as_they_are(client: FlaskClient, seller: Seller, state: State) -> None:
+    soup = page(client, address(make(state, seller)))
+    drawn = [str(cell["class"][-1]) for cell in soup.select(".batch-grid .cell")]
+    explained = {str(item.select_one(".cell")["class"][-1]): words(item) for item in soup.select(".batch-counts li")}
+    assert {kind: text.split()[0] for kind, text in explained.items()} == {
+        kind: str(drawn.count(kind)) for kind in drawn
+    }
 
 
 def test_the_batches_are_drawn_and_counted(client: FlaskClient, seller: Seller) -> None:
     soup = page(client, address(make(STATES[1], seller)))
     assert [cell["title"] for cell in soup.select(".batch-grid .cell")] == [
-        "Batch 1: Completed, 100 %",
-        "Batch 2: Failed, 100 %",
-        "Batch 3: Running, 0 %",
+        "Batch 1: Completed, 100%",
+        "Batch 2: Completed, 1 failed, 100%",
+        "Batch 3: Running, 0%",
     ]
-    assert [words(item) for item in soup.select(".batch-counts li")] == ["1 completed", "1 with failures", "1 running"]
+    assert [words(item) for item in soup.select(".batch-counts li")] == [
+        "1 completed",
+        "1 completed with failed rows",
+        "1 running",
+    ]

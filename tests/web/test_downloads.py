@@ -345,7 +345,7 @@ def test_a_source_that_is_gone_is_a_page_and_not_a_broken_file(
     app.extensions["sluice_storage"].delete(made.storage_key)
     soup = page(client, f"/imports/{made.public_id}/{name}.csv", 404)
     assert words(soup.select_one(".lead-sentence")) == (
-        "The uploaded file is no longer kept. Its listings and its failed rows are."
+        "The uploaded file has been deleted. Its listings and its failed rows are still here."
     )
     # What is kept in the database is there all the same.
     assert download(client, of(made, "failed")).startswith(HEADER.encode())

@@ -303,7 +303,7 @@ def test_a_file_that_is_gone_is_imported_without_a_question(app: Flask, client: 
     assert again.storage_key != first.storage_key
     # The button of a page that was open meanwhile cannot do anything for the first one.
     answer = client.post(f"/imports/{first.public_id}/again", data={"csrf_token": csrf_token(client)})
-    assert "no longer kept" in words(read(answer, 404).select_one(".lead-sentence"))
+    assert "has been deleted" in words(read(answer, 404).select_one(".lead-sentence"))
     # What is still kept of several is what is offered.
     assert f"/{again.public_id}/" in send(client).location
 
