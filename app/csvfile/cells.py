@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from app.csvfile.reader import read_blocks
 
 
@@ -10,6 +12,11 @@ def split_record(text: str) -> list[str]:
 
     What is told of its lines holds for a record below the header.
     """
-    (block,) = read_blocks([f"{text}\n".encode()], offset=0, line=2)
-    (cells,) = block.cells
+    (cells,) = split_records([text])
     return cells
+
+
+def split_records(texts: Iterable[str]) -> list[list[str]]:
+    """The same of many records, several times as fast as one by one."""
+    data = "".join(f"{text}\n" for text in texts).encode()
+    return [cells for block in read_blocks([data], offset=0, line=2) for cells in block.cells]

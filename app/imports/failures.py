@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
+from app.csvfile.cells import split_records
 from app.csvfile.contract import COLUMNS, Cause, Column, column_letters
 from app.csvfile.reader import find_cells
 from app.csvfile.visible import trim, visible
@@ -15,8 +17,10 @@ from app.queries import ImportKey, error_groups, row_errors
 from app.queries.error_groups import Group, Kind, Sampled
 from app.queries.row_errors import ANY, Filter
 
-#: Rows of each group that are looked at for the values that come most often: among all groups, and of one by itself.
-_SAMPLE, _SAMPLE_OF_ONE = 100, 1_000
+#: In groups of so many rows together it is counted how many have which value. Of larger ones a sample is looked at for
+#: the values that come most often, and no numbers are told: they would be taken for those of the whole group.
+_MOST_COUNTED = 20_000
+_SAMPLE = 200
 #: Most values that are shown of a group, and of those that only one row has.
 _MAX_VALUES, _MAX_VALUES_OF_ONE = 3, 10
 _MAX_SINGLE_VALUES = 2
@@ -84,8 +88,8 @@ class ValueShown:
     """A value that stands in the column of many rows of a group."""
 
     text: str
-    #: How many of the rows that were looked at have it.
-    rows: int
+    #: How many rows of the group have it; None where they were not counted.
+    rows: int | None
     suggestion: Suggestion | None
 
 
@@ -95,8 +99,6 @@ class GroupShown:
 
     kind: Kind
     rows: int
-    #: How many of them were looked at for ``values``.
-    sampled: int
     #: Those that come most often first; none where a value says nothing.
     values: list[ValueShown]
     example: Sampled | None
@@ -115,29 +117,39 @@ def list_groups(key: ImportKey) -> list[Group]:
 
 def outline_groups(groups: Iterable[Group]) -> list[GroupShown]:
     """``groups`` as far as they can be told without a look at their rows, for a page that is drawn every second."""
-    return [GroupShown(group.kind, group.rows, 0, [], None, []) for group in groups]
+    return [GroupShown(group.kind, group.rows, [], None, []) for group in groups]
 
 
 def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = False) -> list[GroupShown]:
     """``groups`` with an example each, the values that come most often, and what to write instead of them.
 
-    ``in_full`` looks at more rows and shows more values; it is meant for one or two groups.
+    ``in_full`` shows more values; it is meant for one or two groups.
     """
-    limit, most = (_SAMPLE_OF_ONE, _MAX_VALUES_OF_ONE) if in_full else (_SAMPLE, _MAX_VALUES)
-    samples = error_groups.sample(key, [group.kind for group in groups], limit=limit) if groups else {}
-    common = {group.kind: _common_values(group.kind, samples.get(group.kind, ()), most) for group in groups}
+    if not groups:
+        return []
+    most = _MAX_VALUES_OF_ONE if in_full else _MAX_VALUES
+    samples = error_groups.sample(key, [group.kind for group in groups], limit=_SAMPLE)
+    all_rows = error_groups.list_texts(key, counted) if (counted := _countable(groups)) else {}
+    common = {}
+    for group in groups:
+        texts = all_rows.get(group.kind) or [one.row for one in samples.get(group.kind, ())]
+        common[group.kind] = _common_values(group.kind, texts, most)
     suggestions = iter(suggest(case for group in groups for _, _, case in common[group.kind]))
     shown = []
     for group in groups:
         sample = samples.get(group.kind, [])
-        values = [ValueShown(visible(text), count, next(suggestions)) for text, count, _ in common[group.kind]]
+        is_counted = group.kind in all_rows
+        # What one row has and nothing can be said about is in the example already.
+        values = [
+            ValueShown(visible(text), count if is_counted else None, suggestion)
+            for (text, count, _), suggestion in zip(common[group.kind], suggestions, strict=False)
+            if count > 1 or suggestion
+        ]
         shown.append(
             GroupShown(
                 group.kind,
                 group.rows,
-                len(sample),
-                # What one row has and nothing can be said about is in the example already.
-                [value for value in values if value.rows > 1 or value.suggestion],
+                values,
                 sample[0] if sample else None,
                 _mark(sample[0].row, [group.kind]) if sample else [],
             )
@@ -166,8 +178,15 @@ def list_rows(
     ]
 
 
-def _common_values(kind: Kind, sample: Iterable[Sampled], most: int) -> list[tuple[str, int, Case]]:
-    """What stands most often in the column of a group's rows, how often, and the case of it.
+def _countable(groups: Sequence[Group]) -> list[Kind]:
+    """The groups whose values are counted: the smallest first, as long as that is cheap."""
+    telling = sorted((group for group in groups if group.kind.cause in _TELLING), key=lambda group: group.rows)
+    sums = accumulate(group.rows for group in telling)
+    return [group.kind for group, rows in zip(telling, sums, strict=True) if rows <= _MOST_COUNTED]
+
+
+def _common_values(kind: Kind, rows: Iterable[str], most: int) -> list[tuple[str, int, Case]]:
+    """What stands most often in the column of these rows of a group, how often, and the case of it.
 
     Where no value comes twice, the first ones stand for all.
     """
@@ -176,8 +195,7 @@ def _common_values(kind: Kind, sample: Iterable[Sampled], most: int) -> list[tup
     counts: Counter[str] = Counter()
     cases: dict[str, Case] = {}
     columns = _columns_of(kind)
-    for one in sample:
-        values = _values(one.row)
+    for values in map(_name_values, split_records(rows)):
         text = ", ".join(filter(None, (values.get(column) for column in columns)))
         if text:
             counts[text] += 1
@@ -198,7 +216,11 @@ def _columns_of(kind: Kind) -> Sequence[str]:
 
 def _values(row: str) -> dict[str, str]:
     """The values of a row by their columns; none when there are too few or too many to tell which is which."""
-    values = [cell.value.strip() for cell in find_cells(row)]
+    return _name_values([cell.value for cell in find_cells(row)])
+
+
+def _name_values(cells: Iterable[str]) -> dict[str, str]:
+    values = [value.strip() for value in cells]
     if len(values) < len(COLUMNS) or any(values[len(COLUMNS) :]):
         return {}
     return dict(zip(COLUMNS, values, strict=False))

@@ -21,7 +21,7 @@ from app.csvfile.validate import Row
 from app.csvfile.write import csv_lines, in_pieces, no_formula
 from app.queries import ImportKey, imports, items, listings, outcomes, row_errors, without_transaction
 from app.queries.listings import Found
-from app.queries.row_errors import RecordedError
+from app.queries.row_errors import ANY, Filter, RecordedError
 from app.storage import Storage, iter_range
 
 #: Rows of the source that are held in memory together.
@@ -45,9 +45,9 @@ def source(key: ImportKey) -> Iterator[bytes]:
     return _read(imports.get_source(key).storage_key, [(0, batches[-1].end_byte)])
 
 
-def failed(key: ImportKey) -> Iterator[bytes]:
+def failed(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[bytes]:
     """The failed rows under their header, byte for byte and in the order of the file: ready to be corrected."""
-    return _with_header(key, without_transaction(row_errors.iter_texts(key)))
+    return _with_header(key, without_transaction(row_errors.iter_texts(key, wanted=wanted)))
 
 
 def as_updates(key: ImportKey) -> Iterator[bytes]:
@@ -55,7 +55,7 @@ def as_updates(key: ImportKey) -> Iterator[bytes]:
 
     Byte for byte and in the order of the file, but for CREATE, which becomes UPDATE.
     """
-    texts = without_transaction(row_errors.iter_texts(key, cause=Cause.LISTING_EXISTS))
+    texts = without_transaction(row_errors.iter_texts(key, wanted=Filter(cause=Cause.LISTING_EXISTS)))
     # MODE comes first, and nothing but CREATE can stand in it: what was wrong with these rows is not their own.
     return _with_header(key, (_CREATE.sub(Mode.UPDATE, text, count=1) for text in texts))
 
@@ -74,9 +74,9 @@ def remaining(key: ImportKey) -> Iterator[bytes]:
     return _below(of.header, _read(of.storage_key, ranges))
 
 
-def report(key: ImportKey) -> Iterator[bytes]:
+def report(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[bytes]:
     """What is wrong with which line and how to fix it, and the row's values."""
-    errors = without_transaction(row_errors.iter_pages(key))
+    errors = without_transaction(row_errors.iter_pages(key, wanted=wanted))
     return in_pieces(csv_lines(chain([_REPORT_HEADER], map(_report, errors))))
 
 

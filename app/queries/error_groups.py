@@ -143,6 +143,29 @@ def sample(key: ImportKey, kinds: Collection[Kind], *, limit: int) -> dict[Kind,
     return found
 
 
+def list_texts(key: ImportKey, kinds: Collection[Kind]) -> dict[Kind, list[str]]:
+    """All rows of each group in the order of the file: one look at the failed rows of the import, for all groups."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            """
+            select k.cause, k."column", array_agg(e."row" order by e.line)
+            from row_errors e
+            cross join lateral unnest(e.causes, e."columns") as p (cause, "column")
+            join unnest(%(causes)b::text[], %(columns)b::text[]) as k (cause, "column")
+                on k.cause = p.cause and k."column" = p."column"
+            where e.seller_id = %(seller)s and e.import_id = %(import)s and e.causes && %(causes)b::text[]
+            group by k.cause, k."column"
+            """,
+            {
+                "seller": key.seller_id,
+                "import": key.import_id,
+                "causes": [kind.cause.slug for kind in kinds],
+                "columns": [str(kind.column) for kind in kinds],
+            },
+        )
+        return {Kind(Cause.by_slug(cause), column): texts for cause, column, texts in cursor.fetchall()}
+
+
 def list_by_batch(key: ImportKey) -> dict[int, dict[Kind, int]]:
     """How many rows each batch has counted in each group, by the number of the batch."""
     query = select(ErrorGroup.number, ErrorGroup.cause, ErrorGroup.column, ErrorGroup.rows).where(

@@ -106,6 +106,14 @@ def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: Filter = 
     return [RecordedError(*row) for row in db.session.execute(query)]
 
 
+def count(key: ImportKey, wanted: Filter, *, at_most: int) -> int | None:
+    """How many failed rows of an import are ``wanted``; None when they are more than ``at_most``."""
+    query = select(RowError.line).where(RowError.seller_id == key.seller_id, RowError.import_id == key.import_id)
+    found = query.where(*_conditions(key, wanted)).limit(at_most + 1).subquery()
+    rows = db.session.scalar(select(func.count()).select_from(found)) or 0
+    return rows if rows <= at_most else None
+
+
 def _conditions(key: ImportKey, wanted: Filter) -> Iterator[ColumnElement[bool]]:
     if wanted.code is not None:
         yield RowError.code == wanted.code
@@ -137,38 +145,26 @@ def _line_breaks(text: ColumnElement[str] | InstrumentedAttribute[str]) -> Colum
     return func.length(text) - func.length(func.replace(text, "\n", ""))
 
 
-def iter_pages(key: ImportKey) -> Iterator[list[RecordedError]]:
-    """All failed rows of an import in the order of the file, a page at a time.
+def iter_pages(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[list[RecordedError]]:
+    """All failed rows of an import that are ``wanted`` in the order of the file, a page at a time.
 
     Each page is a statement of its own: the caller may end its transaction between two pages.
     """
     after_line = 0
-    while page := list_after(key, after_line=after_line, limit=_PAGE_ROWS):
+    while page := list_after(key, after_line=after_line, limit=_PAGE_ROWS, wanted=wanted):
         yield page
         after_line = page[-1].line
 
 
-def iter_texts(key: ImportKey, *, cause: Cause | None = None) -> Iterator[list[str]]:
-    """The original texts of all failed rows, or those with this cause, in the order of the file, a page at a time.
+def iter_texts(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[list[str]]:
+    """The original texts of all failed rows that are ``wanted``, in the order of the file, a page at a time.
 
     Each page is a statement of its own, as in ``iter_pages``; leaving out what is wrong with the rows makes it several
     times as fast.
     """
+    of_import = (RowError.seller_id == key.seller_id, RowError.import_id == key.import_id)
+    query = select(RowError.line, RowError.row).where(*of_import, *_conditions(key, wanted)).order_by(RowError.line)
     after_line = 0
-    is_wanted = "" if cause is None else "and %(cause)s = any(causes)"
-    given = {**key._asdict(), "cause": cause and cause.slug, "limit": _PAGE_ROWS}
-    while True:
-        with driver_cursor() as cursor:
-            cursor.execute(
-                f"""
-                select line, "row" from row_errors
-                where seller_id = %(seller_id)s and import_id = %(import_id)s and line > %(after_line)s {is_wanted}
-                order by line limit %(limit)s
-                """,
-                {**given, "after_line": after_line},
-            )
-            page = cursor.fetchall()
-        if not page:
-            return
+    while page := db.session.execute(query.where(RowError.line > after_line).limit(_PAGE_ROWS)).all():
         yield [text for _, text in page]
         after_line = page[-1][0]

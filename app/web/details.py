@@ -13,12 +13,12 @@ from flask.typing import ResponseReturnValue
 from app.imports import failures, outcome, pace, preview, progress
 from app.imports.failures import RowShown
 from app.imports.progress import BatchProgress, ImportProgress
-from app.queries import ImportKey, begin_snapshot
+from app.queries import ImportKey, begin_snapshot, row_errors
 from app.queries.error_groups import Group
 from app.queries.row_errors import ANY, Filter
 from app.statuses import RetriedRows
 from app.web import chart, downloads
-from app.web.error_filter import admits, read_filter
+from app.web.error_filter import names_group, read_filter
 from app.web.filters import format_number, import_label
 from app.web.live import render_live
 from app.web.session import require_seller, seller_id
@@ -34,6 +34,8 @@ _PAGE_SIZE = 50
 #: Groups of failed rows, and failed rows, on the page of an import; the page of its errors has all of them.
 _GROUPS_IN_DETAILS = 10
 _ROWS_IN_DETAILS = 10
+#: More rows than these that a filter lets through are not counted.
+_MOST_COUNTED = 100_000
 #: What is over stands first, as in a progress bar.
 _BATCH_ORDER = ("completed", "with-failed", "given-up", "running", "paused", "queued", "terminated")
 #: No line is higher, and the database cannot be asked for one.
@@ -90,17 +92,18 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
     asked = read_filter(request.args)
     after = min(max(request.args.get("after", default=0, type=int), 0), _MAX_LINE)
     groups = failures.list_groups(one.key)
-    # The page begins with all groups; one that goes into a group shows that one, and later pages only rows.
-    chosen = groups if not after else []
-    if asked.is_active:
-        is_group = asked.wanted.cause is not None
-        chosen = [group for group in chosen if is_group and admits(asked.wanted, group.kind)]
+    # The page begins with the groups that are shown whole: all, or those of one cause. Later pages have only rows.
+    chosen = [group for group in groups if names_group(asked.wanted, group.kind)] if asked.is_active else groups
     failed, goes_on = _failed_after(one.key, after, wanted=asked.wanted)
     return render_template(
         "details/errors.html",
         one=one,
         asked=asked,
-        groups=failures.show_groups(one.key, chosen, in_full=asked.is_active),
+        heading=_errors_heading(one, chosen) if asked.is_active else f"Errors in {one.file_name}",
+        matching=_count_matching(one, asked.wanted, chosen) if asked.is_active else one.failed,
+        most_counted=_MOST_COUNTED,
+        groups=failures.show_groups(one.key, [] if after else chosen, in_full=asked.is_active),
+        chosen_groups=chosen,
         all_groups=groups,
         errors=failed,
         has_more_errors=goes_on,
@@ -110,8 +113,8 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/failed.csv")
 def failed_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The failed rows under their header, ready to be corrected and uploaded."""
-    return downloads.failed_rows(progress.get(seller_id(), public_id))
+    """The failed rows that the filter in the address lets through, ready to be corrected and uploaded."""
+    return downloads.failed_rows(progress.get(seller_id(), public_id), wanted=read_filter(request.args).wanted)
 
 
 @blueprint.get("/as-updates.csv")
@@ -122,8 +125,8 @@ def as_updates_csv(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/errors.csv")
 def errors_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """What is wrong with which row."""
-    return downloads.error_report(progress.get(seller_id(), public_id))
+    """What is wrong with which of the rows that the filter in the address lets through."""
+    return downloads.error_report(progress.get(seller_id(), public_id), wanted=read_filter(request.args).wanted)
 
 
 @blueprint.get("/remaining.csv")
@@ -142,6 +145,17 @@ def succeeded_csv(public_id: uuid.UUID) -> ResponseReturnValue:
 def source_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The file as it was uploaded."""
     return downloads.source(progress.get(seller_id(), public_id))
+
+
+def _errors_heading(one: ImportProgress, chosen: Sequence[Group]) -> str:
+    """The heading of a page of filtered errors, which shows these groups whole."""
+    what = f"{chosen[0].kind.cause.title}: errors" if len(chosen) == 1 else "Filtered errors"
+    return f"{what} in {one.file_name}"
+
+
+def _count_matching(one: ImportProgress, wanted: Filter, chosen: Sequence[Group]) -> int | None:
+    """How many rows a filter lets through that asks for these groups, or for none; None: too many to be counted."""
+    return chosen[0].rows if len(chosen) == 1 else row_errors.count(one.key, wanted, at_most=_MOST_COUNTED)
 
 
 def _summary(one: ImportProgress, groups: Sequence[Group], moves: pace.Pace) -> dict[str, Any]:

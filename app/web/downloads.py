@@ -18,6 +18,7 @@ from app.extensions import db
 from app.imports import files
 from app.imports.files import plain_stem
 from app.imports.progress import ImportProgress
+from app.queries.row_errors import ANY, Filter
 
 
 def csv_response(file_name: str, pieces: Iterable[bytes], *, size: int | None = None) -> Response:
@@ -61,10 +62,10 @@ def source_trouble() -> Iterator[None]:
         raise ServiceUnavailable("The uploaded file cannot be read right now. Try again in a few minutes.") from error
 
 
-def failed_rows(one: ImportProgress) -> Response:
+def failed_rows(one: ImportProgress, *, wanted: Filter = ANY) -> Response:
     """The failed rows under their header, ready to be corrected and uploaded. Raises NotFound."""
     need_errors(one)
-    return csv_response(_name_for("failed-rows", one), files.failed(one.key))
+    return csv_response(_name_for("failed-rows", one), files.failed(one.key, wanted=wanted))
 
 
 def as_updates(one: ImportProgress) -> Response:
@@ -73,10 +74,10 @@ def as_updates(one: ImportProgress) -> Response:
     return csv_response(_name_for("as-updates", one), files.as_updates(one.key))
 
 
-def error_report(one: ImportProgress) -> Response:
+def error_report(one: ImportProgress, *, wanted: Filter = ANY) -> Response:
     """What is wrong with which row; see ``files.report``. Raises NotFound."""
     need_errors(one)
-    return csv_response(_name_for("error-report", one), files.report(one.key))
+    return csv_response(_name_for("error-report", one), files.report(one.key, wanted=wanted))
 
 
 def remaining_rows(one: ImportProgress) -> Response:

@@ -44,13 +44,9 @@ def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
     return Asked(wanted, given, faults)
 
 
-def admits(wanted: Filter, kind: Kind) -> bool:
-    """Whether rows of a group can come through."""
-    return (
-        wanted.code in (None, kind.cause.code)
-        and wanted.cause in (None, kind.cause)
-        and wanted.column in (None, kind.column)
-    )
+def names_group(wanted: Filter, kind: Kind) -> bool:
+    """Whether a filter asks for this group, and for all of its rows."""
+    return wanted in (Filter(cause=kind.cause), Filter(cause=kind.cause, column=kind.column))
 
 
 def _read_lines(text: str) -> tuple[int, int] | None:

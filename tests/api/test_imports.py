@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -29,7 +31,9 @@ def test_it_says_what_the_page_says(program, client: FlaskClient, seller: Seller
     assert (one["total"], one["successful"], one["failed"]) == state.counters
     assert one["total"] == one["successful"] + one["failed"] + one["notProcessed"]
     assert {BUTTONS[button] for button in (*state.buttons, *state.retries)} == set(one["actions"])
-    assert [batch["status"].capitalize() for batch in one["batches"]] == state.batches
+    # To a program a batch that has failed rows is FAILED, as ever.
+    shown = [re.sub("Completed, .* failed", "Failed", pill) for pill in state.batches]
+    assert [batch["status"].capitalize() for batch in one["batches"]] == shown
     shown = page(client, f"/imports/{made.public_id}")
     assert one["outcome"].split(",")[0] in words(shown.select_one("main"))
     (listed,) = program.get("imports").get_json()["imports"]

@@ -51,7 +51,7 @@ def test_every_failed_row_is_shown_as_it_was(errors: Page) -> None:
 def test_groups_lead_to_their_rows(errors: Page) -> None:
     group = errors.locator("li.group[data-rows]").filter(has_text="PRICE").first
     rows = int(group.get_attribute("data-rows") or 0)
-    group.get_by_role("link", name=re.compile("^Show th(is row|ese rows)")).click()
+    group.get_by_role("link", name=re.compile("^Show (this row|[0-9,]+ rows)")).click()
     expect(errors.locator("tbody[id^=line-]")).to_have_count(rows)
     errors.get_by_role("link", name="All errors", exact=True).click()
     expect_lines(errors, mistakes())
@@ -87,7 +87,7 @@ def test_lines_text_and_column_filter(errors: Page) -> None:
 
 
 def test_help_stands_where_the_link_leads(errors: Page) -> None:
-    errors.locator("#line-4").get_by_role("link", name="More about this").click()
+    errors.locator("#line-4").get_by_role("link", name="Learn more").click()
     heading = errors.locator("article.cause:target h3")
     expect(heading).to_be_in_viewport()
 

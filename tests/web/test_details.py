@@ -269,7 +269,7 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
         (
             4,
             "409 Conflict",
-            ["whole row"],
+            ["Whole row"],
             [
                 "Line 2 of this file makes this listing. Take this row out, or write UPDATE in its MODE and upload it "
                 "after the other one."
@@ -300,7 +300,7 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
         (
             8,
             "422 Invalid",
-            ["whole row"],
+            ["Whole row"],
             [
                 "The row has 2 values, but there are 15 columns. Look for a missing or an extra comma; a value with a "
                 "comma in it must stand in double quotes."

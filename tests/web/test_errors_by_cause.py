@@ -76,10 +76,7 @@ def test_errors_open_with_their_groups(client: FlaskClient, mistaken: Import, re
     assert groups(soup) == ALL
     assert lines(soup) == [2, 3, 4, 5, 6, 7]
     (sentence,) = (words(one) for one in soup.select("#summary, .groups-note"))
-    assert sentence.endswith(
-        "5 groups, most rows first. A row with several problems is in several groups, "
-        "so together they have more than the 6 failed rows."
-    )
+    assert sentence.endswith("5 kinds of problem, most common first. A row with several problems is counted in each.")
     first = soup.select(".group")[0]
     assert words(first.select_one(".group-title")) == "CONDITION Condition unknown"
     assert words(first.select_one(".group-rows")) == "3 rows"
@@ -187,6 +184,82 @@ def test_rows_are_filtered_by_the_address(client: FlaskClient, mistaken: Import,
         assert words(soup.select_one(".rows-note")).startswith("No failed row matches.")
 
 
+@pytest.mark.parametrize(
+    ("query", "summary", "heading", "found"),
+    [
+        ("", "6 failed rows.", "Errors in my stock.csv", [2, 3, 4, 5, 6, 7]),
+        (
+            "cause=condition-unknown&column=CONDITION",
+            "3 of 6 failed rows match.",
+            "Condition unknown: errors in my stock.csv",
+            [2, 3, 4],
+        ),
+        ("cause=item-not-found", "2 of 6 failed rows match.", "Filtered errors in my stock.csv", [6, 7]),
+        ("lines=4&code=422", "1 of 6 failed rows matches.", "Filtered errors in my stock.csv", [4]),
+    ],
+)
+def test_a_filtered_page_counts_and_downloads_what_it_shows(
+    client: FlaskClient, mistaken: Import, query: str, summary: str, heading: str, found: list[int]
+) -> None:
+    soup = page(client, address(mistaken, f"?{query}"))
+    assert words(soup.select_one("#summary")).startswith(summary)
+    assert (words(soup.h1), words(soup.title)) == (heading, f"{heading} – Sluice")
+    assert lines(soup) == found
+    failed, report = (soup.select_one(f"a[href*='{name}.csv']") for name in ("/failed", "/errors"))
+    named = {0: "Download failed rows", 1: "Download this row"}.get(len(found) if query else 0)
+    assert words(failed) == (named or f"Download these {len(found)} rows")
+    originals = [one.get_text() for one in soup.select(".error-table .original")]
+    assert client.get(failed["href"]).text.splitlines()[1:] == originals
+    reported = client.get(report["href"]).text.splitlines()[1:]
+    assert [int(line.split(",")[0]) for line in reported] == found
+
+
+def test_too_many_rows_to_be_counted_are_told_as_that(
+    client: FlaskClient, mistaken: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web.details._MOST_COUNTED", 2)
+    soup = page(client, address(mistaken, "?code=404"))
+    assert words(soup.select_one("#summary")) == "More than 2 of 6 failed rows match."
+    assert words(soup.select_one("a[href*='/failed.csv']")) == "Download these rows"
+
+
+def test_rows_to_download_as_updates_are_offered_only_beside_themselves(
+    client: FlaskClient, seller: Seller, run_jobs: RunJobs
+) -> None:
+    make_items()
+    start(seller, [row()])
+    run_jobs()
+    one = start(seller, [row(), row(price="x"), row(urn="urn:test:9")])
+    run_jobs()
+
+    def offered(query: str) -> list[str]:
+        return [words(text) for text in page(client, address(one, query)).select(".as-updates p")]
+
+    told = ["You already have 1 of these listings. Download it as an UPDATE row to change it instead."]
+    assert offered("") == offered("?cause=listing-exists") == told
+    assert offered("?cause=item-not-found") == offered("?code=422") == []
+
+
+@pytest.mark.parametrize(("most_counted", "told"), [(8, ["Near Mnt 5 rows", "new 3 rows"]), (7, ["Near Mnt"])])
+def test_the_rows_with_a_value_are_counted_in_all_batches_or_not_at_all(
+    client: FlaskClient,
+    seller: Seller,
+    run_jobs: RunJobs,
+    monkeypatch: pytest.MonkeyPatch,
+    most_counted: int,
+    told: list[str],
+) -> None:
+    make_items()
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 4)
+    monkeypatch.setattr("app.imports.failures._MOST_COUNTED", most_counted)
+    wrong = ["Near Mnt", "new", " Near Mnt ", "Near Mnt", "new", "Near Mnt", "new", "Near Mnt"]
+    one = start(seller, [row(condition=value, comment='with "marks", and\nlines') for value in wrong])
+    run_jobs()
+    for path in (address(one, rest=""), address(one), address(one, "?cause=condition-unknown")):
+        values = [words(value) for value in group(page(client, path), "condition-unknown").select(".values > li")]
+        assert [value.split(" Did you mean")[0].split(" Write")[0] for value in values] == told
+
+
 def test_the_form_offers_what_there_is_and_keeps_what_was_chosen(client: FlaskClient, mistaken: Import) -> None:
     soup = page(client, address(mistaken))
     offered = {
@@ -218,7 +291,8 @@ def test_a_filter_goes_on_from_page_to_page(client: FlaskClient, seller: Seller,
     while path:
         soup = page(client, path)
         found.append(lines(soup))
-        assert bool(groups(soup)) == (len(found) == 1)
+        # It asks for some rows of a group, and a group is shown with all of its rows or not at all.
+        assert groups(soup) == []
         links = {words(link): str(link["href"]) for link in soup.select("nav[aria-label=Pages] a")}
         first = dict(parse_qsl(urlsplit(links.get("First errors", "")).query))
         if len(found) > 1:
@@ -297,7 +371,7 @@ def test_the_page_of_an_import_shows_the_first_groups_and_leads_to_all(
     run_jobs()
     soup = page(client, address(one, rest=""))
     assert len(groups(soup)) == 10
-    assert words(soup.select_one(".groups-note")).endswith("Here are the first 10. View all groups")
+    assert words(soup.select_one(".groups-note")).endswith("Showing 10 – show all 11")
     assert len(groups(page(client, address(one)))) == 11
 
 
