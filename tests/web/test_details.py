@@ -173,7 +173,9 @@ def test_what_there_is_to_download_has_a_link(client: FlaskClient, seller: Selle
         "given up": "None of the rows that were processed failed.",
         "completed": "No row failed.",
     }
-    assert [words(line) for line in soup.select("#errors > p")] == ["1 group." if failed else nothing[state.name]]
+    assert [words(line) for line in soup.select("#errors > p")] == [
+        "1 kind of problem." if failed else nothing[state.name]
+    ]
     # The page of all errors says so too.
     all_errors = page(client, address(made, "/errors"))
     assert len(errors_on(all_errors)) == failed
@@ -375,12 +377,14 @@ def test_the_page_of_errors_says_how_many_there_are(client: FlaskClient, seller:
         return [words(line) for line in page(client, address(one, f"/errors{rest}")).select("#summary, .rows-note")]
 
     three = ended(seller, updates(3))
-    assert summary(three) == ["3 failed rows. 1 group."]
-    assert summary(three, "?after=3") == ["3 failed rows.", "Here those after line 3."]
+    assert summary(three) == ["3 failed rows. 1 kind of problem."]
+    assert summary(three, "?after=3") == ["3 failed rows.", "Showing rows after line 3."]
     assert summary(three, "?after=7")[-1] == "There are no more failed rows."
-    assert summary(ended(seller, updates(1))) == ["1 failed row. 1 group."]
+    assert summary(ended(seller, updates(1))) == ["1 failed row. 1 kind of problem."]
     assert summary(ended(seller, [row(mode="UPDATE")])) == ["0 failed rows.", "No row failed."]
-    assert summary(make(STATES[1], seller)) == ["1 failed row so far; reload the page to see those that come. 1 group."]
+    assert summary(make(STATES[1], seller)) == [
+        "1 failed row so far; reload the page to see new ones. 1 kind of problem."
+    ]
 
 
 def test_a_check_shows_what_would_change(client: FlaskClient, seller: Seller) -> None:
