@@ -1,4 +1,9 @@
-"""All SQL, set-wise. Nothing here commits: whoever calls decides what belongs together in a transaction."""
+"""All SQL, set-wise. Nothing here commits: whoever calls decides what belongs together in a transaction.
+
+What a statement reads or changes of the tables that grow with rows (listings, row_errors, error_groups, left_alone,
+claims, foreseen_changes) it names by its seller, as a parameter, and never by a ctid alone: that is unique to a table,
+and would be to a part of it if the table were divided.
+"""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ def sample(key: ImportKey, kinds: Collection[Kind], *, limit: int) -> dict[Kind,
             ) g
             cross join lateral (
                 select e.line, e."row" from row_errors e
-                where e.seller_id = g.seller_id and e.import_id = g.import_id
+                where e.seller_id = %(seller)s and e.import_id = %(import)s
                     and e.line between g.first_line and g.last_line
                     and g.cause = any(e.causes) and g."column" = any(e."columns")
                     and exists (

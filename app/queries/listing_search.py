@@ -332,8 +332,8 @@ def describe(seller_id: int, keys: Collection[ListingKey]) -> list[ListedItem]:
                 l.comment, l.notes, l.reference,
                 c.public_id, c.file_name, l.created_line, u.public_id, u.file_name, l.updated_line, l.updated_at
             from {_EACH_KEY}
-            left join imports c on c.seller_id = l.seller_id and c.id = l.created_import_id
-            left join imports u on u.seller_id = l.seller_id and u.id = l.updated_import_id
+            left join imports c on c.seller_id = %(seller_id)s and c.id = l.created_import_id
+            left join imports u on u.seller_id = %(seller_id)s and u.id = l.updated_import_id
             order by l.item_id, l.condition, l.variants
             """,
             _keys_values(seller_id, keys),

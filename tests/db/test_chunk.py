@@ -17,7 +17,7 @@ from app.imports.chunk import Attempt, Chunk, Pausing, Stale, write
 from app.imports.known_items import KnownItems
 from app.imports.targets import LiveListings
 from app.models import Batch, Seller
-from app.queries import BatchKey, ImportKey, row_errors, transitions
+from app.queries import BatchKey, ImportKey, listings, row_errors, transitions
 from app.storage import iter_range
 from tests.factories import failures, listed, look, make_items, row, start
 
@@ -90,6 +90,20 @@ def test_sellers_do_not_meet(seller: Seller, other_seller: Seller, run_jobs: Run
     assert look(mine).status == "COMPLETED"
     assert failures(changed) == [(2, 404)]
     assert {one[3] for one in listed(seller)} == {"1"}
+
+
+def test_where_a_row_lies_does_not_lead_to_another_seller(
+    seller: Seller, other_seller: Seller, run_jobs: RunJobs
+) -> None:
+    (item_id, *_) = make_items()
+    seller_id, other_id, key = seller.id, other_seller.id, (item_id, 2, "")
+    start(seller, [row(price=1)])
+    run_jobs()
+    (found,) = listings.find(seller_id, [key], lock=True).values()
+    listings.update(other_id, [listings.Change(found, found.state._replace(price=2))])
+    assert listings.find(seller_id, [key], lock=False)[key].state.price == 1
+    listings.update(seller_id, [listings.Change(found, found.state._replace(price=2))])
+    assert listings.find(seller_id, [key], lock=False)[key].state.price == 2
 
 
 def test_updates_have_the_effect_of_the_order_of_the_file(seller: Seller, run_jobs: RunJobs) -> None:
