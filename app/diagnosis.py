@@ -40,6 +40,8 @@ _AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 _AWAY_WRAPPED = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 
 _BY_SQLSTATE: dict[type[psycopg.Error], Fault] = {
+    # What waited too long for something else, such as a Redis that hangs, had its session ended.
+    errors.IdleInTransactionSessionTimeout: _DATABASE_AWAY,
     errors.DiskFull: Fault(
         "disk full",
         "The disk of the database is full.",

@@ -104,6 +104,7 @@ DATABASE_AWAY = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
 )
 
 #: What a database that answers, and takes no writes, means for those who only see that a button does not work.

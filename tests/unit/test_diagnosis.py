@@ -37,6 +37,14 @@ def test_why_no_connection_is_made(said: str) -> None:
         assert secret not in " ".join(fault)
 
 
+def test_a_session_that_was_ended_for_sitting_idle_is_no_mistake_of_ours() -> None:
+    ended = psycopg.errors.IdleInTransactionSessionTimeout("terminating connection due to idle-in-transaction timeout")
+    for error in (ended, exc.InternalError("select", {}, ended)):
+        fault = diagnosis.of_database(error)
+        assert fault is not None
+        assert fault.state == "unreachable"
+
+
 def test_a_mistake_of_ours_is_no_trouble_of_the_database() -> None:
     assert diagnosis.of_database(psycopg.errors.SyntaxError("syntax error")) is None
     assert diagnosis.of_database(exc.IntegrityError("insert", {}, psycopg.errors.UniqueViolation("twice"))) is None
