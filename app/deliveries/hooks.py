@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import Collection
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from flask import current_app
 from limits import parse
@@ -156,7 +157,8 @@ def _refuse_too_many(key: EndpointKey) -> None:
 
 def _commit(action: Action, endpoint: WebhookEndpoint) -> None:
     """Commit what was done to an endpoint, with its entry in the audit log."""
-    seller_id, public_id, url = endpoint.seller_id, endpoint.public_id, endpoint.url
-    audit.record(action, seller_id, detail=url)
+    seller_id, public_id = endpoint.seller_id, endpoint.public_id
+    # The host alone: the rest of an address is often the secret of whoever is called.
+    audit.record(action, seller_id, detail=urlsplit(endpoint.url).hostname or "")
     db.session.commit()
     log.info("%s: seller %d, webhook %s", action.value, seller_id, public_id)

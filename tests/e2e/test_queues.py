@@ -18,16 +18,18 @@ def test_html_in_redis_is_a_text(app: Flask, address: str, seller: Seller, open_
     seller.is_operator = True
     db.session.commit()
     queue = open_queue(redis_client())
-    queue.create_job("app.imports.batch_job.run", args=[1, 2, 3, 4], job_id="x", description=_HTML).save()
-    redis_client().hset("rq:job:x", "origin", _HTML)
+    queue.enqueue_job(queue.create_job("app.imports.batch_job.run", args=[1, 2, 3, 4], job_id="x", description=_HTML))
     redis_client().sadd("rq:queues", f"rq:queue:{_HTML}")
-    page = open_window(seller)
-    for path in ("0/view/job/x", ""):
+    page = open_window(seller, width=375)
+    for path in ("0/view/job/x", "0/view/jobs/sluice/queued/8/asc/1", ""):
         page.goto(f"{address}/ops/queues/{path}")
         expect(page.locator(".container").get_by_text(_HTML).first).to_be_visible()
         assert page.locator("#planted, meta[http-equiv]").count() == 0
+        # What changes something is refused, so no button offers it; and the way back does not leave the window.
+        assert page.locator("#compact-btn:visible, #requeue-all-btn:visible, #requeue-job-btn:visible").count() == 0
+        assert page.locator("#navbar-dashboard").evaluate("bar => bar.scrollWidth <= bar.clientWidth")
         assert page.url == f"{address}/ops/queues/{path}"
-    redis_client().delete("rq:job:x")
+    redis_client().delete("rq:job:x", "rq:queue:sluice")
     redis_client().srem("rq:queues", f"rq:queue:{_HTML}")
     page.get_by_role("link", name="← Operations").click()
     expect(page.get_by_role("heading", name="Operations")).to_be_visible()
