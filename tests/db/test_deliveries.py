@@ -385,7 +385,7 @@ def test_a_test_is_tried_once_and_judges_nobody(there: Receiver, seller: Seller)
 def test_the_old_secret_signs_for_a_day(there: Receiver, seller: Seller) -> None:
     key = register(seller, there.url)
     old = endpoint(key).secret
-    new = hooks.change_secret(key)
+    new = hooks.change_secret(key, present=hooks.secret_mark(endpoint(key)))
     hooks.send_test(key)
     job.run()
     assert there.calls[0].verify(old) == there.calls[0].verify(new)
