@@ -41,6 +41,10 @@ def test_blank_rows_do_not_count_and_invalid_ones_are_counted() -> None:
                 "CREATE,u,,,,,,NM,1,1,,,,,",
                 'CREATE,u,,,,,,NM,1,1,,,"a\nb",,',
                 'CREATE,u,,,,,,NM,1,1,,,"a,,\nCREATE,v,,,,,,NM,1,1,,,b",,',
+                "CREATE,u,,,,,,NM,1,1,,,,,,",
+                "CREATE,u,,,,,,NM,1,1,,,,,,x",
+                "\u200b,\ufeff",
+                "CREATE\u200b,u,,,,,,NM,1,1.0,,,,,",
                 '"a\nb"',
                 "",
                 ",,",
@@ -53,19 +57,21 @@ def test_blank_rows_do_not_count_and_invalid_ones_are_counted() -> None:
         max_size=30,
     ),
     st.integers(1, 4),
+    st.sampled_from(["", ",", ",,"]),
 )
-def test_batches_cover_the_file_and_read_the_same_rows_as_the_whole(lines: list[str], size: int) -> None:
-    data = with_header("\n".join(lines))
+def test_batches_cover_the_file_and_read_the_same_rows_as_the_whole(lines: list[str], size: int, beyond: str) -> None:
+    header = f"{HEADER}{beyond}"
+    data = "\n".join([header, *lines]).encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scan_module, "rows_per_batch", lambda total: size)
         try:
             found = check(data)
         except FileRejected:
-            assert not any(line.strip(", ") for line in lines)
+            assert not any(line.strip(", \u200b\ufeff") for line in lines)
             return
 
     def rows(start: int, end: int, line: int) -> list[tuple[int, str, list[str]]]:
-        reader = LineReader([data[start:end]], header=HEADER, offset=start, line=line)
+        reader = LineReader([data[start:end]], header=header, offset=start, line=line)
         found: list[tuple[int, str, list[str]]] = []
         # However many are taken at a time, each stands where the whole file has it.
         while (lines := reader.take(size)).starts:
