@@ -22,7 +22,7 @@ MAX_HEADER_BYTES = 4096
 
 _BOM = b"\xef\xbb\xbf"
 _COPY_HEADER = f"The first line must be exactly: {HEADER}"
-#: A line with so many of the columns' names in it is meant to be the header.
+#: With fewer of the columns' names in it, a line is not meant to be the header.
 _TELLING_NAMES = 3
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "pipes (|)", ":": "colons", " ": "spaces"}
@@ -116,7 +116,7 @@ def _explain(line: str) -> str:
     names = _split(line)
     if not names:
         return f"The first line is blank. Delete it: the header comes first. {_COPY_HEADER}"
-    if len(names) == 1 and _known(_split(names[0])) >= _TELLING_NAMES:
+    if len(names) == 1 and _is_ours(_split(names[0])):
         return (
             "Every line of this file stands in quotation marks as one value. Open it in your spreadsheet and split its "
             f"one column at the commas (Data, Text to Columns). {SAVE_AS_CSV}"
@@ -141,6 +141,13 @@ def _explain_names(names: list[str]) -> str:
             if _visible_part(name) != name:
                 return f"The header says {quoted(name)} for {column}: delete the name and type it again."
         return "The names of the columns must be in capital letters."
+    if _known(names) < min(len(names) / 2, len(COLUMNS)):
+        alike = [column for column in COLUMNS if column in plain]
+        return (
+            f"The columns are those of another program: of the {len(COLUMNS)} that are needed, there is only "
+            f"{' and '.join(filter(None, (', '.join(alike[:-1]), alike[-1])))}. Move your values under the template's "
+            "header."
+        )
     return _explain_columns(names)
 
 
@@ -150,7 +157,8 @@ def _other_separator(line: str) -> str | None:
     # It stands between at least so many names.
     candidates = [character for character, count in counts.items() if count >= _TELLING_NAMES - 1]
     found = max(candidates, key=lambda separator: _known(_split(line, separator)), default=",")
-    return found if _known(_split(line, found)) >= max(_TELLING_NAMES, _known(_split(line)) + 1) else None
+    names = _split(line, found)
+    return found if _is_ours(names) and _known(names) > _known(_split(line)) else None
 
 
 def _foreign_separator(names: list[str]) -> str | None:
@@ -162,7 +170,12 @@ def _is_meant(line: str) -> bool:
     """Whether a line is meant to be the header, whatever is wrong with it."""
     names = _split(line)
     inside = _split(names[0]) if len(names) == 1 else names
-    return max(_known(names), _known(inside)) >= _TELLING_NAMES or _other_separator(line) is not None
+    return _is_ours(names) or _is_ours(inside) or _other_separator(line) is not None
+
+
+def _is_ours(names: list[str]) -> bool:
+    """Whether ``names`` are meant to be the columns: a sentence or another program's table has some of them too."""
+    return _known(names) >= max(_TELLING_NAMES, len(names) / 2)
 
 
 def _known(names: list[str]) -> int:

@@ -178,6 +178,24 @@ def test_whatever_separates_the_columns_is_named(separator: str, name: str) -> N
     assert ("list separator of Windows" in refuse(HEADER.replace(",", separator).encode())) == (separator == ";")
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Quantity,Name,Simple Name,Set,Card Number,Rarity,Price Each", "there is only SET, NAME and QUANTITY."),
+        ("Product ID,Price,Title", "there is only PRICE."),
+    ],
+)
+def test_the_columns_of_another_program_are_not_told_one_by_one(line: str, words: str) -> None:
+    told = refuse(f"{line}\n1,2,3\n".encode())
+    assert told.startswith("The columns are those of another program: of the 15 that are needed, ")
+    assert words in told
+
+
+def test_a_sentence_with_some_names_in_it_is_no_header() -> None:
+    text = "Stock\n\nEach row has a price and a quantity, and the set and the name of the item as they are here.\n"
+    assert "has no header" in refuse(text.encode())
+
+
 def test_the_table_of_another_program_is_told_its_separator_too() -> None:
     assert "separated by semicolons" in refuse(b"idProduct;name;price\n1;Snail;2\n")
 
