@@ -25,19 +25,21 @@ from tests.processes import answers, wait_until, web_server, workers
 class Browser:
     """A browser without scripts: cookies, forms, redirects."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *handlers: urllib.request.BaseHandler) -> None:
         self._address = address
         self._cookies = CookieJar()
-        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._cookies))
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self._cookies), *handlers)
+        # Over HTTPS a form says where it was.
+        self._opener.addheaders.append(("Referer", f"{address}/"))
         self.url = ""
 
     def get(self, path: str) -> str:
-        return self._open(urllib.request.Request(urllib.parse.urljoin(self._address, path)))
+        return self._open(urllib.request.Request(self._url_of(path)))
 
     def post(self, path: str, *, page: str, **fields: str) -> str:
         """Send the form that stands on ``page``."""
         data = urllib.parse.urlencode({**fields, "csrf_token": self.token(page)}).encode()
-        return self._open(urllib.request.Request(urllib.parse.urljoin(self._address, path), data))
+        return self._open(urllib.request.Request(self._url_of(path), data))
 
     def upload(self, data: bytes) -> str:
         body, content_type = form(self.token(), data)
@@ -54,6 +56,10 @@ class Browser:
 
     def cookie(self) -> str:
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._cookies)
+
+    def _url_of(self, path: str) -> str:
+        """Where ``path`` is on this site; a whole address is taken as it is."""
+        return path if "://" in path else self._address + path
 
     def _open(self, request: urllib.request.Request) -> str:
         with self._opener.open(request, timeout=30) as answer:

@@ -73,6 +73,7 @@ def test_the_units_can_be_read(name: str) -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[method-assign,assignment]
     unit.read(ROOT / f"ops/systemd/{name}.service")
+    assert (unit["Service"]["UMask"], unit["Service"]["StateDirectoryMode"]) == ("0077", "0700")
     assert unit["Service"]["ExecStart"].startswith("/opt/sluice/.venv/bin/")
     program = unit["Service"]["ExecStart"].split()[-1]
     assert (ROOT / program.replace("wsgi:app", "wsgi.py")).is_file()
@@ -81,4 +82,18 @@ def test_the_units_can_be_read(name: str) -> None:
 def test_compose_runs_what_there_is() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     assert {"migrate", "web", "worker", "database", "redis"} == services.keys()
+    for name in ("web", "worker"):
+        assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert (ROOT / "Dockerfile").is_file()
+
+
+def test_compose_hands_on_what_a_proxy_needs_and_has_no_secret_of_its_own() -> None:
+    text = (ROOT / "compose.yaml").read_text()
+    services = yaml.safe_load(text)["services"]
+    environment = services["web"]["environment"]
+    for name in ("PUBLIC_URL", "SESSION_COOKIE_SECURE", "TRUSTED_PROXIES"):
+        assert environment[name] == f"${{{name}:-}}"
+    for value in (environment["SECRET_KEY"], services["database"]["environment"]["POSTGRES_PASSWORD"]):
+        assert re.fullmatch(r"\$\{[A-Z_]+:\?[^}]+\}", value)
+    assert "sluice:${POSTGRES_PASSWORD:?" in environment["DATABASE_URL"]
+    assert ".env" in (ROOT / ".dockerignore").read_text().split()
