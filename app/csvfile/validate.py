@@ -48,7 +48,7 @@ _SEPARATORS = re.compile(r"[\s_-]+")
 _DIGITS = re.compile(r"[0-9]+")
 #: A price as people and programs write it: sign, whole part, decimals, currency.
 _POUNDS = re.compile(
-    r"(£?)\s*([0-9]{1,3}(?:[, ][0-9]{3})+|[0-9]{1,7})(?:[.,]([0-9]{1,2}|0{4,}))?\s*(£|GBP|)", re.IGNORECASE
+    r"(£?)\s*([0-9]{1,3}(?:[, ][0-9]{3}){1,2}|[0-9]{1,7})(?:[.,]([0-9]{1,2}|0{4,}))?\s*(£|GBP|)", re.IGNORECASE
 )
 
 #: How many different values of a column are remembered before it starts afresh.
