@@ -60,6 +60,20 @@
     if (event.animationName === "toast-out") event.target.remove();
   });
 
+  // --- Answers that are not Sluice's own ----------------------------------------------------------------------------
+
+  // Sluice answers a script with a sentence. Anything else comes from what stands in front of it, in words that are not
+  // for sellers; 0 is no answer at all.
+  function explainAnswer(request) {
+    if (request.getResponseHeader("Content-Type")?.startsWith("text/plain")) return request.responseText;
+    const { status } = request;
+    if (!status) return "The connection broke.";
+    if (status === 408) return "What was sent came too slowly.";
+    if (status === 413) return "The server in front of Sluice refuses files of this size. Tell its operator, or split the file.";
+    if ([502, 503, 504].includes(status)) return `Sluice does not answer the server in front of it (error ${status}).`;
+    return `Something in front of Sluice has answered in its place (status ${status}).`;
+  }
+
   // --- Live parts ---------------------------------------------------------------------------------------------------
 
   // Each live part is fetched again from its own address and morphed into what it has become: what has the focus, is
@@ -288,8 +302,8 @@
       stopping.delete(stopped(event));
       epoch += 1;
       if (!successful) {
-        const isSentence = xhr.getResponseHeader("Content-Type")?.startsWith("text/plain");
-        showToast(isSentence ? xhr.responseText : "Sluice does not answer. Look at the state of the import, then try again.");
+        const isOwn = xhr.getResponseHeader("Content-Type")?.startsWith("text/plain");
+        showToast(isOwn ? xhr.responseText : `${explainAnswer(xhr)} Look at the state of the import, then try again.`);
       }
       // The button was on one live part, but others show the same import: the panel and the list behind it.
       lookAtAll(successful ? event.detail.target : null);
@@ -482,6 +496,17 @@
     }
   }
 
+  // A file on the disk can be read only as it was when it was chosen: one that was saved again, moved or deleted since
+  // has to be chosen again.
+  async function isReadable(file) {
+    try {
+      await file.slice(0, 1).arrayBuffer();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   const SPEED_SECONDS = 5;
   const STALLED_SECONDS = 5;
 
@@ -518,6 +543,8 @@
     }
   }
 
+  const TRY_AGAIN = "Try again in a moment: if the file has arrived, it is not imported twice.";
+
   function startUpload(form) {
     const input = form.elements.file;
     const button = one("button[type=submit]", form);
@@ -529,6 +556,8 @@
 
     let items = [];
     let isBusy = false;
+    // In whose place the file comes that is being chosen; null: in that of all that are not done.
+    let replaced = null;
 
     // The list of files ---------------------------------------------------------------------------------------------
 
@@ -552,6 +581,10 @@
         setState(item, "waiting", "Trying again…");
         if (!isBusy) await run({ renews: true });
       });
+      one("[data-file-choose]", row).addEventListener("click", () => {
+        input.click();
+        replaced = item;
+      });
       setState(item, "waiting", `${describeSize(file.size)}, ready to upload`);
       list.append(row);
       findRefusal(file, form).then((refusal) => {
@@ -573,6 +606,7 @@
       one("[data-file-cancel]", row).hidden = state !== "sending";
       one("[data-file-remove]", row).hidden = ["sending", "done"].includes(state);
       one("[data-file-again]", row).hidden = !["broken", "cancelled"].includes(state);
+      one("[data-file-choose]", row).hidden = !["refused", "changed"].includes(state);
       const link = one("[data-file-open]", row);
       link.hidden = !place;
       if (place) link.href = place;
@@ -588,22 +622,18 @@
       list.hidden = false;
     }
 
-    function refuse(item, sentence) {
-      setState(item, "refused", "Not imported.", { alert: sentence, help: true });
+    function refuse(item, sentence, { help = true } = {}) {
+      setState(item, "refused", "Not imported.", { alert: sentence, help });
     }
 
-    // The field holds what is still to be sent, so that the browser itself asks for a file where there is none.
+    const isOpen = ({ state }) => !["done", "asked"].includes(state);
+
+    // The field holds what can still be sent, so that the browser itself asks for a file where there is none.
     function tellInput() {
       const kept = new DataTransfer();
-      for (const item of items) if (item.state === "waiting") kept.items.add(item.file);
+      for (const item of items) if (isOpen(item)) kept.items.add(item.file);
       input.files = kept.files;
       list.hidden = !items.length;
-      showButton();
-    }
-
-    // There is nothing to press it for where each file is refused, and its line says why.
-    function showButton() {
-      button.disabled = isBusy || (items.length > 0 && items.every(({ state }) => state === "refused"));
     }
 
     function drop(unwanted) {
@@ -611,11 +641,20 @@
       items = items.filter((item) => !unwanted(item));
     }
 
+    // A browser does not tell of a file that is chosen again while the field holds it, and goes on with the old one.
+    input.addEventListener("click", () => {
+      input.value = "";
+      replaced = null;
+    });
+    input.addEventListener("cancel", tellInput);
     input.addEventListener("change", () => {
       const files = [...input.files];
-      if (!isBusy) drop((item) => item.state !== "done");
+      if (replaced) drop((item) => item === replaced);
+      else if (!isBusy) drop((item) => item.state !== "done");
+      replaced = null;
       items.push(...files.map(makeItem));
       tellInput();
+      if (!isBusy) button.focus();
     });
 
     // Dropping ------------------------------------------------------------------------------------------------------
@@ -640,7 +679,11 @@
     onDrag("drop", (event) => {
       depth = 0;
       if (!isBusy) drop((item) => !["waiting", "done"].includes(item.state));
-      items.push(...[...event.dataTransfer.files].map(makeItem));
+      const entries = [...event.dataTransfer.items].map((dropped) => dropped.webkitGetAsEntry());
+      const folders = entries.filter((entry) => entry?.isDirectory).map(({ name }) => name);
+      // Their content is out of reach.
+      for (const name of folders) showToast(`${name} is a folder. Drop the files that are in it.`);
+      items.push(...[...event.dataTransfer.files].filter(({ name }) => !folders.includes(name)).map(makeItem));
       tellInput();
       if (!isBusy) button.focus();
     });
@@ -649,14 +692,13 @@
 
     function setBusy(busy) {
       isBusy = busy;
-      showButton();
-      input.disabled = busy;
+      button.disabled = busy;
     }
 
     // A page that was open while somebody was signed out and in again has an old token.
     async function renewToken() {
       try {
-        const answer = await fetch(form.action, { cache: "no-store" });
+        const answer = await fetch(form.action, { cache: "no-store", signal: AbortSignal.timeout(LONGEST_LOOK) });
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         const token = one("form[data-upload] [name=csrf_token]", page);
         if (token) form.elements.csrf_token.value = token.value;
@@ -667,21 +709,28 @@
 
     async function run({ renews = false } = {}) {
       setBusy(true);
-      if (renews) await renewToken();
-      for (;;) {
-        const item = items.find(({ state }) => state === "waiting");
-        if (!item) break;
-        await send(item, items.length === 1);
-        // Those after it would not get through either.
-        if (item.state === "broken") break;
+      try {
+        if (renews) await renewToken();
+        for (;;) {
+          const item = items.find(({ state }) => state === "waiting");
+          if (!item) break;
+          const refusal = renews && (await findRefusal(item.file, form));
+          if (!(await isReadable(item.file))) showChanged(item);
+          else if (refusal) refuse(item, refusal);
+          // It may have been removed in this moment.
+          else if (items.includes(item)) await send(item, items.length === 1);
+          // Those after it would not get through either.
+          if (item.state === "broken") break;
+        }
+      } finally {
+        setBusy(false);
+        tellInput();
       }
-      setBusy(false);
-      tellInput();
       const isAnswered = items.length === 1 && ["done", "asked"].includes(items[0].state);
       if (isAnswered) window.location.assign(items[0].place);
     }
 
-    function send(item, isAlone) {
+    async function send(item, isAlone) {
       const { file, row } = item;
       const progress = one("progress", row);
       const meter = new Meter(file.size);
@@ -705,34 +754,41 @@
       data.append("form_key", item.key);
       if (form.elements.check.checked) data.append("check", "1");
       data.append("file", file, file.name);
-      return new Promise((resolve) => {
-        request.upload.addEventListener("progress", ({ loaded, total }) => {
-          // The form around the file is sent too.
-          meter.add(Math.max(0, loaded - (total - file.size)));
-          show();
-        });
-        request.addEventListener("load", () => showAnswer(item, request, isAlone));
-        request.addEventListener("error", () => {
-          const words =
-            meter.loaded < meter.total
-              ? `The connection broke after ${describeSize(meter.loaded)} of ${describeSize(meter.total)}. Nothing was imported.`
-              : "The connection broke before the answer came. Try again: if the file has arrived, it is not imported twice.";
-          setState(item, "broken", "Not uploaded.", { alert: words });
-        });
-        request.addEventListener("abort", () => setState(item, "cancelled", "Cancelled. Nothing was imported."));
-        request.addEventListener("loadend", () => {
-          clearInterval(clock);
-          item.request = null;
-          said.textContent = `${file.name}: ${one("[data-file-words]", row).textContent}`;
-          resolve();
-        });
-        request.open("POST", form.action);
-        request.setRequestHeader("HX-Request", "true");
-        request.setRequestHeader("Sluice-Upload", "1");
-        setState(item, "sending", "Uploading…");
-        progress.value = 0;
+      request.upload.addEventListener("progress", ({ loaded, total }) => {
+        // The form around the file is sent too.
+        meter.add(Math.max(0, loaded - (total - file.size)));
+        show();
+      });
+      request.open("POST", form.action);
+      request.setRequestHeader("HX-Request", "true");
+      request.setRequestHeader("Sluice-Upload", "1");
+      setState(item, "sending", "Uploading…");
+      progress.value = 0;
+      const end = await new Promise((resolve) => {
+        for (const name of ["load", "error", "abort"]) request.addEventListener(name, () => resolve(name));
         request.send(data);
       });
+      clearInterval(clock);
+      item.request = null;
+      if (end === "load") showAnswer(item, request, isAlone);
+      else if (end === "abort") setState(item, "cancelled", "Cancelled. Nothing was imported.");
+      // Of an empty file nothing can be read that would tell; a browser sends none that has grown since.
+      else if (file.size && (await isReadable(file))) showBreak(item, meter);
+      else showChanged(item);
+      said.textContent = `${file.name}: ${one("[data-file-words]", row).textContent}`;
+    }
+
+    function showChanged(item) {
+      const words = `${item.file.name} has changed or moved since you chose it. Choose it again.`;
+      setState(item, "changed", "Not uploaded.", { alert: words });
+    }
+
+    function showBreak(item, { loaded, total }) {
+      const words =
+        loaded < total
+          ? `The connection broke after ${describeSize(loaded)} of ${describeSize(total)}. Nothing was imported.`
+          : `The connection broke before the answer came. ${TRY_AGAIN}`;
+      setState(item, "broken", "Not uploaded.", { alert: words });
     }
 
     function showAnswer(item, request, isAlone) {
@@ -755,17 +811,23 @@
           placeWords: "Sign in",
         });
         one("[data-file-open]", item.row).target = "_blank";
-      } else if (request.status === 429 || request.status >= 500 || !sentence) {
-        setState(item, "broken", "Not uploaded.", { alert: sentence || "Sluice does not answer. Try again in a moment." });
-      } else {
-        refuse(item, sentence);
+      } else if ([413, 422].includes(request.status)) {
+        refuse(item, explainAnswer(request), { help: Boolean(sentence) });
         one("[data-file-alert]", item.row).scrollIntoView({ block: "nearest" });
+      } else {
+        setState(item, "broken", "Not uploaded.", { alert: sentence || `${explainAnswer(request)} ${TRY_AGAIN}` });
       }
     }
 
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (!isBusy) run();
+      if (isBusy) return;
+      // What has not got through is sent again with what waits; what was refused only where there is nothing else.
+      const open = items.filter(isOpen);
+      const untold = open.filter(({ state }) => ["waiting", "broken", "cancelled"].includes(state));
+      const again = (untold.length ? untold : open).filter(({ state }) => state !== "waiting");
+      for (const item of again) setState(item, "waiting", "Trying again…");
+      run({ renews: again.length > 0 });
     });
     window.addEventListener("beforeunload", (event) => {
       if (items.some((item) => item.request)) event.preventDefault();

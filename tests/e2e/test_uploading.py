@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import CDPSession, Locator, Page, Request, Route, expect
@@ -191,11 +193,14 @@ def test_of_several_files_one_that_is_refused_does_not_stop_the_others(page: Pag
 )
 def test_a_certain_refusal_is_told_before_anything_is_sent(page: Page, data: bytes, sentence: str) -> None:
     sent: list[str] = []
-    page.on("request", lambda request: sent.append(request.url) if request.url.endswith("/imports/upload") else None)
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
     choose(page, data)
     expect(page.get_by_role("alert")).to_contain_text(sentence)
-    expect(page.get_by_role("button", name="Upload CSV")).to_be_disabled()
-    assert len(sent) == 1, "the page itself and nothing else"
+    # The button looks at it once more, and sends no more than that either.
+    with page.expect_response(LOOK):
+        press_upload(page)
+    expect(page.get_by_role("alert")).to_contain_text(sentence)
+    assert [url for url in sent if url.endswith("/imports/upload")] == []
     # Another file in its place is taken.
     page.locator("input[type=file]").set_input_files(
         {"name": "right.csv", "mimeType": "text/csv", "buffer": csv_bytes([row()])}
@@ -277,6 +282,145 @@ def test_an_answer_that_is_lost_makes_no_second_import(page: Page, watch: Watch)
     page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
     page.goto("/imports")
     expect(page.locator(".import")).to_have_count(1)
+
+
+def save(path: Path, data: bytes) -> None:
+    """Save a file once more, at another moment than the last time."""
+    before = path.stat().st_mtime if path.exists() else 0
+    path.write_bytes(data)
+    os.utime(path, (before + 5, before + 5))
+
+
+def choose_again(page: Page, path: Path) -> None:
+    """Press the button beside the file, and choose it in the dialogue of the browser."""
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name=f"Choose it again {path.name}").click()
+    chooser.value.set_files(path)
+
+
+def press_upload(page: Page) -> None:
+    page.get_by_role("button", name="Upload CSV").click()
+
+
+CHANGED = "stock.csv has changed or moved since you chose it. Choose it again."
+
+
+@pytest.mark.parametrize("was_empty", [False, True], ids=["a file", "an empty file"])
+def test_a_file_that_was_saved_since_it_was_chosen_is_chosen_again(
+    page: Page, watch: Watch, tmp_path: Path, was_empty: bool
+) -> None:
+    # The browser sends an empty file that has grown, and then breaks the request off.
+    watch.expects_failures = was_empty
+    path = tmp_path / "stock.csv"
+    save(path, b"" if was_empty else b"MODE;URN;PRICE\n")
+    page.goto("/imports/upload")
+    page.locator("input[type=file]").set_input_files(path)
+    expect(page.get_by_role("alert")).to_be_visible()
+    save(path, csv_bytes([row()]))
+    press_upload(page)
+    expect(page.get_by_role("alert")).to_contain_text(CHANGED)
+    expect(page.get_by_role("button", name="Try again stock.csv")).to_be_hidden()
+    # However often it is pressed, the button says so again.
+    press_upload(page)
+    expect(page.get_by_role("alert")).to_contain_text(CHANGED)
+    choose_again(page, path)
+    expect(page.locator(".upload-file")).to_have_count(1)
+    expect(page.locator(".upload-file")).to_contain_text("ready to upload")
+    press_upload(page)
+    page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
+
+
+def test_a_file_that_is_gone_is_told_and_does_not_stop_the_others(page: Page, tmp_path: Path) -> None:
+    paths = [tmp_path / "stock.csv", tmp_path / "other.csv"]
+    for path in paths:
+        save(path, csv_bytes([row(reference=path.name)]))
+    page.goto("/imports/upload")
+    page.locator("input[type=file]").set_input_files(paths)
+    paths[0].unlink()
+    press_upload(page)
+    expect(page.get_by_role("alert")).to_contain_text(CHANGED)
+    expect(page.get_by_role("link", name="Open the import other.csv")).to_be_visible()
+    save(paths[0], csv_bytes([row(reference="new")]))
+    choose_again(page, paths[0])
+    expect(page.locator(".upload-file")).to_have_count(2)
+    press_upload(page)
+    expect(page.get_by_role("link", name="Open the import stock.csv")).to_be_visible()
+
+
+def test_a_refused_file_that_was_mended_is_chosen_again(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "stock.csv"
+    save(path, b"MODE;URN;PRICE\n")
+    page.goto("/imports/upload")
+    page.locator("input[type=file]").set_input_files(path)
+    for _ in range(2):
+        # As it is it is looked at again, and refused again.
+        with page.expect_response(lambda response: response.status == 422):
+            press_upload(page)
+        expect(page.get_by_role("alert")).to_contain_text("separated by semicolons")
+    save(path, csv_bytes([row()]))
+    press_upload(page)
+    expect(page.get_by_role("alert")).to_contain_text(CHANGED)
+    # Through the field itself, too, where a browser does not tell of the same file twice.
+    with page.expect_file_chooser() as chooser:
+        page.locator("input[type=file]").click()
+    chooser.value.set_files(path)
+    press_upload(page)
+    page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
+
+
+def test_a_file_that_changes_on_its_way_is_not_told_as_a_broken_connection(
+    page: Page, watch: Watch, tmp_path: Path
+) -> None:
+    watch.expects_failures = True
+    path = tmp_path / "stock.csv"
+    save(path, csv_bytes([row()]))
+    page.goto("/imports/upload")
+    page.locator("input[type=file]").set_input_files(path)
+
+    def save_and_break(route: Route) -> None:
+        save(path, csv_bytes([row(price=7)]))
+        route.abort("failed")
+
+    page.route("**/imports/upload", save_and_break, times=1)
+    press_upload(page)
+    expect(page.get_by_role("alert")).to_contain_text(CHANGED)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (413, "The server in front of Sluice refuses files of this size. Tell its operator, or split the file."),
+        (502, "Sluice does not answer the server in front of it (error 502). Try again in a moment"),
+        (504, "Sluice does not answer the server in front of it (error 504). Try again in a moment"),
+        (200, "Something in front of Sluice has answered in its place (status 200)."),
+    ],
+)
+def test_what_a_proxy_answers_is_told_for_what_it_is(page: Page, watch: Watch, status: int, words: str) -> None:
+    watch.expects_failures = True
+    choose(page, csv_bytes([row()]))
+
+    def answer(route: Route) -> None:
+        if route.request.method == "POST":
+            route.fulfill(status=status, content_type="text/html", body="<h1>nginx</h1>")
+        else:
+            route.fallback()
+
+    page.route("**/imports/upload", answer)
+    press_upload(page)
+    expect(page.get_by_role("alert")).to_contain_text(words)
+    page.unroute("**/imports/upload")
+    # The button is no dead end.
+    press_upload(page)
+    page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
+
+
+def test_a_page_with_an_old_token_gets_another_when_it_is_tried_again(page: Page) -> None:
+    choose(page, csv_bytes([row()]))
+    page.locator("form[data-upload] [name=csrf_token]").evaluate("field => (field.value = 'old')")
+    press_upload(page)
+    expect(page.get_by_role("alert")).to_contain_text("its buttons no longer work")
+    press_upload(page)
+    page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
 
 
 def test_an_upload_without_a_session_can_be_tried_again(page: Page) -> None:
