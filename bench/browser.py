@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import re
+import select
+import socket
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from time import perf_counter
 from urllib.parse import urlencode
+
+from app.csvfile.contract import HEADER
 
 _BOUNDARY = "----sluice-bench"
 _PIECE_BYTES = 256 * 1024
@@ -117,6 +121,20 @@ class Browser:
         _expect(answer, HTTPStatus.SEE_OTHER, "/imports/upload")
         return Uploaded(uuid.UUID(answer.location.rstrip("/").rpartition("/")[2]), clicked_at, answered_at)
 
+    def begin_upload(self) -> socket.socket:
+        """Begin to upload a file in chunks; rows of it, and to close the connection, are up to the caller."""
+        connection = socket.create_connection(("127.0.0.1", self._port), timeout=_TIMEOUT_SECONDS)
+        head, _ = _form({"csrf_token": self.token()}, "slow.csv")
+        connection.sendall(
+            f"POST /imports/upload HTTP/1.1\r\nHost: localhost\r\nCookie: {self._cookie()}\r\n"
+            f"Content-Type: multipart/form-data; boundary={_BOUNDARY}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+            + _chunk(head + f"{HEADER}\n".encode())
+        )
+        return connection
+
+    def _cookie(self) -> str:
+        return "; ".join(f"{name}={morsel.value}" for name, morsel in self._cookies.items())
+
     def _submit(self, path: str, fields: dict[str, str]) -> Answer:
         body = urlencode(fields).encode()
         return self._request("POST", path, body, {"Content-Type": "application/x-www-form-urlencoded"})
@@ -136,13 +154,41 @@ class Browser:
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         """The connection, to be closed, and the answer on it, to be read."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_TIMEOUT_SECONDS)
-        cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in self._cookies.items())
         try:
-            connection.request(method, path, body, {**(headers or {}), "Cookie": cookies})
+            connection.request(method, path, body, {**(headers or {}), "Cookie": self._cookie()})
             return connection, connection.getresponse()
         except BaseException:
             connection.close()
             raise
+
+
+class SlowUpload:
+    """An upload to which bytes come as slowly as its owner likes."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._connection = browser.begin_upload()
+        #: Whether nothing has been answered.
+        self.is_waiting = True
+
+    def feed(self, count: int) -> None:
+        """Send so many blank rows more, unless it was refused."""
+        if not self.is_waiting:
+            return
+        try:
+            if select.select([self._connection], [], [], 0)[0]:
+                self.is_waiting = False
+            else:
+                self._connection.sendall(_chunk(b"\n" * count))
+        except OSError:
+            self.is_waiting = False
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
+
+
+def _chunk(data: bytes) -> bytes:
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
 def _expect(answer: Answer, status: HTTPStatus, path: str) -> Answer:

@@ -715,7 +715,7 @@
           const item = items.find(({ state }) => state === "waiting");
           if (!item) break;
           const refusal = renews && (await findRefusal(item.file, form));
-          if (!(await isReadable(item.file))) showChanged(item);
+          if (!(await isReadable(item.file)) || (renews && !item.file.size)) showChanged(item);
           else if (refusal) refuse(item, refusal);
           // It may have been removed in this moment.
           else if (items.includes(item)) await send(item, items.length === 1);
@@ -772,14 +772,15 @@
       item.request = null;
       if (end === "load") showAnswer(item, request, isAlone);
       else if (end === "abort") setState(item, "cancelled", "Cancelled. Nothing was imported.");
-      // Of an empty file nothing can be read that would tell; a browser sends none that has grown since.
       else if (file.size && (await isReadable(file))) showBreak(item, meter);
       else showChanged(item);
       said.textContent = `${file.name}: ${one("[data-file-words]", row).textContent}`;
     }
 
     function showChanged(item) {
-      const words = `${item.file.name} has changed or moved since you chose it. Choose it again.`;
+      // Of an empty file nothing can be read that would tell whether it still is.
+      const what = item.file.size ? "has changed or moved since you chose it" : "was empty when you chose it";
+      const words = `${item.file.name} ${what}. Choose it again.`;
       setState(item, "changed", "Not uploaded.", { alert: words });
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.context import Part
-from bench.parts import checks, errors, growth, importing, listings, pages, rival, stops, ten, upload
+from bench.parts import checks, errors, growth, importing, listings, pages, rival, slow, stops, ten, upload
 
 #: What a run does by default, in this order.
 TABLE: dict[str, Part] = {
@@ -11,6 +11,7 @@ TABLE: dict[str, Part] = {
     "django": rival.measure,
     "upload": upload.measure,
     "stops": stops.measure,
+    "slow": slow.measure,
     "pages": pages.measure,
     "errors": errors.measure,
     "checks": checks.measure,

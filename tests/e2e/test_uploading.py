@@ -186,7 +186,7 @@ def test_of_several_files_one_that_is_refused_does_not_stop_the_others(page: Pag
         (HEADER.replace("PRICE", "PRISE").encode(), "is called “PRISE” and should be PRICE."),
         (HEADER.replace(",", ";").encode(), "separated by semicolons, not by commas."),
         (csv_bytes([row(comment="x")]).replace(b",x,", b",\xe9,"), "Line 2 has characters that cannot be read"),
-        (b"", "The file is empty."),
+        (b"", "empty"),
         (large_file(MAX_UPLOAD_BYTES), "The file is larger than 4 M"),
     ],
     ids=["misspelt", "semicolons", "windows-1252", "empty", "too large"],
@@ -317,12 +317,12 @@ def test_a_file_that_was_saved_since_it_was_chosen_is_chosen_again(
     page.locator("input[type=file]").set_input_files(path)
     expect(page.get_by_role("alert")).to_be_visible()
     save(path, csv_bytes([row()]))
-    press_upload(page)
-    expect(page.get_by_role("alert")).to_contain_text(CHANGED)
-    expect(page.get_by_role("button", name="Try again stock.csv")).to_be_hidden()
+    words = "stock.csv was empty when you chose it. Choose it again." if was_empty else CHANGED
     # However often it is pressed, the button says so again.
-    press_upload(page)
-    expect(page.get_by_role("alert")).to_contain_text(CHANGED)
+    for _ in range(2):
+        press_upload(page)
+        expect(page.get_by_role("alert")).to_contain_text(words)
+    expect(page.get_by_role("button", name="Try again stock.csv")).to_be_hidden()
     choose_again(page, path)
     expect(page.locator(".upload-file")).to_have_count(1)
     expect(page.locator(".upload-file")).to_contain_text("ready to upload")
