@@ -76,9 +76,12 @@ class Settings:
     #: How many proxies of ours stand between people and the web server: the last so many addresses in
     #: X-Forwarded-For are taken for true.
     trusted_proxies: int
-    #: So many files of one seller can arrive at a time, and so many rows of theirs in 24 hours; 0: as many as come.
+    #: So many files of one seller can arrive at a time, and so many files, rows and bytes of theirs in 24 hours; 0: as
+    #: many as come.
     uploads_in_flight: int
+    files_per_day: int
     rows_per_day: int
+    bytes_per_day: int
     #: What Prometheus shows to read ``/metrics``; empty: operators alone can.
     metrics_token: str
     #: ``json`` or ``text``.
@@ -163,7 +166,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         session_max_hours=_positive(environ, "SESSION_MAX_HOURS", 24 * 7),
         trusted_proxies=_not_negative(environ, "TRUSTED_PROXIES", 0),
         uploads_in_flight=_not_negative(environ, "UPLOADS_IN_FLIGHT", 8),
+        files_per_day=_not_negative(environ, "FILES_PER_DAY", 2_880),
         rows_per_day=_not_negative(environ, "ROWS_PER_DAY", 100_000_000),
+        bytes_per_day=_not_negative(environ, "BYTES_PER_DAY", 50_000_000_000),
         metrics_token=environ.get("METRICS_TOKEN", ""),
         log_format=_one_of(environ, "LOG_FORMAT", ("json", "text")),
         keep_sources_days=_not_negative(environ, "KEEP_SOURCES_DAYS", 0),

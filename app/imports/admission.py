@@ -1,4 +1,4 @@
-"""How much one seller may send: files that arrive at the same time, and rows in 24 hours."""
+"""How much one seller may send: files that arrive at the same time, and files, rows and bytes in 24 hours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask import current_app
 from redis import RedisError
 
 from app.config import Settings
-from app.csvfile.rejected import FileRejected
+from app.csvfile.rejected import FileRejected, round_size_down
 from app.queries import imports
 from app.redis_store import redis_client
 
@@ -73,20 +73,25 @@ def one_of_few(seller_id: int) -> Iterator[Callable[[Iterator[bytes]], Iterator[
         _leave(seller_id, place)
 
 
-def check_rows(seller_id: int, more: int = 0) -> None:
-    """Raise TooMuch when ``more`` rows would be too many beside those that the seller has sent in the last 24 hours.
+def check_day(seller_id: int, *, rows: int = 0, size: int = 0) -> None:
+    """Raise TooMuch when one more file would be too much beside those that the seller has sent in the last 24 hours.
 
-    Two files that arrive at the same moment may both find room for themselves; how many do so is limited too.
+    It has so many rows and bytes; 0 where that is not known yet. Two files that arrive at the same moment may both find
+    room for themselves; how many do so is limited too.
     """
-    most = _settings().rows_per_day
-    if not most:
-        return
-    if imports.count_rows_of_a_day(seller_id) + max(more, 1) > most:
-        raise TooMuch(
-            f"With this file it would be more than {most:,} rows in 24 hours, and no more are taken from one seller. "
-            "Send it tomorrow, or ask whoever runs Sluice for you.",
-            seconds=3_600,
-        )
+    settings = _settings()
+    sent = imports.count_day(seller_id)
+    for most, count, what in (
+        (settings.files_per_day, sent.files + 1, f"{settings.files_per_day:,} files"),
+        (settings.rows_per_day, sent.rows + max(rows, 1), f"{settings.rows_per_day:,} rows"),
+        (settings.bytes_per_day, sent.bytes + max(size, 1), round_size_down(settings.bytes_per_day)),
+    ):
+        if most and count > most:
+            raise TooMuch(
+                f"With this file it would be more than {what} in 24 hours, and no more are taken from one seller. "
+                "Send it tomorrow, or ask the operator for more.",
+                seconds=3_600,
+            )
 
 
 def _enter(seller_id: int, place: str, most: int) -> bool:

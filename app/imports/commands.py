@@ -65,7 +65,7 @@ def upload(
     storage: Storage = current_app.extensions["sluice_storage"]
     public_id = uuid.uuid4()
     storage_key = f"{seller_id}/{public_id}.csv"
-    admission.check_rows(seller_id)
+    admission.check_day(seller_id)
     db.session.rollback()
     digest = hashlib.sha256()
     with storage.create(storage_key) as writer:
@@ -98,7 +98,7 @@ def upload(
         made = find_of_form(created)
         if made is not None:
             return made
-        admission.check_rows(seller_id, found.total)
+        admission.check_day(seller_id, rows=found.total, size=found.batches[-1].end_byte)
         if refuse_repeated:
             raise_if_imported(created)
         db.session.rollback()

@@ -65,7 +65,7 @@ def start_stored(
     """
     if not is_kept(original):
         raise FileNotFoundError(original.storage_key)
-    admission.check_rows(original.seller_id, original.total)
+    admission.check_day(original.seller_id, rows=original.total, size=original.file_size)
     created = Import(
         seller_id=original.seller_id,
         is_check=is_check,

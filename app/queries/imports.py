@@ -84,11 +84,20 @@ def find_of_anybody(public_id: uuid.UUID) -> Import | None:
     return db.session.scalar(select(Import).where(Import.public_id == public_id))
 
 
-def count_rows_of_a_day(seller_id: int) -> int:
-    """How many rows a seller has sent in the last 24 hours, those of checks and retries included."""
+class SentInDay(NamedTuple):
+    """What a seller has sent in the last 24 hours, with checks, retries and files that were started again."""
+
+    files: int
+    rows: int
+    bytes: int
+
+
+def count_day(seller_id: int) -> SentInDay:
+    """How much a seller has sent in the last 24 hours."""
     lately = Import.created_at > func.now() - func.make_interval(0, 0, 0, 1)
-    query = select(func.coalesce(func.sum(Import.total), 0)).where(Import.seller_id == seller_id, lately)
-    return int(db.session.scalar(query) or 0)
+    rows, size = (func.coalesce(func.sum(column), 0) for column in (Import.total, Import.file_size))
+    query = select(func.count(), rows, size).where(Import.seller_id == seller_id, lately)
+    return SentInDay(*map(int, db.session.execute(query).one()))
 
 
 def find_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters | None:

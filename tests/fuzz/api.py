@@ -19,7 +19,7 @@ from tests.processes import ROOT
 _METHODS = {"get", "put", "post", "patch", "delete"}
 _TALLY = re.compile(r"^ *([\d,]+) generated.*$", re.MULTILINE)
 #: That nobody counts what is asked; it would be refused soon.
-UNLIMITED = {"API_REQUESTS_PER_MINUTE": "0", "API_UPLOADS_PER_HOUR": "0"}
+UNLIMITED = {"API_REQUESTS_PER_MINUTE": "0", "API_UPLOADS_PER_HOUR": "0", "FILES_PER_DAY": "0"}
 
 
 def send(address: str, token: str, data: bytes, path: str = "/api/v1/imports") -> dict[str, object]:

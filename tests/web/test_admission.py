@@ -89,7 +89,7 @@ def test_without_redis_files_arrive_uncounted(app: Flask, seller: Seller, take_r
 
 
 def test_0_lets_as_many_in_as_come(app: Flask, seller: Seller, limit) -> None:
-    limit(uploads_in_flight=0, rows_per_day=0)
+    limit(uploads_in_flight=0, files_per_day=0, rows_per_day=0, bytes_per_day=0)
     with admission.one_of_few(seller.id):
         assert arriving(seller) == 0
         assert send(app, seller).status_code == 201
@@ -130,3 +130,27 @@ def test_when_nothing_more_fits_the_file_is_not_even_read(seller: Seller, limit)
 
     with pytest.raises(TooMuch):
         commands.upload(seller.id, "stock.csv", pieces())
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "words"),
+    [("files_per_day", 2, "more than 2 files in 24 hours"), ("bytes_per_day", 3 * len(FILE) - 1, "bytes in 24 hours")],
+)
+def test_files_and_bytes_of_a_day_are_limited(
+    app: Flask, client: FlaskClient, seller: Seller, other_seller: Seller, storage_files, limit, name, most, words
+) -> None:
+    limit(**{name: most})
+    made = start(seller, FILE)
+    start(seller, [row(price=500), row()])
+    files = storage_files()
+    third = csv_bytes([row(price=600), row()])
+    answer = upload(client, third)
+    read(answer, 429)
+    assert words in sentence(answer)
+    assert send(app, seller, third).status_code == 429
+    read(client.post(f"/imports/{made.public_id}/again", data={"csrf_token": csrf_token(client)}), 429)
+    assert storage_files() == files
+    assert send(app, other_seller).status_code == 201
+    db.session.execute(text("update imports set created_at = now() - interval '25 hours'"))
+    db.session.commit()
+    assert upload(client, third).status_code == 303
