@@ -25,6 +25,7 @@ from app.web.error_filter import read_filter
 def list_errors(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
     """List the failed rows of an import, in the order of the file.
 
+    A page ends after some megabytes, however many rows were asked for; “next” leads on.
     What is asked for in several ways must hold in all of them.
     """
     begin_snapshot()
@@ -32,9 +33,7 @@ def list_errors(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
     need_errors(one)
     wanted = read_filter(request.args)
     limit = asked["limit"]
-    found = failures.list_rows(one.key, after_line=asked["after"], limit=limit + 1, wanted=wanted.wanted)
-    shown = found[:limit]
-    goes_on = len(found) > limit
+    shown, goes_on = failures.list_rows(one.key, after_line=asked["after"], limit=limit, wanted=wanted.wanted)
     here = {**wanted.values, "limit": limit, "after": shown[-1].line} if goes_on else {}
     return {
         "errors": [show_failed_row(row) for row in shown],

@@ -63,7 +63,7 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
     earlier = [each for each in same if each.key.import_id < one.key.import_id]
     groups = failures.list_groups(one.key) if one.failed else []
     # As on the page: what changes every second is not worth a suggestion every second.
-    failed = failures.list_rows(one.key, limit=ERRORS_IN_IMPORT, with_suggestions=not one.is_moving)
+    failed = failures.list_rows(one.key, limit=ERRORS_IN_IMPORT, with_suggestions=not one.is_moving).rows
     return {
         **show_import(one, family.retries),
         "actions": [*_actions(one, family)],

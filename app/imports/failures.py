@@ -157,14 +157,21 @@ def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = Fals
     return shown
 
 
+class RowPage(NamedTuple):
+    """Failed rows that follow each other, and whether there are more behind them."""
+
+    rows: list[RowShown]
+    goes_on: bool
+
+
 def list_rows(
     key: ImportKey, *, after_line: int = 0, limit: int, wanted: Filter = ANY, with_suggestions: bool = True
-) -> list[RowShown]:
-    """Failed rows below a line that are ``wanted``, in the order of the file."""
-    found = row_errors.list_after(key, after_line=after_line, limit=limit, wanted=wanted)
+) -> RowPage:
+    """Failed rows below a line that are ``wanted``, in the order of the file: at most ``limit`` of them."""
+    found, goes_on = row_errors.list_after(key, after_line=after_line, limit=limit, wanted=wanted)
     cases = [Case(kind, values) for error in found for values in [_values(error.row)] for kind in error.kinds]
     suggestions = iter(suggest(cases) if with_suggestions else [None] * len(cases))
-    return [
+    rows = [
         RowShown(
             error.line,
             error.code,
@@ -176,6 +183,7 @@ def list_rows(
         )
         for error in found
     ]
+    return RowPage(rows, goes_on)
 
 
 def _countable(groups: Sequence[Group]) -> list[Kind]:

@@ -94,16 +94,38 @@ class Filter(NamedTuple):
 ANY = Filter()
 
 
-def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: Filter = ANY) -> list[RecordedError]:
-    """The failed rows of an import below a line that are ``wanted``, in the order of the file."""
-    query = (
+#: The rows of a page have so many bytes together, and what the last of them has beyond that.
+PAGE_BYTES = 4 << 20
+
+
+class ErrorPage(NamedTuple):
+    """Failed rows that follow each other, and whether there are more behind them."""
+
+    errors: list[RecordedError]
+    goes_on: bool
+
+
+def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: Filter = ANY) -> ErrorPage:
+    """The failed rows of an import below a line that are ``wanted``, in the order of the file.
+
+    At most ``limit`` of them, and no more than PAGE_BYTES allows.
+    """
+    first = (
         select(RowError.line, RowError.code, RowError.columns, RowError.causes, RowError.messages, RowError.row)
         .where(RowError.seller_id == key.seller_id, RowError.import_id == key.import_id, RowError.line > after_line)
         .where(*_conditions(key, wanted))
         .order_by(RowError.line)
-        .limit(limit)
+        .limit(limit + 1)
+        .subquery()
     )
-    return [RecordedError(*row) for row in db.session.execute(query)]
+    size = func.octet_length(first.c.row)
+    before = (func.sum(size).over(order_by=first.c.line) - size).label("before")
+    sized = select(first, before).subquery()
+    # With one row more than fit, which tells that there are more.
+    fitting = select(sized).where(sized.c.before < PAGE_BYTES + MAX_RECORD_BYTES).order_by(sized.c.line)
+    found = list(db.session.execute(fitting))
+    shown = [RecordedError(*row[:-1]) for row in found if row.before < PAGE_BYTES][:limit]
+    return ErrorPage(shown, len(found) > len(shown))
 
 
 def count(key: ImportKey, wanted: Filter, *, at_most: int) -> int | None:
@@ -151,7 +173,7 @@ def iter_pages(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[list[Recorde
     Each page is a statement of its own: the caller may end its transaction between two pages.
     """
     after_line = 0
-    while page := list_after(key, after_line=after_line, limit=_PAGE_ROWS, wanted=wanted):
+    while page := list_after(key, after_line=after_line, limit=_PAGE_ROWS, wanted=wanted).errors:
         yield page
         after_line = page[-1].line
 

@@ -11,7 +11,7 @@ from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.imports import failures, outcome, pace, preview, progress
-from app.imports.failures import RowShown
+from app.imports.failures import RowPage
 from app.imports.progress import BatchProgress, ImportProgress
 from app.queries import ImportKey, begin_snapshot, row_errors
 from app.queries.error_groups import Group
@@ -205,7 +205,6 @@ def _count_batches(batches: Sequence[BatchProgress]) -> list[tuple[str, int]]:
 
 def _failed_after(
     key: ImportKey, line: int, *, limit: int = _PAGE_SIZE, wanted: Filter = ANY, with_suggestions: bool = True
-) -> tuple[list[RowShown], bool]:
+) -> RowPage:
     """The first failed rows below ``line`` that are ``wanted``, and whether there are more after them."""
-    found = failures.list_rows(key, after_line=line, limit=limit + 1, wanted=wanted, with_suggestions=with_suggestions)
-    return found[:limit], len(found) > limit
+    return failures.list_rows(key, after_line=line, limit=limit, wanted=wanted, with_suggestions=with_suggestions)

@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.models import Seller
+from app.queries import row_errors
 from tests.api.conftest import problem
 from tests.factories import csv_bytes, make_items, row, start
 from tests.pages import page, words
@@ -178,3 +179,19 @@ def test_listings_are_searched_exported_hidden_and_shown(
     problem(program.post("listings/hide?urn=urn:test:2"), 422, "invalid-request")
     problem(program.get("listings?condition=fine"), 422, "invalid-request")
     problem(program.get("listings?text=%00"), 422, "invalid-request")
+
+
+def test_a_page_of_errors_ends_after_so_many_bytes_and_leads_on(program, run_jobs, monkeypatch) -> None:
+    monkeypatch.setattr(row_errors, "PAGE_BYTES", 100_000)
+    # Ten rows of some 60 kB, all wrong.
+    data = csv_bytes([row(price="x", comment=str(number) + "c" * 60_000) for number in range(10)])
+    made = program.send(data).get_json()
+    run_jobs()
+    pages, address = [], f"{made['links']['errors']}?limit=1000"
+    while address:
+        page = program.get(address).get_json()
+        pages.append([error["line"] for error in page["errors"]])
+        address = page["next"]
+    assert pages == [[2, 3], [4, 5], [6, 7], [8, 9], [10, 11]]
+    assert len(program.get(made["links"]["self"]).get_json()["errors"]) == 2
+    assert program.get(made["links"]["failedCsv"]).data.count(b"CREATE") == 10

@@ -140,12 +140,12 @@ def test_filters_let_through_what_they_say(
     one = mistaken(seller, monkeypatch)
     run_jobs()
     key = ImportKey(seller.id, one.id)
-    found = [error.line for error in row_errors.list_after(key, after_line=0, limit=50, wanted=wanted)]
+    found = [error.line for error in row_errors.list_after(key, after_line=0, limit=50, wanted=wanted).errors]
     assert found == lines
-    rest = row_errors.list_after(key, after_line=5, limit=2, wanted=wanted)
+    rest = row_errors.list_after(key, after_line=5, limit=2, wanted=wanted).errors
     assert [error.line for error in rest] == [line for line in lines if line > 5][:2]
     # Nobody else's.
-    assert not row_errors.list_after(ImportKey(seller.id + 1, one.id), after_line=0, limit=50, wanted=wanted)
+    assert not row_errors.list_after(ImportKey(seller.id + 1, one.id), after_line=0, limit=50, wanted=wanted).errors
 
 
 def test_a_row_over_several_lines_is_found_by_each_of_them(seller: Seller, run_jobs: Callable[[], None]) -> None:
@@ -155,7 +155,9 @@ def test_a_row_over_several_lines_is_found_by_each_of_them(seller: Seller, run_j
     key = ImportKey(seller.id, one.id)
     for line, found in ((1, []), (2, [2]), (3, [2]), (4, [2]), (5, [5]), (6, [])):
         wanted = Filter(lines=(line, line))
-        assert [error.line for error in row_errors.list_after(key, after_line=0, limit=5, wanted=wanted)] == found
+        assert [
+            error.line for error in row_errors.list_after(key, after_line=0, limit=5, wanted=wanted).errors
+        ] == found
 
 
 def test_the_migration_counts_the_rows_that_have_failed_before_it(
