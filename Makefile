@@ -15,7 +15,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: .venv/.stamp-run ## Start Sluice with everything it needs and say where it is; PORT, WEB_CONCURRENCY and WORKERS are heeded
-	@$(BIN)/python -m app.launch
+	@$(BIN)/python -m app.local.launch
 
 test: .venv/.stamp-dev ## Run the tests; ARGS="tests/csvfile -k quoted" runs some of them
 	$(BIN)/python -m pytest $(ARGS)

@@ -31,8 +31,8 @@ def post_worker_init(_: object) -> None:
 
     Checking an upload makes millions of objects, none of them in a cycle.
     """
-    from app import logs, metrics
     from app.config import load_settings
+    from app.observability import logs, metrics
 
     settings = load_settings()
     logs.configure(settings.log_format)

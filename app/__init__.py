@@ -11,9 +11,10 @@ from typing import Any
 
 from flask import Flask
 
-from app import database, embedded, redis_store
+from app import database, redis_client
 from app.config import ConfigError, Settings, load_settings
 from app.extensions import csrf, db, login_manager, migrate
+from app.local import private_servers
 from app.storage import open_storage
 
 
@@ -24,18 +25,20 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     used.
     """
     # Not at the top, because workers have no use for these and would hold them in memory, each of them.
-    from app import accounts, api, attempts, cli, health, logs, metrics, proxies, web
-    from app.web import arriving
+    from app import api, cli, rate_limits, web
+    from app.http import proxies, uploads
+    from app.identity import sellers
+    from app.observability import health, logs, metrics
 
     app = create_worker_app(environ)
     proxies.init_app(app)
     migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
     # Before the tokens of forms are looked at, for which a form is read.
-    arriving.init_app(app)
+    uploads.init_app(app)
     csrf.init_app(app)
     login_manager.init_app(app)
-    accounts.init_app(login_manager)
-    attempts.init_app(app)
+    sellers.init_app(login_manager)
+    rate_limits.init_app(app)
     health.init_app(app)
     metrics.init_app(app)
     logs.init_app(app)
@@ -51,7 +54,7 @@ def create_worker_app(environ: Mapping[str, str] = os.environ) -> Flask:
     Starts private servers, and raises, as ``create_app`` does.
     """
     settings = load_settings(environ)
-    servers = embedded.ensure_servers(
+    servers = private_servers.ensure_servers(
         settings.sluice_home, postgres=not settings.database_url, redis=not settings.redis_url
     )
     app = Flask(__name__)
@@ -59,7 +62,7 @@ def create_worker_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app.config.update(_flask_config(settings), REDIS_URL=redis_url)
     app.extensions["sluice_settings"] = settings
     app.extensions["sluice_storage"] = open_storage(settings)
-    redis_store.init_app(app, redis_url)
+    redis_client.init_app(app, redis_url)
     database.init_app(app, settings.database_url or servers.database_url, settings)
     return app
 

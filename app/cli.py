@@ -19,15 +19,20 @@ from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from app import accounts, catalog, diagnosis, sessions, tokens
-from app.csvfile.rejected import FileRejected
+from app import catalog
+from app.csvfile.errors import FileRejected
 from app.csvfile.visible import visible
 from app.csvfile.warn import read_stored
 from app.extensions import db
-from app.imports import commands, progress, queue, reconcile, verify
-from app.imports.progress import ImportProgress
+from app.identity import sellers, sessions, tokens
+from app.imports import commands, ledger, reconcile
+from app.imports.reports import progress
+from app.imports.reports.progress import ImportProgress
+from app.jobs import queue
 from app.models import Import, Seller
-from app.queries import imports, items
+from app.observability import diagnosis
+from app.queries import items
+from app.queries.imports import lookups
 from app.statuses import FINAL_IMPORT_STATUSES, ImportStatus, TokenScope
 
 DEMO_EMAIL = "demo@sluice.example"
@@ -130,8 +135,8 @@ def init_app(app: Flask) -> None:
 def create_seller(email: str, operator: bool, password_stdin: bool) -> None:
     """Make an account for EMAIL."""
     try:
-        seller = accounts.create_seller(email, _read_password(from_stdin=password_stdin), is_operator=operator)
-    except accounts.AccountError as error:
+        seller = sellers.create_seller(email, _read_password(from_stdin=password_stdin), is_operator=operator)
+    except sellers.AccountError as error:
         raise _Failed(str(error)) from None
     _say(f"Made the {'operator' if operator else 'seller'} {seller.email}.")
 
@@ -143,8 +148,8 @@ def set_password(email: str, password_stdin: bool) -> None:
     """Give EMAIL another password, and end their sessions everywhere."""
     seller = _get_seller(email)
     try:
-        accounts.set_password(seller, _read_password(from_stdin=password_stdin))
-    except accounts.AccountError as error:
+        sellers.set_password(seller, _read_password(from_stdin=password_stdin))
+    except sellers.AccountError as error:
         raise _Failed(str(error)) from None
     _say(f"{email} has another password, and is signed out everywhere.")
 
@@ -159,7 +164,7 @@ def sign_out(email: str) -> None:
 @sellers_commands.command("list")
 def list_sellers() -> None:
     """List all accounts."""
-    for seller in accounts.list_sellers():
+    for seller in sellers.list_sellers():
         _say(seller.email, "operator" if seller.is_operator else "seller", f"{seller.created_at:%Y-%m-%d}")
 
 
@@ -187,7 +192,7 @@ def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
     Exit code 2: refused, 4: not possible now; with --wait also 0: completed, 1: some rows failed (or would), 3:
     terminated.
     """
-    seller = accounts.find_seller(email)
+    seller = sellers.find_seller(email)
     if seller is None:
         _say(f"Refused: there is no seller {email}.", err=True)
         sys.exit(EXIT_REFUSED)
@@ -212,7 +217,7 @@ def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
 @click.argument("public_id", metavar="ID", type=click.UUID)
 def verify_import(public_id: uuid.UUID) -> None:
     """Count the import ID again from its file, its listings and its errors. Exit code 0: the books are true, 1: not."""
-    one = imports.find_of_anybody(public_id)
+    one = lookups.find_of_anybody(public_id)
     if one is None:
         raise _Failed(f"There is no import {public_id}.")
     if one.status == ImportStatus.RUNNING:
@@ -220,7 +225,7 @@ def verify_import(public_id: uuid.UUID) -> None:
     if one.source_removed_at or one.errors_removed_at:
         raise _Failed("The uploaded file has been deleted, so nothing can be counted again.")
     with _using_storage("Nothing could be counted."):
-        faults = list(verify.find_faults(one))
+        faults = list(ledger.find_faults(one))
     for fault in faults[:_FAULTS_SHOWN]:
         _say(fault)
     if faults:
@@ -295,7 +300,7 @@ def _read_password(*, from_stdin: bool) -> str:
 
 
 def _get_seller(email: str) -> Seller:
-    seller = accounts.find_seller(email)
+    seller = sellers.find_seller(email)
     if seller is None:
         raise _Failed(f"There is no seller {email}.")
     return seller
@@ -303,7 +308,7 @@ def _get_seller(email: str) -> Seller:
 
 def _tell_earlier(started: Import) -> None:
     """Say on standard error, where it does not disturb a script, whether a file was imported before."""
-    for earlier in imports.find_same_file(started.seller_id, started.sha256):
+    for earlier in lookups.find_same_file(started.seller_id, started.sha256):
         if earlier.id < started.id:
             when = earlier.created_at.astimezone(UTC)
             _say(
@@ -377,6 +382,6 @@ def demo_command() -> None:
         replaced = catalog.load(DEMO_CATALOG)
         _say(f"Loaded the demo catalog: {replaced.items} items.")
     db.session.rollback()
-    if not accounts.list_sellers():
-        accounts.create_seller(DEMO_EMAIL, DEMO_PASSWORD)
+    if not sellers.list_sellers():
+        sellers.create_seller(DEMO_EMAIL, DEMO_PASSWORD)
         _say(f"Made the demo seller {DEMO_EMAIL}.")

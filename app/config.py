@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from flask import current_app
+
 #: Sessions are signed with the secret key. Hexadecimal digits of 128 bits, which nobody can guess, are so many.
 _MIN_SECRET_KEY_LENGTH = 32
 
@@ -113,6 +115,12 @@ class Settings:
     def sends_mail(self) -> bool:
         """Whether there is a way for e-mails to go."""
         return bool(self.smtp_url)
+
+
+def current_settings() -> Settings:
+    """The settings of the current application."""
+    settings: Settings = current_app.extensions["sluice_settings"]
+    return settings
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:

@@ -10,10 +10,11 @@ from app import audit
 from app.audit import Action
 from app.csvfile.contract import Condition
 from app.extensions import db
-from app.queries import listing_search, listings
-from app.queries.listing_search import ANY, START, Filter, ItemAt, ListedItem
-from app.queries.listings import ExportedListing, ListingKey
-from app.queries.outcomes import listing_id
+from app.queries.imports.succeeded_rows import listing_id
+from app.queries.listings import listings
+from app.queries.listings import search as listing_search
+from app.queries.listings.listings import ExportedListing, ListingKey
+from app.queries.listings.search import ANY, START, Filter, ItemAt, ListedItem
 
 #: A page looks no longer than this for what it shows; the stretch it is at then is the last one.
 _LOOK_SECONDS = 0.12

@@ -9,7 +9,7 @@ from http.client import HTTPException
 
 import psycopg
 
-from app.embedded import EmbeddedServerError
+from app.local.private_servers import EmbeddedServerError
 from bench import report
 from bench.browser import WrongAnswer
 from bench.context import DEFAULT_ROWS, Bench, Options, say

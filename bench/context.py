@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from app.csvfile.contract import Mode
-from app.launch import CHECKOUT
+from app.local.launch import CHECKOUT
 from app.statuses import FINAL_IMPORT_STATUSES
 from bench import catalog, files
 from bench.browser import Browser, Uploaded, WrongAnswer

@@ -20,10 +20,10 @@ import psycopg
 from redis import Redis
 from rq import Worker
 
-from app import embedded
 from app.config import Settings
-from app.imports.queue import open_queue
-from app.launch import CHECKOUT, Child
+from app.jobs.queue import open_queue
+from app.local import private_servers
+from app.local.launch import CHECKOUT, Child
 from bench.browser import Browser
 
 EMAIL = "seller@bench.example"
@@ -77,16 +77,16 @@ class Installation:
         browser = Browser(self.port)
         self.wait_until(lambda: browser.answers("/readyz"), _READY_SECONDS, "the web server serves")
 
-    def hold_servers(self) -> embedded.Servers:
+    def hold_servers(self) -> private_servers.Servers:
         """Have the private servers running for as long as this process lives, or until it lets go of them."""
-        return embedded.ensure_servers(self.home)
+        return private_servers.ensure_servers(self.home)
 
     def close(self) -> None:
         """Stop everything and remove every trace."""
         stop(self._children)
         with contextlib.suppress(AttributeError):
             self.database.close()
-        embedded.release()
+        private_servers.release()
         shutil.rmtree(self.root, ignore_errors=True)
 
     # --- Processes ---------------------------------------------------------------------------------------------------

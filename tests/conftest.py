@@ -19,11 +19,13 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from sqlalchemy import text
 
-from app import create_app, embedded, sessions, tokens
+from app import create_app
 from app.extensions import db
-from app.imports.queue import AllowedJob, open_queue
+from app.identity import sessions, tokens
+from app.jobs.queue import AllowedJob, open_queue
+from app.local import private_servers
 from app.models import Seller
-from app.redis_store import redis_client
+from app.redis_client import redis_client
 from app.statuses import TokenScope
 
 PASSWORD = "a good password"
@@ -57,7 +59,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[st
     root = tmp_path_factory.getbasetemp()
     # Test processes share the servers, and each has its own database on them.
     home = (root if worker_id == "master" else root.parent) / "home"
-    servers = embedded.ensure_servers(home)
+    servers = private_servers.ensure_servers(home)
     number = int(worker_id.removeprefix("gw")) if worker_id != "master" else 0
     name = f"test_{worker_id}"
     with psycopg.connect(servers.database_url.replace("+psycopg", ""), autocommit=True) as admin:

@@ -10,10 +10,13 @@ from sqlalchemy import select
 
 from app.csvfile.contract import COLUMNS, HEADER, Condition, name_key
 from app.extensions import db
-from app.imports import commands, progress
-from app.imports.progress import ImportProgress
+from app.imports import commands
+from app.imports.reports import progress
+from app.imports.reports.progress import ImportProgress
 from app.models import Import, Item, Seller
-from app.queries import ImportKey, items, listings, row_errors
+from app.queries import ImportKey, items
+from app.queries.imports import row_errors
+from app.queries.listings import listings
 
 
 def row(**values: object) -> dict[str, str]:

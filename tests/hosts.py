@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.embedded import _Account
+from app.local.private_servers import _Account
 from tests.processes import wait_until
 
 _CLONE_NEWNET = 0x40000000

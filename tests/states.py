@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import text
 
 from app.extensions import db
-from app.imports import batch_job, commands, reconcile
+from app.imports import commands, reconcile
+from app.imports.worker import batch_job
 from app.models import Import, Seller
-from app.queries import BatchKey, ImportKey, transitions
+from app.queries import BatchKey, ImportKey
+from app.queries.imports import transitions
 from tests.factories import make_items, row, start
 
 #: Why the batch of GIVEN_UP was given up.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from app.api import buttons, document, downloads, errors, imports, limits, listings, problems, reference
+from app.api import downloads, errors, import_actions, imports, limits, listings, openapi, problems, reference
 from app.api.blueprint import blueprint
 from app.extensions import csrf
 
 #: Imported for the views that they put on the blueprint.
-RESOURCES = (imports, buttons, errors, downloads, listings)
+RESOURCES = (imports, import_actions, errors, downloads, listings)
 
 
 def register(app: Flask) -> None:
@@ -23,5 +23,5 @@ def register(app: Flask) -> None:
     problems.init_app(app)
     # A browser sends no token by itself, so no other site can make it ask for anything.
     csrf.exempt(blueprint)
-    document.register(app, blueprint)
+    openapi.register(app, blueprint)
     app.register_blueprint(reference.blueprint)

@@ -8,10 +8,11 @@ from flask import g, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from app import audit, tokens
+from app import audit
 from app.api import limits
 from app.audit import Actor
-from app.tokens import Bearer
+from app.identity import tokens
+from app.identity.tokens import Bearer
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from flask import Response
 
 from app.api.authentication import seller_id
 from app.api.blueprint import blueprint, can_fail, gives_csv
-from app.imports import progress
-from app.web import downloads
+from app.http import downloads
+from app.imports.reports import progress
 from app.web import help as help_pages
 
 _TAG = ["Files"]

@@ -11,11 +11,11 @@ from marshmallow import RAISE
 from app.api.authentication import seller_id
 from app.api.blueprint import blueprint, can_fail
 from app.api.schemas import ErrorsAsked, RowErrors
-from app.api.shown import show_failed_row
-from app.imports import failures, progress
+from app.api.serializers import show_failed_row
+from app.http.downloads import need_errors
+from app.http.error_filter import read_filter
+from app.imports.reports import progress, row_errors
 from app.queries import begin_snapshot
-from app.web.downloads import need_errors
-from app.web.error_filter import read_filter
 
 
 @blueprint.get("/imports/<uuid:public_id>/errors", tags=["Failed rows"])
@@ -33,7 +33,7 @@ def list_errors(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
     need_errors(one)
     wanted = read_filter(request.args)
     limit = asked["limit"]
-    shown, goes_on = failures.list_rows(one.key, after_line=asked["after"], limit=limit, wanted=wanted.wanted)
+    shown, goes_on = row_errors.list_rows(one.key, after_line=asked["after"], limit=limit, wanted=wanted.wanted)
     here = {**wanted.values, "limit": limit, "after": shown[-1].line} if goes_on else {}
     return {
         "errors": [show_failed_row(row) for row in shown],

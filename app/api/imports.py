@@ -15,13 +15,15 @@ from app.api.authentication import bearer, seller_id
 from app.api.blueprint import blueprint, can_fail
 from app.api.problems import FILE_REFUSED, KEY_TAKEN
 from app.api.schemas import Changes, FileAsked, ImportInFull, Imports, ImportsAsked, RequestKey
-from app.api.shown import show_import, show_in_full
-from app.imports import admission, commands, preview, progress
+from app.api.serializers import show_import, show_in_full
+from app.http.form_fields import is_on
+from app.http.multipart import FileForm
+from app.http.uploads import check_length, expect_file, pieces_of, storing_trouble
+from app.imports import commands, quotas
 from app.imports.commands import ImportNotFound
-from app.queries import begin_snapshot, imports
-from app.web.arriving import check_length, expect_file, pieces_of, storing_trouble
-from app.web.forms import is_on
-from app.web.multipart import FileForm
+from app.imports.reports import check_preview, progress
+from app.queries import begin_snapshot
+from app.queries.imports import lookups
 
 _TAG = ["Imports"]
 _READ_BYTES = 64 * 1024
@@ -62,7 +64,7 @@ def list_imports(asked: dict[str, Any]) -> dict[str, Any]:
     """List imports and checks, newest first."""
     begin_snapshot()
     before = asked.get("before")
-    key = imports.find_key(seller_id(), before) if before else None
+    key = lookups.find_key(seller_id(), before) if before else None
     if before and key is None:
         raise ImportNotFound
     found = progress.list_page(seller_id(), limit=asked["limit"] + 1, before=key and key.import_id)
@@ -94,7 +96,7 @@ def create_import(asked: dict[str, Any], headers: dict[str, Any]) -> tuple[dict[
     """
     limits.count_upload(bearer())
     expect_file()
-    with storing_trouble(), admission.one_of_few(seller_id()) as counted:
+    with storing_trouble(), quotas.one_of_few(seller_id()) as counted:
         file_name, pieces, is_check = _open_body()
         created = commands.upload(
             seller_id(),
@@ -167,6 +169,6 @@ def list_changes(public_id: uuid.UUID) -> dict[str, Any]:
                 "variants": change.variants,
                 "values": change.cells,
             }
-            for change in preview.list_changes(progress.get(seller_id(), public_id))
+            for change in check_preview.list_changes(progress.get(seller_id(), public_id))
         ]
     }

@@ -12,9 +12,9 @@ from flask_limiter.util import get_remote_address
 from redis import RedisError
 from werkzeug.exceptions import TooManyRequests
 
-from app.config import Settings
-from app.redis_store import redis_client
-from app.tokens import Bearer
+from app.config import Settings, current_settings
+from app.identity.tokens import Bearer
+from app.redis_client import redis_client
 
 log = logging.getLogger(__name__)
 
@@ -91,5 +91,4 @@ def _limiter() -> Limiter:
 
 
 def _settings() -> Settings:
-    settings: Settings = current_app.extensions["sluice_settings"]
-    return settings
+    return current_settings()

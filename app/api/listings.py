@@ -11,9 +11,9 @@ from app import listings
 from app.api.authentication import seller_id
 from app.api.blueprint import blueprint, can_fail, gives_csv
 from app.api.schemas import Listing, ListingNamed, Listings, ListingsAsked, ListingsPageAsked
-from app.api.shown import show_listing
+from app.api.serializers import show_listing
 from app.csvfile.contract import Condition
-from app.web.listing_filter import read_filter
+from app.http.listing_filter import read_filter
 from app.web.listings import export
 
 _TAG = ["Listings"]

@@ -10,10 +10,10 @@ from flask import Flask, Response, json, request, url_for
 from flask.sansio.scaffold import Scaffold
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from app.csvfile.rejected import FileRejected, FileTooLarge
-from app.imports.admission import TooMuch
+from app.csvfile.errors import FileRejected, FileTooLarge
 from app.imports.commands import ImportNotFound, TransitionRefused
-from app.imports.starting import KeyTaken
+from app.imports.creation import KeyTaken
+from app.imports.quotas import TooMuch
 from app.listings import ListingNotFound
 from app.web.errors import (
     BROKEN_BODY,

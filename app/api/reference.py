@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from app.api import document, problems
-from app.config import Settings
+from app.api import openapi as document
+from app.api import problems
+from app.config import current_settings
 
 blueprint = Blueprint("api_reference", __name__)
 
@@ -47,7 +48,7 @@ def openapi() -> Response:
 def show() -> ResponseReturnValue:
     """How to use the API: everything that the document says."""
     api = document.get()
-    settings: Settings = current_app.extensions["sluice_settings"]
+    settings = current_settings()
     return render_template(
         "help/api.html",
         host=settings.public_url or request.root_url.rstrip("/"),

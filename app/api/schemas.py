@@ -9,8 +9,8 @@ from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from app.csvfile.contract import COLUMNS, Cause, Code, Condition
+from app.http.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
 from app.statuses import BatchStatus, ImportStatus, RetriedRows
-from app.web.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
 
 #: Failed rows that come with an import itself; there is a link to the rest.
 ERRORS_IN_IMPORT = 100

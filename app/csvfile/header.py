@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from app.csvfile.contract import COLUMNS, HEADER, Mode, column_letters, quoted
+from app.csvfile.errors import SAVE_AS_CSV, FileRejected
 from app.csvfile.kinds import recognise_bytes, recognise_text
-from app.csvfile.rejected import SAVE_AS_CSV, FileRejected
 from app.csvfile.visible import trim
 
 #: A header that has not ended by here is none.

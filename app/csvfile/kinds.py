@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from app.csvfile.rejected import SAVE_AS_CSV
+from app.csvfile.errors import SAVE_AS_CSV
 
 #: The same with which the name of every entry of a ZIP archive begins.
 _ZIP_ENTRY = b"PK\x03\x04"

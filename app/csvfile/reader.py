@@ -17,7 +17,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from app.csvfile.contract import COLUMNS, MAX_RECORD_BYTES, MAX_TEXT_LENGTH, Cause, Mode, Problem
-from app.csvfile.rejected import SAVE_AS_CSV, FileRejected
+from app.csvfile.errors import SAVE_AS_CSV, FileRejected
 
 #: Bytes that are collected before they are parsed together.
 BLOCK_BYTES = 64 * 1024

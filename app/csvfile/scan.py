@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, compress
 
+from app.csvfile.errors import FileRejected, FileTooLarge
 from app.csvfile.header import take_header, width_of
 from app.csvfile.reader import decode, read_blocks
-from app.csvfile.rejected import FileRejected, FileTooLarge
 from app.csvfile.validate import Validator
 from app.csvfile.warn import Warned, Watch
 

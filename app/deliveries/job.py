@@ -11,18 +11,17 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from time import monotonic
 
-from flask import current_app
 from sqlalchemy.exc import DBAPIError, NoResultFound
 
-from app.config import Settings
+from app.config import current_settings
 from app.deliveries import mail, webhook
-from app.deliveries.schedule import MAX_ATTEMPTS, SWITCH_OFF_AFTER_SECONDS, result_of
+from app.deliveries.retry_policy import MAX_ATTEMPTS, SWITCH_OFF_AFTER_SECONDS, result_of
 from app.deliveries.webhook import Answer
 from app.extensions import db
-from app.imports.batch_job import is_shutdown_requested
 from app.imports.commands import ImportNotFound
-from app.queries import deliveries, endpoints
-from app.queries.deliveries import TEST_EVENT, Claimed
+from app.imports.worker.batch_job import is_shutdown_requested
+from app.queries.deliveries import outbox, webhook_endpoints
+from app.queries.deliveries.outbox import TEST_EVENT, Claimed
 from app.statuses import Channel, DeliveryStatus, SwitchedOff
 
 log = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ _TURN_SECONDS = 60.0
 
 def run() -> None:
     """Send what is due; RQ calls this."""
-    if lost := deliveries.take_back(max_attempts=MAX_ATTEMPTS):
+    if lost := outbox.take_back(max_attempts=MAX_ATTEMPTS):
         log.warning("%s messages taken back", lost)
     db.session.commit()
     ends_at = monotonic() + _TURN_SECONDS
@@ -62,7 +61,7 @@ def run() -> None:
 def _claim(room: int) -> list[Claimed]:
     if not room:
         return []
-    claimed = deliveries.claim(limit=room, per_seller=_SLOTS_OF_SELLER)
+    claimed = outbox.claim(limit=room, per_seller=_SLOTS_OF_SELLER)
     # Committed first: what is sent must be known to be under way.
     db.session.commit()
     return claimed
@@ -70,7 +69,7 @@ def _claim(room: int) -> list[Claimed]:
 
 def _prepare(one: Claimed) -> Callable[[], Answer]:
     """What a thread has to do for a message; it needs nothing but this."""
-    settings: Settings = current_app.extensions["sluice_settings"]
+    settings = current_settings()
     if one.channel is Channel.WEBHOOK:
         assert one.url is not None
         assert one.body is not None
@@ -108,7 +107,7 @@ def _record(one: Claimed, future: Future[Answer]) -> None:
         log.exception("sending failed", extra={"delivery": one.key})
         answer = Answer(False, None, "Sluice met with an unexpected error.")
     result = result_of(one, answer)
-    if deliveries.record(one, result):
+    if outbox.record(one, result):
         log.info("message %s: %s", result.status, answer.sentence, extra={"delivery": one.key, "attempt": one.attempt})
         if one.channel is Channel.WEBHOOK:
             _judge_endpoint(one, answer, result.status)
@@ -120,19 +119,19 @@ def _judge_endpoint(one: Claimed, answer: Answer, status: DeliveryStatus) -> Non
     key = one.endpoint
     assert key is not None
     if answer.is_accepted:
-        endpoints.note_arrival(key)
+        webhook_endpoints.note_arrival(key)
     elif answer.is_final:
         _switch_off(one, SwitchedOff.GONE)
     elif one.event != TEST_EVENT:
-        endpoints.note_failure(key)
-        if status is DeliveryStatus.GIVEN_UP and endpoints.has_failed_for(key, SWITCH_OFF_AFTER_SECONDS):
+        webhook_endpoints.note_failure(key)
+        if status is DeliveryStatus.GIVEN_UP and webhook_endpoints.has_failed_for(key, SWITCH_OFF_AFTER_SECONDS):
             _switch_off(one, SwitchedOff.FAILING)
 
 
 def _switch_off(one: Claimed, why: SwitchedOff) -> None:
-    settings: Settings = current_app.extensions["sluice_settings"]
+    settings = current_settings()
     assert one.endpoint is not None
-    if endpoints.switch_off(one.endpoint, why):
+    if webhook_endpoints.switch_off(one.endpoint, why):
         log.info("endpoint switched off: %s", why, extra={"endpoint": one.endpoint})
         if settings.sends_mail:
-            deliveries.add_switched_off_mail(one.endpoint)
+            outbox.add_switched_off_mail(one.endpoint)

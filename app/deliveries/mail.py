@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from app.config import Settings, SmtpServer, parse_smtp_url
 from app.deliveries.webhook import TIMEOUT_SECONDS, Answer
-from app.imports import outcome, progress
-from app.imports.progress import ImportProgress
-from app.queries import endpoints
-from app.queries.deliveries import Claimed
+from app.imports.reports import progress, summary
+from app.imports.reports.progress import ImportProgress
+from app.queries.deliveries import webhook_endpoints
+from app.queries.deliveries.outbox import Claimed
 from app.statuses import ImportStatus, SwitchedOff
 
 _ENDINGS = {
@@ -57,7 +57,7 @@ def _about_import(one: ImportProgress, settings: Settings) -> tuple[str, str]:
         f"""\
 {one.file_name}
 
-{outcome.describe(one)}
+{summary.describe(one)}
 
 {settings.public_url}/imports/{one.public_id}
 
@@ -69,7 +69,7 @@ You get this e-mail because you asked for one at the end of an import. Change th
 
 def _about_endpoint(one: Claimed, settings: Settings) -> tuple[str, str]:
     assert one.endpoint is not None
-    endpoint = endpoints.get(one.endpoint)
+    endpoint = webhook_endpoints.get(one.endpoint)
     why = _WHY_OFF[SwitchedOff(endpoint.switched_off_because or SwitchedOff.FAILING)]
     return (
         "A webhook was switched off",

@@ -6,17 +6,16 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 
-from flask import current_app
 from sqlalchemy.exc import IntegrityError
 
 from app import audit
 from app.audit import Action
-from app.config import Settings
-from app.csvfile.rejected import FileRejected
+from app.config import current_settings
+from app.csvfile.errors import FileRejected
 from app.csvfile.scan import scan
 from app.extensions import db
-from app.imports import admission, control, files, queue
-from app.imports.starting import (
+from app.imports import quotas
+from app.imports.creation import (
     Origin,
     find_of_form,
     form_key_of,
@@ -25,10 +24,14 @@ from app.imports.starting import (
     raise_if_imported,
     start_stored,
 )
+from app.imports.reports import exports
+from app.imports.worker import stop_signal
+from app.jobs import queue
 from app.models import Import
-from app.queries import ImportKey, imports, transitions
+from app.queries import ImportKey
+from app.queries.imports import lookups, transitions
 from app.statuses import ImportStatus, RetriedRows, can_reopen, can_retry
-from app.storage import Storage
+from app.storage import current_storage
 
 
 class ImportNotFound(Exception):
@@ -61,11 +64,11 @@ def upload(
     ``idempotency_key`` belongs to another one, OSError when it cannot be stored, and whatever ``pieces`` raises;
     nothing is left behind then.
     """
-    settings: Settings = current_app.extensions["sluice_settings"]
-    storage: Storage = current_app.extensions["sluice_storage"]
+    settings = current_settings()
+    storage = current_storage()
     public_id = uuid.uuid4()
     storage_key = f"{seller_id}/{public_id}.csv"
-    admission.check_day(seller_id)
+    quotas.check_day(seller_id)
     db.session.rollback()
     digest = hashlib.sha256()
     with storage.create(storage_key) as writer:
@@ -98,7 +101,7 @@ def upload(
         made = find_of_form(created)
         if made is not None:
             return made
-        admission.check_day(seller_id, rows=found.total, size=found.batches[-1].end_byte)
+        quotas.check_day(seller_id, rows=found.total, size=found.batches[-1].end_byte)
         if refuse_repeated:
             raise_if_imported(created)
         db.session.rollback()
@@ -177,7 +180,7 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
         count = {RetriedRows.FAILED: found.failed, RetriedRows.REMAINING: found.not_processed}[rows]
         if not can_retry(ImportStatus(one.status), rows=count):
             raise _nothing_to_retry(ImportStatus(one.status), rows)
-        take = {RetriedRows.FAILED: files.failed, RetriedRows.REMAINING: files.remaining}[rows]
+        take = {RetriedRows.FAILED: exports.failed, RetriedRows.REMAINING: exports.remaining}[rows]
         try:
             return upload(seller_id, _retry_name(one.file_name, rows), take(origin.parent), origin=origin)
         except FileRejected as rejected:
@@ -189,14 +192,14 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
 
 def _take_up_once(origin: Origin, start: Callable[[], Import]) -> Import:
     """The import that has taken up these rows, or else the one that ``start`` makes of them."""
-    earlier = imports.find_retries(origin.parent).get(origin.rows)
+    earlier = lookups.find_retries(origin.parent).get(origin.rows)
     if earlier is not None:
         return earlier.of
     try:
         return start()
     except IntegrityError:
         # The button was pressed twice, and the other press was faster by a moment.
-        earlier = imports.find_retries(origin.parent).get(origin.rows)
+        earlier = lookups.find_retries(origin.parent).get(origin.rows)
         if earlier is None:
             raise
         return earlier.of
@@ -207,7 +210,7 @@ _ROWS_IN_NAMES = {RetriedRows.FAILED: " (failed rows)", RetriedRows.REMAINING: "
 
 
 def _retry_name(file_name: str, rows: RetriedRows) -> str:
-    stem = files.plain_stem(file_name)
+    stem = exports.plain_stem(file_name)
     for addition in _ROWS_IN_NAMES.values():
         stem = stem.removesuffix(addition)
     return f"{stem}{_ROWS_IN_NAMES[rows]}.csv"
@@ -229,7 +232,7 @@ def pause(seller_id: int, public_id: uuid.UUID) -> None:
     transitions.settle_pause(key)
     audit.record(Action.PAUSE, seller_id, public_id)
     db.session.commit()
-    control.send(key, control.Signal.PAUSE)
+    stop_signal.send(key, stop_signal.Signal.PAUSE)
 
 
 def resume(seller_id: int, public_id: uuid.UUID) -> None:
@@ -239,7 +242,7 @@ def resume(seller_id: int, public_id: uuid.UUID) -> None:
         raise _refusal(key, "resumed")
     audit.record(Action.RESUME, seller_id, public_id)
     db.session.commit()
-    control.clear(key)
+    stop_signal.clear(key)
     queue.fill()
 
 
@@ -250,7 +253,7 @@ def terminate(seller_id: int, public_id: uuid.UUID) -> None:
     """
     key = _find(seller_id, public_id)
     # Sent first, so that the workers are already stopping while this waits for their chunks.
-    control.send(key, control.Signal.TERMINATE)
+    stop_signal.send(key, stop_signal.Signal.TERMINATE)
     if not transitions.terminate(key):
         raise _refusal(key, "terminated")
     audit.record(Action.TERMINATE, seller_id, public_id)
@@ -281,20 +284,20 @@ def _nothing_to_reopen(key: ImportKey) -> TransitionRefused:
         )
     if current.source_removed_at is not None:
         return TransitionRefused("The uploaded file has been deleted, so no batch of it can be tried again.")
-    if RetriedRows.REMAINING in imports.find_retries(key):
+    if RetriedRows.REMAINING in lookups.find_retries(key):
         return TransitionRefused("The remaining rows are with another import already, which would do them twice.")
     return TransitionRefused("No batch of this import was given up.")
 
 
-def _find_with_counters(seller_id: int, public_id: uuid.UUID) -> imports.WithCounters:
-    found = imports.find_with_counters(seller_id, public_id)
+def _find_with_counters(seller_id: int, public_id: uuid.UUID) -> lookups.WithCounters:
+    found = lookups.find_with_counters(seller_id, public_id)
     if found is None:
         raise ImportNotFound
     return found
 
 
 def _find(seller_id: int, public_id: uuid.UUID) -> ImportKey:
-    key = imports.find_key(seller_id, public_id)
+    key = lookups.find_key(seller_id, public_id)
     if key is None:
         raise ImportNotFound
     return key

@@ -11,16 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from flask import current_app
 from redis import RedisError
 from sqlalchemy import Connection
 
-from app import diagnosis
-from app.config import Settings
+from app.config import Settings, current_settings
 from app.extensions import db
-from app.imports import queue, retention
-from app.queries import ImportKey, deliveries, endpoints, imports, notes, operations, reconciler, transitions
-from app.storage import Storage
+from app.imports import retention
+from app.jobs import queue
+from app.observability import diagnosis
+from app.queries import ImportKey, operations
+from app.queries.deliveries import outbox, webhook_endpoints
+from app.queries.imports import chunk_scratch, lookups, reconciler, transitions
+from app.storage import current_storage
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ def after_batch(key: ImportKey) -> None:
     db.session.commit()
     if is_paused:
         queue.send_deliver()
-    if not is_paused and not imports.has_unfinished_batches(key):
+    if not is_paused and not lookups.has_unfinished_batches(key):
         queue.send_reconcile(key)
     queue.fill()
 
@@ -83,7 +85,7 @@ def sweep(*, force: bool = False) -> Repairs | None:
 
     ``force`` sweeps even if the last sweep was a moment ago.
     """
-    settings: Settings = current_app.extensions["sluice_settings"]
+    settings = current_settings()
     with _only_one(settings, force=force) as connection:
         if connection is None:
             return None
@@ -93,11 +95,11 @@ def sweep(*, force: bool = False) -> Repairs | None:
         # After the lock, because both may take long.
         _remove_old()
         _clean_storage()
-        for key in notes.find_left_over():
+        for key in chunk_scratch.find_left_over():
             _forget_notes(key)
-        endpoints.forget_old_secrets()
+        webhook_endpoints.forget_old_secrets()
         db.session.commit()
-        while deliveries.forget_old(days=_LOG_DAYS):
+        while outbox.forget_old(days=_LOG_DAYS):
             db.session.commit()
         db.session.rollback()
     return repairs
@@ -113,7 +115,7 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
     db.session.commit()
     for batch in taken_back:
         log.warning("batch taken back: %s", batch.status, extra={"batch": batch.key, "attempt": batch.attempt})
-    settled = sum(settle(key) for key in imports.find_live())
+    settled = sum(settle(key) for key in lookups.find_live())
     try:
         if foreign := queue.discard_foreign():
             log.warning("%s entries removed from the queues that are no ids of jobs", foreign)
@@ -122,7 +124,7 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
         fault = diagnosis.of_redis(error)
         log.warning("lost jobs not looked for. %s %s", fault.sentence, fault.advice)
         lost = 0
-    if deliveries.has_work():
+    if outbox.has_work():
         queue.send_deliver()
     reconciler.count(connection, taken_back=len(taken_back), settled=settled, lost=lost, ended=overdue)
     filled = queue.fill()
@@ -148,7 +150,7 @@ def _remove_old() -> None:
 
 def _clean_storage() -> None:
     """Remove what processes that died in the middle of an upload have left in the storage."""
-    storage: Storage = current_app.extensions["sluice_storage"]
+    storage = current_storage()
     try:
         removed = storage.clean(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
         removed += retention.remove_unneeded(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
@@ -161,7 +163,7 @@ def _clean_storage() -> None:
 
 def _forget_notes(key: ImportKey) -> None:
     """Delete what the chunks of an import that is over have noted for each other."""
-    while notes.are_due(key) and notes.forget_some(key):
+    while chunk_scratch.are_due(key) and chunk_scratch.forget_some(key):
         db.session.commit()
     db.session.rollback()
 
@@ -169,7 +171,7 @@ def _forget_notes(key: ImportKey) -> None:
 def _forget_lost_jobs() -> int:
     """Let batches wait again whose jobs have vanished from Redis; how many."""
     # The database is asked first: a job that is sent after that is not missed in Redis by mistake.
-    dispatched = imports.find_dispatched(older_than_seconds=_LOST_AFTER_SECONDS)
+    dispatched = lookups.find_dispatched(older_than_seconds=_LOST_AFTER_SECONDS)
     if not dispatched:
         return 0
     waiting = queue.waiting_job_ids()

@@ -7,13 +7,11 @@ import re
 from itertools import islice
 from time import monotonic
 
-from flask import current_app
-
-from app.config import Settings
+from app.config import current_settings
 from app.extensions import db
-from app.queries import notes, retention
-from app.queries.retention import StoredFile
-from app.storage import Storage
+from app.queries.imports import chunk_scratch, retention
+from app.queries.imports.retention import StoredFile
+from app.storage import current_storage
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +25,7 @@ _OUR_KEY = re.compile(r"([0-9]{1,9})/[0-9a-f-]{36}\.csv")
 
 def remove_old() -> bool:
     """Remove what is too old; whether nothing is left to remove. Raises OSError."""
-    settings: Settings = current_app.extensions["sluice_settings"]
+    settings = current_settings()
     ends_at = monotonic() + _SECONDS
     return (
         _remove_sources(settings.keep_sources_days, ends_at)
@@ -39,7 +37,7 @@ def remove_old() -> bool:
 def _remove_sources(days: int, ends_at: float) -> bool:
     if not days:
         return True
-    storage: Storage = current_app.extensions["sluice_storage"]
+    storage = current_storage()
     while old := retention.find_old_sources(days=days, limit=_FOUND_AT_ONCE):
         for file in old:
             if monotonic() > ends_at:
@@ -70,7 +68,7 @@ def _remove_errors(days: int, ends_at: float) -> bool:
 def _remove_imports(days: int, ends_at: float) -> bool:
     while days and (old := retention.find_old_imports(days=days, limit=_FOUND_AT_ONCE)):
         for key in old:
-            while retention.delete_some_errors(key) or notes.forget_some(key):
+            while retention.delete_some_errors(key) or chunk_scratch.forget_some(key):
                 db.session.commit()
                 if monotonic() > ends_at:
                     return False
@@ -87,7 +85,7 @@ def remove_unneeded(*, older_than_seconds: float) -> int:
 
     How many there were. Raises OSError.
     """
-    storage: Storage = current_app.extensions["sluice_storage"]
+    storage = current_storage()
     keys = storage.list_keys(older_than_seconds=older_than_seconds)
     count = 0
     while some := list(islice(keys, _KEYS_AT_ONCE)):

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from app.extensions import db
 from app.queries import ImportKey
-from app.queries.transitions import GIVEN_UP
+from app.queries.imports.transitions import GIVEN_UP
 
 _NOW = "clock_timestamp()"
 #: A worker that is silent for so long on a host where others are not has died with its supervisor.

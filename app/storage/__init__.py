@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from flask import current_app
+
 from app.config import ConfigError, Settings
 from app.storage.local import LocalStorage
 from app.storage.refused import StorageRefused as StorageRefused
@@ -48,6 +50,12 @@ class Storage(Protocol):
 
     def clean(self, *, older_than_seconds: float) -> int:
         """Remove what processes that died have left of unfinished objects; how many. Raises OSError."""
+
+
+def current_storage() -> Storage:
+    """The storage of the current application."""
+    storage: Storage = current_app.extensions["sluice_storage"]
+    return storage
 
 
 def open_storage(settings: Settings) -> Storage:

@@ -6,21 +6,21 @@ from flask import Flask
 
 from app.extensions import login_manager
 from app.web import (
-    accounts,
-    again,
+    account,
     details,
+    duplicates,
     errors,
     filters,
     headers,
     listings,
     menu,
     metrics,
-    my_account,
     my_imports,
     notifications,
     ops,
     queues,
     session,
+    sign_in,
     static_files,
     tokens,
     upload,
@@ -37,15 +37,15 @@ def register(app: Flask) -> None:
     menu.init_app(app)
     static_files.init_app(app)
     errors.init_app(app)
-    login_manager.unauthorized_handler(accounts.send_to_sign_in)
+    login_manager.unauthorized_handler(sign_in.send_to_sign_in)
     for module in (
-        accounts,
+        sign_in,
         upload,
         my_imports,
-        again,
+        duplicates,
         details,
         listings,
-        my_account,
+        account,
         tokens,
         webhooks,
         notifications,

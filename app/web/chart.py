@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log10
 
-from app.imports.pace import Column, Pace
-from app.wording import say_duration
+from app.humanize import say_duration
+from app.imports.reports.throughput import Column, Pace
 
 #: The size of the drawing in its own units; the page stretches it.
 WIDTH, HEIGHT = 600, 100

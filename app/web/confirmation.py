@@ -6,9 +6,9 @@ from flask import request
 from flask_login import current_user
 from wtforms import Field
 
-from app import sign_in
+from app.identity import login_throttle
+from app.identity.login_throttle import Purpose
 from app.models import Seller
-from app.sign_in import Purpose
 
 
 def confirm(field: Field) -> Seller | None:
@@ -16,7 +16,7 @@ def confirm(field: Field) -> Seller | None:
     if not field.data:
         return None
     address = request.remote_addr or ""
-    seller = sign_in.check_password(current_user.email, field.data, address=address, purpose=Purpose.CONFIRM)
+    seller = login_throttle.check_password(current_user.email, field.data, address=address, purpose=Purpose.CONFIRM)
     if seller is None:
         field.errors = ["This is not your current password."]
     return seller

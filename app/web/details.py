@@ -10,19 +10,21 @@ from typing import Any
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.imports import failures, outcome, pace, preview, progress
-from app.imports.failures import RowPage
-from app.imports.progress import BatchProgress, ImportProgress
-from app.queries import ImportKey, begin_snapshot, row_errors
-from app.queries.error_groups import Group
-from app.queries.row_errors import ANY, Filter
+from app.http import downloads
+from app.http.error_filter import names_group, read_filter
+from app.humanize import say_time_left
+from app.imports.reports import check_preview, progress, row_errors, summary, throughput
+from app.imports.reports.progress import BatchProgress, ImportProgress
+from app.imports.reports.row_errors import RowPage
+from app.queries import ImportKey, begin_snapshot
+from app.queries.imports import row_errors as recorded_errors
+from app.queries.imports.error_groups import Group
+from app.queries.imports.row_errors import ANY, Filter
 from app.statuses import RetriedRows
-from app.web import chart, downloads
-from app.web.error_filter import names_group, read_filter
+from app.web import chart
 from app.web.filters import format_number, import_label
-from app.web.live import render_live
+from app.web.live_page import render_live
 from app.web.session import require_seller, seller_id
-from app.wording import say_time_left
 
 blueprint = Blueprint("details", __name__, url_prefix="/imports/<uuid:public_id>")
 blueprint.before_request(require_seller)
@@ -46,13 +48,13 @@ _MAX_LINE = 2**31 - 1
 def show(public_id: uuid.UUID) -> ResponseReturnValue:
     """Everything about an import: counters, batches, and the first of the failed rows."""
     one = progress.get(seller_id(), public_id)
-    groups = failures.list_groups(one.key) if one.failed else []
+    groups = row_errors.list_groups(one.key) if one.failed else []
     first_groups = groups[:_GROUPS_IN_DETAILS]
     # What changes every second is not worth a look at its rows every second.
     is_moving = one.is_moving
     failed, goes_on = _failed_after(one.key, 0, limit=_ROWS_IN_DETAILS, with_suggestions=not is_moving)
     batches = progress.list_batches(one.key)
-    moves = pace.get(one)
+    moves = throughput.get(one)
     return render_live(
         "details/show.html",
         "details/_live.html",
@@ -60,8 +62,8 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
         chart=chart.draw(moves),
         batches=batches,
         batch_counts=_count_batches(batches),
-        changes=preview.list_changes(one),
-        groups=failures.outline_groups(first_groups) if is_moving else failures.show_groups(one.key, first_groups),
+        changes=check_preview.list_changes(one),
+        groups=row_errors.outline_groups(first_groups) if is_moving else row_errors.show_groups(one.key, first_groups),
         all_groups=groups,
         errors=failed,
         has_more_errors=goes_on,
@@ -73,11 +75,11 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
 def panel(public_id: uuid.UUID) -> ResponseReturnValue:
     """The summary that My Imports opens at its side; a page of its own where there are no scripts."""
     one = progress.get(seller_id(), public_id)
-    groups = failures.list_groups(one.key) if one.failed else []
+    groups = row_errors.list_groups(one.key) if one.failed else []
     return render_live(
         "details/panel.html",
         "details/_panel.html",
-        **_summary(one, groups, pace.get(one)),
+        **_summary(one, groups, throughput.get(one)),
         here=url_for("details.panel", public_id=public_id),
     )
 
@@ -91,7 +93,7 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
     one = progress.get(seller_id(), public_id)
     asked = read_filter(request.args)
     after = min(max(request.args.get("after", default=0, type=int), 0), _MAX_LINE)
-    groups = failures.list_groups(one.key)
+    groups = row_errors.list_groups(one.key)
     # The page begins with the groups that are shown whole: all, or those of one cause. Later pages have only rows.
     chosen = [group for group in groups if names_group(asked.wanted, group.kind)] if asked.is_active else groups
     failed, goes_on = _failed_after(one.key, after, wanted=asked.wanted)
@@ -102,7 +104,7 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
         heading=_errors_heading(one, chosen) if asked.is_active else f"Errors in {one.file_name}",
         matching=_count_matching(one, asked.wanted, chosen) if asked.is_active else one.failed,
         most_counted=_MOST_COUNTED,
-        groups=failures.show_groups(one.key, [] if after else chosen, in_full=asked.is_active),
+        groups=row_errors.show_groups(one.key, [] if after else chosen, in_full=asked.is_active),
         chosen_groups=chosen,
         all_groups=groups,
         errors=failed,
@@ -155,23 +157,23 @@ def _errors_heading(one: ImportProgress, chosen: Sequence[Group]) -> str:
 
 def _count_matching(one: ImportProgress, wanted: Filter, chosen: Sequence[Group]) -> int | None:
     """How many rows a filter lets through that asks for these groups, or for none; None: too many to be counted."""
-    return chosen[0].rows if len(chosen) == 1 else row_errors.count(one.key, wanted, at_most=_MOST_COUNTED)
+    return chosen[0].rows if len(chosen) == 1 else recorded_errors.count(one.key, wanted, at_most=_MOST_COUNTED)
 
 
-def _summary(one: ImportProgress, groups: Sequence[Group], moves: pace.Pace) -> dict[str, Any]:
+def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pace) -> dict[str, Any]:
     """What the page of an import and its panel have in common; ``groups`` are those of its failed rows."""
     family = progress.get_family(one)
-    told = outcome.describe(one, groups=len(groups), retried=family.retries)
-    offered = [rows for rows in family.can_retry if rows is not RetriedRows.FAILED or outcome.retry_can_help(groups)]
+    told = summary.describe(one, groups=len(groups), retried=family.retries)
+    offered = [rows for rows in family.can_retry if rows is not RetriedRows.FAILED or summary.retry_can_help(groups)]
     return {
         "one": one,
         "family": family,
         "outcome": told,
-        "retry_advice": outcome.advise_retry(one, groups) if RetriedRows.FAILED in family.can_retry else "",
+        "retry_advice": summary.advise_retry(one, groups) if RetriedRows.FAILED in family.can_retry else "",
         "retries_offered": offered,
-        "upload_check": outcome.explain_invalid(one),
+        "upload_check": summary.explain_invalid(one),
         "pace": moves,
-        "work": pace.say_work(one, moves.work),
+        "work": throughput.say_work(one, moves.work),
         "title": _title(one),
         "news": _news(one, moves) if one.is_moving and not one.is_pausing else told,
     }
@@ -187,7 +189,7 @@ def _title(one: ImportProgress) -> str:
     return f"{state} · {one.file_name}"
 
 
-def _news(one: ImportProgress, moves: pace.Pace) -> str:
+def _news(one: ImportProgress, moves: throughput.Pace) -> str:
     """What somebody is told who listens to the page of an import that is going on."""
     parts = [f"{one.percent}% done"]
     if one.failed:
@@ -207,4 +209,4 @@ def _failed_after(
     key: ImportKey, line: int, *, limit: int = _PAGE_SIZE, wanted: Filter = ANY, with_suggestions: bool = True
 ) -> RowPage:
     """The first failed rows below ``line`` that are ``wanted``, and whether there are more after them."""
-    return failures.list_rows(key, after_line=line, limit=limit, wanted=wanted, with_suggestions=with_suggestions)
+    return row_errors.list_rows(key, after_line=line, limit=limit, wanted=wanted, with_suggestions=with_suggestions)

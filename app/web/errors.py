@@ -15,11 +15,11 @@ from gunicorn.http.errors import ParseException
 from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from app import diagnosis
 from app.extensions import login_manager
-from app.imports.admission import TooMuch
 from app.imports.commands import ImportNotFound, TransitionRefused
-from app.web.live import is_fragment_request
+from app.imports.quotas import TooMuch
+from app.observability import diagnosis
+from app.web.live_page import is_fragment_request
 from app.web.session import local_path, requested_path
 
 log = logging.getLogger(__name__)

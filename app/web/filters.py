@@ -8,10 +8,10 @@ from typing import NamedTuple
 from flask import Flask
 
 from app.csvfile.contract import Code, Condition
-from app.imports.progress import BatchProgress, ImportProgress
+from app.humanize import say_duration, say_share, say_time_left
+from app.imports.reports.progress import BatchProgress, ImportProgress
 from app.queries.operations import BatchSeen, ImportSeen
 from app.statuses import BatchStatus, ImportStatus
-from app.wording import say_duration, say_share, say_time_left
 
 
 class Label(NamedTuple):

@@ -10,12 +10,12 @@ from flask.typing import ResponseReturnValue
 from flask_login import login_required
 from werkzeug.exceptions import NotFound
 
-from app import sample
 from app.csvfile.contract import CONDITION_CODES, GUIDE, HEADER, MAX_VARIANT_LENGTH, MAX_VARIANTS, Cause, Code
+from app.csvfile.errors import SAVE_AS_CSV
 from app.csvfile.examples import EXAMPLES, MISTAKES, TEMPLATE_ROWS, Mistake, example_message
-from app.csvfile.rejected import SAVE_AS_CSV
 from app.csvfile.visible import visible
-from app.web.downloads import csv_response
+from app.demo import sample
+from app.http.downloads import csv_response
 
 blueprint = Blueprint("help", __name__)
 

@@ -14,13 +14,13 @@ from app import listings
 from app.csvfile.contract import COLUMNS, Column, Condition, Mode
 from app.csvfile.guard import guard, guard_if_guarded
 from app.csvfile.write import csv_lines, in_pieces
+from app.http.downloads import csv_response, dated_name, is_for_spreadsheet
+from app.http.listing_filter import read_filter
 from app.listings import ListingNotFound
 from app.queries import without_transaction
-from app.queries.listing_search import Filter
-from app.queries.listings import ExportedListing
-from app.web.downloads import csv_response, dated_name, is_for_spreadsheet
+from app.queries.listings.listings import ExportedListing
+from app.queries.listings.search import Filter
 from app.web.filters import format_condition
-from app.web.listing_filter import read_filter
 from app.web.session import local_path, require_seller, seller_id
 
 blueprint = Blueprint("listings", __name__, url_prefix="/listings")

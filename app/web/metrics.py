@@ -5,16 +5,17 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, request
 from flask_login import current_user
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import metrics, operations
-from app.config import Settings
+from app.config import current_settings
 from app.extensions import db
+from app.observability import metrics
+from app.operators import overview
 from app.queries import operations as asked
 from app.queries.operations import ImportSeen
 
@@ -34,7 +35,7 @@ def show() -> Response:
 
 
 def _has_token() -> bool:
-    settings: Settings = current_app.extensions["sluice_settings"]
+    settings = current_settings()
     shown = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
     return bool(settings.metrics_token) and hmac.compare_digest(shown, settings.metrics_token.encode())
 
@@ -44,7 +45,7 @@ class _Cluster(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            seen = operations.look()
+            seen = overview.look()
             paused, given_up = asked.count_paused(), asked.count_given_up()
         except SQLAlchemyError:
             db.session.rollback()

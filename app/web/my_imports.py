@@ -9,14 +9,15 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
-from app import sample
-from app.imports import commands, progress
+from app.demo import sample
+from app.http.downloads import source_trouble
+from app.http.import_filter import read_filter
+from app.imports import commands
 from app.imports.commands import ImportNotFound
-from app.queries import imports
+from app.imports.reports import progress
+from app.queries.imports import lookups
 from app.statuses import RetriedRows
-from app.web.downloads import source_trouble
-from app.web.import_filter import read_filter
-from app.web.live import render_live
+from app.web.live_page import render_live
 from app.web.session import local_path, require_seller, seller_id
 
 blueprint = Blueprint("my_imports", __name__)
@@ -56,7 +57,7 @@ def index() -> ResponseReturnValue:
         panel=panel,
         here=url_for("my_imports.index", **place),
         # One that the filter keeps back may come through it when it ends.
-        is_moving=any(one.is_moving for one in shown) or (asked.is_active and imports.has_running(seller_id())),
+        is_moving=any(one.is_moving for one in shown) or (asked.is_active and lookups.has_running(seller_id())),
         has_sample=not shown and sample.is_offered(),
     )
 
@@ -113,7 +114,7 @@ def _position(before: uuid.UUID | None) -> int | None:
     """Where the list goes on; addresses carry public ids only, because the internal ones can be counted."""
     if before is None:
         return None
-    key = imports.find_key(seller_id(), before)
+    key = lookups.find_key(seller_id(), before)
     if key is None:
         raise ImportNotFound
     return key.import_id

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.exceptions import BadRequest
 
-from app import accounts
-from app.config import Settings
+from app.config import current_settings
+from app.identity import sellers
 from app.statuses import EmailOnEnd
 from app.web.session import require_seller, seller_id
 
@@ -25,7 +25,7 @@ _CHOICES = [
 @blueprint.get("")
 def form() -> ResponseReturnValue:
     """The choice."""
-    settings: Settings = current_app.extensions["sluice_settings"]
+    settings = current_settings()
     return render_template(
         "notifications/form.html",
         choices=_CHOICES,
@@ -41,6 +41,6 @@ def choose() -> ResponseReturnValue:
     chosen = request.form.get("email_on_end", type=EmailOnEnd)
     if chosen is None:
         raise BadRequest("The request does not say when to send an e-mail.")
-    accounts.choose_email_on_end(seller_id(), chosen)
+    sellers.choose_email_on_end(seller_id(), chosen)
     flash("Saved.", "success")
     return redirect(url_for("notifications.form"), 303)

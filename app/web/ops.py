@@ -7,16 +7,17 @@ import uuid
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app import operations
-from app.imports import commands, progress
+from app.humanize import counted
+from app.imports import commands
 from app.imports.commands import ImportNotFound
+from app.imports.reports import progress
+from app.operators import overview
 from app.queries import ImportKey
 from app.queries import operations as asked
 from app.queries.operations import ImportSeen
 from app.statuses import ImportStatus, can_pause, can_reopen, can_resume, can_terminate
-from app.web.live import render_live
+from app.web.live_page import render_live
 from app.web.session import local_path, require_operator
-from app.wording import counted
 
 blueprint = Blueprint("ops", __name__, url_prefix="/ops")
 blueprint.before_request(require_operator)
@@ -49,12 +50,12 @@ def offers_terminate(one: ImportSeen) -> bool:
 @blueprint.get("")
 def index() -> ResponseReturnValue:
     """What is wrong, and all that runs, waits, or went wrong lately."""
-    seen = operations.look()
+    seen = overview.look()
     return render_live(
         "ops/index.html",
         "ops/_live.html",
         seen=seen,
-        alarms=operations.find_alarms(seen),
+        alarms=overview.find_alarms(seen),
         entries=asked.list_audit(limit=_ENTRIES_IN_OVERVIEW),
         here=url_for("ops.index"),
     )

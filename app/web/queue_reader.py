@@ -12,7 +12,7 @@ from redis.client import Pipeline
 from rq import Worker
 from rq.serializers import JSONSerializer, PickleSerializer
 
-from app import redis_store
+from app import redis_client
 
 #: Most bytes of one key, and of one packed value of it, that are brought into this process. Jobs of ours have hundreds.
 MAX_BYTES = 1 << 20
@@ -40,7 +40,7 @@ def open_reader(url: str) -> Redis:
 
     What it is asked to change it leaves as it is, and says that there was nothing to change.
     """
-    return redis_store.connect(url, _Reader)
+    return redis_client.connect(url, _Reader)
 
 
 def contain_rq() -> None:

@@ -23,7 +23,7 @@ from rq.exceptions import NoSuchJobError
 from rq.serializers import JSONSerializer
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
-from app.redis_store import redis_client
+from app.redis_client import redis_client
 from app.web import queue_reader
 from app.web.session import require_operator
 

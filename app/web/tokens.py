@@ -10,12 +10,13 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
-from app import tokens
-from app.sign_in import TooManyAttempts
+from app.http.form_fields import read_form_key
+from app.identity import tokens
+from app.identity.login_throttle import TooManyAttempts
+from app.identity.tokens import TokenError, TokenNotFound
 from app.statuses import TokenScope
-from app.tokens import TokenError, TokenNotFound
 from app.web.confirmation import confirm
-from app.web.forms import ConfirmForm, read_form_key
+from app.web.forms import ConfirmForm
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/settings/tokens")

@@ -5,23 +5,24 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, validate_csrf
 from wtforms import ValidationError
 
-from app import sample
-from app.config import Settings
+from app.config import Settings, current_settings
 from app.csvfile import scan
 from app.csvfile.contract import HEADER
-from app.csvfile.rejected import FileRejected, FileTooLarge, round_size_down
+from app.csvfile.errors import FileRejected, FileTooLarge, round_size_down
+from app.demo import sample
 from app.extensions import csrf
-from app.imports import admission, commands, progress
-from app.imports.admission import TooMuch
-from app.imports.starting import ImportedBefore, plain_name
-from app.web.arriving import check_length, expect_file, pieces_of, storing_trouble
-from app.web.forms import is_on, read_form_key
-from app.web.multipart import FileForm
+from app.http.form_fields import is_on, read_form_key
+from app.http.multipart import FileForm
+from app.http.uploads import check_length, expect_file, pieces_of, storing_trouble
+from app.imports import commands, quotas
+from app.imports.creation import ImportedBefore, plain_name
+from app.imports.quotas import TooMuch
+from app.imports.reports import progress
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("upload", __name__, url_prefix="/imports/upload")
@@ -62,7 +63,7 @@ def receive() -> ResponseReturnValue:
     body = FileForm(request, "file", fields=_FIELDS)
     is_check = False
     try:
-        with storing_trouble(), admission.one_of_few(by) as counted:
+        with storing_trouble(), quotas.one_of_few(by) as counted:
             has_file = body.open_file()
             is_check = is_on(body.fields, "check")
             if not has_file:
@@ -163,5 +164,4 @@ def _check_csrf(body: FileForm) -> None:
 
 
 def _settings() -> Settings:
-    settings: Settings = current_app.extensions["sluice_settings"]
-    return settings
+    return current_settings()

@@ -9,18 +9,19 @@ from flask import Blueprint, Response, abort, current_app, flash, redirect, rend
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Conflict, TooManyRequests
 
-from app.deliveries import hooks
+from app.deliveries import commands
 from app.deliveries.addresses import UrlRefused
-from app.deliveries.hooks import EndpointRefused
+from app.deliveries.commands import EndpointRefused
+from app.http.form_fields import read_form_key
+from app.identity.login_throttle import TooManyAttempts
 from app.models import Delivery, WebhookEndpoint
-from app.queries import deliveries, endpoints
-from app.queries.deliveries import TEST_EVENT, EndpointKey
-from app.sign_in import TooManyAttempts
+from app.queries.deliveries import outbox, webhook_endpoints
+from app.queries.deliveries.outbox import TEST_EVENT, EndpointKey
 from app.statuses import DeliveryStatus, SwitchedOff
 from app.web.confirmation import confirm
 from app.web.filters import Label
-from app.web.forms import ConfirmForm, EndpointForm, read_form_key
-from app.web.live import render_live
+from app.web.forms import ConfirmForm, EndpointForm
+from app.web.live_page import render_live
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/settings/webhooks")
@@ -93,7 +94,7 @@ def add() -> ResponseReturnValue:
     # The password is looked at in any case, so that everything that is wrong is said at once.
     if confirm(form.current_password) is not None and is_right and events:
         try:
-            added = hooks.add(seller_id(), form.url.data or "", events, form_key=read_form_key(request.form))
+            added = commands.add(seller_id(), form.url.data or "", events, form_key=read_form_key(request.form))
         except (UrlRefused, EndpointRefused) as refused:
             form.url.errors = [str(refused)]
         else:
@@ -121,7 +122,7 @@ def show(endpoint_id: uuid.UUID) -> ResponseReturnValue:
 
 def _render(endpoint: WebhookEndpoint, *, before: uuid.UUID | None = None, secret: str = "") -> Response:
     key = _key(endpoint)
-    found = deliveries.list_page(key, limit=_PAGE_SIZE + 1, before=_position(key, before))
+    found = outbox.list_page(key, limit=_PAGE_SIZE + 1, before=_position(key, before))
     shown = found[:_PAGE_SIZE]
     return render_live(
         "webhooks/show.html",
@@ -140,7 +141,7 @@ def _render(endpoint: WebhookEndpoint, *, before: uuid.UUID | None = None, secre
 @blueprint.post("/<uuid:endpoint_id>/on")
 def switch_on(endpoint_id: uuid.UUID) -> ResponseReturnValue:
     """Send there again, first of all what has been waiting."""
-    hooks.switch_on(_key(_find(endpoint_id)))
+    commands.switch_on(_key(_find(endpoint_id)))
     flash("The webhook is on. What has been waiting for it is sent now.", "success")
     return _back(endpoint_id)
 
@@ -148,7 +149,7 @@ def switch_on(endpoint_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.post("/<uuid:endpoint_id>/off")
 def switch_off(endpoint_id: uuid.UUID) -> ResponseReturnValue:
     """Send nothing more there until it is switched on."""
-    hooks.switch_off(_key(_find(endpoint_id)))
+    commands.switch_off(_key(_find(endpoint_id)))
     flash("The webhook is off.", "success")
     return _back(endpoint_id)
 
@@ -166,20 +167,20 @@ def change_secret(endpoint_id: uuid.UUID) -> ResponseReturnValue:
     is_filled_in = form.validate()
     if confirm(form.current_password) is None or not is_filled_in:
         return _render_secret(endpoint, form), 422
-    secret = hooks.change_secret(_key(endpoint), present=request.form.get("present", ""))
+    secret = commands.change_secret(_key(endpoint), present=request.form.get("present", ""))
     return _render(_find(endpoint_id), secret=secret)
 
 
 def _render_secret(endpoint: WebhookEndpoint, form: ConfirmForm) -> str:
     return render_template(
-        "webhooks/confirm_secret.html", endpoint=endpoint, form=form, present=hooks.secret_mark(endpoint)
+        "webhooks/confirm_secret.html", endpoint=endpoint, form=form, present=commands.secret_mark(endpoint)
     )
 
 
 @blueprint.post("/<uuid:endpoint_id>/test")
 def send_test(endpoint_id: uuid.UUID) -> ResponseReturnValue:
     """Send a test; what comes of it is the first entry of the log."""
-    hooks.send_test(_key(_find(endpoint_id)))
+    commands.send_test(_key(_find(endpoint_id)))
     return _back(endpoint_id)
 
 
@@ -192,7 +193,7 @@ def confirm_delete(endpoint_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.post("/<uuid:endpoint_id>/delete")
 def delete(endpoint_id: uuid.UUID) -> ResponseReturnValue:
     """Forget a webhook with its log and all that waits for it."""
-    hooks.delete(_key(_find(endpoint_id)))
+    commands.delete(_key(_find(endpoint_id)))
     flash("The webhook was deleted.", "success")
     return redirect(url_for("webhooks.index"), 303)
 
@@ -201,9 +202,9 @@ def delete(endpoint_id: uuid.UUID) -> ResponseReturnValue:
 def send_again(endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnValue:
     """Send a message of the log once more, under its own id."""
     key = _key(_find(endpoint_id))
-    if deliveries.find(key, delivery_id) is None:
+    if outbox.find(key, delivery_id) is None:
         abort(404)
-    hooks.send_again(key, delivery_id)
+    commands.send_again(key, delivery_id)
     return _back(endpoint_id)
 
 
@@ -211,16 +212,16 @@ def _render_index(form: EndpointForm, chosen: list[str]) -> str:
     return render_template(
         "webhooks/index.html",
         form=form,
-        endpoints=endpoints.list_of(seller_id()),
+        endpoints=webhook_endpoints.list_of(seller_id()),
         events=_EVENTS,
         chosen=chosen,
-        max_endpoints=hooks.MAX_ENDPOINTS,
+        max_endpoints=commands.MAX_ENDPOINTS,
         form_key=uuid.uuid4(),
     )
 
 
 def _find(public_id: uuid.UUID) -> WebhookEndpoint:
-    endpoint = endpoints.find(seller_id(), public_id)
+    endpoint = webhook_endpoints.find(seller_id(), public_id)
     if endpoint is None:
         abort(404)
     return endpoint
@@ -234,7 +235,7 @@ def _position(key: EndpointKey, before: uuid.UUID | None) -> int | None:
     """Where the log goes on; addresses carry public ids only."""
     if before is None:
         return None
-    found = deliveries.find(key, before)
+    found = outbox.find(key, before)
     if found is None:
         abort(404)
     return found.id

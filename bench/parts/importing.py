@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from statistics import median
 
-from app.launch import CHECKOUT
+from app.local.launch import CHECKOUT
 from bench import memory
 from bench.context import Bench, Settled, say
 from bench.files import File

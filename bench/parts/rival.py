@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from statistics import median
 
-from app.launch import CHECKOUT
+from app.local.launch import CHECKOUT
 from bench import environment
 from bench.context import Bench, say
 from bench.files import File

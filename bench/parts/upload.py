@@ -6,7 +6,7 @@ import json
 import sys
 from statistics import median
 
-from app.launch import CHECKOUT
+from app.local.launch import CHECKOUT
 from bench import memory
 from bench.context import Bench, say
 from bench.services import BenchError, run

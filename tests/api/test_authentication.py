@@ -10,8 +10,8 @@ from flask import Flask
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
-from app import tokens
 from app.extensions import db
+from app.identity import tokens
 from app.models import ApiToken, Seller
 from app.statuses import TokenScope
 from tests.api.conftest import Program, make_program, problem

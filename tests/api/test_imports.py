@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.models import Seller
-from app.queries import row_errors
+from app.queries.imports import row_errors
 from tests.api.conftest import problem
 from tests.factories import csv_bytes, make_items, row, start
 from tests.pages import page, words

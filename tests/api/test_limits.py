@@ -12,7 +12,7 @@ from redis import RedisError
 from app import create_app
 from app.extensions import db
 from app.models import Seller
-from app.redis_store import redis_client
+from app.redis_client import redis_client
 from tests.api.conftest import Program, make_program, problem
 from tests.factories import csv_bytes, row
 from tests.web.conftest import Browser

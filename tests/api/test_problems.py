@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
-from app.imports import progress
+from app.imports.reports import progress
 from tests.api.conftest import Program, problem
 
 
@@ -43,7 +43,7 @@ def test_a_database_that_is_away(program: Program, monkeypatch) -> None:
     answer = program.get(f"imports/{uuid.uuid4()}")
     problem(answer, 503, "unavailable")
     assert int(answer.headers["Retry-After"]) > 0
-    monkeypatch.setattr("app.tokens.find_bearer", be_away)
+    monkeypatch.setattr("app.identity.tokens.find_bearer", be_away)
     problem(program.get("imports"), 503, "unavailable")
 
 

@@ -18,9 +18,9 @@ import psutil
 import psycopg
 
 from app.extensions import db
-from app.imports import queue
+from app.jobs import queue
 from app.queries import BatchKey
-from app.redis_store import redis_client
+from app.redis_client import redis_client
 from tests.chaos.bench import Bench, Tally, Trial, in_mid_import
 from tests.chaos.files import Key, opposed_files
 from tests.chaos.home import Home

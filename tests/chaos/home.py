@@ -20,9 +20,10 @@ import pytest
 from flask_migrate import upgrade
 from redis import Redis
 
-from app import create_app, embedded
+from app import create_app
 from app.config import load_settings
 from app.extensions import db
+from app.local import private_servers
 from app.storage import open_storage
 from tests.chaos.clock import SteppingClock
 from tests.processes import ROOT, answers, children, die_with_parent, horses, kill, wait_until
@@ -56,7 +57,7 @@ class Home:
         self.wanted_workers = workers
         self._started: list[subprocess.Popen[bytes]] = []
         self.log = (self.root / "processes.log").open("ab")
-        servers = embedded.ensure_servers(self.root / "home")
+        servers = private_servers.ensure_servers(self.root / "home")
         self.storage = self.root / "storage"
         self.environ = {
             **{name: value for name, value in os.environ.items() if name not in _DEFAULTS},
@@ -86,7 +87,7 @@ class Home:
             self._end(process)
         with self.app.app_context():
             db.engine.dispose()
-        embedded.release()
+        private_servers.release()
         for clock in self.clocks.values():
             clock.close()
         self.log.close()
@@ -279,7 +280,7 @@ class Home:
 
     def ensure_servers(self) -> None:
         """Have both servers running again."""
-        embedded.ensure_servers(self.root / "home")
+        private_servers.ensure_servers(self.root / "home")
 
     def connect(self) -> psycopg.Connection[tuple]:
         """A connection that no pool knows and that commits every statement."""

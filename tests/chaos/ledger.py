@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from app.extensions import db
-from app.imports import verify
+from app.imports import ledger
 from app.models import Import
 from tests.chaos.files import File, Key
 from tests.factories import failures, listed, look
@@ -94,5 +94,5 @@ def compare(found: Outcome, quiet: Outcome) -> Difference:
 def book_faults(started: Started) -> Iterator[str]:
     """What is wrong with the books of an import that does not move."""
     db.session.rollback()
-    yield from verify.find_faults(db.session.get_one(Import, (started.seller_id, started.id)))
+    yield from ledger.find_faults(db.session.get_one(Import, (started.seller_id, started.id)))
     db.session.remove()

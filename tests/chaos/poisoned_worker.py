@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
-import worker
-from app.imports import batch_job
-from app.imports.chunk import Attempt, Chunk, write
+from app.imports.worker import batch_job
+from app.imports.worker.chunk import Attempt, Chunk, write
+from app.jobs import worker
 
 
 def _write_or_die(attempt: Attempt, chunk: Chunk) -> str:

@@ -13,12 +13,12 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import text
 
-from app import accounts, tokens
 from app.cli import DEMO_EMAIL, DEMO_PASSWORD
 from app.csvfile.contract import HEADER
 from app.extensions import db
+from app.identity import sellers, tokens
 from app.imports import commands
-from app.imports.progress import ImportProgress
+from app.imports.reports.progress import ImportProgress
 from app.models import Import, Seller
 from app.statuses import ImportStatus
 from tests.factories import csv_bytes, listed, look, make_items, row, start
@@ -49,7 +49,7 @@ def test_sellers_are_made_and_listed(app: Flask) -> None:
         ).exit_code
         == 0
     )
-    assert accounts.check_password("me@example.com", "a long password") is not None
+    assert sellers.check_password("me@example.com", "a long password") is not None
     assert [line.split("\t")[:2] for line in flask(app, "sellers", "list").output.splitlines()] == [
         ["me@example.com", "seller"],
         ["op@example.com", "operator"],
@@ -71,7 +71,7 @@ def test_an_account_that_will_not_do_is_refused(
     result = flask(app, "sellers", "create", email, "--password-stdin", given=f"{password}\n")
     assert result.exit_code == 1
     assert words in result.output
-    assert len(accounts.list_sellers()) == 1
+    assert len(sellers.list_sellers()) == 1
 
 
 def test_a_password_is_asked_for_twice_and_not_shown(app: Flask) -> None:
@@ -93,7 +93,7 @@ def test_a_catalog_is_loaded_or_refused(app: Flask, tmp_path: Path) -> None:
 
 def test_the_demo_is_made_once(app: Flask) -> None:
     assert "358 items" in flask(app, "demo").output
-    assert accounts.check_password(DEMO_EMAIL, DEMO_PASSWORD) is not None
+    assert sellers.check_password(DEMO_EMAIL, DEMO_PASSWORD) is not None
     assert flask(app, "demo").output == ""
 
 

@@ -12,12 +12,14 @@ from sqlalchemy import text
 from app.csvfile.contract import Cause
 from app.csvfile.lines import LineReader
 from app.extensions import db
-from app.imports import batch_job
-from app.imports.chunk import Attempt, Chunk, Pausing, Stale, write
-from app.imports.known_items import KnownItems
-from app.imports.targets import LiveListings
+from app.imports.worker import batch_job
+from app.imports.worker.catalog_cache import KnownItems
+from app.imports.worker.chunk import Attempt, Chunk, Pausing, Stale, write
+from app.imports.worker.targets import LiveListings
 from app.models import Batch, Seller
-from app.queries import BatchKey, ImportKey, listings, row_errors, transitions
+from app.queries import BatchKey, ImportKey
+from app.queries.imports import row_errors, transitions
+from app.queries.listings import listings
 from app.storage import iter_range
 from tests.factories import failures, listed, look, make_items, row, start
 

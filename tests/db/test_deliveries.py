@@ -14,15 +14,20 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from app import accounts
-from app.deliveries import hooks, job, schedule
-from app.deliveries.schedule import MAX_ATTEMPTS
+from app.deliveries import commands as webhook_commands
+from app.deliveries import job, retry_policy
+from app.deliveries.retry_policy import MAX_ATTEMPTS
 from app.extensions import db
-from app.imports import commands, queue, reconcile
+from app.identity import sellers
+from app.imports import commands, reconcile
+from app.jobs import queue
 from app.models import Delivery, Import, Seller, WebhookEndpoint
-from app.queries import ImportKey, deliveries, endpoints, transitions
-from app.queries.deliveries import EndpointKey, Result
-from app.redis_store import redis_client
+from app.queries import ImportKey
+from app.queries.deliveries import outbox as outbox_queries
+from app.queries.deliveries import webhook_endpoints
+from app.queries.deliveries.outbox import EndpointKey, Result
+from app.queries.imports import transitions
+from app.redis_client import redis_client
 from app.statuses import IMPORT_EVENTS, DeliveryStatus, EmailOnEnd
 from tests.factories import make_items, row, start
 from tests.mail_server import MailServer, mail_server
@@ -61,7 +66,7 @@ def mails(set_up: Callable[..., None]) -> Iterator[MailServer]:
 
 
 def register(seller: Seller, url: str, events: list[str] = ALL_EVENTS) -> EndpointKey:
-    added = hooks.add(seller.id, url, events)
+    added = webhook_commands.add(seller.id, url, events)
     return EndpointKey(seller.id, added.id)
 
 
@@ -102,7 +107,7 @@ def test_a_status_that_sellers_are_told_about_leaves_a_message(
     key = register(seller, "http://127.0.0.1:1/a")
     register(seller, "http://127.0.0.1:1/nothing", ["import.paused"] if name != "paused" else ["import.failed"])
     register(other_seller, "http://127.0.0.1:1/other")
-    hooks.switch_off(register(seller, "http://127.0.0.1:1/off"))
+    webhook_commands.switch_off(register(seller, "http://127.0.0.1:1/off"))
     state = OF_STATE[name]
     made = make(state, seller)
     (one,) = outbox()
@@ -184,7 +189,7 @@ def test_names_of_files_survive_and_the_link_is_there_when_it_is_known(set_up, s
 def test_an_email_is_sent_when_the_seller_wants_one(
     mails: MailServer, seller: Seller, wanted: str, state: str, mailed: bool
 ) -> None:
-    accounts.choose_email_on_end(seller.id, EmailOnEnd(wanted))
+    sellers.choose_email_on_end(seller.id, EmailOnEnd(wanted))
     made = make(OF_STATE[state], seller)
     job.run()
     assert [mail["To"] for mail in mails.mails] == [seller.email] * mailed
@@ -198,7 +203,7 @@ def test_an_email_is_sent_when_the_seller_wants_one(
 
 
 def test_the_name_of_a_file_writes_no_header_of_an_email(mails: MailServer, seller: Seller) -> None:
-    accounts.choose_email_on_end(seller.id, EmailOnEnd.ALWAYS)
+    sellers.choose_email_on_end(seller.id, EmailOnEnd.ALWAYS)
     words = "stock=0AReply-To:_evil=40evil.example=0AContent-Type:_text=2Fhtml=0A=0A<h1>Locked<=2Fh1>"
     make(COMPLETED, seller, file_name=f"=?utf-8?q?{words}?= é.csv")
     job.run()
@@ -210,7 +215,7 @@ def test_the_name_of_a_file_writes_no_header_of_an_email(mails: MailServer, sell
 
 
 def test_without_a_mail_server_there_are_no_emails(set_up, seller: Seller) -> None:
-    accounts.choose_email_on_end(seller.id, EmailOnEnd.ALWAYS)
+    sellers.choose_email_on_end(seller.id, EmailOnEnd.ALWAYS)
     make(COMPLETED, seller)
     assert outbox() == []
 
@@ -218,7 +223,7 @@ def test_without_a_mail_server_there_are_no_emails(set_up, seller: Seller) -> No
 def test_an_email_waits_for_its_server_and_gives_up_on_an_address_that_is_refused(
     mails: MailServer, seller: Seller
 ) -> None:
-    accounts.choose_email_on_end(seller.id, EmailOnEnd.ALWAYS)
+    sellers.choose_email_on_end(seller.id, EmailOnEnd.ALWAYS)
     make(COMPLETED, seller)
     mails.answer = "451 later"
     job.run()
@@ -263,7 +268,7 @@ def test_a_receiver_that_is_down_for_an_hour_misses_nothing(there: Receiver, sel
     assert {one.attempts for one in outbox()} == {6}
     assert endpoint(key).failing_since is not None
     # Six attempts take not quite an hour, and the seventh is made another hour later.
-    assert sum(schedule.WAITS_SECONDS[:5]) < 3600 < sum(schedule.WAITS_SECONDS[:6])
+    assert sum(retry_policy.WAITS_SECONDS[:5]) < 3600 < sum(retry_policy.WAITS_SECONDS[:6])
     there.status, there.calls = 204, []
     job.run()
     assert [one.status for one in outbox()] == ["DELIVERED"] * 3
@@ -292,7 +297,7 @@ def test_what_waits_is_not_sent_before_its_time(there: Receiver, seller: Seller)
     assert len(there.calls) == 1
     (one,) = outbox()
     assert 4 < (one.due_at - one.claimed_at).total_seconds() < 7
-    assert not deliveries.has_work()
+    assert not outbox_queries.has_work()
 
 
 def test_the_receiver_may_ask_for_patience(there: Receiver, seller: Seller) -> None:
@@ -338,11 +343,11 @@ def test_after_all_attempts_a_message_is_given_up_and_the_webhook_switched_off(
     job.run()
     assert len(there.calls) == calls
     there.status = 204
-    hooks.switch_on(key)
+    webhook_commands.switch_on(key)
     job.run()
     assert len(there.calls) == calls + 1
     assert [one.status for one in outbox()[:2]] == ["GIVEN_UP", "DELIVERED"]
-    hooks.send_again(key, first.public_id)
+    webhook_commands.send_again(key, first.public_id)
     job.run()
     assert there.calls[-1].id == there.calls[0].id
     assert {one.status for one in outbox()} == {"DELIVERED"}
@@ -371,12 +376,12 @@ def test_gone_switches_off_at_once(there: Receiver, seller: Seller) -> None:
 
 def test_a_test_is_tried_once_and_judges_nobody(there: Receiver, seller: Seller) -> None:
     key = register(seller, there.url, ["import.paused"])
-    hooks.send_test(key)
+    webhook_commands.send_test(key)
     job.run()
     said = there.calls[0].verify(endpoint(key).secret)
     assert said["type"] == "webhook.test"
     there.status = 500
-    hooks.send_test(key)
+    webhook_commands.send_test(key)
     job.run()
     assert [one.status for one in outbox()] == ["DELIVERED", "GIVEN_UP"]
     assert endpoint(key).failing_since is None
@@ -385,16 +390,16 @@ def test_a_test_is_tried_once_and_judges_nobody(there: Receiver, seller: Seller)
 def test_the_old_secret_signs_for_a_day(there: Receiver, seller: Seller) -> None:
     key = register(seller, there.url)
     old = endpoint(key).secret
-    new = hooks.change_secret(key, present=hooks.secret_mark(endpoint(key)))
-    hooks.send_test(key)
+    new = webhook_commands.change_secret(key, present=webhook_commands.secret_mark(endpoint(key)))
+    webhook_commands.send_test(key)
     job.run()
     assert there.calls[0].verify(old) == there.calls[0].verify(new)
     db.session.execute(text("update webhook_endpoints set old_secret_until = now() - interval '1 second'"))
     db.session.commit()
-    hooks.send_test(key)
+    webhook_commands.send_test(key)
     job.run()
     assert there.calls[1].verify(new)
-    endpoints.forget_old_secrets()
+    webhook_endpoints.forget_old_secrets()
     db.session.commit()
     assert (endpoint(key).secret, endpoint(key).old_secret) == (new, None)
     assert len(there.calls[1].headers["webhook-signature"].split()) == 1
@@ -412,8 +417,8 @@ def test_private_addresses_are_not_called_without_the_setting(there: Receiver, s
 # Whatever dies --------------------------------------------------------------------------------------------------------
 
 
-def claim(limit: int = 16, per_seller: int = 4) -> list[deliveries.Claimed]:
-    claimed = deliveries.claim(limit=limit, per_seller=per_seller)
+def claim(limit: int = 16, per_seller: int = 4) -> list[outbox_queries.Claimed]:
+    claimed = outbox_queries.claim(limit=limit, per_seller=per_seller)
     db.session.commit()
     return claimed
 
@@ -424,14 +429,14 @@ def test_what_a_dead_sender_had_is_sent_once_more_under_the_same_id(there: Recei
     (lost,) = claim()
     job.run()
     assert there.calls == []
-    assert not deliveries.has_work()
+    assert not outbox_queries.has_work()
     db.session.execute(text("update deliveries set claimed_at = now() - interval '2 minutes'"))
     db.session.commit()
-    assert deliveries.has_work()
+    assert outbox_queries.has_work()
     job.run()
     assert [call.id for call in there.calls] == [job.message_id(lost)]
     # Should it be alive after all, its result comes too late.
-    assert not deliveries.record(lost, RESULT._replace(status=DeliveryStatus.GIVEN_UP))
+    assert not outbox_queries.record(lost, RESULT._replace(status=DeliveryStatus.GIVEN_UP))
     assert (outbox()[0].status, outbox()[0].attempts) == ("DELIVERED", 2)
 
 
@@ -441,7 +446,7 @@ def test_a_message_that_kills_every_sender_is_given_up(set_up, seller: Seller) -
     for _ in range(MAX_ATTEMPTS):
         assert claim()
         db.session.execute(text("update deliveries set claimed_at = now() - interval '2 minutes'"))
-        assert deliveries.take_back(max_attempts=MAX_ATTEMPTS) == 1
+        assert outbox_queries.take_back(max_attempts=MAX_ATTEMPTS) == 1
         db.session.commit()
     assert outbox()[0].status == "GIVEN_UP"
     assert claim() == []
@@ -482,7 +487,7 @@ def test_one_at_a_time_to_an_endpoint_and_few_of_one_seller(set_up, seller: Sell
     assert [one.key.seller_id for one in first].count(other_seller.id) == 1
     assert len({one.endpoint for one in first}) == 5
     assert claim() == []
-    assert deliveries.record(first[0], RESULT)
+    assert outbox_queries.record(first[0], RESULT)
     db.session.commit()
     assert len(claim()) == 1
 
@@ -557,6 +562,6 @@ def test_the_log_does_not_grow_for_ever(there: Receiver, seller: Seller) -> None
     job.run()
     make(FAILED, seller)
     be_sent_long_ago(hours=31 * 24)
-    assert deliveries.forget_old(days=30) == 1
+    assert outbox_queries.forget_old(days=30) == 1
     db.session.commit()
     assert [one.status for one in outbox()] == ["WAITING"]

@@ -10,11 +10,12 @@ from flask_migrate import downgrade, upgrade
 
 from app.csvfile.contract import Cause, Code
 from app.extensions import db
-from app.imports import batch_job
+from app.imports.worker import batch_job
 from app.models import Import, Seller
-from app.queries import BatchKey, ImportKey, error_groups, row_errors, transitions
-from app.queries.error_groups import Kind
-from app.queries.row_errors import ANY, Filter
+from app.queries import BatchKey, ImportKey
+from app.queries.imports import error_groups, row_errors, transitions
+from app.queries.imports.error_groups import Kind
+from app.queries.imports.row_errors import ANY, Filter
 from tests.factories import make_items, row, start, with_header
 
 CONDITION = Kind(Cause.CONDITION_UNKNOWN, "CONDITION")

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from app.extensions import db
 from app.models import Seller
-from app.queries import listings
+from app.queries.listings import listings
 from tests.factories import make_items
 
 _READ = "select seq_tup_read from pg_stat_xact_user_tables where relname = 'listings'"

@@ -12,10 +12,11 @@ from sqlalchemy import text
 from app.csvfile.contract import Condition, fold, name_key
 from app.extensions import db
 from app.models import Item, Listing, Seller
-from app.queries import items, listing_search
+from app.queries import items
 from app.queries.items import NewItem
-from app.queries.listing_search import ANY, START, Filter, iter_stretches
-from app.queries.listings import ListingKey
+from app.queries.listings import search
+from app.queries.listings.listings import ListingKey
+from app.queries.listings.search import ANY, START, Filter, iter_stretches
 
 GAMES = ["Straße", "Café Vantrelle"]
 NAMES = ["Snail Cavalry", "Snail", "ÉCLAIR", "Oak 12", "100% Pure_Gold", "名前"]
@@ -113,7 +114,7 @@ def stretches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         "as they are": {},
     }[request.param]
     for name, value in limits.items():
-        monkeypatch.setattr(listing_search, name, value)
+        monkeypatch.setattr(search, name, value)
 
 
 def walk(seller: Seller, wanted: Filter, most: int, after: ListingKey = START) -> Iterator[list[ListingKey]]:
@@ -138,7 +139,7 @@ def test_every_search_finds_what_looking_at_each_listing_finds(
     for most in (1, 3, 1_000):
         assert [one for found in walk(seller, wanted, most) for one in found] == right
     # It goes on from anywhere, be there a listing or not.
-    for after in (key(stock[50]), listing_search.behind_item(60), listing_search.behind_item(2**31)):
+    for after in (key(stock[50]), search.behind_item(60), search.behind_item(2**31)):
         found = [one for found in walk(seller, wanted, 2, after) for one in found]
         assert found == [one for one in right if one > after]
 
@@ -162,7 +163,7 @@ def test_without_listings_there_is_nothing_to_look_through(app: Flask, seller: S
 def test_a_stretch_goes_no_further_than_it_may_however_little_is_found(
     seller: Seller, stock: list[Listing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing_search, "_FIRST_LISTINGS", 20)
+    monkeypatch.setattr(search, "_FIRST_LISTINGS", 20)
     for wanted in (Filter(hidden=False, words=("nowhere",)), Filter(words=("nowhere",))):
         first = next(iter_stretches(seller.id, wanted, after=START, most=5))
         assert first == ([], key(stock[19]))
@@ -195,12 +196,12 @@ def snapshot(listing: Listing) -> dict[str, object]:
 def test_hiding_changes_nothing_else(seller: Seller, stock: list[Listing]) -> None:
     one = next(listing for listing in stock if not listing.hidden)
     before = snapshot(one)
-    assert listing_search.set_hidden(seller.id, key(one), hidden=True)
+    assert search.set_hidden(seller.id, key(one), hidden=True)
     db.session.commit()
     after = snapshot(one)
     assert {name for name in before if before[name] != after[name]} == {"hidden", "updated_at"}
     # Again is no change.
-    assert listing_search.set_hidden(seller.id, key(one), hidden=True)
+    assert search.set_hidden(seller.id, key(one), hidden=True)
     db.session.commit()
     assert snapshot(one) == after
 
@@ -210,6 +211,6 @@ def test_only_a_listing_of_ones_own_can_be_hidden(seller: Seller, other_seller: 
     others = db.session.scalars(db.select(Listing).where(Listing.seller_id == other_seller.id))
     theirs = next(one for one in others if key(one) not in mine)
     before = snapshot(theirs)
-    assert not listing_search.set_hidden(seller.id, key(theirs), hidden=not theirs.hidden)
+    assert not search.set_hidden(seller.id, key(theirs), hidden=not theirs.hidden)
     db.session.commit()
     assert snapshot(theirs) == before

@@ -11,11 +11,13 @@ from redis import Redis
 from sqlalchemy import text
 
 from app.extensions import db
-from app.imports import queue, reconcile
+from app.imports import reconcile
 from app.imports.reconcile import Repairs
+from app.jobs import queue
 from app.models import Batch, Import, Seller
-from app.queries import BatchKey, ImportKey, imports, reconciler, transitions
-from app.redis_store import redis_client
+from app.queries import BatchKey, ImportKey
+from app.queries.imports import lookups, reconciler, transitions
+from app.redis_client import redis_client
 from tests.conftest import make_seller
 from tests.factories import look, make_items, row, start
 from tests.processes import wait_until
@@ -195,7 +197,7 @@ def test_turns_go_round_over_sellers_and_then_over_their_imports(seller: Seller)
     first = upload(seller, 10)
     # Four of the first seller's batches are under way already.
     second, third, fourth = upload(seller, 3), upload(others[0], 3), upload(others[1], 1)
-    turns = [(key.import_id, key.number) for key, _ in imports.find_next_to_dispatch(9)]
+    turns = [(key.import_id, key.number) for key, _ in lookups.find_next_to_dispatch(9)]
     assert turns[:4] == [(third.id, 1), (fourth.id, 1), (third.id, 2), (third.id, 3)]
     # Then the first seller's: the second import has had no turn yet, so it comes first.
     assert turns[4:] == [(second.id, 1), (second.id, 2), (second.id, 3), (first.id, 5), (first.id, 6)]
@@ -207,4 +209,4 @@ def test_a_paused_import_gets_no_turn(seller: Seller, other_seller: Seller) -> N
     redis_client().flushdb()
     age("update batches set dispatched_at = null")
     assert transitions.request_pause(ImportKey(seller.id, started.id))
-    assert imports.find_next_to_dispatch(10) == []
+    assert lookups.find_next_to_dispatch(10) == []

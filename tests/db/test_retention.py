@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app.extensions import db
 from app.imports import commands, reconcile, retention
 from app.models import Import, Seller
-from app.queries import retention as old
+from app.queries.imports import retention as old
 from tests.api.conftest import make_program, problem
 from tests.conftest import storage_root
 from tests.factories import csv_bytes, look, make_items, row, start

@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from app.extensions import db
 from app.models import Batch, Import, Seller
-from app.queries import BatchKey, transitions
+from app.queries import BatchKey
+from app.queries.imports import transitions
 from app.statuses import BATCH_TRANSITIONS, IMPORT_TRANSITIONS, BatchStatus, ImportStatus
 from tests.factories import make_items, row, start
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from app import embedded
 from app.cli import DEMO_CATALOG
 from app.csvfile.contract import Condition
-from app.launch import DEMO_EMAIL, DEMO_PASSWORD
+from app.local import private_servers
+from app.local.launch import DEMO_EMAIL, DEMO_PASSWORD
 from tests.e2e.browser import open_chromium
 from tests.e2e.files import FIRST_IMPORT, MISTAKES
 from tests.e2e.gate import Gate
@@ -40,7 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sluice-pictures-") as root, open_chromium() as chromium:
         home = Path(root) / "home"
         with _sluice(home) as address:
-            gate = Gate(embedded.ensure_servers(home).database_url.replace("+psycopg", ""))
+            gate = Gate(private_servers.ensure_servers(home).database_url.replace("+psycopg", ""))
             _take(chromium.get(), address, gate)
             gate.dispose()
 
@@ -60,7 +60,7 @@ def _sluice(home: Path) -> Iterator[str]:
         "LEASE_SECONDS": "60",
         "CHUNK_SECONDS": "0.001",
     }
-    process = subprocess.Popen([sys.executable, "-m", "app.launch"], cwd=ROOT, env=environ)
+    process = subprocess.Popen([sys.executable, "-m", "app.local.launch"], cwd=ROOT, env=environ)
     try:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"), seconds=120)
         yield f"http://127.0.0.1:{port}"

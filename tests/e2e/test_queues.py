@@ -6,9 +6,9 @@ from flask import Flask
 from playwright.sync_api import expect
 
 from app.extensions import db
-from app.imports.queue import open_queue
+from app.jobs.queue import open_queue
 from app.models import Seller
-from app.redis_store import redis_client
+from app.redis_client import redis_client
 from tests.e2e.conftest import OpenWindow
 
 _HTML = '<meta http-equiv="refresh" content="0;url=/help/csv"><b id="planted">bold</b>'
@@ -18,7 +18,9 @@ def test_html_in_redis_is_a_text(app: Flask, address: str, seller: Seller, open_
     seller.is_operator = True
     db.session.commit()
     queue = open_queue(redis_client())
-    queue.enqueue_job(queue.create_job("app.imports.batch_job.run", args=[1, 2, 3, 4], job_id="x", description=_HTML))
+    queue.enqueue_job(
+        queue.create_job("app.imports.worker.batch_job.run", args=[1, 2, 3, 4], job_id="x", description=_HTML)
+    )
     redis_client().sadd("rq:queues", f"rq:queue:{_HTML}")
     page = open_window(seller, width=375)
     for path in ("0/view/job/x", "0/view/jobs/sluice/queued/8/asc/1", ""):

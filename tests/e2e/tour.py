@@ -15,12 +15,13 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
-from app import sessions
-from app.deliveries import hooks
+from app.deliveries import commands
 from app.deliveries import job as deliveries_job
 from app.deliveries.webhook import Answer
 from app.extensions import db
-from app.imports import batch_job, reconcile
+from app.identity import sessions
+from app.imports import reconcile
+from app.imports.worker import batch_job
 from app.models import Import, Seller
 from app.queries import ImportKey
 from app.statuses import IMPORT_EVENTS
@@ -54,7 +55,7 @@ def make_showroom(database_url: str) -> Showroom:
     sellers = [make_seller(f"{name}.{uuid.uuid4().hex[:4]}@example.com") for name in ("ada", "bea", "cy", "di")]
     seller, busy_seller, new_seller, operator = sellers
     operator.is_operator = True
-    hook = hooks.add(seller.id, "https://shop.example.com/sluice", IMPORT_EVENTS.values())
+    hook = commands.add(seller.id, "https://shop.example.com/sluice", IMPORT_EVENTS.values())
     started = {"mistakes": start(seller, MISTAKES.read_bytes(), file_name=MISTAKES.name)}
     batch_job.run(seller.id, started["mistakes"].id, 1, 1)
     started["check"] = start(seller, _changed_rows(), file_name="prices-check.csv", is_check=True)

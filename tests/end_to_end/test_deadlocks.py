@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import text
 
 from app.extensions import db
-from app.imports import verify
+from app.imports import ledger
 from app.models import Import, Seller
-from app.queries.listing_search import set_hidden
+from app.queries.listings.search import set_hidden
 from tests.factories import failures, listed, look, make_items, row, start
 from tests.processes import wait_until, workers
 
@@ -113,7 +113,7 @@ def finish(started: Import) -> None:
 
 
 def faults(one: Import) -> list[str]:
-    return list(verify.find_faults(db.session.get_one(Import, (one.seller_id, one.id))))
+    return list(ledger.find_faults(db.session.get_one(Import, (one.seller_id, one.id))))
 
 
 @pytest.mark.parametrize("repeated", [False, True])

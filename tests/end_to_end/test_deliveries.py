@@ -10,9 +10,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from app import accounts
-from app.deliveries import hooks
+from app.deliveries import commands as webhook_commands
 from app.extensions import db
+from app.identity import sellers
 from app.imports import commands
 from app.models import Delivery, Seller
 from app.statuses import IMPORT_EVENTS, EmailOnEnd
@@ -44,8 +44,8 @@ def test_everybody_who_wants_to_know_is_told(
     app: Flask, there: Receiver, open_environ: dict[str, str], seller: Seller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_items(3)
-    secret = hooks.add(seller.id, there.url, list(IMPORT_EVENTS.values())).secret
-    accounts.choose_email_on_end(seller.id, EmailOnEnd.ALWAYS)
+    secret = webhook_commands.add(seller.id, there.url, list(IMPORT_EVENTS.values())).secret
+    sellers.choose_email_on_end(seller.id, EmailOnEnd.ALWAYS)
     with mail_server() as mails:
         mail = {"SMTP_URL": mails.url, "MAIL_FROM": "sluice@example.com", "PUBLIC_URL": "https://sluice.example.com"}
         with workers({**open_environ, **mail}, count=1):
@@ -61,7 +61,7 @@ def test_everybody_who_wants_to_know_is_told(
 
 def test_pause_and_terminate_are_told_by_the_tick(there: Receiver, open_environ, seller: Seller) -> None:
     make_items(3)
-    hooks.add(seller.id, there.url, list(IMPORT_EVENTS.values()))
+    webhook_commands.add(seller.id, there.url, list(IMPORT_EVENTS.values()))
     started = start(seller, [row()])
     commands.pause(seller.id, started.public_id)
     commands.terminate(seller.id, started.public_id)
@@ -76,7 +76,7 @@ def sorted_ids() -> list[str]:
 
 def test_a_sender_that_is_killed_in_the_middle_loses_nothing(there: Receiver, open_environ, seller: Seller) -> None:
     make_items(3)
-    secret = hooks.add(seller.id, there.url, list(IMPORT_EVENTS.values())).secret
+    secret = webhook_commands.add(seller.id, there.url, list(IMPORT_EVENTS.values())).secret
     there.may_answer.clear()
     with workers(open_environ, count=1) as supervisor:
         start(seller, [row()])
@@ -99,7 +99,7 @@ def test_a_sender_that_is_killed_in_the_middle_loses_nothing(there: Receiver, op
 
 def test_imports_do_not_wait_for_slow_receivers(there: Receiver, open_environ, seller: Seller) -> None:
     make_items(3)
-    hooks.add(seller.id, there.url, list(IMPORT_EVENTS.values()))
+    webhook_commands.add(seller.id, there.url, list(IMPORT_EVENTS.values()))
     there.may_answer.clear()
     with workers(open_environ, count=1):
         start(seller, [row()])

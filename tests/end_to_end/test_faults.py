@@ -12,7 +12,8 @@ from flask import Flask
 from redis import Redis
 
 from app.extensions import db
-from app.imports import commands, queue
+from app.imports import commands
+from app.jobs import queue
 from app.models import Import, Seller
 from tests.factories import csv_bytes, failures, listed, look, make_items, row, start
 from tests.processes import children, horses, kill, wait_until, workers

@@ -15,9 +15,10 @@ from sqlalchemy import select
 from app import catalog
 from app.csvfile.contract import HEADER
 from app.extensions import db
-from app.imports import files
+from app.imports.reports import exports
 from app.models import Import, Seller
-from app.queries import ImportKey, row_errors
+from app.queries import ImportKey
+from app.queries.imports import row_errors
 from tests.api.conftest import make_program
 from tests.conftest import sign_in
 from tests.factories import listed, look
@@ -142,7 +143,7 @@ def test_the_rows_that_failed_come_home_whole(app: Flask, seller: Seller, run_jo
         api(app, seller, FIELD / f"{name}.csv")
         run_jobs()
         made = db.session.scalars(select(Import).order_by(Import.id.desc()).limit(1)).one()
-        failed = b"".join(files.failed(ImportKey(seller.id, made.id)))
+        failed = b"".join(exports.failed(ImportKey(seller.id, made.id)))
         assert failed == b"".join([source[0], *(source[line - 1] for line in lines)])
         assert source[0].decode().startswith(HEADER)
 

@@ -14,7 +14,7 @@ from flask_migrate import upgrade
 
 from app import create_app
 from app.extensions import db
-from app.imports import verify
+from app.imports import ledger
 from app.models import Batch, Import, Seller
 from tests.conftest import PASSWORD, make_seller
 from tests.end_to_end.test_faults import generate, run_quietly
@@ -87,4 +87,4 @@ def test_an_import_across_hosts_of_which_one_is_cut_off(
 def verify_across(looking_on: Flask, data, started: Import) -> list[str]:
     """The faults in the books, with the source read where the storage is."""
     with data.entered():
-        return list(verify.find_faults(started))
+        return list(ledger.find_faults(started))

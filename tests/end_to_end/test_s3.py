@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app import create_app
 from app.extensions import db
-from app.imports import verify
+from app.imports import ledger
 from app.models import Import, Seller
 from tests.conftest import sign_in
 from tests.factories import csv_bytes, look, make_items, row, start
@@ -71,7 +71,7 @@ def test_an_import_from_s3(s3_app: Flask, s3_environ: dict[str, str], seller: Se
     with workers(s3_environ):
         wait_until(lambda: look(started).status == "FAILED")
     assert (look(started).created, look(started).failed) == (100, 4_900)
-    assert list(verify.find_faults(db.session.scalar(db.select(Import)))) == []
+    assert list(ledger.find_faults(db.session.scalar(db.select(Import)))) == []
     assert client.get(f"/imports/{started.public_id}/source.csv").data == file
 
 

@@ -7,7 +7,7 @@ from flask import Flask
 
 from app import catalog
 from app.imports import commands
-from app.imports.progress import ImportProgress
+from app.imports.reports.progress import ImportProgress
 from app.models import Import
 from tests.conftest import make_seller
 from tests.factories import failures, listed, look, start

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from app.csvfile import reader, scan
 from app.csvfile.contract import COLUMNS, HEADER
+from app.csvfile.errors import FileRejected
 from app.csvfile.lines import LineReader
 from app.csvfile.reader import find_cells, read_blocks
-from app.csvfile.rejected import FileRejected
 from app.csvfile.validate import Validator, find_problems
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")

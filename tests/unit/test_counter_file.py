@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.mmap_dict import MmapedDict
 
-from app.counter_file import CounterFile
+from app.observability.counter_file import CounterFile
 from tests.disks import fill, small_disk_at
 from tests.processes import ROOT
 

@@ -10,8 +10,8 @@ import zipfile
 import pytest
 
 from app.csvfile.contract import COLUMNS, HEADER
+from app.csvfile.errors import FileRejected
 from app.csvfile.header import MAX_HEADER_BYTES, take_header, width_of
-from app.csvfile.rejected import FileRejected
 
 
 def refuse(data: bytes) -> str:

@@ -9,8 +9,8 @@ from flask import Request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.test import EnvironBuilder
 
-from app.web.forms import FormRefused, is_on
-from app.web.multipart import FileForm
+from app.http.form_fields import FormRefused, is_on
+from app.http.multipart import FileForm
 
 FIELDS = frozenset({"check", "csrf_token"})
 FILE = b'--AA\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'

@@ -11,7 +11,7 @@ import yaml
 from flask import Flask
 from prometheus_client import Counter, Histogram
 
-from app import metrics
+from app.observability import metrics
 from app.web import metrics as asked
 from tests.processes import ROOT
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app import passwords
 from app.cli import DEMO_PASSWORD
-from app.passwords import WeakPassword
+from app.identity import passwords
+from app.identity.passwords import WeakPassword
 
 
 @pytest.mark.parametrize(

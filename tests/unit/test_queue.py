@@ -14,9 +14,11 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from app import diagnosis, redis_store
-from app.imports import control, queue
-from app.imports.queue import AllowedJob, ForbiddenFunction, open_queue
+from app import redis_client
+from app.imports.worker import stop_signal
+from app.jobs import queue
+from app.jobs.queue import AllowedJob, ForbiddenFunction, open_queue
+from app.observability import diagnosis
 from app.queries import BatchKey, ImportKey
 
 KEY = ImportKey(7, 42)
@@ -33,7 +35,7 @@ def app_with(fake: Redis):
 
     def push(client: Redis = fake) -> None:
         app = Flask("test")
-        redis_store.init_app(app, "redis://localhost")
+        redis_client.init_app(app, "redis://localhost")
         app.extensions["sluice_redis"] = client
         contexts.append(app.app_context())
         contexts[-1].push()
@@ -46,12 +48,12 @@ def app_with(fake: Redis):
 
 def test_a_signal_is_heard_until_it_is_cleared(app_with) -> None:
     app_with()
-    listener = control.Listener(KEY)
+    listener = stop_signal.Listener(KEY)
     assert listener.poll() is None
-    control.send(KEY, control.Signal.PAUSE)
-    assert listener.poll() is control.Signal.PAUSE
-    assert control.Listener(ImportKey(7, 43)).poll() is None
-    control.clear(KEY)
+    stop_signal.send(KEY, stop_signal.Signal.PAUSE)
+    assert listener.poll() is stop_signal.Signal.PAUSE
+    assert stop_signal.Listener(ImportKey(7, 43)).poll() is None
+    stop_signal.clear(KEY)
     assert listener.poll() is None
 
 
@@ -59,18 +61,18 @@ def test_a_signal_is_heard_until_it_is_cleared(app_with) -> None:
 def test_a_signal_that_is_none_of_ours_is_not_heard(app_with, fake: FakeRedis, garbage: bytes) -> None:
     app_with()
     fake.set("sluice:control:42", garbage)
-    assert control.Listener(KEY).poll() is None
+    assert stop_signal.Listener(KEY).poll() is None
 
 
 def test_a_signal_of_another_type_is_not_heard(app_with, fake: FakeRedis) -> None:
     app_with()
     fake.rpush("sluice:control:42", "pause")
-    assert control.Listener(KEY).poll() is None
+    assert stop_signal.Listener(KEY).poll() is None
 
 
 def test_a_forgotten_signal_does_not_stay_for_ever(app_with, fake: FakeRedis) -> None:
     app_with()
-    control.send(KEY, control.Signal.TERMINATE)
+    stop_signal.send(KEY, stop_signal.Signal.TERMINATE)
     assert 0 < fake.ttl("sluice:control:42") <= 24 * 3600
 
 
@@ -84,9 +86,9 @@ def test_a_redis_that_is_away_neither_fails_nor_is_asked_again_at_once(app_with)
             raise RedisConnectionError
 
     app_with(Away())
-    control.send(KEY, control.Signal.PAUSE)
-    control.clear(KEY)
-    listener = control.Listener(KEY)
+    stop_signal.send(KEY, stop_signal.Signal.PAUSE)
+    stop_signal.clear(KEY)
+    listener = stop_signal.Listener(KEY)
     before = asked
     assert [listener.poll() for _ in range(10)] == [None] * 10
     assert asked == before + 1
@@ -98,7 +100,7 @@ def test_a_job_carries_nothing_but_ids(app_with, fake: FakeRedis) -> None:
     queue._enqueue(queue.RUN_BATCH, (*key, 2), job_id=queue.batch_job_id(key, 2))
     assert queue.waiting_job_ids() == {"b42-3-a2"}
     job = AllowedJob.fetch("b42-3-a2", connection=fake, serializer=JSONSerializer)
-    assert (job.func_name, job.args, job.kwargs) == ("app.imports.batch_job.run", [7, 42, 3, 2], {})
+    assert (job.func_name, job.args, job.kwargs) == ("app.imports.worker.batch_job.run", [7, 42, 3, 2], {})
 
 
 @pytest.mark.parametrize("function", ["os.system", "app.imports.commands.terminate", "subprocess.call"])

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from app.csvfile import reader
 from app.csvfile.contract import MAX_RECORD_BYTES, Cause
+from app.csvfile.errors import FileRejected
 from app.csvfile.reader import BrokenCells, find_cells, read_blocks
-from app.csvfile.rejected import FileRejected
 from app.csvfile.validate import find_problems
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from app.csvfile import scan as scan_module
 from app.csvfile.contract import HEADER
+from app.csvfile.errors import FileRejected, FileTooLarge
 from app.csvfile.lines import LineReader
-from app.csvfile.rejected import FileRejected, FileTooLarge
 from app.csvfile.scan import Scan, look, rows_per_batch, scan
 from tests.factories import csv_bytes, row, with_header
 from tests.samples import SAMPLES, needs_samples

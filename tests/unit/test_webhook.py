@@ -16,9 +16,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.deliveries import addresses, webhook
 from app.deliveries.addresses import Target, UrlRefused
-from app.deliveries.schedule import MAX_ATTEMPTS, WAITS_SECONDS, wait_after
+from app.deliveries.retry_policy import MAX_ATTEMPTS, WAITS_SECONDS, wait_after
 from app.deliveries.webhook import Answer
-from app.queries.deliveries import LONGEST_WAIT_SECONDS
+from app.queries.deliveries.outbox import LONGEST_WAIT_SECONDS
 from tests.receiver import Receiver, receiver
 
 SECRET = webhook.new_secret()

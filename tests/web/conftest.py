@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import redis_store
+from app import redis_client
 from app.extensions import db
 from tests.conftest import make_seller, sign_in
 
@@ -49,6 +49,6 @@ def take_redis_away(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[],
 
     def take_away() -> None:
         monkeypatch.setitem(app.extensions, "sluice_redis", None)
-        redis_store.init_app(app, "redis://127.0.0.1:1/0")
+        redis_client.init_app(app, "redis://127.0.0.1:1/0")
 
     return take_away

@@ -12,7 +12,7 @@ from app.imports import commands
 from app.models import Seller
 from tests.factories import csv_bytes, listed, look, make_items, row, start
 from tests.pages import page, words
-from tests.web.test_twice import led_to, send
+from tests.web.test_duplicates import led_to, send
 
 HARD = (
     b'\xef\xbb\xbf%(header)s\r\n'
@@ -79,7 +79,7 @@ def test_one_such_row_is_told_as_one_and_none_is_not_told(
 def test_updates_come_in_pages(
     client: FlaskClient, seller: Seller, run_jobs: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.queries.row_errors._PAGE_ROWS", 2)
+    monkeypatch.setattr("app.queries.imports.row_errors._PAGE_ROWS", 2)
     make_items(5)
     rows = [row(urn=f"urn:test:{n}", price="x" if n % 2 else 1) for n in range(1, 6)] + [row(urn="urn:test:5")]
     first = start(seller, rows)

@@ -18,7 +18,7 @@ from tests.factories import csv_bytes, look, row, start
 from tests.pages import buttons, csrf_token, page, press, read, words
 from tests.states import everything
 from tests.web.test_details import facts, live_part
-from tests.web.test_twice import DATA, all_imports, led_to, send, together
+from tests.web.test_duplicates import DATA, all_imports, led_to, send, together
 
 FACES = pytest.mark.parametrize("face", ["", "/panel"], ids=["details", "panel"])
 OVER = pytest.mark.parametrize("status", ["COMPLETED", "FAILED", "TERMINATED"])

@@ -8,7 +8,8 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
 
-from app.imports import batch_job, commands, reconcile
+from app.imports import commands, reconcile
+from app.imports.worker import batch_job
 from app.models import Import, Seller
 from app.queries import ImportKey
 from tests.factories import make_items, row, start, with_header

@@ -20,9 +20,11 @@ from app.cli import DEMO_CATALOG
 from app.csvfile.contract import COLUMNS, HEADER, Cause
 from app.csvfile.guard import guard_if_guarded
 from app.extensions import db
-from app.imports import batch_job, commands, reconcile
+from app.imports import commands, reconcile
+from app.imports.worker import batch_job
 from app.models import Import, Seller
-from app.queries import ImportKey, row_errors
+from app.queries import ImportKey
+from app.queries.imports import row_errors
 from app.storage.local import LocalStorage
 from tests.factories import cells, csv_bytes, failures, listed, look, make_items, row, start, with_header
 from tests.pages import csrf_token, page, read, words
@@ -271,7 +273,7 @@ def test_no_row_is_told_to_which_its_batch_has_not_come(
 ) -> None:
     make_items(9)
     monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 3)
-    monkeypatch.setattr("app.imports.files._ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("app.imports.reports.exports._ROWS_AT_ONCE", 2)
     made = start(seller, [row(urn=f"urn:test:{n}", price="x" if n == 8 else n) for n in range(1, 10)])
     for number in (3, 1):
         batch_job.run(seller.id, made.id, number, 1)

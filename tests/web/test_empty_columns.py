@@ -8,7 +8,8 @@ from flask.testing import FlaskClient
 
 from app.csvfile.contract import HEADER
 from app.extensions import db
-from app.imports import commands, failures, files, verify
+from app.imports import commands, ledger
+from app.imports.reports import exports, row_errors
 from app.models import Import, Seller
 from app.queries import ImportKey
 from app.statuses import RetriedRows
@@ -41,12 +42,12 @@ def test_such_a_file_is_imported_but_for_the_rows_with_a_value_there(
         assert [(mark["title"], mark.text) for mark in soup.select("#line-3 mark")] == [("P", "left over")]
     key = ImportKey(seller.id, made.id)
     # A row is taken apart into its columns although it has empty ones more.
-    shown = failures.show_groups(key, failures.list_groups(key))
+    shown = row_errors.show_groups(key, row_errors.list_groups(key))
     assert [value.text for group in shown for value in group.values] == ["URN:TEST:3"]
-    assert b"".join(files.failed(key)) == saved(wrong, unknown, extra=2)
-    assert b"".join(files.succeeded(key)).count(b"created") == 2
-    assert {line.count(b",") for line in b"".join(files.report(key)).splitlines()} >= {19}
-    assert list(verify.find_faults(db.session.get_one(Import, key))) == []
+    assert b"".join(exports.failed(key)) == saved(wrong, unknown, extra=2)
+    assert b"".join(exports.succeeded(key)).count(b"created") == 2
+    assert {line.count(b",") for line in b"".join(exports.report(key)).splitlines()} >= {19}
+    assert list(ledger.find_faults(db.session.get_one(Import, key))) == []
 
 
 def test_its_failed_rows_come_back_as_a_file_and_as_a_retry(
@@ -56,7 +57,7 @@ def test_its_failed_rows_come_back_as_a_file_and_as_a_retry(
     run_jobs()
     assert look(made).failed == 3
     make_items(3)
-    failed = b"".join(files.failed(ImportKey(seller.id, made.id)))
+    failed = b"".join(exports.failed(ImportKey(seller.id, made.id)))
     retried = commands.retry(seller.id, made.public_id, RetriedRows.FAILED)
     run_jobs()
     corrected = start(seller, failed.replace(b",x\r\n", b",\r\n"), is_check=True)

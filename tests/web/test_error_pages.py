@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.extensions import db
-from app.imports import batch_job
+from app.imports.worker import batch_job
 from app.models import Seller
 from tests.conftest import sign_in
 from tests.factories import csv_bytes, make_items, row, start, with_header

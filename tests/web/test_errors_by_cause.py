@@ -11,10 +11,10 @@ from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
 
 from app.csvfile.contract import Cause
-from app.imports import batch_job
+from app.imports.worker import batch_job
 from app.models import Import, Seller
 from app.queries import items
-from app.queries.error_groups import Kind
+from app.queries.imports.error_groups import Kind
 from tests.factories import make_items, row, start, with_header
 from tests.pages import page, submit, words
 
@@ -251,7 +251,7 @@ def test_the_rows_with_a_value_are_counted_in_all_batches_or_not_at_all(
 ) -> None:
     make_items()
     monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 4)
-    monkeypatch.setattr("app.imports.failures._MOST_COUNTED", most_counted)
+    monkeypatch.setattr("app.imports.reports.row_errors._MOST_COUNTED", most_counted)
     wrong = ["Near Mnt", "new", " Near Mnt ", "Near Mnt", "new", "Near Mnt", "new", "Near Mnt"]
     one = start(seller, [row(condition=value, comment='with "marks", and\nlines') for value in wrong])
     run_jobs()
@@ -354,7 +354,7 @@ def test_an_import_that_moves_has_its_groups_without_a_look_at_their_rows(
     one = start(seller, [row(condition="Near Mnt"), row()])
     batch_job.run(seller.id, one.id, 1, 1)
     monkeypatch.setattr(items, "list_steps", None)
-    monkeypatch.setattr("app.queries.error_groups.sample", None)
+    monkeypatch.setattr("app.queries.imports.error_groups.sample", None)
     soup = page(client, address(one, rest=""))
     assert groups(soup) == [("condition-unknown", "CONDITION", 1)]
     assert not soup.select(".suggestion")

@@ -9,9 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from app import sessions, tokens
-from app.deliveries import hooks
+from app.deliveries import commands
 from app.extensions import db
+from app.identity import sessions, tokens
 from app.models import Seller
 from app.statuses import TokenScope
 from tests.conftest import make_token
@@ -85,7 +85,7 @@ def test_every_id_in_an_address_is_of_a_seller_s_own(
     app: Flask, client: FlaskClient, other_seller: Seller, bearer: dict[str, str]
 ) -> None:
     # test_isolation walks those of imports; here is whatever else an address names, with all that others have.
-    hook = hooks.add(other_seller.id, "https://example.com/hook", ["import.completed"])
+    hook = commands.add(other_seller.id, "https://example.com/hook", ["import.completed"])
     theirs = make(STATES[5], other_seller, file_name="secret.csv").public_id
     token = tokens.create(other_seller.id, "theirs", scope=TokenScope.READ)[0].public_id
     sessions.begin(other_seller.id)

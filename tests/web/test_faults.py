@@ -14,10 +14,10 @@ from flask_migrate import upgrade
 from redis import Redis
 from sqlalchemy import text
 
-from app import create_app, redis_store
-from app.embedded import ensure_servers
+from app import create_app, redis_client
 from app.extensions import db
 from app.imports import reconcile
+from app.local.private_servers import ensure_servers
 from app.models import Seller
 from app.storage.local import LocalStorage
 from tests.conftest import make_seller, make_token, sign_in
@@ -45,7 +45,7 @@ def own_redis(tmp_path_factory: pytest.TempPathFactory) -> str:
 def redis(app: Flask, own_redis: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
     """Sluice's Redis, to be made useless; what a test has set is undone after it."""
     monkeypatch.setitem(app.extensions, "sluice_redis", None)
-    redis_store.init_app(app, own_redis)
+    redis_client.init_app(app, own_redis)
     with Redis.from_url(own_redis) as admin:
         admin.flushall()
         yield admin
@@ -220,7 +220,7 @@ def test_workers_that_cannot_send_jobs_are_told_where_the_pages_can(
     start(seller, [row()])
     pages_redis = app.extensions["sluice_redis"]
     monkeypatch.setitem(app.extensions, "sluice_redis", None)
-    redis_store.init_app(app, "redis://127.0.0.1:1/0")
+    redis_client.init_app(app, "redis://127.0.0.1:1/0")
     reconcile.sweep(force=True)
     workers_redis = app.extensions["sluice_redis"]
     monkeypatch.setitem(app.extensions, "sluice_redis", pages_redis)

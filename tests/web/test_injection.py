@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from app.extensions import db
-from app.imports import batch_job
+from app.imports.worker import batch_job
 from app.models import Import, Seller
 from tests.factories import csv_bytes, listed, make_items, row, start
 from tests.pages import page

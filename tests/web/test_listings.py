@@ -15,8 +15,9 @@ from app import listings
 from app.csvfile.contract import HEADER, name_key
 from app.extensions import db
 from app.models import Seller
-from app.queries import items, listing_search
+from app.queries import items
 from app.queries.items import NewItem
+from app.queries.listings import search
 from app.web import listings as listing_pages
 from tests.conftest import sign_in
 from tests.factories import csv_bytes, listed, look, make_items, row
@@ -231,7 +232,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each page looks at next to nothing before it says how far it has come."""
     monkeypatch.setattr(listings, "_LOOK_SECONDS", 0)
     for name in ("_FIRST_LISTINGS", "_MOST_LISTINGS", "_FIRST_ITEMS", "_MOST_ITEMS"):
-        monkeypatch.setattr(listing_search, name, 1)
+        monkeypatch.setattr(search, name, 1)
 
 
 @pytest.mark.usefixtures("hurry")

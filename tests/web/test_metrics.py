@@ -11,10 +11,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app import metrics
 from app.extensions import db
-from app.logs import JsonFormatter
 from app.models import Seller
+from app.observability import metrics
+from app.observability.logs import JsonFormatter
 from app.queries import BatchKey, operations
 from tests.conftest import make_seller, sign_in
 from tests.factories import make_items, row, start

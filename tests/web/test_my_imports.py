@@ -13,7 +13,8 @@ from sqlalchemy import text
 from app import catalog
 from app.cli import DEMO_CATALOG
 from app.extensions import db
-from app.imports import batch_job, commands, reconcile
+from app.imports import commands, reconcile
+from app.imports.worker import batch_job
 from app.models import Import, Seller
 from app.queries import ImportKey
 from app.statuses import RetriedRows

@@ -12,7 +12,8 @@ from sqlalchemy import text
 from app.extensions import db
 from app.imports import reconcile
 from app.models import AuditEntry, Batch, Seller
-from app.queries import BatchKey, operations, transitions
+from app.queries import BatchKey, operations
+from app.queries.imports import transitions
 from tests.factories import listed, look, make_items, row, start
 from tests.pages import HTMX, buttons, page, press, read, words
 from tests.states import STATES, everything, make
@@ -155,7 +156,7 @@ def test_the_kind_of_an_error_is_told_and_not_its_words(
     def crash(*_: object) -> str:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr("app.imports.batch_job.write", crash)
+    monkeypatch.setattr("app.imports.worker.batch_job.write", crash)
     make_items()
     start(seller, [row()])
     run_jobs()

@@ -16,10 +16,10 @@ from flask.testing import FlaskClient
 from rq import Worker
 from rq.serializers import JSONSerializer
 
-from app import redis_store
-from app.imports.queue import AllowedJob, open_queue
+from app import redis_client as redis_module
+from app.jobs.queue import AllowedJob, open_queue
 from app.models import Seller
-from app.redis_store import TIMEOUT_SECONDS, redis_client
+from app.redis_client import TIMEOUT_SECONDS, redis_client
 from tests.factories import make_items, row, start
 
 ROOT = "/ops/queues"
@@ -46,7 +46,7 @@ def test_it_shows_the_jobs(operator: FlaskClient, seller: Seller) -> None:
 
 def register_worker() -> Worker:
     """Let Redis know of a worker, through a client of its own as a worker's process has it."""
-    connection = redis_store.connect(current_app.config["REDIS_URL"])
+    connection = redis_module.connect(current_app.config["REDIS_URL"])
     queue = open_queue(connection)
     worker = Worker([queue], name=uuid4().hex, connection=connection, job_class=AllowedJob, serializer=JSONSerializer)
     worker.register_birth()
@@ -138,7 +138,7 @@ def test_a_job_that_redis_has_lost_stays_where_it_is(operator: FlaskClient) -> N
 
 @pytest.mark.parametrize("field", ["data", "exc_info", "description", "result"])
 def test_what_is_too_large_for_a_job_is_not_brought_here(operator: FlaskClient, field: str) -> None:
-    job = open_queue(redis_client()).create_job("app.imports.batch_job.run", args=[1, 2, 3, 4], job_id="large")
+    job = open_queue(redis_client()).create_job("app.imports.worker.batch_job.run", args=[1, 2, 3, 4], job_id="large")
     open_queue(redis_client()).enqueue_job(job)
     if field == "result":
         packed = b64encode(zlib.compress(bytes(64 << 20)))
@@ -161,7 +161,7 @@ def test_what_is_too_large_for_a_job_is_not_brought_here(operator: FlaskClient, 
     [("rq:job:odd", "data"), ("rq:job:odd", "status"), ("rq:job:odd", "created_at"), ("rq:queue:sluice", "")],
 )
 def test_what_rq_would_not_write_is_told_as_that(operator: FlaskClient, key: str, field: str) -> None:
-    job = open_queue(redis_client()).create_job("app.imports.batch_job.run", args=[1, 2, 3, 4], job_id="odd")
+    job = open_queue(redis_client()).create_job("app.imports.worker.batch_job.run", args=[1, 2, 3, 4], job_id="odd")
     open_queue(redis_client()).enqueue_job(job)
     redis_client().hset(key, field, "\0odd") if field else redis_client().set(key, "x")
     answers = [
@@ -178,7 +178,7 @@ def test_nothing_that_lies_in_redis_is_unpickled(operator: FlaskClient, tmp_path
         def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
             return (open, (str(tmp_path / "sprung"), "w"))
 
-    job = open_queue(redis_client()).create_job("app.imports.batch_job.run", args=[1, 2, 3, 4], job_id="trap")
+    job = open_queue(redis_client()).create_job("app.imports.worker.batch_job.run", args=[1, 2, 3, 4], job_id="trap")
     open_queue(redis_client()).enqueue_job(job)
     redis_client().hset("rq:job:trap", mapping={"meta": pickle.dumps(Trap()), "data": pickle.dumps(Trap())})
     for path in ("view/job/trap", "data/job/trap.json", "data/jobs/sluice/queued/8/asc/1.json"):

@@ -12,7 +12,9 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.test import TestResponse
 
 from app.extensions import db
-from app.imports import batch_job, commands, files, reconcile, starting, verify
+from app.imports import commands, creation, ledger, reconcile
+from app.imports.reports import exports
+from app.imports.worker import batch_job
 from app.models import Import, Seller
 from app.queries import ImportKey
 from app.statuses import RetriedRows
@@ -74,7 +76,7 @@ def test_failed_rows_succeed_once_the_catalog_is_mended_and_the_parent_shows_it(
     answer = press(client, element, "Retry failed rows")
     retried = led_to(answer)
     assert page(client, answer.location).select("[data-note-text]") == []
-    assert b"".join(files.source(ImportKey(seller.id, retried.id))) == csv_bytes(rows[1:], newline="\r\n")
+    assert b"".join(exports.source(ImportKey(seller.id, retried.id))) == csv_bytes(rows[1:], newline="\r\n")
     assert relatives(client, made, face) == {"Failed rows retried by": "my stock (failed rows).csv Running"}
     finish(retried)
     assert look(retried).status == "COMPLETED"
@@ -86,7 +88,7 @@ def test_failed_rows_succeed_once_the_catalog_is_mended_and_the_parent_shows_it(
     assert (look(made).status, look(made).failed) == ("FAILED", 2)
     keys = [(seller.id, made.id), (seller.id, retried.id)]
     for key in keys:
-        assert list(verify.find_faults(db.session.get_one(Import, key))) == []
+        assert list(ledger.find_faults(db.session.get_one(Import, key))) == []
 
 
 @pytest.mark.parametrize("state", [TERMINATED, GIVEN_UP], ids=lambda state: state.name)
@@ -156,13 +158,13 @@ def test_of_two_presses_at_the_same_time_one_makes_an_import(
     made = make(FAILED, seller)
     seller_id, public_id = seller.id, made.public_id
     both = threading.Barrier(2, timeout=20)
-    insert = starting._find_or_insert
+    insert = creation._find_or_insert
 
     def insert_together(*args, **options) -> Import:
         both.wait()
         return insert(*args, **options)
 
-    monkeypatch.setattr(starting, "_find_or_insert", insert_together)
+    monkeypatch.setattr(creation, "_find_or_insert", insert_together)
     found: list[int] = []
 
     def press_once() -> None:

@@ -13,14 +13,15 @@ from flask.testing import FlaskClient
 from itsdangerous.encoding import base64_decode
 from sqlalchemy import text
 
-from app import accounts, create_app, sessions
-from app.accounts import AccountError
+from app import create_app
 from app.extensions import db
+from app.identity import sellers, sessions
+from app.identity.sellers import AccountError
 from app.models import Seller
 from tests.conftest import PASSWORD, sign_in
 from tests.pages import HTMX, csrf_token, page, press
 from tests.web.conftest import Browser
-from tests.web.test_accounts import fill_in, is_signed_in
+from tests.web.test_sign_in import fill_in, is_signed_in
 
 COOKIE = "sluice_session"
 
@@ -124,9 +125,9 @@ def test_what_a_browser_calls_itself_is_kept_short_and_printable(app: Flask, sel
 def test_another_password_ends_all_sessions(app: Flask, client: FlaskClient, seller: Seller) -> None:
     another = sign_in(app, seller)
     with pytest.raises(AccountError, match="too short"):
-        accounts.set_password(seller, "short")
+        sellers.set_password(seller, "short")
     assert is_signed_in(client)
-    accounts.set_password(seller, "quite another one")
+    sellers.set_password(seller, "quite another one")
     assert not is_signed_in(client)
     assert not is_signed_in(another)
     assert fill_in(another, seller.email, PASSWORD).status_code == 422
@@ -163,7 +164,7 @@ def test_cookies_and_tokens_of_forms_are_signed_with_sha_256(app: Flask, client:
 
 
 def test_signing_out_is_logged(client: FlaskClient, seller: Seller, caplog) -> None:
-    caplog.set_level(logging.INFO, "app.web.accounts")
+    caplog.set_level(logging.INFO, "app.web.sign_in")
     client.post("/logout", data={"csrf_token": csrf_token(client)})
     client.post("/logout", data={"csrf_token": csrf_token(client)})
     assert caplog.messages == [f"sign-out: seller {seller.id}, address 127.0.0.1"]

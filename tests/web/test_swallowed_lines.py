@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from app.csvfile.contract import HEADER
 from app.extensions import db
-from app.imports import commands, verify
+from app.imports import commands, ledger
 from app.models import Import, Seller
 from tests.factories import failures, listed, look, make_items, start
 from tests.pages import page, words
@@ -59,7 +59,7 @@ def test_only_the_row_with_the_mark_fails_and_says_which_lines_it_took(
     assert words(soup.select_one("#line-3 th")) == "3–5"
     assert [words(one) for one in soup.select(".reason")] == [SENTENCE]
     assert words(soup.select_one(".group-example")).startswith("For example lines 3–5:")
-    assert list(verify.find_faults(db.session.get_one(Import, (seller.id, imported.id)))) == []
+    assert list(ledger.find_faults(db.session.get_one(Import, (seller.id, imported.id)))) == []
 
 
 def test_failed_csv_has_all_its_lines_and_can_be_mended(

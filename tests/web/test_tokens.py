@@ -10,11 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from app import tokens
 from app.extensions import db
+from app.identity import tokens
+from app.identity.tokens import TokenError
 from app.models import ApiToken, AuditEntry, Seller
 from app.statuses import TokenScope
-from app.tokens import TokenError
 from tests.conftest import PASSWORD, sign_in
 from tests.pages import csrf_token, page, read, submit, words
 
@@ -69,7 +69,7 @@ def test_a_stolen_session_makes_no_token(client: FlaskClient, seller: Seller, pa
 
 
 def test_nor_can_it_guess_the_password(client: FlaskClient, seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.sign_in.accounts.check_password", lambda email, password: None)
+    monkeypatch.setattr("app.identity.login_throttle.sellers.check_password", lambda email, password: None)
     for _ in range(10):
         assert make(client).status_code == 422
     refused = make(client)
@@ -99,7 +99,7 @@ def test_there_is_room_for_a_hundred_however_many_are_made_at_once(app: Flask, s
 
 
 def test_it_is_logged_and_in_the_audit_log_without_the_token(client: FlaskClient, seller: Seller, caplog) -> None:
-    caplog.set_level(logging.INFO, "app.tokens")
+    caplog.set_level(logging.INFO, "app.identity.tokens")
     secret = words(read(make(client)).select_one("#token-text"))
     (form,) = page(client, PATH).select(".revoke form")
     submit(client, form)

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from app.deliveries import hooks, job, webhook
+from app.deliveries import commands, job, webhook
 from app.deliveries.webhook import Answer
 from app.extensions import db
 from app.models import AuditEntry, Delivery, Seller, WebhookEndpoint
@@ -132,7 +132,7 @@ def test_a_stolen_session_gets_no_secret(client: FlaskClient, password: str, sen
 
 
 def test_nor_can_it_guess_the_password(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.sign_in.accounts.check_password", lambda email, password: None)
+    monkeypatch.setattr("app.identity.login_throttle.sellers.check_password", lambda email, password: None)
     for _ in range(10):
         assert add(client).status_code == 422
     refused = add(client)
@@ -141,7 +141,7 @@ def test_nor_can_it_guess_the_password(client: FlaskClient, monkeypatch: pytest.
 
 
 def test_what_is_done_is_logged_and_in_the_audit_log(client: FlaskClient, seller: Seller, caplog) -> None:
-    caplog.set_level(logging.INFO, "app.deliveries.hooks")
+    caplog.set_level(logging.INFO, "app.deliveries.commands")
     add(client)
     path, token = f"/settings/webhooks/{the_one().public_id}", csrf_token(client)
     form = page(client, f"{path}/secret").select_one("main form")
@@ -190,7 +190,7 @@ def test_what_will_not_do_comes_back_with_a_sentence(
 
 
 def test_there_is_room_for_ten(client: FlaskClient, seller: Seller) -> None:
-    for number in range(hooks.MAX_ENDPOINTS):
+    for number in range(commands.MAX_ENDPOINTS):
         soup = page(client, "/settings/webhooks")
         assert add(client, f"{URL}/{number}").status_code == 200
     assert "there cannot be more" in words(page(client, "/settings/webhooks").select_one("main"))
@@ -307,7 +307,7 @@ def test_anothers_webhook_is_not_there_on_any_route(
     make(STATES[4], other_seller)
     theirs = sign_in(app, other_seller)
     add(theirs)
-    hooks.send_test(hooks.EndpointKey(other_seller.id, the_one().id))
+    commands.send_test(commands.EndpointKey(other_seller.id, the_one().id))
     before = everything()
     form = {"csrf_token": csrf_token(client)}
     walked = 0
@@ -322,7 +322,7 @@ def test_anothers_webhook_is_not_there_on_any_route(
     own = db.session.scalars(db.select(WebhookEndpoint).filter_by(seller_id=seller.id)).one()
     read(client.post(f"/settings/webhooks/{own.public_id}/{delivery.public_id}/again", data=form), 404)
     read(client.get(f"/settings/webhooks/{own.public_id}?before={delivery.public_id}"), 404)
-    hooks.delete(hooks.EndpointKey(seller.id, own.id))
+    commands.delete(commands.EndpointKey(seller.id, own.id))
     assert everything() == before
     assert page(client, "/settings/webhooks").select(".hook") == []
 

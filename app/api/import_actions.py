@@ -1,0 +1,104 @@
+"""What the buttons of the pages do with an import."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from marshmallow import RAISE
+
+from app.api import limits
+from app.api.authentication import bearer, seller_id
+from app.api.blueprint import blueprint, can_fail
+from app.api.imports import answer_created
+from app.api.problems import KEY_TAKEN
+from app.api.schemas import AgainAsked, ImportInFull, RequestKey, RetryAsked
+from app.api.serializers import show_in_full
+from app.http.downloads import source_trouble
+from app.imports import commands
+from app.statuses import RetriedRows
+
+_TAG = ["What to do with an import"]
+_CREATED = {"Location": {"description": "The path of the new import.", "schema": {"type": "string"}}}
+
+
+@blueprint.post("/imports/<uuid:public_id>/pause", tags=_TAG)
+@blueprint.response(200, ImportInFull())
+@can_fail(403, 404, 409)
+def pause(public_id: uuid.UUID) -> dict[str, Any]:
+    """Pause an import.
+
+    The rows that are being worked on are finished first, which takes less than a second; until then “pausing” is true.
+    When the status is PAUSED, no row is written until the import is resumed.
+    """
+    commands.pause(seller_id(), public_id)
+    return show_in_full(seller_id(), public_id)
+
+
+@blueprint.post("/imports/<uuid:public_id>/resume", tags=_TAG)
+@blueprint.response(200, ImportInFull())
+@can_fail(403, 404, 409)
+def resume(public_id: uuid.UUID) -> dict[str, Any]:
+    """Let a paused import go on exactly where it stopped."""
+    commands.resume(seller_id(), public_id)
+    return show_in_full(seller_id(), public_id)
+
+
+@blueprint.post("/imports/<uuid:public_id>/terminate", tags=_TAG)
+@blueprint.response(200, ImportInFull())
+@can_fail(403, 404, 409)
+def terminate(public_id: uuid.UUID) -> dict[str, Any]:
+    """End an import for good.
+
+    When this is answered, no further row is written. What was written stays.
+    """
+    commands.terminate(seller_id(), public_id)
+    return show_in_full(seller_id(), public_id)
+
+
+@blueprint.post("/imports/<uuid:public_id>/retry", tags=_TAG)
+@blueprint.arguments(RetryAsked, location="query", unknown=RAISE)
+@blueprint.response(201, ImportInFull(), description="The import that takes them up.", headers=_CREATED)
+@can_fail(403, 404, 409)
+def retry(asked: dict[str, Any], public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Import the failed or the remaining rows of an import that is over once more.
+
+    They make an import of their own. Asked again, the answer is the same import: each row is taken up once.
+    """
+    with source_trouble():
+        made = commands.retry(seller_id(), public_id, RetriedRows(asked["rows"]))
+    return answer_created(made.public_id)
+
+
+@blueprint.post("/imports/<uuid:public_id>/import", tags=_TAG)
+@blueprint.response(201, ImportInFull(), description="The import of the file.", headers=_CREATED)
+@can_fail(403, 404, 409)
+def import_checked(public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Import the file of a check that is over.
+
+    Nothing is sent again: the file is stored. Asked again, the answer is the same import.
+    """
+    with source_trouble():
+        made = commands.import_checked(seller_id(), public_id)
+    return answer_created(made.public_id)
+
+
+@blueprint.post("/imports/<uuid:public_id>/again", tags=_TAG)
+@blueprint.arguments(AgainAsked, location="query", unknown=RAISE)
+@blueprint.arguments(RequestKey, location="headers")
+@blueprint.response(201, ImportInFull(), description="The new import, or check.", headers=_CREATED)
+@can_fail(403, 404, 409, refuses=[KEY_TAKEN])
+def again(
+    asked: dict[str, Any], headers: dict[str, Any], public_id: uuid.UUID
+) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Import the stored file of an import another time, or with check=true check it."""
+    limits.count_upload(bearer())
+    with source_trouble():
+        made = commands.import_again(
+            seller_id(),
+            public_id,
+            file_name=asked.get("file_name"),
+            is_check=asked["check"],
+            idempotency_key=headers.get("key"),
+        )
+    return answer_created(made.public_id)

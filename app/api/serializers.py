@@ -1,0 +1,178 @@
+"""Imports, failed rows and listings as the answers have them; the fields are those of ``schemas``."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from flask import url_for
+
+from app.api.schemas import EARLIER_IN_IMPORT, ERRORS_IN_IMPORT
+from app.imports.reports import progress, row_errors, summary
+from app.imports.reports.progress import Family, ImportProgress
+from app.imports.reports.row_errors import RowShown
+from app.imports.reports.suggestions import Suggestion
+from app.queries import begin_snapshot
+from app.queries.imports.succeeded_rows import listing_id
+from app.queries.listings.search import ListedItem, Origin
+from app.statuses import RetriedRows
+
+_TAKEN_UP = {
+    RetriedRows.FAILED: "retry-failed",
+    RetriedRows.REMAINING: "retry-remaining",
+    RetriedRows.ALL: "import",
+}
+
+
+def show_import(one: ImportProgress, retried: Collection[RetriedRows] = ()) -> dict[str, Any]:
+    """An import as it stands in a list; ``retried`` says which of its rows another has taken up, where it is known."""
+    return {
+        "id": one.public_id,
+        "status": one.status,
+        "pausing": one.is_pausing,
+        "check": one.is_check,
+        "outcome": summary.describe(one, retried=retried),
+        "file_name": one.file_name,
+        "file_size": one.file_size,
+        "key": one.idempotency_key,
+        "total": one.total,
+        "successful": one.successful,
+        "failed": one.failed,
+        "not_processed": one.not_processed,
+        "created": one.created,
+        "updated": one.updated,
+        "unchanged": one.unchanged,
+        "invalid": one.invalid,
+        "warnings": [{**warned._asdict(), "message": warned.sentence} for warned in one.warnings],
+        "created_at": one.created_at,
+        "updated_at": one.updated_at,
+        "started_at": one.started_at,
+        "finished_at": one.finished_at,
+        "links": _links(one.public_id),
+    }
+
+
+def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
+    """The seller's import with its batches and failed rows. Raises ImportNotFound."""
+    # Counters, batches and failed rows must agree while workers go on writing.
+    begin_snapshot()
+    one = progress.get(seller_id, public_id)
+    family = progress.get_family(one)
+    _, same = progress.list_same_file(one.key, limit=EARLIER_IN_IMPORT + 1)
+    earlier = [each for each in same if each.key.import_id < one.key.import_id]
+    groups = row_errors.list_groups(one.key) if one.failed else []
+    # As on the page: what changes every second is not worth a suggestion every second.
+    failed = row_errors.list_rows(one.key, limit=ERRORS_IN_IMPORT, with_suggestions=not one.is_moving).rows
+    return {
+        **show_import(one, family.retries),
+        "actions": [*_actions(one, family)],
+        "retry_of": _relative(family.parent, family.of_parent) if family.parent else None,
+        "retries": [_relative(child, rows) for rows, child in family.retries.items()],
+        "earlier": [
+            {"id": each.public_id, "file_name": each.file_name, "status": each.status, "created_at": each.created_at}
+            for each in earlier[:EARLIER_IN_IMPORT]
+        ],
+        "batches": [
+            {
+                "id": batch.number,
+                "status": batch.status,
+                "first_line": batch.first_line,
+                "total": batch.total,
+                "successful": batch.successful,
+                "failed": batch.failed,
+                "reason": batch.reason,
+                "updated_at": batch.updated_at,
+            }
+            for batch in progress.list_batches(one.key)
+        ],
+        "error_groups": [
+            {
+                "cause": group.kind.cause.slug,
+                "column": group.kind.column,
+                "code": group.kind.cause.code,
+                "rows": group.rows,
+                "fix": group.kind.cause.fix,
+            }
+            for group in groups
+        ],
+        "errors": [show_failed_row(row) for row in failed],
+    }
+
+
+def show_failed_row(row: RowShown) -> dict[str, Any]:
+    """A failed row."""
+    return {
+        "id": row.line,
+        "line": row.line,
+        "code": row.code,
+        "columns": [*dict.fromkeys(problem.kind.column for problem in row.problems if problem.kind.column)],
+        "message": " ".join(problem.message for problem in row.problems),
+        "row": "".join(part.text for part in row.parts),
+        "problems": [
+            {
+                "cause": problem.kind.cause.slug,
+                "column": problem.kind.column,
+                "message": problem.message,
+                "suggestion": _suggestion(problem.suggestion),
+            }
+            for problem in row.problems
+        ],
+    }
+
+
+def show_listing(one: ListedItem) -> dict[str, Any]:
+    """A listing."""
+    return {
+        "id": listing_id(one.urn, one.condition, one.variants),
+        "urn": one.urn,
+        "game": one.game,
+        "set": one.set_name,
+        "name": one.name,
+        "number": one.number,
+        "condition": one.condition.name,
+        "variants": one.variants,
+        "price": one.price,
+        "quantity": one.quantity,
+        "hidden": one.hidden,
+        "comment": one.comment,
+        "notes": one.notes,
+        "reference": one.reference,
+        "made_by": _origin(one.made_by),
+        "changed_by": _origin(one.changed_by),
+        "updated_at": one.updated_at,
+    }
+
+
+def _actions(one: ImportProgress, family: Family) -> Iterator[str]:
+    if one.can_pause:
+        yield "pause"
+    if one.can_resume:
+        yield "resume"
+    if one.can_terminate:
+        yield "terminate"
+    yield from (_TAKEN_UP[rows] for rows in family.can_retry)
+
+
+def _links(public_id: uuid.UUID) -> dict[str, str]:
+    files = ("failed", "errors", "as_updates", "remaining", "succeeded", "source")
+    return {
+        "self": url_for("api.show_one", public_id=public_id),
+        "html": url_for("details.show", public_id=public_id),
+        "errors": url_for("api.list_errors", public_id=public_id),
+        **{f"{name}_csv": url_for(f"api.{name}_csv", public_id=public_id) for name in files},
+    }
+
+
+def _relative(other: ImportProgress, rows: RetriedRows | None) -> dict[str, Any]:
+    return {"id": other.public_id, "rows": rows, "file_name": other.file_name, "status": other.status}
+
+
+def _suggestion(suggestion: Suggestion | None) -> dict[str, Any] | None:
+    if suggestion is None:
+        return None
+    return {"lead": suggestion.lead, "choices": [choice._asdict() for choice in suggestion.choices]}
+
+
+def _origin(origin: Origin | None) -> dict[str, Any] | None:
+    return None if origin is None else {"import_id": origin.public_id, "line": origin.line}

@@ -1,0 +1,165 @@
+"""What the buttons on the pages of webhooks do."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Collection
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from limits import parse
+from sqlalchemy.exc import NoResultFound
+
+from app import audit, rate_limits
+from app.audit import Action
+from app.config import current_settings
+from app.deliveries import addresses, webhook
+from app.extensions import db
+from app.humanize import counted
+from app.identity import secrets
+from app.jobs import queue
+from app.models import WebhookEndpoint
+from app.queries.deliveries import outbox, webhook_endpoints
+from app.queries.deliveries.outbox import TEST_EVENT, EndpointKey
+from app.queries.identity import sellers
+from app.statuses import IMPORT_EVENTS, SwitchedOff
+
+log = logging.getLogger(__name__)
+
+MAX_ENDPOINTS = 10
+#: How often a seller may have something sent by a button: the receiver may be somebody else's.
+_BY_HAND = parse("20 per 10 minutes")
+#: How long the secret before the present one still signs.
+SECRET_OVERLAP_SECONDS = 24 * 3600.0
+
+
+class EndpointRefused(Exception):
+    """The button does not fit the state of the endpoint; the message is a sentence for the seller."""
+
+
+def add(seller_id: int, url: str, events: Collection[str], *, form_key: uuid.UUID | None = None) -> WebhookEndpoint:
+    """Register ``url`` for ``events``, all of them known. Its secret is to be shown now and never again.
+
+    Raises addresses.UrlRefused for an address to which nothing is sent, EndpointRefused when there are too many, and
+    where a form with this ``form_key`` has added one before.
+    """
+    settings = current_settings()
+    addresses.parse(url, allow_private=settings.webhook_allow_private)
+    public_id = secrets.public_id_for(seller_id, form_key)
+    count = webhook_endpoints.lock_all_of(seller_id)
+    if webhook_endpoints.find(seller_id, public_id) is not None:
+        db.session.rollback()
+        raise EndpointRefused("This webhook was added before. If you have not kept its secret, make a new one.")
+    if count >= MAX_ENDPOINTS:
+        db.session.rollback()
+        raise EndpointRefused(f"There are {MAX_ENDPOINTS} webhooks already. Delete one that is not needed any more.")
+    wanted = [event for event in IMPORT_EVENTS.values() if event in events]
+    added = WebhookEndpoint(
+        public_id=public_id, seller_id=seller_id, url=url, events=wanted, secret=webhook.new_secret()
+    )
+    db.session.add(added)
+    _commit(Action.ADD_WEBHOOK, added)
+    return added
+
+
+def switch_on(key: EndpointKey) -> None:
+    """Send there again, first of all what has been waiting. Raises EndpointRefused when it was deleted meanwhile."""
+    if webhook_endpoints.switch_on(key):
+        outbox.hurry(key)
+    _commit(Action.SWITCH_WEBHOOK_ON, _find(key))
+    queue.send_deliver()
+
+
+def switch_off(key: EndpointKey) -> None:
+    """Send nothing more there until it is switched on; what waits goes on waiting."""
+    webhook_endpoints.switch_off(key, SwitchedOff.SELLER)
+    _commit(Action.SWITCH_WEBHOOK_OFF, _find(key))
+
+
+def delete(key: EndpointKey) -> None:
+    """Forget an endpoint with its log and all that waits for it."""
+    gone = _find(key)
+    webhook_endpoints.delete(key)
+    _commit(Action.DELETE_WEBHOOK, gone)
+
+
+def change_secret(key: EndpointKey, *, present: str) -> str:
+    """Sign with a new secret from now on, for a day with the present one too; the new one, to be shown once.
+
+    ``present`` is the mark of the secret that it takes the place of. Raises EndpointRefused where that is another one
+    by now, as when the form is sent again: the day of the one before would be over at once.
+    """
+    sellers.lock(key.seller_id)
+    endpoint = _find(key)
+    if secret_mark(endpoint) != present:
+        db.session.rollback()
+        raise EndpointRefused("The secret was changed in the meantime. If you have not kept it, make a new one.")
+    secret = webhook.new_secret()
+    webhook_endpoints.change_secret(key, secret, overlap_seconds=SECRET_OVERLAP_SECONDS)
+    _commit(Action.CHANGE_WEBHOOK_SECRET, endpoint)
+    return secret
+
+
+def secret_mark(endpoint: WebhookEndpoint) -> str:
+    """What tells the present secret of an endpoint from another one, and nothing else of it."""
+    return secrets.digest(endpoint.secret).hex()[:16]
+
+
+def send_test(key: EndpointKey) -> None:
+    """Send a message that speaks of nothing, once.
+
+    Raises EndpointRefused when the endpoint is off, or the seller has pressed such a button too often.
+    """
+    endpoint = _refuse_if_off(key)
+    _refuse_too_many(key)
+    body = {
+        "type": TEST_EVENT,
+        "timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+        "data": {"message": "This is a test. No import has changed.", "endpoint": str(endpoint.public_id)},
+    }
+    outbox.add_test(key, json.dumps(body, separators=(",", ":")))
+    db.session.commit()
+    queue.send_deliver()
+
+
+def send_again(key: EndpointKey, public_id: uuid.UUID) -> None:
+    """Send a message of the log again, under its own id. Raises EndpointRefused when that is not possible now."""
+    _refuse_if_off(key)
+    _refuse_too_many(key)
+    if not outbox.send_again(key, public_id):
+        db.session.rollback()
+        raise EndpointRefused("This message is being sent at this very moment.")
+    db.session.commit()
+    queue.send_deliver()
+
+
+def _find(key: EndpointKey) -> WebhookEndpoint:
+    try:
+        return webhook_endpoints.get(key)
+    except NoResultFound as error:
+        raise EndpointRefused("This webhook was deleted in the meantime.") from error
+
+
+def _refuse_if_off(key: EndpointKey) -> WebhookEndpoint:
+    endpoint = _find(key)
+    if endpoint.switched_off_at is not None:
+        raise EndpointRefused("This webhook is switched off. Switch it on first.")
+    return endpoint
+
+
+def _refuse_too_many(key: EndpointKey) -> None:
+    seconds = rate_limits.hit(_BY_HAND, "webhook", str(key.seller_id))
+    if seconds:
+        wait = counted(-(-seconds // 60), "minute")
+        raise EndpointRefused(f"{_BY_HAND.amount} messages were sent by hand lately. Send more in {wait}.")
+
+
+def _commit(action: Action, endpoint: WebhookEndpoint) -> None:
+    """Commit what was done to an endpoint, with its entry in the audit log."""
+    seller_id, public_id = endpoint.seller_id, endpoint.public_id
+    # The host alone: the rest of an address is often the secret of whoever is called.
+    audit.record(action, seller_id, detail=urlsplit(endpoint.url).hostname or "")
+    db.session.commit()
+    log.info("%s: seller %d, webhook %s", action.value, seller_id, public_id)

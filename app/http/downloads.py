@@ -1,0 +1,121 @@
+"""CSV files as answers, of pages and API alike: their names, their headers, and their bytes as they come."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import chain
+from urllib.parse import quote
+
+from flask import Response, current_app, request, stream_with_context
+from werkzeug.exceptions import NotFound, ServiceUnavailable
+
+from app.csvfile.write import with_mark
+from app.extensions import db
+from app.imports.reports import exports
+from app.imports.reports.exports import plain_stem
+from app.imports.reports.progress import ImportProgress
+from app.queries.imports.row_errors import ANY, Filter
+
+
+def csv_response(file_name: str, pieces: Iterable[bytes], *, size: int | None = None) -> Response:
+    """An answer that a browser saves as ``file_name``; ``size`` is in bytes, where it is known beforehand.
+
+    For a spreadsheet it begins with a byte-order mark, which a program would take for a part of the first name. Ends
+    the transaction of the request, because the reader may be slow (see ``queries.without_transaction``). Raises
+    NotFound or ServiceUnavailable when the uploaded file that it is made from cannot be read.
+    """
+    coming = iter(pieces)
+    if is_for_spreadsheet():
+        coming, size = with_mark(coming), None
+    with source_trouble():
+        # The first piece comes before the answer, so that a missing file is a page and not a broken download.
+        first = next(coming, b"")
+    db.session.rollback()
+    response = Response(stream_with_context(chain([first], coming)), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = _disposition(file_name)
+    response.headers["Cache-Control"] = "no-store"
+    if size is not None:
+        response.content_length = size
+    return response
+
+
+def is_for_spreadsheet() -> bool:
+    """Whether the answer is to be opened in a spreadsheet: pages say so where they link to it (``spreadsheet=1``)."""
+    return request.args.get("spreadsheet") == "1"
+
+
+@contextmanager
+def source_trouble() -> Iterator[None]:
+    """Answer with a page when an uploaded file cannot be read inside."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFound(
+            "The uploaded file has been deleted. Its listings and its failed rows are still here."
+        ) from error
+    except OSError as error:
+        current_app.logger.exception("source not read")
+        raise ServiceUnavailable("The uploaded file cannot be read right now. Try again in a few minutes.") from error
+
+
+def failed_rows(one: ImportProgress, *, wanted: Filter = ANY) -> Response:
+    """The failed rows under their header, ready to be corrected and uploaded. Raises NotFound."""
+    need_errors(one)
+    return csv_response(_name_for("failed-rows", one), exports.failed(one.key, wanted=wanted))
+
+
+def as_updates(one: ImportProgress) -> Response:
+    """The rows that would have created listings that are there, as rows that change them. Raises NotFound."""
+    need_errors(one)
+    return csv_response(_name_for("as-updates", one), exports.as_updates(one.key))
+
+
+def error_report(one: ImportProgress, *, wanted: Filter = ANY) -> Response:
+    """What is wrong with which row; see ``files.report``. Raises NotFound."""
+    need_errors(one)
+    return csv_response(_name_for("error-report", one), exports.report(one.key, wanted=wanted))
+
+
+def remaining_rows(one: ImportProgress) -> Response:
+    """The rows that were not processed under their header. Raises NotFound or ServiceUnavailable."""
+    return csv_response(_name_for("remaining-rows", one), exports.remaining(one.key))
+
+
+def succeeded_rows(one: ImportProgress) -> Response:
+    """Which line made or changed which listing. Raises NotFound or ServiceUnavailable."""
+    # What did not fail has succeeded: without the failed rows nobody can say which did.
+    need_errors(one)
+    return csv_response(_name_for("succeeded-rows", one), exports.succeeded(one.key))
+
+
+def source(one: ImportProgress) -> Response:
+    """The file as it was uploaded. Raises NotFound or ServiceUnavailable."""
+    return csv_response(one.file_name, exports.source(one.key), size=one.file_size)
+
+
+def need_errors(one: ImportProgress) -> None:
+    """Raise NotFound where the failed rows of an import are too old to be kept."""
+    if not one.has_errors:
+        raise NotFound(f"The failed rows of this {one.noun} have been deleted.")
+
+
+def _name_for(what: str, one: ImportProgress) -> str:
+    """The name of a file about an import: ``failed-rows-1f0c9a2b-stock.csv`` for the failed rows of ``stock.csv``."""
+    return f"{what}-{one.short_id}-{plain_stem(one.file_name)}.csv"
+
+
+def dated_name(stem: str) -> str:
+    """``stem`` with today's date in UTC, for a file that is another one every day."""
+    return f"{stem}-{datetime.now(UTC):%Y-%m-%d}.csv"
+
+
+def _disposition(file_name: str) -> str:
+    """A Content-Disposition that every browser understands: plain ASCII, and the real name as in RFC 5987."""
+    plain = unicodedata.normalize("NFKD", file_name).encode("ascii", "ignore").decode()
+    plain = " ".join(re.sub(r"[^A-Za-z0-9._ ()-]+", "_", plain).split()).strip(" .") or "download.csv"
+    header = f'attachment; filename="{plain}"'
+    return header if plain == file_name else f"{header}; filename*=UTF-8''{quote(file_name, safe='')}"

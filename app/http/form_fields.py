@@ -1,0 +1,41 @@
+"""Fields of forms, read in one way by pages and API."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from werkzeug.exceptions import BadRequest, UnprocessableEntity
+
+#: What a switch may say: what addresses of the API say, and what boxes of HTML forms do. A browser leaves the field
+#: out where the box is not ticked.
+_SWITCH = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
+
+
+class FormRefused(UnprocessableEntity):
+    """A form has a field that it must not have, or one with a wrong value; the message says what to send instead."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"The field “{field}”: {message}")
+        #: As webargs tells what is wrong with a parameter, so that the API tells this in the same way.
+        self.data = {"messages": {"form": {field: [message]}}}
+
+
+def is_on(fields: Mapping[str, str], name: str) -> bool:
+    """Whether the switch ``name`` is on in a form that was sent. Raises FormRefused where it says neither."""
+    if name not in fields:
+        return False
+    try:
+        return _SWITCH[fields[name]]
+    except KeyError:
+        raise FormRefused(name, f"Write true or false, not “{fields[name]}”.") from None
+
+
+def read_form_key(fields: Mapping[str, str]) -> uuid.UUID | None:
+    """By what a form that was sent is told from the next one; None where it has no key. Raises BadRequest."""
+    if not fields.get("form_key"):
+        return None
+    try:
+        return uuid.UUID(fields["form_key"])
+    except ValueError:
+        raise BadRequest("The form_key is not a UUID.") from None

@@ -1,0 +1,39 @@
+"""Which imports My Imports shows, as its address says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.csvfile.contract import quoted
+from app.http.query_filter import Asked
+from app.queries.imports.lookups import Filter
+from app.statuses import ImportStatus
+
+#: Longer than the name of any file.
+_MAX_TEXT = 255
+
+#: What ``status`` may say beside a status: what a seller has to do something about.
+_ATTENTION = "attention"
+_STATUSES = {status.value.lower(): status for status in ImportStatus}
+_KINDS = {"imports": False, "checks": True}
+
+
+def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
+    """The filter that an address asks for; what makes no sense in it is told as a fault and does not matter."""
+    # No name has a NUL in it, and the database takes none.
+    texts = {name: args.get(name, "").replace("\0", "").strip() for name in ("text", "status", "kind")}
+    texts["text"] = texts["text"][:_MAX_TEXT]
+    status, kind = texts["status"].lower(), texts["kind"].lower()
+    faults: dict[str, str] = {}
+    if status and status != _ATTENTION and status not in _STATUSES:
+        faults["status"] = f"There is no status {quoted(texts['status'])}. Choose one of the list."
+    if kind and kind not in _KINDS:
+        faults["kind"] = f"{quoted(texts['kind'])} is neither imports nor checks. Choose one of the list."
+    wanted = Filter(
+        words=tuple(dict.fromkeys(texts["text"].lower().split())),
+        status=_STATUSES.get(status),
+        is_check=_KINDS.get(kind),
+        needs_attention=status == _ATTENTION,
+    )
+    values = {"text": texts["text"], "status": status, "kind": kind}
+    return Asked(wanted, {name: value for name, value in values.items() if value and name not in faults}, faults)

@@ -1,0 +1,81 @@
+"""A file on its way in, through the form or through the API: what both do before and after its bytes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Flask, current_app, request
+from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestTimeout, ServiceUnavailable
+
+from app.config import current_settings
+from app.csvfile.errors import FileTooLarge
+from app.extensions import db
+from app.http.multipart import FileForm
+
+#: What a form with a file in it needs beside the file.
+_FORM_BYTES = 1 << 20
+
+#: When to send a file again for which there was no place.
+_PLACE_AFTER_SECONDS = 10
+
+
+def init_app(app: Flask) -> None:
+    """Refuse, before anything is read or asked, what the web server has no place for."""
+    app.before_request(_refuse_one_too_many)
+
+
+def _refuse_one_too_many() -> None:
+    if getattr(request.environ.get("gunicorn.socket"), "is_one_too_many", False):
+        raise ServiceUnavailable(
+            "So many files are arriving at this moment that there is no place for one more. Nothing of it was kept. "
+            "Send it again in a few seconds.",
+            retry_after=_PLACE_AFTER_SECONDS,
+        )
+
+
+def expect_file() -> None:
+    """Get ready for a body with a file in it, which may be large and take minutes to arrive."""
+    # The limit for other forms is not one for this: the file is never held as a whole, and is measured as it arrives.
+    request.max_content_length = sys.maxsize
+    # Nobody's connection to the database waits for it.
+    db.session.rollback()
+
+
+def check_length() -> None:
+    """Raise FileTooLarge for a body that is announced as too long for a file that can be taken."""
+    settings = current_settings()
+    if (request.content_length or 0) > settings.max_upload_bytes + _FORM_BYTES:
+        raise FileTooLarge.beyond(settings.max_upload_bytes)
+
+
+def pieces_of(body: FileForm, *, before_file: frozenset[str]) -> Iterator[bytes]:
+    """The bytes of the file in a form. Raises BadRequest where a field of ``before_file`` stands behind it.
+
+    Such a field decides what is done with the file, and behind it comes too late.
+    """
+    in_time = body.fields.keys() & before_file
+    yield from body.pieces()
+    late = (body.fields.keys() & before_file) - in_time
+    if late:
+        # Above all, what was to be checked only must not be imported.
+        raise BadRequest(f"The form has {' and '.join(sorted(late))} after the file. Put it before the file.")
+
+
+@contextmanager
+def storing_trouble() -> Iterator[None]:
+    """Answer with an error of its own when the file cannot be stored inside."""
+    try:
+        yield
+    except ClientDisconnected:
+        if not getattr(request.environ.get("gunicorn.socket"), "is_too_slow", False):
+            raise
+        # The connection is still there to be answered; only its sender's time is over.
+        raise RequestTimeout(
+            "The file came so slowly that Sluice gave it up, and nothing of it was kept. Send it again over a faster "
+            "connection, or in smaller files."
+        ) from None
+    except OSError as error:
+        current_app.logger.exception("upload not stored")
+        raise ServiceUnavailable("The file could not be stored. Try again in a few minutes.") from error

@@ -1,0 +1,118 @@
+"""Who is signed in where: sessions that the server knows, so that it can end them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import NamedTuple
+
+from app.config import current_settings
+from app.extensions import db
+from app.identity import secrets
+from app.models import Seller, Session
+from app.queries.identity import sessions
+from app.queries.identity.last_use import Key
+from app.queries.identity.sessions import Limits
+
+_MAX_AGENT_LENGTH = 200
+
+
+class SessionNotFound(Exception):
+    """The seller has no such session, or it is over."""
+
+
+class Active(NamedTuple):
+    """A session that holds, as its owner sees it."""
+
+    public_id: uuid.UUID
+    #: What the browser calls itself, cut short.
+    user_agent: str
+    began_at: datetime
+    #: To the minute.
+    used_at: datetime
+    #: Whether it is the one that asks.
+    is_this: bool
+
+
+class Renewed(NamedTuple):
+    """A session that goes on alone."""
+
+    #: What its browser has to show from now on.
+    secret: str
+    #: How many others were ended.
+    ended: int
+
+
+def begin(seller_id: int, user_agent: str = "") -> str:
+    """Make a session and commit it; the text that its browser has to show, which is nowhere else.
+
+    The seller's sessions that are over are removed with it.
+    """
+    secret = secrets.make_secret()
+    agent = "".join(character for character in user_agent if character.isprintable())[:_MAX_AGENT_LENGTH]
+    sessions.delete_over(seller_id, _limits())
+    db.session.add(Session(seller_id=seller_id, digest=secrets.digest(secret), user_agent=agent))
+    db.session.commit()
+    return secret
+
+
+def find(secret: str, *, is_activity: bool) -> Seller | None:
+    """Whose session this is, if it holds; ``is_activity`` keeps it from ending for want of use, within a minute."""
+    found = sessions.find(secrets.digest(secret), _limits())
+    if found is None:
+        return None
+    if is_activity and not found.is_noted:
+        secrets.note_use(Session.seen_at, Key(found.seller.id, found.session_id))
+    return found.seller
+
+
+def list_active(seller_id: int, secret: str, *, at_most: int) -> list[Active]:
+    """Where a seller is signed in: first the session of this ``secret``, then the others, those used last first."""
+    this = secrets.digest(secret)
+    found = sessions.list_of(seller_id, _limits(), first=this, at_most=at_most)
+    return [Active(one.public_id, one.user_agent, one.created_at, one.seen_at, one.digest == this) for one in found]
+
+
+def find_user_agent(seller_id: int, public_id: uuid.UUID) -> str:
+    """What the browser of a seller's session calls itself. Raises SessionNotFound."""
+    found = sessions.find_by_id(seller_id, public_id, _limits())
+    if found is None:
+        raise SessionNotFound
+    return found.user_agent
+
+
+def renew(seller_id: int, secret: str) -> Renewed:
+    """Let the session of this ``secret`` go on under another one, end all others of the seller, and commit that.
+
+    Raises SessionNotFound when it has ended meanwhile; nothing is committed then.
+    """
+    renewed = secrets.make_secret()
+    if not sessions.change_digest(seller_id, secrets.digest(secret), secrets.digest(renewed)):
+        db.session.rollback()
+        raise SessionNotFound
+    return Renewed(renewed, end_all(seller_id, but=renewed))
+
+
+def end(secret: str) -> None:
+    """End a session at once, and commit that; one that does not hold is none."""
+    sessions.delete_one(secrets.digest(secret))
+    db.session.commit()
+
+
+def end_by_id(seller_id: int, public_id: uuid.UUID) -> None:
+    """End a session of a seller's at once, and commit that; one that is over is none."""
+    sessions.delete_by_id(seller_id, public_id)
+    db.session.commit()
+
+
+def end_all(seller_id: int, *, but: str | None = None) -> int:
+    """End the sessions of a seller, ``but`` perhaps one, and commit that; how many there were that still held."""
+    sessions.delete_over(seller_id, _limits())
+    count = sessions.delete_all_of(seller_id, but=None if but is None else secrets.digest(but))
+    db.session.commit()
+    return count
+
+
+def _limits() -> Limits:
+    settings = current_settings()
+    return Limits(settings.session_idle_hours, settings.session_max_hours)

@@ -1,0 +1,118 @@
+"""Personal access tokens: what programs show in the place of a password."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from app import audit
+from app.audit import Action
+from app.extensions import db
+from app.identity import secrets
+from app.models import ApiToken
+from app.queries.identity import sellers, tokens
+from app.queries.identity.last_use import Key
+from app.statuses import TokenScope
+
+log = logging.getLogger(__name__)
+
+#: By which people, and programs that look for secrets in code, know a token when they see one.
+PREFIX = "sluice_"
+_ENDING_LENGTH = 4
+
+MAX_NAME_LENGTH = 100
+MAX_DAYS = 3_650
+#: More are not of use to anybody, and a page has to show them all.
+MAX_TOKENS = 100
+
+
+class TokenError(Exception):
+    """A token cannot be made; the message is a sentence that says why."""
+
+
+class TokenNotFound(Exception):
+    """The seller has no such token."""
+
+
+class Bearer(NamedTuple):
+    """Who shows a token that holds, and what it is good for."""
+
+    seller_id: int
+    token_id: int
+    #: What the seller has called it.
+    name: str
+    may_write: bool
+
+
+def create(
+    seller_id: int, name: str, *, scope: TokenScope, days: int | None = None, form_key: uuid.UUID | None = None
+) -> tuple[ApiToken, str]:
+    """Make a token that holds for so many ``days``, or until it is revoked, and commit it.
+
+    The text is the token itself: it is nowhere else and cannot be had again. Raises TokenError, also where a form with
+    this ``form_key`` has made one before.
+    """
+    name = " ".join("".join(character for character in name if character.isprintable()).split())
+    if not name:
+        raise TokenError("Give the token a name, so that you know later what it is for.")
+    if len(name) > MAX_NAME_LENGTH:
+        raise TokenError(f"The name is too long: it can have {MAX_NAME_LENGTH} characters.")
+    if days is not None and not 1 <= days <= MAX_DAYS:
+        raise TokenError(f"A token can hold for 1 to {MAX_DAYS:,} days, or until it is revoked.")
+    public_id = secrets.public_id_for(seller_id, form_key)
+    sellers.lock(seller_id)
+    there = list_all(seller_id)
+    if any(one.public_id == public_id for one in there):
+        db.session.rollback()
+        raise TokenError("This token was made before, and is not shown again. If you have not kept it, revoke it.")
+    if len(there) >= MAX_TOKENS:
+        db.session.rollback()
+        raise TokenError(f"There are {MAX_TOKENS} tokens already. Revoke those that nothing uses any more.")
+    secret = PREFIX + secrets.make_secret()
+    token = ApiToken(
+        public_id=public_id,
+        seller_id=seller_id,
+        name=name,
+        scope=scope,
+        digest=secrets.digest(secret),
+        ending=secret[-_ENDING_LENGTH:],
+        expires_at=None if days is None else datetime.now(UTC) + timedelta(days=days),
+    )
+    db.session.add(token)
+    until = "until it is revoked" if days is None else f"for {days} days"
+    audit.record(Action.MAKE_TOKEN, seller_id, detail=f"{name} ({scope.value}, {until})")
+    db.session.commit()
+    log.info("token made: seller %d, token %s, %s, %s", seller_id, public_id, scope.value, until)
+    return token, secret
+
+
+def list_all(seller_id: int) -> list[ApiToken]:
+    """The seller's tokens, newest first; those that have expired are among them."""
+    return tokens.list_of(seller_id)
+
+
+def revoke(seller_id: int, public_id: uuid.UUID) -> str:
+    """Make a token worthless at once, and commit that; its name. Raises TokenNotFound."""
+    name = tokens.delete_one(seller_id, public_id)
+    if name is None:
+        raise TokenNotFound
+    audit.record(Action.REVOKE_TOKEN, seller_id, detail=name)
+    db.session.commit()
+    log.info("token revoked: seller %d, token %s", seller_id, public_id)
+    return name
+
+
+def find_bearer(secret: str) -> Bearer | None:
+    """Who may show this token, if it holds; that it was used is noted, within a minute.
+
+    Ends the transaction, because what comes next may take its time.
+    """
+    found = tokens.find(secrets.digest(secret))
+    db.session.rollback()
+    if found is None:
+        return None
+    if not found.is_noted:
+        secrets.note_use(ApiToken.last_used_at, Key(found.seller_id, found.id))
+    return Bearer(found.seller_id, found.id, found.name, found.scope == TokenScope.READ_WRITE)

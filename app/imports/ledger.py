@@ -1,0 +1,135 @@
+"""The ledger: counts an import again, from the source file, the listings and the row errors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from app.csvfile.contract import Mode
+from app.csvfile.errors import FileRejected
+from app.csvfile.lines import LineReader
+from app.extensions import db
+from app.models import Batch, Import
+from app.queries import ImportKey
+from app.queries.imports import error_groups, lookups, row_errors
+from app.queries.imports.error_groups import Kind
+from app.queries.imports.row_errors import RecordedError
+from app.queries.listings import listings
+from app.statuses import FINAL_IMPORT_STATUSES, UNFINISHED_BATCH_STATUSES, BatchStatus, ImportStatus
+from app.storage import current_storage, iter_range
+
+#: Rows that are held in memory together.
+_ROWS_AT_ONCE = 5_000
+
+
+class _Books(NamedTuple):
+    """What the database says came of the rows of an import."""
+
+    #: The lines that made a listing; None for a check, of which no listing tells.
+    created: frozenset[int] | None
+    errors: dict[int, RecordedError]
+    #: How many rows each batch has counted in each group of errors.
+    groups: dict[int, dict[Kind, int]]
+
+
+def find_faults(one: Import) -> Iterator[str]:
+    """Everything in which the books of ``one`` disagree, a sentence each; none when they are true.
+
+    Each row before a batch's cursor must have come to exactly one end: it made a listing, it failed, or it is an UPDATE
+    that succeeded. Rows behind the cursor must have come to none. Only an import that does not move can be verified.
+    Ends the session.
+    """
+    key = ImportKey(one.seller_id, one.id)
+    batches = lookups.list_batches(key)
+    lines = listings.list_created_lines(key)
+    books = _Books(
+        None if one.is_check else frozenset(lines),
+        {error.line: error for page in row_errors.iter_pages(key) for error in page},
+        error_groups.list_by_batch(key),
+    )
+    # Reading the whole file takes longer than a transaction may be idle; what was loaded stays readable.
+    db.session.close()
+    yield from _compare("rows in all batches", sum(batch.total for batch in batches), one.total)
+    made = 0 if one.is_check else sum(batch.created for batch in batches)
+    yield from _compare("listings made by it", len(lines), made)
+    yield from _compare("recorded errors", len(books.errors), sum(batch.failed for batch in batches))
+    yield from (f"Line {line} made more than one listing." for line, count in Counter(lines).items() if count > 1)
+    for batch in batches:
+        try:
+            yield from _verify_batch(one, batch, books)
+        except (OSError, FileRejected) as error:
+            yield f"The source of batch {batch.number} cannot be read: {error}"
+    yield from _verify_status(one, batches)
+
+
+def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
+    """Compare each row of the batch's slice with what came of it, and their numbers with its counters."""
+    storage = current_storage()
+    counted: Counter[str] = Counter()
+    groups: Counter[Kind] = Counter()
+    pieces = iter_range(storage, one.storage_key, batch.start_byte, batch.end_byte)
+    reader = LineReader(pieces, header=one.header, offset=batch.start_byte, line=batch.first_line)
+    while (lines := reader.take(_ROWS_AT_ONCE)).starts:
+        modes = dict(zip(lines.numbers, lines.rows.modes, strict=True))
+        for line in sorted([*modes, *lines.wrong]):
+            counted["total"] += 1
+            if line < batch.cursor_line:
+                outcome, fault = _judge(modes.get(line), line, lines.text(line), books)
+                counted[outcome] += 1
+            else:
+                was_written = line in (books.created or ()) or line in books.errors
+                fault = f"was written although batch {batch.number} has not come to it" if was_written else None
+            if fault:
+                yield f"Line {line} {fault}."
+            if line in books.errors:
+                groups.update(set(books.errors[line].kinds))
+    recorded = {
+        "total": batch.total,
+        "created": batch.created,
+        # The listings do not tell the one from the other for good.
+        "updated or unchanged": batch.updated + batch.unchanged,
+        "failed": batch.failed,
+    }
+    for counter, count in recorded.items():
+        yield from _compare(f"{counter} in batch {batch.number}", counted[counter], count)
+    yield from _compare(
+        f"groups of errors in batch {batch.number}", _told(groups), _told(books.groups.get(batch.number))
+    )
+
+
+def _told(groups: Mapping[Kind, int] | None) -> str:
+    """Groups of errors with their rows, for a sentence."""
+    told = sorted(f"{rows} {kind.cause.slug} {kind.column}".strip() for kind, rows in (groups or {}).items())
+    return ", ".join(told) or "none"
+
+
+def _judge(mode: Mode | None, line: int, text: str, books: _Books) -> tuple[str, str | None]:
+    """By which counter a row that was processed must have been counted, and what is wrong with what came of it."""
+    error = books.errors.get(line)
+    if books.created is None and mode is Mode.CREATE and not error:
+        return "created", None
+    if line in (books.created or ()):
+        if error:
+            return "created", "has both succeeded and failed"
+        return "created", None if mode is Mode.CREATE else "made a listing although it is no right CREATE row"
+    if error:
+        return "failed", None if error.row == text else "is not recorded with its own text"
+    return "updated or unchanged", None if mode is Mode.UPDATE else "is counted as done, but nothing came of it"
+
+
+def _verify_status(one: Import, batches: list[Batch]) -> Iterator[str]:
+    """Check that the states of an import and of its batches go together."""
+    for batch in batches:
+        if batch.status == BatchStatus.COMPLETED and batch.cursor < batch.end_byte:
+            yield f"Batch {batch.number} is completed but has rows left."
+    if one.status in FINAL_IMPORT_STATUSES and any(batch.status in UNFINISHED_BATCH_STATUSES for batch in batches):
+        yield f"The import is {one.status.lower()} but some of its batches are not over."
+    has_failed = any(batch.status == BatchStatus.FAILED for batch in batches)
+    if one.status == ImportStatus.COMPLETED and has_failed or one.status == ImportStatus.FAILED and not has_failed:
+        yield f"The import is {one.status.lower()}, which its batches do not bear out."
+
+
+def _compare(what: str, found: object, recorded: object) -> Iterator[str]:
+    if found != recorded:
+        yield f"{what[0].upper()}{what[1:]}: {found} counted, {recorded} in the books."

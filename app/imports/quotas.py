@@ -1,0 +1,119 @@
+"""How much one seller may send: files that arrive at the same time, and files, rows and bytes in 24 hours."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from redis import RedisError
+
+from app.config import Settings, current_settings
+from app.csvfile.errors import FileRejected, round_size_down
+from app.queries.imports import lookups
+from app.redis_client import redis_client
+
+log = logging.getLogger(__name__)
+
+#: A file that has not been heard of for so long does not arrive any more: its process died.
+_FORGOTTEN_AFTER_SECONDS = 120
+_TOLD_EVERY_SECONDS = 20
+
+# The time is Redis's own, because those of the web hosts need not agree.
+_ENTER = """
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then
+    return 0
+end
+redis.call('ZADD', KEYS[1], now + tonumber(ARGV[3]), ARGV[1])
+redis.call('EXPIRE', KEYS[1], tonumber(ARGV[3]))
+return 1
+"""
+
+
+class TooMuch(FileRejected):
+    """The seller has sent too much lately; the file itself may be right."""
+
+    def __init__(self, message: str, *, seconds: int) -> None:
+        super().__init__(message)
+        #: When it makes sense to try again.
+        self.seconds = seconds
+
+
+@contextmanager
+def one_of_few(seller_id: int) -> Iterator[Callable[[Iterator[bytes]], Iterator[bytes]]]:
+    """Count a file as arriving for as long as the block lasts; its pieces pass through what is given.
+
+    Raises TooMuch when as many as may be arrive already. Without Redis, nothing is counted.
+    """
+    most = _settings().uploads_in_flight
+    place = uuid.uuid4().hex
+    if not _enter(seller_id, place, most):
+        raise TooMuch(
+            f"{most} of your files are being sent at this moment, and no more can be at a time. Wait until one of "
+            "them is there, then send this one.",
+            seconds=30,
+        )
+
+    def pass_on(pieces: Iterator[bytes]) -> Iterator[bytes]:
+        told_at = time.monotonic()
+        for piece in pieces:
+            if time.monotonic() - told_at > _TOLD_EVERY_SECONDS:
+                told_at = time.monotonic()
+                _enter(seller_id, place, most)
+            yield piece
+
+    try:
+        yield pass_on
+    finally:
+        _leave(seller_id, place)
+
+
+def check_day(seller_id: int, *, rows: int = 0, size: int = 0) -> None:
+    """Raise TooMuch when one more file would be too much beside those that the seller has sent in the last 24 hours.
+
+    It has so many rows and bytes; 0 where that is not known yet. Two files that arrive at the same moment may both find
+    room for themselves; how many do so is limited too.
+    """
+    settings = _settings()
+    sent = lookups.count_day(seller_id)
+    for most, count, what in (
+        (settings.files_per_day, sent.files + 1, f"{settings.files_per_day:,} files"),
+        (settings.rows_per_day, sent.rows + max(rows, 1), f"{settings.rows_per_day:,} rows"),
+        (settings.bytes_per_day, sent.bytes + max(size, 1), round_size_down(settings.bytes_per_day)),
+    ):
+        if most and count > most:
+            raise TooMuch(
+                f"With this file it would be more than {what} in 24 hours, and no more are taken from one seller. "
+                "Send it tomorrow, or ask the operator for more.",
+                seconds=3_600,
+            )
+
+
+def _enter(seller_id: int, place: str, most: int) -> bool:
+    if not most:
+        return True
+    try:
+        entered = redis_client().eval(_ENTER, 1, _key(seller_id), place, most, _FORGOTTEN_AFTER_SECONDS)
+    except RedisError:
+        log.warning("arriving files are not counted", exc_info=True)
+        return True
+    return bool(entered)
+
+
+def _leave(seller_id: int, place: str) -> None:
+    try:
+        redis_client().zrem(_key(seller_id), place)
+    except RedisError:
+        log.warning("a file that arrived is counted on for a while", exc_info=True)
+
+
+def _key(seller_id: int) -> str:
+    return f"sluice:arriving:{seller_id}"
+
+
+def _settings() -> Settings:
+    return current_settings()

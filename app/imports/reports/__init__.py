@@ -1,0 +1,1 @@
+"""What sellers and programs are shown of an import: progress, errors, downloads."""

@@ -1,0 +1,62 @@
+"""What a check shows of the changes that the import would make: the most striking ones, column by column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.csvfile.contract import Column, Condition
+from app.imports.reports.progress import ImportProgress
+from app.queries.imports import check_changes
+from app.queries.imports.check_changes import RecordedChange
+
+#: Changes that are shown.
+_SHOWN = 20
+#: The columns in the order of ``RecordedChange.before``.
+_COLUMNS = (Column.PRICE, Column.QUANTITY, Column.HIDDEN, Column.COMMENT, Column.NOTES, Column.REFERENCE)
+
+
+@dataclass(frozen=True, slots=True)
+class CellChange:
+    """What would become of one value."""
+
+    column: Column
+    before: str
+    after: str
+
+    @property
+    def percent(self) -> int | None:
+        """By how much a price would rise or, below 0, fall; None for other columns."""
+        if self.column is not Column.PRICE:
+            return None
+        return round((int(self.after) / int(self.before) - 1) * 100)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeShown:
+    """What a row would change about a listing."""
+
+    line: int
+    urn: str
+    name: str
+    condition: Condition
+    variants: str
+    cells: list[CellChange]
+
+
+def list_changes(one: ImportProgress) -> list[ChangeShown]:
+    """Some of the changes that a check foresees, those first whose price would move most; none of an import."""
+    if not one.is_check or not one.updated:
+        return []
+    return [_show(change) for change in check_changes.list_most_striking(one.key, limit=_SHOWN)]
+
+
+def _show(change: RecordedChange) -> ChangeShown:
+    cells = zip(_COLUMNS, change.before, change.after, strict=True)
+    return ChangeShown(
+        line=change.line,
+        urn=change.urn,
+        name=change.name,
+        condition=Condition(change.condition),
+        variants=change.variants,
+        cells=[CellChange(column, before, after) for column, before, after in cells if before != after],
+    )

@@ -1,0 +1,199 @@
+"""The files that an import can be taken home as, each made while it is read and never held whole.
+
+What is read from the database comes in pages, and between them no transaction is open: whoever takes the file may be
+slow (see ``queries.without_transaction``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import PurePath
+from typing import NamedTuple
+
+from app.csvfile.cells import split_record
+from app.csvfile.contract import COLUMNS, Cause, Mode
+from app.csvfile.lines import LineReader
+from app.csvfile.validate import Row
+from app.csvfile.write import csv_lines, in_pieces, no_formula
+from app.queries import ImportKey, items, without_transaction
+from app.queries.imports import lookups, row_errors, succeeded_rows
+from app.queries.imports.row_errors import ANY, Filter, RecordedError
+from app.queries.listings import listings
+from app.queries.listings.listings import Found
+from app.storage import current_storage, iter_range
+
+#: Rows of the source that are held in memory together.
+_ROWS_AT_ONCE = 5_000
+
+_REPORT_HEADER = ("line", "code", "columns", "message", "fix", *COLUMNS)
+_SUCCEEDED_HEADER = ("line", "listing_id", "outcome")
+_CREATE = re.compile(Mode.CREATE, re.IGNORECASE | re.ASCII)
+_FIXES = {cause.slug: cause.fix for cause in Cause}
+
+
+def plain_stem(file_name: str) -> str:
+    """The name of an uploaded file without the ending that all of them have."""
+    path = PurePath(file_name)
+    return path.stem if path.suffix.lower() in {".csv", ".txt"} else path.name
+
+
+def source(key: ImportKey) -> Iterator[bytes]:
+    """The file as it was uploaded. Raises OSError, and FileNotFoundError when it is not kept any more."""
+    batches = lookups.list_batches(key)
+    return _read(lookups.get_source(key).storage_key, [(0, batches[-1].end_byte)])
+
+
+def failed(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[bytes]:
+    """The failed rows under their header, byte for byte and in the order of the file: ready to be corrected."""
+    return _with_header(key, without_transaction(row_errors.iter_texts(key, wanted=wanted)))
+
+
+def as_updates(key: ImportKey) -> Iterator[bytes]:
+    """The rows that failed only because the listing they create is there, as the UPDATE rows they should have been.
+
+    Byte for byte and in the order of the file, but for CREATE, which becomes UPDATE.
+    """
+    texts = without_transaction(row_errors.iter_texts(key, wanted=Filter(cause=Cause.LISTING_EXISTS)))
+    # MODE comes first, and nothing but CREATE can stand in it: what was wrong with these rows is not their own.
+    return _with_header(key, (_CREATE.sub(Mode.UPDATE, text, count=1) for text in texts))
+
+
+def _with_header(key: ImportKey, texts: Iterable[str]) -> Iterator[bytes]:
+    """Rows of an import, given without their line endings, under its header and with the line ending of that."""
+    header = lookups.get_source(key).header
+    ending = "\r\n" if header.endswith("\r\n") else "\n"
+    return in_pieces(chain([header], (text + ending for text in texts)))
+
+
+def remaining(key: ImportKey) -> Iterator[bytes]:
+    """The rows that are not processed under their header, byte for byte. Raises what ``source`` raises."""
+    of = lookups.get_source(key)
+    ranges = [(batch.cursor, batch.end_byte) for batch in lookups.list_batches(key)]
+    return _below(of.header, _read(of.storage_key, ranges))
+
+
+def report(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[bytes]:
+    """What is wrong with which line and how to fix it, and the row's values."""
+    errors = without_transaction(row_errors.iter_pages(key, wanted=wanted))
+    return in_pieces(csv_lines(chain([_REPORT_HEADER], map(_report, errors))))
+
+
+def _report(error: RecordedError) -> list[str | int]:
+    # Several columns may have the same cause; one that Sluice does not know any more has no fix.
+    fixes = dict.fromkeys(_FIXES[cause] for cause in error.causes if cause in _FIXES)
+    cells = split_record(error.row)
+    while len(cells) > len(COLUMNS) and not cells[-1].strip():
+        cells.pop()
+    texts = ["|".join(error.columns), " ".join(error.messages), " ".join(fixes), *cells]
+    missing = [""] * (len(COLUMNS) - len(cells))
+    return [error.line, error.code, *map(no_formula, texts), *missing]
+
+
+def succeeded(key: ImportKey) -> Iterator[bytes]:
+    """Line, listing and outcome of every row that has succeeded so far. Raises what ``source`` raises.
+
+    They are found by reading the source again as far as the batches have come: what is right in itself and did not
+    fail has succeeded, and the listing says how. It is named only where that is certain: the catalog may have changed
+    since, so that the row would name another item now.
+    """
+    of = lookups.get_source(key)
+    all_done = [_Done(batch.start_byte, batch.cursor, batch.first_line) for batch in lookups.list_batches(key)]
+    successes = without_transaction(
+        _find_successes(key, rows, is_check=of.is_check) for done in all_done for rows in _read_rows(of, done)
+    )
+    rows = ((one.line, no_formula(one.listing_id), one.outcome) for one in successes)
+    return in_pieces(csv_lines(chain([_SUCCEEDED_HEADER], rows)))
+
+
+class _Done(NamedTuple):
+    """How far a batch has come: the part of the source behind it, and the line on which that begins."""
+
+    start_byte: int
+    cursor: int
+    first_line: int
+
+
+class _Success(NamedTuple):
+    line: int
+    #: Empty where it cannot be told any more.
+    listing_id: str
+    outcome: str
+
+
+def _read_rows(of: lookups.Source, done: _Done) -> Iterator[list[tuple[int, Row]]]:
+    """What a batch has processed of rows that are right in themselves, with their lines, some thousand at a time."""
+    pieces = _read(of.storage_key, [(done.start_byte, done.cursor)])
+    reader = LineReader(pieces, header=of.header, offset=done.start_byte, line=done.first_line)
+    while (lines := reader.take(_ROWS_AT_ONCE)).starts:
+        yield [*zip(lines.numbers, lines.rows.each(), strict=True)]
+
+
+def _find_successes(key: ImportKey, rows: list[tuple[int, Row]], *, is_check: bool) -> list[_Success]:
+    """Those of ``rows`` that succeeded, in their order."""
+    if not rows:
+        return []
+    failed_lines = succeeded_rows.find_failed_lines(key, rows[0][0], rows[-1][0])
+    rows = [one for one in rows if one[0] not in failed_lines]
+    meant = items.resolve({row.name for _, row in rows})
+    found = listings.find(
+        key.seller_id,
+        {(item.id, row.condition, row.variants) for _, row in rows for item in meant.get(row.name, ())},
+        lock=False,
+    )
+    successes = []
+    for line, row in rows:
+        judged = [
+            (item.urn, _foretell(row, listing) if is_check else _judge(key, line, row, listing))
+            for item in meant.get(row.name, ())
+            for listing in [found.get((item.id, row.condition, row.variants))]
+        ]
+        certain = [
+            (succeeded_rows.listing_id(urn, row.condition, row.variants), outcome) for urn, outcome in judged if outcome
+        ]
+        successes.append(_Success(line, *(certain[0] if len(certain) == 1 else ("", _UNCERTAIN[row.mode]))))
+    return successes
+
+
+#: What came of a row that succeeded, where its listing does not tell any more.
+_UNCERTAIN = {Mode.CREATE: "created", Mode.UPDATE: "updated or unchanged"}
+
+
+def _judge(key: ImportKey, line: int, row: Row, listing: Found | None) -> str | None:
+    """What a row did to ``listing``; None if that is not certainly its own."""
+    if listing is None:
+        return None
+    if row.mode is Mode.CREATE:
+        return "created" if listing.maker == (key.import_id, line) else None
+    updated_by, state = listing.state.updated_import_id, listing.state
+    was_so = state.was(row.values, row.hidden, before=key.import_id)
+    if updated_by == key.import_id:
+        return "unchanged" if was_so else "updated"
+    if updated_by is not None and updated_by > key.import_id:
+        # Nothing is left of what an earlier UPDATE has found. The listing is taken for its own.
+        return _UNCERTAIN[Mode.UPDATE]
+    return "unchanged" if was_so else None
+
+
+def _foretell(row: Row, listing: Found | None) -> str | None:
+    """What a row would do to ``listing``, as that is now."""
+    if row.mode is Mode.CREATE:
+        return "created"
+    if listing is None:
+        return None
+    return (
+        "unchanged" if row.values == listing.state.values and row.hidden in {None, listing.state.hidden} else "updated"
+    )
+
+
+def _below(header: str, rows: Iterator[bytes]) -> Iterator[bytes]:
+    """``rows`` below their header; the first of them come with it, so that it is known at once if none can be read."""
+    yield header.encode() + next(rows, b"")
+    yield from rows
+
+
+def _read(storage_key: str, ranges: list[tuple[int, int]]) -> Iterator[bytes]:
+    """These ranges of an uploaded file one after the other."""
+    storage = current_storage()
+    return chain.from_iterable(iter_range(storage, storage_key, start, end) for start, end in ranges)

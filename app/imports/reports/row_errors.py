@@ -1,0 +1,250 @@
+"""What there is to see of failed rows: the groups they fall into, and the rows with what is wrong marked in them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
+
+from app.csvfile.cells import split_records
+from app.csvfile.contract import COLUMNS, Cause, Column, column_letters
+from app.csvfile.reader import find_cells
+from app.csvfile.visible import trim, visible
+from app.imports.reports.suggestions import Case, Suggestion, suggest
+from app.queries import ImportKey
+from app.queries.imports import error_groups, row_errors
+from app.queries.imports.error_groups import Group, Kind, Sampled
+from app.queries.imports.row_errors import ANY, Filter
+
+#: In groups of so many rows together it is counted how many have which value. Of larger ones a sample is looked at for
+#: the values that come most often, and no numbers are told: they would be taken for those of the whole group.
+_MOST_COUNTED = 20_000
+_SAMPLE = 200
+#: Most values that are shown of a group, and of those that only one row has.
+_MAX_VALUES, _MAX_VALUES_OF_ONE = 3, 10
+_MAX_SINGLE_VALUES = 2
+
+#: Causes for which what stands in the column says what was meant.
+_TELLING = frozenset(
+    {
+        Cause.INVISIBLE_CHARACTER,
+        Cause.SPREADSHEET_ERROR,
+        Cause.NUMBER_SHORTENED,
+        Cause.NUMBER_AS_DATE,
+        Cause.NUMBER_FORMATTED,
+        Cause.MODE_UNKNOWN,
+        Cause.ID_NOT_DIGITS,
+        Cause.CONDITION_UNKNOWN,
+        Cause.PRICE_IN_POUNDS,
+        Cause.PRICE_UNCLEAR,
+        Cause.PRICE_NOT_WHOLE,
+        Cause.PRICE_OUT_OF_RANGE,
+        Cause.QUANTITY_NOT_WHOLE,
+        Cause.QUANTITY_OUT_OF_RANGE,
+        Cause.VARIANT_MALFORMED,
+        Cause.HIDDEN_UNKNOWN,
+        Cause.ITEM_NOT_FOUND,
+        Cause.VARIANT_NOT_FOUND,
+        Cause.ITEM_AMBIGUOUS,
+    }
+)
+
+
+class Part(NamedTuple):
+    """A piece of a row's original text; all of them one after the other are the text."""
+
+    text: str
+    #: The column that something is wrong with, if this is its value; behind the last one its letters in a spreadsheet.
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemShown:
+    """One thing that is wrong with a row."""
+
+    kind: Kind
+    message: str
+    suggestion: Suggestion | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowShown:
+    """A failed row."""
+
+    line: int
+    code: int
+    problems: list[ProblemShown]
+    parts: list[Part]
+
+    @property
+    def last_line(self) -> int:
+        """The line on which it ends: another one where a value has line breaks in it."""
+        return self.line + sum(part.text.count("\n") for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueShown:
+    """A value that stands in the column of many rows of a group."""
+
+    text: str
+    #: How many rows of the group have it; None where they were not counted.
+    rows: int | None
+    suggestion: Suggestion | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupShown:
+    """Rows that failed for one cause in one column."""
+
+    kind: Kind
+    rows: int
+    #: Those that come most often first; none where a value says nothing.
+    values: list[ValueShown]
+    example: Sampled | None
+    parts: list[Part]
+
+    @property
+    def cause(self) -> Cause:
+        """Why they failed."""
+        return self.kind.cause
+
+
+def list_groups(key: ImportKey) -> list[Group]:
+    """The groups of an import, those with most rows first."""
+    return error_groups.list_all(key)
+
+
+def outline_groups(groups: Iterable[Group]) -> list[GroupShown]:
+    """``groups`` as far as they can be told without a look at their rows, for a page that is drawn every second."""
+    return [GroupShown(group.kind, group.rows, [], None, []) for group in groups]
+
+
+def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = False) -> list[GroupShown]:
+    """``groups`` with an example each, the values that come most often, and what to write instead of them.
+
+    ``in_full`` shows more values; it is meant for one or two groups.
+    """
+    if not groups:
+        return []
+    most = _MAX_VALUES_OF_ONE if in_full else _MAX_VALUES
+    samples = error_groups.sample(key, [group.kind for group in groups], limit=_SAMPLE)
+    all_rows = error_groups.list_texts(key, counted) if (counted := _countable(groups)) else {}
+    common = {}
+    for group in groups:
+        texts = all_rows.get(group.kind) or [one.row for one in samples.get(group.kind, ())]
+        common[group.kind] = _common_values(group.kind, texts, most)
+    suggestions = iter(suggest(case for group in groups for _, _, case in common[group.kind]))
+    shown = []
+    for group in groups:
+        sample = samples.get(group.kind, [])
+        is_counted = group.kind in all_rows
+        # What one row has and nothing can be said about is in the example already.
+        values = [
+            ValueShown(visible(text), count if is_counted else None, suggestion)
+            for (text, count, _), suggestion in zip(common[group.kind], suggestions, strict=False)
+            if count > 1 or suggestion
+        ]
+        shown.append(
+            GroupShown(
+                group.kind,
+                group.rows,
+                values,
+                sample[0] if sample else None,
+                _mark(sample[0].row, [group.kind]) if sample else [],
+            )
+        )
+    return shown
+
+
+class RowPage(NamedTuple):
+    """Failed rows that follow each other, and whether there are more behind them."""
+
+    rows: list[RowShown]
+    goes_on: bool
+
+
+def list_rows(
+    key: ImportKey, *, after_line: int = 0, limit: int, wanted: Filter = ANY, with_suggestions: bool = True
+) -> RowPage:
+    """Failed rows below a line that are ``wanted``, in the order of the file: at most ``limit`` of them."""
+    found, goes_on = row_errors.list_after(key, after_line=after_line, limit=limit, wanted=wanted)
+    cases = [Case(kind, values) for error in found for values in [_values(error.row)] for kind in error.kinds]
+    suggestions = iter(suggest(cases) if with_suggestions else [None] * len(cases))
+    rows = [
+        RowShown(
+            error.line,
+            error.code,
+            [
+                ProblemShown(kind, message, next(suggestions))
+                for kind, message in zip(error.kinds, error.messages, strict=True)
+            ],
+            _mark(error.row, error.kinds),
+        )
+        for error in found
+    ]
+    return RowPage(rows, goes_on)
+
+
+def _countable(groups: Sequence[Group]) -> list[Kind]:
+    """The groups whose values are counted: the smallest first, as long as that is cheap."""
+    telling = sorted((group for group in groups if group.kind.cause in _TELLING), key=lambda group: group.rows)
+    sums = accumulate(group.rows for group in telling)
+    return [group.kind for group, rows in zip(telling, sums, strict=True) if rows <= _MOST_COUNTED]
+
+
+def _common_values(kind: Kind, rows: Iterable[str], most: int) -> list[tuple[str, int, Case]]:
+    """What stands most often in the column of these rows of a group, how often, and the case of it.
+
+    Where no value comes twice, the first ones stand for all.
+    """
+    if kind.cause not in _TELLING:
+        return []
+    counts: Counter[str] = Counter()
+    cases: dict[str, Case] = {}
+    columns = _columns_of(kind)
+    for values in map(_name_values, split_records(rows)):
+        text = ", ".join(filter(None, (values.get(column) for column in columns)))
+        if text:
+            counts[text] += 1
+            # What is suggested must hold for all rows with the value, so it is found without their other columns.
+            cases.setdefault(text, Case(kind, {column: values[column] for column in columns}))
+    common = counts.most_common(most)
+    repeated = [one for one in common if one[1] > 1]
+    return [(text, count, cases[text]) for text, count in repeated or common[:_MAX_SINGLE_VALUES]]
+
+
+def _columns_of(kind: Kind) -> Sequence[str]:
+    """The columns in which the trouble is."""
+    # A name that is not found or that is ambiguous is that of three columns together.
+    if kind.column == Column.NAME and kind.cause in {Cause.ITEM_NOT_FOUND, Cause.ITEM_AMBIGUOUS}:
+        return (Column.GAME, Column.SET, Column.NAME)
+    return (kind.column,) if kind.column else ()
+
+
+def _values(row: str) -> dict[str, str]:
+    """The values of a row by their columns; none when there are too few or too many to tell which is which."""
+    return _name_values([cell.value for cell in find_cells(row)])
+
+
+def _name_values(cells: Iterable[str]) -> dict[str, str]:
+    values = [value.strip() for value in cells]
+    if len(values) < len(COLUMNS) or any(values[len(COLUMNS) :]):
+        return {}
+    return dict(zip(COLUMNS, values, strict=False))
+
+
+def _mark(row: str, kinds: Collection[Kind]) -> list[Part]:
+    """The text of a row in parts, with the values that something is wrong with as parts of their own."""
+    wrong = {column for kind in kinds for column in _columns_of(kind)}
+    has_extra = any(kind.cause is Cause.EXTRA_VALUE for kind in kinds)
+    parts: list[Part] = []
+    at = 0
+    for place, cell in enumerate(find_cells(row)):
+        is_extra = place >= len(COLUMNS)
+        column = column_letters(place) if is_extra else COLUMNS[place]
+        if (has_extra and trim(cell.value)) if is_extra else column in wrong:
+            parts += [Part(row[at : cell.start]), Part(row[cell.start : cell.end], column)]
+            at = cell.end
+    return [part for part in (*parts, Part(row[at:])) if part.text or part.column]

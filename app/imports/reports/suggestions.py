@@ -1,0 +1,409 @@
+"""What sellers probably meant: for what is wrong in a row, what to write instead.
+
+Nothing of this is stored. It is found when a page is looked at, for what stands on it, and with a bounded number of
+looks into the catalog. A suggestion that cannot be made is left out; it never keeps a page from being shown.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import psycopg
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.csvfile.contract import (
+    COLUMNS,
+    CONDITION_CODES,
+    MAX_ID_DIGITS,
+    MAX_PRICE,
+    MAX_QUANTITY,
+    MIN_PRICE,
+    VARIANT_PATTERN,
+    Cause,
+    Column,
+    ItemName,
+    Mode,
+    NamedBy,
+    name_key,
+)
+from app.csvfile.damage import plain_digits
+from app.csvfile.validate import Row, Validator, in_pounds, read_price
+from app.csvfile.visible import describe_invisible, typed
+from app.extensions import db
+from app.imports.reports.similar_items import MAX_CHOICES, NearestItems, closest, likeness
+from app.queries import items
+from app.queries.imports.error_groups import Kind
+from app.queries.items import CatalogItem, ItemDescription
+
+log = logging.getLogger(__name__)
+
+#: How alike two grades must be, from 0 to 1: more than other words, for a grade that is wrong costs a seller money.
+_ALIKE_GRADES = 0.75
+
+
+class Choice(NamedTuple):
+    """One thing to write."""
+
+    text: str
+    #: Where to write it.
+    column: str
+    #: What tells it from the others.
+    note: str = ""
+
+
+class Suggestion(NamedTuple):
+    """What to write instead: one thing, or one of several; or, without choices, what else to do."""
+
+    lead: str
+    choices: tuple[Choice, ...] = ()
+
+
+class Case(NamedTuple):
+    """Something that is wrong in one row."""
+
+    kind: Kind
+    #: The row's values by their columns; empty when they cannot be told. Columns may be left out, such as those in
+    #: which rows that go together are different.
+    values: Mapping[str, str]
+
+    @property
+    def value(self) -> str:
+        """What stands in the column that is wrong."""
+        return self.values.get(self.kind.column, "")
+
+
+def suggest(cases: Iterable[Case]) -> list[Suggestion | None]:
+    """For each case what could be meant, or None. The first ones have the first right to looks into the catalog."""
+    cases = [*cases]
+    try:
+        # Should the catalog fail here, the page's own transaction goes on.
+        with db.session.begin_nested():
+            # What cannot be seen was not meant.
+            meant = [Case(case.kind, {column: typed(value) for column, value in case.values.items()}) for case in cases]
+            catalog = _Catalog(meant)
+            return [_suggest_one(one, catalog) or _type_again(case) for case, one in zip(cases, meant, strict=True)]
+    except (SQLAlchemyError, psycopg.Error):
+        log.exception("no suggestions from the catalog")
+        return [None] * len(cases)
+
+
+def _suggest_one(case: Case, catalog: _Catalog) -> Suggestion | None:
+    if not case.values:
+        return None
+    by_value = _BY_VALUE.get(case.kind.cause)
+    if by_value:
+        return by_value(case)
+    by_catalog = _BY_CATALOG.get(case.kind.cause)
+    return by_catalog(case, catalog) if by_catalog else None
+
+
+def _type_again(case: Case) -> Suggestion | None:
+    """What to type for values that are right as they look."""
+    is_name = case.kind.column == Column.NAME and case.kind.cause is Cause.ITEM_NOT_FOUND
+    columns = (Column.GAME, Column.SET, Column.NAME) if is_name else (case.kind.column,)
+    values = {column: case.values.get(column, "") for column in columns}
+    choices = tuple(Choice(typed(value), column) for column, value in values.items() if describe_invisible(value))
+    return Suggestion("Delete it and type", choices) if choices else None
+
+
+# From the value alone -------------------------------------------------------------------------------------------------
+
+
+def _did_you_mean(case: Case, texts: Iterable[str]) -> Suggestion | None:
+    choices = tuple(Choice(text, case.kind.column) for text in texts)
+    return Suggestion("Did you mean", choices) if choices else None
+
+
+def _write(case: Case, text: object) -> Suggestion:
+    return Suggestion("Write", (Choice(str(text), case.kind.column),))
+
+
+_MODES = {
+    **dict.fromkeys(("ADD", "NEW", "INSERT"), Mode.CREATE),
+    **dict.fromkeys(("EDIT", "CHANGE", "MODIFY"), Mode.UPDATE),
+}
+
+
+def _mode(case: Case) -> Suggestion | None:
+    value = case.value.upper()
+    return _did_you_mean(case, [_MODES[value]] if value in _MODES else closest(value, [*Mode], 1))
+
+
+def _condition(case: Case) -> Suggestion | None:
+    value = re.sub(r"[\s_-]+", "_", case.value).strip("_").upper()
+    names = {code: grade.name for code, grade in CONDITION_CODES.items()}
+    alike = closest(value, [*names, *names.values()], 2, at_least=_ALIKE_GRADES)
+    # Of a code and a name that are equally alike, a grade is taken once.
+    return _did_you_mean(case, dict.fromkeys(names.get(name, name) for name in alike))
+
+
+def _pence(case: Case) -> Suggestion | None:
+    readings = read_price(case.value)
+    if len(readings) == 1:
+        return Suggestion("That is pounds: write", (Choice(str(readings[0]), case.kind.column),))
+    choices = tuple(Choice(str(pence), case.kind.column, f"for {in_pounds(pence)}") for pence in readings)
+    return Suggestion("Write", choices) if choices else None
+
+
+def _price(case: Case) -> Suggestion | None:
+    found = re.fullmatch(r"([0-9]{1,9}) ?(?:p|pence)?", _plain(case.value), re.IGNORECASE)
+    return _write(case, int(found[1])) if found and MIN_PRICE <= int(found[1]) <= MAX_PRICE else None
+
+
+def _digits(case: Case) -> Suggestion | None:
+    digits = plain_digits(case.value)
+    return _write(case, digits) if digits else None
+
+
+def _quantity(case: Case) -> Suggestion | None:
+    value = _plain(case.value).replace(" ", "")
+    if re.fullmatch(r"[0-9]{1,3}(?:[,.][0-9]{3})+", value):
+        value = re.sub("[,.]", "", value)
+    found = re.fullmatch(r"[x×]?([0-9]{1,7})(?:[.,]0+)?[x×]?", value, re.IGNORECASE)
+    return _write(case, int(found[1])) if found and 1 <= int(found[1]) <= MAX_QUANTITY else None
+
+
+_HIDDEN = {
+    **dict.fromkeys(("yes", "y", "1", "on", "hidden", "hide", "t"), "true"),
+    **dict.fromkeys(("no", "n", "0", "off", "visible", "show", "f"), "false"),
+    # What spreadsheets in other languages write.
+    **dict.fromkeys(("wahr", "vrai", "vero", "verdadero", "verdadeiro", "waar", "prawda"), "true"),
+    **dict.fromkeys(("falsch", "faux", "falso", "onwaar", "fałsz"), "false"),
+}
+
+
+def _hidden(case: Case) -> Suggestion | None:
+    value = case.value.lower()
+    return (
+        _write(case, _HIDDEN[value]) if value in _HIDDEN else _did_you_mean(case, closest(value, ("true", "false"), 1))
+    )
+
+
+def _id(case: Case) -> Suggestion | None:
+    value = _plain(case.value)
+    found = re.fullmatch(r"[^0-9]*([0-9][0-9 ]*)(?:\.0+|[^0-9.,]*)", value)
+    digits = found[1].replace(" ", "") if found and not re.search("[0-9]e", value, re.IGNORECASE) else ""
+    if 1 <= len(digits) <= MAX_ID_DIGITS:
+        return _write(case, digits)
+    return _leave_empty(case)
+
+
+def _leave_empty(case: Case) -> Suggestion | None:
+    """What is named otherwise needs no id."""
+    others = _named_otherwise(case) if case.kind.column in _OTHER_SITE else []
+    return Suggestion(f"Leave it empty: the item is named by {_columns_of(others[0])}") if others else None
+
+
+def _variants(case: Case) -> Suggestion | None:
+    parts = [re.sub(r"[\s_]+", "-", part.strip().lower()) for part in re.split(r"[|,;/]", case.value)]
+    parts = [part for part in parts if part]
+    return _write(case, "|".join(parts)) if parts and all(map(VARIANT_PATTERN.fullmatch, parts)) else None
+
+
+def _nothing_to_end(case: Case) -> Suggestion | None:
+    is_end = re.fullmatch("0+", case.values.get(Column.QUANTITY, ""))
+    return Suggestion("QUANTITY is 0, and there is no listing to end: take the row out") if is_end else None
+
+
+_BY_VALUE: dict[Cause, Callable[[Case], Suggestion | None]] = {
+    Cause.MODE_UNKNOWN: _mode,
+    Cause.CONDITION_UNKNOWN: _condition,
+    Cause.PRICE_IN_POUNDS: _pence,
+    Cause.PRICE_UNCLEAR: _pence,
+    Cause.PRICE_NOT_WHOLE: _price,
+    Cause.NUMBER_FORMATTED: _digits,
+    Cause.NUMBER_SHORTENED: _leave_empty,
+    Cause.NUMBER_AS_DATE: _leave_empty,
+    Cause.SPREADSHEET_ERROR: _leave_empty,
+    Cause.QUANTITY_NOT_WHOLE: _quantity,
+    Cause.HIDDEN_UNKNOWN: _hidden,
+    Cause.ID_NOT_DIGITS: _id,
+    Cause.VARIANT_MALFORMED: _variants,
+    Cause.LISTING_NOT_FOUND: _nothing_to_end,
+}
+
+
+# From the catalog -----------------------------------------------------------------------------------------------------
+
+
+class _Catalog:
+    """What the catalog has for the rows of one page."""
+
+    def __init__(self, cases: Sequence[Case]) -> None:
+        self.nearest = NearestItems()
+        wanted = [case for case in cases if case.kind.cause is Cause.VARIANT_NOT_FOUND and case.values]
+        self._rows = dict(zip(map(_cells, wanted), _validate([_cells(case) for case in wanted]), strict=True))
+        to_tell = {name for case in cases for name in _possible_names(case)}
+        names = to_tell | {row.name for row in self._rows.values() if row}
+        self._items = items.resolve(names) if names else {}
+        urns = {item.urn for name in to_tell for item in self.items_of(name)}
+        self._described = items.describe(NamedBy.URN, urns) if urns else {}
+
+    def row(self, case: Case) -> Row | None:
+        """What the row asks for; None when it is not right in itself."""
+        return self._rows.get(_cells(case))
+
+    def items_of(self, name: ItemName) -> Sequence[CatalogItem]:
+        """The items that a name can mean."""
+        return self._items.get(name, ())
+
+    def to_choose(self, name: ItemName, case: Case) -> tuple[Choice, ...]:
+        """The items that a name can mean, those first that have the variants of the row."""
+        wanted = {part.strip().lower() for part in case.values.get(Column.VARIANTS, "").split("|")} - {""}
+        fitting = sorted(self.items_of(name), key=lambda item: (len(wanted - item.variants), item.urn))
+        return tuple(
+            Choice(item.urn, Column.URN, f"{_tell(described)}{_tell_variants(item)}")
+            for item in fitting[:MAX_CHOICES]
+            for described in self._described.get(item.urn, ())
+        )
+
+
+def _possible_names(case: Case) -> list[ItemName]:
+    """What may name the item of a row whose own way of naming it is ambiguous or unknown."""
+    if case.kind.cause is Cause.ITEM_AMBIGUOUS:
+        name = _named(case.values, NamedBy[case.kind.column])
+        return [name] if name else []
+    if case.kind.cause is Cause.ITEM_NOT_FOUND:
+        return [*_named_otherwise(case), *_named_at_other_site(case)]
+    return []
+
+
+def _named(values: Mapping[str, str], by: NamedBy) -> ItemName | None:
+    """What a row names its item by in one of the ways; None when it does not, or not rightly."""
+    if by is NamedBy.NAME:
+        texts = [values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME)]
+        return (by, name_key(*texts)) if all(texts) else None
+    value = values.get(by.name, "")
+    if by is NamedBy.URN:
+        return (by, value) if value else None
+    return (by, int(value)) if re.fullmatch(f"[0-9]{{1,{MAX_ID_DIGITS}}}", value) else None
+
+
+def _named_otherwise(case: Case) -> list[ItemName]:
+    """What names the item besides the column in which something is wrong, in the order in which it would decide."""
+    names = (_named(case.values, by) for by in NamedBy if by.name != case.kind.column)
+    return [name for name in names if name]
+
+
+_OTHER_SITE: dict[str, NamedBy] = {
+    Column.CARDMARKET_ID: NamedBy.TCGPLAYER_ID,
+    Column.TCGPLAYER_ID: NamedBy.CARDMARKET_ID,
+}
+
+
+def _named_at_other_site(case: Case) -> list[ItemName]:
+    """The id of a row, taken for one of the other site."""
+    other = _OTHER_SITE.get(case.kind.column)
+    name = _named({other.name: case.value}, other) if other else None
+    return [name] if name else []
+
+
+def _columns_of(name: ItemName) -> str:
+    return "GAME, SET and NAME" if name[0] is NamedBy.NAME else name[0].name
+
+
+def _not_found(case: Case, catalog: _Catalog) -> Suggestion | None:
+    for name in _named_otherwise(case):
+        if choices := catalog.to_choose(name, case):
+            which = "this item" if len(choices) == 1 else "one of these items"
+            return Suggestion(f"By {_columns_of(name)} it is {which}. Write in URN", choices)
+    if case.kind.column == Column.URN:
+        found = catalog.nearest.find(NamedBy.URN, case.value)
+        choices = tuple(Choice(item.urn, Column.URN, _tell(item)) for item in found)
+        return Suggestion("Did you mean", choices) if choices else None
+    if case.kind.column == Column.NAME:
+        return _unknown_name(case, catalog)
+    # The digits of an id say nothing about the ids near it.
+    for name in _named_at_other_site(case):
+        if choices := catalog.to_choose(name, case):
+            return Suggestion(f"If the number is a {_columns_of(name)}, write in URN", choices)
+    return None
+
+
+def _unknown_name(case: Case, catalog: _Catalog) -> Suggestion | None:
+    game, set_name, name = (case.values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME))
+    found = catalog.nearest.find(NamedBy.NAME, name_key(game, set_name, name))
+    if not any(name_key("", "", item.name) == name_key("", "", name) for item in found):
+        # A name that is right in another set says more than one that is similar in this set.
+        elsewhere = _other_sets(case, catalog)
+        if elsewhere:
+            return elsewhere
+    # Only what is to be changed is to be written: a set that is misspelt, or the name in a set that is right.
+    by_column = {
+        Column.GAME: [item.game for item in found if name_key(item.game, "", "") != name_key(game, "", "")],
+        Column.SET: [item.set_name for item in found if name_key("", item.set_name, "") != name_key("", set_name, "")],
+        Column.NAME: [item.name for item in found if name_key("", "", item.name) != name_key("", "", name)],
+    }
+    choices = tuple(Choice(text, column) for column, texts in by_column.items() for text in dict.fromkeys(texts))
+    return Suggestion("Did you mean", choices[:MAX_CHOICES]) if choices else None
+
+
+def _other_sets(case: Case, catalog: _Catalog) -> Suggestion | None:
+    """The sets that have an item of the name, where the row's set has none or there is no set in the row."""
+    game, set_name, name = (case.values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME))
+    if not game or not name:
+        return None
+    found = catalog.nearest.find_in_other_sets(name_key(game, set_name, name))
+    by_set: dict[str, ItemDescription] = {}
+    for item in found:
+        by_set.setdefault(item.set_name, item)
+    choices = tuple(Choice(text, Column.SET, _tell(item)) for text, item in by_set.items())[:MAX_CHOICES]
+    which = f"{len(by_set)} sets, such as these" if len(by_set) > len(choices) else "these sets"
+    return Suggestion(f"The name is in {which}. Write in SET", choices) if choices else None
+
+
+def _ambiguous(case: Case, catalog: _Catalog) -> Suggestion | None:
+    choices = tuple(choice for name in _possible_names(case) for choice in catalog.to_choose(name, case))
+    return Suggestion("Write one of these in URN", choices) if choices else None
+
+
+def _unknown_variant(case: Case, catalog: _Catalog) -> Suggestion | None:
+    row = catalog.row(case)
+    found = catalog.items_of(row.name) if row else ()
+    if not row or len(found) != 1 or not found[0].variants:
+        return None
+    own = found[0].variants
+    unknown = [variant for variant in row.variants.split("|") if variant not in own]
+    nearest = sorted(own, key=lambda variant: (-max(likeness(variant, one) for one in unknown), variant))
+    return Suggestion("The item has", tuple(Choice(variant, case.kind.column) for variant in nearest[:MAX_CHOICES]))
+
+
+def _missing_set(case: Case, catalog: _Catalog) -> Suggestion | None:
+    return _other_sets(case, catalog) if case.kind.column == Column.SET else None
+
+
+_BY_CATALOG: dict[Cause, Callable[[Case, _Catalog], Suggestion | None]] = {
+    Cause.ITEM_NOT_FOUND: _not_found,
+    Cause.ITEM_AMBIGUOUS: _ambiguous,
+    Cause.VARIANT_NOT_FOUND: _unknown_variant,
+    Cause.NAME_INCOMPLETE: _missing_set,
+}
+
+
+def _tell(item: ItemDescription) -> str:
+    """What people know an item by."""
+    number = f"number {item.number}" if item.number else ""
+    return ", ".join(part for part in (item.name, item.set_name, number, item.rarity) if part)
+
+
+def _tell_variants(item: CatalogItem) -> str:
+    return f"; variants: {', '.join(sorted(item.variants))}" if item.variants else ""
+
+
+def _plain(text: str) -> str:
+    """``text`` with the digits and letters of a Western keyboard for their full-width forms."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def _cells(case: Case) -> tuple[str, ...]:
+    return tuple(case.values.get(column, "") for column in COLUMNS)
+
+
+def _validate(rows: list[tuple[str, ...]]) -> list[Row | None]:
+    validated = Validator().validate([[*cells] for cells in rows], has_controls=True)
+    right = validated.rows().each()
+    return [next(right) if is_right else None for is_right in validated.is_right()]

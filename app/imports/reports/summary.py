@@ -1,0 +1,237 @@
+"""What has come of an import so far, in the sentence or two that stand at the top of its page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+from app.csvfile.contract import Code
+from app.humanize import counted
+from app.imports.reports.progress import ImportProgress
+from app.queries.imports.error_groups import Group
+from app.statuses import ImportStatus, RetriedRows
+
+
+def describe(one: ImportProgress, *, groups: int | None = None, retried: Collection[RetriedRows] = ()) -> str:
+    """What has come of an import so far.
+
+    ``groups`` is the number of causes that its failed rows have, where it is known; ``retried`` tells which of its rows
+    another import has taken up again, so that there is nothing to do about them here. Nothing is said to be live of
+    a check, which writes nothing.
+    """
+    sentences = _SENTENCES_OF_CHECKS if one.is_check else _SENTENCES
+    return " ".join(sentences[one.status](one, groups, retried))
+
+
+def retry_can_help(groups: Collection[Group]) -> bool:
+    """Whether any failed row may be right as it is by now; what is wrong with a row alone (422) does not go away."""
+    return any(group.kind.cause.code is not Code.INVALID for group in groups)
+
+
+def advise_retry(one: ImportProgress, groups: Collection[Group]) -> str:
+    """When it helps to retry the failed rows as they are."""
+    if not retry_can_help(groups):
+        if one.failed == 1:
+            return "The failed row contains a mistake, so retrying will not help. Download it, fix it and upload it."
+        return (
+            f"All {one.failed:,} failed rows contain mistakes, so retrying will not help. "
+            "Download them, fix them and upload them."
+        )
+    return (
+        "Retrying runs the same rows again, unchanged. It only helps if the catalog or your listings have changed. "
+        "Otherwise, download the failed rows and fix them first."
+    )
+
+
+def explain_invalid(one: ImportProgress) -> str:
+    """What the check at the upload found, and what that has to do with the rows that failed."""
+    if not one.invalid:
+        return "no problems found"
+    contain = f"{_rows(one.invalid)} {'contains' if one.invalid == 1 else 'contain'} mistakes"
+    if not one.finished_at:
+        return f"{contain} and will fail"
+    if one.not_processed:
+        return f"{contain}; those reached so far are counted as failed"
+    others = one.failed - one.invalid
+    if not others:
+        return f"{contain}; no other row {'would fail' if one.is_check else 'failed'}"
+    return f"{contain}; {others:,} more {'would' if one.is_check else 'did'} not match the catalog or your listings"
+
+
+def _running(one: ImportProgress, *_: object) -> Iterator[str]:
+    if one.is_pausing:
+        yield _PAUSING
+    elif not one.processed:
+        yield "File checked. Importing will start in a moment."
+    if one.processed:
+        yield f"{_live_so_far(one)}."
+    if not one.is_pausing:
+        yield "You can close this page – the import will carry on."
+
+
+def _paused(one: ImportProgress, groups: int | None, _: Collection[RetriedRows]) -> Iterator[str]:
+    yield f"Paused after {one.processed:,} of {_rows(one.total)}. Resume to carry on from there."
+    if one.processed:
+        yield f"{_live_so_far(one)}{_different(one, groups)}."
+
+
+def _over(one: ImportProgress, groups: int | None, retried: Collection[RetriedRows]) -> Iterator[str]:
+    yield f"{_live(one)}{_already(one)}."
+    yield from _left_to_do(one, groups, retried)
+
+
+def _terminated(one: ImportProgress, groups: int | None, retried: Collection[RetriedRows]) -> Iterator[str]:
+    yield f"Terminated after {one.processed:,} of {_rows(one.total)}."
+    if one.successful:
+        yield f"{_rows(one.successful)} {_are(one.successful)} live and will stay live."
+    yield from _left_to_do(one, groups, retried)
+
+
+def _left_to_do(one: ImportProgress, groups: int | None, retried: Collection[RetriedRows]) -> Iterator[str]:
+    """What there is to do about an import that is over."""
+    if one.failed and RetriedRows.FAILED in retried:
+        yield f"{_rows(one.failed)} failed and {'has' if one.failed == 1 else 'have'} been retried."
+    elif one.failed:
+        yield f"{_problems(one)}{_different(one, groups)}."
+    if not one.not_processed:
+        return
+    if RetriedRows.REMAINING in retried:
+        yield f"{_rows(one.not_processed)} {_were(one.not_processed)} moved to a retry."
+    elif one.status is ImportStatus.TERMINATED:
+        yield f"{_rows(one.not_processed)} {_were(one.not_processed)} not processed."
+    else:
+        yield f"{_rows(one.not_processed)} could not be processed; the table of batches says why."
+
+
+def _check_running(one: ImportProgress, *_: object) -> Iterator[str]:
+    if one.is_pausing:
+        yield _PAUSING
+    elif not one.processed:
+        yield "File uploaded. Checking will start in a moment, and nothing will be changed."
+    if one.processed:
+        yield f"{_checked_so_far(one)}. Nothing is changed."
+    if not one.is_pausing:
+        yield "You can close this page – the check will carry on."
+
+
+def _check_paused(one: ImportProgress, *_: object) -> Iterator[str]:
+    yield f"Paused after {one.processed:,} of {_rows(one.total)}. Resume to carry on from there."
+    if one.processed:
+        yield f"{_checked_so_far(one)}. Nothing has been changed."
+
+
+def _check_over(one: ImportProgress, groups: int | None, imported: Collection[RetriedRows]) -> Iterator[str]:
+    if one.status is ImportStatus.TERMINATED:
+        yield f"Terminated after {one.processed:,} of {_rows(one.total)}."
+    yield "This file has since been imported." if imported else "Nothing has been changed."
+    yield from _would_come(one, groups, is_imported=bool(imported))
+    if not one.not_processed:
+        return
+    if one.status is ImportStatus.TERMINATED:
+        yield f"{_rows(one.not_processed)} {_were(one.not_processed)} not checked."
+    else:
+        yield f"{_rows(one.not_processed)} could not be checked; the table of batches says why."
+
+
+def _would_come(one: ImportProgress, groups: int | None, *, is_imported: bool) -> Iterator[str]:
+    """What an import would make of the rows that have been checked, as far as there are any."""
+    if one.failed and one.failed == one.total:
+        which = "its row has a problem" if one.total == 1 else f"all {one.total:,} rows have problems"
+        yield f"Nothing in this file {'could' if is_imported else 'can'} be imported: {which}{_different(one, groups)}."
+        return
+    if one.successful:
+        is_certain = not is_imported and not one.not_processed
+        lead = "If you import this file" if is_certain else "According to this check"
+        yield f"{lead}, {_effects(one, 'will' if is_certain else 'would')}."
+    if one.failed:
+        yield f"{_problems(one)}{_different(one, groups)}."
+
+
+def _effects(one: ImportProgress, verb: str) -> str:
+    """What the successful rows do to the listings; told of rows, because several may update one listing."""
+    kinds = (
+        (one.created, "create a listing", "create listings"),
+        (one.updated, "update a listing", "update listings"),
+        (one.unchanged, "change nothing", "change nothing"),
+    )
+    told = [(count, single if count == 1 else many) for count, single, many in kinds if count]
+    first, what = told[0]
+    rows = f"all {first:,} rows" if first == one.total > 1 else "its row" if one.total == 1 else _rows(first)
+    parts = [f"{rows} {verb} {what}", *(f"{count:,} {verb} {what}" for count, what in told[1:])]
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+
+
+_PAUSING = "Pausing – finishing the rows in progress."
+
+_Describe = Callable[[ImportProgress, int | None, Collection[RetriedRows]], Iterator[str]]
+_SENTENCES: dict[ImportStatus, _Describe] = {
+    ImportStatus.RUNNING: _running,
+    ImportStatus.PAUSED: _paused,
+    ImportStatus.COMPLETED: _over,
+    ImportStatus.FAILED: _over,
+    ImportStatus.TERMINATED: _terminated,
+}
+
+_SENTENCES_OF_CHECKS: dict[ImportStatus, _Describe] = {
+    ImportStatus.RUNNING: _check_running,
+    ImportStatus.PAUSED: _check_paused,
+    ImportStatus.COMPLETED: _check_over,
+    ImportStatus.FAILED: _check_over,
+    ImportStatus.TERMINATED: _check_over,
+}
+
+
+def _live(one: ImportProgress) -> str:
+    """How many rows have reached the listings."""
+    if one.successful == one.total:
+        return "The row is live" if one.total == 1 else f"All {one.total:,} rows are live"
+    if not one.successful:
+        return "The row was not imported" if one.total == 1 else f"None of the {one.total:,} rows were imported"
+    return f"{one.successful:,} of {one.total:,} rows {_are(one.successful)} live"
+
+
+def _live_so_far(one: ImportProgress) -> str:
+    """The same of an import that is not over: always in the same words, which grow by nothing but their numbers."""
+    words = f"{one.successful:,} of {_rows(one.total)} {_are(one.successful)} live so far"
+    return f"{words}; {one.failed:,} {_have(one.failed)}" if one.failed else words
+
+
+def _checked_so_far(one: ImportProgress) -> str:
+    words = f"Checked {one.processed:,} of {_rows(one.total)} so far"
+    return f"{words}; {one.failed:,} {_have(one.failed)}" if one.failed else words
+
+
+def _already(one: ImportProgress) -> str:
+    """The end of a sentence about live rows: how many of them had nothing to change; empty if all had."""
+    if not one.unchanged:
+        return ""
+    if one.successful == 1:
+        return " (it already was)"
+    count = "all" if one.unchanged == one.successful else f"{one.unchanged:,}"
+    return f" ({count} of them already {_were(one.unchanged)})"
+
+
+def _problems(one: ImportProgress) -> str:
+    return f"{_rows(one.failed)} {_have(one.failed)}"
+
+
+def _different(one: ImportProgress, groups: int | None) -> str:
+    """How many kinds of problems the failed rows have, where that is known and worth saying."""
+    if not groups or one.failed == 1:
+        return ""
+    return " (all the same one)" if groups == 1 else f" ({groups:,} different ones)"
+
+
+def _have(count: int) -> str:
+    return "has a problem" if count == 1 else "have problems"
+
+
+def _rows(count: int) -> str:
+    return counted(count, "row")
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"

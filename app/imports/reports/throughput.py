@@ -1,0 +1,290 @@
+"""How an import moves: its speed, the time that is left, what the workers do, and its whole life for a chart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import zip_longest
+from typing import NamedTuple
+
+from redis import RedisError
+
+from app.humanize import counted, say_duration
+from app.imports.reports.progress import ImportProgress
+from app.jobs import queue
+from app.queries.imports import throughput as recorded
+from app.queries.imports.throughput import MOST_COUNTED, Recorded
+from app.statuses import BatchStatus, ImportStatus
+
+#: The speed is that of the last few seconds, so that it follows what happens, and the estimate that of a longer time,
+#: so that it does not jump.
+_SPEED_SECONDS = 5.0
+_ESTIMATE_SECONDS = 30.0
+#: Of a shorter time nothing is concluded.
+_LEAST_SECONDS = 5.0
+#: After so long without a row there is no estimate either.
+_STILL_SECONDS = 10.0
+#: A worker writes a chunk some five times a second.
+_SILENT_SECONDS = 5.0
+
+#: Of a life with fewer columns than the least nothing can be seen; more than the most are put together in wider ones.
+_LEAST_COLUMNS = 3
+_MOST_COLUMNS = 60
+#: Widths of a column in seconds that people can reckon with.
+_WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 4 * 3600, 12 * 3600, 86400)
+
+
+class Tick(NamedTuple):
+    """A chunk that was written."""
+
+    #: In seconds since the import was created.
+    at: float
+    rows: int
+
+
+class Span(NamedTuple):
+    """A part of the life of an import, in seconds since it was created."""
+
+    begin: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return self.end - self.begin
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What has happened to an import until now, or until it was over; all times in seconds since it was created."""
+
+    #: Now, or when it was over.
+    end: float
+    #: When the first worker began with it; None before that.
+    started: float | None
+    ticks: Sequence[Tick]
+    pauses: Sequence[Span]
+
+    @property
+    def paused_seconds(self) -> float:
+        """How long it has been PAUSED."""
+        return sum(span.seconds for span in self.pauses)
+
+    @property
+    def last_tick(self) -> float | None:
+        """When rows were last written."""
+        return max((tick.at for tick in self.ticks), default=None)
+
+    @property
+    def going_since(self) -> float | None:
+        """Since when it has been going without a pause; None when it has never begun."""
+        if self.started is None:
+            return None
+        return max([self.started, *(span.end for span in self.pauses)])
+
+    def speed(self, seconds: float) -> float | None:
+        """Rows per second over the last ``seconds`` at most; None when it has not been going for long enough."""
+        if self.going_since is None:
+            return None
+        window = min(seconds, self.end - self.going_since)
+        if window < _LEAST_SECONDS:
+            return None
+        return sum(tick.rows for tick in self.ticks if tick.at > self.end - window) / window
+
+    @property
+    def average(self) -> float | None:
+        """Rows per second from its first row to its last, without the pauses; None when that was too short a time."""
+        if self.started is None or self.last_tick is None:
+            return None
+        seconds = self.last_tick - self.started
+        seconds -= sum(span.seconds for span in self.pauses if self.started <= span.begin < self.last_tick)
+        return sum(tick.rows for tick in self.ticks) / seconds if seconds >= _LEAST_SECONDS else None
+
+    def without_pauses(self, at: float) -> float:
+        """How long it had not been paused at this moment of it."""
+        return at - sum(max(0.0, min(span.end, at) - span.begin) for span in self.pauses)
+
+
+class Column(NamedTuple):
+    """A stretch of the life of an import, for the chart, which leaves the pauses out: they may be the most of it."""
+
+    #: In seconds since it was created that it was not paused.
+    begin: float
+    end: float
+    #: Rows per second.
+    speed: float
+
+
+class Work(NamedTuple):
+    """What the workers do for an import."""
+
+    #: Batches by what becomes of them.
+    running: int
+    waiting: int
+    #: Of the running ones those whose worker has not been heard of for some seconds, and for how many at most.
+    silent: int
+    silent_seconds: float
+    #: Batches of others before the first that waits; only asked while nothing runs. None: it rests after trouble.
+    before: int | None = None
+    #: Whether any worker is there at all, as far as anybody knows; only asked while nothing runs.
+    has_workers: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How an import moves, as it is shown."""
+
+    #: In seconds since it was created, until now or until it was over.
+    elapsed: float
+    paused_seconds: float
+    is_paused: bool
+    #: Rows per second at this moment, and seconds until all are through; None where nobody can tell.
+    speed: int | None
+    seconds_left: float | None
+    #: Rows per second on the whole.
+    average: int | None
+    #: Since rows were last written; None when none has been yet.
+    quiet_seconds: float | None
+    work: Work
+    #: The chart; empty when there is too little to see.
+    columns: list[Column]
+    #: Where in the columns it was paused.
+    pauses: list[float]
+
+    @property
+    def active_seconds(self) -> float:
+        """How long it has not been paused."""
+        return self.elapsed - self.paused_seconds
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any worker has begun with it."""
+        return self.quiet_seconds is not None or self.work.running > 0
+
+    @property
+    def peak(self) -> int:
+        """The highest of the columns in rows per second."""
+        return round(max((column.speed for column in self.columns), default=0))
+
+
+def get(one: ImportProgress) -> Pace:
+    """How the import ``one`` moves, or has moved."""
+    record = recorded.get(one.key)
+    life = read_life(record, one.created_at, one.finished_at)
+    work = _see_work(record)
+    if one.status is ImportStatus.RUNNING and not one.is_pausing and work.waiting and not work.running:
+        work = work._replace(before=recorded.count_before(one.key), has_workers=_has_workers())
+    return describe(one, life, work)
+
+
+def describe(one: ImportProgress, life: Life, work: Work) -> Pace:
+    """``life`` and ``work`` of the import ``one`` in numbers that can be shown."""
+    is_going = one.is_moving and not one.is_pausing
+    speed = life.speed(_SPEED_SECONDS) if is_going else None
+    quiet = None if life.last_tick is None else max(0.0, life.end - life.last_tick)
+    # Of what stands still nobody can tell when it arrives.
+    moves = is_going and quiet is not None and quiet < _STILL_SECONDS
+    recent = life.speed(_ESTIMATE_SECONDS) if moves else None
+    return Pace(
+        elapsed=life.end,
+        paused_seconds=life.paused_seconds,
+        is_paused=one.status is ImportStatus.PAUSED,
+        speed=None if speed is None else round(speed),
+        seconds_left=one.not_processed / recent if recent else None,
+        average=None if life.average is None else round(life.average),
+        quiet_seconds=quiet,
+        work=work,
+        columns=draw_columns(life, is_over=one.finished_at is not None),
+        pauses=[life.without_pauses(span.begin) for span in life.pauses],
+    )
+
+
+def read_life(record: Recorded, created_at: datetime, finished_at: datetime | None) -> Life:
+    """The life that ``record`` tells of."""
+
+    def since(moment: datetime) -> float:
+        return max(0.0, (moment - created_at).total_seconds())
+
+    end = since(finished_at or record.now)
+    ticks = []
+    for batch in record.batches:
+        if batch.started_at is None:
+            continue
+        begin = since(batch.started_at)
+        numbers = iter(batch.pace)
+        ticks += [Tick(begin + tenths / 10, rows) for tenths, rows in zip(numbers, numbers, strict=True)]
+    moments = [since(moment) for moment in record.pauses]
+    return Life(
+        end=end,
+        started=min((since(batch.started_at) for batch in record.batches if batch.started_at), default=None),
+        ticks=ticks,
+        # One that has not ended lasts until now, or until the import was terminated.
+        pauses=[Span(begin, min(over, end)) for begin, over in zip_longest(moments[::2], moments[1::2], fillvalue=end)],
+    )
+
+
+def draw_columns(life: Life, *, is_over: bool) -> list[Column]:
+    """The speed over the life of an import, from left to right; empty when there is too little to see."""
+    if not life.ticks:
+        return []
+    length = life.without_pauses(life.end)
+    width = next((width for width in _WIDTHS if length / width <= _MOST_COLUMNS), _WIDTHS[-1])
+    rows: dict[int, int] = {}
+    for tick in life.ticks:
+        column = int(life.without_pauses(min(tick.at, life.end)) / width)
+        rows[column] = rows.get(column, 0) + tick.rows
+    columns = []
+    for number in range(int(length / width) + 1):
+        begin, end = float(number * width), min(float((number + 1) * width), length)
+        # The last one has only begun. While it is short a single chunk would make it a peak, or nothing a fall.
+        if end - begin >= width / (2 if is_over else 1) or (is_over and rows.get(number)):
+            columns.append(Column(begin, end, rows.get(number, 0) / max(end - begin, width / 2)))
+    return columns if len(columns) >= _LEAST_COLUMNS else []
+
+
+def say_work(one: ImportProgress, work: Work) -> str:
+    """What the workers do for the import ``one``, in a sentence or two; empty when it is over."""
+    if one.status is ImportStatus.PAUSED:
+        return "Nothing happens until you resume."
+    return " ".join(_say_running(one, work)) if one.is_moving else ""
+
+
+def _say_running(one: ImportProgress, work: Work) -> Iterable[str]:
+    if one.is_pausing:
+        yield f"Finishing {counted(work.running, 'batch', 'batches')}." if work.running else "All batches have stopped."
+    elif work.running:
+        waiting = f", {work.waiting:,} waiting" if work.waiting else ""
+        yield f"{counted(work.running, 'batch', 'batches')} running{waiting}."
+    elif not work.waiting:
+        yield "All rows done. Finishing up."
+    elif not work.has_workers:
+        yield f"No workers are available right now. Your {one.noun} will start when one is."
+    elif work.before is None:
+        yield "Something went wrong. Trying again in a few seconds."
+    elif work.before:
+        count = f"more than {MOST_COUNTED:,}" if work.before >= MOST_COUNTED else f"{work.before:,}"
+        verb = "batch of another import comes" if work.before == 1 else "batches of other imports come"
+        yield f"Waiting for a worker: {count} {verb} first."
+    else:
+        yield "Next in the queue – starts as soon as a worker is free."
+    if work.silent:
+        who = "One worker has" if work.silent == 1 else f"{work.silent:,} workers have"
+        silence = say_duration(work.silent_seconds)
+        yield f"{who} not responded for {silence}. If that continues, the rows go to another worker."
+
+
+def _see_work(record: Recorded) -> Work:
+    running = [batch for batch in record.batches if batch.status == BatchStatus.RUNNING]
+    silences = [(record.now - batch.heartbeat_at).total_seconds() for batch in running if batch.heartbeat_at]
+    silences = [seconds for seconds in silences if seconds > _SILENT_SECONDS]
+    waiting = sum(batch.status == BatchStatus.QUEUED for batch in record.batches)
+    return Work(len(running), waiting, len(silences), max(silences, default=0.0))
+
+
+def _has_workers() -> bool:
+    try:
+        return queue.count_workers() > 0
+    except RedisError:
+        # Nobody can tell, and there mostly are some.
+        return True

@@ -1,0 +1,200 @@
+"""The job that works through one batch, chunk by chunk, until it is done or told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+from time import monotonic
+
+from psycopg import Error as DriverError
+from psycopg import errors
+from sqlalchemy.exc import DBAPIError
+
+from app.config import current_settings
+from app.csvfile.errors import FileRejected
+from app.csvfile.lines import LineReader
+from app.extensions import db
+from app.imports import reconcile
+from app.imports.worker import stop_signal
+from app.imports.worker.catalog_cache import known_items
+from app.imports.worker.chunk import Attempt, Chunk, Pausing, Stale, write
+from app.imports.worker.targets import target_of
+from app.observability import metrics
+from app.queries import BatchKey
+from app.queries.imports import transitions
+from app.storage import current_storage, iter_range
+
+log = logging.getLogger(__name__)
+
+MIN_CHUNK_ROWS = 200
+MAX_CHUNK_ROWS = 5_000
+#: What a slow machine does, which sizes the first chunk of a batch.
+_ROWS_PER_SECOND_AT_FIRST = 12_500
+#: Chunks that lose to another transaction are written again at once, so many times.
+_TRIES = 5
+
+#: Longest description of trouble that is kept.
+_MAX_DETAIL = 300
+
+_shutdown_requested = False
+
+
+def request_shutdown(*_: object) -> None:
+    """Ask the job of this process to hand its batch back at the end of its chunk; fit to be a signal handler."""
+    global _shutdown_requested
+    _shutdown_requested = True
+
+
+def is_shutdown_requested() -> bool:
+    """Whether this process shall end after its chunk."""
+    return _shutdown_requested
+
+
+def listen_for_shutdown(number: signal.Signals) -> None:
+    """Let the signal ``number`` call request_shutdown in this process and in those it forks."""
+    signal.signal(number, request_shutdown)
+
+
+def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
+    """Work on a batch under one attempt; RQ calls this with nothing but ids."""
+    batch = BatchKey(seller_id, import_id, number)
+    claim = transitions.claim(batch, attempt, worker=f"{socket.gethostname()}:{os.getppid()}")
+    db.session.commit()
+    if claim is None:
+        log.info("batch not to be had", extra={"batch": batch, "attempt": attempt})
+        return
+    began = monotonic()
+    metrics.QUEUE_WAIT.labels("check" if claim.is_check else "import").observe(claim.waited_seconds)
+    told: dict[str, object] = {"batch": batch, "attempt": attempt, "rows": 0}
+    try:
+        told["end"] = _work(batch, attempt, claim, told)
+    except Exception as error:
+        log.exception("attempt failed", extra={"batch": batch, "attempt": attempt})
+        told["end"] = "trouble"
+        _end_attempt(batch, attempt, error)
+    metrics.ATTEMPTS.labels(told["end"]).inc()
+    waited, seconds = round(claim.waited_seconds, 3), round(monotonic() - began, 3)
+    log.info("batch left", extra={**told, "seconds": seconds, "waited": waited})
+    reconcile.after_batch(batch.of_import)
+
+
+def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[str, object]) -> str:
+    """Write chunk after chunk; why it stopped, for the log, of which ``told`` is to get the rows."""
+    settings = current_settings()
+    storage = current_storage()
+    listener = stop_signal.Listener(batch.of_import)
+    pieces = iter_range(storage, claim.storage_key, claim.cursor, claim.end_byte)
+    reader = LineReader(pieces, header=claim.header, offset=claim.cursor, line=claim.cursor_line)
+    target = target_of(batch, is_check=claim.is_check)
+    this_attempt = Attempt(batch, attempt, known_items(claim.catalog_version), target)
+    rows = 0
+    start, size = claim.cursor, _in_bounds(_ROWS_PER_SECOND_AT_FIRST * settings.chunk_seconds)
+    while True:
+        began = monotonic()
+        with metrics.timed("read"):
+            chunk = Chunk(start, reader.take(size))
+        try:
+            status = _write_with_retries(this_attempt, chunk)
+            rows += metrics.count_rows()
+            told["rows"] = rows
+            if status != "RUNNING":
+                return status
+            if _shutdown_requested:
+                transitions.hand_back(batch, attempt)
+                db.session.commit()
+                return "shutdown"
+            if listener.poll():
+                _look(batch, attempt)
+        except Stale:
+            db.session.rollback()
+            return "stale"
+        except Pausing:
+            db.session.rollback()
+            transitions.pause_batch(batch, attempt)
+            db.session.commit()
+            return "pausing"
+        start = chunk.lines.end_byte
+        size = _next_size(size, monotonic() - began, settings.chunk_seconds)
+
+
+def _write_with_retries(attempt: Attempt, chunk: Chunk) -> str:
+    for left in reversed(range(_TRIES)):
+        try:
+            status = write(attempt, chunk)
+            with metrics.timed("commit"):
+                db.session.commit()
+            return status
+        except (DBAPIError, DriverError) as error:
+            db.session.rollback()
+            if not left or not _lost_to_another(error):
+                raise
+    raise AssertionError("unreachable")
+
+
+def _lost_to_another(error: DBAPIError | DriverError) -> bool:
+    """Whether the database chose this transaction as the one to give way."""
+    return isinstance(
+        error.orig if isinstance(error, DBAPIError) else error, errors.DeadlockDetected | errors.SerializationFailure
+    )
+
+
+def _look(batch: BatchKey, attempt: int) -> None:
+    """Ask the database whether this attempt may go on. Raises Stale or Pausing if not."""
+    fence = transitions.lock_for_chunk(batch, attempt)
+    db.session.rollback()
+    if fence is None:
+        raise Stale
+    if fence.is_pausing:
+        raise Pausing
+
+
+def _next_size(size: int, seconds: float, target_seconds: float) -> int:
+    """How many rows to take next so that a chunk lasts about ``target_seconds``."""
+    return _in_bounds(min(size * target_seconds / max(seconds, 0.001), size * 2))
+
+
+def _in_bounds(rows: float) -> int:
+    return max(MIN_CHUNK_ROWS, min(MAX_CHUNK_ROWS, int(rows)))
+
+
+def _end_attempt(batch: BatchKey, attempt: int, error: Exception) -> None:
+    """Give the batch back after trouble; if even that fails, its lease runs out."""
+    settings = current_settings()
+    try:
+        db.session.rollback()
+        transitions.end_attempt(
+            batch,
+            attempt,
+            reason=_explain(error),
+            detail=_kind(error),
+            max_fruitless_attempts=settings.max_fruitless_attempts,
+        )
+        db.session.commit()
+    except DBAPIError:
+        log.warning("batch not given back", extra={"batch": batch, "attempt": attempt}, exc_info=True)
+
+
+def _explain(error: Exception) -> str:
+    """What the sellers are told about trouble that is not theirs."""
+    match error:
+        case FileNotFoundError():
+            return "The uploaded file is not in the storage any more."
+        case FileRejected():
+            return "The stored file is not what was uploaded."
+        case OSError():
+            return "The storage could not be read."
+        case DBAPIError() | DriverError():
+            return "The database could not be reached, or refused the rows."
+        case _:
+            return "The import met with an unexpected error."
+
+
+def _kind(error: Exception) -> str:
+    """The kind of trouble, for operators; its words only where they cannot quote a row, as the database's may."""
+    if isinstance(error, OSError):
+        return f"{type(error).__name__}: {error}"[:_MAX_DETAIL]
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    state = getattr(cause, "sqlstate", None)
+    return f"{type(cause).__name__} ({state})" if state else type(cause).__name__

@@ -1,0 +1,270 @@
+"""One chunk: some thousand rows in a single transaction, written wholly or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import compress
+from typing import NamedTuple
+
+from app.csvfile.contract import Cause, Column, ItemName, Mode, NamedBy, Problem, quoted
+from app.csvfile.lines import Lines
+from app.csvfile.validate import Row, Rows
+from app.csvfile.visible import describe_invisible
+from app.imports.worker.catalog_cache import KnownItems
+from app.imports.worker.targets import Target
+from app.observability import metrics
+from app.queries import BatchKey
+from app.queries.imports import row_errors, transitions
+from app.queries.imports.row_errors import FailedRow
+from app.queries.imports.unchanged_rows import Spoken
+from app.queries.items import CatalogItem
+from app.queries.listings.listings import Change, Found, ListingKey, ListingState, Maker, digest
+
+#: The message about an ambiguous name lists so many URNs at most.
+_URNS_LISTED = 5
+#: The message about an unknown variant lists so many of the item's own at most.
+_VARIANTS_LISTED = 12
+
+
+class Chunk(NamedTuple):
+    """Consecutive records of a batch, at least one."""
+
+    #: The byte at which they begin; it must be where the batch stands.
+    start: int
+    lines: Lines
+
+
+class Attempt(NamedTuple):
+    """An attempt at a batch, and what it works with."""
+
+    batch: BatchKey
+    number: int
+    known_items: KnownItems
+    target: Target
+
+
+class Candidates(NamedTuple):
+    """Rows whose items are known, column by column."""
+
+    #: The line on which each begins.
+    numbers: list[int]
+    rows: Rows
+    #: The listing that each is about.
+    keys: list[ListingKey]
+
+
+#: What is wrong with the rows that fail, by their lines.
+Failed = dict[int, list[Problem]]
+
+
+class Stale(Exception):
+    """The batch is not ours to work on any more; nothing was written."""
+
+
+class Pausing(Exception):
+    """The import is pausing; nothing was written."""
+
+
+def write(attempt: Attempt, chunk: Chunk) -> str:
+    """Import the rows of ``chunk`` and move the batch on; the batch's status afterwards.
+
+    The caller commits, or rolls back on any exception. Raises Stale or Pausing when nothing may be written.
+    """
+    batch = attempt.batch
+    fence = transitions.lock_for_chunk(batch, attempt.number)
+    if fence is None or fence.cursor != chunk.start:
+        raise Stale
+    if fence.is_pausing:
+        raise Pausing
+    lines = chunk.lines
+    failed = dict(lines.wrong)
+    with metrics.timed("items"):
+        candidates = _find_items(lines, attempt.known_items, failed)
+    creates = [mode is Mode.CREATE for mode in candidates.rows.modes]
+    # In this order, so that no two chunks wait for each other in a circle: see ``queries.listings``.
+    with metrics.timed("create"):
+        created = _create(_where(candidates, creates), attempt, failed)
+    with metrics.timed("update"):
+        updated, unchanged = _update(_where(candidates, [not one for one in creates]), attempt, failed)
+    with metrics.timed("errors"):
+        row_errors.insert(
+            batch, [FailedRow(line, lines.text(line), problems) for line, problems in sorted(failed.items())]
+        )
+    by = transitions.Advance(lines.end_byte, lines.next_line, created, updated, unchanged, len(failed))
+    metrics.hold_rows(created=created, updated=updated, unchanged=unchanged, failed=len(failed))
+    return transitions.advance(batch, by)
+
+
+def _find_items(lines: Lines, known_items: KnownItems, failed: Failed) -> Candidates:
+    """The rows whose item and variants are in the catalog; the others go to ``failed``."""
+    numbers, rows = lines.numbers, lines.rows
+    found = known_items.resolve(rows.names)
+    is_one = [len(candidates) == 1 for candidates in found]
+    if not all(is_one):
+        for number, name, candidates in zip(numbers, rows.names, found, strict=True):
+            if len(candidates) != 1:
+                failed[number] = [_ambiguous(name, candidates) if candidates else _unknown(name)]
+        numbers, rows, found = [*compress(numbers, is_one)], rows.where(is_one), [*compress(found, is_one)]
+    items = [item for (item,) in found]
+    missing = [*map(_missing, [item.variants for item in items], rows.variants)]
+    if any(missing):
+        for number, item, variants in zip(numbers, items, missing, strict=True):
+            if variants:
+                failed[number] = [_unknown_variants(item, variants)]
+        fits = [not variants for variants in missing]
+        numbers, rows, items = [*compress(numbers, fits)], rows.where(fits), [*compress(items, fits)]
+    keys = zip([item.id for item in items], rows.conditions, rows.variants, strict=True)
+    return Candidates(numbers, rows, [*keys])
+
+
+def _where(all_of_them: Candidates, is_wanted: list[bool]) -> Candidates:
+    """Those of the candidates for which ``is_wanted`` is true."""
+    if all(is_wanted):
+        return all_of_them
+    numbers, rows, keys = all_of_them
+    return Candidates([*compress(numbers, is_wanted)], rows.where(is_wanted), [*compress(keys, is_wanted)])
+
+
+@lru_cache(maxsize=10_000)
+def _missing(variants: frozenset[str], wanted: str) -> frozenset[str]:
+    """Which of the wanted variants an item with these has not."""
+    return frozenset(wanted.split("|") if wanted else ()) - variants
+
+
+def _update(candidates: Candidates, attempt: Attempt, failed: Failed) -> tuple[int, int]:
+    """Change the listings that ``candidates`` find; how many rows changed theirs, and how many found it right already.
+
+    The result is that of updating in the order of the file: what a higher line of this import says stays, even where a
+    lower one comes later because its batch does. Whether a row changes anything depends on what the listing was before
+    the import, and on nothing else. For the same reason a listing that the import itself has made is not found.
+    """
+    import_id = attempt.batch.import_id
+    found = attempt.target.find(set(candidates.keys))
+    rows: list[tuple[int, Row, ListingKey]] = []
+    for line, row, key in zip(candidates.numbers, candidates.rows.each(), candidates.keys, strict=True):
+        if key in found and found[key].maker.import_id != import_id:
+            rows.append((line, row, key))
+        else:
+            failed[line] = [Cause.LISTING_NOT_FOUND.problem()]
+    is_right = [found[key].state.was(row.values, row.hidden, before=import_id) for _, row, key in rows]
+    states = _begin({key for (_, _, key), right in zip(rows, is_right, strict=True) if not right}, found, attempt)
+    left_alone: dict[ListingKey, Spoken] = {}
+    for line, row, key in rows:
+        if key in states:
+            states[key] = _apply(row, line, states[key])
+        elif found[key].state.updated_import_id == import_id:
+            states[key] = _apply(row, line, found[key].state)
+        else:
+            hidden_line = line if row.hidden is not None else left_alone.get(key, _NOBODY).hidden_line
+            left_alone[key] = Spoken(line, hidden_line)
+    attempt.target.change({key: Change(found[key], state) for key, state in states.items()})
+    attempt.target.leave_alone(left_alone)
+    unchanged = sum(is_right)
+    return len(rows) - unchanged, unchanged
+
+
+#: Nobody has said anything of a listing yet.
+_NOBODY = Spoken(0, 0)
+
+
+def _begin(
+    changing: set[ListingKey], found: Mapping[ListingKey, Found], attempt: Attempt
+) -> dict[ListingKey, ListingState]:
+    """The states of the listings that are ``changing``, made ready to remember what this import does to them."""
+    import_id = attempt.batch.import_id
+    states = {key: found[key].state for key in changing}
+    untouched = {key for key, state in states.items() if state.updated_import_id != import_id}
+    spoken = attempt.target.spoken(untouched)
+    for key in untouched:
+        state, by = states[key], spoken.get(key, _NOBODY)
+        states[key] = state._replace(
+            updated_import_id=import_id,
+            updated_line=by.line,
+            hidden_line=by.hidden_line,
+            values_before=digest(state.values),
+            hidden_before=state.hidden,
+        )
+    return states
+
+
+def _apply(row: Row, line: int, state: ListingState) -> ListingState:
+    """What becomes of a listing by an UPDATE row."""
+    if line > (state.updated_line or 0):
+        state = state._replace(
+            price=row.price,
+            quantity=row.quantity,
+            comment=row.comment,
+            notes=row.notes,
+            reference=row.reference,
+            updated_line=line,
+        )
+    if row.hidden is not None and line > (state.hidden_line or 0):
+        state = state._replace(hidden=row.hidden, hidden_line=line)
+    return state
+
+
+def _create(candidates: Candidates, attempt: Attempt, failed: Failed) -> int:
+    """Make the listings of ``candidates`` that do not exist yet; how many rows were successful."""
+    import_id = attempt.batch.import_id
+    numbers, rows, keys = candidates
+    new: list[int] = []
+    repeated: list[int] = []
+    last_key = None
+    # In the order of the keys, and of equal ones the lowest line first.
+    for at in sorted(range(len(keys)), key=keys.__getitem__):
+        if keys[at] == last_key:
+            repeated.append(at)
+        else:
+            new.append(at)
+            last_key = keys[at]
+    made = [*zip(numbers, [key[0] for key in keys], rows.conditions, rows.variants, *rows.values(), strict=True)]
+    others = attempt.target.create([made[at] for at in new])
+    makers = ({keys[at]: Maker(import_id, numbers[at]) for at in new} if repeated else {}) | others
+    if others:
+        repeated += [at for at in new if keys[at] in others]
+    for at in repeated:
+        maker = makers[keys[at]]
+        if maker.import_id == import_id:
+            failed[numbers[at]] = [Cause.LISTING_REPEATED.problem(line=maker.line)]
+        else:
+            failed[numbers[at]] = [Cause.LISTING_EXISTS.problem()]
+    return len(new) - len(others)
+
+
+_NAMING_COLUMNS = {
+    NamedBy.URN: Column.URN,
+    NamedBy.CARDMARKET_ID: Column.CARDMARKET_ID,
+    NamedBy.TCGPLAYER_ID: Column.TCGPLAYER_ID,
+    NamedBy.NAME: Column.NAME,
+}
+
+
+def _what(name: ItemName) -> str:
+    named_by, value = name
+    if named_by is not NamedBy.NAME:
+        return f"{_NAMING_COLUMNS[named_by]} {quoted(str(value), 120)}"
+    hidden = describe_invisible(str(value))
+    return f"this GAME, SET and NAME, which have {hidden} in them," if hidden else "this GAME, SET and NAME"
+
+
+def _unknown(name: ItemName) -> Problem:
+    return Cause.ITEM_NOT_FOUND.problem(_NAMING_COLUMNS[name[0]], what=_what(name))
+
+
+def _ambiguous(name: ItemName, found: Sequence[CatalogItem]) -> Problem:
+    urns = ", ".join(item.urn for item in found[:_URNS_LISTED])
+    more = ", …" if len(found) > _URNS_LISTED else ""
+    what = _what(name)
+    return Cause.ITEM_AMBIGUOUS.problem(
+        _NAMING_COLUMNS[name[0]], what=what[0].upper() + what[1:], count=len(found), urns=urns + more
+    )
+
+
+def _unknown_variants(item: CatalogItem, missing: frozenset[str]) -> Problem:
+    known = (
+        f"It has {', '.join(sorted(item.variants)[:_VARIANTS_LISTED])}." if item.variants else "Leave VARIANTS empty."
+    )
+    return Cause.VARIANT_NOT_FOUND.problem(
+        Column.VARIANTS, urn=item.urn, variants=" or ".join(sorted(missing)), known=known
+    )

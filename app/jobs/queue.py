@@ -1,0 +1,247 @@
+"""The one place that hands jobs to RQ.
+
+RQ dispatches and keeps no ledger: a job carries nothing but ids, a lost one is sent again by the reconciler, and one
+that is delivered twice finds its batch already claimed.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from redis import Redis, RedisError, ResponseError
+from rq import Queue, Worker
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.utils import import_attribute
+from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.extensions import db
+from app.observability import diagnosis
+from app.queries import BatchKey, ImportKey
+from app.queries.imports import lookups, transitions
+from app.redis_client import redis_client
+
+log = logging.getLogger(__name__)
+
+QUEUE_NAME = "sluice"
+#: Worked on by processes of their own: a receiver that takes its time must not make an import wait.
+DELIVERY_QUEUE_NAME = "sluice-deliveries"
+
+RUN_BATCH = "app.imports.worker.batch_job.run"
+RECONCILE = "app.imports.reconcile.run"
+DELIVER = "app.deliveries.job.run"
+_ALLOWED = frozenset({RUN_BATCH, RECONCILE, DELIVER})
+
+#: A batch takes seconds. This is the last resort against one that hangs in a way that no other timeout covers.
+_JOB_TIMEOUT_SECONDS = 3600
+#: Finished and failed jobs are of no use to us: the batches tell what happened. Operators may look at failed ones.
+_RESULT_SECONDS = 0
+_FAILURE_SECONDS = 24 * 3600
+#: Most bytes of the name and the arguments of a job.
+_MAX_JOB_BYTES = 64 * 1024
+
+#: Jobs that wait in Redis for each worker: enough that none is idle, few enough that a newcomer's turn comes soon.
+_WAITING_PER_WORKER = 2
+_LEAST_WAITING = 4
+
+#: A key that is written to find out whether Redis takes writes, and how long it is there.
+_ASKED, _ASKED_SECONDS = "sluice:asked", 1
+
+
+class ForbiddenFunction(Exception):
+    """A job in Redis names a function that is none of ours."""
+
+
+class AllowedJob(Job):
+    """A job that runs our own functions only, whatever somebody wrote into Redis."""
+
+    def refresh(self) -> None:
+        """Read the job from Redis. Raises NoSuchJobError where RQ has not written what stands there, so that the worker
+        that has met with it passes it over: any other error would end it, and the next one too.
+        """
+        try:
+            super().refresh()  # type: ignore[no-untyped-call]
+        except (NoSuchJobError, RedisError) as error:
+            if not isinstance(error, ResponseError) or not str(error).startswith("WRONGTYPE"):
+                raise
+            raise self._foreign() from error
+        except Exception as error:
+            raise self._foreign() from error
+
+    def restore(self, raw_data: dict[bytes, bytes]) -> None:
+        """Take over what Redis has of the job. Raises ValueError where it unpacks to far more than a job of ours."""
+        unpacking = zlib.decompressobj()
+        # What is there unpacked is none of zlib's business.
+        with suppress(zlib.error):
+            unpacking.decompress(raw_data.get(b"data", b""), _MAX_JOB_BYTES)
+        if unpacking.unconsumed_tail:
+            raise ValueError("The job is too large.")
+        super().restore(raw_data)
+
+    def delete(self, *args: Any, **options: Any) -> None:
+        """Remove the job from Redis. One that was delivered twice may be gone when it ends the second time."""
+        with suppress(InvalidJobOperation):
+            super().delete(*args, **options)
+
+    def _foreign(self) -> NoSuchJobError:
+        log.warning("a job in Redis is not what RQ writes, and is passed over: %.100s", self.id, exc_info=True)
+        return NoSuchJobError("The job is not what RQ writes.")
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        """The function to run. Raises ForbiddenFunction for any that is not on the list."""
+        if self.func_name not in _ALLOWED or self.instance is not None:
+            raise ForbiddenFunction("The job does not name a function of Sluice.")
+        return import_attribute(self.func_name)
+
+    success_callback = failure_callback = stopped_callback = None
+
+
+def open_queue(connection: Redis, name: str = QUEUE_NAME) -> Queue:
+    """A queue through which jobs go. A worker on exactly one queue never loses a job it has popped."""
+    return Queue(name, connection=connection, serializer=JSONSerializer, job_class=AllowedJob)
+
+
+class Filled(NamedTuple):
+    """What came of handing batches to Redis."""
+
+    sent: int
+    #: Why Redis did not take them all, in a sentence; None: it did.
+    trouble: str | None
+
+
+def fill() -> Filled:
+    """Hand waiting batches to Redis until enough jobs wait there.
+
+    Commits. Trouble is logged and returned, because whoever calls this has done its own work already: the reconciler
+    fills again.
+    """
+    sent, trouble = 0, None
+    try:
+        room = _window() - len(lookups.find_dispatched())
+        for waiting in lookups.find_next_to_dispatch(max(room, 0)):
+            sent += _send_batch(waiting)
+    except RedisError as error:
+        log.warning("jobs not sent", exc_info=True)
+        trouble = diagnosis.of_redis(error).sentence
+    except SQLAlchemyError:
+        log.warning("jobs not sent", exc_info=True)
+    finally:
+        db.session.rollback()
+    return Filled(sent, trouble)
+
+
+def count_workers() -> int:
+    """How many workers are listening on any host, as far as RQ knows. Raises RedisError."""
+    return Worker.count(queue=open_queue(redis_client()))
+
+
+def _window() -> int:
+    """How many jobs should wait in Redis."""
+    return max(_LEAST_WAITING, _WAITING_PER_WORKER * count_workers())
+
+
+def _send_batch(waiting: lookups.Waiting) -> bool:
+    key, attempt = waiting
+    if not transitions.dispatch(key, attempt):
+        return False
+    # Committed first: a job must not start before everybody can see that its batch was sent.
+    db.session.commit()
+    try:
+        _enqueue(RUN_BATCH, (*key, attempt), job_id=batch_job_id(key, attempt))
+    except RedisError:
+        transitions.undispatch(key, attempt)
+        db.session.commit()
+        raise
+    return True
+
+
+def send_reconcile(key: ImportKey) -> None:
+    """Have the next free worker settle an import whose batches have all ended; the tick does it otherwise."""
+    try:
+        # An id of its own, because the one before may be at its end and would take this one's data along.
+        _enqueue(RECONCILE, key, job_id=f"r{key.import_id}-{uuid.uuid4().hex}", at_front=True)
+    except RedisError:
+        log.warning("reconciler job not sent", extra={"import_id": key.import_id}, exc_info=True)
+
+
+def send_deliver() -> None:
+    """Wake a deliverer: there is something in the outbox. The job names nothing, because the outbox tells all."""
+    try:
+        waiting = open_queue(redis_client(), DELIVERY_QUEUE_NAME)
+        if not waiting.count:
+            # An id of its own, as above.
+            _enqueue(DELIVER, (), job_id=f"d{uuid.uuid4().hex}", to=waiting)
+    except RedisError:
+        log.warning("delivery job not sent", exc_info=True)
+
+
+def ask() -> int:
+    """How many jobs wait in Redis, which takes a write to answer. Raises RedisError unless jobs can be sent."""
+    redis = redis_client()
+    redis.set(_ASKED, "", ex=_ASKED_SECONDS)
+    # Where one of RQ's keys is something else than RQ makes of it, no job comes through.
+    with redis.pipeline(transaction=False) as asked:
+        for one in _queues():
+            asked.llen(one.key)
+            asked.llen(one.intermediate_queue_key)
+            asked.zcard(one.started_job_registry.key)
+            asked.zcard(one.failed_job_registry.key)
+            asked.scard(WORKERS_BY_QUEUE_KEY % one.name)
+        asked.scard(REDIS_WORKER_KEYS)
+        asked.scard(Queue.redis_queues_keys)
+        for answer in asked.execute(raise_on_error=False):
+            if isinstance(answer, RedisError):
+                raise answer
+    return len(waiting_job_ids())
+
+
+def discard_foreign() -> int:
+    """Remove what cannot be the id of a job from the queues, because a worker that meets with it ends; how many.
+
+    Raises RedisError.
+    """
+    keys = [key for one in _queues() for key in (one.key, one.intermediate_queue_key)]
+    foreign = [(key, name) for key in keys for name in _list(key) if not name.isascii()]
+    for key, name in foreign:
+        redis_client().lrem(key, 1, name)  # type: ignore[arg-type]
+    return len(foreign)
+
+
+def _list(key: str) -> list[bytes]:
+    return redis_client().lrange(key, 0, -1)  # type: ignore[return-value]
+
+
+def _queues() -> list[Queue]:
+    return [open_queue(redis_client(), name) for name in (QUEUE_NAME, DELIVERY_QUEUE_NAME)]
+
+
+def batch_job_id(key: BatchKey, attempt: int) -> str:
+    """The id of the job of one attempt at a batch."""
+    return f"b{key.import_id}-{key.number}-a{attempt}"
+
+
+def waiting_job_ids() -> set[str]:
+    """The ids of all jobs that wait in Redis. Raises RedisError."""
+    return {name.decode(errors="replace") for name in _list(open_queue(redis_client()).key)}
+
+
+def _enqueue(
+    function: str, args: tuple[int, ...], *, job_id: str, at_front: bool = False, to: Queue | None = None
+) -> None:
+    (to or open_queue(redis_client())).enqueue_call(
+        function,
+        args=list(args),
+        job_id=job_id,
+        timeout=_JOB_TIMEOUT_SECONDS,
+        result_ttl=_RESULT_SECONDS,
+        failure_ttl=_FAILURE_SECONDS,
+        at_front=at_front,
+    )

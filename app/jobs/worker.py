@@ -1,0 +1,336 @@
+"""The workers: a supervisor that keeps WORKERS RQ workers running, and DELIVERERS beside them, which send webhooks and
+e-mails, and that repairs every few seconds.
+
+A worker forks a work-horse for each job. Each of the three levels dies with the one above it: a worker whose
+supervisor is gone drains and leaves, and a work-horse whose worker is gone hands its batch back after its chunk.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from types import FrameType
+
+from flask import Flask
+from redis import Redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
+from rq import Queue, Worker
+from rq.executions import Execution
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import configure_mappers
+
+from app import create_worker_app
+from app.config import Settings
+from app.extensions import db
+from app.imports import reconcile
+from app.imports.worker import batch_job, catalog_cache
+from app.jobs.queue import DELIVERY_QUEUE_NAME, QUEUE_NAME, AllowedJob, open_queue
+from app.observability import diagnosis, logs, metrics
+from app.queries import operations
+
+log = logging.getLogger("sluice.worker")
+
+#: Sent to a work-horse: hand the batch back at the end of the chunk.
+_HAND_BACK = signal.SIGUSR1
+#: A work-horse takes on no further job when it is older than this.
+_TURN_SECONDS = 5.0
+#: How long workers may take to leave before they are killed; a chunk takes a fraction of a second.
+_GRACE_SECONDS = 20.0
+#: A worker that dies sooner than this after its start waits as long before the next try.
+_SHORT_LIFE_SECONDS = 2.0
+_POLL_SECONDS = 0.1
+
+#: RQ's own times, all far shorter than its defaults, so that its lists of workers and jobs tell the truth. What depends
+#: on being noticed fast depends on the lease in the batch's row instead.
+_WORKER_TTL_SECONDS = 30
+_MONITORING_SECONDS = 5
+_MAINTENANCE_SECONDS = 30
+
+_PR_SET_PDEATHSIG = 1
+
+
+class SluiceWorker(Worker):
+    """An RQ worker whose work-horses have the application ready, and stop between two chunks when they are asked to."""
+
+    def __init__(self, app: Flask, connection: Redis, queue_name: str) -> None:
+        super().__init__(
+            [open_queue(connection, queue_name)],
+            name=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
+            connection=connection,
+            job_class=AllowedJob,
+            serializer=JSONSerializer,
+            worker_ttl=_WORKER_TTL_SECONDS,
+            job_monitoring_interval=_MONITORING_SECONDS,
+            maintenance_interval=_MAINTENANCE_SECONDS,
+        )
+        self._app = app
+        self._needs_catalog = queue_name == QUEUE_NAME
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Fork a process for ``job`` and watch over it."""
+        super().execute_job(job, queue)
+        # Not before a job, which would wait for it.
+        self.keep_catalog()
+
+    def keep_catalog(self) -> None:
+        """Have the processes forked from now on know the catalog as it is now, if they import."""
+        if not self._needs_catalog:
+            return
+        with self._app.app_context():
+            try:
+                if catalog_cache.keep():
+                    _settle_memory()
+            except SQLAlchemyError:
+                log.warning("catalog not kept", exc_info=True)
+            finally:
+                db.session.remove()
+                # A work-horse must not inherit a connection.
+                db.engine.dispose()
+
+    def main_work_horse(self, job: Job, queue: Queue) -> None:
+        """Run ``job`` in the process that was forked for it; this never returns."""
+        _die_with_parent(self.pid, _HAND_BACK)
+        # It lives for seconds, and what it makes has no cycles.
+        gc.disable()
+        with self._app.app_context():
+            super().main_work_horse(job, queue)
+
+    def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
+        """Run ``job``, and for the rest of this process's turn the jobs that wait behind it.
+
+        To fork, to connect to the database and to leave takes as long as two thousand rows.
+        """
+        ends_at = time.monotonic() + _TURN_SECONDS
+        is_done = super().perform_job(job, queue, execution)
+        while is_done and time.monotonic() < ends_at and not batch_job.is_shutdown_requested():
+            waiting = Queue.dequeue_any([queue], None, self.connection, AllowedJob, JSONSerializer)
+            if waiting is None:
+                break
+            job, queue = waiting
+            job.redis_server_version = self.get_redis_server_version()
+            is_done = super().perform_job(job, queue, self.prepare_execution(job))
+        return is_done
+
+    def handle_warm_shutdown_request(self) -> None:
+        """Pass the wish to leave on to the work-horse, so that it does not take its whole batch."""
+        super().handle_warm_shutdown_request()
+        if self.horse_pid:
+            os.kill(self.horse_pid, _HAND_BACK)
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """How long a job counts as alive after a sign of life, in seconds; RQ adds a minute to this."""
+        return 3 * _MONITORING_SECONDS
+
+
+class Supervisor:
+    """Keeps the workers of this host running and ticks."""
+
+    def __init__(self, app: Flask, redis_url: str, wanted: Mapping[str, int]) -> None:
+        self._app = app
+        self._redis_url = redis_url
+        #: How many workers each queue is to have.
+        self._wanted = wanted
+        self._settings: Settings = app.extensions["sluice_settings"]
+        #: When each worker was started, and for which queue, by process id.
+        self._started: dict[int, tuple[float, str]] = {}
+        self._host = socket.gethostname()
+        #: The process that serves what is counted, or 0.
+        self._metrics_pid = 0
+        #: The workers that operators have been told of.
+        self._reported: set[int] = set()
+        self._start_again_at = 0.0
+        self._is_stopping = False
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT, then let the workers drain."""
+        signal.signal(signal.SIGTERM, self._request_stop)
+        signal.signal(signal.SIGINT, self._request_stop)
+        self._serve_metrics()
+        next_tick = 0.0
+        while not self._is_stopping:
+            self._reap()
+            self._start_missing()
+            if time.monotonic() >= next_tick:
+                self._tick()
+                next_tick = time.monotonic() + self._settings.tick_seconds
+            time.sleep(_POLL_SECONDS)
+        self._stop()
+
+    def _request_stop(self, number: int, frame: FrameType | None) -> None:
+        self._is_stopping = True
+
+    def _start_missing(self) -> None:
+        if time.monotonic() < self._start_again_at:
+            return
+        for queue_name, wanted in self._wanted.items():
+            running = sum(name == queue_name for _, name in self._started.values())
+            for _ in range(wanted - running):
+                self._start(queue_name)
+
+    def _start(self, queue_name: str) -> None:
+        supervisor = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            # Nothing of the supervisor's may run in the child, neither its loop nor its clean-up at exit.
+            try:
+                _run_worker(self._app, self._redis_url, supervisor, queue_name)
+                os._exit(0)
+            except Exception:
+                log.exception("worker failed")
+            finally:
+                os._exit(1)
+        self._started[pid] = time.monotonic(), queue_name
+
+    def _serve_metrics(self) -> None:
+        """Let Prometheus ask what the workers of this host have counted, where METRICS_LISTEN names an address."""
+        listen = os.environ.get("METRICS_LISTEN", "")
+        if not listen:
+            return
+        supervisor = os.getpid()
+        self._metrics_pid = os.fork()
+        if self._metrics_pid == 0:
+            # A process of its own, because a supervisor that forks must not have threads.
+            try:
+                _die_with_parent(supervisor, signal.SIGKILL)
+                metrics.serve(listen, self._settings.sluice_home / "metrics")
+            except (OSError, ValueError):
+                log.exception("metrics are not served at %s", listen)
+            finally:
+                os._exit(1)
+
+    def _reap(self) -> None:
+        for pid in list(self._started):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                lived = time.monotonic() - self._started.pop(pid)[0]
+                log.info("worker %s ended with exit code %s", pid, os.waitstatus_to_exitcode(status))
+                if lived < _SHORT_LIFE_SECONDS:
+                    self._start_again_at = time.monotonic() + _SHORT_LIFE_SECONDS
+
+    def _tick(self) -> None:
+        """Repair whatever is in need of it; no trouble here may end the supervisor."""
+        try:
+            with self._app.app_context():
+                try:
+                    self._report({pid for pid, (_, name) in self._started.items() if name == QUEUE_NAME})
+                    repairs = reconcile.sweep()
+                finally:
+                    db.session.remove()
+                    # No connection is kept, so that the workers forked later inherit none.
+                    db.engine.dispose()
+            if repairs is not None and any((repairs.taken_back, repairs.lost_jobs)):
+                log.warning("repaired: %s", repairs)
+        except Exception as error:
+            fault = diagnosis.of_database(error)
+            if fault is None:
+                log.exception("tick failed")
+            else:
+                log.error("tick failed: %s (%s)", fault.sentence, error)
+
+    def _stop(self) -> None:
+        self._signal_all(signal.SIGTERM)
+        ends_at = time.monotonic() + _GRACE_SECONDS
+        while self._started and time.monotonic() < ends_at:
+            time.sleep(_POLL_SECONDS)
+            self._reap()
+        self._signal_all(signal.SIGKILL)
+        self._sign_off()
+        if self._metrics_pid:
+            # Waited for, because it has inherited the locks by which the private servers know who uses them.
+            os.kill(self._metrics_pid, signal.SIGKILL)
+            os.waitpid(self._metrics_pid, 0)
+
+    def _report(self, pids: set[int]) -> None:
+        """Tell operators which workers there are."""
+        operations.note_workers(self._host, pids, gone=self._reported - pids)
+        db.session.commit()
+        self._reported = pids
+
+    def _sign_off(self) -> None:
+        """Tell operators that the workers of this host have left in good order."""
+        with self._app.app_context():
+            try:
+                self._report(set())
+            except SQLAlchemyError:
+                log.warning("not signed off", exc_info=True)
+            finally:
+                db.session.remove()
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        for pid in self._started:
+            os.kill(pid, number)
+
+
+def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str) -> None:
+    """Work on one of RQ's queues in this process until told to stop, or until the process ``supervisor`` dies."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    _die_with_parent(supervisor, signal.SIGTERM)
+    # Installed before any fork, so that a work-horse never meets the signal unprepared.
+    batch_job.listen_for_shutdown(_HAND_BACK)
+    settings: Settings = app.extensions["sluice_settings"]
+    metrics.share(settings.sluice_home / "metrics", "worker")
+    worker = SluiceWorker(app, _patient_redis(redis_url), queue_name)
+    worker.keep_catalog()
+    worker.work(logging_level="WARNING")
+
+
+def _patient_redis(url: str) -> Redis:
+    """A client that rides out a Redis that is away for a minute or two: a worker has nothing better to do."""
+    client = Redis.from_url(
+        url,
+        socket_timeout=60,
+        health_check_interval=30,
+        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=2), 120),
+    )
+    if url.startswith("unix:"):
+        # RQ asks for its own address. redis-py fails to read the answer where the path of the socket has a blank.
+        client.set_response_callback("CLIENT INFO", lambda *_, **__: {"addr": "unix socket"})
+    return client
+
+
+def _settle_memory() -> None:
+    """Share what is in memory now with every process forked later.
+
+    The garbage collector would write to each object, and so have the kernel copy it page by page. Nor does it look for
+    garbage as often as by default: a chunk makes many thousands of objects, none of them in a cycle.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000)
+
+
+def _die_with_parent(parent: int | None, number: signal.Signals) -> None:
+    """Have the kernel send ``number`` to this process when its parent dies; Linux only, elsewhere it does nothing."""
+    if not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+    if os.getppid() != parent:
+        # The parent died before it was asked for.
+        os.kill(os.getpid(), number)
+
+
+def main() -> None:
+    """Run the workers of this host."""
+    app = create_worker_app()
+    settings: Settings = app.extensions["sluice_settings"]
+    logs.configure(settings.log_format)
+    redis_url = app.config["REDIS_URL"]
+    configure_mappers()
+    _settle_memory()
+    wanted = {
+        QUEUE_NAME: int(os.environ.get("WORKERS") or 2),
+        DELIVERY_QUEUE_NAME: int(os.environ.get("DELIVERERS") or 1),
+    }
+    Supervisor(app, redis_url, wanted).run()

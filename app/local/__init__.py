@@ -1,0 +1,1 @@
+"""Running Sluice on one machine: the private PostgreSQL and Redis, and ``make run``."""

@@ -1,0 +1,1 @@
+"""What Sluice tells those who run it: logs, metrics and health."""

@@ -1,0 +1,83 @@
+"""Whether this process is alive, and whether what it needs can be used."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import psycopg
+from flask import Blueprint, Flask
+from redis import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.jobs import queue
+from app.observability import diagnosis
+from app.observability.diagnosis import Fault
+from app.queries import readiness
+from app.storage import current_storage
+
+log = logging.getLogger(__name__)
+blueprint = Blueprint("health", __name__)
+
+
+def init_app(app: Flask) -> None:
+    """Serve the health routes."""
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("/healthz")
+def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz")
+def readyz() -> tuple[dict[str, str], int]:
+    """Database, Redis and storage can be used too; 503 otherwise, with what is wrong with each."""
+    faults = find_faults()
+    state = {name: faults[name].state if name in faults else "ok" for name in _QUESTIONS}
+    return state, 503 if faults else 200
+
+
+def find_faults() -> dict[str, Fault]:
+    """What is wrong with the database, Redis and the storage, by their names; empty: all can be used."""
+    found = {name: ask() for name, ask in _QUESTIONS.items()}
+    return {name: fault for name, fault in found.items() if fault is not None}
+
+
+def _ask_database() -> Fault | None:
+    try:
+        readiness.ask()
+    except (SQLAlchemyError, psycopg.Error) as error:
+        log.warning("database not ready", exc_info=True)
+        fault = diagnosis.of_database(error)
+        if fault is None:
+            raise
+        return fault
+    return None
+
+
+def _ask_redis() -> Fault | None:
+    try:
+        queue.ask()
+    except RedisError as error:
+        log.warning("redis not ready", exc_info=True)
+        return diagnosis.of_redis(error)
+    return None
+
+
+def _ask_storage() -> Fault | None:
+    storage = current_storage()
+    try:
+        storage.check()
+    except OSError as error:
+        log.warning("storage not ready", exc_info=True)
+        return diagnosis.of_storage(error)
+    return None
+
+
+_QUESTIONS: dict[str, Callable[[], Fault | None]] = {
+    "database": _ask_database,
+    "redis": _ask_redis,
+    "storage": _ask_storage,
+}

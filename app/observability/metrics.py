@@ -1,0 +1,155 @@
+"""What Sluice counts and times for Prometheus.
+
+Processes count into files of a directory that they share, because a work-horse lives for seconds and any web process
+may be asked. Each has a slot, a file name that is its own as long as it holds a lock, and its successor goes on where
+it stopped; so there are no more files than there were ever processes at a time, and no counter goes down.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from time import perf_counter
+
+from flask import Flask, Response, g, request
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server, values
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from app.observability.counter_file import CounterFile
+
+log = logging.getLogger(__name__)
+
+_own = CollectorRegistry()
+_QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_PATIENT = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+
+ROWS = Counter("sluice_rows", "Rows that were committed, by outcome.", ["outcome"], registry=_own)
+CHUNK_SECONDS = Histogram(
+    "sluice_chunk_seconds", "Time that chunks take, by stage.", ["stage"], buckets=_QUICK, registry=_own
+)
+ATTEMPTS = Counter("sluice_attempts", "Attempts at batches, by how they ended.", ["end"], registry=_own)
+QUEUE_WAIT = Histogram(
+    "sluice_queue_wait_seconds",
+    "From when a batch could begin until a worker took it.",
+    ["kind"],
+    buckets=_PATIENT,
+    registry=_own,
+)
+HTTP_SECONDS = Histogram(
+    "sluice_http_seconds",
+    "Time until an answer begins, by route.",
+    ["method", "route", "status"],
+    buckets=_QUICK,
+    registry=_own,
+)
+
+#: Where the processes of this host count together; None while this process counts for itself.
+_shared: Path | None = None
+
+
+def init_app(app: Flask) -> None:
+    """Time the requests of ``app``."""
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def share(directory: Path, kind: str) -> None:
+    """Count together with the other processes of this host from now on, and with those that this one forks.
+
+    Without a directory that can be written to, this process goes on counting for itself; where the disk is full, in
+    memory until it has room. Counting never costs a request or a batch.
+    """
+    global _shared
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        slot = _take_slot(directory, kind)
+    except OSError:
+        log.warning("metrics are not shared", exc_info=True)
+        return
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
+    # In place of the library's own, which a full disk makes fatal.
+    values.MmapedDict = CounterFile  # type: ignore[attr-defined,assignment]
+    values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
+    _shared = directory
+
+
+#: The locks of this process's slots; they are let go of when it and all that it forked are gone.
+_held: list[int] = []
+
+
+def _take_slot(directory: Path, kind: str) -> str:
+    for number in count():
+        descriptor = os.open(directory / f"{kind}{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            continue
+        _held.append(descriptor)
+        return f"{kind}{number}"
+    raise AssertionError("unreachable")
+
+
+@contextmanager
+def timed(stage: str) -> Iterator[None]:
+    """Time a stage of a chunk."""
+    began = perf_counter()
+    yield
+    CHUNK_SECONDS.labels(stage).observe(perf_counter() - began)
+
+
+#: The rows of the chunk that this process is writing; they count when it is committed.
+_in_hand: dict[str, int] = {}
+
+
+def hold_rows(**outcomes: int) -> None:
+    """Remember what has become of the rows of a chunk, in place of what was remembered before."""
+    _in_hand.clear()
+    _in_hand.update(outcomes)
+
+
+def count_rows() -> int:
+    """Count the rows in hand, because their chunk is committed; how many there were."""
+    for outcome, number in _in_hand.items():
+        ROWS.labels(outcome).inc(number)
+    number = sum(_in_hand.values())
+    _in_hand.clear()
+    return number
+
+
+def _begin() -> None:
+    g.sluice_began = perf_counter()
+
+
+def _end(response: Response) -> Response:
+    route = request.url_rule.rule if request.url_rule else "none"
+    seconds = perf_counter() - g.get("sluice_began", perf_counter())
+    HTTP_SECONDS.labels(request.method, route, str(response.status_code)).observe(seconds)
+    return response
+
+
+def counted() -> CollectorRegistry:
+    """What the processes of this host have counted, or this one alone where it does not share."""
+    if _shared is None:
+        return _own
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(_shared))  # type: ignore[no-untyped-call]
+    return registry
+
+
+def serve(address: str, directory: Path) -> None:
+    """Answer every request at ``address`` (host:port) with what the processes of this host have counted, for ever.
+
+    Raises OSError or ValueError where nobody can listen there.
+    """
+    host, _, port = address.rpartition(":")
+    registry = CollectorRegistry()
+    directory.mkdir(parents=True, exist_ok=True)
+    MultiProcessCollector(registry, path=str(directory))  # type: ignore[no-untyped-call]
+    _, thread = start_http_server(int(port), host or "127.0.0.1", registry)
+    thread.join()

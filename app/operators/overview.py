@@ -1,0 +1,254 @@
+"""What operators see: how everything stands, and in plain sentences what is wrong."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from redis import RedisError
+
+from app import database
+from app.config import Settings, current_settings
+from app.humanize import counted
+from app.jobs import queue
+from app.observability import health
+from app.observability.diagnosis import Fault
+from app.queries import operations
+from app.queries.operations import Crashing, ImportSeen, Reconciler, SellerWaiting, Trouble, Waiting, Worker
+from app.storage.local import require_room
+
+_LIVE_SHOWN = 100
+_ENDED_SHOWN = 10
+_TROUBLES_SHOWN = 20
+_SELLERS_SHOWN = 5
+_CRASHING_SHOWN = 200
+
+#: Whoever reports at every tick is silent after so many of them, and never before so many seconds.
+_SILENT_TICKS = 5
+_SILENT_SECONDS = 15.0
+#: A waiting batch is worth a word after so long.
+_LONG_WAIT_SECONDS = 60.0
+#: A batch that has ended in trouble so often within so long is not unlucky.
+_CRASHES, _CRASH_HOURS = 2, 1.0
+#: One seller has the queue when so large a part of it is theirs, and it is not short.
+_FLOOD_SHARE, _FLOOD_BATCHES = 0.8, 20
+
+
+class Host(NamedTuple):
+    """The workers of one host."""
+
+    name: str
+    workers: list[Worker]
+
+    @property
+    def silent_seconds(self) -> float:
+        """Since when nothing was heard of any of them."""
+        return min(worker.silent_seconds for worker in self.workers)
+
+    @property
+    def processes(self) -> int:
+        """How many there are; a worker that died may still seem to have a batch beside its successor's."""
+        return len({worker.pid for worker in self.workers})
+
+
+class Alarm(NamedTuple):
+    """Something that is wrong."""
+
+    #: ``danger``: imports stand still or rows wait for somebody; ``warning``: it is slower than it could be.
+    level: str
+    sentence: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How everything stands."""
+
+    live: list[ImportSeen]
+    given_up: list[ImportSeen]
+    ended: list[ImportSeen]
+    waiting: Waiting
+    by_seller: list[SellerWaiting]
+    hosts: list[Host]
+    reconciler: Reconciler
+    troubles: list[Trouble]
+    crashing: list[Crashing]
+    #: What cannot be used now of database, Redis, storage and this host's disk, by their names.
+    faults: dict[str, Fault]
+    #: Jobs that wait in Redis; None when it cannot be used.
+    jobs_in_redis: int | None
+    #: Settings of the database's sessions that are not what they must be.
+    wrong_settings: list[str]
+    #: After how long somebody who should report counts as silent.
+    silent_after: float
+
+    def is_silent(self, host: Host) -> bool:
+        """Whether nothing has been heard of the workers of ``host`` for too long."""
+        return host.silent_seconds > self.silent_after
+
+
+def look() -> Overview:
+    """How everything stands now; Redis and the storage may be away; the database may not, but for writes."""
+    settings = current_settings()
+    hosts: dict[str, list[Worker]] = {}
+    for worker in operations.list_workers():
+        hosts.setdefault(worker.host, []).append(worker)
+    faults = health.find_faults()
+    if (full := _ask_home(settings)) is not None:
+        faults["home"] = full
+    try:
+        jobs = None if "redis" in faults else len(queue.waiting_job_ids())
+    except RedisError:
+        jobs = None
+    return Overview(
+        live=operations.list_live(limit=_LIVE_SHOWN),
+        given_up=operations.list_given_up(limit=_LIVE_SHOWN),
+        ended=operations.list_ended(limit=_ENDED_SHOWN),
+        waiting=operations.count_waiting(),
+        by_seller=operations.count_waiting_by_seller(limit=_SELLERS_SHOWN),
+        hosts=[Host(name, workers) for name, workers in hosts.items()],
+        reconciler=operations.get_reconciler(),
+        troubles=operations.list_troubles(limit=_TROUBLES_SHOWN),
+        crashing=operations.list_crashing(times=_CRASHES, hours=_CRASH_HOURS, limit=_CRASHING_SHOWN),
+        faults=faults,
+        jobs_in_redis=jobs,
+        wrong_settings=database.find_wrong_settings(),
+        silent_after=max(_SILENT_SECONDS, _SILENT_TICKS * settings.tick_seconds),
+    )
+
+
+def find_alarms(seen: Overview) -> list[Alarm]:
+    """What is wrong, the worst first."""
+    found = [
+        *_what_is_away(seen),
+        *_silent_workers(seen),
+        *_crashing_batches(seen),
+        *_given_up_batches(seen),
+        *_long_queue(seen),
+    ]
+    return sorted(found, key=lambda alarm: alarm.level != "danger")
+
+
+def _what_is_away(seen: Overview) -> Iterator[Alarm]:
+    for fault in seen.faults.values():
+        yield Alarm("danger", fault.sentence, fault.advice)
+    if "redis" not in seen.faults and (trouble := seen.reconciler.dispatch_trouble):
+        yield Alarm(
+            "danger",
+            f"The workers cannot send jobs: {trouble}",
+            "This web server can use Redis. Compare their REDIS_URL, and the ways to it; the workers' log says more.",
+        )
+    if seen.wrong_settings:
+        yield Alarm(
+            "danger",
+            f"Sessions of the database do not keep {' and '.join(seen.wrong_settings)}, which Sluice sets.",
+            "A worker that freezes can hold up Pause and Terminate for as long as it is frozen. Look for what stands "
+            "between Sluice and PostgreSQL and resets settings.",
+        )
+
+
+def _ask_home(settings: Settings) -> Fault | None:
+    """What is wrong with the disk on which this process counts."""
+    try:
+        require_room(settings.sluice_home)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return Fault(
+                "disk full",
+                f"The disk of {settings.sluice_home} on {socket.gethostname()} is full.",
+                "Metrics are counted in memory, and logs may be cut off: make room on it.",
+            )
+    return None
+
+
+def _silent_workers(seen: Overview) -> Iterator[Alarm]:
+    silent = [host for host in seen.hosts if seen.is_silent(host)]
+    alive = [host for host in seen.hosts if not seen.is_silent(host)]
+    if not alive:
+        since = min((host.silent_seconds for host in silent), default=None)
+        yield Alarm(
+            "danger",
+            f"No worker has been heard of for {duration(since)}." if since is not None else "No worker is running.",
+            "Imports stand still until a worker is started: look for worker.py on the worker hosts.",
+        )
+        return
+    for host in silent:
+        yield Alarm(
+            "danger",
+            f"The workers of {host.name} have not been heard of for {duration(host.silent_seconds)}.",
+            f"{counted(host.processes, 'worker')} of {sum(one.processes for one in seen.hosts)} gone. The reconciler "
+            "takes their batches back, and the other hosts go on with them.",
+        )
+    ran = seen.reconciler.silent_seconds
+    if ran is None or ran > seen.silent_after:
+        yield Alarm(
+            "danger",
+            f"The reconciler last ran {duration(ran)} ago." if ran is not None else "The reconciler has never run.",
+            "Workers are alive, but their ticks fail: their log says why.",
+        )
+
+
+def _crashing_batches(seen: Overview) -> Iterator[Alarm]:
+    of_imports: dict[uuid.UUID, list[Crashing]] = {}
+    for batch in seen.crashing:
+        if not batch.is_given_up:
+            of_imports.setdefault(batch.public_id, []).append(batch)
+    for batches in of_imports.values():
+        worst, others = batches[0], len(batches) - 1
+        yield Alarm(
+            "danger",
+            f"Batch {worst.number} of {worst.file_name} ({worst.email}) has been taken back {worst.times} times: "
+            f"{worst.reason}",
+            f"{_others(others)}What it met with last: {worst.detail.rstrip('.') or 'not recorded'}. After some more "
+            "attempts it is given up.",
+        )
+
+
+def _others(count: int) -> str:
+    return f"The same goes for {counted(count, 'other batch', 'other batches')} of it. " if count else ""
+
+
+def _given_up_batches(seen: Overview) -> Iterator[Alarm]:
+    if not seen.given_up:
+        return
+    count = sum(one.given_up for one in seen.given_up)
+    first = seen.given_up[0]
+    more = f" and {counted(len(seen.given_up) - 1, 'other import')}" if len(seen.given_up) > 1 else ""
+    yield Alarm(
+        "danger",
+        f"{counted(count, 'batch', 'batches')} of {first.file_name} ({first.email}){more} "
+        f"{'was' if count == 1 else 'were'} given up.",
+        "Mend what stood in the way, then press “Try again” below; the attempts that failed say what it was.",
+    )
+
+
+def _long_queue(seen: Overview) -> Iterator[Alarm]:
+    waiting = seen.waiting
+    if seen.by_seller and waiting.queued >= _FLOOD_BATCHES:
+        most = seen.by_seller[0]
+        if most.batches / waiting.queued >= _FLOOD_SHARE:
+            yield Alarm(
+                "warning",
+                f"One seller, {most.email}, has {most.batches * 100 // waiting.queued} % of the "
+                f"{waiting.queued} waiting batches.",
+                "Turns go round over the sellers, so that others are not held up. Pause some of theirs, or add "
+                "workers, if others wait all the same.",
+            )
+    if waiting.oldest_seconds is not None and waiting.oldest_seconds > _LONG_WAIT_SECONDS:
+        yield Alarm(
+            "warning",
+            f"The oldest waiting batch has waited for {duration(waiting.oldest_seconds)}.",
+            "All workers are busy, or there are none: see below. More of them make the queue shorter.",
+        )
+
+
+def duration(seconds: float) -> str:
+    """How long, as people say it: in the largest unit that fits."""
+    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= 2 * size or (unit == "minute" and seconds >= size):
+            return counted(int(seconds // size), unit)
+    return counted(max(int(seconds), 0), "second")

@@ -1,0 +1,1 @@
+"""SQL on webhooks, e-mails and their outbox."""

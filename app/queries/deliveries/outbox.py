@@ -1,0 +1,375 @@
+"""The outbox: what has to reach somebody outside, who has claimed it, and what came of each attempt.
+
+Messages are put in by the very transaction that changes the import they speak of, so that none is lost and none is
+sent of something that did not happen.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, select, text
+
+from app.config import current_settings
+from app.extensions import db
+from app.models import Delivery
+from app.queries import ImportKey, older_than
+from app.statuses import IMPORT_EVENTS, Channel, DeliveryStatus, ImportStatus
+
+#: What a test is called; it is tried once.
+TEST_EVENT = "webhook.test"
+#: What the e-mail about an endpoint that was switched off is called.
+SWITCHED_OFF_EVENT = "webhook.switched_off"
+
+#: No message waits longer for its next attempt than this.
+LONGEST_WAIT_SECONDS = 12 * 3600.0
+#: What has been under way for longer than this is not any more: an attempt takes seconds.
+LEASE_SECONDS = 60.0
+
+# Due is also what waits for longer than anything waits: the clock has been set back since that was noted.
+_IS_DUE = "d.due_at not between clock_timestamp() and clock_timestamp() + make_interval(secs => :longest_wait_seconds)"
+_MAY_GO = "(d.channel = 'EMAIL' or e.switched_off_at is null)"
+
+
+class DeliveryKey(NamedTuple):
+    """The primary key of a delivery."""
+
+    seller_id: int
+    delivery_id: int
+
+
+class EndpointKey(NamedTuple):
+    """The primary key of a webhook's endpoint."""
+
+    seller_id: int
+    endpoint_id: int
+
+
+class Claimed(NamedTuple):
+    """A message that is to be sent now, with all that is needed to do so."""
+
+    key: DeliveryKey
+    #: When it was claimed, which tells this attempt from all others.
+    claimed_at: datetime
+    #: Which attempt this is, from 1.
+    attempt: int
+    public_id: uuid.UUID
+    channel: Channel
+    event: str
+    created_at: datetime
+    #: Of a webhook, and of an e-mail that speaks of one.
+    endpoint: EndpointKey | None
+    body: str | None
+    url: str | None
+    secret: str | None
+    #: Only while it still signs.
+    old_secret: str | None
+    #: Of an e-mail.
+    email: str
+    import_public_id: uuid.UUID | None
+
+
+class Result(NamedTuple):
+    """What an attempt came to, as the log keeps it."""
+
+    status: DeliveryStatus
+    #: Until the next attempt, where there is one.
+    wait_seconds: float
+    code: int | None
+    answer: str
+    body: str
+
+
+def announce(key: ImportKey, status: ImportStatus) -> None:
+    """Put into the outbox, for everybody who wants to know, that an import has just come to ``status``.
+
+    A webhook's body is made here and never again, so it tells what was true at this moment.
+    """
+    settings = current_settings()
+    db.session.execute(
+        text(
+            f"""
+            with one as (
+                select i.public_id, i.file_name, i.is_check, i.status, i.total, i.created_at, i.finished_at, c.*
+                from imports i cross join lateral (
+                    select sum(b.created) as created, sum(b.updated) as updated, sum(b.unchanged) as unchanged,
+                        sum(b.failed) as failed, min(b.started_at) as started_at
+                    from batches b where b.seller_id = i.seller_id and b.import_id = i.id
+                ) c
+                where i.seller_id = :seller_id and i.id = :import_id
+            ), told as (
+                select json_strip_nulls(json_build_object(
+                    'type', cast(:event as text),
+                    'timestamp', {_iso("clock_timestamp()")},
+                    'data', json_build_object(
+                        'id', public_id,
+                        'status', status,
+                        'fileName', file_name,
+                        'check', is_check,
+                        'total', total,
+                        'successful', created + updated + unchanged,
+                        'created', created,
+                        'updated', updated,
+                        'unchanged', unchanged,
+                        'failed', failed,
+                        'notProcessed', total - created - updated - unchanged - failed,
+                        'createdAt', {_iso("created_at")},
+                        'startedAt', {_iso("started_at")},
+                        'finishedAt', {_iso("finished_at")},
+                        'links', case when cast(:public_url as text) <> '' then
+                            json_build_object('html', :public_url || '/imports/' || public_id) end
+                    )))::text as body
+                from one
+            ), hooks as (
+                -- Locked, because one that is deleted at this moment must not fail the import.
+                select e.id from webhook_endpoints e
+                where e.seller_id = :seller_id and e.switched_off_at is null and :event = any(e.events)
+                for key share
+            )
+            insert into deliveries (seller_id, public_id, channel, event, endpoint_id, import_id, body)
+            select cast(:seller_id as int), gen_random_uuid(), 'WEBHOOK', :event, hooks.id,
+                cast(:import_id as bigint), told.body
+            from hooks cross join told
+            union all
+            select s.id, gen_random_uuid(), 'EMAIL', :event, null, :import_id, null
+            from sellers s cross join one
+            where s.id = :seller_id and :sends_mail and one.finished_at is not null
+              and (s.email_on_end = 'ALWAYS'
+                   or s.email_on_end = 'FAILED' and (one.failed > 0 or one.status = 'FAILED'))
+            """
+        ),
+        {
+            **key._asdict(),
+            "event": IMPORT_EVENTS[status],
+            "public_url": settings.public_url,
+            "sends_mail": settings.sends_mail,
+        },
+    )
+
+
+def _iso(time: str) -> str:
+    """SQL for ``time`` as programs read it."""
+    return rf"""to_char({time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24\:MI\:SS.US"Z"')"""
+
+
+def add_test(key: EndpointKey, body: str) -> None:
+    """Put a test for an endpoint into the outbox."""
+    db.session.add(
+        Delivery(
+            seller_id=key.seller_id,
+            channel=Channel.WEBHOOK,
+            event=TEST_EVENT,
+            endpoint_id=key.endpoint_id,
+            body=body,
+        )
+    )
+    db.session.flush()
+
+
+def add_switched_off_mail(key: EndpointKey) -> None:
+    """Put an e-mail to the seller into the outbox: this endpoint was switched off."""
+    db.session.add(
+        Delivery(
+            seller_id=key.seller_id,
+            channel=Channel.EMAIL,
+            event=SWITCHED_OFF_EVENT,
+            endpoint_id=key.endpoint_id,
+        )
+    )
+    db.session.flush()
+
+
+def has_work() -> bool:
+    """Whether anything is to be sent now, or was lost with its sender."""
+    return bool(
+        db.session.scalar(
+            text(
+                f"""
+                select exists (
+                    select 1 from deliveries d left join webhook_endpoints e
+                        on e.seller_id = d.seller_id and e.id = d.endpoint_id
+                    where d.status = 'WAITING' and {_IS_DUE} and {_MAY_GO}
+                       or d.status = 'SENDING' and {older_than("d.claimed_at", ":lease_seconds")})
+                """
+            ),
+            {"longest_wait_seconds": LONGEST_WAIT_SECONDS, "lease_seconds": LEASE_SECONDS},
+        )
+    )
+
+
+def claim(*, limit: int, per_seller: int) -> list[Claimed]:
+    """Take messages that are due, those that wait longest first; each counts as an attempt.
+
+    An endpoint gets one at a time, and a seller ``per_seller``: receivers that take their time hold up only those who
+    chose them.
+    """
+    rows = db.session.execute(
+        text(
+            f"""
+            with under_way as (
+                select seller_id, endpoint_id, channel from deliveries where status = 'SENDING'
+            ), of_sellers as (
+                select seller_id, count(*) as count from under_way group by seller_id
+            ), of_endpoints as (
+                select distinct on (d.seller_id, case when d.channel = 'WEBHOOK' then d.endpoint_id else -d.id end)
+                    d.seller_id, d.id, d.due_at
+                from deliveries d left join webhook_endpoints e
+                    on e.seller_id = d.seller_id and e.id = d.endpoint_id
+                where d.status = 'WAITING' and {_IS_DUE} and {_MAY_GO}
+                  and (d.channel = 'EMAIL' or (d.seller_id, d.endpoint_id) not in (
+                    select seller_id, endpoint_id from under_way where channel = 'WEBHOOK'))
+                order by d.seller_id, case when d.channel = 'WEBHOOK' then d.endpoint_id else -d.id end,
+                    d.due_at, d.id
+            ), ranked as (
+                select *, row_number() over (partition by seller_id order by due_at, id) as turn from of_endpoints
+            ), chosen as (
+                select r.seller_id, r.id from ranked r left join of_sellers s using (seller_id)
+                where r.turn + coalesce(s.count, 0) <= :per_seller
+                order by r.due_at, r.id
+                limit :limit
+            ), locked as (
+                select d.seller_id, d.id from deliveries d join chosen using (seller_id, id)
+                where d.status = 'WAITING'
+                for no key update of d skip locked
+            ), claimed as (
+                update deliveries d set status = 'SENDING', attempts = d.attempts + 1, claimed_at = clock_timestamp()
+                from locked
+                where d.seller_id = locked.seller_id and d.id = locked.id and d.status = 'WAITING'
+                returning d.*
+            )
+            select c.seller_id, c.id, c.claimed_at, c.attempts, c.public_id, c.channel, c.event, c.created_at,
+                c.endpoint_id, c.body, e.url, e.secret,
+                case when e.old_secret_until > clock_timestamp() then e.old_secret end, s.email, i.public_id
+            from claimed c join sellers s on s.id = c.seller_id
+                left join webhook_endpoints e on e.seller_id = c.seller_id and e.id = c.endpoint_id
+                left join imports i on i.seller_id = c.seller_id and i.id = c.import_id
+            """
+        ),
+        {"limit": limit, "per_seller": per_seller, "longest_wait_seconds": LONGEST_WAIT_SECONDS},
+    )
+    return [_claimed(*row) for row in rows]
+
+
+def _claimed(seller_id: int, delivery_id: int, *rest: Any) -> Claimed:
+    claimed_at, attempt, public_id, channel, event, created_at, endpoint_id, *others = rest
+    endpoint = None if endpoint_id is None else EndpointKey(seller_id, endpoint_id)
+    return Claimed(
+        DeliveryKey(seller_id, delivery_id),
+        claimed_at,
+        attempt,
+        public_id,
+        Channel(channel),
+        event,
+        created_at,
+        endpoint,
+        *others,
+    )
+
+
+def record(one: Claimed, result: Result) -> bool:
+    """Note what an attempt came to; false when the message is not this attempt's any more."""
+    noted = db.session.execute(
+        text(
+            """
+            update deliveries set
+                status = :status,
+                due_at = clock_timestamp() + make_interval(secs => :wait_seconds),
+                finished_at = case when :status in ('DELIVERED', 'GIVEN_UP') then clock_timestamp() end,
+                answer_code = :code, answer = :answer, answer_body = :body
+            where seller_id = :seller_id and id = :delivery_id and status = 'SENDING' and claimed_at = :claimed_at
+            """
+        ),
+        {**one.key._asdict(), "claimed_at": one.claimed_at, **result._asdict()},
+    )
+    return noted.rowcount == 1  # type: ignore[attr-defined,no-any-return]
+
+
+def take_back(*, max_attempts: int) -> int:
+    """Let messages wait again whose sender was not heard of for longer than the lease; how many there were.
+
+    It may have died after the receiver had answered. So the message may arrive twice, under the same id.
+    """
+    taken = db.session.execute(
+        text(
+            f"""
+            update deliveries set
+                status = case when attempts < :max_attempts then 'WAITING' else 'GIVEN_UP' end,
+                finished_at = case when attempts < :max_attempts then null else clock_timestamp() end,
+                due_at = clock_timestamp(), answer_code = null, answer_body = null,
+                answer = 'The worker that was sending it stopped without a word.'
+            where status = 'SENDING' and {older_than("claimed_at", ":lease_seconds")}
+            """
+        ),
+        {"lease_seconds": LEASE_SECONDS, "max_attempts": max_attempts},
+    )
+    return int(taken.rowcount)  # type: ignore[attr-defined]
+
+
+def send_again(key: EndpointKey, public_id: uuid.UUID) -> bool:
+    """Send a message that is over, or waits, once more from the beginning; false for one that is just being sent."""
+    changed = db.session.execute(
+        text(
+            """
+            update deliveries set status = 'WAITING', attempts = 0, due_at = clock_timestamp(), finished_at = null
+            where seller_id = :seller_id and endpoint_id = :endpoint_id and public_id = :public_id
+              and channel = 'WEBHOOK' and status <> 'SENDING'
+            """
+        ),
+        {**key._asdict(), "public_id": public_id},
+    )
+    return changed.rowcount == 1  # type: ignore[attr-defined,no-any-return]
+
+
+def hurry(key: EndpointKey) -> None:
+    """Let everything that waits for an endpoint be due now, as if it had not been tried before."""
+    db.session.execute(
+        text(
+            """
+            update deliveries set due_at = clock_timestamp(), attempts = 0
+            where seller_id = :seller_id and endpoint_id = :endpoint_id and channel = 'WEBHOOK' and status = 'WAITING'
+            """
+        ),
+        key._asdict(),
+    )
+
+
+def find(key: EndpointKey, public_id: uuid.UUID) -> Delivery | None:
+    """The webhook with this public id that goes to this endpoint."""
+    return db.session.scalar(_of(key).where(Delivery.public_id == public_id))
+
+
+def list_page(key: EndpointKey, *, limit: int, before: int | None = None) -> list[Delivery]:
+    """What was sent to an endpoint or waits for it, newest first, what is older than the id ``before``."""
+    query = _of(key).order_by(Delivery.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(Delivery.id < before)
+    return list(db.session.scalars(query))
+
+
+def _of(key: EndpointKey) -> Select[Delivery]:
+    return select(Delivery).where(
+        Delivery.seller_id == key.seller_id,
+        Delivery.endpoint_id == key.endpoint_id,
+        Delivery.channel == Channel.WEBHOOK,
+    )
+
+
+def forget_old(*, days: int, limit: int = 5_000) -> int:
+    """Delete what was over ``days`` ago from the log, so many at most; how many there were."""
+    gone = db.session.execute(
+        text(
+            """
+            delete from deliveries d using (
+                select seller_id, id from deliveries
+                where status in ('DELIVERED', 'GIVEN_UP')
+                  and finished_at < clock_timestamp() - make_interval(days => :days)
+                limit :limit
+            ) old
+            where d.seller_id = old.seller_id and d.id = old.id and d.status in ('DELIVERED', 'GIVEN_UP')
+            """
+        ),
+        {"days": days, "limit": limit},
+    )
+    return int(gone.rowcount)  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""SQL on sellers, sessions and tokens."""

@@ -1,0 +1,87 @@
+"""Who is signed in where: looking up sessions by what browsers show, and ending them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, delete, func, select, true, update
+
+from app.extensions import db
+from app.models import Seller, Session
+from app.queries.identity import last_use
+
+
+class Limits(NamedTuple):
+    """How long a session holds, in hours: when nobody uses it, and at the most."""
+
+    idle_hours: int
+    max_hours: int
+
+
+class Found(NamedTuple):
+    """A session that holds, and whose it is."""
+
+    seller: Seller
+    session_id: int
+    #: Whether its use need not be noted now.
+    is_noted: bool
+
+
+def find(digest: bytes, limits: Limits) -> Found | None:
+    """The session that holds and whose secret has this digest."""
+    found = db.session.execute(
+        select(Seller, Session.id, last_use.is_noted(Session.seen_at))
+        .join(Session, Session.seller_id == Seller.id)
+        .where(Session.digest == digest, _holds(limits))
+    ).one_or_none()
+    return None if found is None else Found(*found)
+
+
+def list_of(seller_id: int, limits: Limits, *, first: bytes, at_most: int) -> list[Session]:
+    """The sessions of a seller that hold: the one whose secret has the digest ``first``, then those used last."""
+    query = select(Session).where(Session.seller_id == seller_id, _holds(limits))
+    order = (Session.digest == first).desc(), Session.seen_at.desc(), Session.id.desc()
+    return list(db.session.scalars(query.order_by(*order).limit(at_most)))
+
+
+def find_by_id(seller_id: int, public_id: uuid.UUID, limits: Limits) -> Session | None:
+    """The seller's session with this public id, if it holds; another seller's is not found."""
+    query = select(Session).where(Session.seller_id == seller_id, Session.public_id == public_id, _holds(limits))
+    return db.session.scalar(query)
+
+
+def change_digest(seller_id: int, before: bytes, after: bytes) -> bool:
+    """Let a session of the seller's go on under another secret; false when there is none any more."""
+    is_it = (Session.seller_id == seller_id) & (Session.digest == before)
+    changed = update(Session).where(is_it).values(digest=after).returning(Session.id)
+    return db.session.execute(changed).first() is not None
+
+
+def delete_over(seller_id: int, limits: Limits) -> None:
+    """Remove those of a seller's sessions that do not hold any more."""
+    db.session.execute(delete(Session).where(Session.seller_id == seller_id, ~_holds(limits)))
+
+
+def delete_one(digest: bytes) -> None:
+    """End the session whose secret has this digest, if there is one."""
+    db.session.execute(delete(Session).where(Session.digest == digest))
+
+
+def delete_by_id(seller_id: int, public_id: uuid.UUID) -> None:
+    """End the seller's session with this public id, if there is one."""
+    db.session.execute(delete(Session).where(Session.seller_id == seller_id, Session.public_id == public_id))
+
+
+def delete_all_of(seller_id: int, *, but: bytes | None = None) -> int:
+    """End the sessions of a seller, but perhaps the one whose secret has the digest ``but``; how many there were."""
+    others = Session.digest != but if but is not None else true()
+    ended = db.session.execute(delete(Session).where(Session.seller_id == seller_id, others).returning(Session.id))
+    return len(ended.all())
+
+
+def _holds(limits: Limits) -> ColumnElement[bool]:
+    """SQL for: a session was used lately and did not begin too long ago."""
+    idle = func.make_interval(0, 0, 0, 0, limits.idle_hours)
+    longest = func.make_interval(0, 0, 0, 0, limits.max_hours)
+    return (Session.seen_at > func.now() - idle) & (Session.created_at > func.now() - longest)

@@ -1,0 +1,53 @@
+"""The API tokens that sellers have made."""
+
+from __future__ import annotations
+
+import uuid
+from typing import NamedTuple
+
+from sqlalchemy import delete, func, or_, select
+
+from app.extensions import db
+from app.models import ApiToken
+from app.queries.identity import last_use
+
+
+class Found(NamedTuple):
+    """A token that holds."""
+
+    seller_id: int
+    id: int
+    name: str
+    scope: str
+    #: Whether its use need not be noted now; None: it never was used.
+    is_noted: bool | None
+
+
+def list_of(seller_id: int) -> list[ApiToken]:
+    """The tokens of a seller, newest first; those that have expired are among them."""
+    query = select(ApiToken).where(ApiToken.seller_id == seller_id).order_by(ApiToken.id.desc())
+    return list(db.session.scalars(query))
+
+
+def find(digest: bytes) -> Found | None:
+    """The token with this digest, if it holds."""
+    holds = or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > func.now())
+    is_noted = last_use.is_noted(ApiToken.last_used_at)
+    found = db.session.execute(
+        select(ApiToken.seller_id, ApiToken.id, ApiToken.name, ApiToken.scope, is_noted).where(
+            ApiToken.digest == digest, holds
+        )
+    ).one_or_none()
+    return None if found is None else Found(*found)
+
+
+def delete_one(seller_id: int, public_id: uuid.UUID) -> str | None:
+    """Remove the seller's token with this public id; its name, or None where there is none."""
+    is_it = (ApiToken.seller_id == seller_id) & (ApiToken.public_id == public_id)
+    name: str | None = db.session.scalar(delete(ApiToken).where(is_it).returning(ApiToken.name))
+    return name
+
+
+def delete_all_of(seller_id: int) -> list[str]:
+    """Remove all tokens of a seller; their names."""
+    return list(db.session.scalars(delete(ApiToken).where(ApiToken.seller_id == seller_id).returning(ApiToken.name)))

@@ -1,0 +1,1 @@
+"""SQL on imports, their batches and their rows."""

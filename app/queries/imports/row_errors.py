@@ -1,0 +1,193 @@
+"""The rows that failed: recording, paging through and streaming them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, any_, func, literal, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.csvfile.contract import MAX_RECORD_BYTES, Cause, Code, Problem
+from app.extensions import db
+from app.models import Batch, RowError
+from app.queries import BatchKey, ImportKey, driver_cursor
+from app.queries.imports import error_groups
+from app.queries.imports.error_groups import Kind
+
+#: How many failed rows there are on a page of ``iter_pages``.
+_PAGE_ROWS = 1_000
+
+
+class FailedRow(NamedTuple):
+    """A row that was not imported."""
+
+    line: int
+    #: Its text as it stands in the file.
+    row: str
+    #: At least one, all of the same code.
+    problems: list[Problem]
+
+    @property
+    def code(self) -> Code:
+        """The kind of failure."""
+        return self.problems[0].cause.code
+
+
+def insert(batch: BatchKey, failed: Collection[FailedRow]) -> None:
+    """Record failed rows of ``batch``, given in the order of the file, and count them in their groups."""
+    if not failed:
+        return
+    with (
+        driver_cursor() as cursor,
+        cursor.copy(
+            'copy row_errors (seller_id, import_id, line, code, "columns", causes, messages, "row") from stdin'
+        ) as copy,
+    ):
+        copy.set_types(["int4", "int8", "int4", "int2", "text[]", "text[]", "text[]", "text"])
+        for one in failed:
+            copy.write_row(
+                (
+                    *batch.of_import,
+                    one.line,
+                    int(one.code),
+                    [str(problem.column) for problem in one.problems],
+                    [problem.cause.slug for problem in one.problems],
+                    [problem.message for problem in one.problems],
+                    one.row,
+                )
+            )
+    error_groups.add(batch, [(one.line, one.problems) for one in failed])
+
+
+class RecordedError(NamedTuple):
+    """A failed row as it was recorded; see ``models.RowError``."""
+
+    line: int
+    code: int
+    columns: list[str]
+    causes: list[str]
+    messages: list[str]
+    row: str
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """What is wrong with it: the group of each message."""
+        return [Kind(Cause.by_slug(cause), column) for cause, column in zip(self.causes, self.columns, strict=True)]
+
+
+class Filter(NamedTuple):
+    """Which of the failed rows of an import are wanted; what is None, or empty text, does not matter."""
+
+    code: Code | None = None
+    cause: Cause | None = None
+    #: Empty: the row as a whole. Together with ``cause``, the cause must be found in this column.
+    column: str | None = None
+    #: The number of the batch.
+    batch: int | None = None
+    #: Rows that stand on any of these lines, first and last.
+    lines: tuple[int, int] | None = None
+    #: Stands somewhere in the row, in any case.
+    text: str = ""
+
+
+#: Every failed row.
+ANY = Filter()
+
+
+#: The rows of a page have so many bytes together, and what the last of them has beyond that.
+PAGE_BYTES = 4 << 20
+
+
+class ErrorPage(NamedTuple):
+    """Failed rows that follow each other, and whether there are more behind them."""
+
+    errors: list[RecordedError]
+    goes_on: bool
+
+
+def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: Filter = ANY) -> ErrorPage:
+    """The failed rows of an import below a line that are ``wanted``, in the order of the file.
+
+    At most ``limit`` of them, and no more than PAGE_BYTES allows.
+    """
+    first = (
+        select(RowError.line, RowError.code, RowError.columns, RowError.causes, RowError.messages, RowError.row)
+        .where(RowError.seller_id == key.seller_id, RowError.import_id == key.import_id, RowError.line > after_line)
+        .where(*_conditions(key, wanted))
+        .order_by(RowError.line)
+        .limit(limit + 1)
+        .subquery()
+    )
+    size = func.octet_length(first.c.row)
+    before = (func.sum(size).over(order_by=first.c.line) - size).label("before")
+    sized = select(first, before).subquery()
+    # With one row more than fit, which tells that there are more.
+    fitting = select(sized).where(sized.c.before < PAGE_BYTES + MAX_RECORD_BYTES).order_by(sized.c.line)
+    found = list(db.session.execute(fitting))
+    shown = [RecordedError(*row[:-1]) for row in found if row.before < PAGE_BYTES][:limit]
+    return ErrorPage(shown, len(found) > len(shown))
+
+
+def count(key: ImportKey, wanted: Filter, *, at_most: int) -> int | None:
+    """How many failed rows of an import are ``wanted``; None when they are more than ``at_most``."""
+    query = select(RowError.line).where(RowError.seller_id == key.seller_id, RowError.import_id == key.import_id)
+    found = query.where(*_conditions(key, wanted)).limit(at_most + 1).subquery()
+    rows = db.session.scalar(select(func.count()).select_from(found)) or 0
+    return rows if rows <= at_most else None
+
+
+def _conditions(key: ImportKey, wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    if wanted.code is not None:
+        yield RowError.code == wanted.code
+    if wanted.cause is not None:
+        yield literal(wanted.cause.slug) == any_(RowError.causes)
+    if wanted.column is not None:
+        yield literal(wanted.column) == any_(RowError.columns)
+    if wanted.cause is not None and wanted.column is not None:
+        # Cheap comparisons have left few rows, whose problems are now looked at one by one.
+        problem = func.unnest(RowError.causes, RowError.columns).table_valued("cause", "column").render_derived()
+        is_it = (problem.c.cause == wanted.cause.slug) & (problem.c.column == wanted.column)
+        yield select(problem.c.cause).where(is_it).correlate(RowError).exists()
+    if wanted.batch is not None:
+        first_line = select(Batch.first_line).where(Batch.seller_id == key.seller_id, Batch.import_id == key.import_id)
+        yield RowError.line >= first_line.where(Batch.number == wanted.batch).scalar_subquery()
+        next_line = first_line.where(Batch.number == wanted.batch + 1).scalar_subquery()
+        yield func.coalesce(RowError.line < next_line, True)
+    if wanted.lines is not None:
+        first, last = wanted.lines
+        # No row is so long that it could begin before the first bound.
+        yield RowError.line.between(first - MAX_RECORD_BYTES, last)
+        yield RowError.line + _line_breaks(RowError.row) >= first
+    if wanted.text:
+        yield RowError.row.icontains(wanted.text, autoescape=True)
+
+
+def _line_breaks(text: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[int]:
+    """How many line breaks are inside a row, quoted ones: it stands on so many lines more than one."""
+    return func.length(text) - func.length(func.replace(text, "\n", ""))
+
+
+def iter_pages(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[list[RecordedError]]:
+    """All failed rows of an import that are ``wanted`` in the order of the file, a page at a time.
+
+    Each page is a statement of its own: the caller may end its transaction between two pages.
+    """
+    after_line = 0
+    while page := list_after(key, after_line=after_line, limit=_PAGE_ROWS, wanted=wanted).errors:
+        yield page
+        after_line = page[-1].line
+
+
+def iter_texts(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[list[str]]:
+    """The original texts of all failed rows that are ``wanted``, in the order of the file, a page at a time.
+
+    Each page is a statement of its own, as in ``iter_pages``; leaving out what is wrong with the rows makes it several
+    times as fast.
+    """
+    of_import = (RowError.seller_id == key.seller_id, RowError.import_id == key.import_id)
+    query = select(RowError.line, RowError.row).where(*of_import, *_conditions(key, wanted)).order_by(RowError.line)
+    after_line = 0
+    while page := db.session.execute(query.where(RowError.line > after_line).limit(_PAGE_ROWS)).all():
+        yield [text for _, text in page]
+        after_line = page[-1][0]

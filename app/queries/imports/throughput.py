@@ -1,0 +1,83 @@
+"""What the database remembers of how an import has moved, and what is before it in the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import text
+
+from app.extensions import db
+from app.queries import ImportKey
+from app.queries.imports import lookups
+
+#: Batches are counted up to here; who waits behind more cannot do anything with the number.
+MOST_COUNTED = 1_000
+
+
+class Recorded(NamedTuple):
+    """The history of an import."""
+
+    #: The database's time, by which all other times here were taken.
+    now: datetime
+    #: When it became PAUSED and when it went on, in turn.
+    pauses: Sequence[datetime]
+    batches: Sequence[RecordedBatch]
+
+
+class RecordedBatch(NamedTuple):
+    """The history of one batch."""
+
+    status: str
+    #: When its first attempt began; None before that.
+    started_at: datetime | None
+    #: When its worker was last heard of.
+    heartbeat_at: datetime | None
+    #: Tenths of seconds since ``started_at`` and rows, in turn: two numbers for each chunk.
+    pace: Sequence[int]
+
+
+def get(key: ImportKey) -> Recorded:
+    """The history of an import that exists."""
+    rows = db.session.execute(
+        text(
+            """
+            select clock_timestamp(), i.pauses, b.status, b.started_at, b.heartbeat_at, b.pace
+            from imports i join batches b on b.seller_id = i.seller_id and b.import_id = i.id
+            where i.seller_id = :seller_id and i.id = :import_id
+            order by b.number
+            """
+        ),
+        key._asdict(),
+    ).all()
+    return Recorded(rows[0][0], rows[0][1], [RecordedBatch._make(row[2:]) for row in rows])
+
+
+def count_before(key: ImportKey) -> int | None:
+    """How many waiting batches of other imports come before the first that waits of this one; None while it rests.
+
+    Those come first whose jobs wait in Redis already, in the order in which they were sent, and then the others in the
+    order of ``imports.find_next_to_dispatch``. Counts no further than MOST_COUNTED.
+    """
+    sent, is_sent = db.session.execute(
+        text(
+            """
+            with mine as (
+                select min(dispatched_at) as at from batches
+                where seller_id = :seller_id and import_id = :import_id and status = 'QUEUED'
+            )
+            select count(b.number) filter (where mine.at is null or b.dispatched_at < mine.at), mine.at is not null
+            from mine left join batches b on b.status = 'QUEUED' and b.dispatched_at is not null
+            group by mine.at
+            """
+        ),
+        key._asdict(),
+    ).one()
+    if is_sent:
+        return int(min(sent, MOST_COUNTED))
+    waiting = lookups.find_next_to_dispatch(MOST_COUNTED)
+    for place, one in enumerate(waiting):
+        if one.key.of_import == key:
+            return int(min(sent + place, MOST_COUNTED))
+    return MOST_COUNTED if len(waiting) == MOST_COUNTED else None

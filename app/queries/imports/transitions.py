@@ -1,0 +1,425 @@
+"""Every change of a status, each an UPDATE that names the status it expects.
+
+An import's row is locked before its batches, and a chunk locks its own batch only, so that no two transactions wait for
+each other in a circle. Times are the database's own: hosts need not agree on the clock.
+
+When an import comes to a state that sellers are told about, the same transaction puts the messages into the outbox.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import CursorResult, Row, text
+
+from app.extensions import db
+from app.queries import CHUNK, BatchKey, ImportKey, older_than
+from app.queries.deliveries import outbox
+from app.statuses import ImportStatus
+
+_NOW = "clock_timestamp()"
+_THIS_IMPORT = "i.seller_id = :seller_id and i.id = :import_id"
+_ITS_BATCHES = "b.seller_id = :seller_id and b.import_id = :import_id"
+_THIS_BATCH = f"{_ITS_BATCHES} and b.number = :number"
+
+#: Pauses that are noted of an import, each with its end; somebody who pauses it more often pauses it all the same.
+_PAUSES_NOTED = 100
+
+#: A chunk notes when it was written, and its rows, on the row that it writes anyway: the history of an import costs no
+#: statement and no lock. It is bounded, because a batch has no more chunks than its rows fill of the smallest ones.
+_PACE = f"""
+    b.pace || array[
+        greatest(0, least(extract(epoch from {_NOW} - b.started_at) * 10, 2147483647))::int,
+        :created + :updated + :unchanged + :failed]
+"""
+
+_GIVEN_UP = "b.fruitless_attempts + 1 >= :max_fruitless_attempts"
+_AFTER_TROUBLE = f"""
+    status = case when {_GIVEN_UP} then 'FAILED' else 'QUEUED' end,
+    finished_at = case when {_GIVEN_UP} then {_NOW} end,
+    fruitless_attempts = b.fruitless_attempts + 1,
+    attempt = b.attempt + 1,
+    dispatched_at = null, updated_at = {_NOW}, reason = cast(:reason as text)
+"""
+#: A batch that was given up, as opposed to one that finished with failed rows.
+GIVEN_UP = """b.status = 'FAILED' and b."cursor" < b.end_byte"""
+#: Remembers the attempts that ``ended``, whose numbers are one less than those that the batches have now.
+_REMEMBER = f"""
+    insert into lost_attempts (seller_id, import_id, number, attempt, at, worker, reason, detail, is_given_up)
+    select seller_id, import_id, number, attempt - 1, {_NOW}, worker, reason, :detail, status = 'FAILED' from ended
+    on conflict (seller_id, import_id, number, attempt) do update set at = excluded.at
+"""
+
+
+class Claim(NamedTuple):
+    """What a job needs to know about the batch it has claimed."""
+
+    is_check: bool
+    storage_key: str
+    #: The header line of the file.
+    header: str
+    cursor: int
+    cursor_line: int
+    end_byte: int
+    catalog_version: int
+    #: Since it could have begun.
+    waited_seconds: float
+
+
+class Fence(NamedTuple):
+    """What a chunk finds when it has locked its batch and may write."""
+
+    cursor: int
+    is_pausing: bool
+
+
+class Advance(NamedTuple):
+    """By how much a chunk has moved its batch on."""
+
+    cursor: int
+    cursor_line: int
+    created: int
+    updated: int
+    unchanged: int
+    failed: int
+
+
+class TakenBack(NamedTuple):
+    """A batch whose worker was not heard of any more, and what became of it."""
+
+    key: BatchKey
+    attempt: int
+    status: str
+
+
+# Imports --------------------------------------------------------------------------------------------------------------
+
+
+def request_pause(key: ImportKey) -> bool:
+    """Mark a running import as pausing; false when it is not running or is pausing already."""
+    return _changed(
+        f"""
+        update imports i set pause_requested_at = {_NOW}
+        where {_THIS_IMPORT} and i.status = 'RUNNING' and i.pause_requested_at is null
+        """,
+        key,
+    )
+
+
+def settle_pause(key: ImportKey) -> bool:
+    """Make a pausing import PAUSED if no batch of it runs any more; true when this did it.
+
+    Batches that are QUEUED are paused with it, whether they were so when Pause was pressed or returned since.
+    """
+    pausing = _execute(
+        f"""
+        select 1 from imports i
+        where {_THIS_IMPORT} and i.status = 'RUNNING' and i.pause_requested_at is not null
+        for no key update
+        """,
+        key,
+    )
+    if pausing.first() is None:
+        return False
+    _execute(
+        f"""
+        update batches b set status = 'PAUSED', dispatched_at = null, updated_at = {_NOW}
+        where {_ITS_BATCHES} and b.status = 'QUEUED'
+        """,
+        key,
+    )
+    is_paused = _changed(
+        f"""
+        update imports i set status = 'PAUSED', pause_requested_at = null,
+            pauses = case when cardinality(i.pauses) < :noted then i.pauses || {_NOW} else i.pauses end
+        where {_THIS_IMPORT} and i.status = 'RUNNING'
+          and exists (select 1 from batches b where {_ITS_BATCHES} and b.status = 'PAUSED')
+          and not exists (select 1 from batches b where {_ITS_BATCHES} and b.status in ('QUEUED', 'RUNNING'))
+        """,
+        key,
+        noted=2 * _PAUSES_NOTED,
+    )
+    if is_paused:
+        outbox.announce(key, ImportStatus.PAUSED)
+    return is_paused
+
+
+def resume(key: ImportKey) -> bool:
+    """Let a paused import go on: its paused batches are QUEUED under a new attempt."""
+    if not _changed(
+        f"""
+        update imports i set status = 'RUNNING',
+            pauses = case when cardinality(i.pauses) % 2 = 1 then i.pauses || {_NOW} else i.pauses end
+        where {_THIS_IMPORT} and i.status = 'PAUSED'
+        """,
+        key,
+    ):
+        return False
+    _execute(
+        f"""
+        update batches b set status = 'QUEUED', attempt = attempt + 1, dispatched_at = null, updated_at = {_NOW}
+        where {_ITS_BATCHES} and b.status = 'PAUSED'
+        """,
+        key,
+    )
+    return True
+
+
+def terminate(key: ImportKey) -> bool:
+    """End an import for good: every batch that has not finished becomes TERMINATED.
+
+    This waits for the chunks that are being written. Once it is committed, every later chunk fails at its fence.
+    """
+    if not _changed(
+        f"""
+        update imports i set status = 'TERMINATED', finished_at = {_NOW}, pause_requested_at = null
+        where {_THIS_IMPORT} and i.status in ('RUNNING', 'PAUSED')
+        """,
+        key,
+    ):
+        return False
+    _execute(
+        f"""
+        update batches b set status = 'TERMINATED', finished_at = {_NOW}, updated_at = {_NOW}
+        where {_ITS_BATCHES} and b.status in ('QUEUED', 'RUNNING', 'PAUSED')
+        """,
+        key,
+    )
+    outbox.announce(key, ImportStatus.TERMINATED)
+    return True
+
+
+def settle_finished(key: ImportKey) -> str | None:
+    """Make an import COMPLETED or FAILED once every batch has finished; the new status if this did it."""
+    status: str | None = _execute(
+        f"""
+        update imports i set
+            status = case
+                when exists (select 1 from batches b where {_ITS_BATCHES} and b.status = 'FAILED') then 'FAILED'
+                else 'COMPLETED' end,
+            finished_at = {_NOW}, pause_requested_at = null
+        where {_THIS_IMPORT} and i.status = 'RUNNING'
+          and not exists (
+            select 1 from batches b where {_ITS_BATCHES} and b.status in ('QUEUED', 'RUNNING', 'PAUSED'))
+        returning i.status
+        """,
+        key,
+    ).scalar()
+    if status is not None:
+        outbox.announce(key, ImportStatus(status))
+    return status
+
+
+# Batches --------------------------------------------------------------------------------------------------------------
+
+
+def dispatch(key: BatchKey, attempt: int) -> bool:
+    """Note that the job of a QUEUED batch is about to be handed to Redis; false when somebody else did it."""
+    return _changed(
+        f"""
+        update batches b set dispatched_at = {_NOW}
+        where {_THIS_BATCH} and b.status = 'QUEUED' and b.attempt = :attempt and b.dispatched_at is null
+        """,
+        key,
+        attempt=attempt,
+    )
+
+
+def undispatch(key: BatchKey, attempt: int) -> bool:
+    """Let a QUEUED batch wait for its turn again: its job did not reach Redis, or was lost there."""
+    return _changed(
+        f"""
+        update batches b set dispatched_at = null
+        where {_THIS_BATCH} and b.status = 'QUEUED' and b.attempt = :attempt
+        """,
+        key,
+        attempt=attempt,
+    )
+
+
+def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | None:
+    """Take a QUEUED batch of a running import for this attempt, or None when it is not to be had.
+
+    ``worker`` is who takes it.
+    """
+    row = _execute(
+        f"""
+        update batches b set status = 'RUNNING', heartbeat_at = {_NOW}, updated_at = {_NOW},
+            started_at = coalesce(b.started_at, {_NOW}), worker = cast(:worker as text)
+        from imports i, batches was
+        where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = 'QUEUED' and b.attempt = :attempt
+          and i.status = 'RUNNING' and i.pause_requested_at is null
+          and was.seller_id = :seller_id and was.import_id = :import_id and was.number = :number
+        returning i.is_check, i.storage_key, i.header, b.cursor, b.cursor_line, b.end_byte,
+            (select version from catalog), greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8
+        """,
+        key,
+        attempt=attempt,
+        worker=worker,
+    ).one_or_none()
+    return None if row is None else Claim._make(row)
+
+
+def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
+    """The fence: lock the batch if it is still RUNNING under this attempt; None means that nothing may be written.
+
+    For the rest of the transaction its session is called ``CHUNK``, so that the reconciler can end it when it outlives
+    the lease.
+    """
+    row = _execute(
+        f"""
+        select b.cursor, i.pause_requested_at is not null, set_config('application_name', :chunk, true)
+        from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
+        where {_THIS_BATCH} and b.status = 'RUNNING' and b.attempt = :attempt
+        for no key update of b
+        """,
+        key,
+        attempt=attempt,
+        chunk=CHUNK,
+    ).one_or_none()
+    return None if row is None else Fence._make(row[:2])
+
+
+def advance(key: BatchKey, by: Advance) -> str:
+    """Move the locked batch on, and finish it when its slice is done; its status afterwards."""
+    row: Row[Any] = _execute(
+        f"""
+        update batches b set
+            cursor = :cursor, cursor_line = :cursor_line,
+            created = b.created + :created, updated = b.updated + :updated,
+            unchanged = b.unchanged + :unchanged, failed = b.failed + :failed,
+            pace = {_PACE},
+            fruitless_attempts = 0, reason = null, heartbeat_at = {_NOW}, updated_at = {_NOW},
+            status = case
+                when :cursor < b.end_byte then b.status
+                when b.failed + :failed > 0 then 'FAILED'
+                else 'COMPLETED' end,
+            finished_at = case when :cursor < b.end_byte then null else {_NOW} end
+        where {_THIS_BATCH} and b.status = 'RUNNING'
+        returning b.status
+        """,
+        key,
+        **by._asdict(),
+    ).one()
+    return str(row[0])
+
+
+def pause_batch(key: BatchKey, attempt: int) -> bool:
+    """Stop a running batch at its cursor because its import is pausing."""
+    return _changed(
+        f"""
+        update batches b set status = 'PAUSED', dispatched_at = null, updated_at = {_NOW}
+        from imports i
+        where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = 'RUNNING' and b.attempt = :attempt
+          and i.pause_requested_at is not null
+        """,
+        key,
+        attempt=attempt,
+    )
+
+
+def hand_back(key: BatchKey, attempt: int) -> bool:
+    """Return a running batch to the queue at its cursor: its worker is shutting down."""
+    return _changed(
+        f"""
+        update batches b set status = 'QUEUED', attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
+        where {_THIS_BATCH} and b.status = 'RUNNING' and b.attempt = :attempt
+        """,
+        key,
+        attempt=attempt,
+    )
+
+
+def end_attempt(key: BatchKey, attempt: int, *, reason: str, max_fruitless_attempts: int, detail: str = "") -> bool:
+    """Return a running batch to the queue after trouble, or give it up when too many attempts came to nothing.
+
+    ``reason`` is for the seller, ``detail`` for operators.
+    """
+    return _changed(
+        f"""
+        with ended as (
+            update batches b set {_AFTER_TROUBLE}
+            where {_THIS_BATCH} and b.status = 'RUNNING' and b.attempt = :attempt
+            returning b.seller_id, b.import_id, b.number, b.attempt, b.worker, b.reason, b.status
+        )
+        {_REMEMBER}
+        """,
+        key,
+        attempt=attempt,
+        reason=reason,
+        detail=detail,
+        max_fruitless_attempts=max_fruitless_attempts,
+    )
+
+
+def reopen(key: ImportKey) -> int:
+    """Let the given-up batches of an import be tried again at their cursors; how many there were.
+
+    The import, if it had FAILED, runs again. Not where it is a check, paused or terminated, where its file is gone, or
+    where its remaining rows have been taken up by another import: then they would be imported twice.
+    """
+    locked = _execute(
+        f"""
+        select 1 from imports i
+        where {_THIS_IMPORT} and i.status in ('FAILED', 'RUNNING') and not i.is_check and i.source_removed_at is null
+          and not exists (select 1 from imports child where child.seller_id = i.seller_id and child.parent_id = i.id
+            and child.retried_rows = 'REMAINING')
+        for no key update
+        """,
+        key,
+    )
+    if locked.first() is None:
+        return 0
+    reopened = _execute(
+        f"""
+        update batches b set status = 'QUEUED', finished_at = null, fruitless_attempts = 0,
+            attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
+        where {_ITS_BATCHES} and {GIVEN_UP}
+        """,
+        key,
+    ).rowcount
+    if reopened:
+        _execute(
+            f"update imports i set status = 'RUNNING', finished_at = null where {_THIS_IMPORT} and i.status = 'FAILED'",
+            key,
+        )
+    return reopened
+
+
+def take_back(*, lease_seconds: float, max_fruitless_attempts: int) -> list[TakenBack]:
+    """Take back the RUNNING batches of all imports that were not heard of for longer than the lease.
+
+    A batch whose row is locked is being written to at this moment and is left alone.
+    """
+    rows = db.session.execute(
+        text(
+            f"""
+            with lost as (
+                select seller_id, import_id, number from batches
+                where status = 'RUNNING' and {older_than("heartbeat_at", ":lease_seconds")}
+                for no key update skip locked
+            ), ended as (
+                update batches b set {_AFTER_TROUBLE}
+                from lost
+                where b.seller_id = lost.seller_id and b.import_id = lost.import_id and b.number = lost.number
+                returning b.seller_id, b.import_id, b.number, b.attempt, b.worker, b.reason, b.status
+            ), remembered as ({_REMEMBER})
+            select seller_id, import_id, number, attempt, status from ended
+            """
+        ),
+        {
+            "lease_seconds": lease_seconds,
+            "max_fruitless_attempts": max_fruitless_attempts,
+            "reason": "Its worker stopped without a word.",
+            "detail": "No sign of life within the lease.",
+        },
+    )
+    return [TakenBack(BatchKey(*row[:3]), row[3], row[4]) for row in rows]
+
+
+def _execute(statement: str, key: ImportKey | BatchKey, **values: object) -> CursorResult[Any]:
+    return db.session.execute(text(statement), {**key._asdict(), **values})  # type: ignore[return-value]
+
+
+def _changed(statement: str, key: ImportKey | BatchKey, **values: object) -> bool:
+    return _execute(statement, key, **values).rowcount == 1

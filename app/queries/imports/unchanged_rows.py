@@ -1,0 +1,68 @@
+"""The listings that chunks found as their rows want them, and what these rows would have said; see ``LeftAlone``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from app.queries import BatchKey, as_columns, driver_cursor
+from app.queries.listings.listings import ListingKey
+
+
+class Spoken(NamedTuple):
+    """The lines of an import that have had their say about a listing."""
+
+    #: The highest of them.
+    line: int
+    #: The highest of those that say something of HIDDEN, or 0.
+    hidden_line: int
+
+
+def record(batch: BatchKey, listings: Mapping[ListingKey, Spoken]) -> None:
+    """Note the listings that a chunk has locked and left as they are.
+
+    Nobody needs to know once every batch before this one is finished, and none of them was given up, which an operator
+    may have tried again: no lower line can come any more.
+    """
+    if not listings:
+        return
+    with driver_cursor() as cursor:
+        cursor.execute(
+            """
+            insert into left_alone
+            select %s, %s, %s, %s, %b::int[], %b::smallint[], %b::text[], %b::int[], %b::int[]
+            where exists (
+                select 1 from batches b where b.seller_id = %s and b.import_id = %s and b.number < %s
+                  and (b.status in ('QUEUED', 'RUNNING', 'PAUSED') or b.status = 'FAILED' and b."cursor" < b.end_byte))
+            """,
+            (
+                *batch,
+                min(line for line, _ in listings.values()),
+                *as_columns([(*key, *spoken) for key, spoken in listings.items()]),
+                *batch,
+            ),
+        )
+
+
+def find(batch: BatchKey, keys: Collection[ListingKey]) -> dict[ListingKey, Spoken]:
+    """Those of ``keys`` that later batches than this one have left alone so far.
+
+    This transaction must have locked the listings: who leaves one alone does so too, until it is noted.
+    """
+    if not keys:
+        return {}
+    with driver_cursor() as cursor:
+        cursor.execute(
+            """
+            select k.item_id, k.condition, k.variants, max(a.line), max(a.hidden_line)
+            from left_alone l
+            cross join unnest(l.item_ids, l.conditions, l.variants, l.lines, l.hidden_lines)
+                as a (item_id, condition, variants, line, hidden_line)
+            join unnest(%b::int[], %b::smallint[], %b::text[]) as k (item_id, condition, variants)
+                on k.item_id = a.item_id and k.condition = a.condition and k.variants = a.variants
+            where l.seller_id = %s and l.import_id = %s and l.number > %s
+            group by 1, 2, 3
+            """,
+            (*as_columns(list(keys)), *batch),
+        )
+        return {row[:3]: Spoken(*row[3:]) for row in cursor.fetchall()}

@@ -1,0 +1,241 @@
+"""The sellers' listings: looking up, locking, inserting, updating and exporting them, thousands at a time.
+
+No two transactions wait for each other in a circle, whatever their rows are. Each first inserts all that it inserts,
+then locks all that it changes, both in the order of the keys. While it inserts, it holds nothing but listings that are
+not committed yet, and so nothing that one which locks could wait for: that finds committed listings only. So those that
+lock wait for each other only, in one order; and those that insert wait for these, or for each other, in one order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from hashlib import blake2b
+from operator import itemgetter
+from typing import NamedTuple
+
+from app.queries import ImportKey, as_columns, driver_cursor
+from app.queries.bulk_insert import Table, insert_missing
+
+#: How many listings there are on a page of ``iter_pages``.
+_PAGE_ROWS = 2_000
+
+
+#: What a seller has at most one listing of: the item, the condition and the variants. A plain tuple sorts and hashes
+#: far faster than a named one.
+ListingKey = tuple[int, int, str]
+
+
+class Maker(NamedTuple):
+    """Which row of which import made a listing."""
+
+    import_id: int
+    line: int
+
+
+#: A listing to be made: the line of the row that makes it, its item, condition and variants, price, quantity, hidden,
+#: comment, notes and reference.
+NewListing = tuple[int, int, int, str, int, int, bool | None, str | None, str | None, str | None]
+key_of: Callable[[NewListing], ListingKey] = itemgetter(1, 2, 3)
+
+
+#: What an UPDATE row says in any case: price, quantity, comment, notes and reference. HIDDEN it may leave open.
+Values = tuple[int, int, str | None, str | None, str | None]
+
+
+class ListingState(NamedTuple):
+    """The values of a listing that an UPDATE sets, and what the last import that set them has to remember."""
+
+    price: int
+    quantity: int
+    hidden: bool
+    comment: str | None
+    notes: str | None
+    reference: str | None
+    updated_import_id: int | None
+    updated_line: int | None
+    hidden_line: int | None
+    #: What the listing was before that import: ``digest`` of its values, and HIDDEN.
+    values_before: int | None
+    hidden_before: bool | None
+
+    @property
+    def values(self) -> Values:
+        """What an UPDATE row would have to say to leave it as it is."""
+        return self.price, self.quantity, self.comment, self.notes, self.reference
+
+    def was(self, values: Values, hidden: bool | None, *, before: int) -> bool:
+        """Whether the listing had these values, and this HIDDEN if it is given, before the import with this id."""
+        if self.updated_import_id != before:
+            is_same, hidden_before = values == self.values, self.hidden
+        else:
+            is_same, hidden_before = digest(values) == self.values_before, bool(self.hidden_before)
+        return is_same and hidden in (None, hidden_before)
+
+
+class Found(NamedTuple):
+    """A listing that the seller has."""
+
+    #: Where its row lies; it stays there as long as it is locked.
+    place: str
+    maker: Maker
+    state: ListingState
+
+
+class Change(NamedTuple):
+    """What becomes of a listing."""
+
+    found: Found
+    after: ListingState
+
+
+def digest(values: Values) -> int:
+    """A number of 64 bits that other values have only by a chance that can be forgotten."""
+    return int.from_bytes(blake2b(repr(values).encode(), digest_size=8).digest(), signed=True)
+
+
+class ExportedListing(NamedTuple):
+    """A listing as it is exported."""
+
+    urn: str
+    condition: int
+    variants: str
+    price: int
+    quantity: int
+    hidden: bool
+    comment: str | None
+    notes: str | None
+    reference: str | None
+
+
+# Each key is looked up in the primary key's index, one after the other, in the order of the arrays: OFFSET 0 and FOR
+# UPDATE keep the planner from joining in any other way. Left to itself it reads all the seller's listings for every
+# chunk, because it cannot know how fast the table grows.
+_EACH_KEY = "unnest(%b::int[], %b::smallint[], %b::text[]) as k (item_id, condition, variants) cross join lateral"
+_HAS_KEY = "l.seller_id = %s and l.item_id = k.item_id and l.condition = k.condition and l.variants = k.variants"
+
+_NEW = Table(
+    "listings",
+    {
+        "seller_id": "int4",
+        "created_import_id": "int8",
+        "created_line": "int4",
+        "item_id": "int4",
+        "condition": "int2",
+        "variants": "text",
+        "price": "int4",
+        "quantity": "int4",
+        "hidden": "bool",
+        "comment": "text",
+        "notes": "text",
+        "reference": "text",
+    },
+    line="created_line",
+)
+_STATE = ListingState._fields
+_STATE_TYPES = "int4 int4 bool text text text int8 int4 int4 int8 bool".split()
+
+
+def has_any(seller_id: int) -> bool:
+    """Whether the seller has any listing."""
+    with driver_cursor() as cursor:
+        # The order is there for the sake of the primary key's index. Without it the planner, which expects a seller to
+        # have as many as others, reads theirs until it meets with one: for a new seller that is never.
+        cursor.execute("select true from listings where seller_id = %s order by item_id limit 1", (seller_id,))
+        return cursor.fetchone() is not None
+
+
+def find_makers(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
+    """Which row made the listing, for those of ``keys`` that the seller has one for."""
+    if not keys:
+        return {}
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select k.item_id, k.condition, k.variants, l.created_import_id, l.created_line
+            from {_EACH_KEY} (select * from listings l where {_HAS_KEY} offset 0) l
+            """,
+            (*as_columns(sorted(keys)), seller_id),
+        )
+        return {row[:3]: Maker(*row[3:]) for row in cursor.fetchall()}
+
+
+def find(seller_id: int, keys: Collection[ListingKey], *, lock: bool) -> dict[ListingKey, Found]:
+    """Those of ``keys`` that the seller has a listing for, as they are by the newest commit.
+
+    With ``lock`` they are locked, in the order of the keys: nobody changes them before this transaction ends.
+    """
+    if not keys:
+        return {}
+    how = "for no key update" if lock else "offset 0"
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select k.item_id, k.condition, k.variants, l.place, l.created_import_id, l.created_line,
+                   {", ".join(f"l.{name}" for name in _STATE)}
+            from {_EACH_KEY} (select l.ctid as place, * from listings l where {_HAS_KEY} {how}) l
+            """,
+            (*as_columns(sorted(keys)), seller_id),
+        )
+        return {row[:3]: Found(row[3], Maker(*row[4:6]), ListingState(*row[6:])) for row in cursor.fetchall()}
+
+
+def insert(seller_id: int, import_id: int, new: Collection[NewListing]) -> Collection[int]:
+    """Insert those of ``new`` that the seller has no listing for; the lines of those that were inserted."""
+    if not new:
+        return ()
+    return insert_missing(_NEW, [(seller_id, import_id, *one) for one in sorted(new, key=key_of)])
+
+
+def update(seller_id: int, changes: Collection[Change]) -> None:
+    """Give listings of a seller that ``find`` has locked in this transaction the states that ``changes`` name."""
+    if not changes:
+        return
+    arrays = ", ".join(f"%b::{kind}[]" for kind in ("tid", *_STATE_TYPES))
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            update listings l set {", ".join(f"{name} = k.{name}" for name in _STATE)}, updated_at = now()
+            from unnest({arrays}) as k (place, {", ".join(_STATE)})
+            where l.ctid = k.place and l.seller_id = %s
+            """,
+            [[change.found.place for change in changes], *as_columns([change.after for change in changes]), seller_id],
+        )
+
+
+def iter_pages(seller_id: int) -> Iterator[list[ExportedListing]]:
+    """All listings of a seller in the order of their keys, a page at a time.
+
+    Each page is a statement of its own: the caller may end its transaction between two pages.
+    """
+    after: ListingKey = (0, 0, "")
+    while True:
+        with driver_cursor() as cursor:
+            cursor.execute(
+                """
+                select l.item_id, l.condition, l.variants,
+                       i.urn, l.price, l.quantity, l.hidden, l.comment, l.notes, l.reference
+                from (
+                    select * from listings
+                    where seller_id = %s and (item_id, condition, variants) > (%s::int, %s::smallint, %s)
+                    order by item_id, condition, variants
+                    limit %s
+                ) l join items i on i.id = l.item_id
+                order by l.item_id, l.condition, l.variants
+                """,
+                (seller_id, *after, _PAGE_ROWS),
+            )
+            rows = cursor.fetchall()
+        if not rows:
+            return
+        yield [ExportedListing(urn, condition, variants, *values) for _, condition, variants, urn, *values in rows]
+        after = rows[-1][:3]
+
+
+def list_created_lines(key: ImportKey) -> list[int]:
+    """The lines of an import that made a listing, in ascending order."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            "select created_line from listings where seller_id = %s and created_import_id = %s order by created_line",
+            key,
+        )
+        return [line for (line,) in cursor]

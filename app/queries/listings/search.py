@@ -1,0 +1,409 @@
+"""Looking for listings among millions, a bounded stretch at a time; what a page shows of them, and hiding one.
+
+Nothing but its key leads to a listing, and an index that led there by name or condition would cost every import. So a
+search goes through the listings in the order of their keys and looks at each. It does so in stretches, each of them a
+few statements that look at no more than so much, whatever is asked for and however little is found: whoever searches
+says after each stretch whether it goes on. Where words are looked for and the listings are many, a stretch is one of
+the catalog, and then of the listings of those of its items that have the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from app.csvfile.contract import Condition
+from app.queries import driver_cursor
+from app.queries.listings.listings import ExportedListing, ListingKey
+
+#: No item has a higher id.
+_MOST_ITEM_ID = 2**31 - 1
+
+#: Before the first listing.
+START: ListingKey = (0, 0, "")
+
+#: The listings that the first stretch looks at, and any later one at most; each looks at more than the one before,
+#: because most searches find enough at once.
+_FIRST_LISTINGS, _MOST_LISTINGS = 2_000, 8_000
+#: So many times as far as ``_FIRST_LISTINGS`` listings reach, the index is looked through for a condition.
+_FARTHEST_REACH = 128
+#: The same for the items of the catalog.
+_FIRST_ITEMS, _MOST_ITEMS = 4_000, 64_000
+_GROWTH = 4
+#: Of the items in a stretch, or under a URN, so many are gone after at once.
+_MOST_MATCHES = 5_000
+
+
+class Filter(NamedTuple):
+    """Which listings are wanted; what is None, or empty, does not matter."""
+
+    #: Folded as names are (``csvfile.contract.fold``); each occurs in the item's game, set, name or number.
+    words: tuple[str, ...] = ()
+    #: The item's URN, or its beginning.
+    urn: str = ""
+    condition: Condition | None = None
+    hidden: bool | None = None
+
+    @property
+    def names_item(self) -> bool:
+        """Whether it says something of the item."""
+        return bool(self.words or self.urn)
+
+
+#: Every listing.
+ANY = Filter()
+
+
+class Stretch(NamedTuple):
+    """What a stretch of the search has come to."""
+
+    #: The listings that are wanted, in the order of their keys.
+    found: list[ListingKey]
+    #: Up to here, this included, everything has been looked at; None: there is nothing further on.
+    reached: ListingKey | None
+
+
+def iter_stretches(seller_id: int, wanted: Filter, *, after: ListingKey, most: int) -> Iterator[Stretch]:
+    """The listings behind ``after`` that are wanted, at most ``most`` from each stretch, up to the last of them.
+
+    Each stretch stands for itself: the caller may end its transaction between two of them.
+    """
+    if wanted.urn:
+        items = _items_under(wanted)
+        if items is not None:
+            return _through_items(seller_id, wanted, items, after=after, most=most)
+    if wanted.names_item:
+        return _through_catalog(seller_id, wanted, after=after, most=most)
+    return _through_listings(seller_id, wanted, after=after, most=most)
+
+
+def behind_item(item_id: int) -> ListingKey:
+    """A key behind all those of an item's listings and before those of the next item."""
+    return (min(item_id, _MOST_ITEM_ID), max(Condition) + 1, "")
+
+
+def _through_listings(seller_id: int, wanted: Filter, *, after: ListingKey, most: int) -> Iterator[Stretch]:
+    position: ListingKey | None = after
+    listings, reach = _FIRST_LISTINGS, 1
+    while position is not None:
+        last = None
+        if wanted.condition is not None:
+            # The index passes over other conditions so fast that a stretch may have many times the usual number of
+            # them; how far that reaches is guessed from how close together the next few listings are.
+            last = _item_further_on(seller_id, wanted, position, _FIRST_LISTINGS)
+            first = _item_further_on(seller_id, wanted, position, 1)
+            if first is not None and last is not None:
+                last += (last - first) * (reach - 1)
+        stretch = _look(seller_id, wanted, after=position, most=most, listings=listings, last=last)
+        yield stretch
+        position = stretch.reached
+        listings = min(listings * _GROWTH, _MOST_LISTINGS)
+        reach = min(reach * _GROWTH, _FARTHEST_REACH)
+
+
+def _through_items(
+    seller_id: int, wanted: Filter, items: list[int], *, after: ListingKey, most: int
+) -> Iterator[Stretch]:
+    """Through the listings of ``items``, which are all that are wanted."""
+    position: ListingKey | None = after
+    while position is not None:
+        stretch = _look(seller_id, wanted, after=position, most=most, listings=_MOST_LISTINGS, items=items)
+        yield stretch
+        position = stretch.reached
+
+
+def _through_catalog(seller_id: int, wanted: Filter, *, after: ListingKey, most: int) -> Iterator[Stretch]:
+    # Somebody with few listings need not wait for the whole catalog.
+    last = _item_further_on(seller_id, wanted, after, _FIRST_LISTINGS)
+    stretch = _look(seller_id, wanted, after=after, most=most, listings=_FIRST_LISTINGS, last=last, looks_at_items=True)
+    yield stretch
+    position, width = stretch.reached, _FIRST_ITEMS
+    while position is not None:
+        # Across all that the seller does not offer.
+        first = _item_further_on(seller_id, wanted, position, 1)
+        if first is None:
+            yield Stretch([], None)
+            return
+        last = first + width - 1
+        items = _items_between(wanted, first, last)
+        if len(items) == _MOST_MATCHES:
+            last = items[-1]
+        stretch = _look(seller_id, wanted, after=position, most=most, listings=_MOST_LISTINGS, last=last, items=items)
+        yield stretch
+        position = stretch.reached
+        width = min(width * _GROWTH, _MOST_ITEMS)
+
+
+def _look(
+    seller_id: int,
+    wanted: Filter,
+    *,
+    after: ListingKey,
+    most: int,
+    listings: int,
+    last: int | None = None,
+    items: list[int] | None = None,
+    looks_at_items: bool = False,
+) -> Stretch:
+    """Look at the next ``listings`` listings behind ``after``, up to the item ``last``.
+
+    If ``items`` are given, only at listings of theirs. Otherwise what is wanted of the item is looked at one listing at
+    a time, and only if ``looks_at_items``.
+    """
+    # What an index knows bounds what is read. What none knows is asked of each listing that was read.
+    read: list[str] = []
+    asked: list[str] = []
+    if last is not None:
+        read.append("item_id <= %(last)s")
+    if items is not None:
+        read.append("item_id = any(%(items)b::int[])")
+    if wanted.condition is not None:
+        read.append("condition = %(condition)s::smallint")
+    if wanted.hidden is not None:
+        (read if wanted.hidden else asked).append("hidden" if wanted.hidden else "not hidden")
+    if looks_at_items:
+        # A sub-select and no join, for which the planner could read the whole catalog.
+        asked.append(f"(select {_item_matches(wanted)} from items i where i.id = item_id)")
+    values = {
+        "seller_id": seller_id,
+        "last": last,
+        "items": items,
+        "condition": wanted.condition,
+        # Where nothing is asked, none is read that is not wanted.
+        "listings": listings if asked else most,
+        "most": most + 1,
+        **_key_values(after),
+        **_item_values(wanted),
+    }
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select item_id, condition, variants, number = %(listings)s as is_last, is_wanted
+            from (
+                select item_id, condition, variants, number, {" and ".join(asked) or "true"} as is_wanted
+                from (
+                    select *, row_number() over (order by item_id, condition, variants) as number
+                    from (
+                        select item_id, condition, variants{", hidden" if wanted.hidden is False else ""} from listings
+                        where seller_id = %(seller_id)s and {_BEHIND} {"".join(f" and {one}" for one in read)}
+                        order by item_id, condition, variants limit %(listings)s
+                    ) l
+                ) l
+            ) l
+            where is_wanted or number = %(listings)s
+            order by item_id, condition, variants limit %(most)s
+            """,
+            values,
+        )
+        rows = cursor.fetchall()
+    found = [row[:3] for row in rows if row[4]][:most]
+    if len(found) == most:
+        return Stretch(found, found[-1])
+    if rows and rows[-1][3]:
+        return Stretch(found, rows[-1][:3])
+    return Stretch(found, None if last is None else behind_item(last))
+
+
+_BEHIND = "(item_id, condition, variants) > (%(item_id)s::int, %(after_condition)s::smallint, %(variants)s)"
+
+
+def _key_values(key: ListingKey) -> dict[str, Any]:
+    return dict(zip(("item_id", "after_condition", "variants"), key, strict=True))
+
+
+def _item_matches(wanted: Filter) -> str:
+    """SQL for: the item ``i`` is as it is wanted."""
+    conditions = [
+        f"(strpos(i.name_key, %(word_{n})s) > 0 or strpos(lower(i.number), %(word_{n})s) > 0)"
+        for n in range(len(wanted.words))
+    ]
+    if wanted.urn:
+        conditions.append("i.urn >= %(urn)s and i.urn < %(behind_urn)s")
+    return " and ".join(conditions)
+
+
+def _item_values(wanted: Filter) -> dict[str, Any]:
+    values = {f"word_{n}": word for n, word in enumerate(wanted.words)}
+    # No text has the last of all characters in it.
+    return values | {"urn": wanted.urn, "behind_urn": wanted.urn + chr(0x10FFFF)}
+
+
+def _items_under(wanted: Filter) -> list[int] | None:
+    """All items whose URN begins as it is wanted, in order, whatever else they are like; None if they are too many."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            "select id from items where urn >= %(urn)s and urn < %(behind_urn)s limit %(limit)s",
+            {**_item_values(wanted), "limit": _MOST_MATCHES + 1},
+        )
+        ids = [item_id for (item_id,) in cursor.fetchall()]
+        if len(ids) > _MOST_MATCHES:
+            return None
+        if wanted.words:
+            cursor.execute(
+                f"select id from items i where id = any(%(ids)b::int[]) and {_item_matches(wanted)}",
+                {**_item_values(wanted), "ids": ids},
+            )
+            ids = [item_id for (item_id,) in cursor.fetchall()]
+    return sorted(ids)
+
+
+def _items_between(wanted: Filter, first: int, last: int) -> list[int]:
+    """The first items from one id to another that are as they are wanted, in order."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select i.id from items i where i.id between %(first)s and %(last)s and {_item_matches(wanted)}
+            order by i.id limit %(limit)s
+            """,
+            {**_item_values(wanted), "first": first, "last": last, "limit": _MOST_MATCHES},
+        )
+        return [item_id for (item_id,) in cursor.fetchall()]
+
+
+def _item_further_on(seller_id: int, wanted: Filter, after: ListingKey, listings: int) -> int | None:
+    """The item of the listing that is so many listings behind ``after``, of the hidden ones if those are wanted."""
+    with driver_cursor() as cursor:
+        row = cursor.execute(
+            f"""
+            select item_id from listings where seller_id = %(seller_id)s and {_BEHIND}
+            {"and hidden" if wanted.hidden else ""}
+            order by item_id, condition, variants offset %(skipped)s limit 1
+            """,
+            {"seller_id": seller_id, "skipped": listings - 1, **_key_values(after)},
+        ).fetchone()
+        return row[0] if row else None
+
+
+class Origin(NamedTuple):
+    """A row of an import that wrote a listing."""
+
+    public_id: UUID
+    file_name: str
+    line: int
+
+
+class ListedItem(NamedTuple):
+    """A listing as people see it."""
+
+    urn: str
+    game: str
+    set_name: str
+    name: str
+    number: str
+    condition: Condition
+    #: Sorted and joined by ``|``; empty when there are none.
+    variants: str
+    #: In pence.
+    price: int
+    quantity: int
+    hidden: bool
+    comment: str | None
+    notes: str | None
+    reference: str | None
+    #: None where the import is no longer known.
+    made_by: Origin | None
+    #: The last UPDATE; None if there was none.
+    changed_by: Origin | None
+    #: The last change, be it by an import or by hand.
+    updated_at: datetime
+
+
+_EACH_KEY = """
+    unnest(%(items)b::int[], %(conditions)b::smallint[], %(variants)b::text[]) as k (item_id, condition, variants)
+    cross join lateral (
+        select * from listings l
+        where l.seller_id = %(seller_id)s
+            and l.item_id = k.item_id and l.condition = k.condition and l.variants = k.variants
+        offset 0
+    ) l join items i on i.id = l.item_id
+"""
+
+
+def describe(seller_id: int, keys: Collection[ListingKey]) -> list[ListedItem]:
+    """Listings as a page shows them, in the order of their keys."""
+    if not keys:
+        return []
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select i.urn, i.game, i."set", i.name, i.number, l.condition, l.variants, l.price, l.quantity, l.hidden,
+                l.comment, l.notes, l.reference,
+                c.public_id, c.file_name, l.created_line, u.public_id, u.file_name, l.updated_line, l.updated_at
+            from {_EACH_KEY}
+            left join imports c on c.seller_id = %(seller_id)s and c.id = l.created_import_id
+            left join imports u on u.seller_id = %(seller_id)s and u.id = l.updated_import_id
+            order by l.item_id, l.condition, l.variants
+            """,
+            _keys_values(seller_id, keys),
+        )
+        return [
+            ListedItem._make(
+                (*row[:5], Condition(row[5]), *row[6:13], _origin(row[13:16]), _origin(row[16:19]), row[19])
+            )
+            for row in cursor.fetchall()
+        ]
+
+
+def _origin(values: tuple[Any, ...]) -> Origin | None:
+    return None if None in values else Origin(*values)
+
+
+def export(seller_id: int, keys: Collection[ListingKey]) -> list[ExportedListing]:
+    """Listings as they are exported, in the order of their keys."""
+    if not keys:
+        return []
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select {", ".join(f"{'i' if name == 'urn' else 'l'}.{name}" for name in ExportedListing._fields)}
+            from {_EACH_KEY} order by l.item_id, l.condition, l.variants
+            """,
+            _keys_values(seller_id, keys),
+        )
+        return [ExportedListing(*row) for row in cursor.fetchall()]
+
+
+def _keys_values(seller_id: int, keys: Collection[ListingKey]) -> dict[str, Any]:
+    items, conditions, variants = zip(*keys, strict=True)
+    return {"seller_id": seller_id, "items": [*items], "conditions": [*conditions], "variants": [*variants]}
+
+
+class ItemAt(NamedTuple):
+    """An item of the catalog, by which a place in the search is told."""
+
+    urn: str
+    set_name: str
+    name: str
+
+
+def find_item_at(item_id: int) -> ItemAt | None:
+    """The item with an id, or else the last one before it."""
+    with driver_cursor() as cursor:
+        row = cursor.execute(
+            'select urn, "set", name from items where id <= %s order by id desc limit 1', (item_id,)
+        ).fetchone()
+        return ItemAt(*row) if row else None
+
+
+def find_item_id(urn: str) -> int | None:
+    """The id of the item with a URN."""
+    with driver_cursor() as cursor:
+        row = cursor.execute("select id from items where urn = %s", (urn,)).fetchone()
+        return row[0] if row else None
+
+
+def set_hidden(seller_id: int, key: ListingKey, *, hidden: bool) -> bool:
+    """Hide or show a listing; nothing else of it changes but the time of its last change. False if there is none."""
+    place = {"seller_id": seller_id, "hidden": hidden, **_key_values(key)}
+    is_it = (
+        "seller_id = %(seller_id)s and item_id = %(item_id)s and condition = %(after_condition)s "
+        "and variants = %(variants)s"
+    )
+    with driver_cursor() as cursor:
+        # One that is as it should be already has not changed.
+        cursor.execute(
+            f"update listings set hidden = %(hidden)s, updated_at = now() where {is_it} and hidden <> %(hidden)s", place
+        )
+        return bool(cursor.rowcount) or cursor.execute(f"select 1 from listings where {is_it}", place).rowcount == 1

@@ -1,0 +1,132 @@
+"""The account: the page on which sellers change their password, and see and end their sessions."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotFound
+
+from app.extensions import login_manager
+from app.identity import passwords, sellers, sessions
+from app.identity.login_throttle import TooManyAttempts
+from app.identity.sessions import SessionNotFound
+from app.web.confirmation import confirm
+from app.web.forms import ConfirmForm, PasswordForm
+from app.web.session import carry, require_seller, secret, seller_id
+from app.web.user_agents import describe_browser
+
+log = logging.getLogger(__name__)
+blueprint = Blueprint("my_account", __name__, url_prefix="/settings/account")
+blueprint.before_request(require_seller)
+
+#: More sessions are of use to nobody's eyes; they can be ended all at once.
+_MAX_SHOWN = 100
+#: Stands for all sessions but this one where a form could end one of them.
+_OTHERS = "others"
+
+
+@blueprint.get("")
+def show() -> ResponseReturnValue:
+    """The account, the form for another password, and the sessions."""
+    return _render()
+
+
+@blueprint.post("")
+def change_password() -> ResponseReturnValue:
+    """Change the password, end all other sessions and renew this one; or the form again with what is wrong."""
+    form = PasswordForm()
+    is_right = form.validate()
+    # The current password is looked at in any case, so that everything that is wrong is said at once.
+    seller = confirm(form.current_password)
+    if seller is None or not is_right:
+        return _render(form), 422
+    try:
+        renewed = sellers.change_password(
+            seller, form.new_password.data or "", secret=secret(), revoke_tokens=form.revoke_tokens.data
+        )
+    except SessionNotFound:
+        # Somebody else has just changed it, or has ended this session.
+        answer: ResponseReturnValue = login_manager.unauthorized()
+        return answer
+    carry(seller, renewed.secret)
+    log.info("password changed: seller %d, address %s, %d sessions ended", seller.id, _address(), renewed.ended)
+    revoked = " All API tokens are revoked." if form.revoke_tokens.data else ""
+    flash(f"Your password is changed. {_say_ended(renewed.ended)}{revoked}", "success")
+    return _back()
+
+
+@blueprint.post("/sessions/<uuid:public_id>/end")
+def end_session(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Sign out one browser, for whoever knows the password."""
+    try:
+        browser = describe_browser(sessions.find_user_agent(seller_id(), public_id))
+    except SessionNotFound as error:
+        raise NotFound from error
+    form = ConfirmForm()
+    if not form.validate() or confirm(form.current_password) is None:
+        return _render(ending=form, whom=str(public_id)), 422
+    sessions.end_by_id(seller_id(), public_id)
+    log.info("session ended: seller %d, address %s", seller_id(), _address())
+    flash(f"“{browser}” is signed out.", "success")
+    return _back()
+
+
+@blueprint.post("/sessions/end")
+def end_other_sessions() -> ResponseReturnValue:
+    """Sign out every browser but this one, for whoever knows the password."""
+    form = ConfirmForm()
+    if not form.validate() or confirm(form.current_password) is None:
+        return _render(ending=form, whom=_OTHERS), 422
+    ended = sessions.end_all(seller_id(), but=secret())
+    log.info("sessions ended: seller %d, address %s, %d of them", seller_id(), _address(), ended)
+    flash(_say_ended(ended), "success")
+    return _back()
+
+
+@blueprint.errorhandler(TooManyAttempts)
+def refuse(refused: TooManyAttempts) -> ResponseReturnValue:
+    """The page again, for somebody who has tried too many passwords."""
+    response = _render(error=str(refused))
+    response.headers["Retry-After"] = str(refused.seconds)
+    return response, 429
+
+
+def _say_ended(count: int) -> str:
+    if count == 0:
+        return "You were signed in nowhere else."
+    return "One other session was ended." if count == 1 else f"{count} other sessions were ended."
+
+
+def _address() -> str:
+    return request.remote_addr or ""
+
+
+def _back() -> ResponseReturnValue:
+    return redirect(url_for("my_account.show"), 303)
+
+
+def _render(
+    form: PasswordForm | None = None, *, ending: ConfirmForm | None = None, whom: str = "", error: str | None = None
+) -> Response:
+    """The page with what is wrong: in the form for another password, in the one that ends ``whom``, or altogether."""
+    active = sessions.list_active(seller_id(), secret(), at_most=_MAX_SHOWN)
+    response = make_response(
+        render_template(
+            "settings/account.html",
+            # Made without what was sent: a fault in one form is none in another.
+            form=form or PasswordForm(formdata=None),
+            faults={whom: ending.current_password.errors} if ending else {},
+            error=error,
+            active=active,
+            max_shown=_MAX_SHOWN,
+            min_length=passwords.MIN_LENGTH,
+            good_length=passwords.GOOD_LENGTH,
+            describe_browser=describe_browser,
+        )
+    )
+    # Going back must not show sessions that have ended, nor to somebody else who is there.
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,66 @@
+"""A file that was imported before: the question what is meant by it, and the import of a stored file."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.http.downloads import source_trouble
+from app.http.form_fields import is_on, read_form_key
+from app.imports import commands
+from app.imports.reports import progress, summary
+from app.queries import begin_snapshot
+from app.web.session import require_seller, seller_id
+
+blueprint = Blueprint("again", __name__, url_prefix="/imports/<uuid:public_id>")
+blueprint.before_request(require_seller)
+
+#: So many of the earlier imports are told one by one.
+_EARLIER_SHOWN = 5
+
+
+@blueprint.get("/again")
+def ask(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Tell when the bytes of this import were imported and what came of it, and ask what to do with them now.
+
+    ``name`` is what the file is called that has just been uploaded and turned out to be the same.
+    """
+    # What is told of the imports must agree with itself while workers go on writing.
+    begin_snapshot()
+    one = progress.get(seller_id(), public_id)
+    if one.is_check:
+        # Its page has the button for what is asked here.
+        return redirect(url_for("details.show", public_id=public_id))
+    count, earlier = progress.list_same_file(one.key, limit=_EARLIER_SHOWN)
+    return render_template(
+        "again/ask.html",
+        one=one,
+        name=request.args.get("name") or one.file_name,
+        count=count,
+        earlier=[(each, summary.describe(each)) for each in earlier],
+        # Each button has its own, so that it makes one import however often it is pressed.
+        form_keys={"import": uuid.uuid4(), "check": uuid.uuid4()},
+    )
+
+
+@blueprint.post("/again")
+def start(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Import the stored file once more, or with ``check`` check it only; 303 to what was started."""
+    progress.get(seller_id(), public_id)
+    is_check = is_on(request.form, "check")
+    form_key = read_form_key(request.form)
+    with source_trouble():
+        started = commands.import_again(
+            seller_id(), public_id, file_name=request.form.get("name"), is_check=is_check, form_key=form_key
+        )
+    return redirect(url_for("details.show", public_id=started.public_id), 303)
+
+
+@blueprint.post("/import")
+def import_checked(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Import the file of a check that is over; 303 to the import."""
+    with source_trouble():
+        started = commands.import_checked(seller_id(), public_id)
+    return redirect(url_for("details.show", public_id=started.public_id), 303)

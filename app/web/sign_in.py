@@ -1,0 +1,84 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, logout_user
+
+from app.identity import login_throttle as sign_in_guard
+from app.identity import sessions
+from app.identity.login_throttle import TooManyAttempts
+from app.web.forms import SignInForm
+from app.web.live_page import is_fragment_request
+from app.web.session import carry, local_path, requested_path, seller_id
+
+log = logging.getLogger(__name__)
+blueprint = Blueprint("accounts", __name__)
+
+
+@blueprint.get("/login")
+def login() -> ResponseReturnValue:
+    """The sign-in page; ``next`` in the query says where to go afterwards."""
+    if current_user.is_authenticated:
+        return redirect(_after_sign_in(), 303)
+    return _render(SignInForm())
+
+
+@blueprint.post("/login")
+def sign_in() -> ResponseReturnValue:
+    """Sign in and go on, or the form again with status 422 and one sentence for every kind of mistake."""
+    form = SignInForm()
+    if not form.validate_on_submit():
+        return _render(form), 422
+    email, address = form.email.data or "", request.remote_addr or ""
+    try:
+        seller = sign_in_guard.check_password(email, form.password.data or "", address=address)
+    except TooManyAttempts as refused:
+        response = make_response(_render(form, str(refused)), 429)
+        response.headers["Retry-After"] = str(refused.seconds)
+        return response
+    if seller is None:
+        return _render(form, "The e-mail address or the password is wrong. Check both and try again."), 422
+    before = session.get("_user_id")
+    if before:
+        sessions.end(str(before))
+    carry(seller, sessions.begin(seller.id, request.user_agent.string))
+    return redirect(_after_sign_in(), 303)
+
+
+@blueprint.post("/logout")
+def logout() -> ResponseReturnValue:
+    """Sign out: the session ends here and on the server, so that a copy of the cookie is worth nothing."""
+    secret = session.get("_user_id")
+    if secret:
+        if current_user.is_authenticated:
+            log.info("sign-out: seller %d, address %s", seller_id(), request.remote_addr or "")
+        sessions.end(str(secret))
+    logout_user()
+    session.clear()
+    flash("You are signed out.", "success")
+    return redirect(url_for("accounts.login"), 303)
+
+
+def send_to_sign_in() -> ResponseReturnValue:
+    """The answer for somebody who is not signed in: the sign-in page, which leads back to where they were."""
+    if not is_fragment_request():
+        wanted = requested_path() if request.method == "GET" else None
+        return redirect(url_for("accounts.login", next=wanted))
+    # A redirect would be followed by the script and the sign-in page put into the middle of another one; htmx takes
+    # the whole browser there when it is told so.
+    page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    wanted = f"{page.path}?{page.query}" if page.query else page.path
+    return Response(status=401, headers={"HX-Redirect": url_for("accounts.login", next=local_path(wanted))})
+
+
+def _after_sign_in() -> str:
+    return local_path(request.args.get("next")) or url_for("my_imports.index")
+
+
+def _render(form: SignInForm, error: str | None = None) -> str:
+    return render_template("accounts/login.html", form=form, error=error, next=local_path(request.args.get("next")))
