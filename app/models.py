@@ -360,7 +360,7 @@ class ErrorGroup(Base):
     import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     #: That of the batch.
     number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    #: The slug of a ``csvfile.contract.Cause``.
+    #: The slug of a ``csvfile.causes.Cause``.
     cause: Mapped[str] = mapped_column(CodeText, primary_key=True)
     #: Empty: the row as a whole.
     column: Mapped[str] = mapped_column(CodeText, primary_key=True)

@@ -17,7 +17,8 @@ from itertools import accumulate, combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from app.csvfile.contract import COLUMNS, CONDITION_CODES, Code, Column, Condition, Mode
+from app.csvfile.causes import Code
+from app.csvfile.contract import COLUMNS, CONDITION_CODES, Column, Condition, Mode
 from bench.catalog import Catalog, Item
 
 #: The share of rows that fail in a seller's file that is mostly right.

@@ -8,7 +8,8 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
-from app.csvfile.contract import COLUMNS, Cause, Code, Condition
+from app.csvfile.causes import Cause, Code
+from app.csvfile.contract import COLUMNS, Condition
 from app.http.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
 from app.statuses import BatchStatus, ImportStatus, RetriedRows
 

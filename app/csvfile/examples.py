@@ -9,8 +9,9 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
+from app.csvfile.causes import Cause
 from app.csvfile.cells import split_record
-from app.csvfile.contract import MAX_TEXT_LENGTH, MAX_VARIANTS, Cause, Column, Mode, quoted
+from app.csvfile.contract import MAX_TEXT_LENGTH, MAX_VARIANTS, Column, Mode, quoted
 from app.csvfile.validate import find_problems
 
 _SET = "urn:demo:pricklewend:court-of-the-hedge-king/card"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import compress
 from typing import TypeVar
 
-from app.csvfile.contract import Problem
+from app.csvfile.causes import Problem
 from app.csvfile.header import width_of
 from app.csvfile.reader import read_blocks, size_in_bytes
 from app.csvfile.validate import Rows, Validator

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from app.csvfile.contract import COLUMNS, MAX_RECORD_BYTES, MAX_TEXT_LENGTH, Cause, Mode, Problem
+from app.csvfile.causes import Cause, Problem
+from app.csvfile.contract import COLUMNS, MAX_RECORD_BYTES, MAX_TEXT_LENGTH, Mode
 from app.csvfile.errors import SAVE_AS_CSV, FileRejected
 
 #: Bytes that are collected before they are parsed together.

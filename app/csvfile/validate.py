@@ -13,6 +13,7 @@ from functools import partial
 from itertools import compress
 from typing import Any, NamedTuple
 
+from app.csvfile.causes import Cause, Problem
 from app.csvfile.contract import (
     COLUMNS,
     CONDITION_CODES,
@@ -24,13 +25,11 @@ from app.csvfile.contract import (
     MAX_VARIANTS,
     MIN_PRICE,
     VARIANT_PATTERN,
-    Cause,
     Column,
     Condition,
     ItemName,
     Mode,
     NamedBy,
-    Problem,
     column_letters,
     fold,
     grade_list,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from app.csvfile.contract import COLUMNS, Cause, Code
+from app.csvfile.causes import Cause, Code
+from app.csvfile.contract import COLUMNS
 from app.http.query_filter import Asked
 from app.queries.imports.error_groups import Kind
 from app.queries.imports.row_errors import Filter

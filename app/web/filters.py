@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from flask import Flask
 
-from app.csvfile.contract import Code, Condition
+from app.csvfile.causes import Code
+from app.csvfile.contract import Condition
 from app.humanize import say_duration, say_share, say_time_left
 from app.imports.reports.progress import BatchProgress, ImportProgress
 from app.queries.operations import BatchSeen, ImportSeen

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from app.csvfile.contract import Cause
+from app.csvfile.causes import Cause
 from app.csvfile.lines import LineReader
 from app.extensions import db
 from app.imports.worker import batch_job

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from flask_migrate import downgrade, upgrade
 
-from app.csvfile.contract import Cause, Code
+from app.csvfile.causes import Cause, Code
 from app.extensions import db
 from app.imports.worker import batch_job
 from app.models import Import, Seller

@@ -9,7 +9,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from app.csvfile.contract import Cause, name_key
+from app.csvfile.causes import Cause
+from app.csvfile.contract import name_key
 from app.extensions import db
 from app.imports.reports import row_errors, suggestions
 from app.imports.reports.suggestions import Case, Choice, Suggestion

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.csvfile.contract import Code, Mode
+from app.csvfile.causes import Code
+from app.csvfile.contract import Mode
 from app.csvfile.scan import scan
 from bench import catalog, files
 from bench.catalog import Catalog

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from app.csvfile.causes import Cause, Code
 from app.csvfile.cells import split_record
-from app.csvfile.contract import COLUMNS, GUIDE, HEADER, Cause, Code, Column, Mode
+from app.csvfile.contract import COLUMNS, GUIDE, HEADER, Column, Mode
 from app.csvfile.examples import EXAMPLES, MISTAKES, Example, as_line, example_message
 from app.csvfile.lines import LineReader
 from app.csvfile.validate import find_problems

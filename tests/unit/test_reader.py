@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.csvfile import reader
-from app.csvfile.contract import MAX_RECORD_BYTES, Cause
+from app.csvfile.causes import Cause
+from app.csvfile.contract import MAX_RECORD_BYTES
 from app.csvfile.errors import FileRejected
 from app.csvfile.reader import BrokenCells, find_cells, read_blocks
 from app.csvfile.validate import find_problems

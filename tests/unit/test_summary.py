@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.csvfile.contract import Cause
+from app.csvfile.causes import Cause
 from app.imports.reports.progress import ImportProgress
 from app.imports.reports.summary import advise_retry, describe, explain_invalid, retry_can_help
 from app.queries import ImportKey

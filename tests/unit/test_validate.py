@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.csvfile.contract import Cause, Condition, Mode, NamedBy, name_key
+from app.csvfile.causes import Cause
+from app.csvfile.contract import Condition, Mode, NamedBy, name_key
 from app.csvfile.reader import BrokenCells
 from app.csvfile.validate import Row, Validator, find_problems
 from tests.factories import cells

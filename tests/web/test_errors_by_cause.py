@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
 
-from app.csvfile.contract import Cause
+from app.csvfile.causes import Cause
 from app.imports.worker import batch_job
 from app.models import Import, Seller
 from app.queries import items

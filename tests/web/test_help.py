@@ -7,8 +7,9 @@ from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.csvfile.causes import Cause, Code
 from app.csvfile.cells import split_record
-from app.csvfile.contract import CONDITION_CODES, GUIDE, HEADER, Cause, Code, Column
+from app.csvfile.contract import CONDITION_CODES, GUIDE, HEADER, Column
 from app.csvfile.validate import find_problems
 from tests.factories import cells
 from tests.pages import page, read, words

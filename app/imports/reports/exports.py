@@ -12,8 +12,9 @@ from itertools import chain
 from pathlib import PurePath
 from typing import NamedTuple
 
+from app.csvfile.causes import Cause
 from app.csvfile.cells import split_record
-from app.csvfile.contract import COLUMNS, Cause, Mode
+from app.csvfile.contract import COLUMNS, Mode
 from app.csvfile.lines import LineReader
 from app.csvfile.validate import Row
 from app.csvfile.write import csv_lines, in_pieces, no_formula

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
+from app.csvfile.causes import Cause
 from app.csvfile.cells import split_records
-from app.csvfile.contract import COLUMNS, Cause, Column, column_letters
+from app.csvfile.contract import COLUMNS, Column, column_letters
 from app.csvfile.reader import find_cells
 from app.csvfile.visible import trim, visible
 from app.imports.reports.suggestions import Case, Suggestion, suggest

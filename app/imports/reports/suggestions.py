@@ -15,6 +15,7 @@ from typing import NamedTuple
 import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.csvfile.causes import Cause
 from app.csvfile.contract import (
     COLUMNS,
     CONDITION_CODES,
@@ -23,7 +24,6 @@ from app.csvfile.contract import (
     MAX_QUANTITY,
     MIN_PRICE,
     VARIANT_PATTERN,
-    Cause,
     Column,
     ItemName,
     Mode,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
-from app.csvfile.contract import Code
+from app.csvfile.causes import Code
 from app.humanize import counted
 from app.imports.reports.progress import ImportProgress
 from app.queries.imports.error_groups import Group

@@ -7,7 +7,8 @@ from functools import lru_cache
 from itertools import compress
 from typing import NamedTuple
 
-from app.csvfile.contract import Cause, Column, ItemName, Mode, NamedBy, Problem, quoted
+from app.csvfile.causes import Cause, Problem
+from app.csvfile.contract import Column, ItemName, Mode, NamedBy, quoted
 from app.csvfile.lines import Lines
 from app.csvfile.validate import Row, Rows
 from app.csvfile.visible import describe_invisible

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import func, select
 
-from app.csvfile.contract import Cause, Problem
+from app.csvfile.causes import Cause, Problem
 from app.extensions import db
 from app.models import ErrorGroup
 from app.queries import BatchKey, ImportKey, driver_cursor

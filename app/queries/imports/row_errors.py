@@ -8,7 +8,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, any_, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.csvfile.contract import MAX_RECORD_BYTES, Cause, Code, Problem
+from app.csvfile.causes import Cause, Code, Problem
+from app.csvfile.contract import MAX_RECORD_BYTES
 from app.extensions import db
 from app.models import Batch, RowError
 from app.queries import BatchKey, ImportKey, driver_cursor
