@@ -3,7 +3,7 @@
 A spreadsheet runs ``=SUM(1)``, and makes 17 of ``00017`` and a date of ``3-4``. So COMMENT, NOTES and REFERENCE may be
 written as a formula whose result is the text: ``="00017"``. A spreadsheet shows the text and saves that; a file that
 none has opened, or one that runs no formulas has, is read in the same way. (A text that itself reads ``="x"`` comes
-back as ``x`` from one that runs formulas.)
+back as ``x`` from one that runs formulas.) Other programs write ids and prices like that, so it is read in all columns.
 """
 
 from __future__ import annotations

@@ -34,9 +34,9 @@ _VALUE = re.compile(r'(?:"((?:[^"]|"")*+)"([^,\n]*)|([^,\n]*))(,|\n|\Z)')
 
 
 #: The beginning of a line that is a row itself: a mode and a separator, or as many separators as in the header.
-_ROW = rf"[^\S\n]*+(?:(?:{'|'.join(Mode)})[^\S\n]*,|(?:[^,\n]*+,){{{len(COLUMNS) - 1}}})"
+_ROW = rf"[^\S\r\n]*+(?:(?:{'|'.join(Mode)})[^\S\r\n]*,|(?:[^,\r\n]*+,){{{len(COLUMNS) - 1}}})"
 _LIKE_A_ROW = re.compile(_ROW, re.IGNORECASE)
-_SWALLOWED_ROW = re.compile(rf"\n{_ROW}", re.IGNORECASE)
+_SWALLOWED_ROW = re.compile(rf"[\r\n]{_ROW}", re.IGNORECASE)
 
 
 class BrokenCells(list[str]):
@@ -152,8 +152,10 @@ def _parse(data: bytes, offset: int, line: int, *, is_last: bool) -> tuple[Block
     has_controls = len(data.translate(None, _ASCII_CONTROLS)) < len(data) or (
         not data.isascii() and bool(_C1_CONTROLS.search(data))
     )
-    if stop > len(stops):
-        _mark_swallowed(cells, lines, stops, line)
+    # A CR alone ends no line, but a row may stand behind it all the same.
+    has_lone_cr = data.count(b"\r") > data.count(b"\r\n")
+    if stop > len(stops) or has_lone_cr:
+        _mark_swallowed(cells, lines, stops, line, has_lone_cr=has_lone_cr)
     block = Block(offset, line, lines[:stop], cells, stops, has_controls, data)
     _check_lengths(block)
     return block, "".join(lines[stop:]).encode()
@@ -206,16 +208,22 @@ def _read_broken(text: str, start: int) -> _Broken | None:
             return _Broken(BrokenCells(cells, problems), at)
 
 
-def _mark_swallowed(cells: list[list[str]], lines: list[str], stops: list[int], line: int) -> None:
-    """Make those of the records broken ones that have swallowed lines; the first of ``lines`` is line ``line``."""
+def _mark_swallowed(
+    cells: list[list[str]], lines: list[str], stops: list[int], line: int, *, has_lone_cr: bool
+) -> None:
+    """Make those of the records broken ones that have swallowed lines; the first of ``lines`` is line ``line``.
+
+    ``has_lone_cr`` is false when it is known that each CR in them stands before an LF.
+    """
     for at, (first, stop) in enumerate(pairwise([0, *stops])):
         # Most records of several lines are let go as soon as that is certain.
-        if stop - first > 1 and (
+        is_suspect = stop - first > 1 and (
             len(cells[at]) == 1
             or type(cells[at]) is BrokenCells
             or max(map(len, cells[at])) > MAX_TEXT_LENGTH
             or any(map(_LIKE_A_ROW.match, lines[first + 1 : stop]))
-        ):
+        )
+        if is_suspect or (has_lone_cr and "\r" in "".join(cells[at])):
             problem = _find_swallowed(cells[at], line + first)
             if problem:
                 cells[at] = BrokenCells(cells[at], [problem])
@@ -230,11 +238,15 @@ def _find_swallowed(cells: list[str], line: int) -> Problem | None:
     broken = {problem.column for problem in cells.problems} if isinstance(cells, BrokenCells) else ()
     for at, value in enumerate(cells):
         closed = line + value.count("\n")
-        if closed > line and value.strip():
-            column = COLUMNS[at] if at < len(COLUMNS) else ""
-            has_row, length = bool(_SWALLOWED_ROW.search(value)), len(value.strip())
-            if has_row or length > MAX_TEXT_LENGTH or column in broken or len(cells) == 1:
-                return _swallowed(column, line, closed, 0 if has_row else length)
+        column = COLUMNS[at] if at < len(COLUMNS) else ""
+        if _SWALLOWED_ROW.search(value):
+            return _swallowed(column, line, closed, 0)
+        if (
+            closed > line
+            and (length := len(value.strip()))
+            and (length > MAX_TEXT_LENGTH or column in broken or len(cells) == 1)
+        ):
+            return _swallowed(column, line, closed, length)
         line = closed
     return None
 
@@ -245,8 +257,11 @@ def _swallowed(column: str, opened: int, closed: int, length: int) -> Problem:
     ``length`` is the number of its characters where no row is known to be among them.
     """
     is_too_long = length > MAX_TEXT_LENGTH
+    is_one_line = closed == opened
     if length:
         swallowed = f"lines {opened} to {closed} became one value"
+    elif is_one_line:
+        swallowed = "the row behind it became part of the value"
     elif closed - opened == 1:
         swallowed = f"the row on line {closed} became part of it"
     else:
@@ -255,7 +270,7 @@ def _swallowed(column: str, opened: int, closed: int, length: int) -> Problem:
         column,
         where=f"in {column}" if column else f"behind {COLUMNS[-1]}",
         opened=opened,
-        closed=closed,
+        closed=f"{closed}, behind a carriage return" if is_one_line else closed,
         swallowed=f"{swallowed} of {length} characters" if is_too_long else swallowed,
         otherwise=f", or shorten the text to {MAX_TEXT_LENGTH} characters" if is_too_long else "",
     )

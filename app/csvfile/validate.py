@@ -139,10 +139,10 @@ class _Remember(dict[str, Any]):
     ``strip`` takes away what does not belong to a value.
     """
 
-    def __init__(self, parse: Callable[[str], Any], strip: Callable[[str], str] = trim) -> None:
+    def __init__(self, parse: Callable[[str], Any], strip: Callable[[str], str] | None = None) -> None:
         super().__init__()
         self._parse = parse
-        self._strip = strip
+        self._strip = strip or _plain
 
     def __missing__(self, raw: str) -> Any:
         value = self._parse(self._strip(raw))
@@ -345,7 +345,7 @@ class Validator:
         self._quantities = _Remember(parse_quantity)
         self._variants = _Remember(parse_variants)
         self._hidden = _Remember(parse_hidden)
-        self._folded = _Remember(fold, str.strip)
+        self._folded = _Remember(fold, lambda cell: unguard(cell.strip()))
 
     def validate(self, rows: list[list[str]], has_controls: bool) -> Validated:
         """Sort out of ``rows``, each given by its cells, those that are blank or wrong, and parse the others.
@@ -470,12 +470,19 @@ def _unfit(rows: list[list[str]], has_controls: bool) -> set[int]:
 
 def _values(cells: list[str]) -> list[str]:
     """The cells of a row without what does not belong to their values."""
-    return [cell.strip() if at in _FREE_TEXT else trim(cell) for at, cell in enumerate(cells)]
+    return [cell.strip() if at in _FREE_TEXT else _plain(cell) for at, cell in enumerate(cells)]
 
 
 def _trimmed(cells: tuple[str, ...]) -> tuple[str, ...]:
     """The cells of a column that is no free text, with at most white space around their values."""
-    return cells if "".join(cells).isascii() else tuple(map(trim, cells))
+    together = "".join(cells)
+    return cells if together.isascii() and '="' not in together else tuple(map(_plain, cells))
+
+
+def _plain(cell: str) -> str:
+    """The value in a cell that is no free text; programs write ids as formulas that are only a text: ``="912954"``."""
+    value = trim(cell)
+    return trim(unguard(value)) if value.startswith('="') else value
 
 
 def _parse_column(parse: Callable[[str], Any], cells: Iterable[str], wrong: set[int]) -> list[Any]:

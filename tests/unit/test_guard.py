@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.csvfile.contract import Cause, NamedBy, name_key
 from app.csvfile.guard import guard, guard_if_guarded, unguard
 from app.csvfile.validate import Validator, find_problems, parse_text
 from tests.factories import cells, row
@@ -57,6 +58,24 @@ def test_the_limit_is_for_the_text_and_not_for_its_guard() -> None:
     assert find_problems(cells(comment=guard("=" * 255))) == []
     (problem,) = find_problems(cells(comment=guard("=" * 256))) or []
     assert "256 characters" in problem.message
+
+
+def test_a_formula_that_is_only_a_text_is_that_text_in_every_column() -> None:
+    # Programs write ids and prices like that, so that no spreadsheet changes them.
+    plain = {"mode": "update", "urn": "urn:a", "cardmarket_id": "0912954", "condition": "NM", "price": "199"}
+    plain |= {"quantity": "2", "variants": "holo", "hidden": "true", "set": "Base", "game": "Pokemon", "name": "Mew"}
+    values, guarded = cells(**plain), cells(**{column: f' ="{value}" ' for column, value in plain.items()})
+    assert find_problems(guarded) == []
+    first, second = Validator().validate([values, guarded], False).rows().each()
+    assert first == second
+    by_id = Validator().validate([cells(urn='=""', cardmarket_id='="0912954"')], False).rows()
+    assert by_id.names == [(NamedBy.CARDMARKET_ID, 912954)]
+    by_name = {"urn": "", "game": '="Pokemon"', "set": "Base", "name": '="Mew"'}
+    found = Validator().validate([cells(**by_name)], False).rows()
+    assert found.names == [(NamedBy.NAME, name_key("Pokemon", "Base", "Mew"))]
+    (problem,) = find_problems(cells(price='="1.99"')) or []
+    assert problem.cause is Cause.PRICE_IN_POUNDS
+    assert "“1.99”" in problem.message
 
 
 def test_a_row_with_a_guarded_text_is_a_row_like_any_other() -> None:

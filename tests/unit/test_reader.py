@@ -93,6 +93,14 @@ RIGHT = "CREATE,u,,,,,,NM,1,1,,,,,"
             "shorten the text to 255 characters.",
         ),
         (f'{"," * 15}"a\n{RIGHT}"', "", "opened behind REFERENCE on line 2"),
+        # A CR alone ends no line, and hides a row all the same.
+        (
+            f'{RIGHT[:-2]}"Nice\r{RIGHT}\r",,',
+            "COMMENT",
+            "opened in COMMENT on line 2 is closed only on line 2, behind a carriage return, so the row behind it "
+            "became part of the value.",
+        ),
+        (f'{RIGHT[:-2]}"Nice\r{"," * 14}\nCard",,', "COMMENT", "so the row on line 3 became part of it."),
     ],
 )
 def test_rows_that_a_stray_quotation_mark_swallows_are_told_with_their_lines(
@@ -119,6 +127,8 @@ def test_rows_that_a_stray_quotation_mark_swallows_are_told_with_their_lines(
         f"{'x' * 254}\n",
         "to be created,\nor UPDATEd, later",
         f"a\n{',' * 13}",
+        "first line\rsecond line, with a comma",
+        f"a{',' * 10}\r{',' * 10}",
     ],
 )
 def test_an_honest_text_may_have_several_lines(comment: str) -> None:
