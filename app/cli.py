@@ -34,6 +34,7 @@ from app.observability import diagnosis
 from app.queries import items
 from app.queries.imports import lookups
 from app.statuses import FINAL_IMPORT_STATUSES, ImportStatus, TokenScope
+from app.version import VERSION
 
 DEMO_EMAIL = "demo@sluice.example"
 DEMO_PASSWORD = "sluice-demo"
@@ -126,6 +127,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(tokens_commands)
     app.cli.add_command(reconcile_command)
     app.cli.add_command(demo_command)
+    app.cli.add_command(version_command)
 
 
 @sellers_commands.command("create")
@@ -385,3 +387,9 @@ def demo_command() -> None:
     if not sellers.list_sellers():
         sellers.create_seller(DEMO_EMAIL, DEMO_PASSWORD)
         _say(f"Made the demo seller {DEMO_EMAIL}.")
+
+
+@click.command("version")
+def version_command() -> None:
+    """Print the version of Sluice."""
+    _say(f"Sluice {VERSION}")

@@ -16,6 +16,7 @@ from app.queries import ImportKey
 from app.queries import operations as asked
 from app.queries.operations import ImportSeen
 from app.statuses import ImportStatus, can_pause, can_reopen, can_resume, can_terminate
+from app.version import VERSION
 from app.web.live_page import render_live
 from app.web.session import local_path, require_operator
 
@@ -58,6 +59,7 @@ def index() -> ResponseReturnValue:
         alarms=overview.find_alarms(seen),
         entries=asked.list_audit(limit=_ENTRIES_IN_OVERVIEW),
         here=url_for("ops.index"),
+        version=VERSION,
     )
 
 

@@ -21,6 +21,7 @@ from app.imports import commands
 from app.imports.reports.progress import ImportProgress
 from app.models import Import, Seller
 from app.statuses import ImportStatus
+from app.version import VERSION
 from tests.factories import csv_bytes, listed, look, make_items, row, start
 from tests.processes import ROOT, wait_until, workers
 
@@ -425,3 +426,7 @@ def test_nothing_in_a_file_steers_the_terminal(app: Flask, seller: Seller, tmp_p
     assert unknown.output == "Refused: there is no seller [U+001B]]52;c;aGk=[U+0007].\n"
     named = flask(app, "sellers", "sign-out", ESCAPE)
     assert named.output.removesuffix("\n").isprintable()
+
+
+def test_the_version(app: Flask) -> None:
+    assert flask(app, "version").stdout == f"Sluice {VERSION}\n"

@@ -19,7 +19,7 @@ from tests.processes import ROOT
 _COUNT = """
 import sys
 from pathlib import Path
-from app import metrics
+from app.observability import metrics
 metrics.share(Path(sys.argv[1]), "web")
 for number in range(400):
     metrics.ROWS.labels(f"outcome {number}").inc()
@@ -105,6 +105,7 @@ def test_on_a_full_disk_it_is_counted_in_memory_until_there_is_room(small_disk: 
     assert in_file(path) == {**expected, "early": 2.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_full", [False, True])
 def test_a_process_on_a_full_disk_lives_and_counts(small_disk: Path, is_full: bool) -> None:
     directory = small_disk / "metrics"

@@ -36,6 +36,7 @@ def test_other_texts_stay_as_they_are(text: str) -> None:
     assert guard(text) == guard_if_guarded(text) == unguard(text) == text
 
 
+@pytest.mark.slow
 @given(st.text("=\"'a01\n-", max_size=12).map(str.strip) | st.text(max_size=12).map(str.strip))
 @example('=""')
 @example('="="" """')

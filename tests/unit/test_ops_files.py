@@ -47,6 +47,7 @@ def test_the_alerts_ask_for_what_there_is() -> None:
         assert re.fullmatch(r"\d+[sm]", rule.get("for", "0s"))
 
 
+@pytest.mark.slow
 def test_prometheus_reads_the_rules_and_waits_longer_than_sluice_does(migrated_app: Flask) -> None:
     asked_how = yaml.safe_load((ROOT / "ops/prometheus.yml").read_text())
     assert [(ROOT / "ops" / name).is_file() for name in asked_how["rule_files"]] == [True]

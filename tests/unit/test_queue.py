@@ -158,6 +158,7 @@ def test_a_worker_passes_over_a_job_that_is_something_else(app_with, fake: FakeR
     assert take(fake) == "ours"
 
 
+@pytest.mark.slow
 def test_a_job_that_unpacks_to_more_than_ours_is_not_unpacked(app_with, fake: FakeRedis) -> None:
     app_with()
     for job_id in ("bomb", "ours"):

@@ -18,7 +18,7 @@ from app.storage.s3 import PART_BYTES, S3Options, S3Storage
 from tests.s3_server import BUCKET, s3_server
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.slow)])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
     if request.param == "local":
         yield LocalStorage(tmp_path)
@@ -152,6 +152,7 @@ def test_a_directory_that_cannot_be_made_fails_the_check(tmp_path: Path) -> None
 # S3 -------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_encryption_asked_for_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server(monkeypatch) as address:
         storage = S3Storage(BUCKET, "", S3Options(address, "AES256"))
@@ -164,6 +165,7 @@ def test_the_encryption_asked_for_is_sent(monkeypatch: pytest.MonkeyPatch) -> No
         storage._client().close()
 
 
+@pytest.mark.slow
 def test_uploads_of_dead_processes_are_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server(monkeypatch) as address:
         storage = S3Storage(BUCKET, "prefix", S3Options(address))

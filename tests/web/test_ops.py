@@ -14,6 +14,7 @@ from app.imports import reconcile
 from app.models import AuditEntry, Batch, Seller
 from app.queries import BatchKey, operations
 from app.queries.imports import transitions
+from app.version import VERSION
 from tests.factories import listed, look, make_items, row, start
 from tests.pages import HTMX, buttons, page, press, read, words
 from tests.states import STATES, everything, make
@@ -70,6 +71,10 @@ def test_nothing_is_wrong_when_nothing_is(operator: FlaskClient) -> None:
     keep_working()
     assert alarms(operator) == []
     assert "Nothing is wrong." in operator.get("/ops").text
+
+
+def test_the_version_is_shown(operator: FlaskClient) -> None:
+    assert words(page(operator, "/ops").select_one("[data-version]")) == f"Sluice {VERSION}"
 
 
 def test_no_worker_is_running(operator: FlaskClient) -> None:
