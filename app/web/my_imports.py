@@ -102,6 +102,8 @@ def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.post("/imports/<uuid:public_id>/retry")
 def retry(public_id: uuid.UUID) -> ResponseReturnValue:
     """Import the failed or the remaining rows once more (``rows`` says which); 303 to the import that does it."""
+    # An import of another seller is not found, whatever else is wrong with the request.
+    progress.get(seller_id(), public_id)
     rows = request.form.get("rows", type=RetriedRows)
     if rows not in (RetriedRows.FAILED, RetriedRows.REMAINING):
         raise BadRequest("The request does not say which rows to retry.")

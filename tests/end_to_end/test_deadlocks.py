@@ -23,10 +23,7 @@ Key = tuple[str, str]
 
 _CODES = {"MINT": "MT", "NEAR_MINT": "NM", "EXCELLENT": "EX", "GOOD": "GD"}
 _KEYS: list[Key] = [(f"urn:test:{n}", code) for n in range(1, 1001) for code in _CODES.values()]
-_OTHER_SESSIONS = """
-    select count(*) from pg_stat_activity
-    where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
-"""
+_SESSIONS = "select pid from pg_stat_activity where datname = current_database() and backend_type = 'client backend'"
 #: Chunks that have written their changes linger, so that those of other workers meet with them.
 _LINGER = """
     create function linger() returns trigger language plpgsql as 'begin perform pg_sleep(0.1); return null; end';
@@ -91,11 +88,20 @@ def existing(seller: Seller, run_jobs: RunJobs) -> Iterator[dict[Key, int]]:
 @contextmanager
 def no_deadlocks() -> Iterator[None]:
     """Fail the test if PostgreSQL has met with a deadlock in between; what uses the database must have left by then."""
-    before = count_deadlocks()
+    before, earlier = count_deadlocks(), sessions()
     yield
-    # A session tells what it has counted when it ends, if not before.
-    wait_until(lambda: ask(_OTHER_SESSIONS) == 0)
+    # A session tells what it has counted when it ends, if not before. Those of this process stay in its pools.
+    db.session.rollback()
+    db.engine.dispose()
+    wait_until(lambda: sessions() <= earlier | {ask("select pg_backend_pid()")})
     assert count_deadlocks() == before
+
+
+def sessions() -> set[int]:
+    """The sessions of this database."""
+    found = set(db.session.scalars(text(_SESSIONS)))
+    db.session.rollback()
+    return found
 
 
 def count_deadlocks() -> int:

@@ -38,7 +38,10 @@ def test_rows_whose_listings_are_there_come_back_as_updates(
     assert (look(made).created, look(made).failed) == (1, 6)
     for path in ("", "/errors"):
         note = page(client, f"/imports/{made.public_id}{path}").select_one(".as-updates")
-        assert words(note.p) == "4 of these rows are listings you already have: use MODE = UPDATE to change them."
+        assert (
+            words(note.p)
+            == "You already have 4 of these listings. Download them as UPDATE rows to change them instead."
+        )
         assert note.a["href"] == f"/imports/{made.public_id}/as-updates.csv?spreadsheet=1"
     answer = client.get(f"/imports/{made.public_id}/as-updates.csv")
     assert f"as-updates-{look(made).short_id}-hard.csv" in answer.headers["Content-Disposition"]
@@ -72,7 +75,7 @@ def test_one_such_row_is_told_as_one_and_none_is_not_told(
     run_jobs()
     assert page(client, f"/imports/{first.public_id}").select(".as-updates") == []
     note = page(client, f"/imports/{again.public_id}").select_one(".as-updates")
-    assert words(note.p) == "1 of these rows is a listing you already have: use MODE = UPDATE to change it."
+    assert words(note.p) == "You already have 1 of these listings. Download it as an UPDATE row to change it instead."
     assert look(again).failed == 2
 
 
