@@ -14,7 +14,7 @@ from app.api.imports import answer_created
 from app.api.problems import KEY_TAKEN
 from app.api.schemas import AgainAsked, ImportInFull, RequestKey, RetryAsked
 from app.api.serializers import show_in_full
-from app.http.downloads import source_trouble
+from app.http.downloads import source_errors_as_404
 from app.imports import commands
 from app.statuses import RetriedRows
 
@@ -65,7 +65,7 @@ def retry(asked: dict[str, Any], public_id: uuid.UUID) -> tuple[dict[str, Any], 
 
     They make an import of their own. Asked again, the answer is the same import: each row is taken up once.
     """
-    with source_trouble():
+    with source_errors_as_404():
         made = commands.retry(seller_id(), public_id, RetriedRows(asked["rows"]))
     return answer_created(made.public_id)
 
@@ -78,7 +78,7 @@ def import_checked(public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str,
 
     Nothing is sent again: the file is stored. Asked again, the answer is the same import.
     """
-    with source_trouble():
+    with source_errors_as_404():
         made = commands.import_checked(seller_id(), public_id)
     return answer_created(made.public_id)
 
@@ -93,7 +93,7 @@ def again(
 ) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Import the stored file of an import another time, or with check=true check it."""
     limits.count_upload(bearer())
-    with source_trouble():
+    with source_errors_as_404():
         made = commands.import_again(
             seller_id(),
             public_id,

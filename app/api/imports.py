@@ -18,7 +18,7 @@ from app.api.schemas import Changes, FileAsked, ImportInFull, Imports, ImportsAs
 from app.api.serializers import show_import, show_in_full
 from app.http.form_fields import is_on
 from app.http.multipart import FileForm
-from app.http.uploads import check_length, expect_file, pieces_of, storing_trouble
+from app.http.uploads import check_length, expect_file, pieces_of, storage_errors_as_503
 from app.imports import commands, quotas
 from app.imports.commands import ImportNotFound
 from app.imports.reports import check_preview, progress
@@ -96,7 +96,7 @@ def create_import(asked: dict[str, Any], headers: dict[str, Any]) -> tuple[dict[
     """
     limits.count_upload(bearer())
     expect_file()
-    with storing_trouble(), quotas.one_of_few(seller_id()) as counted:
+    with storage_errors_as_503(), quotas.one_of_few(seller_id()) as counted:
         file_name, pieces, is_check = _open_body()
         created = commands.upload(
             seller_id(),

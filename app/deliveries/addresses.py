@@ -1,4 +1,4 @@
-"""Where webhooks may go: not into the network that Sluice itself stands in."""
+"""Where webhooks may go: to public addresses, and not into the network of Sluice itself."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 #: Addresses in which IPv4 ones are written for translators: what is behind them is reached.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-#: Also for translators, but by local rules that only they know.
+#: Also for translators, but by rules that only they know.
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 
 class UrlRefused(Exception):
-    """No webhook goes to this address; the message is a sentence for the seller."""
+    """The URL is not allowed for webhooks; the message is a sentence for the seller."""
 
 
 class Target(NamedTuple):
@@ -32,9 +32,9 @@ class Target(NamedTuple):
 
 
 def parse(url: str, *, allow_private: bool) -> Target:
-    """What ``url`` says, without asking anybody what its name stands for.
+    """Parse ``url``, without resolving its host.
 
-    Raises UrlRefused for what can be told without. ``allow_private`` allows private addresses and plain HTTP.
+    Raises UrlRefused for what can be judged without that. ``allow_private`` allows private addresses and plain HTTP.
     """
     if not url.isascii() or not url.isprintable() or " " in url:
         raise UrlRefused("Write the address in plain characters, without spaces; a host with others begins with xn--.")
@@ -70,7 +70,7 @@ def _check_parts(parts: SplitResult, host: str, *, allow_private: bool) -> None:
 
 
 def as_literal(host: str) -> _IpAddress | None:
-    """The address that ``host`` is itself, in any way of writing it that resolvers understand; None for a name."""
+    """The address that ``host`` is, in any notation that resolvers understand; None for a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -83,7 +83,7 @@ def as_literal(host: str) -> _IpAddress | None:
 
 
 def check(address: _IpAddress) -> None:
-    """Raise UrlRefused unless ``address`` is one on the internet."""
+    """Raise UrlRefused unless ``address`` is public."""
     behind = _unwrap(address)
     is_open = (
         behind.is_global
@@ -109,10 +109,10 @@ def _unwrap(address: _IpAddress) -> _IpAddress:
 
 
 def resolve(target: Target, *, allow_private: bool) -> list[str]:
-    """The addresses of the host, at least one, each of them fit to be connected to as it is written here.
+    """Resolve the host to its addresses, at least one.
 
-    Whoever connects must use these and not ask for the name again: the answer could be another one by then. Raises
-    UrlRefused when any of them is not on the internet, and OSError when the name stands for nothing.
+    The caller must connect to one of these and not resolve the name again: the answer could differ by then. Raises
+    UrlRefused when any of them is not public, and OSError when the name has no address.
     """
     found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))

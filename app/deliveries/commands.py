@@ -1,4 +1,4 @@
-"""What the buttons on the pages of webhooks do."""
+"""The actions on webhook endpoints: add, switch on and off, test, delete, change the secret."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from app.statuses import IMPORT_EVENTS, SwitchedOff
 log = logging.getLogger(__name__)
 
 MAX_ENDPOINTS = 10
-#: How often a seller may have something sent by a button: the receiver may be somebody else's.
+#: How often a seller may send a message by hand: the receiver may belong to others.
 _BY_HAND = parse("20 per 10 minutes")
-#: How long the secret before the present one still signs.
+#: How long the previous secret still signs.
 SECRET_OVERLAP_SECONDS = 24 * 3600.0
 
 
 class EndpointRefused(Exception):
-    """The button does not fit the state of the endpoint; the message is a sentence for the seller."""
+    """The action is not possible in the endpoint's state; the message is a sentence for the seller."""
 
 
 def add(seller_id: int, url: str, events: Collection[str], *, form_key: uuid.UUID | None = None) -> WebhookEndpoint:
-    """Register ``url`` for ``events``, all of them known. Its secret is to be shown now and never again.
+    """Register ``url`` for ``events``. The secret must be shown now, and never again.
 
-    Raises addresses.UrlRefused for an address to which nothing is sent, EndpointRefused when there are too many, and
-    where a form with this ``form_key`` has added one before.
+    Raises addresses.UrlRefused for a URL that is not allowed, and EndpointRefused when there are too many, or when a
+    form with this ``form_key`` has added one before.
     """
     settings = current_settings()
     addresses.parse(url, allow_private=settings.webhook_allow_private)
@@ -65,7 +65,7 @@ def add(seller_id: int, url: str, events: Collection[str], *, form_key: uuid.UUI
 
 
 def switch_on(key: EndpointKey) -> None:
-    """Send there again, first of all what has been waiting. Raises EndpointRefused when it was deleted meanwhile."""
+    """Send to the endpoint again, waiting messages first. Raises EndpointRefused when it was deleted meanwhile."""
     if webhook_endpoints.switch_on(key):
         outbox.hurry(key)
     _commit(Action.SWITCH_WEBHOOK_ON, _find(key))
@@ -73,23 +73,23 @@ def switch_on(key: EndpointKey) -> None:
 
 
 def switch_off(key: EndpointKey) -> None:
-    """Send nothing more there until it is switched on; what waits goes on waiting."""
+    """Stop sending to the endpoint until it is switched on. Its messages wait."""
     webhook_endpoints.switch_off(key, SwitchedOff.SELLER)
     _commit(Action.SWITCH_WEBHOOK_OFF, _find(key))
 
 
 def delete(key: EndpointKey) -> None:
-    """Forget an endpoint with its log and all that waits for it."""
+    """Delete an endpoint, its log and its waiting messages."""
     gone = _find(key)
     webhook_endpoints.delete(key)
     _commit(Action.DELETE_WEBHOOK, gone)
 
 
 def change_secret(key: EndpointKey, *, present: str) -> str:
-    """Sign with a new secret from now on, for a day with the present one too; the new one, to be shown once.
+    """Sign with a new secret from now on, and for a day with the present one too. Returns the new secret, to show once.
 
-    ``present`` is the mark of the secret that it takes the place of. Raises EndpointRefused where that is another one
-    by now, as when the form is sent again: the day of the one before would be over at once.
+    ``present`` is the mark of the secret to replace. Raises EndpointRefused if another one is present by now, as when
+    the form is sent again: the day of the previous secret would end at once.
     """
     sellers.lock(key.seller_id)
     endpoint = _find(key)
@@ -103,12 +103,12 @@ def change_secret(key: EndpointKey, *, present: str) -> str:
 
 
 def secret_mark(endpoint: WebhookEndpoint) -> str:
-    """What tells the present secret of an endpoint from another one, and nothing else of it."""
+    """A mark that distinguishes the present secret of an endpoint from others, and reveals nothing else."""
     return secrets.digest(endpoint.secret).hex()[:16]
 
 
 def send_test(key: EndpointKey) -> None:
-    """Send a message that speaks of nothing, once.
+    """Send a test message, once.
 
     Raises EndpointRefused when the endpoint is off, or the seller has pressed such a button too often.
     """
@@ -159,7 +159,7 @@ def _refuse_too_many(key: EndpointKey) -> None:
 def _commit(action: Action, endpoint: WebhookEndpoint) -> None:
     """Commit what was done to an endpoint, with its entry in the audit log."""
     seller_id, public_id = endpoint.seller_id, endpoint.public_id
-    # The host alone: the rest of an address is often the secret of whoever is called.
+    # Only the host: the rest of a URL is often a secret of the receiver.
     audit.record(action, seller_id, detail=urlsplit(endpoint.url).hostname or "")
     db.session.commit()
     log.info("%s: seller %d, webhook %s", action.value, seller_id, public_id)

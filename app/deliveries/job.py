@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, NoResultFound
 from app.config import current_settings
 from app.deliveries import mail, webhook
 from app.deliveries.retry_policy import MAX_ATTEMPTS, SWITCH_OFF_AFTER_SECONDS, result_of
-from app.deliveries.webhook import Answer
+from app.deliveries.webhook import SendResult
 from app.extensions import db
 from app.imports.commands import ImportNotFound
 from app.imports.worker.batch_job import is_shutdown_requested
@@ -41,7 +41,7 @@ def run() -> None:
         log.warning("%s messages taken back", lost)
     db.session.commit()
     ends_at = monotonic() + _TURN_SECONDS
-    under_way: dict[Future[Answer], Claimed] = {}
+    under_way: dict[Future[SendResult], Claimed] = {}
     # Threads only talk to receivers; the database is this one's business.
     pool = ThreadPoolExecutor(_SLOTS)
     try:
@@ -67,7 +67,7 @@ def _claim(room: int) -> list[Claimed]:
     return claimed
 
 
-def _prepare(one: Claimed) -> Callable[[], Answer]:
+def _prepare(one: Claimed) -> Callable[[], SendResult]:
     """What a thread has to do for a message; it needs nothing but this."""
     settings = current_settings()
     if one.channel is Channel.WEBHOOK:
@@ -79,17 +79,17 @@ def _prepare(one: Claimed) -> Callable[[], Answer]:
         return lambda: webhook.send(url, message_id(one), body, signing, allow_private=settings.webhook_allow_private)
     server = mail.server_of(settings)
     if server is None:
-        return lambda: Answer(False, None, "No mail server is set.", is_final=True)
+        return lambda: SendResult(False, None, "No mail server is set.", is_final=True)
     try:
         written = mail.write(one, settings)
     except (ImportNotFound, NoResultFound):
-        return lambda: Answer(False, None, "What it was to speak of is gone.", is_final=True)
+        return lambda: SendResult(False, None, "What it was to speak of is gone.", is_final=True)
     except DBAPIError:
         raise
     except Exception:
         # Such as an address that no e-mail can have. The others must not suffer for it.
         log.exception("e-mail not written", extra={"delivery": one.key})
-        return lambda: Answer(False, None, "The e-mail could not be written.", is_final=True)
+        return lambda: SendResult(False, None, "The e-mail could not be written.", is_final=True)
     finally:
         db.session.rollback()
     return lambda: mail.send(written, server)
@@ -100,12 +100,12 @@ def message_id(one: Claimed) -> str:
     return f"msg_{one.public_id.hex}"
 
 
-def _record(one: Claimed, future: Future[Answer]) -> None:
+def _record(one: Claimed, future: Future[SendResult]) -> None:
     try:
         answer = future.result()
     except Exception:
         log.exception("sending failed", extra={"delivery": one.key})
-        answer = Answer(False, None, "Sluice met with an unexpected error.")
+        answer = SendResult(False, None, "Sluice met with an unexpected error.")
     result = result_of(one, answer)
     if outbox.record(one, result):
         log.info("message %s: %s", result.status, answer.sentence, extra={"delivery": one.key, "attempt": one.attempt})
@@ -114,7 +114,7 @@ def _record(one: Claimed, future: Future[Answer]) -> None:
     db.session.commit()
 
 
-def _judge_endpoint(one: Claimed, answer: Answer, status: DeliveryStatus) -> None:
+def _judge_endpoint(one: Claimed, answer: SendResult, status: DeliveryStatus) -> None:
     """Switch an endpoint off that wants nothing more, or that nothing has reached for as long as a message is tried."""
     key = one.endpoint
     assert key is not None

@@ -1,4 +1,4 @@
-"""E-mails: what they say, and handing them to the SMTP server."""
+"""Writes emails and hands them to the SMTP server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from urllib.parse import urlsplit
 
 from app.config import Settings, SmtpServer, parse_smtp_url
-from app.deliveries.webhook import TIMEOUT_SECONDS, Answer
+from app.deliveries.webhook import TIMEOUT_SECONDS, SendResult
 from app.imports.reports import progress, summary
 from app.imports.reports.progress import ImportProgress
 from app.queries.deliveries import webhook_endpoints
@@ -30,7 +30,7 @@ _WHY_OFF = {
 
 
 def write(one: Claimed, settings: Settings) -> EmailMessage:
-    """The e-mail that a message of the outbox is, as things stand now."""
+    """The email for a message of the outbox, written from the present state."""
     if one.import_public_id is not None:
         shown = progress.get(one.key.seller_id, one.import_public_id)
         subject, text = _about_import(shown, settings)
@@ -44,7 +44,7 @@ def write(one: Claimed, settings: Settings) -> EmailMessage:
     mail["From"] = Address("Sluice", addr_spec=settings.mail_from)
     mail["To"] = Address(addr_spec=one.email)
     mail["Date"] = format_datetime(one.created_at)
-    # The same each time it is tried, so that one that arrives twice is seen to be one.
+    # The same in each attempt, so that a duplicate is recognised.
     mail["Message-ID"] = f"<{one.public_id}@{urlsplit(settings.public_url).hostname}>"
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(text)
@@ -85,8 +85,8 @@ What still waited for it is sent when it is switched on. What has happened in th
     )
 
 
-def send(mail: EmailMessage, server: SmtpServer) -> Answer:
-    """Hand ``mail`` to ``server``; whatever happens, the answer tells it."""
+def send(mail: EmailMessage, server: SmtpServer) -> SendResult:
+    """Hand ``mail`` to ``server``. Errors are part of the result."""
     try:
         with _open(server) as session:
             if server.user:
@@ -94,14 +94,14 @@ def send(mail: EmailMessage, server: SmtpServer) -> Answer:
             session.send_message(mail)
     except smtplib.SMTPRecipientsRefused as refused:
         code, words = next(iter(refused.recipients.values()))
-        return Answer(False, code, "The mail server refused the address.", _plain(words), is_final=code >= 500)
+        return SendResult(False, code, "The mail server refused the address.", _plain(words), is_final=code >= 500)
     except smtplib.SMTPResponseException as error:
-        return Answer(False, error.smtp_code, "The mail server refused the e-mail.", _plain(error.smtp_error))
+        return SendResult(False, error.smtp_code, "The mail server refused the e-mail.", _plain(error.smtp_error))
     except smtplib.SMTPNotSupportedError:
-        return Answer(False, None, "The mail server does not offer what SMTP_URL asks for.")
+        return SendResult(False, None, "The mail server does not offer what SMTP_URL asks for.")
     except (OSError, smtplib.SMTPException):
-        return Answer(False, None, "The mail server could not be reached.")
-    return Answer(True, 250, "Handed to the mail server.")
+        return SendResult(False, None, "The mail server could not be reached.")
+    return SendResult(True, 250, "Handed to the mail server.")
 
 
 def _open(server: SmtpServer) -> smtplib.SMTP:
@@ -119,7 +119,7 @@ def _open(server: SmtpServer) -> smtplib.SMTP:
 
 
 def server_of(settings: Settings) -> SmtpServer | None:
-    """The server that takes e-mails; None when there is none."""
+    """The configured mail server, or None."""
     return parse_smtp_url(settings.smtp_url) if settings.sends_mail else None
 
 

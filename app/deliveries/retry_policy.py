@@ -1,10 +1,10 @@
-"""When a message that did not arrive is tried again, and when no more. The only place that decides it."""
+"""Decides alone when a message is retried and when it is given up."""
 
 from __future__ import annotations
 
 import random
 
-from app.deliveries.webhook import Answer
+from app.deliveries.webhook import SendResult
 from app.queries.deliveries.outbox import LONGEST_WAIT_SECONDS, TEST_EVENT, Claimed, Result
 from app.statuses import DeliveryStatus
 
@@ -23,17 +23,17 @@ WAITS_SECONDS = (
     9 * _HOUR,
 )
 MAX_ATTEMPTS = len(WAITS_SECONDS) + 1
-#: An endpoint at which nothing has arrived for so long is switched off when the next message is given up.
+#: An endpoint without a delivery for this long is switched off when the next message is given up.
 SWITCH_OFF_AFTER_SECONDS = 23 * 3600.0
 
-#: So that messages that failed together do not all come back in the same second.
+#: Jitter, so that messages that failed together are not all retried in the same second.
 _JITTER = 0.1
-#: A receiver may ask for patience, but not for ever: the message must still be sent.
+#: Longest wait that a receiver may ask for: the message must still be sent.
 _MAX_RETRY_AFTER_SECONDS = LONGEST_WAIT_SECONDS / 2
 
 
-def result_of(one: Claimed, answer: Answer) -> Result:
-    """What becomes of a message after an attempt."""
+def result_of(one: Claimed, answer: SendResult) -> Result:
+    """The state of a message after an attempt."""
     if answer.is_accepted:
         status, wait = DeliveryStatus.DELIVERED, 0.0
     elif answer.is_final or one.event == TEST_EVENT or one.attempt >= MAX_ATTEMPTS:
@@ -44,6 +44,6 @@ def result_of(one: Claimed, answer: Answer) -> Result:
 
 
 def wait_after(attempt: int, retry_after: float | None = None) -> float:
-    """How many seconds to wait after an attempt, from 1, that came to nothing."""
+    """Seconds to wait after this failed attempt, counted from 1."""
     own = WAITS_SECONDS[attempt - 1] * random.uniform(1, 1 + _JITTER)
     return max(own, min(retry_after or 0.0, _MAX_RETRY_AFTER_SECONDS))

@@ -1,4 +1,4 @@
-"""Sending one webhook as the Standard Webhooks text has it, and never to where it must not go."""
+"""Sends one webhook as Standard Webhooks specifies, and only to allowed addresses."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from app.deliveries.addresses import Target, UrlRefused, parse, resolve
 SECRET_PREFIX = "whsec_"
 _SECRET_BYTES = 32
 
-#: From the first byte to the last: nobody is waited for longer than that.
+#: Time for the whole request, from the first byte to the last.
 TIMEOUT_SECONDS = 10.0
 _CONNECT_TIMEOUT_SECONDS = 3.0
-#: How much of an answer is read, and how much of that is kept.
+#: How much of an answer is read, and how much of that is stored.
 _MAX_ANSWER_BYTES = 4096
 _MAX_KEPT_CHARACTERS = 300
 
 _SOCKET_OPTIONS = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
-class Answer(NamedTuple):
-    """What came of an attempt to send something."""
+class SendResult(NamedTuple):
+    """The result of an attempt to send a message."""
 
     is_accepted: bool
     #: The status of the answer, if there was one.
@@ -47,9 +47,9 @@ class Answer(NamedTuple):
     sentence: str
     #: How the answer began.
     body: str = ""
-    #: In how many seconds the receiver wants to be asked again.
+    #: Seconds until the receiver wants to be called again.
     retry_after: float | None = None
-    #: Whether to try again would be useless.
+    #: Whether a retry would be useless.
     is_final: bool = False
 
 
@@ -65,8 +65,8 @@ def sign(secret: str, message_id: str, timestamp: int, body: str) -> str:
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def send(url: str, message_id: str, body: str, signing: list[str], *, allow_private: bool) -> Answer:
-    """POST ``body`` to ``url``, signed with each secret of ``signing``; whatever happens, the answer tells it."""
+def send(url: str, message_id: str, body: str, signing: list[str], *, allow_private: bool) -> SendResult:
+    """POST ``body`` to ``url``, signed with each secret of ``signing``. Errors are part of the result."""
     timestamp = int(time.time())
     headers = {
         "Content-Type": "application/json",
@@ -81,19 +81,19 @@ def send(url: str, message_id: str, body: str, signing: list[str], *, allow_priv
         addresses = resolve(target, allow_private=allow_private)
         return _post(target, addresses, body.encode(), headers, deadline)
     except UrlRefused as refused:
-        return Answer(False, None, str(refused))
+        return SendResult(False, None, str(refused))
     except (OSError, HTTPException, HTTPError, UnicodeError) as error:
-        return Answer(False, None, _explain(error, is_late=time.monotonic() >= deadline))
+        return SendResult(False, None, _explain(error, is_late=time.monotonic() >= deadline))
 
 
-def _post(target: Target, addresses: list[str], body: bytes, headers: dict[str, str], deadline: float) -> Answer:
+def _post(target: Target, addresses: list[str], body: bytes, headers: dict[str, str], deadline: float) -> SendResult:
     with _connect(addresses, target.port, deadline) as plain, _hang_up_at(deadline, plain):
         connection = _Secure(target, plain) if target.is_https else _Plain(target, plain)
         try:
             connection.request("POST", target.path, body=body, headers=headers, preload_content=False)
             response = connection.getresponse()
             if time.monotonic() >= deadline:
-                # What was hung up on looks complete where the headers were being read.
+                # A connection that was closed while headers were read looks complete.
                 raise TimeoutError
             try:
                 return _judge(response, _read_beginning(response))
@@ -109,7 +109,7 @@ def _post(target: Target, addresses: list[str], body: bytes, headers: dict[str, 
 class _Plain(HTTPConnection):
     """HTTP over a socket that is connected already, to an address that was checked.
 
-    To this class the host is still the name, which it sends in its header; it never looks it up.
+    The host of this class is still the name, which it sends in the header and never resolves.
     """
 
     def __init__(self, target: Target, connected: socket.socket) -> None:
@@ -140,7 +140,7 @@ def _connect(addresses: list[str], port: int, deadline: float) -> Iterator[socke
         if patience <= 0:
             break
         try:
-            # These are numbers, so nothing is looked up here.
+            # These are numeric addresses, so nothing is resolved here.
             connected = socket.create_connection((address, port), patience)
         except OSError as error:
             trouble = error
@@ -156,8 +156,8 @@ def _connect(addresses: list[str], port: int, deadline: float) -> Iterator[socke
 
 @contextmanager
 def _hang_up_at(deadline: float, connected: socket.socket) -> Iterator[None]:
-    """Break the connection at the deadline: a receiver that sends a byte now and then never meets a plain timeout."""
-    # A descriptor of our own, because TLS takes the socket's away.
+    """Close the connection at the deadline: a receiver that sends a byte now and then never runs into a timeout."""
+    # A duplicate descriptor, because TLS takes over the socket's.
     handle = connected.dup()
 
     def hang_up() -> None:
@@ -189,17 +189,17 @@ def _read_beginning(response: BaseHTTPResponse) -> str:
     return text if len(text) <= _MAX_KEPT_CHARACTERS else f"{text[: _MAX_KEPT_CHARACTERS - 1]}…"
 
 
-def _judge(response: BaseHTTPResponse, beginning: str) -> Answer:
+def _judge(response: BaseHTTPResponse, beginning: str) -> SendResult:
     code = response.status
     if 200 <= code < 300:
-        return Answer(True, code, f"Accepted with {_name(code)}.", beginning)
+        return SendResult(True, code, f"Accepted with {_name(code)}.", beginning)
     if 300 <= code < 400:
         sentence = f"Answered with a redirect, {_name(code)}. Redirects are not followed; enter the address itself."
     elif code == HTTPStatus.GONE:
         sentence = f"Answered {_name(code)}: nothing more is wanted there."
     else:
         sentence = f"Answered {_name(code)}."
-    return Answer(
+    return SendResult(
         False, code, sentence, beginning, _retry_after(response.headers.get("Retry-After")), code == HTTPStatus.GONE
     )
 

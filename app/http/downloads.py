@@ -31,7 +31,7 @@ def csv_response(file_name: str, pieces: Iterable[bytes], *, size: int | None = 
     coming = iter(pieces)
     if is_for_spreadsheet():
         coming, size = with_mark(coming), None
-    with source_trouble():
+    with source_errors_as_404():
         # The first piece comes before the answer, so that a missing file is a page and not a broken download.
         first = next(coming, b"")
     db.session.rollback()
@@ -49,7 +49,7 @@ def is_for_spreadsheet() -> bool:
 
 
 @contextmanager
-def source_trouble() -> Iterator[None]:
+def source_errors_as_404() -> Iterator[None]:
     """Answer with a page when an uploaded file cannot be read inside."""
     try:
         yield

@@ -64,7 +64,7 @@ def pieces_of(body: FileForm, *, before_file: frozenset[str]) -> Iterator[bytes]
 
 
 @contextmanager
-def storing_trouble() -> Iterator[None]:
+def storage_errors_as_503() -> Iterator[None]:
     """Answer with an error of its own when the file cannot be stored inside."""
     try:
         yield

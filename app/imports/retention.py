@@ -1,4 +1,4 @@
-"""Removes what is too old to be kept: files, failed rows, imports. The reconciler calls it, a few seconds at a time."""
+"""Deletes old files, failed rows and imports. The reconciler calls it, for a few seconds at a time."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from app.storage import current_storage
 
 log = logging.getLogger(__name__)
 
-#: The supervisor does nothing else meanwhile. What is left is removed at the next tick.
+#: The supervisor does nothing else meanwhile, so the rest is left to the next tick.
 _SECONDS = 3.0
 _FOUND_AT_ONCE = 100
 _KEYS_AT_ONCE = 500
-#: A stored file is ours to remove only when it is called as we call ours.
+#: Only files whose keys have this form are deleted: others in the storage do not belong to Sluice.
 _OUR_KEY = re.compile(r"([0-9]{1,9})/[0-9a-f-]{36}\.csv")
 
 
 def remove_old() -> bool:
-    """Remove what is too old; whether nothing is left to remove. Raises OSError."""
+    """Delete what is too old. Returns whether nothing is left to delete. Raises OSError."""
     settings = current_settings()
     ends_at = monotonic() + _SECONDS
     return (
@@ -81,9 +81,9 @@ def _remove_imports(days: int, ends_at: float) -> bool:
 
 
 def remove_unneeded(*, older_than_seconds: float) -> int:
-    """Remove the stored files that belong to no import: their upload died at its very end, or the import is gone.
+    """Delete the stored files that belong to no import: the upload died at its end, or the import was deleted.
 
-    How many there were. Raises OSError.
+    Returns their number. Raises OSError.
     """
     storage = current_storage()
     keys = storage.list_keys(older_than_seconds=older_than_seconds)

@@ -7,7 +7,7 @@ import uuid
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.http.downloads import source_trouble
+from app.http.downloads import source_errors_as_404
 from app.http.form_fields import is_on, read_form_key
 from app.imports import commands
 from app.imports.reports import progress, summary
@@ -51,7 +51,7 @@ def start(public_id: uuid.UUID) -> ResponseReturnValue:
     progress.get(seller_id(), public_id)
     is_check = is_on(request.form, "check")
     form_key = read_form_key(request.form)
-    with source_trouble():
+    with source_errors_as_404():
         started = commands.import_again(
             seller_id(), public_id, file_name=request.form.get("name"), is_check=is_check, form_key=form_key
         )
@@ -61,6 +61,6 @@ def start(public_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.post("/import")
 def import_checked(public_id: uuid.UUID) -> ResponseReturnValue:
     """Import the file of a check that is over; 303 to the import."""
-    with source_trouble():
+    with source_errors_as_404():
         started = commands.import_checked(seller_id(), public_id)
     return redirect(url_for("details.show", public_id=started.public_id), 303)

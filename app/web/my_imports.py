@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
 from app.demo import sample
-from app.http.downloads import source_trouble
+from app.http.downloads import source_errors_as_404
 from app.http.import_filter import read_filter
 from app.imports import commands
 from app.imports.commands import ImportNotFound
@@ -107,7 +107,7 @@ def retry(public_id: uuid.UUID) -> ResponseReturnValue:
     rows = request.form.get("rows", type=RetriedRows)
     if rows not in (RetriedRows.FAILED, RetriedRows.REMAINING):
         raise BadRequest("The request does not say which rows to retry.")
-    with source_trouble():
+    with source_errors_as_404():
         retried = commands.retry(seller_id(), public_id, rows)
     return redirect(url_for("details.show", public_id=retried.public_id), 303)
 

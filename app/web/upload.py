@@ -18,7 +18,7 @@ from app.demo import sample
 from app.extensions import csrf
 from app.http.form_fields import is_on, read_form_key
 from app.http.multipart import FileForm
-from app.http.uploads import check_length, expect_file, pieces_of, storing_trouble
+from app.http.uploads import check_length, expect_file, pieces_of, storage_errors_as_503
 from app.imports import commands, quotas
 from app.imports.creation import ImportedBefore, plain_name
 from app.imports.quotas import TooMuch
@@ -63,7 +63,7 @@ def receive() -> ResponseReturnValue:
     body = FileForm(request, "file", fields=_FIELDS)
     is_check = False
     try:
-        with storing_trouble(), quotas.one_of_few(by) as counted:
+        with storage_errors_as_503(), quotas.one_of_few(by) as counted:
             has_file = body.open_file()
             is_check = is_on(body.fields, "check")
             if not has_file:

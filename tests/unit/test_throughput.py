@@ -1,4 +1,4 @@
-"""Speed, time left, the columns of the chart and its drawing, from a life that is written down."""
+"""Speed, time left, the columns of the chart and its drawing, from a recorded timeline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.imports.reports.progress import ImportProgress
-from app.imports.reports.throughput import Column, Life, Span, Tick, Work, describe, draw_columns, read_life, say_work
+from app.imports.reports.throughput import (
+    Column,
+    Pause,
+    Sample,
+    Timeline,
+    Work,
+    describe,
+    draw_columns,
+    read_timeline,
+    say_work,
+)
 from app.queries import ImportKey
 from app.queries.imports.throughput import MOST_COUNTED, Recorded, RecordedBatch
 from app.statuses import ImportStatus
@@ -41,8 +51,10 @@ RUNNING = ImportProgress(
 IDLE = Work(0, 0, 0, 0.0)
 
 
-def life(end: float, *ticks: tuple[float, int], started: float | None = 0.0, pauses: tuple[Span, ...] = ()) -> Life:
-    return Life(end, started, [Tick(*tick) for tick in ticks], pauses)
+def timeline(
+    end: float, *samples: tuple[float, int], started: float | None = 0.0, pauses: tuple[Pause, ...] = ()
+) -> Timeline:
+    return Timeline(end, started, [Sample(*sample) for sample in samples], pauses)
 
 
 def steady(seconds: int, rows: int = 100, *, begin: int = 0) -> list[tuple[float, int]]:
@@ -51,37 +63,37 @@ def steady(seconds: int, rows: int = 100, *, begin: int = 0) -> list[tuple[float
 
 
 def test_the_speed_is_that_of_the_last_seconds() -> None:
-    ticks = [*steady(50, 100), *steady(60, 400, begin=50)]
-    assert life(60, *ticks).speed(5) == 400
-    assert describe(RUNNING, life(60, *ticks), IDLE).speed == 400
+    samples = [*steady(50, 100), *steady(60, 400, begin=50)]
+    assert timeline(60, *samples).speed(5) == 400
+    assert describe(RUNNING, timeline(60, *samples), IDLE).speed == 400
 
 
 @pytest.mark.parametrize("end", [0.0, 2.0, 4.9])
 def test_nothing_is_said_of_the_first_seconds(end: float) -> None:
-    shown = describe(RUNNING, life(end, (0.1, 5_000)), IDLE)
+    shown = describe(RUNNING, timeline(end, (0.1, 5_000)), IDLE)
     assert (shown.speed, shown.seconds_left, shown.average) == (None, None, None)
 
 
 def test_nothing_is_said_before_a_worker_has_begun() -> None:
-    shown = describe(RUNNING, life(60, started=None), IDLE)
+    shown = describe(RUNNING, timeline(60, started=None), IDLE)
     assert (shown.speed, shown.seconds_left, shown.average, shown.quiet_seconds) == (None, None, None, None)
 
 
 def test_the_time_left_follows_a_longer_time_than_the_speed() -> None:
     # 25 of the last 30 seconds at 100 rows, the last 5 at none.
-    shown = describe(RUNNING, life(60, *steady(55)), IDLE)
+    shown = describe(RUNNING, timeline(60, *steady(55)), IDLE)
     assert shown.speed == 0
     assert shown.seconds_left == pytest.approx(6_000 / (2_500 / 30))
 
 
 def test_of_what_stands_still_nobody_can_tell_when_it_arrives() -> None:
-    shown = describe(RUNNING, life(100, *steady(10)), IDLE)
+    shown = describe(RUNNING, timeline(100, *steady(10)), IDLE)
     assert (shown.speed, shown.seconds_left, shown.quiet_seconds) == (0, None, 90.5)
 
 
 def test_a_pause_slows_nothing_down() -> None:
     # 10 s at work, 100 s paused, 6 s at work.
-    told = life(116, *steady(10), *steady(116, begin=110), pauses=(Span(10, 110),))
+    told = timeline(116, *steady(10), *steady(116, begin=110), pauses=(Pause(10, 110),))
     shown = describe(RUNNING, told, IDLE)
     assert (shown.speed, shown.seconds_left, shown.paused_seconds) == (100, 60, 100)
     assert shown.average == pytest.approx(100, rel=0.05)
@@ -89,7 +101,7 @@ def test_a_pause_slows_nothing_down() -> None:
 
 @pytest.mark.parametrize("change", [{"is_pausing": True}, {"status": ImportStatus.PAUSED}])
 def test_what_is_stopping_or_stopped_has_no_speed(change: dict[str, object]) -> None:
-    shown = describe(replace(RUNNING, **change), life(60, *steady(60)), IDLE)
+    shown = describe(replace(RUNNING, **change), timeline(60, *steady(60)), IDLE)
     assert (shown.speed, shown.seconds_left) == (None, None)
 
 
@@ -106,16 +118,16 @@ def test_the_record_of_batches_is_read_as_seconds_since_the_import_was_created()
             RecordedBatch("QUEUED", None, None, []),
         ],
     )
-    told = read_life(record, BEGAN, None)
-    assert (told.end, told.started, told.last_tick) == (50, 2, 19)
-    assert told.ticks == [Tick(2.5, 100), Tick(19, 200), Tick(4, 300)]
+    told = read_timeline(record, BEGAN, None)
+    assert (told.end, told.started, told.last_written_at) == (50, 2, 19)
+    assert told.samples == [Sample(2.5, 100), Sample(19, 200), Sample(4, 300)]
     # The one that has not ended lasts until now, or until the import was terminated.
-    assert told.pauses == [Span(20, 30), Span(45, 50)]
-    assert read_life(record, BEGAN, at(47)).pauses == [Span(20, 30), Span(45, 47)]
+    assert told.pauses == [Pause(20, 30), Pause(45, 50)]
+    assert read_timeline(record, BEGAN, at(47)).pauses == [Pause(20, 30), Pause(45, 47)]
 
 
 def test_every_row_is_in_one_column() -> None:
-    told = life(59.4, *steady(59, 123))
+    told = timeline(59.4, *steady(59, 123))
     columns = draw_columns(told, is_over=True)
     assert sum(column.speed * (column.end - column.begin) for column in columns) == pytest.approx(59 * 123)
     assert all(before.end == after.begin for before, after in zip(columns, columns[1:], strict=False))
@@ -124,26 +136,26 @@ def test_every_row_is_in_one_column() -> None:
 @pytest.mark.parametrize(("seconds", "width"), [(10, 1), (60, 1), (61, 2), (600, 10), (7_000, 120), (10**7, 86_400)])
 def test_a_long_life_has_wider_columns_and_not_more(seconds: int, width: int) -> None:
     step = max(1, seconds // 500)
-    columns = draw_columns(life(seconds, *((at, 10) for at in range(0, seconds, step))), is_over=True)
+    columns = draw_columns(timeline(seconds, *((at, 10) for at in range(0, seconds, step))), is_over=True)
     assert columns[0] == Column(0, width, columns[0].speed)
     assert 3 <= len(columns) <= 120
 
 
 def test_the_column_that_has_only_begun_is_not_drawn_yet() -> None:
-    told = life(10.3, *steady(10), (10.1, 5_000))
+    told = timeline(10.3, *steady(10), (10.1, 5_000))
     assert [column.speed for column in draw_columns(told, is_over=False)] == [100] * 10
     assert [column.speed for column in draw_columns(told, is_over=True)] == [100] * 10 + [10_000]
 
 
-@pytest.mark.parametrize("told", [life(100), life(2, (0.5, 10), (1.5, 10))])
-def test_where_there_is_too_little_to_see_there_is_no_chart(told: Life) -> None:
+@pytest.mark.parametrize("told", [timeline(100), timeline(2, (0.5, 10), (1.5, 10))])
+def test_where_there_is_too_little_to_see_there_is_no_chart(told: Timeline) -> None:
     shown = describe(RUNNING, told, IDLE)
     assert shown.columns == []
     assert chart.draw(shown) is None
 
 
 def test_the_chart_shows_the_speed_and_gives_a_pause_no_time_of_its_own() -> None:
-    told = life(20, *steady(5, 80), *steady(20, 40, begin=15), pauses=(Span(5, 15),))
+    told = timeline(20, *steady(5, 80), *steady(20, 40, begin=15), pauses=(Pause(5, 15),))
     drawn = chart.draw(describe(RUNNING, told, IDLE))
     assert drawn is not None
     # The 10 seconds that it was not paused are 600 units wide, 80 rows a second 100 high.
@@ -155,8 +167,8 @@ def test_the_chart_shows_the_speed_and_gives_a_pause_no_time_of_its_own() -> Non
 
 
 def test_a_chart_is_small_and_made_of_numbers() -> None:
-    ticks = [(second / 3, 1 + second % 977) for second in range(10_000)]
-    drawn = chart.draw(describe(RUNNING, life(3_400, *ticks), IDLE))
+    samples = [(second / 3, 1 + second % 977) for second in range(10_000)]
+    drawn = chart.draw(describe(RUNNING, timeline(3_400, *samples), IDLE))
     assert drawn is not None
     assert re.fullmatch(r"M[\d.]+ 100([HV][\d.]+)+", drawn.line)
     assert len(drawn.line) < 1_500

@@ -17,7 +17,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from app.deliveries import addresses, webhook
 from app.deliveries.addresses import Target, UrlRefused
 from app.deliveries.retry_policy import MAX_ATTEMPTS, WAITS_SECONDS, wait_after
-from app.deliveries.webhook import Answer
+from app.deliveries.webhook import SendResult
 from app.queries.deliveries.outbox import LONGEST_WAIT_SECONDS
 from tests.receiver import Receiver, receiver
 
@@ -31,12 +31,12 @@ def there() -> Iterator[Receiver]:
         yield made
 
 
-def send(url: str, *, signing: list[str] | None = None, allow_private: bool = True) -> Answer:
+def send(url: str, *, signing: list[str] | None = None, allow_private: bool = True) -> SendResult:
     return webhook.send(url, "msg_1", BODY, signing or [SECRET], allow_private=allow_private)
 
 
 def test_it_arrives_as_the_text_of_the_standard_has_it(there: Receiver) -> None:
-    assert send(there.url) == Answer(True, 204, "Accepted with 204 No Content.")
+    assert send(there.url) == SendResult(True, 204, "Accepted with 204 No Content.")
     (call,) = there.calls
     assert call.path == "/hooks?shop=1"
     assert call.body == BODY.encode()
@@ -86,7 +86,7 @@ def test_while_the_secret_changes_either_one_verifies(there: Receiver) -> None:
 )
 def test_what_is_answered_decides(there: Receiver, status: int, accepted: bool, final: bool, words: str) -> None:
     there.status, there.body = status, b"some\x00 words\n here"
-    assert send(there.url) == Answer(accepted, status, words, "some words here", None, final)
+    assert send(there.url) == SendResult(accepted, status, words, "some words here", None, final)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -118,7 +118,7 @@ def test_nobody_is_there() -> None:
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    assert send(f"http://127.0.0.1:{port}/") == Answer(False, None, "It refused the connection.")
+    assert send(f"http://127.0.0.1:{port}/") == SendResult(False, None, "It refused the connection.")
 
 
 def test_a_name_that_nobody_knows() -> None:
@@ -203,7 +203,7 @@ def test_a_name_that_has_moved_inside_since_it_was_registered(monkeypatch: pytes
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", ("169.254.169.254", 443))])
     monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("connected"))
     answer = send("https://shop.example.com/", allow_private=False)
-    assert answer == Answer(False, None, str(refusal("169.254.169.254")))
+    assert answer == SendResult(False, None, str(refusal("169.254.169.254")))
 
 
 def refusal(address: str) -> UrlRefused:

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from app.deliveries import commands, job, webhook
-from app.deliveries.webhook import Answer
+from app.deliveries.webhook import SendResult
 from app.extensions import db
 from app.models import AuditEntry, Delivery, Seller, WebhookEndpoint
 from tests.conftest import PASSWORD, sign_in
@@ -28,9 +28,9 @@ EVENTS = ["import.completed", "import.failed"]
 
 
 @pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Answer]]:
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[SendResult]]:
     """What receivers answer, one after the other; nothing goes out."""
-    answers: list[Answer] = []
+    answers: list[SendResult] = []
     monkeypatch.setattr(webhook, "send", lambda *_, **__: answers.pop(0))
     yield answers
     assert not answers
@@ -200,7 +200,7 @@ def test_there_is_room_for_ten(client: FlaskClient, seller: Seller) -> None:
     assert len(db.session.scalars(db.select(WebhookEndpoint)).all()) == 10
 
 
-def test_a_test_and_what_came_of_it(client: FlaskClient, answers: list[Answer]) -> None:
+def test_a_test_and_what_came_of_it(client: FlaskClient, answers: list[SendResult]) -> None:
     add(client)
     soup = show(client)
     assert "Nothing was sent there yet." in words(soup.select_one("#deliveries"))
@@ -209,7 +209,7 @@ def test_a_test_and_what_came_of_it(client: FlaskClient, answers: list[Answer]) 
     # The page looks again by itself, with a script or without.
     assert soup.select_one("#deliveries").has_attr("data-live-seconds")
     assert soup.select("noscript meta")
-    answers.append(Answer(False, 500, "Answered 500 Internal Server Error.", "<b>no</b>"))
+    answers.append(SendResult(False, 500, "Answered 500 Internal Server Error.", "<b>no</b>"))
     job.run()
     soup = show(client)
     assert log(soup) == [("Test", "Given up")]
@@ -219,28 +219,28 @@ def test_a_test_and_what_came_of_it(client: FlaskClient, answers: list[Answer]) 
     assert words(entry.select(".original")[-1]) == "<b>no</b>"
     part = fragment(client, f"/settings/webhooks/{the_one().public_id}")
     assert log(part) == [("Test", "Given up")]
-    answers.append(Answer(True, 200, "Accepted with 200 OK."))
+    answers.append(SendResult(True, 200, "Accepted with 200 OK."))
     press(client, entry, "Send again: Test")
     job.run()
     assert log(show(client)) == [("Test", "Delivered")]
 
 
-def test_what_is_to_be_tried_again_says_when(client: FlaskClient, seller: Seller, answers: list[Answer]) -> None:
+def test_what_is_to_be_tried_again_says_when(client: FlaskClient, seller: Seller, answers: list[SendResult]) -> None:
     add(client)
-    answers.append(Answer(False, None, "It refused the connection."))
+    answers.append(SendResult(False, None, "It refused the connection."))
     make(STATES[4], seller)
     job.run()
     soup = show(client)
     assert log(soup) == [("Import completed", "To be tried again")]
     assert "It refused the connection. Next try:" in words(soup.select_one(".delivery"))
     assert words(page(client, "/settings/webhooks").select_one(".hook .pill")) == "On, but failing"
-    answers.append(Answer(True, 204, "Accepted."))
+    answers.append(SendResult(True, 204, "Accepted."))
     press(client, soup.select_one(".delivery"), "Send now: Import completed")
     job.run()
     assert log(show(client)) == [("Import completed", "Delivered")]
 
 
-def test_off_and_on_again(client: FlaskClient, seller: Seller, answers: list[Answer]) -> None:
+def test_off_and_on_again(client: FlaskClient, seller: Seller, answers: list[SendResult]) -> None:
     add(client)
     press(client, show(client).select_one("main"), "Switch off")
     soup = show(client)
@@ -250,7 +250,7 @@ def test_off_and_on_again(client: FlaskClient, seller: Seller, answers: list[Ans
     assert log(soup) == []
     press(client, soup.select_one("main"), "Switch on")
     make(STATES[5], seller)
-    answers.append(Answer(True, 204, "Accepted."))
+    answers.append(SendResult(True, 204, "Accepted."))
     job.run()
     assert log(show(client)) == [("Import finished with failed rows", "Delivered")]
 

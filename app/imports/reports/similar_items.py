@@ -1,4 +1,4 @@
-"""What is most like a word that is wrong: among a few words, and along the URNs and names of the catalog."""
+"""The words, URNs and names most similar to a wrong one."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from app.csvfile.contract import NamedBy
 from app.queries import items
 from app.queries.items import ItemDescription
 
-#: Most choices that are worth reading.
+#: Maximum number of choices offered.
 MAX_CHOICES = 5
 #: Steps of names that are compared with what the catalog has there, on one page. Each costs a statement and some
 #: hundred comparisons, one or two milliseconds together.
 _MAX_STEPS = 24
-#: A step is compared with so many at most.
+#: A step is compared with this many at most.
 _MAX_COMPARED = 500
-#: How alike two words must be, from 0 to 1.
+#: Minimum similarity of two words, from 0 to 1.
 _ALIKE = 0.6
 
 
 class NearestItems:
-    """Finds items by names that are nearly theirs, with a bounded number of looks into the catalog."""
+    """Finds items with similar names, in a bounded number of catalog look-ups."""
 
     def __init__(self) -> None:
         self._steps: dict[tuple[NamedBy, str], list[str]] = {}
@@ -29,7 +29,7 @@ class NearestItems:
         self._elsewhere: dict[str, list[ItemDescription]] = {}
 
     def find(self, named_by: NamedBy, wanted: str) -> list[ItemDescription]:
-        """The items whose URN or ``name_key`` is most like ``wanted``, the most alike first."""
+        """The items whose URN or ``name_key`` is most similar to ``wanted``, the most similar first."""
         steps = items.split_path(named_by, wanted)
         nearest = self._find_paths(named_by, "", steps) if steps else []
         found = items.describe(named_by, nearest) if nearest else {}
@@ -49,7 +49,7 @@ class NearestItems:
         return self._elsewhere[key]
 
     def _find_paths(self, named_by: NamedBy, path: str, steps: list[str]) -> list[str]:
-        """Goes along ``steps`` from ``path`` and takes the most similar one where the catalog has no such step."""
+        """Follow ``steps`` from ``path``, taking the most similar step where the catalog does not have one."""
         step, *rest = steps
         alike = self._alike_steps(named_by, path, step, 1 if rest else MAX_CHOICES)
         if not rest and alike:
@@ -68,7 +68,7 @@ class NearestItems:
         if step in known:
             return [step]
         if step.isdecimal():
-            # Numbers that look alike are those of other cards; only zeros in front mean nothing.
+            # Similar numbers belong to other cards; only leading zeros do not matter.
             return [one for one in known if one.isdecimal() and int(one) == int(step)]
         compared = (named_by, path + step)
         if compared not in self._compared:
@@ -98,14 +98,14 @@ class NearestItems:
 
 
 def closest(word: str, known: Iterable[str], limit: int, *, at_least: float = _ALIKE) -> list[str]:
-    """Those of ``known`` that are most like ``word``, at most so many, and none that is much less so than the first."""
+    """The words of ``known`` most similar to ``word``, without those that are much less similar than the first."""
     matcher = SequenceMatcher(autojunk=False)
     folded = word.casefold()
     matcher.set_seq2(folded)
     alike: list[tuple[float, str]] = []
     for one in known:
         matcher.set_seq1(one.casefold())
-        # The first two are quick to say that it cannot be much.
+        # The first two are fast upper bounds.
         if matcher.real_quick_ratio() >= at_least and matcher.quick_ratio() >= at_least:
             ratio = matcher.ratio()
             if ratio >= at_least:
@@ -115,5 +115,5 @@ def closest(word: str, known: Iterable[str], limit: int, *, at_least: float = _A
 
 
 def likeness(one: str, other: str) -> float:
-    """How alike two words are, from 0 to 1."""
+    """The similarity of two words, from 0 to 1."""
     return SequenceMatcher(None, one, other, autojunk=False).ratio()

@@ -1,4 +1,4 @@
-"""What has come of an import so far, in the sentence or two that stand at the top of its page."""
+"""The summary of an import, in a sentence or two, for the top of its page."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from app.statuses import ImportStatus, RetriedRows
 
 
 def describe(one: ImportProgress, *, groups: int | None = None, retried: Collection[RetriedRows] = ()) -> str:
-    """What has come of an import so far.
+    """The summary of an import.
 
-    ``groups`` is the number of causes that its failed rows have, where it is known; ``retried`` tells which of its rows
-    another import has taken up again, so that there is nothing to do about them here. Nothing is said to be live of
-    a check, which writes nothing.
+    ``groups`` is the number of causes of its failed rows, where it is known; ``retried`` says which of its rows another
+    import has retried, so that there is nothing left to do about them here. The summary of a check calls no row live,
+    because a check writes nothing.
     """
     sentences = _SENTENCES_OF_CHECKS if one.is_check else _SENTENCES
     return " ".join(sentences[one.status](one, groups, retried))
 
 
 def retry_can_help(groups: Collection[Group]) -> bool:
-    """Whether any failed row may be right as it is by now; what is wrong with a row alone (422) does not go away."""
+    """Whether a retry may help any failed row: a row that is invalid in itself (422) stays so."""
     return any(group.kind.cause.code is not Code.INVALID for group in groups)
 
 
@@ -43,7 +43,7 @@ def advise_retry(one: ImportProgress, groups: Collection[Group]) -> str:
 
 
 def explain_invalid(one: ImportProgress) -> str:
-    """What the check at the upload found, and what that has to do with the rows that failed."""
+    """What the upload check found, and how it relates to the failed rows."""
     if not one.invalid:
         return "no problems found"
     contain = f"{_rows(one.invalid)} {'contains' if one.invalid == 1 else 'contain'} mistakes"

@@ -1,4 +1,4 @@
-"""How an import moves: its speed, the time that is left, what the workers do, and its whole life for a chart."""
+"""The speed of an import, the time left, what the workers do, and its whole timeline for a chart."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from app.queries.imports import throughput as recorded
 from app.queries.imports.throughput import MOST_COUNTED, Recorded
 from app.statuses import BatchStatus, ImportStatus
 
-#: The speed is that of the last few seconds, so that it follows what happens, and the estimate that of a longer time,
-#: so that it does not jump.
+#: The speed is measured over the last few seconds, so that it follows what happens, and the estimate over a longer
+#: time, so that it does not jump.
 _SPEED_SECONDS = 5.0
 _ESTIMATE_SECONDS = 30.0
-#: Of a shorter time nothing is concluded.
+#: A shorter time gives no speed.
 _LEAST_SECONDS = 5.0
-#: After so long without a row there is no estimate either.
+#: After this long without a row there is no estimate.
 _STILL_SECONDS = 10.0
 #: A worker writes a chunk some five times a second.
 _SILENT_SECONDS = 5.0
 
-#: Of a life with fewer columns than the least nothing can be seen; more than the most are put together in wider ones.
+#: A timeline with fewer columns shows nothing; one with more gets wider columns.
 _LEAST_COLUMNS = 3
 _MOST_COLUMNS = 60
-#: Widths of a column in seconds that people can reckon with.
+#: The widths a column may have, in seconds: round numbers.
 _WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 4 * 3600, 12 * 3600, 86400)
 
 
-class Tick(NamedTuple):
+class Sample(NamedTuple):
     """A chunk that was written."""
 
     #: In seconds since the import was created.
@@ -43,8 +43,8 @@ class Tick(NamedTuple):
     rows: int
 
 
-class Span(NamedTuple):
-    """A part of the life of an import, in seconds since it was created."""
+class Pause(NamedTuple):
+    """A pause of an import, in seconds since it was created."""
 
     begin: float
     end: float
@@ -56,60 +56,60 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """What has happened to an import until now, or until it was over; all times in seconds since it was created."""
+class Timeline:
+    """The chunks and pauses of an import until now, or until it was over. Times are in seconds since it was created."""
 
     #: Now, or when it was over.
     end: float
-    #: When the first worker began with it; None before that.
+    #: When a worker first claimed a batch; None before that.
     started: float | None
-    ticks: Sequence[Tick]
-    pauses: Sequence[Span]
+    samples: Sequence[Sample]
+    pauses: Sequence[Pause]
 
     @property
     def paused_seconds(self) -> float:
         """How long it has been PAUSED."""
-        return sum(span.seconds for span in self.pauses)
+        return sum(pause.seconds for pause in self.pauses)
 
     @property
-    def last_tick(self) -> float | None:
+    def last_written_at(self) -> float | None:
         """When rows were last written."""
-        return max((tick.at for tick in self.ticks), default=None)
+        return max((sample.at for sample in self.samples), default=None)
 
     @property
     def going_since(self) -> float | None:
-        """Since when it has been going without a pause; None when it has never begun."""
+        """Since when it has been running without a pause; None before it started."""
         if self.started is None:
             return None
-        return max([self.started, *(span.end for span in self.pauses)])
+        return max([self.started, *(pause.end for pause in self.pauses)])
 
     def speed(self, seconds: float) -> float | None:
-        """Rows per second over the last ``seconds`` at most; None when it has not been going for long enough."""
+        """Rows per second over the last ``seconds`` at most; None when it has not been running for long enough."""
         if self.going_since is None:
             return None
         window = min(seconds, self.end - self.going_since)
         if window < _LEAST_SECONDS:
             return None
-        return sum(tick.rows for tick in self.ticks if tick.at > self.end - window) / window
+        return sum(sample.rows for sample in self.samples if sample.at > self.end - window) / window
 
     @property
     def average(self) -> float | None:
-        """Rows per second from its first row to its last, without the pauses; None when that was too short a time."""
-        if self.started is None or self.last_tick is None:
+        """Rows per second from its first row to its last, without the pauses; None when that time is too short."""
+        if self.started is None or self.last_written_at is None:
             return None
-        seconds = self.last_tick - self.started
-        seconds -= sum(span.seconds for span in self.pauses if self.started <= span.begin < self.last_tick)
-        return sum(tick.rows for tick in self.ticks) / seconds if seconds >= _LEAST_SECONDS else None
+        seconds = self.last_written_at - self.started
+        seconds -= sum(pause.seconds for pause in self.pauses if self.started <= pause.begin < self.last_written_at)
+        return sum(sample.rows for sample in self.samples) / seconds if seconds >= _LEAST_SECONDS else None
 
     def without_pauses(self, at: float) -> float:
-        """How long it had not been paused at this moment of it."""
-        return at - sum(max(0.0, min(span.end, at) - span.begin) for span in self.pauses)
+        """How long it had been running, without pauses, at this time."""
+        return at - sum(max(0.0, min(pause.end, at) - pause.begin) for pause in self.pauses)
 
 
 class Column(NamedTuple):
-    """A stretch of the life of an import, for the chart, which leaves the pauses out: they may be the most of it."""
+    """An interval of the chart, which leaves the pauses out: they may be most of the time."""
 
-    #: In seconds since it was created that it was not paused.
+    #: In seconds since the import was created, without pauses.
     begin: float
     end: float
     #: Rows per second.
@@ -117,9 +117,9 @@ class Column(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What the workers do for an import."""
+    """What the workers are doing for an import."""
 
-    #: Batches by what becomes of them.
+    #: Numbers of batches.
     running: int
     waiting: int
     #: Of the running ones those whose worker has not been heard of for some seconds, and for how many at most.
@@ -127,29 +127,29 @@ class Work(NamedTuple):
     silent_seconds: float
     #: Batches of others before the first that waits; only asked while nothing runs. None: it rests after trouble.
     before: int | None = None
-    #: Whether any worker is there at all, as far as anybody knows; only asked while nothing runs.
+    #: Whether any worker is known; only asked while nothing runs.
     has_workers: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How an import moves, as it is shown."""
+    """Speed, time left and chart of an import, for pages."""
 
     #: In seconds since it was created, until now or until it was over.
     elapsed: float
     paused_seconds: float
     is_paused: bool
-    #: Rows per second at this moment, and seconds until all are through; None where nobody can tell.
+    #: Rows per second at this moment, and seconds until all are through; None where unknown.
     speed: int | None
     seconds_left: float | None
-    #: Rows per second on the whole.
+    #: Average rows per second.
     average: int | None
-    #: Since rows were last written; None when none has been yet.
+    #: Seconds since rows were last written; None before the first.
     quiet_seconds: float | None
     work: Work
     #: The chart; empty when there is too little to see.
     columns: list[Column]
-    #: Where in the columns it was paused.
+    #: The positions of the pauses in the columns.
     pauses: list[float]
 
     @property
@@ -159,7 +159,7 @@ class Pace:
 
     @property
     def has_begun(self) -> bool:
-        """Whether any worker has begun with it."""
+        """Whether a worker has claimed a batch of it."""
         return self.quiet_seconds is not None or self.work.running > 0
 
     @property
@@ -169,82 +169,84 @@ class Pace:
 
 
 def get(one: ImportProgress) -> Pace:
-    """How the import ``one`` moves, or has moved."""
+    """Speed, time left and chart of the import ``one``."""
     record = recorded.get(one.key)
-    life = read_life(record, one.created_at, one.finished_at)
+    timeline = read_timeline(record, one.created_at, one.finished_at)
     work = _see_work(record)
     if one.status is ImportStatus.RUNNING and not one.is_pausing and work.waiting and not work.running:
         work = work._replace(before=recorded.count_before(one.key), has_workers=_has_workers())
-    return describe(one, life, work)
+    return describe(one, timeline, work)
 
 
-def describe(one: ImportProgress, life: Life, work: Work) -> Pace:
-    """``life`` and ``work`` of the import ``one`` in numbers that can be shown."""
+def describe(one: ImportProgress, timeline: Timeline, work: Work) -> Pace:
+    """``timeline`` and ``work`` of the import ``one`` as numbers for pages."""
     is_going = one.is_moving and not one.is_pausing
-    speed = life.speed(_SPEED_SECONDS) if is_going else None
-    quiet = None if life.last_tick is None else max(0.0, life.end - life.last_tick)
-    # Of what stands still nobody can tell when it arrives.
+    speed = timeline.speed(_SPEED_SECONDS) if is_going else None
+    quiet = None if timeline.last_written_at is None else max(0.0, timeline.end - timeline.last_written_at)
+    # There is no estimate for an import that stands still.
     moves = is_going and quiet is not None and quiet < _STILL_SECONDS
-    recent = life.speed(_ESTIMATE_SECONDS) if moves else None
+    recent = timeline.speed(_ESTIMATE_SECONDS) if moves else None
     return Pace(
-        elapsed=life.end,
-        paused_seconds=life.paused_seconds,
+        elapsed=timeline.end,
+        paused_seconds=timeline.paused_seconds,
         is_paused=one.status is ImportStatus.PAUSED,
         speed=None if speed is None else round(speed),
         seconds_left=one.not_processed / recent if recent else None,
-        average=None if life.average is None else round(life.average),
+        average=None if timeline.average is None else round(timeline.average),
         quiet_seconds=quiet,
         work=work,
-        columns=draw_columns(life, is_over=one.finished_at is not None),
-        pauses=[life.without_pauses(span.begin) for span in life.pauses],
+        columns=draw_columns(timeline, is_over=one.finished_at is not None),
+        pauses=[timeline.without_pauses(pause.begin) for pause in timeline.pauses],
     )
 
 
-def read_life(record: Recorded, created_at: datetime, finished_at: datetime | None) -> Life:
-    """The life that ``record`` tells of."""
+def read_timeline(record: Recorded, created_at: datetime, finished_at: datetime | None) -> Timeline:
+    """The timeline in ``record``."""
 
     def since(moment: datetime) -> float:
         return max(0.0, (moment - created_at).total_seconds())
 
     end = since(finished_at or record.now)
-    ticks = []
+    samples = []
     for batch in record.batches:
         if batch.started_at is None:
             continue
         begin = since(batch.started_at)
         numbers = iter(batch.pace)
-        ticks += [Tick(begin + tenths / 10, rows) for tenths, rows in zip(numbers, numbers, strict=True)]
+        samples += [Sample(begin + tenths / 10, rows) for tenths, rows in zip(numbers, numbers, strict=True)]
     moments = [since(moment) for moment in record.pauses]
-    return Life(
+    return Timeline(
         end=end,
         started=min((since(batch.started_at) for batch in record.batches if batch.started_at), default=None),
-        ticks=ticks,
-        # One that has not ended lasts until now, or until the import was terminated.
-        pauses=[Span(begin, min(over, end)) for begin, over in zip_longest(moments[::2], moments[1::2], fillvalue=end)],
+        samples=samples,
+        # A pause that has not ended lasts until now, or until the import was terminated.
+        pauses=[
+            Pause(begin, min(stop, end)) for begin, stop in zip_longest(moments[::2], moments[1::2], fillvalue=end)
+        ],
     )
 
 
-def draw_columns(life: Life, *, is_over: bool) -> list[Column]:
-    """The speed over the life of an import, from left to right; empty when there is too little to see."""
-    if not life.ticks:
+def draw_columns(timeline: Timeline, *, is_over: bool) -> list[Column]:
+    """The columns of the chart, from left to right; empty when there is too little to show."""
+    if not timeline.samples:
         return []
-    length = life.without_pauses(life.end)
+    length = timeline.without_pauses(timeline.end)
     width = next((width for width in _WIDTHS if length / width <= _MOST_COLUMNS), _WIDTHS[-1])
     rows: dict[int, int] = {}
-    for tick in life.ticks:
-        column = int(life.without_pauses(min(tick.at, life.end)) / width)
-        rows[column] = rows.get(column, 0) + tick.rows
+    for sample in timeline.samples:
+        column = int(timeline.without_pauses(min(sample.at, timeline.end)) / width)
+        rows[column] = rows.get(column, 0) + sample.rows
     columns = []
     for number in range(int(length / width) + 1):
         begin, end = float(number * width), min(float((number + 1) * width), length)
-        # The last one has only begun. While it is short a single chunk would make it a peak, or nothing a fall.
+        # The last column has only begun. While it is short, a single chunk would make it a peak, and none a trough.
         if end - begin >= width / (2 if is_over else 1) or (is_over and rows.get(number)):
             columns.append(Column(begin, end, rows.get(number, 0) / max(end - begin, width / 2)))
     return columns if len(columns) >= _LEAST_COLUMNS else []
 
 
 def say_work(one: ImportProgress, work: Work) -> str:
-    """What the workers do for the import ``one``, in a sentence or two; empty when it is over."""
+    """What the workers are doing for the import ``one``, in a sentence or two; empty when it is over."""
     if one.status is ImportStatus.PAUSED:
         return "Nothing happens until you resume."
     return " ".join(_say_running(one, work)) if one.is_moving else ""
@@ -286,5 +288,5 @@ def _has_workers() -> bool:
     try:
         return queue.count_workers() > 0
     except RedisError:
-        # Nobody can tell, and there mostly are some.
+        # Unknown, and mostly there are some.
         return True

@@ -1,7 +1,7 @@
-"""The catalog as workers know it, so that the database need not be asked for the item of every row.
+"""The workers' cache of the catalog, so that the database need not be asked for the item of every row.
 
-A worker keeps the catalog and passes it on to its work-horses when it forks them. What it keeps is good for a batch
-that finds the catalog in the same version when it begins. Names that are not known are looked up.
+A worker reads the catalog, and its work-horses inherit the cache when they are forked. A batch uses it if the catalog
+still has the same version when the batch begins. Names that are not in the cache are looked up.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from app.extensions import db
 from app.queries import items
 from app.queries.items import CatalogItem
 
-#: A larger catalog is not kept: an item takes some 700 bytes in each worker.
+#: A larger catalog is not cached: an item takes some 700 bytes in each worker.
 _MAX_ITEMS_KEPT = 50_000
-#: How often a worker looks whether the catalog has changed. Until it has, its batches look all names up.
+#: How often a worker checks whether the catalog has changed. Until it does, its batches look up all names.
 _LOOK_SECONDS = 5.0
 
 
@@ -24,14 +24,14 @@ _NOT_ASKED: Sequence[CatalogItem] = []
 
 
 class KnownItems:
-    """What names have come to so far, in one version of the catalog; others are looked up."""
+    """The items found so far for names, in one version of the catalog; other names are looked up."""
 
     def __init__(self, version: int | None, found: Mapping[ItemName, Sequence[CatalogItem]]) -> None:
         self.version = version
         self._found = dict(found)
 
     def resolve(self, names: Sequence[ItemName]) -> list[Sequence[CatalogItem]]:
-        """For each of ``names`` the items that it can mean, in the order of their URNs; none for an unknown name."""
+        """For each of ``names`` the items that it can mean, ordered by URN; none for an unknown name."""
         found = [self._found.get(name, _NOT_ASKED) for name in names]
         missing = {name for name, candidates in zip(names, found, strict=True) if candidates is _NOT_ASKED}
         if missing:
@@ -46,7 +46,7 @@ _looked_at = float("-inf")
 
 
 def keep() -> bool:
-    """Keep the catalog for the jobs that this process will fork; true when it was read anew.
+    """Cache the catalog for the jobs that this process will fork. Returns whether it was read again.
 
     Ends the session's transaction.
     """
@@ -56,7 +56,7 @@ def keep() -> bool:
     _looked_at = monotonic()
     try:
         db.session.rollback()
-        # Version and items as they are at one moment.
+        # A snapshot, so that version and items agree.
         db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         version = items.version()
         if version == _kept.version:
@@ -68,5 +68,5 @@ def keep() -> bool:
 
 
 def known_items(version: int) -> KnownItems:
-    """What is known of the catalog in ``version``: what this process keeps, or nothing yet."""
+    """The cache for this ``version`` of the catalog: that of this process, or an empty one."""
     return _kept if _kept.version == version else KnownItems(version, {})

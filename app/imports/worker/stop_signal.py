@@ -1,7 +1,7 @@
-"""The control key: how Pause and Terminate reach the workers between two chunks.
+"""The stop signal: the Redis key through which Pause and Terminate reach workers between two chunks.
 
-It is a hint and makes a stop prompt. What makes it certain is the fence, which asks the database; so a key that is
-lost, late or left over does no harm.
+It is a hint, and makes a stop prompt. The fence, which asks the database, makes it certain. So a signal that is lost,
+late or left over does no harm.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from app.redis_client import redis_client
 
 log = logging.getLogger(__name__)
 
-#: Longer than any import waits for a worker to read it; a forgotten key is gone after that.
+#: After this many seconds a forgotten key expires; workers read it much sooner.
 _LIFE_SECONDS = 24 * 3600
-#: After Redis has failed to answer, workers go on without asking it for so long.
+#: After Redis has failed to answer, workers do not ask it for this many seconds.
 _LEAVE_ALONE_SECONDS = 5.0
 
 
@@ -43,7 +43,7 @@ def send(key: ImportKey, signal: Signal) -> None:
 
 
 def clear(key: ImportKey) -> None:
-    """Take back what was asked."""
+    """Clear the signal."""
     try:
         redis_client().delete(_name(key))
     except RedisError:
@@ -51,14 +51,14 @@ def clear(key: ImportKey) -> None:
 
 
 class Listener:
-    """Reads the control key of one import, sparing a Redis that does not answer."""
+    """Reads the stop signal of one import, and spares a Redis that does not answer."""
 
     def __init__(self, key: ImportKey) -> None:
         self._name = _name(key)
         self._ask_again_at = 0.0
 
     def poll(self) -> Signal | None:
-        """What the workers are asked to do, as far as Redis knows; None for words that are no signal of ours."""
+        """The signal in Redis; None for an unknown value."""
         if monotonic() < self._ask_again_at:
             return None
         try:
