@@ -1,4 +1,4 @@
-"""Who asks: the token that every request of the API shows."""
+"""Authentication by the token that every request of the API presents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def require_token() -> None:
-    """Find out who asks, and whether they may; before each view. Raises Unauthorized, Forbidden or TooManyRequests."""
+    """Authenticate and authorise a request, before each view. Raises Unauthorized, Forbidden or TooManyRequests."""
     given = request.authorization
     if given is None or given.type != "bearer" or not given.token:
         raise Unauthorized(
@@ -29,9 +29,9 @@ def require_token() -> None:
         )
     found = tokens.find_bearer(given.token)
     if found is None:
-        # What was shown is not told: it may be a token of somebody else's, mistyped.
+        # The presented text is not logged: it may be a real token, mistyped.
         log.warning("token refused: address %s", request.remote_addr or "")
-        # Only these are counted by their address: behind one address many may stand who have tokens.
+        # Only invalid tokens are counted by address: many clients with valid ones may share an address.
         limits.count_stranger()
         raise Unauthorized(
             "The token does not hold: it was revoked, has expired or was never made. Make another under API tokens.",
@@ -46,12 +46,12 @@ def require_token() -> None:
 
 
 def seller_id() -> int:
-    """The id of the seller for whom is asked."""
+    """The id of the token's seller."""
     return bearer().seller_id
 
 
 def bearer() -> Bearer:
-    """Who asks."""
+    """The token of the request."""
     found: Bearer = g.bearer
     return found
 

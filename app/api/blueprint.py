@@ -1,4 +1,4 @@
-"""The blueprint of all resources, and what their views have in common."""
+"""The blueprint of all resources, and what their views share."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def _finish(response: Response) -> Response:
 def can_fail(
     *statuses: int, refuses: Sequence[problems.Kind] = ()
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Document that a view can answer with the problems of these ``statuses``, beside those that any can.
+    """Document the problems that a view can answer with, by their ``statuses``, besides those of every view.
 
-    ``refuses`` are those with the status 422 that a view has for itself.
+    ``refuses`` are the view's own problems with status 422.
     """
 
     def document(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -25,8 +25,8 @@ from app.queries import begin_snapshot
 def list_errors(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
     """List the failed rows of an import, in the order of the file.
 
-    A page ends after some megabytes, however many rows were asked for; “next” leads on.
-    What is asked for in several ways must hold in all of them.
+    A page ends after some megabytes, whatever the limit; “next” leads to the next one.
+    All given filters must match.
     """
     begin_snapshot()
     one = progress.get(seller_id(), public_id)

@@ -1,4 +1,4 @@
-"""How often a program may ask: counted in Redis, and when that is away, by each process for itself."""
+"""Rate limits of the API, counted in Redis; when Redis is away, each process counts for itself."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from app.redis_client import redis_client
 
 log = logging.getLogger(__name__)
 
-#: Requests of one address in a minute that show a token which does not hold.
+#: Requests a minute with an invalid token, from one address.
 _STRANGERS_PER_MINUTE = 60
 
 
 def init_app(app: Flask) -> None:
-    """Get ready to count, in the Redis that ``app`` has a client for."""
+    """Prepare ``app`` to count, in the Redis of its client."""
     with app.app_context():
-        # The application's own pool: what waits for Redis waits no longer here than anywhere.
+        # The application's own pool, with its short timeouts.
         pool = redis_client().connection_pool
     limiter = Limiter(
         get_remote_address,
         app=app,
         storage_uri="redis://",
-        # The types of Flask-Limiter know only texts and numbers; the storage takes a pool.
+        # Flask-Limiter's types allow only texts and numbers, but the storage takes a pool.
         storage_options=cast(dict[str, str | int], {"connection_pool": pool}),
         swallow_errors=True,
         in_memory_fallback_enabled=True,
         key_prefix="api",
     )
-    # Pages are not counted, and none waits while it is tried whether Redis is back.
+    # Pages are not counted, and do not wait while Redis is tried again.
     limiter.request_filter(lambda: request.blueprint != "api")
     app.extensions["sluice_limiter"] = limiter
 
@@ -48,18 +48,18 @@ def count_request(bearer: Bearer) -> None:
 
 
 def count_upload(bearer: Bearer) -> None:
-    """Count a request that brings a file. Raises TooManyRequests."""
+    """Count an upload. Raises TooManyRequests."""
     _count("uploads", _settings().api_uploads_per_hour, "hour", by=f"token-{bearer.token_id}")
 
 
 def count_stranger() -> None:
-    """Count a request whose token does not hold. Raises TooManyRequests."""
+    """Count a request with an invalid token. Raises TooManyRequests."""
     if _settings().api_requests_per_minute:
         _count("strangers", _STRANGERS_PER_MINUTE, "minute", by=get_remote_address())
 
 
 def add_headers(response: Response) -> Response:
-    """Tell in ``response`` how often may still be asked."""
+    """Add the remaining requests to the headers of ``response``."""
     limit = _limiter().current_limit
     if limit is None:
         return response
@@ -69,7 +69,7 @@ def add_headers(response: Response) -> Response:
         response.headers["RateLimit-Remaining"] = str(limit.remaining)
         response.headers["RateLimit-Reset"] = str(seconds)
     except (RedisError, ValueError):
-        # What stands in Redis may be no number.
+        # The value in Redis may be no number.
         log.warning("limits not told", exc_info=True)
         seconds = 1
     if response.status_code == TooManyRequests.code:

@@ -1,4 +1,4 @@
-"""The description of the API that programs read: OpenAPI 3.1, made of the views and the schemas themselves."""
+"""The OpenAPI 3.1 document of the API, generated from the views and the schemas."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from app.api import problems
 from app.api.schemas import Problem
 
 VERSION = "1"
-#: Those that the API takes.
+#: The content types that the API accepts.
 METHODS = ("get", "post")
 
 _TAGS = {
     "Imports": "A file becomes an import: it is cut into batches, and these are worked through in the background.",
-    "What to do with an import": "The buttons of the pages. “actions” of an import says which of them can be pressed.",
+    "What to do with an import": "The buttons of the pages. “actions” of an import lists those that are possible now.",
     "Failed rows": "What is wrong with each row, and what to do about it.",
-    "Files": "CSV files to take home; they are sent as they are made, however large they are.",
-    "Listings": "What you offer, which imports have made.",
+    "Files": "CSV files, streamed, however large.",
+    "Listings": "What you offer: created and changed by imports.",
 }
 
 _INTRODUCTION = (
     "All that the pages of Sluice do, for programs. Answers are JSON in UTF-8, times are in UTC, and paths in answers "
-    "are paths on this host. Every request shows a token."
+    "are paths on this host. Every request presents a token."
 )
 
 
 class _Api(Api):
-    """flask-smorest without its own ways to answer errors and to page through lists, for which Sluice has others."""
+    """flask-smorest without its error handlers and pagination: Sluice has its own."""
 
     def _register_error_handlers(self) -> None:
         pass
@@ -62,7 +62,7 @@ def register(app: Flask, blueprint: Blueprint) -> None:
         {
             "type": "http",
             "scheme": "bearer",
-            "description": "A token of yours: “Authorization: Bearer sluice_…”. Make one under API tokens.",
+            "description": "A token of yours: “Authorization: Bearer sluice_…”. Create one under API tokens.",
         },
     )
     api.register_blueprint(blueprint)
@@ -82,11 +82,11 @@ def as_json() -> Response:
 
 
 def _finish(document: dict[str, Any]) -> dict[str, Any]:
-    """``document`` with what cannot be told of the views, and without what only they need."""
+    """``document`` completed with what the views do not say, and without what only they need."""
     paths = {}
     for path, operations in document["paths"].items():
         for operation in filter(None, map(operations.get, METHODS)):
-            # A docstring is a sentence, a summary a heading.
+            # A docstring is a sentence; a summary is a heading, without a full stop.
             operation["summary"] = operation["summary"].rstrip(".")
         for parameter in operations.get("parameters", ()):
             if parameter["name"] == "public_id":

@@ -1,4 +1,4 @@
-"""What is served of the description of the API: the document for programs, and a page for people."""
+"""Serves the OpenAPI document, and a page for people that is drawn from it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from app.config import current_settings
 
 blueprint = Blueprint("api_reference", __name__)
 
-#: What is said of answers that every operation can give; the page says it once.
+#: Answers that every operation can give; the page lists them once.
 _COMMON_WORDS = frozenset(kind.title for kind in problems.KINDS if kind.status in problems.ALWAYS)
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing to ask for, as the page shows it."""
+    """An operation, as the page shows it."""
 
     name: str
     method: str
@@ -30,11 +30,11 @@ class Operation:
     summary: str
     paragraphs: list[str]
     parameters: list[dict[str, Any]]
-    #: Content types that the body may have, with what it is then.
+    #: Content types of the body, with their meaning.
     bodies: list[str]
     #: Status, what it means, and the name of the schema of its answer.
     answers: list[tuple[str, str, str]]
-    #: Lines for a shell.
+    #: Example commands for a shell.
     examples: list[str]
 
 
@@ -46,7 +46,7 @@ def openapi() -> Response:
 
 @blueprint.get("/help/api")
 def show() -> ResponseReturnValue:
-    """How to use the API: everything that the document says."""
+    """The reference page: everything in the document."""
     api = document.get()
     settings = current_settings()
     return render_template(
@@ -61,7 +61,7 @@ def show() -> ResponseReturnValue:
 
 
 def describe_type(schema: Mapping[str, Any]) -> str:
-    """What a value is, in a few words; names of schemas are between angle brackets."""
+    """The type of a value, in a few words; names of schemas are between angle brackets."""
     if "$ref" in schema:
         return f"<{_name_of(schema)}>"
     for together in ("anyOf", "oneOf", "allOf"):

@@ -30,7 +30,7 @@ from app.web import help as help_pages
 
 
 def register(app: Flask) -> None:
-    """Give ``app`` its pages, what they are drawn with, and the pages that say what went wrong."""
+    """Register the pages with ``app``, their template filters, and the error pages."""
     session.init_app(app)
     filters.init_app(app)
     headers.init_app(app)

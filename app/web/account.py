@@ -22,24 +22,24 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("my_account", __name__, url_prefix="/settings/account")
 blueprint.before_request(require_seller)
 
-#: More sessions are of use to nobody's eyes; they can be ended all at once.
+#: Longest list of sessions on the page; all can be ended at once.
 _MAX_SHOWN = 100
-#: Stands for all sessions but this one where a form could end one of them.
+#: Means all other sessions, where a form could name one.
 _OTHERS = "others"
 
 
 @blueprint.get("")
 def show() -> ResponseReturnValue:
-    """The account, the form for another password, and the sessions."""
+    """The account, the form to change the password, and the sessions."""
     return _render()
 
 
 @blueprint.post("")
 def change_password() -> ResponseReturnValue:
-    """Change the password, end all other sessions and renew this one; or the form again with what is wrong."""
+    """Change the password, end all other sessions and renew this one; or the form again with its errors."""
     form = PasswordForm()
     is_right = form.validate()
-    # The current password is looked at in any case, so that everything that is wrong is said at once.
+    # The current password is checked in any case, so that all errors are reported at once.
     seller = confirm(form.current_password)
     if seller is None or not is_right:
         return _render(form), 422
@@ -48,7 +48,7 @@ def change_password() -> ResponseReturnValue:
             seller, form.new_password.data or "", secret=secret(), revoke_tokens=form.revoke_tokens.data
         )
     except SessionNotFound:
-        # Somebody else has just changed it, or has ended this session.
+        # Another request has just changed it, or has ended this session.
         answer: ResponseReturnValue = login_manager.unauthorized()
         return answer
     carry(seller, renewed.secret)
@@ -60,7 +60,7 @@ def change_password() -> ResponseReturnValue:
 
 @blueprint.post("/sessions/<uuid:public_id>/end")
 def end_session(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Sign out one browser, for whoever knows the password."""
+    """Sign out one browser; requires the password."""
     try:
         browser = describe_browser(sessions.find_user_agent(seller_id(), public_id))
     except SessionNotFound as error:
@@ -76,7 +76,7 @@ def end_session(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/sessions/end")
 def end_other_sessions() -> ResponseReturnValue:
-    """Sign out every browser but this one, for whoever knows the password."""
+    """Sign out every browser but this one; requires the password."""
     form = ConfirmForm()
     if not form.validate() or confirm(form.current_password) is None:
         return _render(ending=form, whom=_OTHERS), 422
@@ -88,7 +88,7 @@ def end_other_sessions() -> ResponseReturnValue:
 
 @blueprint.errorhandler(TooManyAttempts)
 def refuse(refused: TooManyAttempts) -> ResponseReturnValue:
-    """The page again, for somebody who has tried too many passwords."""
+    """The page again, after too many attempts at the password."""
     response = _render(error=str(refused))
     response.headers["Retry-After"] = str(refused.seconds)
     return response, 429
@@ -111,12 +111,12 @@ def _back() -> ResponseReturnValue:
 def _render(
     form: PasswordForm | None = None, *, ending: ConfirmForm | None = None, whom: str = "", error: str | None = None
 ) -> Response:
-    """The page with what is wrong: in the form for another password, in the one that ends ``whom``, or altogether."""
+    """The page with errors: of the password form, of the form that ends ``whom``, or general ones."""
     active = sessions.list_active(seller_id(), secret(), at_most=_MAX_SHOWN)
     response = make_response(
         render_template(
             "settings/account.html",
-            # Made without what was sent: a fault in one form is none in another.
+            # Built without the submitted fields: an error in one form is none in another.
             form=form or PasswordForm(formdata=None),
             faults={whom: ending.current_password.errors} if ending else {},
             error=error,
@@ -127,6 +127,6 @@ def _render(
             describe_browser=describe_browser,
         )
     )
-    # Going back must not show sessions that have ended, nor to somebody else who is there.
+    # The Back button must not show ended sessions, nor anything to the next user of the browser.
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -1,4 +1,4 @@
-"""The chart of an import's speed as the geometry of an SVG: numbers for attributes, because styles would be inline."""
+"""The chart of an import's speed as the geometry of an SVG: numbers in attributes, because styles would be inline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PAUSE_WIDTH = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A part of the drawing from top to bottom."""
+    """A vertical band of the drawing."""
 
     x: float
     width: float
@@ -24,7 +24,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What a page draws."""
+    """The geometry of a chart."""
 
     #: The outline of the columns, closed along the ground, and their upper edge alone.
     area: str
@@ -33,7 +33,7 @@ class Chart:
     pauses: list[Box]
     #: The upper end of the scale in rows per second.
     top: int
-    #: What it shows in a sentence, for those who do not see it.
+    #: A description in a sentence, for screen readers.
     words: str
 
 
@@ -69,7 +69,7 @@ def _steps(columns: Sequence[Column], scale: float, unit: float) -> list[str]:
 
 
 def _band(x: float) -> Box:
-    """A pause, however long: a chart that gave it its time would show little else."""
+    """A pause, drawn equally wide however long it was: true to scale, the chart would show little else."""
     return Box(round(min(max(0.0, x - _PAUSE_WIDTH / 2), WIDTH - _PAUSE_WIDTH), 1), _PAUSE_WIDTH)
 
 
@@ -84,7 +84,7 @@ def _say(pace: Pace) -> str:
 
 
 def _round_up(value: float) -> int:
-    """The next number whose first two digits say it all."""
+    """The next higher number with two significant digits."""
     unit: int = 10 ** max(0, int(log10(value)) - 1)
     return -(-round(value) // unit) * unit
 

@@ -1,4 +1,4 @@
-"""Asks for the password once more, before something that a stolen session must not do."""
+"""Asks for the password again, before actions that a stolen session must not allow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.models import Seller
 
 
 def confirm(field: Field) -> Seller | None:
-    """The seller, if their password stands in ``field``; otherwise it says what is wrong. Raises TooManyAttempts."""
+    """The seller if ``field`` has their password; else None, with an error at the field. Raises TooManyAttempts."""
     if not field.data:
         return None
     address = request.remote_addr or ""

@@ -1,4 +1,4 @@
-"""One import: the side panel, the full details, its failed rows, and its files to download."""
+"""One import: the side panel, the full details, the failed rows, and the downloads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("details", __name__, url_prefix="/imports/<uuid:public_id>")
 blueprint.before_request(require_seller)
-# Counters, batches and failed rows stand on one page, and must agree while workers go on writing.
+# A snapshot: counters, batches and failed rows on one page must agree while workers write.
 blueprint.before_request(begin_snapshot)
 
 #: Failed rows on one page.
@@ -36,9 +36,9 @@ _PAGE_SIZE = 50
 #: Groups of failed rows, and failed rows, on the page of an import; the page of its errors has all of them.
 _GROUPS_IN_DETAILS = 10
 _ROWS_IN_DETAILS = 10
-#: More rows than these that a filter lets through are not counted.
+#: A filter's matches are counted up to this number.
 _MOST_COUNTED = 100_000
-#: What is over stands first, as in a progress bar.
+#: Final statuses come first, as in a progress bar.
 _BATCH_ORDER = ("completed", "with-failed", "given-up", "running", "paused", "queued", "terminated")
 #: No line is higher, and the database cannot be asked for one.
 _MAX_LINE = 2**31 - 1
@@ -50,7 +50,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     one = progress.get(seller_id(), public_id)
     groups = row_errors.list_groups(one.key) if one.failed else []
     first_groups = groups[:_GROUPS_IN_DETAILS]
-    # What changes every second is not worth a look at its rows every second.
+    # While the import runs, the page is polled too often to read rows each time.
     is_moving = one.is_moving
     failed, goes_on = _failed_after(one.key, 0, limit=_ROWS_IN_DETAILS, with_suggestions=not is_moving)
     batches = progress.list_batches(one.key)
@@ -73,7 +73,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/panel")
 def panel(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The summary that My Imports opens at its side; a page of its own where there are no scripts."""
+    """The side panel of My Imports; without scripts, a separate page."""
     one = progress.get(seller_id(), public_id)
     groups = row_errors.list_groups(one.key) if one.failed else []
     return render_live(
@@ -86,7 +86,7 @@ def panel(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/errors")
 def errors(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The failed rows by cause, and one by one in the order of the file, as far as the filter lets them through.
+    """The failed rows by cause, and one by one in the order of the file, as filtered.
 
     ``after`` is the line of the last one on the page before.
     """
@@ -115,31 +115,31 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/failed.csv")
 def failed_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The failed rows that the filter in the address lets through, ready to be corrected and uploaded."""
+    """The failed rows that match the filter in the address, ready to be corrected and uploaded."""
     return downloads.failed_rows(progress.get(seller_id(), public_id), wanted=read_filter(request.args).wanted)
 
 
 @blueprint.get("/as-updates.csv")
 def as_updates_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The rows that would have created listings that are there, with UPDATE in their MODE, ready to be uploaded."""
+    """The rows that would have created existing listings, with UPDATE as their MODE, ready to be uploaded."""
     return downloads.as_updates(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/errors.csv")
 def errors_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """What is wrong with which of the rows that the filter in the address lets through."""
+    """The report of the failed rows that match the filter in the address."""
     return downloads.error_report(progress.get(seller_id(), public_id), wanted=read_filter(request.args).wanted)
 
 
 @blueprint.get("/remaining.csv")
 def remaining_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The rows that were not processed under their header, ready to be uploaded another time."""
+    """The unprocessed rows under their header, ready to be uploaded again."""
     return downloads.remaining_rows(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/succeeded.csv")
 def succeeded_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Which line made or changed which listing."""
+    """The lines that created or changed listings."""
     return downloads.succeeded_rows(progress.get(seller_id(), public_id))
 
 
@@ -156,7 +156,7 @@ def _errors_heading(one: ImportProgress, chosen: Sequence[Group]) -> str:
 
 
 def _count_matching(one: ImportProgress, wanted: Filter, chosen: Sequence[Group]) -> int | None:
-    """How many rows a filter lets through that asks for these groups, or for none; None: too many to be counted."""
+    """How many rows match a filter for these groups, or for none; None: too many to count."""
     return chosen[0].rows if len(chosen) == 1 else recorded_errors.count(one.key, wanted, at_most=_MOST_COUNTED)
 
 
@@ -180,7 +180,7 @@ def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pac
 
 
 def _title(one: ImportProgress) -> str:
-    """The title of its page, the state first: a tab shows no more than its beginning."""
+    """The title of its page, the status first: a tab shows only the beginning."""
     state = import_label(one).text
     if one.can_pause:
         state = f"{one.percent}%"
@@ -190,7 +190,7 @@ def _title(one: ImportProgress) -> str:
 
 
 def _news(one: ImportProgress, moves: throughput.Pace) -> str:
-    """What somebody is told who listens to the page of an import that is going on."""
+    """The progress of a running import, for screen readers."""
     parts = [f"{one.percent}% done"]
     if one.failed:
         parts.append(f"{format_number(one.failed)} {'would fail' if one.is_check else 'failed'}")

@@ -1,4 +1,4 @@
-"""The forms that take more than a press of a button, and what forms have in common."""
+"""The forms that consist of more than a button, and their common parts."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class SignInForm(FlaskForm):
 
 
 class ConfirmForm(FlaskForm):
-    """The password of whoever is signed in, before something that a stolen session must not do."""
+    """The seller's password, before an action that a stolen session must not allow."""
 
     current_password = PasswordField("Current password", validators=[InputRequired("Enter your current password.")])
 
 
 class PasswordForm(ConfirmForm):
-    """Another password for whoever is signed in."""
+    """A new password for the seller."""
 
     new_password = PasswordField("New password", validators=[InputRequired("Enter a new password.")])
     revoke_tokens = BooleanField("Revoke all API tokens")
 
     def validate_new_password(self, field: Field) -> None:
-        """Say of a password that will not do why it will not."""
+        """Raise ValidationError for a weak password, saying why."""
         try:
             passwords.check(field.data, email=current_user.email)
         except passwords.WeakPassword as weak:
@@ -38,7 +38,7 @@ class PasswordForm(ConfirmForm):
 
 
 class EndpointForm(ConfirmForm):
-    """A new webhook: where to. The events it is for are boxes beside it."""
+    """The URL of a new webhook. Its events are checkboxes beside it."""
 
     url = StringField(
         "Address",

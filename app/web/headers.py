@@ -1,11 +1,11 @@
-"""The headers that every answer carries: what a browser may do with a page of Sluice, which is little."""
+"""The security headers of every answer: they allow a browser little."""
 
 from __future__ import annotations
 
 from flask import Flask, Response, g, request
 
-#: All that pages need comes from this site, and nothing of it stands inline, so a script that somebody manages to get
-#: into a page does not run. Bootstrap's style sheet draws its small signs with data: pictures.
+#: Everything that pages load comes from this site, and nothing is inline, so a script that an attacker gets into a page
+#: does not run. Bootstrap's style sheet draws its small signs with data: pictures.
 _CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -21,9 +21,9 @@ _CONTENT_SECURITY_POLICY = "; ".join(
 )
 _HEADERS = {
     "Content-Security-Policy": _CONTENT_SECURITY_POLICY,
-    # A file that somebody uploaded is never taken for a page or a script.
+    # An uploaded file is never interpreted as a page or a script.
     "X-Content-Type-Options": "nosniff",
-    # Other sites learn no address; this one does, because over HTTPS the CSRF check reads where a form came from.
+    # Other sites get no Referer; this one does, because over HTTPS the CSRF check needs it.
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -33,12 +33,12 @@ _HEADERS = {
 _STRICT_TRANSPORT_SECURITY = "max-age=63072000"
 
 
-#: What everybody gets the same, beside static files: browsers may keep these pages, and no others.
+#: Pages that are the same for all, besides static files: browsers may cache these, and no others.
 _FOR_EVERYBODY = frozenset({"help", "api_reference"})
 
 
 def init_app(app: Flask) -> None:
-    """Give every answer of ``app`` the headers."""
+    """Set the headers on every answer of ``app``."""
     app.after_request(_add)
 
 
@@ -46,10 +46,10 @@ def _add(response: Response) -> Response:
     response.headers.update(_HEADERS)
     if request.endpoint != "static" and request.blueprint not in _FOR_EVERYBODY:
         response.headers.setdefault("Cache-Control", "no-store")
-    # The one page that is not ours has one of its own: see queues.
+    # rq-dashboard's page has another policy: see queues.
     if policy := g.get("content_security_policy"):
         response.headers["Content-Security-Policy"] = policy
-    # Redirects of the router's are absolute, by a Host that whoever asks may have made up.
+    # The router's redirects are absolute, with the Host header, which a client can forge.
     if response.location and response.location.startswith(request.host_url):
         response.location = "/" + response.location.removeprefix(request.host_url).lstrip("/")
     if request.is_secure:

@@ -1,4 +1,4 @@
-"""The menu of all pages, and the entry of it under which a page is found."""
+"""The menu of all pages, and which entry is current."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import Flask, request, url_for
 
 
 class Entry(NamedTuple):
-    """A page that the menu leads to."""
+    """A page in the menu."""
 
     endpoint: str
     text: str
@@ -18,12 +18,12 @@ class Entry(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Where it is."""
+        """Its path."""
         return url_for(self.endpoint)
 
     @property
     def link(self) -> str:
-        """What the menu links to: its path, and for a file to be opened in a spreadsheet what asks for that."""
+        """The link: the path, with ``spreadsheet=1`` for a file that is opened in a spreadsheet."""
         return url_for(self.endpoint, spreadsheet=1) if self.is_for_spreadsheet else self.path
 
 
@@ -44,7 +44,7 @@ class Group:
 
     @property
     def paths(self) -> list[str]:
-        """Where its pages are."""
+        """The paths of its pages."""
         return [entry.path for entry in (*self.entries, *self.minor)]
 
 
@@ -86,7 +86,7 @@ def init_app(app: Flask) -> None:
 
 
 def path_in_menu() -> str | None:
-    """The path of the entry under which the page is found that is asked for, if there is one: the closest above it."""
+    """The path of the menu entry closest above the requested page, if any."""
     here = request.script_root + request.path
     above = [path for group in MENU for path in group.paths if f"{here}/".startswith(f"{path}/")]
     return max(above, key=len, default=None)

@@ -1,4 +1,4 @@
-"""``/metrics`` for Prometheus, which shows a token; operators may look too, and for others there is nothing."""
+"""``/metrics`` for Prometheus, which presents a token, and for operators; others get a 404."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ blueprint = Blueprint("metrics", __name__)
 
 @blueprint.get("/metrics")
 def show() -> Response:
-    """What the web processes of this host have counted, and how the whole cluster stands."""
+    """The counters of this host's web processes, and the state of the whole installation."""
     if not _has_token() and not (current_user.is_authenticated and current_user.is_operator):
         abort(404)
     cluster = CollectorRegistry()
@@ -41,7 +41,7 @@ def _has_token() -> bool:
 
 
 class _Cluster(Collector):
-    """What is true of the whole cluster at this moment."""
+    """The present state of the whole installation."""
 
     def collect(self) -> Iterator[Metric]:
         try:
@@ -63,20 +63,20 @@ class _Cluster(Collector):
         yield batches
         yield _count_imports(seen.live)
         yield GaugeMetricFamily(
-            "sluice_oldest_waiting_seconds", "Age of the oldest batch that waits.", waiting.oldest_seconds or 0
+            "sluice_oldest_waiting_seconds", "Age of the oldest waiting batch.", waiting.oldest_seconds or 0
         )
         yield GaugeMetricFamily(
-            "sluice_crashing_batches", "Batches that end in trouble again and again.", len(seen.crashing)
+            "sluice_crashing_batches", "Batches whose attempts failed repeatedly.", len(seen.crashing)
         )
         most = seen.by_seller[0].batches if seen.by_seller else 0
         yield GaugeMetricFamily(
             "sluice_largest_seller_share",
-            "Part of the waiting batches that is one seller's.",
+            "Largest share of the waiting batches that belongs to one seller.",
             most / waiting.queued if waiting.queued else 0,
         )
-        workers = GaugeMetricFamily("sluice_workers", "Workers that are known, by host.", labels=["host"])
+        workers = GaugeMetricFamily("sluice_workers", "Known workers, by host.", labels=["host"])
         silence = GaugeMetricFamily(
-            "sluice_host_silent_seconds", "Since when nothing was heard of a worker host.", labels=["host"]
+            "sluice_host_silent_seconds", "Seconds since a worker host last reported.", labels=["host"]
         )
         for host in seen.hosts:
             workers.add_metric([host.name], host.processes)
@@ -86,9 +86,9 @@ class _Cluster(Collector):
         ran = seen.reconciler
         if ran.silent_seconds is not None:
             yield GaugeMetricFamily(
-                "sluice_reconciler_silent_seconds", "Since when the reconciler has not run.", ran.silent_seconds
+                "sluice_reconciler_silent_seconds", "Seconds since the reconciler last ran.", ran.silent_seconds
             )
-        repairs = CounterMetricFamily("sluice_repairs", "What the reconciler has repaired.", labels=["kind"])
+        repairs = CounterMetricFamily("sluice_repairs", "Repairs by the reconciler, by kind.", labels=["kind"])
         for kind in ("batches_taken_back", "jobs_lost", "imports_settled", "transactions_ended"):
             repairs.add_metric([kind], getattr(ran, kind))
         yield repairs

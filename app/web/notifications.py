@@ -1,4 +1,4 @@
-"""Notifications: when a seller wants an e-mail."""
+"""Notifications: when a seller gets an email."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHOICES = [
 
 @blueprint.get("")
 def form() -> ResponseReturnValue:
-    """The choice."""
+    """The form."""
     settings = current_settings()
     return render_template(
         "notifications/form.html",
@@ -37,7 +37,7 @@ def form() -> ResponseReturnValue:
 
 @blueprint.post("")
 def choose() -> ResponseReturnValue:
-    """Take the choice (``email_on_end``)."""
+    """Save the choice (``email_on_end``)."""
     chosen = request.form.get("email_on_end", type=EmailOnEnd)
     if chosen is None:
         raise BadRequest("The request does not say when to send an e-mail.")

@@ -1,4 +1,4 @@
-"""Who is looking at a page, and where they go from there."""
+"""The signed-in seller of a request, and safe redirects."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from app.models import Seller
 
 
 class _Sessions(SecureCookieSessionInterface):
-    """Flask's own, which would sign with SHA-1."""
+    """Flask's session interface, but signing with SHA-256 instead of SHA-1."""
 
     digest_method = staticmethod(hashlib.sha256)
 
 
 def init_app(app: Flask) -> None:
-    """Have the cookie and the tokens of forms signed with SHA-256."""
+    """Sign the cookie and CSRF tokens with SHA-256."""
     app.session_interface = _Sessions()
-    # Flask-WTF makes its own signers and offers no choice.
+    # Flask-WTF creates its own signers and has no setting for this.
     Signer.default_digest_method = staticmethod(hashlib.sha256)
 
 
 def require_seller() -> ResponseReturnValue | None:
-    """Send whoever is not signed in to the sign-in page; a blueprint runs this before each of its views."""
+    """Redirect clients that are not signed in to the sign-in page; a blueprint runs this before each of its views."""
     if current_user.is_authenticated:
         audit.act_as(Actor(seller_id(), current_user.email, "web", request.remote_addr or ""))
         return None
@@ -40,7 +40,7 @@ def require_seller() -> ResponseReturnValue | None:
 
 
 def require_operator() -> ResponseReturnValue | None:
-    """Send strangers to the sign-in page, and let those who are no operators find nothing here."""
+    """Redirect clients that are not signed in to the sign-in page, and answer 404 to sellers who are not operators."""
     answer = require_seller()
     if answer is None and not current_user.is_operator:
         abort(404)
@@ -53,14 +53,14 @@ def seller_id() -> int:
 
 
 def secret() -> str:
-    """What this browser shows for its session."""
+    """The session secret that this browser presents."""
     return str(session["_user_id"])
 
 
 def carry(seller: Seller, shown: str) -> None:
-    """Let this browser show ``shown`` for a session of ``seller`` from now on.
+    """Store the secret ``shown`` of a session of ``seller`` in this browser's cookie.
 
-    Nothing of what it had before counts any more, the token of its forms included: somebody else may have put it there.
+    Everything that was in the cookie before is dropped, the CSRF token included: an attacker may have put it there.
     """
     session.clear()
     seller.session_secret = shown
@@ -69,12 +69,12 @@ def carry(seller: Seller, shown: str) -> None:
 
 
 def requested_path() -> str:
-    """The path and query of this request as its browser knows them, which may be below a path of the site."""
+    """The path and query of this request as its browser knows them, including the path of ``PUBLIC_URL``."""
     return request.script_root + request.full_path.removesuffix("?")
 
 
 def local_path(target: str | None) -> str | None:
-    """``target`` if it is a path on this very site, else None: a form or a link must not lead people elsewhere."""
+    """``target`` if it is a path on this site, else None: a redirect must not lead to another site."""
     if not target or not target.startswith("/") or not target.isprintable():
         return None
     # Browsers read a backslash as a slash, and two slashes as the beginning of a host.

@@ -30,7 +30,7 @@ def login() -> ResponseReturnValue:
 
 @blueprint.post("/login")
 def sign_in() -> ResponseReturnValue:
-    """Sign in and go on, or the form again with status 422 and one sentence for every kind of mistake."""
+    """Sign in and redirect, or show the form again (422) with the same sentence for every mistake."""
     form = SignInForm()
     if not form.validate_on_submit():
         return _render(form), 422
@@ -52,7 +52,7 @@ def sign_in() -> ResponseReturnValue:
 
 @blueprint.post("/logout")
 def logout() -> ResponseReturnValue:
-    """Sign out: the session ends here and on the server, so that a copy of the cookie is worth nothing."""
+    """Sign out. The session ends on the server too, so a copy of the cookie is useless."""
     secret = session.get("_user_id")
     if secret:
         if current_user.is_authenticated:
@@ -65,11 +65,11 @@ def logout() -> ResponseReturnValue:
 
 
 def send_to_sign_in() -> ResponseReturnValue:
-    """The answer for somebody who is not signed in: the sign-in page, which leads back to where they were."""
+    """The answer to a client that is not signed in: the sign-in page, which leads back to this one."""
     if not is_fragment_request():
         wanted = requested_path() if request.method == "GET" else None
         return redirect(url_for("accounts.login", next=wanted))
-    # A redirect would be followed by the script and the sign-in page put into the middle of another one; htmx takes
+    # A script would follow a redirect and insert the sign-in page into the middle of another; htmx takes
     # the whole browser there when it is told so.
     page = urlsplit(request.headers.get("HX-Current-URL", ""))
     wanted = f"{page.path}?{page.query}" if page.query else page.path

@@ -1,4 +1,4 @@
-"""API tokens: the page on which sellers make and revoke them."""
+"""API tokens: the page on which sellers create and revoke them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.web.session import require_seller, seller_id
 blueprint = Blueprint("tokens", __name__, url_prefix="/settings/tokens")
 blueprint.before_request(require_seller)
 
-#: How long a token holds, as the form offers it; 0: until it is revoked.
+#: The validities that the form offers, in days; 0: until revoked.
 _DAYS = {30: "30 days", 90: "90 days", 365: "A year", 0: "Until I revoke it"}
 _USUAL_DAYS = 90
 
@@ -31,15 +31,15 @@ _SCOPES = {TokenScope.READ: "Read only", TokenScope.READ_WRITE: "Read and write"
 
 @blueprint.get("")
 def index() -> ResponseReturnValue:
-    """The seller's tokens, and the form for another one."""
+    """The seller's tokens, and the form that creates one."""
     return _render()
 
 
 @blueprint.post("")
 def create() -> ResponseReturnValue:
-    """Make a token, for whoever knows the password; the page with it, or the form again with what is wrong.
+    """Create a token, which requires the password; answers with the token, or the form again with its errors.
 
-    The token stands in this answer and nowhere else: the session's cookie can be read by whoever has it.
+    The token is shown in this answer and nowhere else: a session's cookie is signed, but not encrypted.
     """
     form = ConfirmForm()
     is_filled_in = form.validate()
@@ -54,7 +54,7 @@ def create() -> ResponseReturnValue:
 
 
 def _create() -> str:
-    """Make the token that the form asks for. Raises TokenError."""
+    """Create the token that the form describes. Raises TokenError."""
     scope = request.form.get("scope", type=TokenScope)
     days = request.form.get("days", type=int)
     if scope is None:
@@ -67,7 +67,7 @@ def _create() -> str:
 
 @blueprint.post("/<uuid:public_id>/revoke")
 def revoke(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Make a token worthless at once."""
+    """Revoke a token at once."""
     try:
         name = tokens.revoke(seller_id(), public_id)
     except TokenNotFound as error:
@@ -84,7 +84,7 @@ def _render(error: str | None = None, *, made: str | None = None, faults: Sequen
         error=error,
         faults=faults,
         form_key=uuid.uuid4(),
-        # A form that has done what it was for begins anew.
+        # After success the form is empty again.
         asked={} if made else request.form,
         scopes=_SCOPES,
         days=_DAYS,

@@ -1,8 +1,8 @@
-"""What a browser calls itself, in few words that its owner knows it by."""
+"""Short names for browsers, such as “Firefox on Windows”."""
 
 from __future__ import annotations
 
-#: What browsers write, and their names. Each also writes what those below it do.
+#: Words in User-Agent headers, and browsers' names. Each browser also sends the words of those below it.
 _BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -13,7 +13,7 @@ _BROWSERS = (
     ("Chrome/", "Chrome"),
     ("Version/", "Safari"),
 )
-#: The same for what they run on.
+#: The same for operating systems.
 _SYSTEMS = (
     ("Windows", "Windows"),
     ("iPhone", "iPhone"),
@@ -27,7 +27,7 @@ _MAX_LENGTH = 40
 
 
 def describe_browser(user_agent: str) -> str:
-    """Such as “Firefox on Windows”; what says neither is given as it is, cut short."""
+    """Such as “Firefox on Windows”; an unknown one is returned as it is, shortened."""
     browser = _find(user_agent, _BROWSERS)
     system = _find(user_agent, _SYSTEMS)
     if browser and system:

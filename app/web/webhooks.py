@@ -1,4 +1,4 @@
-"""Webhooks: the addresses that a seller has registered, and the log of what was sent to each."""
+"""Webhooks: the endpoints of a seller, and the log of deliveries to each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from app.web.session import require_seller, seller_id
 blueprint = Blueprint("webhooks", __name__, url_prefix="/settings/webhooks")
 blueprint.before_request(require_seller)
 
-#: What a webhook can be called for, and what people call that.
+#: The events of webhooks, and their names on pages.
 _EVENTS = {
     "import.paused": "Import paused",
     "import.completed": "Import completed",
@@ -38,7 +38,7 @@ _EVENT_NAMES = {**_EVENTS, TEST_EVENT: "Test"}
 
 #: Messages on one page of a log.
 _PAGE_SIZE = 25
-#: A message that is due as soon as this is worth looking for again.
+#: The page polls while a message is due within this many seconds.
 _SOON = timedelta(seconds=15)
 
 _DELIVERY_LABELS = {
@@ -57,7 +57,7 @@ _OFF_BY_TROUBLE = Label("Switched off", "danger", "alert")
 
 @blueprint.app_template_global()
 def event_name(event: str) -> str:
-    """What people call an event."""
+    """The name of an event on pages."""
     return _EVENT_NAMES.get(event, event)
 
 
@@ -85,13 +85,13 @@ def index() -> ResponseReturnValue:
 
 @blueprint.post("")
 def add() -> ResponseReturnValue:
-    """Add a webhook, for whoever knows the password; its page with the secret, or the form again with status 422.
+    """Add a webhook, which requires the password; answers with its secret, or the form again (422).
 
-    The secret stands in this answer and nowhere else: the session's cookie can be read by whoever has it.
+    The secret is shown in this answer and nowhere else: a session's cookie is signed, but not encrypted.
     """
     form, events = EndpointForm(), [event for event in request.form.getlist("events") if event in _EVENTS]
     is_right = form.validate()
-    # The password is looked at in any case, so that everything that is wrong is said at once.
+    # The password is checked in any case, so that all errors are reported at once.
     if confirm(form.current_password) is not None and is_right and events:
         try:
             added = commands.add(seller_id(), form.url.data or "", events, form_key=read_form_key(request.form))
@@ -104,13 +104,13 @@ def add() -> ResponseReturnValue:
 
 @blueprint.errorhandler(TooManyAttempts)
 def refuse(refused: TooManyAttempts) -> ResponseReturnValue:
-    """A sentence for somebody who has tried too many passwords."""
+    """The sentence after too many attempts at the password."""
     return current_app.handle_http_exception(TooManyRequests(str(refused), retry_after=refused.seconds))
 
 
 @blueprint.errorhandler(EndpointRefused)
 def refuse_button(refused: EndpointRefused) -> ResponseReturnValue:
-    """A sentence for a button that does not fit the state of the webhook."""
+    """The sentence for an action that is not possible in the webhook's state."""
     return current_app.handle_http_exception(Conflict(str(refused)))
 
 
@@ -140,7 +140,7 @@ def _render(endpoint: WebhookEndpoint, *, before: uuid.UUID | None = None, secre
 
 @blueprint.post("/<uuid:endpoint_id>/on")
 def switch_on(endpoint_id: uuid.UUID) -> ResponseReturnValue:
-    """Send there again, first of all what has been waiting."""
+    """Switch the webhook on; waiting messages are sent first."""
     commands.switch_on(_key(_find(endpoint_id)))
     flash("The webhook is on. What has been waiting for it is sent now.", "success")
     return _back(endpoint_id)
@@ -148,7 +148,7 @@ def switch_on(endpoint_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/<uuid:endpoint_id>/off")
 def switch_off(endpoint_id: uuid.UUID) -> ResponseReturnValue:
-    """Send nothing more there until it is switched on."""
+    """Switch the webhook off."""
     commands.switch_off(_key(_find(endpoint_id)))
     flash("The webhook is off.", "success")
     return _back(endpoint_id)
@@ -156,13 +156,13 @@ def switch_off(endpoint_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/<uuid:endpoint_id>/secret")
 def confirm_secret(endpoint_id: uuid.UUID) -> ResponseReturnValue:
-    """The page that asks for the password before a new secret is made."""
+    """The page that asks for the password before a new secret is created."""
     return _render_secret(_find(endpoint_id), ConfirmForm())
 
 
 @blueprint.post("/<uuid:endpoint_id>/secret")
 def change_secret(endpoint_id: uuid.UUID) -> ResponseReturnValue:
-    """Make a new secret, which this answer alone shows; the old one signs beside it for a day."""
+    """Create a new secret, which only this answer shows; the old one also signs for a day."""
     endpoint, form = _find(endpoint_id), ConfirmForm()
     is_filled_in = form.validate()
     if confirm(form.current_password) is None or not is_filled_in:
@@ -179,7 +179,7 @@ def _render_secret(endpoint: WebhookEndpoint, form: ConfirmForm) -> str:
 
 @blueprint.post("/<uuid:endpoint_id>/test")
 def send_test(endpoint_id: uuid.UUID) -> ResponseReturnValue:
-    """Send a test; what comes of it is the first entry of the log."""
+    """Send a test message; its result is the first entry of the log."""
     commands.send_test(_key(_find(endpoint_id)))
     return _back(endpoint_id)
 
@@ -192,7 +192,7 @@ def confirm_delete(endpoint_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/<uuid:endpoint_id>/delete")
 def delete(endpoint_id: uuid.UUID) -> ResponseReturnValue:
-    """Forget a webhook with its log and all that waits for it."""
+    """Delete a webhook, its log and its waiting messages."""
     commands.delete(_key(_find(endpoint_id)))
     flash("The webhook was deleted.", "success")
     return redirect(url_for("webhooks.index"), 303)
@@ -200,7 +200,7 @@ def delete(endpoint_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/<uuid:endpoint_id>/<uuid:delivery_id>/again")
 def send_again(endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnValue:
-    """Send a message of the log once more, under its own id."""
+    """Send a message of the log again, under the same id."""
     key = _key(_find(endpoint_id))
     if outbox.find(key, delivery_id) is None:
         abort(404)
@@ -232,7 +232,7 @@ def _key(endpoint: WebhookEndpoint) -> EndpointKey:
 
 
 def _position(key: EndpointKey, before: uuid.UUID | None) -> int | None:
-    """Where the log goes on; addresses carry public ids only."""
+    """The address of the next page of the log; it carries public ids only."""
     if before is None:
         return None
     found = outbox.find(key, before)
@@ -242,7 +242,7 @@ def _position(key: EndpointKey, before: uuid.UUID | None) -> int | None:
 
 
 def _is_moving(one: Delivery) -> bool:
-    """Whether there will soon be something else to see of a message."""
+    """Whether a message will change soon."""
     is_due = one.due_at < datetime.now(UTC) + _SOON
     return one.status == DeliveryStatus.SENDING or (one.status == DeliveryStatus.WAITING and is_due)
 
