@@ -1,4 +1,4 @@
-"""The Flask extensions; ``create_app`` binds them to an application."""
+"""The Flask extensions, made once and bound to an application by those who make it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts, shares and durations in words."""
+"""Counts and spans of time as people say them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def say_duration(seconds: float) -> str:
 
 
 def say_time_left(seconds: float) -> str:
-    """An estimate, coarser the longer it is: a number that changed at every poll would look exact."""
+    """An estimate, as coarse as it is far: a number that changed at every look would be taken for an exact one."""
     if seconds <= 10:
         return "a few seconds"
     if seconds < 55:

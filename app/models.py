@@ -30,7 +30,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Base
@@ -339,10 +339,12 @@ class RowError(Base):
     line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     #: 422, 404 or 409.
     code: Mapped[int] = mapped_column(SmallInteger)
-    #: One entry a problem in each of the three: the column (empty: the row as a whole), the cause, the sentence.
+    #: One entry a problem: the column (empty: the row as a whole), the cause, and the facts that complete its sentence.
     columns: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
     causes: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
-    messages: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    facts: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+    #: The sentences themselves, in rows recorded before there were facts; a row has the one or the other.
+    sentences: Mapped[list[str] | None] = mapped_column("messages", ARRAY(Text))
     #: The row's original text, quoted line breaks included, without its final line ending.
     row: Mapped[str] = mapped_column(Text)
 

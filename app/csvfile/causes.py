@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.csvfile.contract import (
+    COLUMNS,
     MAX_ID_DIGITS,
     MAX_PRICE,
     MAX_QUANTITY,
     MAX_TEXT_LENGTH,
+    MAX_VARIANT_LENGTH,
     MAX_VARIANTS,
     MIN_PRICE,
+    Column,
     grade_list,
+    in_pounds,
+    quoted,
 )
+
+#: So much of a value is cited where it names an item, and no more of any value is stored as a fact.
+_MAX_NAME_CITED = 120
 
 
 class Code(IntEnum):
@@ -36,24 +45,113 @@ class Code(IntEnum):
         }[self]
 
 
+def _say_column_count(_column: str, values: int, columns: int) -> str:
+    return (
+        f"The row has {values} value{'' if values == 1 else 's'}, but there are {columns} columns. Look for a missing "
+        "or an extra comma; a value with a comma in it must stand in double quotes."
+    )
+
+
+def _say_extra_value(_column: str, values: int, value: str, letters: str) -> str:
+    many = "a value" if values == 1 else f"{values} values"
+    return (
+        f"The row has {many} too many: {quoted(value)} in column {letters}, behind the last one. If a value in the row "
+        "has a comma in it, put that value in double quotes; if not, delete what stands there."
+    )
+
+
+def _say_swallowed_lines(column: str, opened: int, closed: int, length: int) -> str:
+    """``length`` is the number of characters in the value; 0 where a row is known to be among them."""
+    is_too_long = length > MAX_TEXT_LENGTH
+    if length:
+        swallowed = f"lines {opened} to {closed} became one value"
+    elif closed == opened:
+        swallowed = "the row behind it became part of the value"
+    elif closed - opened == 1:
+        swallowed = f"the row on line {closed} became part of it"
+    else:
+        swallowed = f"the rows on lines {opened + 1} to {closed} became part of it"
+    if is_too_long:
+        swallowed += f" of {length} characters"
+    where = f"in {column}" if column else f"behind {COLUMNS[-1]}"
+    behind = ", behind a carriage return" if closed == opened else ""
+    otherwise = f", or shorten the text to {MAX_TEXT_LENGTH} characters" if is_too_long else ""
+    return (
+        f"A quotation mark opened {where} on line {opened} is closed only on line {closed}{behind}, so {swallowed}. "
+        f"Delete the mark, or close it where the value ends{otherwise}."
+    )
+
+
+def _say_price_unclear(_column: str, value: str, pence: int, pounds: int) -> str:
+    return (
+        f"PRICE is {quoted(value)}, which may be pence or pounds. Write {pence} for {in_pounds(pence)}, or {pounds} "
+        f"for {in_pounds(pounds)}."
+    )
+
+
+def _say_variant_malformed(_column: str, value: str) -> str:
+    return (
+        f"VARIANTS has {quoted(value) if value else 'an empty variant'} in it. Each variant is letters a to z, digits "
+        f"and hyphens, at most {MAX_VARIANT_LENGTH}; separate several with | (reverse|de)."
+    )
+
+
+def _say_item_not_found(column: str, value: str = "", invisible: str = "") -> str:
+    what = _say_name(column, value, invisible)
+    return f"There is no item with {what} in the catalog. Check it for a typing mistake, or name the item another way."
+
+
+def _say_item_ambiguous(column: str, count: int, urns: Sequence[str], value: str = "", invisible: str = "") -> str:
+    """``urns`` may be the first of ``count``."""
+    what = _say_name(column, value, invisible)
+    listed = ", ".join(urns) + (", …" if count > len(urns) else "")
+    return f"{what[0].upper()}{what[1:]} names {count} items. Write the URN of the one you mean in URN: {listed}."
+
+
+def _say_name(column: str, value: str, invisible: str) -> str:
+    """What a row names its item by; ``invisible`` describes a character in the name that cannot be seen."""
+    if column != Column.NAME:
+        return f"{column} {quoted(value, _MAX_NAME_CITED)}"
+    return f"this GAME, SET and NAME, which have {invisible} in them," if invisible else "this GAME, SET and NAME"
+
+
+def _say_variant_not_found(_column: str, urn: str, variants: Sequence[str], known: Sequence[str]) -> str:
+    """``known`` are the item's own variants, or the first of them."""
+    has = f"It has {', '.join(known)}." if known else "Leave VARIANTS empty."
+    return f"The item {urn} has no variant {' or '.join(variants)}. {has}"
+
+
+#: What templates can name beside the facts.
+_LIMITS: dict[str, object] = {
+    "grades": grade_list(),
+    "min_price": MIN_PRICE,
+    "max_price": MAX_PRICE,
+    "most_pounds": in_pounds(MAX_PRICE).removesuffix(".00"),
+    "max_quantity": MAX_QUANTITY,
+    "max_variants": MAX_VARIANTS,
+    "max_text_length": MAX_TEXT_LENGTH,
+    "max_id_digits": MAX_ID_DIGITS,
+}
+
+
 class Cause(Enum):
     """Each reason for which a row can fail.
 
     It has its code, the sentence that says of one row what is wrong and what to do, and a sentence for all such rows
-    together that says how to fix them.
+    together that says how to fix them. The first is a template, or a function of the column and the facts where a
+    template cannot say it. Only the facts are stored with a row, so both sentences can be reworded at any time; a fact
+    that gets another meaning needs another name.
     """
 
     COLUMN_COUNT = (
         Code.INVALID,
-        "The row has {count}, but there are 15 columns. Look for a missing or an extra comma; "
-        "a value with a comma in it must stand in double quotes.",
+        _say_column_count,
         "Compare the row with the header: look for a missing or an extra comma, at its end too, where empty values "
         "have commas as well. Put every value that has a comma in it in double quotes.",
     )
     EXTRA_VALUE = (
         Code.INVALID,
-        "The row has {count} too many: {value} in column {letters}, behind the last one. If a value in the row has a "
-        "comma in it, put that value in double quotes; if not, delete what stands there.",
+        _say_extra_value,
         "Where a value has a comma in it, put that value in double quotes. In a spreadsheet, clear the cells behind "
         "the last column.",
     )
@@ -65,8 +163,7 @@ class Cause(Enum):
     )
     SWALLOWED_LINES = (
         Code.INVALID,
-        "A quotation mark opened {where} on line {opened} is closed only on line {closed}, so {swallowed}. Delete the "
-        "mark, or close it where the value ends{otherwise}.",
+        _say_swallowed_lines,
         "Look at the first of the lines: a quotation mark that is opened there by mistake makes the lines below a part "
         f"of its value. Delete the mark, or close it where the value ends. A text of at most {MAX_TEXT_LENGTH} "
         "characters may have several lines, as long as none of them looks like a row.",
@@ -143,7 +240,8 @@ class Cause(Enum):
     )
     ID_NOT_DIGITS = (
         Code.INVALID,
-        "{column} is {value}. Write the id as 1 to 18 digits from 0 to 9, with nothing else, or leave it empty.",
+        "{column} is {value}. Write the id as 1 to {max_id_digits} digits from 0 to 9, with nothing else, or leave it "
+        "empty.",
         f"Write the number alone, 1 to {MAX_ID_DIGITS} digits from 0 to 9, or leave the column empty "
         "where something else in the row names the item.",
     )
@@ -169,7 +267,7 @@ class Cause(Enum):
     )
     PRICE_UNCLEAR = (
         Code.INVALID,
-        "PRICE is {value}, which may be pence or pounds. Write {pence} for {as_pence}, or {pounds} for {as_pounds}.",
+        _say_price_unclear,
         "Write the price in pence, without a point or a comma: 199 for £1.99, 19900 for £199.00.",
     )
     PRICE_NOT_WHOLE = (
@@ -179,12 +277,12 @@ class Cause(Enum):
     )
     PRICE_OUT_OF_RANGE = (
         Code.INVALID,
-        "PRICE is {value}. Write a price from 1 to 100000000 pence (£1,000,000).",
+        "PRICE is {value}. Write a price from {min_price} to {max_price} pence ({most_pounds}).",
         f"Write a price from {MIN_PRICE} to {MAX_PRICE} pence.",
     )
     QUANTITY_MISSING = (
         Code.INVALID,
-        "QUANTITY is empty. Write how many you have: 1 to 1000000.",
+        "QUANTITY is empty. Write how many you have: 1 to {max_quantity}.",
         f"Write how many you have: 1 to {MAX_QUANTITY}.",
     )
     QUANTITY_NOT_WHOLE = (
@@ -194,7 +292,7 @@ class Cause(Enum):
     )
     QUANTITY_OUT_OF_RANGE = (
         Code.INVALID,
-        "QUANTITY is {value}. Write a whole number up to 1000000.",
+        "QUANTITY is {value}. Write a whole number up to {max_quantity}.",
         f"Write a whole number up to {MAX_QUANTITY}.",
     )
     QUANTITY_ZERO = (
@@ -204,14 +302,13 @@ class Cause(Enum):
     )
     VARIANT_MALFORMED = (
         Code.INVALID,
-        "VARIANTS has {value} in it. Each variant is letters a to z, digits and hyphens, at most 40; "
-        "separate several with | (reverse|de).",
+        _say_variant_malformed,
         "Write each variant with the letters a to z, digits and hyphens only, and separate several with |: reverse|de. "
         "Or leave VARIANTS empty.",
     )
     VARIANTS_TOO_MANY = (
         Code.INVALID,
-        "VARIANTS has {count} variants in it. Write at most 10.",
+        "VARIANTS has {count} variants in it. Write at most {max_variants}.",
         f"Leave at most {MAX_VARIANTS} variants, separated by |.",
     )
     HIDDEN_UNKNOWN = (
@@ -221,20 +318,20 @@ class Cause(Enum):
     )
     TEXT_TOO_LONG = (
         Code.INVALID,
-        "{column} has {count} characters. Shorten it to 255 at most.",
+        "{column} has {count} characters. Shorten it to {max_text_length} at most.",
         f"Shorten the text to {MAX_TEXT_LENGTH} characters at most.",
     )
 
     ITEM_NOT_FOUND = (
         Code.NOT_FOUND,
-        "There is no item with {what} in the catalog. Check it for a typing mistake, or name the item another way.",
+        _say_item_not_found,
         "Look for a typing mistake in what names the item, or name it another way: by URN, CARDMARKET_ID or "
         "TCGPLAYER_ID, or by GAME, SET and NAME. An item that the catalog does not have cannot be listed: take the row "
         "out.",
     )
     VARIANT_NOT_FOUND = (
         Code.NOT_FOUND,
-        "The item {urn} has no variant {variants}. {known}",
+        _say_variant_not_found,
         "Write only variants that the item has in the catalog, or leave VARIANTS empty.",
     )
     LISTING_NOT_FOUND = (
@@ -247,7 +344,7 @@ class Cause(Enum):
     )
     ITEM_AMBIGUOUS = (
         Code.CONFLICT,
-        "{what} names {count} items. Write the URN of the one you mean in URN: {urns}.",
+        _say_item_ambiguous,
         "Write the URN of the item you mean in URN; what else names it is then not looked at.",
     )
     LISTING_EXISTS = (
@@ -264,7 +361,7 @@ class Cause(Enum):
         "the other one.",
     )
 
-    def __init__(self, code: Code, sentence: str, fix: str) -> None:
+    def __init__(self, code: Code, sentence: str | Callable[..., str], fix: str) -> None:
         self.code = code
         self.sentence = sentence
         self.fix = fix
@@ -284,14 +381,37 @@ class Cause(Enum):
         """The cause that is stored under ``slug``. Raises KeyError when there is none."""
         return cls[slug.upper().replace("-", "_")]
 
-    def problem(self, column: str = "", **facts: object) -> Problem:
-        """A problem of this cause in ``column`` (empty: the row as a whole), its sentence filled with ``facts``."""
-        return Problem(column, self, self.sentence.format(column=column, **facts))
+    def problem(self, column: str = "", **facts: Any) -> Problem:
+        """A problem of this cause in ``column`` (empty: the row as a whole), with the facts for its sentence."""
+        if "value" in facts:
+            # One character more than is ever cited shows that the value goes on.
+            facts["value"] = facts["value"][: _MAX_NAME_CITED + 1]
+        return Problem(column, self, facts)
+
+    def say(self, column: str, facts: Mapping[str, Any]) -> str:
+        """The sentence about a row.
+
+        Facts that another release has stored and that do not fit give way to what is true of all rows of the cause.
+        """
+        try:
+            if not isinstance(self.sentence, str):
+                return self.sentence(column, **facts)
+            value = {"value": quoted(facts["value"])} if "value" in facts else {}
+            return self.sentence.format(column=column, **_LIMITS, **{**facts, **value})
+        except (KeyError, TypeError):
+            return self.fix
 
 
 class Problem(NamedTuple):
     """One thing that is wrong with one row."""
 
+    #: Empty: the row as a whole.
     column: str
     cause: Cause
-    message: str
+    #: What completes the sentence: values that JSON can hold.
+    facts: dict[str, Any]
+
+    @property
+    def message(self) -> str:
+        """What is wrong and what to do, in a sentence."""
+        return self.cause.say(self.column, self.facts)

@@ -186,6 +186,11 @@ def quoted(value: str, limit: int = 40) -> str:
     return f"“{visible(value)}”" if len(value) <= limit else f"“{visible(value[:limit])}…”"
 
 
+def in_pounds(pence: int) -> str:
+    """A price as people write it: ``£1.99``."""
+    return f"£{pence // 100:,}.{pence % 100:02}"
+
+
 def column_letters(at: int) -> str:
     """What a spreadsheet calls the column at place ``at``, counted from 0: A, B, …, Z, AA, …"""
     letters = ""

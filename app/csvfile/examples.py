@@ -7,11 +7,11 @@ those of the demo catalog.
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.csvfile.causes import Cause
 from app.csvfile.cells import split_record
-from app.csvfile.contract import MAX_TEXT_LENGTH, MAX_VARIANTS, Column, Mode, quoted
+from app.csvfile.contract import MAX_TEXT_LENGTH, MAX_VARIANTS, Column, Mode
 from app.csvfile.validate import find_problems
 
 _SET = "urn:demo:pricklewend:court-of-the-hedge-king/card"
@@ -103,8 +103,8 @@ class Mistake(NamedTuple):
 
     wrong: Cells
     right: Cells
-    #: What the message says of the catalog or of the listings, for causes that the file alone does not decide.
-    facts: dict[str, object] = {}
+    #: The column and the facts about the catalog or the listings, for causes that the file alone does not decide.
+    facts: dict[str, Any] = {}
 
     @property
     def wrong_line(self) -> str:
@@ -117,8 +117,8 @@ class Mistake(NamedTuple):
         return as_line(_PLAIN | self.right)
 
 
-def _in(column: Column, wrong: str, right: str, **facts: object) -> Mistake:
-    return Mistake({column: wrong}, {column: right}, facts)
+def _in(column: Column, wrong: str, right: str, **facts: Any) -> Mistake:
+    return Mistake({column: wrong}, {column: right}, {"column": column, **facts})
 
 
 _UNNAMED: Cells = {Column.URN: "", **dict.fromkeys(_NAMED, "")}
@@ -166,15 +166,15 @@ MISTAKES: dict[Cause, Mistake] = {
     ),
     Cause.HIDDEN_UNKNOWN: _in(Column.HIDDEN, "yes", "true"),
     Cause.TEXT_TOO_LONG: _in(Column.COMMENT, "Pack fresh. " * (MAX_TEXT_LENGTH // 12 + 1), "Pack fresh."),
-    Cause.ITEM_NOT_FOUND: _in(Column.URN, f"{_SET}/02", f"{_SET}/002", what=f"URN {quoted(f'{_SET}/02', 120)}"),
+    Cause.ITEM_NOT_FOUND: _in(Column.URN, f"{_SET}/02", f"{_SET}/002", value=f"{_SET}/02"),
     Cause.VARIANT_NOT_FOUND: _in(
-        Column.VARIANTS, "reverse", "holo", urn=f"{_SET}/002", variants="reverse", known="It has de, holo, normal."
+        Column.VARIANTS, "reverse", "holo", urn=f"{_SET}/002", variants=["reverse"], known=["de", "holo", "normal"]
     ),
     Cause.LISTING_NOT_FOUND: _in(Column.MODE, Mode.UPDATE, Mode.CREATE),
     Cause.ITEM_AMBIGUOUS: Mistake(
         _UNNAMED | _NAMED,
         {Column.URN: f"{_SET}/030"} | dict.fromkeys(_NAMED, ""),
-        {"what": "This GAME, SET and NAME", "count": 2, "urns": f"{_SET}/001, {_SET}/030"},
+        {"column": Column.NAME, "count": 2, "urns": [f"{_SET}/001", f"{_SET}/030"]},
     ),
     Cause.LISTING_EXISTS: _in(Column.MODE, Mode.CREATE, Mode.UPDATE),
     Cause.LISTING_REPEATED: _in(Column.MODE, Mode.CREATE, Mode.UPDATE, line=2),
@@ -187,4 +187,4 @@ def example_message(cause: Cause) -> str:
     mistake = MISTAKES[cause]
     problems = find_problems(split_record(mistake.wrong_line)) or []
     said = [problem.message for problem in problems if problem.cause is cause]
-    return said[0] if said else cause.problem("", **mistake.facts).message
+    return said[0] if said else cause.problem(**mistake.facts).message

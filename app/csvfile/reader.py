@@ -240,40 +240,15 @@ def _find_swallowed(cells: list[str], line: int) -> Problem | None:
         closed = line + value.count("\n")
         column = COLUMNS[at] if at < len(COLUMNS) else ""
         if _SWALLOWED_ROW.search(value):
-            return _swallowed(column, line, closed, 0)
+            return Cause.SWALLOWED_LINES.problem(column, opened=line, closed=closed, length=0)
         if (
             closed > line
             and (length := len(value.strip()))
             and (length > MAX_TEXT_LENGTH or column in broken or len(cells) == 1)
         ):
-            return _swallowed(column, line, closed, length)
+            return Cause.SWALLOWED_LINES.problem(column, opened=line, closed=closed, length=length)
         line = closed
     return None
-
-
-def _swallowed(column: str, opened: int, closed: int, length: int) -> Problem:
-    """The problem of a value in quotation marks from line ``opened`` to line ``closed``.
-
-    ``length`` is the number of its characters where no row is known to be among them.
-    """
-    is_too_long = length > MAX_TEXT_LENGTH
-    is_one_line = closed == opened
-    if length:
-        swallowed = f"lines {opened} to {closed} became one value"
-    elif is_one_line:
-        swallowed = "the row behind it became part of the value"
-    elif closed - opened == 1:
-        swallowed = f"the row on line {closed} became part of it"
-    else:
-        swallowed = f"the rows on lines {opened + 1} to {closed} became part of it"
-    return Cause.SWALLOWED_LINES.problem(
-        column,
-        where=f"in {column}" if column else f"behind {COLUMNS[-1]}",
-        opened=opened,
-        closed=f"{closed}, behind a carriage return" if is_one_line else closed,
-        swallowed=f"{swallowed} of {length} characters" if is_too_long else swallowed,
-        otherwise=f", or shorten the text to {MAX_TEXT_LENGTH} characters" if is_too_long else "",
-    )
 
 
 class Cell(NamedTuple):

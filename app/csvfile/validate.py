@@ -32,9 +32,7 @@ from app.csvfile.contract import (
     NamedBy,
     column_letters,
     fold,
-    grade_list,
     join_name_key,
-    quoted,
 )
 from app.csvfile.damage import is_date, is_error, is_shortened, may_have_error, plain_digits
 from app.csvfile.guard import unguard
@@ -127,7 +125,7 @@ class Rows(NamedTuple):
 class _Wrong(ValueError):
     """A cell breaks a rule; raised by the parse functions and collected by the slow pass."""
 
-    def __init__(self, cause: Cause, **facts: object) -> None:
+    def __init__(self, cause: Cause, **facts: Any) -> None:
         super().__init__(cause)
         self.cause = cause
         self.facts = facts
@@ -159,17 +157,17 @@ def parse_mode(value: str) -> Mode:
     try:
         return Mode(value.upper())
     except ValueError:
-        raise _Wrong(Cause.MODE_UNKNOWN, value=quoted(value)) from None
+        raise _Wrong(Cause.MODE_UNKNOWN, value=value) from None
 
 
 def parse_condition(value: str) -> Condition:
     """A grade by code or name; spaces, underscores and hyphens are alike."""
     if not value:
-        raise _Wrong(Cause.CONDITION_MISSING, grades=grade_list())
+        raise _Wrong(Cause.CONDITION_MISSING)
     name = _SEPARATORS.sub("_", value).upper()
     condition = CONDITION_CODES.get(name) or Condition.__members__.get(name)
     if condition is None:
-        raise _Wrong(Cause.CONDITION_UNKNOWN, value=quoted(value), grades=grade_list())
+        raise _Wrong(Cause.CONDITION_UNKNOWN, value=value)
     return condition
 
 
@@ -181,14 +179,12 @@ def parse_price(value: str) -> int:
     if number is None:
         match read_price(value):
             case (pence,):
-                raise _Wrong(Cause.PRICE_IN_POUNDS, value=quoted(value), pence=pence)
+                raise _Wrong(Cause.PRICE_IN_POUNDS, value=value, pence=pence)
             case pence, pounds:
-                as_pence, as_pounds = in_pounds(pence), in_pounds(pounds)
-                given = {"pence": pence, "as_pence": as_pence, "pounds": pounds, "as_pounds": as_pounds}
-                raise _Wrong(Cause.PRICE_UNCLEAR, value=quoted(value), **given)
-        raise _Wrong(Cause.PRICE_NOT_WHOLE, value=quoted(value))
+                raise _Wrong(Cause.PRICE_UNCLEAR, value=value, pence=pence, pounds=pounds)
+        raise _Wrong(Cause.PRICE_NOT_WHOLE, value=value)
     if not MIN_PRICE <= number <= MAX_PRICE:
-        raise _Wrong(Cause.PRICE_OUT_OF_RANGE, value=quoted(value))
+        raise _Wrong(Cause.PRICE_OUT_OF_RANGE, value=value)
     return number
 
 
@@ -207,20 +203,15 @@ def read_price(value: str) -> tuple[int, ...]:
     return readings if readings[0] >= MIN_PRICE and readings[-1] <= MAX_PRICE else ()
 
 
-def in_pounds(pence: int) -> str:
-    """A price as people write it: ``£1.99``."""
-    return f"£{pence // 100:,}.{pence % 100:02}"
-
-
 def parse_quantity(value: str) -> int:
     """A whole number from 0; that a CREATE needs at least 1 is for the row to say."""
     if not value:
         raise _Wrong(Cause.QUANTITY_MISSING)
     number = _whole(value)
     if number is None:
-        raise _Wrong(Cause.QUANTITY_NOT_WHOLE, value=quoted(value))
+        raise _Wrong(Cause.QUANTITY_NOT_WHOLE, value=value)
     if number > MAX_QUANTITY:
-        raise _Wrong(Cause.QUANTITY_OUT_OF_RANGE, value=quoted(value))
+        raise _Wrong(Cause.QUANTITY_OUT_OF_RANGE, value=value)
     return number
 
 
@@ -231,7 +222,7 @@ def parse_variants(value: str) -> str:
     variants = {part.strip().lower() for part in value.split("|")}
     for variant in sorted(variants):
         if not VARIANT_PATTERN.fullmatch(variant):
-            raise _Wrong(Cause.VARIANT_MALFORMED, value=quoted(variant) if variant else "an empty variant")
+            raise _Wrong(Cause.VARIANT_MALFORMED, value=variant)
     if len(variants) > MAX_VARIANTS:
         raise _Wrong(Cause.VARIANTS_TOO_MANY, count=len(variants))
     return "|".join(sorted(variants))
@@ -244,7 +235,7 @@ def parse_hidden(value: str) -> bool | None:
     try:
         return {"true": True, "false": False}[value.lower()]
     except KeyError:
-        raise _Wrong(Cause.HIDDEN_UNKNOWN, value=quoted(value)) from None
+        raise _Wrong(Cause.HIDDEN_UNKNOWN, value=value) from None
 
 
 def parse_id(value: str) -> int | None:
@@ -252,14 +243,14 @@ def parse_id(value: str) -> int | None:
     if not value:
         return None
     if len(value) > MAX_ID_DIGITS or not _DIGITS.fullmatch(value):
-        raise _Wrong(Cause.ID_NOT_DIGITS, value=quoted(value))
+        raise _Wrong(Cause.ID_NOT_DIGITS, value=value)
     return int(value)
 
 
 def parse_urn(value: str) -> str:
     """A URN, of which only the catalog knows whether it is one."""
     if is_error(value):
-        raise _Wrong(Cause.SPREADSHEET_ERROR, value=quoted(value))
+        raise _Wrong(Cause.SPREADSHEET_ERROR, value=value)
     return value
 
 
@@ -541,17 +532,17 @@ def _explain(column: str, value: str, wrong: _Wrong) -> Problem:
     if column in FREE_TEXT:
         return wrong.cause.problem(column, **wrong.facts)
     if is_error(value):
-        return Cause.SPREADSHEET_ERROR.problem(column, value=quoted(value))
+        return Cause.SPREADSHEET_ERROR.problem(column, value=value)
     seen = typed(value)
     if (character := describe_invisible(value)) and _is_right(column, seen):
-        return Cause.INVISIBLE_CHARACTER.problem(column, value=quoted(seen), character=character)
+        return Cause.INVISIBLE_CHARACTER.problem(column, value=seen, character=character)
     if column in _NUMBERS and is_shortened(value):
-        return Cause.NUMBER_SHORTENED.problem(column, value=quoted(value))
+        return Cause.NUMBER_SHORTENED.problem(column, value=value)
     if column in _NUMBERS and is_date(value):
-        return Cause.NUMBER_AS_DATE.problem(column, value=quoted(value))
+        return Cause.NUMBER_AS_DATE.problem(column, value=value)
     digits = plain_digits(seen)
     if digits and column in _NUMBERS and column != Column.PRICE and _is_right(column, digits):
-        return Cause.NUMBER_FORMATTED.problem(column, value=quoted(value), digits=digits)
+        return Cause.NUMBER_FORMATTED.problem(column, value=value, digits=digits)
     return wrong.cause.problem(column, **wrong.facts)
 
 
@@ -567,12 +558,11 @@ def _miscounted(cells: list[str]) -> Problem:
     """What is wrong with a row that has another number of values than there are columns."""
     extra = [at for at, cell in enumerate(cells) if at >= len(COLUMNS) and trim(cell)]
     if extra:
-        count = "a value" if len(extra) == 1 else f"{len(extra)} values"
-        value, letters = quoted(cells[extra[0]].strip()), column_letters(extra[0])
-        return Cause.EXTRA_VALUE.problem(count=count, value=value, letters=letters)
+        value, letters = cells[extra[0]].strip(), column_letters(extra[0])
+        return Cause.EXTRA_VALUE.problem(values=len(extra), value=value, letters=letters)
     if len(cells) == 1 and cells[0].count(",") >= len(COLUMNS) - 1:
         return Cause.ROW_IN_QUOTES.problem()
-    return Cause.COLUMN_COUNT.problem(count=f"{len(cells)} value" if len(cells) == 1 else f"{len(cells)} values")
+    return Cause.COLUMN_COUNT.problem(values=len(cells), columns=len(COLUMNS))
 
 
 def _find_wrong_names(names: Mapping[Column, str]) -> list[Problem]:
@@ -582,11 +572,7 @@ def _find_wrong_names(names: Mapping[Column, str]) -> list[Problem]:
     missing = [column for column, value in names.items() if not value]
     if missing:
         return [Cause.NAME_INCOMPLETE.problem(missing[0])]
-    return [
-        Cause.SPREADSHEET_ERROR.problem(column, value=quoted(value))
-        for column, value in names.items()
-        if is_error(value)
-    ]
+    return [Cause.SPREADSHEET_ERROR.problem(column, value=value) for column, value in names.items() if is_error(value)]
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {

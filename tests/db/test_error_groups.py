@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
+from flask import Flask
 from flask_migrate import downgrade, upgrade
+from sqlalchemy import text
 
 from app.csvfile.causes import Cause, Code
 from app.extensions import db
@@ -16,6 +18,7 @@ from app.queries import BatchKey, ImportKey
 from app.queries.imports import error_groups, row_errors, transitions
 from app.queries.imports.error_groups import Kind
 from app.queries.imports.row_errors import ANY, Filter
+from tests.conftest import sign_in
 from tests.factories import make_items, row, start, with_header
 
 CONDITION = Kind(Cause.CONDITION_UNKNOWN, "CONDITION")
@@ -174,3 +177,46 @@ def test_the_migration_counts_the_rows_that_have_failed_before_it(
     assert (counted(one), error_groups.list_by_batch(key)) == before
     sample = error_groups.sample(key, [UNKNOWN], limit=5)
     assert [one.line for one in sample[UNKNOWN]] == [9, 10]
+
+
+def test_rows_keep_facts_and_those_of_an_earlier_release_their_sentences(
+    app: Flask, seller: Seller, run_jobs: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = mistaken(seller, monkeypatch)
+    run_jobs()
+    stored = db.session.execute(text("select line, facts, messages from row_errors where line <= 4 order by line"))
+    assert [tuple(row) for row in stored] == [
+        (2, [{"value": "Near Mnt"}], None),
+        (4, [{"value": "Near Mnt"}, {"value": "1.99", "pence": 199}], None),
+    ]
+    db.session.execute(
+        text("update row_errors set facts = null, messages = '{First of old., Second of old.}' where line = 4")
+    )
+    db.session.commit()
+    pages = row_errors.iter_pages(ImportKey(seller.id, one.id))
+    told = {error.line: error.messages for page in pages for error in page}
+    assert told[2] == [Cause.CONDITION_UNKNOWN.say("CONDITION", {"value": "Near Mnt"})]
+    assert told[4] == ["First of old.", "Second of old."]
+    assert told[5] == ["PRICE is “£2”. Prices are in pence: write 200."]
+    client = sign_in(app, seller)
+    report = client.get(f"/imports/{one.public_id}/errors.csv").text
+    page = client.get(f"/imports/{one.public_id}/errors").text
+    for sentence in ("First of old.", "Second of old.", "Prices are in pence: write 200."):
+        assert sentence in report
+        assert sentence in page
+
+
+def test_going_back_a_release_keeps_failed_rows_readable(
+    seller: Seller, run_jobs: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = mistaken(seller, monkeypatch)
+    run_jobs()
+    key = ImportKey(seller.id, one.id)
+    db.session.close()
+    downgrade(revision="0014")
+    told = db.session.scalars(text("select cardinality(messages) from row_errors order by line")).all()
+    db.session.close()
+    upgrade()
+    assert told == [1, 2, 1, 1, 1, 1, 1, 1]
+    pages = row_errors.iter_pages(key)
+    assert [len(error.messages) for page in pages for error in page] == told

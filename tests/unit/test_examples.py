@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from app.csvfile.causes import Cause, Code
@@ -36,6 +38,30 @@ def test_each_mistake_is_what_it_says_and_its_correction_is_right(cause: Cause) 
     assert problems(mistake.right_line) == []
     assert mistake.wrong.keys() == mistake.right.keys()
     assert "{" not in example_message(cause)
+
+
+def test_every_cause_has_an_example_and_advice() -> None:
+    assert MISTAKES.keys() == set(Cause)
+    assert [cause for cause in Cause if not cause.fix.endswith((".", ";"))] == []
+
+
+@pytest.mark.parametrize("cause", Cause, ids=lambda cause: cause.slug)
+def test_facts_that_json_gives_back_make_the_same_sentence(cause: Cause) -> None:
+    mistake = MISTAKES[cause]
+    found = [one for one in find_problems(split_record(mistake.wrong_line)) or [] if one.cause is cause]
+    problem = found[0] if found else cause.problem(**mistake.facts)
+    assert cause.say(problem.column, json.loads(json.dumps(problem.facts))) == problem.message
+
+
+def test_facts_that_do_not_fit_give_way_to_the_advice() -> None:
+    assert Cause.PRICE_IN_POUNDS.say("PRICE", {"price": "1.99"}) == Cause.PRICE_IN_POUNDS.fix
+    assert Cause.ITEM_AMBIGUOUS.say("URN", {"many": 2}) == Cause.ITEM_AMBIGUOUS.fix
+
+
+def test_of_a_long_value_no_more_is_kept_than_is_cited() -> None:
+    problem = Cause.PRICE_NOT_WHOLE.problem("PRICE", value="9" * 60_000)
+    assert len(problem.facts["value"]) < 130
+    assert f"“{'9' * 40}…”" in problem.message
 
 
 @pytest.mark.parametrize("column", Column)

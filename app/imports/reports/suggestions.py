@@ -28,10 +28,11 @@ from app.csvfile.contract import (
     ItemName,
     Mode,
     NamedBy,
+    in_pounds,
     name_key,
 )
 from app.csvfile.damage import plain_digits
-from app.csvfile.validate import Row, Validator, in_pounds, read_price
+from app.csvfile.validate import Row, Validator, read_price
 from app.csvfile.visible import describe_invisible, typed
 from app.extensions import db
 from app.imports.reports.similar_items import MAX_CHOICES, NearestItems, closest, likeness

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import compress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.csvfile.causes import Cause, Problem
-from app.csvfile.contract import Column, ItemName, Mode, NamedBy, quoted
+from app.csvfile.contract import Column, ItemName, Mode, NamedBy
 from app.csvfile.lines import Lines
 from app.csvfile.validate import Row, Rows
 from app.csvfile.visible import describe_invisible
@@ -241,31 +241,25 @@ _NAMING_COLUMNS = {
 }
 
 
-def _what(name: ItemName) -> str:
+def _name_problem(cause: Cause, name: ItemName, **facts: Any) -> Problem:
+    """A problem of the columns that name an item, with what stands there as far as the sentence cites it."""
     named_by, value = name
     if named_by is not NamedBy.NAME:
-        return f"{_NAMING_COLUMNS[named_by]} {quoted(str(value), 120)}"
-    hidden = describe_invisible(str(value))
-    return f"this GAME, SET and NAME, which have {hidden} in them," if hidden else "this GAME, SET and NAME"
+        facts["value"] = str(value)
+    elif invisible := describe_invisible(str(value)):
+        facts["invisible"] = invisible
+    return cause.problem(_NAMING_COLUMNS[named_by], **facts)
 
 
 def _unknown(name: ItemName) -> Problem:
-    return Cause.ITEM_NOT_FOUND.problem(_NAMING_COLUMNS[name[0]], what=_what(name))
+    return _name_problem(Cause.ITEM_NOT_FOUND, name)
 
 
 def _ambiguous(name: ItemName, found: Sequence[CatalogItem]) -> Problem:
-    urns = ", ".join(item.urn for item in found[:_URNS_LISTED])
-    more = ", …" if len(found) > _URNS_LISTED else ""
-    what = _what(name)
-    return Cause.ITEM_AMBIGUOUS.problem(
-        _NAMING_COLUMNS[name[0]], what=what[0].upper() + what[1:], count=len(found), urns=urns + more
-    )
+    urns = [item.urn for item in found[:_URNS_LISTED]]
+    return _name_problem(Cause.ITEM_AMBIGUOUS, name, count=len(found), urns=urns)
 
 
 def _unknown_variants(item: CatalogItem, missing: frozenset[str]) -> Problem:
-    known = (
-        f"It has {', '.join(sorted(item.variants)[:_VARIANTS_LISTED])}." if item.variants else "Leave VARIANTS empty."
-    )
-    return Cause.VARIANT_NOT_FOUND.problem(
-        Column.VARIANTS, urn=item.urn, variants=" or ".join(sorted(missing)), known=known
-    )
+    known = sorted(item.variants)[:_VARIANTS_LISTED]
+    return Cause.VARIANT_NOT_FOUND.problem(Column.VARIANTS, urn=item.urn, variants=sorted(missing), known=known)

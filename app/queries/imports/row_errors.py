@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from json import JSONEncoder
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, any_, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute
@@ -15,6 +16,8 @@ from app.models import Batch, RowError
 from app.queries import BatchKey, ImportKey, driver_cursor
 from app.queries.imports import error_groups
 from app.queries.imports.error_groups import Kind
+
+_to_json = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 #: How many failed rows there are on a page of ``iter_pages``.
 _PAGE_ROWS = 1_000
@@ -42,10 +45,11 @@ def insert(batch: BatchKey, failed: Collection[FailedRow]) -> None:
     with (
         driver_cursor() as cursor,
         cursor.copy(
-            'copy row_errors (seller_id, import_id, line, code, "columns", causes, messages, "row") from stdin'
+            'copy row_errors (seller_id, import_id, line, code, "columns", causes, facts, "row") from stdin'
         ) as copy,
     ):
-        copy.set_types(["int4", "int8", "int4", "int2", "text[]", "text[]", "text[]", "text"])
+        # JSON comes as the text that it is in a COPY anyway.
+        copy.set_types(["int4", "int8", "int4", "int2", "text[]", "text[]", "text", "text"])
         for one in failed:
             copy.write_row(
                 (
@@ -54,7 +58,7 @@ def insert(batch: BatchKey, failed: Collection[FailedRow]) -> None:
                     int(one.code),
                     [str(problem.column) for problem in one.problems],
                     [problem.cause.slug for problem in one.problems],
-                    [problem.message for problem in one.problems],
+                    _to_json([problem.facts for problem in one.problems]),
                     one.row,
                 )
             )
@@ -68,8 +72,17 @@ class RecordedError(NamedTuple):
     code: int
     columns: list[str]
     causes: list[str]
-    messages: list[str]
+    #: Those of rows that an earlier release has recorded, which have no facts.
+    sentences: list[str] | None
+    facts: list[dict[str, Any]] | None
     row: str
+
+    @property
+    def messages(self) -> list[str]:
+        """What is wrong and what to do, a sentence for each problem."""
+        if self.facts is None:
+            return self.sentences or []
+        return [kind.cause.say(kind.column, facts) for kind, facts in zip(self.kinds, self.facts, strict=True)]
 
     @property
     def kinds(self) -> list[Kind]:
@@ -113,7 +126,7 @@ def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: Filter = 
     At most ``limit`` of them, and no more than PAGE_BYTES allows.
     """
     first = (
-        select(RowError.line, RowError.code, RowError.columns, RowError.causes, RowError.messages, RowError.row)
+        select(*(getattr(RowError, field) for field in RecordedError._fields))
         .where(RowError.seller_id == key.seller_id, RowError.import_id == key.import_id, RowError.line > after_line)
         .where(*_conditions(key, wanted))
         .order_by(RowError.line)
