@@ -1,4 +1,4 @@
-"""What sellers do with their listings beside importing them: search them, take them home, hide and show one."""
+"""Searching, exporting, hiding and showing listings."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from app.queries.listings import search as listing_search
 from app.queries.listings.listings import ExportedListing, ListingKey
 from app.queries.listings.search import ANY, START, Filter, ItemAt, ListedItem
 
-#: A page looks no longer than this for what it shows; the stretch it is at then is the last one.
+#: A page's search stops after the search window in which this many seconds have passed.
 _LOOK_SECONDS = 0.12
-#: Listings that a stretch of a filtered export brings at most.
+#: Maximum number of listings from one search window of a filtered export.
 _EXPORT_ROWS = 2_000
 
-#: Stands in a place for the condition: behind all listings of the item.
+#: Stands for the condition in a position behind all listings of an item.
 _BEHIND_ITEM = "END"
 
 
@@ -30,24 +30,24 @@ class ListingNotFound(Exception):
 
 
 class Page(NamedTuple):
-    """What there is to see of a search."""
+    """A page of a search."""
 
     listings: list[ListedItem]
-    #: The place at which the next page begins; None on the last one.
+    #: The position at which the next page begins; None on the last page.
     next: str | None
-    #: How far the search has come, where it was broken off before it had found enough; else None.
+    #: How far the search has read, if it stopped before it had found enough; else None.
     broken_off_at: ItemAt | None
 
 
 def search(seller_id: int, wanted: Filter, *, after: str, limit: int) -> Page:
-    """The first ``limit`` listings behind a place that are wanted, as far as they are found soon.
+    """The first ``limit`` matching listings behind a position, or fewer when the time is up.
 
-    Places come from ``Page.next``; anything else means the beginning, as does an empty text.
+    Positions come from ``Page.next``; any other text, as well as an empty one, means the beginning.
     """
     ends_at = perf_counter() + _LOOK_SECONDS
     found: list[ListingKey] = []
     reached: ListingKey | None = None
-    # One more than is shown tells whether there is a next page.
+    # One more than shown, to know whether there is a next page.
     for stretch in listing_search.iter_stretches(seller_id, wanted, after=_read_place(after), most=limit + 1):
         found += stretch.found
         reached = stretch.reached
@@ -67,7 +67,7 @@ def search(seller_id: int, wanted: Filter, *, after: str, limit: int) -> Page:
 
 
 def _write_place(at: ItemAt, key: ListingKey) -> str:
-    """A key as it stands in addresses; ``at`` is its item, or the one before it if there is none."""
+    """A position as it stands in URLs; ``at`` is its item, or the one before it if there is none."""
     _, condition, variants = key
     if condition in set(Condition):
         return listing_id(at.urn, condition, variants)
@@ -86,9 +86,9 @@ def _read_place(place: str) -> ListingKey:
 
 
 def iter_export(seller_id: int, wanted: Filter) -> Iterator[list[ExportedListing]]:
-    """All listings that are wanted in the order of their keys, in pieces of which some are empty.
+    """All matching listings, ordered by key, in lists of which some are empty.
 
-    The caller may end its transaction between two pieces.
+    The caller may end its transaction between two lists.
     """
     if wanted == ANY:
         yield from listings.iter_pages(seller_id)
@@ -98,9 +98,9 @@ def iter_export(seller_id: int, wanted: Filter) -> Iterator[list[ExportedListing
 
 
 def set_hidden(seller_id: int, urn: str, condition: Condition, variants: str, *, hidden: bool) -> ListedItem:
-    """Hide a listing from buyers, or show it again; as it is then.
+    """Hide a listing from buyers, or show it again. Returns its new state.
 
-    Which import last changed it, and where, stays as it is: no import has done this. Raises ListingNotFound.
+    The import and line that last changed it stay: no import has done this. Raises ListingNotFound.
     """
     item_id = listing_search.find_item_id(urn)
     key = (item_id or 0, int(condition), variants)

@@ -1,7 +1,7 @@
-"""A file of numbers in the format of prometheus_client, written in a way that a full disk cannot make fatal.
+"""A file of numbers in the format of prometheus_client, for which a full disk is not fatal.
 
-The library maps its files into memory and leaves holes in them: where the disk has no room for a page, SIGBUS ends the
-process. Written plainly, the same trouble is an OSError, and the numbers stay in memory until there is room.
+The library maps sparse files into memory: if the disk has no room for a page, SIGBUS kills the process. With plain
+writes the same condition is an OSError, and the numbers stay in memory until there is room.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from prometheus_client.mmap_dict import MmapedDict
 
 log = logging.getLogger(__name__)
 
-#: How many bytes are in use, and four of padding.
+#: The number of bytes in use, and four bytes of padding.
 _HEADER = struct.Struct("i4x")
 #: The length of a name; the name follows, spaces up to a multiple of eight, and two doubles.
 _LENGTH = struct.Struct("i")
@@ -24,30 +24,30 @@ _NUMBERS = struct.Struct("dd")
 
 
 class CounterFile:
-    """The numbers that the holder of one slot counts: all in memory, and in the file as far as the disk takes them.
+    """The numbers of one slot: all in memory, and in the file as far as the disk has room.
 
-    What prometheus_client keeps in a ``MmapedDict``, with the same methods. Not for several threads at a time.
+    Replaces prometheus_client's ``MmapedDict``, with the same methods. Not thread-safe.
     """
 
     def __init__(self, filename: str) -> None:
         self._path = Path(filename)
         self._descriptor: int | None = None
         self._values: dict[str, tuple[float, float]] = {}
-        #: Where in the file the numbers of a name stand.
+        #: The offset in the file of each name's numbers.
         self._places: dict[str, int] = {}
         self._used = _HEADER.size
-        #: The names whose numbers the file does not have yet; a dict, because the order is kept.
+        #: The names whose numbers are not in the file yet; a dict, because it keeps the order.
         self._unsaved: dict[str, None] = {}
         self._load()
 
     def read_value(self, key: str) -> tuple[float, float]:
-        """The number called ``key`` and its time; a new one is 0 and appears in the file."""
+        """The number ``key`` and its time; a new one is 0, and is written to the file."""
         if key not in self._values:
             self.write_value(key, 0.0, 0.0)
         return self._values[key]
 
     def write_value(self, key: str, value: float, timestamp: float) -> None:
-        """Keep a number and its time. What the disk does not take is kept in memory and tried again next time."""
+        """Set a number and its time. If the disk is full, it stays in memory and is written later."""
         self._values[key] = value, timestamp
         was_behind = bool(self._unsaved)
         self._unsaved[key] = None
@@ -60,13 +60,13 @@ class CounterFile:
                 log.warning("metrics are counted in memory: %s cannot be written (%s)", self._path, error.strerror)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
     def _load(self) -> None:
-        """Go on from what the holder before has counted."""
+        """Continue from the numbers of the slot's previous holder."""
         try:
             for key, value, timestamp, place in MmapedDict.read_all_values_from_file(self._path):  # type: ignore[no-untyped-call]
                 self._values[key] = value, timestamp
@@ -75,7 +75,7 @@ class CounterFile:
         except FileNotFoundError:
             return
         except (OSError, RuntimeError, ValueError, struct.error):
-            log.warning("metrics begin anew: %s cannot be read", self._path, exc_info=True)
+            log.warning("metrics start from zero: %s cannot be read", self._path, exc_info=True)
             self._values.clear()
             self._places.clear()
             self._used = _HEADER.size
@@ -94,7 +94,7 @@ class CounterFile:
         filling = b" " * (8 - (len(name) + _LENGTH.size) % 8)
         entry = _LENGTH.pack(len(name)) + name + filling + numbers
         self._write(entry, self._used)
-        # Only now do readers see it, and so never a part of it.
+        # Readers see it only now, so never a part of it.
         self._write(_HEADER.pack(self._used + len(entry)), 0)
         self._used += len(entry)
         self._places[key] = self._used - _NUMBERS.size
@@ -116,5 +116,5 @@ class CounterFile:
     def _write(self, data: bytes, place: int) -> None:
         assert self._descriptor is not None
         if os.pwrite(self._descriptor, data, place) < len(data):
-            # As much as there was room for.
+            # A partial write: there was room for only this much.
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,4 +1,4 @@
-"""Whether this process is alive, and whether what it needs can be used."""
+"""Liveness and readiness: whether this process is alive, and whether it can use what it needs."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def init_app(app: Flask) -> None:
 
 @blueprint.get("/healthz")
 def healthz() -> dict[str, str]:
-    """The process answers."""
+    """The process is alive."""
     return {"status": "ok"}
 
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[dict[str, str], int]:
-    """Database, Redis and storage can be used too; 503 otherwise, with what is wrong with each."""
+    """Database, Redis and storage can be used; else 503, with what is wrong with each."""
     faults = find_faults()
     state = {name: faults[name].state if name in faults else "ok" for name in _QUESTIONS}
     return state, 503 if faults else 200
 
 
 def find_faults() -> dict[str, Fault]:
-    """What is wrong with the database, Redis and the storage, by their names; empty: all can be used."""
+    """The faults of database, Redis and storage, by name; those that work are left out."""
     found = {name: ask() for name, ask in _QUESTIONS.items()}
     return {name: fault for name, fault in found.items() if fault is not None}
 

@@ -1,4 +1,4 @@
-"""How Sluice logs: one line of JSON an event, so that no text of a client's can begin a line of its own."""
+"""Logging: one line of JSON an event, so that no text from a client can forge a line."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from app.queries import BatchKey, ImportKey
 
 log = logging.getLogger("sluice.requests")
 
-#: What every record has; the rest is what the caller added.
+#: The attributes of every record; any others were added by the caller.
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 #: Longest path that is logged.
 _MAX_PATH = 300
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line of JSON in ASCII; keys of batches and imports are taken apart."""
+    """Formats a record as one line of ASCII JSON; the keys of batches and imports become fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end."""
+        """The line, without a line break."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -49,7 +49,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(log_format: str) -> None:
-    """Let this process log to standard error, as ``json`` or as ``text``."""
+    """Configure this process to log to standard error, as ``json`` or ``text``."""
     handler = logging.StreamHandler(sys.stderr)
     if log_format == "json":
         handler.setFormatter(JsonFormatter())
@@ -93,7 +93,7 @@ def _notice_proxy() -> None:
 
 @cache
 def warn_of_proxy() -> None:
-    """Say once that a proxy seems to stand in front which is not to be trusted; without one, anybody may claim so."""
+    """Warn once about X-Forwarded-For from a proxy that is not configured; without a proxy, any client can send it."""
     log.warning(
         "requests have X-Forwarded-For, which counts for nothing: behind a proxy set TRUSTED_PROXIES, "
         "or everybody shares its address, and with it the limits on signing in"

@@ -1,8 +1,8 @@
-"""What Sluice counts and times for Prometheus.
+"""Metrics for Prometheus.
 
-Processes count into files of a directory that they share, because a work-horse lives for seconds and any web process
-may be asked. Each has a slot, a file name that is its own as long as it holds a lock, and its successor goes on where
-it stopped; so there are no more files than there were ever processes at a time, and no counter goes down.
+Processes count in files of a shared directory, because a work-horse lives for seconds and any web process may be
+scraped. Each has a slot: a file name that it owns while it holds a lock, and in which its successor continues. So there
+are never more files than there were concurrent processes, and no counter decreases.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ HTTP_SECONDS = Histogram(
     registry=_own,
 )
 
-#: Where the processes of this host count together; None while this process counts for itself.
+#: The shared directory of this host's processes; None while this process counts alone.
 _shared: Path | None = None
 
 
@@ -59,10 +59,10 @@ def init_app(app: Flask) -> None:
 
 
 def share(directory: Path, kind: str) -> None:
-    """Count together with the other processes of this host from now on, and with those that this one forks.
+    """Count in the shared directory from now on, in this process and in those that it forks.
 
-    Without a directory that can be written to, this process goes on counting for itself; where the disk is full, in
-    memory until it has room. Counting never costs a request or a batch.
+    If the directory cannot be written to, this process counts alone; if the disk is full, in memory until it has room.
+    Counting never fails a request or a batch.
     """
     global _shared
     try:
@@ -72,13 +72,13 @@ def share(directory: Path, kind: str) -> None:
         log.warning("metrics are not shared", exc_info=True)
         return
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)
-    # In place of the library's own, which a full disk makes fatal.
+    # Replaces the library's class, with which a full disk is fatal.
     values.MmapedDict = CounterFile  # type: ignore[attr-defined,assignment]
     values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
     _shared = directory
 
 
-#: The locks of this process's slots; they are let go of when it and all that it forked are gone.
+#: The locks of this process's slots; the kernel releases them when it and all its forks have exited.
 _held: list[int] = []
 
 

@@ -1,4 +1,4 @@
-"""What operators see: how everything stands, and in plain sentences what is wrong."""
+"""The overview for operators: the state of the installation, and what is wrong in plain sentences."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _TROUBLES_SHOWN = 20
 _SELLERS_SHOWN = 5
 _CRASHING_SHOWN = 200
 
-#: Whoever reports at every tick is silent after so many of them, and never before so many seconds.
+#: A process that reports at every tick counts as silent after this many ticks, and never before this many seconds.
 _SILENT_TICKS = 5
 _SILENT_SECONDS = 15.0
-#: A waiting batch is worth a word after so long.
+#: A batch that has waited this long, in seconds, is reported.
 _LONG_WAIT_SECONDS = 60.0
-#: A batch that has ended in trouble so often within so long is not unlucky.
+#: A batch with this many failed attempts in this many seconds is reported.
 _CRASHES, _CRASH_HOURS = 2, 1.0
-#: One seller has the queue when so large a part of it is theirs, and it is not short.
+#: One seller is reported when they have this share of the waiting batches, and at least this many wait.
 _FLOOD_SHARE, _FLOOD_BATCHES = 0.8, 20
 
 
@@ -46,19 +46,19 @@ class Host(NamedTuple):
 
     @property
     def silent_seconds(self) -> float:
-        """Since when nothing was heard of any of them."""
+        """Seconds since any of them last reported."""
         return min(worker.silent_seconds for worker in self.workers)
 
     @property
     def processes(self) -> int:
-        """How many there are; a worker that died may still seem to have a batch beside its successor's."""
+        """The number of workers. A dead worker may still seem to have a batch besides its successor."""
         return len({worker.pid for worker in self.workers})
 
 
 class Alarm(NamedTuple):
-    """Something that is wrong."""
+    """Something that is wrong, for operators."""
 
-    #: ``danger``: imports stand still or rows wait for somebody; ``warning``: it is slower than it could be.
+    #: ``danger``: imports stand still, or rows need an operator; ``warning``: imports are slower than they could be.
     level: str
     sentence: str
     advice: str
@@ -66,7 +66,7 @@ class Alarm(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """How everything stands."""
+    """The state of the installation."""
 
     live: list[ImportSeen]
     given_up: list[ImportSeen]
@@ -77,22 +77,22 @@ class Overview:
     reconciler: Reconciler
     troubles: list[Trouble]
     crashing: list[Crashing]
-    #: What cannot be used now of database, Redis, storage and this host's disk, by their names.
+    #: The faults of database, Redis, storage and this host's disk, by name; those that work are left out.
     faults: dict[str, Fault]
-    #: Jobs that wait in Redis; None when it cannot be used.
+    #: Jobs waiting in Redis; None when Redis cannot be used.
     jobs_in_redis: int | None
-    #: Settings of the database's sessions that are not what they must be.
+    #: Settings of database sessions that are not as Sluice sets them.
     wrong_settings: list[str]
-    #: After how long somebody who should report counts as silent.
+    #: Seconds without a report after which a host or the reconciler counts as silent.
     silent_after: float
 
     def is_silent(self, host: Host) -> bool:
-        """Whether nothing has been heard of the workers of ``host`` for too long."""
+        """Whether the workers of ``host`` have not reported for too long."""
         return host.silent_seconds > self.silent_after
 
 
 def look() -> Overview:
-    """How everything stands now; Redis and the storage may be away; the database may not, but for writes."""
+    """Collect the state of the installation. Redis and the storage may be away; the database must be readable."""
     settings = current_settings()
     hosts: dict[str, list[Worker]] = {}
     for worker in operations.list_workers():
@@ -152,7 +152,7 @@ def _what_is_away(seen: Overview) -> Iterator[Alarm]:
 
 
 def _ask_home(settings: Settings) -> Fault | None:
-    """What is wrong with the disk on which this process counts."""
+    """What is wrong with the disk on which this process keeps its metrics."""
     try:
         require_room(settings.sluice_home)
     except OSError as error:
@@ -247,7 +247,7 @@ def _long_queue(seen: Overview) -> Iterator[Alarm]:
 
 
 def duration(seconds: float) -> str:
-    """How long, as people say it: in the largest unit that fits."""
+    """A duration in the largest unit that fits."""
     for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
         if seconds >= 2 * size or (unit == "minute" and seconds >= size):
             return counted(int(seconds // size), unit)

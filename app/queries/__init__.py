@@ -1,4 +1,4 @@
-"""All SQL, set-wise. Nothing here commits: whoever calls decides what belongs together in a transaction.
+"""All SQL, set-wise. Nothing here commits: the caller decides what belongs together in a transaction.
 
 What a statement reads or changes of the tables that grow with rows (listings, row_errors, error_groups, left_alone,
 claims, foreseen_changes) it names by its seller, as a parameter, and never by a ctid alone: that is unique to a table,
@@ -16,7 +16,7 @@ from app.extensions import db
 
 _Row = TypeVar("_Row")
 
-#: What a session is called while it writes a chunk, so that it can be told from those that may take their time.
+#: The application_name of a session that writes a chunk; the reconciler ends such sessions when they take too long.
 CHUNK = "sluice chunk"
 
 #: Rows of a table that are deleted in one transaction.
@@ -44,10 +44,10 @@ class BatchKey(NamedTuple):
 
 
 def older_than(time: str, seconds: str) -> str:
-    """SQL for: it is longer than ``seconds`` since ``time`` by the database's clock.
+    """SQL: whether ``time`` is more than ``seconds`` ago by the database's clock.
 
-    A time that lies as far ahead is old too: nobody notes a time to come, so the clock has been set back since, and to
-    wait until it catches up would be to stand still for as long.
+    A time equally far in the future is old too: no process records a future time, so the clock has been set back since,
+    and waiting until it catches up could take very long.
     """
     return (
         f"{time} not between clock_timestamp() - make_interval(secs => {seconds}) "
@@ -56,19 +56,19 @@ def older_than(time: str, seconds: str) -> str:
 
 
 def begin_snapshot() -> None:
-    """Begin a transaction in which everything is seen as it is at its first look; for those who only read.
+    """Begin a read-only transaction with one snapshot (REPEATABLE READ).
 
-    Whatever was begun before is rolled back.
+    A transaction that was begun before is rolled back.
     """
     db.session.rollback()
     db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
 
 def without_transaction(pages: Iterable[Iterable[_Row]]) -> Iterator[_Row]:
-    """The rows of ``pages``, for a reader who may be slow; for those who only read.
+    """The rows of ``pages``, for a client that may be slow. For reading only.
 
-    While that takes its time, the reading holds neither a transaction, which the database would end after a few idle
-    seconds, nor a connection.
+    While the client is slow, neither a transaction, which the database would end after a few idle seconds, nor a
+    connection is held.
     """
     for page in pages:
         db.session.rollback()
@@ -77,7 +77,7 @@ def without_transaction(pages: Iterable[Iterable[_Row]]) -> Iterator[_Row]:
 
 
 def delete_some(tables: Collection[str], key: ImportKey) -> bool:
-    """Delete as many rows of an import as one transaction should, from each of ``tables``; whether there were any."""
+    """Delete a bounded number of an import's rows from each of ``tables``. Returns whether there were any."""
     deleted = 0
     with driver_cursor() as cursor:
         for table in tables:
@@ -93,7 +93,7 @@ def delete_some(tables: Collection[str], key: ImportKey) -> bool:
 
 
 def as_columns(rows: Collection[tuple[Any, ...]]) -> list[list[Any]]:
-    """``rows``, at least one, as one array a column: what ``unnest`` takes apart again."""
+    """``rows``, at least one, as one array a column, for ``unnest``."""
     return [list(column) for column in zip(*rows, strict=True)]
 
 

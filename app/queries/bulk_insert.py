@@ -1,4 +1,4 @@
-"""Inserting thousands of rows into a table whose key some of them may meet already."""
+"""Inserts thousands of rows into a table in which some of their keys may already exist."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from app.queries import as_columns, driver_cursor
 
 
 class Table(NamedTuple):
-    """What is inserted into."""
+    """The table to insert into."""
 
     name: str
-    #: The columns that are given, and their PostgreSQL types.
+    #: The columns to insert, and their PostgreSQL types.
     columns: dict[str, str]
-    #: The column that tells the rows of one insert apart: the line each comes from.
+    #: The column that identifies a row within one insert: its line.
     line: str
 
 
 def insert_missing(into: Table, rows: Collection[tuple[Any, ...]]) -> Collection[int]:
-    """Insert those of ``rows``, at least one and in the order of the key, whose key does not exist yet; their lines.
+    """Insert those of ``rows`` (at least one, ordered by key) whose key does not exist. Returns their lines.
 
-    What another transaction is inserting at this moment is waited for, in the order of the key.
+    Waits for keys that another transaction is inserting, in the order of the key.
     """
     if _insert_plainly(into, rows):
         at = list(into.columns).index(into.line)
@@ -43,7 +43,7 @@ def insert_missing(into: Table, rows: Collection[tuple[Any, ...]]) -> Collection
 
 
 def _insert_plainly(into: Table, rows: Collection[tuple[Any, ...]]) -> bool:
-    """Insert all of ``rows``, or none if one of them exists; whether it did."""
+    """Insert all of ``rows``, or none if a key exists. Returns whether it inserted them."""
     with driver_cursor() as cursor:
         cursor.execute("savepoint inserting")
         try:

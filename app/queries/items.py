@@ -1,4 +1,4 @@
-"""The catalog: finding the items that rows name, and loading new versions of it."""
+"""The catalog: finding the items that rows name, and loading new versions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import NamedTuple
 from app.csvfile.contract import ItemName, NamedBy
 from app.queries import driver_cursor
 
-#: The numbers under which the sources of external ids are kept.
+#: The stored numbers of the sources of external ids.
 SOURCES = {NamedBy.CARDMARKET_ID: 1, NamedBy.TCGPLAYER_ID: 2}
 
 
 class CatalogItem(NamedTuple):
-    """An item as far as an import needs it."""
+    """The part of an item that an import needs."""
 
     id: int
     urn: str
@@ -24,9 +24,9 @@ class CatalogItem(NamedTuple):
 
 
 def resolve(names: Iterable[ItemName]) -> dict[ItemName, list[CatalogItem]]:
-    """The items that each of ``names`` can mean, in the order of their URNs; unknown names are left out.
+    """The items that each of ``names`` can mean, ordered by URN; unknown names are left out.
 
-    Takes at most one statement for each way of naming, however many names and items there are.
+    Runs at most one statement for each way of naming, however many names and items there are.
     """
     wanted: defaultdict[NamedBy, set[str | int]] = defaultdict(set)
     for named_by, name in names:
@@ -46,7 +46,7 @@ def _variants(joined: str) -> frozenset[str]:
     return frozenset(joined.split("|")) if joined else frozenset()
 
 
-# Arrays are slow to read; no variant has the separator in it.
+# Arrays are slow to read, and no variant contains the separator.
 _VARIANTS = "array_to_string(i.variants, '|')"
 
 _BY_ID = f"""
@@ -67,7 +67,7 @@ _LOOKUPS = {
 
 
 def all_by_name() -> dict[ItemName, tuple[CatalogItem, ...]]:
-    """All items by everything that names them, each in the order of their URNs."""
+    """All items by everything that names them, each list ordered by URN."""
     found: dict[ItemName, tuple[CatalogItem, ...]] = {}
     by_source = {source: named_by for named_by, source in SOURCES.items()}
     with driver_cursor() as cursor:
@@ -89,7 +89,7 @@ def all_by_name() -> dict[ItemName, tuple[CatalogItem, ...]]:
 
 
 class ItemDescription(NamedTuple):
-    """An item as people tell it from others."""
+    """An item with what distinguishes it for people."""
 
     urn: str
     game: str
@@ -100,7 +100,7 @@ class ItemDescription(NamedTuple):
 
 
 def describe(named_by: NamedBy, values: Collection[str]) -> dict[str, list[ItemDescription]]:
-    """The items with each of the URNs or ``name_key``s, in the order of their URNs."""
+    """The items with each of the URNs or ``name_key``s, ordered by URN."""
     key = _TREES[named_by].key
     found: defaultdict[str, list[ItemDescription]] = defaultdict(list)
     with driver_cursor() as cursor:
@@ -128,20 +128,20 @@ _TREES = {NamedBy.URN: _Tree("urn", ":/"), NamedBy.NAME: _Tree("name_key", "\x1f
 
 
 def split_path(named_by: NamedBy, value: str) -> list[str]:
-    """The steps of a URN or a ``name_key``, each with the separator behind it."""
+    """The steps of a URN or a ``name_key``, each with its separator."""
     separators = re.escape(_TREES[named_by].separators)
     return re.findall(f"[^{separators}]*[{separators}]|[^{separators}]+", value)
 
 
 def goes_on(named_by: NamedBy, step: str) -> bool:
-    """Whether other steps follow this one, because it ends in a separator."""
+    """Whether further steps follow this one: it ends in a separator."""
     return step.endswith(tuple(_TREES[named_by].separators))
 
 
 def list_steps(named_by: NamedBy, path: str, *, limit: int) -> list[str]:
     """The steps that lead on from ``path`` to items of the catalog, in order: games, sets of a game, names in a set.
 
-    Each takes one look into the index, however many items lie behind it.
+    Each costs one index look-up, however many items follow it.
     """
     key, separators = _TREES[named_by]
     # A separator is the last character of the path and of every step but the last one.
@@ -190,7 +190,7 @@ def count() -> int:
 
 
 def version() -> int:
-    """The version of the catalog; every change of it is a new one."""
+    """The version of the catalog; every change increases it."""
     with driver_cursor() as cursor:
         (number,) = cursor.execute("select version from catalog").fetchone() or (0,)
         return int(number)
@@ -212,7 +212,7 @@ class NewItem(NamedTuple):
 
 
 class Replaced(NamedTuple):
-    """How many items a catalog has, and how many of them were new."""
+    """How many items a catalog file has, and how many of them were new."""
 
     items: int
     added: int
@@ -233,7 +233,7 @@ def replace(new_items: Iterable[NewItem]) -> Replaced:
             copy.set_types(["text"] * 6 + ["text[]", "text", "int8[]", "int8[]"])
             for item in new_items:
                 copy.write_row(item)
-        # One loader at a time; imports go on reading meanwhile.
+        # One loader at a time; imports can read meanwhile.
         cursor.execute("lock table items in share row exclusive mode")
         cursor.execute(
             """
@@ -243,7 +243,7 @@ def replace(new_items: Iterable[NewItem]) -> Replaced:
                 on conflict (urn) do update set
                     game = excluded.game, "set" = excluded."set", name = excluded.name, number = excluded.number,
                     rarity = excluded.rarity, variants = excluded.variants, name_key = excluded.name_key
-                -- A row that is updated has been somebody's before: its xmax is set.
+                -- A row that was updated has a previous version: its xmax is set.
                 returning xmax = 0 as is_new
             )
             select count(*), count(*) filter (where is_new) from written
@@ -272,12 +272,12 @@ def replace(new_items: Iterable[NewItem]) -> Replaced:
 
 
 def is_empty() -> bool:
-    """Whether there is no catalog yet."""
+    """Whether the catalog has no items."""
     with driver_cursor() as cursor:
         return cursor.execute("select 1 from items limit 1").fetchone() is None
 
 
 def analyze() -> None:
-    """Let the planner know the new catalog at once instead of after a minute."""
+    """Update the planner's statistics at once instead of after a minute."""
     with driver_cursor() as cursor:
         cursor.execute("analyze items, external_ids")

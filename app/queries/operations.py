@@ -1,4 +1,4 @@
-"""What operators ask: about the imports of all sellers, the queue, the workers and what went wrong."""
+"""Queries for operators: the imports of all sellers, the queue, the workers, and what went wrong."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.queries import ImportKey
 from app.queries.imports.transitions import GIVEN_UP
 
 _NOW = "clock_timestamp()"
-#: A worker that is silent for so long on a host where others are not has died with its supervisor.
+#: A worker without a heartbeat for this long, on a host where others report, has died with its supervisor.
 _LEFT_BEHIND_SECONDS = 60.0
 
 
@@ -39,7 +39,7 @@ class ImportSeen(NamedTuple):
     finished_at: datetime | None
     #: Since the upload.
     age_seconds: float
-    #: From the first batch's start until now, or until nothing moved any more; None before that.
+    #: From the start of the first batch until now, or until the last change; None before that.
     rows_per_second: float | None
     source_removed: bool
 
@@ -47,24 +47,24 @@ class ImportSeen(NamedTuple):
 class Waiting(NamedTuple):
     """How many batches of RUNNING imports wait, and since when."""
 
-    #: Those that are QUEUED; of them, whose job was sent to Redis; and that rest after trouble.
+    #: QUEUED batches; those of them whose jobs were sent to Redis; and those that wait after a failed attempt.
     queued: int
     sent: int
     resting: int
     running: int
-    #: Of the one that has waited longest without resting; None where none waits.
+    #: How long the oldest batch has waited that is not delayed by a failed attempt; None without one.
     oldest_seconds: float | None
 
 
 class SellerWaiting(NamedTuple):
-    """How many of the waiting batches are one seller's."""
+    """The number of waiting batches of one seller."""
 
     email: str
     batches: int
 
 
 class Worker(NamedTuple):
-    """A worker process, and the batch that it has."""
+    """A worker process, and the batch that it has claimed."""
 
     host: str
     pid: int
@@ -75,7 +75,7 @@ class Worker(NamedTuple):
 
 
 class Reconciler(NamedTuple):
-    """When it last ran, and what it has repaired since the beginning."""
+    """When the reconciler last ran, and the totals of its repairs."""
 
     silent_seconds: float | None
     batches_taken_back: int
@@ -87,7 +87,7 @@ class Reconciler(NamedTuple):
 
 
 class Trouble(NamedTuple):
-    """An attempt that ended in trouble."""
+    """A failed attempt."""
 
     at: datetime
     public_id: uuid.UUID
@@ -102,7 +102,7 @@ class Trouble(NamedTuple):
 
 
 class Crashing(NamedTuple):
-    """A batch that keeps ending in trouble."""
+    """A batch whose attempts keep failing."""
 
     public_id: uuid.UUID
     email: str
@@ -194,7 +194,7 @@ def list_given_up(*, limit: int) -> list[ImportSeen]:
 
 
 def find_import(public_id: uuid.UUID) -> ImportSeen | None:
-    """The import with this public id, whoever's it is."""
+    """The import with this public id, of any seller."""
     found = _imports("i.public_id = :public_id", "i.id", limit=1, public_id=public_id)
     return found[0] if found else None
 
@@ -205,7 +205,7 @@ def _imports(condition: str, order: str, *, limit: int, **values: object) -> lis
 
 
 def count_waiting() -> Waiting:
-    """How long the queue is, by the database; Redis need not be asked."""
+    """The length of the queue, from the database alone."""
     row = db.session.execute(
         text(
             f"""
@@ -224,7 +224,7 @@ def count_waiting() -> Waiting:
 
 
 def count_waiting_by_seller(*, limit: int) -> list[SellerWaiting]:
-    """Whose batches wait, most first."""
+    """Numbers of waiting batches by seller, largest first."""
     rows = db.session.execute(
         text(
             """
@@ -241,7 +241,7 @@ def count_waiting_by_seller(*, limit: int) -> list[SellerWaiting]:
 
 
 def count_paused() -> int:
-    """How many batches stand still until somebody presses Resume."""
+    """The number of batches that are paused until Resume is pressed."""
     return int(
         db.session.scalar(
             text(
@@ -256,12 +256,12 @@ def count_paused() -> int:
 
 
 def count_given_up() -> int:
-    """How many batches of whatever import were given up."""
+    """The number of given-up batches of all imports."""
     return int(db.session.scalar(text(f"select count(*) from batches b where {GIVEN_UP}")) or 0)
 
 
 def list_workers() -> list[Worker]:
-    """All workers that have not left in good order, by host."""
+    """All workers that have not shut down cleanly, by host."""
     rows = db.session.execute(
         text(
             f"""
@@ -278,7 +278,7 @@ def list_workers() -> list[Worker]:
 
 
 def get_reconciler() -> Reconciler:
-    """How the reconciler fares."""
+    """The state of the reconciler."""
     row = db.session.execute(
         text(
             f"""
@@ -292,7 +292,7 @@ def get_reconciler() -> Reconciler:
 
 
 def list_troubles(*, limit: int, key: ImportKey | None = None) -> list[Trouble]:
-    """The attempts that last ended in trouble, newest first; of one import or of all."""
+    """The failed attempts of one import or of all, newest first."""
     rows = db.session.execute(
         text(
             f"""
@@ -311,7 +311,7 @@ def list_troubles(*, limit: int, key: ImportKey | None = None) -> list[Trouble]:
 
 
 def list_crashing(*, times: int, hours: float, limit: int) -> list[Crashing]:
-    """The batches of which so many attempts ended in trouble lately and that are not done, the worst first."""
+    """The unfinished batches with at least this many recent failed attempts, most failures first."""
     rows = db.session.execute(
         text(
             f"""
@@ -369,7 +369,7 @@ def list_audit(*, limit: int, before: int | None = None, public_id: uuid.UUID | 
 def note_workers(host: str, pids: Collection[int], *, gone: Collection[int] = ()) -> None:
     """Note that workers of a host are alive, and that others are ``gone``.
 
-    Other supervisors of the host report theirs; those that one has left behind are forgotten when it is silent.
+    Each supervisor of a host reports its own workers. Those of a dead supervisor are deleted when they become silent.
     """
     db.session.execute(
         text(
@@ -392,7 +392,7 @@ def note_workers(host: str, pids: Collection[int], *, gone: Collection[int] = ()
 
 
 def forget_workers(*, silent_seconds: float) -> int:
-    """Forget the workers of hosts that have not been heard of for so long; how many."""
+    """Delete the workers of hosts that have not reported for this long. Returns their number."""
     forgotten = db.session.execute(
         text(f"delete from workers where heartbeat_at < {_NOW} - make_interval(secs => :seconds) returning 1"),
         {"seconds": silent_seconds},
@@ -401,7 +401,7 @@ def forget_workers(*, silent_seconds: float) -> int:
 
 
 def forget_troubles(*, days: float) -> None:
-    """Forget the lost attempts that are older."""
+    """Delete failed attempts that are older."""
     db.session.execute(
         text(f"delete from lost_attempts where at < {_NOW} - make_interval(secs => :seconds)"),
         {"seconds": days * 86_400},
