@@ -1,4 +1,4 @@
-"""What stands between rq-dashboard and Redis: a client that reads, within limits, and changes nothing."""
+"""rq-dashboard's Redis client: it only reads, and within limits."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rq.serializers import JSONSerializer, PickleSerializer
 
 from app import redis_client
 
-#: Most bytes of one key, and of one packed value of it, that are brought into this process. Jobs of ours have hundreds.
+#: Largest key, and largest unpacked value, that is read into this process, in bytes. Jobs of Sluice have hundreds.
 MAX_BYTES = 1 << 20
 
-#: What the dashboard may ask for: the things themselves, and beside them what only tells of them.
+#: The allowed commands: those that read values, and those that only describe them.
 _READING = frozenset(
     {"GET", "HGET", "HGETALL", "HMGET", "LRANGE", "SMEMBERS", "XRANGE", "XREVRANGE", "ZRANGE", "ZRANGEBYSCORE"}
 )
@@ -25,28 +25,28 @@ _ASKING = _READING | {"EXISTS", "HEXISTS", "HLEN", "LLEN", "PING", "SCARD", "TTL
 
 
 class TooLarge(Exception):
-    """Something in Redis is larger than anything of ours; the message is a sentence that names it."""
+    """A value in Redis is larger than any that Sluice writes; the message is a sentence that names it."""
 
 
 class ShownWorker(Worker):
-    """A worker that is only looked at: RQ's own lets whatever else uses its pool wait for minutes."""
+    """A worker for display: RQ's own raises the timeout of its connection pool to minutes."""
 
     def _set_connection(self, connection: Redis) -> Redis:
         return connection
 
 
 def open_reader(url: str) -> Redis:
-    """A client of its own, with a pool of its own, for the Redis at ``url``; no connection is made before it is used.
+    """A client for the Redis at ``url``, with a separate pool. It connects when it is first used.
 
-    What it is asked to change it leaves as it is, and says that there was nothing to change.
+    It ignores commands that would change something, and answers that there was nothing to change.
     """
     return redis_client.connect(url, _Reader)
 
 
 def contain_rq() -> None:
-    """Have RQ read no pickle in this process, and unpack nothing that is larger than anything of ours.
+    """Have RQ read no pickle in this process, and unpack nothing larger than what Sluice writes.
 
-    The dashboard does not always tell RQ how to read, and to unpickle what lies in Redis would run it.
+    The dashboard does not always tell RQ which serializer to use, and unpickling a value would run its code.
     """
     PickleSerializer.dumps = JSONSerializer.dumps
     PickleSerializer.loads = JSONSerializer.loads
@@ -54,7 +54,7 @@ def contain_rq() -> None:
 
 
 class _BoundedZlib:
-    """As much of ``zlib`` as RQ uses."""
+    """The part of ``zlib`` that RQ uses."""
 
     error = zlib.error
     compress = staticmethod(zlib.compress)
@@ -80,11 +80,11 @@ class _Reader(Redis):
         return super().execute_command(*args, **options) if args[0] in _ASKING else 0  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
-        """Several commands in one go."""
+        """A pipeline with the same limits."""
         return _ReadingPipeline(self, transaction, shard_hint)
 
     def refuse_large(self, key: Any) -> None:
-        """Raises TooLarge for a key of which there is too much to be read."""
+        """Raises TooLarge for a key that is too large to read."""
         size = super().execute_command("MEMORY USAGE", key, "SAMPLES", 0)  # type: ignore[no-untyped-call]
         if size and size > MAX_BYTES:
             name = key.decode(errors="replace") if isinstance(key, bytes) else str(key)
