@@ -392,7 +392,7 @@ def note_workers(host: str, pids: Collection[int], *, gone: Collection[int] = ()
 
 
 def forget_workers(*, silent_seconds: float) -> int:
-    """Delete the workers of hosts that have not reported for this long. Returns their number."""
+    """Forget the workers of hosts that have not been heard of for so long; how many."""
     forgotten = db.session.execute(
         text(f"delete from workers where heartbeat_at < {_NOW} - make_interval(secs => :seconds) returning 1"),
         {"seconds": silent_seconds},
