@@ -21,8 +21,8 @@ from app.storage import open_storage
 def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     """The Flask application with pages, API and commands, configured by ``environ`` (see ``config.Settings``).
 
-    Starts the private PostgreSQL and Redis when no others are named. Raises ConfigError for settings that cannot be
-    used.
+    Uses the private PostgreSQL and Redis where no others are named. Raises ConfigError for settings that cannot be
+    used, and PrivateServerError when the private servers do not run.
     """
     # Not at the top, because workers have no use for these and would hold them in memory, each of them.
     from app import api, cli, rate_limits, web
@@ -51,19 +51,19 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
 def create_worker_app(environ: Mapping[str, str] = os.environ) -> Flask:
     """The part of the application that jobs and the tick run in: settings, storage, Redis and the database.
 
-    Starts private servers, and raises, as ``create_app`` does.
+    Raises as ``create_app`` does.
     """
     settings = load_settings(environ)
-    servers = private_servers.ensure_servers(
+    addresses = private_servers.find(
         settings.sluice_home, postgres=not settings.database_url, redis=not settings.redis_url
     )
     app = Flask(__name__)
-    redis_url = settings.redis_url or servers.redis_url
+    redis_url = settings.redis_url or addresses.redis_url
     app.config.update(_flask_config(settings), REDIS_URL=redis_url)
     app.extensions["sluice_settings"] = settings
     app.extensions["sluice_storage"] = open_storage(settings)
     redis_client.init_app(app, redis_url)
-    database.init_app(app, settings.database_url or servers.database_url, settings)
+    database.init_app(app, settings.database_url or addresses.database_url, settings)
     return app
 
 

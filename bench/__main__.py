@@ -9,7 +9,7 @@ from http.client import HTTPException
 
 import psycopg
 
-from app.local.private_servers import EmbeddedServerError
+from app.local.private_servers import PrivateServerError
 from bench import report
 from bench.browser import WrongAnswer
 from bench.context import DEFAULT_ROWS, Bench, Options, say
@@ -28,7 +28,7 @@ def main() -> int:
     try:
         options = _options()
         bench = Bench.start(options)
-    except (BenchError, EmbeddedServerError, OSError) as error:
+    except (BenchError, PrivateServerError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -12,9 +12,8 @@ from time import perf_counter
 from typing import Any
 
 from app.csvfile.contract import Mode
-from app.local.launch import CHECKOUT
 from app.statuses import FINAL_IMPORT_STATUSES
-from bench import catalog, files
+from bench import CHECKOUT, catalog, files
 from bench.browser import Browser, Uploaded, WrongAnswer
 from bench.catalog import Catalog
 from bench.files import USUAL_FAILING, File

@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from app.local.launch import CHECKOUT
+from bench import CHECKOUT
 from bench.context import say
 from bench.services import BenchError, run
 

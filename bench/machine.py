@@ -12,7 +12,7 @@ from typing import Any
 
 from redis import Redis
 
-from app.local.launch import CHECKOUT
+from bench import CHECKOUT
 from bench.services import Installation
 
 

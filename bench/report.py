@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from app.local.launch import CHECKOUT
-from bench import machine
+from bench import CHECKOUT, machine
 from bench.context import TRIALS, Bench, say
 from bench.parts import GROWTH, TABLE
 from bench.table import Line

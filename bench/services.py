@@ -22,8 +22,8 @@ from rq import Worker
 
 from app.config import Settings
 from app.jobs.queue import open_queue
-from app.local import private_servers
-from app.local.launch import CHECKOUT, Child
+from app.local.private_servers import Addresses, PrivateServers
+from bench import CHECKOUT
 from bench.browser import Browser
 
 EMAIL = "seller@bench.example"
@@ -42,12 +42,51 @@ class BenchError(Exception):
     """Something cannot be measured; the message says why."""
 
 
+class Child:
+    """A program of the installation, its output in a log."""
+
+    def __init__(self, name: str, command: list[str], log: Path, environ: dict[str, str]) -> None:
+        self.name = name
+        self.command = command
+        self.log = log
+        self.environ = environ
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, in a process group of its own so that Ctrl-C reaches only us."""
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self.command,
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self.environ,
+                process_group=0,
+            )
+
+    def is_running(self) -> bool:
+        """Whether it runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def ending(self) -> str:
+        """How it ended."""
+        return f"exit code {None if self.process is None else self.process.returncode}"
+
+    def signal_group(self, number: signal.Signals) -> None:
+        """Send a signal to it and to all that it started."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+
+
 class Installation:
     """Sluice as it runs for a person who has typed ``make run``, in a home of its own; leave it through ``close``."""
 
     def __init__(self) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
         self.home = self.root / "home"
+        self._servers = PrivateServers(self.home)
         self.port = _free_port()
         self.workers: Child | None = None
         self._children: list[Child] = []
@@ -64,9 +103,9 @@ class Installation:
             raise
 
     def _start(self) -> None:
-        servers = self.hold_servers()
-        self.database_url = servers.database_url.replace("+psycopg", "")
-        self.redis_url = servers.redis_url
+        addresses = self.hold_servers()
+        self.database_url = addresses.database_url.replace("+psycopg", "")
+        self.redis_url = addresses.redis_url
         self.flask("db", "upgrade")
         self.flask("sellers", "create", EMAIL, "--password-stdin", answer=PASSWORD)
         #: Commits every statement.
@@ -77,16 +116,16 @@ class Installation:
         browser = Browser(self.port)
         self.wait_until(lambda: browser.answers("/readyz"), _READY_SECONDS, "the web server serves")
 
-    def hold_servers(self) -> private_servers.Servers:
-        """Have the private servers running for as long as this process lives, or until it lets go of them."""
-        return private_servers.ensure_servers(self.home)
+    def hold_servers(self) -> Addresses:
+        """Have the private servers running until ``close``."""
+        return self._servers.ensure()
 
     def close(self) -> None:
         """Stop everything and remove every trace."""
         stop(self._children)
         with contextlib.suppress(AttributeError):
             self.database.close()
-        private_servers.release()
+        self._servers.stop()
         shutil.rmtree(self.root, ignore_errors=True)
 
     # --- Processes ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
@@ -23,7 +22,7 @@ from app import create_app
 from app.extensions import db
 from app.identity import sessions, tokens
 from app.jobs.queue import AllowedJob, open_queue
-from app.local import private_servers
+from app.local.private_servers import PrivateServers
 from app.models import Seller
 from app.redis_client import redis_client
 from app.statuses import TokenScope
@@ -54,28 +53,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def environ(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, str]:
+def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of this test process's own installation; its processes get the same."""
     root = tmp_path_factory.getbasetemp()
-    # Test processes share the servers, and each has its own database on them.
-    home = (root if worker_id == "master" else root.parent) / "home"
-    servers = private_servers.ensure_servers(home)
-    number = int(worker_id.removeprefix("gw")) if worker_id != "master" else 0
-    name = f"test_{worker_id}"
-    with psycopg.connect(servers.database_url.replace("+psycopg", ""), autocommit=True) as admin:
-        admin.execute(f"drop database if exists {name} with (force)")
-        # The template to which nobody can be connected: PostgreSQL refuses to copy one that is in use.
-        admin.execute(f"create database {name} template template0")
-    return {
+    servers = PrivateServers(root / "home")
+    addresses = servers.ensure()
+    yield {
         **os.environ,
         "SLUICE_HOME": str(root / "own"),
-        "DATABASE_URL": servers.database_url.replace("/sluice?", f"/{name}?").replace("+psycopg", ""),
-        "REDIS_URL": servers.redis_url.replace("db=0", f"db={number + 1}"),
+        "DATABASE_URL": addresses.database_url.replace("+psycopg", ""),
+        "REDIS_URL": addresses.redis_url,
         "STORAGE_URL": f"file://{root / 'storage'}",
         "SECRET_KEY": "only for tests, and known to everybody",
         "LEASE_SECONDS": "3",
         "TICK_SECONDS": "0.5",
     }
+    servers.stop()
 
 
 @pytest.fixture(scope="session")

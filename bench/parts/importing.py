@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from statistics import median
 
-from app.local.launch import CHECKOUT
-from bench import memory
+from bench import CHECKOUT, memory
 from bench.context import Bench, Settled, say
 from bench.files import File
 from bench.services import BenchError, run

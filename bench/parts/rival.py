@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from statistics import median
 
-from app.local.launch import CHECKOUT
-from bench import environment
+from bench import CHECKOUT, environment
 from bench.context import Bench, say
 from bench.files import File
 from bench.services import BenchError, run

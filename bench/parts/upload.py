@@ -6,8 +6,7 @@ import json
 import sys
 from statistics import median
 
-from app.local.launch import CHECKOUT
-from bench import memory
+from bench import CHECKOUT, memory
 from bench.context import Bench, say
 from bench.services import BenchError, run
 from bench.table import Measured

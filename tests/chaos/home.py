@@ -23,7 +23,7 @@ from redis import Redis
 from app import create_app
 from app.config import load_settings
 from app.extensions import db
-from app.local import private_servers
+from app.local.private_servers import PrivateServers
 from app.storage import open_storage
 from tests.chaos.clock import SteppingClock
 from tests.processes import ROOT, answers, children, die_with_parent, horses, kill, wait_until
@@ -57,13 +57,14 @@ class Home:
         self.wanted_workers = workers
         self._started: list[subprocess.Popen[bytes]] = []
         self.log = (self.root / "processes.log").open("ab")
-        servers = private_servers.ensure_servers(self.root / "home")
+        self._servers = PrivateServers(self.root / "home")
+        addresses = self._servers.ensure()
         self.storage = self.root / "storage"
         self.environ = {
             **{name: value for name, value in os.environ.items() if name not in _DEFAULTS},
             "SLUICE_HOME": str(self.root / "own"),
-            "DATABASE_URL": servers.database_url,
-            "REDIS_URL": servers.redis_url,
+            "DATABASE_URL": addresses.database_url,
+            "REDIS_URL": addresses.redis_url,
             "STORAGE_URL": f"file://{self.storage}",
             "SECRET_KEY": "only for trials, and known to everybody",
             # The smallest chunks, so that there is time to hit the import.
@@ -87,7 +88,7 @@ class Home:
             self._end(process)
         with self.app.app_context():
             db.engine.dispose()
-        private_servers.release()
+        self._servers.stop()
         for clock in self.clocks.values():
             clock.close()
         self.log.close()
@@ -280,7 +281,7 @@ class Home:
 
     def ensure_servers(self) -> None:
         """Have both servers running again."""
-        private_servers.ensure_servers(self.root / "home")
+        self._servers.ensure()
 
     def connect(self) -> psycopg.Connection[tuple]:
         """A connection that no pool knows and that commits every statement."""

@@ -327,7 +327,7 @@ def test_a_database_that_is_away_is_told_in_a_sentence(environ: dict[str, str], 
 
 
 def test_a_missing_database_is_told_in_a_sentence(app: Flask, environ: dict[str, str]) -> None:
-    missing = environ["DATABASE_URL"].replace("/test_", "/missing_")
+    missing = environ["DATABASE_URL"].replace("/sluice?", "/missing?")
     told = impossible(environ, "db", "upgrade", DATABASE_URL=missing)
     assert told.startswith("There is no such user or database as DATABASE_URL names.")
 

@@ -40,7 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sluice-pictures-") as root, open_chromium() as chromium:
         home = Path(root) / "home"
         with _sluice(home) as address:
-            gate = Gate(private_servers.ensure_servers(home).database_url.replace("+psycopg", ""))
+            gate = Gate(private_servers.find(home).database_url.replace("+psycopg", ""))
             _take(chromium.get(), address, gate)
             gate.dispose()
 

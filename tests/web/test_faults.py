@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from sqlalchemy import text
 from app import create_app, redis_client
 from app.extensions import db
 from app.imports import reconcile
-from app.local.private_servers import ensure_servers
+from app.local.private_servers import PrivateServers
 from app.models import Seller
 from app.storage.local import LocalStorage
 from tests.conftest import make_seller, make_token, sign_in
@@ -36,9 +37,11 @@ def alarms(operator: FlaskClient) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def own_redis(tmp_path_factory: pytest.TempPathFactory) -> str:
+def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Redis whose settings no other test depends on."""
-    return ensure_servers(tmp_path_factory.mktemp("redis") / "home", postgres=False).redis_url
+    servers = PrivateServers(tmp_path_factory.mktemp("redis") / "home", postgres=False)
+    yield servers.ensure().redis_url
+    servers.stop()
 
 
 @pytest.fixture
@@ -150,8 +153,10 @@ def test_a_full_disk_under_the_home_is_told(app: Flask, operator: FlaskClient, t
 
 
 def test_a_full_disk_of_the_database_is_told_to_operators_and_sellers(environ: dict[str, str], tmp_path: Path) -> None:
-    with small_disk_at(tmp_path / "disk", kilobytes=192 << 10) as disk:
-        address = ensure_servers(disk, redis=False).database_url
+    with small_disk_at(tmp_path / "disk", kilobytes=192 << 10) as disk, ExitStack() as cleanup:
+        servers = PrivateServers(disk, redis=False)
+        cleanup.callback(servers.stop)
+        address = servers.ensure().database_url
         app = create_app({**environ, "DATABASE_URL": address, "LEASE_SECONDS": "60"})
         app.test_client_class = Browser
         with app.app_context():

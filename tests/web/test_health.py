@@ -51,8 +51,8 @@ def test_the_database_away_is_named(app: Flask, environ: dict[str, str]) -> None
 
 
 def test_before_the_migrations_nothing_is_ready(app: Flask, environ: dict[str, str]) -> None:
-    empty = environ["DATABASE_URL"].replace("/test_", "/empty_")
-    name = empty.partition("?")[0].rpartition("/")[2]
+    name = "empty"
+    empty = environ["DATABASE_URL"].replace("/sluice?", f"/{name}?")
     with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as admin:
         admin.execute(f"create database {name}")
         try:
