@@ -33,7 +33,7 @@ from app.models import Import, Seller
 from app.observability import diagnosis
 from app.queries import items
 from app.queries.imports import lookups
-from app.statuses import FINAL_IMPORT_STATUSES, ImportStatus, TokenScope
+from app.statuses import FINAL_IMPORT_STATUSES, ImportKind, ImportStatus, TokenScope
 from app.version import VERSION
 
 DEMO_EMAIL = "demo@sluice.example"
@@ -200,7 +200,7 @@ def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
         sys.exit(EXIT_REFUSED)
     try:
         with _using_storage("Nothing was imported."):
-            started = commands.upload(seller.id, file.name, _pieces(file), is_check=is_check)
+            started = commands.upload(seller.id, file.name, _pieces(file), kind=ImportKind.of_switch(check=is_check))
     except FileRejected as rejected:
         _say(f"Refused: {rejected.message}", err=True)
         sys.exit(EXIT_REFUSED)

@@ -35,14 +35,21 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Base
 from app.statuses import (
+    ACTIVE_BATCH_STATUSES,
+    GIVEN_UP_BATCH_STATUS,
+    LIVE_DELIVERY_STATUSES,
+    LIVE_IMPORT_STATUSES,
     BatchStatus,
     Channel,
     DeliveryStatus,
     EmailOnEnd,
+    ImportKind,
     ImportStatus,
     RetriedRows,
     SwitchedOff,
     TokenScope,
+    sql_list,
+    sql_literal,
 )
 
 #: Text compared byte by byte: identifiers need no language, and their indexes are faster without one.
@@ -52,8 +59,7 @@ _NOW = func.now()
 
 
 def _one_of(column: str, statuses: type[StrEnum]) -> CheckConstraint:
-    names = ", ".join(f"'{status}'" for status in statuses)
-    return CheckConstraint(f"{column} in ({names})", name=f"{column}_known")
+    return CheckConstraint(f"{column} in {sql_list(list(statuses))}", name=f"{column}_known")
 
 
 class Seller(UserMixin, Base):
@@ -208,9 +214,15 @@ class Import(Base):
 
     __tablename__ = "imports"
     __table_args__ = (
+        _one_of("kind", ImportKind),
         _one_of("status", ImportStatus),
-        CheckConstraint("pause_requested_at is null or status = 'RUNNING'", name="pausing_only_while_running"),
-        CheckConstraint("(finished_at is null) = (status in ('RUNNING', 'PAUSED'))", name="finished_at_when_over"),
+        CheckConstraint(
+            f"pause_requested_at is null or status = {sql_literal(ImportStatus.RUNNING)}",
+            name="pausing_only_while_running",
+        ),
+        CheckConstraint(
+            f"(finished_at is null) = (status in {sql_list(LIVE_IMPORT_STATUSES)})", name="finished_at_when_over"
+        ),
         ForeignKeyConstraint(["seller_id", "parent_id"], ["imports.seller_id", "imports.id"]),
         _one_of("retried_rows", RetriedRows),
         CheckConstraint("(parent_id is null) = (retried_rows is null)", name="retry_told_in_full"),
@@ -231,15 +243,17 @@ class Import(Base):
         # Finds those that ended last, and those that are too old.
         Index(None, "finished_at"),
         # What the reconciler looks through; imports that are over drop out of it.
-        Index("ix__imports__live", "id", postgresql_where=text("status in ('RUNNING', 'PAUSED')")),
+        Index("ix__imports__live", "id", postgresql_where=text(f"status in {sql_list(LIVE_IMPORT_STATUSES)}")),
     )
 
     seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     #: The id that pages and programs see: it can be neither guessed nor counted.
     public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
-    #: Whether it only finds out what would come of the rows, and writes no listing.
-    is_check: Mapped[bool] = mapped_column(server_default=text("false"))
+    kind: Mapped[str] = mapped_column(CodeText, server_default=ImportKind.IMPORT)
+    #: What the release before has instead of ``kind``. A trigger keeps the two alike while both releases run; the next
+    #: one drops it (docs/upgrading.md).
+    old_is_check: Mapped[bool] = mapped_column("is_check", server_default=text("false"))
     #: That of the form that was sent: sent twice, it makes one import. Made of ``idempotency_key`` where there is one.
     form_key: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     #: What a program calls the request that has made it, so that it can be sent again.
@@ -270,6 +284,11 @@ class Import(Base):
     source_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     errors_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
+    @property
+    def is_check(self) -> bool:
+        """Whether it writes no listing, and only says what an import of its file would do."""
+        return self.kind == ImportKind.CHECK
+
 
 class Batch(Base):
     """A run of consecutive rows of an import, worked through by one job at a time."""
@@ -281,13 +300,16 @@ class Batch(Base):
         CheckConstraint('start_byte <= "cursor" and "cursor" <= end_byte', name="cursor_in_range"),
         CheckConstraint("created + updated + unchanged + failed <= total", name="counters_add_up"),
         # What dispatching and taking back look through; finished batches drop out of it.
-        Index("ix__batches__live", "status", postgresql_where=text("status in ('QUEUED', 'RUNNING')")),
+        Index("ix__batches__live", "status", postgresql_where=text(f"status in {sql_list(ACTIVE_BATCH_STATUSES)}")),
+        CheckConstraint(
+            f'status <> {sql_literal(GIVEN_UP_BATCH_STATUS)} or "cursor" < end_byte', name="given_up_with_rows_left"
+        ),
         # What operators are told of; hardly ever is anything in it.
         Index(
             "ix__batches__given_up",
             "seller_id",
             "import_id",
-            postgresql_where=text("status = 'FAILED' and \"cursor\" < end_byte"),
+            postgresql_where=text(f"status = {sql_literal(GIVEN_UP_BATCH_STATUS)}"),
         ),
     )
 
@@ -466,12 +488,15 @@ class Delivery(Base):
         _one_of("channel", Channel),
         _one_of("status", DeliveryStatus),
         CheckConstraint(
-            "channel = 'EMAIL' or (endpoint_id is not null and body is not null)", name="webhook_told_in_full"
+            f"channel = {sql_literal(Channel.EMAIL)} or (endpoint_id is not null and body is not null)",
+            name="webhook_told_in_full",
         ),
         CheckConstraint("import_id is not null or endpoint_id is not null", name="about_something"),
-        CheckConstraint("(finished_at is null) = (status in ('WAITING', 'SENDING'))", name="finished_at_when_over"),
+        CheckConstraint(
+            f"(finished_at is null) = (status in {sql_list(LIVE_DELIVERY_STATUSES)})", name="finished_at_when_over"
+        ),
         # What is still to be sent; what is over drops out of it.
-        Index("ix__deliveries__live", "due_at", postgresql_where=text("status in ('WAITING', 'SENDING')")),
+        Index("ix__deliveries__live", "due_at", postgresql_where=text(f"status in {sql_list(LIVE_DELIVERY_STATUSES)}")),
         # The log of an endpoint.
         Index("ix__deliveries__endpoint", "seller_id", "endpoint_id", "id"),
     )

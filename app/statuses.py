@@ -1,11 +1,11 @@
-"""The states of imports and batches, and which may follow which.
+"""The statuses of imports and batches, which may follow which, and the sets and predicates made of them.
 
-The tables below are the only description of the life of an import: the buttons on the pages, the guarded updates in
-``queries.transitions`` and the tests all read them.
+Everything that asks about a status asks here: the buttons on the pages and, by way of ``queries.status_sets``, the SQL.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -28,6 +28,20 @@ class BatchStatus(StrEnum):
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
     TERMINATED = "TERMINATED"
+
+
+class ImportKind(StrEnum):
+    """What a run over a file is for."""
+
+    #: It writes listings.
+    IMPORT = "IMPORT"
+    #: It writes nothing, and says what an import of the same file would do.
+    CHECK = "CHECK"
+
+    @classmethod
+    def of_switch(cls, *, check: bool) -> ImportKind:
+        """The kind that a form, a command or a request asks for with a switch called check."""
+        return cls.CHECK if check else cls.IMPORT
 
 
 class TokenScope(StrEnum):
@@ -129,9 +143,9 @@ BATCH_TRANSITIONS: dict[BatchStatus, frozenset[BatchStatus]] = {
             BatchStatus.PAUSED,
             # The worker is shutting down and hands the batch back, or the reconciler took it back: attempt + 1.
             BatchStatus.QUEUED,
-            # The last chunk is committed, and no row of the batch failed.
+            # The last chunk is committed; some of the rows may have failed.
             BatchStatus.COMPLETED,
-            # The last chunk is committed and rows failed, or the batch was given up with a reason.
+            # Too many attempts failed: the batch was given up, with a reason, and its unprocessed rows are kept.
             BatchStatus.FAILED,
             BatchStatus.TERMINATED,
         }
@@ -155,45 +169,74 @@ IMPORT_EVENTS: dict[ImportStatus, str] = {
     ImportStatus.FAILED: "import.failed",
     ImportStatus.TERMINATED: "import.terminated",
 }
-#: The one way back, for operators alone: a batch that was given up, so that rows of it are left, is tried again, and
-#: its import, if that is over, runs again with it. Cursor and counters stay as they are, and attempt + 1 keeps out
-#: whoever had the batch before. ``can_reopen`` says when.
+#: The one way back, for operators alone: a batch that was given up is tried again, and its import, if that is over,
+#: runs again with it. Cursor and counters stay as they are, and attempt + 1 keeps out the worker that had the batch
+#: before. ``can_reopen`` says when.
 IMPORT_REOPENINGS = {ImportStatus.FAILED: ImportStatus.RUNNING}
 BATCH_REOPENINGS = {BatchStatus.FAILED: BatchStatus.QUEUED}
 
-#: Imports that are over: nothing about them changes any more.
-FINAL_IMPORT_STATUSES = frozenset(status for status, after in IMPORT_TRANSITIONS.items() if not after)
+#: Imports that are not over.
+LIVE_IMPORT_STATUSES = frozenset({ImportStatus.RUNNING, ImportStatus.PAUSED})
 
-#: Batches that are over.
-FINAL_BATCH_STATUSES = frozenset(status for status, after in BATCH_TRANSITIONS.items() if not after)
+#: Imports that are over: nothing about them changes any more.
+FINAL_IMPORT_STATUSES = frozenset({ImportStatus.COMPLETED, ImportStatus.FAILED, ImportStatus.TERMINATED})
+
+#: Imports of which an operator may have given-up batches tried again.
+REOPENABLE_IMPORT_STATUSES = frozenset({ImportStatus.RUNNING, ImportStatus.FAILED})
 
 #: Batches that still have rows to work on.
-UNFINISHED_BATCH_STATUSES = frozenset(BatchStatus) - FINAL_BATCH_STATUSES
+UNFINISHED_BATCH_STATUSES = frozenset({BatchStatus.QUEUED, BatchStatus.RUNNING, BatchStatus.PAUSED})
+
+#: Batches that are over.
+FINAL_BATCH_STATUSES = frozenset({BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.TERMINATED})
+
+#: Batches that a worker has or may claim.
+ACTIVE_BATCH_STATUSES = frozenset({BatchStatus.QUEUED, BatchStatus.RUNNING})
+
+#: Batches that were given up after too many attempts; their unprocessed rows are kept.
+GIVEN_UP_BATCH_STATUS = BatchStatus.FAILED
+
+#: Deliveries that are still to be sent.
+LIVE_DELIVERY_STATUSES = frozenset({DeliveryStatus.WAITING, DeliveryStatus.SENDING})
+
+#: Deliveries that are over.
+FINISHED_DELIVERY_STATUSES = frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.GIVEN_UP})
 
 
 def can_pause(status: ImportStatus, *, pausing: bool) -> bool:
     """Whether the Pause button is shown and accepted; ``pausing`` is true once Pause was pressed."""
-    return ImportStatus.PAUSED in IMPORT_TRANSITIONS[status] and not pausing
+    return status is ImportStatus.RUNNING and not pausing
 
 
 def can_resume(status: ImportStatus) -> bool:
     """Whether the Resume button is shown and accepted: only an import that has really stopped can go on."""
-    return ImportStatus.RUNNING in IMPORT_TRANSITIONS[status]
+    return status is ImportStatus.PAUSED
 
 
 def can_terminate(status: ImportStatus) -> bool:
     """Whether the Terminate button is shown and accepted."""
-    return ImportStatus.TERMINATED in IMPORT_TRANSITIONS[status]
+    return status in LIVE_IMPORT_STATUSES
 
 
-def can_reopen(status: ImportStatus, *, is_check: bool) -> bool:
+def can_reopen(status: ImportStatus, *, kind: ImportKind) -> bool:
     """Whether an operator may have the given-up batches of an import tried again.
 
     Not those of a check: what its rows have noted for each other is gone, and to check again costs nothing.
     """
-    return (status in IMPORT_REOPENINGS or status is ImportStatus.RUNNING) and not is_check
+    return status in REOPENABLE_IMPORT_STATUSES and kind is ImportKind.IMPORT
 
 
 def can_retry(status: ImportStatus, *, rows: int) -> bool:
     """Whether so many rows of an import may be taken up by another one: only when nothing happens to them any more."""
     return status in FINAL_IMPORT_STATUSES and rows > 0
+
+
+def sql_literal(member: StrEnum) -> str:
+    """A status, or another member of an enum, as it stands in SQL."""
+    return f"'{member}'"
+
+
+def sql_list(members: Collection[StrEnum]) -> str:
+    """What follows ``in`` in SQL: ``members`` in the order of their enum, so that the text is always the same."""
+    kind = type(next(iter(members)))
+    return f"({', '.join(sql_literal(member) for member in kind if member in members)})"

@@ -17,6 +17,7 @@ from app.models import Import, Item, Seller
 from app.queries import ImportKey, items
 from app.queries.imports import row_errors
 from app.queries.listings import listings
+from app.statuses import ImportKind
 
 
 def row(**values: object) -> dict[str, str]:
@@ -71,7 +72,7 @@ def start(
 ) -> Import:
     """An import, or a check, that was just uploaded."""
     data = rows if isinstance(rows, bytes) else csv_bytes(rows)
-    return commands.upload(seller.id, file_name, [data], is_check=is_check)
+    return commands.upload(seller.id, file_name, [data], kind=ImportKind.of_switch(check=is_check))
 
 
 def look(started: Import) -> ImportProgress:

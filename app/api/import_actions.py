@@ -16,7 +16,7 @@ from app.api.schemas import AgainAsked, ImportInFull, RequestKey, RetryAsked
 from app.api.serializers import show_in_full
 from app.http.downloads import source_errors_as_404
 from app.imports import commands
-from app.statuses import RetriedRows
+from app.statuses import ImportKind, RetriedRows
 
 _TAG = ["What to do with an import"]
 _CREATED = {"Location": {"description": "The path of the new import.", "schema": {"type": "string"}}}
@@ -98,7 +98,7 @@ def again(
             seller_id(),
             public_id,
             file_name=asked.get("file_name"),
-            is_check=asked["check"],
+            kind=ImportKind.of_switch(check=asked["check"]),
             idempotency_key=headers.get("key"),
         )
     return answer_created(made.public_id)

@@ -24,6 +24,7 @@ from app.imports.commands import ImportNotFound
 from app.imports.reports import check_preview, progress
 from app.queries import begin_snapshot
 from app.queries.imports import lookups
+from app.statuses import ImportKind
 
 _TAG = ["Imports"]
 _READ_BYTES = 64 * 1024
@@ -102,7 +103,7 @@ def create_import(asked: dict[str, Any], headers: dict[str, Any]) -> tuple[dict[
             seller_id(),
             asked.get("file_name") or file_name,
             counted(pieces),
-            is_check=is_check or asked["check"],
+            kind=ImportKind.of_switch(check=is_check or asked["check"]),
             idempotency_key=headers.get("key"),
         )
     return answer_created(created.public_id)

@@ -11,7 +11,7 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 from app.csvfile.causes import Cause, Code
 from app.csvfile.contract import COLUMNS, Condition
 from app.http.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
-from app.statuses import BatchStatus, ImportStatus, RetriedRows
+from app.statuses import BatchStatus, ImportKind, ImportStatus, RetriedRows
 
 #: Failed rows that come with an import itself; there is a link to the rest.
 ERRORS_IN_IMPORT = 100
@@ -71,7 +71,11 @@ class Batch(Answer):
     """A run of consecutive rows of an import, worked through by one worker at a time."""
 
     id = fields.Integer(metadata={"description": "Its number within the import, from 1.", "minimum": 1})
-    status = _one_of(BatchStatus, "QUEUED, RUNNING, PAUSED, or how it ended: COMPLETED, FAILED or TERMINATED.")
+    status = _one_of(
+        BatchStatus,
+        "QUEUED, RUNNING, PAUSED, or how it ended: COMPLETED (all rows processed, failed ones included), "
+        "FAILED (given up, with rows left) or TERMINATED.",
+    )
     first_line = _count("The line of the file on which its first row begins. The header is line 1.")
     total = _count("Its rows.")
     successful = _count("Rows that did what they ask for.")
@@ -183,10 +187,12 @@ class Import(Answer):
     id = _id("The id, which can be neither guessed nor counted.")
     status = _one_of(
         ImportStatus,
-        "RUNNING or PAUSED, or how it ended: COMPLETED (no row failed), FAILED (some did) or TERMINATED.",
+        "RUNNING or PAUSED, or how it ended: COMPLETED (no row failed), FAILED (some did, or a batch was given up) "
+        "or TERMINATED.",
     )
     pausing = _flag("Whether a pause was asked for and rows are still being finished; then it becomes PAUSED.")
-    check = _flag("Whether it only finds out what would come of the rows, and writes nothing.")
+    kind = _one_of(ImportKind, "IMPORT, or CHECK: it only finds out what would come of the rows, and writes nothing.")
+    check = _flag("Whether its kind is CHECK.")
     outcome = _text("What has come of it so far, in words for people.")
     file_name = _text("What the file is called.")
     file_size = _count("In bytes.")

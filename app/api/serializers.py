@@ -31,6 +31,7 @@ def show_import(one: ImportProgress, retried: Collection[RetriedRows] = ()) -> d
         "id": one.public_id,
         "status": one.status,
         "pausing": one.is_pausing,
+        "kind": one.kind,
         "check": one.is_check,
         "outcome": summary.describe(one, retried=retried),
         "file_name": one.file_name,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from app.csvfile.contract import quoted
 from app.http.query_filter import Asked
 from app.queries.imports.lookups import Filter
-from app.statuses import ImportStatus
+from app.statuses import ImportKind, ImportStatus
 
 #: Longer than the name of any file.
 _MAX_TEXT = 255
@@ -15,7 +15,7 @@ _MAX_TEXT = 255
 #: What ``status`` may say beside a status: what a seller has to do something about.
 _ATTENTION = "attention"
 _STATUSES = {status.value.lower(): status for status in ImportStatus}
-_KINDS = {"imports": False, "checks": True}
+_KINDS = {"imports": ImportKind.IMPORT, "checks": ImportKind.CHECK}
 
 
 def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
@@ -32,7 +32,7 @@ def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
     wanted = Filter(
         words=tuple(dict.fromkeys(texts["text"].lower().split())),
         status=_STATUSES.get(status),
-        is_check=_KINDS.get(kind),
+        kind=_KINDS.get(kind),
         needs_attention=status == _ATTENTION,
     )
     values = {"text": texts["text"], "status": status, "kind": kind}

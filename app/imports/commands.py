@@ -30,7 +30,7 @@ from app.jobs import queue
 from app.models import Import
 from app.queries import ImportKey
 from app.queries.imports import lookups, transitions
-from app.statuses import ImportStatus, RetriedRows, can_reopen, can_retry
+from app.statuses import ImportKind, ImportStatus, RetriedRows, can_reopen, can_retry
 from app.storage import current_storage
 
 
@@ -47,7 +47,7 @@ def upload(
     file_name: str,
     pieces: Iterable[bytes],
     *,
-    is_check: bool = False,
+    kind: ImportKind = ImportKind.IMPORT,
     form_key: uuid.UUID | None = None,
     idempotency_key: str | None = None,
     refuse_repeated: bool = False,
@@ -83,7 +83,7 @@ def upload(
         created = Import(
             seller_id=seller_id,
             public_id=public_id,
-            is_check=is_check,
+            kind=kind,
             form_key=form_key or form_key_of(idempotency_key),
             idempotency_key=idempotency_key,
             parent_id=origin and origin.parent.import_id,
@@ -145,7 +145,7 @@ def import_again(
     public_id: uuid.UUID,
     *,
     file_name: str | None = None,
-    is_check: bool = False,
+    kind: ImportKind = ImportKind.IMPORT,
     form_key: uuid.UUID | None = None,
     idempotency_key: str | None = None,
 ) -> Import:
@@ -157,9 +157,7 @@ def import_again(
     original = _find_with_counters(seller_id, public_id).of
     if original.is_check:
         raise TransitionRefused("This is a check only. Import its file from its own page.")
-    return start_stored(
-        original, file_name=file_name, is_check=is_check, form_key=form_key, idempotency_key=idempotency_key
-    )
+    return start_stored(original, file_name=file_name, kind=kind, form_key=form_key, idempotency_key=idempotency_key)
 
 
 def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
@@ -278,7 +276,7 @@ def reopen(seller_id: int, public_id: uuid.UUID) -> int:
 def _nothing_to_reopen(key: ImportKey) -> TransitionRefused:
     db.session.rollback()
     current = db.session.get_one(Import, tuple(key))
-    if not can_reopen(ImportStatus(current.status), is_check=current.is_check):
+    if not can_reopen(ImportStatus(current.status), kind=ImportKind(current.kind)):
         return TransitionRefused(
             "Only the given-up batches of an import that is running or has failed are tried again."
         )

@@ -19,7 +19,7 @@ from app.jobs import queue
 from app.models import Batch, Import
 from app.queries import ImportKey
 from app.queries.imports import lookups, retention
-from app.statuses import RetriedRows
+from app.statuses import ImportKind, RetriedRows
 from app.storage import current_storage
 
 #: Longest file name that is kept; what is longer loses its beginning.
@@ -54,7 +54,7 @@ def start_stored(
     original: Import,
     *,
     file_name: str | None = None,
-    is_check: bool = False,
+    kind: ImportKind = ImportKind.IMPORT,
     form_key: uuid.UUID | None = None,
     idempotency_key: str | None = None,
     origin: Origin | None = None,
@@ -69,7 +69,7 @@ def start_stored(
     quotas.check_day(original.seller_id, rows=original.total, size=original.file_size)
     created = Import(
         seller_id=original.seller_id,
-        is_check=is_check,
+        kind=kind,
         form_key=form_key or form_key_of(idempotency_key),
         idempotency_key=idempotency_key,
         parent_id=origin and origin.parent.import_id,
@@ -146,7 +146,7 @@ def find_of_form(created: Import) -> Import | None:
     made = lookups.find_by_form(created.seller_id, created.form_key)
     if made is None:
         return None
-    if (made.sha256, made.is_check) == (created.sha256, created.is_check):
+    if (made.sha256, made.kind) == (created.sha256, created.kind):
         return made
     if created.idempotency_key is not None:
         raise KeyTaken

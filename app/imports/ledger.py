@@ -16,7 +16,13 @@ from app.queries.imports import error_groups, lookups, row_errors
 from app.queries.imports.error_groups import Kind
 from app.queries.imports.row_errors import RecordedError
 from app.queries.listings import listings
-from app.statuses import FINAL_IMPORT_STATUSES, UNFINISHED_BATCH_STATUSES, BatchStatus, ImportStatus
+from app.statuses import (
+    FINAL_IMPORT_STATUSES,
+    GIVEN_UP_BATCH_STATUS,
+    UNFINISHED_BATCH_STATUSES,
+    BatchStatus,
+    ImportStatus,
+)
 from app.storage import current_storage, iter_range
 
 #: Rows that are held in memory together.
@@ -125,7 +131,9 @@ def _verify_status(one: Import, batches: list[Batch]) -> Iterator[str]:
             yield f"Batch {batch.number} is completed but has rows left."
     if one.status in FINAL_IMPORT_STATUSES and any(batch.status in UNFINISHED_BATCH_STATUSES for batch in batches):
         yield f"The import is {one.status.lower()} but some of its batches are not over."
-    has_failed = any(batch.status == BatchStatus.FAILED for batch in batches)
+        if batch.status == GIVEN_UP_BATCH_STATUS and batch.cursor == batch.end_byte:
+            yield f"Batch {batch.number} was given up but has no rows left."
+    has_failed = any(batch.failed or batch.status == GIVEN_UP_BATCH_STATUS for batch in batches)
     if one.status == ImportStatus.COMPLETED and has_failed or one.status == ImportStatus.FAILED and not has_failed:
         yield f"The import is {one.status.lower()}, which its batches do not bear out."
 

@@ -11,7 +11,20 @@ from sqlalchemy import text
 
 from app.extensions import db
 from app.queries import ImportKey
-from app.queries.imports.transitions import GIVEN_UP
+from app.queries.status_sets import (
+    ACTIVE_BATCHES,
+    GIVEN_UP,
+    IMPORT_PAUSED,
+    IMPORT_RUNNING,
+    KIND_IMPORT,
+    LIVE_IMPORTS,
+    PAUSED,
+    QUEUED,
+    REMAINING_ROWS,
+    REOPENABLE_IMPORTS,
+    RUNNING,
+)
+from app.statuses import BatchStatus, ImportKind, ImportStatus
 
 _NOW = "clock_timestamp()"
 #: A worker without a heartbeat for this long, on a host where others report, has died with its supervisor.
@@ -26,8 +39,8 @@ class ImportSeen(NamedTuple):
     public_id: uuid.UUID
     email: str
     file_name: str
-    is_check: bool
-    status: str
+    kind: ImportKind
+    status: ImportStatus
     is_pausing: bool
     total: int
     successful: int
@@ -42,6 +55,11 @@ class ImportSeen(NamedTuple):
     #: From the start of the first batch until now, or until the last change; None before that.
     rows_per_second: float | None
     source_removed: bool
+
+    @property
+    def is_check(self) -> bool:
+        """Whether it writes no listing."""
+        return self.kind is ImportKind.CHECK
 
 
 class Waiting(NamedTuple):
@@ -119,7 +137,7 @@ class BatchSeen(NamedTuple):
     """A batch as an operator sees it."""
 
     number: int
-    status: str
+    status: BatchStatus
     is_given_up: bool
     total: int
     successful: int
@@ -146,14 +164,14 @@ class Entry(NamedTuple):
 
 
 _IMPORTS = f"""
-    select i.seller_id, i.id, i.public_id, s.email, i.file_name, i.is_check, i.status,
+    select i.seller_id, i.id, i.public_id, s.email, i.file_name, i.kind, i.status,
         i.pause_requested_at is not null, i.total,
         sum(b.created + b.updated + b.unchanged)::int, sum(b.failed)::int,
-        (count(*) filter (where b.status = 'QUEUED'))::int, (count(*) filter (where b.status = 'RUNNING'))::int,
+        (count(*) filter (where b.status = {QUEUED}))::int, (count(*) filter (where b.status = {RUNNING}))::int,
         (count(*) filter (where {GIVEN_UP}))::int,
         i.created_at, i.finished_at, extract(epoch from {_NOW} - i.created_at)::float8,
         (sum(b.created + b.updated + b.unchanged + b.failed) / nullif(extract(epoch from
-            coalesce(i.finished_at, case i.status when 'RUNNING' then {_NOW} end, max(b.updated_at))
+            coalesce(i.finished_at, case i.status when {IMPORT_RUNNING} then {_NOW} end, max(b.updated_at))
             - min(b.started_at)), 0))::float8,
         i.source_removed_at is not null
     from imports i
@@ -166,7 +184,7 @@ _IMPORTS = f"""
 
 def list_live(*, limit: int) -> list[ImportSeen]:
     """The imports of all sellers that are not over, oldest first."""
-    return _imports("i.status in ('RUNNING', 'PAUSED')", "i.id", limit=limit)
+    return _imports(f"i.status in {LIVE_IMPORTS}", "i.id", limit=limit)
 
 
 def list_ended(*, limit: int) -> list[ImportSeen]:
@@ -183,10 +201,10 @@ def list_given_up(*, limit: int) -> list[ImportSeen]:
     """The imports of which batches were given up and can be tried again, newest first; checks are none of them."""
     return _imports(
         f"""
-        i.status in ('RUNNING', 'FAILED') and not i.is_check and i.source_removed_at is null
+        i.status in {REOPENABLE_IMPORTS} and i.kind = {KIND_IMPORT} and i.source_removed_at is null
         and exists (select 1 from batches b where b.seller_id = i.seller_id and b.import_id = i.id and {GIVEN_UP})
         and not exists (select 1 from imports child where child.seller_id = i.seller_id and child.parent_id = i.id
-            and child.retried_rows = 'REMAINING')
+            and child.retried_rows = {REMAINING_ROWS})
         """,
         "i.id desc",
         limit=limit,
@@ -201,7 +219,8 @@ def find_import(public_id: uuid.UUID) -> ImportSeen | None:
 
 def _imports(condition: str, order: str, *, limit: int, **values: object) -> list[ImportSeen]:
     query = f"{_IMPORTS.format(condition=condition)} order by {order} limit :limit"
-    return [ImportSeen._make(row) for row in db.session.execute(text(query), {"limit": limit, **values})]
+    rows = db.session.execute(text(query), {"limit": limit, **values})
+    return [ImportSeen._make(row)._replace(kind=ImportKind(row.kind), status=ImportStatus(row.status)) for row in rows]
 
 
 def count_waiting() -> Waiting:
@@ -209,14 +228,14 @@ def count_waiting() -> Waiting:
     row = db.session.execute(
         text(
             f"""
-            select (count(*) filter (where b.status = 'QUEUED'))::int,
-                (count(*) filter (where b.status = 'QUEUED' and b.dispatched_at is not null))::int,
-                (count(*) filter (where b.status = 'QUEUED' and b.fruitless_attempts > 1))::int,
-                (count(*) filter (where b.status = 'RUNNING'))::int,
+            select (count(*) filter (where b.status = {QUEUED}))::int,
+                (count(*) filter (where b.status = {QUEUED} and b.dispatched_at is not null))::int,
+                (count(*) filter (where b.status = {QUEUED} and b.fruitless_attempts > 1))::int,
+                (count(*) filter (where b.status = {RUNNING}))::int,
                 extract(epoch from {_NOW} - min(b.updated_at)
-                    filter (where b.status = 'QUEUED' and b.fruitless_attempts <= 1))::float8
+                    filter (where b.status = {QUEUED} and b.fruitless_attempts <= 1))::float8
             from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
-            where b.status in ('QUEUED', 'RUNNING') and i.status = 'RUNNING'
+            where b.status in {ACTIVE_BATCHES} and i.status = {IMPORT_RUNNING}
             """
         )
     ).one()
@@ -227,11 +246,11 @@ def count_waiting_by_seller(*, limit: int) -> list[SellerWaiting]:
     """Numbers of waiting batches by seller, largest first."""
     rows = db.session.execute(
         text(
-            """
+            f"""
             select s.email, count(*)::int
             from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
             join sellers s on s.id = b.seller_id
-            where b.status = 'QUEUED' and i.status = 'RUNNING'
+            where b.status = {QUEUED} and i.status = {IMPORT_RUNNING}
             group by s.email order by 2 desc, 1 limit :limit
             """
         ),
@@ -245,9 +264,9 @@ def count_paused() -> int:
     return int(
         db.session.scalar(
             text(
-                """
+                f"""
                 select count(*) from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
-                where i.status = 'PAUSED' and b.status = 'PAUSED'
+                where i.status = {IMPORT_PAUSED} and b.status = {PAUSED}
                 """
             )
         )
@@ -268,7 +287,7 @@ def list_workers() -> list[Worker]:
             select w.host, w.pid, w.started_at, extract(epoch from {_NOW} - w.heartbeat_at)::float8,
                 i.public_id, b.number
             from workers w
-            left join batches b on b.status = 'RUNNING' and b.worker = w.host || ':' || w.pid
+            left join batches b on b.status = {RUNNING} and b.worker = w.host || ':' || w.pid
             left join imports i on i.seller_id = b.seller_id and i.id = b.import_id
             order by w.host, w.pid, i.id, b.number
             """
@@ -322,7 +341,7 @@ def list_crashing(*, times: int, hours: float, limit: int) -> list[Crashing]:
             join imports i on i.seller_id = l.seller_id and i.id = l.import_id
             join sellers s on s.id = l.seller_id
             where l.at > {_NOW} - make_interval(secs => :seconds)
-              and (b.status in ('QUEUED', 'RUNNING') or {GIVEN_UP})
+              and (b.status in {ACTIVE_BATCHES} or {GIVEN_UP})
             group by i.seller_id, i.id, s.email, b.seller_id, b.import_id, b.number
             having count(*) >= :times
             order by count(*) desc, i.id, b.number limit :limit
@@ -345,7 +364,7 @@ def list_batches(key: ImportKey) -> list[BatchSeen]:
         ),
         key._asdict(),
     )
-    return [BatchSeen._make(row) for row in rows]
+    return [BatchSeen._make(row)._replace(status=BatchStatus(row.status)) for row in rows]
 
 
 def list_audit(*, limit: int, before: int | None = None, public_id: uuid.UUID | None = None) -> list[Entry]:

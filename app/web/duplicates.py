@@ -12,6 +12,7 @@ from app.http.form_fields import is_on, read_form_key
 from app.imports import commands
 from app.imports.reports import progress, summary
 from app.queries import begin_snapshot
+from app.statuses import ImportKind
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("again", __name__, url_prefix="/imports/<uuid:public_id>")
@@ -49,11 +50,11 @@ def ask(public_id: uuid.UUID) -> ResponseReturnValue:
 def start(public_id: uuid.UUID) -> ResponseReturnValue:
     """Import the stored file once more, or with ``check`` check it only; 303 to what was started."""
     progress.get(seller_id(), public_id)
-    is_check = is_on(request.form, "check")
+    kind = ImportKind.of_switch(check=is_on(request.form, "check"))
     form_key = read_form_key(request.form)
     with source_errors_as_404():
         started = commands.import_again(
-            seller_id(), public_id, file_name=request.form.get("name"), is_check=is_check, form_key=form_key
+            seller_id(), public_id, file_name=request.form.get("name"), kind=kind, form_key=form_key
         )
     return redirect(url_for("details.show", public_id=started.public_id), 303)
 

@@ -85,7 +85,7 @@ def import_label(one: ImportProgress | ImportSeen) -> Label:
 
 def batch_label(batch: BatchProgress | BatchSeen) -> Label:
     """How the state of a batch is drawn. One that has done all of its rows is none that failed, whatever they were."""
-    if batch.status == BatchStatus.FAILED and not batch.is_given_up:
+    if batch.status == BatchStatus.COMPLETED and batch.failed:
         return Label(f"Completed, {format_number(batch.failed)} failed", "quiet", "check")
     return STATUS_LABELS[batch.status]
 

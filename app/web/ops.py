@@ -37,7 +37,7 @@ def buttons(one: ImportSeen) -> list[tuple[str, str, str]]:
     offered = [
         (can_pause(status, pausing=one.is_pausing), "ops.pause", "Pause", "pause"),
         (can_resume(status), "ops.resume", "Resume", "play"),
-        (one.given_up > 0 and can_reopen(status, is_check=one.is_check), "ops.reopen", "Try again", "retry"),
+        (one.given_up > 0 and can_reopen(status, kind=one.kind), "ops.reopen", "Try again", "retry"),
     ]
     return [button for is_offered, *button in offered if is_offered]  # type: ignore[misc]
 

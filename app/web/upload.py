@@ -23,6 +23,7 @@ from app.imports import commands, quotas
 from app.imports.creation import ImportedBefore, plain_name
 from app.imports.quotas import TooMuch
 from app.imports.reports import progress
+from app.statuses import ImportKind
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("upload", __name__, url_prefix="/imports/upload")
@@ -76,7 +77,7 @@ def receive() -> ResponseReturnValue:
                 by,
                 body.file_name,
                 counted(_checked(body)),
-                is_check=is_check,
+                kind=ImportKind.of_switch(check=is_check),
                 form_key=read_form_key(body.fields),
                 refuse_repeated=not is_check and not is_on(body.fields, "again"),
             )

@@ -164,7 +164,7 @@ def test_a_check_exits_with_whether_a_row_would_fail(
     line = result.stdout.splitlines()[-1]
     assert line.startswith(words)
     assert line.endswith("0 not checked. Nothing was written.")
-    assert db.session.scalars(db.select(Import.is_check)).all() == [True]
+    assert db.session.scalars(db.select(Import.kind)).all() == ["CHECK"]
 
 
 def test_waiting_exits_with_what_became_of_the_import(

@@ -128,7 +128,7 @@ _LONG_LIFE = """
             - make_interval(secs => 118 - number * 2 - case when number > 19 then 20 else 0 end),
         heartbeat_at = clock_timestamp() + interval '1 hour', updated_at = clock_timestamp(),
         "cursor" = case when number > 40 then "cursor" else end_byte end,
-        status = case when number > 40 then 'RUNNING' when number % 7 = 0 then 'FAILED' else 'COMPLETED' end,
+        status = case when number > 40 then 'RUNNING' else 'COMPLETED' end,
         created = case when number > 40 then 60 when number % 7 = 0 then 70 else 100 end,
         failed = case when number % 7 = 0 then 30 else 0 end,
         pace = array[5, 30 + number % 9, 15, 30]

@@ -13,7 +13,7 @@ from app.imports.reports.progress import ImportProgress
 from app.imports.reports.summary import advise_retry, describe, explain_invalid, retry_can_help
 from app.queries import ImportKey
 from app.queries.imports.error_groups import Group, Kind
-from app.statuses import ImportStatus, RetriedRows
+from app.statuses import ImportKind, ImportStatus, RetriedRows
 
 
 def progress(
@@ -34,7 +34,7 @@ def progress(
         public_id=uuid.uuid4(),
         file_name="stock.csv",
         file_size=1,
-        is_check=is_check,
+        kind=ImportKind.of_switch(check=is_check),
         status=ImportStatus(status),
         is_pausing=pausing,
         total=total,

@@ -23,7 +23,7 @@ from app.imports.reports.throughput import (
 )
 from app.queries import ImportKey
 from app.queries.imports.throughput import MOST_COUNTED, Recorded, RecordedBatch
-from app.statuses import ImportStatus
+from app.statuses import ImportKind, ImportStatus
 from app.web import chart
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -32,7 +32,7 @@ RUNNING = ImportProgress(
     public_id=uuid.UUID(int=1),
     file_name="stock.csv",
     file_size=1,
-    is_check=False,
+    kind=ImportKind.IMPORT,
     status=ImportStatus.RUNNING,
     is_pausing=False,
     total=10_000,

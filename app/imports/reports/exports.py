@@ -23,6 +23,7 @@ from app.queries.imports import lookups, row_errors, succeeded_rows
 from app.queries.imports.row_errors import ANY, Filter, RecordedError
 from app.queries.listings import listings
 from app.queries.listings.listings import Found
+from app.statuses import ImportKind
 from app.storage import current_storage, iter_range
 
 #: Rows of the source that are held in memory together.
@@ -102,7 +103,7 @@ def succeeded(key: ImportKey) -> Iterator[bytes]:
     of = lookups.get_source(key)
     all_done = [_Done(batch.start_byte, batch.cursor, batch.first_line) for batch in lookups.list_batches(key)]
     successes = without_transaction(
-        _find_successes(key, rows, is_check=of.is_check) for done in all_done for rows in _read_rows(of, done)
+        _find_successes(key, rows, of.kind) for done in all_done for rows in _read_rows(of, done)
     )
     rows = ((one.line, no_formula(one.listing_id), one.outcome) for one in successes)
     return in_pieces(csv_lines(chain([_SUCCEEDED_HEADER], rows)))
@@ -131,7 +132,7 @@ def _read_rows(of: lookups.Source, done: _Done) -> Iterator[list[tuple[int, Row]
         yield [*zip(lines.numbers, lines.rows.each(), strict=True)]
 
 
-def _find_successes(key: ImportKey, rows: list[tuple[int, Row]], *, is_check: bool) -> list[_Success]:
+def _find_successes(key: ImportKey, rows: list[tuple[int, Row]], kind: ImportKind) -> list[_Success]:
     """Those of ``rows`` that succeeded, in their order."""
     if not rows:
         return []
@@ -146,7 +147,7 @@ def _find_successes(key: ImportKey, rows: list[tuple[int, Row]], *, is_check: bo
     successes = []
     for line, row in rows:
         judged = [
-            (item.urn, _foretell(row, listing) if is_check else _judge(key, line, row, listing))
+            (item.urn, _foretell(row, listing) if kind is ImportKind.CHECK else _judge(key, line, row, listing))
             for item in meant.get(row.name, ())
             for listing in [found.get((item.id, row.condition, row.variants))]
         ]

@@ -12,7 +12,17 @@ from app.models import Batch
 from app.queries import ImportKey
 from app.queries.imports import lookups
 from app.queries.imports.lookups import ANY, Filter
-from app.statuses import BatchStatus, ImportStatus, RetriedRows, can_pause, can_resume, can_retry, can_terminate
+from app.statuses import (
+    GIVEN_UP_BATCH_STATUS,
+    BatchStatus,
+    ImportKind,
+    ImportStatus,
+    RetriedRows,
+    can_pause,
+    can_resume,
+    can_retry,
+    can_terminate,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +34,7 @@ class ImportProgress:
     file_name: str
     #: In bytes.
     file_size: int
-    #: Whether it only finds out what would come of the rows, and writes no listing.
-    is_check: bool
+    kind: ImportKind
     status: ImportStatus
     #: Pause was pressed and some batch is still at the end of its chunk.
     is_pausing: bool
@@ -53,9 +62,14 @@ class ImportProgress:
     warnings: list[Warned] = field(default_factory=list)
 
     @property
+    def is_check(self) -> bool:
+        """Whether it writes no listing, and only says what an import of its file would do."""
+        return self.kind is ImportKind.CHECK
+
+    @property
     def noun(self) -> str:
         """What it is called in a sentence."""
-        return "check" if self.is_check else "import"
+        return self.kind.lower()
 
     @property
     def short_id(self) -> str:
@@ -127,17 +141,20 @@ class BatchProgress:
     successful: int
     failed: int
     updated_at: datetime
-    #: Whether it was given up, with rows left that were not processed.
-    is_given_up: bool
-    #: Why, in a sentence; None for a batch that was not.
+    #: Why it was given up, in a sentence; None for a batch that was not.
     reason: str | None
 
     @property
     def kind(self) -> str:
-        """Its status as a word of its own for each outcome: FAILED stands for two that have little in common."""
-        if self.status is BatchStatus.FAILED:
-            return "given-up" if self.is_given_up else "with-failed"
-        return self.status.lower()
+        """Its status as it is drawn: a batch that completed with failed rows is one of its own."""
+        if self.status is BatchStatus.COMPLETED and self.failed:
+            return "with-failed"
+        return "given-up" if self.is_given_up else self.status.lower()
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it failed too often, with rows left that were not processed."""
+        return self.status is GIVEN_UP_BATCH_STATUS
 
     @property
     def processed(self) -> int:
@@ -209,7 +226,7 @@ def _describe(found: lookups.WithCounters) -> ImportProgress:
         public_id=one.public_id,
         file_name=one.file_name,
         file_size=one.file_size,
-        is_check=one.is_check,
+        kind=ImportKind(one.kind),
         status=ImportStatus(one.status),
         is_pausing=one.pause_requested_at is not None,
         total=one.total,
@@ -231,7 +248,6 @@ def _describe(found: lookups.WithCounters) -> ImportProgress:
 
 
 def _describe_batch(batch: Batch) -> BatchProgress:
-    is_given_up = batch.status == BatchStatus.FAILED and batch.cursor < batch.end_byte
     return BatchProgress(
         number=batch.number,
         first_line=batch.first_line,
@@ -240,6 +256,5 @@ def _describe_batch(batch: Batch) -> BatchProgress:
         successful=batch.created + batch.updated + batch.unchanged,
         failed=batch.failed,
         updated_at=batch.updated_at,
-        is_given_up=is_given_up,
-        reason=batch.reason if is_given_up else None,
+        reason=batch.reason if batch.status == GIVEN_UP_BATCH_STATUS else None,
     )

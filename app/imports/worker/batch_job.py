@@ -24,6 +24,7 @@ from app.imports.worker.targets import target_of
 from app.observability import metrics
 from app.queries import BatchKey
 from app.queries.imports import transitions
+from app.statuses import BatchStatus
 from app.storage import current_storage, iter_range
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
         log.info("batch not to be had", extra={"batch": batch, "attempt": attempt})
         return
     began = monotonic()
-    metrics.QUEUE_WAIT.labels("check" if claim.is_check else "import").observe(claim.waited_seconds)
+    metrics.QUEUE_WAIT.labels(claim.kind.lower()).observe(claim.waited_seconds)
     told: dict[str, object] = {"batch": batch, "attempt": attempt, "rows": 0}
     try:
         told["end"] = _work(batch, attempt, claim, told)
@@ -87,7 +88,7 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[st
     listener = stop_signal.Listener(batch.of_import)
     pieces = iter_range(storage, claim.storage_key, claim.cursor, claim.end_byte)
     reader = LineReader(pieces, header=claim.header, offset=claim.cursor, line=claim.cursor_line)
-    target = target_of(batch, is_check=claim.is_check)
+    target = target_of(batch, claim.kind)
     this_attempt = Attempt(batch, attempt, known_items(claim.catalog_version), target)
     rows = 0
     start, size = claim.cursor, _in_bounds(_ROWS_PER_SECOND_AT_FIRST * settings.chunk_seconds)
@@ -99,7 +100,7 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[st
             status = _write_with_retries(this_attempt, chunk)
             rows += metrics.count_rows()
             told["rows"] = rows
-            if status != "RUNNING":
+            if status is not BatchStatus.RUNNING:
                 return status
             if _shutdown_requested:
                 transitions.hand_back(batch, attempt)
@@ -119,7 +120,7 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[st
         size = _next_size(size, monotonic() - began, settings.chunk_seconds)
 
 
-def _write_with_retries(attempt: Attempt, chunk: Chunk) -> str:
+def _write_with_retries(attempt: Attempt, chunk: Chunk) -> BatchStatus:
     for left in reversed(range(_TRIES)):
         try:
             status = write(attempt, chunk)

@@ -21,6 +21,7 @@ from app.queries.imports.row_errors import FailedRow
 from app.queries.imports.unchanged_rows import Spoken
 from app.queries.items import CatalogItem
 from app.queries.listings.listings import Change, Found, ListingKey, ListingState, Maker, digest
+from app.statuses import BatchStatus
 
 #: The message about an ambiguous name lists so many URNs at most.
 _URNS_LISTED = 5
@@ -67,7 +68,7 @@ class Pausing(Exception):
     """The import is pausing; nothing was written."""
 
 
-def write(attempt: Attempt, chunk: Chunk) -> str:
+def write(attempt: Attempt, chunk: Chunk) -> BatchStatus:
     """Import the rows of ``chunk`` and move the batch on; the batch's status afterwards.
 
     The caller commits, or rolls back on any exception. Raises Stale or Pausing when nothing may be written.

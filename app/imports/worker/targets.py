@@ -17,6 +17,7 @@ from app.queries.imports.check_changes import Foreseen
 from app.queries.imports.unchanged_rows import Spoken
 from app.queries.listings import listings
 from app.queries.listings.listings import Change, Found, ListingKey, Maker, NewListing, key_of
+from app.statuses import ImportKind
 
 #: How many of a chunk's changes a check keeps to be shown.
 _CHANGES_SHOWN = 5
@@ -148,6 +149,12 @@ def _surprise(change: Foreseen) -> tuple[float, int]:
     return max(prices) / min(prices), -change.line
 
 
-def target_of(batch: BatchKey, *, is_check: bool) -> Target:
+def target_of(batch: BatchKey, kind: ImportKind) -> Target:
     """Where the rows of a batch go."""
-    return CheckedListings(batch) if is_check else LiveListings(batch)
+    return _TARGETS[kind](batch)
+
+
+_TARGETS: dict[ImportKind, Callable[[BatchKey], Target]] = {
+    ImportKind.IMPORT: LiveListings,
+    ImportKind.CHECK: CheckedListings,
+}

@@ -16,6 +16,18 @@ from app.config import current_settings
 from app.extensions import db
 from app.models import Delivery
 from app.queries import ImportKey, older_than
+from app.queries.status_sets import (
+    DELIVERY_GIVEN_UP,
+    EMAIL,
+    EMAIL_ALWAYS,
+    EMAIL_FAILED,
+    FINISHED_DELIVERIES,
+    IMPORT_FAILED,
+    KIND_CHECK,
+    SENDING,
+    WAITING,
+    WEBHOOK,
+)
 from app.statuses import IMPORT_EVENTS, Channel, DeliveryStatus, ImportStatus
 
 #: What a test is called; it is tried once.
@@ -30,7 +42,7 @@ LEASE_SECONDS = 60.0
 
 # Due is also what waits for longer than anything waits: the clock has been set back since that was noted.
 _IS_DUE = "d.due_at not between clock_timestamp() and clock_timestamp() + make_interval(secs => :longest_wait_seconds)"
-_MAY_GO = "(d.channel = 'EMAIL' or e.switched_off_at is null)"
+_MAY_GO = f"(d.channel = {EMAIL} or e.switched_off_at is null)"
 
 
 class DeliveryKey(NamedTuple):
@@ -92,7 +104,7 @@ def announce(key: ImportKey, status: ImportStatus) -> None:
         text(
             f"""
             with one as (
-                select i.public_id, i.file_name, i.is_check, i.status, i.total, i.created_at, i.finished_at, c.*
+                select i.public_id, i.file_name, i.kind, i.status, i.total, i.created_at, i.finished_at, c.*
                 from imports i cross join lateral (
                     select sum(b.created) as created, sum(b.updated) as updated, sum(b.unchanged) as unchanged,
                         sum(b.failed) as failed, min(b.started_at) as started_at
@@ -107,7 +119,8 @@ def announce(key: ImportKey, status: ImportStatus) -> None:
                         'id', public_id,
                         'status', status,
                         'fileName', file_name,
-                        'check', is_check,
+                        'kind', kind,
+                        'check', kind = {KIND_CHECK},
                         'total', total,
                         'successful', created + updated + unchanged,
                         'created', created,
@@ -129,15 +142,15 @@ def announce(key: ImportKey, status: ImportStatus) -> None:
                 for key share
             )
             insert into deliveries (seller_id, public_id, channel, event, endpoint_id, import_id, body)
-            select cast(:seller_id as int), gen_random_uuid(), 'WEBHOOK', :event, hooks.id,
+            select cast(:seller_id as int), gen_random_uuid(), {WEBHOOK}, :event, hooks.id,
                 cast(:import_id as bigint), told.body
             from hooks cross join told
             union all
-            select s.id, gen_random_uuid(), 'EMAIL', :event, null, :import_id, null
+            select s.id, gen_random_uuid(), {EMAIL}, :event, null, :import_id, null
             from sellers s cross join one
             where s.id = :seller_id and :sends_mail and one.finished_at is not null
-              and (s.email_on_end = 'ALWAYS'
-                   or s.email_on_end = 'FAILED' and (one.failed > 0 or one.status = 'FAILED'))
+              and (s.email_on_end = {EMAIL_ALWAYS}
+                   or s.email_on_end = {EMAIL_FAILED} and (one.failed > 0 or one.status = {IMPORT_FAILED}))
             """
         ),
         {
@@ -190,8 +203,8 @@ def has_work() -> bool:
                 select exists (
                     select 1 from deliveries d left join webhook_endpoints e
                         on e.seller_id = d.seller_id and e.id = d.endpoint_id
-                    where d.status = 'WAITING' and {_IS_DUE} and {_MAY_GO}
-                       or d.status = 'SENDING' and {older_than("d.claimed_at", ":lease_seconds")})
+                    where d.status = {WAITING} and {_IS_DUE} and {_MAY_GO}
+                       or d.status = {SENDING} and {older_than("d.claimed_at", ":lease_seconds")})
                 """
             ),
             {"longest_wait_seconds": LONGEST_WAIT_SECONDS, "lease_seconds": LEASE_SECONDS},
@@ -209,18 +222,18 @@ def claim(*, limit: int, per_seller: int) -> list[Claimed]:
         text(
             f"""
             with under_way as (
-                select seller_id, endpoint_id, channel from deliveries where status = 'SENDING'
+                select seller_id, endpoint_id, channel from deliveries where status = {SENDING}
             ), of_sellers as (
                 select seller_id, count(*) as count from under_way group by seller_id
             ), of_endpoints as (
-                select distinct on (d.seller_id, case when d.channel = 'WEBHOOK' then d.endpoint_id else -d.id end)
+                select distinct on (d.seller_id, case when d.channel = {WEBHOOK} then d.endpoint_id else -d.id end)
                     d.seller_id, d.id, d.due_at
                 from deliveries d left join webhook_endpoints e
                     on e.seller_id = d.seller_id and e.id = d.endpoint_id
-                where d.status = 'WAITING' and {_IS_DUE} and {_MAY_GO}
-                  and (d.channel = 'EMAIL' or (d.seller_id, d.endpoint_id) not in (
-                    select seller_id, endpoint_id from under_way where channel = 'WEBHOOK'))
-                order by d.seller_id, case when d.channel = 'WEBHOOK' then d.endpoint_id else -d.id end,
+                where d.status = {WAITING} and {_IS_DUE} and {_MAY_GO}
+                  and (d.channel = {EMAIL} or (d.seller_id, d.endpoint_id) not in (
+                    select seller_id, endpoint_id from under_way where channel = {WEBHOOK}))
+                order by d.seller_id, case when d.channel = {WEBHOOK} then d.endpoint_id else -d.id end,
                     d.due_at, d.id
             ), ranked as (
                 select *, row_number() over (partition by seller_id order by due_at, id) as turn from of_endpoints
@@ -231,12 +244,12 @@ def claim(*, limit: int, per_seller: int) -> list[Claimed]:
                 limit :limit
             ), locked as (
                 select d.seller_id, d.id from deliveries d join chosen using (seller_id, id)
-                where d.status = 'WAITING'
+                where d.status = {WAITING}
                 for no key update of d skip locked
             ), claimed as (
-                update deliveries d set status = 'SENDING', attempts = d.attempts + 1, claimed_at = clock_timestamp()
+                update deliveries d set status = {SENDING}, attempts = d.attempts + 1, claimed_at = clock_timestamp()
                 from locked
-                where d.seller_id = locked.seller_id and d.id = locked.id and d.status = 'WAITING'
+                where d.seller_id = locked.seller_id and d.id = locked.id and d.status = {WAITING}
                 returning d.*
             )
             select c.seller_id, c.id, c.claimed_at, c.attempts, c.public_id, c.channel, c.event, c.created_at,
@@ -272,13 +285,13 @@ def record(one: Claimed, result: Result) -> bool:
     """Note what an attempt came to; false when the message is not this attempt's any more."""
     noted = db.session.execute(
         text(
-            """
+            f"""
             update deliveries set
                 status = :status,
                 due_at = clock_timestamp() + make_interval(secs => :wait_seconds),
-                finished_at = case when :status in ('DELIVERED', 'GIVEN_UP') then clock_timestamp() end,
+                finished_at = case when :status in {FINISHED_DELIVERIES} then clock_timestamp() end,
                 answer_code = :code, answer = :answer, answer_body = :body
-            where seller_id = :seller_id and id = :delivery_id and status = 'SENDING' and claimed_at = :claimed_at
+            where seller_id = :seller_id and id = :delivery_id and status = {SENDING} and claimed_at = :claimed_at
             """
         ),
         {**one.key._asdict(), "claimed_at": one.claimed_at, **result._asdict()},
@@ -295,11 +308,11 @@ def take_back(*, max_attempts: int) -> int:
         text(
             f"""
             update deliveries set
-                status = case when attempts < :max_attempts then 'WAITING' else 'GIVEN_UP' end,
+                status = case when attempts < :max_attempts then {WAITING} else {DELIVERY_GIVEN_UP} end,
                 finished_at = case when attempts < :max_attempts then null else clock_timestamp() end,
                 due_at = clock_timestamp(), answer_code = null, answer_body = null,
                 answer = 'The worker that was sending it stopped without a word.'
-            where status = 'SENDING' and {older_than("claimed_at", ":lease_seconds")}
+            where status = {SENDING} and {older_than("claimed_at", ":lease_seconds")}
             """
         ),
         {"lease_seconds": LEASE_SECONDS, "max_attempts": max_attempts},
@@ -311,10 +324,10 @@ def send_again(key: EndpointKey, public_id: uuid.UUID) -> bool:
     """Send a message that is over, or waits, once more from the beginning; false for one that is just being sent."""
     changed = db.session.execute(
         text(
-            """
-            update deliveries set status = 'WAITING', attempts = 0, due_at = clock_timestamp(), finished_at = null
+            f"""
+            update deliveries set status = {WAITING}, attempts = 0, due_at = clock_timestamp(), finished_at = null
             where seller_id = :seller_id and endpoint_id = :endpoint_id and public_id = :public_id
-              and channel = 'WEBHOOK' and status <> 'SENDING'
+              and channel = {WEBHOOK} and status <> {SENDING}
             """
         ),
         {**key._asdict(), "public_id": public_id},
@@ -326,9 +339,9 @@ def hurry(key: EndpointKey) -> None:
     """Let everything that waits for an endpoint be due now, as if it had not been tried before."""
     db.session.execute(
         text(
-            """
+            f"""
             update deliveries set due_at = clock_timestamp(), attempts = 0
-            where seller_id = :seller_id and endpoint_id = :endpoint_id and channel = 'WEBHOOK' and status = 'WAITING'
+            where seller_id = :seller_id and endpoint_id = :endpoint_id and channel = {WEBHOOK} and status = {WAITING}
             """
         ),
         key._asdict(),
@@ -360,14 +373,14 @@ def forget_old(*, days: int, limit: int = 5_000) -> int:
     """Delete what was over ``days`` ago from the log, so many at most; how many there were."""
     gone = db.session.execute(
         text(
-            """
+            f"""
             delete from deliveries d using (
                 select seller_id, id from deliveries
-                where status in ('DELIVERED', 'GIVEN_UP')
+                where status in {FINISHED_DELIVERIES}
                   and finished_at < clock_timestamp() - make_interval(days => :days)
                 limit :limit
             ) old
-            where d.seller_id = old.seller_id and d.id = old.id and d.status in ('DELIVERED', 'GIVEN_UP')
+            where d.seller_id = old.seller_id and d.id = old.id and d.status in {FINISHED_DELIVERIES}
             """
         ),
         {"days": days, "limit": limit},

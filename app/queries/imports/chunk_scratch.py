@@ -6,15 +6,16 @@ from sqlalchemy import text
 
 from app.extensions import db
 from app.queries import ImportKey, delete_some
+from app.queries.status_sets import GIVEN_UP, IMPORT_FAILED, KIND_CHECK
 
 _TABLES = ("claims", "left_alone")
 
 #: The import ``i`` is over for good: an operator could have a batch tried again that was given up, and its chunks would
 #: need what the others have noted. A check is over when it is over.
-_OVER_FOR_GOOD = """
-    i.finished_at is not null and (i.is_check or i.status <> 'FAILED' or not exists (
+_OVER_FOR_GOOD = f"""
+    i.finished_at is not null and (i.kind = {KIND_CHECK} or i.status <> {IMPORT_FAILED} or not exists (
         select 1 from batches b
-        where b.seller_id = i.seller_id and b.import_id = i.id and b.status = 'FAILED' and b."cursor" < b.end_byte))
+        where b.seller_id = i.seller_id and b.import_id = i.id and {GIVEN_UP}))
 """
 
 

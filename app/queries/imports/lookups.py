@@ -12,7 +12,8 @@ from sqlalchemy.orm import aliased
 from app.extensions import db
 from app.models import Batch, Import
 from app.queries import BatchKey, ImportKey, older_than
-from app.statuses import ImportStatus, RetriedRows
+from app.queries.status_sets import ACTIVE_BATCHES, IMPORT_RUNNING, QUEUED, UNFINISHED_BATCHES
+from app.statuses import ImportKind, ImportStatus, RetriedRows
 
 #: How long a batch rests after attempts in a row that came to nothing: not after the first, because mostly a worker has
 #: died and nothing stands in the way of another, and then this times 1, 4, 9, so that five attempts outlast a storage
@@ -27,8 +28,7 @@ class Filter(NamedTuple):
     #: Each occurs in the name of the file, in capitals or not.
     words: tuple[str, ...] = ()
     status: ImportStatus | None = None
-    #: Whether it is checks that are wanted, or imports.
-    is_check: bool | None = None
+    kind: ImportKind | None = None
     #: Only what waits for its seller: paused, or failed with rows that no other import has taken up.
     needs_attention: bool = False
 
@@ -69,8 +69,7 @@ class Source(NamedTuple):
     #: Its header line as it stands in the file, with its byte-order mark and line ending.
     header: str
     storage_key: str
-    #: Whether it was only checked.
-    is_check: bool
+    kind: ImportKind
 
 
 def find_key(seller_id: int, public_id: uuid.UUID) -> ImportKey | None:
@@ -109,9 +108,10 @@ def find_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters | N
 
 def get_source(key: ImportKey) -> Source:
     """The file of an import that exists. Raises NoResultFound for any other."""
-    query = select(Import.header, Import.storage_key, Import.is_check)
+    query = select(Import.header, Import.storage_key, Import.kind)
     query = query.where(Import.seller_id == key.seller_id, Import.id == key.import_id)
-    return Source(*db.session.execute(query).one())
+    header, storage_key, kind = db.session.execute(query).one()
+    return Source(header, storage_key, ImportKind(kind))
 
 
 def find_retries(key: ImportKey) -> dict[RetriedRows, WithCounters]:
@@ -161,7 +161,7 @@ def count_same_file(seller_id: int, sha256: bytes) -> int:
 
 
 def _of_same_file(query: Select[Any], seller_id: int, sha256: bytes) -> Select[Any]:
-    query = query.where(Import.seller_id == seller_id, Import.sha256 == sha256, Import.is_check.is_(False))
+    query = query.where(Import.seller_id == seller_id, Import.sha256 == sha256, Import.kind == ImportKind.IMPORT)
     return query.order_by(Import.id.desc())
 
 
@@ -199,12 +199,12 @@ def _matching(query: Select[Any], wanted: Filter) -> Select[Any]:
         query = query.where(Import.file_name.icontains(word, autoescape=True))
     if wanted.status is not None:
         query = query.where(Import.status == wanted.status)
-    if wanted.is_check is not None:
-        query = query.where(Import.is_check.is_(wanted.is_check))
+    if wanted.kind is not None:
+        query = query.where(Import.kind == wanted.kind)
     if wanted.needs_attention:
         heir = aliased(Import)
         is_taken_up = exists().where(heir.seller_id == Import.seller_id, heir.parent_id == Import.id)
-        has_failed = (Import.status == ImportStatus.FAILED) & Import.is_check.is_(False) & ~is_taken_up
+        has_failed = (Import.status == ImportStatus.FAILED) & (Import.kind == ImportKind.IMPORT) & ~is_taken_up
         query = query.where(or_(Import.status == ImportStatus.PAUSED, has_failed))
     return query
 
@@ -235,7 +235,7 @@ def find_live() -> list[ImportKey]:
     """The imports that are neither over nor paused."""
     return [
         ImportKey(*row)
-        for row in db.session.execute(text("select seller_id, id from imports where status = 'RUNNING'"))
+        for row in db.session.execute(text(f"select seller_id, id from imports where status = {IMPORT_RUNNING}"))
     ]
 
 
@@ -250,11 +250,11 @@ def find_next_to_dispatch(limit: int) -> list[Waiting]:
             f"""
             with live as (
                 select b.seller_id, b.import_id, b.number, b.attempt,
-                       b.status = 'QUEUED' and b.dispatched_at is null as waits,
+                       b.status = {QUEUED} and b.dispatched_at is null as waits,
                        {older_than("b.updated_at", _REST)} as rested
                 from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
-                where b.status in ('QUEUED', 'RUNNING')
-                  and i.status = 'RUNNING' and i.pause_requested_at is null
+                where b.status in {ACTIVE_BATCHES}
+                  and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
             ), in_import as (
                 select *, row_number() over (partition by seller_id, import_id order by waits, number) as turn
                 from live
@@ -279,7 +279,7 @@ def find_dispatched(*, older_than_seconds: float = 0) -> list[Waiting]:
         text(
             f"""
             select seller_id, import_id, number, attempt from batches
-            where status = 'QUEUED' and {older_than("dispatched_at", ":seconds")}
+            where status = {QUEUED} and {older_than("dispatched_at", ":seconds")}
             """
         ),
         {"seconds": older_than_seconds},
@@ -292,10 +292,10 @@ def has_unfinished_batches(key: ImportKey) -> bool:
     return bool(
         db.session.scalar(
             text(
-                """
+                f"""
                 select exists (
                     select 1 from batches where seller_id = :seller_id and import_id = :import_id
-                      and status in ('QUEUED', 'RUNNING', 'PAUSED'))
+                      and status in {UNFINISHED_BATCHES})
                 """
             ),
             key._asdict(),

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from app.extensions import db
 from app.queries import ImportKey
 from app.queries.imports import lookups
+from app.queries.status_sets import QUEUED
 
 #: Batches are counted up to here; who waits behind more cannot do anything with the number.
 MOST_COUNTED = 1_000
@@ -62,13 +63,13 @@ def count_before(key: ImportKey) -> int | None:
     """
     sent, is_sent = db.session.execute(
         text(
-            """
+            f"""
             with mine as (
                 select min(dispatched_at) as at from batches
-                where seller_id = :seller_id and import_id = :import_id and status = 'QUEUED'
+                where seller_id = :seller_id and import_id = :import_id and status = {QUEUED}
             )
             select count(b.number) filter (where mine.at is null or b.dispatched_at < mine.at), mine.at is not null
-            from mine left join batches b on b.status = 'QUEUED' and b.dispatched_at is not null
+            from mine left join batches b on b.status = {QUEUED} and b.dispatched_at is not null
             group by mine.at
             """
         ),

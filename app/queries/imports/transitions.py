@@ -15,7 +15,27 @@ from sqlalchemy import CursorResult, Row, text
 from app.extensions import db
 from app.queries import CHUNK, BatchKey, ImportKey, older_than
 from app.queries.deliveries import outbox
-from app.statuses import ImportStatus
+from app.queries.status_sets import (
+    ACTIVE_BATCHES,
+    COMPLETED,
+    GIVEN_UP,
+    GIVEN_UP_STATUS,
+    IMPORT_COMPLETED,
+    IMPORT_FAILED,
+    IMPORT_PAUSED,
+    IMPORT_RUNNING,
+    IMPORT_TERMINATED,
+    KIND_IMPORT,
+    LIVE_IMPORTS,
+    PAUSED,
+    QUEUED,
+    REMAINING_ROWS,
+    REOPENABLE_IMPORTS,
+    RUNNING,
+    TERMINATED,
+    UNFINISHED_BATCHES,
+)
+from app.statuses import BatchStatus, ImportKind, ImportStatus
 
 _NOW = "clock_timestamp()"
 _THIS_IMPORT = "i.seller_id = :seller_id and i.id = :import_id"
@@ -33,20 +53,19 @@ _PACE = f"""
         :created + :updated + :unchanged + :failed]
 """
 
-_GIVEN_UP = "b.fruitless_attempts + 1 >= :max_fruitless_attempts"
+_IS_LAST_ATTEMPT = "b.fruitless_attempts + 1 >= :max_fruitless_attempts"
 _AFTER_TROUBLE = f"""
-    status = case when {_GIVEN_UP} then 'FAILED' else 'QUEUED' end,
-    finished_at = case when {_GIVEN_UP} then {_NOW} end,
+    status = case when {_IS_LAST_ATTEMPT} then {GIVEN_UP_STATUS} else {QUEUED} end,
+    finished_at = case when {_IS_LAST_ATTEMPT} then {_NOW} end,
     fruitless_attempts = b.fruitless_attempts + 1,
     attempt = b.attempt + 1,
     dispatched_at = null, updated_at = {_NOW}, reason = cast(:reason as text)
 """
-#: A batch that was given up, as opposed to one that finished with failed rows.
-GIVEN_UP = """b.status = 'FAILED' and b."cursor" < b.end_byte"""
 #: Remembers the attempts that ``ended``, whose numbers are one less than those that the batches have now.
 _REMEMBER = f"""
     insert into lost_attempts (seller_id, import_id, number, attempt, at, worker, reason, detail, is_given_up)
-    select seller_id, import_id, number, attempt - 1, {_NOW}, worker, reason, :detail, status = 'FAILED' from ended
+    select seller_id, import_id, number, attempt - 1, {_NOW}, worker, reason, :detail, status = {GIVEN_UP_STATUS}
+    from ended
     on conflict (seller_id, import_id, number, attempt) do update set at = excluded.at
 """
 
@@ -54,7 +73,7 @@ _REMEMBER = f"""
 class Claim(NamedTuple):
     """What a job needs to know about the batch it has claimed."""
 
-    is_check: bool
+    kind: ImportKind
     storage_key: str
     #: The header line of the file.
     header: str
@@ -89,7 +108,7 @@ class TakenBack(NamedTuple):
 
     key: BatchKey
     attempt: int
-    status: str
+    status: BatchStatus
 
 
 # Imports --------------------------------------------------------------------------------------------------------------
@@ -100,7 +119,7 @@ def request_pause(key: ImportKey) -> bool:
     return _changed(
         f"""
         update imports i set pause_requested_at = {_NOW}
-        where {_THIS_IMPORT} and i.status = 'RUNNING' and i.pause_requested_at is null
+        where {_THIS_IMPORT} and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
         """,
         key,
     )
@@ -114,7 +133,7 @@ def settle_pause(key: ImportKey) -> bool:
     pausing = _execute(
         f"""
         select 1 from imports i
-        where {_THIS_IMPORT} and i.status = 'RUNNING' and i.pause_requested_at is not null
+        where {_THIS_IMPORT} and i.status = {IMPORT_RUNNING} and i.pause_requested_at is not null
         for no key update
         """,
         key,
@@ -123,18 +142,18 @@ def settle_pause(key: ImportKey) -> bool:
         return False
     _execute(
         f"""
-        update batches b set status = 'PAUSED', dispatched_at = null, updated_at = {_NOW}
-        where {_ITS_BATCHES} and b.status = 'QUEUED'
+        update batches b set status = {PAUSED}, dispatched_at = null, updated_at = {_NOW}
+        where {_ITS_BATCHES} and b.status = {QUEUED}
         """,
         key,
     )
     is_paused = _changed(
         f"""
-        update imports i set status = 'PAUSED', pause_requested_at = null,
+        update imports i set status = {IMPORT_PAUSED}, pause_requested_at = null,
             pauses = case when cardinality(i.pauses) < :noted then i.pauses || {_NOW} else i.pauses end
-        where {_THIS_IMPORT} and i.status = 'RUNNING'
-          and exists (select 1 from batches b where {_ITS_BATCHES} and b.status = 'PAUSED')
-          and not exists (select 1 from batches b where {_ITS_BATCHES} and b.status in ('QUEUED', 'RUNNING'))
+        where {_THIS_IMPORT} and i.status = {IMPORT_RUNNING}
+          and exists (select 1 from batches b where {_ITS_BATCHES} and b.status = {PAUSED})
+          and not exists (select 1 from batches b where {_ITS_BATCHES} and b.status in {ACTIVE_BATCHES})
         """,
         key,
         noted=2 * _PAUSES_NOTED,
@@ -148,17 +167,17 @@ def resume(key: ImportKey) -> bool:
     """Let a paused import go on: its paused batches are QUEUED under a new attempt."""
     if not _changed(
         f"""
-        update imports i set status = 'RUNNING',
+        update imports i set status = {IMPORT_RUNNING},
             pauses = case when cardinality(i.pauses) % 2 = 1 then i.pauses || {_NOW} else i.pauses end
-        where {_THIS_IMPORT} and i.status = 'PAUSED'
+        where {_THIS_IMPORT} and i.status = {IMPORT_PAUSED}
         """,
         key,
     ):
         return False
     _execute(
         f"""
-        update batches b set status = 'QUEUED', attempt = attempt + 1, dispatched_at = null, updated_at = {_NOW}
-        where {_ITS_BATCHES} and b.status = 'PAUSED'
+        update batches b set status = {QUEUED}, attempt = attempt + 1, dispatched_at = null, updated_at = {_NOW}
+        where {_ITS_BATCHES} and b.status = {PAUSED}
         """,
         key,
     )
@@ -172,16 +191,16 @@ def terminate(key: ImportKey) -> bool:
     """
     if not _changed(
         f"""
-        update imports i set status = 'TERMINATED', finished_at = {_NOW}, pause_requested_at = null
-        where {_THIS_IMPORT} and i.status in ('RUNNING', 'PAUSED')
+        update imports i set status = {IMPORT_TERMINATED}, finished_at = {_NOW}, pause_requested_at = null
+        where {_THIS_IMPORT} and i.status in {LIVE_IMPORTS}
         """,
         key,
     ):
         return False
     _execute(
         f"""
-        update batches b set status = 'TERMINATED', finished_at = {_NOW}, updated_at = {_NOW}
-        where {_ITS_BATCHES} and b.status in ('QUEUED', 'RUNNING', 'PAUSED')
+        update batches b set status = {TERMINATED}, finished_at = {_NOW}, updated_at = {_NOW}
+        where {_ITS_BATCHES} and b.status in {UNFINISHED_BATCHES}
         """,
         key,
     )
@@ -189,24 +208,29 @@ def terminate(key: ImportKey) -> bool:
     return True
 
 
-def settle_finished(key: ImportKey) -> str | None:
-    """Make an import COMPLETED or FAILED once every batch has finished; the new status if this did it."""
-    status: str | None = _execute(
+def settle_finished(key: ImportKey) -> ImportStatus | None:
+    """Make an import COMPLETED or FAILED once every batch has finished; the new status if this did it.
+
+    It is FAILED where a row failed or a batch was given up.
+    """
+    settled: str | None = _execute(
         f"""
         update imports i set
             status = case
-                when exists (select 1 from batches b where {_ITS_BATCHES} and b.status = 'FAILED') then 'FAILED'
-                else 'COMPLETED' end,
+                when exists (select 1 from batches b where {_ITS_BATCHES} and (b.failed > 0 or {GIVEN_UP}))
+                then {IMPORT_FAILED} else {IMPORT_COMPLETED} end,
             finished_at = {_NOW}, pause_requested_at = null
-        where {_THIS_IMPORT} and i.status = 'RUNNING'
+        where {_THIS_IMPORT} and i.status = {IMPORT_RUNNING}
           and not exists (
-            select 1 from batches b where {_ITS_BATCHES} and b.status in ('QUEUED', 'RUNNING', 'PAUSED'))
+            select 1 from batches b where {_ITS_BATCHES} and b.status in {UNFINISHED_BATCHES})
         returning i.status
         """,
         key,
     ).scalar()
-    if status is not None:
-        outbox.announce(key, ImportStatus(status))
+    if settled is None:
+        return None
+    status = ImportStatus(settled)
+    outbox.announce(key, status)
     return status
 
 
@@ -218,7 +242,7 @@ def dispatch(key: BatchKey, attempt: int) -> bool:
     return _changed(
         f"""
         update batches b set dispatched_at = {_NOW}
-        where {_THIS_BATCH} and b.status = 'QUEUED' and b.attempt = :attempt and b.dispatched_at is null
+        where {_THIS_BATCH} and b.status = {QUEUED} and b.attempt = :attempt and b.dispatched_at is null
         """,
         key,
         attempt=attempt,
@@ -230,7 +254,7 @@ def undispatch(key: BatchKey, attempt: int) -> bool:
     return _changed(
         f"""
         update batches b set dispatched_at = null
-        where {_THIS_BATCH} and b.status = 'QUEUED' and b.attempt = :attempt
+        where {_THIS_BATCH} and b.status = {QUEUED} and b.attempt = :attempt
         """,
         key,
         attempt=attempt,
@@ -244,20 +268,20 @@ def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | 
     """
     row = _execute(
         f"""
-        update batches b set status = 'RUNNING', heartbeat_at = {_NOW}, updated_at = {_NOW},
+        update batches b set status = {RUNNING}, heartbeat_at = {_NOW}, updated_at = {_NOW},
             started_at = coalesce(b.started_at, {_NOW}), worker = cast(:worker as text)
         from imports i, batches was
-        where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = 'QUEUED' and b.attempt = :attempt
-          and i.status = 'RUNNING' and i.pause_requested_at is null
+        where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = {QUEUED} and b.attempt = :attempt
+          and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
           and was.seller_id = :seller_id and was.import_id = :import_id and was.number = :number
-        returning i.is_check, i.storage_key, i.header, b.cursor, b.cursor_line, b.end_byte,
+        returning i.kind, i.storage_key, i.header, b.cursor, b.cursor_line, b.end_byte,
             (select version from catalog), greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8
         """,
         key,
         attempt=attempt,
         worker=worker,
     ).one_or_none()
-    return None if row is None else Claim._make(row)
+    return None if row is None else Claim._make(row)._replace(kind=ImportKind(row.kind))
 
 
 def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
@@ -270,7 +294,7 @@ def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
         f"""
         select b.cursor, i.pause_requested_at is not null, set_config('application_name', :chunk, true)
         from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
-        where {_THIS_BATCH} and b.status = 'RUNNING' and b.attempt = :attempt
+        where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = :attempt
         for no key update of b
         """,
         key,
@@ -280,7 +304,7 @@ def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
     return None if row is None else Fence._make(row[:2])
 
 
-def advance(key: BatchKey, by: Advance) -> str:
+def advance(key: BatchKey, by: Advance) -> BatchStatus:
     """Move the locked batch on, and finish it when its slice is done; its status afterwards."""
     row: Row[Any] = _execute(
         f"""
@@ -290,27 +314,24 @@ def advance(key: BatchKey, by: Advance) -> str:
             unchanged = b.unchanged + :unchanged, failed = b.failed + :failed,
             pace = {_PACE},
             fruitless_attempts = 0, reason = null, heartbeat_at = {_NOW}, updated_at = {_NOW},
-            status = case
-                when :cursor < b.end_byte then b.status
-                when b.failed + :failed > 0 then 'FAILED'
-                else 'COMPLETED' end,
+            status = case when :cursor < b.end_byte then b.status else {COMPLETED} end,
             finished_at = case when :cursor < b.end_byte then null else {_NOW} end
-        where {_THIS_BATCH} and b.status = 'RUNNING'
+        where {_THIS_BATCH} and b.status = {RUNNING}
         returning b.status
         """,
         key,
         **by._asdict(),
     ).one()
-    return str(row[0])
+    return BatchStatus(row[0])
 
 
 def pause_batch(key: BatchKey, attempt: int) -> bool:
     """Stop a running batch at its cursor because its import is pausing."""
     return _changed(
         f"""
-        update batches b set status = 'PAUSED', dispatched_at = null, updated_at = {_NOW}
+        update batches b set status = {PAUSED}, dispatched_at = null, updated_at = {_NOW}
         from imports i
-        where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = 'RUNNING' and b.attempt = :attempt
+        where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = {RUNNING} and b.attempt = :attempt
           and i.pause_requested_at is not null
         """,
         key,
@@ -322,8 +343,8 @@ def hand_back(key: BatchKey, attempt: int) -> bool:
     """Return a running batch to the queue at its cursor: its worker is shutting down."""
     return _changed(
         f"""
-        update batches b set status = 'QUEUED', attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
-        where {_THIS_BATCH} and b.status = 'RUNNING' and b.attempt = :attempt
+        update batches b set status = {QUEUED}, attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
+        where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = :attempt
         """,
         key,
         attempt=attempt,
@@ -339,7 +360,7 @@ def end_attempt(key: BatchKey, attempt: int, *, reason: str, max_fruitless_attem
         f"""
         with ended as (
             update batches b set {_AFTER_TROUBLE}
-            where {_THIS_BATCH} and b.status = 'RUNNING' and b.attempt = :attempt
+            where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = :attempt
             returning b.seller_id, b.import_id, b.number, b.attempt, b.worker, b.reason, b.status
         )
         {_REMEMBER}
@@ -361,9 +382,10 @@ def reopen(key: ImportKey) -> int:
     locked = _execute(
         f"""
         select 1 from imports i
-        where {_THIS_IMPORT} and i.status in ('FAILED', 'RUNNING') and not i.is_check and i.source_removed_at is null
+        where {_THIS_IMPORT} and i.status in {REOPENABLE_IMPORTS} and i.kind = {KIND_IMPORT}
+          and i.source_removed_at is null
           and not exists (select 1 from imports child where child.seller_id = i.seller_id and child.parent_id = i.id
-            and child.retried_rows = 'REMAINING')
+            and child.retried_rows = {REMAINING_ROWS})
         for no key update
         """,
         key,
@@ -372,7 +394,7 @@ def reopen(key: ImportKey) -> int:
         return 0
     reopened = _execute(
         f"""
-        update batches b set status = 'QUEUED', finished_at = null, fruitless_attempts = 0,
+        update batches b set status = {QUEUED}, finished_at = null, fruitless_attempts = 0,
             attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
         where {_ITS_BATCHES} and {GIVEN_UP}
         """,
@@ -380,7 +402,10 @@ def reopen(key: ImportKey) -> int:
     ).rowcount
     if reopened:
         _execute(
-            f"update imports i set status = 'RUNNING', finished_at = null where {_THIS_IMPORT} and i.status = 'FAILED'",
+            f"""
+            update imports i set status = {IMPORT_RUNNING}, finished_at = null
+            where {_THIS_IMPORT} and i.status = {IMPORT_FAILED}
+            """,
             key,
         )
     return reopened
@@ -396,7 +421,7 @@ def take_back(*, lease_seconds: float, max_fruitless_attempts: int) -> list[Take
             f"""
             with lost as (
                 select seller_id, import_id, number from batches
-                where status = 'RUNNING' and {older_than("heartbeat_at", ":lease_seconds")}
+                where status = {RUNNING} and {older_than("heartbeat_at", ":lease_seconds")}
                 for no key update skip locked
             ), ended as (
                 update batches b set {_AFTER_TROUBLE}
@@ -414,7 +439,7 @@ def take_back(*, lease_seconds: float, max_fruitless_attempts: int) -> list[Take
             "detail": "No sign of life within the lease.",
         },
     )
-    return [TakenBack(BatchKey(*row[:3]), row[3], row[4]) for row in rows]
+    return [TakenBack(BatchKey(*row[:3]), row[3], BatchStatus(row[4])) for row in rows]
 
 
 def _execute(statement: str, key: ImportKey | BatchKey, **values: object) -> CursorResult[Any]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from app.queries import BatchKey, as_columns, driver_cursor
 from app.queries.listings.listings import ListingKey
+from app.queries.status_sets import GIVEN_UP, UNFINISHED_BATCHES
 
 
 class Spoken(NamedTuple):
@@ -28,12 +29,12 @@ def record(batch: BatchKey, listings: Mapping[ListingKey, Spoken]) -> None:
         return
     with driver_cursor() as cursor:
         cursor.execute(
-            """
+            f"""
             insert into left_alone
             select %s, %s, %s, %s, %b::int[], %b::smallint[], %b::text[], %b::int[], %b::int[]
             where exists (
                 select 1 from batches b where b.seller_id = %s and b.import_id = %s and b.number < %s
-                  and (b.status in ('QUEUED', 'RUNNING', 'PAUSED') or b.status = 'FAILED' and b."cursor" < b.end_byte))
+                  and (b.status in {UNFINISHED_BATCHES} or {GIVEN_UP}))
             """,
             (
                 *batch,

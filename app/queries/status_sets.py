@@ -1,0 +1,60 @@
+"""The statuses as SQL: each as a literal, and the sets and predicates of ``app.statuses`` made from them.
+
+No other module of this package spells a status out, so that none can be forgotten when one is added. They are literals
+and no parameters, because the planner takes a partial index only where it can see that the condition is the index's.
+Fragments name their table by its usual alias: ``i`` is imports, ``b`` batches.
+"""
+
+from __future__ import annotations
+
+from app.statuses import (
+    ACTIVE_BATCH_STATUSES,
+    FINISHED_DELIVERY_STATUSES,
+    GIVEN_UP_BATCH_STATUS,
+    LIVE_IMPORT_STATUSES,
+    REOPENABLE_IMPORT_STATUSES,
+    UNFINISHED_BATCH_STATUSES,
+    BatchStatus,
+    Channel,
+    DeliveryStatus,
+    EmailOnEnd,
+    ImportKind,
+    ImportStatus,
+    RetriedRows,
+    sql_list,
+    sql_literal,
+)
+
+# Imports.
+KIND_IMPORT = sql_literal(ImportKind.IMPORT)
+KIND_CHECK = sql_literal(ImportKind.CHECK)
+IMPORT_RUNNING = sql_literal(ImportStatus.RUNNING)
+IMPORT_PAUSED = sql_literal(ImportStatus.PAUSED)
+IMPORT_COMPLETED = sql_literal(ImportStatus.COMPLETED)
+IMPORT_FAILED = sql_literal(ImportStatus.FAILED)
+IMPORT_TERMINATED = sql_literal(ImportStatus.TERMINATED)
+LIVE_IMPORTS = sql_list(LIVE_IMPORT_STATUSES)
+REOPENABLE_IMPORTS = sql_list(REOPENABLE_IMPORT_STATUSES)
+REMAINING_ROWS = sql_literal(RetriedRows.REMAINING)
+
+# Batches.
+QUEUED = sql_literal(BatchStatus.QUEUED)
+RUNNING = sql_literal(BatchStatus.RUNNING)
+PAUSED = sql_literal(BatchStatus.PAUSED)
+COMPLETED = sql_literal(BatchStatus.COMPLETED)
+TERMINATED = sql_literal(BatchStatus.TERMINATED)
+UNFINISHED_BATCHES = sql_list(UNFINISHED_BATCH_STATUSES)
+ACTIVE_BATCHES = sql_list(ACTIVE_BATCH_STATUSES)
+GIVEN_UP_STATUS = sql_literal(GIVEN_UP_BATCH_STATUS)
+#: A batch that failed too often; its unprocessed rows are kept.
+GIVEN_UP = f"b.status = {GIVEN_UP_STATUS}"
+
+# Deliveries.
+WAITING = sql_literal(DeliveryStatus.WAITING)
+SENDING = sql_literal(DeliveryStatus.SENDING)
+DELIVERY_GIVEN_UP = sql_literal(DeliveryStatus.GIVEN_UP)
+FINISHED_DELIVERIES = sql_list(FINISHED_DELIVERY_STATUSES)
+WEBHOOK = sql_literal(Channel.WEBHOOK)
+EMAIL = sql_literal(Channel.EMAIL)
+EMAIL_ALWAYS = sql_literal(EmailOnEnd.ALWAYS)
+EMAIL_FAILED = sql_literal(EmailOnEnd.FAILED)
