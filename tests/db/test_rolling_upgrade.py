@@ -1,6 +1,6 @@
 """The release before works on beside this one: its statements on this one's tables, and its rows carried over.
 
-The statements are those of that release, shortened. When the triggers of migration 0015 are dropped,
+The statements are those of that release, shortened. When the triggers of migration 0016 are dropped,
 this module goes with them.
 """
 
@@ -109,7 +109,7 @@ def test_a_check_is_a_check_to_both_releases(seller: Seller) -> None:
 
 def test_rows_of_before_are_carried_over_and_back(app: Flask, environ: dict[str, str]) -> None:
     with scratch_database(environ):
-        upgrade(revision="0014")
+        upgrade(revision="0015")
         seller_id = int(old("insert into sellers (email, password_hash) values ('a@b.example', '') returning id"))
         before = {}
         for status, check, batches in (
@@ -154,7 +154,7 @@ def test_rows_of_before_are_carried_over_and_back(app: Flask, environ: dict[str,
             assert db.session.scalars(query, {"id": import_id}).all() == expected
         assert int(old("select count(*) from pg_constraint where not convalidated")) == 0
 
-        downgrade(revision="0014")
+        downgrade(revision="0015")
         db.session.rollback()
         assert seen() == was
 

@@ -1,13 +1,13 @@
 """imports and batches of before get their kind and status
 
-The second phase of 0015. Whatever is written meanwhile goes through its triggers, so that nothing is missed.
+The second phase of 0016. Whatever is written meanwhile goes through its triggers, so that nothing is missed.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 
 
 def upgrade() -> None:
