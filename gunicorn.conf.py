@@ -2,6 +2,7 @@
 
 import gc
 import os
+from typing import Any
 
 # Private by default; a proxy that faces the world goes in front.
 bind = f"127.0.0.1:{os.environ.get('PORT') or 8000}"
@@ -24,6 +25,12 @@ control_socket_disable = True
 
 accesslog = None
 errorlog = "-"
+
+
+def on_starting(server: Any) -> None:
+    """Refuse what the worker class does not do: TLS, at which its event loop would wait for ever."""
+    if server.cfg.is_ssl:
+        raise SystemExit("Sluice's web server speaks no TLS: leave certfile and keyfile out, and let a proxy do it.")
 
 
 def post_worker_init(_: object) -> None:

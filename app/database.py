@@ -36,6 +36,10 @@ class ServerTooOld(psycopg.OperationalError):
     """The server is older than the oldest version that Sluice is tried with."""
 
 
+class WrongEncoding(psycopg.OperationalError):
+    """The database is not encoded in UTF-8, so that it cannot hold every text."""
+
+
 class NoAnswer(psycopg.OperationalError):
     """The server has taken a statement of a request and does not answer."""
 
@@ -92,7 +96,28 @@ def init_app(app: Flask, url: str, settings: Settings) -> None:
 def _connect(
     _dialect: Dialect, _entry: ConnectionPoolEntry, arguments: list[Any], options: dict[str, Any]
 ) -> psycopg.Connection[Any]:
-    return _Connection.connect(*arguments, **options)
+    """Connect, before SQLAlchemy asks anything. Raises ServerTooOld and WrongEncoding."""
+    connection = _Connection.connect(*arguments, **options)
+    try:
+        _refuse_unfit(connection.info)
+    except psycopg.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _refuse_unfit(server: psycopg.ConnectionInfo) -> None:
+    version = server.server_version // 10_000
+    if version < LEAST_VERSION:
+        raise ServerTooOld(
+            f"The database is PostgreSQL {version}, and Sluice needs {LEAST_VERSION} or newer. Upgrade it first."
+        )
+    encoding = server.parameter_status("server_encoding")
+    if encoding not in {"UTF8", None}:
+        raise WrongEncoding(
+            f"The database is encoded in {encoding}, and Sluice needs UTF8. Make it anew, with "
+            "createdb --encoding=UTF8 --template=template0."
+        )
 
 
 def find_wrong_settings() -> list[str]:
@@ -119,13 +144,7 @@ class _Setup:
         self._names, self._values = list(settings), list(settings.values())
 
     def on_connect(self, connection: psycopg.Connection[Any], entry: ConnectionPoolEntry) -> None:
-        """Set up a new connection. Raises ServerTooOld."""
-        version = connection.info.server_version // 10_000
-        if version < LEAST_VERSION:
-            connection.close()
-            raise ServerTooOld(
-                f"The database is PostgreSQL {version}, and Sluice needs {LEAST_VERSION} or newer. Upgrade it first."
-            )
+        """Set up a new connection."""
         connection.autocommit = True
         # Behind a pooler what is set is gone again at the end of this statement, and other clients do not inherit it.
         process = self._set(connection, is_local="pg_backend_pid() <> %s", more=[connection.info.backend_pid])

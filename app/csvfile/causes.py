@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, IntEnum
+from functools import cache
 from typing import Any, NamedTuple
 
 from app.csvfile.contract import (
@@ -377,9 +378,15 @@ class Cause(Enum):
         return self.name.lower().replace("_", "-")
 
     @classmethod
+    @cache
     def by_slug(cls, slug: str) -> Cause:
-        """The cause that is stored under ``slug``. Raises KeyError when there is none."""
-        return cls[slug.upper().replace("-", "_")]
+        """The cause that is stored under ``slug``.
+
+        While a release is rolled out, rows fail for causes that only the newer one knows. Such a cause gets a stand-in
+        that is no member of the list, and knows no more than its name.
+        """
+        name = slug.upper().replace("-", "_")
+        return cls.__members__.get(name) or _make_stand_in(name)
 
     def problem(self, column: str = "", **facts: Any) -> Problem:
         """A problem of this cause in ``column`` (empty: the row as a whole), with the facts for its sentence."""
@@ -400,6 +407,14 @@ class Cause(Enum):
             return self.sentence.format(column=column, **_LIMITS, **{**facts, **value})
         except (KeyError, TypeError):
             return self.fix
+
+
+def _make_stand_in(name: str) -> Cause:
+    advice = "Sluice is being updated: look again in a few minutes to read how to correct the row."
+    stand_in = object.__new__(Cause)
+    stand_in._name_, stand_in._value_ = name, (Code.INVALID, advice, advice)
+    stand_in.__init__(*stand_in.value)  # type: ignore[misc]
+    return stand_in
 
 
 class Problem(NamedTuple):

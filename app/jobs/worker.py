@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Mapping
 from types import FrameType
 
+import psycopg
 from flask import Flask
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
@@ -91,7 +92,7 @@ class SluiceWorker(Worker):
             try:
                 if catalog_cache.keep():
                     _settle_memory()
-            except SQLAlchemyError:
+            except (SQLAlchemyError, psycopg.Error):
                 log.warning("catalog not kept", exc_info=True)
             finally:
                 db.session.remove()

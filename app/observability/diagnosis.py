@@ -13,7 +13,7 @@ from psycopg import errors
 from redis import AuthenticationError, RedisError, ResponseError
 from sqlalchemy import exc
 
-from app.database import ServerTooOld
+from app.database import ServerTooOld, WrongEncoding
 from app.storage import StorageRefused
 
 
@@ -127,8 +127,9 @@ _BY_WORDS: dict[str, Fault] = {
 def of_database(error: BaseException) -> Fault | None:
     """Why the database cannot be used; None when ``error`` says nothing of that, but that a statement is wrong."""
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
-    if isinstance(cause, ServerTooOld):
-        return Fault("too old", str(cause), "Nothing was changed.")
+    for unfit, state in ((ServerTooOld, "too old"), (WrongEncoding, "wrong encoding")):
+        if isinstance(cause, unfit):
+            return Fault(state, str(cause), "Nothing was changed.")
     for kind, fault in _BY_SQLSTATE.items():
         if isinstance(cause, kind):
             return fault

@@ -531,7 +531,7 @@
 
     describe() {
       if (this.loaded === this.total) return "All of it has arrived; the last rows are being checked…";
-      const words = [`Uploading… ${this.percent} %`, `${describeSize(this.loaded)} of ${describeSize(this.total)}`];
+      const words = [`Uploading… ${this.percent}%`, `${describeSize(this.loaded)} of ${describeSize(this.total)}`];
       const quiet = (performance.now() - this.movedAt) / 1000;
       const seconds = (performance.now() - this.samples[0][0]) / 1000;
       const speed = (this.loaded - this.samples[0][1]) / seconds;
@@ -616,6 +616,7 @@
       if (alert) {
         const told = one("#upload-alert").content.cloneNode(true);
         one("[data-alert-words]", told).textContent = alert;
+        if (state !== "refused") one("[data-alert-refused]", told).remove();
         one("[data-alert-help]", told).hidden = !help;
         note.append(told);
       }
@@ -744,7 +745,7 @@
         one("[data-file-cancel]", row).hidden = meter.loaded === meter.total;
         if (meter.percent >= told + 25) {
           told = meter.percent - (meter.percent % 25);
-          said.textContent = `${file.name}: ${told} %`;
+          said.textContent = `${file.name}: ${told}%`;
         }
       };
       const clock = setInterval(show, 1000);
@@ -785,11 +786,9 @@
     }
 
     function showBreak(item, { loaded, total }) {
-      const words =
-        loaded < total
-          ? `The connection broke after ${describeSize(loaded)} of ${describeSize(total)}. Nothing was imported.`
-          : `The connection broke before the answer came. ${TRY_AGAIN}`;
-      setState(item, "broken", "Not uploaded.", { alert: words });
+      // The last bytes may have gone without the browser having said so.
+      const when = loaded < total ? `after ${describeSize(loaded)} of ${describeSize(total)}` : "before the answer came";
+      setState(item, "broken", "Interrupted.", { alert: `The connection broke ${when}. ${TRY_AGAIN}` });
     }
 
     function showAnswer(item, request, isAlone) {

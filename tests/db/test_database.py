@@ -17,6 +17,7 @@ from sqlalchemy import exc, text
 from app import create_app, database
 from app.extensions import db
 from app.models import Seller
+from app.observability import diagnosis
 from app.queries import begin_snapshot
 from tests.factories import csv_bytes, listed, make_items, row
 from tests.pooler import pooler
@@ -80,6 +81,23 @@ def test_a_transaction_that_sits_idle_is_ended(reached: dict[str, str], environ:
         with pytest.raises(exc.DBAPIError):
             db.session.execute(text("select 1"))
         db.session.rollback()
+
+
+def test_a_database_that_cannot_hold_every_text_is_refused(app: Flask, environ: dict[str, str]) -> None:
+    name = "sluice_test_ascii"
+    address = psycopg.conninfo.conninfo_to_dict(environ["DATABASE_URL"])
+    with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as admin:
+        admin.execute(f"create database {name} encoding 'SQL_ASCII' locale 'C' template template0")
+        try:
+            elsewhere = environ["DATABASE_URL"].replace(f"/{address['dbname']}", f"/{name}")
+            with installed({**environ, "DATABASE_URL": elsewhere}), pytest.raises(exc.OperationalError) as refused:
+                db.session.execute(text("select 1"))
+            assert "encoded in SQL_ASCII, and Sluice needs UTF8" in str(refused.value)
+            fault = diagnosis.of_database(refused.value)
+            assert fault is not None
+            assert fault.state == "wrong encoding"
+        finally:
+            admin.execute(f"drop database {name}")
 
 
 def test_other_clients_of_a_pooler_inherit_nothing(app: Flask, environ: dict[str, str], tmp_path: Path) -> None:

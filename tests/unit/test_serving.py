@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from gunicorn.config import Config
@@ -11,6 +14,7 @@ from gunicorn.workers.gthread import TConn
 
 import serving
 from serving import MIN_BYTES_PER_SECOND, Arrived, PatientSocket, TooSlow, look_at
+from tests.processes import ROOT
 
 Pair = tuple[PatientSocket, socket.socket]
 
@@ -122,6 +126,15 @@ def test_who_sets_a_timeout_gets_it(pair: Pair) -> None:
         near.recv(1)
     assert not near.is_too_slow
     assert near.gettimeout() == 0.01
+
+
+def test_the_server_refuses_to_speak_tls(tmp_path: Path) -> None:
+    own = ["--config", "gunicorn.conf.py", "--bind", f"unix:{tmp_path}/socket", "--certfile", "certificate.pem"]
+    command = [sys.executable, "-m", "gunicorn", *own, "wsgi:app"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert "let a proxy do it" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_connection_may_be_closed_twice(pair: Pair) -> None:

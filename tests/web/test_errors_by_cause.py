@@ -9,10 +9,12 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
+from sqlalchemy import func, update
 
 from app.csvfile.causes import Cause
+from app.extensions import db
 from app.imports.worker import batch_job
-from app.models import Import, Seller
+from app.models import ErrorGroup, Import, RowError, Seller
 from app.queries import items
 from app.queries.imports.error_groups import Kind
 from tests.factories import make_items, row, start, with_header
@@ -390,4 +392,18 @@ def test_every_cause_has_a_title() -> None:
     assert titles[Cause.ID_NOT_DIGITS] == "ID not digits"
     assert len(set(titles.values())) == len(Cause)
     assert all(Cause.by_slug(cause.slug) is cause for cause in Cause)
+
+
+@pytest.mark.parametrize("rest", ["", "/errors", "/panel", "/errors.csv"])
+def test_a_cause_of_a_newer_release_is_shown_by_its_name(client: FlaskClient, mistaken: Import, rest: str) -> None:
+    # While hosts are upgraded one by one, old ones show what new ones have written.
+    old, new = "price-in-pounds", "price-too-odd"
+    db.session.execute(update(RowError).values(causes=func.array_replace(RowError.causes, old, new)))
+    db.session.execute(update(ErrorGroup).where(ErrorGroup.cause == old).values(cause=new))
+    db.session.commit()
+    assert client.get(address(mistaken, rest=rest)).status_code == 200
+    soup = page(client, address(mistaken))
+    assert ("price-too-odd", "PRICE", 1) in groups(soup)
+    assert words(group(soup, "price-too-odd")).startswith("PRICE Price too odd")
+    assert "Sluice is being updated" in words(group(soup, "price-too-odd"))
     assert Kind(Cause.QUOTING, "URN") == (Cause.QUOTING, "URN")
