@@ -219,7 +219,7 @@ def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
 @click.argument("public_id", metavar="ID", type=click.UUID)
 def verify_import(public_id: uuid.UUID) -> None:
     """Count the import ID again from its file, its listings and its errors. Exit code 0: the books are true, 1: not."""
-    one = lookups.find_of_anybody(public_id)
+    one = lookups.find_of_any_seller(public_id)
     if one is None:
         raise _Failed(f"There is no import {public_id}.")
     if one.status == ImportStatus.RUNNING:

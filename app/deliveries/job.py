@@ -1,7 +1,7 @@
-"""The job that sends what is due in the outbox, several messages at a time, until nothing is left.
+"""The job that sends due messages of the outbox, several at a time, until none is left.
 
-What it claims is noted in the database, and so is what comes of it. It may die at any moment: what it was sending is
-taken back after its lease and sent once more under the same id.
+Claims and results are stored in the database. It may die at any moment: its messages are reclaimed after their lease
+and sent again under the same id.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from app.statuses import Channel, DeliveryStatus, SwitchedOff
 
 log = logging.getLogger(__name__)
 
-#: Messages under way at once, and how many of them may be one seller's.
+#: Messages sent concurrently, in all and for one seller.
 _SLOTS = 16
 _SLOTS_OF_SELLER = 4
-#: How soon what has become due meanwhile is noticed while slow receivers are waited for.
+#: How often new messages are claimed while slow receivers are waited for, in seconds.
 _LOOK_AGAIN_SECONDS = 0.25
-#: Nothing more is claimed after so long, so that no process grows old; the tick calls the next one.
+#: Nothing is claimed after this many seconds, so that no process lives long; the tick starts the next one.
 _TURN_SECONDS = 60.0
 
 
 def run() -> None:
-    """Send what is due; RQ calls this."""
+    """Send due messages; RQ calls this."""
     if lost := outbox.take_back(max_attempts=MAX_ATTEMPTS):
         log.warning("%s messages taken back", lost)
     db.session.commit()
     ends_at = monotonic() + _TURN_SECONDS
     under_way: dict[Future[SendResult], Claimed] = {}
-    # Threads only talk to receivers; the database is this one's business.
+    # Threads only talk to receivers; only this thread uses the database.
     pool = ThreadPoolExecutor(_SLOTS)
     try:
         while True:
@@ -62,13 +62,13 @@ def _claim(room: int) -> list[Claimed]:
     if not room:
         return []
     claimed = outbox.claim(limit=room, per_seller=_SLOTS_OF_SELLER)
-    # Committed first: what is sent must be known to be under way.
+    # Committed first: a message must be claimed before it is sent.
     db.session.commit()
     return claimed
 
 
 def _prepare(one: Claimed) -> Callable[[], SendResult]:
-    """What a thread has to do for a message; it needs nothing but this."""
+    """The function that a thread calls to send a message; it needs no database."""
     settings = current_settings()
     if one.channel is Channel.WEBHOOK:
         assert one.url is not None
@@ -79,24 +79,24 @@ def _prepare(one: Claimed) -> Callable[[], SendResult]:
         return lambda: webhook.send(url, message_id(one), body, signing, allow_private=settings.webhook_allow_private)
     server = mail.server_of(settings)
     if server is None:
-        return lambda: SendResult(False, None, "No mail server is set.", is_final=True)
+        return lambda: SendResult(False, None, "No mail server is configured.", is_final=True)
     try:
         written = mail.write(one, settings)
     except (ImportNotFound, NoResultFound):
-        return lambda: SendResult(False, None, "What it was to speak of is gone.", is_final=True)
+        return lambda: SendResult(False, None, "The import it was about no longer exists.", is_final=True)
     except DBAPIError:
         raise
     except Exception:
-        # Such as an address that no e-mail can have. The others must not suffer for it.
+        # Such as an invalid address. It must not affect other messages.
         log.exception("e-mail not written", extra={"delivery": one.key})
-        return lambda: SendResult(False, None, "The e-mail could not be written.", is_final=True)
+        return lambda: SendResult(False, None, "The email could not be written.", is_final=True)
     finally:
         db.session.rollback()
     return lambda: mail.send(written, server)
 
 
 def message_id(one: Claimed) -> str:
-    """What the receiver knows a message by; the same for each attempt."""
+    """The receiver's id of a message; the same for each attempt."""
     return f"msg_{one.public_id.hex}"
 
 
@@ -105,7 +105,7 @@ def _record(one: Claimed, future: Future[SendResult]) -> None:
         answer = future.result()
     except Exception:
         log.exception("sending failed", extra={"delivery": one.key})
-        answer = SendResult(False, None, "Sluice met with an unexpected error.")
+        answer = SendResult(False, None, "An unexpected error occurred in Sluice.")
     result = result_of(one, answer)
     if outbox.record(one, result):
         log.info("message %s: %s", result.status, answer.sentence, extra={"delivery": one.key, "attempt": one.attempt})
@@ -115,7 +115,7 @@ def _record(one: Claimed, future: Future[SendResult]) -> None:
 
 
 def _judge_endpoint(one: Claimed, answer: SendResult, status: DeliveryStatus) -> None:
-    """Switch an endpoint off that wants nothing more, or that nothing has reached for as long as a message is tried."""
+    """Switch an endpoint off after 410 Gone, or after a time without any delivery."""
     key = one.endpoint
     assert key is not None
     if answer.is_accepted:

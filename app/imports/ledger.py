@@ -1,4 +1,4 @@
-"""The ledger: counts an import again, from the source file, the listings and the row errors."""
+"""Verifies the ledger: counts an import again from its source, its listings and its row errors."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from app.statuses import (
 )
 from app.storage import current_storage, iter_range
 
-#: Rows that are held in memory together.
+#: Number of rows held in memory.
 _ROWS_AT_ONCE = 5_000
 
 
 class _Books(NamedTuple):
-    """What the database says came of the rows of an import."""
+    """The outcomes of an import's rows according to the database."""
 
-    #: The lines that made a listing; None for a check, of which no listing tells.
+    #: The lines that created a listing; None for a check, which creates none.
     created: frozenset[int] | None
     errors: dict[int, RecordedError]
     #: How many rows each batch has counted in each group of errors.
@@ -40,10 +40,10 @@ class _Books(NamedTuple):
 
 
 def find_faults(one: Import) -> Iterator[str]:
-    """Everything in which the books of ``one`` disagree, a sentence each; none when they are true.
+    """The contradictions in the ledger of ``one``, a sentence each; normally none.
 
-    Each row before a batch's cursor must have come to exactly one end: it made a listing, it failed, or it is an UPDATE
-    that succeeded. Rows behind the cursor must have come to none. Only an import that does not move can be verified.
+    Each row before a batch's cursor must have exactly one outcome: it created a listing, it failed, or it is a
+    successful UPDATE. Rows behind the cursor must have none. Only an import that does not move can be verified.
     Ends the session.
     """
     key = ImportKey(one.seller_id, one.id)
@@ -70,7 +70,7 @@ def find_faults(one: Import) -> Iterator[str]:
 
 
 def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
-    """Compare each row of the batch's slice with what came of it, and their numbers with its counters."""
+    """Compare each row of the batch's slice with its outcome, and the totals with the counters."""
     storage = current_storage()
     counted: Counter[str] = Counter()
     groups: Counter[Kind] = Counter()
@@ -93,7 +93,7 @@ def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
     recorded = {
         "total": batch.total,
         "created": batch.created,
-        # The listings do not tell the one from the other for good.
+        # The listings do not distinguish the two permanently.
         "updated or unchanged": batch.updated + batch.unchanged,
         "failed": batch.failed,
     }
@@ -105,13 +105,13 @@ def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
 
 
 def _told(groups: Mapping[Kind, int] | None) -> str:
-    """Groups of errors with their rows, for a sentence."""
+    """Groups of errors with their counts, for a sentence."""
     told = sorted(f"{rows} {kind.cause.slug} {kind.column}".strip() for kind, rows in (groups or {}).items())
     return ", ".join(told) or "none"
 
 
 def _judge(mode: Mode | None, line: int, text: str, books: _Books) -> tuple[str, str | None]:
-    """By which counter a row that was processed must have been counted, and what is wrong with what came of it."""
+    """The counter that must include a processed row, and what is wrong with its outcome."""
     error = books.errors.get(line)
     if books.created is None and mode is Mode.CREATE and not error:
         return "created", None
@@ -125,7 +125,7 @@ def _judge(mode: Mode | None, line: int, text: str, books: _Books) -> tuple[str,
 
 
 def _verify_status(one: Import, batches: list[Batch]) -> Iterator[str]:
-    """Check that the states of an import and of its batches go together."""
+    """Check that the statuses of an import and of its batches are consistent."""
     for batch in batches:
         if batch.status == BatchStatus.COMPLETED and batch.cursor < batch.end_byte:
             yield f"Batch {batch.number} is completed but has rows left."

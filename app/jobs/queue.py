@@ -1,7 +1,7 @@
-"""The one place that hands jobs to RQ.
+"""Enqueues jobs, and alone knows RQ.
 
-RQ dispatches and keeps no ledger: a job carries nothing but ids, a lost one is sent again by the reconciler, and one
-that is delivered twice finds its batch already claimed.
+RQ only dispatches: a job carries nothing but ids, the reconciler sends a lost one again, and one that is delivered
+twice finds its batch already claimed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from app.redis_client import redis_client
 log = logging.getLogger(__name__)
 
 QUEUE_NAME = "sluice"
-#: Worked on by processes of their own: a receiver that takes its time must not make an import wait.
+#: Processed by separate workers: a slow receiver must not delay an import.
 DELIVERY_QUEUE_NAME = "sluice-deliveries"
 
 RUN_BATCH = "app.imports.worker.batch_job.run"
@@ -39,28 +39,28 @@ RECONCILE = "app.imports.reconcile.run"
 DELIVER = "app.deliveries.job.run"
 _ALLOWED = frozenset({RUN_BATCH, RECONCILE, DELIVER})
 
-#: A batch takes seconds. This is the last resort against one that hangs in a way that no other timeout covers.
+#: A batch takes seconds. This is the last resort against a hang that no other timeout covers.
 _JOB_TIMEOUT_SECONDS = 3600
-#: Finished and failed jobs are of no use to us: the batches tell what happened. Operators may look at failed ones.
+#: Ended jobs are not needed: the batches record what happened. Failed ones are kept for operators.
 _RESULT_SECONDS = 0
 _FAILURE_SECONDS = 24 * 3600
-#: Most bytes of the name and the arguments of a job.
+#: Largest size of a job's name and arguments, in bytes.
 _MAX_JOB_BYTES = 64 * 1024
 
-#: Jobs that wait in Redis for each worker: enough that none is idle, few enough that a newcomer's turn comes soon.
+#: Jobs waiting in Redis for each worker: enough that none is idle, few enough that a new import starts soon.
 _WAITING_PER_WORKER = 2
 _LEAST_WAITING = 4
 
-#: A key that is written to find out whether Redis takes writes, and how long it is there.
+#: A key that is written to find out whether Redis accepts writes, and its lifetime.
 _ASKED, _ASKED_SECONDS = "sluice:asked", 1
 
 
 class ForbiddenFunction(Exception):
-    """A job in Redis names a function that is none of ours."""
+    """A job in Redis names a function that is not one of Sluice's jobs."""
 
 
 class AllowedJob(Job):
-    """A job that runs our own functions only, whatever somebody wrote into Redis."""
+    """A job that runs only Sluice's own jobs, whatever an attacker writes into Redis."""
 
     def refresh(self) -> None:
         """Read the job from Redis. Raises NoSuchJobError where RQ has not written what stands there, so that the worker
@@ -110,7 +110,7 @@ def open_queue(connection: Redis, name: str = QUEUE_NAME) -> Queue:
 
 
 class Filled(NamedTuple):
-    """What came of handing batches to Redis."""
+    """The result of sending batches to Redis."""
 
     sent: int
     #: Why Redis did not take them all, in a sentence; None: it did.
@@ -120,8 +120,8 @@ class Filled(NamedTuple):
 def fill() -> Filled:
     """Hand waiting batches to Redis until enough jobs wait there.
 
-    Commits. Trouble is logged and returned, because whoever calls this has done its own work already: the reconciler
-    fills again.
+    Commits. Errors are logged and returned instead of raised, because the caller's own work is done: the reconciler
+    fills the queue again.
     """
     sent, trouble = 0, None
     try:
@@ -152,7 +152,7 @@ def _send_batch(waiting: lookups.Waiting) -> bool:
     key, attempt = waiting
     if not transitions.dispatch(key, attempt):
         return False
-    # Committed first: a job must not start before everybody can see that its batch was sent.
+    # Committed first: a job must not start before other transactions can see that its batch was sent.
     db.session.commit()
     try:
         _enqueue(RUN_BATCH, (*key, attempt), job_id=batch_job_id(key, attempt))
@@ -173,7 +173,7 @@ def send_reconcile(key: ImportKey) -> None:
 
 
 def send_deliver() -> None:
-    """Wake a deliverer: there is something in the outbox. The job names nothing, because the outbox tells all."""
+    """Wake a deliverer: the outbox has messages. The job carries nothing, because the outbox has it all."""
     try:
         waiting = open_queue(redis_client(), DELIVERY_QUEUE_NAME)
         if not waiting.count:

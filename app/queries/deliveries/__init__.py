@@ -1,1 +1,1 @@
-"""SQL on webhooks, e-mails and their outbox."""
+"""SQL on webhooks, emails and their outbox."""

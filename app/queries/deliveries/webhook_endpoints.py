@@ -1,4 +1,4 @@
-"""The webhooks that sellers have registered."""
+"""The webhook endpoints of sellers."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _THIS = "seller_id = :seller_id and id = :endpoint_id"
 
 
 def lock_all_of(seller_id: int) -> int:
-    """How many endpoints a seller has; nobody else adds one to them before this transaction ends."""
+    """The number of a seller's endpoints; locked, so that no other transaction adds one before this one ends."""
     sellers.lock(seller_id)
     query = text("select count(*) from webhook_endpoints where seller_id = :id")
     return int(db.session.execute(query, {"id": seller_id}).scalar_one())
 
 
 def list_of(seller_id: int) -> list[WebhookEndpoint]:
-    """The endpoints of a seller, in the order in which they were added."""
+    """The endpoints of a seller, oldest first."""
     query = select(WebhookEndpoint).where(WebhookEndpoint.seller_id == seller_id)
     return list(db.session.scalars(query.order_by(WebhookEndpoint.id)))
 
@@ -42,25 +42,25 @@ def get(key: EndpointKey) -> WebhookEndpoint:
 
 
 def note_arrival(key: EndpointKey) -> None:
-    """Note that something has arrived there."""
+    """Record a successful delivery."""
     _execute(f"update webhook_endpoints set failing_since = null where {_THIS} and failing_since is not null", key)
 
 
 def note_failure(key: EndpointKey) -> None:
-    """Note that something has not arrived there."""
+    """Record a failed delivery."""
     _execute(
         f"update webhook_endpoints set failing_since = clock_timestamp() where {_THIS} and failing_since is null", key
     )
 
 
 def has_failed_for(key: EndpointKey, seconds: float) -> bool:
-    """Whether nothing has arrived there for longer than that, although it was tried."""
+    """Whether all deliveries have failed for longer than that."""
     statement = f"select 1 from webhook_endpoints where {_THIS} and {older_than('failing_since', ':seconds')}"
     return db.session.execute(text(statement), {**key._asdict(), "seconds": seconds}).first() is not None
 
 
 def switch_off(key: EndpointKey, why: SwitchedOff) -> bool:
-    """Send nothing more there; false when it was off already."""
+    """Switch the endpoint off. Returns false if it already was."""
     return _execute(
         f"""
         update webhook_endpoints set switched_off_at = clock_timestamp(), switched_off_because = :why
@@ -72,7 +72,7 @@ def switch_off(key: EndpointKey, why: SwitchedOff) -> bool:
 
 
 def switch_on(key: EndpointKey) -> bool:
-    """Send there again, as if nothing had ever failed; false when it was on."""
+    """Switch the endpoint on, and forget its failures. Returns false if it already was."""
     return _execute(
         f"""
         update webhook_endpoints set switched_off_at = null, switched_off_because = null, failing_since = null
@@ -83,7 +83,7 @@ def switch_on(key: EndpointKey) -> bool:
 
 
 def change_secret(key: EndpointKey, secret: str, *, overlap_seconds: float) -> bool:
-    """Sign with ``secret`` from now on, and beside it with the one before for so long."""
+    """Sign with ``secret`` from now on, and for this long also with the previous one."""
     return _execute(
         f"""
         update webhook_endpoints set
@@ -98,7 +98,7 @@ def change_secret(key: EndpointKey, secret: str, *, overlap_seconds: float) -> b
 
 
 def forget_old_secrets() -> None:
-    """Delete the secrets that do not sign any more."""
+    """Delete previous secrets that have expired."""
     db.session.execute(
         text(
             """
@@ -110,7 +110,7 @@ def forget_old_secrets() -> None:
 
 
 def delete(key: EndpointKey) -> bool:
-    """Forget an endpoint with its log and all that waits for it."""
+    """Delete an endpoint, its log and its waiting messages."""
     return _execute(f"delete from webhook_endpoints where {_THIS}", key)
 
 

@@ -1,7 +1,7 @@
-"""The failed rows of an import by what is wrong with them: counted when they are written, summed up when they are seen.
+"""The failed rows of an import by cause: counted when they are written, and summed when they are shown.
 
-A group is the rows that failed for one cause in one column. Each batch counts its own, so that no two transactions ever
-wait for each other, and an import's are the sums over its batches.
+A group is the rows that failed for one cause in one column. Each batch counts its own rows, so that no transaction
+waits for another; an import's counts are the sums over its batches.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.queries import BatchKey, ImportKey, driver_cursor
 
 
 class Kind(NamedTuple):
-    """What the rows of a group have in common."""
+    """The key of a group."""
 
     cause: Cause
     #: Empty: the row as a whole.
@@ -27,7 +27,7 @@ class Kind(NamedTuple):
 
 
 class Group(NamedTuple):
-    """How many rows of an import failed in one way."""
+    """A group of failed rows of an import."""
 
     kind: Kind
     rows: int
@@ -39,9 +39,9 @@ def kinds_of(problems: Iterable[Problem]) -> set[Kind]:
 
 
 def add(batch: BatchKey, failed: Iterable[tuple[int, list[Problem]]]) -> None:
-    """Count rows of ``batch`` that have failed, given in the order of their lines with all their problems.
+    """Count failed rows of ``batch``, given in the order of their lines with all their problems.
 
-    A batch goes through its lines from first to last, so what is added later lies behind what is counted already.
+    A batch processes its lines in order, so rows added later stand behind those counted before.
     """
     rows: Counter[Kind] = Counter()
     first_lines: dict[Kind, int] = {}
@@ -76,7 +76,7 @@ def add(batch: BatchKey, failed: Iterable[tuple[int, list[Problem]]]) -> None:
 
 
 def list_all(key: ImportKey) -> list[Group]:
-    """The groups of an import, those with most rows first."""
+    """The groups of an import, largest first."""
     rows = func.sum(ErrorGroup.rows)
     query = (
         select(ErrorGroup.cause, ErrorGroup.column, rows)
@@ -88,21 +88,21 @@ def list_all(key: ImportKey) -> list[Group]:
 
 
 class Sampled(NamedTuple):
-    """A failed row taken as an example of its group."""
+    """A failed row as an example of its group."""
 
     line: int
     row: str
 
     @property
     def last_line(self) -> int:
-        """The line on which it ends: another one where a value has line breaks in it."""
+        """The line on which it ends, which is later than its first line if a value has line breaks."""
         return self.line + self.row.count("\n")
 
 
 def sample(key: ImportKey, kinds: Collection[Kind], *, limit: int) -> dict[Kind, list[Sampled]]:
     """Up to ``limit`` rows of each group, in the order of the file, from the batch that has most of them.
 
-    So no more than one batch is looked through for a group, however large the import is.
+    So only one batch is read for a group, however large the import is.
     """
     with driver_cursor() as cursor:
         cursor.execute(
@@ -144,7 +144,7 @@ def sample(key: ImportKey, kinds: Collection[Kind], *, limit: int) -> dict[Kind,
 
 
 def list_texts(key: ImportKey, kinds: Collection[Kind]) -> dict[Kind, list[str]]:
-    """All rows of each group in the order of the file: one look at the failed rows of the import, for all groups."""
+    """All rows of each group in the order of the file, in one pass over the failed rows of the import."""
     with driver_cursor() as cursor:
         cursor.execute(
             """
@@ -167,7 +167,7 @@ def list_texts(key: ImportKey, kinds: Collection[Kind]) -> dict[Kind, list[str]]
 
 
 def list_by_batch(key: ImportKey) -> dict[int, dict[Kind, int]]:
-    """How many rows each batch has counted in each group, by the number of the batch."""
+    """The counts of each group, by batch number."""
     query = select(ErrorGroup.number, ErrorGroup.cause, ErrorGroup.column, ErrorGroup.rows).where(
         ErrorGroup.seller_id == key.seller_id, ErrorGroup.import_id == key.import_id
     )

@@ -1,4 +1,4 @@
-"""What is asked about imports and their batches: by pages, by the dispatcher and by the reconciler."""
+"""Queries on imports and their batches, for pages, the dispatcher and the reconciler."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from app.queries import BatchKey, ImportKey, older_than
 from app.queries.status_sets import ACTIVE_BATCHES, IMPORT_RUNNING, QUEUED, UNFINISHED_BATCHES
 from app.statuses import ImportKind, ImportStatus, RetriedRows
 
-#: How long a batch rests after attempts in a row that came to nothing: not after the first, because mostly a worker has
-#: died and nothing stands in the way of another, and then this times 1, 4, 9, so that five attempts outlast a storage
-#: or a database that is away for half a minute.
+#: How long a batch waits after consecutive failed attempts: not at all after the first, because mostly a worker has
+#: died and another can continue at once; then this times 1, 4, 9, so that five attempts outlast a storage or database
+#: that is away for half a minute.
 _REST_SECONDS = 3.0
 _REST = ":rest_seconds * power(greatest(b.fruitless_attempts - 1, 0), 2)"
 
 
 class Filter(NamedTuple):
-    """Which imports of a seller's are wanted; what is None, or empty, does not matter."""
+    """A filter for a seller's imports; fields that are None or empty match everything."""
 
-    #: Each occurs in the name of the file, in capitals or not.
+    #: Each must occur in the name of the file, in any case.
     words: tuple[str, ...] = ()
     status: ImportStatus | None = None
     kind: ImportKind | None = None
-    #: Only what waits for its seller: paused, or failed with rows that no other import has taken up.
+    #: Only imports that need their seller: paused, or with failed rows that have not been retried.
     needs_attention: bool = False
 
 
@@ -38,21 +38,21 @@ ANY = Filter()
 
 
 class WithCounters(NamedTuple):
-    """An import with the sums over its batches."""
+    """An import with the sums of its batches' counters."""
 
     of: Import
     created: int
     updated: int
     unchanged: int
     failed: int
-    #: When the first of its batches began; None while all of them wait.
+    #: When its first batch was claimed; None before that.
     started_at: datetime | None
     #: When any of its batches last changed.
     updated_at: datetime
 
     @property
     def not_processed(self) -> int:
-        """Rows that were not looked at yet, or never will be."""
+        """Rows that are not processed yet, or never will be."""
         return self.of.total - self.created - self.updated - self.unchanged - self.failed
 
 
@@ -78,13 +78,13 @@ def find_key(seller_id: int, public_id: uuid.UUID) -> ImportKey | None:
     return None if found is None else ImportKey(seller_id, found)
 
 
-def find_of_anybody(public_id: uuid.UUID) -> Import | None:
-    """The import with this public id, whoever's it is: for operators only."""
+def find_of_any_seller(public_id: uuid.UUID) -> Import | None:
+    """The import with this public id, of any seller: for operators only."""
     return db.session.scalar(select(Import).where(Import.public_id == public_id))
 
 
 class SentInDay(NamedTuple):
-    """What a seller has sent in the last 24 hours, with checks, retries and files that were started again."""
+    """A seller's usage in the last 24 hours, including checks, retries and repeated imports."""
 
     files: int
     rows: int
@@ -92,7 +92,7 @@ class SentInDay(NamedTuple):
 
 
 def count_day(seller_id: int) -> SentInDay:
-    """How much a seller has sent in the last 24 hours."""
+    """The usage of a seller in the last 24 hours."""
     lately = Import.created_at > func.now() - func.make_interval(0, 0, 0, 1)
     rows, size = (func.coalesce(func.sum(column), 0) for column in (Import.total, Import.file_size))
     query = select(func.count(), rows, size).where(Import.seller_id == seller_id, lately)
@@ -115,27 +115,27 @@ def get_source(key: ImportKey) -> Source:
 
 
 def find_retries(key: ImportKey) -> dict[RetriedRows, WithCounters]:
-    """The imports that have taken up rows of this one again, by the rows that each has."""
+    """The retries of this import, by the rows that each has."""
     query = _with_counters().where(Import.seller_id == key.seller_id, Import.parent_id == key.import_id)
     found = [WithCounters(*row) for row in db.session.execute(query.order_by(Import.id))]
     return {RetriedRows(str(one.of.retried_rows)): one for one in found}
 
 
 def get_sha256(key: ImportKey) -> bytes:
-    """What tells the file of an import that exists from all others. Raises NoResultFound for any other."""
+    """The SHA-256 of the file of an existing import. Raises NoResultFound for any other."""
     query = select(Import.sha256).where(Import.seller_id == key.seller_id, Import.id == key.import_id)
     return db.session.execute(query).scalar_one()
 
 
 def find_by_form(seller_id: int, form_key: uuid.UUID) -> Import | None:
-    """The import that a form of the seller's has made."""
+    """The import that was created with this form key."""
     return db.session.scalar(select(Import).where(Import.seller_id == seller_id, Import.form_key == form_key))
 
 
 def lock_file(seller_id: int, sha256: bytes) -> None:
-    """Wait until no other transaction makes an import of these bytes for the seller; none does before this one ends.
+    """Lock this file of the seller until the end of the transaction, so that no other creates an import of it.
 
-    Other bytes that are waited for too, by a chance of one in four thousand million, cost a moment.
+    A collision with another file, one in four thousand million, costs a short wait.
     """
     db.session.execute(
         text("select pg_advisory_xact_lock(cast(:seller_id as int), cast(:part as int))"),
@@ -144,7 +144,7 @@ def lock_file(seller_id: int, sha256: bytes) -> None:
 
 
 def find_same_file(seller_id: int, sha256: bytes) -> list[Import]:
-    """The seller's imports of these very bytes, newest first; checks are none of them."""
+    """The seller's imports of the same file, newest first, without checks."""
     return list(db.session.scalars(_of_same_file(select(Import), seller_id, sha256)))
 
 
@@ -155,7 +155,7 @@ def list_same_file(seller_id: int, sha256: bytes, *, limit: int) -> list[WithCou
 
 
 def count_same_file(seller_id: int, sha256: bytes) -> int:
-    """How many ``find_same_file`` would find."""
+    """The number of imports that ``find_same_file`` would find."""
     same = _of_same_file(select(Import.id), seller_id, sha256)
     return db.session.execute(select(func.count()).select_from(same.subquery())).scalar_one()
 
@@ -166,7 +166,7 @@ def _of_same_file(query: Select[Any], seller_id: int, sha256: bytes) -> Select[A
 
 
 def find_parent(key: ImportKey) -> WithCounters | None:
-    """The import whose rows this one takes up again."""
+    """The import whose rows this one retries."""
     child = aliased(Import)
     parent_id = select(child.parent_id).where(child.seller_id == key.seller_id, child.id == key.import_id)
     query = _with_counters().where(Import.seller_id == key.seller_id, Import.id == parent_id.scalar_subquery())
@@ -178,8 +178,8 @@ def list_with_counters(
     seller_id: int, *, limit: int, before: int | None = None, wanted: Filter = ANY
 ) -> list[WithCounters]:
     """The seller's imports that are ``wanted`` with counters, newest first; those older than the id ``before``."""
-    # Ids grow with time, so they are both the order of the list and the place to go on from. They are found before
-    # anything is counted: a filter that lets few through would have the batches of all the others counted too.
+    # Ids grow with time, so they give both the order of the list and the position in it. They are found before anything
+    # is counted: otherwise a filter with few matches would count the batches of all other imports too.
     found = _matching(select(Import.id).where(Import.seller_id == seller_id), wanted)
     if before is not None:
         found = found.where(Import.id < before)
@@ -189,7 +189,7 @@ def list_with_counters(
 
 
 def has_running(seller_id: int) -> bool:
-    """Whether any import of the seller's is at work."""
+    """Whether any import of the seller is running."""
     of_seller = exists().where(Import.seller_id == seller_id, Import.status == ImportStatus.RUNNING)
     return bool(db.session.scalar(select(of_seller)))
 
@@ -240,10 +240,10 @@ def find_live() -> list[ImportKey]:
 
 
 def find_next_to_dispatch(limit: int) -> list[Waiting]:
-    """The batches whose turn it is, round robin over the sellers and, within a seller, over the imports.
+    """The batches to send next, round robin over the sellers and, within a seller, over the imports.
 
-    Batches that run or are on their way already count as turns taken, so that a newcomer comes before the next batch
-    of somebody who has many at work. A batch that meets with trouble again rests a while, longer each time.
+    Batches that are running or already sent count as turns taken, so a new import comes before the next batch of a
+    seller who has many running. A batch waits after each failed attempt, longer each time.
     """
     rows = db.session.execute(
         text(
@@ -274,7 +274,7 @@ def find_next_to_dispatch(limit: int) -> list[Waiting]:
 
 
 def find_dispatched(*, older_than_seconds: float = 0) -> list[Waiting]:
-    """The QUEUED batches whose job was handed to Redis longer ago than that and has not begun."""
+    """The QUEUED batches whose job was sent to Redis that long ago and has not begun."""
     rows = db.session.execute(
         text(
             f"""

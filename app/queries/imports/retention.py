@@ -1,4 +1,4 @@
-"""What is too old to be kept, and its removal, a slice at a time. Nothing of an import in motion is ever too old."""
+"""Finds what has exceeded its retention, and deletes it in slices. Imports that are not over are never affected."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from sqlalchemy import text
 from app.extensions import db
 from app.queries import ImportKey, delete_some
 
-#: What is removed with the failed rows. No foreign key does it: see ``models``.
+#: The tables that are deleted with the failed rows. They have no foreign keys: see ``models``.
 _ERROR_TABLES = ("row_errors", "error_groups", "foreseen_changes")
 
 _OLD = "i.finished_at < clock_timestamp() - make_interval(days => :days)"
 
 
 class StoredFile(NamedTuple):
-    """A stored file, which several imports of a seller may have in common."""
+    """A stored file, which several imports of a seller may share."""
 
     seller_id: int
     storage_key: str
 
 
 def find_old_sources(*, days: int, limit: int) -> list[StoredFile]:
-    """The files of imports that ended so long ago, all of those that share them included."""
+    """The files of which all imports ended that long ago."""
     rows = db.session.execute(
         text(
             f"""
@@ -42,9 +42,10 @@ def find_old_sources(*, days: int, limit: int) -> list[StoredFile]:
 
 
 def give_up_source(file: StoredFile, *, days: int) -> bool:
-    """Note of all imports that share a file that it is not kept any more; false where one needs it after all.
+    """Mark a file as deleted in all imports that share it. Returns false if one still needs it.
 
-    Whoever starts another import of it locks the one it comes from (``hold_source``), so that this waits and sees it.
+    A transaction that starts another import of the file locks the one it comes from (``hold_source``), so this waits
+    for it and sees the new import.
     """
     values = {**file._asdict(), "days": days}
     db.session.execute(
@@ -68,7 +69,7 @@ def give_up_source(file: StoredFile, *, days: int) -> bool:
 
 
 def hold_source(key: ImportKey) -> bool:
-    """Keep the file of an import for the time of this transaction; false where it is not kept any more."""
+    """Keep the file of an import until the end of this transaction. Returns false if it has been deleted."""
     held = db.session.execute(
         text(
             """
@@ -99,12 +100,12 @@ def find_unneeded(keys: Collection[StoredFile]) -> list[StoredFile]:
 
 
 def find_old_errors(*, days: int, limit: int) -> list[ImportKey]:
-    """The imports that ended so long ago and whose failed rows are still there."""
+    """The imports that ended that long ago and whose failed rows are still stored."""
     return _find(f"{_OLD} and i.errors_removed_at is null", days=days, limit=limit)
 
 
 def find_old_imports(*, days: int, limit: int) -> list[ImportKey]:
-    """The imports that ended so long ago; one whose rows another has taken up stays as long as that."""
+    """The imports that ended that long ago. An import is kept as long as its retry."""
     return _find(
         f"{_OLD} and not exists (select 1 from imports c where c.seller_id = i.seller_id and c.parent_id = i.id)",
         days=days,
@@ -126,7 +127,7 @@ def delete_some_errors(key: ImportKey) -> bool:
 
 
 def mark_errors_removed(key: ImportKey) -> None:
-    """Note that the failed rows of an import are not kept any more."""
+    """Mark the failed rows of an import as deleted."""
     db.session.execute(
         text(
             """

@@ -1,4 +1,4 @@
-"""What the database can tell of the rows that have succeeded, for whom no result of their own is stored."""
+"""What the database knows of successful rows, for which no result is stored."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from app.queries import ImportKey, driver_cursor
 
 
 def listing_id(urn: str, condition: int, variants: str) -> str:
-    """The id of a listing as people and programs see it: ``<urn>/<CONDITION>/<variants>``.
+    """The public id of a listing: ``<urn>/<CONDITION>/<variants>``.
 
-    It is made of what a seller has at most one listing of, so it never changes. The last part may be empty. No
-    condition and no variant has a slash in it: an id can be taken apart from its end.
+    It consists of the listing key, so it never changes. The last part may be empty. Conditions and variants contain no
+    slash, so an id can be parsed from its end.
     """
     return f"{urn}/{Condition(condition).name}/{variants}"
 

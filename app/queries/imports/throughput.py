@@ -1,4 +1,4 @@
-"""What the database remembers of how an import has moved, and what is before it in the queue."""
+"""The history of an import's chunks, and its place in the queue."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.queries import ImportKey
 from app.queries.imports import lookups
 from app.queries.status_sets import QUEUED
 
-#: Batches are counted up to here; who waits behind more cannot do anything with the number.
+#: Batches are counted up to this number; a larger one would be of no use to the seller.
 MOST_COUNTED = 1_000
 
 
 class Recorded(NamedTuple):
     """The history of an import."""
 
-    #: The database's time, by which all other times here were taken.
+    #: The database's time, as are all other times here.
     now: datetime
     #: When it became PAUSED and when it went on, in turn.
     pauses: Sequence[datetime]
@@ -31,9 +31,9 @@ class RecordedBatch(NamedTuple):
     """The history of one batch."""
 
     status: str
-    #: When its first attempt began; None before that.
+    #: When it was first claimed; None before that.
     started_at: datetime | None
-    #: When its worker was last heard of.
+    #: The last heartbeat of its worker.
     heartbeat_at: datetime | None
     #: Tenths of seconds since ``started_at`` and rows, in turn: two numbers for each chunk.
     pace: Sequence[int]
