@@ -138,7 +138,7 @@ class ErrorGroup(Answer):
     fix = _text("How to fix all of them.")
 
 
-class Relative(Answer):
+class RelatedImport(Answer):
     """Another import that takes up rows of this one, or whose rows this one takes up."""
 
     id = _id("Its id.")
@@ -224,9 +224,9 @@ class ImportInFull(Import):
         },
     )
     retry_of = fields.Nested(
-        Relative(), allow_none=True, metadata={"description": "The import whose rows it takes up again, or null."}
+        RelatedImport(), allow_none=True, metadata={"description": "The import whose rows it takes up again, or null."}
     )
-    retries = _list(Relative(), "The imports that take up its rows again.")
+    retries = _list(RelatedImport(), "The imports that take up its rows again.")
     earlier = _list(
         EarlierImport(), f"The newest other imports of the same bytes, at most {EARLIER_IN_IMPORT}; checks are none."
     )

@@ -37,7 +37,7 @@ _TURN_SECONDS = 60.0
 
 def run() -> None:
     """Send due messages; RQ calls this."""
-    if lost := outbox.take_back(max_attempts=MAX_ATTEMPTS):
+    if lost := outbox.reclaim_expired(max_attempts=MAX_ATTEMPTS):
         log.warning("%s messages taken back", lost)
     db.session.commit()
     ends_at = monotonic() + _TURN_SECONDS

@@ -109,7 +109,7 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
     # A chunk that lasts longer than the lease is not its worker's any more; its locks must not outlive it.
     if overdue := reconciler.end_overdue_transactions(lease_seconds=settings.lease_seconds):
         log.warning("%s overdue transactions ended", overdue)
-    taken_back = transitions.take_back(
+    taken_back = transitions.reclaim_expired(
         lease_seconds=settings.lease_seconds, max_fruitless_attempts=settings.max_fruitless_attempts
     )
     db.session.commit()

@@ -446,7 +446,7 @@ def test_a_message_that_kills_every_sender_is_given_up(set_up, seller: Seller) -
     for _ in range(MAX_ATTEMPTS):
         assert claim()
         db.session.execute(text("update deliveries set claimed_at = now() - interval '2 minutes'"))
-        assert outbox_queries.take_back(max_attempts=MAX_ATTEMPTS) == 1
+        assert outbox_queries.reclaim_expired(max_attempts=MAX_ATTEMPTS) == 1
         db.session.commit()
     assert outbox()[0].status == "GIVEN_UP"
     assert claim() == []

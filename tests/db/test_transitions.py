@@ -192,13 +192,13 @@ def test_every_return_to_the_queue_raises_the_attempt(batch: BatchKey) -> None:
     assert attempt() == 2
     put(batch, status="RUNNING")
     db.session.execute(text("update batches set heartbeat_at = now() - interval '1 hour'"))
-    (taken,) = transitions.take_back(lease_seconds=10, max_fruitless_attempts=5)
+    (taken,) = transitions.reclaim_expired(lease_seconds=10, max_fruitless_attempts=5)
     assert (taken.key, taken.attempt, taken.status) == (batch, 2, "QUEUED")
 
 
 def test_a_heartbeat_within_the_lease_is_left_alone(batch: BatchKey) -> None:
     put(batch, status="RUNNING")
-    assert transitions.take_back(lease_seconds=10, max_fruitless_attempts=5) == []
+    assert transitions.reclaim_expired(lease_seconds=10, max_fruitless_attempts=5) == []
 
 
 def test_a_batch_in_the_middle_of_a_chunk_is_left_alone_however_old_its_heartbeat(app: Flask, batch: BatchKey) -> None:
@@ -207,9 +207,9 @@ def test_a_batch_in_the_middle_of_a_chunk_is_left_alone_however_old_its_heartbea
     db.session.commit()
     with db.engine.connect() as writing, writing.begin():
         writing.execute(text("select 1 from batches for no key update"))
-        assert transitions.take_back(lease_seconds=10, max_fruitless_attempts=5) == []
+        assert transitions.reclaim_expired(lease_seconds=10, max_fruitless_attempts=5) == []
         db.session.rollback()
-    assert len(transitions.take_back(lease_seconds=10, max_fruitless_attempts=5)) == 1
+    assert len(transitions.reclaim_expired(lease_seconds=10, max_fruitless_attempts=5)) == 1
 
 
 def test_a_batch_is_given_up_after_fruitless_attempts_in_a_row(batch: BatchKey) -> None:

@@ -299,7 +299,7 @@ def record(one: Claimed, result: Result) -> bool:
     return noted.rowcount == 1  # type: ignore[attr-defined,no-any-return]
 
 
-def take_back(*, max_attempts: int) -> int:
+def reclaim_expired(*, max_attempts: int) -> int:
     """Let messages wait again whose sender was not heard of for longer than the lease; how many there were.
 
     It may have died after the receiver had answered. So the message may arrive twice, under the same id.

@@ -103,7 +103,7 @@ class Advance(NamedTuple):
     failed: int
 
 
-class TakenBack(NamedTuple):
+class Reclaimed(NamedTuple):
     """A batch whose worker was not heard of any more, and what became of it."""
 
     key: BatchKey
@@ -411,7 +411,7 @@ def reopen(key: ImportKey) -> int:
     return reopened
 
 
-def take_back(*, lease_seconds: float, max_fruitless_attempts: int) -> list[TakenBack]:
+def reclaim_expired(*, lease_seconds: float, max_fruitless_attempts: int) -> list[Reclaimed]:
     """Take back the RUNNING batches of all imports that were not heard of for longer than the lease.
 
     A batch whose row is locked is being written to at this moment and is left alone.
@@ -439,7 +439,7 @@ def take_back(*, lease_seconds: float, max_fruitless_attempts: int) -> list[Take
             "detail": "No sign of life within the lease.",
         },
     )
-    return [TakenBack(BatchKey(*row[:3]), row[3], BatchStatus(row[4])) for row in rows]
+    return [Reclaimed(BatchKey(*row[:3]), row[3], BatchStatus(row[4])) for row in rows]
 
 
 def _execute(statement: str, key: ImportKey | BatchKey, **values: object) -> CursorResult[Any]:
