@@ -11,17 +11,13 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 from app.csvfile.causes import Cause, Code
 from app.csvfile.contract import COLUMNS, Condition
 from app.http.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
+from app.import_fields import camel
 from app.statuses import BatchStatus, ImportKind, ImportStatus, RetriedRows
 
 #: Failed rows that come with an import itself; there is a link to the rest.
 ERRORS_IN_IMPORT = 100
 #: Earlier imports of the same file that an import tells of.
 EARLIER_IN_IMPORT = 5
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 class Answer(Schema):
@@ -34,7 +30,7 @@ class Answer(Schema):
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Name the field as JSON does."""
-        field_obj.data_key = _camel(field_name)
+        field_obj.data_key = camel(field_name)
         field_obj.required = True
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from flask import url_for
 
 from app.api.schemas import EARLIER_IN_IMPORT, ERRORS_IN_IMPORT
+from app.import_fields import import_fields
 from app.imports.reports import progress, row_errors, summary
 from app.imports.reports.progress import Family, ImportProgress
 from app.imports.reports.row_errors import RowShown
@@ -28,28 +29,14 @@ _TAKEN_UP = {
 def show_import(one: ImportProgress, retried: Collection[RetriedRows] = ()) -> dict[str, Any]:
     """An import as it stands in a list; ``retried`` says which of its rows another has taken up, where it is known."""
     return {
-        "id": one.public_id,
-        "status": one.status,
+        **import_fields(one),
         "pausing": one.is_pausing,
-        "kind": one.kind,
-        "check": one.is_check,
         "outcome": summary.describe(one, retried=retried),
-        "file_name": one.file_name,
         "file_size": one.file_size,
         "key": one.idempotency_key,
-        "total": one.total,
-        "successful": one.successful,
-        "failed": one.failed,
-        "not_processed": one.not_processed,
-        "created": one.created,
-        "updated": one.updated,
-        "unchanged": one.unchanged,
         "invalid": one.invalid,
         "warnings": [{**warned._asdict(), "message": warned.sentence} for warned in one.warnings],
-        "created_at": one.created_at,
         "updated_at": one.updated_at,
-        "started_at": one.started_at,
-        "finished_at": one.finished_at,
         "links": _links(one.public_id),
     }
 

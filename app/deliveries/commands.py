@@ -19,6 +19,7 @@ from app.deliveries import addresses, webhook
 from app.extensions import db
 from app.humanize import counted
 from app.identity import secrets
+from app.import_fields import iso
 from app.jobs import queue
 from app.models import WebhookEndpoint
 from app.queries.deliveries import outbox, webhook_endpoints
@@ -116,7 +117,7 @@ def send_test(key: EndpointKey) -> None:
     _refuse_too_many(key)
     body = {
         "type": TEST_EVENT,
-        "timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+        "timestamp": iso(datetime.now(UTC)),
         "data": {"message": "This is a test. No import has changed.", "endpoint": str(endpoint.public_id)},
     }
     outbox.add_test(key, json.dumps(body, separators=(",", ":")))

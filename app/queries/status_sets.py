@@ -17,7 +17,6 @@ from app.statuses import (
     BatchStatus,
     Channel,
     DeliveryStatus,
-    EmailOnEnd,
     ImportKind,
     ImportStatus,
     RetriedRows,
@@ -56,5 +55,3 @@ DELIVERY_GIVEN_UP = sql_literal(DeliveryStatus.GIVEN_UP)
 FINISHED_DELIVERIES = sql_list(FINISHED_DELIVERY_STATUSES)
 WEBHOOK = sql_literal(Channel.WEBHOOK)
 EMAIL = sql_literal(Channel.EMAIL)
-EMAIL_ALWAYS = sql_literal(EmailOnEnd.ALWAYS)
-EMAIL_FAILED = sql_literal(EmailOnEnd.FAILED)

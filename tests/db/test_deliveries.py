@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from app.api.schemas import Import as ImportAnswer
+from app.api.serializers import show_import
 from app.deliveries import commands as webhook_commands
 from app.deliveries import job, retry_policy
 from app.deliveries.retry_policy import MAX_ATTEMPTS
 from app.extensions import db
 from app.identity import sellers
 from app.imports import commands, reconcile
+from app.imports.reports import progress
 from app.jobs import queue
 from app.models import Delivery, Import, Seller, WebhookEndpoint
 from app.queries import ImportKey
@@ -102,7 +107,7 @@ def be_sent_long_ago(hours: float) -> None:
 
 @pytest.mark.parametrize("name", ["paused", "completed", "failed", "terminated", "given up"])
 def test_a_status_that_sellers_are_told_about_leaves_a_message(
-    set_up, seller: Seller, other_seller: Seller, name: str
+    app: Flask, set_up, seller: Seller, other_seller: Seller, name: str
 ) -> None:
     key = register(seller, "http://127.0.0.1:1/a")
     register(seller, "http://127.0.0.1:1/nothing", ["import.paused"] if name != "paused" else ["import.failed"])
@@ -126,6 +131,12 @@ def test_a_status_that_sellers_are_told_about_leaves_a_message(
         "failed": failed,
     }
     assert data["created"] + data["updated"] + data["unchanged"] == successful
+    with app.test_request_context():
+        shown = ImportAnswer().dump(show_import(progress.get(seller.id, made.public_id)))
+    times = {name for name in data if name.endswith("At")}
+    assert {name: shown[name] for name in data.keys() - times} == {name: data[name] for name in data.keys() - times}
+    for time in times:
+        assert datetime.fromisoformat(shown[time]) == datetime.fromisoformat(data[time])
     assert data["notProcessed"] == total - successful - failed
     assert ("finishedAt" in data) is (name != "paused")
     assert datetime.fromisoformat(data["createdAt"]) <= datetime.fromisoformat(data["startedAt"])
@@ -152,6 +163,26 @@ def test_a_change_that_does_not_happen_leaves_none(set_up, seller: Seller) -> No
     assert transitions.settle_finished(key) is None
     db.session.commit()
     assert len(outbox()) == 1
+
+
+def test_the_body_has_the_fields_and_forms_of_the_documented_one(set_up, seller: Seller) -> None:
+    set_up(public_url="https://sluice.example.com")
+    register(seller, "http://127.0.0.1:1/")
+    make(OF_STATE["failed"], seller, file_name="Bücher 🂡.csv")
+    text_of_docs = (Path(__file__).parents[2] / "docs/webhooks.md").read_text()
+    documented = json.loads(text_of_docs.partition("```json\n")[2].partition("```")[0])
+    (one,) = outbox()
+    body = json.loads(one.body)
+    assert [*body] == [*documented]
+    assert [*body["data"]] == [*documented["data"]]
+    assert {name: type(value) for name, value in body["data"].items()} == {
+        name: type(value) for name, value in documented["data"].items()
+    }
+    time = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+    assert all(time.fullmatch(body["data"][name]) for name in ("createdAt", "startedAt", "finishedAt"))
+    # Byte for byte as PostgreSQL writes JSON, which made the bodies of earlier releases.
+    assert one.body == db.session.scalar(text("select json_strip_nulls(cast(:body as json))::text"), {"body": one.body})
+    assert '"fileName":"Bücher 🂡.csv"' in one.body
 
 
 def test_every_pause_is_told(set_up, seller: Seller) -> None:

@@ -6,6 +6,7 @@ sent of something that did not happen.
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -14,21 +15,18 @@ from sqlalchemy import Select, select, text
 
 from app.config import current_settings
 from app.extensions import db
+from app.import_fields import camel, import_fields, iso
 from app.models import Delivery
 from app.queries import ImportKey, older_than
 from app.queries.status_sets import (
     DELIVERY_GIVEN_UP,
     EMAIL,
-    EMAIL_ALWAYS,
-    EMAIL_FAILED,
     FINISHED_DELIVERIES,
-    IMPORT_FAILED,
-    KIND_CHECK,
     SENDING,
     WAITING,
     WEBHOOK,
 )
-from app.statuses import IMPORT_EVENTS, Channel, DeliveryStatus, ImportStatus
+from app.statuses import IMPORT_EVENTS, Channel, DeliveryStatus, EmailOnEnd, ImportKind, ImportStatus
 
 #: What a test is called; it is tried once.
 TEST_EVENT = "webhook.test"
@@ -94,77 +92,101 @@ class Result(NamedTuple):
     body: str
 
 
+class _Told(NamedTuple):
+    """An import at the moment at which its seller is told of it; see ``import_fields.ImportState``."""
+
+    public_id: uuid.UUID
+    status: str
+    kind: str
+    file_name: str
+    total: int
+    created: int
+    updated: int
+    unchanged: int
+    failed: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    #: The seller's wish.
+    email_on_end: str
+    #: Now, by the database's clock.
+    told_at: datetime
+
+    @property
+    def is_check(self) -> bool:
+        """Whether it writes no listing."""
+        return self.kind == ImportKind.CHECK
+
+    @property
+    def is_mailed(self) -> bool:
+        """Whether the seller wants an e-mail about it."""
+        if self.finished_at is None:
+            return False
+        has_failed = self.failed > 0 or self.status == ImportStatus.FAILED
+        return self.email_on_end == EmailOnEnd.ALWAYS or (self.email_on_end == EmailOnEnd.FAILED and has_failed)
+
+
 def announce(key: ImportKey, status: ImportStatus) -> None:
     """Put into the outbox, for everybody who wants to know, that an import has just come to ``status``.
 
-    A webhook's body is made here and never again, so it tells what was true at this moment.
+    A webhook's body is made here and never again, so it tells what was true at this moment: the caller's transaction
+    has locked the import, and no batch of it moves.
     """
-    settings = current_settings()
-    db.session.execute(
+    event = IMPORT_EVENTS[status]
+    # Locked, because one that is deleted at this moment must not fail the import.
+    hooks = db.session.scalars(
         text(
-            f"""
-            with one as (
-                select i.public_id, i.file_name, i.kind, i.status, i.total, i.created_at, i.finished_at, c.*
-                from imports i cross join lateral (
-                    select sum(b.created) as created, sum(b.updated) as updated, sum(b.unchanged) as unchanged,
-                        sum(b.failed) as failed, min(b.started_at) as started_at
-                    from batches b where b.seller_id = i.seller_id and b.import_id = i.id
-                ) c
-                where i.seller_id = :seller_id and i.id = :import_id
-            ), told as (
-                select json_strip_nulls(json_build_object(
-                    'type', cast(:event as text),
-                    'timestamp', {_iso("clock_timestamp()")},
-                    'data', json_build_object(
-                        'id', public_id,
-                        'status', status,
-                        'fileName', file_name,
-                        'kind', kind,
-                        'check', kind = {KIND_CHECK},
-                        'total', total,
-                        'successful', created + updated + unchanged,
-                        'created', created,
-                        'updated', updated,
-                        'unchanged', unchanged,
-                        'failed', failed,
-                        'notProcessed', total - created - updated - unchanged - failed,
-                        'createdAt', {_iso("created_at")},
-                        'startedAt', {_iso("started_at")},
-                        'finishedAt', {_iso("finished_at")},
-                        'links', case when cast(:public_url as text) <> '' then
-                            json_build_object('html', :public_url || '/imports/' || public_id) end
-                    )))::text as body
-                from one
-            ), hooks as (
-                -- Locked, because one that is deleted at this moment must not fail the import.
-                select e.id from webhook_endpoints e
-                where e.seller_id = :seller_id and e.switched_off_at is null and :event = any(e.events)
-                for key share
-            )
-            insert into deliveries (seller_id, public_id, channel, event, endpoint_id, import_id, body)
-            select cast(:seller_id as int), gen_random_uuid(), {WEBHOOK}, :event, hooks.id,
-                cast(:import_id as bigint), told.body
-            from hooks cross join told
-            union all
-            select s.id, gen_random_uuid(), {EMAIL}, :event, null, :import_id, null
-            from sellers s cross join one
-            where s.id = :seller_id and :sends_mail and one.finished_at is not null
-              and (s.email_on_end = {EMAIL_ALWAYS}
-                   or s.email_on_end = {EMAIL_FAILED} and (one.failed > 0 or one.status = {IMPORT_FAILED}))
+            """
+            select id from webhook_endpoints
+            where seller_id = :seller_id and switched_off_at is null and :event = any(events)
+            for key share
             """
         ),
-        {
-            **key._asdict(),
-            "event": IMPORT_EVENTS[status],
-            "public_url": settings.public_url,
-            "sends_mail": settings.sends_mail,
-        },
-    )
+        {"seller_id": key.seller_id, "event": event},
+    ).all()
+    settings = current_settings()
+    if not hooks and not settings.sends_mail:
+        return
+    told = _look(key)
+    about = {"seller_id": key.seller_id, "import_id": key.import_id, "event": event}
+    if hooks:
+        body = _body(event, told, public_url=settings.public_url)
+        db.session.add_all(Delivery(channel=Channel.WEBHOOK, endpoint_id=hook, body=body, **about) for hook in hooks)
+    if settings.sends_mail and told.is_mailed:
+        db.session.add(Delivery(channel=Channel.EMAIL, **about))
+    db.session.flush()
 
 
-def _iso(time: str) -> str:
-    """SQL for ``time`` as programs read it."""
-    return rf"""to_char({time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24\:MI\:SS.US"Z"')"""
+def _look(key: ImportKey) -> _Told:
+    row = db.session.execute(
+        text(
+            """
+            select i.public_id, i.status, i.kind, i.file_name, i.total, c.*, i.created_at, i.finished_at,
+                s.email_on_end, clock_timestamp() as told_at
+            from imports i join sellers s on s.id = i.seller_id cross join lateral (
+                select sum(b.created) as created, sum(b.updated) as updated, sum(b.unchanged) as unchanged,
+                    sum(b.failed) as failed, min(b.started_at) as started_at
+                from batches b where b.seller_id = i.seller_id and b.import_id = i.id
+            ) c
+            where i.seller_id = :seller_id and i.id = :import_id
+            """
+        ),
+        key._asdict(),
+    ).one()
+    return _Told(**row._mapping)
+
+
+def _body(event: str, told: _Told, *, public_url: str) -> str:
+    """What a webhook sends: the fields that have a value, under the names that they have in the API."""
+    data = {camel(name): value for name, value in import_fields(told).items() if value is not None}
+    if public_url:
+        data["links"] = {"html": f"{public_url}/imports/{told.public_id}"}
+    body = {"type": event, "timestamp": told.told_at, "data": data}
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> str:
+    return iso(value) if isinstance(value, datetime) else str(value)
 
 
 def add_test(key: EndpointKey, body: str) -> None:

@@ -1,0 +1,96 @@
+"""An import as programs see it: what the API's answers and the bodies of webhooks have in common."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+
+class ImportState(Protocol):
+    """An import with the sums of its batches' counters, at one moment."""
+
+    @property
+    def public_id(self) -> uuid.UUID:
+        """The id that its seller knows."""
+
+    @property
+    def status(self) -> str:
+        """Its status."""
+
+    @property
+    def kind(self) -> str:
+        """Which kind of run it is."""
+
+    @property
+    def is_check(self) -> bool:
+        """Whether it writes no listing."""
+
+    @property
+    def file_name(self) -> str:
+        """What its file is called."""
+
+    @property
+    def total(self) -> int:
+        """All rows."""
+
+    @property
+    def created(self) -> int:
+        """Rows that made a listing."""
+
+    @property
+    def updated(self) -> int:
+        """Rows that changed one."""
+
+    @property
+    def unchanged(self) -> int:
+        """Rows that found theirs as they want it."""
+
+    @property
+    def failed(self) -> int:
+        """Rows that did not do what they ask for."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When the file arrived."""
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the first row was worked on; None before."""
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When it was over; None before."""
+
+
+def import_fields(one: ImportState) -> dict[str, Any]:
+    """The fields of an import by their names in Python; ``camel`` makes those of JSON."""
+    successful = one.created + one.updated + one.unchanged
+    return {
+        "id": one.public_id,
+        "status": one.status,
+        "file_name": one.file_name,
+        "kind": one.kind,
+        "check": one.is_check,
+        "total": one.total,
+        "successful": successful,
+        "created": one.created,
+        "updated": one.updated,
+        "unchanged": one.unchanged,
+        "failed": one.failed,
+        "not_processed": one.total - successful - one.failed,
+        "created_at": one.created_at,
+        "started_at": one.started_at,
+        "finished_at": one.finished_at,
+    }
+
+
+def camel(name: str) -> str:
+    """The name of a field in JSON."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def iso(time: datetime) -> str:
+    """A time as programs read it: in UTC, with microseconds."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
