@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class ImportStatus(StrEnum):
-    """What a seller is told about an import."""
+    """The status of an import."""
 
     RUNNING = "RUNNING"
     PAUSED = "PAUSED"
@@ -20,7 +20,7 @@ class ImportStatus(StrEnum):
 
 
 class BatchStatus(StrEnum):
-    """Where one batch of an import stands."""
+    """The status of a batch."""
 
     QUEUED = "QUEUED"
     RUNNING = "RUNNING"
@@ -31,7 +31,7 @@ class BatchStatus(StrEnum):
 
 
 class ImportKind(StrEnum):
-    """What a run over a file is for."""
+    """The kind of a run over a file."""
 
     #: It writes listings.
     IMPORT = "IMPORT"
@@ -52,37 +52,37 @@ class TokenScope(StrEnum):
 
 
 class RetriedRows(StrEnum):
-    """Which rows of an import that is over another one takes up again."""
+    """Which rows of an import that is over are retried."""
 
-    #: Every row of a check, which has written none of them.
+    #: All rows of a check, which has written none.
     ALL = "ALL"
 
-    #: Those that failed: after the catalog or the listings have changed they may be right as they are.
+    #: The failed rows: they may succeed after the catalog or the listings have changed.
     FAILED = "FAILED"
-    #: Those that were not processed, because it was terminated or a batch was given up.
+    #: The unprocessed rows, because it was terminated or a batch was given up.
     REMAINING = "REMAINING"
 
 
 class DeliveryStatus(StrEnum):
-    """Where a message to the outside stands: a webhook or an e-mail."""
+    """The status of a delivery: a webhook or an email."""
 
-    #: For its first attempt or the next one.
+    #: Waiting for its first or next attempt.
     WAITING = "WAITING"
-    #: Somebody has claimed it and is at it.
+    #: Claimed by a deliverer.
     SENDING = "SENDING"
     DELIVERED = "DELIVERED"
     GIVEN_UP = "GIVEN_UP"
 
 
 class Channel(StrEnum):
-    """How a message leaves."""
+    """The channel of a message."""
 
     WEBHOOK = "WEBHOOK"
     EMAIL = "EMAIL"
 
 
 class EmailOnEnd(StrEnum):
-    """When a seller wants an e-mail at the end of an import."""
+    """When a seller gets an email at the end of an import."""
 
     NEVER = "NEVER"
     #: When it ended as FAILED, or rows failed before it was terminated.
@@ -91,12 +91,12 @@ class EmailOnEnd(StrEnum):
 
 
 class SwitchedOff(StrEnum):
-    """Why a webhook is off."""
+    """Why a webhook was switched off."""
 
     SELLER = "SELLER"
     #: It answered 410 Gone.
     GONE = "GONE"
-    #: Nothing has arrived there for as long as a message is tried.
+    #: No delivery has succeeded for as long as a message is retried.
     FAILING = "FAILING"
 
 
@@ -115,9 +115,9 @@ IMPORT_TRANSITIONS: dict[ImportStatus, frozenset[ImportStatus]] = {
     ),
     ImportStatus.PAUSED: frozenset(
         {
-            # Resume was pressed: the batches go on at their cursors.
+            # Resume was pressed: the batches continue at their cursors.
             ImportStatus.RUNNING,
-            # Terminate was pressed while nothing moved.
+            # Terminate was pressed while it was paused.
             ImportStatus.TERMINATED,
         }
     ),
@@ -131,7 +131,7 @@ BATCH_TRANSITIONS: dict[BatchStatus, frozenset[BatchStatus]] = {
         {
             # A worker claimed it under its current attempt.
             BatchStatus.RUNNING,
-            # Pause was pressed before any worker had it.
+            # Pause was pressed before a worker claimed it.
             BatchStatus.PAUSED,
             BatchStatus.TERMINATED,
         }
@@ -141,7 +141,7 @@ BATCH_TRANSITIONS: dict[BatchStatus, frozenset[BatchStatus]] = {
             # The worker stopped at the end of a chunk because the import is pausing, or the reconciler took the batch
             # of a dead worker back while the import was pausing.
             BatchStatus.PAUSED,
-            # The worker is shutting down and hands the batch back, or the reconciler took it back: attempt + 1.
+            # The worker is shutting down and released the batch, or the reconciler reclaimed it: attempt + 1.
             BatchStatus.QUEUED,
             # The last chunk is committed; some of the rows may have failed.
             BatchStatus.COMPLETED,
@@ -162,7 +162,7 @@ BATCH_TRANSITIONS: dict[BatchStatus, frozenset[BatchStatus]] = {
     BatchStatus.TERMINATED: frozenset(),
 }
 
-#: The states that sellers are told about when an import comes to them, and what the event is called.
+#: The statuses that sellers are notified of, and the names of their events.
 IMPORT_EVENTS: dict[ImportStatus, str] = {
     ImportStatus.PAUSED: "import.paused",
     ImportStatus.COMPLETED: "import.completed",
@@ -178,7 +178,7 @@ BATCH_REOPENINGS = {BatchStatus.FAILED: BatchStatus.QUEUED}
 #: Imports that are not over.
 LIVE_IMPORT_STATUSES = frozenset({ImportStatus.RUNNING, ImportStatus.PAUSED})
 
-#: Imports that are over: nothing about them changes any more.
+#: Imports that are over.
 FINAL_IMPORT_STATUSES = frozenset({ImportStatus.COMPLETED, ImportStatus.FAILED, ImportStatus.TERMINATED})
 
 #: Imports of which an operator may have given-up batches tried again.
@@ -221,13 +221,13 @@ def can_terminate(status: ImportStatus) -> bool:
 def can_reopen(status: ImportStatus, *, kind: ImportKind) -> bool:
     """Whether an operator may have the given-up batches of an import tried again.
 
-    Not those of a check: what its rows have noted for each other is gone, and to check again costs nothing.
+    Not those of a check: its check claims are deleted, and checking again costs nothing.
     """
     return status in REOPENABLE_IMPORT_STATUSES and kind is ImportKind.IMPORT
 
 
 def can_retry(status: ImportStatus, *, rows: int) -> bool:
-    """Whether so many rows of an import may be taken up by another one: only when nothing happens to them any more."""
+    """Whether these rows of an import may be retried: only once they cannot change any more."""
     return status in FINAL_IMPORT_STATUSES and rows > 0
 
 

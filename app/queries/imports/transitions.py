@@ -3,7 +3,7 @@
 An import's row is locked before its batches, and a chunk locks its own batch only, so that no two transactions wait for
 each other in a circle. Times are the database's own: hosts need not agree on the clock.
 
-When an import comes to a state that sellers are told about, the same transaction puts the messages into the outbox.
+When an import gets a status that sellers are notified of, the same transaction writes the messages into the outbox.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _THIS_IMPORT = "i.seller_id = :seller_id and i.id = :import_id"
 _ITS_BATCHES = "b.seller_id = :seller_id and b.import_id = :import_id"
 _THIS_BATCH = f"{_ITS_BATCHES} and b.number = :number"
 
-#: Pauses that are noted of an import, each with its end; somebody who pauses it more often pauses it all the same.
+#: Maximum number of pauses in an import's history; further ones take effect, but are not recorded.
 _PAUSES_NOTED = 100
 
-#: A chunk notes when it was written, and its rows, on the row that it writes anyway: the history of an import costs no
-#: statement and no lock. It is bounded, because a batch has no more chunks than its rows fill of the smallest ones.
+#: A chunk records its time and its rows in the batch's row, which it writes anyway: the history costs no statement and
+#: no lock. It is bounded, because chunks have a minimum size.
 _PACE = f"""
     b.pace || array[
         greatest(0, least(extract(epoch from {_NOW} - b.started_at) * 10, 2147483647))::int,
@@ -61,7 +61,7 @@ _AFTER_TROUBLE = f"""
     attempt = b.attempt + 1,
     dispatched_at = null, updated_at = {_NOW}, reason = cast(:reason as text)
 """
-#: Remembers the attempts that ``ended``, whose numbers are one less than those that the batches have now.
+#: Records the attempts that ``ended``; their numbers are one less than the batches' present ones.
 _REMEMBER = f"""
     insert into lost_attempts (seller_id, import_id, number, attempt, at, worker, reason, detail, is_given_up)
     select seller_id, import_id, number, attempt - 1, {_NOW}, worker, reason, :detail, status = {GIVEN_UP_STATUS}
@@ -71,7 +71,7 @@ _REMEMBER = f"""
 
 
 class Claim(NamedTuple):
-    """What a job needs to know about the batch it has claimed."""
+    """A claimed batch, with what its job needs."""
 
     kind: ImportKind
     storage_key: str
@@ -81,19 +81,19 @@ class Claim(NamedTuple):
     cursor_line: int
     end_byte: int
     catalog_version: int
-    #: Since it could have begun.
+    #: Seconds since it could have been claimed.
     waited_seconds: float
 
 
 class Fence(NamedTuple):
-    """What a chunk finds when it has locked its batch and may write."""
+    """The state of a batch that a chunk has locked and may write."""
 
     cursor: int
     is_pausing: bool
 
 
 class Advance(NamedTuple):
-    """By how much a chunk has moved its batch on."""
+    """The progress that a chunk makes in its batch."""
 
     cursor: int
     cursor_line: int
@@ -104,7 +104,7 @@ class Advance(NamedTuple):
 
 
 class Reclaimed(NamedTuple):
-    """A batch whose worker was not heard of any more, and what became of it."""
+    """A batch whose lease had expired, and its new status."""
 
     key: BatchKey
     attempt: int
@@ -115,7 +115,7 @@ class Reclaimed(NamedTuple):
 
 
 def request_pause(key: ImportKey) -> bool:
-    """Mark a running import as pausing; false when it is not running or is pausing already."""
+    """Mark a running import as pausing. Returns false if it is not running or is already pausing."""
     return _changed(
         f"""
         update imports i set pause_requested_at = {_NOW}
@@ -126,9 +126,9 @@ def request_pause(key: ImportKey) -> bool:
 
 
 def settle_pause(key: ImportKey) -> bool:
-    """Make a pausing import PAUSED if no batch of it runs any more; true when this did it.
+    """Make a pausing import PAUSED once none of its batches is running. Returns whether it did.
 
-    Batches that are QUEUED are paused with it, whether they were so when Pause was pressed or returned since.
+    QUEUED batches are paused with it, also those that returned to the queue since Pause was pressed.
     """
     pausing = _execute(
         f"""
@@ -164,7 +164,7 @@ def settle_pause(key: ImportKey) -> bool:
 
 
 def resume(key: ImportKey) -> bool:
-    """Let a paused import go on: its paused batches are QUEUED under a new attempt."""
+    """Resume a paused import: its paused batches become QUEUED under a new attempt."""
     if not _changed(
         f"""
         update imports i set status = {IMPORT_RUNNING},
@@ -185,9 +185,9 @@ def resume(key: ImportKey) -> bool:
 
 
 def terminate(key: ImportKey) -> bool:
-    """End an import for good: every batch that has not finished becomes TERMINATED.
+    """Terminate an import and every batch of it that is not over.
 
-    This waits for the chunks that are being written. Once it is committed, every later chunk fails at its fence.
+    This waits for chunks in progress. Once it is committed, every later chunk fails at its fence.
     """
     if not _changed(
         f"""
@@ -238,7 +238,7 @@ def settle_finished(key: ImportKey) -> ImportStatus | None:
 
 
 def dispatch(key: BatchKey, attempt: int) -> bool:
-    """Note that the job of a QUEUED batch is about to be handed to Redis; false when somebody else did it."""
+    """Record that the job of a QUEUED batch is about to be sent to Redis. Returns false if another process did so."""
     return _changed(
         f"""
         update batches b set dispatched_at = {_NOW}
@@ -250,7 +250,7 @@ def dispatch(key: BatchKey, attempt: int) -> bool:
 
 
 def undispatch(key: BatchKey, attempt: int) -> bool:
-    """Let a QUEUED batch wait for its turn again: its job did not reach Redis, or was lost there."""
+    """Record that the job of a QUEUED batch did not reach Redis, or was lost there; the batch waits again."""
     return _changed(
         f"""
         update batches b set dispatched_at = null
@@ -262,10 +262,7 @@ def undispatch(key: BatchKey, attempt: int) -> bool:
 
 
 def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | None:
-    """Take a QUEUED batch of a running import for this attempt, or None when it is not to be had.
-
-    ``worker`` is who takes it.
-    """
+    """Claim a QUEUED batch of a running import for this attempt and ``worker``; None if that is not possible."""
     row = _execute(
         f"""
         update batches b set status = {RUNNING}, heartbeat_at = {_NOW}, updated_at = {_NOW},
@@ -287,8 +284,8 @@ def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | 
 def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
     """The fence: lock the batch if it is still RUNNING under this attempt; None means that nothing may be written.
 
-    For the rest of the transaction its session is called ``CHUNK``, so that the reconciler can end it when it outlives
-    the lease.
+    For the rest of the transaction the session has the application_name ``CHUNK``, so that the reconciler can end it
+    when it outlives the lease.
     """
     row = _execute(
         f"""
@@ -305,7 +302,7 @@ def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
 
 
 def advance(key: BatchKey, by: Advance) -> BatchStatus:
-    """Move the locked batch on, and finish it when its slice is done; its status afterwards."""
+    """Advance the locked batch, and finish it at the end of its slice. Returns its new status."""
     row: Row[Any] = _execute(
         f"""
         update batches b set
@@ -352,7 +349,7 @@ def hand_back(key: BatchKey, attempt: int) -> bool:
 
 
 def end_attempt(key: BatchKey, attempt: int, *, reason: str, max_fruitless_attempts: int, detail: str = "") -> bool:
-    """Return a running batch to the queue after trouble, or give it up when too many attempts came to nothing.
+    """Return a running batch to the queue after a failed attempt, or give it up after too many.
 
     ``reason`` is for the seller, ``detail`` for operators.
     """
@@ -374,7 +371,7 @@ def end_attempt(key: BatchKey, attempt: int, *, reason: str, max_fruitless_attem
 
 
 def reopen(key: ImportKey) -> int:
-    """Let the given-up batches of an import be tried again at their cursors; how many there were.
+    """Requeue the given-up batches of an import at their cursors. Returns their number.
 
     The import, if it had FAILED, runs again. Not where it is a check, paused or terminated, where its file is gone, or
     where its remaining rows have been taken up by another import: then they would be imported twice.
@@ -412,9 +409,9 @@ def reopen(key: ImportKey) -> int:
 
 
 def reclaim_expired(*, lease_seconds: float, max_fruitless_attempts: int) -> list[Reclaimed]:
-    """Take back the RUNNING batches of all imports that were not heard of for longer than the lease.
+    """Reclaim the RUNNING batches of all imports whose heartbeat is older than the lease.
 
-    A batch whose row is locked is being written to at this moment and is left alone.
+    A batch whose row is locked is being written, and is skipped.
     """
     rows = db.session.execute(
         text(
