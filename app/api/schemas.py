@@ -12,6 +12,7 @@ from app.csvfile.causes import Cause, Code
 from app.csvfile.contract import COLUMNS, Condition
 from app.http.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
 from app.import_fields import camel
+from app.imports.actions import SELLER_ACTIONS
 from app.statuses import BatchStatus, ImportKind, ImportStatus, RetriedRows
 
 #: Failed rows that come with an import itself; there is a link to the rest.
@@ -213,7 +214,7 @@ class ImportInFull(Import):
     """An import with its batches and the first of its failed rows."""
 
     actions = fields.List(
-        fields.String(validate=OneOf(["pause", "resume", "terminate", "retry-failed", "retry-remaining", "import"])),
+        fields.String(validate=OneOf(SELLER_ACTIONS)),
         metadata={
             "description": "What can be asked for now: pause, resume or terminate; retry-failed and retry-remaining "
             "(retry with rows=FAILED or REMAINING); for a check that is over, import."

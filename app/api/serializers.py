@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 from flask import url_for
 
 from app.api.schemas import EARLIER_IN_IMPORT, ERRORS_IN_IMPORT
 from app.import_fields import import_fields
+from app.imports import actions
 from app.imports.reports import progress, row_errors, summary
-from app.imports.reports.progress import Family, ImportProgress
+from app.imports.reports.progress import ImportProgress
 from app.imports.reports.row_errors import RowShown
 from app.imports.reports.suggestions import Suggestion
 from app.queries import begin_snapshot
 from app.queries.imports.succeeded_rows import listing_id
 from app.queries.listings.search import ListedItem, Origin
 from app.statuses import RetriedRows
-
-_TAKEN_UP = {
-    RetriedRows.FAILED: "retry-failed",
-    RetriedRows.REMAINING: "retry-remaining",
-    RetriedRows.ALL: "import",
-}
 
 
 def show_import(one: ImportProgress, retried: Collection[RetriedRows] = ()) -> dict[str, Any]:
@@ -54,7 +49,7 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
     failed = row_errors.list_rows(one.key, limit=ERRORS_IN_IMPORT, with_suggestions=not one.is_moving).rows
     return {
         **show_import(one, family.retries),
-        "actions": [*_actions(one, family)],
+        "actions": [action.name for action in actions.offer_seller(one, family.can_retry)],
         "retry_of": _relative(family.parent, family.of_parent) if family.parent else None,
         "retries": [_relative(child, rows) for rows, child in family.retries.items()],
         "earlier": [
@@ -130,16 +125,6 @@ def show_listing(one: ListedItem) -> dict[str, Any]:
         "changed_by": _origin(one.changed_by),
         "updated_at": one.updated_at,
     }
-
-
-def _actions(one: ImportProgress, family: Family) -> Iterator[str]:
-    if one.can_pause:
-        yield "pause"
-    if one.can_resume:
-        yield "resume"
-    if one.can_terminate:
-        yield "terminate"
-    yield from (_TAKEN_UP[rows] for rows in family.can_retry)
 
 
 def _links(public_id: uuid.UUID) -> dict[str, str]:

@@ -10,6 +10,7 @@ from flask import Flask
 from app.csvfile.causes import Code
 from app.csvfile.contract import Condition
 from app.humanize import say_duration, say_share, say_time_left
+from app.imports import actions
 from app.imports.reports.progress import BatchProgress, ImportProgress
 from app.queries.operations import BatchSeen, ImportSeen
 from app.statuses import BatchStatus, ImportStatus
@@ -63,6 +64,8 @@ def init_app(app: Flask) -> None:
         time_left=say_time_left,
     )
     app.jinja_env.globals.update(
+        seller_actions=actions.offer_seller,
+        operator_actions=actions.offer_operator,
         import_label=import_label,
         batch_label=batch_label,
         code_label=code_label,

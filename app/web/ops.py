@@ -15,7 +15,6 @@ from app.operators import overview
 from app.queries import ImportKey
 from app.queries import operations as asked
 from app.queries.operations import ImportSeen
-from app.statuses import ImportStatus, can_pause, can_reopen, can_resume, can_terminate
 from app.version import VERSION
 from app.web.live_page import render_live
 from app.web.session import local_path, require_operator
@@ -28,24 +27,6 @@ _ENTRIES_ON_A_PAGE = 100
 _TROUBLES_OF_AN_IMPORT = 50
 #: No entry has a higher id.
 _MAX_ID = 2**63 - 1
-
-
-@blueprint.app_template_global("ops_buttons")
-def buttons(one: ImportSeen) -> list[tuple[str, str, str]]:
-    """The buttons that would be accepted for an import: endpoint, text and icon."""
-    status = ImportStatus(one.status)
-    offered = [
-        (can_pause(status, pausing=one.is_pausing), "ops.pause", "Pause", "pause"),
-        (can_resume(status), "ops.resume", "Resume", "play"),
-        (one.given_up > 0 and can_reopen(status, kind=one.kind), "ops.reopen", "Try again", "retry"),
-    ]
-    return [button for is_offered, *button in offered if is_offered]  # type: ignore[misc]
-
-
-@blueprint.app_template_global("ops_can_terminate")
-def offers_terminate(one: ImportSeen) -> bool:
-    """Whether Terminate would be accepted."""
-    return can_terminate(ImportStatus(one.status))
 
 
 @blueprint.get("")

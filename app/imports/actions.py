@@ -1,0 +1,145 @@
+"""What can be done with an import, when and by whom: the list behind the pages' buttons and the API's ``actions``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from app.imports import commands
+from app.imports.reports.progress import ImportProgress
+from app.queries.operations import ImportSeen
+from app.statuses import (
+    ImportKind,
+    ImportStatus,
+    RetriedRows,
+    can_pause,
+    can_reopen,
+    can_resume,
+    can_terminate,
+)
+
+
+class Who(StrEnum):
+    """Who is offered an action."""
+
+    SELLER = "seller"
+    OPERATOR = "operator"
+
+
+class Standing(NamedTuple):
+    """All of an import that decides which actions it allows."""
+
+    status: ImportStatus
+    kind: ImportKind
+    is_pausing: bool
+    #: Which of its rows another import could take up.
+    can_retry: Collection[RetriedRows] = ()
+    #: How many of its batches were given up.
+    given_up: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImportAction:
+    """Something that can be done with an import; pages and API do it at ``path`` below the import's own."""
+
+    #: What the API calls it.
+    name: str
+    #: What its button says, and the icon on it.
+    text: str
+    icon: str
+    path: str
+    #: Does it. Raises TransitionRefused where it is not allowed.
+    command: Callable[..., object]
+    is_allowed: Callable[[Standing], bool]
+    who: frozenset[Who] = frozenset({Who.SELLER})
+    #: The rows that another import takes up, for an action that makes one.
+    rows: RetriedRows | None = None
+    #: Whether it cannot be taken back, so that a page asks first.
+    asks_first: bool = False
+
+
+def _takes_up(rows: RetriedRows) -> Callable[[Standing], bool]:
+    return lambda one: rows in one.can_retry
+
+
+_EVERYBODY = frozenset(Who)
+
+#: In the order of the buttons.
+ACTIONS = (
+    ImportAction(
+        "pause",
+        "Pause",
+        "pause",
+        "pause",
+        commands.pause,
+        lambda one: can_pause(one.status, pausing=one.is_pausing),
+        _EVERYBODY,
+    ),
+    ImportAction("resume", "Resume", "play", "resume", commands.resume, lambda one: can_resume(one.status), _EVERYBODY),
+    ImportAction(
+        "reopen",
+        "Try again",
+        "retry",
+        "reopen",
+        commands.reopen,
+        lambda one: one.given_up > 0 and can_reopen(one.status, kind=one.kind),
+        frozenset({Who.OPERATOR}),
+    ),
+    ImportAction(
+        "terminate",
+        "Terminate",
+        "stop",
+        "terminate",
+        commands.terminate,
+        lambda one: can_terminate(one.status),
+        _EVERYBODY,
+        asks_first=True,
+    ),
+    ImportAction(
+        "retry-failed",
+        "Retry failed rows",
+        "retry",
+        "retry",
+        commands.retry,
+        _takes_up(RetriedRows.FAILED),
+        rows=RetriedRows.FAILED,
+    ),
+    ImportAction(
+        "retry-remaining",
+        "Import remaining rows",
+        "retry",
+        "retry",
+        commands.retry,
+        _takes_up(RetriedRows.REMAINING),
+        rows=RetriedRows.REMAINING,
+    ),
+    ImportAction(
+        "import",
+        "Import this file",
+        "play",
+        "import",
+        commands.import_checked,
+        _takes_up(RetriedRows.ALL),
+        rows=RetriedRows.ALL,
+    ),
+)
+
+#: What the API calls those that sellers are offered.
+SELLER_ACTIONS = tuple(action.name for action in ACTIONS if Who.SELLER in action.who)
+
+
+def offer_seller(one: ImportProgress, can_retry: Collection[RetriedRows] = ()) -> list[ImportAction]:
+    """What the seller may do with an import now; ``can_retry`` has the rows that another could take up, where known."""
+    return offer(Standing(one.status, one.kind, one.is_pausing, can_retry), Who.SELLER)
+
+
+def offer_operator(one: ImportSeen) -> list[ImportAction]:
+    """What an operator may do with an import now."""
+    return offer(Standing(one.status, one.kind, one.is_pausing, given_up=one.given_up), Who.OPERATOR)
+
+
+def offer(one: Standing, who: Who) -> list[ImportAction]:
+    """What somebody may do with an import that stands so, in the order of the buttons."""
+    return [action for action in ACTIONS if who in action.who and action.is_allowed(one)]
