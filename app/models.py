@@ -52,6 +52,8 @@ from app.statuses import (
     sql_literal,
 )
 
+_FIRST_VALUE_COLUMNS = "'{PRICE,QUANTITY,HIDDEN,COMMENT,NOTES,REFERENCE}'"
+
 #: Text compared byte by byte: identifiers need no language, and their indexes are faster without one.
 CodeText = Text(collation="C")
 
@@ -201,8 +203,8 @@ class Listing(Base):
     updated_line: Mapped[int | None] = mapped_column(Integer)
     #: The line of that import that last set HIDDEN, which an UPDATE may leave as it is.
     hidden_line: Mapped[int | None] = mapped_column(Integer)
-    #: What the listing was before that import: a digest of PRICE to REFERENCE without HIDDEN, and HIDDEN. A row that
-    #: says the same changes nothing, whatever other rows of the import have set meanwhile.
+    #: What the listing was before that import: a digest of the values that its file says, and HIDDEN. A row that says
+    #: the same changes nothing, whatever other rows of the import have set meanwhile.
     values_before: Mapped[int | None] = mapped_column(BigInteger)
     hidden_before: Mapped[bool | None]
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
@@ -444,7 +446,9 @@ class ForeseenChange(Base):
     item_id: Mapped[int] = mapped_column(Integer)
     condition: Mapped[int] = mapped_column(SmallInteger)
     variants: Mapped[str] = mapped_column(CodeText)
-    #: PRICE, QUANTITY, HIDDEN, COMMENT, NOTES and REFERENCE as the import format writes them.
+    #: The columns that hold values, and these as the import format writes them. The release before this one wrote no
+    #: columns: it had the first six.
+    columns: Mapped[list[str]] = mapped_column(ARRAY(CodeText), server_default=text(_FIRST_VALUE_COLUMNS))
     before: Mapped[list[str]] = mapped_column(ARRAY(Text))
     after: Mapped[list[str]] = mapped_column(ARRAY(Text))
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter
 from urllib.parse import urlencode
 
-from app.csvfile.contract import HEADER
+from app.csvfile.columns import HEADER
 
 _BOUNDARY = "----sluice-bench"
 _PIECE_BYTES = 256 * 1024

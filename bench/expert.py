@@ -17,7 +17,8 @@ from time import perf_counter
 
 import psycopg
 
-from app.csvfile.contract import CONDITION_CODES, Column
+from app.csvfile.columns import Column
+from app.csvfile.contract import CONDITION_CODES
 
 _TABLES = """
 create schema expert;

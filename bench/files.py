@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.csvfile.causes import Code
-from app.csvfile.contract import COLUMNS, CONDITION_CODES, Column, Condition, Mode
+from app.csvfile.columns import COLUMNS, Column
+from app.csvfile.contract import CONDITION_CODES, Condition, Mode
 from bench.catalog import Catalog, Item
 
 #: The share of rows that fail in a seller's file that is mostly right.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select
 
-from app.csvfile.contract import COLUMNS, HEADER, Condition, name_key
+from app.csvfile.columns import COLUMNS, LAYOUTS, as_cell
+from app.csvfile.contract import Condition, name_key
 from app.extensions import db
 from app.imports import commands
 from app.imports.reports import progress
@@ -32,18 +33,18 @@ def cells(**values: object) -> list[str]:
     return list(row(**values).values())
 
 
-def csv_bytes(rows: Iterable[dict[str, str]], *, newline: str = "\n") -> bytes:
-    """A file of ``rows`` with its header."""
+def csv_bytes(rows: Iterable[dict[str, str]], *, newline: str = "\n", columns: Sequence[str] = COLUMNS) -> bytes:
+    """A file of ``rows`` with its header; what they say in other ``columns`` is left out."""
     file = io.StringIO(newline="")
-    writer = csv.DictWriter(file, COLUMNS, lineterminator=newline)
+    writer = csv.DictWriter(file, columns, lineterminator=newline, extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
     return file.getvalue().encode()
 
 
 def with_header(body: str | bytes) -> bytes:
-    """A file whose lines below the header are ``body``."""
-    return f"{HEADER}\n".encode() + (body.encode() if isinstance(body, str) else body)
+    """A file whose lines below the header are ``body``, written by hand for the columns of the first layout."""
+    return f"{','.join(LAYOUTS[0])}\n".encode() + (body.encode() if isinstance(body, str) else body)
 
 
 def make_items(count: int = 3, *, variants: tuple[str, ...] = ("normal", "reverse", "de")) -> list[int]:
@@ -89,12 +90,7 @@ def listed(seller: Seller) -> set[tuple[str, ...]]:
             one.urn,
             Condition(one.condition).name,
             one.variants,
-            str(one.price),
-            str(one.quantity),
-            str(one.hidden).lower(),
-            one.comment or "",
-            one.notes or "",
-            one.reference or "",
+            *map(as_cell, one.values.values()),
         )
         for page in listings.iter_pages(seller.id)
         for one in page

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from app.csvfile.causes import Cause, Code
-from app.csvfile.contract import COLUMNS, Condition
+from app.csvfile.columns import COLUMNS, FIELDS
+from app.csvfile.contract import Condition
 from app.http.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
 from app.import_fields import camel
 from app.imports.actions import SELLER_ACTIONS
@@ -278,6 +281,14 @@ class Origin(Answer):
     line = fields.Integer(metadata={"description": "The row's line."})
 
 
+#: How JSON has what a listing keeps of a column, by the column's type in PostgreSQL.
+_FIELD_KINDS: dict[str, Callable[[str], fields.Field[Any]]] = {
+    "int4": _count,
+    "bool": _flag,
+    "text": partial(_text, null=True),
+}
+
+
 class Listing(Answer):
     """What you offer: one item in one condition and one set of variants."""
 
@@ -291,12 +302,7 @@ class Listing(Answer):
         validate=OneOf([condition.name for condition in Condition]), metadata={"description": "The grade."}
     )
     variants = _text("Sorted and joined by |; may be empty.")
-    price = _count("In pence.")
-    quantity = _count("How many there are.")
-    hidden = _flag("Whether buyers do not see it.")
-    comment = _text("What buyers read, or null.", null=True)
-    notes = _text("What only you read, or null.", null=True)
-    reference = _text("Your own key for it, or null.", null=True)
+    locals().update({field.name: _FIELD_KINDS[field.sql](field.meaning) for field in FIELDS.values()})
     made_by = fields.Nested(Origin(), allow_none=True, metadata={"description": "The row that made it, or null."})
     changed_by = fields.Nested(
         Origin(), allow_none=True, metadata={"description": "The row that last changed it, or null."}

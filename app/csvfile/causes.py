@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from app.csvfile.contract import (
-    COLUMNS,
     MAX_ID_DIGITS,
     MAX_PRICE,
     MAX_QUANTITY,
@@ -16,7 +15,7 @@ from app.csvfile.contract import (
     MAX_VARIANT_LENGTH,
     MAX_VARIANTS,
     MIN_PRICE,
-    Column,
+    NamedBy,
     grade_list,
     in_pounds,
     quoted,
@@ -61,8 +60,11 @@ def _say_extra_value(_column: str, values: int, value: str, letters: str) -> str
     )
 
 
-def _say_swallowed_lines(column: str, opened: int, closed: int, length: int) -> str:
-    """``length`` is the number of characters in the value; 0 where a row is known to be among them."""
+def _say_swallowed_lines(column: str, opened: int, closed: int, length: int, last: str = "") -> str:
+    """``length`` is the number of characters in the value; 0 where a row is known to be among them.
+
+    ``last`` is the last of the file's columns.
+    """
     is_too_long = length > MAX_TEXT_LENGTH
     if length:
         swallowed = f"lines {opened} to {closed} became one value"
@@ -74,7 +76,7 @@ def _say_swallowed_lines(column: str, opened: int, closed: int, length: int) -> 
         swallowed = f"the rows on lines {opened + 1} to {closed} became part of it"
     if is_too_long:
         swallowed += f" of {length} characters"
-    where = f"in {column}" if column else f"behind {COLUMNS[-1]}"
+    where = f"in {column}" if column else f"behind {last or 'the last column'}"
     behind = ", behind a carriage return" if closed == opened else ""
     otherwise = f", or shorten the text to {MAX_TEXT_LENGTH} characters" if is_too_long else ""
     return (
@@ -111,7 +113,7 @@ def _say_item_ambiguous(column: str, count: int, urns: Sequence[str], value: str
 
 def _say_name(column: str, value: str, invisible: str) -> str:
     """What a row names its item by; ``invisible`` describes a character in the name that cannot be seen."""
-    if column != Column.NAME:
+    if column != NamedBy.NAME.name:
         return f"{column} {quoted(value, _MAX_NAME_CITED)}"
     return f"this GAME, SET and NAME, which have {invisible} in them," if invisible else "this GAME, SET and NAME"
 
@@ -130,7 +132,6 @@ _LIMITS: dict[str, object] = {
     "most_pounds": in_pounds(MAX_PRICE).removesuffix(".00"),
     "max_quantity": MAX_QUANTITY,
     "max_variants": MAX_VARIANTS,
-    "max_text_length": MAX_TEXT_LENGTH,
     "max_id_digits": MAX_ID_DIGITS,
 }
 
@@ -319,8 +320,8 @@ class Cause(Enum):
     )
     TEXT_TOO_LONG = (
         Code.INVALID,
-        "{column} has {count} characters. Shorten it to {max_text_length} at most.",
-        f"Shorten the text to {MAX_TEXT_LENGTH} characters at most.",
+        "{column} has {count} characters. Shorten it to {limit} at most.",
+        "Shorten the text; the message of each row says how many characters its column takes.",
     )
 
     ITEM_NOT_FOUND = (

@@ -10,7 +10,7 @@ from app.csvfile.reader import read_blocks
 def split_record(text: str) -> list[str]:
     """The values in the ``text`` of one record, broken quotation marks and all; without its final line ending.
 
-    What is told of its lines holds for a record below the header.
+    What is told of its lines holds for a record below the header, and nothing of it depends on its layout.
     """
     (cells,) = split_records([text])
     return cells

@@ -10,36 +10,8 @@ import re
 import unicodedata
 from enum import IntEnum, StrEnum
 from functools import cache
-from typing import NamedTuple
 
 from app.csvfile.visible import visible
-
-
-class Column(StrEnum):
-    """The columns of a file, in their order; the member is the name in the header."""
-
-    MODE = "MODE"
-    URN = "URN"
-    GAME = "GAME"
-    SET = "SET"
-    NAME = "NAME"
-    CARDMARKET_ID = "CARDMARKET_ID"
-    TCGPLAYER_ID = "TCGPLAYER_ID"
-    CONDITION = "CONDITION"
-    PRICE = "PRICE"
-    QUANTITY = "QUANTITY"
-    VARIANTS = "VARIANTS"
-    HIDDEN = "HIDDEN"
-    COMMENT = "COMMENT"
-    NOTES = "NOTES"
-    REFERENCE = "REFERENCE"
-
-
-#: Columns of free text: what cannot be seen at the ends of a value belongs to it, unless it is white space.
-FREE_TEXT = frozenset({Column.NAME, Column.COMMENT, Column.NOTES, Column.REFERENCE})
-
-COLUMNS: tuple[str, ...] = tuple(column.value for column in Column)
-HEADER = ",".join(COLUMNS)
 
 #: Most bytes in one record, its line ending included: a longer one is a quote that was never closed.
 MAX_RECORD_BYTES = 64 * 1024
@@ -88,84 +60,6 @@ CONDITION_CODES: dict[str, Condition] = {
 def grade_list() -> str:
     """The codes of all grades with their names, for sentences and help texts."""
     return ", ".join(f"{code} ({grade.name})" for code, grade in CONDITION_CODES.items())
-
-
-class Guide(NamedTuple):
-    """How a column is explained to sellers."""
-
-    #: When it has to be filled in.
-    needed: str
-    #: What it says, and what may stand in it.
-    rule: str
-    #: Values that it takes.
-    examples: tuple[str, ...]
-
-
-_NAMES_AN_ITEM = "one way to name the item"
-_ALWAYS = "always"
-_OPTIONAL = "optional"
-_TEXT = f"At most {MAX_TEXT_LENGTH} characters. When an UPDATE leaves it empty, it is cleared."
-
-GUIDE: dict[Column, Guide] = {
-    Column.MODE: Guide(
-        _ALWAYS,
-        "CREATE makes a new listing, UPDATE changes one that you have. Capitals do not matter.",
-        ("CREATE", "update"),
-    ),
-    Column.URN: Guide(
-        _NAMES_AN_ITEM,
-        "The name that the item has in the catalog, exactly. Where it is given, nothing else that names the item is "
-        "looked at.",
-        ("urn:demo:pricklewend:court-of-the-hedge-king/card/002",),
-    ),
-    Column.GAME: Guide(
-        _NAMES_AN_ITEM,
-        "GAME, SET and NAME name an item together, where URN and both ids are empty. Capital letters and the number of "
-        "spaces do not matter.",
-        ("Pricklewend",),
-    ),
-    Column.SET: Guide(_NAMES_AN_ITEM, "Together with GAME and NAME.", ("Court of the Hedge King",)),
-    Column.NAME: Guide(_NAMES_AN_ITEM, "Together with GAME and SET.", ("Snail Cavalry",)),
-    Column.CARDMARKET_ID: Guide(
-        _NAMES_AN_ITEM,
-        f"The number of the item at Cardmarket, 1 to {MAX_ID_DIGITS} digits. Decides where URN is empty.",
-        ("912810",),
-    ),
-    Column.TCGPLAYER_ID: Guide(
-        _NAMES_AN_ITEM,
-        f"The number of the item at TCGplayer, 1 to {MAX_ID_DIGITS} digits. Decides where URN and CARDMARKET_ID are "
-        "empty.",
-        ("605377",),
-    ),
-    Column.CONDITION: Guide(
-        _ALWAYS,
-        "The grade, by its code or its name. Capitals do not matter; spaces, underscores and hyphens are alike.",
-        ("NM", "near mint"),
-    ),
-    Column.PRICE: Guide(
-        _ALWAYS, f"Whole pence, {MIN_PRICE} to {MAX_PRICE:,}, written without commas: 199 is £1.99.", ("199", "2500")
-    ),
-    Column.QUANTITY: Guide(
-        _ALWAYS,
-        f"How many you have: 1 to {MAX_QUANTITY:,}, written without commas. An UPDATE may also set it to 0.",
-        ("1", "12"),
-    ),
-    Column.VARIANTS: Guide(
-        _OPTIONAL,
-        f"What is special about your copies: up to {MAX_VARIANTS} of the variants that the catalog has for the item, "
-        "separated by |. Neither their order nor capitals matter.",
-        ("holo", "reverse|de"),
-    ),
-    Column.HIDDEN: Guide(
-        _OPTIONAL,
-        "true hides the listing from buyers, false shows it. When it is empty, a new listing is shown, and an UPDATE "
-        "leaves it as it is.",
-        ("true", "false"),
-    ),
-    Column.COMMENT: Guide(_OPTIONAL, f"What buyers read. {_TEXT}", ("Pack fresh",)),
-    Column.NOTES: Guide(_OPTIONAL, f"For yourself; nobody else sees it. {_TEXT}", ("Box 1",)),
-    Column.REFERENCE: Guide(_OPTIONAL, f"Your own key for the listing. {_TEXT}", ("SHELF-17-A",)),
-}
 
 
 class NamedBy(IntEnum):

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from app.csvfile.causes import Cause
 from app.csvfile.cells import split_record
-from app.csvfile.contract import MAX_TEXT_LENGTH, MAX_VARIANTS, Column, Mode
+from app.csvfile.columns import Column
+from app.csvfile.contract import MAX_QUANTITY, MAX_TEXT_LENGTH, MAX_VARIANTS, Mode
 from app.csvfile.validate import find_problems
 
 _SET = "urn:demo:pricklewend:court-of-the-hedge-king/card"
@@ -158,7 +159,7 @@ MISTAKES: dict[Cause, Mistake] = {
     Cause.PRICE_OUT_OF_RANGE: _in(Column.PRICE, "0", "199"),
     Cause.QUANTITY_MISSING: _in(Column.QUANTITY, "", "1"),
     Cause.QUANTITY_NOT_WHOLE: _in(Column.QUANTITY, "2 pcs", "2"),
-    Cause.QUANTITY_OUT_OF_RANGE: _in(Column.QUANTITY, "1000001", "1000000"),
+    Cause.QUANTITY_OUT_OF_RANGE: _in(Column.QUANTITY, str(MAX_QUANTITY + 1), str(MAX_QUANTITY)),
     Cause.QUANTITY_ZERO: _in(Column.QUANTITY, "0", "1"),
     Cause.VARIANT_MALFORMED: _in(Column.VARIANTS, "holo/de", "holo|de"),
     Cause.VARIANTS_TOO_MANY: _in(

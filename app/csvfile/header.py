@@ -1,4 +1,4 @@
-"""The first line of a file: taken when it is exactly the header, explained when it is not.
+"""The first line of a file: taken when it is exactly the header of one of the layouts, explained when it is not.
 
 Columns without a name behind the last one belong to no column of ours: spreadsheets add them, and they are taken as
 long as they stay empty.
@@ -11,8 +11,10 @@ import difflib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
-from app.csvfile.contract import COLUMNS, HEADER, Mode, column_letters, quoted
+from app.csvfile.columns import COLUMNS, HEADER, LAYOUTS, Column, Layout
+from app.csvfile.contract import Mode, column_letters, quoted
 from app.csvfile.errors import SAVE_AS_CSV, FileRejected
 from app.csvfile.kinds import recognise_bytes, recognise_text
 from app.csvfile.visible import trim
@@ -32,6 +34,10 @@ _LIST_SEPARATOR = (
 )
 
 
+class ColumnUnknown(Exception):
+    """A file has columns that only a newer release of Sluice knows."""
+
+
 def take_header(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
     """The header line with its byte-order mark and line ending, and the bytes that were read beyond it.
 
@@ -49,9 +55,10 @@ def take_header(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
     end = looked_at.find(b"\n") + 1 or len(looked_at)
     line = _decode(looked_at, end)
     names = _split(line)
-    if names == list(COLUMNS) and b"\n" not in looked_at and len(start) > MAX_HEADER_BYTES:
-        raise FileRejected(f"Too many empty columns follow {COLUMNS[-1]}. Delete them and save the file again.", 1)
-    if names != list(COLUMNS):
+    is_header = tuple(names) in LAYOUTS
+    if is_header and b"\n" not in looked_at and len(start) > MAX_HEADER_BYTES:
+        raise FileRejected(f"Too many empty columns follow {names[-1]}. Delete them and save the file again.", 1)
+    if not is_header:
         others = [other.removesuffix("\r") for other in looked_at[end:].decode("utf-8", "replace").split("\n")]
         raise FileRejected(_explain_file(line, others), 1)
     return start[:end], start[end:]
@@ -73,9 +80,18 @@ def _decode(start: bytes, end: int) -> str:
     return text
 
 
-def width_of(header: str) -> int:
-    """How many columns a header line that was taken has, the empty ones behind the last one included."""
-    return len(_cells(header.removeprefix(_BOM.decode()).rstrip("\r\n")))
+@lru_cache(maxsize=100)
+def layout_of(header: str) -> Layout:
+    """The layout of the file whose header line, byte-order mark and line ending included, is ``header``.
+
+    The header was taken once, so that each of its names is a column's. Raises ColumnUnknown where a newer release took
+    it, which has a column that this one does not have.
+    """
+    line = header.removeprefix(_BOM.decode()).rstrip("\r\n")
+    names = _split(line)
+    if not {*names} <= {*COLUMNS}:
+        raise ColumnUnknown(*sorted({*names} - {*COLUMNS}))
+    return Layout(tuple(Column[name] for name in names), len(_cells(line)))
 
 
 def _split(line: str, separator: str = ",") -> list[str]:
@@ -106,7 +122,7 @@ def _explain_place(line: str, number: int, header: str) -> str:
     what = f"The header is on line {number}. Delete {above}, so that it comes first."
     if line.strip().strip('"').lower().startswith("sep="):
         what = f"The header is on line {number}, below {quoted(line)}, which only Excel understands. Delete {above}."
-    return what if _split(header) == list(COLUMNS) else f"{what} {_explain(header)}"
+    return what if tuple(_split(header)) in LAYOUTS else f"{what} {_explain(header)}"
 
 
 def _explain(line: str) -> str:
@@ -130,25 +146,31 @@ def _explain(line: str) -> str:
 
 def _explain_names(names: list[str]) -> str:
     plain = [_plain(name) for name in names]
+    columns = _columns_meant(plain)
     if not {*plain} & {*COLUMNS}:
         if plain[0] in Mode.__members__:
             return "The file has no header: its first line is a row of values. Put the header above it."
         return f"The file has no header: its first line begins with {quoted(names[0])}. Put the header above your rows."
-    if [name.strip(" ") for name in names] == list(COLUMNS):
+    if [name.strip(" ") for name in names] == [*columns]:
         return "The header has spaces around a column's name. Remove them."
-    if plain == list(COLUMNS):
-        for name, column in zip(names, COLUMNS, strict=True):
+    if plain == [*columns]:
+        for name, column in zip(names, columns, strict=True):
             if _visible_part(name) != name:
                 return f"The header says {quoted(name)} for {column}: delete the name and type it again."
         return "The names of the columns must be in capital letters."
-    if _known(names) < min(len(names) / 2, len(COLUMNS)):
-        alike = [column for column in COLUMNS if column in plain]
+    if _known(names) < min(len(names) / 2, len(columns)):
+        alike = [column for column in columns if column in plain]
         return (
-            f"The columns are those of another program: of the {len(COLUMNS)} that are needed, there is only "
+            f"The columns are those of another program: of the {len(columns)} that are needed, there is only "
             f"{' and '.join(filter(None, (', '.join(alike[:-1]), alike[-1])))}. Move your values under the template's "
             "header."
         )
-    return _explain_columns(names)
+    return _explain_columns(names, columns)
+
+
+def _columns_meant(plain: list[str]) -> tuple[Column, ...]:
+    """The columns that a header is measured by: those of the oldest layout that has all of ours among its names."""
+    return next(columns for columns in LAYOUTS if {*plain} & {*COLUMNS} <= {*columns})
 
 
 def _other_separator(line: str) -> str | None:
@@ -183,10 +205,10 @@ def _known(names: list[str]) -> int:
     return len({_plain(name) for name in names} & {*COLUMNS})
 
 
-def _explain_columns(names: list[str]) -> str:
-    missing = [column for column in COLUMNS if column not in names]
-    extra = [name for position, name in enumerate(names) if name not in COLUMNS or name in names[:position]]
-    misspelt = _pair_misspelt(names, missing, extra)
+def _explain_columns(names: list[str], columns: tuple[Column, ...]) -> str:
+    missing: list[str] = [column for column in columns if column not in names]
+    extra = [name for position, name in enumerate(names) if name not in columns or name in names[:position]]
+    misspelt = _pair_misspelt(names, columns, missing, extra)
     sentences = [
         f"Column {names.index(wrong) + 1} of the header is called {quoted(wrong)} and should be {right}."
         for wrong, right in misspelt.items()
@@ -203,9 +225,9 @@ def _explain_columns(names: list[str]) -> str:
         )
     sentences += _explain_extra(names, extra)
     if not sentences:
-        at = next(i for i, (name, column) in enumerate(zip(names, COLUMNS, strict=False)) if name != column)
+        at = next(i for i, (name, column) in enumerate(zip(names, columns, strict=False)) if name != column)
         sentences.append(
-            f"The columns are out of order: column {at + 1} is {names[at]} and should be {COLUMNS[at]}. "
+            f"The columns are out of order: column {at + 1} is {names[at]} and should be {columns[at]}. "
             "Move whole columns with their values: changing the names alone would import values into the wrong columns."
         )
     return " ".join(sentences)
@@ -223,14 +245,14 @@ def _explain_extra(names: list[str], extra: list[str]) -> Iterator[str]:
         yield f"Delete {'it with its' if len(extra) == 1 else 'them with their'} values."
 
 
-def _pair_misspelt(names: list[str], missing: list[str], extra: list[str]) -> dict[str, str]:
+def _pair_misspelt(
+    names: list[str], columns: tuple[Column, ...], missing: list[str], extra: list[str]
+) -> dict[str, str]:
     """Wrong names that stand for a missing column: by their place, or by their likeness."""
     pairs: dict[str, str] = {}
     for wrong in extra:
         left = [column for column in missing if column not in pairs.values()]
-        in_place = [
-            column for column in left if len(names) == len(COLUMNS) and names.index(wrong) == COLUMNS.index(column)
-        ]
+        in_place = [column for column in left if len(names) == len(columns) and columns[names.index(wrong)] == column]
         alike = difflib.get_close_matches(_plain(wrong), left, n=1)
         if in_place or alike:
             pairs[wrong] = (in_place or alike)[0]

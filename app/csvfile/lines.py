@@ -6,14 +6,11 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import compress
-from typing import TypeVar
 
 from app.csvfile.causes import Problem
-from app.csvfile.header import width_of
+from app.csvfile.header import layout_of
 from app.csvfile.reader import read_blocks, size_in_bytes
-from app.csvfile.validate import Rows, Validator
-
-_Value = TypeVar("_Value")
+from app.csvfile.validate import Rows, Validator, cut
 
 
 @dataclass(slots=True)
@@ -44,8 +41,10 @@ class LineReader:
     """
 
     def __init__(self, pieces: Iterable[bytes], *, header: str, offset: int, line: int) -> None:
-        self._blocks = read_blocks(pieces, offset=offset, line=line)
-        self._validator = Validator(width_of(header))
+        #: The columns by which it reads: those of its file.
+        self.layout = layout_of(header)
+        self._blocks = read_blocks(pieces, offset=offset, line=line, layout=self.layout)
+        self._validator = Validator(self.layout)
         #: What was read and is not taken yet; it ends where the last block did.
         self._rest = Lines(offset, line)
         self._end_byte = offset
@@ -59,10 +58,10 @@ class LineReader:
             pass
         rest = self._rest
         next_line = rest.starts[count] if count < len(rest.starts) else rest.next_line
-        taken = Lines(0, next_line, _cut(rest.starts, count), _cut(rest.texts, count))
+        taken = Lines(0, next_line, cut(rest.starts, count), cut(rest.texts, count))
         self._end_byte = taken.end_byte = self._end_byte + sum(map(size_in_bytes, taken.texts))
         right = bisect_left(rest.numbers, next_line)
-        taken.numbers, taken.rows = _cut(rest.numbers, right), Rows._make(_cut(column, right) for column in rest.rows)
+        taken.numbers, taken.rows = cut(rest.numbers, right), rest.rows.cut(right)
         taken.wrong = {number: problems for number, problems in rest.wrong.items() if number < next_line}
         for number in taken.wrong:
             del rest.wrong[number]
@@ -81,10 +80,3 @@ class LineReader:
         rest.numbers += compress(starts, found.is_right())
         rest.wrong.update((starts[at], problems) for at, problems in found.problems().items())
         return True
-
-
-def _cut(values: list[_Value], count: int) -> list[_Value]:
-    """Take the first ``count`` of ``values`` out of them."""
-    taken = values[:count]
-    del values[:count]
-    return taken

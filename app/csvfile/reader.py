@@ -13,11 +13,13 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from app.csvfile.causes import Cause, Problem
-from app.csvfile.contract import COLUMNS, MAX_RECORD_BYTES, MAX_TEXT_LENGTH, Mode
+from app.csvfile.columns import NEWEST, Layout
+from app.csvfile.contract import MAX_RECORD_BYTES, MAX_TEXT_LENGTH, Mode
 from app.csvfile.errors import SAVE_AS_CSV, FileRejected
 
 #: Bytes that are collected before they are parsed together.
@@ -33,10 +35,11 @@ _C1_CONTROLS = re.compile(rb"\xc2[\x80-\x9f]")
 _VALUE = re.compile(r'(?:"((?:[^"]|"")*+)"([^,\n]*)|([^,\n]*))(,|\n|\Z)')
 
 
-#: The beginning of a line that is a row itself: a mode and a separator, or as many separators as in the header.
-_ROW = rf"[^\S\r\n]*+(?:(?:{'|'.join(Mode)})[^\S\r\n]*,|(?:[^,\r\n]*+,){{{len(COLUMNS) - 1}}})"
-_LIKE_A_ROW = re.compile(_ROW, re.IGNORECASE)
-_SWALLOWED_ROW = re.compile(rf"[\r\n]{_ROW}", re.IGNORECASE)
+@cache
+def _like_a_row(columns: int, before: str = "") -> re.Pattern[str]:
+    """Behind ``before``, the beginning of a line that is a row itself: a mode and a separator, or all separators."""
+    row = rf"[^\S\r\n]*+(?:(?:{'|'.join(Mode)})[^\S\r\n]*,|(?:[^,\r\n]*+,){{{columns - 1}}})"
+    return re.compile(before + row, re.IGNORECASE)
 
 
 class BrokenCells(list[str]):
@@ -90,7 +93,7 @@ def size_in_bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def read_blocks(pieces: Iterable[bytes], *, offset: int, line: int) -> Iterator[Block]:
+def read_blocks(pieces: Iterable[bytes], *, offset: int, line: int, layout: Layout = NEWEST) -> Iterator[Block]:
     """Read records from ``pieces``, which begin at byte ``offset`` and physical line ``line`` of the file.
 
     The records do not depend on how the bytes are cut into pieces. Raises FileRejected for bytes that no row can be
@@ -102,7 +105,7 @@ def read_blocks(pieces: Iterable[bytes], *, offset: int, line: int) -> Iterator[
         if len(pending) < BLOCK_BYTES:
             continue
         whole_lines = pending[: pending.rfind(b"\n") + 1]
-        block, rest = _parse(whole_lines, offset, line, is_last=False)
+        block, rest = _parse(whole_lines, offset, line, layout, is_last=False)
         if block.cells:
             yield block
         pending = rest + pending[len(whole_lines) :]
@@ -111,7 +114,7 @@ def read_blocks(pieces: Iterable[bytes], *, offset: int, line: int) -> Iterator[
         if len(pending) > MAX_RECORD_BYTES:
             raise _too_long(line)
     if pending:
-        block, _ = _parse(pending, offset, line, is_last=True)
+        block, _ = _parse(pending, offset, line, layout, is_last=True)
         yield block
 
 
@@ -122,7 +125,7 @@ def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
             yield piece[start : start + BLOCK_BYTES]
 
 
-def _parse(data: bytes, offset: int, line: int, *, is_last: bool) -> tuple[Block, bytes]:
+def _parse(data: bytes, offset: int, line: int, layout: Layout, *, is_last: bool) -> tuple[Block, bytes]:
     """The records in ``data`` (whole lines, unless ``is_last``), and the bytes of one at the end that is still open."""
     text = decode(data, line)
     lines = io.StringIO(text, newline="\n").readlines()
@@ -140,7 +143,7 @@ def _parse(data: bytes, offset: int, line: int, *, is_last: bool) -> tuple[Block
                 add_stop(stop)
         except csv.Error:
             start = sum(map(len, lines[:stop]))
-            broken = _read_broken(text, start)
+            broken = _read_broken(text, start, layout)
             if broken is None:
                 if is_last:
                     raise _never_closed(text, start, line + stop) from None
@@ -155,7 +158,7 @@ def _parse(data: bytes, offset: int, line: int, *, is_last: bool) -> tuple[Block
     # A CR alone ends no line, but a row may stand behind it all the same.
     has_lone_cr = data.count(b"\r") > data.count(b"\r\n")
     if stop > len(stops) or has_lone_cr:
-        _mark_swallowed(cells, lines, stops, line, has_lone_cr=has_lone_cr)
+        _mark_swallowed(cells, lines, stops, line, layout, has_lone_cr=has_lone_cr)
     block = Block(offset, line, lines[:stop], cells, stops, has_controls, data)
     _check_lengths(block)
     return block, "".join(lines[stop:]).encode()
@@ -183,7 +186,7 @@ class _Broken(NamedTuple):
     end: int
 
 
-def _read_broken(text: str, start: int) -> _Broken | None:
+def _read_broken(text: str, start: int, layout: Layout) -> _Broken | None:
     """The record at ``start`` that ``csv`` refused, or None if it runs on into an open quote."""
     cells: list[str] = []
     problems: list[Problem] = []
@@ -197,11 +200,11 @@ def _read_broken(text: str, start: int) -> _Broken | None:
         # What stands outside of quotation marks; CRs just before the LF belong to the line ending.
         bare = found[2] if is_quoted else found[3]
         bare = bare if found[4] == "," else bare.rstrip("\r")
-        if len(cells) < len(COLUMNS):
+        if column := layout.name_at(len(cells)):
             if is_quoted and bare:
-                problems.append(Cause.QUOTING.problem(COLUMNS[len(cells)]))
+                problems.append(Cause.QUOTING.problem(column))
             if "\r" in bare:
-                problems.append(Cause.BARE_LINE_BREAK.problem(COLUMNS[len(cells)]))
+                problems.append(Cause.BARE_LINE_BREAK.problem(column))
         cells.append(found[1].replace('""', '"') + bare if is_quoted else bare)
         at = found.end()
         if found[4] != ",":
@@ -209,27 +212,28 @@ def _read_broken(text: str, start: int) -> _Broken | None:
 
 
 def _mark_swallowed(
-    cells: list[list[str]], lines: list[str], stops: list[int], line: int, *, has_lone_cr: bool
+    cells: list[list[str]], lines: list[str], stops: list[int], line: int, layout: Layout, *, has_lone_cr: bool
 ) -> None:
     """Make those of the records broken ones that have swallowed lines; the first of ``lines`` is line ``line``.
 
     ``has_lone_cr`` is false when it is known that each CR in them stands before an LF.
     """
+    like_a_row = _like_a_row(len(layout.columns)).match
     for at, (first, stop) in enumerate(pairwise([0, *stops])):
         # Most records of several lines are let go as soon as that is certain.
         is_suspect = stop - first > 1 and (
             len(cells[at]) == 1
             or type(cells[at]) is BrokenCells
             or max(map(len, cells[at])) > MAX_TEXT_LENGTH
-            or any(map(_LIKE_A_ROW.match, lines[first + 1 : stop]))
+            or any(map(like_a_row, lines[first + 1 : stop]))
         )
         if is_suspect or (has_lone_cr and "\r" in "".join(cells[at])):
-            problem = _find_swallowed(cells[at], line + first)
+            problem = _find_swallowed(cells[at], line + first, layout)
             if problem:
                 cells[at] = BrokenCells(cells[at], [problem])
 
 
-def _find_swallowed(cells: list[str], line: int) -> Problem | None:
+def _find_swallowed(cells: list[str], line: int, layout: Layout) -> Problem | None:
     """What is wrong with a record that begins on line ``line``, if a quotation mark in it was opened by mistake.
 
     A value may have a line break in it. That its quotation mark is a mistake shows where a row follows the line break,
@@ -238,17 +242,22 @@ def _find_swallowed(cells: list[str], line: int) -> Problem | None:
     broken = {problem.column for problem in cells.problems} if isinstance(cells, BrokenCells) else ()
     for at, value in enumerate(cells):
         closed = line + value.count("\n")
-        column = COLUMNS[at] if at < len(COLUMNS) else ""
-        if _SWALLOWED_ROW.search(value):
-            return Cause.SWALLOWED_LINES.problem(column, opened=line, closed=closed, length=0)
+        column = layout.name_at(at)
+        if _like_a_row(len(layout.columns), before=r"[\r\n]").search(value):
+            return _swallowed(column, line, closed, 0, layout)
         if (
             closed > line
             and (length := len(value.strip()))
             and (length > MAX_TEXT_LENGTH or column in broken or len(cells) == 1)
         ):
-            return Cause.SWALLOWED_LINES.problem(column, opened=line, closed=closed, length=length)
+            return _swallowed(column, line, closed, length, layout)
         line = closed
     return None
+
+
+def _swallowed(column: str, opened: int, closed: int, length: int, layout: Layout) -> Problem:
+    last = {} if column else {"last": layout.columns[-1].value}
+    return Cause.SWALLOWED_LINES.problem(column, opened=opened, closed=closed, length=length, **last)
 
 
 class Cell(NamedTuple):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, compress
 
 from app.csvfile.errors import FileRejected, FileTooLarge
-from app.csvfile.header import take_header, width_of
+from app.csvfile.header import layout_of, take_header
 from app.csvfile.reader import decode, read_blocks
 from app.csvfile.validate import Validator
 from app.csvfile.warn import Warned, Watch
@@ -62,13 +62,14 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
     arriving = _limited(pieces, max_bytes)
     header_line, beyond = take_header(arriving)
     header = header_line.decode()
-    validate = Validator(width_of(header)).validate
+    layout = layout_of(header)
+    validate = Validator(layout).validate
     # Where each row begins: its byte and its physical line. Batches are cut once the total is known.
     starts, lines = array("Q"), array("I")
-    watch = Watch()
+    watch = Watch(layout)
     invalid = 0
     at = len(header_line)
-    for block in read_blocks(chain([beyond], arriving), offset=at, line=2):
+    for block in read_blocks(chain([beyond], arriving), offset=at, line=2, layout=layout):
         found = validate(block.cells, block.has_controls)
         ends = block.end_bytes()
         is_row = [place not in found.blank for place in range(len(ends))]

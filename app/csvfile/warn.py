@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from app.csvfile.contract import COLUMNS, quoted
+from app.csvfile.columns import Layout
+from app.csvfile.contract import quoted
 from app.csvfile.reader import Block
 
 #: A value is kept as far as this.
@@ -54,7 +55,8 @@ class Kind(NamedTuple):
 class Watch:
     """Looks through the blocks of a file for what looks wrong, and counts it."""
 
-    def __init__(self) -> None:
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
         self._warned: dict[str, Warned] = {}
 
     def look_through(self, block: Block) -> None:
@@ -63,18 +65,19 @@ class Watch:
             for found in kind.find(block):
                 earlier = self._warned.get(name)
                 self._warned[name] = (
-                    earlier._replace(rows=earlier.rows + 1) if earlier else _first(name, found, block.first_lines())
+                    earlier._replace(rows=earlier.rows + 1)
+                    if earlier
+                    else self._first(name, found, block.first_lines())
                 )
 
     def warnings(self) -> list[Warned]:
         """What was found, in the order of KINDS."""
         return [self._warned[name] for name in KINDS if name in self._warned]
 
-
-def _first(name: str, found: Found, lines: list[int]) -> Warned:
-    # A row may have more values than there are columns.
-    column = COLUMNS[found.column] if found.column < len(COLUMNS) else ""
-    return Warned(name, 1, lines[found.row], column, found.value.strip()[:_VALUE_LENGTH])
+    def _first(self, name: str, found: Found, lines: list[int]) -> Warned:
+        # A row may have more values than there are columns, which have no name then.
+        column = self._layout.name_at(found.column)
+        return Warned(name, 1, lines[found.row], column, found.value.strip()[:_VALUE_LENGTH])
 
 
 def read_stored(stored: Iterable[Mapping[str, Any]]) -> list[Warned]:

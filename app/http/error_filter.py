@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from app.csvfile.causes import Cause, Code
-from app.csvfile.contract import COLUMNS
+from app.csvfile.columns import COLUMNS
 from app.http.query_filter import Asked
 from app.queries.imports.error_groups import Kind
 from app.queries.imports.row_errors import Filter

@@ -11,7 +11,8 @@ from flask_login import login_required
 from werkzeug.exceptions import NotFound
 
 from app.csvfile.causes import Cause, Code
-from app.csvfile.contract import CONDITION_CODES, GUIDE, HEADER, MAX_VARIANT_LENGTH, MAX_VARIANTS
+from app.csvfile.columns import HEADER, VALUES, Column
+from app.csvfile.contract import CONDITION_CODES, MAX_VARIANT_LENGTH, MAX_VARIANTS
 from app.csvfile.errors import SAVE_AS_CSV
 from app.csvfile.examples import EXAMPLES, MISTAKES, TEMPLATE_ROWS, Mistake, example_message
 from app.csvfile.visible import visible
@@ -30,13 +31,13 @@ def csv() -> ResponseReturnValue:
     return render_template(
         "help/csv.html",
         header=HEADER,
-        guide=GUIDE,
+        columns=[*Column],
         conditions=CONDITION_CODES,
         max_variants=MAX_VARIANTS,
         max_variant_length=MAX_VARIANT_LENGTH,
         examples=EXAMPLES,
         save_as_csv=SAVE_AS_CSV,
-        free_texts="COMMENT, NOTES and REFERENCE",
+        free_texts=[column for column in VALUES if column.spec.is_free_text],
     )
 
 

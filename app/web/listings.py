@@ -11,7 +11,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, NotFound
 
 from app import listings
-from app.csvfile.contract import COLUMNS, Column, Condition, Mode
+from app.csvfile.columns import COLUMNS, FIELDS, Column, as_cell
+from app.csvfile.contract import Condition, Mode
 from app.csvfile.guard import guard, guard_if_guarded
 from app.csvfile.write import csv_lines, in_pieces
 from app.http.downloads import csv_response, dated_name, is_for_spreadsheet
@@ -93,22 +94,19 @@ def export_csv() -> ResponseReturnValue:
 def export(seller_id: int, wanted: Filter) -> Response:
     """The seller's listings that are wanted, as an answer that is such a file."""
     found = without_transaction(listings.iter_export(seller_id, wanted))
-    as_cell = guard if is_for_spreadsheet() else guard_if_guarded
-    lines = csv_lines(chain([COLUMNS], (_update_row(listing, as_cell) for listing in found)))
+    guards = guard if is_for_spreadsheet() else guard_if_guarded
+    lines = csv_lines(chain([COLUMNS], (_update_row(listing, guards) for listing in found)))
     return csv_response(dated_name("listings"), in_pieces(lines))
 
 
-def _update_row(listing: ExportedListing, as_cell: Callable[[str], str]) -> list[str | int]:
-    values: dict[Column, str | int] = {
+def _update_row(listing: ExportedListing, guards: Callable[[str], str]) -> list[str]:
+    values = {
         Column.MODE: Mode.UPDATE.value,
         Column.URN: listing.urn,
         Column.CONDITION: Condition(listing.condition).name,
-        Column.PRICE: listing.price,
-        Column.QUANTITY: listing.quantity,
         Column.VARIANTS: listing.variants,
-        Column.HIDDEN: "true" if listing.hidden else "false",
-        Column.COMMENT: as_cell(listing.comment or ""),
-        Column.NOTES: as_cell(listing.notes or ""),
-        Column.REFERENCE: as_cell(listing.reference or ""),
     }
+    for column, field in FIELDS.items():
+        cell = as_cell(listing.values[field.name])
+        values[column] = guards(cell) if column.spec.is_free_text else cell
     return [values.get(column, "") for column in Column]

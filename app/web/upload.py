@@ -12,7 +12,7 @@ from wtforms import ValidationError
 
 from app.config import Settings, current_settings
 from app.csvfile import scan
-from app.csvfile.contract import HEADER
+from app.csvfile.columns import HEADER
 from app.csvfile.errors import FileRejected, FileTooLarge, round_size_down
 from app.demo import sample
 from app.extensions import csrf

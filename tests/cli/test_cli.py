@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from app.cli import DEMO_EMAIL, DEMO_PASSWORD
-from app.csvfile.contract import HEADER
+from app.csvfile.columns import HEADER
 from app.extensions import db
 from app.identity import sellers, tokens
 from app.imports import commands

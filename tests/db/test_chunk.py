@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from app.csvfile.causes import Cause
+from app.csvfile.columns import NEWEST
 from app.csvfile.lines import LineReader
 from app.extensions import db
 from app.imports.worker import batch_job
@@ -102,10 +103,11 @@ def test_where_a_row_lies_does_not_lead_to_another_seller(
     start(seller, [row(price=1)])
     run_jobs()
     (found,) = listings.find(seller_id, [key], lock=True).values()
-    listings.update(other_id, [listings.Change(found, found.state._replace(price=2))])
-    assert listings.find(seller_id, [key], lock=False)[key].state.price == 1
-    listings.update(seller_id, [listings.Change(found, found.state._replace(price=2))])
-    assert listings.find(seller_id, [key], lock=False)[key].state.price == 2
+    values = (2, *found.state.values[1:])
+    listings.update(other_id, [listings.Change(found, found.state._replace(values=values))])
+    assert listings.find(seller_id, [key], lock=False)[key].state == found.state
+    listings.update(seller_id, [listings.Change(found, found.state._replace(values=values))])
+    assert listings.find(seller_id, [key], lock=False)[key].state.values == values
 
 
 def test_updates_have_the_effect_of_the_order_of_the_file(seller: Seller, run_jobs: RunJobs) -> None:
@@ -168,7 +170,7 @@ def claimed(seller: Seller, rows: int = 1) -> tuple[BatchKey, transitions.Claim]
 
 
 def attempt_at(key: BatchKey) -> Attempt:
-    return Attempt(key, 1, KnownItems(None, {}), LiveListings(key))
+    return Attempt(key, 1, KnownItems(None, {}), LiveListings(key), NEWEST)
 
 
 def whole_chunk(app: Flask, claim: transitions.Claim) -> Chunk:

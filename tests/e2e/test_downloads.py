@@ -7,7 +7,7 @@ import io
 
 from playwright.sync_api import Page
 
-from app.csvfile.contract import HEADER
+from app.csvfile.columns import HEADER
 from tests.e2e.files import FIRST_IMPORT, MISTAKES, long_file, mistakes, references
 from tests.e2e.gate import Gate
 from tests.e2e.window import counters, download, status_of, upload_and_follow

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import CDPSession, Locator, Page, Request, Route, expect
 
-from app.csvfile.contract import HEADER
+from app.csvfile.columns import HEADER
 from tests.e2e.conftest import MAX_ROWS, MAX_UPLOAD_BYTES
 from tests.e2e.files import FIRST_IMPORT
 from tests.e2e.window import Watch, status_of, upload, upload_and_follow

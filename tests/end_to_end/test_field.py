@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app import catalog
-from app.csvfile.contract import HEADER
+from app.csvfile.columns import HEADER
 from app.extensions import db
 from app.imports.reports import exports
 from app.models import Import, Seller

@@ -15,7 +15,7 @@ from http.cookiejar import CookieJar
 import pytest
 from flask import Flask
 
-from app.csvfile.contract import HEADER
+from app.csvfile.columns import HEADER
 from app.models import Seller
 from tests.conftest import PASSWORD, make_token
 from tests.factories import csv_bytes, make_items, row

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from app.csvfile import reader, scan
-from app.csvfile.contract import COLUMNS, HEADER
+from app.csvfile.columns import COLUMNS, HEADER
 from app.csvfile.errors import FileRejected
 from app.csvfile.lines import LineReader
 from app.csvfile.reader import find_cells, read_blocks

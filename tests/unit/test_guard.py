@@ -6,10 +6,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.csvfile.contract import Cause, NamedBy, name_key
+from app.csvfile.causes import Cause
+from app.csvfile.columns import Column, value_of
+from app.csvfile.contract import MAX_TEXT_LENGTH, NamedBy, name_key
 from app.csvfile.guard import guard, guard_if_guarded, unguard
-from app.csvfile.validate import Validator, find_problems, parse_text
+from app.csvfile.parse import parse_text
+from app.csvfile.validate import Validator, find_problems
 from tests.factories import cells, row
+
+_parse = parse_text(MAX_TEXT_LENGTH)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +32,7 @@ from tests.factories import cells, row
     ],
 )
 def test_what_a_spreadsheet_would_change_is_guarded(text: str, cell: str) -> None:
-    assert (guard(text), unguard(cell), parse_text(cell)) == (cell, text, text)
+    assert (guard(text), unguard(cell), _parse(cell)) == (cell, text, text)
     assert guard_if_guarded(text) == text
 
 
@@ -51,8 +56,10 @@ def test_both_passes_read_a_guarded_text_alike(cell: str) -> None:
     found = Validator().validate([values, cells()], False)
     assert found.wrong == set()
     assert find_problems(values) == []
-    text = parse_text(cell.strip())
-    assert [(one.comment, one.reference) for one in found.rows().each()][0] == (text, text)
+    text = _parse(cell.strip())
+    assert [
+        (value_of(one.values, Column.COMMENT), value_of(one.values, Column.REFERENCE)) for one in found.rows().each()
+    ][0] == (text, text)
 
 
 def test_the_limit_is_for_the_text_and_not_for_its_guard() -> None:

@@ -9,9 +9,9 @@ import zipfile
 
 import pytest
 
-from app.csvfile.contract import COLUMNS, HEADER
+from app.csvfile.columns import COLUMNS, HEADER, Column, Layout
 from app.csvfile.errors import FileRejected
-from app.csvfile.header import MAX_HEADER_BYTES, take_header, width_of
+from app.csvfile.header import MAX_HEADER_BYTES, layout_of, take_header
 
 
 def refuse(data: bytes) -> str:
@@ -31,7 +31,7 @@ def test_the_header_is_taken_with_its_mark_and_line_ending(header: str, newline:
 def test_empty_columns_without_a_name_behind_the_last_one_are_taken(beyond: str, width: int) -> None:
     for header in (f"{HEADER}{beyond}\r\n", f'\ufeff"MODE"{HEADER.removeprefix("MODE")}{beyond}\n'):
         assert take_header(iter([header.encode()])) == (header.encode(), b"")
-        assert width_of(header) == width
+        assert layout_of(header) == Layout(tuple(Column), width)
 
 
 def test_a_header_is_taken_whole_or_not_at_all() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.csvfile import scan as scan_module
-from app.csvfile.contract import HEADER
+from app.csvfile.columns import HEADER
 from app.csvfile.errors import FileRejected, FileTooLarge
 from app.csvfile.lines import LineReader
 from app.csvfile.scan import Scan, look, rows_per_batch, scan

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.csvfile.causes import Cause
+from app.csvfile.columns import Column, Layout
 from app.csvfile.contract import Condition, Mode, NamedBy, name_key
 from app.csvfile.reader import BrokenCells
 from app.csvfile.validate import Row, Validator, find_problems
@@ -60,12 +61,8 @@ def test_a_full_row() -> None:
         (NamedBy.URN, "urn:x:1"),
         Condition.LIGHT_PLAYED,
         "de|reverse",
-        100,
-        2,
         True,
-        "for buyers",
-        "private",
-        "SKU",
+        (100, 2, "for buyers", "private", "SKU"),
     )
 
 
@@ -257,7 +254,7 @@ def test_a_wrong_number_of_values_is_all_that_is_told(row: list[str], count: str
 )
 @pytest.mark.parametrize("width", [15, 16, 18])
 def test_a_value_behind_the_last_column_is_told_with_its_place(beyond: list[str], words: str, width: int) -> None:
-    validated = Validator(width).validate([[*cells(), *beyond]], has_controls=False)
+    validated = Validator(Layout(tuple(Column), width)).validate([[*cells(), *beyond]], has_controls=False)
     (problem,) = validated.problems()[0]
     assert (problem.column, problem.cause) == ("", Cause.EXTRA_VALUE)
     assert words in problem.message
@@ -277,7 +274,7 @@ def test_the_columns_without_a_name_may_be_empty_or_left_out() -> None:
         [*cells(price="x"), ""],
         BrokenCells([*cells(), ""], [Cause.QUOTING.problem("NOTES")]),
     ]
-    validated = Validator(17).validate(rows, has_controls=False)
+    validated = Validator(Layout(tuple(Column), 17)).validate(rows, has_controls=False)
     assert validated.is_right() == [True, True, True, False, False, False, False]
     assert validated.blank == {3}
     causes = {at: [problem.cause for problem in problems] for at, problems in validated.problems().items()}

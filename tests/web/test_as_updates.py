@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from app.csvfile.contract import HEADER
+from app.csvfile.columns import HEADER
 from app.imports import commands
 from app.models import Seller
 from tests.factories import csv_bytes, listed, look, make_items, row, start

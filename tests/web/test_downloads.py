@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from app import catalog
 from app.cli import DEMO_CATALOG
 from app.csvfile.causes import Cause
-from app.csvfile.contract import COLUMNS, HEADER
+from app.csvfile.columns import COLUMNS, HEADER
 from app.csvfile.guard import guard_if_guarded
 from app.extensions import db
 from app.imports import commands, reconcile

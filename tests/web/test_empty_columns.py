@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask.testing import FlaskClient
 
-from app.csvfile.contract import HEADER
+from app.csvfile.columns import HEADER
 from app.extensions import db
 from app.imports import commands, ledger
 from app.imports.reports import exports, row_errors

@@ -9,7 +9,8 @@ from flask.testing import FlaskClient
 
 from app.csvfile.causes import Cause, Code
 from app.csvfile.cells import split_record
-from app.csvfile.contract import CONDITION_CODES, GUIDE, HEADER, Column
+from app.csvfile.columns import HEADER, Column
+from app.csvfile.contract import CONDITION_CODES
 from app.csvfile.validate import find_problems
 from tests.factories import cells
 from tests.pages import page, read, words
@@ -42,7 +43,7 @@ def test_every_column_and_every_condition_is_explained(client: FlaskClient) -> N
         [words(cell) for cell in line.select("th, td")] for line in soup.select("table.stacking-table tbody tr")
     ]
     assert explained == [
-        [column.value, GUIDE[column].needed, GUIDE[column].rule, " ".join(GUIDE[column].examples)] for column in Column
+        [column.value, one.needed, one.rule, " ".join(one.examples)] for column in Column for one in [column.spec]
     ]
     conditions = [[words(cell) for cell in line.select("th, td")] for line in soup.select("table.plain-table tbody tr")]
     assert conditions == [[code, grade.name] for code, grade in CONDITION_CODES.items()]

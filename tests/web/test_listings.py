@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from app import listings
-from app.csvfile.contract import HEADER, name_key
+from app.csvfile.columns import HEADER
+from app.csvfile.contract import name_key
 from app.extensions import db
 from app.models import Seller
 from app.queries import items

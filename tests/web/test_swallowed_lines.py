@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from app.csvfile.contract import HEADER
+from app.csvfile.columns import HEADER
 from app.extensions import db
 from app.imports import commands, ledger
 from app.models import Import, Seller

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.csvfile.contract import Column, Condition
+from app.csvfile.columns import Column
+from app.csvfile.contract import Condition
 from app.imports.reports.progress import ImportProgress
 from app.queries.imports import check_changes
 from app.queries.imports.check_changes import RecordedChange
 
 #: Changes that are shown.
 _SHOWN = 20
-#: The columns in the order of ``RecordedChange.before``.
-_COLUMNS = (Column.PRICE, Column.QUANTITY, Column.HIDDEN, Column.COMMENT, Column.NOTES, Column.REFERENCE)
 
 
 @dataclass(frozen=True, slots=True)
 class CellChange:
     """What would become of one value."""
 
-    column: Column
+    column: str
     before: str
     after: str
 
     @property
     def percent(self) -> int | None:
         """By how much a price would rise or, below 0, fall; None for other columns."""
-        if self.column is not Column.PRICE:
+        if self.column != Column.PRICE:
             return None
         return round((int(self.after) / int(self.before) - 1) * 100)
 
@@ -51,7 +50,7 @@ def list_changes(one: ImportProgress) -> list[ChangeShown]:
 
 
 def _show(change: RecordedChange) -> ChangeShown:
-    cells = zip(_COLUMNS, change.before, change.after, strict=True)
+    cells = zip(change.columns, change.before, change.after, strict=True)
     return ChangeShown(
         line=change.line,
         urn=change.urn,

@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 from app.csvfile.causes import Cause
 from app.csvfile.cells import split_record
-from app.csvfile.contract import COLUMNS, Mode
+from app.csvfile.columns import Layout
+from app.csvfile.contract import Mode
+from app.csvfile.header import layout_of
 from app.csvfile.lines import LineReader
 from app.csvfile.validate import Row
 from app.csvfile.write import csv_lines, in_pieces, no_formula
@@ -29,7 +31,7 @@ from app.storage import current_storage, iter_range
 #: Rows of the source that are held in memory together.
 _ROWS_AT_ONCE = 5_000
 
-_REPORT_HEADER = ("line", "code", "columns", "message", "fix", *COLUMNS)
+_REPORT_HEADER = ("line", "code", "columns", "message", "fix")
 _SUCCEEDED_HEADER = ("line", "listing_id", "outcome")
 _CREATE = re.compile(Mode.CREATE, re.IGNORECASE | re.ASCII)
 _FIXES = {cause.slug: cause.fix for cause in Cause}
@@ -58,7 +60,7 @@ def as_updates(key: ImportKey) -> Iterator[bytes]:
     Byte for byte and in the order of the file, but for CREATE, which becomes UPDATE.
     """
     texts = without_transaction(row_errors.iter_texts(key, wanted=Filter(cause=Cause.LISTING_EXISTS)))
-    # MODE comes first, and nothing but CREATE can stand in it: what was wrong with these rows is not their own.
+    # MODE comes first in every layout, and nothing but CREATE can stand in it: what was wrong is not the rows' own.
     return _with_header(key, (_CREATE.sub(Mode.UPDATE, text, count=1) for text in texts))
 
 
@@ -78,18 +80,20 @@ def remaining(key: ImportKey) -> Iterator[bytes]:
 
 def report(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[bytes]:
     """What is wrong with which line and how to fix it, and the row's values."""
+    layout = layout_of(lookups.get_source(key).header)
     errors = without_transaction(row_errors.iter_pages(key, wanted=wanted))
-    return in_pieces(csv_lines(chain([_REPORT_HEADER], map(_report, errors))))
+    lines = (_report(error, len(layout.columns)) for error in errors)
+    return in_pieces(csv_lines(chain([(*_REPORT_HEADER, *layout.columns)], lines)))
 
 
-def _report(error: RecordedError) -> list[str | int]:
+def _report(error: RecordedError, columns: int) -> list[str | int]:
     # Several columns may have the same cause; one that Sluice does not know any more has no fix.
     fixes = dict.fromkeys(_FIXES[cause] for cause in error.causes if cause in _FIXES)
     cells = split_record(error.row)
-    while len(cells) > len(COLUMNS) and not cells[-1].strip():
+    while len(cells) > columns and not cells[-1].strip():
         cells.pop()
     texts = ["|".join(error.columns), " ".join(error.messages), " ".join(fixes), *cells]
-    missing = [""] * (len(COLUMNS) - len(cells))
+    missing = [""] * (columns - len(cells))
     return [error.line, error.code, *map(no_formula, texts), *missing]
 
 
@@ -103,7 +107,7 @@ def succeeded(key: ImportKey) -> Iterator[bytes]:
     of = lookups.get_source(key)
     all_done = [_Done(batch.start_byte, batch.cursor, batch.first_line) for batch in lookups.list_batches(key)]
     successes = without_transaction(
-        _find_successes(key, rows, of.kind) for done in all_done for rows in _read_rows(of, done)
+        _find_successes(key, of, rows) for done in all_done for rows in _read_rows(of, done)
     )
     rows = ((one.line, no_formula(one.listing_id), one.outcome) for one in successes)
     return in_pieces(csv_lines(chain([_SUCCEEDED_HEADER], rows)))
@@ -132,7 +136,7 @@ def _read_rows(of: lookups.Source, done: _Done) -> Iterator[list[tuple[int, Row]
         yield [*zip(lines.numbers, lines.rows.each(), strict=True)]
 
 
-def _find_successes(key: ImportKey, rows: list[tuple[int, Row]], kind: ImportKind) -> list[_Success]:
+def _find_successes(key: ImportKey, of: lookups.Source, rows: list[tuple[int, Row]]) -> list[_Success]:
     """Those of ``rows`` that succeeded, in their order."""
     if not rows:
         return []
@@ -144,10 +148,21 @@ def _find_successes(key: ImportKey, rows: list[tuple[int, Row]], kind: ImportKin
         {(item.id, row.condition, row.variants) for _, row in rows for item in meant.get(row.name, ())},
         lock=False,
     )
+    layout = layout_of(of.header)
+
+    def judge(line: int, row: Row, listing: Found | None) -> str | None:
+        is_check = of.kind is ImportKind.CHECK
+        return _foretell(row, listing, layout) if is_check else _judge(key, line, row, listing, layout)
+
     successes = []
     for line, row in rows:
         judged = [
-            (item.urn, _foretell(row, listing) if kind is ImportKind.CHECK else _judge(key, line, row, listing))
+            (
+                item.urn,
+                _foretell(row, listing, layout)
+                if of.kind is ImportKind.CHECK
+                else _judge(key, line, row, listing, layout),
+            )
             for item in meant.get(row.name, ())
             for listing in [found.get((item.id, row.condition, row.variants))]
         ]
@@ -162,14 +177,14 @@ def _find_successes(key: ImportKey, rows: list[tuple[int, Row]], kind: ImportKin
 _UNCERTAIN = {Mode.CREATE: "created", Mode.UPDATE: "updated or unchanged"}
 
 
-def _judge(key: ImportKey, line: int, row: Row, listing: Found | None) -> str | None:
+def _judge(key: ImportKey, line: int, row: Row, listing: Found | None, layout: Layout) -> str | None:
     """What a row did to ``listing``; None if that is not certainly its own."""
     if listing is None:
         return None
     if row.mode is Mode.CREATE:
         return "created" if listing.maker == (key.import_id, line) else None
     updated_by, state = listing.state.updated_import_id, listing.state
-    was_so = state.was(row.values, row.hidden, before=key.import_id)
+    was_so = state.was(row.values, row.hidden, layout=layout, before=key.import_id)
     if updated_by == key.import_id:
         return "unchanged" if was_so else "updated"
     if updated_by is not None and updated_by > key.import_id:
@@ -178,15 +193,14 @@ def _judge(key: ImportKey, line: int, row: Row, listing: Found | None) -> str | 
     return "unchanged" if was_so else None
 
 
-def _foretell(row: Row, listing: Found | None) -> str | None:
+def _foretell(row: Row, listing: Found | None, layout: Layout) -> str | None:
     """What a row would do to ``listing``, as that is now."""
     if row.mode is Mode.CREATE:
         return "created"
     if listing is None:
         return None
-    return (
-        "unchanged" if row.values == listing.state.values and row.hidden in {None, listing.state.hidden} else "updated"
-    )
+    is_same = layout.spoken(row.values) == layout.spoken(listing.state.values)
+    return "unchanged" if is_same and row.hidden in {None, listing.state.hidden} else "updated"
 
 
 def _below(header: str, rows: Iterator[bytes]) -> Iterator[bytes]:

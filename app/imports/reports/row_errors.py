@@ -10,12 +10,14 @@ from typing import NamedTuple
 
 from app.csvfile.causes import Cause
 from app.csvfile.cells import split_records
-from app.csvfile.contract import COLUMNS, Column, column_letters
+from app.csvfile.columns import Column, Layout
+from app.csvfile.contract import column_letters
+from app.csvfile.header import layout_of
 from app.csvfile.reader import find_cells
 from app.csvfile.visible import trim, visible
 from app.imports.reports.suggestions import Case, Suggestion, suggest
 from app.queries import ImportKey
-from app.queries.imports import error_groups, row_errors
+from app.queries.imports import error_groups, lookups, row_errors
 from app.queries.imports.error_groups import Group, Kind, Sampled
 from app.queries.imports.row_errors import ANY, Filter
 
@@ -129,13 +131,14 @@ def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = Fals
     """
     if not groups:
         return []
+    layout = _layout_of(key)
     most = _MAX_VALUES_OF_ONE if in_full else _MAX_VALUES
     samples = error_groups.sample(key, [group.kind for group in groups], limit=_SAMPLE)
     all_rows = error_groups.list_texts(key, counted) if (counted := _countable(groups)) else {}
     common = {}
     for group in groups:
         texts = all_rows.get(group.kind) or [one.row for one in samples.get(group.kind, ())]
-        common[group.kind] = _common_values(group.kind, texts, most)
+        common[group.kind] = _common_values(group.kind, texts, layout, most)
     suggestions = iter(suggest(case for group in groups for _, _, case in common[group.kind]))
     shown = []
     for group in groups:
@@ -153,7 +156,7 @@ def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = Fals
                 group.rows,
                 values,
                 sample[0] if sample else None,
-                _mark(sample[0].row, [group.kind]) if sample else [],
+                _mark(sample[0].row, [group.kind], layout) if sample else [],
             )
         )
     return shown
@@ -171,7 +174,10 @@ def list_rows(
 ) -> RowPage:
     """Failed rows below a line that are ``wanted``, in the order of the file: at most ``limit`` of them."""
     found, goes_on = row_errors.list_after(key, after_line=after_line, limit=limit, wanted=wanted)
-    cases = [Case(kind, values) for error in found for values in [_values(error.row)] for kind in error.kinds]
+    if not found:
+        return RowPage([], goes_on)
+    layout = _layout_of(key)
+    cases = [Case(kind, values) for error in found for values in [_values(error.row, layout)] for kind in error.kinds]
     suggestions = iter(suggest(cases) if with_suggestions else [None] * len(cases))
     rows = [
         RowShown(
@@ -181,11 +187,15 @@ def list_rows(
                 ProblemShown(kind, message, next(suggestions))
                 for kind, message in zip(error.kinds, error.messages, strict=True)
             ],
-            _mark(error.row, error.kinds),
+            _mark(error.row, error.kinds, layout),
         )
         for error in found
     ]
     return RowPage(rows, goes_on)
+
+
+def _layout_of(key: ImportKey) -> Layout:
+    return layout_of(lookups.get_source(key).header)
 
 
 def _countable(groups: Sequence[Group]) -> list[Kind]:
@@ -195,7 +205,7 @@ def _countable(groups: Sequence[Group]) -> list[Kind]:
     return [group.kind for group, rows in zip(telling, sums, strict=True) if rows <= _MOST_COUNTED]
 
 
-def _common_values(kind: Kind, rows: Iterable[str], most: int) -> list[tuple[str, int, Case]]:
+def _common_values(kind: Kind, rows: Iterable[str], layout: Layout, most: int) -> list[tuple[str, int, Case]]:
     """What stands most often in the column of these rows of a group, how often, and the case of it.
 
     Where no value comes twice, the first ones stand for all.
@@ -205,7 +215,8 @@ def _common_values(kind: Kind, rows: Iterable[str], most: int) -> list[tuple[str
     counts: Counter[str] = Counter()
     cases: dict[str, Case] = {}
     columns = _columns_of(kind)
-    for values in map(_name_values, split_records(rows)):
+    for cells in split_records(rows):
+        values = _name_values(cells, layout)
         text = ", ".join(filter(None, (values.get(column) for column in columns)))
         if text:
             counts[text] += 1
@@ -224,28 +235,29 @@ def _columns_of(kind: Kind) -> Sequence[str]:
     return (kind.column,) if kind.column else ()
 
 
-def _values(row: str) -> dict[str, str]:
+def _values(row: str, layout: Layout) -> dict[str, str]:
     """The values of a row by their columns; none when there are too few or too many to tell which is which."""
-    return _name_values([cell.value for cell in find_cells(row)])
+    return _name_values([cell.value for cell in find_cells(row)], layout)
 
 
-def _name_values(cells: Iterable[str]) -> dict[str, str]:
+def _name_values(cells: Iterable[str], layout: Layout) -> dict[str, str]:
     values = [value.strip() for value in cells]
-    if len(values) < len(COLUMNS) or any(values[len(COLUMNS) :]):
+    count = len(layout.columns)
+    if len(values) < count or any(values[count:]):
         return {}
-    return dict(zip(COLUMNS, values, strict=False))
+    return dict(zip(layout.columns, values, strict=False))
 
 
-def _mark(row: str, kinds: Collection[Kind]) -> list[Part]:
+def _mark(row: str, kinds: Collection[Kind], layout: Layout) -> list[Part]:
     """The text of a row in parts, with the values that something is wrong with as parts of their own."""
     wrong = {column for kind in kinds for column in _columns_of(kind)}
     has_extra = any(kind.cause is Cause.EXTRA_VALUE for kind in kinds)
     parts: list[Part] = []
     at = 0
     for place, cell in enumerate(find_cells(row)):
-        is_extra = place >= len(COLUMNS)
-        column = column_letters(place) if is_extra else COLUMNS[place]
-        if (has_extra and trim(cell.value)) if is_extra else column in wrong:
+        name = layout.name_at(place)
+        column = name or column_letters(place)
+        if name in wrong if name else has_extra and trim(cell.value):
             parts += [Part(row[at : cell.start]), Part(row[cell.start : cell.end], column)]
             at = cell.end
     return [part for part in (*parts, Part(row[at:])) if part.text or part.column]

@@ -16,15 +16,14 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.csvfile.causes import Cause
+from app.csvfile.columns import COLUMNS, Column
 from app.csvfile.contract import (
-    COLUMNS,
     CONDITION_CODES,
     MAX_ID_DIGITS,
     MAX_PRICE,
     MAX_QUANTITY,
     MIN_PRICE,
     VARIANT_PATTERN,
-    Column,
     ItemName,
     Mode,
     NamedBy,
@@ -32,7 +31,8 @@ from app.csvfile.contract import (
     name_key,
 )
 from app.csvfile.damage import plain_digits
-from app.csvfile.validate import Row, Validator, read_price
+from app.csvfile.parse import read_price
+from app.csvfile.validate import Row, Validator
 from app.csvfile.visible import describe_invisible, typed
 from app.extensions import db
 from app.imports.reports.similar_items import MAX_CHOICES, NearestItems, closest, likeness

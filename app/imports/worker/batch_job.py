@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.config import current_settings
 from app.csvfile.errors import FileRejected
+from app.csvfile.header import ColumnUnknown
 from app.csvfile.lines import LineReader
 from app.extensions import db
 from app.imports import reconcile
@@ -89,7 +90,7 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[st
     pieces = iter_range(storage, claim.storage_key, claim.cursor, claim.end_byte)
     reader = LineReader(pieces, header=claim.header, offset=claim.cursor, line=claim.cursor_line)
     target = target_of(batch, claim.kind)
-    this_attempt = Attempt(batch, attempt, known_items(claim.catalog_version), target)
+    this_attempt = Attempt(batch, attempt, known_items(claim.catalog_version), target, reader.layout)
     rows = 0
     start, size = claim.cursor, _in_bounds(_ROWS_PER_SECOND_AT_FIRST * settings.chunk_seconds)
     while True:
@@ -184,6 +185,8 @@ def _explain(error: Exception) -> str:
             return "The uploaded file is not in the storage any more."
         case FileRejected():
             return "The stored file is not what was uploaded."
+        case ColumnUnknown():
+            return "The file has a column that this worker does not know: it runs an older release than the pages."
         case OSError():
             return "The storage could not be read."
         case DBAPIError() | DriverError():

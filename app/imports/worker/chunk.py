@@ -8,7 +8,8 @@ from itertools import compress
 from typing import Any, NamedTuple
 
 from app.csvfile.causes import Cause, Problem
-from app.csvfile.contract import Column, ItemName, Mode, NamedBy
+from app.csvfile.columns import Column, Layout
+from app.csvfile.contract import ItemName, Mode, NamedBy
 from app.csvfile.lines import Lines
 from app.csvfile.validate import Row, Rows
 from app.csvfile.visible import describe_invisible
@@ -44,6 +45,8 @@ class Attempt(NamedTuple):
     number: int
     known_items: KnownItems
     target: Target
+    #: The columns of the import's file.
+    layout: Layout
 
 
 class Candidates(NamedTuple):
@@ -149,14 +152,15 @@ def _update(candidates: Candidates, attempt: Attempt, failed: Failed) -> tuple[i
             rows.append((line, row, key))
         else:
             failed[line] = [Cause.LISTING_NOT_FOUND.problem()]
-    is_right = [found[key].state.was(row.values, row.hidden, before=import_id) for _, row, key in rows]
+    layout = attempt.layout
+    is_right = [found[key].state.was(row.values, row.hidden, layout=layout, before=import_id) for _, row, key in rows]
     states = _begin({key for (_, _, key), right in zip(rows, is_right, strict=True) if not right}, found, attempt)
     left_alone: dict[ListingKey, Spoken] = {}
     for line, row, key in rows:
         if key in states:
-            states[key] = _apply(row, line, states[key])
+            states[key] = _apply(row, line, states[key], layout)
         elif found[key].state.updated_import_id == import_id:
-            states[key] = _apply(row, line, found[key].state)
+            states[key] = _apply(row, line, found[key].state, layout)
         else:
             hidden_line = line if row.hidden is not None else left_alone.get(key, _NOBODY).hidden_line
             left_alone[key] = Spoken(line, hidden_line)
@@ -184,23 +188,16 @@ def _begin(
             updated_import_id=import_id,
             updated_line=by.line,
             hidden_line=by.hidden_line,
-            values_before=digest(state.values),
+            values_before=digest(state.values, attempt.layout),
             hidden_before=state.hidden,
         )
     return states
 
 
-def _apply(row: Row, line: int, state: ListingState) -> ListingState:
+def _apply(row: Row, line: int, state: ListingState, layout: Layout) -> ListingState:
     """What becomes of a listing by an UPDATE row."""
     if line > (state.updated_line or 0):
-        state = state._replace(
-            price=row.price,
-            quantity=row.quantity,
-            comment=row.comment,
-            notes=row.notes,
-            reference=row.reference,
-            updated_line=line,
-        )
+        state = state._replace(values=layout.apply(row.values, state.values), updated_line=line)
     if row.hidden is not None and line > (state.hidden_line or 0):
         state = state._replace(hidden=row.hidden, hidden_line=line)
     return state
@@ -220,7 +217,8 @@ def _create(candidates: Candidates, attempt: Attempt, failed: Failed) -> int:
         else:
             new.append(at)
             last_key = keys[at]
-    made = [*zip(numbers, [key[0] for key in keys], rows.conditions, rows.variants, *rows.values(), strict=True)]
+    items = [item_id for item_id, _, _ in keys]
+    made = [*zip(numbers, items, rows.conditions, rows.variants, rows.hidden, *rows.values, strict=True)]
     others = attempt.target.create([made[at] for at in new])
     makers = ({keys[at]: Maker(import_id, numbers[at]) for at in new} if repeated else {}) | others
     if others:

@@ -11,12 +11,13 @@ from functools import partial
 from heapq import nlargest
 from typing import Protocol
 
+from app.csvfile.columns import Column, value_of
 from app.queries import BatchKey
 from app.queries.imports import check_changes, check_claims, unchanged_rows
 from app.queries.imports.check_changes import Foreseen
 from app.queries.imports.unchanged_rows import Spoken
 from app.queries.listings import listings
-from app.queries.listings.listings import Change, Found, ListingKey, Maker, NewListing, key_of
+from app.queries.listings.listings import Change, Found, ListingKey, Maker, NewListing, key_of, line_of
 from app.statuses import ImportKind
 
 #: How many of a chunk's changes a check keeps to be shown.
@@ -70,7 +71,7 @@ class _MakeOnce:
         made = self._insert(new)
         if len(made) < len(new):
             self._meets_existing = True
-            makers |= self._look_for([one for one in new if one[0] not in made])
+            makers |= self._look_for([one for one in new if line_of(one) not in made])
         return makers
 
     def _look_for(self, new: Sequence[NewListing]) -> dict[ListingKey, Maker]:
@@ -145,7 +146,7 @@ class CheckedListings:
 
 def _surprise(change: Foreseen) -> tuple[float, int]:
     """How much a change should be looked at: first by how far the price moves, then by where it stands in the file."""
-    prices = change.before.price, change.after.price
+    prices = [value_of(state.values, Column.PRICE) for state in (change.before, change.after)]
     return max(prices) / min(prices), -change.line
 
 

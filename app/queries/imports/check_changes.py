@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+from app.csvfile.columns import FIELDS, VALUES, Column, as_cell
 from app.queries import ImportKey, driver_cursor
 from app.queries.listings.listings import ListingKey, ListingState
 
 #: How much a new price counts as a surprise: the ratio of the larger to the smaller.
-_PRICE_RATIO = "greatest(before[1]::float8 / after[1]::float8, after[1]::float8 / before[1]::float8)"
+_PRICE_AT = f"array_position(columns, '{Column.PRICE}')"
+_BEFORE, _AFTER = (f"{side}[{_PRICE_AT}]::float8" for side in ("before", "after"))
+_PRICE_RATIO = f"greatest({_BEFORE} / {_AFTER}, {_AFTER} / {_BEFORE})"
 
 
 class Foreseen(NamedTuple):
@@ -29,6 +32,8 @@ class RecordedChange(NamedTuple):
     name: str
     condition: int
     variants: str
+    #: The columns of the values before and after.
+    columns: list[str]
     before: list[str]
     after: list[str]
 
@@ -37,21 +42,30 @@ def insert(key: ImportKey, changes: Collection[Foreseen]) -> None:
     """Record changes of an import."""
     if not changes:
         return
-    with driver_cursor() as cursor, cursor.copy("copy foreseen_changes from stdin") as copy:
-        copy.set_types(["int4", "int8", "int4", "int4", "int2", "text", "text[]", "text[]"])
+    with driver_cursor() as cursor, cursor.copy(f"copy foreseen_changes ({', '.join(_TYPES)}) from stdin") as copy:
+        copy.set_types(list(_TYPES.values()))
         for change in changes:
-            copy.write_row((*key, change.line, *change.key, _texts(change.before), _texts(change.after)))
+            before, after = _cells(change.before), _cells(change.after)
+            copy.write_row((*key, change.line, *change.key, [*before], [*before.values()], [*after.values()]))
 
 
-def _texts(state: ListingState) -> list[str]:
-    return [
-        str(state.price),
-        str(state.quantity),
-        str(state.hidden).lower(),
-        state.comment or "",
-        state.notes or "",
-        state.reference or "",
-    ]
+_TYPES = {
+    "seller_id": "int4",
+    "import_id": "int8",
+    "line": "int4",
+    "item_id": "int4",
+    "condition": "int2",
+    "variants": "text",
+    "columns": "text[]",
+    "before": "text[]",
+    "after": "text[]",
+}
+
+
+def _cells(state: ListingState) -> dict[str, str]:
+    """What a state holds as the import format writes it, by its columns in their order."""
+    values = {**dict(zip(VALUES, state.values, strict=True)), Column.HIDDEN: state.hidden}
+    return {column.value: as_cell(values[column]) for column in FIELDS}
 
 
 def list_most_striking(key: ImportKey, *, limit: int) -> list[RecordedChange]:
@@ -59,7 +73,7 @@ def list_most_striking(key: ImportKey, *, limit: int) -> list[RecordedChange]:
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
-            select c.line, i.urn, i.name, c.condition, c.variants, c.before, c.after
+            select c.line, i.urn, i.name, c.condition, c.variants, c.columns, c.before, c.after
             from (
                 select * from foreseen_changes where seller_id = %s and import_id = %s
                 order by {_PRICE_RATIO} desc, line limit %s

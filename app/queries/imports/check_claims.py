@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from app.queries import ImportKey, as_columns, driver_cursor
 from app.queries.bulk_insert import Table, insert_missing
-from app.queries.listings.listings import ListingKey, Maker, NewListing, key_of
+from app.queries.listings.listings import ListingKey, Maker, NewListing, key_of, line_of
 
 _NEW = Table(
     "claims",
@@ -26,7 +26,7 @@ def take(key: ImportKey, wanted: Collection[NewListing]) -> Collection[int]:
     """Claim listings for the rows of a check that would make them; the lines that no other was faster than."""
     if not wanted:
         return ()
-    return insert_missing(_NEW, sorted((*key, *key_of(one), one[0]) for one in wanted))
+    return insert_missing(_NEW, sorted((*key, *key_of(one), line_of(one)) for one in wanted))
 
 
 def find_makers(key: ImportKey, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
@@ -48,4 +48,7 @@ def find_makers(key: ImportKey, keys: Collection[ListingKey]) -> dict[ListingKey
             """,
             (*as_columns(sorted(keys)), *key),
         )
-        return {row[:3]: Maker(key.import_id, row[3]) for row in cursor.fetchall()}
+        return {
+            (item_id, condition, variants): Maker(key.import_id, line)
+            for item_id, condition, variants, line in cursor.fetchall()
+        }

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from hashlib import blake2b
-from operator import itemgetter
-from typing import NamedTuple
+from operator import attrgetter, itemgetter
+from typing import Any, NamedTuple
 
+from psycopg.rows import namedtuple_row
+
+from app.csvfile.columns import FIELDS, VALUES, Layout, Value, Values
 from app.queries import ImportKey, as_columns, driver_cursor
 from app.queries.bulk_insert import Table, insert_missing
 
@@ -32,25 +35,24 @@ class Maker(NamedTuple):
     line: int
 
 
-#: A listing to be made: the line of the row that makes it, its item, condition and variants, price, quantity, hidden,
-#: comment, notes and reference.
-NewListing = tuple[int, int, int, str, int, int, bool | None, str | None, str | None, str | None]
+#: A listing to be made: the line of the row that makes it, its item, condition and variants, hidden, and its values in
+#: the order of ``columns.VALUES``. A plain tuple, because it is made by the million.
+NewListing = tuple[Any, ...]
+line_of: Callable[[NewListing], int] = itemgetter(0)
 key_of: Callable[[NewListing], ListingKey] = itemgetter(1, 2, 3)
 
-
-#: What an UPDATE row says in any case: price, quantity, comment, notes and reference. HIDDEN it may leave open.
-Values = tuple[int, int, str | None, str | None, str | None]
+_FIELD_NAMES = [field.name for field in FIELDS.values()]
+_VALUE_NAMES = [field.name for field in VALUES.values()]
+#: The values of a row of the table, which has them by their names.
+_values_of: Callable[[Any], Values] = attrgetter(*_VALUE_NAMES)
 
 
 class ListingState(NamedTuple):
     """The values of a listing that an UPDATE sets, and what the last import that set them has to remember."""
 
-    price: int
-    quantity: int
+    #: In the order of ``columns.VALUES``: all but HIDDEN.
+    values: Values
     hidden: bool
-    comment: str | None
-    notes: str | None
-    reference: str | None
     updated_import_id: int | None
     updated_line: int | None
     hidden_line: int | None
@@ -58,17 +60,15 @@ class ListingState(NamedTuple):
     values_before: int | None
     hidden_before: bool | None
 
-    @property
-    def values(self) -> Values:
-        """What an UPDATE row would have to say to leave it as it is."""
-        return self.price, self.quantity, self.comment, self.notes, self.reference
+    def was(self, values: Values, hidden: bool | None, *, layout: Layout, before: int) -> bool:
+        """Whether the listing had these values, and this HIDDEN if it is given, before the import with this id.
 
-    def was(self, values: Values, hidden: bool | None, *, before: int) -> bool:
-        """Whether the listing had these values, and this HIDDEN if it is given, before the import with this id."""
+        ``layout`` is that of the import; what its file does not say does not matter.
+        """
         if self.updated_import_id != before:
-            is_same, hidden_before = values == self.values, self.hidden
+            is_same, hidden_before = layout.spoken(values) == layout.spoken(self.values), self.hidden
         else:
-            is_same, hidden_before = digest(values) == self.values_before, bool(self.hidden_before)
+            is_same, hidden_before = digest(values, layout) == self.values_before, bool(self.hidden_before)
         return is_same and hidden in (None, hidden_before)
 
 
@@ -88,9 +88,13 @@ class Change(NamedTuple):
     after: ListingState
 
 
-def digest(values: Values) -> int:
-    """A number of 64 bits that other values have only by a chance that can be forgotten."""
-    return int.from_bytes(blake2b(repr(values).encode(), digest_size=8).digest(), signed=True)
+def digest(values: Values, layout: Layout) -> int:
+    """A number of 64 bits that other values have only by a chance that can be forgotten.
+
+    It is that of the values that a file of the ``layout`` says, so that it stays the same when a release adds a column
+    while an import of an older layout runs.
+    """
+    return int.from_bytes(blake2b(repr(layout.spoken(values)).encode(), digest_size=8).digest(), signed=True)
 
 
 class ExportedListing(NamedTuple):
@@ -99,12 +103,8 @@ class ExportedListing(NamedTuple):
     urn: str
     condition: int
     variants: str
-    price: int
-    quantity: int
-    hidden: bool
-    comment: str | None
-    notes: str | None
-    reference: str | None
+    #: What the listing holds, by the names of ``columns.FIELDS``.
+    values: dict[str, Value]
 
 
 # Each key is looked up in the primary key's index, one after the other, in the order of the arrays: OFFSET 0 and FOR
@@ -122,17 +122,21 @@ _NEW = Table(
         "item_id": "int4",
         "condition": "int2",
         "variants": "text",
-        "price": "int4",
-        "quantity": "int4",
         "hidden": "bool",
-        "comment": "text",
-        "notes": "text",
-        "reference": "text",
+        **{field.name: field.sql for field in VALUES.values()},
     },
     line="created_line",
 )
-_STATE = ListingState._fields
-_STATE_TYPES = "int4 int4 bool text text text int8 int4 int4 int8 bool".split()
+#: The columns of a ListingState, and their PostgreSQL types.
+_STATE = {
+    **{field.name: field.sql for field in VALUES.values()},
+    "hidden": "bool",
+    "updated_import_id": "int8",
+    "updated_line": "int4",
+    "hidden_line": "int4",
+    "values_before": "int8",
+    "hidden_before": "bool",
+}
 
 
 def has_any(seller_id: int) -> bool:
@@ -156,7 +160,7 @@ def find_makers(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey
             """,
             (*as_columns(sorted(keys)), seller_id),
         )
-        return {row[:3]: Maker(*row[3:]) for row in cursor.fetchall()}
+        return {(item, condition, variants): Maker(*by) for item, condition, variants, *by in cursor.fetchall()}
 
 
 def find(seller_id: int, keys: Collection[ListingKey], *, lock: bool) -> dict[ListingKey, Found]:
@@ -168,6 +172,7 @@ def find(seller_id: int, keys: Collection[ListingKey], *, lock: bool) -> dict[Li
         return {}
     how = "for no key update" if lock else "offset 0"
     with driver_cursor() as cursor:
+        cursor.row_factory = namedtuple_row
         cursor.execute(
             f"""
             select k.item_id, k.condition, k.variants, l.place, l.created_import_id, l.created_line,
@@ -176,7 +181,31 @@ def find(seller_id: int, keys: Collection[ListingKey], *, lock: bool) -> dict[Li
             """,
             (*as_columns(sorted(keys)), seller_id),
         )
-        return {row[:3]: Found(row[3], Maker(*row[4:6]), ListingState(*row[6:])) for row in cursor.fetchall()}
+        rows: list[Any] = cursor.fetchall()
+        return {
+            (row.item_id, row.condition, row.variants): Found(
+                row.place, Maker(row.created_import_id, row.created_line), _state_of(row)
+            )
+            for row in rows
+        }
+
+
+def _state_of(row: Any) -> ListingState:
+    return ListingState(
+        _values_of(row),
+        row.hidden,
+        row.updated_import_id,
+        row.updated_line,
+        row.hidden_line,
+        row.values_before,
+        row.hidden_before,
+    )
+
+
+def _flat(state: ListingState) -> tuple[Any, ...]:
+    """A state as the columns of _STATE have it."""
+    values, *others = state
+    return (*values, *others)
 
 
 def insert(seller_id: int, import_id: int, new: Collection[NewListing]) -> Collection[int]:
@@ -190,7 +219,7 @@ def update(seller_id: int, changes: Collection[Change]) -> None:
     """Give listings of a seller that ``find`` has locked in this transaction the states that ``changes`` name."""
     if not changes:
         return
-    arrays = ", ".join(f"%b::{kind}[]" for kind in ("tid", *_STATE_TYPES))
+    arrays = ", ".join(f"%b::{kind}[]" for kind in ("tid", *_STATE.values()))
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
@@ -198,7 +227,11 @@ def update(seller_id: int, changes: Collection[Change]) -> None:
             from unnest({arrays}) as k (place, {", ".join(_STATE)})
             where l.ctid = k.place and l.seller_id = %s
             """,
-            [[change.found.place for change in changes], *as_columns([change.after for change in changes]), seller_id],
+            [
+                [change.found.place for change in changes],
+                *as_columns([_flat(change.after) for change in changes]),
+                seller_id,
+            ],
         )
 
 
@@ -211,9 +244,8 @@ def iter_pages(seller_id: int) -> Iterator[list[ExportedListing]]:
     while True:
         with driver_cursor() as cursor:
             cursor.execute(
-                """
-                select l.item_id, l.condition, l.variants,
-                       i.urn, l.price, l.quantity, l.hidden, l.comment, l.notes, l.reference
+                f"""
+                select l.item_id, l.condition, l.variants, i.urn, {", ".join(f"l.{name}" for name in _FIELD_NAMES)}
                 from (
                     select * from listings
                     where seller_id = %s and (item_id, condition, variants) > (%s::int, %s::smallint, %s)
@@ -227,8 +259,12 @@ def iter_pages(seller_id: int) -> Iterator[list[ExportedListing]]:
             rows = cursor.fetchall()
         if not rows:
             return
-        yield [ExportedListing(urn, condition, variants, *values) for _, condition, variants, urn, *values in rows]
-        after = rows[-1][:3]
+        yield [
+            ExportedListing(urn, condition, variants, dict(zip(_FIELD_NAMES, values, strict=True)))
+            for _, condition, variants, urn, *values in rows
+        ]
+        item_id, condition, variants, *_ = rows[-1]
+        after = item_id, condition, variants
 
 
 def list_created_lines(key: ImportKey) -> list[int]:

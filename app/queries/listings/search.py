@@ -14,6 +14,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from psycopg.rows import namedtuple_row
+
+from app.csvfile.columns import FIELDS, Value
 from app.csvfile.contract import Condition
 from app.queries import driver_cursor
 from app.queries.listings.listings import ExportedListing, ListingKey
@@ -295,19 +298,20 @@ class ListedItem(NamedTuple):
     condition: Condition
     #: Sorted and joined by ``|``; empty when there are none.
     variants: str
-    #: In pence.
-    price: int
-    quantity: int
-    hidden: bool
-    comment: str | None
-    notes: str | None
-    reference: str | None
+    #: What the listing holds, by the names of ``columns.FIELDS``.
+    values: dict[str, Value]
     #: None where the import is no longer known.
     made_by: Origin | None
     #: The last UPDATE; None if there was none.
     changed_by: Origin | None
     #: The last change, be it by an import or by hand.
     updated_at: datetime
+
+    @property
+    def texts(self) -> dict[str, Value]:
+        """The texts that it has, by their columns."""
+        texts = {column.value: self.values[field.name] for column, field in FIELDS.items() if column.spec.is_free_text}
+        return {column: text for column, text in texts.items() if text}
 
 
 _EACH_KEY = """
@@ -326,11 +330,12 @@ def describe(seller_id: int, keys: Collection[ListingKey]) -> list[ListedItem]:
     if not keys:
         return []
     with driver_cursor() as cursor:
+        cursor.row_factory = namedtuple_row
         cursor.execute(
             f"""
-            select i.urn, i.game, i."set", i.name, i.number, l.condition, l.variants, l.price, l.quantity, l.hidden,
-                l.comment, l.notes, l.reference,
-                c.public_id, c.file_name, l.created_line, u.public_id, u.file_name, l.updated_line, l.updated_at
+            select i.urn, i.game, i."set" as set_name, i.name, i.number, l.condition, l.variants, {_FIELDS},
+                c.public_id as maker_id, c.file_name as maker_file, l.created_line,
+                u.public_id as changer_id, u.file_name as changer_file, l.updated_line, l.updated_at
             from {_EACH_KEY}
             left join imports c on c.seller_id = %(seller_id)s and c.id = l.created_import_id
             left join imports u on u.seller_id = %(seller_id)s and u.id = l.updated_import_id
@@ -338,16 +343,35 @@ def describe(seller_id: int, keys: Collection[ListingKey]) -> list[ListedItem]:
             """,
             _keys_values(seller_id, keys),
         )
-        return [
-            ListedItem._make(
-                (*row[:5], Condition(row[5]), *row[6:13], _origin(row[13:16]), _origin(row[16:19]), row[19])
-            )
-            for row in cursor.fetchall()
-        ]
+        return [_listed(row) for row in cursor.fetchall()]
 
 
-def _origin(values: tuple[Any, ...]) -> Origin | None:
-    return None if None in values else Origin(*values)
+#: The columns of the listing ``l`` that hold values.
+_FIELDS = ", ".join(f"l.{field.name}" for field in FIELDS.values())
+
+
+def _values_of(row: Any) -> dict[str, Value]:
+    return {field.name: getattr(row, field.name) for field in FIELDS.values()}
+
+
+def _listed(row: Any) -> ListedItem:
+    return ListedItem(
+        urn=row.urn,
+        game=row.game,
+        set_name=row.set_name,
+        name=row.name,
+        number=row.number,
+        condition=Condition(row.condition),
+        variants=row.variants,
+        values=_values_of(row),
+        made_by=_origin(row.maker_id, row.maker_file, row.created_line),
+        changed_by=_origin(row.changer_id, row.changer_file, row.updated_line),
+        updated_at=row.updated_at,
+    )
+
+
+def _origin(public_id: UUID | None, file_name: str | None, line: int | None) -> Origin | None:
+    return None if public_id is None or file_name is None or line is None else Origin(public_id, file_name, line)
 
 
 def export(seller_id: int, keys: Collection[ListingKey]) -> list[ExportedListing]:
@@ -355,14 +379,16 @@ def export(seller_id: int, keys: Collection[ListingKey]) -> list[ExportedListing
     if not keys:
         return []
     with driver_cursor() as cursor:
+        cursor.row_factory = namedtuple_row
         cursor.execute(
             f"""
-            select {", ".join(f"{'i' if name == 'urn' else 'l'}.{name}" for name in ExportedListing._fields)}
+            select i.urn, l.condition, l.variants, {_FIELDS}
             from {_EACH_KEY} order by l.item_id, l.condition, l.variants
             """,
             _keys_values(seller_id, keys),
         )
-        return [ExportedListing(*row) for row in cursor.fetchall()]
+        rows: list[Any] = cursor.fetchall()
+        return [ExportedListing(row.urn, row.condition, row.variants, _values_of(row)) for row in rows]
 
 
 def _keys_values(seller_id: int, keys: Collection[ListingKey]) -> dict[str, Any]:

@@ -1,0 +1,327 @@
+"""The columns of a listings file, in one table: each line says all that there is to say of its column.
+
+Header, validator, listing fields, exports, checks, the API's schema and the help pages are made from it. To add a
+column is to add a line here, a field to ``models.Listing``, a migration that adds it to the table, and a test. A column
+that comes later is optional and says in ``since`` with which layout it came, so that files of older layouts, and
+imports that run while Sluice is upgraded, stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+from functools import cached_property
+from itertools import compress
+from typing import Any, NamedTuple
+
+from app.csvfile import parse
+from app.csvfile.contract import (
+    MAX_ID_DIGITS,
+    MAX_PRICE,
+    MAX_QUANTITY,
+    MAX_TEXT_LENGTH,
+    MAX_VARIANTS,
+    MIN_PRICE,
+    Condition,
+    Mode,
+)
+
+#: What a listing holds of a column: a number, a text, a flag, or nothing.
+Value = int | str | bool | None
+#: The values of a listing in the order of VALUES.
+Values = tuple[Any, ...]
+
+
+class Role(Enum):
+    """What a column does for its row."""
+
+    #: Says what the row asks for.
+    MODE = auto()
+    #: Says, alone or with others, which item it is.
+    NAMES_ITEM = auto()
+    #: A part, beside the item, of what the seller has at most one listing of.
+    KEY = auto()
+    #: Set by CREATE and UPDATE alike. In an UPDATE, an empty value clears it.
+    VALUE = auto()
+    #: Set by CREATE and UPDATE alike. In an UPDATE, an empty value leaves it as it is.
+    SOFT_VALUE = auto()
+
+
+class Needed(StrEnum):
+    """When a column has to be filled in, as it is told to sellers."""
+
+    ALWAYS = "always"
+    NAMES_ITEM = "one way to name the item"
+    OPTIONAL = "optional"
+
+
+class Bulk(NamedTuple):
+    """How many cells of a column are handled at once whose values hardly ever come twice."""
+
+    #: Whether all of them are surely right; where it says no, each is parsed.
+    are_right: Callable[[Sequence[str]], bool]
+    #: The same values as ``parse`` makes of cells that are right.
+    read: Callable[[Sequence[str]], list[Any]] | None = None
+
+
+class Field(NamedTuple):
+    """What a listing keeps of a column."""
+
+    #: Its name, in the table of listings and everywhere else.
+    name: str
+    #: Its PostgreSQL type.
+    sql: str
+    #: What the API says of it.
+    meaning: str
+
+
+class Spec(NamedTuple):
+    """All that there is to say of a column."""
+
+    role: Role
+    #: Makes the value of a trimmed cell. Raises parse.Wrong.
+    parse: Callable[[str], Any]
+    needed: Needed
+    #: What it says, and what may stand in it.
+    rule: str
+    #: Values that it takes.
+    examples: tuple[str, ...]
+    #: Of a VALUE or SOFT_VALUE.
+    field: Field | None = None
+    #: None: values come again and again, so that each is parsed once and remembered.
+    bulk: Bulk | None = None
+    #: Digits, which spreadsheets shorten and take for dates.
+    is_number: bool = False
+    #: What cannot be seen at the ends of a value belongs to it, unless it is white space.
+    is_free_text: bool = False
+    #: The first layout that has it: its place in LAYOUTS, counted from 1.
+    since: int = 1
+
+
+def _names(rule: str, example: str, *, is_free_text: bool = False) -> Spec:
+    return Spec(
+        Role.NAMES_ITEM,
+        parse.parse_name,
+        Needed.NAMES_ITEM,
+        rule,
+        (example,),
+        bulk=Bulk(parse.are_names),
+        is_free_text=is_free_text,
+    )
+
+
+def _id(rule: str, example: str) -> Spec:
+    return Spec(
+        Role.NAMES_ITEM,
+        parse.parse_id,
+        Needed.NAMES_ITEM,
+        rule,
+        (example,),
+        bulk=Bulk(parse.are_ids),
+        is_number=True,
+    )
+
+
+def _text(field: str, rule: str, meaning: str, example: str, *, limit: int = MAX_TEXT_LENGTH, since: int = 1) -> Spec:
+    return Spec(
+        Role.VALUE,
+        parse.parse_text(limit),
+        Needed.OPTIONAL,
+        f"{rule} At most {limit} characters. When an UPDATE leaves it empty, it is cleared."
+        + (" An UPDATE in a file without this column leaves it as it is." if since > 1 else ""),
+        (example,),
+        Field(field, "text", meaning),
+        Bulk(parse.are_texts(limit), parse.read_texts),
+        is_free_text=True,
+        since=since,
+    )
+
+
+class Column(StrEnum):
+    """The columns in their order, each with its specification; the member is the name in the header."""
+
+    spec: Spec
+
+    def __new__(cls, name: str, spec: Spec) -> Column:
+        """The name, with what there is to say of the column."""
+        column = str.__new__(cls, name)
+        column._value_ = name
+        column.spec = spec
+        return column
+
+    MODE = (
+        "MODE",
+        Spec(
+            Role.MODE,
+            parse.parse_mode,
+            Needed.ALWAYS,
+            "CREATE makes a new listing, UPDATE changes one that you have. Capitals do not matter.",
+            ("CREATE", "update"),
+        ),
+    )
+    URN = (
+        "URN",
+        Spec(
+            Role.NAMES_ITEM,
+            parse.parse_urn,
+            Needed.NAMES_ITEM,
+            "The name that the item has in the catalog, exactly. Where it is given, nothing else that names the item "
+            "is looked at.",
+            ("urn:demo:pricklewend:court-of-the-hedge-king/card/002",),
+            bulk=Bulk(parse.are_urns),
+        ),
+    )
+    GAME = (
+        "GAME",
+        _names(
+            "GAME, SET and NAME name an item together, where URN and both ids are empty. Capital letters and the "
+            "number of spaces do not matter.",
+            "Pricklewend",
+        ),
+    )
+    SET = "SET", _names("Together with GAME and NAME.", "Court of the Hedge King")
+    NAME = "NAME", _names("Together with GAME and SET.", "Snail Cavalry", is_free_text=True)
+    CARDMARKET_ID = (
+        "CARDMARKET_ID",
+        _id(
+            f"The number of the item at Cardmarket, 1 to {MAX_ID_DIGITS} digits. Decides where URN is empty.", "912810"
+        ),
+    )
+    TCGPLAYER_ID = (
+        "TCGPLAYER_ID",
+        _id(
+            f"The number of the item at TCGplayer, 1 to {MAX_ID_DIGITS} digits. Decides where URN and CARDMARKET_ID "
+            "are empty.",
+            "605377",
+        ),
+    )
+    CONDITION = (
+        "CONDITION",
+        Spec(
+            Role.KEY,
+            parse.parse_condition,
+            Needed.ALWAYS,
+            "The grade, by its code or its name. Capitals do not matter; spaces, underscores and hyphens are alike.",
+            ("NM", "near mint"),
+        ),
+    )
+    PRICE = (
+        "PRICE",
+        Spec(
+            Role.VALUE,
+            parse.parse_price,
+            Needed.ALWAYS,
+            f"Whole pence, {MIN_PRICE} to {MAX_PRICE:,}, written without commas: 199 is £1.99.",
+            ("199", "2500"),
+            Field("price", "int4", "In pence."),
+            is_number=True,
+        ),
+    )
+    QUANTITY = (
+        "QUANTITY",
+        Spec(
+            Role.VALUE,
+            parse.parse_quantity,
+            Needed.ALWAYS,
+            f"How many you have: 1 to {MAX_QUANTITY:,}, written without commas. An UPDATE may also set it to 0.",
+            ("1", "12"),
+            Field("quantity", "int4", "How many there are."),
+            is_number=True,
+        ),
+    )
+    VARIANTS = (
+        "VARIANTS",
+        Spec(
+            Role.KEY,
+            parse.parse_variants,
+            Needed.OPTIONAL,
+            f"What is special about your copies: up to {MAX_VARIANTS} of the variants that the catalog has for the "
+            "item, separated by |. Neither their order nor capitals matter.",
+            ("holo", "reverse|de"),
+        ),
+    )
+    HIDDEN = (
+        "HIDDEN",
+        Spec(
+            Role.SOFT_VALUE,
+            parse.parse_hidden,
+            Needed.OPTIONAL,
+            "true hides the listing from buyers, false shows it. When it is empty, a new listing is shown, and an "
+            "UPDATE leaves it as it is.",
+            ("true", "false"),
+            Field("hidden", "bool", "Whether buyers do not see it."),
+        ),
+    )
+    COMMENT = "COMMENT", _text("comment", "What buyers read.", "What buyers read, or null.", "Pack fresh")
+    NOTES = "NOTES", _text("notes", "For yourself; nobody else sees it.", "What only you read, or null.", "Box 1")
+    REFERENCE = (
+        "REFERENCE",
+        _text("reference", "Your own key for the listing.", "Your own key for it, or null.", "SHELF-17-A"),
+    )
+
+
+COLUMNS: tuple[str, ...] = tuple(column.value for column in Column)
+HEADER = ",".join(COLUMNS)
+
+#: Each header that was ever published, the newest last; files with any of them are taken.
+LAYOUTS: tuple[tuple[Column, ...], ...] = tuple(
+    tuple(column for column in Column if column.spec.since <= number)
+    for number in range(1, max(column.spec.since for column in Column) + 1)
+)
+
+
+def _fields(*roles: Role) -> dict[Column, Field]:
+    return {column: column.spec.field for column in Column if column.spec.role in roles and column.spec.field}
+
+
+#: What every row says, and what a listing keeps of it. HIDDEN an UPDATE may leave open, so that it goes its own way.
+VALUES = _fields(Role.VALUE)
+#: All that a listing has beside its key.
+FIELDS = _fields(Role.VALUE, Role.SOFT_VALUE)
+
+_PLACES = {column: place for place, column in enumerate(VALUES)}
+
+
+def value_of(values: Values, column: Column) -> Any:
+    """That of ``values``, in the order of VALUES, which is of the ``column``."""
+    return values[_PLACES[column]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns of one file, in order, by which everything goes that reads the file."""
+
+    columns: tuple[Column, ...]
+    #: How many columns its header has, the empty ones without a name at its end included.
+    width: int
+
+    def name_at(self, place: int) -> str:
+        """The name of the column at a place counted from 0; empty behind the last one."""
+        return self.columns[place] if place < len(self.columns) else ""
+
+    @cached_property
+    def _says(self) -> tuple[bool, ...]:
+        """For each of VALUES whether the file says it."""
+        return tuple(column in self.columns for column in VALUES)
+
+    def spoken(self, values: Values) -> Values:
+        """Those of ``values``, in the order of VALUES, that the file says."""
+        return values if all(self._says) else tuple(compress(values, self._says))
+
+    def apply(self, values: Values, to: Values) -> Values:
+        """``to`` with the ``values`` of a row of the file; what the file has no column for stays as it is."""
+        if all(self._says):
+            return values
+        return tuple(new if is_said else old for new, old, is_said in zip(values, to, self._says, strict=True))
+
+
+#: That of a file with the newest header.
+NEWEST = Layout(LAYOUTS[-1], len(LAYOUTS[-1]))
+
+
+def as_cell(value: Value | Mode | Condition) -> str:
+    """A value of a listing as the import format writes it."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,205 @@
+"""One cell in, its value out: the rule of each kind of value, in a function that takes a trimmed text.
+
+Every one of them raises Wrong, with the cause and the facts of its sentence, for a text that breaks the rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from app.csvfile.causes import Cause
+from app.csvfile.contract import (
+    CONDITION_CODES,
+    MAX_ID_DIGITS,
+    MAX_PRICE,
+    MAX_QUANTITY,
+    MAX_VARIANTS,
+    MIN_PRICE,
+    VARIANT_PATTERN,
+    Condition,
+    Mode,
+)
+from app.csvfile.damage import is_error, may_have_error
+from app.csvfile.guard import unguard
+
+_SEPARATORS = re.compile(r"[\s_-]+")
+_DIGITS = re.compile(r"[0-9]+")
+#: A price as people and programs write it: sign, whole part, decimals, currency.
+_POUNDS = re.compile(
+    r"(£?)\s*([0-9]{1,3}(?:[, ][0-9]{3}){1,2}|[0-9]{1,7})(?:[.,]([0-9]{1,2}|0{4,}))?\s*(£|GBP|)", re.IGNORECASE
+)
+
+
+class Wrong(ValueError):
+    """A cell breaks a rule; the one exception of the parse functions."""
+
+    def __init__(self, cause: Cause, **facts: Any) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.facts = facts
+
+
+def parse_mode(value: str) -> Mode:
+    """CREATE or UPDATE, in any case."""
+    if not value:
+        raise Wrong(Cause.MODE_MISSING)
+    try:
+        return Mode(value.upper())
+    except ValueError:
+        raise Wrong(Cause.MODE_UNKNOWN, value=value) from None
+
+
+def parse_condition(value: str) -> Condition:
+    """A grade by code or name; spaces, underscores and hyphens are alike."""
+    if not value:
+        raise Wrong(Cause.CONDITION_MISSING)
+    name = _SEPARATORS.sub("_", value).upper()
+    condition = CONDITION_CODES.get(name) or Condition.__members__.get(name)
+    if condition is None:
+        raise Wrong(Cause.CONDITION_UNKNOWN, value=value)
+    return condition
+
+
+def parse_price(value: str) -> int:
+    """A price in whole pence."""
+    if not value:
+        raise Wrong(Cause.PRICE_MISSING)
+    number = _whole(value)
+    if number is None:
+        match read_price(value):
+            case (pence,):
+                raise Wrong(Cause.PRICE_IN_POUNDS, value=value, pence=pence)
+            case pence, pounds:
+                raise Wrong(Cause.PRICE_UNCLEAR, value=value, pence=pence, pounds=pounds)
+        raise Wrong(Cause.PRICE_NOT_WHOLE, value=value)
+    if not MIN_PRICE <= number <= MAX_PRICE:
+        raise Wrong(Cause.PRICE_OUT_OF_RANGE, value=value)
+    return number
+
+
+def read_price(value: str) -> tuple[int, ...]:
+    """What a price that is not written in whole pence can mean, in pence: nothing, one thing, or two, the lower first.
+
+    ``1.99`` and ``£2`` are pounds. ``199.0`` and ``1,299`` may be pence that a program or a spreadsheet has written.
+    """
+    found = _POUNDS.fullmatch(value)
+    if not found:
+        return ()
+    sign, whole, decimals, currency = found.groups(default="")
+    number = int(re.sub("[, ]", "", whole))
+    pounds = number * 100 + int(decimals[:2].ljust(2, "0"))
+    readings = (pounds,) if sign or currency or decimals.strip("0") else (number, pounds)
+    return readings if readings[0] >= MIN_PRICE and readings[-1] <= MAX_PRICE else ()
+
+
+def parse_quantity(value: str) -> int:
+    """A whole number from 0; that a CREATE needs at least 1 is for the row to say."""
+    if not value:
+        raise Wrong(Cause.QUANTITY_MISSING)
+    number = _whole(value)
+    if number is None:
+        raise Wrong(Cause.QUANTITY_NOT_WHOLE, value=value)
+    if number > MAX_QUANTITY:
+        raise Wrong(Cause.QUANTITY_OUT_OF_RANGE, value=value)
+    return number
+
+
+def parse_variants(value: str) -> str:
+    """The variants in lower case, sorted, each once, joined by ``|``."""
+    if not value:
+        return ""
+    variants = {part.strip().lower() for part in value.split("|")}
+    for variant in sorted(variants):
+        if not VARIANT_PATTERN.fullmatch(variant):
+            raise Wrong(Cause.VARIANT_MALFORMED, value=variant)
+    if len(variants) > MAX_VARIANTS:
+        raise Wrong(Cause.VARIANTS_TOO_MANY, count=len(variants))
+    return "|".join(sorted(variants))
+
+
+def parse_hidden(value: str) -> bool | None:
+    """True or false in any case; None when empty."""
+    if not value:
+        return None
+    try:
+        return {"true": True, "false": False}[value.lower()]
+    except KeyError:
+        raise Wrong(Cause.HIDDEN_UNKNOWN, value=value) from None
+
+
+def parse_id(value: str) -> int | None:
+    """An external id; None when empty. Leading zeros do not count as part of the number, but as digits."""
+    if not value:
+        return None
+    if len(value) > MAX_ID_DIGITS or not _DIGITS.fullmatch(value):
+        raise Wrong(Cause.ID_NOT_DIGITS, value=value)
+    return int(value)
+
+
+def parse_urn(value: str) -> str:
+    """A URN, of which only the catalog knows whether it is one."""
+    if is_error(value):
+        raise Wrong(Cause.SPREADSHEET_ERROR, value=value)
+    return value
+
+
+def parse_name(value: str) -> str:
+    """GAME, SET or NAME, of which only the catalog knows whether it is one; whether the row needs it, the row tells."""
+    return value
+
+
+def parse_text(limit: int) -> Callable[[str], str | None]:
+    """What parses free text of at most ``limit`` characters, without what guards it from spreadsheets; None: empty."""
+
+    def parse(value: str) -> str | None:
+        value = unguard(value)
+        if len(value) > limit:
+            raise Wrong(Cause.TEXT_TOO_LONG, count=len(value), limit=limit)
+        return value or None
+
+    return parse
+
+
+def _whole(value: str) -> int | None:
+    if not _DIGITS.fullmatch(value):
+        return None
+    # Python refuses to convert thousands of digits; ten are already beyond every limit.
+    return int(value.lstrip("0")[:10] or "0")
+
+
+# Many cells at once -----------------------------------------------------------------------------------------------
+#
+# Values that hardly ever come twice are not remembered. Whether all cells of a column are surely right can be told
+# faster than by parsing each of them; where it cannot, each is parsed.
+
+
+def are_ids(cells: Sequence[str]) -> bool:
+    """Whether all of these are surely right for ``parse_id``."""
+    digits = "".join(cells)
+    return not digits or (digits.isascii() and digits.isdigit() and max(map(len, cells)) <= MAX_ID_DIGITS)
+
+
+def are_urns(cells: Sequence[str]) -> bool:
+    """Whether all of these are surely right for ``parse_urn``."""
+    return not may_have_error("".join(cells))
+
+
+def are_names(_: Sequence[str]) -> bool:
+    """Whether all of these are surely right for ``parse_name``: always."""
+    return True
+
+
+def are_texts(limit: int) -> Callable[[Sequence[str]], bool]:
+    """What tells whether cells are surely right for ``parse_text`` with this limit."""
+    return lambda cells: max(map(len, cells), default=0) <= limit
+
+
+def read_texts(cells: Sequence[str]) -> list[str | None]:
+    """What ``parse_text`` makes of cells that are right."""
+    texts = [cell.strip() or None for cell in cells]
+    # Most files have none that is guarded.
+    if '="' in "".join(cells):
+        return [text and (unguard(text) or None) for text in texts]
+    return texts
