@@ -1,4 +1,4 @@
-"""What the buttons of the pages do with an import."""
+"""The actions on an import: pause, resume, terminate, retry, import again."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _CREATED = {"Location": {"description": "The path of the new import.", "schema":
 def pause(public_id: uuid.UUID) -> dict[str, Any]:
     """Pause an import.
 
-    The rows that are being worked on are finished first, which takes less than a second; until then “pausing” is true.
-    When the status is PAUSED, no row is written until the import is resumed.
+    Rows in progress are finished first, which takes less than a second; until then “pausing” is true. While the status
+    is PAUSED, no row is written.
     """
     commands.pause(seller_id(), public_id)
     return show_in_full(seller_id(), public_id)
@@ -39,7 +39,7 @@ def pause(public_id: uuid.UUID) -> dict[str, Any]:
 @blueprint.response(200, ImportInFull())
 @can_fail(403, 404, 409)
 def resume(public_id: uuid.UUID) -> dict[str, Any]:
-    """Let a paused import go on exactly where it stopped."""
+    """Resume a paused import where it stopped."""
     commands.resume(seller_id(), public_id)
     return show_in_full(seller_id(), public_id)
 
@@ -48,9 +48,9 @@ def resume(public_id: uuid.UUID) -> dict[str, Any]:
 @blueprint.response(200, ImportInFull())
 @can_fail(403, 404, 409)
 def terminate(public_id: uuid.UUID) -> dict[str, Any]:
-    """End an import for good.
+    """Terminate an import.
 
-    When this is answered, no further row is written. What was written stays.
+    Once this is answered, no further row is written. Rows already written stay.
     """
     commands.terminate(seller_id(), public_id)
     return show_in_full(seller_id(), public_id)
@@ -61,9 +61,9 @@ def terminate(public_id: uuid.UUID) -> dict[str, Any]:
 @blueprint.response(201, ImportInFull(), description="The import that takes them up.", headers=_CREATED)
 @can_fail(403, 404, 409)
 def retry(asked: dict[str, Any], public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Import the failed or the remaining rows of an import that is over once more.
+    """Retry the failed or the remaining rows of an import that is over.
 
-    They make an import of their own. Asked again, the answer is the same import: each row is taken up once.
+    The retry is a new import. Repeated, the request answers with the same import: each row is retried once.
     """
     with source_errors_as_404():
         made = commands.retry(seller_id(), public_id, RetriedRows(asked["rows"]))
@@ -76,7 +76,7 @@ def retry(asked: dict[str, Any], public_id: uuid.UUID) -> tuple[dict[str, Any], 
 def import_checked(public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Import the file of a check that is over.
 
-    Nothing is sent again: the file is stored. Asked again, the answer is the same import.
+    The stored file is used. Repeated, the request answers with the same import.
     """
     with source_errors_as_404():
         made = commands.import_checked(seller_id(), public_id)
@@ -91,7 +91,7 @@ def import_checked(public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str,
 def again(
     asked: dict[str, Any], headers: dict[str, Any], public_id: uuid.UUID
 ) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Import the stored file of an import another time, or with check=true check it."""
+    """Import the stored file of an import again, or check it with check=true."""
     limits.count_upload(bearer())
     with source_errors_as_404():
         made = commands.import_again(

@@ -1,4 +1,4 @@
-"""The listings: searching them, taking them home, hiding and showing one."""
+"""Listings: searching and exporting them, hiding and showing one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TAG = ["Listings"]
 def list_listings(asked: dict[str, Any]) -> dict[str, Any]:
     """Search your listings.
 
-    What is asked for in several ways must hold in all of them.
+    All given filters must match.
     """
     wanted = read_filter(request.args)
     page = listings.search(seller_id(), wanted.wanted, after=asked.get("after", ""), limit=asked["limit"])
@@ -42,9 +42,9 @@ def list_listings(asked: dict[str, Any]) -> dict[str, Any]:
 @gives_csv
 @can_fail()
 def export_listings(_: dict[str, Any]) -> Response:
-    """Take your listings as a file that can be changed and sent back.
+    """Export your listings as a file that can be edited and uploaded again.
 
-    It has the header of an import and UPDATE in each row; sent back as it is, it changes nothing.
+    It has the header of an import, and UPDATE in each row. Uploaded unchanged, it changes nothing.
     """
     return export(seller_id(), read_filter(request.args).wanted)
 

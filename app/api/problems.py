@@ -1,4 +1,4 @@
-"""What programs are told when a request comes to nothing: problem documents as in RFC 9457."""
+"""Errors of the API as problem documents (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 
-#: Below this, every answer is one of the API's.
+#: All paths below this belong to the API.
 ROOT = "/api/"
 
-#: What an error may say in its headers beside its document.
+#: The headers of an error that its answer keeps.
 _HEADERS = frozenset({"Allow", "Retry-After", "WWW-Authenticate"})
 
 
@@ -41,7 +41,7 @@ class Kind:
     name: str
     status: int
     title: str
-    #: What to do about it; the detail of a document says what happened.
+    #: What to do about it. The document's detail says what happened.
     meaning: str
 
 
@@ -61,7 +61,7 @@ KEY_TAKEN = Kind(
     "key-taken",
     422,
     "The Idempotency-Key belongs to another file",
-    "The key has come before, with other bytes or for another purpose. Send a key of its own for each file.",
+    "The key was used before, with another file or for another purpose. Use a new key for each file.",
 )
 _BY_STATUS = {
     kind.status: kind
@@ -71,10 +71,10 @@ _BY_STATUS = {
             "unauthorized",
             401,
             "No token that holds",
-            "Send “Authorization: Bearer” and a token. Tokens are made, and revoked, under API tokens.",
+            "Send “Authorization: Bearer” and a token. Create and revoke tokens under API tokens.",
         ),
         Kind("forbidden", 403, "The token may not do this", "The token may only read. Use one that may write as well."),
-        Kind("not-found", 404, "Not found", "There is nothing at this address, or it belongs to somebody else."),
+        Kind("not-found", 404, "Not found", "There is nothing at this address, or it belongs to another seller."),
         Kind(
             "method-not-allowed", 405, "Not with this method", "The header Allow says which methods the address takes."
         ),
@@ -82,34 +82,34 @@ _BY_STATUS = {
             "not-possible-now",
             409,
             "Not possible now",
-            "The import is in a state in which this cannot be done. Ask for the import; “actions” says what can be.",
+            "The import's status does not allow this. Get the import; “actions” lists what is possible.",
         ),
         Kind("too-large", 413, "Too large", "Split the file into smaller ones, each with the header line."),
         Kind(
             "unsupported-media-type",
             415,
             "Not a form and not a CSV",
-            "Send the file in the field “file” of a multipart form, or as it is with Content-Type: text/csv.",
+            "Send the file in the field “file” of a multipart form, or as the body with Content-Type: text/csv.",
         ),
         INVALID_REQUEST,
-        Kind("too-many-requests", 429, "Too many requests", "Wait as many seconds as the header Retry-After says."),
+        Kind("too-many-requests", 429, "Too many requests", "Wait for the seconds in the header Retry-After."),
         Kind("internal-error", 500, "Something went wrong", "The error is not yours; it has been recorded. Try again."),
         Kind(
             "unavailable",
             503,
             "Back in a moment",
-            "The database or the storage is away. Nothing is lost. Try again in some seconds.",
+            "The database or the storage is unavailable. Nothing is lost. Try again in a few seconds.",
         ),
     )
 }
-#: What any request can come to.
+#: The problems of every view.
 ALWAYS = frozenset({401, 422, 429, 503})
-#: All that there are, by their statuses.
+#: All problems, by status.
 KINDS = sorted({*_BY_STATUS.values(), FILE_REFUSED, KEY_TAKEN}, key=lambda kind: (kind.status, kind.name))
 
 
 def init_app(app: Flask) -> None:
-    """Answer requests to addresses of the API that are none with problems too."""
+    """Answer requests to unknown addresses of the API with problems too."""
     app.before_request(_answer_unknown_address)
 
 
@@ -163,7 +163,7 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
     if error.code is None or error.code < 400:
         # Redirects travel as exceptions too.
         return error
-    # What webargs found wrong, by the place and the name of each parameter.
+    # webargs' messages, by location and name of each parameter.
     faults: Mapping[str, Mapping[str, Sequence[str]]] = getattr(error, "data", {}).get("messages", {})
     if faults:
         told = [

@@ -1,4 +1,4 @@
-"""What the API takes and gives, field by field; what is said of a field here is what its readers are told."""
+"""The schemas of requests and answers. The descriptions are those of the API's reference."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from app.import_fields import camel
 from app.imports.actions import SELLER_ACTIONS
 from app.statuses import BatchStatus, ImportKind, ImportStatus, RetriedRows
 
-#: Failed rows that come with an import itself; there is a link to the rest.
+#: Number of failed rows in the answer for an import; a link leads to the others.
 ERRORS_IN_IMPORT = 100
-#: Earlier imports of the same file that an import tells of.
+#: Maximum number of earlier imports of the same file in an answer.
 EARLIER_IN_IMPORT = 5
 
 
 class Answer(Schema):
-    """Something that the API gives; every field is always there, and more may come."""
+    """The base of answers. Every field is always present, and later releases may add some."""
 
     class Meta:
-        """Says in the description that there may be fields of which it does not tell."""
+        """Allow additional fields in the OpenAPI schema."""
 
         unknown = EXCLUDE
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
-        """Name the field as JSON does."""
+        """Name the field in camelCase."""
         field_obj.data_key = camel(field_name)
         field_obj.required = True
 
@@ -68,7 +68,7 @@ def _list(schema: Schema, says: str) -> fields.List[Any]:
 
 
 class Batch(Answer):
-    """A run of consecutive rows of an import, worked through by one worker at a time."""
+    """A slice of an import, which one worker processes at a time."""
 
     id = fields.Integer(metadata={"description": "Its number within the import, from 1.", "minimum": 1})
     status = _one_of(
@@ -78,102 +78,102 @@ class Batch(Answer):
     )
     first_line = _count("The line of the file on which its first row begins. The header is line 1.")
     total = _count("Its rows.")
-    successful = _count("Rows that did what they ask for.")
+    successful = _count("Rows that were created, updated or unchanged.")
     failed = _count("Rows that did not.")
-    reason = _text("Why it was given up; null for one that was not.", null=True)
-    updated_at = _time("When any of this last changed.")
+    reason = _text("Why it was given up; otherwise null.", null=True)
+    updated_at = _time("When the batch last changed.")
 
 
 class SuggestedText(Answer):
-    """One thing to write."""
+    """A choice of a suggestion."""
 
     text = _text("What to write.")
     column = _text("In which column.")
-    note = _text("What tells it from the other choices; may be empty.")
+    note = _text("What distinguishes it from the other choices; may be empty.")
 
 
 class Suggestion(Answer):
-    """What was probably meant."""
+    """A suggestion of what was probably meant."""
 
     lead = _text("The beginning of the sentence.")
-    choices = _list(SuggestedText(), "What to write instead, the likeliest first.")
+    choices = _list(SuggestedText(), "What to write instead, most likely first.")
 
 
 class RowProblem(Answer):
-    """One thing that is wrong with a row."""
+    """A problem of a row."""
 
     cause = fields.String(
         validate=OneOf([cause.slug for cause in Cause]),
-        metadata={"description": "Why, as a word to go by; Fix errors in the help explains each."},
+        metadata={"description": "The cause, as a stable identifier; “Fix errors” in the help explains each."},
     )
     column = _text("The column; empty for the row as a whole.")
     message = _text("What is wrong and what to do, in a sentence.")
     suggestion = fields.Nested(
-        Suggestion(), allow_none=True, metadata={"description": "What was probably meant; null where nobody can say."}
+        Suggestion(), allow_none=True, metadata={"description": "What was probably meant; null if unknown."}
     )
 
 
 class RowError(Answer):
-    """A row that was not imported."""
+    """A failed row."""
 
-    id = fields.Integer(metadata={"description": "Names the error within its import: the line."})
+    id = fields.Integer(metadata={"description": "Identifies the error within its import: the line."})
     line = fields.Integer(metadata={"description": "The line of the file on which the row begins."})
     code = fields.Integer(
         validate=OneOf([int(code) for code in Code]),
-        metadata={"description": "422: the row itself is wrong. 404: what it names is not there. 409: it clashes."},
+        metadata={"description": "422: the row is invalid. 404: not found. 409: conflict."},
     )
-    columns = fields.List(fields.String(), metadata={"description": "The columns that something is wrong with."})
-    message = _text("All that is wrong, in sentences that say what to do.")
+    columns = fields.List(fields.String(), metadata={"description": "The columns with problems."})
+    message = _text("All problems, in sentences that say what to do.")
     row = _text("The row as it stands in the file, byte for byte.")
     problems = _list(RowProblem(), "The same one by one.")
 
 
 class ErrorGroup(Answer):
-    """The rows that failed for one cause in one column."""
+    """The failed rows with one cause in one column."""
 
-    cause = _text("The cause; “cause” of the errors finds them.")
+    cause = _text("The cause; the parameter “cause” of the errors filters by it.")
     column = _text("The column; empty for the row as a whole.")
     code = fields.Integer(metadata={"description": "422, 404 or 409."})
-    rows = _count("How many there are. A row with several problems counts in several groups.")
+    rows = _count("Number of rows. A row with several problems counts in several groups.")
     fix = _text("How to fix all of them.")
 
 
 class RelatedImport(Answer):
-    """Another import that takes up rows of this one, or whose rows this one takes up."""
+    """A related import: a retry of this one, or the one that this one retries."""
 
     id = _id("Its id.")
     rows = _one_of(RetriedRows, "Which rows: FAILED, REMAINING, or of a check ALL.")
-    file_name = _text("What its file is called.")
+    file_name = _text("The name of its file.")
     status = _one_of(ImportStatus, "Its status.")
 
 
 class EarlierImport(Answer):
-    """Another import of the very same bytes."""
+    """Another import of the same file."""
 
     id = _id("Its id.")
-    file_name = _text("What its file is called.")
+    file_name = _text("The name of its file.")
     status = _one_of(ImportStatus, "Its status.")
     created_at = _time("When the file arrived.")
 
 
 class Links(Answer):
-    """Where to ask for more; paths on this host."""
+    """Links, as paths on this host."""
 
     self = _text("The import itself.")
     html = _text("Its page, for people.")
     errors = _text("All failed rows, in JSON.")
-    failed_csv = _text("The failed rows under their header, to correct and send again.")
+    failed_csv = _text("The failed rows under their header, to correct and upload again.")
     errors_csv = _text("The report: line, code, columns, message, fix and the row's values.")
-    as_updates_csv = _text("Rows whose listing was there already, as rows that change it.")
-    remaining_csv = _text("The rows not processed.")
+    as_updates_csv = _text("Rows whose listing already exists, as rows that update it.")
+    remaining_csv = _text("The unprocessed rows.")
     succeeded_csv = _text("Line, listing and outcome of each row that succeeded.")
-    source_csv = _text("The file as it was sent.")
+    source_csv = _text("The file as uploaded.")
 
 
 class Warned(Answer):
-    """Something that looked wrong in rows when the file arrived; nothing is refused for it."""
+    """A warning from the upload check: a probable mistake that fails no row."""
 
-    kind = _text("What, as a word to go by.")
+    kind = _text("The kind of warning, as a stable identifier.")
     rows = _count("In how many rows.")
     line = _count("The line on which the first of them begins.")
     column = _text("Its column.")
@@ -182,7 +182,7 @@ class Warned(Answer):
 
 
 class Import(Answer):
-    """A file on its way into the listings, or a check of one."""
+    """An import or a check."""
 
     id = _id("The id, which can be neither guessed nor counted.")
     status = _one_of(
@@ -190,45 +190,45 @@ class Import(Answer):
         "RUNNING or PAUSED, or how it ended: COMPLETED (no row failed), FAILED (some did, or a batch was given up) "
         "or TERMINATED.",
     )
-    pausing = _flag("Whether a pause was asked for and rows are still being finished; then it becomes PAUSED.")
+    pausing = _flag("Whether a pause was requested and rows in progress are being finished. Then it becomes PAUSED.")
     kind = _one_of(ImportKind, "IMPORT, or CHECK: it only finds out what would come of the rows, and writes nothing.")
     check = _flag("Whether its kind is CHECK.")
-    outcome = _text("What has come of it so far, in words for people.")
-    file_name = _text("What the file is called.")
+    outcome = _text("A summary for people.")
+    file_name = _text("The name of the file.")
     file_size = _count("In bytes.")
-    key = _text("The Idempotency-Key with which it was made, or null.", null=True)
+    key = _text("The Idempotency-Key of the request that created it, or null.", null=True)
     total = _count("All rows of the file. At any time it is successful + failed + notProcessed.")
-    successful = _count("Rows that did what they ask for: created + updated + unchanged.")
-    failed = _count("Rows that did not; the errors say why.")
-    not_processed = _count("Rows that nobody has come to yet, or never will.")
-    created = _count("Rows that made a listing.")
+    successful = _count("created + updated + unchanged.")
+    failed = _count("Failed rows; the errors say why.")
+    not_processed = _count("Rows that are not processed, yet or for ever.")
+    created = _count("Rows that created a listing.")
     updated = _count("Rows that changed one.")
-    unchanged = _count("Rows that found theirs as they want it.")
-    invalid = _count("Rows that were found wrong when the file arrived; they will be, or are, among the failed.")
-    warnings = _list(Warned(), "What looked wrong in rows when the file arrived, by kind; nothing is refused for it.")
+    unchanged = _count("Rows whose listing already had their values.")
+    invalid = _count("Rows that the upload check found invalid; they are, or will be, among the failed.")
+    warnings = _list(Warned(), "Warnings from the upload check, by kind. They fail no row.")
     created_at = _time("When the file arrived.")
-    updated_at = _time("When a row was last worked on.")
-    started_at = _time("When the first row was worked on; null before.", null=True)
+    updated_at = _time("When a row was last processed.")
+    started_at = _time("When processing started; null before.", null=True)
     finished_at = _time("When it was over; null before.", null=True)
     links = fields.Nested(Links())
 
 
 class ImportInFull(Import):
-    """An import with its batches and the first of its failed rows."""
+    """An import with its batches and its first failed rows."""
 
     actions = fields.List(
         fields.String(validate=OneOf(SELLER_ACTIONS)),
         metadata={
-            "description": "What can be asked for now: pause, resume or terminate; retry-failed and retry-remaining "
+            "description": "Actions possible now: pause, resume or terminate; retry-failed and retry-remaining "
             "(retry with rows=FAILED or REMAINING); for a check that is over, import."
         },
     )
     retry_of = fields.Nested(
-        RelatedImport(), allow_none=True, metadata={"description": "The import whose rows it takes up again, or null."}
+        RelatedImport(), allow_none=True, metadata={"description": "The import whose rows it retries, or null."}
     )
-    retries = _list(RelatedImport(), "The imports that take up its rows again.")
+    retries = _list(RelatedImport(), "The retries of its rows.")
     earlier = _list(
-        EarlierImport(), f"The newest other imports of the same bytes, at most {EARLIER_IN_IMPORT}; checks are none."
+        EarlierImport(), f"The newest other imports of the same file, at most {EARLIER_IN_IMPORT}, without checks."
     )
     batches = _list(Batch(), "Its batches, in the order of the file.")
     error_groups = _list(ErrorGroup(), "Its failed rows by cause, the most frequent first.")
@@ -239,18 +239,18 @@ class Imports(Answer):
     """A page of imports."""
 
     imports = _list(Import(), "Newest first.")
-    next = _text("Where the next page is; null on the last one.", null=True)
+    next = _text("The path of the next page; null on the last page.", null=True)
 
 
 class RowErrors(Answer):
     """A page of failed rows."""
 
     errors = _list(RowError(), "In the order of the file.")
-    next = _text("Where the next page is; null on the last one.", null=True)
+    next = _text("The path of the next page; null on the last page.", null=True)
 
 
 class ChangedValue(Answer):
-    """What would become of one value of a listing."""
+    """A change of one value of a listing."""
 
     column = _text("Its column.")
     before = _text("What it is.")
@@ -258,20 +258,20 @@ class ChangedValue(Answer):
 
 
 class Change(Answer):
-    """What a row of a check would change about a listing."""
+    """The changes that a row of a check would make to a listing."""
 
     line = fields.Integer(metadata={"description": "The row's line."})
     urn = _text("The item's URN.")
     name = _text("The item's name.")
     condition = _text("The grade.")
     variants = _text("The variants, joined by |; may be empty.")
-    values = _list(ChangedValue(), "The values that would be others.")
+    values = _list(ChangedValue(), "The values that would change.")
 
 
 class Changes(Answer):
-    """What a check foresees."""
+    """The changes that a check predicts."""
 
-    changes = _list(Change(), "Those whose price would move most come first; none for an import.")
+    changes = _list(Change(), "Largest price changes first; empty for an import.")
 
 
 class Origin(Answer):
@@ -315,36 +315,36 @@ class Listings(Answer):
 
     listings = _list(Listing(), "In the order of the catalog.")
     next = _text(
-        "Where the next page is; null on the last one. A search looks only so long: a page may have fewer listings "
-        "than asked for, or none, and still have a next one.",
+        "The path of the next page; null on the last page. A search stops after a time: a page may have fewer listings "
+        "than requested, or none, and still have a next one.",
         null=True,
     )
 
 
 class Fault(Schema):
-    """What is wrong with one parameter."""
+    """An invalid parameter."""
 
     parameter = fields.String(required=True)
     message = fields.String(required=True)
 
 
 class Problem(Schema):
-    """Why a request came to nothing: a problem document as in RFC 9457."""
+    """Why a request failed: a problem document (RFC 9457)."""
 
     type = fields.String(
         required=True,
-        metadata={"description": "Which problem it is; the address explains it.", "format": "uri-reference"},
+        metadata={"description": "The kind of problem; the URL explains it.", "format": "uri-reference"},
     )
     title = fields.String(required=True, metadata={"description": "The same in words."})
     status = fields.Integer(required=True, metadata={"description": "That of the answer."})
-    detail = fields.String(required=True, metadata={"description": "What happened this time, and what to do."})
-    line = fields.Integer(metadata={"description": "Of a refused file: the line, where it can be told."})
+    detail = fields.String(required=True, metadata={"description": "What happened, and what to do."})
+    line = fields.Integer(metadata={"description": "Of a rejected file: the line, if known."})
     errors = fields.List(
-        fields.Nested(Fault()), metadata={"description": "Of an invalid request: each parameter that is wrong."}
+        fields.Nested(Fault()), metadata={"description": "Of an invalid request: each invalid parameter."}
     )
 
 
-# What requests say in their addresses and headers ----------------------------------------------------------------
+# Parameters and headers of requests ------------------------------------------------------------------------------
 
 
 def _switch(says: str) -> fields.Boolean:
@@ -355,7 +355,7 @@ def _limit(most: int, usual: int) -> fields.Integer:
     return fields.Integer(
         load_default=usual,
         validate=Range(1, most),
-        metadata={"description": f"How many to a page; {usual} if not said."},
+        metadata={"description": f"Number of results on a page; {usual} by default."},
     )
 
 
@@ -363,93 +363,91 @@ _NO_NUL = Regexp(r"[^\x00]*\Z", error="A NUL cannot be searched for.")
 
 
 class ImportsAsked(Schema):
-    """Which page of imports."""
+    """A page of imports."""
 
     limit = _limit(100, 20)
-    before = fields.UUID(metadata={"description": "The id of the last import on the page before; “next” has it."})
+    before = fields.UUID(metadata={"description": "The last import on the previous page; “next” contains it."})
 
 
 class FileAsked(Schema):
-    """What to do with a file."""
+    """Upload options."""
 
-    check = _switch("true: only find out what would come of the rows, and write nothing.")
+    check = _switch("true: check only. Nothing is written.")
     file_name = fields.String(
         data_key="fileName",
         validate=Length(max=255),
-        metadata={"description": "What the file is called. A form has a name of its own for it."},
+        metadata={"description": "The name of the file. In a form, the part has its own."},
     )
 
 
 class AgainAsked(FileAsked):
-    """What to do with a stored file."""
+    """Options for importing a stored file."""
 
     file_name = fields.String(
         data_key="fileName",
         validate=Length(max=255),
-        metadata={"description": "What the file is called this time; as the last time, if not said."},
+        metadata={"description": "A new name for the file; by default its old name."},
     )
 
 
 class RequestKey(Schema):
-    """What a request is called, so that it can be sent again."""
+    """The idempotency key of a request, so that it can be repeated safely."""
 
     key = fields.String(
         data_key="Idempotency-Key",
         validate=Length(1, 255),
         metadata={
-            "description": "A text of your own for this request, such as the day of a nightly run. Sent again with "
-            "the same file, the request makes nothing new and is answered with what it made; with another file it is "
-            "refused."
+            "description": "A text of your choice for this request, such as the date of a nightly run. Repeated with "
+            "the same file, the request creates nothing and answers with the import it created; with another it is "
+            "rejected."
         },
     )
 
 
 class RetryAsked(Schema):
-    """What to retry."""
+    """Options of a retry."""
 
     rows = fields.String(
         required=True,
         validate=OneOf([RetriedRows.FAILED.value, RetriedRows.REMAINING.value]),
-        metadata={"description": "FAILED: the rows that failed. REMAINING: those that were not processed."},
+        metadata={"description": "FAILED: the failed rows. REMAINING: the unprocessed rows."},
     )
 
 
 class ErrorsAsked(Schema):
-    """Which failed rows."""
+    """A filter for failed rows."""
 
     limit = _limit(1_000, 100)
     after = fields.Integer(
         load_default=0,
         validate=Range(0, MAX_LINE),
-        metadata={"description": "Only rows below this line; “next” has it."},
+        metadata={"description": "Only rows below this line; “next” contains it."},
     )
     code = fields.Integer(
-        validate=OneOf([int(code) for code in Code]), metadata={"description": "Only rows that failed with this code."}
+        validate=OneOf([int(code) for code in Code]), metadata={"description": "Only rows with this code."}
     )
     cause = fields.String(
         validate=OneOf([cause.slug for cause in Cause]), metadata={"description": "Only rows with this cause."}
     )
     column = fields.String(
         validate=OneOf([*COLUMNS, WHOLE_ROW]),
-        metadata={"description": f"Only rows in which this column is wrong; {WHOLE_ROW}: the row as a whole."},
+        metadata={"description": f"Only rows with a problem in this column; {WHOLE_ROW}: in the row as a whole."},
     )
-    batch = fields.Integer(
-        validate=Range(1, MAX_BATCH), metadata={"description": "Only rows of the batch with this number."}
-    )
+    batch = fields.Integer(validate=Range(1, MAX_BATCH), metadata={"description": "Only rows of this batch."})
     lines = fields.String(
         validate=Regexp(r"^[0-9]{1,10}(-[0-9]{1,10})?\Z"),
         metadata={
-            "description": "Only rows on this line, or from one to another: 120, or 120-180.",
+            "description": "Only rows on this line, or in this range: 120, or 120-180.",
             "pattern": "^[0-9]{1,10}(-[0-9]{1,10})?$",
         },
     )
     text = fields.String(
-        validate=[Length(max=255), _NO_NUL], metadata={"description": "Only rows with this text in them, in any case."}
+        validate=[Length(max=255), _NO_NUL], metadata={"description": "Only rows that contain this text, in any case."}
     )
 
 
 class ListingsAsked(Schema):
-    """Which listings."""
+    """A filter for listings."""
 
     text = fields.String(
         validate=[Length(max=100), _NO_NUL],
@@ -463,21 +461,22 @@ class ListingsAsked(Schema):
     )
     hidden = fields.String(
         validate=OneOf(["yes", "no"]),
-        metadata={"description": "yes: only hidden ones; no: only those that buyers see."},
+        metadata={"description": "yes: only hidden listings; no: only visible ones."},
     )
 
 
 class ListingsPageAsked(ListingsAsked):
-    """Which page of which listings."""
+    """A page of filtered listings."""
 
     limit = _limit(100, 50)
     after = fields.String(
-        validate=[Length(max=2_000), _NO_NUL], metadata={"description": "Where the page before ended; “next” has it."}
+        validate=[Length(max=2_000), _NO_NUL],
+        metadata={"description": "The end of the previous page; “next” contains it."},
     )
 
 
 class ListingNamed(Schema):
-    """One listing."""
+    """The key of a listing."""
 
     urn = fields.String(
         required=True, validate=[Length(1, 1_000), _NO_NUL], metadata={"description": "The item's URN."}

@@ -1,4 +1,4 @@
-"""Imports, failed rows and listings as the answers have them; the fields are those of ``schemas``."""
+"""Serialises imports, failed rows and listings; the fields are those of ``schemas``."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def show_import(one: ImportProgress, retried: Collection[RetriedRows] = ()) -> d
 
 def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
     """The seller's import with its batches and failed rows. Raises ImportNotFound."""
-    # Counters, batches and failed rows must agree while workers go on writing.
+    # A snapshot: counters, batches and failed rows must agree while workers write.
     begin_snapshot()
     one = progress.get(seller_id, public_id)
     family = progress.get_family(one)
     _, same = progress.list_same_file(one.key, limit=EARLIER_IN_IMPORT + 1)
     earlier = [each for each in same if each.key.import_id < one.key.import_id]
     groups = row_errors.list_groups(one.key) if one.failed else []
-    # As on the page: what changes every second is not worth a suggestion every second.
+    # As on the page: while the import runs, it is polled too often for suggestions.
     failed = row_errors.list_rows(one.key, limit=ERRORS_IN_IMPORT, with_suggestions=not one.is_moving).rows
     return {
         **show_import(one, family.retries),
