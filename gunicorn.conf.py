@@ -4,7 +4,7 @@ import gc
 import os
 from typing import Any
 
-# Private by default; a proxy that faces the world goes in front.
+# Private by default: a public proxy goes in front.
 bind = f"127.0.0.1:{os.environ.get('PORT') or 8000}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 
@@ -20,7 +20,7 @@ keepalive = 5
 # Each worker makes its own connections: none may be shared across a fork.
 preload_app = False
 
-# Nobody asks for it, and its place under the home directory would be shared by all instances of a user.
+# Not used, and its path under the home directory would be shared by all instances of a user.
 control_socket_disable = True
 
 accesslog = None
@@ -34,9 +34,9 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(_: object) -> None:
-    """Log and count as the other processes do, and make the garbage collector look less often.
+    """Configure logs and metrics as in the other processes, and run the garbage collector less often.
 
-    Checking an upload makes millions of objects, none of them in a cycle.
+    Checking an upload creates millions of objects, none of them in a cycle.
     """
     from app.config import load_settings
     from app.observability import logs, metrics

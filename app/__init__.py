@@ -1,4 +1,4 @@
-"""Sluice: bulk listing imports for marketplaces. Puts together what answers requests, and what works."""
+"""Sluice: bulk listing imports for marketplaces. Creates the applications of web processes and workers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     Uses the private PostgreSQL and Redis where no others are named. Raises ConfigError for settings that cannot be
     used, and PrivateServerError when the private servers do not run.
     """
-    # Not at the top, because workers have no use for these and would hold them in memory, each of them.
+    # Imported here, because workers do not need these and would each hold them in memory.
     from app import api, cli, rate_limits, web
     from app.http import proxies, uploads
     from app.identity import sellers
@@ -33,7 +33,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     app = create_worker_app(environ)
     proxies.init_app(app)
     migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
-    # Before the tokens of forms are looked at, for which a form is read.
+    # Before the CSRF check, which reads the form.
     uploads.init_app(app)
     csrf.init_app(app)
     login_manager.init_app(app)
@@ -70,7 +70,7 @@ def create_worker_app(environ: Mapping[str, str] = os.environ) -> Flask:
 def _flask_config(settings: Settings) -> dict[str, Any]:
     return {
         "SECRET_KEY": settings.secret_key or _demo_secret_key(settings),
-        # Forms are held in memory as a whole, even those of strangers. The upload has a limit of its own.
+        # Forms are held in memory as a whole, even without a session. Uploads have a separate limit.
         "MAX_CONTENT_LENGTH": 64 * 1024,
         "PERMANENT_SESSION_LIFETIME": timedelta(hours=settings.session_max_hours),
         # Otherwise every poll sends the cookie again, and one that is under way while somebody signs out or a message

@@ -1,4 +1,4 @@
-"""What spreadsheets make of values that pass through them, told from the value alone."""
+"""Recognises values that a spreadsheet has damaged, by the value alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file is that is no CSV file, told from its first bytes."""
+"""Recognises files that are not CSV by their first bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ZIP_ENTRY = b"PK\x03\x04"
 _UNPACK = "Unpack it, and upload the CSV file that is in it."
 _IMAGE = "This is an image, not a CSV file. Upload the file that your program saves or exports as CSV."
 
-#: What a file begins with, and what is then to be said of it. The first that fits counts.
+#: The first bytes of kinds of files, with their sentences. The first match counts.
 _SIGNATURES: dict[bytes, str] = {
     b"\xd0\xcf\x11\xe0": f"This is an old Excel workbook (.xls), not a CSV file. {SAVE_AS_CSV}",
     b"\x1f\x8b": f"This file is packed with gzip. {_UNPACK}",

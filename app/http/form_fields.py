@@ -13,16 +13,16 @@ _SWITCH = {"true": True, "1": True, "on": True, "false": False, "0": False, "off
 
 
 class FormRefused(UnprocessableEntity):
-    """A form has a field that it must not have, or one with a wrong value; the message says what to send instead."""
+    """A form has an unknown field, or an invalid value; the message says what to send instead."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"The field “{field}”: {message}")
-        #: As webargs tells what is wrong with a parameter, so that the API tells this in the same way.
+        #: In the format of webargs, so that the API reports it in the same way.
         self.data = {"messages": {"form": {field: [message]}}}
 
 
 def is_on(fields: Mapping[str, str], name: str) -> bool:
-    """Whether the switch ``name`` is on in a form that was sent. Raises FormRefused where it says neither."""
+    """Whether the switch ``name`` is on in a submitted form. Raises FormRefused for an invalid value."""
     if name not in fields:
         return False
     try:
@@ -32,7 +32,7 @@ def is_on(fields: Mapping[str, str], name: str) -> bool:
 
 
 def read_form_key(fields: Mapping[str, str]) -> uuid.UUID | None:
-    """By what a form that was sent is told from the next one; None where it has no key. Raises BadRequest."""
+    """The key of a submitted form, or None. Raises BadRequest for an invalid one."""
     if not fields.get("form_key"):
         return None
     try:

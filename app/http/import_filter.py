@@ -1,4 +1,4 @@
-"""Which imports My Imports shows, as its address says it."""
+"""The filter of My Imports in the query of a URL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.http.query_filter import Asked
 from app.queries.imports.lookups import Filter
 from app.statuses import ImportKind, ImportStatus
 
-#: Longer than the name of any file.
+#: Longer than any file name.
 _MAX_TEXT = 255
 
 #: What ``status`` may say beside a status: what a seller has to do something about.
@@ -19,8 +19,8 @@ _KINDS = {"imports": ImportKind.IMPORT, "checks": ImportKind.CHECK}
 
 
 def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
-    """The filter that an address asks for; what makes no sense in it is told as a fault and does not matter."""
-    # No name has a NUL in it, and the database takes none.
+    """Parse the filter. Invalid fields are ignored, and reported as faults."""
+    # The database rejects a NUL, and no name contains one.
     texts = {name: args.get(name, "").replace("\0", "").strip() for name in ("text", "status", "kind")}
     texts["text"] = texts["text"][:_MAX_TEXT]
     status, kind = texts["status"].lower(), texts["kind"].lower()

@@ -1,4 +1,4 @@
-"""Which listings a page or an export is to have, as its address says it."""
+"""The filter of listings in the query of a URL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.csvfile.contract import CONDITION_CODES, Condition, fold, quoted
 from app.http.query_filter import Asked
 from app.queries.listings.search import Filter
 
-#: Longer texts are not searched for; no item has so many words, and each of them costs a look.
+#: Longest text that is searched for, in characters: each word costs a look-up.
 _MAX_TEXT = 100
 #: Longer than any URN.
 _MAX_URN = 1_000
@@ -18,8 +18,8 @@ _CONDITIONS = {**CONDITION_CODES, **Condition.__members__}
 
 
 def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
-    """The filter that an address asks for; what makes no sense in it is told as a fault and does not matter."""
-    # No item and no URN has a NUL in it, and the database takes none.
+    """Parse the filter. Invalid fields are ignored, and reported as faults."""
+    # The database rejects a NUL, and no item contains one.
     texts = {name: args.get(name, "").replace("\0", "").strip() for name in ("text", "urn", "condition", "hidden")}
     texts["text"], texts["urn"] = texts["text"][:_MAX_TEXT], texts["urn"][:_MAX_URN]
     faults: dict[str, str] = {}
@@ -29,7 +29,7 @@ def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
     hidden = _HIDDEN.get(texts["hidden"].lower())
     if texts["hidden"] and hidden is None:
         faults["hidden"] = f"{quoted(texts['hidden'])} is neither yes nor no. Choose hidden or visible listings."
-    # Each word once, as the same one twice is no further condition.
+    # Each word once: a repeated word adds no condition.
     words = tuple(dict.fromkeys(fold(texts["text"]).split()))
     wanted = Filter(words=words, urn=texts["urn"], condition=condition, hidden=hidden)
     values = {name: value for name, value in texts.items() if value and name not in faults}

@@ -1,4 +1,4 @@
-"""A multipart form with one file in it, read while it arrives: the file never touches memory or disk as a whole."""
+"""Reads a multipart form with one file while it arrives; the file is never held in memory or on disk as a whole."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from werkzeug.sansio.multipart import Data, Event, Field, File, MultipartDecoder
 from app.http.form_fields import FormRefused
 
 _READ_BYTES = 64 * 1024
-#: Everything in the body that is not the file: what stands before the first boundary, the headers of the parts, the
-#: other fields and the boundaries.
+#: Maximum size of everything in the body besides the file: the preamble, the headers of the parts, the other fields and
+#: the boundaries.
 _MAX_AROUND_FILE_BYTES = 128 * 1024
 _MAX_PARTS = 20
 
 
 class FileForm:
-    """The multipart body of ``request``, whose one file stands in the field ``file_field``.
+    """The multipart body of ``request``, whose one file is in the field ``file_field``.
 
-    It is read up to its closing boundary. Beside the file it may have each of ``fields`` once, and nothing else: a
-    misspelt field must not be passed over in silence.
+    It is read up to its closing boundary. Besides the file it may have each of ``fields`` once, and nothing else: a
+    misspelt field must not be ignored silently.
     """
 
     def __init__(self, request: Request, file_field: str, *, fields: Collection[str]) -> None:
@@ -33,16 +33,16 @@ class FileForm:
         self._file_field = file_field
         self._known = fields
         self._events = self._read_events()
-        #: Bytes that have been read and are not the file's.
+        #: Number of bytes read that do not belong to the file.
         self._around_file = 0
         self._has_file = False
         #: The fields that have arrived so far; all of them once ``pieces`` is exhausted.
         self.fields: dict[str, str] = {}
-        #: As the client calls it; empty when the form came without a file.
+        #: The client's name for the file; empty if the form has no file.
         self.file_name = ""
 
     def open_file(self) -> bool:
-        """Read up to the beginning of the file; false when the form has none.
+        """Read up to the beginning of the file. Returns false if the form has none.
 
         Raises BadRequest, RequestEntityTooLarge, and FormRefused for a field that the form must not have.
         """
@@ -72,7 +72,7 @@ class FileForm:
             self._take(event)
 
     def _take(self, event: Event) -> None:
-        """Keep a field, and pass over what stands before the first one."""
+        """Store a field; skip the preamble."""
         if not isinstance(event, Field | File):
             return
         self._refuse_unknown(event)
@@ -91,7 +91,7 @@ class FileForm:
         if isinstance(event, File) and name == self._file_field:
             if self._has_file:
                 raise FormRefused(name, f"It has a second file, “{event.filename}”. Send one file at a time.")
-            # A browser sends a part without a file name where no file was chosen.
+            # A browser sends a part with an empty file name if no file was chosen.
             return
         if isinstance(event, Field) and name == self._file_field:
             raise FormRefused(name, "It has no file name, so it is no file. Send it as a file, with its name.")
@@ -111,11 +111,11 @@ class FileForm:
                 self._check_budget()
                 data = self._stream.read(_READ_BYTES)
                 self._around_file += len(data)
-                # None is the end, which the decoder refuses unless the form is complete.
+                # None marks the end, which the decoder rejects unless the form is complete.
                 self._decoder.receive_data(data or None)
         except ValueError:
             raise BadRequest("The form is broken, or the connection ended before the whole file was there.") from None
-        # What was read beyond the closing boundary is no part of the form.
+        # Bytes beyond the closing boundary do not belong to the form.
         self._around_file -= len(self._decoder.buffer)
         self._check_budget()
 

@@ -1,4 +1,4 @@
-"""What a proxy in front changes about a request: the client's address, the scheme, and the path."""
+"""Restores what a proxy changes about a request: the client's address, the scheme, and the path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def init_app(app: Flask) -> None:
-    """Have ``app`` see requests as its clients sent them."""
+    """Have ``app`` see requests as their clients sent them."""
     settings: Settings = app.extensions["sluice_settings"]
     if path := settings.public_path:
         app.wsgi_app = _under(path, app.wsgi_app)  # type: ignore[assignment,method-assign]

@@ -1,4 +1,4 @@
-"""What an address asks a list for, and how the form says it."""
+"""A filter as parsed from the query of a URL, with its form fields and faults."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _Filter = TypeVar("_Filter")
 
 @dataclass(frozen=True, slots=True)
 class Asked(Generic[_Filter]):
-    """A filter, and how it stands in addresses and in the form."""
+    """A parsed filter, and its representation in URLs and in the form."""
 
     wanted: _Filter
-    #: By the names of the fields, as the form says them; only those that say something.
+    #: The form fields that are not empty, by name.
     values: Mapping[str, str]
-    #: What cannot be made sense of, by the names of the fields, in a sentence each.
+    #: Sentences about invalid fields, by name.
     faults: Mapping[str, str]
 
     @property
     def is_active(self) -> bool:
-        """Whether anything is filtered out at all."""
+        """Whether the filter excludes anything."""
         return self.wanted != type(self.wanted)()

@@ -1,4 +1,4 @@
-"""A file on its way in, through the form or through the API: what both do before and after its bytes."""
+"""Streaming uploads: what the form and the API share."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from app.csvfile.errors import FileTooLarge
 from app.extensions import db
 from app.http.multipart import FileForm
 
-#: What a form with a file in it needs beside the file.
+#: Room for the form around the file, in bytes.
 _FORM_BYTES = 1 << 20
 
-#: When to send a file again for which there was no place.
+#: Seconds after which to send a refused file again.
 _PLACE_AFTER_SECONDS = 10
 
 
 def init_app(app: Flask) -> None:
-    """Refuse, before anything is read or asked, what the web server has no place for."""
+    """Refuse, before anything is read, uploads for which the web server has no thread."""
     app.before_request(_refuse_one_too_many)
 
 
@@ -36,15 +36,15 @@ def _refuse_one_too_many() -> None:
 
 
 def expect_file() -> None:
-    """Get ready for a body with a file in it, which may be large and take minutes to arrive."""
-    # The limit for other forms is not one for this: the file is never held as a whole, and is measured as it arrives.
+    """Prepare for a body with a file, which may be large and take minutes to arrive."""
+    # The limit of other forms does not apply: the file is never held as a whole, and is measured as it arrives.
     request.max_content_length = sys.maxsize
-    # Nobody's connection to the database waits for it.
+    # No connection to the database is held while it arrives.
     db.session.rollback()
 
 
 def check_length() -> None:
-    """Raise FileTooLarge for a body that is announced as too long for a file that can be taken."""
+    """Raise FileTooLarge for a body whose announced length exceeds the limit of files."""
     settings = current_settings()
     if (request.content_length or 0) > settings.max_upload_bytes + _FORM_BYTES:
         raise FileTooLarge.beyond(settings.max_upload_bytes)
@@ -53,25 +53,25 @@ def check_length() -> None:
 def pieces_of(body: FileForm, *, before_file: frozenset[str]) -> Iterator[bytes]:
     """The bytes of the file in a form. Raises BadRequest where a field of ``before_file`` stands behind it.
 
-    Such a field decides what is done with the file, and behind it comes too late.
+    Such a field decides what is done with the file, and would be read too late.
     """
     in_time = body.fields.keys() & before_file
     yield from body.pieces()
     late = (body.fields.keys() & before_file) - in_time
     if late:
-        # Above all, what was to be checked only must not be imported.
+        # Above all, a file that was only to be checked must not be imported.
         raise BadRequest(f"The form has {' and '.join(sorted(late))} after the file. Put it before the file.")
 
 
 @contextmanager
 def storage_errors_as_503() -> Iterator[None]:
-    """Answer with an error of its own when the file cannot be stored inside."""
+    """Answer 503 when the file cannot be stored inside."""
     try:
         yield
     except ClientDisconnected:
         if not getattr(request.environ.get("gunicorn.socket"), "is_too_slow", False):
             raise
-        # The connection is still there to be answered; only its sender's time is over.
+        # The connection can still be answered; only the client's time is over.
         raise RequestTimeout(
             "The file came so slowly that Sluice gave it up, and nothing of it was kept. Send it again over a faster "
             "connection, or in smaller files."
