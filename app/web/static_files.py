@@ -1,8 +1,11 @@
 """The static files under names that tell their content, so that browsers keep them for ever and never use an old one.
 
-``url_for("static", filename="sluice.css")`` leads to ``/static/sluice.<hash>.css``. The plain name is served too, for
+``url_for("static", filename="logo.svg")`` leads to ``/static/logo.<hash>.svg``. The plain name is served too, for
 files that other files name, and so is a name with another hash, for a page from before an upgrade: both give the file
 as it is now, and are asked for anew each time.
+
+A script names the modules that it imports plainly (``from "./dom.js"``) and is served with their hashed names in it, so
+that its own hash changes with theirs. Modules therefore import one way, without circles.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import gzip
 import hashlib
 import mimetypes
 import re
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,7 @@ from flask import Flask, Response, abort, current_app, request
 from werkzeug.security import safe_join
 
 _HASHED_NAME = re.compile(r"(?P<stem>.+)\.(?P<digest>[0-9a-f]{16})(?P<suffix>\.[a-z0-9]+)")
+_IMPORT = re.compile(rb'(?<=from "\./)[a-z_-]+\.js(?=";)')
 _FOR_EVER = "public, max-age=31536000, immutable"
 _COMPRESSIBLE = frozenset({"text/css", "text/javascript", "image/svg+xml"})
 #: A packed file that saves less than a tenth is not worth unpacking.
@@ -28,8 +33,9 @@ _WORTH_PACKING = 0.9
 class _StaticFile:
     """A file as it is at one moment; all of them together are a few hundred kilobytes, so they stay in memory."""
 
-    def __init__(self, path: Path) -> None:
-        self.content = path.read_bytes()
+    def __init__(self, path: Path, names: Mapping[bytes, bytes]) -> None:
+        """``names`` are those under which the modules that a script imports are served."""
+        self.content = _IMPORT.sub(lambda found: names[found[0]], path.read_bytes())
         self.digest = hashlib.sha256(self.content).hexdigest()[:16]
         self.mimetype = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
@@ -54,8 +60,12 @@ def init_app(app: Flask) -> None:
 
 def _put_hash_into_name(endpoint: str, values: dict[str, Any]) -> None:
     if endpoint == "static" and (file := _find(values["filename"])):
-        stem, dot, suffix = values["filename"].rpartition(".")
-        values["filename"] = f"{stem}.{file.digest}{dot}{suffix}"
+        values["filename"] = _hashed_name(values["filename"], file)
+
+
+def _hashed_name(name: str, file: _StaticFile) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    return f"{stem}.{file.digest}{dot}{suffix}"
 
 
 def _serve(filename: str) -> Response:
@@ -75,12 +85,23 @@ def _serve(filename: str) -> Response:
 def _find(name: str) -> _StaticFile | None:
     path = safe_join(str(current_app.static_folder), name)
     try:
-        return _read(path, Path(path).stat().st_mtime_ns) if path else None
+        return _load(Path(path)) if path else None
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
 
 
+def _load(path: Path) -> _StaticFile:
+    changed_at = path.stat().st_mtime_ns
+    names = ((name, _hashed_name(name, _load(path.with_name(name)))) for name in _imports_of(path, changed_at))
+    return _read(path, changed_at, tuple(names))
+
+
 @lru_cache(maxsize=100)
-def _read(path: str, _changed_at: int) -> _StaticFile:
+def _imports_of(path: Path, _changed_at: int) -> tuple[str, ...]:
+    return tuple(name.decode() for name in _IMPORT.findall(path.read_bytes())) if path.suffix == ".js" else ()
+
+
+@lru_cache(maxsize=100)
+def _read(path: Path, _changed_at: int, names: tuple[tuple[str, str], ...]) -> _StaticFile:
     """The file at ``path``, read again after each change, so that who edits a style sheet need not restart anything."""
-    return _StaticFile(Path(path))
+    return _StaticFile(path, {plain.encode(): hashed.encode() for plain, hashed in names})

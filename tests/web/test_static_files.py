@@ -10,10 +10,12 @@ import pytest
 from flask import Flask, url_for
 from flask.testing import FlaskClient
 
+from tests.pages import page
 from tests.processes import ROOT
 
 SHEET = ROOT / "app/static/sluice.css"
 FOR_EVER = "public, max-age=31536000, immutable"
+IMPORT = re.compile(r'^import .* from "\./(.+)";$', re.MULTILINE)
 PACKED = {"Accept-Encoding": "gzip, deflate, br"}
 
 
@@ -22,7 +24,7 @@ def address_of(app: Flask, name: str) -> str:
         return url_for("static", filename=name)
 
 
-@pytest.mark.parametrize("name", ["sluice.css", "sluice.js", "logo.svg", "vendor/bootstrap-5.3.9/part.min.css"])
+@pytest.mark.parametrize("name", ["sluice.css", "js/dom.js", "logo.svg", "vendor/bootstrap-5.3.9/part.min.css"])
 def test_the_name_tells_the_content_and_is_kept_for_ever(app: Flask, name: str) -> None:
     address = address_of(app, name)
     stem, suffix = re.escape(name.rpartition(".")[0]), name.rpartition(".")[2]
@@ -47,6 +49,37 @@ def test_another_content_has_another_name(app: Flask, monkeypatch: pytest.Monkey
     old = client.get(first)
     assert old.text == "a { color: blue }"
     assert old.headers["Cache-Control"] == "no-cache"
+
+
+def test_a_module_imports_others_by_names_that_tell_their_content(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(app, "static_folder", str(tmp_path))
+    (tmp_path / "low.js").write_text("export const low = 1;")
+    (tmp_path / "middle.js").write_text('import { low } from "./low.js";')
+    (tmp_path / "high.js").write_text('import { low } from "./low.js";\nimport { low } from "./middle.js";')
+    before = {name: address_of(app, name) for name in ("low.js", "middle.js", "high.js")}
+    client = app.test_client()
+    assert client.get(before["middle.js"]).text == f'import {{ low }} from ".{before["low.js"][7:]}";'
+    (tmp_path / "low.js").write_text("export const low = 2;")
+    # What imports a file that has changed has changed with it, however far away.
+    assert all(address_of(app, name) != address for name, address in before.items())
+    (tmp_path / "low.js").unlink()
+    assert client.get("/static/high.js").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/login", "/imports", "/imports/upload", "/listings", "/settings/account"])
+def test_a_page_names_all_modules_that_it_needs(path: str, client: FlaskClient) -> None:
+    """A browser that learned of a module only from another one would ask for it one round trip later."""
+    if path == "/login":
+        client = client.application.test_client()
+    soup = page(client, path)
+    started = [element["src"] for element in soup.select("script[type=module]")]
+    preloaded = [element["href"] for element in soup.select("link[rel=modulepreload]")]
+    needed = {f"/static/js/{name}" for one in started + preloaded for name in IMPORT.findall(client.get(one).text)}
+    assert started
+    assert set(preloaded) <= needed <= {*started, *preloaded}
+    assert len(started + preloaded) == len({*started, *preloaded}) <= 9
 
 
 def test_the_plain_name_is_asked_for_each_time(client: FlaskClient) -> None:

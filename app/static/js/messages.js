@@ -1,0 +1,33 @@
+// Shows and closes messages, and explains answers that are not Sluice's own.
+
+import { one } from "./dom.js";
+
+export function showToast(text) {
+  const note = one("#toast").content.firstElementChild.cloneNode(true);
+  one("[data-note-text]", note).textContent = text;
+  one("#toasts").append(note);
+}
+
+// What Sluice says to a script; empty where something in front of it has answered, in words that are not for sellers.
+export function sentenceOf(request) {
+  return request.getResponseHeader("Content-Type")?.startsWith("text/plain") ? request.responseText : "";
+}
+
+export function explainAnswer(request) {
+  const { status } = request;
+  const sentence = sentenceOf(request);
+  if (sentence) return sentence;
+  if (!status) return "The connection broke.";
+  if (status === 408) return "What was sent came too slowly.";
+  if (status === 413) return "The server in front of Sluice refuses files of this size. Tell its operator, or split the file.";
+  if ([502, 503, 504].includes(status)) return `Sluice does not answer the server in front of it (error ${status}).`;
+  return `Something in front of Sluice has answered in its place (status ${status}).`;
+}
+
+document.addEventListener("click", (event) => {
+  event.target.closest("[data-note-close]")?.closest(".note").remove();
+});
+// The style sheet fades a toast out after a while, unless the pointer rests on it.
+document.addEventListener("animationend", (event) => {
+  if (event.animationName === "toast-out") event.target.remove();
+});
