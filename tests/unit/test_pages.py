@@ -10,7 +10,7 @@ from tests.pages import find_faults, find_page_faults
 PAGE = """
 <!doctype html>
 <html lang="en-GB">
-<head><title>Cards – Sluice</title><link rel="stylesheet" href="/static/sluice.css"></head>
+<head><title>Cards – Sluice</title><link rel="stylesheet" href="/static/css/base.css"></head>
 <body>
 <main id="content">
   <h1 id="heading">Cards</h1>

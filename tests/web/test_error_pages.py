@@ -188,7 +188,7 @@ def test_what_needs_no_database_is_there_without_one(cut_off: FlaskClient) -> No
     stranger = cut_off.application.test_client()
     page(stranger, "/login")
     assert stranger.get("/imports").location == "/login?next=/imports"
-    assert stranger.get("/static/sluice.css").status_code == 200
+    assert stranger.get("/static/css/base.css").status_code == 200
     assert stranger.get("/healthz").status_code == 200
 
 
