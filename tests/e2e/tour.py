@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from app.deliveries import commands
 from app.deliveries import job as deliveries_job
-from app.deliveries.webhook import Answer
+from app.deliveries.webhook import SendResult
 from app.extensions import db
 from app.identity import sessions
 from app.imports import reconcile
@@ -81,8 +81,8 @@ def make_showroom(database_url: str) -> Showroom:
 
 def _send_messages() -> None:
     """What a deliverer does with the messages that wait, of which the first arrives and no other."""
-    answers = [Answer(True, 204, "Accepted with 204 No Content.")]
-    lost = Answer(False, None, "It refused the connection.")
+    answers = [SendResult(True, 204, "Accepted with 204 No Content.")]
+    lost = SendResult(False, None, "It refused the connection.")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.deliveries.webhook.send", lambda *_, **__: answers.pop() if answers else lost)
         deliveries_job.run()
