@@ -185,7 +185,7 @@ class Listing(Base):
 
     seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     item_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    #: The grade, from 1 (mint) to 7 (poor): ``csvfile.contract.CONDITIONS``.
+    #: The grade, from 1 (mint) to 7 (poor): ``csvfile.contract.Condition``.
     condition: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     #: Sorted and joined by ``|``; empty when there are none.
     variants: Mapped[str] = mapped_column(CodeText, primary_key=True)

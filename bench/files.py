@@ -151,18 +151,19 @@ def _rows(catalog: Catalog, count: int, seed: int, mode: Mode, failing: float) -
         condition = codes[key.condition]
         if chance.random() < 0.2:
             condition = key.condition.name.replace("_", " ").title()
-        cells = [
-            mode.value,
-            *_name(key.item, chance.random()),
-            condition,
-            str(chance.choice(_PRICES) if chance.random() < 0.95 else chance.randint(1_500, 90_000)),
-            str(chance.choice(_QUANTITIES)),
-            "|".join(key.variants),
-            chance.choice(_HIDDEN),
-            chance.choice(_COMMENTS),
-            f"Box {chance.randint(1, 400)}" if chance.random() < 0.5 else "",
-            f"SKU-{seed}-{n:07}",
-        ]
+        values: dict[Column, str] = {
+            Column.MODE: mode.value,
+            **_name(key.item, chance.random()),
+            Column.CONDITION: condition,
+            Column.PRICE: str(chance.choice(_PRICES) if chance.random() < 0.95 else chance.randint(1_500, 90_000)),
+            Column.QUANTITY: str(chance.choice(_QUANTITIES)),
+            Column.VARIANTS: "|".join(key.variants),
+            Column.HIDDEN: chance.choice(_HIDDEN),
+            Column.COMMENT: chance.choice(_COMMENTS),
+            Column.NOTES: f"Box {chance.randint(1, 400)}" if chance.random() < 0.5 else "",
+            Column.REFERENCE: f"SKU-{seed}-{n:07}",
+        }
+        cells = [values.get(column, "") for column in Column]
         if chance.random() < failing:
             yield cells, _spoil(cells, catalog, chance, last_right if mode is Mode.CREATE else None)
         else:
@@ -170,15 +171,15 @@ def _rows(catalog: Catalog, count: int, seed: int, mode: Mode, failing: float) -
             last_right = cells
 
 
-def _name(item: Item, draw: float) -> tuple[str, ...]:
-    """The six cells that name ``item``, in a way that ``draw`` chooses among those it has."""
+def _name(item: Item, draw: float) -> dict[Column, str]:
+    """What names ``item``, in a way that ``draw`` chooses among those it has."""
     if draw < 0.31 and item.cardmarket_id:
-        return ("", "", "", "", item.cardmarket_id, "")
+        return {Column.CARDMARKET_ID: item.cardmarket_id}
     if 0.31 <= draw < 0.55 and item.tcgplayer_id:
-        return ("", "", "", "", "", item.tcgplayer_id)
+        return {Column.TCGPLAYER_ID: item.tcgplayer_id}
     if 0.55 <= draw < 0.72 and item.name:
-        return ("", item.game, item.set_name, item.name, "", "")
-    return (item.urn, "", "", "", "", "")
+        return {Column.GAME: item.game, Column.SET: item.set_name, Column.NAME: item.name}
+    return {Column.URN: item.urn}
 
 
 # --- Rows that fail --------------------------------------------------------------------------------------------------
