@@ -48,7 +48,7 @@ def search(seller_id: int, wanted: Filter, *, after: str, limit: int) -> Page:
     found: list[ListingKey] = []
     reached: ListingKey | None = None
     # One more than shown, to know whether there is a next page.
-    for stretch in listing_search.iter_stretches(seller_id, wanted, after=_read_place(after), most=limit + 1):
+    for stretch in listing_search.iter_windows(seller_id, wanted, after=_read_place(after), most=limit + 1):
         found += stretch.found
         reached = stretch.reached
         if len(found) > limit or perf_counter() > ends_at:
@@ -93,7 +93,7 @@ def iter_export(seller_id: int, wanted: Filter) -> Iterator[list[ExportedListing
     if wanted == ANY:
         yield from listings.iter_pages(seller_id)
         return
-    for stretch in listing_search.iter_stretches(seller_id, wanted, after=START, most=_EXPORT_ROWS):
+    for stretch in listing_search.iter_windows(seller_id, wanted, after=START, most=_EXPORT_ROWS):
         yield listing_search.export(seller_id, stretch.found)
 
 

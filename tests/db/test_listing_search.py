@@ -16,7 +16,7 @@ from app.queries import items
 from app.queries.items import NewItem
 from app.queries.listings import search
 from app.queries.listings.listings import ListingKey
-from app.queries.listings.search import ANY, START, Filter, iter_stretches
+from app.queries.listings.search import ANY, START, Filter, iter_windows
 
 GAMES = ["Straße", "Café Vantrelle"]
 NAMES = ["Snail Cavalry", "Snail", "ÉCLAIR", "Oak 12", "100% Pure_Gold", "名前"]
@@ -120,7 +120,7 @@ def stretches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 def walk(seller: Seller, wanted: Filter, most: int, after: ListingKey = START) -> Iterator[list[ListingKey]]:
     """What each stretch has found; each goes further than the one before."""
     reached = after
-    for stretch in iter_stretches(seller.id, wanted, after=after, most=most):
+    for stretch in iter_windows(seller.id, wanted, after=after, most=most):
         assert len(stretch.found) <= most
         assert stretch.found == sorted(stretch.found)
         if stretch.reached is not None:
@@ -157,7 +157,7 @@ def test_the_examples_find_something_and_nothing(seller: Seller, stock: list[Lis
 
 def test_without_listings_there_is_nothing_to_look_through(app: Flask, seller: Seller) -> None:
     for wanted in FILTERS:
-        assert list(iter_stretches(seller.id, wanted, after=START, most=9)) == [([], None)]
+        assert list(iter_windows(seller.id, wanted, after=START, most=9)) == [([], None)]
 
 
 def test_a_stretch_goes_no_further_than_it_may_however_little_is_found(
@@ -165,7 +165,7 @@ def test_a_stretch_goes_no_further_than_it_may_however_little_is_found(
 ) -> None:
     monkeypatch.setattr(search, "_FIRST_LISTINGS", 20)
     for wanted in (Filter(hidden=False, words=("nowhere",)), Filter(words=("nowhere",))):
-        first = next(iter_stretches(seller.id, wanted, after=START, most=5))
+        first = next(iter_windows(seller.id, wanted, after=START, most=5))
         assert first == ([], key(stock[19]))
 
 

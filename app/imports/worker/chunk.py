@@ -19,9 +19,9 @@ from app.observability import metrics
 from app.queries import BatchKey
 from app.queries.imports import row_errors, transitions
 from app.queries.imports.row_errors import FailedRow
-from app.queries.imports.unchanged_rows import Spoken
+from app.queries.imports.unchanged_rows import LineMarks
 from app.queries.items import CatalogItem
-from app.queries.listings.listings import Change, Found, ListingKey, ListingState, Maker, digest
+from app.queries.listings.listings import Change, CreatedBy, Found, ListingKey, ListingState, digest
 from app.statuses import BatchStatus
 
 #: The message about an ambiguous name lists so many URNs at most.
@@ -155,15 +155,15 @@ def _update(candidates: Candidates, attempt: Attempt, failed: Failed) -> tuple[i
     layout = attempt.layout
     is_right = [found[key].state.was(row.values, row.hidden, layout=layout, before=import_id) for _, row, key in rows]
     states = _begin({key for (_, _, key), right in zip(rows, is_right, strict=True) if not right}, found, attempt)
-    left_alone: dict[ListingKey, Spoken] = {}
+    left_alone: dict[ListingKey, LineMarks] = {}
     for line, row, key in rows:
         if key in states:
             states[key] = _apply(row, line, states[key], layout)
         elif found[key].state.updated_import_id == import_id:
             states[key] = _apply(row, line, found[key].state, layout)
         else:
-            hidden_line = line if row.hidden is not None else left_alone.get(key, _NOBODY).hidden_line
-            left_alone[key] = Spoken(line, hidden_line)
+            hidden_line = line if row.hidden is not None else left_alone.get(key, _UNTOUCHED).hidden_line
+            left_alone[key] = LineMarks(line, hidden_line)
     attempt.target.change({key: Change(found[key], state) for key, state in states.items()})
     attempt.target.leave_alone(left_alone)
     unchanged = sum(is_right)
@@ -171,7 +171,7 @@ def _update(candidates: Candidates, attempt: Attempt, failed: Failed) -> tuple[i
 
 
 #: Nobody has said anything of a listing yet.
-_NOBODY = Spoken(0, 0)
+_UNTOUCHED = LineMarks(0, 0)
 
 
 def _begin(
@@ -183,7 +183,7 @@ def _begin(
     untouched = {key for key, state in states.items() if state.updated_import_id != import_id}
     spoken = attempt.target.spoken(untouched)
     for key in untouched:
-        state, by = states[key], spoken.get(key, _NOBODY)
+        state, by = states[key], spoken.get(key, _UNTOUCHED)
         states[key] = state._replace(
             updated_import_id=import_id,
             updated_line=by.line,
@@ -220,7 +220,7 @@ def _create(candidates: Candidates, attempt: Attempt, failed: Failed) -> int:
     items = [item_id for item_id, _, _ in keys]
     made = [*zip(numbers, items, rows.conditions, rows.variants, rows.hidden, *rows.values, strict=True)]
     others = attempt.target.create([made[at] for at in new])
-    makers = ({keys[at]: Maker(import_id, numbers[at]) for at in new} if repeated else {}) | others
+    makers = ({keys[at]: CreatedBy(import_id, numbers[at]) for at in new} if repeated else {}) | others
     if others:
         repeated += [at for at in new if keys[at] in others]
     for at in repeated:

@@ -15,9 +15,9 @@ from app.csvfile.columns import Column, value_of
 from app.queries import BatchKey
 from app.queries.imports import check_changes, check_claims, unchanged_rows
 from app.queries.imports.check_changes import Foreseen
-from app.queries.imports.unchanged_rows import Spoken
+from app.queries.imports.unchanged_rows import LineMarks
 from app.queries.listings import listings
-from app.queries.listings.listings import Change, Found, ListingKey, Maker, NewListing, key_of, line_of
+from app.queries.listings.listings import Change, CreatedBy, Found, ListingKey, NewListing, key_of, line_of
 from app.statuses import ImportKind
 
 #: How many of a chunk's changes a check keeps to be shown.
@@ -32,16 +32,16 @@ class Target(Protocol):
     def find(self, keys: Collection[ListingKey]) -> dict[ListingKey, Found]:
         """Those of ``keys`` that the seller has a listing for. Nobody else changes them before the chunk is done."""
 
-    def spoken(self, keys: Collection[ListingKey]) -> dict[ListingKey, Spoken]:
+    def spoken(self, keys: Collection[ListingKey]) -> dict[ListingKey, LineMarks]:
         """Those of ``keys`` that later rows of this import have left as they are."""
 
     def change(self, changes: Mapping[ListingKey, Change]) -> None:
         """Give listings that ``find`` has found a new state."""
 
-    def leave_alone(self, found: Mapping[ListingKey, Spoken]) -> None:
+    def leave_alone(self, found: Mapping[ListingKey, LineMarks]) -> None:
         """Remember which listings rows of the chunk have found as they want them."""
 
-    def create(self, new: Sequence[NewListing]) -> dict[ListingKey, Maker]:
+    def create(self, new: Sequence[NewListing]) -> dict[ListingKey, CreatedBy]:
         """Make those of ``new`` that the seller has no listing for; which rows made the others."""
 
 
@@ -55,15 +55,15 @@ class _MakeOnce:
 
     def __init__(
         self,
-        find_makers: Callable[[Collection[ListingKey]], dict[ListingKey, Maker]],
+        find_makers: Callable[[Collection[ListingKey]], dict[ListingKey, CreatedBy]],
         insert: Callable[[Sequence[NewListing]], Collection[int]],
     ) -> None:
         self._find_makers, self._insert = find_makers, insert
         self._meets_existing = False
 
-    def __call__(self, new: Sequence[NewListing]) -> dict[ListingKey, Maker]:
+    def __call__(self, new: Sequence[NewListing]) -> dict[ListingKey, CreatedBy]:
         """Make those of ``new`` that do not exist; the makers of the others."""
-        makers: dict[ListingKey, Maker] = {}
+        makers: dict[ListingKey, CreatedBy] = {}
         self._meets_existing = self._meets_existing or bool(self._look_for(new[:: len(new) // _SAMPLE_ROWS + 1]))
         if self._meets_existing:
             makers = self._look_for(new)
@@ -74,7 +74,7 @@ class _MakeOnce:
             makers |= self._look_for([one for one in new if line_of(one) not in made])
         return makers
 
-    def _look_for(self, new: Sequence[NewListing]) -> dict[ListingKey, Maker]:
+    def _look_for(self, new: Sequence[NewListing]) -> dict[ListingKey, CreatedBy]:
         return self._find_makers([*map(key_of, new)])
 
 
@@ -92,7 +92,7 @@ class LiveListings:
         """Lock those that exist."""
         return listings.find(self._batch.seller_id, keys, lock=True)
 
-    def spoken(self, keys: Collection[ListingKey]) -> dict[ListingKey, Spoken]:
+    def spoken(self, keys: Collection[ListingKey]) -> dict[ListingKey, LineMarks]:
         """What later batches have noted."""
         return unchanged_rows.find(self._batch, keys)
 
@@ -100,7 +100,7 @@ class LiveListings:
         """Write the new states."""
         listings.update(self._batch.seller_id, changes.values())
 
-    def leave_alone(self, found: Mapping[ListingKey, Spoken]) -> None:
+    def leave_alone(self, found: Mapping[ListingKey, LineMarks]) -> None:
         """Note them for the batches before this one."""
         unchanged_rows.record(self._batch, found)
 
@@ -120,7 +120,7 @@ class CheckedListings:
         """Look at those that exist, without locking them: nothing is to be written."""
         return listings.find(self._seller_id, keys, lock=False)
 
-    def spoken(self, keys: Collection[ListingKey]) -> dict[ListingKey, Spoken]:
+    def spoken(self, keys: Collection[ListingKey]) -> dict[ListingKey, LineMarks]:
         """None: no row of a check changes what another one finds."""
         return {}
 
@@ -132,13 +132,13 @@ class CheckedListings:
         )
         check_changes.insert(self._key, nlargest(_CHANGES_SHOWN, all_of_them, key=_surprise))
 
-    def leave_alone(self, found: Mapping[ListingKey, Spoken]) -> None:
+    def leave_alone(self, found: Mapping[ListingKey, LineMarks]) -> None:
         """Nothing to remember: no row of a check changes what another one finds."""
 
-    def create(self, new: Sequence[NewListing]) -> dict[ListingKey, Maker]:
+    def create(self, new: Sequence[NewListing]) -> dict[ListingKey, CreatedBy]:
         """Claim those that do not exist."""
         # With a seller's first file there is nothing to look for.
-        if not listings.has_any(self._seller_id):
+        if not listings.exists_for(self._seller_id):
             return self._claim(new)
         makers = listings.find_makers(self._seller_id, [*map(key_of, new)])
         return makers | self._claim([one for one in new if key_of(one) not in makers])

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from app.queries import ImportKey, as_columns, driver_cursor
 from app.queries.bulk_insert import Table, insert_missing
-from app.queries.listings.listings import ListingKey, Maker, NewListing, key_of, line_of
+from app.queries.listings.listings import CreatedBy, ListingKey, NewListing, key_of, line_of
 
 _NEW = Table(
     "claims",
@@ -29,7 +29,7 @@ def take(key: ImportKey, wanted: Collection[NewListing]) -> Collection[int]:
     return insert_missing(_NEW, sorted((*key, *key_of(one), line_of(one)) for one in wanted))
 
 
-def find_makers(key: ImportKey, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
+def find_makers(key: ImportKey, keys: Collection[ListingKey]) -> dict[ListingKey, CreatedBy]:
     """Which row of the check has claimed them, for those of ``keys`` that one has."""
     if not keys:
         return {}
@@ -49,6 +49,6 @@ def find_makers(key: ImportKey, keys: Collection[ListingKey]) -> dict[ListingKey
             (*as_columns(sorted(keys)), *key),
         )
         return {
-            (item_id, condition, variants): Maker(key.import_id, line)
+            (item_id, condition, variants): CreatedBy(key.import_id, line)
             for item_id, condition, variants, line in cursor.fetchall()
         }

@@ -10,7 +10,7 @@ from app.queries.listings.listings import ListingKey
 from app.queries.status_sets import GIVEN_UP, UNFINISHED_BATCHES
 
 
-class Spoken(NamedTuple):
+class LineMarks(NamedTuple):
     """The lines of an import that have had their say about a listing."""
 
     #: The highest of them.
@@ -19,7 +19,7 @@ class Spoken(NamedTuple):
     hidden_line: int
 
 
-def record(batch: BatchKey, listings: Mapping[ListingKey, Spoken]) -> None:
+def record(batch: BatchKey, listings: Mapping[ListingKey, LineMarks]) -> None:
     """Note the listings that a chunk has locked and left as they are.
 
     Nobody needs to know once every batch before this one is finished, and none of them was given up, which an operator
@@ -45,7 +45,7 @@ def record(batch: BatchKey, listings: Mapping[ListingKey, Spoken]) -> None:
         )
 
 
-def find(batch: BatchKey, keys: Collection[ListingKey]) -> dict[ListingKey, Spoken]:
+def find(batch: BatchKey, keys: Collection[ListingKey]) -> dict[ListingKey, LineMarks]:
     """Those of ``keys`` that later batches than this one have left alone so far.
 
     This transaction must have locked the listings: who leaves one alone does so too, until it is noted.
@@ -66,4 +66,4 @@ def find(batch: BatchKey, keys: Collection[ListingKey]) -> dict[ListingKey, Spok
             """,
             (*as_columns(list(keys)), *batch),
         )
-        return {row[:3]: Spoken(*row[3:]) for row in cursor.fetchall()}
+        return {row[:3]: LineMarks(*row[3:]) for row in cursor.fetchall()}

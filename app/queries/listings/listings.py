@@ -28,7 +28,7 @@ _PAGE_ROWS = 2_000
 ListingKey = tuple[int, int, str]
 
 
-class Maker(NamedTuple):
+class CreatedBy(NamedTuple):
     """Which row of which import made a listing."""
 
     import_id: int
@@ -77,7 +77,7 @@ class Found(NamedTuple):
 
     #: Where its row lies; it stays there as long as it is locked.
     place: str
-    maker: Maker
+    maker: CreatedBy
     state: ListingState
 
 
@@ -139,7 +139,7 @@ _STATE = {
 }
 
 
-def has_any(seller_id: int) -> bool:
+def exists_for(seller_id: int) -> bool:
     """Whether the seller has any listing."""
     with driver_cursor() as cursor:
         # The order is there for the sake of the primary key's index. Without it the planner, which expects a seller to
@@ -148,7 +148,7 @@ def has_any(seller_id: int) -> bool:
         return cursor.fetchone() is not None
 
 
-def find_makers(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Maker]:
+def find_makers(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, CreatedBy]:
     """Which row made the listing, for those of ``keys`` that the seller has one for."""
     if not keys:
         return {}
@@ -160,7 +160,7 @@ def find_makers(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey
             """,
             (*as_columns(sorted(keys)), seller_id),
         )
-        return {(item, condition, variants): Maker(*by) for item, condition, variants, *by in cursor.fetchall()}
+        return {(item, condition, variants): CreatedBy(*by) for item, condition, variants, *by in cursor.fetchall()}
 
 
 def find(seller_id: int, keys: Collection[ListingKey], *, lock: bool) -> dict[ListingKey, Found]:
@@ -184,7 +184,7 @@ def find(seller_id: int, keys: Collection[ListingKey], *, lock: bool) -> dict[Li
         rows: list[Any] = cursor.fetchall()
         return {
             (row.item_id, row.condition, row.variants): Found(
-                row.place, Maker(row.created_import_id, row.created_line), _state_of(row)
+                row.place, CreatedBy(row.created_import_id, row.created_line), _state_of(row)
             )
             for row in rows
         }

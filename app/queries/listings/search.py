@@ -59,7 +59,7 @@ class Filter(NamedTuple):
 ANY = Filter()
 
 
-class Stretch(NamedTuple):
+class SearchWindow(NamedTuple):
     """What a stretch of the search has come to."""
 
     #: The listings that are wanted, in the order of their keys.
@@ -68,7 +68,7 @@ class Stretch(NamedTuple):
     reached: ListingKey | None
 
 
-def iter_stretches(seller_id: int, wanted: Filter, *, after: ListingKey, most: int) -> Iterator[Stretch]:
+def iter_windows(seller_id: int, wanted: Filter, *, after: ListingKey, most: int) -> Iterator[SearchWindow]:
     """The listings behind ``after`` that are wanted, at most ``most`` from each stretch, up to the last of them.
 
     Each stretch stands for itself: the caller may end its transaction between two of them.
@@ -87,7 +87,7 @@ def behind_item(item_id: int) -> ListingKey:
     return (min(item_id, _MOST_ITEM_ID), max(Condition) + 1, "")
 
 
-def _through_listings(seller_id: int, wanted: Filter, *, after: ListingKey, most: int) -> Iterator[Stretch]:
+def _through_listings(seller_id: int, wanted: Filter, *, after: ListingKey, most: int) -> Iterator[SearchWindow]:
     position: ListingKey | None = after
     listings, reach = _FIRST_LISTINGS, 1
     while position is not None:
@@ -108,7 +108,7 @@ def _through_listings(seller_id: int, wanted: Filter, *, after: ListingKey, most
 
 def _through_items(
     seller_id: int, wanted: Filter, items: list[int], *, after: ListingKey, most: int
-) -> Iterator[Stretch]:
+) -> Iterator[SearchWindow]:
     """Through the listings of ``items``, which are all that are wanted."""
     position: ListingKey | None = after
     while position is not None:
@@ -117,7 +117,7 @@ def _through_items(
         position = stretch.reached
 
 
-def _through_catalog(seller_id: int, wanted: Filter, *, after: ListingKey, most: int) -> Iterator[Stretch]:
+def _through_catalog(seller_id: int, wanted: Filter, *, after: ListingKey, most: int) -> Iterator[SearchWindow]:
     # Somebody with few listings need not wait for the whole catalog.
     last = _item_further_on(seller_id, wanted, after, _FIRST_LISTINGS)
     stretch = _look(seller_id, wanted, after=after, most=most, listings=_FIRST_LISTINGS, last=last, looks_at_items=True)
@@ -127,7 +127,7 @@ def _through_catalog(seller_id: int, wanted: Filter, *, after: ListingKey, most:
         # Across all that the seller does not offer.
         first = _item_further_on(seller_id, wanted, position, 1)
         if first is None:
-            yield Stretch([], None)
+            yield SearchWindow([], None)
             return
         last = first + width - 1
         items = _items_between(wanted, first, last)
@@ -149,7 +149,7 @@ def _look(
     last: int | None = None,
     items: list[int] | None = None,
     looks_at_items: bool = False,
-) -> Stretch:
+) -> SearchWindow:
     """Look at the next ``listings`` listings behind ``after``, up to the item ``last``.
 
     If ``items`` are given, only at listings of theirs. Otherwise what is wanted of the item is looked at one listing at
@@ -203,10 +203,10 @@ def _look(
         rows = cursor.fetchall()
     found = [row[:3] for row in rows if row[4]][:most]
     if len(found) == most:
-        return Stretch(found, found[-1])
+        return SearchWindow(found, found[-1])
     if rows and rows[-1][3]:
-        return Stretch(found, rows[-1][:3])
-    return Stretch(found, None if last is None else behind_item(last))
+        return SearchWindow(found, rows[-1][:3])
+    return SearchWindow(found, None if last is None else behind_item(last))
 
 
 _BEHIND = "(item_id, condition, variants) > (%(item_id)s::int, %(after_condition)s::smallint, %(variants)s)"

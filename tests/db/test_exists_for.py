@@ -31,6 +31,6 @@ def test_the_listings_of_others_are_not_read_for_it(seller: Seller, other_seller
     db.session.execute(text("set local plan_cache_mode = force_generic_plan"))
     # What earlier transactions of this session have read may be counted with it for a second.
     before = db.session.scalar(text(_READ))
-    assert not listings.has_any(seller_id)
-    assert listings.has_any(other_id)
+    assert not listings.exists_for(seller_id)
+    assert listings.exists_for(other_id)
     assert db.session.scalar(text(_READ)) == before
