@@ -54,7 +54,7 @@ from app.statuses import (
 
 _FIRST_VALUE_COLUMNS = "'{PRICE,QUANTITY,HIDDEN,COMMENT,NOTES,REFERENCE}'"
 
-#: Text compared byte by byte: identifiers need no language, and their indexes are faster without one.
+#: Text compared byte by byte: identifiers need no collation, and their indexes are faster without one.
 CodeText = Text(collation="C")
 
 _NOW = func.now()
@@ -65,7 +65,7 @@ def _one_of(column: str, statuses: type[StrEnum]) -> CheckConstraint:
 
 
 class Seller(UserMixin, Base):
-    """Somebody who signs in; operators may also look after the queues."""
+    """A seller account; operators may also see /ops."""
 
     __tablename__ = "sellers"
     __table_args__ = (
@@ -80,16 +80,16 @@ class Seller(UserMixin, Base):
     email_on_end: Mapped[str] = mapped_column(CodeText, server_default=EmailOnEnd.NEVER)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
 
-    #: What the browser shows in which the seller has just signed in; Flask-Login asks for it then.
+    #: The session secret of the browser in which the seller has just signed in, for Flask-Login.
     session_secret = ""
 
     def get_id(self) -> str:
-        """What Flask-Login puts into the cookie, and asks ``accounts`` about when it comes back."""
+        """What Flask-Login stores in the cookie, and passes to ``identity.sellers`` with each request."""
         return self.session_secret
 
 
 class Session(Base):
-    """Somebody signed in, in one browser; of what the browser shows only a digest is kept."""
+    """A signed-in browser; only the digest of its session secret is stored."""
 
     __tablename__ = "sessions"
 
@@ -97,36 +97,36 @@ class Session(Base):
         ForeignKey("sellers.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     )
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    #: The id that pages see. It lets nobody in.
+    #: The public id, which does not authenticate.
     public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, server_default=text("gen_random_uuid()"))
-    #: The SHA-256 of the 256 bits of chance that the browser shows.
+    #: The SHA-256 of the 256 random bits that the browser presents.
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    #: What the browser calls itself, cut short.
+    #: The browser's User-Agent header, shortened.
     user_agent: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
-    #: When somebody last did something in it, to the minute; a page that refreshes itself does nothing.
+    #: The last activity, to the minute; polls do not count.
     seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
 
 
 class ApiToken(Base):
-    """What a program shows in the place of a password; of the token itself only a digest is kept."""
+    """An API token, presented instead of a password; only its digest is stored."""
 
     __tablename__ = "api_tokens"
     __table_args__ = (_one_of("scope", TokenScope),)
 
     seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    #: The id that pages see.
+    #: The public id.
     public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
-    #: What its owner calls it.
+    #: The seller's name for it.
     name: Mapped[str] = mapped_column(Text)
     scope: Mapped[str] = mapped_column(CodeText)
-    #: Its SHA-256. It has 256 bits of chance in it, so that nothing slower is needed and it can be looked up.
+    #: Its SHA-256. With 256 random bits, no slower hash is needed, and it can be looked up.
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    #: Its last characters, by which its owner can tell which one a program has.
+    #: Its last characters, by which its seller recognises it.
     ending: Mapped[str] = mapped_column(CodeText)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
-    #: Null: it holds until it is revoked, which removes it.
+    #: Null: valid until it is revoked, which deletes it.
     expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     #: To the minute.
     last_used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -151,7 +151,7 @@ class Item(Base):
 
 
 class ExternalId(Base):
-    """A number by which another marketplace knows an item; one number may name several items."""
+    """Another marketplace's number for an item; one number may name several items."""
 
     __tablename__ = "external_ids"
 
@@ -163,7 +163,7 @@ class ExternalId(Base):
 
 
 class Catalog(Base):
-    """A single row that tells one version of the catalog from the next."""
+    """A single row with the version of the catalog."""
 
     __tablename__ = "catalog"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
@@ -198,7 +198,7 @@ class Listing(Base):
     reference: Mapped[str | None] = mapped_column(Text)
     created_import_id: Mapped[int] = mapped_column(BigInteger)
     created_line: Mapped[int] = mapped_column(Integer)
-    #: The import and the line of the last UPDATE: what decides which of several UPDATE rows of one import stays.
+    #: The import and line of the last UPDATE; they decide which of several UPDATE rows of one import stays.
     updated_import_id: Mapped[int | None] = mapped_column(BigInteger)
     updated_line: Mapped[int | None] = mapped_column(Integer)
     #: The line of that import that last set HIDDEN, which an UPDATE may leave as it is.
@@ -212,7 +212,7 @@ class Listing(Base):
 
 
 class Import(Base):
-    """One uploaded file on its way into the listings."""
+    """A run over an uploaded file: an import or a check."""
 
     __tablename__ = "imports"
     __table_args__ = (
@@ -228,7 +228,7 @@ class Import(Base):
         ForeignKeyConstraint(["seller_id", "parent_id"], ["imports.seller_id", "imports.id"]),
         _one_of("retried_rows", RetriedRows),
         CheckConstraint("(parent_id is null) = (retried_rows is null)", name="retry_told_in_full"),
-        # The same rows are taken up once, however often the button is pressed. What still fails is then with the retry.
+        # The same rows are retried once, however often the button is pressed. What still fails belongs to the retry.
         Index(
             "ix__imports__retries",
             "seller_id",
@@ -240,7 +240,7 @@ class Import(Base):
         Index("ix__imports__form_key", "seller_id", "form_key", unique=True),
         # Finds the files that were uploaded before.
         Index("ix__imports__sha256", "seller_id", "sha256"),
-        # Finds those that have a stored file in common.
+        # Finds those that share a stored file.
         Index("ix__imports__storage_key", "seller_id", "storage_key"),
         # Finds those that ended last, and those that are too old.
         Index(None, "finished_at"),
@@ -250,17 +250,17 @@ class Import(Base):
 
     seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    #: The id that pages and programs see: it can be neither guessed nor counted.
+    #: The public id: it can be neither guessed nor counted.
     public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
     kind: Mapped[str] = mapped_column(CodeText, server_default=ImportKind.IMPORT)
     #: What the release before has instead of ``kind``. A trigger keeps the two alike while both releases run; the next
     #: one drops it (docs/upgrading.md).
     old_is_check: Mapped[bool] = mapped_column("is_check", server_default=text("false"))
-    #: That of the form that was sent: sent twice, it makes one import. Made of ``idempotency_key`` where there is one.
+    #: The key of the form: sent twice, it creates one import. Derived from ``idempotency_key`` where there is one.
     form_key: Mapped[uuid.UUID | None] = mapped_column(Uuid)
-    #: What a program calls the request that has made it, so that it can be sent again.
+    #: The client's key of the request that created it, so that the request can be repeated.
     idempotency_key: Mapped[str | None] = mapped_column(Text)
-    #: The import whose rows this one takes up again, and which of them; null for a file that somebody uploaded.
+    #: The import whose rows this one retries, and which of them; null for an uploaded file.
     parent_id: Mapped[int | None] = mapped_column(BigInteger)
     retried_rows: Mapped[str | None] = mapped_column(CodeText)
     #: As the client named it: shown, never used as a path.
@@ -272,7 +272,7 @@ class Import(Base):
     #: The header line as it stands in the file, with its byte-order mark and line ending.
     header: Mapped[str] = mapped_column(Text)
     total: Mapped[int] = mapped_column(Integer)
-    #: How many rows the upload check found wrong in themselves; they are among the failed ones in the end.
+    #: Number of rows that the upload check found invalid; they will be among the failed ones.
     invalid: Mapped[int] = mapped_column(Integer)
     #: What looked wrong in its rows, by kind: see ``csvfile.warn``.
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
@@ -280,9 +280,9 @@ class Import(Base):
     pause_requested_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    #: When it became PAUSED, when it went on, when it became PAUSED again, and so on; for pages only.
+    #: The times at which it was paused and resumed, in turn; for pages only.
     pauses: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
-    #: When the file, and when the failed rows with their groups, became too old to be kept.
+    #: When the file, and when the failed rows with their groups, were deleted.
     source_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     errors_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
@@ -293,7 +293,7 @@ class Import(Base):
 
 
 class Batch(Base):
-    """A run of consecutive rows of an import, worked through by one job at a time."""
+    """A slice of consecutive rows of an import, which one job processes at a time."""
 
     __tablename__ = "batches"
     __table_args__ = (
@@ -301,12 +301,12 @@ class Batch(Base):
         _one_of("status", BatchStatus),
         CheckConstraint('start_byte <= "cursor" and "cursor" <= end_byte', name="cursor_in_range"),
         CheckConstraint("created + updated + unchanged + failed <= total", name="counters_add_up"),
-        # What dispatching and taking back look through; finished batches drop out of it.
+        # For dispatching and reclaiming; batches that are over are not in it.
         Index("ix__batches__live", "status", postgresql_where=text(f"status in {sql_list(ACTIVE_BATCH_STATUSES)}")),
         CheckConstraint(
             f'status <> {sql_literal(GIVEN_UP_BATCH_STATUS)} or "cursor" < end_byte', name="given_up_with_rows_left"
         ),
-        # What operators are told of; hardly ever is anything in it.
+        # For operators; nearly always empty.
         Index(
             "ix__batches__given_up",
             "seller_id",
@@ -329,13 +329,13 @@ class Batch(Base):
     total: Mapped[int] = mapped_column(Integer)
     created: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     updated: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    #: Rows that found their listing as they want it.
+    #: Rows whose listing already had their values.
     unchanged: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     failed: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     status: Mapped[str] = mapped_column(CodeText, server_default=BatchStatus.QUEUED)
     #: Raised by every return to QUEUED; a worker of an older attempt writes nothing.
     attempt: Mapped[int] = mapped_column(Integer, server_default=text("1"))
-    #: Attempts in a row that ended in trouble without a chunk committed.
+    #: Consecutive failed attempts that committed no chunk.
     fruitless_attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     #: When this attempt's job was handed to Redis; null while the batch waits for its turn.
     dispatched_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -343,7 +343,7 @@ class Batch(Base):
     heartbeat_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     #: Which worker has, or had, this attempt: its host and process id.
     worker: Mapped[str | None] = mapped_column(Text)
-    #: What last went wrong with the machinery, in a sentence; shown when the batch was given up.
+    #: Why the last attempt failed, in a sentence; shown when the batch was given up.
     reason: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
@@ -420,9 +420,9 @@ class LeftAlone(Base):
 
 
 class Claim(Base):
-    """A listing that a row of a check would make, so that no other row of it would.
+    """A check claim: a listing that a row of a check would create, so that a second row finds it taken.
 
-    Nothing is left of it when the check is over.
+    Deleted when the check is over.
     """
 
     __tablename__ = "claims"
@@ -454,7 +454,7 @@ class ForeseenChange(Base):
 
 
 class WebhookEndpoint(Base):
-    """An address of a seller's that wants to be told about imports."""
+    """A webhook endpoint of a seller."""
 
     __tablename__ = "webhook_endpoints"
     __table_args__ = (
@@ -467,22 +467,22 @@ class WebhookEndpoint(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
     url: Mapped[str] = mapped_column(Text)
-    #: Those of ``statuses.IMPORT_EVENTS`` that it wants.
+    #: Its events, of ``statuses.IMPORT_EVENTS``.
     events: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
-    #: In clear, because messages are signed with it: ``whsec_`` and the key in base64.
+    #: In clear, because signing needs it: ``whsec_`` and the key in base64.
     secret: Mapped[str] = mapped_column(Text)
-    #: The secret before this one signs as well until then, so that a receiver can change over at its leisure.
+    #: The previous secret also signs until then, so that a receiver has time to change it.
     old_secret: Mapped[str | None] = mapped_column(Text)
     old_secret_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     switched_off_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     switched_off_because: Mapped[str | None] = mapped_column(CodeText)
-    #: The first attempt that came to nothing since the last one that arrived.
+    #: The first failed attempt since the last successful one.
     failing_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
 
 
 class Delivery(Base):
-    """A message that has to reach somebody outside: the outbox, and afterwards the log."""
+    """A message of the outbox; afterwards its log entry."""
 
     __tablename__ = "deliveries"
     __table_args__ = (
@@ -499,7 +499,7 @@ class Delivery(Base):
         CheckConstraint(
             f"(finished_at is null) = (status in {sql_list(LIVE_DELIVERY_STATUSES)})", name="finished_at_when_over"
         ),
-        # What is still to be sent; what is over drops out of it.
+        # Messages still to be sent; the others are not in it.
         Index("ix__deliveries__live", "due_at", postgresql_where=text(f"status in {sql_list(LIVE_DELIVERY_STATUSES)}")),
         # The log of an endpoint.
         Index("ix__deliveries__endpoint", "seller_id", "endpoint_id", "id"),
@@ -507,23 +507,23 @@ class Delivery(Base):
 
     seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    #: What the receiver knows the message by, whatever attempt brings it.
+    #: The receiver's id of the message, the same for every attempt.
     public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
     channel: Mapped[str] = mapped_column(CodeText)
     event: Mapped[str] = mapped_column(CodeText)
-    #: Where a webhook goes to, or the endpoint that an e-mail speaks of.
+    #: The endpoint of a webhook, or the one that an email is about.
     endpoint_id: Mapped[int | None] = mapped_column(BigInteger)
-    #: What it speaks of. No foreign key: a message is whole without it, and whoever clears imports away need not know.
+    #: The import it is about. No foreign key: a message is complete without it, and an import may be deleted first.
     import_id: Mapped[int | None] = mapped_column(BigInteger)
     #: What a webhook sends, byte for byte the same each time. E-mails are written when they are sent.
     body: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(CodeText, server_default=DeliveryStatus.WAITING)
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
-    #: When the last attempt began. While it is SENDING this also tells whose it is.
+    #: When the last attempt began. While it is SENDING, this also identifies the claim.
     claimed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    #: What the last attempt came to: the status of the answer, a sentence, and how the answer began.
+    #: The result of the last attempt: the status of the answer, a sentence, and the beginning of the answer.
     answer_code: Mapped[int | None] = mapped_column(SmallInteger)
     answer: Mapped[str | None] = mapped_column(Text)
     answer_body: Mapped[str | None] = mapped_column(Text)
@@ -531,7 +531,7 @@ class Delivery(Base):
 
 
 class Reconciler(Base):
-    """A single row whose lock makes one worker at a time the one that repairs."""
+    """A single row, whose lock lets one worker at a time sweep."""
 
     __tablename__ = "reconciler"
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
@@ -561,7 +561,7 @@ class WorkerSeen(Base):
 
 
 class LostAttempt(Base):
-    """An attempt at a batch that ended in trouble, and why; for operators."""
+    """A failed attempt at a batch, and why; for operators."""
 
     __tablename__ = "lost_attempts"
     __table_args__ = (
@@ -575,7 +575,7 @@ class LostAttempt(Base):
     attempt: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
     worker: Mapped[str | None] = mapped_column(Text)
-    #: What the seller may be told, and the kind of error for those who can do something about it.
+    #: The sentence for the seller, and the kind of error for operators.
     reason: Mapped[str] = mapped_column(Text)
     detail: Mapped[str] = mapped_column(Text)
     is_given_up: Mapped[bool]
@@ -591,14 +591,14 @@ class AuditEntry(Base):
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("clock_timestamp()"))
     #: Null for the command line, and for Sluice itself.
     actor_id: Mapped[int | None] = mapped_column(Integer)
-    #: The e-mail address as it was then, or the user of the command line.
+    #: The email address as it was then, or the user of the command line.
     actor: Mapped[str] = mapped_column(Text)
     #: ``web``, ``api`` or ``command line``.
     via: Mapped[str] = mapped_column(CodeText)
     #: The network address, or the host of the command line.
     address: Mapped[str] = mapped_column(Text)
     action: Mapped[str] = mapped_column(CodeText)
-    #: Whose import, or what else, it is.
+    #: The owner of the import, or of what else it is about.
     seller_id: Mapped[int] = mapped_column(Integer)
     #: That of the import; null where it is about none.
     public_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
