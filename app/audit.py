@@ -1,7 +1,7 @@
 """The audit log: who did what to which import, listing, token, webhook or session, when, and from where.
 
-Each face says for each request who acts (``act_as``); what is done says so itself (``record``), in the transaction in
-which it does it, so that neither is there without the other.
+Pages and API set the actor of each request (``act_as``). The action records itself (``record``) in its own transaction,
+so that there is never an action without its entry, nor an entry without its action.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from flask import g, has_request_context, request
 from app.extensions import db
 from app.models import AuditEntry
 
-#: Longest detail that is kept.
+#: Longest detail that is stored, in characters.
 _MAX_DETAIL = 500
 
 
 class Action(StrEnum):
-    """What can be done; the words stand in the log."""
+    """The actions, as the log names them."""
 
     IMPORT = "import"
     CHECK = "check"
@@ -48,9 +48,9 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody who does something."""
+    """Who performs an action."""
 
-    #: None for who is no seller: somebody at the command line.
+    #: None for a user at the command line.
     seller_id: int | None
     name: str
     #: ``web``, ``api`` or ``command line``.
@@ -60,14 +60,14 @@ class Actor:
 
 
 def act_as(actor: Actor) -> None:
-    """Let everything until the end of this request be done by ``actor``."""
+    """Make ``actor`` the actor of everything until the end of this request."""
     g.sluice_actor = actor
 
 
 def record(action: Action, seller_id: int, public_id: uuid.UUID | None = None, *, detail: str = "") -> None:
-    """Note in the current transaction what is being done to something of ``seller_id``.
+    """Record in the current transaction an action on something that belongs to ``seller_id``.
 
-    ``public_id`` is that of an import; what else it is done to stands in ``detail``.
+    ``public_id`` is that of an import; anything else is named in ``detail``.
     """
     actor: Actor = g.get("sluice_actor") or (_unknown() if has_request_context() else _at_the_command_line())
     db.session.add(
@@ -85,7 +85,7 @@ def record(action: Action, seller_id: int, public_id: uuid.UUID | None = None, *
 
 
 def _unknown() -> Actor:
-    """Of a face that does not say who acts; that it happened is worth noting all the same."""
+    """The actor of a request that has set none; the action is still worth recording."""
     return Actor(None, "unknown", request.blueprint or "web", request.remote_addr or "")
 
 
@@ -93,6 +93,6 @@ def _at_the_command_line() -> Actor:
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
-        # In a container there may be nobody of that number.
+        # In a container the user id may have no name.
         user = f"user {os.getuid()}"
     return Actor(None, user, "command line", socket.gethostname())

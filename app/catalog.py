@@ -13,7 +13,7 @@ from app.csvfile.contract import MAX_ID_DIGITS, VARIANT_PATTERN, name_key
 from app.extensions import db
 from app.queries import items
 
-#: Most characters in each of the values that items are found by: an index takes no entry of more than 2,704 bytes.
+#: Longest value that items are found by, in characters: an index entry takes at most 2,704 bytes.
 _MAX_LENGTH = 200
 
 HEADER = ["urn", "game", "set", "name", "number", "rarity", "variants", "cardmarket_ids", "tcgplayer_ids"]
@@ -24,10 +24,10 @@ class CatalogRejected(Exception):
 
 
 def load(path: Path) -> items.Replaced:
-    """Bring the catalog in line with the file at ``path`` (``.csv`` or ``.csv.gz``), and commit.
+    """Load the file at ``path`` (``.csv`` or ``.csv.gz``) into the catalog, and commit.
 
-    Items are recognised by their URN and updated in place; items that are not in the file stay as they are, because
-    listings may refer to them. Raises CatalogRejected, having changed nothing.
+    Items are recognised by their URN and updated in place. Items that are not in the file stay, because listings may
+    refer to them. Raises CatalogRejected, having changed nothing.
     """
     try:
         with _open(path) as file:
@@ -43,7 +43,7 @@ def load(path: Path) -> items.Replaced:
     except UnicodeDecodeError:
         raise CatalogRejected(f"{path} is not UTF-8 text.") from None
     finally:
-        # Whatever was written before the trouble goes; after success there is nothing left to undo.
+        # Undoes what was written before an error; after success there is nothing left to undo.
         db.session.rollback()
     return replaced
 
@@ -112,7 +112,7 @@ def _variants(text: str, line: int) -> list[str]:
 
 def _ids(text: str, column: str, line: int) -> list[int]:
     ids = list(dict.fromkeys(filter(None, text.split("|"))))
-    for one in ids:
-        if not (one.isascii() and one.isdigit() and len(one) <= MAX_ID_DIGITS):
-            raise CatalogRejected(f"Line {line} has “{one}” in {column}, which is not 1 to {MAX_ID_DIGITS} digits.")
-    return [int(one) for one in ids]
+    for text_id in ids:
+        if not (text_id.isascii() and text_id.isdigit() and len(text_id) <= MAX_ID_DIGITS):
+            raise CatalogRejected(f"Line {line} has “{text_id}” in {column}, which is not 1 to {MAX_ID_DIGITS} digits.")
+    return [int(text_id) for text_id in ids]

@@ -40,10 +40,10 @@ DEMO_EMAIL = "demo@sluice.example"
 DEMO_PASSWORD = "sluice-demo"
 DEMO_CATALOG = Path(__file__).parent / "demo" / "catalog.csv"
 
-#: What ``imports start --wait`` exits with; scripts rely on these numbers.
+#: Exit codes of ``imports start --wait``. Scripts rely on these numbers.
 EXIT_CODES = {ImportStatus.COMPLETED: 0, ImportStatus.FAILED: 1, ImportStatus.TERMINATED: 3}
 EXIT_REFUSED = 2
-#: What every command exits with when something that it needs is away or refuses it.
+#: Exit code of every command when the database, Redis or the storage cannot be used.
 EXIT_NOT_POSSIBLE_NOW = 4
 
 _POLL_SECONDS = 0.5
@@ -52,20 +52,20 @@ _PIECE_BYTES = 1 << 18
 
 
 class _Failed(click.ClickException):
-    """What a command ends with that could not be done; nothing in its sentence can steer the terminal."""
+    """A command failed; the message is printed with its control characters made visible."""
 
     def format_message(self) -> str:
-        """The sentence as it is printed."""
+        """The message as printed."""
         return visible(self.message)
 
 
 class NotPossibleNow(Exception):
-    """The command cannot do its work now; the message says why, and what to do."""
+    """The command is not possible now; the message says why, and what to do."""
 
 
 @contextmanager
-def telling_what_is_not_possible() -> Iterator[None]:
-    """End the program with one sentence and exit code 4 when database, Redis or storage cannot be used inside."""
+def exiting_when_unavailable() -> Iterator[None]:
+    """Exit with one sentence and code 4 when the database, Redis or the storage cannot be used inside."""
     try:
         yield
     except NotPossibleNow as error:
@@ -82,7 +82,7 @@ def telling_what_is_not_possible() -> Iterator[None]:
 
 @contextmanager
 def _using_storage(outcome: str) -> Iterator[None]:
-    """Raise NotPossibleNow, with the ``outcome`` of that, when the storage cannot be used inside."""
+    """Raise NotPossibleNow, ending in the sentence ``outcome``, when the storage cannot be used inside."""
     try:
         yield
     except OSError as error:
@@ -95,7 +95,7 @@ def _give_up(sentence: str) -> NoReturn:
 
 
 class _Command(click.Command):
-    """A command that takes only texts for its values, and ends with a sentence when what it needs cannot be used."""
+    """A command that accepts only UTF-8 text, and exits with a sentence when what it needs cannot be used."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -103,12 +103,12 @@ class _Command(click.Command):
             value = ctx.params.get(parameter.name or "")
             if isinstance(value, str) and not _is_text(value):
                 raise click.BadParameter(f"“{visible(value)}” is not UTF-8 text.", ctx, parameter)
-        with telling_what_is_not_possible():
+        with exiting_when_unavailable():
             return super().invoke(ctx)
 
 
 class _Commands(AppGroup):
-    """Several of them."""
+    """A group of such commands."""
 
     command_class = _Command
 
@@ -116,7 +116,7 @@ class _Commands(AppGroup):
 sellers_commands = _Commands("sellers", help="Accounts of sellers and operators.")
 catalog_commands = _Commands("catalog", help="The items that listings are made for.")
 imports_commands = _Commands("imports", help="Bulk imports.")
-tokens_commands = _Commands("tokens", help="Tokens with which programs use the API.")
+tokens_commands = _Commands("tokens", help="Tokens for clients of the API.")
 
 
 def init_app(app: Flask) -> None:
@@ -132,10 +132,10 @@ def init_app(app: Flask) -> None:
 
 @sellers_commands.command("create")
 @click.argument("email")
-@click.option("--operator", is_flag=True, help="May look after the queues and everybody's imports.")
+@click.option("--operator", is_flag=True, help="May see /ops: the installation, and every seller's imports.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
 def create_seller(email: str, operator: bool, password_stdin: bool) -> None:
-    """Make an account for EMAIL."""
+    """Create an account for EMAIL."""
     try:
         seller = sellers.create_seller(email, _read_password(from_stdin=password_stdin), is_operator=operator)
     except sellers.AccountError as error:
@@ -147,7 +147,7 @@ def create_seller(email: str, operator: bool, password_stdin: bool) -> None:
 @click.argument("email")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
 def set_password(email: str, password_stdin: bool) -> None:
-    """Give EMAIL another password, and end their sessions everywhere."""
+    """Set the password of EMAIL, and end all their sessions."""
     seller = _get_seller(email)
     try:
         sellers.set_password(seller, _read_password(from_stdin=password_stdin))
@@ -159,7 +159,7 @@ def set_password(email: str, password_stdin: bool) -> None:
 @sellers_commands.command("sign-out")
 @click.argument("email")
 def sign_out(email: str) -> None:
-    """End the sessions of EMAIL everywhere; tokens of the API go on."""
+    """End all sessions of EMAIL; API tokens stay valid."""
     _say(f"Ended {sessions.end_all(_get_seller(email).id)} sessions.")
 
 
@@ -185,13 +185,13 @@ def load_catalog(file: Path) -> None:
 
 @imports_commands.command("start")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--seller", "email", required=True, help="The e-mail address of the seller whose listings they are.")
-@click.option("--check", "is_check", is_flag=True, help="Only find out what would come of the rows.")
-@click.option("--wait", is_flag=True, help="Show the progress and wait for the end.")
+@click.option("--seller", "email", required=True, help="The email address of the seller who owns the listings.")
+@click.option("--check", "is_check", is_flag=True, help="Write nothing; report what an import would do.")
+@click.option("--wait", is_flag=True, help="Show the progress, and wait until the import is over.")
 def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
     """Import FILE.
 
-    Exit code 2: refused, 4: not possible now; with --wait also 0: completed, 1: some rows failed (or would), 3:
+    Exit codes: 2 rejected, 4 not possible now; with --wait also 0 completed, 1 some rows failed (or would fail), 3
     terminated.
     """
     seller = sellers.find_seller(email)
@@ -208,7 +208,7 @@ def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
     for warned in read_stored(started.warnings):
         _say(f"Warning: {warned.sentence}", err=True)
     if not is_check:
-        _tell_earlier(started)
+        _report_earlier(started)
     if wait:
         ended = _wait(started)
         _say(f"{ended.status}: {_result(ended)}")
@@ -218,30 +218,30 @@ def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
 @imports_commands.command("verify")
 @click.argument("public_id", metavar="ID", type=click.UUID)
 def verify_import(public_id: uuid.UUID) -> None:
-    """Count the import ID again from its file, its listings and its errors. Exit code 0: the books are true, 1: not."""
-    one = lookups.find_of_any_seller(public_id)
-    if one is None:
+    """Count the import ID again from its file, listings and errors. Exit code 0: all rows are accounted for, 1: not."""
+    found = lookups.find_of_any_seller(public_id)
+    if found is None:
         raise _Failed(f"There is no import {public_id}.")
-    if one.status == ImportStatus.RUNNING:
+    if found.status == ImportStatus.RUNNING:
         raise _Failed("The import is running. Pause it, or wait for its end.")
-    if one.source_removed_at or one.errors_removed_at:
+    if found.source_removed_at or found.errors_removed_at:
         raise _Failed("The uploaded file has been deleted, so nothing can be counted again.")
     with _using_storage("Nothing could be counted."):
-        faults = list(ledger.find_faults(one))
+        faults = list(ledger.find_faults(found))
     for fault in faults[:_FAULTS_SHOWN]:
         _say(fault)
     if faults:
         raise _Failed(f"{len(faults)} faults found.")
-    _say(f"{one.file_name}: all {one.total:,} rows are accounted for.")
+    _say(f"{found.file_name}: all {found.total:,} rows are accounted for.")
 
 
 @tokens_commands.command("create")
-@click.option("--seller", "email", required=True, help="The e-mail address of the seller for whom it speaks.")
-@click.option("--name", required=True, help="What it is for.")
-@click.option("--read-only", is_flag=True, help="It may look at everything and change nothing.")
-@click.option("--expires", "days", type=int, metavar="DAYS", help="It holds for so many days; else until revoked.")
+@click.option("--seller", "email", required=True, help="The email address of the seller whom the token acts for.")
+@click.option("--name", required=True, help="What the token is for.")
+@click.option("--read-only", is_flag=True, help="The token may read everything and change nothing.")
+@click.option("--expires", "days", type=int, metavar="DAYS", help="Days until it expires; else it never does.")
 def create_token(email: str, name: str, read_only: bool, days: int | None) -> None:
-    """Make a token and print it on standard output, this once."""
+    """Create a token, and print it on standard output, this once."""
     scope = TokenScope.READ if read_only else TokenScope.READ_WRITE
     try:
         token, secret = tokens.create(_get_seller(email).id, name, scope=scope, days=days)
@@ -253,7 +253,7 @@ def create_token(email: str, name: str, read_only: bool, days: int | None) -> No
 
 
 @tokens_commands.command("list")
-@click.option("--seller", "email", required=True, help="The e-mail address of the seller.")
+@click.option("--seller", "email", required=True, help="The email address of the seller.")
 def list_tokens(email: str) -> None:
     """List a seller's tokens: id, ending, scope, made, last used, expires, name."""
     for one in tokens.list_all(_get_seller(email).id):
@@ -263,9 +263,9 @@ def list_tokens(email: str) -> None:
 
 @tokens_commands.command("revoke")
 @click.argument("public_id", metavar="ID", type=click.UUID)
-@click.option("--seller", "email", required=True, help="The e-mail address of the seller.")
+@click.option("--seller", "email", required=True, help="The email address of the seller.")
 def revoke_token(public_id: uuid.UUID, email: str) -> None:
-    """Make the token ID worthless at once."""
+    """Revoke the token ID at once."""
     try:
         name = tokens.revoke(_get_seller(email).id, public_id)
     except tokens.TokenNotFound:
@@ -274,12 +274,12 @@ def revoke_token(public_id: uuid.UUID, email: str) -> None:
 
 
 def _say(*cells: str, err: bool = False) -> None:
-    """Print a line, or cells parted by tabs; nothing in them can steer the terminal or end the line."""
+    """Print a line, its cells separated by tabs. Control characters in them are made visible."""
     click.echo("\t".join(map(visible, cells)), err=err)
 
 
 def _is_text(value: str) -> bool:
-    """Whether a value that came from outside was UTF-8: what was not stands for bytes, which no database takes."""
+    """Whether an argument was UTF-8. Python represents other bytes by surrogates, which no database stores."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -308,8 +308,8 @@ def _get_seller(email: str) -> Seller:
     return seller
 
 
-def _tell_earlier(started: Import) -> None:
-    """Say on standard error, where it does not disturb a script, whether a file was imported before."""
+def _report_earlier(started: Import) -> None:
+    """Report on standard error, which scripts do not read, that the same file was imported before."""
     for earlier in lookups.find_same_file(started.seller_id, started.sha256):
         if earlier.id < started.id:
             when = earlier.created_at.astimezone(UTC)
@@ -340,7 +340,7 @@ def _pieces(file: Path) -> Iterator[bytes]:
             while piece := source.read(_PIECE_BYTES):
                 yield piece
     except OSError as error:
-        # Not to be taken for trouble with the storage.
+        # Must not be mistaken for an error of the storage.
         raise click.UsageError(f"{file} cannot be read: {error.strerror}.") from error
 
 
@@ -352,7 +352,7 @@ def _wait(started: Import) -> ImportProgress:
             _say("No worker is running: nothing moves until “python worker.py” is started.", err=True)
     with tqdm(total=started.total, unit=" rows", file=sys.stderr) as bar:
         while True:
-            # A new transaction for each look, so that it sees what the workers have committed since.
+            # A new transaction for each poll, to see what the workers have committed since.
             db.session.rollback()
             current = progress.get(seller_id, public_id)
             bar.update(current.processed - bar.n)
@@ -365,10 +365,10 @@ def _wait(started: Import) -> ImportProgress:
 @click.command("reconcile", cls=_Command)
 @with_appcontext
 def reconcile_command() -> None:
-    """Repair and settle whatever is in need of it now, as the workers do every few seconds."""
+    """Run a sweep of the reconciler now, as the workers do every few seconds."""
     repairs = reconcile.sweep(force=True)
     if repairs is None:
-        _say("A worker is at it at this moment.")
+        _say("A sweep is already running.")
         return
     _say(
         f"{repairs.taken_back} batches taken back, {repairs.lost_jobs} lost jobs found, {repairs.settled} imports "
@@ -379,7 +379,7 @@ def reconcile_command() -> None:
 @click.command("demo", cls=_Command)
 @with_appcontext
 def demo_command() -> None:
-    """Load the demo catalog and make the demo seller, unless there is a catalog already."""
+    """Load the demo catalog and create the demo seller, unless they exist."""
     if items.is_empty():
         replaced = catalog.load(DEMO_CATALOG)
         _say(f"Loaded the demo catalog: {replaced.items} items.")

@@ -12,25 +12,25 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from flask import current_app
 
-#: Sessions are signed with the secret key. Hexadecimal digits of 128 bits, which nobody can guess, are so many.
+#: The key signs sessions. 128 bits, which cannot be guessed, are this many hexadecimal digits.
 _MIN_SECRET_KEY_LENGTH = 32
 
 
 class ConfigError(Exception):
-    """A setting is missing or makes no sense; the message names it and says what to write."""
+    """A setting is missing or invalid; the message names it and says what to write."""
 
 
 class SmtpServer(NamedTuple):
-    """The server that takes e-mails, as SMTP_URL names it."""
+    """The mail server that SMTP_URL names."""
 
     host: str
     port: int
-    #: Empty: it takes mail without.
+    #: Empty: no authentication.
     user: str
     password: str
     #: TLS from the first byte.
     is_tls: bool
-    #: TLS before anything else is said; a server that does not offer it gets no mail.
+    #: STARTTLS before anything else; a server that does not offer it gets no mail.
     must_start_tls: bool
 
 
@@ -38,15 +38,15 @@ class SmtpServer(NamedTuple):
 class Settings:
     """The settings of one process; each field is the environment variable of the same name in upper case."""
 
-    #: Where the private servers and the local storage live when no other place is named.
+    #: Directory of the private servers and the local storage, unless others are configured.
     sluice_home: Path
-    #: PostgreSQL, as a SQLAlchemy address; empty: the private server under ``sluice_home``.
+    #: PostgreSQL, as a SQLAlchemy URL; empty: the private server under ``sluice_home``.
     database_url: str
     #: Redis or Valkey; empty: the private server under ``sluice_home``.
     redis_url: str
     #: ``file:///path`` or ``s3://bucket/prefix``.
     storage_url: str
-    #: Another S3 server than Amazon's.
+    #: An S3 server other than Amazon's; empty: Amazon's.
     s3_endpoint_url: str
     #: ``AES256`` or ``aws:kms``; empty: the bucket's own default.
     s3_server_side_encryption: str
@@ -54,41 +54,39 @@ class Settings:
     s3_kms_key_id: str
     #: Signs sessions and CSRF tokens.
     secret_key: str
-    #: Most rows in one file.
+    #: Maximum number of rows in one file.
     max_rows: int
-    #: Most bytes in one file.
+    #: Maximum size of one file, in bytes.
     max_upload_bytes: int
-    #: A running batch that has not been heard of for so long is taken back. A frozen worker's transaction is ended by
-    #: the database after the same time, so that no lock outlives the lease.
+    #: A running batch without a heartbeat for this long is reclaimed. The database ends a frozen worker's transaction
+    #: after the same time, so that no lock outlives the lease.
     lease_seconds: float
-    #: How often the workers' supervisor looks for something to repair.
+    #: Interval of the supervisors' ticks, each of which may trigger a sweep.
     tick_seconds: float
-    #: Attempts in a row without a single chunk committed, after which a batch is given up.
+    #: A batch is given up after this many consecutive attempts that committed no chunk.
     max_fruitless_attempts: int
-    #: A chunk is sized to take about this long: counters stay fresh and a stop stays prompt.
+    #: Target duration of a chunk: short enough for fresh counters and prompt stops.
     chunk_seconds: float
-    #: So many requests of one API token are answered in a minute, and so many of them may bring a file in an hour;
-    #: 0: as many as come.
+    #: Maximum number of requests a minute, and of uploads an hour, for each API token. 0 disables the limit.
     api_requests_per_minute: int
     api_uploads_per_hour: int
 
-    #: A session ends when nobody does anything in it for so long, and in any case so long after its beginning.
+    #: A session ends after this many hours without use, and at the latest this many hours after sign-in.
     session_idle_hours: int
     session_max_hours: int
-    #: How many proxies of ours stand between people and the web server: the last so many addresses in
-    #: X-Forwarded-For are taken for true.
+    #: Number of trusted proxies in front of the web server: as many of the last addresses in X-Forwarded-For are
+    #: believed.
     trusted_proxies: int
-    #: So many files of one seller can arrive at a time, and so many files, rows and bytes of theirs in 24 hours; 0: as
-    #: many as come.
+    #: Quotas of each seller: concurrent uploads, and files, rows and bytes in 24 hours. 0 disables the limit.
     uploads_in_flight: int
     files_per_day: int
     rows_per_day: int
     bytes_per_day: int
-    #: What Prometheus shows to read ``/metrics``; empty: operators alone can.
+    #: The token that Prometheus presents to read ``/metrics``; empty: only operators can.
     metrics_token: str
     #: ``json`` or ``text``.
     log_format: str
-    #: Days after the end of an import after which its file, its failed rows, and the import are removed; 0: never.
+    #: Retention: days after the end of an import until its file, failed rows, and the import are deleted. 0: never.
     keep_sources_days: int
     keep_errors_days: int
     keep_imports_days: int
@@ -96,24 +94,24 @@ class Settings:
     #: Whether cookies are sent over HTTPS only; off for ``make run``, which serves plain HTTP on this host.
     session_cookie_secure: bool
 
-    #: How people reach the pages from outside, without a slash at the end; for links in e-mails and webhooks. Where
-    #: it has a path, the pages are below it.
+    #: The public URL of the pages, without a slash at the end; for links in emails and webhooks. If it has a path, the
+    #: pages are below it.
     public_url: str
-    #: ``smtp://user:password@host:587?starttls=1`` or ``smtps://…``; empty: no e-mails are sent.
+    #: ``smtp://user:password@host:587?starttls=1`` or ``smtps://…``; empty: no emails are sent.
     smtp_url: str
-    #: Whom e-mails come from.
+    #: The sender's address of emails.
     mail_from: str
-    #: Lets webhooks go to private addresses and over plain HTTP; for development and tests only.
+    #: Allows webhooks to private addresses and over plain HTTP; for development and tests only.
     webhook_allow_private: bool
 
     @property
     def public_path(self) -> str:
-        """The path of ``public_url``, below which the pages are; empty when they have a host of their own."""
+        """The path of ``public_url``; empty when the pages are at the root of their host."""
         return urlsplit(self.public_url).path
 
     @property
     def sends_mail(self) -> bool:
-        """Whether there is a way for e-mails to go."""
+        """Whether emails are sent."""
         return bool(self.smtp_url)
 
 
@@ -191,7 +189,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def parse_smtp_url(url: str) -> SmtpServer:
-    """What SMTP_URL says. Raises ConfigError, without the password, when it cannot be used."""
+    """Parse SMTP_URL. Raises ConfigError, without the password, when it cannot be used."""
     try:
         parts = urlsplit(url)
         default_port = {"smtp": 25, "smtps": 465}[parts.scheme]

@@ -1,8 +1,8 @@
-"""How sessions of PostgreSQL are set up: with the timeouts that promises rest on, also behind a connection pooler.
+"""Sets up sessions of PostgreSQL with the timeouts that Sluice's promises rely on, also behind a connection pooler.
 
-A pooler that hands out a server's session for a single transaction (PgBouncer with ``pool_mode = transaction``) forgets
-what was set for the session, or leaves it to the next client. It is recognised by the number of the server process,
-which it does not pass on; then every setting is made again in each transaction, and no statement is prepared.
+A pooler that assigns a server's session for a single transaction (PgBouncer with ``pool_mode = transaction``) forgets
+the session's settings or leaves them to the next client. It is detected by the process id of the server, which it does
+not pass on. Then every setting is repeated in each transaction, and no statement is prepared.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from app.extensions import db
 
 _Result = TypeVar("_Result")
 
-#: The oldest major version of PostgreSQL that is tried.
+#: The oldest major version of PostgreSQL that Sluice is tested with.
 LEAST_VERSION = 15
-#: Longest wait for another transaction's lock: a request answers within it, and a worker tries again.
+#: Longest wait for another transaction's lock. After it, a request answers with an error and a worker tries again.
 _LOCK_TIMEOUT_SECONDS = 30
-#: Longest wait of a request for any answer: longer than for a lock, so that only a server which has stopped meets it.
+#: Longest wait of a request for any answer: longer than for a lock, so that only a frozen server exceeds it.
 _ANSWER_TIMEOUT_SECONDS = 45.0
-#: What a connection of the pool is known to be, in SQLAlchemy's notes about it.
+#: Key in SQLAlchemy's ``info`` of a connection that is behind a pooler.
 _BEHIND_POOLER = "sluice_behind_pooler"
 
 
 class ServerTooOld(psycopg.OperationalError):
-    """The server is older than the oldest version that Sluice is tried with."""
+    """The server is older than the oldest version that Sluice is tested with."""
 
 
 class WrongEncoding(psycopg.OperationalError):
@@ -41,15 +41,15 @@ class WrongEncoding(psycopg.OperationalError):
 
 
 class NoAnswer(psycopg.OperationalError):
-    """The server has taken a statement of a request and does not answer."""
+    """The server has accepted a request's statement and does not answer."""
 
 
 class _Connection(psycopg.Connection[Any]):
     """A connection on which no request waits for ever.
 
-    Where a server is frozen, the kernel of its machine still acknowledges all that arrives, so that neither keepalives
-    nor tcp_user_timeout tell; and each request would take a thread of the web process along. Workers and commands wait
-    for as long as it takes: they have nothing better to do, and a migration may take its time.
+    The kernel of a machine whose server is frozen still acknowledges every packet, so neither keepalives nor
+    tcp_user_timeout notice, and each waiting request would occupy a thread of the web process. Workers and commands
+    wait for as long as it takes: they have nothing else to do, and a migration may take long.
     """
 
     def wait(self, gen: PQGen[_Result], interval: float = 0.1, timeout: float | None = None) -> _Result:
@@ -65,7 +65,7 @@ class _Connection(psycopg.Connection[Any]):
 
 
 def init_app(app: Flask, url: str, settings: Settings) -> None:
-    """Bind ``app`` to the database at ``url``; no connection is made before it is used."""
+    """Bind ``app`` to the database at ``url``. It connects when it is first used."""
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
         "pool_pre_ping": True,
@@ -121,7 +121,7 @@ def _refuse_unfit(server: psycopg.ConnectionInfo) -> None:
 
 
 def find_wrong_settings() -> list[str]:
-    """The settings of the current session that are not what promises rest on; empty: all is well."""
+    """The names of the current session's settings that are not as Sluice sets them; normally none."""
     wanted: dict[str, str] = current_app.extensions["sluice_session_settings"]
     rows = db.session.execute(
         text(
@@ -138,7 +138,7 @@ def find_wrong_settings() -> list[str]:
 
 
 class _Setup:
-    """Sets what a session must have, once or for each transaction."""
+    """Makes a session's settings, once or for each transaction."""
 
     def __init__(self, settings: dict[str, str]) -> None:
         self._names, self._values = list(settings), list(settings.values())
@@ -146,16 +146,16 @@ class _Setup:
     def on_connect(self, connection: psycopg.Connection[Any], entry: ConnectionPoolEntry) -> None:
         """Set up a new connection."""
         connection.autocommit = True
-        # Behind a pooler what is set is gone again at the end of this statement, and other clients do not inherit it.
+        # Behind a pooler the settings end with this statement, so other clients do not inherit them.
         process = self._set(connection, is_local="pg_backend_pid() <> %s", more=[connection.info.backend_pid])
         connection.autocommit = False
         entry.info[_BEHIND_POOLER] = is_behind_pooler = process != connection.info.backend_pid
         if is_behind_pooler:
-            # What is prepared stays with a session of the server, and the next transaction may get another.
+            # A prepared statement belongs to a session of the server, and the next transaction may get another session.
             connection.prepare_threshold = None
 
     def on_begin(self, connection: Connection) -> None:
-        """Set up a transaction where the session cannot be relied on."""
+        """Make the settings for one transaction, where those of the session may be lost."""
         if connection.info[_BEHIND_POOLER]:
             driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
             self._set(driver, is_local="true")

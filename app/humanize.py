@@ -1,4 +1,4 @@
-"""Counts and spans of time as people say them."""
+"""Counts, shares and durations in words."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def say_duration(seconds: float) -> str:
 
 
 def say_time_left(seconds: float) -> str:
-    """An estimate, as coarse as it is far: a number that changed at every look would be taken for an exact one."""
+    """An estimate, coarser the longer it is: a number that changed at every poll would look exact."""
     if seconds <= 10:
         return "a few seconds"
     if seconds < 55:

@@ -1,4 +1,4 @@
-"""How often something was tried lately: counted in Redis, and when that is away, by each process for itself."""
+"""Rate limits, counted in Redis; when Redis is away, each process counts for itself."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _Result = TypeVar("_Result")
 
 
 def init_app(app: Flask) -> None:
-    """Get ready to count, in the Redis that ``app`` has a client for."""
+    """Prepare ``app`` to count, in the Redis of its client."""
     app.extensions["sluice_attempts_here"] = FixedWindowRateLimiter(MemoryStorage())
 
 
 def count(act: Callable[[FixedWindowRateLimiter], _Result]) -> _Result:
-    """What ``act`` gives with the counter in Redis, or else with this process's own.
+    """Call ``act`` with the counter in Redis or, if that fails, with this process's own, and return its result.
 
-    That is also asked where something else than a number lies in Redis in the place of a count.
+    A value in Redis that is no number counts as a failure.
     """
     try:
         pool = redis_client().connection_pool
         return act(FixedWindowRateLimiter(RedisStorage("redis://", connection_pool=pool, key_prefix="sluice")))
     except (RedisError, ValueError):
-        log.warning("attempts are counted by this process alone", exc_info=True)
+        log.warning("rate limits are counted by this process alone", exc_info=True)
         here: FixedWindowRateLimiter = current_app.extensions["sluice_attempts_here"]
         return act(here)
 
 
 def hit(limit: RateLimitItem, *name: str) -> int:
-    """Count one attempt; the seconds to wait where it is one too many, else 0."""
+    """Count one attempt. Returns the seconds to wait if it exceeds the limit, else 0."""
 
     def act(counter: FixedWindowRateLimiter) -> int:
         return 0 if counter.hit(limit, *name) else seconds_left(counter, limit, *name)
@@ -48,5 +48,5 @@ def hit(limit: RateLimitItem, *name: str) -> int:
 
 
 def seconds_left(counter: FixedWindowRateLimiter, limit: RateLimitItem, *name: str) -> int:
-    """How long it takes until what was counted is forgotten; one at least."""
+    """Seconds until the counter is reset; at least one."""
     return max(int(counter.get_window_stats(limit, *name).reset_time - time.time()), 0) + 1

@@ -1,4 +1,4 @@
-"""The application's own Redis client: it fails fast, because nothing that matters may wait for Redis."""
+"""The application's Redis client. It fails fast, because nothing that matters may wait for Redis."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-#: How long a hung Redis may hold up a request, for each of two tries.
+#: How long a hung Redis may delay a request, in seconds, for each of two tries.
 TIMEOUT_SECONDS = 1.0
 
 
 def init_app(app: Flask, url: str) -> None:
-    """Give ``app`` a client for the Redis at ``url``; no connection is made before it is used."""
+    """Give ``app`` a client for the Redis at ``url``. It connects when it is first used."""
     app.extensions["sluice_redis"] = connect(url)
 
 
 def connect(url: str, kind: type[Redis] = Redis) -> Redis:
-    """A client with a pool of its own, for the Redis at ``url``; no connection is made before it is used."""
+    """A client for the Redis at ``url``, with a separate pool. It connects when it is first used."""
     return kind.from_url(
         url,
         socket_timeout=TIMEOUT_SECONDS,

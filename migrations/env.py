@@ -13,7 +13,7 @@ from psycopg import errors
 from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
-from app.cli import NotPossibleNow, telling_what_is_not_possible
+from app.cli import NotPossibleNow, exiting_when_unavailable
 
 #: Taken for the time of all migrations, so that several hosts may start at once; the number has no other meaning.
 ADVISORY_LOCK = 7_583_101_145
@@ -108,5 +108,5 @@ if context.is_offline_mode():
     with context.begin_transaction():
         context.run_migrations()
 else:
-    with telling_what_is_not_possible():
+    with exiting_when_unavailable():
         migrate_alone()

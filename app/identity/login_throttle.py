@@ -1,4 +1,4 @@
-"""How often a password may be tried."""
+"""Limits on password attempts."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from app.models import Seller
 
 log = logging.getLogger(__name__)
 
-#: Failures that are too many: of one address for one account, which is what somebody who guesses runs into; for one
-#: account from everywhere, which many addresses together run into; and of one address for whatever accounts. The owner
-#: of an account can be kept out by others only with the second, and then for no longer than its time.
+#: How many failures are too many: from one address for one account, against guessing; for one account from all
+#: addresses, against guessing from many; and from one address for all accounts. Only with the second can attackers lock
+#: out the owner of an account, and then for no longer than its period.
 _OF_BOTH = parse("10 per 15 minutes")
 _OF_ACCOUNT = parse("100 per hour")
 _OF_ADDRESS = parse("100 per 15 minutes")
 
 
 class Purpose(Enum):
-    """What a password is asked for: as the log says it, and as whoever tries too often is told."""
+    """Why a password is asked for: the name in the log, and the words in the error message."""
 
     SIGN_IN = ("sign-in", "to sign in")
     #: From within a session, which may be stolen: it must be no better place to guess than the sign-in page.
@@ -34,7 +34,7 @@ class Purpose(Enum):
 
 
 class TooManyAttempts(Exception):
-    """There were too many attempts lately; the message is a sentence for whoever tries."""
+    """Too many recent attempts; the message is a sentence for the client."""
 
     def __init__(self, seconds: int, purpose: Purpose) -> None:
         wait = counted(-(-seconds // 60), "minute")
@@ -44,30 +44,30 @@ class TooManyAttempts(Exception):
 
 
 class _Count(NamedTuple):
-    """What is counted, against which limit."""
+    """A counter and its limit."""
 
     limit: RateLimitItem
     name: tuple[str, ...]
 
 
 def check_password(email: str, password: str, *, address: str, purpose: Purpose = Purpose.SIGN_IN) -> Seller | None:
-    """The seller who shows these from ``address``, or None. Raises TooManyAttempts.
+    """The seller with these credentials, or None. Raises TooManyAttempts.
 
-    Whether there is such an account changes neither what is counted nor what is answered, nor how long that takes.
-    What it is asked for does not change what is counted either.
+    What is counted, what is answered and how long it takes do not depend on whether the account exists. All purposes
+    share the counters.
     """
     counts = _counts(email, address)
     log_name = purpose.value[0]
     _count_attempt(counts, address, purpose)
     seller = sellers.check_password(email, password)
     if seller is None:
-        # What was typed is not told: it is a password often enough.
+        # The email is not logged: people often type their password there.
         log.warning("%s failed: account %s, address %s", log_name, counts[0].name[1], address)
         return None
     log.info("%s: seller %d, address %s", log_name, seller.id, address)
 
     def forgive(counter: FixedWindowRateLimiter) -> None:
-        _take_back(counter, counts[1:])
+        _uncount(counter, counts[1:])
         counter.clear(counts[0].limit, *counts[0].name)
 
     rate_limits.count(forgive)
@@ -75,15 +75,15 @@ def check_password(email: str, password: str, *, address: str, purpose: Purpose 
 
 
 def _count_attempt(counts: list[_Count], address: str, purpose: Purpose) -> None:
-    """Count an attempt as a failure until it has succeeded, so that many at once are no more than many in turn.
+    """Count an attempt as a failure until it succeeds, so that parallel attempts gain nothing over sequential ones.
 
-    Raises TooManyAttempts, and that is not counted.
+    Raises TooManyAttempts, without counting that attempt.
     """
 
     def wait(counter: FixedWindowRateLimiter) -> int:
         full = [one for one in counts if not counter.hit(one.limit, *one.name)]
         if full:
-            _take_back(counter, counts)
+            _uncount(counter, counts)
         return max((rate_limits.seconds_left(counter, one.limit, *one.name) for one in full), default=0)
 
     seconds = rate_limits.count(wait)
@@ -92,13 +92,13 @@ def _count_attempt(counts: list[_Count], address: str, purpose: Purpose) -> None
         raise TooManyAttempts(seconds, purpose)
 
 
-def _take_back(counter: FixedWindowRateLimiter, counts: list[_Count]) -> None:
+def _uncount(counter: FixedWindowRateLimiter, counts: list[_Count]) -> None:
     for one in counts:
         counter.hit(one.limit, *one.name, cost=-1)
 
 
 def _counts(email: str, address: str) -> list[_Count]:
-    # A digest: what is typed may be anything, and long.
+    # A digest, because user input may be anything, and long.
     account = hashlib.sha256(sellers.fold(email).encode(errors="replace")).hexdigest()[:16]
     return [
         _Count(_OF_BOTH, ("sign-in", account, address)),

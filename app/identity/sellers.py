@@ -1,4 +1,4 @@
-"""Who may sign in: sellers, their passwords and their sessions."""
+"""Seller accounts and their passwords."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from app.queries.identity import sellers, tokens
 from app.statuses import EmailOnEnd
 
 _hasher = PasswordHasher()
-#: Checked when there is no such seller, so that the answer takes as long and does not tell which e-mails exist.
-_NOBODYS_HASH = _hasher.hash("nobody's password")
+#: Verified when there is no such seller, so that the time of the answer does not reveal which accounts exist.
+_DUMMY_HASH = _hasher.hash("no seller's password")
 
 
 class AccountError(Exception):
-    """An account cannot be made; the message is a sentence that says why."""
+    """An account cannot be created or changed; the message is a sentence that says why."""
 
 
 def init_app(login_manager: LoginManager) -> None:
-    """Let Flask-Login find the seller of a session, and send strangers to the sign-in page."""
+    """Have Flask-Login load the seller of a session, and redirect clients without one to the sign-in page."""
     login_manager.login_view = "accounts.login"
     login_manager.login_message = None
     login_manager.user_loader(_load)
 
 
 def create_seller(email: str, password: str, *, is_operator: bool = False) -> Seller:
-    """Make an account and commit it. Raises AccountError when the e-mail or the password will not do."""
+    """Create an account and commit. Raises AccountError when the email or the password is not acceptable."""
     email = fold(email)
     name, at, domain = email.partition("@")
     if not (name and at and domain and email.isprintable()) or " " in email:
@@ -48,51 +48,51 @@ def create_seller(email: str, password: str, *, is_operator: bool = False) -> Se
 
 
 def find_seller(email: str) -> Seller | None:
-    """The seller with this e-mail address, whatever its case."""
+    """The seller with this email address, in any case."""
     if "\0" in email:
-        # PostgreSQL has no such text, and refuses to be asked for it.
+        # PostgreSQL stores no NUL, and rejects a query that has one.
         return None
     return sellers.find(fold(email))
 
 
 def choose_email_on_end(seller_id: int, chosen: EmailOnEnd) -> None:
-    """Note when a seller wants an e-mail at the end of an import, and commit it."""
+    """Set when a seller gets an email at the end of an import, and commit."""
     db.session.get_one(Seller, seller_id).email_on_end = chosen
     db.session.commit()
 
 
 def list_sellers() -> list[Seller]:
-    """All sellers by e-mail address."""
+    """All sellers, ordered by email address."""
     return sellers.list_all()
 
 
 def check_password(email: str, password: str) -> Seller | None:
-    """The seller who signs in with these, or None; it takes the same time either way."""
+    """The seller with these credentials, or None. Takes the same time either way."""
     seller = find_seller(email)
     try:
-        _hasher.verify(seller.password_hash if seller else _NOBODYS_HASH, password)
+        _hasher.verify(seller.password_hash if seller else _DUMMY_HASH, password)
     except (VerificationError, InvalidHashError):
         return None
     return seller
 
 
 def set_password(seller: Seller, password: str) -> None:
-    """Give a seller another password, end all their sessions, and commit that. Raises AccountError."""
+    """Set a seller's password, end all their sessions, and commit. Raises AccountError."""
     _check_strength(password, seller.email)
     seller.password_hash = _hasher.hash(password)
     sessions.end_all(seller.id)
 
 
 def change_password(seller: Seller, password: str, *, secret: str, revoke_tokens: bool = False) -> Renewed:
-    """Give a seller another password from within the session of this ``secret``, and commit that.
+    """Change a seller's password from within the session with this ``secret``, and commit.
 
-    The session goes on under another secret, and all others end: whoever knew the password before is out, and with
-    ``revoke_tokens`` the API tokens that they may have made are worthless. Raises AccountError when the password will
-    not do, and SessionNotFound when the session has ended meanwhile.
+    The session continues under a new secret and all others end, so an attacker who knew the old password is signed
+    out; ``revoke_tokens`` also revokes the API tokens that such an attacker may have created. Raises AccountError when
+    the password is not acceptable, and SessionNotFound when the session has ended meanwhile.
     """
     _check_strength(password, seller.email)
     seller.password_hash = _hasher.hash(password)
-    # Two sessions that do this at once meet at the seller's row, and not each at what the other one holds.
+    # Locks the seller's row first: two sessions that do this at once then wait instead of deadlocking.
     db.session.flush()
     audit.record(Action.CHANGE_PASSWORD, seller.id)
     for name in tokens.delete_all_of(seller.id) if revoke_tokens else ():
@@ -108,11 +108,11 @@ def _check_strength(password: str, email: str) -> None:
 
 
 def _load(secret: str) -> Seller | None:
-    # A page that refreshes its live part does so by itself: it must not keep a session alive that nobody uses.
-    is_by_itself = request.method == "GET" and request.headers.get("HX-Request") == "true"
-    return sessions.find(secret, is_activity=not is_by_itself)
+    # A page polls by itself: that must not keep an idle session alive.
+    is_poll = request.method == "GET" and request.headers.get("HX-Request") == "true"
+    return sessions.find(secret, is_activity=not is_poll)
 
 
 def fold(email: str) -> str:
-    """An e-mail address as it is kept: whoever types it may vary its case."""
+    """An email address as stored: trimmed and in lower case."""
     return email.strip().lower()

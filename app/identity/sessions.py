@@ -1,4 +1,4 @@
-"""Who is signed in where: sessions that the server knows, so that it can end them."""
+"""Sessions: signed-in browsers. The server stores them, so that it can end them."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ class SessionNotFound(Exception):
 
 
 class Active(NamedTuple):
-    """A session that holds, as its owner sees it."""
+    """A valid session, as its seller sees it."""
 
     public_id: uuid.UUID
-    #: What the browser calls itself, cut short.
+    #: The browser's User-Agent header, shortened.
     user_agent: str
     began_at: datetime
     #: To the minute.
     used_at: datetime
-    #: Whether it is the one that asks.
+    #: Whether it is the session of this request.
     is_this: bool
 
 
 class Renewed(NamedTuple):
-    """A session that goes on alone."""
+    """A session under a new secret, after all others of its seller have ended."""
 
-    #: What its browser has to show from now on.
+    #: What its browser must present from now on.
     secret: str
-    #: How many others were ended.
+    #: How many other sessions were ended.
     ended: int
 
 
 def begin(seller_id: int, user_agent: str = "") -> str:
-    """Make a session and commit it; the text that its browser has to show, which is nowhere else.
+    """Create a session and commit. Returns its secret, of which only the digest is stored.
 
-    The seller's sessions that are over are removed with it.
+    Also deletes the seller's expired sessions.
     """
     secret = secrets.make_secret()
     agent = "".join(character for character in user_agent if character.isprintable())[:_MAX_AGENT_LENGTH]
@@ -57,7 +57,7 @@ def begin(seller_id: int, user_agent: str = "") -> str:
 
 
 def find(secret: str, *, is_activity: bool) -> Seller | None:
-    """Whose session this is, if it holds; ``is_activity`` keeps it from ending for want of use, within a minute."""
+    """The seller of a valid session, or None. ``is_activity`` records a use, which keeps the session from expiring."""
     found = sessions.find(secrets.digest(secret), _limits())
     if found is None:
         return None
@@ -67,14 +67,14 @@ def find(secret: str, *, is_activity: bool) -> Seller | None:
 
 
 def list_active(seller_id: int, secret: str, *, at_most: int) -> list[Active]:
-    """Where a seller is signed in: first the session of this ``secret``, then the others, those used last first."""
+    """A seller's valid sessions: first that of this ``secret``, then the others, most recently used first."""
     this = secrets.digest(secret)
     found = sessions.list_of(seller_id, _limits(), first=this, at_most=at_most)
     return [Active(one.public_id, one.user_agent, one.created_at, one.seen_at, one.digest == this) for one in found]
 
 
 def find_user_agent(seller_id: int, public_id: uuid.UUID) -> str:
-    """What the browser of a seller's session calls itself. Raises SessionNotFound."""
+    """The User-Agent of a seller's session. Raises SessionNotFound."""
     found = sessions.find_by_id(seller_id, public_id, _limits())
     if found is None:
         raise SessionNotFound
@@ -82,9 +82,9 @@ def find_user_agent(seller_id: int, public_id: uuid.UUID) -> str:
 
 
 def renew(seller_id: int, secret: str) -> Renewed:
-    """Let the session of this ``secret`` go on under another one, end all others of the seller, and commit that.
+    """Give the session with this ``secret`` a new one, end all others of the seller, and commit.
 
-    Raises SessionNotFound when it has ended meanwhile; nothing is committed then.
+    Raises SessionNotFound, and commits nothing, when the session has ended meanwhile.
     """
     renewed = secrets.make_secret()
     if not sessions.change_digest(seller_id, secrets.digest(secret), secrets.digest(renewed)):
@@ -94,19 +94,19 @@ def renew(seller_id: int, secret: str) -> Renewed:
 
 
 def end(secret: str) -> None:
-    """End a session at once, and commit that; one that does not hold is none."""
+    """End a session at once, and commit. Does nothing for an unknown or expired one."""
     sessions.delete_one(secrets.digest(secret))
     db.session.commit()
 
 
 def end_by_id(seller_id: int, public_id: uuid.UUID) -> None:
-    """End a session of a seller's at once, and commit that; one that is over is none."""
+    """End one of a seller's sessions at once, and commit. Does nothing for an unknown or expired one."""
     sessions.delete_by_id(seller_id, public_id)
     db.session.commit()
 
 
 def end_all(seller_id: int, *, but: str | None = None) -> int:
-    """End the sessions of a seller, ``but`` perhaps one, and commit that; how many there were that still held."""
+    """End a seller's sessions, except that with the secret ``but``, and commit. Returns how many were still valid."""
     sessions.delete_over(seller_id, _limits())
     count = sessions.delete_all_of(seller_id, but=None if but is None else secrets.digest(but))
     db.session.commit()

@@ -1,4 +1,4 @@
-"""Personal access tokens: what programs show in the place of a password."""
+"""Personal access tokens, which clients of the API present instead of a password."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from app.statuses import TokenScope
 
 log = logging.getLogger(__name__)
 
-#: By which people, and programs that look for secrets in code, know a token when they see one.
+#: Lets people and secret scanners recognise a token.
 PREFIX = "sluice_"
 _ENDING_LENGTH = 4
 
 MAX_NAME_LENGTH = 100
 MAX_DAYS = 3_650
-#: More are not of use to anybody, and a page has to show them all.
+#: One page shows them all, and nobody needs more.
 MAX_TOKENS = 100
 
 
 class TokenError(Exception):
-    """A token cannot be made; the message is a sentence that says why."""
+    """A token cannot be created; the message is a sentence that says why."""
 
 
 class TokenNotFound(Exception):
@@ -37,11 +37,11 @@ class TokenNotFound(Exception):
 
 
 class Bearer(NamedTuple):
-    """Who shows a token that holds, and what it is good for."""
+    """The seller of a valid token, and what the token allows."""
 
     seller_id: int
     token_id: int
-    #: What the seller has called it.
+    #: The seller's name for the token.
     name: str
     may_write: bool
 
@@ -49,10 +49,10 @@ class Bearer(NamedTuple):
 def create(
     seller_id: int, name: str, *, scope: TokenScope, days: int | None = None, form_key: uuid.UUID | None = None
 ) -> tuple[ApiToken, str]:
-    """Make a token that holds for so many ``days``, or until it is revoked, and commit it.
+    """Create a token that is valid for this many ``days``, or until revoked, and commit.
 
-    The text is the token itself: it is nowhere else and cannot be had again. Raises TokenError, also where a form with
-    this ``form_key`` has made one before.
+    The text is the token itself; only its digest is stored. Raises TokenError, also when a form with this ``form_key``
+    has created a token before.
     """
     name = " ".join("".join(character for character in name if character.isprintable()).split())
     if not name:
@@ -84,17 +84,17 @@ def create(
     until = "until it is revoked" if days is None else f"for {days} days"
     audit.record(Action.MAKE_TOKEN, seller_id, detail=f"{name} ({scope.value}, {until})")
     db.session.commit()
-    log.info("token made: seller %d, token %s, %s, %s", seller_id, public_id, scope.value, until)
+    log.info("token created: seller %d, token %s, %s, %s", seller_id, public_id, scope.value, until)
     return token, secret
 
 
 def list_all(seller_id: int) -> list[ApiToken]:
-    """The seller's tokens, newest first; those that have expired are among them."""
+    """The seller's tokens, newest first, including expired ones."""
     return tokens.list_of(seller_id)
 
 
 def revoke(seller_id: int, public_id: uuid.UUID) -> str:
-    """Make a token worthless at once, and commit that; its name. Raises TokenNotFound."""
+    """Revoke a token at once, and commit. Returns its name. Raises TokenNotFound."""
     name = tokens.delete_one(seller_id, public_id)
     if name is None:
         raise TokenNotFound
@@ -105,9 +105,9 @@ def revoke(seller_id: int, public_id: uuid.UUID) -> str:
 
 
 def find_bearer(secret: str) -> Bearer | None:
-    """Who may show this token, if it holds; that it was used is noted, within a minute.
+    """The bearer of this token, or None if it is not valid. Records its use, to the minute.
 
-    Ends the transaction, because what comes next may take its time.
+    Ends the transaction, because what follows may take long.
     """
     found = tokens.find(secrets.digest(secret))
     db.session.rollback()

@@ -1,4 +1,4 @@
-"""Where uploaded files are kept: one small interface, the same on a local disk and on S3."""
+"""The storage of uploaded files: one small interface, the same on a local disk and on S3."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.config import ConfigError, Settings
 from app.storage.local import LocalStorage
 from app.storage.refused import StorageRefused as StorageRefused
 
-#: How many bytes one ranged read asks for.
+#: Size of one ranged read, in bytes.
 READ_BYTES = 1 << 20
 
 
@@ -46,10 +46,10 @@ class Storage(Protocol):
         """Raise OSError unless the storage can be reached and written to."""
 
     def list_keys(self, *, older_than_seconds: float) -> Iterator[str]:
-        """The keys of all objects that were made longer ago than that. Raises OSError."""
+        """The keys of all objects older than that. Raises OSError."""
 
     def clean(self, *, older_than_seconds: float) -> int:
-        """Remove what processes that died have left of unfinished objects; how many. Raises OSError."""
+        """Delete what dead processes have left of unfinished objects. Returns their number. Raises OSError."""
 
 
 def current_storage() -> Storage:
@@ -59,12 +59,12 @@ def current_storage() -> Storage:
 
 
 def open_storage(settings: Settings) -> Storage:
-    """The storage that STORAGE_URL names. Raises ConfigError for an address it does not know."""
+    """The storage that STORAGE_URL names. Raises ConfigError for an unknown kind of URL."""
     parts = urlsplit(settings.storage_url)
     if parts.scheme == "file" and not parts.netloc and parts.path:
         return LocalStorage(unquote(parts.path))
     if parts.scheme == "s3" and parts.netloc:
-        # Imported here, because it costs every process that does not use it a second and 30 MB.
+        # Imported here, because it costs a second and 30 MB, and most installations do not use it.
         from app.storage.s3 import S3Options, S3Storage
 
         options = S3Options(settings.s3_endpoint_url, settings.s3_server_side_encryption, settings.s3_kms_key_id)

@@ -1,4 +1,4 @@
-"""Objects as files under one directory of a local or shared disk, for the account alone that Sluice runs as."""
+"""Objects as files in a directory of a local or shared disk, readable only by the account that Sluice runs as."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-#: A disk with less room is full: nothing worth uploading fits.
+#: A disk with less free space counts as full.
 _LEAST_FREE_BYTES = 1 << 20
 
 
 def require_room(directory: Path) -> None:
     """Raise OSError (ENOSPC) when the disk on which ``directory`` lies is full."""
     disk = os.statvfs(directory)
-    # Some network file systems do not tell their size.
+    # Some network file systems do not report their size.
     if disk.f_blocks and disk.f_bavail * disk.f_frsize < _LEAST_FREE_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(directory))
 
 
 class LocalStorage:
-    """Keeps each object in a file named by its key, which must be made of ids and never of a client's words."""
+    """Stores each object in a file named by its key, which must consist of ids and never of a client's input."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         self._root = Path(root)
@@ -62,7 +62,7 @@ class LocalStorage:
         require_room(self._root)
 
     def list_keys(self, *, older_than_seconds: float) -> Iterator[str]:
-        """The keys of the files that are older; a file that goes away meanwhile is no error."""
+        """The keys of the files that are older; a file that is deleted meanwhile is no error."""
         made_before = time.time() - older_than_seconds
         for path in self._root.rglob("*.csv"):
             with suppress(FileNotFoundError):
@@ -70,7 +70,7 @@ class LocalStorage:
                     yield str(path.relative_to(self._root))
 
     def clean(self, *, older_than_seconds: float) -> int:
-        """Remove the unfinished files of processes that died; how many."""
+        """Delete the unfinished files of dead processes. Returns their number."""
         begun_before = time.time() - older_than_seconds
         count = 0
         for part in self._root.rglob("*.part"):
@@ -89,14 +89,14 @@ class LocalStorage:
 
 
 def _make_directories(directory: Path) -> None:
-    """Make ``directory`` and what is missing above it, which no other account can enter."""
-    # Not by Path.mkdir alone, which makes those above as the umask says.
+    """Create ``directory`` and its missing parents, which no other account can enter."""
+    # Path.mkdir would create the parents with the mode of the umask.
     for missing in reversed([one for one in (directory, *directory.parents) if not one.exists()]):
         missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def _make_private(directory: Path) -> None:
-    """Make ``directory``, or close it to other accounts where a release before this one has left it open."""
+    """Create ``directory``, or close it to other accounts if an earlier release has left it open."""
     _make_directories(directory)
     state = directory.stat()
     if state.st_uid == os.geteuid() and state.st_mode & 0o077:
@@ -120,7 +120,7 @@ class _FileWriter:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._part.rename(self._path)
-        # Without this a power cut could forget the new name although the bytes are safe.
+        # Without this, a power cut could lose the new name although the bytes are safe.
         directory = os.open(self._path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)

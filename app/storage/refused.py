@@ -1,7 +1,7 @@
-"""What a storage raises that answers, and lets nobody in."""
+"""The error of a storage that answers but denies access."""
 
 from __future__ import annotations
 
 
 class StorageRefused(OSError):
-    """The storage answers, but does not let Sluice do what it must; the message is a sentence that says why."""
+    """The storage answers but denies access; the message is a sentence that says why."""

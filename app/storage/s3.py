@@ -1,4 +1,4 @@
-"""Objects in a bucket of S3 or of a server that speaks its language."""
+"""Objects in a bucket of S3 or of a compatible server."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-#: Bytes sent at a time. S3 wants 5 MiB at least for all parts but the last, and takes 10,000 of them.
+#: Size of a part in bytes. S3 requires at least 5 MiB for all parts but the last, and accepts 10,000 parts.
 PART_BYTES = 8 << 20
 
-#: Patience is bounded: a worker that waits for ever would outlive its lease, and a browser its user.
+#: Timeouts are short: a worker that waited longer would outlive its lease.
 _CONFIG = Config(
     connect_timeout=5,
     read_timeout=10,
     retries={"mode": "standard", "max_attempts": 3},
-    # Checksums of whole objects are not understood by all servers that speak S3.
+    # Not all compatible servers support checksums of whole objects.
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 _WRONG_CREDENTIALS = "The storage refuses the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)."
-#: What a server says that lets nobody in, in words for operators.
+#: Error codes of denied access, as sentences for operators.
 _REFUSALS = {
     "NoSuchBucket": "The storage has no such bucket as STORAGE_URL names.",
     "InvalidAccessKeyId": _WRONG_CREDENTIALS,
@@ -47,9 +47,9 @@ _REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class S3Options:
-    """What may be said about a bucket besides its name."""
+    """Settings of a bucket besides its name."""
 
-    #: Another server than Amazon's; empty: Amazon's.
+    #: A server other than Amazon's; empty: Amazon's.
     endpoint_url: str = ""
     #: ``AES256`` or ``aws:kms``; empty: the bucket's own default.
     server_side_encryption: str = ""
@@ -58,7 +58,7 @@ class S3Options:
 
 
 class S3Storage:
-    """Keeps each object under a prefix of a bucket."""
+    """Stores each object under a prefix of a bucket."""
 
     def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
         self._bucket = bucket
@@ -68,7 +68,7 @@ class S3Storage:
 
     @contextmanager
     def create(self, key: str) -> Iterator[_S3Writer]:
-        """Send the object in parts; without ``commit`` the parts are thrown away."""
+        """Send the object in parts; without ``commit`` they are discarded."""
         writer = _S3Writer(self._client(), self._bucket, self._prefix + key, self._encryption())
         try:
             yield writer
@@ -76,7 +76,7 @@ class S3Storage:
             writer.abort()
 
     def read(self, key: str, start: int, end: int) -> bytes:
-        """The bytes ``start`` to ``end``; FileNotFoundError when there is no such object, OSError for other trouble."""
+        """The bytes ``start`` to ``end``; FileNotFoundError when there is no such object, OSError for other errors."""
         with _os_errors(key):
             answer = self._client().get_object(
                 Bucket=self._bucket, Key=self._prefix + key, Range=f"bytes={start}-{end - 1}"
@@ -97,7 +97,7 @@ class S3Storage:
             with _os_errors(self._bucket):
                 self._client().head_bucket(Bucket=self._bucket)
         except FileNotFoundError as error:
-            # Asked for its head alone, the server can only say that it is not there.
+            # The answer to a HEAD request has no error code, only the status 404.
             raise StorageRefused(_REFUSALS["NoSuchBucket"]) from error
 
     def list_keys(self, *, older_than_seconds: float) -> Iterator[str]:
@@ -111,7 +111,7 @@ class S3Storage:
                         yield found["Key"].removeprefix(self._prefix)
 
     def clean(self, *, older_than_seconds: float) -> int:
-        """Throw away the parts of uploads whose process died; how many uploads."""
+        """Discard the parts of uploads whose process died. Returns the number of uploads."""
         begun_before = datetime.now(UTC) - timedelta(seconds=older_than_seconds)
         count = 0
         with _os_errors(self._bucket):
@@ -126,7 +126,7 @@ class S3Storage:
         return count
 
     def _client(self) -> S3Client:
-        """This process's own client: one that was made before a fork would share its connections with the parent."""
+        """A client for this process: one created before a fork would share its connections with the parent."""
         if self._client_of is None or self._client_of[0] != os.getpid():
             client = boto3.client("s3", endpoint_url=self._options.endpoint_url or None, config=_CONFIG)
             self._client_of = os.getpid(), client
@@ -172,9 +172,9 @@ class _S3Writer:
         self._upload_id = ""
 
     def abort(self) -> None:
-        """Throw away the parts that were sent, unless they have become an object."""
+        """Discard the parts that were sent, unless they have become an object."""
         if self._upload_id:
-            # The trouble that led here is the one to be told; what stays behind is cleaned up later.
+            # The error that led here is the one to report; ``clean`` removes leftovers later.
             with suppress(ClientError, BotoCoreError):
                 self._client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._upload_id)
             self._upload_id = ""
@@ -198,7 +198,7 @@ class _S3Writer:
 
 @contextmanager
 def _os_errors(key: str) -> Iterator[None]:
-    """Raise what local files raise, so that callers need not know where an object lies."""
+    """Raise the errors of local files, so that callers need not know where an object is stored."""
     try:
         yield
     except ClientError as error:

@@ -103,7 +103,7 @@ def test_it_is_logged_and_in_the_audit_log_without_the_token(client: FlaskClient
     secret = words(read(make(client)).select_one("#token-text"))
     (form,) = page(client, PATH).select(".revoke form")
     submit(client, form)
-    assert [message.partition(":")[0] for message in caplog.messages] == ["token made", "token revoked"]
+    assert [message.partition(":")[0] for message in caplog.messages] == ["token created", "token revoked"]
     entries = [
         (one.actor, one.action, one.detail) for one in db.session.scalars(select(AuditEntry).order_by(AuditEntry.id))
     ]

@@ -9,15 +9,15 @@ from app.models import Seller
 
 
 def find(email: str) -> Seller | None:
-    """The seller with exactly this e-mail address, which is kept in lower case."""
+    """The seller with exactly this email address, which is stored in lower case."""
     return db.session.scalar(select(Seller).where(Seller.email == email))
 
 
 def list_all() -> list[Seller]:
-    """All sellers by e-mail address."""
+    """All sellers, ordered by email address."""
     return list(db.session.scalars(select(Seller).order_by(Seller.email)))
 
 
 def lock(seller_id: int) -> None:
-    """Let nobody else count what this seller has, in order to add to it, before this transaction ends."""
+    """Lock the seller's row, so that no other transaction checks a limit of this seller before this one ends."""
     db.session.execute(text("select 1 from sellers where id = :id for no key update"), {"id": seller_id})

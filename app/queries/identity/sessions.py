@@ -1,4 +1,4 @@
-"""Who is signed in where: looking up sessions by what browsers show, and ending them."""
+"""Looking up sessions by their secrets' digests, and ending them."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from app.queries.identity import last_use
 
 
 class Limits(NamedTuple):
-    """How long a session holds, in hours: when nobody uses it, and at the most."""
+    """How long a session is valid, in hours: without use, and at most."""
 
     idle_hours: int
     max_hours: int
 
 
 class Found(NamedTuple):
-    """A session that holds, and whose it is."""
+    """A valid session and its seller."""
 
     seller: Seller
     session_id: int
-    #: Whether its use need not be noted now.
+    #: Whether a use within this minute is already noted.
     is_noted: bool
 
 
 def find(digest: bytes, limits: Limits) -> Found | None:
-    """The session that holds and whose secret has this digest."""
+    """The valid session whose secret has this digest."""
     found = db.session.execute(
         select(Seller, Session.id, last_use.is_noted(Session.seen_at))
         .join(Session, Session.seller_id == Seller.id)
@@ -39,7 +39,7 @@ def find(digest: bytes, limits: Limits) -> Found | None:
 
 
 def list_of(seller_id: int, limits: Limits, *, first: bytes, at_most: int) -> list[Session]:
-    """The sessions of a seller that hold: the one whose secret has the digest ``first``, then those used last."""
+    """A seller's valid sessions: that whose secret has the digest ``first``, then the most recently used."""
     query = select(Session).where(Session.seller_id == seller_id, _holds(limits))
     order = (Session.digest == first).desc(), Session.seen_at.desc(), Session.id.desc()
     return list(db.session.scalars(query.order_by(*order).limit(at_most)))

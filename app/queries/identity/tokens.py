@@ -1,4 +1,4 @@
-"""The API tokens that sellers have made."""
+"""The API tokens of sellers."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from app.queries.identity import last_use
 
 
 class Found(NamedTuple):
-    """A token that holds."""
+    """A valid token."""
 
     seller_id: int
     id: int
     name: str
     scope: str
-    #: Whether its use need not be noted now; None: it never was used.
+    #: Whether a use within this minute is already noted; None: never used.
     is_noted: bool | None
 
 
 def list_of(seller_id: int) -> list[ApiToken]:
-    """The tokens of a seller, newest first; those that have expired are among them."""
+    """A seller's tokens, newest first, including expired ones."""
     query = select(ApiToken).where(ApiToken.seller_id == seller_id).order_by(ApiToken.id.desc())
     return list(db.session.scalars(query))
 
 
 def find(digest: bytes) -> Found | None:
-    """The token with this digest, if it holds."""
-    holds = or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > func.now())
+    """The valid token with this digest, or None."""
+    is_valid = or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > func.now())
     is_noted = last_use.is_noted(ApiToken.last_used_at)
     found = db.session.execute(
         select(ApiToken.seller_id, ApiToken.id, ApiToken.name, ApiToken.scope, is_noted).where(
-            ApiToken.digest == digest, holds
+            ApiToken.digest == digest, is_valid
         )
     ).one_or_none()
     return None if found is None else Found(*found)
