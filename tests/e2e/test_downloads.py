@@ -1,9 +1,10 @@
-"""What a browser saves, byte for byte."""
+"""What a browser saves, byte for byte; the mark that spreadsheets need stands before what Sluice makes."""
 
 from __future__ import annotations
 
 import csv
 import io
+from codecs import BOM_UTF8
 
 from playwright.sync_api import Page
 
@@ -20,15 +21,15 @@ def test_the_files_of_an_import_with_mistakes(page: Page, working: None) -> None
     assert download(page, page.get_by_role("link", name="The file as uploaded")) == data
 
     lines = data.splitlines(keepends=True)
-    failed = download(page, page.get_by_role("link", name="Failed rows, to fix and upload again"))
-    assert failed == lines[0] + b"".join(lines[line - 1] for line in mistakes())
+    failed = download(page, page.get_by_role("link", name="Failed rows (fix and upload again)"))
+    assert failed == BOM_UTF8 + lines[0] + b"".join(lines[line - 1] for line in mistakes())
 
-    report = download(page, page.get_by_role("link", name="Error report, for a spreadsheet")).decode("utf-8-sig")
+    report = download(page, page.get_by_role("link", name="Error report (for a spreadsheet)")).decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(report, newline="")))
     assert {int(row["line"]): int(row["code"]) for row in rows} == mistakes()
     assert all(row["message"] and row["fix"] for row in rows)
 
-    succeeded = download(page, page.get_by_role("link", name="Rows that succeeded")).decode()
+    succeeded = download(page, page.get_by_role("link", name="Successful rows")).decode("utf-8-sig")
     assert len(list(csv.reader(io.StringIO(succeeded)))) == 1 + counters(page)["successful"]
 
 
@@ -50,23 +51,23 @@ def test_the_rows_that_are_left_are_those_that_were_not_processed(page: Page, ga
     page.get_by_role("button", name="Pause").click()
     gate.open()
     status_of(page, "PAUSED")
-    remaining = download(page, page.get_by_role("link", name="Rows not processed"))
-    failed = download(page, page.get_by_role("link", name="Failed rows, to fix and upload again"))
+    remaining = download(page, page.get_by_role("link", name="Remaining rows"))
+    failed = download(page, page.get_by_role("link", name="Failed rows (fix and upload again)"))
     listed = download(page, page.get_by_role("link", name="Export CSV"))
     lines = data.splitlines(keepends=True)
-    assert remaining == lines[0] + b"".join(lines[line - 1] for line in references(remaining))
+    assert remaining == BOM_UTF8 + lines[0] + b"".join(lines[line - 1] for line in references(remaining))
     assert len(references(remaining)) == 5_000 - sum(counters(page)[name] for name in ("successful", "failed"))
     assert sorted(references(remaining) + references(failed) + references(listed)) == list(range(2, 5_002))
     page.get_by_role("button", name="Terminate").click()
     page.get_by_role("button", name="Terminate import").click()
     status_of(page, "TERMINATED")
-    assert download(page, page.get_by_role("link", name="Rows not processed")) == remaining
+    assert download(page, page.get_by_role("link", name="Remaining rows")) == remaining
 
 
 def test_the_template_is_imported_as_it_is(page: Page, working: None) -> None:
     page.goto("/imports/upload")
     template = download(page, page.get_by_role("link", name="Download a template"))
-    assert template.decode().splitlines()[0] == HEADER
+    assert template.decode("utf-8-sig").splitlines()[0] == HEADER
     upload_and_follow(page, template)
     assert counters(page)["total"] == 2
 
