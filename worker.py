@@ -1,6 +1,17 @@
 """The workers of this host: ``python worker.py``."""
 
-from app.jobs.worker import main
+from app import create_worker_app, periodic_tasks
+from app.imports.worker import catalog_cache
+from app.jobs import worker
+from app.observability import logs, metrics
+
+
+def main() -> None:
+    """Put together what the workers do, and run them."""
+    app = create_worker_app()
+    logs.configure(app.extensions["sluice_settings"].log_format)
+    worker.run(app, worker.Work(catalog_cache.keep, periodic_tasks.tick, metrics.share, metrics.serve))
+
 
 if __name__ == "__main__":
     main()

@@ -19,7 +19,7 @@ from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
-from app import catalog
+from app import catalog, diagnosis, periodic_tasks
 from app.csvfile.errors import FileRejected
 from app.csvfile.visible import visible
 from app.csvfile.warn import read_stored
@@ -30,7 +30,6 @@ from app.imports.reports import progress
 from app.imports.reports.progress import ImportProgress
 from app.jobs import queue
 from app.models import Import, Seller
-from app.observability import diagnosis
 from app.queries import items
 from app.queries.imports import lookups
 from app.statuses import FINAL_IMPORT_STATUSES, ImportKind, ImportStatus, TokenScope
@@ -367,6 +366,7 @@ def _wait(started: Import) -> ImportProgress:
 def reconcile_command() -> None:
     """Run a sweep of the reconciler now, as the workers do every few seconds."""
     repairs = reconcile.sweep(force=True)
+    periodic_tasks.run_due()
     if repairs is None:
         _say("A sweep is already running.")
         return

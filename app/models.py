@@ -538,7 +538,7 @@ class Reconciler(Base):
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     last_run_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    #: When the storage was last cleaned of what dead processes have left.
+    #: Unused: hosts of the release before go by it until they are upgraded. The next release drops it.
     last_clean_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     #: What was repaired since the first start, by kind.
     batches_taken_back: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
@@ -547,6 +547,16 @@ class Reconciler(Base):
     transactions_ended: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     #: Why the worker host that last swept could not send jobs to Redis, in a sentence.
     dispatch_trouble: Mapped[str | None] = mapped_column(Text)
+
+
+class PeriodicTask(Base):
+    """When a task that is done from time to time was last begun, by whichever host."""
+
+    __tablename__ = "periodic_tasks"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    #: None: it is due.
+    last_run_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class WorkerSeen(Base):

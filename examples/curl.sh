@@ -10,7 +10,7 @@ text() { grep -o "\"$1\":\"[^\"]*\"" | head -n 1 | cut -d '"' -f 4; }
 id=$(ask -H "Idempotency-Key: $(basename "$1") $(date +%F)" -F "file=@$1" "$api/imports" | text id)
 
 # Wait.
-while status=$(ask "$api/imports/$id" | text status); [ "$status" = RUNNING ] || [ "$status" = PAUSED ]; do sleep 1; done
+while status=$(ask "$api/imports/$id/status" | text status); [ "$status" = RUNNING ] || [ "$status" = PAUSED ]; do sleep 1; done
 echo "$status"
 
 # Take the failed rows, to be corrected and sent again.

@@ -46,10 +46,9 @@ class Sluice:
 
     def wait(self, one: dict[str, Any], *, every: float = 1.0) -> dict[str, Any]:
         """Wait until an import is over; somebody may pause it meanwhile, and then it takes longer."""
-        while one["status"] in {"RUNNING", "PAUSED"}:
+        while self.get(one["links"]["status"])["status"] in {"RUNNING", "PAUSED"}:
             time.sleep(every)
-            one = self.get(one["links"]["self"])
-        return one
+        return self.get(one["links"]["self"])
 
     def download(self, path: str, file: Path) -> None:
         """Write a file, such as ``links["failedCsv"]`` of an import, to ``file``."""

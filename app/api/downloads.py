@@ -10,7 +10,6 @@ from app.api.authentication import seller_id
 from app.api.blueprint import blueprint, can_fail, gives_csv
 from app.http import downloads
 from app.imports.reports import progress
-from app.web import help as help_pages
 
 _TAG = ["Files"]
 
@@ -71,4 +70,4 @@ def source_csv(public_id: uuid.UUID) -> Response:
 @can_fail()
 def template_csv() -> Response:
     """Take the header and two example rows, to begin with."""
-    return help_pages.template()
+    return downloads.template()

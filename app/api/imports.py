@@ -14,13 +14,13 @@ from app.api import limits
 from app.api.authentication import bearer, seller_id
 from app.api.blueprint import blueprint, can_fail
 from app.api.problems import FILE_REFUSED, KEY_TAKEN
-from app.api.schemas import Changes, FileAsked, ImportInFull, Imports, ImportsAsked, RequestKey
-from app.api.serializers import show_import, show_in_full
+from app.api.schemas import Changes, FileAsked, ImportInFull, Imports, ImportsAsked, RequestKey, StatusOnly
+from app.api.serializers import show_import, show_in_full, show_status
 from app.http.form_fields import is_on
 from app.http.multipart import FileForm
 from app.http.uploads import check_length, expect_file, pieces_of, storage_errors_as_503
 from app.imports import commands, quotas
-from app.imports.commands import ImportNotFound
+from app.imports.errors import ImportNotFound
 from app.imports.reports import check_preview, progress
 from app.queries import begin_snapshot
 from app.queries.imports import lookups
@@ -89,8 +89,8 @@ def create_import(asked: dict[str, Any], headers: dict[str, Any]) -> tuple[dict[
 
     Send it in the field “file” of a form, or as it is with Content-Type: text/csv. A file that cannot be imported at
     all is refused at once and nothing of it is kept; in any other, each row stands for itself. The answer comes when
-    the file is there; the rows are worked on from then on. Ask for the import until its “status” is COMPLETED, FAILED
-    or TERMINATED.
+    the file is there; the rows are worked on from then on. Ask for its status (“links.status”) until that is
+    COMPLETED, FAILED or TERMINATED.
 
     Bytes that were imported before are imported again; “earlier” tells of it. So that a request can be sent again
     without importing twice, give it an Idempotency-Key.
@@ -149,6 +149,17 @@ def _whole_body() -> Iterator[bytes]:
 def show_one(public_id: uuid.UUID) -> dict[str, Any]:
     """Show an import with its batches and the first of its failed rows."""
     return show_in_full(seller_id(), public_id)
+
+
+@blueprint.get("/imports/<uuid:public_id>/status", tags=_TAG)
+@blueprint.response(200, StatusOnly())
+@can_fail(404)
+def show_status_only(public_id: uuid.UUID) -> dict[str, Any]:
+    """Show the status and the counters of an import, and nothing else.
+
+    Poll this while an import runs: unlike the import itself it costs one look at the database.
+    """
+    return show_status(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/imports/<uuid:public_id>/changes", tags=_TAG)

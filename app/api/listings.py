@@ -13,8 +13,8 @@ from app.api.blueprint import blueprint, can_fail, gives_csv
 from app.api.schemas import Listing, ListingNamed, Listings, ListingsAsked, ListingsPageAsked
 from app.api.serializers import show_listing
 from app.csvfile.contract import Condition
+from app.http import downloads
 from app.http.listing_filter import read_filter
-from app.web.listings import export
 
 _TAG = ["Listings"]
 
@@ -46,7 +46,7 @@ def export_listings(_: dict[str, Any]) -> Response:
 
     It has the header of an import, and UPDATE in each row. Uploaded unchanged, it changes nothing.
     """
-    return export(seller_id(), read_filter(request.args).wanted)
+    return downloads.listings_export(seller_id(), read_filter(request.args).wanted)
 
 
 @blueprint.post("/listings/hide", tags=_TAG)

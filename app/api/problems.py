@@ -11,17 +11,15 @@ from flask.sansio.scaffold import Scaffold
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from app.csvfile.errors import FileRejected, FileTooLarge
-from app.imports.commands import ImportNotFound, TransitionRefused
-from app.imports.creation import KeyTaken
-from app.imports.quotas import TooMuch
-from app.listings import ListingNotFound
-from app.web.errors import (
+from app.http.failures import (
     BROKEN_BODY,
     DATABASE_AWAY,
     RETRY_AFTER_SECONDS,
     is_database_away,
     why_nothing_is_written,
 )
+from app.imports.errors import ImportNotFound, KeyTaken, TooMuch, TransitionRefused
+from app.listings import ListingNotFound
 
 log = logging.getLogger(__name__)
 

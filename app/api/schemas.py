@@ -160,6 +160,7 @@ class Links(Answer):
     """Links, as paths on this host."""
 
     self = _text("The import itself.")
+    status = _text("Its status and counters alone: what to poll.")
     html = _text("Its page, for people.")
     errors = _text("All failed rows, in JSON.")
     failed_csv = _text("The failed rows under their header, to correct and upload again.")
@@ -211,6 +212,19 @@ class Import(Answer):
     started_at = _time("When processing started; null before.", null=True)
     finished_at = _time("When it was over; null before.", null=True)
     links = fields.Nested(Links())
+
+
+class StatusOnly(Answer):
+    """Where an import stands, and nothing else: a small answer, to be asked for every second."""
+
+    id = _id("The id of the import.")
+    status = _one_of(ImportStatus, "As in the import.")
+    pausing = _flag("As in the import.")
+    moving = _flag("Whether workers may change the counters: true while the status is RUNNING.")
+    total = _count("All rows of the file.")
+    successful = _count("As in the import.")
+    failed = _count("As in the import.")
+    not_processed = _count("As in the import.")
 
 
 class ImportInFull(Import):
@@ -351,6 +365,10 @@ def _switch(says: str) -> fields.Boolean:
     return fields.Boolean(truthy={"true"}, falsy={"false"}, load_default=False, metadata={"description": says})
 
 
+def _check() -> fields.Boolean:
+    return _switch("true: check only. Nothing is written.")
+
+
 def _limit(most: int, usual: int) -> fields.Integer:
     return fields.Integer(
         load_default=usual,
@@ -372,7 +390,7 @@ class ImportsAsked(Schema):
 class FileAsked(Schema):
     """Upload options."""
 
-    check = _switch("true: check only. Nothing is written.")
+    check = _check()
     file_name = fields.String(
         data_key="fileName",
         validate=Length(max=255),
@@ -380,9 +398,10 @@ class FileAsked(Schema):
     )
 
 
-class AgainAsked(FileAsked):
+class AgainAsked(Schema):
     """Options for importing a stored file."""
 
+    check = _check()
     file_name = fields.String(
         data_key="fileName",
         validate=Length(max=255),

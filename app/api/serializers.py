@@ -36,6 +36,20 @@ def show_import(one: ImportProgress, retried: Collection[RetriedRows] = ()) -> d
     }
 
 
+def show_status(one: ImportProgress) -> dict[str, Any]:
+    """Where an import stands."""
+    return {
+        "id": one.public_id,
+        "status": one.status,
+        "pausing": one.is_pausing,
+        "moving": one.is_moving,
+        "total": one.total,
+        "successful": one.successful,
+        "failed": one.failed,
+        "not_processed": one.not_processed,
+    }
+
+
 def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
     """The seller's import with its batches and failed rows. Raises ImportNotFound."""
     # A snapshot: counters, batches and failed rows must agree while workers write.
@@ -126,6 +140,7 @@ def _links(public_id: uuid.UUID) -> dict[str, str]:
     files = ("failed", "errors", "as_updates", "remaining", "succeeded", "source")
     return {
         "self": url_for("api.show_one", public_id=public_id),
+        "status": url_for("api.show_status_only", public_id=public_id),
         "html": url_for("details.show", public_id=public_id),
         "errors": url_for("api.list_errors", public_id=public_id),
         **{f"{name}_csv": url_for(f"api.{name}_csv", public_id=public_id) for name in files},

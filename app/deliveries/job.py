@@ -18,8 +18,8 @@ from app.deliveries import mail, webhook
 from app.deliveries.retry_policy import MAX_ATTEMPTS, SWITCH_OFF_AFTER_SECONDS, result_of
 from app.deliveries.webhook import SendResult
 from app.extensions import db
-from app.imports.commands import ImportNotFound
-from app.imports.worker.batch_job import is_shutdown_requested
+from app.imports.errors import ImportNotFound
+from app.jobs.shutdown import is_shutdown_requested
 from app.queries.deliveries import outbox, webhook_endpoints
 from app.queries.deliveries.outbox import TEST_EVENT, Claimed
 from app.statuses import Channel, DeliveryStatus, SwitchedOff

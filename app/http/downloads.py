@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
@@ -13,12 +13,20 @@ from urllib.parse import quote
 from flask import Response, current_app, request, stream_with_context
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
-from app.csvfile.write import with_mark
+from app import listings
+from app.csvfile.columns import COLUMNS, FIELDS, HEADER, Column, as_cell
+from app.csvfile.contract import Condition, Mode
+from app.csvfile.examples import TEMPLATE_ROWS
+from app.csvfile.guard import guard, guard_if_guarded
+from app.csvfile.write import csv_lines, in_pieces, with_mark
 from app.extensions import db
 from app.imports.reports import exports
 from app.imports.reports.exports import plain_stem
 from app.imports.reports.progress import ImportProgress
+from app.queries import without_transaction
 from app.queries.imports.row_errors import ANY, Filter
+from app.queries.listings import search
+from app.queries.listings.listings import ExportedListing
 
 
 def csv_response(file_name: str, pieces: Iterable[bytes], *, size: int | None = None) -> Response:
@@ -97,6 +105,33 @@ def source(one: ImportProgress) -> Response:
     return csv_response(one.file_name, exports.source(one.key), size=one.file_size)
 
 
+def listings_export(seller_id: int, wanted: search.Filter) -> Response:
+    """The seller's listings that are wanted, as UPDATE rows that change nothing when they are imported."""
+    found = without_transaction(listings.iter_export(seller_id, wanted))
+    guards = guard if is_for_spreadsheet() else guard_if_guarded
+    lines = csv_lines(chain([COLUMNS], (_update_row(listing, guards) for listing in found)))
+    return csv_response(f"listings-{datetime.now(UTC):%Y-%m-%d}.csv", in_pieces(lines))
+
+
+def _update_row(listing: ExportedListing, guards: Callable[[str], str]) -> list[str]:
+    values = {
+        Column.MODE: Mode.UPDATE.value,
+        Column.URN: listing.urn,
+        Column.CONDITION: Condition(listing.condition).name,
+        Column.VARIANTS: listing.variants,
+    }
+    for column, field in FIELDS.items():
+        cell = as_cell(listing.values[field.name])
+        values[column] = guards(cell) if column.spec.is_free_text else cell
+    return [values.get(column, "") for column in Column]
+
+
+def template() -> Response:
+    """The header and two example rows as an answer."""
+    text = "\n".join((HEADER, *(example.line for example in TEMPLATE_ROWS), "")).encode()
+    return csv_response("sluice-template.csv", [text], size=len(text))
+
+
 def need_errors(one: ImportProgress) -> None:
     """Raise NotFound where the failed rows of an import are too old to be kept."""
     if not one.has_errors:
@@ -106,11 +141,6 @@ def need_errors(one: ImportProgress) -> None:
 def _name_for(what: str, one: ImportProgress) -> str:
     """The name of a file about an import: ``failed-rows-1f0c9a2b-stock.csv`` for the failed rows of ``stock.csv``."""
     return f"{what}-{one.short_id}-{plain_stem(one.file_name)}.csv"
-
-
-def dated_name(stem: str) -> str:
-    """``stem`` with today's date in UTC, for a file that is another one every day."""
-    return f"{stem}-{datetime.now(UTC):%Y-%m-%d}.csv"
 
 
 def _disposition(file_name: str) -> str:

@@ -24,6 +24,7 @@ from app.imports.creation import (
     raise_if_imported,
     start_stored,
 )
+from app.imports.errors import ImportNotFound, TransitionRefused
 from app.imports.reports import exports
 from app.imports.worker import stop_signal
 from app.jobs import queue
@@ -32,14 +33,6 @@ from app.queries import ImportKey
 from app.queries.imports import lookups, transitions
 from app.statuses import ImportKind, ImportStatus, RetriedRows, can_reopen, can_retry
 from app.storage import current_storage
-
-
-class ImportNotFound(Exception):
-    """The seller has no such import."""
-
-
-class TransitionRefused(Exception):
-    """The button does not fit the state of the import; the message is a sentence for the seller."""
 
 
 def upload(
@@ -227,10 +220,12 @@ def pause(seller_id: int, public_id: uuid.UUID) -> None:
     key = _find(seller_id, public_id)
     if not transitions.request_pause(key):
         raise _refusal(key, "paused")
-    transitions.settle_pause(key)
+    is_paused = transitions.settle_pause(key)
     audit.record(Action.PAUSE, seller_id, public_id)
     db.session.commit()
     stop_signal.send(key, stop_signal.Signal.PAUSE)
+    if is_paused:
+        queue.send_deliver()
 
 
 def resume(seller_id: int, public_id: uuid.UUID) -> None:
@@ -256,6 +251,7 @@ def terminate(seller_id: int, public_id: uuid.UUID) -> None:
         raise _refusal(key, "terminated")
     audit.record(Action.TERMINATE, seller_id, public_id)
     db.session.commit()
+    queue.send_deliver()
 
 
 def reopen(seller_id: int, public_id: uuid.UUID) -> int:

@@ -15,6 +15,7 @@ from app.csvfile.scan import BatchPlan
 from app.extensions import db
 from app.humanize import counted
 from app.imports import quotas
+from app.imports.errors import ImportedBefore, KeyTaken
 from app.jobs import queue
 from app.models import Batch, Import
 from app.queries import ImportKey
@@ -28,19 +29,6 @@ _MAX_NAME_LENGTH = 200
 
 #: The root of the form keys that are made of the Idempotency-Keys of requests.
 _IDEMPOTENCY_KEYS = uuid.UUID("0d2b7cf5-8a0f-4d0c-9a9f-6f0a2f6f5a10")
-
-
-class KeyTaken(Exception):
-    """An Idempotency-Key comes with another file, or for another purpose, than the first time."""
-
-
-class ImportedBefore(Exception):
-    """The bytes of an upload are those of an import that the seller has made already; nothing was started."""
-
-    def __init__(self, earlier: Import) -> None:
-        super().__init__(earlier.public_id)
-        #: The newest import of these bytes whose file is still kept, so that it can be started from there.
-        self.earlier = earlier
 
 
 class Origin(NamedTuple):

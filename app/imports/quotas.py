@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from redis import RedisError
 
 from app.config import Settings, current_settings
-from app.csvfile.errors import FileRejected, round_size_down
+from app.csvfile.errors import round_size_down
+from app.imports.errors import TooMuch
 from app.queries.imports import lookups
 from app.redis_client import redis_client
 
@@ -32,15 +33,6 @@ redis.call('ZADD', KEYS[1], now + tonumber(ARGV[3]), ARGV[1])
 redis.call('EXPIRE', KEYS[1], tonumber(ARGV[3]))
 return 1
 """
-
-
-class TooMuch(FileRejected):
-    """The seller has sent too much lately; the file itself may be right."""
-
-    def __init__(self, message: str, *, seconds: int) -> None:
-        super().__init__(message)
-        #: When it makes sense to try again.
-        self.seconds = seconds
 
 
 @contextmanager

@@ -14,30 +14,18 @@ from dataclasses import dataclass
 from redis import RedisError
 from sqlalchemy import Connection
 
+from app import diagnosis
 from app.config import Settings, current_settings
 from app.extensions import db
-from app.imports import retention
 from app.jobs import queue
-from app.observability import diagnosis
-from app.queries import ImportKey, operations
-from app.queries.deliveries import outbox, webhook_endpoints
+from app.queries import ImportKey
+from app.queries.deliveries import outbox
 from app.queries.imports import chunk_scratch, lookups, reconciler, transitions
-from app.storage import current_storage
 
 log = logging.getLogger(__name__)
 
 #: A job that was sent longer ago than this, has not begun, and is not waiting in Redis either, is lost.
 _LOST_AFTER_SECONDS = 3.0
-
-#: How long the log of what was sent is kept.
-_LOG_DAYS = 30
-
-#: How often the storage is looked through, and how old an unfinished upload is before nobody can still be sending it.
-_CLEAN_EVERY_SECONDS = 3600.0
-_UPLOAD_GIVEN_UP_AFTER_SECONDS = 24 * 3600.0
-#: After so long a worker host that is silent, and an attempt that ended in trouble, are of no interest any more.
-_HOST_FORGOTTEN_AFTER_SECONDS = 3600.0
-_TROUBLES_KEPT_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +42,7 @@ def run(seller_id: int, import_id: int) -> None:
     """The reconciler job at the end of an import; RQ calls this with nothing but ids."""
     key = ImportKey(seller_id, import_id)
     if settle(key):
-        _forget_notes(key)
+        forget_notes(key)
 
 
 def settle(key: ImportKey) -> bool:
@@ -69,17 +57,6 @@ def settle(key: ImportKey) -> bool:
     return paused or finished is not None
 
 
-def after_batch(key: ImportKey) -> None:
-    """What a worker does when it is through with a batch: settle a pause, call the reconciler, keep the queue full."""
-    is_paused = transitions.settle_pause(key)
-    db.session.commit()
-    if is_paused:
-        queue.send_deliver()
-    if not is_paused and not lookups.has_unfinished_batches(key):
-        queue.send_reconcile(key)
-    queue.fill()
-
-
 def sweep(*, force: bool = False) -> Repairs | None:
     """Look through everything that is alive and repair it; None when another host is at it or has just been.
 
@@ -89,20 +66,7 @@ def sweep(*, force: bool = False) -> Repairs | None:
     with _only_one(settings, force=force) as connection:
         if connection is None:
             return None
-        repairs = _repair(settings, connection)
-        clean_is_due = reconciler.take_turn_to_clean(connection, every_seconds=_CLEAN_EVERY_SECONDS)
-    if clean_is_due:
-        # After the lock, because both may take long.
-        _remove_old()
-        _clean_storage()
-        for key in chunk_scratch.find_left_over():
-            _forget_notes(key)
-        webhook_endpoints.forget_old_secrets()
-        db.session.commit()
-        while outbox.forget_old(days=_LOG_DAYS):
-            db.session.commit()
-        db.session.rollback()
-    return repairs
+        return _repair(settings, connection)
 
 
 def _repair(settings: Settings, connection: Connection) -> Repairs:
@@ -132,36 +96,7 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
     return Repairs(len(taken_back), settled, lost, filled.sent)
 
 
-def _remove_old() -> None:
-    """Remove what is too old to be kept, as much as a tick has time for; the rest comes at the next one."""
-    operations.forget_workers(silent_seconds=_HOST_FORGOTTEN_AFTER_SECONDS)
-    operations.forget_troubles(days=_TROUBLES_KEPT_DAYS)
-    db.session.commit()
-    try:
-        is_done = retention.remove_old()
-    except OSError:
-        log.warning("old files not removed", exc_info=True)
-        db.session.rollback()
-        return
-    if not is_done:
-        reconciler.clean_again()
-        db.session.commit()
-
-
-def _clean_storage() -> None:
-    """Remove what processes that died in the middle of an upload have left in the storage."""
-    storage = current_storage()
-    try:
-        removed = storage.clean(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
-        removed += retention.remove_unneeded(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
-    except OSError:
-        log.warning("storage not cleaned", exc_info=True)
-    else:
-        if removed:
-            log.info("storage cleaned of %s files that belong to no import", removed)
-
-
-def _forget_notes(key: ImportKey) -> None:
+def forget_notes(key: ImportKey) -> None:
     """Delete what the chunks of an import that is over have noted for each other."""
     while chunk_scratch.are_due(key) and chunk_scratch.forget_some(key):
         db.session.commit()

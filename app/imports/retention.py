@@ -23,6 +23,18 @@ _KEYS_AT_ONCE = 500
 _OUR_KEY = re.compile(r"([0-9]{1,9})/[0-9a-f-]{36}\.csv")
 
 
+#: How old an unfinished upload is before nobody can still be sending it.
+_UPLOAD_GIVEN_UP_AFTER_SECONDS = 24 * 3600.0
+
+
+def clean_storage() -> None:
+    """Remove what processes that died in the middle of an upload have left in the storage. Raises OSError."""
+    removed = current_storage().clean(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
+    removed += remove_unneeded(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
+    if removed:
+        log.info("storage cleaned of %s files that belong to no import", removed)
+
+
 def remove_old() -> bool:
     """Delete what is too old. Returns whether nothing is left to delete. Raises OSError."""
     settings = current_settings()

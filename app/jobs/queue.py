@@ -22,8 +22,8 @@ from rq.utils import import_attribute
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import diagnosis
 from app.extensions import db
-from app.observability import diagnosis
 from app.queries import BatchKey, ImportKey
 from app.queries.imports import lookups, transitions
 from app.redis_client import redis_client
@@ -37,7 +37,11 @@ DELIVERY_QUEUE_NAME = "sluice-deliveries"
 RUN_BATCH = "app.imports.worker.batch_job.run"
 RECONCILE = "app.imports.reconcile.run"
 DELIVER = "app.deliveries.job.run"
-_ALLOWED = frozenset({RUN_BATCH, RECONCILE, DELIVER})
+#: The names that the release before sends. Its jobs may still wait in Redis, and until all hosts are upgraded some of
+#: them are sent anew; the next release drops them.
+_RENAMED = {"app.imports.batch_job.run": RUN_BATCH}
+#: The function that each name stands for.
+_FUNCTIONS = {name: name for name in (RUN_BATCH, RECONCILE, DELIVER)} | _RENAMED
 
 #: A batch takes seconds. This is the last resort against a hang that no other timeout covers.
 _JOB_TIMEOUT_SECONDS = 3600
@@ -97,9 +101,10 @@ class AllowedJob(Job):
     @property
     def func(self) -> Callable[..., Any]:
         """The function to run. Raises ForbiddenFunction for any that is not on the list."""
-        if self.func_name not in _ALLOWED or self.instance is not None:
+        name = _FUNCTIONS.get(self.func_name or "")
+        if name is None or self.instance is not None:
             raise ForbiddenFunction("The job does not name a function of Sluice.")
-        return import_attribute(self.func_name)
+        return import_attribute(name)
 
     success_callback = failure_callback = stopped_callback = None
 

@@ -16,8 +16,10 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
 import psycopg
 from flask import Flask
@@ -31,13 +33,11 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import configure_mappers
 
-from app import create_worker_app
+from app import diagnosis
 from app.config import Settings
 from app.extensions import db
-from app.imports import reconcile
-from app.imports.worker import batch_job, catalog_cache
 from app.jobs.queue import DELIVERY_QUEUE_NAME, QUEUE_NAME, AllowedJob, open_queue
-from app.observability import diagnosis, logs, metrics
+from app.jobs.shutdown import is_shutdown_requested, listen_for_shutdown
 from app.queries import operations
 
 log = logging.getLogger("sluice.worker")
@@ -61,10 +61,23 @@ _MAINTENANCE_SECONDS = 30
 _PR_SET_PDEATHSIG = 1
 
 
+class Work(NamedTuple):
+    """What workers and their supervisor do beside running jobs, each in the application's context."""
+
+    #: Load what the jobs of the processes forked from now on will need; true when something was loaded.
+    prepare: Callable[[], bool]
+    #: Repair whatever needs it.
+    tick: Callable[[], None]
+    #: Count together with the other processes of this host, in this directory, as a process of this kind.
+    share_metrics: Callable[[Path, str], None]
+    #: Serve at this address what the processes have counted in this directory, for ever.
+    serve_metrics: Callable[[str, Path], None]
+
+
 class SluiceWorker(Worker):
     """An RQ worker whose work-horses have the application ready, and stop between two chunks when they are asked to."""
 
-    def __init__(self, app: Flask, connection: Redis, queue_name: str) -> None:
+    def __init__(self, app: Flask, connection: Redis, queue_name: str, prepare: Callable[[], bool]) -> None:
         super().__init__(
             [open_queue(connection, queue_name)],
             name=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
@@ -76,24 +89,25 @@ class SluiceWorker(Worker):
             maintenance_interval=_MAINTENANCE_SECONDS,
         )
         self._app = app
-        self._needs_catalog = queue_name == QUEUE_NAME
+        self._prepare = prepare
+        self._runs_imports = queue_name == QUEUE_NAME
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Fork a process for ``job`` and watch over it."""
         super().execute_job(job, queue)
         # Not before a job, which would wait for it.
-        self.keep_catalog()
+        self.prepare()
 
-    def keep_catalog(self) -> None:
-        """Have the processes forked from now on know the catalog as it is now, if they import."""
-        if not self._needs_catalog:
+    def prepare(self) -> None:
+        """Load what the processes forked from now on will need, if they import."""
+        if not self._runs_imports:
             return
         with self._app.app_context():
             try:
-                if catalog_cache.keep():
+                if self._prepare():
                     _settle_memory()
             except (SQLAlchemyError, psycopg.Error):
-                log.warning("catalog not kept", exc_info=True)
+                log.warning("not prepared for the next job", exc_info=True)
             finally:
                 db.session.remove()
                 # A work-horse must not inherit a connection.
@@ -114,7 +128,7 @@ class SluiceWorker(Worker):
         """
         ends_at = time.monotonic() + _TURN_SECONDS
         is_done = super().perform_job(job, queue, execution)
-        while is_done and time.monotonic() < ends_at and not batch_job.is_shutdown_requested():
+        while is_done and time.monotonic() < ends_at and not is_shutdown_requested():
             waiting = Queue.dequeue_any([queue], None, self.connection, AllowedJob, JSONSerializer)
             if waiting is None:
                 break
@@ -137,8 +151,9 @@ class SluiceWorker(Worker):
 class Supervisor:
     """Keeps the workers of this host running and ticks."""
 
-    def __init__(self, app: Flask, redis_url: str, wanted: Mapping[str, int]) -> None:
+    def __init__(self, app: Flask, redis_url: str, wanted: Mapping[str, int], work: Work) -> None:
         self._app = app
+        self._work = work
         self._redis_url = redis_url
         #: How many workers each queue is to have.
         self._wanted = wanted
@@ -185,7 +200,7 @@ class Supervisor:
         if pid == 0:
             # Nothing of the supervisor's may run in the child, neither its loop nor its clean-up at exit.
             try:
-                _run_worker(self._app, self._redis_url, supervisor, queue_name)
+                _run_worker(self._app, self._redis_url, supervisor, queue_name, self._work)
                 os._exit(0)
             except Exception:
                 log.exception("worker failed")
@@ -204,7 +219,7 @@ class Supervisor:
             # A process of its own, because a supervisor that forks must not have threads.
             try:
                 _die_with_parent(supervisor, signal.SIGKILL)
-                metrics.serve(listen, self._settings.sluice_home / "metrics")
+                self._work.serve_metrics(listen, self._settings.sluice_home / "metrics")
             except (OSError, ValueError):
                 log.exception("metrics are not served at %s", listen)
             finally:
@@ -225,13 +240,11 @@ class Supervisor:
             with self._app.app_context():
                 try:
                     self._report({pid for pid, (_, name) in self._started.items() if name == QUEUE_NAME})
-                    repairs = reconcile.sweep()
+                    self._work.tick()
                 finally:
                     db.session.remove()
                     # No connection is kept, so that the workers forked later inherit none.
                     db.engine.dispose()
-            if repairs is not None and any((repairs.taken_back, repairs.lost_jobs)):
-                log.warning("repaired: %s", repairs)
         except Exception as error:
             fault = diagnosis.of_database(error)
             if fault is None:
@@ -273,17 +286,17 @@ class Supervisor:
             os.kill(pid, number)
 
 
-def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str) -> None:
+def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str, work: Work) -> None:
     """Work on one of RQ's queues in this process until told to stop, or until the process ``supervisor`` dies."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     _die_with_parent(supervisor, signal.SIGTERM)
     # Installed before any fork, so that a work-horse never meets the signal unprepared.
-    batch_job.listen_for_shutdown(_HAND_BACK)
+    listen_for_shutdown(_HAND_BACK)
     settings: Settings = app.extensions["sluice_settings"]
-    metrics.share(settings.sluice_home / "metrics", "worker")
-    worker = SluiceWorker(app, _patient_redis(redis_url), queue_name)
-    worker.keep_catalog()
+    work.share_metrics(settings.sluice_home / "metrics", "worker")
+    worker = SluiceWorker(app, _patient_redis(redis_url), queue_name, work.prepare)
+    worker.prepare()
     worker.work(logging_level="WARNING")
 
 
@@ -322,11 +335,8 @@ def _die_with_parent(parent: int | None, number: signal.Signals) -> None:
         os.kill(os.getpid(), number)
 
 
-def main() -> None:
-    """Run the workers of this host."""
-    app = create_worker_app()
-    settings: Settings = app.extensions["sluice_settings"]
-    logs.configure(settings.log_format)
+def run(app: Flask, work: Work) -> None:
+    """Run the workers of this host until told to stop: as many as WORKERS and DELIVERERS say."""
     redis_url = app.config["REDIS_URL"]
     configure_mappers()
     _settle_memory()
@@ -334,4 +344,4 @@ def main() -> None:
         QUEUE_NAME: int(os.environ.get("WORKERS") or 2),
         DELIVERY_QUEUE_NAME: int(os.environ.get("DELIVERERS") or 1),
     }
-    Supervisor(app, redis_url, wanted).run()
+    Supervisor(app, redis_url, wanted, work).run()

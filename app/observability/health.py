@@ -10,9 +10,9 @@ from flask import Blueprint, Flask
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import diagnosis
+from app.diagnosis import Fault
 from app.jobs import queue
-from app.observability import diagnosis
-from app.observability.diagnosis import Fault
 from app.queries import readiness
 from app.storage import current_storage
 

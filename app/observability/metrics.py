@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -103,23 +103,10 @@ def timed(stage: str) -> Iterator[None]:
     CHUNK_SECONDS.labels(stage).observe(perf_counter() - began)
 
 
-#: The rows of the chunk that this process is writing; they count when it is committed.
-_in_hand: dict[str, int] = {}
-
-
-def hold_rows(**outcomes: int) -> None:
-    """Remember what has become of the rows of a chunk, in place of what was remembered before."""
-    _in_hand.clear()
-    _in_hand.update(outcomes)
-
-
-def count_rows() -> int:
-    """Count the rows in hand, because their chunk is committed; how many there were."""
-    for outcome, number in _in_hand.items():
+def count_rows(outcomes: Mapping[str, int]) -> None:
+    """Count rows that were committed, by their outcome."""
+    for outcome, number in outcomes.items():
         ROWS.labels(outcome).inc(number)
-    number = sum(_in_hand.values())
-    _in_hand.clear()
-    return number
 
 
 def _begin() -> None:

@@ -13,10 +13,10 @@ from redis import RedisError
 
 from app import database
 from app.config import Settings, current_settings
+from app.diagnosis import Fault
 from app.humanize import counted
 from app.jobs import queue
 from app.observability import health
-from app.observability.diagnosis import Fault
 from app.queries import operations
 from app.queries.operations import Crashing, ImportSeen, Reconciler, SellerWaiting, Trouble, Waiting, Worker
 from app.storage.local import require_room

@@ -410,13 +410,12 @@ def note_workers(host: str, pids: Collection[int], *, gone: Collection[int] = ()
     )
 
 
-def forget_workers(*, silent_seconds: float) -> int:
-    """Forget the workers of hosts that have not been heard of for so long; how many."""
-    forgotten = db.session.execute(
-        text(f"delete from workers where heartbeat_at < {_NOW} - make_interval(secs => :seconds) returning 1"),
+def forget_workers(*, silent_seconds: float) -> None:
+    """Forget the workers of hosts that have not been heard of for so long."""
+    db.session.execute(
+        text(f"delete from workers where heartbeat_at < {_NOW} - make_interval(secs => :seconds)"),
         {"seconds": silent_seconds},
     )
-    return len(forgotten.all())
 
 
 def forget_troubles(*, days: float) -> None:

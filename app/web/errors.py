@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 import uuid
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
-import psycopg
 from flask import Flask, Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
-from gunicorn.http.errors import ParseException
-from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from app.extensions import login_manager
-from app.imports.commands import ImportNotFound, TransitionRefused
-from app.imports.quotas import TooMuch
-from app.observability import diagnosis
+from app.http.failures import (
+    BROKEN_BODY,
+    DATABASE_AWAY,
+    RETRY_AFTER_SECONDS,
+    is_database_away,
+    why_nothing_is_written,
+)
+from app.imports.errors import ImportNotFound, TooMuch, TransitionRefused
 from app.web.live_page import is_fragment_request
 from app.web.session import local_path, requested_path
 
@@ -87,44 +89,6 @@ TROUBLES: dict[int, Trouble] = {
         "Wait a moment and reload the page. Imports go on where they stopped, and nothing is lost.",
     ),
 }
-
-#: What reading a body raises that breaks HTTP itself: a chunk of a wrong size, an extension or a trailer that is none.
-BROKEN_BODY = ParseException
-
-#: When to look again after a 503.
-RETRY_AFTER_SECONDS = 5
-
-#: What the database raises when it cannot be used; COPY and bulk statements raise the driver's own. Some of these may
-#: have another cause, see ``is_database_away``.
-DATABASE_AWAY = (
-    exc.OperationalError,
-    exc.InterfaceError,
-    exc.TimeoutError,
-    exc.InternalError,
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    psycopg.errors.ReadOnlySqlTransaction,
-    psycopg.errors.IdleInTransactionSessionTimeout,
-)
-
-#: What a database that answers, and takes no writes, means for those who only see that a button does not work.
-_CANNOT_WRITE = {
-    "disk full": "The database of Sluice has no room left. Pages can be read, but nothing can be uploaded or changed "
-    "until an operator has made room.",
-    "read-only": "The database of Sluice takes no changes right now. Pages can be read, but nothing can be uploaded or "
-    "changed.",
-}
-
-
-def is_database_away(error: BaseException | None) -> TypeGuard[BaseException]:
-    """Whether ``error`` says that the database cannot be used, and not that there is a mistake in Sluice."""
-    return isinstance(error, DATABASE_AWAY) and diagnosis.of_database(error) is not None
-
-
-def why_nothing_is_written(error: BaseException) -> str | None:
-    """What to tell people about a database that answers, and takes no writes; None for any other trouble with it."""
-    fault = diagnosis.of_database(error)
-    return None if fault is None else _CANNOT_WRITE.get(fault.state)
 
 
 def init_app(app: Flask) -> None:

@@ -5,7 +5,7 @@ All of it is drawn from the definitions that the validator works by.
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 from werkzeug.exceptions import NotFound
@@ -14,10 +14,10 @@ from app.csvfile.causes import Cause, Code
 from app.csvfile.columns import HEADER, VALUES, Column
 from app.csvfile.contract import CONDITION_CODES, MAX_VARIANT_LENGTH, MAX_VARIANTS
 from app.csvfile.errors import SAVE_AS_CSV
-from app.csvfile.examples import EXAMPLES, MISTAKES, TEMPLATE_ROWS, Mistake, example_message
+from app.csvfile.examples import EXAMPLES, MISTAKES, Mistake, example_message
 from app.csvfile.visible import visible
 from app.demo import sample
-from app.http.downloads import csv_response
+from app.http import downloads
 
 blueprint = Blueprint("help", __name__)
 
@@ -57,13 +57,7 @@ def errors() -> ResponseReturnValue:
 @login_required
 def template_csv() -> ResponseReturnValue:
     """The header and two example rows."""
-    return template()
-
-
-def template() -> Response:
-    """The header and two example rows as an answer."""
-    text = "\n".join((HEADER, *(example.line for example in TEMPLATE_ROWS), "")).encode()
-    return csv_response("sluice-template.csv", [text], size=len(text))
+    return downloads.template()
 
 
 @blueprint.get("/imports/sample.csv")
@@ -72,7 +66,7 @@ def sample_csv() -> ResponseReturnValue:
     """A file whose rows are all right, to see an import from its beginning to its end; 404 where they would not be."""
     if not sample.is_offered():
         raise NotFound
-    return csv_response(f"sluice-sample-{sample.SAMPLE.name}", [sample.SAMPLE.read_bytes()])
+    return downloads.csv_response(f"sluice-sample-{sample.SAMPLE.name}", [sample.SAMPLE.read_bytes()])
 
 
 def _changes(mistake: Mistake) -> list[tuple[str, str, str]]:

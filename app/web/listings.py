@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import chain
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, NotFound
 
 from app import listings
-from app.csvfile.columns import COLUMNS, FIELDS, Column, as_cell
-from app.csvfile.contract import Condition, Mode
-from app.csvfile.guard import guard, guard_if_guarded
-from app.csvfile.write import csv_lines, in_pieces
-from app.http.downloads import csv_response, dated_name, is_for_spreadsheet
+from app.csvfile.contract import Condition
+from app.http import downloads
 from app.http.listing_filter import read_filter
 from app.listings import ListingNotFound
-from app.queries import without_transaction
-from app.queries.listings.listings import ExportedListing
-from app.queries.listings.search import Filter
 from app.web.filters import format_condition
 from app.web.session import local_path, require_seller, seller_id
 
@@ -88,25 +80,4 @@ def export_csv() -> ResponseReturnValue:
     asked = read_filter(request.args)
     if asked.faults:
         raise BadRequest(" ".join(asked.faults.values()))
-    return export(seller_id(), asked.wanted)
-
-
-def export(seller_id: int, wanted: Filter) -> Response:
-    """The seller's listings that are wanted, as an answer that is such a file."""
-    found = without_transaction(listings.iter_export(seller_id, wanted))
-    guards = guard if is_for_spreadsheet() else guard_if_guarded
-    lines = csv_lines(chain([COLUMNS], (_update_row(listing, guards) for listing in found)))
-    return csv_response(dated_name("listings"), in_pieces(lines))
-
-
-def _update_row(listing: ExportedListing, guards: Callable[[str], str]) -> list[str]:
-    values = {
-        Column.MODE: Mode.UPDATE.value,
-        Column.URN: listing.urn,
-        Column.CONDITION: Condition(listing.condition).name,
-        Column.VARIANTS: listing.variants,
-    }
-    for column, field in FIELDS.items():
-        cell = as_cell(listing.values[field.name])
-        values[column] = guards(cell) if column.spec.is_free_text else cell
-    return [values.get(column, "") for column in Column]
+    return downloads.listings_export(seller_id(), asked.wanted)

@@ -13,7 +13,7 @@ from app.demo import sample
 from app.http.downloads import source_errors_as_404
 from app.http.import_filter import read_filter
 from app.imports import commands
-from app.imports.commands import ImportNotFound
+from app.imports.errors import ImportNotFound
 from app.imports.reports import progress
 from app.queries.imports import lookups
 from app.statuses import RetriedRows

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from app.humanize import counted
 from app.imports import commands
-from app.imports.commands import ImportNotFound
+from app.imports.errors import ImportNotFound
 from app.imports.reports import progress
 from app.operators import overview
 from app.queries import ImportKey

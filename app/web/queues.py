@@ -2,7 +2,7 @@
 
 It is made for a network of friends: it changes things by GET and without tokens, unpickles what lies in Redis, unpacks
 it however large it gets, and puts texts of jobs into its pages as they are. None of that reaches Sluice: see
-``_guard``, ``_own_page`` and ``app.web.queue_reader``.
+``_guard``, ``_own_page`` and ``app.jobs.queue_reader``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,10 @@ from flask.typing import ResponseReturnValue, RouteCallable
 from redis import Redis, RedisError
 from redis.exceptions import ConnectionError as NotReached
 from redis.exceptions import TimeoutError as NoAnswer
-from rq.exceptions import NoSuchJobError
-from rq.serializers import JSONSerializer
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
+from app.jobs import queue_reader
 from app.redis_client import redis_client
-from app.web import queue_reader
 from app.web.session import require_operator
 
 log = logging.getLogger(__name__)
@@ -60,7 +58,7 @@ _POLICY = "; ".join(
 def init_app(app: Flask) -> None:
     """Serve the dashboard of this application's Redis to operators."""
     queue_reader.contain_rq()
-    rq_dashboard.web.config.serializer = JSONSerializer
+    rq_dashboard.web.config.serializer = queue_reader.JSONSerializer
     rq_dashboard.web.from_url = _own_redis
     rq_dashboard.web.Worker = queue_reader.ShownWorker
     app.extensions["sluice_dashboard_redis"] = queue_reader.open_reader(app.config["REDIS_URL"])
@@ -87,7 +85,7 @@ def _contain(view: RouteCallable) -> RouteCallable:
             return current_app.ensure_sync(view)(**arguments)  # type: ignore[no-any-return]
         except HTTPException:
             raise
-        except NoSuchJobError as error:
+        except queue_reader.NoSuchJobError as error:
             raise NotFound("There is no such job in Redis. Jobs that have ended are removed.") from error
         except queue_reader.TooLarge as error:
             raise NotFound(str(error)) from error

@@ -20,8 +20,8 @@ from app.http.form_fields import is_on, read_form_key
 from app.http.multipart import FileForm
 from app.http.uploads import check_length, expect_file, pieces_of, storage_errors_as_503
 from app.imports import commands, quotas
-from app.imports.creation import ImportedBefore, plain_name
-from app.imports.quotas import TooMuch
+from app.imports.creation import plain_name
+from app.imports.errors import ImportedBefore, TooMuch
 from app.imports.reports import progress
 from app.statuses import ImportKind
 from app.web.session import require_seller, seller_id

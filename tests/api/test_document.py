@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from types import FunctionType
+
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -37,6 +40,34 @@ def test_it_has_every_route_of_the_api(app: Flask) -> None:
             assert one[method]["summary"]
             for parameter in one[method].get("parameters", ()):
                 assert parameter["description"]
+
+
+def test_every_option_that_an_operation_takes_is_read_by_it(app: Flask) -> None:
+    views = {name: view for name, view in app.view_functions.items() if name.startswith("api.")}
+    taken = {
+        name: {field for one in view._apidoc["arguments"]["parameters"] for field in one["schema"]().fields}
+        for name, view in views.items()
+        if "arguments" in view._apidoc
+    }
+    assert taken["api.create_import"] == taken["api.again"] == {"check", "file_name", "key"}
+    for name, options in taken.items():
+        assert options - texts_in(inspect.unwrap(views[name])) == set(), name
+
+
+def texts_in(function: FunctionType) -> set[object]:
+    """The texts in the code of a view, its module's own helpers, and the reader of filters."""
+    texts: set[object] = set()
+    codes = [function.__code__]
+    for name in function.__code__.co_names:
+        helper = function.__globals__.get(name)
+        if isinstance(helper, FunctionType) and name.startswith(("_", "read_")):
+            codes.append(helper.__code__)
+    for code in codes:
+        for constant in code.co_consts:
+            texts |= (
+                {constant} if isinstance(constant, str) else set(constant) if isinstance(constant, tuple) else set()
+            )
+    return texts
 
 
 def test_every_field_of_an_answer_is_explained_and_always_there(app: Flask) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
+from app.extensions import db
 from app.models import Seller
 from app.queries.imports import row_errors
 from tests.api.conftest import problem
@@ -37,6 +39,29 @@ def test_it_says_what_the_page_says(program, client: FlaskClient, seller: Seller
     assert one["outcome"].split(",")[0] in words(shown.select_one("main"))
     (listed,) = program.get("imports").get_json()["imports"]
     assert listed == {name: value for name, value in one.items() if name in listed} | {"outcome": listed["outcome"]}
+
+
+@each_state
+def test_the_status_alone_is_that_of_the_import(program, seller: Seller, state: State) -> None:
+    one = program.get(f"imports/{make(state, seller).public_id}").get_json()
+    alone = program.get(one["links"]["status"]).get_json()
+    assert alone == {name: one[name] for name in alone if name != "moving"} | {"moving": state.status == "RUNNING"}
+    assert alone["total"] == alone["successful"] + alone["failed"] + alone["notProcessed"]
+
+
+def test_the_status_alone_is_one_look_at_the_database(program, seller: Seller) -> None:
+    one = program.get(f"imports/{start(seller, [row()]).public_id}").get_json()
+    statements: list[str] = []
+
+    def note(_connection, _cursor, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        program.get(one["links"]["status"])
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    assert len([statement for statement in statements if "imports" in statement]) == 1
 
 
 @each_state

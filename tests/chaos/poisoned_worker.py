@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 
+import worker
 from app.imports.worker import batch_job
-from app.imports.worker.chunk import Attempt, Chunk, write
-from app.jobs import worker
+from app.imports.worker.chunk import Attempt, Chunk, Written, write
 
 
-def _write_or_die(attempt: Attempt, chunk: Chunk) -> str:
+def _write_or_die(attempt: Attempt, chunk: Chunk) -> Written:
     if attempt.batch.number == int(os.environ["POISONED_BATCH"]):
         os.kill(os.getpid(), signal.SIGKILL)
     return write(attempt, chunk)

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from app.extensions import db
 from app.imports import commands
+from app.imports.errors import TransitionRefused
 from tests.chaos.bench import Bench, Tally
 from tests.chaos.files import small_file
 from tests.chaos.ledger import Outcome, Shop, Started, compare, outcome
@@ -168,7 +169,7 @@ class Stops:
     def _press(self, button: Callable[..., None], started: Started) -> bool:
         try:
             button(started.seller_id, started.public_id)
-        except commands.TransitionRefused:
+        except TransitionRefused:
             return False
         finally:
             db.session.rollback()

@@ -207,7 +207,7 @@ def test_a_stale_attempt_writes_nothing(app: Flask, seller: Seller) -> None:
 def test_a_chunk_that_does_not_begin_at_the_cursor_writes_nothing(app: Flask, seller: Seller) -> None:
     key, claim = claimed(seller)
     chunk = whole_chunk(app, claim)
-    assert write(attempt_at(key), chunk) == "COMPLETED"
+    assert write(attempt_at(key), chunk).status == "COMPLETED"
     db.session.execute(text("update batches set status = 'RUNNING', finished_at = null"))
     db.session.commit()
     before = written()

@@ -185,6 +185,17 @@ def test_the_body_has_the_fields_and_forms_of_the_documented_one(set_up, seller:
     assert '"fileName":"Bücher 🂡.csv"' in one.body
 
 
+@pytest.mark.parametrize("press", [commands.pause, commands.terminate])
+def test_a_button_wakes_the_deliverer(set_up, seller: Seller, press: Callable[..., None]) -> None:
+    register(seller, "https://hooks.example.com/")
+    make_items()
+    started = start(seller, [row()])
+    waiting = queue.open_queue(redis_client(), queue.DELIVERY_QUEUE_NAME)
+    waiting.empty()
+    press(seller.id, started.public_id)
+    assert waiting.count == 1
+
+
 def test_every_pause_is_told(set_up, seller: Seller) -> None:
     register(seller, "http://127.0.0.1:1/")
     made = make(STATES[3], seller)

@@ -66,6 +66,17 @@ def test_jobs_that_redis_has_lost_are_sent_again(seller: Seller, run_jobs: RunJo
     assert look(started).status == "COMPLETED"
 
 
+def test_the_jobs_of_the_release_before_are_run(
+    seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_items()
+    monkeypatch.setattr(queue, "RUN_BATCH", "app.imports.batch_job.run")
+    started = upload(seller, 3)
+    monkeypatch.undo()
+    run_jobs()
+    assert look(started).status == "COMPLETED"
+
+
 def test_a_job_that_waits_in_redis_is_not_lost_however_long_it_waits(seller: Seller) -> None:
     make_items()
     upload(seller)

@@ -10,9 +10,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from app import periodic_tasks
 from app.extensions import db
-from app.imports import commands, reconcile, retention
+from app.imports import commands, retention
+from app.imports.errors import TransitionRefused
 from app.models import Import, Seller
+from app.periodic_tasks import Task
+from app.queries import periodic
 from app.queries.imports import retention as old
 from tests.api.conftest import make_program, problem
 from tests.conftest import storage_root
@@ -132,7 +136,7 @@ def test_pages_say_what_is_not_kept(client: FlaskClient, seller: Seller, keep) -
         answer = client.get(f"/imports/{made.public_id}/{name}.csv")
         if name != "remaining":
             assert "deleted" in read(answer, 404).text
-    with pytest.raises(commands.TransitionRefused, match="deleted"):
+    with pytest.raises(TransitionRefused, match="deleted"):
         commands.retry(seller.id, made.public_id, commands.RetriedRows.FAILED)
 
 
@@ -167,7 +171,7 @@ def test_a_batch_without_its_file_is_not_tried_again(seller: Seller, keep) -> No
     age(made, 9)
     keep(sources=1)
     retention.remove_old()
-    with pytest.raises(commands.TransitionRefused, match="deleted"):
+    with pytest.raises(TransitionRefused, match="deleted"):
         commands.reopen(seller.id, made.public_id)
 
 
@@ -198,15 +202,42 @@ def test_a_stored_file_without_an_import_goes(seller: Seller, environ: dict[str,
     assert storage_files() == sorted([made.storage_key, str(Path("somebody", "report.csv"))])
 
 
+def due() -> set[str]:
+    return periodic.find_due({task.name: task.every_seconds for task in periodic_tasks.TASKS})
+
+
+def test_each_task_is_done_by_one_host_once_in_its_interval(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    tasks = [Task(name, seconds, lambda name=name: done.append(name)) for name, seconds in (("a", 60), ("b", 3600))]
+    monkeypatch.setattr(periodic_tasks, "TASKS", tasks)
+    for _ in range(2):
+        periodic_tasks.run_due()
+    assert done == ["a", "b"]
+    db.session.execute(text("update periodic_tasks set last_run_at = last_run_at - interval '2 minutes'"))
+    db.session.commit()
+    assert not periodic.take_turn("b", every_seconds=3600)
+    periodic_tasks.run_due()
+    assert done == ["a", "b", "a"]
+
+
+def test_a_task_that_fails_holds_up_no_other(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def fail() -> None:
+        raise OSError("the storage is away")
+
+    tasks = [Task("fails", 60, fail), Task("works", 60, lambda: done.append("works"))]
+    monkeypatch.setattr(periodic_tasks, "TASKS", tasks)
+    periodic_tasks.run_due()
+    assert done == ["works"]
+
+
 def test_the_tick_removes_a_little_at_a_time(seller: Seller, keep, monkeypatch: pytest.MonkeyPatch) -> None:
     age(make(FAILED, seller), 9)
     keep(errors=1)
-    db.session.execute(text("update reconciler set last_clean_at = null"))
-    db.session.commit()
     monkeypatch.setattr(retention, "_SECONDS", 0)
-    reconcile.sweep(force=True)
+    periodic_tasks.run_due()
     assert count("row_errors") == 0
-    last_clean = text("select last_clean_at is null from reconciler")
-    assert db.session.execute(last_clean).scalar_one(), "the rest comes at the next tick"
-    reconcile.sweep(force=True)
-    assert not db.session.execute(last_clean).scalar_one()
+    assert due() == {"remove old files and rows"}, "the rest comes at the next tick"
+    periodic_tasks.run_due()
+    assert due() == set()

@@ -7,8 +7,8 @@ import pytest
 from redis import exceptions as redis_errors
 from sqlalchemy import exc
 
+from app import diagnosis
 from app.database import ServerTooOld
-from app.observability import diagnosis
 
 #: As PostgreSQL 15, PgBouncer 1.18 and libpq 17 put it.
 _SAID = {

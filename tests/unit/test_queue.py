@@ -14,11 +14,12 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from app import redis_client
-from app.imports.worker import stop_signal
+from app import diagnosis, redis_client
+from app.deliveries import job
+from app.imports import reconcile
+from app.imports.worker import batch_job, stop_signal
 from app.jobs import queue
 from app.jobs.queue import AllowedJob, ForbiddenFunction, open_queue
-from app.observability import diagnosis
 from app.queries import BatchKey, ImportKey
 
 KEY = ImportKey(7, 42)
@@ -101,6 +102,20 @@ def test_a_job_carries_nothing_but_ids(app_with, fake: FakeRedis) -> None:
     assert queue.waiting_job_ids() == {"b42-3-a2"}
     job = AllowedJob.fetch("b42-3-a2", connection=fake, serializer=JSONSerializer)
     assert (job.func_name, job.args, job.kwargs) == ("app.imports.worker.batch_job.run", [7, 42, 3, 2], {})
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("app.imports.batch_job.run", batch_job.run),
+        (queue.RUN_BATCH, batch_job.run),
+        (queue.RECONCILE, reconcile.run),
+        (queue.DELIVER, job.run),
+    ],
+)
+def test_jobs_of_this_release_and_the_one_before_are_run(fake: FakeRedis, name: str, function: object) -> None:
+    Job.create(name, args=(1, 2), connection=fake, serializer=JSONSerializer, id="waiting").save()
+    assert AllowedJob.fetch("waiting", connection=fake, serializer=JSONSerializer).func is function
 
 
 @pytest.mark.parametrize("function", ["os.system", "app.imports.commands.terminate", "subprocess.call"])

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from app.extensions import db
 from app.imports import commands
-from app.imports.commands import TransitionRefused
+from app.imports.errors import TransitionRefused
 from app.models import Import, Seller
 from app.statuses import RetriedRows
 from tests.factories import csv_bytes, look, row, start

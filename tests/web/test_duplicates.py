@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from app.extensions import db
 from app.imports import commands, creation
-from app.imports.creation import ImportedBefore
+from app.imports.errors import ImportedBefore
 from app.models import Import, Seller
 from app.queries import ImportKey
 from app.queries.imports import lookups

@@ -11,7 +11,7 @@ from app.config import Settings
 from app.csvfile.errors import FileRejected
 from app.extensions import db
 from app.imports import commands, quotas
-from app.imports.quotas import TooMuch
+from app.imports.errors import TooMuch
 from app.models import Seller
 from app.redis_client import redis_client
 from tests.conftest import make_token

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.csvfile.warn import Warned, read_stored
-from app.imports.commands import ImportNotFound
+from app.imports.errors import ImportNotFound
 from app.models import Batch
 from app.queries import ImportKey
 from app.queries.imports import lookups

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
 from time import monotonic
 
@@ -17,14 +16,15 @@ from app.csvfile.errors import FileRejected
 from app.csvfile.header import ColumnUnknown
 from app.csvfile.lines import LineReader
 from app.extensions import db
-from app.imports import reconcile
 from app.imports.worker import stop_signal
 from app.imports.worker.catalog_cache import known_items
-from app.imports.worker.chunk import Attempt, Chunk, Pausing, Stale, write
+from app.imports.worker.chunk import Attempt, Chunk, Pausing, Stale, Written, write
 from app.imports.worker.targets import target_of
+from app.jobs import queue
+from app.jobs.shutdown import is_shutdown_requested
 from app.observability import metrics
-from app.queries import BatchKey
-from app.queries.imports import transitions
+from app.queries import BatchKey, ImportKey
+from app.queries.imports import lookups, transitions
 from app.statuses import BatchStatus
 from app.storage import current_storage, iter_range
 
@@ -39,24 +39,6 @@ _TRIES = 5
 
 #: Longest description of trouble that is kept.
 _MAX_DETAIL = 300
-
-_shutdown_requested = False
-
-
-def request_shutdown(*_: object) -> None:
-    """Ask the job of this process to hand its batch back at the end of its chunk; fit to be a signal handler."""
-    global _shutdown_requested
-    _shutdown_requested = True
-
-
-def is_shutdown_requested() -> bool:
-    """Whether this process shall end after its chunk."""
-    return _shutdown_requested
-
-
-def listen_for_shutdown(number: signal.Signals) -> None:
-    """Let the signal ``number`` call request_shutdown in this process and in those it forks."""
-    signal.signal(number, request_shutdown)
 
 
 def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
@@ -79,7 +61,7 @@ def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
     metrics.ATTEMPTS.labels(told["end"]).inc()
     waited, seconds = round(claim.waited_seconds, 3), round(monotonic() - began, 3)
     log.info("batch left", extra={**told, "seconds": seconds, "waited": waited})
-    reconcile.after_batch(batch.of_import)
+    _after_batch(batch.of_import)
 
 
 def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[str, object]) -> str:
@@ -98,12 +80,13 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[st
         with metrics.timed("read"):
             chunk = Chunk(start, reader.take(size))
         try:
-            status = _write_with_retries(this_attempt, chunk)
-            rows += metrics.count_rows()
+            written = _write_with_retries(this_attempt, chunk)
+            metrics.count_rows(written.rows)
+            rows += sum(written.rows.values())
             told["rows"] = rows
-            if status is not BatchStatus.RUNNING:
-                return status
-            if _shutdown_requested:
+            if written.status is not BatchStatus.RUNNING:
+                return written.status
+            if is_shutdown_requested():
                 transitions.hand_back(batch, attempt)
                 db.session.commit()
                 return "shutdown"
@@ -121,13 +104,24 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[st
         size = _next_size(size, monotonic() - began, settings.chunk_seconds)
 
 
-def _write_with_retries(attempt: Attempt, chunk: Chunk) -> BatchStatus:
+def _after_batch(key: ImportKey) -> None:
+    """Settle a pause, call the reconciler where that was the last batch, and keep the queue full."""
+    is_paused = transitions.settle_pause(key)
+    db.session.commit()
+    if is_paused:
+        queue.send_deliver()
+    if not is_paused and not lookups.has_unfinished_batches(key):
+        queue.send_reconcile(key)
+    queue.fill()
+
+
+def _write_with_retries(attempt: Attempt, chunk: Chunk) -> Written:
     for left in reversed(range(_TRIES)):
         try:
-            status = write(attempt, chunk)
+            written = write(attempt, chunk)
             with metrics.timed("commit"):
                 db.session.commit()
-            return status
+            return written
         except (DBAPIError, DriverError) as error:
             db.session.rollback()
             if not left or not _lost_to_another(error):

@@ -63,6 +63,15 @@ class Candidates(NamedTuple):
 Failed = dict[int, list[Problem]]
 
 
+class Written(NamedTuple):
+    """What a chunk that was written has come to."""
+
+    #: The batch's status afterwards.
+    status: BatchStatus
+    #: Its rows by their outcome.
+    rows: dict[str, int]
+
+
 class Stale(Exception):
     """The batch is not ours to work on any more; nothing was written."""
 
@@ -71,8 +80,8 @@ class Pausing(Exception):
     """The import is pausing; nothing was written."""
 
 
-def write(attempt: Attempt, chunk: Chunk) -> BatchStatus:
-    """Import the rows of ``chunk`` and move the batch on; the batch's status afterwards.
+def write(attempt: Attempt, chunk: Chunk) -> Written:
+    """Import the rows of ``chunk`` and move the batch on.
 
     The caller commits, or rolls back on any exception. Raises Stale or Pausing when nothing may be written.
     """
@@ -97,8 +106,8 @@ def write(attempt: Attempt, chunk: Chunk) -> BatchStatus:
             batch, [FailedRow(line, lines.text(line), problems) for line, problems in sorted(failed.items())]
         )
     by = transitions.Advance(lines.end_byte, lines.next_line, created, updated, unchanged, len(failed))
-    metrics.hold_rows(created=created, updated=updated, unchanged=unchanged, failed=len(failed))
-    return transitions.advance(batch, by)
+    rows = {"created": created, "updated": updated, "unchanged": unchanged, "failed": len(failed)}
+    return Written(transitions.advance(batch, by), rows)
 
 
 def _find_items(lines: Lines, known_items: KnownItems, failed: Failed) -> Candidates:

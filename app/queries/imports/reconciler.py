@@ -26,25 +26,6 @@ def try_lock(connection: Connection, *, rest_seconds: float) -> bool | None:
     return None if row is None else bool(row[0])
 
 
-def take_turn_to_clean(connection: Connection, *, every_seconds: float) -> bool:
-    """Whether it is time to clean the storage again; if so, it is noted as done."""
-    due = connection.execute(
-        text(
-            f"""
-            update reconciler set last_clean_at = clock_timestamp()
-            where id = 1 and coalesce({older_than("last_clean_at", ":every_seconds")}, true)
-            """
-        ),
-        {"every_seconds": every_seconds},
-    )
-    return due.rowcount == 1
-
-
-def clean_again() -> None:
-    """Let it be time to clean again: there was more than one turn has time for."""
-    db.session.execute(text("update reconciler set last_clean_at = null where id = 1"))
-
-
 def mark_run(connection: Connection) -> None:
     """Note that a sweep has been made."""
     connection.execute(text("update reconciler set last_run_at = clock_timestamp() where id = 1"))

@@ -10,9 +10,12 @@ import rq.results
 from redis import Redis
 from redis.client import Pipeline
 from rq import Worker
+from rq.exceptions import NoSuchJobError
 from rq.serializers import JSONSerializer, PickleSerializer
 
 from app import redis_client
+
+__all__ = ["MAX_BYTES", "JSONSerializer", "NoSuchJobError", "ShownWorker", "TooLarge", "contain_rq", "open_reader"]
 
 #: Largest key, and largest unpacked value, that is read into this process, in bytes. Jobs of Sluice have hundreds.
 MAX_BYTES = 1 << 20

@@ -1,0 +1,49 @@
+"""Failures that can meet any request: a database that is away or takes no writes, and a body that breaks HTTP."""
+
+from __future__ import annotations
+
+from typing import TypeGuard
+
+import psycopg
+from gunicorn.http.errors import ParseException
+from sqlalchemy import exc
+
+from app import diagnosis
+
+#: What reading a body raises that breaks HTTP itself: a chunk of a wrong size, an extension or a trailer that is none.
+BROKEN_BODY = ParseException
+
+#: When to look again after a 503.
+RETRY_AFTER_SECONDS = 5
+
+#: What the database raises when it cannot be used; COPY and bulk statements raise the driver's own. Some of these may
+#: have another cause, see ``is_database_away``.
+DATABASE_AWAY = (
+    exc.OperationalError,
+    exc.InterfaceError,
+    exc.TimeoutError,
+    exc.InternalError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+
+#: What a database that answers, and takes no writes, means for those who only see that a button does not work.
+_CANNOT_WRITE = {
+    "disk full": "The database of Sluice has no room left. Pages can be read, but nothing can be uploaded or changed "
+    "until an operator has made room.",
+    "read-only": "The database of Sluice takes no changes right now. Pages can be read, but nothing can be uploaded or "
+    "changed.",
+}
+
+
+def is_database_away(error: BaseException | None) -> TypeGuard[BaseException]:
+    """Whether ``error`` says that the database cannot be used, and not that there is a mistake in Sluice."""
+    return isinstance(error, DATABASE_AWAY) and diagnosis.of_database(error) is not None
+
+
+def why_nothing_is_written(error: BaseException) -> str | None:
+    """What to tell people about a database that answers, and takes no writes; None for any other trouble with it."""
+    fault = diagnosis.of_database(error)
+    return None if fault is None else _CANNOT_WRITE.get(fault.state)

@@ -1,0 +1,23 @@
+"""How a process that runs jobs is asked to leave: a flag that long jobs look at between two steps."""
+
+from __future__ import annotations
+
+import signal
+
+_requested = False
+
+
+def request_shutdown(*_: object) -> None:
+    """Ask the job of this process to stop after its step; fit to be a signal handler."""
+    global _requested
+    _requested = True
+
+
+def is_shutdown_requested() -> bool:
+    """Whether the job of this process should stop after its step."""
+    return _requested
+
+
+def listen_for_shutdown(number: signal.Signals) -> None:
+    """Let the signal ``number`` call request_shutdown in this process and in those it forks."""
+    signal.signal(number, request_shutdown)

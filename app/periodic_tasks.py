@@ -1,0 +1,90 @@
+"""What is done from time to time beside imports: the sweep at every tick, and a list of tasks with their intervals."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+from app.extensions import db
+from app.imports import reconcile, retention
+from app.queries import operations, periodic
+from app.queries.deliveries import outbox, webhook_endpoints
+from app.queries.imports import chunk_scratch
+
+log = logging.getLogger(__name__)
+
+_HOUR = 3600.0
+#: Messages that were sent, or given up, stay in the log for so long.
+_MESSAGES_KEPT_DAYS = 30
+#: After so long a worker host that is silent, and an attempt that failed, are of no interest any more.
+_HOST_FORGOTTEN_AFTER_SECONDS = 3600.0
+_TROUBLES_KEPT_DAYS = 30
+
+
+class Task(NamedTuple):
+    """Something that one host does from time to time."""
+
+    #: What its turn is noted under; a task that is renamed is due at once.
+    name: str
+    every_seconds: float
+    #: False where more is left to do than one turn has time for: then it is due again at the next tick. What it has
+    #: done is committed. Raises OSError where the storage cannot be used.
+    run: Callable[[], bool | None]
+
+
+def tick() -> None:
+    """Sweep, and do what is due; where another host sweeps or has just done so, both are its business."""
+    repairs = reconcile.sweep()
+    if repairs is None:
+        return
+    if repairs.taken_back or repairs.lost_jobs:
+        log.warning("repaired: %s", repairs)
+    run_due()
+
+
+def run_due() -> None:
+    """Run the tasks that are due, one after the other."""
+    due = periodic.find_due({task.name: task.every_seconds for task in TASKS})
+    db.session.rollback()
+    for task in TASKS:
+        if task.name in due:
+            _run(task)
+
+
+def _run(task: Task) -> None:
+    is_ours = periodic.take_turn(task.name, every_seconds=task.every_seconds)
+    db.session.commit()
+    if not is_ours:
+        return
+    try:
+        is_done = task.run()
+    except OSError:
+        log.warning("periodic task failed: %s", task.name, exc_info=True)
+        db.session.rollback()
+        return
+    if is_done is False:
+        periodic.let_be_due(task.name)
+    db.session.commit()
+
+
+def _forget_notes() -> None:
+    for key in chunk_scratch.find_left_over():
+        reconcile.forget_notes(key)
+
+
+def _forget_messages() -> None:
+    while outbox.forget_old(days=_MESSAGES_KEPT_DAYS):
+        db.session.commit()
+
+
+#: In the order in which they run.
+TASKS = (
+    Task("forget workers", _HOUR, lambda: operations.forget_workers(silent_seconds=_HOST_FORGOTTEN_AFTER_SECONDS)),
+    Task("forget failed attempts", _HOUR, lambda: operations.forget_troubles(days=_TROUBLES_KEPT_DAYS)),
+    Task("remove old files and rows", _HOUR, retention.remove_old),
+    Task("clean storage", _HOUR, retention.clean_storage),
+    Task("forget chunk notes", _HOUR, _forget_notes),
+    Task("forget webhook secrets", _HOUR, webhook_endpoints.forget_old_secrets),
+    Task("forget messages", _HOUR, _forget_messages),
+)
