@@ -11,7 +11,7 @@ import uuid
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import Row, Select, select, text
 
 from app.config import current_settings
 from app.extensions import db
@@ -276,7 +276,8 @@ def claim(*, limit: int, per_seller: int) -> list[Claimed]:
             )
             select c.seller_id, c.id, c.claimed_at, c.attempts, c.public_id, c.channel, c.event, c.created_at,
                 c.endpoint_id, c.body, e.url, e.secret,
-                case when e.old_secret_until > clock_timestamp() then e.old_secret end, s.email, i.public_id
+                case when e.old_secret_until > clock_timestamp() then e.old_secret end as old_secret, s.email,
+                i.public_id as import_public_id
             from claimed c join sellers s on s.id = c.seller_id
                 left join webhook_endpoints e on e.seller_id = c.seller_id and e.id = c.endpoint_id
                 left join imports i on i.seller_id = c.seller_id and i.id = c.import_id
@@ -284,22 +285,25 @@ def claim(*, limit: int, per_seller: int) -> list[Claimed]:
         ),
         {"limit": limit, "per_seller": per_seller, "longest_wait_seconds": LONGEST_WAIT_SECONDS},
     )
-    return [_claimed(*row) for row in rows]
+    return [_claimed(row) for row in rows]
 
 
-def _claimed(seller_id: int, delivery_id: int, *rest: Any) -> Claimed:
-    claimed_at, attempt, public_id, channel, event, created_at, endpoint_id, *others = rest
-    endpoint = None if endpoint_id is None else EndpointKey(seller_id, endpoint_id)
+def _claimed(row: Row[Any]) -> Claimed:
     return Claimed(
-        DeliveryKey(seller_id, delivery_id),
-        claimed_at,
-        attempt,
-        public_id,
-        Channel(channel),
-        event,
-        created_at,
-        endpoint,
-        *others,
+        key=DeliveryKey(row.seller_id, row.id),
+        claimed_at=row.claimed_at,
+        attempt=row.attempts,
+        public_id=row.public_id,
+        channel=Channel(row.channel),
+        event=row.event,
+        created_at=row.created_at,
+        endpoint=None if row.endpoint_id is None else EndpointKey(row.seller_id, row.endpoint_id),
+        body=row.body,
+        url=row.url,
+        secret=row.secret,
+        old_secret=row.old_secret,
+        email=row.email,
+        import_public_id=row.import_public_id,
     )
 
 

@@ -27,21 +27,28 @@ def record(batch: BatchKey, listings: Mapping[ListingKey, LineMarks]) -> None:
     """
     if not listings:
         return
+    item_ids, conditions, variants, lines, hidden_lines = as_columns([(*key, *said) for key, said in listings.items()])
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
             insert into left_alone
-            select %s, %s, %s, %s, %b::int[], %b::smallint[], %b::text[], %b::int[], %b::int[]
+                (seller_id, import_id, number, first_line, item_ids, conditions, variants, lines, hidden_lines)
+            select %(seller_id)s, %(import_id)s, %(number)s, %(first_line)s, %(item_ids)b::int[],
+                %(conditions)b::smallint[], %(variants)b::text[], %(lines)b::int[], %(hidden_lines)b::int[]
             where exists (
-                select 1 from batches b where b.seller_id = %s and b.import_id = %s and b.number < %s
+                select 1 from batches b
+                where b.seller_id = %(seller_id)s and b.import_id = %(import_id)s and b.number < %(number)s
                   and (b.status in {UNFINISHED_BATCHES} or {GIVEN_UP}))
             """,
-            (
-                *batch,
-                min(line for line, _ in listings.values()),
-                *as_columns([(*key, *spoken) for key, spoken in listings.items()]),
-                *batch,
-            ),
+            {
+                **batch._asdict(),
+                "first_line": min(lines),
+                "item_ids": item_ids,
+                "conditions": conditions,
+                "variants": variants,
+                "lines": lines,
+                "hidden_lines": hidden_lines,
+            },
         )
 
 
@@ -52,6 +59,7 @@ def find(batch: BatchKey, keys: Collection[ListingKey]) -> dict[ListingKey, Line
     """
     if not keys:
         return {}
+    item_ids, conditions, variants = as_columns(list(keys))
     with driver_cursor() as cursor:
         cursor.execute(
             """
@@ -59,11 +67,15 @@ def find(batch: BatchKey, keys: Collection[ListingKey]) -> dict[ListingKey, Line
             from left_alone l
             cross join unnest(l.item_ids, l.conditions, l.variants, l.lines, l.hidden_lines)
                 as a (item_id, condition, variants, line, hidden_line)
-            join unnest(%b::int[], %b::smallint[], %b::text[]) as k (item_id, condition, variants)
+            join unnest(%(item_ids)b::int[], %(conditions)b::smallint[], %(variants)b::text[])
+                as k (item_id, condition, variants)
                 on k.item_id = a.item_id and k.condition = a.condition and k.variants = a.variants
-            where l.seller_id = %s and l.import_id = %s and l.number > %s
+            where l.seller_id = %(seller_id)s and l.import_id = %(import_id)s and l.number > %(number)s
             group by 1, 2, 3
             """,
-            (*as_columns(list(keys)), *batch),
+            {**batch._asdict(), "item_ids": item_ids, "conditions": conditions, "variants": variants},
         )
-        return {row[:3]: LineMarks(*row[3:]) for row in cursor.fetchall()}
+        return {
+            (item_id, condition, variants): LineMarks(line, hidden_line)
+            for item_id, condition, variants, line, hidden_line in cursor.fetchall()
+        }
