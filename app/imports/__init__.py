@@ -1,1 +1,1 @@
-"""The life of an import: what buttons do, what workers do, and what repairs it."""
+"""The life of an import: the actions on it, the work of the workers, and the repairs."""

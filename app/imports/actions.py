@@ -1,4 +1,4 @@
-"""What can be done with an import, when and by whom: the list behind the pages' buttons and the API's ``actions``."""
+"""The actions on an import, when and for whom: the list behind the pages' buttons and the API's ``actions``."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ class Who(StrEnum):
 
 
 class Standing(NamedTuple):
-    """All of an import that decides which actions it allows."""
+    """The properties of an import that decide which actions it allows."""
 
     status: ImportStatus
     kind: ImportKind
     is_pausing: bool
-    #: Which of its rows another import could take up.
+    #: The rows that can be retried.
     can_retry: Collection[RetriedRows] = ()
-    #: How many of its batches were given up.
+    #: Number of batches that were given up.
     given_up: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ImportAction:
-    """Something that can be done with an import; pages and API do it at ``path`` below the import's own."""
+    """An action on an import; pages and API do it at ``path`` below the import's own path."""
 
-    #: What the API calls it.
+    #: Its name in the API.
     name: str
-    #: What its button says, and the icon on it.
+    #: The text of its button, and the icon on it.
     text: str
     icon: str
     path: str
-    #: Does it. Raises TransitionRefused where it is not allowed.
+    #: Does it. Raises TransitionRefused if it is not allowed.
     command: Callable[..., object]
     is_allowed: Callable[[Standing], bool]
     who: frozenset[Who] = frozenset({Who.SELLER})
-    #: The rows that another import takes up, for an action that makes one.
+    #: The rows to retry, for an action that creates a retry.
     rows: RetriedRows | None = None
-    #: Whether it cannot be taken back, so that a page asks first.
+    #: Whether it cannot be undone, so that a page asks for confirmation.
     asks_first: bool = False
 
 
@@ -126,20 +126,20 @@ ACTIONS = (
     ),
 )
 
-#: What the API calls those that sellers are offered.
+#: The names of the sellers' actions in the API.
 SELLER_ACTIONS = tuple(action.name for action in ACTIONS if Who.SELLER in action.who)
 
 
 def offer_seller(one: ImportProgress, can_retry: Collection[RetriedRows] = ()) -> list[ImportAction]:
-    """What the seller may do with an import now; ``can_retry`` has the rows that another could take up, where known."""
+    """The actions that the seller may take now; ``can_retry`` has the rows that can be retried, if known."""
     return offer(Standing(one.status, one.kind, one.is_pausing, can_retry), Who.SELLER)
 
 
 def offer_operator(one: ImportSeen) -> list[ImportAction]:
-    """What an operator may do with an import now."""
+    """The actions that an operator may take now."""
     return offer(Standing(one.status, one.kind, one.is_pausing, given_up=one.given_up), Who.OPERATOR)
 
 
 def offer(one: Standing, who: Who) -> list[ImportAction]:
-    """What somebody may do with an import that stands so, in the order of the buttons."""
+    """The actions that ``who`` may take, in the order of the buttons."""
     return [action for action in ACTIONS if who in action.who and action.is_allowed(one)]

@@ -1,4 +1,4 @@
-"""What the buttons do: upload, pause, resume, terminate, retry and more. Pages and command line all come here."""
+"""The actions on imports: upload, pause, resume, terminate, retry and more, for pages, API and command line."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def upload(
     refuse_repeated: bool = False,
     origin: Origin | None = None,
 ) -> Import:
-    """Check a file while its bytes arrive, store it, and set its import, or its check, going.
+    """Check a file while its bytes arrive, store it, and create its import or check.
 
-    A form that is sent again (``form_key`` is its own) with the same file makes nothing new: the answer is the import
-    that it has made. So does a request with the same ``idempotency_key``. ``refuse_repeated`` asks for ImportedBefore
-    where another import has had the same bytes and they are still kept.
+    A form that is sent again (with the same ``form_key``) with the same file creates nothing new, but returns the
+    import that it has created. So does a request with the same ``idempotency_key``. With ``refuse_repeated``, raises
+    ImportedBefore if an earlier import had the same file and still stores it.
 
     Ends the session's transaction first: the bytes may take minutes, and no connection to the database waits for them.
-    Raises FileRejected when the file cannot be imported, TooMuch when the seller has sent too much, KeyTaken when the
-    ``idempotency_key`` belongs to another one, OSError when it cannot be stored, and whatever ``pieces`` raises;
-    nothing is left behind then.
+    Raises FileRejected when the file cannot be imported, TooMuch when the seller has exceeded a quota, KeyTaken when
+    the ``idempotency_key`` belongs to another import, OSError when the file cannot be stored, and whatever ``pieces``
+    raises; nothing is stored then.
     """
     settings = current_settings()
     storage = current_storage()
@@ -90,7 +90,7 @@ def upload(
             invalid=found.invalid,
             warnings=[warned._asdict() for warned in found.warnings],
         )
-        # Without ``commit`` nothing is kept of the bytes, so that a file that is here already is not stored again.
+        # Without ``commit`` nothing is stored, so that an existing file is not stored again.
         made = find_of_form(created)
         if made is not None:
             return made
@@ -108,16 +108,16 @@ def upload(
     if started is not created:
         storage.delete(storage_key)
         return started
-    # Should the connection break here, nobody knows whether the import exists; so the file stays.
+    # If the connection breaks here, it is not known whether the import exists, so the file stays.
     db.session.commit()
     queue.fill()
     return created
 
 
 def import_checked(seller_id: int, public_id: uuid.UUID) -> Import:
-    """Import the file of a check that is over; asked again, the same import.
+    """Import the file of a check that is over. Repeated, it returns the same import.
 
-    Raises ImportNotFound, TransitionRefused, and FileNotFoundError when the file is not kept any more.
+    Raises ImportNotFound, TransitionRefused, and FileNotFoundError when the file has been deleted.
     """
     found = _find_with_counters(seller_id, public_id)
     checked = found.of
@@ -142,10 +142,10 @@ def import_again(
     form_key: uuid.UUID | None = None,
     idempotency_key: str | None = None,
 ) -> Import:
-    """Import, or check, the file of an import another time, under ``file_name`` where that is given.
+    """Import or check the file of an import again, under ``file_name`` if given.
 
-    Each time is a new one, but for a form or a request that is sent again. Raises ImportNotFound, TransitionRefused,
-    KeyTaken, and FileNotFoundError when the file is not kept any more.
+    Each call creates a new import, unless a form or a request is repeated. Raises ImportNotFound, TransitionRefused,
+    KeyTaken, and FileNotFoundError when the file has been deleted.
     """
     original = _find_with_counters(seller_id, public_id).of
     if original.is_check:
@@ -154,10 +154,10 @@ def import_again(
 
 
 def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
-    """Import ``rows`` of an import that is over once more, as a file of their own; asked again, the same import.
+    """Retry ``rows`` of an import that is over, as a new file. Repeated, it returns the same import.
 
-    Each row is taken up once: what fails again is with the retry, to be taken up from there. Raises ImportNotFound,
-    TransitionRefused, and OSError when the rows cannot be read or stored.
+    Each row is retried once: a row that fails again belongs to the retry, and is retried from there. Raises
+    ImportNotFound, TransitionRefused, and OSError when the rows cannot be read or stored.
     """
     found = _find_with_counters(seller_id, public_id)
     one = found.of
@@ -175,28 +175,28 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
         try:
             return upload(seller_id, _retry_name(one.file_name, rows), take(origin.parent), origin=origin)
         except FileRejected as rejected:
-            # Only when Sluice has come to accept less since the file was uploaded.
+            # Only if Sluice accepts less than it did when the file was uploaded.
             raise TransitionRefused(rejected.message) from rejected
 
     return _take_up_once(origin, start)
 
 
 def _take_up_once(origin: Origin, start: Callable[[], Import]) -> Import:
-    """The import that has taken up these rows, or else the one that ``start`` makes of them."""
+    """The import that has retried these rows, or else the one that ``start`` creates."""
     earlier = lookups.find_retries(origin.parent).get(origin.rows)
     if earlier is not None:
         return earlier.of
     try:
         return start()
     except IntegrityError:
-        # The button was pressed twice, and the other press was faster by a moment.
+        # The button was pressed twice, and the other request was faster.
         earlier = lookups.find_retries(origin.parent).get(origin.rows)
         if earlier is None:
             raise
         return earlier.of
 
 
-#: What a file is called that has only these rows of another.
+#: The beginning of the file name of a retry, by its rows.
 _ROWS_IN_NAMES = {RetriedRows.FAILED: " (failed rows)", RetriedRows.REMAINING: " (remaining rows)"}
 
 
@@ -216,7 +216,7 @@ def _nothing_to_retry(status: ImportStatus, rows: RetriedRows) -> TransitionRefu
 
 
 def pause(seller_id: int, public_id: uuid.UUID) -> None:
-    """Stop an import at the end of the running chunks. Raises ImportNotFound or TransitionRefused."""
+    """Pause an import at the end of the running chunks. Raises ImportNotFound or TransitionRefused."""
     key = _find(seller_id, public_id)
     if not transitions.request_pause(key):
         raise _refusal(key, "paused")
@@ -229,7 +229,7 @@ def pause(seller_id: int, public_id: uuid.UUID) -> None:
 
 
 def resume(seller_id: int, public_id: uuid.UUID) -> None:
-    """Let a paused import go on where it stopped. Raises ImportNotFound or TransitionRefused."""
+    """Resume a paused import where it stopped. Raises ImportNotFound or TransitionRefused."""
     key = _find(seller_id, public_id)
     if not transitions.resume(key):
         raise _refusal(key, "resumed")
@@ -240,12 +240,12 @@ def resume(seller_id: int, public_id: uuid.UUID) -> None:
 
 
 def terminate(seller_id: int, public_id: uuid.UUID) -> None:
-    """End an import for good; when this returns, no further row is written.
+    """Terminate an import; once this returns, no further row is written.
 
     Raises ImportNotFound or TransitionRefused.
     """
     key = _find(seller_id, public_id)
-    # Sent first, so that the workers are already stopping while this waits for their chunks.
+    # Signalled first, so that the workers are already stopping while this waits for their chunks.
     stop_signal.send(key, stop_signal.Signal.TERMINATE)
     if not transitions.terminate(key):
         raise _refusal(key, "terminated")
@@ -255,7 +255,7 @@ def terminate(seller_id: int, public_id: uuid.UUID) -> None:
 
 
 def reopen(seller_id: int, public_id: uuid.UUID) -> int:
-    """Have the given-up batches of an import tried again where they stopped; how many there are. For operators.
+    """Retry the given-up batches of an import at their cursors. Returns their number. For operators.
 
     Raises ImportNotFound or TransitionRefused.
     """

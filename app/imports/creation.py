@@ -1,4 +1,4 @@
-"""How an import comes to be, and that it comes to be once: of bytes that were just stored, or of a stored file."""
+"""Creates imports, exactly once: from an upload, or from a stored file."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from app.queries.imports import lookups, retention
 from app.statuses import ImportKind, RetriedRows
 from app.storage import current_storage
 
-#: Longest file name that is kept; what is longer loses its beginning.
+#: Longest stored file name; a longer one loses its beginning.
 _MAX_NAME_LENGTH = 200
 
 
-#: The root of the form keys that are made of the Idempotency-Keys of requests.
+#: The namespace of the form keys that are derived from Idempotency-Keys.
 _IDEMPOTENCY_KEYS = uuid.UUID("0d2b7cf5-8a0f-4d0c-9a9f-6f0a2f6f5a10")
 
 
 class Origin(NamedTuple):
-    """Where the rows of an import come from that takes up those of another."""
+    """The import that a retry belongs to, and which of its rows are retried."""
 
     parent: ImportKey
     rows: RetriedRows
@@ -47,10 +47,10 @@ def start_stored(
     idempotency_key: str | None = None,
     origin: Origin | None = None,
 ) -> Import:
-    """Set another import, or check, of the stored file of ``original`` going; nothing of the file is read again.
+    """Create another import, or check, of the stored file of ``original``, without reading the file again.
 
-    Both have the file in common from then on. Raises FileNotFoundError when it is not kept any more, TooMuch, KeyTaken,
-    and IntegrityError where the rows of ``origin`` are taken up already.
+    Both share the file from then on. Raises FileNotFoundError when it has been deleted, TooMuch, KeyTaken,
+    and IntegrityError if the rows of ``origin`` have been retried already.
     """
     if not is_kept(original):
         raise FileNotFoundError(original.storage_key)
@@ -89,10 +89,10 @@ def start_stored(
 
 
 def insert_once(created: Import, plans: Sequence[BatchPlan], *, refuse_repeated: bool = False) -> Import:
-    """Insert ``created`` with its batches, or find the import that its form has made of the same file already.
+    """Insert ``created`` with its batches, or find the import that its form has already created from the same file.
 
-    Raises KeyTaken, ImportedBefore where ``refuse_repeated`` asks for it, and IntegrityError where the rows of its
-    parent are taken up already.
+    Raises KeyTaken, ImportedBefore if ``refuse_repeated``, and IntegrityError if the rows of its parent have been
+    retried already.
     """
     try:
         return _find_or_insert(created, plans, refuse_repeated=refuse_repeated)
@@ -100,12 +100,12 @@ def insert_once(created: Import, plans: Sequence[BatchPlan], *, refuse_repeated:
         if created.form_key is None:
             raise
         db.session.rollback()
-        # The same form came with another file, and that was faster by a moment.
+        # The same form was sent with another file, and that request was faster.
         return _find_or_insert(created, plans, refuse_repeated=refuse_repeated)
 
 
 def _find_or_insert(created: Import, plans: Sequence[BatchPlan], *, refuse_repeated: bool) -> Import:
-    # Until the end of this transaction no other makes an import of this file that is not seen here.
+    # Until this transaction ends, no other creates an import of this file unseen.
     lookups.lock_file(created.seller_id, created.sha256)
     made = find_of_form(created)
     if made is not None:
@@ -117,17 +117,17 @@ def _find_or_insert(created: Import, plans: Sequence[BatchPlan], *, refuse_repea
 
 
 def raise_if_imported(created: Import) -> None:
-    """Raise ImportedBefore where the file of ``created`` has been imported and could be imported from there again."""
+    """Raise ImportedBefore if the file of ``created`` has been imported before and is still stored."""
     for earlier in lookups.find_same_file(created.seller_id, created.sha256):
         if is_kept(earlier):
             raise ImportedBefore(earlier)
 
 
 def find_of_form(created: Import) -> Import | None:
-    """The import that the form of ``created`` has made already of the same file and for the same purpose.
+    """The import that the form of ``created`` has already created from the same file and for the same purpose.
 
-    Where it has made another, ``created`` goes on without the form's key: somebody went back in the browser, and chose
-    another file in the form that was sent before. A program that does so is mistaken: raises KeyTaken.
+    If the form has created another import, ``created`` is inserted without the form's key: the seller went back in the
+    browser and chose another file in the same form. For a client of the API that is an error: raises KeyTaken.
     """
     if created.form_key is None:
         return None
@@ -143,7 +143,7 @@ def find_of_form(created: Import) -> Import | None:
 
 
 def form_key_of(idempotency_key: str | None) -> uuid.UUID | None:
-    """The form key that stands for the Idempotency-Key of a request: the same for the same text."""
+    """The form key for an Idempotency-Key: the same for the same text."""
     return None if idempotency_key is None else uuid.uuid5(_IDEMPOTENCY_KEYS, idempotency_key)
 
 
@@ -186,7 +186,7 @@ def _action_of(created: Import) -> Action:
 
 
 def is_kept(one: Import) -> bool:
-    """Whether the file of an import is still in the storage. Raises OSError when that cannot be told."""
+    """Whether the file of an import is still in the storage. Raises OSError if that is not known."""
     if one.source_removed_at is not None:
         return False
     storage = current_storage()
@@ -198,7 +198,7 @@ def is_kept(one: Import) -> bool:
 
 
 def plain_name(client_name: str) -> str:
-    """The name of the uploaded file without folders and control characters; it is only ever shown."""
+    """The name of the uploaded file without folders and control characters; it is for display only."""
     name = PureWindowsPath(PurePosixPath(client_name).name).name
     name = "".join(character for character in name if character.isprintable())
     return name[-_MAX_NAME_LENGTH:] or "upload.csv"

@@ -1,4 +1,4 @@
-"""Why a command cannot be carried out: the errors that pages, API and command line answer with a sentence."""
+"""The errors of commands, which pages, API and command line answer with a sentence."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ class ImportNotFound(Exception):
 
 
 class TransitionRefused(Exception):
-    """The button does not fit the state of the import; the message is a sentence for the seller."""
+    """The import's status does not allow the action; the message is a sentence for the seller."""
 
 
 class KeyTaken(Exception):
-    """An Idempotency-Key comes with another file, or for another purpose, than the first time."""
+    """An Idempotency-Key was used before with another file, or for another purpose."""
 
 
 class ImportedBefore(Exception):
-    """The bytes of an upload are those of an import that the seller has made already; nothing was started."""
+    """The seller has imported the same file before; nothing was created."""
 
     def __init__(self, earlier: Import) -> None:
         super().__init__(earlier.public_id)
-        #: The newest import of these bytes whose file is still kept, so that it can be started from there.
+        #: The newest import of the same file that is still stored, from which it can be imported again.
         self.earlier = earlier
 
 
 class TooMuch(FileRejected):
-    """The seller has sent too much lately; the file itself may be right."""
+    """The seller has exceeded a quota; the file itself may be right."""
 
     def __init__(self, message: str, *, seconds: int) -> None:
         super().__init__(message)
-        #: When it makes sense to try again.
+        #: Seconds after which to try again.
         self.seconds = seconds

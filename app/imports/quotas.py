@@ -1,4 +1,4 @@
-"""How much one seller may send: files that arrive at the same time, and files, rows and bytes in 24 hours."""
+"""Quotas of a seller: concurrent uploads, and files, rows and bytes in 24 hours."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from app.redis_client import redis_client
 
 log = logging.getLogger(__name__)
 
-#: A file that has not been heard of for so long does not arrive any more: its process died.
+#: An upload without a sign of life for this many seconds has ended: its process died.
 _FORGOTTEN_AFTER_SECONDS = 120
 _TOLD_EVERY_SECONDS = 20
 
-# The time is Redis's own, because those of the web hosts need not agree.
+# Uses Redis's time, because the clocks of the web hosts need not agree.
 _ENTER = """
 local now = tonumber(redis.call('TIME')[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
@@ -37,9 +37,9 @@ return 1
 
 @contextmanager
 def one_of_few(seller_id: int) -> Iterator[Callable[[Iterator[bytes]], Iterator[bytes]]]:
-    """Count a file as arriving for as long as the block lasts; its pieces pass through what is given.
+    """Count an upload for as long as the block lasts; its pieces pass through the yielded function.
 
-    Raises TooMuch when as many as may be arrive already. Without Redis, nothing is counted.
+    Raises TooMuch when the maximum is reached. Without Redis, nothing is counted.
     """
     most = _settings().uploads_in_flight
     place = uuid.uuid4().hex
@@ -65,10 +65,10 @@ def one_of_few(seller_id: int) -> Iterator[Callable[[Iterator[bytes]], Iterator[
 
 
 def check_day(seller_id: int, *, rows: int = 0, size: int = 0) -> None:
-    """Raise TooMuch when one more file would be too much beside those that the seller has sent in the last 24 hours.
+    """Raise TooMuch when another file would exceed the seller's quota of the last 24 hours.
 
-    It has so many rows and bytes; 0 where that is not known yet. Two files that arrive at the same moment may both find
-    room for themselves; how many do so is limited too.
+    ``rows`` and ``size`` are 0 if not known yet. Concurrent uploads may each pass this check; their number is limited
+    too.
     """
     settings = _settings()
     sent = lookups.count_day(seller_id)

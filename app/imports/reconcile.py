@@ -1,7 +1,7 @@
-"""The reconciler: settles imports whose batches have ended, and repairs whatever a death has left behind.
+"""The reconciler: settles imports whose batches are over, and repairs what dead processes leave behind.
 
-It is the only one that retries. It asks the database what is older than a limit, never what happened between two
-moments, so that nothing can slip through while it sleeps.
+It is the only authority for retries. It asks the database what is older than a limit, never what happened since its
+last run, so that nothing can slip through.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from app.queries.imports import chunk_scratch, lookups, reconciler, transitions
 
 log = logging.getLogger(__name__)
 
-#: A job that was sent longer ago than this, has not begun, and is not waiting in Redis either, is lost.
+#: A job that was sent more than this many seconds ago, has not begun, and is not waiting in Redis is lost.
 _LOST_AFTER_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Repairs:
-    """What one sweep had to do."""
+    """What one sweep has repaired."""
 
     taken_back: int
     settled: int
@@ -46,7 +46,7 @@ def run(seller_id: int, import_id: int) -> None:
 
 
 def settle(key: ImportKey) -> bool:
-    """Bring an import's status in line with its batches': PAUSED, COMPLETED or FAILED; whether it changed."""
+    """Settle an import according to its batches: PAUSED, COMPLETED or FAILED. Returns whether its status changed."""
     paused = transitions.settle_pause(key)
     finished = transitions.settle_finished(key)
     db.session.commit()
@@ -58,9 +58,9 @@ def settle(key: ImportKey) -> bool:
 
 
 def sweep(*, force: bool = False) -> Repairs | None:
-    """Look through everything that is alive and repair it; None when another host is at it or has just been.
+    """Repair everything that is not over; None if another host holds the lock or swept recently.
 
-    ``force`` sweeps even if the last sweep was a moment ago.
+    ``force`` sweeps even if the last sweep was recent.
     """
     settings = current_settings()
     with _only_one(settings, force=force) as connection:
@@ -70,7 +70,7 @@ def sweep(*, force: bool = False) -> Repairs | None:
 
 
 def _repair(settings: Settings, connection: Connection) -> Repairs:
-    # A chunk that lasts longer than the lease is not its worker's any more; its locks must not outlive it.
+    # A chunk that takes longer than the lease has lost its claim; its locks must not outlive it.
     if overdue := reconciler.end_overdue_transactions(lease_seconds=settings.lease_seconds):
         log.warning("%s overdue transactions ended", overdue)
     taken_back = transitions.reclaim_expired(
@@ -97,15 +97,15 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
 
 
 def forget_notes(key: ImportKey) -> None:
-    """Delete what the chunks of an import that is over have noted for each other."""
+    """Delete the chunks' notes of an import that is over."""
     while chunk_scratch.are_due(key) and chunk_scratch.forget_some(key):
         db.session.commit()
     db.session.rollback()
 
 
 def _forget_lost_jobs() -> int:
-    """Let batches wait again whose jobs have vanished from Redis; how many."""
-    # The database is asked first: a job that is sent after that is not missed in Redis by mistake.
+    """Requeue the batches whose jobs Redis has lost. Returns their number."""
+    # The database is asked first, so that a job that is sent meanwhile does not seem lost.
     dispatched = lookups.find_dispatched(older_than_seconds=_LOST_AFTER_SECONDS)
     if not dispatched:
         return 0
@@ -120,10 +120,10 @@ def _forget_lost_jobs() -> int:
 
 @contextmanager
 def _only_one(settings: Settings, *, force: bool) -> Iterator[Connection | None]:
-    """Hold the reconciler's row for the time of a sweep; None when it is held, or was so a moment ago."""
-    # A connection of its own: the sweep commits many times, and the lock must outlast that.
+    """Hold the lock for the time of a sweep; None if it is held, or was recently."""
+    # A separate connection: the sweep commits many times, and the lock must outlast that.
     with db.engine.connect() as connection, connection.begin():
-        # Half a tick: hosts whose ticks fall together take turns, and none ever waits for another.
+        # Half a tick: hosts whose ticks coincide take turns, and none waits for another.
         is_due = reconciler.try_lock(connection, rest_seconds=settings.tick_seconds / 2)
         if is_due is None or not (is_due or force):
             yield None

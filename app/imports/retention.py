@@ -23,12 +23,12 @@ _KEYS_AT_ONCE = 500
 _OUR_KEY = re.compile(r"([0-9]{1,9})/[0-9a-f-]{36}\.csv")
 
 
-#: How old an unfinished upload is before nobody can still be sending it.
+#: An unfinished upload older than this many seconds cannot be in progress any more.
 _UPLOAD_GIVEN_UP_AFTER_SECONDS = 24 * 3600.0
 
 
 def clean_storage() -> None:
-    """Remove what processes that died in the middle of an upload have left in the storage. Raises OSError."""
+    """Delete what dead processes have left of uploads in the storage. Raises OSError."""
     removed = current_storage().clean(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
     removed += remove_unneeded(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
     if removed:
@@ -36,7 +36,7 @@ def clean_storage() -> None:
 
 
 def remove_old() -> bool:
-    """Delete what is too old. Returns whether nothing is left to delete. Raises OSError."""
+    """Delete what has exceeded its retention. Returns whether nothing is left to delete. Raises OSError."""
     settings = current_settings()
     ends_at = monotonic() + _SECONDS
     return (
@@ -55,7 +55,7 @@ def _remove_sources(days: int, ends_at: float) -> bool:
             if monotonic() > ends_at:
                 return False
             if retention.give_up_source(file, days=days):
-                # Before the file goes, everybody is to know that it will. If this process dies here,
+                # Committed before the file is deleted, so that nobody relies on it. If this process dies here,
                 # remove_unneeded finds it.
                 db.session.commit()
                 storage.delete(file.storage_key)

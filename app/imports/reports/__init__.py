@@ -1,1 +1,1 @@
-"""What sellers and programs are shown of an import: progress, errors, downloads."""
+"""The view models of an import for pages and API: progress, errors, downloads."""

@@ -1,4 +1,4 @@
-"""What a check shows of the changes that the import would make: the most striking ones, column by column."""
+"""Preview of the changes that a check predicts: the most striking ones, column by column."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from app.imports.reports.progress import ImportProgress
 from app.queries.imports import check_changes
 from app.queries.imports.check_changes import RecordedChange
 
-#: Changes that are shown.
+#: Maximum number of changes shown.
 _SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class CellChange:
-    """What would become of one value."""
+    """The change of one value."""
 
     column: str
     before: str
@@ -24,7 +24,7 @@ class CellChange:
 
     @property
     def percent(self) -> int | None:
-        """By how much a price would rise or, below 0, fall; None for other columns."""
+        """The change of a price in per cent, negative if it falls; None for other columns."""
         if self.column != Column.PRICE:
             return None
         return round((int(self.after) / int(self.before) - 1) * 100)
@@ -32,7 +32,7 @@ class CellChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangeShown:
-    """What a row would change about a listing."""
+    """The changes that a row would make to a listing."""
 
     line: int
     urn: str
@@ -43,7 +43,7 @@ class ChangeShown:
 
 
 def list_changes(one: ImportProgress) -> list[ChangeShown]:
-    """Some of the changes that a check foresees, those first whose price would move most; none of an import."""
+    """Some of the changes that a check predicts, largest price changes first; none for an import."""
     if not one.is_check or not one.updated:
         return []
     return [_show(change) for change in check_changes.list_most_striking(one.key, limit=_SHOWN)]

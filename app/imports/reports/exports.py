@@ -1,7 +1,7 @@
-"""The files that an import can be taken home as, each made while it is read and never held whole.
+"""Downloads of an import, streamed: no file is ever held in memory as a whole.
 
-What is read from the database comes in pages, and between them no transaction is open: whoever takes the file may be
-slow (see ``queries.without_transaction``).
+The database is read in pages, and no transaction is open between them, because the client may be slow (see
+``queries.without_transaction``).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from app.queries.listings.listings import Found
 from app.statuses import ImportKind
 from app.storage import current_storage, iter_range
 
-#: Rows of the source that are held in memory together.
+#: Number of source rows held in memory.
 _ROWS_AT_ONCE = 5_000
 
 _REPORT_HEADER = ("line", "code", "columns", "message", "fix")
@@ -38,48 +38,48 @@ _FIXES = {cause.slug: cause.fix for cause in Cause}
 
 
 def plain_stem(file_name: str) -> str:
-    """The name of an uploaded file without the ending that all of them have."""
+    """The name of an uploaded file without its extension."""
     path = PurePath(file_name)
     return path.stem if path.suffix.lower() in {".csv", ".txt"} else path.name
 
 
 def source(key: ImportKey) -> Iterator[bytes]:
-    """The file as it was uploaded. Raises OSError, and FileNotFoundError when it is not kept any more."""
+    """The file as it was uploaded. Raises OSError, and FileNotFoundError when it has been deleted."""
     batches = lookups.list_batches(key)
     return _read(lookups.get_source(key).storage_key, [(0, batches[-1].end_byte)])
 
 
 def failed(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[bytes]:
-    """The failed rows under their header, byte for byte and in the order of the file: ready to be corrected."""
+    """The failed rows under their header, byte for byte and in the order of the file, ready to be corrected."""
     return _with_header(key, without_transaction(row_errors.iter_texts(key, wanted=wanted)))
 
 
 def as_updates(key: ImportKey) -> Iterator[bytes]:
-    """The rows that failed only because the listing they create is there, as the UPDATE rows they should have been.
+    """The rows that failed only because their listing already exists, as UPDATE rows.
 
-    Byte for byte and in the order of the file, but for CREATE, which becomes UPDATE.
+    They are byte for byte those of the file, in its order, except that CREATE becomes UPDATE.
     """
     texts = without_transaction(row_errors.iter_texts(key, wanted=Filter(cause=Cause.LISTING_EXISTS)))
-    # MODE comes first in every layout, and nothing but CREATE can stand in it: what was wrong is not the rows' own.
+    # MODE comes first in every layout, and can only be CREATE, because the rows are valid in themselves.
     return _with_header(key, (_CREATE.sub(Mode.UPDATE, text, count=1) for text in texts))
 
 
 def _with_header(key: ImportKey, texts: Iterable[str]) -> Iterator[bytes]:
-    """Rows of an import, given without their line endings, under its header and with the line ending of that."""
+    """Rows of an import, given without line endings, under its header and with the header's line ending."""
     header = lookups.get_source(key).header
     ending = "\r\n" if header.endswith("\r\n") else "\n"
     return in_pieces(chain([header], (text + ending for text in texts)))
 
 
 def remaining(key: ImportKey) -> Iterator[bytes]:
-    """The rows that are not processed under their header, byte for byte. Raises what ``source`` raises."""
+    """The remaining rows under their header, byte for byte. Raises what ``source`` raises."""
     of = lookups.get_source(key)
     ranges = [(batch.cursor, batch.end_byte) for batch in lookups.list_batches(key)]
     return _below(of.header, _read(of.storage_key, ranges))
 
 
 def report(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[bytes]:
-    """What is wrong with which line and how to fix it, and the row's values."""
+    """The report: a line for each failed row, with its problems, how to fix them, and its values."""
     layout = layout_of(lookups.get_source(key).header)
     errors = without_transaction(row_errors.iter_pages(key, wanted=wanted))
     lines = (_report(error, len(layout.columns)) for error in errors)
@@ -87,7 +87,7 @@ def report(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[bytes]:
 
 
 def _report(error: RecordedError, columns: int) -> list[str | int]:
-    # Several columns may have the same cause; one that Sluice does not know any more has no fix.
+    # Several columns may have the same cause; a cause that Sluice no longer knows has no fix.
     fixes = dict.fromkeys(_FIXES[cause] for cause in error.causes if cause in _FIXES)
     cells = split_record(error.row)
     while len(cells) > columns and not cells[-1].strip():
@@ -100,8 +100,8 @@ def _report(error: RecordedError, columns: int) -> list[str | int]:
 def succeeded(key: ImportKey) -> Iterator[bytes]:
     """Line, listing and outcome of every row that has succeeded so far. Raises what ``source`` raises.
 
-    They are found by reading the source again as far as the batches have come: what is right in itself and did not
-    fail has succeeded, and the listing says how. It is named only where that is certain: the catalog may have changed
+    They are found by reading the source again up to the cursors of the batches: a valid row that did not fail was
+    successful, and its listing tells how. The listing is named only if it is certain: the catalog may have changed
     since, so that the row would name another item now.
     """
     of = lookups.get_source(key)
@@ -114,7 +114,7 @@ def succeeded(key: ImportKey) -> Iterator[bytes]:
 
 
 class _Done(NamedTuple):
-    """How far a batch has come: the part of the source behind it, and the line on which that begins."""
+    """The processed part of a batch: its range in the source, and the line on which it begins."""
 
     start_byte: int
     cursor: int
@@ -123,13 +123,13 @@ class _Done(NamedTuple):
 
 class _Success(NamedTuple):
     line: int
-    #: Empty where it cannot be told any more.
+    #: Empty if no longer known.
     listing_id: str
     outcome: str
 
 
 def _read_rows(of: lookups.Source, done: _Done) -> Iterator[list[tuple[int, Row]]]:
-    """What a batch has processed of rows that are right in themselves, with their lines, some thousand at a time."""
+    """The valid rows that a batch has processed, with their lines, some thousand at a time."""
     pieces = _read(of.storage_key, [(done.start_byte, done.cursor)])
     reader = LineReader(pieces, header=of.header, offset=done.start_byte, line=done.first_line)
     while (lines := reader.take(_ROWS_AT_ONCE)).starts:
@@ -137,7 +137,7 @@ def _read_rows(of: lookups.Source, done: _Done) -> Iterator[list[tuple[int, Row]
 
 
 def _find_successes(key: ImportKey, of: lookups.Source, rows: list[tuple[int, Row]]) -> list[_Success]:
-    """Those of ``rows`` that succeeded, in their order."""
+    """The successful rows among ``rows``, in their order."""
     if not rows:
         return []
     failed_lines = succeeded_rows.find_failed_lines(key, rows[0][0], rows[-1][0])
@@ -173,12 +173,12 @@ def _find_successes(key: ImportKey, of: lookups.Source, rows: list[tuple[int, Ro
     return successes
 
 
-#: What came of a row that succeeded, where its listing does not tell any more.
+#: The outcome of a successful row whose listing no longer tells it.
 _UNCERTAIN = {Mode.CREATE: "created", Mode.UPDATE: "updated or unchanged"}
 
 
 def _judge(key: ImportKey, line: int, row: Row, listing: Found | None, layout: Layout) -> str | None:
-    """What a row did to ``listing``; None if that is not certainly its own."""
+    """What a row did to ``listing``; None if it is not certainly the row's listing."""
     if listing is None:
         return None
     if row.mode is Mode.CREATE:
@@ -188,13 +188,13 @@ def _judge(key: ImportKey, line: int, row: Row, listing: Found | None, layout: L
     if updated_by == key.import_id:
         return "unchanged" if was_so else "updated"
     if updated_by is not None and updated_by > key.import_id:
-        # Nothing is left of what an earlier UPDATE has found. The listing is taken for its own.
+        # Nothing is recorded of what an earlier UPDATE has found. The listing is assumed to be the row's.
         return _UNCERTAIN[Mode.UPDATE]
     return "unchanged" if was_so else None
 
 
 def _foretell(row: Row, listing: Found | None, layout: Layout) -> str | None:
-    """What a row would do to ``listing``, as that is now."""
+    """What a row would do to ``listing`` as it is now."""
     if row.mode is Mode.CREATE:
         return "created"
     if listing is None:
@@ -204,12 +204,12 @@ def _foretell(row: Row, listing: Found | None, layout: Layout) -> str | None:
 
 
 def _below(header: str, rows: Iterator[bytes]) -> Iterator[bytes]:
-    """``rows`` below their header; the first of them come with it, so that it is known at once if none can be read."""
+    """``rows`` below their header. The first rows are read together with it, so that a read error is raised at once."""
     yield header.encode() + next(rows, b"")
     yield from rows
 
 
 def _read(storage_key: str, ranges: list[tuple[int, int]]) -> Iterator[bytes]:
-    """These ranges of an uploaded file one after the other."""
+    """These ranges of an uploaded file, in sequence."""
     storage = current_storage()
     return chain.from_iterable(iter_range(storage, storage_key, start, end) for start, end in ranges)

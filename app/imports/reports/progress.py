@@ -1,4 +1,4 @@
-"""What there is to see of an import: the one description that every page draws."""
+"""View model of an import, its batches and its related imports, shared by all pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from app.statuses import (
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
-    """An import as it is shown."""
+    """View model of an import."""
 
     key: ImportKey
     public_id: uuid.UUID
@@ -36,49 +36,49 @@ class ImportProgress:
     file_size: int
     kind: ImportKind
     status: ImportStatus
-    #: Pause was pressed and some batch is still at the end of its chunk.
+    #: A pause was requested, and some batch is still finishing its chunk.
     is_pausing: bool
     total: int
     created: int
     updated: int
-    #: Rows that found their listing as they want it; it was not written.
+    #: Rows whose listing already had their values; it was not written.
     unchanged: int
     failed: int
-    #: Rows that the upload check found wrong; they will be, or are, among the failed.
+    #: Rows that the upload check found invalid; they are, or will be, among the failed.
     invalid: int
-    #: Which rows of another import it takes up; None for a file that somebody uploaded.
+    #: Which rows of another import it retries; None for an uploaded file.
     retry_of: RetriedRows | None
-    #: The Idempotency-Key of the request that has made it.
+    #: The Idempotency-Key of the request that created it.
     idempotency_key: str | None
     created_at: datetime
-    #: When the first row was worked on; None before.
+    #: When processing started; None before.
     started_at: datetime | None
     updated_at: datetime
     finished_at: datetime | None
-    #: Whether the file is young enough to be kept still, and whether the failed rows are, where there are any.
+    #: Whether the file, and the failed rows if any, are still within their retention.
     has_source: bool = True
     has_errors: bool = True
-    #: What looked wrong in its rows when they arrived, whether they could be imported or not.
+    #: The warnings of the upload check, about valid and invalid rows.
     warnings: list[Warned] = field(default_factory=list)
 
     @property
     def is_check(self) -> bool:
-        """Whether it writes no listing, and only says what an import of its file would do."""
+        """Whether it is a check: it writes no listing, and reports what an import of its file would do."""
         return self.kind is ImportKind.CHECK
 
     @property
     def noun(self) -> str:
-        """What it is called in a sentence."""
+        """The word for it in a sentence."""
         return self.kind.lower()
 
     @property
     def short_id(self) -> str:
-        """The beginning of the public id: enough for people to tell one file from another by its name."""
+        """The beginning of the public id, enough to tell downloaded files apart by their names."""
         return self.public_id.hex[:8]
 
     @property
     def successful(self) -> int:
-        """Rows that did what they asked for."""
+        """Rows that were created, updated or unchanged."""
         return self.created + self.updated + self.unchanged
 
     @property
@@ -88,7 +88,7 @@ class ImportProgress:
 
     @property
     def not_processed(self) -> int:
-        """Rows that were not looked at yet, or never will be."""
+        """Rows that are not processed, yet or for ever."""
         return self.total - self.processed
 
     @property
@@ -98,7 +98,7 @@ class ImportProgress:
 
     @property
     def is_moving(self) -> bool:
-        """Whether the page should look again soon."""
+        """Whether the page should poll."""
         return self.status is ImportStatus.RUNNING
 
     @property
@@ -119,20 +119,20 @@ class ImportProgress:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What an import has to do with others."""
+    """The imports related to an import."""
 
-    #: Whose rows it takes up, and which.
+    #: The import whose rows it retries.
     parent: ImportProgress | None
     of_parent: RetriedRows | None
-    #: Which of its own rows have been taken up, and by which import.
+    #: Which of its rows have been retried, and by which import.
     retries: dict[RetriedRows, ImportProgress]
-    #: Which of its rows another one is offered for: Retry, or for a check the import itself.
+    #: Which of its rows can be retried, or for a check, imported.
     can_retry: list[RetriedRows]
 
 
 @dataclass(frozen=True, slots=True)
 class BatchProgress:
-    """A batch as it is shown."""
+    """View model of a batch."""
 
     number: int
     first_line: int
@@ -141,19 +141,19 @@ class BatchProgress:
     successful: int
     failed: int
     updated_at: datetime
-    #: Why it was given up, in a sentence; None for a batch that was not.
+    #: Why it was given up, in a sentence; otherwise None.
     reason: str | None
 
     @property
     def kind(self) -> str:
-        """Its status as it is drawn: a batch that completed with failed rows is one of its own."""
+        """Its status for display, in which a batch that completed with failed rows has a separate one."""
         if self.status is BatchStatus.COMPLETED and self.failed:
             return "with-failed"
         return "given-up" if self.is_given_up else self.status.lower()
 
     @property
     def is_given_up(self) -> bool:
-        """Whether it failed too often, with rows left that were not processed."""
+        """Whether it failed too often and left rows unprocessed."""
         return self.status is GIVEN_UP_BATCH_STATUS
 
     @property
@@ -168,7 +168,7 @@ class BatchProgress:
 
 
 def get(seller_id: int, public_id: uuid.UUID) -> ImportProgress:
-    """The seller's import. Raises ImportNotFound, for another seller's as well."""
+    """The seller's import. Raises ImportNotFound, also for another seller's import."""
     found = lookups.find_with_counters(seller_id, public_id)
     if found is None:
         raise ImportNotFound
@@ -176,11 +176,11 @@ def get(seller_id: int, public_id: uuid.UUID) -> ImportProgress:
 
 
 def get_family(one: ImportProgress) -> Family:
-    """The imports that are linked to this one, and which of its rows another could still take up."""
+    """The imports that are related to this one, and which of its rows can still be retried."""
     parent = lookups.find_parent(one.key) if one.retry_of else None
     retries = {rows: _describe(child) for rows, child in lookups.find_retries(one.key).items()}
     if one.is_check:
-        # Nothing has come of any row yet, so that there are no rows to try again.
+        # A check has written no row, so that there is nothing to retry, only to import.
         counts = {RetriedRows.ALL: one.total if one.has_source else 0}
     else:
         counts = {
@@ -196,18 +196,18 @@ def get_family(one: ImportProgress) -> Family:
 
 
 def list_page(seller_id: int, *, limit: int, before: int | None = None, wanted: Filter = ANY) -> list[ImportProgress]:
-    """The seller's imports that are ``wanted``, newest first.
+    """The seller's imports that match ``wanted``, newest first.
 
-    ``before`` is the ``key.import_id`` of the last one on the page before.
+    ``before`` is the ``key.import_id`` of the last one on the previous page.
     """
     found = lookups.list_with_counters(seller_id, limit=limit, before=before, wanted=wanted)
     return [_describe(one) for one in found]
 
 
 def list_same_file(key: ImportKey, *, limit: int) -> tuple[int, list[ImportProgress]]:
-    """How many imports of the seller's have had the bytes of this one, itself among them, and the newest of them.
+    """The number of the seller's imports of the same file, including this one, and the newest of them.
 
-    Checks are none of them.
+    Checks do not count.
     """
     sha256 = lookups.get_sha256(key)
     newest = lookups.list_same_file(key.seller_id, sha256, limit=limit)

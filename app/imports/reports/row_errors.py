@@ -1,4 +1,4 @@
-"""What there is to see of failed rows: the groups they fall into, and the rows with what is wrong marked in them."""
+"""View model of failed rows: their groups, and the rows with their invalid values marked."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from app.queries.imports import error_groups, lookups, row_errors
 from app.queries.imports.error_groups import Group, Kind, Sampled
 from app.queries.imports.row_errors import ANY, Filter
 
-#: In groups of so many rows together it is counted how many have which value. Of larger ones a sample is looked at for
-#: the values that come most often, and no numbers are told: they would be taken for those of the whole group.
+#: Values are counted in groups of at most this many rows together. In larger groups, only a sample is searched for the
+#: most frequent values, and no counts are shown: they would be taken for those of the whole group.
 _MOST_COUNTED = 20_000
 _SAMPLE = 200
-#: Most values that are shown of a group, and of those that only one row has.
+#: Maximum number of values shown of a group, and of values that only one row has.
 _MAX_VALUES, _MAX_VALUES_OF_ONE = 3, 10
 _MAX_SINGLE_VALUES = 2
 
-#: Causes for which what stands in the column says what was meant.
+#: Causes for which the value in the column says what was meant.
 _TELLING = frozenset(
     {
         Cause.INVISIBLE_CHARACTER,
@@ -56,16 +56,16 @@ _TELLING = frozenset(
 
 
 class Part(NamedTuple):
-    """A piece of a row's original text; all of them one after the other are the text."""
+    """A piece of a row's original text; joined, the pieces are the text."""
 
     text: str
-    #: The column that something is wrong with, if this is its value; behind the last one its letters in a spreadsheet.
+    #: The column with a problem, if this is its value; behind the last column, its letters in a spreadsheet.
     column: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemShown:
-    """One thing that is wrong with a row."""
+    """A problem of a row."""
 
     kind: Kind
     message: str
@@ -83,27 +83,27 @@ class RowShown:
 
     @property
     def last_line(self) -> int:
-        """The line on which it ends: another one where a value has line breaks in it."""
+        """The line on which it ends; it differs from the first if a value has line breaks."""
         return self.line + sum(part.text.count("\n") for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
 class ValueShown:
-    """A value that stands in the column of many rows of a group."""
+    """A frequent value in the column of a group."""
 
     text: str
-    #: How many rows of the group have it; None where they were not counted.
+    #: The number of rows with it; None if not counted.
     rows: int | None
     suggestion: Suggestion | None
 
 
 @dataclass(frozen=True, slots=True)
 class GroupShown:
-    """Rows that failed for one cause in one column."""
+    """The failed rows with one cause in one column."""
 
     kind: Kind
     rows: int
-    #: Those that come most often first; none where a value says nothing.
+    #: The most frequent first; none if values say nothing.
     values: list[ValueShown]
     example: Sampled | None
     parts: list[Part]
@@ -115,19 +115,19 @@ class GroupShown:
 
 
 def list_groups(key: ImportKey) -> list[Group]:
-    """The groups of an import, those with most rows first."""
+    """The groups of an import, largest first."""
     return error_groups.list_all(key)
 
 
 def outline_groups(groups: Iterable[Group]) -> list[GroupShown]:
-    """``groups`` as far as they can be told without a look at their rows, for a page that is drawn every second."""
+    """``groups`` without anything that needs their rows, for a page that is drawn every second."""
     return [GroupShown(group.kind, group.rows, [], None, []) for group in groups]
 
 
 def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = False) -> list[GroupShown]:
-    """``groups`` with an example each, the values that come most often, and what to write instead of them.
+    """``groups`` with an example each, their most frequent values, and what to write instead.
 
-    ``in_full`` shows more values; it is meant for one or two groups.
+    ``in_full`` shows more values, and is meant for one or two groups.
     """
     if not groups:
         return []
@@ -144,7 +144,7 @@ def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = Fals
     for group in groups:
         sample = samples.get(group.kind, [])
         is_counted = group.kind in all_rows
-        # What one row has and nothing can be said about is in the example already.
+        # A value of one row without a suggestion adds nothing to the example.
         values = [
             ValueShown(visible(text), count if is_counted else None, suggestion)
             for (text, count, _), suggestion in zip(common[group.kind], suggestions, strict=False)
@@ -163,7 +163,7 @@ def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = Fals
 
 
 class RowPage(NamedTuple):
-    """Failed rows that follow each other, and whether there are more behind them."""
+    """Consecutive failed rows, and whether more follow."""
 
     rows: list[RowShown]
     goes_on: bool
@@ -172,7 +172,7 @@ class RowPage(NamedTuple):
 def list_rows(
     key: ImportKey, *, after_line: int = 0, limit: int, wanted: Filter = ANY, with_suggestions: bool = True
 ) -> RowPage:
-    """Failed rows below a line that are ``wanted``, in the order of the file: at most ``limit`` of them."""
+    """At most ``limit`` failed rows below a line that match ``wanted``, in the order of the file."""
     found, goes_on = row_errors.list_after(key, after_line=after_line, limit=limit, wanted=wanted)
     if not found:
         return RowPage([], goes_on)
@@ -199,16 +199,16 @@ def _layout_of(key: ImportKey) -> Layout:
 
 
 def _countable(groups: Sequence[Group]) -> list[Kind]:
-    """The groups whose values are counted: the smallest first, as long as that is cheap."""
+    """The groups whose values are counted: the smallest first, up to _MOST_COUNTED rows together."""
     telling = sorted((group for group in groups if group.kind.cause in _TELLING), key=lambda group: group.rows)
     sums = accumulate(group.rows for group in telling)
     return [group.kind for group, rows in zip(telling, sums, strict=True) if rows <= _MOST_COUNTED]
 
 
 def _common_values(kind: Kind, rows: Iterable[str], layout: Layout, most: int) -> list[tuple[str, int, Case]]:
-    """What stands most often in the column of these rows of a group, how often, and the case of it.
+    """The most frequent values in the column of these rows of a group, with their counts and cases.
 
-    Where no value comes twice, the first ones stand for all.
+    If no value occurs twice, the first ones stand for all.
     """
     if kind.cause not in _TELLING:
         return []
@@ -220,7 +220,7 @@ def _common_values(kind: Kind, rows: Iterable[str], layout: Layout, most: int) -
         text = ", ".join(filter(None, (values.get(column) for column in columns)))
         if text:
             counts[text] += 1
-            # What is suggested must hold for all rows with the value, so it is found without their other columns.
+            # A suggestion must hold for all rows with the value, so it is found without their other columns.
             cases.setdefault(text, Case(kind, {column: values[column] for column in columns}))
     common = counts.most_common(most)
     repeated = [one for one in common if one[1] > 1]
@@ -228,15 +228,15 @@ def _common_values(kind: Kind, rows: Iterable[str], layout: Layout, most: int) -
 
 
 def _columns_of(kind: Kind) -> Sequence[str]:
-    """The columns in which the trouble is."""
-    # A name that is not found or that is ambiguous is that of three columns together.
+    """The columns that have the problem."""
+    # A name that is unknown or ambiguous consists of three columns.
     if kind.column == Column.NAME and kind.cause in {Cause.ITEM_NOT_FOUND, Cause.ITEM_AMBIGUOUS}:
         return (Column.GAME, Column.SET, Column.NAME)
     return (kind.column,) if kind.column else ()
 
 
 def _values(row: str, layout: Layout) -> dict[str, str]:
-    """The values of a row by their columns; none when there are too few or too many to tell which is which."""
+    """The values of a row by column; none if there are too few or too many to assign them."""
     return _name_values([cell.value for cell in find_cells(row)], layout)
 
 
@@ -249,7 +249,7 @@ def _name_values(cells: Iterable[str], layout: Layout) -> dict[str, str]:
 
 
 def _mark(row: str, kinds: Collection[Kind], layout: Layout) -> list[Part]:
-    """The text of a row in parts, with the values that something is wrong with as parts of their own."""
+    """The text of a row in parts; each invalid value is a separate part."""
     wrong = {column for kind in kinds for column in _columns_of(kind)}
     has_extra = any(kind.cause is Cause.EXTRA_VALUE for kind in kinds)
     parts: list[Part] = []

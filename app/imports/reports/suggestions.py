@@ -1,7 +1,7 @@
-"""What sellers probably meant: for what is wrong in a row, what to write instead.
+"""Suggestions: for each problem of a row, what the seller probably meant and should write instead.
 
-Nothing of this is stored. It is found when a page is looked at, for what stands on it, and with a bounded number of
-looks into the catalog. A suggestion that cannot be made is left out; it never keeps a page from being shown.
+Nothing of this is stored. Suggestions are found when a page is shown, for the rows on it, with a bounded number of
+catalog look-ups. One that cannot be found is left out; it never keeps a page from being shown.
 """
 
 from __future__ import annotations
@@ -42,48 +42,48 @@ from app.queries.items import CatalogItem, ItemDescription
 
 log = logging.getLogger(__name__)
 
-#: How alike two grades must be, from 0 to 1: more than other words, for a grade that is wrong costs a seller money.
+#: Minimum similarity of two grades, from 0 to 1: higher than for other words, because a wrong grade costs money.
 _ALIKE_GRADES = 0.75
 
 
 class Choice(NamedTuple):
-    """One thing to write."""
+    """A choice of a suggestion."""
 
     text: str
-    #: Where to write it.
+    #: The column to write it in.
     column: str
-    #: What tells it from the others.
+    #: What distinguishes it from the other choices.
     note: str = ""
 
 
 class Suggestion(NamedTuple):
-    """What to write instead: one thing, or one of several; or, without choices, what else to do."""
+    """What to write instead: one of its choices, or, without choices, what else to do."""
 
     lead: str
     choices: tuple[Choice, ...] = ()
 
 
 class Case(NamedTuple):
-    """Something that is wrong in one row."""
+    """A problem of one row, with the row's values."""
 
     kind: Kind
-    #: The row's values by their columns; empty when they cannot be told. Columns may be left out, such as those in
-    #: which rows that go together are different.
+    #: The row's values by column; empty if they cannot be assigned. Columns may be left out, such as those in which
+    #: rows of one group differ.
     values: Mapping[str, str]
 
     @property
     def value(self) -> str:
-        """What stands in the column that is wrong."""
+        """The invalid value."""
         return self.values.get(self.kind.column, "")
 
 
 def suggest(cases: Iterable[Case]) -> list[Suggestion | None]:
-    """For each case what could be meant, or None. The first ones have the first right to looks into the catalog."""
+    """A suggestion for each case, or None. The first cases get the first of the limited catalog look-ups."""
     cases = [*cases]
     try:
-        # Should the catalog fail here, the page's own transaction goes on.
+        # If a look-up fails here, the page's own transaction goes on.
         with db.session.begin_nested():
-            # What cannot be seen was not meant.
+            # Invisible characters were not meant.
             meant = [Case(case.kind, {column: typed(value) for column, value in case.values.items()}) for case in cases]
             catalog = _Catalog(meant)
             return [_suggest_one(one, catalog) or _type_again(case) for case, one in zip(cases, meant, strict=True)]
@@ -103,7 +103,7 @@ def _suggest_one(case: Case, catalog: _Catalog) -> Suggestion | None:
 
 
 def _type_again(case: Case) -> Suggestion | None:
-    """What to type for values that are right as they look."""
+    """What to type for values that look right."""
     is_name = case.kind.column == Column.NAME and case.kind.cause is Cause.ITEM_NOT_FOUND
     columns = (Column.GAME, Column.SET, Column.NAME) if is_name else (case.kind.column,)
     values = {column: case.values.get(column, "") for column in columns}
@@ -138,7 +138,7 @@ def _condition(case: Case) -> Suggestion | None:
     value = re.sub(r"[\s_-]+", "_", case.value).strip("_").upper()
     names = {code: grade.name for code, grade in CONDITION_CODES.items()}
     alike = closest(value, [*names, *names.values()], 2, at_least=_ALIKE_GRADES)
-    # Of a code and a name that are equally alike, a grade is taken once.
+    # A grade whose code and name are equally similar is offered once.
     return _did_you_mean(case, dict.fromkeys(names.get(name, name) for name in alike))
 
 
@@ -194,7 +194,7 @@ def _id(case: Case) -> Suggestion | None:
 
 
 def _leave_empty(case: Case) -> Suggestion | None:
-    """What is named otherwise needs no id."""
+    """An id can be left empty if the row names its item in another way."""
     others = _named_otherwise(case) if case.kind.column in _OTHER_SITE else []
     return Suggestion(f"Leave it empty: the item is named by {_columns_of(others[0])}") if others else None
 
@@ -232,7 +232,7 @@ _BY_VALUE: dict[Cause, Callable[[Case], Suggestion | None]] = {
 
 
 class _Catalog:
-    """What the catalog has for the rows of one page."""
+    """The catalog's entries for the rows of one page."""
 
     def __init__(self, cases: Sequence[Case]) -> None:
         self.nearest = NearestItems()
@@ -245,7 +245,7 @@ class _Catalog:
         self._described = items.describe(NamedBy.URN, urns) if urns else {}
 
     def row(self, case: Case) -> Row | None:
-        """What the row asks for; None when it is not right in itself."""
+        """The parsed row; None if it is invalid."""
         return self._rows.get(_cells(case))
 
     def items_of(self, name: ItemName) -> Sequence[CatalogItem]:
@@ -253,7 +253,7 @@ class _Catalog:
         return self._items.get(name, ())
 
     def to_choose(self, name: ItemName, case: Case) -> tuple[Choice, ...]:
-        """The items that a name can mean, those first that have the variants of the row."""
+        """The items that a name can mean; those that have the variants of the row come first."""
         wanted = {part.strip().lower() for part in case.values.get(Column.VARIANTS, "").split("|")} - {""}
         fitting = sorted(self.items_of(name), key=lambda item: (len(wanted - item.variants), item.urn))
         return tuple(
@@ -264,7 +264,7 @@ class _Catalog:
 
 
 def _possible_names(case: Case) -> list[ItemName]:
-    """What may name the item of a row whose own way of naming it is ambiguous or unknown."""
+    """Other possible names of the item of a row whose own name for it is ambiguous or unknown."""
     if case.kind.cause is Cause.ITEM_AMBIGUOUS:
         name = _named(case.values, NamedBy[case.kind.column])
         return [name] if name else []
@@ -274,7 +274,7 @@ def _possible_names(case: Case) -> list[ItemName]:
 
 
 def _named(values: Mapping[str, str], by: NamedBy) -> ItemName | None:
-    """What a row names its item by in one of the ways; None when it does not, or not rightly."""
+    """The name of a row's item in one of the ways; None if it is missing or invalid."""
     if by is NamedBy.NAME:
         texts = [values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME)]
         return (by, name_key(*texts)) if all(texts) else None
@@ -285,7 +285,7 @@ def _named(values: Mapping[str, str], by: NamedBy) -> ItemName | None:
 
 
 def _named_otherwise(case: Case) -> list[ItemName]:
-    """What names the item besides the column in which something is wrong, in the order in which it would decide."""
+    """The other names of the item beside the column with the problem, in the order in which they would decide."""
     names = (_named(case.values, by) for by in NamedBy if by.name != case.kind.column)
     return [name for name in names if name]
 
@@ -297,7 +297,7 @@ _OTHER_SITE: dict[str, NamedBy] = {
 
 
 def _named_at_other_site(case: Case) -> list[ItemName]:
-    """The id of a row, taken for one of the other site."""
+    """The id of a row, read as an id of the other site."""
     other = _OTHER_SITE.get(case.kind.column)
     name = _named({other.name: case.value}, other) if other else None
     return [name] if name else []
@@ -318,7 +318,7 @@ def _not_found(case: Case, catalog: _Catalog) -> Suggestion | None:
         return Suggestion("Did you mean", choices) if choices else None
     if case.kind.column == Column.NAME:
         return _unknown_name(case, catalog)
-    # The digits of an id say nothing about the ids near it.
+    # Similar ids do not belong to similar items.
     for name in _named_at_other_site(case):
         if choices := catalog.to_choose(name, case):
             return Suggestion(f"If the number is a {_columns_of(name)}, write in URN", choices)
@@ -329,11 +329,11 @@ def _unknown_name(case: Case, catalog: _Catalog) -> Suggestion | None:
     game, set_name, name = (case.values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME))
     found = catalog.nearest.find(NamedBy.NAME, name_key(game, set_name, name))
     if not any(name_key("", "", item.name) == name_key("", "", name) for item in found):
-        # A name that is right in another set says more than one that is similar in this set.
+        # A name that exists in another set says more than a similar name in this set.
         elsewhere = _other_sets(case, catalog)
         if elsewhere:
             return elsewhere
-    # Only what is to be changed is to be written: a set that is misspelt, or the name in a set that is right.
+    # Offer only what has to change: the misspelt set, or the name in a set that is right.
     by_column = {
         Column.GAME: [item.game for item in found if name_key(item.game, "", "") != name_key(game, "", "")],
         Column.SET: [item.set_name for item in found if name_key("", item.set_name, "") != name_key("", set_name, "")],
@@ -344,7 +344,7 @@ def _unknown_name(case: Case, catalog: _Catalog) -> Suggestion | None:
 
 
 def _other_sets(case: Case, catalog: _Catalog) -> Suggestion | None:
-    """The sets that have an item of the name, where the row's set has none or there is no set in the row."""
+    """The sets that have an item of this name, if the row's set has none or the row names no set."""
     game, set_name, name = (case.values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME))
     if not game or not name:
         return None
@@ -386,7 +386,7 @@ _BY_CATALOG: dict[Cause, Callable[[Case, _Catalog], Suggestion | None]] = {
 
 
 def _tell(item: ItemDescription) -> str:
-    """What people know an item by."""
+    """The name of an item for people."""
     number = f"number {item.number}" if item.number else ""
     return ", ".join(part for part in (item.name, item.set_name, number, item.rarity) if part)
 
@@ -396,7 +396,7 @@ def _tell_variants(item: CatalogItem) -> str:
 
 
 def _plain(text: str) -> str:
-    """``text`` with the digits and letters of a Western keyboard for their full-width forms."""
+    """``text`` with its full-width digits and letters replaced by the usual ones."""
     return unicodedata.normalize("NFKC", text)
 
 

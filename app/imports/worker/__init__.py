@@ -1,1 +1,1 @@
-"""What a worker does with one batch."""
+"""How a worker processes a batch."""

@@ -32,12 +32,12 @@ log = logging.getLogger(__name__)
 
 MIN_CHUNK_ROWS = 200
 MAX_CHUNK_ROWS = 5_000
-#: What a slow machine does, which sizes the first chunk of a batch.
+#: The speed of a slow machine, which sizes the first chunk of a batch.
 _ROWS_PER_SECOND_AT_FIRST = 12_500
-#: Chunks that lose to another transaction are written again at once, so many times.
+#: Maximum number of attempts to write a chunk that loses to another transaction.
 _TRIES = 5
 
-#: Longest description of trouble that is kept.
+#: Longest description of an error that is stored.
 _MAX_DETAIL = 300
 
 
@@ -65,7 +65,7 @@ def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
 
 
 def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[str, object]) -> str:
-    """Write chunk after chunk; why it stopped, for the log, of which ``told`` is to get the rows."""
+    """Write chunk after chunk. Returns why it stopped, for the log, and adds the rows to the log's fields, ``told``."""
     settings = current_settings()
     storage = current_storage()
     listener = stop_signal.Listener(batch.of_import)
@@ -105,7 +105,7 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[st
 
 
 def _after_batch(key: ImportKey) -> None:
-    """Settle a pause, call the reconciler where that was the last batch, and keep the queue full."""
+    """Settle a pause, call the reconciler after the last batch, and fill the queue."""
     is_paused = transitions.settle_pause(key)
     db.session.commit()
     if is_paused:
@@ -130,7 +130,7 @@ def _write_with_retries(attempt: Attempt, chunk: Chunk) -> Written:
 
 
 def _lost_to_another(error: DBAPIError | DriverError) -> bool:
-    """Whether the database chose this transaction as the one to give way."""
+    """Whether the database aborted this transaction in favour of another."""
     return isinstance(
         error.orig if isinstance(error, DBAPIError) else error, errors.DeadlockDetected | errors.SerializationFailure
     )
@@ -147,7 +147,7 @@ def _look(batch: BatchKey, attempt: int) -> None:
 
 
 def _next_size(size: int, seconds: float, target_seconds: float) -> int:
-    """How many rows to take next so that a chunk lasts about ``target_seconds``."""
+    """The number of rows for the next chunk, so that it takes about ``target_seconds``."""
     return _in_bounds(min(size * target_seconds / max(seconds, 0.001), size * 2))
 
 
@@ -156,7 +156,7 @@ def _in_bounds(rows: float) -> int:
 
 
 def _end_attempt(batch: BatchKey, attempt: int, error: Exception) -> None:
-    """Give the batch back after trouble; if even that fails, its lease runs out."""
+    """Release the batch after an error; if that fails too, its lease expires."""
     settings = current_settings()
     try:
         db.session.rollback()
@@ -173,7 +173,7 @@ def _end_attempt(batch: BatchKey, attempt: int, error: Exception) -> None:
 
 
 def _explain(error: Exception) -> str:
-    """What the sellers are told about trouble that is not theirs."""
+    """The sentence for sellers about an error that is not theirs."""
     match error:
         case FileNotFoundError():
             return "The uploaded file is not in the storage any more."
@@ -190,7 +190,7 @@ def _explain(error: Exception) -> str:
 
 
 def _kind(error: Exception) -> str:
-    """The kind of trouble, for operators; its words only where they cannot quote a row, as the database's may."""
+    """The kind of error, for operators; with its message only if that cannot quote a row, as the database's may."""
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {error}"[:_MAX_DETAIL]
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error

@@ -24,22 +24,22 @@ from app.queries.items import CatalogItem
 from app.queries.listings.listings import Change, CreatedBy, Found, ListingKey, ListingState, digest
 from app.statuses import BatchStatus
 
-#: The message about an ambiguous name lists so many URNs at most.
+#: Maximum number of URNs in the message about an ambiguous name.
 _URNS_LISTED = 5
-#: The message about an unknown variant lists so many of the item's own at most.
+#: Maximum number of the item's variants in the message about an unknown variant.
 _VARIANTS_LISTED = 12
 
 
 class Chunk(NamedTuple):
     """Consecutive records of a batch, at least one."""
 
-    #: The byte at which they begin; it must be where the batch stands.
+    #: The byte at which they begin; it must be the batch's cursor.
     start: int
     lines: Lines
 
 
 class Attempt(NamedTuple):
-    """An attempt at a batch, and what it works with."""
+    """An attempt at a batch, with its collaborators."""
 
     batch: BatchKey
     number: int
@@ -50,21 +50,21 @@ class Attempt(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Rows whose items are known, column by column."""
+    """Rows whose items were found, column by column."""
 
     #: The line on which each begins.
     numbers: list[int]
     rows: Rows
-    #: The listing that each is about.
+    #: The listing key of each.
     keys: list[ListingKey]
 
 
-#: What is wrong with the rows that fail, by their lines.
+#: The problems of the failed rows, by line.
 Failed = dict[int, list[Problem]]
 
 
 class Written(NamedTuple):
-    """What a chunk that was written has come to."""
+    """The result of writing a chunk."""
 
     #: The batch's status afterwards.
     status: BatchStatus
@@ -73,7 +73,7 @@ class Written(NamedTuple):
 
 
 class Stale(Exception):
-    """The batch is not ours to work on any more; nothing was written."""
+    """The batch is no longer RUNNING under this attempt; nothing was written."""
 
 
 class Pausing(Exception):
@@ -81,9 +81,9 @@ class Pausing(Exception):
 
 
 def write(attempt: Attempt, chunk: Chunk) -> Written:
-    """Import the rows of ``chunk`` and move the batch on.
+    """Import the rows of ``chunk`` and advance the batch's cursor.
 
-    The caller commits, or rolls back on any exception. Raises Stale or Pausing when nothing may be written.
+    The caller commits, or rolls back on any exception. Raises Stale or Pausing if nothing may be written.
     """
     batch = attempt.batch
     fence = transitions.lock_for_chunk(batch, attempt.number)
@@ -96,7 +96,7 @@ def write(attempt: Attempt, chunk: Chunk) -> Written:
     with metrics.timed("items"):
         candidates = _find_items(lines, attempt.known_items, failed)
     creates = [mode is Mode.CREATE for mode in candidates.rows.modes]
-    # In this order, so that no two chunks wait for each other in a circle: see ``queries.listings``.
+    # In this order, so that no two chunks deadlock: see ``queries.listings``.
     with metrics.timed("create"):
         created = _create(_where(candidates, creates), attempt, failed)
     with metrics.timed("update"):
@@ -133,7 +133,7 @@ def _find_items(lines: Lines, known_items: KnownItems, failed: Failed) -> Candid
 
 
 def _where(all_of_them: Candidates, is_wanted: list[bool]) -> Candidates:
-    """Those of the candidates for which ``is_wanted`` is true."""
+    """The candidates for which ``is_wanted`` is true."""
     if all(is_wanted):
         return all_of_them
     numbers, rows, keys = all_of_them
@@ -142,16 +142,16 @@ def _where(all_of_them: Candidates, is_wanted: list[bool]) -> Candidates:
 
 @lru_cache(maxsize=10_000)
 def _missing(variants: frozenset[str], wanted: str) -> frozenset[str]:
-    """Which of the wanted variants an item with these has not."""
+    """The wanted variants that an item with ``variants`` does not have."""
     return frozenset(wanted.split("|") if wanted else ()) - variants
 
 
 def _update(candidates: Candidates, attempt: Attempt, failed: Failed) -> tuple[int, int]:
-    """Change the listings that ``candidates`` find; how many rows changed theirs, and how many found it right already.
+    """Update the listings of ``candidates``. Returns the numbers of updated and of unchanged rows.
 
-    The result is that of updating in the order of the file: what a higher line of this import says stays, even where a
-    lower one comes later because its batch does. Whether a row changes anything depends on what the listing was before
-    the import, and on nothing else. For the same reason a listing that the import itself has made is not found.
+    The result is that of updating in the order of the file: the values of a higher line stay, even if a lower line is
+    processed later because its batch is. Whether a row is updated or unchanged depends only on the listing before the
+    import. For the same reason, a listing that the import itself has created is not found.
     """
     import_id = attempt.batch.import_id
     found = attempt.target.find(set(candidates.keys))
@@ -179,14 +179,14 @@ def _update(candidates: Candidates, attempt: Attempt, failed: Failed) -> tuple[i
     return len(rows) - unchanged, unchanged
 
 
-#: Nobody has said anything of a listing yet.
+#: No row has specified anything of a listing yet.
 _UNTOUCHED = LineMarks(0, 0)
 
 
 def _begin(
     changing: set[ListingKey], found: Mapping[ListingKey, Found], attempt: Attempt
 ) -> dict[ListingKey, ListingState]:
-    """The states of the listings that are ``changing``, made ready to remember what this import does to them."""
+    """The states of the listings that are ``changing``, prepared to record what this import does to them."""
     import_id = attempt.batch.import_id
     states = {key: found[key].state for key in changing}
     untouched = {key for key, state in states.items() if state.updated_import_id != import_id}
@@ -204,7 +204,7 @@ def _begin(
 
 
 def _apply(row: Row, line: int, state: ListingState, layout: Layout) -> ListingState:
-    """What becomes of a listing by an UPDATE row."""
+    """The state of a listing after an UPDATE row."""
     if line > (state.updated_line or 0):
         state = state._replace(values=layout.apply(row.values, state.values), updated_line=line)
     if row.hidden is not None and line > (state.hidden_line or 0):
@@ -213,13 +213,13 @@ def _apply(row: Row, line: int, state: ListingState, layout: Layout) -> ListingS
 
 
 def _create(candidates: Candidates, attempt: Attempt, failed: Failed) -> int:
-    """Make the listings of ``candidates`` that do not exist yet; how many rows were successful."""
+    """Create the listings of ``candidates`` that do not exist yet. Returns the number of successful rows."""
     import_id = attempt.batch.import_id
     numbers, rows, keys = candidates
     new: list[int] = []
     repeated: list[int] = []
     last_key = None
-    # In the order of the keys, and of equal ones the lowest line first.
+    # In the order of the keys; among equal keys, the lowest line first.
     for at in sorted(range(len(keys)), key=keys.__getitem__):
         if keys[at] == last_key:
             repeated.append(at)
@@ -250,7 +250,7 @@ _NAMING_COLUMNS = {
 
 
 def _name_problem(cause: Cause, name: ItemName, **facts: Any) -> Problem:
-    """A problem of the columns that name an item, with what stands there as far as the sentence cites it."""
+    """A problem of the columns that name an item, with their values as far as the sentence cites them."""
     named_by, value = name
     if named_by is not NamedBy.NAME:
         facts["value"] = str(value)

@@ -24,7 +24,7 @@ _LEAVE_ALONE_SECONDS = 5.0
 
 
 class Signal(StrEnum):
-    """What workers are asked to do."""
+    """A request to the workers."""
 
     PAUSE = "pause"
     TERMINATE = "terminate"

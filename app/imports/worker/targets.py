@@ -1,7 +1,7 @@
-"""Where the rows of a chunk go: into the listings, or, when they are only checked, nowhere.
+"""Targets: where the rows of a chunk go, to the listings or, in a check, nowhere.
 
-A chunk decides what becomes of each row, and asks its target for everything that has to do with listings. So a check
-takes the same way as an import up to the very end, and what it foretells is what the import will do.
+A chunk decides the outcome of each row, and asks its target for everything that concerns listings. So a check runs the
+same code as an import up to the very end, and predicts what the import will do.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from app.queries.listings import listings
 from app.queries.listings.listings import Change, CreatedBy, Found, ListingKey, NewListing, key_of, line_of
 from app.statuses import ImportKind
 
-#: How many of a chunk's changes a check keeps to be shown.
+#: Maximum number of a chunk's changes that a check stores for display.
 _CHANGES_SHOWN = 5
-#: So many of a chunk's CREATE rows, or nearly, are looked for before all of them are inserted.
+#: Approximate number of a chunk's CREATE rows that are looked up before all of them are inserted.
 _SAMPLE_ROWS = 64
 
 
 class Target(Protocol):
-    """What a chunk does with listings, inside its transaction."""
+    """The operations of a chunk on listings, inside its transaction."""
 
     def find(self, keys: Collection[ListingKey]) -> dict[ListingKey, Found]:
-        """Those of ``keys`` that the seller has a listing for. Nobody else changes them before the chunk is done."""
+        """The seller's listings with these ``keys``. No other transaction changes them before the chunk is done."""
 
     def spoken(self, keys: Collection[ListingKey]) -> dict[ListingKey, LineMarks]:
-        """Those of ``keys`` that later rows of this import have left as they are."""
+        """The ``keys`` whose listings later rows of this import have left unchanged."""
 
     def change(self, changes: Mapping[ListingKey, Change]) -> None:
-        """Give listings that ``find`` has found a new state."""
+        """Update listings that ``find`` has found."""
 
     def leave_alone(self, found: Mapping[ListingKey, LineMarks]) -> None:
-        """Remember which listings rows of the chunk have found as they want them."""
+        """Note the listings that rows of the chunk have left unchanged."""
 
     def create(self, new: Sequence[NewListing]) -> dict[ListingKey, CreatedBy]:
-        """Make those of ``new`` that the seller has no listing for; which rows made the others."""
+        """Create the ``new`` listings that the seller does not have. Returns which rows created the others."""
 
 
 class _MakeOnce:
-    """Makes the listings of CREATE rows that do not exist yet, and finds out which rows made the others.
+    """Creates the listings of CREATE rows that do not exist yet, and finds out which rows created the others.
 
-    To insert without looking first costs half, but fails as a whole where one exists. So a few are looked for, and all
-    of them once some were found: where one exists, more will. What exists is then known before anything is inserted,
-    so that a chunk hardly ever waits for one that is changing it.
+    Inserting without a look-up costs half as much, but fails as a whole if one listing exists. So a few are looked up,
+    and all of them if any of these exist: then more will. What exists is then known before anything is inserted, so
+    that a chunk hardly ever waits for another that is updating it.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class _MakeOnce:
         self._meets_existing = False
 
     def __call__(self, new: Sequence[NewListing]) -> dict[ListingKey, CreatedBy]:
-        """Make those of ``new`` that do not exist; the makers of the others."""
+        """Create the ``new`` listings that do not exist. Returns the creators of the others."""
         makers: dict[ListingKey, CreatedBy] = {}
         self._meets_existing = self._meets_existing or bool(self._look_for(new[:: len(new) // _SAMPLE_ROWS + 1]))
         if self._meets_existing:
@@ -79,7 +79,7 @@ class _MakeOnce:
 
 
 class LiveListings:
-    """The seller's listings themselves."""
+    """The target of an import: the seller's listings."""
 
     def __init__(self, batch: BatchKey) -> None:
         self._batch = batch
@@ -89,15 +89,15 @@ class LiveListings:
         )
 
     def find(self, keys: Collection[ListingKey]) -> dict[ListingKey, Found]:
-        """Lock those that exist."""
+        """Find and lock them."""
         return listings.find(self._batch.seller_id, keys, lock=True)
 
     def spoken(self, keys: Collection[ListingKey]) -> dict[ListingKey, LineMarks]:
-        """What later batches have noted."""
+        """The notes of later batches."""
         return unchanged_rows.find(self._batch, keys)
 
     def change(self, changes: Mapping[ListingKey, Change]) -> None:
-        """Write the new states."""
+        """Write the new values."""
         listings.update(self._batch.seller_id, changes.values())
 
     def leave_alone(self, found: Mapping[ListingKey, LineMarks]) -> None:
@@ -106,9 +106,9 @@ class LiveListings:
 
 
 class CheckedListings:
-    """The seller's listings as an import would find them: they are looked at, and what would become of them is noted.
+    """The target of a check: reads the seller's listings, and notes what an import would do to them.
 
-    Each row finds the listings as they were before, which is what its outcome depends on in an import too.
+    Each row finds the listings as they were before, on which its outcome depends in an import too.
     """
 
     def __init__(self, batch: BatchKey) -> None:
@@ -117,7 +117,7 @@ class CheckedListings:
         self._claim = _MakeOnce(partial(check_claims.find_makers, self._key), partial(check_claims.take, self._key))
 
     def find(self, keys: Collection[ListingKey]) -> dict[ListingKey, Found]:
-        """Look at those that exist, without locking them: nothing is to be written."""
+        """Find them without locking, because nothing is written."""
         return listings.find(self._seller_id, keys, lock=False)
 
     def spoken(self, keys: Collection[ListingKey]) -> dict[ListingKey, LineMarks]:
@@ -125,7 +125,7 @@ class CheckedListings:
         return {}
 
     def change(self, changes: Mapping[ListingKey, Change]) -> None:
-        """Keep the most striking changes, to be shown."""
+        """Store the most striking changes for display."""
         all_of_them = (
             Foreseen(max(after.updated_line or 0, after.hidden_line or 0), key, found.state, after)
             for key, (found, after) in changes.items()
@@ -133,11 +133,11 @@ class CheckedListings:
         check_changes.insert(self._key, nlargest(_CHANGES_SHOWN, all_of_them, key=_surprise))
 
     def leave_alone(self, found: Mapping[ListingKey, LineMarks]) -> None:
-        """Nothing to remember: no row of a check changes what another one finds."""
+        """Note nothing: no row of a check changes what another one finds."""
 
     def create(self, new: Sequence[NewListing]) -> dict[ListingKey, CreatedBy]:
-        """Claim those that do not exist."""
-        # With a seller's first file there is nothing to look for.
+        """Add a check claim for each that does not exist."""
+        # With a seller's first file, no listing can exist.
         if not listings.exists_for(self._seller_id):
             return self._claim(new)
         makers = listings.find_makers(self._seller_id, [*map(key_of, new)])
@@ -145,13 +145,13 @@ class CheckedListings:
 
 
 def _surprise(change: Foreseen) -> tuple[float, int]:
-    """How much a change should be looked at: first by how far the price moves, then by where it stands in the file."""
+    """How striking a change is: by the change of the price, then by the position in the file."""
     prices = [value_of(state.values, Column.PRICE) for state in (change.before, change.after)]
     return max(prices) / min(prices), -change.line
 
 
 def target_of(batch: BatchKey, kind: ImportKind) -> Target:
-    """Where the rows of a batch go."""
+    """The target of a batch's rows."""
     return _TARGETS[kind](batch)
 
 
