@@ -1,7 +1,7 @@
-"""The outbox: what has to reach somebody outside, who has claimed it, and what came of each attempt.
+"""The outbox: messages to send, their claims, and the results of their attempts.
 
-Messages are put in by the very transaction that changes the import they speak of, so that none is lost and none is
-sent of something that did not happen.
+The transaction that changes an import also writes the messages about it, so that none is lost and none reports what did
+not happen.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from app.queries.status_sets import (
 )
 from app.statuses import IMPORT_EVENTS, Channel, DeliveryStatus, EmailOnEnd, ImportKind, ImportStatus
 
-#: What a test is called; it is tried once.
+#: The event of a test message, which is tried once.
 TEST_EVENT = "webhook.test"
-#: What the e-mail about an endpoint that was switched off is called.
+#: The event of the email about an endpoint that was switched off.
 SWITCHED_OFF_EVENT = "webhook.switched_off"
 
-#: No message waits longer for its next attempt than this.
+#: The longest wait between two attempts, in seconds.
 LONGEST_WAIT_SECONDS = 12 * 3600.0
-#: What has been under way for longer than this is not any more: an attempt takes seconds.
+#: A claim that is older than this is reclaimed: an attempt takes seconds.
 LEASE_SECONDS = 60.0
 
-# Due is also what waits for longer than anything waits: the clock has been set back since that was noted.
+# A message is also due if it would wait longer than the longest wait: the clock has been set back since.
 _IS_DUE = "d.due_at not between clock_timestamp() and clock_timestamp() + make_interval(secs => :longest_wait_seconds)"
 _MAY_GO = f"(d.channel = {EMAIL} or e.switched_off_at is null)"
 
@@ -51,41 +51,41 @@ class DeliveryKey(NamedTuple):
 
 
 class EndpointKey(NamedTuple):
-    """The primary key of a webhook's endpoint."""
+    """The primary key of a webhook endpoint."""
 
     seller_id: int
     endpoint_id: int
 
 
 class Claimed(NamedTuple):
-    """A message that is to be sent now, with all that is needed to do so."""
+    """A claimed message, with all that is needed to send it."""
 
     key: DeliveryKey
-    #: When it was claimed, which tells this attempt from all others.
+    #: When it was claimed, which identifies the attempt.
     claimed_at: datetime
-    #: Which attempt this is, from 1.
+    #: The number of the attempt, from 1.
     attempt: int
     public_id: uuid.UUID
     channel: Channel
     event: str
     created_at: datetime
-    #: Of a webhook, and of an e-mail that speaks of one.
+    #: The endpoint of a webhook, or that an email is about.
     endpoint: EndpointKey | None
     body: str | None
     url: str | None
     secret: str | None
-    #: Only while it still signs.
+    #: Only while the endpoint still signs with it.
     old_secret: str | None
-    #: Of an e-mail.
+    #: The address of an email.
     email: str
     import_public_id: uuid.UUID | None
 
 
 class Result(NamedTuple):
-    """What an attempt came to, as the log keeps it."""
+    """The result of an attempt, as the log stores it."""
 
     status: DeliveryStatus
-    #: Until the next attempt, where there is one.
+    #: Seconds until the next attempt, if there is one.
     wait_seconds: float
     code: int | None
     answer: str
@@ -93,7 +93,7 @@ class Result(NamedTuple):
 
 
 class _Told(NamedTuple):
-    """An import at the moment at which its seller is told of it; see ``import_fields.ImportState``."""
+    """An import at the moment of a message about it; see ``import_fields.ImportState``."""
 
     public_id: uuid.UUID
     status: str
@@ -107,19 +107,19 @@ class _Told(NamedTuple):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    #: The seller's wish.
+    #: The seller's setting.
     email_on_end: str
-    #: Now, by the database's clock.
+    #: The time of the message, by the database's clock.
     told_at: datetime
 
     @property
     def is_check(self) -> bool:
-        """Whether it writes no listing."""
+        """Whether it is a check."""
         return self.kind == ImportKind.CHECK
 
     @property
     def is_mailed(self) -> bool:
-        """Whether the seller wants an e-mail about it."""
+        """Whether the seller has asked for an email about it."""
         if self.finished_at is None:
             return False
         has_failed = self.failed > 0 or self.status == ImportStatus.FAILED
@@ -127,13 +127,13 @@ class _Told(NamedTuple):
 
 
 def announce(key: ImportKey, status: ImportStatus) -> None:
-    """Put into the outbox, for everybody who wants to know, that an import has just come to ``status``.
+    """Write the messages to all subscribers about an import that has just changed to ``status`` into the outbox.
 
-    A webhook's body is made here and never again, so it tells what was true at this moment: the caller's transaction
-    has locked the import, and no batch of it moves.
+    A webhook's body is built here, once, so it reports this moment: the caller's transaction has locked the import, and
+    none of its batches is being written.
     """
     event = IMPORT_EVENTS[status]
-    # Locked, because one that is deleted at this moment must not fail the import.
+    # Locked, because an endpoint that is deleted at this moment must not fail the import.
     hooks = db.session.scalars(
         text(
             """
@@ -177,7 +177,7 @@ def _look(key: ImportKey) -> _Told:
 
 
 def _body(event: str, told: _Told, *, public_url: str) -> str:
-    """What a webhook sends: the fields that have a value, under the names that they have in the API."""
+    """The body of a webhook: the fields that have a value, under their names in the API."""
     data = {camel(name): value for name, value in import_fields(told).items() if value is not None}
     if public_url:
         data["links"] = {"html": f"{public_url}/imports/{told.public_id}"}
@@ -190,7 +190,7 @@ def _plain(value: object) -> str:
 
 
 def add_test(key: EndpointKey, body: str) -> None:
-    """Put a test for an endpoint into the outbox."""
+    """Write a test message for an endpoint into the outbox."""
     db.session.add(
         Delivery(
             seller_id=key.seller_id,
@@ -204,7 +204,7 @@ def add_test(key: EndpointKey, body: str) -> None:
 
 
 def add_switched_off_mail(key: EndpointKey) -> None:
-    """Put an e-mail to the seller into the outbox: this endpoint was switched off."""
+    """Write an email into the outbox that tells the seller that this endpoint was switched off."""
     db.session.add(
         Delivery(
             seller_id=key.seller_id,
@@ -217,7 +217,7 @@ def add_switched_off_mail(key: EndpointKey) -> None:
 
 
 def has_work() -> bool:
-    """Whether anything is to be sent now, or was lost with its sender."""
+    """Whether any message is due, or its claim has expired."""
     return bool(
         db.session.scalar(
             text(
@@ -235,10 +235,9 @@ def has_work() -> bool:
 
 
 def claim(*, limit: int, per_seller: int) -> list[Claimed]:
-    """Take messages that are due, those that wait longest first; each counts as an attempt.
+    """Claim due messages, longest waiting first. Each claim counts as an attempt.
 
-    An endpoint gets one at a time, and a seller ``per_seller``: receivers that take their time hold up only those who
-    chose them.
+    An endpoint gets one at a time, and a seller ``per_seller``, so slow receivers delay only their own sellers.
     """
     rows = db.session.execute(
         text(
@@ -308,7 +307,7 @@ def _claimed(row: Row[Any]) -> Claimed:
 
 
 def record(one: Claimed, result: Result) -> bool:
-    """Note what an attempt came to; false when the message is not this attempt's any more."""
+    """Record the result of an attempt. Returns false if the message is no longer claimed by it."""
     noted = db.session.execute(
         text(
             f"""
@@ -326,9 +325,9 @@ def record(one: Claimed, result: Result) -> bool:
 
 
 def reclaim_expired(*, max_attempts: int) -> int:
-    """Let messages wait again whose sender was not heard of for longer than the lease; how many there were.
+    """Reclaim messages whose lease has expired. Returns their number.
 
-    It may have died after the receiver had answered. So the message may arrive twice, under the same id.
+    A deliverer may have died after the receiver had answered, so a message may arrive twice, under the same id.
     """
     taken = db.session.execute(
         text(
@@ -347,7 +346,7 @@ def reclaim_expired(*, max_attempts: int) -> int:
 
 
 def send_again(key: EndpointKey, public_id: uuid.UUID) -> bool:
-    """Send a message that is over, or waits, once more from the beginning; false for one that is just being sent."""
+    """Send a message that is over, or waits, again from the first attempt; false if it is being sent."""
     changed = db.session.execute(
         text(
             f"""
@@ -362,7 +361,7 @@ def send_again(key: EndpointKey, public_id: uuid.UUID) -> bool:
 
 
 def hurry(key: EndpointKey) -> None:
-    """Let everything that waits for an endpoint be due now, as if it had not been tried before."""
+    """Make every waiting message of an endpoint due now, as if it had not been tried before."""
     db.session.execute(
         text(
             f"""
@@ -375,12 +374,12 @@ def hurry(key: EndpointKey) -> None:
 
 
 def find(key: EndpointKey, public_id: uuid.UUID) -> Delivery | None:
-    """The webhook with this public id that goes to this endpoint."""
+    """The webhook of this endpoint with this public id."""
     return db.session.scalar(_of(key).where(Delivery.public_id == public_id))
 
 
 def list_page(key: EndpointKey, *, limit: int, before: int | None = None) -> list[Delivery]:
-    """What was sent to an endpoint or waits for it, newest first, what is older than the id ``before``."""
+    """The messages of an endpoint, sent and waiting, newest first, older than the id ``before``."""
     query = _of(key).order_by(Delivery.id.desc()).limit(limit)
     if before is not None:
         query = query.where(Delivery.id < before)
@@ -396,7 +395,7 @@ def _of(key: EndpointKey) -> Select[Delivery]:
 
 
 def forget_old(*, days: int, limit: int = 5_000) -> int:
-    """Delete what was over ``days`` ago from the log, so many at most; how many there were."""
+    """Delete at most ``limit`` messages that were over ``days`` ago. Returns their number."""
     gone = db.session.execute(
         text(
             f"""

@@ -1,4 +1,4 @@
-"""What only the reconciler asks: whose turn it is to repair, and which sessions have lost their worker."""
+"""The reconciler's own queries: the lock and the history of sweeps, and sessions of frozen workers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from app.queries import CHUNK, older_than
 
 
 def try_lock(connection: Connection, *, rest_seconds: float) -> bool | None:
-    """Lock the row for the transaction of ``connection``; None when somebody else holds it.
+    """Lock the row for the transaction of ``connection``; None if another sweep holds the lock.
 
-    The answer tells whether the last sweep is longer ago than ``rest_seconds``.
+    Returns whether the last sweep was more than ``rest_seconds`` ago.
     """
     row = connection.execute(
         text(
@@ -27,12 +27,12 @@ def try_lock(connection: Connection, *, rest_seconds: float) -> bool | None:
 
 
 def mark_run(connection: Connection) -> None:
-    """Note that a sweep has been made."""
+    """Record a sweep."""
     connection.execute(text("update reconciler set last_run_at = clock_timestamp() where id = 1"))
 
 
 def count(connection: Connection, *, taken_back: int, settled: int, lost: int, ended: int) -> None:
-    """Add to what was repaired since the beginning; ``connection`` holds the lock."""
+    """Add to the totals of repairs; ``connection`` holds the lock."""
     if not (taken_back or settled or lost or ended):
         return
     connection.execute(
@@ -49,7 +49,7 @@ def count(connection: Connection, *, taken_back: int, settled: int, lost: int, e
 
 
 def note_dispatch(connection: Connection, *, trouble: str | None) -> None:
-    """Note why jobs cannot be sent, or that they can; ``connection`` holds the lock."""
+    """Record why jobs cannot be sent, or that they can; ``connection`` holds the lock."""
     connection.execute(
         text(
             """
@@ -62,10 +62,10 @@ def note_dispatch(connection: Connection, *, trouble: str | None) -> None:
 
 
 def end_overdue_transactions(*, lease_seconds: float) -> int:
-    """End the sessions of workers whose chunk lasts longer than the lease; how many there were.
+    """End the sessions of workers whose chunk takes longer than the lease. Returns their number.
 
-    A worker that freezes in the middle of a COPY holds the lock on its batch, and none of PostgreSQL's own timeouts
-    comes to its end while it waits for the data.
+    A worker that freezes during a COPY holds the lock on its batch, and none of PostgreSQL's own timeouts applies while
+    it waits for data.
     """
     ended = db.session.execute(
         text(
