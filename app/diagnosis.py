@@ -1,6 +1,6 @@
-"""What is wrong with PostgreSQL, Redis or the storage, as told by the errors that they raise.
+"""Diagnoses PostgreSQL, Redis and the storage from the errors that they raise.
 
-In words that hold no secrets: a state for strangers who ask ``/readyz``, a sentence and advice for operators.
+The texts contain no secrets: a state for anyone who asks ``/readyz``, a sentence and advice for operators.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from app.storage import StorageRefused
 
 
 class Fault(NamedTuple):
-    """Why something that Sluice needs cannot be used now."""
+    """Why a service that Sluice needs cannot be used now."""
 
-    #: In a word or two, for strangers.
+    #: One or two words, for anyone.
     state: str
     #: What is wrong.
     sentence: str
@@ -35,12 +35,12 @@ _UNTRUSTED = "certificate verify failed"
 _WAITS = "Imports stand still, and go on by themselves when it can be used again. Nothing is lost."
 _DATABASE_AWAY = Fault("unreachable", "The database does not answer.", _WAITS)
 
-#: What is raised when it is away, restarting or overloaded, by the driver and by SQLAlchemy.
+#: Raised by the driver and by SQLAlchemy if the database is unavailable, restarting or overloaded.
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 _AWAY_WRAPPED = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 
 _BY_SQLSTATE: dict[type[psycopg.Error], Fault] = {
-    # What waited too long for something else, such as a Redis that hangs, had its session ended.
+    # A transaction that waited too long for something else, such as a hanging Redis, had its session ended.
     errors.IdleInTransactionSessionTimeout: _DATABASE_AWAY,
     errors.DiskFull: Fault(
         "disk full",
@@ -68,8 +68,8 @@ _BY_SQLSTATE: dict[type[psycopg.Error], Fault] = {
         "Let it own the tables.",
     ),
 }
-#: What a server says instead of making a connection has no code that would be passed on. In other languages than
-#: English it counts as no answer, and the log has it.
+#: The driver does not pass on the code of an error in place of a connection, only its message. A message in another
+#: language than English counts as no answer; it is in the log.
 _BY_WORDS: dict[str, Fault] = {
     **dict.fromkeys(
         ("password authentication failed", "no password supplied", "fe_sendauth"),
@@ -125,7 +125,7 @@ _BY_WORDS: dict[str, Fault] = {
 
 
 def of_database(error: BaseException) -> Fault | None:
-    """Why the database cannot be used; None when ``error`` says nothing of that, but that a statement is wrong."""
+    """Why the database cannot be used; None if ``error`` is not about that, but about a wrong statement."""
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
     for unfit, state in ((ServerTooOld, "too old"), (WrongEncoding, "wrong encoding")):
         if isinstance(cause, unfit):
@@ -150,7 +150,7 @@ _REDIS_PASSWORD = Fault(
     "Redis refuses the user or the password in REDIS_URL.",
     f"Correct REDIS_URL, in which special characters are written as %40 and the like. {_DELAYS}",
 )
-#: By the word with which the error of Redis begins.
+#: Faults by the first word of Redis's error.
 _BY_CODE: dict[str, Fault] = {
     "OOM": Fault(
         "out of memory",

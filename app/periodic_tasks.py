@@ -1,4 +1,4 @@
-"""What is done from time to time beside imports: the sweep at every tick, and a list of tasks with their intervals."""
+"""Periodic work beside imports: the sweep at every tick, and a list of tasks with their intervals."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from app.queries.imports import chunk_scratch
 log = logging.getLogger(__name__)
 
 _HOUR = 3600.0
-#: Messages that were sent, or given up, stay in the log for so long.
+#: Retention of messages that were sent or given up.
 _MESSAGES_KEPT_DAYS = 30
-#: After so long a worker host that is silent, and an attempt that failed, are of no interest any more.
+#: Retention of silent worker hosts and of failed attempts.
 _HOST_FORGOTTEN_AFTER_SECONDS = 3600.0
 _TROUBLES_KEPT_DAYS = 30
 
 
 class Task(NamedTuple):
-    """Something that one host does from time to time."""
+    """A periodic task, which one host at a time runs."""
 
-    #: What its turn is noted under; a task that is renamed is due at once.
+    #: The name under which its last run is recorded; a renamed task is due at once.
     name: str
     every_seconds: float
-    #: False where more is left to do than one turn has time for: then it is due again at the next tick. What it has
-    #: done is committed. Raises OSError where the storage cannot be used.
+    #: Returns False if more is left to do than one run has time for: then it is due again at the next tick. Commits.
+    #: Raises OSError if the storage cannot be used.
     run: Callable[[], bool | None]
 
 
 def tick() -> None:
-    """Sweep, and do what is due; where another host sweeps or has just done so, both are its business."""
+    """Sweep and run the tasks that are due, unless another host is sweeping or has just done so."""
     repairs = reconcile.sweep()
     if repairs is None:
         return
@@ -44,7 +44,7 @@ def tick() -> None:
 
 
 def run_due() -> None:
-    """Run the tasks that are due, one after the other."""
+    """Run the tasks that are due, in order."""
     due = periodic.find_due({task.name: task.every_seconds for task in TASKS})
     db.session.rollback()
     for task in TASKS:

@@ -37,8 +37,8 @@ DELIVERY_QUEUE_NAME = "sluice-deliveries"
 RUN_BATCH = "app.imports.worker.batch_job.run"
 RECONCILE = "app.imports.reconcile.run"
 DELIVER = "app.deliveries.job.run"
-#: The names that the release before sends. Its jobs may still wait in Redis, and until all hosts are upgraded some of
-#: them are sent anew; the next release drops them.
+#: The names that the previous release sends. Its jobs may still wait in Redis, and until all hosts are upgraded, more
+#: may be sent. The next release drops them.
 _RENAMED = {"app.imports.batch_job.run": RUN_BATCH}
 #: The function that each name stands for.
 _FUNCTIONS = {name: name for name in (RUN_BATCH, RECONCILE, DELIVER)} | _RENAMED
@@ -67,8 +67,8 @@ class AllowedJob(Job):
     """A job that runs only Sluice's own jobs, whatever an attacker writes into Redis."""
 
     def refresh(self) -> None:
-        """Read the job from Redis. Raises NoSuchJobError where RQ has not written what stands there, so that the worker
-        that has met with it passes it over: any other error would end it, and the next one too.
+        """Read the job from Redis. Raises NoSuchJobError for anything that RQ has not written, so that the worker skips
+        it: any other error would end this worker, and then the next one.
         """
         try:
             super().refresh()  # type: ignore[no-untyped-call]
@@ -80,9 +80,9 @@ class AllowedJob(Job):
             raise self._foreign() from error
 
     def restore(self, raw_data: dict[bytes, bytes]) -> None:
-        """Take over what Redis has of the job. Raises ValueError where it unpacks to far more than a job of ours."""
+        """Restore the job from its values in Redis. Raises ValueError if they unpack to far more than a job of ours."""
         unpacking = zlib.decompressobj()
-        # What is there unpacked is none of zlib's business.
+        # Values that are not packed are left to RQ.
         with suppress(zlib.error):
             unpacking.decompress(raw_data.get(b"data", b""), _MAX_JOB_BYTES)
         if unpacking.unconsumed_tail:
@@ -90,7 +90,7 @@ class AllowedJob(Job):
         super().restore(raw_data)
 
     def delete(self, *args: Any, **options: Any) -> None:
-        """Remove the job from Redis. One that was delivered twice may be gone when it ends the second time."""
+        """Delete the job from Redis. A job that was delivered twice may be gone when it ends the second time."""
         with suppress(InvalidJobOperation):
             super().delete(*args, **options)
 
@@ -110,7 +110,7 @@ class AllowedJob(Job):
 
 
 def open_queue(connection: Redis, name: str = QUEUE_NAME) -> Queue:
-    """A queue through which jobs go. A worker on exactly one queue never loses a job it has popped."""
+    """A queue of jobs. A worker that listens on exactly one queue never loses a job it has popped."""
     return Queue(name, connection=connection, serializer=JSONSerializer, job_class=AllowedJob)
 
 
@@ -118,12 +118,12 @@ class Filled(NamedTuple):
     """The result of sending batches to Redis."""
 
     sent: int
-    #: Why Redis did not take them all, in a sentence; None: it did.
+    #: Why Redis did not accept them all, in a sentence; None if it did.
     trouble: str | None
 
 
 def fill() -> Filled:
-    """Hand waiting batches to Redis until enough jobs wait there.
+    """Send waiting batches to Redis until enough jobs wait there.
 
     Commits. Errors are logged and returned instead of raised, because the caller's own work is done: the reconciler
     fills the queue again.
@@ -144,12 +144,12 @@ def fill() -> Filled:
 
 
 def count_workers() -> int:
-    """How many workers are listening on any host, as far as RQ knows. Raises RedisError."""
+    """The number of workers on all hosts, as far as RQ knows. Raises RedisError."""
     return Worker.count(queue=open_queue(redis_client()))
 
 
 def _window() -> int:
-    """How many jobs should wait in Redis."""
+    """The number of jobs that should wait in Redis."""
     return max(_LEAST_WAITING, _WAITING_PER_WORKER * count_workers())
 
 
@@ -169,9 +169,9 @@ def _send_batch(waiting: lookups.Waiting) -> bool:
 
 
 def send_reconcile(key: ImportKey) -> None:
-    """Have the next free worker settle an import whose batches have all ended; the tick does it otherwise."""
+    """Have the next free worker settle an import whose batches are all over; otherwise the tick does."""
     try:
-        # An id of its own, because the one before may be at its end and would take this one's data along.
+        # A new id, because the previous job may be ending and would delete this one's data with its own.
         _enqueue(RECONCILE, key, job_id=f"r{key.import_id}-{uuid.uuid4().hex}", at_front=True)
     except RedisError:
         log.warning("reconciler job not sent", extra={"import_id": key.import_id}, exc_info=True)
@@ -182,17 +182,17 @@ def send_deliver() -> None:
     try:
         waiting = open_queue(redis_client(), DELIVERY_QUEUE_NAME)
         if not waiting.count:
-            # An id of its own, as above.
+            # A new id, as above.
             _enqueue(DELIVER, (), job_id=f"d{uuid.uuid4().hex}", to=waiting)
     except RedisError:
         log.warning("delivery job not sent", exc_info=True)
 
 
 def ask() -> int:
-    """How many jobs wait in Redis, which takes a write to answer. Raises RedisError unless jobs can be sent."""
+    """The number of jobs that wait in Redis. Writes a key, and so raises RedisError unless jobs can be sent."""
     redis = redis_client()
     redis.set(_ASKED, "", ex=_ASKED_SECONDS)
-    # Where one of RQ's keys is something else than RQ makes of it, no job comes through.
+    # If one of RQ's keys has another type than RQ gives it, no job can be sent.
     with redis.pipeline(transaction=False) as asked:
         for one in _queues():
             asked.llen(one.key)
@@ -209,7 +209,7 @@ def ask() -> int:
 
 
 def discard_foreign() -> int:
-    """Remove what cannot be the id of a job from the queues, because a worker that meets with it ends; how many.
+    """Remove what cannot be a job's id from the queues, because it would end a worker. Returns their number.
 
     Raises RedisError.
     """

@@ -1,4 +1,4 @@
-"""How a process that runs jobs is asked to leave: a flag that long jobs look at between two steps."""
+"""The request to a process to stop: a flag that long jobs check between two steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _requested = False
 
 
 def request_shutdown(*_: object) -> None:
-    """Ask the job of this process to stop after its step; fit to be a signal handler."""
+    """Ask the job of this process to stop after its step. Can be a signal handler."""
     global _requested
     _requested = True
 
@@ -19,5 +19,5 @@ def is_shutdown_requested() -> bool:
 
 
 def listen_for_shutdown(number: signal.Signals) -> None:
-    """Let the signal ``number`` call request_shutdown in this process and in those it forks."""
+    """Have the signal ``number`` call request_shutdown in this process and in those it forks."""
     signal.signal(number, request_shutdown)

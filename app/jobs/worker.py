@@ -1,8 +1,7 @@
-"""The workers: a supervisor that keeps WORKERS RQ workers running, and DELIVERERS beside them, which send webhooks and
-e-mails, and that repairs every few seconds.
+"""The supervisor, which keeps WORKERS workers and DELIVERERS deliverers running and ticks every few seconds.
 
-A worker forks a work-horse for each job. Each of the three levels dies with the one above it: a worker whose
-supervisor is gone drains and leaves, and a work-horse whose worker is gone hands its batch back after its chunk.
+A worker forks a work-horse for each job. Each of the three levels ends with the one above it: a worker whose
+supervisor is gone drains and exits, and a work-horse whose worker is gone releases its batch after its chunk.
 """
 
 from __future__ import annotations
@@ -42,18 +41,18 @@ from app.queries import operations
 
 log = logging.getLogger("sluice.worker")
 
-#: Sent to a work-horse: hand the batch back at the end of the chunk.
+#: Asks a work-horse to release its batch at the end of the chunk.
 _HAND_BACK = signal.SIGUSR1
-#: A work-horse takes on no further job when it is older than this.
+#: A work-horse older than this starts no further job.
 _TURN_SECONDS = 5.0
-#: How long workers may take to leave before they are killed; a chunk takes a fraction of a second.
+#: Workers that have not exited after this time are killed; a chunk takes a fraction of a second.
 _GRACE_SECONDS = 20.0
-#: A worker that dies sooner than this after its start waits as long before the next try.
+#: A worker that dies within this time after its start is restarted only after as long again.
 _SHORT_LIFE_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 
-#: RQ's own times, all far shorter than its defaults, so that its lists of workers and jobs tell the truth. What depends
-#: on being noticed fast depends on the lease in the batch's row instead.
+#: RQ's own times, all far shorter than its defaults, so that its lists of workers and jobs are accurate. Whatever must
+#: be noticed fast depends on the lease in the batch's row instead.
 _WORKER_TTL_SECONDS = 30
 _MONITORING_SECONDS = 5
 _MAINTENANCE_SECONDS = 30
@@ -62,20 +61,20 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Work(NamedTuple):
-    """What workers and their supervisor do beside running jobs, each in the application's context."""
+    """Hooks for workers and their supervisor; each runs in the application's context."""
 
-    #: Load what the jobs of the processes forked from now on will need; true when something was loaded.
+    #: Load what the jobs of later forks will need. Returns whether anything was loaded.
     prepare: Callable[[], bool]
-    #: Repair whatever needs it.
+    #: Sweep, and run the periodic tasks that are due.
     tick: Callable[[], None]
-    #: Count together with the other processes of this host, in this directory, as a process of this kind.
+    #: Share metrics with the other processes of this host in this directory, as a process of this kind.
     share_metrics: Callable[[Path, str], None]
-    #: Serve at this address what the processes have counted in this directory, for ever.
+    #: Serve the metrics in this directory at this address. Never returns.
     serve_metrics: Callable[[str, Path], None]
 
 
 class SluiceWorker(Worker):
-    """An RQ worker whose work-horses have the application ready, and stop between two chunks when they are asked to."""
+    """An RQ worker whose work-horses inherit the application, and stop between two chunks on request."""
 
     def __init__(self, app: Flask, connection: Redis, queue_name: str, prepare: Callable[[], bool]) -> None:
         super().__init__(
@@ -93,13 +92,13 @@ class SluiceWorker(Worker):
         self._runs_imports = queue_name == QUEUE_NAME
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Fork a process for ``job`` and watch over it."""
+        """Fork a work-horse for ``job`` and monitor it."""
         super().execute_job(job, queue)
-        # Not before a job, which would wait for it.
+        # After the job, not before it: the job would have to wait.
         self.prepare()
 
     def prepare(self) -> None:
-        """Load what the processes forked from now on will need, if they import."""
+        """Load what later work-horses will need, if they import."""
         if not self._runs_imports:
             return
         with self._app.app_context():
@@ -114,17 +113,17 @@ class SluiceWorker(Worker):
                 db.engine.dispose()
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
-        """Run ``job`` in the process that was forked for it; this never returns."""
+        """Run ``job`` in the process that was forked for it. Never returns."""
         _die_with_parent(self.pid, _HAND_BACK)
-        # It lives for seconds, and what it makes has no cycles.
+        # It lives for seconds, and its objects have no cycles.
         gc.disable()
         with self._app.app_context():
             super().main_work_horse(job, queue)
 
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
-        """Run ``job``, and for the rest of this process's turn the jobs that wait behind it.
+        """Run ``job``, and until this process's turn is over the jobs that wait behind it.
 
-        To fork, to connect to the database and to leave takes as long as two thousand rows.
+        Forking, connecting to the database and exiting takes as long as two thousand rows.
         """
         ends_at = time.monotonic() + _TURN_SECONDS
         is_done = super().perform_job(job, queue, execution)
@@ -138,13 +137,13 @@ class SluiceWorker(Worker):
         return is_done
 
     def handle_warm_shutdown_request(self) -> None:
-        """Pass the wish to leave on to the work-horse, so that it does not take its whole batch."""
+        """Pass the request on to the work-horse, so that it does not finish its whole batch first."""
         super().handle_warm_shutdown_request()
         if self.horse_pid:
             os.kill(self.horse_pid, _HAND_BACK)
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
-        """How long a job counts as alive after a sign of life, in seconds; RQ adds a minute to this."""
+        """How many seconds a job counts as alive after its last heartbeat in RQ; RQ adds a minute to this."""
         return 3 * _MONITORING_SECONDS
 
 
@@ -155,15 +154,15 @@ class Supervisor:
         self._app = app
         self._work = work
         self._redis_url = redis_url
-        #: How many workers each queue is to have.
+        #: The number of workers for each queue.
         self._wanted = wanted
         self._settings: Settings = app.extensions["sluice_settings"]
-        #: When each worker was started, and for which queue, by process id.
+        #: The start time and the queue of each worker, by process id.
         self._started: dict[int, tuple[float, str]] = {}
         self._host = socket.gethostname()
-        #: The process that serves what is counted, or 0.
+        #: The process that serves metrics, or 0.
         self._metrics_pid = 0
-        #: The workers that operators have been told of.
+        #: The workers that were last reported to operators.
         self._reported: set[int] = set()
         self._start_again_at = 0.0
         self._is_stopping = False
@@ -198,7 +197,7 @@ class Supervisor:
         supervisor = os.getpid()
         pid = os.fork()
         if pid == 0:
-            # Nothing of the supervisor's may run in the child, neither its loop nor its clean-up at exit.
+            # None of the supervisor's code may run in the child, neither its loop nor its clean-up at exit.
             try:
                 _run_worker(self._app, self._redis_url, supervisor, queue_name, self._work)
                 os._exit(0)
@@ -209,14 +208,14 @@ class Supervisor:
         self._started[pid] = time.monotonic(), queue_name
 
     def _serve_metrics(self) -> None:
-        """Let Prometheus ask what the workers of this host have counted, where METRICS_LISTEN names an address."""
+        """Serve the metrics of this host's workers to Prometheus, if METRICS_LISTEN names an address."""
         listen = os.environ.get("METRICS_LISTEN", "")
         if not listen:
             return
         supervisor = os.getpid()
         self._metrics_pid = os.fork()
         if self._metrics_pid == 0:
-            # A process of its own, because a supervisor that forks must not have threads.
+            # A separate process, because a supervisor that forks must not have threads.
             try:
                 _die_with_parent(supervisor, signal.SIGKILL)
                 self._work.serve_metrics(listen, self._settings.sluice_home / "metrics")
@@ -235,7 +234,7 @@ class Supervisor:
                     self._start_again_at = time.monotonic() + _SHORT_LIFE_SECONDS
 
     def _tick(self) -> None:
-        """Repair whatever is in need of it; no trouble here may end the supervisor."""
+        """Tick. No error here may end the supervisor."""
         try:
             with self._app.app_context():
                 try:
@@ -243,7 +242,7 @@ class Supervisor:
                     self._work.tick()
                 finally:
                     db.session.remove()
-                    # No connection is kept, so that the workers forked later inherit none.
+                    # Keep no connection, so that the workers forked later inherit none.
                     db.engine.dispose()
         except Exception as error:
             fault = diagnosis.of_database(error)
@@ -261,18 +260,18 @@ class Supervisor:
         self._signal_all(signal.SIGKILL)
         self._sign_off()
         if self._metrics_pid:
-            # Waited for, because it has inherited the locks by which the private servers know who uses them.
+            # Waited for, because it has inherited the locks that tell the private servers that they are in use.
             os.kill(self._metrics_pid, signal.SIGKILL)
             os.waitpid(self._metrics_pid, 0)
 
     def _report(self, pids: set[int]) -> None:
-        """Tell operators which workers there are."""
+        """Report the workers of this host to operators."""
         operations.note_workers(self._host, pids, gone=self._reported - pids)
         db.session.commit()
         self._reported = pids
 
     def _sign_off(self) -> None:
-        """Tell operators that the workers of this host have left in good order."""
+        """Report to operators that the workers of this host were stopped on purpose."""
         with self._app.app_context():
             try:
                 self._report(set())
@@ -287,11 +286,11 @@ class Supervisor:
 
 
 def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str, work: Work) -> None:
-    """Work on one of RQ's queues in this process until told to stop, or until the process ``supervisor`` dies."""
+    """Run the jobs of one queue in this process until asked to stop, or until the process ``supervisor`` dies."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     _die_with_parent(supervisor, signal.SIGTERM)
-    # Installed before any fork, so that a work-horse never meets the signal unprepared.
+    # Installed before any fork, so that a work-horse always handles the signal.
     listen_for_shutdown(_HAND_BACK)
     settings: Settings = app.extensions["sluice_settings"]
     work.share_metrics(settings.sluice_home / "metrics", "worker")
@@ -301,7 +300,7 @@ def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str, wo
 
 
 def _patient_redis(url: str) -> Redis:
-    """A client that rides out a Redis that is away for a minute or two: a worker has nothing better to do."""
+    """A client that waits for a Redis that is unavailable for a minute or two: a worker has nothing better to do."""
     client = Redis.from_url(
         url,
         socket_timeout=60,
@@ -309,16 +308,16 @@ def _patient_redis(url: str) -> Redis:
         retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=2), 120),
     )
     if url.startswith("unix:"):
-        # RQ asks for its own address. redis-py fails to read the answer where the path of the socket has a blank.
+        # RQ asks for its own address. redis-py cannot parse the answer if the path of the socket contains a space.
         client.set_response_callback("CLIENT INFO", lambda *_, **__: {"addr": "unix socket"})
     return client
 
 
 def _settle_memory() -> None:
-    """Share what is in memory now with every process forked later.
+    """Share the memory of now with every process forked later.
 
-    The garbage collector would write to each object, and so have the kernel copy it page by page. Nor does it look for
-    garbage as often as by default: a chunk makes many thousands of objects, none of them in a cycle.
+    The garbage collector would write to each object, and so make the kernel copy every page. It also runs less often
+    than by default: a chunk creates many thousands of objects, none of them in a cycle.
     """
     gc.collect()
     gc.freeze()
@@ -331,12 +330,12 @@ def _die_with_parent(parent: int | None, number: signal.Signals) -> None:
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
-        # The parent died before it was asked for.
+        # The parent died before the kernel was asked.
         os.kill(os.getpid(), number)
 
 
 def run(app: Flask, work: Work) -> None:
-    """Run the workers of this host until told to stop: as many as WORKERS and DELIVERERS say."""
+    """Run the workers and deliverers of this host until asked to stop; WORKERS and DELIVERERS give their numbers."""
     redis_url = app.config["REDIS_URL"]
     configure_mappers()
     _settle_memory()
