@@ -37,6 +37,8 @@ def test_an_import_across_hosts_of_which_one_is_cut_off(
     make_items(400)
     file = generate(40_000)
     quiet = run_quietly(file, other_seller, run_jobs)
+    # The other database is looked at for a minute or more; a transaction on this one would be ended meanwhile.
+    db.session.rollback()
     with ExitStack() as stack:
         web, first, second, data = stack.enter_context(hosts("web", "w1", "w2", "data"))
         database, local_database = stack.enter_context(postgres_on(data))

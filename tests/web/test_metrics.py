@@ -79,7 +79,7 @@ def test_rows_and_stages_are_counted(app: Flask, seller: Seller, run_jobs: Calla
     assert grown("sluice_rows_total", "failed") == 1
     for stage in ("read", "items", "create", "errors", "commit"):
         assert grown("sluice_chunk_seconds_count", stage) == 1
-    assert grown("sluice_attempts_total", "FAILED") == 1
+    assert grown("sluice_attempts_total", "COMPLETED") == 1
     assert grown("sluice_queue_wait_seconds_count", "import") == 1
     assert after["sluice_http_seconds_count", ("GET", "/metrics", "200")] >= 2
     assert (after["sluice_redis_up", ()], after["sluice_database_up", ()]) == (1, 1)
