@@ -21,7 +21,7 @@ from app.csvfile.contract import (
     quoted,
 )
 
-#: So much of a value is cited where it names an item, and no more of any value is stored as a fact.
+#: Maximum number of characters cited of a value that names an item; no more of any value is stored as a fact.
 _MAX_NAME_CITED = 120
 
 
@@ -34,7 +34,7 @@ class Code(IntEnum):
 
     @property
     def meaning(self) -> str:
-        """What all rows that fail with it have in common."""
+        """What all rows with this code have in common."""
         return {
             Code.INVALID: "The row itself is wrong, whatever is in the catalog and among your listings. All that is "
             "wrong with it is reported at once. Correct the row.",
@@ -61,7 +61,7 @@ def _say_extra_value(_column: str, values: int, value: str, letters: str) -> str
 
 
 def _say_swallowed_lines(column: str, opened: int, closed: int, length: int, last: str = "") -> str:
-    """``length`` is the number of characters in the value; 0 where a row is known to be among them.
+    """``length`` is the number of characters in the value; 0 if a row is known to be among them.
 
     ``last`` is the last of the file's columns.
     """
@@ -105,14 +105,14 @@ def _say_item_not_found(column: str, value: str = "", invisible: str = "") -> st
 
 
 def _say_item_ambiguous(column: str, count: int, urns: Sequence[str], value: str = "", invisible: str = "") -> str:
-    """``urns`` may be the first of ``count``."""
+    """``urns`` may be only the first of ``count``."""
     what = _say_name(column, value, invisible)
     listed = ", ".join(urns) + (", …" if count > len(urns) else "")
     return f"{what[0].upper()}{what[1:]} names {count} items. Write the URN of the one you mean in URN: {listed}."
 
 
 def _say_name(column: str, value: str, invisible: str) -> str:
-    """What a row names its item by; ``invisible`` describes a character in the name that cannot be seen."""
+    """The name of a row's item; ``invisible`` describes an invisible character in it."""
     if column != NamedBy.NAME.name:
         return f"{column} {quoted(value, _MAX_NAME_CITED)}"
     return f"this GAME, SET and NAME, which have {invisible} in them," if invisible else "this GAME, SET and NAME"
@@ -124,7 +124,7 @@ def _say_variant_not_found(_column: str, urn: str, variants: Sequence[str], know
     return f"The item {urn} has no variant {' or '.join(variants)}. {has}"
 
 
-#: What templates can name beside the facts.
+#: The names that templates can use beside the facts.
 _LIMITS: dict[str, object] = {
     "grades": grade_list(),
     "min_price": MIN_PRICE,
@@ -370,12 +370,12 @@ class Cause(Enum):
 
     @property
     def title(self) -> str:
-        """What the cause is called in headings."""
+        """The cause's name in headings."""
         return self.name.replace("_", " ").capitalize().replace("Id ", "ID ")
 
     @property
     def slug(self) -> str:
-        """The name under which the cause is stored and linked to."""
+        """The identifier under which the cause is stored and linked."""
         return self.name.lower().replace("_", "-")
 
     @classmethod
@@ -383,8 +383,8 @@ class Cause(Enum):
     def by_slug(cls, slug: str) -> Cause:
         """The cause that is stored under ``slug``.
 
-        While a release is rolled out, rows fail for causes that only the newer one knows. Such a cause gets a stand-in
-        that is no member of the list, and knows no more than its name.
+        While a release is rolled out, rows may fail for causes that only the newer release knows. Such a cause gets a
+        stand-in that is not a member of the enumeration, and has only a name.
         """
         name = slug.upper().replace("-", "_")
         return cls.__members__.get(name) or _make_stand_in(name)
@@ -392,14 +392,14 @@ class Cause(Enum):
     def problem(self, column: str = "", **facts: Any) -> Problem:
         """A problem of this cause in ``column`` (empty: the row as a whole), with the facts for its sentence."""
         if "value" in facts:
-            # One character more than is ever cited shows that the value goes on.
+            # One character more than is ever cited tells that the value is longer.
             facts["value"] = facts["value"][: _MAX_NAME_CITED + 1]
         return Problem(column, self, facts)
 
     def say(self, column: str, facts: Mapping[str, Any]) -> str:
         """The sentence about a row.
 
-        Facts that another release has stored and that do not fit give way to what is true of all rows of the cause.
+        If another release has stored facts that do not fit, returns what is true of all rows of the cause.
         """
         try:
             if not isinstance(self.sentence, str):
@@ -419,12 +419,12 @@ def _make_stand_in(name: str) -> Cause:
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with one row."""
+    """A problem of a row."""
 
     #: Empty: the row as a whole.
     column: str
     cause: Cause
-    #: What completes the sentence: values that JSON can hold.
+    #: The values that complete the sentence; JSON can represent them.
     facts: dict[str, Any]
 
     @property

@@ -1,9 +1,9 @@
-"""The columns of a listings file, in one table: each line says all that there is to say of its column.
+"""The columns of a listings file in one table: each line specifies one column completely.
 
-Header, validator, listing fields, exports, checks, the API's schema and the help pages are made from it. To add a
-column is to add a line here, a field to ``models.Listing``, a migration that adds it to the table, and a test. A column
-that comes later is optional and says in ``since`` with which layout it came, so that files of older layouts, and
-imports that run while Sluice is upgraded, stay as they are.
+Header, validator, listing fields, exports, checks, the API's schema and the help pages are derived from it. To add a
+column, add a line here, a field to ``models.Listing``, a migration that adds it to the table, and a test. A new column
+must be optional, and ``since`` gives the first layout that has it, so that files of older layouts, and imports that run
+while Sluice is upgraded, are not affected.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ from app.csvfile.contract import (
     Mode,
 )
 
-#: What a listing holds of a column: a number, a text, a flag, or nothing.
+#: The value of a column in a listing: a number, a text, a flag, or nothing.
 Value = int | str | bool | None
 #: The values of a listing in the order of VALUES.
 Values = tuple[Any, ...]
 
 
 class Role(Enum):
-    """What a column does for its row."""
+    """The role of a column in a row."""
 
-    #: Says what the row asks for.
+    #: The mode of the row.
     MODE = auto()
-    #: Says, alone or with others, which item it is.
+    #: Names the item, alone or together with others.
     NAMES_ITEM = auto()
-    #: A part, beside the item, of what the seller has at most one listing of.
+    #: Part of the listing key, beside the item.
     KEY = auto()
-    #: Set by CREATE and UPDATE alike. In an UPDATE, an empty value clears it.
+    #: Set by CREATE and UPDATE. In an UPDATE, an empty value clears it.
     VALUE = auto()
-    #: Set by CREATE and UPDATE alike. In an UPDATE, an empty value leaves it as it is.
+    #: Set by CREATE and UPDATE. In an UPDATE, an empty value leaves it unchanged.
     SOFT_VALUE = auto()
 
 
 class Needed(StrEnum):
-    """When a column has to be filled in, as it is told to sellers."""
+    """When a column must have a value, in words for sellers."""
 
     ALWAYS = "always"
     NAMES_ITEM = "one way to name the item"
@@ -57,45 +57,45 @@ class Needed(StrEnum):
 
 
 class Bulk(NamedTuple):
-    """How many cells of a column are handled at once whose values hardly ever come twice."""
+    """Bulk functions for the cells of a column whose values hardly ever repeat."""
 
-    #: Whether all of them are surely right; where it says no, each is parsed.
+    #: Whether all of them are certainly valid; if it says no, each is parsed.
     are_right: Callable[[Sequence[str]], bool]
-    #: The same values as ``parse`` makes of cells that are right.
+    #: The values that ``parse`` returns for valid cells.
     read: Callable[[Sequence[str]], list[Any]] | None = None
 
 
 class Field(NamedTuple):
-    """What a listing keeps of a column."""
+    """The field of a listing that stores a column."""
 
     #: Its name, in the table of listings and everywhere else.
     name: str
     #: Its PostgreSQL type.
     sql: str
-    #: What the API says of it.
+    #: Its description in the API.
     meaning: str
 
 
 class Spec(NamedTuple):
-    """All that there is to say of a column."""
+    """The specification of a column."""
 
     role: Role
-    #: Makes the value of a trimmed cell. Raises parse.Wrong.
+    #: Parses a trimmed cell. Raises parse.Wrong.
     parse: Callable[[str], Any]
     needed: Needed
-    #: What it says, and what may stand in it.
+    #: Its meaning, and its allowed values.
     rule: str
-    #: Values that it takes.
+    #: Examples of valid values.
     examples: tuple[str, ...]
-    #: Of a VALUE or SOFT_VALUE.
+    #: Only for a VALUE or SOFT_VALUE.
     field: Field | None = None
-    #: None: values come again and again, so that each is parsed once and remembered.
+    #: None: values repeat often, so each is parsed once and remembered.
     bulk: Bulk | None = None
-    #: Digits, which spreadsheets shorten and take for dates.
+    #: Whether it consists of digits, which spreadsheets shorten or turn into dates.
     is_number: bool = False
-    #: What cannot be seen at the ends of a value belongs to it, unless it is white space.
+    #: Whether invisible characters at the ends of a value belong to it, unless they are white space.
     is_free_text: bool = False
-    #: The first layout that has it: its place in LAYOUTS, counted from 1.
+    #: The first layout that has it: its position in LAYOUTS, counted from 1.
     since: int = 1
 
 
@@ -139,12 +139,12 @@ def _text(field: str, rule: str, meaning: str, example: str, *, limit: int = MAX
 
 
 class Column(StrEnum):
-    """The columns in their order, each with its specification; the member is the name in the header."""
+    """The columns in order, each with its specification. A member is the name in the header."""
 
     spec: Spec
 
     def __new__(cls, name: str, spec: Spec) -> Column:
-        """The name, with what there is to say of the column."""
+        """The name, with the specification."""
         column = str.__new__(cls, name)
         column._value_ = name
         column.spec = spec
@@ -264,7 +264,7 @@ class Column(StrEnum):
 COLUMNS: tuple[str, ...] = tuple(column.value for column in Column)
 HEADER = ",".join(COLUMNS)
 
-#: Each header that was ever published, the newest last; files with any of them are taken.
+#: Every header that was ever published, the newest last. Files with any of them are accepted.
 LAYOUTS: tuple[tuple[Column, ...], ...] = tuple(
     tuple(column for column in Column if column.spec.since <= number)
     for number in range(1, max(column.spec.since for column in Column) + 1)
@@ -275,48 +275,48 @@ def _fields(*roles: Role) -> dict[Column, Field]:
     return {column: column.spec.field for column in Column if column.spec.role in roles and column.spec.field}
 
 
-#: What every row says, and what a listing keeps of it. HIDDEN an UPDATE may leave open, so that it goes its own way.
+#: The columns that every row specifies and a listing stores. HIDDEN is separate, because an UPDATE may leave it out.
 VALUES = _fields(Role.VALUE)
-#: All that a listing has beside its key.
+#: All fields of a listing beside its key.
 FIELDS = _fields(Role.VALUE, Role.SOFT_VALUE)
 
 _PLACES = {column: place for place, column in enumerate(VALUES)}
 
 
 def value_of(values: Values, column: Column) -> Any:
-    """That of ``values``, in the order of VALUES, which is of the ``column``."""
+    """The value of ``column`` in ``values``, which are in the order of VALUES."""
     return values[_PLACES[column]]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of one file, in order, by which everything goes that reads the file."""
+    """The columns of one file, in order. Everything that reads the file goes by its layout."""
 
     columns: tuple[Column, ...]
-    #: How many columns its header has, the empty ones without a name at its end included.
+    #: The number of columns in its header, including empty unnamed ones at its end.
     width: int
 
     def name_at(self, place: int) -> str:
-        """The name of the column at a place counted from 0; empty behind the last one."""
+        """The name of the column at a position counted from 0; empty behind the last one."""
         return self.columns[place] if place < len(self.columns) else ""
 
     @cached_property
     def _says(self) -> tuple[bool, ...]:
-        """For each of VALUES whether the file says it."""
+        """For each of VALUES whether the file has it."""
         return tuple(column in self.columns for column in VALUES)
 
     def spoken(self, values: Values) -> Values:
-        """Those of ``values``, in the order of VALUES, that the file says."""
+        """The ``values``, in the order of VALUES, that the file has."""
         return values if all(self._says) else tuple(compress(values, self._says))
 
     def apply(self, values: Values, to: Values) -> Values:
-        """``to`` with the ``values`` of a row of the file; what the file has no column for stays as it is."""
+        """``to`` with the ``values`` of a row of the file. Values without a column in the file stay unchanged."""
         if all(self._says):
             return values
         return tuple(new if is_said else old for new, old, is_said in zip(values, to, self._says, strict=True))
 
 
-#: That of a file with the newest header.
+#: The layout of a file with the newest header.
 NEWEST = Layout(LAYOUTS[-1], len(LAYOUTS[-1]))
 
 

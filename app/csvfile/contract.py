@@ -1,7 +1,7 @@
-"""What a listings file must look like.
+"""The contract of a listings file: modes, grades, limits, and the ways to name an item.
 
-The columns, grades and limits are defined here once; the validator, the pages and the help texts all read these
-definitions. The ways in which a row can fall short of them are in ``causes``.
+Each is defined here once; the validator, the pages and the help texts all read these definitions. The columns are in
+``columns``, and the ways in which a row can break the contract in ``causes``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 
 from app.csvfile.visible import visible
 
-#: Most bytes in one record, its line ending included: a longer one is a quote that was never closed.
+#: Maximum size of a record in bytes, including its line ending: a longer one is a quote that was never closed.
 MAX_RECORD_BYTES = 64 * 1024
 
 MIN_PRICE, MAX_PRICE = 1, 100_000_000
@@ -26,14 +26,14 @@ VARIANT_PATTERN = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{MAX_VARIANT_LENGTH - 1}}}"
 
 
 class Mode(StrEnum):
-    """What a row asks for."""
+    """What a row asks for: a new listing, or a change to one."""
 
     CREATE = "CREATE"
     UPDATE = "UPDATE"
 
 
 class Condition(IntEnum):
-    """The grades, best first; the number is what the database keeps."""
+    """The grades, best first. The database stores the number."""
 
     MINT = 1
     NEAR_MINT = 2
@@ -71,12 +71,12 @@ class NamedBy(IntEnum):
     NAME = 4
 
 
-#: What a row names an item by: the way, and the URN, the external id as a number, or the ``name_key``.
+#: How a row names an item: the way, and the URN, the external id as a number, or the ``name_key``.
 ItemName = tuple[NamedBy, str | int]
 
 
 def quoted(value: str, limit: int = 40) -> str:
-    """``value`` as it is cited in a sentence: in quotation marks, cut to ``limit`` characters, all of them visible."""
+    """``value`` as cited in a sentence: in quotation marks, cut to ``limit`` characters, all of them visible."""
     return f"“{visible(value)}”" if len(value) <= limit else f"“{visible(value[:limit])}…”"
 
 
@@ -86,7 +86,7 @@ def in_pounds(pence: int) -> str:
 
 
 def column_letters(at: int) -> str:
-    """What a spreadsheet calls the column at place ``at``, counted from 0: A, B, …, Z, AA, …"""
+    """The letters of a column in a spreadsheet, by its position counted from 0: A, B, …, Z, AA, …"""
     letters = ""
     at += 1
     while at:
@@ -96,7 +96,7 @@ def column_letters(at: int) -> str:
 
 
 def fold(text: str) -> str:
-    """``text`` as names are compared: NFC, runs of white space as one space, casefolded."""
+    """``text`` as compared in names: NFC, runs of white space as one space, casefolded."""
     if not text.isascii():
         # Casefolding can undo a composition, so the result is composed again; see Unicode 3.13, D145.
         return unicodedata.normalize("NFC", " ".join(unicodedata.normalize("NFC", text).split()).casefold())
@@ -104,7 +104,7 @@ def fold(text: str) -> str:
 
 
 def name_key(game: str, set_name: str, name: str) -> str:
-    """What GAME, SET and NAME are matched by."""
+    """The key by which GAME, SET and NAME are matched."""
     return join_name_key(fold(game), fold(set_name), fold(name))
 
 

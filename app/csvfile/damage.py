@@ -6,7 +6,7 @@ import re
 
 _MONTH = "jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
 
-#: What stands in a cell whose formula fails, in several languages, and in one that is too narrow for its number.
+#: The text of a cell whose formula fails, in several languages, or that is too narrow for its number.
 _ERROR = re.compile(r"#(?:[A-ZÀ-Þ/0_]{2,20}[!?]|N/A|N/D|NV|GETTING_DATA|##+)|Err:[0-9]{3}")
 _SHORTENED = re.compile(r"[0-9]{1,3}(?:[.,][0-9]+)?E\+?[0-9]{1,3}", re.IGNORECASE)
 _TIME = r"[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.0+)?)?"
@@ -22,17 +22,17 @@ _DECIMALS = re.compile(r"([0-9]+)[.,]0+")
 
 
 def is_error(value: str) -> bool:
-    """Whether a value is what a spreadsheet shows in place of one: ``#N/A``, ``#VALUE!``, ``####``."""
+    """Whether a value is a spreadsheet's placeholder for an error: ``#N/A``, ``#VALUE!``, ``####``."""
     return bool(_ERROR.fullmatch(value))
 
 
 def may_have_error(text: str) -> bool:
-    """Whether a value in a longer ``text`` can be an error at all; quick where none is."""
+    """Whether a longer ``text`` can contain an error at all; quick if it contains none."""
     return "#" in text or "Err:" in text
 
 
 def is_shortened(value: str) -> bool:
-    """Whether a value is a number whose last digits a spreadsheet has left out: ``1.23E+17``."""
+    """Whether a value is a number whose last digits a spreadsheet has dropped: ``1.23E+17``."""
     return bool(_SHORTENED.fullmatch(value))
 
 
@@ -42,7 +42,7 @@ def is_date(value: str) -> bool:
 
 
 def plain_digits(value: str) -> str:
-    """The digits of a whole number that is written with separators or empty decimals; nothing where that is unclear."""
+    """The digits of a whole number written with separators or empty decimals; empty if that is unclear."""
     grouped, decimals = _GROUPED.fullmatch(value), _DECIMALS.fullmatch(value)
     readings = {found[1] for found in (grouped, decimals) if found}
     return re.sub("[^0-9]", "", readings.pop()) if len(readings) == 1 else ""

@@ -1,4 +1,4 @@
-"""Why a whole file is refused at upload, and how a spreadsheet program saves one that is taken."""
+"""Why a whole file is rejected at upload, and how to save it correctly in spreadsheet programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SAVE_AS_CSV = (
 class FileRejected(Exception):
     """The file cannot be imported at all; the message is a sentence for the seller.
 
-    ``line`` is the physical line at which it was found, where that can be told.
+    ``line`` is the physical line at which the problem was found, if known.
     """
 
     def __init__(self, message: str, line: int | None = None) -> None:
@@ -26,12 +26,12 @@ class FileTooLarge(FileRejected):
 
     @classmethod
     def beyond(cls, max_bytes: int) -> FileTooLarge:
-        """The refusal of a file with more than ``max_bytes`` bytes."""
+        """The error for a file of more than ``max_bytes`` bytes."""
         return cls(f"The file is larger than {round_size_down(max_bytes)}. Split it into several files.")
 
 
 def round_size_down(size: int) -> str:
-    """A limit in bytes as people say it, a whole number of a unit: a file of that size is always taken."""
+    """A limit in bytes for people, in whole units, rounded down: a file of that size is always accepted."""
     for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if size >= unit:
             return f"{size // unit:,} {name}"

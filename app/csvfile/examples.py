@@ -1,6 +1,6 @@
-"""Rows that show the rules: some that are right, and for every cause of failure one that is wrong and its correction.
+"""Example rows: valid ones, and for every cause an invalid one with its correction.
 
-The help pages and the template show them, and a test sends each through the reader and the validator. The items are
+The help pages and the template show them, and a test passes each through the reader and the validator. The items are
 those of the demo catalog.
 """
 
@@ -17,7 +17,7 @@ from app.csvfile.validate import find_problems
 
 _SET = "urn:demo:pricklewend:court-of-the-hedge-king/card"
 
-#: Values as they stand in a file, quotation marks included, by their columns; the others are empty.
+#: Values as written in a file, including quotation marks, by column; all others are empty.
 Cells = dict[Column, str]
 
 _NAMED: Cells = {Column.GAME: "Pricklewend", Column.SET: "Court of the Hedge King", Column.NAME: "Snail Cavalry"}
@@ -36,14 +36,14 @@ def as_line(cells: Cells) -> str:
 
 
 class Example(NamedTuple):
-    """A row that is right, and what it shows."""
+    """A valid row, and what it shows."""
 
     shows: str
     cells: Cells
 
     @property
     def line(self) -> str:
-        """The row as it stands in a file."""
+        """The row as written in a file."""
         return as_line(self.cells)
 
 
@@ -100,7 +100,7 @@ EXAMPLES = (
 
 
 class Mistake(NamedTuple):
-    """A row that fails for one cause, and the same row put right."""
+    """A row that fails for one cause, and its correction."""
 
     wrong: Cells
     right: Cells
@@ -109,12 +109,12 @@ class Mistake(NamedTuple):
 
     @property
     def wrong_line(self) -> str:
-        """The row that fails, as it stands in a file."""
+        """The failing row as written in a file."""
         return as_line(_PLAIN | self.wrong)
 
     @property
     def right_line(self) -> str:
-        """The corrected row, as it stands in a file."""
+        """The corrected row as written in a file."""
         return as_line(_PLAIN | self.right)
 
 
@@ -184,7 +184,7 @@ MISTAKES: dict[Cause, Mistake] = {
 
 @cache
 def example_message(cause: Cause) -> str:
-    """What Sluice says of the row that is wrong for this cause."""
+    """The message about the example row for this cause."""
     mistake = MISTAKES[cause]
     problems = find_problems(split_record(mistake.wrong_line)) or []
     said = [problem.message for problem in problems if problem.cause is cause]

@@ -1,7 +1,6 @@
-"""The first line of a file: taken when it is exactly the header of one of the layouts, explained when it is not.
+"""Reads the header of a file: accepts exactly the header of a layout, and explains any other first line.
 
-Columns without a name behind the last one belong to no column of ours: spreadsheets add them, and they are taken as
-long as they stay empty.
+Unnamed columns behind the last one, as spreadsheets add them, are accepted as long as they stay empty.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from app.csvfile.errors import SAVE_AS_CSV, FileRejected
 from app.csvfile.kinds import recognise_bytes, recognise_text
 from app.csvfile.visible import trim
 
-#: A header that has not ended by here is none.
+#: A first line longer than this is not a header.
 MAX_HEADER_BYTES = 4096
 
 _BOM = b"\xef\xbb\xbf"
 _COPY_HEADER = f"The first line must be exactly: {HEADER}"
-#: With fewer of the columns' names in it, a line is not meant to be the header.
+#: A line with fewer of the columns' names is not meant to be the header.
 _TELLING_NAMES = 3
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "pipes (|)", ":": "colons", " ": "spaces"}
@@ -35,14 +34,14 @@ _LIST_SEPARATOR = (
 
 
 class ColumnUnknown(Exception):
-    """A file has columns that only a newer release of Sluice knows."""
+    """The file has columns that only a newer release of Sluice knows."""
 
 
 def take_header(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
     """The header line with its byte-order mark and line ending, and the bytes that were read beyond it.
 
-    Reads no more of ``pieces`` than it takes to judge, and judges the same however the bytes are cut into pieces.
-    Raises FileRejected with a sentence that says what is wrong with the beginning of the file.
+    Reads no more of ``pieces`` than necessary. The result does not depend on how the bytes are cut into pieces. Raises
+    FileRejected with a sentence that says what is wrong with the beginning of the file.
     """
     start = b""
     for piece in pieces:
@@ -84,8 +83,8 @@ def _decode(start: bytes, end: int) -> str:
 def layout_of(header: str) -> Layout:
     """The layout of the file whose header line, byte-order mark and line ending included, is ``header``.
 
-    The header was taken once, so that each of its names is a column's. Raises ColumnUnknown where a newer release took
-    it, which has a column that this one does not have.
+    The header was accepted at upload, so each of its names is a column. Raises ColumnUnknown if a newer release has
+    accepted it, with a column that this one does not have.
     """
     line = header.removeprefix(_BOM.decode()).rstrip("\r\n")
     names = _split(line)
@@ -95,7 +94,7 @@ def layout_of(header: str) -> Layout:
 
 
 def _split(line: str, separator: str = ",") -> list[str]:
-    """The names in a line, but for empty ones at its end."""
+    """The names in a line, without empty ones at its end."""
     names = _cells(line, separator)
     while names and not trim(names[-1]):
         names.pop()
@@ -103,12 +102,12 @@ def _split(line: str, separator: str = ",") -> list[str]:
 
 
 def _cells(line: str, separator: str = ",") -> list[str]:
-    # A lone CR is the one thing that csv cannot split; it is explained below.
+    # csv cannot split a line with a lone CR; that is explained below.
     return [] if "\r" in line else next(csv.reader([line], delimiter=separator), [])
 
 
 def _explain_file(line: str, others: list[str]) -> str:
-    """What is wrong with a file that begins with ``line`` and goes on with the lines ``others``."""
+    """What is wrong with a file that begins with ``line`` and continues with the lines ``others``."""
     if not _is_meant(line):
         for number, other in enumerate(others, start=2):
             if _is_meant(other):
@@ -169,14 +168,14 @@ def _explain_names(names: list[str]) -> str:
 
 
 def _columns_meant(plain: list[str]) -> tuple[Column, ...]:
-    """The columns that a header is measured by: those of the oldest layout that has all of ours among its names."""
+    """The columns to compare a header with: the oldest layout that has every known column in the header."""
     return next(columns for columns in LAYOUTS if {*plain} & {*COLUMNS} <= {*columns})
 
 
 def _other_separator(line: str) -> str | None:
-    """What parts the columns' names in a line, where that is no comma; None where it is, or where none are there."""
+    """The separator of the columns' names in a line, if it is not a comma; None if it is, or if there are no names."""
     counts = Counter(character for character in line if not (character.isalnum() or character in '_,"'))
-    # It stands between at least so many names.
+    # It separates at least this many names.
     candidates = [character for character, count in counts.items() if count >= _TELLING_NAMES - 1]
     found = max(candidates, key=lambda separator: _known(_split(line, separator)), default=",")
     names = _split(line, found)
@@ -184,24 +183,24 @@ def _other_separator(line: str) -> str | None:
 
 
 def _foreign_separator(names: list[str]) -> str | None:
-    """What parts the values of a table that has other columns, where its line is a single value by commas."""
+    """The separator of a table with other columns whose line has no comma outside of quotation marks."""
     return next((one for one in (";", "\t", "|") if len(names) == 1 and names[0].count(one) >= 2), None)
 
 
 def _is_meant(line: str) -> bool:
-    """Whether a line is meant to be the header, whatever is wrong with it."""
+    """Whether a line is meant to be the header, right or wrong."""
     names = _split(line)
     inside = _split(names[0]) if len(names) == 1 else names
     return _is_ours(names) or _is_ours(inside) or _other_separator(line) is not None
 
 
 def _is_ours(names: list[str]) -> bool:
-    """Whether ``names`` are meant to be the columns: a sentence or another program's table has some of them too."""
+    """Whether ``names`` are meant to be our columns: a sentence or another program's table may have a few of them."""
     return _known(names) >= max(_TELLING_NAMES, len(names) / 2)
 
 
 def _known(names: list[str]) -> int:
-    """How many of the columns are among ``names``."""
+    """The number of columns among ``names``."""
     return len({_plain(name) for name in names} & {*COLUMNS})
 
 
@@ -234,7 +233,7 @@ def _explain_columns(names: list[str], columns: tuple[Column, ...]) -> str:
 
 
 def _explain_extra(names: list[str], extra: list[str]) -> Iterator[str]:
-    """What is said of columns that are too many, in the words of a spreadsheet where they have no names."""
+    """Sentences about extra columns; those without a name are named by their letters in a spreadsheet."""
     unnamed = [column_letters(at) for at, name in enumerate(names) if name in extra and not name.strip()]
     named = [quoted(name) for name in extra if name.strip()]
     if unnamed:
@@ -248,7 +247,7 @@ def _explain_extra(names: list[str], extra: list[str]) -> Iterator[str]:
 def _pair_misspelt(
     names: list[str], columns: tuple[Column, ...], missing: list[str], extra: list[str]
 ) -> dict[str, str]:
-    """Wrong names that stand for a missing column: by their place, or by their likeness."""
+    """Pairs wrong names with missing columns, by position or by similarity."""
     pairs: dict[str, str] = {}
     for wrong in extra:
         left = [column for column in missing if column not in pairs.values()]
@@ -266,7 +265,7 @@ def _columns(names: list[str]) -> str:
 
 
 def _visible_part(name: str) -> str:
-    """``name`` without characters that cannot be seen."""
+    """``name`` without invisible characters."""
     return "".join(character for character in name if unicodedata.category(character) not in {"Cc", "Cf", "Zs"})
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from app.csvfile.errors import SAVE_AS_CSV
 
-#: The same with which the name of every entry of a ZIP archive begins.
+#: The bytes with which every entry of a ZIP archive begins.
 _ZIP_ENTRY = b"PK\x03\x04"
 _UNPACK = "Unpack it, and upload the CSV file that is in it."
 _IMAGE = "This is an image, not a CSV file. Upload the file that your program saves or exports as CSV."
 
-#: The first bytes of kinds of files, with their sentences. The first match counts.
+#: The first bytes of each kind of file, with its sentences. The first match counts.
 _SIGNATURES: dict[bytes, str] = {
     b"\xd0\xcf\x11\xe0": f"This is an old Excel workbook (.xls), not a CSV file. {SAVE_AS_CSV}",
     b"\x1f\x8b": f"This file is packed with gzip. {_UNPACK}",
@@ -25,7 +25,7 @@ _SIGNATURES: dict[bytes, str] = {
     **dict.fromkeys((b"\x89PNG", b"\xff\xd8\xff", b"GIF8"), _IMAGE),
 }
 
-#: The same for how the text of a file begins, without regard to case and white space before it.
+#: The same by the beginning of the text, ignoring case and leading white space.
 _BEGINNINGS: dict[re.Pattern[str], str] = {
     re.compile(r"<\?xml(?s:.)*schemas-microsoft-com:office:spreadsheet"): (
         f"This is an Excel workbook in XML, not a CSV file. {SAVE_AS_CSV}"
@@ -43,12 +43,12 @@ _BEGINNINGS: dict[re.Pattern[str], str] = {
 }
 
 _UTF_16 = f"The file is encoded as UTF-16 (“Unicode text”), not as UTF-8. {SAVE_AS_CSV}"
-#: So many characters tell whether a file without a mark is UTF-16: each is a byte with a NUL before or behind it.
+#: Number of characters that show whether a file without a mark is UTF-16: each has a NUL before or behind its byte.
 _UTF_16_CHARACTERS = 16
 
 
 def recognise_bytes(start: bytes) -> str | None:
-    """What a file that begins with ``start`` is, and what to do, in sentences; None where it may be text in UTF-8."""
+    """What a file that begins with ``start`` is, and what to do, in sentences; None if it may be text in UTF-8."""
     if start.startswith(_ZIP_ENTRY):
         return _recognise_zip(start)
     if _is_utf_16(start):
@@ -57,7 +57,7 @@ def recognise_bytes(start: bytes) -> str | None:
 
 
 def recognise_text(start: str) -> str | None:
-    """What a text that begins with ``start`` is, and what to do, in sentences; None where it may be CSV."""
+    """What a text that begins with ``start`` is, and what to do, in sentences; None if it may be CSV."""
     begins = start.lstrip().lower()
     return next((says for pattern, says in _BEGINNINGS.items() if pattern.match(begins)), None)
 
@@ -88,7 +88,7 @@ def _recognise_zip(start: bytes) -> str:
 
 
 def _entries(start: bytes) -> Iterator[str]:
-    """The names of the entries of a ZIP archive that stand in its first bytes (APPNOTE.TXT, 4.3.7)."""
+    """The names of a ZIP archive's entries that are in its first bytes (APPNOTE.TXT, 4.3.7)."""
     at = 0
     while (at := start.find(_ZIP_ENTRY, at)) >= 0:
         length = int.from_bytes(start[at + 26 : at + 28], "little")

@@ -1,4 +1,4 @@
-"""The rows of a slice of a file, validated, as many at a time as are wanted."""
+"""Reads and validates the rows of a slice of a file, any number at a time."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from app.csvfile.validate import Rows, Validator, cut
 
 @dataclass(slots=True)
 class Lines:
-    """Consecutive records of a file: those that are right, those that are wrong, and blank ones."""
+    """Consecutive records of a file: valid, invalid and blank ones."""
 
-    #: The byte of the file, and the physical line, just behind them.
+    #: The byte of the file, and the physical line, just after them.
     end_byte: int
     next_line: int
-    #: Where each record begins, and its text as it stands in the file, line ending included.
+    #: The line on which each record begins, and its text as in the file, including its line ending.
     starts: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    #: The rows that are right, and the line on which each begins.
+    #: The valid rows, and the line on which each begins.
     rows: Rows = field(default_factory=Rows.none)
     numbers: list[int] = field(default_factory=list)
-    #: All the problems of each row that is wrong, by its line.
+    #: All problems of each invalid row, by line.
     wrong: dict[int, list[Problem]] = field(default_factory=dict)
 
     def text(self, number: int) -> str:
@@ -41,18 +41,18 @@ class LineReader:
     """
 
     def __init__(self, pieces: Iterable[bytes], *, header: str, offset: int, line: int) -> None:
-        #: The columns by which it reads: those of its file.
+        #: The layout of its file.
         self.layout = layout_of(header)
         self._blocks = read_blocks(pieces, offset=offset, line=line, layout=self.layout)
         self._validator = Validator(self.layout)
-        #: What was read and is not taken yet; it ends where the last block did.
+        #: Records that were read and not taken yet, up to the end of the last block.
         self._rest = Lines(offset, line)
         self._end_byte = offset
 
     def take(self, count: int) -> Lines:
         """The next ``count`` records, or fewer at the end of the slice.
 
-        Raises FileRejected for bytes that no row can be made of.
+        Raises FileRejected for bytes that cannot be a row.
         """
         while len(self._rest.starts) < count and self._read_block():
             pass

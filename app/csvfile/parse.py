@@ -1,6 +1,6 @@
-"""One cell in, its value out: the rule of each kind of value, in a function that takes a trimmed text.
+"""Parses cells: a function for each kind of value, which takes a trimmed text.
 
-Every one of them raises Wrong, with the cause and the facts of its sentence, for a text that breaks the rule.
+Each raises Wrong, with the cause and the facts of its sentence, for a text that breaks the rule.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from app.csvfile.guard import unguard
 
 _SEPARATORS = re.compile(r"[\s_-]+")
 _DIGITS = re.compile(r"[0-9]+")
-#: A price as people and programs write it: sign, whole part, decimals, currency.
+#: The usual ways to write a price: sign, whole part, decimals, currency.
 _POUNDS = re.compile(
     r"(£?)\s*([0-9]{1,3}(?:[, ][0-9]{3}){1,2}|[0-9]{1,7})(?:[.,]([0-9]{1,2}|0{4,}))?\s*(£|GBP|)", re.IGNORECASE
 )
 
 
 class Wrong(ValueError):
-    """A cell breaks a rule; the one exception of the parse functions."""
+    """A cell breaks a rule. The parse functions raise nothing else."""
 
     def __init__(self, cause: Cause, **facts: Any) -> None:
         super().__init__(cause)
@@ -80,9 +80,9 @@ def parse_price(value: str) -> int:
 
 
 def read_price(value: str) -> tuple[int, ...]:
-    """What a price that is not written in whole pence can mean, in pence: nothing, one thing, or two, the lower first.
+    """The possible meanings, in pence, of a price that is not in whole pence: none, one, or two, the lower first.
 
-    ``1.99`` and ``£2`` are pounds. ``199.0`` and ``1,299`` may be pence that a program or a spreadsheet has written.
+    ``1.99`` and ``£2`` are pounds. ``199.0`` and ``1,299`` may be pence, written by a program or a spreadsheet.
     """
     found = _POUNDS.fullmatch(value)
     if not found:
@@ -95,7 +95,7 @@ def read_price(value: str) -> tuple[int, ...]:
 
 
 def parse_quantity(value: str) -> int:
-    """A whole number from 0; that a CREATE needs at least 1 is for the row to say."""
+    """A whole number from 0. That a CREATE needs at least 1 is checked with the row."""
     if not value:
         raise Wrong(Cause.QUANTITY_MISSING)
     number = _whole(value)
@@ -107,7 +107,7 @@ def parse_quantity(value: str) -> int:
 
 
 def parse_variants(value: str) -> str:
-    """The variants in lower case, sorted, each once, joined by ``|``."""
+    """The variants in lower case, sorted, without repeats, joined by ``|``."""
     if not value:
         return ""
     variants = {part.strip().lower() for part in value.split("|")}
@@ -130,7 +130,7 @@ def parse_hidden(value: str) -> bool | None:
 
 
 def parse_id(value: str) -> int | None:
-    """An external id; None when empty. Leading zeros do not count as part of the number, but as digits."""
+    """An external id; None when empty. Leading zeros do not change the number, but count as digits."""
     if not value:
         return None
     if len(value) > MAX_ID_DIGITS or not _DIGITS.fullmatch(value):
@@ -139,19 +139,19 @@ def parse_id(value: str) -> int | None:
 
 
 def parse_urn(value: str) -> str:
-    """A URN, of which only the catalog knows whether it is one."""
+    """A URN. Only the catalog tells whether it exists."""
     if is_error(value):
         raise Wrong(Cause.SPREADSHEET_ERROR, value=value)
     return value
 
 
 def parse_name(value: str) -> str:
-    """GAME, SET or NAME, of which only the catalog knows whether it is one; whether the row needs it, the row tells."""
+    """GAME, SET or NAME. Only the catalog tells whether it exists; whether it is required is checked with the row."""
     return value
 
 
 def parse_text(limit: int) -> Callable[[str], str | None]:
-    """What parses free text of at most ``limit`` characters, without what guards it from spreadsheets; None: empty."""
+    """A parser of free text of at most ``limit`` characters, which removes its guard; None when empty."""
 
     def parse(value: str) -> str | None:
         value = unguard(value)
@@ -165,41 +165,41 @@ def parse_text(limit: int) -> Callable[[str], str | None]:
 def _whole(value: str) -> int | None:
     if not _DIGITS.fullmatch(value):
         return None
-    # Python refuses to convert thousands of digits; ten are already beyond every limit.
+    # Python refuses to convert thousands of digits; ten already exceed every limit.
     return int(value.lstrip("0")[:10] or "0")
 
 
 # Many cells at once -----------------------------------------------------------------------------------------------
 #
-# Values that hardly ever come twice are not remembered. Whether all cells of a column are surely right can be told
-# faster than by parsing each of them; where it cannot, each is parsed.
+# Values that hardly ever repeat are not remembered. Whether all cells of a column are certainly valid can be decided
+# faster than by parsing each of them; if it cannot, each is parsed.
 
 
 def are_ids(cells: Sequence[str]) -> bool:
-    """Whether all of these are surely right for ``parse_id``."""
+    """Whether all of these are certainly valid for ``parse_id``."""
     digits = "".join(cells)
     return not digits or (digits.isascii() and digits.isdigit() and max(map(len, cells)) <= MAX_ID_DIGITS)
 
 
 def are_urns(cells: Sequence[str]) -> bool:
-    """Whether all of these are surely right for ``parse_urn``."""
+    """Whether all of these are certainly valid for ``parse_urn``."""
     return not may_have_error("".join(cells))
 
 
 def are_names(_: Sequence[str]) -> bool:
-    """Whether all of these are surely right for ``parse_name``: always."""
+    """Whether all of these are certainly valid for ``parse_name``: always."""
     return True
 
 
 def are_texts(limit: int) -> Callable[[Sequence[str]], bool]:
-    """What tells whether cells are surely right for ``parse_text`` with this limit."""
+    """A function that tells whether cells are certainly valid for ``parse_text`` with this limit."""
     return lambda cells: max(map(len, cells), default=0) <= limit
 
 
 def read_texts(cells: Sequence[str]) -> list[str | None]:
-    """What ``parse_text`` makes of cells that are right."""
+    """The values that ``parse_text`` returns for valid cells."""
     texts = [cell.strip() or None for cell in cells]
-    # Most files have none that is guarded.
+    # Most files have no guarded cell.
     if '="' in "".join(cells):
         return [text and (unguard(text) or None) for text in texts]
     return texts

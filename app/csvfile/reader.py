@@ -1,9 +1,9 @@
-"""Bytes in, records out: RFC 4180 with exact lines and byte offsets.
+"""Reads bytes into records: RFC 4180 with exact lines and byte offsets.
 
-A record ends at the first LF that is not inside a quoted value; a value is quoted when its very first character is a
-quotation mark. The standard library's ``csv`` in strict mode does the work at the speed of C, a block at a time. Where
-it objects, a slower reader of our own takes that one record: it finds the same end that a well-meaning person would,
-so that broken quotation marks cost their own row and no other.
+A record ends at the first LF that is not inside a quoted value; a value is quoted if its very first character is a
+quotation mark. The standard library's ``csv`` in strict mode does the work at the speed of C, a block at a time. A
+record that it rejects is read by a slower, lenient reader, which finds its end as a person would, so that broken
+quotation marks fail their own row and no other.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from app.csvfile.columns import NEWEST, Layout
 from app.csvfile.contract import MAX_RECORD_BYTES, MAX_TEXT_LENGTH, Mode
 from app.csvfile.errors import SAVE_AS_CSV, FileRejected
 
-#: Bytes that are collected before they are parsed together.
+#: Number of bytes that are parsed together.
 BLOCK_BYTES = 64 * 1024
 
 #: The C0 controls and DEL, without tab, LF and CR.
@@ -37,13 +37,13 @@ _VALUE = re.compile(r'(?:"((?:[^"]|"")*+)"([^,\n]*)|([^,\n]*))(,|\n|\Z)')
 
 @cache
 def _like_a_row(columns: int, before: str = "") -> re.Pattern[str]:
-    """Behind ``before``, the beginning of a line that is a row itself: a mode and a separator, or all separators."""
+    """Matches, behind ``before``, the beginning of a line that is a row: a mode and a separator, or all separators."""
     row = rf"[^\S\r\n]*+(?:(?:{'|'.join(Mode)})[^\S\r\n]*,|(?:[^,\r\n]*+,){{{columns - 1}}})"
     return re.compile(before + row, re.IGNORECASE)
 
 
 class BrokenCells(list[str]):
-    """The values of a record whose quotation marks or line breaks are wrong, as far as they can be made out."""
+    """The values of a record with wrong quotation marks or line breaks, as far as they can be recognised."""
 
     def __init__(self, cells: list[str], problems: list[Problem]) -> None:
         super().__init__(cells)
@@ -52,7 +52,7 @@ class BrokenCells(list[str]):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive whole records of a file; what is told of a record stands at its place in each of the lists."""
+    """Consecutive whole records of a file. The properties of a record are at the same index in each list."""
 
     #: The byte of the file at which the block begins, and the physical line.
     offset: int
@@ -61,11 +61,11 @@ class Block:
     lines: list[str]
     #: The values of each record.
     cells: list[list[str]]
-    #: How many of the lines are behind when a record has ended: 1, 2, 3, … as long as no value has a line break in it.
+    #: The number of lines up to the end of each record: 1, 2, 3, … as long as no value has a line break.
     stops: list[int]
-    #: Whether any control character stands in the text, so that the validator need not look into most files.
+    #: Whether the text contains any control character, so that the validator need not search most files.
     has_controls: bool
-    #: The bytes that it was read from, and perhaps those of a record behind it that goes on.
+    #: The bytes that it was read from, perhaps followed by those of an incomplete record.
     raw: bytes
 
     @property
@@ -74,30 +74,30 @@ class Block:
         return self.line + (self.stops[-1] if self.stops else 0)
 
     def first_lines(self) -> list[int]:
-        """The physical lines on which the records begin."""
+        """The physical line on which each record begins."""
         return [self.line + first for first in [0, *self.stops[:-1]]]
 
     def texts(self) -> list[str]:
-        """The records as they stand in the file, line endings included."""
+        """The records as in the file, including line endings."""
         if len(self.stops) == len(self.lines):
             return self.lines
         return ["".join(self.lines[first:stop]) for first, stop in pairwise([0, *self.stops])]
 
     def end_bytes(self) -> list[int]:
-        """The bytes of the file just behind the records."""
+        """The byte of the file just after each record."""
         return list(accumulate(map(size_in_bytes, self.texts()), initial=self.offset))[1:]
 
 
 def size_in_bytes(text: str) -> int:
-    """How many bytes ``text`` takes in the file."""
+    """The size of ``text`` in the file in bytes."""
     return len(text) if text.isascii() else len(text.encode())
 
 
 def read_blocks(pieces: Iterable[bytes], *, offset: int, line: int, layout: Layout = NEWEST) -> Iterator[Block]:
     """Read records from ``pieces``, which begin at byte ``offset`` and physical line ``line`` of the file.
 
-    The records do not depend on how the bytes are cut into pieces. Raises FileRejected for bytes that no row can be
-    made of: not UTF-8, a NUL, a quote that is never closed, a record over MAX_RECORD_BYTES.
+    The records do not depend on how the bytes are cut into pieces. Raises FileRejected for bytes that cannot be a row:
+    not UTF-8, a NUL, a quote that is never closed, a record over MAX_RECORD_BYTES.
     """
     pending = b""
     for piece in _cut(pieces):
@@ -110,7 +110,7 @@ def read_blocks(pieces: Iterable[bytes], *, offset: int, line: int, layout: Layo
             yield block
         pending = rest + pending[len(whole_lines) :]
         offset, line = offset + len(whole_lines) - len(rest), block.next_line
-        # What is left is a single record that has not ended yet.
+        # The rest is a single record that has not ended yet.
         if len(pending) > MAX_RECORD_BYTES:
             raise _too_long(line)
     if pending:
@@ -119,14 +119,14 @@ def read_blocks(pieces: Iterable[bytes], *, offset: int, line: int, layout: Layo
 
 
 def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of at most BLOCK_BYTES, so that a block's records stay few."""
+    """The same bytes in pieces of at most BLOCK_BYTES, which limits the records of a block."""
     for piece in pieces:
         for start in range(0, len(piece), BLOCK_BYTES):
             yield piece[start : start + BLOCK_BYTES]
 
 
 def _parse(data: bytes, offset: int, line: int, layout: Layout, *, is_last: bool) -> tuple[Block, bytes]:
-    """The records in ``data`` (whole lines, unless ``is_last``), and the bytes of one at the end that is still open."""
+    """The records in ``data`` (whole lines, unless ``is_last``), and the bytes of an incomplete record at the end."""
     text = decode(data, line)
     lines = io.StringIO(text, newline="\n").readlines()
     cells: list[list[str]] = []
@@ -149,13 +149,13 @@ def _parse(data: bytes, offset: int, line: int, layout: Layout, *, is_last: bool
                     raise _never_closed(text, start, line + stop) from None
                 break
             add_cells(broken.cells)
-            # At the end of the file, the last of its lines may have no ending.
+            # At the end of the file, the last line may have no ending.
             stop += text.count("\n", start, broken.end) + (text[broken.end - 1] != "\n")
             add_stop(stop)
     has_controls = len(data.translate(None, _ASCII_CONTROLS)) < len(data) or (
         not data.isascii() and bool(_C1_CONTROLS.search(data))
     )
-    # A CR alone ends no line, but a row may stand behind it all the same.
+    # A lone CR ends no line, but a row may follow it all the same.
     has_lone_cr = data.count(b"\r") > data.count(b"\r\n")
     if stop > len(stops) or has_lone_cr:
         _mark_swallowed(cells, lines, stops, line, layout, has_lone_cr=has_lone_cr)
@@ -165,7 +165,7 @@ def _parse(data: bytes, offset: int, line: int, layout: Layout, *, is_last: bool
 
 
 def decode(data: bytes, line: int) -> str:
-    """The text of ``data``, whole lines that begin on ``line``. Raises FileRejected where it is no text in UTF-8."""
+    """The text of ``data``, whole lines that begin on ``line``. Raises FileRejected if it is not text in UTF-8."""
     nul = data.find(b"\0")
     if nul >= 0:
         at = line + data.count(b"\n", 0, nul)
@@ -182,22 +182,22 @@ def decode(data: bytes, line: int) -> str:
 
 class _Broken(NamedTuple):
     cells: BrokenCells
-    #: Where the record ends in the text, line ending included.
+    #: The end of the record in the text, including its line ending.
     end: int
 
 
 def _read_broken(text: str, start: int, layout: Layout) -> _Broken | None:
-    """The record at ``start`` that ``csv`` refused, or None if it runs on into an open quote."""
+    """The record at ``start`` that ``csv`` has rejected, or None if it ends in an open quote."""
     cells: list[str] = []
     problems: list[Problem] = []
     at = start
     while True:
         found = _VALUE.match(text, at)
         if found is None or (found[3] is not None and found[3].startswith('"')):
-            # A value that opens with a quotation mark and does not match as a quoted one is never closed.
+            # A value that begins with a quotation mark and does not match as a quoted value is never closed.
             return None
         is_quoted = found[3] is None
-        # What stands outside of quotation marks; CRs just before the LF belong to the line ending.
+        # The part outside of quotation marks; CRs just before the LF belong to the line ending.
         bare = found[2] if is_quoted else found[3]
         bare = bare if found[4] == "," else bare.rstrip("\r")
         if column := layout.name_at(len(cells)):
@@ -214,13 +214,13 @@ def _read_broken(text: str, start: int, layout: Layout) -> _Broken | None:
 def _mark_swallowed(
     cells: list[list[str]], lines: list[str], stops: list[int], line: int, layout: Layout, *, has_lone_cr: bool
 ) -> None:
-    """Make those of the records broken ones that have swallowed lines; the first of ``lines`` is line ``line``.
+    """Mark the records that have swallowed lines as broken; the first of ``lines`` is line ``line``.
 
-    ``has_lone_cr`` is false when it is known that each CR in them stands before an LF.
+    ``has_lone_cr`` is false if every CR in them is known to stand before an LF.
     """
     like_a_row = _like_a_row(len(layout.columns)).match
     for at, (first, stop) in enumerate(pairwise([0, *stops])):
-        # Most records of several lines are let go as soon as that is certain.
+        # Most records of several lines are ruled out by this quick check.
         is_suspect = stop - first > 1 and (
             len(cells[at]) == 1
             or type(cells[at]) is BrokenCells
@@ -234,10 +234,10 @@ def _mark_swallowed(
 
 
 def _find_swallowed(cells: list[str], line: int, layout: Layout) -> Problem | None:
-    """What is wrong with a record that begins on line ``line``, if a quotation mark in it was opened by mistake.
+    """The problem of a record that begins on line ``line``, if a quotation mark in it was opened by mistake.
 
-    A value may have a line break in it. That its quotation mark is a mistake shows where a row follows the line break,
-    and where the value is wrong anyway: too long, not quoted as a whole, or the only one of the record.
+    A value may contain a line break. Its quotation mark is a mistake if a row follows the line break, or if the value
+    is wrong anyway: too long, not quoted as a whole, or the only one of the record.
     """
     broken = {problem.column for problem in cells.problems} if isinstance(cells, BrokenCells) else ()
     for at, value in enumerate(cells):
@@ -261,16 +261,16 @@ def _swallowed(column: str, opened: int, closed: int, length: int, layout: Layou
 
 
 class Cell(NamedTuple):
-    """One value of a record and where it stands."""
+    """One value of a record and its position."""
 
     value: str
-    #: In the record's text, its quotation marks included.
+    #: Its position in the record's text, including its quotation marks.
     start: int
     end: int
 
 
 def find_cells(text: str) -> list[Cell]:
-    """The values of one record, which need not be right, for those who show it: nothing is refused."""
+    """The values of one record for display. The record may be invalid; nothing is rejected."""
     cells: list[Cell] = []
     at = 0
     while True:
@@ -287,7 +287,7 @@ def find_cells(text: str) -> list[Cell]:
 def _check_lengths(block: Block) -> None:
     """Raise FileRejected for a record over MAX_RECORD_BYTES."""
     texts = block.texts()
-    # No character takes more than four bytes, so that most records need not be measured in bytes.
+    # No character takes more than four bytes, so most records need not be measured in bytes.
     if max(map(len, texts), default=0) > MAX_RECORD_BYTES // 4:
         for text, line in zip(texts, block.first_lines(), strict=True):
             if size_in_bytes(text) > MAX_RECORD_BYTES:
@@ -303,7 +303,7 @@ def _too_long(line: int) -> FileRejected:
 
 
 def _never_closed(text: str, start: int, line: int) -> FileRejected:
-    """The refusal for a record that the end of the file finds inside quotation marks."""
+    """The error for a record whose quotation marks are still open at the end of the file."""
     at = start
     while (found := _VALUE.match(text, at)) and not (found[3] or "").startswith('"'):
         at = found.end()

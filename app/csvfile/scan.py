@@ -15,9 +15,9 @@ from app.csvfile.warn import Warned, Watch
 
 MIN_BATCH_ROWS = 2_000
 MAX_BATCH_ROWS = 25_000
-#: So much of its beginning tells most of what a file can be refused for.
+#: The beginning of a file, in bytes, that shows most of what it can be rejected for.
 LOOK_BYTES = 64 * 1024
-#: A file has at most so many batches, unless they would be larger than MAX_BATCH_ROWS.
+#: Maximum number of batches of a file, unless they would exceed MAX_BATCH_ROWS.
 BATCHES_AIMED_AT = 80
 
 
@@ -29,32 +29,32 @@ class BatchPlan:
     end_byte: int
     #: The physical line at ``start_byte``.
     first_line: int
-    #: Rows in it that are not blank.
+    #: Number of its rows that are not blank.
     rows: int
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What the upload check found out about a file that can be imported."""
+    """The result of the upload check for a file that can be imported."""
 
     #: The header line with its byte-order mark and line ending.
     header: str
-    #: Rows that are not blank.
+    #: Number of rows that are not blank.
     total: int
-    #: How many of them are wrong in themselves, whatever the catalog and the listings say.
+    #: The number of invalid rows among them, whatever the catalog and the listings contain.
     invalid: int
-    #: What looks wrong in rows, whether they can be imported or not.
+    #: The warnings, about valid and invalid rows.
     warnings: list[Warned]
     batches: list[BatchPlan]
 
 
 def rows_per_batch(total: int) -> int:
-    """How many rows a batch of a file with ``total`` rows has; the last one may have fewer."""
+    """The number of rows in a batch of a file with ``total`` rows; the last batch may have fewer."""
     return min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, -(-total // BATCHES_AIMED_AT)))
 
 
 def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
-    """Check the file whose bytes are ``pieces``, while they arrive and without keeping them.
+    """Check the file whose bytes are ``pieces`` while they arrive, without storing them.
 
     Raises FileRejected as soon as it is certain that the file cannot be imported, and FileTooLarge beyond
     ``max_bytes``.
@@ -64,7 +64,7 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
     header = header_line.decode()
     layout = layout_of(header)
     validate = Validator(layout).validate
-    # Where each row begins: its byte and its physical line. Batches are cut once the total is known.
+    # The byte and the physical line at which each row begins. Batches are planned once the total is known.
     starts, lines = array("Q"), array("I")
     watch = Watch(layout)
     invalid = 0
@@ -85,15 +85,15 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
             )
     if not starts:
         raise FileRejected("The file has the header but no rows below it. Add at least one row.", 2)
-    # What is blank before the first row belongs to the first batch, so that the batches cover the whole file.
+    # Blank rows before the first row belong to the first batch, so that the batches cover the whole file.
     starts[0], lines[0] = len(header_line), 2
     return Scan(header, len(starts), invalid, watch.warnings(), _plan(starts, lines, end_of_file=at))
 
 
 def look(start: bytes, *, size: int, max_rows: int, max_bytes: int) -> None:
-    """Raise FileRejected where a file of ``size`` bytes that begins with ``start`` is certain to be refused.
+    """Raise FileRejected if a file of ``size`` bytes that begins with ``start`` is certain to be rejected.
 
-    Nothing is said of what stands behind ``start``.
+    The rest of the file is not known yet, and may be wrong as well.
     """
     if size > max_bytes:
         raise FileTooLarge.beyond(max_bytes)
@@ -101,7 +101,7 @@ def look(start: bytes, *, size: int, max_rows: int, max_bytes: int) -> None:
         scan([start], max_rows=max_rows, max_bytes=max_bytes)
         return
     _, beyond = take_header(iter([start]))
-    # The last of its lines may have been cut off within a character.
+    # The last line may have been cut off within a character.
     decode(beyond[: beyond.rfind(b"\n") + 1], 2)
 
 
@@ -115,7 +115,7 @@ def _limited(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
 
 
 def _plan(starts: array[int], lines: array[int], *, end_of_file: int) -> list[BatchPlan]:
-    """Cut the rows into batches that follow each other without a gap up to the end of the file."""
+    """Divide the rows into consecutive batches without gaps up to the end of the file."""
     size = rows_per_batch(len(starts))
     firsts = range(0, len(starts), size)
     ends = [*(starts[first] for first in firsts[1:]), end_of_file]

@@ -1,8 +1,8 @@
-"""Cells in, a row or its problems out: the rules of the contract that a row must keep by itself.
+"""Validates rows against the contract, as far as a row alone decides.
 
-The parse functions of the columns decide in both of two passes. The fast one goes column by column over many rows,
-because nearly every row is right, and remembers the values that come again and again. The slow one takes a row in which
-that has found something wrong, and collects all its problems.
+The parse functions of the columns decide in both passes. The fast pass goes column by column over many rows, because
+nearly every row is valid, and remembers values that repeat often. The slow pass takes a row that the fast one has found
+invalid, and collects all its problems.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ _Value = TypeVar("_Value")
 #: Unicode category Cc without tab and the line breaks.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
-#: How many different values of a column are remembered before it starts afresh.
+#: Maximum number of different values of a column that are remembered before all are forgotten.
 _REMEMBERED = 10_000
 
 _NAME_COLUMNS = (Column.GAME, Column.SET, Column.NAME)
 
 
 class Row(NamedTuple):
-    """A row that is right in itself; whether its item and listing exist is for the database to say."""
+    """A valid row; whether its item and listing exist is for the database to decide."""
 
     mode: Mode
     name: ItemName
     condition: Condition
-    #: Sorted, joined by ``|``; empty when there are none.
+    #: Sorted, joined by ``|``; empty if there are none.
     variants: str
-    #: None: an UPDATE leaves it as it is.
+    #: None: an UPDATE leaves it unchanged.
     hidden: bool | None
-    #: What it says in any case, in the order of ``columns.VALUES``; None where its file has no such column.
+    #: Its values, in the order of ``columns.VALUES``; None for a column that its file does not have.
     values: Values
 
 
 class Rows(NamedTuple):
-    """Rows that are right in themselves, column by column, as thousands of them are handled fastest; see ``Row``."""
+    """Valid rows, column by column, which is the fastest way to handle thousands; see ``Row``."""
 
     modes: list[Mode]
     names: list[ItemName]
@@ -72,16 +72,16 @@ class Rows(NamedTuple):
         return Rows(modes, names, conditions, variants, hidden, tuple(values))
 
     def extend(self, more: Rows) -> None:
-        """Add ``more`` rows behind these."""
+        """Append ``more`` rows."""
         for column, values in zip(self._columns(), more._columns(), strict=True):
             column.extend(values)
 
     def cut(self, count: int) -> Rows:
-        """Take the first ``count`` rows out of these."""
+        """Remove and return the first ``count`` rows."""
         return self._each_column(lambda column: cut(column, count))
 
     def where(self, is_wanted: Sequence[bool]) -> Rows:
-        """Those of the rows for which ``is_wanted`` is true."""
+        """The rows for which ``is_wanted`` is true."""
         return self._each_column(lambda column: list(compress(column, is_wanted)))
 
     def each(self) -> Iterator[Row]:
@@ -92,16 +92,16 @@ class Rows(NamedTuple):
 
 
 def cut(values: list[_Value], count: int) -> list[_Value]:
-    """Take the first ``count`` of ``values`` out of them."""
+    """Remove and return the first ``count`` of ``values``."""
     taken = values[:count]
     del values[:count]
     return taken
 
 
 class _Remember(dict[str, Any]):
-    """What ``parse`` made of each value so far; looking up a new value parses it. Raises what ``parse`` raises.
+    """The results of ``parse`` so far; looking up a new value parses it. Raises what ``parse`` raises.
 
-    ``strip`` takes away what does not belong to a value.
+    ``strip`` removes what does not belong to a value.
     """
 
     def __init__(self, parse: Callable[[str], Any], strip: Callable[[str], str] | None = None) -> None:
@@ -117,13 +117,13 @@ class _Remember(dict[str, Any]):
         return value
 
 
-#: The columns of a block once each of their values is known to be right or wrong: parsed where values come again and
-#: again, and otherwise as they stand in the file.
+#: The columns of a block after each value was found to be valid or not: parsed in columns whose values repeat often,
+#: and otherwise as in the file.
 _Checked = dict[Column, Sequence[Any]]
 
 
 class Validated:
-    """What the rows of a block have come to, made as far as it is asked for: the upload check only counts."""
+    """The result for the rows of a block, computed only as far as it is used: the upload check only counts."""
 
     def __init__(
         self, cells: list[list[str]], layout: Layout, make: Callable[[list[bool]], Rows], apart: set[int]
@@ -132,25 +132,25 @@ class Validated:
         self._layout = layout
         self._make = make
         self._apart = apart
-        #: The places of the rows that are blank, and of those that are wrong.
+        #: The indices of the blank and of the invalid rows.
         self.blank = {at for at in apart if not any(_values(cells[at], layout))}
         self.wrong = apart - self.blank
 
     def is_right(self) -> list[bool]:
-        """For each row whether it is right."""
+        """For each row whether it is valid."""
         return [at not in self._apart for at in range(len(self._cells))]
 
     def rows(self) -> Rows:
-        """Those that are right."""
+        """The valid rows."""
         return self._make(self.is_right())
 
     def problems(self) -> dict[int, list[Problem]]:
-        """All the problems of each row that is wrong, by its place."""
+        """All problems of each invalid row, by its index."""
         return {at: find_problems(self._cells[at], self._layout) or [] for at in sorted(self.wrong)}
 
 
 class Validator:
-    """Validates rows of one layout, many at a time, and remembers common values; not for several threads at once."""
+    """Validates rows of one layout, many at a time, and remembers common values. Not thread-safe."""
 
     def __init__(self, layout: Layout = NEWEST) -> None:
         self._layout = layout
@@ -158,16 +158,16 @@ class Validator:
             column: _Remember(column.spec.parse) for column in layout.columns if column.spec.bulk is None
         }
         self._folded = _Remember(fold, lambda cell: unguard(cell.strip()))
-        #: A row that is right: it fills the place of one that has to be taken by itself, while the others go column by
+        #: A valid row, which stands in for a row that has to be validated separately while the others go column by
         #: column.
         self._placeholder = [
             "" if column.spec.needed is Needed.OPTIONAL else column.spec.examples[0] for column in layout.columns
         ]
 
     def validate(self, rows: list[list[str]], has_controls: bool) -> Validated:
-        """Sort out of ``rows``, each given by its cells, those that are blank or wrong, and parse the others.
+        """Find the blank and the invalid ones among ``rows``, each given by its cells, and parse the others.
 
-        ``has_controls`` is false when it is known that no cell has a control character in it.
+        ``has_controls`` is false if no cell is known to contain a control character.
         """
         layout = self._layout
         if not rows:
@@ -183,7 +183,7 @@ class Validator:
         return Validated(rows, layout, partial(self._make, checked), apart)
 
     def _without_empty_columns(self, cells: list[str]) -> list[str]:
-        """The values of a row but for those in the columns without a name, if all of these are empty."""
+        """The values of a row without those in unnamed columns, if all of these are empty."""
         count = len(self._layout.columns)
         if len(cells) > self._layout.width or any(map(trim, cells[count:])):
             return cells
@@ -191,7 +191,7 @@ class Validator:
         return BrokenCells(kept, cells.problems) if isinstance(cells, BrokenCells) else kept
 
     def _check(self, columns: Mapping[Column, tuple[str, ...]], wrong: set[int]) -> _Checked:
-        """Check all values in ``columns``; the places of those that break a rule are added to ``wrong``."""
+        """Check all values in ``columns``, and add the indices of those that break a rule to ``wrong``."""
         checked: _Checked = {}
         for column, cells in columns.items():
             spec = column.spec
@@ -210,7 +210,7 @@ class Validator:
         return checked
 
     def _check_names(self, checked: _Checked, wrong: set[int]) -> None:
-        """Add to ``wrong`` the places of rows whose item is not named."""
+        """Add to ``wrong`` the indices of rows that name no item."""
         names = [checked[column] for column in _NAME_COLUMNS]
         may_be_error = any(map(may_have_error, map("".join, names)))
         ids = zip(*(checked[column] for column in _NAMES_ALONE), strict=True)
@@ -222,7 +222,7 @@ class Validator:
                 wrong.add(at)
 
     def _make(self, checked: _Checked, is_right: list[bool]) -> Rows:
-        """The rows that are right."""
+        """The valid rows."""
         if not all(is_right):
             checked = {column: list(compress(cells, is_right)) for column, cells in checked.items()}
         item_names: list[ItemName] = [
@@ -253,12 +253,12 @@ class Validator:
         )
 
 
-#: The columns that name an item each by itself, in the order in which they decide.
+#: The columns that name an item by themselves, in the order in which they decide.
 _NAMES_ALONE = (Column.URN, Column.CARDMARKET_ID, Column.TCGPLAYER_ID)
 
 
 def _read(column: Column, checked: _Checked, count: int) -> list[Any]:
-    """The values of a column in ``count`` rows that are right; None in each where their file does not have it."""
+    """The values of a column in ``count`` valid rows; all None if their file does not have it."""
     if column not in checked:
         return [None] * count
     bulk = column.spec.bulk
@@ -270,7 +270,7 @@ def _parse_stripped(parse: Callable[[str], Any], cell: str) -> Any:
 
 
 def _unfit(rows: list[list[str]], layout: Layout, has_controls: bool) -> set[int]:
-    """The places of the rows that cannot be cut into columns as they are, or have a control character."""
+    """The indices of the rows that cannot be assigned to columns, or that have a control character."""
     count = len(layout.columns)
     if set(map(len, rows)) == {count} and set(map(type, rows)) == {list} and not has_controls:
         return set()
@@ -282,26 +282,26 @@ def _unfit(rows: list[list[str]], layout: Layout, has_controls: bool) -> set[int
 
 
 def _values(cells: list[str], layout: Layout) -> list[str]:
-    """The cells of a row without what does not belong to their values."""
+    """The values in the cells of a row, without white space and guards."""
     free_text = [column.spec.is_free_text for column in layout.columns]
     strips = (str.strip if is_free_text else _plain for is_free_text in free_text)
     return [strip(cell) for strip, cell in zip(chain(strips, repeat(_plain)), cells, strict=False)]
 
 
 def _trimmed(cells: tuple[str, ...]) -> tuple[str, ...]:
-    """The cells of a column that is no free text, with at most white space around their values."""
+    """The values of a column that is not free text, with at most white space around them."""
     together = "".join(cells)
     return cells if together.isascii() and '="' not in together else tuple(map(_plain, cells))
 
 
 def _plain(cell: str) -> str:
-    """The value in a cell that is no free text; programs write ids as formulas that are only a text: ``="912954"``."""
+    """The value in a cell that is not free text, without its guard: programs write ids as ``="912954"``."""
     value = trim(cell)
     return trim(unguard(value)) if value.startswith('="') else value
 
 
 def _parse_column(parse: Callable[[str], Any], cells: Iterable[str], wrong: set[int]) -> list[Any]:
-    """What ``parse`` makes of each cell; where it raises, None, and the place is added to ``wrong``."""
+    """The results of ``parse`` for all cells. If it raises, the result is None, and the index is added to ``wrong``."""
     try:
         return [*map(parse, cells)]
     except Wrong:
@@ -316,12 +316,12 @@ def _parse_column(parse: Callable[[str], Any], cells: Iterable[str], wrong: set[
 
 
 def find_problems(cells: list[str], layout: Layout = NEWEST) -> list[Problem] | None:
-    """All that is wrong with a row, in the order of its columns; None for a blank row."""
+    """All problems of a row, in the order of its columns; None for a blank row."""
     values = _values(cells, layout)
     if not any(values):
         return None
     problems = [*cells.problems] if isinstance(cells, BrokenCells) else []
-    # With a value missing or too many, or lines swallowed, no value can be trusted to stand in its column.
+    # If a value is missing or too many, or lines were swallowed, values may be in the wrong columns.
     if Cause.SWALLOWED_LINES in {problem.cause for problem in problems}:
         return problems
     if len(cells) != len(layout.columns):
@@ -330,7 +330,7 @@ def find_problems(cells: list[str], layout: Layout = NEWEST) -> list[Problem] | 
 
 
 def _find_wrong_values(cells: list[str], values: dict[Column, str], problems: list[Problem]) -> list[Problem]:
-    """``problems`` and all others of a row that has a value in each column, in the order of the columns."""
+    """``problems`` and all other problems of a row that has a value in each column, in the order of the columns."""
     broken = {problem.column for problem in problems}
     parsed: dict[Column, Any] = {}
     for cell, (column, value) in zip(cells, values.items(), strict=True):
@@ -352,7 +352,7 @@ def _find_wrong_values(cells: list[str], values: dict[Column, str], problems: li
 
 
 def _explain(column: Column, value: str, wrong: Wrong) -> Problem:
-    """The problem of a ``value`` that is ``wrong``: how it came to be so, where that can be told, says more."""
+    """The problem of an invalid ``value``: how it was damaged, if known, else the rule that it breaks."""
     if column.spec.is_free_text:
         return wrong.cause.problem(column, **wrong.facts)
     if is_error(value):
@@ -381,7 +381,7 @@ def _is_right(column: Column, value: str) -> bool:
 
 
 def _miscounted(cells: list[str], layout: Layout) -> Problem:
-    """What is wrong with a row that has another number of values than there are columns."""
+    """The problem of a row with too few or too many values."""
     columns = len(layout.columns)
     extra = [at for at, cell in enumerate(cells) if at >= columns and trim(cell)]
     if extra:
@@ -393,7 +393,7 @@ def _miscounted(cells: list[str], layout: Layout) -> Problem:
 
 
 def _find_wrong_names(names: Mapping[Column, str]) -> list[Problem]:
-    """What is wrong with GAME, SET and NAME where nothing else names the item."""
+    """The problems of GAME, SET and NAME if nothing else names the item."""
     if not any(names.values()):
         return [Cause.ITEM_NOT_NAMED.problem(Column.URN)]
     missing = [column for column, value in names.items() if not value]

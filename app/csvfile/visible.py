@@ -1,21 +1,21 @@
-"""Characters that nobody can see, and that a terminal would obey: shown as signs, named in sentences, taken away."""
+"""Invisible and control characters: shows them as text, names them in sentences, and removes them."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-#: Looks like a hyphen and is none, so that it cannot be seen either.
+#: Looks like a hyphen, but is another character, so the difference is invisible.
 _NON_BREAKING_HYPHEN = "\u2011"
 _NAMED = {"\n": "[line break]", "\r": "[line break]", "\t": "[tab]"}
 _LINE_BREAK = re.compile("\r\n")
 
 
 def visible(text: str) -> str:
-    """``text`` with each character that cannot be seen in its place by name: ``[U+200B ZERO WIDTH SPACE]``.
+    """``text`` with each invisible character replaced by its name: ``[U+200B ZERO WIDTH SPACE]``.
 
-    That is what Python calls unprintable: control and formatting characters, surrogates, private ones, and every space
-    but the plain one.
+    Invisible is what Python calls unprintable: control and formatting characters, surrogates, private ones, and every
+    space except U+0020.
     """
     if text.isprintable() and _NON_BREAKING_HYPHEN not in text:
         return text
@@ -29,7 +29,7 @@ def _sign(character: str) -> str:
 
 
 def _code_and_name(character: str) -> tuple[str, str]:
-    """The code point and what Unicode calls it; control characters have no name."""
+    """The code point and its name in Unicode; control characters have none."""
     return f"U+{ord(character):04X}", unicodedata.name(character, "")
 
 
@@ -54,7 +54,7 @@ def _is_invisible(character: str) -> bool:
 
 
 def typed(text: str) -> str:
-    """``text`` as people would type it again: with plain spaces and hyphens and no invisible characters."""
+    """``text`` as typed by hand: with plain spaces and hyphens, without invisible characters."""
     if text.isascii():
         return text.strip()
     return "".join(map(_key, text)).strip()

@@ -1,6 +1,6 @@
-"""What looks wrong in rows that can be imported as they are: the seller is warned of it, and nothing is refused.
+"""Warnings: probable mistakes in a file that fail no row.
 
-Each kind of warning is an entry in ``KINDS``: how it is found in a block of rows, and what is said of it.
+Each kind of warning is an entry in ``KINDS``: how it is found in a block of rows, and its sentence.
 """
 
 from __future__ import annotations
@@ -13,54 +13,54 @@ from app.csvfile.columns import Layout
 from app.csvfile.contract import quoted
 from app.csvfile.reader import Block
 
-#: A value is kept as far as this.
+#: Maximum number of characters stored of a value.
 _VALUE_LENGTH = 80
 
 
 class Warned(NamedTuple):
-    """A kind of thing that looks wrong, how often it does, and the first place."""
+    """A kind of warning, its number of rows, and its first occurrence."""
 
-    #: The name in KINDS.
+    #: Its name in KINDS.
     kind: str
-    #: In how many rows.
+    #: The number of rows with it.
     rows: int
-    #: The line on which the first of them begins, the column and its value.
+    #: The line on which the first of these rows begins, the column and its value.
     line: int
     column: str
     value: str
 
     @property
     def sentence(self) -> str:
-        """What looks wrong, and what to do about it."""
+        """What is probably wrong, and what to do about it."""
         return KINDS[self.kind].describe(self)
 
 
 class Found(NamedTuple):
-    """A row in which something looks wrong."""
+    """A row with a probable mistake."""
 
-    #: The row's place in its block, the column's place in the row, and the value.
+    #: The row's index in its block, the column's index in the row, and the value.
     row: int
     column: int
     value: str
 
 
 class Kind(NamedTuple):
-    """How one kind of warning is found and told."""
+    """How one kind of warning is found and described."""
 
-    #: The rows of a block that are of this kind, each once. Must cost next to nothing for a block that has none.
+    #: The rows of a block with this mistake, each once. Must be almost free for a block without any.
     find: Callable[[Block], Iterator[Found]]
     describe: Callable[[Warned], str]
 
 
 class Watch:
-    """Looks through the blocks of a file for what looks wrong, and counts it."""
+    """Searches the blocks of a file for probable mistakes, and counts them."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._warned: dict[str, Warned] = {}
 
     def look_through(self, block: Block) -> None:
-        """Count what looks wrong in the rows of ``block``."""
+        """Count the probable mistakes in the rows of ``block``."""
         for name, kind in KINDS.items():
             for found in kind.find(block):
                 earlier = self._warned.get(name)
@@ -71,31 +71,31 @@ class Watch:
                 )
 
     def warnings(self) -> list[Warned]:
-        """What was found, in the order of KINDS."""
+        """The warnings, in the order of KINDS."""
         return [self._warned[name] for name in KINDS if name in self._warned]
 
     def _first(self, name: str, found: Found, lines: list[int]) -> Warned:
-        # A row may have more values than there are columns, which have no name then.
+        # A row may have more values than there are columns; these values have no column name.
         column = self._layout.name_at(found.column)
         return Warned(name, 1, lines[found.row], column, found.value.strip()[:_VALUE_LENGTH])
 
 
 def read_stored(stored: Iterable[Mapping[str, Any]]) -> list[Warned]:
-    """Warnings that were kept as mappings of their fields, without those of a kind that this release does not know."""
+    """Warnings from their stored fields, without kinds that this release does not know."""
     return [Warned(**fields) for fields in stored if fields["kind"] in KINDS]
 
 
 #: In UTF-8, the first two letters of UTF-8 that was read as Windows-1252: U+00C2 to U+00F4, and one of 80 to BF.
 _GARBLED = re.compile(rb"\xc3[\x82-\xb4][\xc2\xc5\xc6\xcb\xe2]")
 _NON_ASCII = re.compile(r"[^\x00-\x7f]+")
-#: The bytes of Windows-1252 by their letters; the five that it leaves open stand for themselves, as browsers have it.
+#: The bytes of Windows-1252 by character; the five undefined ones map to themselves, as in browsers.
 _WINDOWS_1252 = {
     letter if (letter := bytes([byte]).decode("cp1252", "ignore")) else chr(byte): byte for byte in range(0x80, 0x100)
 }
 
 
 def ungarble(value: str) -> str | None:
-    """What ``value`` was before its UTF-8 was read as Windows-1252 (“PokÃ©mon”); None where it was not."""
+    """What ``value`` was before its UTF-8 was read as Windows-1252 (“PokÃ©mon”); None if it was not."""
     if value.isascii():
         return None
     try:

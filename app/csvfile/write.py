@@ -1,4 +1,4 @@
-"""Rows out: values as lines of CSV, in bytes of a size worth sending, and cells that no spreadsheet runs."""
+"""Writes CSV: values as lines, lines as pieces of bytes, and cells that no spreadsheet runs as a formula."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from app.csvfile.guard import FORMULA_STARTS
 
-#: Pieces are about this large: small enough to hold many at once, large enough not to cost a write a line.
+#: Approximate size of a piece: small enough to hold many at once, large enough not to need a write for each line.
 _PIECE_BYTES = 64 * 1024
 
-#: Where a formula begins: in front, and behind what parts cells or lines where it is not the comma that does.
+#: Where a formula can begin: at the start, or after a line break or a separator other than the comma.
 _FORMULA = re.compile(rf"\A(?=[\t\r\n]|\s*{FORMULA_STARTS})|(?<=[;\t\r\n])(?=[^\S\t\r\n]*{FORMULA_STARTS})")
 
 
 def csv_lines(rows: Iterable[Sequence[str | int]]) -> Iterator[str]:
-    """``rows`` as lines of CSV that end in LF, quoted only where it is needed."""
+    """``rows`` as lines of CSV that end in LF, quoted only if necessary."""
     writer = csv.writer(_Line())
     for row in rows:
         yield writer.writerow(row)
 
 
 class _Line:
-    """Gives each line that a csv writer writes back to its caller.
+    """Returns each line that a csv writer writes to its caller.
 
-    The writer is left at its CRLF, which is cut off here: told to end lines in LF, it would not quote a value with a
-    lone CR in it, and such a file could not be read again.
+    The writer ends lines in CRLF, which is cut off here: if it ended them in LF, it would not quote a value with a lone
+    CR, and such a file could not be read again.
     """
 
     def write(self, line: str) -> str:
@@ -35,7 +35,7 @@ class _Line:
 
 
 def in_pieces(texts: Iterable[str]) -> Iterator[bytes]:
-    """``texts`` one after the other in UTF-8, in pieces of a size that is worth sending."""
+    """``texts`` in sequence in UTF-8, in pieces large enough to be sent efficiently."""
     waiting = bytearray()
     for text in texts:
         waiting += text.encode()
@@ -47,9 +47,9 @@ def in_pieces(texts: Iterable[str]) -> Iterator[bytes]:
 
 
 def with_mark(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """``pieces`` behind a byte-order mark, unless they begin with one already.
+    """``pieces`` after a byte-order mark, unless they begin with one already.
 
-    Without it, Excel takes a file for one in the encoding of its country, and é for two letters.
+    Without it, Excel reads the file in the encoding of its country, and shows é as two letters.
     """
     coming = iter(pieces)
     yield codecs.BOM_UTF8 + next(coming, b"").removeprefix(codecs.BOM_UTF8)
@@ -57,9 +57,9 @@ def with_mark(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def no_formula(text: str) -> str:
-    """``text`` as a cell that no spreadsheet takes for a formula.
+    """``text`` as a cell that no spreadsheet runs as a formula.
 
-    An apostrophe goes before whatever could be one. Spreadsheets differ in what they skip before it, so that a cell
-    which begins with a tab or a line break, or with a formula behind white space, is taken for one as well.
+    Any possible formula is prefixed with an apostrophe. Spreadsheets differ in what they skip before a formula, so a
+    cell that begins with a tab or a line break, or with a formula after white space, counts as one too.
     """
     return _FORMULA.sub("'", text)
