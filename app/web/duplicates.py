@@ -1,4 +1,4 @@
-"""A file that was imported before: the question what is meant by it, and the import of a stored file."""
+"""Repeated files: the question what to do with a file that was imported before, and the import of a stored file."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from app.web.session import require_seller, seller_id
 blueprint = Blueprint("again", __name__, url_prefix="/imports/<uuid:public_id>")
 blueprint.before_request(require_seller)
 
-#: So many of the earlier imports are told one by one.
+#: Maximum number of earlier imports shown.
 _EARLIER_SHOWN = 5
 
 
 @blueprint.get("/again")
 def ask(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Tell when the bytes of this import were imported and what came of it, and ask what to do with them now.
+    """Show when the file of this import was imported and with what result, and ask what to do with it now.
 
-    ``name`` is what the file is called that has just been uploaded and turned out to be the same.
+    ``name`` is the name under which the same file has just been uploaded.
     """
-    # What is told of the imports must agree with itself while workers go on writing.
+    # The figures must be consistent while workers go on writing.
     begin_snapshot()
     one = progress.get(seller_id(), public_id)
     if one.is_check:
-        # Its page has the button for what is asked here.
+        # Its page has the same button.
         return redirect(url_for("details.show", public_id=public_id))
     count, earlier = progress.list_same_file(one.key, limit=_EARLIER_SHOWN)
     return render_template(
@@ -41,14 +41,14 @@ def ask(public_id: uuid.UUID) -> ResponseReturnValue:
         name=request.args.get("name") or one.file_name,
         count=count,
         earlier=[(each, summary.describe(each)) for each in earlier],
-        # Each button has its own, so that it makes one import however often it is pressed.
+        # Each button has its own key, so that it creates one import however often it is pressed.
         form_keys={"import": uuid.uuid4(), "check": uuid.uuid4()},
     )
 
 
 @blueprint.post("/again")
 def start(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Import the stored file once more, or with ``check`` check it only; 303 to what was started."""
+    """Import the stored file again, or check it with ``check``; 303 to the new import or check."""
     progress.get(seller_id(), public_id)
     kind = ImportKind.of_switch(check=is_on(request.form, "check"))
     form_key = read_form_key(request.form)

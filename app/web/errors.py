@@ -1,4 +1,4 @@
-"""What people see when a request comes to nothing: a sentence, and what to do next; never a stack trace."""
+"""Error pages: a sentence, and what to do next; never a stack trace."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 
 
 class Trouble(NamedTuple):
-    """One kind of error page."""
+    """A kind of error page."""
 
     title: str
-    #: What happened, for when the error does not say so itself.
+    #: What happened, if the error itself does not say.
     sentence: str
     advice: str
 
@@ -105,10 +105,10 @@ def init_app(app: Flask) -> None:
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     if isinstance(error, InternalServerError) and is_database_away(error.original_exception):
-        # It went away while another error page was being drawn.
+        # It became unavailable while another error page was being drawn.
         return _database_away(error.original_exception)
     if error.code is None or error.code < 400:
-        # Redirects travel as exceptions too.
+        # Redirects are raised as exceptions too.
         return error
     own_words = error.description if error.description != type(error).description else None
     response = _answer(error.code, own_words)
@@ -121,7 +121,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 def _csrf_error(_: CSRFError) -> ResponseReturnValue:
     if current_user.is_authenticated:
         return _answer(403)
-    # The session is over, or it is the sign-in form that has been lying around.
+    # The session has ended, or the sign-in form was left open for too long.
     if not is_fragment_request():
         flash("The page had been open for too long. Please sign in.", "info")
     if request.endpoint == "accounts.sign_in":
@@ -169,11 +169,11 @@ def _page(code: int, trouble: Trouble, sentence: str, public_id: uuid.UUID | Non
         "sentence": sentence,
         "advice": trouble.advice,
         "public_id": public_id,
-        # What was sent by a button is not sent again by a link.
+        # A link cannot repeat what a button has sent.
         "again": requested_path() if code >= 500 and request.method == "GET" else None,
     }
     if code < 500:
         return render_template("errors/error.html", layout="layout.html", **words)
-    # Not by render_template, which asks the database who is signed in, for the navigation: it may be the very database
-    # that is away.
+    # Not render_template, which asks the database who is signed in, for the navigation: the database may be what is
+    # unavailable.
     return current_app.jinja_env.get_template("errors/error.html").render(layout="bare.html", **words)

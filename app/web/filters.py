@@ -1,4 +1,4 @@
-"""How values look on the pages: numbers, sizes, times, states and codes."""
+"""How pages display values: numbers, sizes, times, statuses and codes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from app.statuses import BatchStatus, ImportStatus
 
 
 class Label(NamedTuple):
-    """A state as it is drawn."""
+    """The label of a status."""
 
     text: str
-    #: One of the tones of the style sheet.
+    #: A tone of the style sheet.
     tone: str
-    #: One of the icons in ``components/icons.html``; a state is never told by its colour alone.
+    #: An icon in ``components/icons.html``; a status is never shown by its colour alone.
     icon: str
 
 
-#: Imports and batches share the words for what they have in common.
+#: Imports and batches share the labels of their common statuses.
 STATUS_LABELS: dict[str, Label] = {
     BatchStatus.QUEUED: Label("Queued", "quiet", "clock"),
     ImportStatus.RUNNING: Label("Running", "moving", "flow"),
@@ -37,7 +37,7 @@ STATUS_LABELS: dict[str, Label] = {
 }
 _PAUSING_LABEL = Label("Pausing…", "warning", "pause")
 
-#: Stands beside the state of a check, which is otherwise that of an import.
+#: Shown beside the status of a check, which is otherwise labelled like an import's.
 CHECK_LABEL = Label("Check", "brand", "search")
 
 CODE_LABELS: dict[Code, Label] = {
@@ -51,7 +51,7 @@ HIDDEN_LABEL = Label("Hidden", "quiet", "eye-off")
 
 
 def init_app(app: Flask) -> None:
-    """Make the filters and tables below known to the templates."""
+    """Register the filters and tables below with the templates."""
     app.jinja_env.filters.update(
         number=format_number,
         money=format_money,
@@ -77,7 +77,7 @@ def init_app(app: Flask) -> None:
 
 
 def import_label(one: ImportProgress | ImportSeen) -> Label:
-    """How the state of an import is drawn. Red is for one of which most rows have not become what they should."""
+    """The label of an import's status. It is red if most rows have failed or were not processed."""
     if one.is_pausing:
         return _PAUSING_LABEL
     if one.status == ImportStatus.FAILED and one.successful * 2 > one.total:
@@ -87,19 +87,19 @@ def import_label(one: ImportProgress | ImportSeen) -> Label:
 
 
 def batch_label(batch: BatchProgress | BatchSeen) -> Label:
-    """How the state of a batch is drawn. One that has done all of its rows is none that failed, whatever they were."""
+    """The label of a batch's status. A batch that has processed all its rows has not failed, even if rows have."""
     if batch.status == BatchStatus.COMPLETED and batch.failed:
         return Label(f"Completed, {format_number(batch.failed)} failed", "quiet", "check")
     return STATUS_LABELS[batch.status]
 
 
 def code_label(code: int) -> Label:
-    """How the code of a row error is drawn."""
+    """The label of a row error's code."""
     return CODE_LABELS[Code(code)]
 
 
 def visibility_label(*, hidden: bool) -> Label:
-    """How it is drawn whether buyers see a listing."""
+    """The label that tells whether buyers see a listing."""
     return HIDDEN_LABEL if hidden else VISIBLE_LABEL
 
 
@@ -114,12 +114,12 @@ def format_money(pence: int) -> str:
 
 
 def format_condition(condition: Condition) -> str:
-    """A grade as people say it: Near mint."""
+    """A grade for people: Near mint."""
     return condition.name.replace("_", " ").capitalize()
 
 
 def format_file_size(size: int) -> str:
-    """A number of bytes in the unit in which people think of it."""
+    """A number of bytes in a suitable unit."""
     if size < 1_000:
         return f"{size} bytes"
     for unit in ("kB", "MB"):
@@ -130,12 +130,12 @@ def format_file_size(size: int) -> str:
 
 
 def format_iso(moment: datetime) -> str:
-    """A time in UTC as programs read it."""
+    """A time in UTC in ISO format, for programs."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def format_moment(moment: datetime) -> str:
-    """A time in UTC as people read it, to the minute."""
+    """A time in UTC for people, to the minute."""
     return f"{moment.astimezone(UTC):%-d %b %Y, %H:%M} UTC"
 
 

@@ -1,6 +1,6 @@
-"""What helps sellers to build a file and to mend it: the rules, the causes of failure, and a template to start from.
+"""Help for building and correcting a file: the rules, the causes of failure, and a template to start from.
 
-All of it is drawn from the definitions that the validator works by.
+All of it is derived from the definitions that the validator uses.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from app.http import downloads
 
 blueprint = Blueprint("help", __name__)
 
-#: A value is shown as far as this.
+#: Maximum number of characters shown of a value.
 _VALUE_LENGTH = 90
 
 
 @blueprint.get("/help/csv")
 def csv() -> ResponseReturnValue:
-    """How to build a file: the header, every column with its rule, and rows that work."""
+    """How to build a file: the header, every column with its rule, and valid rows."""
     return render_template(
         "help/csv.html",
         header=HEADER,
@@ -43,11 +43,11 @@ def csv() -> ResponseReturnValue:
 
 @blueprint.get("/help/errors")
 def errors() -> ResponseReturnValue:
-    """What the codes mean, and for every cause how to fix it; each has an anchor that is its slug."""
+    """The meaning of the codes, and how to fix each cause, whose slug is its anchor."""
     return render_template(
         "help/errors.html",
         causes={code: [cause for cause in Cause if cause.code is code] for code in Code},
-        # A cause without an example fails a test, and not this page.
+        # A cause without an example fails a test instead of this page.
         example_messages={cause: example_message(cause) for cause in MISTAKES},
         changes={cause: _changes(mistake) for cause, mistake in MISTAKES.items()},
     )
@@ -63,14 +63,14 @@ def template_csv() -> ResponseReturnValue:
 @blueprint.get("/imports/sample.csv")
 @login_required
 def sample_csv() -> ResponseReturnValue:
-    """A file whose rows are all right, to see an import from its beginning to its end; 404 where they would not be."""
+    """A file of valid rows, to see an import from beginning to end; 404 if the catalog does not have their items."""
     if not sample.is_offered():
         raise NotFound
     return downloads.csv_response(f"sluice-sample-{sample.SAMPLE.name}", [sample.SAMPLE.read_bytes()])
 
 
 def _changes(mistake: Mistake) -> list[tuple[str, str, str]]:
-    """Column, wrong value and right value of every cell that the correction changes, fit to be looked at."""
+    """Column, wrong value and right value of every cell that the correction changes, for display."""
     return [
         (column, _visible(wrong), _visible(mistake.right[column]))
         for column, wrong in mistake.wrong.items()

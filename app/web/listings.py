@@ -1,4 +1,4 @@
-"""The seller's listings: a page to search them and to hide and show one, and a file to change and upload again."""
+"""The seller's listings: a page to search, hide and show them, and an export to edit and upload again."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from app.web.session import local_path, require_seller, seller_id
 blueprint = Blueprint("listings", __name__, url_prefix="/listings")
 blueprint.before_request(require_seller)
 
-#: Listings on one page.
+#: Number of listings on a page.
 _PAGE_SIZE = 50
 
 
 @blueprint.get("")
 def index() -> ResponseReturnValue:
-    """The listings in the order of the catalog, as far as the filter lets them through.
+    """The listings that match the filter, in the order of the catalog.
 
-    ``after`` is where the page before has ended.
+    ``after`` is where the previous page ended.
     """
     asked = read_filter(request.args)
     after = request.args.get("after", "")
@@ -47,13 +47,13 @@ def index() -> ResponseReturnValue:
 
 @blueprint.post("/hide")
 def hide() -> ResponseReturnValue:
-    """Hide a listing from buyers; ``urn``, ``condition`` and ``variants`` say which one."""
+    """Hide a listing from buyers; ``urn``, ``condition`` and ``variants`` identify it."""
     return _set_hidden(hidden=True)
 
 
 @blueprint.post("/show")
 def show() -> ResponseReturnValue:
-    """Show a listing to buyers; ``urn``, ``condition`` and ``variants`` say which one."""
+    """Show a listing to buyers; ``urn``, ``condition`` and ``variants`` identify it."""
     return _set_hidden(hidden=False)
 
 
@@ -74,8 +74,8 @@ def _set_hidden(*, hidden: bool) -> ResponseReturnValue:
 def export_csv() -> ResponseReturnValue:
     """The listings under the header of an import, as UPDATE rows that change nothing when they are uploaded.
 
-    Takes the filter of the page. What it cannot make sense of is refused: a file with all listings in it is not what
-    somebody wanted who has misspelt a condition.
+    Takes the filter of the page, but rejects an invalid one: a seller who has misspelt a condition does not want a file
+    of all listings.
     """
     asked = read_filter(request.args)
     if asked.faults:

@@ -1,4 +1,4 @@
-"""My Imports: the list of a seller's imports, and what their buttons do."""
+"""My Imports: the list of a seller's imports, and the actions of their buttons."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from app.web.session import local_path, require_seller, seller_id
 blueprint = Blueprint("my_imports", __name__)
 blueprint.before_request(require_seller)
 
-#: Imports on one page of the list.
+#: Number of imports on a page.
 _PAGE_SIZE = 20
 
 
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
-    """The address without a path leads to My Imports."""
+    """Redirect the address without a path to My Imports."""
     return redirect(url_for("my_imports.index"))
 
 
 @blueprint.get("/imports")
 def index() -> ResponseReturnValue:
-    """The imports, newest first, as far as the filter lets them through.
+    """The imports that match the filter, newest first.
 
-    ``before`` is the public id of the last one on the page before; ``panel`` is that of the import whose details lie
-    open beside the list, with scripts, and without them are the page that the address leads to.
+    ``before`` is the public id of the last one on the previous page. ``panel`` is the public id of the import whose
+    details are open beside the list; without scripts, the address leads to its own page.
     """
     asked = read_filter(request.args)
     before, panel = (request.args.get(name, type=uuid.UUID) for name in ("before", "panel"))
@@ -56,7 +56,7 @@ def index() -> ResponseReturnValue:
         older=shown[-1].public_id if len(found) > _PAGE_SIZE else None,
         panel=panel,
         here=url_for("my_imports.index", **place),
-        # One that the filter keeps back may come through it when it ends.
+        # An import that does not match the filter now may match it once it is over.
         is_moving=any(one.is_moving for one in shown) or (asked.is_active and lookups.has_running(seller_id())),
         has_sample=not shown and sample.is_offered(),
     )
@@ -64,7 +64,7 @@ def index() -> ResponseReturnValue:
 
 @blueprint.post("/imports/<uuid:public_id>/pause")
 def pause(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Stop an import at the end of the chunks that are being worked on."""
+    """Pause an import at the end of the running chunks."""
     commands.pause(seller_id(), public_id)
     paused = progress.get(seller_id(), public_id)
     flash(f"{'Pausing' if paused.is_pausing else 'Paused'} {paused.file_name}.", "success")
@@ -73,7 +73,7 @@ def pause(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/imports/<uuid:public_id>/resume")
 def resume(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Let a paused import go on."""
+    """Resume a paused import."""
     commands.resume(seller_id(), public_id)
     flash(f"Resumed {progress.get(seller_id(), public_id).file_name}.", "success")
     return _back(public_id)
@@ -81,7 +81,7 @@ def resume(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/imports/<uuid:public_id>/terminate")
 def confirm_terminate(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Ask before an import is ended for good; with scripts a dialog on the page asks instead."""
+    """Ask for confirmation before an import is terminated; with scripts, a dialog on the page asks instead."""
     asked = progress.get(seller_id(), public_id)
     if not asked.can_terminate:
         flash(f"{asked.file_name} has already finished.", "info")
@@ -92,7 +92,7 @@ def confirm_terminate(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/imports/<uuid:public_id>/terminate")
 def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
-    """End an import for good."""
+    """Terminate an import."""
     commands.terminate(seller_id(), public_id)
     ended = progress.get(seller_id(), public_id)
     flash(f"Terminated {ended.file_name} after {ended.processed:,} of {ended.total:,} rows.", "success")
@@ -101,8 +101,8 @@ def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/imports/<uuid:public_id>/retry")
 def retry(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Import the failed or the remaining rows once more (``rows`` says which); 303 to the import that does it."""
-    # An import of another seller is not found, whatever else is wrong with the request.
+    """Retry the failed or the remaining rows (``rows`` says which); 303 to the retry."""
+    # Another seller's import is not found, whatever else is wrong with the request.
     progress.get(seller_id(), public_id)
     rows = request.form.get("rows", type=RetriedRows)
     if rows not in (RetriedRows.FAILED, RetriedRows.REMAINING):
@@ -113,7 +113,7 @@ def retry(public_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _position(before: uuid.UUID | None) -> int | None:
-    """Where the list goes on; addresses carry public ids only, because the internal ones can be counted."""
+    """Where the page begins. Addresses contain only public ids, because internal ids reveal the number of imports."""
     if before is None:
         return None
     key = lookups.find_key(seller_id(), before)
@@ -127,5 +127,5 @@ def _back(public_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _next(public_id: uuid.UUID) -> str:
-    """Where the form came from."""
+    """The page that the form was sent from."""
     return local_path(request.values.get("next")) or url_for("details.show", public_id=public_id)

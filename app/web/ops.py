@@ -1,4 +1,4 @@
-"""The operators' pages: how everything stands, any import, and the audit log. For others there is nothing here."""
+"""The operators' pages: overview, any import, and the audit log. Sellers get 404."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ blueprint.before_request(require_operator)
 _ENTRIES_IN_OVERVIEW = 15
 _ENTRIES_ON_A_PAGE = 100
 _TROUBLES_OF_AN_IMPORT = 50
-#: No entry has a higher id.
+#: The highest possible id of an entry.
 _MAX_ID = 2**63 - 1
 
 
 @blueprint.get("")
 def index() -> ResponseReturnValue:
-    """What is wrong, and all that runs, waits, or went wrong lately."""
+    """The overview: what is wrong, and everything that is running, waiting, or failed recently."""
     seen = overview.look()
     return render_live(
         "ops/index.html",
@@ -46,7 +46,7 @@ def index() -> ResponseReturnValue:
 
 @blueprint.get("/imports/<uuid:public_id>")
 def show(public_id: uuid.UUID) -> ResponseReturnValue:
-    """One import of whomever: its batches and who has them, what went wrong, and who did what to it."""
+    """An import of any seller: its batches and their workers, its errors, and its audit log."""
     one = _find(public_id)
     key = ImportKey(one.seller_id, one.import_id)
     return render_live(
@@ -62,7 +62,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/audit")
 def audit_log() -> ResponseReturnValue:
-    """Who did what, newest first; ``import`` shows one import's, ``before`` is the last entry of the page before."""
+    """The audit log, newest first; ``import`` selects an import, ``before`` is the last entry of the previous page."""
     of_import = request.args.get("import", type=uuid.UUID)
     before = request.args.get("before", type=int)
     found = asked.list_audit(
@@ -81,7 +81,7 @@ def audit_log() -> ResponseReturnValue:
 
 @blueprint.post("/imports/<uuid:public_id>/pause")
 def pause(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Stop the import at the end of the chunks that are being worked on."""
+    """Pause the import at the end of the running chunks."""
     one = _find(public_id)
     commands.pause(one.seller_id, public_id)
     return _done(f"Pausing {one.file_name} of {one.email}.")
@@ -89,7 +89,7 @@ def pause(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/imports/<uuid:public_id>/resume")
 def resume(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Let the import go on."""
+    """Resume the import."""
     one = _find(public_id)
     commands.resume(one.seller_id, public_id)
     return _done(f"Resumed {one.file_name} of {one.email}.")
@@ -97,7 +97,7 @@ def resume(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/imports/<uuid:public_id>/terminate")
 def confirm_terminate(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Ask before somebody's import is ended for good."""
+    """Ask for confirmation before a seller's import is terminated."""
     one = _find(public_id)
     shown = progress.get(one.seller_id, public_id)
     if not shown.can_terminate:
@@ -114,7 +114,7 @@ def confirm_terminate(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/imports/<uuid:public_id>/terminate")
 def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
-    """End the import for good."""
+    """Terminate the import."""
     one = _find(public_id)
     commands.terminate(one.seller_id, public_id)
     ended = progress.get(one.seller_id, public_id)
@@ -123,7 +123,7 @@ def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/imports/<uuid:public_id>/reopen")
 def reopen(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Have the batches of the import tried again that were given up."""
+    """Retry the given-up batches of the import."""
     one = _find(public_id)
     count = commands.reopen(one.seller_id, public_id)
     return _done(f"{counted(count, 'batch', 'batches')} of {one.file_name} tried again.")

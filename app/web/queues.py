@@ -1,7 +1,7 @@
-"""``/ops/queues``: rq-dashboard, for operators, to be looked at and nothing else.
+"""``/ops/queues``: rq-dashboard for operators, read-only.
 
-It is made for a network of friends: it changes things by GET and without tokens, unpickles what lies in Redis, unpacks
-it however large it gets, and puts texts of jobs into its pages as they are. None of that reaches Sluice: see
+The dashboard is made for trusted networks: it makes changes by GET and without CSRF tokens, unpickles values from
+Redis, unpacks them to any size, and puts texts of jobs into its pages unescaped. None of that reaches Sluice: see
 ``_guard``, ``_own_page`` and ``app.jobs.queue_reader``.
 """
 
@@ -28,17 +28,17 @@ from app.web.session import require_operator
 log = logging.getLogger(__name__)
 
 _NAME = "rq_dashboard"
-#: Views that change something, whatever method they take.
+#: Views that change something, with any method.
 _CHANGING = frozenset({"delete_job_view", "requeue_job_view", "requeue_all", "empty_queue", "compact_queue"})
-#: Parts of an address end up in a script of the page, where only HTML is escaped.
+#: The allowed parts of an address: the dashboard puts them into a script, where only HTML is escaped.
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]+|(css|js|img|fonts)/[A-Za-z0-9_.-]+")
-#: Jobs on one page, as many as the dashboard's own field allows.
+#: Maximum number of jobs on a page, as in the dashboard's own field.
 _MAX_PER_PAGE = 200
 #: Where the dashboard's templates put a value into the page: as HTML, or through jQuery's way to escape it.
 _HTML_VALUE = re.compile(r"<%=\s*(?:\$\('<div/>'\)\.text\((?P<text>.+?)\)\.html\(\)|(?P<value>.+?))\s*%>")
 
-#: The page's own script, which has a number that nobody can guess, and no other that stands inline: what somebody has
-#: written into a job is shown as a page and does not run. It makes functions of texts (its templates), and styles.
+#: Allows the page's own script, by its nonce, and no other inline script: text that an attacker has written into a job
+#: does not run. The script compiles its templates into functions, and sets styles.
 _POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -72,12 +72,12 @@ def init_app(app: Flask) -> None:
 
 
 def _own_redis(*_: object, **__: object) -> tuple[None, Redis]:
-    """Stands in for the dashboard's own way to connect, which knows nothing of sockets and waits for ever."""
+    """Replaces the dashboard's own way to connect, which does not support sockets and has no timeout."""
     return None, current_app.extensions["sluice_dashboard_redis"]
 
 
 def _contain(view: RouteCallable) -> RouteCallable:
-    """``view`` of the dashboard, with a sentence instead of its faults."""
+    """``view`` of the dashboard, with a sentence instead of its errors."""
 
     @wraps(view)
     def contained(**arguments: Any) -> ResponseReturnValue:
@@ -99,7 +99,7 @@ def _contain(view: RouteCallable) -> RouteCallable:
 
 
 def _guard() -> ResponseReturnValue | None:
-    """Let operators alone look at the dashboard, and nobody change anything through it."""
+    """Let only operators see the dashboard, and no one change anything through it."""
     if request.blueprint != _NAME:
         return None
     if (answer := require_operator()) is not None:
@@ -119,8 +119,8 @@ def _guard() -> ResponseReturnValue | None:
 
 
 def _is_plain(arguments: dict[str, Any]) -> bool:
-    """Whether everything in the address is a name or a number in its limits, and the only Redis there is is meant."""
-    # The dashboard has numbers in some addresses as texts.
+    """Whether all parts of the address are names or numbers within their limits, and it means the only Redis."""
+    # In some addresses the dashboard has numbers as texts.
     numbers = {name: str(arguments[name]) for name in ("page", "per_page") if name in arguments}
     if arguments.get("instance_number", 0) != 0 or not all(one.isascii() and one.isdigit() for one in numbers.values()):
         return False
@@ -130,7 +130,7 @@ def _is_plain(arguments: dict[str, Any]) -> bool:
 
 
 def _own_page(response: Response) -> Response:
-    """Let the dashboard's page run its own script alone, and show every value as a text."""
+    """Let the dashboard's page run only its own script, and show every value as text."""
     if request.blueprint == _NAME and response.mimetype == "text/html" and response.status_code == 200:
         nonce = secrets.token_urlsafe(16)
         g.content_security_policy = _POLICY.format(nonce=nonce)

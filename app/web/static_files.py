@@ -1,11 +1,11 @@
-"""The static files under names that tell their content, so that browsers keep them for ever and never use an old one.
+"""Static files under names that contain a hash of their content, so that browsers cache them for ever.
 
 ``url_for("static", filename="logo.svg")`` leads to ``/static/logo.<hash>.svg``. The plain name is served too, for
-files that other files name, and so is a name with another hash, for a page from before an upgrade: both give the file
-as it is now, and are asked for anew each time.
+references between files, and so is a name with another hash, for a page from before an upgrade: both return the current
+file, and must be revalidated each time.
 
-A script names the modules that it imports plainly (``from "./dom.js"``) and is served with their hashed names in it, so
-that its own hash changes with theirs. Modules therefore import one way, without circles.
+A script imports modules by their plain names (``from "./dom.js"``), and is served with their hashed names instead, so
+that its own hash changes with theirs. Modules therefore import one way, without cycles.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ _HASHED_NAME = re.compile(r"(?P<stem>.+)\.(?P<digest>[0-9a-f]{16})(?P<suffix>\.[
 _IMPORT = re.compile(rb'(?<=from "\./)[a-z_-]+\.js(?=";)')
 _FOR_EVER = "public, max-age=31536000, immutable"
 _COMPRESSIBLE = frozenset({"text/css", "text/javascript", "image/svg+xml"})
-#: A packed file that saves less than a tenth is not worth unpacking.
+#: A file that packing shortens by less than a tenth is served unpacked.
 _WORTH_PACKING = 0.9
 
 
 class _StaticFile:
-    """A file as it is at one moment; all of them together are a few hundred kilobytes, so they stay in memory."""
+    """A version of a file. All files together have a few hundred kilobytes, so they stay in memory."""
 
     def __init__(self, path: Path, names: Mapping[bytes, bytes]) -> None:
-        """``names`` are those under which the modules that a script imports are served."""
+        """``names`` maps the modules that a script imports to their hashed names."""
         self.content = _IMPORT.sub(lambda found: names[found[0]], path.read_bytes())
         self.digest = hashlib.sha256(self.content).hexdigest()[:16]
         self.mimetype = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
     @cached_property
     def packed(self) -> bytes | None:
-        """The content in gzip's format, where that is worth it.
+        """The content compressed by gzip, if that is worth it.
 
-        The pages themselves are not compressed: they hold tokens beside what others may have put there, and the length
-        of a compressed page would give the tokens away (BREACH). These files hold no secrets.
+        Pages are not compressed: they contain tokens beside text that an attacker may control, so the length of a
+        compressed page could reveal the tokens (BREACH). These files contain no secrets.
         """
         if self.mimetype not in _COMPRESSIBLE:
             return None
@@ -53,7 +53,7 @@ class _StaticFile:
 
 
 def init_app(app: Flask) -> None:
-    """Have ``app`` name its static files by their content, and serve them under such names."""
+    """Have ``app`` build and serve hashed names for its static files."""
     app.url_defaults(_put_hash_into_name)
     app.view_functions["static"] = _serve
 
@@ -103,5 +103,5 @@ def _imports_of(path: Path, _changed_at: int) -> tuple[str, ...]:
 
 @lru_cache(maxsize=100)
 def _read(path: Path, _changed_at: int, names: tuple[tuple[str, str], ...]) -> _StaticFile:
-    """The file at ``path``, read again after each change, so that who edits a style sheet need not restart anything."""
+    """The file at ``path``, read again after each change, so that editing a style sheet needs no restart."""
     return _StaticFile(path, {plain.encode(): hashed.encode() for plain, hashed in names})

@@ -1,4 +1,4 @@
-"""Uploading a file: the form, and the request whose body is checked while it arrives."""
+"""Uploading a file: the form, and the request, whose body is checked while it arrives."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from app.web.session import require_seller, seller_id
 blueprint = Blueprint("upload", __name__, url_prefix="/imports/upload")
 blueprint.before_request(require_seller)
 
-#: What is decided before the file is read; behind it these would come too late.
+#: Form fields that must stand before the file; behind it they would be read too late.
 _BEFORE_FILE = frozenset({"check", "again", "form_key"})
 _FIELDS = _BEFORE_FILE | {"csrf_token"}
 
@@ -40,8 +40,8 @@ def form() -> ResponseReturnValue:
     return _render()
 
 
-#: With this a script says that it sends the file by itself. It is answered with a status, a sentence and a Location,
-#: and no page: a script cannot see a redirect, and would follow it.
+#: Set by a script that sends the file itself. It is answered with a status, a sentence and a Location instead of a
+#: page: a script cannot see a redirect, and would follow it.
 _SCRIPT_HEADER = "Sluice-Upload"
 _PLAIN = "text/plain; charset=utf-8"
 
@@ -51,13 +51,13 @@ _PLAIN = "text/plain; charset=utf-8"
 def receive() -> ResponseReturnValue:
     """Check the file while it arrives; 303 to its import, or the form again with what is wrong with the file.
 
-    Beside the file the form has ``form_key``, so that it makes one import however often it is sent; ``check``, for a
-    check only; and ``again``, for scripts, which imports a file that was imported before without asking. All three
-    stand before the file. A script gets 201, or 409 where it has to be asked first, with the address in Location, and
-    a refusal as plain text.
+    Beside the file the form has ``form_key``, so that it creates one import however often it is sent; ``check``, for a
+    check; and ``again``, for scripts, which imports a file that was imported before without asking. All three stand
+    before the file. A script gets 201, or 409 if the seller has to be asked first, with the address in Location, and an
+    error as plain text.
 
-    Flask-WTF would read the whole body to find the token, so the view checks it by itself: before the file where the
-    form has it there, and in any case before anything is kept.
+    Flask-WTF would read the whole body to find the CSRF token, so the view checks it itself: before the file if the
+    form has it there, and in any case before anything is stored.
     """
     by = seller_id()
     expect_file()
@@ -97,9 +97,9 @@ def receive() -> ResponseReturnValue:
 
 @blueprint.post("/look")
 def look() -> ResponseReturnValue:
-    """Say of a file before it is sent whether it would be refused for certain, by the judge of the upload itself.
+    """Tell before a file is sent whether the upload check is certain to reject it.
 
-    The body is its beginning, at most LOOK_BYTES, and ``size`` its length. Answers 204, or what the upload would.
+    The body is its beginning, at most LOOK_BYTES, and ``size`` its length. Answers 204, or as the upload would.
     """
     settings = _settings()
     start = request.get_data()
