@@ -1,4 +1,4 @@
-"""The files that an import can be taken home as."""
+"""Downloads of an import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imports: sending a file, the list, and one of them."""
+"""Imports: uploading, listing, and showing one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from app.statuses import ImportKind
 
 _TAG = ["Imports"]
 _READ_BYTES = 64 * 1024
-#: Fields of a form that are heeded before the file is read; behind it they would come too late.
+#: Form fields that must stand before the file; behind it they would be read too late.
 _BEFORE_FILE = frozenset({"check"})
 
 _BODY = {
@@ -110,12 +110,12 @@ def create_import(asked: dict[str, Any], headers: dict[str, Any]) -> tuple[dict[
 
 
 def answer_created(public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """The answer that an import was made, with its address."""
+    """The answer for a created import, with its address."""
     return show_in_full(seller_id(), public_id), 201, {"Location": url_for("api.show_one", public_id=public_id)}
 
 
 def _open_body() -> tuple[str, Iterator[bytes], bool]:
-    """The name of the file in the request, its bytes while they arrive, and whether a form asks for a check.
+    """The name of the file in the request, its bytes while they arrive, and whether a form requests a check.
 
     Raises FileTooLarge, BadRequest, UnprocessableEntity and UnsupportedMediaType.
     """
@@ -134,7 +134,7 @@ def _open_body() -> tuple[str, Iterator[bytes], bool]:
 
 
 def _whole_body() -> Iterator[bytes]:
-    """The body as it is. Raises BadRequest when it ends early, so that half a file is never taken for a whole one."""
+    """The body unchanged. Raises BadRequest if it ends early, so that half a file is never taken for a whole one."""
     count = 0
     while piece := request.stream.read(_READ_BYTES):
         count += len(piece)

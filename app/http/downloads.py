@@ -1,4 +1,4 @@
-"""CSV files as answers, of pages and API alike: their names, their headers, and their bytes as they come."""
+"""CSV downloads, shared by pages and API: their names, headers, and streamed bytes."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from app.queries.listings.listings import ExportedListing
 
 
 def csv_response(file_name: str, pieces: Iterable[bytes], *, size: int | None = None) -> Response:
-    """An answer that a browser saves as ``file_name``; ``size`` is in bytes, where it is known beforehand.
+    """An answer that a browser saves as ``file_name``; ``size`` is in bytes, if known beforehand.
 
-    For a spreadsheet it begins with a byte-order mark, which a program would take for a part of the first name. Ends
-    the transaction of the request, because the reader may be slow (see ``queries.without_transaction``). Raises
-    NotFound or ServiceUnavailable when the uploaded file that it is made from cannot be read.
+    For a spreadsheet it begins with a byte-order mark, which a program would read as part of the first name. Ends the
+    transaction of the request, because the client may be slow (see ``queries.without_transaction``). Raises NotFound or
+    ServiceUnavailable if the uploaded file behind it cannot be read.
     """
     coming = iter(pieces)
     if is_for_spreadsheet():
         coming, size = with_mark(coming), None
     with source_errors_as_404():
-        # The first piece comes before the answer, so that a missing file is a page and not a broken download.
+        # The first piece is read before the answer, so that a missing file is an error page and not a broken download.
         first = next(coming, b"")
     db.session.rollback()
     response = Response(stream_with_context(chain([first], coming)), content_type="text/csv; charset=utf-8")
@@ -52,13 +52,13 @@ def csv_response(file_name: str, pieces: Iterable[bytes], *, size: int | None = 
 
 
 def is_for_spreadsheet() -> bool:
-    """Whether the answer is to be opened in a spreadsheet: pages say so where they link to it (``spreadsheet=1``)."""
+    """Whether the answer is for a spreadsheet: links on pages say so (``spreadsheet=1``)."""
     return request.args.get("spreadsheet") == "1"
 
 
 @contextmanager
 def source_errors_as_404() -> Iterator[None]:
-    """Answer with a page when an uploaded file cannot be read inside."""
+    """Turn errors of reading an uploaded file into NotFound or ServiceUnavailable."""
     try:
         yield
     except FileNotFoundError as error:
@@ -77,25 +77,25 @@ def failed_rows(one: ImportProgress, *, wanted: Filter = ANY) -> Response:
 
 
 def as_updates(one: ImportProgress) -> Response:
-    """The rows that would have created listings that are there, as rows that change them. Raises NotFound."""
+    """The failed CREATE rows whose listing already exists, as UPDATE rows. Raises NotFound."""
     need_errors(one)
     return csv_response(_name_for("as-updates", one), exports.as_updates(one.key))
 
 
 def error_report(one: ImportProgress, *, wanted: Filter = ANY) -> Response:
-    """What is wrong with which row; see ``files.report``. Raises NotFound."""
+    """The report of the failed rows; see ``exports.report``. Raises NotFound."""
     need_errors(one)
     return csv_response(_name_for("error-report", one), exports.report(one.key, wanted=wanted))
 
 
 def remaining_rows(one: ImportProgress) -> Response:
-    """The rows that were not processed under their header. Raises NotFound or ServiceUnavailable."""
+    """The remaining rows under their header. Raises NotFound or ServiceUnavailable."""
     return csv_response(_name_for("remaining-rows", one), exports.remaining(one.key))
 
 
 def succeeded_rows(one: ImportProgress) -> Response:
-    """Which line made or changed which listing. Raises NotFound or ServiceUnavailable."""
-    # What did not fail has succeeded: without the failed rows nobody can say which did.
+    """Which line created or updated which listing. Raises NotFound or ServiceUnavailable."""
+    # Successful rows are those that did not fail, so the failed rows must still be stored.
     need_errors(one)
     return csv_response(_name_for("succeeded-rows", one), exports.succeeded(one.key))
 
@@ -106,7 +106,7 @@ def source(one: ImportProgress) -> Response:
 
 
 def listings_export(seller_id: int, wanted: search.Filter) -> Response:
-    """The seller's listings that are wanted, as UPDATE rows that change nothing when they are imported."""
+    """The seller's listings that match ``wanted``, as UPDATE rows that change nothing when they are imported."""
     found = without_transaction(listings.iter_export(seller_id, wanted))
     guards = guard if is_for_spreadsheet() else guard_if_guarded
     lines = csv_lines(chain([COLUMNS], (_update_row(listing, guards) for listing in found)))
@@ -127,13 +127,13 @@ def _update_row(listing: ExportedListing, guards: Callable[[str], str]) -> list[
 
 
 def template() -> Response:
-    """The header and two example rows as an answer."""
+    """The template: the header and two example rows."""
     text = "\n".join((HEADER, *(example.line for example in TEMPLATE_ROWS), "")).encode()
     return csv_response("sluice-template.csv", [text], size=len(text))
 
 
 def need_errors(one: ImportProgress) -> None:
-    """Raise NotFound where the failed rows of an import are too old to be kept."""
+    """Raise NotFound if the failed rows of an import have been deleted."""
     if not one.has_errors:
         raise NotFound(f"The failed rows of this {one.noun} have been deleted.")
 
@@ -144,7 +144,7 @@ def _name_for(what: str, one: ImportProgress) -> str:
 
 
 def _disposition(file_name: str) -> str:
-    """A Content-Disposition that every browser understands: plain ASCII, and the real name as in RFC 5987."""
+    """A Content-Disposition that every browser understands: an ASCII name, and the real name as in RFC 5987."""
     plain = unicodedata.normalize("NFKD", file_name).encode("ascii", "ignore").decode()
     plain = " ".join(re.sub(r"[^A-Za-z0-9._ ()-]+", "_", plain).split()).strip(" .") or "download.csv"
     header = f'attachment; filename="{plain}"'

@@ -1,4 +1,4 @@
-"""Which failed rows a page is to show, as its address says it."""
+"""The filter for failed rows in addresses."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from app.http.query_filter import Asked
 from app.queries.imports.error_groups import Kind
 from app.queries.imports.row_errors import Filter
 
-#: Stands in addresses for the row as a whole, which is no column.
+#: In addresses, stands for the row as a whole instead of a column.
 WHOLE_ROW = "whole-row"
 
-#: No batch has a higher number, and no line; the database cannot be asked for one, nor for the batch behind it.
+#: The highest number of a batch, and of a line; a query for a higher one, or for the next batch, would overflow.
 MAX_BATCH, MAX_LINE = 2**15 - 2, 2**31 - 1
 _LINES = re.compile(r"([0-9]{1,10})(?:\s*[-–]\s*([0-9]{1,10}))?")
-#: Longer texts are not searched for.
+#: Maximum length of a text to search for.
 _MAX_TEXT = 255
 
 
 def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
-    """The filter that an address asks for; what makes no sense in it does not matter."""
+    """The filter in an address. An invalid part does not filter; the faults explain it."""
     texts = {name: args.get(name, "").strip() for name in ("code", "cause", "column", "batch", "lines")}
-    # No row has a NUL in it, and the database takes none.
+    # No row contains a NUL, and the database accepts none.
     text = args.get("text", "").replace("\0", "").strip()[:_MAX_TEXT]
     faults: dict[str, str] = {}
     lines = _read_lines(texts["lines"])
@@ -46,12 +46,12 @@ def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
 
 
 def names_group(wanted: Filter, kind: Kind) -> bool:
-    """Whether a filter asks for this group, and for all of its rows."""
+    """Whether a filter selects this group with all of its rows."""
     return wanted in (Filter(cause=kind.cause), Filter(cause=kind.cause, column=kind.column))
 
 
 def _read_lines(text: str) -> tuple[int, int] | None:
-    """The first and the last line that ``text`` names."""
+    """The first and the last line in ``text``."""
     found = _LINES.fullmatch(text)
     if not found:
         return None
