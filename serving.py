@@ -1,11 +1,11 @@
-"""The web server's worker: gunicorn's with threads, which slow senders and slow readers cannot use up.
+"""The web server's worker: gunicorn's threaded worker, whose threads slow clients cannot exhaust.
 
-A request gets a thread when its head, and a small body, have arrived; until then it costs a place in the event loop.
-A large body is read by its thread while it arrives, and such requests never get all the threads: what is one too many
-is answered at once, by the application. Whatever is answered before its body was read is read on and thrown away in
-the event loop, so that the client comes to read the answer.
+A request gets a thread when its head, and a small body, have arrived; until then it is only a connection in the event
+loop. A large body is read by its thread while it arrives. Such requests never get all the threads: the application
+refuses an excess one at once. If a request is answered before its body was read, the rest of the body is read and
+discarded in the event loop, so that the client gets to read the answer.
 
-It stands beside the application and not in it, because gunicorn's master imports it and is to know nothing of the rest.
+It stands beside the application and not in it, because gunicorn's master imports it and must not import the rest.
 """
 
 from __future__ import annotations
@@ -28,45 +28,45 @@ from gunicorn import util
 from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-#: A request may keep its thread waiting for so long without a byte, at its beginning and after every burst ...
+#: Maximum time for which a request may keep its thread waiting, at its beginning and after every burst ...
 PATIENCE_SECONDS = float(os.environ.get("PATIENCE_SECONDS") or 30)
-#: ... and each second beyond that has to be paid for with so many bytes.
+#: ... and the minimum rate beyond that.
 MIN_BYTES_PER_SECOND = 4 * 1024
-#: However steadily it comes, a request and its answer take no longer than this.
+#: Maximum duration of a request and its answer, at any rate.
 LONGEST_REQUEST_SECONDS = float(os.environ.get("LONGEST_REQUEST_SECONDS") or 3600)
-#: So much of an answer is taken by its reader within PATIENCE_SECONDS, or it is cut off.
+#: The client must read this much of an answer within PATIENCE_SECONDS, or the answer is cut off.
 _SENT_TOGETHER = 64 * 1024
-#: A body of at most so many bytes is small: it is there as a whole before a thread has to do with it.
+#: Maximum size of a small body in bytes, which arrives completely before the request gets a thread.
 _SMALL_BODY_BYTES = 64 * 1024
 _LARGEST_HEAD_BYTES = 64 * 1024
-#: What still comes when the answer is sent is thrown away until nothing has come for so long, or for so long in all.
+#: After the answer, input is discarded until none has come for this long, or for this long in total.
 _LINGER_SECONDS = 5.0
 _LONGEST_LINGER_SECONDS = 30.0
 _READ_BYTES = 64 * 1024
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
-#: What tells that a body comes in chunks, or only when it is asked for.
+#: Headers that announce a body in chunks, or one that is sent only on request.
 _STREAMED = re.compile(rb"\r\n(?:transfer-encoding|expect):", re.IGNORECASE)
 
 
 class TooSlow(ConnectionResetError):
-    """Whoever is at the other end takes too long; gunicorn then closes the connection as one that broke."""
+    """The client is too slow; gunicorn then closes the connection as a broken one."""
 
 
 class Arrived(Enum):
-    """How much of a request is there."""
+    """How much of a request has arrived."""
 
     #: Less than its head and a small body.
     PART = auto()
     WHOLE = auto()
     #: Its head, with a large body to follow.
     LARGE = auto()
-    #: More than a head may have, and no end of it.
+    #: More than the maximum size of a head, without its end.
     ENDLESS = auto()
 
 
 def look_at(received: bytes | bytearray) -> Arrived:
-    """How much of a request ``received`` is. gunicorn still parses it, and refuses what HTTP does not allow."""
+    """How much of a request ``received`` is. gunicorn parses it later, and rejects what HTTP does not allow."""
     begin = len(received) - len(received.lstrip(b"\r\n"))
     end = received.find(b"\r\n\r\n", begin)
     if end < 0:
@@ -81,34 +81,34 @@ def look_at(received: bytes | bytearray) -> Arrived:
 
 
 class PatientSocket(socket.socket):
-    """The socket of a connection, with an end to the patience of whoever reads and writes it without a timeout."""
+    """The socket of a connection, which enforces a minimum transfer rate on reads and writes without a timeout."""
 
-    #: Whether somebody waited in vain for more of the request; the application can then tell slow from broken.
+    #: Whether waiting for more of the request timed out, so that the application can tell slow from broken clients.
     is_too_slow = False
-    #: Whether a large body follows, for which the request has one of the few places ...
+    #: Whether a large body follows, for which the request has one of the limited threads ...
     is_large = False
-    #: ... or has come too late for one: the application refuses it.
+    #: ... or did not get one: the application refuses it.
     is_one_too_many = False
     _left = PATIENCE_SECONDS
     _ends_at = float("inf")
-    #: What has arrived and nobody has read yet.
+    #: Bytes that have arrived and were not read yet.
     _received: bytearray
 
     @classmethod
     def around(cls, plain: socket.socket) -> PatientSocket:
-        """The same connection; ``plain`` is no socket any more. It does not block yet, as gunicorn expects."""
+        """Take over the connection of ``plain``, which is detached. It does not block yet, as gunicorn expects."""
         patient = cls(plain.family, plain.type, plain.proto, plain.detach())
         patient.setblocking(False)
         patient._received = bytearray()
         return patient
 
     def expect_request(self) -> None:
-        """Begin to wait anew."""
+        """Restart the timers for the next request."""
         self._left = PATIENCE_SECONDS
         self._ends_at = time.monotonic() + LONGEST_REQUEST_SECONDS
 
     def receive(self) -> bool:
-        """Keep what has arrived for who reads, without waiting; false at the end. Raises OSError."""
+        """Store what has arrived for later reads, without waiting. Returns false at the end. Raises OSError."""
         with suppress(BlockingIOError):
             data = super().recv(_READ_BYTES)
             self._received += data
@@ -116,26 +116,26 @@ class PatientSocket(socket.socket):
         return True
 
     def unread(self, data: bytes) -> None:
-        """Keep ``data``, which was read too early, for who reads next."""
+        """Return ``data``, which was read too early, to be read next."""
         self._received[:0] = data
 
     @property
     def arrived(self) -> Arrived:
-        """How much is there of the request that comes next."""
+        """How much of the next request has arrived."""
         return look_at(self._received)
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing of a request has come."""
+        """Whether nothing of a request has arrived."""
         return not self._received
 
     def setblocking(self, flag: bool, /) -> None:
-        """As of any socket; after its end it does nothing, for gunicorn may close a connection twice."""
+        """As in the base class, but does nothing once closed, because gunicorn may close a connection twice."""
         if self.fileno() != -1:
             super().setblocking(flag)
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
-        """As of any socket. Raises TooSlow when patience is at its end."""
+        """As in the base class. Raises TooSlow if the client is too slow."""
         if self._received:
             data = bytes(self._received[:size])
             del self._received[:size]
@@ -156,13 +156,13 @@ class PatientSocket(socket.socket):
         return data
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """As of any socket. Raises TooSlow when the reader does not read on."""
+        """As in the base class. Raises TooSlow if the client reads too slowly."""
         if self.gettimeout() is not None:
             return super().sendall(data, flags)
         whole = memoryview(data)
         try:
             for start in range(0, len(whole), _SENT_TOGETHER):
-                # The timeout is one for all that is sent in a call.
+                # The timeout applies to everything that is sent in one call.
                 self.settimeout(max(min(PATIENCE_SECONDS, self._ends_at - time.monotonic()), 0.001))
                 super().sendall(whole[start : start + _SENT_TOGETHER], flags)
         except TimeoutError:
@@ -173,9 +173,9 @@ class PatientSocket(socket.socket):
 
 
 def answer_with_problem(client: socket.socket, status: int, reason: str, message: str) -> None:
-    """Say why a request never reached the application, as its API says what is wrong: a problem as in RFC 9457.
+    """Tell why a request never reached the application, with a problem document (RFC 9457) as in the API.
 
-    Nobody knows at this point whether it was meant for the API or for a page, and it is programs that send such things.
+    It is not known here whether the request was meant for the API or for a page, but mostly programs send such ones.
     """
     body = json.dumps({"type": "about:blank", "title": reason, "status": status, "detail": message}).encode()
     head = (
@@ -187,35 +187,35 @@ def answer_with_problem(client: socket.socket, status: int, reason: str, message
 
 @dataclass(slots=True)
 class _Wait:
-    """How long the event loop has to do with a connection."""
+    """How long the event loop keeps a connection."""
 
-    #: When it is given up, however much comes.
+    #: When it is closed at the latest.
     ends_at: float
-    #: When it is given up if nothing comes.
+    #: When it is closed if nothing arrives.
     quiet_at: float = float("inf")
 
 
 class Worker(ThreadWorker):
-    """gunicorn's own, whose threads wait for large bodies only, and never all of them."""
+    """gunicorn's threaded worker, whose threads wait only for large bodies, and never all of them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: Connections without a thread, those that have waited longest first: of which a request is arriving, and to
-        #: which everything has been said.
+        #: Connections without a thread, longest waiting first: those whose request is arriving, and answered ones.
         self._arriving: dict[TConn, _Wait] = {}
         self._lingering: dict[TConn, _Wait] = {}
-        #: Requests with a large body that have a thread, and how many may: a third of the threads is for all others.
+        #: The number of requests with a large body that have a thread, and its maximum: a third of the threads is left
+        #: to all others.
         self._large = 0
         self._most_large = self.cfg.threads - max(self.cfg.threads // 3, 1)
 
     def init_process(self) -> None:
-        """Begin to serve."""
-        # gunicorn answers such requests with a page in HTML, and has no setting for it.
+        """Start to serve."""
+        # gunicorn answers such requests with an HTML page, and has no setting for that.
         util.write_error = answer_with_problem
         super().init_process()
 
     def accept(self, listener: socket.socket) -> None:
-        """Take a new connection; where there are too many, in the place of one that only waits."""
+        """Accept a connection; if there are too many, close one that is only waiting."""
         if self.nr_conns >= self.worker_connections - self.cfg.threads:
             for waiting in (self._lingering, self._arriving):
                 if waiting:
@@ -224,11 +224,11 @@ class Worker(ThreadWorker):
         super().accept(listener)
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Wait for a request on a connection, and hand it to a thread when it is there."""
+        """Wait for a request on a connection, and give it to a thread when it has arrived."""
         if not isinstance(conn.sock, PatientSocket):
             conn.sock = PatientSocket.around(conn.sock)
         elif conn.parser is not None:
-            # What has come together with the request before.
+            # Bytes that arrived together with the previous request.
             conn.sock.unread(conn.parser.unreader.take_buffered())
         conn.sock.setblocking(False)
         self._arriving[conn] = _Wait(time.monotonic() + PATIENCE_SECONDS)
@@ -253,20 +253,20 @@ class Worker(ThreadWorker):
         conn.sock.is_one_too_many = is_large and self._large >= self._most_large
         conn.sock.is_large = is_large and not conn.sock.is_one_too_many
         self._large += conn.sock.is_large
-        # gunicorn need not wait for it any more.
+        # gunicorn need not wait for it.
         conn.data_ready = True
         conn.sock.expect_request()
         super().enqueue_req(conn)
 
     def handle_request(self, req: Request, conn: TConn) -> object:
-        """Answer a request in a thread."""
+        """Answer a request, in a thread."""
         if conn.sock.is_large or conn.sock.is_one_too_many:
-            # Of its body something may be left, which nobody waits for with a thread.
+            # The rest of its body may still be arriving; no thread waits for that.
             req.force_close()
         return super().handle_request(req, conn)
 
     def finish_request(self, conn: TConn, fs: Future[object]) -> None:
-        """Go on with a connection whose request was answered."""
+        """Reuse or end a connection whose request was answered."""
         self._large -= conn.sock.is_large
         conn.sock.is_large = False
         if fs.cancelled() or fs.exception() or not fs.result():
@@ -275,7 +275,7 @@ class Worker(ThreadWorker):
             super().finish_request(conn, fs)
 
     def _linger(self, conn: TConn) -> None:
-        """Say that all is said, and wait for the other end to hang up: by doing so first, one takes the answer away."""
+        """Shut down the sending side, and wait for the client to close: closing first would discard the answer."""
         now = time.monotonic()
         self._lingering[conn] = _Wait(now + _LONGEST_LINGER_SECONDS, now + _LINGER_SECONDS)
         try:
@@ -298,7 +298,7 @@ class Worker(ThreadWorker):
             self._hang_up(conn)
 
     def murder_pending(self) -> None:
-        """Give up the connections that have waited long enough; gunicorn asks for it every second."""
+        """Close the connections that have waited too long; gunicorn calls this every second."""
         now = time.monotonic()
 
         def is_over(wait: _Wait) -> bool:
@@ -313,14 +313,14 @@ class Worker(ThreadWorker):
                 self._refuse(conn, 408, "Request Timeout", "The request came too slowly and was given up.")
 
     def _refuse(self, conn: TConn, status: int, reason: str, message: str) -> None:
-        """Answer a request that no thread is to see."""
+        """Answer a request that gets no thread."""
         self._forget(conn)
         with suppress(OSError):
             answer_with_problem(conn.sock, status, reason, message)
         self._linger(conn)
 
     def _forget(self, conn: TConn) -> None:
-        """Let the event loop have nothing to do with a connection any more."""
+        """Remove a connection from the event loop."""
         self._arriving.pop(conn, None)
         self._lingering.pop(conn, None)
         with suppress(KeyError, ValueError):

@@ -1,4 +1,4 @@
-"""Import the stock of tonight, wait, and keep the rows that failed: python nightly_sync.py stock.csv"""
+"""Import tonight's stock, wait, and save the failed rows: python nightly_sync.py stock.csv"""
 
 import sys
 from datetime import date
@@ -9,7 +9,7 @@ from sluice_client import Refused, Sluice
 stock = Path(sys.argv[1])
 sluice = Sluice()
 try:
-    # The day is the key: should the night's run be started twice, the stock is still imported once.
+    # The date is the key: if the nightly run is started twice, the stock is still imported once.
     started = sluice.upload(stock, key=f"{stock.name} {date.today()}")
 except Refused as refused:
     sys.exit(f"Refused: {refused}")

@@ -1,4 +1,4 @@
-"""A small client for Sluice, with nothing but Python's standard library: copy it into your project and change it."""
+"""A small client for Sluice that needs only Python's standard library: copy it into your project and change it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Refused(Exception):
 
 
 class Sluice:
-    """Sluice at an address such as ``https://sluice.example.com``, for the seller whose token it is."""
+    """Sluice at an address such as ``https://sluice.example.com``, for the seller who owns the token."""
 
     def __init__(self, address: str | None = None, token: str | None = None) -> None:
         self.address = address or os.environ["SLUICE_ADDRESS"]
         self._token = token or os.environ["SLUICE_TOKEN"]
 
     def upload(self, file: Path, *, key: str | None = None, check: bool = False) -> dict[str, Any]:
-        """Import a file, or only check it; sent again with the same ``key``, the same file makes nothing new."""
+        """Import or check a file. Repeated with the same ``key`` and file, it creates nothing new."""
         options = urllib.parse.urlencode({"fileName": file.name, "check": str(check).lower()})
         headers = {"Content-Type": "text/csv", "Content-Length": str(file.stat().st_size)}
         if key:
@@ -37,21 +37,21 @@ class Sluice:
             return self._json("POST", f"/api/v1/imports?{options}", body, headers)
 
     def get(self, path: str) -> dict[str, Any]:
-        """What is at a path, such as one of an import's ``links``."""
+        """Get the JSON at a path, such as one of an import's ``links``."""
         return self._json("GET", path)
 
     def post(self, path: str) -> dict[str, Any]:
-        """Press a button: ``links["self"]`` of an import and ``/pause``, for example."""
+        """Request an action, for example ``links["self"]`` of an import and ``/pause``."""
         return self._json("POST", path)
 
     def wait(self, one: dict[str, Any], *, every: float = 1.0) -> dict[str, Any]:
-        """Wait until an import is over; somebody may pause it meanwhile, and then it takes longer."""
+        """Wait until an import is over. It takes longer if the import is paused meanwhile."""
         while self.get(one["links"]["status"])["status"] in {"RUNNING", "PAUSED"}:
             time.sleep(every)
         return self.get(one["links"]["self"])
 
     def download(self, path: str, file: Path) -> None:
-        """Write a file, such as ``links["failedCsv"]`` of an import, to ``file``."""
+        """Download a path, such as ``links["failedCsv"]`` of an import, to ``file``."""
         with self._open("GET", path) as answer, file.open("wb") as target:
             while piece := answer.read(1 << 16):
                 target.write(piece)
