@@ -1,4 +1,4 @@
-"""``make bench``: measures what Sluice promises about speed and memory, on services that it starts itself."""
+"""``make bench``: measures whether Sluice reaches its targets for speed and memory, on services that it starts."""
 
 from pathlib import Path
 

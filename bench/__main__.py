@@ -1,4 +1,4 @@
-"""Runs the parts that were asked for, prints the table, and keeps the results."""
+"""Runs the requested parts, prints the table, and saves the results."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _FEWEST_ROWS = 100
 
 
 def main() -> int:
-    """Measure; 0 when every target that was measured is met, 1 when one is missed, 2 when it could not be done."""
+    """Measure. Returns 0 if every measured target is met, 1 if one is missed, 2 if nothing could be measured."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # Before anything of our own is at work.
+    # Read before our own processes start.
     load = os.getloadavg()[0]
     try:
         options = _options()
@@ -39,7 +39,7 @@ def main() -> int:
         say("\nStopping ...")
         return 130
     finally:
-        # The clean-up itself is not to be broken off.
+        # The clean-up itself must not be interrupted.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         bench.installation.close()
@@ -55,7 +55,7 @@ def _run(bench: Bench, load: float) -> int:
         try:
             (TABLE | GROWTH)[name](bench)
         except (BenchError, WrongAnswer, OSError, HTTPException, psycopg.Error) as error:
-            # The other parts are worth their numbers all the same.
+            # The other parts are measured all the same.
             reasons[name] = str(error).splitlines()[0]
             say(f"  not measured: {error}")
     lines = fill(bench.measured, reasons, rows=options.rows, small=options.small)

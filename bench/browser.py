@@ -1,4 +1,4 @@
-"""A browser as far as measurements need one: cookies, forms and uploads, everything over a real socket."""
+"""A minimal browser for measurements: cookies, forms and uploads over a real socket."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from app.csvfile.columns import HEADER
 
 _BOUNDARY = "----sluice-bench"
 _PIECE_BYTES = 256 * 1024
-#: An upload of two million rows is answered after tens of seconds.
+#: The answer to an upload of two million rows takes tens of seconds.
 _TIMEOUT_SECONDS = 300.0
 
 
 class WrongAnswer(Exception):
-    """The web server said something else than it should; the message tells what."""
+    """The web server gave an unexpected answer; the message quotes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the web server said."""
+    """An answer of the web server."""
 
     status: int
     location: str
@@ -39,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """An upload that was accepted; both times are those of ``perf_counter``."""
+    """An accepted upload; both times are from ``perf_counter``."""
 
     public_id: uuid.UUID
     clicked_at: float
@@ -52,27 +52,27 @@ class Uploaded:
 
 
 class Browser:
-    """One person at one screen; every request has a connection of its own."""
+    """A browser of one user; every request has a separate connection."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        #: Who is signed in.
+        #: The user who is signed in.
         self.email = ""
         self._cookies: SimpleCookie = SimpleCookie()
 
     def answers(self, path: str) -> bool:
-        """Whether a page can be had."""
+        """Whether a page can be loaded."""
         try:
             return self._request("GET", path).status == HTTPStatus.OK
         except (OSError, http.client.HTTPException):
             return False
 
     def get(self, path: str) -> str:
-        """A page. Raises WrongAnswer when there is none."""
+        """Load a page. Raises WrongAnswer if that fails."""
         return _expect(self._request("GET", path), HTTPStatus.OK, path).text
 
     def time(self, path: str, requests: int) -> list[float]:
-        """The seconds that each of so many requests for a page took, one after the other. Raises WrongAnswer."""
+        """The duration in seconds of each of ``requests`` consecutive requests for a page. Raises WrongAnswer."""
         seconds = []
         for _ in range(requests):
             began = perf_counter()
@@ -81,7 +81,7 @@ class Browser:
         return seconds
 
     def download(self, path: str, to: Path) -> None:
-        """Save a file while it comes. Raises WrongAnswer when there is none."""
+        """Download a file to disk. Raises WrongAnswer if that fails."""
         connection, response = self._send("GET", path, None, None)
         with contextlib.closing(connection), to.open("wb") as file:
             if response.status != HTTPStatus.OK:
@@ -90,14 +90,14 @@ class Browser:
                 file.write(piece)
 
     def token(self, path: str = "/imports/upload") -> str:
-        """The token of the forms on a page, without which none of them can be sent."""
+        """The CSRF token of the forms on a page."""
         found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', self.get(path))
         if found is None:
             raise WrongAnswer(f"{path} has no form.")
         return found[1]
 
     def sign_in(self, email: str, password: str) -> None:
-        """Sign in. Raises WrongAnswer when that is refused."""
+        """Sign in. Raises WrongAnswer if that is refused."""
         fields = {"email": email, "password": password, "csrf_token": self.token("/login")}
         answer = self._submit("/login", fields)
         if answer.status not in (HTTPStatus.FOUND, HTTPStatus.SEE_OTHER):
@@ -105,12 +105,12 @@ class Browser:
         self.email = email
 
     def press(self, path: str, token: str) -> None:
-        """Press a button. Raises WrongAnswer when it is not accepted."""
+        """Press a button. Raises WrongAnswer if that is refused."""
         _expect(self._submit(path, {"csrf_token": token}), HTTPStatus.SEE_OTHER, path)
 
     def upload(self, path: Path, *, is_check: bool = False) -> Uploaded:
-        """Upload a file, the form being open already. Raises WrongAnswer when the file is not accepted."""
-        # Whoever measures uploads the same file many times, and does not want to be asked.
+        """Upload a file; the form counts as already open. Raises WrongAnswer if the file is rejected."""
+        # Measurements upload the same file many times, and must not be asked about it.
         fields = {"csrf_token": self.token(), "again": "1"} | ({"check": "1"} if is_check else {})
         head, tail = _form(fields, path.name)
         length = len(head) + path.stat().st_size + len(tail)
@@ -122,7 +122,7 @@ class Browser:
         return Uploaded(uuid.UUID(answer.location.rstrip("/").rpartition("/")[2]), clicked_at, answered_at)
 
     def begin_upload(self) -> socket.socket:
-        """Begin to upload a file in chunks; rows of it, and to close the connection, are up to the caller."""
+        """Begin to upload a file in chunks. The caller sends its rows and closes the connection."""
         connection = socket.create_connection(("127.0.0.1", self._port), timeout=_TIMEOUT_SECONDS)
         head, _ = _form({"csrf_token": self.token()}, "slow.csv")
         connection.sendall(
@@ -152,7 +152,7 @@ class Browser:
     def _send(
         self, method: str, path: str, body: bytes | Iterator[bytes] | None, headers: dict[str, str] | None
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-        """The connection, to be closed, and the answer on it, to be read."""
+        """The connection, which the caller closes, and the unread answer on it."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_TIMEOUT_SECONDS)
         try:
             connection.request(method, path, body, {**(headers or {}), "Cookie": self._cookie()})
@@ -163,15 +163,15 @@ class Browser:
 
 
 class SlowUpload:
-    """An upload to which bytes come as slowly as its owner likes."""
+    """An upload whose bytes the caller sends as slowly as it likes."""
 
     def __init__(self, browser: Browser) -> None:
         self._connection = browser.begin_upload()
-        #: Whether nothing has been answered.
+        #: Whether there was no answer yet.
         self.is_waiting = True
 
     def feed(self, count: int) -> None:
-        """Send so many blank rows more, unless it was refused."""
+        """Send ``count`` more blank rows, unless it was refused."""
         if not self.is_waiting:
             return
         try:
@@ -183,7 +183,7 @@ class SlowUpload:
             self.is_waiting = False
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._connection.close()
 
 
@@ -199,7 +199,7 @@ def _expect(answer: Answer, status: HTTPStatus, path: str) -> Answer:
 
 
 def _form(fields: dict[str, str], file_name: str) -> tuple[bytes, bytes]:
-    """What stands before and after the file in the body of an upload."""
+    """The parts of an upload's body before and after the file."""
     head = "".join(
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in fields.items()

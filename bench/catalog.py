@@ -1,4 +1,4 @@
-"""The catalog that the measured files are made over: the real one when it is at hand, else an invented one."""
+"""The catalog of the measured files: the real one if available, else an invented one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.csvfile.contract import name_key
 
 #: Beside the checkout; not part of the product.
 REAL = Path(__file__).resolve().parents[2] / "shared" / "catalog" / "pokemon.csv.gz"
-#: As many items as the real one has, roughly.
+#: Roughly the size of the real one.
 INVENTED_ITEMS = 40_000
 
 _ID_COLUMNS = ("cardmarket_ids", "tcgplayer_ids")
@@ -26,7 +26,7 @@ _NAMES = "Alder Birch Cedar Dogwood Elm Fir Gorse Hazel Ivy Juniper Larch Maple 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a row can say to name an item; what would be ambiguous is empty."""
+    """The values by which a row can name an item; ambiguous ones are empty."""
 
     urn: str
     game: str
@@ -40,15 +40,15 @@ class Item:
 
 @dataclass(frozen=True)
 class Catalog:
-    """A catalog file and what is in it."""
+    """A catalog file and its contents."""
 
     path: Path
-    #: For the reader of the results.
+    #: Its description in the results.
     description: str
     items: list[Item]
     #: Cardmarket ids that name several items.
     ambiguous_ids: list[str]
-    #: Game, set and name of several items each.
+    #: Names (game, set and name) that belong to several items.
     ambiguous_names: list[tuple[str, str, str]]
 
 
@@ -62,7 +62,7 @@ def provide(directory: Path) -> Catalog:
 
 
 def invent(path: Path, count: int) -> None:
-    """Write a catalog of ``count`` items, the same every time; some items share an id or a name with the one before."""
+    """Write a catalog of ``count`` items, always the same; some share an id or a name with the previous item."""
     with gzip.open(path, "wt", encoding="utf-8", newline="", compresslevel=1) as file:
         writer = csv.writer(file)
         writer.writerow(HEADER)
@@ -70,7 +70,7 @@ def invent(path: Path, count: int) -> None:
             number = n % _SET_SIZE + 1
             set_number = n // _SET_SIZE + 1
             variants = [*_FINISHES[n % len(_FINISHES)], *_LANGUAGES[n // 7 % len(_LANGUAGES)], "signed"]
-            # Some have the name of the one before, as real cards do.
+            # Some have the name of the previous item, as real cards do.
             like = n - 1 if n % 50 == 49 else n
             name = f"{_NAMES[like % len(_NAMES)]} {_NAMES[like // len(_NAMES) % len(_NAMES)]} {like % 190}"
             writer.writerow(
@@ -89,7 +89,7 @@ def invent(path: Path, count: int) -> None:
 
 
 def read(path: Path, description: str) -> Catalog:
-    """Read a catalog file, which must be right; twice, so that millions of items fit into memory."""
+    """Read a catalog file, which must be valid; twice, so that millions of items fit into memory."""
     names: Counter[int] = Counter()
     ids: Counter[tuple[str, str]] = Counter()
     for record in _records(path):

@@ -1,4 +1,4 @@
-"""The upload check alone, in a process of its own: ``python -m bench.check FILE`` prints seconds, rows and growth."""
+"""The upload check alone, in a separate process: ``python -m bench.check FILE`` prints seconds, rows and growth."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from time import perf_counter
 from app.csvfile.scan import scan
 from bench import memory
 
-#: As they arrive from a socket, about.
+#: Roughly as they arrive from a socket.
 _PIECE_BYTES = 64 * 1024
 
 
 def main(path: Path) -> None:
-    """Check the file and print what that took."""
-    # As gunicorn.conf.py has it.
+    """Check the file and print the cost."""
+    # As in gunicorn.conf.py.
     gc.set_threshold(100_000)
     resident = memory.resident_bytes(os.getpid())
     began = perf_counter()

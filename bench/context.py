@@ -1,4 +1,4 @@
-"""What all parts share: the installation, the files, and the one way to run an import and look at it."""
+"""Shared by all parts: the installation, the files, and running and observing imports."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from bench.files import USUAL_FAILING, File
 from bench.services import LOOK_SECONDS, BenchError, Installation, last_words
 from bench.table import Measured
 
-#: Where results go that are not to be committed.
+#: The directory of results that are not committed.
 TRIALS = CHECKOUT / "artefacts" / "bench"
-#: The rows of the large file, to which the targets apply.
+#: Number of rows in the large file, to which the targets apply.
 DEFAULT_ROWS = 2_000_000
-#: An import that takes longer than this does not end.
+#: An import that takes longer than this counts as never ending.
 _END_SECONDS = 1_800.0
-#: One of which no row is written in this time does not begin.
+#: An import that writes no row in this time counts as never starting.
 _START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked for."""
+    """The options of a run."""
 
     only: list[str]
     rows: int
@@ -41,18 +41,18 @@ class Options:
 
     @property
     def is_full_size(self) -> bool:
-        """Whether the targets apply as they are."""
+        """Whether the targets apply unchanged."""
         return self.rows == DEFAULT_ROWS
 
     @property
     def small(self) -> int:
-        """The rows of the small file: 200,000 beside 2,000,000."""
+        """Number of rows in the small file: 200,000 beside 2,000,000."""
         return max(self.rows // 10, 10)
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """An import at one moment."""
+    """The counters of an import at one moment."""
 
     status: str
     done: int
@@ -60,13 +60,13 @@ class Counters:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing about it changes any more."""
+        """Whether it is over."""
         return self.status in FINAL_IMPORT_STATUSES
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """An import that has ended as it should."""
+    """An import that is over with the expected result."""
 
     uploaded: Uploaded
     rows: int
@@ -75,30 +75,30 @@ class Settled:
 
     @property
     def seconds(self) -> float:
-        """From the answer to the upload to the end."""
+        """Seconds from the answer to the upload to the end."""
         return self.ended_at - self.uploaded.answered_at
 
     @property
     def seconds_from_click(self) -> float:
-        """From the click on Upload to the end."""
+        """Seconds from the click on Upload to the end."""
         return self.ended_at - self.uploaded.clicked_at
 
     @property
     def rows_per_second(self) -> float:
-        """Rows by the time from the answer to the end."""
+        """Rows per second from the answer to the end."""
         return self.rows / self.seconds
 
 
 @dataclass
 class Bench:
-    """Everything that a part measures with."""
+    """The tools and results shared by the parts."""
 
     options: Options
     installation: Installation
     catalog: Catalog
     #: The lines of the table measured so far, by name.
     measured: dict[str, Measured] = field(default_factory=dict)
-    #: Every number behind them, by part, for the results.
+    #: All figures behind them, by part, for the results.
     details: dict[str, Any] = field(default_factory=dict)
     _files: dict[Path, File] = field(default_factory=dict)
 
@@ -119,7 +119,7 @@ class Bench:
     def file(
         self, rows: int, *, seed: int | None = None, mode: Mode = Mode.CREATE, failing: float = USUAL_FAILING
     ) -> File:
-        """A file over the catalog; made once."""
+        """A file over the catalog, written once."""
         seed = self.options.seed if seed is None else seed
         path = self.installation.root / f"{mode.lower()}-{rows}-{seed}-{failing}.csv"
         if path not in self._files:
@@ -129,7 +129,7 @@ class Bench:
         return self._files[path]
 
     def counters(self, uploaded: Uploaded) -> Counters:
-        """An import as it stands now."""
+        """The counters of an import now."""
         found = self.installation.database.execute(
             """
             select i.status, sum(b.created + b.updated + b.unchanged + b.failed), sum(b.failed)
@@ -142,12 +142,12 @@ class Bench:
         return Counters(found[0], int(found[1]), int(found[2]))
 
     def run_import(self, file: File, browser: Browser | None = None, *, look: float = LOOK_SECONDS) -> Settled:
-        """Upload a file and see it through to its end."""
+        """Upload a file and wait for the end of its import."""
         browser = browser or self.installation.sign_in()
         return self.see_through(browser.upload(file.path), file, look=look)
 
     def count(self, uploaded: Uploaded) -> dict[str, int]:
-        """What an import, or a check, has come to so far."""
+        """The counts of an import or check so far."""
         found = self.installation.database.execute(
             """
             select sum(created), sum(updated), sum(unchanged), sum(b.failed)
@@ -160,12 +160,12 @@ class Bench:
         return dict(zip(("created", "updated", "unchanged", "failed"), map(int, found), strict=True))
 
     def wait_for_end(self, uploaded: Uploaded, *, look: float = LOOK_SECONDS) -> float:
-        """Wait for the end of an import, whatever it comes to; when that was."""
+        """Wait for the end of an import, with any result. Returns its time."""
         self.installation.wait_until(lambda: self._is_over(uploaded), _END_SECONDS, "the import has ended", look)
         return perf_counter()
 
     def see_through(self, uploaded: Uploaded, file: File, *, look: float = LOOK_SECONDS) -> Settled:
-        """Wait for the end of an import. Raises BenchError when it comes to something else than it should."""
+        """Wait for the end of an import. Raises BenchError if its result is unexpected."""
         ended_at = self.wait_for_end(uploaded, look=look)
         end = self.counters(uploaded)
         if (end.done, end.failed) != (file.rows, file.failed):
@@ -176,13 +176,13 @@ class Bench:
         return Settled(uploaded, file.rows, end.status, ended_at)
 
     def start_import(self, file: File, browser: Browser) -> Uploaded:
-        """Upload a file and return once rows of it are being written."""
+        """Upload a file, and return once its rows are being written."""
         uploaded = browser.upload(file.path)
         self.installation.wait_until(lambda: self.counters(uploaded).done, _START_SECONDS, "the import moves")
         return uploaded
 
     def terminate(self, uploaded: Uploaded, browser: Browser) -> None:
-        """End an import that has served its purpose, if it has not ended by itself."""
+        """Terminate an import that is no longer needed, if it is not over yet."""
         with contextlib.suppress(WrongAnswer):
             browser.press(f"/imports/{uploaded.public_id}/terminate", browser.token())
         self.wait_for_end(uploaded)
@@ -210,10 +210,10 @@ def high(values: Sequence[float], share: float = 0.95) -> float:
     return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
-#: A part measures something and puts it into ``Bench.measured`` and ``Bench.details``.
+#: A part adds its measurements to ``Bench.measured`` and ``Bench.details``.
 Part = Callable[[Bench], None]
 
 
 def say(sentence: str) -> None:
-    """Tell how far it is."""
+    """Report progress."""
     print(sentence, file=sys.stderr, flush=True)

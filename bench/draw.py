@@ -1,6 +1,6 @@
 """Draws one plot; runs in .venv-bench: ``python bench/draw.py PICTURE.svg``, the plot as JSON on standard input.
 
-The plot is a dict with ``title``, ``x`` (what the points differ in), ``kind`` (``line`` or ``bar``), ``points`` (pairs
+The plot is a dict with ``title``, ``x`` (how the points differ), ``kind`` (``line`` or ``bar``), ``points`` (pairs
 of a number or a word, and rows/s) and ``caption``.
 """
 
@@ -19,8 +19,8 @@ _QUIET = "#666666"
 
 
 def main(picture: str, plot: dict[str, Any]) -> None:
-    """Write the picture."""
-    # Letters stay letters, and the same numbers make the same file.
+    """Draw the plot."""
+    # Text stays text, and the same numbers give the same file.
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "sluice", "font.family": "sans-serif"})
     figure = Figure(figsize=(6.4, 3.4), layout="constrained")
     axes = figure.subplots()
@@ -44,7 +44,7 @@ def main(picture: str, plot: dict[str, Any]) -> None:
     axes.set_ylabel("rows/s", fontsize=9, color=_QUIET)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.0f}"))
     axes.spines[["top", "right"]].set_visible(False)
-    # Without a background it would be unreadable on a dark page.
+    # Without a background, it would be unreadable on a dark page.
     figure.savefig(picture, facecolor="white", metadata={"Date": None})
 
 

@@ -1,4 +1,4 @@
-"""The virtual environment of what Sluice is compared with and what draws the plots; made when it is first needed."""
+"""The virtual environment for the compared programs and the plots, created when first needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DIRECTORY = CHECKOUT / ".venv-bench"
 
 
 def python() -> Path:
-    """The Python that has the packages of ``bench/requirements.txt``. Raises BenchError when they cannot be had."""
+    """The Python with the packages of ``bench/requirements.txt``. Raises BenchError if they cannot be installed."""
     wanted = hashlib.sha256(_REQUIREMENTS.read_bytes()).hexdigest()
     stamp = _DIRECTORY / ".stamp"
     found = _DIRECTORY / "bin" / "python"

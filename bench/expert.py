@@ -1,9 +1,9 @@
-"""What an expert would write by hand for the same job, timed: one session, one transaction, nothing to see or stop.
+"""The same job as an expert would write it by hand, timed: one session, one transaction, no progress and no stop.
 
     python -m bench.expert DATABASE_URL CATALOG.csv.gz IMPORT.csv
 
-Used when the reference script beside the checkout is not there. It does the same: load the catalog into a schema of
-its own, untimed; then COPY the file into an unlogged table, ANALYZE, resolve and insert all rows in one statement in
+Used if the reference script beside the checkout is missing. It does the same: load the catalog into a separate
+schema, untimed; then COPY the file into an unlogged table, ANALYZE, resolve and insert all rows in one statement in
 the order of the key, and commit. The last line printed is the seconds.
 """
 
@@ -70,7 +70,7 @@ on conflict do nothing
 
 
 def main(url: str, catalog: Path, path: Path) -> None:
-    """Load the catalog, import the file, and print how many listings that made and how many seconds it took."""
+    """Load the catalog, import the file, and print the number of listings created and the seconds taken."""
     with psycopg.connect(url) as database:
         _load(database, catalog)
         database.commit()

@@ -1,7 +1,7 @@
-"""Writes files as sellers upload them, the same for the same seed, and says what must come of their rows.
+"""Writes files as sellers upload them, the same for the same seed, and knows the expected outcomes of their rows.
 
-Every row is one that PostgreSQL's COPY reads as well: rows with too few columns or broken quotation marks would end
-the import of the expert's script, which these files are measured against.
+PostgreSQL's COPY can read every row: rows with too few columns or broken quotation marks would abort the expert's
+script, which imports the same files for comparison.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from app.csvfile.columns import COLUMNS, Column
 from app.csvfile.contract import CONDITION_CODES, Condition, Mode
 from bench.catalog import Catalog, Item
 
-#: The share of rows that fail in a seller's file that is mostly right.
+#: The share of failing rows in an ordinary file.
 USUAL_FAILING = 0.015
 
 _AT = {column: place for place, column in enumerate(Column)}
 _NAMING = (Column.URN, Column.GAME, Column.SET, Column.NAME, Column.CARDMARKET_ID, Column.TCGPLAYER_ID)
-#: Most variants in one row.
+#: Maximum number of variants in a row.
 _MOST_VARIANTS = 3
 _PRICES = (25, 50, 99, 150, 499, 1299)
 _QUANTITIES = (1, 1, 1, 2, 3, 4, 10)
@@ -38,7 +38,7 @@ Cells = list[str]
 
 
 class Key(NamedTuple):
-    """A listing of a seller."""
+    """A listing key."""
 
     item: Item
     condition: Condition
@@ -48,21 +48,21 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class File:
-    """A file and what must come of it when it is imported for the first time."""
+    """A file and its expected result when it is imported for the first time."""
 
     path: Path
     rows: int
-    #: How many rows fail, by code.
+    #: Number of failing rows by code.
     failing: dict[Code, int]
 
     @property
     def failed(self) -> int:
-        """How many rows fail."""
+        """Number of failing rows."""
         return sum(self.failing.values())
 
     @property
     def invalid(self) -> int:
-        """How many rows the upload check finds wrong."""
+        """Number of rows that the upload check finds invalid."""
         return self.failing.get(Code.INVALID, 0)
 
 
@@ -75,7 +75,7 @@ def write(
     mode: Mode = Mode.CREATE,
     failing: float = USUAL_FAILING,
 ) -> File:
-    """Write a file of ``rows`` rows, about the share ``failing`` of which fail.
+    """Write a file of ``rows`` rows, of which about the share ``failing`` fails.
 
     The same seed gives the same keys in the same order, whatever the other arguments.
     """
@@ -93,8 +93,8 @@ def write(
 def write_every_kind(path: Path, earlier: File, catalog: Catalog, *, seed: int) -> None:
     """Write rows of every kind for a seller who has imported ``earlier``, and as many.
 
-    Updates that change something and such that do not, listings that exist already and new ones, rows that say
-    something else of a listing than another row does, and rows that fail for all the reasons that there are.
+    They are updates with and without effect, existing and new listings, rows that contradict another row about a
+    listing, and rows that fail for every cause.
     """
     chance = random.Random(f"{seed} every kind")
     fresh = (cells for cells, _ in _rows(catalog, earlier.rows, seed + 1, Mode.CREATE, 0.1))
@@ -139,7 +139,7 @@ def sample_keys(catalog: Catalog, count: int, *, seed: int) -> Iterator[Key]:
 
 @cache
 def _choices(variants: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """The sets of variants that a row can ask for."""
+    """The sets of variants that a row can name."""
     return [chosen for size in range(_MOST_VARIANTS + 1) for chosen in combinations(variants, size)]
 
 
@@ -172,7 +172,7 @@ def _rows(catalog: Catalog, count: int, seed: int, mode: Mode, failing: float) -
 
 
 def _name(item: Item, draw: float) -> dict[Column, str]:
-    """What names ``item``, in a way that ``draw`` chooses among those it has."""
+    """The columns that name ``item``, in one of its possible ways, chosen by ``draw``."""
     if draw < 0.31 and item.cardmarket_id:
         return {Column.CARDMARKET_ID: item.cardmarket_id}
     if 0.31 <= draw < 0.55 and item.tcgplayer_id:
@@ -186,7 +186,7 @@ def _name(item: Item, draw: float) -> dict[Column, str]:
 
 
 def _spoil(cells: Cells, catalog: Catalog, chance: random.Random, earlier: Cells | None) -> Code:
-    """Make a row one that fails; ``earlier`` is a right row to repeat, if that fails."""
+    """Turn a row into a failing one; ``earlier`` is a valid row to repeat, if a repetition fails."""
     draw = chance.random()
     if draw < 0.62:
         column, value = chance.choice(_INVALID)
@@ -234,7 +234,7 @@ _NOT_FOUND: list[Callable[[Cells, random.Random], None]] = [_unknown_urn, _unkno
 
 
 def _clash(cells: Cells, catalog: Catalog, chance: random.Random, earlier: Cells | None) -> Code:
-    """Name several items at once, or ask for a listing that an earlier row has made."""
+    """Name several items at once, or create a listing that an earlier row has created."""
     draw = chance.random()
     if draw < 0.4 and catalog.ambiguous_ids:
         _rename(cells, CARDMARKET_ID=chance.choice(catalog.ambiguous_ids))

@@ -1,4 +1,4 @@
-"""What the numbers were measured on, without saying whose machine it is."""
+"""Describes the machine of the measurements, without anything that identifies it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.services import Installation
 
 
 def describe(installation: Installation) -> dict[str, Any]:
-    """The machine, the versions of what runs on it, and the state of the checkout."""
+    """The machine, the versions of its software, and the state of the checkout."""
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "commit": commit(),
@@ -33,7 +33,7 @@ def describe(installation: Installation) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The short id of the checked-out commit, with ``-dirty`` when the files differ from it."""
+    """The short id of the checked-out commit, with ``-dirty`` if the files differ from it."""
     git = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=9"]
     try:
         return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
@@ -55,7 +55,7 @@ def _postgresql(installation: Installation) -> str:
 
 
 def _settings(installation: Installation) -> dict[str, str]:
-    """The settings on which the numbers hang."""
+    """The settings that affect the measurements."""
     names = ["fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "max_wal_size", "wal_level"]
     query = "select name, current_setting(name) from pg_settings where name = any(%s) order by name"
     return dict(installation.database.execute(query, (names,)).fetchall())

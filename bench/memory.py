@@ -1,4 +1,4 @@
-"""How much memory processes take at their highest, as the kernel has kept it (VmHWM), children included."""
+"""Peak memory of processes including their children, as recorded by the kernel (VmHWM)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from pathlib import Path
 from types import TracebackType
 
 _PROC = Path("/proc")
-#: A work-horse lives for some seconds; what it grows by after the last look at it is missed.
+#: A work-horse lives for some seconds; its growth after the last reading is missed.
 _LOOK_SECONDS = 0.25
 
 
 def is_known() -> bool:
-    """Whether this system tells."""
+    """Whether this system records it."""
     return (_PROC / "self" / "status").exists()
 
 
 def peak_bytes(pid: int) -> int:
-    """The most memory that a process has had resident so far; 0 when it is gone."""
+    """The peak resident memory of a process; 0 if it has ended."""
     return _read(pid, "VmHWM")
 
 
 def resident_bytes(pid: int) -> int:
-    """The memory that a process has resident now; 0 when it is gone."""
+    """The resident memory of a process; 0 if it has ended."""
     return _read(pid, "VmRSS")
 
 
@@ -37,7 +37,7 @@ def _read(pid: int, name: str) -> int:
 
 
 def family(pid: int) -> list[int]:
-    """A process with all that descend from it."""
+    """A process with all its descendants."""
     members = [pid]
     for member in members:
         with contextlib.suppress(OSError):
@@ -47,9 +47,9 @@ def family(pid: int) -> list[int]:
 
 
 class Watch:
-    """Looks at a process and its children in the background, and remembers the highest peak of each.
+    """Observes a process and its children in the background, and records the highest peak of each.
 
-    With ``resident_bytes`` for ``read``, the peaks are those since it looks, and not since the processes began.
+    With ``resident_bytes`` for ``read``, the peaks count from the start of the observation and not of the processes.
     """
 
     def __init__(self, pid: int, read: Callable[[int], int] = peak_bytes) -> None:
@@ -70,7 +70,7 @@ class Watch:
 
     @property
     def highest(self) -> int:
-        """The most that any one of the processes has had, in bytes."""
+        """The highest peak of any of the processes, in bytes."""
         return max(self.peaks.values(), default=0)
 
     def _look(self) -> None:

@@ -1,4 +1,4 @@
-"""Prints the table, and keeps it with every number behind it: in ``bench/results`` and in ``docs/performance.md``."""
+"""Prints the table, and saves it with all figures in ``bench/results`` and ``docs/performance.md``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.context import TRIALS, Bench, say
 from bench.parts import GROWTH, TABLE
 from bench.table import Line
 
-#: Committed, as against what trials with fewer rows or parts come to.
+#: Committed, unlike the results of trials with fewer rows or parts.
 _RESULTS = CHECKOUT / "bench" / "results"
 _PAGE = CHECKOUT / "docs" / "performance.md"
 _BEGIN, _END = "<!-- table: begin -->", "<!-- table: end -->"
@@ -31,7 +31,7 @@ def show(lines: list[Line]) -> None:
 
 
 def keep(bench: Bench, lines: list[Line], load: float) -> None:
-    """Write the results; those of a whole run with all its rows go where they are committed and shown."""
+    """Write the results; those of a complete run are committed and published."""
     about = {**machine.describe(bench.installation), "load_before": load, "catalog": bench.catalog.description}
     options = {"only": bench.options.only, "rows": bench.options.rows, "repeat": bench.options.repeat}
     results = {

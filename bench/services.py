@@ -1,4 +1,4 @@
-"""A whole installation in a temporary home: private servers at their defaults, the real web server, real workers."""
+"""A complete installation in a temporary home: private servers at their defaults, real web server, real workers."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from bench.browser import Browser
 
 EMAIL = "seller@bench.example"
 PASSWORD = "only for measurements"
-#: How often what is waited for is looked at, unless more haste is called for.
+#: The default polling interval.
 LOOK_SECONDS = 0.05
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 30.0
-#: What an import is made of; everything else stays from one measurement to the next.
+#: The tables of an import; all others stay unchanged between measurements.
 _TABLES = "listings, row_errors, error_groups, batches, imports"
 
 _Found = TypeVar("_Found")
 
 
 class BenchError(Exception):
-    """Something cannot be measured; the message says why."""
+    """A measurement is impossible; the message says why."""
 
 
 class Child:
-    """A program of the installation, its output in a log."""
+    """A program of the installation; its output goes to a log."""
 
     def __init__(self, name: str, command: list[str], log: Path, environ: dict[str, str]) -> None:
         self.name = name
@@ -53,7 +53,7 @@ class Child:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, in a process group of its own so that Ctrl-C reaches only us."""
+        """Start it in a separate process group, so that Ctrl-C reaches only this process."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 self.command,
@@ -66,22 +66,22 @@ class Child:
             )
 
     def is_running(self) -> bool:
-        """Whether it runs."""
+        """Whether it is running."""
         return self.process is not None and self.process.poll() is None
 
     def ending(self) -> str:
-        """How it ended."""
+        """Its exit code, for a message."""
         return f"exit code {None if self.process is None else self.process.returncode}"
 
     def signal_group(self, number: signal.Signals) -> None:
-        """Send a signal to it and to all that it started."""
+        """Send a signal to its process group."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
 
 
 class Installation:
-    """Sluice as it runs for a person who has typed ``make run``, in a home of its own; leave it through ``close``."""
+    """Sluice as started by ``make run``, in a separate home. End it with ``close``."""
 
     def __init__(self) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="sluice-bench-"))
@@ -117,11 +117,11 @@ class Installation:
         self.wait_until(lambda: browser.answers("/readyz"), _READY_SECONDS, "the web server serves")
 
     def hold_servers(self) -> Addresses:
-        """Have the private servers running until ``close``."""
+        """Keep the private servers running until ``close``."""
         return self._servers.ensure()
 
     def close(self) -> None:
-        """Stop everything and remove every trace."""
+        """Stop everything and delete the home."""
         stop(self._children)
         with contextlib.suppress(AttributeError):
             self.database.close()
@@ -131,19 +131,19 @@ class Installation:
     # --- Processes ---------------------------------------------------------------------------------------------------
 
     def start_workers(self, count: int = 2) -> None:
-        """Have ``count`` workers ready for work, in place of those there are."""
+        """Replace the workers with ``count`` new ones, and wait until they are ready."""
         if self.workers is not None:
             stop([self.workers])
             self._children.remove(self.workers)
         self.workers = self._child("workers", ["worker.py"], WORKERS=str(count))
         self.workers.start()
         with Redis.from_url(self.redis_url, socket_timeout=5) as client:
-            # Those that send webhooks are not asked for.
+            # Deliverers do not count.
             jobs = open_queue(client)
             self.wait_until(lambda: Worker.count(queue=jobs) == count, _READY_SECONDS, f"{count} workers wait for work")
 
     def pid(self, child: Child | None) -> int:
-        """The process id of a child that runs. Raises BenchError when it has ended."""
+        """The process id of a running child. Raises BenchError if it has ended."""
         if child is None or not child.is_running():
             raise BenchError("A program that was started has ended.")
         assert child.process is not None
@@ -156,7 +156,7 @@ class Installation:
         return child
 
     def check(self) -> None:
-        """Raise BenchError when a program has ended that should run."""
+        """Raise BenchError if a program has ended unexpectedly."""
         for child in self._children:
             if not child.is_running():
                 what = f"The {child.name} ended unexpectedly ({child.ending()})."
@@ -165,10 +165,10 @@ class Installation:
     def wait_until(
         self, question: Callable[[], _Found], seconds: float, what: str, look: float = LOOK_SECONDS
     ) -> _Found:
-        """The first true answer to ``question``.
+        """Wait for a true answer to ``question``, and return it.
 
-        Raises BenchError, which says ``what`` did not come, after ``seconds`` or when a program has ended that should
-        run.
+        Raises BenchError, which names ``what`` did not happen, after ``seconds`` or if a program has ended
+        unexpectedly.
         """
         ends_at = time.monotonic() + seconds
         while not (answer := question()):
@@ -191,7 +191,7 @@ class Installation:
 
     @contextlib.contextmanager
     def scratch_database(self) -> Iterator[str]:
-        """The address of an empty database of its own on the same server, dropped afterwards."""
+        """The address of a separate, empty database on the same server, dropped afterwards."""
         self.database.execute("drop database if exists scratch with (force)")
         self.database.execute("create database scratch")
         try:
@@ -201,7 +201,7 @@ class Installation:
             self.settle()
 
     def empty(self) -> None:
-        """Forget all imports and listings, so that every measurement finds the same database."""
+        """Delete all imports and listings, so that every measurement starts with the same database."""
         while not self._truncate():
             time.sleep(LOOK_SECONDS)
         shutil.rmtree(self.home / "storage", ignore_errors=True)
@@ -211,19 +211,19 @@ class Installation:
         try:
             self.database.execute(f"truncate {_TABLES} cascade")
         except psycopg.errors.DeadlockDetected:
-            # The tick looks at the same tables, and not in this order.
+            # A sweep locks the same tables in another order.
             return False
         return True
 
     def settle(self) -> None:
-        """Have PostgreSQL write out what it owes, so that no measurement pays for the one before."""
+        """Have PostgreSQL write a checkpoint, so that no measurement pays for the previous one."""
         self.database.execute("vacuum")
         self.database.execute("checkpoint")
 
     # --- Sellers -----------------------------------------------------------------------------------------------------
 
     def sign_in(self) -> Browser:
-        """A browser in which a new seller is signed in."""
+        """A browser with a new seller signed in."""
         self._sellers += 1
         email = f"seller{self._sellers}@bench.example"
         self.database.execute(
@@ -236,7 +236,7 @@ class Installation:
 
 
 def stop(children: list[Child]) -> None:
-    """Stop programs, leaving them time to finish what they are at."""
+    """Stop programs, with time to finish their work."""
     running = [child for child in children if child.is_running()]
     for child in running:
         assert child.process is not None
@@ -251,7 +251,7 @@ def stop(children: list[Child]) -> None:
 
 
 def run(command: list[str], *, cwd: Path, env: dict[str, str] | None = None, answer: str | None = None) -> str:
-    """Run a program to its end and return what it printed. Raises BenchError with how its output ends when it fails."""
+    """Run a program to its end and return its output. Raises BenchError with the end of its output if it fails."""
     done = subprocess.run(
         command,
         cwd=cwd,
@@ -264,19 +264,19 @@ def run(command: list[str], *, cwd: Path, env: dict[str, str] | None = None, ans
     )
     if done.returncode:
         ending = f"{done.stdout}\n{done.stderr}".strip().splitlines()[-15:]
-        # Its first line is what the table says; the arguments after these have paths in them.
+        # The first line appears in the table, so it leaves out the other arguments, which contain paths.
         name = " ".join([Path(command[0]).name, *command[1:3]]) if command[1] == "-m" else Path(command[1]).name
         raise BenchError("\n".join([f"{name} failed: {ending[-1] if ending else done.returncode}", *ending]))
     return done.stdout
 
 
 def last_words(log: Path) -> str:
-    """How a log ends."""
+    """The end of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
 
 
 def _product_settings() -> set[str]:
-    """Variables that must not be taken over from whoever runs this: it is the product's own settings that count."""
+    """Environment variables that are not inherited, so that the product's own settings apply."""
     return {field.name.upper() for field in dataclasses.fields(Settings)} | {"PORT", "WORKERS", "WEB_CONCURRENCY"}
 
 

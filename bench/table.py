@@ -1,4 +1,4 @@
-"""The table of section 9 of the design: what is measured, what is to be reached, and whether it was."""
+"""The table of targets: what is measured, the target, and whether it was met."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A line of the table before it is measured."""
+    """A line of the table before the measurement."""
 
     name: str
     #: The part that measures it.
     part: str
     #: ``{rows}`` and ``{small}`` stand for the numbers of rows of the large and the small file.
     what: str
-    #: With ``{}`` for the number.
+    #: With ``{}`` in place of the number.
     unit: str
     limit: float | None = None
     is_met: Callable[[float, float], bool] = operator.le
@@ -29,7 +29,7 @@ class Target:
         return f"{_WORDS[self.is_met]} {self.show(self.limit)}"
 
     def show(self, value: float) -> str:
-        """A number in its unit."""
+        """A number with its unit."""
         return self.unit.format(value)
 
 
@@ -78,10 +78,10 @@ TARGETS = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a line came to."""
+    """The measurement of a line."""
 
     value: float
-    #: Further numbers that belong to it, for the reader: "median 0.41 s of 10".
+    #: Further figures for the reader: "median 0.41 s of 10".
     note: str = ""
 
 
@@ -98,12 +98,12 @@ class Line:
 
     @property
     def shown(self) -> str:
-        """What was measured, in words."""
+        """The measurement in words."""
         return self.target.show(self.measured.value) if self.measured else "–"
 
     @property
     def verdict(self) -> str:
-        """Whether the target was reached."""
+        """Whether the target was met."""
         if self.measured is None:
             return f"not measured: {self.reason}"
         if self.target.limit is None:
@@ -112,7 +112,7 @@ class Line:
 
 
 def fill(measured: dict[str, Measured], reasons: dict[str, str], *, rows: int, small: int) -> list[Line]:
-    """The table from what was measured; ``reasons`` says by part why something is missing."""
+    """The table of the measurements; ``reasons`` tells by part why some are missing."""
     return [
         Line(
             target,

@@ -1,7 +1,7 @@
 """Imports a file into a fresh database: ``python -m dj DATABASE_URL CATALOG.csv.gz IMPORT.csv fast|default``.
 
-Prints the seconds from opening the file to the last commit and what came of its rows, as JSON. Making the tables and
-loading the catalog is not timed.
+Prints the seconds from opening the file to the last commit and the outcomes of its rows, as JSON. Creating the tables
+and loading the catalog is not timed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The same tables as Sluice has, as a Django project writes them, without an index that an import does not use."""
+"""Sluice's tables as Django models, without indexes that an import does not use."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Item(models.Model):
 
 
 class ExternalId(models.Model):
-    """A number by which another marketplace knows an item."""
+    """An external id of an item."""
 
     source = models.SmallIntegerField()
     external_id = models.BigIntegerField()
@@ -31,7 +31,7 @@ class ExternalId(models.Model):
 
 
 class Listing(models.Model):
-    """What a seller offers."""
+    """A listing."""
 
     seller_id = models.IntegerField()
     item = models.ForeignKey(Item, models.CASCADE, db_index=False)

@@ -1,4 +1,4 @@
-"""Two ways to write the resource: as its documentation begins, and as fast as it can be made."""
+"""Two ways to write the resource: as at the beginning of its documentation, and as fast as possible."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _only(found: Iterable[Item]) -> Item:
 
 
 class DefaultResource(ModelResource):
-    """Everything at its default: each row looks up its item and its listing, is compared, and saved by itself."""
+    """All options at their defaults: each row looks up its item and listing, is compared, and is saved separately."""
 
     class Meta:
         """The key by which a listing is found."""
@@ -34,7 +34,7 @@ class DefaultResource(ModelResource):
         import_id_fields = ["seller_id", "item", "condition", "variants"]
 
     def before_import_row(self, row: dict[str, Any], **kwargs: Any) -> None:
-        """Check the row and put the values in the place of the cells."""
+        """Check the row, and replace its cells with the values."""
         values = check(row)
         item = _only(self.find(row))
         if not set(filter(None, values["variants"].split("|"))) <= set(item.variants):
@@ -57,7 +57,7 @@ class DefaultResource(ModelResource):
 
 
 class _Known(ForeignKeyWidget):
-    """A foreign key that was looked up already, and is not looked up again."""
+    """A foreign key that was already looked up."""
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
         """The item itself."""
@@ -65,7 +65,7 @@ class _Known(ForeignKeyWidget):
 
 
 class _AsIs(IntegerWidget):
-    """A value that was checked already."""
+    """A value that was already checked."""
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
         """The value itself."""
@@ -73,12 +73,12 @@ class _AsIs(IntegerWidget):
 
 
 class FastResource(DefaultResource):
-    """Everything looked up beforehand and held in dictionaries, no comparisons, rows saved by the thousand."""
+    """Everything is looked up beforehand into dictionaries; no comparisons; rows are saved by the thousand."""
 
     item = Field(attribute="item", column_name="item", widget=_Known(Item))
 
     class Meta:
-        """Every switch that makes it faster."""
+        """Every option that makes it faster."""
 
         model = Listing
         fields = _FIELDS

@@ -1,4 +1,4 @@
-"""What must be so of a row by itself: cells in, values out."""
+"""Validates the cells of a row and returns its values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_CHARACTERS = 255
 
 
 def name_key(*names: str) -> str:
-    """Names as they are compared."""
+    """The key by which names are compared."""
     return "\x1f".join(" ".join(unicodedata.normalize("NFC", name).casefold().split()) for name in names)
 
 

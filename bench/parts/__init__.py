@@ -1,11 +1,11 @@
-"""The parts of a run; each measures some lines of the table, or one way in which cost grows."""
+"""The parts of a run; each measures some lines of the table, or how cost grows in one respect."""
 
 from __future__ import annotations
 
 from bench.context import Part
 from bench.parts import checks, errors, growth, importing, listings, pages, rival, slow, stops, ten, upload
 
-#: What a run does by default, in this order.
+#: The default parts, in order.
 TABLE: dict[str, Part] = {
     "import": importing.measure,
     "django": rival.measure,

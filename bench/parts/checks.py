@@ -1,4 +1,4 @@
-"""Whether a check takes longer than the import that it foretells, and whether that comes to the same numbers."""
+"""Whether a check takes longer than the import that it predicts, and whether their numbers agree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def measure(bench: Bench) -> None:
     bench.installation.empty()
     file = bench.file(bench.options.rows)
     seconds: dict[bool, list[float]] = {True: [], False: []}
-    # Neither shall be the one that always finds the servers cold, or the tables full.
+    # In this order, neither always finds cold servers or full tables.
     for is_check in (True, False, False, True):
         uploaded = bench.installation.sign_in().upload(file.path, is_check=is_check)
         seconds[is_check].append(bench.see_through(uploaded, file).seconds)

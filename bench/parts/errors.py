@@ -1,4 +1,4 @@
-"""How fast the pages of an import are of whose rows a quarter has failed."""
+"""The speed of the pages of an import with a quarter of its rows failed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from bench.table import Measured
 
 _FAILING = 0.25
 _REQUESTS = 7
-#: What is asked of the page of errors besides its first page; the texts stand in few rows, and in none.
+#: Requests for the page of errors beside its first page; the texts occur in few rows, and in none.
 _FILTERS = ("code=404", "column=PRICE", "cause=condition-unknown", "batch=2", "lines=1000", "text=-4", "text=nowhere")
 
 
 def measure(bench: Bench) -> None:
-    """Import the file, and then look at its page, at its errors, and at its errors through every filter."""
+    """Import the file, and request its page, its errors, and its errors with every filter."""
     bench.installation.empty()
     file = bench.file(bench.options.rows, failing=_FAILING)
     browser = bench.installation.sign_in()

@@ -1,4 +1,4 @@
-"""How rows/s change with the rows, workers, catalog, listings there are and kinds of rows; a plot each."""
+"""How rows/s depend on rows, workers, catalog, existing listings and kinds of rows; a plot for each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROWS = (20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000)
 _WORKERS = (1, 2, 4)
 _CATALOGS = (40_000, 400_000, 2_000_000)
 _IMAGES = CHECKOUT / "docs" / "images"
-#: The sellers among whom a full table is divided; the one who uploads is the first of them.
+#: The number of sellers who share a full table; the first of them uploads.
 _SELLERS = 5
 
 
@@ -47,11 +47,11 @@ def workers(bench: Bench) -> None:
 
 
 def catalogs(bench: Bench) -> None:
-    """Catalogs of 40,000 items and more, invented alike."""
+    """Invented catalogs of 40,000 items and more."""
     count = _usual(bench)
     points: list[Point] = []
     for items in _CATALOGS:
-        # Ten times as many items as rows show what there is to see, and small trials stay quick.
+        # Ten times as many items as rows are enough, and small trials stay quick.
         if items > max(10 * bench.options.rows, min(_CATALOGS)):
             continue
         with _with_catalog(bench, items) as other:
@@ -60,7 +60,7 @@ def catalogs(bench: Bench) -> None:
 
 
 def listings(bench: Bench) -> None:
-    """An empty listings table, and fuller ones, up to five times as many as the large file has rows."""
+    """An empty listings table, and fuller ones, up to five times the rows of the large file."""
     count = _usual(bench)
     points: list[Point] = []
     for there in (0, bench.options.rows // 2, 5 * bench.options.rows):
@@ -70,7 +70,7 @@ def listings(bench: Bench) -> None:
 
 
 def kinds(bench: Bench) -> None:
-    """Only CREATE, only UPDATE of what was created, and a file of which half of the rows fail."""
+    """Only CREATE, only UPDATE of the created listings, and a file of which half of the rows fail."""
     count = _usual(bench)
     create = _speed(bench, partial(_import, bench, count, failing=0))
     update = _speed(bench, partial(_update, bench, count))
@@ -83,12 +83,12 @@ def kinds(bench: Bench) -> None:
 
 
 def _usual(bench: Bench) -> int:
-    """The rows of a file where their number is not what is looked at: a quarter of the large file."""
+    """The number of rows if it is not what varies: a quarter of the large file."""
     return max(bench.options.rows // 4, 1_000)
 
 
 def _speed(bench: Bench, measure: Callable[[], Settled]) -> float:
-    """The median rows/s of as many imports as were asked for."""
+    """The median rows/s of the requested number of imports."""
     speeds = []
     for _ in range(bench.options.repeat):
         bench.installation.empty()
@@ -121,7 +121,7 @@ def _import_beside(bench: Bench, count: int, there: int) -> Settled:
 
 
 def _fill(bench: Bench, browser: Browser, count: int) -> None:
-    """Give a seller listings that no file asks for, spread evenly over the catalog and so over the index."""
+    """Give a seller listings that no file names, spread evenly over the catalog and so over the index."""
     bench.installation.database.execute(
         """
         insert into listings (seller_id, item_id, condition, variants, price, quantity, hidden, comment, reference,
@@ -153,7 +153,7 @@ def _with_catalog(bench: Bench, items: int) -> Iterator[Bench]:
         yield replace(bench, installation=installation, catalog=catalog.read(path, "invented items"), _files={})
     finally:
         installation.close()
-        # That let go of all servers that this process had held.
+        # This has released all servers that this process held.
         bench.installation.hold_servers()
 
 

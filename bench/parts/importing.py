@@ -1,4 +1,4 @@
-"""The import against an expert's own SQL on the same server and the same file, in turn, and what memory it takes."""
+"""The import compared with an expert's SQL, in turn on the same server and file, and its memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.files import File
 from bench.services import BenchError, run
 from bench.table import Measured
 
-#: Beside the checkout; ``bench.expert`` does the same where it is missing.
+#: Beside the checkout; if it is missing, ``bench.expert`` does the same.
 _REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "bench" / "expert.py"
 
 
@@ -29,7 +29,7 @@ def measure(bench: Bench) -> None:
 
 
 def _against_expert(bench: Bench, name: str, rows: int) -> int:
-    """Measure one file; the highest peak memory of a worker or a work-horse in bytes."""
+    """Measure one file. Returns the highest peak memory of a worker or work-horse in bytes."""
     file = bench.file(rows)
     expert: list[float] = []
     ours: list[Settled] = []
@@ -61,7 +61,7 @@ def _run_expert(bench: Bench, file: File) -> float:
     with bench.installation.scratch_database() as url:
         output = run([sys.executable, *script, url, str(bench.catalog.path), str(file.path)], cwd=CHECKOUT)
     created, seconds = output.split("\n")[-3:-1]
-    # It knows fewer rules than the product, and so takes some rows that are wrong.
+    # It has fewer rules than the product, and so accepts some invalid rows.
     if int(created.split()[0]) < file.rows - file.failed:
         raise BenchError(f"The expert's SQL made only {created} of {file.rows - file.failed:,}.")
     return float(seconds)

@@ -1,4 +1,4 @@
-"""How fast the pages and searches of a seller with millions of listings are, and what an export of them takes."""
+"""The speed of pages and searches for a seller with millions of listings, and the cost of an export."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bench.services import BenchError
 from bench.table import Measured
 
 _REQUESTS = 7
-#: Listings of the seller for each of the ROWS: ten million beside two million items.
+#: The number of listings for each of the ROWS: ten million beside two million items.
 _LISTINGS_PER_ROW = 5
 _FEW_HIDDEN = 1_000
-#: A fifth of the words at hand, so that each stands in so many names.
+#: Five words, so that each occurs in a fifth of the names.
 _NAMES = "Alder Birch Cedar Dogwood Elm".split()
 
-#: What is asked besides the first pages, by the state in which it is: how many are hidden. No listing is in condition
-#: POOR, and no item is called nowhere.
+#: The searches beside the first pages, by the number of hidden listings at the time. No listing is in condition POOR,
+#: and no item is called nowhere.
 _SEARCHES = {
     "none hidden": (
         "text=alder",
@@ -54,12 +54,12 @@ _SEARCHES = {
 
 
 def measure(bench: Bench) -> None:
-    """Make a catalog and listings without importing them, look at their pages, search them, and export some."""
+    """Create a catalog and listings without an import, request their pages, search them, and export some."""
     bench.installation.empty()
     try:
         _measure(bench)
     finally:
-        # The other parts have the catalog that they expect.
+        # The other parts expect their own catalog.
         bench.installation.empty()
         bench.installation.database.execute("truncate items, external_ids")
         bench.installation.flask("catalog", "load", str(bench.catalog.path))
@@ -96,7 +96,7 @@ def _measure(bench: Bench) -> None:
 
 
 def _make_items(bench: Bench, count: int) -> int:
-    """Make a catalog of so many items more; the id of the first of them."""
+    """Add ``count`` items to the catalog. Returns the id of the first."""
     database = bench.installation.database
     database.execute(
         """
@@ -118,7 +118,7 @@ def _make_items(bench: Bench, count: int) -> int:
 
 
 def _make_listings(bench: Bench, browser: Browser, first_item: int, items: int, count: int) -> int:
-    """Make so many listings over so many items, in another order than that of their keys; the id of the seller."""
+    """Create ``count`` listings of ``items`` items, not in the order of their keys. Returns the id of the seller."""
     database = bench.installation.database
     row = database.execute("select id from sellers where email = %s", (browser.email,)).fetchone()
     assert row is not None
@@ -147,7 +147,7 @@ def _make_listings(bench: Bench, browser: Browser, first_item: int, items: int, 
 
 
 def _hide(bench: Bench, seller_id: int, first_item: int, count: int) -> None:
-    """Hide about so many listings, those of the first items."""
+    """Hide about ``count`` listings, those of the first items."""
     bench.installation.database.execute(
         "update listings set hidden = true where seller_id = %s and item_id < %s and not hidden",
         (seller_id, first_item + count // _LISTINGS_PER_ROW),
@@ -156,7 +156,7 @@ def _hide(bench: Bench, seller_id: int, first_item: int, count: int) -> None:
 
 
 def _export(bench: Bench, first_item: int, items: int) -> None:
-    """Export the listings of another seller, upload the file, and see that nothing has changed."""
+    """Export the listings of another seller, upload the file, and verify that nothing has changed."""
     installation, count = bench.installation, items // 2
     browser = installation.sign_in()
     seller_id = _make_listings(bench, browser, first_item, items, count)
@@ -182,7 +182,7 @@ def _export(bench: Bench, first_item: int, items: int) -> None:
 
 
 def _values(bench: Bench, seller_id: int) -> object:
-    """What tells whether any value of a seller's listings is another."""
+    """A fingerprint of all values of a seller's listings."""
     return bench.installation.database.execute(
         """
         select count(*), sum(hashtextextended(

@@ -1,4 +1,4 @@
-"""How fast the details page is, and how old its counters are, while the import it shows has all workers at work."""
+"""The speed of the details page, and the age of its counters, while all workers process its import."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from bench.services import BenchError
 from bench.table import Measured
 
 _REQUESTS = 100
-#: Between two requests at most; a page refreshes itself every second.
+#: Maximum time between two requests; a page refreshes itself every second.
 _LONGEST_REST_SECONDS = 1.0
 _LOOK_SECONDS = 0.02
-#: A guess at the speed of an import when that was not measured before.
+#: The assumed speed of an import, if not measured before.
 _ROWS_PER_SECOND = 50_000
 
 
 def measure(bench: Bench) -> None:
-    """Look at the page of the large import again and again until it ends."""
+    """Request the page of the large import repeatedly until the import is over."""
     bench.installation.empty()
     file = bench.file(bench.options.rows)
     browser = bench.installation.sign_in()
@@ -65,10 +65,10 @@ def measure(bench: Bench) -> None:
 
 
 class _Ages:
-    """Watches the counters in the background: how long each running batch's, and the import's, do not move.
+    """Observes in the background how long the counters of each running batch, and of the import, do not change.
 
-    What is committed is shown, so the counters are as old as the chunk that is being written. A batch's first chunk
-    counts from the moment at which the batch runs, its last one up to the moment at which it is finished.
+    Pages show what is committed, so the counters are as old as the chunk that is being written. A batch's first chunk
+    counts from the start of the batch, and its last chunk up to the end of the batch.
     """
 
     def __init__(self, bench: Bench, uploaded: Uploaded) -> None:
@@ -76,13 +76,13 @@ class _Ages:
         self._database = bench.installation.connect()
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
-        #: Each time for which a running batch's counters stood still, in seconds.
+        #: Each time for which a running batch's counters did not change, in seconds.
         self.seen: list[float] = []
         self.worst_of_import = 0.0
 
     @property
     def worst(self) -> float:
-        """The longest."""
+        """The longest time."""
         return max(self.seen, default=0.0)
 
     def __enter__(self) -> _Ages:

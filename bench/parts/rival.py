@@ -15,7 +15,7 @@ _ROWS = 20_000
 
 
 def measure(bench: Bench) -> None:
-    """Run both modes and Sluice, which has its upload counted as the others have their reading of the file."""
+    """Run both modes and Sluice, whose upload is counted, as is the reading of the file for the others."""
     file = bench.file(_ROWS)
     ours = []
     for _ in range(max(bench.options.repeat, 3)):

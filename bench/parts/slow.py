@@ -1,4 +1,4 @@
-"""How long pages and buttons take beside many uploads that come slowly, of several sellers at once."""
+"""The speed of pages and buttons beside many slow uploads of several sellers."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from bench.browser import Browser, SlowUpload
 from bench.context import Bench, say
 from bench.table import Measured
 
-#: More than all web processes have threads.
+#: More than the threads of all web processes.
 _UPLOADS = 64
 _SELLERS = 8
-#: A little faster than a web process asks for.
+#: A little more than the minimum rate of a web process.
 _BYTES_PER_SECOND = 6_000
 _BEATS_PER_SECOND = 4
 _ROUNDS = 20
-#: Enough for an import to be paused and resumed so often.
+#: Enough for an import to be paused and resumed often.
 _ROWS = 200_000
 _STOP_SECONDS = 60.0
 
 
 def measure(bench: Bench) -> None:
-    """Ask for a page, for the health, and for Pause and Resume in turn, while the uploads go on."""
+    """Request a page, the health, and Pause and Resume in turn, while the uploads continue."""
     bench.installation.empty()
     browser = bench.installation.sign_in()
     uploaded = bench.start_import(bench.file(_ROWS), browser)
@@ -64,7 +64,7 @@ def _time(act: Callable[[], object]) -> float:
 
 @contextmanager
 def _slow_uploads(browsers: list[Browser]) -> Iterator[list[SlowUpload]]:
-    """Uploads of these sellers, to which a few bytes come now and then as long as the block lasts."""
+    """Uploads of these sellers, which receive a few bytes now and then as long as the block lasts."""
     with contextlib.ExitStack() as stack:
         uploads = [
             stack.enter_context(contextlib.closing(SlowUpload(browsers[number % len(browsers)])))

@@ -1,4 +1,4 @@
-"""How long after the click an import stands still, while it has all the workers at work."""
+"""How long after the click an import has stopped, while all workers process it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bench.table import Measured
 
 #: Pause and Terminate in turn.
 _CLICKS = 40
-#: Enough for seconds of full load; how many more rows there are makes no difference to a stop.
+#: Enough for seconds of full load; more rows make no difference to a stop.
 _ROWS = 200_000
-#: An import that is further than this is replaced, so that it does not end under the click.
+#: An import that has progressed further than this is replaced, so that it does not end before the click.
 _FAR = 0.6
 _LOOK_SECONDS = 0.005
 _STOP_SECONDS = 60.0
@@ -34,7 +34,7 @@ def measure(bench: Bench) -> None:
     while sum(map(len, seconds.values())) < _CLICKS:
         running = running or _Running.start(bench, file)
         running.wait_until_all_work()
-        # Anywhere in a chunk, a batch, or between two of them.
+        # Any moment in a chunk, in a batch, or between two of them.
         time.sleep(chance.uniform(0.05, 0.7))
         if running.is_far():
             bench.terminate(running.uploaded, running.browser)
@@ -44,7 +44,7 @@ def measure(bench: Bench) -> None:
         try:
             seconds[button].append(running.click(button))
         except WrongAnswer:
-            # It came to its end in this very moment.
+            # It ended at this very moment.
             running = None
             continue
         if button == "pause":
@@ -60,7 +60,7 @@ def measure(bench: Bench) -> None:
 
 @dataclass
 class _Running:
-    """An import under way, and the browser of its seller."""
+    """A running import, and the browser of its seller."""
 
     bench: Bench
     browser: Browser
@@ -78,13 +78,13 @@ class _Running:
         return counters.is_over or counters.done > _FAR * self.rows
 
     def wait_until_all_work(self) -> None:
-        """Wait until both workers have a batch of it, or it is nearly over."""
+        """Wait until both workers have claimed a batch of it, or it is nearly over."""
         self.bench.installation.wait_until(
             lambda: self._count_running() == 2 or self.is_far(), _STOP_SECONDS, "both workers are at work"
         )
 
     def click(self, button: str) -> float:
-        """Press a button; the seconds until the import has stopped."""
+        """Press a button. Returns the seconds until the import has stopped."""
         began = perf_counter()
         self._press(button)
         self.bench.installation.wait_until(

@@ -1,4 +1,4 @@
-"""Ten rows, from the click on Upload to COMPLETED: with nothing else to do, and beside somebody's two million."""
+"""Ten rows, from the click on Upload to COMPLETED: alone, and beside two million rows of another seller."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from bench.table import Measured
 
 _ROWS = 10
 _TRIES = 15
-#: Between two tries, so that they meet the large import at different moments.
+#: Time between two tries, so that they meet the large import at different moments.
 _REST_SECONDS = 0.5
 _LOOK_SECONDS = 0.01
 
 
 def measure(bench: Bench) -> None:
-    """Import ten rows many times, each time for a seller of their own."""
+    """Import ten rows many times, each time for a new seller."""
     bench.installation.empty()
     file = bench.file(_ROWS, failing=0)
     alone = [_try(bench, file, bench.installation.sign_in()) for _ in range(_TRIES)]
     _keep(bench, "ten-alone", alone)
 
-    # Signing in costs a good part of a second's work on purpose, and is not part of the wait.
+    # Signing in is deliberately expensive, a good part of a second, and not part of the wait.
     browsers = [bench.installation.sign_in() for _ in range(_TRIES)]
     busy = bench.installation.sign_in()
     large = bench.start_import(bench.file(bench.options.rows), busy)

@@ -1,4 +1,4 @@
-"""The upload check alone and through the web server, and what memory the web server takes for it."""
+"""The upload check alone and through the web server, and the memory that the web server needs for it."""
 
 from __future__ import annotations
 
