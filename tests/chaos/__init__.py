@@ -1,1 +1,1 @@
-"""Real processes of Sluice, and everything that can happen to them: run by ``make chaos``, not by pytest."""
+"""Injects faults into real processes of Sluice: run by ``make chaos``, not by pytest."""

@@ -28,13 +28,13 @@ from tests.processes import ROOT
 
 _PAGE = ROOT / "docs" / "faults.md"
 _BEGIN, _END = "<!-- table: begin -->", "<!-- table: end -->"
-#: A single death must be made good within so many seconds.
+#: Maximum recovery time after a single death.
 _RECOVERY_LIMIT_SECONDS = 15.0
 #: One mix on a small file, with a lease so short that its recoveries are short as well: what `make test` runs.
 _SHORT_LEASE = {"LEASE_SECONDS": "3", "TICK_SECONDS": "0.5"}
 _SHORT_SHARE = 0.4
 _ONE_MIX_MINUTES = 0.001
-#: Faults that are a single death, or as good as one.
+#: Faults that are a single death or equivalent.
 _DEATHS = set(
     "horse worker both tree frozen redis-empty web-enqueue postgres-fast postgres-kill "
     "clock-workers-forward clock-workers-back clock-database-forward clock-database-back".split()
@@ -69,7 +69,7 @@ class Line:
 
     @property
     def verdict(self) -> str:
-        """In a word."""
+        """The verdict in a word."""
         if self.skipped:
             return f"skipped: {self.skipped}"
         if self.lost or self.doubled or self.troubles:
@@ -79,7 +79,7 @@ class Line:
         return "right"
 
     def cells(self) -> list[str]:
-        """As the table shows it."""
+        """The cells of the table."""
         median = f"{statistics.median(self.recoveries):.1f} s" if self.recoveries else "–"
         worst = f"{max(self.recoveries):.1f} s" if self.recoveries else "–"
         numbers = [str(number) for number in (self.runs, self.kills or "–")]
@@ -87,7 +87,7 @@ class Line:
 
 
 def main() -> int:
-    """Run what the command line asks for; the exit code."""
+    """Run what the command line asks for. Returns the exit code."""
     options = _options()
     began = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -100,7 +100,7 @@ def main() -> int:
         machine = _machine(home)
         lines = list(_run_all(bench, options))
         with contextlib.suppress(SQLAlchemyError):
-            # Leaving the context would trip over a connection that was cut.
+            # Leaving the context would fail with a connection that was cut.
             db.session.remove()
     minutes = (time.monotonic() - began) / 60
     table = _table(lines)
@@ -181,7 +181,7 @@ def _try(line: Line, bench: Bench, run: Callable[[Bench, random.Random], Tally],
         tally = run(bench, chance)
     except Exception as error:  # noqa: BLE001 - a trial that breaks is a trial that failed, and the others go on
         tally = Tally(troubles=[f"{type(error).__name__}: {error}"])
-        # Whatever it left lying down.
+        # It may have left servers down.
         bench.home.ensure_servers()
         with contextlib.suppress(SQLAlchemyError):
             db.session.remove()

@@ -1,4 +1,4 @@
-"""What every trial needs: the installation, the files with their quiet outcomes, and how a trial is judged."""
+"""Shared by all trials: the installation, the files with their expected outcomes, and the verdict."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from tests.chaos.watch import Watch
 from tests.conftest import make_seller
 from tests.factories import look, make_items, start
 
-#: An import that takes longer than this, whatever was done to it, does not end.
+#: An import that takes longer than this after any fault counts as never ending.
 END_SECONDS = 150
 
 
 @dataclass
 class Tally:
-    """What came of one trial."""
+    """The result of one trial."""
 
     kills: int = 0
     recoveries: list[float] = field(default_factory=list)
     lost: int = 0
     doubled: int = 0
     troubles: list[str] = field(default_factory=list)
-    #: What happened besides, for the reader.
+    #: Further events, for the reader.
     notes: list[str] = field(default_factory=list)
     skipped: str = ""
 
@@ -62,7 +62,7 @@ class Bench:
             raise SystemExit(f"The quiet run is wrong already: {faults[:5]}")
 
     def new_seller(self, *, empty: bool = False) -> Shop:
-        """A seller who has the starting listings."""
+        """A seller with the initial listings."""
         self._sellers += 1
         seller = make_seller(f"seller{self._sellers}@example.com")
         shop = Shop(seller.id, seller.email)
@@ -85,18 +85,18 @@ class Bench:
     def upload(self, seller: Shop, file: File) -> Started:
         """Upload a file as the seller, from this process."""
         started = Started.of(start(seller, file.data))
-        # No transaction of this process may stand in the way of what comes.
+        # No transaction of this process may block the trial.
         db.session.rollback()
         return started
 
     @contextmanager
     def watching(self, started: Started) -> Iterator[tuple[Started, Watch]]:
-        """An import with somebody watching it."""
+        """An import and its watch."""
         with Watch(self.home, started) as watch:
             yield started, watch
 
     def wait_for_end(self, started: Started, seconds: float = END_SECONDS) -> bool:
-        """Wait until the import is over; whether it is."""
+        """Wait until the import is over. Returns whether it is."""
         ends_at = time.monotonic() + seconds
         while time.monotonic() < ends_at:
             if look(started).finished_at:
@@ -113,7 +113,7 @@ class Bench:
         file: File | None = None,
         quiet: Outcome | None = None,
     ) -> Tally:
-        """Wait for the end of an import and compare what it came to with the quiet run."""
+        """Wait for the end of an import, and compare its outcome with the run without faults."""
         if not self.wait_for_end(started):
             tally.troubles.append("the import does not end")
             tally.lost += look(started).not_processed
@@ -130,7 +130,7 @@ class Bench:
         return tally
 
     def check_books(self, started: Started, tally: Tally) -> None:
-        """Have the ledger of an import that stands still counted again."""
+        """Verify the ledger of an import that is not running."""
         faults = list(book_faults(started))
         tally.troubles += faults[:5]
         tally.doubled += sum("more than one listing" in fault or "both" in fault for fault in faults)
@@ -147,7 +147,7 @@ class Bench:
 
 @dataclass
 class Trial:
-    """An import under way, to which something is about to happen."""
+    """A running import, into which a fault will be injected."""
 
     bench: Bench
     home: Home
@@ -158,11 +158,11 @@ class Trial:
 
     @property
     def quick(self) -> bool:
-        """Whether outages are to be short."""
+        """Whether outages should be short."""
         return self.bench.quick
 
     def wait_for_moment(self, earliest: float = 0.02, latest: float = 0.7) -> None:
-        """Wait until some share of the rows is done, at random."""
+        """Wait until a random share of the rows is processed."""
         share = self.chance.uniform(earliest, latest)
         ends_at = time.monotonic() + 60
         while self.watch.share < share and time.monotonic() < ends_at:

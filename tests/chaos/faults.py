@@ -1,4 +1,4 @@
-"""The faults: each is done to a running import, whose outcome must be that of a quiet run."""
+"""The faults: each is injected into a running import, whose outcome must be that of a run without faults."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.processes import children, kill, wait_until
 from tests.s3_proxy import Trouble
 
 _HOUR_SECONDS = 3600
-#: The grace within which everything must have left when asked to.
+#: The time within which everything must have exited when asked to.
 _LEAVE_SECONDS = 5.0
 
 
@@ -42,7 +42,7 @@ _LEAVE_SECONDS = 5.0
 def _kill_again_and_again(trial: Trial, times: int, choose: Callable[[Trial], list[psutil.Process]], what: str) -> None:
     for _ in range(times):
         time.sleep(trial.chance.uniform(0, 0.25))
-        # Not so long that a batch which has been taken back would die a second time: that would be no single death.
+        # Short enough that a reclaimed batch does not die a second time: that would not be a single death.
         ends_at = time.monotonic() + 3
         while not (victims := choose(trial)) and not trial.watch.is_over and time.monotonic() < ends_at:
             time.sleep(0.005)
@@ -109,7 +109,7 @@ def freeze_horse(trial: Trial) -> None:
         trial.tally.notes.append("none was at work")
         return
     try:
-        # Until the others have overtaken it, and a moment longer.
+        # Until the others have overtaken it, and a little longer.
         ends_at = time.monotonic() + 30
         while any(mark.seconds is None for mark in trial.watch.marks) and time.monotonic() < ends_at:
             time.sleep(0.05)
@@ -123,7 +123,7 @@ def freeze_horse(trial: Trial) -> None:
 
 
 def _freeze_one_at_work(trial: Trial) -> psutil.Process | None:
-    """Freeze a work-horse whose batch stands still from then on; one between two batches is left to go on."""
+    """Freeze a work-horse whose batch stops from then on; one between two batches is woken again."""
     while not trial.watch.is_over:
         for horse in trial.home.horses():
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -208,7 +208,7 @@ def cut_connections(trial: Trial, times: int = 4) -> None:
 
 
 def oppose(bench: Bench, chance: random.Random) -> Tally:
-    """Two imports of one seller over the same listings, and a stranger who locks these in a wrong order."""
+    """Two imports of one seller over the same listings, and another client that locks these in a wrong order."""
     tally = Tally()
     opposed = opposed_files()
     seller = bench.new_seller()
@@ -229,11 +229,11 @@ def oppose(bench: Bench, chance: random.Random) -> Tally:
     tally.notes.append(f"{_deadlocks(bench) - deadlocks} deadlocks")
     seen = [look(one) for one in started]
     made = sum(one.created for one in seen)
-    # Each file wants 2,000 new listings, the same; and updates 1,600 old ones eight times.
+    # Both files create the same 2,000 listings, and update 1,600 existing ones eight times.
     tally.lost += max(0, 2_000 - made) + sum(max(0, 12_800 - one.updated - one.unchanged) for one in seen)
     tally.doubled += max(0, made - 2_000) + sum(max(0, one.updated + one.unchanged - 12_800) for one in seen)
     tally.lost += sum(one.not_processed for one in seen)
-    # What one of the two wanted, or what was there before where neither wants anything.
+    # The values of either file, or the previous ones if neither names the listing.
     allowed = {key: {values} for key, values in listings.items()} | opposed.listings
     found = _listings(seller)
     tally.lost += len(allowed.keys() - found.keys())
@@ -260,7 +260,7 @@ def _deadlocks(bench: Bench) -> int:
 def _lock_wrongly(home: Home, seller_id: int, ends: threading.Event, seed: float) -> None:
     chance = random.Random(seed)
     with home.connect() as connection:
-        # It gives way later than the chunks do, so that they are the ones who lose.
+        # It times out later than the chunks, so that the chunks lose.
         connection.execute("set deadlock_timeout = '3s'")
         while not ends.is_set():
             with contextlib.suppress(psycopg.errors.DeadlockDetected), connection.transaction():
@@ -273,7 +273,7 @@ def _lock_wrongly(home: Home, seller_id: int, ends: threading.Event, seed: float
 
 
 def serialise(bench: Bench, chance: random.Random) -> Tally:
-    """An import in a database that answers with serialisation failures wherever two transactions meet."""
+    """An import in a database that fails with serialisation failures whenever two transactions conflict."""
     home = bench.home
     with home.connect() as connection:
         connection.execute("alter database sluice set default_transaction_isolation = 'repeatable read'")
@@ -294,7 +294,7 @@ def trouble_storage(trial: Trial, trouble: Trouble, seconds: float = 8) -> None:
     s3 = trial.home.s3
     assert s3
     trial.wait_for_moment(latest=0.5)
-    # Some answers are late, others so late that nobody waits for them.
+    # Some answers are late, others later than the client's timeout.
     s3.delay_seconds = trial.chance.choice((1, 3) if trial.quick else (1, 3, 12))
     before = s3.troubled
     with s3.making(trouble):
@@ -307,7 +307,7 @@ def trouble_storage(trial: Trial, trouble: Trouble, seconds: float = 8) -> None:
 
 
 def clock_step(whose: str, before: int, after: int) -> Callable[[Bench, random.Random], Tally]:
-    """A trial in which a clock jumps, and a worker dies so close to it that what it noted is an hour off ever after."""
+    """A trial in which a clock jumps, and a worker dies so close to it that its last heartbeat is an hour wrong."""
 
     def run(bench: Bench, chance: random.Random) -> Tally:
         clock = bench.home.clocks[whose]
@@ -360,7 +360,7 @@ def kill_web_during_upload(bench: Bench, chance: random.Random) -> Tally:
 
 
 def upload_without_redis(bench: Bench, chance: random.Random) -> Tally:
-    """As if the web server had been killed between the commit and the sending of the jobs."""
+    """As if the web server were killed between the commit and enqueueing the jobs."""
     return _upload_by_web(bench, bench.new_seller(), Tally(), REDIS_URL=f"unix://{bench.home.root}/nobody.sock")
 
 
@@ -429,7 +429,7 @@ def _refused(browser: Browser, data: bytes) -> tuple[int, str]:
 
 
 def poison(bench: Bench, chance: random.Random) -> Tally:
-    """One batch kills every work-horse that takes it up."""
+    """One batch kills every work-horse that claims it."""
     tally = Tally()
     home = bench.home
     home.stop_workers()
@@ -473,7 +473,7 @@ def _check_poisoned(bench: Bench, started: Started, number: int, tally: Tally) -
 
 
 def _leave_and_return(trial: Trial) -> None:
-    """SIGTERM alone: what another fault has struck just before may be slow to leave, and cannot hand anything back."""
+    """SIGTERM alone: processes after another fault may be slow to exit, and cannot release their batches."""
     trial.home.stop_workers()
     trial.home.workers()
 
@@ -521,10 +521,10 @@ _MIX: dict[str, Callable[[Trial], None]] = {
 @contextlib.contextmanager
 def _for_all_of_them(home: Home) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
-        # Several faults may well fall upon one batch before it gets on, and it must not be given up for that.
+        # Several faults may hit one batch before it makes progress, and it must not be given up for that.
         stack.enter_context(home.using(MAX_FRUITLESS_ATTEMPTS="20"))
         stack.enter_context(home.on_s3())
-        # Where clocks cannot be faked, their steps do nothing.
+        # If clocks cannot be faked, their steps do nothing.
         for whose in [whose for whose, clock in home.clocks.items() if clock.works]:
             stack.enter_context(home.by_clock(whose))
         yield
@@ -538,13 +538,13 @@ def _several(trial: Trial) -> None:
         trial.home.workers()
         _MIX[name](trial)
         done.append(name)
-    # One fault has fallen into another's recovery, so nothing can be said about the time that either took.
+    # Faults overlap with each other's recovery, so their recovery times mean nothing.
     trial.watch.marks.clear()
     trial.tally.notes = [", then ".join(done)]
 
 
 def faults() -> Iterator[tuple[str, str, int, Callable[[Bench, random.Random], Tally]]]:
-    """A short name, what is done, how many runs of it by default, and how."""
+    """The short name of each fault, its description, its default number of runs, and its function."""
     yield "horse", "kill -9 of work-horses", 5, in_mid_import(kill_horses)
     yield "worker", "kill -9 of workers", 4, in_mid_import(kill_workers)
     yield "both", "kill -9 of workers with their work-horses", 3, in_mid_import(kill_workers_with_horses)

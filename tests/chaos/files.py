@@ -15,22 +15,22 @@ STARTING_LISTINGS = 5_000
 #: Sorted as they are listed.
 _VARIANTS = ["", "normal", "reverse", "de", "de|normal", "de|reverse", "normal|reverse", "de|normal|reverse"]
 
-#: URN, condition and variants, as the factories list them.
+#: URN, condition and variants, in the format of the factories.
 Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
 class File:
-    """A file, and what of it may come out in more than one way."""
+    """A file, and which of its outcomes are not determined."""
 
     data: bytes
-    #: Listings that several CREATE rows ask for: any one of these makes it, and the others fail.
+    #: Listings that several CREATE rows name: any one of these rows creates it, and the others fail.
     repeated: frozenset[Key] = frozenset()
     repeated_lines: frozenset[int] = frozenset()
 
 
 def all_keys(chance: random.Random) -> list[tuple[int, str, str]]:
-    """Every listing there can be, shuffled."""
+    """Every possible listing, shuffled."""
     keys = [(item, grade.name, kind) for item in range(1, ITEMS + 1) for grade in Condition for kind in _VARIANTS]
     chance.shuffle(keys)
     return keys
@@ -54,7 +54,7 @@ def starting_file() -> File:
 
 
 def trial_file(share: float = 1) -> File:
-    """Some 25,000 rows of every kind, or a share of them, for a seller with the starting listings."""
+    """About 25,000 rows of every kind, or a share of them, for a seller with the initial listings."""
     keys = all_keys(random.Random(1))
     chance = random.Random(2)
     old, fresh, twice, never = (
@@ -100,7 +100,7 @@ def _lines(rows: Iterable[dict[str, str]]) -> list[int]:
 
 
 def small_file(rows: int = 6_000) -> File:
-    """A file that is over in a moment, of new listings and a few errors, for a seller without listings."""
+    """A file that is imported in a moment: new listings and a few errors, for a seller without listings."""
     keys = all_keys(random.Random(1))[:rows]
     return File(
         csv_bytes(_row("CREATE", key, n, **({"price": "£2"} if n % 40 == 0 else {})) for n, key in enumerate(keys))
@@ -108,7 +108,7 @@ def small_file(rows: int = 6_000) -> File:
 
 
 class Opposed(NamedTuple):
-    """Two files that want the same listings, and for each of these the values that either of them wants."""
+    """Two files that name the same listings, and for each listing the values in either of them."""
 
     files: tuple[File, File]
     listings: dict[Key, set[tuple[str, ...]]]
@@ -117,7 +117,7 @@ class Opposed(NamedTuple):
 def opposed_files() -> Opposed:
     """Two files, in each of which every batch touches the same listings, every other one in the opposite order.
 
-    Both update the starting listings, and both want to create the same new ones.
+    Both update the initial listings, and both create the same new ones.
     """
     keys = all_keys(random.Random(1))
     old, fresh = sorted(keys[:1_600]), sorted(keys[17_000:19_000])
@@ -139,5 +139,5 @@ def opposed_files() -> Opposed:
 
 
 def _values(one: dict[str, str]) -> tuple[str, ...]:
-    """What a listing is like when the row ``one`` had the last word."""
+    """The values of a listing after the row ``one``."""
     return (one["PRICE"], one["QUANTITY"], one["HIDDEN"] or "false", one["COMMENT"], one["NOTES"], one["REFERENCE"])

@@ -1,4 +1,4 @@
-"""Waits for the end of the trials, and ends the private servers should the trials have been killed before that."""
+"""Waits for the end of the trials, and stops the private servers if the trials were killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psutil
 
 
 def main(root: Path) -> None:
-    """Wait until the other end of standard input is gone, then see to what is left under ``root``."""
+    """Wait until the other end of standard input is closed, then clean up what is left under ``root``."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.read()
@@ -20,7 +20,7 @@ def main(root: Path) -> None:
         return
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            # The mark of servers that were started for this directory.
+            # Servers that were started for this directory have it in their command line.
             if process.pid != psutil.Process().pid and any(str(root) in word for word in process.cmdline()):
                 process.send_signal(signal.SIGQUIT if "postgres" in process.name() else signal.SIGKILL)
     shutil.rmtree(root, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A home of its own for the trials: private servers, workers and web servers that can be killed and started again."""
+"""A separate home for the trials: private servers, workers and web servers that can be killed and restarted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.processes import ROOT, answers, children, die_with_parent, horses, ki
 from tests.s3_proxy import S3Proxy, s3_proxy
 from tests.s3_server import BUCKET, s3_server
 
-#: Settings that must be the product's own, whatever the person who runs this has set.
+#: Settings that must be the product's own, whatever the environment contains.
 _DEFAULTS = (
     "LEASE_SECONDS",
     "TICK_SECONDS",
@@ -43,11 +43,11 @@ _DEFAULTS = (
 
 
 class Home:
-    """One installation in a temporary directory, with settings from ``environ``; leave it through ``close``."""
+    """One installation in a temporary directory, with settings from ``environ``. End it with ``close``."""
 
     def __init__(self, workers: int, **environ: str) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="sluice-chaos-"))
-        # It ends what is left should this process be killed before it can do so itself.
+        # It ends what is left if this process is killed first.
         self._guard = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.guard", str(self.root)],
             cwd=ROOT,
@@ -71,19 +71,19 @@ class Home:
             "CHUNK_SECONDS": "0.001",
             **environ,
         }
-        # This process stands about in transactions for longer than a worker may.
+        # This process keeps transactions open for longer than a worker may.
         self.app = create_app({**self.environ, "LEASE_SECONDS": "60"})
         with self.app.app_context():
             upgrade()
             db.session.remove()
         self._supervisor: psutil.Process | None = None
-        #: The way to the storage while that is S3.
+        #: The proxy of the storage while that is S3.
         self.s3: S3Proxy | None = None
-        #: Those of the hosts of the workers and of the database, by which these go when they are told to.
+        #: The clocks of the workers' and of the database's host, for use with ``by_clock``.
         self.clocks = {whose: SteppingClock(self.root / f"clock-of-{whose}") for whose in ("workers", "database")}
 
     def close(self) -> None:
-        """End every process and remove everything."""
+        """End every process and delete everything."""
         for process in self._started:
             self._end(process)
         with self.app.app_context():
@@ -101,7 +101,7 @@ class Home:
 
     @contextlib.contextmanager
     def using(self, **environ: str) -> Iterator[None]:
-        """Other settings for the workers and web servers that are started meanwhile, and for this process's storage."""
+        """Use other settings for workers and web servers that are started meanwhile, and for this process's storage."""
         before, storage = self.environ, self.app.extensions["sluice_storage"]
         self.stop_workers()
         self.environ = {**before, **environ}
@@ -114,13 +114,13 @@ class Home:
             self.stop_workers()
 
     def by_clock(self, whose: str) -> contextlib.AbstractContextManager[None]:
-        """The workers, or the database, going by their clock of ``clocks``."""
+        """Run the workers, or the database, with their clock of ``clocks``."""
         environ = self.clocks[whose].environ
         return self._postgres_with(environ) if whose == "database" else self.using(**environ)
 
     @contextlib.contextmanager
     def on_s3(self) -> Iterator[None]:
-        """The files on S3, to which there is no way but ``s3``, a proxy that can make trouble."""
+        """Store files on S3, behind ``s3``, a proxy that can inject faults."""
         with pytest.MonkeyPatch.context() as patch, s3_server(patch) as server, s3_proxy(server) as proxy:
             credentials = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
             self.s3 = proxy
@@ -133,21 +133,21 @@ class Home:
     # Workers ----------------------------------------------------------------------------------------------------------
 
     def workers(self) -> psutil.Process:
-        """The supervisor with all its workers, started when there is none."""
+        """The supervisor with all its workers, started if there is none."""
         if self._supervisor is None or not self._supervisor.is_running():
             self._supervisor = self.start_workers()
         supervisor = self._supervisor
-        # One of them sends webhooks and e-mails.
+        # One of them is a deliverer.
         wait_until(lambda: len(children(supervisor)) == self.wanted_workers + 1)
         return supervisor
 
     def start_workers(self, command: tuple[str, ...] = ("worker.py",), **environ: str) -> psutil.Process:
-        """A supervisor of its own."""
+        """Start a separate supervisor."""
         process = self._spawn(list(command), {"WORKERS": str(self.wanted_workers), **environ})
         return psutil.Process(process.pid)
 
     def stop_workers(self) -> float:
-        """Ask the supervisor and its workers to leave; how many seconds that took."""
+        """Ask the supervisor and its workers to exit. Returns the seconds that took."""
         if self._supervisor is None or not self._supervisor.is_running():
             return 0.0
         began = time.monotonic()
@@ -157,10 +157,10 @@ class Home:
         return time.monotonic() - began
 
     def kill_workers(self) -> int:
-        """Kill the supervisor with everything below it at one blow; how many processes."""
+        """Kill the supervisor and all its descendants at once. Returns the number of processes."""
         supervisor = self.workers()
         family = [supervisor, *supervisor.children(recursive=True)]
-        # Stopped first, so that none of them can act on the death of another.
+        # Stopped first, so that none of them can react to the death of another.
         for member in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.suspend()
@@ -172,7 +172,7 @@ class Home:
         return len(family)
 
     def horses(self) -> list[psutil.Process]:
-        """The work-horses that are at work."""
+        """The running work-horses."""
         try:
             return horses(self.workers())
         except psutil.NoSuchProcess:
@@ -207,7 +207,7 @@ class Home:
                 self._started.remove(process)
 
     def kill_web(self, master: psutil.Process) -> int:
-        """Kill a web server with its children; how many processes."""
+        """Kill a web server with its children. Returns the number of processes."""
         family = [master, *master.children(recursive=True)]
         for member in family:
             kill(member)
@@ -222,7 +222,7 @@ class Home:
             return psutil.Process(client.info("server")["process_id"])
 
     def kill_redis(self, *, forget: bool) -> None:
-        """Kill Redis and, if it is to ``forget``, remove everything it has on disk."""
+        """Kill Redis and, with ``forget``, delete its data on disk."""
         server = self.redis_process()
         kill(server)
         wait_until(lambda: not _is_alive(server))
@@ -242,7 +242,7 @@ class Home:
         wait_until(lambda: not _is_alive(server))
 
     def kill_postgres(self) -> int:
-        """Kill PostgreSQL with all its processes at one blow; how many."""
+        """Kill PostgreSQL with all its processes at once. Returns their number."""
         server = self.postmaster()
         family = [server, *server.children(recursive=True)]
         for member in family:
@@ -252,7 +252,7 @@ class Home:
 
     @contextlib.contextmanager
     def _postgres_with(self, environ: dict[str, str]) -> Iterator[None]:
-        """PostgreSQL with more in its environment; it is restarted before and after that."""
+        """Run PostgreSQL with additional environment variables; it is restarted before and afterwards."""
         server = self.postmaster()
         command, user, group = server.cmdline(), server.uids().real, server.gids().real
         is_other = user != os.geteuid()
@@ -273,23 +273,23 @@ class Home:
             self.ensure_servers()
             yield
         finally:
-            # Unless it has been stopped and started meanwhile, and is as it was.
+            # Unless it was restarted meanwhile, without them.
             if process.poll() is None:
                 self.stop_postgres_fast()
             process.wait(30)
             self.ensure_servers()
 
     def ensure_servers(self) -> None:
-        """Have both servers running again."""
+        """Restart any server that is down."""
         self._servers.ensure()
 
     def connect(self) -> psycopg.Connection[tuple]:
-        """A connection that no pool knows and that commits every statement."""
+        """A connection outside of any pool that commits every statement."""
         address = self.environ["DATABASE_URL"].replace("+psycopg", "")
         return psycopg.connect(address, autocommit=True, connect_timeout=5, application_name="trials")
 
     def last_words(self) -> str:
-        """How the log of the workers and web servers ends."""
+        """The end of the log of the workers and web servers."""
         return "\n".join((self.root / "processes.log").read_text(errors="replace").splitlines()[-40:])
 
     # ------------------------------------------------------------------------------------------------------------------
@@ -313,7 +313,7 @@ class Home:
             family = [first, *first.children(recursive=True)]
         for member in family:
             with contextlib.suppress(psutil.NoSuchProcess):
-                # One that stands still would neither leave nor be seen to.
+                # A frozen one would neither exit nor be noticed.
                 member.resume()
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):

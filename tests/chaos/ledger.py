@@ -1,4 +1,4 @@
-"""What an import came to, and in what it differs from a quiet run of the same file."""
+"""The outcome of an import, and how it differs from a run of the same file without faults."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.factories import failures, listed, look
 
 
 class Shop(NamedTuple):
-    """A seller, without a tie to any session."""
+    """A seller, detached from any session."""
 
     id: int
     email: str
 
 
 class Started(NamedTuple):
-    """An import, without a tie to any session."""
+    """An import, detached from any session."""
 
     seller_id: int
     id: int
@@ -34,15 +34,15 @@ class Started(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Everything that a file comes to."""
+    """The complete result of a file."""
 
     status: str
     counters: dict[str, int]
-    #: The values of every listing; None where any of several rows may have made it.
+    #: The values of every listing; None if any of several rows may have created it.
     listings: dict[Key, tuple[str, ...] | None]
     #: Line and code.
     errors: frozenset[tuple[int, int]]
-    #: How many rows failed of those that ask for one listing more than once.
+    #: The number of failed rows among those that create the same listing.
     repeated_errors: int
 
 
@@ -55,7 +55,7 @@ class Difference(NamedTuple):
 
 
 def outcome(started: Started, file: File) -> Outcome:
-    """What the import came to."""
+    """The outcome of the import."""
     ended = look(started)
     listings = {one[:3]: None if one[:3] in file.repeated else one[3:] for one in listed(Shop(started.seller_id, ""))}
     errors = failures(started)
@@ -65,7 +65,7 @@ def outcome(started: Started, file: File) -> Outcome:
 
 
 def compare(found: Outcome, quiet: Outcome) -> Difference:
-    """Rows, listings and errors that are missing or wrong, and those that are too many."""
+    """Rows, listings and errors that are missing or wrong, and those in excess."""
     values = {key for key in found.listings.keys() & quiet.listings if found.listings[key] != quiet.listings[key]}
     more = {name: found.counters[name] - quiet.counters[name] for name in quiet.counters}
     repeated = found.repeated_errors - quiet.repeated_errors
@@ -92,7 +92,7 @@ def compare(found: Outcome, quiet: Outcome) -> Difference:
 
 
 def book_faults(started: Started) -> Iterator[str]:
-    """What is wrong with the books of an import that does not move."""
+    """The faults in the ledger of an import that is not running."""
     db.session.rollback()
     yield from ledger.find_faults(db.session.get_one(Import, (started.seller_id, started.id)))
     db.session.remove()

@@ -1,4 +1,4 @@
-"""The workers, but for one batch that kills every work-horse which takes it up: POISONED_BATCH is its number."""
+"""The workers, with one batch that kills every work-horse that claims it: POISONED_BATCH is its number."""
 
 from __future__ import annotations
 

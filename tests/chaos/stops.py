@@ -1,4 +1,4 @@
-"""The stops: after Terminate and while PAUSED not one row is written, whoever presses what at the same time."""
+"""The stops: after Terminate and while PAUSED no row is written, whatever else is pressed at the same time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.conftest import make_seller
 from tests.factories import look, start
 
 _FILE = small_file()
-#: As many stops are tried at the same time, each on an import of its own, so that the workers are never idle.
+#: Number of concurrent stops, each of a separate import, so that the workers are never idle.
 _AT_ONCE = 4
 _LOOKS = 5
 _LOOK_EVERY_SECONDS = 0.07
@@ -59,13 +59,13 @@ class Stops:
         started = self._upload("quiet")
         bench.wait_for_end(started)
         self._quiet: Outcome = outcome(started, _FILE)
-        # From here on other threads do everything; a transaction of this one would only grow too old.
+        # From here on, other threads do everything; a transaction of this one would only grow too old.
         db.session.remove()
         self._number = 0
         self._lock = threading.Lock()
 
     def run(self, name: str, times: int, chance: random.Random) -> Tally:
-        """Do the stop ``name`` so many times, several at once."""
+        """Do the stop ``name`` this many times, several at once."""
         tally = Tally()
         left = iter(range(times))
         threads = [
@@ -104,14 +104,14 @@ class Stops:
         return Started.of(start(Shop(seller.id, ""), _FILE.data))
 
     def terminate(self, started: Started, tally: Tally, chance: random.Random) -> None:
-        """Terminate, and look whether anything moves."""
+        """Terminate, and check that nothing changes."""
         if not self._press(commands.terminate, started):
             tally.notes.append("over before")
         _must_stand_still(started, tally, "Terminate")
         self._bench.check_books(started, tally)
 
     def pause(self, started: Started, tally: Tally, chance: random.Random) -> None:
-        """Pause, look whether anything moves, resume, and compare the end with a quiet run."""
+        """Pause, check that nothing changes, resume, and compare the outcome with a run without faults."""
         if self._press(commands.pause, started):
             self._settled(started, tally)
             if look(started).status == "PAUSED":
@@ -123,7 +123,7 @@ class Stops:
         self._finish(started, tally)
 
     def together(self, started: Started, tally: Tally, chance: random.Random) -> None:
-        """Press everything at once from several sides, some rounds of it, then bring the import to an end."""
+        """Press all buttons at once in several threads for some rounds, then let the import end."""
         for _ in range(3):
             buttons = [commands.pause, commands.resume, commands.pause, commands.resume]
             # Not in every round, because nothing comes after it.

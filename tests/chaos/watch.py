@@ -1,4 +1,4 @@
-"""Watches the batches of an import from beside, and measures how long they stand still after a fault."""
+"""Observes the batches of an import, and measures how long they make no progress after a fault."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OVER = {"COMPLETED", "FAILED", "TERMINATED"}
 
 
 class Stand(NamedTuple):
-    """How a batch stands."""
+    """The state of a batch."""
 
     status: str
     attempt: int
@@ -28,18 +28,18 @@ class Stand(NamedTuple):
 
 @dataclass
 class Mark:
-    """A fault that has just ended, and the batches that have not moved since."""
+    """A fault that has just ended, and the batches without progress since."""
 
     what: str
     at: float
-    #: Where they stood. Where none ran, any progress of the import counts.
+    #: Their cursors at that time. If none was running, any progress of the import counts.
     cursors: dict[int, int]
     progress: int
     seconds: float | None = None
 
 
 class Watch(threading.Thread):
-    """Looks at the batches of one import many times a second."""
+    """Polls the batches of one import many times a second."""
 
     def __init__(self, home: Home, started: Started) -> None:
         super().__init__(daemon=True)
@@ -60,7 +60,7 @@ class Watch(threading.Thread):
         self.join(10)
 
     def look(self, connection: psycopg.Connection[tuple] | None = None) -> dict[int, Stand]:
-        """How the batches stand now."""
+        """The state of the batches now."""
         if connection is None:
             with self._home.connect() as own:
                 return self.look(own)
@@ -72,17 +72,17 @@ class Watch(threading.Thread):
 
     @property
     def share(self) -> float:
-        """How much of the file is done, from 0 to 1."""
+        """The processed share of the file, from 0 to 1."""
         stands = list(self.batches.values())
         return sum(one.cursor - one.start for one in stands) / sum(one.end - one.start for one in stands)
 
     @property
     def is_over(self) -> bool:
-        """Whether every batch has ended."""
+        """Whether every batch is over."""
         return all(one.status in _OVER for one in self.batches.values())
 
     def mark(self, what: str) -> None:
-        """A fault has ended at this moment; measure until all that ran has moved on."""
+        """A fault has ended now: measure until all running batches have made progress."""
         at = time.monotonic()
         batches = self.look()
         if all(one.status in _OVER for one in batches.values()):
@@ -93,7 +93,7 @@ class Watch(threading.Thread):
             self.marks.append(Mark(what, at, cursors, progress))
 
     def run(self) -> None:
-        """Look until told to stop."""
+        """Poll until asked to stop."""
         while not self._ends.is_set():
             try:
                 with self._home.connect() as connection:

@@ -1,1 +1,1 @@
-"""``make fuzz``: inputs that nobody thought of, for what reads files; what is found becomes a test."""
+"""``make fuzz``: unexpected inputs for the code that reads files. What it finds becomes a test."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-#: The values of a row that is right.
+#: The values of a valid row.
 _RIGHT = ["CREATE", "urn:x", "", "", "", "", "", "NM", "100", "1", "", "", "", "", ""]
 _SEEDS = [
     b"CREATE,urn:x,,,,,,NM,100,1,,,,,\n",
@@ -21,20 +21,20 @@ _SEEDS = [
     b'\n  \n,,,\n"x"\n',
     b'DELETE,"urn:\r\n2",,,,,,5" wide,\xc2\x85,\x00,\xff',
 ]
-#: As libFuzzer has them.
+#: In the format of libFuzzer.
 _WORDS = [
     *('\\"', '\\"\\"', '\\",\\"', ",", "|", "\\x0a", "\\x0d", "\\x0d\\x0a", "\\xfe", "\\xff"),
     *("CREATE", "UPDATE", "DELETE", "urn:", "true"),
 ]
-#: Characters of what an engine says at the end that are shown when it has found something.
+#: Number of characters shown of the end of an engine's output when it has found something.
 _SHOWN = 40_000
 _READING = ("reader", "scan", "validator")
-#: The engines, and what each of them is set upon.
+#: The engines and their targets.
 _ENGINES = {"hypothesis": _READING, "atheris": _READING, "schemathesis": ("api",)}
 
 
 def main() -> int:
-    """Run each engine over each target in a process of its own; 1 when one has found something."""
+    """Run each engine on each target in a separate process. Returns 1 if one has found something."""
     options = argparse.ArgumentParser(prog="make fuzz")
     options.add_argument("--inputs", type=int, default=20_000, help="for each target and engine, the API's roughly")
     options.add_argument("--only", choices=(*_READING, "api"))
@@ -72,7 +72,7 @@ def _run(engine: str, target: str, inputs: int, seed: int) -> bool:
 
 
 class _Tally:
-    """How many inputs there were, and how many of them were taken for files."""
+    """The number of inputs, and of those that were accepted as files."""
 
     def __init__(self, target: str) -> None:
         from tests.fuzz import properties
@@ -86,7 +86,7 @@ class _Tally:
         }[target]
 
     def check(self, data: bytes) -> None:
-        """One input: where the file is cut, and the file."""
+        """Check one input: where the file is cut, and the file."""
         self.inputs += 1
         self.taken += self._check(data[2:], list(data[:2]))
 
@@ -95,7 +95,7 @@ class _Tally:
 
 
 def _rows_of(data: bytes) -> list[list[str]]:
-    """Rows that are right but for single values; or, where the first byte says so, of whatever there is."""
+    """Valid rows except for single values; or, if the first byte says so, arbitrary ones."""
     rows: list[list[str]] = []
     for one in data.split(b"\xfe"):
         parts = one.split(b"\xff")
@@ -111,7 +111,7 @@ def _rows_of(data: bytes) -> list[list[str]]:
 
 
 def _text(value: bytes) -> str:
-    # What the reader lets through.
+    # Text that the reader accepts.
     return value.decode(errors="replace").replace("\0", "")
 
 
@@ -150,7 +150,7 @@ def _run_atheris(target: str, inputs: int, seed: int) -> None:
 
     import atheris
 
-    # What the package of the application brings with it is none of the fuzzer's business.
+    # The imports of the application's package must not be instrumented.
     importlib.import_module("app")
     for name in [name for name in sys.modules if name.startswith("app.csvfile")]:
         del sys.modules[name]

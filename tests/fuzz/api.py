@@ -1,4 +1,4 @@
-"""Has schemathesis ask a running API all that its document allows, and much that it does not."""
+"""Has schemathesis send a running API requests that its document allows, and many that it does not."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tests.conftest import make_seller, make_token
 from tests.factories import csv_bytes, make_items, row
 from tests.processes import ROOT
 
-#: What else a path of a document may have are descriptions and parameters.
+#: A path of a document may also have descriptions and parameters.
 _METHODS = {"get", "put", "post", "patch", "delete"}
 _TALLY = re.compile(r"^ *([\d,]+) generated.*$", re.MULTILINE)
-#: That nobody counts what is asked; it would be refused soon.
+#: Without limits, which would soon refuse the requests.
 UNLIMITED = {"API_REQUESTS_PER_MINUTE": "0", "API_UPLOADS_PER_HOUR": "0", "FILES_PER_DAY": "0"}
 
 
 def send(address: str, token: str, data: bytes, path: str = "/api/v1/imports") -> dict[str, object]:
-    """Send a file to the API; what it answers."""
+    """Send a file to the API. Returns the answer."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/csv"}
     with urllib.request.urlopen(urllib.request.Request(address + path, data, headers), timeout=30) as answer:
         return json.load(answer)
@@ -32,17 +32,17 @@ def send(address: str, token: str, data: bytes, path: str = "/api/v1/imports") -
 def ask(
     address: str, token: str, *, examples: int, seed: int | None, seconds: float | None, cwd: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Ask all there is; the exit code is 0 when nothing was found.
+    """Test all operations. Returns the exit code, 0 if nothing was found.
 
-    Without a seed the same is asked every time. Workers must run, so that imports come to an end.
+    Without a seed, the requests are always the same. Workers must run, so that imports end.
     """
     make_items(3)
-    # Things to find, so that more is asked than what is not there.
+    # Existing objects, so that not all requests answer 404.
     bad = [row(price="1.99"), row(urn="urn:none"), row(quantity="x")]
     send(address, token, csv_bytes([row(urn=f"urn:test:{n}") for n in (1, 2, 3)] + bad))
     send(address, token, csv_bytes([row(mode="UPDATE", price=5)]), "/api/v1/imports?check=true")
-    # It takes longer than a transaction may stand about. Its own --workers would be faster, but Python 3.11 fails when
-    # several threads parse at a time, as hypothesis has them do.
+    # It takes longer than a transaction may be idle. Its own --workers would be faster, but Python 3.11 fails when
+    # several threads parse at a time, as hypothesis does.
     db.session.rollback()
     return subprocess.run(
         [
@@ -60,11 +60,11 @@ def ask(
 
 
 def run(inputs: int, seed: int) -> str:
-    """Ask an installation of its own some ``inputs`` things; how many it was asked.
+    """Send about ``inputs`` requests to a separate installation. Returns their number.
 
-    Raises AssertionError when something was found.
+    Raises AssertionError if something was found.
     """
-    # Not at the top: it knows S3 too, which takes a second to read, and a test that only asks has servers already.
+    # Not at the top: it imports the S3 client, which takes a second, and a test that calls ask already has servers.
     from tests.chaos.home import Home
 
     home = Home(1, **UNLIMITED)
@@ -83,7 +83,7 @@ def run(inputs: int, seed: int) -> str:
 
 
 def _count_operations(address: str) -> int:
-    """How many operations the document has, for each of which schemathesis makes up as many examples."""
+    """The number of operations in the document; schemathesis generates the same number of examples for each."""
     with urllib.request.urlopen(f"{address}/api/v1/openapi.json", timeout=30) as answer:
         paths = json.load(answer)["paths"].values()
     return sum(key in _METHODS for path in paths for key in path)

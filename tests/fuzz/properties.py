@@ -1,4 +1,4 @@
-"""What has to be true of the reader, the validator and the upload check whatever the bytes are."""
+"""Properties of the reader, the validator and the upload check that hold for all inputs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from app.csvfile.reader import find_cells, read_blocks
 from app.csvfile.validate import Validator, find_problems
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-#: Of an ordinary file, a block has thousands of rows and a batch too. Small ones have more edges.
+#: Ordinary blocks and batches have thousands of rows. Small ones have more edges.
 _BLOCK_BYTES = 24
 _MAX_RECORD_BYTES = 300
 _BATCH_ROWS = 3
 
 
 class Record(NamedTuple):
-    """One record, as any way to read the file must find it."""
+    """One record, which every reader must return alike."""
 
     line: int
     cells: list[str]
@@ -30,14 +30,14 @@ class Record(NamedTuple):
 
 
 def make_small() -> None:
-    """Let blocks, batches and the longest record be small in this process from now on."""
+    """Make blocks, batches and the longest record small in this process from now on."""
     reader.BLOCK_BYTES = _BLOCK_BYTES
     reader.MAX_RECORD_BYTES = _MAX_RECORD_BYTES
     scan.rows_per_batch = lambda _: _BATCH_ROWS
 
 
 def check_reader(data: bytes, cuts: Sequence[int]) -> bool:
-    """Whether ``data`` can be read; raises AssertionError where two ways to read it, or its pieces, differ."""
+    """Whether ``data`` can be read. Raises AssertionError if two readers, or two ways to cut it, differ."""
     whole, cut = _read([data]), _read(_pieces(data, cuts))
     by_bytes = _read([data[at : at + 1] for at in range(len(data))])
     if whole is None or cut is None or by_bytes is None:
@@ -54,7 +54,7 @@ def check_reader(data: bytes, cuts: Sequence[int]) -> bool:
 
 
 def check_scan(data: bytes, cuts: Sequence[int]) -> bool:
-    """Whether a file with ``data`` below its header can be imported; its batches have exactly what the file has."""
+    """Whether a file with ``data`` below its header can be imported. Its batches must have exactly its rows."""
     file = f"{HEADER}\n".encode() + data
     try:
         found = scan.scan(_pieces(file, cuts), max_rows=1_000, max_bytes=1 << 20)
@@ -73,7 +73,7 @@ def check_scan(data: bytes, cuts: Sequence[int]) -> bool:
 
 
 def check_validator(rows: list[list[str]]) -> bool:
-    """Whether all ``rows`` are right; the fast way over many and the thorough way over each agree."""
+    """Whether all ``rows`` are valid. The fast pass and the slow pass must agree."""
     validator = Validator()
     has_controls = any(_CONTROL.search(cell) for row in rows for cell in row)
     found = validator.validate(rows, has_controls)
@@ -81,7 +81,7 @@ def check_validator(rows: list[list[str]]) -> bool:
     assert found.blank == {at for at, one in enumerate(problems) if one is None}
     assert found.wrong == {at for at, one in enumerate(problems) if one}
     assert len([*found.rows().each()]) == len(rows) - len(found.blank) - len(found.wrong)
-    # Remembered values change nothing, and to look for controls where there are none neither.
+    # Neither remembered values nor a search for control characters where there are none may change anything.
     for at, row in enumerate(rows):
         alone = validator.validate([row], True)
         assert (bool(alone.blank), bool(alone.wrong)) == (at in found.blank, at in found.wrong)
@@ -92,7 +92,7 @@ def check_validator(rows: list[list[str]]) -> bool:
 
 
 def _read(pieces: Sequence[bytes], *, offset: int = 0, line: int = 1) -> list[Record] | None:
-    """The records; None where the file is refused."""
+    """The records; None if the file is rejected."""
     try:
         return [
             Record(*one)
@@ -104,7 +104,7 @@ def _read(pieces: Sequence[bytes], *, offset: int = 0, line: int = 1) -> list[Re
 
 
 def _read_slowly(text: str) -> Iterator[Record]:
-    """The records of a file, found one character after the other by what the documentation says of them."""
+    """The records of a file, found character by character according to the documentation."""
     at, line, end = 0, 1, 0
     while at < len(text):
         start, cells, goes_on = at, [], True
@@ -131,12 +131,12 @@ def _read_slowly(text: str) -> Iterator[Record]:
 
 
 def _plain(cells: list[str]) -> list[str]:
-    # The standard library reads an empty line as no value at all.
+    # The standard library reads an empty line as no value.
     return [] if cells == [""] else [*cells]
 
 
 def _rows(file: bytes, start: int, end: int, line: int) -> Iterator[tuple[int, str, bool]]:
-    """Line, text and wrongness of each row of a slice, as a batch reads it, two rows at a time."""
+    """Line, text and validity of each row of a slice, read like a batch, two rows at a time."""
     lines = LineReader(_pieces(file[start:end], [7, 50]), header=HEADER, offset=start, line=line)
     taken = lines.take(2)
     while taken.starts:
