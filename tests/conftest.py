@@ -1,4 +1,4 @@
-"""A real PostgreSQL and a real Redis for all tests, a database of its own for each test process."""
+"""A real PostgreSQL and a real Redis for all tests; each test process has a separate database."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from app.redis_client import redis_client
 from app.statuses import TokenScope
 
 PASSWORD = "a good password"
-#: Tables whose one row migrations have made.
+#: Tables whose single row migrations insert.
 _SINGLE_ROWS = {"catalog", "reconciler"}
-#: Whose rows would take longer to delete, and leave more behind.
+#: Tables whose rows would take longer to delete, and leave more dead rows.
 _LARGE_TABLES = text("select relname from pg_class where relkind = 'r' and pg_relation_size(oid) > 1000000")
 _RESTART_IDENTITIES = text("select setval(oid, 1, false) from pg_class where relkind = 'S'")
 _RESTART_COUNTERS = text(
     "update reconciler set batches_taken_back = default, jobs_lost = default, imports_settled = default, "
     "transactions_ended = default"
 )
-#: Hashing is slow on purpose, so it is done once.
+#: Hashing is deliberately slow, so it is done once.
 _PASSWORD_HASH = PasswordHasher().hash(PASSWORD)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Give this run a temporary directory to itself.
+    """Give this run a separate temporary directory.
 
-    Runs that share pytest's own one take it from each other: every new run closes it to the user PostgreSQL runs as.
+    Runs that share pytest's own directory lose access to it: every new run closes it to the user PostgreSQL runs as.
     """
     if config.option.basetemp is None and not hasattr(config, "workerinput"):
         config.option.basetemp = tempfile.mkdtemp(prefix="sluice-tests-")
@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of this test process's own installation; its processes get the same."""
+    """The environment of this test process's installation, also for the processes that it starts."""
     root = tmp_path_factory.getbasetemp()
     servers = PrivateServers(root / "home")
     addresses = servers.ensure()
@@ -74,7 +74,7 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 @pytest.fixture(scope="session")
 def migrated_app(environ: dict[str, str]) -> Iterator[Flask]:
     """The application over a migrated database."""
-    # Tests stand about in transactions for longer than a worker may.
+    # Tests keep transactions open for longer than a worker may.
     app = create_app({**environ, "LEASE_SECONDS": "60"})
     app.testing = True
     with app.app_context():
@@ -86,7 +86,7 @@ def migrated_app(environ: dict[str, str]) -> Iterator[Flask]:
 
 @pytest.fixture
 def app(migrated_app: Flask, environ: dict[str, str]) -> Iterator[Flask]:
-    """The application in an application context; what the test leaves behind is removed after it."""
+    """The application in an application context. What the test leaves is removed afterwards."""
     with migrated_app.app_context():
         yield migrated_app
         remove_what_is_left()
@@ -98,13 +98,13 @@ def app(migrated_app: Flask, environ: dict[str, str]) -> Iterator[Flask]:
 
 
 def remove_what_is_left(*, keep: Collection[str] = ()) -> None:
-    """Empty Redis and all tables but those called ``keep``.
+    """Empty Redis and all tables except ``keep``.
 
-    To truncate all of them would take 90 ms, because it makes new files that have to reach the disk.
+    Truncating all of them would take 90 ms, because it creates new files that must be synced to disk.
     """
     db.session.rollback()
     left = [table for table in reversed(db.metadata.sorted_tables) if table.name not in {*_SINGLE_ROWS, *keep}]
-    # What a process that was killed has under way is waited for.
+    # Wait for transactions of processes that were killed.
     db.session.execute(text(f"lock table {', '.join(table.name for table in left)}"))
     large = set(db.session.scalars(_LARGE_TABLES))
     for table in left:
@@ -134,7 +134,7 @@ def make_seller(email: str) -> Seller:
 
 
 def make_token(seller: Seller, scope: TokenScope = TokenScope.READ_WRITE) -> str:
-    """A token with which a program may do for ``seller`` what ``scope`` allows."""
+    """A token of ``seller`` with this ``scope``."""
     return tokens.create(seller.id, "a program", scope=scope)[1]
 
 
@@ -155,7 +155,7 @@ def sign_in(app: Flask, seller: Seller) -> FlaskClient:
 
 @pytest.fixture
 def run_jobs(app: Flask, environ: dict[str, str]) -> Callable[[], None]:
-    """Do what workers would do until no job is left."""
+    """Run all jobs as workers would, until none is left."""
 
     def run() -> None:
         connection = Redis.from_url(environ["REDIS_URL"])

@@ -1,4 +1,4 @@
-"""Small disks that can be filled, for the tests of what a full one costs."""
+"""Small disks that can be filled, for tests of full disks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 @contextmanager
 def small_disk_at(path: Path, *, kilobytes: int) -> Iterator[Path]:
-    """A disk of that size at ``path``. Skips the test where none can be mounted, as only root may do."""
+    """A disk of this size at ``path``. Skips the test if none can be mounted, which only root may do."""
     path.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,mode=0755", "tmpfs", str(path)],
@@ -24,12 +24,12 @@ def small_disk_at(path: Path, *, kilobytes: int) -> Iterator[Path]:
     try:
         yield path
     finally:
-        # It is gone from the tree at once, and for good when the last process leaves it.
+        # It disappears from the tree at once, and is released when the last process closes it.
         subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
 def fill(disk: Path) -> None:
-    """Leave no byte of the disk free; the file ``full`` on it takes them all."""
+    """Fill the disk completely, with the file ``full`` on it."""
     with (disk / "full").open("wb", buffering=0) as file, suppress(OSError):
         while file.write(b"x" * 4096):
             pass

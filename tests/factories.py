@@ -1,4 +1,4 @@
-"""What tests make: plain functions with keyword defaults."""
+"""Factories for test data: plain functions with keyword defaults."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.statuses import ImportKind
 
 
 def row(**values: object) -> dict[str, str]:
-    """A CREATE row that is right, but for ``values`` (by column, in lower case)."""
+    """A valid CREATE row, changed by ``values`` (by column, in lower case)."""
     cells = dict.fromkeys(COLUMNS, "")
     cells |= {"MODE": "CREATE", "URN": "urn:test:1", "CONDITION": "NM", "PRICE": "100", "QUANTITY": "1"}
     return cells | {column.upper(): str(value) for column, value in values.items()}
@@ -34,7 +34,7 @@ def cells(**values: object) -> list[str]:
 
 
 def csv_bytes(rows: Iterable[dict[str, str]], *, newline: str = "\n", columns: Sequence[str] = COLUMNS) -> bytes:
-    """A file of ``rows`` with its header; what they say in other ``columns`` is left out."""
+    """A file of ``rows`` with its header; values outside of ``columns`` are left out."""
     file = io.StringIO(newline="")
     writer = csv.DictWriter(file, columns, lineterminator=newline, extrasaction="ignore")
     writer.writeheader()
@@ -71,20 +71,20 @@ def make_items(count: int = 3, *, variants: tuple[str, ...] = ("normal", "revers
 def start(
     seller: Seller, rows: Iterable[dict[str, str]] | bytes, *, file_name: str = "stock.csv", is_check: bool = False
 ) -> Import:
-    """An import, or a check, that was just uploaded."""
+    """An import or check that was just uploaded."""
     data = rows if isinstance(rows, bytes) else csv_bytes(rows)
     return commands.upload(seller.id, file_name, [data], kind=ImportKind.of_switch(check=is_check))
 
 
 def look(started: Import) -> ImportProgress:
-    """How an import stands now."""
+    """The view model of an import now."""
     seller_id, public_id = started.seller_id, started.public_id
     db.session.rollback()
     return progress.get(seller_id, public_id)
 
 
 def listed(seller: Seller) -> set[tuple[str, ...]]:
-    """All listings of a seller as the texts that the samples' expectations have."""
+    """All listings of a seller as texts, in the format of the samples' expectations."""
     return {
         (
             one.urn,

@@ -1,4 +1,4 @@
-"""Several hosts on one machine: network namespaces with an address each, on a switch of their own."""
+"""Several hosts on one machine: network namespaces with an address each, on a separate switch."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ _CLONE_NEWNET = 0x40000000
 
 @dataclass(frozen=True)
 class Host:
-    """A network namespace that is joined to the others by a cable."""
+    """A network namespace that is connected to the others."""
 
     name: str
     address: str
 
     @property
     def prefix(self) -> list[str]:
-        """What to put before a command to run it there."""
+        """The prefix of a command that runs it there."""
         return ["ip", "netns", "exec", self.name]
 
     def unplug(self) -> None:
-        """Cut the host off."""
+        """Disconnect the host."""
         _ip("netns", "exec", self.name, "ip", "link", "set", "eth0", "down")
 
     def plug(self) -> None:
-        """Join it again."""
+        """Reconnect the host."""
         _ip("netns", "exec", self.name, "ip", "link", "set", "eth0", "up")
 
     @contextmanager
@@ -62,7 +62,7 @@ class Host:
 
 @contextmanager
 def hosts(*names: str) -> Iterator[list[Host]]:
-    """A host for each of ``names``; the test is skipped, and says why, where the machine does not allow them."""
+    """A host for each of ``names``. Skips the test, with the reason, if the machine does not allow them."""
     tag = f"sl{os.getpid()}"
     made = [Host(f"{tag}-{name}", f"10.77.0.{number}") for number, name in enumerate(names, start=1)]
     switch = f"{tag}-switch"
@@ -97,7 +97,7 @@ def postgres_on(host: Host) -> Iterator[tuple[str, str]]:
     data.mkdir()
     as_account: dict[str, int] = {}
     if os.geteuid() == 0:
-        # PostgreSQL refuses to run as root; the test's own servers have had this account made, and let it in.
+        # PostgreSQL refuses to run as root; the tests' private servers have created this account and given it access.
         account = pwd.getpwnam(SYSTEM_ACCOUNT)
         as_account = {"user": account.pw_uid, "group": account.pw_gid}
         for directory in (data, home):
@@ -140,7 +140,7 @@ def postgres_on(host: Host) -> Iterator[tuple[str, str]]:
         wait_until(answers)
         yield f"postgresql://postgres@{host.address}/postgres", local
     finally:
-        # A fast shutdown; a polite one would wait for clients that are cut off.
+        # A fast shutdown; a smart one would wait for clients that are disconnected.
         server.send_signal(signal.SIGINT)
         server.wait(20)
         shutil.rmtree(home)
@@ -166,7 +166,7 @@ def redis_on(host: Host, directory: Path) -> Iterator[str]:
 
 
 def _package(name: str) -> Path:
-    """Where an installed package lies; it is not imported, because only its programs are wanted."""
+    """The directory of an installed package, which is not imported, because only its programs are needed."""
     found = importlib.util.find_spec(name)
     assert found is not None
     assert found.origin is not None

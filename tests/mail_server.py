@@ -14,7 +14,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 @dataclass
 class MailServer:
-    """What came in, and what is answered to a recipient."""
+    """The received messages, and the answer to recipients."""
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
@@ -22,7 +22,7 @@ class MailServer:
 
     @property
     def url(self) -> str:
-        """What SMTP_URL says of it."""
+        """Its value for SMTP_URL."""
         return f"smtp://127.0.0.1:{self.port}"
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
@@ -38,7 +38,7 @@ class MailServer:
 
 
 class _OnFreePort(Controller):
-    """aiosmtpd's own calls itself once before it is ready, and asks for that at port 0."""
+    """aiosmtpd's controller connects to itself before it is ready, which fails with port 0."""
 
     def _trigger_server(self) -> None:
         self.port = self.server.sockets[0].getsockname()[1]
@@ -47,7 +47,7 @@ class _OnFreePort(Controller):
 
 @contextmanager
 def mail_server() -> Iterator[MailServer]:
-    """A mail server that takes everything until it is told otherwise."""
+    """A mail server that accepts everything unless a test changes that."""
     here = MailServer()
     controller = _OnFreePort(here, hostname="127.0.0.1", port=0)
     controller.start()

@@ -1,4 +1,4 @@
-"""Pages as a browser without scripts reads them, each checked against the rules of the house."""
+"""Reads pages as a browser without scripts does, and checks each against the rules of the house."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ ADDRESSES = frozenset(
     "href src srcset action formaction poster data cite ping background data-live "
     "hx-get hx-post hx-put hx-patch hx-delete hx-push-url hx-replace-url".split()
 )
-#: What the name of a static file tells of its content.
+#: The hash in the name of a static file.
 _HASH = re.compile(r"\.[0-9a-f]{16}(?=\.[a-z0-9]+$)")
-#: A scheme or a host: something that leads away from this site.
+#: A scheme or a host: a link to another site.
 _ELSEWHERE = re.compile(r"\s*([a-z][a-z0-9+.-]*:|[\\/]{2})", re.IGNORECASE)
 
 
 def page(client: FlaskClient, path: str, status: int = 200) -> BeautifulSoup:
-    """The page at ``path``, which answers with ``status`` and breaks no rule of the house."""
+    """The page at ``path``; it must have this ``status`` and break no rule of the house."""
     return read(client.get(path), status)
 
 
 def read(response: TestResponse, status: int = 200) -> BeautifulSoup:
-    """The page that ``response`` is, which has ``status`` and breaks no rule of the house."""
+    """The page in ``response``; it must have this ``status`` and break no rule of the house."""
     assert response.status_code == status, f"{response.status_code} for {response.request.path}"
     assert response.content_type == "text/html; charset=utf-8"
     assert response.text.startswith("<!doctype html>\n<html ")
@@ -43,12 +43,12 @@ def read(response: TestResponse, status: int = 200) -> BeautifulSoup:
 
 
 def fragment(client: FlaskClient, path: str) -> BeautifulSoup:
-    """What a script gets at ``path`` to refresh a live part."""
+    """The fragment at ``path`` with which a script refreshes a live part."""
     return read_fragment(client.get(path, headers=HTMX))
 
 
 def read_fragment(response: TestResponse) -> BeautifulSoup:
-    """The part of a page that ``response`` is: no page of its own, and without faults."""
+    """The fragment in ``response``; it must not be a whole page, and have no faults."""
     assert response.status_code == 200
     assert response.content_type == "text/html; charset=utf-8"
     assert not re.search("<html|<head|<body|<h1|<title", response.text)
@@ -60,18 +60,18 @@ def read_fragment(response: TestResponse) -> BeautifulSoup:
 
 
 def words(element: Tag | None) -> str:
-    """The text of an element, white space made plain; fails when it is not there."""
+    """The text of an element with normalised white space. Fails if there is no element."""
     assert element is not None
     return " ".join(element.get_text().split())
 
 
 def buttons(element: Tag) -> list[str]:
-    """What can be pressed in an element."""
+    """The texts of the buttons in an element."""
     return [words(button) for button in element.select("form button")]
 
 
 def press(client: FlaskClient, element: Tag, button: str, headers: dict[str, str] | None = None) -> TestResponse:
-    """Submit the form in ``element`` whose button reads ``button``, with the values that are in it."""
+    """Submit the form in ``element`` whose button reads ``button``, with its current values."""
     (form,) = (form for form in element.select("form") if [words(one) for one in form.select("button")] == [button])
     return submit(client, form, headers=headers)
 
@@ -88,15 +88,15 @@ def submit(client: FlaskClient, form: Tag, *, headers: dict[str, str] | None = N
 
 
 def without_tokens(soup: BeautifulSoup) -> BeautifulSoup:
-    """The same without its tokens, which are other ones every second."""
+    """The same without its tokens, which change every second."""
     for field in soup.select("input[name=csrf_token]"):
         field["value"] = ""
     return soup
 
 
 def csrf_token(client: FlaskClient) -> str:
-    """A token that goes with the session of ``client``, signed in or not."""
-    # Strangers are led to the sign-in page, which has one too.
+    """A CSRF token for the session of ``client``, signed in or not."""
+    # Without a session, this redirects to the sign-in page, which has one too.
     answer = client.get("/imports/upload", follow_redirects=True)
     return str(BeautifulSoup(answer.data, "html5lib").select_one("input[name=csrf_token]")["value"])
 
@@ -137,19 +137,19 @@ def find_faults(soup: BeautifulSoup) -> Iterator[str]:
 
 
 def _find_dangling(element: Tag, ids: Counter[str]) -> Iterator[str]:
-    """References to what is not on the page."""
+    """References to missing elements."""
     for attribute in ("for", "aria-labelledby", "aria-describedby", "aria-controls"):
         for name in _text(element.get(attribute)).split():
             if name not in ids:
                 yield f"{attribute} names {name}, which is not there"
     href = _text(element.get("href"))
-    # A lone # waits for a script to put an address there.
+    # A lone # is a placeholder for an address that a script inserts.
     if href.startswith("#") and href != "#" and href[1:] not in ids:
         yield f"a link leads to {href}, which is not there"
 
 
 def _find_nameless(element: Tag, labelled: set[str]) -> Iterator[str]:
-    """What somebody who cannot see the page would not be told of."""
+    """Elements without a name for screen readers."""
     has_name = bool(element.get("aria-label") or element.get("aria-labelledby"))
     if element.name in {"input", "select", "textarea", "progress", "meter"} and element.get("type") != "hidden":
         has_name = has_name or element.get("id") in labelled or element.find_parent("label") is not None
@@ -164,7 +164,7 @@ def _find_nameless(element: Tag, labelled: set[str]) -> Iterator[str]:
 
 
 def _find_foreign(element: Tag) -> Iterator[str]:
-    """Scripts, styles and addresses that do not belong into a page."""
+    """Scripts, styles and addresses that are not allowed in a page."""
     if element.name == "style" or (element.name == "script" and (not element.get("src") or words(element))):
         yield f"there is an inline {element.name}"
     for name, value in element.attrs.items():
@@ -200,5 +200,5 @@ def _find_form_faults(form: Tag) -> Iterator[str]:
 
 
 def _text(value: str | list[str] | None) -> str:
-    """The value of an attribute, of which some come as lists."""
+    """The value of an attribute; some are lists."""
     return value if isinstance(value, str) else " ".join(value or ())

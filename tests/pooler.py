@@ -22,9 +22,9 @@ _PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbi
 
 @contextmanager
 def pooler(environ: dict[str, str], directory: Path, mode: str) -> Iterator[dict[str, str]]:
-    """The environment of an installation that reaches its database through PgBouncer at its defaults but for ``mode``.
+    """The environment of an installation behind PgBouncer, with its defaults except for ``mode``.
 
-    Skips the test where there is no PgBouncer.
+    Skips the test if there is no PgBouncer.
     """
     if _PROGRAM is None:
         pytest.skip("pgbouncer is not installed here")

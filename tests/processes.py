@@ -26,7 +26,7 @@ Found = TypeVar("Found")
 
 
 def wait_until(question: Callable[[], Found], *, seconds: float = 30) -> Found:
-    """The first true answer to ``question``; fails the test when there is none in time."""
+    """Wait for a true answer to ``question``, and return it. Fails the test if there is none in time."""
     ends_at = time.monotonic() + seconds
     while time.monotonic() < ends_at:
         if answer := question():
@@ -37,15 +37,15 @@ def wait_until(question: Callable[[], Found], *, seconds: float = 30) -> Found:
 
 @contextmanager
 def workers(environ: dict[str, str], count: int = 2, *, on: Sequence[str] = ()) -> Iterator[psutil.Process]:
-    """A supervisor with ``count`` workers, ready for jobs; whatever is left of it is killed in the end.
+    """A supervisor with ``count`` workers, ready for jobs; it is killed in the end.
 
-    ``on`` is a command that runs it somewhere else.
+    ``on`` is a command that runs it elsewhere.
     """
     command = [*on, sys.executable, "worker.py"]
     process = subprocess.Popen(command, cwd=ROOT, env={**environ, "WORKERS": str(count)})
     supervisor = psutil.Process(process.pid)
     try:
-        # One of them sends webhooks and e-mails.
+        # One of them is a deliverer.
         wait_until(lambda: len(supervisor.children()) == count + 1)
         yield supervisor
     finally:
@@ -62,7 +62,7 @@ def workers(environ: dict[str, str], count: int = 2, *, on: Sequence[str] = ()) 
 
 @contextmanager
 def web_server(environ: dict[str, str], *, on: Sequence[str] = (), port: int = 0) -> Iterator[int]:
-    """A web server on a port of 127.0.0.1, wherever ``on`` runs it; on ``port`` if that is told."""
+    """A web server on a port of 127.0.0.1, started with ``on``; on ``port`` if given."""
     if not port:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -80,7 +80,7 @@ def web_server(environ: dict[str, str], *, on: Sequence[str] = (), port: int = 0
 
 
 def answers(url: str) -> bool:
-    """Whether a page can be had."""
+    """Whether a page can be loaded."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return answer.status == 200
@@ -89,12 +89,12 @@ def answers(url: str) -> bool:
 
 
 def horses(supervisor: psutil.Process) -> list[psutil.Process]:
-    """The work-horses that are at work at this moment."""
+    """The running work-horses."""
     return [horse for worker in supervisor.children() for horse in children(worker)]
 
 
 def children(process: psutil.Process) -> list[psutil.Process]:
-    """The children of a process that may be gone already."""
+    """The children of a process, which may have ended already."""
     try:
         return process.children()
     except psutil.NoSuchProcess:
@@ -102,11 +102,11 @@ def children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process, which has just been forked, as soon as its parent is gone."""
+    """Have the kernel kill this newly forked process when its parent dies."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def kill(process: psutil.Process) -> None:
-    """End a process at once, wherever it is."""
+    """Kill a process at once."""
     with suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGKILL)

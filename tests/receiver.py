@@ -1,4 +1,4 @@
-"""A receiver of webhooks as somebody would write it from the Standard Webhooks text, on a port of this machine."""
+"""A receiver of webhooks, written from the Standard Webhooks specification, on a port of this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 
 @dataclass
 class Call:
-    """One request as it came."""
+    """One request as received."""
 
     path: str
     headers: dict[str, str]
@@ -23,17 +23,17 @@ class Call:
 
     @property
     def id(self) -> str:
-        """By what the same message is known again."""
+        """The id that identifies the message across attempts."""
         return self.headers["webhook-id"]
 
     def verify(self, secret: str) -> Any:
-        """What it says; raises WebhookVerificationError unless it was signed with ``secret`` just now."""
+        """Its content. Raises WebhookVerificationError unless it was signed with ``secret`` just now."""
         return Webhook(secret).verify(self.body, self.headers)
 
 
 @dataclass
 class Receiver:
-    """What came in, and what is answered."""
+    """The received calls, and the answer."""
 
     port: int
     calls: list[Call] = field(default_factory=list)
@@ -46,13 +46,13 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Where it is to be called."""
+        """The URL of the receiver."""
         return f"http://127.0.0.1:{self.port}/hooks?shop=1"
 
 
 @contextmanager
 def receiver() -> Iterator[Receiver]:
-    """A receiver that accepts whatever comes until it is told otherwise."""
+    """A receiver that accepts everything unless a test changes that."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -72,7 +72,7 @@ def receiver() -> Iterator[Receiver]:
 
     class Server(ThreadingHTTPServer):
         def handle_error(self, *_: object) -> None:
-            """Somebody hung up; that is what some tests are about."""
+            """Ignore closed connections, which some tests are about."""
 
     server = Server(("127.0.0.1", 0), Handler)
     here = Receiver(server.server_address[1])

@@ -1,4 +1,4 @@
-"""A proxy in front of an S3 server, through which requests meet with trouble as long as it is told so."""
+"""A proxy in front of an S3 server, which injects faults into requests on demand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-#: Headers that belong to one of the two connections and not to the other.
+#: Headers that apply to one of the two connections only.
 _OF_ONE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "expect", "date"})
 _ERROR = b"<?xml version='1.0'?><Error><Code>InternalError</Code><Message>We are sorry.</Message></Error>"
 
@@ -25,10 +25,10 @@ class Trouble(Enum):
 
 
 class S3Proxy(ThreadingHTTPServer):
-    """Hands requests on to the server at ``upstream``, and makes ``trouble``."""
+    """Forwards requests to the server at ``upstream``, and injects the fault ``trouble``."""
 
     daemon_threads = True
-    #: The server may go while a connection that is kept alive has nothing to say.
+    #: The server may stop while a kept-alive connection is idle.
     block_on_close = False
 
     def __init__(self, upstream: str) -> None:
@@ -36,19 +36,19 @@ class S3Proxy(ThreadingHTTPServer):
         self.upstream = urlsplit(upstream).netloc
         self.address = f"http://127.0.0.1:{self.server_port}"
         self.trouble = Trouble.NONE
-        #: How long an answer is held up.
+        #: The delay of an answer.
         self.delay_seconds = 2.0
-        #: What is let through of an answer's body before it is cut off.
+        #: The size of an answer's body before it is cut off.
         self.bytes_before_cut = 10_000
-        #: Trouble is made for reads alone that begin with this byte of an object.
+        #: If set, the fault hits only reads that begin at this byte of an object.
         self.only_from: int | None = None
-        #: How many requests have met with trouble.
+        #: The number of requests that were hit.
         self.troubled = 0
         self.closes = threading.Event()
 
     @contextmanager
     def making(self, trouble: Trouble) -> Iterator[None]:
-        """Make trouble for a while."""
+        """Inject a fault for the duration of the block."""
         self.trouble = trouble
         try:
             yield
@@ -56,7 +56,7 @@ class S3Proxy(ThreadingHTTPServer):
             self.trouble = Trouble.NONE
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that lost their patience: that is what they are here for."""
+        """Ignore clients that have timed out, which is what the tests are about."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -87,14 +87,14 @@ class _Handler(BaseHTTPRequestHandler):
         return start is None or self.headers.get("Range", "").startswith(f"bytes={start}-")
 
     def _ask_upstream(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes, int]:
-        """The status, headers, body and announced length of the true answer."""
+        """The status, headers, body and announced length of the server's answer."""
         connection = http.client.HTTPConnection(self.server.upstream, timeout=30)
         try:
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _OF_ONE_CONNECTION}
             connection.request(self.command, self.path, body, headers)
             response = connection.getresponse()
             answer = response.read()
-            # The answer to HEAD announces a body that does not come.
+            # The answer to HEAD announces a body that is not sent.
             length = int(response.headers.get("Content-Length") or len(answer))
             return response.status, response.getheaders(), answer, length
         finally:

@@ -1,4 +1,4 @@
-"""An S3 server for tests, in a process of its own and spoken to over real HTTP."""
+"""An S3 server for tests, in a separate process, over real HTTP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BUCKET = "sluice-test"
 
 @contextmanager
 def s3_server(monkeypatch: pytest.MonkeyPatch, host: Host | None = None) -> Iterator[str]:
-    """The address of a server with an empty bucket, on another host perhaps.
+    """The address of a server with an empty bucket, optionally on another host.
 
     The credentials are in the environment while it runs.
     """
@@ -48,13 +48,13 @@ def s3_server(monkeypatch: pytest.MonkeyPatch, host: Host | None = None) -> Iter
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port that no process listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 def listens(ip: str, port: int) -> bool:
-    """Whether somebody takes connections there."""
+    """Whether a process accepts connections there."""
     with socket.socket() as probe:
         return probe.connect_ex((ip, port)) == 0

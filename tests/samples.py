@@ -1,4 +1,4 @@
-"""The shared samples, where they are there: real data with the outcomes that must come of it."""
+"""The shared samples, if available: real data with their expected outcomes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An import in each state that a page can show, and what a page must show of it."""
+"""An import in each state that a page can show, and what the page must show."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ REASON = "The storage could not be read."
 
 
 class State(NamedTuple):
-    """A state of an import as it is to be drawn."""
+    """A state of an import, and its expected display."""
 
     name: str
     status: str
     pill: str
-    #: What may be pressed.
+    #: The texts of its buttons.
     buttons: list[str]
     #: Total, Successful and Failed.
     counters: tuple[int, int, int]
     #: The pills of its batches, which have one row each.
     batches: list[str]
-    #: What the summary says.
+    #: The summary.
     sentence: str
-    #: What may be pressed where the import is shown in full, beside ``buttons``.
+    #: Further buttons where the import is shown in full.
     retries: tuple[str, ...] = ()
 
     @property
     def moves(self) -> bool:
-        """Whether there will be something else to see soon."""
+        """Whether the display will change soon."""
         return self.status == "RUNNING"
 
 
@@ -130,7 +130,7 @@ def make(state: State, seller: Seller, *, file_name: str = "stock.csv") -> Impor
 
 
 def everything() -> dict[str, list[tuple[object, ...]]]:
-    """All that the database knows of imports and of what came of them, to see whether anything has changed."""
+    """Everything in the database about imports and their results, to detect changes."""
     db.session.rollback()
     return {
         table: sorted(map(tuple, db.session.execute(text(f"select * from {table}"))), key=repr)
@@ -195,5 +195,5 @@ def _claim(started: Import, number: int) -> None:
 
 
 def _work(started: Import, number: int) -> None:
-    """What a worker does with one batch."""
+    """Process one batch as a worker does."""
     batch_job.run(*_key(started), number, 1)
