@@ -33,7 +33,7 @@ def test_it_says_what_the_page_says(program, client: FlaskClient, seller: Seller
     assert one["total"] == one["successful"] + one["failed"] + one["notProcessed"]
     assert {BUTTONS[button] for button in (*state.buttons, *state.retries)} == set(one["actions"])
     assert (one["kind"], one["check"]) == ("IMPORT", False)
-    # A pill says with the status how many rows of a batch failed; for a client that is a field of its own.
+    # A pill combines the status with the number of failed rows of a batch; the API has a separate field for it.
     assert [batch["status"].capitalize() for batch in one["batches"]] == [pill.split(",")[0] for pill in state.batches]
     shown = page(client, f"/imports/{made.public_id}")
     assert one["outcome"].split(",")[0] in words(shown.select_one("main"))

@@ -1,4 +1,4 @@
-"""How often a program may ask, what it is told of that, and what happens when Redis is away."""
+"""The rate limits of the API, their headers, and their behaviour without Redis."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AWAY = "redis://127.0.0.1:1/0"
 
 @contextmanager
 def limited(environ: dict[str, str], **settings: str) -> Iterator[Flask]:
-    """Another application over the same database and Redis, with limits of its own."""
+    """Another application over the same database and Redis, with other limits."""
     app = create_app({**environ, "LEASE_SECONDS": "60", **settings})
     app.test_client_class = Browser
     yield app

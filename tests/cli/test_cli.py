@@ -305,7 +305,7 @@ def impossible(environ: dict[str, str], *arguments: str, **other: str) -> str:
         check=False,
     )
     assert (done.returncode, done.stdout) == (4, ""), done.stderr
-    # Whoever logs beside that, does so without a stack trace.
+    # Other log messages have no stack trace.
     assert "Traceback" not in done.stderr
     return done.stderr.strip().splitlines()[-1]
 

@@ -1,4 +1,4 @@
-"""Chunks: what becomes of rows, and who may write."""
+"""Chunks: the outcomes of rows, and who may write."""
 
 from __future__ import annotations
 

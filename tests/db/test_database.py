@@ -161,7 +161,7 @@ def test_settings_that_something_has_changed_are_found(app: Flask, environ: dict
 
 
 def test_an_older_server_is_refused_in_a_sentence(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    # No such server can be had; what is asked of it is the version that it tells.
+    # No such server is available; only the reported version matters.
     monkeypatch.setattr(database, "LEAST_VERSION", 99)
     with (
         installed(environ),
@@ -172,7 +172,7 @@ def test_an_older_server_is_refused_in_a_sentence(environ: dict[str, str], monke
 
 @contextmanager
 def frozen(process: int) -> Iterator[None]:
-    """Freeze a process of the server, whose kernel goes on acknowledging what is sent to it."""
+    """Freeze a process of the server; its kernel continues to acknowledge what is sent to it."""
     server = psutil.Process(process)
     server.suspend()
     try:

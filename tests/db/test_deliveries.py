@@ -92,7 +92,7 @@ def be_due() -> None:
 
 
 def be_sent_long_ago(hours: float) -> None:
-    """Let everything that has happened have happened so long before."""
+    """Shift everything that has happened into the past by this much."""
     for table, columns in (
         ("deliveries", ("created_at", "due_at", "claimed_at", "finished_at")),
         ("webhook_endpoints", ("created_at", "failing_since", "switched_off_at")),
@@ -180,7 +180,7 @@ def test_the_body_has_the_fields_and_forms_of_the_documented_one(set_up, seller:
     }
     time = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
     assert all(time.fullmatch(body["data"][name]) for name in ("createdAt", "startedAt", "finishedAt"))
-    # Byte for byte as PostgreSQL writes JSON, which made the bodies of earlier releases.
+    # Byte for byte as PostgreSQL writes JSON, which earlier releases used for the bodies.
     assert one.body == db.session.scalar(text("select json_strip_nulls(cast(:body as json))::text"), {"body": one.body})
     assert '"fileName":"Bücher 🂡.csv"' in one.body
 
@@ -309,7 +309,7 @@ def test_a_receiver_that_is_down_for_an_hour_misses_nothing(there: Receiver, sel
     assert {one.status for one in outbox()} == {"WAITING"}
     assert {one.attempts for one in outbox()} == {6}
     assert endpoint(key).failing_since is not None
-    # Six attempts take not quite an hour, and the seventh is made another hour later.
+    # Six attempts take almost an hour, and the seventh follows another hour later.
     assert sum(retry_policy.WAITS_SECONDS[:5]) < 3600 < sum(retry_policy.WAITS_SECONDS[:6])
     there.status, there.calls = 204, []
     job.run()

@@ -148,7 +148,7 @@ def test_filters_let_through_what_they_say(
     assert found == lines
     rest = row_errors.list_after(key, after_line=5, limit=2, wanted=wanted).errors
     assert [error.line for error in rest] == [line for line in lines if line > 5][:2]
-    # Nobody else's.
+    # No other import's.
     assert not row_errors.list_after(ImportKey(seller.id + 1, one.id), after_line=0, limit=50, wanted=wanted).errors
 
 

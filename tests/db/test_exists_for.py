@@ -26,7 +26,7 @@ def test_the_listings_of_others_are_not_read_for_it(seller: Seller, other_seller
         {"seller_id": other_id},
     )
     db.session.commit()
-    # As it is when one seller has nearly all listings, which is what the planner then expects of everybody.
+    # As if one seller had nearly all listings, which the planner then expects of every seller.
     db.session.execute(text("analyze listings"))
     db.session.execute(text("set local plan_cache_mode = force_generic_plan"))
     # What earlier transactions of this session have read may be counted with it for a second.

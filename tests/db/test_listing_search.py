@@ -24,7 +24,7 @@ NAMES = ["Snail Cavalry", "Snail", "ÉCLAIR", "Oak 12", "100% Pure_Gold", "名�
 
 @pytest.fixture
 def stock(app: Flask, seller: Seller, other_seller: Seller) -> list[Listing]:
-    """Some hundred listings of the seller, in the order of their keys, and as many of somebody else's."""
+    """Some hundred listings of the seller, in the order of their keys, and as many of another seller."""
     chance = random.Random(5)
     new = []
     for n in range(1, 121):
@@ -89,7 +89,7 @@ def key(listing: Listing) -> ListingKey:
 
 
 def expected(stock: list[Listing], wanted: Filter) -> list[ListingKey]:
-    """What is wanted, told one listing at a time."""
+    """The expected result, decided one listing at a time."""
     catalog = {item.id: item for item in db.session.scalars(db.select(Item))}
 
     def is_wanted(listing: Listing) -> bool:
@@ -138,7 +138,7 @@ def test_every_search_finds_what_looking_at_each_listing_finds(
     right = expected(stock, wanted)
     for most in (1, 3, 1_000):
         assert [one for found in walk(seller, wanted, most) for one in found] == right
-    # It goes on from anywhere, be there a listing or not.
+    # It continues from any position, whether there is a listing or not.
     for after in (key(stock[50]), search.behind_item(60), search.behind_item(2**31)):
         found = [one for found in walk(seller, wanted, 2, after) for one in found]
         assert found == [one for one in right if one > after]
@@ -170,7 +170,7 @@ def test_a_stretch_goes_no_further_than_it_may_however_little_is_found(
 
 
 def test_hidden_listings_are_found_by_an_index_of_their_own(seller: Seller, stock: list[Listing]) -> None:
-    # So that the plan does not depend on when PostgreSQL last looked at the table by itself.
+    # So that the plan does not depend on when PostgreSQL last analysed the table by itself.
     db.session.execute(text("analyze listings"))
     db.session.execute(text("set local enable_seqscan = off"))
     plan = db.session.scalars(

@@ -63,7 +63,7 @@ def test_the_models_describe_what_the_migrations_make(app: Flask, environ: dict[
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
         assert compare_metadata(context, db.metadata) == []
-    # That does not look at conditions and collations.
+    # That does not compare conditions and collations.
     migrated = shape()
     with scratch_database(environ):
         db.create_all()
@@ -83,7 +83,7 @@ def test_all_the_way_down_and_up_again(app: Flask, environ: dict[str, str]) -> N
 
 
 def test_constraints_are_added_without_a_look_at_the_rows(app: Flask, capsys: pytest.CaptureFixture[str]) -> None:
-    # With it, nobody could read or write the table for as long as the look takes. ``migrations/env.py`` has it later.
+    # With it, the table could not be read or written during the scan. ``migrations/env.py`` validates later.
     upgrade(sql=True)
     of_revisions = capsys.readouterr().out.split("-- Running upgrade ")[1:]
     assert len(of_revisions) >= 12

@@ -180,7 +180,7 @@ def test_a_clock_that_was_set_back_holds_nothing_up(seller: Seller, run_jobs: Ru
     make_items()
     started = upload(seller, 3)
     key = ImportKey(seller.id, started.id)
-    # Of three batches one ran, one had met with trouble again, and the job of the third is lost.
+    # Of three batches, one was running, one had failed again, and the job of the third is lost.
     redis_client().flushdb()
     assert transitions.claim(BatchKey(*key, 1), 1)
     age("update batches set fruitless_attempts = 4, dispatched_at = null where number = 2")

@@ -328,5 +328,5 @@ def test_a_catalog_that_cannot_be_asked_costs_the_suggestions_and_nothing_else(
     key = ImportKey(seller.id, one.id)
     (shown,) = row_errors.list_rows(key, limit=5).rows
     assert (shown.line, shown.problems[0].suggestion) == (2, None)
-    # The page's transaction goes on.
+    # The page's transaction continues.
     assert db.session.execute(text("select count(*) from row_errors")).scalar() == 1

@@ -1,4 +1,4 @@
-"""Rows that change nothing, and checks, which change nothing at all: what they foretell comes true."""
+"""Unchanged rows, and checks, which change nothing at all: their predictions are correct."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class OpenWindow(Protocol):
         dark: bool = False,
         zone: str = "UTC",
     ) -> Page:
-        """A window of its own, in which ``seller`` is signed in; nothing is shared with other windows."""
+        """A separate window in which ``seller`` is signed in; it shares nothing with other windows."""
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +73,7 @@ def address(migrated_app: Flask, stack_environ: dict[str, str]) -> Iterator[str]
 @pytest.fixture(scope="module")
 def working(address: str, stack_environ: dict[str, str]) -> Iterator[None]:
     """Two workers, who find nothing to do but what the tests of this module give them."""
-    # Other modules leave imports that nobody works on, on purpose. Workers would take those first.
+    # Other modules deliberately leave imports unprocessed. Workers would claim those first.
     remove_what_is_left(keep=_CATALOG)
     with workers(stack_environ):
         yield
@@ -89,7 +89,7 @@ def gate(working: None, stack_environ: dict[str, str]) -> Iterator[Gate]:
 
 @pytest.fixture
 def app(migrated_app: Flask) -> Iterator[Flask]:
-    """The application over the database of the stack, which tests share: each has sellers of its own."""
+    """The application over the shared database of the stack: each test has its own sellers."""
     yield migrated_app
     db.session.rollback()
 
@@ -121,7 +121,7 @@ def browser(chromium: Chromium) -> Browser:
 
 @pytest.fixture
 def watch(address: str) -> Iterator[Watch]:
-    """Looks at every window of the test, and fails it for whatever no page of Sluice may do."""
+    """Observes every window of the test, and fails it for anything that no page of Sluice may do."""
     watch = Watch(address)
     yield watch
     assert not watch.faults, "\n".join(watch.faults)

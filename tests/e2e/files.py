@@ -16,7 +16,7 @@ FIRST_IMPORT = _DEMO / "first-import.csv"
 
 _VARIANTS = ["", "normal", "reverse", "de", "de|normal", "de|reverse", "normal|reverse", "de|normal|reverse"]
 
-#: Every so many rows of ``long_file``, one fails.
+#: One in this many rows of ``long_file`` fails.
 FAILING = 10
 
 

@@ -1,4 +1,4 @@
-"""Holds the workers still between two chunks, so that an import on its way can be looked at for as long as it takes."""
+"""Stops the workers between two chunks, so that a running import can be inspected for any time."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from tests.processes import wait_until
 
 
 class Gate:
-    """A lock on the table of listings, behind which every worker waits that has rows to write. Reading goes on."""
+    """A lock on the table of listings, at which every worker with rows to write waits. Reading is not blocked."""
 
     def __init__(self, database_url: str) -> None:
         self._connection = psycopg.connect(database_url)
         self._observer = psycopg.connect(database_url, autocommit=True)
 
     def close(self) -> None:
-        """Let nobody write any more; returns when those that do are done."""
+        """Block all writes. Returns when those in progress have ended."""
         self._connection.execute("lock table listings in share mode")
 
     def open(self) -> None:
-        """Let everybody go on."""
+        """Allow writes again."""
         self._connection.rollback()
 
     def step(self) -> None:
@@ -30,11 +30,11 @@ class Gate:
         self.close()
 
     def wait_for(self, sessions: int) -> None:
-        """Wait until so many sessions wait for a lock, at the gate or for somebody who stands there."""
+        """Wait until this many sessions wait for a lock, at the gate or behind a session that waits there."""
         wait_until(lambda: self._count_waiting() >= sessions)
 
     def dispose(self) -> None:
-        """Open the gate for good."""
+        """Open the gate permanently."""
         self._connection.close()
         self._observer.close()
 

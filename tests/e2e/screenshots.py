@@ -47,7 +47,7 @@ def main() -> None:
 
 @contextmanager
 def _sluice(home: Path) -> Iterator[str]:
-    """What ``make run`` starts, in a home of its own."""
+    """The processes of ``make run``, in a separate home."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])

@@ -10,7 +10,7 @@ from tests.e2e.tour import Showroom, make_showroom, stops
 from tests.e2e.window import Watch, find_barriers, overhang, weight
 from tests.processes import ROOT
 
-#: For people to look at.
+#: For visual inspection.
 PICTURES = ROOT / "artefacts" / "pages"
 STOPS = stops()
 #: A page and all that it loads.

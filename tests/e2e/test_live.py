@@ -1,4 +1,4 @@
-"""How a live page refreshes itself: what stays, what is said, and how it takes a server that is away."""
+"""How a live page refreshes itself: what stays, what is announced, and what happens without a server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.processes import answers, wait_until, web_server
 
 @pytest.fixture
 def running(seller: Seller) -> str:
-    """The path of an import that has begun, as long as nobody works on it."""
+    """The path of a running import that no worker processes."""
     make_items(100)
     started = start(seller, [row(urn=f"urn:test:{number}") for number in range(1, 4)])
     return f"/imports/{started.public_id}"
@@ -26,7 +26,7 @@ def running(seller: Seller) -> str:
 
 @pytest.fixture
 def still(page: Page, running: str) -> Iterator[Page]:
-    """The page of an import on which nobody works, in a window whose clock goes on only when it is told to."""
+    """The page of an import that no worker processes, in a window whose clock advances only on demand."""
     page.clock.install(time=_NOON)
     page.clock.pause_at(_NOON + 1)
     page.goto(running)
@@ -69,7 +69,7 @@ def set_hidden(page: Page, hidden: bool) -> None:
 
 
 def change(page: Page, pattern: str, words: str) -> None:
-    """Have every look from now on find other ``words`` where ``pattern`` is; the last one told comes first."""
+    """Have every poll from now on find ``words`` in place of ``pattern``; the latest replacement comes first."""
 
     def answer(route: Route) -> None:
         if "sluice-look" not in route.request.headers:
@@ -89,7 +89,7 @@ def change(page: Page, pattern: str, words: str) -> None:
 
 _CHANGES: WeakKeyDictionary[Page, list[tuple[str, str]]] = WeakKeyDictionary()
 
-#: All that somebody would miss.
+#: Everything that a seller would miss.
 _PLACE = """() => ({
     focus: document.activeElement.textContent,
     scrolled: [scrollY, document.querySelector(".table-box").scrollLeft],
@@ -99,7 +99,7 @@ _PLACE = """() => ({
 
 def test_focus_scroll_and_open_panels_stay(still: Page) -> None:
     still.set_viewport_size({"width": 360, "height": 500})
-    # Somebody scrolls, looks at the last columns of the table, opens something and is about to press a button.
+    # The seller scrolls, views the last columns of the table, opens a section and is about to press a button.
     still.evaluate(
         """() => {
             const table = document.querySelector(".table-box");
@@ -127,7 +127,7 @@ def test_a_sentence_that_is_selected_stands_still(still: Page) -> None:
     look_once(still)
     expect(still.locator("[data-live]")).to_have_attribute("data-news", "Told.")
     assert still.evaluate("getSelection().toString()").startswith("File checked. Importing will start in a moment.")
-    # Once nobody is about to copy it, it says what is true.
+    # Once its selection is gone, it is up to date.
     still.evaluate("getSelection().removeAllRanges()")
     look_once(still)
     expect(still.locator(".outcome")).to_contain_text("will start very soon")
@@ -211,7 +211,7 @@ def test_an_expired_session_is_told_and_leads_back(still: Page, seller: Seller, 
     look_once(still)
     note = still.locator("[data-connection-note]")
     expect(note).to_contain_text("You are signed out.")
-    # What was there stays, and nobody asks any more.
+    # The content stays, and polling has stopped.
     seen = looks(still)
     still.clock.run_for(60_000)
     assert seen == []

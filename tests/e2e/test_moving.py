@@ -229,11 +229,11 @@ def test_stopping_is_told_from_the_press_of_the_button(page: Page, gate: Gate) -
     gate.wait_for(3)
     state = page.locator("[data-state] .pill")
     expect(state).to_have_text("Stopping…")
-    # Looks go on meanwhile and do not take it back.
+    # Polling continues meanwhile, and does not revert it.
     with page.expect_response(lambda response: "sluice-look" in response.request.headers):
         pass
     expect(state).to_have_text("Stopping…")
     gate.open()
     expect(state).to_have_text("Terminated")
-    # Said once, though looks overlap with the answer.
+    # Announced once, although polling overlaps with the answer.
     expect(page.locator("#toasts .note")).to_have_count(1)

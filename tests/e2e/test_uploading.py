@@ -19,7 +19,7 @@ from tests.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("working")
 
-#: Where a file is looked at before it is sent.
+#: The request that checks the beginning of a file before it is sent.
 LOOK = re.compile("/imports/upload/look")
 
 
@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_imported_is_refused(
 ) -> None:
     data, sentence = REFUSED[name]
     before = storage_files()
-    # What is refused before it is sent has a test of its own.
+    # Files that are rejected before they are sent have a separate test.
     page.route(LOOK, lambda route: route.fulfill(status=204))
     upload(page, data)
     expect(page.get_by_role("alert")).to_contain_text("The file cannot be imported.")
@@ -196,7 +196,7 @@ def test_a_certain_refusal_is_told_before_anything_is_sent(page: Page, data: byt
     page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
     choose(page, data)
     expect(page.get_by_role("alert")).to_contain_text(sentence)
-    # The button looks at it once more, and sends no more than that either.
+    # The button checks it again, and sends no more than that either.
     with page.expect_response(LOOK):
         press_upload(page)
     expect(page.get_by_role("alert")).to_contain_text(sentence)
@@ -229,7 +229,7 @@ def test_what_the_look_does_not_find_the_upload_refuses(page: Page) -> None:
 
 @pytest.fixture
 def slow(page: Page) -> CDPSession:
-    """A line on which an upload takes as long as anybody wants to look at it."""
+    """A connection on which an upload takes as long as the test needs."""
     line = page.context.new_cdp_session(page)
     line.send("Network.enable")
 
@@ -277,7 +277,7 @@ def test_an_answer_that_is_lost_makes_no_second_import(page: Page, watch: Watch)
     file = choose(page, csv_bytes([row()]))
     page.route("**/imports/upload", lose, times=1)
     page.get_by_role("button", name="Upload CSV").click()
-    # Nothing is claimed that is not known: the import has been made.
+    # The page claims nothing that is unknown: the import was created.
     alert = re.compile(r"^\s*The connection broke .* if the file has arrived, it is not imported twice\.")
     expect(page.get_by_role("alert")).to_have_text(alert)
     expect(file).to_contain_text("Interrupted.")
@@ -288,7 +288,7 @@ def test_an_answer_that_is_lost_makes_no_second_import(page: Page, watch: Watch)
 
 
 def save(path: Path, data: bytes) -> None:
-    """Save a file once more, at another moment than the last time."""
+    """Save a file again, with another modification time."""
     before = path.stat().st_mtime if path.exists() else 0
     path.write_bytes(data)
     os.utime(path, (before + 5, before + 5))
@@ -356,7 +356,7 @@ def test_a_refused_file_that_was_mended_is_chosen_again(page: Page, tmp_path: Pa
     page.goto("/imports/upload")
     page.locator("input[type=file]").set_input_files(path)
     for _ in range(2):
-        # As it is it is looked at again, and refused again.
+        # The unchanged file is checked again, and rejected again.
         with page.expect_response(lambda response: response.status == 422):
             press_upload(page)
         expect(page.get_by_role("alert")).to_contain_text("separated by semicolons")

@@ -1,4 +1,4 @@
-"""Every page in every state that it can be in, for the tests that look at all of them and for their pictures."""
+"""Every page in every state, for the tests that visit all of them and for the screenshots."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ _BROWSERS = (
 
 
 def _changed_rows() -> list[dict[str, str]]:
-    """Rows that would change the listings that the first import has made, and one that would fail."""
+    """Rows that would update the listings that the first import has created, and one that would fail."""
     read = csv.DictReader(io.StringIO(MISTAKES.read_text(encoding="utf-8")))
     made = [one for one in read if one["URN"] and None not in one]
     changed = [one | {"MODE": "UPDATE", "PRICE": "1234", "COMMENT": "Reduced"} for one in made[:9]]
@@ -324,7 +324,7 @@ def _sign_in_wrongly(page: Page, showroom: Showroom) -> None:
 
 
 def _sign_out(page: Page, showroom: Showroom) -> None:
-    # In a session of its own, because the one that the windows of a seller have in common would end with it.
+    # In a separate session, because the shared session of the seller's windows would end with it.
     sign_in(page, showroom.seller.email)
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_text("You are signed out.")).to_be_visible()
@@ -345,7 +345,7 @@ def _choose(page: Page, _: Showroom) -> None:
 
 def _send_for_ever(page: Page, showroom: Showroom) -> None:
     _choose(page, showroom)
-    # Held back, so that it is under way for as long as anybody looks.
+    # Held back, so that it stays in progress during the visit.
     page.route("**/imports/upload", lambda route: None)
     page.get_by_role("button", name="Upload CSV").click()
     expect(page.get_by_role("progressbar")).to_be_visible()
@@ -479,7 +479,7 @@ def _go_without_database(page: Page, showroom: Showroom) -> None:
 
 @contextmanager
 def _database_away(database_url: str) -> Iterator[None]:
-    """Throw everybody out of the database and let nobody in."""
+    """End all connections to the database, and allow no new ones."""
     with psycopg.connect(database_url) as own:
         name = own.info.dbname
     with psycopg.connect(database_url, dbname="postgres", autocommit=True) as admin:

@@ -16,12 +16,12 @@ _ANSWER_REPORTED = ("Failed to load resource: the server responded with a status
 
 
 class Watch:
-    """Collects what no page may do: errors in the console, requests to anybody else, answers that are failures."""
+    """Collects what no page may do: errors in the console, requests to other hosts, failed answers."""
 
     def __init__(self, address: str) -> None:
         self._addresses = [address]
         self.faults: list[str] = []
-        #: For the tests of what is said when the database or the server is away.
+        #: For the tests of pages without a database or server.
         self.expects_failures = False
 
     def follow(self, context: BrowserContext) -> None:
@@ -99,7 +99,7 @@ def download(page: Page, link: Locator) -> bytes:
 
 
 def find_barriers(page: Page) -> list[str]:
-    """What axe finds on the page that would keep somebody from using it."""
+    """The accessibility faults that axe finds on the page."""
     page.evaluate(_AXE)
     found = page.evaluate(
         "tags => axe.run({runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})", _AXE_TAGS

@@ -189,7 +189,7 @@ def test_workers_start_where_the_path_of_the_sockets_has_blanks(directory: Path)
     servers.ensure()
     environ = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
     try:
-        # The one that sends webhooks and e-mails needs no tables to start.
+        # The deliverer needs no tables to start.
         with queue(servers) as client, workers({**environ, "SLUICE_HOME": str(servers.home)}, count=0):
             wait_until(lambda: client.scard("rq:workers") == 1)
     finally:

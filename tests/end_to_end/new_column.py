@@ -1,4 +1,4 @@
-"""What ``test_new_column`` does in processes of their own: those of a release whose table has the column LOCATION."""
+"""The separate processes of ``test_new_column``: those of a release whose table has the column LOCATION."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def work() -> None:
 
 
 def upgrade_with_imports(app: Flask) -> None:
-    """Go on with the imports of the release before, and begin new ones."""
+    """Continue the imports of the previous release, and start new ones."""
     upgrade()
     assert COLUMNS[-1] == "LOCATION"
     assert len(LAYOUTS) == 2
@@ -54,7 +54,7 @@ def upgrade_with_imports(app: Flask) -> None:
     commands.resume(seller.id, paused.public_id)
     work()
     assert (look(paused).status, look(paused).created) == ("COMPLETED", ROWS)
-    # What it had been told of the listings before the upgrade holds after it.
+    # What was noted about the listings before the upgrade is valid after it.
     assert (look(running).status, look(running).updated, look(running).unchanged) == ("COMPLETED", ROWS, 50)
 
     look_at_failed_rows(ended)

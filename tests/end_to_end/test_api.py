@@ -119,7 +119,7 @@ def test_a_program_that_hangs_up_leaves_nothing(address: str, token: str, storag
             f"POST /api/v1/imports HTTP/1.1\r\nHost: {host}\r\nContent-Type: text/csv\r\n"
             f"Authorization: Bearer {token}\r\nContent-Length: {len(data)}\r\n\r\n".encode()
         )
-        # Up to the end of a row: what has come is a file in itself, but not the one that was announced.
+        # Up to the end of a row: the received part is a valid file, but not the announced one.
         connection.sendall(data[: data.index(b"\n", len(data) // 2) + 1])
         wait_until(storage_files)
     wait_until(lambda: not storage_files())

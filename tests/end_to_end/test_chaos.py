@@ -13,7 +13,7 @@ from tests.processes import ROOT
 def test_a_few_faults_at_random() -> None:
     """A failure tells its seed, and CHAOS_SEED in the environment does the same things at the same moments again."""
     seed = os.environ.get("CHAOS_SEED") or str(random.randrange(1_000_000))
-    # In a process of its own, because servers are stopped and started in it.
+    # In a separate process, because it stops and starts servers.
     done = subprocess.run(
         [sys.executable, "-m", "tests.chaos", "--short", "--seed", seed],
         cwd=ROOT,

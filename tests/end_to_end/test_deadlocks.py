@@ -32,7 +32,7 @@ _LINGER = """
 
 
 class Mixed(NamedTuple):
-    """A file of UPDATE and CREATE rows for the same listings in random order, and what must come of it."""
+    """A file of UPDATE and CREATE rows for the same listings in random order, and its expected result."""
 
     rows: list[dict[str, str]]
     failed: int
@@ -72,7 +72,7 @@ def mix(existing: dict[Key, int], *, seed: int, repeated: bool) -> Mixed:
 
 @pytest.fixture
 def existing(seller: Seller, run_jobs: RunJobs) -> Iterator[dict[Key, int]]:
-    """Half of all listings, at prices of their own, in a table that is slow to write to."""
+    """Half of all listings, with different prices, in a table that is slow to write to."""
     make_items(1_000)
     prices = {key: n for n, key in enumerate(_KEYS[::2], start=1)}
     start(seller, [row(urn=urn, condition=code, price=price) for (urn, code), price in prices.items()])

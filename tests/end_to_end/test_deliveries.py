@@ -1,4 +1,4 @@
-"""Webhooks and e-mails as real workers send them, and what is left of them when those die."""
+"""Webhooks and emails sent by real workers, and what remains of them when these die."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_imports_do_not_wait_for_slow_receivers(there: Receiver, open_environ, s
     with workers(open_environ, count=1):
         start(seller, [row()])
         assert there.arrived.wait(20)
-        # Nobody answers until the next import is through.
+        # The receiver does not answer until the next import is over.
         second = start(seller, [row(urn="urn:test:2")]).public_id
         wait_until(lambda: db.session.rollback() or ended(second))
         there.may_answer.set()

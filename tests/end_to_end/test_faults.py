@@ -151,7 +151,7 @@ def test_a_shutdown_in_the_middle_goes_on_later(
         supervisor.wait(10)
     stopped = look(started)
     assert stopped.not_processed > 0
-    # Handed back, not lost: nobody has to wait for a lease.
+    # Released, not lost: no lease has to expire.
     assert not db.session.execute(db.text("select 1 from batches where status = 'RUNNING'")).first()
     with workers(slow):
         assert outcome(finish(started), seller) == quiet

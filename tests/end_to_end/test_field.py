@@ -1,4 +1,4 @@
-"""Files that people met with elsewhere: the same comes of each, whichever way it is sent."""
+"""Files from the field: each has the same result, whichever way it is uploaded."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_an_import_across_hosts_of_which_one_is_cut_off(
     make_items(400)
     file = generate(40_000)
     quiet = run_quietly(file, other_seller, run_jobs)
-    # The other database is looked at for a minute or more; a transaction on this one would be ended meanwhile.
+    # The other database is polled for a minute or more; a transaction on this one would be ended meanwhile.
     db.session.rollback()
     with ExitStack() as stack:
         web, first, second, data = stack.enter_context(hosts("web", "w1", "w2", "data"))
@@ -51,7 +51,7 @@ def test_an_import_across_hosts_of_which_one_is_cut_off(
             "CHUNK_SECONDS": "0.001",
             **{name: value for name, value in os.environ.items() if name.startswith("AWS_")},
         }
-        # This process looks on through a local socket; everybody else goes over the network.
+        # This process uses a local socket; all others use the network.
         looking_on = create_app({**across, "DATABASE_URL": local_database, "LEASE_SECONDS": "60"})
         with looking_on.app_context():
             upgrade()

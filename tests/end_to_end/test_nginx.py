@@ -1,4 +1,4 @@
-"""Sluice behind nginx with TLS, as ``ops/nginx.conf`` has it: a site of its own, and below a path of another."""
+"""Sluice behind nginx with TLS, as in ``ops/nginx.conf``: as a separate site, and below a path of another."""
 
 from __future__ import annotations
 

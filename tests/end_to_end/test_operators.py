@@ -1,4 +1,4 @@
-"""What operators are told by real workers, from their start to their end."""
+"""What real workers report to operators, from start to end."""
 
 from __future__ import annotations
 

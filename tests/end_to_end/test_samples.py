@@ -1,4 +1,4 @@
-"""The shared samples give exactly what must come of them, with real workers, and a check foretells it."""
+"""The shared samples have exactly the expected outcomes with real workers, and a check predicts them."""
 
 from __future__ import annotations
 

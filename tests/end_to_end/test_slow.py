@@ -24,7 +24,7 @@ MANY = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["threads"] * 2
 
 @pytest.fixture
 def address(app: Flask, environ: dict[str, str]) -> Iterator[tuple[str, int]]:
-    """A real web server of little patience."""
+    """A real web server with short time limits."""
     with web_server({**environ, "PATIENCE_SECONDS": "0.3", "UPLOADS_IN_FLIGHT": "0"}) as port:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
         yield "127.0.0.1", port
@@ -32,7 +32,7 @@ def address(app: Flask, environ: dict[str, str]) -> Iterator[tuple[str, int]]:
 
 @pytest.fixture
 def usual(app: Flask, environ: dict[str, str]) -> Iterator[tuple[str, int]]:
-    """A real web server of its usual patience, which outlasts a test; it counts nobody's uploads."""
+    """A real web server with the usual time limits, which outlast a test, and without a limit of uploads."""
     with web_server({**environ, "UPLOADS_IN_FLIGHT": "0", "API_UPLOADS_PER_HOUR": "0"}) as port:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
         yield "127.0.0.1", port
@@ -92,7 +92,7 @@ def test_slow_uploads_never_take_all_threads(usual: tuple[str, int], seller: Sel
         slow = [stack.enter_context(begin_upload(usual, secret, body)) for _ in range(MANY)]
         assert answers(f"http://{usual[0]}:{usual[1]}/readyz")
         assert answers(f"http://{usual[0]}:{usual[1]}/login")
-        # Those for whom there is no place are told so at once; the others are waited for.
+        # Uploads beyond the maximum are refused at once; the others are waited for.
         refused = [read_to_end(connection).decode() for connection in slow[MANY // 2 :]]
         assert all(answer.startswith("HTTP/1.1 503 ") for answer in refused)
         assert all("\nRetry-After: 10\r\n" in answer and "no place for one more" in answer for answer in refused)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.processes import ROOT
 
-#: The floors, lowest first. What stands on one floor does not import its neighbours there, but for itself.
+#: The floors, lowest first. A module does not import its neighbours on the same floor.
 FLOORS: list[set[str]] = [
     {
         "app.config",
@@ -63,7 +63,7 @@ TREES = {module: ast.parse(file.read_text()) for module, file in FILES.items()}
 
 
 def room_of(module: str) -> str:
-    """The innermost room that a module stands in."""
+    """The innermost room of a module."""
     while module not in HEIGHTS:
         module = module.rpartition(".")[0]
     return module
@@ -88,7 +88,7 @@ def is_in(module: str, rooms: tuple[str, ...]) -> bool:
 @pytest.mark.parametrize("module", FILES)
 def test_imports_go_downwards(module: str) -> None:
     here = room_of(module)
-    # That which stands in no room but the root stands on the top floor, where nothing may import it.
+    # A module in no room but the root is on the top floor, where nothing may import it.
     assert here != "app" or module == "app", "give the new module a floor"
     others = {name for name, _ in imports_of(module) if is_in(name, ("app",)) and room_of(name) != here}
     assert {name for name in others if HEIGHTS[room_of(name)] >= HEIGHTS[here]} == set()

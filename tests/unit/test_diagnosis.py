@@ -1,4 +1,4 @@
-"""What servers say when they refuse is told in words, and never with what stands in the address."""
+"""Errors of servers are explained in words, and never with parts of their addresses."""
 
 from __future__ import annotations
 

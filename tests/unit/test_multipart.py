@@ -20,7 +20,7 @@ ENOUGH = 3 * 64 * 1024
 
 
 class Endless:
-    """A body that begins with ``beginning`` and then goes on for ever; it counts what is read of it."""
+    """An endless body that begins with ``beginning``; it counts the bytes that are read."""
 
     def __init__(self, beginning: bytes, filling: bytes = b"a") -> None:
         self.beginning = io.BytesIO(beginning)

@@ -53,7 +53,7 @@ def test_prometheus_reads_the_rules_and_waits_longer_than_sluice_does(migrated_a
     assert [(ROOT / "ops" / name).is_file() for name in asked_how["rule_files"]] == [True]
     (job,) = asked_how["scrape_configs"]
     assert job["job_name"] == "sluice"
-    # Sluice tells of a database that hangs once it has waited for it as long as for a connection.
+    # Sluice reports a hanging database after the timeout of a connection.
     engine = migrated_app.config["SQLALCHEMY_ENGINE_OPTIONS"]
     assert int(job["scrape_timeout"].removesuffix("s")) > engine["connect_args"]["connect_timeout"]
 

@@ -136,7 +136,7 @@ def test_callbacks_are_not_run_whatever_redis_says(fake: FakeRedis) -> None:
 
 
 def take(fake: FakeRedis) -> str:
-    """The id of the job that a worker takes up next."""
+    """The id of the job that a worker would run next."""
     ours = open_queue(fake)
     taken = Queue.dequeue_any([ours], None, fake, job_class=AllowedJob, serializer=JSONSerializer)
     assert taken is not None

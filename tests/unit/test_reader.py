@@ -113,7 +113,7 @@ def test_rows_that_a_stray_quotation_mark_swallows_are_told_with_their_lines(
     (problem,) = cells.problems
     assert (problem.column, problem.cause) == (column, Cause.SWALLOWED_LINES)
     assert words in problem.message
-    # Nothing else is told of the row, because no value behind the mark stands in its own column.
+    # The row has no other problem, because no value behind the mark is in its own column.
     assert find_problems(cells) == [problem]
 
 
@@ -139,7 +139,7 @@ def test_an_honest_text_may_have_several_lines(comment: str) -> None:
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n", "\r"])
 def test_a_broken_record_with_line_breaks_in_it_is_one_at_the_end_of_a_file_too(ending: str) -> None:
-    # Found by fuzzing: without a last line break its last line was read once more, as a row of its own.
+    # Found by fuzzing: without a last line break, its last line was read again, as a separate row.
     text = f'"a"b,"c\nd\ne"{ending}'
     assert [(line, [*cells], end) for line, cells, _, end in read(f"first\n{text}".encode())] == [
         (1, ["first"], 6),

@@ -1,4 +1,4 @@
-"""The end of the web server's patience."""
+"""The web server's limits for slow clients."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
         # Its body comes only when it is asked for, which gunicorn does.
         (HEAD + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n", Arrived.LARGE),
         (HEAD + b"X: " + b"y" * 70_000, Arrived.ENDLESS),
-        # What stands in a body says nothing about it.
+        # The content of a body does not matter.
         (HEAD + b"Content-Length: 28\r\n\r\n\r\nTransfer-Encoding: chunked", Arrived.WHOLE),
     ],
 )
@@ -93,7 +93,7 @@ def test_silence_has_an_end(pair: Pair) -> None:
 def test_a_byte_now_and_then_is_not_enough(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     near, far = pair
     now = [0.0]
-    # Each byte takes a fifth of the patience.
+    # Each byte takes a fifth of the time limit.
     monkeypatch.setattr(serving.time, "monotonic", lambda: now.__setitem__(0, now[0] + 0.02) or now[0])
     for _ in range(4):
         far.sendall(b"x")

@@ -58,7 +58,7 @@ def timeline(
 
 
 def steady(seconds: int, rows: int = 100, *, begin: int = 0) -> list[tuple[float, int]]:
-    """So many rows in the middle of each second."""
+    """This many rows in the middle of each second."""
     return [(second + 0.5, rows) for second in range(begin, seconds)]
 
 

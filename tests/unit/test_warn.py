@@ -1,4 +1,4 @@
-"""What looks wrong in rows that can be imported: what is noticed, what is not, and how it is told."""
+"""Warnings: what is noticed, what is not, and their sentences."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_right_letters_are_left_alone(value: str) -> None:
 
 
 def test_one_right_letter_in_a_value_acquits_it() -> None:
-    """Somebody who writes about such letters is not warned of them."""
+    """A text about such letters gets no warning."""
     assert warn(row(comment="é is not Ã©")) == []
 
 

@@ -1,4 +1,4 @@
-"""One webhook on its way: what it looks like, and what comes of every kind of answer."""
+"""One webhook: its request, and the result of every kind of answer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_it_arrives_as_the_text_of_the_standard_has_it(there: Receiver) -> None:
     assert call.headers["content-type"] == "application/json"
     assert call.headers["host"] == f"127.0.0.1:{there.port}"
     assert call.verify(SECRET) == json.loads(BODY)
-    # Once more by hand, from the text itself.
+    # Again by hand, from the specification.
     signed = f"{call.headers['webhook-id']}.{call.headers['webhook-timestamp']}.".encode() + call.body
     key = base64.b64decode(SECRET.removeprefix("whsec_"))
     expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
@@ -127,7 +127,7 @@ def test_a_name_that_nobody_knows() -> None:
 
 @contextmanager
 def raw_server(say: bytes, *, then_wait: bool = False) -> Iterator[int]:
-    """A server that says just that to whoever calls, and hangs up or does not."""
+    """A server that gives this answer to every client, and closes the connection or not."""
     over = threading.Event()
 
     def serve() -> None:

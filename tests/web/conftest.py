@@ -16,7 +16,7 @@ from tests.conftest import make_seller, sign_in
 
 
 class Browser(FlaskClient):
-    """Gives each request an application context of its own, as a server does, and reads its answer to the end.
+    """Gives each request a separate application context, as a server does, and reads its answer to the end.
 
     Otherwise all requests of a test would share the one that the test itself stands in, and with it what is remembered
     for the time of a request: who is signed in, and the token of their session.
@@ -45,7 +45,7 @@ def operator(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def take_redis_away(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let nobody answer any more where Redis was."""
+    """Make Redis unreachable."""
 
     def take_away() -> None:
         monkeypatch.setitem(app.extensions, "sluice_redis", None)

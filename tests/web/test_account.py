@@ -47,7 +47,7 @@ def end(client: FlaskClient, action: str, password: str = PASSWORD) -> TestRespo
 
 
 def faults(soup: BeautifulSoup) -> dict[str, str]:
-    """What stands under the fields, by their ids; each field says that it is its own."""
+    """The errors below the fields, by field id; each field must refer to its error."""
     found = {}
     for field in soup.select("main input[aria-invalid=true]"):
         named = [soup.select_one(f"#{name}") for name in str(field["aria-describedby"]).split()]
@@ -83,7 +83,7 @@ def test_its_fields_are_for_password_managers(client: FlaskClient) -> None:
         "current_password": ("password", "current-password"),
         "new_password": ("password", "new-password"),
     }
-    # Nothing cuts off, or keeps from being pasted, what somebody has chosen.
+    # Nothing truncates a password, or prevents pasting it.
     assert not form.select("[maxlength], [pattern], [onpaste]")
 
 
@@ -170,7 +170,7 @@ def test_other_sellers_and_tokens_stay_as_they_are(
         (PASSWORD, "x" * 1_001, {"new_password": "The password is too long"}),
         (PASSWORD, "password123", {"new_password": "one of those that are tried first"}),
         (PASSWORD, "seller@example.com1", {"new_password": "too easy to guess"}),
-        # All that is wrong is said at once.
+        # All errors are shown at once.
         (
             "wrong",
             "short",

@@ -14,7 +14,7 @@ from app.imports import actions, commands
 from app.imports.actions import ACTIONS, SELLER_ACTIONS, Standing, Who
 from app.statuses import ImportKind, ImportStatus, RetriedRows
 
-#: Starting the stored file of an import again is allowed in every status; a page of its own asks about it.
+#: Importing the stored file again is allowed in every status; a separate page asks about it.
 _ALWAYS = {"again"}
 
 

@@ -20,7 +20,7 @@ PARTICIPLES = {"Pause": "paused", "Resume": "resumed", "Terminate": "terminated"
 each_button = pytest.mark.parametrize("button", PARTICIPLES)
 #: A state in which each button may be pressed.
 FITTING = {"Pause": STATES[0], "Resume": STATES[3], "Terminate": STATES[0]}
-#: What is said of an import when a button does not fit.
+#: The message when the status does not allow an action.
 SAID = {
     "queued": "is running",
     "running": "is running",
@@ -179,7 +179,7 @@ def test_a_button_leads_to_any_page_of_this_site(client: FlaskClient, seller: Se
 
 
 def wrong_tokens(app: Flask, seller: Seller) -> list[dict[str, str]]:
-    """Forms without a token, with a made-up one, and with one of another session of the same seller."""
+    """Forms without a token, with an invented one, and with one of another session of the same seller."""
     return [{}, {"csrf_token": ""}, {"csrf_token": "x"}, {"csrf_token": csrf_token(sign_in(app, seller))}]
 
 

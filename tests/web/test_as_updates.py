@@ -1,4 +1,4 @@
-"""What a repeated CREATE file comes to: told with the number of rows, offered as the updates it was meant to be."""
+"""A repeated CREATE file: reported with the number of rows, and offered as the updates that were meant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check only: how a check is asked for, how it is told from an import, and how its file is imported."""
+"""Checks: how to request one, how it differs from an import, and how its file is imported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OVER = pytest.mark.parametrize("status", ["COMPLETED", "FAILED", "TERMINATED"])
 
 
 def checked(seller: Seller, status: str = "COMPLETED") -> Import:
-    """A check in this state, as far as its import goes; no row of it was looked at."""
+    """A check in this state, set directly; none of its rows was processed."""
     made = start(seller, DATA, is_check=True)
     db.session.execute(
         text("update imports set status = :status, finished_at = now() where id = :id"),
@@ -56,7 +56,7 @@ def test_the_form_has_a_switch_before_the_file(client: FlaskClient) -> None:
 def test_the_switch_makes_it_a_check(client: FlaskClient, seller: Seller, fields, is_check: bool) -> None:
     answer = send(client, **fields)
     assert led_to(answer).is_check is is_check
-    # The page tells it, and goes on telling it rightly: a message above it would not.
+    # The page itself says so, and stays up to date: a message above it would not.
     assert page(client, answer.location).select("[data-note-text]") == []
 
 
@@ -126,7 +126,7 @@ def test_one_button_imports_the_stored_file_of_a_check(
     assert (imported.file_name, imported.storage_key) == (made.file_name, made.storage_key)
     assert storage_files() == [made.storage_key]
     assert len(all_imports()) == 2
-    # Asked again, the same import; and it is not offered any more.
+    # Repeated, it returns the same import, and it is no longer offered.
     assert led_to(press(client, element, "Import this file")).id == imported.id
     element = live_part(page(client, f"/imports/{made.public_id}{face}"))
     assert buttons(element) == []

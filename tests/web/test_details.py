@@ -43,7 +43,7 @@ def tiles(element: Tag) -> dict[str, str]:
 
 
 def facts(element: Tag) -> dict[str, str]:
-    """What is told of the file."""
+    """The facts about the file."""
     return {words(fact.select_one("dt")): words(fact.select_one("dd")) for fact in element.select("dl.facts > div")}
 
 
@@ -323,7 +323,7 @@ def listing(seller: Seller) -> None:
 
 
 def updates(count: int) -> list[dict[str, str]]:
-    """So many rows that fail, each with one that is right before it."""
+    """This many failing rows, each after a valid one."""
     return [row(mode="UPDATE", price="x" if number % 2 else 1) for number in range(2 * count)]
 
 

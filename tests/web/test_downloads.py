@@ -1,4 +1,4 @@
-"""Files that sellers take home: byte for byte what they gave, and safe to open and to upload again."""
+"""Downloads: byte for byte what was uploaded, and safe to open and to upload again."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_the_same_fix_for_several_columns_is_told_once(client: FlaskClient, sell
     ("begin", "shown"),
     [
         *((begin, f"'{begin}") for begin in (*"=+-@＝＠", " =", "\u00a0-", "\t", "\n", "\tx")),
-        # Cells of their own where something else than the comma parts them, or where quotation marks do not count.
+        # Separate cells if another separator than the comma applies, or if quotation marks do not count.
         ("\t=", "'\t'="),
         ("\r\n=", "'\r\n'="),
         ("x;=", "x;'="),
@@ -296,7 +296,7 @@ def test_a_listing_is_named_only_where_that_is_certain(client: FlaskClient, sell
     assert successes(client, changed) == [(2, "", "updated or unchanged")]
     db.session.execute(text("insert into external_ids values (1, 1, :id)"), {"id": first})
     db.session.commit()
-    # Of the two items that the id means now, one has the listing that this very line has made, or has changed.
+    # Of the two items that the id means now, one has the listing that this very line has created or updated.
     assert successes(client, made) == [(2, "urn:test:1/NEAR_MINT/", "created"), (3, "", "created")]
     assert successes(client, changed) == [(2, "urn:test:1/NEAR_MINT/", "updated")]
 
@@ -350,7 +350,7 @@ def test_a_source_that_is_gone_is_a_page_and_not_a_broken_file(
     assert words(soup.select_one(".lead-sentence")) == (
         "The uploaded file has been deleted. Its listings and its failed rows are still here."
     )
-    # What is kept in the database is there all the same.
+    # What is stored in the database is still available.
     assert download(client, of(made, "failed")).startswith(HEADER.encode())
     page(client, f"/imports/{made.public_id}")
 
@@ -476,7 +476,7 @@ def test_an_export_comes_back_unchanged(client: FlaskClient, seller: Seller, oth
         for n, value in enumerate(AWKWARD, 1)
     ]
     rows += [row(condition=grade, variants="de|reverse", quantity=1_000_000) for grade in "MT EX GD LP PL PO".split()]
-    # Told to end lines in LF, Python's writer would not quote a lone CR.
+    # If it ended lines in LF, Python's writer would not quote a lone CR.
     assert look(ended(seller, csv_bytes(rows, newline="\r\n"))).status == "COMPLETED"
     ended(other_seller, [row(comment="not yours")])
     before = listed(seller)

@@ -1,4 +1,4 @@
-"""A file that comes twice: a form that is sent again makes nothing new, and bytes that are known are asked about."""
+"""Repeated files: a form that is sent again creates nothing new, and a known file raises a question."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_imported_again_it_is_a_new_import_of_the_stored_file(
     assert storage_files() == [first.storage_key]
     checked = led_to(press(client, question, "Check it first"))
     assert (checked.is_check, checked.storage_key) == (True, first.storage_key)
-    # The next upload is told of both imports, and not of the check.
+    # The next upload lists both imports, but not the check.
     question = asked(client, send(client))
     assert "2 times" in words(question)
     assert [words(one) for one in question.select(".earlier a")] == ["renamed.csv", "stock.csv"]
@@ -305,7 +305,7 @@ def test_a_file_that_is_gone_is_imported_without_a_question(app: Flask, client: 
     # The button of a page that was open meanwhile cannot do anything for the first one.
     answer = client.post(f"/imports/{first.public_id}/again", data={"csrf_token": csrf_token(client)})
     assert "has been deleted" in words(read(answer, 404).select_one(".lead-sentence"))
-    # What is still kept of several is what is offered.
+    # The newest one that is still stored is offered.
     assert f"/{again.public_id}/" in send(client).location
 
 

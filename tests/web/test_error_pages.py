@@ -131,7 +131,7 @@ def test_a_fault_of_ours_is_owned_up_to_and_not_shown(faulty: FlaskClient) -> No
 
 @pytest.fixture
 def cut_off(app: Flask, seller: Seller, environ: dict[str, str]) -> Iterator[FlaskClient]:
-    """A signed-in browser before an application whose database nobody answers for."""
+    """A signed-in browser of an application whose database does not answer."""
     without = create_app({**environ, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})
     without.test_client_class = Browser
     yield sign_in(without, seller)

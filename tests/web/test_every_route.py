@@ -19,7 +19,7 @@ from tests.pages import csrf_token
 from tests.states import STATES, make
 from tests.web.test_isolation import address, all_routes, routes
 
-#: Tables that say when somebody was here, and nothing of what they did.
+#: Tables that record when a seller was active, but not what they did.
 _SIGNS_OF_LIFE = {"sessions", "api_tokens", "reconciler"}
 _METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"]
 
@@ -138,6 +138,6 @@ def test_every_answer_of_every_address_has_the_headers(app: Flask, client: Flask
                 "application/problem+json",
                 "image/svg+xml",
             }, rule.rule
-            # What is one seller's own is kept by no cache on the way, and by no browser.
+            # A seller's data is stored by no cache and no browser.
             if rule.endpoint.partition(".")[0] not in {"static", "help", "api_reference"}:
                 assert answer.headers["Cache-Control"] == "no-store", rule.rule

@@ -1,4 +1,4 @@
-"""Databases, Redis servers and storages that cannot be used are told for what they are, on /readyz and on /ops."""
+"""Unusable databases, Redis servers and storages are diagnosed on /readyz and on /ops."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def redis(app: Flask, own_redis: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
-    """Sluice's Redis, to be made useless; what a test has set is undone after it."""
+    """Sluice's Redis, which a test can make unusable; its settings are restored afterwards."""
     monkeypatch.setitem(app.extensions, "sluice_redis", None)
     redis_client.init_app(app, own_redis)
     with Redis.from_url(own_redis) as admin:
@@ -97,7 +97,7 @@ SENTENCES = {
 def test_a_redis_that_refuses_is_told_for_what_it_is(app: Flask, operator: FlaskClient, redis: Redis, how: str) -> None:
     assert app.test_client().get("/readyz").json == READY
     refuse_everything(redis, how)
-    # New connections, as after any trouble: the password is asked for when one is made.
+    # New connections, as after any fault: the password is checked only when one is opened.
     app.extensions["sluice_redis"].connection_pool.disconnect()
     answer = app.test_client().get("/readyz")
     assert (answer.status_code, answer.json) == (503, {**READY, "redis": how})

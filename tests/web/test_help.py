@@ -1,4 +1,4 @@
-"""The help pages: complete, true to the validator, and readable by anybody."""
+"""The help pages: complete, consistent with the validator, and public."""
 
 from __future__ import annotations
 

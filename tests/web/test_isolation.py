@@ -30,7 +30,7 @@ PUBLIC = {
     ("health.readyz", "GET"),
     ("api_reference.show", "GET"),
     ("api_reference.openapi", "GET"),
-    # With a token of its own, and else a page that is not there.
+    # With its own token, or else a page that does not exist.
     ("metrics.show", "GET"),
 }
 
@@ -86,7 +86,7 @@ def test_anothers_import_is_not_there_on_any_route(
         read(nowhere, 404)
         answer = client.open(address(rule, theirs.public_id), method=method, data=form)
         read(answer, 404)
-        # An import that is somebody else's looks no different from one that never was.
+        # Another seller's import looks no different from one that never existed.
         assert without_token(answer.text) == without_token(nowhere.text)
         assert dict(answer.headers).keys() == dict(nowhere.headers).keys()
         script = client.open(address(rule, theirs.public_id), method=method, data=form, headers=HTMX)
@@ -163,7 +163,7 @@ def test_two_browsers_see_two_sellers_turn_by_turn(app: Flask, seller: Seller, o
         assert browser.get(f"/imports/{others.public_id}").status_code == 404
 
 
-#: What some routes of the API must be told beside the address.
+#: What some routes of the API require beside the address.
 NEEDED = {"api.retry": "?rows=FAILED", "api.hide_listing": "?urn=x&condition=MINT"}
 
 
@@ -197,7 +197,7 @@ def test_a_token_finds_nothing_of_another_sellers(
 
 def test_without_a_token_the_api_tells_and_does_nothing(app: Flask, seller: Seller, storage_files) -> None:
     made = make(STATES[1], seller, file_name="secret.csv")
-    # That somebody is signed in counts for nothing: no other site may make their browser ask.
+    # A session does not count here: no other site may make the seller's browser send requests.
     signed_in, stranger = sign_in(app, seller), app.test_client()
     before, files = everything(), storage_files()
     for rule, method in api_routes(app):

@@ -36,7 +36,7 @@ ROWS = [
 
 @pytest.fixture
 def stock(seller: Seller, other_seller: Seller) -> list[dict[str, str]]:
-    """Four listings of three items of a dozen, and one of somebody else's."""
+    """Four listings of three items of a dozen, and one of another seller."""
     make_items(12)
     ended(other_seller, [row(urn="urn:test:3", comment="not yours")], "theirs.csv")
     ended(seller, ROWS, "stock.csv")
@@ -230,7 +230,7 @@ def test_the_place_behind_everything_says_so(client: FlaskClient, stock) -> None
 
 @pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each page looks at next to nothing before it says how far it has come."""
+    """Each page reads almost nothing before it reports its position."""
     monkeypatch.setattr(listings, "_LOOK_SECONDS", 0)
     for name in ("_FIRST_LISTINGS", "_MOST_LISTINGS", "_FIRST_ITEMS", "_MOST_ITEMS"):
         monkeypatch.setattr(search, name, 1)

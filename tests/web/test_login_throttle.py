@@ -1,4 +1,4 @@
-"""How often one may try to sign in, and that this tells nobody which accounts exist."""
+"""The limit of sign-in attempts, which does not reveal which accounts exist."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.web.test_sign_in import without_what_differs
 
 @pytest.fixture(autouse=True)
 def quick_hashes(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Passwords are compared at once; the e-mail addresses for which it was done."""
+    """Compare passwords without slow hashing. Returns the email addresses for which it was done."""
     asked: list[str] = []
 
     def check(email: str, password: str) -> Seller | None:
@@ -45,7 +45,7 @@ def test_too_many_failures_keep_an_address_from_an_account(app: Flask, seller: S
     for _ in range(10):
         assert attempt(app, seller.email).status_code == 422
     quick_hashes.clear()
-    # Now not even the right password is looked at.
+    # Now not even the right password is compared.
     refused = attempt(app, "Seller@Example.com ", PASSWORD)
     soup = read(refused, 429)
     assert words(soup.select_one("[role=alert]")).startswith("There were too many attempts to sign in. Try again in ")

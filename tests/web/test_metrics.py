@@ -1,4 +1,4 @@
-"""What Prometheus gets, and what stands in the logs."""
+"""Metrics for Prometheus, and the logs."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_it_shows_the_jobs(operator: FlaskClient, seller: Seller) -> None:
 
 
 def register_worker() -> Worker:
-    """Let Redis know of a worker, through a client of its own as a worker's process has it."""
+    """Register a worker in Redis, through a separate client as in a worker's process."""
     connection = redis_module.connect(current_app.config["REDIS_URL"])
     queue = open_queue(connection)
     worker = Worker([queue], name=uuid4().hex, connection=connection, job_class=AllowedJob, serializer=JSONSerializer)

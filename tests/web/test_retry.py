@@ -66,7 +66,7 @@ def test_failed_rows_succeed_once_the_catalog_is_mended_and_the_parent_shows_it(
     client: FlaskClient, seller: Seller, face: str
 ) -> None:
     make_items(1)
-    # Nothing about the rows is wrong: the catalog has come to know the items only later.
+    # The rows are valid: their items were added to the catalog only later.
     rows = [row(urn=f"urn:test:{n}", comment="one\r\ntwo, “so”") for n in (1, 2, 3)]
     made = start(seller, csv_bytes(rows, newline="\r\n"), file_name="my stock.csv")
     finish(made)
@@ -129,7 +129,7 @@ def test_it_is_done_once_however_often_the_button_is_pressed(client: FlaskClient
     assert led_to(post(client, made, "FAILED")).id == first.id
     assert everything() == before
     assert "Retry failed rows" not in page(client, f"/imports/{made.public_id}").get_text()
-    # What fails again is with the retry, and goes on from there; its name does not grow.
+    # A row that fails again belongs to the retry, and is retried from there; the name does not grow.
     finish(first)
     second = led_to(post(client, first, "FAILED"))
     assert (second.parent_id, second.file_name) == (first.id, "stock (failed rows).csv")

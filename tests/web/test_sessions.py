@@ -1,4 +1,4 @@
-"""Sessions: begun anew at sign-in, known to the server, and ended there."""
+"""Sessions: new at each sign-in, stored on the server, and ended there."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_cookies_and_tokens_of_forms_are_signed_with_sha_256(app: Flask, client:
     token, cookie = csrf_token(client), client.get_cookie(COOKIE).value
     for signed in (token, cookie):
         assert len(base64_decode(signed.rpartition(".")[2])) == hashlib.sha256().digest_size
-    # One that a release before has signed lets nobody in.
+    # A cookie signed by an earlier release gives no access.
     content = app.session_interface.get_signing_serializer(app).loads(cookie)
     client.set_cookie(COOKIE, SecureCookieSessionInterface().get_signing_serializer(app).dumps(content))
     assert not is_signed_in(client)

@@ -23,7 +23,7 @@ WRONG = "The e-mail address or the password is wrong. Check both and try again."
 
 @pytest.fixture
 def stranger(app: Flask) -> FlaskClient:
-    """A browser in which nobody is signed in."""
+    """A browser without a session."""
     return app.test_client()
 
 
@@ -180,7 +180,7 @@ def test_signing_in_leads_back_to_where_one_was(stranger: FlaskClient, seller: S
     ],
 )
 def test_signing_in_does_not_lead_to_another_site(stranger: FlaskClient, client: FlaskClient, target: str) -> None:
-    # The place is looked at when the form is drawn, when it is sent, and where somebody is signed in already.
+    # The target is checked when the form is shown, when it is sent, and when the seller is already signed in.
     form = read(stranger.get("/login", query_string={"next": target})).select_one("form")
     assert form["action"] == "/login"
     assert local_path(target) is None

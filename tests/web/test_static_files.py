@@ -1,4 +1,4 @@
-"""The static files: their names, how long they are kept, and how they travel."""
+"""The static files: their names, caching, and compression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that a stray quotation mark has swallowed: told on every page and in every file, and none of them lost."""
+"""Rows that a stray quotation mark has swallowed: reported on every page and in every file, and none lost."""
 
 from __future__ import annotations
 

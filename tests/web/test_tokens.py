@@ -39,7 +39,7 @@ def test_a_token_is_made_and_shown_once(client: FlaskClient, seller: Seller) -> 
     answer = make(client, scope="read")
     shown = read(answer)
     assert answer.headers["Cache-Control"] == "no-store"
-    # Nothing of it goes into the cookie, which whoever has it can read.
+    # Nothing of it is in the cookie, which anyone who has it can read.
     assert client.get_cookie("sluice_session").value == before
     secret = words(shown.select_one("#token-text"))
     bearer = tokens.find_bearer(secret)

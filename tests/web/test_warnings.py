@@ -1,4 +1,4 @@
-"""Warnings on an import: on its page, in the API and on the command line, for a check and for what is made of it."""
+"""Warnings of an import: on its page, in the API and on the command line, for a check and for its import."""
 
 from __future__ import annotations
 

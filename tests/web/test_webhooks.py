@@ -86,7 +86,7 @@ def test_the_secret_is_shown_once(client: FlaskClient) -> None:
     answer = add(client, form_key="5b7c0b0a-6d0f-4d0e-8a35-0f5a5f2c9d11")
     soup = read(answer)
     assert answer.headers["Cache-Control"] == "no-store"
-    # Nothing of it goes into the cookie, which whoever has it can read.
+    # Nothing of it is in the cookie, which anyone who has it can read.
     assert client.get_cookie("sluice_session").value == before
     secret = the_one().secret
     assert words(soup.select_one("#secret-text")) == secret
