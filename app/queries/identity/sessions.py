@@ -46,20 +46,20 @@ def list_of(seller_id: int, limits: Limits, *, first: bytes, at_most: int) -> li
 
 
 def find_by_id(seller_id: int, public_id: uuid.UUID, limits: Limits) -> Session | None:
-    """The seller's session with this public id, if it holds; another seller's is not found."""
+    """The seller's session with this public id, if valid; another seller's is not found."""
     query = select(Session).where(Session.seller_id == seller_id, Session.public_id == public_id, _holds(limits))
     return db.session.scalar(query)
 
 
 def change_digest(seller_id: int, before: bytes, after: bytes) -> bool:
-    """Let a session of the seller's go on under another secret; false when there is none any more."""
+    """Continue a session of the seller under another secret. Returns false if the session has ended."""
     is_it = (Session.seller_id == seller_id) & (Session.digest == before)
     changed = update(Session).where(is_it).values(digest=after).returning(Session.id)
     return db.session.execute(changed).first() is not None
 
 
 def delete_over(seller_id: int, limits: Limits) -> None:
-    """Remove those of a seller's sessions that do not hold any more."""
+    """Delete a seller's expired sessions."""
     db.session.execute(delete(Session).where(Session.seller_id == seller_id, ~_holds(limits)))
 
 

@@ -1,4 +1,4 @@
-"""What the chunks of an import note for each other while it lasts, and how it is forgotten afterwards."""
+"""The notes that the chunks of an import leave for each other, and their deletion afterwards."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from app.queries.status_sets import GIVEN_UP, IMPORT_FAILED, KIND_CHECK
 
 _TABLES = ("claims", "left_alone")
 
-#: The import ``i`` is over for good: an operator could have a batch tried again that was given up, and its chunks would
-#: need what the others have noted. A check is over when it is over.
+#: The import ``i`` cannot run again: an operator could retry a batch that was given up, and its chunks would need the
+#: notes of the others. A check that is over never runs again.
 _OVER_FOR_GOOD = f"""
     i.finished_at is not null and (i.kind = {KIND_CHECK} or i.status <> {IMPORT_FAILED} or not exists (
         select 1 from batches b
@@ -20,7 +20,7 @@ _OVER_FOR_GOOD = f"""
 
 
 def are_due(key: ImportKey) -> bool:
-    """Whether nobody will need the notes of an import any more."""
+    """Whether the notes of an import are no longer needed."""
     return bool(
         db.session.scalar(
             text(
@@ -35,7 +35,7 @@ def are_due(key: ImportKey) -> bool:
 
 
 def find_left_over() -> list[ImportKey]:
-    """The imports that are over for good and of which there are notes all the same."""
+    """The imports that cannot run again but still have notes."""
     noted = " union all ".join(
         f"select from {table} n where n.seller_id = i.seller_id and n.import_id = i.id" for table in _TABLES
     )
@@ -46,5 +46,5 @@ def find_left_over() -> list[ImportKey]:
 
 
 def forget_some(key: ImportKey) -> bool:
-    """Delete as many notes of an import as one transaction should; whether there were any."""
+    """Delete as many notes of an import as one transaction should. Returns whether there were any."""
     return delete_some(_TABLES, key)

@@ -19,15 +19,15 @@ from app.queries.imports.error_groups import Kind
 
 _to_json = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-#: How many failed rows there are on a page of ``iter_pages``.
+#: Number of failed rows on a page of ``iter_pages``.
 _PAGE_ROWS = 1_000
 
 
 class FailedRow(NamedTuple):
-    """A row that was not imported."""
+    """A failed row."""
 
     line: int
-    #: Its text as it stands in the file.
+    #: Its text as in the file.
     row: str
     #: At least one, all of the same code.
     problems: list[Problem]
@@ -48,7 +48,7 @@ def insert(batch: BatchKey, failed: Collection[FailedRow]) -> None:
             'copy row_errors (seller_id, import_id, line, code, "columns", causes, facts, "row") from stdin'
         ) as copy,
     ):
-        # JSON comes as the text that it is in a COPY anyway.
+        # In a COPY, JSON is plain text anyway.
         copy.set_types(["int4", "int8", "int4", "int2", "text[]", "text[]", "text", "text"])
         for one in failed:
             copy.write_row(
@@ -72,7 +72,7 @@ class RecordedError(NamedTuple):
     code: int
     columns: list[str]
     causes: list[str]
-    #: Those of rows that an earlier release has recorded, which have no facts.
+    #: The sentences of rows that an earlier release has recorded without facts.
     sentences: list[str] | None
     facts: list[dict[str, Any]] | None
     row: str
@@ -86,12 +86,12 @@ class RecordedError(NamedTuple):
 
     @property
     def kinds(self) -> list[Kind]:
-        """What is wrong with it: the group of each message."""
+        """The group of each message."""
         return [Kind(Cause.by_slug(cause), column) for cause, column in zip(self.causes, self.columns, strict=True)]
 
 
 class Filter(NamedTuple):
-    """Which of the failed rows of an import are wanted; what is None, or empty text, does not matter."""
+    """A filter for the failed rows of an import; None, or an empty text, matches all."""
 
     code: Code | None = None
     cause: Cause | None = None
@@ -99,9 +99,9 @@ class Filter(NamedTuple):
     column: str | None = None
     #: The number of the batch.
     batch: int | None = None
-    #: Rows that stand on any of these lines, first and last.
+    #: Rows on any of these lines, first and last.
     lines: tuple[int, int] | None = None
-    #: Stands somewhere in the row, in any case.
+    #: A text that the row contains, in any case.
     text: str = ""
 
 
@@ -109,19 +109,19 @@ class Filter(NamedTuple):
 ANY = Filter()
 
 
-#: The rows of a page have so many bytes together, and what the last of them has beyond that.
+#: The size of the rows on a page in bytes, which the last row may exceed.
 PAGE_BYTES = 4 << 20
 
 
 class ErrorPage(NamedTuple):
-    """Failed rows that follow each other, and whether there are more behind them."""
+    """Consecutive failed rows, and whether more follow."""
 
     errors: list[RecordedError]
     goes_on: bool
 
 
 def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: Filter = ANY) -> ErrorPage:
-    """The failed rows of an import below a line that are ``wanted``, in the order of the file.
+    """The failed rows of an import below a line that match ``wanted``, in the order of the file.
 
     At most ``limit`` of them, and no more than PAGE_BYTES allows.
     """
@@ -136,7 +136,7 @@ def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: Filter = 
     size = func.octet_length(first.c.row)
     before = (func.sum(size).over(order_by=first.c.line) - size).label("before")
     sized = select(first, before).subquery()
-    # With one row more than fit, which tells that there are more.
+    # One row more than fits tells that there are more.
     fitting = select(sized).where(sized.c.before < PAGE_BYTES + MAX_RECORD_BYTES).order_by(sized.c.line)
     found = list(db.session.execute(fitting))
     shown = [RecordedError(*row[:-1]) for row in found if row.before < PAGE_BYTES][:limit]
@@ -144,7 +144,7 @@ def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: Filter = 
 
 
 def count(key: ImportKey, wanted: Filter, *, at_most: int) -> int | None:
-    """How many failed rows of an import are ``wanted``; None when they are more than ``at_most``."""
+    """The number of failed rows of an import that match ``wanted``; None if more than ``at_most``."""
     query = select(RowError.line).where(RowError.seller_id == key.seller_id, RowError.import_id == key.import_id)
     found = query.where(*_conditions(key, wanted)).limit(at_most + 1).subquery()
     rows = db.session.scalar(select(func.count()).select_from(found)) or 0
@@ -159,7 +159,7 @@ def _conditions(key: ImportKey, wanted: Filter) -> Iterator[ColumnElement[bool]]
     if wanted.column is not None:
         yield literal(wanted.column) == any_(RowError.columns)
     if wanted.cause is not None and wanted.column is not None:
-        # Cheap comparisons have left few rows, whose problems are now looked at one by one.
+        # Cheap comparisons have left few rows, whose problems are now tested one by one.
         problem = func.unnest(RowError.causes, RowError.columns).table_valued("cause", "column").render_derived()
         is_it = (problem.c.cause == wanted.cause.slug) & (problem.c.column == wanted.column)
         yield select(problem.c.cause).where(is_it).correlate(RowError).exists()
@@ -170,7 +170,7 @@ def _conditions(key: ImportKey, wanted: Filter) -> Iterator[ColumnElement[bool]]
         yield func.coalesce(RowError.line < next_line, True)
     if wanted.lines is not None:
         first, last = wanted.lines
-        # No row is so long that it could begin before the first bound.
+        # No row is long enough to begin before the first bound.
         yield RowError.line.between(first - MAX_RECORD_BYTES, last)
         yield RowError.line + _line_breaks(RowError.row) >= first
     if wanted.text:
@@ -178,14 +178,14 @@ def _conditions(key: ImportKey, wanted: Filter) -> Iterator[ColumnElement[bool]]
 
 
 def _line_breaks(text: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[int]:
-    """How many line breaks are inside a row, quoted ones: it stands on so many lines more than one."""
+    """The number of quoted line breaks in a row, which is the number of its lines minus one."""
     return func.length(text) - func.length(func.replace(text, "\n", ""))
 
 
 def iter_pages(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[list[RecordedError]]:
-    """All failed rows of an import that are ``wanted`` in the order of the file, a page at a time.
+    """All failed rows of an import that match ``wanted``, in the order of the file, a page at a time.
 
-    Each page is a statement of its own: the caller may end its transaction between two pages.
+    Each page is a separate statement: the caller may end its transaction between two pages.
     """
     after_line = 0
     while page := list_after(key, after_line=after_line, limit=_PAGE_ROWS, wanted=wanted).errors:
@@ -194,10 +194,10 @@ def iter_pages(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[list[Recorde
 
 
 def iter_texts(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[list[str]]:
-    """The original texts of all failed rows that are ``wanted``, in the order of the file, a page at a time.
+    """The original texts of all failed rows that match ``wanted``, in the order of the file, a page at a time.
 
-    Each page is a statement of its own, as in ``iter_pages``; leaving out what is wrong with the rows makes it several
-    times as fast.
+    Each page is a separate statement, as in ``iter_pages``; leaving out the problems of the rows makes it several times
+    as fast.
     """
     of_import = (RowError.seller_id == key.seller_id, RowError.import_id == key.import_id)
     query = select(RowError.line, RowError.row).where(*of_import, *_conditions(key, wanted)).order_by(RowError.line)

@@ -1,9 +1,9 @@
 """The sellers' listings: looking up, locking, inserting, updating and exporting them, thousands at a time.
 
-No two transactions wait for each other in a circle, whatever their rows are. Each first inserts all that it inserts,
-then locks all that it changes, both in the order of the keys. While it inserts, it holds nothing but listings that are
-not committed yet, and so nothing that one which locks could wait for: that finds committed listings only. So those that
-lock wait for each other only, in one order; and those that insert wait for these, or for each other, in one order.
+No two transactions deadlock, whatever their rows are. Each first inserts all its new listings, then locks all that it
+updates, both in the order of the keys. While it inserts, it holds only uncommitted listings, and so nothing that a
+locking transaction could wait for: that finds committed listings only. So transactions that lock wait only for each
+other, in one order; and those that insert wait for these, or for each other, in one order.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from app.csvfile.columns import FIELDS, VALUES, Layout, Value, Values
 from app.queries import ImportKey, as_columns, driver_cursor
 from app.queries.bulk_insert import Table, insert_missing
 
-#: How many listings there are on a page of ``iter_pages``.
+#: Number of listings on a page of ``iter_pages``.
 _PAGE_ROWS = 2_000
 
 
-#: What a seller has at most one listing of: the item, the condition and the variants. A plain tuple sorts and hashes
-#: far faster than a named one.
+#: The listing key: the item, the condition and the variants. A plain tuple sorts and hashes far faster than a named
+#: one.
 ListingKey = tuple[int, int, str]
 
 
 class CreatedBy(NamedTuple):
-    """Which row of which import made a listing."""
+    """Which row of which import created a listing."""
 
     import_id: int
     line: int
 
 
-#: A listing to be made: the line of the row that makes it, its item, condition and variants, hidden, and its values in
-#: the order of ``columns.VALUES``. A plain tuple, because it is made by the million.
+#: A listing to create: the line of its row, its item, condition and variants, hidden, and its values in the order of
+#: ``columns.VALUES``. A plain tuple, because there are millions.
 NewListing = tuple[Any, ...]
 line_of: Callable[[NewListing], int] = itemgetter(0)
 key_of: Callable[[NewListing], ListingKey] = itemgetter(1, 2, 3)
@@ -48,7 +48,7 @@ _values_of: Callable[[Any], Values] = attrgetter(*_VALUE_NAMES)
 
 
 class ListingState(NamedTuple):
-    """The values of a listing that an UPDATE sets, and what the last import that set them has to remember."""
+    """The values of a listing that an UPDATE sets, and the notes of the last import that set them."""
 
     #: In the order of ``columns.VALUES``: all but HIDDEN.
     values: Values
@@ -63,7 +63,7 @@ class ListingState(NamedTuple):
     def was(self, values: Values, hidden: bool | None, *, layout: Layout, before: int) -> bool:
         """Whether the listing had these values, and this HIDDEN if it is given, before the import with this id.
 
-        ``layout`` is that of the import; what its file does not say does not matter.
+        ``layout`` is that of the import; columns that its file does not have do not matter.
         """
         if self.updated_import_id != before:
             is_same, hidden_before = layout.spoken(values) == layout.spoken(self.values), self.hidden
@@ -75,23 +75,23 @@ class ListingState(NamedTuple):
 class Found(NamedTuple):
     """A listing that the seller has."""
 
-    #: Where its row lies; it stays there as long as it is locked.
+    #: The position of its row, which does not change while it is locked.
     place: str
     maker: CreatedBy
     state: ListingState
 
 
 class Change(NamedTuple):
-    """What becomes of a listing."""
+    """The change of a listing."""
 
     found: Found
     after: ListingState
 
 
 def digest(values: Values, layout: Layout) -> int:
-    """A number of 64 bits that other values have only by a chance that can be forgotten.
+    """A 64-bit hash of values; collisions are negligible.
 
-    It is that of the values that a file of the ``layout`` says, so that it stays the same when a release adds a column
+    It covers only the values that a file of the ``layout`` has, so that it stays the same when a release adds a column
     while an import of an older layout runs.
     """
     return int.from_bytes(blake2b(repr(layout.spoken(values)).encode(), digest_size=8).digest(), signed=True)
@@ -142,14 +142,14 @@ _STATE = {
 def exists_for(seller_id: int) -> bool:
     """Whether the seller has any listing."""
     with driver_cursor() as cursor:
-        # The order is there for the sake of the primary key's index. Without it the planner, which expects a seller to
-        # have as many as others, reads theirs until it meets with one: for a new seller that is never.
+        # The order makes the planner use the primary key's index. Without it, the planner expects the seller to have as
+        # many listings as others, and scans the table until it finds one: for a new seller, that is never.
         cursor.execute("select true from listings where seller_id = %s order by item_id limit 1", (seller_id,))
         return cursor.fetchone() is not None
 
 
 def find_makers(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, CreatedBy]:
-    """Which row made the listing, for those of ``keys`` that the seller has one for."""
+    """Which row created the listing, for those of ``keys`` that the seller has a listing for."""
     if not keys:
         return {}
     with driver_cursor() as cursor:
@@ -164,9 +164,9 @@ def find_makers(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey
 
 
 def find(seller_id: int, keys: Collection[ListingKey], *, lock: bool) -> dict[ListingKey, Found]:
-    """Those of ``keys`` that the seller has a listing for, as they are by the newest commit.
+    """The seller's listings with these ``keys``, as of the newest commit.
 
-    With ``lock`` they are locked, in the order of the keys: nobody changes them before this transaction ends.
+    With ``lock`` they are locked, in the order of the keys: no other transaction changes them before this one ends.
     """
     if not keys:
         return {}
@@ -203,20 +203,20 @@ def _state_of(row: Any) -> ListingState:
 
 
 def _flat(state: ListingState) -> tuple[Any, ...]:
-    """A state as the columns of _STATE have it."""
+    """A state in the order of the columns of _STATE."""
     values, *others = state
     return (*values, *others)
 
 
 def insert(seller_id: int, import_id: int, new: Collection[NewListing]) -> Collection[int]:
-    """Insert those of ``new`` that the seller has no listing for; the lines of those that were inserted."""
+    """Insert the ``new`` listings that the seller does not have. Returns the lines of the inserted ones."""
     if not new:
         return ()
     return insert_missing(_NEW, [(seller_id, import_id, *one) for one in sorted(new, key=key_of)])
 
 
 def update(seller_id: int, changes: Collection[Change]) -> None:
-    """Give listings of a seller that ``find`` has locked in this transaction the states that ``changes`` name."""
+    """Apply ``changes`` to listings of a seller that ``find`` has locked in this transaction."""
     if not changes:
         return
     arrays = ", ".join(f"%b::{kind}[]" for kind in ("tid", *_STATE.values()))
@@ -238,7 +238,7 @@ def update(seller_id: int, changes: Collection[Change]) -> None:
 def iter_pages(seller_id: int) -> Iterator[list[ExportedListing]]:
     """All listings of a seller in the order of their keys, a page at a time.
 
-    Each page is a statement of its own: the caller may end its transaction between two pages.
+    Each page is a separate statement: the caller may end its transaction between two pages.
     """
     after: ListingKey = (0, 0, "")
     while True:
@@ -268,7 +268,7 @@ def iter_pages(seller_id: int) -> Iterator[list[ExportedListing]]:
 
 
 def list_created_lines(key: ImportKey) -> list[int]:
-    """The lines of an import that made a listing, in ascending order."""
+    """The lines of an import that created a listing, in ascending order."""
     with driver_cursor() as cursor:
         cursor.execute(
             "select created_line from listings where seller_id = %s and created_import_id = %s order by created_line",

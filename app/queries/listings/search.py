@@ -1,10 +1,10 @@
-"""Looking for listings among millions, a bounded stretch at a time; what a page shows of them, and hiding one.
+"""Searches millions of listings, a bounded window at a time, describes listings for pages, and hides one.
 
-Nothing but its key leads to a listing, and an index that led there by name or condition would cost every import. So a
-search goes through the listings in the order of their keys and looks at each. It does so in stretches, each of them a
-few statements that look at no more than so much, whatever is asked for and however little is found: whoever searches
-says after each stretch whether it goes on. Where words are looked for and the listings are many, a stretch is one of
-the catalog, and then of the listings of those of its items that have the words.
+Listings are indexed by their keys only: an index by name or condition would cost every import. So a search reads the
+listings in the order of their keys and tests each. It does so in windows, each of a few statements that read a bounded
+number of rows, whatever the filter is and however little is found; the caller decides after each window whether to
+continue. If the filter has words and the listings are many, a window is a range of the catalog, and then the listings
+of the items in it that have the words.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from app.csvfile.contract import Condition
 from app.queries import driver_cursor
 from app.queries.listings.listings import ExportedListing, ListingKey
 
-#: No item has a higher id.
+#: The highest possible id of an item.
 _MOST_ITEM_ID = 2**31 - 1
 
 #: Before the first listing.
 START: ListingKey = (0, 0, "")
 
-#: The listings that the first stretch looks at, and any later one at most; each looks at more than the one before,
-#: because most searches find enough at once.
+#: The number of listings that the first window reads, and the maximum of later ones. Each window reads more than the
+#: previous one, because most searches find enough at once.
 _FIRST_LISTINGS, _MOST_LISTINGS = 2_000, 8_000
-#: So many times as far as ``_FIRST_LISTINGS`` listings reach, the index is looked through for a condition.
+#: To find a condition, the index is searched this many times as far as ``_FIRST_LISTINGS`` listings reach.
 _FARTHEST_REACH = 128
 #: The same for the items of the catalog.
 _FIRST_ITEMS, _MOST_ITEMS = 4_000, 64_000
 _GROWTH = 4
-#: Of the items in a stretch, or under a URN, so many are gone after at once.
+#: Maximum number of items of a window, or under a URN, whose listings are looked up together.
 _MOST_MATCHES = 5_000
 
 
 class Filter(NamedTuple):
-    """Which listings are wanted; what is None, or empty, does not matter."""
+    """A filter for listings; None, or an empty value, matches all."""
 
-    #: Folded as names are (``csvfile.contract.fold``); each occurs in the item's game, set, name or number.
+    #: Folded like names (``csvfile.contract.fold``); each must occur in the item's game, set, name or number.
     words: tuple[str, ...] = ()
     #: The item's URN, or its beginning.
     urn: str = ""
@@ -51,7 +51,7 @@ class Filter(NamedTuple):
 
     @property
     def names_item(self) -> bool:
-        """Whether it says something of the item."""
+        """Whether it filters by item."""
         return bool(self.words or self.urn)
 
 
@@ -60,18 +60,18 @@ ANY = Filter()
 
 
 class SearchWindow(NamedTuple):
-    """What a stretch of the search has come to."""
+    """The result of a window of the search."""
 
-    #: The listings that are wanted, in the order of their keys.
+    #: The matching listings, in the order of their keys.
     found: list[ListingKey]
-    #: Up to here, this included, everything has been looked at; None: there is nothing further on.
+    #: The last key that was searched; None: there are no more listings.
     reached: ListingKey | None
 
 
 def iter_windows(seller_id: int, wanted: Filter, *, after: ListingKey, most: int) -> Iterator[SearchWindow]:
-    """The listings behind ``after`` that are wanted, at most ``most`` from each stretch, up to the last of them.
+    """The listings behind ``after`` that match ``wanted``, at most ``most`` from each window, up to the last one.
 
-    Each stretch stands for itself: the caller may end its transaction between two of them.
+    The windows are independent: the caller may end its transaction between two of them.
     """
     if wanted.urn:
         items = _items_under(wanted)
@@ -83,7 +83,7 @@ def iter_windows(seller_id: int, wanted: Filter, *, after: ListingKey, most: int
 
 
 def behind_item(item_id: int) -> ListingKey:
-    """A key behind all those of an item's listings and before those of the next item."""
+    """A key behind all of an item's listings and before those of the next item."""
     return (min(item_id, _MOST_ITEM_ID), max(Condition) + 1, "")
 
 
@@ -93,8 +93,8 @@ def _through_listings(seller_id: int, wanted: Filter, *, after: ListingKey, most
     while position is not None:
         last = None
         if wanted.condition is not None:
-            # The index passes over other conditions so fast that a stretch may have many times the usual number of
-            # them; how far that reaches is guessed from how close together the next few listings are.
+            # The index skips other conditions so fast that a window may have many times the usual number of listings;
+            # how far that reaches is estimated from the density of the next few listings.
             last = _item_further_on(seller_id, wanted, position, _FIRST_LISTINGS)
             first = _item_further_on(seller_id, wanted, position, 1)
             if first is not None and last is not None:
@@ -109,7 +109,7 @@ def _through_listings(seller_id: int, wanted: Filter, *, after: ListingKey, most
 def _through_items(
     seller_id: int, wanted: Filter, items: list[int], *, after: ListingKey, most: int
 ) -> Iterator[SearchWindow]:
-    """Through the listings of ``items``, which are all that are wanted."""
+    """Search the listings of ``items``, which are all that match."""
     position: ListingKey | None = after
     while position is not None:
         stretch = _look(seller_id, wanted, after=position, most=most, listings=_MOST_LISTINGS, items=items)
@@ -118,13 +118,13 @@ def _through_items(
 
 
 def _through_catalog(seller_id: int, wanted: Filter, *, after: ListingKey, most: int) -> Iterator[SearchWindow]:
-    # Somebody with few listings need not wait for the whole catalog.
+    # A seller with few listings need not wait for the whole catalog.
     last = _item_further_on(seller_id, wanted, after, _FIRST_LISTINGS)
     stretch = _look(seller_id, wanted, after=after, most=most, listings=_FIRST_LISTINGS, last=last, looks_at_items=True)
     yield stretch
     position, width = stretch.reached, _FIRST_ITEMS
     while position is not None:
-        # Across all that the seller does not offer.
+        # Skip the items that the seller does not offer.
         first = _item_further_on(seller_id, wanted, position, 1)
         if first is None:
             yield SearchWindow([], None)
@@ -150,12 +150,12 @@ def _look(
     items: list[int] | None = None,
     looks_at_items: bool = False,
 ) -> SearchWindow:
-    """Look at the next ``listings`` listings behind ``after``, up to the item ``last``.
+    """Test the next ``listings`` listings behind ``after``, up to the item ``last``.
 
-    If ``items`` are given, only at listings of theirs. Otherwise what is wanted of the item is looked at one listing at
-    a time, and only if ``looks_at_items``.
+    If ``items`` are given, only their listings. Otherwise the item is tested one listing at a time, and only if
+    ``looks_at_items``.
     """
-    # What an index knows bounds what is read. What none knows is asked of each listing that was read.
+    # Conditions of an index limit what is read. All others are tested on each listing that was read.
     read: list[str] = []
     asked: list[str] = []
     if last is not None:
@@ -167,14 +167,14 @@ def _look(
     if wanted.hidden is not None:
         (read if wanted.hidden else asked).append("hidden" if wanted.hidden else "not hidden")
     if looks_at_items:
-        # A sub-select and no join, for which the planner could read the whole catalog.
+        # A sub-select instead of a join, for which the planner could read the whole catalog.
         asked.append(f"(select {_item_matches(wanted)} from items i where i.id = item_id)")
     values = {
         "seller_id": seller_id,
         "last": last,
         "items": items,
         "condition": wanted.condition,
-        # Where nothing is asked, none is read that is not wanted.
+        # Without further conditions, every listing that is read matches.
         "listings": listings if asked else most,
         "most": most + 1,
         **_key_values(after),
@@ -217,7 +217,7 @@ def _key_values(key: ListingKey) -> dict[str, Any]:
 
 
 def _item_matches(wanted: Filter) -> str:
-    """SQL for: the item ``i`` is as it is wanted."""
+    """SQL for: the item ``i`` matches."""
     conditions = [
         f"(strpos(i.name_key, %(word_{n})s) > 0 or strpos(lower(i.number), %(word_{n})s) > 0)"
         for n in range(len(wanted.words))
@@ -229,12 +229,12 @@ def _item_matches(wanted: Filter) -> str:
 
 def _item_values(wanted: Filter) -> dict[str, Any]:
     values = {f"word_{n}": word for n, word in enumerate(wanted.words)}
-    # No text has the last of all characters in it.
+    # No text contains the last of all characters.
     return values | {"urn": wanted.urn, "behind_urn": wanted.urn + chr(0x10FFFF)}
 
 
 def _items_under(wanted: Filter) -> list[int] | None:
-    """All items whose URN begins as it is wanted, in order, whatever else they are like; None if they are too many."""
+    """All items whose URN matches, in order, ignoring the rest of the filter; None if they are too many."""
     with driver_cursor() as cursor:
         cursor.execute(
             "select id from items where urn >= %(urn)s and urn < %(behind_urn)s limit %(limit)s",
@@ -253,7 +253,7 @@ def _items_under(wanted: Filter) -> list[int] | None:
 
 
 def _items_between(wanted: Filter, first: int, last: int) -> list[int]:
-    """The first items from one id to another that are as they are wanted, in order."""
+    """The first matching items from one id to another, in order."""
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
@@ -266,7 +266,7 @@ def _items_between(wanted: Filter, first: int, last: int) -> list[int]:
 
 
 def _item_further_on(seller_id: int, wanted: Filter, after: ListingKey, listings: int) -> int | None:
-    """The item of the listing that is so many listings behind ``after``, of the hidden ones if those are wanted."""
+    """The item of the listing that is ``listings`` listings behind ``after``; only hidden ones count if ``wanted``."""
     with driver_cursor() as cursor:
         row = cursor.execute(
             f"""
@@ -288,7 +288,7 @@ class Origin(NamedTuple):
 
 
 class ListedItem(NamedTuple):
-    """A listing as people see it."""
+    """A listing for display."""
 
     urn: str
     game: str
@@ -296,20 +296,20 @@ class ListedItem(NamedTuple):
     name: str
     number: str
     condition: Condition
-    #: Sorted and joined by ``|``; empty when there are none.
+    #: Sorted and joined by ``|``; empty if there are none.
     variants: str
-    #: What the listing holds, by the names of ``columns.FIELDS``.
+    #: The values of the listing, by the names of ``columns.FIELDS``.
     values: dict[str, Value]
-    #: None where the import is no longer known.
+    #: None if the import is no longer known.
     made_by: Origin | None
     #: The last UPDATE; None if there was none.
     changed_by: Origin | None
-    #: The last change, be it by an import or by hand.
+    #: The last change, by an import or by hand.
     updated_at: datetime
 
     @property
     def texts(self) -> dict[str, Value]:
-        """The texts that it has, by their columns."""
+        """Its texts, by column."""
         texts = {column.value: self.values[field.name] for column, field in FIELDS.items() if column.spec.is_free_text}
         return {column: text for column, text in texts.items() if text}
 
@@ -326,7 +326,7 @@ _EACH_KEY = """
 
 
 def describe(seller_id: int, keys: Collection[ListingKey]) -> list[ListedItem]:
-    """Listings as a page shows them, in the order of their keys."""
+    """Listings for display, in the order of their keys."""
     if not keys:
         return []
     with driver_cursor() as cursor:
@@ -397,7 +397,7 @@ def _keys_values(seller_id: int, keys: Collection[ListingKey]) -> dict[str, Any]
 
 
 class ItemAt(NamedTuple):
-    """An item of the catalog, by which a place in the search is told."""
+    """An item of the catalog, which identifies a position in the search."""
 
     urn: str
     set_name: str
@@ -421,14 +421,14 @@ def find_item_id(urn: str) -> int | None:
 
 
 def set_hidden(seller_id: int, key: ListingKey, *, hidden: bool) -> bool:
-    """Hide or show a listing; nothing else of it changes but the time of its last change. False if there is none."""
+    """Hide or show a listing; only the time of its last change changes too. Returns false if it does not exist."""
     place = {"seller_id": seller_id, "hidden": hidden, **_key_values(key)}
     is_it = (
         "seller_id = %(seller_id)s and item_id = %(item_id)s and condition = %(after_condition)s "
         "and variants = %(variants)s"
     )
     with driver_cursor() as cursor:
-        # One that is as it should be already has not changed.
+        # A listing that already has the value is not changed.
         cursor.execute(
             f"update listings set hidden = %(hidden)s, updated_at = now() where {is_it} and hidden <> %(hidden)s", place
         )
