@@ -10,7 +10,7 @@ workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 
 # Requests mostly wait, for the database or for the bytes of an upload, which may take minutes. Threads wait cheaply,
 # and unlike in a sync worker a slow upload does not run into the timeout, which then only ends a worker that hangs.
-# Uploads get two thirds of them at most, so that pages and buttons always have theirs; and their patience has an end.
+# Uploads get two thirds of them at most, so that pages and buttons always have theirs, and slow ones are cut off.
 worker_class = "serving.Worker"
 threads = 24
 timeout = 60

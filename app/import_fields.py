@@ -1,4 +1,4 @@
-"""An import as programs see it: what the API's answers and the bodies of webhooks have in common."""
+"""The fields of an import that the API's answers and the bodies of webhooks share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ImportState(Protocol):
 
     @property
     def file_name(self) -> str:
-        """What its file is called."""
+        """The name of its file."""
 
     @property
     def total(self) -> int:
@@ -36,19 +36,19 @@ class ImportState(Protocol):
 
     @property
     def created(self) -> int:
-        """Rows that made a listing."""
+        """Rows that created a listing."""
 
     @property
     def updated(self) -> int:
-        """Rows that changed one."""
+        """Rows that updated a listing."""
 
     @property
     def unchanged(self) -> int:
-        """Rows that found theirs as they want it."""
+        """Rows whose listing already had their values."""
 
     @property
     def failed(self) -> int:
-        """Rows that did not do what they ask for."""
+        """Failed rows."""
 
     @property
     def created_at(self) -> datetime:
@@ -56,7 +56,7 @@ class ImportState(Protocol):
 
     @property
     def started_at(self) -> datetime | None:
-        """When the first row was worked on; None before."""
+        """When processing started; None before."""
 
     @property
     def finished_at(self) -> datetime | None:
@@ -92,5 +92,5 @@ def camel(name: str) -> str:
 
 
 def iso(time: datetime) -> str:
-    """A time as programs read it: in UTC, with microseconds."""
+    """A time in ISO format: in UTC, with microseconds."""
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"

@@ -178,8 +178,8 @@ class Listing(Base):
 
     __tablename__ = "listings"
     __table_args__ = (
-        # In the order of the primary key, for whoever looks for what is hidden. Few listings are, and the others, which
-        # an import makes by the million, are not in it.
+        # In the order of the primary key, for searches of hidden listings. Few listings are hidden, and the others,
+        # which imports create by the million, are not in it.
         Index("ix__listings__hidden", "seller_id", "item_id", "condition", "variants", postgresql_where=text("hidden")),
     )
 
@@ -414,7 +414,7 @@ class LeftAlone(Base):
     item_ids: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     conditions: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
     variants: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
-    #: The highest line that spoke of the listing, and the highest with a HIDDEN of its own, or 0.
+    #: The highest line that named the listing, and the highest that set HIDDEN, or 0.
     lines: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     hidden_lines: Mapped[list[int]] = mapped_column(ARRAY(Integer))
 
@@ -515,7 +515,7 @@ class Delivery(Base):
     endpoint_id: Mapped[int | None] = mapped_column(BigInteger)
     #: The import it is about. No foreign key: a message is complete without it, and an import may be deleted first.
     import_id: Mapped[int | None] = mapped_column(BigInteger)
-    #: What a webhook sends, byte for byte the same each time. E-mails are written when they are sent.
+    #: What a webhook sends, byte for byte the same each time. Emails are written when they are sent.
     body: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(CodeText, server_default=DeliveryStatus.WAITING)
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
@@ -560,7 +560,7 @@ class PeriodicTask(Base):
 
 
 class WorkerSeen(Base):
-    """A worker process as its supervisor last reported it; one that leaves in good order is forgotten at once."""
+    """A worker process as its supervisor last reported it; one that was stopped on purpose is deleted at once."""
 
     __tablename__ = "workers"
 

@@ -22,7 +22,7 @@ from app.statuses import RetriedRows
 
 
 def show_import(one: ImportProgress, retried: Collection[RetriedRows] = ()) -> dict[str, Any]:
-    """An import as it stands in a list; ``retried`` says which of its rows another has taken up, where it is known."""
+    """An import as in a list; ``retried`` says which of its rows were retried, if known."""
     return {
         **import_fields(one),
         "pausing": one.is_pausing,
@@ -37,7 +37,7 @@ def show_import(one: ImportProgress, retried: Collection[RetriedRows] = ()) -> d
 
 
 def show_status(one: ImportProgress) -> dict[str, Any]:
-    """Where an import stands."""
+    """The status and counters of an import."""
     return {
         "id": one.public_id,
         "status": one.status,

@@ -1,4 +1,4 @@
-"""Failures that can meet any request: a database that is away or takes no writes, and a body that breaks HTTP."""
+"""Failures of any request: an unavailable or read-only database, and a body that breaks HTTP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app import diagnosis
 #: What reading a body raises that breaks HTTP itself: a chunk of a wrong size, an extension or a trailer that is none.
 BROKEN_BODY = ParseException
 
-#: When to look again after a 503.
+#: Seconds after which to try again after a 503.
 RETRY_AFTER_SECONDS = 5
 
 #: What the database raises when it cannot be used; COPY and bulk statements raise the driver's own. Some of these may
@@ -29,7 +29,7 @@ DATABASE_AWAY = (
     psycopg.errors.IdleInTransactionSessionTimeout,
 )
 
-#: What a database that answers, and takes no writes, means for those who only see that a button does not work.
+#: What a read-only database means, in words for users.
 _CANNOT_WRITE = {
     "disk full": "The database of Sluice has no room left. Pages can be read, but nothing can be uploaded or changed "
     "until an operator has made room.",
@@ -39,11 +39,11 @@ _CANNOT_WRITE = {
 
 
 def is_database_away(error: BaseException | None) -> TypeGuard[BaseException]:
-    """Whether ``error`` says that the database cannot be used, and not that there is a mistake in Sluice."""
+    """Whether ``error`` means that the database cannot be used, and not a mistake in Sluice."""
     return isinstance(error, DATABASE_AWAY) and diagnosis.of_database(error) is not None
 
 
 def why_nothing_is_written(error: BaseException) -> str | None:
-    """What to tell people about a database that answers, and takes no writes; None for any other trouble with it."""
+    """The sentence about a read-only database; None for any other error."""
     fault = diagnosis.of_database(error)
     return None if fault is None else _CANNOT_WRITE.get(fault.state)

@@ -122,12 +122,12 @@ class Work(NamedTuple):
     #: Numbers of batches.
     running: int
     waiting: int
-    #: Of the running ones those whose worker has not been heard of for some seconds, and for how many at most.
+    #: The running batches whose worker has not responded for some seconds, and the longest of these times.
     silent: int
     silent_seconds: float
-    #: Batches of others before the first that waits; only asked while nothing runs. None: it rests after trouble.
+    #: Batches of others before the first waiting one; only queried while nothing runs. None: it waits after an error.
     before: int | None = None
-    #: Whether any worker is known; only asked while nothing runs.
+    #: Whether any worker is known; only queried while nothing runs.
     has_workers: bool = True
 
 
