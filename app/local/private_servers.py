@@ -20,6 +20,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -83,6 +84,7 @@ class PrivateServers:
         self.home = home.resolve()
         self._servers = _servers(self.home, postgres, redis)
         self._lock: int | None = None
+        self._one_thread = threading.Lock()
 
     def ensure(self) -> Addresses:
         """Start the servers that do not run, and say where they are. Calling again takes milliseconds.
@@ -94,8 +96,9 @@ class PrivateServers:
                 self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
                 (self.home / "log").mkdir(mode=0o700, exist_ok=True)
                 self._lock = self._take_lock()
-            for server in self._servers:
-                server.ensure()
+            with self._one_thread:
+                for server in self._servers:
+                    server.ensure()
         except OSError as error:
             # A home that belongs to another account, or a full disk: the system's own words describe it best.
             raise PrivateServerError(f"The private servers under {self.home} cannot be used: {error}.") from error
@@ -258,7 +261,8 @@ class _Server(ABC):
 
     def _die_with_owner(self) -> Callable[[], None] | None:
         """What the child does before its program starts, so that it is stopped even when this process is killed."""
-        if sys.platform != "linux":
+        # The kernel tells of the end of the thread that has started the child.
+        if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
             return None
         set_option = ctypes.CDLL(None, use_errno=True).prctl
         set_parent_death_signal = 1

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -146,6 +147,17 @@ def test_a_killed_redis_is_replaced_and_forgets_nothing(servers: PrivateServers)
     of(servers, "Redis").wait()
     with queue(servers) as client:
         assert client.lrange("jobs", 0, -1) == [b"a", b"b"]
+
+
+def test_threads_that_find_a_server_dead_start_it_once_and_it_outlives_them(servers: PrivateServers) -> None:
+    servers.ensure()
+    of(servers, "Redis").kill()
+    of(servers, "Redis").wait()
+    with ThreadPoolExecutor(4) as threads:
+        started = {future.result() for future in [threads.submit(servers.ensure) for _ in range(4)]}
+    (addresses,) = started
+    assert redis.Redis.from_url(addresses.redis_url).ping()
+    assert len([one for one in processes(servers) if one == of(servers, "Redis").pid]) == 1
 
 
 def test_files_that_name_another_living_process_do_not_stop_a_start(servers: PrivateServers) -> None:
