@@ -436,7 +436,7 @@ class Claim(Base):
 
 
 class ForeseenChange(Base):
-    """What a row of a check would make of a listing; kept of the most striking rows of each chunk only."""
+    """The change that a row of a check would make to a listing; stored only for the most striking rows of a chunk."""
 
     __tablename__ = "foreseen_changes"
 

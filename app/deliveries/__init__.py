@@ -1,1 +1,1 @@
-"""What leaves Sluice by itself: webhooks and e-mails, out of one outbox."""
+"""Webhooks and emails, sent from one outbox."""

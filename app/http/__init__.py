@@ -1,1 +1,1 @@
-"""What pages and API share: files on their way in and out, and filters in addresses."""
+"""Shared by pages and API: streaming uploads and downloads, and filters in addresses."""

@@ -24,7 +24,7 @@ _ENDING_LENGTH = 4
 
 MAX_NAME_LENGTH = 100
 MAX_DAYS = 3_650
-#: One page shows them all, and nobody needs more.
+#: One page shows them all, and no seller needs more.
 MAX_TOKENS = 100
 
 

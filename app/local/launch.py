@@ -41,7 +41,7 @@ class Stop(BaseException):
 
 
 def main() -> int:
-    """Run Sluice until it is told to stop, and return the exit code.
+    """Run Sluice until it is asked to stop, and return the exit code.
 
     0 after a stop, 1 when something does not start, 2 when a setting cannot be used.
     """
@@ -144,7 +144,7 @@ def _start_programs(logs: Path, environ: dict[str, str]) -> subprocess.Popen[byt
 
 
 def _dying_with_parent() -> list[str]:
-    """What stands before a command so that it gets SIGTERM even when its parent is killed; Linux only."""
+    """The prefix of a command that gets SIGTERM even if its parent is killed; Linux only."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 

@@ -1,1 +1,1 @@
-"""What Sluice tells those who run it: logs, metrics and health."""
+"""Logs, metrics and health, for operators."""

@@ -1,1 +1,1 @@
-"""What operators see of the whole installation."""
+"""The operators' view of the whole installation."""

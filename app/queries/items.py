@@ -183,7 +183,7 @@ def list_steps(named_by: NamedBy, path: str, *, limit: int) -> list[str]:
 
 
 def count() -> int:
-    """How many items the catalog has."""
+    """The number of items in the catalog."""
     with driver_cursor() as cursor:
         (number,) = cursor.execute("select count(*) from items").fetchone() or (0,)
         return int(number)

@@ -63,7 +63,7 @@ class ImportSeen(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """How many batches of RUNNING imports wait, and since when."""
+    """The number of waiting batches of RUNNING imports, and since when they wait."""
 
     #: QUEUED batches; those of them whose jobs were sent to Redis; and those that wait after a failed attempt.
     queued: int
@@ -411,7 +411,7 @@ def note_workers(host: str, pids: Collection[int], *, gone: Collection[int] = ()
 
 
 def forget_workers(*, silent_seconds: float) -> None:
-    """Forget the workers of hosts that have not been heard of for so long."""
+    """Delete the workers of hosts that have not reported for this long."""
     db.session.execute(
         text(f"delete from workers where heartbeat_at < {_NOW} - make_interval(secs => :seconds)"),
         {"seconds": silent_seconds},

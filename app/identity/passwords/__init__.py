@@ -1,4 +1,4 @@
-"""What a password must be like.
+"""The rules for passwords.
 
 ``common.txt`` has the 10,000 most common passwords of at least eight characters, the most common first. They are taken
 from data/passwords.txt of https://github.com/dropbox/zxcvbn (commit 67c4ece9), whose licence stands beside them.
@@ -12,7 +12,7 @@ from pathlib import Path
 MIN_LENGTH = 8
 #: What people are advised to use.
 GOOD_LENGTH = 15
-#: A longer one is no safer, and hashing must not be work that somebody else can make arbitrarily hard.
+#: A longer one is no safer, and an attacker must not be able to make hashing arbitrarily expensive.
 MAX_LENGTH = 1_000
 
 _COMMON = Path(__file__).with_name("common.txt")

@@ -133,7 +133,7 @@ def _check_over(one: ImportProgress, groups: int | None, imported: Collection[Re
 
 
 def _would_come(one: ImportProgress, groups: int | None, *, is_imported: bool) -> Iterator[str]:
-    """What an import would make of the rows that have been checked, as far as there are any."""
+    """What an import would do with the rows checked so far, if any."""
     if one.failed and one.failed == one.total:
         which = "its row has a problem" if one.total == 1 else f"all {one.total:,} rows have problems"
         yield f"Nothing in this file {'could' if is_imported else 'can'} be imported: {which}{_different(one, groups)}."
@@ -147,7 +147,7 @@ def _would_come(one: ImportProgress, groups: int | None, *, is_imported: bool) -
 
 
 def _effects(one: ImportProgress, verb: str) -> str:
-    """What the successful rows do to the listings; told of rows, because several may update one listing."""
+    """What the successful rows do to the listings; it counts rows, because several may update one listing."""
     kinds = (
         (one.created, "create a listing", "create listings"),
         (one.updated, "update a listing", "update listings"),
@@ -181,7 +181,7 @@ _SENTENCES_OF_CHECKS: dict[ImportStatus, _Describe] = {
 
 
 def _live(one: ImportProgress) -> str:
-    """How many rows have reached the listings."""
+    """The number of live rows, in a sentence."""
     if one.successful == one.total:
         return "The row is live" if one.total == 1 else f"All {one.total:,} rows are live"
     if not one.successful:
@@ -190,7 +190,7 @@ def _live(one: ImportProgress) -> str:
 
 
 def _live_so_far(one: ImportProgress) -> str:
-    """The same of an import that is not over: always in the same words, which grow by nothing but their numbers."""
+    """The same for an import that is not over: always in the same words, of which only the numbers change."""
     words = f"{one.successful:,} of {_rows(one.total)} {_are(one.successful)} live so far"
     return f"{words}; {one.failed:,} {_have(one.failed)}" if one.failed else words
 
@@ -215,7 +215,7 @@ def _problems(one: ImportProgress) -> str:
 
 
 def _different(one: ImportProgress, groups: int | None) -> str:
-    """How many kinds of problems the failed rows have, where that is known and worth saying."""
+    """The number of kinds of problems of the failed rows, if known and worth mentioning."""
     if not groups or one.failed == 1:
         return ""
     return " (all the same one)" if groups == 1 else f" ({groups:,} different ones)"

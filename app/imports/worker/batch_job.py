@@ -1,4 +1,4 @@
-"""The job that works through one batch, chunk by chunk, until it is done or told to stop."""
+"""The job that works through one batch, chunk by chunk, until it is done or asked to stop."""
 
 from __future__ import annotations
 

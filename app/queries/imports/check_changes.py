@@ -1,4 +1,4 @@
-"""What rows of a check would make of listings: a sample of the most striking ones."""
+"""The changes that a check predicts: a sample of the most striking ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PRICE_RATIO = f"greatest({_BEFORE} / {_AFTER}, {_AFTER} / {_BEFORE})"
 
 
 class Foreseen(NamedTuple):
-    """What a row of a check would make of a listing."""
+    """The change that a row of a check would make to a listing."""
 
     line: int
     key: ListingKey
@@ -63,7 +63,7 @@ _TYPES = {
 
 
 def _cells(state: ListingState) -> dict[str, str]:
-    """What a state holds as the import format writes it, by its columns in their order."""
+    """The values of a state in the import format, by column, in order."""
     values = {**dict(zip(VALUES, state.values, strict=True)), Column.HIDDEN: state.hidden}
     return {column.value: as_cell(values[column]) for column in FIELDS}
 

@@ -66,7 +66,7 @@ class Waiting(NamedTuple):
 class Source(NamedTuple):
     """The file of an import."""
 
-    #: Its header line as it stands in the file, with its byte-order mark and line ending.
+    #: Its header line as in the file, with its byte-order mark and line ending.
     header: str
     storage_key: str
     kind: ImportKind
@@ -177,7 +177,7 @@ def find_parent(key: ImportKey) -> WithCounters | None:
 def list_with_counters(
     seller_id: int, *, limit: int, before: int | None = None, wanted: Filter = ANY
 ) -> list[WithCounters]:
-    """The seller's imports that are ``wanted`` with counters, newest first; those older than the id ``before``."""
+    """The seller's imports that match ``wanted``, with counters, newest first; only those older than ``before``."""
     # Ids grow with time, so they give both the order of the list and the position in it. They are found before anything
     # is counted: otherwise a filter with few matches would count the batches of all other imports too.
     found = _matching(select(Import.id).where(Import.seller_id == seller_id), wanted)

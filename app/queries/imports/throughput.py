@@ -56,7 +56,7 @@ def get(key: ImportKey) -> Recorded:
 
 
 def count_before(key: ImportKey) -> int | None:
-    """How many waiting batches of other imports come before the first that waits of this one; None while it rests.
+    """The number of other imports' batches before this import's first waiting one; None after an error.
 
     Those come first whose jobs wait in Redis already, in the order in which they were sent, and then the others in the
     order of ``imports.find_next_to_dispatch``. Counts no further than MOST_COUNTED.

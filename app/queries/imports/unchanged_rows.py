@@ -53,7 +53,7 @@ def record(batch: BatchKey, listings: Mapping[ListingKey, LineMarks]) -> None:
 
 
 def find(batch: BatchKey, keys: Collection[ListingKey]) -> dict[ListingKey, LineMarks]:
-    """Those of ``keys`` that later batches than this one have left alone so far.
+    """The ``keys`` whose listings later batches than this one have left unchanged so far.
 
     This transaction must have locked the listings: who leaves one alone does so too, until it is noted.
     """
