@@ -14,10 +14,9 @@ from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import exc, text
 
-from app import create_app, database
+from app import create_app, database, diagnosis
 from app.extensions import db
 from app.models import Seller
-from app.observability import diagnosis
 from app.queries import begin_snapshot
 from tests.factories import csv_bytes, listed, make_items, row
 from tests.pooler import pooler

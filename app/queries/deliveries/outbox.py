@@ -280,6 +280,7 @@ def claim(*, limit: int, per_seller: int) -> list[Claimed]:
             from claimed c join sellers s on s.id = c.seller_id
                 left join webhook_endpoints e on e.seller_id = c.seller_id and e.id = c.endpoint_id
                 left join imports i on i.seller_id = c.seller_id and i.id = c.import_id
+            order by c.due_at, c.id
             """
         ),
         {"limit": limit, "per_seller": per_seller, "longest_wait_seconds": LONGEST_WAIT_SECONDS},
