@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
@@ -63,7 +62,7 @@ def own_environ(environ: dict[str, str], tmp_path: Path) -> Iterator[dict[str, s
         admin.execute(f"create database {name} template template0")
         yield {
             **environ,
-            "DATABASE_URL": re.sub(r"/test_\w+\?", f"/{name}?", url),
+            "DATABASE_URL": url.replace("/sluice?", f"/{name}?"),
             "STORAGE_URL": f"file://{tmp_path / 'storage'}",
         }
         admin.execute(f"drop database {name} with (force)")
