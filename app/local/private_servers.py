@@ -321,6 +321,9 @@ class _Postgres(_Server):
     def prepare(self) -> list[str]:
         if os.geteuid() == 0:
             self._let_account_in()
+        for unfinished in self.home.glob(".postgres-*"):
+            # While the initdb of a killed owner still writes there, not all can be removed; the next start does.
+            shutil.rmtree(unfinished, ignore_errors=True)
         if not self.data.exists():
             self._initialise()
         # No process of this server is left, so a process with the number in these files is another program's; the
@@ -339,8 +342,6 @@ class _Postgres(_Server):
 
     def _initialise(self) -> None:
         """Make the data directory under another name first, so that one that is there is always complete."""
-        for unfinished in self.home.glob(".postgres-*"):
-            shutil.rmtree(unfinished, ignore_errors=True)
         fresh = Path(tempfile.mkdtemp(prefix=".postgres-", dir=self.home))
         self.make_own(fresh)
         trust = ["--username", "postgres", "--auth", "trust"]
