@@ -169,11 +169,6 @@ IMPORT_EVENTS: dict[ImportStatus, str] = {
     ImportStatus.FAILED: "import.failed",
     ImportStatus.TERMINATED: "import.terminated",
 }
-#: The one way back, for operators alone: a batch that was given up is tried again, and its import, if that is over,
-#: runs again with it. Cursor and counters stay as they are, and attempt + 1 keeps out the worker that had the batch
-#: before. ``can_reopen`` says when.
-IMPORT_REOPENINGS = {ImportStatus.FAILED: ImportStatus.RUNNING}
-BATCH_REOPENINGS = {BatchStatus.FAILED: BatchStatus.QUEUED}
 
 #: Imports that are not over.
 LIVE_IMPORT_STATUSES = frozenset({ImportStatus.RUNNING, ImportStatus.PAUSED})
@@ -182,6 +177,9 @@ LIVE_IMPORT_STATUSES = frozenset({ImportStatus.RUNNING, ImportStatus.PAUSED})
 FINAL_IMPORT_STATUSES = frozenset({ImportStatus.COMPLETED, ImportStatus.FAILED, ImportStatus.TERMINATED})
 
 #: Imports of which an operator may have given-up batches tried again.
+#: The one way back, for operators alone: a batch that was given up is QUEUED again, and its import, if that is over,
+#: runs again with it. Cursor and counters stay as they are, and attempt + 1 keeps out the worker that had the batch
+#: before. ``can_reopen`` says when.
 REOPENABLE_IMPORT_STATUSES = frozenset({ImportStatus.RUNNING, ImportStatus.FAILED})
 
 #: Batches that still have rows to work on.
