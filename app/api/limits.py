@@ -12,7 +12,7 @@ from flask_limiter.util import get_remote_address
 from redis import RedisError
 from werkzeug.exceptions import TooManyRequests
 
-from app.config import Settings, current_settings
+from app.config import current_settings
 from app.identity.tokens import Bearer
 from app.redis_client import redis_client
 
@@ -44,17 +44,17 @@ def init_app(app: Flask) -> None:
 
 def count_request(bearer: Bearer) -> None:
     """Count a request. Raises TooManyRequests."""
-    _count("requests", _settings().api_requests_per_minute, "minute", by=f"token-{bearer.token_id}")
+    _count("requests", current_settings().api_requests_per_minute, "minute", by=f"token-{bearer.token_id}")
 
 
 def count_upload(bearer: Bearer) -> None:
     """Count an upload. Raises TooManyRequests."""
-    _count("uploads", _settings().api_uploads_per_hour, "hour", by=f"token-{bearer.token_id}")
+    _count("uploads", current_settings().api_uploads_per_hour, "hour", by=f"token-{bearer.token_id}")
 
 
 def count_stranger() -> None:
     """Count a request with an invalid token. Raises TooManyRequests."""
-    if _settings().api_requests_per_minute:
+    if current_settings().api_requests_per_minute:
         _count("strangers", _STRANGERS_PER_MINUTE, "minute", by=get_remote_address())
 
 
@@ -88,7 +88,3 @@ def _count(what: str, most: int, period: str, *, by: str) -> None:
 def _limiter() -> Limiter:
     limiter: Limiter = current_app.extensions["sluice_limiter"]
     return limiter
-
-
-def _settings() -> Settings:
-    return current_settings()

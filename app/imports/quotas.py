@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from redis import RedisError
 
-from app.config import Settings, current_settings
+from app.config import current_settings
 from app.csvfile.errors import round_size_down
 from app.imports.errors import TooMuch
 from app.queries.imports import lookups
@@ -41,7 +41,7 @@ def one_of_few(seller_id: int) -> Iterator[Callable[[Iterator[bytes]], Iterator[
 
     Raises TooMuch when the maximum is reached. Without Redis, nothing is counted.
     """
-    most = _settings().uploads_in_flight
+    most = current_settings().uploads_in_flight
     place = uuid.uuid4().hex
     if not _enter(seller_id, place, most):
         raise TooMuch(
@@ -70,7 +70,7 @@ def check_day(seller_id: int, *, rows: int = 0, size: int = 0) -> None:
     ``rows`` and ``size`` are 0 if not known yet. Concurrent uploads may each pass this check; their number is limited
     too.
     """
-    settings = _settings()
+    settings = current_settings()
     sent = lookups.count_day(seller_id)
     for most, count, what in (
         (settings.files_per_day, sent.files + 1, f"{settings.files_per_day:,} files"),
@@ -105,7 +105,3 @@ def _leave(seller_id: int, place: str) -> None:
 
 def _key(seller_id: int) -> str:
     return f"sluice:arriving:{seller_id}"
-
-
-def _settings() -> Settings:
-    return current_settings()

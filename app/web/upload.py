@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, validate_csrf
 from wtforms import ValidationError
 
-from app.config import Settings, current_settings
+from app.config import current_settings
 from app.csvfile import scan
 from app.csvfile.columns import HEADER
 from app.csvfile.errors import FileRejected, FileTooLarge, round_size_down
@@ -101,7 +101,7 @@ def look() -> ResponseReturnValue:
 
     The body is its beginning, at most LOOK_BYTES, and ``size`` its length. Answers 204, or as the upload would.
     """
-    settings = _settings()
+    settings = current_settings()
     start = request.get_data()
     size = request.args.get("size", default=len(start), type=int)
     try:
@@ -116,7 +116,7 @@ def _status_of(rejected: FileRejected) -> int:
 
 
 def _render(error: str | None = None, *, is_check: bool = False) -> str:
-    settings = _settings()
+    settings = current_settings()
     return render_template(
         "upload/form.html",
         error=error,
@@ -162,7 +162,3 @@ def _check_csrf(body: FileForm) -> None:
         validate_csrf(_csrf_token(body))
     except ValidationError as error:
         raise CSRFError(error.args[0]) from None
-
-
-def _settings() -> Settings:
-    return current_settings()
