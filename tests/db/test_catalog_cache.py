@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from sqlalchemy import text
 
-from app.csvfile.contract import ItemName, NamedBy, name_key
+from app.csvfile.columns import VALUES
+from app.csvfile.contract import Condition, ItemName, Mode, NamedBy, name_key
+from app.csvfile.validate import Rows
 from app.extensions import db
 from app.imports.worker import catalog_cache
+from app.imports.worker.as_table import as_table
+from app.imports.worker.catalog_cache import KnownItems
 from app.models import ExternalId, Item
 from app.queries import items
+from app.queries.items import CatalogItem
 from tests.factories import make_items
 
 
@@ -17,6 +23,34 @@ from tests.factories import make_items
 def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog_cache, "_kept", catalog_cache.KnownItems(None, {}))
     monkeypatch.setattr(catalog_cache, "_LOOK_SECONDS", 0.0)
+
+
+def table(names: list[ItemName]) -> pa.Table:
+    """Rows that name items by ``names``, and are otherwise alike."""
+    count = len(names)
+    rows = Rows(
+        [Mode.CREATE] * count,
+        names,
+        [Condition.MINT] * count,
+        [""] * count,
+        [False] * count,
+        tuple([None] * count for _ in VALUES),
+    )
+    return as_table(range(2, count + 2), rows)
+
+
+def found_by(known: KnownItems, names: list[ItemName]) -> dict[ItemName, list[CatalogItem]]:
+    """What each of ``names`` means, by all that ``known`` tells."""
+    ids, counts, variant_sets = known.resolve(table(names))
+    found = {name: [*known.candidates(name)] for name in names}
+    assert counts.tolist() == [len(found[name]) for name in names]
+    for name, item_id, variant_set in zip(names, ids.tolist(), variant_sets.tolist(), strict=True):
+        if len(found[name]) == 1:
+            assert found[name] == [known.item(item_id)]
+            assert known.variant_sets[variant_set] == known.item(item_id).variants
+        else:
+            assert (item_id, variant_set) == (0, -1)
+    return found
 
 
 @pytest.fixture
@@ -45,14 +79,15 @@ def names() -> list[ItemName]:
 
 def test_what_is_kept_is_what_would_be_looked_up(app, lookups: list[set[ItemName]]) -> None:
     wanted = names()
-    looked_up = catalog_cache.known_items(items.version()).resolve(wanted)
-    assert lookups == [set(wanted)]
+    looked_up = found_by(catalog_cache.known_items(items.version()), wanted)
+    assert set().union(*lookups) == set(wanted)
+    lookups.clear()
     assert catalog_cache.keep()
-    kept = catalog_cache.known_items(items.version()).resolve(wanted)
-    assert lookups[1:] == [{(NamedBy.CARDMARKET_ID, 404)}]
-    assert [*map(tuple, kept)] == [*map(tuple, looked_up)]
-    assert len(kept[0]) == 0
-    assert len(kept[wanted.index((NamedBy.CARDMARKET_ID, 2))]) == 2
+    kept = found_by(catalog_cache.known_items(items.version()), wanted)
+    assert lookups == [{(NamedBy.CARDMARKET_ID, 404)}]
+    assert kept == looked_up
+    assert len(kept[NamedBy.CARDMARKET_ID, 404]) == 0
+    assert len(kept[NamedBy.CARDMARKET_ID, 2]) == 2
 
 
 def test_another_version_of_the_catalog_is_not_taken_for_the_one_that_is_kept(
@@ -64,8 +99,8 @@ def test_another_version_of_the_catalog_is_not_taken_for_the_one_that_is_kept(
     db.session.execute(text("update items set variants = '{changed}'"))
     db.session.execute(text("update catalog set version = version + 1"))
     db.session.commit()
-    found = catalog_cache.known_items(items.version()).resolve(wanted)
-    assert {item.variants for candidates in found for item in candidates} == {frozenset({"changed"})}
+    found = found_by(catalog_cache.known_items(items.version()), wanted)
+    assert {item.variants for candidates in found.values() for item in candidates} == {frozenset({"changed"})}
     assert catalog_cache.keep()
 
 
@@ -76,6 +111,5 @@ def test_a_large_catalog_is_looked_up_instead_of_kept(
     wanted = names()
     catalog_cache.keep()
     known = catalog_cache.known_items(items.version())
-    known.resolve(wanted)
-    known.resolve(wanted)
-    assert lookups == [set(wanted)]
+    assert found_by(known, wanted) == found_by(known, wanted)
+    assert sum(map(len, lookups)) == len(set(wanted))

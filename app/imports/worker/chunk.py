@@ -13,6 +13,7 @@ from app.csvfile.contract import ItemName, Mode, NamedBy
 from app.csvfile.lines import Lines
 from app.csvfile.validate import Row, Rows
 from app.csvfile.visible import describe_invisible
+from app.imports.worker.as_table import as_table
 from app.imports.worker.catalog_cache import KnownItems
 from app.imports.worker.targets import Target
 from app.observability import metrics
@@ -113,23 +114,23 @@ def write(attempt: Attempt, chunk: Chunk) -> Written:
 def _find_items(lines: Lines, known_items: KnownItems, failed: Failed) -> Candidates:
     """The rows whose item and variants are in the catalog; the others go to ``failed``."""
     numbers, rows = lines.numbers, lines.rows
-    found = known_items.resolve(rows.names)
-    is_one = [len(candidates) == 1 for candidates in found]
+    found = known_items.resolve(as_table(numbers, rows))
+    ids, variant_sets = found.item_ids.tolist(), found.variant_sets.tolist()
+    is_one = (found.counts == 1).tolist()
     if not all(is_one):
-        for number, name, candidates in zip(numbers, rows.names, found, strict=True):
-            if len(candidates) != 1:
-                failed[number] = [_ambiguous(name, candidates) if candidates else _unknown(name)]
-        numbers, rows, found = [*compress(numbers, is_one)], rows.where(is_one), [*compress(found, is_one)]
-    items = [item for (item,) in found]
-    missing = [*map(_missing, [item.variants for item in items], rows.variants)]
+        for number, name, count in zip(numbers, rows.names, found.counts.tolist(), strict=True):
+            if count != 1:
+                failed[number] = [_ambiguous(name, known_items.candidates(name)) if count else _unknown(name)]
+        numbers, rows = [*compress(numbers, is_one)], rows.where(is_one)
+        ids, variant_sets = [*compress(ids, is_one)], [*compress(variant_sets, is_one)]
+    missing = [*map(_missing, [known_items.variant_sets[at] for at in variant_sets], rows.variants)]
     if any(missing):
-        for number, item, variants in zip(numbers, items, missing, strict=True):
+        for number, item_id, variants in zip(numbers, ids, missing, strict=True):
             if variants:
-                failed[number] = [_unknown_variants(item, variants)]
+                failed[number] = [_unknown_variants(known_items.item(item_id), variants)]
         fits = [not variants for variants in missing]
-        numbers, rows, items = [*compress(numbers, fits)], rows.where(fits), [*compress(items, fits)]
-    keys = zip([item.id for item in items], rows.conditions, rows.variants, strict=True)
-    return Candidates(numbers, rows, [*keys])
+        numbers, rows, ids = [*compress(numbers, fits)], rows.where(fits), [*compress(ids, fits)]
+    return Candidates(numbers, rows, [*zip(ids, rows.conditions, rows.variants, strict=True)])
 
 
 def _where(all_of_them: Candidates, is_wanted: list[bool]) -> Candidates:
