@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from flask import Response
 
 from app.api.authentication import seller_id
 from app.api.blueprint import blueprint, can_fail, gives_csv
+from app.api.schemas import FailedFileAsked
 from app.http import downloads
 from app.imports.reports import progress
 
@@ -15,14 +17,15 @@ _TAG = ["Files"]
 
 
 @blueprint.get("/imports/<uuid:public_id>/failed.csv", tags=_TAG)
+@blueprint.arguments(FailedFileAsked, location="query")
 @gives_csv
 @can_fail(404)
-def failed_csv(public_id: uuid.UUID) -> Response:
+def failed_csv(asked: dict[str, Any], public_id: uuid.UUID) -> Response:
     """Take the failed rows under their header, to be corrected and sent again.
 
-    They are what they were in the file, byte for byte.
+    They are what they were in the file, byte for byte, unless reasons are asked for.
     """
-    return downloads.failed_rows(progress.get(seller_id(), public_id))
+    return downloads.failed_rows(progress.get(seller_id(), public_id), with_reasons=asked["reasons"])
 
 
 @blueprint.get("/imports/<uuid:public_id>/errors.csv", tags=_TAG)

@@ -11,7 +11,7 @@ from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from app.csvfile.causes import Cause, Code
-from app.csvfile.columns import COLUMNS, FIELDS
+from app.csvfile.columns import COLUMNS, FIELDS, REASON_COLUMNS
 from app.csvfile.contract import Condition
 from app.http.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
 from app.import_fields import camel
@@ -430,6 +430,18 @@ class RetryAsked(Schema):
         required=True,
         validate=OneOf([RetriedRows.FAILED.value, RetriedRows.REMAINING.value]),
         metadata={"description": "FAILED: the failed rows. REMAINING: the unprocessed rows."},
+    )
+
+
+class FailedFileAsked(Schema):
+    """Options for the file of failed rows."""
+
+    reasons = fields.Boolean(
+        load_default=False,
+        metadata={
+            "description": f"For a spreadsheet, with the columns {', '.join(REASON_COLUMNS)} behind the others; an "
+            "upload ignores them."
+        },
     )
 
 

@@ -26,6 +26,7 @@ from app.csvfile.contract import (
     Condition,
     Mode,
 )
+from app.csvfile.visible import trim
 
 #: The value of a column in a listing: a number, a text, a flag, or nothing.
 Value = int | str | bool | None
@@ -264,6 +265,9 @@ class Column(StrEnum):
 COLUMNS: tuple[str, ...] = tuple(column.value for column in Column)
 HEADER = ",".join(COLUMNS)
 
+#: Columns that a fix-it file has behind the others. In an upload they are recognised there, and ignored.
+REASON_COLUMNS = ("LINE", "PROBLEM", "SUGGESTION")
+
 #: Every header that was ever published, the newest last. Files with any of them are accepted.
 LAYOUTS: tuple[tuple[Column, ...], ...] = tuple(
     tuple(column for column in Column if column.spec.since <= number)
@@ -293,12 +297,18 @@ class Layout:
     """The columns of one file, in order. Everything that reads the file goes by its layout."""
 
     columns: tuple[Column, ...]
-    #: The number of columns in its header, including empty unnamed ones at its end.
+    #: The number of columns in its header, including ignored ones and empty unnamed ones at its end.
     width: int
+    #: The number of REASON_COLUMNS behind the last one.
+    ignored: int = 0
 
     def name_at(self, place: int) -> str:
         """The name of the column at a position counted from 0; empty behind the last one."""
         return self.columns[place] if place < len(self.columns) else ""
+
+    def find_extra(self, cells: Sequence[str]) -> list[int]:
+        """The positions of a row's values that belong to no column."""
+        return [at for at in range(len(self.columns) + self.ignored, len(cells)) if trim(cells[at])]
 
     @cached_property
     def _says(self) -> tuple[bool, ...]:

@@ -1,6 +1,7 @@
 """Reads the header of a file: accepts exactly the header of a layout, and explains any other first line.
 
-Unnamed columns behind the last one, as spreadsheets add them, are accepted as long as they stay empty.
+Unnamed columns behind the last one, as spreadsheets add them, are accepted as long as they stay empty, and those of a
+fix-it file (REASON_COLUMNS) are ignored.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 
-from app.csvfile.columns import COLUMNS, HEADER, LAYOUTS, Column, Layout
+from app.csvfile.columns import COLUMNS, HEADER, LAYOUTS, REASON_COLUMNS, Column, Layout
 from app.csvfile.contract import Mode, column_letters, quoted
 from app.csvfile.errors import SAVE_AS_CSV, FileRejected
 from app.csvfile.kinds import recognise_bytes, recognise_text
@@ -54,7 +55,7 @@ def take_header(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
     end = looked_at.find(b"\n") + 1 or len(looked_at)
     line = _decode(looked_at, end)
     names = _split(line)
-    is_header = tuple(names) in LAYOUTS
+    is_header = _own(names) in LAYOUTS
     if is_header and b"\n" not in looked_at and len(start) > MAX_HEADER_BYTES:
         raise FileRejected(f"Too many empty columns follow {names[-1]}. Delete them and save the file again.", 1)
     if not is_header:
@@ -88,9 +89,10 @@ def layout_of(header: str) -> Layout:
     """
     line = header.removeprefix(_BOM.decode()).rstrip("\r\n")
     names = _split(line)
-    if not {*names} <= {*COLUMNS}:
-        raise ColumnUnknown(*sorted({*names} - {*COLUMNS}))
-    return Layout(tuple(Column[name] for name in names), len(_cells(line)))
+    own = _own(names)
+    if not {*own} <= {*COLUMNS}:
+        raise ColumnUnknown(*sorted({*own} - {*COLUMNS}))
+    return Layout(tuple(Column[name] for name in own), len(_cells(line)), ignored=len(names) - len(own))
 
 
 def _split(line: str, separator: str = ",") -> list[str]:
@@ -99,6 +101,14 @@ def _split(line: str, separator: str = ",") -> list[str]:
     while names and not trim(names[-1]):
         names.pop()
     return names
+
+
+def _own(names: list[str]) -> tuple[str, ...]:
+    """``names`` without the REASON_COLUMNS at their end."""
+    end = len(names)
+    while end and names[end - 1] in REASON_COLUMNS:
+        end -= 1
+    return tuple(names[:end])
 
 
 def _cells(line: str, separator: str = ",") -> list[str]:
@@ -121,7 +131,7 @@ def _explain_place(line: str, number: int, header: str) -> str:
     what = f"The header is on line {number}. Delete {above}, so that it comes first."
     if line.strip().strip('"').lower().startswith("sep="):
         what = f"The header is on line {number}, below {quoted(line)}, which only Excel understands. Delete {above}."
-    return what if tuple(_split(header)) in LAYOUTS else f"{what} {_explain(header)}"
+    return what if _own(_split(header)) in LAYOUTS else f"{what} {_explain(header)}"
 
 
 def _explain(line: str) -> str:
@@ -140,7 +150,7 @@ def _explain(line: str) -> str:
         name = _SEPARATORS.get(separator, quoted(separator))
         advice = f"{SAVE_AS_CSV} {_LIST_SEPARATOR}" if separator == ";" else SAVE_AS_CSV
         return f"The values in this file are separated by {name}, not by commas. {advice}"
-    return f"{_explain_names(names)} {_COPY_HEADER}"
+    return f"{_explain_names([*_own(names)])} {_COPY_HEADER}"
 
 
 def _explain_names(names: list[str]) -> str:

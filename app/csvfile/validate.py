@@ -173,7 +173,7 @@ class Validator:
         if not rows:
             return Validated(rows, layout, lambda _: Rows.none(), set())
         if layout.width > len(layout.columns):
-            rows = [self._without_empty_columns(cells) for cells in rows]
+            rows = [self._own_values(cells) for cells in rows]
         apart = _unfit(rows, layout, has_controls)
         if apart:
             columns = zip(*(self._placeholder if at in apart else cells for at, cells in enumerate(rows)), strict=True)
@@ -182,12 +182,12 @@ class Validator:
         checked = self._check(dict(zip(layout.columns, columns, strict=True)), apart)
         return Validated(rows, layout, partial(self._make, checked), apart)
 
-    def _without_empty_columns(self, cells: list[str]) -> list[str]:
-        """The values of a row without those in unnamed columns, if all of these are empty."""
-        count = len(self._layout.columns)
-        if len(cells) > self._layout.width or any(map(trim, cells[count:])):
+    def _own_values(self, cells: list[str]) -> list[str]:
+        """The values of a row without those in ignored columns and in unnamed ones, if all of the latter are empty."""
+        layout = self._layout
+        if len(cells) > layout.width or layout.find_extra(cells):
             return cells
-        kept = cells[:count]
+        kept = cells[: len(layout.columns)]
         return BrokenCells(kept, cells.problems) if isinstance(cells, BrokenCells) else kept
 
     def _check(self, columns: Mapping[Column, tuple[str, ...]], wrong: set[int]) -> _Checked:
@@ -383,13 +383,12 @@ def _is_right(column: Column, value: str) -> bool:
 def _miscounted(cells: list[str], layout: Layout) -> Problem:
     """The problem of a row with too few or too many values."""
     columns = len(layout.columns)
-    extra = [at for at, cell in enumerate(cells) if at >= columns and trim(cell)]
-    if extra:
+    if extra := layout.find_extra(cells):
         value, letters = cells[extra[0]].strip(), column_letters(extra[0])
         return Cause.EXTRA_VALUE.problem(values=len(extra), value=value, letters=letters)
     if len(cells) == 1 and cells[0].count(",") >= columns - 1:
         return Cause.ROW_IN_QUOTES.problem()
-    return Cause.COLUMN_COUNT.problem(values=len(cells), columns=columns)
+    return Cause.COLUMN_COUNT.problem(values=len(cells), columns=columns + layout.ignored)
 
 
 def _find_wrong_names(names: Mapping[Column, str]) -> list[Problem]:

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from app.csvfile.columns import Layout
-from app.csvfile.contract import quoted
+from app.csvfile.columns import Column, Layout
+from app.csvfile.contract import in_pounds, quoted
 from app.csvfile.reader import Block
 
 #: Maximum number of characters stored of a value.
@@ -48,7 +48,7 @@ class Kind(NamedTuple):
     """How one kind of warning is found and described."""
 
     #: The rows of a block with this mistake, each once. Must be almost free for a block without any.
-    find: Callable[[Block], Iterator[Found]]
+    find: Callable[[Block, Layout], Iterator[Found]]
     describe: Callable[[Warned], str]
 
 
@@ -62,7 +62,7 @@ class Watch:
     def look_through(self, block: Block) -> None:
         """Count the probable mistakes in the rows of ``block``."""
         for name, kind in KINDS.items():
-            for found in kind.find(block):
+            for found in kind.find(block, self._layout):
                 earlier = self._warned.get(name)
                 self._warned[name] = (
                     earlier._replace(rows=earlier.rows + 1)
@@ -104,7 +104,7 @@ def ungarble(value: str) -> str | None:
         return None
 
 
-def _find_garbled(block: Block) -> Iterator[Found]:
+def _find_garbled(block: Block, _layout: Layout) -> Iterator[Found]:
     if block.raw.isascii() or not _GARBLED.search(block.raw):
         return
     for row, cells in enumerate(block.cells):
@@ -118,11 +118,32 @@ def _describe_garbled(warned: Warned) -> str:
     rows = f"{warned.rows:,} rows have" if warned.rows > 1 else "1 row has"
     meant = ungarble(warned.value)
     return (
-        f"{rows} garbled letters, first on line {warned.line}: {warned.column} is {quoted(warned.value)}"
-        f"{f', probably for {quoted(meant)}' if meant else ''}. The file was once opened in another encoding and saved "
-        "like that. Rows are imported as they are written: to mend them, open the original as UTF-8, save it again and "
-        "upload that."
+        f"{rows} garbled letters, first on line {warned.line:,}: {warned.column} is {quoted(warned.value)}"
+        f"{f', probably for {quoted(meant)}' if meant else ''}. The file was once saved in the wrong encoding. "
+        "To fix it, open the original file as UTF-8, save it again and upload that."
     )
 
 
-KINDS: dict[str, Kind] = {"garbled-letters": Kind(_find_garbled, _describe_garbled)}
+#: Prices under 5p, as in the file: most likely pounds.
+_TINY_PRICES = frozenset("1234")
+
+
+def _find_tiny_prices(block: Block, layout: Layout) -> Iterator[Found]:
+    place = layout.columns.index(Column.PRICE)
+    for row, cells in enumerate(block.cells):
+        if len(cells) > place and (value := cells[place].strip()) in _TINY_PRICES:
+            yield Found(row, place, value)
+
+
+def _describe_tiny_prices(warned: Warned) -> str:
+    rows = f"{warned.rows:,} prices are" if warned.rows > 1 else "1 price is"
+    return (
+        f"{rows} under 5p, first on line {warned.line:,}: PRICE is {warned.value}, so {in_pounds(int(warned.value))}. "
+        f"Prices are in pence: if you mean £{warned.value}, enter {warned.value}00."
+    )
+
+
+KINDS: dict[str, Kind] = {
+    "tiny-prices": Kind(_find_tiny_prices, _describe_tiny_prices),
+    "garbled-letters": Kind(_find_garbled, _describe_garbled),
+}

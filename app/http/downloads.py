@@ -20,7 +20,7 @@ from app.csvfile.examples import TEMPLATE_ROWS
 from app.csvfile.guard import guard, guard_if_guarded
 from app.csvfile.write import csv_lines, in_pieces, with_mark
 from app.extensions import db
-from app.imports.reports import exports
+from app.imports.reports import exports, fix_file
 from app.imports.reports.exports import plain_stem
 from app.imports.reports.progress import ImportProgress
 from app.queries import without_transaction
@@ -70,9 +70,14 @@ def source_errors_as_404() -> Iterator[None]:
         raise ServiceUnavailable("The uploaded file cannot be read right now. Try again in a few minutes.") from error
 
 
-def failed_rows(one: ImportProgress, *, wanted: Filter = ANY) -> Response:
-    """The failed rows under their header, ready to be corrected and uploaded. Raises NotFound."""
+def failed_rows(one: ImportProgress, *, wanted: Filter = ANY, with_reasons: bool = False) -> Response:
+    """The failed rows under their header, ready to be corrected and uploaded. Raises NotFound.
+
+    They are as in the file, byte for byte; ``with_reasons`` gives the fix-it file.
+    """
     need_errors(one)
+    if with_reasons:
+        return csv_response(_name_for("rows-to-fix", one), fix_file.stream(one.key, wanted=wanted))
     return csv_response(_name_for("failed-rows", one), exports.failed(one.key, wanted=wanted))
 
 

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from app.http import downloads
 from app.http.error_filter import names_group, read_filter
+from app.http.form_fields import is_on
 from app.humanize import say_time_left
 from app.imports.reports import check_preview, progress, row_errors, summary, throughput
 from app.imports.reports.progress import BatchProgress, ImportProgress
@@ -115,8 +116,13 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/failed.csv")
 def failed_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The failed rows that match the filter in the address, ready to be corrected and uploaded."""
-    return downloads.failed_rows(progress.get(seller_id(), public_id), wanted=read_filter(request.args).wanted)
+    """The failed rows that match the filter in the address, ready to be corrected and uploaded.
+
+    With ``reasons``, the fix-it file.
+    """
+    one = progress.get(seller_id(), public_id)
+    wanted = read_filter(request.args).wanted
+    return downloads.failed_rows(one, wanted=wanted, with_reasons=is_on(request.args, "reasons"))
 
 
 @blueprint.get("/as-updates.csv")

@@ -90,9 +90,12 @@ def sentence(cause: Cause, column: str, **values: str) -> str:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({}, "Leave it empty: the item is named by URN"),
-        ({"urn": "", "tcgplayer_id": "12"}, "Leave it empty: the item is named by TCGPLAYER_ID"),
-        ({"urn": "", "game": "G", "set": "S", "name": "N"}, "Leave it empty: the item is named by GAME, SET and NAME"),
+        ({}, "Leave it empty – the item is already identified by URN."),
+        ({"urn": "", "tcgplayer_id": "12"}, "Leave it empty – the item is already identified by TCGPLAYER_ID."),
+        (
+            {"urn": "", "game": "G", "set": "S", "name": "N"},
+            "Leave it empty – the item is already identified by GAME, SET and NAME.",
+        ),
         ({"urn": "", "game": "G", "set": "S", "tcgplayer_id": "y"}, ""),
     ],
 )
@@ -104,7 +107,7 @@ def test_an_id_that_is_none_may_be_left_out_where_something_else_names_the_item(
 
 
 def test_of_a_listing_that_is_not_there_nothing_is_left_to_end(app: Flask) -> None:
-    assert sentence(Cause.LISTING_NOT_FOUND, "", mode="UPDATE", quantity="0").endswith("take the row out")
+    assert sentence(Cause.LISTING_NOT_FOUND, "", mode="UPDATE", quantity="0").endswith("delete the row.")
     assert sentence(Cause.LISTING_NOT_FOUND, "", mode="UPDATE", quantity="1") == ""
 
 
@@ -200,10 +203,10 @@ def test_what_is_not_found_may_be_named_by_other_columns(catalog: None) -> None:
     for urn, cardmarket_id, column in (("", "99", "CARDMARKET_ID"), ("urn:gone", "", "URN"), ("urn:gone", "99", "URN")):
         wrong = {"urn": urn, "cardmarket_id": cardmarket_id}
         assert not_found(column, **wrong, **by_name) == Suggestion(
-            "By GAME, SET and NAME it is this item. Write in URN", (electrode,)
+            "Going by GAME, SET and NAME, it is this item. Enter in URN", (electrode,)
         )
         assert not_found(column, **wrong, **by_id, game="Cards") == Suggestion(
-            "By TCGPLAYER_ID it is this item. Write in URN", (electrode,)
+            "Going by TCGPLAYER_ID, it is this item. Enter in URN", (electrode,)
         )
     assert not_found("CARDMARKET_ID", urn="", cardmarket_id="99", tcgplayer_id="98") is None
 
@@ -211,11 +214,11 @@ def test_what_is_not_found_may_be_named_by_other_columns(catalog: None) -> None:
 def test_an_id_may_be_one_of_the_other_site(catalog: None) -> None:
     found = not_found("CARDMARKET_ID", urn="", cardmarket_id="4002")
     assert found is not None
-    assert found.lead == "If the number is a TCGPLAYER_ID, write in URN"
+    assert found.lead == "If the number is a TCGPLAYER_ID, enter in URN"
     assert [choice.text for choice in found.choices] == ["urn:tcg:cards:set/jungle/card/002"]
     found = not_found("TCGPLAYER_ID", urn="", tcgplayer_id="7")
     assert found is not None
-    assert found.lead == "If the number is a CARDMARKET_ID, write in URN"
+    assert found.lead == "If the number is a CARDMARKET_ID, enter in URN"
 
 
 def test_a_set_that_is_missing_is_one_that_has_the_name(catalog: None) -> None:
@@ -238,7 +241,7 @@ def test_a_name_that_is_in_many_sets_is_said_to_be(catalog: None) -> None:
         assert len(found.choices) == 5
         leads.append(found.lead)
         db.session.execute(text("delete from items where urn = :urn"), {"urn": f"urn:{sets[number_of_sets - 1]}"})
-    assert leads == ["The name is in 6 sets, such as these. Write in SET", "The name is in these sets. Write in SET"]
+    assert leads == ["The name is in 6 sets, such as these. Enter in SET", "The name is in these sets. Enter in SET"]
 
 
 def test_an_ambiguous_name_has_the_items_first_that_have_the_variants(catalog: None) -> None:
@@ -263,7 +266,7 @@ def test_an_ambiguous_name_has_its_items_with_what_tells_them_apart(catalog: Non
         ]
     )
     assert name == Suggestion(
-        "Write one of these in URN",
+        "Enter one of these in URN",
         tuple(
             Choice(
                 f"urn:tcg:cards:set/jungle/card/{number}",

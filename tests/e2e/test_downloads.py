@@ -20,14 +20,11 @@ def test_the_files_of_an_import_with_mistakes(page: Page, working: None) -> None
     status_of(page, "FAILED")
     assert download(page, page.get_by_role("link", name="The file as uploaded")) == data
 
-    lines = data.splitlines(keepends=True)
-    failed = download(page, page.get_by_role("link", name="Failed rows (fix and upload again)"))
-    assert failed == BOM_UTF8 + lines[0] + b"".join(lines[line - 1] for line in mistakes())
-
-    report = download(page, page.get_by_role("link", name="Error report (for a spreadsheet)")).decode("utf-8-sig")
-    rows = list(csv.DictReader(io.StringIO(report, newline="")))
-    assert {int(row["line"]): int(row["code"]) for row in rows} == mistakes()
-    assert all(row["message"] and row["fix"] for row in rows)
+    failed = download(page, page.get_by_role("link", name="Failed rows with problems"))
+    assert failed.startswith(BOM_UTF8)
+    rows = list(csv.DictReader(io.StringIO(failed.decode("utf-8-sig"), newline="")))
+    assert [int(row["LINE"]) for row in rows] == [*mistakes()]
+    assert all(row["PROBLEM"] for row in rows)
 
     succeeded = download(page, page.get_by_role("link", name="Successful rows")).decode("utf-8-sig")
     assert len(list(csv.reader(io.StringIO(succeeded)))) == 1 + counters(page)["successful"]
@@ -38,7 +35,7 @@ def test_the_failed_rows_of_a_corrected_file_are_accepted(page: Page, working: N
     status_of(page, "FAILED")
     failed = download(page, page.get_by_role("link", name="Download failed rows").first)
     assert references(failed) == [line for line in range(2, 1_002) if line % 10 == 0]
-    upload_and_follow(page, failed.replace(b",1.99,", b",199,"))
+    upload_and_follow(page, failed.replace(b',"=""1.99""",', b",199,"))
     status_of(page, "COMPLETED")
     assert counters(page) == {"total": 100, "successful": 100, "failed": 0}
 
@@ -52,7 +49,7 @@ def test_the_rows_that_are_left_are_those_that_were_not_processed(page: Page, ga
     gate.open()
     status_of(page, "PAUSED")
     remaining = download(page, page.get_by_role("link", name="Remaining rows"))
-    failed = download(page, page.get_by_role("link", name="Failed rows (fix and upload again)"))
+    failed = download(page, page.get_by_role("link", name="Failed rows with problems"))
     listed = download(page, page.get_by_role("link", name="Export CSV"))
     lines = data.splitlines(keepends=True)
     assert remaining == BOM_UTF8 + lines[0] + b"".join(lines[line - 1] for line in references(remaining))

@@ -34,6 +34,22 @@ def test_empty_columns_without_a_name_behind_the_last_one_are_taken(beyond: str,
         assert layout_of(header) == Layout(tuple(Column), width)
 
 
+@pytest.mark.parametrize(
+    ("beyond", "width", "ignored"),
+    [(",LINE,PROBLEM,SUGGESTION", 18, 3), (",LINE,SUGGESTION,,", 19, 2), (",PROBLEM", 16, 1)],
+)
+def test_the_columns_of_a_fix_it_file_are_ignored_behind_the_last_one(beyond: str, width: int, ignored: int) -> None:
+    header = f"{HEADER}{beyond}\r\n"
+    assert take_header(iter([header.encode()])) == (header.encode(), b"")
+    assert layout_of(header) == Layout(tuple(Column), width, ignored)
+    wrong = header.replace("NOTES", "NOTE")
+    assert refuse(wrong.encode()).startswith("Column 14 of the header is called “NOTE” and should be NOTES. The first")
+
+
+def test_the_columns_of_a_fix_it_file_are_refused_elsewhere() -> None:
+    assert "The column “LINE” is too many" in refuse(f"LINE,{HEADER}\n".encode())
+
+
 def test_a_header_is_taken_whole_or_not_at_all() -> None:
     longest = HEADER + "," * (MAX_HEADER_BYTES - len(HEADER) - 1)
     assert take_header(iter([f"{longest}\n,".encode()])) == (f"{longest}\n".encode(), b",")

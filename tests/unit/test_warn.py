@@ -79,6 +79,14 @@ def test_any_text_can_be_looked_at(text: str) -> None:
     assert meant is None or garble(meant) == text
 
 
+def test_prices_under_5p_are_noticed() -> None:
+    (warned,) = warn(row(price=5), row(price=3), row(price=" 4"), row(price=0), row(price=2, quantity="x"))
+    assert warned == Warned("tiny-prices", 3, 3, "PRICE", "3")
+    assert warned.sentence == (
+        "3 prices are under 5p, first on line 3: PRICE is 3, so £0.03. Prices are in pence: if you mean £3, enter 300."
+    )
+
+
 def test_the_first_line_is_the_one_on_which_the_row_begins() -> None:
     (warned,) = warn(row(comment="two\nlines"), row(notes="over\ntwo, Ã©"))
     assert (warned.line, warned.column) == (4, "NOTES")

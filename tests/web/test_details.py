@@ -155,8 +155,10 @@ def test_what_there_is_to_download_has_a_link(client: FlaskClient, seller: Selle
     if successful:
         expected["Successful rows (line, listing, outcome)"] = ("succeeded.csv?spreadsheet=1", successful)
     if failed:
-        expected["Failed rows (fix and upload again)"] = ("failed.csv?spreadsheet=1", failed)
-        expected["Error report (for a spreadsheet)"] = ("errors.csv?spreadsheet=1", failed)
+        expected["Failed rows with problems and suggestions (fix and upload again)"] = (
+            "failed.csv?reasons=1&spreadsheet=1",
+            failed,
+        )
     if state.name in {"paused", "terminated", "given up"}:
         expected["Remaining rows"] = ("remaining.csv?spreadsheet=1", total - successful - failed)
     found = {words(item.a): (item.a["href"], words(item.select_one(".quiet"))) for item in soup.select(".downloads li")}

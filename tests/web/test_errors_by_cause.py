@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlsplit
@@ -105,11 +107,11 @@ def test_a_group_suggests_only_what_holds_for_all_its_rows(
         "y 2 rows",
     ]
     assert [words(one) for one in soup.select(".error-table .suggestion")] == [
-        "The item has normal, de, reverse",
-        "The item has normal, de, reverse",
-        "Leave it empty: the item is named by URN",
-        "Leave it empty: the item is named by URN",
-        "QUANTITY is 0, and there is no listing to end: take the row out",
+        "The item has normal, de or reverse.",
+        "The item has normal, de or reverse.",
+        "Leave it empty – the item is already identified by URN.",
+        "Leave it empty – the item is already identified by URN.",
+        "There is no listing to end – delete the row.",
     ]
 
 
@@ -133,9 +135,9 @@ def test_what_cannot_be_seen_is_named_wherever_a_value_is_shown(
         f"There is no item with this GAME, SET and NAME, which have an invisible {hidden} in them,"
     )
     assert {words(value) for value in soup.select(".values > li")} == {
-        "N[U+200B ZERO WIDTH SPACE]M Delete it and type NM",
+        "N[U+200B ZERO WIDTH SPACE]M Delete it and type NM.",
         "urn[U+200B ZERO WIDTH SPACE]:test:1 Did you mean: urn:test:1 Copy: urn:test:1 Name 1, Set, number 1",
-        "Game, Set, Name 1[U+200B ZERO WIDTH SPACE] Delete it and type NAME Name 1",
+        "Game, Set, Name 1[U+200B ZERO WIDTH SPACE] Delete it and type NAME Name 1.",
     }
 
 
@@ -207,13 +209,11 @@ def test_a_filtered_page_counts_and_downloads_what_it_shows(
     assert words(soup.select_one("#summary")).startswith(summary)
     assert (words(soup.h1), words(soup.title)) == (heading, f"{heading} – Sluice")
     assert lines(soup) == found
-    failed, report = (soup.select_one(f"a[href*='{name}.csv']") for name in ("/failed", "/errors"))
+    failed = soup.select_one("a[href*='/failed.csv']")
     named = {0: "Download failed rows", 1: "Download this row"}.get(len(found) if query else 0)
     assert words(failed) == (named or f"Download these {len(found)} rows")
-    originals = [one.get_text() for one in soup.select(".error-table .original")]
-    assert client.get(failed["href"]).text.splitlines()[1:] == originals
-    reported = client.get(report["href"]).text.splitlines()[1:]
-    assert [int(line.split(",")[0]) for line in reported] == found
+    header, *told = csv.reader(io.StringIO(client.get(failed["href"]).text, newline=""))
+    assert [int(line[header.index("LINE")]) for line in told] == found
 
 
 def test_too_many_rows_to_be_counted_are_told_as_that(
@@ -339,7 +339,7 @@ def test_suggestions_stand_beside_the_reason_and_urns_can_be_copied(client: Flas
         return [words(one) for one in soup.select(f"#line-{line} .suggestion")]
 
     assert suggested(2) == ["Did you mean NEAR_MINT?"]
-    assert suggested(4) == ["That is pounds: write 199"]
+    assert suggested(4) == ["In pence, that is 199."]
     assert suggested(5) == []
     assert suggested(6) == ["Did you mean: urn:test:2 Copy: urn:test:2 Name 2, Set, number 2"]
     assert suggested(7)[0].startswith("Did you mean NAME Name 3")

@@ -14,7 +14,7 @@ from app.csvfile.columns import Column, Layout
 from app.csvfile.contract import column_letters
 from app.csvfile.header import layout_of
 from app.csvfile.reader import find_cells
-from app.csvfile.visible import trim, visible
+from app.csvfile.visible import visible
 from app.imports.reports.suggestions import Case, Suggestion, suggest
 from app.queries import ImportKey
 from app.queries.imports import error_groups, lookups, row_errors
@@ -216,7 +216,7 @@ def _common_values(kind: Kind, rows: Iterable[str], layout: Layout, most: int) -
     cases: dict[str, Case] = {}
     columns = _columns_of(kind)
     for cells in split_records(rows):
-        values = _name_values(cells, layout)
+        values = name_values(cells, layout)
         text = ", ".join(filter(None, (values.get(column) for column in columns)))
         if text:
             counts[text] += 1
@@ -237,13 +237,13 @@ def _columns_of(kind: Kind) -> Sequence[str]:
 
 def _values(row: str, layout: Layout) -> dict[str, str]:
     """The values of a row by column; none if there are too few or too many to assign them."""
-    return _name_values([cell.value for cell in find_cells(row)], layout)
+    return name_values([cell.value for cell in find_cells(row)], layout)
 
 
-def _name_values(cells: Iterable[str], layout: Layout) -> dict[str, str]:
+def name_values(cells: Iterable[str], layout: Layout) -> dict[str, str]:
+    """The values of a row by column; none if there are too few or too many to assign them."""
     values = [value.strip() for value in cells]
-    count = len(layout.columns)
-    if len(values) < count or any(values[count:]):
+    if len(values) < len(layout.columns) or layout.find_extra(values):
         return {}
     return dict(zip(layout.columns, values, strict=False))
 
@@ -251,13 +251,15 @@ def _name_values(cells: Iterable[str], layout: Layout) -> dict[str, str]:
 def _mark(row: str, kinds: Collection[Kind], layout: Layout) -> list[Part]:
     """The text of a row in parts; each invalid value is a separate part."""
     wrong = {column for kind in kinds for column in _columns_of(kind)}
+    cells = find_cells(row)
     has_extra = any(kind.cause is Cause.EXTRA_VALUE for kind in kinds)
+    extra = layout.find_extra([cell.value for cell in cells]) if has_extra else []
     parts: list[Part] = []
     at = 0
-    for place, cell in enumerate(find_cells(row)):
+    for place, cell in enumerate(cells):
         name = layout.name_at(place)
         column = name or column_letters(place)
-        if name in wrong if name else has_extra and trim(cell.value):
+        if name in wrong if name else place in extra:
             parts += [Part(row[at : cell.start]), Part(row[cell.start : cell.end], column)]
             at = cell.end
     return [part for part in (*parts, Part(row[at:])) if part.text or part.column]

@@ -10,6 +10,7 @@ import logging
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import psycopg
@@ -61,6 +62,34 @@ class Suggestion(NamedTuple):
 
     lead: str
     choices: tuple[Choice, ...] = ()
+
+    def parts(self, column: str) -> list[tuple[str, Choice]]:
+        """Each choice, and what stands before it in a sentence about ``column``.
+
+        Choices for one column are alternatives; those for different columns belong together.
+        """
+        parts = []
+        of_column = [[*group] for _, group in groupby(self.choices, key=lambda choice: choice.column)]
+        for number, group in enumerate(of_column, start=1):
+            for place, choice in enumerate(group, start=1):
+                word = ("or" if place == len(group) else "") if place > 1 else "and" if number == len(of_column) else ""
+                joint = "" if number == place == 1 else f" {word} " if word else ", "
+                # A name is one of three columns that belong together, so it is always named.
+                named = f"{choice.column} " if choice.column != column or column == Column.NAME else ""
+                parts.append((joint + named, choice))
+        return parts
+
+    @property
+    def mark(self) -> str:
+        """The punctuation mark at its end."""
+        return "" if not self.choices else "?" if self.lead.startswith("Did") else "."
+
+    def say(self, column: str) -> str:
+        """The suggestion about ``column`` in a sentence, with its notes."""
+        if not self.choices:
+            return self.lead
+        texts = [f"{joint}{text}{f' ({note})' if note else ''}" for joint, (text, _, note) in self.parts(column)]
+        return f"{self.lead} {''.join(texts)}{self.mark}"
 
 
 class Case(NamedTuple):
@@ -119,8 +148,8 @@ def _did_you_mean(case: Case, texts: Iterable[str]) -> Suggestion | None:
     return Suggestion("Did you mean", choices) if choices else None
 
 
-def _write(case: Case, text: object) -> Suggestion:
-    return Suggestion("Write", (Choice(str(text), case.kind.column),))
+def _enter(case: Case, text: object) -> Suggestion:
+    return Suggestion("Enter", (Choice(str(text), case.kind.column),))
 
 
 _MODES = {
@@ -145,19 +174,19 @@ def _condition(case: Case) -> Suggestion | None:
 def _pence(case: Case) -> Suggestion | None:
     readings = read_price(case.value)
     if len(readings) == 1:
-        return Suggestion("That is pounds: write", (Choice(str(readings[0]), case.kind.column),))
+        return Suggestion("In pence, that is", (Choice(str(readings[0]), case.kind.column),))
     choices = tuple(Choice(str(pence), case.kind.column, f"for {in_pounds(pence)}") for pence in readings)
-    return Suggestion("Write", choices) if choices else None
+    return Suggestion("Enter", choices) if choices else None
 
 
 def _price(case: Case) -> Suggestion | None:
     found = re.fullmatch(r"([0-9]{1,9}) ?(?:p|pence)?", _plain(case.value), re.IGNORECASE)
-    return _write(case, int(found[1])) if found and MIN_PRICE <= int(found[1]) <= MAX_PRICE else None
+    return _enter(case, int(found[1])) if found and MIN_PRICE <= int(found[1]) <= MAX_PRICE else None
 
 
 def _digits(case: Case) -> Suggestion | None:
     digits = plain_digits(case.value)
-    return _write(case, digits) if digits else None
+    return _enter(case, digits) if digits else None
 
 
 def _quantity(case: Case) -> Suggestion | None:
@@ -165,7 +194,7 @@ def _quantity(case: Case) -> Suggestion | None:
     if re.fullmatch(r"[0-9]{1,3}(?:[,.][0-9]{3})+", value):
         value = re.sub("[,.]", "", value)
     found = re.fullmatch(r"[x×]?([0-9]{1,7})(?:[.,]0+)?[x×]?", value, re.IGNORECASE)
-    return _write(case, int(found[1])) if found and 1 <= int(found[1]) <= MAX_QUANTITY else None
+    return _enter(case, int(found[1])) if found and 1 <= int(found[1]) <= MAX_QUANTITY else None
 
 
 _HIDDEN = {
@@ -180,7 +209,7 @@ _HIDDEN = {
 def _hidden(case: Case) -> Suggestion | None:
     value = case.value.lower()
     return (
-        _write(case, _HIDDEN[value]) if value in _HIDDEN else _did_you_mean(case, closest(value, ("true", "false"), 1))
+        _enter(case, _HIDDEN[value]) if value in _HIDDEN else _did_you_mean(case, closest(value, ("true", "false"), 1))
     )
 
 
@@ -189,25 +218,27 @@ def _id(case: Case) -> Suggestion | None:
     found = re.fullmatch(r"[^0-9]*([0-9][0-9 ]*)(?:\.0+|[^0-9.,]*)", value)
     digits = found[1].replace(" ", "") if found and not re.search("[0-9]e", value, re.IGNORECASE) else ""
     if 1 <= len(digits) <= MAX_ID_DIGITS:
-        return _write(case, digits)
+        return _enter(case, digits)
     return _leave_empty(case)
 
 
 def _leave_empty(case: Case) -> Suggestion | None:
     """An id can be left empty if the row names its item in another way."""
     others = _named_otherwise(case) if case.kind.column in _OTHER_SITE else []
-    return Suggestion(f"Leave it empty: the item is named by {_columns_of(others[0])}") if others else None
+    return (
+        Suggestion(f"Leave it empty – the item is already identified by {_columns_of(others[0])}.") if others else None
+    )
 
 
 def _variants(case: Case) -> Suggestion | None:
     parts = [re.sub(r"[\s_]+", "-", part.strip().lower()) for part in re.split(r"[|,;/]", case.value)]
     parts = [part for part in parts if part]
-    return _write(case, "|".join(parts)) if parts and all(map(VARIANT_PATTERN.fullmatch, parts)) else None
+    return _enter(case, "|".join(parts)) if parts and all(map(VARIANT_PATTERN.fullmatch, parts)) else None
 
 
 def _nothing_to_end(case: Case) -> Suggestion | None:
     is_end = re.fullmatch("0+", case.values.get(Column.QUANTITY, ""))
-    return Suggestion("QUANTITY is 0, and there is no listing to end: take the row out") if is_end else None
+    return Suggestion("There is no listing to end – delete the row.") if is_end else None
 
 
 _BY_VALUE: dict[Cause, Callable[[Case], Suggestion | None]] = {
@@ -311,7 +342,7 @@ def _not_found(case: Case, catalog: _Catalog) -> Suggestion | None:
     for name in _named_otherwise(case):
         if choices := catalog.to_choose(name, case):
             which = "this item" if len(choices) == 1 else "one of these items"
-            return Suggestion(f"By {_columns_of(name)} it is {which}. Write in URN", choices)
+            return Suggestion(f"Going by {_columns_of(name)}, it is {which}. Enter in URN", choices)
     if case.kind.column == Column.URN:
         found = catalog.nearest.find(NamedBy.URN, case.value)
         choices = tuple(Choice(item.urn, Column.URN, _tell(item)) for item in found)
@@ -321,7 +352,7 @@ def _not_found(case: Case, catalog: _Catalog) -> Suggestion | None:
     # Similar ids do not belong to similar items.
     for name in _named_at_other_site(case):
         if choices := catalog.to_choose(name, case):
-            return Suggestion(f"If the number is a {_columns_of(name)}, write in URN", choices)
+            return Suggestion(f"If the number is a {_columns_of(name)}, enter in URN", choices)
     return None
 
 
@@ -354,12 +385,12 @@ def _other_sets(case: Case, catalog: _Catalog) -> Suggestion | None:
         by_set.setdefault(item.set_name, item)
     choices = tuple(Choice(text, Column.SET, _tell(item)) for text, item in by_set.items())[:MAX_CHOICES]
     which = f"{len(by_set)} sets, such as these" if len(by_set) > len(choices) else "these sets"
-    return Suggestion(f"The name is in {which}. Write in SET", choices) if choices else None
+    return Suggestion(f"The name is in {which}. Enter in SET", choices) if choices else None
 
 
 def _ambiguous(case: Case, catalog: _Catalog) -> Suggestion | None:
     choices = tuple(choice for name in _possible_names(case) for choice in catalog.to_choose(name, case))
-    return Suggestion("Write one of these in URN", choices) if choices else None
+    return Suggestion("Enter one of these in URN", choices) if choices else None
 
 
 def _unknown_variant(case: Case, catalog: _Catalog) -> Suggestion | None:

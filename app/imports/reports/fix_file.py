@@ -1,0 +1,74 @@
+"""The fix-it file: failed rows with their lines, problems and suggestions in columns behind the others.
+
+It is meant for spreadsheets. Uploaded again, it is an import file like any other: the columns behind are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from app.csvfile.causes import Cause
+from app.csvfile.cells import split_records
+from app.csvfile.columns import REASON_COLUMNS, Layout
+from app.csvfile.guard import guard, unguard
+from app.csvfile.header import layout_of
+from app.csvfile.write import csv_lines, in_pieces, no_formula
+from app.imports.reports.row_errors import name_values
+from app.imports.reports.suggestions import Case, Suggestion, suggest
+from app.queries import ImportKey, without_transaction
+from app.queries.imports import lookups, row_errors
+from app.queries.imports.row_errors import ANY, Filter, RecordedError
+
+#: Causes for which it is not certain where a value ends.
+_UNCERTAIN = {Cause.QUOTING.slug, Cause.SWALLOWED_LINES.slug, Cause.ROW_IN_QUOTES.slug}
+
+
+def stream(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[bytes]:
+    """The failed rows that match ``wanted`` under their header, in the order of the file."""
+    layout = layout_of(lookups.get_source(key).header)
+    pages = row_errors.iter_pages(key, wanted=wanted)
+    lines = without_transaction(_explain(page, layout) for page in pages)
+    return in_pieces(csv_lines(chain([(*layout.columns, *REASON_COLUMNS)], lines)))
+
+
+def _explain(errors: Sequence[RecordedError], layout: Layout) -> list[list[str | int]]:
+    """The lines of some failed rows."""
+    rows = split_records(error.row for error in errors)
+    cases = [
+        Case(kind, values)
+        for error, cells in zip(errors, rows, strict=True)
+        for values in [name_values(cells, layout)]
+        for kind in error.kinds
+    ]
+    suggestions = iter(suggest(cases))
+    lines: list[list[str | int]] = []
+    for error, cells in zip(errors, rows, strict=True):
+        own, extra = _place(error, cells, layout)
+        said = [_say(kind.column, next(suggestions), is_one=len(error.kinds) == 1) for kind in error.kinds]
+        reasons = [" ".join(error.messages), " ".join(filter(None, said))]
+        lines.append([*map(_guard, own), error.line, *map(no_formula, reasons), *map(_guard, extra)])
+    return lines
+
+
+def _place(error: RecordedError, cells: Sequence[str], layout: Layout) -> tuple[list[str], list[str]]:
+    """The values of a row by column, and those that it has too many.
+
+    A row whose values cannot be assigned to columns for certain stands in the first one as a whole, so that it fails
+    until it is corrected.
+    """
+    count = len(layout.columns)
+    if len(cells) < count or _UNCERTAIN & {*error.causes}:
+        return [error.row, *[""] * (count - 1)], []
+    return [*cells[:count]], [cells[at] for at in layout.find_extra(cells)]
+
+
+def _guard(cell: str) -> str:
+    return guard(unguard(cell.strip()))
+
+
+def _say(column: str, suggestion: Suggestion | None, *, is_one: bool) -> str:
+    """A suggestion as a sentence; the column is named unless it is the only problem of the row."""
+    if suggestion is None:
+        return ""
+    return suggestion.say(column) if is_one or not column else f"{column}: {suggestion.say(column)}"
