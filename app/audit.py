@@ -36,7 +36,7 @@ class Action(StrEnum):
     REOPEN = "try given-up batches again"
     HIDE = "hide listing"
     SHOW = "show listing"
-    MAKE_TOKEN = "make token"
+    CREATE_TOKEN = "create token"
     REVOKE_TOKEN = "revoke token"
     ADD_WEBHOOK = "add webhook"
     CHANGE_WEBHOOK_SECRET = "change webhook secret"

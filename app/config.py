@@ -148,9 +148,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if smtp_url:
         parse_smtp_url(smtp_url)
         if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", mail_from):
-            raise ConfigError("MAIL_FROM must be a plain e-mail address when SMTP_URL is set: sluice@example.com.")
+            raise ConfigError("MAIL_FROM must be a plain email address when SMTP_URL is set: sluice@example.com.")
         if not public_url:
-            raise ConfigError("PUBLIC_URL is missing: e-mails, which SMTP_URL asks for, have links to the pages.")
+            raise ConfigError("PUBLIC_URL is missing: the emails that SMTP_URL turns on link to the pages.")
     return Settings(
         sluice_home=home,
         database_url=database_url,

@@ -44,7 +44,7 @@ def parse(url: str, *, allow_private: bool) -> Target:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise UrlRefused("That is not a web address.") from None
+        raise UrlRefused("That’s not a valid URL.") from None
     _check_parts(parts, host, allow_private=allow_private)
     literal = as_literal(host)
     if literal is not None and not allow_private:
@@ -56,17 +56,17 @@ def parse(url: str, *, allow_private: bool) -> Target:
 
 def _check_parts(parts: SplitResult, host: str, *, allow_private: bool) -> None:
     if parts.scheme not in {"https", "http"} or not host:
-        raise UrlRefused("Enter a whole web address, for example https://shop.example.com/sluice.")
+        raise UrlRefused("Enter a full URL, for example https://shop.example.com/sluice.")
     if parts.scheme == "http" and not allow_private:
-        raise UrlRefused("The address must begin with https://, so that nobody on the way can read what is sent.")
+        raise UrlRefused("Use an https:// URL so deliveries are encrypted.")
     if parts.username is not None or parts.password is not None:
-        raise UrlRefused("Leave the user name and password out of the address; the signature tells who is calling.")
+        raise UrlRefused("Leave the user name and password out of the URL. Verify the signature instead.")
     if parts.fragment:
-        raise UrlRefused("Leave out the part after #; it is never sent.")
+        raise UrlRefused("Leave out the part after #. It’s never sent.")
     if any(character in host for character in "\\%<>^`{|}"):
-        raise UrlRefused("That is not a web address.")
+        raise UrlRefused("That’s not a valid URL.")
     if (host == "localhost" or host.endswith(".localhost")) and not allow_private:
-        raise UrlRefused(f"{host} is this machine itself. Webhooks go to addresses on the internet only.")
+        raise UrlRefused(f"{host} is this machine itself. Webhooks can only go to hosts on the internet.")
 
 
 def as_literal(host: str) -> _IpAddress | None:

@@ -52,10 +52,10 @@ def add(seller_id: int, url: str, events: Collection[str], *, form_key: uuid.UUI
     count = webhook_endpoints.lock_all_of(seller_id)
     if webhook_endpoints.find(seller_id, public_id) is not None:
         db.session.rollback()
-        raise EndpointRefused("This webhook was added before. If you have not kept its secret, make a new one.")
+        raise EndpointRefused("You’ve already added this webhook. If you didn’t keep its secret, create a new one.")
     if count >= MAX_ENDPOINTS:
         db.session.rollback()
-        raise EndpointRefused(f"There are {MAX_ENDPOINTS} webhooks already. Delete one that is not needed any more.")
+        raise EndpointRefused(f"There are {MAX_ENDPOINTS} webhooks already. Delete one you no longer need.")
     wanted = [event for event in IMPORT_EVENTS.values() if event in events]
     added = WebhookEndpoint(
         public_id=public_id, seller_id=seller_id, url=url, events=wanted, secret=webhook.new_secret()
@@ -96,7 +96,7 @@ def change_secret(key: EndpointKey, *, present: str) -> str:
     endpoint = _find(key)
     if secret_mark(endpoint) != present:
         db.session.rollback()
-        raise EndpointRefused("The secret was changed in the meantime. If you have not kept it, make a new one.")
+        raise EndpointRefused("The secret has already been changed. If you didn’t keep it, create a new one.")
     secret = webhook.new_secret()
     webhook_endpoints.change_secret(key, secret, overlap_seconds=SECRET_OVERLAP_SECONDS)
     _commit(Action.CHANGE_WEBHOOK_SECRET, endpoint)
@@ -131,7 +131,7 @@ def send_again(key: EndpointKey, public_id: uuid.UUID) -> None:
     _refuse_too_many(key)
     if not outbox.send_again(key, public_id):
         db.session.rollback()
-        raise EndpointRefused("This message is being sent at this very moment.")
+        raise EndpointRefused("This delivery is being sent right now.")
     db.session.commit()
     queue.send_deliver()
 
@@ -140,7 +140,7 @@ def _find(key: EndpointKey) -> WebhookEndpoint:
     try:
         return webhook_endpoints.get(key)
     except NoResultFound as error:
-        raise EndpointRefused("This webhook was deleted in the meantime.") from error
+        raise EndpointRefused("This webhook no longer exists.") from error
 
 
 def _refuse_if_off(key: EndpointKey) -> WebhookEndpoint:
@@ -154,7 +154,7 @@ def _refuse_too_many(key: EndpointKey) -> None:
     seconds = rate_limits.hit(_BY_HAND, "webhook", str(key.seller_id))
     if seconds:
         wait = counted(-(-seconds // 60), "minute")
-        raise EndpointRefused(f"{_BY_HAND.amount} messages were sent by hand lately. Send more in {wait}.")
+        raise EndpointRefused(f"{_BY_HAND.amount} deliveries were sent by hand recently. Try again in {wait}.")
 
 
 def _commit(action: Action, endpoint: WebhookEndpoint) -> None:

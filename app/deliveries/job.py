@@ -88,7 +88,7 @@ def _prepare(one: Claimed) -> Callable[[], SendResult]:
         raise
     except Exception:
         # Such as an invalid address. It must not affect other messages.
-        log.exception("e-mail not written", extra={"delivery": one.key})
+        log.exception("email not written", extra={"delivery": one.key})
         return lambda: SendResult(False, None, "The email could not be written.", is_final=True)
     finally:
         db.session.rollback()

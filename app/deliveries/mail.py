@@ -23,8 +23,8 @@ _ENDINGS = {
     ImportStatus.TERMINATED: "terminated",
 }
 _WHY_OFF = {
-    SwitchedOff.GONE: "It answered 410 Gone, which says that nothing more is wanted there.",
-    SwitchedOff.FAILING: "Nothing that Sluice sent there has arrived for about a day.",
+    SwitchedOff.GONE: "It answered 410 Gone, which means that it wants no more deliveries.",
+    SwitchedOff.FAILING: "Every delivery to it has failed for about a day.",
     SwitchedOff.SELLER: "It was switched off on its page.",
 }
 
@@ -61,7 +61,7 @@ def _about_import(one: ImportProgress, settings: Settings) -> tuple[str, str]:
 
 {settings.public_url}/imports/{one.public_id}
 
-You get this e-mail because you asked for one at the end of an import. Change that at
+You’re receiving this because you turned on import emails. Change this at
 {settings.public_url}/settings/notifications
 """,
     )
@@ -76,11 +76,11 @@ def _about_endpoint(one: Claimed, settings: Settings) -> tuple[str, str]:
         f"""\
 Your webhook to {endpoint.url} was switched off.
 
-{why} See what was answered, and switch it on again, at
+{why} See its answers and switch it back on at
 
 {settings.public_url}/settings/webhooks/{endpoint.public_id}
 
-What still waited for it is sent when it is switched on. What has happened in the meantime is not.
+Pending deliveries will be sent when you switch it back on. Events in the meantime won’t be.
 """,
     )
 
@@ -96,7 +96,7 @@ def send(mail: EmailMessage, server: SmtpServer) -> SendResult:
         code, words = next(iter(refused.recipients.values()))
         return SendResult(False, code, "The mail server refused the address.", _plain(words), is_final=code >= 500)
     except smtplib.SMTPResponseException as error:
-        return SendResult(False, error.smtp_code, "The mail server refused the e-mail.", _plain(error.smtp_error))
+        return SendResult(False, error.smtp_code, "The mail server refused the email.", _plain(error.smtp_error))
     except smtplib.SMTPNotSupportedError:
         return SendResult(False, None, "The mail server does not offer what SMTP_URL asks for.")
     except (OSError, smtplib.SMTPException):

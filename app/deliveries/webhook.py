@@ -194,9 +194,9 @@ def _judge(response: BaseHTTPResponse, beginning: str) -> SendResult:
     if 200 <= code < 300:
         return SendResult(True, code, f"Accepted with {_name(code)}.", beginning)
     if 300 <= code < 400:
-        sentence = f"Answered with a redirect, {_name(code)}. Redirects are not followed; enter the address itself."
+        sentence = f"Answered with a redirect, {_name(code)}. Sluice doesn’t follow redirects: use the final URL."
     elif code == HTTPStatus.GONE:
-        sentence = f"Answered {_name(code)}: nothing more is wanted there."
+        sentence = f"Answered {_name(code)}: it wants no more deliveries."
     else:
         sentence = f"Answered {_name(code)}."
     return SendResult(
@@ -231,13 +231,13 @@ _EXPLANATIONS: list[tuple[type[Exception], Callable[[Exception], str]]] = [
         ssl.SSLCertVerificationError,
         lambda error: f"Its certificate was not accepted: {getattr(error, 'verify_message', '')}.",
     ),
-    (ssl.SSLError, lambda _: "No secure connection could be made."),
-    (socket.gaierror, lambda _: "Its name could not be found."),
-    (TimeoutError, lambda _: "It could not be connected to in time."),
+    (ssl.SSLError, lambda _: "A secure connection couldn’t be made."),
+    (socket.gaierror, lambda _: "We couldn’t find that host."),
+    (TimeoutError, lambda _: "Connecting took too long."),
     (ConnectionRefusedError, lambda _: "It refused the connection."),
-    (ConnectionError, lambda _: "It broke off the connection without an answer."),
-    (HTTPException, lambda _: "It did not answer as a web server does."),
-    (UnicodeError, lambda _: "Its name could not be found."),
+    (ConnectionError, lambda _: "It closed the connection without answering."),
+    (HTTPException, lambda _: "It didn’t answer like a web server."),
+    (UnicodeError, lambda _: "We couldn’t find that host."),
 ]
 
 
@@ -251,4 +251,4 @@ def _explain(error: Exception, *, is_late: bool) -> str:
             if isinstance(inner, kind):
                 return explain(inner)
         inner = inner.__cause__ or inner.__context__
-    return "It could not be reached."
+    return "It couldn’t be reached."

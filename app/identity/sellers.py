@@ -37,7 +37,7 @@ def create_seller(email: str, password: str, *, is_operator: bool = False) -> Se
     email = fold(email)
     name, at, domain = email.partition("@")
     if not (name and at and domain and email.isprintable()) or " " in email:
-        raise AccountError(f"“{email}” is not an e-mail address.")
+        raise AccountError(f"“{email}” is not an email address.")
     _check_strength(password, email)
     if find_seller(email) is not None:
         raise AccountError(f"There is already a seller {email}.")

@@ -56,20 +56,22 @@ def create(
     """
     name = " ".join("".join(character for character in name if character.isprintable()).split())
     if not name:
-        raise TokenError("Give the token a name, so that you know later what it is for.")
+        raise TokenError("Give the token a name, so that you can tell later what it’s for.")
     if len(name) > MAX_NAME_LENGTH:
         raise TokenError(f"The name is too long: it can have {MAX_NAME_LENGTH} characters.")
     if days is not None and not 1 <= days <= MAX_DAYS:
-        raise TokenError(f"A token can hold for 1 to {MAX_DAYS:,} days, or until it is revoked.")
+        raise TokenError(f"A token can expire after 1 to {MAX_DAYS:,} days, or never.")
     public_id = secrets.public_id_for(seller_id, form_key)
     sellers.lock(seller_id)
     there = list_all(seller_id)
     if any(one.public_id == public_id for one in there):
         db.session.rollback()
-        raise TokenError("This token was made before, and is not shown again. If you have not kept it, revoke it.")
+        raise TokenError(
+            "This token has already been created and can’t be shown again. If you didn’t keep it, revoke it."
+        )
     if len(there) >= MAX_TOKENS:
         db.session.rollback()
-        raise TokenError(f"There are {MAX_TOKENS} tokens already. Revoke those that nothing uses any more.")
+        raise TokenError(f"There are {MAX_TOKENS} tokens already. Revoke the ones you no longer use.")
     secret = PREFIX + secrets.make_secret()
     token = ApiToken(
         public_id=public_id,
@@ -82,7 +84,7 @@ def create(
     )
     db.session.add(token)
     until = "until it is revoked" if days is None else f"for {days} days"
-    audit.record(Action.MAKE_TOKEN, seller_id, detail=f"{name} ({scope.value}, {until})")
+    audit.record(Action.CREATE_TOKEN, seller_id, detail=f"{name} ({scope.value}, {until})")
     db.session.commit()
     log.info("token created: seller %d, token %s, %s, %s", seller_id, public_id, scope.value, until)
     return token, secret

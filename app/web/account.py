@@ -54,7 +54,7 @@ def change_password() -> ResponseReturnValue:
     carry(seller, renewed.secret)
     log.info("password changed: seller %d, address %s, %d sessions ended", seller.id, _address(), renewed.ended)
     revoked = " All API tokens are revoked." if form.revoke_tokens.data else ""
-    flash(f"Your password is changed. {_say_ended(renewed.ended)}{revoked}", "success")
+    flash(f"Password changed. {_say_ended(renewed.ended)}{revoked}", "success")
     return _back()
 
 
@@ -96,7 +96,7 @@ def refuse(refused: TooManyAttempts) -> ResponseReturnValue:
 
 def _say_ended(count: int) -> str:
     if count == 0:
-        return "You were signed in nowhere else."
+        return "There were no other sessions."
     return "One other session was ended." if count == 1 else f"{count} other sessions were ended."
 
 

@@ -18,5 +18,5 @@ def confirm(field: Field) -> Seller | None:
     address = request.remote_addr or ""
     seller = login_throttle.check_password(current_user.email, field.data, address=address, purpose=Purpose.CONFIRM)
     if seller is None:
-        field.errors = ["This is not your current password."]
+        field.errors = ["That’s not your current password."]
     return seller

@@ -38,8 +38,8 @@ class Trouble(NamedTuple):
 
 TROUBLES: dict[int, Trouble] = {
     400: Trouble(
-        "That did not work",
-        "Sluice could not make sense of the request.",
+        "That didn’t work",
+        "Sluice couldn’t understand the request.",
         "Go back, reload the page and try again.",
     ),
     403: Trouble(
@@ -49,44 +49,44 @@ TROUBLES: dict[int, Trouble] = {
         "Go back, reload the page and try again.",
     ),
     404: Trouble(
-        "Not found",
-        "There is nothing at this address, or it belongs to somebody else.",
+        "Page not found",
+        "This page doesn’t exist or isn’t yours.",
         "Check the address, or look for it in My Imports.",
     ),
     405: Trouble(
-        "That did not work",
-        "This address is only for a button on a page.",
+        "That didn’t work",
+        "This address only works from a button on a page.",
         "Go to My Imports and press the button there.",
     ),
     409: Trouble(
-        "That is not possible now",
-        "The import has changed in the meantime.",
-        "Look at its state now, then decide again.",
+        "That’s not possible now",
+        "The import has changed since this page was loaded.",
+        "Check its status now, then decide again.",
     ),
     408: Trouble(
         "That took too long",
-        "What was sent came so slowly that Sluice gave it up. Nothing of it was kept.",
+        "The request took too long and nothing was saved.",
         "Try again over a faster connection.",
     ),
     429: Trouble(
-        "That is too much at a time",
-        "There were too many requests lately.",
-        "Wait a while, then try again.",
+        "Slow down",
+        "Too many requests.",
+        "Wait a minute and try again.",
     ),
     413: Trouble(
-        "That is too large",
-        "What was sent is larger than Sluice accepts.",
-        "Split the file into smaller ones, each with the header line, and upload them one after the other.",
+        "That’s too large",
+        "The request is larger than Sluice accepts.",
+        "Split the file into smaller ones, each with the header line, and upload them one by one.",
     ),
     500: Trouble(
         "Something went wrong",
-        "Sluice ran into an error that is not yours. It has been recorded.",
-        "Try again. Imports that are running are not affected.",
+        "Something went wrong on our side. We’ve logged it.",
+        "Try again. Running imports aren’t affected.",
     ),
     503: Trouble(
         "Back in a moment",
-        "Sluice cannot reach its database right now.",
-        "Wait a moment and reload the page. Imports go on where they stopped, and nothing is lost.",
+        "Sluice can’t reach its database right now.",
+        "Wait a moment and reload the page. Imports will carry on from where they stopped; nothing is lost.",
     ),
 }
 

@@ -11,9 +11,9 @@ from app.identity import passwords
 
 
 class SignInForm(FlaskForm):
-    """E-mail address and password."""
+    """Email address and password."""
 
-    email = StringField("E-mail address", validators=[InputRequired("Enter your e-mail address.")])
+    email = StringField("Email address", validators=[InputRequired("Enter your email address.")])
     password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
 
 
@@ -41,7 +41,7 @@ class EndpointForm(ConfirmForm):
     """The URL of a new webhook. Its events are checkboxes beside it."""
 
     url = StringField(
-        "Address",
+        "Endpoint URL",
         filters=[lambda text: text.strip() if text else text],
-        validators=[InputRequired("Enter the address that is to be called.")],
+        validators=[InputRequired("Enter your endpoint’s URL.")],
     )

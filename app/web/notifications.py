@@ -16,9 +16,9 @@ blueprint = Blueprint("notifications", __name__, url_prefix="/settings/notificat
 blueprint.before_request(require_seller)
 
 _CHOICES = [
-    (EmailOnEnd.NEVER, "Never", "My Imports shows how each import stands."),
-    (EmailOnEnd.FAILED, "When rows failed", "Only if there is something left to fix."),
-    (EmailOnEnd.ALWAYS, "Always", "At the end of every import and every check, also when it was terminated."),
+    (EmailOnEnd.NEVER, "Never", "My Imports shows the result of each import."),
+    (EmailOnEnd.FAILED, "When rows failed", "Only when there’s something to fix."),
+    (EmailOnEnd.ALWAYS, "Always", "After every import and every check, also when it was terminated."),
 ]
 
 
@@ -40,7 +40,7 @@ def choose() -> ResponseReturnValue:
     """Save the choice (``email_on_end``)."""
     chosen = request.form.get("email_on_end", type=EmailOnEnd)
     if chosen is None:
-        raise BadRequest("The request does not say when to send an e-mail.")
+        raise BadRequest("The request doesn’t say when to send an email.")
     sellers.choose_email_on_end(seller_id(), chosen)
     flash("Saved.", "success")
     return redirect(url_for("notifications.form"), 303)

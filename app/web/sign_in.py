@@ -42,7 +42,7 @@ def sign_in() -> ResponseReturnValue:
         response.headers["Retry-After"] = str(refused.seconds)
         return response
     if seller is None:
-        return _render(form, "The e-mail address or the password is wrong. Check both and try again."), 422
+        return _render(form, "Wrong email or password. Try again."), 422
     before = session.get("_user_id")
     if before:
         sessions.end(str(before))

@@ -23,7 +23,7 @@ blueprint = Blueprint("tokens", __name__, url_prefix="/settings/tokens")
 blueprint.before_request(require_seller)
 
 #: The validities that the form offers, in days; 0: until revoked.
-_DAYS = {30: "30 days", 90: "90 days", 365: "A year", 0: "Until I revoke it"}
+_DAYS = {30: "30 days", 90: "90 days", 365: "A year", 0: "Never"}
 _USUAL_DAYS = 90
 
 _SCOPES = {TokenScope.READ: "Read only", TokenScope.READ_WRITE: "Read and write"}
@@ -58,9 +58,9 @@ def _create() -> str:
     scope = request.form.get("scope", type=TokenScope)
     days = request.form.get("days", type=int)
     if scope is None:
-        raise TokenError("Say what the token may do.")
+        raise TokenError("Choose the token’s permissions.")
     if days not in _DAYS:
-        raise TokenError("Say how long the token holds.")
+        raise TokenError("Choose when the token expires.")
     key, name = read_form_key(request.form), request.form.get("name", "")
     return tokens.create(seller_id(), name, scope=scope, days=days or None, form_key=key)[1]
 
@@ -72,7 +72,7 @@ def revoke(public_id: uuid.UUID) -> ResponseReturnValue:
         name = tokens.revoke(seller_id(), public_id)
     except TokenNotFound as error:
         raise NotFound from error
-    flash(f"“{name}” is revoked. What uses it is refused from now on.", "success")
+    flash(f"“{name}” is revoked. Requests that use it are refused from now on.", "success")
     return redirect(url_for("tokens.index"), 303)
 
 

@@ -45,9 +45,9 @@ _DELIVERY_LABELS = {
     DeliveryStatus.WAITING: Label("Waiting", "quiet", "clock"),
     DeliveryStatus.SENDING: Label("Sending", "moving", "flow"),
     DeliveryStatus.DELIVERED: Label("Delivered", "success", "check"),
-    DeliveryStatus.GIVEN_UP: Label("Given up", "danger", "alert"),
+    DeliveryStatus.GIVEN_UP: Label("Failed", "danger", "alert"),
 }
-_TO_BE_TRIED_AGAIN = Label("To be tried again", "warning", "retry")
+_RETRYING = Label("Retrying", "warning", "retry")
 
 _ON = Label("On", "success", "check")
 _FAILING = Label("On, but failing", "warning", "alert")
@@ -65,7 +65,7 @@ def event_name(event: str) -> str:
 def delivery_label(one: Delivery) -> Label:
     """How the state of a message is drawn."""
     if one.status == DeliveryStatus.WAITING and one.attempts:
-        return _TO_BE_TRIED_AGAIN
+        return _RETRYING
     return _DELIVERY_LABELS[DeliveryStatus(one.status)]
 
 
@@ -142,7 +142,7 @@ def _render(endpoint: WebhookEndpoint, *, before: uuid.UUID | None = None, secre
 def switch_on(endpoint_id: uuid.UUID) -> ResponseReturnValue:
     """Switch the webhook on; waiting messages are sent first."""
     commands.switch_on(_key(_find(endpoint_id)))
-    flash("The webhook is on. What has been waiting for it is sent now.", "success")
+    flash("The webhook is on. Pending deliveries are being sent.", "success")
     return _back(endpoint_id)
 
 

@@ -62,8 +62,8 @@ def test_sellers_are_made_and_listed(app: Flask) -> None:
     [
         ("seller@example.com", "long enough", "already a seller"),
         ("new@example.com", "short", "too short"),
-        ("nobody", "long enough", "not an e-mail address"),
-        ("a b@example.com", "long enough", "not an e-mail address"),
+        ("nobody", "long enough", "not an email address"),
+        ("a b@example.com", "long enough", "not an email address"),
     ],
 )
 def test_an_account_that_will_not_do_is_refused(

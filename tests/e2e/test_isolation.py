@@ -30,5 +30,5 @@ def test_each_sees_only_their_own(open_window: OpenWindow, seller: Seller, other
             answer = window.goto(paths[1 - number] + part)
             assert answer is not None
             assert answer.status == 404
-            expect(window.get_by_role("heading", name="Not found")).to_be_visible()
+            expect(window.get_by_role("heading", name="Page not found")).to_be_visible()
             expect(window.get_by_text(files[1 - number].name)).to_have_count(0)

@@ -169,7 +169,7 @@ def test_a_busy_server_is_asked_less_and_less_often(still: Page, watch: Watch, s
     seen = looks(still)
     wait_for_look(still, 2)
     note = still.locator("[data-connection-note]")
-    expect(note).to_have_text(re.compile(r"Not up to date since \d\d:\d\d:\d\d – trying again\."))
+    expect(note).to_have_text(re.compile(r"Last updated \d\d:\d\d:\d\d – reconnecting…"))
     # 5 s because it asks for them, then 4, 8, 16 and 30, give or take a tenth.
     for failures, (least, most) in enumerate([(5, 6), (5, 6), (7, 9), (14, 18), (27, 33), (27, 33)], 1):
         expect(note).to_have_attribute("data-failures", str(failures))
@@ -192,14 +192,14 @@ def test_the_page_survives_a_restart_of_the_server(
         watch.also(address)
         wait_until(lambda: answers(f"{address}/readyz"))
         page.goto(f"{address}/login")
-        page.get_by_label("E-mail address").fill(seller.email)
+        page.get_by_label("Email address").fill(seller.email)
         page.get_by_label("Password").fill("a good password")
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_role("heading", name="My Imports")).to_be_visible()
         page.goto(address + running)
         page.evaluate("window.isStillThere = true")
     note = page.locator("[data-connection-note]")
-    expect(note).to_contain_text("Not up to date since")
+    expect(note).to_contain_text("Last updated")
     with web_server(stack_environ, port=port):
         expect(note).to_be_hidden()
         assert page.evaluate("window.isStillThere")
@@ -210,14 +210,14 @@ def test_an_expired_session_is_told_and_leads_back(still: Page, seller: Seller, 
     still.context.clear_cookies()
     look_once(still)
     note = still.locator("[data-connection-note]")
-    expect(note).to_contain_text("You are signed out.")
+    expect(note).to_contain_text("You’ve been signed out.")
     # The content stays, and polling has stopped.
     seen = looks(still)
     still.clock.run_for(60_000)
     assert seen == []
     assert counters(still)["total"] == 3
     note.get_by_role("link", name="Sign in again").click()
-    still.get_by_label("E-mail address").fill(seller.email)
+    still.get_by_label("Email address").fill(seller.email)
     still.get_by_label("Password").fill("a good password")
     still.get_by_role("button", name="Sign in").click()
     expect(still).to_have_url(re.compile(f"{running}$"))

@@ -266,8 +266,8 @@ def _make_token(page: Page, _: Showroom) -> None:
     page.goto("/settings/tokens")
     page.get_by_label("Name").fill("Nightly stock")
     page.get_by_label("Current password").fill(PASSWORD)
-    page.get_by_role("button", name="Make token").click()
-    page.get_by_text("It is not shown again").wait_for()
+    page.get_by_role("button", name="Create token").click()
+    page.get_by_text("You won’t be able to see it again").wait_for()
 
 
 def _add_webhook(page: Page, _: Showroom, *, url: str = "https://shop.example.com/sluice") -> None:
@@ -292,7 +292,7 @@ def _ask_to_revoke(page: Page, showroom: Showroom) -> None:
     _make_token(page, showroom)
     page.goto("/settings/tokens")
     page.locator(".revoke > summary").first.click()
-    page.get_by_role("button", name="Revoke it").first.wait_for()
+    page.get_by_role("button", name="Revoke token").first.wait_for()
 
 
 def _change_password_wrongly(page: Page, _: Showroom) -> None:
@@ -300,7 +300,7 @@ def _change_password_wrongly(page: Page, _: Showroom) -> None:
     page.get_by_label("Current password").fill("wrong")
     page.get_by_label("New password").fill("short")
     page.get_by_role("button", name="Change password").click()
-    expect(page.get_by_text("This is not your current password.")).to_be_visible()
+    expect(page.get_by_text("That’s not your current password.")).to_be_visible()
     # A picture taken before the style sheet is there has the height of a page without it.
     page.wait_for_load_state()
 
@@ -308,7 +308,7 @@ def _change_password_wrongly(page: Page, _: Showroom) -> None:
 def _end_a_session_wrongly(page: Page, _: Showroom) -> None:
     page.goto("/settings/account")
     page.locator(".session-table .revoke > summary").first.click()
-    page.get_by_role("button", name="Sign it out").click()
+    page.get_by_role("button", name="Sign out this session").click()
     expect(page.get_by_text("Enter your current password.")).to_be_visible()
     page.wait_for_load_state()
 
@@ -317,7 +317,7 @@ def _sign_in_wrongly(page: Page, showroom: Showroom) -> None:
     page.goto("/login")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_text("Enter your password.")).to_be_visible()
-    page.get_by_label("E-mail address").fill(showroom.seller.email)
+    page.get_by_label("Email address").fill(showroom.seller.email)
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
@@ -381,13 +381,13 @@ def _drag(page: Page, _: Showroom) -> None:
 def _stay_while_server_is_away(page: Page, showroom: Showroom) -> None:
     page.goto(showroom.paths["running"])
     page.route("**/imports/*", lambda route: route.fulfill(status=503, body="away"))
-    expect(page.get_by_text("Not up to date since")).to_be_visible()
+    expect(page.get_by_text("Last updated")).to_be_visible()
 
 
 def _stay_while_signed_out(page: Page, showroom: Showroom) -> None:
     page.goto(showroom.paths["running"])
     page.context.clear_cookies()
-    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    expect(page.get_by_text("You’ve been signed out.")).to_be_visible()
 
 
 def _upload_nonsense(page: Page, _: Showroom) -> None:
@@ -462,7 +462,7 @@ def _press_for_a_page(page: Page, showroom: Showroom) -> None:
     page.locator("form[action$='/resume']").evaluate(
         "(form, path) => { form.action = path; form.submit(); }", f"{showroom.paths['completed']}/resume"
     )
-    expect(page.get_by_role("heading", name="That is not possible now")).to_be_visible()
+    expect(page.get_by_role("heading", name="That’s not possible now")).to_be_visible()
 
 
 def _press_with_old_token(page: Page, showroom: Showroom) -> None:

@@ -60,7 +60,7 @@ class Watch:
 def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
     """Sign in as people do."""
     page.goto("/login")
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Email address").fill(email)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_load_state()

@@ -210,5 +210,5 @@ def test_a_body_that_breaks_http_is_malformed(address: str, browser: Browser, se
                 answer += more
         answers.append(answer.decode())
     assert [answer[:13] for answer in answers] == ["HTTP/1.1 400 "] * 3
-    assert "Sluice could not make sense of the request." in answers[0]
+    assert "Sluice couldn’t understand the request." in answers[0]
     assert "#problem-malformed" in answers[2]

@@ -80,7 +80,7 @@ def test_while_the_secret_changes_either_one_verifies(there: Receiver) -> None:
         (200, True, False, "Accepted with 200 OK."),
         (299, True, False, "Accepted with 299."),
         (400, False, False, "Answered 400 Bad Request."),
-        (410, False, True, "Answered 410 Gone: nothing more is wanted there."),
+        (410, False, True, "Answered 410 Gone: it wants no more deliveries."),
         (500, False, False, "Answered 500 Internal Server Error."),
     ],
 )
@@ -96,7 +96,7 @@ def test_a_redirect_is_not_followed(there: Receiver, status: int) -> None:
         answer = send(there.url)
         assert inside.calls == []
     assert (answer.is_accepted, answer.code, answer.is_final) == (False, status, False)
-    assert "Redirects are not followed" in answer.sentence
+    assert "doesn’t follow redirects" in answer.sentence
 
 
 def test_a_long_answer_is_read_and_kept_in_part_only(there: Receiver) -> None:
@@ -122,7 +122,7 @@ def test_nobody_is_there() -> None:
 
 
 def test_a_name_that_nobody_knows() -> None:
-    assert send("https://no-such-host.invalid/").sentence == "Its name could not be found."
+    assert send("https://no-such-host.invalid/").sentence == "We couldn’t find that host."
 
 
 @contextmanager
@@ -151,7 +151,7 @@ def raw_server(say: bytes, *, then_wait: bool = False) -> Iterator[int]:
 
 @pytest.mark.parametrize(
     ("say", "words"),
-    [(b"", "broke off the connection"), (b"hello\r\n\r\n", "did not answer as a web server")],
+    [(b"", "closed the connection"), (b"hello\r\n\r\n", "didn’t answer like a web server")],
 )
 def test_what_is_no_web_server(say: bytes, words: str) -> None:
     with raw_server(say) as port:
@@ -173,14 +173,14 @@ def test_nobody_is_waited_for_longer_than_the_timeout(say: bytes, monkeypatch: p
 
 def test_https_with_a_server_that_speaks_plain_http(there: Receiver) -> None:
     answer = send(there.url.replace("http:", "https:"))
-    assert answer.sentence == "No secure connection could be made."
+    assert answer.sentence == "A secure connection couldn’t be made."
 
 
 def test_the_private_network_is_not_reached(there: Receiver) -> None:
     for url in (there.url.replace("http:", "https:"), f"https://localhost:{there.port}/"):
         answer = send(url, allow_private=False)
         assert not answer.is_accepted
-        assert "internet only" in answer.sentence or "not an address on the internet" in answer.sentence
+        assert "on the internet" in answer.sentence or "not an address on the internet" in answer.sentence
     assert there.calls == []
 
 

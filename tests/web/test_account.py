@@ -92,7 +92,7 @@ def test_the_password_is_changed_and_the_others_are_out(app: Flask, client: Flas
     answer = change(client)
     assert (answer.status_code, answer.location) == (303, PATH)
     note = words(page(client, PATH).select_one(".notes"))
-    assert note == "Your password is changed. 2 other sessions were ended."
+    assert note == "Password changed. 2 other sessions were ended."
     assert not any(map(is_signed_in, others))
     assert fill_in(others[0], seller.email, PASSWORD).status_code == 422
     assert fill_in(others[0], seller.email, BETTER).status_code == 303
@@ -100,7 +100,7 @@ def test_the_password_is_changed_and_the_others_are_out(app: Flask, client: Flas
 
 @pytest.mark.parametrize(
     ("others", "sentence"),
-    [(0, "You were signed in nowhere else."), (1, "One other session was ended."), (2, "2 other sessions were ended.")],
+    [(0, "There were no other sessions."), (1, "One other session was ended."), (2, "2 other sessions were ended.")],
 )
 def test_it_says_how_many_were_ended(app: Flask, client: FlaskClient, seller: Seller, others: int, sentence) -> None:
     for _ in range(others):
@@ -116,7 +116,7 @@ def test_those_that_were_over_are_not_counted(client: FlaskClient, seller: Selle
     )
     db.session.commit()
     change(client)
-    assert "nowhere else" in words(page(client, PATH).select_one(".notes"))
+    assert "no other sessions" in words(page(client, PATH).select_one(".notes"))
 
 
 def test_this_session_goes_on_under_another_secret(app: Flask, client: FlaskClient) -> None:
@@ -164,17 +164,17 @@ def test_other_sellers_and_tokens_stay_as_they_are(
         ("", "", {"current_password": "Enter your current password.", "new_password": "Enter a new password."}),
         ("", BETTER, {"current_password": "Enter your current password."}),
         (PASSWORD, "", {"new_password": "Enter a new password."}),
-        ("wrong", BETTER, {"current_password": "This is not your current password."}),
-        (f"{PASSWORD} ", BETTER, {"current_password": "This is not your current password."}),
+        ("wrong", BETTER, {"current_password": "That’s not your current password."}),
+        (f"{PASSWORD} ", BETTER, {"current_password": "That’s not your current password."}),
         (PASSWORD, "short", {"new_password": "The password is too short"}),
         (PASSWORD, "x" * 1_001, {"new_password": "The password is too long"}),
-        (PASSWORD, "password123", {"new_password": "one of those that are tried first"}),
+        (PASSWORD, "password123", {"new_password": "too common"}),
         (PASSWORD, "seller@example.com1", {"new_password": "too easy to guess"}),
         # All errors are shown at once.
         (
             "wrong",
             "short",
-            {"current_password": "This is not your current password.", "new_password": "The password is too short"},
+            {"current_password": "That’s not your current password.", "new_password": "The password is too short"},
         ),
     ],
 )
@@ -274,7 +274,7 @@ def test_it_shows_where_one_is_signed_in(app: Flask, client: FlaskClient, seller
     rows = page(client, PATH).select(".session-table tbody tr")
     assert [words(row.select_one("th")) for row in rows] == ["a browser", "Firefox on Windows"]
     assert [bool(row.select("form")) for row in rows] == [False, True]
-    assert "This one" in words(rows[0])
+    assert "This device" in words(rows[0])
     for row in rows:
         began, used = (datetime.fromisoformat(str(time["datetime"])) for time in row.select("time"))
         assert used - began > timedelta(minutes=59)
@@ -288,7 +288,7 @@ def test_sessions_that_are_over_are_not_among_them(app: Flask, client: FlaskClie
     db.session.commit()
     soup = page(client, PATH)
     assert len(soup.select(".session-table tbody tr")) == 1
-    assert "You are signed in nowhere else." in words(soup.select_one("main"))
+    assert "No other sessions." in words(soup.select_one("main"))
     assert not soup.select(f'form[action^="{PATH}/sessions"]')
 
 
@@ -303,8 +303,8 @@ def test_no_page_shows_more_of_them_than_fit(client: FlaskClient, seller: Seller
     soup = page(client, PATH)
     rows = soup.select(".session-table tbody tr")
     assert len(rows) == 100
-    assert "This one" in words(rows[0])
-    assert "Only the 100 that were used last are shown." in words(soup.select_one("main"))
+    assert "This device" in words(rows[0])
+    assert "Only the 100 most recently used are shown." in words(soup.select_one("main"))
 
 
 def test_one_of_them_is_ended(app: Flask, client: FlaskClient, seller: Seller) -> None:
@@ -326,7 +326,7 @@ def test_all_others_are_ended(app: Flask, client: FlaskClient, seller: Seller, o
 
 
 @pytest.mark.parametrize(
-    ("password", "sentence"), [("", "Enter your current password."), ("wrong", "This is not your current password.")]
+    ("password", "sentence"), [("", "Enter your current password."), ("wrong", "That’s not your current password.")]
 )
 @pytest.mark.parametrize("whom", ["one", "others"])
 def test_without_the_password_none_is_ended(

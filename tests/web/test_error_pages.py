@@ -58,8 +58,8 @@ def sentence(soup: BeautifulSoup) -> str:
 )
 def test_what_is_not_there_is_not_found(app: Flask, client: FlaskClient, path: str) -> None:
     soup = page(client, path, 404)
-    assert words(soup.select_one("h1")) == "Not found"
-    assert sentence(soup) == "There is nothing at this address, or it belongs to somebody else."
+    assert words(soup.select_one("h1")) == "Page not found"
+    assert sentence(soup) == "This page doesn’t exist or isn’t yours."
     assert soup.select("main a[href='/imports']")
     assert client.get(path, headers=HTMX).text == sentence(soup)
 
@@ -83,9 +83,9 @@ def test_a_method_that_is_not_meant_is_told_which_are(
 ) -> None:
     answer = client.open(path, method=method)
     assert ", ".join(sorted(answer.headers["Allow"].split(", "))) == allowed
-    assert sentence(read(answer, 405)) == "This address is only for a button on a page."
+    assert sentence(read(answer, 405)) == "This address only works from a button on a page."
     script = client.open(path, method=method, headers=HTMX)
-    assert (script.status_code, script.text) == (405, "This address is only for a button on a page.")
+    assert (script.status_code, script.text) == (405, "This address only works from a button on a page.")
 
 
 def test_a_post_to_a_page_that_takes_none_changes_nothing(client: FlaskClient) -> None:
@@ -119,7 +119,7 @@ def faulty(app: Flask, client: FlaskClient) -> Iterator[FlaskClient]:
 def test_a_fault_of_ours_is_owned_up_to_and_not_shown(faulty: FlaskClient) -> None:
     answer = faulty.get("/imports")
     soup = read(answer, 500)
-    assert sentence(soup) == "Sluice ran into an error that is not yours. It has been recorded."
+    assert sentence(soup) == "Something went wrong on our side. We’ve logged it."
     assert "a secret" not in answer.text
     assert has_no_confession(answer)
     script = faulty.get("/imports", headers=HTMX)
@@ -168,7 +168,7 @@ def test_a_database_that_is_away_is_a_page_that_says_when_to_come_back(
     answer = cut_off.open(path, method=method)
     soup = read(answer, 503)
     assert words(soup.select_one("h1")) == "Back in a moment"
-    assert sentence(soup) == "Sluice cannot reach its database right now."
+    assert sentence(soup) == "Sluice can’t reach its database right now."
     assert answer.headers["Retry-After"] == "5"
     assert answer.headers["Cache-Control"] == "no-store"
     assert has_no_confession(answer)
@@ -180,7 +180,7 @@ def test_a_database_that_is_away_is_a_page_that_says_when_to_come_back(
 
 def test_an_error_page_that_needs_the_database_says_so_instead(cut_off: FlaskClient) -> None:
     # It wants to know who is signed in.
-    assert sentence(page(cut_off, "/nowhere", 503)) == "Sluice cannot reach its database right now."
+    assert sentence(page(cut_off, "/nowhere", 503)) == "Sluice can’t reach its database right now."
     assert cut_off.get("/nowhere", headers=HTMX).status_code == 404
 
 

@@ -18,7 +18,7 @@ from tests.conftest import PASSWORD, sign_in
 from tests.pages import HTMX, csrf_token, page, press, read, submit, words
 from tests.states import STATES, make
 
-WRONG = "The e-mail address or the password is wrong. Check both and try again."
+WRONG = "Wrong email or password. Try again."
 
 
 @pytest.fixture
@@ -109,9 +109,9 @@ def test_an_account_that_is_not_there_takes_as_long(stranger: FlaskClient, selle
 @pytest.mark.parametrize(
     ("email", "password", "sentences"),
     [
-        ("", "", ["Enter your e-mail address.", "Enter your password."]),
+        ("", "", ["Enter your email address.", "Enter your password."]),
         ("seller@example.com", "", ["Enter your password."]),
-        ("", PASSWORD, ["Enter your e-mail address."]),
+        ("", PASSWORD, ["Enter your email address."]),
     ],
 )
 def test_an_empty_field_is_named(

@@ -54,12 +54,12 @@ def test_a_form_that_is_sent_again_makes_no_other_token(client: FlaskClient, sel
     form = filled_in(client)
     read(client.post(PATH, data=form))
     shown = read(client.post(PATH, data=form), 422)
-    assert "was made before, and is not shown again" in words(shown.select_one("[role=alert]"))
+    assert "has already been created and can’t be shown again" in words(shown.select_one("[role=alert]"))
     assert len(tokens.list_all(seller.id)) == 1
 
 
 @pytest.mark.parametrize(
-    ("password", "sentence"), [("", "Enter your current password."), ("wrong", "This is not your current password.")]
+    ("password", "sentence"), [("", "Enter your current password."), ("wrong", "That’s not your current password.")]
 )
 def test_a_stolen_session_makes_no_token(client: FlaskClient, seller: Seller, password: str, sentence: str) -> None:
     shown = read(make(client, current_password=password), 422)
@@ -108,7 +108,7 @@ def test_it_is_logged_and_in_the_audit_log_without_the_token(client: FlaskClient
         (one.actor, one.action, one.detail) for one in db.session.scalars(select(AuditEntry).order_by(AuditEntry.id))
     ]
     assert entries == [
-        (seller.email, "make token", "Nightly stock (read-write, for 90 days)"),
+        (seller.email, "create token", "Nightly stock (read-write, for 90 days)"),
         (seller.email, "revoke token", "Nightly stock"),
     ]
     assert secret not in caplog.text
@@ -118,9 +118,9 @@ def test_it_is_logged_and_in_the_audit_log_without_the_token(client: FlaskClient
     ("values", "sentence"),
     [
         ({"name": " "}, "Give the token a name"),
-        ({"scope": "all"}, "Say what the token may do."),
-        ({"days": "91"}, "Say how long the token holds."),
-        ({"days": "x"}, "Say how long the token holds."),
+        ({"scope": "all"}, "Choose the token’s permissions."),
+        ({"days": "91"}, "Choose when the token expires."),
+        ({"days": "x"}, "Choose when the token expires."),
     ],
 )
 def test_what_is_wrong_is_said_and_the_rest_is_kept(client: FlaskClient, seller: Seller, values, sentence) -> None:

@@ -92,11 +92,11 @@ def test_the_secret_is_shown_once(client: FlaskClient) -> None:
     assert words(soup.select_one("#secret-text")) == secret
     assert soup.select("noscript meta") == []
     refused = read(add(client, form_key="5b7c0b0a-6d0f-4d0e-8a35-0f5a5f2c9d11"), 422)
-    assert "was added before" in words(refused.select_one(".field-error"))
+    assert "already added this webhook" in words(refused.select_one(".field-error"))
     again = show(client)
     assert secret not in str(again)
     assert words(again.select_one("h1")) == URL
-    assert words(again.select_one("#state-heading")) == "Calls for 2 events"
+    assert words(again.select_one("#state-heading")) == "Listening for 2 events"
     assert words(page(client, "/settings/webhooks").select_one(".hook h2")) == URL
 
 
@@ -108,17 +108,17 @@ def test_a_new_secret_is_shown_once_too(client: FlaskClient) -> None:
     soup = read(submit(client, form, current_password=PASSWORD))
     assert the_one().secret != old == the_one().old_secret
     assert words(soup.select_one("#secret-text")) == the_one().secret
-    assert "signs as well for a day" in words(soup.select_one("main"))
+    assert "The previous secret also signs deliveries until" in words(soup.select_one("main"))
     assert the_one().secret not in str(show(client))
     # A page that is loaded again does not take the day from the one before.
-    assert "changed in the meantime" in words(
+    assert "already been changed" in words(
         read(submit(client, form, current_password=PASSWORD), 409).select_one("main")
     )
     assert the_one().old_secret == old
 
 
 @pytest.mark.parametrize(
-    ("password", "sentence"), [("", "Enter your current password."), ("wrong", "This is not your current password.")]
+    ("password", "sentence"), [("", "Enter your current password."), ("wrong", "That’s not your current password.")]
 )
 def test_a_stolen_session_gets_no_secret(client: FlaskClient, password: str, sentence: str) -> None:
     soup = read(add(client, password=password), 422)
@@ -161,18 +161,18 @@ def test_only_so_many_messages_are_sent_by_hand(client: FlaskClient) -> None:
     path, form = f"/settings/webhooks/{the_one().public_id}/test", {"csrf_token": csrf_token(client)}
     assert [client.post(path, data=form).status_code for _ in range(20)] == [303] * 20
     refused = read(client.post(path, data=form), 409)
-    assert "20 messages were sent by hand lately." in words(refused.select_one("main"))
+    assert "20 deliveries were sent by hand recently." in words(refused.select_one("main"))
     assert len(db.session.scalars(db.select(Delivery)).all()) == 20
 
 
 @pytest.mark.parametrize(
     ("url", "events", "sentence"),
     [
-        ("", EVENTS, "Enter the address"),
-        ("http://shop.example.com", EVENTS, "must begin with https://"),
+        ("", EVENTS, "Enter your endpoint’s URL"),
+        ("http://shop.example.com", EVENTS, "Use an https:// URL"),
         ("https://169.254.169.254/latest", EVENTS, "not an address on the internet"),
         ("https://2130706433/", EVENTS, "not an address on the internet"),
-        ("https://localhost/", EVENTS, "internet only"),
+        ("https://localhost/", EVENTS, "on the internet"),
         (URL, [], "Choose at least one event."),
         (URL, ["import.exploded"], ""),
     ],
@@ -193,7 +193,7 @@ def test_there_is_room_for_ten(client: FlaskClient, seller: Seller) -> None:
     for number in range(commands.MAX_ENDPOINTS):
         soup = page(client, "/settings/webhooks")
         assert add(client, f"{URL}/{number}").status_code == 200
-    assert "there cannot be more" in words(page(client, "/settings/webhooks").select_one("main"))
+    assert "the most you can have" in words(page(client, "/settings/webhooks").select_one("main"))
     form = soup.select_one("main form")
     data = {"csrf_token": form.select_one("[name=csrf_token]")["value"], "url": URL, "events": EVENTS}
     read(client.post("/settings/webhooks", data={**data, "current_password": PASSWORD}), 422)
@@ -203,7 +203,7 @@ def test_there_is_room_for_ten(client: FlaskClient, seller: Seller) -> None:
 def test_a_test_and_what_came_of_it(client: FlaskClient, answers: list[SendResult]) -> None:
     add(client)
     soup = show(client)
-    assert "Nothing was sent there yet." in words(soup.select_one("#deliveries"))
+    assert "No deliveries yet." in words(soup.select_one("#deliveries"))
     soup = read(client.get(press(client, soup.select_one("main"), "Send test").location))
     assert log(soup) == [("Test", "Waiting")]
     # The page looks again by itself, with a script or without.
@@ -212,13 +212,13 @@ def test_a_test_and_what_came_of_it(client: FlaskClient, answers: list[SendResul
     answers.append(SendResult(False, 500, "Answered 500 Internal Server Error.", "<b>no</b>"))
     job.run()
     soup = show(client)
-    assert log(soup) == [("Test", "Given up")]
+    assert log(soup) == [("Test", "Failed")]
     assert not soup.select_one("#deliveries").has_attr("data-live-seconds")
     (entry,) = soup.select(".delivery")
     assert "Answered 500 Internal Server Error." in words(entry)
     assert words(entry.select(".original")[-1]) == "<b>no</b>"
     part = fragment(client, f"/settings/webhooks/{the_one().public_id}")
-    assert log(part) == [("Test", "Given up")]
+    assert log(part) == [("Test", "Failed")]
     answers.append(SendResult(True, 200, "Accepted with 200 OK."))
     press(client, entry, "Send again: Test")
     job.run()
@@ -231,8 +231,8 @@ def test_what_is_to_be_tried_again_says_when(client: FlaskClient, seller: Seller
     make(STATES[4], seller)
     job.run()
     soup = show(client)
-    assert log(soup) == [("Import completed", "To be tried again")]
-    assert "It refused the connection. Next try:" in words(soup.select_one(".delivery"))
+    assert log(soup) == [("Import completed", "Retrying")]
+    assert "It refused the connection. Next attempt:" in words(soup.select_one(".delivery"))
     assert words(page(client, "/settings/webhooks").select_one(".hook .pill")) == "On, but failing"
     answers.append(SendResult(True, 204, "Accepted."))
     press(client, soup.select_one(".delivery"), "Send now: Import completed")
@@ -256,7 +256,7 @@ def test_off_and_on_again(client: FlaskClient, seller: Seller, answers: list[Sen
 
 
 @pytest.mark.parametrize(
-    ("why", "sentence"), [("FAILING", "nothing that was sent there has arrived"), ("GONE", "410 Gone")]
+    ("why", "sentence"), [("FAILING", "every delivery failed for about a day"), ("GONE", "410 Gone")]
 )
 def test_the_page_says_why_a_webhook_was_switched_off(client: FlaskClient, why: str, sentence: str) -> None:
     add(client)
@@ -338,7 +338,7 @@ TABLES = ("webhook_endpoints", "deliveries")
 def test_without_a_mail_server_no_choice_is_offered(client: FlaskClient) -> None:
     soup = page(client, "/settings/notifications")
     assert soup.select("main form") == []
-    assert "cannot send e-mails" in words(soup.select_one("main"))
+    assert "Email isn’t set up" in words(soup.select_one("main"))
 
 
 def test_a_seller_chooses_when_to_get_an_email(client: FlaskClient, seller: Seller, set_up) -> None:

@@ -37,10 +37,10 @@ def check(password: str, *, email: str = "") -> None:
         raise WeakPassword(f"The password is too long: it can have {MAX_LENGTH:,} characters.")
     folded = password.casefold()
     if folded in _common() or len(set(folded)) <= 2:
-        raise WeakPassword("The password is one of those that are tried first. Choose one that nobody else has.")
+        raise WeakPassword("That password is too common. Choose a different one.")
     bare = folded.strip("0123456789!?.,-_ ")
     if bare and (bare in {email.casefold(), email.casefold().partition("@")[0]} or bare in _OF_THIS_PLACE):
-        raise WeakPassword("The password is too easy to guess for somebody who knows you or Sluice. Choose another.")
+        raise WeakPassword("That password is too easy to guess. Choose one that has nothing to do with you or Sluice.")
 
 
 @cache

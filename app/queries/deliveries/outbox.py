@@ -337,7 +337,7 @@ def reclaim_expired(*, max_attempts: int) -> int:
                 status = case when attempts < :max_attempts then {WAITING} else {DELIVERY_GIVEN_UP} end,
                 finished_at = case when attempts < :max_attempts then null else clock_timestamp() end,
                 due_at = clock_timestamp(), answer_code = null, answer_body = null,
-                answer = 'The worker that was sending it stopped without a word.'
+                answer = 'The worker that was sending it stopped unexpectedly.'
             where status = {SENDING} and {older_than("claimed_at", ":lease_seconds")}
             """
         ),

@@ -153,9 +153,9 @@ function showConnection() {
   const since = saySeconds(Math.min(...troubled.map((state) => state.lastSuccess)));
   const isSignedOut = troubled.some((state) => state.trouble === "signed-out");
   const isGone = troubled.some((state) => state.trouble === "gone");
-  let words = `Not up to date since ${since} – trying again.`;
-  if (isGone) words = "This import is not there any more.";
-  if (isSignedOut) words = `You are signed out. What you see is that of ${since}.`;
+  let words = `Last updated ${since} – reconnecting…`;
+  if (isGone) words = "This import no longer exists.";
+  if (isSignedOut) words = `You’ve been signed out. Showing data from ${since}.`;
   const said = one("[data-connection-words]", note);
   // Said once, however often it is tried.
   if (said.textContent !== words) said.textContent = words;
