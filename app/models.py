@@ -33,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.catalog_words import ITEM_WORDS
 from app.extensions import Base
 from app.statuses import (
     ACTIVE_BATCH_STATUSES,
@@ -136,7 +137,11 @@ class Item(Base):
     """A catalog entry that sellers can offer."""
 
     __tablename__ = "items"
-    __table_args__ = (Index(None, "name_key"),)
+    __table_args__ = (
+        Index(None, "name_key"),
+        # For searches of the catalog by the beginnings of words.
+        Index("ix__items__words", text(ITEM_WORDS), postgresql_using="gin"),
+    )
 
     id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
     urn: Mapped[str] = mapped_column(CodeText, unique=True)

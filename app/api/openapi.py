@@ -21,6 +21,7 @@ _TAGS = {
     "Failed rows": "What is wrong with each row, and what to do about it.",
     "Files": "CSV files, streamed, however large.",
     "Listings": "What you offer: created and changed by imports.",
+    "Catalog": "The items that can be listed.",
 }
 
 _INTRODUCTION = (

@@ -335,6 +335,27 @@ class Listings(Answer):
     )
 
 
+class CatalogItem(Answer):
+    """An item of the catalog."""
+
+    urn = _text("The URN, which identifies it.")
+    game = _text("Its game.")
+    set = _text("Its set.")
+    name = _text("Its name.")
+    number = _text("Its number; may be empty.")
+    rarity = _text("Its rarity; may be empty.")
+    variants = fields.List(fields.String(), metadata={"description": "The variants that a listing of it may have."})
+    cardmarket_ids = fields.List(fields.Integer(), metadata={"description": "Its ids at Cardmarket."})
+    tcgplayer_ids = fields.List(fields.Integer(), metadata={"description": "Its ids at TCGplayer."})
+
+
+class CatalogItems(Answer):
+    """Items of the catalog."""
+
+    items = _list(CatalogItem(), "Items whose name is exactly the text first, then by game, set and number.")
+    complete = _flag("Whether these are all that match. Where more match, which of them are here is not defined.")
+
+
 class Fault(Schema):
     """An invalid parameter."""
 
@@ -494,6 +515,30 @@ class ListingsAsked(Schema):
         validate=OneOf(["yes", "no"]),
         metadata={"description": "yes: only hidden listings; no: only visible ones."},
     )
+
+
+class CatalogAsked(Schema):
+    """A search of the catalog."""
+
+    text = fields.String(
+        validate=[Length(max=1_000), _NO_NUL],
+        metadata={
+            "description": "Words of which each begins a word of the item's game, set, name or number; or the "
+            "beginning of a URN; or an id at Cardmarket or TCGplayer."
+        },
+    )
+    game = fields.String(
+        validate=[Length(max=1_000), _NO_NUL], metadata={"description": "The game of the set; only with “set”."}
+    )
+    set = fields.String(
+        validate=[Length(max=1_000), _NO_NUL], metadata={"description": "Only items of this set; only with “game”."}
+    )
+
+
+class CatalogPageAsked(CatalogAsked):
+    """A search of the catalog, of which a bounded number of items is returned."""
+
+    limit = _limit(1_000, 50)
 
 
 class ListingsPageAsked(ListingsAsked):

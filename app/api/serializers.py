@@ -17,6 +17,7 @@ from app.imports.reports.row_errors import RowShown
 from app.imports.reports.suggestions import Suggestion
 from app.queries import begin_snapshot
 from app.queries.imports.succeeded_rows import listing_id
+from app.queries.item_search import FoundItem
 from app.queries.listings.search import ListedItem, Origin
 from app.statuses import RetriedRows
 
@@ -134,6 +135,11 @@ def show_listing(one: ListedItem) -> dict[str, Any]:
         "changed_by": _origin(one.changed_by),
         "updated_at": one.updated_at,
     }
+
+
+def show_item(one: FoundItem) -> dict[str, Any]:
+    """An item of the catalog."""
+    return {**one._asdict(), "set": one.set_name}
 
 
 def _links(public_id: uuid.UUID) -> dict[str, str]:

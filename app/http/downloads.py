@@ -23,10 +23,14 @@ from app.extensions import db
 from app.imports.reports import exports, fix_file
 from app.imports.reports.exports import plain_stem
 from app.imports.reports.progress import ImportProgress
-from app.queries import without_transaction
+from app.queries import item_search, without_transaction
 from app.queries.imports.row_errors import ANY, Filter
+from app.queries.item_search import FoundItem
 from app.queries.listings import search
 from app.queries.listings.listings import ExportedListing
+
+#: Maximum number of rows in a template that a search of the catalog fills.
+_MOST_CATALOG_ROWS = 10_000
 
 
 def csv_response(file_name: str, pieces: Iterable[bytes], *, size: int | None = None) -> Response:
@@ -128,6 +132,30 @@ def _update_row(listing: ExportedListing, guards: Callable[[str], str]) -> list[
     for column, field in FIELDS.items():
         cell = as_cell(listing.values[field.name])
         values[column] = guards(cell) if column.spec.is_free_text else cell
+    return [values.get(column, "") for column in Column]
+
+
+def catalog_rows(wanted: item_search.Filter) -> Response:
+    """The template with a row for each item that matches ``wanted``, at most ``_MOST_CATALOG_ROWS``."""
+    guards = guard if is_for_spreadsheet() else guard_if_guarded
+    found = item_search.find(wanted, limit=_MOST_CATALOG_ROWS)
+    rows = (create_row(item, guards=guards) for item in found)
+    name = wanted.set_name.replace("/", "-") or "catalog"
+    return csv_response(f"rows-{name}.csv", in_pieces(csv_lines(chain([COLUMNS], rows))))
+
+
+def create_row(item: FoundItem, *, guards: Callable[[str], str] = guard_if_guarded) -> list[str]:
+    """A CREATE row for ``item``, in the order of the columns, without what only the seller knows.
+
+    The URN decides; the names are there to be read.
+    """
+    values = {
+        Column.MODE: Mode.CREATE.value,
+        Column.URN: item.urn,
+        Column.GAME: guards(item.game),
+        Column.SET: guards(item.set_name),
+        Column.NAME: guards(item.name),
+    }
     return [values.get(column, "") for column in Column]
 
 

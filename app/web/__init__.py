@@ -7,6 +7,7 @@ from flask import Flask
 from app.extensions import login_manager
 from app.web import (
     account,
+    catalog,
     details,
     duplicates,
     errors,
@@ -45,6 +46,7 @@ def register(app: Flask) -> None:
         duplicates,
         details,
         listings,
+        catalog,
         account,
         tokens,
         webhooks,

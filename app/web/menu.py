@@ -52,7 +52,7 @@ MENU = (
     Group("Imports", (Entry("my_imports.index", "My Imports", "list"), Entry("upload.form", "Upload CSV", "upload"))),
     Group(
         "Listings",
-        (Entry("listings.index", "My Listings", "tag"),),
+        (Entry("listings.index", "My Listings", "tag"), Entry("catalog.index", "Catalog", "search")),
         minor=(Entry("listings.export_csv", "Export CSV", "download", is_for_spreadsheet=True),),
     ),
     Group(

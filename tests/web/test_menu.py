@@ -19,6 +19,7 @@ from tests.states import STATES, make
         ("/imports/{}", "My Imports", "true"),
         ("/imports/{}/errors", "My Imports", "true"),
         ("/imports/{}/terminate", "My Imports", "true"),
+        ("/catalog", "Catalog", "page"),
         ("/settings/account", "Account", "page"),
         ("/ops", "Operations", "page"),
         ("/ops/imports/{}", "Operations", "true"),

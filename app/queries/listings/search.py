@@ -396,6 +396,16 @@ def _keys_values(seller_id: int, keys: Collection[ListingKey]) -> dict[str, Any]
     return {"seller_id": seller_id, "items": [*items], "conditions": [*conditions], "variants": [*variants]}
 
 
+def count_by_item(seller_id: int, item_ids: Collection[int]) -> dict[int, int]:
+    """The number of the seller's listings of each item; items without one are left out."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            "select item_id, count(*) from listings where seller_id = %s and item_id = any(%s) group by item_id",
+            (seller_id, [*item_ids]),
+        )
+        return dict(cursor.fetchall())
+
+
 class ItemAt(NamedTuple):
     """An item of the catalog, which identifies a position in the search."""
 

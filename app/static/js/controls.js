@@ -7,6 +7,7 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   const text = document.getElementById(button.dataset.copy);
   const words = one("[data-copy-words]", button);
+  const label = (button.dataset.label ??= words.textContent);
   try {
     await navigator.clipboard.writeText(text.textContent);
     words.textContent = "Copied";
@@ -15,7 +16,7 @@ document.addEventListener("click", async (event) => {
     window.getSelection().selectAllChildren(text);
     words.textContent = "Selected: press Ctrl+C";
   }
-  setTimeout(() => (words.textContent = "Copy"), 4000);
+  setTimeout(() => (words.textContent = label), 4000);
 });
 
 function closeMenus(except) {

@@ -1,0 +1,43 @@
+"""The catalog: finding items, and rows for a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+from marshmallow import RAISE
+
+from app.api.blueprint import blueprint, can_fail, gives_csv
+from app.api.schemas import CatalogAsked, CatalogItems, CatalogPageAsked
+from app.api.serializers import show_item
+from app.http import downloads
+from app.http.catalog_filter import read_filter
+from app.queries import item_search
+
+_TAG = ["Catalog"]
+
+
+@blueprint.get("/catalog", tags=_TAG)
+@blueprint.arguments(CatalogPageAsked, location="query", unknown=RAISE)
+@blueprint.response(200, CatalogItems())
+@can_fail()
+def search_catalog(asked: dict[str, Any]) -> dict[str, Any]:
+    """Search the catalog for items.
+
+    Without “text” and without “game” and “set”, nothing is found.
+    """
+    limit = asked["limit"]
+    found = item_search.find(read_filter(request.args).wanted, limit=limit + 1)
+    return {"items": [show_item(one) for one in found[:limit]], "complete": len(found) <= limit}
+
+
+@blueprint.get("/catalog/rows.csv", tags=_TAG)
+@blueprint.arguments(CatalogAsked, location="query", unknown=RAISE)
+@gives_csv
+@can_fail()
+def catalog_rows(_: dict[str, Any]) -> Response:
+    """Take a template with a CREATE row for each item that matches.
+
+    CONDITION, PRICE and QUANTITY are empty: rows are complete once you have filled them in.
+    """
+    return downloads.catalog_rows(read_filter(request.args).wanted)

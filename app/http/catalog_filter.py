@@ -1,0 +1,37 @@
+"""The search of the catalog in the query of a URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.catalog_words import split_words
+from app.csvfile.contract import MAX_ID_DIGITS, fold
+from app.http.query_filter import Asked
+from app.queries.item_search import Filter
+
+#: Longer than any URN.
+_MAX_TEXT = 1_000
+#: Each further word costs a look-up, and hardly narrows a search.
+_MAX_WORDS = 12
+
+
+def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
+    """Parse the search. A text may be words, the beginning of a URN, or the id of an item at another marketplace."""
+    # The database rejects a NUL, and no item contains one.
+    values = {name: args.get(name, "").replace("\0", "").strip()[:_MAX_TEXT] for name in ("text", "game", "set")}
+    text = values["text"]
+    words = tuple(split_words(fold(text))[:_MAX_WORDS])
+    faults: dict[str, str] = {}
+    if text and not words:
+        faults["text"] = "Enter a letter or a digit of what you are looking for."
+    if not (values["game"] and values["set"]):
+        # The two name a set together.
+        values |= {"game": "", "set": ""}
+    wanted = Filter(
+        words=words,
+        urn=text if ":" in text and " " not in text else "",
+        external_id=int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_ID_DIGITS else None,
+        game=values["game"],
+        set_name=values["set"],
+    )
+    return Asked(wanted, {name: value for name, value in values.items() if value and name not in faults}, faults)

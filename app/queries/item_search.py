@@ -1,0 +1,152 @@
+"""Searches the catalog for people: by the beginnings of words, by set, by URN and by the ids of other marketplaces."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from psycopg.rows import namedtuple_row
+
+from app.catalog_words import ITEM_WORDS, words_query
+from app.csvfile.contract import NamedBy, name_key
+from app.queries import driver_cursor
+from app.queries.items import SOURCES
+
+# A percent sign begins a parameter.
+_WORDS = ITEM_WORDS.replace("%", "%%")
+
+
+class Filter(NamedTuple):
+    """A filter for items; an empty value matches all."""
+
+    #: Split by ``catalog_words``; each must begin a word of the item's game, set, name or number.
+    words: tuple[str, ...] = ()
+    #: The beginning of a URN. Items that match this, ``external_id`` or ``words`` are found: a text may be any of them.
+    urn: str = ""
+    #: Another marketplace's id of the item.
+    external_id: int | None = None
+    #: The game and the name of a set, which name it together.
+    game: str = ""
+    set_name: str = ""
+
+    @property
+    def set_key(self) -> str:
+        """The beginning of the name keys of all items in the set; empty if it filters by no set."""
+        return name_key(self.game, self.set_name, "") if self.set_name else ""
+
+
+#: The whole catalog.
+ANY = Filter()
+
+
+class FoundItem(NamedTuple):
+    """An item with all that people know it by."""
+
+    id: int
+    urn: str
+    game: str
+    set_name: str
+    name: str
+    number: str
+    rarity: str
+    variants: list[str]
+    cardmarket_ids: list[int]
+    tcgplayer_ids: list[int]
+
+
+def find(wanted: Filter, *, limit: int) -> list[FoundItem]:
+    """The items that match, at most ``limit``.
+
+    Items whose name is just the words come first, then sets in alphabetical order, each in the order of its numbers.
+    If more than ``limit`` match, it is not said which of them are returned: to sort a million items takes too long.
+    """
+    if wanted == ANY:
+        return []
+    with driver_cursor() as cursor:
+        cursor.row_factory = namedtuple_row
+        cursor.execute(
+            f"""
+            with found as materialized (
+                select * from items i where {" and ".join(_conditions(wanted))} limit %(limit)s
+            )
+            select
+                id, urn, game, "set" as set_name, name, "number", rarity, variants,
+                {_ids("cardmarket")} as cardmarket_ids, {_ids("tcgplayer")} as tcgplayer_ids
+            from found
+            order by
+                split_part(name_key, chr(31), 3) <> %(name)s, game, "set",
+                "number" !~ '^[0-9]', substring("number" from '[0-9]{{1,18}}')::bigint, "number", urn
+            """,
+            _values(wanted) | {"limit": limit},
+        )
+        return [FoundItem(*row) for row in cursor.fetchall()]
+
+
+def _conditions(wanted: Filter) -> list[str]:
+    named = []
+    if wanted.words:
+        named.append(f"{_WORDS} @@ %(words)s::tsquery")
+    if wanted.urn:
+        named.append("(urn >= %(urn)s and urn < %(behind_urn)s)")
+    if wanted.external_id is not None:
+        # As an array, so that the planner can combine it with an index of words.
+        named.append(
+            "id = any(array(select item_id from external_ids "
+            "where source = any(%(sources)s) and external_id = %(external_id)s))"
+        )
+    conditions = [f"({' or '.join(named)})"] if named else []
+    if wanted.set_name:
+        conditions.append("name_key >= %(set_key)s and name_key < %(behind_set)s")
+    return conditions
+
+
+def _ids(source: str) -> str:
+    """SQL for: the ids of an item at a marketplace, in order."""
+    return f"array(select external_id from external_ids where source = %({source})s and item_id = id order by 1)"
+
+
+def _values(wanted: Filter) -> dict[str, Any]:
+    # No text contains the last of all characters.
+    last = chr(0x10FFFF)
+    return {
+        "words": words_query(wanted.words),
+        "name": " ".join(wanted.words),
+        "external_id": wanted.external_id,
+        "sources": [*SOURCES.values()],
+        "cardmarket": SOURCES[NamedBy.CARDMARKET_ID],
+        "tcgplayer": SOURCES[NamedBy.TCGPLAYER_ID],
+        "urn": wanted.urn,
+        "behind_urn": wanted.urn + last,
+        "set_key": wanted.set_key,
+        "behind_set": wanted.set_key + last,
+    }
+
+
+class Set(NamedTuple):
+    """A set of the catalog."""
+
+    game: str
+    name: str
+
+
+def list_sets(*, limit: int) -> list[Set]:
+    """The first ``limit`` sets of the catalog, by game and name. Each costs one index look-up, however large it is."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            """
+            with recursive found (game, "set", name_key, number) as (
+                (select game, "set", name_key, 1 from items order by name_key limit 1)
+                union all
+                select next.*, found.number + 1 from found cross join lateral (
+                    select game, "set", name_key from items
+                    -- Behind all names in the set: its separator is followed by the next character.
+                    where name_key >= split_part(found.name_key, chr(31), 1) || chr(31)
+                        || split_part(found.name_key, chr(31), 2) || chr(32)
+                    order by name_key limit 1
+                ) next
+                where found.number < %s
+            )
+            select game, "set" from found
+            """,
+            (limit,),
+        )
+        return [Set(*row) for row in cursor.fetchall()]
