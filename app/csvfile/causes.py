@@ -378,6 +378,11 @@ class Cause(Enum):
         """The identifier under which the cause is stored and linked."""
         return self.name.lower().replace("_", "-")
 
+    @property
+    def asks_for_item(self) -> bool:
+        """Whether the catalog tells how to correct the row: it names the item wrongly, or a variant of it."""
+        return self.name in _ASKING_FOR_ITEM
+
     @classmethod
     @cache
     def by_slug(cls, slug: str) -> Cause:
@@ -408,6 +413,11 @@ class Cause(Enum):
             return self.sentence.format(column=column, **_LIMITS, **{**facts, **value})
         except (KeyError, TypeError):
             return self.fix
+
+
+_ASKING_FOR_ITEM = frozenset(
+    {"ITEM_NOT_NAMED", "NAME_INCOMPLETE", "ID_NOT_DIGITS", "ITEM_NOT_FOUND", "ITEM_AMBIGUOUS", "VARIANT_NOT_FOUND"}
+)
 
 
 def _make_stand_in(name: str) -> Cause:

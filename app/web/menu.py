@@ -14,17 +14,11 @@ class Entry(NamedTuple):
     endpoint: str
     text: str
     icon: str
-    is_for_spreadsheet: bool = False
 
     @property
     def path(self) -> str:
         """Its path."""
         return url_for(self.endpoint)
-
-    @property
-    def link(self) -> str:
-        """The link: the path, with ``spreadsheet=1`` for a file that is opened in a spreadsheet."""
-        return url_for(self.endpoint, spreadsheet=1) if self.is_for_spreadsheet else self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +46,9 @@ MENU = (
     Group("Imports", (Entry("my_imports.index", "My Imports", "list"), Entry("upload.form", "Upload CSV", "upload"))),
     Group(
         "Listings",
-        (Entry("listings.index", "My Listings", "tag"), Entry("catalog.index", "Catalog", "search")),
-        minor=(Entry("listings.export_csv", "Export CSV", "download", is_for_spreadsheet=True),),
+        (),
+        minor=(Entry("listings.index", "My Listings", "tag"), Entry("catalog.index", "Catalog", "search")),
+        icon="tag",
     ),
     Group(
         "Settings",

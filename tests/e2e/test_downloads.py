@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from app.csvfile.columns import HEADER
 from tests.e2e.files import FIRST_IMPORT, MISTAKES, long_file, mistakes, references
 from tests.e2e.gate import Gate
-from tests.e2e.window import counters, download, status_of, upload_and_follow
+from tests.e2e.window import counters, download, export_listings, status_of, upload_and_follow
 
 
 def test_the_files_of_an_import_with_mistakes(page: Page, working: None) -> None:
@@ -50,7 +50,7 @@ def test_the_rows_that_are_left_are_those_that_were_not_processed(page: Page, ga
     status_of(page, "PAUSED")
     remaining = download(page, page.get_by_role("link", name="Remaining rows"))
     failed = download(page, page.get_by_role("link", name="Failed rows with problems"))
-    listed = download(page, page.get_by_role("link", name="Export CSV"))
+    listed = export_listings(page)
     lines = data.splitlines(keepends=True)
     assert remaining == BOM_UTF8 + lines[0] + b"".join(lines[line - 1] for line in references(remaining))
     assert len(references(remaining)) == 5_000 - sum(counters(page)[name] for name in ("successful", "failed"))
@@ -72,8 +72,8 @@ def test_the_template_is_imported_as_it_is(page: Page, working: None) -> None:
 def test_the_export_comes_back_unchanged(page: Page, working: None) -> None:
     upload_and_follow(page, FIRST_IMPORT.read_bytes())
     status_of(page, "COMPLETED")
-    export = download(page, page.get_by_role("link", name="Export CSV"))
+    export = export_listings(page)
     upload_and_follow(page, export)
     status_of(page, "COMPLETED")
     assert counters(page)["successful"] == 62
-    assert download(page, page.get_by_role("link", name="Export CSV")) == export
+    assert export_listings(page) == export

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.files import FIRST_IMPORT, MISTAKES, long_file
 from tests.e2e.gate import Gate
-from tests.e2e.window import counters, download, status_of, upload_and_follow
+from tests.e2e.window import counters, export_listings, status_of, upload_and_follow
 
 
 def start(page: Page, gate: Gate) -> str:
@@ -95,7 +95,7 @@ def test_terminate_asks_first_and_then_nothing_more_is_written(page: Page, gate:
     expect(page.get_by_text(f"Terminated stock.csv after {processed:,} of 5,000 rows.").first).to_be_visible()
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
     page.goto("/imports")
-    listed = download(page, page.get_by_role("link", name="Export CSV"))
+    listed = export_listings(page)
     assert len(listed.splitlines()) == 1 + ended["successful"]
     page.goto(path)
     assert counters(page) == ended

@@ -98,6 +98,15 @@ def download(page: Page, link: Locator) -> bytes:
     return Path(coming.value.path()).read_bytes()
 
 
+def export_listings(page: Page) -> bytes:
+    """What My Listings exports; ``page`` stays where it is."""
+    listings = page.context.new_page()
+    listings.goto("/listings")
+    export = download(listings, listings.get_by_role("link", name="Export CSV"))
+    listings.close()
+    return export
+
+
 def find_barriers(page: Page) -> list[str]:
     """The accessibility faults that axe finds on the page."""
     page.evaluate(_AXE)

@@ -160,6 +160,17 @@ def test_pages_follow_each_other_up_to_a_limit(client: FlaskClient, monkeypatch:
     assert find(client, text="7", page="9") == find(client, text="7", page="x")[5:]
 
 
+def test_errors_that_ask_for_an_item_lead_to_it(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    failed = ended(seller, [row(urn="urn:nowhere"), row(price="x")])
+    path = f"/imports/{failed.public_id}/errors"
+    linked = [
+        [link["href"] for link in one.select("a[href^='/catalog']")] for one in page(client, path).select("tbody[id]")
+    ]
+    assert linked == [["/catalog"], []]
+    assert len(page(client, "/help/errors").select(".cause a[href='/catalog']")) >= 5
+
+
 @pytest.mark.usefixtures("cards")
 def test_programs_search_it_too(app: Flask, seller: Seller) -> None:
     program, header = app.test_client(), {"Authorization": f"Bearer {make_token(seller)}"}
