@@ -300,6 +300,9 @@ class Import(Base):
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     #: The times at which it was paused and resumed, in turn; for pages only.
     pauses: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
+    #: How its digests in ``Listing.values_before`` are made: 1 by releases that do not record it; see
+    #: ``queries.listings`` for that of this release.
+    digest_format: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     #: When the file, and when the failed rows with their groups, were deleted.
     source_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     errors_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

@@ -81,6 +81,8 @@ class Claim(NamedTuple):
     cursor_line: int
     end_byte: int
     catalog_version: int
+    #: How the digests of its ``listings.values_before`` are made.
+    digest_format: int
     #: Seconds since it could have been claimed.
     waited_seconds: float
 
@@ -272,7 +274,8 @@ def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | 
           and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
           and was.seller_id = :seller_id and was.import_id = :import_id and was.number = :number
         returning i.kind, i.storage_key, i.header, b.cursor, b.cursor_line, b.end_byte,
-            (select version from catalog), greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8
+            (select version from catalog), i.digest_format,
+            greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8
         """,
         key,
         attempt=attempt,
