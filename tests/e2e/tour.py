@@ -431,12 +431,12 @@ def _go_to_older(page: Page, _: Showroom) -> None:
 def _open_panel(page: Page, showroom: Showroom) -> None:
     page.goto("/imports")
     page.locator(f"a[href='{showroom.paths['running']}/panel']").click()
-    expect(page.locator("#panel").get_by_role("link", name="View Full Details")).to_be_visible()
+    expect(page.locator("#panel").get_by_role("link", name="View full details")).to_be_visible()
 
 
 def _go_to_panel(page: Page, showroom: Showroom) -> None:
     page.goto(f"/imports?panel={showroom.paths['failed'].rpartition('/')[2]}")
-    expect(page.locator("#panel").get_by_role("link", name="View Full Details")).to_be_visible()
+    expect(page.locator("#panel").get_by_role("link", name="View full details")).to_be_visible()
 
 
 def _open_panel_in_vain(page: Page, showroom: Showroom) -> None:
