@@ -307,7 +307,7 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
         ),
         (
             6,
-            "404 Page not found",
+            "404 Not found",
             ["URN"],
             [
                 "There is no item with URN “urn:test:9” in the catalog. Check it for a typing mistake, "
