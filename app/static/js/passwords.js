@@ -1,7 +1,9 @@
-// Shows the passwords of a form while they are typed.
+// Shows a new password while it is typed: there is no way back for a seller who has mistyped it.
 
 document.addEventListener("change", (event) => {
   const box = event.target.closest("[data-show-passwords]");
   if (!box) return;
-  for (const field of box.form.querySelectorAll("[autocomplete$='-password']")) field.type = box.checked ? "text" : "password";
+  for (const name of ["current_password", "new_password"]) {
+    box.form.elements[name].type = box.checked ? "text" : "password";
+  }
 });
