@@ -10,8 +10,7 @@ def main() -> None:
     """Put together what the workers do, and run them."""
     app = create_worker_app()
     logs.configure(app.extensions["sluice_settings"].log_format)
-    work = worker.Work(catalog_cache.is_missing, catalog_cache.make, periodic_tasks.tick, metrics.share, metrics.serve)
-    worker.run(app, work)
+    worker.run(app, worker.Work(catalog_cache.keep, periodic_tasks.tick, metrics.share, metrics.serve))
 
 
 if __name__ == "__main__":

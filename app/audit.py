@@ -44,6 +44,7 @@ class Action(StrEnum):
     SWITCH_WEBHOOK_OFF = "switch webhook off"
     DELETE_WEBHOOK = "delete webhook"
     CHANGE_PASSWORD = "change password"
+    RESET_PASSWORD = "reset password by email"
 
 
 @dataclass(frozen=True, slots=True)

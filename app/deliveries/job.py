@@ -18,6 +18,7 @@ from app.deliveries import mail, webhook
 from app.deliveries.retry_policy import MAX_ATTEMPTS, SWITCH_OFF_AFTER_SECONDS, result_of
 from app.deliveries.webhook import SendResult
 from app.extensions import db
+from app.identity.password_reset import LinkExpired
 from app.imports.errors import ImportNotFound
 from app.jobs.shutdown import is_shutdown_requested
 from app.queries.deliveries import outbox, webhook_endpoints
@@ -82,6 +83,8 @@ def _prepare(one: Claimed) -> Callable[[], SendResult]:
         return lambda: SendResult(False, None, "No mail server is configured.", is_final=True)
     try:
         written = mail.write(one, settings)
+    except LinkExpired:
+        return lambda: SendResult(False, None, "Its link expired before it could be sent.", is_final=True)
     except (ImportNotFound, NoResultFound):
         return lambda: SendResult(False, None, "The import it was about no longer exists.", is_final=True)
     except DBAPIError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from datetime import UTC, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -11,10 +12,11 @@ from urllib.parse import urlsplit
 
 from app.config import Settings, SmtpServer, parse_smtp_url
 from app.deliveries.webhook import TIMEOUT_SECONDS, SendResult
+from app.identity import password_reset
 from app.imports.reports import progress, summary
 from app.imports.reports.progress import ImportProgress
 from app.queries.deliveries import webhook_endpoints
-from app.queries.deliveries.outbox import Claimed
+from app.queries.deliveries.outbox import PASSWORD_RESET_EVENT, Claimed
 from app.statuses import ImportStatus, SwitchedOff
 
 _ENDINGS = {
@@ -30,10 +32,15 @@ _WHY_OFF = {
 
 
 def write(one: Claimed, settings: Settings) -> EmailMessage:
-    """The email for a message of the outbox, written from the present state."""
+    """The email for a message of the outbox, written from the present state.
+
+    Raises LinkExpired when it would bring a link that has expired.
+    """
     if one.import_public_id is not None:
         shown = progress.get(one.key.seller_id, one.import_public_id)
         subject, text = _about_import(shown, settings)
+    elif one.event == PASSWORD_RESET_EVENT:
+        subject, text = _about_password(one, settings)
     else:
         assert one.endpoint is not None
         subject, text = _about_endpoint(one, settings)
@@ -63,6 +70,23 @@ def _about_import(one: ImportProgress, settings: Settings) -> tuple[str, str]:
 
 You’re receiving this because you turned on import emails. Change this at
 {settings.public_url}/settings/notifications
+""",
+    )
+
+
+def _about_password(one: Claimed, settings: Settings) -> tuple[str, str]:
+    secret = password_reset.make_link_secret(one.key.seller_id, one.created_at)
+    expires_at = one.created_at.astimezone(UTC) + timedelta(seconds=password_reset.VALID_SECONDS)
+    return (
+        "Set a new password for Sluice",
+        f"""\
+Somebody, probably you, has forgotten the password of {one.email}. Set a new one at
+
+{settings.public_url}/password/reset?token={secret}
+
+The link works once, until {expires_at:%H:%M} UTC.
+
+Wasn’t it you? Then ignore this email: your password stays as it is.
 """,
     )
 

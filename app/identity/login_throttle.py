@@ -66,12 +66,15 @@ def check_password(email: str, password: str, *, address: str, purpose: Purpose 
         return None
     log.info("%s: seller %d, address %s", log_name, seller.id, address)
 
-    def forgive(counter: FixedWindowRateLimiter) -> None:
-        _uncount(counter, counts[1:])
-        counter.clear(counts[0].limit, *counts[0].name)
-
-    rate_limits.count(forgive)
+    rate_limits.count(lambda counter: _uncount(counter, counts[1:]))
+    forgive(email, address)
     return seller
+
+
+def forgive(email: str, address: str) -> None:
+    """Forget the failures of this account from this address: whoever is there has shown that it is theirs."""
+    first = _counts(email, address)[0]
+    rate_limits.count(lambda counter: counter.clear(first.limit, *first.name))
 
 
 def _count_attempt(counts: list[_Count], address: str, purpose: Purpose) -> None:

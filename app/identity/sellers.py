@@ -90,14 +90,19 @@ def change_password(seller: Seller, password: str, *, secret: str, revoke_tokens
     out; ``revoke_tokens`` also revokes the API tokens that such an attacker may have created. Raises AccountError when
     the password is not acceptable, and SessionNotFound when the session has ended meanwhile.
     """
+    replace_password(seller, password, Action.CHANGE_PASSWORD, revoke_tokens=revoke_tokens)
+    return sessions.renew(seller.id, secret)
+
+
+def replace_password(seller: Seller, password: str, action: Action, *, revoke_tokens: bool) -> None:
+    """Replace a seller's password in the current transaction, and record the ``action``. Raises AccountError."""
     _check_strength(password, seller.email)
     seller.password_hash = _hasher.hash(password)
     # Locks the seller's row first: two sessions that do this at once then wait instead of deadlocking.
     db.session.flush()
-    audit.record(Action.CHANGE_PASSWORD, seller.id)
+    audit.record(action, seller.id)
     for name in tokens.delete_all_of(seller.id) if revoke_tokens else ():
         audit.record(Action.REVOKE_TOKEN, seller.id, detail=name)
-    return sessions.renew(seller.id, secret)
 
 
 def _check_strength(password: str, email: str) -> None:

@@ -20,6 +20,7 @@ from app.jobs import queue
 from app.models import Batch, Import
 from app.queries import ImportKey
 from app.queries.imports import lookups, retention
+from app.queries.listings.listings import DIGEST_FORMAT
 from app.statuses import ImportKind, RetriedRows
 from app.storage import current_storage
 
@@ -105,6 +106,7 @@ def insert_once(created: Import, plans: Sequence[BatchPlan], *, refuse_repeated:
 
 
 def _find_or_insert(created: Import, plans: Sequence[BatchPlan], *, refuse_repeated: bool) -> Import:
+    created.digest_format = DIGEST_FORMAT
     # Until this transaction ends, no other creates an import of this file unseen.
     lookups.lock_file(created.seller_id, created.sha256)
     made = find_of_form(created)

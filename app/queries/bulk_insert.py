@@ -2,57 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 from psycopg import errors
 
-from app.queries import as_columns, driver_cursor
+from app.queries import binary, driver_cursor
 
 
-class Table(NamedTuple):
-    """The table to insert into."""
-
-    name: str
-    #: The columns to insert, and their PostgreSQL types.
-    columns: dict[str, str]
-    #: The column that identifies a row within one insert: its line.
-    line: str
+def copy(table: str, rows: pa.Table) -> None:
+    """Insert ``rows``, whose columns have the names of those of ``table``."""
+    names = ", ".join(f'"{name}"' for name in rows.column_names)
+    with driver_cursor() as cursor, cursor.copy(f"copy {table} ({names}) from stdin (format binary)") as stream:
+        stream.write(binary.as_rows(rows))
 
 
-def insert_missing(into: Table, rows: Collection[tuple[Any, ...]]) -> Collection[int]:
-    """Insert those of ``rows`` (at least one, ordered by key) whose key does not exist. Returns their lines.
+def insert_missing(table: str, rows: pa.Table, *, line: str) -> NDArray[np.int32]:
+    """Insert those of ``rows`` (ordered by key) whose key does not exist. Returns their values of the column ``line``.
 
     Waits for keys that another transaction is inserting, in the order of the key.
     """
-    if _insert_plainly(into, rows):
-        at = list(into.columns).index(into.line)
-        return [row[at] for row in rows]
-    arrays = ", ".join(f"%b::{kind}[]" for kind in into.columns.values())
+    if _copy_all(table, rows):
+        return np.asarray(rows[line])
+    names = ", ".join(rows.column_names)
     with driver_cursor() as cursor:
-        cursor.execute(
+        binary.execute(
+            cursor,
             f"""
-            insert into {into.name} ({", ".join(into.columns)})
-            select * from unnest({arrays})
-            on conflict do nothing
-            returning {into.line}
+            with made as (
+                insert into {table} ({names})
+                select {names} from {binary.unnest(rows.schema)}
+                on conflict do nothing
+                returning {line}
+            )
+            select array_agg({line}) from made
             """,
-            as_columns(rows),
+            binary.as_arrays(rows),
         )
-        return {line for (line,) in cursor.fetchall()}
+        return binary.read_array(cursor, 0, "i4")
 
 
-def _insert_plainly(into: Table, rows: Collection[tuple[Any, ...]]) -> bool:
+def _copy_all(table: str, rows: pa.Table) -> bool:
     """Insert all of ``rows``, or none if a key exists. Returns whether it inserted them."""
     with driver_cursor() as cursor:
         cursor.execute("savepoint inserting")
         try:
-            with cursor.copy(f"copy {into.name} ({', '.join(into.columns)}) from stdin (format binary)") as copy:
-                copy.set_types(list(into.columns.values()))
-                for row in rows:
-                    copy.write_row(row)
+            copy(table, rows)
         except errors.UniqueViolation:
             cursor.execute("rollback to savepoint inserting")
             return False
         cursor.execute("release savepoint inserting")
         return True
+
+
+def with_constants(rows: pa.Table, **constants: Any) -> pa.Table:
+    """``rows`` behind further columns, each with the same value in all of them: a scalar of Arrow."""
+    for at, (name, value) in enumerate(constants.items()):
+        rows = rows.add_column(at, name, pa.repeat(value, len(rows)))
+    return rows

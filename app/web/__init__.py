@@ -19,6 +19,7 @@ from app.web import (
     my_imports,
     notifications,
     ops,
+    password_reset,
     queues,
     session,
     sign_in,
@@ -41,6 +42,7 @@ def register(app: Flask) -> None:
     login_manager.unauthorized_handler(sign_in.send_to_sign_in)
     for module in (
         sign_in,
+        password_reset,
         upload,
         my_imports,
         duplicates,

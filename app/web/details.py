@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,8 +14,9 @@ from app.http import downloads
 from app.http.error_filter import names_group, read_filter
 from app.http.form_fields import is_on
 from app.humanize import say_time_left
+from app.imports.actions import ImportAction, offer_seller
 from app.imports.reports import check_preview, progress, row_errors, summary, throughput
-from app.imports.reports.progress import BatchProgress, ImportProgress
+from app.imports.reports.progress import BatchProgress, Family, ImportProgress
 from app.imports.reports.row_errors import RowPage
 from app.queries import ImportKey, begin_snapshot
 from app.queries.imports import row_errors as recorded_errors
@@ -25,6 +26,7 @@ from app.statuses import RetriedRows
 from app.web import chart
 from app.web.filters import format_number, import_label
 from app.web.live_page import render_live
+from app.web.next_step import next_step
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("details", __name__, url_prefix="/imports/<uuid:public_id>")
@@ -81,6 +83,7 @@ def panel(public_id: uuid.UUID) -> ResponseReturnValue:
         "details/panel.html",
         "details/_panel.html",
         **_summary(one, groups, throughput.get(one)),
+        groups=groups,
         here=url_for("details.panel", public_id=public_id),
     )
 
@@ -166,17 +169,38 @@ def _count_matching(one: ImportProgress, wanted: Filter, chosen: Sequence[Group]
     return chosen[0].rows if len(chosen) == 1 else recorded_errors.count(one.key, wanted, at_most=_MOST_COUNTED)
 
 
+class TakesUp(NamedTuple):
+    """An action that imports rows of this import again, and what it takes along."""
+
+    action: ImportAction
+    note: str
+
+
+def _list_taking_up(one: ImportProgress, family: Family, groups: Sequence[Group]) -> list[TakesUp]:
+    """The actions that import rows of ``one`` again, without those that cannot help."""
+    retriable = summary.count_retriable(one, groups)
+    helping = {
+        RetriedRows.ALL: one.failed < one.total,
+        RetriedRows.FAILED: retriable > 0,
+        RetriedRows.REMAINING: True,
+    }
+    return [
+        TakesUp(action, summary.explain_retry(one, action.rows, retriable))
+        for action in offer_seller(one, family.can_retry)
+        if action.rows and helping[action.rows]
+    ]
+
+
 def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pace) -> dict[str, Any]:
     """What the page of an import and its panel have in common; ``groups`` are those of its failed rows."""
     family = progress.get_family(one)
     told = summary.describe(one, groups=len(groups), retried=family.retries)
-    offered = [rows for rows in family.can_retry if rows is not RetriedRows.FAILED or summary.retry_can_help(groups)]
     return {
         "one": one,
         "family": family,
         "outcome": told,
-        "retry_advice": summary.advise_retry(one, groups) if RetriedRows.FAILED in family.can_retry else "",
-        "retries_offered": offered,
+        "step": next_step(one, family),
+        "takes_up": _list_taking_up(one, family, groups),
         "upload_check": summary.explain_invalid(one),
         "pace": moves,
         "work": throughput.say_work(one, moves.work),

@@ -9,11 +9,11 @@ from flask import Flask
 
 from app.csvfile.causes import Code
 from app.csvfile.contract import Condition
-from app.humanize import say_duration, say_share, say_time_left
+from app.humanize import counted, say_duration, say_share, say_time_left
 from app.imports import actions
 from app.imports.reports.progress import BatchProgress, ImportProgress
 from app.queries.operations import BatchSeen, ImportSeen
-from app.statuses import BatchStatus, ImportStatus
+from app.statuses import BatchStatus, ImportKind, ImportStatus
 
 
 class Label(NamedTuple):
@@ -80,7 +80,14 @@ def import_label(one: ImportProgress | ImportSeen) -> Label:
     """The label of an import's status. It is red if most rows have failed or were not processed."""
     if one.is_pausing:
         return _PAUSING_LABEL
-    if one.status == ImportStatus.FAILED and one.successful * 2 > one.total:
+    if one.status != ImportStatus.FAILED:
+        return STATUS_LABELS[one.status]
+    most_succeed = one.successful * 2 > one.total
+    if one.kind == ImportKind.CHECK and one.failed:
+        # Nothing has failed: a check that finds mistakes has done its work.
+        words = f"{counted(one.failed, 'row')} would fail"
+        return Label(words, "warning" if most_succeed else "danger", "alert")
+    if most_succeed:
         share = say_share(one.total - one.successful, one.total)
         return Label(f"Failed: {share} of rows", "warning", "alert")
     return STATUS_LABELS[one.status]

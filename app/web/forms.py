@@ -17,24 +17,40 @@ class SignInForm(FlaskForm):
     password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
 
 
+class EmailForm(FlaskForm):
+    """The email address of an account."""
+
+    email = StringField("Email address", validators=[InputRequired("Enter your email address.")])
+
+
 class ConfirmForm(FlaskForm):
     """The seller's password, before an action that a stolen session must not allow."""
 
     current_password = PasswordField("Current password", validators=[InputRequired("Enter your current password.")])
 
 
-class PasswordForm(ConfirmForm):
-    """A new password for the seller."""
+class NewPasswordForm(FlaskForm):
+    """A new password, for the account with the email address ``owner``."""
 
+    owner = ""
     new_password = PasswordField("New password", validators=[InputRequired("Enter a new password.")])
     revoke_tokens = BooleanField("Revoke all API tokens")
 
     def validate_new_password(self, field: Field) -> None:
         """Raise ValidationError for a weak password, saying why."""
         try:
-            passwords.check(field.data, email=current_user.email)
+            passwords.check(field.data, email=self.owner)
         except passwords.WeakPassword as weak:
             raise ValidationError(str(weak)) from None
+
+
+class PasswordForm(ConfirmForm, NewPasswordForm):
+    """A new password for the signed-in seller."""
+
+    @property
+    def owner(self) -> str:  # type: ignore[override]
+        """The seller's email address."""
+        return str(current_user.email)
 
 
 class EndpointForm(ConfirmForm):

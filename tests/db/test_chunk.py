@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import psycopg
+import pyarrow as pa
 import pytest
 from flask import Flask
 from sqlalchemy import text
@@ -12,19 +13,21 @@ from sqlalchemy import text
 from app.csvfile.causes import Cause
 from app.csvfile.columns import NEWEST
 from app.csvfile.lines import LineReader
+from app.csvfile.rows import SCHEMA
 from app.extensions import db
 from app.imports.worker import batch_job
-from app.imports.worker.catalog_cache import LookedUpItems
-from app.imports.worker.chunk import Attempt, Chunk, Pausing, Stale, write
+from app.imports.worker.catalog_cache import KnownItems
+from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, write
 from app.imports.worker.targets import LiveListings
 from app.models import Batch, Seller
-from app.queries import BatchKey, ImportKey
+from app.queries import BatchKey, ImportKey, binary
 from app.queries.imports import row_errors, transitions
 from app.queries.listings import listings
 from app.storage import iter_range
 from tests.factories import failures, listed, look, make_items, row, start
 
 RunJobs = Callable[[], None]
+_TYPES = {"item_id": pa.int32(), **{field.name: field.type for field in SCHEMA}}
 
 
 def messages(started) -> dict[int, list[str]]:
@@ -102,12 +105,20 @@ def test_where_a_row_lies_does_not_lead_to_another_seller(
     seller_id, other_id, key = seller.id, other_seller.id, (item_id, 2, "")
     start(seller, [row(price=1)])
     run_jobs()
-    (found,) = listings.find(seller_id, [key], lock=True).values()
-    values = (2, *found.state.values[1:])
-    listings.update(other_id, [listings.Change(found, found.state._replace(values=values))])
-    assert listings.find(seller_id, [key], lock=False)[key].state == found.state
-    listings.update(seller_id, [listings.Change(found, found.state._replace(values=values))])
-    assert listings.find(seller_id, [key], lock=False)[key].state.values == values
+    update = {"item_id": [item_id], "condition": [2], "variants": [""], "price": [2], "quantity": [1]}
+    update |= {"comment": [None], "notes": [None], "reference": [None], "hidden": [None]}
+    rows = pa.table([pa.array(update[name], _TYPES[name]) for name in update], [*update])
+    runs = [listings.Run(ImportKey(one, 9), NEWEST, listings.DIGEST_FORMAT) for one in (seller_id, other_id)]
+    found = listings.compare(runs[0], rows, lock=True)
+    changes = rows.append_column("place", pa.array(found.places.tolist(), binary.TID))
+    changes = changes.append_column("is_higher", [[True]])
+    for name in ("line", "hidden_line"):
+        changes = changes.append_column(name, pa.array([2], pa.int32()))
+    before = listings.find(seller_id, [key])
+    listings.update(runs[1], changes)
+    assert listings.find(seller_id, [key]) == before
+    listings.update(runs[0], changes)
+    assert listings.find(seller_id, [key])[key].values[0] == 2
 
 
 def test_updates_have_the_effect_of_the_order_of_the_file(seller: Seller, run_jobs: RunJobs) -> None:
@@ -170,7 +181,8 @@ def claimed(seller: Seller, rows: int = 1) -> tuple[BatchKey, transitions.Claim]
 
 
 def attempt_at(key: BatchKey) -> Attempt:
-    return Attempt(key, 1, LookedUpItems(), LiveListings(key), NEWEST)
+    run = listings.Run(key.of_import, NEWEST, listings.DIGEST_FORMAT)
+    return Attempt(key, 1, KnownItems(None, {}), LiveListings(key, run))
 
 
 def whole_chunk(app: Flask, claim: transitions.Claim) -> Chunk:
@@ -198,7 +210,7 @@ def test_a_stale_attempt_writes_nothing(app: Flask, seller: Seller) -> None:
     transitions.hand_back(key, 1)
     db.session.commit()
     before = written()
-    with pytest.raises(Stale):
+    with pytest.raises(AttemptOver):
         write(attempt_at(key), chunk)
     db.session.commit()
     assert written() == before
@@ -211,7 +223,7 @@ def test_a_chunk_that_does_not_begin_at_the_cursor_writes_nothing(app: Flask, se
     db.session.execute(text("update batches set status = 'RUNNING', finished_at = null"))
     db.session.commit()
     before = written()
-    with pytest.raises(Stale):
+    with pytest.raises(AttemptOver):
         write(attempt_at(key), chunk)
     db.session.commit()
     assert written() == before

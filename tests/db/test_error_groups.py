@@ -97,7 +97,7 @@ def test_later_chunks_of_a_batch_add_to_what_is_counted(seller: Seller, monkeypa
     key = BatchKey(seller.id, one.id, 2)
     problem = Cause.PRICE_MISSING.problem("PRICE")
     for lines in ([5, 6], [], [7]):
-        row_errors.insert(key, [row_errors.FailedRow(line, "x", [problem, problem]) for line in lines])
+        row_errors.insert(key, dict.fromkeys(lines, [problem, problem]), ["x"] * len(lines))
     kind = Kind(Cause.PRICE_MISSING, "PRICE")
     assert [(group.kind, group.rows) for group in error_groups.list_all(key.of_import)] == [(kind, 3)]
     sample = error_groups.sample(key.of_import, [kind], limit=2)

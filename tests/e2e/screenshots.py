@@ -91,7 +91,7 @@ def _take(browser: Browser, address: str, gate: Gate) -> None:
     dark = _open(browser, address, dark=True)
     dark.goto("/imports")
     dark.locator(f"a[href='{details}/panel']").click()
-    expect(dark.get_by_role("link", name="View Full Details")).to_be_visible()
+    expect(dark.get_by_role("link", name="View full details")).to_be_visible()
     _save(dark, "my-imports-dark")
 
 

@@ -11,22 +11,22 @@ from playwright.sync_api import Page
 from app.csvfile.columns import HEADER
 from tests.e2e.files import FIRST_IMPORT, MISTAKES, long_file, mistakes, references
 from tests.e2e.gate import Gate
-from tests.e2e.window import counters, download, export_listings, status_of, upload_and_follow
+from tests.e2e.window import counters, download, export_listings, in_menu, status_of, upload_and_follow
 
 
 def test_the_files_of_an_import_with_mistakes(page: Page, working: None) -> None:
     data = MISTAKES.read_bytes()
     upload_and_follow(page, data, name=MISTAKES.name)
     status_of(page, "FAILED")
-    assert download(page, page.get_by_role("link", name="The file as uploaded")) == data
+    assert download(page, in_menu(page, "The file as uploaded")) == data
 
-    failed = download(page, page.get_by_role("link", name="Failed rows with problems"))
+    failed = download(page, in_menu(page, "Failed rows with problems"))
     assert failed.startswith(BOM_UTF8)
     rows = list(csv.DictReader(io.StringIO(failed.decode("utf-8-sig"), newline="")))
     assert [int(row["LINE"]) for row in rows] == [*mistakes()]
     assert all(row["PROBLEM"] for row in rows)
 
-    succeeded = download(page, page.get_by_role("link", name="Successful rows")).decode("utf-8-sig")
+    succeeded = download(page, in_menu(page, "Successful rows")).decode("utf-8-sig")
     assert len(list(csv.reader(io.StringIO(succeeded)))) == 1 + counters(page)["successful"]
 
 
@@ -48,8 +48,8 @@ def test_the_rows_that_are_left_are_those_that_were_not_processed(page: Page, ga
     page.get_by_role("button", name="Pause").click()
     gate.open()
     status_of(page, "PAUSED")
-    remaining = download(page, page.get_by_role("link", name="Remaining rows"))
-    failed = download(page, page.get_by_role("link", name="Failed rows with problems"))
+    remaining = download(page, in_menu(page, "Remaining rows"))
+    failed = download(page, in_menu(page, "Failed rows with problems"))
     listed = export_listings(page)
     lines = data.splitlines(keepends=True)
     assert remaining == BOM_UTF8 + lines[0] + b"".join(lines[line - 1] for line in references(remaining))
@@ -58,7 +58,7 @@ def test_the_rows_that_are_left_are_those_that_were_not_processed(page: Page, ga
     page.get_by_role("button", name="Terminate").click()
     page.get_by_role("button", name="Terminate import").click()
     status_of(page, "TERMINATED")
-    assert download(page, page.get_by_role("link", name="Remaining rows")) == remaining
+    assert download(page, in_menu(page, "Remaining rows")) == remaining
 
 
 def test_the_template_is_imported_as_it_is(page: Page, working: None) -> None:

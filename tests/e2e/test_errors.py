@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.files import MISTAKES, mistakes
-from tests.e2e.window import status_of, upload_and_follow
+from tests.e2e.window import in_menu, status_of, upload_and_follow
 
 pytestmark = pytest.mark.usefixtures("working")
 
@@ -19,7 +19,7 @@ def errors(page: Page) -> Page:
     """The page of the errors of MISTAKES."""
     upload_and_follow(page, MISTAKES.read_bytes(), name=MISTAKES.name)
     status_of(page, "FAILED")
-    page.get_by_role("link", name="View Errors").click()
+    page.get_by_role("link", name="View errors").click()
     expect(page).to_have_url(re.compile("#errors$"))
     page.get_by_role("link", name="View all errors").click()
     expect(page.get_by_role("heading", name=f"Errors in {MISTAKES.name}")).to_be_visible()
@@ -94,6 +94,6 @@ def test_help_stands_where_the_link_leads(errors: Page) -> None:
 
 def test_failed_rows_are_tried_again(errors: Page) -> None:
     errors.get_by_role("link", name=MISTAKES.name).click()
-    errors.get_by_role("button", name="Retry failed rows").click()
+    in_menu(errors, "Retry failed rows").click()
     expect(errors.get_by_text("Retry of")).to_be_visible()
     status_of(errors, "FAILED")

@@ -133,7 +133,7 @@ def test_the_panel_opens_follows_and_closes(page: Page, gate: Gate) -> None:
     gate.open()
     link.click()
     status_of(panel, "FAILED")
-    panel.get_by_role("link", name="View Full Details").click()
+    panel.get_by_role("link", name="View full details").click()
     expect(page.get_by_role("heading", name="Batches")).to_be_visible()
 
 

@@ -76,7 +76,7 @@ def test_coming_back_from_the_full_details_finds_the_panel_open(page: Page, made
     page.goto("/imports")
     view(page, made[0]).click()
     panel = panel_of(page, made[0])
-    panel.get_by_role("link", name="View Full Details").click()
+    panel.get_by_role("link", name="View full details").click()
     expect(page.get_by_role("heading", name="Batches")).to_be_visible()
     page.go_back()
     panel_of(page, made[0])

@@ -61,7 +61,7 @@ def test_my_imports_and_the_panel_as_a_page(open_window: OpenWindow, seller: Sel
     status_of(page, "COMPLETED")
     page.get_by_role("link", name="View details").click()
     expect(page.get_by_role("heading", name="Import details", level=1)).to_be_visible()
-    page.get_by_role("link", name="View Full Details").click()
+    page.get_by_role("link", name="View full details").click()
     expect(page.get_by_role("heading", name="Batches")).to_be_visible()
 
 

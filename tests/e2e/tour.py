@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import psycopg
@@ -19,7 +20,7 @@ from app.deliveries import commands
 from app.deliveries import job as deliveries_job
 from app.deliveries.webhook import SendResult
 from app.extensions import db
-from app.identity import sessions
+from app.identity import password_reset, sessions
 from app.imports import reconcile
 from app.imports.worker import batch_job
 from app.models import Import, Seller
@@ -46,6 +47,8 @@ class Showroom:
     paths: dict[str, str]
     #: The path of a webhook with a log.
     webhook_path: str
+    #: The path of a link to set a new password.
+    reset_path: str
     database_url: str
 
 
@@ -71,12 +74,13 @@ def make_showroom(database_url: str) -> Showroom:
         sessions.begin(seller.id, user_agent)
     paths = {name: f"/imports/{one.public_id}" for name, one in started.items()}
     webhook_path = f"/settings/webhooks/{hook.public_id}"
+    reset_path = f"/password/reset?token={password_reset.make_link_secret(new_seller.id, datetime.now(UTC))}"
     for one in sellers:
         db.session.refresh(one)
     # The sellers are read again when the database is away.
     db.session.expunge_all()
     db.session.rollback()
-    return Showroom(*sellers, paths, webhook_path, database_url)
+    return Showroom(*sellers, paths, webhook_path, reset_path, database_url)
 
 
 def _send_messages() -> None:
@@ -153,6 +157,9 @@ def stops() -> dict[str, Stop]:
         "sign-in-wrong": Stop(_sign_in_wrongly, None),
         "sign-in-signed-out": Stop(_sign_out, None),
         "sign-in-out-of-date": Stop(_press_out_of_date, None),
+        "password-forgot": Stop(_to("/password/forgot"), None),
+        "password-reset": Stop(_open_reset_link, None),
+        "password-reset-expired": Stop(_to("/password/reset?token=x"), None),
         "upload": Stop(_to("/imports/upload")),
         "upload-first": Stop(_to("/imports/upload"), "new_seller"),
         "upload-again": Stop(_to_import("mistakes", "/again")),
@@ -328,6 +335,10 @@ def _sign_in_wrongly(page: Page, showroom: Showroom) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def _open_reset_link(page: Page, showroom: Showroom) -> None:
+    page.goto(showroom.reset_path)
+
+
 def _sign_out(page: Page, showroom: Showroom) -> None:
     # In a separate session, because the shared session of the seller's windows would end with it.
     sign_in(page, showroom.seller.email)
@@ -420,12 +431,12 @@ def _go_to_older(page: Page, _: Showroom) -> None:
 def _open_panel(page: Page, showroom: Showroom) -> None:
     page.goto("/imports")
     page.locator(f"a[href='{showroom.paths['running']}/panel']").click()
-    expect(page.locator("#panel").get_by_role("link", name="View Full Details")).to_be_visible()
+    expect(page.locator("#panel").get_by_role("link", name="View full details")).to_be_visible()
 
 
 def _go_to_panel(page: Page, showroom: Showroom) -> None:
     page.goto(f"/imports?panel={showroom.paths['failed'].rpartition('/')[2]}")
-    expect(page.locator("#panel").get_by_role("link", name="View Full Details")).to_be_visible()
+    expect(page.locator("#panel").get_by_role("link", name="View full details")).to_be_visible()
 
 
 def _open_panel_in_vain(page: Page, showroom: Showroom) -> None:

@@ -107,6 +107,14 @@ def export_listings(page: Page) -> bytes:
     return export
 
 
+def in_menu(page: Page, name: str) -> Locator:
+    """The entry of the first menu on the page whose text begins with ``name``; the menu is open."""
+    menu = page.locator("main [data-menu]").first
+    if menu.get_attribute("open") is None:
+        menu.locator("summary").click()
+    return menu.locator("a, button").filter(has_text=re.compile(rf"^\s*{re.escape(name)}"))
+
+
 def find_barriers(page: Page) -> list[str]:
     """The accessibility faults that axe finds on the page."""
     page.evaluate(_AXE)

@@ -23,6 +23,7 @@ from app.imports.worker.targets import target_of
 from app.models import Import
 from app.queries import BatchKey
 from app.queries.imports import transitions
+from app.queries.listings.listings import Run
 from app.storage import current_storage, iter_range
 from tests.conftest import make_seller
 from tests.factories import make_items, row, start
@@ -98,11 +99,8 @@ def _write_a_chunk(started: Import) -> None:
     assert claim is not None
     pieces = iter_range(current_storage(), claim.storage_key, claim.cursor, claim.end_byte)
     reader = LineReader(pieces, header=claim.header, offset=claim.cursor, line=claim.cursor_line)
-    target = target_of(key, claim.kind)
-    write(
-        Attempt(key, 1, known_items(claim.catalog_version), target, reader.layout),
-        Chunk(claim.cursor, reader.take(CHUNK_ROWS)),
-    )
+    target = target_of(key, claim.kind, Run(key.of_import, reader.layout, claim.digest_format))
+    write(Attempt(key, 1, known_items(claim.catalog_version), target), Chunk(claim.cursor, reader.take(CHUNK_ROWS)))
     transitions.hand_back(key, 1)
     db.session.commit()
 

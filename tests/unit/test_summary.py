@@ -10,7 +10,7 @@ import pytest
 
 from app.csvfile.causes import Cause
 from app.imports.reports.progress import ImportProgress
-from app.imports.reports.summary import advise_retry, describe, explain_invalid, retry_can_help
+from app.imports.reports.summary import count_retriable, describe, explain_invalid, explain_retry
 from app.queries import ImportKey
 from app.queries.imports.error_groups import Group, Kind
 from app.statuses import ImportKind, ImportStatus, RetriedRows
@@ -221,13 +221,22 @@ NOT_FOUND = Group(Kind(Cause.ITEM_NOT_FOUND, "URN"), 1)
 
 
 @pytest.mark.parametrize("status", ["FAILED", "TERMINATED"])
-def test_a_retry_is_said_to_be_useless_only_where_every_row_that_failed_is_wrong_alone(status: str) -> None:
+def test_a_retry_can_help_the_rows_that_are_not_wrong_in_themselves(status: str) -> None:
     # Terminated, an import has reached but some of the rows that the upload check found wrong.
     one = replace(progress(status, 200, 100, 0, 4), invalid=90)
-    assert not retry_can_help([WRONG])
-    assert advise_retry(one, [WRONG]).startswith("All 4 failed rows contain mistakes, so retrying will not help.")
-    assert retry_can_help([WRONG, NOT_FOUND])
-    assert advise_retry(one, [WRONG, NOT_FOUND]).startswith("Retrying runs the same rows again, unchanged.")
+    assert count_retriable(one, [WRONG]) == 0
+    assert count_retriable(one, [WRONG, NOT_FOUND]) == 1
+    # A row with two problems is in two groups.
+    assert count_retriable(one, [NOT_FOUND._replace(rows=4), NOT_FOUND._replace(rows=3)]) == 4
+
+
+def test_what_a_retry_takes_along_is_said_and_when_it_helps() -> None:
+    one = progress("TERMINATED", 200, 100, 0, 4)
+    assert explain_retry(one, RetriedRows.REMAINING, 0) == "96 rows"
+    assert explain_retry(one, RetriedRows.ALL, 0) == "200 rows"
+    told = "Can help {} rows, if the catalog or your listings have changed"
+    assert explain_retry(one, RetriedRows.FAILED, 4) == told.format("4")
+    assert explain_retry(one, RetriedRows.FAILED, 3) == told.format("3 of 4")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from app.statuses import RetriedRows
 from tests.factories import csv_bytes, look, row, start
 from tests.pages import buttons, csrf_token, page, press, read, words
 from tests.states import everything
-from tests.web.test_details import facts, live_part
+from tests.web.test_details import live_part
 from tests.web.test_duplicates import DATA, all_imports, led_to, send, together
 
 FACES = pytest.mark.parametrize("face", ["", "/panel"], ids=["details", "panel"])
@@ -130,10 +130,12 @@ def test_one_button_imports_the_stored_file_of_a_check(
     assert led_to(press(client, element, "Import this file")).id == imported.id
     element = live_part(page(client, f"/imports/{made.public_id}{face}"))
     assert buttons(element) == []
-    assert facts(element)["Imported by"] == "stock.csv Running"
+    assert words(element.select_one(".relations")) == "Imported as stock.csv Running"
+    assert words(element.select_one(".btn-primary")) == "View the import"
     element = live_part(page(client, f"/imports/{imported.public_id}{face}"))
-    assert facts(element)["Check of this file"] == f"stock.csv {status.capitalize()} Check"
-    assert "Retry of" not in facts(element)
+    assert words(element.select_one(".relations")) == (
+        f"Import of the file checked as stock.csv {status.capitalize()} Check"
+    )
 
 
 def test_of_two_presses_at_the_same_time_one_imports_it(

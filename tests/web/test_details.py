@@ -86,6 +86,16 @@ TITLES = {
 }
 
 
+#: What each state offers first; while an import runs there is nothing to do.
+NEXT_STEPS = {
+    "paused": "Resume",
+    "completed": "View listings",
+    "failed": "View errors",
+    "terminated": "Import remaining rows",
+    "given up": "Import remaining rows",
+}
+
+
 # Each state -----------------------------------------------------------------------------------------------------------
 
 
@@ -106,16 +116,26 @@ def test_an_import_is_drawn_as_it_stands_and_again_while_it_moves(
     # The others are those of the batches.
     assert words(element.select(".pill")[0]) == state.pill
     assert words(element).count(state.sentence) == 1
+    # Once it is over, what is zero is left out.
+    is_over = state.status in {"COMPLETED", "FAILED", "TERMINATED"}
+    left = total - successful - failed
     assert tiles(element) == {
         "Total": str(total),
         "Successful": f"{successful}{successful} created" if successful else "0",
-        "Failed": str(failed),
-        "Not processed": str(total - successful - failed),
+        **({"Failed": f"{failed}{'' if is_over else 'View errors'}"} if failed else {} if is_over else {"Failed": "0"}),
+        **({"Not processed": str(left)} if left or not is_over else {}),
     }
     bar = element.select_one("[role=progressbar]")
     assert (bar["aria-valuenow"], bar["aria-valuemax"]) == (str(successful + failed), str(total))
-    assert buttons(element) == [*state.buttons, *state.retries]
-    assert ("Finished" in facts(element)) == (state.status in {"COMPLETED", "FAILED", "TERMINATED"})
+    assert sorted(buttons(element)) == sorted([*state.buttons, *state.retries])
+    # One step comes first, and stands out.
+    assert [words(button) for button in element.select(".btn-primary")] == (
+        [NEXT_STEPS[state.name]] if state.name in NEXT_STEPS else []
+    )
+    # What is inside is folded away once it is over.
+    if not face:
+        assert soup.select_one("#internals").has_attr("open") != is_over
+    assert ("Finished" in facts(element)) == is_over
     assert soup.title.get_text() == f"{TITLES[state.name]} · my stock.csv – Sluice"
     assert element["data-title"] == f"{TITLES[state.name]} · my stock.csv"
     assert element["data-news"]
@@ -155,13 +175,16 @@ def test_what_there_is_to_download_has_a_link(client: FlaskClient, seller: Selle
     if successful:
         expected["Successful rows (line, listing, outcome)"] = ("succeeded.csv?spreadsheet=1", successful)
     if failed:
-        expected["Failed rows with problems and suggestions (fix and upload again)"] = (
+        expected["Failed rows with problems and suggestions"] = (
             "failed.csv?reasons=1&spreadsheet=1",
             failed,
         )
     if state.name in {"paused", "terminated", "given up"}:
         expected["Remaining rows"] = ("remaining.csv?spreadsheet=1", total - successful - failed)
-    found = {words(item.a): (item.a["href"], words(item.select_one(".quiet"))) for item in soup.select(".downloads li")}
+    found = {
+        words(item.a): (item.a["href"], words(item.select_one(".quiet")))
+        for item in soup.select(".next-steps li:has(> a)")
+    }
     assert found == {
         label: (address(made, f"/{file}"), f"{rows} row{'' if rows == 1 else 's'}")
         for label, (file, rows) in expected.items()
@@ -193,6 +216,7 @@ def test_every_way_through_the_pages_is_a_link(client: FlaskClient, seller: Sell
 
     assert address(made, "/panel") in links("/imports")
     assert address(made) in links(address(made, "/panel"))
+    assert address(made, "/errors?cause=item-not-found&column=URN") in links(address(made, "/panel"))
     assert "/imports" in links(address(made))
     assert {"/imports", address(made)} <= links(address(made, "/errors"))
 
@@ -283,7 +307,7 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
         ),
         (
             6,
-            "404 Page not found",
+            "404 Not found",
             ["URN"],
             [
                 "There is no item with URN “urn:test:9” in the catalog. Check it for a typing mistake, "
@@ -414,16 +438,19 @@ def test_a_check_shows_what_would_change(client: FlaskClient, seller: Seller) ->
 # What there is to do about failed rows --------------------------------------------------------------------------------
 
 
-def test_rows_are_downloaded_before_they_are_retried_and_the_page_says_when_a_retry_helps(
+def test_errors_come_first_and_the_menu_says_how_many_rows_a_retry_can_help(
     client: FlaskClient, seller: Seller
 ) -> None:
     make_items()
     made = ended(seller, [row(urn="urn:test:9"), row(price="x"), row()])
-    summary = page(client, address(made)).select_one(".summary")
-    offered = [words(one) for one in summary.select(".buttons .btn")]
-    assert offered == ["Download failed rows", "Retry failed rows", "View Errors"]
-    assert "It only helps if the catalog or your listings have changed." in words(summary)
-    assert facts(summary)["File check"] == "1 row contains mistakes; 1 more did not match the catalog or your listings"
+    soup = page(client, address(made))
+    assert [words(one) for one in soup.select(".next-steps > .btn, .next-steps > details > .btn")] == [
+        "View errors",
+        "More for stock.csv",
+    ]
+    (entry,) = [one for one in soup.select(".next-steps li") if one.select_one("button")]
+    assert words(entry) == "Retry failed rows Can help 1 of 2 rows, if the catalog or your listings have changed"
+    assert facts(soup)["File check"] == "1 row contains mistakes; 1 more did not match the catalog or your listings"
 
 
 @FACES
@@ -431,10 +458,8 @@ def test_a_retry_that_cannot_help_is_not_offered(client: FlaskClient, seller: Se
     make_items()
     made = ended(seller, [row(price="x"), row(price="y"), row()])
     element = live_part(page(client, address(made, face)))
-    advice = words(element.select_one(".retry-advice"))
-    assert advice.startswith("All 2 failed rows contain mistakes, so retrying will not help.")
-    assert buttons(element) == []
-    assert "Download failed rows" in words(element)
+    assert "Retry failed rows" not in buttons(element)
+    assert "Failed rows with problems and suggestions 2 rows" in words(element)
 
 
 def test_rows_that_were_not_reached_do_not_make_those_that_were_wrong_as_written(
@@ -446,10 +471,10 @@ def test_rows_that_were_not_reached_do_not_make_those_that_were_wrong_as_written
     made = start(seller, [row(urn="urn:test:9"), row(), row(price="x"), row(price="y")])
     batch_job.run(seller.id, made.id, 1, 1)
     commands.terminate(seller.id, made.public_id)
-    summary = page(client, address(made)).select_one(".summary")
-    assert words(summary.select_one(".retry-advice")).startswith("Retrying runs the same rows again, unchanged.")
-    assert "Retry failed rows" in buttons(summary)
-    assert facts(summary)["File check"] == "2 rows contain mistakes; those reached so far are counted as failed"
+    soup = page(client, address(made))
+    assert "Can help 1 row, if the catalog or your listings have changed" in words(soup.select_one(".next-steps"))
+    assert "Retry failed rows" in buttons(soup)
+    assert facts(soup)["File check"] == "2 rows contain mistakes; those reached so far are counted as failed"
 
 
 @pytest.mark.parametrize(

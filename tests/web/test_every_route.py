@@ -27,7 +27,10 @@ _METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"]
 def whole_database() -> dict[str, list[str]]:
     db.session.rollback()
     names = sorted(set(db.metadata.tables) - _SIGNS_OF_LIFE)
-    return {name: sorted(map(str, db.session.execute(text(f"select * from {name}")))) for name in names}
+    found = {name: sorted(map(str, db.session.execute(text(f"select * from {name}")))) for name in names}
+    # Walking all routes may take longer than a transaction may be idle.
+    db.session.rollback()
+    return found
 
 
 @pytest.fixture

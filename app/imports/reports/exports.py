@@ -24,7 +24,7 @@ from app.queries import ImportKey, items, without_transaction
 from app.queries.imports import lookups, row_errors, succeeded_rows
 from app.queries.imports.row_errors import ANY, Filter, RecordedError
 from app.queries.listings import listings
-from app.queries.listings.listings import Found
+from app.queries.listings.listings import DIGEST_FORMAT, StoredListing
 from app.statuses import ImportKind
 from app.storage import current_storage, iter_range
 
@@ -144,24 +144,19 @@ def _find_successes(key: ImportKey, of: lookups.Source, rows: list[tuple[int, Ro
     rows = [one for one in rows if one[0] not in failed_lines]
     meant = items.resolve({row.name for _, row in rows})
     found = listings.find(
-        key.seller_id,
-        {(item.id, row.condition, row.variants) for _, row in rows for item in meant.get(row.name, ())},
-        lock=False,
+        key.seller_id, {(item.id, row.condition, row.variants) for _, row in rows for item in meant.get(row.name, ())}
     )
     layout = layout_of(of.header)
-
-    def judge(line: int, row: Row, listing: Found | None) -> str | None:
-        is_check = of.kind is ImportKind.CHECK
-        return _foretell(row, listing, layout) if is_check else _judge(key, line, row, listing, layout)
-
+    is_known = of.digest_format == DIGEST_FORMAT
+    digests = listings.digests([row.values for _, row in rows], layout) if is_known else [None] * len(rows)
     successes = []
-    for line, row in rows:
+    for (line, row), digest in zip(rows, digests, strict=True):
         judged = [
             (
                 item.urn,
                 _foretell(row, listing, layout)
                 if of.kind is ImportKind.CHECK
-                else _judge(key, line, row, listing, layout),
+                else _judge(key, line, row, digest, listing, layout),
             )
             for item in meant.get(row.name, ())
             for listing in [found.get((item.id, row.condition, row.variants))]
@@ -177,30 +172,41 @@ def _find_successes(key: ImportKey, of: lookups.Source, rows: list[tuple[int, Ro
 _UNCERTAIN = {Mode.CREATE: "created", Mode.UPDATE: "updated or unchanged"}
 
 
-def _judge(key: ImportKey, line: int, row: Row, listing: Found | None, layout: Layout) -> str | None:
-    """What a row did to ``listing``; None if it is not certainly the row's listing."""
+def _judge(
+    key: ImportKey, line: int, row: Row, digest: int | None, listing: StoredListing | None, layout: Layout
+) -> str | None:
+    """What a row did to ``listing``; None if it is not certainly the row's listing.
+
+    ``digest`` is that of the row's values; None if the import has digests of another format.
+    """
     if listing is None:
         return None
     if row.mode is Mode.CREATE:
-        return "created" if listing.maker == (key.import_id, line) else None
-    updated_by, state = listing.state.updated_import_id, listing.state
-    was_so = state.was(row.values, row.hidden, layout=layout, before=key.import_id)
+        return "created" if (listing.created_import_id, listing.created_line) == (key.import_id, line) else None
+    updated_by = listing.updated_import_id
     if updated_by == key.import_id:
+        if digest is None:
+            return _UNCERTAIN[Mode.UPDATE]
+        was_so = digest == listing.values_before and row.hidden in {None, bool(listing.hidden_before)}
         return "unchanged" if was_so else "updated"
     if updated_by is not None and updated_by > key.import_id:
         # Nothing is recorded of what an earlier UPDATE has found. The listing is assumed to be the row's.
         return _UNCERTAIN[Mode.UPDATE]
-    return "unchanged" if was_so else None
+    return "unchanged" if _is_same(row, listing, layout) else None
 
 
-def _foretell(row: Row, listing: Found | None, layout: Layout) -> str | None:
+def _is_same(row: Row, listing: StoredListing, layout: Layout) -> bool:
+    """Whether ``listing`` has what a row gives it."""
+    return layout.spoken(row.values) == layout.spoken(listing.values) and row.hidden in {None, listing.hidden}
+
+
+def _foretell(row: Row, listing: StoredListing | None, layout: Layout) -> str | None:
     """What a row would do to ``listing`` as it is now."""
     if row.mode is Mode.CREATE:
         return "created"
     if listing is None:
         return None
-    is_same = layout.spoken(row.values) == layout.spoken(listing.state.values)
-    return "unchanged" if is_same and row.hidden in {None, listing.state.hidden} else "updated"
+    return "unchanged" if _is_same(row, listing, layout) else "updated"
 
 
 def _below(header: str, rows: Iterator[bytes]) -> Iterator[bytes]:

@@ -22,24 +22,18 @@ def describe(one: ImportProgress, *, groups: int | None = None, retried: Collect
     return " ".join(sentences[one.status](one, groups, retried))
 
 
-def retry_can_help(groups: Collection[Group]) -> bool:
-    """Whether a retry may help any failed row: a row that is invalid in itself (422) stays so."""
-    return any(group.kind.cause.code is not Code.INVALID for group in groups)
+def count_retriable(one: ImportProgress, groups: Collection[Group]) -> int:
+    """How many of the failed rows a retry may help: a row that is invalid in itself (422) stays so."""
+    # A row that is not invalid has one problem, or several of one kind.
+    return min(one.failed, sum(group.rows for group in groups if group.kind.cause.code is not Code.INVALID))
 
 
-def advise_retry(one: ImportProgress, groups: Collection[Group]) -> str:
-    """When it helps to retry the failed rows as they are."""
-    if not retry_can_help(groups):
-        if one.failed == 1:
-            return "The failed row contains a mistake, so retrying will not help. Download it, fix it and upload it."
-        return (
-            f"All {one.failed:,} failed rows contain mistakes, so retrying will not help. "
-            "Download them, fix them and upload them."
-        )
-    return (
-        "Retrying runs the same rows again, unchanged. It only helps if the catalog or your listings have changed. "
-        "Otherwise, download the failed rows and fix them first."
-    )
+def explain_retry(one: ImportProgress, rows: RetriedRows, retriable: int) -> str:
+    """What an action that imports ``rows`` of this one takes along, and when it helps."""
+    if rows is not RetriedRows.FAILED:
+        return _rows(one.not_processed if rows is RetriedRows.REMAINING else one.total)
+    which = f"{retriable:,} of {_rows(one.failed)}" if retriable < one.failed else _rows(one.failed)
+    return f"Can help {which}, if the catalog or your listings have changed"
 
 
 def explain_invalid(one: ImportProgress) -> str:

@@ -18,13 +18,14 @@ from app.csvfile.lines import LineReader
 from app.extensions import db
 from app.imports.worker import stop_signal
 from app.imports.worker.catalog_cache import known_items
-from app.imports.worker.chunk import Attempt, Chunk, Pausing, Stale, Written, write
+from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, Written, write
 from app.imports.worker.targets import target_of
 from app.jobs import queue
 from app.jobs.shutdown import is_shutdown_requested
 from app.observability import metrics
 from app.queries import BatchKey, ImportKey
 from app.queries.imports import lookups, transitions
+from app.queries.listings.listings import Run
 from app.statuses import BatchStatus
 from app.storage import current_storage, iter_range
 
@@ -71,8 +72,8 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[st
     listener = stop_signal.Listener(batch.of_import)
     pieces = iter_range(storage, claim.storage_key, claim.cursor, claim.end_byte)
     reader = LineReader(pieces, header=claim.header, offset=claim.cursor, line=claim.cursor_line)
-    target = target_of(batch, claim.kind)
-    this_attempt = Attempt(batch, attempt, known_items(claim.catalog_version), target, reader.layout)
+    target = target_of(batch, claim.kind, Run(batch.of_import, reader.layout, claim.digest_format))
+    this_attempt = Attempt(batch, attempt, known_items(claim.catalog_version), target)
     rows = 0
     start, size = claim.cursor, _in_bounds(_ROWS_PER_SECOND_AT_FIRST * settings.chunk_seconds)
     while True:
@@ -92,7 +93,7 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[st
                 return "shutdown"
             if listener.poll():
                 _look(batch, attempt)
-        except Stale:
+        except AttemptOver:
             db.session.rollback()
             return "stale"
         except Pausing:
@@ -137,11 +138,11 @@ def _lost_to_another(error: DBAPIError | DriverError) -> bool:
 
 
 def _look(batch: BatchKey, attempt: int) -> None:
-    """Ask the database whether this attempt may go on. Raises Stale or Pausing if not."""
+    """Ask the database whether this attempt may go on. Raises AttemptOver or Pausing if not."""
     fence = transitions.lock_for_chunk(batch, attempt)
     db.session.rollback()
     if fence is None:
-        raise Stale
+        raise AttemptOver
     if fence.is_pausing:
         raise Pausing
 

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import compress
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
 from app.csvfile.causes import Cause, Problem
-from app.csvfile.columns import Column, Layout
-from app.csvfile.contract import ItemName, Mode, NamedBy
+from app.csvfile.columns import Column
+from app.csvfile.contract import Condition, ItemName, NamedBy
 from app.csvfile.lines import Lines
-from app.csvfile.validate import Row, Rows
 from app.csvfile.visible import describe_invisible
 from app.imports.worker.as_table import as_table
-from app.imports.worker.resolved import KnownItems
+from app.imports.worker.catalog_cache import KnownItems, Resolved
 from app.imports.worker.targets import Target
 from app.observability import metrics
-from app.queries import BatchKey
+from app.queries import BatchKey, binary
 from app.queries.imports import row_errors, transitions
-from app.queries.imports.row_errors import FailedRow
 from app.queries.imports.unchanged_rows import LineMarks
-from app.queries.items import CatalogItem
-from app.queries.listings.listings import Change, CreatedBy, Found, ListingKey, ListingState, digest
+from app.queries.listings.listings import KEY, NEW, Compared
 from app.statuses import BatchStatus
 
 #: Maximum number of URNs in the message about an ambiguous name.
 _URNS_LISTED = 5
 #: Maximum number of the item's variants in the message about an unknown variant.
 _VARIANTS_LISTED = 12
+
+Flags = NDArray[np.bool_]
+Places = NDArray[np.int64]
 
 
 class Chunk(NamedTuple):
@@ -46,22 +49,25 @@ class Attempt(NamedTuple):
     number: int
     known_items: KnownItems
     target: Target
-    #: The columns of the import's file.
-    layout: Layout
-
-
-class Candidates(NamedTuple):
-    """Rows whose items were found, column by column."""
-
-    #: The line on which each begins.
-    numbers: list[int]
-    rows: Rows
-    #: The listing key of each.
-    keys: list[ListingKey]
 
 
 #: The problems of the failed rows, by line.
 Failed = dict[int, list[Problem]]
+
+
+class Candidates(NamedTuple):
+    """Rows of a chunk whose items were found."""
+
+    #: All rows of the chunk, each with its ``item_id``.
+    rows: pa.Table
+    #: The listing key of each as a number; these numbers are in the order of the keys.
+    keys: Places
+    #: The indices of the candidates, in the order of their keys. Those with the same key are in the order of the file.
+    places: Places
+
+    def where(self, is_wanted: Flags) -> Candidates:
+        """The candidates among the rows for which ``is_wanted`` is true."""
+        return self._replace(places=self.places[is_wanted[self.places]])
 
 
 class Written(NamedTuple):
@@ -73,7 +79,7 @@ class Written(NamedTuple):
     rows: dict[str, int]
 
 
-class Stale(Exception):
+class AttemptOver(Exception):
     """The batch is no longer RUNNING under this attempt; nothing was written."""
 
 
@@ -84,67 +90,90 @@ class Pausing(Exception):
 def write(attempt: Attempt, chunk: Chunk) -> Written:
     """Import the rows of ``chunk`` and advance the batch's cursor.
 
-    The caller commits, or rolls back on any exception. Raises Stale or Pausing if nothing may be written.
+    The caller commits, or rolls back on any exception. Raises AttemptOver or Pausing if nothing may be written.
     """
     batch = attempt.batch
     fence = transitions.lock_for_chunk(batch, attempt.number)
     if fence is None or fence.cursor != chunk.start:
-        raise Stale
+        raise AttemptOver
     if fence.is_pausing:
         raise Pausing
     lines = chunk.lines
     failed = dict(lines.wrong)
     with metrics.timed("items"):
-        candidates = _find_items(lines, attempt.known_items, failed)
-    creates = [mode is Mode.CREATE for mode in candidates.rows.modes]
+        candidates = _find_items(as_table(lines.numbers, lines.rows), attempt.known_items, failed)
+    is_create = np.asarray(candidates.rows["is_create"])
     # In this order, so that no two chunks deadlock: see ``queries.listings``.
     with metrics.timed("create"):
-        created = _create(_where(candidates, creates), attempt, failed)
+        created = _create(candidates.where(is_create), attempt, failed)
     with metrics.timed("update"):
-        updated, unchanged = _update(_where(candidates, [not one for one in creates]), attempt, failed)
+        updated, unchanged = _update(candidates.where(~is_create), attempt, failed)
     with metrics.timed("errors"):
-        row_errors.insert(
-            batch, [FailedRow(line, lines.text(line), problems) for line, problems in sorted(failed.items())]
-        )
+        failed = dict(sorted(failed.items()))
+        row_errors.insert(batch, failed, [*map(lines.text, failed)])
     by = transitions.Advance(lines.end_byte, lines.next_line, created, updated, unchanged, len(failed))
-    rows = {"created": created, "updated": updated, "unchanged": unchanged, "failed": len(failed)}
-    return Written(transitions.advance(batch, by), rows)
+    outcomes = {"created": created, "updated": updated, "unchanged": unchanged, "failed": len(failed)}
+    return Written(transitions.advance(batch, by), outcomes)
 
 
-def _find_items(lines: Lines, known_items: KnownItems, failed: Failed) -> Candidates:
+def _find_items(rows: pa.Table, known_items: KnownItems, failed: Failed) -> Candidates:
     """The rows whose item and variants are in the catalog; the others go to ``failed``."""
-    numbers, rows = lines.numbers, lines.rows
-    found = known_items.resolve(as_table(numbers, rows))
-    ids, variant_sets = found.item_ids.tolist(), found.variant_sets.tolist()
-    is_one = (found.counts == 1).tolist()
-    if not all(is_one):
-        for number, name, count in zip(numbers, rows.names, found.counts.tolist(), strict=True):
-            if count != 1:
-                failed[number] = [_ambiguous(name, known_items.candidates(name)) if count else _unknown(name)]
-        numbers, rows = [*compress(numbers, is_one)], rows.where(is_one)
-        ids, variant_sets = [*compress(ids, is_one)], [*compress(variant_sets, is_one)]
-    missing = [*map(_missing, [known_items.variant_sets[at] for at in variant_sets], rows.variants)]
-    if any(missing):
-        for number, item_id, variants in zip(numbers, ids, missing, strict=True):
-            if variants:
-                failed[number] = [_unknown_variants(known_items.item(item_id), variants)]
-        fits = [not variants for variants in missing]
-        numbers, rows, ids = [*compress(numbers, fits)], rows.where(fits), [*compress(ids, fits)]
-    return Candidates(numbers, rows, [*zip(ids, rows.conditions, rows.variants, strict=True)])
+    found = known_items.resolve(rows)
+    variants = rows["variants"].combine_chunks().dictionary_encode()
+    names, at = variants.dictionary.to_pylist(), variants.indices.to_numpy()
+    is_right = (found.counts == 1) & _have_variants(known_items, found.variant_sets, names, at)
+    for place in np.flatnonzero(~is_right).tolist():
+        failed[rows["line"][place].as_py()] = [_problem(rows, place, found, known_items)]
+    ranks = np.empty(len(names), np.int64)
+    ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    conditions = np.asarray(rows["condition"])
+    keys = (found.item_ids * np.int64(len(Condition) + 1) + conditions) * len(names) + ranks[at]
+    places = np.flatnonzero(is_right)
+    return Candidates(
+        rows.append_column("item_id", pa.array(found.item_ids)), keys, places[np.argsort(keys[places], kind="stable")]
+    )
 
 
-def _where(all_of_them: Candidates, is_wanted: list[bool]) -> Candidates:
-    """The candidates for which ``is_wanted`` is true."""
-    if all(is_wanted):
-        return all_of_them
-    numbers, rows, keys = all_of_them
-    return Candidates([*compress(numbers, is_wanted)], rows.where(is_wanted), [*compress(keys, is_wanted)])
+def _have_variants(
+    known_items: KnownItems, variant_sets: NDArray[np.int32], names: Sequence[str], at: NDArray[np.int32]
+) -> Flags:
+    """For each row, whether the item with these variants has the wanted ones: those in ``names`` ``at`` an index."""
+    count = max(len(names), 1)
+    pairs, of_rows = np.unique(variant_sets * np.int64(count) + at, return_inverse=True)
+    split = [divmod(pair, count) for pair in pairs.tolist()]
+    have = [own >= 0 and not _missing(known_items.variant_sets[own], names[wanted]) for own, wanted in split]
+    return np.array(have, bool)[of_rows]
 
 
 @lru_cache(maxsize=10_000)
 def _missing(variants: frozenset[str], wanted: str) -> frozenset[str]:
     """The wanted variants that an item with ``variants`` does not have."""
     return frozenset(wanted.split("|") if wanted else ()) - variants
+
+
+def _create(candidates: Candidates, attempt: Attempt, failed: Failed) -> int:
+    """Create the listings of ``candidates`` that do not exist yet. Returns the number of successful rows."""
+    rows, keys, places = candidates
+    if not len(places):
+        return 0
+    import_id = attempt.batch.import_id
+    lines = np.asarray(rows["line"])
+    # Among rows for one listing, the lowest line comes first.
+    is_first = _is_first(keys[places])
+    new = places[is_first]
+    others = attempt.target.create(rows.select(NEW).take(new))
+    makers = np.full(len(new), import_id)
+    makers[others.at] = others.import_ids
+    maker_lines = lines[new]
+    maker_lines[others.at] = others.lines
+    is_failed = ~is_first
+    is_failed[np.flatnonzero(is_first)[others.at]] = True
+    of_key = (np.cumsum(is_first) - 1)[is_failed]
+    failing, is_own = lines[places[is_failed]], makers[of_key] == import_id
+    failed.update(dict.fromkeys(failing[~is_own].tolist(), _EXISTS))
+    for line, maker_line in zip(failing[is_own].tolist(), maker_lines[of_key][is_own].tolist(), strict=True):
+        failed[line] = [Cause.LISTING_REPEATED.problem(line=maker_line)]
+    return len(new) - len(others.at)
 
 
 def _update(candidates: Candidates, attempt: Attempt, failed: Failed) -> tuple[int, int]:
@@ -154,94 +183,75 @@ def _update(candidates: Candidates, attempt: Attempt, failed: Failed) -> tuple[i
     processed later because its batch is. Whether a row is updated or unchanged depends only on the listing before the
     import. For the same reason, a listing that the import itself has created is not found.
     """
-    import_id = attempt.batch.import_id
-    found = attempt.target.find(set(candidates.keys))
-    rows: list[tuple[int, Row, ListingKey]] = []
-    for line, row, key in zip(candidates.numbers, candidates.rows.each(), candidates.keys, strict=True):
-        if key in found and found[key].maker.import_id != import_id:
-            rows.append((line, row, key))
-        else:
-            failed[line] = [Cause.LISTING_NOT_FOUND.problem()]
-    layout = attempt.layout
-    is_right = [found[key].state.was(row.values, row.hidden, layout=layout, before=import_id) for _, row, key in rows]
-    states = _begin({key for (_, _, key), right in zip(rows, is_right, strict=True) if not right}, found, attempt)
-    left_alone: dict[ListingKey, LineMarks] = {}
-    for line, row, key in rows:
-        if key in states:
-            states[key] = _apply(row, line, states[key], layout)
-        elif found[key].state.updated_import_id == import_id:
-            states[key] = _apply(row, line, found[key].state, layout)
-        else:
-            hidden_line = line if row.hidden is not None else left_alone.get(key, _UNTOUCHED).hidden_line
-            left_alone[key] = LineMarks(line, hidden_line)
-    attempt.target.change({key: Change(found[key], state) for key, state in states.items()})
-    attempt.target.leave_alone(left_alone)
-    unchanged = sum(is_right)
-    return len(rows) - unchanged, unchanged
+    if not len(candidates.places):
+        return 0, 0
+    rows, keys = candidates.rows.take(candidates.places), candidates.keys[candidates.places]
+    lines = np.asarray(rows["line"])
+    found = attempt.target.compare(rows)
+    found = found.where(~found.is_own)
+    failed.update(dict.fromkeys(np.delete(lines, found.at).tolist(), _NOT_FOUND))
+    if len(found.at):
+        _write_updates(rows, keys, found, attempt.target)
+    unchanged = int(found.is_same.sum())
+    return len(found.at) - unchanged, unchanged
 
 
-#: No row has specified anything of a listing yet.
-_UNTOUCHED = LineMarks(0, 0)
+def _write_updates(rows: pa.Table, keys: Places, found: Compared, target: Target) -> None:
+    """Change the listings that differ from their rows, and record those that do not; see ``_update``."""
+    starts = np.flatnonzero(_is_first(keys[found.at]))
+    # Among rows for one listing, the last has the highest line.
+    ends = np.append(starts[1:], len(found.at)) - 1
+    listings = rows.take(found.at[ends])
+    lines = np.asarray(listings["line"])
+    # The last row for each listing that has a HIDDEN.
+    has_hidden = np.asarray(rows["hidden"].is_valid())[found.at]
+    hides = np.maximum.reduceat(np.where(has_hidden, np.arange(len(found.at)), -1), starts)
+    hidden_lines = np.where(hides < 0, 0, np.asarray(rows["line"])[found.at[hides]])
+    is_touched = found.is_touched[ends]
+    is_changing = ~np.logical_and.reduceat(found.is_same, starts)
+
+    unchanged = np.flatnonzero(~is_changing & ~is_touched)
+    if len(unchanged):
+        marked = listings.select([*KEY, "line"]).append_column("hidden_line", pa.array(hidden_lines))
+        target.record_unchanged(marked.take(unchanged))
+    changing = np.flatnonzero(is_changing | is_touched)
+    if not len(changing):
+        return
+    # What rows of this import have said before, in this batch or a later one.
+    marks = LineMarks(found.lines[ends], found.hidden_lines[ends])
+    begun = np.flatnonzero(is_changing & ~is_touched)
+    if len(begun):
+        later = target.find_unchanged(listings.select(KEY).take(begun))
+        marks.lines[begun], marks.hidden_lines[begun] = later
+    hidden = rows["hidden"].take(pa.array(found.at[hides], mask=hidden_lines <= marks.hidden_lines))
+    changes = {
+        **{name: listings[name] for name in listings.column_names},
+        "place": pa.array(found.places[ends].tolist(), binary.TID),
+        "old_price": found.prices[ends],
+        "is_higher": lines > marks.lines,
+        "line": np.maximum(lines, marks.lines),
+        "hidden": hidden,
+        "hidden_line": np.maximum(hidden_lines, marks.hidden_lines),
+    }
+    target.change(pa.table(changes).take(changing))
 
 
-def _begin(
-    changing: set[ListingKey], found: Mapping[ListingKey, Found], attempt: Attempt
-) -> dict[ListingKey, ListingState]:
-    """The states of the listings that are ``changing``, prepared to record what this import does to them."""
-    import_id = attempt.batch.import_id
-    states = {key: found[key].state for key in changing}
-    untouched = {key for key, state in states.items() if state.updated_import_id != import_id}
-    spoken = attempt.target.spoken(untouched)
-    for key in untouched:
-        state, by = states[key], spoken.get(key, _UNTOUCHED)
-        states[key] = state._replace(
-            updated_import_id=import_id,
-            updated_line=by.line,
-            hidden_line=by.hidden_line,
-            values_before=digest(state.values, attempt.layout),
-            hidden_before=state.hidden,
-        )
-    return states
+def _is_first(keys: Places) -> Flags:
+    """For each of ``keys``, which are in order, whether the one before is another."""
+    return np.concatenate([[True], keys[1:] != keys[:-1]])
 
 
-def _apply(row: Row, line: int, state: ListingState, layout: Layout) -> ListingState:
-    """The state of a listing after an UPDATE row."""
-    if line > (state.updated_line or 0):
-        state = state._replace(values=layout.apply(row.values, state.values), updated_line=line)
-    if row.hidden is not None and line > (state.hidden_line or 0):
-        state = state._replace(hidden=row.hidden, hidden_line=line)
-    return state
+_EXISTS = [Cause.LISTING_EXISTS.problem()]
+_NOT_FOUND = [Cause.LISTING_NOT_FOUND.problem()]
 
-
-def _create(candidates: Candidates, attempt: Attempt, failed: Failed) -> int:
-    """Create the listings of ``candidates`` that do not exist yet. Returns the number of successful rows."""
-    import_id = attempt.batch.import_id
-    numbers, rows, keys = candidates
-    new: list[int] = []
-    repeated: list[int] = []
-    last_key = None
-    # In the order of the keys; among equal keys, the lowest line first.
-    for at in sorted(range(len(keys)), key=keys.__getitem__):
-        if keys[at] == last_key:
-            repeated.append(at)
-        else:
-            new.append(at)
-            last_key = keys[at]
-    items = [item_id for item_id, _, _ in keys]
-    made = [*zip(numbers, items, rows.conditions, rows.variants, rows.hidden, *rows.values, strict=True)]
-    others = attempt.target.create([made[at] for at in new])
-    makers = ({keys[at]: CreatedBy(import_id, numbers[at]) for at in new} if repeated else {}) | others
-    if others:
-        repeated += [at for at in new if keys[at] in others]
-    for at in repeated:
-        maker = makers[keys[at]]
-        if maker.import_id == import_id:
-            failed[numbers[at]] = [Cause.LISTING_REPEATED.problem(line=maker.line)]
-        else:
-            failed[numbers[at]] = [Cause.LISTING_EXISTS.problem()]
-    return len(new) - len(others)
-
-
+#: The column of ``csvfile.rows.SCHEMA`` for each way to name an item.
+_COLUMNS_OF_NAMES = {
+    NamedBy.URN: "urn",
+    NamedBy.CARDMARKET_ID: "external_id",
+    NamedBy.TCGPLAYER_ID: "external_id",
+    NamedBy.NAME: "name_key",
+}
+#: The column of the file.
 _NAMING_COLUMNS = {
     NamedBy.URN: Column.URN,
     NamedBy.CARDMARKET_ID: Column.CARDMARKET_ID,
@@ -260,15 +270,18 @@ def _name_problem(cause: Cause, name: ItemName, **facts: Any) -> Problem:
     return cause.problem(_NAMING_COLUMNS[named_by], **facts)
 
 
-def _unknown(name: ItemName) -> Problem:
-    return _name_problem(Cause.ITEM_NOT_FOUND, name)
-
-
-def _ambiguous(name: ItemName, found: Sequence[CatalogItem]) -> Problem:
-    urns = [item.urn for item in found[:_URNS_LISTED]]
-    return _name_problem(Cause.ITEM_AMBIGUOUS, name, count=len(found), urns=urns)
-
-
-def _unknown_variants(item: CatalogItem, missing: frozenset[str]) -> Problem:
+def _problem(rows: pa.Table, place: int, found: Resolved, known_items: KnownItems) -> Problem:
+    """Why the row in this place has no listing key."""
+    row = rows.slice(place, 1).to_pylist()[0]
+    named_by = NamedBy(row["named_by"])
+    name: ItemName = (named_by, row[_COLUMNS_OF_NAMES[named_by]])
+    count = int(found.counts[place])
+    if not count:
+        return _name_problem(Cause.ITEM_NOT_FOUND, name)
+    if count > 1:
+        urns = [item.urn for item in known_items.candidates(name)[:_URNS_LISTED]]
+        return _name_problem(Cause.ITEM_AMBIGUOUS, name, count=count, urns=urns)
+    item = known_items.item(int(found.item_ids[place]))
     known = sorted(item.variants)[:_VARIANTS_LISTED]
-    return Cause.VARIANT_NOT_FOUND.problem(Column.VARIANTS, urn=item.urn, variants=sorted(missing), known=known)
+    missing = sorted(_missing(item.variants, row["variants"]))
+    return Cause.VARIANT_NOT_FOUND.problem(Column.VARIANTS, urn=item.urn, variants=missing, known=known)

@@ -6,18 +6,21 @@ same code as an import up to the very end, and predicts what the import will do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
-from heapq import nlargest
 from typing import Protocol
 
-from app.csvfile.columns import Column, value_of
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from app.csvfile.columns import VALUES
 from app.queries import BatchKey
 from app.queries.imports import check_changes, check_claims, unchanged_rows
 from app.queries.imports.check_changes import Foreseen
 from app.queries.imports.unchanged_rows import LineMarks
 from app.queries.listings import listings
-from app.queries.listings.listings import Change, CreatedBy, Found, ListingKey, NewListing, key_of, line_of
+from app.queries.listings.listings import KEY, Compared, Makers, Run
 from app.statuses import ImportKind
 
 #: Maximum number of a chunk's changes that a check stores for display.
@@ -27,22 +30,25 @@ _SAMPLE_ROWS = 64
 
 
 class Target(Protocol):
-    """The operations of a chunk on listings, inside its transaction."""
+    """The operations of a chunk on listings, inside its transaction.
 
-    def find(self, keys: Collection[ListingKey]) -> dict[ListingKey, Found]:
-        """The seller's listings with these ``keys``. No other transaction changes them before the chunk is done."""
+    What they are given are tables in the order of the listing key, which is in the columns ``listings.KEY``.
+    """
 
-    def spoken(self, keys: Collection[ListingKey]) -> dict[ListingKey, LineMarks]:
-        """The ``keys`` whose listings later rows of this import have left unchanged."""
+    def compare(self, rows: pa.Table) -> Compared:
+        """Compare UPDATE rows with their listings, which no other transaction changes before the chunk is done."""
 
-    def change(self, changes: Mapping[ListingKey, Change]) -> None:
-        """Update listings that ``find`` has found."""
+    def find_unchanged(self, keys: pa.Table) -> LineMarks:
+        """The lines of later rows of this import that have left listings unchanged."""
 
-    def leave_alone(self, found: Mapping[ListingKey, LineMarks]) -> None:
-        """Note the listings that rows of the chunk have left unchanged."""
+    def change(self, changes: pa.Table) -> None:
+        """Change listings that ``compare`` has found; see ``listings.update``. ``old_price`` is the price before."""
 
-    def create(self, new: Sequence[NewListing]) -> dict[ListingKey, CreatedBy]:
-        """Create the ``new`` listings that the seller does not have. Returns which rows created the others."""
+    def record_unchanged(self, unchanged: pa.Table) -> None:
+        """Record the listings that rows of the chunk have left unchanged, with ``line`` and ``hidden_line``."""
+
+    def create(self, new: pa.Table) -> Makers:
+        """Create the ``new`` listings, with the columns ``listings.NEW``, that do not exist; who made the others."""
 
 
 class _MakeOnce:
@@ -54,55 +60,59 @@ class _MakeOnce:
     """
 
     def __init__(
-        self,
-        find_makers: Callable[[Collection[ListingKey]], dict[ListingKey, CreatedBy]],
-        insert: Callable[[Sequence[NewListing]], Collection[int]],
+        self, find_makers: Callable[[pa.Table], Makers], insert: Callable[[pa.Table], NDArray[np.int32]]
     ) -> None:
         self._find_makers, self._insert = find_makers, insert
         self._meets_existing = False
 
-    def __call__(self, new: Sequence[NewListing]) -> dict[ListingKey, CreatedBy]:
-        """Create the ``new`` listings that do not exist. Returns the creators of the others."""
-        makers: dict[ListingKey, CreatedBy] = {}
-        self._meets_existing = self._meets_existing or bool(self._look_for(new[:: len(new) // _SAMPLE_ROWS + 1]))
+    def __call__(self, new: pa.Table) -> Makers:
+        """Create the ``new`` listings that do not exist. Returns the makers of the others."""
+        makers = listings.NO_MAKERS
+        places = np.arange(len(new))
+        if not self._meets_existing:
+            sample = places[:: len(new) // _SAMPLE_ROWS + 1]
+            self._meets_existing = len(self._find(new, sample).at) > 0
         if self._meets_existing:
-            makers = self._look_for(new)
-            new = [one for one in new if key_of(one) not in makers]
-        made = self._insert(new)
-        if len(made) < len(new):
+            makers = self._find(new, places)
+            places = np.delete(places, makers.at)
+        if not len(places):
+            return makers
+        made = self._insert(new.take(places))
+        if len(made) < len(places):
             self._meets_existing = True
-            makers |= self._look_for([one for one in new if line_of(one) not in made])
+            others = places[~np.isin(np.asarray(new["line"])[places], made)]
+            makers = makers.joined_with(self._find(new, others))
         return makers
 
-    def _look_for(self, new: Sequence[NewListing]) -> dict[ListingKey, CreatedBy]:
-        return self._find_makers([*map(key_of, new)])
+    def _find(self, new: pa.Table, places: NDArray[np.int64]) -> Makers:
+        """The makers of those of the ``new`` listings in these ``places`` that exist."""
+        return self._find_makers(new.select(KEY).take(places)).of(places)
 
 
 class LiveListings:
     """The target of an import: the seller's listings."""
 
-    def __init__(self, batch: BatchKey) -> None:
-        self._batch = batch
-        seller_id, import_id, _ = batch
+    def __init__(self, batch: BatchKey, run: Run) -> None:
+        self._batch, self._run = batch, run
         self.create = _MakeOnce(
-            partial(listings.find_makers, seller_id), partial(listings.insert, seller_id, import_id)
+            partial(listings.find_makers, batch.seller_id), partial(listings.insert, batch.of_import)
         )
 
-    def find(self, keys: Collection[ListingKey]) -> dict[ListingKey, Found]:
-        """Find and lock them."""
-        return listings.find(self._batch.seller_id, keys, lock=True)
+    def compare(self, rows: pa.Table) -> Compared:
+        """Lock the listings, and compare."""
+        return listings.compare(self._run, rows, lock=True)
 
-    def spoken(self, keys: Collection[ListingKey]) -> dict[ListingKey, LineMarks]:
-        """The notes of later batches."""
+    def find_unchanged(self, keys: pa.Table) -> LineMarks:
+        """What later batches have recorded."""
         return unchanged_rows.find(self._batch, keys)
 
-    def change(self, changes: Mapping[ListingKey, Change]) -> None:
+    def change(self, changes: pa.Table) -> None:
         """Write the new values."""
-        listings.update(self._batch.seller_id, changes.values())
+        listings.update(self._run, changes)
 
-    def leave_alone(self, found: Mapping[ListingKey, LineMarks]) -> None:
-        """Note them for the batches before this one."""
-        unchanged_rows.record(self._batch, found)
+    def record_unchanged(self, unchanged: pa.Table) -> None:
+        """Record them for the batches before this one."""
+        unchanged_rows.record(self._batch, unchanged)
 
 
 class CheckedListings:
@@ -111,51 +121,54 @@ class CheckedListings:
     Each row finds the listings as they were before, on which its outcome depends in an import too.
     """
 
-    def __init__(self, batch: BatchKey) -> None:
-        self._seller_id = batch.seller_id
-        self._key = batch.of_import
+    def __init__(self, batch: BatchKey, run: Run) -> None:
+        self._run, self._key = run, batch.of_import
         self._claim = _MakeOnce(partial(check_claims.find_makers, self._key), partial(check_claims.take, self._key))
 
-    def find(self, keys: Collection[ListingKey]) -> dict[ListingKey, Found]:
-        """Find them without locking, because nothing is written."""
-        return listings.find(self._seller_id, keys, lock=False)
+    def compare(self, rows: pa.Table) -> Compared:
+        """Compare without locking, because nothing is written."""
+        return listings.compare(self._run, rows, lock=False)
 
-    def spoken(self, keys: Collection[ListingKey]) -> dict[ListingKey, LineMarks]:
+    def find_unchanged(self, keys: pa.Table) -> LineMarks:
         """None: no row of a check changes what another one finds."""
-        return {}
+        return LineMarks(np.zeros(len(keys), np.int32), np.zeros(len(keys), np.int32))
 
-    def change(self, changes: Mapping[ListingKey, Change]) -> None:
-        """Store the most striking changes for display."""
-        all_of_them = (
-            Foreseen(max(after.updated_line or 0, after.hidden_line or 0), key, found.state, after)
-            for key, (found, after) in changes.items()
-        )
-        check_changes.insert(self._key, nlargest(_CHANGES_SHOWN, all_of_them, key=_surprise))
+    def change(self, changes: pa.Table) -> None:
+        """Store the most striking changes for display: those of the price, then those further up in the file."""
+        prices = np.array([np.asarray(changes[name]) for name in ("old_price", "price")])
+        order = np.lexsort((changes["line"], -prices.max(axis=0) / prices.min(axis=0)))
+        check_changes.insert(self._key, [*self._foresee(changes.take(order[:_CHANGES_SHOWN]))])
 
-    def leave_alone(self, found: Mapping[ListingKey, LineMarks]) -> None:
-        """Note nothing: no row of a check changes what another one finds."""
+    def _foresee(self, changes: pa.Table) -> Iterator[Foreseen]:
+        keys = [*zip(*(changes[name].to_pylist() for name in KEY), strict=True)]
+        found = listings.find(self._key.seller_id, keys)
+        for key, change in zip(keys, changes.to_pylist(), strict=True):
+            # None: deleted meanwhile.
+            if before := found.get(key):
+                values = tuple(change[field.name] for field in VALUES.values())
+                hidden = before.hidden if change["hidden"] is None else change["hidden"]
+                after = before._replace(values=self._run.layout.apply(values, before.values), hidden=hidden)
+                yield Foreseen(change["line"], key, before, after)
 
-    def create(self, new: Sequence[NewListing]) -> dict[ListingKey, CreatedBy]:
+    def record_unchanged(self, unchanged: pa.Table) -> None:
+        """Record nothing: no row of a check changes what another one finds."""
+
+    def create(self, new: pa.Table) -> Makers:
         """Add a check claim for each that does not exist."""
         # With a seller's first file, no listing can exist.
-        if not listings.exists_for(self._seller_id):
+        if not listings.exists_for(self._key.seller_id):
             return self._claim(new)
-        makers = listings.find_makers(self._seller_id, [*map(key_of, new)])
-        return makers | self._claim([one for one in new if key_of(one) not in makers])
+        makers = listings.find_makers(self._key.seller_id, new.select(KEY))
+        places = np.delete(np.arange(len(new)), makers.at)
+        return makers.joined_with(self._claim(new.take(places)).of(places)) if len(places) else makers
 
 
-def _surprise(change: Foreseen) -> tuple[float, int]:
-    """How striking a change is: by the change of the price, then by the position in the file."""
-    prices = [value_of(state.values, Column.PRICE) for state in (change.before, change.after)]
-    return max(prices) / min(prices), -change.line
-
-
-def target_of(batch: BatchKey, kind: ImportKind) -> Target:
+def target_of(batch: BatchKey, kind: ImportKind, run: Run) -> Target:
     """The target of a batch's rows."""
-    return _TARGETS[kind](batch)
+    return _TARGETS[kind](batch, run)
 
 
-_TARGETS: dict[ImportKind, Callable[[BatchKey], Target]] = {
+_TARGETS: dict[ImportKind, Callable[[BatchKey, Run], Target]] = {
     ImportKind.IMPORT: LiveListings,
     ImportKind.CHECK: CheckedListings,
 }

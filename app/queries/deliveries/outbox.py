@@ -32,6 +32,8 @@ from app.statuses import IMPORT_EVENTS, Channel, DeliveryStatus, EmailOnEnd, Imp
 TEST_EVENT = "webhook.test"
 #: The event of the email about an endpoint that was switched off.
 SWITCHED_OFF_EVENT = "webhook.switched_off"
+#: The event of the email with a link to set a new password.
+PASSWORD_RESET_EVENT = "account.password_reset"
 
 #: The longest wait between two attempts, in seconds.
 LONGEST_WAIT_SECONDS = 12 * 3600.0
@@ -214,6 +216,19 @@ def add_switched_off_mail(key: EndpointKey) -> None:
         )
     )
     db.session.flush()
+
+
+def add_password_reset_mail(email: str) -> None:
+    """Write an email with a link to set a new password into the outbox, if there is a seller with this address."""
+    db.session.execute(
+        text(
+            f"""
+            insert into deliveries (seller_id, public_id, channel, event)
+            select id, gen_random_uuid(), {EMAIL}, :event from sellers where email = :email
+            """
+        ),
+        {"email": email, "event": PASSWORD_RESET_EVENT},
+    )
 
 
 def has_work() -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from app.csvfile.columns import FIELDS, VALUES, Column, as_cell
 from app.queries import ImportKey, driver_cursor
-from app.queries.listings.listings import ListingKey, ListingState
+from app.queries.listings.listings import ListingKey, StoredListing
 
 #: How much a new price counts as a surprise: the ratio of the larger to the smaller.
 _PRICE_AT = f"array_position(columns, '{Column.PRICE}')"
@@ -20,8 +20,8 @@ class Foreseen(NamedTuple):
 
     line: int
     key: ListingKey
-    before: ListingState
-    after: ListingState
+    before: StoredListing
+    after: StoredListing
 
 
 class RecordedChange(NamedTuple):
@@ -62,9 +62,9 @@ _TYPES = {
 }
 
 
-def _cells(state: ListingState) -> dict[str, str]:
-    """The values of a state in the import format, by column, in order."""
-    values = {**dict(zip(VALUES, state.values, strict=True)), Column.HIDDEN: state.hidden}
+def _cells(listing: StoredListing) -> dict[str, str]:
+    """The values of a listing in the import format, by column, in order."""
+    values = {**dict(zip(VALUES, listing.values, strict=True)), Column.HIDDEN: listing.hidden}
     return {column.value: as_cell(values[column]) for column in FIELDS}
 
 

@@ -2,53 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
-from app.queries import ImportKey, as_columns, driver_cursor
-from app.queries.bulk_insert import Table, insert_missing
-from app.queries.listings.listings import CreatedBy, ListingKey, NewListing, key_of, line_of
-
-_NEW = Table(
-    "claims",
-    {
-        "seller_id": "int4",
-        "import_id": "int8",
-        "item_id": "int4",
-        "condition": "int2",
-        "variants": "text",
-        "line": "int4",
-    },
-    line="line",
-)
+from app.queries import ImportKey, binary, driver_cursor
+from app.queries.bulk_insert import insert_missing, with_constants
+from app.queries.listings.listings import KEY, Makers, read_makers
 
 
-def take(key: ImportKey, wanted: Collection[NewListing]) -> Collection[int]:
-    """Claim listings for the rows of a check that would make them; the lines that no other was faster than."""
-    if not wanted:
-        return ()
-    return insert_missing(_NEW, sorted((*key, *key_of(one), line_of(one)) for one in wanted))
+def take(key: ImportKey, wanted: pa.Table) -> NDArray[np.int32]:
+    """Claim listings for the rows of a check that would make them; the lines that no other was faster than.
+
+    ``wanted`` has the columns of the listing key, in its order, and ``line``.
+    """
+    rows = with_constants(
+        wanted.select([*KEY, "line"]),
+        seller_id=pa.scalar(key.seller_id, pa.int32()),
+        import_id=pa.scalar(key.import_id, pa.int64()),
+    )
+    return insert_missing("claims", rows, line="line")
 
 
-def find_makers(key: ImportKey, keys: Collection[ListingKey]) -> dict[ListingKey, CreatedBy]:
-    """Which row of the check has claimed them, for those of ``keys`` that one has."""
-    if not keys:
-        return {}
+def find_makers(key: ImportKey, keys: pa.Table) -> Makers:
+    """Which rows of the check have claimed them, for those of ``keys`` that one has."""
     with driver_cursor() as cursor:
         # OFFSET 0 keeps the planner at the primary key's index, see ``queries.listings``.
-        cursor.execute(
-            """
-            select k.item_id, k.condition, k.variants, c.line
-            from unnest(%b::int[], %b::smallint[], %b::text[]) as k (item_id, condition, variants)
+        binary.execute(
+            cursor,
+            f"""
+            select array_agg(k.number::int - 1), array_agg(c.import_id), array_agg(c.line)
+            from {binary.unnest(keys.schema)}
             cross join lateral (
                 select * from claims c
-                where c.seller_id = %s and c.import_id = %s and c.item_id = k.item_id and c.condition = k.condition
-                  and c.variants = k.variants
+                where c.seller_id = %(seller_id)s and c.import_id = %(import_id)s and c.item_id = k.item_id
+                  and c.condition = k.condition and c.variants = k.variants
                 offset 0
             ) c
             """,
-            (*as_columns(sorted(keys)), *key),
+            {**binary.as_arrays(keys), **key._asdict()},
         )
-        return {
-            (item_id, condition, variants): CreatedBy(key.import_id, line)
-            for item_id, condition, variants, line in cursor.fetchall()
-        }
+        return read_makers(cursor)

@@ -7,9 +7,11 @@ waits for another; an import's counts are the sums over its batches.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import func, select
 
 from app.csvfile.causes import Cause, Problem
@@ -38,19 +40,27 @@ def kinds_of(problems: Iterable[Problem]) -> set[Kind]:
     return {Kind(problem.cause, problem.column) for problem in problems}
 
 
-def add(batch: BatchKey, failed: Iterable[tuple[int, list[Problem]]]) -> None:
-    """Count failed rows of ``batch``, given in the order of their lines with all their problems.
+def add(
+    batch: BatchKey, lines: NDArray[np.int32], reasons: NDArray[np.int32], distinct: Sequence[list[Problem]]
+) -> None:
+    """Count failed rows of ``batch``: the ``lines`` of all of them, in order.
 
-    A batch processes its lines in order, so rows added later stand behind those counted before.
+    The problems of each are those in ``distinct`` at the index in ``reasons``. A batch processes its lines in order, so
+    rows added later stand behind those counted before.
     """
     rows: Counter[Kind] = Counter()
     first_lines: dict[Kind, int] = {}
     last_lines: dict[Kind, int] = {}
-    for line, problems in failed:
+    last_of = np.zeros(len(distinct), np.int32)
+    np.maximum.at(last_of, reasons, lines)
+    _, first, counts = np.unique(reasons, return_index=True, return_counts=True)
+    for problems, number, first_line, last_line in zip(
+        distinct, counts.tolist(), lines[first].tolist(), last_of.tolist(), strict=True
+    ):
         for kind in kinds_of(problems):
-            rows[kind] += 1
-            first_lines.setdefault(kind, line)
-            last_lines[kind] = line
+            rows[kind] += number
+            first_lines[kind] = min(first_line, first_lines.get(kind, first_line))
+            last_lines[kind] = max(last_line, last_lines.get(kind, last_line))
     with driver_cursor() as cursor:
         cursor.execute(
             """

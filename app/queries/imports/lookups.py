@@ -70,6 +70,8 @@ class Source(NamedTuple):
     header: str
     storage_key: str
     kind: ImportKind
+    #: See ``models.Import``.
+    digest_format: int
 
 
 def find_key(seller_id: int, public_id: uuid.UUID) -> ImportKey | None:
@@ -108,10 +110,10 @@ def find_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters | N
 
 def get_source(key: ImportKey) -> Source:
     """The file of an import that exists. Raises NoResultFound for any other."""
-    query = select(Import.header, Import.storage_key, Import.kind)
+    query = select(Import.header, Import.storage_key, Import.kind, Import.digest_format)
     query = query.where(Import.seller_id == key.seller_id, Import.id == key.import_id)
-    header, storage_key, kind = db.session.execute(query).one()
-    return Source(header, storage_key, ImportKind(kind))
+    source = Source._make(db.session.execute(query).one())
+    return source._replace(kind=ImportKind(source.kind))
 
 
 def find_retries(key: ImportKey) -> dict[RetriedRows, WithCounters]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from json import JSONEncoder
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 from sqlalchemy import ColumnElement, any_, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -13,7 +15,8 @@ from app.csvfile.causes import Cause, Code, Problem
 from app.csvfile.contract import MAX_RECORD_BYTES
 from app.extensions import db
 from app.models import Batch, RowError
-from app.queries import BatchKey, ImportKey, driver_cursor
+from app.queries import BatchKey, ImportKey, binary
+from app.queries.bulk_insert import copy, with_constants
 from app.queries.imports import error_groups
 from app.queries.imports.error_groups import Kind
 
@@ -23,46 +26,47 @@ _to_json = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _PAGE_ROWS = 1_000
 
 
-class FailedRow(NamedTuple):
-    """A failed row."""
+def insert(batch: BatchKey, failed: Mapping[int, list[Problem]], texts: Sequence[str]) -> None:
+    """Record failed rows of ``batch``, and count them in their groups.
 
-    line: int
-    #: Its text as in the file.
-    row: str
-    #: At least one, all of the same code.
-    problems: list[Problem]
-
-    @property
-    def code(self) -> Code:
-        """The kind of failure."""
-        return self.problems[0].cause.code
-
-
-def insert(batch: BatchKey, failed: Collection[FailedRow]) -> None:
-    """Record failed rows of ``batch``, given in the order of the file, and count them in their groups."""
+    ``failed`` has the problems of each row by its line, in the order of the file: at least one, all of the same code.
+    ``texts`` are the rows as in the file. Rows that share a list of problems cost least.
+    """
     if not failed:
         return
-    with (
-        driver_cursor() as cursor,
-        cursor.copy(
-            'copy row_errors (seller_id, import_id, line, code, "columns", causes, facts, "row") from stdin'
-        ) as copy,
-    ):
-        # In a COPY, JSON is plain text anyway.
-        copy.set_types(["int4", "int8", "int4", "int2", "text[]", "text[]", "text", "text"])
-        for one in failed:
-            copy.write_row(
-                (
-                    *batch.of_import,
-                    one.line,
-                    int(one.code),
-                    [str(problem.column) for problem in one.problems],
-                    [problem.cause.slug for problem in one.problems],
-                    _to_json([problem.facts for problem in one.problems]),
-                    one.row,
-                )
-            )
-    error_groups.add(batch, [(one.line, one.problems) for one in failed])
+    distinct = {id(problems): problems for problems in failed.values()}
+    places = {one: place for place, one in enumerate(distinct)}
+    reasons = pa.array([places[id(problems)] for problems in failed.values()], pa.int32())
+    lines = pa.array(failed, pa.int32())
+    recorded = _reasons([*distinct.values()]).take(reasons)
+    rows = pa.table({"line": lines, **dict(zip(recorded.column_names, recorded.columns, strict=True)), "row": texts})
+    copy(
+        "row_errors",
+        with_constants(
+            rows,
+            seller_id=pa.scalar(batch.seller_id, pa.int32()),
+            import_id=pa.scalar(batch.import_id, pa.int64()),
+        ),
+    )
+    error_groups.add(batch, lines.to_numpy(), reasons.to_numpy(), [*distinct.values()])
+
+
+def _reasons(distinct: Sequence[list[Problem]]) -> pa.Table:
+    """What is recorded of each of these lists of problems."""
+    return pa.table(
+        {
+            "code": pa.array([problems[0].cause.code for problems in distinct], pa.int16()),
+            "columns": [_texts(tuple(str(problem.column) for problem in problems)) for problems in distinct],
+            "causes": [_texts(tuple(problem.cause.slug for problem in problems)) for problems in distinct],
+            # In a COPY, JSON is plain text anyway.
+            "facts": [_to_json([problem.facts for problem in problems]) for problems in distinct],
+        }
+    )
+
+
+@lru_cache(maxsize=1_000)
+def _texts(texts: tuple[str, ...]) -> bytes:
+    return binary.as_array(pa.array(texts))
 
 
 class RecordedError(NamedTuple):

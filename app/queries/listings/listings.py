@@ -8,93 +8,108 @@ other, in one order; and those that insert wait for these, or for each other, in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from hashlib import blake2b
-from operator import attrgetter, itemgetter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from psycopg import Cursor
 from psycopg.rows import namedtuple_row
 
 from app.csvfile.columns import FIELDS, VALUES, Layout, Value, Values
-from app.queries import ImportKey, as_columns, driver_cursor
-from app.queries.bulk_insert import Table, insert_missing
+from app.csvfile.rows import SCHEMA
+from app.queries import ImportKey, as_columns, binary, driver_cursor
+from app.queries.bulk_insert import insert_missing, with_constants
 
 #: Number of listings on a page of ``iter_pages``.
 _PAGE_ROWS = 2_000
 
-
 #: The listing key: the item, the condition and the variants. A plain tuple sorts and hashes far faster than a named
 #: one.
 ListingKey = tuple[int, int, str]
+#: Its columns in a table.
+KEY = ("item_id", "condition", "variants")
+#: The columns of a table of listings to create, in the order of their keys; the line is that of the row.
+NEW = ("line", *KEY, *(field.name for field in FIELDS.values()))
 
-
-class CreatedBy(NamedTuple):
-    """Which row of which import created a listing."""
-
-    import_id: int
-    line: int
-
-
-#: A listing to create: the line of its row, its item, condition and variants, hidden, and its values in the order of
-#: ``columns.VALUES``. A plain tuple, because there are millions.
-NewListing = tuple[Any, ...]
-line_of: Callable[[NewListing], int] = itemgetter(0)
-key_of: Callable[[NewListing], ListingKey] = itemgetter(1, 2, 3)
+#: How this release makes the digests in ``values_before``; see ``imports.digest_format``.
+DIGEST_FORMAT = 2
 
 _FIELD_NAMES = [field.name for field in FIELDS.values()]
 _VALUE_NAMES = [field.name for field in VALUES.values()]
 #: The values of a row of the table, which has them by their names.
-_values_of: Callable[[Any], Values] = attrgetter(*_VALUE_NAMES)
+_values_of = attrgetter(*_VALUE_NAMES)
 
 
-class ListingState(NamedTuple):
-    """The values of a listing that an UPDATE sets, and the notes of the last import that set them."""
+class Run(NamedTuple):
+    """The import or check whose rows are compared with listings and written to them."""
 
-    #: In the order of ``columns.VALUES``: all but HIDDEN.
+    key: ImportKey
+    #: The columns of its file.
+    layout: Layout
+    #: How its digests are made.
+    digest_format: int
+
+
+class Makers(NamedTuple):
+    """Which rows created the listings that exist, of those with given keys."""
+
+    #: The indices of their keys.
+    at: NDArray[np.integer]
+    import_ids: NDArray[np.int64]
+    lines: NDArray[np.int32]
+
+    def of(self, places: NDArray[np.int64]) -> Makers:
+        """The same makers, where the keys were those in these ``places`` of all keys."""
+        return Makers(places[self.at], self.import_ids, self.lines)
+
+    def joined_with(self, others: Makers) -> Makers:
+        """These makers and ``others``."""
+        both: Iterable[tuple[NDArray[Any], NDArray[Any]]] = zip(self, others, strict=True)
+        return Makers(*map(np.concatenate, both))
+
+
+NO_MAKERS = Makers(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int32))
+
+
+class Compared(NamedTuple):
+    """The result of comparing UPDATE rows with the listings that they name: an element for each listing found."""
+
+    #: The indices of the rows.
+    at: NDArray[np.int32]
+    #: The position of the listing in the table (``binary.TID``), which does not change while it is locked.
+    places: NDArray[np.void]
+    #: Whether the run itself has created it.
+    is_own: NDArray[np.bool_]
+    #: Whether the run itself has changed it before.
+    is_touched: NDArray[np.bool_]
+    #: Whether it had the values of the row, as far as its file has them, before the run.
+    is_same: NDArray[np.bool_]
+    #: The highest lines of the run that have set its values and HIDDEN; 0 if none has.
+    lines: NDArray[np.int32]
+    hidden_lines: NDArray[np.int32]
+    prices: NDArray[np.int32]
+
+    def where(self, is_wanted: NDArray[np.bool_]) -> Compared:
+        """The elements for which ``is_wanted`` is true."""
+        columns: Iterable[NDArray[Any]] = self
+        return Compared(*(values[is_wanted] for values in columns))
+
+
+class StoredListing(NamedTuple):
+    """A listing with what is known of the rows that wrote it."""
+
+    created_import_id: int
+    created_line: int
+    #: Its values in the order of ``columns.VALUES``: all but HIDDEN.
     values: Values
     hidden: bool
     updated_import_id: int | None
-    updated_line: int | None
-    hidden_line: int | None
-    #: What the listing was before that import: ``digest`` of its values, and HIDDEN.
+    #: Of the values before that import, by its format; and HIDDEN before it.
     values_before: int | None
     hidden_before: bool | None
-
-    def was(self, values: Values, hidden: bool | None, *, layout: Layout, before: int) -> bool:
-        """Whether the listing had these values, and this HIDDEN if it is given, before the import with this id.
-
-        ``layout`` is that of the import; columns that its file does not have do not matter.
-        """
-        if self.updated_import_id != before:
-            is_same, hidden_before = layout.spoken(values) == layout.spoken(self.values), self.hidden
-        else:
-            is_same, hidden_before = digest(values, layout) == self.values_before, bool(self.hidden_before)
-        return is_same and hidden in (None, hidden_before)
-
-
-class Found(NamedTuple):
-    """A listing that the seller has."""
-
-    #: The position of its row, which does not change while it is locked.
-    place: str
-    maker: CreatedBy
-    state: ListingState
-
-
-class Change(NamedTuple):
-    """The change of a listing."""
-
-    found: Found
-    after: ListingState
-
-
-def digest(values: Values, layout: Layout) -> int:
-    """A 64-bit hash of values; collisions are negligible.
-
-    It covers only the values that a file of the ``layout`` has, so that it stays the same when a release adds a column
-    while an import of an older layout runs.
-    """
-    return int.from_bytes(blake2b(repr(layout.spoken(values)).encode(), digest_size=8).digest(), signed=True)
 
 
 class ExportedListing(NamedTuple):
@@ -110,33 +125,9 @@ class ExportedListing(NamedTuple):
 # Each key is looked up in the primary key's index, one after the other, in the order of the arrays: OFFSET 0 and FOR
 # UPDATE keep the planner from joining in any other way. Left to itself it reads all the seller's listings for every
 # chunk, because it cannot know how fast the table grows.
-_EACH_KEY = "unnest(%b::int[], %b::smallint[], %b::text[]) as k (item_id, condition, variants) cross join lateral"
-_HAS_KEY = "l.seller_id = %s and l.item_id = k.item_id and l.condition = k.condition and l.variants = k.variants"
-
-_NEW = Table(
-    "listings",
-    {
-        "seller_id": "int4",
-        "created_import_id": "int8",
-        "created_line": "int4",
-        "item_id": "int4",
-        "condition": "int2",
-        "variants": "text",
-        "hidden": "bool",
-        **{field.name: field.sql for field in VALUES.values()},
-    },
-    line="created_line",
+_HAS_KEY = (
+    "l.seller_id = %(seller_id)s and l.item_id = k.item_id and l.condition = k.condition and l.variants = k.variants"
 )
-#: The columns of a ListingState, and their PostgreSQL types.
-_STATE = {
-    **{field.name: field.sql for field in VALUES.values()},
-    "hidden": "bool",
-    "updated_import_id": "int8",
-    "updated_line": "int4",
-    "hidden_line": "int4",
-    "values_before": "int8",
-    "hidden_before": "bool",
-}
 
 
 def exists_for(seller_id: int) -> bool:
@@ -148,91 +139,163 @@ def exists_for(seller_id: int) -> bool:
         return cursor.fetchone() is not None
 
 
-def find_makers(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, CreatedBy]:
-    """Which row created the listing, for those of ``keys`` that the seller has a listing for."""
-    if not keys:
-        return {}
+def find_makers(seller_id: int, keys: pa.Table) -> Makers:
+    """Which rows created the seller's listings with these ``keys``, a table with the columns KEY in their order."""
     with driver_cursor() as cursor:
-        cursor.execute(
+        binary.execute(
+            cursor,
             f"""
-            select k.item_id, k.condition, k.variants, l.created_import_id, l.created_line
-            from {_EACH_KEY} (select * from listings l where {_HAS_KEY} offset 0) l
+            select array_agg(k.number::int - 1), array_agg(l.created_import_id), array_agg(l.created_line)
+            from {binary.unnest(keys.schema)}
+            cross join lateral (select * from listings l where {_HAS_KEY} offset 0) l
             """,
-            (*as_columns(sorted(keys)), seller_id),
+            {**binary.as_arrays(keys), "seller_id": seller_id},
         )
-        return {(item, condition, variants): CreatedBy(*by) for item, condition, variants, *by in cursor.fetchall()}
+        return read_makers(cursor)
 
 
-def find(seller_id: int, keys: Collection[ListingKey], *, lock: bool) -> dict[ListingKey, Found]:
-    """The seller's listings with these ``keys``, as of the newest commit.
+def read_makers(cursor: Cursor[Any]) -> Makers:
+    """The makers in the only row of a result."""
+    return Makers(*(binary.read_array(cursor, at, kind) for at, kind in enumerate(("i4", "i8", "i4"))))
 
-    With ``lock`` they are locked, in the order of the keys: no other transaction changes them before this one ends.
-    """
+
+def find(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, StoredListing]:
+    """The seller's listings with these ``keys``."""
     if not keys:
         return {}
-    how = "for no key update" if lock else "offset 0"
     with driver_cursor() as cursor:
         cursor.row_factory = namedtuple_row
         cursor.execute(
             f"""
-            select k.item_id, k.condition, k.variants, l.place, l.created_import_id, l.created_line,
-                   {", ".join(f"l.{name}" for name in _STATE)}
-            from {_EACH_KEY} (select l.ctid as place, * from listings l where {_HAS_KEY} {how}) l
+            select k.item_id, k.condition, k.variants, l.*
+            from unnest(%(item_ids)s::int[], %(conditions)s::smallint[], %(variants)s::text[]) as k ({", ".join(KEY)})
+            cross join lateral (
+                select {", ".join((*_VALUE_NAMES, *_STORED))} from listings l where {_HAS_KEY} offset 0
+            ) l
             """,
-            (*as_columns(sorted(keys)), seller_id),
+            {
+                "seller_id": seller_id,
+                **dict(zip(("item_ids", "conditions", "variants"), as_columns(sorted(keys)), strict=True)),
+            },
         )
         rows: list[Any] = cursor.fetchall()
-        return {
-            (row.item_id, row.condition, row.variants): Found(
-                row.place, CreatedBy(row.created_import_id, row.created_line), _state_of(row)
-            )
-            for row in rows
-        }
-
-
-def _state_of(row: Any) -> ListingState:
-    return ListingState(
-        _values_of(row),
-        row.hidden,
-        row.updated_import_id,
-        row.updated_line,
-        row.hidden_line,
-        row.values_before,
-        row.hidden_before,
-    )
-
-
-def _flat(state: ListingState) -> tuple[Any, ...]:
-    """A state in the order of the columns of _STATE."""
-    values, *others = state
-    return (*values, *others)
-
-
-def insert(seller_id: int, import_id: int, new: Collection[NewListing]) -> Collection[int]:
-    """Insert the ``new`` listings that the seller does not have. Returns the lines of the inserted ones."""
-    if not new:
-        return ()
-    return insert_missing(_NEW, [(seller_id, import_id, *one) for one in sorted(new, key=key_of)])
-
-
-def update(seller_id: int, changes: Collection[Change]) -> None:
-    """Apply ``changes`` to listings of a seller that ``find`` has locked in this transaction."""
-    if not changes:
-        return
-    arrays = ", ".join(f"%b::{kind}[]" for kind in ("tid", *_STATE.values()))
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            update listings l set {", ".join(f"{name} = k.{name}" for name in _STATE)}, updated_at = now()
-            from unnest({arrays}) as k (place, {", ".join(_STATE)})
-            where l.ctid = k.place and l.seller_id = %s
-            """,
-            [
-                [change.found.place for change in changes],
-                *as_columns([_flat(change.after) for change in changes]),
-                seller_id,
-            ],
+    return {
+        (row.item_id, row.condition, row.variants): StoredListing(
+            values=_values_of(row), **{name: getattr(row, name) for name in _STORED}
         )
+        for row in rows
+    }
+
+
+_STORED = tuple(name for name in StoredListing._fields if name != "values")
+
+
+def insert(key: ImportKey, new: pa.Table) -> NDArray[np.int32]:
+    """Insert those of the ``new`` listings, a table with the columns NEW, that the seller does not have.
+
+    Returns the lines of the inserted ones.
+    """
+    rows = with_constants(
+        new.rename_columns(["created_line", *NEW[1:]]),
+        seller_id=pa.scalar(key.seller_id, pa.int32()),
+        created_import_id=pa.scalar(key.import_id, pa.int64()),
+    )
+    return insert_missing("listings", rows, line="created_line")
+
+
+def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
+    """Compare UPDATE ``rows``, given in the order of their keys, with the seller's listings as of the newest commit.
+
+    With ``lock`` the listings are locked, in that order: no other transaction changes them before this one ends.
+    """
+    said = _names_in(run.layout)
+    rows = rows.select([*KEY, *said, "hidden"])
+    with driver_cursor() as cursor:
+        binary.execute(
+            cursor,
+            f"""
+            select array_agg(k.number::int - 1), array_agg(l.place), array_agg(l.created_import_id = %(import_id)s),
+                array_agg(l.is_touched),
+                array_agg(case when l.is_touched
+                    then coalesce({_digest("k", run)} = l.values_before, false)
+                        and (k.hidden is null or k.hidden = l.hidden_before)
+                    else ({_each("k", said)}) is not distinct from ({_each("l", said)})
+                        and (k.hidden is null or k.hidden = l.hidden)
+                    end),
+                array_agg(case when l.is_touched then l.updated_line else 0 end),
+                array_agg(case when l.is_touched then l.hidden_line else 0 end),
+                array_agg(l.price)
+            from {binary.unnest(rows.schema)}
+            cross join lateral (
+                select l.ctid as place, l.updated_import_id is not distinct from %(import_id)s as is_touched, l.*
+                from listings l where {_HAS_KEY} {"for no key update" if lock else "offset 0"}
+            ) l
+            """,
+            {**binary.as_arrays(rows), **run.key._asdict()},
+        )
+        return Compared(*(binary.read_array(cursor, at, kind) for at, kind in enumerate(_COMPARED)))
+
+
+_COMPARED = ("i4", f"V{binary.TID.byte_width}", "?", "?", "?", "i4", "i4", "i4")
+
+
+def update(run: Run, changes: pa.Table) -> None:
+    """Write to listings that ``compare`` has locked in this transaction, at their places.
+
+    ``changes`` has these columns: ``place``; ``line`` and ``hidden_line``, the new marks; ``is_higher``, whether the
+    listing gets the values, which are columns too; and its new ``hidden``, null where it stays.
+    """
+    said = _names_in(run.layout)
+    changes = changes.select(["place", "line", "hidden_line", "is_higher", "hidden", *said])
+    with driver_cursor() as cursor:
+        binary.execute(
+            cursor,
+            f"""
+            update listings l set
+                {", ".join(f"{name} = case when k.is_higher then k.{name} else l.{name} end" for name in said)},
+                hidden = coalesce(k.hidden, l.hidden),
+                updated_import_id = %(import_id)s, updated_line = k.line, hidden_line = k.hidden_line,
+                values_before = case when l.updated_import_id = %(import_id)s
+                    then l.values_before else {_digest("l", run)} end,
+                hidden_before = case when l.updated_import_id = %(import_id)s then l.hidden_before else l.hidden end,
+                updated_at = now()
+            from {binary.unnest(changes.schema)}
+            where l.ctid = k.place and l.seller_id = %(seller_id)s
+            """,
+            {**binary.as_arrays(changes), **run.key._asdict()},
+        )
+
+
+def digests(values: Sequence[Values], layout: Layout) -> list[int]:
+    """The digests of values, as far as a file of the ``layout`` has them, in the newest format."""
+    if not values:
+        return []
+    columns = dict(zip(_VALUE_NAMES, zip(*values, strict=True), strict=True))
+    rows = pa.table({name: pa.array(columns[name], SCHEMA.field(name).type) for name in _names_in(layout)})
+    digest = _digest("k", Run(ImportKey(0, 0), layout, DIGEST_FORMAT))
+    with driver_cursor() as cursor:
+        binary.execute(cursor, f"select array_agg({digest}) from {binary.unnest(rows.schema)}", binary.as_arrays(rows))
+        return [int(one) for one in binary.read_array(cursor, 0, "i8")]
+
+
+def _digest(alias: str, run: Run) -> str:
+    """SQL: a 64-bit hash of the values of a row; collisions are negligible. Null in a format of another release.
+
+    It covers only the values that the file has, so that it stays the same when a release adds a column while an import
+    of an older layout runs.
+    """
+    if run.digest_format != DIGEST_FORMAT:
+        return "null::int8"
+    return f"hash_record_extended(row({_each(alias, _names_in(run.layout))}), 0)"
+
+
+def _each(alias: str, names: Collection[str]) -> str:
+    return ", ".join(f"{alias}.{name}" for name in names)
+
+
+def _names_in(layout: Layout) -> list[str]:
+    """The names of the values that a file of this layout has."""
+    return [field.name for column, field in VALUES.items() if column in layout.columns]
 
 
 def iter_pages(seller_id: int) -> Iterator[list[ExportedListing]]:

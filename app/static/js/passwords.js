@@ -1,9 +1,7 @@
-// Shows a new password while it is typed: there is no way back for a seller who has mistyped it.
+// Shows the passwords of a form while they are typed.
 
 document.addEventListener("change", (event) => {
   const box = event.target.closest("[data-show-passwords]");
   if (!box) return;
-  for (const name of ["current_password", "new_password"]) {
-    box.form.elements[name].type = box.checked ? "text" : "password";
-  }
+  for (const field of box.form.querySelectorAll("[autocomplete$='-password']")) field.type = box.checked ? "text" : "password";
 });

@@ -1,0 +1,170 @@
+"""Arrow columns in PostgreSQL's binary format: rows for COPY, arrays as parameters, and arrays in results.
+
+The bytes of thousands of values are made and read at once, without an object for each.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from psycopg import Cursor
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+
+#: A tuple identifier (``ctid``) as its bytes.
+TID = pa.binary(6)
+
+_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER = b"\xff\xff"
+
+
+class _Type(NamedTuple):
+    name: str
+    #: Fixed in ``pg_type.dat``.
+    oid: int
+
+
+_TYPES = {
+    pa.bool_(): _Type("bool", 16),
+    pa.int64(): _Type("int8", 20),
+    pa.int16(): _Type("int2", 21),
+    pa.int32(): _Type("int4", 23),
+    pa.string(): _Type("text", 25),
+    TID: _Type("tid", 27),
+}
+#: The length of a null.
+_NULL = -1
+_NOTHING = pa.scalar(b"", pa.binary())
+
+
+class Array(bytes):
+    """An array as a parameter; the statement casts it to its type."""
+
+
+class _ArrayDumper(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: Any) -> Any:
+        return obj
+
+
+def execute(cursor: Cursor[Any], query: str, parameters: Mapping[str, Any]) -> None:
+    """Execute a statement, some of whose parameters are of the type Array, for a result in the binary format."""
+    cursor.adapters.register_dumper(Array, _ArrayDumper)
+    cursor.execute(query, parameters, binary=True)
+
+
+def unnest(schema: pa.Schema) -> str:
+    """SQL: the rows ``k`` of a table with this schema, with a further column: their ``number``, from 1.
+
+    The parameters are ``as_arrays`` of the table.
+    """
+    arrays = ", ".join(f"%({field.name})b::{_TYPES[field.type].name}[]" for field in schema)
+    return f"unnest({arrays}) with ordinality as k ({', '.join(schema.names)}, number)"
+
+
+def as_arrays(columns: pa.Table) -> dict[str, Array]:
+    """The columns of a table as parameters, by their names."""
+    return {name: Array(as_array(columns[name].combine_chunks())) for name in columns.column_names}
+
+
+def as_array(column: pa.Array) -> bytes:
+    """A column as an array, also as one value of a column for ``as_rows``."""
+    if not len(column):
+        return struct.pack(">iii", 0, 0, _TYPES[column.type].oid)
+    header = struct.pack(">iiiii", 1, int(column.null_count > 0), _TYPES[column.type].oid, len(column), 1)
+    return header + _join([_encode(column)], len(column))
+
+
+def as_rows(columns: pa.Table) -> bytes:
+    """The rows of a table for a COPY in the binary format. Values of the type ``binary`` are in that format already."""
+    fields = [_encode(column.combine_chunks()) for column in columns.columns]
+    count = _Field([(">i2", len(fields))], None)
+    return _HEADER + _join([count, *fields], len(columns)) + _TRAILER
+
+
+def read_array(cursor: Cursor[Any], column: int, dtype: str) -> NDArray[Any]:
+    """An array without nulls in the only row of a result, which is null for no element."""
+    value = cursor.pgresult.get_value(0, column) if cursor.pgresult else None
+    kind = np.dtype(dtype)
+    if value is None:
+        return np.empty(0, kind)
+    elements = np.frombuffer(value, np.dtype([("length", ">i4"), ("value", kind.newbyteorder(">"))]), offset=20)
+    return elements["value"].astype(kind)
+
+
+class _Field(NamedTuple):
+    """A column in pieces that are joined for each row: integers of fixed sizes, then some bytes of any length."""
+
+    #: The type of each, and their values, or the one value of all.
+    fixed: list[tuple[str, NDArray[Any] | int]]
+    rest: pa.Array | None
+
+
+def _encode(column: pa.Array) -> _Field:
+    """The length of each value, or _NULL, and its bytes."""
+    if pa.types.is_string(column.type) or column.type == pa.binary():
+        lengths = _without_nulls(pc.binary_length(column), _NULL).to_numpy()
+        return _Field([(">i4", lengths)], _without_nulls(column.view(pa.binary()), b""))
+    kind, values = _values(column)
+    size = np.dtype(kind).itemsize
+    if not column.null_count:
+        return _Field([(">i4", size), (kind, values)], None)
+    is_valid = column.is_valid().to_numpy(zero_copy_only=False)
+    sizes = np.where(is_valid, size, 0)
+    return _Field([(">i4", np.where(is_valid, size, _NULL))], _binary(values[is_valid].astype(kind), sizes))
+
+
+def _values(column: pa.Array) -> tuple[str, NDArray[Any]]:
+    """The type and the values of a column of fixed-size values; those of a null have no meaning."""
+    if column.type == TID:
+        _, data = column.buffers()
+        return f"V{TID.byte_width}", np.frombuffer(data, f"V{TID.byte_width}")[column.offset :][: len(column)]
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    values = _without_nulls(column, 0).to_numpy()
+    return f">i{values.itemsize}", values
+
+
+def _without_nulls(column: pa.Array, value: int | bytes) -> pa.Array:
+    return column.fill_null(value) if column.null_count else column
+
+
+def _binary(data: NDArray[Any], sizes: NDArray[Any]) -> pa.Array:
+    """An array of binary values of these sizes, one after the other in ``data``."""
+    offsets = np.zeros(len(sizes) + 1, np.int32)
+    np.cumsum(sizes, out=offsets[1:])
+    return pa.Array.from_buffers(pa.binary(), len(sizes), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+
+
+def _join(fields: Iterable[_Field], count: int) -> bytes:
+    """The bytes of all fields of each of ``count`` rows, row by row."""
+    if not count:
+        return b""
+    pieces: list[pa.Array] = []
+    run: list[tuple[str, NDArray[Any] | int]] = []
+    for field in fields:
+        run += field.fixed
+        if field.rest is not None:
+            pieces += [_beside_each_other(run, count), field.rest]
+            run = []
+    if run:
+        pieces.append(_beside_each_other(run, count))
+    joined = pc.binary_join_element_wise(*pieces, _NOTHING)
+    _, offsets, data = joined.buffers()
+    first, last = np.frombuffer(offsets, np.int32)[[0, count]]
+    return bytes(data.slice(first, last - first))
+
+
+def _beside_each_other(integers: list[tuple[str, NDArray[Any] | int]], count: int) -> pa.Array:
+    """The bytes of several integers of fixed sizes for each of ``count`` rows."""
+    rows = np.empty(count, np.dtype([(str(at), kind) for at, (kind, _) in enumerate(integers)]))
+    for at, (_, values) in enumerate(integers):
+        rows[str(at)] = values
+    return _binary(rows, np.full(count, rows.itemsize))

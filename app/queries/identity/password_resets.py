@@ -1,0 +1,50 @@
+"""The links with which sellers set a new password; only the digests of their secrets are stored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, func, select, text
+
+from app.extensions import db
+from app.models import PasswordReset, Seller
+
+
+def add(seller_id: int, digest: bytes, asked_at: datetime, *, valid_seconds: float) -> bool:
+    """Add a link that expires ``valid_seconds`` after ``asked_at``. Returns false if that time is over.
+
+    Also deletes the seller's expired links.
+    """
+    db.session.execute(
+        delete(PasswordReset).where(PasswordReset.seller_id == seller_id, PasswordReset.expires_at <= func.now())
+    )
+    added = db.session.execute(
+        text(
+            """
+            insert into password_resets (seller_id, digest, expires_at)
+            select :seller_id, :digest, expires_at
+            from (select cast(:asked_at as timestamptz) + make_interval(secs => :valid_seconds) as expires_at) as link
+            where expires_at > now()
+            """
+        ),
+        {"seller_id": seller_id, "digest": digest, "asked_at": asked_at, "valid_seconds": valid_seconds},
+    )
+    return added.rowcount == 1  # type: ignore[attr-defined,no-any-return]
+
+
+def find(digest: bytes) -> Seller | None:
+    """The seller of the valid link whose secret has this digest."""
+    query = select(Seller).join(PasswordReset, PasswordReset.seller_id == Seller.id)
+    return db.session.scalar(query.where(PasswordReset.digest == digest, PasswordReset.expires_at > func.now()))
+
+
+def take(digest: bytes) -> Seller | None:
+    """Delete the valid link whose secret has this digest, and return its seller: of two requests one gets it."""
+    taken = delete(PasswordReset).where(PasswordReset.digest == digest, PasswordReset.expires_at > func.now())
+    seller_id = db.session.scalar(taken.returning(PasswordReset.seller_id))
+    return None if seller_id is None else db.session.get_one(Seller, seller_id)
+
+
+def delete_all_of(seller_id: int) -> None:
+    """Delete all links of a seller."""
+    db.session.execute(delete(PasswordReset).where(PasswordReset.seller_id == seller_id))

@@ -1,0 +1,50 @@
+"""The one thing that the page of an import offers first: its primary button."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from app.imports.reports.progress import Family, ImportProgress
+from app.statuses import RetriedRows
+
+
+class NextStep(StrEnum):
+    """What a seller most likely wants to do next about an import."""
+
+    #: While it runs there is nothing to do but wait.
+    WAIT = "wait"
+    RESUME = "resume"
+    VIEW_ERRORS = "errors"
+    #: Import the file of a check, or the rows that were not processed.
+    IMPORT = "import"
+    #: Go on to the import that has taken its rows up.
+    FOLLOW = "follow"
+    VIEW_LISTINGS = "listings"
+
+
+def next_step(one: ImportProgress, family: Family) -> NextStep:
+    """What the page of ``one`` offers first."""
+    if one.can_resume:
+        return NextStep.RESUME
+    if one.finished_at is None:
+        return NextStep.WAIT
+    return _of_check(one, family) if one.is_check else _of_import(one, family)
+
+
+def _of_check(one: ImportProgress, family: Family) -> NextStep:
+    if family.retries:
+        return NextStep.FOLLOW
+    if one.failed < one.total and RetriedRows.ALL in family.can_retry:
+        return NextStep.IMPORT
+    # Nothing of the file would be imported, so there is no better step than to see why.
+    return NextStep.VIEW_ERRORS if one.failed and one.has_errors else NextStep.WAIT
+
+
+def _of_import(one: ImportProgress, family: Family) -> NextStep:
+    if one.failed and one.has_errors and RetriedRows.FAILED not in family.retries:
+        return NextStep.VIEW_ERRORS
+    if RetriedRows.REMAINING in family.can_retry:
+        return NextStep.IMPORT
+    if family.retries:
+        return NextStep.FOLLOW
+    return NextStep.VIEW_LISTINGS if one.successful else NextStep.WAIT
