@@ -13,6 +13,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from hypothesis import settings
 from redis import Redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
@@ -26,6 +27,10 @@ from app.local.private_servers import PrivateServers
 from app.models import Seller
 from app.redis_client import redis_client
 from app.statuses import TokenScope
+
+# The time that an example takes says more about the machine than about the code.
+settings.register_profile("sluice", deadline=None)
+settings.load_profile("sluice")
 
 PASSWORD = "a good password"
 #: Tables whose single row migrations insert.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 
-from app.csvfile.reader import read_blocks
+from app.csvfile.columns import NEWEST
+from app.csvfile.records import read_records
 
 
 def split_record(text: str) -> list[str]:
@@ -18,5 +20,5 @@ def split_record(text: str) -> list[str]:
 
 def split_records(texts: Iterable[str]) -> list[list[str]]:
     """The values of many records, several times as fast as one by one."""
-    data = "".join(f"{text}\n" for text in texts).encode()
-    return [cells for block in read_blocks([data], offset=0, line=2) for cells in block.cells]
+    lines = io.StringIO("".join(f"{text}\n" for text in texts), newline="\n").readlines()
+    return [record.cells for record in read_records(lines, 0, line=2, layout=NEWEST, is_last=True)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 from functools import cached_property
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.csvfile import parse
 from app.csvfile.contract import (
@@ -27,6 +27,9 @@ from app.csvfile.contract import (
     Mode,
 )
 from app.csvfile.visible import trim
+
+if TYPE_CHECKING:
+    from app.csvfile.texts import Indices, Texts
 
 #: The value of a column in a listing: a number, a text, a flag, or nothing.
 Value = int | str | bool | None
@@ -57,15 +60,6 @@ class Needed(StrEnum):
     OPTIONAL = "optional"
 
 
-class Bulk(NamedTuple):
-    """Bulk functions for the cells of a column whose values hardly ever repeat."""
-
-    #: Whether all of them are certainly valid; if it says no, each is parsed.
-    are_right: Callable[[Sequence[str]], bool]
-    #: The values that ``parse`` returns for valid cells.
-    read: Callable[[Sequence[str]], list[Any]] | None = None
-
-
 class Field(NamedTuple):
     """The field of a listing that stores a column."""
 
@@ -90,8 +84,9 @@ class Spec(NamedTuple):
     examples: tuple[str, ...]
     #: Only for a VALUE or SOFT_VALUE.
     field: Field | None = None
-    #: None: values repeat often, so each is parsed once and remembered.
-    bulk: Bulk | None = None
+    #: For values that hardly ever repeat: finds the cells of a column that may be wrong or are not read as they are,
+    #: so that only these are parsed. None: values repeat often, so each distinct one is parsed.
+    suspects: Callable[[Texts], Sequence[Indices]] | None = None
     #: Whether it consists of digits, which spreadsheets shorten or turn into dates.
     is_number: bool = False
     #: Whether invisible characters at the ends of a value belong to it, unless they are white space.
@@ -107,7 +102,7 @@ def _names(rule: str, example: str, *, is_free_text: bool = False) -> Spec:
         Needed.NAMES_ITEM,
         rule,
         (example,),
-        bulk=Bulk(parse.are_names),
+        suspects=parse.suspect_free_names if is_free_text else parse.suspect_names,
         is_free_text=is_free_text,
     )
 
@@ -119,7 +114,7 @@ def _id(rule: str, example: str) -> Spec:
         Needed.NAMES_ITEM,
         rule,
         (example,),
-        bulk=Bulk(parse.are_ids),
+        suspects=parse.suspect_ids,
         is_number=True,
     )
 
@@ -133,7 +128,7 @@ def _text(field: str, rule: str, meaning: str, example: str, *, limit: int = MAX
         + (" An UPDATE in a file without this column leaves it as it is." if since > 1 else ""),
         (example,),
         Field(field, "text", meaning),
-        Bulk(parse.are_texts(limit), parse.read_texts),
+        parse.suspect_texts(limit),
         is_free_text=True,
         since=since,
     )
@@ -170,7 +165,7 @@ class Column(StrEnum):
             "The name that the item has in the catalog, exactly. Where it is given, nothing else that names the item "
             "is looked at.",
             ("urn:demo:pricklewend:court-of-the-hedge-king/card/002",),
-            bulk=Bulk(parse.are_urns),
+            suspects=parse.suspect_urns,
         ),
     )
     GAME = (
@@ -216,6 +211,7 @@ class Column(StrEnum):
             f"Whole pence, {MIN_PRICE} to {MAX_PRICE:,}, written without commas: 199 is £1.99.",
             ("199", "2500"),
             Field("price", "int4", "In pence."),
+            parse.suspect_prices,
             is_number=True,
         ),
     )

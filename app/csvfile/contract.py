@@ -103,11 +103,10 @@ def fold(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
+#: Between the parts of a ``name_key``: a character that no value may contain.
+NAME_KEY_SEPARATOR = "\x1f"
+
+
 def name_key(game: str, set_name: str, name: str) -> str:
     """The key by which GAME, SET and NAME are matched."""
-    return join_name_key(fold(game), fold(set_name), fold(name))
-
-
-def join_name_key(game: str, set_name: str, name: str) -> str:
-    """The ``name_key`` of three folded texts; the separator is a character that no value may contain."""
-    return f"{game}\x1f{set_name}\x1f{name}"
+    return NAME_KEY_SEPARATOR.join((fold(game), fold(set_name), fold(name)))

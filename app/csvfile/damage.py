@@ -8,6 +8,8 @@ _MONTH = "jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]"
 
 #: The text of a cell whose formula fails, in several languages, or that is too narrow for its number.
 _ERROR = re.compile(r"#(?:[A-ZÀ-Þ/0_]{2,20}[!?]|N/A|N/D|NV|GETTING_DATA|##+)|Err:[0-9]{3}")
+#: Each error contains one of these.
+ERROR_MARKS = ("#", "Err:")
 _SHORTENED = re.compile(r"[0-9]{1,3}(?:[.,][0-9]+)?E\+?[0-9]{1,3}", re.IGNORECASE)
 _TIME = r"[ T][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.0+)?)?"
 _DATE = re.compile(
@@ -24,11 +26,6 @@ _DECIMALS = re.compile(r"([0-9]+)[.,]0+")
 def is_error(value: str) -> bool:
     """Whether a value is a spreadsheet's placeholder for an error: ``#N/A``, ``#VALUE!``, ``####``."""
     return bool(_ERROR.fullmatch(value))
-
-
-def may_have_error(text: str) -> bool:
-    """Whether a longer ``text`` can contain an error at all; quick if it contains none."""
-    return "#" in text or "Err:" in text
 
 
 def is_shortened(value: str) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import compress
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
 
 from app.csvfile.causes import Problem
 from app.csvfile.header import layout_of
-from app.csvfile.reader import read_blocks, size_in_bytes
-from app.csvfile.validate import Rows, Validator, cut
+from app.csvfile.reader import Block, read_blocks
+from app.csvfile.rows import SCHEMA
+from app.csvfile.validate import Validated, Validator
 
 
 @dataclass(slots=True)
@@ -20,18 +23,27 @@ class Lines:
     #: The byte of the file, and the physical line, just after them.
     end_byte: int
     next_line: int
-    #: The line on which each record begins, and its text as in the file, including its line ending.
-    starts: list[int] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    #: The valid rows, and the line on which each begins.
-    rows: Rows = field(default_factory=Rows.none)
-    numbers: list[int] = field(default_factory=list)
-    #: All problems of each invalid row, by line.
+    #: The number of records.
+    count: int = 0
+    #: The valid rows, a table of ``rows.SCHEMA``.
+    rows: pa.Table = field(default_factory=SCHEMA.empty_table)
+    #: All problems of each invalid row, by the line on which it begins.
     wrong: dict[int, list[Problem]] = field(default_factory=dict)
+    _blocks: list[Block] = field(default_factory=list)
 
-    def text(self, number: int) -> str:
-        """The record that begins on line ``number``, without its final line ending."""
-        return self.texts[bisect_left(self.starts, number)].removesuffix("\n").removesuffix("\r")
+    def text(self, line: int) -> str:
+        """The record that begins on ``line``, without its final line ending."""
+        block = next(block for block in self._blocks if line < block.lines[-1])
+        return block.text(int(np.searchsorted(block.lines, line))).removesuffix("\n").removesuffix("\r")
+
+
+class _Part(NamedTuple):
+    """A block of which the records from ``first`` on were not taken yet."""
+
+    block: Block
+    found: Validated
+    rows: pa.Table
+    first: int
 
 
 class LineReader:
@@ -45,38 +57,38 @@ class LineReader:
         self.layout = layout_of(header)
         self._blocks = read_blocks(pieces, offset=offset, line=line, layout=self.layout)
         self._validator = Validator(self.layout)
-        #: Records that were read and not taken yet, up to the end of the last block.
-        self._rest = Lines(offset, line)
-        self._end_byte = offset
+        self._rest: _Part | None = None
+        self._end_byte, self._next_line = offset, line
 
     def take(self, count: int) -> Lines:
         """The next ``count`` records, or fewer at the end of the slice.
 
         Raises FileRejected for bytes that cannot be a row.
         """
-        while len(self._rest.starts) < count and self._read_block():
-            pass
-        rest = self._rest
-        next_line = rest.starts[count] if count < len(rest.starts) else rest.next_line
-        taken = Lines(0, next_line, cut(rest.starts, count), cut(rest.texts, count))
-        self._end_byte = taken.end_byte = self._end_byte + sum(map(size_in_bytes, taken.texts))
-        right = bisect_left(rest.numbers, next_line)
-        taken.numbers, taken.rows = cut(rest.numbers, right), rest.rows.cut(right)
-        taken.wrong = {number: problems for number, problems in rest.wrong.items() if number < next_line}
-        for number in taken.wrong:
-            del rest.wrong[number]
+        taken = Lines(self._end_byte, self._next_line)
+        tables = []
+        while taken.count < count and (part := self._rest or self._read_block()):
+            tables.append(self._take_from(part, count - taken.count, taken))
+        self._end_byte, self._next_line = taken.end_byte, taken.next_line
+        if tables:
+            taken.rows = pa.concat_tables(tables)
         return taken
 
-    def _read_block(self) -> bool:
+    def _read_block(self) -> _Part | None:
         block = next(self._blocks, None)
         if block is None:
-            return False
-        rest, starts = self._rest, block.first_lines()
-        found = self._validator.validate(block.cells, block.has_controls)
-        rest.starts += starts
-        rest.texts += block.texts()
-        rest.next_line = block.next_line
-        rest.rows.extend(found.rows())
-        rest.numbers += compress(starts, found.is_right())
-        rest.wrong.update((starts[at], problems) for at, problems in found.problems().items())
-        return True
+            return None
+        found = self._validator.validate(block)
+        return _Part(block, found, found.rows(), 0)
+
+    def _take_from(self, part: _Part, count: int, taken: Lines) -> pa.Table:
+        """Add up to ``count`` records of ``part`` to ``taken``, and return their valid rows."""
+        block, found, rows, first = part
+        stop = min(first + count, len(block))
+        self._rest = part._replace(first=stop) if stop < len(block) else None
+        taken.count += stop - first
+        taken.end_byte, taken.next_line = block.offset + int(block.starts[stop]), int(block.lines[stop])
+        taken.wrong |= found.problems(first, stop)
+        taken._blocks.append(block)
+        begin, end = np.searchsorted(rows["line"].to_numpy(), block.lines[[first, stop]])
+        return rows.slice(begin, end - begin)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.csvfile.causes import Cause
 from app.csvfile.contract import (
@@ -21,8 +21,11 @@ from app.csvfile.contract import (
     Condition,
     Mode,
 )
-from app.csvfile.damage import is_error, may_have_error
+from app.csvfile.damage import ERROR_MARKS, is_error
 from app.csvfile.guard import unguard
+
+if TYPE_CHECKING:
+    from app.csvfile.texts import Indices, Texts
 
 _SEPARATORS = re.compile(r"[\s_-]+")
 _DIGITS = re.compile(r"[0-9]+")
@@ -171,35 +174,37 @@ def _whole(value: str) -> int | None:
 
 # Many cells at once -----------------------------------------------------------------------------------------------
 #
-# Values that hardly ever repeat are not remembered. Whether all cells of a column are certainly valid can be decided
-# faster than by parsing each of them; if it cannot, each is parsed.
+# Cells whose values hardly ever repeat are not parsed one by one. Those that are certainly right, and are read as they
+# are, need no parsing; these functions find the others, in several sets, from the texts of a whole column. Free texts
+# are trimmed before.
 
 
-def are_ids(cells: Sequence[str]) -> bool:
-    """Whether all of these are certainly valid for ``parse_id``."""
-    digits = "".join(cells)
-    return not digits or (digits.isascii() and digits.isdigit() and max(map(len, cells)) <= MAX_ID_DIGITS)
+def suspect_prices(cells: Texts) -> Sequence[Indices]:
+    """The cells that may be wrong for ``parse_price``: not those with one digit less than the highest price."""
+    digits = len(str(MAX_PRICE)) - 1
+    return cells.empty(), cells.not_digits(), cells.longer_than(digits), cells.beginning_with("0")
 
 
-def are_urns(cells: Sequence[str]) -> bool:
-    """Whether all of these are certainly valid for ``parse_urn``."""
-    return not may_have_error("".join(cells))
+def suspect_ids(cells: Texts) -> Sequence[Indices]:
+    """The cells that may be wrong for ``parse_id``."""
+    return cells.not_digits(), cells.longer_than(MAX_ID_DIGITS)
 
 
-def are_names(_: Sequence[str]) -> bool:
-    """Whether all of these are certainly valid for ``parse_name``: always."""
-    return True
+def suspect_urns(cells: Texts) -> Sequence[Indices]:
+    """The cells that may be wrong for ``parse_urn``."""
+    return cells.with_any(*ERROR_MARKS), *suspect_names(cells)
 
 
-def are_texts(limit: int) -> Callable[[Sequence[str]], bool]:
-    """A function that tells whether cells are certainly valid for ``parse_text`` with this limit."""
-    return lambda cells: max(map(len, cells), default=0) <= limit
+def suspect_names(cells: Texts) -> Sequence[Indices]:
+    """The cells with a guard or with invisible characters around the value."""
+    return cells.at_odds(), cells.guarded()
 
 
-def read_texts(cells: Sequence[str]) -> list[str | None]:
-    """The values that ``parse_text`` returns for valid cells."""
-    texts = [cell.strip() or None for cell in cells]
-    # Most files have no guarded cell.
-    if '="' in "".join(cells):
-        return [text and (unguard(text) or None) for text in texts]
-    return texts
+def suspect_free_names(_: Texts) -> Sequence[Indices]:
+    """None: a name that is free text is always right and read as it is."""
+    return ()
+
+
+def suspect_texts(limit: int) -> Callable[[Texts], Sequence[Indices]]:
+    """Finds the cells that may be wrong, or have a guard, for ``parse_text`` with this limit."""
+    return lambda cells: (cells.longer_than(limit), cells.guarded())

@@ -1,96 +1,68 @@
-"""Reads bytes into records: RFC 4180 with exact lines and byte offsets.
+"""Reads bytes into columns of cells, with exact lines and byte offsets.
 
-A record ends at the first LF that is not inside a quoted value; a value is quoted if its very first character is a
-quotation mark. The standard library's ``csv`` in strict mode does the work at the speed of C, a block at a time. A
-record that it rejects is read by a slower, lenient reader, which finds its end as a person would, so that broken
-quotation marks fail their own row and no other.
+Nearly every line of a file is *regular*: a record of its own without doubt. The regular lines of a block are parsed
+together by Arrow. All others are read thoroughly, one by one (``records``), so that a damaged line costs no other line
+its speed.
 """
 
 from __future__ import annotations
 
-import csv
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import accumulate, pairwise
-from typing import NamedTuple
 
-from app.csvfile.causes import Cause, Problem
-from app.csvfile.columns import NEWEST, Layout
-from app.csvfile.contract import MAX_RECORD_BYTES, MAX_TEXT_LENGTH, Mode
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import csv
+
+from app.csvfile.columns import NEWEST, Column, Layout
+from app.csvfile.contract import MAX_RECORD_BYTES, MAX_TEXT_LENGTH
 from app.csvfile.errors import SAVE_AS_CSV, FileRejected
+from app.csvfile.records import BrokenCells, read_records
+from app.csvfile.texts import Indices, Mask, where
+from app.csvfile.visible import trim
 
 #: Number of bytes that are parsed together.
-BLOCK_BYTES = 64 * 1024
+BLOCK_BYTES = 1024 * 1024
 
-#: The C0 controls and DEL, without tab, LF and CR.
-_ASCII_CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\r")) + b"\x7f"
-#: The C1 controls, U+0080 to U+009F, in UTF-8.
-_C1_CONTROLS = re.compile(rb"\xc2[\x80-\x9f]")
-
-#: One value and its end, leniently: a quoted value may be followed by stray text up to the next comma or LF. The
-#: possessive ``*+`` keeps a doubled quotation mark from being taken for a closing one.
-_VALUE = re.compile(r'(?:"((?:[^"]|"")*+)"([^,\n]*)|([^,\n]*))(,|\n|\Z)')
-
-
-@cache
-def _like_a_row(columns: int, before: str = "") -> re.Pattern[str]:
-    """Matches, behind ``before``, the beginning of a line that is a row: a mode and a separator, or all separators."""
-    row = rf"[^\S\r\n]*+(?:(?:{'|'.join(Mode)})[^\S\r\n]*,|(?:[^,\r\n]*+,){{{columns - 1}}})"
-    return re.compile(before + row, re.IGNORECASE)
-
-
-class BrokenCells(list[str]):
-    """The values of a record with wrong quotation marks or line breaks, as far as they can be recognised."""
-
-    def __init__(self, cells: list[str], problems: list[Problem]) -> None:
-        super().__init__(cells)
-        self.problems = problems
+#: Unicode category Cc without tab and the line breaks.
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_TAB, _LF, _CR, _SPACE, _QUOTE, _COMMA = b'\t\n\r ",'
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive whole records of a file. The properties of a record are at the same index in each list."""
+    """Consecutive whole records of a file."""
 
-    #: The byte of the file at which the block begins, and the physical line.
+    #: The byte of the file at which it begins, and its bytes.
     offset: int
-    line: int
-    #: The physical lines with their endings.
-    lines: list[str]
-    #: The values of each record.
-    cells: list[list[str]]
-    #: The number of lines up to the end of each record: 1, 2, 3, … as long as no value has a line break.
-    stops: list[int]
-    #: Whether the text contains any control character, so that the validator need not search most files.
-    has_controls: bool
-    #: The bytes that it was read from, perhaps followed by those of an incomplete record.
-    raw: bytes
+    data: bytes
+    #: The byte of ``data``, and the physical line, at which each record begins; and those after the last one.
+    starts: Indices
+    lines: Indices
+    #: The *fit* records, in order: those with a value for each column, well quoted and without control characters.
+    fit: Indices
+    #: Their cells: an array of strings for each column, where values repeat, each is stored once.
+    columns: list[pa.Array]
+    #: The cells of the other records.
+    unfit: dict[int, list[str]]
 
-    @property
-    def next_line(self) -> int:
-        """The physical line after the last record."""
-        return self.line + (self.stops[-1] if self.stops else 0)
+    def __len__(self) -> int:
+        """The number of records."""
+        return len(self.starts) - 1
 
-    def first_lines(self) -> list[int]:
-        """The physical line on which each record begins."""
-        return [self.line + first for first in [0, *self.stops[:-1]]]
+    def text(self, record: int) -> str:
+        """A record as in the file, including its line ending."""
+        return self.data[self.starts[record] : self.starts[record + 1]].decode()
 
-    def texts(self) -> list[str]:
-        """The records as in the file, including line endings."""
-        if len(self.stops) == len(self.lines):
-            return self.lines
-        return ["".join(self.lines[first:stop]) for first, stop in pairwise([0, *self.stops])]
-
-    def end_bytes(self) -> list[int]:
-        """The byte of the file just after each record."""
-        return list(accumulate(map(size_in_bytes, self.texts()), initial=self.offset))[1:]
-
-
-def size_in_bytes(text: str) -> int:
-    """The size of ``text`` in the file in bytes."""
-    return len(text) if text.isascii() else len(text.encode())
+    def cells(self, records: Indices) -> list[list[str]]:
+        """The cells of some records."""
+        is_fit = np.isin(records, self.fit, assume_unique=True)
+        at = pa.array(np.searchsorted(self.fit, records[is_fit]))
+        fit = zip(*(column.take(at).to_pylist() for column in self.columns if len(at)), strict=True)
+        return [[*next(fit)] if here else self.unfit[record] for record, here in zip(records, is_fit, strict=True)]
 
 
 def read_blocks(pieces: Iterable[bytes], *, offset: int, line: int, layout: Layout = NEWEST) -> Iterator[Block]:
@@ -99,23 +71,25 @@ def read_blocks(pieces: Iterable[bytes], *, offset: int, line: int, layout: Layo
     The records do not depend on how the bytes are cut into pieces. Raises FileRejected for bytes that cannot be a row:
     not UTF-8, a NUL, a quote that is never closed, a record over MAX_RECORD_BYTES.
     """
-    pending = b""
+    pending: list[bytes] = []
+    size = 0
     for piece in _cut(pieces):
-        pending += piece
-        if len(pending) < BLOCK_BYTES:
+        pending.append(piece)
+        size += len(piece)
+        if size < BLOCK_BYTES:
             continue
-        whole_lines = pending[: pending.rfind(b"\n") + 1]
-        block, rest = _parse(whole_lines, offset, line, layout, is_last=False)
-        if block.cells:
+        data = b"".join(pending)
+        block = _read(data[: data.rfind(b"\n") + 1], offset, line, layout, is_last=False)
+        if len(block):
             yield block
-        pending = rest + pending[len(whole_lines) :]
-        offset, line = offset + len(whole_lines) - len(rest), block.next_line
-        # The rest is a single record that has not ended yet.
-        if len(pending) > MAX_RECORD_BYTES:
+        # A single record that has not ended yet.
+        rest = data[block.starts[-1] :]
+        offset, line = offset + int(block.starts[-1]), int(block.lines[-1])
+        if len(rest) > MAX_RECORD_BYTES:
             raise _too_long(line)
-    if pending:
-        block, _ = _parse(pending, offset, line, layout, is_last=True)
-        yield block
+        pending, size = [rest], len(rest)
+    if size:
+        yield _read(b"".join(pending), offset, line, layout, is_last=True)
 
 
 def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -125,53 +99,34 @@ def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
             yield piece[start : start + BLOCK_BYTES]
 
 
-def _parse(data: bytes, offset: int, line: int, layout: Layout, *, is_last: bool) -> tuple[Block, bytes]:
-    """The records in ``data`` (whole lines, unless ``is_last``), and the bytes of an incomplete record at the end."""
-    text = decode(data, line)
-    lines = io.StringIO(text, newline="\n").readlines()
-    cells: list[list[str]] = []
-    stops: list[int] = []
-    add_cells, add_stop = cells.append, stops.append
-    stop = 0
-    while stop < len(lines):
-        rows = csv.reader(lines[stop:], strict=True)
-        first = stop
-        try:
-            for values in rows:
-                add_cells(values)
-                stop = first + rows.line_num
-                add_stop(stop)
-        except csv.Error:
-            start = sum(map(len, lines[:stop]))
-            broken = _read_broken(text, start, layout)
-            if broken is None:
-                if is_last:
-                    raise _never_closed(text, start, line + stop) from None
-                break
-            add_cells(broken.cells)
-            # At the end of the file, the last line may have no ending.
-            stop += text.count("\n", start, broken.end) + (text[broken.end - 1] != "\n")
-            add_stop(stop)
-    has_controls = len(data.translate(None, _ASCII_CONTROLS)) < len(data) or (
-        not data.isascii() and bool(_C1_CONTROLS.search(data))
-    )
-    # A lone CR ends no line, but a row may follow it all the same.
-    has_lone_cr = data.count(b"\r") > data.count(b"\r\n")
-    if stop > len(stops) or has_lone_cr:
-        _mark_swallowed(cells, lines, stops, line, layout, has_lone_cr=has_lone_cr)
-    block = Block(offset, line, lines[:stop], cells, stops, has_controls, data)
-    _check_lengths(block)
-    return block, "".join(lines[stop:]).encode()
+def _read(data: bytes, offset: int, line: int, layout: Layout, *, is_last: bool) -> Block:
+    """The records in ``data``: whole lines, unless ``is_last``. Without an incomplete record at the end."""
+    check_text(data, line)
+    starts, is_regular = _judge_lines(data)
+    thorough, end = _read_irregular(data, is_regular, line, layout, is_last=is_last)
+    is_regular[end:] = False
+    regular = np.flatnonzero(is_regular)
+    columns, misfits = _parse(_join(data, starts, regular), len(regular), layout) if len(regular) else _none(layout)
+    for at in regular[misfits].tolist():
+        text = data[starts[at] : starts[at + 1]].decode()
+        thorough[at] = next(read_records([text], 0, line=line + at, layout=layout, is_last=True)).cells
+    is_regular[[*thorough]] = True
+    firsts = np.flatnonzero(is_regular)
+    heads = np.append(firsts, end)
+    _check_sizes(starts[heads], heads + line)
+    fit_lines, columns, unfit = _place(np.delete(regular, misfits), columns, thorough, layout)
+    unfit = {int(np.searchsorted(firsts, at)): cells for at, cells in unfit.items()}
+    return Block(offset, data, starts[heads], heads + line, np.searchsorted(firsts, fit_lines), columns, unfit)
 
 
-def decode(data: bytes, line: int) -> str:
-    """The text of ``data``, whole lines that begin on ``line``. Raises FileRejected if it is not text in UTF-8."""
+def check_text(data: bytes, line: int) -> None:
+    """Raise FileRejected unless ``data``, whole lines that begin on ``line``, are text in UTF-8."""
     nul = data.find(b"\0")
     if nul >= 0:
         at = line + data.count(b"\n", 0, nul)
         raise FileRejected(f"Line {at} contains a NUL byte, so this is not a text file. {SAVE_AS_CSV}", at)
     try:
-        return data.decode("utf-8")
+        data.isascii() or data.decode("utf-8")
     except UnicodeDecodeError as error:
         at = line + data.count(b"\n", 0, error.start)
         raise FileRejected(
@@ -180,136 +135,177 @@ def decode(data: bytes, line: int) -> str:
         ) from None
 
 
-class _Broken(NamedTuple):
-    cells: BrokenCells
-    #: The end of the record in the text, including its line ending.
-    end: int
+def _judge_lines(data: bytes) -> tuple[Indices, Mask]:
+    """The byte at which each line begins, with the end of the last; and for each line whether it is regular.
 
-
-def _read_broken(text: str, start: int, layout: Layout) -> _Broken | None:
-    """The record at ``start`` that ``csv`` has rejected, or None if it ends in an open quote."""
-    cells: list[str] = []
-    problems: list[Problem] = []
-    at = start
-    while True:
-        found = _VALUE.match(text, at)
-        if found is None or (found[3] is not None and found[3].startswith('"')):
-            # A value that begins with a quotation mark and does not match as a quoted value is never closed.
-            return None
-        is_quoted = found[3] is None
-        # The part outside of quotation marks; CRs just before the LF belong to the line ending.
-        bare = found[2] if is_quoted else found[3]
-        bare = bare if found[4] == "," else bare.rstrip("\r")
-        if column := layout.name_at(len(cells)):
-            if is_quoted and bare:
-                problems.append(Cause.QUOTING.problem(column))
-            if "\r" in bare:
-                problems.append(Cause.BARE_LINE_BREAK.problem(column))
-        cells.append(found[1].replace('""', '"') + bare if is_quoted else bare)
-        at = found.end()
-        if found[4] != ",":
-            return _Broken(BrokenCells(cells, problems), at)
-
-
-def _mark_swallowed(
-    cells: list[list[str]], lines: list[str], stops: list[int], line: int, layout: Layout, *, has_lone_cr: bool
-) -> None:
-    """Mark the records that have swallowed lines as broken; the first of ``lines`` is line ``line``.
-
-    ``has_lone_cr`` is false if every CR in them is known to stand before an LF.
+    Where there is any doubt about a line, it is not.
     """
-    like_a_row = _like_a_row(len(layout.columns)).match
-    for at, (first, stop) in enumerate(pairwise([0, *stops])):
-        # Most records of several lines are ruled out by this quick check.
-        is_suspect = stop - first > 1 and (
-            len(cells[at]) == 1
-            or type(cells[at]) is BrokenCells
-            or max(map(len, cells[at])) > MAX_TEXT_LENGTH
-            or any(map(like_a_row, lines[first + 1 : stop]))
-        )
-        if is_suspect or (has_lone_cr and "\r" in "".join(cells[at])):
-            problem = _find_swallowed(cells[at], line + first, layout)
-            if problem:
-                cells[at] = BrokenCells(cells[at], [problem])
+    # The byte before the first one and the byte behind the last one are LF.
+    raw = np.frombuffer(data + b"\n", np.uint8)
+    low = np.flatnonzero(raw[:-1] < _SPACE)
+    kinds = raw[low]
+    ends = low[kinds == _LF] + 1
+    # The last line of a file may have no ending.
+    unended = [len(data)] if data and not data.endswith(b"\n") else []
+    starts = np.concatenate([[0], ends, unended]).astype(np.intp)
+    firsts, returns = starts[:-1], low[kinds == _CR]
+    doubts = [
+        starts[len(ends) : -1],
+        low[(kinds != _LF) & (kinds != _CR) & (kinds != _TAB)],
+        # A CR that stands alone, and empty lines.
+        returns[(raw[returns + 1] != _LF) | (raw[returns - 1] == _LF)],
+        firsts[raw[firsts] == _LF],
+        *_misplaced_quotes(raw, starts),
+    ]
+    if b"\x7f" in data:
+        doubts.append(np.flatnonzero(raw == 0x7F))
+    if not data.isascii():
+        # The controls beyond ASCII, and the byte-order mark, which Arrow would skip.
+        pairs, marks = np.flatnonzero(raw == 0xC2), np.flatnonzero(raw == 0xEF)
+        doubts += [pairs[raw[pairs + 1] < 0xA0], marks[raw[marks + 1] == 0xBB]]
+    is_regular = np.ones(len(firsts), np.bool_)
+    is_regular[np.searchsorted(starts, np.concatenate(doubts), side="right") - 1] = False
+    return starts, is_regular
 
 
-def _find_swallowed(cells: list[str], line: int, layout: Layout) -> Problem | None:
-    """The problem of a record that begins on line ``line``, if a quotation mark in it was opened by mistake.
+def _misplaced_quotes(raw: npt.NDArray[np.uint8], starts: Indices) -> Sequence[Indices]:
+    """Places in all lines whose quotation marks do not enclose whole values.
 
-    A value may contain a line break. Its quotation mark is a mistake if a row follows the line break, or if the value
-    is wrong anyway: too long, not quoted as a whole, or the only one of the record.
+    In other lines, the marks open and close in turns. One opens at the beginning of a value, and one closes at its end;
+    between the two of a doubled mark, a value is closed and opened again.
     """
-    broken = {problem.column for problem in cells.problems} if isinstance(cells, BrokenCells) else ()
-    for at, value in enumerate(cells):
-        closed = line + value.count("\n")
-        column = layout.name_at(at)
-        if _like_a_row(len(layout.columns), before=r"[\r\n]").search(value):
-            return _swallowed(column, line, closed, 0, layout)
-        if (
-            closed > line
-            and (length := len(value.strip()))
-            and (length > MAX_TEXT_LENGTH or column in broken or len(cells) == 1)
-        ):
-            return _swallowed(column, line, closed, length, layout)
-        line = closed
-    return None
+    marks = np.flatnonzero(raw == _QUOTE)
+    if not len(marks):
+        return ()
+    befores = np.searchsorted(marks, starts)
+    counts = np.diff(befores)
+    closes = (np.arange(len(marks)) - np.repeat(befores[:-1], counts)) % 2 == 1
+    beside = raw[np.where(closes, marks + 1, marks - 1)]
+    is_right = (beside == _COMMA) | (beside == _LF) | (beside == _QUOTE) | (closes & (beside == _CR))
+    return marks[~is_right], starts[:-1][counts % 2 == 1]
 
 
-def _swallowed(column: str, opened: int, closed: int, length: int, layout: Layout) -> Problem:
-    last = {} if column else {"last": layout.columns[-1].value}
-    return Cause.SWALLOWED_LINES.problem(column, opened=opened, closed=closed, length=length, **last)
+def _read_irregular(
+    data: bytes, is_regular: Mask, line: int, layout: Layout, *, is_last: bool
+) -> tuple[dict[int, list[str]], int]:
+    """The cells of the records that begin on irregular lines, by line; and the line at which an incomplete one begins.
+
+    The lines on which such a record goes on are no longer regular.
+    """
+    irregular = np.flatnonzero(~is_regular).tolist()
+    lines = io.StringIO(data.decode(), newline="\n").readlines() if irregular else []
+    found: dict[int, list[str]] = {}
+    end = 0
+    for at in irregular:
+        if at < end:
+            continue
+        end = at
+        for record in read_records(lines, at, line=line, layout=layout, is_last=is_last):
+            found[end] = record.cells
+            is_regular[end : end + record.height] = False
+            end += record.height
+            if end < len(lines) and is_regular[end]:
+                break
+        else:
+            return found, end
+    return found, len(is_regular)
 
 
-class Cell(NamedTuple):
-    """One value of a record and its position."""
-
-    value: str
-    #: Its position in the record's text, including its quotation marks.
-    start: int
-    end: int
-
-
-def find_cells(text: str) -> list[Cell]:
-    """The values of one record for display. The record may be invalid; nothing is rejected."""
-    cells: list[Cell] = []
-    at = 0
-    while True:
-        found = _VALUE.match(text, at)
-        if found is None or (found[3] or "").startswith('"'):
-            return [*cells, Cell(text[at:], at, len(text))]
-        value = found[3] if found[1] is None else found[1].replace('""', '"') + found[2]
-        cells.append(Cell(value, at, found.start(4)))
-        at = found.end()
-        if found[4] != ",":
-            return cells
+def _join(data: bytes, starts: Indices, wanted: Indices) -> bytes:
+    """The bytes of the ``wanted`` lines."""
+    if len(wanted) == len(starts) - 1:
+        return data
+    runs = np.split(wanted, np.flatnonzero(np.diff(wanted) > 1) + 1) if len(wanted) else []
+    return b"".join(data[starts[run[0]] : starts[run[-1] + 1]] for run in runs)
 
 
-def _check_lengths(block: Block) -> None:
+def _parse(data: bytes, count: int, layout: Layout) -> tuple[list[pa.Array], Indices]:
+    """The cells of ``count`` regular lines, column by column, and the lines that have another number of values.
+
+    A value in a column without a name is one too many.
+    """
+    names = [str(at) for at in range(layout.width)]
+    types = dict.fromkeys(names[len(layout.columns) + layout.ignored :], _REPEATING)
+    types = {name: _type(column) for name, column in zip(names, layout.columns, strict=False)} | types
+    misfits: list[int] = []
+
+    def skip(row: csv.InvalidRow) -> str:
+        misfits.append(row.number - 1)
+        return "skip"
+
+    table = csv.read_csv(
+        pa.BufferReader(data),
+        read_options=csv.ReadOptions(use_threads=False, column_names=names, block_size=len(data)),
+        parse_options=csv.ParseOptions(invalid_row_handler=skip),
+        convert_options=csv.ConvertOptions(column_types=types, include_columns=[*types], check_utf8=False),
+    )
+    columns = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in table.columns]
+    named, unnamed = columns[: len(layout.columns)], columns[len(layout.columns) :]
+    lines = np.delete(np.arange(count), misfits)
+    has_extra = np.zeros(len(lines), np.bool_)
+    for column in unnamed:
+        has_extra |= where(column, lambda cell: bool(trim(cell)))
+    if has_extra.any():
+        named = [column.filter(pa.array(~has_extra)) for column in named]
+    return named, np.append(np.array(misfits, np.intp), lines[has_extra])
+
+
+def _none(layout: Layout) -> tuple[list[pa.Array], Indices]:
+    return [pa.array([], _type(column)) for column in layout.columns], np.empty(0, np.intp)
+
+
+#: The type of cells whose values repeat: each value is stored once.
+_REPEATING = pa.dictionary(pa.int32(), pa.string())
+
+
+def _type(column: Column) -> pa.DataType:
+    return pa.string() if column.spec.suspects else _REPEATING
+
+
+def _place(
+    lines: Indices, columns: list[pa.Array], thorough: dict[int, list[str]], layout: Layout
+) -> tuple[Indices, list[pa.Array], dict[int, list[str]]]:
+    """The fit records by line and their columns, with those that were read thoroughly, and the cells of the others."""
+    cells = {at: _own_values(cells, layout) for at, cells in thorough.items()}
+    fit = {at: one for at, one in cells.items() if _is_fit(one, layout)}
+    if fit:
+        lines = np.append(lines, [*fit])
+        order = np.argsort(lines)
+        more = zip(*fit.values(), strict=True)
+        columns = [_merge(column, cells, pa.array(order)) for column, cells in zip(columns, more, strict=True)]
+        lines = lines[order]
+    return lines, columns, {at: one for at, one in cells.items() if at not in fit}
+
+
+def _merge(column: pa.Array, cells: Sequence[str], order: pa.Array) -> pa.Array:
+    """The ``column`` with more ``cells``, in another order."""
+    more = pa.array(cells, pa.string()).cast(column.type)
+    return pa.chunked_array([column, more]).unify_dictionaries().combine_chunks().take(order)
+
+
+def _own_values(cells: list[str], layout: Layout) -> list[str]:
+    """The values of a row without those in ignored columns and in unnamed ones, if all of the latter are empty."""
+    count = len(layout.columns)
+    if not count < len(cells) <= layout.width or layout.find_extra(cells):
+        return cells
+    kept = cells[:count]
+    return BrokenCells(kept, cells.problems) if isinstance(cells, BrokenCells) else kept
+
+
+def _is_fit(cells: list[str], layout: Layout) -> bool:
+    return len(cells) == len(layout.columns) and type(cells) is list and not any(map(CONTROL.search, cells))
+
+
+def _check_sizes(starts: Indices, lines: Indices) -> None:
     """Raise FileRejected for a record over MAX_RECORD_BYTES."""
-    texts = block.texts()
-    # No character takes more than four bytes, so most records need not be measured in bytes.
-    if max(map(len, texts), default=0) > MAX_RECORD_BYTES // 4:
-        for text, line in zip(texts, block.first_lines(), strict=True):
-            if size_in_bytes(text) > MAX_RECORD_BYTES:
-                raise _too_long(line)
+    too_long = np.flatnonzero(np.diff(starts) > MAX_RECORD_BYTES)
+    if len(too_long):
+        raise _too_long(int(lines[too_long[0]]))
 
 
 def _too_long(line: int) -> FileRejected:
     return FileRejected(
         f"The row that begins on line {line} is longer than 64 KiB. Either a text in it is too long: at most "
         f"{MAX_TEXT_LENGTH} characters. Or a quotation mark is opened in it and never closed: close it or delete it.",
-        line,
-    )
-
-
-def _never_closed(text: str, start: int, line: int) -> FileRejected:
-    """The error for a record whose quotation marks are still open at the end of the file."""
-    at = start
-    while (found := _VALUE.match(text, at)) and not (found[3] or "").startswith('"'):
-        at = found.end()
-    line += text.count("\n", start, at)
-    return FileRejected(
-        f"A quotation mark is opened on line {line} and never closed, so all that follows became part of its value. "
-        "Close it, or delete it.",
         line,
     )

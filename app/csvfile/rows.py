@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import pyarrow as pa
 
-from app.csvfile.columns import FIELDS
+from app.csvfile.columns import FIELDS, VALUES, Values
+from app.csvfile.contract import Condition, ItemName, Mode, NamedBy
 
 _TYPES = {"int4": pa.int32(), "text": pa.string(), "bool": pa.bool_()}
 
@@ -29,3 +33,36 @@ SCHEMA = pa.schema(
         *(pa.field(field.name, _TYPES[field.sql]) for field in FIELDS.values()),
     ]
 )
+
+
+class Row(NamedTuple):
+    """A valid row by itself, for what looks at few of them; whether its item and listing exist is not known."""
+
+    #: The physical line on which it begins.
+    line: int
+    mode: Mode
+    name: ItemName
+    condition: Condition
+    #: Sorted, joined by ``|``; empty if there are none.
+    variants: str
+    #: None: an UPDATE leaves it unchanged.
+    hidden: bool | None
+    #: Its values, in the order of ``columns.VALUES``; None for a column that its file does not have.
+    values: Values
+
+
+def each_row(rows: pa.Table) -> Iterator[Row]:
+    """The rows of a table one by one."""
+    for row in rows.to_pylist():
+        yield Row(
+            row["line"],
+            Mode.CREATE if row["is_create"] else Mode.UPDATE,
+            (NamedBy(row["named_by"]), next(row[name] for name in _NAMES if row[name] is not None)),
+            Condition(row["condition"]),
+            row["variants"],
+            row["hidden"],
+            tuple(row[field.name] for field in VALUES.values()),
+        )
+
+
+_NAMES = ("urn", "external_id", "name_key")

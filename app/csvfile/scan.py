@@ -5,11 +5,13 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, compress
+from itertools import chain
+
+import numpy as np
 
 from app.csvfile.errors import FileRejected, FileTooLarge
 from app.csvfile.header import layout_of, take_header
-from app.csvfile.reader import decode, read_blocks
+from app.csvfile.reader import check_text, read_blocks
 from app.csvfile.validate import Validator
 from app.csvfile.warn import Warned, Watch
 
@@ -70,14 +72,12 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
     invalid = 0
     at = len(header_line)
     for block in read_blocks(chain([beyond], arriving), offset=at, line=2, layout=layout):
-        found = validate(block.cells, block.has_controls)
-        ends = block.end_bytes()
-        is_row = [place not in found.blank for place in range(len(ends))]
-        starts.extend(compress([at, *ends], is_row))
-        lines.extend(compress(block.first_lines(), is_row))
-        invalid += len(found.wrong)
+        found = validate(block)
+        starts.frombytes((block.starts[found.filled] + block.offset).astype(np.uint64).tobytes())
+        lines.frombytes(block.lines[found.filled].astype(np.uint32).tobytes())
+        invalid += len(found.invalid)
         watch.look_through(block)
-        at = ends[-1]
+        at = block.offset + int(block.starts[-1])
         if len(starts) > max_rows:
             raise FileRejected(
                 f"The file has more than {max_rows:,} rows. Split it into several files and upload them one by one.",
@@ -102,7 +102,7 @@ def look(start: bytes, *, size: int, max_rows: int, max_bytes: int) -> None:
         return
     _, beyond = take_header(iter([start]))
     # The last line may have been cut off within a character.
-    decode(beyond[: beyond.rfind(b"\n") + 1], 2)
+    check_text(beyond[: beyond.rfind(b"\n") + 1], 2)
 
 
 def _limited(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:

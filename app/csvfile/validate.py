@@ -1,284 +1,225 @@
 """Validates rows against the contract, as far as a row alone decides.
 
-The parse functions of the columns decide in both passes. The fast pass goes column by column over many rows, because
-nearly every row is valid, and remembers values that repeat often. The slow pass takes a row that the fast one has found
-invalid, and collects all its problems.
+The parse functions of the columns decide in both passes. The fast pass goes column by column over the rows of a block,
+because nearly every row is valid, and calls them once for each distinct value, or only for suspect ones. The slow pass
+takes a row that the fast one has found invalid, and collects all its problems.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import chain, compress, repeat
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from app.csvfile.causes import Cause, Problem
-from app.csvfile.columns import NEWEST, VALUES, Column, Layout, Needed, Values
-from app.csvfile.contract import Condition, ItemName, Mode, NamedBy, column_letters, fold, join_name_key
-from app.csvfile.damage import is_date, is_error, is_shortened, may_have_error, plain_digits
+from app.csvfile.columns import FIELDS, NEWEST, Column, Layout
+from app.csvfile.contract import NAME_KEY_SEPARATOR, Mode, NamedBy, column_letters, fold
+from app.csvfile.damage import ERROR_MARKS, is_date, is_error, is_shortened, plain_digits
 from app.csvfile.guard import unguard
 from app.csvfile.parse import Wrong
-from app.csvfile.reader import BrokenCells
+from app.csvfile.reader import CONTROL, Block
+from app.csvfile.records import BrokenCells
+from app.csvfile.rows import SCHEMA
+from app.csvfile.texts import Indices, Mask, Texts, union, where
 from app.csvfile.visible import describe_invisible, trim, typed
 
-_Value = TypeVar("_Value")
-
-#: Unicode category Cc without tab and the line breaks.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-
-#: Maximum number of different values of a column that are remembered before all are forgotten.
-_REMEMBERED = 10_000
+#: Maximum number of values of a column that are remembered before all are forgotten, and the longest of them.
+_REMEMBERED, _REMEMBERED_LENGTH = 10_000, 100
 
 _NAME_COLUMNS = (Column.GAME, Column.SET, Column.NAME)
-
-
-class Row(NamedTuple):
-    """A valid row; whether its item and listing exist is for the database to decide."""
-
-    mode: Mode
-    name: ItemName
-    condition: Condition
-    #: Sorted, joined by ``|``; empty if there are none.
-    variants: str
-    #: None: an UPDATE leaves it unchanged.
-    hidden: bool | None
-    #: Its values, in the order of ``columns.VALUES``; None for a column that its file does not have.
-    values: Values
-
-
-class Rows(NamedTuple):
-    """Valid rows, column by column, which is the fastest way to handle thousands; see ``Row``."""
-
-    modes: list[Mode]
-    names: list[ItemName]
-    conditions: list[Condition]
-    variants: list[str]
-    hidden: list[bool | None]
-    #: A list for each of ``columns.VALUES``.
-    values: tuple[list[Any], ...]
-
-    @classmethod
-    def none(cls) -> Rows:
-        """No rows, to be added to."""
-        return cls([], [], [], [], [], tuple([] for _ in VALUES))
-
-    def _columns(self) -> Iterator[list[Any]]:
-        yield from (self.modes, self.names, self.conditions, self.variants, self.hidden)
-        yield from self.values
-
-    def _each_column(self, change: Callable[[list[Any]], list[Any]]) -> Rows:
-        modes, names, conditions, variants, hidden, *values = map(change, self._columns())
-        return Rows(modes, names, conditions, variants, hidden, tuple(values))
-
-    def extend(self, more: Rows) -> None:
-        """Append ``more`` rows."""
-        for column, values in zip(self._columns(), more._columns(), strict=True):
-            column.extend(values)
-
-    def cut(self, count: int) -> Rows:
-        """Remove and return the first ``count`` rows."""
-        return self._each_column(lambda column: cut(column, count))
-
-    def where(self, is_wanted: Sequence[bool]) -> Rows:
-        """The rows for which ``is_wanted`` is true."""
-        return self._each_column(lambda column: list(compress(column, is_wanted)))
-
-    def each(self) -> Iterator[Row]:
-        """The rows one by one."""
-        values = zip(*self.values, strict=True)
-        own = self.modes, self.names, self.conditions, self.variants, self.hidden
-        return map(Row._make, zip(*own, values, strict=True))
-
-
-def cut(values: list[_Value], count: int) -> list[_Value]:
-    """Remove and return the first ``count`` of ``values``."""
-    taken = values[:count]
-    del values[:count]
-    return taken
-
-
-class _Remember(dict[str, Any]):
-    """The results of ``parse`` so far; looking up a new value parses it. Raises what ``parse`` raises.
-
-    ``strip`` removes what does not belong to a value.
-    """
-
-    def __init__(self, parse: Callable[[str], Any], strip: Callable[[str], str] | None = None) -> None:
-        super().__init__()
-        self._parse = parse
-        self._strip = strip or _plain
-
-    def __missing__(self, raw: str) -> Any:
-        value = self._parse(self._strip(raw))
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[raw] = value
-        return value
-
-
-#: The columns of a block after each value was found to be valid or not: parsed in columns whose values repeat often,
-#: and otherwise as in the file.
-_Checked = dict[Column, Sequence[Any]]
-
-
-class Validated:
-    """The result for the rows of a block, computed only as far as it is used: the upload check only counts."""
-
-    def __init__(
-        self, cells: list[list[str]], layout: Layout, make: Callable[[list[bool]], Rows], apart: set[int]
-    ) -> None:
-        self._cells = cells
-        self._layout = layout
-        self._make = make
-        self._apart = apart
-        #: The indices of the blank and of the invalid rows.
-        self.blank = {at for at in apart if not any(_values(cells[at], layout))}
-        self.wrong = apart - self.blank
-
-    def is_right(self) -> list[bool]:
-        """For each row whether it is valid."""
-        return [at not in self._apart for at in range(len(self._cells))]
-
-    def rows(self) -> Rows:
-        """The valid rows."""
-        return self._make(self.is_right())
-
-    def problems(self) -> dict[int, list[Problem]]:
-        """All problems of each invalid row, by its index."""
-        return {at: find_problems(self._cells[at], self._layout) or [] for at in sorted(self.wrong)}
-
-
-class Validator:
-    """Validates rows of one layout, many at a time, and remembers common values. Not thread-safe."""
-
-    def __init__(self, layout: Layout = NEWEST) -> None:
-        self._layout = layout
-        self._remembered = {
-            column: _Remember(column.spec.parse) for column in layout.columns if column.spec.bulk is None
-        }
-        self._folded = _Remember(fold, lambda cell: unguard(cell.strip()))
-        #: A valid row, which stands in for a row that has to be validated separately while the others go column by
-        #: column.
-        self._placeholder = [
-            "" if column.spec.needed is Needed.OPTIONAL else column.spec.examples[0] for column in layout.columns
-        ]
-
-    def validate(self, rows: list[list[str]], has_controls: bool) -> Validated:
-        """Find the blank and the invalid ones among ``rows``, each given by its cells, and parse the others.
-
-        ``has_controls`` is false if no cell is known to contain a control character.
-        """
-        layout = self._layout
-        if not rows:
-            return Validated(rows, layout, lambda _: Rows.none(), set())
-        if layout.width > len(layout.columns):
-            rows = [self._own_values(cells) for cells in rows]
-        apart = _unfit(rows, layout, has_controls)
-        if apart:
-            columns = zip(*(self._placeholder if at in apart else cells for at, cells in enumerate(rows)), strict=True)
-        else:
-            columns = zip(*rows, strict=True)
-        checked = self._check(dict(zip(layout.columns, columns, strict=True)), apart)
-        return Validated(rows, layout, partial(self._make, checked), apart)
-
-    def _own_values(self, cells: list[str]) -> list[str]:
-        """The values of a row without those in ignored columns and in unnamed ones, if all of the latter are empty."""
-        layout = self._layout
-        if len(cells) > layout.width or layout.find_extra(cells):
-            return cells
-        kept = cells[: len(layout.columns)]
-        return BrokenCells(kept, cells.problems) if isinstance(cells, BrokenCells) else kept
-
-    def _check(self, columns: Mapping[Column, tuple[str, ...]], wrong: set[int]) -> _Checked:
-        """Check all values in ``columns``, and add the indices of those that break a rule to ``wrong``."""
-        checked: _Checked = {}
-        for column, cells in columns.items():
-            spec = column.spec
-            if spec.bulk is None:
-                checked[column] = _parse_column(self._remembered[column].__getitem__, cells, wrong)
-                continue
-            trimmed = cells if spec.is_free_text else _trimmed(cells)
-            if not spec.bulk.are_right(trimmed):
-                _parse_column(partial(_parse_stripped, spec.parse), trimmed, wrong)
-            checked[column] = trimmed
-        quantities = checked[Column.QUANTITY]
-        if not all(quantities):
-            pairs = enumerate(zip(checked[Column.MODE], quantities, strict=True))
-            wrong.update(at for at, pair in pairs if pair == (Mode.CREATE, 0))
-        self._check_names(checked, wrong)
-        return checked
-
-    def _check_names(self, checked: _Checked, wrong: set[int]) -> None:
-        """Add to ``wrong`` the indices of rows that name no item."""
-        names = [checked[column] for column in _NAME_COLUMNS]
-        may_be_error = any(map(may_have_error, map("".join, names)))
-        ids = zip(*(checked[column] for column in _NAMES_ALONE), strict=True)
-        for at, (urn, cardmarket_id, tcgplayer_id) in enumerate(ids):
-            if urn.strip() or cardmarket_id.strip() or tcgplayer_id.strip():
-                continue
-            parts = [column[at].strip() for column in names]
-            if not all(parts) or (may_be_error and any(map(is_error, parts))):
-                wrong.add(at)
-
-    def _make(self, checked: _Checked, is_right: list[bool]) -> Rows:
-        """The valid rows."""
-        if not all(is_right):
-            checked = {column: list(compress(cells, is_right)) for column, cells in checked.items()}
-        item_names: list[ItemName] = [
-            (NamedBy.URN, urn)
-            if urn
-            else (NamedBy.CARDMARKET_ID, int(cardmarket_id))
-            if cardmarket_id
-            else (NamedBy.TCGPLAYER_ID, int(tcgplayer_id))
-            if tcgplayer_id
-            else (NamedBy.NAME, join_name_key(self._folded[game], self._folded[set_name], self._folded[name]))
-            for urn, cardmarket_id, tcgplayer_id, game, set_name, name in zip(
-                *(map(str.strip, checked[column]) for column in _NAMES_ALONE),
-                *(checked[column] for column in _NAME_COLUMNS),
-                strict=True,
-            )
-        ]
-        modes = list(checked[Column.MODE])
-        return Rows(
-            modes,
-            item_names,
-            list(checked[Column.CONDITION]),
-            list(checked[Column.VARIANTS]),
-            [
-                bool(flag) if mode is Mode.CREATE else flag
-                for mode, flag in zip(modes, checked[Column.HIDDEN], strict=True)
-            ],
-            tuple(_read(column, checked, len(modes)) for column in VALUES),
-        )
-
-
 #: The columns that name an item by themselves, in the order in which they decide.
 _NAMES_ALONE = (Column.URN, Column.CARDMARKET_ID, Column.TCGPLAYER_ID)
 
 
-def _read(column: Column, checked: _Checked, count: int) -> list[Any]:
-    """The values of a column in ``count`` valid rows; all None if their file does not have it."""
-    if column not in checked:
-        return [None] * count
-    bulk = column.spec.bulk
-    return bulk.read(checked[column]) if bulk and bulk.read else list(checked[column])
+class _Wrong:
+    """Stands for the value of a cell that breaks a rule."""
 
 
-def _parse_stripped(parse: Callable[[str], Any], cell: str) -> Any:
-    return parse(cell.strip())
+_WRONG = _Wrong()
 
 
-def _unfit(rows: list[list[str]], layout: Layout, has_controls: bool) -> set[int]:
-    """The indices of the rows that cannot be assigned to columns, or that have a control character."""
-    count = len(layout.columns)
-    if set(map(len, rows)) == {count} and set(map(type, rows)) == {list} and not has_controls:
-        return set()
-    return {
-        at
-        for at, cells in enumerate(rows)
-        if len(cells) != count or type(cells) is BrokenCells or any(map(_CONTROL.search, cells))
-    }
+class _Memory(dict[str, Any]):
+    """The results of a function so far; looking up a new text calls it."""
+
+    def __init__(self, function: Callable[[str], Any]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, text: str) -> Any:
+        value = self._function(text)
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        if len(text) <= _REMEMBERED_LENGTH:
+            self[text] = value
+        return value
+
+
+def _parser(column: Column) -> Callable[[str], Any]:
+    """Parses a cell of ``column``; returns _WRONG if it breaks a rule."""
+    strip, parse = str.strip if column.spec.is_free_text else _plain, column.spec.parse
+
+    def parse_cell(cell: str) -> Any:
+        try:
+            return parse(strip(cell))
+        except Wrong:
+            return _WRONG
+
+    return _Memory(parse_cell).__getitem__
+
+
+class _Distinct(NamedTuple):
+    """The parsed values of a column whose values repeat."""
+
+    #: The distinct ones, and for each row the index of its own.
+    values: list[Any]
+    indices: Indices
+
+    def where(self, is_wanted: Callable[[Any], bool]) -> Mask:
+        """For each row whether its value is wanted."""
+        return np.array([*map(is_wanted, self.values)], np.bool_)[self.indices]
+
+    def as_array(self, to: pa.DataType) -> pa.Array:
+        """The value of each row; null for a wrong one."""
+        return pa.array([None if value is _WRONG else value for value in self.values], to).take(pa.array(self.indices))
+
+
+class Validator:
+    """Validates the blocks of a file with one layout, and remembers common values. Not thread-safe."""
+
+    def __init__(self, layout: Layout = NEWEST) -> None:
+        self._layout = layout
+        self._parsers = {column: _parser(column) for column in layout.columns}
+        self._fold = _Memory(lambda cell: fold(unguard(cell.strip()))).__getitem__
+
+    def validate(self, block: Block) -> Validated:
+        """Find the blank and the invalid records of ``block``."""
+        return Validated(block, self._layout, self._parsers, self._fold)
+
+
+class Validated:
+    """The result for the records of a block. Rows and problems are made only when asked for."""
+
+    def __init__(
+        self,
+        block: Block,
+        layout: Layout,
+        parsers: Mapping[Column, Callable[[str], Any]],
+        fold: Callable[[str], str],
+    ) -> None:
+        self._block = block
+        self._layout = layout
+        self._fold = fold
+        #: For each fit record whether it is wrong or blank.
+        self._is_wrong = np.zeros(len(block.fit), np.bool_)
+        #: By column: the values where they repeat, and the valid texts of the others.
+        self._values: dict[Column, _Distinct] = {}
+        self._texts: dict[Column, Texts] = {}
+        for column, cells in zip(layout.columns, block.columns, strict=True):
+            if column.spec.suspects is None:
+                self._values[column] = self._parse_distinct(cells, parsers[column])
+            else:
+                self._texts[column] = self._parse_suspects(column, column.spec.suspects, Texts(cells), parsers[column])
+        self._is_create = self._values[Column.MODE].where(lambda value: value is Mode.CREATE)
+        self._is_wrong |= self._is_create & self._values[Column.QUANTITY].where(lambda value: value == 0)
+        self._check_names()
+        wrong = np.sort(np.append(block.fit[self._is_wrong], [*block.unfit]).astype(np.intp))
+        blank = self._find_blank() if len(wrong) else wrong
+        #: The invalid records, and the records that are not blank.
+        self.invalid: Indices = np.setdiff1d(wrong, blank, assume_unique=True)
+        self.filled: Indices = np.delete(np.arange(len(block)), blank)
+
+    def _parse_distinct(self, cells: pa.DictionaryArray, parse: Callable[[str], Any]) -> _Distinct:
+        values = _Distinct([*map(parse, cells.dictionary.to_pylist())], cells.indices.to_numpy())
+        if _WRONG in values.values:
+            self._is_wrong |= values.where(lambda value: value is _WRONG)
+        return values
+
+    def _parse_suspects(
+        self,
+        column: Column,
+        suspects: Callable[[Texts], Sequence[Indices]],
+        cells: Texts,
+        parse: Callable[[str], Any],
+    ) -> Texts:
+        """The texts of a column as ``parse`` leaves them; an empty one for a wrong cell."""
+        if column.spec.is_free_text:
+            cells = cells.trimmed()
+        at = union(*suspects(cells))
+        if not len(at):
+            return cells
+        values = [*map(parse, cells.array.take(at).to_pylist())]
+        self._is_wrong[at[[value is _WRONG for value in values]]] = True
+        return cells.replaced(at, ["" if value is _WRONG or value is None else str(value) for value in values])
+
+    def _check_names(self) -> None:
+        """Find the rows that name no item."""
+        parts = [self._texts[column] for column in _NAME_COLUMNS]
+        is_named = np.logical_and.reduce([part.is_filled for part in parts])
+        for part in parts:
+            at = part.with_any(*ERROR_MARKS)
+            is_named[at[[*map(is_error, part.array.take(at).to_pylist())]]] = False
+        self._is_wrong |= ~np.logical_or.reduce([is_named, *(self._texts[column].is_filled for column in _NAMES_ALONE)])
+
+    def _find_blank(self) -> Indices:
+        block, layout = self._block, self._layout
+        # A row with a mode is not blank.
+        modes = block.columns[layout.columns.index(Column.MODE)]
+        has_no_mode = where(modes, lambda cell: not _plain(cell))
+        maybe = np.append(block.fit[self._is_wrong & has_no_mode], [*block.unfit]).astype(np.intp)
+        return maybe[[not any(_values(cells, layout)) for cells in block.cells(maybe)]]
+
+    def problems(self, first: int, stop: int) -> dict[int, list[Problem]]:
+        """All problems of each invalid record from the ``first`` up to ``stop``, by its line."""
+        wanted = self.invalid[slice(*np.searchsorted(self.invalid, [first, stop]))]
+        lines, cells = self._block.lines[wanted].tolist(), self._block.cells(wanted)
+        return {line: find_problems(one, self._layout) or [] for line, one in zip(lines, cells, strict=True)}
+
+    def rows(self) -> pa.Table:
+        """The valid rows, a table of ``rows.SCHEMA``."""
+        columns = self._name_items() | {
+            "line": pa.array(self._block.lines[self._block.fit], pa.int32()),
+            "is_create": pa.array(self._is_create),
+            "condition": self._values[Column.CONDITION].as_array(SCHEMA.field("condition").type),
+            "variants": self._values[Column.VARIANTS].as_array(SCHEMA.field("variants").type),
+            **{field.name: self._read(column, SCHEMA.field(field.name).type) for column, field in FIELDS.items()},
+        }
+        hidden = columns["hidden"]
+        columns["hidden"] = pc.if_else(columns["is_create"], hidden.fill_null(False), hidden)
+        table = pa.table([columns[field.name] for field in SCHEMA], SCHEMA)
+        return table.filter(pa.array(~self._is_wrong)) if self._is_wrong.any() else table
+
+    def _read(self, column: Column, to: pa.DataType) -> pa.Array:
+        """The values of a field's column; null if the file does not have it."""
+        if column in self._texts:
+            return self._texts[column].where_filled().cast(to)
+        return self._values[column].as_array(to) if column in self._values else pa.nulls(len(self._is_wrong), to)
+
+    def _name_items(self) -> dict[str, pa.Array]:
+        """The columns that tell how each row names its item."""
+        urns, cardmarket_ids, tcgplayer_ids = (self._texts[column] for column in _NAMES_ALONE)
+        is_left = ~urns.is_filled
+        by_cardmarket = is_left & cardmarket_ids.is_filled
+        is_left &= ~by_cardmarket
+        by_tcgplayer = is_left & tcgplayer_ids.is_filled
+        by_name = is_left & ~by_tcgplayer & ~self._is_wrong
+        ids = (cardmarket_ids.where_filled(by_cardmarket), tcgplayer_ids.where_filled(by_tcgplayer))
+        ways = [urns.is_filled, by_cardmarket, by_tcgplayer]
+        return {
+            "named_by": pa.array(np.select(ways, [*NamedBy][:3], NamedBy.NAME), pa.int8()),
+            "urn": urns.where_filled(),
+            "external_id": pc.coalesce(*(one.cast(pa.int64()) for one in ids)),
+            "name_key": self._name_keys(by_name),
+        }
+
+    def _name_keys(self, is_wanted: Mask) -> pa.Array:
+        at = np.flatnonzero(is_wanted)
+        parts = [Texts(self._texts[column].array.take(at)).folded(self._fold) for column in _NAME_COLUMNS]
+        keys = pc.binary_join_element_wise(*parts, NAME_KEY_SEPARATOR)
+        return pc.replace_with_mask(pa.nulls(len(is_wanted), pa.string()), pa.array(is_wanted), keys)
 
 
 def _values(cells: list[str], layout: Layout) -> list[str]:
@@ -288,31 +229,10 @@ def _values(cells: list[str], layout: Layout) -> list[str]:
     return [strip(cell) for strip, cell in zip(chain(strips, repeat(_plain)), cells, strict=False)]
 
 
-def _trimmed(cells: tuple[str, ...]) -> tuple[str, ...]:
-    """The values of a column that is not free text, with at most white space around them."""
-    together = "".join(cells)
-    return cells if together.isascii() and '="' not in together else tuple(map(_plain, cells))
-
-
 def _plain(cell: str) -> str:
     """The value in a cell that is not free text, without its guard: programs write ids as ``="912954"``."""
     value = trim(cell)
     return trim(unguard(value)) if value.startswith('="') else value
-
-
-def _parse_column(parse: Callable[[str], Any], cells: Iterable[str], wrong: set[int]) -> list[Any]:
-    """The results of ``parse`` for all cells. If it raises, the result is None, and the index is added to ``wrong``."""
-    try:
-        return [*map(parse, cells)]
-    except Wrong:
-        values: list[Any] = []
-        for at, cell in enumerate(cells):
-            try:
-                values.append(parse(cell))
-            except Wrong:
-                values.append(None)
-                wrong.add(at)
-        return values
 
 
 def find_problems(cells: list[str], layout: Layout = NEWEST) -> list[Problem] | None:
@@ -336,7 +256,7 @@ def _find_wrong_values(cells: list[str], values: dict[Column, str], problems: li
     for cell, (column, value) in zip(cells, values.items(), strict=True):
         if column in broken:
             continue
-        if control := _CONTROL.search(cell):
+        if control := CONTROL.search(cell):
             problems.append(Cause.CONTROL_CHARACTER.problem(column, character=f"U+{ord(control[0]):04X}"))
             continue
         try:

@@ -6,12 +6,17 @@ Each kind of warning is an entry in ``KINDS``: how it is found in a block of row
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from app.csvfile.columns import Column, Layout
 from app.csvfile.contract import in_pounds, quoted
 from app.csvfile.reader import Block
+from app.csvfile.texts import Texts
 
 #: Maximum number of characters stored of a value.
 _VALUE_LENGTH = 80
@@ -35,11 +40,13 @@ class Warned(NamedTuple):
         return KINDS[self.kind].describe(self)
 
 
-class Found(NamedTuple):
-    """A row with a probable mistake."""
+class Mistakes(NamedTuple):
+    """The rows of a block with the same kind of probable mistake."""
 
-    #: The row's index in its block, the column's index in the row, and the value.
-    row: int
+    #: The number of rows, and the first of them.
+    rows: int
+    record: int
+    #: The index of the column and the value in that row.
     column: int
     value: str
 
@@ -47,8 +54,8 @@ class Found(NamedTuple):
 class Kind(NamedTuple):
     """How one kind of warning is found and described."""
 
-    #: The rows of a block with this mistake, each once. Must be almost free for a block without any.
-    find: Callable[[Block, Layout], Iterator[Found]]
+    #: The rows of a block with this mistake, if any. Must be almost free for a block without any.
+    find: Callable[[Block, Layout], Mistakes | None]
     describe: Callable[[Warned], str]
 
 
@@ -62,22 +69,19 @@ class Watch:
     def look_through(self, block: Block) -> None:
         """Count the probable mistakes in the rows of ``block``."""
         for name, kind in KINDS.items():
-            for found in kind.find(block, self._layout):
-                earlier = self._warned.get(name)
-                self._warned[name] = (
-                    earlier._replace(rows=earlier.rows + 1)
-                    if earlier
-                    else self._first(name, found, block.first_lines())
-                )
+            found = kind.find(block, self._layout)
+            if found:
+                first = self._warned.get(name) or self._first(name, found, int(block.lines[found.record]))
+                self._warned[name] = first._replace(rows=first.rows + found.rows)
 
     def warnings(self) -> list[Warned]:
         """The warnings, in the order of KINDS."""
         return [self._warned[name] for name in KINDS if name in self._warned]
 
-    def _first(self, name: str, found: Found, lines: list[int]) -> Warned:
+    def _first(self, name: str, found: Mistakes, line: int) -> Warned:
         # A row may have more values than there are columns; these values have no column name.
         column = self._layout.name_at(found.column)
-        return Warned(name, 1, lines[found.row], column, found.value.strip()[:_VALUE_LENGTH])
+        return Warned(name, 0, line, column, found.value.strip()[:_VALUE_LENGTH])
 
 
 def read_stored(stored: Iterable[Mapping[str, Any]]) -> list[Warned]:
@@ -85,8 +89,9 @@ def read_stored(stored: Iterable[Mapping[str, Any]]) -> list[Warned]:
     return [Warned(**fields) for fields in stored if fields["kind"] in KINDS]
 
 
-#: In UTF-8, the first two letters of UTF-8 that was read as Windows-1252: U+00C2 to U+00F4, and one of 80 to BF.
-_GARBLED = re.compile(rb"\xc3[\x82-\xb4][\xc2\xc5\xc6\xcb\xe2]")
+#: By byte: whether it can be the third in the UTF-8 of the first two letters of a text that was read as Windows-1252:
+#: U+00C2 to U+00F4 (of which the bytes are C3 and 82 to B4), and one that stands for 80 to BF.
+_IS_GARBLED = np.isin(np.arange(256), [*b"\xc2\xc5\xc6\xcb\xe2"])
 _NON_ASCII = re.compile(r"[^\x00-\x7f]+")
 #: The bytes of Windows-1252 by character; the five undefined ones map to themselves, as in browsers.
 _WINDOWS_1252 = {
@@ -104,14 +109,22 @@ def ungarble(value: str) -> str | None:
         return None
 
 
-def _find_garbled(block: Block, _layout: Layout) -> Iterator[Found]:
-    if block.raw.isascii() or not _GARBLED.search(block.raw):
-        return
-    for row, cells in enumerate(block.cells):
-        for column, value in enumerate(cells):
-            if ungarble(value) is not None:
-                yield Found(row, column, value)
-                break
+def _find_garbled(block: Block, _layout: Layout) -> Mistakes | None:
+    if block.data.isascii():
+        return None
+    raw = np.frombuffer(block.data[: block.starts[-1]] + b"  ", np.uint8)
+    places = np.flatnonzero(raw == 0xC3)
+    second = raw[places + 1]
+    places = places[(second >= 0x82) & (second <= 0xB4) & _IS_GARBLED[raw[places + 2]]]
+    if not len(places):
+        return None
+    records = np.unique(np.searchsorted(block.starts, places, side="right") - 1)
+    garbled = [
+        (record, *found)
+        for record, cells in zip(records.tolist(), block.cells(records), strict=True)
+        if (found := next(((at, cell) for at, cell in enumerate(cells) if ungarble(cell) is not None), None))
+    ]
+    return Mistakes(len(garbled), *garbled[0]) if garbled else None
 
 
 def _describe_garbled(warned: Warned) -> str:
@@ -125,14 +138,19 @@ def _describe_garbled(warned: Warned) -> str:
 
 
 #: Prices under 5p, as in the file: most likely pounds.
-_TINY_PRICES = frozenset("1234")
+_TINY_PRICES = pa.array(["1", "2", "3", "4"])
 
 
-def _find_tiny_prices(block: Block, layout: Layout) -> Iterator[Found]:
+def _find_tiny_prices(block: Block, layout: Layout) -> Mistakes | None:
     place = layout.columns.index(Column.PRICE)
-    for row, cells in enumerate(block.cells):
-        if len(cells) > place and (value := cells[place].strip()) in _TINY_PRICES:
-            yield Found(row, place, value)
+    unfit = {at: cells[place] for at, cells in block.unfit.items() if len(cells) > place}
+    prices = Texts(pa.concat_arrays([block.columns[place], pa.array(unfit.values(), pa.string())])).trimmed().array
+    is_tiny = pc.is_in(prices, _TINY_PRICES).to_numpy(zero_copy_only=False)
+    records = np.append(block.fit, [*unfit]).astype(np.intp)[is_tiny]
+    if not len(records):
+        return None
+    first = records.argmin()
+    return Mistakes(len(records), int(records[first]), place, prices.filter(is_tiny)[int(first)].as_py())
 
 
 def _describe_tiny_prices(warned: Warned) -> str:

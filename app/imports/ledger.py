@@ -9,6 +9,7 @@ from typing import NamedTuple
 from app.csvfile.contract import Mode
 from app.csvfile.errors import FileRejected
 from app.csvfile.lines import LineReader
+from app.csvfile.rows import each_row
 from app.extensions import db
 from app.models import Batch, Import
 from app.queries import ImportKey
@@ -76,8 +77,8 @@ def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
     groups: Counter[Kind] = Counter()
     pieces = iter_range(storage, one.storage_key, batch.start_byte, batch.end_byte)
     reader = LineReader(pieces, header=one.header, offset=batch.start_byte, line=batch.first_line)
-    while (lines := reader.take(_ROWS_AT_ONCE)).starts:
-        modes = dict(zip(lines.numbers, lines.rows.modes, strict=True))
+    while (lines := reader.take(_ROWS_AT_ONCE)).count:
+        modes = {row.line: row.mode for row in each_row(lines.rows)}
         for line in sorted([*modes, *lines.wrong]):
             counted["total"] += 1
             if line < batch.cursor_line:

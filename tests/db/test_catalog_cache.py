@@ -8,15 +8,15 @@ from sqlalchemy import text
 
 from app.csvfile.columns import VALUES
 from app.csvfile.contract import Condition, ItemName, Mode, NamedBy, name_key
-from app.csvfile.validate import Rows
+from app.csvfile.rows import Row
 from app.extensions import db
 from app.imports.worker import catalog_cache
-from app.imports.worker.as_table import as_table
 from app.imports.worker.catalog_cache import KnownItems
 from app.models import ExternalId, Item
 from app.queries import items
 from app.queries.items import CatalogItem
 from tests.factories import make_items
+from tests.reference import as_table
 
 
 @pytest.fixture(autouse=True)
@@ -27,16 +27,8 @@ def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def table(names: list[ItemName]) -> pa.Table:
     """Rows that name items by ``names``, and are otherwise alike."""
-    count = len(names)
-    rows = Rows(
-        [Mode.CREATE] * count,
-        names,
-        [Condition.MINT] * count,
-        [""] * count,
-        [False] * count,
-        tuple([None] * count for _ in VALUES),
-    )
-    return as_table(range(2, count + 2), rows)
+    alike = Condition.MINT, "", False, (None,) * len(VALUES)
+    return as_table(Row(line, Mode.CREATE, name, *alike) for line, name in enumerate(names, start=2))
 
 
 def found_by(known: KnownItems, names: list[ItemName]) -> dict[ItemName, list[CatalogItem]]:

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import re
+import csv
+import io
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from app.csvfile import reader, scan
-from app.csvfile.columns import COLUMNS, HEADER
+from app.csvfile.columns import COLUMNS, HEADER, NEWEST
 from app.csvfile.errors import FileRejected
-from app.csvfile.lines import LineReader
-from app.csvfile.reader import find_cells, read_blocks
-from app.csvfile.validate import Validator, find_problems
+from app.csvfile.records import find_cells
+from tests import reference
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 #: Ordinary blocks and batches have thousands of rows. Small ones have more edges.
 _BLOCK_BYTES = 24
 _MAX_RECORD_BYTES = 300
 _BATCH_ROWS = 3
-
-
-class Record(NamedTuple):
-    """One record, which every reader must return alike."""
-
-    line: int
-    cells: list[str]
-    text: str
-    end: int
 
 
 def make_small() -> None:
@@ -45,9 +34,10 @@ def check_reader(data: bytes, cuts: Sequence[int]) -> bool:
         return False
     assert whole == cut == by_bytes
     assert "".join(record.text for record in whole) == data.decode()
-    assert whole == [*_read_slowly(data.decode())]
-    for record, before in zip(whole, [Record(1, [], "", 0), *whole], strict=False):
-        alone = _read([data[before.end : record.end]], offset=before.end, line=record.line)
+    assert whole == [*reference.read(data, NEWEST)]
+    assert [(line, _plain(cells), text, end) for line, cells, _, text, end in whole] == [*_read_slowly(data.decode())]
+    for record, start in zip(whole, [0, *(record.end for record in whole)], strict=False):
+        alone = _read([data[start : record.end]], offset=start, line=record.line)
         assert alone == [record], (alone, record)
         find_cells(record.text)
     return True
@@ -61,11 +51,15 @@ def check_scan(data: bytes, cuts: Sequence[int]) -> bool:
     except FileRejected:
         return False
     whole = [*_rows(file, len(found.header), len(file), 2)]
+    assert whole == [*reference.judge(data)]
     by_batch = [[*_rows(file, one.start_byte, one.end_byte, one.first_line)] for one in found.batches]
     assert [row for rows in by_batch for row in rows] == whole
     assert [len(rows) for rows in by_batch] == [one.rows for one in found.batches]
     assert found.total == len(whole)
-    assert found.invalid == sum(is_wrong for _, _, is_wrong in whole)
+    assert found.invalid == sum(bool(row.problems) for row in whole)
+    assert [one.first_line for one in found.batches] == [
+        file[: one.start_byte].count(b"\n") + 1 for one in found.batches
+    ]
     edges = [len(found.header), *(one.end_byte for one in found.batches)]
     assert [one.start_byte for one in found.batches] == edges[:-1]
     assert edges[-1] == len(file)
@@ -73,37 +67,31 @@ def check_scan(data: bytes, cuts: Sequence[int]) -> bool:
 
 
 def check_validator(rows: list[list[str]]) -> bool:
-    """Whether all ``rows`` are valid. The fast pass and the slow pass must agree."""
-    validator = Validator()
-    has_controls = any(_CONTROL.search(cell) for row in rows for cell in row)
-    found = validator.validate(rows, has_controls)
-    problems = [find_problems(row) for row in rows]
-    assert found.blank == {at for at, one in enumerate(problems) if one is None}
-    assert found.wrong == {at for at, one in enumerate(problems) if one}
-    assert len([*found.rows().each()]) == len(rows) - len(found.blank) - len(found.wrong)
-    # Neither remembered values nor a search for control characters where there are none may change anything.
-    for at, row in enumerate(rows):
-        alone = validator.validate([row], True)
-        assert (bool(alone.blank), bool(alone.wrong)) == (at in found.blank, at in found.wrong)
-    for one in problems:
-        for problem in one or ():
+    """Whether all ``rows`` are valid. Judging them in columns and cell by cell must agree."""
+    file = io.StringIO(newline="")
+    csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
+    data = file.getvalue().encode()
+    try:
+        expected = [*reference.judge(data)]
+    except FileRejected:
+        return False
+    for at_once in (1, len(rows) + 1):
+        assert [*reference.as_lines([data], at_once=at_once)] == expected
+    for line in expected:
+        for problem in line.problems:
             assert problem.column in ("", None, *COLUMNS)
-    return not found.wrong and not found.blank
+    return len(expected) == len(rows) and not any(line.problems for line in expected)
 
 
-def _read(pieces: Sequence[bytes], *, offset: int = 0, line: int = 1) -> list[Record] | None:
+def _read(pieces: Sequence[bytes], *, offset: int = 0, line: int = 1) -> list[reference.Record] | None:
     """The records; None if the file is rejected."""
     try:
-        return [
-            Record(*one)
-            for block in read_blocks(pieces, offset=offset, line=line)
-            for one in zip(block.first_lines(), map(_plain, block.cells), block.texts(), block.end_bytes(), strict=True)
-        ]
+        return [*reference.as_columns(pieces, NEWEST, offset=offset, line=line)]
     except FileRejected:
         return None
 
 
-def _read_slowly(text: str) -> Iterator[Record]:
+def _read_slowly(text: str) -> Iterator[tuple[int, list[str], str, int]]:
     """The records of a file, found character by character according to the documentation."""
     at, line, end = 0, 1, 0
     while at < len(text):
@@ -126,7 +114,7 @@ def _read_slowly(text: str) -> Iterator[Record]:
         at = min(at, len(text))
         record = text[start:at]
         end += len(record.encode())
-        yield Record(line, _plain(cells), record, end)
+        yield line, _plain(cells), record, end
         line += record.count("\n") or 1
 
 
@@ -135,17 +123,9 @@ def _plain(cells: list[str]) -> list[str]:
     return [] if cells == [""] else [*cells]
 
 
-def _rows(file: bytes, start: int, end: int, line: int) -> Iterator[tuple[int, str, bool]]:
-    """Line, text and validity of each row of a slice, read like a batch, two rows at a time."""
-    lines = LineReader(_pieces(file[start:end], [7, 50]), header=HEADER, offset=start, line=line)
-    taken = lines.take(2)
-    while taken.starts:
-        for number in sorted([*taken.numbers, *taken.wrong]):
-            yield number, taken.text(number), number in taken.wrong
-        assert taken.end_byte <= end
-        last = taken.end_byte
-        taken = lines.take(2)
-    assert start == end or last == end
+def _rows(file: bytes, start: int, end: int, line: int) -> Iterator[reference.Line]:
+    """The rows of a slice, read like a batch, two records at a time."""
+    yield from reference.as_lines(_pieces(file[start:end], [7, 50]), offset=start, line=line, at_once=2)
 
 
 def _pieces(data: bytes, cuts: Sequence[int]) -> list[bytes]:

@@ -7,11 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.csvfile.causes import Cause
-from app.csvfile.columns import Column, value_of
+from app.csvfile.columns import HEADER, Column, value_of
 from app.csvfile.contract import MAX_TEXT_LENGTH, NamedBy, name_key
 from app.csvfile.guard import guard, guard_if_guarded, unguard
+from app.csvfile.lines import LineReader
 from app.csvfile.parse import parse_text
-from app.csvfile.validate import Validator, find_problems
+from app.csvfile.rows import Row, each_row
+from app.csvfile.validate import find_problems
+from app.csvfile.write import csv_lines
 from tests.factories import cells, row
 
 _parse = parse_text(MAX_TEXT_LENGTH)
@@ -50,16 +53,20 @@ def test_each_text_comes_back(text: str) -> None:
     assert unguard(guard_if_guarded(text)) == text
 
 
+def judge(*rows: list[str]) -> list[Row]:
+    """The rows, all of which are valid."""
+    lines = LineReader(["".join(csv_lines(rows)).encode()], header=HEADER, offset=0, line=2).take(len(rows))
+    assert not lines.wrong
+    return [*each_row(lines.rows)]
+
+
 @pytest.mark.parametrize("cell", ['="00017"', ' ="00017" ', '="=""x"""', '=""', '="', '="a"b"', '="' + "x" * 255 + '"'])
 def test_both_passes_read_a_guarded_text_alike(cell: str) -> None:
     values = cells(comment=cell, reference=cell)
-    found = Validator().validate([values, cells()], False)
-    assert found.wrong == set()
+    first, _ = judge(values, cells())
     assert find_problems(values) == []
     text = _parse(cell.strip())
-    assert [
-        (value_of(one.values, Column.COMMENT), value_of(one.values, Column.REFERENCE)) for one in found.rows().each()
-    ][0] == (text, text)
+    assert (value_of(first.values, Column.COMMENT), value_of(first.values, Column.REFERENCE)) == (text, text)
 
 
 def test_the_limit_is_for_the_text_and_not_for_its_guard() -> None:
@@ -74,13 +81,13 @@ def test_a_formula_that_is_only_a_text_is_that_text_in_every_column() -> None:
     plain |= {"quantity": "2", "variants": "holo", "hidden": "true", "set": "Base", "game": "Pokemon", "name": "Mew"}
     values, guarded = cells(**plain), cells(**{column: f' ="{value}" ' for column, value in plain.items()})
     assert find_problems(guarded) == []
-    first, second = Validator().validate([values, guarded], False).rows().each()
-    assert first == second
-    by_id = Validator().validate([cells(urn='=""', cardmarket_id='="0912954"')], False).rows()
-    assert by_id.names == [(NamedBy.CARDMARKET_ID, 912954)]
+    first, second = judge(values, guarded)
+    assert first == second._replace(line=first.line)
+    (by_id,) = judge(cells(urn='=""', cardmarket_id='="0912954"'))
+    assert by_id.name == (NamedBy.CARDMARKET_ID, 912954)
     by_name = {"urn": "", "game": '="Pokemon"', "set": "Base", "name": '="Mew"'}
-    found = Validator().validate([cells(**by_name)], False).rows()
-    assert found.names == [(NamedBy.NAME, name_key("Pokemon", "Base", "Mew"))]
+    (found,) = judge(cells(**by_name))
+    assert found.name == (NamedBy.NAME, name_key("Pokemon", "Base", "Mew"))
     (problem,) = find_problems(cells(price='="1.99"')) or []
     assert problem.cause is Cause.PRICE_IN_POUNDS
     assert "“1.99”" in problem.message

@@ -5,25 +5,34 @@ from __future__ import annotations
 import csv
 import io
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.csvfile import reader
 from app.csvfile.causes import Cause
+from app.csvfile.columns import Column, Layout
 from app.csvfile.contract import MAX_RECORD_BYTES
 from app.csvfile.errors import FileRejected
-from app.csvfile.reader import BrokenCells, find_cells, read_blocks
+from app.csvfile.reader import read_blocks
+from app.csvfile.records import BrokenCells, find_cells
 from app.csvfile.validate import find_problems
+from tests import reference
 
 
 def read(*pieces: bytes) -> list[tuple[int, list[str], str, int]]:
     """All records as (line, cells, raw text, end byte)."""
     return [
-        (line, cells, text.removesuffix("\n").removesuffix("\r"), end)
+        (line, cells, block.text(at).removesuffix("\n").removesuffix("\r"), block.offset + end)
         for block in read_blocks(pieces, offset=0, line=1)
-        for line, cells, text, end in zip(
-            block.first_lines(), block.cells, block.texts(), block.end_bytes(), strict=True
+        for at, (line, end, cells) in enumerate(
+            zip(
+                block.lines.tolist()[:-1],
+                block.starts.tolist()[1:],
+                block.cells(np.arange(len(block))),
+                strict=True,
+            )
         )
     ]
 
@@ -188,13 +197,35 @@ def test_an_endless_record_is_refused_before_the_rest_arrives() -> None:
 
 
 def test_control_characters_are_noticed_and_tabs_are_none() -> None:
-    def has_controls(data: bytes) -> bool:
-        (block,) = read_blocks([data], offset=0, line=1)
-        return block.has_controls
+    def is_fit(comment: str) -> bool:
+        (block,) = read_blocks([f"{RIGHT[:-2]}{comment},,\n".encode()], offset=0, line=1)
+        return len(block.fit) == 1
 
-    assert has_controls(b"bell \x07\n")
-    assert has_controls("next line \x85\n".encode())
-    assert not has_controls("tab\tand Â and ü\r\n".encode())
+    assert not is_fit("bell \x07")
+    assert not is_fit("delete \x7f")
+    assert not is_fit("next line \x85")
+    assert is_fit("tab\tand Â and ü")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        RIGHT,
+        RIGHT.replace("u", '"u"'),
+        f'{RIGHT[:-2]}"say ""hi"", twice",,',
+        f'{RIGHT[:-2]}"""",,""',
+        f"{RIGHT}é\r",
+        f'{RIGHT[:-2]}"","",""\r',
+    ],
+)
+def test_what_is_well_formed_is_not_read_thoroughly(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (expected,) = csv.reader([f"{line}\n"], strict=True)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("read thoroughly")
+
+    monkeypatch.setattr(reader, "read_records", refuse)
+    assert [cells for _, cells, _, _ in read(f"{line}\n".encode() * 2)] == [expected] * 2
 
 
 #: Everything that has a meaning to CSV, and some that has none.
@@ -256,3 +287,24 @@ def test_the_cells_of_a_right_row_are_those_that_it_was_made_of(values: list[str
     file = io.StringIO(newline="")
     csv.writer(file, lineterminator="", quoting=csv.QUOTE_ALL).writerow(values)
     assert [cell.value for cell in find_cells(file.getvalue())] == values
+
+
+#: Cells, and pieces of cells, of a row that is nearly right.
+scraps = st.sampled_from(
+    ['"', '""', ",", "\n", "\r", "\r\n", "\ufeff", "é", "\x07", "\x85", " ", "x", RIGHT, f"{RIGHT}\n", ""]
+)
+
+
+@given(st.lists(scraps, max_size=14).map("".join), st.sampled_from([15, 16]))
+@example("\ufeff" + RIGHT + "\n", 15)
+@example(f"{RIGHT},\n{RIGHT}\n{RIGHT},x\n{RIGHT},\n", 16)
+@example(f"{RIGHT}\n{RIGHT},\n", 15)
+def test_regular_lines_are_read_like_all_others(text: str, width: int) -> None:
+    layout, data = Layout(tuple(Column), width), text.encode()
+    try:
+        expected = [*reference.read(data, layout)]
+    except FileRejected:
+        with pytest.raises(FileRejected):
+            list(reference.as_columns([data], layout))
+    else:
+        assert [*reference.as_columns([data], layout)] == expected

@@ -74,8 +74,8 @@ def test_batches_cover_the_file_and_read_the_same_rows_as_the_whole(lines: list[
         reader = LineReader([data[start:end]], header=header, offset=start, line=line)
         found: list[tuple[int, str, list[str]]] = []
         # However many are taken at a time, each stands where the whole file has it.
-        while (lines := reader.take(size)).starts:
-            for number in sorted([*lines.numbers, *lines.wrong]):
+        while (lines := reader.take(size)).count:
+            for number in sorted([*lines.rows["line"].to_pylist(), *lines.wrong]):
                 messages = [problem.message for problem in lines.wrong.get(number, ())]
                 found.append((number, lines.text(number), messages))
             newlines = data[start : lines.end_byte].count(b"\n") + (not data[: lines.end_byte].endswith(b"\n"))

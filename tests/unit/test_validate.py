@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterator
+
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.csvfile.causes import Cause
-from app.csvfile.columns import Column, Layout
+from app.csvfile.columns import HEADER
 from app.csvfile.contract import Condition, Mode, NamedBy, name_key
-from app.csvfile.reader import BrokenCells
-from app.csvfile.validate import Row, Validator, find_problems
+from app.csvfile.lines import LineReader
+from app.csvfile.rows import Row, each_row
+from app.csvfile.texts import Texts
+from app.csvfile.validate import find_problems
+from tests import reference
 from tests.factories import cells
 
 
@@ -18,17 +26,22 @@ def validate(**values: object) -> Row | list | None:
     return validate_row(cells(**values))
 
 
-def validate_row(row: list[str], has_controls: bool = True) -> Row | list | None:
-    (result,) = validate_rows([row], has_controls)
+def validate_row(row: list[str]) -> Row | list | None:
+    (result,) = validate_rows([row])
     return result
 
 
-def validate_rows(rows: list[list[str]], has_controls: bool = True) -> list[Row | list | None]:
-    validated = Validator().validate(rows, has_controls)
-    right, problems = validated.rows().each(), validated.problems()
-    results = [None if at in validated.blank else problems.get(at) or next(right) for at in range(len(rows))]
-    assert not list(right)
-    return results
+def validate_rows(rows: list[list[str]], header: str = HEADER) -> list[Row | list | None]:
+    """What becomes of each row: itself, as if alone in a file, its problems, or nothing if it is blank."""
+    file = io.StringIO(newline="")
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return [*validate_text(file.getvalue(), header)]
+
+
+def validate_text(text: str, header: str = HEADER) -> Iterator[Row | list | None]:
+    reader = LineReader([text.encode()], header=header, offset=0, line=2)
+    while (lines := reader.take(1)).count:
+        yield next((row._replace(line=2) for row in each_row(lines.rows)), next(iter(lines.wrong.values()), None))
 
 
 def problems(**values: object) -> list[tuple[str, Cause]]:
@@ -57,6 +70,7 @@ def test_a_full_row() -> None:
         reference="SKU",
     )
     assert row == Row(
+        2,
         Mode.CREATE,
         (NamedBy.URN, "urn:x:1"),
         Condition.LIGHT_PLAYED,
@@ -232,7 +246,7 @@ def test_no_pence_are_suggested_for_what_may_not_be_pounds(price: str) -> None:
 
 @pytest.mark.parametrize("row", [[], [""], ["  "], [""] * 15, [" ", "\t"], [""] * 20])
 def test_a_row_without_any_value_is_blank(row: list[str]) -> None:
-    assert validate_row(row, has_controls=False) is None
+    assert validate_row(row) is None
 
 
 @pytest.mark.parametrize(
@@ -254,8 +268,7 @@ def test_a_wrong_number_of_values_is_all_that_is_told(row: list[str], count: str
 )
 @pytest.mark.parametrize("width", [15, 16, 18])
 def test_a_value_behind_the_last_column_is_told_with_its_place(beyond: list[str], words: str, width: int) -> None:
-    validated = Validator(Layout(tuple(Column), width)).validate([[*cells(), *beyond]], has_controls=False)
-    (problem,) = validated.problems()[0]
+    ((problem,),) = validate_rows([[*cells(), *beyond]], HEADER + "," * (width - 15))
     assert (problem.column, problem.cause) == ("", Cause.EXTRA_VALUE)
     assert words in problem.message
 
@@ -272,13 +285,18 @@ def test_the_columns_without_a_name_may_be_empty_or_left_out() -> None:
         ["", *[" "] * 16],
         [*cells(), "", "", ""],
         [*cells(price="x"), ""],
-        BrokenCells([*cells(), ""], [Cause.QUOTING.problem("NOTES")]),
+        [*cells(), "", ""],
+        [*cells(price="x"), "", ""],
+        [*cells(), "", "x"],
     ]
-    validated = Validator(Layout(tuple(Column), 17)).validate(rows, has_controls=False)
-    assert validated.is_right() == [True, True, True, False, False, False, False]
-    assert validated.blank == {3}
-    causes = {at: [problem.cause for problem in problems] for at, problems in validated.problems().items()}
-    assert causes == {4: [Cause.COLUMN_COUNT], 5: [Cause.PRICE_NOT_WHOLE], 6: [Cause.QUOTING]}
+    found = validate_rows(rows, f"{HEADER},,")
+    causes = [[problem.cause for problem in one] if isinstance(one, list) else one for one in found]
+    right = valid()
+    assert causes[:4] == [right, right, right, None]
+    assert causes[4:6] == [[Cause.COLUMN_COUNT], [Cause.PRICE_NOT_WHOLE]]
+    assert causes[6:] == [right, [Cause.PRICE_NOT_WHOLE], [Cause.EXTRA_VALUE]]
+    ((problem,),) = validate_text('CREATE,u,,,,,,NM,1,1,,,,"a"b,,\n', f"{HEADER},,")
+    assert (problem.column, problem.cause) == ("NOTES", Cause.QUOTING)
 
 
 UNSEEN = ["\u200b", "\u2060", "\ufeff", "\u00ad", "\u2011", "\u00a0", "\u202f", "\U000e0020", " \u200e\t\ufeff "]
@@ -311,7 +329,7 @@ def test_what_cannot_be_seen_is_trimmed_around_ids_and_sets_and_is_no_value_by_i
     assert problems(urn=unseen) == [("URN", Cause.ITEM_NOT_NAMED)]
     assert problems(mode=unseen, price=unseen) == [("MODE", Cause.MODE_MISSING), ("PRICE", Cause.PRICE_MISSING)]
     for row in ([unseen], [unseen] * 4 + [""] * 11):
-        assert validate_row(row, has_controls=False) is None
+        assert validate_row(row) is None
 
 
 def test_free_text_keeps_what_cannot_be_seen() -> None:
@@ -377,35 +395,52 @@ def awkward_rows() -> st.SearchStrategy[list[str]]:
             "update",
             "1",
             "0",
+            "007",
             "x",
             " ",
+            " x ",
+            "X  y",
             "NM",
             "true",
             "1.99",
             "a|b",
             "\x07",
             "z" * 300,
+            "é" * 200,
+            "é",
+            "\u3000É x",
             "\u200b",
             "1\u2011",
             "#N/A",
+            "Err:502",
             "1.0",
+            '="x"',
+            '=""',
+            ' ="="1""" ',
+            "two\nlines",
         ]
     )
-    right = st.sampled_from([cells(), cells(mode="UPDATE", quantity="0"), cells(urn="", cardmarket_id="5")])
-    nearly_right = st.builds(lambda row, at, value: [*row[:at], value, *row[at + 1 :]], right, st.integers(0, 14), cell)
+    named = cells(urn="", game="G", set="S", name="N")
+    right = st.sampled_from([cells(), cells(mode="UPDATE", quantity="0"), cells(urn="", cardmarket_id="5"), named])
+    nearly_right = st.builds(
+        lambda row, values: [values.get(at, cell) for at, cell in enumerate(row)],
+        right,
+        st.dictionaries(st.integers(0, 14), cell, min_size=1, max_size=4),
+    )
     return st.one_of(right, nearly_right, st.lists(cell, max_size=17))
 
 
-@given(st.lists(awkward_rows(), max_size=12))
-def test_rows_do_not_depend_on_those_they_are_validated_with(rows: list[list[str]]) -> None:
-    assert validate_rows(rows) == [validate_row(row) for row in rows]
+@given(st.lists(awkward_rows(), max_size=12), st.integers(1, 5), st.sampled_from(["", ",", ",LINE,,"]))
+def test_rows_are_judged_in_columns_as_they_are_cell_by_cell(rows: list[list[str]], at_once: int, beyond: str) -> None:
+    file = io.StringIO(newline="")
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    data, header = file.getvalue().encode(), HEADER + beyond
+    assert [*reference.as_lines([data], header, at_once=at_once)] == [*reference.judge(data, header)]
 
 
-@given(awkward_rows())
-def test_the_fast_pass_and_the_explanation_always_agree(row: list[str]) -> None:
-    result = validate_row(row)
-    found = find_problems(row)
-    assert result == found if not isinstance(result, Row) else found == []
+def test_texts_are_trimmed_as_python_does_it() -> None:
+    texts = [f"{chr(code)}x {chr(code)}" for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    assert Texts(pa.array(texts)).trimmed().array.to_pylist() == [text.strip() for text in texts]
 
 
 def test_every_cause_has_a_sentence_of_its_own_on_how_to_fix_it() -> None:

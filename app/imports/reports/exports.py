@@ -18,7 +18,7 @@ from app.csvfile.columns import Layout
 from app.csvfile.contract import Mode
 from app.csvfile.header import layout_of
 from app.csvfile.lines import LineReader
-from app.csvfile.validate import Row
+from app.csvfile.rows import Row, each_row
 from app.csvfile.write import csv_lines, in_pieces, no_formula
 from app.queries import ImportKey, items, without_transaction
 from app.queries.imports import lookups, row_errors, succeeded_rows
@@ -132,8 +132,8 @@ def _read_rows(of: lookups.Source, done: _Done) -> Iterator[list[tuple[int, Row]
     """The valid rows that a batch has processed, with their lines, some thousand at a time."""
     pieces = _read(of.storage_key, [(done.start_byte, done.cursor)])
     reader = LineReader(pieces, header=of.header, offset=done.start_byte, line=done.first_line)
-    while (lines := reader.take(_ROWS_AT_ONCE)).starts:
-        yield [*zip(lines.numbers, lines.rows.each(), strict=True)]
+    while (lines := reader.take(_ROWS_AT_ONCE)).count:
+        yield [(row.line, row) for row in each_row(lines.rows)]
 
 
 def _find_successes(key: ImportKey, of: lookups.Source, rows: list[tuple[int, Row]]) -> list[_Success]:

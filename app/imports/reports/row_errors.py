@@ -13,7 +13,7 @@ from app.csvfile.cells import split_records
 from app.csvfile.columns import Column, Layout
 from app.csvfile.contract import column_letters
 from app.csvfile.header import layout_of
-from app.csvfile.reader import find_cells
+from app.csvfile.records import find_cells
 from app.csvfile.visible import visible
 from app.imports.reports.suggestions import Case, Suggestion, suggest
 from app.queries import ImportKey

@@ -17,7 +17,7 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.csvfile.causes import Cause
-from app.csvfile.columns import COLUMNS, Column
+from app.csvfile.columns import COLUMNS, HEADER, Column
 from app.csvfile.contract import (
     CONDITION_CODES,
     MAX_ID_DIGITS,
@@ -32,9 +32,11 @@ from app.csvfile.contract import (
     name_key,
 )
 from app.csvfile.damage import plain_digits
+from app.csvfile.lines import LineReader
 from app.csvfile.parse import read_price
-from app.csvfile.validate import Row, Validator
+from app.csvfile.rows import Row, each_row
 from app.csvfile.visible import describe_invisible, typed
+from app.csvfile.write import csv_lines, in_pieces
 from app.extensions import db
 from app.imports.reports.similar_items import MAX_CHOICES, NearestItems, closest, likeness
 from app.queries import items
@@ -436,6 +438,5 @@ def _cells(case: Case) -> tuple[str, ...]:
 
 
 def _validate(rows: list[tuple[str, ...]]) -> list[Row | None]:
-    validated = Validator().validate([[*cells] for cells in rows], has_controls=True)
-    right = validated.rows().each()
-    return [next(right) if is_right else None for is_right in validated.is_right()]
+    reader = LineReader(in_pieces(csv_lines(rows)), header=HEADER, offset=0, line=2)
+    return [next(each_row(reader.take(1).rows), None) for _ in rows]

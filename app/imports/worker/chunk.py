@@ -15,7 +15,6 @@ from app.csvfile.columns import Column
 from app.csvfile.contract import Condition, ItemName, NamedBy
 from app.csvfile.lines import Lines
 from app.csvfile.visible import describe_invisible
-from app.imports.worker.as_table import as_table
 from app.imports.worker.catalog_cache import KnownItems, Resolved
 from app.imports.worker.targets import Target
 from app.observability import metrics
@@ -101,7 +100,7 @@ def write(attempt: Attempt, chunk: Chunk) -> Written:
     lines = chunk.lines
     failed = dict(lines.wrong)
     with metrics.timed("items"):
-        candidates = _find_items(as_table(lines.numbers, lines.rows), attempt.known_items, failed)
+        candidates = _find_items(lines.rows, attempt.known_items, failed)
     is_create = np.asarray(candidates.rows["is_create"])
     # In this order, so that no two chunks deadlock: see ``queries.listings``.
     with metrics.timed("create"):

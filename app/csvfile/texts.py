@@ -1,0 +1,146 @@
+"""Questions to thousands of texts at once, answered from their bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Indices = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+
+
+class Texts:
+    """The texts of an Arrow array of strings without nulls."""
+
+    def __init__(self, array: pa.StringArray) -> None:
+        self.array = array
+
+    @cached_property
+    def _offsets(self) -> npt.NDArray[np.int32]:
+        # An empty array may have no buffers.
+        buffer = self.array.buffers()[1] if len(self.array) else bytes(4)
+        offsets: npt.NDArray[np.int32] = np.frombuffer(buffer, np.int32)[self.array.offset :][: len(self.array) + 1]
+        return offsets
+
+    @cached_property
+    def data(self) -> bytes:
+        """The texts one behind the other, in UTF-8."""
+        buffer = self.array.buffers()[2]
+        first, last = int(self._offsets[0]), int(self._offsets[-1])
+        return bytes(memoryview(buffer)[first:last]) if last > first else b""
+
+    @cached_property
+    def _places(self) -> npt.NDArray[np.int32]:
+        """The place in ``data`` at which each text begins, and the end."""
+        places: npt.NDArray[np.int32] = self._offsets - self._offsets[0]
+        return places
+
+    @cached_property
+    def sizes(self) -> npt.NDArray[np.int32]:
+        """The size of each text in bytes."""
+        return np.diff(self._offsets)
+
+    @cached_property
+    def is_filled(self) -> Mask:
+        """For each text whether it is not empty."""
+        return self.sizes > 0
+
+    def empty(self) -> Indices:
+        """The empty texts."""
+        return np.flatnonzero(~self.is_filled)
+
+    def longer_than(self, size: int) -> Indices:
+        """The texts of more than ``size`` bytes."""
+        return np.flatnonzero(self.sizes > size) if len(self.data) > size else _NONE
+
+    def not_digits(self) -> Indices:
+        """The texts with anything but the digits 0 to 9."""
+        if not self.data or self.data.isdigit():
+            return _NONE
+        return self._owners(np.flatnonzero(np.frombuffer(self.data, np.uint8) - np.uint8(ord("0")) > 9))
+
+    def with_any(self, *marks: str) -> Indices:
+        """The texts that contain any of these ``marks``."""
+        return union(
+            *(
+                np.flatnonzero(pc.match_substring(self.array, mark).to_numpy(zero_copy_only=False))
+                for mark in marks
+                if mark.encode() in self.data
+            )
+        )
+
+    def guarded(self) -> Indices:
+        """The texts that begin like a guard."""
+        return self.beginning_with("=") if b'="' in self.data else _NONE
+
+    def beginning_with(self, mark: str) -> Indices:
+        """The texts that begin with the ASCII character ``mark``."""
+        return self._where(self._firsts == ord(mark)) if self.data else _NONE
+
+    def at_odds(self) -> Indices:
+        """The texts with anything but a visible ASCII character at their ends."""
+        return self._where(_IS_ODD[self._firsts] | _IS_ODD[self._bytes[self._places[1:] - 1]]) if self.data else _NONE
+
+    @cached_property
+    def _bytes(self) -> npt.NDArray[np.uint8]:
+        """``data``, and a byte more behind which an empty text at the end may stand."""
+        return np.frombuffer(self.data + b" ", np.uint8)
+
+    @cached_property
+    def _firsts(self) -> npt.NDArray[np.uint8]:
+        """The first byte of each text; any byte for an empty one."""
+        return self._bytes[self._places[:-1]]
+
+    def _where(self, is_wanted: Mask) -> Indices:
+        """Those of these texts that are not empty."""
+        return np.flatnonzero(is_wanted & self.is_filled)
+
+    def _owners(self, places: Indices) -> Indices:
+        """The texts that have these places of ``data``, each once."""
+        return np.unique(np.searchsorted(self._places, places, side="right") - 1)
+
+    def replaced(self, at: Indices, texts: Sequence[str]) -> Texts:
+        """These texts, with others ``at`` some indices."""
+        is_replaced = np.zeros(len(self.array), np.bool_)
+        is_replaced[at] = True
+        return Texts(pc.replace_with_mask(self.array, pa.array(is_replaced), pa.array(texts, pa.string())))
+
+    def trimmed(self) -> Texts:
+        """These texts without white space around them, as ``str.strip`` does it."""
+        return Texts(pc.utf8_trim_whitespace(self.array)) if len(self.at_odds()) else self
+
+    def where_filled(self, is_wanted: Mask | None = None) -> pa.StringArray:
+        """The texts that are wanted and not empty; null in place of the others."""
+        is_filled = self.is_filled if is_wanted is None else self.is_filled & is_wanted
+        return pc.if_else(pa.array(is_filled), self.array, None)
+
+    def folded(self, fold: Callable[[str], str]) -> pa.StringArray:
+        """What ``fold`` makes of each text; it makes lower case of a trimmed ASCII text with single spaces."""
+        if self.data.isascii() and not any(mark in self.data for mark in _NOT_SIMPLE):
+            return pc.ascii_lower(self.array)
+        distinct = self.array.dictionary_encode()
+        return pa.array([*map(fold, distinct.dictionary.to_pylist())], pa.string()).take(distinct.indices)
+
+
+def where(cells: pa.DictionaryArray, is_wanted: Callable[[str], bool]) -> Mask:
+    """For each cell whether its text is wanted; asks once for each distinct one."""
+    indices: Indices = cells.indices.to_numpy()
+    return np.array([*map(is_wanted, cells.dictionary.to_pylist())], np.bool_)[indices]
+
+
+def union(*parts: Indices) -> Indices:
+    """All of these indices, each once and in order."""
+    filled = [part for part in parts if len(part)]
+    return np.unique(np.concatenate(filled)) if filled else _NONE
+
+
+_NONE: Indices = np.empty(0, np.intp)
+#: By byte: whether it is no visible ASCII character.
+_IS_ODD = np.array([not 0x21 <= byte <= 0x7E for byte in range(256)])
+#: Two spaces in a row, other white space, and what a guard begins with.
+_NOT_SIMPLE = (b"  ", b"\t", b"\n", b"\r", b'="')
