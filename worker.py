@@ -10,7 +10,8 @@ def main() -> None:
     """Put together what the workers do, and run them."""
     app = create_worker_app()
     logs.configure(app.extensions["sluice_settings"].log_format)
-    worker.run(app, worker.Work(catalog_cache.keep, periodic_tasks.tick, metrics.share, metrics.serve))
+    work = worker.Work(catalog_cache.is_missing, catalog_cache.make, periodic_tasks.tick, metrics.share, metrics.serve)
+    worker.run(app, work)
 
 
 if __name__ == "__main__":

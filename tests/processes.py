@@ -46,7 +46,7 @@ def workers(environ: dict[str, str], count: int = 2, *, on: Sequence[str] = ()) 
     supervisor = psutil.Process(process.pid)
     try:
         # One of them is a deliverer.
-        wait_until(lambda: len(supervisor.children()) == count + 1)
+        wait_until(lambda: len(supervisor.children()) > count)
         yield supervisor
     finally:
         family = [supervisor, *supervisor.children(recursive=True)] if supervisor.is_running() else []

@@ -20,7 +20,6 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-import psycopg
 from flask import Flask
 from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
@@ -50,6 +49,8 @@ _GRACE_SECONDS = 20.0
 #: A worker that dies within this time after its start is restarted only after as long again.
 _SHORT_LIFE_SECONDS = 2.0
 _POLL_SECONDS = 0.1
+#: Time between a failed preparation for jobs and the next one.
+_REST_SECONDS = 60.0
 
 #: RQ's own times, all far shorter than its defaults, so that its lists of workers and jobs are accurate. Whatever must
 #: be noticed fast depends on the lease in the batch's row instead.
@@ -63,8 +64,10 @@ _PR_SET_PDEATHSIG = 1
 class Work(NamedTuple):
     """Hooks for workers and their supervisor; each runs in the application's context."""
 
-    #: Load what the jobs of later forks will need. Returns whether anything was loaded.
-    prepare: Callable[[], bool]
+    #: Whether something that jobs need is missing on this host.
+    is_unprepared: Callable[[], bool]
+    #: Make it, in a process of its own.
+    prepare: Callable[[], None]
     #: Sweep, and run the periodic tasks that are due.
     tick: Callable[[], None]
     #: Share metrics with the other processes of this host in this directory, as a process of this kind.
@@ -76,7 +79,7 @@ class Work(NamedTuple):
 class SluiceWorker(Worker):
     """An RQ worker whose work-horses inherit the application, and stop between two chunks on request."""
 
-    def __init__(self, app: Flask, connection: Redis, queue_name: str, prepare: Callable[[], bool]) -> None:
+    def __init__(self, app: Flask, connection: Redis, queue_name: str) -> None:
         super().__init__(
             [open_queue(connection, queue_name)],
             name=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
@@ -88,29 +91,6 @@ class SluiceWorker(Worker):
             maintenance_interval=_MAINTENANCE_SECONDS,
         )
         self._app = app
-        self._prepare = prepare
-        self._runs_imports = queue_name == QUEUE_NAME
-
-    def execute_job(self, job: Job, queue: Queue) -> None:
-        """Fork a work-horse for ``job`` and monitor it."""
-        super().execute_job(job, queue)
-        # After the job, not before it: the job would have to wait.
-        self.prepare()
-
-    def prepare(self) -> None:
-        """Load what later work-horses will need, if they import."""
-        if not self._runs_imports:
-            return
-        with self._app.app_context():
-            try:
-                if self._prepare():
-                    _settle_memory()
-            except (SQLAlchemyError, psycopg.Error):
-                log.warning("not prepared for the next job", exc_info=True)
-            finally:
-                db.session.remove()
-                # A work-horse must not inherit a connection.
-                db.engine.dispose()
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Run ``job`` in the process that was forked for it. Never returns."""
@@ -162,6 +142,9 @@ class Supervisor:
         self._host = socket.gethostname()
         #: The process that serves metrics, or 0.
         self._metrics_pid = 0
+        #: The process that prepares what jobs need, or 0; and when the next one may start.
+        self._preparing_pid = 0
+        self._prepare_again_at = 0.0
         #: The workers that were last reported to operators.
         self._reported: set[int] = set()
         self._start_again_at = 0.0
@@ -195,16 +178,9 @@ class Supervisor:
 
     def _start(self, queue_name: str) -> None:
         supervisor = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            # None of the supervisor's code may run in the child, neither its loop nor its clean-up at exit.
-            try:
-                _run_worker(self._app, self._redis_url, supervisor, queue_name, self._work)
-                os._exit(0)
-            except Exception:
-                log.exception("worker failed")
-            finally:
-                os._exit(1)
+        pid = _fork(
+            lambda: _run_worker(self._app, self._redis_url, supervisor, queue_name, self._work), "worker failed"
+        )
         self._started[pid] = time.monotonic(), queue_name
 
     def _serve_metrics(self) -> None:
@@ -213,16 +189,35 @@ class Supervisor:
         if not listen:
             return
         supervisor = os.getpid()
-        self._metrics_pid = os.fork()
-        if self._metrics_pid == 0:
-            # A separate process, because a supervisor that forks must not have threads.
-            try:
-                _die_with_parent(supervisor, signal.SIGKILL)
-                self._work.serve_metrics(listen, self._settings.sluice_home / "metrics")
-            except (OSError, ValueError):
-                log.exception("metrics are not served at %s", listen)
-            finally:
-                os._exit(1)
+
+        def serve() -> None:
+            _die_with_parent(supervisor, signal.SIGKILL)
+            self._work.serve_metrics(listen, self._settings.sluice_home / "metrics")
+
+        # A separate process, because a supervisor that forks must not have threads.
+        self._metrics_pid = _fork(serve, f"metrics are not served at {listen}")
+
+    def _may_prepare(self) -> bool:
+        """Whether to prepare for jobs: this host has workers, and no process is preparing or has just failed."""
+        if self._preparing_pid:
+            ended, status = os.waitpid(self._preparing_pid, os.WNOHANG)
+            if not ended:
+                return False
+            self._preparing_pid = 0
+            if status:
+                self._prepare_again_at = time.monotonic() + _REST_SECONDS
+        return bool(self._wanted[QUEUE_NAME]) and time.monotonic() >= self._prepare_again_at
+
+    def _prepare(self) -> None:
+        """Prepare for jobs in a separate process, because it takes seconds and much memory."""
+        supervisor = os.getpid()
+
+        def prepare() -> None:
+            _die_with_parent(supervisor, signal.SIGKILL)
+            with self._app.app_context():
+                self._work.prepare()
+
+        self._preparing_pid = _fork(prepare, "not prepared for jobs")
 
     def _reap(self) -> None:
         for pid in list(self._started):
@@ -240,10 +235,13 @@ class Supervisor:
                 try:
                     self._report({pid for pid, (_, name) in self._started.items() if name == QUEUE_NAME})
                     self._work.tick()
+                    is_unprepared = self._may_prepare() and self._work.is_unprepared()
                 finally:
                     db.session.remove()
-                    # Keep no connection, so that the workers forked later inherit none.
+                    # Keep no connection, so that the processes forked later inherit none.
                     db.engine.dispose()
+            if is_unprepared:
+                self._prepare()
         except Exception as error:
             fault = diagnosis.of_database(error)
             if fault is None:
@@ -259,10 +257,10 @@ class Supervisor:
             self._reap()
         self._signal_all(signal.SIGKILL)
         self._sign_off()
-        if self._metrics_pid:
+        for pid in filter(None, (self._metrics_pid, self._preparing_pid)):
             # Waited for, because it has inherited the locks that tell the private servers that they are in use.
-            os.kill(self._metrics_pid, signal.SIGKILL)
-            os.waitpid(self._metrics_pid, 0)
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
     def _report(self, pids: set[int]) -> None:
         """Report the workers of this host to operators."""
@@ -285,6 +283,21 @@ class Supervisor:
             os.kill(pid, number)
 
 
+def _fork(run: Callable[[], None], failure: str) -> int:
+    """Do ``run`` in a child process, which logs ``failure`` if it raises. Returns the child's id."""
+    pid = os.fork()
+    if pid == 0:
+        # None of the supervisor's code may run in the child, neither its loop nor its clean-up at exit.
+        try:
+            run()
+            os._exit(0)
+        except Exception:
+            log.exception("%s", failure)
+        finally:
+            os._exit(1)
+    return pid
+
+
 def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str, work: Work) -> None:
     """Run the jobs of one queue in this process until asked to stop, or until the process ``supervisor`` dies."""
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -294,9 +307,7 @@ def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str, wo
     listen_for_shutdown(_HAND_BACK)
     settings: Settings = app.extensions["sluice_settings"]
     work.share_metrics(settings.sluice_home / "metrics", "worker")
-    worker = SluiceWorker(app, _patient_redis(redis_url), queue_name, work.prepare)
-    worker.prepare()
-    worker.work(logging_level="WARNING")
+    SluiceWorker(app, _patient_redis(redis_url), queue_name).work(logging_level="WARNING")
 
 
 def _patient_redis(url: str) -> Redis:

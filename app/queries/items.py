@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+import pyarrow as pa
+
 from app.csvfile.contract import ItemName, NamedBy
 from app.queries import driver_cursor
+from app.queries.copy_out import iter_batches
 
 #: The stored numbers of the sources of external ids.
 SOURCES = {NamedBy.CARDMARKET_ID: 1, NamedBy.TCGPLAYER_ID: 2}
@@ -66,26 +69,35 @@ _LOOKUPS = {
 }
 
 
-def all_by_name() -> dict[ItemName, tuple[CatalogItem, ...]]:
-    """All items by everything that names them, each list ordered by URN."""
-    found: dict[ItemName, tuple[CatalogItem, ...]] = {}
-    by_source = {source: named_by for named_by, source in SOURCES.items()}
+def iter_items() -> Iterator[pa.RecordBatch]:
+    """All items, ordered by ``id``: ``id``, ``urn``, and ``variants`` joined by ``|``."""
+    return iter_batches(
+        f"select id, urn, {_VARIANTS} from items i order by id",
+        {"id": pa.int32(), "urn": pa.string(), "variants": pa.string()},
+    )
+
+
+def iter_name_keys() -> Iterator[pa.RecordBatch]:
+    """The ``name_key`` of all items, ordered by their ids."""
+    return iter_batches("select name_key from items order by id", {"name_key": pa.string()})
+
+
+def iter_external_ids(named_by: NamedBy) -> Iterator[pa.RecordBatch]:
+    """All external ids of a source: ``external_id`` and ``item_id``, in no order."""
+    return iter_batches(
+        f"select external_id, item_id from external_ids where source = {SOURCES[named_by]}",
+        {"external_id": pa.int64(), "item_id": pa.int32()},
+    )
+
+
+def count_names() -> dict[NamedBy, int]:
+    """The number of different texts by which items are named, for each way to name them by a text."""
     with driver_cursor() as cursor:
-        cursor.execute(f"select id, urn, {_VARIANTS}, name_key from items i order by urn")
-        alone: dict[int, tuple[CatalogItem]] = {}
-        for item_id, urn, variants, name_key in cursor.fetchall():
-            # One tuple serves for all the names that mean this item and no other.
-            one = alone[item_id] = (CatalogItem(item_id, urn, _variants(variants)),)
-            found[NamedBy.URN, urn] = one
-            name = (NamedBy.NAME, name_key)
-            found[name] = found[name] + one if name in found else one
         cursor.execute(
-            "select source, external_id, item_id from external_ids e join items i on i.id = item_id order by urn"
+            "select count(*) from items union all select count(*) from (select distinct name_key from items)"
         )
-        for source, external_id, item_id in cursor.fetchall():
-            name = (by_source[source], external_id)
-            found[name] = found[name] + alone[item_id] if name in found else alone[item_id]
-    return found
+        (urns,), (names,) = cursor.fetchall()
+        return {NamedBy.URN: urns, NamedBy.NAME: names}
 
 
 class ItemDescription(NamedTuple):
@@ -182,18 +194,20 @@ def list_steps(named_by: NamedBy, path: str, *, limit: int) -> list[str]:
         return [step for (step,) in cursor.fetchall()]
 
 
-def count() -> int:
-    """The number of items in the catalog."""
-    with driver_cursor() as cursor:
-        (number,) = cursor.execute("select count(*) from items").fetchone() or (0,)
-        return int(number)
+#: SQL: identifies this version of the catalog. Every change gives it another one, and no two databases have the same
+#: one, not even if one is a copy of the other that has changed since: versions are counted, and ``xmin`` is the
+#: transaction that counted.
+VERSION = """(
+    select concat_ws('-', s.system_identifier, d.oid) || '.' || concat_ws('-', c.version, c.xmin)
+    from catalog c, pg_control_system() s, pg_database d where d.datname = current_database()
+)"""
 
 
-def version() -> int:
-    """The version of the catalog; every change increases it."""
+def version() -> str:
+    """Identifies the version of the catalog, also among databases; may be part of a file's name."""
     with driver_cursor() as cursor:
-        (number,) = cursor.execute("select version from catalog").fetchone() or (0,)
-        return int(number)
+        (identity,) = cursor.execute(f"select {VERSION}").fetchone() or ("",)
+        return str(identity)
 
 
 class NewItem(NamedTuple):

@@ -1,28 +1,89 @@
-"""What workers know of the catalog, and when they no longer do."""
+"""What workers know of the catalog: the same from a snapshot as from look-ups."""
 
 from __future__ import annotations
 
+import os
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
+from flask import Flask
 from sqlalchemy import text
 
 from app.csvfile.columns import VALUES
 from app.csvfile.contract import Condition, ItemName, Mode, NamedBy, name_key
 from app.csvfile.rows import Row
 from app.extensions import db
-from app.imports.worker import catalog_cache
-from app.imports.worker.catalog_cache import KnownItems
-from app.models import ExternalId, Item
+from app.imports.worker import catalog_cache, catalog_snapshot
+from app.imports.worker.catalog_cache import LookedUpItems, is_missing, known_items, make
+from app.imports.worker.catalog_index import hash_texts
+from app.imports.worker.catalog_snapshot import HashesCollide, Snapshot
+from app.imports.worker.resolved import KnownItems
 from app.queries import items
-from app.queries.items import CatalogItem
-from tests.factories import make_items
+from app.queries.items import CatalogItem, NewItem
 from tests.reference import as_table
+
+#: Lengths around those of words, spaces, quotes, separators and line breaks in CSV, and a name of several items.
+NAMES = [
+    "a",
+    "é",
+    "ba",
+    "c" * 5,
+    "d" * 6,
+    "d" * 7,
+    "d" * 8,
+    "d" * 199,
+    "x,y",
+    'x"y',
+    "x\ny",
+    " ",
+    "twin",
+    "twin",
+    "twin",
+]
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog_cache, "_kept", catalog_cache.KnownItems(None, {}))
-    monkeypatch.setattr(catalog_cache, "_LOOK_SECONDS", 0.0)
+def home(app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A SLUICE_HOME without snapshots."""
+    monkeypatch.setattr(catalog_cache, "_mapped", None)
+    monkeypatch.setattr(catalog_cache, "_verified", "")
+    settings = app.extensions["sluice_settings"]
+    before = settings.sluice_home
+    object.__setattr__(settings, "sluice_home", tmp_path)
+    yield tmp_path
+    object.__setattr__(settings, "sluice_home", before)
+
+
+@pytest.fixture
+def names(home: Path) -> list[ItemName]:
+    """A catalog, with every name in it, and for each way to name an item some that mean none."""
+    items.replace(
+        NewItem(
+            f"urn:{name}:{'z' * (n % 9)}:{9 - n}",
+            "Game",
+            "Set",
+            name,
+            "",
+            "",
+            [["normal"], ["normal", "holo"], []][n % 3],
+            name_key("Game", "Set", name),
+            [10**17 + n // 2, 1],
+            [n] if n else [],
+        )
+        for n, name in enumerate(NAMES)
+    )
+    db.session.commit()
+    rows = db.session.execute(text("select urn, name_key from items")).all()
+    ids = db.session.execute(text("select source, external_id from external_ids")).all()
+    found: list[ItemName] = [(NamedBy.URN, urn) for urn, _ in rows] + [(NamedBy.NAME, key) for _, key in rows]
+    found += [(NamedBy.CARDMARKET_ID if source == 1 else NamedBy.TCGPLAYER_ID, one) for source, one in ids]
+    found += [(NamedBy.CARDMARKET_ID, 404), (NamedBy.TCGPLAYER_ID, 0), (NamedBy.TCGPLAYER_ID, 1), (NamedBy.URN, "x")]
+    found += [(NamedBy.NAME, name_key("Game", "Set", name)) for name in ("", "e", "d" * 9, "d" * 198, "Twin")]
+    return found
 
 
 def table(names: list[ItemName]) -> pa.Table:
@@ -31,7 +92,7 @@ def table(names: list[ItemName]) -> pa.Table:
     return as_table(Row(line, Mode.CREATE, name, *alike) for line, name in enumerate(names, start=2))
 
 
-def found_by(known: KnownItems, names: list[ItemName]) -> dict[ItemName, list[CatalogItem]]:
+def all_of(known: KnownItems, names: list[ItemName]) -> dict[ItemName, list[CatalogItem]]:
     """What each of ``names`` means, by all that ``known`` tells."""
     ids, counts, variant_sets = known.resolve(table(names))
     found = {name: [*known.candidates(name)] for name in names}
@@ -45,63 +106,131 @@ def found_by(known: KnownItems, names: list[ItemName]) -> dict[ItemName, list[Ca
     return found
 
 
-@pytest.fixture
-def lookups(monkeypatch: pytest.MonkeyPatch) -> list[set[ItemName]]:
-    """Which names were asked of the database."""
-    asked: list[set[ItemName]] = []
-    resolve = items.resolve
-    monkeypatch.setattr(items, "resolve", lambda names: asked.append(set(names)) or resolve(names))
-    return asked
+def mapped() -> Snapshot:
+    known = known_items(items.version())
+    assert isinstance(known, Snapshot)
+    return known
 
 
-def names() -> list[ItemName]:
-    """Every name of the test items, one that names two of them, and one that names none."""
-    make_items(3)
-    first = db.session.execute(text("select min(id) from items")).scalar_one()
-    db.session.add(ExternalId(source=1, external_id=2, item_id=first))
-    db.session.commit()
-    found: list[ItemName] = [(NamedBy.CARDMARKET_ID, 404)]
-    for item in db.session.query(Item):
-        found += [(NamedBy.URN, item.urn), (NamedBy.NAME, name_key(item.game, item.set_name, item.name))]
-    for one in db.session.query(ExternalId):
-        found.append((NamedBy.CARDMARKET_ID if one.source == 1 else NamedBy.TCGPLAYER_ID, one.external_id))
-    db.session.commit()
-    return found
+def test_a_snapshot_has_what_would_be_looked_up(names: list[ItemName]) -> None:
+    looked_up = all_of(known_items(items.version()), names)
+    assert looked_up == {name: items.resolve([name]).get(name, []) for name in names}
+    assert {len(found) for found in looked_up.values()} == {0, 1, 2, 3, len(NAMES)}
+    make()
+    assert all_of(mapped(), names) == looked_up
+    # Rows that all use the same way, and part of a larger table.
+    for way in NamedBy:
+        some = [name for name in names if name[0] is way]
+        assert all_of(mapped(), some) == {name: looked_up[name] for name in some}
+        ids = mapped().resolve(table(names + some)[len(names) :]).item_ids
+        assert ids.tolist() == mapped().resolve(table(some)).item_ids.tolist()
 
 
-def test_what_is_kept_is_what_would_be_looked_up(app, lookups: list[set[ItemName]]) -> None:
-    wanted = names()
-    looked_up = found_by(catalog_cache.known_items(items.version()), wanted)
-    assert set().union(*lookups) == set(wanted)
-    lookups.clear()
-    assert catalog_cache.keep()
-    kept = found_by(catalog_cache.known_items(items.version()), wanted)
-    assert lookups == [{(NamedBy.CARDMARKET_ID, 404)}]
-    assert kept == looked_up
-    assert len(kept[NamedBy.CARDMARKET_ID, 404]) == 0
-    assert len(kept[NamedBy.CARDMARKET_ID, 2]) == 2
+def test_an_empty_catalog_has_a_snapshot_too(home: Path) -> None:
+    make()
+    wanted: list[ItemName] = [(NamedBy.URN, "urn:test:1"), (NamedBy.CARDMARKET_ID, 1), (NamedBy.NAME, "a\x1fb\x1fc")]
+    assert all_of(mapped(), wanted) == {name: [] for name in wanted}
 
 
-def test_another_version_of_the_catalog_is_not_taken_for_the_one_that_is_kept(
-    app, lookups: list[set[ItemName]]
-) -> None:
-    wanted = names()
-    assert catalog_cache.keep()
-    assert not catalog_cache.keep()
+def test_names_with_the_same_hash_are_told_apart(names: list[ItemName], monkeypatch: pytest.MonkeyPatch) -> None:
+    make()
+    urns = [name for name in names if name[0] is NamedBy.URN]
+    the_first = hash_texts(pa.array([urns[0][1]]), mapped()._seed)
+    monkeypatch.setattr(catalog_snapshot, "hash_texts", lambda texts, seed: the_first.repeat(len(texts)))
+    assert mapped().resolve(table(urns)).counts.tolist() == [1] + [0] * (len(urns) - 1)
+    # Inside of the catalog another seed helps.
+    with pytest.raises(HashesCollide):
+        make()
+
+
+def test_a_changed_catalog_has_a_snapshot_of_its_own(names: list[ItemName], home: Path) -> None:
+    assert is_missing()
+    make()
+    assert not is_missing()
+    before = items.version()
+    running = known_items(before)
     db.session.execute(text("update items set variants = '{changed}'"))
     db.session.execute(text("update catalog set version = version + 1"))
     db.session.commit()
-    found = found_by(catalog_cache.known_items(items.version()), wanted)
-    assert {item.variants for candidates in found.values() for item in candidates} == {frozenset({"changed"})}
-    assert catalog_cache.keep()
+    assert is_missing()
+    now = all_of(known_items(items.version()), names)
+    assert {item.variants for candidates in now.values() for item in candidates} == {frozenset({"changed"})}
+    make()
+    assert not is_missing()
+    assert all_of(mapped(), names) == now
+    assert [path.name for path in (home / "catalog").glob("*.*")] == [f"{items.version()}.arrow"]
+    # A batch keeps the catalog with which it has begun.
+    assert all_of(running, names) != now
 
 
-def test_a_large_catalog_is_looked_up_instead_of_kept(
-    app, lookups: list[set[ItemName]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(catalog_cache, "_MAX_ITEMS_KEPT", 2)
-    wanted = names()
-    catalog_cache.keep()
-    known = catalog_cache.known_items(items.version())
-    assert found_by(known, wanted) == found_by(known, wanted)
-    assert sum(map(len, lookups)) == len(set(wanted))
+def cut(data: bytes) -> bytes:
+    return data[:-1000]
+
+
+def lengthen(data: bytes) -> bytes:
+    return data + data[-16:]
+
+
+def change(data: bytes) -> bytes:
+    return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :]
+
+
+@pytest.mark.parametrize("damage", [cut, lengthen, change, lambda data: b"", lambda data: b"\0" * len(data)])
+def test_a_damaged_snapshot_is_made_again(names: list[ItemName], home: Path, damage: Callable[[bytes], bytes]) -> None:
+    make()
+    (path,) = (home / "catalog").glob("*.arrow")
+    path.write_bytes(damage(path.read_bytes()))
+    assert is_missing()
+    assert isinstance(known_items(items.version()), LookedUpItems)
+    make()
+    assert not is_missing()
+    assert all_of(mapped(), names) == all_of(LookedUpItems(), names)
+
+
+def test_a_snapshot_of_another_catalog_is_not_believed(names: list[ItemName], home: Path) -> None:
+    make()
+    (path,) = (home / "catalog").glob("*.arrow")
+    db.session.execute(text("update catalog set version = version + 1"))
+    db.session.commit()
+    path.rename(path.with_name(f"{items.version()}.arrow"))
+    assert isinstance(known_items(items.version()), LookedUpItems)
+    assert is_missing()
+
+
+@contextmanager
+def limited_files() -> Iterator[None]:
+    """No file can have more than 4,096 bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_without_room_rows_are_looked_up(names: list[ItemName], home: Path) -> None:
+    with limited_files(), pytest.raises(OSError, match="File too large"):
+        make()
+    assert is_missing()
+    assert isinstance(known_items(items.version()), LookedUpItems)
+    assert [*(home / "catalog").glob("*.*")] == []
+
+
+def test_a_snapshot_is_made_by_one_process(home: Path) -> None:
+    (home / "catalog").mkdir()
+    with catalog_cache._alone() as is_alone:
+        assert is_alone
+        make()
+    assert is_missing()
+    make()
+    assert not is_missing()
+
+
+def test_what_is_left_of_others_goes(names: list[ItemName], home: Path) -> None:
+    make()
+    foreign, old, part = (home / "catalog" / name for name in ("1-2.3-4.arrow", "1-2.3-5.arrow", "x.9.part"))
+    for path in (foreign, old, part):
+        path.touch()
+    os.utime(old, (0, 0))
+    make()
+    assert foreign.exists()
+    assert not old.exists()
+    assert not part.exists()

@@ -16,7 +16,7 @@ from app.csvfile.lines import LineReader
 from app.csvfile.rows import SCHEMA
 from app.extensions import db
 from app.imports.worker import batch_job
-from app.imports.worker.catalog_cache import KnownItems
+from app.imports.worker.catalog_cache import LookedUpItems
 from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, write
 from app.imports.worker.targets import LiveListings
 from app.models import Batch, Seller
@@ -182,7 +182,7 @@ def claimed(seller: Seller, rows: int = 1) -> tuple[BatchKey, transitions.Claim]
 
 def attempt_at(key: BatchKey) -> Attempt:
     run = listings.Run(key.of_import, NEWEST, listings.DIGEST_FORMAT)
-    return Attempt(key, 1, KnownItems(None, {}), LiveListings(key, run))
+    return Attempt(key, 1, LookedUpItems(), LiveListings(key, run))
 
 
 def whole_chunk(app: Flask, claim: transitions.Claim) -> Chunk:

@@ -1,71 +1,54 @@
-"""The workers' cache of the catalog, so that the database need not be asked for the item of every row.
+"""Gives batches the catalog of their version: a snapshot that all workers of this host share, or look-ups.
 
-A worker reads the catalog, and its work-horses inherit the cache when they are forked. A batch uses it if the catalog
-still has the same version when the batch begins. Names that are not in the cache are looked up.
+One process of the host makes a snapshot of each version in ``SLUICE_HOME``; see ``catalog_snapshot``. While it is being
+made, and where it cannot be stored, the items that rows name are looked up in the database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from time import monotonic
-from typing import NamedTuple
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from app.csvfile.contract import ItemName, NamedBy
-from app.extensions import db
-from app.queries import items
+from app.config import current_settings
+from app.csvfile.contract import ItemName
+from app.imports.worker import catalog_snapshot
+from app.imports.worker.catalog_snapshot import DamagedSnapshot, Snapshot
+from app.imports.worker.resolved import KnownItems, Resolved, each_way
+from app.queries import begin_snapshot, items
 from app.queries.items import CatalogItem
 
-#: A larger catalog is not cached: an item takes some 700 bytes in each worker.
-_MAX_ITEMS_KEPT = 50_000
-#: How often a worker checks whether the catalog has changed. Until it does, its batches look up all names.
-_LOOK_SECONDS = 5.0
+log = logging.getLogger(__name__)
 
-#: The column of ``csvfile.rows.SCHEMA`` for each way to name an item.
-_COLUMNS = {
-    NamedBy.URN: "urn",
-    NamedBy.CARDMARKET_ID: "external_id",
-    NamedBy.TCGPLAYER_ID: "external_id",
-    NamedBy.NAME: "name_key",
-}
+#: Another database's snapshots are removed after this time.
+_FOREIGN_KEPT_SECONDS = 24 * 3600
 
 
-class Resolved(NamedTuple):
-    """The items that rows name: an element for each row in each array."""
+class LookedUpItems:
+    """The items found so far for names, by look-ups in the database; see ``KnownItems``."""
 
-    #: 0 where the name means no item or several.
-    item_ids: NDArray[np.int32]
-    #: How many items the name can mean.
-    counts: NDArray[np.int32]
-    #: The variants of the item, as an index into ``KnownItems.variant_sets``; -1 where there is no item.
-    variant_sets: NDArray[np.int32]
-
-
-class KnownItems:
-    """The items found so far for names, in one version of the catalog; other names are looked up."""
-
-    def __init__(self, version: int | None, found: Mapping[ItemName, Sequence[CatalogItem]]) -> None:
-        self.version = version
-        #: The different sets of variants that items have; it grows while rows are resolved.
+    def __init__(self) -> None:
         self.variant_sets: list[frozenset[str]] = []
         self._places: dict[frozenset[str], int] = {}
-        self._found = dict(found)
+        self._found: dict[ItemName, Sequence[CatalogItem]] = {}
         self._items: dict[int, CatalogItem] = {}
 
     def resolve(self, rows: pa.Table) -> Resolved:
         """The items that ``rows``, a table of ``csvfile.rows.SCHEMA``, name."""
-        named_by = rows["named_by"].to_numpy()
-        resolved = np.zeros((3, len(rows)), np.int32)
-        for way, column in _COLUMNS.items():
-            at = np.flatnonzero(named_by == way)
-            if len(at):
-                names = pc.dictionary_encode(rows[column].take(pa.array(at))).combine_chunks()
-                distinct = [(way, name) for name in names.dictionary.to_pylist()]
-                resolved[:, at] = self._describe(distinct)[:, names.indices.to_numpy()]
+        resolved = np.empty((3, len(rows)), np.int32)
+        for way, at, names in each_way(rows):
+            encoded = pc.dictionary_encode(names)
+            distinct = [(way, name) for name in encoded.dictionary.to_pylist()]
+            resolved[:, at] = self._describe(distinct)[:, encoded.indices.to_numpy()]
         return Resolved(*resolved)
 
     def candidates(self, name: ItemName) -> Sequence[CatalogItem]:
@@ -98,32 +81,93 @@ class KnownItems:
             yield item.id, 1, place
 
 
-_kept = KnownItems(None, {})
-_looked_at = float("-inf")
+#: The snapshot that this process has mapped.
+_mapped: Snapshot | None = None
+#: The version whose snapshot this process has verified.
+_verified = ""
 
 
-def keep() -> bool:
-    """Cache the catalog for the jobs that this process will fork. Returns whether it was read again.
+def known_items(version: str) -> KnownItems:
+    """The items of this ``version`` of the catalog."""
+    global _mapped
+    if _mapped is None or _mapped.version != version:
+        _mapped = None
+        try:
+            _mapped = catalog_snapshot.load(_path(version), version)
+        except FileNotFoundError:
+            log.debug("the snapshot of the catalog is not made yet")
+        except (OSError, DamagedSnapshot):
+            log.warning("the snapshot of the catalog cannot be read, and items are looked up", exc_info=True)
+    return _mapped or LookedUpItems()
 
-    Ends the session's transaction.
-    """
-    global _kept, _looked_at
-    if monotonic() - _looked_at < _LOOK_SECONDS:
+
+def is_missing() -> bool:
+    """Whether this host has no snapshot of the newest version. Removes one that is damaged."""
+    global _verified
+    version = items.version()
+    path = _path(version)
+    if _verified == version and path.exists():
         return False
-    _looked_at = monotonic()
     try:
-        db.session.rollback()
-        # A snapshot, so that version and items agree.
-        db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        version = items.version()
-        if version == _kept.version:
-            return False
-        _kept = KnownItems(version, items.all_by_name() if items.count() <= _MAX_ITEMS_KEPT else {})
+        catalog_snapshot.load(path, version, verify=True)
+    except FileNotFoundError:
         return True
+    except DamagedSnapshot:
+        log.warning("the snapshot of the catalog is damaged, and is made again", exc_info=True)
+        path.unlink(missing_ok=True)
+        return True
+    _verified = version
+    return False
+
+
+def make() -> None:
+    """Make the snapshot of the newest version, unless another process of this host is doing so, and remove older ones.
+
+    Ends the session's transaction. Raises OSError if it cannot be stored, and HashesCollide.
+    """
+    _directory().mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone() as is_alone:
+        if not is_alone:
+            return
+        began = time.monotonic()
+        # So that version and items agree.
+        begin_snapshot()
+        version = items.version()
+        _remove_all_but(version)
+        catalog_snapshot.write(_path(version), version)
+        log.info("catalog mapped", extra={"version": version, "seconds": round(time.monotonic() - began, 3)})
+
+
+def _directory() -> Path:
+    return current_settings().sluice_home / "catalog"
+
+
+def _path(version: str) -> Path:
+    return _directory() / f"{version}.arrow"
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Whether no other process of this host makes a snapshot; none begins meanwhile."""
+    descriptor = os.open(_directory() / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
     finally:
-        db.session.rollback()
+        os.close(descriptor)
 
 
-def known_items(version: int) -> KnownItems:
-    """The cache for this ``version`` of the catalog: that of this process, or an empty one."""
-    return _kept if _kept.version == version else KnownItems(version, {})
+def _remove_all_but(version: str) -> None:
+    """Remove this database's other snapshots, what processes that were killed have left, and old foreign snapshots.
+
+    Who has mapped one keeps it.
+    """
+    database = version.rpartition(".")[0]
+    for path in _directory().iterdir():
+        with suppress(FileNotFoundError):
+            is_old = time.time() - path.stat().st_mtime > _FOREIGN_KEPT_SECONDS
+            is_own = path.name.startswith(f"{database}.") and path != _path(version)
+            if path.name != "lock" and (is_own or is_old or path.suffix == ".part"):
+                path.unlink()

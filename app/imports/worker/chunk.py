@@ -15,7 +15,7 @@ from app.csvfile.columns import Column
 from app.csvfile.contract import Condition, ItemName, NamedBy
 from app.csvfile.lines import Lines
 from app.csvfile.visible import describe_invisible
-from app.imports.worker.catalog_cache import KnownItems, Resolved
+from app.imports.worker.resolved import KnownItems, Resolved
 from app.imports.worker.targets import Target
 from app.observability import metrics
 from app.queries import BatchKey, binary

@@ -15,6 +15,7 @@ from sqlalchemy import CursorResult, Row, text
 from app.extensions import db
 from app.queries import CHUNK, BatchKey, ImportKey, older_than
 from app.queries.deliveries import outbox
+from app.queries.items import VERSION
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
     COMPLETED,
@@ -80,7 +81,8 @@ class Claim(NamedTuple):
     cursor: int
     cursor_line: int
     end_byte: int
-    catalog_version: int
+    #: See ``queries.items.version``.
+    catalog_version: str
     #: How the digests of its ``listings.values_before`` are made.
     digest_format: int
     #: Seconds since it could have been claimed.
@@ -274,8 +276,7 @@ def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | 
           and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
           and was.seller_id = :seller_id and was.import_id = :import_id and was.number = :number
         returning i.kind, i.storage_key, i.header, b.cursor, b.cursor_line, b.end_byte,
-            (select version from catalog), i.digest_format,
-            greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8
+            {VERSION}, i.digest_format, greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8
         """,
         key,
         attempt=attempt,
