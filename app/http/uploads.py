@@ -29,8 +29,7 @@ def init_app(app: Flask) -> None:
 def _refuse_one_too_many() -> None:
     if getattr(request.environ.get("gunicorn.socket"), "is_one_too_many", False):
         raise ServiceUnavailable(
-            "So many files are arriving at this moment that there is no place for one more. Nothing of it was kept. "
-            "Send it again in a few seconds.",
+            "Too many files are arriving at once, and nothing of this one was saved. Send it again in a few seconds.",
             retry_after=_PLACE_AFTER_SECONDS,
         )
 
@@ -73,8 +72,7 @@ def storage_errors_as_503() -> Iterator[None]:
             raise
         # The connection can still be answered; only the client's time is over.
         raise RequestTimeout(
-            "The file came so slowly that Sluice gave it up, and nothing of it was kept. Send it again over a faster "
-            "connection, or in smaller files."
+            "The upload timed out and nothing was saved. Send the file again over a faster connection, or split it."
         ) from None
     except OSError as error:
         current_app.logger.exception("upload not stored")

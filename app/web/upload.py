@@ -52,9 +52,9 @@ def receive() -> ResponseReturnValue:
     """Check the file while it arrives; 303 to its import, or the form again with what is wrong with the file.
 
     Beside the file the form has ``form_key``, so that it creates one import however often it is sent; ``check``, for a
-    check; and ``again``, for scripts, which imports a file that was imported before without asking. All three stand
-    before the file. A script gets 201, or 409 if the seller has to be asked first, with the address in Location, and an
-    error as plain text.
+    check, which may also stand in the address; and ``again``, for scripts, which imports a file that was imported
+    before without asking. All three stand before the file. A script gets 201, or 409 if the seller has to be asked
+    first, with the address in Location, and an error as plain text.
 
     Flask-WTF would read the whole body to find the CSRF token, so the view checks it itself: before the file if the
     form has it there, and in any case before anything is stored.
@@ -62,14 +62,13 @@ def receive() -> ResponseReturnValue:
     by = seller_id()
     expect_file()
     body = FileForm(request, "file", fields=_FIELDS)
-    is_check = False
     try:
         with storage_errors_as_503(), quotas.one_of_few(by) as counted:
             has_file = body.open_file()
-            is_check = is_on(body.fields, "check")
+            is_check = is_on({**request.args, **body.fields}, "check")
             if not has_file:
                 _check_csrf(body)
-                return _render("Choose a CSV file first.", is_check=is_check), 422
+                return _render("Choose a CSV file first."), 422
             check_length()
             if _csrf_token(body):
                 _check_csrf(body)
@@ -82,11 +81,11 @@ def receive() -> ResponseReturnValue:
                 refuse_repeated=not is_check and not is_on(body.fields, "again"),
             )
     except FileRejected as rejected:
-        return _refuse(rejected, is_check=is_check)
+        return _refuse(rejected)
     except ImportedBefore as repeated:
         question = url_for("again.ask", public_id=repeated.earlier.public_id, name=plain_name(body.file_name))
         if _is_script():
-            return Response("This file was imported before.", 409, {"Location": question}, content_type=_PLAIN)
+            return Response("You have already imported this file.", 409, {"Location": question}, content_type=_PLAIN)
         return redirect(question, 303)
     place = url_for("details.show", public_id=created.public_id)
     if not _is_script():
@@ -115,12 +114,11 @@ def _status_of(rejected: FileRejected) -> int:
     return 413 if isinstance(rejected, FileTooLarge) else 422
 
 
-def _render(error: str | None = None, *, is_check: bool = False) -> str:
+def _render(error: str | None = None) -> str:
     settings = current_settings()
     return render_template(
         "upload/form.html",
         error=error,
-        is_check=is_check,
         form_key=uuid.uuid4(),
         is_first=not progress.list_page(seller_id(), limit=1),
         has_sample=sample.is_offered(),
@@ -131,11 +129,11 @@ def _render(error: str | None = None, *, is_check: bool = False) -> str:
     )
 
 
-def _refuse(rejected: FileRejected, *, is_check: bool) -> ResponseReturnValue:
+def _refuse(rejected: FileRejected) -> ResponseReturnValue:
     if _is_script():
         response = Response(rejected.message, content_type=_PLAIN)
     else:
-        response = make_response(_render(rejected.message, is_check=is_check))
+        response = make_response(_render(rejected.message))
     if isinstance(rejected, TooMuch):
         response.status_code = 429
         response.headers["Retry-After"] = str(rejected.seconds)

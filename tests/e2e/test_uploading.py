@@ -57,6 +57,15 @@ def test_a_chosen_file_is_imported(page: Page) -> None:
     expect(page.locator(".outcome")).to_have_text("All 62 rows are live.")
 
 
+def test_a_chosen_file_is_checked(page: Page) -> None:
+    page.goto("/imports/upload")
+    page.locator("input[type=file]").set_input_files(FIRST_IMPORT)
+    page.get_by_role("button", name="Check file").click()
+    page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
+    status_of(page, "COMPLETED")
+    expect(page.locator(".outcome")).to_contain_text("Nothing has been changed.")
+
+
 def test_a_dropped_file_is_imported(page: Page) -> None:
     page.goto("/imports/upload")
     dropped = page.evaluate_handle(
@@ -71,7 +80,7 @@ def test_a_dropped_file_is_imported(page: Page) -> None:
     zone.dispatch_event("dragenter", {"dataTransfer": dropped})
     zone.dispatch_event("drop", {"dataTransfer": dropped})
     expect(page.get_by_text("kB, ready to upload")).to_be_visible()
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_role("heading", name="dropped.csv")).to_be_visible()
     status_of(page, "COMPLETED")
 
@@ -85,7 +94,7 @@ def test_a_file_that_cannot_be_imported_is_refused(
     # Files that are rejected before they are sent have a separate test.
     page.route(LOOK, lambda route: route.fulfill(status=204))
     upload(page, data)
-    expect(page.get_by_role("alert")).to_contain_text("The file cannot be imported.")
+    expect(page.get_by_role("alert")).to_contain_text("This file cannot be imported.")
     expect(page.get_by_role("alert")).to_contain_text(sentence)
     expect(page).to_have_url(re.compile("/imports/upload$"))
     assert storage_files() == before
@@ -98,13 +107,13 @@ def test_after_a_refusal_another_file_can_be_chosen_at_once(page: Page) -> None:
     upload(page, b"")
     expect(page.get_by_role("alert")).to_contain_text("The file is empty.")
     page.locator("input[type=file]").set_input_files(FIRST_IMPORT)
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     status_of(page, "COMPLETED")
 
 
 def test_without_a_file_nothing_is_sent(page: Page) -> None:
     page.goto("/imports/upload")
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     assert page.locator("input[type=file]").evaluate("input => input.validity.valueMissing")
     expect(page).to_have_url(re.compile("/imports/upload$"))
 
@@ -142,7 +151,7 @@ def test_files_can_be_dropped_anywhere(page: Page) -> None:
     expect(page.locator(".upload-file")).to_have_count(2)
     page.get_by_role("button", name="Remove first.csv").click()
     expect(page.locator(".upload-file")).to_have_count(1)
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_role("heading", name="second.csv")).to_be_visible()
 
 
@@ -156,7 +165,7 @@ def test_several_files_go_one_after_the_other(page: Page) -> None:
     page.on("request", lambda request: requests.append("sent") if is_upload(request) else None)
     page.on("response", lambda response: requests.append("answered") if response.status == 201 else None)
     drop(page, "a.csv", "b.csv", "c.csv")
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_role("link", name=re.compile("^Open the import"))).to_have_count(3)
     assert requests == ["sent", "answered"] * 3
     # They have their messages here, and no page repeats them.
@@ -175,7 +184,7 @@ def test_of_several_files_one_that_is_refused_does_not_stop_the_others(page: Pag
             {"name": "good.csv", "mimeType": "text/csv", "buffer": csv_bytes([row()])},
         ]
     )
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_role("link", name="Open the import good.csv")).to_be_visible()
     expect(page.get_by_role("alert")).to_contain_text("separated by semicolons, not by commas.")
 
@@ -207,7 +216,7 @@ def test_a_certain_refusal_is_told_before_anything_is_sent(page: Page, data: byt
     )
     expect(page.locator(".upload-file")).to_contain_text("ready to upload")
     expect(page.get_by_role("alert")).to_have_count(0)
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_role("heading", name="right.csv")).to_be_visible()
 
 
@@ -217,13 +226,13 @@ def test_a_file_that_is_right_is_looked_at_and_left_alone(page: Page, data: byte
         choose(page, data)
     assert looked.value.status == 204
     expect(page.locator(".upload-file")).to_contain_text("ready to upload")
-    expect(page.get_by_role("button", name="Upload CSV")).to_be_enabled()
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_enabled()
 
 
 def test_what_the_look_does_not_find_the_upload_refuses(page: Page) -> None:
     page.route(LOOK, lambda route: route.fulfill(status=204))
     choose(page, b"MODE;URN;PRICE\n")
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("separated by semicolons, not by commas.")
 
 
@@ -245,7 +254,7 @@ def test_an_upload_shows_how_fast_it_goes_and_can_be_cancelled(
 ) -> None:
     before = storage_files()
     file = choose(page, large_file(3_000_000))
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(file).to_contain_text(re.compile(r"Uploading… [1-9]\d?% · .* of 3\.\d MB · .*B/s · .* left"))
     expect(page.get_by_role("progressbar", name="Upload of stock.csv")).to_be_visible()
     page.get_by_role("button", name="Cancel stock.csv").click()
@@ -260,8 +269,8 @@ def test_a_broken_connection_is_told_and_tried_again(page: Page, watch: Watch) -
     watch.expects_failures = True
     file = choose(page, csv_bytes([row()]))
     page.route("**/imports/upload", lambda route: route.abort("connectionreset"), times=1)
-    page.get_by_role("button", name="Upload CSV").click()
-    expect(page.get_by_role("alert")).to_contain_text("The connection broke")
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("The connection dropped")
     page.get_by_role("button", name="Try again stock.csv").click()
     page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
     expect(file).to_have_count(0)
@@ -276,9 +285,9 @@ def test_an_answer_that_is_lost_makes_no_second_import(page: Page, watch: Watch)
 
     file = choose(page, csv_bytes([row()]))
     page.route("**/imports/upload", lose, times=1)
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     # The page claims nothing that is unknown: the import was created.
-    alert = re.compile(r"^\s*The connection broke .* if the file has arrived, it is not imported twice\.")
+    alert = re.compile(r"^\s*The connection dropped .* the file will not be imported twice\.")
     expect(page.get_by_role("alert")).to_have_text(alert)
     expect(file).to_contain_text("Interrupted.")
     page.get_by_role("button", name="Try again stock.csv").click()
@@ -302,7 +311,7 @@ def choose_again(page: Page, path: Path) -> None:
 
 
 def press_upload(page: Page) -> None:
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
 
 
 CHANGED = "stock.csv has changed or moved since you chose it. Choose it again."
@@ -392,10 +401,13 @@ def test_a_file_that_changes_on_its_way_is_not_told_as_a_broken_connection(
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (413, "The server in front of Sluice refuses files of this size. Tell its operator, or split the file."),
-        (502, "Sluice does not answer the server in front of it (error 502). Try again in a moment"),
-        (504, "Sluice does not answer the server in front of it (error 504). Try again in a moment"),
-        (200, "Something in front of Sluice has answered in its place (status 200)."),
+        (
+            413,
+            "The server in front of Sluice does not accept files of this size.",
+        ),
+        (502, "Sluice is not responding (error 502). Try again in a moment"),
+        (504, "Sluice is not responding (error 504). Try again in a moment"),
+        (200, "Something in front of Sluice answered in its place (status 200)."),
     ],
 )
 def test_what_a_proxy_answers_is_told_for_what_it_is(page: Page, watch: Watch, status: int, words: str) -> None:
@@ -430,8 +442,8 @@ def test_an_upload_without_a_session_can_be_tried_again(page: Page) -> None:
     choose(page, csv_bytes([row()]))
     cookies = page.context.cookies()
     page.context.clear_cookies()
-    page.get_by_role("button", name="Upload CSV").click()
-    expect(page.get_by_role("alert")).to_contain_text("You are signed out.")
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("You have been signed out.")
     page.context.add_cookies(cookies)
     page.get_by_role("button", name="Try again stock.csv").click()
     page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
@@ -449,6 +461,8 @@ def test_the_form_works_with_the_keyboard_alone(page: Page) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Remove stock.csv")).to_be_focused()
     page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="Upload CSV")).to_be_focused()
+    expect(page.get_by_role("button", name="Check file")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Import", exact=True)).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))

@@ -363,7 +363,7 @@ def _send_for_ever(page: Page, showroom: Showroom) -> None:
     _choose(page, showroom)
     # Held back, so that it stays in progress during the visit.
     page.route("**/imports/upload", lambda route: None)
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_role("progressbar")).to_be_visible()
 
 
@@ -378,7 +378,7 @@ def _choose_several(page: Page, _: Showroom) -> None:
 def _lose_the_line(page: Page, showroom: Showroom) -> None:
     _choose(page, showroom)
     page.route("**/imports/upload", lambda route: route.abort("failed"))
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible()
 
 
@@ -410,7 +410,7 @@ def _upload_nonsense(page: Page, _: Showroom) -> None:
     page.goto("/imports/upload")
     file = {"name": "stock.csv", "mimeType": "text/csv", "buffer": b"MODE,URN,PRICE\n"}
     page.locator("input[type=file]").set_input_files(file)
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible()
 
 
@@ -418,7 +418,7 @@ def _upload_too_much(page: Page, _: Showroom) -> None:
     page.goto("/imports/upload")
     file = {"name": "stock.csv", "mimeType": "text/csv", "buffer": MISTAKES.read_bytes().ljust(5 << 20, b"\n")}
     page.locator("input[type=file]").set_input_files(file)
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible()
 
 

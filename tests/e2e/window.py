@@ -70,7 +70,7 @@ def upload(page: Page, data: bytes, *, name: str = "stock.csv") -> None:
     """Choose a file and upload it."""
     page.goto("/imports/upload")
     page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "text/csv", "buffer": data})
-    page.get_by_role("button", name="Upload CSV").click()
+    page.get_by_role("button", name="Import", exact=True).click()
 
 
 def upload_and_follow(page: Page, data: bytes, *, name: str = "stock.csv") -> str:

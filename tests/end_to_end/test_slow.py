@@ -95,7 +95,7 @@ def test_slow_uploads_never_take_all_threads(usual: tuple[str, int], seller: Sel
         # Uploads beyond the maximum are refused at once; the others are waited for.
         refused = [read_to_end(connection).decode() for connection in slow[MANY // 2 :]]
         assert all(answer.startswith("HTTP/1.1 503 ") for answer in refused)
-        assert all("\nRetry-After: 10\r\n" in answer and "no place for one more" in answer for answer in refused)
+        assert all("\nRetry-After: 10\r\n" in answer and "Too many files are arriving" in answer for answer in refused)
         connection = http.client.HTTPConnection(*usual, timeout=20)
         connection.request("GET", "/api/v1/imports", headers={"Authorization": f"Bearer {secret}"})
         assert connection.getresponse().status == 200
@@ -184,5 +184,5 @@ def test_an_upload_that_stops_is_told_why_and_leaves_nothing(address, seller: Se
         )
         answer = read_to_end(connection).decode()
     assert answer.startswith("HTTP/1.1 408 ")
-    assert "The file came so slowly" in answer
+    assert "The upload timed out" in answer
     assert storage_files() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import pytest
@@ -42,11 +43,15 @@ def pills(element) -> list[str]:
 # How it is asked for --------------------------------------------------------------------------------------------------
 
 
-def test_the_form_has_a_switch_before_the_file(client: FlaskClient) -> None:
+def test_the_form_has_a_button_for_it_beside_the_one_that_imports(client: FlaskClient, seller: Seller) -> None:
     form = page(client, "/imports/upload").select_one("form[data-upload]")
     names = [str(field["name"]) for field in form.select("input[name]")]
-    assert names == ["csrf_token", "form_key", "check", "file"]
-    assert not form.select_one("input[name=check]").has_attr("checked")
+    assert names == ["csrf_token", "form_key", "file"]
+    check, import_it = form.select("button[type=submit]")
+    assert (words(check), words(import_it)) == ("Check file", "Import")
+    assert not import_it.has_attr("formaction")
+    sent = {"csrf_token": csrf_token(client), "file": (io.BytesIO(DATA), "stock.csv")}
+    assert led_to(client.post(str(check["formaction"]), data=sent)).is_check
 
 
 @pytest.mark.parametrize(
@@ -58,13 +63,6 @@ def test_the_switch_makes_it_a_check(client: FlaskClient, seller: Seller, fields
     assert led_to(answer).is_check is is_check
     # The page itself says so, and stays up to date: a message above it would not.
     assert page(client, answer.location).select("[data-note-text]") == []
-
-
-@pytest.mark.parametrize(("data", "name"), [(b"", ""), (b"a;b\n", "wrong.csv")], ids=["no file", "wrong header"])
-def test_the_switch_stays_on_where_the_file_is_refused(client: FlaskClient, data: bytes, name: str) -> None:
-    for check in ("1", "0"):
-        soup = read(send(client, data, name, check=check), 422)
-        assert soup.select_one("input[name=check]").has_attr("checked") is (check == "1")
 
 
 # How it is told from an import ----------------------------------------------------------------------------------------

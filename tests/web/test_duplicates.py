@@ -257,7 +257,7 @@ def test_a_new_import_has_the_batches_of_the_first(seller: Seller, monkeypatch: 
 
 def test_an_import_that_is_not_over_says_so(client: FlaskClient, seller: Seller) -> None:
     send(client)
-    assert "It is not over yet: 0 of 2 rows are processed." in words(asked(client, send(client)))
+    assert "Still running: 0 of 2 rows processed." in words(asked(client, send(client)))
 
 
 def test_the_newest_five_are_told_one_by_one(client: FlaskClient, seller: Seller) -> None:
@@ -265,7 +265,7 @@ def test_the_newest_five_are_told_one_by_one(client: FlaskClient, seller: Seller
         start(seller, DATA)
     question = asked(client, send(client))
     assert len(question.select(".earlier li")) == 5
-    assert "These are the newest of 6." in words(question)
+    assert "Showing the newest 5 of 6." in words(question)
 
 
 @pytest.mark.parametrize("fields", [{"again": "1"}, {"check": "1"}], ids=["again", "check"])

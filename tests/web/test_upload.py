@@ -215,7 +215,7 @@ def test_a_script_is_asked_about_a_file_that_was_imported_before(client: FlaskCl
     response = send(client, csv_bytes([row()]))
     assert response.status_code == 409
     assert response.location == f"{first.location}/again?name=stock.csv"
-    assert response.text == "This file was imported before."
+    assert response.text == "You have already imported this file."
 
 
 def test_a_script_gets_a_refusal_as_a_sentence(client: FlaskClient, storage_files: StorageFiles) -> None:
@@ -230,7 +230,7 @@ def test_the_form_and_the_refusal_name_one_limit_in_one_unit(app: Flask, client:
 
     settings = replace(app.extensions["sluice_settings"], max_upload_bytes=4 << 20)
     monkeypatch.setitem(app.extensions, "sluice_settings", settings)
-    assert "and 4 MB a file" in client.get("/imports/upload").text
+    assert "or 4 MB per file" in client.get("/imports/upload").text
     response = send(client, csv_bytes([row(comment="c" * 250)] * 20_000))
     assert response.text == "The file is larger than 4 MB. Split it into several files."
 

@@ -17,11 +17,11 @@ export function explainAnswer(request) {
   const { status } = request;
   const sentence = sentenceOf(request);
   if (sentence) return sentence;
-  if (!status) return "The connection broke.";
-  if (status === 408) return "What was sent came too slowly.";
-  if (status === 413) return "The server in front of Sluice refuses files of this size. Tell its operator, or split the file.";
-  if ([502, 503, 504].includes(status)) return `Sluice does not answer the server in front of it (error ${status}).`;
-  return `Something in front of Sluice has answered in its place (status ${status}).`;
+  if (!status) return "The connection dropped.";
+  if (status === 408) return "The upload timed out.";
+  if (status === 413) return "The server in front of Sluice does not accept files of this size. Split the file, or tell its operator.";
+  if ([502, 503, 504].includes(status)) return `Sluice is not responding (error ${status}).`;
+  return `Something in front of Sluice answered in its place (status ${status}).`;
 }
 
 document.addEventListener("click", (event) => {

@@ -39,12 +39,12 @@ export class Meter {
   }
 
   describe() {
-    if (this.loaded === this.total) return "All of it has arrived; the last rows are being checked…";
+    if (this.loaded === this.total) return "Upload complete. Checking the last rows…";
     const words = [`Uploading… ${this.percent}%`, `${describeSize(this.loaded)} of ${describeSize(this.total)}`];
     const quiet = (performance.now() - this.movedAt) / 1000;
     const seconds = (performance.now() - this.samples[0][0]) / 1000;
     const speed = (this.loaded - this.samples[0][1]) / seconds;
-    if (quiet >= STALLED_SECONDS) words.push(`nothing has gone through for ${Math.floor(quiet)} s`);
+    if (quiet >= STALLED_SECONDS) words.push(`stalled for ${Math.floor(quiet)} seconds`);
     else if (seconds >= 1 && speed > 0) {
       words.push(`${describeSize(Math.round(speed))}/s`, `${describeRest((this.total - this.loaded) / speed)} left`);
     }

@@ -4,12 +4,12 @@ import { all, one } from "./dom.js";
 import { explainAnswer, sentenceOf, showToast } from "./messages.js";
 import { describeSize, Meter } from "./meter.js";
 
-const TRY_AGAIN = "Try again in a moment: if the file has arrived, it is not imported twice.";
+const TRY_AGAIN = "Try again in a moment – the file will not be imported twice.";
 const PATIENCE = 10_000;
 
 const form = one("form[data-upload]");
 const input = form.elements.file;
-const button = one("button[type=submit]", form);
+const buttons = [...all("button[type=submit]", form)];
 const list = one("[data-files]", form);
 const said = one("[data-upload-said]", form);
 const veil = one("[data-drop-veil]");
@@ -18,6 +18,8 @@ input.multiple = true;
 
 let items = [];
 let isBusy = false;
+// That of the button pressed last: it says whether files are checked or imported.
+let address = form.action;
 // In whose place the file comes that is being chosen; null: in that of all that are not done.
 let replaced = null;
 
@@ -60,19 +62,19 @@ async function isReadable(file) {
 
 function makeItem(file) {
   const row = one("#upload-file").content.firstElementChild.cloneNode(true);
-  const item = { file, row, key: makeKey(), state: "waiting", request: null, place: null };
+  const item = { file, row, key: makeKey(), state: "waiting", request: null, place: null, address: null };
   one("[data-file-name]", row).textContent = file.name;
   one("progress", row).setAttribute("aria-label", `Upload of ${file.name}`);
   for (const name of all("[data-file-named]", row)) name.textContent = ` ${file.name}`;
   one("[data-file-cancel]", row).addEventListener("click", () => {
     item.request?.abort();
-    button.focus();
+    buttons[0].focus();
   });
   one("[data-file-remove]", row).addEventListener("click", () => {
     items = items.filter((other) => other !== item);
     row.remove();
     tellInput();
-    (items.length ? button : input).focus();
+    (items.length ? buttons[0] : input).focus();
   });
   one("[data-file-again]", row).addEventListener("click", async () => {
     setState(item, "waiting", "Trying again…");
@@ -152,7 +154,7 @@ input.addEventListener("change", () => {
   replaced = null;
   items.push(...files.map(makeItem));
   tellInput();
-  if (!isBusy) button.focus();
+  if (!isBusy) buttons[0].focus();
 });
 
 // How many elements the pointer has gone into and not left, with files in its hand.
@@ -177,15 +179,15 @@ onDrag("drop", (event) => {
   const entries = [...event.dataTransfer.items].map((dropped) => dropped.webkitGetAsEntry());
   const folders = entries.filter((entry) => entry?.isDirectory).map(({ name }) => name);
   // Their content is out of reach.
-  for (const name of folders) showToast(`${name} is a folder. Drop the files that are in it.`);
+  for (const name of folders) showToast(`${name} is a folder. Drop the files inside it.`);
   items.push(...[...event.dataTransfer.files].filter(({ name }) => !folders.includes(name)).map(makeItem));
   tellInput();
-  if (!isBusy) button.focus();
+  if (!isBusy) buttons[0].focus();
 });
 
 function setBusy(busy) {
   isBusy = busy;
-  button.disabled = busy;
+  for (const button of buttons) button.disabled = busy;
 }
 
 // A page that was open while somebody was signed out and in again has an old token.
@@ -211,7 +213,7 @@ async function run({ renews = false } = {}) {
       if (!(await isReadable(item.file)) || (renews && !item.file.size)) showChanged(item);
       else if (refusal) refuse(item, refusal);
       // It may have been removed in this moment.
-      else if (items.includes(item)) await send(item, items.length === 1);
+      else if (items.includes(item)) await send(item);
       // Those after it would not get through either.
       if (item.state === "broken") break;
     }
@@ -223,8 +225,10 @@ async function run({ renews = false } = {}) {
   if (isAnswered) window.location.assign(items[0].place);
 }
 
-async function send(item, isAlone) {
+async function send(item) {
   const { file, row } = item;
+  // A file that was added while others are on their way goes where they go.
+  item.address ??= address;
   const progress = one("progress", row);
   const meter = new Meter(file.size);
   const request = (item.request = new XMLHttpRequest());
@@ -245,14 +249,13 @@ async function send(item, isAlone) {
   const data = new FormData();
   data.append("csrf_token", form.elements.csrf_token.value);
   data.append("form_key", item.key);
-  if (form.elements.check.checked) data.append("check", "1");
   data.append("file", file, file.name);
   request.upload.addEventListener("progress", ({ loaded, total }) => {
     // The form around the file is sent too.
     meter.add(Math.max(0, loaded - (total - file.size)));
     show();
   });
-  request.open("POST", form.action);
+  request.open("POST", item.address);
   request.setRequestHeader("HX-Request", "true");
   request.setRequestHeader("Sluice-Upload", "1");
   setState(item, "sending", "Uploading…");
@@ -263,7 +266,7 @@ async function send(item, isAlone) {
   });
   clearInterval(clock);
   item.request = null;
-  if (end === "load") showAnswer(item, request, isAlone);
+  if (end === "load") showAnswer(item, request);
   else if (end === "abort") setState(item, "cancelled", "Cancelled. Nothing was imported.");
   else if (file.size && (await isReadable(file))) showBreak(item, meter);
   else showChanged(item);
@@ -280,24 +283,24 @@ function showChanged(item) {
 function showBreak(item, { loaded, total }) {
   // The last bytes may have gone without the browser having said so.
   const when = loaded < total ? `after ${describeSize(loaded)} of ${describeSize(total)}` : "before the answer came";
-  setState(item, "broken", "Interrupted.", { alert: `The connection broke ${when}. ${TRY_AGAIN}` });
+  setState(item, "broken", "Interrupted.", { alert: `The connection dropped ${when}. ${TRY_AGAIN}` });
 }
 
-function showAnswer(item, request, isAlone) {
+function showAnswer(item, request) {
   const place = request.getResponseHeader("Location");
   const sentence = sentenceOf(request);
-  const isCheck = form.elements.check.checked;
+  const isCheck = item.address !== form.action;
   if (request.status === 201) {
-    setState(item, "done", isCheck ? "Uploaded, and being checked." : "Uploaded, and being imported.", {
+    setState(item, "done", isCheck ? "Uploaded. Check started." : "Uploaded. Import started.", {
       place,
       placeWords: isCheck ? "Open the check" : "Open the import",
     });
   } else if (request.status === 409 && place) {
-    setState(item, "asked", isAlone ? "" : "Nothing has been started.", { place, placeWords: "Decide", alert: sentence });
+    setState(item, "asked", "Already imported – waiting for you.", { place, placeWords: "Choose what to do" });
   } else if (request.status === 401) {
     const login = one("[data-connection-sign-in]").href.split("?")[0];
     setState(item, "broken", "Not uploaded.", {
-      alert: "You are signed out. Sign in on another tab, come back here and try again.",
+      alert: "You have been signed out. Sign in in another tab, then come back and try again.",
       place: `${login}?next=${encodeURIComponent(window.location.pathname)}`,
       placeWords: "Sign in",
     });
@@ -313,11 +316,13 @@ function showAnswer(item, request, isAlone) {
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (isBusy) return;
+  address = event.submitter?.formAction ?? form.action;
   // What has not got through is sent again with what waits; what was refused only where there is nothing else.
   const open = items.filter(isOpen);
   const untold = open.filter(({ state }) => ["waiting", "broken", "cancelled"].includes(state));
   const again = (untold.length ? untold : open).filter(({ state }) => state !== "waiting");
   for (const item of again) setState(item, "waiting", "Trying again…");
+  for (const item of open) item.address = address;
   run({ renews: again.length > 0 });
 });
 window.addEventListener("beforeunload", (event) => {
