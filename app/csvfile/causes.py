@@ -36,19 +36,18 @@ class Code(IntEnum):
     def meaning(self) -> str:
         """What all rows with this code have in common."""
         return {
-            Code.INVALID: "The row itself is wrong, whatever is in the catalog and among your listings. All that is "
-            "wrong with it is reported at once. Correct the row.",
-            Code.NOT_FOUND: "The row is well written, but what it names does not exist: the item, one of its variants, "
-            "or the listing to change. Correct the name, or retry the row once the catalog has it.",
-            Code.CONFLICT: "The row is well written, but it cannot be carried out: it could mean several items, or the "
-            "listing that it creates exists already. Say which you mean.",
+            Code.INVALID: "The row itself contains a mistake. All its mistakes are listed together.",
+            Code.NOT_FOUND: "The row is fine, but it refers to something that does not exist: an item, one of its "
+            "variants, or the listing to change. Correct it, or retry the row once the catalog has the item.",
+            Code.CONFLICT: "The row is fine, but it clashes with something: it could mean several items, or the "
+            "listing that it creates already exists. Say which item you mean, or change MODE to UPDATE.",
         }[self]
 
 
 def _say_column_count(_column: str, values: int, columns: int) -> str:
     return (
         f"The row has {values} value{'' if values == 1 else 's'}, but there are {columns} columns. Look for a missing "
-        "or an extra comma; a value with a comma in it must stand in double quotes."
+        "or an extra comma, and put any value that contains a comma in double quotes."
     )
 
 
@@ -56,7 +55,7 @@ def _say_extra_value(_column: str, values: int, value: str, letters: str) -> str
     many = "a value" if values == 1 else f"{values} values"
     return (
         f"The row has {many} too many: {quoted(value)} in column {letters}, behind the last one. If a value in the row "
-        "has a comma in it, put that value in double quotes; if not, delete what stands there."
+        "contains a comma, put that value in double quotes; if not, delete the extra value."
     )
 
 
@@ -87,7 +86,7 @@ def _say_swallowed_lines(column: str, opened: int, closed: int, length: int, las
 
 def _say_price_unclear(_column: str, value: str, pence: int, pounds: int) -> str:
     return (
-        f"PRICE is {quoted(value)}, which may be pence or pounds. Write {pence} for {in_pounds(pence)}, or {pounds} "
+        f"PRICE is {quoted(value)}, which may be pence or pounds. Enter {pence} for {in_pounds(pence)}, or {pounds} "
         f"for {in_pounds(pounds)}."
     )
 
@@ -101,14 +100,14 @@ def _say_variant_malformed(_column: str, value: str) -> str:
 
 def _say_item_not_found(column: str, value: str = "", invisible: str = "") -> str:
     what = _say_name(column, value, invisible)
-    return f"There is no item with {what} in the catalog. Check it for a typing mistake, or name the item another way."
+    return f"There is no item with {what} in the catalog. Check the spelling, or identify the item another way."
 
 
 def _say_item_ambiguous(column: str, count: int, urns: Sequence[str], value: str = "", invisible: str = "") -> str:
     """``urns`` may be only the first of ``count``."""
     what = _say_name(column, value, invisible)
     listed = ", ".join(urns) + (", …" if count > len(urns) else "")
-    return f"{what[0].upper()}{what[1:]} names {count} items. Write the URN of the one you mean in URN: {listed}."
+    return f"{count} items have {what.rstrip(',')}. Put the URN of the one you mean in the URN column: {listed}."
 
 
 def _say_name(column: str, value: str, invisible: str) -> str:
@@ -124,12 +123,13 @@ def _say_variant_not_found(_column: str, urn: str, variants: Sequence[str], know
     return f"The item {urn} has no variant {' or '.join(variants)}. {has}"
 
 
+_MOST_POUNDS = in_pounds(MAX_PRICE).removesuffix(".00")
 #: The names that templates can use beside the facts.
 _LIMITS: dict[str, object] = {
     "grades": grade_list(),
     "min_price": MIN_PRICE,
     "max_price": MAX_PRICE,
-    "most_pounds": in_pounds(MAX_PRICE).removesuffix(".00"),
+    "most_pounds": _MOST_POUNDS,
     "max_quantity": MAX_QUANTITY,
     "max_variants": MAX_VARIANTS,
     "max_id_digits": MAX_ID_DIGITS,
@@ -139,67 +139,78 @@ _LIMITS: dict[str, object] = {
 class Cause(Enum):
     """Each reason for which a row can fail.
 
-    It has its code, the sentence that says of one row what is wrong and what to do, and a sentence for all such rows
-    together that says how to fix them. The first is a template, or a function of the column and the facts where a
-    template cannot say it. Only the facts are stored with a row, so both sentences can be reworded at any time; a fact
-    that gets another meaning needs another name.
+    It has its code, a title, the sentence that says of one row what is wrong and what to do, and a sentence for all
+    such rows together that says how to fix them. The first sentence is a template, or a function of the column and the
+    facts if a template cannot say it. Only the facts are stored with a row, so all sentences can be reworded at any
+    time; a fact that gets another meaning needs another name.
     """
 
     COLUMN_COUNT = (
         Code.INVALID,
+        "Wrong number of columns",
         _say_column_count,
-        "Compare the row with the header: look for a missing or an extra comma, at its end too, where empty values "
-        "have commas as well. Put every value that has a comma in it in double quotes.",
+        "Look for a missing or an extra comma, at the end of the row too. Put any value that contains a comma in "
+        "double quotes.",
     )
     EXTRA_VALUE = (
         Code.INVALID,
+        "A value too many",
         _say_extra_value,
-        "Where a value has a comma in it, put that value in double quotes. In a spreadsheet, clear the cells behind "
-        "the last column.",
+        "Put any value that contains a comma in double quotes. In a spreadsheet, clear the cells behind the last "
+        "column.",
     )
     ROW_IN_QUOTES = (
         Code.INVALID,
-        "The whole row stands in quotation marks, so it is a single value. Delete the first and the last of them; "
-        "inside, write each pair of quotation marks as one.",
-        "Delete the quotation marks around the row. Inside it, write each pair of quotation marks as one.",
+        "Whole row in quotation marks",
+        "The whole row is in quotation marks, so it reads as a single value. Delete the first and the last of them, "
+        "and turn each pair of quotation marks inside into one.",
+        "Delete the quotation marks around the row, and turn each pair of quotation marks inside it into one.",
     )
     SWALLOWED_LINES = (
         Code.INVALID,
+        "Several lines in one value",
         _say_swallowed_lines,
-        "Look at the first of the lines: a quotation mark that is opened there by mistake makes the lines below a part "
-        f"of its value. Delete the mark, or close it where the value ends. A text of at most {MAX_TEXT_LENGTH} "
+        "Look at the first of the lines: a quotation mark that was opened by mistake turns the lines below into part "
+        f"of its value. Delete the mark, or close it where the value ends. A text of up to {MAX_TEXT_LENGTH} "
         "characters may have several lines, as long as none of them looks like a row.",
     )
     QUOTING = (
         Code.INVALID,
-        "The quotation marks in {column} do not match up. Put the whole value in double quotes, "
-        "and write every quotation mark inside it twice.",
-        "Put the whole value in double quotes, and write every quotation mark inside it twice.",
+        "Unmatched quotation marks",
+        "The quotation marks in {column} do not match up. Put the whole value in double quotes, and double every "
+        "quotation mark inside it.",
+        "Put the whole value in double quotes, and double every quotation mark inside it.",
     )
     BARE_LINE_BREAK = (
         Code.INVALID,
+        "Line break in a value",
         "{column} has a line break in it. Remove it, or put the whole value in double quotes.",
         "Remove the line break, or put the whole value in double quotes.",
     )
     CONTROL_CHARACTER = (
         Code.INVALID,
+        "Invisible control character",
         "{column} has an invisible control character in it ({character}). Delete it, or type the value again.",
         "Delete the value and type it again instead of pasting it.",
     )
     INVISIBLE_CHARACTER = (
         Code.INVALID,
+        "Invisible character",
         "{column} is {value} with {character} in it. Delete the value and type it again.",
-        "Delete the value and type it again instead of pasting it: a character is in it that cannot be seen.",
+        "There is a character in the value that you cannot see. Delete the value and type it again instead of pasting "
+        "it.",
     )
     SPREADSHEET_ERROR = (
         Code.INVALID,
+        "Spreadsheet error instead of a value",
         "{column} is {value}, which is an error in your spreadsheet and not a value. Correct the formula in the cell, "
         "or type the value, and save the file again.",
-        "In your spreadsheet, correct the formula in the cell or type the value; where it shows ####, make the column "
+        "In your spreadsheet, correct the formula in the cell or type the value; if it shows ####, make the column "
         "wider. Then save the file again.",
     )
     NUMBER_SHORTENED = (
         Code.INVALID,
+        "Number shortened by your spreadsheet",
         "{column} is {value}. Your spreadsheet has shortened this number, and its last digits are lost. Format the "
         "column as Text and copy the whole number in again.",
         "Your spreadsheet has shortened these numbers, and their last digits are lost. Format the column as Text and "
@@ -207,171 +218,194 @@ class Cause(Enum):
     )
     NUMBER_AS_DATE = (
         Code.INVALID,
-        "{column} is {value}. Your spreadsheet has made a date of this number. Format the column as Text and type the "
-        "number again.",
-        "Your spreadsheet has made dates of these numbers. Format the column as Text and type the numbers again.",
+        "Number turned into a date",
+        "{column} is {value}. Your spreadsheet has turned this number into a date. Format the column as Text and type "
+        "the number again.",
+        "Your spreadsheet has turned these numbers into dates. Format the column as Text and type the numbers again.",
     )
     NUMBER_FORMATTED = (
         Code.INVALID,
-        "{column} is {value}. Write the digits alone: {digits}.",
-        "Write the digits alone, without separators and decimals. In your spreadsheet, format the column as Text or as "
+        "Number with separators or decimals",
+        "{column} is {value}. Enter just the digits: {digits}.",
+        "Enter just the digits, without separators and decimals. In your spreadsheet, format the column as Text or as "
         "a plain number.",
     )
     MODE_MISSING = (
         Code.INVALID,
-        "MODE is empty. Write CREATE for a new listing or UPDATE to change one.",
-        "Write CREATE for a new listing or UPDATE to change one.",
+        "No MODE given",
+        "MODE is empty. Enter CREATE for a new listing or UPDATE to change one.",
+        "Enter CREATE for a new listing or UPDATE to change one.",
     )
     MODE_UNKNOWN = (
         Code.INVALID,
-        "MODE is {value}. Write CREATE for a new listing or UPDATE to change one.",
-        "Write CREATE for a new listing or UPDATE to change one; there are no other modes. "
-        "To end a listing, write UPDATE, and 0 in QUANTITY.",
+        "Unknown MODE",
+        "MODE is {value}. Enter CREATE for a new listing or UPDATE to change one.",
+        "Enter CREATE for a new listing or UPDATE to change one; there are no other modes. To end a listing, use "
+        "UPDATE with a QUANTITY of 0.",
     )
     ITEM_NOT_NAMED = (
         Code.INVALID,
-        "Nothing in the row says which item it is. Fill in URN, CARDMARKET_ID or TCGPLAYER_ID, "
-        "or GAME, SET and NAME together.",
+        "No item given",
+        "Nothing in the row says which item it is. Fill in URN, CARDMARKET_ID or TCGPLAYER_ID, or GAME, SET and NAME "
+        "together.",
         "Say which item it is: fill in URN, CARDMARKET_ID or TCGPLAYER_ID, or GAME, SET and NAME together.",
     )
     NAME_INCOMPLETE = (
         Code.INVALID,
-        "{column} is empty. GAME, SET and NAME name an item only together: fill in all three, "
-        "or use URN, CARDMARKET_ID or TCGPLAYER_ID.",
-        "Fill in all three of GAME, SET and NAME, or name the item by URN, CARDMARKET_ID or TCGPLAYER_ID.",
+        "GAME, SET or NAME missing",
+        "{column} is empty, and GAME, SET and NAME only work together. Fill in all three, or use URN, CARDMARKET_ID or "
+        "TCGPLAYER_ID instead.",
+        "Fill in GAME, SET and NAME, or use URN, CARDMARKET_ID or TCGPLAYER_ID instead.",
     )
     ID_NOT_DIGITS = (
         Code.INVALID,
-        "{column} is {value}. Write the id as 1 to {max_id_digits} digits from 0 to 9, with nothing else, or leave it "
-        "empty.",
-        f"Write the number alone, 1 to {MAX_ID_DIGITS} digits from 0 to 9, or leave the column empty "
-        "where something else in the row names the item.",
+        "ID contains something other than digits",
+        "{column} is {value}. Enter just the number (up to {max_id_digits} digits), or leave it empty.",
+        f"Enter just the number (up to {MAX_ID_DIGITS} digits), or leave it empty if the row identifies the item "
+        "another way.",
     )
     CONDITION_MISSING = (
         Code.INVALID,
-        "CONDITION is empty. Write one of {grades}.",
-        f"Write the grade of the item: {grade_list()}.",
+        "No condition given",
+        "CONDITION is empty. Use one of {grades}.",
+        f"Enter the grade of the item: {grade_list()}.",
     )
     CONDITION_UNKNOWN = (
         Code.INVALID,
-        "CONDITION is {value}. Write one of {grades}.",
-        f"Write one of the grades: {grade_list()}.",
+        "Unknown condition",
+        "CONDITION is {value}. Use one of {grades}.",
+        f"Use one of the grades: {grade_list()}.",
     )
     PRICE_MISSING = (
         Code.INVALID,
-        "PRICE is empty. Write the price in pence: 199 for £1.99.",
-        "Write the price in pence: 199 for £1.99.",
+        "No price given",
+        "PRICE is empty. Enter the price in pence: 199 for £1.99.",
+        "Enter the price in pence: 199 for £1.99.",
     )
     PRICE_IN_POUNDS = (
         Code.INVALID,
-        "PRICE is {value}. Prices are in pence: write {pence}.",
-        "Write the price in pence, without a point or a pound sign: 199 for £1.99.",
+        "Price in pounds, not pence",
+        "PRICE is {value}. Prices are in pence: enter {pence}.",
+        "Enter the price in pence, without a decimal point or £ sign: 199 for £1.99.",
     )
     PRICE_UNCLEAR = (
         Code.INVALID,
+        "Price in pence or pounds?",
         _say_price_unclear,
-        "Write the price in pence, without a point or a comma: 199 for £1.99, 19900 for £199.00.",
+        "Enter the price in pence, without a decimal point or comma: 199 for £1.99, 19900 for £199.00.",
     )
     PRICE_NOT_WHOLE = (
         Code.INVALID,
-        "PRICE is {value}. Write the price in pence, with the digits 0 to 9 only: 199 for £1.99.",
-        "Write the price in pence, with the digits 0 to 9 only: 199 for £1.99.",
+        "Price is not a whole number",
+        "PRICE is {value}. Enter the price in pence, using the digits 0 to 9 only: 199 for £1.99.",
+        "Enter the price in pence, using the digits 0 to 9 only: 199 for £1.99.",
     )
     PRICE_OUT_OF_RANGE = (
         Code.INVALID,
-        "PRICE is {value}. Write a price from {min_price} to {max_price} pence ({most_pounds}).",
-        f"Write a price from {MIN_PRICE} to {MAX_PRICE} pence.",
+        "Price out of range",
+        "PRICE is {value}. Enter a price between {min_price} and {max_price:,} pence ({most_pounds}).",
+        f"Enter a price between {MIN_PRICE} and {MAX_PRICE:,} pence ({_MOST_POUNDS}).",
     )
     QUANTITY_MISSING = (
         Code.INVALID,
-        "QUANTITY is empty. Write how many you have: 1 to {max_quantity}.",
-        f"Write how many you have: 1 to {MAX_QUANTITY}.",
+        "No quantity given",
+        "QUANTITY is empty. Enter how many you have: 1 to {max_quantity:,}.",
+        f"Enter how many you have: 1 to {MAX_QUANTITY:,}.",
     )
     QUANTITY_NOT_WHOLE = (
         Code.INVALID,
-        "QUANTITY is {value}. Write a whole number with the digits 0 to 9 only.",
-        "Write a whole number with the digits 0 to 9 only.",
+        "Quantity is not a whole number",
+        "QUANTITY is {value}. Enter a whole number, using the digits 0 to 9 only.",
+        "Enter a whole number, using the digits 0 to 9 only.",
     )
     QUANTITY_OUT_OF_RANGE = (
         Code.INVALID,
-        "QUANTITY is {value}. Write a whole number up to {max_quantity}.",
-        f"Write a whole number up to {MAX_QUANTITY}.",
+        "Quantity out of range",
+        "QUANTITY is {value}. Enter a whole number up to {max_quantity:,}.",
+        f"Enter a whole number up to {MAX_QUANTITY:,}.",
     )
     QUANTITY_ZERO = (
         Code.INVALID,
-        "QUANTITY is 0. A new listing needs at least 1; only an UPDATE may set it to 0.",
-        "Write at least 1, or take the row out. Only an UPDATE may set QUANTITY to 0.",
+        "New listing with a quantity of 0",
+        "QUANTITY is 0. A new listing needs at least 1; only an UPDATE can set it to 0.",
+        "Enter at least 1, or delete the row. Only an UPDATE can set QUANTITY to 0.",
     )
     VARIANT_MALFORMED = (
         Code.INVALID,
+        "Badly written variant",
         _say_variant_malformed,
-        "Write each variant with the letters a to z, digits and hyphens only, and separate several with |: reverse|de. "
-        "Or leave VARIANTS empty.",
+        "Use only the letters a to z, digits and hyphens in a variant, and separate several with |: reverse|de. Or "
+        "leave VARIANTS empty.",
     )
     VARIANTS_TOO_MANY = (
         Code.INVALID,
-        "VARIANTS has {count} variants in it. Write at most {max_variants}.",
-        f"Leave at most {MAX_VARIANTS} variants, separated by |.",
+        "Too many variants",
+        "VARIANTS has {count} variants in it. Enter {max_variants} at most.",
+        f"Leave {MAX_VARIANTS} variants at most, separated by |.",
     )
     HIDDEN_UNKNOWN = (
         Code.INVALID,
-        "HIDDEN is {value}. Write true or false, or leave it empty.",
-        "Write true to hide the listing or false to show it, or leave the column empty.",
+        "HIDDEN is not true or false",
+        "HIDDEN is {value}. Enter true or false, or leave it empty.",
+        "Enter true to hide the listing or false to show it, or leave the column empty.",
     )
     TEXT_TOO_LONG = (
         Code.INVALID,
+        "Text is too long",
         "{column} has {count} characters. Shorten it to {limit} at most.",
         "Shorten the text; the message of each row says how many characters its column takes.",
     )
 
     ITEM_NOT_FOUND = (
         Code.NOT_FOUND,
+        "Item not found",
         _say_item_not_found,
-        "Look for a typing mistake in what names the item, or name it another way: by URN, CARDMARKET_ID or "
-        "TCGPLAYER_ID, or by GAME, SET and NAME. An item that the catalog does not have cannot be listed: take the row "
-        "out.",
+        "Check the spelling, or identify the item another way: by URN, CARDMARKET_ID or TCGPLAYER_ID, or by GAME, SET "
+        "and NAME. If it is not in the catalog it cannot be listed: delete the row.",
     )
     VARIANT_NOT_FOUND = (
         Code.NOT_FOUND,
+        "The item does not have this variant",
         _say_variant_not_found,
-        "Write only variants that the item has in the catalog, or leave VARIANTS empty.",
+        "Use only variants that the item has in the catalog, or leave VARIANTS empty.",
     )
     LISTING_NOT_FOUND = (
         Code.NOT_FOUND,
-        "You have no listing for this item in this condition with these variants. "
-        "Write CREATE in MODE to make one, or correct CONDITION and VARIANTS.",
-        "Write CREATE in MODE to make the listing, or correct CONDITION and VARIANTS so that they are those of yours. "
-        "Where QUANTITY is 0, take the row out: nothing is left to end. A row that makes the listing in the same file "
-        "does not count: change in a later file what this one makes.",
+        "You do not have this listing",
+        "You have no listing for this item in this condition with these variants. Change MODE to CREATE to make one, "
+        "or correct CONDITION and VARIANTS.",
+        "Change MODE to CREATE to make the listing, or correct CONDITION and VARIANTS to match a listing of yours. If "
+        "QUANTITY is 0, delete the row: there is nothing to end. You cannot create and update a listing in the same "
+        "file.",
     )
     ITEM_AMBIGUOUS = (
         Code.CONFLICT,
+        "More than one item matches",
         _say_item_ambiguous,
-        "Write the URN of the item you mean in URN; what else names it is then not looked at.",
+        "Put the item's URN in the URN column. The other item columns are then ignored.",
     )
     LISTING_EXISTS = (
         Code.CONFLICT,
-        "You already have a listing for this item in this condition with these variants. "
-        "Write UPDATE in MODE to change it.",
-        "Write UPDATE in MODE to change the listing you have.",
+        "You already have this listing",
+        "You already have a listing for this item in this condition with these variants. Change MODE to UPDATE to "
+        "change it.",
+        "Change MODE to UPDATE to change the listing you have.",
     )
     LISTING_REPEATED = (
         Code.CONFLICT,
-        "Line {line} of this file makes this listing. Take this row out, or write UPDATE in its MODE and upload it "
-        "after the other one.",
-        "Another row of the file makes the listing. Take this row out, or write UPDATE in its MODE and upload it after "
-        "the other one.",
+        "Same listing twice in this file",
+        "Line {line} of this file already creates this listing. Delete this row, or change MODE to UPDATE and upload "
+        "it separately afterwards.",
+        "Another row in this file already creates this listing. Delete this row, or change MODE to UPDATE and upload "
+        "it separately afterwards.",
     )
 
-    def __init__(self, code: Code, sentence: str | Callable[..., str], fix: str) -> None:
+    def __init__(self, code: Code, title: str, sentence: str | Callable[..., str], fix: str) -> None:
         self.code = code
+        #: Its name in headings.
+        self.title = title
         self.sentence = sentence
         self.fix = fix
-
-    @property
-    def title(self) -> str:
-        """The cause's name in headings."""
-        return self.name.replace("_", " ").capitalize().replace("Id ", "ID ")
 
     @property
     def slug(self) -> str:
@@ -421,9 +455,10 @@ _ASKING_FOR_ITEM = frozenset(
 
 
 def _make_stand_in(name: str) -> Cause:
-    advice = "Sluice is being updated: look again in a few minutes to read how to correct the row."
+    advice = "Sluice is being updated. Look again in a few minutes to see how to correct the row."
     stand_in = object.__new__(Cause)
-    stand_in._name_, stand_in._value_ = name, (Code.INVALID, advice, advice)
+    title = name.replace("_", " ").capitalize()
+    stand_in._name_, stand_in._value_ = name, (Code.INVALID, title, advice, advice)
     stand_in.__init__(*stand_in.value)  # type: ignore[misc]
     return stand_in
 

@@ -55,9 +55,9 @@ class Role(Enum):
 class Needed(StrEnum):
     """When a column must have a value, in words for sellers."""
 
-    ALWAYS = "always"
-    NAMES_ITEM = "one way to name the item"
-    OPTIONAL = "optional"
+    ALWAYS = "Required"
+    NAMES_ITEM = "Identifies the item (choose one way)"
+    OPTIONAL = "Optional"
 
 
 class Field(NamedTuple):
@@ -124,8 +124,8 @@ def _text(field: str, rule: str, meaning: str, example: str, *, limit: int = MAX
         Role.VALUE,
         parse.parse_text(limit),
         Needed.OPTIONAL,
-        f"{rule} At most {limit} characters. When an UPDATE leaves it empty, it is cleared."
-        + (" An UPDATE in a file without this column leaves it as it is." if since > 1 else ""),
+        f"{rule} Up to {limit} characters. If an UPDATE leaves it empty, it is cleared."
+        + (" An UPDATE in a file without this column leaves it unchanged." if since > 1 else ""),
         (example,),
         Field(field, "text", meaning),
         parse.suspect_texts(limit),
@@ -152,7 +152,7 @@ class Column(StrEnum):
             Role.MODE,
             parse.parse_mode,
             Needed.ALWAYS,
-            "CREATE makes a new listing, UPDATE changes one that you have. Capitals do not matter.",
+            "CREATE makes a new listing, UPDATE changes one you have. Upper or lower case.",
             ("CREATE", "update"),
         ),
     )
@@ -162,8 +162,8 @@ class Column(StrEnum):
             Role.NAMES_ITEM,
             parse.parse_urn,
             Needed.NAMES_ITEM,
-            "The name that the item has in the catalog, exactly. Where it is given, nothing else that names the item "
-            "is looked at.",
+            "The item's name in the catalog, exactly as it is there. If you fill it in, the other item columns are "
+            "ignored.",
             ("urn:demo:pricklewend:court-of-the-hedge-king/card/002",),
             suspects=parse.suspect_urns,
         ),
@@ -171,8 +171,8 @@ class Column(StrEnum):
     GAME = (
         "GAME",
         _names(
-            "GAME, SET and NAME name an item together, where URN and both ids are empty. Capital letters and the "
-            "number of spaces do not matter.",
+            "GAME, SET and NAME identify the item together. Used if URN and both IDs are empty. Upper or lower case "
+            "and extra spaces do not matter.",
             "Pricklewend",
         ),
     )
@@ -180,15 +180,12 @@ class Column(StrEnum):
     NAME = "NAME", _names("Together with GAME and SET.", "Snail Cavalry", is_free_text=True)
     CARDMARKET_ID = (
         "CARDMARKET_ID",
-        _id(
-            f"The number of the item at Cardmarket, 1 to {MAX_ID_DIGITS} digits. Decides where URN is empty.", "912810"
-        ),
+        _id(f"The item's Cardmarket ID (up to {MAX_ID_DIGITS} digits). Used if URN is empty.", "912810"),
     )
     TCGPLAYER_ID = (
         "TCGPLAYER_ID",
         _id(
-            f"The number of the item at TCGplayer, 1 to {MAX_ID_DIGITS} digits. Decides where URN and CARDMARKET_ID "
-            "are empty.",
+            f"The item's TCGplayer ID (up to {MAX_ID_DIGITS} digits). Used if URN and CARDMARKET_ID are empty.",
             "605377",
         ),
     )
@@ -198,7 +195,7 @@ class Column(StrEnum):
             Role.KEY,
             parse.parse_condition,
             Needed.ALWAYS,
-            "The grade, by its code or its name. Capitals do not matter; spaces, underscores and hyphens are alike.",
+            "The grade, as a code or a name. Upper or lower case; spaces, underscores and hyphens are all fine.",
             ("NM", "near mint"),
         ),
     )
@@ -208,7 +205,7 @@ class Column(StrEnum):
             Role.VALUE,
             parse.parse_price,
             Needed.ALWAYS,
-            f"Whole pence, {MIN_PRICE} to {MAX_PRICE:,}, written without commas: 199 is £1.99.",
+            f"Whole pence, {MIN_PRICE} to {MAX_PRICE:,}, without commas: 199 is £1.99.",
             ("199", "2500"),
             Field("price", "int4", "In pence."),
             parse.suspect_prices,
@@ -221,7 +218,7 @@ class Column(StrEnum):
             Role.VALUE,
             parse.parse_quantity,
             Needed.ALWAYS,
-            f"How many you have: 1 to {MAX_QUANTITY:,}, written without commas. An UPDATE may also set it to 0.",
+            f"How many you have: 1 to {MAX_QUANTITY:,}, without commas. An UPDATE can also set it to 0.",
             ("1", "12"),
             Field("quantity", "int4", "How many there are."),
             is_number=True,
@@ -233,8 +230,8 @@ class Column(StrEnum):
             Role.KEY,
             parse.parse_variants,
             Needed.OPTIONAL,
-            f"What is special about your copies: up to {MAX_VARIANTS} of the variants that the catalog has for the "
-            "item, separated by |. Neither their order nor capitals matter.",
+            f"What is special about your copies: up to {MAX_VARIANTS} of the item's variants in the catalog, separated "
+            "by |. Any order, upper or lower case.",
             ("holo", "reverse|de"),
         ),
     )
@@ -244,14 +241,14 @@ class Column(StrEnum):
             Role.SOFT_VALUE,
             parse.parse_hidden,
             Needed.OPTIONAL,
-            "true hides the listing from buyers, false shows it. When it is empty, a new listing is shown, and an "
-            "UPDATE leaves it as it is.",
+            "true hides the listing from buyers, false shows it. If it is empty, a new listing is shown and an UPDATE "
+            "leaves it unchanged.",
             ("true", "false"),
             Field("hidden", "bool", "Whether buyers do not see it."),
         ),
     )
     COMMENT = "COMMENT", _text("comment", "What buyers read.", "What buyers read, or null.", "Pack fresh")
-    NOTES = "NOTES", _text("notes", "For yourself; nobody else sees it.", "What only you read, or null.", "Box 1")
+    NOTES = "NOTES", _text("notes", "For you; nobody else sees it.", "What only you read, or null.", "Box 1")
     REFERENCE = (
         "REFERENCE",
         _text("reference", "Your own key for the listing.", "Your own key for it, or null.", "SHELF-17-A"),

@@ -29,10 +29,10 @@ def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
     faults: dict[str, str] = {}
     lines = _read_lines(texts["lines"])
     if texts["lines"] and lines is None:
-        faults["lines"] = "Write a line, such as 120, or the first and the last one, such as 120-180."
+        faults["lines"] = "Enter a line, such as 120, or the first and the last one, such as 120-180."
     batch = int(texts["batch"]) if re.fullmatch("[0-9]{1,5}", texts["batch"]) else 0
     if texts["batch"] and not 1 <= batch <= MAX_BATCH:
-        faults["batch"] = "Write the number of a batch."
+        faults["batch"] = "Enter the number of a batch."
     wanted = Filter(
         code=next((code for code in Code if texts["code"] == str(int(code))), None),
         cause=next((cause for cause in Cause if texts["cause"] == cause.slug), None),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flask import Blueprint, render_template, request, url_for
@@ -13,9 +13,10 @@ from flask.typing import ResponseReturnValue
 from app.http import downloads
 from app.http.error_filter import names_group, read_filter
 from app.http.form_fields import is_on
+from app.http.query_filter import Asked
 from app.humanize import say_time_left
 from app.imports.actions import ImportAction, offer_seller
-from app.imports.reports import check_preview, progress, row_errors, summary, throughput
+from app.imports.reports import check_preview, likely_mistakes, progress, row_errors, summary, throughput
 from app.imports.reports.progress import BatchProgress, Family, ImportProgress
 from app.imports.reports.row_errors import RowPage
 from app.queries import ImportKey, begin_snapshot
@@ -24,7 +25,7 @@ from app.queries.imports.error_groups import Group
 from app.queries.imports.row_errors import ANY, Filter
 from app.statuses import RetriedRows
 from app.web import chart
-from app.web.filters import format_number, import_label
+from app.web.filters import code_label, format_number, import_label
 from app.web.live_page import render_live
 from app.web.next_step import next_step
 from app.web.session import require_seller, seller_id
@@ -35,7 +36,7 @@ blueprint.before_request(require_seller)
 blueprint.before_request(begin_snapshot)
 
 #: Failed rows on one page.
-_PAGE_SIZE = 50
+_PAGE_SIZE = 25
 #: Groups of failed rows, and failed rows, on the page of an import; the page of its errors has all of them.
 _GROUPS_IN_DETAILS = 10
 _ROWS_IN_DETAILS = 10
@@ -105,6 +106,7 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
         "details/errors.html",
         one=one,
         asked=asked,
+        chips=_chips(one, asked),
         heading=_errors_heading(one, chosen) if asked.is_active else f"Errors in {one.file_name}",
         matching=_count_matching(one, asked.wanted, chosen) if asked.is_active else one.failed,
         most_counted=_MOST_COUNTED,
@@ -158,6 +160,29 @@ def source_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     return downloads.source(progress.get(seller_id(), public_id))
 
 
+def _chips(one: ImportProgress, asked: Asked[Filter]) -> list[tuple[str, str]]:
+    """What a filter asks for, each in words and with the address of the page without it."""
+    wanted = asked.wanted
+    lines = wanted.lines and [*dict.fromkeys(wanted.lines)]
+    words = {
+        "cause": wanted.cause and wanted.cause.title,
+        "column": None if wanted.column is None else wanted.column or "Whole row",
+        "lines": lines and f"{'Lines' if len(lines) > 1 else 'Line'} {'–'.join(map(format_number, lines))}",
+        "text": wanted.text and f"“{wanted.text}”",
+        "code": wanted.code and f"{wanted.code} {code_label(wanted.code).text}",
+        "batch": wanted.batch and f"Batch {wanted.batch}",
+    }
+    return [
+        (text, url_for("details.errors", public_id=one.public_id, **_without(asked.values, name)))
+        for name, text in words.items()
+        if text
+    ]
+
+
+def _without(values: Mapping[str, str], name: str) -> dict[str, Any]:
+    return {other: value for other, value in values.items() if other != name}
+
+
 def _errors_heading(one: ImportProgress, chosen: Sequence[Group]) -> str:
     """The heading of a page of filtered errors, which shows these groups whole."""
     what = f"{chosen[0].kind.cause.title}: errors" if len(chosen) == 1 else "Filtered errors"
@@ -201,6 +226,7 @@ def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pac
         "outcome": told,
         "step": next_step(one, family),
         "takes_up": _list_taking_up(one, family, groups),
+        "warnings": likely_mistakes.list_warnings(one),
         "upload_check": summary.explain_invalid(one),
         "pace": moves,
         "work": throughput.say_work(one, moves.work),

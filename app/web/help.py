@@ -11,7 +11,7 @@ from flask_login import login_required
 from werkzeug.exceptions import NotFound
 
 from app.csvfile.causes import Cause, Code
-from app.csvfile.columns import HEADER, VALUES, Column
+from app.csvfile.columns import HEADER, REASON_COLUMNS, VALUES, Column
 from app.csvfile.contract import CONDITION_CODES, MAX_VARIANT_LENGTH, MAX_VARIANTS
 from app.csvfile.errors import SAVE_AS_CSV
 from app.csvfile.examples import EXAMPLES, MISTAKES, Mistake, example_message
@@ -37,6 +37,7 @@ def csv() -> ResponseReturnValue:
         max_variant_length=MAX_VARIANT_LENGTH,
         examples=EXAMPLES,
         save_as_csv=SAVE_AS_CSV,
+        reason_columns=REASON_COLUMNS,
         free_texts=[column for column in VALUES if column.spec.is_free_text],
     )
 
@@ -47,6 +48,7 @@ def errors() -> ResponseReturnValue:
     return render_template(
         "help/errors.html",
         causes={code: [cause for cause in Cause if cause.code is code] for code in Code},
+        reason_columns=REASON_COLUMNS,
         # A cause without an example fails a test instead of this page.
         example_messages={cause: example_message(cause) for cause in MISTAKES},
         changes={cause: _changes(mistake) for cause, mistake in MISTAKES.items()},

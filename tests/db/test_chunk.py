@@ -56,7 +56,7 @@ def test_every_outcome_in_one_file(seller: Seller, run_jobs: RunJobs) -> None:
     run_jobs()
     assert failures(started) == [(5, 422), (6, 404), (7, 404), (8, 404), (9, 409)]
     told = messages(started)
-    assert "write 199" in told[5][0]
+    assert "enter 199" in told[5][0]
     assert "URN “urn:test:9”" in told[6][0]
     assert "has no variant holo. It has de, normal, reverse." in told[7][0]
     assert "Line 2 of this file" in told[9][0]
@@ -72,7 +72,7 @@ def test_an_ambiguous_name_lists_the_candidates(seller: Seller, run_jobs: RunJob
     run_jobs()
     assert failures(started) == [(2, 409)]
     (message,) = messages(started)[2]
-    assert message.startswith("This GAME, SET and NAME names 7 items.")
+    assert message.startswith("7 items have this GAME, SET and NAME.")
     assert "urn:test:5, …" in message
     assert "urn:test:6" not in message
 
@@ -83,7 +83,7 @@ def test_a_listing_of_an_earlier_import_is_a_conflict_without_a_line(seller: Sel
     run_jobs()
     again = start(seller, [row(price=2)])
     run_jobs()
-    assert "Write UPDATE in MODE" in messages(again)[2][0]
+    assert "Change MODE to UPDATE" in messages(again)[2][0]
     assert {one[3] for one in listed(seller)} == {"1"}
 
 

@@ -197,11 +197,11 @@ def test_rows_keep_facts_and_those_of_an_earlier_release_their_sentences(
     told = {error.line: error.messages for page in pages for error in page}
     assert told[2] == [Cause.CONDITION_UNKNOWN.say("CONDITION", {"value": "Near Mnt"})]
     assert told[4] == ["First of old.", "Second of old."]
-    assert told[5] == ["PRICE is “£2”. Prices are in pence: write 200."]
+    assert told[5] == ["PRICE is “£2”. Prices are in pence: enter 200."]
     client = sign_in(app, seller)
     report = client.get(f"/imports/{one.public_id}/errors.csv").text
     page = client.get(f"/imports/{one.public_id}/errors").text
-    for sentence in ("First of old.", "Second of old.", "Prices are in pence: write 200."):
+    for sentence in ("First of old.", "Second of old.", "Prices are in pence: enter 200."):
         assert sentence in report
         assert sentence in page
 

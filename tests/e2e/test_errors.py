@@ -29,7 +29,7 @@ def errors(page: Page) -> Page:
 def expect_lines(page: Page, expected: Iterable[int]) -> None:
     """Wait until these lines, and no others, are shown in this order."""
     wanted = list(expected)
-    rows = page.locator("tbody[id^=line-]")
+    rows = page.locator("li[id^=line-]")
     expect(rows).to_have_count(len(wanted))
     names = rows.evaluate_all("all => all.map(one => one.id)")
     assert [int(name.removeprefix("line-")) for name in names] == wanted
@@ -52,7 +52,7 @@ def test_groups_lead_to_their_rows(errors: Page) -> None:
     group = errors.locator("li.group[data-rows]").filter(has_text="PRICE").first
     rows = int(group.get_attribute("data-rows") or 0)
     group.get_by_role("link", name=re.compile("^Show (this row|[0-9,]+ rows)")).click()
-    expect(errors.locator("tbody[id^=line-]")).to_have_count(rows)
+    expect(errors.locator("li[id^=line-]")).to_have_count(rows)
     errors.get_by_role("link", name="All errors", exact=True).click()
     expect_lines(errors, mistakes())
 
@@ -83,7 +83,7 @@ def test_lines_text_and_column_filter(errors: Page) -> None:
     expect(errors.get_by_text("No failed row matches.")).to_be_visible()
     errors.get_by_label("Line or lines").fill("none")
     errors.get_by_role("button", name="Filter").click()
-    expect(errors.get_by_text("Write a line, such as 120")).to_be_visible()
+    expect(errors.get_by_text("Enter a line, such as 120")).to_be_visible()
 
 
 def test_help_stands_where_the_link_leads(errors: Page) -> None:

@@ -55,7 +55,7 @@ RIGHT = {
         failures={
             2: ("199 for £1.99", "19900 for £199.00"),
             3: ("199 for £1.99", "19900 for £199.00"),
-            4: ("write 199.",),
+            4: ("enter 199.",),
             5: ("QUANTITY is “3.0”", "digits alone: 3."),
         }
     ),

@@ -15,7 +15,7 @@ from tests.processes import wait_until, workers
 from tests.web.test_details import errors_on, rows_of_batches
 
 #: Failed rows on the details and on a page of errors.
-_ERRORS_IN_DETAILS, _ERRORS_ON_A_PAGE = 10, 50
+_ERRORS_IN_DETAILS, _ERRORS_ON_A_PAGE = 10, 25
 
 
 def test_the_ledger_is_true_on_every_page_in_mid_import(

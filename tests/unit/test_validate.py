@@ -219,18 +219,18 @@ def test_all_problems_of_a_row_are_told_at_once_in_the_order_of_the_columns() ->
 def test_a_price_in_pounds_is_told_in_pence(price: str, pence: int) -> None:
     found = validate(price=price)
     assert isinstance(found, list)
-    assert f"write {pence}." in found[0].message
+    assert f"enter {pence}." in found[0].message
 
 
 @pytest.mark.parametrize(
     ("price", "words"),
     [
-        ("199.0", "Write 199 for £1.99, or 19900 for £199.00."),
-        ("199.00", "Write 199 for £1.99, or 19900 for £199.00."),
-        ("199,00", "Write 199 for £1.99, or 19900 for £199.00."),
-        ("1,299", "Write 1299 for £12.99, or 129900 for £1,299.00."),
-        ("1,299.00", "Write 1299 for £12.99, or 129900 for £1,299.00."),
-        ("5.0000", "Write 5 for £0.05, or 500 for £5.00."),
+        ("199.0", "Enter 199 for £1.99, or 19900 for £199.00."),
+        ("199.00", "Enter 199 for £1.99, or 19900 for £199.00."),
+        ("199,00", "Enter 199 for £1.99, or 19900 for £199.00."),
+        ("1,299", "Enter 1299 for £12.99, or 129900 for £1,299.00."),
+        ("1,299.00", "Enter 1299 for £12.99, or 129900 for £1,299.00."),
+        ("5.0000", "Enter 5 for £0.05, or 500 for £5.00."),
     ],
 )
 def test_a_price_that_may_be_pence_or_pounds_is_told_in_both(price: str, words: str) -> None:
@@ -357,7 +357,7 @@ def test_what_cannot_be_seen_inside_a_value_is_named(column: str, value: str, wo
 def test_a_value_that_is_wrong_anyway_is_shown_with_what_cannot_be_seen_in_it() -> None:
     found = validate(mode="CRE\u200bATED")
     assert isinstance(found, list)
-    assert found[0].message.startswith("MODE is “CRE[U+200B ZERO WIDTH SPACE]ATED”. Write CREATE")
+    assert found[0].message.startswith("MODE is “CRE[U+200B ZERO WIDTH SPACE]ATED”. Enter CREATE")
 
 
 def test_the_first_name_given_decides() -> None:

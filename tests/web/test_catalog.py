@@ -165,7 +165,7 @@ def test_errors_that_ask_for_an_item_lead_to_it(client: FlaskClient, seller: Sel
     failed = ended(seller, [row(urn="urn:nowhere"), row(price="x")])
     path = f"/imports/{failed.public_id}/errors"
     linked = [
-        [link["href"] for link in one.select("a[href^='/catalog']")] for one in page(client, path).select("tbody[id]")
+        [link["href"] for link in one.select("a[href^='/catalog']")] for one in page(client, path).select(".failed-row")
     ]
     assert linked == [["/catalog"], []]
     assert len(page(client, "/help/errors").select(".cause a[href='/catalog']")) >= 5

@@ -56,12 +56,12 @@ def errors_on(soup: BeautifulSoup) -> list[tuple[int, str, list[str], list[str],
     return [
         (
             int(str(body["id"]).removeprefix("line-")),
-            words(body.select_one(".code")),
+            words(body.select_one(".code-note")),
             [words(column) for column in body.select(".column, .whole-row")],
             [words(reason) for reason in body.select(".reasons .reason")],
             body.select_one(".original").get_text(),
         )
-        for body in soup.select("table.error-table tbody")
+        for body in soup.select(".failed-row")
     ]
 
 
@@ -300,8 +300,8 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
             "409 Conflict",
             ["Whole row"],
             [
-                "Line 2 of this file makes this listing. Take this row out, or write UPDATE in its MODE and upload it "
-                "after the other one."
+                "Line 2 of this file already creates this listing. Delete this row, or change MODE to UPDATE and "
+                "upload it separately afterwards."
             ],
             'CREATE,urn:test:1,,,,,,NM,1,1,,,"over\n two  lines",,',
         ),
@@ -310,8 +310,8 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
             "404 Not found",
             ["URN"],
             [
-                "There is no item with URN “urn:test:9” in the catalog. Check it for a typing mistake, "
-                "or name the item another way."
+                "There is no item with URN “urn:test:9” in the catalog. Check the spelling, or identify the item "
+                "another way."
             ],
             "create,urn:test:9,,,,,,NM,1,1,,,,,",
         ),
@@ -320,9 +320,9 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
             "422 Invalid",
             ["CONDITION", "PRICE"],
             [
-                "CONDITION is “x”. Write one of MT (MINT), NM (NEAR_MINT), EX (EXCELLENT), GD (GOOD), LP "
+                "CONDITION is “x”. Use one of MT (MINT), NM (NEAR_MINT), EX (EXCELLENT), GD (GOOD), LP "
                 "(LIGHT_PLAYED), PL (PLAYED), PO (POOR).",
-                "PRICE is “1.99”. Prices are in pence: write 199.",
+                "PRICE is “1.99”. Prices are in pence: enter 199.",
             ],
             "CREATE,urn:test:1,,,,,,x,1.99,1,,,,,",
         ),
@@ -331,8 +331,8 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
             "422 Invalid",
             ["Whole row"],
             [
-                "The row has 2 values, but there are 15 columns. Look for a missing or an extra comma; a value with a "
-                "comma in it must stand in double quotes."
+                "The row has 2 values, but there are 15 columns. Look for a missing or an extra comma, and put any "
+                "value that contains a comma in double quotes."
             ],
             "CREATE,urn:test:1",
         ),
@@ -353,7 +353,7 @@ def updates(count: int) -> list[dict[str, str]]:
     return [row(mode="UPDATE", price="x" if number % 2 else 1) for number in range(2 * count)]
 
 
-@pytest.mark.parametrize(("count", "sizes"), [(50, [50]), (51, [50, 1]), (121, [50, 50, 21])])
+@pytest.mark.parametrize(("count", "sizes"), [(25, [25]), (26, [25, 1]), (61, [25, 25, 11])])
 def test_many_errors_go_on_from_page_to_page(
     client: FlaskClient, seller: Seller, listing: None, count: int, sizes: list[int]
 ) -> None:
@@ -419,20 +419,20 @@ def test_a_check_shows_what_would_change(client: FlaskClient, seller: Seller) ->
     ended(seller, [row(price=499, comment="old"), row(urn="urn:test:2")])
     checked = start(
         seller,
-        [row(mode="UPDATE", price=250, quantity=0), row(mode="UPDATE", urn="urn:test:2")],
+        [row(mode="UPDATE", price=50, quantity=0), row(mode="UPDATE", urn="urn:test:2")],
         is_check=True,
     )
     batch_job.run(seller.id, checked.id, 1, 1)
     section = page(client, address(checked)).select_one("#changes")
     assert section is not None
     (change,) = section.select(".changes > li")
-    assert words(change.select_one(".change-listing")) == "Line 2 Name 1 urn:test:1 NEAR_MINT"
+    assert words(change.select_one(".change-listing")) == "Name 1 line 2 Near mint urn:test:1"
     assert [words(cell) for cell in change.select(".change-cells li")] == [
-        "PRICE 499 → becomes 250 (-50%)",
+        "PRICE £4.99 → becomes £0.50 -90%",
         "QUANTITY 1 → becomes 0",
         "COMMENT old → becomes (empty)",
     ]
-    assert "1 row would change a listing" in words(section)
+    assert "1 row will change a listing" in words(section)
 
 
 # What there is to do about failed rows --------------------------------------------------------------------------------

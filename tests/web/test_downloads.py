@@ -158,8 +158,8 @@ def test_the_report_has_a_line_for_each_failed_row(client: FlaskClient, seller: 
         ["6", "422", ""],
         ["7", "422", ""],
     ]
-    assert lines[1][3].startswith("CONDITION is “x”. Write one of MT (MINT)")
-    assert lines[1][3].endswith("PRICE is “1.99”. Prices are in pence: write 199.")
+    assert lines[1][3].startswith("CONDITION is “x”. Use one of MT (MINT)")
+    assert lines[1][3].endswith("PRICE is “1.99”. Prices are in pence: enter 199.")
     assert lines[1][4] == f"{Cause.CONDITION_UNKNOWN.fix} {Cause.PRICE_IN_POUNDS.fix}"
     # The values of the row, each in its column as far as there are columns.
     assert lines[0][5:] == cells(price=1, comment='a b" c"')

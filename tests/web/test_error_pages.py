@@ -245,8 +245,8 @@ def test_cells_are_shown_as_they_are_wherever_they_fail(client: FlaskClient, sel
     batch_job.run(seller.id, made.id, 1, 1)
     for path in (f"/imports/{made.public_id}", f"/imports/{made.public_id}/errors"):
         soup = page(client, path)
-        assert [one.get_text() for one in soup.select(".error-table .original")] == lines
-        reasons = words(soup.select_one("#line-3 td[data-label=Reason]"))
+        assert [one.get_text() for one in soup.select(".failed-row .original")] == lines
+        reasons = words(soup.select_one("#line-3 .reasons"))
         for column in ("MODE", "CARDMARKET_ID", "CONDITION", "PRICE", "QUANTITY", "HIDDEN"):
             assert f"{column} is “{words_of(evil)[:40]}" in reasons
         assert f"URN “{words_of(evil)}”" in words(soup.select_one("#line-2"))

@@ -62,7 +62,7 @@ def group(soup: BeautifulSoup, cause: str) -> Tag:
 
 
 def lines(soup: BeautifulSoup) -> list[int]:
-    return [int(str(one["id"]).removeprefix("line-")) for one in soup.select(".error-table tbody")]
+    return [int(str(one["id"]).removeprefix("line-")) for one in soup.select(".failed-row")]
 
 
 ALL = [
@@ -82,9 +82,9 @@ def test_errors_open_with_their_groups(client: FlaskClient, mistaken: Import, re
     (sentence,) = (words(one) for one in soup.select("#summary, .groups-note"))
     assert sentence.endswith("5 kinds of problem, most common first. A row with several problems is counted in each.")
     first = soup.select(".group")[0]
-    assert words(first.select_one(".group-title")) == "CONDITION Condition unknown"
+    assert words(first.select_one(".group-title")) == "Unknown condition CONDITION"
     assert words(first.select_one(".group-rows")) == "3 rows"
-    assert words(first.select_one(".code")) == "422 Invalid"
+    assert words(first.select_one(".code-note")) == "422 Invalid"
     assert words(first.select_one(".group-fix")).startswith(Cause.CONDITION_UNKNOWN.fix)
     assert first.select_one(".group-fix a")["href"] == "/help/errors#condition-unknown"
     assert words(first.select_one(".group-example")).startswith("For example line 2:")
@@ -106,7 +106,7 @@ def test_a_group_suggests_only_what_holds_for_all_its_rows(
         "x 2 rows",
         "y 2 rows",
     ]
-    assert [words(one) for one in soup.select(".error-table .suggestion")] == [
+    assert [words(one) for one in soup.select(".failed-row .suggestion")] == [
         "The item has normal, de or reverse.",
         "The item has normal, de or reverse.",
         "Leave it empty – the item is already identified by URN.",
@@ -195,7 +195,7 @@ def test_rows_are_filtered_by_the_address(client: FlaskClient, mistaken: Import,
         (
             "cause=condition-unknown&column=CONDITION",
             "3 of 6 failed rows match.",
-            "Condition unknown: errors in my stock.csv",
+            "Unknown condition: errors in my stock.csv",
             [2, 3, 4],
         ),
         ("cause=item-not-found", "2 of 6 failed rows match.", "Filtered errors in my stock.csv", [6, 7]),
@@ -214,6 +214,21 @@ def test_a_filtered_page_counts_and_downloads_what_it_shows(
     assert words(failed) == (named or f"Download these {len(found)} rows")
     header, *told = csv.reader(io.StringIO(client.get(failed["href"]).text, newline=""))
     assert [int(line[header.index("LINE")]) for line in told] == found
+
+
+def test_what_a_filter_asks_for_can_be_taken_out_one_by_one(client: FlaskClient, mistaken: Import) -> None:
+    soup = page(client, address(mistaken, "?cause=price-in-pounds&column=PRICE&lines=2-9&text=urn&batch=1&code=x"))
+    chips = {words(chip): dict(parse_qsl(urlsplit(str(chip["href"])).query)) for chip in soup.select(".chip")}
+    assert [name.removeprefix("Remove the filter ").removesuffix(" ×") for name in chips] == [
+        "Price in pounds, not pence",
+        "PRICE",
+        "Lines 2–9",
+        "“urn”",
+        "Batch 1",
+    ]
+    everything = {"cause", "column", "lines", "text", "batch", "code"}
+    assert [everything - {*left} for left in chips.values()] == [{"cause"}, {"column"}, {"lines"}, {"text"}, {"batch"}]
+    assert page(client, address(mistaken)).select(".chip") == []
 
 
 def test_too_many_rows_to_be_counted_are_told_as_that(
@@ -271,7 +286,7 @@ def test_the_form_offers_what_there_is_and_keeps_what_was_chosen(client: FlaskCl
     assert offered == {
         "code": ["", "422", "404"],
         "column": ["", "whole-row", "CONDITION", "NAME", "PRICE", "URN"],
-        "cause": ["", "condition-unknown", "item-not-found", "listing-not-found", "price-in-pounds"],
+        "cause": ["", "item-not-found", "price-in-pounds", "condition-unknown", "listing-not-found"],
     }
     assert not soup.select_one(".filters").has_attr("open")
     form = soup.select_one(".filters form")
@@ -280,9 +295,9 @@ def test_the_form_offers_what_there_is_and_keeps_what_was_chosen(client: FlaskCl
     assert filtered.select_one(".filters").has_attr("open")
     assert filtered.select_one("#filter-text")["value"] == 'Near "Mnt"'
     assert filtered.select_one("#filter-lines")["value"] == "nowhere"
-    assert words(filtered.select_one("#fault-lines")).startswith("Write a line, such as 120")
+    assert words(filtered.select_one("#fault-lines")).startswith("Enter a line, such as 120")
     chosen = page(client, address(mistaken, "?cause=price-in-pounds&column=PRICE"))
-    assert [str(one["value"]) for one in chosen.select("option[selected]")] == ["PRICE", "price-in-pounds"]
+    assert [str(one["value"]) for one in chosen.select("option[selected]")] == ["price-in-pounds", "PRICE"]
 
 
 def test_a_filter_goes_on_from_page_to_page(client: FlaskClient, seller: Seller, run_jobs: RunJobs) -> None:
@@ -300,7 +315,7 @@ def test_a_filter_goes_on_from_page_to_page(client: FlaskClient, seller: Seller,
         if len(found) > 1:
             assert first == {"cause": "price-in-pounds", "column": "PRICE", "text": "a&b=C"}
         path = links.get("Next errors", "")
-    assert [len(one) for one in found] == [50, 50, 10]
+    assert [len(one) for one in found] == [25, 25, 25, 25, 10]
     assert sum(found, []) == list(range(2, 222, 2))
 
 
@@ -318,10 +333,10 @@ def test_what_is_wrong_is_marked_in_the_row_and_the_row_is_left_as_it_is(
     one = start(seller, with_header("\n".join(rows)))
     run_jobs()
     soup = page(client, address(one))
-    assert [original.get_text() for original in soup.select(".error-table .original")] == rows
+    assert [original.get_text() for original in soup.select(".failed-row .original")] == rows
     marked = [
         [(str(mark["title"]), mark.get_text()) for mark in original.select("mark")]
-        for original in soup.select(".error-table .original")
+        for original in soup.select(".failed-row .original")
     ]
     assert marked == [
         [("CONDITION", '"N""M"'), ("PRICE", "")],
@@ -330,6 +345,24 @@ def test_what_is_wrong_is_marked_in_the_row_and_the_row_is_left_as_it_is(
         [],
         [],
     ]
+    # The values stand under their names, unless it is uncertain which belongs where; those that are wrong, even empty.
+    cells = [
+        {
+            words(cell.dt): (words(cell.dd), "is-wrong" in cell.get("class", ()))
+            for cell in shown.select(".row-cells > div")
+        }
+        for shown in soup.select(".failed-row")
+    ]
+    assert cells[0] == {
+        "MODE": ("CREATE", False),
+        "URN": ("urn:test:1", False),
+        "CONDITION": ('N"M', True),
+        "PRICE": ("", True),
+        "QUANTITY": ("1", False),
+        "COMMENT": ("two[line break]lines", False),
+    }
+    assert [name for name, (_, is_wrong) in cells[2].items() if is_wrong] == ["GAME", "SET", "NAME"]
+    assert (cells[1], cells[3]) == ({}, {})
 
 
 def test_suggestions_stand_beside_the_reason_and_urns_can_be_copied(client: FlaskClient, mistaken: Import) -> None:
@@ -389,7 +422,7 @@ def test_anothers_errors_are_not_there(
 
 def test_every_cause_has_a_title() -> None:
     titles = {cause: cause.title for cause in Cause}
-    assert titles[Cause.ID_NOT_DIGITS] == "ID not digits"
+    assert titles[Cause.ID_NOT_DIGITS] == "ID contains something other than digits"
     assert len(set(titles.values())) == len(Cause)
     assert all(Cause.by_slug(cause.slug) is cause for cause in Cause)
 
@@ -404,6 +437,6 @@ def test_a_cause_of_a_newer_release_is_shown_by_its_name(client: FlaskClient, mi
     assert client.get(address(mistaken, rest=rest)).status_code == 200
     soup = page(client, address(mistaken))
     assert ("price-too-odd", "PRICE", 1) in groups(soup)
-    assert words(group(soup, "price-too-odd")).startswith("PRICE Price too odd")
+    assert words(group(soup, "price-too-odd")).startswith("Price too odd PRICE")
     assert "Sluice is being updated" in words(group(soup, "price-too-odd"))
     assert Kind(Cause.QUOTING, "URN") == (Cause.QUOTING, "URN")

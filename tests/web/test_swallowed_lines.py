@@ -56,7 +56,7 @@ def test_only_the_row_with_the_mark_fails_and_says_which_lines_it_took(
     assert (look(imported).total, look(imported).invalid, failures(imported)) == (3, 1, [(3, 422)])
     assert sorted(one[6] for one in listed(seller)) == ["", f"two{newline}lines"]
     soup = page(client, f"/imports/{imported.public_id}/errors")
-    assert words(soup.select_one("#line-3 th")) == "3–5"
+    assert words(soup.select_one("#line-3 .failed-row-head b")) == "Lines 3–5"
     assert [words(one) for one in soup.select(".reason")] == [SENTENCE]
     assert words(soup.select_one(".group-example")).startswith("For example lines 3–5:")
     assert list(ledger.find_faults(db.session.get_one(Import, (seller.id, imported.id)))) == []

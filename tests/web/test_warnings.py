@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from app.extensions import db
 from app.imports import commands
-from app.models import Seller
+from app.models import Import, Seller
 from tests.conftest import make_token
 from tests.factories import csv_bytes, look, make_items, row, start
 from tests.pages import page, words
@@ -60,3 +60,28 @@ def test_the_command_line_tells_it_too(app: Flask, seller: Seller, tmp_path: Pat
     db.session.rollback()
     assert result.exit_code == 0
     assert f"Warning: {SENTENCE}" in result.stderr
+
+
+@pytest.mark.parametrize("is_check", [False, True])
+def test_a_file_most_of_whose_rows_fail_is_warned_of(
+    client: FlaskClient, seller: Seller, run_jobs: Callable[[], None], is_check: bool
+) -> None:
+    make_items(1)
+    rows = [row(reference=n, urn="urn:test:1", condition="NM" if n else "EX") for n in range(10)]
+
+    def told(one: Import) -> list[str]:
+        return [words(note) for note in page(client, f"/imports/{one.public_id}").select("[data-warning=most-fail]")]
+
+    advice = "Look at the most common problem first: it may be the same in every row."
+    made = start(seller, [*rows, row(price="x")], is_check=is_check)
+    assert told(made) == []
+    run_jobs()
+    assert told(made) == [f"9 of 11 rows {'would fail' if is_check else 'failed'}. {advice}"]
+    # The upload check knows some of them before anything is processed.
+    known = start(seller, [*rows[:4], *[row(price="x")] * 7], is_check=is_check)
+    assert told(known) == [f"7 of 11 rows contain mistakes and will fail. {advice}"]
+    # The summary says it where all fail.
+    run_jobs()
+    hopeless = start(seller, [row(price="x")] * 12, is_check=is_check)
+    run_jobs()
+    assert told(hopeless) == []

@@ -12,6 +12,8 @@ from app.queries.imports.check_changes import RecordedChange
 
 #: Maximum number of changes shown.
 _SHOWN = 20
+#: A price that changes by more per cent than this is probably a mistake.
+_STRIKING_PERCENT = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,19 @@ class CellChange:
     after: str
 
     @property
+    def is_price(self) -> bool:
+        """Whether its values are prices."""
+        return self.column == Column.PRICE
+
+    @property
     def percent(self) -> int | None:
         """The change of a price in per cent, negative if it falls; None for other columns."""
-        if self.column != Column.PRICE:
-            return None
-        return round((int(self.after) / int(self.before) - 1) * 100)
+        return round((int(self.after) / int(self.before) - 1) * 100) if self.is_price else None
+
+    @property
+    def is_striking(self) -> bool:
+        """Whether it is a change of a price that is probably a mistake."""
+        return self.percent is not None and abs(self.percent) > _STRIKING_PERCENT
 
 
 @dataclass(frozen=True, slots=True)

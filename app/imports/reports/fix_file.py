@@ -8,20 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from app.csvfile.causes import Cause
 from app.csvfile.cells import split_records
 from app.csvfile.columns import REASON_COLUMNS, Layout
 from app.csvfile.guard import guard, unguard
 from app.csvfile.header import layout_of
 from app.csvfile.write import csv_lines, in_pieces, no_formula
-from app.imports.reports.row_errors import name_values
+from app.imports.reports.row_errors import can_be_assigned, name_values
 from app.imports.reports.suggestions import Case, Suggestion, suggest
 from app.queries import ImportKey, without_transaction
 from app.queries.imports import lookups, row_errors
 from app.queries.imports.row_errors import ANY, Filter, RecordedError
-
-#: Causes for which it is not certain where a value ends.
-_UNCERTAIN = {Cause.QUOTING.slug, Cause.SWALLOWED_LINES.slug, Cause.ROW_IN_QUOTES.slug}
 
 
 def stream(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[bytes]:
@@ -58,7 +54,7 @@ def _place(error: RecordedError, cells: Sequence[str], layout: Layout) -> tuple[
     until it is corrected.
     """
     count = len(layout.columns)
-    if len(cells) < count or _UNCERTAIN & {*error.causes}:
+    if not can_be_assigned(cells, error.causes, layout):
         return [error.row, *[""] * (count - 1)], []
     return [*cells[:count]], [cells[at] for at in layout.find_extra(cells)]
 

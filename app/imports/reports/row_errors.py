@@ -19,7 +19,7 @@ from app.imports.reports.suggestions import Case, Suggestion, suggest
 from app.queries import ImportKey
 from app.queries.imports import error_groups, lookups, row_errors
 from app.queries.imports.error_groups import Group, Kind, Sampled
-from app.queries.imports.row_errors import ANY, Filter
+from app.queries.imports.row_errors import ANY, Filter, RecordedError
 
 #: Values are counted in groups of at most this many rows together. In larger groups, only a sample is searched for the
 #: most frequent values, and no counts are shown: they would be taken for those of the whole group.
@@ -55,12 +55,24 @@ _TELLING = frozenset(
 )
 
 
+#: Causes for which it is not certain where a value ends.
+_UNCERTAIN = frozenset(cause.slug for cause in (Cause.QUOTING, Cause.SWALLOWED_LINES, Cause.ROW_IN_QUOTES))
+
+
 class Part(NamedTuple):
     """A piece of a row's original text; joined, the pieces are the text."""
 
     text: str
     #: The column with a problem, if this is its value; behind the last column, its letters in a spreadsheet.
     column: str = ""
+
+
+class CellShown(NamedTuple):
+    """A value of a row under the name of its column; behind the last column, under its letters in a spreadsheet."""
+
+    column: str
+    text: str
+    is_wrong: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,8 @@ class RowShown:
     code: int
     problems: list[ProblemShown]
     parts: list[Part]
+    #: The values that it has, and those that are wrong or missing; none if they cannot be assigned to columns.
+    cells: list[CellShown]
 
     @property
     def last_line(self) -> int:
@@ -188,6 +202,7 @@ def list_rows(
                 for kind, message in zip(error.kinds, error.messages, strict=True)
             ],
             _mark(error.row, error.kinds, layout),
+            _name_cells(error, layout),
         )
         for error in found
     ]
@@ -246,6 +261,21 @@ def name_values(cells: Iterable[str], layout: Layout) -> dict[str, str]:
     if len(values) < len(layout.columns) or layout.find_extra(values):
         return {}
     return dict(zip(layout.columns, values, strict=False))
+
+
+def can_be_assigned(cells: Sequence[str], causes: Iterable[str], layout: Layout) -> bool:
+    """Whether it is certain which value of a failed row belongs to which column."""
+    return len(cells) >= len(layout.columns) and _UNCERTAIN.isdisjoint(causes)
+
+
+def _name_cells(error: RecordedError, layout: Layout) -> list[CellShown]:
+    values = [cell.value.strip() for cell in find_cells(error.row)]
+    if not can_be_assigned(values, error.causes, layout):
+        return []
+    wrong = {column for kind in error.kinds for column in _columns_of(kind)}
+    own = zip(layout.columns, values, strict=False)
+    cells = [CellShown(column, visible(text), column in wrong) for column, text in own if text or column in wrong]
+    return cells + [CellShown(column_letters(at), visible(values[at]), True) for at in layout.find_extra(values)]
 
 
 def _mark(row: str, kinds: Collection[Kind], layout: Layout) -> list[Part]:
