@@ -262,6 +262,8 @@ class Import(Base):
         Index("ix__imports__storage_key", "seller_id", "storage_key"),
         # Finds those that ended last, and those that are too old.
         Index(None, "finished_at"),
+        # What the bell shows; nearly always a few.
+        Index("ix__imports__unseen", "seller_id", "id", postgresql_where=text("is_unseen")),
         # What the reconciler looks through; imports that are over drop out of it.
         Index("ix__imports__live", "id", postgresql_where=text(f"status in {sql_list(LIVE_IMPORT_STATUSES)}")),
     )
@@ -298,6 +300,8 @@ class Import(Base):
     pause_requested_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    #: Whether it has ended and its seller has not looked at it since.
+    is_unseen: Mapped[bool] = mapped_column(server_default=text("false"))
     #: The times at which it was paused and resumed, in turn; for pages only.
     pauses: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
     #: How its digests in ``Listing.values_before`` are made: 1 by releases that do not record it; see

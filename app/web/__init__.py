@@ -7,6 +7,7 @@ from flask import Flask
 from app.extensions import login_manager
 from app.web import (
     account,
+    bell,
     catalog,
     details,
     duplicates,
@@ -53,6 +54,7 @@ def register(app: Flask) -> None:
         tokens,
         webhooks,
         notifications,
+        bell,
         help_pages,
         ops,
         metrics,

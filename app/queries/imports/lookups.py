@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, exists, func, or_, select, text, tuple_
+from sqlalchemy import Select, exists, func, or_, select, text, tuple_, update
 from sqlalchemy.orm import aliased
 
 from app.extensions import db
@@ -31,6 +31,8 @@ class Filter(NamedTuple):
     kind: ImportKind | None = None
     #: Only imports that need their seller: paused, or with failed rows that have not been retried.
     needs_attention: bool = False
+    #: Only imports that have ended since their seller last looked.
+    is_unseen: bool = False
 
 
 #: Every import.
@@ -196,6 +198,18 @@ def has_running(seller_id: int) -> bool:
     return bool(db.session.scalar(select(of_seller)))
 
 
+def count_unseen(seller_id: int) -> int:
+    """The number of the seller's imports that have ended since they last looked."""
+    query = select(func.count()).where(Import.seller_id == seller_id, Import.is_unseen)
+    return db.session.execute(query).scalar_one()
+
+
+def mark_seen(seller_id: int, public_id: uuid.UUID | None = None) -> None:
+    """Record that the seller has looked at this import, or at all of theirs."""
+    seen = update(Import).where(Import.seller_id == seller_id, Import.is_unseen).values(is_unseen=False)
+    db.session.execute(seen if public_id is None else seen.where(Import.public_id == public_id))
+
+
 def _matching(query: Select[Any], wanted: Filter) -> Select[Any]:
     for word in wanted.words:
         query = query.where(Import.file_name.icontains(word, autoescape=True))
@@ -203,6 +217,8 @@ def _matching(query: Select[Any], wanted: Filter) -> Select[Any]:
         query = query.where(Import.status == wanted.status)
     if wanted.kind is not None:
         query = query.where(Import.kind == wanted.kind)
+    if wanted.is_unseen:
+        query = query.where(Import.is_unseen)
     if wanted.needs_attention:
         heir = aliased(Import)
         is_taken_up = exists().where(heir.seller_id == Import.seller_id, heir.parent_id == Import.id)

@@ -223,7 +223,7 @@ def settle_finished(key: ImportKey) -> ImportStatus | None:
             status = case
                 when exists (select 1 from batches b where {_ITS_BATCHES} and (b.failed > 0 or {GIVEN_UP}))
                 then {IMPORT_FAILED} else {IMPORT_COMPLETED} end,
-            finished_at = {_NOW}, pause_requested_at = null
+            finished_at = {_NOW}, pause_requested_at = null, is_unseen = true
         where {_THIS_IMPORT} and i.status = {IMPORT_RUNNING}
           and not exists (
             select 1 from batches b where {_ITS_BATCHES} and b.status in {UNFINISHED_BATCHES})
