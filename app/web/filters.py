@@ -38,7 +38,7 @@ STATUS_LABELS: dict[str, Label] = {
 _PAUSING_LABEL = Label("Pausing…", "warning", "pause")
 
 #: Shown beside the status of a check, which is otherwise labelled like an import's.
-CHECK_LABEL = Label("Check", "brand", "search")
+CHECK_LABEL = Label("Check", "brand", "checklist")
 
 CODE_LABELS: dict[Code, Label] = {
     Code.INVALID: Label("Invalid", "danger", "alert"),

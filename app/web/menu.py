@@ -61,7 +61,7 @@ MENU = (
         ),
         icon="gear",
     ),
-    Group("Operators", (Entry("ops.index", "Operations", "flow"),), is_for_operators=True),
+    Group("Operators", (Entry("ops.index", "Operations", "pulse"),), is_for_operators=True),
     Group(
         "Help",
         (),

@@ -14,16 +14,19 @@ const told = () => JSON.parse(localStorage.getItem(TOLD) ?? "null");
 const isOn = () => told() !== null && globalThis.Notification?.permission === "granted";
 const entries = () => [...all("[data-bell-entry]", bell())];
 
+// Whether it is worth asking again: not after the seller was signed out. An answer that is late or wrong is left to the
+// next one, because the bell is only a hint.
 async function refresh() {
-  // An answer that is late or wrong is left to the next one: the bell is only a hint.
   const answer = await fetch(bell().dataset.bell, { headers: { "HX-Request": "true" }, cache: "no-store", redirect: "manual" });
+  if (answer.status === 401) return false;
   const content = document.createElement("template");
   content.innerHTML = answer.ok ? await answer.text() : "";
   const fresh = one("#bell", content.content);
-  if (!fresh) return;
+  if (!fresh) return true;
   Idiomorph.morph(bell(), fresh, { morphStyle: "outerHTML" });
   localiseTimes(bell());
   look();
+  return true;
 }
 
 function look() {
@@ -57,8 +60,8 @@ async function keepUp() {
   const isMoving = "bellMoving" in bell().dataset;
   await new Promise((resolve) => setTimeout(resolve, isMoving ? REST_WHILE_MOVING : REST_OTHERWISE));
   // Nothing can end, or nobody would see it.
-  if ((isMoving && !document.hidden) || isOn()) await refresh().catch(() => {});
-  keepUp();
+  const isWorthIt = (isMoving && !document.hidden) || isOn();
+  if (!isWorthIt || (await refresh().catch(() => true))) keepUp();
 }
 
 // The switch on the page of notifications: one sentence for each state, of which one is shown.
