@@ -34,6 +34,7 @@ class Action(StrEnum):
     RESUME = "resume"
     TERMINATE = "terminate"
     REOPEN = "try given-up batches again"
+    EDIT = "change listing"
     HIDE = "hide listing"
     SHOW = "show listing"
     CREATE_TOKEN = "create token"

@@ -1,8 +1,9 @@
-"""Searching, exporting, hiding and showing listings."""
+"""Searching and exporting listings, and changing them by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
@@ -11,13 +12,18 @@ from app.audit import Action
 from app.csvfile.contract import Condition
 from app.extensions import db
 from app.queries.imports.succeeded_rows import listing_id
+from app.queries.listings import edits as listing_edits
 from app.queries.listings import listings
 from app.queries.listings import search as listing_search
+from app.queries.listings.edits import Editable
 from app.queries.listings.listings import ExportedListing, ListingKey
-from app.queries.listings.search import ANY, START, Filter, ItemAt, ListedItem
+from app.queries.listings.search import ANY, START, Filter, ItemAt, ListedItem, Order, SortedKey
 
 #: A page's search stops after the search window in which this many seconds have passed.
 _LOOK_SECONDS = 0.12
+#: A page's listings are counted for this many seconds; without a filter, up to a number that takes no longer.
+_COUNT_SECONDS = 0.1
+_MOST_COUNTED = 100_000
 #: Maximum number of listings from one search window of a filtered export.
 _EXPORT_ROWS = 2_000
 
@@ -26,7 +32,7 @@ _BEHIND_ITEM = "END"
 
 
 class ListingNotFound(Exception):
-    """The seller has no such listing."""
+    """The seller has no such listing; its id is the message."""
 
 
 class Page(NamedTuple):
@@ -36,14 +42,61 @@ class Page(NamedTuple):
     #: The position at which the next page begins; None on the last page.
     next: str | None
     #: How far the search has read, if it stopped before it had found enough; else None.
-    broken_off_at: ItemAt | None
+    broken_off_at: ItemAt | None = None
 
 
-def search(seller_id: int, wanted: Filter, *, after: str, limit: int) -> Page:
-    """The first ``limit`` matching listings behind a position, or fewer when the time is up.
+class Count(NamedTuple):
+    """How many listings match."""
 
-    Positions come from ``Page.next``; any other text, as well as an empty one, means the beginning.
+    number: int
+    #: Whether there are no more.
+    is_exact: bool
+
+
+def count(seller_id: int, wanted: Filter) -> Count:
+    """The number of listings that match, or how many were counted until the time was up."""
+    if wanted == ANY:
+        number = listing_search.count(seller_id, at_most=_MOST_COUNTED + 1)
+        return Count(min(number, _MOST_COUNTED), number <= _MOST_COUNTED)
+    ends_at = perf_counter() + _COUNT_SECONDS
+    number = 0
+    for stretch in listing_search.iter_windows(seller_id, wanted, after=START, most=_EXPORT_ROWS):
+        number += len(stretch.found)
+        if stretch.reached is None:
+            return Count(number, True)
+        if perf_counter() > ends_at:
+            break
+    return Count(number, False)
+
+
+def search(seller_id: int, wanted: Filter, *, order: Order = Order.CATALOG, after: str, limit: int) -> Page:
+    """The first ``limit`` matching listings behind a position, in the order of the catalog or another one.
+
+    Positions come from ``Page.next`` of the same order; any other text, as well as an empty one, means the beginning.
+    In the order of the catalog there are fewer when the time is up.
     """
+    return (
+        _search_catalog(seller_id, wanted, after=after, limit=limit)
+        if order is Order.CATALOG
+        else _search_sorted(seller_id, wanted, order, after=after, limit=limit)
+    )
+
+
+def _search_sorted(seller_id: int, wanted: Filter, order: Order, *, after: str, limit: int) -> Page:
+    # Behind the value that is sorted by, a position is one as in the order of the catalog.
+    value, _, place = after.partition("~")
+    key = _read_place(place)
+    position = SortedKey(int(value), key) if re.fullmatch("[0-9]{1,18}", value) and key != START else None
+    found = listing_search.find_sorted(seller_id, wanted, order, after=position, limit=limit + 1)
+    shown = listing_search.describe(seller_id, [key for _, key in found[:limit]])
+    if len(found) <= limit:
+        return Page(shown, None)
+    last_value, (item_id, condition, variants) = found[limit - 1]
+    at = listing_search.find_item_at(item_id)
+    return Page(shown, at and f"{last_value}~{listing_id(at.urn, condition, variants)}")
+
+
+def _search_catalog(seller_id: int, wanted: Filter, *, after: str, limit: int) -> Page:
     ends_at = perf_counter() + _LOOK_SECONDS
     found: list[ListingKey] = []
     reached: ListingKey | None = None
@@ -60,9 +113,9 @@ def search(seller_id: int, wanted: Filter, *, after: str, limit: int) -> Page:
     at = listing_search.find_item_at(reached[0]) if reached else None
     shown = listing_search.describe(seller_id, found)
     if reached is None or at is None:
-        return Page(shown, None, None)
+        return Page(shown, None)
     if is_full:
-        return Page(shown, listing_id(at.urn, *reached[1:]), None)
+        return Page(shown, listing_id(at.urn, *reached[1:]))
     return Page(shown, _write_place(at, reached), at)
 
 
@@ -97,16 +150,71 @@ def iter_export(seller_id: int, wanted: Filter) -> Iterator[list[ExportedListing
         yield listing_search.export(seller_id, stretch.found)
 
 
-def set_hidden(seller_id: int, urn: str, condition: Condition, variants: str, *, hidden: bool) -> ListedItem:
-    """Hide a listing from buyers, or show it again. Returns its new state.
+class Edit(NamedTuple):
+    """A change of a listing by hand; None leaves a value as it is."""
 
-    The import and line that last changed it stay: no import has done this. Raises ListingNotFound.
+    urn: str
+    condition: Condition
+    variants: str
+    #: In pence.
+    price: int | None = None
+    quantity: int | None = None
+    hidden: bool | None = None
+
+    @property
+    def listing_id(self) -> str:
+        """The public id of the listing."""
+        return listing_id(self.urn, self.condition, self.variants)
+
+    def apply(self, to: Editable) -> Editable:
+        """``to`` with the values that are given."""
+        given = {name: value for name in Editable._fields if (value := getattr(self, name)) is not None}
+        return to._replace(**given)
+
+
+def change(seller_id: int, edits: Collection[Edit]) -> int:
+    """Change listings by hand, all of them or none. Returns how many have other values than before.
+
+    The values must be valid, and there is one edit for a listing. Raises ListingNotFound.
     """
-    item_id = listing_search.find_item_id(urn)
-    key = (item_id or 0, int(condition), variants)
-    if item_id is None or not listing_search.set_hidden(seller_id, key, hidden=hidden):
-        raise ListingNotFound
-    (changed,) = listing_search.describe(seller_id, [key])
-    audit.record(Action.HIDE if hidden else Action.SHOW, seller_id, detail=listing_id(urn, condition, variants))
+    items = listing_search.find_item_ids({edit.urn for edit in edits})
+    keys = [(items.get(edit.urn, 0), int(edit.condition), edit.variants) for edit in edits]
+    before = listing_edits.lock(seller_id, keys)
+    changes: dict[ListingKey, Editable] = {}
+    for key, edit in zip(keys, edits, strict=True):
+        if key not in before:
+            db.session.rollback()
+            raise ListingNotFound(edit.listing_id)
+        after = edit.apply(before[key])
+        if after != before[key]:
+            changes[key] = after
+            action, what = _say_change(before[key], after)
+            audit.record(action, seller_id, detail=f"{edit.listing_id}{what}")
+    listing_edits.write(seller_id, changes)
     db.session.commit()
-    return changed
+    return len(changes)
+
+
+def _say_change(before: Editable, after: Editable) -> tuple[Action, str]:
+    """The action as the audit log names it, and what has changed beside the visibility."""
+    pairs = [(name, getattr(before, name), getattr(after, name)) for name in ("price", "quantity")]
+    said = [f"{name} {old} → {new}" for name, old, new in pairs if old != new]
+    visibility = Action.HIDE if after.hidden else Action.SHOW
+    if not said:
+        return visibility, ""
+    return Action.EDIT, f": {', '.join(said)}" + ("" if before.hidden == after.hidden else f", {visibility}")
+
+
+def get(seller_id: int, urn: str, condition: Condition, variants: str) -> ListedItem:
+    """A listing of the seller. Raises ListingNotFound."""
+    found = get_all(seller_id, [(urn, condition, variants)])
+    if not found:
+        raise ListingNotFound(listing_id(urn, condition, variants))
+    return found[0]
+
+
+def get_all(seller_id: int, wanted: Sequence[tuple[str, Condition, str]]) -> list[ListedItem]:
+    """The listings of the seller with these items (by URN), conditions and variants; missing ones are left out."""
+    items = listing_search.find_item_ids({urn for urn, _, _ in wanted})
+    keys = [(items[urn], int(condition), variants) for urn, condition, variants in wanted if urn in items]
+    return listing_search.describe(seller_id, keys)

@@ -225,6 +225,11 @@ class Listing(Base):
     #: the same changes nothing, whatever other rows of the import have set meanwhile.
     values_before: Mapped[int | None] = mapped_column(BigInteger)
     hidden_before: Mapped[bool | None]
+    #: How many times it was changed by hand; null: never. Imports leave it as it is, so together with
+    #: ``created_import_id`` and ``updated_import_id`` it decides whether a listing still is as an import left it.
+    edits: Mapped[int | None] = mapped_column(Integer)
+    #: When that last happened; for pages only.
+    edited_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
 

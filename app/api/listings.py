@@ -1,4 +1,4 @@
-"""Listings: searching and exporting them, hiding and showing one."""
+"""Listings: searching and exporting them, and changing one."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from marshmallow import RAISE
 from app import listings
 from app.api.authentication import seller_id
 from app.api.blueprint import blueprint, can_fail, gives_csv
-from app.api.schemas import Listing, ListingNamed, Listings, ListingsAsked, ListingsPageAsked
+from app.api.schemas import Listing, ListingChange, ListingNamed, Listings, ListingsAsked, ListingsPageAsked
 from app.api.serializers import show_listing
 from app.csvfile.contract import Condition
 from app.http import downloads
-from app.http.listing_filter import read_filter
+from app.http.listing_filter import read_filter, read_order
+from app.listings import Edit
 
 _TAG = ["Listings"]
 
@@ -29,8 +30,10 @@ def list_listings(asked: dict[str, Any]) -> dict[str, Any]:
     All given filters must match.
     """
     wanted = read_filter(request.args)
-    page = listings.search(seller_id(), wanted.wanted, after=asked.get("after", ""), limit=asked["limit"])
-    here = {**wanted.values, "limit": asked["limit"], "after": page.next}
+    order = read_order(request.args)
+    after, limit = asked.get("after", ""), asked["limit"]
+    page = listings.search(seller_id(), wanted.wanted, order=order, after=after, limit=limit)
+    here = {**wanted.values, "sort": order or None, "limit": limit, "after": page.next}
     return {
         "listings": [show_listing(one) for one in page.listings],
         "next": url_for("api.list_listings", **here) if page.next else None,
@@ -68,5 +71,22 @@ def show_listing_to_buyers(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _set_hidden(asked: dict[str, Any], *, hidden: bool) -> dict[str, Any]:
-    condition = Condition[asked["condition"]]
-    return show_listing(listings.set_hidden(seller_id(), asked["urn"], condition, asked["variants"], hidden=hidden))
+    return _change(Edit(asked["urn"], Condition[asked["condition"]], asked["variants"], hidden=hidden))
+
+
+@blueprint.post("/listings/change", tags=_TAG)
+@blueprint.arguments(ListingChange, location="query", unknown=RAISE)
+@blueprint.response(200, Listing())
+@can_fail(403, 404)
+def change_listing(asked: dict[str, Any]) -> dict[str, Any]:
+    """Change the price, the quantity or the visibility of a listing.
+
+    What is not given stays as it is. To change many listings, send a file of UPDATE rows.
+    """
+    values = {name: asked.get(name) for name in ("price", "quantity", "hidden")}
+    return _change(Edit(asked["urn"], Condition[asked["condition"]], asked["variants"], **values))
+
+
+def _change(edit: Edit) -> dict[str, Any]:
+    listings.change(seller_id(), [edit])
+    return show_listing(listings.get(seller_id(), edit.urn, edit.condition, edit.variants))

@@ -12,10 +12,11 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from app.csvfile.causes import Cause, Code
 from app.csvfile.columns import COLUMNS, FIELDS, REASON_COLUMNS
-from app.csvfile.contract import Condition
+from app.csvfile.contract import MAX_PRICE, MAX_QUANTITY, MAX_TEXT_LENGTH, MIN_PRICE, Condition
 from app.http.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
 from app.import_fields import camel
 from app.imports.actions import SELLER_ACTIONS
+from app.queries.listings.search import LOW_QUANTITY, Order, Stock
 from app.statuses import BatchStatus, ImportKind, ImportStatus, RetriedRows
 
 #: Number of failed rows in the answer for an import; a link leads to the others.
@@ -322,6 +323,7 @@ class Listing(Answer):
         Origin(), allow_none=True, metadata={"description": "The row that last changed it, or null."}
     )
     updated_at = _time("When it last changed, by an import or by hand.")
+    edited_at = _time("When it was last changed by hand, or null.", null=True)
 
 
 class Listings(Answer):
@@ -515,6 +517,21 @@ class ListingsAsked(Schema):
         validate=OneOf(["yes", "no"]),
         metadata={"description": "yes: only hidden listings; no: only visible ones."},
     )
+    stock = fields.String(
+        validate=OneOf([stock.value for stock in Stock]),
+        metadata={"description": f"out: sold out; low: 1 to {LOW_QUANTITY} left; in: not sold out."},
+    )
+    since = fields.Date(
+        metadata={"description": "Only listings that changed on this day (UTC) or later, by an import or by hand."}
+    )
+    # Python has another use for the name.
+    locals()["import"] = fields.UUID(
+        metadata={"description": "Only listings that this import created, or was the last to update."}
+    )
+    own = fields.String(
+        validate=[Length(max=MAX_TEXT_LENGTH), _NO_NUL],
+        metadata={"description": "Only listings with this text in REFERENCE, NOTES or COMMENT, in any case."},
+    )
 
 
 class CatalogAsked(Schema):
@@ -544,6 +561,13 @@ class CatalogPageAsked(CatalogAsked):
 class ListingsPageAsked(ListingsAsked):
     """A page of filtered listings."""
 
+    sort = fields.String(
+        validate=OneOf([order.value for order in Order if order]),
+        metadata={
+            "description": "The order: price, -price (highest first), quantity, or -changed (last changed first). "
+            "Without it, that of the catalog, which is found fastest among millions."
+        },
+    )
     limit = _limit(100, 50)
     after = fields.String(
         validate=[Length(max=2_000), _NO_NUL],
@@ -566,4 +590,19 @@ class ListingNamed(Schema):
         load_default="",
         validate=[Length(max=500), _NO_NUL],
         metadata={"description": "The variants as the listing has them, joined by |."},
+    )
+
+
+class ListingChange(ListingNamed):
+    """The key of a listing, and its new values."""
+
+    price = fields.Integer(
+        validate=Range(MIN_PRICE, MAX_PRICE),
+        metadata={"description": "The new price, in pence."},
+    )
+    quantity = fields.Integer(
+        validate=Range(0, MAX_QUANTITY), metadata={"description": "How many there are; 0: sold out."}
+    )
+    hidden = fields.Boolean(
+        truthy={"true"}, falsy={"false"}, metadata={"description": "true hides it from buyers, false shows it."}
     )

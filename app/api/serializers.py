@@ -134,6 +134,7 @@ def show_listing(one: ListedItem) -> dict[str, Any]:
         "made_by": _origin(one.made_by),
         "changed_by": _origin(one.changed_by),
         "updated_at": one.updated_at,
+        "edited_at": one.edited_at,
     }
 
 

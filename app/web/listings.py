@@ -1,8 +1,10 @@
-"""The seller's listings: a page to search, hide and show them, and an export to edit and upload again."""
+"""The seller's listings: a page to search, edit, hide and show them, and an export to edit and upload again."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,28 +13,50 @@ from werkzeug.exceptions import BadRequest, NotFound
 from app import listings
 from app.csvfile.contract import Condition
 from app.http import downloads
-from app.http.listing_filter import read_filter
-from app.listings import ListingNotFound
+from app.http.listing_filter import read_filter, read_order
+from app.imports.errors import ImportNotFound
+from app.imports.reports import progress
+from app.listings import Edit, ListingNotFound, Page
+from app.queries.listings.search import LOW_QUANTITY, Filter, Order, Stock
 from app.web.filters import format_condition
+from app.web.listing_edits import Entered, read_form, write_pounds
 from app.web.session import local_path, require_seller, seller_id
 
 blueprint = Blueprint("listings", __name__, url_prefix="/listings")
 blueprint.before_request(require_seller)
 
 #: Number of listings on a page.
-_PAGE_SIZE = 50
+_PAGE_SIZE = 25
+
+
+#: The orders, as the form offers them.
+_ORDERS = {
+    Order.CATALOG: "Catalog order",
+    Order.NEWEST: "Last changed first",
+    Order.CHEAPEST: "Lowest price first",
+    Order.DEAREST: "Highest price first",
+    Order.FEWEST: "Lowest quantity first",
+}
 
 
 @blueprint.get("")
 def index() -> ResponseReturnValue:
-    """The listings that match the filter, in the order of the catalog.
+    """The listings that match the filter, in the order of the catalog or another one.
 
-    ``after`` is where the previous page ended.
+    ``after`` is where the previous page ended. With ``edit``, their prices and quantities are fields.
     """
-    asked = read_filter(request.args)
-    after = request.args.get("after", "")
-    page = listings.search(seller_id(), asked.wanted, after=after, limit=_PAGE_SIZE)
-    place: dict[str, Any] = {**asked.values, "after": after or None}
+    return _show(request.args)
+
+
+def _show(args: Mapping[str, str], entered: Entered | None = None) -> str:
+    """The page at ``args``; with ``entered``, the listings that are being edited, as they were sent."""
+    asked, order = read_filter(args), read_order(args)
+    after = args.get("after", "")
+    if entered is None:
+        page = listings.search(seller_id(), asked.wanted, order=order, after=after, limit=_PAGE_SIZE)
+    else:
+        page = Page(listings.get_all(seller_id(), [row.key for row in entered.rows]), None)
+    here: dict[str, Any] = {**asked.values, "sort": order or None}
     is_empty = not (page.listings or asked.is_active or after)
     return render_template(
         "listings/index.html",
@@ -40,9 +64,54 @@ def index() -> ResponseReturnValue:
         page=page,
         after=after,
         has_listings=not is_empty,
+        count=None if is_empty else listings.count(seller_id(), asked.wanted),
+        import_name=_import_name(asked.wanted),
         conditions=list(Condition),
-        here=url_for("listings.index", **place),
+        stocks=list(Stock),
+        order=order,
+        orders=_ORDERS,
+        here=here,
+        is_editing=entered is not None or "edit" in args,
+        entered=entered,
+        rows={row.key: row for row in entered.rows} if entered else {},
+        low_quantity=LOW_QUANTITY,
+        write_pounds=write_pounds,
     )
+
+
+def _import_name(wanted: Filter) -> str:
+    """The file name of the import that the listings are filtered by; empty if there is none."""
+    if wanted.import_id is None:
+        return ""
+    try:
+        return progress.get(seller_id(), wanted.import_id).file_name
+    except ImportNotFound:
+        return ""
+
+
+@blueprint.post("/change")
+def change() -> ResponseReturnValue:
+    """Save what was entered in the fields of a page, and do the ``action`` with the selected listings."""
+    try:
+        entered = read_form(request.form)
+    except (KeyError, ValueError) as error:
+        raise BadRequest("The form is incomplete. Open My Listings again.") from error
+    back = local_path(request.form.get("next")) or url_for("listings.index")
+    action = request.form.get("action", "")
+    if action in {"set", "hide", "show"} and not any(row.is_selected for row in entered.rows):
+        entered.faults[None, "selected"] = "Select at least one listing."
+    edits = entered.find_edits(action)
+    if entered.faults:
+        return _show(dict(parse_qsl(urlsplit(back).query)), entered), 422
+    try:
+        changed = listings.change(seller_id(), edits)
+    except ListingNotFound as error:
+        raise NotFound(f"Nothing was saved: you no longer have the listing {error}.") from error
+    if changed:
+        flash(f"{changed} listing{'' if changed == 1 else 's'} changed.", "success")
+    else:
+        flash("Nothing has changed.", "info")
+    return redirect(back, 303)
 
 
 @blueprint.post("/hide")
@@ -62,7 +131,8 @@ def _set_hidden(*, hidden: bool) -> ResponseReturnValue:
         request.form.get(name, "").replace("\0", "") for name in ("urn", "condition", "variants")
     )
     try:
-        changed = listings.set_hidden(seller_id(), urn, Condition[condition], variants, hidden=hidden)
+        listings.change(seller_id(), [Edit(urn, Condition[condition], variants, hidden=hidden)])
+        changed = listings.get(seller_id(), urn, Condition[condition], variants)
     except (ListingNotFound, KeyError) as error:
         raise NotFound("You have no such listing.") from error
     what = ", ".join(filter(None, (changed.name, format_condition(changed.condition).lower(), changed.variants)))

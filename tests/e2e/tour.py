@@ -198,6 +198,9 @@ def stops() -> dict[str, Stop]:
         "listings-filtered": Stop(_to("/listings?text=hedge&condition=NM&hidden=no")),
         "listings-no-match": Stop(_to("/listings?text=nowhere")),
         "listings-filter-wrong": Stop(_to("/listings?condition=shiny&hidden=perhaps")),
+        "listings-sorted": Stop(_to("/listings?sort=price&stock=in&since=2026-01-01&own=a")),
+        "listings-edit": Stop(_to("/listings?edit=1")),
+        "listings-edit-wrong": Stop(_save_wrong_price),
         "listings-none": Stop(_to("/listings"), "new_seller"),
         "catalog": Stop(_to("/catalog")),
         "catalog-found": Stop(_to("/catalog?text=name+1")),
@@ -272,6 +275,15 @@ def _to_webhook(part: str = "") -> Callable[[Page, Showroom], None]:
         page.goto(showroom.webhook_path + part)
 
     return visit
+
+
+def _save_wrong_price(page: Page, _: Showroom) -> None:
+    page.goto("/listings?edit=1")
+    page.get_by_label("Select all on this page").check()
+    page.get_by_role("textbox", name="Price in pounds").first.fill("free")
+    page.get_by_role("button", name="Save changes").last.click()
+    expect(page.locator(".listing-price .field-error")).to_be_visible()
+    page.wait_for_load_state()
 
 
 def _make_token(page: Page, _: Showroom) -> None:

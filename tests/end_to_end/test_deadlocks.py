@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app.extensions import db
 from app.imports import ledger
 from app.models import Import, Seller
-from app.queries.listings.search import set_hidden
+from app.queries.listings import edits
 from tests.factories import failures, listed, look, make_items, row, start
 from tests.processes import wait_until, workers
 
@@ -141,15 +141,17 @@ def test_a_file_that_updates_and_creates_the_same_listings(
     assert faults(started) == []
 
 
-def test_two_such_files_of_one_seller_while_listings_are_hidden_by_hand(
+def test_two_such_files_of_one_seller_while_listings_are_changed_by_hand(
     environ: dict[str, str], seller: Seller, existing: dict[Key, int]
 ) -> None:
-    keys = [one[:3] for one in db.session.execute(text("select item_id, condition, variants from listings"))]
+    keys = [tuple(one) for one in db.session.execute(text("select item_id, condition, variants from listings"))]
     seller_id, chance = seller.id, random.Random(2)
     with no_deadlocks(), workers(environ, count=4):
         both = [start(seller, mix(existing, seed=seed, repeated=False).rows) for seed in (3, 4)]
         while any(look(one).status == "RUNNING" for one in both):
-            assert set_hidden(seller_id, chance.choice(keys), hidden=chance.random() < 0.5)
+            found = edits.lock(seller_id, chance.sample(keys, 20))
+            assert len(found) == 20
+            edits.write(seller_id, {key: one._replace(hidden=not one.hidden) for key, one in found.items()})
             db.session.commit()
     assert [look(one).not_processed for one in both] == [0, 0]
     assert len(listed(seller)) == len(existing) + sum(look(one).created for one in both)

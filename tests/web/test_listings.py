@@ -92,8 +92,8 @@ def test_each_says_which_lines_of_which_imports_made_and_changed_it(client: Flas
     soup = page(client, "/listings")
     origin = line(soup, "urn:test:2").select_one(".listing-origin")
     made, changed, when = (words(one) for one in origin.select("li"))
-    assert (made, changed) == ("Made by stock.csv, line 5", "Updated by prices.csv, line 2")
-    assert when.startswith("Last change ")
+    assert (made, changed) == ("Created by stock.csv, line 5", "Updated by prices.csv, line 2")
+    assert when.startswith("Last changed ")
     assert [link["href"] for link in origin.select("a")][1] == f"/imports/{changing.public_id}"
     assert [words(one) for one in line(soup, "urn:test:1").select(".listing-origin li")][0].endswith("line 2")
     assert "Updated by" not in words(line(soup, "urn:test:1"))
@@ -106,7 +106,7 @@ def test_somebody_without_listings_is_told_what_to_do(client: FlaskClient, other
     assert words(soup.select_one(".empty h2")) == "No listings yet"
     assert [link["href"] for link in soup.select(".empty a")] == [
         "/imports/upload",
-        "/imports/template.csv?spreadsheet=1",
+        "/catalog",
     ]
     assert not soup.select("form[role=search]")
 
@@ -131,6 +131,15 @@ def test_somebody_without_listings_is_told_what_to_do(client: FlaskClient, other
         ({"hidden": "yes"}, [PLAYED, TWELVE]),
         ({"hidden": "no"}, [ONE, TWO]),
         ({"hidden": "yes", "text": "name", "urn": "urn:test:1", "condition": "PL"}, [PLAYED]),
+        ({"stock": "low"}, [PLAYED, TWELVE, TWO]),
+        ({"stock": "IN", "condition": "NM"}, [ONE, TWO]),
+        ({"stock": "out"}, []),
+        ({"since": "2020-01-31"}, [ONE, PLAYED, TWELVE, TWO]),
+        ({"since": "2100-01-31"}, []),
+        ({"own": "shelf-1"}, [ONE]),
+        ({"own": "and DATED"}, [ONE]),
+        ({"own": "%"}, []),
+        ({"own": "box", "text": "name", "stock": "in"}, [ONE]),
         ({"text": "\u2028 "}, [ONE, PLAYED, TWELVE, TWO]),
         ({"text": "x" * 5_000}, []),
         ({"urn": "\U0001f0cf"}, []),
@@ -157,26 +166,73 @@ def test_the_form_keeps_what_was_asked_and_sends_it_on(client: FlaskClient, stoc
     form = soup.select_one("form[role=search]")
     assert form.select_one("[name=text]")["value"] == "name"
     assert form.select_one("[name=urn]")["value"] == "urn:test:"
-    assert [words(one) for one in form.select("option[selected]")] == ["Played", "do not see it: hidden"]
+    assert [words(one) for one in form.select("option[selected]")] == ["Catalog order", "Played", "Hidden"]
     assert form.select_one("details").has_attr("open")
     assert shown(read(submit(client, soup.select_one("form[role=search]"), text="nothing"))) == []
     assert not page(client, "/listings").select_one("form[role=search] details").has_attr("open")
 
 
 def test_what_makes_no_sense_is_told_and_does_not_matter(client: FlaskClient, stock) -> None:
-    soup = page(client, "/listings?condition=shiny&hidden=maybe")
+    soup = page(client, "/listings?condition=shiny&hidden=maybe&stock=some&since=yesterday&import=x&sort=colour")
     assert shown(soup) == [ONE, PLAYED, TWELVE, TWO]
     assert [words(one) for one in soup.select(".field-error")] == [
+        "“some” is neither out nor low nor in. Choose one of the list.",
         "There is no condition “shiny”. Choose one of the list.",
         "“maybe” is neither yes nor no. Choose hidden or visible listings.",
+        "“yesterday” is not a date. Write it as year-month-day, such as 2026-01-31.",
+        "“x” is not the ID of an import.",
     ]
 
 
 def test_where_nothing_matches_a_link_leads_back_to_all(client: FlaskClient, stock) -> None:
     soup = page(client, "/listings?text=nothing")
-    assert words(soup.select_one(".empty h2")) == "Nothing found"
+    assert words(soup.select_one(".empty h2")) == "No matching listings"
     (link,) = soup.select(".empty a")
-    assert (words(link), link["href"]) == ("Clear the filter", "/listings")
+    assert (words(link), link["href"]) == ("Show all listings", "/listings")
+
+
+def test_listings_are_found_by_their_import(client: FlaskClient, seller: Seller, stock) -> None:
+    changing = ended(seller, [row(mode="UPDATE", urn="urn:test:2", price=7)], "prices.csv")
+    assert find(client, **{"import": str(changing.public_id)}) == [TWO]
+    soup = page(client, f"/listings?import={changing.public_id}&stock=in")
+    assert "Only listings that prices.csv created, or was the last to update." in words(soup.select_one("form.filters"))
+    assert soup.select_one("input[name=import]")["value"] == str(changing.public_id)
+    making = db.session.scalar(text("select public_id from imports where file_name = 'stock.csv'"))
+    assert find(client, **{"import": str(making)}) == [ONE, PLAYED, TWELVE, TWO]
+    theirs = db.session.scalar(text("select public_id from imports where file_name = 'theirs.csv'"))
+    assert find(client, **{"import": str(theirs)}) == []
+
+
+def test_how_many_there_are(client: FlaskClient, stock, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert words(page(client, "/listings").select_one(".found-count")) == "4 listings."
+    assert words(page(client, "/listings?text=12").select_one(".found-count")) == "1 listing found."
+    monkeypatch.setattr(listings, "_MOST_COUNTED", 3)
+    assert words(page(client, "/listings").select_one(".found-count")) == "More than 3 listings."
+
+
+@pytest.mark.parametrize(
+    ("sort", "found"),
+    [
+        ("price", [PLAYED, TWELVE, TWO, ONE]),
+        ("-price", [ONE, TWELVE, TWO, PLAYED]),
+        ("quantity", [PLAYED, TWELVE, TWO, ONE]),
+        ("-changed", [TWO, ONE, PLAYED, TWELVE]),
+    ],
+)
+def test_other_orders_have_the_same_listings_on_pages(
+    client: FlaskClient, seller: Seller, stock, monkeypatch: pytest.MonkeyPatch, sort: str, found
+) -> None:
+    ended(seller, [row(mode="UPDATE", urn="urn:test:2", quantity=2)])
+    ended(seller, [row(mode="UPDATE", urn="urn:test:2")])
+    for size in (1, 2, 3, 9):
+        monkeypatch.setattr(listing_pages, "_PAGE_SIZE", size)
+        assert sum(follow(client, f"/listings?sort={sort}"), []) == found
+    filtered = [one for one in found if one[0] != "urn:test:12"]
+    assert sum(follow(client, f"/listings?sort={sort}&text=name&stock=in&urn=urn:test:&hidden=no"), []) == [
+        one for one in filtered if one != PLAYED
+    ]
+    assert sum(follow(client, f"/listings?sort={sort}&condition=PL&hidden=yes"), []) == [PLAYED]
+    assert find(client, sort=sort, after="x~y") == found
 
 
 # Pages ----------------------------------------------------------------------------------------------------------------
@@ -224,7 +280,7 @@ def test_a_place_that_is_none_is_the_beginning(client: FlaskClient, stock, after
 
 def test_the_place_behind_everything_says_so(client: FlaskClient, stock) -> None:
     soup = page(client, "/listings?after=urn:test:2/END/")
-    assert words(soup.select_one(".empty h2")) == "No more listings"
+    assert words(soup.select_one(".empty h2")) == "That’s everything"
     assert [link["href"] for link in soup.select(".empty a")] == ["/listings"]
 
 
@@ -258,18 +314,21 @@ def test_a_search_that_was_broken_off_goes_on_to_the_end(client: FlaskClient, st
 def test_a_search_that_was_broken_off_says_how_far_it_has_come(client: FlaskClient, stock) -> None:
     soup = page(client, "/listings?text=12")
     note = words(soup.select_one("#broken-off"))
-    assert note.startswith("Nothing found so far. Your listings have been looked through as far as Name 1 (Set)")
+    assert note.startswith("Nothing found so far. Your listings have been searched as far as Name 1 (Set)")
     assert not soup.select(".empty")
     link = soup.select_one("#broken-off a")
-    assert (words(link), str(link["href"]).startswith("/listings?after=urn:test:1/")) == ("Search on", True)
+    assert (words(link), str(link["href"]).startswith("/listings?after=urn:test:1/")) == ("Keep searching", True)
 
 
 # Hide and show --------------------------------------------------------------------------------------------------------
 
 
 def without_times() -> list[str]:
-    """All that the listings are and remember, but for the time of their last change."""
-    query = "select to_jsonb(listings) - 'updated_at' from listings order by seller_id, item_id, condition, variants"
+    """All that the listings are and remember, but for the time and the number of changes by hand."""
+    query = (
+        "select to_jsonb(listings) - '{updated_at,edited_at,edits}'::text[] from listings "
+        "order by seller_id, item_id, condition, variants"
+    )
     found = [repr(one) for one in db.session.scalars(text(query))]
     db.session.rollback()
     return found
@@ -357,12 +416,12 @@ def test_the_export_has_what_the_filter_lets_through_whole(
 
 
 def test_the_page_links_to_the_export_of_what_it_shows(client: FlaskClient, stock) -> None:
-    (link,) = page(client, "/listings?text=name&hidden=yes").select(".page-head a")
+    _, link = page(client, "/listings?text=name&hidden=yes").select(".page-head a")
     assert (words(link), link["href"]) == (
-        "Export what matches",
+        "Export these results",
         "/listings/export.csv?spreadsheet=1&text=name&hidden=yes",
     )
-    (link,) = page(client, "/listings").select(".page-head a")
+    _, link = page(client, "/listings").select(".page-head a")
     assert (words(link), link["href"]) == ("Export CSV", "/listings/export.csv?spreadsheet=1")
 
 
