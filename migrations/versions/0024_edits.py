@@ -7,8 +7,8 @@ it is. The release before hides listings without counting; nothing goes by the c
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0023"
-down_revision = "0022"
+revision = "0024"
+down_revision = "0023"
 
 
 def upgrade() -> None:
