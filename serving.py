@@ -29,12 +29,13 @@ from gunicorn.http.message import Request
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 #: Maximum time for which a request may keep its thread waiting, at its beginning and after every burst ...
-PATIENCE_SECONDS = float(os.environ.get("PATIENCE_SECONDS") or 30)
+# The second name is that of the release before, and goes with the next one.
+STALL_SECONDS = float(os.environ.get("STALL_SECONDS") or os.environ.get("STALL_SECONDS") or 30)
 #: ... and the minimum rate beyond that.
 MIN_BYTES_PER_SECOND = 4 * 1024
 #: Maximum duration of a request and its answer, at any rate.
 LONGEST_REQUEST_SECONDS = float(os.environ.get("LONGEST_REQUEST_SECONDS") or 3600)
-#: The client must read this much of an answer within PATIENCE_SECONDS, or the answer is cut off.
+#: The client must read this much of an answer within STALL_SECONDS, or the answer is cut off.
 _SENT_TOGETHER = 64 * 1024
 #: Maximum size of a small body in bytes, which arrives completely before the request gets a thread.
 _SMALL_BODY_BYTES = 64 * 1024
@@ -89,7 +90,7 @@ class PatientSocket(socket.socket):
     is_large = False
     #: ... or did not get one: the application refuses it.
     is_one_too_many = False
-    _left = PATIENCE_SECONDS
+    _left = STALL_SECONDS
     _ends_at = float("inf")
     #: Bytes that have arrived and were not read yet.
     _received: bytearray
@@ -104,7 +105,7 @@ class PatientSocket(socket.socket):
 
     def expect_request(self) -> None:
         """Restart the timers for the next request."""
-        self._left = PATIENCE_SECONDS
+        self._left = STALL_SECONDS
         self._ends_at = time.monotonic() + LONGEST_REQUEST_SECONDS
 
     def receive(self) -> bool:
@@ -152,7 +153,7 @@ class PatientSocket(socket.socket):
         finally:
             self.settimeout(None)
         waited = time.monotonic() - began
-        self._left = min(PATIENCE_SECONDS, self._left - waited + len(data) / MIN_BYTES_PER_SECOND)
+        self._left = min(STALL_SECONDS, self._left - waited + len(data) / MIN_BYTES_PER_SECOND)
         return data
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
@@ -163,7 +164,7 @@ class PatientSocket(socket.socket):
         try:
             for start in range(0, len(whole), _SENT_TOGETHER):
                 # The timeout applies to everything that is sent in one call.
-                self.settimeout(max(min(PATIENCE_SECONDS, self._ends_at - time.monotonic()), 0.001))
+                self.settimeout(max(min(STALL_SECONDS, self._ends_at - time.monotonic()), 0.001))
                 super().sendall(whole[start : start + _SENT_TOGETHER], flags)
         except TimeoutError:
             raise TooSlow(errno.ECONNRESET, "the answer is not read") from None
@@ -231,7 +232,7 @@ class Worker(ThreadWorker):
             # Bytes that arrived together with the previous request.
             conn.sock.unread(conn.parser.unreader.take_buffered())
         conn.sock.setblocking(False)
-        self._arriving[conn] = _Wait(time.monotonic() + PATIENCE_SECONDS)
+        self._arriving[conn] = _Wait(time.monotonic() + STALL_SECONDS)
         self.poller.register(conn.sock, EVENT_READ, partial(self._take_in, conn))
         self._take_in(conn)
 

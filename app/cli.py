@@ -371,7 +371,7 @@ def reconcile_command() -> None:
         _say("A sweep is already running.")
         return
     _say(
-        f"{repairs.taken_back} batches taken back, {repairs.lost_jobs} lost jobs found, {repairs.settled} imports "
+        f"{repairs.reclaimed} batches reclaimed, {repairs.lost_jobs} lost jobs found, {repairs.settled} imports "
         f"settled, {repairs.sent} batches sent."
     )
 

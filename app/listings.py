@@ -17,7 +17,7 @@ from app.queries.listings import listings
 from app.queries.listings import search as listing_search
 from app.queries.listings.edits import Editable
 from app.queries.listings.listings import ExportedListing, ListingKey
-from app.queries.listings.search import ANY, START, Filter, ItemAt, ListedItem, Order, SortedKey
+from app.queries.listings.search import ANY, START, ItemAt, ListedItem, ListingFilter, Order, SortedKey
 
 #: A page's search stops after the search window in which this many seconds have passed.
 _LOOK_SECONDS = 0.12
@@ -53,7 +53,7 @@ class Count(NamedTuple):
     is_exact: bool
 
 
-def count(seller_id: int, wanted: Filter) -> Count:
+def count(seller_id: int, wanted: ListingFilter) -> Count:
     """The number of listings that match, or how many were counted until the time was up."""
     if wanted == ANY:
         number = listing_search.count(seller_id, at_most=_MOST_COUNTED + 1)
@@ -69,7 +69,7 @@ def count(seller_id: int, wanted: Filter) -> Count:
     return Count(number, False)
 
 
-def search(seller_id: int, wanted: Filter, *, order: Order = Order.CATALOG, after: str, limit: int) -> Page:
+def search(seller_id: int, wanted: ListingFilter, *, order: Order = Order.CATALOG, after: str, limit: int) -> Page:
     """The first ``limit`` matching listings behind a position, in the order of the catalog or another one.
 
     Positions come from ``Page.next`` of the same order; any other text, as well as an empty one, means the beginning.
@@ -82,7 +82,7 @@ def search(seller_id: int, wanted: Filter, *, order: Order = Order.CATALOG, afte
     )
 
 
-def _search_sorted(seller_id: int, wanted: Filter, order: Order, *, after: str, limit: int) -> Page:
+def _search_sorted(seller_id: int, wanted: ListingFilter, order: Order, *, after: str, limit: int) -> Page:
     # Behind the value that is sorted by, a position is one as in the order of the catalog.
     value, _, place = after.partition("~")
     key = _read_place(place)
@@ -96,7 +96,7 @@ def _search_sorted(seller_id: int, wanted: Filter, order: Order, *, after: str, 
     return Page(shown, at and f"{last_value}~{listing_id(at.urn, condition, variants)}")
 
 
-def _search_catalog(seller_id: int, wanted: Filter, *, after: str, limit: int) -> Page:
+def _search_catalog(seller_id: int, wanted: ListingFilter, *, after: str, limit: int) -> Page:
     ends_at = perf_counter() + _LOOK_SECONDS
     found: list[ListingKey] = []
     reached: ListingKey | None = None
@@ -138,7 +138,7 @@ def _read_place(place: str) -> ListingKey:
     return (item_id, Condition[condition], rest) if condition in Condition.__members__ else START
 
 
-def iter_export(seller_id: int, wanted: Filter) -> Iterator[list[ExportedListing]]:
+def iter_export(seller_id: int, wanted: ListingFilter) -> Iterator[list[ExportedListing]]:
     """All matching listings, ordered by key, in lists of which some are empty.
 
     The caller may end its transaction between two lists.

@@ -38,7 +38,7 @@ def tick() -> None:
     repairs = reconcile.sweep()
     if repairs is None:
         return
-    if repairs.taken_back or repairs.lost_jobs:
+    if repairs.reclaimed or repairs.lost_jobs:
         log.warning("repaired: %s", repairs)
     run_due()
 

@@ -41,7 +41,7 @@ def require_token() -> None:
     audit.act_as(Actor(found.seller_id, f"token “{found.name}”", "api", request.remote_addr or ""))
     limits.count_request(found)
     if request.method not in _READING and not found.may_write:
-        log.warning("token refused, it may only read: seller %d, token %d", found.seller_id, found.token_id)
+        log.warning("token refused, read-only: seller %d, token %d", found.seller_id, found.token_id)
         raise Forbidden("The token may only read. Make one that may write as well under API tokens.")
 
 

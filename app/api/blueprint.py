@@ -25,7 +25,7 @@ def _finish(response: Response) -> Response:
 
 
 def can_fail(
-    *statuses: int, refuses: Sequence[problems.Kind] = ()
+    *statuses: int, refuses: Sequence[problems.ProblemType] = ()
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Document the problems that a view can answer with, by their ``statuses``, besides those of every view.
 

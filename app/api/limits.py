@@ -70,7 +70,7 @@ def add_headers(response: Response) -> Response:
         response.headers["RateLimit-Reset"] = str(seconds)
     except (RedisError, ValueError):
         # The value in Redis may be no number.
-        log.warning("limits not told", exc_info=True)
+        log.warning("rate limits not reported", exc_info=True)
         seconds = 1
     if response.status_code == TooManyRequests.code:
         response.headers.setdefault("Retry-After", str(seconds))

@@ -18,7 +18,7 @@ from app.http.failures import (
     is_database_away,
     why_nothing_is_written,
 )
-from app.imports.errors import ImportNotFound, KeyTaken, TooMuch, TransitionRefused
+from app.imports.errors import ImportNotFound, KeyTaken, QuotaExceeded, TransitionRefused
 from app.listings import ListingNotFound
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ _HEADERS = frozenset({"Allow", "Retry-After", "WWW-Authenticate"})
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ProblemType:
     """One kind of problem; its name is the last part of the document's type."""
 
     name: str
@@ -43,19 +43,19 @@ class Kind:
     meaning: str
 
 
-INVALID_REQUEST = Kind(
+INVALID_REQUEST = ProblemType(
     "invalid-request",
     422,
     "The request does not make sense",
     "A parameter or a header is missing, unknown or malformed. “errors” says which, and what is wrong with it.",
 )
-FILE_REFUSED = Kind(
+FILE_REFUSED = ProblemType(
     "file-refused",
     422,
     "The file cannot be imported",
     "Nothing was stored. “detail” says what to change in the file and “line” on which line, where that can be told.",
 )
-KEY_TAKEN = Kind(
+KEY_TAKEN = ProblemType(
     "key-taken",
     422,
     "The Idempotency-Key belongs to another file",
@@ -64,35 +64,43 @@ KEY_TAKEN = Kind(
 _BY_STATUS = {
     kind.status: kind
     for kind in (
-        Kind("malformed", 400, "The request is broken", "The body is not what its headers say, or it ended too soon."),
-        Kind(
+        ProblemType(
+            "malformed", 400, "The request is broken", "The body is not what its headers say, or it ended too soon."
+        ),
+        ProblemType(
             "unauthorized",
             401,
             "No token that holds",
             "Send “Authorization: Bearer” and a token. Create and revoke tokens under API tokens.",
         ),
-        Kind("forbidden", 403, "The token may not do this", "The token may only read. Use one that may write as well."),
-        Kind("not-found", 404, "Not found", "There is nothing at this address, or it belongs to another seller."),
-        Kind(
+        ProblemType(
+            "forbidden", 403, "The token may not do this", "The token may only read. Use one that may write as well."
+        ),
+        ProblemType(
+            "not-found", 404, "Not found", "There is nothing at this address, or it belongs to another seller."
+        ),
+        ProblemType(
             "method-not-allowed", 405, "Not with this method", "The header Allow says which methods the address takes."
         ),
-        Kind(
+        ProblemType(
             "not-possible-now",
             409,
             "Not possible now",
             "The import's status does not allow this. Get the import; “actions” lists what is possible.",
         ),
-        Kind("too-large", 413, "Too large", "Split the file into smaller ones, each with the header line."),
-        Kind(
+        ProblemType("too-large", 413, "Too large", "Split the file into smaller ones, each with the header line."),
+        ProblemType(
             "unsupported-media-type",
             415,
             "Not a form and not a CSV",
             "Send the file in the field “file” of a multipart form, or as the body with Content-Type: text/csv.",
         ),
         INVALID_REQUEST,
-        Kind("too-many-requests", 429, "Too many requests", "Wait for the seconds in the header Retry-After."),
-        Kind("internal-error", 500, "Something went wrong", "The error is not yours; it has been recorded. Try again."),
-        Kind(
+        ProblemType("too-many-requests", 429, "Too many requests", "Wait for the seconds in the header Retry-After."),
+        ProblemType(
+            "internal-error", 500, "Something went wrong", "The error is not yours; it has been recorded. Try again."
+        ),
+        ProblemType(
             "unavailable",
             503,
             "Back in a moment",
@@ -125,7 +133,7 @@ def handle_errors(scaffold: Scaffold) -> None:
 
 
 def answer(
-    kind: Kind,
+    kind: ProblemType,
     detail: str | None = None,
     *,
     status: int | None = None,
@@ -181,7 +189,7 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
 
 
 def _file_refused(error: FileRejected) -> Response:
-    if isinstance(error, TooMuch):
+    if isinstance(error, QuotaExceeded):
         response = answer(_BY_STATUS[429], error.message)
         response.headers["Retry-After"] = str(error.seconds)
         return response
@@ -192,7 +200,7 @@ def _file_refused(error: FileRejected) -> Response:
 def _database_away(error: BaseException) -> Response:
     if not is_database_away(error):
         raise error
-    log.warning("database away", exc_info=error)
+    log.warning("database unavailable", exc_info=error)
     response = answer(_BY_STATUS[503], why_nothing_is_written(error))
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response

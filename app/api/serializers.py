@@ -18,7 +18,7 @@ from app.imports.reports.suggestions import Suggestion
 from app.queries import begin_snapshot
 from app.queries.imports.succeeded_rows import listing_id
 from app.queries.item_search import FoundItem
-from app.queries.listings.search import ListedItem, Origin
+from app.queries.listings.search import ListedItem, WrittenBy
 from app.statuses import RetriedRows
 
 
@@ -56,17 +56,17 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
     # A snapshot: counters, batches and failed rows must agree while workers write.
     begin_snapshot()
     one = progress.get(seller_id, public_id)
-    family = progress.get_family(one)
+    related = progress.get_related(one)
     _, same = progress.list_same_file(one.key, limit=EARLIER_IN_IMPORT + 1)
     earlier = [each for each in same if each.key.import_id < one.key.import_id]
     groups = row_errors.list_groups(one.key) if one.failed else []
     # As on the page: while the import runs, it is polled too often for suggestions.
     failed = row_errors.list_rows(one.key, limit=ERRORS_IN_IMPORT, with_suggestions=not one.is_moving).rows
     return {
-        **show_import(one, family.retries),
-        "actions": [action.name for action in actions.offer_seller(one, family.can_retry)],
-        "retry_of": _relative(family.parent, family.of_parent) if family.parent else None,
-        "retries": [_relative(child, rows) for rows, child in family.retries.items()],
+        **show_import(one, related.retries),
+        "actions": [action.name for action in actions.offer_seller(one, related.can_retry)],
+        "retry_of": _relative(related.parent, related.of_parent) if related.parent else None,
+        "retries": [_relative(child, rows) for rows, child in related.retries.items()],
         "earlier": [
             {"id": each.public_id, "file_name": each.file_name, "status": each.status, "created_at": each.created_at}
             for each in earlier[:EARLIER_IN_IMPORT]
@@ -164,5 +164,5 @@ def _suggestion(suggestion: Suggestion | None) -> dict[str, Any] | None:
     return {"lead": suggestion.lead, "choices": [choice._asdict() for choice in suggestion.choices]}
 
 
-def _origin(origin: Origin | None) -> dict[str, Any] | None:
+def _origin(origin: WrittenBy | None) -> dict[str, Any] | None:
     return None if origin is None else {"import_id": origin.public_id, "line": origin.line}

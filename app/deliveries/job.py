@@ -39,7 +39,7 @@ _TURN_SECONDS = 60.0
 def run() -> None:
     """Send due messages; RQ calls this."""
     if lost := outbox.reclaim_expired(max_attempts=MAX_ATTEMPTS):
-        log.warning("%s messages taken back", lost)
+        log.warning("%s messages reclaimed", lost)
     db.session.commit()
     ends_at = monotonic() + _TURN_SECONDS
     under_way: dict[Future[SendResult], Claimed] = {}

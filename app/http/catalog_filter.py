@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from app.catalog_words import split_words
 from app.csvfile.contract import MAX_ID_DIGITS, fold
-from app.http.query_filter import Asked
-from app.queries.item_search import Filter
+from app.http.query_filter import ParsedFilter
+from app.queries.item_search import ItemFilter
 
 #: Longer than any URN.
 _MAX_TEXT = 1_000
@@ -15,7 +15,7 @@ _MAX_TEXT = 1_000
 _MAX_WORDS = 12
 
 
-def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
+def read_filter(args: Mapping[str, str]) -> ParsedFilter[ItemFilter]:
     """Parse the search. A text may be words, the beginning of a URN, or the id of an item at another marketplace."""
     # The database rejects a NUL, and no item contains one.
     values = {name: args.get(name, "").replace("\0", "").strip()[:_MAX_TEXT] for name in ("text", "game", "set")}
@@ -27,11 +27,11 @@ def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
     if not (values["game"] and values["set"]):
         # The two name a set together.
         values |= {"game": "", "set": ""}
-    wanted = Filter(
+    wanted = ItemFilter(
         words=words,
         urn=text if ":" in text and " " not in text else "",
         external_id=int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_ID_DIGITS else None,
         game=values["game"],
         set_name=values["set"],
     )
-    return Asked(wanted, {name: value for name, value in values.items() if value and name not in faults}, faults)
+    return ParsedFilter(wanted, {name: value for name, value in values.items() if value and name not in faults}, faults)

@@ -24,7 +24,7 @@ from app.imports.reports import exports, fix_file
 from app.imports.reports.exports import plain_stem
 from app.imports.reports.progress import ImportProgress
 from app.queries import item_search, without_transaction
-from app.queries.imports.row_errors import ANY, Filter
+from app.queries.imports.row_errors import ANY, ErrorFilter
 from app.queries.item_search import FoundItem
 from app.queries.listings import search
 from app.queries.listings.listings import ExportedListing
@@ -74,7 +74,7 @@ def source_errors_as_404() -> Iterator[None]:
         raise ServiceUnavailable("The uploaded file cannot be read right now. Try again in a few minutes.") from error
 
 
-def failed_rows(one: ImportProgress, *, wanted: Filter = ANY, with_reasons: bool = False) -> Response:
+def failed_rows(one: ImportProgress, *, wanted: ErrorFilter = ANY, with_reasons: bool = False) -> Response:
     """The failed rows under their header, ready to be corrected and uploaded. Raises NotFound.
 
     They are as in the file, byte for byte; ``with_reasons`` gives the fix-it file.
@@ -91,7 +91,7 @@ def as_updates(one: ImportProgress) -> Response:
     return csv_response(_name_for("as-updates", one), exports.as_updates(one.key))
 
 
-def error_report(one: ImportProgress, *, wanted: Filter = ANY) -> Response:
+def error_report(one: ImportProgress, *, wanted: ErrorFilter = ANY) -> Response:
     """The report of the failed rows; see ``exports.report``. Raises NotFound."""
     need_errors(one)
     return csv_response(_name_for("error-report", one), exports.report(one.key, wanted=wanted))
@@ -114,7 +114,7 @@ def source(one: ImportProgress) -> Response:
     return csv_response(one.file_name, exports.source(one.key), size=one.file_size)
 
 
-def listings_export(seller_id: int, wanted: search.Filter) -> Response:
+def listings_export(seller_id: int, wanted: search.ListingFilter) -> Response:
     """The seller's listings that match ``wanted``, as UPDATE rows that change nothing when they are imported."""
     found = without_transaction(listings.iter_export(seller_id, wanted))
     guards = guard if is_for_spreadsheet() else guard_if_guarded
@@ -135,7 +135,7 @@ def _update_row(listing: ExportedListing, guards: Callable[[str], str]) -> list[
     return [values.get(column, "") for column in Column]
 
 
-def catalog_rows(wanted: item_search.Filter) -> Response:
+def catalog_rows(wanted: item_search.ItemFilter) -> Response:
     """The template with a row for each item that matches ``wanted``, at most ``_MOST_CATALOG_ROWS``."""
     guards = guard if is_for_spreadsheet() else guard_if_guarded
     found = item_search.find(wanted, limit=_MOST_CATALOG_ROWS)

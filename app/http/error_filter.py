@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from app.csvfile.causes import Cause, Code
 from app.csvfile.columns import COLUMNS
-from app.http.query_filter import Asked
-from app.queries.imports.error_groups import Kind
-from app.queries.imports.row_errors import Filter
+from app.http.query_filter import ParsedFilter
+from app.queries.imports.error_groups import ErrorKind
+from app.queries.imports.row_errors import ErrorFilter
 
 #: In addresses, stands for the row as a whole instead of a column.
 WHOLE_ROW = "whole-row"
@@ -21,7 +21,7 @@ _LINES = re.compile(r"([0-9]{1,10})(?:\s*[-–]\s*([0-9]{1,10}))?")
 _MAX_TEXT = 255
 
 
-def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
+def read_filter(args: Mapping[str, str]) -> ParsedFilter[ErrorFilter]:
     """The filter in an address. An invalid part does not filter; the faults explain it."""
     texts = {name: args.get(name, "").strip() for name in ("code", "cause", "column", "batch", "lines")}
     # No row contains a NUL, and the database accepts none.
@@ -33,7 +33,7 @@ def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
     batch = int(texts["batch"]) if re.fullmatch("[0-9]{1,5}", texts["batch"]) else 0
     if texts["batch"] and not 1 <= batch <= MAX_BATCH:
         faults["batch"] = "Enter the number of a batch."
-    wanted = Filter(
+    wanted = ErrorFilter(
         code=next((code for code in Code if texts["code"] == str(int(code))), None),
         cause=next((cause for cause in Cause if texts["cause"] == cause.slug), None),
         column="" if texts["column"] == WHOLE_ROW else texts["column"] if texts["column"] in COLUMNS else None,
@@ -42,12 +42,12 @@ def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
         text=text,
     )
     given = {name: value for name, value in {**texts, "text": text}.items() if value}
-    return Asked(wanted, given, faults)
+    return ParsedFilter(wanted, given, faults)
 
 
-def names_group(wanted: Filter, kind: Kind) -> bool:
+def names_group(wanted: ErrorFilter, kind: ErrorKind) -> bool:
     """Whether a filter selects this group with all of its rows."""
-    return wanted in (Filter(cause=kind.cause), Filter(cause=kind.cause, column=kind.column))
+    return wanted in (ErrorFilter(cause=kind.cause), ErrorFilter(cause=kind.cause, column=kind.column))
 
 
 def _read_lines(text: str) -> tuple[int, int] | None:

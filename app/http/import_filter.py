@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.csvfile.contract import quoted
-from app.http.query_filter import Asked
-from app.queries.imports.lookups import Filter
+from app.http.query_filter import ParsedFilter
+from app.queries.imports.lookups import ImportFilter
 from app.statuses import ImportKind, ImportStatus
 
 #: Longer than any file name.
@@ -18,7 +18,7 @@ _STATUSES = {status.value.lower(): status for status in ImportStatus}
 _KINDS = {"imports": ImportKind.IMPORT, "checks": ImportKind.CHECK}
 
 
-def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
+def read_filter(args: Mapping[str, str]) -> ParsedFilter[ImportFilter]:
     """Parse the filter. Invalid fields are ignored, and reported as faults."""
     # The database rejects a NUL, and no name contains one.
     texts = {name: args.get(name, "").replace("\0", "").strip() for name in ("text", "status", "kind")}
@@ -29,11 +29,11 @@ def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
         faults["status"] = f"There is no status {quoted(texts['status'])}. Choose one of the list."
     if kind and kind not in _KINDS:
         faults["kind"] = f"{quoted(texts['kind'])} is neither imports nor checks. Choose one of the list."
-    wanted = Filter(
+    wanted = ImportFilter(
         words=tuple(dict.fromkeys(texts["text"].lower().split())),
         status=_STATUSES.get(status),
         kind=_KINDS.get(kind),
         needs_attention=status == _ATTENTION,
     )
     values = {"text": texts["text"], "status": status, "kind": kind}
-    return Asked(wanted, {name: value for name, value in values.items() if value and name not in faults}, faults)
+    return ParsedFilter(wanted, {name: value for name, value in values.items() if value and name not in faults}, faults)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from app.csvfile.contract import CONDITION_CODES, MAX_TEXT_LENGTH, Condition, fold, quoted
-from app.http.query_filter import Asked
-from app.queries.listings.search import Filter, Order, Stock
+from app.http.query_filter import ParsedFilter
+from app.queries.listings.search import ListingFilter, Order, Stock
 
 _FIELDS = ("text", "urn", "condition", "hidden", "stock", "since", "import", "own")
 #: Longest texts that are searched for, in characters: each word costs a look-up, and no URN or text is longer.
@@ -20,7 +20,7 @@ _ORDERS = {order.value: order for order in Order}
 _CONDITIONS = {**CONDITION_CODES, **Condition.__members__}
 
 
-def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
+def read_filter(args: Mapping[str, str]) -> ParsedFilter[ListingFilter]:
     """Parse the filter. Invalid fields are ignored, and reported as faults."""
     # The database rejects a NUL, and no item contains one.
     texts = {name: args.get(name, "").replace("\0", "").strip() for name in _FIELDS}
@@ -42,7 +42,7 @@ def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
     import_id = _read_id(texts["import"])
     if texts["import"] and import_id is None:
         faults["import"] = f"{quoted(texts['import'])} is not the ID of an import."
-    wanted = Filter(
+    wanted = ListingFilter(
         # Each word once: a repeated word adds no condition.
         words=tuple(dict.fromkeys(fold(texts["text"]).split())),
         urn=texts["urn"],
@@ -57,7 +57,7 @@ def read_filter(args: Mapping[str, str]) -> Asked[Filter]:
     if condition is not None:
         values["condition"] = condition.name
     values |= {name: values[name].lower() for name in ("hidden", "stock") if name in values}
-    return Asked(wanted, values, faults)
+    return ParsedFilter(wanted, values, faults)
 
 
 def read_order(args: Mapping[str, str]) -> Order:

@@ -10,7 +10,7 @@ _Filter = TypeVar("_Filter")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(Generic[_Filter]):
+class ParsedFilter(Generic[_Filter]):
     """A parsed filter, and its representation in URLs and in the form."""
 
     wanted: _Filter

@@ -16,7 +16,7 @@ from app.csvfile.scan import scan
 from app.extensions import db
 from app.imports import quotas
 from app.imports.creation import (
-    Origin,
+    RetryOf,
     find_of_form,
     form_key_of,
     insert_once,
@@ -44,7 +44,7 @@ def upload(
     form_key: uuid.UUID | None = None,
     idempotency_key: str | None = None,
     refuse_repeated: bool = False,
-    origin: Origin | None = None,
+    origin: RetryOf | None = None,
 ) -> Import:
     """Check a file while its bytes arrive, store it, and create its import or check.
 
@@ -53,9 +53,9 @@ def upload(
     ImportedBefore if an earlier import had the same file and still stores it.
 
     Ends the session's transaction first: the bytes may take minutes, and no connection to the database waits for them.
-    Raises FileRejected when the file cannot be imported, TooMuch when the seller has exceeded a quota, KeyTaken when
-    the ``idempotency_key`` belongs to another import, OSError when the file cannot be stored, and whatever ``pieces``
-    raises; nothing is stored then.
+    Raises FileRejected when the file cannot be imported, QuotaExceeded when the seller has exceeded a quota, KeyTaken
+    when the ``idempotency_key`` belongs to another import, OSError when the file cannot be stored, and whatever
+    ``pieces`` raises; nothing is stored then.
     """
     settings = current_settings()
     storage = current_storage()
@@ -123,7 +123,7 @@ def import_checked(seller_id: int, public_id: uuid.UUID) -> Import:
     checked = found.of
     if not checked.is_check:
         raise TransitionRefused("This is an import itself, not a check.")
-    origin = Origin(ImportKey(seller_id, checked.id), RetriedRows.ALL)
+    origin = RetryOf(ImportKey(seller_id, checked.id), RetriedRows.ALL)
 
     def start() -> Import:
         if not can_retry(ImportStatus(checked.status), rows=checked.total):
@@ -163,7 +163,7 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
     one = found.of
     if one.is_check:
         raise TransitionRefused("This is a check only, so there is nothing to retry. Import its file instead.")
-    origin = Origin(ImportKey(seller_id, one.id), rows)
+    origin = RetryOf(ImportKey(seller_id, one.id), rows)
 
     def start() -> Import:
         if rows is RetriedRows.FAILED and one.errors_removed_at is not None:
@@ -181,7 +181,7 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
     return _take_up_once(origin, start)
 
 
-def _take_up_once(origin: Origin, start: Callable[[], Import]) -> Import:
+def _take_up_once(origin: RetryOf, start: Callable[[], Import]) -> Import:
     """The import that has retried these rows, or else the one that ``start`` creates."""
     earlier = lookups.find_retries(origin.parent).get(origin.rows)
     if earlier is not None:

@@ -32,7 +32,7 @@ _MAX_NAME_LENGTH = 200
 _IDEMPOTENCY_KEYS = uuid.UUID("0d2b7cf5-8a0f-4d0c-9a9f-6f0a2f6f5a10")
 
 
-class Origin(NamedTuple):
+class RetryOf(NamedTuple):
     """The import that a retry belongs to, and which of its rows are retried."""
 
     parent: ImportKey
@@ -46,14 +46,14 @@ def start_stored(
     kind: ImportKind = ImportKind.IMPORT,
     form_key: uuid.UUID | None = None,
     idempotency_key: str | None = None,
-    origin: Origin | None = None,
+    origin: RetryOf | None = None,
 ) -> Import:
     """Create another import, or check, of the stored file of ``original``, without reading the file again.
 
-    Both share the file from then on. Raises FileNotFoundError when it has been deleted, TooMuch, KeyTaken,
+    Both share the file from then on. Raises FileNotFoundError when it has been deleted, QuotaExceeded, KeyTaken,
     and IntegrityError if the rows of ``origin`` have been retried already.
     """
-    if not is_kept(original):
+    if not is_source_stored(original):
         raise FileNotFoundError(original.storage_key)
     quotas.check_day(original.seller_id, rows=original.total, size=original.file_size)
     created = Import(
@@ -121,7 +121,7 @@ def _find_or_insert(created: Import, plans: Sequence[BatchPlan], *, refuse_repea
 def raise_if_imported(created: Import) -> None:
     """Raise ImportedBefore if the file of ``created`` has been imported before and is still stored."""
     for earlier in lookups.find_same_file(created.seller_id, created.sha256):
-        if is_kept(earlier):
+        if is_source_stored(earlier):
             raise ImportedBefore(earlier)
 
 
@@ -187,7 +187,7 @@ def _action_of(created: Import) -> Action:
     }[RetriedRows(created.retried_rows)]
 
 
-def is_kept(one: Import) -> bool:
+def is_source_stored(one: Import) -> bool:
     """Whether the file of an import is still in the storage. Raises OSError if that is not known."""
     if one.source_removed_at is not None:
         return False

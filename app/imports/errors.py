@@ -27,7 +27,7 @@ class ImportedBefore(Exception):
         self.earlier = earlier
 
 
-class TooMuch(FileRejected):
+class QuotaExceeded(FileRejected):
     """The seller has exceeded a quota; the file itself may be right."""
 
     def __init__(self, message: str, *, seconds: int) -> None:

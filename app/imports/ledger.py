@@ -14,7 +14,7 @@ from app.extensions import db
 from app.models import Batch, Import
 from app.queries import ImportKey
 from app.queries.imports import error_groups, lookups, row_errors
-from app.queries.imports.error_groups import Kind
+from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import RecordedError
 from app.queries.listings import listings
 from app.statuses import (
@@ -37,7 +37,7 @@ class _Books(NamedTuple):
     created: frozenset[int] | None
     errors: dict[int, RecordedError]
     #: The counts of each batch by group of errors.
-    groups: dict[int, dict[Kind, int]]
+    groups: dict[int, dict[ErrorKind, int]]
 
 
 def find_faults(one: Import) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
     """Compare each row of the batch's slice with its outcome, and the totals with the counters."""
     storage = current_storage()
     counted: Counter[str] = Counter()
-    groups: Counter[Kind] = Counter()
+    groups: Counter[ErrorKind] = Counter()
     pieces = iter_range(storage, one.storage_key, batch.start_byte, batch.end_byte)
     reader = LineReader(pieces, header=one.header, offset=batch.start_byte, line=batch.first_line)
     while (lines := reader.take(_ROWS_AT_ONCE)).count:
@@ -105,7 +105,7 @@ def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
     )
 
 
-def _told(groups: Mapping[Kind, int] | None) -> str:
+def _told(groups: Mapping[ErrorKind, int] | None) -> str:
     """Groups of errors with their counts, for a sentence."""
     told = sorted(f"{rows} {kind.cause.slug} {kind.column}".strip() for kind, rows in (groups or {}).items())
     return ", ".join(told) or "none"

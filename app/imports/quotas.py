@@ -12,7 +12,7 @@ from redis import RedisError
 
 from app.config import current_settings
 from app.csvfile.errors import round_size_down
-from app.imports.errors import TooMuch
+from app.imports.errors import QuotaExceeded
 from app.queries.imports import lookups
 from app.redis_client import redis_client
 
@@ -39,12 +39,12 @@ return 1
 def one_of_few(seller_id: int) -> Iterator[Callable[[Iterator[bytes]], Iterator[bytes]]]:
     """Count an upload for as long as the block lasts; its pieces pass through the yielded function.
 
-    Raises TooMuch when the maximum is reached. Without Redis, nothing is counted.
+    Raises QuotaExceeded when the maximum is reached. Without Redis, nothing is counted.
     """
     most = current_settings().uploads_in_flight
     place = uuid.uuid4().hex
     if not _enter(seller_id, place, most):
-        raise TooMuch(
+        raise QuotaExceeded(
             f"{most} of your files are being sent at this moment, and no more can be at a time. Wait until one of "
             "them is there, then send this one.",
             seconds=30,
@@ -65,7 +65,7 @@ def one_of_few(seller_id: int) -> Iterator[Callable[[Iterator[bytes]], Iterator[
 
 
 def check_day(seller_id: int, *, rows: int = 0, size: int = 0) -> None:
-    """Raise TooMuch when another file would exceed the seller's quota of the last 24 hours.
+    """Raise QuotaExceeded when another file would exceed the seller's quota of the last 24 hours.
 
     ``rows`` and ``size`` are 0 if not known yet. Concurrent uploads may each pass this check; their number is limited
     too.
@@ -78,7 +78,7 @@ def check_day(seller_id: int, *, rows: int = 0, size: int = 0) -> None:
         (settings.bytes_per_day, sent.bytes + max(size, 1), round_size_down(settings.bytes_per_day)),
     ):
         if most and count > most:
-            raise TooMuch(
+            raise QuotaExceeded(
                 f"With this file it would be more than {what} in 24 hours, and no more are taken from one seller. "
                 "Send it tomorrow, or ask the operator for more.",
                 seconds=3_600,
@@ -91,7 +91,7 @@ def _enter(seller_id: int, place: str, most: int) -> bool:
     try:
         entered = redis_client().eval(_ENTER, 1, _key(seller_id), place, most, _FORGOTTEN_AFTER_SECONDS)
     except RedisError:
-        log.warning("arriving files are not counted", exc_info=True)
+        log.warning("uploads in flight are not counted", exc_info=True)
         return True
     return bool(entered)
 
@@ -100,7 +100,7 @@ def _leave(seller_id: int, place: str) -> None:
     try:
         redis_client().zrem(_key(seller_id), place)
     except RedisError:
-        log.warning("a file that arrived is counted on for a while", exc_info=True)
+        log.warning("finished upload stays counted until its entry expires", exc_info=True)
 
 
 def _key(seller_id: int) -> str:

@@ -32,7 +32,7 @@ _LOST_AFTER_SECONDS = 3.0
 class Repairs:
     """What one sweep has repaired."""
 
-    taken_back: int
+    reclaimed: int
     settled: int
     lost_jobs: int
     sent: int
@@ -73,27 +73,27 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
     # A chunk that takes longer than the lease has lost its claim; its locks must not outlive it.
     if overdue := reconciler.end_overdue_transactions(lease_seconds=settings.lease_seconds):
         log.warning("%s overdue transactions ended", overdue)
-    taken_back = transitions.reclaim_expired(
+    reclaimed = transitions.reclaim_expired(
         lease_seconds=settings.lease_seconds, max_fruitless_attempts=settings.max_fruitless_attempts
     )
     db.session.commit()
-    for batch in taken_back:
-        log.warning("batch taken back: %s", batch.status, extra={"batch": batch.key, "attempt": batch.attempt})
+    for batch in reclaimed:
+        log.warning("batch reclaimed: %s", batch.status, extra={"batch": batch.key, "attempt": batch.attempt})
     settled = sum(settle(key) for key in lookups.find_live())
     try:
         if foreign := queue.discard_foreign():
-            log.warning("%s entries removed from the queues that are no ids of jobs", foreign)
+            log.warning("%s entries that are not job ids removed from the queues", foreign)
         lost = _forget_lost_jobs()
     except RedisError as error:
         fault = diagnosis.of_redis(error)
-        log.warning("lost jobs not looked for. %s %s", fault.sentence, fault.advice)
+        log.warning("search for lost jobs failed. %s %s", fault.sentence, fault.advice)
         lost = 0
     if outbox.has_work():
         queue.send_deliver()
-    reconciler.count(connection, taken_back=len(taken_back), settled=settled, lost=lost, ended=overdue)
+    reconciler.count(connection, reclaimed=len(reclaimed), settled=settled, lost=lost, ended=overdue)
     filled = queue.fill()
     reconciler.note_dispatch(connection, trouble=filled.trouble)
-    return Repairs(len(taken_back), settled, lost, filled.sent)
+    return Repairs(len(reclaimed), settled, lost, filled.sent)
 
 
 def forget_notes(key: ImportKey) -> None:

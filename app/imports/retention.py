@@ -32,7 +32,7 @@ def clean_storage() -> None:
     removed = current_storage().clean(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
     removed += remove_unneeded(older_than_seconds=_UPLOAD_GIVEN_UP_AFTER_SECONDS)
     if removed:
-        log.info("storage cleaned of %s files that belong to no import", removed)
+        log.info("%s files without an import removed from the storage", removed)
 
 
 def remove_old() -> bool:

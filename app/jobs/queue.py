@@ -95,8 +95,8 @@ class AllowedJob(Job):
             super().delete(*args, **options)
 
     def _foreign(self) -> NoSuchJobError:
-        log.warning("a job in Redis is not what RQ writes, and is passed over: %.100s", self.id, exc_info=True)
-        return NoSuchJobError("The job is not what RQ writes.")
+        log.warning("malformed job in Redis skipped: %.100s", self.id, exc_info=True)
+        return NoSuchJobError("The job is malformed.")
 
     @property
     def func(self) -> Callable[..., Any]:

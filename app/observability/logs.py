@@ -95,6 +95,6 @@ def _notice_proxy() -> None:
 def warn_of_proxy() -> None:
     """Warn once about X-Forwarded-For from a proxy that is not configured; without a proxy, any client can send it."""
     log.warning(
-        "requests have X-Forwarded-For, which counts for nothing: behind a proxy set TRUSTED_PROXIES, "
-        "or everybody shares its address, and with it the limits on signing in"
+        "X-Forwarded-For is ignored: behind a proxy, set TRUSTED_PROXIES; otherwise all clients have its address, "
+        "and share the limits on signing in"
     )

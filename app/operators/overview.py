@@ -201,8 +201,7 @@ def _crashing_batches(seen: Overview) -> Iterator[Alarm]:
         worst, others = batches[0], len(batches) - 1
         yield Alarm(
             "danger",
-            f"Batch {worst.number} of {worst.file_name} ({worst.email}) has been taken back {worst.times} times: "
-            f"{worst.reason}",
+            f"Batch {worst.number} of {worst.file_name} ({worst.email}) has failed {worst.times} times: {worst.reason}",
             f"{_others(others)}What it met with last: {worst.detail.rstrip('.') or 'not recorded'}. After some more "
             "attempts it is given up.",
         )

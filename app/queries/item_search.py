@@ -15,7 +15,7 @@ from app.queries.items import SOURCES
 _WORDS = ITEM_WORDS.replace("%", "%%")
 
 
-class Filter(NamedTuple):
+class ItemFilter(NamedTuple):
     """A filter for items; an empty value matches all."""
 
     #: Split by ``catalog_words``; each must begin a word of the item's game, set, name or number.
@@ -35,7 +35,7 @@ class Filter(NamedTuple):
 
 
 #: The whole catalog.
-ANY = Filter()
+ANY = ItemFilter()
 
 
 class FoundItem(NamedTuple):
@@ -53,7 +53,7 @@ class FoundItem(NamedTuple):
     tcgplayer_ids: list[int]
 
 
-def find(wanted: Filter, *, limit: int) -> list[FoundItem]:
+def find(wanted: ItemFilter, *, limit: int) -> list[FoundItem]:
     """The items that match, at most ``limit``.
 
     Items whose name is just the words come first, then sets in alphabetical order, each in the order of its numbers.
@@ -81,7 +81,7 @@ def find(wanted: Filter, *, limit: int) -> list[FoundItem]:
         return [FoundItem(*row) for row in cursor.fetchall()]
 
 
-def _conditions(wanted: Filter) -> list[str]:
+def _conditions(wanted: ItemFilter) -> list[str]:
     named = []
     if wanted.words:
         named.append(f"{_WORDS} @@ %(words)s::tsquery")
@@ -104,7 +104,7 @@ def _ids(source: str) -> str:
     return f"array(select external_id from external_ids where source = %({source})s and item_id = id order by 1)"
 
 
-def _values(wanted: Filter) -> dict[str, Any]:
+def _values(wanted: ItemFilter) -> dict[str, Any]:
     # No text contains the last of all characters.
     last = chr(0x10FFFF)
     return {

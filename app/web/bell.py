@@ -12,7 +12,7 @@ from app.extensions import db
 from app.imports.reports import progress, summary
 from app.imports.reports.progress import ImportProgress
 from app.queries.imports import lookups
-from app.queries.imports.lookups import Filter
+from app.queries.imports.lookups import ImportFilter
 from app.web.live_page import is_fragment_request
 from app.web.session import local_path, require_seller, seller_id
 
@@ -37,7 +37,7 @@ class Bell(NamedTuple):
 def ring() -> Bell:
     """The bell of the signed-in seller."""
     unseen = lookups.count_unseen(seller_id())
-    found = progress.list_page(seller_id(), limit=_MAX_NAMED, wanted=Filter(is_unseen=True)) if unseen else []
+    found = progress.list_page(seller_id(), limit=_MAX_NAMED, wanted=ImportFilter(is_unseen=True)) if unseen else []
     return Bell(unseen, [(one, summary.describe(one)) for one in found], lookups.has_running(seller_id()))
 
 

@@ -13,16 +13,16 @@ from flask.typing import ResponseReturnValue
 from app.http import downloads
 from app.http.error_filter import names_group, read_filter
 from app.http.form_fields import is_on
-from app.http.query_filter import Asked
+from app.http.query_filter import ParsedFilter
 from app.humanize import say_time_left
 from app.imports.actions import ImportAction, offer_seller
 from app.imports.reports import check_preview, likely_mistakes, progress, row_errors, summary, throughput
-from app.imports.reports.progress import BatchProgress, Family, ImportProgress
+from app.imports.reports.progress import BatchProgress, ImportProgress, RelatedImports
 from app.imports.reports.row_errors import RowPage
 from app.queries import ImportKey, begin_snapshot
 from app.queries.imports import row_errors as recorded_errors
 from app.queries.imports.error_groups import Group
-from app.queries.imports.row_errors import ANY, Filter
+from app.queries.imports.row_errors import ANY, ErrorFilter
 from app.statuses import RetriedRows
 from app.web import chart
 from app.web.filters import code_label, format_number, import_label
@@ -160,7 +160,7 @@ def source_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     return downloads.source(progress.get(seller_id(), public_id))
 
 
-def _chips(one: ImportProgress, asked: Asked[Filter]) -> list[tuple[str, str]]:
+def _chips(one: ImportProgress, asked: ParsedFilter[ErrorFilter]) -> list[tuple[str, str]]:
     """What a filter asks for, each in words and with the address of the page without it."""
     wanted = asked.wanted
     lines = wanted.lines and [*dict.fromkeys(wanted.lines)]
@@ -189,7 +189,7 @@ def _errors_heading(one: ImportProgress, chosen: Sequence[Group]) -> str:
     return f"{what} in {one.file_name}"
 
 
-def _count_matching(one: ImportProgress, wanted: Filter, chosen: Sequence[Group]) -> int | None:
+def _count_matching(one: ImportProgress, wanted: ErrorFilter, chosen: Sequence[Group]) -> int | None:
     """How many rows match a filter for these groups, or for none; None: too many to count."""
     return chosen[0].rows if len(chosen) == 1 else recorded_errors.count(one.key, wanted, at_most=_MOST_COUNTED)
 
@@ -201,7 +201,7 @@ class TakesUp(NamedTuple):
     note: str
 
 
-def _list_taking_up(one: ImportProgress, family: Family, groups: Sequence[Group]) -> list[TakesUp]:
+def _list_taking_up(one: ImportProgress, family: RelatedImports, groups: Sequence[Group]) -> list[TakesUp]:
     """The actions that import rows of ``one`` again, without those that cannot help."""
     retriable = summary.count_retriable(one, groups)
     helping = {
@@ -218,7 +218,7 @@ def _list_taking_up(one: ImportProgress, family: Family, groups: Sequence[Group]
 
 def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pace) -> dict[str, Any]:
     """What the page of an import and its panel have in common; ``groups`` are those of its failed rows."""
-    family = progress.get_family(one)
+    family = progress.get_related(one)
     told = summary.describe(one, groups=len(groups), retried=family.retries)
     return {
         "one": one,
@@ -262,7 +262,7 @@ def _count_batches(batches: Sequence[BatchProgress]) -> list[tuple[str, int]]:
 
 
 def _failed_after(
-    key: ImportKey, line: int, *, limit: int = _PAGE_SIZE, wanted: Filter = ANY, with_suggestions: bool = True
+    key: ImportKey, line: int, *, limit: int = _PAGE_SIZE, wanted: ErrorFilter = ANY, with_suggestions: bool = True
 ) -> RowPage:
     """The first failed rows below ``line`` that are ``wanted``, and whether there are more after them."""
     return row_errors.list_rows(key, after_line=line, limit=limit, wanted=wanted, with_suggestions=with_suggestions)

@@ -20,7 +20,7 @@ from app.http.failures import (
     is_database_away,
     why_nothing_is_written,
 )
-from app.imports.errors import ImportNotFound, TooMuch, TransitionRefused
+from app.imports.errors import ImportNotFound, QuotaExceeded, TransitionRefused
 from app.web.live_page import is_fragment_request
 from app.web.session import local_path, requested_path
 
@@ -97,7 +97,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(ImportNotFound, lambda _: _answer(404))
     app.register_error_handler(TransitionRefused, _transition_refused)
-    app.register_error_handler(TooMuch, _too_much)
+    app.register_error_handler(QuotaExceeded, _quota_exceeded)
     app.register_error_handler(BROKEN_BODY, lambda _: _answer(400))
     for kind in DATABASE_AWAY:
         app.register_error_handler(kind, _database_away)
@@ -134,7 +134,7 @@ def _transition_refused(error: TransitionRefused) -> ResponseReturnValue:
     return _answer(409, str(error), public_id=(request.view_args or {}).get("public_id"))
 
 
-def _too_much(error: TooMuch) -> ResponseReturnValue:
+def _quota_exceeded(error: QuotaExceeded) -> ResponseReturnValue:
     response = _answer(429, error.message)
     response.headers["Retry-After"] = str(error.seconds)
     return response
@@ -143,7 +143,7 @@ def _too_much(error: TooMuch) -> ResponseReturnValue:
 def _database_away(error: BaseException) -> ResponseReturnValue:
     if not is_database_away(error):
         raise error
-    log.warning("database away", exc_info=error)
+    log.warning("database unavailable", exc_info=error)
     response = _answer(503, why_nothing_is_written(error))
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response

@@ -17,7 +17,7 @@ from app.http.listing_filter import read_filter, read_order
 from app.imports.errors import ImportNotFound
 from app.imports.reports import progress
 from app.listings import Edit, ListingNotFound, Page
-from app.queries.listings.search import LOW_QUANTITY, Filter, Order, Stock
+from app.queries.listings.search import LOW_QUANTITY, ListingFilter, Order, Stock
 from app.web.filters import format_condition
 from app.web.listing_edits import Entered, read_form, write_pounds
 from app.web.session import local_path, require_seller, seller_id
@@ -79,7 +79,7 @@ def _show(args: Mapping[str, str], entered: Entered | None = None) -> str:
     )
 
 
-def _import_name(wanted: Filter) -> str:
+def _import_name(wanted: ListingFilter) -> str:
     """The file name of the import that the listings are filtered by; empty if there is none."""
     if wanted.import_id is None:
         return ""

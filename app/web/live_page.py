@@ -14,7 +14,7 @@ def is_fragment_request() -> bool:
 
 def is_poll() -> bool:
     """Whether this is a poll: a request by a script, and not by a press of a button."""
-    return request.headers.get("Sluice-Look") == "1"
+    return request.headers.get("Sluice-Poll") == "1"
 
 
 def render_live(page: str, part: str, **context: Any) -> Response:

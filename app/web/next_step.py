@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from app.imports.reports.progress import Family, ImportProgress
+from app.imports.reports.progress import ImportProgress, RelatedImports
 from app.statuses import RetriedRows
 
 
@@ -22,7 +22,7 @@ class NextStep(StrEnum):
     VIEW_LISTINGS = "listings"
 
 
-def next_step(one: ImportProgress, family: Family) -> NextStep:
+def next_step(one: ImportProgress, family: RelatedImports) -> NextStep:
     """What the page of ``one`` offers first."""
     if one.can_resume:
         return NextStep.RESUME
@@ -31,7 +31,7 @@ def next_step(one: ImportProgress, family: Family) -> NextStep:
     return _of_check(one, family) if one.is_check else _of_import(one, family)
 
 
-def _of_check(one: ImportProgress, family: Family) -> NextStep:
+def _of_check(one: ImportProgress, family: RelatedImports) -> NextStep:
     if family.retries:
         return NextStep.FOLLOW
     if one.failed < one.total and RetriedRows.ALL in family.can_retry:
@@ -40,7 +40,7 @@ def _of_check(one: ImportProgress, family: Family) -> NextStep:
     return NextStep.VIEW_ERRORS if one.failed and one.has_errors else NextStep.WAIT
 
 
-def _of_import(one: ImportProgress, family: Family) -> NextStep:
+def _of_import(one: ImportProgress, family: RelatedImports) -> NextStep:
     if one.failed and one.has_errors and RetriedRows.FAILED not in family.retries:
         return NextStep.VIEW_ERRORS
     if RetriedRows.REMAINING in family.can_retry:

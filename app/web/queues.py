@@ -92,8 +92,8 @@ def _contain(view: RouteCallable) -> RouteCallable:
         except (NotReached, NoAnswer) as error:
             raise ServiceUnavailable("Redis does not answer.") from error
         except Exception as error:
-            log.warning("what lies in Redis cannot be shown", exc_info=True)
-            raise NotFound("What lies in Redis is not what RQ writes, so it cannot be shown.") from error
+            log.warning("content of Redis cannot be displayed", exc_info=True)
+            raise NotFound("Redis contains entries that RQ did not write, so this page cannot be shown.") from error
 
     return contained
 

@@ -21,7 +21,7 @@ from app.http.multipart import FileForm
 from app.http.uploads import check_length, expect_file, pieces_of, storage_errors_as_503
 from app.imports import commands, quotas
 from app.imports.creation import plain_name
-from app.imports.errors import ImportedBefore, TooMuch
+from app.imports.errors import ImportedBefore, QuotaExceeded
 from app.imports.reports import progress
 from app.statuses import ImportKind
 from app.web.session import require_seller, seller_id
@@ -134,7 +134,7 @@ def _refuse(rejected: FileRejected) -> ResponseReturnValue:
         response = Response(rejected.message, content_type=_PLAIN)
     else:
         response = make_response(_render(rejected.message))
-    if isinstance(rejected, TooMuch):
+    if isinstance(rejected, QuotaExceeded):
         response.status_code = 429
         response.headers["Retry-After"] = str(rejected.seconds)
     else:

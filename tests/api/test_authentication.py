@@ -120,5 +120,5 @@ def test_refused_tokens_are_logged_without_what_was_shown(app: Flask, seller: Se
     reader.send(b"")
     logged = [message for message in caplog.messages if message.startswith("token refused")]
     assert logged[0] == "token refused: address 127.0.0.1"
-    assert logged[1].startswith(f"token refused, it may only read: seller {seller.id}, token ")
+    assert logged[1].startswith(f"token refused, read-only: seller {seller.id}, token ")
     assert "guess" not in caplog.text

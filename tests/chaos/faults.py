@@ -144,7 +144,7 @@ def terminate_all(trial: Trial) -> None:
         trial.tally.troubles.append(f"leaving took {seconds:.1f} s")
     stands = trial.watch.look().values()
     if any(stand.status == "RUNNING" for stand in stands):
-        trial.tally.troubles.append("a batch was not handed back")
+        trial.tally.troubles.append("a batch was not released")
     trial.tally.notes.append(f"left in {seconds:.1f} s")
     trial.home.workers()
 

@@ -207,7 +207,7 @@ def written() -> tuple[int, ...]:
 def test_a_stale_attempt_writes_nothing(app: Flask, seller: Seller) -> None:
     key, claim = claimed(seller)
     chunk = whole_chunk(app, claim)
-    transitions.hand_back(key, 1)
+    transitions.release(key, 1)
     db.session.commit()
     before = written()
     with pytest.raises(AttemptOver):

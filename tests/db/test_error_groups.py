@@ -16,14 +16,14 @@ from app.imports.worker import batch_job
 from app.models import Import, Seller
 from app.queries import BatchKey, ImportKey
 from app.queries.imports import error_groups, row_errors, transitions
-from app.queries.imports.error_groups import Kind
-from app.queries.imports.row_errors import ANY, Filter
+from app.queries.imports.error_groups import ErrorKind
+from app.queries.imports.row_errors import ANY, ErrorFilter
 from tests.conftest import sign_in
 from tests.factories import make_items, row, start, with_header
 
-CONDITION = Kind(Cause.CONDITION_UNKNOWN, "CONDITION")
-POUNDS = Kind(Cause.PRICE_IN_POUNDS, "PRICE")
-UNKNOWN = Kind(Cause.ITEM_NOT_FOUND, "URN")
+CONDITION = ErrorKind(Cause.CONDITION_UNKNOWN, "CONDITION")
+POUNDS = ErrorKind(Cause.PRICE_IN_POUNDS, "PRICE")
+UNKNOWN = ErrorKind(Cause.ITEM_NOT_FOUND, "URN")
 
 
 def mistaken(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> Import:
@@ -46,12 +46,12 @@ def mistaken(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> Import:
     )
 
 
-def counted(one: Import) -> list[tuple[Kind, int]]:
+def counted(one: Import) -> list[tuple[ErrorKind, int]]:
     db.session.rollback()
     return [(group.kind, group.rows) for group in error_groups.list_all(ImportKey(one.seller_id, one.id))]
 
 
-def recounted(one: Import) -> Counter[Kind]:
+def recounted(one: Import) -> Counter[ErrorKind]:
     """The same from the failed rows themselves."""
     pages = row_errors.iter_pages(ImportKey(one.seller_id, one.id))
     return Counter(kind for page in pages for error in page for kind in set(error.kinds))
@@ -98,7 +98,7 @@ def test_later_chunks_of_a_batch_add_to_what_is_counted(seller: Seller, monkeypa
     problem = Cause.PRICE_MISSING.problem("PRICE")
     for lines in ([5, 6], [], [7]):
         row_errors.insert(key, dict.fromkeys(lines, [problem, problem]), ["x"] * len(lines))
-    kind = Kind(Cause.PRICE_MISSING, "PRICE")
+    kind = ErrorKind(Cause.PRICE_MISSING, "PRICE")
     assert [(group.kind, group.rows) for group in error_groups.list_all(key.of_import)] == [(kind, 3)]
     sample = error_groups.sample(key.of_import, [kind], limit=2)
     assert {kind: [one.line for one in found] for kind, found in sample.items()} == {kind: [5, 6]}
@@ -118,28 +118,28 @@ def test_rows_are_taken_from_the_batch_that_has_most_of_a_group(
     ("wanted", "lines"),
     [
         (ANY, [2, 4, 5, 6, 7, 8, 9, 10]),
-        (Filter(code=Code.NOT_FOUND), [7, 9, 10]),
-        (Filter(code=Code.CONFLICT), []),
-        (Filter(cause=Cause.PRICE_IN_POUNDS), [4, 5, 6]),
-        (Filter(column="CONDITION"), [2, 4, 8]),
-        (Filter(column=""), []),
-        (Filter(cause=Cause.PRICE_IN_POUNDS, column="PRICE"), [4, 5, 6]),
+        (ErrorFilter(code=Code.NOT_FOUND), [7, 9, 10]),
+        (ErrorFilter(code=Code.CONFLICT), []),
+        (ErrorFilter(cause=Cause.PRICE_IN_POUNDS), [4, 5, 6]),
+        (ErrorFilter(column="CONDITION"), [2, 4, 8]),
+        (ErrorFilter(column=""), []),
+        (ErrorFilter(cause=Cause.PRICE_IN_POUNDS, column="PRICE"), [4, 5, 6]),
         # Line 4 has both, but not together.
-        (Filter(cause=Cause.PRICE_IN_POUNDS, column="CONDITION"), []),
-        (Filter(batch=2), [5, 6, 7]),
-        (Filter(batch=3), [8, 9, 10]),
-        (Filter(batch=4), []),
-        (Filter(lines=(6, 8)), [6, 7, 8]),
-        (Filter(lines=(3, 3)), []),
-        (Filter(text="NEAR mnt"), [2, 4]),
-        (Filter(text="50% OFF_"), [5]),
-        (Filter(text="5_%"), []),
-        (Filter(text="£2", batch=2, lines=(6, 2**31 - 1)), [6]),
+        (ErrorFilter(cause=Cause.PRICE_IN_POUNDS, column="CONDITION"), []),
+        (ErrorFilter(batch=2), [5, 6, 7]),
+        (ErrorFilter(batch=3), [8, 9, 10]),
+        (ErrorFilter(batch=4), []),
+        (ErrorFilter(lines=(6, 8)), [6, 7, 8]),
+        (ErrorFilter(lines=(3, 3)), []),
+        (ErrorFilter(text="NEAR mnt"), [2, 4]),
+        (ErrorFilter(text="50% OFF_"), [5]),
+        (ErrorFilter(text="5_%"), []),
+        (ErrorFilter(text="£2", batch=2, lines=(6, 2**31 - 1)), [6]),
     ],
     ids=str,
 )
 def test_filters_let_through_what_they_say(
-    seller: Seller, run_jobs: Callable[[], None], monkeypatch: pytest.MonkeyPatch, wanted: Filter, lines: list[int]
+    seller: Seller, run_jobs: Callable[[], None], monkeypatch: pytest.MonkeyPatch, wanted: ErrorFilter, lines: list[int]
 ) -> None:
     one = mistaken(seller, monkeypatch)
     run_jobs()
@@ -158,7 +158,7 @@ def test_a_row_over_several_lines_is_found_by_each_of_them(seller: Seller, run_j
     run_jobs()
     key = ImportKey(seller.id, one.id)
     for line, found in ((1, []), (2, [2]), (3, [2]), (4, [2]), (5, [5]), (6, [])):
-        wanted = Filter(lines=(line, line))
+        wanted = ErrorFilter(lines=(line, line))
         assert [
             error.line for error in row_errors.list_after(key, after_line=0, limit=5, wanted=wanted).errors
         ] == found

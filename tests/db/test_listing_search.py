@@ -17,7 +17,7 @@ from app.queries import items
 from app.queries.items import NewItem
 from app.queries.listings import search
 from app.queries.listings.listings import ListingKey
-from app.queries.listings.search import ANY, START, Filter, Order, SortedKey, Stock, find_sorted, iter_windows
+from app.queries.listings.search import ANY, START, ListingFilter, Order, SortedKey, Stock, find_sorted, iter_windows
 
 GAMES = ["Straße", "Café Vantrelle"]
 DAYS = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3)]
@@ -63,34 +63,34 @@ def stock(app: Flask, seller: Seller, other_seller: Seller) -> list[Listing]:
 
 FILTERS = [
     ANY,
-    Filter(words=("snail",)),
-    Filter(words=("snail", "caf")),
-    Filter(words=("éclair",)),
-    Filter(words=("strasse", "set 3")),
-    Filter(words=("100%", "e_g")),
-    Filter(words=("sv-11",)),
-    Filter(words=("名",)),
-    Filter(words=("nowhere",)),
-    Filter(urn="urn:b:006"),
-    Filter(urn="urn:b:0"),
-    Filter(urn="urn:"),
-    Filter(urn="urn:%"),
-    Filter(urn="urn:a:", words=("oak",)),
-    Filter(condition=Condition.GOOD),
-    Filter(condition=Condition.POOR),
-    Filter(hidden=True),
-    Filter(hidden=False),
-    Filter(hidden=True, condition=Condition.MINT),
-    Filter(hidden=False, condition=Condition.MINT, words=("set",)),
-    Filter(hidden=True, words=("snail",), urn="urn:a"),
-    Filter(hidden=False, urn="urn:b", condition=Condition.PLAYED),
-    Filter(condition=Condition.POOR, words=("set",)),
-    Filter(stock=Stock.OUT),
-    Filter(stock=Stock.LOW, words=("set",)),
-    Filter(stock=Stock.IN, hidden=True),
-    Filter(changed_since=DAYS[1]),
-    Filter(changed_since=DAYS[2], own_text="f-17-a", condition=Condition.GOOD),
-    Filter(own_text="shelf", urn="urn:b"),
+    ListingFilter(words=("snail",)),
+    ListingFilter(words=("snail", "caf")),
+    ListingFilter(words=("éclair",)),
+    ListingFilter(words=("strasse", "set 3")),
+    ListingFilter(words=("100%", "e_g")),
+    ListingFilter(words=("sv-11",)),
+    ListingFilter(words=("名",)),
+    ListingFilter(words=("nowhere",)),
+    ListingFilter(urn="urn:b:006"),
+    ListingFilter(urn="urn:b:0"),
+    ListingFilter(urn="urn:"),
+    ListingFilter(urn="urn:%"),
+    ListingFilter(urn="urn:a:", words=("oak",)),
+    ListingFilter(condition=Condition.GOOD),
+    ListingFilter(condition=Condition.POOR),
+    ListingFilter(hidden=True),
+    ListingFilter(hidden=False),
+    ListingFilter(hidden=True, condition=Condition.MINT),
+    ListingFilter(hidden=False, condition=Condition.MINT, words=("set",)),
+    ListingFilter(hidden=True, words=("snail",), urn="urn:a"),
+    ListingFilter(hidden=False, urn="urn:b", condition=Condition.PLAYED),
+    ListingFilter(condition=Condition.POOR, words=("set",)),
+    ListingFilter(stock=Stock.OUT),
+    ListingFilter(stock=Stock.LOW, words=("set",)),
+    ListingFilter(stock=Stock.IN, hidden=True),
+    ListingFilter(changed_since=DAYS[1]),
+    ListingFilter(changed_since=DAYS[2], own_text="f-17-a", condition=Condition.GOOD),
+    ListingFilter(own_text="shelf", urn="urn:b"),
 ]
 
 
@@ -101,7 +101,7 @@ def key(listing: Listing) -> ListingKey:
     return (listing.item_id, listing.condition, listing.variants)
 
 
-def expected(stock: list[Listing], wanted: Filter) -> list[ListingKey]:
+def expected(stock: list[Listing], wanted: ListingFilter) -> list[ListingKey]:
     """The expected result, decided one listing at a time."""
     catalog = {item.id: item for item in db.session.scalars(db.select(Item))}
 
@@ -133,7 +133,7 @@ def stretches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(search, name, value)
 
 
-def walk(seller: Seller, wanted: Filter, most: int, after: ListingKey = START) -> Iterator[list[ListingKey]]:
+def walk(seller: Seller, wanted: ListingFilter, most: int, after: ListingKey = START) -> Iterator[list[ListingKey]]:
     """What each stretch has found; each goes further than the one before."""
     reached = after
     for stretch in iter_windows(seller.id, wanted, after=after, most=most):
@@ -149,7 +149,7 @@ def walk(seller: Seller, wanted: Filter, most: int, after: ListingKey = START) -
 @pytest.mark.usefixtures("stretches")
 @pytest.mark.parametrize("wanted", FILTERS, ids=str)
 def test_every_search_finds_what_looking_at_each_listing_finds(
-    seller: Seller, stock: list[Listing], wanted: Filter
+    seller: Seller, stock: list[Listing], wanted: ListingFilter
 ) -> None:
     right = expected(stock, wanted)
     for most in (1, 3, 1_000):
@@ -181,10 +181,10 @@ def test_the_examples_find_something_and_nothing(seller: Seller, stock: list[Lis
     found = [len(expected(stock, wanted)) for wanted in FILTERS]
     assert found[0] == len(stock) > 150
     assert [wanted for wanted, count in zip(FILTERS, found, strict=True) if not count] == [
-        Filter(words=("nowhere",)),
-        Filter(urn="urn:%"),
-        Filter(condition=Condition.POOR),
-        Filter(condition=Condition.POOR, words=("set",)),
+        ListingFilter(words=("nowhere",)),
+        ListingFilter(urn="urn:%"),
+        ListingFilter(condition=Condition.POOR),
+        ListingFilter(condition=Condition.POOR, words=("set",)),
     ]
 
 
@@ -197,7 +197,7 @@ def test_a_stretch_goes_no_further_than_it_may_however_little_is_found(
     seller: Seller, stock: list[Listing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search, "_FIRST_LISTINGS", 20)
-    for wanted in (Filter(hidden=False, words=("nowhere",)), Filter(words=("nowhere",))):
+    for wanted in (ListingFilter(hidden=False, words=("nowhere",)), ListingFilter(words=("nowhere",))):
         first = next(iter_windows(seller.id, wanted, after=START, most=5))
         assert first == ([], key(stock[19]))
 

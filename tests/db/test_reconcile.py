@@ -97,7 +97,7 @@ def test_an_upload_whose_jobs_never_reached_redis_is_sent_by_the_next_sweep(
     assert look(started).status == "COMPLETED"
 
 
-def test_the_batch_of_a_dead_worker_is_taken_back_and_finished(app: Flask, seller: Seller, run_jobs: RunJobs) -> None:
+def test_the_batch_of_a_dead_worker_is_reclaimed_and_finished(app: Flask, seller: Seller, run_jobs: RunJobs) -> None:
     make_items()
     started = upload(seller)
     key = BatchKey(seller.id, started.id, 1)
@@ -124,10 +124,10 @@ def test_a_worker_that_stands_still_in_the_middle_of_a_copy_loses_its_locks(app:
         frozen.execute("select 1 from batches for no key update")
         copying = frozen.cursor().copy("copy listings from stdin")
         copying.__enter__()
-        assert sweep().taken_back == 0
+        assert sweep().reclaimed == 0
         assert reconciler.end_overdue_transactions(lease_seconds=0) == 1
         db.session.commit()
-        wait_until(lambda: sweep().taken_back)
+        wait_until(lambda: sweep().reclaimed)
         with pytest.raises(psycopg.OperationalError):
             copying.__exit__(None, None, None)
         other.execute("select 1")

@@ -13,17 +13,17 @@ from app.csvfile.causes import Cause
 from app.csvfile.contract import name_key
 from app.extensions import db
 from app.imports.reports import row_errors, suggestions
-from app.imports.reports.suggestions import Case, Choice, Suggestion
+from app.imports.reports.suggestions import Choice, RowProblem, Suggestion
 from app.models import Seller
 from app.queries import ImportKey, items
-from app.queries.imports.error_groups import Kind
+from app.queries.imports.error_groups import ErrorKind
 from app.queries.items import NewItem
 from tests.factories import make_items, row, start
 
 
 def told(cause: Cause, column: str, **values: str) -> list[str]:
     """What is suggested for a row with ``values``."""
-    (found,) = suggestions.suggest([Case(Kind(cause, column), row(**values))])
+    (found,) = suggestions.suggest([RowProblem(ErrorKind(cause, column), row(**values))])
     return [choice.text for choice in found.choices] if found else []
 
 
@@ -82,7 +82,7 @@ def test_what_the_value_alone_says(app: Flask, cause: Cause, column: str, value:
 
 def sentence(cause: Cause, column: str, **values: str) -> str:
     """What is suggested for a row with ``values``, where there is nothing to choose."""
-    (found,) = suggestions.suggest([Case(Kind(cause, column), row(**values))])
+    (found,) = suggestions.suggest([RowProblem(ErrorKind(cause, column), row(**values))])
     assert not (found and found.choices)
     return found.lead if found else ""
 
@@ -185,13 +185,13 @@ def test_the_nearest_urn(catalog: None, urn: str, expected: list[str]) -> None:
 def test_the_nearest_name_says_what_is_to_be_changed(
     catalog: None, game: str, set_name: str, name: str, expected: list[tuple[str, str]]
 ) -> None:
-    case = Case(Kind(Cause.ITEM_NOT_FOUND, "NAME"), row(urn="", game=game, set=set_name, name=name))
+    case = RowProblem(ErrorKind(Cause.ITEM_NOT_FOUND, "NAME"), row(urn="", game=game, set=set_name, name=name))
     (found,) = suggestions.suggest([case])
     assert [(choice.column, choice.text) for choice in (found.choices if found else ())] == expected
 
 
 def not_found(column: str, **values: str) -> Suggestion | None:
-    (found,) = suggestions.suggest([Case(Kind(Cause.ITEM_NOT_FOUND, column), row(**values))])
+    (found,) = suggestions.suggest([RowProblem(ErrorKind(Cause.ITEM_NOT_FOUND, column), row(**values))])
     return found
 
 
@@ -246,8 +246,8 @@ def test_a_name_that_is_in_many_sets_is_said_to_be(catalog: None) -> None:
 
 def test_an_ambiguous_name_has_the_items_first_that_have_the_variants(catalog: None) -> None:
     db.session.execute(text("update items set variants = '{holo}' where urn like '%jungle/card/003'"))
-    case = Case(Kind(Cause.ITEM_AMBIGUOUS, "NAME"), row(urn="", game="cards", set="jungle", name="pikachu"))
-    wanted = Case(case.kind, {**case.values, "VARIANTS": "Holo | reverse"})
+    case = RowProblem(ErrorKind(Cause.ITEM_AMBIGUOUS, "NAME"), row(urn="", game="cards", set="jungle", name="pikachu"))
+    wanted = RowProblem(case.kind, {**case.values, "VARIANTS": "Holo | reverse"})
     by_urn, by_variants = suggestions.suggest([case, wanted])
     assert by_urn is not None
     assert by_variants is not None
@@ -261,8 +261,8 @@ def test_an_ambiguous_name_has_its_items_with_what_tells_them_apart(catalog: Non
     by_id = row(urn="", cardmarket_id="7")
     name, number = suggestions.suggest(
         [
-            Case(Kind(Cause.ITEM_AMBIGUOUS, "NAME"), by_name),
-            Case(Kind(Cause.ITEM_AMBIGUOUS, "CARDMARKET_ID"), by_id),
+            RowProblem(ErrorKind(Cause.ITEM_AMBIGUOUS, "NAME"), by_name),
+            RowProblem(ErrorKind(Cause.ITEM_AMBIGUOUS, "CARDMARKET_ID"), by_id),
         ]
     )
     assert name == Suggestion(
@@ -300,8 +300,8 @@ def test_a_page_full_of_mistakes_takes_few_looks_into_the_catalog(
         return list_steps(*args, **options)
 
     monkeypatch.setattr(items, "list_steps", count)
-    kind = Kind(Cause.ITEM_NOT_FOUND, "URN")
-    cases = [Case(kind, row(urn=f"urn:tcg:cards:set/base-sett{n}/card/001")) for n in range(500)]
+    kind = ErrorKind(Cause.ITEM_NOT_FOUND, "URN")
+    cases = [RowProblem(kind, row(urn=f"urn:tcg:cards:set/base-sett{n}/card/001")) for n in range(500)]
     found = suggestions.suggest(cases)
     assert found[0] is not None
     assert found[-1] is None
@@ -309,7 +309,9 @@ def test_a_page_full_of_mistakes_takes_few_looks_into_the_catalog(
 
 
 def test_rows_without_columns_have_no_suggestions(catalog: None) -> None:
-    assert suggestions.suggest([Case(Kind(Cause.QUOTING, "URN"), {}), Case(Kind(Cause.ITEM_NOT_FOUND, "URN"), {})]) == [
+    assert suggestions.suggest(
+        [RowProblem(ErrorKind(Cause.QUOTING, "URN"), {}), RowProblem(ErrorKind(Cause.ITEM_NOT_FOUND, "URN"), {})]
+    ) == [
         None,
         None,
     ]

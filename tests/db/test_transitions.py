@@ -104,7 +104,7 @@ def test_an_import_does_not_end_before_its_batches(batch: BatchKey, status: str)
 
 BATCH_ARROWS = {
     BatchStatus.RUNNING: lambda key: transitions.claim(key, 1) is not None,
-    BatchStatus.QUEUED: lambda key: transitions.hand_back(key, 1),
+    BatchStatus.QUEUED: lambda key: transitions.release(key, 1),
     BatchStatus.COMPLETED: lambda key: (
         transitions.lock_for_chunk(key, 1) is not None
         and transitions.advance(key, transitions.Advance(end_of(key), 9, 1, 0, 0, 0)) == "COMPLETED"
@@ -168,7 +168,7 @@ def test_a_pausing_import_whose_last_batch_finishes_is_completed(batch: BatchKey
 
 def test_a_batch_that_comes_back_while_pausing_is_paused_by_the_next_look(batch: BatchKey) -> None:
     put(batch, status="RUNNING", pausing=True)
-    assert transitions.hand_back(batch, 1)
+    assert transitions.release(batch, 1)
     assert transitions.settle_pause(batch.of_import)
     assert states(batch) == ("PAUSED", "PAUSED")
 
@@ -185,7 +185,7 @@ def test_every_return_to_the_queue_raises_the_attempt(batch: BatchKey) -> None:
         return db.session.get_one(Batch, tuple(batch)).attempt
 
     put(batch, status="RUNNING")
-    assert transitions.hand_back(batch, 1)
+    assert transitions.release(batch, 1)
     assert attempt() == 2
     put(batch, of_import="PAUSED", status="PAUSED")
     assert transitions.resume(batch.of_import)

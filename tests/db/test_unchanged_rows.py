@@ -161,7 +161,7 @@ def every_kind_of_row() -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("rows_per_batch", [100, 3, 1])
-def test_a_check_foretells_the_import(
+def test_a_check_predicts_the_import(
     seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch, rows_per_batch: int
 ) -> None:
     chance = random.Random(1)

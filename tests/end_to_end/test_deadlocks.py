@@ -158,7 +158,7 @@ def test_two_such_files_of_one_seller_while_listings_are_changed_by_hand(
     assert [faults(one) for one in both] == [[], []]
 
 
-def test_a_check_of_such_a_file_foretells_what_the_import_comes_to(
+def test_a_check_of_such_a_file_predicts_what_the_import_comes_to(
     environ: dict[str, str], seller: Seller, existing: dict[Key, int]
 ) -> None:
     mixed = mix(existing, seed=5, repeated=True)

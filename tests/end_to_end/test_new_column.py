@@ -101,7 +101,7 @@ def _write_a_chunk(started: Import) -> None:
     reader = LineReader(pieces, header=claim.header, offset=claim.cursor, line=claim.cursor_line)
     target = target_of(key, claim.kind, Run(key.of_import, reader.layout, claim.digest_format))
     write(Attempt(key, 1, known_items(claim.catalog_version), target), Chunk(claim.cursor, reader.take(CHUNK_ROWS)))
-    transitions.hand_back(key, 1)
+    transitions.release(key, 1)
     db.session.commit()
 
 

@@ -25,7 +25,7 @@ MANY = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["threads"] * 2
 @pytest.fixture
 def address(app: Flask, environ: dict[str, str]) -> Iterator[tuple[str, int]]:
     """A real web server with short time limits."""
-    with web_server({**environ, "PATIENCE_SECONDS": "0.3", "UPLOADS_IN_FLIGHT": "0"}) as port:
+    with web_server({**environ, "STALL_SECONDS": "0.3", "UPLOADS_IN_FLIGHT": "0"}) as port:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
         yield "127.0.0.1", port
 

@@ -22,7 +22,7 @@ Pair = tuple[PatientSocket, socket.socket]
 @pytest.fixture
 def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pair]:
     """A connection whose near end is patient for a moment only, and its far end."""
-    monkeypatch.setattr(serving, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(serving, "STALL_SECONDS", 0.1)
     near, far = socket.socketpair()
     patient = PatientSocket.around(near)
     patient.setblocking(True)

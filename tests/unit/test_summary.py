@@ -12,7 +12,7 @@ from app.csvfile.causes import Cause
 from app.imports.reports.progress import ImportProgress
 from app.imports.reports.summary import count_retriable, describe, explain_invalid, explain_retry
 from app.queries import ImportKey
-from app.queries.imports.error_groups import Group, Kind
+from app.queries.imports.error_groups import ErrorKind, Group
 from app.statuses import ImportKind, ImportStatus, RetriedRows
 
 
@@ -216,8 +216,8 @@ def test_a_check_whose_file_is_imported_says_so() -> None:
     )
 
 
-WRONG = Group(Kind(Cause.PRICE_IN_POUNDS, "PRICE"), 3)
-NOT_FOUND = Group(Kind(Cause.ITEM_NOT_FOUND, "URN"), 1)
+WRONG = Group(ErrorKind(Cause.PRICE_IN_POUNDS, "PRICE"), 3)
+NOT_FOUND = Group(ErrorKind(Cause.ITEM_NOT_FOUND, "URN"), 1)
 
 
 @pytest.mark.parametrize("status", ["FAILED", "TERMINATED"])

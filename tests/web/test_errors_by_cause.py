@@ -18,7 +18,7 @@ from app.extensions import db
 from app.imports.worker import batch_job
 from app.models import ErrorGroup, Import, RowError, Seller
 from app.queries import items
-from app.queries.imports.error_groups import Kind
+from app.queries.imports.error_groups import ErrorKind
 from tests.factories import make_items, row, start, with_header
 from tests.pages import page, submit, words
 
@@ -439,4 +439,4 @@ def test_a_cause_of_a_newer_release_is_shown_by_its_name(client: FlaskClient, mi
     assert ("price-too-odd", "PRICE", 1) in groups(soup)
     assert words(group(soup, "price-too-odd")).startswith("Price too odd PRICE")
     assert "Sluice is being updated" in words(group(soup, "price-too-odd"))
-    assert Kind(Cause.QUOTING, "URN") == (Cause.QUOTING, "URN")
+    assert ErrorKind(Cause.QUOTING, "URN") == (Cause.QUOTING, "URN")

@@ -122,7 +122,7 @@ def test_a_line_for_each_request_and_each_batch(
     assert (request["method"], request["status"], request["seller"]) == ("GET", 200, seller.id)
     assert request["route"] == "/imports/<uuid:public_id>"
     assert "secret" not in json.dumps(request)
-    (batch,) = [line for line in lines if line["message"] == "batch left"]
+    (batch,) = [line for line in lines if line["message"] == "attempt ended"]
     assert {name: batch[name] for name in ("seller", "import", "batch", "attempt", "rows", "end")} == {
         "seller": seller.id,
         "import": made.id,

@@ -232,7 +232,7 @@ def test_a_look_neither_shows_nor_uses_up_the_message_of_a_press(client: FlaskCl
     script = {"HX-Request": "true"}
     answer = press(client, shown(page(client, "/imports"), made), "Pause", headers=script)
     # One that comes between the press and the page that its answer leads to.
-    look = client.get("/imports", headers={**script, "Sluice-Look": "1"})
+    look = client.get("/imports", headers={**script, "Sluice-Poll": "1"})
     assert read_fragment(look).select("#toasts") == []
     assert "Set-Cookie" not in look.headers
     part = read_fragment(client.get(answer.location, headers=script))

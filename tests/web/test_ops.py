@@ -146,13 +146,13 @@ def test_a_batch_that_keeps_crashing(operator: FlaskClient, seller: Seller) -> N
         run("update batches set heartbeat_at = now() - interval '1 hour'")
         keep_working()
     assert alarms(operator) == [
-        "Batch 1 of stock.csv (seller@example.com) has been taken back 3 times: Its worker stopped without a word."
+        "Batch 1 of stock.csv (seller@example.com) has failed 3 times: Its worker stopped responding."
     ]
     soup = page(operator, "/ops")
-    assert "What it met with last: No sign of life within the lease." in soup.text
+    assert "What it met with last: No heartbeat within the lease." in soup.text
     troubles = [words(one) for one in soup.select("section[aria-labelledby=ops-troubles] tbody tr")]
     assert len(troubles) == 3
-    assert "host-a:11 Its worker stopped without a word. No sign of life within the lease." in troubles[0]
+    assert "host-a:11 Its worker stopped responding. No heartbeat within the lease." in troubles[0]
     assert operations.get_reconciler().batches_taken_back == 3
 
 

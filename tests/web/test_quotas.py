@@ -11,7 +11,7 @@ from app.config import Settings
 from app.csvfile.errors import FileRejected
 from app.extensions import db
 from app.imports import commands, quotas
-from app.imports.errors import TooMuch
+from app.imports.errors import QuotaExceeded
 from app.models import Seller
 from app.redis_client import redis_client
 from tests.conftest import make_token
@@ -128,7 +128,7 @@ def test_when_nothing_more_fits_the_file_is_not_even_read(seller: Seller, limit)
         raise AssertionError("read")
         yield b""
 
-    with pytest.raises(TooMuch):
+    with pytest.raises(QuotaExceeded):
         commands.upload(seller.id, "stock.csv", pieces())
 
 

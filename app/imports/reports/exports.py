@@ -22,7 +22,7 @@ from app.csvfile.rows import Row, each_row
 from app.csvfile.write import csv_lines, in_pieces, no_formula
 from app.queries import ImportKey, items, without_transaction
 from app.queries.imports import lookups, row_errors, succeeded_rows
-from app.queries.imports.row_errors import ANY, Filter, RecordedError
+from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 from app.queries.listings import listings
 from app.queries.listings.listings import DIGEST_FORMAT, StoredListing
 from app.statuses import ImportKind
@@ -49,7 +49,7 @@ def source(key: ImportKey) -> Iterator[bytes]:
     return _read(lookups.get_source(key).storage_key, [(0, batches[-1].end_byte)])
 
 
-def failed(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[bytes]:
+def failed(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
     """The failed rows under their header, byte for byte and in the order of the file, ready to be corrected."""
     return _with_header(key, without_transaction(row_errors.iter_texts(key, wanted=wanted)))
 
@@ -59,7 +59,7 @@ def as_updates(key: ImportKey) -> Iterator[bytes]:
 
     They are byte for byte those of the file, in its order, except that CREATE becomes UPDATE.
     """
-    texts = without_transaction(row_errors.iter_texts(key, wanted=Filter(cause=Cause.LISTING_EXISTS)))
+    texts = without_transaction(row_errors.iter_texts(key, wanted=ErrorFilter(cause=Cause.LISTING_EXISTS)))
     # MODE comes first in every layout, and can only be CREATE, because the rows are valid in themselves.
     return _with_header(key, (_CREATE.sub(Mode.UPDATE, text, count=1) for text in texts))
 
@@ -78,7 +78,7 @@ def remaining(key: ImportKey) -> Iterator[bytes]:
     return _below(of.header, _read(of.storage_key, ranges))
 
 
-def report(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[bytes]:
+def report(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
     """The report: a line for each failed row, with its problems, how to fix them, and its values."""
     layout = layout_of(lookups.get_source(key).header)
     errors = without_transaction(row_errors.iter_pages(key, wanted=wanted))
@@ -154,7 +154,7 @@ def _find_successes(key: ImportKey, of: lookups.Source, rows: list[tuple[int, Ro
         judged = [
             (
                 item.urn,
-                _foretell(row, listing, layout)
+                _predict(row, listing, layout)
                 if of.kind is ImportKind.CHECK
                 else _judge(key, line, row, digest, listing, layout),
             )
@@ -200,7 +200,7 @@ def _is_same(row: Row, listing: StoredListing, layout: Layout) -> bool:
     return layout.spoken(row.values) == layout.spoken(listing.values) and row.hidden in {None, listing.hidden}
 
 
-def _foretell(row: Row, listing: StoredListing | None, layout: Layout) -> str | None:
+def _predict(row: Row, listing: StoredListing | None, layout: Layout) -> str | None:
     """What a row would do to ``listing`` as it is now."""
     if row.mode is Mode.CREATE:
         return "created"

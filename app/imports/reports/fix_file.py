@@ -14,13 +14,13 @@ from app.csvfile.guard import guard, unguard
 from app.csvfile.header import layout_of
 from app.csvfile.write import csv_lines, in_pieces, no_formula
 from app.imports.reports.row_errors import can_be_assigned, name_values
-from app.imports.reports.suggestions import Case, Suggestion, suggest
+from app.imports.reports.suggestions import RowProblem, Suggestion, suggest
 from app.queries import ImportKey, without_transaction
 from app.queries.imports import lookups, row_errors
-from app.queries.imports.row_errors import ANY, Filter, RecordedError
+from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 
 
-def stream(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[bytes]:
+def stream(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
     """The failed rows that match ``wanted`` under their header, in the order of the file."""
     layout = layout_of(lookups.get_source(key).header)
     pages = row_errors.iter_pages(key, wanted=wanted)
@@ -32,7 +32,7 @@ def _explain(errors: Sequence[RecordedError], layout: Layout) -> list[list[str |
     """The lines of some failed rows."""
     rows = split_records(error.row for error in errors)
     cases = [
-        Case(kind, values)
+        RowProblem(kind, values)
         for error, cells in zip(errors, rows, strict=True)
         for values in [name_values(cells, layout)]
         for kind in error.kinds

@@ -11,7 +11,7 @@ from app.imports.errors import ImportNotFound
 from app.models import Batch
 from app.queries import ImportKey
 from app.queries.imports import lookups
-from app.queries.imports.lookups import ANY, Filter
+from app.queries.imports.lookups import ANY, ImportFilter
 from app.statuses import (
     GIVEN_UP_BATCH_STATUS,
     BatchStatus,
@@ -118,7 +118,7 @@ class ImportProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class RelatedImports:
     """The imports related to an import."""
 
     #: The import whose rows it retries.
@@ -175,7 +175,7 @@ def get(seller_id: int, public_id: uuid.UUID) -> ImportProgress:
     return _describe(found)
 
 
-def get_family(one: ImportProgress) -> Family:
+def get_related(one: ImportProgress) -> RelatedImports:
     """The imports that are related to this one, and which of its rows can still be retried."""
     parent = lookups.find_parent(one.key) if one.retry_of else None
     retries = {rows: _describe(child) for rows, child in lookups.find_retries(one.key).items()}
@@ -187,7 +187,7 @@ def get_family(one: ImportProgress) -> Family:
             RetriedRows.FAILED: one.failed if one.has_errors else 0,
             RetriedRows.REMAINING: one.not_processed if one.has_source else 0,
         }
-    return Family(
+    return RelatedImports(
         parent=_describe(parent) if parent else None,
         of_parent=one.retry_of,
         retries=retries,
@@ -195,7 +195,9 @@ def get_family(one: ImportProgress) -> Family:
     )
 
 
-def list_page(seller_id: int, *, limit: int, before: int | None = None, wanted: Filter = ANY) -> list[ImportProgress]:
+def list_page(
+    seller_id: int, *, limit: int, before: int | None = None, wanted: ImportFilter = ANY
+) -> list[ImportProgress]:
     """The seller's imports that match ``wanted``, newest first.
 
     ``before`` is the ``key.import_id`` of the last one on the previous page.

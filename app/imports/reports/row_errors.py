@@ -15,11 +15,11 @@ from app.csvfile.contract import column_letters
 from app.csvfile.header import layout_of
 from app.csvfile.records import find_cells
 from app.csvfile.visible import visible
-from app.imports.reports.suggestions import Case, Suggestion, suggest
+from app.imports.reports.suggestions import RowProblem, Suggestion, suggest
 from app.queries import ImportKey
 from app.queries.imports import error_groups, lookups, row_errors
-from app.queries.imports.error_groups import Group, Kind, Sampled
-from app.queries.imports.row_errors import ANY, Filter, RecordedError
+from app.queries.imports.error_groups import ErrorKind, Group, Sampled
+from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 
 #: Values are counted in groups of at most this many rows together. In larger groups, only a sample is searched for the
 #: most frequent values, and no counts are shown: they would be taken for those of the whole group.
@@ -79,7 +79,7 @@ class CellShown(NamedTuple):
 class ProblemShown:
     """A problem of a row."""
 
-    kind: Kind
+    kind: ErrorKind
     message: str
     suggestion: Suggestion | None
 
@@ -115,7 +115,7 @@ class ValueShown:
 class GroupShown:
     """The failed rows with one cause in one column."""
 
-    kind: Kind
+    kind: ErrorKind
     rows: int
     #: The most frequent first; none if values say nothing.
     values: list[ValueShown]
@@ -184,15 +184,17 @@ class RowPage(NamedTuple):
 
 
 def list_rows(
-    key: ImportKey, *, after_line: int = 0, limit: int, wanted: Filter = ANY, with_suggestions: bool = True
+    key: ImportKey, *, after_line: int = 0, limit: int, wanted: ErrorFilter = ANY, with_suggestions: bool = True
 ) -> RowPage:
     """At most ``limit`` failed rows below a line that match ``wanted``, in the order of the file."""
     found, goes_on = row_errors.list_after(key, after_line=after_line, limit=limit, wanted=wanted)
     if not found:
         return RowPage([], goes_on)
     layout = _layout_of(key)
-    cases = [Case(kind, values) for error in found for values in [_values(error.row, layout)] for kind in error.kinds]
-    suggestions = iter(suggest(cases) if with_suggestions else [None] * len(cases))
+    problems = [
+        RowProblem(kind, values) for error in found for values in [_values(error.row, layout)] for kind in error.kinds
+    ]
+    suggestions = iter(suggest(problems) if with_suggestions else [None] * len(problems))
     rows = [
         RowShown(
             error.line,
@@ -213,22 +215,24 @@ def _layout_of(key: ImportKey) -> Layout:
     return layout_of(lookups.get_source(key).header)
 
 
-def _countable(groups: Sequence[Group]) -> list[Kind]:
+def _countable(groups: Sequence[Group]) -> list[ErrorKind]:
     """The groups whose values are counted: the smallest first, up to _MOST_COUNTED rows together."""
     telling = sorted((group for group in groups if group.kind.cause in _TELLING), key=lambda group: group.rows)
     sums = accumulate(group.rows for group in telling)
     return [group.kind for group, rows in zip(telling, sums, strict=True) if rows <= _MOST_COUNTED]
 
 
-def _common_values(kind: Kind, rows: Iterable[str], layout: Layout, most: int) -> list[tuple[str, int, Case]]:
-    """The most frequent values in the column of these rows of a group, with their counts and cases.
+def _common_values(
+    kind: ErrorKind, rows: Iterable[str], layout: Layout, most: int
+) -> list[tuple[str, int, RowProblem]]:
+    """The most frequent values in the column of these rows of a group, with their counts and problems.
 
     If no value occurs twice, the first ones stand for all.
     """
     if kind.cause not in _TELLING:
         return []
     counts: Counter[str] = Counter()
-    cases: dict[str, Case] = {}
+    problems: dict[str, RowProblem] = {}
     columns = _columns_of(kind)
     for cells in split_records(rows):
         values = name_values(cells, layout)
@@ -236,13 +240,13 @@ def _common_values(kind: Kind, rows: Iterable[str], layout: Layout, most: int) -
         if text:
             counts[text] += 1
             # A suggestion must hold for all rows with the value, so it is found without their other columns.
-            cases.setdefault(text, Case(kind, {column: values[column] for column in columns}))
+            problems.setdefault(text, RowProblem(kind, {column: values[column] for column in columns}))
     common = counts.most_common(most)
     repeated = [one for one in common if one[1] > 1]
-    return [(text, count, cases[text]) for text, count in repeated or common[:_MAX_SINGLE_VALUES]]
+    return [(text, count, problems[text]) for text, count in repeated or common[:_MAX_SINGLE_VALUES]]
 
 
-def _columns_of(kind: Kind) -> Sequence[str]:
+def _columns_of(kind: ErrorKind) -> Sequence[str]:
     """The columns that have the problem."""
     # A name that is unknown or ambiguous consists of three columns.
     if kind.column == Column.NAME and kind.cause in {Cause.ITEM_NOT_FOUND, Cause.ITEM_AMBIGUOUS}:
@@ -278,7 +282,7 @@ def _name_cells(error: RecordedError, layout: Layout) -> list[CellShown]:
     return cells + [CellShown(column_letters(at), visible(values[at]), True) for at in layout.find_extra(values)]
 
 
-def _mark(row: str, kinds: Collection[Kind], layout: Layout) -> list[Part]:
+def _mark(row: str, kinds: Collection[ErrorKind], layout: Layout) -> list[Part]:
     """The text of a row in parts; each invalid value is a separate part."""
     wrong = {column for kind in kinds for column in _columns_of(kind)}
     cells = find_cells(row)

@@ -40,7 +40,7 @@ from app.csvfile.write import csv_lines, in_pieces
 from app.extensions import db
 from app.imports.reports.similar_items import MAX_CHOICES, NearestItems, closest, likeness
 from app.queries import items
-from app.queries.imports.error_groups import Kind
+from app.queries.imports.error_groups import ErrorKind
 from app.queries.items import CatalogItem, ItemDescription
 
 log = logging.getLogger(__name__)
@@ -94,10 +94,10 @@ class Suggestion(NamedTuple):
         return f"{self.lead} {''.join(texts)}{self.mark}"
 
 
-class Case(NamedTuple):
+class RowProblem(NamedTuple):
     """A problem of one row, with the row's values."""
 
-    kind: Kind
+    kind: ErrorKind
     #: The row's values by column; empty if they cannot be assigned. Columns may be left out, such as those in which
     #: rows of one group differ.
     values: Mapping[str, str]
@@ -108,36 +108,41 @@ class Case(NamedTuple):
         return self.values.get(self.kind.column, "")
 
 
-def suggest(cases: Iterable[Case]) -> list[Suggestion | None]:
-    """A suggestion for each case, or None. The first cases get the first of the limited catalog look-ups."""
-    cases = [*cases]
+def suggest(problems: Iterable[RowProblem]) -> list[Suggestion | None]:
+    """A suggestion for each problem, or None. The first problems get the first of the limited catalog look-ups."""
+    problems = [*problems]
     try:
         # If a look-up fails here, the page's own transaction goes on.
         with db.session.begin_nested():
             # Invisible characters were not meant.
-            meant = [Case(case.kind, {column: typed(value) for column, value in case.values.items()}) for case in cases]
+            meant = [
+                RowProblem(problem.kind, {column: typed(value) for column, value in problem.values.items()})
+                for problem in problems
+            ]
             catalog = _Catalog(meant)
-            return [_suggest_one(one, catalog) or _type_again(case) for case, one in zip(cases, meant, strict=True)]
+            return [
+                _suggest_one(one, catalog) or _type_again(problem) for problem, one in zip(problems, meant, strict=True)
+            ]
     except (SQLAlchemyError, psycopg.Error):
         log.exception("no suggestions from the catalog")
-        return [None] * len(cases)
+        return [None] * len(problems)
 
 
-def _suggest_one(case: Case, catalog: _Catalog) -> Suggestion | None:
-    if not case.values:
+def _suggest_one(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
+    if not problem.values:
         return None
-    by_value = _BY_VALUE.get(case.kind.cause)
+    by_value = _BY_VALUE.get(problem.kind.cause)
     if by_value:
-        return by_value(case)
-    by_catalog = _BY_CATALOG.get(case.kind.cause)
-    return by_catalog(case, catalog) if by_catalog else None
+        return by_value(problem)
+    by_catalog = _BY_CATALOG.get(problem.kind.cause)
+    return by_catalog(problem, catalog) if by_catalog else None
 
 
-def _type_again(case: Case) -> Suggestion | None:
+def _type_again(problem: RowProblem) -> Suggestion | None:
     """What to type for values that look right."""
-    is_name = case.kind.column == Column.NAME and case.kind.cause is Cause.ITEM_NOT_FOUND
-    columns = (Column.GAME, Column.SET, Column.NAME) if is_name else (case.kind.column,)
-    values = {column: case.values.get(column, "") for column in columns}
+    is_name = problem.kind.column == Column.NAME and problem.kind.cause is Cause.ITEM_NOT_FOUND
+    columns = (Column.GAME, Column.SET, Column.NAME) if is_name else (problem.kind.column,)
+    values = {column: problem.values.get(column, "") for column in columns}
     choices = tuple(Choice(typed(value), column) for column, value in values.items() if describe_invisible(value))
     return Suggestion("Delete it and type", choices) if choices else None
 
@@ -145,13 +150,13 @@ def _type_again(case: Case) -> Suggestion | None:
 # From the value alone -------------------------------------------------------------------------------------------------
 
 
-def _did_you_mean(case: Case, texts: Iterable[str]) -> Suggestion | None:
-    choices = tuple(Choice(text, case.kind.column) for text in texts)
+def _did_you_mean(problem: RowProblem, texts: Iterable[str]) -> Suggestion | None:
+    choices = tuple(Choice(text, problem.kind.column) for text in texts)
     return Suggestion("Did you mean", choices) if choices else None
 
 
-def _enter(case: Case, text: object) -> Suggestion:
-    return Suggestion("Enter", (Choice(str(text), case.kind.column),))
+def _enter(problem: RowProblem, text: object) -> Suggestion:
+    return Suggestion("Enter", (Choice(str(text), problem.kind.column),))
 
 
 _MODES = {
@@ -160,43 +165,43 @@ _MODES = {
 }
 
 
-def _mode(case: Case) -> Suggestion | None:
-    value = case.value.upper()
-    return _did_you_mean(case, [_MODES[value]] if value in _MODES else closest(value, [*Mode], 1))
+def _mode(problem: RowProblem) -> Suggestion | None:
+    value = problem.value.upper()
+    return _did_you_mean(problem, [_MODES[value]] if value in _MODES else closest(value, [*Mode], 1))
 
 
-def _condition(case: Case) -> Suggestion | None:
-    value = re.sub(r"[\s_-]+", "_", case.value).strip("_").upper()
+def _condition(problem: RowProblem) -> Suggestion | None:
+    value = re.sub(r"[\s_-]+", "_", problem.value).strip("_").upper()
     names = {code: grade.name for code, grade in CONDITION_CODES.items()}
     alike = closest(value, [*names, *names.values()], 2, at_least=_ALIKE_GRADES)
     # A grade whose code and name are equally similar is offered once.
-    return _did_you_mean(case, dict.fromkeys(names.get(name, name) for name in alike))
+    return _did_you_mean(problem, dict.fromkeys(names.get(name, name) for name in alike))
 
 
-def _pence(case: Case) -> Suggestion | None:
-    readings = read_price(case.value)
+def _pence(problem: RowProblem) -> Suggestion | None:
+    readings = read_price(problem.value)
     if len(readings) == 1:
-        return Suggestion("In pence, that is", (Choice(str(readings[0]), case.kind.column),))
-    choices = tuple(Choice(str(pence), case.kind.column, f"for {in_pounds(pence)}") for pence in readings)
+        return Suggestion("In pence, that is", (Choice(str(readings[0]), problem.kind.column),))
+    choices = tuple(Choice(str(pence), problem.kind.column, f"for {in_pounds(pence)}") for pence in readings)
     return Suggestion("Enter", choices) if choices else None
 
 
-def _price(case: Case) -> Suggestion | None:
-    found = re.fullmatch(r"([0-9]{1,9}) ?(?:p|pence)?", _plain(case.value), re.IGNORECASE)
-    return _enter(case, int(found[1])) if found and MIN_PRICE <= int(found[1]) <= MAX_PRICE else None
+def _price(problem: RowProblem) -> Suggestion | None:
+    found = re.fullmatch(r"([0-9]{1,9}) ?(?:p|pence)?", _plain(problem.value), re.IGNORECASE)
+    return _enter(problem, int(found[1])) if found and MIN_PRICE <= int(found[1]) <= MAX_PRICE else None
 
 
-def _digits(case: Case) -> Suggestion | None:
-    digits = plain_digits(case.value)
-    return _enter(case, digits) if digits else None
+def _digits(problem: RowProblem) -> Suggestion | None:
+    digits = plain_digits(problem.value)
+    return _enter(problem, digits) if digits else None
 
 
-def _quantity(case: Case) -> Suggestion | None:
-    value = _plain(case.value).replace(" ", "")
+def _quantity(problem: RowProblem) -> Suggestion | None:
+    value = _plain(problem.value).replace(" ", "")
     if re.fullmatch(r"[0-9]{1,3}(?:[,.][0-9]{3})+", value):
         value = re.sub("[,.]", "", value)
     found = re.fullmatch(r"[x×]?([0-9]{1,7})(?:[.,]0+)?[x×]?", value, re.IGNORECASE)
-    return _enter(case, int(found[1])) if found and 1 <= int(found[1]) <= MAX_QUANTITY else None
+    return _enter(problem, int(found[1])) if found and 1 <= int(found[1]) <= MAX_QUANTITY else None
 
 
 _HIDDEN = {
@@ -208,42 +213,44 @@ _HIDDEN = {
 }
 
 
-def _hidden(case: Case) -> Suggestion | None:
-    value = case.value.lower()
+def _hidden(problem: RowProblem) -> Suggestion | None:
+    value = problem.value.lower()
     return (
-        _enter(case, _HIDDEN[value]) if value in _HIDDEN else _did_you_mean(case, closest(value, ("true", "false"), 1))
+        _enter(problem, _HIDDEN[value])
+        if value in _HIDDEN
+        else _did_you_mean(problem, closest(value, ("true", "false"), 1))
     )
 
 
-def _id(case: Case) -> Suggestion | None:
-    value = _plain(case.value)
+def _id(problem: RowProblem) -> Suggestion | None:
+    value = _plain(problem.value)
     found = re.fullmatch(r"[^0-9]*([0-9][0-9 ]*)(?:\.0+|[^0-9.,]*)", value)
     digits = found[1].replace(" ", "") if found and not re.search("[0-9]e", value, re.IGNORECASE) else ""
     if 1 <= len(digits) <= MAX_ID_DIGITS:
-        return _enter(case, digits)
-    return _leave_empty(case)
+        return _enter(problem, digits)
+    return _leave_empty(problem)
 
 
-def _leave_empty(case: Case) -> Suggestion | None:
+def _leave_empty(problem: RowProblem) -> Suggestion | None:
     """An id can be left empty if the row names its item in another way."""
-    others = _named_otherwise(case) if case.kind.column in _OTHER_SITE else []
+    others = _named_otherwise(problem) if problem.kind.column in _OTHER_SITE else []
     return (
         Suggestion(f"Leave it empty – the item is already identified by {_columns_of(others[0])}.") if others else None
     )
 
 
-def _variants(case: Case) -> Suggestion | None:
-    parts = [re.sub(r"[\s_]+", "-", part.strip().lower()) for part in re.split(r"[|,;/]", case.value)]
+def _variants(problem: RowProblem) -> Suggestion | None:
+    parts = [re.sub(r"[\s_]+", "-", part.strip().lower()) for part in re.split(r"[|,;/]", problem.value)]
     parts = [part for part in parts if part]
-    return _enter(case, "|".join(parts)) if parts and all(map(VARIANT_PATTERN.fullmatch, parts)) else None
+    return _enter(problem, "|".join(parts)) if parts and all(map(VARIANT_PATTERN.fullmatch, parts)) else None
 
 
-def _nothing_to_end(case: Case) -> Suggestion | None:
-    is_end = re.fullmatch("0+", case.values.get(Column.QUANTITY, ""))
+def _nothing_to_end(problem: RowProblem) -> Suggestion | None:
+    is_end = re.fullmatch("0+", problem.values.get(Column.QUANTITY, ""))
     return Suggestion("There is no listing to end – delete the row.") if is_end else None
 
 
-_BY_VALUE: dict[Cause, Callable[[Case], Suggestion | None]] = {
+_BY_VALUE: dict[Cause, Callable[[RowProblem], Suggestion | None]] = {
     Cause.MODE_UNKNOWN: _mode,
     Cause.CONDITION_UNKNOWN: _condition,
     Cause.PRICE_IN_POUNDS: _pence,
@@ -267,27 +274,27 @@ _BY_VALUE: dict[Cause, Callable[[Case], Suggestion | None]] = {
 class _Catalog:
     """The catalog's entries for the rows of one page."""
 
-    def __init__(self, cases: Sequence[Case]) -> None:
+    def __init__(self, problems: Sequence[RowProblem]) -> None:
         self.nearest = NearestItems()
-        wanted = [case for case in cases if case.kind.cause is Cause.VARIANT_NOT_FOUND and case.values]
-        self._rows = dict(zip(map(_cells, wanted), _validate([_cells(case) for case in wanted]), strict=True))
-        to_tell = {name for case in cases for name in _possible_names(case)}
+        wanted = [problem for problem in problems if problem.kind.cause is Cause.VARIANT_NOT_FOUND and problem.values]
+        self._rows = dict(zip(map(_cells, wanted), _validate([_cells(problem) for problem in wanted]), strict=True))
+        to_tell = {name for problem in problems for name in _possible_names(problem)}
         names = to_tell | {row.name for row in self._rows.values() if row}
         self._items = items.resolve(names) if names else {}
         urns = {item.urn for name in to_tell for item in self.items_of(name)}
         self._described = items.describe(NamedBy.URN, urns) if urns else {}
 
-    def row(self, case: Case) -> Row | None:
+    def row(self, problem: RowProblem) -> Row | None:
         """The parsed row; None if it is invalid."""
-        return self._rows.get(_cells(case))
+        return self._rows.get(_cells(problem))
 
     def items_of(self, name: ItemName) -> Sequence[CatalogItem]:
         """The items that a name can mean."""
         return self._items.get(name, ())
 
-    def to_choose(self, name: ItemName, case: Case) -> tuple[Choice, ...]:
+    def to_choose(self, name: ItemName, problem: RowProblem) -> tuple[Choice, ...]:
         """The items that a name can mean; those that have the variants of the row come first."""
-        wanted = {part.strip().lower() for part in case.values.get(Column.VARIANTS, "").split("|")} - {""}
+        wanted = {part.strip().lower() for part in problem.values.get(Column.VARIANTS, "").split("|")} - {""}
         fitting = sorted(self.items_of(name), key=lambda item: (len(wanted - item.variants), item.urn))
         return tuple(
             Choice(item.urn, Column.URN, f"{_tell(described)}{_tell_variants(item)}")
@@ -296,13 +303,13 @@ class _Catalog:
         )
 
 
-def _possible_names(case: Case) -> list[ItemName]:
+def _possible_names(problem: RowProblem) -> list[ItemName]:
     """Other possible names of the item of a row whose own name for it is ambiguous or unknown."""
-    if case.kind.cause is Cause.ITEM_AMBIGUOUS:
-        name = _named(case.values, NamedBy[case.kind.column])
+    if problem.kind.cause is Cause.ITEM_AMBIGUOUS:
+        name = _named(problem.values, NamedBy[problem.kind.column])
         return [name] if name else []
-    if case.kind.cause is Cause.ITEM_NOT_FOUND:
-        return [*_named_otherwise(case), *_named_at_other_site(case)]
+    if problem.kind.cause is Cause.ITEM_NOT_FOUND:
+        return [*_named_otherwise(problem), *_named_at_other_site(problem)]
     return []
 
 
@@ -317,9 +324,9 @@ def _named(values: Mapping[str, str], by: NamedBy) -> ItemName | None:
     return (by, int(value)) if re.fullmatch(f"[0-9]{{1,{MAX_ID_DIGITS}}}", value) else None
 
 
-def _named_otherwise(case: Case) -> list[ItemName]:
+def _named_otherwise(problem: RowProblem) -> list[ItemName]:
     """The other names of the item beside the column with the problem, in the order in which they would decide."""
-    names = (_named(case.values, by) for by in NamedBy if by.name != case.kind.column)
+    names = (_named(problem.values, by) for by in NamedBy if by.name != problem.kind.column)
     return [name for name in names if name]
 
 
@@ -329,10 +336,10 @@ _OTHER_SITE: dict[str, NamedBy] = {
 }
 
 
-def _named_at_other_site(case: Case) -> list[ItemName]:
+def _named_at_other_site(problem: RowProblem) -> list[ItemName]:
     """The id of a row, read as an id of the other site."""
-    other = _OTHER_SITE.get(case.kind.column)
-    name = _named({other.name: case.value}, other) if other else None
+    other = _OTHER_SITE.get(problem.kind.column)
+    name = _named({other.name: problem.value}, other) if other else None
     return [name] if name else []
 
 
@@ -340,30 +347,30 @@ def _columns_of(name: ItemName) -> str:
     return "GAME, SET and NAME" if name[0] is NamedBy.NAME else name[0].name
 
 
-def _not_found(case: Case, catalog: _Catalog) -> Suggestion | None:
-    for name in _named_otherwise(case):
-        if choices := catalog.to_choose(name, case):
+def _not_found(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
+    for name in _named_otherwise(problem):
+        if choices := catalog.to_choose(name, problem):
             which = "this item" if len(choices) == 1 else "one of these items"
             return Suggestion(f"Going by {_columns_of(name)}, it is {which}. Enter in URN", choices)
-    if case.kind.column == Column.URN:
-        found = catalog.nearest.find(NamedBy.URN, case.value)
+    if problem.kind.column == Column.URN:
+        found = catalog.nearest.find(NamedBy.URN, problem.value)
         choices = tuple(Choice(item.urn, Column.URN, _tell(item)) for item in found)
         return Suggestion("Did you mean", choices) if choices else None
-    if case.kind.column == Column.NAME:
-        return _unknown_name(case, catalog)
+    if problem.kind.column == Column.NAME:
+        return _unknown_name(problem, catalog)
     # Similar ids do not belong to similar items.
-    for name in _named_at_other_site(case):
-        if choices := catalog.to_choose(name, case):
+    for name in _named_at_other_site(problem):
+        if choices := catalog.to_choose(name, problem):
             return Suggestion(f"If the number is a {_columns_of(name)}, enter in URN", choices)
     return None
 
 
-def _unknown_name(case: Case, catalog: _Catalog) -> Suggestion | None:
-    game, set_name, name = (case.values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME))
+def _unknown_name(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
+    game, set_name, name = (problem.values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME))
     found = catalog.nearest.find(NamedBy.NAME, name_key(game, set_name, name))
     if not any(name_key("", "", item.name) == name_key("", "", name) for item in found):
         # A name that exists in another set says more than a similar name in this set.
-        elsewhere = _other_sets(case, catalog)
+        elsewhere = _other_sets(problem, catalog)
         if elsewhere:
             return elsewhere
     # Offer only what has to change: the misspelt set, or the name in a set that is right.
@@ -376,9 +383,9 @@ def _unknown_name(case: Case, catalog: _Catalog) -> Suggestion | None:
     return Suggestion("Did you mean", choices[:MAX_CHOICES]) if choices else None
 
 
-def _other_sets(case: Case, catalog: _Catalog) -> Suggestion | None:
+def _other_sets(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
     """The sets that have an item of this name, if the row's set has none or the row names no set."""
-    game, set_name, name = (case.values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME))
+    game, set_name, name = (problem.values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME))
     if not game or not name:
         return None
     found = catalog.nearest.find_in_other_sets(name_key(game, set_name, name))
@@ -390,27 +397,27 @@ def _other_sets(case: Case, catalog: _Catalog) -> Suggestion | None:
     return Suggestion(f"The name is in {which}. Enter in SET", choices) if choices else None
 
 
-def _ambiguous(case: Case, catalog: _Catalog) -> Suggestion | None:
-    choices = tuple(choice for name in _possible_names(case) for choice in catalog.to_choose(name, case))
+def _ambiguous(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
+    choices = tuple(choice for name in _possible_names(problem) for choice in catalog.to_choose(name, problem))
     return Suggestion("Enter one of these in URN", choices) if choices else None
 
 
-def _unknown_variant(case: Case, catalog: _Catalog) -> Suggestion | None:
-    row = catalog.row(case)
+def _unknown_variant(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
+    row = catalog.row(problem)
     found = catalog.items_of(row.name) if row else ()
     if not row or len(found) != 1 or not found[0].variants:
         return None
     own = found[0].variants
     unknown = [variant for variant in row.variants.split("|") if variant not in own]
     nearest = sorted(own, key=lambda variant: (-max(likeness(variant, one) for one in unknown), variant))
-    return Suggestion("The item has", tuple(Choice(variant, case.kind.column) for variant in nearest[:MAX_CHOICES]))
+    return Suggestion("The item has", tuple(Choice(variant, problem.kind.column) for variant in nearest[:MAX_CHOICES]))
 
 
-def _missing_set(case: Case, catalog: _Catalog) -> Suggestion | None:
-    return _other_sets(case, catalog) if case.kind.column == Column.SET else None
+def _missing_set(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
+    return _other_sets(problem, catalog) if problem.kind.column == Column.SET else None
 
 
-_BY_CATALOG: dict[Cause, Callable[[Case, _Catalog], Suggestion | None]] = {
+_BY_CATALOG: dict[Cause, Callable[[RowProblem, _Catalog], Suggestion | None]] = {
     Cause.ITEM_NOT_FOUND: _not_found,
     Cause.ITEM_AMBIGUOUS: _ambiguous,
     Cause.VARIANT_NOT_FOUND: _unknown_variant,
@@ -433,8 +440,8 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-def _cells(case: Case) -> tuple[str, ...]:
-    return tuple(case.values.get(column, "") for column in COLUMNS)
+def _cells(problem: RowProblem) -> tuple[str, ...]:
+    return tuple(problem.values.get(column, "") for column in COLUMNS)
 
 
 def _validate(rows: list[tuple[str, ...]]) -> list[Row | None]:

@@ -48,7 +48,7 @@ def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
     claim = transitions.claim(batch, attempt, worker=f"{socket.gethostname()}:{os.getppid()}")
     db.session.commit()
     if claim is None:
-        log.info("batch not to be had", extra={"batch": batch, "attempt": attempt})
+        log.info("batch not claimed", extra={"batch": batch, "attempt": attempt})
         return
     began = monotonic()
     metrics.QUEUE_WAIT.labels(claim.kind.lower()).observe(claim.waited_seconds)
@@ -57,11 +57,11 @@ def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
         told["end"] = _work(batch, attempt, claim, told)
     except Exception as error:
         log.exception("attempt failed", extra={"batch": batch, "attempt": attempt})
-        told["end"] = "trouble"
+        told["end"] = "error"
         _end_attempt(batch, attempt, error)
     metrics.ATTEMPTS.labels(told["end"]).inc()
     waited, seconds = round(claim.waited_seconds, 3), round(monotonic() - began, 3)
-    log.info("batch left", extra={**told, "seconds": seconds, "waited": waited})
+    log.info("attempt ended", extra={**told, "seconds": seconds, "waited": waited})
     _after_batch(batch.of_import)
 
 
@@ -88,7 +88,7 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[st
             if written.status is not BatchStatus.RUNNING:
                 return written.status
             if is_shutdown_requested():
-                transitions.hand_back(batch, attempt)
+                transitions.release(batch, attempt)
                 db.session.commit()
                 return "shutdown"
             if listener.poll():
@@ -170,7 +170,7 @@ def _end_attempt(batch: BatchKey, attempt: int, error: Exception) -> None:
         )
         db.session.commit()
     except DBAPIError:
-        log.warning("batch not given back", extra={"batch": batch, "attempt": attempt}, exc_info=True)
+        log.warning("batch not released", extra={"batch": batch, "attempt": attempt}, exc_info=True)
 
 
 def _explain(error: Exception) -> str:

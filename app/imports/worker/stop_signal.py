@@ -39,7 +39,7 @@ def send(key: ImportKey, signal: Signal) -> None:
     try:
         redis_client().set(_name(key), signal, ex=_LIFE_SECONDS)
     except RedisError:
-        log.warning("control key not set", extra={"import_id": key.import_id}, exc_info=True)
+        log.warning("stop signal not set", extra={"import_id": key.import_id}, exc_info=True)
 
 
 def clear(key: ImportKey) -> None:
@@ -47,7 +47,7 @@ def clear(key: ImportKey) -> None:
     try:
         redis_client().delete(_name(key))
     except RedisError:
-        log.warning("control key not cleared", extra={"import_id": key.import_id}, exc_info=True)
+        log.warning("stop signal not cleared", extra={"import_id": key.import_id}, exc_info=True)
 
 
 class Listener:
@@ -67,5 +67,5 @@ class Listener:
         except RedisError:
             self._ask_again_at = monotonic() + _LEAVE_ALONE_SECONDS
         except ValueError:
-            log.warning("control key not understood", extra={"key": self._name})
+            log.warning("stop signal not recognised", extra={"key": self._name})
         return None

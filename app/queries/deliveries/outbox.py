@@ -128,7 +128,7 @@ class _Told(NamedTuple):
         return self.email_on_end == EmailOnEnd.ALWAYS or (self.email_on_end == EmailOnEnd.FAILED and has_failed)
 
 
-def announce(key: ImportKey, status: ImportStatus) -> None:
+def enqueue_notifications(key: ImportKey, status: ImportStatus) -> None:
     """Write the messages to all subscribers about an import that has just changed to ``status`` into the outbox.
 
     A webhook's body is built here, once, so it reports this moment: the caller's transaction has locked the import, and

@@ -20,7 +20,7 @@ from app.models import ErrorGroup
 from app.queries import BatchKey, ImportKey, driver_cursor
 
 
-class Kind(NamedTuple):
+class ErrorKind(NamedTuple):
     """The key of a group."""
 
     cause: Cause
@@ -31,13 +31,13 @@ class Kind(NamedTuple):
 class Group(NamedTuple):
     """A group of failed rows of an import."""
 
-    kind: Kind
+    kind: ErrorKind
     rows: int
 
 
-def kinds_of(problems: Iterable[Problem]) -> set[Kind]:
+def kinds_of(problems: Iterable[Problem]) -> set[ErrorKind]:
     """The groups that a row with ``problems`` belongs to."""
-    return {Kind(problem.cause, problem.column) for problem in problems}
+    return {ErrorKind(problem.cause, problem.column) for problem in problems}
 
 
 def add(
@@ -48,9 +48,9 @@ def add(
     The problems of each are those in ``distinct`` at the index in ``reasons``. A batch processes its lines in order, so
     rows added later stand behind those counted before.
     """
-    rows: Counter[Kind] = Counter()
-    first_lines: dict[Kind, int] = {}
-    last_lines: dict[Kind, int] = {}
+    rows: Counter[ErrorKind] = Counter()
+    first_lines: dict[ErrorKind, int] = {}
+    last_lines: dict[ErrorKind, int] = {}
     last_of = np.zeros(len(distinct), np.int32)
     np.maximum.at(last_of, reasons, lines)
     _, first, counts = np.unique(reasons, return_index=True, return_counts=True)
@@ -94,7 +94,7 @@ def list_all(key: ImportKey) -> list[Group]:
         .group_by(ErrorGroup.cause, ErrorGroup.column)
         .order_by(rows.desc(), func.min(ErrorGroup.first_line), ErrorGroup.cause, ErrorGroup.column)
     )
-    return [Group(Kind(Cause.by_slug(cause), column), rows) for cause, column, rows in db.session.execute(query)]
+    return [Group(ErrorKind(Cause.by_slug(cause), column), rows) for cause, column, rows in db.session.execute(query)]
 
 
 class Sampled(NamedTuple):
@@ -109,7 +109,7 @@ class Sampled(NamedTuple):
         return self.line + self.row.count("\n")
 
 
-def sample(key: ImportKey, kinds: Collection[Kind], *, limit: int) -> dict[Kind, list[Sampled]]:
+def sample(key: ImportKey, kinds: Collection[ErrorKind], *, limit: int) -> dict[ErrorKind, list[Sampled]]:
     """Up to ``limit`` rows of each group, in the order of the file, from the batch that has most of them.
 
     So only one batch is read for a group, however large the import is.
@@ -147,13 +147,13 @@ def sample(key: ImportKey, kinds: Collection[Kind], *, limit: int) -> dict[Kind,
                 "limit": limit,
             },
         )
-        found: dict[Kind, list[Sampled]] = {}
+        found: dict[ErrorKind, list[Sampled]] = {}
         for cause, column, line, row in cursor.fetchall():
-            found.setdefault(Kind(Cause.by_slug(cause), column), []).append(Sampled(line, row))
+            found.setdefault(ErrorKind(Cause.by_slug(cause), column), []).append(Sampled(line, row))
     return found
 
 
-def list_texts(key: ImportKey, kinds: Collection[Kind]) -> dict[Kind, list[str]]:
+def list_texts(key: ImportKey, kinds: Collection[ErrorKind]) -> dict[ErrorKind, list[str]]:
     """All rows of each group in the order of the file, in one pass over the failed rows of the import."""
     with driver_cursor() as cursor:
         cursor.execute(
@@ -173,15 +173,15 @@ def list_texts(key: ImportKey, kinds: Collection[Kind]) -> dict[Kind, list[str]]
                 "columns": [str(kind.column) for kind in kinds],
             },
         )
-        return {Kind(Cause.by_slug(cause), column): texts for cause, column, texts in cursor.fetchall()}
+        return {ErrorKind(Cause.by_slug(cause), column): texts for cause, column, texts in cursor.fetchall()}
 
 
-def list_by_batch(key: ImportKey) -> dict[int, dict[Kind, int]]:
+def list_by_batch(key: ImportKey) -> dict[int, dict[ErrorKind, int]]:
     """The counts of each group, by batch number."""
     query = select(ErrorGroup.number, ErrorGroup.cause, ErrorGroup.column, ErrorGroup.rows).where(
         ErrorGroup.seller_id == key.seller_id, ErrorGroup.import_id == key.import_id
     )
-    found: defaultdict[int, dict[Kind, int]] = defaultdict(dict)
+    found: defaultdict[int, dict[ErrorKind, int]] = defaultdict(dict)
     for number, cause, column, rows in db.session.execute(query):
-        found[number][Kind(Cause.by_slug(cause), column)] = rows
+        found[number][ErrorKind(Cause.by_slug(cause), column)] = rows
     return dict(found)

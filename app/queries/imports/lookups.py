@@ -22,7 +22,7 @@ _REST_SECONDS = 3.0
 _REST = ":rest_seconds * power(greatest(b.fruitless_attempts - 1, 0), 2)"
 
 
-class Filter(NamedTuple):
+class ImportFilter(NamedTuple):
     """A filter for a seller's imports; fields that are None or empty match everything."""
 
     #: Each must occur in the name of the file, in any case.
@@ -36,7 +36,7 @@ class Filter(NamedTuple):
 
 
 #: Every import.
-ANY = Filter()
+ANY = ImportFilter()
 
 
 class WithCounters(NamedTuple):
@@ -179,7 +179,7 @@ def find_parent(key: ImportKey) -> WithCounters | None:
 
 
 def list_with_counters(
-    seller_id: int, *, limit: int, before: int | None = None, wanted: Filter = ANY
+    seller_id: int, *, limit: int, before: int | None = None, wanted: ImportFilter = ANY
 ) -> list[WithCounters]:
     """The seller's imports that match ``wanted``, with counters, newest first; only those older than ``before``."""
     # Ids grow with time, so they give both the order of the list and the position in it. They are found before anything
@@ -210,7 +210,7 @@ def mark_seen(seller_id: int, public_id: uuid.UUID | None = None) -> None:
     db.session.execute(seen if public_id is None else seen.where(Import.public_id == public_id))
 
 
-def _matching(query: Select[Any], wanted: Filter) -> Select[Any]:
+def _matching(query: Select[Any], wanted: ImportFilter) -> Select[Any]:
     for word in wanted.words:
         query = query.where(Import.file_name.icontains(word, autoescape=True))
     if wanted.status is not None:

@@ -31,20 +31,20 @@ def mark_run(connection: Connection) -> None:
     connection.execute(text("update reconciler set last_run_at = clock_timestamp() where id = 1"))
 
 
-def count(connection: Connection, *, taken_back: int, settled: int, lost: int, ended: int) -> None:
+def count(connection: Connection, *, reclaimed: int, settled: int, lost: int, ended: int) -> None:
     """Add to the totals of repairs; ``connection`` holds the lock."""
-    if not (taken_back or settled or lost or ended):
+    if not (reclaimed or settled or lost or ended):
         return
     connection.execute(
         text(
             """
-            update reconciler set batches_taken_back = batches_taken_back + :taken_back,
+            update reconciler set batches_taken_back = batches_taken_back + :reclaimed,
                 imports_settled = imports_settled + :settled, jobs_lost = jobs_lost + :lost,
                 transactions_ended = transactions_ended + :ended
             where id = 1
             """
         ),
-        {"taken_back": taken_back, "settled": settled, "lost": lost, "ended": ended},
+        {"reclaimed": reclaimed, "settled": settled, "lost": lost, "ended": ended},
     )
 
 

@@ -18,7 +18,7 @@ from app.models import Batch, RowError
 from app.queries import BatchKey, ImportKey, binary
 from app.queries.bulk_insert import copy, with_constants
 from app.queries.imports import error_groups
-from app.queries.imports.error_groups import Kind
+from app.queries.imports.error_groups import ErrorKind
 
 _to_json = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -89,12 +89,14 @@ class RecordedError(NamedTuple):
         return [kind.cause.say(kind.column, facts) for kind, facts in zip(self.kinds, self.facts, strict=True)]
 
     @property
-    def kinds(self) -> list[Kind]:
+    def kinds(self) -> list[ErrorKind]:
         """The group of each message."""
-        return [Kind(Cause.by_slug(cause), column) for cause, column in zip(self.causes, self.columns, strict=True)]
+        return [
+            ErrorKind(Cause.by_slug(cause), column) for cause, column in zip(self.causes, self.columns, strict=True)
+        ]
 
 
-class Filter(NamedTuple):
+class ErrorFilter(NamedTuple):
     """A filter for the failed rows of an import; None, or an empty text, matches all."""
 
     code: Code | None = None
@@ -110,7 +112,7 @@ class Filter(NamedTuple):
 
 
 #: Every failed row.
-ANY = Filter()
+ANY = ErrorFilter()
 
 
 #: The size of the rows on a page in bytes, which the last row may exceed.
@@ -124,7 +126,7 @@ class ErrorPage(NamedTuple):
     goes_on: bool
 
 
-def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: Filter = ANY) -> ErrorPage:
+def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: ErrorFilter = ANY) -> ErrorPage:
     """The failed rows of an import below a line that match ``wanted``, in the order of the file.
 
     At most ``limit`` of them, and no more than PAGE_BYTES allows.
@@ -147,7 +149,7 @@ def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: Filter = 
     return ErrorPage(shown, len(found) > len(shown))
 
 
-def count(key: ImportKey, wanted: Filter, *, at_most: int) -> int | None:
+def count(key: ImportKey, wanted: ErrorFilter, *, at_most: int) -> int | None:
     """The number of failed rows of an import that match ``wanted``; None if more than ``at_most``."""
     query = select(RowError.line).where(RowError.seller_id == key.seller_id, RowError.import_id == key.import_id)
     found = query.where(*_conditions(key, wanted)).limit(at_most + 1).subquery()
@@ -155,7 +157,7 @@ def count(key: ImportKey, wanted: Filter, *, at_most: int) -> int | None:
     return rows if rows <= at_most else None
 
 
-def _conditions(key: ImportKey, wanted: Filter) -> Iterator[ColumnElement[bool]]:
+def _conditions(key: ImportKey, wanted: ErrorFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.code is not None:
         yield RowError.code == wanted.code
     if wanted.cause is not None:
@@ -186,7 +188,7 @@ def _line_breaks(text: ColumnElement[str] | InstrumentedAttribute[str]) -> Colum
     return func.length(text) - func.length(func.replace(text, "\n", ""))
 
 
-def iter_pages(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[list[RecordedError]]:
+def iter_pages(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[RecordedError]]:
     """All failed rows of an import that match ``wanted``, in the order of the file, a page at a time.
 
     Each page is a separate statement: the caller may end its transaction between two pages.
@@ -197,7 +199,7 @@ def iter_pages(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[list[Recorde
         after_line = page[-1].line
 
 
-def iter_texts(key: ImportKey, *, wanted: Filter = ANY) -> Iterator[list[str]]:
+def iter_texts(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[str]]:
     """The original texts of all failed rows that match ``wanted``, in the order of the file, a page at a time.
 
     Each page is a separate statement, as in ``iter_pages``; leaving out the problems of the rows makes it several times

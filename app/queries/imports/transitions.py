@@ -163,7 +163,7 @@ def settle_pause(key: ImportKey) -> bool:
         noted=2 * _PAUSES_NOTED,
     )
     if is_paused:
-        outbox.announce(key, ImportStatus.PAUSED)
+        outbox.enqueue_notifications(key, ImportStatus.PAUSED)
     return is_paused
 
 
@@ -208,7 +208,7 @@ def terminate(key: ImportKey) -> bool:
         """,
         key,
     )
-    outbox.announce(key, ImportStatus.TERMINATED)
+    outbox.enqueue_notifications(key, ImportStatus.TERMINATED)
     return True
 
 
@@ -234,7 +234,7 @@ def settle_finished(key: ImportKey) -> ImportStatus | None:
     if settled is None:
         return None
     status = ImportStatus(settled)
-    outbox.announce(key, status)
+    outbox.enqueue_notifications(key, status)
     return status
 
 
@@ -340,7 +340,7 @@ def pause_batch(key: BatchKey, attempt: int) -> bool:
     )
 
 
-def hand_back(key: BatchKey, attempt: int) -> bool:
+def release(key: BatchKey, attempt: int) -> bool:
     """Return a running batch to the queue at its cursor: its worker is shutting down."""
     return _changed(
         f"""
@@ -436,8 +436,8 @@ def reclaim_expired(*, lease_seconds: float, max_fruitless_attempts: int) -> lis
         {
             "lease_seconds": lease_seconds,
             "max_fruitless_attempts": max_fruitless_attempts,
-            "reason": "Its worker stopped without a word.",
-            "detail": "No sign of life within the lease.",
+            "reason": "Its worker stopped responding.",
+            "detail": "No heartbeat within the lease.",
         },
     )
     return [Reclaimed(BatchKey(*row[:3]), row[3], BatchStatus(row[4])) for row in rows]

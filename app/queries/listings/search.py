@@ -58,7 +58,7 @@ _QUANTITIES = {
 }
 
 
-class Filter(NamedTuple):
+class ListingFilter(NamedTuple):
     """A filter for listings; None, or an empty value, matches all."""
 
     #: Folded like names (``csvfile.contract.fold``); each must occur in the item's game, set, name or number.
@@ -82,7 +82,7 @@ class Filter(NamedTuple):
 
 
 #: Every listing.
-ANY = Filter()
+ANY = ListingFilter()
 
 
 class SearchWindow(NamedTuple):
@@ -94,7 +94,7 @@ class SearchWindow(NamedTuple):
     reached: ListingKey | None
 
 
-def iter_windows(seller_id: int, wanted: Filter, *, after: ListingKey, most: int) -> Iterator[SearchWindow]:
+def iter_windows(seller_id: int, wanted: ListingFilter, *, after: ListingKey, most: int) -> Iterator[SearchWindow]:
     """The listings behind ``after`` that match ``wanted``, at most ``most`` from each window, up to the last one.
 
     The windows are independent: the caller may end its transaction between two of them.
@@ -113,7 +113,7 @@ def behind_item(item_id: int) -> ListingKey:
     return (min(item_id, _MOST_ITEM_ID), max(Condition) + 1, "")
 
 
-def _through_listings(seller_id: int, wanted: Filter, *, after: ListingKey, most: int) -> Iterator[SearchWindow]:
+def _through_listings(seller_id: int, wanted: ListingFilter, *, after: ListingKey, most: int) -> Iterator[SearchWindow]:
     position: ListingKey | None = after
     listings, reach = _FIRST_LISTINGS, 1
     while position is not None:
@@ -133,7 +133,7 @@ def _through_listings(seller_id: int, wanted: Filter, *, after: ListingKey, most
 
 
 def _through_items(
-    seller_id: int, wanted: Filter, items: list[int], *, after: ListingKey, most: int
+    seller_id: int, wanted: ListingFilter, items: list[int], *, after: ListingKey, most: int
 ) -> Iterator[SearchWindow]:
     """Search the listings of ``items``, which are all that match."""
     position: ListingKey | None = after
@@ -143,7 +143,7 @@ def _through_items(
         position = stretch.reached
 
 
-def _through_catalog(seller_id: int, wanted: Filter, *, after: ListingKey, most: int) -> Iterator[SearchWindow]:
+def _through_catalog(seller_id: int, wanted: ListingFilter, *, after: ListingKey, most: int) -> Iterator[SearchWindow]:
     # A seller with few listings need not wait for the whole catalog.
     last = _item_further_on(seller_id, wanted, after, _FIRST_LISTINGS)
     stretch = _look(seller_id, wanted, after=after, most=most, listings=_FIRST_LISTINGS, last=last, looks_at_items=True)
@@ -167,7 +167,7 @@ def _through_catalog(seller_id: int, wanted: Filter, *, after: ListingKey, most:
 
 def _look(
     seller_id: int,
-    wanted: Filter,
+    wanted: ListingFilter,
     *,
     after: ListingKey,
     most: int,
@@ -238,7 +238,7 @@ def _look(
     return SearchWindow(found, None if last is None else behind_item(last))
 
 
-def _tests(wanted: Filter) -> list[str]:
+def _tests(wanted: ListingFilter) -> list[str]:
     """SQL conditions on the values of a listing, for which no index is of use."""
     tests = []
     if wanted.hidden is False:
@@ -256,7 +256,7 @@ def _tests(wanted: Filter) -> list[str]:
     return tests
 
 
-def _test_values(seller_id: int, wanted: Filter) -> dict[str, Any]:
+def _test_values(seller_id: int, wanted: ListingFilter) -> dict[str, Any]:
     return {
         "seller_id": seller_id,
         "changed_since": wanted.changed_since,
@@ -272,7 +272,7 @@ def _key_values(key: ListingKey) -> dict[str, Any]:
     return dict(zip(("item_id", "after_condition", "variants"), key, strict=True))
 
 
-def _item_matches(wanted: Filter) -> str:
+def _item_matches(wanted: ListingFilter) -> str:
     """SQL for: the item ``i`` matches."""
     conditions = [
         f"(strpos(i.name_key, %(word_{n})s) > 0 or strpos(lower(i.number), %(word_{n})s) > 0)"
@@ -283,13 +283,13 @@ def _item_matches(wanted: Filter) -> str:
     return " and ".join(conditions)
 
 
-def _item_values(wanted: Filter) -> dict[str, Any]:
+def _item_values(wanted: ListingFilter) -> dict[str, Any]:
     values = {f"word_{n}": word for n, word in enumerate(wanted.words)}
     # No text contains the last of all characters.
     return values | {"urn": wanted.urn, "behind_urn": wanted.urn + chr(0x10FFFF)}
 
 
-def _items_under(wanted: Filter) -> list[int] | None:
+def _items_under(wanted: ListingFilter) -> list[int] | None:
     """All items whose URN matches, in order, ignoring the rest of the filter; None if they are too many."""
     with driver_cursor() as cursor:
         cursor.execute(
@@ -308,7 +308,7 @@ def _items_under(wanted: Filter) -> list[int] | None:
     return sorted(ids)
 
 
-def _items_between(wanted: Filter, first: int, last: int) -> list[int]:
+def _items_between(wanted: ListingFilter, first: int, last: int) -> list[int]:
     """The first matching items from one id to another, in order."""
     with driver_cursor() as cursor:
         cursor.execute(
@@ -321,7 +321,7 @@ def _items_between(wanted: Filter, first: int, last: int) -> list[int]:
         return [item_id for (item_id,) in cursor.fetchall()]
 
 
-def _item_further_on(seller_id: int, wanted: Filter, after: ListingKey, listings: int) -> int | None:
+def _item_further_on(seller_id: int, wanted: ListingFilter, after: ListingKey, listings: int) -> int | None:
     """The item of the listing that is ``listings`` listings behind ``after``; only hidden ones count if ``wanted``."""
     with driver_cursor() as cursor:
         row = cursor.execute(
@@ -375,7 +375,7 @@ class SortedKey(NamedTuple):
 
 
 def find_sorted(
-    seller_id: int, wanted: Filter, order: Order, *, after: SortedKey | None, limit: int
+    seller_id: int, wanted: ListingFilter, order: Order, *, after: SortedKey | None, limit: int
 ) -> list[SortedKey]:
     """The first ``limit`` listings behind ``after`` that match ``wanted``, in an ``order`` that is not the catalog's.
 
@@ -420,7 +420,7 @@ def count(seller_id: int, *, at_most: int) -> int:
         return row[0] if row else 0
 
 
-class Origin(NamedTuple):
+class WrittenBy(NamedTuple):
     """A row of an import that wrote a listing."""
 
     public_id: UUID
@@ -442,9 +442,9 @@ class ListedItem(NamedTuple):
     #: The values of the listing, by the names of ``columns.FIELDS``.
     values: dict[str, Value]
     #: None if the import is no longer known.
-    made_by: Origin | None
+    made_by: WrittenBy | None
     #: The last UPDATE; None if there was none.
-    changed_by: Origin | None
+    changed_by: WrittenBy | None
     #: The last change, by an import or by hand.
     updated_at: datetime
     #: The last change by hand; None if there was none.
@@ -515,8 +515,8 @@ def _listed(row: Any) -> ListedItem:
     )
 
 
-def _origin(public_id: UUID | None, file_name: str | None, line: int | None) -> Origin | None:
-    return None if public_id is None or file_name is None or line is None else Origin(public_id, file_name, line)
+def _origin(public_id: UUID | None, file_name: str | None, line: int | None) -> WrittenBy | None:
+    return None if public_id is None or file_name is None or line is None else WrittenBy(public_id, file_name, line)
 
 
 def export(seller_id: int, keys: Collection[ListingKey]) -> list[ExportedListing]:

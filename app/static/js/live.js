@@ -50,7 +50,7 @@ function watch() {
 
 async function fetchPart(part, signal) {
   const answer = await fetch(part.dataset.live, {
-    headers: { "HX-Request": "true", "HX-Current-URL": window.location.href, "Sluice-Look": "1" },
+    headers: { "HX-Request": "true", "HX-Current-URL": window.location.href, "Sluice-Poll": "1" },
     cache: "no-store",
     redirect: "manual",
     signal,
