@@ -83,10 +83,11 @@ def delete_some(tables: Collection[str], key: ImportKey) -> bool:
         for table in tables:
             cursor.execute(
                 f"""
-                delete from {table} where seller_id = %s and ctid = any(array(
-                    select ctid from {table} where seller_id = %s and import_id = %s limit %s))
+                delete from {table} where seller_id = %(seller_id)s and ctid = any(array(
+                    select ctid from {table} where seller_id = %(seller_id)s and import_id = %(import_id)s
+                    limit %(limit)s))
                 """,
-                (key.seller_id, *key, _DELETED_AT_ONCE),
+                {**key._asdict(), "limit": _DELETED_AT_ONCE},
             )
             deleted += cursor.rowcount
     return deleted > 0

@@ -164,16 +164,17 @@ class Entry(NamedTuple):
 
 
 _IMPORTS = f"""
-    select i.seller_id, i.id, i.public_id, s.email, i.file_name, i.kind, i.status,
-        i.pause_requested_at is not null, i.total,
-        sum(b.created + b.updated + b.unchanged)::int, sum(b.failed)::int,
-        (count(*) filter (where b.status = {QUEUED}))::int, (count(*) filter (where b.status = {RUNNING}))::int,
-        (count(*) filter (where {GIVEN_UP}))::int,
-        i.created_at, i.finished_at, extract(epoch from {_NOW} - i.created_at)::float8,
+    select i.seller_id, i.id as import_id, i.public_id, s.email, i.file_name, i.kind, i.status,
+        i.pause_requested_at is not null as is_pausing, i.total,
+        sum(b.created + b.updated + b.unchanged)::int as successful, sum(b.failed)::int as failed,
+        (count(*) filter (where b.status = {QUEUED}))::int as queued,
+        (count(*) filter (where b.status = {RUNNING}))::int as running,
+        (count(*) filter (where {GIVEN_UP}))::int as given_up,
+        i.created_at, i.finished_at, extract(epoch from {_NOW} - i.created_at)::float8 as age_seconds,
         (sum(b.created + b.updated + b.unchanged + b.failed) / nullif(extract(epoch from
             coalesce(i.finished_at, case i.status when {IMPORT_RUNNING} then {_NOW} end, max(b.updated_at))
-            - min(b.started_at)), 0))::float8,
-        i.source_removed_at is not null
+            - min(b.started_at)), 0))::float8 as rows_per_second,
+        i.source_removed_at is not null as source_removed
     from imports i
     join sellers s on s.id = i.seller_id
     join batches b on b.seller_id = i.seller_id and b.import_id = i.id
@@ -220,7 +221,9 @@ def find_import(public_id: uuid.UUID) -> ImportSeen | None:
 def _imports(condition: str, order: str, *, limit: int, **values: object) -> list[ImportSeen]:
     query = f"{_IMPORTS.format(condition=condition)} order by {order} limit :limit"
     rows = db.session.execute(text(query), {"limit": limit, **values})
-    return [ImportSeen._make(row)._replace(kind=ImportKind(row.kind), status=ImportStatus(row.status)) for row in rows]
+    return [
+        ImportSeen(**row._mapping)._replace(kind=ImportKind(row.kind), status=ImportStatus(row.status)) for row in rows
+    ]
 
 
 def count_waiting() -> Waiting:
@@ -228,18 +231,18 @@ def count_waiting() -> Waiting:
     row = db.session.execute(
         text(
             f"""
-            select (count(*) filter (where b.status = {QUEUED}))::int,
-                (count(*) filter (where b.status = {QUEUED} and b.dispatched_at is not null))::int,
-                (count(*) filter (where b.status = {QUEUED} and b.fruitless_attempts > 1))::int,
-                (count(*) filter (where b.status = {RUNNING}))::int,
+            select (count(*) filter (where b.status = {QUEUED}))::int as queued,
+                (count(*) filter (where b.status = {QUEUED} and b.dispatched_at is not null))::int as sent,
+                (count(*) filter (where b.status = {QUEUED} and b.fruitless_attempts > 1))::int as resting,
+                (count(*) filter (where b.status = {RUNNING}))::int as running,
                 extract(epoch from {_NOW} - min(b.updated_at)
-                    filter (where b.status = {QUEUED} and b.fruitless_attempts <= 1))::float8
+                    filter (where b.status = {QUEUED} and b.fruitless_attempts <= 1))::float8 as oldest_seconds
             from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
             where b.status in {ACTIVE_BATCHES} and i.status = {IMPORT_RUNNING}
             """
         )
     ).one()
-    return Waiting._make(row)
+    return Waiting(**row._mapping)
 
 
 def count_waiting_by_seller(*, limit: int) -> list[SellerWaiting]:
@@ -247,16 +250,16 @@ def count_waiting_by_seller(*, limit: int) -> list[SellerWaiting]:
     rows = db.session.execute(
         text(
             f"""
-            select s.email, count(*)::int
+            select s.email, count(*)::int as batches
             from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
             join sellers s on s.id = b.seller_id
             where b.status = {QUEUED} and i.status = {IMPORT_RUNNING}
-            group by s.email order by 2 desc, 1 limit :limit
+            group by s.email order by batches desc, s.email limit :limit
             """
         ),
         {"limit": limit},
     )
-    return [SellerWaiting._make(row) for row in rows]
+    return [SellerWaiting(**row._mapping) for row in rows]
 
 
 def count_paused() -> int:
@@ -284,7 +287,7 @@ def list_workers() -> list[Worker]:
     rows = db.session.execute(
         text(
             f"""
-            select w.host, w.pid, w.started_at, extract(epoch from {_NOW} - w.heartbeat_at)::float8,
+            select w.host, w.pid, w.started_at, extract(epoch from {_NOW} - w.heartbeat_at)::float8 as silent_seconds,
                 i.public_id, b.number
             from workers w
             left join batches b on b.status = {RUNNING} and b.worker = w.host || ':' || w.pid
@@ -293,7 +296,7 @@ def list_workers() -> list[Worker]:
             """
         )
     )
-    return [Worker._make(row) for row in rows]
+    return [Worker(**row._mapping) for row in rows]
 
 
 def get_reconciler() -> Reconciler:
@@ -301,13 +304,13 @@ def get_reconciler() -> Reconciler:
     row = db.session.execute(
         text(
             f"""
-            select extract(epoch from {_NOW} - last_run_at)::float8, batches_taken_back, jobs_lost, imports_settled,
-                transactions_ended, dispatch_trouble
+            select extract(epoch from {_NOW} - last_run_at)::float8 as silent_seconds, batches_taken_back, jobs_lost,
+                imports_settled, transactions_ended, dispatch_trouble
             from reconciler where id = 1
             """
         )
     ).one()
-    return Reconciler._make(row)
+    return Reconciler(**row._mapping)
 
 
 def list_troubles(*, limit: int, key: ImportKey | None = None) -> list[Trouble]:
@@ -326,7 +329,7 @@ def list_troubles(*, limit: int, key: ImportKey | None = None) -> list[Trouble]:
         ),
         {"limit": limit, **(key._asdict() if key else {})},
     )
-    return [Trouble._make(row) for row in rows]
+    return [Trouble(**row._mapping) for row in rows]
 
 
 def list_crashing(*, times: int, hours: float, limit: int) -> list[Crashing]:
@@ -334,8 +337,9 @@ def list_crashing(*, times: int, hours: float, limit: int) -> list[Crashing]:
     rows = db.session.execute(
         text(
             f"""
-            select i.public_id, s.email, i.file_name, b.number, b.status, {GIVEN_UP}, count(*)::int,
-                (array_agg(l.reason order by l.attempt desc))[1], (array_agg(l.detail order by l.attempt desc))[1]
+            select i.public_id, s.email, i.file_name, b.number, b.status, {GIVEN_UP} as is_given_up,
+                count(*)::int as times, (array_agg(l.reason order by l.attempt desc))[1] as reason,
+                (array_agg(l.detail order by l.attempt desc))[1] as detail
             from lost_attempts l
             join batches b on b.seller_id = l.seller_id and b.import_id = l.import_id and b.number = l.number
             join imports i on i.seller_id = l.seller_id and i.id = l.import_id
@@ -349,7 +353,7 @@ def list_crashing(*, times: int, hours: float, limit: int) -> list[Crashing]:
         ),
         {"times": times, "seconds": hours * 3600, "limit": limit},
     )
-    return [Crashing._make(row) for row in rows]
+    return [Crashing(**row._mapping) for row in rows]
 
 
 def list_batches(key: ImportKey) -> list[BatchSeen]:
@@ -357,14 +361,14 @@ def list_batches(key: ImportKey) -> list[BatchSeen]:
     rows = db.session.execute(
         text(
             f"""
-            select number, status, {GIVEN_UP}, total, created + updated + unchanged, failed, attempt, worker, reason,
-                updated_at
+            select number, status, {GIVEN_UP} as is_given_up, total, created + updated + unchanged as successful,
+                failed, attempt, worker, reason, updated_at
             from batches b where seller_id = :seller_id and import_id = :import_id order by number
             """
         ),
         key._asdict(),
     )
-    return [BatchSeen._make(row)._replace(status=BatchStatus(row.status)) for row in rows]
+    return [BatchSeen(**row._mapping)._replace(status=BatchStatus(row.status)) for row in rows]
 
 
 def list_audit(*, limit: int, before: int | None = None, public_id: uuid.UUID | None = None) -> list[Entry]:
@@ -375,14 +379,15 @@ def list_audit(*, limit: int, before: int | None = None, public_id: uuid.UUID | 
     rows = db.session.execute(
         text(
             f"""
-            select a.id, a.at, a.actor, a.via, a.address, a.action, coalesce(s.email, ''), a.public_id, a.detail
+            select a.id, a.at, a.actor, a.via, a.address, a.action, coalesce(s.email, '') as email, a.public_id,
+                a.detail
             from audit_log a left join sellers s on s.id = a.seller_id
             where {" and ".join(conditions)} order by a.id desc limit :limit
             """
         ),
         {"limit": limit, "before": before, "public_id": public_id},
     )
-    return [Entry._make(row) for row in rows]
+    return [Entry(**row._mapping) for row in rows]
 
 
 def note_workers(host: str, pids: Collection[int], *, gone: Collection[int] = ()) -> None:

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, exists, func, or_, select, text, tuple_, update
+from sqlalchemy import Row, Select, exists, func, or_, select, text, tuple_, update
 from sqlalchemy.orm import aliased
 
 from app.extensions import db
@@ -98,30 +98,34 @@ class SentInDay(NamedTuple):
 def count_day(seller_id: int) -> SentInDay:
     """The usage of a seller in the last 24 hours."""
     lately = Import.created_at > func.now() - func.make_interval(0, 0, 0, 1)
-    rows, size = (func.coalesce(func.sum(column), 0) for column in (Import.total, Import.file_size))
-    query = select(func.count(), rows, size).where(Import.seller_id == seller_id, lately)
-    return SentInDay(*map(int, db.session.execute(query).one()))
+    query = select(
+        func.count().label("files"),
+        func.coalesce(func.sum(Import.total), 0).label("rows"),
+        func.coalesce(func.sum(Import.file_size), 0).label("bytes"),
+    )
+    sent = db.session.execute(query.where(Import.seller_id == seller_id, lately)).one()
+    return SentInDay(files=int(sent.files), rows=int(sent.rows), bytes=int(sent.bytes))
 
 
 def find_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters | None:
     """The seller's import with its counters; another seller's is not found."""
     query = _with_counters().where(Import.seller_id == seller_id, Import.public_id == public_id)
     row = db.session.execute(query).one_or_none()
-    return None if row is None else WithCounters(*row)
+    return None if row is None else _counted(row)
 
 
 def get_source(key: ImportKey) -> Source:
     """The file of an import that exists. Raises NoResultFound for any other."""
     query = select(Import.header, Import.storage_key, Import.kind, Import.digest_format)
     query = query.where(Import.seller_id == key.seller_id, Import.id == key.import_id)
-    source = Source._make(db.session.execute(query).one())
+    source = Source(**db.session.execute(query).one()._mapping)
     return source._replace(kind=ImportKind(source.kind))
 
 
 def find_retries(key: ImportKey) -> dict[RetriedRows, WithCounters]:
     """The retries of this import, by the rows that each has."""
     query = _with_counters().where(Import.seller_id == key.seller_id, Import.parent_id == key.import_id)
-    found = [WithCounters(*row) for row in db.session.execute(query.order_by(Import.id))]
+    found = [_counted(row) for row in db.session.execute(query.order_by(Import.id))]
     return {RetriedRows(str(one.of.retried_rows)): one for one in found}
 
 
@@ -155,7 +159,7 @@ def find_same_file(seller_id: int, sha256: bytes) -> list[Import]:
 def list_same_file(seller_id: int, sha256: bytes, *, limit: int) -> list[WithCounters]:
     """The newest of ``find_same_file`` with their counters."""
     query = _of_same_file(_with_counters(), seller_id, sha256).limit(limit)
-    return [WithCounters(*row) for row in db.session.execute(query)]
+    return [_counted(row) for row in db.session.execute(query)]
 
 
 def count_same_file(seller_id: int, sha256: bytes) -> int:
@@ -175,7 +179,7 @@ def find_parent(key: ImportKey) -> WithCounters | None:
     parent_id = select(child.parent_id).where(child.seller_id == key.seller_id, child.id == key.import_id)
     query = _with_counters().where(Import.seller_id == key.seller_id, Import.id == parent_id.scalar_subquery())
     row = db.session.execute(query).one_or_none()
-    return None if row is None else WithCounters(*row)
+    return None if row is None else _counted(row)
 
 
 def list_with_counters(
@@ -189,7 +193,7 @@ def list_with_counters(
         found = found.where(Import.id < before)
     ids = found.order_by(Import.id.desc()).limit(limit)
     query = _with_counters().where(Import.seller_id == seller_id, Import.id.in_(ids)).order_by(Import.id.desc())
-    return [WithCounters(*row) for row in db.session.execute(query)]
+    return [_counted(row) for row in db.session.execute(query)]
 
 
 def has_running(seller_id: int) -> bool:
@@ -243,6 +247,10 @@ def _with_counters() -> Select[Any]:
     )
 
 
+def _counted(row: Row[Any]) -> WithCounters:
+    return WithCounters(of=row.Import, **{name: getattr(row, name) for name in WithCounters._fields[1:]})
+
+
 def list_batches(key: ImportKey) -> list[Batch]:
     """All batches of an import in the order of the file."""
     query = select(Batch).where(Batch.seller_id == key.seller_id, Batch.import_id == key.import_id)
@@ -251,10 +259,8 @@ def list_batches(key: ImportKey) -> list[Batch]:
 
 def find_live() -> list[ImportKey]:
     """The imports that are neither over nor paused."""
-    return [
-        ImportKey(*row)
-        for row in db.session.execute(text(f"select seller_id, id from imports where status = {IMPORT_RUNNING}"))
-    ]
+    rows = db.session.execute(text(f"select seller_id, id as import_id from imports where status = {IMPORT_RUNNING}"))
+    return [ImportKey(**row._mapping) for row in rows]
 
 
 def find_next_to_dispatch(limit: int) -> list[Waiting]:
@@ -288,7 +294,7 @@ def find_next_to_dispatch(limit: int) -> list[Waiting]:
         ),
         {"limit": limit, "rest_seconds": _REST_SECONDS},
     )
-    return [Waiting(BatchKey(*row[:3]), row[3]) for row in rows]
+    return [_waiting(row) for row in rows]
 
 
 def find_dispatched(*, older_than_seconds: float = 0) -> list[Waiting]:
@@ -302,7 +308,11 @@ def find_dispatched(*, older_than_seconds: float = 0) -> list[Waiting]:
         ),
         {"seconds": older_than_seconds},
     )
-    return [Waiting(BatchKey(*row[:3]), row[3]) for row in rows]
+    return [_waiting(row) for row in rows]
+
+
+def _waiting(row: Row[Any]) -> Waiting:
+    return Waiting(BatchKey(row.seller_id, row.import_id, row.number), row.attempt)
 
 
 def has_unfinished_batches(key: ImportKey) -> bool:

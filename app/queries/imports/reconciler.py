@@ -16,14 +16,14 @@ def try_lock(connection: Connection, *, rest_seconds: float) -> bool | None:
     row = connection.execute(
         text(
             f"""
-            select coalesce({older_than("last_run_at", ":rest_seconds")}, true)
+            select coalesce({older_than("last_run_at", ":rest_seconds")}, true) as is_due
             from reconciler where id = 1
             for update skip locked
             """
         ),
         {"rest_seconds": rest_seconds},
     ).one_or_none()
-    return None if row is None else bool(row[0])
+    return None if row is None else bool(row.is_due)
 
 
 def mark_run(connection: Connection) -> None:

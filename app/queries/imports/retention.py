@@ -38,7 +38,7 @@ def find_old_sources(*, days: int, limit: int) -> list[StoredFile]:
         ),
         {"days": days, "limit": limit},
     )
-    return [StoredFile._make(row) for row in rows]
+    return [StoredFile(**row._mapping) for row in rows]
 
 
 def give_up_source(file: StoredFile, *, days: int) -> bool:
@@ -96,7 +96,7 @@ def find_unneeded(keys: Collection[StoredFile]) -> list[StoredFile]:
         ),
         {"sellers": [key.seller_id for key in keys], "names": [key.storage_key for key in keys]},
     )
-    return [StoredFile._make(row) for row in rows]
+    return [StoredFile(**row._mapping) for row in rows]
 
 
 def find_old_errors(*, days: int, limit: int) -> list[ImportKey]:
@@ -115,10 +115,15 @@ def find_old_imports(*, days: int, limit: int) -> list[ImportKey]:
 
 def _find(condition: str, *, days: int, limit: int) -> list[ImportKey]:
     rows = db.session.execute(
-        text(f"select i.seller_id, i.id from imports i where {condition} order by i.finished_at limit :limit"),
+        text(
+            f"""
+            select i.seller_id, i.id as import_id from imports i
+            where {condition} order by i.finished_at limit :limit
+            """
+        ),
         {"days": days, "limit": limit},
     )
-    return [ImportKey(*row) for row in rows]
+    return [ImportKey(**row._mapping) for row in rows]
 
 
 def delete_some_errors(key: ImportKey) -> bool:

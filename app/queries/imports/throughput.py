@@ -44,7 +44,7 @@ def get(key: ImportKey) -> Recorded:
     rows = db.session.execute(
         text(
             """
-            select clock_timestamp(), i.pauses, b.status, b.started_at, b.heartbeat_at, b.pace
+            select clock_timestamp() as now, i.pauses, b.status, b.started_at, b.heartbeat_at, b.pace
             from imports i join batches b on b.seller_id = i.seller_id and b.import_id = i.id
             where i.seller_id = :seller_id and i.id = :import_id
             order by b.number
@@ -52,7 +52,8 @@ def get(key: ImportKey) -> Recorded:
         ),
         key._asdict(),
     ).all()
-    return Recorded(rows[0][0], rows[0][1], [RecordedBatch._make(row[2:]) for row in rows])
+    batches = [RecordedBatch(row.status, row.started_at, row.heartbeat_at, row.pace) for row in rows]
+    return Recorded(rows[0].now, rows[0].pauses, batches)
 
 
 def count_before(key: ImportKey) -> int | None:
@@ -61,24 +62,25 @@ def count_before(key: ImportKey) -> int | None:
     Those come first whose jobs wait in Redis already, in the order in which they were sent, and then the others in the
     order of ``imports.find_next_to_dispatch``. Counts no further than MOST_COUNTED.
     """
-    sent, is_sent = db.session.execute(
+    place = db.session.execute(
         text(
             f"""
             with mine as (
                 select min(dispatched_at) as at from batches
                 where seller_id = :seller_id and import_id = :import_id and status = {QUEUED}
             )
-            select count(b.number) filter (where mine.at is null or b.dispatched_at < mine.at), mine.at is not null
+            select count(b.number) filter (where mine.at is null or b.dispatched_at < mine.at) as sent_before,
+                mine.at is not null as is_sent
             from mine left join batches b on b.status = {QUEUED} and b.dispatched_at is not null
             group by mine.at
             """
         ),
         key._asdict(),
     ).one()
-    if is_sent:
-        return int(min(sent, MOST_COUNTED))
+    if place.is_sent:
+        return int(min(place.sent_before, MOST_COUNTED))
     waiting = lookups.find_next_to_dispatch(MOST_COUNTED)
-    for place, one in enumerate(waiting):
+    for turn, one in enumerate(waiting):
         if one.key.of_import == key:
-            return int(min(sent + place, MOST_COUNTED))
+            return int(min(place.sent_before + turn, MOST_COUNTED))
     return MOST_COUNTED if len(waiting) == MOST_COUNTED else None

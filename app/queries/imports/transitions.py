@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import CursorResult, Row, text
+from sqlalchemy import CursorResult, text
 
 from app.extensions import db
 from app.queries import CHUNK, BatchKey, ImportKey, older_than
@@ -276,13 +276,14 @@ def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | 
           and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
           and was.seller_id = :seller_id and was.import_id = :import_id and was.number = :number
         returning i.kind, i.storage_key, i.header, b.cursor, b.cursor_line, b.end_byte,
-            {VERSION}, i.digest_format, greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8
+            {VERSION} as catalog_version, i.digest_format,
+            greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8 as waited_seconds
         """,
         key,
         attempt=attempt,
         worker=worker,
     ).one_or_none()
-    return None if row is None else Claim._make(row)._replace(kind=ImportKind(row.kind))
+    return None if row is None else Claim(**row._mapping)._replace(kind=ImportKind(row.kind))
 
 
 def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
@@ -293,7 +294,7 @@ def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
     """
     row = _execute(
         f"""
-        select b.cursor, i.pause_requested_at is not null, set_config('application_name', :chunk, true)
+        select b.cursor, i.pause_requested_at is not null as is_pausing, set_config('application_name', :chunk, true)
         from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
         where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = :attempt
         for no key update of b
@@ -302,12 +303,12 @@ def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
         attempt=attempt,
         chunk=CHUNK,
     ).one_or_none()
-    return None if row is None else Fence._make(row[:2])
+    return None if row is None else Fence(row.cursor, row.is_pausing)
 
 
 def advance(key: BatchKey, by: Advance) -> BatchStatus:
     """Advance the locked batch, and finish it at the end of its slice. Returns its new status."""
-    row: Row[Any] = _execute(
+    status: str = _execute(
         f"""
         update batches b set
             cursor = :cursor, cursor_line = :cursor_line,
@@ -322,8 +323,8 @@ def advance(key: BatchKey, by: Advance) -> BatchStatus:
         """,
         key,
         **by._asdict(),
-    ).one()
-    return BatchStatus(row[0])
+    ).scalar_one()
+    return BatchStatus(status)
 
 
 def pause_batch(key: BatchKey, attempt: int) -> bool:
@@ -440,7 +441,10 @@ def reclaim_expired(*, lease_seconds: float, max_fruitless_attempts: int) -> lis
             "detail": "No heartbeat within the lease.",
         },
     )
-    return [Reclaimed(BatchKey(*row[:3]), row[3], BatchStatus(row[4])) for row in rows]
+    return [
+        Reclaimed(BatchKey(row.seller_id, row.import_id, row.number), row.attempt, BatchStatus(row.status))
+        for row in rows
+    ]
 
 
 def _execute(statement: str, key: ImportKey | BatchKey, **values: object) -> CursorResult[Any]:

@@ -9,9 +9,10 @@ of the items in it that have the words.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -125,9 +126,9 @@ def _through_listings(seller_id: int, wanted: ListingFilter, *, after: ListingKe
             first = _item_further_on(seller_id, wanted, position, 1)
             if first is not None and last is not None:
                 last += (last - first) * (reach - 1)
-        stretch = _look(seller_id, wanted, after=position, most=most, listings=listings, last=last)
-        yield stretch
-        position = stretch.reached
+        window = _scan_window(seller_id, wanted, after=position, most=most, listings=listings, last=last)
+        yield window
+        position = window.reached
         listings = min(listings * _GROWTH, _MOST_LISTINGS)
         reach = min(reach * _GROWTH, _FARTHEST_REACH)
 
@@ -138,17 +139,19 @@ def _through_items(
     """Search the listings of ``items``, which are all that match."""
     position: ListingKey | None = after
     while position is not None:
-        stretch = _look(seller_id, wanted, after=position, most=most, listings=_MOST_LISTINGS, items=items)
-        yield stretch
-        position = stretch.reached
+        window = _scan_window(seller_id, wanted, after=position, most=most, listings=_MOST_LISTINGS, items=items)
+        yield window
+        position = window.reached
 
 
 def _through_catalog(seller_id: int, wanted: ListingFilter, *, after: ListingKey, most: int) -> Iterator[SearchWindow]:
     # A seller with few listings need not wait for the whole catalog.
     last = _item_further_on(seller_id, wanted, after, _FIRST_LISTINGS)
-    stretch = _look(seller_id, wanted, after=after, most=most, listings=_FIRST_LISTINGS, last=last, looks_at_items=True)
-    yield stretch
-    position, width = stretch.reached, _FIRST_ITEMS
+    window = _scan_window(
+        seller_id, wanted, after=after, most=most, listings=_FIRST_LISTINGS, last=last, tests_items=True
+    )
+    yield window
+    position, width = window.reached, _FIRST_ITEMS
     while position is not None:
         # Skip the items that the seller does not offer.
         first = _item_further_on(seller_id, wanted, position, 1)
@@ -159,13 +162,15 @@ def _through_catalog(seller_id: int, wanted: ListingFilter, *, after: ListingKey
         items = _items_between(wanted, first, last)
         if len(items) == _MOST_MATCHES:
             last = items[-1]
-        stretch = _look(seller_id, wanted, after=position, most=most, listings=_MOST_LISTINGS, last=last, items=items)
-        yield stretch
-        position = stretch.reached
+        window = _scan_window(
+            seller_id, wanted, after=position, most=most, listings=_MOST_LISTINGS, last=last, items=items
+        )
+        yield window
+        position = window.reached
         width = min(width * _GROWTH, _MOST_ITEMS)
 
 
-def _look(
+def _scan_window(
     seller_id: int,
     wanted: ListingFilter,
     *,
@@ -174,12 +179,12 @@ def _look(
     listings: int,
     last: int | None = None,
     items: list[int] | None = None,
-    looks_at_items: bool = False,
+    tests_items: bool = False,
 ) -> SearchWindow:
     """Test the next ``listings`` listings behind ``after``, up to the item ``last``.
 
     If ``items`` are given, only their listings. Otherwise the item is tested one listing at a time, and only if
-    ``looks_at_items``.
+    ``tests_items``.
     """
     # Conditions of an index limit what is read. All others are tested on each listing that was read.
     read: list[str] = []
@@ -194,7 +199,7 @@ def _look(
         # Its index has only these.
         read.append("hidden")
     asked += _tests(wanted)
-    if looks_at_items:
+    if tests_items:
         # A sub-select instead of a join, for which the planner could read the whole catalog.
         asked.append(f"(select {_item_matches(wanted)} from items i where i.id = item_id)")
     values = {
@@ -210,6 +215,7 @@ def _look(
         **_test_values(seller_id, wanted),
     }
     with driver_cursor() as cursor:
+        cursor.row_factory = namedtuple_row
         cursor.execute(
             f"""
             select item_id, condition, variants, number = %(listings)s as is_last, is_wanted
@@ -229,12 +235,12 @@ def _look(
             """,
             values,
         )
-        rows = cursor.fetchall()
-    found = [row[:3] for row in rows if row[4]][:most]
+        rows: list[Any] = cursor.fetchall()
+    found = [_key_of(row) for row in rows if row.is_wanted][:most]
     if len(found) == most:
         return SearchWindow(found, found[-1])
-    if rows and rows[-1][3]:
-        return SearchWindow(found, rows[-1][:3])
+    if rows and rows[-1].is_last:
+        return SearchWindow(found, _key_of(rows[-1]))
     return SearchWindow(found, None if last is None else behind_item(last))
 
 
@@ -268,8 +274,12 @@ def _test_values(seller_id: int, wanted: ListingFilter) -> dict[str, Any]:
 _BEHIND = "(item_id, condition, variants) > (%(item_id)s::int, %(after_condition)s::smallint, %(variants)s)"
 
 
+_key_of: Callable[[Any], ListingKey] = attrgetter("item_id", "condition", "variants")
+
+
 def _key_values(key: ListingKey) -> dict[str, Any]:
-    return dict(zip(("item_id", "after_condition", "variants"), key, strict=True))
+    item_id, condition, variants = key
+    return {"item_id": item_id, "after_condition": condition, "variants": variants}
 
 
 def _item_matches(wanted: ListingFilter) -> str:
@@ -563,7 +573,7 @@ def find_item_at(item_id: int) -> ItemAt | None:
     """The item with an id, or else the last one before it."""
     with driver_cursor() as cursor:
         row = cursor.execute(
-            'select urn, "set", name from items where id <= %s order by id desc limit 1', (item_id,)
+            'select urn, "set", name from items where id <= %(id)s order by id desc limit 1', {"id": item_id}
         ).fetchone()
         return ItemAt(*row) if row else None
 
