@@ -53,8 +53,6 @@ from app.statuses import (
     sql_literal,
 )
 
-_FIRST_VALUE_COLUMNS = "'{PRICE,QUANTITY,HIDDEN,COMMENT,NOTES,REFERENCE}'"
-
 #: Text compared byte by byte: identifiers need no collation, and their indexes are faster without one.
 CodeText = Text(collation="C")
 
@@ -476,9 +474,7 @@ class ForeseenChange(Base):
     item_id: Mapped[int] = mapped_column(Integer)
     condition: Mapped[int] = mapped_column(SmallInteger)
     variants: Mapped[str] = mapped_column(CodeText)
-    #: The columns that hold values, and these as the import format writes them. The release before this one wrote no
-    #: columns: it had the first six.
-    columns: Mapped[list[str]] = mapped_column(ARRAY(CodeText), server_default=text(_FIRST_VALUE_COLUMNS))
+    #: The values as the import format writes them, in the order in which columns were added to the format.
     before: Mapped[list[str]] = mapped_column(ARRAY(Text))
     after: Mapped[list[str]] = mapped_column(ARRAY(Text))
 

@@ -6,17 +6,21 @@ this module goes with them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import text
 
+from app.csvfile.contract import Condition
 from app.extensions import db
+from app.imports.reports import check_preview
 from app.models import Seller
-from app.queries import BatchKey
+from app.queries import BatchKey, driver_cursor
 from app.queries.imports import transitions
 from app.statuses import ImportKind
 from tests.db.test_migrations import scratch_database
-from tests.factories import make_items, row, start
+from tests.factories import look, make_items, row, start
 
 _OLD_ADVANCE = """
     update batches b set "cursor" = end_byte, failed = b.failed + :failed, finished_at = clock_timestamp(),
@@ -105,6 +109,27 @@ def test_a_check_is_a_check_to_both_releases(seller: Seller) -> None:
             text("select kind, is_check from imports where id in (:old, :new)"), {"old": int(old_one), "new": new_one}
         ).all()
         assert [tuple(one) for one in found] == [(ImportKind.of_switch(check=is_check), is_check)] * 2
+
+
+def test_a_check_shows_the_changes_that_a_worker_of_before_has_found(
+    seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    (item, *_) = make_items()
+    start(seller, [row()])
+    run_jobs()
+    checked = start(seller, [row(mode="UPDATE", price=2)], is_check=True)
+    values = ["100", "1", "false", "old", "", ""], ["300", "1", "false", "", "", ""]
+    of_before = (seller.id, checked.id, 9, item, Condition.NEAR_MINT.value, "", *values)
+    with driver_cursor() as cursor, cursor.copy("copy foreseen_changes from stdin") as copy:
+        copy.write_row(of_before)
+    db.session.commit()
+    run_jobs()
+    first, second = check_preview.list_changes(look(checked))
+    assert [(cell.column, cell.before, cell.after) for cell in second.cells] == [
+        ("PRICE", "100", "300"),
+        ("COMMENT", "old", ""),
+    ]
+    assert [(cell.column, cell.before, cell.after) for cell in first.cells] == [("PRICE", "100", "2")]
 
 
 def test_rows_of_before_are_carried_over_and_back(app: Flask, environ: dict[str, str]) -> None:

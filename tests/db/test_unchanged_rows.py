@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 from sqlalchemy import text
 
+from app.csvfile.columns import Column
 from app.extensions import db
 from app.imports import ledger, reconcile
 from app.imports.worker import batch_job
@@ -198,12 +199,12 @@ def test_a_check_keeps_the_most_striking_changes(
     checked = start(seller, updates, is_check=True)
     run_jobs()
     shown = check_changes.list_most_striking(ImportKey(seller.id, checked.id), limit=10)
-    assert [(one.line, one.urn, one.before[0], one.after[0]) for one in shown] == [
+    assert [(one.line, one.urn, one.before[Column.PRICE], one.after[Column.PRICE]) for one in shown] == [
         (6, "urn:test:5", "100", "100000"),
         (4, "urn:test:3", "100", "1"),
         (5, "urn:test:4", "100", "150"),
     ]
-    assert (shown[0].before[3], shown[0].after[3]) == ("old", "")
+    assert (shown[0].before[Column.COMMENT], shown[0].after[Column.COMMENT]) == ("old", "")
 
 
 def test_what_chunks_note_for_each_other_is_forgotten_at_the_end(

@@ -60,7 +60,7 @@ def list_changes(one: ImportProgress) -> list[ChangeShown]:
 
 
 def _show(change: RecordedChange) -> ChangeShown:
-    cells = zip(change.columns, change.before, change.after, strict=True)
+    cells = ((column, before, change.after[column]) for column, before in change.before.items())
     return ChangeShown(
         line=change.line,
         urn=change.urn,

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from psycopg.rows import namedtuple_row
 
 from app.csvfile.columns import FIELDS, VALUES, Column, as_cell
 from app.queries import ImportKey, driver_cursor
 from app.queries.listings.listings import ListingKey, StoredListing
 
+#: The columns of the values before and after, in the order in which they are stored: those of the first layout, then
+#: those of the next, so that the values of an earlier release are the first of them.
+_COLUMNS = sorted(FIELDS, key=lambda column: column.spec.since)
+
 #: How much a new price counts as a surprise: the ratio of the larger to the smaller.
-_PRICE_AT = f"array_position(columns, '{Column.PRICE}')"
-_BEFORE, _AFTER = (f"{side}[{_PRICE_AT}]::float8" for side in ("before", "after"))
+_BEFORE, _AFTER = (f"{side}[{_COLUMNS.index(Column.PRICE) + 1}]::float8" for side in ("before", "after"))
 _PRICE_RATIO = f"greatest({_BEFORE} / {_AFTER}, {_AFTER} / {_BEFORE})"
 
 
@@ -32,10 +37,9 @@ class RecordedChange(NamedTuple):
     name: str
     condition: int
     variants: str
-    #: The columns of the values before and after.
-    columns: list[str]
-    before: list[str]
-    after: list[str]
+    #: The values before and after, by column.
+    before: dict[Column, str]
+    after: dict[Column, str]
 
 
 def insert(key: ImportKey, changes: Collection[Foreseen]) -> None:
@@ -45,8 +49,7 @@ def insert(key: ImportKey, changes: Collection[Foreseen]) -> None:
     with driver_cursor() as cursor, cursor.copy(f"copy foreseen_changes ({', '.join(_TYPES)}) from stdin") as copy:
         copy.set_types(list(_TYPES.values()))
         for change in changes:
-            before, after = _cells(change.before), _cells(change.after)
-            copy.write_row((*key, change.line, *change.key, [*before], [*before.values()], [*after.values()]))
+            copy.write_row((*key, change.line, *change.key, _cells(change.before), _cells(change.after)))
 
 
 _TYPES = {
@@ -56,30 +59,39 @@ _TYPES = {
     "item_id": "int4",
     "condition": "int2",
     "variants": "text",
-    "columns": "text[]",
     "before": "text[]",
     "after": "text[]",
 }
 
 
-def _cells(listing: StoredListing) -> dict[str, str]:
-    """The values of a listing in the import format, by column, in order."""
+def _cells(listing: StoredListing) -> list[str]:
+    """The values of a listing in the import format, in the order of ``_COLUMNS``."""
     values = {**dict(zip(VALUES, listing.values, strict=True)), Column.HIDDEN: listing.hidden}
-    return {column.value: as_cell(values[column]) for column in FIELDS}
+    return [as_cell(values[column]) for column in _COLUMNS]
 
 
 def list_most_striking(key: ImportKey, *, limit: int) -> list[RecordedChange]:
     """The recorded changes of an import, those first whose price would change most, others in the order of the file."""
     with driver_cursor() as cursor:
+        cursor.row_factory = namedtuple_row
         cursor.execute(
             f"""
-            select c.line, i.urn, i.name, c.condition, c.variants, c.columns, c.before, c.after
+            select c.line, i.urn, i.name, c.condition, c.variants, c.before, c.after
             from (
-                select * from foreseen_changes where seller_id = %s and import_id = %s
-                order by {_PRICE_RATIO} desc, line limit %s
+                select * from foreseen_changes where seller_id = %(seller_id)s and import_id = %(import_id)s
+                order by {_PRICE_RATIO} desc, line limit %(limit)s
             ) c join items i on i.id = c.item_id
             order by {_PRICE_RATIO} desc, c.line
             """,
-            (*key, limit),
+            {**key._asdict(), "limit": limit},
         )
-        return [RecordedChange(*row) for row in cursor.fetchall()]
+        rows: list[Any] = cursor.fetchall()
+    return [
+        RecordedChange(**row._asdict())._replace(before=_by_column(row.before), after=_by_column(row.after))
+        for row in rows
+    ]
+
+
+def _by_column(cells: list[str]) -> dict[Column, str]:
+    # A row of an earlier release lacks the columns that are new.
+    return dict(zip(_COLUMNS, cells, strict=False))
