@@ -17,7 +17,6 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from flask_migrate import upgrade
 from redis import Redis
 
 from app import create_app
@@ -43,9 +42,13 @@ _DEFAULTS = (
 
 
 class Home:
-    """One installation in a temporary directory, with settings from ``environ``. End it with ``close``."""
+    """One installation in a temporary directory, with settings from ``environ``. End it with ``close``.
 
-    def __init__(self, workers: int, **environ: str) -> None:
+    Its processes run the code in ``code``, to which another release may be checked out.
+    """
+
+    def __init__(self, workers: int, *, code: Path = ROOT, **environ: str) -> None:
+        self.code = code
         self.root = Path(tempfile.mkdtemp(prefix="sluice-chaos-"))
         # It ends what is left if this process is killed first.
         self._guard = subprocess.Popen(
@@ -73,9 +76,7 @@ class Home:
         }
         # This process keeps transactions open for longer than a worker may.
         self.app = create_app({**self.environ, "LEASE_SECONDS": "60"})
-        with self.app.app_context():
-            upgrade()
-            db.session.remove()
+        self.flask("db", "upgrade")
         self._supervisor: psutil.Process | None = None
         #: The proxy of the storage while that is S3.
         self.s3: S3Proxy | None = None
@@ -96,6 +97,16 @@ class Home:
         assert self._guard.stdin
         self._guard.stdin.close()
         self._guard.wait(30)
+
+    def flask(self, *arguments: str, typed: str = "") -> str:
+        """Run a command of ``flask --app wsgi``, with ``typed`` as its input. Returns its output."""
+        command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
+        done = subprocess.run(
+            command, cwd=self.code, env=self.environ, input=typed, stdout=subprocess.PIPE, stderr=self.log, text=True
+        )
+        if done.returncode:
+            raise SystemExit(f"flask {' '.join(arguments)} failed:\n{done.stdout}{self.last_words()}")
+        return done.stdout
 
     # Settings ---------------------------------------------------------------------------------------------------------
 
@@ -145,6 +156,12 @@ class Home:
         """Start a separate supervisor."""
         process = self._spawn(list(command), {"WORKERS": str(self.wanted_workers), **environ})
         return psutil.Process(process.pid)
+
+    def replace_workers(self, before: psutil.Process, after: psutil.Process) -> None:
+        """Ask one supervisor and its workers to exit; from now on the other is the home's."""
+        before.terminate()
+        self.reap(before.pid, 30)
+        self._supervisor = after
 
     def stop_workers(self) -> float:
         """Ask the supervisor and its workers to exit. Returns the seconds that took."""
@@ -292,12 +309,17 @@ class Home:
         """The end of the log of the workers and web servers."""
         return "\n".join((self.root / "processes.log").read_text(errors="replace").splitlines()[-40:])
 
+    def logged_errors(self) -> list[str]:
+        """What workers and web servers have logged as errors, but for RQ's: the reconciler repairs what happens to jobs."""
+        lines = (self.root / "processes.log").read_text(errors="replace").splitlines()
+        return [line for line in lines if '"level": "ERROR"' in line and '"rq.' not in line]
+
     # ------------------------------------------------------------------------------------------------------------------
 
     def _spawn(self, arguments: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, *arguments],
-            cwd=ROOT,
+            cwd=self.code,
             env={**self.environ, **environ},
             stdout=self.log,
             stderr=self.log,
