@@ -310,7 +310,7 @@ class Home:
         return "\n".join((self.root / "processes.log").read_text(errors="replace").splitlines()[-40:])
 
     def logged_errors(self) -> list[str]:
-        """What workers and web servers have logged as errors, but for RQ's: the reconciler repairs what happens to jobs."""
+        """What workers and web servers have logged as errors. Not RQ: the reconciler repairs what happens to jobs."""
         lines = (self.root / "processes.log").read_text(errors="replace").splitlines()
         return [line for line in lines if '"level": "ERROR"' in line and '"rq.' not in line]
 
