@@ -479,6 +479,24 @@ class ForeseenChange(Base):
     after: Mapped[list[str]] = mapped_column(ARRAY(Text))
 
 
+class ListingWarning(Base):
+    """How many rows of one batch make a change to a listing that is probably a mistake, and the first of them."""
+
+    __tablename__ = "listing_warnings"
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    #: That of the batch.
+    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    #: A ``queries.imports.listing_warnings.Kind``.
+    kind: Mapped[str] = mapped_column(CodeText, primary_key=True)
+    rows: Mapped[int] = mapped_column(Integer)
+    #: The line of the first row, and its listing's price or quantity before and after it.
+    first_line: Mapped[int] = mapped_column(Integer)
+    before: Mapped[int] = mapped_column(Integer)
+    after: Mapped[int] = mapped_column(Integer)
+
+
 class WebhookEndpoint(Base):
     """A webhook endpoint of a seller."""
 

@@ -85,3 +85,41 @@ def test_a_file_most_of_whose_rows_fail_is_warned_of(
     hopeless = start(seller, [row(price="x")] * 12, is_check=is_check)
     run_jobs()
     assert told(hopeless) == []
+
+
+@pytest.mark.parametrize("is_check", [False, True])
+def test_changes_that_are_probably_mistakes_are_warned_of(
+    client: FlaskClient,
+    seller: Seller,
+    run_jobs: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    is_check: bool,
+) -> None:
+    make_items(12)
+    start(seller, [row(urn=f"urn:test:{n}", price=1000) for n in range(1, 13)])
+    run_jobs()
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 5)
+    # Exactly 80 per cent is not more than that.
+    prices = [200, 1800, 199, 1801, 1000, 1000, 5, *[1001] * 5]
+    rows = [
+        row(mode="UPDATE", urn=f"urn:test:{n}", price=price, quantity=0 if n > 2 else 1)
+        for n, price in enumerate(prices, start=1)
+    ]
+
+    def told(one: Import) -> dict[str, str]:
+        notes = page(client, f"/imports/{one.public_id}").select("[data-warning]")
+        return {str(note["data-warning"]): words(note) for note in notes}
+
+    made = start(seller, rows, is_check=is_check)
+    run_jobs()
+    moved, were = ("would move", "would be") if is_check else ("moved", "were")
+    assert told(made) == {
+        "price-moves": f"3 prices {moved} by more than 80%, first on line 4: from £10.00 to £1.99. Prices are in pence "
+        "– check that these are meant.",
+        "sold-out": f"10 listings {were} set to a quantity of 0, first on line 4, so that nobody can buy them. Check "
+        "that this is meant.",
+    }
+    # A few that are sold out are nothing to be warned of.
+    few = start(seller, [row(mode="UPDATE", urn="urn:test:1", price=1000, quantity=0)], is_check=is_check)
+    run_jobs()
+    assert "sold-out" not in told(few)

@@ -9,11 +9,10 @@ from app.csvfile.contract import Condition
 from app.imports.reports.progress import ImportProgress
 from app.queries.imports import check_changes
 from app.queries.imports.check_changes import RecordedChange
+from app.queries.imports.listing_warnings import STRIKING_PERCENT
 
 #: Maximum number of changes shown.
 _SHOWN = 20
-#: A price that changes by more per cent than this is probably a mistake.
-_STRIKING_PERCENT = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class CellChange:
     @property
     def is_striking(self) -> bool:
         """Whether it is a change of a price that is probably a mistake."""
-        return self.percent is not None and abs(self.percent) > _STRIKING_PERCENT
+        return self.percent is not None and abs(self.percent) > STRIKING_PERCENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from app.csvfile.contract import in_pounds
 from app.humanize import counted
 from app.imports.reports.progress import ImportProgress
+from app.queries.imports import listing_warnings
+from app.queries.imports.listing_warnings import STRIKING_PERCENT, Counted, Kind
 
 #: Of fewer rows, some that fail are no reason to doubt the file as a whole.
 _MIN_ROWS = 10
+#: As many listings that are set to a quantity of 0 are a reason to ask, however large the file is.
+_MANY = 1_000
 
 
 class Notice(NamedTuple):
@@ -23,7 +28,34 @@ class Notice(NamedTuple):
 
 def list_warnings(one: ImportProgress) -> list[Notice]:
     """The warnings about an import or check, the gravest first."""
-    return [*_most_fail(one), *(Notice(warned.kind, warned.sentence) for warned in one.warnings)]
+    return [*_most_fail(one), *_striking(one), *(Notice(warned.kind, warned.sentence) for warned in one.warnings)]
+
+
+def _striking(one: ImportProgress) -> Iterator[Notice]:
+    """Changes to listings that are probably mistakes."""
+    if not one.updated:
+        return
+    for found in listing_warnings.list_all(one.key):
+        if found.kind is Kind.PRICE_MOVES:
+            yield Notice(found.kind, _describe_moves(one, found))
+        elif found.rows >= _MANY or (found.rows >= _MIN_ROWS and found.rows * 2 > one.total):
+            yield Notice(found.kind, _describe_sold_out(one, found))
+
+
+def _describe_moves(one: ImportProgress, found: Counted) -> str:
+    move = "would move" if one.is_check else "moved"
+    return (
+        f"{counted(found.rows, 'price')} {move} by more than {STRIKING_PERCENT}%, first on line {found.first_line:,}: "
+        f"from {in_pounds(found.before)} to {in_pounds(found.after)}. Prices are in pence – check that these are meant."
+    )
+
+
+def _describe_sold_out(one: ImportProgress, found: Counted) -> str:
+    end = "would be set" if one.is_check else "were set"
+    return (
+        f"{counted(found.rows, 'listing')} {end} to a quantity of 0, first on line {found.first_line:,}, so that "
+        "nobody can buy them. Check that this is meant."
+    )
 
 
 def _most_fail(one: ImportProgress) -> Iterator[Notice]:

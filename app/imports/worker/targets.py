@@ -15,8 +15,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from app.csvfile.columns import VALUES
+from app.imports.worker import likely_mistakes
 from app.queries import BatchKey
-from app.queries.imports import check_changes, check_claims, unchanged_rows
+from app.queries.imports import check_changes, check_claims, listing_warnings, unchanged_rows
 from app.queries.imports.check_changes import Foreseen
 from app.queries.imports.unchanged_rows import LineMarks
 from app.queries.listings import listings
@@ -109,6 +110,7 @@ class LiveListings:
     def change(self, changes: pa.Table) -> None:
         """Write the new values."""
         listings.update(self._run, changes)
+        listing_warnings.add(self._batch, likely_mistakes.find(changes))
 
     def record_unchanged(self, unchanged: pa.Table) -> None:
         """Record them for the batches before this one."""
@@ -122,7 +124,7 @@ class CheckedListings:
     """
 
     def __init__(self, batch: BatchKey, run: Run) -> None:
-        self._run, self._key = run, batch.of_import
+        self._batch, self._run, self._key = batch, run, batch.of_import
         self._claim = _MakeOnce(partial(check_claims.find_makers, self._key), partial(check_claims.take, self._key))
 
     def compare(self, rows: pa.Table) -> Compared:
@@ -138,6 +140,7 @@ class CheckedListings:
         prices = np.array([np.asarray(changes[name]) for name in ("old_price", "price")])
         order = np.lexsort((changes["line"], -prices.max(axis=0) / prices.min(axis=0)))
         check_changes.insert(self._key, [*self._foresee(changes.take(order[:_CHANGES_SHOWN]))])
+        listing_warnings.add(self._batch, likely_mistakes.find(changes))
 
     def _foresee(self, changes: pa.Table) -> Iterator[Foreseen]:
         keys = [*zip(*(changes[name].to_pylist() for name in KEY), strict=True)]

@@ -11,7 +11,7 @@ from app.extensions import db
 from app.queries import ImportKey, delete_some
 
 #: The tables that are deleted with the failed rows. They have no foreign keys: see ``models``.
-_ERROR_TABLES = ("row_errors", "error_groups", "foreseen_changes")
+_ERROR_TABLES = ("row_errors", "error_groups", "foreseen_changes", "listing_warnings")
 
 _OLD = "i.finished_at < clock_timestamp() - make_interval(days => :days)"
 

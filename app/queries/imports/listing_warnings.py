@@ -1,0 +1,64 @@
+"""Probable mistakes in the changes that rows make to listings: counted by the chunks, and summed for the page.
+
+As with ``error_groups``, each batch counts its own rows, so that no transaction waits for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import NamedTuple
+
+from app.queries import BatchKey, ImportKey, driver_cursor
+
+#: A price that changes by more per cent than this is probably a mistake.
+STRIKING_PERCENT = 80
+
+
+class Kind(StrEnum):
+    """What is probably wrong."""
+
+    #: The price changes by much.
+    PRICE_MOVES = "price-moves"
+    #: The quantity becomes 0.
+    SOLD_OUT = "sold-out"
+
+
+class Counted(NamedTuple):
+    """The rows with one kind of probable mistake, and the first of them."""
+
+    kind: Kind
+    rows: int
+    first_line: int
+    #: The price, or the quantity, of the first row's listing before and after it.
+    before: int
+    after: int
+
+
+def add(batch: BatchKey, found: Collection[Counted]) -> None:
+    """Count rows of ``batch``, which processes its lines in order: those counted before stand further up."""
+    if not found:
+        return
+    with driver_cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into listing_warnings (seller_id, import_id, number, kind, rows, first_line, before, after)
+            values (%s, %s, %s, %s, %s, %s, %s, %s)
+            on conflict (seller_id, import_id, number, kind)
+            do update set rows = listing_warnings.rows + excluded.rows
+            """,
+            [(*batch, *counted) for counted in found],
+        )
+
+
+def list_all(key: ImportKey) -> list[Counted]:
+    """The counts of an import by kind."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            """
+            select distinct on (kind) kind, sum(rows) over (partition by kind), first_line, before, after
+            from listing_warnings where seller_id = %s and import_id = %s order by kind, first_line
+            """,
+            tuple(key),
+        )
+        return [Counted(Kind(kind), *numbers) for kind, *numbers in cursor.fetchall()]
