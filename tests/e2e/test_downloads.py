@@ -63,7 +63,7 @@ def test_the_rows_that_are_left_are_those_that_were_not_processed(page: Page, ga
 
 def test_the_template_is_imported_as_it_is(page: Page, working: None) -> None:
     page.goto("/imports/upload")
-    template = download(page, page.get_by_role("link", name="Download a template"))
+    template = download(page, page.get_by_role("link", name="Download the template"))
     assert template.decode("utf-8-sig").splitlines()[0] == HEADER
     upload_and_follow(page, template)
     assert counters(page)["total"] == 2

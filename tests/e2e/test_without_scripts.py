@@ -76,7 +76,7 @@ def test_errors_filters_and_files(open_window: OpenWindow, seller: Seller, worki
     page.get_by_label("Code").select_option("409")
     page.get_by_role("button", name="Filter").click()
     expect(page).to_have_url(re.compile("code=409"))
-    expect(page.locator("tbody[id^=line-]")).to_have_count(list(mistakes().values()).count(409))
+    expect(page.locator("li[id^=line-]")).to_have_count(list(mistakes().values()).count(409))
 
 
 def test_a_refusal(open_window: OpenWindow, seller: Seller, working: None) -> None:
