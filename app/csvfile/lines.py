@@ -34,7 +34,20 @@ class Lines:
     def text(self, line: int) -> str:
         """The record that begins on ``line``, without its final line ending."""
         block = next(block for block in self._blocks if line < block.lines[-1])
-        return block.text(int(np.searchsorted(block.lines, line))).removesuffix("\n").removesuffix("\r")
+        return _without_ending(block.text(int(np.searchsorted(block.lines, line))))
+
+    def texts(self, lines: Iterable[int]) -> list[str]:
+        """The records that begin on ``lines``, which are in order, without their final line endings."""
+        wanted = np.fromiter(lines, np.int64)
+        texts: list[str] = []
+        for block in self._blocks:
+            first, stop = np.searchsorted(wanted, block.lines[[0, -1]])
+            texts += map(_without_ending, block.texts(np.searchsorted(block.lines, wanted[first:stop])))
+        return texts
+
+
+def _without_ending(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 class _Part(NamedTuple):

@@ -57,6 +57,11 @@ class Block:
         """A record as in the file, including its line ending."""
         return self.data[self.starts[record] : self.starts[record + 1]].decode()
 
+    def texts(self, records: Indices) -> list[str]:
+        """Some records as in the file, including their line endings."""
+        pieces = zip(self.starts[records].tolist(), self.starts[records + 1].tolist(), strict=True)
+        return [self.data[start:end].decode() for start, end in pieces]
+
     def cells(self, records: Indices) -> list[list[str]]:
         """The cells of some records."""
         is_fit = np.isin(records, self.fit, assume_unique=True)

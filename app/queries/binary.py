@@ -86,7 +86,7 @@ def as_rows(columns: pa.Table) -> bytes:
     """The rows of a table for a COPY in the binary format. Values of the type ``binary`` are in that format already."""
     fields = [_encode(column.combine_chunks()) for column in columns.columns]
     count = _Field([(">i2", len(fields))], None)
-    return _HEADER + _join([count, *fields], len(columns)) + _TRAILER
+    return b"".join([_HEADER, _join([count, *fields], len(columns)), _TRAILER])
 
 
 def read_array(cursor: Cursor[Any], column: int, dtype: str) -> NDArray[Any]:
@@ -117,8 +117,9 @@ def _encode(column: pa.Array) -> _Field:
     if not column.null_count:
         return _Field([(">i4", size), (kind, values)], None)
     is_valid = column.is_valid().to_numpy(zero_copy_only=False)
-    sizes = np.where(is_valid, size, 0)
-    return _Field([(">i4", np.where(is_valid, size, _NULL))], _binary(values[is_valid].astype(kind), sizes))
+    ends = np.cumsum(is_valid) * size
+    rest = _binary(values[is_valid].astype(kind), np.concatenate([[0], ends]))
+    return _Field([(">i4", np.where(is_valid, size, _NULL))], rest)
 
 
 def _values(column: pa.Array) -> tuple[str, NDArray[Any]]:
@@ -136,11 +137,10 @@ def _without_nulls(column: pa.Array, value: int | bytes) -> pa.Array:
     return column.fill_null(value) if column.null_count else column
 
 
-def _binary(data: NDArray[Any], sizes: NDArray[Any]) -> pa.Array:
-    """An array of binary values of these sizes, one after the other in ``data``."""
-    offsets = np.zeros(len(sizes) + 1, np.int32)
-    np.cumsum(sizes, out=offsets[1:])
-    return pa.Array.from_buffers(pa.binary(), len(sizes), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+def _binary(data: NDArray[Any], offsets: NDArray[Any]) -> pa.Array:
+    """An array of binary values, each of which lies between two of the ``offsets`` into ``data``."""
+    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
 
 
 def _join(fields: Iterable[_Field], count: int) -> bytes:
@@ -167,4 +167,4 @@ def _beside_each_other(integers: list[tuple[str, NDArray[Any] | int]], count: in
     rows = np.empty(count, np.dtype([(str(at), kind) for at, (kind, _) in enumerate(integers)]))
     for at, (_, values) in enumerate(integers):
         rows[str(at)] = values
-    return _binary(rows, np.full(count, rows.itemsize))
+    return _binary(rows, np.arange(count + 1) * rows.itemsize)

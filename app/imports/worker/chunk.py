@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from app.csvfile.columns import Column
 from app.csvfile.contract import Condition, ItemName, NamedBy
 from app.csvfile.lines import Lines
 from app.csvfile.visible import describe_invisible
-from app.imports.worker.resolved import KnownItems, Resolved
+from app.imports.worker.resolved import KnownItems
 from app.imports.worker.targets import Target
 from app.observability import metrics
 from app.queries import BatchKey, binary
@@ -109,7 +109,7 @@ def write(attempt: Attempt, chunk: Chunk) -> Written:
         updated, unchanged = _update(candidates.where(~is_create), attempt, failed)
     with metrics.timed("errors"):
         failed = dict(sorted(failed.items()))
-        row_errors.insert(batch, failed, [*map(lines.text, failed)])
+        row_errors.insert(batch, failed, lines.texts(failed))
     by = transitions.Advance(lines.end_byte, lines.next_line, created, updated, unchanged, len(failed))
     outcomes = {"created": created, "updated": updated, "unchanged": unchanged, "failed": len(failed)}
     return Written(transitions.advance(batch, by), outcomes)
@@ -121,8 +121,11 @@ def _find_items(rows: pa.Table, known_items: KnownItems, failed: Failed) -> Cand
     variants = rows["variants"].combine_chunks().dictionary_encode()
     names, at = variants.dictionary.to_pylist(), variants.indices.to_numpy()
     is_right = (found.counts == 1) & _have_variants(known_items, found.variant_sets, names, at)
-    for place in np.flatnonzero(~is_right).tolist():
-        failed[rows["line"][place].as_py()] = [_problem(rows, place, found, known_items)]
+    wrong = np.flatnonzero(~is_right)
+    for row, count, item_id in zip(
+        rows.take(wrong).to_pylist(), found.counts[wrong].tolist(), found.item_ids[wrong].tolist(), strict=True
+    ):
+        failed[row["line"]] = [_problem(row, count, item_id, known_items)]
     ranks = np.empty(len(names), np.int64)
     ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
     conditions = np.asarray(rows["condition"])
@@ -269,18 +272,16 @@ def _name_problem(cause: Cause, name: ItemName, **facts: Any) -> Problem:
     return cause.problem(_NAMING_COLUMNS[named_by], **facts)
 
 
-def _problem(rows: pa.Table, place: int, found: Resolved, known_items: KnownItems) -> Problem:
-    """Why the row in this place has no listing key."""
-    row = rows.slice(place, 1).to_pylist()[0]
+def _problem(row: Mapping[str, Any], count: int, item_id: int, known_items: KnownItems) -> Problem:
+    """Why a row has no listing key: its name can mean ``count`` items, and if it is one, that is ``item_id``."""
     named_by = NamedBy(row["named_by"])
     name: ItemName = (named_by, row[_COLUMNS_OF_NAMES[named_by]])
-    count = int(found.counts[place])
     if not count:
         return _name_problem(Cause.ITEM_NOT_FOUND, name)
     if count > 1:
         urns = [item.urn for item in known_items.candidates(name)[:_URNS_LISTED]]
         return _name_problem(Cause.ITEM_AMBIGUOUS, name, count=count, urns=urns)
-    item = known_items.item(int(found.item_ids[place]))
+    item = known_items.item(item_id)
     known = sorted(item.variants)[:_VARIANTS_LISTED]
     missing = sorted(_missing(item.variants, row["variants"]))
     return Cause.VARIANT_NOT_FOUND.problem(Column.VARIANTS, urn=item.urn, variants=missing, known=known)
