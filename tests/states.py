@@ -123,7 +123,7 @@ def make(state: State, seller: Seller, *, file_name: str = "stock.csv") -> Impor
     if state.counters[2]:
         rows[1]["URN"] = "urn:test:nowhere"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+        patch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 1)
         started = start(seller, rows, file_name=file_name)
     _PATHS[state.name](started)
     return started

@@ -175,8 +175,8 @@ def _whole(value: str) -> int | None:
 # Many cells at once -----------------------------------------------------------------------------------------------
 #
 # Cells whose values hardly ever repeat are not parsed one by one. Those that are certainly right, and are read as they
-# are, need no parsing; these functions find the others, in several sets, from the texts of a whole column. Free texts
-# are trimmed before.
+# are, need no parsing; these functions find the others, in several sets, from the texts of a whole column. White space
+# and guards around free texts do not make them suspect.
 
 
 def suspect_prices(cells: Texts) -> Sequence[Indices]:
@@ -201,10 +201,10 @@ def suspect_names(cells: Texts) -> Sequence[Indices]:
 
 
 def suspect_free_names(_: Texts) -> Sequence[Indices]:
-    """None: a name that is free text is always right and read as it is."""
+    """None: a name that is free text is always right."""
     return ()
 
 
 def suspect_texts(limit: int) -> Callable[[Texts], Sequence[Indices]]:
-    """Finds the cells that may be wrong, or have a guard, for ``parse_text`` with this limit."""
-    return lambda cells: (cells.longer_than(limit), cells.guarded())
+    """Finds the cells that may be wrong for ``parse_text`` with this limit."""
+    return lambda cells: (cells.longer_than(limit),)

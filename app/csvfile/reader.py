@@ -29,6 +29,7 @@ BLOCK_BYTES = 1024 * 1024
 
 #: Unicode category Cc without tab and the line breaks.
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_BYTE_ORDER_MARK = "\ufeff".encode()
 _TAB, _LF, _CR, _SPACE, _QUOTE, _COMMA = b'\t\n\r ",'
 
 
@@ -131,7 +132,16 @@ def check_text(data: bytes, line: int) -> None:
         at = line + data.count(b"\n", 0, nul)
         raise FileRejected(f"Line {at} contains a NUL byte, so this is not a text file. {SAVE_AS_CSV}", at)
     try:
-        data.isascii() or data.decode("utf-8")
+        if not data.isascii():
+            # Ten times as fast as decoding, which knows the place.
+            pa.array([data], pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        _find_undecodable(data, line)
+
+
+def _find_undecodable(data: bytes, line: int) -> None:
+    try:
+        data.decode("utf-8")
     except UnicodeDecodeError as error:
         at = line + data.count(b"\n", 0, error.start)
         raise FileRejected(
@@ -166,8 +176,10 @@ def _judge_lines(data: bytes) -> tuple[Indices, Mask]:
         doubts.append(np.flatnonzero(raw == 0x7F))
     if not data.isascii():
         # The controls beyond ASCII, and the byte-order mark, which Arrow would skip.
-        pairs, marks = np.flatnonzero(raw == 0xC2), np.flatnonzero(raw == 0xEF)
-        doubts += [pairs[raw[pairs + 1] < 0xA0], marks[raw[marks + 1] == 0xBB]]
+        pairs = np.flatnonzero(raw == 0xC2)
+        doubts.append(pairs[raw[pairs + 1] < 0xA0])
+        if _BYTE_ORDER_MARK in data:
+            doubts.append(np.array([found.start() for found in re.finditer(_BYTE_ORDER_MARK, data)]))
     is_regular = np.ones(len(firsts), np.bool_)
     is_regular[np.searchsorted(starts, np.concatenate(doubts), side="right") - 1] = False
     return starts, is_regular
@@ -185,9 +197,12 @@ def _misplaced_quotes(raw: npt.NDArray[np.uint8], starts: Indices) -> Sequence[I
     befores = np.searchsorted(marks, starts)
     counts = np.diff(befores)
     closes = (np.arange(len(marks)) - np.repeat(befores[:-1], counts)) % 2 == 1
-    beside = raw[np.where(closes, marks + 1, marks - 1)]
-    is_right = (beside == _COMMA) | (beside == _LF) | (beside == _QUOTE) | (closes & (beside == _CR))
-    return marks[~is_right], starts[:-1][counts % 2 == 1]
+    is_odd = _IS_ODD_BESIDE_QUOTE[raw[np.where(closes, marks + 1, marks - 1)]]
+    return marks[is_odd], starts[:-1][counts % 2 == 1]
+
+
+#: By byte: whether it can stand neither before an opening mark nor behind a closing one. A CR before one stands alone.
+_IS_ODD_BESIDE_QUOTE = ~np.isin(np.arange(256), [_COMMA, _QUOTE, _CR, _LF])
 
 
 def _read_irregular(

@@ -19,8 +19,8 @@ MIN_BATCH_ROWS = 2_000
 MAX_BATCH_ROWS = 25_000
 #: The beginning of a file, in bytes, that shows most of what it can be rejected for.
 LOOK_BYTES = 64 * 1024
-#: Maximum number of batches of a file, unless they would exceed MAX_BATCH_ROWS.
-BATCHES_AIMED_AT = 80
+#: Number of batches to aim for: more would cost more than they bring.
+_BATCHES, _BATCHES_PER_WORKER = 80, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,17 @@ class Scan:
     batches: list[BatchPlan]
 
 
-def rows_per_batch(total: int) -> int:
-    """The number of rows in a batch of a file with ``total`` rows; the last batch may have fewer."""
-    return min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, -(-total // BATCHES_AIMED_AT)))
+def rows_per_batch(total: int, workers: int) -> int:
+    """The number of rows in a batch of a file with ``total`` rows; the last batch may have fewer.
+
+    ``workers`` is the number of workers that listen; 0 if it is not known.
+    """
+    batches = min(_BATCHES, _BATCHES_PER_WORKER * workers) or _BATCHES
+    return min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, -(-total // batches)))
 
 
-def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
-    """Check the file whose bytes are ``pieces`` while they arrive, without storing them.
+def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int, workers: int = 0) -> Scan:
+    """Check the file whose bytes are ``pieces`` while they arrive, and plan its batches for a number of ``workers``.
 
     Raises FileRejected as soon as it is certain that the file cannot be imported, and FileTooLarge beyond
     ``max_bytes``.
@@ -87,7 +91,7 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int) -> Scan:
         raise FileRejected("The file has the header but no rows below it. Add at least one row.", 2)
     # Blank rows before the first row belong to the first batch, so that the batches cover the whole file.
     starts[0], lines[0] = len(header_line), 2
-    return Scan(header, len(starts), invalid, watch.warnings(), _plan(starts, lines, end_of_file=at))
+    return Scan(header, len(starts), invalid, watch.warnings(), _plan(starts, lines, end_of_file=at, workers=workers))
 
 
 def look(start: bytes, *, size: int, max_rows: int, max_bytes: int) -> None:
@@ -114,9 +118,9 @@ def _limited(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
         yield piece
 
 
-def _plan(starts: array[int], lines: array[int], *, end_of_file: int) -> list[BatchPlan]:
+def _plan(starts: array[int], lines: array[int], *, end_of_file: int, workers: int) -> list[BatchPlan]:
     """Divide the rows into consecutive batches without gaps up to the end of the file."""
-    size = rows_per_batch(len(starts))
+    size = rows_per_batch(len(starts), workers)
     firsts = range(0, len(starts), size)
     ends = [*(starts[first] for first in firsts[1:]), end_of_file]
     return [

@@ -45,6 +45,10 @@ class Texts:
         """The size of each text in bytes."""
         return np.diff(self._offsets)
 
+    def at(self, indices: Indices) -> list[str]:
+        """Some of the texts."""
+        return self.array.take(pa.array(indices)).to_pylist() if len(indices) else []
+
     @cached_property
     def is_filled(self) -> Mask:
         """For each text whether it is not empty."""
@@ -84,7 +88,10 @@ class Texts:
 
     def at_odds(self) -> Indices:
         """The texts with anything but a visible ASCII character at their ends."""
-        return self._where(_IS_ODD[self._firsts] | _IS_ODD[self._bytes[self._places[1:] - 1]]) if self.data else _NONE
+        if not self.data:
+            return _NONE
+        lasts = self._bytes.take(self._places[1:] - 1, mode="clip")
+        return self._where(_IS_ODD[self._firsts] | _IS_ODD[lasts])
 
     @cached_property
     def _bytes(self) -> npt.NDArray[np.uint8]:
@@ -94,7 +101,7 @@ class Texts:
     @cached_property
     def _firsts(self) -> npt.NDArray[np.uint8]:
         """The first byte of each text; any byte for an empty one."""
-        return self._bytes[self._places[:-1]]
+        return self._bytes.take(self._places[:-1], mode="clip")
 
     def _where(self, is_wanted: Mask) -> Indices:
         """Those of these texts that are not empty."""
@@ -106,6 +113,8 @@ class Texts:
 
     def replaced(self, at: Indices, texts: Sequence[str]) -> Texts:
         """These texts, with others ``at`` some indices."""
+        if not len(at):
+            return self
         is_replaced = np.zeros(len(self.array), np.bool_)
         is_replaced[at] = True
         return Texts(pc.replace_with_mask(self.array, pa.array(is_replaced), pa.array(texts, pa.string())))
@@ -120,11 +129,11 @@ class Texts:
         return pc.if_else(pa.array(is_filled), self.array, None)
 
     def folded(self, fold: Callable[[str], str]) -> pa.StringArray:
-        """What ``fold`` makes of each text; it makes lower case of a trimmed ASCII text with single spaces."""
-        if self.data.isascii() and not any(mark in self.data for mark in _NOT_SIMPLE):
-            return pc.ascii_lower(self.array)
-        distinct = self.array.dictionary_encode()
-        return pa.array([*map(fold, distinct.dictionary.to_pylist())], pa.string()).take(distinct.indices)
+        """What ``fold`` makes of each text. Of a trimmed ASCII text with single spaces, it makes lower case."""
+        odd = self.with_any(*_NOT_SIMPLE)
+        if not self.data.isascii():
+            odd = union(odd, np.flatnonzero(~pc.string_is_ascii(self.array).to_numpy(zero_copy_only=False)))
+        return Texts(pc.ascii_lower(self.array)).replaced(odd, [*map(fold, self.at(odd))]).array
 
 
 def where(cells: pa.DictionaryArray, is_wanted: Callable[[str], bool]) -> Mask:
@@ -143,4 +152,4 @@ _NONE: Indices = np.empty(0, np.intp)
 #: By byte: whether it is no visible ASCII character.
 _IS_ODD = np.array([not 0x21 <= byte <= 0x7E for byte in range(256)])
 #: Two spaces in a row, other white space, and what a guard begins with.
-_NOT_SIMPLE = (b"  ", b"\t", b"\n", b"\r", b'="')
+_NOT_SIMPLE = ("  ", "\t", "\n", "\r", '="')

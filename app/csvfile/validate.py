@@ -7,7 +7,8 @@ takes a row that the fast one has found invalid, and collects all its problems.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.csvfile.causes import Cause, Problem
-from app.csvfile.columns import FIELDS, NEWEST, Column, Layout
+from app.csvfile.columns import FIELDS, NEWEST, Column, Layout, Spec
 from app.csvfile.contract import NAME_KEY_SEPARATOR, Mode, NamedBy, column_letters, fold
 from app.csvfile.damage import ERROR_MARKS, is_date, is_error, is_shortened, plain_digits
 from app.csvfile.guard import unguard
@@ -87,6 +88,30 @@ class _Distinct(NamedTuple):
         return pa.array([None if value is _WRONG else value for value in self.values], to).take(pa.array(self.indices))
 
 
+class _Texts:
+    """The cells of a column whose values hardly ever repeat."""
+
+    def __init__(self, spec: Spec, cells: pa.StringArray, parse: Callable[[str], Any]) -> None:
+        self._cells, self._parse = Texts(cells), parse
+        self._is_free_text = spec.is_free_text
+        self._suspects = union(*spec.suspects(self._cells)) if spec.suspects else np.empty(0, np.intp)
+
+    def wrong(self) -> Indices:
+        """The cells that break a rule."""
+        values = [self._parse(cell) for cell in self._cells.at(self._suspects)]
+        return self._suspects[[value is _WRONG for value in values]]
+
+    @cached_property
+    def valid(self) -> Texts:
+        """The texts of the values; an empty one for a cell that breaks a rule."""
+        cells, at = self._cells, self._suspects
+        if self._is_free_text:
+            cells = cells.trimmed()
+            at = union(at, cells.guarded())
+        values = [self._parse(cell) for cell in cells.at(at)]
+        return cells.replaced(at, ["" if value is _WRONG or value is None else str(value) for value in values])
+
+
 class Validator:
     """Validates the blocks of a file with one layout, and remembers common values. Not thread-safe."""
 
@@ -115,14 +140,14 @@ class Validated:
         self._fold = fold
         #: For each fit record whether it is wrong or blank.
         self._is_wrong = np.zeros(len(block.fit), np.bool_)
-        #: By column: the values where they repeat, and the valid texts of the others.
         self._values: dict[Column, _Distinct] = {}
-        self._texts: dict[Column, Texts] = {}
+        self._texts: dict[Column, _Texts] = {}
         for column, cells in zip(layout.columns, block.columns, strict=True):
             if column.spec.suspects is None:
                 self._values[column] = self._parse_distinct(cells, parsers[column])
             else:
-                self._texts[column] = self._parse_suspects(column, column.spec.suspects, Texts(cells), parsers[column])
+                self._texts[column] = _Texts(column.spec, cells, parsers[column])
+                self._is_wrong[self._texts[column].wrong()] = True
         self._is_create = self._values[Column.MODE].where(lambda value: value is Mode.CREATE)
         self._is_wrong |= self._is_create & self._values[Column.QUANTITY].where(lambda value: value == 0)
         self._check_names()
@@ -138,31 +163,16 @@ class Validated:
             self._is_wrong |= values.where(lambda value: value is _WRONG)
         return values
 
-    def _parse_suspects(
-        self,
-        column: Column,
-        suspects: Callable[[Texts], Sequence[Indices]],
-        cells: Texts,
-        parse: Callable[[str], Any],
-    ) -> Texts:
-        """The texts of a column as ``parse`` leaves them; an empty one for a wrong cell."""
-        if column.spec.is_free_text:
-            cells = cells.trimmed()
-        at = union(*suspects(cells))
-        if not len(at):
-            return cells
-        values = [*map(parse, cells.array.take(at).to_pylist())]
-        self._is_wrong[at[[value is _WRONG for value in values]]] = True
-        return cells.replaced(at, ["" if value is _WRONG or value is None else str(value) for value in values])
-
     def _check_names(self) -> None:
         """Find the rows that name no item."""
-        parts = [self._texts[column] for column in _NAME_COLUMNS]
-        is_named = np.logical_and.reduce([part.is_filled for part in parts])
-        for part in parts:
-            at = part.with_any(*ERROR_MARKS)
-            is_named[at[[*map(is_error, part.array.take(at).to_pylist())]]] = False
-        self._is_wrong |= ~np.logical_or.reduce([is_named, *(self._texts[column].is_filled for column in _NAMES_ALONE)])
+        is_left = ~np.logical_or.reduce([self._texts[column].valid.is_filled for column in _NAMES_ALONE])
+        if not is_left.any():
+            return
+        for part in (self._texts[column].valid for column in _NAME_COLUMNS):
+            self._is_wrong |= is_left & ~part.is_filled
+            errors = part.with_any(*ERROR_MARKS)
+            errors = errors[[*map(is_error, part.at(errors))]]
+            self._is_wrong[errors] |= is_left[errors]
 
     def _find_blank(self) -> Indices:
         block, layout = self._block, self._layout
@@ -195,12 +205,12 @@ class Validated:
     def _read(self, column: Column, to: pa.DataType) -> pa.Array:
         """The values of a field's column; null if the file does not have it."""
         if column in self._texts:
-            return self._texts[column].where_filled().cast(to)
+            return self._texts[column].valid.where_filled().cast(to)
         return self._values[column].as_array(to) if column in self._values else pa.nulls(len(self._is_wrong), to)
 
     def _name_items(self) -> dict[str, pa.Array]:
         """The columns that tell how each row names its item."""
-        urns, cardmarket_ids, tcgplayer_ids = (self._texts[column] for column in _NAMES_ALONE)
+        urns, cardmarket_ids, tcgplayer_ids = (self._texts[column].valid for column in _NAMES_ALONE)
         is_left = ~urns.is_filled
         by_cardmarket = is_left & cardmarket_ids.is_filled
         is_left &= ~by_cardmarket
@@ -217,21 +227,24 @@ class Validated:
 
     def _name_keys(self, is_wanted: Mask) -> pa.Array:
         at = np.flatnonzero(is_wanted)
-        parts = [Texts(self._texts[column].array.take(at)).folded(self._fold) for column in _NAME_COLUMNS]
+        parts = [Texts(self._texts[column].valid.array.take(at)).folded(self._fold) for column in _NAME_COLUMNS]
         keys = pc.binary_join_element_wise(*parts, NAME_KEY_SEPARATOR)
         return pc.replace_with_mask(pa.nulls(len(is_wanted), pa.string()), pa.array(is_wanted), keys)
 
 
 def _values(cells: list[str], layout: Layout) -> list[str]:
     """The values in the cells of a row, without white space and guards."""
-    free_text = [column.spec.is_free_text for column in layout.columns]
-    strips = (str.strip if is_free_text else _plain for is_free_text in free_text)
-    return [strip(cell) for strip, cell in zip(chain(strips, repeat(_plain)), cells, strict=False)]
+    return [strip(cell) for strip, cell in zip(chain(_strips(layout), repeat(_plain)), cells, strict=False)]
+
+
+@cache
+def _strips(layout: Layout) -> list[Callable[[str], str]]:
+    return [str.strip if column.spec.is_free_text else _plain for column in layout.columns]
 
 
 def _plain(cell: str) -> str:
     """The value in a cell that is not free text, without its guard: programs write ids as ``="912954"``."""
-    value = trim(cell)
+    value = cell.strip() if cell.isascii() else trim(cell)
     return trim(unguard(value)) if value.startswith('="') else value
 
 
@@ -252,11 +265,12 @@ def find_problems(cells: list[str], layout: Layout = NEWEST) -> list[Problem] | 
 def _find_wrong_values(cells: list[str], values: dict[Column, str], problems: list[Problem]) -> list[Problem]:
     """``problems`` and all other problems of a row that has a value in each column, in the order of the columns."""
     broken = {problem.column for problem in problems}
+    has_controls = CONTROL.search("".join(cells))
     parsed: dict[Column, Any] = {}
     for cell, (column, value) in zip(cells, values.items(), strict=True):
         if column in broken:
             continue
-        if control := CONTROL.search(cell):
+        if has_controls and (control := CONTROL.search(cell)):
             problems.append(Cause.CONTROL_CHARACTER.problem(column, character=f"U+{ord(control[0]):04X}"))
             continue
         try:
@@ -268,7 +282,7 @@ def _find_wrong_values(cells: list[str], values: dict[Column, str], problems: li
     if not any(values[column] for column in _NAMES_ALONE):
         problems += _find_wrong_names({column: values[column] for column in _NAME_COLUMNS})
     order = [*values]
-    return sorted(problems, key=lambda problem: order.index(Column[problem.column]))
+    return sorted(problems, key=lambda problem: order.index(Column[problem.column])) if len(problems) > 1 else problems
 
 
 def _explain(column: Column, value: str, wrong: Wrong) -> Problem:

@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 
+from redis import RedisError
 from sqlalchemy.exc import IntegrityError
 
 from app import audit
@@ -72,7 +73,8 @@ def upload(
                 writer.write(piece)
                 yield piece
 
-        found = scan(stored(), max_rows=settings.max_rows, max_bytes=settings.max_upload_bytes)
+        limits = {"max_rows": settings.max_rows, "max_bytes": settings.max_upload_bytes}
+        found = scan(stored(), **limits, workers=_count_workers())
         created = Import(
             seller_id=seller_id,
             public_id=public_id,
@@ -112,6 +114,14 @@ def upload(
     db.session.commit()
     queue.fill()
     return created
+
+
+def _count_workers() -> int:
+    """The number of workers that listen; 0 if it is not known."""
+    try:
+        return queue.count_workers()
+    except RedisError:
+        return 0
 
 
 def import_checked(seller_id: int, public_id: uuid.UUID) -> Import:

@@ -143,7 +143,7 @@ def test_the_highest_line_stays_when_its_batch_comes_first(
     make_items()
     start(seller, [row(price=1)])
     run_jobs()
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 1)
     started = start(
         seller,
         [

@@ -29,7 +29,7 @@ UNKNOWN = ErrorKind(Cause.ITEM_NOT_FOUND, "URN")
 def mistaken(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> Import:
     """An import of three batches: lines 2 to 4, 5 to 7 and 8 to 10, of which 3 is right."""
     make_items()
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 3)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 3)
     return start(
         seller,
         [

@@ -27,7 +27,7 @@ RunJobs = Callable[[], None]
 
 @pytest.fixture(autouse=True)
 def one_row_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 1)
 
 
 def upload(seller: Seller, batches: int = 1) -> Import:

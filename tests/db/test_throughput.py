@@ -25,7 +25,7 @@ def key_of(started: Import) -> ImportKey:
 def start_many(seller: Seller, count: int, monkeypatch: pytest.MonkeyPatch) -> Import:
     """An import with this many batches of one row each."""
     make_items(count)
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 1)
     return start(seller, [row(urn=f"urn:test:{number}") for number in range(1, count + 1)])
 
 

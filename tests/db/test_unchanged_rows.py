@@ -109,7 +109,7 @@ def test_neither_result_nor_numbers_depend_on_the_order_of_the_batches(
 ) -> None:
     chance = random.Random(seed)
     make_items()
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: chance.randint(1, 4))
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: chance.randint(1, 4))
     monkeypatch.setattr("app.imports.worker.batch_job.MAX_CHUNK_ROWS", 2)
     monkeypatch.setattr("app.imports.worker.batch_job.MIN_CHUNK_ROWS", 1)
     first = {f"urn:test:{n}": (1, "false") for n in (1, 2, 3)}
@@ -169,7 +169,7 @@ def test_a_check_predicts_the_import(
     make_items(6)
     start(seller, [row(urn=f"urn:test:{n}") for n in (1, 2, 3)])
     run_jobs()
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: rows_per_batch)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: rows_per_batch)
     before = versions()
     foretold = start(seller, every_kind_of_row(), is_check=True)
     run_batches(foretold, order=chance.shuffle)
@@ -213,7 +213,7 @@ def test_what_chunks_note_for_each_other_is_forgotten_at_the_end(
     make_items()
     start(seller, [row(), row(urn="urn:test:2")])
     run_jobs()
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 1)
     started = start(seller, [row(mode="UPDATE", price=2), row(mode="UPDATE", urn="urn:test:2")])
     checked = start(seller, [row(urn="urn:test:3"), row(mode="UPDATE", urn="urn:test:2")], is_check=True)
     batch_job.run(seller.id, started.id, 2, 1)

@@ -112,7 +112,7 @@ def _changed_rows() -> list[dict[str, str]]:
 def _make_long(seller: Seller) -> Import:
     """An import of eighty batches after two minutes of work and a pause, as workers and a queue would leave it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 100)
+        patch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 100)
         started = start(seller, [row(urn=f"urn:test:{number % 100}") for number in range(8_000)], file_name="long.csv")
     db.session.execute(text(_LONG_LIFE), {"import_id": started.id})
     db.session.commit()

@@ -110,7 +110,7 @@ def test_a_batch_that_can_never_be_read_is_given_up_and_the_others_finish(
     trouble: Trouble,
 ) -> None:
     make_items(3)
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 1)
     rows = [row(urn=f"urn:test:{n}") for n in (1, 2, 3)]
     started = start(seller, rows)
     s3.only_from = db.session.scalar(text("select start_byte from batches where number = 2"))

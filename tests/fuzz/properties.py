@@ -22,7 +22,7 @@ def make_small() -> None:
     """Make blocks, batches and the longest record small in this process from now on."""
     reader.BLOCK_BYTES = _BLOCK_BYTES
     reader.MAX_RECORD_BYTES = _MAX_RECORD_BYTES
-    scan.rows_per_batch = lambda _: _BATCH_ROWS
+    scan.rows_per_batch = lambda *_: _BATCH_ROWS
 
 
 def check_reader(data: bytes, cuts: Sequence[int]) -> bool:

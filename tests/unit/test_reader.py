@@ -180,6 +180,16 @@ def test_what_no_row_can_be_made_of_refuses_the_file_and_names_the_line(data: by
     assert f"line {line}" in refusal.value.message.lower()
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [b"\x80", b"\xc0\xaf", b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xf8\x88\x80\x80\x80", b"\xe2\x82"],
+)
+def test_only_utf_8_is_text(wrong: bytes) -> None:
+    with pytest.raises(FileRejected) as refusal:
+        read("é\n".encode() + b"a," + wrong + b"\n")
+    assert refusal.value.line == 2
+
+
 def test_a_record_of_exactly_the_limit_is_read() -> None:
     line = b"x" * (MAX_RECORD_BYTES - 1) + b"\n"
     assert [end for _, _, _, end in read(b"a\n" + line + b"b\n")] == [2, 2 + MAX_RECORD_BYTES, 4 + MAX_RECORD_BYTES]

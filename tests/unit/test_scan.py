@@ -22,11 +22,25 @@ def check(data: bytes, *, max_rows: int = 1_000, max_bytes: int = MANY) -> Scan:
 
 
 @pytest.mark.parametrize(
-    ("total", "rows"),
-    [(1, 2_000), (160_000, 2_000), (160_001, 2_001), (200_000, 2_500), (2_000_000, 25_000), (9_999_999, 25_000)],
+    ("total", "workers", "rows"),
+    [
+        (1, 0, 2_000),
+        (160_000, 0, 2_000),
+        (160_001, 0, 2_001),
+        (200_000, 0, 2_500),
+        (2_000_000, 0, 25_000),
+        (9_999_999, 0, 25_000),
+        (16_000, 2, 2_000),
+        (200_000, 1, 25_000),
+        (200_000, 2, 25_000),
+        (200_000, 3, 16_667),
+        (200_000, 20, 2_500),
+        (200_000, 500, 2_500),
+        (2_000_000, 2, 25_000),
+    ],
 )
-def test_batches_are_sized_by_the_formula(total: int, rows: int) -> None:
-    assert rows_per_batch(total) == rows
+def test_batches_are_sized_by_the_formula(total: int, workers: int, rows: int) -> None:
+    assert rows_per_batch(total, workers) == rows
 
 
 def test_blank_rows_do_not_count_and_invalid_ones_are_counted() -> None:
@@ -63,7 +77,7 @@ def test_batches_cover_the_file_and_read_the_same_rows_as_the_whole(lines: list[
     header = f"{HEADER}{beyond}"
     data = "\n".join([header, *lines]).encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scan_module, "rows_per_batch", lambda total: size)
+        patch.setattr(scan_module, "rows_per_batch", lambda *_: size)
         try:
             found = check(data)
         except FileRejected:

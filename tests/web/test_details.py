@@ -467,7 +467,7 @@ def test_rows_that_were_not_reached_do_not_make_those_that_were_wrong_as_written
 ) -> None:
     # The upload check counts the mistakes of the whole file; only the first batch has been worked on.
     make_items()
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 2)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 2)
     made = start(seller, [row(urn="urn:test:9"), row(), row(price="x"), row(price="y")])
     batch_job.run(seller.id, made.id, 1, 1)
     commands.terminate(seller.id, made.public_id)

@@ -273,7 +273,7 @@ def test_no_row_is_told_to_which_its_batch_has_not_come(
     client: FlaskClient, seller: Seller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_items(9)
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 3)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 3)
     monkeypatch.setattr("app.imports.reports.exports._ROWS_AT_ONCE", 2)
     made = start(seller, [row(urn=f"urn:test:{n}", price="x" if n == 8 else n) for n in range(1, 10)])
     for number in (3, 1):
@@ -372,7 +372,7 @@ def test_what_remains_of_a_terminated_import_can_be_imported(
 ) -> None:
     make_items(3)
     rows = [row(urn=f"urn:test:{n}", comment="one\r\ntwo", price="1" if n != 2 else "x") for n in (1, 2, 3)]
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 1)
     made = start(seller, BOM + csv_bytes(rows, newline="\r\n").removesuffix(b"\r\n"))
     batch_job.run(seller.id, made.id, 2, 1)
     commands.terminate(seller.id, made.public_id)

@@ -239,7 +239,7 @@ def test_of_two_clicks_at_the_same_time_one_imports_again(
 
 
 def test_a_new_import_has_the_batches_of_the_first(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 2)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 2)
     first = start(seller, csv_bytes([row(comment="one\ntwo"), row(price="x"), row(), row(), row()]))
     again = commands.import_again(seller.id, first.public_id)
     plans = [

@@ -267,7 +267,7 @@ def test_the_rows_with_a_value_are_counted_in_all_batches_or_not_at_all(
     told: list[str],
 ) -> None:
     make_items()
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 4)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 4)
     monkeypatch.setattr("app.imports.reports.row_errors._MOST_COUNTED", most_counted)
     wrong = ["Near Mnt", "new", " Near Mnt ", "Near Mnt", "new", "Near Mnt", "new", "Near Mnt"]
     one = start(seller, [row(condition=value, comment='with "marks", and\nlines') for value in wrong])
@@ -385,7 +385,7 @@ def test_an_import_that_moves_has_its_groups_without_a_look_at_their_rows(
     client: FlaskClient, seller: Seller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_items()
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 1)
     one = start(seller, [row(condition="Near Mnt"), row()])
     batch_job.run(seller.id, one.id, 1, 1)
     monkeypatch.setattr(items, "list_steps", None)

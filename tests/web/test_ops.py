@@ -127,7 +127,7 @@ def test_a_tick_that_fails(operator: FlaskClient) -> None:
 def test_one_seller_who_floods_the_queue(
     operator: FlaskClient, seller: Seller, other_seller: Seller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 1)
     make_items(30)
     start(seller, [row(urn=f"urn:test:{n}") for n in range(1, 25)])
     start(other_seller, [row()])
@@ -263,7 +263,7 @@ def test_the_audit_log_is_read_page_by_page(operator: FlaskClient, seller: Selle
 def test_a_late_batch_does_not_overrule_a_higher_line_that_found_its_listing_right(
     operator: FlaskClient, seller: Seller, run_jobs: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 1)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 1)
     make_items()
     start(seller, [row(price=100)])
     run_jobs()

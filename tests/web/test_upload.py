@@ -63,6 +63,14 @@ def test_each_rejected_sample_leaves_nothing_behind(client: FlaskClient, storage
     assert nothing_is_left(storage_files)
 
 
+def test_batches_are_planned_for_the_workers_that_listen(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.csvfile.scan.MIN_BATCH_ROWS", 1)
+    monkeypatch.setattr("app.jobs.queue.count_workers", lambda: 1)
+    upload(client, csv_bytes(row(urn=f"urn:test:{n}") for n in range(10)))
+    totals = db.session.execute(text("select total from batches order by number")).scalars().all()
+    assert totals == [3, 3, 3, 1]
+
+
 def test_a_file_that_is_too_large_is_refused(app: Flask, client: FlaskClient, storage_files, monkeypatch) -> None:
     from dataclasses import replace
 
