@@ -205,6 +205,20 @@ def _say_change(before: Editable, after: Editable) -> tuple[Action, str]:
     return Action.EDIT, f": {', '.join(said)}" + ("" if before.hidden == after.hidden else f", {visibility}")
 
 
+def find_by_text(seller_id: int, text: str, *, limit: int) -> list[ListedItem]:
+    """The listings with ``text`` in REFERENCE, NOTES or COMMENT, or in whose URN it begins, the last changed first.
+
+    Reads all of the seller's listings, as ``listing_search.find_sorted`` does.
+    """
+    found = {
+        one: None
+        for wanted in (ListingFilter(own_text=text), ListingFilter(urn=text))
+        for one in listing_search.find_sorted(seller_id, wanted, Order.NEWEST, after=None, limit=limit)
+    }
+    newest = sorted(found, key=lambda one: (-one.value, one.key))[:limit]
+    return listing_search.describe(seller_id, [one.key for one in newest])
+
+
 def get(seller_id: int, urn: str, condition: Condition, variants: str) -> ListedItem:
     """A listing of the seller. Raises ListingNotFound."""
     found = get_all(seller_id, [(urn, condition, variants)])

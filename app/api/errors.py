@@ -1,4 +1,4 @@
-"""The failed rows of an import."""
+"""The failed rows of an import, and of all imports together."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from marshmallow import RAISE
 
 from app.api.authentication import seller_id
 from app.api.blueprint import blueprint, can_fail
-from app.api.schemas import ErrorsAsked, RowErrors
+from app.api.schemas import ErrorsAsked, FoundErrors, RowErrors, RowsAsked
 from app.api.serializers import show_failed_row
 from app.http.downloads import need_errors
 from app.http.error_filter import read_filter
-from app.imports.reports import progress, row_errors
+from app.http.row_filter import read_text
+from app.imports.reports import progress, row_errors, row_search
 from app.queries import begin_snapshot
 
 
@@ -38,4 +39,31 @@ def list_errors(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
     return {
         "errors": [show_failed_row(row) for row in shown],
         "next": url_for("api.list_errors", public_id=public_id, **here) if goes_on else None,
+    }
+
+
+@blueprint.get("/errors", tags=["Failed rows"])
+@blueprint.arguments(RowsAsked, location="query", unknown=RAISE)
+@blueprint.response(200, FoundErrors())
+@can_fail()
+def find_errors(asked: dict[str, Any]) -> dict[str, Any]:
+    """Search the failed rows of all your imports for a text.
+
+    Rows of checks are left out. Listings are found by the same text with “own” and “urn”.
+    """
+    text, limit = read_text(request.args).text, asked["limit"]
+    page = row_search.find(seller_id(), text, after=asked.get("after", ""), limit=limit) if text else None
+    return {
+        "errors": [
+            {
+                "import_id": row.public_id,
+                "file_name": row.file_name,
+                "line": row.error.line,
+                "code": row.error.code,
+                "message": " ".join(row.error.messages),
+                "row": row.error.row,
+            }
+            for row in (page.rows if page else [])
+        ],
+        "next": url_for("api.find_errors", text=text, limit=limit, after=page.next) if page and page.next else None,
     }

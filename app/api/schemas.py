@@ -14,6 +14,7 @@ from app.csvfile.causes import Cause, Code
 from app.csvfile.columns import COLUMNS, FIELDS, REASON_COLUMNS
 from app.csvfile.contract import MAX_PRICE, MAX_QUANTITY, MAX_TEXT_LENGTH, MIN_PRICE, Condition
 from app.http.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
+from app.http.row_filter import MAX_TEXT, MIN_TEXT
 from app.import_fields import camel
 from app.imports.actions import SELLER_ACTIONS
 from app.queries.listings.search import LOW_QUANTITY, Order, Stock
@@ -264,6 +265,28 @@ class RowErrors(Answer):
     next = _text("The path of the next page; null on the last page.", null=True)
 
 
+class FoundError(Answer):
+    """A failed row of some import."""
+
+    import_id = _id("The import.")
+    file_name = _text("The name of its file.")
+    line = fields.Integer(metadata={"description": "The line of the file on which the row begins."})
+    code = fields.Integer(metadata={"description": "422, 404 or 409."})
+    message = _text("All problems, in sentences that say what to do.")
+    row = _text("The row as it stands in the file, byte for byte.")
+
+
+class FoundErrors(Answer):
+    """A page of failed rows of all imports."""
+
+    errors = _list(FoundError(), "Newest import first, and in each from its last line to its first.")
+    next = _text(
+        "The path of the next page; null on the last page. A search stops after a time: a page may have fewer rows "
+        "than requested, or none, and still have a next one.",
+        null=True,
+    )
+
+
 class ChangedValue(Answer):
     """A change of one value of a listing."""
 
@@ -497,6 +520,20 @@ class ErrorsAsked(Schema):
     )
     text = fields.String(
         validate=[Length(max=255), _NO_NUL], metadata={"description": "Only rows that contain this text, in any case."}
+    )
+
+
+class RowsAsked(Schema):
+    """A search of the failed rows of all imports."""
+
+    text = fields.String(
+        required=True,
+        validate=[Length(MIN_TEXT, MAX_TEXT), _NO_NUL],
+        metadata={"description": "A text that the row contains, in any case: a reference, a URN, a name."},
+    )
+    limit = _limit(100, 20)
+    after = fields.String(
+        validate=Length(max=100), metadata={"description": "The end of the previous page; “next” contains it."}
     )
 
 

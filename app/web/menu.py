@@ -43,7 +43,11 @@ class Group:
 
 
 MENU = (
-    Group("Imports", (Entry("my_imports.index", "My Imports", "list"), Entry("upload.form", "Upload CSV", "upload"))),
+    Group(
+        "Imports",
+        (Entry("my_imports.index", "My Imports", "list"), Entry("upload.form", "Upload CSV", "upload")),
+        minor=(Entry("row_search.index", "Find a row", "find"),),
+    ),
     Group(
         "Listings",
         (),

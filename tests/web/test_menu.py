@@ -20,6 +20,7 @@ from tests.states import STATES, make
         ("/imports/{}/errors", "My Imports", "true"),
         ("/imports/{}/terminate", "My Imports", "true"),
         ("/catalog", "Catalog", "page"),
+        ("/imports/rows", "Find a row", "page"),
         ("/settings/account", "Account", "page"),
         ("/ops", "Operations", "page"),
         ("/ops/imports/{}", "Operations", "true"),

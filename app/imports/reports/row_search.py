@@ -1,0 +1,62 @@
+"""What became of a row: the failed rows of all imports in which a text stands."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from time import perf_counter
+from typing import NamedTuple
+
+from app.queries import ImportKey
+from app.queries.imports import lookups
+from app.queries.imports import row_search as queries
+from app.queries.imports.row_search import START, FoundRow, RowPlace
+
+#: A page's search stops after the search window in which this many seconds have passed.
+_LOOK_SECONDS = 0.2
+
+
+class FoundPage(NamedTuple):
+    """A page of failed rows."""
+
+    #: Newest import first.
+    rows: list[FoundRow]
+    #: The position at which the next page begins; None on the last page.
+    next: str | None
+    #: Whether the search stopped before it had found enough.
+    is_broken_off: bool
+
+
+def find(seller_id: int, text: str, *, after: str, limit: int) -> FoundPage:
+    """The first ``limit`` failed rows behind a position that contain ``text``, or fewer when the time is up.
+
+    Positions come from ``FoundPage.next``; any other text, as well as an empty one, means the newest import.
+    """
+    ends_at = perf_counter() + _LOOK_SECONDS
+    found: list[RowPlace] = []
+    reached: RowPlace | None = None
+    for window in queries.iter_windows(seller_id, text, after=_read_place(seller_id, after), most=limit + 1):
+        found += window.found
+        reached = window.reached
+        if len(found) > limit or perf_counter() > ends_at:
+            break
+    is_full = len(found) > limit
+    if is_full:
+        found, reached = found[:limit], found[limit - 1]
+    rows = queries.load(seller_id, found)
+    place = None if reached is None else _write_place(seller_id, reached)
+    return FoundPage(rows, place, place is not None and not is_full)
+
+
+def _write_place(seller_id: int, place: RowPlace) -> str | None:
+    public_id = lookups.find_public_id(ImportKey(seller_id, place[0]))
+    return f"{public_id}.{place[1]}" if public_id else None
+
+
+def _read_place(seller_id: int, text: str) -> RowPlace:
+    found = re.fullmatch(r"([0-9a-f-]{36})\.([0-9]{1,9})", text)
+    try:
+        key = found and lookups.find_key(seller_id, uuid.UUID(found[1]))
+    except ValueError:
+        key = None
+    return (key.import_id, int(found[2])) if found and key else START
