@@ -174,7 +174,7 @@ class Links(Answer):
 
 
 class Warned(Answer):
-    """A warning from the upload check: a probable mistake that fails no row."""
+    """A warning: a probable mistake that fails no row."""
 
     kind = _text("The kind of warning, as a stable identifier.")
     rows = _count("In how many rows.")
@@ -245,6 +245,9 @@ class ImportInFull(Import):
     retries = _list(RelatedImport(), "The retries of its rows.")
     earlier = _list(
         EarlierImport(), f"The newest other imports of the same file, at most {EARLIER_IN_IMPORT}, without checks."
+    )
+    warnings = _list(
+        Warned(), "Warnings from the upload check, and about changes that it makes to listings or, a check, would make."
     )
     batches = _list(Batch(), "Its batches, in the order of the file.")
     error_groups = _list(ErrorGroup(), "Its failed rows by cause, the most frequent first.")

@@ -11,7 +11,7 @@ from flask import url_for
 from app.api.schemas import EARLIER_IN_IMPORT, ERRORS_IN_IMPORT
 from app.import_fields import import_fields
 from app.imports import actions
-from app.imports.reports import progress, row_errors, summary
+from app.imports.reports import likely_mistakes, progress, row_errors, summary
 from app.imports.reports.progress import ImportProgress
 from app.imports.reports.row_errors import RowShown
 from app.imports.reports.suggestions import Suggestion
@@ -64,6 +64,7 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
     failed = row_errors.list_rows(one.key, limit=ERRORS_IN_IMPORT, with_suggestions=not one.is_moving).rows
     return {
         **show_import(one, related.retries),
+        "warnings": [warned._asdict() for warned in likely_mistakes.list_in_rows(one)],
         "actions": [action.name for action in actions.offer_seller(one, related.can_retry)],
         "retry_of": _relative(related.parent, related.of_parent) if related.parent else None,
         "retries": [_relative(child, rows) for rows, child in related.retries.items()],

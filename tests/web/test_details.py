@@ -57,7 +57,7 @@ def errors_on(soup: BeautifulSoup) -> list[tuple[int, str, list[str], list[str],
         (
             int(str(body["id"]).removeprefix("line-")),
             words(body.select_one(".code-note")),
-            [words(column) for column in body.select(".column, .whole-row")],
+            [words(column) for column in body.select(".is-wrong dt")],
             [words(reason) for reason in body.select(".reasons .reason")],
             body.select_one(".original").get_text(),
         )
@@ -298,7 +298,7 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
         (
             4,
             "409 Conflict",
-            ["Whole row"],
+            [],
             [
                 "Line 2 of this file already creates this listing. Delete this row, or change MODE to UPDATE and "
                 "upload it separately afterwards."
@@ -329,7 +329,7 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
         (
             8,
             "422 Invalid",
-            ["Whole row"],
+            [],
             [
                 "The row has 2 values, but there are 15 columns. Look for a missing or an extra comma, and put any "
                 "value that contains a comma in double quotes."

@@ -83,12 +83,14 @@ def test_errors_open_with_their_groups(client: FlaskClient, mistaken: Import, re
     assert sentence.endswith("5 kinds of problem, most common first. A row with several problems is counted in each.")
     first = soup.select(".group")[0]
     assert words(first.select_one(".group-title")) == "Unknown condition CONDITION"
-    assert words(first.select_one(".group-rows")) == "3 rows"
+    assert words(first.select_one(".group-rows")) == "Show 3 rows: Unknown condition CONDITION"
     assert words(first.select_one(".code-note")) == "422 Invalid"
     assert words(first.select_one(".group-fix")).startswith(Cause.CONDITION_UNKNOWN.fix)
     assert first.select_one(".group-fix a")["href"] == "/help/errors#condition-unknown"
-    assert words(first.select_one(".group-example")).startswith("For example line 2:")
     assert [words(one) for one in first.select(".values > li")] == ["Near Mnt 2 rows Did you mean NEAR_MINT?"]
+    # An example is for those whose values say nothing.
+    assert words(group(soup, "listing-not-found").select_one(".group-example")).startswith("For example line 5:")
+    assert not first.select(".group-example")
 
 
 def test_a_group_suggests_only_what_holds_for_all_its_rows(
@@ -372,7 +374,9 @@ def test_suggestions_stand_beside_the_reason_and_urns_can_be_copied(client: Flas
         return [words(one) for one in soup.select(f"#line-{line} .suggestion")]
 
     assert suggested(2) == ["Did you mean NEAR_MINT?"]
-    assert suggested(4) == ["In pence, that is 199."]
+    # The message has the value to enter already.
+    assert suggested(4) == []
+    assert words(soup.select(".group[data-cause=price-in-pounds] .suggestion")[0]) == "In pence, that is 199."
     assert suggested(5) == []
     assert suggested(6) == ["Did you mean: urn:test:2 Copy: urn:test:2 Name 2, Set, number 2"]
     assert suggested(7)[0].startswith("Did you mean NAME Name 3")

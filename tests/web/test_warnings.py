@@ -119,6 +119,12 @@ def test_changes_that_are_probably_mistakes_are_warned_of(
         "sold-out": f"10 listings {were} set to a quantity of 0, first on line 4, so that nobody can buy them. Check "
         "that this is meant.",
     }
+    token = {"Authorization": f"Bearer {make_token(seller)}"}
+    in_api = client.get(f"/api/v1/imports/{made.public_id}", headers=token).get_json()["warnings"]
+    assert [(one["kind"], one["rows"], one["line"], one["column"], one["value"]) for one in in_api] == [
+        ("price-moves", 3, 4, "PRICE", "199"),
+        ("sold-out", 10, 4, "QUANTITY", "0"),
+    ]
     # A few that are sold out are nothing to be warned of.
     few = start(seller, [row(mode="UPDATE", urn="urn:test:1", price=1000, quantity=0)], is_check=is_check)
     run_jobs()

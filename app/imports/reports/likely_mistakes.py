@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from app.csvfile.columns import Column
 from app.csvfile.contract import in_pounds
 from app.humanize import counted
 from app.imports.reports.progress import ImportProgress
@@ -17,29 +18,49 @@ _MIN_ROWS = 10
 _MANY = 1_000
 
 
-class Notice(NamedTuple):
-    """A probable mistake that fails no row, or that most failed rows have in common."""
+class FileWarning(NamedTuple):
+    """A probable mistake in a file as a whole."""
 
     #: A stable identifier.
     kind: str
     #: What is probably wrong, and what to do about it.
-    sentence: str
+    message: str
 
 
-def list_warnings(one: ImportProgress) -> list[Notice]:
+class RowsWarning(NamedTuple):
+    """A probable mistake in some rows, which does not make them fail."""
+
+    kind: str
+    rows: int
+    #: The line on which the first of these rows begins, the column and its value.
+    line: int
+    column: str
+    value: str
+    message: str
+
+
+def list_warnings(one: ImportProgress) -> list[FileWarning | RowsWarning]:
     """The warnings about an import or check, the gravest first."""
-    return [*_most_fail(one), *_striking(one), *(Notice(warned.kind, warned.sentence) for warned in one.warnings)]
+    return [*_most_fail(one), *list_in_rows(one)]
 
 
-def _striking(one: ImportProgress) -> Iterator[Notice]:
+def list_in_rows(one: ImportProgress) -> list[RowsWarning]:
+    """The warnings about some of its rows."""
+    in_file = [RowsWarning(*warned, message=warned.sentence) for warned in one.warnings]
+    return [*_striking(one), *in_file]
+
+
+def _striking(one: ImportProgress) -> Iterator[RowsWarning]:
     """Changes to listings that are probably mistakes."""
     if not one.updated:
         return
     for found in listing_warnings.list_all(one.key):
+        column, message = Column.QUANTITY, _describe_sold_out(one, found)
         if found.kind is Kind.PRICE_MOVES:
-            yield Notice(found.kind, _describe_moves(one, found))
-        elif found.rows >= _MANY or (found.rows >= _MIN_ROWS and found.rows * 2 > one.total):
-            yield Notice(found.kind, _describe_sold_out(one, found))
+            column, message = Column.PRICE, _describe_moves(one, found)
+        elif found.rows < _MANY and (found.rows < _MIN_ROWS or found.rows * 2 <= one.total):
+            continue
+        yield RowsWarning(found.kind, found.rows, found.first_line, column, str(found.after), message)
 
 
 def _describe_moves(one: ImportProgress, found: Counted) -> str:
@@ -58,7 +79,7 @@ def _describe_sold_out(one: ImportProgress, found: Counted) -> str:
     )
 
 
-def _most_fail(one: ImportProgress) -> Iterator[Notice]:
+def _most_fail(one: ImportProgress) -> Iterator[FileWarning]:
     invalid, failed = one.invalid * 2 > one.total, one.failed * 2 > one.processed
     if one.total < _MIN_ROWS or one.failed == one.total or not (failed if one.finished_at else invalid or failed):
         return
@@ -70,4 +91,6 @@ def _most_fail(one: ImportProgress) -> Iterator[Notice]:
         sentence = f"{one.failed:,} of {counted(one.processed, 'row')} failed so far."
     else:
         return
-    yield Notice("most-fail", f"{sentence} Look at the most common problem first: it may be the same in every row.")
+    yield FileWarning(
+        "most-fail", f"{sentence} Look at the most common problem first: it may be the same in every row."
+    )

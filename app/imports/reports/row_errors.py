@@ -83,6 +83,13 @@ class ProblemShown:
     message: str
     suggestion: Suggestion | None
 
+    @property
+    def says_more(self) -> bool:
+        """Whether the suggestion says more than the message, which may have the value to enter already."""
+        if self.suggestion is None or len(self.suggestion.choices) != 1:
+            return self.suggestion is not None
+        return not self.message.endswith(f" {self.suggestion.choices[0].text}.")
+
 
 @dataclass(frozen=True, slots=True)
 class RowShown:
