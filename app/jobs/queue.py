@@ -109,6 +109,12 @@ class AllowedJob(Job):
     success_callback = failure_callback = stopped_callback = None
 
 
+def import_jobs() -> None:
+    """Import what jobs run, so that a process that is forked for one need not."""
+    for name in _FUNCTIONS.values():
+        import_attribute(name)
+
+
 def open_queue(connection: Redis, name: str = QUEUE_NAME) -> Queue:
     """A queue of jobs. A worker that listens on exactly one queue never loses a job it has popped."""
     return Queue(name, connection=connection, serializer=JSONSerializer, job_class=AllowedJob)

@@ -34,7 +34,7 @@ from sqlalchemy.orm import configure_mappers
 from app import diagnosis
 from app.config import Settings
 from app.extensions import db
-from app.jobs.queue import DELIVERY_QUEUE_NAME, QUEUE_NAME, AllowedJob, open_queue
+from app.jobs.queue import DELIVERY_QUEUE_NAME, QUEUE_NAME, AllowedJob, import_jobs, open_queue
 from app.jobs.shutdown import is_shutdown_requested, listen_for_shutdown
 from app.queries import operations
 
@@ -324,6 +324,21 @@ def _patient_redis(url: str) -> Redis:
     return client
 
 
+def _warm_up(app: Flask) -> None:
+    """Do once what each work-horse would have to do otherwise: import the jobs, and learn the database's ways."""
+    configure_mappers()
+    import_jobs()
+    with app.app_context():
+        try:
+            db.engine.connect().close()
+        except SQLAlchemyError:
+            log.warning("the database cannot be reached yet", exc_info=True)
+        finally:
+            # No other process must inherit the connection.
+            db.engine.dispose()
+    _settle_memory()
+
+
 def _settle_memory() -> None:
     """Share the memory of now with every process forked later.
 
@@ -348,8 +363,7 @@ def _die_with_parent(parent: int | None, number: signal.Signals) -> None:
 def run(app: Flask, work: Work) -> None:
     """Run the workers and deliverers of this host until asked to stop; WORKERS and DELIVERERS give their numbers."""
     redis_url = app.config["REDIS_URL"]
-    configure_mappers()
-    _settle_memory()
+    _warm_up(app)
     wanted = {
         QUEUE_NAME: int(os.environ.get("WORKERS") or 2),
         DELIVERY_QUEUE_NAME: int(os.environ.get("DELIVERERS") or 1),
