@@ -2,6 +2,7 @@
 
 from app import create_worker_app, periodic_tasks
 from app.imports.worker import catalog_cache
+from app.imports.worker.rehearsal import rehearse
 from app.jobs import worker
 from app.observability import logs, metrics
 
@@ -10,7 +11,9 @@ def main() -> None:
     """Put together what the workers do, and run them."""
     app = create_worker_app()
     logs.configure(app.extensions["sluice_settings"].log_format)
-    work = worker.Work(catalog_cache.is_missing, catalog_cache.make, periodic_tasks.tick, metrics.share, metrics.serve)
+    work = worker.Work(
+        rehearse, catalog_cache.is_missing, catalog_cache.make, periodic_tasks.tick, metrics.share, metrics.serve
+    )
     worker.run(app, work)
 
 

@@ -23,6 +23,8 @@ def connect(url: str, kind: type[Redis] = Redis) -> Redis:
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 1),
+        # To tell the server about the library, each process would read the library's metadata.
+        driver_info=None,
     )
 
 

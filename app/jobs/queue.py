@@ -174,13 +174,16 @@ def _send_batch(waiting: lookups.Waiting) -> bool:
     return True
 
 
-def send_reconcile(key: ImportKey) -> None:
-    """Have the next free worker settle an import whose batches are all over; otherwise the tick does."""
+def reconcile(key: ImportKey) -> None:
+    """Settle an import whose batches are all over; if that fails, the tick does.
+
+    Commits. A job for it would take longer than the import of ten rows.
+    """
     try:
-        # A new id, because the previous job may be ending and would delete this one's data with its own.
-        _enqueue(RECONCILE, key, job_id=f"r{key.import_id}-{uuid.uuid4().hex}", at_front=True)
-    except RedisError:
-        log.warning("reconciler job not sent", extra={"import_id": key.import_id}, exc_info=True)
+        import_attribute(RECONCILE)(*key)
+    except SQLAlchemyError:
+        log.warning("import not settled", extra={"import_id": key.import_id}, exc_info=True)
+        db.session.rollback()
 
 
 def send_deliver() -> None:
@@ -188,7 +191,7 @@ def send_deliver() -> None:
     try:
         waiting = open_queue(redis_client(), DELIVERY_QUEUE_NAME)
         if not waiting.count:
-            # A new id, as above.
+            # A new id, because the previous job may be ending and would delete this one's data with its own.
             _enqueue(DELIVER, (), job_id=f"d{uuid.uuid4().hex}", to=waiting)
     except RedisError:
         log.warning("delivery job not sent", exc_info=True)

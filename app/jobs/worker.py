@@ -64,6 +64,8 @@ _PR_SET_PDEATHSIG = 1
 class Work(NamedTuple):
     """Hooks for workers and their supervisor; each runs in the application's context."""
 
+    #: Do for nothing what each job does at first, so that work-horses inherit what it takes.
+    rehearse: Callable[[], None]
     #: Whether something that jobs need is missing on this host.
     is_unprepared: Callable[[], bool]
     #: Make it, in a process of its own.
@@ -317,6 +319,7 @@ def _patient_redis(url: str) -> Redis:
         socket_timeout=60,
         health_check_interval=30,
         retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=2), 120),
+        driver_info=None,
     )
     if url.startswith("unix:"):
         # RQ asks for its own address. redis-py cannot parse the answer if the path of the socket contains a space.
@@ -324,16 +327,17 @@ def _patient_redis(url: str) -> Redis:
     return client
 
 
-def _warm_up(app: Flask) -> None:
-    """Do once what each work-horse would have to do otherwise: import the jobs, and learn the database's ways."""
+def _warm_up(app: Flask, work: Work) -> None:
+    """Do once what each work-horse would have to do otherwise: import the jobs, and find out how the database works."""
     configure_mappers()
     import_jobs()
     with app.app_context():
         try:
-            db.engine.connect().close()
+            work.rehearse()
         except SQLAlchemyError:
-            log.warning("the database cannot be reached yet", exc_info=True)
+            log.warning("work-horses start slowly, because jobs could not be rehearsed", exc_info=True)
         finally:
+            db.session.remove()
             # No other process must inherit the connection.
             db.engine.dispose()
     _settle_memory()
@@ -363,7 +367,7 @@ def _die_with_parent(parent: int | None, number: signal.Signals) -> None:
 def run(app: Flask, work: Work) -> None:
     """Run the workers and deliverers of this host until asked to stop; WORKERS and DELIVERERS give their numbers."""
     redis_url = app.config["REDIS_URL"]
-    _warm_up(app)
+    _warm_up(app, work)
     wanted = {
         QUEUE_NAME: int(os.environ.get("WORKERS") or 2),
         DELIVERY_QUEUE_NAME: int(os.environ.get("DELIVERERS") or 1),

@@ -220,10 +220,3 @@ def test_a_job_that_was_delivered_twice_has_not_failed(app_with, fake: FakeRedis
     for one in both:
         one.cleanup(ttl=0, remove_from_queue=False)
     assert not fake.exists("rq:job:twice")
-
-
-def test_each_call_of_the_reconciler_has_a_job_of_its_own(app_with, fake: FakeRedis) -> None:
-    app_with()
-    queue.send_reconcile(KEY)
-    queue.send_reconcile(KEY)
-    assert len(queue.waiting_job_ids()) == 2

@@ -112,7 +112,7 @@ def _after_batch(key: ImportKey) -> None:
     if is_paused:
         queue.send_deliver()
     if not is_paused and not lookups.has_unfinished_batches(key):
-        queue.send_reconcile(key)
+        queue.reconcile(key)
     queue.fill()
 
 
