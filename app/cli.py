@@ -131,7 +131,7 @@ def init_app(app: Flask) -> None:
 
 @sellers_commands.command("create")
 @click.argument("email")
-@click.option("--operator", is_flag=True, help="May see /ops: the installation, and every seller's imports.")
+@click.option("--operator", is_flag=True, help="Can see /ops: the installation and every seller's imports.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
 def create_seller(email: str, operator: bool, password_stdin: bool) -> None:
     """Create an account for EMAIL."""
@@ -139,7 +139,7 @@ def create_seller(email: str, operator: bool, password_stdin: bool) -> None:
         seller = sellers.create_seller(email, _read_password(from_stdin=password_stdin), is_operator=operator)
     except sellers.AccountError as error:
         raise _Failed(str(error)) from None
-    _say(f"Made the {'operator' if operator else 'seller'} {seller.email}.")
+    _say(f"Created the {'operator' if operator else 'seller'} {seller.email}.")
 
 
 @sellers_commands.command("set-password")
@@ -152,7 +152,7 @@ def set_password(email: str, password_stdin: bool) -> None:
         sellers.set_password(seller, _read_password(from_stdin=password_stdin))
     except sellers.AccountError as error:
         raise _Failed(str(error)) from None
-    _say(f"{email} has another password, and is signed out everywhere.")
+    _say(f"{email} has a new password and is signed out everywhere.")
 
 
 @sellers_commands.command("sign-out")
@@ -184,9 +184,9 @@ def load_catalog(file: Path) -> None:
 
 @imports_commands.command("start")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--seller", "email", required=True, help="The email address of the seller who owns the listings.")
-@click.option("--check", "is_check", is_flag=True, help="Write nothing; report what an import would do.")
-@click.option("--wait", is_flag=True, help="Show the progress, and wait until the import is over.")
+@click.option("--seller", "email", required=True, help="Email address of the seller who owns the listings.")
+@click.option("--check", "is_check", is_flag=True, help="Check the file without importing it.")
+@click.option("--wait", is_flag=True, help="Show progress and wait until the import has finished.")
 def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
     """Import FILE.
 
@@ -217,7 +217,7 @@ def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
 @imports_commands.command("verify")
 @click.argument("public_id", metavar="ID", type=click.UUID)
 def verify_import(public_id: uuid.UUID) -> None:
-    """Count the import ID again from its file, listings and errors. Exit code 0: all rows are accounted for, 1: not."""
+    """Recount import ID from its file, listings and errors. Exit code 0 if the counts are right, 1 if not."""
     found = lookups.find_of_any_seller(public_id)
     if found is None:
         raise _Failed(f"There is no import {public_id}.")
@@ -235,26 +235,26 @@ def verify_import(public_id: uuid.UUID) -> None:
 
 
 @tokens_commands.command("create")
-@click.option("--seller", "email", required=True, help="The email address of the seller whom the token acts for.")
+@click.option("--seller", "email", required=True, help="Email address of the seller that the token acts for.")
 @click.option("--name", required=True, help="What the token is for.")
-@click.option("--read-only", is_flag=True, help="The token may read everything and change nothing.")
-@click.option("--expires", "days", type=int, metavar="DAYS", help="Days until it expires; else it never does.")
+@click.option("--read-only", is_flag=True, help="The token can read everything but change nothing.")
+@click.option("--expires", "days", type=int, metavar="DAYS", help="Expires after DAYS days (default: never).")
 def create_token(email: str, name: str, read_only: bool, days: int | None) -> None:
-    """Create a token, and print it on standard output, this once."""
+    """Create a token and print it, this once, on standard output."""
     scope = TokenScope.READ if read_only else TokenScope.READ_WRITE
     try:
         token, secret = tokens.create(_get_seller(email).id, name, scope=scope, days=days)
     except tokens.TokenError as error:
         raise _Failed(str(error)) from None
-    until = f"until {token.expires_at:%Y-%m-%d}" if token.expires_at else "until it is revoked"
-    _say(f"Made the {token.scope} token “{token.name}” ({token.public_id}), which holds {until}.", err=True)
+    until = f"expires on {token.expires_at:%Y-%m-%d}" if token.expires_at else "never expires"
+    _say(f"Created the {token.scope} token “{token.name}” ({token.public_id}), which {until}.", err=True)
     _say(secret)
 
 
 @tokens_commands.command("list")
-@click.option("--seller", "email", required=True, help="The email address of the seller.")
+@click.option("--seller", "email", required=True, help="Email address of the seller.")
 def list_tokens(email: str) -> None:
-    """List a seller's tokens: id, ending, scope, made, last used, expires, name."""
+    """List a seller's tokens: ID, ending, scope, created, last used, expires, name."""
     for one in tokens.list_all(_get_seller(email).id):
         days = (f"{day:%Y-%m-%d}" if day else "-" for day in (one.created_at, one.last_used_at, one.expires_at))
         _say(str(one.public_id), f"…{one.ending}", one.scope, *days, one.name)
@@ -262,9 +262,9 @@ def list_tokens(email: str) -> None:
 
 @tokens_commands.command("revoke")
 @click.argument("public_id", metavar="ID", type=click.UUID)
-@click.option("--seller", "email", required=True, help="The email address of the seller.")
+@click.option("--seller", "email", required=True, help="Email address of the seller.")
 def revoke_token(public_id: uuid.UUID, email: str) -> None:
-    """Revoke the token ID at once."""
+    """Revoke the token ID immediately."""
     try:
         name = tokens.revoke(_get_seller(email).id, public_id)
     except tokens.TokenNotFound:
@@ -313,8 +313,8 @@ def _report_earlier(started: Import) -> None:
         if earlier.id < started.id:
             when = earlier.created_at.astimezone(UTC)
             _say(
-                f"These bytes were imported before: {earlier.file_name}, {when:%Y-%m-%d %H:%M} UTC, {earlier.status} "
-                f"({earlier.public_id}).",
+                f"This file has already been imported: {earlier.file_name}, {when:%Y-%m-%d %H:%M} UTC, "
+                f"{earlier.status} ({earlier.public_id}).",
                 err=True,
             )
             return
@@ -324,7 +324,7 @@ def _result(ended: ImportProgress) -> str:
     if ended.is_check:
         return (
             f"{ended.successful:,} of {ended.total:,} rows would be imported ({ended.created:,} created, "
-            f"{ended.updated:,} updated, {ended.unchanged:,} left as they are), {ended.failed:,} would fail, "
+            f"{ended.updated:,} updated, {ended.unchanged:,} unchanged), {ended.failed:,} would fail, "
             f"{ended.not_processed:,} not checked. Nothing was written."
         )
     return (
@@ -348,7 +348,7 @@ def _wait(started: Import) -> ImportProgress:
     seller_id, public_id = started.seller_id, started.public_id
     with suppress(RedisError):
         if not queue.count_workers():
-            _say("No worker is running: nothing moves until “python worker.py” is started.", err=True)
+            _say("No worker is running. Start one with “python worker.py”.", err=True)
     with tqdm(total=started.total, unit=" rows", file=sys.stderr) as bar:
         while True:
             # A new transaction for each poll, to see what the workers have committed since.
@@ -364,11 +364,11 @@ def _wait(started: Import) -> ImportProgress:
 @click.command("reconcile", cls=_Command)
 @with_appcontext
 def reconcile_command() -> None:
-    """Run a sweep of the reconciler now, as the workers do every few seconds."""
+    """Run the reconciler once."""
     repairs = reconcile.sweep(force=True)
     periodic_tasks.run_due()
     if repairs is None:
-        _say("A sweep is already running.")
+        _say("The reconciler is already running on a worker.")
         return
     _say(
         f"{repairs.reclaimed} batches reclaimed, {repairs.lost_jobs} lost jobs found, {repairs.settled} imports "
@@ -386,7 +386,7 @@ def demo_command() -> None:
     db.session.rollback()
     if not sellers.list_sellers():
         sellers.create_seller(DEMO_EMAIL, DEMO_PASSWORD)
-        _say(f"Made the demo seller {DEMO_EMAIL}.")
+        _say(f"Created the demo seller {DEMO_EMAIL}.")
 
 
 @click.command("version")

@@ -42,7 +42,7 @@ def require_token() -> None:
     limits.count_request(found)
     if request.method not in _READING and not found.may_write:
         log.warning("token refused, read-only: seller %d, token %d", found.seller_id, found.token_id)
-        raise Forbidden("The token may only read. Make one that may write as well under API tokens.")
+        raise Forbidden("The token is read-only. Create one that can write under API tokens.")
 
 
 def seller_id() -> int:

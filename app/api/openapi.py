@@ -16,8 +16,8 @@ VERSION = "1"
 METHODS = ("get", "post")
 
 _TAGS = {
-    "Imports": "A file becomes an import: it is cut into batches, and these are worked through in the background.",
-    "What to do with an import": "The buttons of the pages. “actions” of an import lists those that are possible now.",
+    "Imports": "Upload a file to start an import. It is split into batches, which run in the background.",
+    "What to do with an import": "Pause, resume, terminate, retry. “actions” of an import lists what is possible now.",
     "Failed rows": "What is wrong with each row, and what to do about it.",
     "Files": "CSV files, streamed, however large.",
     "Listings": "What you offer: created and changed by imports.",
@@ -25,8 +25,8 @@ _TAGS = {
 }
 
 _INTRODUCTION = (
-    "All that the pages of Sluice do, for programs. Answers are JSON in UTF-8, times are in UTC, and paths in answers "
-    "are paths on this host. Every request presents a token."
+    "Everything the pages of Sluice do, for programs. Responses are JSON in UTF-8, times are in UTC, and paths in "
+    "responses are paths on this host. Every request presents a token."
 )
 
 
@@ -63,7 +63,7 @@ def register(app: Flask, blueprint: Blueprint) -> None:
         {
             "type": "http",
             "scheme": "bearer",
-            "description": "A token of yours: “Authorization: Bearer sluice_…”. Create one under API tokens.",
+            "description": "Your token: “Authorization: Bearer sluice_…”. Create one under API tokens.",
         },
     )
     api.register_blueprint(blueprint)

@@ -70,18 +70,12 @@ _BY_STATUS = {
         ProblemType(
             "unauthorized",
             401,
-            "No token that holds",
+            "No valid token",
             "Send “Authorization: Bearer” and a token. Create and revoke tokens under API tokens.",
         ),
-        ProblemType(
-            "forbidden", 403, "The token may not do this", "The token may only read. Use one that may write as well."
-        ),
-        ProblemType(
-            "not-found", 404, "Not found", "There is nothing at this address, or it belongs to another seller."
-        ),
-        ProblemType(
-            "method-not-allowed", 405, "Not with this method", "The header Allow says which methods the address takes."
-        ),
+        ProblemType("forbidden", 403, "The token may not do this", "The token is read-only. Use one that can write."),
+        ProblemType("not-found", 404, "Not found", "There is nothing at this URL, or it belongs to another seller."),
+        ProblemType("method-not-allowed", 405, "Method not allowed", "The header Allow lists the methods of this URL."),
         ProblemType(
             "not-possible-now",
             409,
@@ -98,7 +92,7 @@ _BY_STATUS = {
         INVALID_REQUEST,
         ProblemType("too-many-requests", 429, "Too many requests", "Wait for the seconds in the header Retry-After."),
         ProblemType(
-            "internal-error", 500, "Something went wrong", "The error is not yours; it has been recorded. Try again."
+            "internal-error", 500, "Something went wrong", "The error is on our side and has been logged. Try again."
         ),
         ProblemType(
             "unavailable",

@@ -139,15 +139,16 @@ def _what_is_away(seen: Overview) -> Iterator[Alarm]:
     if "redis" not in seen.faults and (trouble := seen.reconciler.dispatch_trouble):
         yield Alarm(
             "danger",
-            f"The workers cannot send jobs: {trouble}",
-            "This web server can use Redis. Compare their REDIS_URL, and the ways to it; the workers' log says more.",
+            f"The workers can’t send jobs: {trouble}",
+            "This web server can reach Redis. Compare the workers’ REDIS_URL and network with its own; their log says "
+            "more.",
         )
     if seen.wrong_settings:
         yield Alarm(
             "danger",
-            f"Sessions of the database do not keep {' and '.join(seen.wrong_settings)}, which Sluice sets.",
-            "A worker that freezes can hold up Pause and Terminate for as long as it is frozen. Look for what stands "
-            "between Sluice and PostgreSQL and resets settings.",
+            f"Database sessions lose {' and '.join(seen.wrong_settings)}, which Sluice sets.",
+            "A frozen worker can hold up Pause and Terminate. Look for a proxy between Sluice and PostgreSQL that "
+            "resets settings.",
         )
 
 
@@ -172,23 +173,23 @@ def _silent_workers(seen: Overview) -> Iterator[Alarm]:
         since = min((host.silent_seconds for host in silent), default=None)
         yield Alarm(
             "danger",
-            f"No worker has been heard of for {duration(since)}." if since is not None else "No worker is running.",
-            "Imports stand still until a worker is started: look for worker.py on the worker hosts.",
+            f"No worker has been seen for {duration(since)}." if since is not None else "No worker is running.",
+            "Imports stand still until a worker is running. Start worker.py on the worker hosts.",
         )
         return
     for host in silent:
         yield Alarm(
             "danger",
-            f"The workers of {host.name} have not been heard of for {duration(host.silent_seconds)}.",
+            f"The workers of {host.name} haven’t been seen for {duration(host.silent_seconds)}.",
             f"{counted(host.processes, 'worker')} of {sum(one.processes for one in seen.hosts)} gone. The reconciler "
-            "takes their batches back, and the other hosts go on with them.",
+            "reclaims their batches, and the other hosts carry on with them.",
         )
     ran = seen.reconciler.silent_seconds
     if ran is None or ran > seen.silent_after:
         yield Alarm(
             "danger",
             f"The reconciler last ran {duration(ran)} ago." if ran is not None else "The reconciler has never run.",
-            "Workers are alive, but their ticks fail: their log says why.",
+            "Workers are running, but their ticks fail. Their log says why.",
         )
 
 
@@ -202,13 +203,13 @@ def _crashing_batches(seen: Overview) -> Iterator[Alarm]:
         yield Alarm(
             "danger",
             f"Batch {worst.number} of {worst.file_name} ({worst.email}) has failed {worst.times} times: {worst.reason}",
-            f"{_others(others)}What it met with last: {worst.detail.rstrip('.') or 'not recorded'}. After some more "
-            "attempts it is given up.",
+            f"{_others(others)}Last error: {worst.detail.rstrip('.') or 'not recorded'}. After a few more attempts "
+            "it will be given up.",
         )
 
 
 def _others(count: int) -> str:
-    return f"The same goes for {counted(count, 'other batch', 'other batches')} of it. " if count else ""
+    return f"So {'has' if count == 1 else 'have'} {counted(count, 'other batch', 'other batches')}. " if count else ""
 
 
 def _given_up_batches(seen: Overview) -> Iterator[Alarm]:
@@ -221,7 +222,7 @@ def _given_up_batches(seen: Overview) -> Iterator[Alarm]:
         "danger",
         f"{counted(count, 'batch', 'batches')} of {first.file_name} ({first.email}){more} "
         f"{'was' if count == 1 else 'were'} given up.",
-        "Mend what stood in the way, then press “Try again” below; the attempts that failed say what it was.",
+        "Fix the cause, which the failed attempts below name, then press “Try again”.",
     )
 
 
@@ -232,16 +233,16 @@ def _long_queue(seen: Overview) -> Iterator[Alarm]:
         if most.batches / waiting.queued >= _FLOOD_SHARE:
             yield Alarm(
                 "warning",
-                f"One seller, {most.email}, has {most.batches * 100 // waiting.queued} % of the "
+                f"One seller, {most.email}, has {most.batches * 100 // waiting.queued}% of the "
                 f"{waiting.queued} waiting batches.",
-                "Turns go round over the sellers, so that others are not held up. Pause some of theirs, or add "
-                "workers, if others wait all the same.",
+                "Sellers take turns, so others aren’t held up. If they still wait too long, pause some of these "
+                "imports or add workers.",
             )
     if waiting.oldest_seconds is not None and waiting.oldest_seconds > _LONG_WAIT_SECONDS:
         yield Alarm(
             "warning",
             f"The oldest waiting batch has waited for {duration(waiting.oldest_seconds)}.",
-            "All workers are busy, or there are none: see below. More of them make the queue shorter.",
+            "All workers are busy, or none is running (see below). Add workers to shorten the queue.",
         )
 
 

@@ -86,7 +86,7 @@ def _contain(view: RouteCallable) -> RouteCallable:
         except HTTPException:
             raise
         except queue_reader.NoSuchJobError as error:
-            raise NotFound("There is no such job in Redis. Jobs that have ended are removed.") from error
+            raise NotFound("This job isn’t in Redis. Finished jobs are removed.") from error
         except queue_reader.TooLarge as error:
             raise NotFound(str(error)) from error
         except (NotReached, NoAnswer) as error:

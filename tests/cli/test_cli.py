@@ -43,7 +43,7 @@ def stock(tmp_path: Path) -> Path:
 
 def test_sellers_are_made_and_listed(app: Flask) -> None:
     made = flask(app, "sellers", "create", "Me@Example.com", "--password-stdin", given="a long password\n")
-    assert (made.exit_code, made.output) == (0, "Made the seller me@example.com.\n")
+    assert (made.exit_code, made.output) == (0, "Created the seller me@example.com.\n")
     assert (
         flask(
             app, "sellers", "create", "op@example.com", "--operator", "--password-stdin", given="secret-pw\n"
@@ -126,7 +126,7 @@ def test_a_file_that_was_imported_before_is_imported_again_and_that_is_said(
     assert flask(app, *arguments, "--check").stderr == ""
     again = flask(app, *arguments)
     assert again.exit_code == 0
-    assert again.stderr.startswith("These bytes were imported before: stock.csv, 20")
+    assert again.stderr.startswith("This file has already been imported: stock.csv, 20")
     assert again.stderr.endswith(f" UTC, RUNNING ({first.public_id}).\n")
     assert "These bytes" not in again.stdout
     assert [one.is_check for one in db.session.scalars(db.select(Import).order_by(Import.id))] == [
@@ -145,7 +145,7 @@ def test_a_file_that_was_imported_before_is_imported_again_and_that_is_said(
             0,
             "COMPLETED: 4 of 4 rows would be imported (2 created, 1 up",
         ),
-        ({"created": 3, "failed": 1}, 1, "FAILED: 3 of 4 rows would be imported (3 created, 0 updated, 0 left as they"),
+        ({"created": 3, "failed": 1}, 1, "FAILED: 3 of 4 rows would be imported (3 created, 0 updated, 0 unchanged"),
     ],
 )
 def test_a_check_exits_with_whether_a_row_would_fail(

@@ -71,7 +71,7 @@ def test_an_operator_sees_the_import_of_whomever(operator: FlaskClient, seller: 
 def test_nothing_is_wrong_when_nothing_is(operator: FlaskClient) -> None:
     keep_working()
     assert alarms(operator) == []
-    assert "Nothing is wrong." in operator.get("/ops").text
+    assert "All systems normal." in operator.get("/ops").text
 
 
 def test_the_version_is_shown(operator: FlaskClient) -> None:
@@ -85,9 +85,9 @@ def test_no_worker_is_running(operator: FlaskClient) -> None:
 def test_a_host_that_is_gone_is_named(operator: FlaskClient) -> None:
     operations.note_workers("host-b", [21])
     run("update workers set heartbeat_at = now() - interval '130 seconds'")
-    assert alarms(operator) == ["No worker has been heard of for 2 minutes."]
+    assert alarms(operator) == ["No worker has been seen for 2 minutes."]
     keep_working()
-    assert alarms(operator) == ["The workers of host-b have not been heard of for 2 minutes."]
+    assert alarms(operator) == ["The workers of host-b haven’t been seen for 2 minutes."]
 
 
 def known_workers() -> list[tuple[str, int]]:
@@ -132,7 +132,7 @@ def test_one_seller_who_floods_the_queue(
     start(seller, [row(urn=f"urn:test:{n}") for n in range(1, 25)])
     start(other_seller, [row()])
     keep_working()
-    assert alarms(operator) == ["One seller, seller@example.com, has 96 % of the 25 waiting batches."]
+    assert alarms(operator) == ["One seller, seller@example.com, has 96% of the 25 waiting batches."]
     run("update batches set updated_at = now() - interval '10 minutes'")
     assert alarms(operator)[1] == "The oldest waiting batch has waited for 10 minutes."
 
@@ -149,7 +149,7 @@ def test_a_batch_that_keeps_crashing(operator: FlaskClient, seller: Seller) -> N
         "Batch 1 of stock.csv (seller@example.com) has failed 3 times: Its worker stopped responding."
     ]
     soup = page(operator, "/ops")
-    assert "What it met with last: No heartbeat within the lease." in soup.text
+    assert "Last error: No heartbeat within the lease." in soup.text
     troubles = [words(one) for one in soup.select("section[aria-labelledby=ops-troubles] tbody tr")]
     assert len(troubles) == 3
     assert "host-a:11 Its worker stopped responding. No heartbeat within the lease." in troubles[0]

@@ -4,9 +4,8 @@
 // and scroll position stay. It is refreshed every few seconds while its data-live-seconds says so, more rarely while the
 // server is slow or does not respond, and not at all while the page is hidden.
 
-import { announce } from "./announce.js";
 import { all, one } from "./dom.js";
-import { explainAnswer, sentenceOf, showToast } from "./messages.js";
+import { announce, explainAnswer, sentenceOf, showToast } from "./messages.js";
 import { localiseTimes, saySeconds } from "./times.js";
 
 const LONGEST_REST = 30_000;

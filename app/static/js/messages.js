@@ -1,4 +1,4 @@
-// Shows and closes messages, and explains answers that are not Sluice's own.
+// What is said to the seller: messages, explanations of answers that are not Sluice's own, and news for screen readers.
 
 import { one } from "./dom.js";
 
@@ -31,3 +31,30 @@ document.addEventListener("click", (event) => {
 document.addEventListener("animationend", (event) => {
   if (event.animationName === "toast-out") event.target.remove();
 });
+
+// How an import moves, for screen readers: progress now and then, a new status as soon as one may speak again.
+
+const REST_BETWEEN_NEWS = 10_000;
+const REST_BEFORE_STATUS = 3_000;
+const last = { region: null, spokeAt: -Infinity, said: null, status: null, timer: 0 };
+
+export function announce({ news, status }) {
+  if (!news) return;
+  if (!last.region) {
+    last.region = document.createElement("p");
+    last.region.className = "visually-hidden";
+    last.region.setAttribute("role", "status");
+    last.region.dataset.announcer = "";
+    one("#notices").append(last.region);
+    // What stood on the page at first has been read with it.
+    Object.assign(last, { said: news, status });
+  }
+  clearTimeout(last.timer);
+  if (news === last.said) return;
+  const rest = status === last.status ? REST_BETWEEN_NEWS : REST_BEFORE_STATUS;
+  const speak = () => {
+    last.region.textContent = news;
+    Object.assign(last, { said: news, status, spokeAt: performance.now() });
+  };
+  last.timer = setTimeout(speak, Math.max(0, last.spokeAt + rest - performance.now()));
+}
