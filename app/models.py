@@ -267,6 +267,8 @@ class Import(Base):
         Index(None, "finished_at"),
         # What the bell shows; nearly always a few.
         Index("ix__imports__unseen", "seller_id", "id", postgresql_where=text("is_unseen")),
+        # What retention removes next.
+        Index("ix__imports__deleted", "deleted_at", postgresql_where=text("deleted_at is not null")),
         # What the reconciler looks through; imports that are over drop out of it.
         Index("ix__imports__live", "id", postgresql_where=text(f"status in {sql_list(LIVE_IMPORT_STATUSES)}")),
     )
@@ -313,6 +315,13 @@ class Import(Base):
     #: When the file, and when the failed rows with their groups, were deleted.
     source_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     errors_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    #: What its seller calls it in place of the file's name, and what they have noted about it.
+    name: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(Text)
+    #: When its seller marked it as dealt with, so that it needs no attention.
+    dealt_with_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    #: When its seller deleted it. Nobody sees it any more; retention removes it.
+    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
     @property
     def is_check(self) -> bool:

@@ -14,7 +14,7 @@ from app.queries.imports import chunk_scratch
 
 log = logging.getLogger(__name__)
 
-_HOUR = 3600.0
+_MINUTE, _HOUR = 60.0, 3600.0
 #: Retention of messages that were sent or given up.
 _MESSAGES_KEPT_DAYS = 30
 #: Retention of silent worker hosts and of failed attempts.
@@ -82,6 +82,7 @@ def _forget_messages() -> None:
 TASKS = (
     Task("forget workers", _HOUR, lambda: operations.forget_workers(silent_seconds=_HOST_FORGOTTEN_AFTER_SECONDS)),
     Task("forget failed attempts", _HOUR, lambda: operations.forget_troubles(days=_TROUBLES_KEPT_DAYS)),
+    Task("remove deleted imports", _MINUTE, retention.remove_deleted),
     Task("remove old files and rows", _HOUR, retention.remove_old),
     Task("clean storage", _HOUR, retention.clean_storage),
     Task("forget chunk notes", _HOUR, _forget_notes),

@@ -13,7 +13,8 @@ from urllib.parse import quote
 from flask import Response, current_app, request, stream_with_context
 from werkzeug.exceptions import NotFound, ServiceUnavailable
 
-from app import listings
+from app import audit, listings
+from app.audit import Action
 from app.csvfile.columns import COLUMNS, FIELDS, HEADER, Column, as_cell
 from app.csvfile.contract import Condition, Mode
 from app.csvfile.examples import TEMPLATE_ROWS
@@ -81,37 +82,37 @@ def failed_rows(one: ImportProgress, *, wanted: ErrorFilter = ANY, with_reasons:
     """
     need_errors(one)
     if with_reasons:
-        return csv_response(_name_for("rows-to-fix", one), fix_file.stream(one.key, wanted=wanted))
-    return csv_response(_name_for("failed-rows", one), exports.failed(one.key, wanted=wanted))
+        return _send(one, "failed rows to fix", _name_for("rows-to-fix", one), fix_file.stream(one.key, wanted=wanted))
+    return _send(one, "failed rows", _name_for("failed-rows", one), exports.failed(one.key, wanted=wanted))
 
 
 def as_updates(one: ImportProgress) -> Response:
     """The failed CREATE rows whose listing already exists, as UPDATE rows. Raises NotFound."""
     need_errors(one)
-    return csv_response(_name_for("as-updates", one), exports.as_updates(one.key))
+    return _send(one, "failed rows as updates", _name_for("as-updates", one), exports.as_updates(one.key))
 
 
 def error_report(one: ImportProgress, *, wanted: ErrorFilter = ANY) -> Response:
     """The report of the failed rows; see ``exports.report``. Raises NotFound."""
     need_errors(one)
-    return csv_response(_name_for("error-report", one), exports.report(one.key, wanted=wanted))
+    return _send(one, "error report", _name_for("error-report", one), exports.report(one.key, wanted=wanted))
 
 
 def remaining_rows(one: ImportProgress) -> Response:
     """The remaining rows under their header. Raises NotFound or ServiceUnavailable."""
-    return csv_response(_name_for("remaining-rows", one), exports.remaining(one.key))
+    return _send(one, "remaining rows", _name_for("remaining-rows", one), exports.remaining(one.key))
 
 
 def succeeded_rows(one: ImportProgress) -> Response:
     """Which line created or updated which listing. Raises NotFound or ServiceUnavailable."""
     # Successful rows are those that did not fail, so the failed rows must still be stored.
     need_errors(one)
-    return csv_response(_name_for("succeeded-rows", one), exports.succeeded(one.key))
+    return _send(one, "successful rows", _name_for("succeeded-rows", one), exports.succeeded(one.key))
 
 
 def source(one: ImportProgress) -> Response:
     """The file as it was uploaded. Raises NotFound or ServiceUnavailable."""
-    return csv_response(one.file_name, exports.source(one.key), size=one.file_size)
+    return _send(one, "the file as uploaded", one.file_name, exports.source(one.key), size=one.file_size)
 
 
 def listings_export(seller_id: int, wanted: search.ListingFilter) -> Response:
@@ -163,6 +164,17 @@ def template() -> Response:
     """The template: the header and two example rows."""
     text = "\n".join((HEADER, *(example.line for example in TEMPLATE_ROWS), "")).encode()
     return csv_response("sluice-template.csv", [text], size=len(text))
+
+
+def _send(
+    one: ImportProgress, what: str, file_name: str, pieces: Iterable[bytes], *, size: int | None = None
+) -> Response:
+    """A file about an import; its history tells who has downloaded it."""
+    response = csv_response(file_name, pieces, size=size)
+    if request.method == "GET":
+        audit.record(Action.DOWNLOAD, one.key.seller_id, one.public_id, detail=what)
+        db.session.commit()
+    return response
 
 
 def need_errors(one: ImportProgress) -> None:

@@ -371,6 +371,31 @@ def list_batches(key: ImportKey) -> list[BatchSeen]:
     return [BatchSeen(**row._mapping)._replace(status=BatchStatus(row.status)) for row in rows]
 
 
+class Deed(NamedTuple):
+    """An entry of the audit log about an import."""
+
+    at: datetime
+    actor_id: int | None
+    actor: str
+    via: str
+    action: str
+    detail: str
+
+
+def list_deeds(seller_id: int, public_id: uuid.UUID, *, limit: int) -> list[Deed]:
+    """What was done to an import of this seller, newest first."""
+    rows = db.session.execute(
+        text(
+            """
+            select at, actor_id, actor, via, action, detail from audit_log
+            where public_id = :public_id and seller_id = :seller_id order by id desc limit :limit
+            """
+        ),
+        {"seller_id": seller_id, "public_id": public_id, "limit": limit},
+    )
+    return [Deed._make(row) for row in rows]
+
+
 def list_audit(*, limit: int, before: int | None = None, public_id: uuid.UUID | None = None) -> list[Entry]:
     """The audit log, newest first: of one import or of all, from the entry ``before`` on."""
     conditions = ["true"]

@@ -16,7 +16,7 @@ from app.http.form_fields import is_on
 from app.http.query_filter import ParsedFilter
 from app.humanize import say_time_left
 from app.imports.actions import ImportAction, offer_seller
-from app.imports.reports import check_preview, likely_mistakes, progress, row_errors, summary, throughput
+from app.imports.reports import check_preview, likely_mistakes, progress, row_errors, summary, throughput, timeline
 from app.imports.reports.progress import BatchProgress, ImportProgress, RelatedImports
 from app.imports.reports.row_errors import RowPage
 from app.queries import ImportKey, begin_snapshot
@@ -64,6 +64,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
         "details/_live.html",
         **_summary(one, groups, moves),
         chart=chart.draw(moves),
+        timeline=timeline.get(one),
         batches=batches,
         batch_counts=_count_batches(batches),
         changes=check_preview.list_changes(one),
@@ -107,7 +108,7 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
         one=one,
         asked=asked,
         chips=_chips(one, asked),
-        heading=_errors_heading(one, chosen) if asked.is_active else f"Errors in {one.file_name}",
+        heading=_errors_heading(one, chosen) if asked.is_active else f"Errors in {one.name}",
         matching=_count_matching(one, asked.wanted, chosen) if asked.is_active else one.failed,
         most_counted=_MOST_COUNTED,
         groups=row_errors.show_groups(one.key, [] if after else chosen, in_full=asked.is_active),
@@ -186,7 +187,7 @@ def _without(values: Mapping[str, str], name: str) -> dict[str, Any]:
 def _errors_heading(one: ImportProgress, chosen: Sequence[Group]) -> str:
     """The heading of a page of filtered errors, which shows these groups whole."""
     what = f"{chosen[0].kind.cause.title}: errors" if len(chosen) == 1 else "Filtered errors"
-    return f"{what} in {one.file_name}"
+    return f"{what} in {one.name}"
 
 
 def _count_matching(one: ImportProgress, wanted: ErrorFilter, chosen: Sequence[Group]) -> int | None:
@@ -223,7 +224,7 @@ def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pac
     return {
         "one": one,
         "family": family,
-        "outcome": told,
+        "outcome": f"{told} {summary.reassure(one)}".rstrip(),
         "step": next_step(one, family),
         "takes_up": _list_taking_up(one, family, groups),
         "warnings": likely_mistakes.list_warnings(one),
@@ -242,7 +243,7 @@ def _title(one: ImportProgress) -> str:
         state = f"{one.percent}%"
     elif one.can_resume:
         state = f"{state} at {one.percent}%"
-    return f"{state} · {one.file_name}"
+    return f"{state} · {one.name}"
 
 
 def _news(one: ImportProgress, moves: throughput.Pace) -> str:

@@ -40,6 +40,9 @@ _PAUSING_LABEL = Label("Pausing…", "warning", "pause")
 #: Shown beside the status of a check, which is otherwise labelled like an import's.
 CHECK_LABEL = Label("Check", "brand", "checklist")
 
+#: Shown beside the status of an import with failed rows that its seller has dealt with.
+DEALT_WITH_LABEL = Label("Dealt with", "quiet", "check")
+
 CODE_LABELS: dict[Code, Label] = {
     Code.INVALID: Label("Invalid", "danger", "alert"),
     Code.NOT_FOUND: Label("Not found", "warning", "search"),
@@ -70,6 +73,7 @@ def init_app(app: Flask) -> None:
         batch_label=batch_label,
         code_label=code_label,
         check_label=CHECK_LABEL,
+        dealt_with_label=DEALT_WITH_LABEL,
         visibility_label=visibility_label,
     )
     app.jinja_env.trim_blocks = True

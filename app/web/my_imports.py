@@ -14,7 +14,8 @@ from app.http.downloads import source_errors_as_404
 from app.http.import_filter import read_filter
 from app.imports import commands
 from app.imports.errors import ImportNotFound
-from app.imports.reports import progress
+from app.imports.reports import progress, summary
+from app.imports.reports.progress import ImportProgress, RelatedImports
 from app.queries.imports import lookups
 from app.statuses import RetriedRows
 from app.web.live_page import render_live
@@ -45,12 +46,14 @@ def index() -> ResponseReturnValue:
     _position(panel)
     found = progress.list_page(seller_id(), limit=_PAGE_SIZE + 1, before=_position(before), wanted=asked.wanted)
     shown = found[:_PAGE_SIZE]
+    families = progress.list_related(shown)
     place: dict[str, Any] = {**asked.values, "before": before}
     return render_live(
         "my_imports/index.html",
         "my_imports/_live.html",
         asked=asked,
-        imports=shown,
+        imports=list(zip(shown, families, map(_describe, shown, families), strict=True)),
+        needing_attention=lookups.count_needing_attention(seller_id()) if shown or asked.is_active else 0,
         has_imports=bool(shown or asked.is_active or before),
         before=before,
         older=shown[-1].public_id if len(found) > _PAGE_SIZE else None,
@@ -67,7 +70,7 @@ def pause(public_id: uuid.UUID) -> ResponseReturnValue:
     """Pause an import at the end of the running chunks."""
     commands.pause(seller_id(), public_id)
     paused = progress.get(seller_id(), public_id)
-    flash(f"{'Pausing' if paused.is_pausing else 'Paused'} {paused.file_name}.", "success")
+    flash(f"{'Pausing' if paused.is_pausing else 'Paused'} {paused.name}.", "success")
     return _back(public_id)
 
 
@@ -75,7 +78,7 @@ def pause(public_id: uuid.UUID) -> ResponseReturnValue:
 def resume(public_id: uuid.UUID) -> ResponseReturnValue:
     """Resume a paused import."""
     commands.resume(seller_id(), public_id)
-    flash(f"Resumed {progress.get(seller_id(), public_id).file_name}.", "success")
+    flash(f"Resumed {progress.get(seller_id(), public_id).name}.", "success")
     return _back(public_id)
 
 
@@ -84,7 +87,7 @@ def confirm_terminate(public_id: uuid.UUID) -> ResponseReturnValue:
     """Ask for confirmation before an import is terminated; with scripts, a dialog on the page asks instead."""
     asked = progress.get(seller_id(), public_id)
     if not asked.can_terminate:
-        flash(f"{asked.file_name} has already finished.", "info")
+        flash(f"{asked.name} has already finished.", "info")
         return _back(public_id)
     action = url_for("my_imports.terminate", public_id=public_id)
     return render_template("confirm_terminate.html", one=asked, action=action, back=_next(public_id))
@@ -95,7 +98,7 @@ def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
     """Terminate an import."""
     commands.terminate(seller_id(), public_id)
     ended = progress.get(seller_id(), public_id)
-    flash(f"Terminated {ended.file_name} after {ended.processed:,} of {ended.total:,} rows.", "success")
+    flash(f"Terminated {ended.name} after {ended.processed:,} of {ended.total:,} rows.", "success")
     return _back(public_id)
 
 
@@ -110,6 +113,10 @@ def retry(public_id: uuid.UUID) -> ResponseReturnValue:
     with source_errors_as_404():
         retried = commands.retry(seller_id(), public_id, rows)
     return redirect(url_for("details.show", public_id=retried.public_id), 303)
+
+
+def _describe(one: ImportProgress, family: RelatedImports) -> str:
+    return summary.describe(one, retried=family.retries)
 
 
 def _position(before: uuid.UUID | None) -> int | None:

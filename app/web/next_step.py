@@ -41,7 +41,7 @@ def _of_check(one: ImportProgress, family: RelatedImports) -> NextStep:
 
 
 def _of_import(one: ImportProgress, family: RelatedImports) -> NextStep:
-    if one.failed and one.has_errors and RetriedRows.FAILED not in family.retries:
+    if one.failed and one.has_errors and not one.is_dealt_with and RetriedRows.FAILED not in family.retries:
         return NextStep.VIEW_ERRORS
     if RetriedRows.REMAINING in family.can_retry:
         return NextStep.IMPORT

@@ -29,7 +29,7 @@ from app.statuses import IMPORT_EVENTS
 from tests import states
 from tests.conftest import PASSWORD, make_seller
 from tests.e2e.files import MISTAKES
-from tests.e2e.window import sign_in
+from tests.e2e.window import in_menu, sign_in
 from tests.factories import make_items, row, start
 
 
@@ -212,6 +212,9 @@ def stops() -> dict[str, Stop]:
         "catalog-no-match": Stop(_to("/catalog?text=nowhere")),
         "catalog-wrong": Stop(_to("/catalog?text=%3F")),
         "details-check": Stop(_to_import("check")),
+        "details-menu": Stop(_open_menu),
+        "details-edit": Stop(_to_import("failed", "/edit")),
+        "details-delete": Stop(_to_import("failed", "/delete")),
         "panel-check": Stop(_to_import("check", "/panel")),
         "webhooks": Stop(_to("/settings/webhooks")),
         "webhook-new-secret": Stop(_to_webhook("/secret")),
@@ -461,6 +464,11 @@ def _open_panel_in_vain(page: Page, showroom: Showroom) -> None:
     link.evaluate("link => link.dataset.panelLink = 'x'")
     link.click()
     expect(page.get_by_text("The details could not be loaded.")).to_be_visible()
+
+
+def _open_menu(page: Page, showroom: Showroom) -> None:
+    page.goto(showroom.paths["failed"])
+    in_menu(page, "Retry failed rows").hover()
 
 
 def _ask_to_terminate(page: Page, showroom: Showroom) -> None:

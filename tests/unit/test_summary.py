@@ -10,7 +10,7 @@ import pytest
 
 from app.csvfile.causes import Cause
 from app.imports.reports.progress import ImportProgress
-from app.imports.reports.summary import count_retriable, describe, explain_invalid, explain_retry
+from app.imports.reports.summary import count_retriable, describe, explain_invalid, explain_retry, reassure
 from app.queries import ImportKey
 from app.queries.imports.error_groups import ErrorKind, Group
 from app.statuses import ImportKind, ImportStatus, RetriedRows
@@ -105,7 +105,7 @@ LEAVE = "You can close this page – the import will carry on."
     ],
 )
 def test_every_outcome_has_its_sentence(one: ImportProgress, sentence: str) -> None:
-    assert describe(one) == sentence
+    assert f"{describe(one)} {reassure(one)}".rstrip() == sentence
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ GOES_ON = "You can close this page – the check will carry on."
     ],
 )
 def test_every_outcome_of_a_check_has_its_sentence(one: ImportProgress, sentence: str) -> None:
-    assert describe(one, groups=3) == sentence
+    assert f"{describe(one, groups=3)} {reassure(one)}".rstrip() == sentence
     assert "live" not in sentence
 
 

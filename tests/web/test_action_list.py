@@ -16,6 +16,8 @@ from app.statuses import ImportKind, ImportStatus, RetriedRows
 
 #: Importing the stored file again is allowed in every status; a separate page asks about it.
 _ALWAYS = {"again"}
+#: These change what is kept of an import, and not its run; clients change and delete the import itself.
+_RECORD = {"edit", "dealt-with", "not-dealt-with", "delete"}
 
 
 def paths(app: Flask, base: str) -> set[str]:
@@ -31,7 +33,7 @@ def paths(app: Flask, base: str) -> set[str]:
 @pytest.mark.parametrize(
     ("base", "who", "others"),
     [
-        ("/imports", Who.SELLER, _ALWAYS),
+        ("/imports", Who.SELLER, _ALWAYS | _RECORD),
         ("/api/v1/imports", Who.SELLER, _ALWAYS),
         ("/ops/imports", Who.OPERATOR, set()),
     ],

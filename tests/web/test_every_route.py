@@ -28,6 +28,8 @@ def whole_database() -> dict[str, list[str]]:
     db.session.rollback()
     names = sorted(set(db.metadata.tables) - _SIGNS_OF_LIFE)
     found = {name: sorted(map(str, db.session.execute(text(f"select * from {name}")))) for name in names}
+    # Who has downloaded something is recorded, and changes nothing else.
+    found["audit_log"] = [entry for entry in found["audit_log"] if "'download'" not in entry]
     # Walking all routes may take longer than a transaction may be idle.
     db.session.rollback()
     return found

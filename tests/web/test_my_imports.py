@@ -80,9 +80,14 @@ def test_an_import_is_drawn_as_it_stands(client: FlaskClient, seller: Seller, st
     assert words(element.select_one("h2")) == "my stock.csv"
     assert [words(pill) for pill in element.select(".pill")] == [state.pill]
     assert words(element.select_one("dl")) == f"Total {total} Successful {successful} Failed {failed}"
-    bar = element.select_one("[role=progressbar]")
-    assert (bar["aria-valuenow"], bar["aria-valuemax"]) == (str(successful + failed), str(total))
-    assert buttons(element) == state.buttons
+    assert state.sentence.partition(" You can close")[0] in words(element.select_one(".import-outcome"))
+    is_over = state.status in {"COMPLETED", "FAILED", "TERMINATED"}
+    bars = [(bar["aria-valuenow"], bar["aria-valuemax"]) for bar in element.select("[role=progressbar]")]
+    assert bars == ([] if is_over else [(str(successful + failed), str(total))])
+    assert buttons(element) == [*state.buttons, *(["Mark as dealt with"] if state.status == "FAILED" else [])]
+    # What is to be fixed is a press away.
+    files = [str(link["href"]) for link in element.select("a.import-file")]
+    assert files == [f"/imports/{made.public_id}/failed.csv?reasons=1&spreadsheet=1"] * (failed and is_over)
     assert refreshes(soup) == [state.moves, state.moves]
     # What a script gets is the same.
     part = without_tokens(fragment(client, "/imports"))
@@ -298,22 +303,61 @@ def test_a_filter_lets_through_what_it_says(
     assert shown_ids(page(client, here)) == wanted[::-1]
 
 
-def test_the_form_says_what_is_filtered_and_the_way_out(client: FlaskClient, by_name: dict[str, Import]) -> None:
-    assert "Show all imports" not in words(page(client, "/imports").select_one("form[role=search]"))
-    soup = page(client, "/imports?status=attention&text=+given+&kind=imports")
+def test_views_are_links_that_keep_the_text_and_count_what_needs_attention(
+    client: FlaskClient, by_name: dict[str, Import]
+) -> None:
+    soup = page(client, "/imports?status=attention&text=+given+")
+    assert {words(link): (link["href"], link.get("aria-current")) for link in soup.select(".views a")} == {
+        "All": ("/imports?text=given", None),
+        "Needs attention 3": ("/imports?text=given&status=attention", "page"),
+        "Checks": ("/imports?text=given&kind=checks", None),
+    }
     form = soup.select_one("form[role=search]")
-    assert form.select_one("[name=text]")["value"] == "given"
-    assert [option["value"] for option in form.select("option[selected]")] == ["attention", "imports"]
-    assert {words(link): link["href"] for link in form.select("a")} == {"Show all imports": "/imports"}
+    assert {field["name"]: field["value"] for field in form.select("input")} == {
+        "status": "attention",
+        "text": "given",
+    }
     assert words(soup.title) == "My Imports, filtered – Sluice"
+    # A screen reader hears what the text has found.
+    assert soup.select_one("#my-imports")["data-news"] == "1 import matches."
+    assert not page(client, "/imports").select_one("#my-imports").has_attr("data-news")
+
+
+def test_a_status_that_is_no_view_is_told_and_has_a_way_out(client: FlaskClient, by_name: dict[str, Import]) -> None:
+    soup = page(client, "/imports?status=completed")
+    assert soup.select(".views a[aria-current]") == []
+    assert words(soup.select_one(".view-note")) == "Only completed imports and checks – show all imports"
+    assert soup.select_one(".view-note a")["href"] == "/imports"
+
+
+def test_relatives_are_told_in_the_list(client: FlaskClient, by_name: dict[str, Import]) -> None:
+    soup = page(client, "/imports")
+    told = {name: shown(soup, by_name[name]).select(".relations li") for name in ("retried", "retry", "completed")}
+    assert {name: [words(line) for line in lines] for name, lines in told.items()} == {
+        "retried": ["Failed rows retried as old (failed rows).csv Running"],
+        "retry": ["Retry of the failed rows in old.csv Failed"],
+        "completed": [],
+    }
+    assert words(shown(soup, by_name["retried"]).select_one(".import-outcome")).endswith("and has been retried.")
+
+
+def test_what_is_dealt_with_leaves_the_list_of_what_needs_attention(client: FlaskClient, seller: Seller) -> None:
+    made = make(STATES[5], seller)
+    soup = page(client, "/imports?status=attention")
+    answer = press(client, shown(soup, made), "Mark as dealt with")
+    assert (answer.status_code, answer.location) == (303, "/imports?status=attention")
+    soup = page(client, answer.location)
+    assert words(soup.select_one("#my-imports h2")) == "You’re all caught up"
+    assert [words(pill) for pill in shown(page(client, "/imports"), made).select(".pill")] == ["Failed", "Dealt with"]
 
 
 @pytest.mark.parametrize(
     ("query", "heading"),
     [
-        ("text=winter", "No import matches"),
-        ("status=attention&text=winter", "No import matches"),
-        ("status=attention", "Nothing needs you"),
+        ("text=winter", "No matching imports"),
+        ("status=attention&text=winter", "No matching imports"),
+        ("status=attention", "You’re all caught up"),
+        ("kind=checks", "No checks yet"),
     ],
 )
 def test_a_filter_that_lets_nothing_through_says_so(
@@ -322,7 +366,7 @@ def test_a_filter_that_lets_nothing_through_says_so(
     make(STATES[4], seller)
     soup = page(client, f"/imports?{query}")
     assert words(soup.select_one("#my-imports h2")) == heading
-    assert [link["href"] for link in soup.select("#my-imports a")] == ["/imports"]
+    assert [link["href"] for link in soup.select("#my-imports .empty a")] == ["/imports"]
 
 
 def test_what_makes_no_sense_in_a_filter_is_told_and_does_not_matter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -55,6 +56,13 @@ class ImportProgress:
     started_at: datetime | None
     updated_at: datetime
     finished_at: datetime | None
+    #: What its seller calls it, and has noted about it; empty if nothing.
+    given_name: str = ""
+    note: str = ""
+    #: Whether its seller has marked it as dealt with.
+    is_dealt_with: bool = False
+    #: The id of the import whose rows it has, for an import that is there.
+    parent_id: int | None = None
     #: Whether the file, and the failed rows if any, are still within their retention.
     has_source: bool = True
     has_errors: bool = True
@@ -65,6 +73,11 @@ class ImportProgress:
     def is_check(self) -> bool:
         """Whether it is a check: it writes no listing, and reports what an import of its file would do."""
         return self.kind is ImportKind.CHECK
+
+    @property
+    def name(self) -> str:
+        """What it is called on pages."""
+        return self.given_name or self.file_name
 
     @property
     def noun(self) -> str:
@@ -129,6 +142,10 @@ class RelatedImports:
     #: Which of its rows can be retried, or for a check, imported.
     can_retry: list[RetriedRows]
 
+    def leaves_open(self, one: ImportProgress) -> bool:
+        """Whether ``one`` has failed in part, and nobody has taken that up yet."""
+        return one.status is ImportStatus.FAILED and not one.is_check and not self.retries and not one.is_dealt_with
+
 
 @dataclass(frozen=True, slots=True)
 class BatchProgress:
@@ -177,8 +194,23 @@ def get(seller_id: int, public_id: uuid.UUID) -> ImportProgress:
 
 def get_related(one: ImportProgress) -> RelatedImports:
     """The imports that are related to this one, and which of its rows can still be retried."""
-    parent = lookups.find_parent(one.key) if one.retry_of else None
-    retries = {rows: _describe(child) for rows, child in lookups.find_retries(one.key).items()}
+    return list_related([one])[0]
+
+
+def list_related(imports: Sequence[ImportProgress]) -> list[RelatedImports]:
+    """The same for several imports of one seller, in their order."""
+    if not imports:
+        return []
+    parent_ids = {one.parent_id for one in imports if one.parent_id is not None}
+    found = lookups.list_relatives(imports[0].key.seller_id, [one.key.import_id for one in imports], parent_ids)
+    relatives = {other.key.import_id: other for other in map(_describe, found)}
+    return [_get_related(one, relatives) for one in imports]
+
+
+def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress]) -> RelatedImports:
+    parent = relatives.get(one.parent_id) if one.parent_id is not None else None
+    children = (other for other in relatives.values() if other.parent_id == one.key.import_id)
+    retries = {child.retry_of: child for child in children if child.retry_of}
     if one.is_check:
         # A check has written no row, so that there is nothing to retry, only to import.
         counts = {RetriedRows.ALL: one.total if one.has_source else 0}
@@ -188,7 +220,7 @@ def get_related(one: ImportProgress) -> RelatedImports:
             RetriedRows.REMAINING: one.not_processed if one.has_source else 0,
         }
     return RelatedImports(
-        parent=_describe(parent) if parent else None,
+        parent=parent,
         of_parent=one.retry_of,
         retries=retries,
         can_retry=[rows for rows, count in counts.items() if rows not in retries and can_retry(one.status, rows=count)],
@@ -238,6 +270,10 @@ def _describe(found: lookups.WithCounters) -> ImportProgress:
         failed=found.failed,
         invalid=one.invalid,
         warnings=read_stored(one.warnings),
+        given_name=one.name or "",
+        note=one.note or "",
+        is_dealt_with=one.dealt_with_at is not None,
+        parent_id=one.parent_id,
         retry_of=RetriedRows(one.retried_rows) if one.retried_rows else None,
         idempotency_key=one.idempotency_key,
         created_at=one.created_at,

@@ -22,6 +22,12 @@ def describe(one: ImportProgress, *, groups: int | None = None, retried: Collect
     return " ".join(sentences[one.status](one, groups, retried))
 
 
+def reassure(one: ImportProgress) -> str:
+    """That nobody need wait for an import on its way; empty for any other."""
+    is_going = one.is_moving and not one.is_pausing
+    return f"You can close this page – the {one.noun} will carry on." if is_going else ""
+
+
 def count_retriable(one: ImportProgress, groups: Collection[Group]) -> int:
     """How many of the failed rows a retry may help: a row that is invalid in itself (422) stays so."""
     # A row that is not invalid has one problem, or several of one kind.
@@ -58,8 +64,6 @@ def _running(one: ImportProgress, *_: object) -> Iterator[str]:
         yield "File checked. Importing will start in a moment."
     if one.processed:
         yield f"{_live_so_far(one)}."
-    if not one.is_pausing:
-        yield "You can close this page – the import will carry on."
 
 
 def _paused(one: ImportProgress, groups: int | None, _: Collection[RetriedRows]) -> Iterator[str]:
@@ -103,8 +107,6 @@ def _check_running(one: ImportProgress, *_: object) -> Iterator[str]:
         yield "File uploaded. Checking will start in a moment, and nothing will be changed."
     if one.processed:
         yield f"{_checked_so_far(one)}. Nothing is changed."
-    if not one.is_pausing:
-        yield "You can close this page – the check will carry on."
 
 
 def _check_paused(one: ImportProgress, *_: object) -> Iterator[str]:

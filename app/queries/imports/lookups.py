@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -22,14 +23,18 @@ _REST_SECONDS = 3.0
 _REST = ":rest_seconds * power(greatest(b.fruitless_attempts - 1, 0), 2)"
 
 
+#: Not deleted by its seller.
+_IS_THERE = Import.deleted_at.is_(None)
+
+
 class ImportFilter(NamedTuple):
     """A filter for a seller's imports; fields that are None or empty match everything."""
 
-    #: Each must occur in the name of the file, in any case.
+    #: Each must occur in the name of the file, or in that which its seller gave the import, in any case.
     words: tuple[str, ...] = ()
     status: ImportStatus | None = None
     kind: ImportKind | None = None
-    #: Only imports that need their seller: paused, or with failed rows that have not been retried.
+    #: Only imports that need their seller: paused, or with failed rows that have neither been retried nor dealt with.
     needs_attention: bool = False
     #: Only imports that have ended since their seller last looked.
     is_unseen: bool = False
@@ -78,7 +83,8 @@ class Source(NamedTuple):
 
 def find_key(seller_id: int, public_id: uuid.UUID) -> ImportKey | None:
     """The key of the seller's import with this public id; another seller's is not found."""
-    found = db.session.scalar(select(Import.id).where(Import.seller_id == seller_id, Import.public_id == public_id))
+    query = select(Import.id).where(Import.seller_id == seller_id, Import.public_id == public_id, _IS_THERE)
+    found = db.session.scalar(query)
     return None if found is None else ImportKey(seller_id, found)
 
 
@@ -177,16 +183,22 @@ def count_same_file(seller_id: int, sha256: bytes) -> int:
 
 def _of_same_file(query: Select[Any], seller_id: int, sha256: bytes) -> Select[Any]:
     query = query.where(Import.seller_id == seller_id, Import.sha256 == sha256, Import.kind == ImportKind.IMPORT)
-    return query.order_by(Import.id.desc())
+    return query.where(_IS_THERE).order_by(Import.id.desc())
 
 
-def find_parent(key: ImportKey) -> WithCounters | None:
-    """The import whose rows this one retries."""
-    child = aliased(Import)
-    parent_id = select(child.parent_id).where(child.seller_id == key.seller_id, child.id == key.import_id)
-    query = _with_counters().where(Import.seller_id == key.seller_id, Import.id == parent_id.scalar_subquery())
-    row = db.session.execute(query).one_or_none()
-    return None if row is None else _counted(row)
+def list_relatives(seller_id: int, ids: Collection[int], parent_ids: Collection[int]) -> list[WithCounters]:
+    """The seller's imports with one of ``parent_ids``, and those that have taken up rows of one of ``ids``."""
+    related = or_(Import.id.in_(parent_ids), Import.parent_id.in_(ids))
+    query = _with_counters().where(Import.seller_id == seller_id, related).order_by(Import.id)
+    return [_counted(row) for row in db.session.execute(query)]
+
+
+def count_needing_attention(seller_id: int) -> int:
+    """The number of the seller's imports that need attention."""
+    found = _matching(
+        select(Import.id).where(Import.seller_id == seller_id, _IS_THERE), ImportFilter(needs_attention=True)
+    )
+    return db.session.execute(select(func.count()).select_from(found.subquery())).scalar_one()
 
 
 def list_with_counters(
@@ -195,7 +207,7 @@ def list_with_counters(
     """The seller's imports that match ``wanted``, with counters, newest first; only those older than ``before``."""
     # Ids grow with time, so they give both the order of the list and the position in it. They are found before anything
     # is counted: otherwise a filter with few matches would count the batches of all other imports too.
-    found = _matching(select(Import.id).where(Import.seller_id == seller_id), wanted)
+    found = _matching(select(Import.id).where(Import.seller_id == seller_id, _IS_THERE), wanted)
     if before is not None:
         found = found.where(Import.id < before)
     ids = found.order_by(Import.id.desc()).limit(limit)
@@ -211,7 +223,7 @@ def has_running(seller_id: int) -> bool:
 
 def count_unseen(seller_id: int) -> int:
     """The number of the seller's imports that have ended since they last looked."""
-    query = select(func.count()).where(Import.seller_id == seller_id, Import.is_unseen)
+    query = select(func.count()).where(Import.seller_id == seller_id, Import.is_unseen, _IS_THERE)
     return db.session.execute(query).scalar_one()
 
 
@@ -223,7 +235,8 @@ def mark_seen(seller_id: int, public_id: uuid.UUID | None = None) -> None:
 
 def _matching(query: Select[Any], wanted: ImportFilter) -> Select[Any]:
     for word in wanted.words:
-        query = query.where(Import.file_name.icontains(word, autoescape=True))
+        named = (column.icontains(word, autoescape=True) for column in (Import.file_name, Import.name))
+        query = query.where(or_(*named))
     if wanted.status is not None:
         query = query.where(Import.status == wanted.status)
     if wanted.kind is not None:
@@ -233,8 +246,8 @@ def _matching(query: Select[Any], wanted: ImportFilter) -> Select[Any]:
     if wanted.needs_attention:
         heir = aliased(Import)
         is_taken_up = exists().where(heir.seller_id == Import.seller_id, heir.parent_id == Import.id)
-        has_failed = (Import.status == ImportStatus.FAILED) & (Import.kind == ImportKind.IMPORT) & ~is_taken_up
-        query = query.where(or_(Import.status == ImportStatus.PAUSED, has_failed))
+        is_open = (Import.status == ImportStatus.FAILED) & (Import.kind == ImportKind.IMPORT) & ~is_taken_up
+        query = query.where(or_(Import.status == ImportStatus.PAUSED, is_open & Import.dealt_with_at.is_(None)))
     return query
 
 
@@ -250,6 +263,7 @@ def _with_counters() -> Select[Any]:
             func.greatest(func.max(Batch.updated_at), Import.created_at).label("updated_at"),
         )
         .join(Batch, tuple_(Batch.seller_id, Batch.import_id) == tuple_(Import.seller_id, Import.id))
+        .where(_IS_THERE)
         .group_by(Import.seller_id, Import.id)
     )
 

@@ -44,7 +44,7 @@ def iter_windows(seller_id: int, text: str, *, after: RowPlace, most: int) -> It
                     select import_id, line, row_number() over (order by import_id desc, line desc) as number,
                         strpos(lower("row"), %(text)s) > 0 and exists (
                             select from imports i where i.seller_id = %(seller_id)s and i.id = import_id
-                            and i.kind <> {sql_literal(ImportKind.CHECK)}
+                            and i.kind <> {sql_literal(ImportKind.CHECK)} and i.deleted_at is null
                         ) as is_wanted
                     from (
                         select import_id, line, "row" from row_errors

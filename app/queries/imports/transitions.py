@@ -385,7 +385,7 @@ def reopen(key: ImportKey) -> int:
         f"""
         select 1 from imports i
         where {_THIS_IMPORT} and i.status in {REOPENABLE_IMPORTS} and i.kind = {KIND_IMPORT}
-          and i.source_removed_at is null
+          and i.source_removed_at is null and i.deleted_at is null
           and not exists (select 1 from imports child where child.seller_id = i.seller_id and child.parent_id = i.id
             and child.retried_rows = {REMAINING_ROWS})
         for no key update
@@ -405,7 +405,7 @@ def reopen(key: ImportKey) -> int:
     if reopened:
         _execute(
             f"""
-            update imports i set status = {IMPORT_RUNNING}, finished_at = null
+            update imports i set status = {IMPORT_RUNNING}, finished_at = null, dealt_with_at = null
             where {_THIS_IMPORT} and i.status = {IMPORT_FAILED}
             """,
             key,

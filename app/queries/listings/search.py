@@ -491,8 +491,8 @@ def describe(seller_id: int, keys: Collection[ListingKey]) -> list[ListedItem]:
                 c.public_id as maker_id, c.file_name as maker_file, l.created_line,
                 u.public_id as changer_id, u.file_name as changer_file, l.updated_line, l.updated_at, l.edited_at
             from {_EACH_KEY}
-            left join imports c on c.seller_id = %(seller_id)s and c.id = l.created_import_id
-            left join imports u on u.seller_id = %(seller_id)s and u.id = l.updated_import_id
+            left join imports c on c.seller_id = %(seller_id)s and c.id = l.created_import_id and c.deleted_at is null
+            left join imports u on u.seller_id = %(seller_id)s and u.id = l.updated_import_id and u.deleted_at is null
             order by k.place
             """,
             _keys_values(seller_id, keys),

@@ -63,7 +63,7 @@ async function fetchPart(part, signal) {
   return fresh;
 }
 
-async function refresh(part) {
+export async function refresh(part) {
   const state = stateOf(part);
   clearTimeout(state.timer);
   state.timer = 0;

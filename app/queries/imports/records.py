@@ -1,0 +1,109 @@
+"""What sellers do with the record of an import: name it, note something, deal with it, delete it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import text
+
+from app.extensions import db
+from app.queries import ImportKey
+
+_THIS = "seller_id = :seller_id and id = :import_id and deleted_at is null"
+
+
+class Deleted(NamedTuple):
+    """An import that its seller has deleted, and its file."""
+
+    key: ImportKey
+    storage_key: str
+
+
+def annotate(key: ImportKey, *, name: str | None, note: str | None) -> None:
+    """Set the name and the note of an import; None: it has none."""
+    _execute(f"update imports set name = :name, note = :note where {_THIS}", key, name=name, note=note)
+
+
+def set_dealt_with(key: ImportKey, *, dealt_with: bool) -> bool:
+    """Note whether an import that is over is dealt with. Returns false if it is not over."""
+    return _execute(
+        f"""
+        update imports set dealt_with_at = case when :dealt_with then coalesce(dealt_with_at, clock_timestamp()) end
+        where {_THIS} and finished_at is not null
+        """,
+        key,
+        dealt_with=dealt_with,
+    )
+
+
+def delete(key: ImportKey) -> bool:
+    """Mark an import that is over as deleted: nobody sees it any more. Returns false if it is not over.
+
+    It lets go of the import that it came from and of those that came from it, and of the form that created it.
+    """
+    deleted = _execute(
+        f"""
+        update imports set deleted_at = clock_timestamp(), parent_id = null, retried_rows = null, form_key = null,
+            is_unseen = false
+        where {_THIS} and finished_at is not null
+        """,
+        key,
+    )
+    if deleted:
+        _execute(
+            """
+            update imports set parent_id = null, retried_rows = null
+            where seller_id = :seller_id and parent_id = :import_id
+            """,
+            key,
+        )
+    return deleted
+
+
+def find_deleted(*, limit: int) -> list[Deleted]:
+    """The deleted imports of which something is still stored.
+
+    The imports themselves, which hold no more than counters then, stay for a day: they count against the day's quota.
+    """
+    rows = db.session.execute(
+        text(
+            """
+            select seller_id, id, storage_key from imports
+            where deleted_at is not null and (errors_removed_at is null or source_removed_at is null
+                or created_at < clock_timestamp() - interval '1 day')
+            order by deleted_at limit :limit
+            """
+        ),
+        {"limit": limit},
+    )
+    return [Deleted(ImportKey(row[0], row[1]), row[2]) for row in rows]
+
+
+def let_go_of_source(key: ImportKey) -> None:
+    """Note that a deleted import needs its file no longer.
+
+    Waits for a transaction that starts another import of the file, which then needs it.
+    """
+    _execute(
+        """
+        update imports set source_removed_at = coalesce(source_removed_at, clock_timestamp())
+        where seller_id = :seller_id and id = :import_id
+        """,
+        key,
+    )
+
+
+def drop_deleted(key: ImportKey) -> None:
+    """Delete what is left of a deleted import, unless it counts against the day's quota."""
+    _execute(
+        """
+        delete from imports where seller_id = :seller_id and id = :import_id and deleted_at is not null
+          and created_at < clock_timestamp() - interval '1 day'
+        """,
+        key,
+    )
+
+
+def _execute(statement: str, key: ImportKey, **values: object) -> bool:
+    """Run ``statement`` for this import; whether it changed anything."""
+    return bool(db.session.execute(text(statement), {**key._asdict(), **values}).rowcount)  # type: ignore[attr-defined]
