@@ -39,7 +39,7 @@ def scratch_database(environ: dict[str, str]) -> Iterator[None]:
 
 
 def shape() -> set[tuple[str, ...]]:
-    """Every column, constraint and index, as the database itself describes it."""
+    """Every column, constraint, index and option, as the database itself describes it."""
     rows = db.session.execute(
         text(
             """
@@ -51,6 +51,9 @@ def shape() -> set[tuple[str, ...]]:
             from pg_constraint where connamespace = 'public'::regnamespace
             union all
             select 'index', tablename, indexname, indexdef from pg_indexes where schemaname = 'public'
+            union all
+            select 'options', relname, '', array_to_string(reloptions, ' ') from pg_class
+            where relnamespace = 'public'::regnamespace and reloptions is not null
             """
         )
     )
