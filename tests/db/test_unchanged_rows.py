@@ -12,10 +12,12 @@ from sqlalchemy import text
 from app.csvfile.columns import Column
 from app.extensions import db
 from app.imports import ledger, reconcile
+from app.imports.reports import exports
 from app.imports.worker import batch_job
 from app.models import Import, Seller
 from app.queries import ImportKey
 from app.queries.imports import check_changes, error_groups
+from app.queries.listings.listings import DIGEST_FORMAT
 from tests.factories import failures, listed, look, make_items, row, start
 
 RunJobs = Callable[[], None]
@@ -133,6 +135,39 @@ def test_neither_result_nor_numbers_depend_on_the_order_of_the_batches(
     assert numbers(started) == numbers(foretold)
     assert {one[0]: (int(one[3]), one[5]) for one in listed(seller)} == expected
     assert faults(started) == faults(foretold) == []
+
+
+@pytest.mark.parametrize(
+    ("digest_format", "expected", "outcomes"),
+    [
+        (DIGEST_FORMAT, (0, 2, 1, 0), ["updated", "unchanged", "updated"]),
+        (DIGEST_FORMAT + 1, (0, 3, 0, 0), ["updated or unchanged"] * 3),
+    ],
+)
+def test_digests_of_another_release_are_not_compared(
+    seller: Seller,
+    run_jobs: RunJobs,
+    monkeypatch: pytest.MonkeyPatch,
+    digest_format: int,
+    expected: tuple[int, ...],
+    outcomes: list[str],
+) -> None:
+    make_items()
+    monkeypatch.setattr("app.imports.worker.batch_job.MAX_CHUNK_ROWS", 1)
+    monkeypatch.setattr("app.imports.worker.batch_job.MIN_CHUNK_ROWS", 1)
+    start(seller, [row(price=1)])
+    run_jobs()
+    started = start(seller, [row(mode="UPDATE", price=price) for price in (2, 1, 3)])
+    changed = text("update imports set digest_format = :format where id = :id")
+    db.session.execute(changed, {"format": digest_format, "id": started.id})
+    db.session.commit()
+    run_jobs()
+    assert numbers(started) == expected
+    assert look(started).status == "COMPLETED"
+    assert {one[3] for one in listed(seller)} == {"3"}
+    lines = b"".join(exports.succeeded(ImportKey(seller.id, started.id))).decode().splitlines()
+    assert [line.split(",")[2] for line in lines[1:]] == outcomes
+    assert faults(started) == []
 
 
 # Checks ---------------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from dataclasses import dataclass
 from time import monotonic
 
 from psycopg import Error as DriverError
@@ -52,21 +53,29 @@ def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
         return
     began = monotonic()
     metrics.QUEUE_WAIT.labels(claim.kind.lower()).observe(claim.waited_seconds)
-    told: dict[str, object] = {"batch": batch, "attempt": attempt, "rows": 0}
+    progress = _Progress()
     try:
-        told["end"] = _work(batch, attempt, claim, told)
+        end = _work(batch, attempt, claim, progress)
     except Exception as error:
         log.exception("attempt failed", extra={"batch": batch, "attempt": attempt})
-        told["end"] = "error"
+        end = "error"
         _end_attempt(batch, attempt, error)
-    metrics.ATTEMPTS.labels(told["end"]).inc()
+    metrics.ATTEMPTS.labels(end).inc()
     waited, seconds = round(claim.waited_seconds, 3), round(monotonic() - began, 3)
-    log.info("attempt ended", extra={**told, "seconds": seconds, "waited": waited})
+    fields = {"batch": batch, "attempt": attempt, "rows": progress.rows, "end": end}
+    log.info("attempt ended", extra={**fields, "seconds": seconds, "waited": waited})
     _after_batch(batch.of_import)
 
 
-def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[str, object]) -> str:
-    """Write chunk after chunk. Returns why it stopped, for the log, and adds the rows to the log's fields, ``told``."""
+@dataclass
+class _Progress:
+    """The number of rows that an attempt has committed so far."""
+
+    rows: int = 0
+
+
+def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, progress: _Progress) -> str:
+    """Write chunk after chunk, and keep ``progress`` up to date. Returns why it stopped, for the log."""
     settings = current_settings()
     storage = current_storage()
     listener = stop_signal.Listener(batch.of_import)
@@ -74,7 +83,6 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[st
     reader = LineReader(pieces, header=claim.header, offset=claim.cursor, line=claim.cursor_line)
     target = target_of(batch, claim.kind, Run(batch.of_import, reader.layout, claim.digest_format))
     this_attempt = Attempt(batch, attempt, known_items(claim.catalog_version), target)
-    rows = 0
     start, size = claim.cursor, _in_bounds(_ROWS_PER_SECOND_AT_FIRST * settings.chunk_seconds)
     while True:
         began = monotonic()
@@ -83,8 +91,7 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[st
         try:
             written = _write_with_retries(this_attempt, chunk)
             metrics.count_rows(written.rows)
-            rows += sum(written.rows.values())
-            told["rows"] = rows
+            progress.rows += sum(written.rows.values())
             if written.status is not BatchStatus.RUNNING:
                 return written.status
             if is_shutdown_requested():
@@ -92,7 +99,7 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, told: dict[st
                 db.session.commit()
                 return "shutdown"
             if listener.poll():
-                _look(batch, attempt)
+                _check_fence(batch, attempt)
         except AttemptOver:
             db.session.rollback()
             return "stale"
@@ -137,7 +144,7 @@ def _lost_to_another(error: DBAPIError | DriverError) -> bool:
     )
 
 
-def _look(batch: BatchKey, attempt: int) -> None:
+def _check_fence(batch: BatchKey, attempt: int) -> None:
     """Ask the database whether this attempt may go on. Raises AttemptOver or Pausing if not."""
     fence = transitions.lock_for_chunk(batch, attempt)
     db.session.rollback()
