@@ -8,6 +8,7 @@ When an import gets a status that sellers are notified of, the same transaction 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import CursorResult, text
@@ -448,7 +449,11 @@ def reclaim_expired(*, lease_seconds: float, max_fruitless_attempts: int) -> lis
 
 
 def _execute(statement: str, key: ImportKey | BatchKey, **values: object) -> CursorResult[Any]:
-    return db.session.execute(text(statement), {**key._asdict(), **values})  # type: ignore[return-value]
+    return db.session.execute(_parsed(statement), {**key._asdict(), **values})  # type: ignore[return-value]
+
+
+#: A chunk takes some of them, and parsing one takes a good part of the time of executing it.
+_parsed = cache(text)
 
 
 def _changed(statement: str, key: ImportKey | BatchKey, **values: object) -> bool:
