@@ -1,4 +1,4 @@
-"""Imports: uploading, listing, and showing one."""
+"""Imports: uploading, listing, showing, changing and deleting one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,21 @@ from app.api import limits
 from app.api.authentication import bearer, seller_id
 from app.api.blueprint import blueprint, can_fail
 from app.api.problems import FILE_REFUSED, KEY_TAKEN
-from app.api.schemas import Changes, FileAsked, ImportInFull, Imports, ImportsAsked, RequestKey, StatusOnly
+from app.api.schemas import (
+    Changes,
+    FileAsked,
+    ImportChange,
+    ImportInFull,
+    Imports,
+    ImportsAsked,
+    RequestKey,
+    StatusOnly,
+)
 from app.api.serializers import show_import, show_in_full, show_status
 from app.http.form_fields import is_on
 from app.http.multipart import FileForm
 from app.http.uploads import check_length, expect_file, pieces_of, storage_errors_as_503
-from app.imports import commands, quotas
+from app.imports import commands, quotas, records
 from app.imports.errors import ImportNotFound
 from app.imports.reports import check_preview, progress
 from app.queries import begin_snapshot
@@ -149,6 +158,35 @@ def _whole_body() -> Iterator[bytes]:
 def show_one(public_id: uuid.UUID) -> dict[str, Any]:
     """Show an import with its batches and the first of its failed rows."""
     return show_in_full(seller_id(), public_id)
+
+
+@blueprint.patch("/imports/<uuid:public_id>", tags=_TAG)
+@blueprint.arguments(ImportChange, location="query", unknown=RAISE)
+@blueprint.response(200, ImportInFull())
+@can_fail(403, 404, 409)
+def change_import(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
+    """Name an import, note something about it, or mark it as dealt with.
+
+    What is not given stays as it is. Its rows and its status do not change.
+    """
+    one = progress.get(seller_id(), public_id)
+    if "dealt_with" in asked:
+        records.set_dealt_with(seller_id(), public_id, dealt_with=asked["dealt_with"])
+    if asked.keys() & {"name", "note"}:
+        name, note = asked.get("name", one.given_name), asked.get("note", one.note)
+        records.annotate(seller_id(), public_id, name=name, note=note)
+    return show_in_full(seller_id(), public_id)
+
+
+@blueprint.delete("/imports/<uuid:public_id>", tags=_TAG)
+@blueprint.response(204, description="It is deleted.")
+@can_fail(403, 404, 409)
+def delete_import(public_id: uuid.UUID) -> None:
+    """Delete an import that is over, with its failed rows and, unless another import uses it, its file.
+
+    Its listings stay. Rows of another import that it has retried can be retried once more.
+    """
+    records.delete(seller_id(), public_id)
 
 
 @blueprint.get("/imports/<uuid:public_id>/status", tags=_TAG)

@@ -17,6 +17,7 @@ from app.http.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
 from app.http.row_filter import MAX_TEXT, MIN_TEXT
 from app.import_fields import camel
 from app.imports.actions import SELLER_ACTIONS
+from app.imports.records import MAX_NAME, MAX_NOTE
 from app.queries.listings.search import LOW_QUANTITY, Order, Stock
 from app.statuses import BatchStatus, ImportKind, ImportStatus, RetriedRows
 
@@ -198,6 +199,9 @@ class Import(Answer):
     check = _flag("Whether its kind is CHECK.")
     outcome = _text("A summary for people.")
     file_name = _text("The name of the file.")
+    name = _text("What you call it; the name of the file, unless you have given it another.")
+    note = _text("What you have noted about it; may be empty.")
+    dealt_with = _flag("Whether you have marked it as dealt with.")
     file_size = _count("In bytes.")
     key = _text("The Idempotency-Key of the request that created it, or null.", null=True)
     total = _count("All rows of the file. At any time it is successful + failed + notProcessed.")
@@ -479,6 +483,19 @@ class RetryAsked(Schema):
         required=True,
         validate=OneOf([RetriedRows.FAILED.value, RetriedRows.REMAINING.value]),
         metadata={"description": "FAILED: the failed rows. REMAINING: the unprocessed rows."},
+    )
+
+
+class ImportChange(Schema):
+    """Changes to what is kept of an import."""
+
+    name = fields.String(
+        validate=Length(max=MAX_NAME), metadata={"description": "A name of its own; empty: that of its file."}
+    )
+    note = fields.String(validate=Length(max=MAX_NOTE), metadata={"description": "A note, which only you see."})
+    dealt_with = fields.Boolean(
+        data_key="dealtWith",
+        metadata={"description": "true: an import that is over needs no attention, whatever failed in it."},
     )
 
 

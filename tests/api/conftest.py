@@ -28,6 +28,12 @@ class Program:
     def post(self, path: str, **kwargs) -> TestResponse:
         return self.open("POST", path, **kwargs)
 
+    def patch(self, path: str, **kwargs) -> TestResponse:
+        return self.open("PATCH", path, **kwargs)
+
+    def delete(self, path: str, **kwargs) -> TestResponse:
+        return self.open("DELETE", path, **kwargs)
+
     def open(self, method: str, path: str, *, headers: dict[str, str] | None = None, **kwargs) -> TestResponse:
         path = path if path.startswith("/") else f"/api/v1/{path}"
         headers = {"Authorization": f"Bearer {self.secret}", **(headers or {})}

@@ -218,3 +218,26 @@ def test_a_page_of_errors_ends_after_so_many_bytes_and_leads_on(program, run_job
     assert pages == [[2, 3], [4, 5], [6, 7], [8, 9], [10, 11]]
     assert len(program.get(made["links"]["self"]).get_json()["errors"]) == 2
     assert program.get(made["links"]["failedCsv"]).data.count(b"CREATE") == 10
+
+
+def test_an_import_is_named_noted_marked_and_deleted(program, seller: Seller) -> None:
+    path = f"imports/{make(STATES[5], seller).public_id}"
+    one = program.get(path).get_json()
+    assert (one["name"], one["note"], one["dealtWith"]) == ("stock.csv", "", False)
+    changed = program.patch(f"{path}?name=Spring&dealtWith=true").get_json()
+    assert (changed["name"], changed["fileName"], changed["dealtWith"]) == ("Spring", "stock.csv", True)
+    # What is not given stays.
+    changed = program.patch(f"{path}?note=Box+3").get_json()
+    assert (changed["name"], changed["note"], changed["dealtWith"]) == ("Spring", "Box 3", True)
+    problem(program.patch(f"{path}?name={'n' * 121}"), 422, "invalid-request")
+    answer = program.delete(path)
+    assert (answer.status_code, answer.data) == (204, b"")
+    problem(program.get(path), 404, "not-found")
+    problem(program.delete(path), 404, "not-found")
+
+
+def test_what_is_not_over_is_neither_marked_nor_deleted(program, seller: Seller) -> None:
+    path = f"imports/{make(STATES[1], seller).public_id}"
+    problem(program.patch(f"{path}?dealtWith=true"), 409, "not-possible-now")
+    problem(program.delete(path), 409, "not-possible-now")
+    assert program.get(path).get_json()["status"] == "RUNNING"

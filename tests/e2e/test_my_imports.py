@@ -13,6 +13,7 @@ from sqlalchemy import text
 from app.extensions import db
 from app.models import Import, Seller
 from tests.e2e.conftest import OpenWindow
+from tests.e2e.window import in_menu
 from tests.factories import make_items, row, start
 
 
@@ -155,19 +156,40 @@ def test_a_link_to_a_panel_leads_to_its_page_without_scripts(
 # The filter -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_filter_by_keyboard(page: Page, made: list[Import]) -> None:
+def test_the_list_is_filtered_while_somebody_types(page: Page, made: list[Import]) -> None:
     page.goto("/imports")
-    page.get_by_label("File name").fill("FIRST")
-    page.keyboard.press("Enter")
+    field = page.get_by_label("Find an import by its name")
+    field.press_sequentially("FIRST")
     expect(page.locator(".import h2")).to_have_text(["first.csv"])
-    expect(page.get_by_label("File name")).to_have_value("FIRST")
-    page.get_by_label("Status").select_option("Paused")
-    page.get_by_role("button", name="Filter").click()
-    expect(page.get_by_role("heading", name="No import matches")).to_be_visible()
-    page.go_back()
-    expect(page.locator(".import h2")).to_have_text(["first.csv"])
+    expect(field).to_be_focused()
+    # The address is that of what is shown, and the views keep the text.
+    expect(page).to_have_url(re.compile(r"/imports\?text=FIRST$"))
+    page.get_by_role("link", name="Needs attention").click()
+    expect(page.get_by_role("heading", name="No matching imports")).to_be_visible()
+    expect(field).to_have_value("FIRST")
     page.get_by_role("link", name="Show all imports").click()
     expect(page.locator(".import h2")).to_have_text(["second.csv", "first.csv"])
+
+
+def test_without_scripts_a_button_filters(open_window: OpenWindow, seller: Seller, made: list[Import]) -> None:
+    page = open_window(seller, scripts=False)
+    page.goto("/imports")
+    page.get_by_label("Find an import by its name").fill("FIRST")
+    page.get_by_role("button", name="Find").click()
+    expect(page.locator(".import h2")).to_have_text(["first.csv"])
+
+
+def test_a_menu_closes_with_escape_and_with_a_click_elsewhere(page: Page, made: list[Import]) -> None:
+    page.goto(f"/imports/{made[0].public_id}")
+    entry = in_menu(page, "Name and note")
+    expect(entry).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(entry).to_be_hidden()
+    expect(page.locator("main [data-menu] summary")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(entry).to_be_visible()
+    page.locator("h1").click()
+    expect(entry).to_be_hidden()
 
 
 def test_an_import_that_is_paused_leaves_the_running_ones(page: Page, made: list[Import]) -> None:
