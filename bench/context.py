@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -127,6 +127,24 @@ class Bench:
                 say(f"Writing a file of {rows:,} rows ...")
             self._files[path] = files.write(path, self.catalog, rows, seed=seed, mode=mode, failing=failing)
         return self._files[path]
+
+    @contextlib.contextmanager
+    def with_catalog(self, items: int) -> Iterator[Bench]:
+        """A second installation, with an invented catalog; ``load_seconds`` in its details are the catalog's."""
+        say(f"  Loading {items:,} invented items into a separate installation ...")
+        installation = Installation()
+        try:
+            path = installation.root / "catalog.csv.gz"
+            catalog.invent(path, items)
+            began = perf_counter()
+            installation.flask("catalog", "load", str(path))
+            details = {"load_seconds": perf_counter() - began}
+            goods = catalog.read(path, "invented items")
+            yield replace(self, installation=installation, catalog=goods, details=details, _files={})
+        finally:
+            installation.close()
+            # This has released all servers that this process held.
+            self.installation.hold_servers()
 
     def counters(self, uploaded: Uploaded) -> Counters:
         """The counters of an import now."""

@@ -90,6 +90,47 @@ def write(
     return File(path, rows, dict(counts))
 
 
+class Mixed(NamedTuple):
+    """A file of UPDATE and CREATE rows in random order, its two halves, and the file to import before."""
+
+    there: File
+    updates: File
+    creates: File
+    all: File
+
+
+def write_mixed(directory: Path, catalog: Catalog, rows: int, *, seed: int) -> Mixed:
+    """Half of ``rows`` change every listing of ``there``; the other half are CREATE rows, two in five for one of these.
+
+    The halves have their rows in the order of the whole file.
+    """
+    chance = random.Random(f"{seed} mixed")
+    half = rows // 2
+    existing = half * 2 // 5
+    made = [cells for cells, _ in _rows(catalog, 2 * half - existing, seed, Mode.CREATE, 0)]
+    there = made[:half]
+    price = _AT[Column.PRICE]
+    updates = [[Mode.UPDATE.value, *cells[1:price], str(int(cells[price]) + 1), *cells[price + 1 :]] for cells in there]
+    mixed = [*updates, *made[half:], *chance.sample(there, existing)]
+    chance.shuffle(mixed)
+
+    def save(name: str, rows: list[Cells], failing: int = 0) -> File:
+        path = directory / f"mixed-{name}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(rows)
+        return File(path, len(rows), {Code.CONFLICT: failing} if failing else {})
+
+    of_mode = {mode: [cells for cells in mixed if cells[0] == mode] for mode in Mode}
+    return Mixed(
+        save("there", there),
+        save("updates", of_mode[Mode.UPDATE]),
+        save("creates", of_mode[Mode.CREATE], existing),
+        save("all", mixed, existing),
+    )
+
+
 def write_every_kind(path: Path, earlier: File, catalog: Catalog, *, seed: int) -> None:
     """Write rows of every kind for a seller who has imported ``earlier``, and as many.
 

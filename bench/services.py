@@ -132,15 +132,20 @@ class Installation:
 
     def start_workers(self, count: int = 2) -> None:
         """Replace the workers with ``count`` new ones, and wait until they are ready."""
-        if self.workers is not None:
-            stop([self.workers])
-            self._children.remove(self.workers)
+        self.stop_workers()
         self.workers = self._child("workers", ["worker.py"], WORKERS=str(count))
         self.workers.start()
         with Redis.from_url(self.redis_url, socket_timeout=5) as client:
             # Deliverers do not count.
             jobs = open_queue(client)
             self.wait_until(lambda: Worker.count(queue=jobs) == count, _READY_SECONDS, f"{count} workers wait for work")
+
+    def stop_workers(self) -> None:
+        """Stop the workers, if they are running."""
+        if self.workers is not None:
+            stop([self.workers])
+            self._children.remove(self.workers)
+            self.workers = None
 
     def pid(self, child: Child | None) -> int:
         """The process id of a running child. Raises BenchError if it has ended."""
@@ -180,8 +185,11 @@ class Installation:
 
     def flask(self, *arguments: str, answer: str | None = None) -> None:
         """Run a command of the application."""
-        command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
-        run(command, cwd=CHECKOUT, env=self._environ, answer=answer)
+        self.python("-m", "flask", "--app", "wsgi", *arguments, answer=answer)
+
+    def python(self, *arguments: str, answer: str | None = None) -> str:
+        """Run a program with the settings of this installation, and return its output. Raises BenchError."""
+        return run([sys.executable, *arguments], cwd=CHECKOUT, env=self._environ, answer=answer)
 
     # --- Database ----------------------------------------------------------------------------------------------------
 

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from bench.context import Part
-from bench.parts import checks, errors, growth, importing, listings, pages, rival, slow, stops, ten, upload
+from bench.parts import (
+    catalogs,
+    checks,
+    errors,
+    growth,
+    importing,
+    kinds,
+    listings,
+    pages,
+    processor,
+    rival,
+    slow,
+    stops,
+    ten,
+    upload,
+)
 
 #: The default parts, in order.
 TABLE: dict[str, Part] = {
     "import": importing.measure,
+    "kinds": kinds.measure,
+    "catalog": catalogs.measure,
+    "python": processor.measure,
     "django": rival.measure,
     "upload": upload.measure,
     "stops": stops.measure,

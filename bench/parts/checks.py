@@ -31,13 +31,14 @@ def measure(bench: Bench) -> None:
         uploaded = browser.upload(mixed, is_check=is_check)
         bench.wait_for_end(uploaded)
         counts.append(bench.count(uploaded))
-    foretold, come = counts
-    numbers = ", ".join(f"{count:,} {name}" for name, count in foretold.items())
-    bench.measured["check-exact"] = Measured(sum(foretold[name] != come[name] for name in come), f"foretold {numbers}")
-    say(f"  foretold {numbers}; came {come}")
+    predicted, counted = counts
+    numbers = ", ".join(f"{count:,} {name}" for name, count in predicted.items())
+    differing = sum(predicted[name] != counted[name] for name in counted)
+    bench.measured["check-exact"] = Measured(differing, f"predicted {numbers}")
+    say(f"  predicted {numbers}; came {counted}")
     bench.details["checks"] = {
         "check_seconds": seconds[True],
         "import_seconds": seconds[False],
-        "foretold": foretold,
-        "come": come,
+        "predicted": predicted,
+        "counted": counted,
     }

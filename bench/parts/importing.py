@@ -1,74 +1,60 @@
-"""The import compared with an expert's SQL, in turn on the same server and file, and its memory."""
+"""New listings: the import against the expert's SQL and against the floor, in turn on the same server and file."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from statistics import median
 
-from bench import CHECKOUT, memory
+from bench import memory
 from bench.context import Bench, Settled, say
-from bench.files import File
-from bench.services import BenchError, run
+from bench.rivals import Floor, run_expert, run_floor
 from bench.table import Measured
 
-#: Beside the checkout; if it is missing, ``bench.expert`` does the same.
-_REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "bench" / "expert.py"
+_CLICK_ROWS = 20_000
 
 
 def measure(bench: Bench) -> None:
-    """Run the small and the large file."""
-    bench.details["import"] = {"expert": "shared/bench/expert.py" if _REFERENCE.exists() else "bench/expert.py"}
-    say(f"The expert's SQL is that of {bench.details['import']['expert']}.")
-    _against_expert(bench, "import-small", bench.options.small)
-    peak = _against_expert(bench, "import", bench.options.rows)
-    if memory.is_known():
-        bench.measured["worker-memory"] = Measured(peak / 2**20, "VmHWM of each worker and work-horse")
-    small, large = (bench.details["import"][name]["rows_per_second"] for name in ("import-small", "import"))
-    bench.measured["scale"] = Measured(large / small, f"{large:,.0f} against {small:,.0f} rows/s")
+    """Run the small, the middle and the large file."""
+    bench.details["import"] = {}
+    _compare(bench, "import-click", min(_CLICK_ROWS, bench.options.rows), from_click=True)
+    _compare(bench, "import-small", bench.options.small)
+    _compare(bench, "import", bench.options.rows)
 
 
-def _against_expert(bench: Bench, name: str, rows: int) -> int:
-    """Measure one file. Returns the highest peak memory of a worker or work-horse in bytes."""
+def _compare(bench: Bench, name: str, rows: int, *, from_click: bool = False) -> None:
     file = bench.file(rows)
     expert: list[float] = []
     ours: list[Settled] = []
-    peak = 0
-    for _ in range(bench.options.repeat):
-        expert.append(_run_expert(bench, file))
-        say(f"  expert's SQL, {rows:,} rows: {expert[-1]:.2f} s")
-        settled, highest = _run_ours(bench, file)
-        ours.append(settled)
-        peak = max(peak, highest)
-        say(f"  Sluice, {rows:,} rows: {settled.seconds:.2f} s (uploaded in {settled.uploaded.seconds:.2f} s)")
-    seconds = median(one.seconds for one in ours)
+    floors: list[Floor] = []
+    private, peak = 0, 0
+    for _ in range(bench.options.repeat if rows > _CLICK_ROWS else max(bench.options.repeat, 3)):
+        expert.append(run_expert(bench, file))
+        bench.installation.empty()
+        workers = bench.installation.pid(bench.installation.workers)
+        with memory.Watch(workers) as peaks, memory.Watch(workers, memory.private_bytes) as privates:
+            ours.append(bench.run_import(file, look=0.01))
+        private, peak = max(private, privates.highest), max(peak, peaks.highest)
+        say(f"  Sluice, {rows:,} rows: {ours[-1].seconds:.2f} s, from the click {ours[-1].seconds_from_click:.2f} s")
+        floors.append(run_floor(bench))
+    answered = median(one.seconds for one in ours)
+    clicked = median(one.seconds_from_click for one in ours)
+    floor = median(one.seconds for one in floors)
     bench.details["import"][name] = {
         "rows": rows,
         "expert_seconds": expert,
+        "floor_seconds": [one.seconds for one in floors],
+        "floor_rows": floors[0].rows,
         "upload_seconds": [one.uploaded.seconds for one in ours],
         "seconds": [one.seconds for one in ours],
-        "rows_per_second": rows / seconds,
+        "seconds_from_click": [one.seconds_from_click for one in ours],
+        "rows_per_second": rows / answered,
         "worker_peak_bytes": peak,
+        "worker_private_bytes": private,
     }
-    note = f"{seconds:.1f} s against {median(expert):.1f} s; the upload itself {ours[0].uploaded.seconds:.1f} s"
+    seconds = clicked if from_click else answered
+    note = f"{seconds:.2f} s against {median(expert):.2f} s; the upload itself {clicked - answered:.2f} s"
     bench.measured[name] = Measured(seconds / median(expert), note)
-    return peak
-
-
-def _run_expert(bench: Bench, file: File) -> float:
-    bench.installation.empty()
-    script = [str(_REFERENCE)] if _REFERENCE.exists() else ["-m", "bench.expert"]
-    with bench.installation.scratch_database() as url:
-        output = run([sys.executable, *script, url, str(bench.catalog.path), str(file.path)], cwd=CHECKOUT)
-    created, seconds = output.split("\n")[-3:-1]
-    # It has fewer rules than the product, and so accepts some invalid rows.
-    if int(created.split()[0]) < file.rows - file.failed:
-        raise BenchError(f"The expert's SQL made only {created} of {file.rows - file.failed:,}.")
-    return float(seconds)
-
-
-def _run_ours(bench: Bench, file: File) -> tuple[Settled, int]:
-    bench.installation.empty()
-    with memory.Watch(bench.installation.pid(bench.installation.workers)) as watch:
-        settled = bench.run_import(file)
-    return settled, watch.highest
+    if not from_click:
+        bench.measured[f"{name}-floor"] = Measured(answered / floor, f"{answered:.2f} s against {floor:.2f} s")
+    if memory.is_known():
+        note = f"the most of any worker or work-horse; what it shares with its parent included, {peak / 2**20:.0f} MiB"
+        bench.measured["worker-memory"] = Measured(private / 2**20, note)

@@ -56,6 +56,22 @@ def test_an_update_file_has_the_keys_of_the_create_file(goods: Catalog, tmp_path
     assert [row[10] for row in rows_of(create)] == [row[10] for row in rows_of(update)]
 
 
+def test_a_mixed_file_changes_every_listing_that_is_there_and_creates_two_in_five_again(
+    goods: Catalog, tmp_path: Path
+) -> None:
+    mixed = files.write_mixed(tmp_path, goods, ROWS, seed=1)
+    # A row's reference, the last column, tells the listing key that it was written for.
+    there, updates, creates, both = (rows_of(file) for file in (mixed.there, mixed.updates, mixed.creates, mixed.all))
+    assert [len(rows) for rows in (there, updates, creates, both)] == [ROWS // 2, ROWS // 2, ROWS // 2, ROWS]
+    before = {row[-1]: row for row in there}
+    assert {row[-1] for row in updates} == before.keys()
+    assert all(row[8] != before[row[-1]][8] for row in updates)
+    assert sum(row[-1] in before for row in creates) == mixed.creates.failed == mixed.all.failed == ROWS // 5
+    assert [row for row in both if row[0] == Mode.UPDATE] == updates
+    assert [row for row in both if row[0] == Mode.CREATE] == creates
+    assert both[: len(updates)] != updates
+
+
 def test_more_keys_than_there_are_cannot_be_had(goods: Catalog) -> None:
     with pytest.raises(ValueError, match="only [0-9,]+ different listings"):
         next(files.sample_keys(goods, 10**9, seed=1))
