@@ -29,7 +29,6 @@ BLOCK_BYTES = 1024 * 1024
 
 #: Unicode category Cc without tab and the line breaks.
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_BYTE_ORDER_MARK = "\ufeff".encode()
 _TAB, _LF, _CR, _SPACE, _QUOTE, _COMMA = b'\t\n\r ",'
 
 
@@ -178,8 +177,9 @@ def _judge_lines(data: bytes) -> tuple[Indices, Mask]:
         # The controls beyond ASCII, and the byte-order mark, which Arrow would skip.
         pairs = np.flatnonzero(raw == 0xC2)
         doubts.append(pairs[raw[pairs + 1] < 0xA0])
-        if _BYTE_ORDER_MARK in data:
-            doubts.append(np.array([found.start() for found in re.finditer(_BYTE_ORDER_MARK, data)]))
+        if b"\xef" in data:
+            marks = np.flatnonzero(raw == 0xEF)
+            doubts.append(marks[raw[marks + 1] == 0xBB])
     is_regular = np.ones(len(firsts), np.bool_)
     is_regular[np.searchsorted(starts, np.concatenate(doubts), side="right") - 1] = False
     return starts, is_regular

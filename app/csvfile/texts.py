@@ -123,10 +123,9 @@ class Texts:
         """These texts without white space around them, as ``str.strip`` does it."""
         return Texts(pc.utf8_trim_whitespace(self.array)) if len(self.at_odds()) else self
 
-    def where_filled(self, is_wanted: Mask | None = None) -> pa.StringArray:
-        """The texts that are wanted and not empty; null in place of the others."""
-        is_filled = self.is_filled if is_wanted is None else self.is_filled & is_wanted
-        return pc.if_else(pa.array(is_filled), self.array, None)
+    def or_null(self) -> pa.StringArray:
+        """The texts; null in place of empty ones."""
+        return pc.if_else(pa.array(self.is_filled), self.array, None)
 
     def folded(self, fold: Callable[[str], str]) -> pa.StringArray:
         """What ``fold`` makes of each text. Of a trimmed ASCII text with single spaces, it makes lower case."""

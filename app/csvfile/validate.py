@@ -191,7 +191,7 @@ class Validated:
     def rows(self) -> pa.Table:
         """The valid rows, a table of ``rows.SCHEMA``."""
         columns = self._name_items() | {
-            "line": pa.array(self._block.lines[self._block.fit], pa.int32()),
+            "line": pa.array(self._block.lines[self._block.fit].astype(np.int32)),
             "is_create": pa.array(self._is_create),
             "condition": self._values[Column.CONDITION].as_array(SCHEMA.field("condition").type),
             "variants": self._values[Column.VARIANTS].as_array(SCHEMA.field("variants").type),
@@ -205,24 +205,25 @@ class Validated:
     def _read(self, column: Column, to: pa.DataType) -> pa.Array:
         """The values of a field's column; null if the file does not have it."""
         if column in self._texts:
-            return self._texts[column].valid.where_filled().cast(to)
+            return self._texts[column].valid.or_null().cast(to)
         return self._values[column].as_array(to) if column in self._values else pa.nulls(len(self._is_wrong), to)
 
     def _name_items(self) -> dict[str, pa.Array]:
         """The columns that tell how each row names its item."""
         urns, cardmarket_ids, tcgplayer_ids = (self._texts[column].valid for column in _NAMES_ALONE)
-        is_left = ~urns.is_filled
-        by_cardmarket = is_left & cardmarket_ids.is_filled
-        is_left &= ~by_cardmarket
-        by_tcgplayer = is_left & tcgplayer_ids.is_filled
-        by_name = is_left & ~by_tcgplayer & ~self._is_wrong
-        ids = (cardmarket_ids.where_filled(by_cardmarket), tcgplayer_ids.where_filled(by_tcgplayer))
-        ways = [urns.is_filled, by_cardmarket, by_tcgplayer]
+        named_by = np.full(len(self._is_wrong), NamedBy.NAME, np.int8)
+        ids = np.zeros(len(named_by), np.int64)
+        # The first way that is given decides.
+        for way, texts in ((NamedBy.TCGPLAYER_ID, tcgplayer_ids), (NamedBy.CARDMARKET_ID, cardmarket_ids)):
+            at = np.flatnonzero(texts.is_filled)
+            named_by[at], ids[at] = way, texts.array.take(pa.array(at)).cast(pa.int64()).to_numpy()
+        named_by[urns.is_filled] = NamedBy.URN
+        is_by_id = (named_by == NamedBy.CARDMARKET_ID) | (named_by == NamedBy.TCGPLAYER_ID)
         return {
-            "named_by": pa.array(np.select(ways, [*NamedBy][:3], NamedBy.NAME), pa.int8()),
-            "urn": urns.where_filled(),
-            "external_id": pc.coalesce(*(one.cast(pa.int64()) for one in ids)),
-            "name_key": self._name_keys(by_name),
+            "named_by": pa.array(named_by),
+            "urn": urns.or_null(),
+            "external_id": pa.array(ids, mask=~is_by_id),
+            "name_key": self._name_keys((named_by == NamedBy.NAME) & ~self._is_wrong),
         }
 
     def _name_keys(self, is_wanted: Mask) -> pa.Array:
