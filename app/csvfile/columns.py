@@ -304,19 +304,19 @@ class Layout:
         return [at for at in range(len(self.columns) + self.ignored, len(cells)) if trim(cells[at])]
 
     @cached_property
-    def _says(self) -> tuple[bool, ...]:
+    def _has(self) -> tuple[bool, ...]:
         """For each of VALUES whether the file has it."""
         return tuple(column in self.columns for column in VALUES)
 
-    def spoken(self, values: Values) -> Values:
+    def select(self, values: Values) -> Values:
         """The ``values``, in the order of VALUES, that the file has."""
-        return values if all(self._says) else tuple(compress(values, self._says))
+        return values if all(self._has) else tuple(compress(values, self._has))
 
     def apply(self, values: Values, to: Values) -> Values:
         """``to`` with the ``values`` of a row of the file. Values without a column in the file stay unchanged."""
-        if all(self._says):
+        if all(self._has):
             return values
-        return tuple(new if is_said else old for new, old, is_said in zip(values, to, self._says, strict=True))
+        return tuple(new if is_given else old for new, old, is_given in zip(values, to, self._has, strict=True))
 
 
 #: The layout of a file with the newest header.

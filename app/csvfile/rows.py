@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from app.csvfile.columns import FIELDS, VALUES, Values
+from app.csvfile.columns import FIELDS, VALUES, Column, Values
 from app.csvfile.contract import Condition, ItemName, Mode, NamedBy
 
 _TYPES = {"int4": pa.int32(), "text": pa.string(), "bool": pa.bool_()}
@@ -53,16 +53,18 @@ class Row(NamedTuple):
 
 def each_row(rows: pa.Table) -> Iterator[Row]:
     """The rows of a table one by one."""
-    for row in rows.to_pylist():
+    columns = (column.to_pylist() for column in rows.columns)
+    for line, is_create, named_by, urn, external_id, name_key, condition, variants, *fields in zip(
+        *columns, strict=True
+    ):
+        name = next(name for name in (urn, external_id, name_key) if name is not None)
+        values = dict(zip(FIELDS, fields, strict=True))
         yield Row(
-            row["line"],
-            Mode.CREATE if row["is_create"] else Mode.UPDATE,
-            (NamedBy(row["named_by"]), next(row[name] for name in _NAMES if row[name] is not None)),
-            Condition(row["condition"]),
-            row["variants"],
-            row["hidden"],
-            tuple(row[field.name] for field in VALUES.values()),
+            line,
+            Mode.CREATE if is_create else Mode.UPDATE,
+            (NamedBy(named_by), name),
+            Condition(condition),
+            variants,
+            values[Column.HIDDEN],
+            tuple(values[column] for column in VALUES),
         )
-
-
-_NAMES = ("urn", "external_id", "name_key")

@@ -51,7 +51,7 @@ class Mistakes(NamedTuple):
     value: str
 
 
-class Kind(NamedTuple):
+class WarningKind(NamedTuple):
     """How one kind of warning is found and described."""
 
     #: The rows of a block with this mistake, if any. Must be almost free for a block without any.
@@ -161,7 +161,7 @@ def _describe_tiny_prices(warned: Warned) -> str:
     )
 
 
-KINDS: dict[str, Kind] = {
-    "tiny-prices": Kind(_find_tiny_prices, _describe_tiny_prices),
-    "garbled-letters": Kind(_find_garbled, _describe_garbled),
+KINDS: dict[str, WarningKind] = {
+    "tiny-prices": WarningKind(_find_tiny_prices, _describe_tiny_prices),
+    "garbled-letters": WarningKind(_find_garbled, _describe_garbled),
 }

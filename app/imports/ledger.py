@@ -9,7 +9,6 @@ from typing import NamedTuple
 from app.csvfile.contract import Mode
 from app.csvfile.errors import FileRejected
 from app.csvfile.lines import LineReader
-from app.csvfile.rows import each_row
 from app.extensions import db
 from app.models import Batch, Import
 from app.queries import ImportKey
@@ -78,7 +77,11 @@ def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
     pieces = iter_range(storage, one.storage_key, batch.start_byte, batch.end_byte)
     reader = LineReader(pieces, header=one.header, offset=batch.start_byte, line=batch.first_line)
     while (lines := reader.take(_ROWS_AT_ONCE)).count:
-        modes = {row.line: row.mode for row in each_row(lines.rows)}
+        are_create = lines.rows["is_create"].to_pylist()
+        modes = {
+            line: Mode.CREATE if is_create else Mode.UPDATE
+            for line, is_create in zip(lines.rows["line"].to_pylist(), are_create, strict=True)
+        }
         for line in sorted([*modes, *lines.wrong]):
             counted["total"] += 1
             if line < batch.cursor_line:
@@ -101,14 +104,14 @@ def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
     for counter, count in recorded.items():
         yield from _compare(f"{counter} in batch {batch.number}", counted[counter], count)
     yield from _compare(
-        f"groups of errors in batch {batch.number}", _told(groups), _told(books.groups.get(batch.number))
+        f"groups of errors in batch {batch.number}", _list_groups(groups), _list_groups(books.groups.get(batch.number))
     )
 
 
-def _told(groups: Mapping[ErrorKind, int] | None) -> str:
+def _list_groups(groups: Mapping[ErrorKind, int] | None) -> str:
     """Groups of errors with their counts, for a sentence."""
-    told = sorted(f"{rows} {kind.cause.slug} {kind.column}".strip() for kind, rows in (groups or {}).items())
-    return ", ".join(told) or "none"
+    found = sorted(f"{rows} {kind.cause.slug} {kind.column}".strip() for kind, rows in (groups or {}).items())
+    return ", ".join(found) or "none"
 
 
 def _judge(mode: Mode | None, line: int, text: str, books: _Books) -> tuple[str, str | None]:

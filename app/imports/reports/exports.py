@@ -197,7 +197,7 @@ def _judge(
 
 def _is_same(row: Row, listing: StoredListing, layout: Layout) -> bool:
     """Whether ``listing`` has what a row gives it."""
-    return layout.spoken(row.values) == layout.spoken(listing.values) and row.hidden in {None, listing.hidden}
+    return layout.select(row.values) == layout.select(listing.values) and row.hidden in {None, listing.hidden}
 
 
 def _predict(row: Row, listing: StoredListing | None, layout: Layout) -> str | None:
