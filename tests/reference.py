@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from app.csvfile import reader
 from app.csvfile.causes import Problem
 from app.csvfile.columns import HEADER, VALUES, Column, Layout
 from app.csvfile.contract import ItemName, Mode, NamedBy, name_key
+from app.csvfile.errors import FileRejected
 from app.csvfile.guard import unguard
 from app.csvfile.header import layout_of
 from app.csvfile.lines import LineReader
@@ -45,12 +47,18 @@ class Line(NamedTuple):
 
 
 def read(data: bytes, layout: Layout, *, offset: int = 0, line: int = 1) -> Iterator[Record]:
-    """The records of ``data``, which begin at a byte and on a line of their file."""
+    """The records of ``data``, which begin at a byte and on a line of their file.
+
+    Raises FileRejected for what the product refuses.
+    """
     lines = io.StringIO(data.decode(), newline="\n").readlines()
     at = 0
     for cells, height in read_records(lines, 0, line=line, layout=layout, is_last=True):
         text = "".join(lines[at : at + height])
-        offset += len(text.encode())
+        size = len(text.encode())
+        if size > reader.MAX_RECORD_BYTES:
+            raise FileRejected("A record is too long.", line + at)
+        offset += size
         yield Record(line + at, _own(cells, layout), _problems(cells), text, offset)
         at += height
 
@@ -79,8 +87,8 @@ def as_lines(
     pieces: Iterable[bytes], header: str = HEADER, *, offset: int = 0, line: int = 2, at_once: int = 1_000
 ) -> Iterator[Line]:
     """What the product makes of the rows, ``at_once`` records at a time."""
-    reader = LineReader(pieces, header=header, offset=offset, line=line)
-    while (lines := reader.take(at_once)).count:
+    line_reader = LineReader(pieces, header=header, offset=offset, line=line)
+    while (lines := line_reader.take(at_once)).count:
         assert lines.count <= at_once
         rows = {row.line: row for row in each_row(lines.rows)}
         assert [*rows] == sorted(rows)
