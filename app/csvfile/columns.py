@@ -303,6 +303,12 @@ class Layout:
         """The positions of a row's values that belong to no column."""
         return [at for at in range(len(self.columns) + self.ignored, len(cells)) if trim(cells[at])]
 
+    def own_and_extra(self, cells: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The values of a row in its columns, as many as it has, and those that belong to none."""
+        count = len(self.columns)
+        last = max(self.find_extra(cells), default=-1)
+        return [*cells[:count]], [*cells[count + self.ignored : last + 1]]
+
     @cached_property
     def _has(self) -> tuple[bool, ...]:
         """For each of VALUES whether the file has it."""

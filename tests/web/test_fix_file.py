@@ -94,6 +94,9 @@ def test_rows_that_cannot_be_taken_apart_fail_until_they_are_corrected(
     # What the next fix-it file says is about this upload.
     assert [line[15] for line in fix_file(client, again)[1:]] == ["2", "3", "4"]
     assert "too many: “three” in column S" in fix_file(client, again)[3][16]
+    # The report of this upload has its rows without what the fix-it file said of them.
+    report = [*csv.reader(io.StringIO(client.get(f"/imports/{again.public_id}/errors.csv").text, newline=""))]
+    assert [line[19:] for line in report] == [["REFERENCE"], [""], [""], ["two", "three", "four"]]
 
 
 def test_programs_ask_for_it_too(client: FlaskClient, seller: Seller, run_jobs: Run) -> None:

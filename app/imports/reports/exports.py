@@ -82,19 +82,17 @@ def report(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
     """The report: a line for each failed row, with its problems, how to fix them, and its values."""
     layout = layout_of(lookups.get_source(key).header)
     errors = without_transaction(row_errors.iter_pages(key, wanted=wanted))
-    lines = (_report(error, len(layout.columns)) for error in errors)
+    lines = (_report(error, layout) for error in errors)
     return in_pieces(csv_lines(chain([(*_REPORT_HEADER, *layout.columns)], lines)))
 
 
-def _report(error: RecordedError, columns: int) -> list[str | int]:
+def _report(error: RecordedError, layout: Layout) -> list[str | int]:
     # Several columns may have the same cause; a cause that Sluice no longer knows has no fix.
     fixes = dict.fromkeys(_FIXES[cause] for cause in error.causes if cause in _FIXES)
-    cells = split_record(error.row)
-    while len(cells) > columns and not cells[-1].strip():
-        cells.pop()
-    texts = ["|".join(error.columns), " ".join(error.messages), " ".join(fixes), *cells]
-    missing = [""] * (columns - len(cells))
-    return [error.line, error.code, *map(no_formula, texts), *missing]
+    own, extra = layout.own_and_extra(split_record(error.row))
+    own += [""] * (len(layout.columns) - len(own))
+    texts = ["|".join(error.columns), " ".join(error.messages), " ".join(fixes), *own, *extra]
+    return [error.line, error.code, *map(no_formula, texts)]
 
 
 def succeeded(key: ImportKey) -> Iterator[bytes]:

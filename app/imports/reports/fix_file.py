@@ -56,7 +56,7 @@ def _place(error: RecordedError, cells: Sequence[str], layout: Layout) -> tuple[
     count = len(layout.columns)
     if not can_be_assigned(cells, error.causes, layout):
         return [error.row, *[""] * (count - 1)], []
-    return [*cells[:count]], [cells[at] for at in layout.find_extra(cells)]
+    return layout.own_and_extra(cells)
 
 
 def _guard(cell: str) -> str:
