@@ -228,6 +228,8 @@ def stops() -> dict[str, Stop]:
         "ops-import-given-up": Stop(_to_import_of_somebody("given up"), "operator"),
         "ops-terminate": Stop(_to_import_of_somebody("running", "/terminate"), "operator"),
         "ops-audit": Stop(_to("/ops/audit"), "operator"),
+        "bell": Stop(_open_bell),
+        "bell-nothing-new": Stop(_open_bell, "new_seller"),
         "notifications": Stop(_to("/settings/notifications")),
         "too-large": Stop(_upload_too_much),
         "help-csv": Stop(_to("/help/csv")),
@@ -352,6 +354,12 @@ def _sign_in_wrongly(page: Page, showroom: Showroom) -> None:
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
+
+
+def _open_bell(page: Page, _: Showroom) -> None:
+    page.goto("/listings")
+    page.locator("#bell > summary").click()
+    expect(page.get_by_text("Finished since you last looked")).to_be_visible()
 
 
 def _open_reset_link(page: Page, showroom: Showroom) -> None:
