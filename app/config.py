@@ -38,7 +38,8 @@ class SmtpServer(NamedTuple):
 class Settings:
     """The settings of one process; each field is the environment variable of the same name in upper case."""
 
-    #: Directory of the private servers and the local storage, unless others are configured.
+    #: Directory of the private servers and the local storage, unless others are configured, and of what the processes
+    #: of a host share.
     sluice_home: Path
     #: PostgreSQL, as a SQLAlchemy URL; empty: the private server under ``sluice_home``.
     database_url: str
