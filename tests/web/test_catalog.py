@@ -162,12 +162,15 @@ def test_pages_follow_each_other_up_to_a_limit(client: FlaskClient, monkeypatch:
 
 def test_errors_that_ask_for_an_item_lead_to_it(client: FlaskClient, seller: Seller) -> None:
     make_items()
-    failed = ended(seller, [row(urn="urn:nowhere"), row(price="x")])
+    named = {"urn": "", "game": "Game", "set": "Sett", "name": "Name 1"}
+    rows = [row(urn="urn:nowhere"), row(price="x"), row(**named), row(variants="gold"), row(urn="", cardmarket_id="#1")]
+    failed = ended(seller, rows)
     path = f"/imports/{failed.public_id}/errors"
     linked = [
         [link["href"] for link in one.select("a[href^='/catalog']")] for one in page(client, path).select(".failed-row")
     ]
-    assert linked == [["/catalog"], []]
+    searches = [[], ["/catalog?text=Sett+Name+1"], ["/catalog?text=urn:test:1"], ["/catalog?text=%231"]]
+    assert linked == [["/catalog"], *searches]
     assert len(page(client, "/help/errors").select(".cause a[href='/catalog']")) >= 5
 
 
