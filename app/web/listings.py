@@ -84,7 +84,7 @@ def _import_name(wanted: ListingFilter) -> str:
     if wanted.import_id is None:
         return ""
     try:
-        return progress.get(seller_id(), wanted.import_id).file_name
+        return progress.get(seller_id(), wanted.import_id).name
     except ImportNotFound:
         return ""
 

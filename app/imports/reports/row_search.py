@@ -7,8 +7,6 @@ import uuid
 from time import perf_counter
 from typing import NamedTuple
 
-from app.queries import ImportKey
-from app.queries.imports import lookups
 from app.queries.imports import row_search as queries
 from app.queries.imports.row_search import START, FoundRow, RowPlace
 
@@ -49,14 +47,14 @@ def find(seller_id: int, text: str, *, after: str, limit: int) -> FoundPage:
 
 
 def _write_place(seller_id: int, place: RowPlace) -> str | None:
-    public_id = lookups.find_public_id(ImportKey(seller_id, place[0]))
+    public_id = queries.find_public_id(seller_id, place[0])
     return f"{public_id}.{place[1]}" if public_id else None
 
 
 def _read_place(seller_id: int, text: str) -> RowPlace:
     found = re.fullmatch(r"([0-9a-f-]{36})\.([0-9]{1,9})", text)
     try:
-        key = found and lookups.find_key(seller_id, uuid.UUID(found[1]))
+        import_id = found and queries.find_import_id(seller_id, uuid.UUID(found[1]))
     except ValueError:
-        key = None
-    return (key.import_id, int(found[2])) if found and key else START
+        import_id = None
+    return (import_id, int(found[2])) if found and import_id else START

@@ -88,13 +88,6 @@ def find_key(seller_id: int, public_id: uuid.UUID) -> ImportKey | None:
     return None if found is None else ImportKey(seller_id, found)
 
 
-def find_public_id(key: ImportKey) -> uuid.UUID | None:
-    """The public id of an import."""
-    return db.session.scalar(
-        select(Import.public_id).where(Import.seller_id == key.seller_id, Import.id == key.import_id)
-    )
-
-
 def find_of_any_seller(public_id: uuid.UUID) -> Import | None:
     """The import with this public id, of any seller: for operators only."""
     return db.session.scalar(select(Import).where(Import.public_id == public_id))

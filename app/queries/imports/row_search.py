@@ -72,6 +72,24 @@ def iter_windows(seller_id: int, text: str, *, after: RowPlace, most: int) -> It
         yield SearchWindow(found, position)
 
 
+def find_public_id(seller_id: int, import_id: int) -> uuid.UUID | None:
+    """The public id of an import, also of one that is deleted: its rows may be read before they are removed."""
+    with driver_cursor() as cursor:
+        row = cursor.execute(
+            "select public_id from imports where seller_id = %s and id = %s", (seller_id, import_id)
+        ).fetchone()
+        return row[0] if row else None
+
+
+def find_import_id(seller_id: int, public_id: uuid.UUID) -> int | None:
+    """The id of an import of the seller, also of one that is deleted."""
+    with driver_cursor() as cursor:
+        row = cursor.execute(
+            "select id from imports where seller_id = %s and public_id = %s", (seller_id, public_id)
+        ).fetchone()
+        return row[0] if row else None
+
+
 class FoundRow(NamedTuple):
     """A failed row, and the import it is of."""
 
