@@ -204,6 +204,13 @@ def test_the_history_tells_how_it_ended(client: FlaskClient, seller: Seller) -> 
         assert words(soup.select(".timeline li")[-1].select_one("span")) == end
 
 
+def test_the_listings_of_an_import_are_a_press_away(client: FlaskClient, seller: Seller) -> None:
+    made = make(COMPLETED, seller)
+    link = page(client, f"/imports/{made.public_id}").select_one("a.btn-primary")
+    assert words(link) == "View listings"
+    assert len(page(client, str(link["href"])).select(".listing-table tbody tr")) == 2
+
+
 def test_a_command_refuses_what_is_not_over(seller: Seller) -> None:
     made = make(PAUSED, seller)
     with pytest.raises(TransitionRefused, match="not over yet"):
