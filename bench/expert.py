@@ -98,7 +98,10 @@ def main(url: str, catalog: Path, files: list[Path]) -> None:
 
 
 def _import(database: psycopg.Connection, path: Path, statement: str) -> int:
-    database.execute("set local search_path = expert; set local jit = off; set local work_mem = '256MB'")
+    # For a small file, the planner would otherwise read the names of the whole catalog once for every row.
+    settings = {"search_path": "expert", "jit": "off", "work_mem": "'256MB'", "enable_nestloop": "off"}
+    for name, value in settings.items():
+        database.execute(f"set local {name} = {value}")
     database.execute(f"create unlogged table staging ({', '.join(f'{column.lower()} text' for column in Column)})")
     with (
         path.open("rb") as file,
