@@ -48,8 +48,8 @@ def check_import(soup: BeautifulSoup) -> tuple[int, int, int]:
     }
     for tile in element.select("dl.tiles > div"):
         assert number(tile.dd.contents[0]) == expected[words(tile.dt)]
-        if detail := tile.select_one(".tile-detail"):
-            assert sum(number(part) for part in words(detail).split(", ")) == successful
+        if words(tile.dt) == "Successful" and successful and (effects := tile.select_one(".tile-detail")):
+            assert sum(map(number, words(effects).split(", "))) == successful
     for bar in element.select("[role=progressbar]"):
         assert (int(bar["aria-valuemax"]), int(bar["aria-valuenow"])) == (total, successful + failed)
     return total, successful, failed
