@@ -1,4 +1,4 @@
-"""Splits single records into values, with the reader that the batches use."""
+"""Splits single records into values, with the thorough reader of ``records``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from app.csvfile.records import read_records
 def split_record(text: str) -> list[str]:
     """The values in the ``text`` of one record without its final line ending; its quotation marks may be broken.
 
-    The line numbers in its problems are those of a record just below the header. The layout does not matter.
+    The values are those that an import reads, whatever the layout of its file. Their problems are not: they count lines
+    from a record just below the header, and name the columns of the newest layout.
     """
     (cells,) = split_records([text])
     return cells

@@ -1,4 +1,4 @@
-"""The valid rows of a file as Arrow columns: the schema that the reader, the workers and the COPY share."""
+"""The valid rows of a file as Arrow columns: the schema that validation, the workers and the COPY share."""
 
 from __future__ import annotations
 

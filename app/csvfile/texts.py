@@ -104,7 +104,7 @@ class Texts:
         return self._bytes.take(self._places[:-1], mode="clip")
 
     def _where(self, is_wanted: Mask) -> Indices:
-        """Those of these texts that are not empty."""
+        """The non-empty texts for which ``is_wanted`` is true."""
         return np.flatnonzero(is_wanted & self.is_filled)
 
     def _owners(self, places: Indices) -> Indices:

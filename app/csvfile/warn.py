@@ -89,8 +89,9 @@ def read_stored(stored: Iterable[Mapping[str, Any]]) -> list[Warned]:
     return [Warned(**fields) for fields in stored if fields["kind"] in KINDS]
 
 
-#: By byte: whether it can be the third in the UTF-8 of the first two letters of a text that was read as Windows-1252:
-#: U+00C2 to U+00F4 (of which the bytes are C3 and 82 to B4), and one that stands for 80 to BF.
+#: By byte: whether it can be the third one of a garbled letter. An é is C3 A9 in UTF-8; read as Windows-1252 it became
+#: Ã©, which is C3 83 C2 A9. So the first byte is C3, the second one of 82 to B4 (Â to ô), and the third begins a letter
+#: that Windows-1252 writes as one of 80 to BF.
 _IS_GARBLED = np.isin(np.arange(256), [*b"\xc2\xc5\xc6\xcb\xe2"])
 _NON_ASCII = re.compile(r"[^\x00-\x7f]+")
 #: The bytes of Windows-1252 by character; the five undefined ones map to themselves, as in browsers.

@@ -1,4 +1,4 @@
-"""Deletes old files, failed rows and imports. The reconciler calls it, for a few seconds at a time."""
+"""Deletes old files, failed rows and imports. The periodic tasks call it, for a few seconds at a time."""
 
 from __future__ import annotations
 

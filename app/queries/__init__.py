@@ -56,9 +56,9 @@ def older_than(time: str, seconds: str) -> str:
 
 
 def begin_snapshot() -> None:
-    """Begin a read-only transaction with one snapshot (REPEATABLE READ).
+    """Begin a transaction all of whose queries see the database as it is at its first one (REPEATABLE READ).
 
-    A transaction that was begun before is rolled back.
+    It is meant for reading only. A transaction that was begun before is rolled back.
     """
     db.session.rollback()
     db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})

@@ -199,7 +199,7 @@ def list_ended(*, limit: int) -> list[ImportSeen]:
 
 
 def list_given_up(*, limit: int) -> list[ImportSeen]:
-    """The imports of which batches were given up and can be tried again, newest first; checks are none of them."""
+    """The imports of which batches were given up and can be tried again, newest first; checks excluded."""
     return _imports(
         f"""
         i.status in {REOPENABLE_IMPORTS} and i.kind = {KIND_IMPORT} and i.source_removed_at is null
@@ -333,7 +333,7 @@ def list_troubles(*, limit: int, key: ImportKey | None = None) -> list[Trouble]:
 
 
 def list_crashing(*, times: int, hours: float, limit: int) -> list[Crashing]:
-    """The unfinished batches with at least this many recent failed attempts, most failures first."""
+    """The batches, active or given up, with at least this many failed attempts lately, most failures first."""
     rows = db.session.execute(
         text(
             f"""
@@ -397,7 +397,7 @@ def list_deeds(seller_id: int, public_id: uuid.UUID, *, limit: int) -> list[Deed
 
 
 def list_audit(*, limit: int, before: int | None = None, public_id: uuid.UUID | None = None) -> list[Entry]:
-    """The audit log, newest first: of one import or of all, from the entry ``before`` on."""
+    """The audit log, newest first: of one import or of all, only entries older than ``before``."""
     conditions = ["true"]
     conditions += ["a.public_id = :public_id"] if public_id else []
     conditions += ["a.id < :before"] if before is not None else []

@@ -1,8 +1,9 @@
 """The statuses as SQL: each as a literal, and the sets and predicates of ``app.statuses`` made from them.
 
-No other module of this package spells a status out, so that none can be forgotten when one is added. They are literals
-and no parameters, because the planner takes a partial index only where it can see that the condition is the index's.
-Fragments name their table by its usual alias: ``i`` is imports, ``b`` batches.
+SQL written as text takes its statuses from here, so that none can be forgotten when one is added; queries made of
+models compare with the enums of ``app.statuses``. They are literals and no parameters, because the planner takes a
+partial index only where it can see that the condition is the index's. Fragments name their table by its usual alias:
+``i`` is imports, ``b`` batches.
 """
 
 from __future__ import annotations

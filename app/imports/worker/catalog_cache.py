@@ -88,7 +88,7 @@ _verified = ""
 
 
 def known_items(version: str) -> KnownItems:
-    """The items of this ``version`` of the catalog."""
+    """The items of this ``version`` of the catalog; without its snapshot, those of the newest version."""
     global _mapped
     if _mapped is None or _mapped.version != version:
         _mapped = None
@@ -135,7 +135,9 @@ def make() -> None:
         version = items.version()
         _remove_all_but(version)
         catalog_snapshot.write(_path(version), version)
-        log.info("catalog mapped", extra={"version": version, "seconds": round(time.monotonic() - began, 3)})
+        log.info(
+            "snapshot of the catalog made", extra={"version": version, "seconds": round(time.monotonic() - began, 3)}
+        )
 
 
 def _directory() -> Path:
@@ -162,7 +164,7 @@ def _alone() -> Iterator[bool]:
 def _remove_all_but(version: str) -> None:
     """Remove this database's other snapshots, what processes that were killed have left, and old foreign snapshots.
 
-    Who has mapped one keeps it.
+    A process that has one mapped keeps using it.
     """
     database = version.rpartition(".")[0]
     for path in _directory().iterdir():

@@ -40,8 +40,9 @@ from app.queries.items import CatalogItem
 
 #: Changes whenever the file or the hashes are made in another way.
 _FORMAT = 1
-#: The end of the file: the length of the table of arrays before it, the length of both and of what precedes them, a
-#: checksum of all that, and a mark.
+#: The end of the file: the length of the table of arrays, which precedes it; the number of all bytes before the end,
+#: and their checksum; and a mark. A file whose table is its bytes 4,096 to 4,595 ends with 500, 4,596, the checksum of
+#: those 4,596 bytes, and _MARK.
 _END = struct.Struct("<QQL8s")
 _MARK = b"catalog."
 #: Arrays begin at multiples of this.

@@ -1,4 +1,4 @@
-"""Does for nothing what jobs do, so that processes forked later inherit what is imported and built at first use."""
+"""Runs the jobs' code once without effect: processes forked later inherit what it imports and builds at first use."""
 
 from __future__ import annotations
 

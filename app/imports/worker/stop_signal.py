@@ -58,7 +58,7 @@ class Listener:
         self._ask_again_at = 0.0
 
     def poll(self) -> Signal | None:
-        """The signal in Redis; None for an unknown value."""
+        """The signal in Redis; None without one, for an unknown value, and while Redis does not answer."""
         if monotonic() < self._ask_again_at:
             return None
         try:

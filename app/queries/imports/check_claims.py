@@ -12,7 +12,7 @@ from app.queries.listings.listings import KEY, Makers, read_makers
 
 
 def take(key: ImportKey, wanted: pa.Table) -> NDArray[np.int32]:
-    """Claim listings for the rows of a check that would make them; the lines that no other was faster than.
+    """Claim listings for the rows of a check that would make them. Returns the lines of the rows whose claim succeeded.
 
     ``wanted`` has the columns of the listing key, in its order, and ``line``.
     """

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from app.extensions import db
 from app.queries import ImportKey, delete_some
 
-#: The tables that are deleted with the failed rows. They have no foreign keys: see ``models``.
+#: The failed rows, and the tables that are deleted with them. They have no foreign keys: see ``models``.
 _ERROR_TABLES = ("row_errors", "error_groups", "foreseen_changes", "listing_warnings")
 
 _OLD = "i.finished_at < clock_timestamp() - make_interval(days => :days)"
@@ -127,7 +127,9 @@ def _find(condition: str, *, days: int, limit: int) -> list[ImportKey]:
 
 
 def delete_some_errors(key: ImportKey) -> bool:
-    """Delete as many of an import's failed rows and their groups as one transaction should; whether there were any."""
+    """Delete as much of what is stored of an import's rows as one transaction should; whether there was any.
+
+    That is its failed rows and their groups, the changes that a check foresaw, and the warnings about listings."""
     return delete_some(_ERROR_TABLES, key)
 
 

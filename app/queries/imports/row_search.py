@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from app.queries import as_columns, driver_cursor
 from app.queries.imports.row_errors import RecordedError
-from app.statuses import ImportKind, sql_literal
+from app.queries.status_sets import KIND_CHECK
 
 #: Number of failed rows that a window reads. Rows have no index by their texts: it would cost every import.
 _WINDOW_ROWS = 20_000
@@ -44,7 +44,7 @@ def iter_windows(seller_id: int, text: str, *, after: RowPlace, most: int) -> It
                     select import_id, line, row_number() over (order by import_id desc, line desc) as number,
                         strpos(lower("row"), %(text)s) > 0 and exists (
                             select from imports i where i.seller_id = %(seller_id)s and i.id = import_id
-                            and i.kind <> {sql_literal(ImportKind.CHECK)} and i.deleted_at is null
+                            and i.kind <> {KIND_CHECK} and i.deleted_at is null
                         ) as is_wanted
                     from (
                         select import_id, line, "row" from row_errors

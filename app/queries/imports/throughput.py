@@ -60,7 +60,7 @@ def count_before(key: ImportKey) -> int | None:
     """The number of other imports' batches before this import's first waiting one; None after an error.
 
     Those come first whose jobs wait in Redis already, in the order in which they were sent, and then the others in the
-    order of ``imports.find_next_to_dispatch``. Counts no further than MOST_COUNTED.
+    order of ``lookups.find_next_to_dispatch``. Counts no further than MOST_COUNTED.
     """
     place = db.session.execute(
         text(

@@ -452,7 +452,7 @@ def _execute(statement: str, key: ImportKey | BatchKey, **values: object) -> Cur
     return db.session.execute(_parsed(statement), {**key._asdict(), **values})  # type: ignore[return-value]
 
 
-#: A chunk takes some of them, and parsing one takes a good part of the time of executing it.
+#: A chunk executes several of these, and parsing one takes a good part of the time of executing it.
 _parsed = cache(text)
 
 

@@ -26,9 +26,8 @@ class LineMarks(NamedTuple):
 def record(batch: BatchKey, unchanged: pa.Table) -> None:
     """Record the listings that a chunk has locked and left as they are.
 
-    ``unchanged`` has the columns of the listing key, ``line`` and ``hidden_line``. Nobody needs to know of them once
-    every batch before this one is finished, and none of them was given up, which an operator may have tried again: no
-    lower line can come any more.
+    ``unchanged`` has the columns of the listing key, ``line`` and ``hidden_line``. Not needed once all earlier
+    batches have finished and none was given up (an operator could reopen it): no lower line can come any more.
     """
     with driver_cursor() as cursor:
         binary.execute(

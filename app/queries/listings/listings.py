@@ -123,8 +123,8 @@ class ExportedListing(NamedTuple):
 
 
 # Each key is looked up in the primary key's index, one after the other, in the order of the arrays: OFFSET 0 and FOR
-# UPDATE keep the planner from joining in any other way. Left to itself it reads all the seller's listings for every
-# chunk, because it cannot know how fast the table grows.
+# NO KEY UPDATE keep the planner from joining in any other way. Left to itself it reads all the seller's listings for
+# every chunk, because it cannot know how fast the table grows.
 _HAS_KEY = (
     "l.seller_id = %(seller_id)s and l.item_id = k.item_id and l.condition = k.condition and l.variants = k.variants"
 )

@@ -389,7 +389,7 @@ def find_sorted(
 ) -> list[SortedKey]:
     """The first ``limit`` listings behind ``after`` that match ``wanted``, in an ``order`` that is not the catalog's.
 
-    Reads all of the seller's listings: half a second for two millions.
+    Reads all of the seller's listings: half a second for two million.
     """
     sort = _SORTS[order]
     conditions = ["seller_id = %(seller_id)s", *_tests(wanted)]
