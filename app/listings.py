@@ -27,7 +27,7 @@ _MOST_COUNTED = 100_000
 #: Maximum number of listings from one search window of a filtered export.
 _EXPORT_ROWS = 2_000
 
-#: Stands for the condition in a position behind all listings of an item.
+#: Stands for the condition in a position after all listings of an item.
 _BEHIND_ITEM = "END"
 
 
@@ -70,7 +70,7 @@ def count(seller_id: int, wanted: ListingFilter) -> Count:
 
 
 def search(seller_id: int, wanted: ListingFilter, *, order: Order = Order.CATALOG, after: str, limit: int) -> Page:
-    """The first ``limit`` matching listings behind a position, in the order of the catalog or another one.
+    """The first ``limit`` matching listings after a position, in the order of the catalog or another one.
 
     Positions come from ``Page.next`` of the same order; any other text, as well as an empty one, means the beginning.
     In the order of the catalog there are fewer when the time is up.
@@ -83,7 +83,7 @@ def search(seller_id: int, wanted: ListingFilter, *, order: Order = Order.CATALO
 
 
 def _search_sorted(seller_id: int, wanted: ListingFilter, order: Order, *, after: str, limit: int) -> Page:
-    # Behind the value that is sorted by, a position is one as in the order of the catalog.
+    # After the value that is sorted by, a position is one as in the order of the catalog.
     value, _, place = after.partition("~")
     key = _read_place(place)
     position = SortedKey(int(value), key) if re.fullmatch("[0-9]{1,18}", value) and key != START else None

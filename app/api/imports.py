@@ -37,7 +37,7 @@ from app.statuses import ImportKind
 
 _TAG = ["Imports"]
 _READ_BYTES = 64 * 1024
-#: Form fields that must stand before the file; behind it they would be read too late.
+#: Form fields that must stand before the file; after it they would be read too late.
 _BEFORE_FILE = frozenset({"check"})
 
 _BODY = {
@@ -129,7 +129,7 @@ def _open_body() -> tuple[str, Iterator[bytes], bool]:
     Raises FileTooLarge, BadRequest, UnprocessableEntity and UnsupportedMediaType.
     """
     if request.content_encoding:
-        raise UnsupportedMediaType("A packed file cannot be read. Send it without Content-Encoding.")
+        raise UnsupportedMediaType("A compressed file cannot be read. Send it without Content-Encoding.")
     if request.mimetype == "text/csv":
         check_length()
         return "", _whole_body(), False

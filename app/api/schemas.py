@@ -505,7 +505,7 @@ class FailedFileAsked(Schema):
     reasons = fields.Boolean(
         load_default=False,
         metadata={
-            "description": f"For a spreadsheet, with the columns {', '.join(REASON_COLUMNS)} behind the others; an "
+            "description": f"For a spreadsheet, with the columns {', '.join(REASON_COLUMNS)} after the others; an "
             "upload ignores them."
         },
     )

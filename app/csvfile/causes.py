@@ -52,9 +52,9 @@ def _say_column_count(_column: str, values: int, columns: int) -> str:
 
 
 def _say_extra_value(_column: str, values: int, value: str, letters: str) -> str:
-    many = "a value" if values == 1 else f"{values} values"
+    many = "one value" if values == 1 else f"{values} values"
     return (
-        f"The row has {many} too many: {quoted(value)} in column {letters}, behind the last one. If a value in the row "
+        f"The row has {many} too many: {quoted(value)} in column {letters}, after the last one. If a value in the row "
         "contains a comma, put that value in double quotes; if not, delete the extra value."
     )
 
@@ -68,18 +68,18 @@ def _say_swallowed_lines(column: str, opened: int, closed: int, length: int, las
     if length:
         swallowed = f"lines {opened} to {closed} became one value"
     elif closed == opened:
-        swallowed = "the row behind it became part of the value"
+        swallowed = "the row after it became part of the value"
     elif closed - opened == 1:
         swallowed = f"the row on line {closed} became part of it"
     else:
         swallowed = f"the rows on lines {opened + 1} to {closed} became part of it"
     if is_too_long:
         swallowed += f" of {length} characters"
-    where = f"in {column}" if column else f"behind {last or 'the last column'}"
-    behind = ", behind a carriage return" if closed == opened else ""
+    where = f"in {column}" if column else f"after {last or 'the last column'}"
+    after = ", after a carriage return" if closed == opened else ""
     otherwise = f", or shorten the text to {MAX_TEXT_LENGTH} characters" if is_too_long else ""
     return (
-        f"A quotation mark opened {where} on line {opened} is closed only on line {closed}{behind}, so {swallowed}. "
+        f"A quotation mark opened {where} on line {opened} is closed only on line {closed}{after}, so {swallowed}. "
         f"Delete the mark, or close it where the value ends{otherwise}."
     )
 
@@ -154,9 +154,9 @@ class Cause(Enum):
     )
     EXTRA_VALUE = (
         Code.INVALID,
-        "A value too many",
+        "One value too many",
         _say_extra_value,
-        "Put any value that contains a comma in double quotes. In a spreadsheet, clear the cells behind the last "
+        "Put any value that contains a comma in double quotes. In a spreadsheet, clear the cells after the last "
         "column.",
     )
     ROW_IN_QUOTES = (

@@ -258,7 +258,7 @@ class Column(StrEnum):
 COLUMNS: tuple[str, ...] = tuple(column.value for column in Column)
 HEADER = ",".join(COLUMNS)
 
-#: Columns that a fix-it file has behind the others. In an upload they are recognised there, and ignored.
+#: Columns that a fix-it file has after the others. In an upload they are recognised there, and ignored.
 REASON_COLUMNS = ("LINE", "PROBLEM", "SUGGESTION")
 
 #: Every header that was ever published, the newest last. Files with any of them are accepted.
@@ -292,11 +292,11 @@ class Layout:
     columns: tuple[Column, ...]
     #: The number of columns in its header, including ignored ones and empty unnamed ones at its end.
     width: int
-    #: The number of REASON_COLUMNS behind the last one.
+    #: The number of REASON_COLUMNS after the last one.
     ignored: int = 0
 
     def name_at(self, place: int) -> str:
-        """The name of the column at a position counted from 0; empty behind the last one."""
+        """The name of the column at a position counted from 0; empty after the last one."""
         return self.columns[place] if place < len(self.columns) else ""
 
     def find_extra(self, cells: Sequence[str]) -> list[int]:

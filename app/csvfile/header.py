@@ -1,6 +1,6 @@
 """Reads the header of a file: accepts exactly the header of a layout, and explains any other first line.
 
-Unnamed columns behind the last one, as spreadsheets add them, are accepted as long as they stay empty, and those of a
+Unnamed columns after the last one, as spreadsheets add them, are accepted as long as they stay empty, and those of a
 fix-it file (REASON_COLUMNS) are ignored.
 """
 
@@ -29,7 +29,7 @@ _TELLING_NAMES = 3
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "pipes (|)", ":": "colons", " ": "spaces"}
 _LIST_SEPARATOR = (
-    "Excel takes the separator from your region: should there still be semicolons, set the list separator of Windows "
+    "Excel takes the separator from your region: if you still get semicolons, set the list separator of Windows "
     "to a comma (Region, Additional settings) before you save."
 )
 
@@ -249,7 +249,7 @@ def _explain_extra(names: list[str], extra: list[str]) -> Iterator[str]:
     if unnamed:
         yield f"{_columns(unnamed)} of your spreadsheet {'has' if len(unnamed) == 1 else 'have'} no name."
     if named:
-        yield f"{_columns(named[:5])} {'is' if len(named) == 1 else 'are'} too many."
+        yield f"{_columns(named[:5])} {'is' if len(named) == 1 else 'are'} not expected."
     if extra:
         yield f"Delete {'it with its' if len(extra) == 1 else 'them with their'} values."
 

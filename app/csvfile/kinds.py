@@ -9,16 +9,16 @@ from app.csvfile.errors import SAVE_AS_CSV
 
 #: The bytes with which every entry of a ZIP archive begins.
 _ZIP_ENTRY = b"PK\x03\x04"
-_UNPACK = "Unpack it, and upload the CSV file that is in it."
+_EXTRACT = "Extract it, and upload the CSV file that is in it."
 _IMAGE = "This is an image, not a CSV file. Upload the file that your program saves or exports as CSV."
 
 #: The first bytes of each kind of file, with its sentences. The first match counts.
 _SIGNATURES: dict[bytes, str] = {
     b"\xd0\xcf\x11\xe0": f"This is an old Excel workbook (.xls), not a CSV file. {SAVE_AS_CSV}",
-    b"\x1f\x8b": f"This file is packed with gzip. {_UNPACK}",
+    b"\x1f\x8b": f"This file is compressed with gzip. {_EXTRACT}",
     **dict.fromkeys(
         (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"),
-        f"This is a packed archive, not a CSV file. {_UNPACK}",
+        f"This is a compressed archive, not a CSV file. {_EXTRACT}",
     ),
     b"%PDF-": "This is a PDF, not a CSV file. Upload the table from which it was made, saved as CSV.",
     b"{\\rtf": f"This is a formatted text (RTF), not a CSV file. Copy its table into a spreadsheet. {SAVE_AS_CSV}",
@@ -43,7 +43,7 @@ _BEGINNINGS: dict[re.Pattern[str], str] = {
 }
 
 _UTF_16 = f"The file is encoded as UTF-16 (“Unicode text”), not as UTF-8. {SAVE_AS_CSV}"
-#: Number of characters that show whether a file without a mark is UTF-16: each has a NUL before or behind its byte.
+#: Number of characters that show whether a file without a mark is UTF-16: each has a NUL before or after its byte.
 _UTF_16_CHARACTERS = 16
 
 
@@ -83,7 +83,7 @@ def _recognise_zip(start: bytes) -> str:
     if any(name.startswith("Index/") for name in names):
         return "This is a Numbers workbook, not a CSV file. In Numbers choose File, Export To, “CSV”, encoding UTF-8."
     if any(names):
-        return f"This is a ZIP archive, not a CSV file. {_UNPACK}"
+        return f"This is a ZIP archive, not a CSV file. {_EXTRACT}"
     return f"This is a workbook or a ZIP archive, not a CSV file. {SAVE_AS_CSV}"
 
 

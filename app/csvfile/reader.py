@@ -154,7 +154,7 @@ def _judge_lines(data: bytes) -> tuple[Indices, Mask]:
 
     Where there is any doubt about a line, it is not.
     """
-    # The byte before the first one and the byte behind the last one are LF.
+    # The byte before the first one and the byte after the last one are LF.
     raw = np.frombuffer(data + b"\n", np.uint8)
     low = np.flatnonzero(raw[:-1] < _SPACE)
     kinds = raw[low]
@@ -201,7 +201,7 @@ def _misplaced_quotes(raw: npt.NDArray[np.uint8], starts: Indices) -> Sequence[I
     return marks[is_odd], starts[:-1][counts % 2 == 1]
 
 
-#: By byte: whether it can stand neither before an opening mark nor behind a closing one. A CR before one stands alone.
+#: By byte: whether it can stand neither before an opening mark nor after a closing one. A CR before one stands alone.
 _IS_ODD_BESIDE_QUOTE = ~np.isin(np.arange(256), [_COMMA, _QUOTE, _CR, _LF])
 
 

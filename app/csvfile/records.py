@@ -105,7 +105,7 @@ def _read_leniently(text: str, layout: Layout) -> tuple[BrokenCells, int] | None
 
 @cache
 def _like_a_row(columns: int, before: str = "") -> re.Pattern[str]:
-    """Matches, behind ``before``, the beginning of a line that is a row: a mode and a separator, or all separators."""
+    """Matches, after ``before``, the beginning of a line that is a row: a mode and a separator, or all separators."""
     row = rf"[^\S\r\n]*+(?:(?:{'|'.join(Mode)})[^\S\r\n]*,|(?:[^,\r\n]*+,){{{columns - 1}}})"
     return re.compile(before + row, re.IGNORECASE)
 

@@ -29,7 +29,7 @@ class Texts:
 
     @cached_property
     def data(self) -> bytes:
-        """The texts one behind the other, in UTF-8."""
+        """The texts one after the other, in UTF-8."""
         buffer = self.array.buffers()[2]
         first, last = int(self._offsets[0]), int(self._offsets[-1])
         return bytes(memoryview(buffer)[first:last]) if last > first else b""
@@ -95,7 +95,7 @@ class Texts:
 
     @cached_property
     def _bytes(self) -> npt.NDArray[np.uint8]:
-        """``data``, and a byte more behind which an empty text at the end may stand."""
+        """``data``, and one byte more, which is where an empty text at the end begins."""
         return np.frombuffer(self.data + b" ", np.uint8)
 
     @cached_property

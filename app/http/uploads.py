@@ -50,7 +50,7 @@ def check_length() -> None:
 
 
 def pieces_of(body: FileForm, *, before_file: frozenset[str]) -> Iterator[bytes]:
-    """The bytes of the file in a form. Raises BadRequest where a field of ``before_file`` stands behind it.
+    """The bytes of the file in a form. Raises BadRequest where a field of ``before_file`` stands after it.
 
     Such a field decides what is done with the file, and would be read too late.
     """

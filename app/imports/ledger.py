@@ -43,7 +43,7 @@ def find_faults(one: Import) -> Iterator[str]:
     """The contradictions in the ledger of ``one``, a sentence each; normally none.
 
     Each row before a batch's cursor must have exactly one outcome: it created a listing, it failed, or it is a
-    successful UPDATE. Rows behind the cursor must have none. Only an import that is not running can be verified.
+    successful UPDATE. Rows after the cursor must have none. Only an import that is not running can be verified.
     Ends the session.
     """
     key = ImportKey(one.seller_id, one.id)

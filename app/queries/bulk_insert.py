@@ -58,7 +58,7 @@ def _copy_all(table: str, rows: pa.Table) -> bool:
 
 
 def with_constants(rows: pa.Table, **constants: Any) -> pa.Table:
-    """``rows`` behind further columns, each with the same value in all of them: a scalar of Arrow."""
+    """``rows`` with further columns before theirs, each with the same value in all rows: a scalar of Arrow."""
     for at, (name, value) in enumerate(constants.items()):
         rows = rows.add_column(at, name, pa.repeat(value, len(rows)))
     return rows

@@ -138,7 +138,7 @@ def list_sets(*, limit: int) -> list[Set]:
                 union all
                 select next.*, found.number + 1 from found cross join lateral (
                     select game, "set", name_key from items
-                    -- Behind all names in the set: its separator is followed by the next character.
+                    -- After all names in the set: its separator is followed by the next character.
                     where name_key >= split_part(found.name_key, chr(31), 1) || chr(31)
                         || split_part(found.name_key, chr(31), 2) || chr(32)
                     order by name_key limit 1

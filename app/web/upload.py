@@ -29,7 +29,7 @@ from app.web.session import require_seller, seller_id
 blueprint = Blueprint("upload", __name__, url_prefix="/imports/upload")
 blueprint.before_request(require_seller)
 
-#: Form fields that must stand before the file; behind it they would be read too late.
+#: Form fields that must stand before the file; after it they would be read too late.
 _BEFORE_FILE = frozenset({"check", "again", "form_key"})
 _FIELDS = _BEFORE_FILE | {"csrf_token"}
 

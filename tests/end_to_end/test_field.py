@@ -50,13 +50,13 @@ RIGHT = {
     "web-page": Right("a web page"),
     "invisible": Right(items=(70, 71, 72, 73, 74)),
     "trailing-empty-column": Right(items=(70, 71)),
-    "trailing-column-with-values": Right(items=(71,), failures={2: ("a value too many", "“x” in column P")}),
+    "trailing-column-with-values": Right(items=(71,), failures={2: ("one value too many", "“x” in column P")}),
     "decimals-of-a-program": Right(
         failures={
             2: ("199 for £1.99", "19900 for £199.00"),
             3: ("199 for £1.99", "19900 for £199.00"),
             4: ("enter 199.",),
-            5: ("QUANTITY is “3.0”", "digits alone: 3."),
+            5: ("QUANTITY is “3.0”", "just the digits: 3."),
         }
     ),
 }

@@ -47,7 +47,7 @@ def test_the_columns_of_a_fix_it_file_are_ignored_behind_the_last_one(beyond: st
 
 
 def test_the_columns_of_a_fix_it_file_are_refused_elsewhere() -> None:
-    assert "The column “LINE” is too many" in refuse(f"LINE,{HEADER}\n".encode())
+    assert "The column “LINE” is not expected" in refuse(f"LINE,{HEADER}\n".encode())
 
 
 def test_a_header_is_taken_whole_or_not_at_all() -> None:
@@ -65,9 +65,9 @@ def test_a_header_may_end_with_the_file() -> None:
     [
         (HEADER.replace(",QUANTITY", ""), "The column QUANTITY is missing"),
         (HEADER.replace(",QUANTITY", "").replace(",URN", ""), "The columns URN and QUANTITY are missing"),
-        (f"{HEADER},FOO", "The column “FOO” is too many"),
+        (f"{HEADER},FOO", "The column “FOO” is not expected"),
         (HEADER.replace("NOTES", "NOTES,"), "The column O of your spreadsheet has no name"),
-        (f"{HEADER},URN", "The column “URN” is too many"),
+        (f"{HEADER},URN", "The column “URN” is not expected"),
         (HEADER.replace("QUANTITY", "QTY"), "Column 10 of the header is called “QTY” and should be QUANTITY"),
         (
             HEADER.replace("URN", "URM").replace(",NOTES", ""),
@@ -125,11 +125,11 @@ ROW = "CREATE,urn:x,,,,,,NM,100,1,,,,,"
         (zipped("mimetype", stored=_ODS) + _ODS, "a LibreOffice workbook"),
         (zipped("Index/Document.iwa"), "a Numbers workbook"),
         (zipped("[Content_Types].xml", "word/document.xml"), "an Office document"),
-        (zipped("stock.csv"), "a ZIP archive, not a CSV file. Unpack it"),
+        (zipped("stock.csv"), "a ZIP archive, not a CSV file. Extract it"),
         (b"PK\x03\x04" + bytes(60), "a workbook or a ZIP archive"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(60), "an old Excel workbook (.xls)"),
-        (gzip.compress(f"{HEADER}\n".encode()), "packed with gzip. Unpack it"),
-        (b"7z\xbc\xaf\x27\x1c\0\4", "packed archive"),
+        (gzip.compress(f"{HEADER}\n".encode()), "compressed with gzip. Extract it"),
+        (b"7z\xbc\xaf\x27\x1c\0\4", "compressed archive"),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "a PDF"),
         (b"{\\rtf1\\ansi\\deff0", "formatted text (RTF)"),
         (b"\x89PNG\r\n\x1a\n", "an image"),

@@ -101,12 +101,12 @@ RIGHT = "CREATE,u,,,,,,NM,1,1,,,,,"
             "so lines 2 to 3 became one value of 302 characters. Delete the mark, or close it where the value ends, or "
             "shorten the text to 255 characters.",
         ),
-        (f'{"," * 15}"a\n{RIGHT}"', "", "opened behind REFERENCE on line 2"),
+        (f'{"," * 15}"a\n{RIGHT}"', "", "opened after REFERENCE on line 2"),
         # A CR alone ends no line, and hides a row all the same.
         (
             f'{RIGHT[:-2]}"Nice\r{RIGHT}\r",,',
             "COMMENT",
-            "opened in COMMENT on line 2 is closed only on line 2, behind a carriage return, so the row behind it "
+            "opened in COMMENT on line 2 is closed only on line 2, after a carriage return, so the row after it "
             "became part of the value.",
         ),
         (f'{RIGHT[:-2]}"Nice\r{"," * 14}\nCard",,', "COMMENT", "so the row on line 3 became part of it."),

@@ -164,7 +164,7 @@ def test_a_look_at_the_beginning_of_a_larger_file_says_nothing_of_what_it_cannot
 REFUSALS = {
     "a-spreadsheet": "a workbook or a ZIP archive",
     "empty": "is empty",
-    "extra-column": "“FOO” is too many",
+    "extra-column": "“FOO” is not expected",
     "lower-case-header": "capital letters",
     "missing-column": "The column REFERENCE is missing",
     "misspelt-column": "“QTY” and should be QUANTITY",

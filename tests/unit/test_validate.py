@@ -261,8 +261,8 @@ def test_a_wrong_number_of_values_is_all_that_is_told(row: list[str], count: str
 @pytest.mark.parametrize(
     ("beyond", "words"),
     [
-        (["x"], "a value too many: “x” in column P,"),
-        (["", " y "], "a value too many: “y” in column Q,"),
+        (["x"], "one value too many: “x” in column P,"),
+        (["", " y "], "one value too many: “y” in column Q,"),
         (["1", "", "2"], "2 values too many: “1” in column P,"),
     ],
 )

@@ -38,7 +38,7 @@ def test_such_a_file_is_imported_but_for_the_rows_with_a_value_there(
         assert failed_lines(one) == [(3, 422), (4, 404)]
         assert look(one).successful == 2
         soup = page(client, f"/imports/{one.public_id}/errors")
-        assert "a value too many: “left over” in column P" in words(soup.select_one("#line-3 .reason"))
+        assert "one value too many: “left over” in column P" in words(soup.select_one("#line-3 .reason"))
         assert [(mark["title"], mark.text) for mark in soup.select("#line-3 mark")] == [("P", "left over")]
     key = ImportKey(seller.id, made.id)
     # A row is taken apart into its columns although it has empty ones more.

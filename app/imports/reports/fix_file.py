@@ -1,6 +1,6 @@
-"""The fix-it file: failed rows with their lines, problems and suggestions in columns behind the others.
+"""The fix-it file: failed rows with their lines, problems and suggestions in columns after the others.
 
-It is meant for spreadsheets. Uploaded again, it is an import file like any other: the columns behind are ignored.
+It is meant for spreadsheets. Uploaded again, it is an import file like any other: these columns are ignored.
 """
 
 from __future__ import annotations

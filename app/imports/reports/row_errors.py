@@ -63,12 +63,12 @@ class Part(NamedTuple):
     """A piece of a row's original text; joined, the pieces are the text."""
 
     text: str
-    #: The column with a problem, if this is its value; behind the last column, its letters in a spreadsheet.
+    #: The column with a problem, if this is its value; after the last column, its letters in a spreadsheet.
     column: str = ""
 
 
 class CellShown(NamedTuple):
-    """A value of a row under the name of its column; behind the last column, under its letters in a spreadsheet."""
+    """A value of a row under the name of its column; after the last column, under its letters in a spreadsheet."""
 
     column: str
     text: str

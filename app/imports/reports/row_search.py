@@ -26,7 +26,7 @@ class FoundPage(NamedTuple):
 
 
 def find(seller_id: int, text: str, *, after: str, limit: int) -> FoundPage:
-    """The first ``limit`` failed rows behind a position that contain ``text``, or fewer when the time is up.
+    """The first ``limit`` failed rows after a position that contain ``text``, or fewer when the time is up.
 
     Positions come from ``FoundPage.next``; any other text, as well as an empty one, means the newest import.
     """

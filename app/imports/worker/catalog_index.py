@@ -74,12 +74,12 @@ def bounds_and_data(texts: pa.StringArray) -> tuple[NDArray[np.int32], NDArray[n
 class Index(NamedTuple):
     """Finds what names mean by their hashes."""
 
-    #: The hashes of all names in ascending order, and behind them the largest number.
+    #: The hashes of all names in ascending order, and after them the largest number.
     hashes: NDArray[np.uint64]
     #: For each value of a hash's first bits, the position of the first name whose hash begins with it or a higher one.
     buckets: NDArray[np.int32]
     #: For each name the id of its item (0 if it means several), the number of its items, their set of variants (-1 if
-    #: it means several), and the position of the first in ``items``. Behind them UNKNOWN.
+    #: it means several), and the position of the first in ``items``. After them UNKNOWN.
     entries: NDArray[np.int32]
     #: The items of each name, as rows of the catalog.
     items: NDArray[np.int32]

@@ -1,7 +1,7 @@
 """A snapshot of the catalog: one version of it in a file, which the workers of a host map into their memory.
 
 The file has the columns of the items, which are ordered by id, and for each way to name them the arrays of an index.
-Behind these stand a table of them, and whatever proves that the file is whole. Nothing of it is copied when it is
+After these stand a table of them, and whatever proves that the file is whole. Nothing of it is copied when it is
 mapped, so that all processes share the memory.
 """
 

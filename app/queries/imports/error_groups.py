@@ -46,7 +46,7 @@ def add(
     """Count failed rows of ``batch``: the ``lines`` of all of them, in order.
 
     The problems of each are those in ``distinct`` at the index in ``reasons``. A batch processes its lines in order, so
-    rows added later stand behind those counted before.
+    rows added later stand after those counted before.
     """
     rows: Counter[ErrorKind] = Counter()
     first_lines: dict[ErrorKind, int] = {}

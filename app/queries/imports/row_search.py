@@ -17,7 +17,7 @@ _WINDOW_ROWS = 20_000
 #: The id of an import, and a line of it.
 RowPlace = tuple[int, int]
 
-#: Behind the newest import.
+#: After the newest import.
 START: RowPlace = (2**63 - 1, 0)
 
 
@@ -31,7 +31,7 @@ class SearchWindow(NamedTuple):
 
 
 def iter_windows(seller_id: int, text: str, *, after: RowPlace, most: int) -> Iterator[SearchWindow]:
-    """The failed rows behind ``after`` that contain ``text`` in any case, at most ``most`` from each window.
+    """The failed rows that follow ``after`` and contain ``text`` in any case, at most ``most`` from each window.
 
     Rows of checks are left out: a check has written nothing, and its file fails again when it is imported.
     """

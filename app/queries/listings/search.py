@@ -96,7 +96,7 @@ class SearchWindow(NamedTuple):
 
 
 def iter_windows(seller_id: int, wanted: ListingFilter, *, after: ListingKey, most: int) -> Iterator[SearchWindow]:
-    """The listings behind ``after`` that match ``wanted``, at most ``most`` from each window, up to the last one.
+    """The listings that follow ``after`` and match ``wanted``, at most ``most`` from each window, up to the last one.
 
     The windows are independent: the caller may end its transaction between two of them.
     """
@@ -110,7 +110,7 @@ def iter_windows(seller_id: int, wanted: ListingFilter, *, after: ListingKey, mo
 
 
 def behind_item(item_id: int) -> ListingKey:
-    """A key behind all of an item's listings and before those of the next item."""
+    """A key after all of an item's listings and before those of the next item."""
     return (min(item_id, _MOST_ITEM_ID), max(Condition) + 1, "")
 
 
@@ -181,7 +181,7 @@ def _scan_window(
     items: list[int] | None = None,
     tests_items: bool = False,
 ) -> SearchWindow:
-    """Test the next ``listings`` listings behind ``after``, up to the item ``last``.
+    """Test the next ``listings`` listings beyond ``after``, up to the item ``last``.
 
     If ``items`` are given, only their listings. Otherwise the item is tested one listing at a time, and only if
     ``tests_items``.
@@ -332,7 +332,7 @@ def _items_between(wanted: ListingFilter, first: int, last: int) -> list[int]:
 
 
 def _item_further_on(seller_id: int, wanted: ListingFilter, after: ListingKey, listings: int) -> int | None:
-    """The item of the listing that is ``listings`` listings behind ``after``; only hidden ones count if ``wanted``."""
+    """The item of the listing that is ``listings`` listings beyond ``after``; only hidden ones count if ``wanted``."""
     with driver_cursor() as cursor:
         row = cursor.execute(
             f"""
@@ -387,7 +387,7 @@ class SortedKey(NamedTuple):
 def find_sorted(
     seller_id: int, wanted: ListingFilter, order: Order, *, after: SortedKey | None, limit: int
 ) -> list[SortedKey]:
-    """The first ``limit`` listings behind ``after`` that match ``wanted``, in an ``order`` that is not the catalog's.
+    """The first ``limit`` listings that follow ``after`` and match ``wanted``, in ``order``, not the catalog's.
 
     Reads all of the seller's listings: half a second for two million.
     """
