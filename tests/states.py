@@ -158,7 +158,6 @@ def _pause(started: Import) -> None:
 def _finish(started: Import) -> None:
     _work(started, 1)
     _work(started, 2)
-    reconcile.settle(_key(started))
 
 
 def _terminate(started: Import) -> None:

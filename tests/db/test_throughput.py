@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from app.extensions import db
-from app.imports import commands, reconcile
+from app.imports import commands
 from app.imports.reports import progress, throughput
 from app.imports.worker import batch_job
 from app.models import Import, Seller
@@ -92,7 +92,6 @@ def test_the_history_is_there_when_the_import_is_over(
     started = start_many(seller, 3, monkeypatch)
     for number in (1, 2, 3):
         batch_job.run(*key_of(started), number, 1)
-    reconcile.settle(key_of(started))
     # As if it had taken exactly twelve seconds, of which it was paused for six.
     db.session.execute(text("update batches set started_at = now() - interval '12 s', pace = array[number * 10, 7]"))
     db.session.execute(

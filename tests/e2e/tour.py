@@ -21,10 +21,8 @@ from app.deliveries import job as deliveries_job
 from app.deliveries.webhook import SendResult
 from app.extensions import db
 from app.identity import password_reset, sessions
-from app.imports import reconcile
 from app.imports.worker import batch_job
 from app.models import Import, Seller
-from app.queries import ImportKey
 from app.statuses import IMPORT_EVENTS
 from tests import states
 from tests.conftest import PASSWORD, make_seller
@@ -63,7 +61,6 @@ def make_showroom(database_url: str) -> Showroom:
     batch_job.run(seller.id, started["mistakes"].id, 1, 1)
     started["check"] = start(seller, _changed_rows(), file_name="prices-check.csv", is_check=True)
     batch_job.run(seller.id, started["check"].id, 1, 1)
-    reconcile.settle(ImportKey(seller.id, started["check"].id))
     for state in states.STATES:
         started[state.name] = states.make(state, seller, file_name=f"{state.name}.csv")
     _send_messages()

@@ -13,10 +13,9 @@ from sqlalchemy import text
 from app import catalog
 from app.cli import DEMO_CATALOG
 from app.extensions import db
-from app.imports import commands, reconcile
+from app.imports import commands
 from app.imports.worker import batch_job
 from app.models import Import, Seller
-from app.queries import ImportKey
 from app.statuses import RetriedRows
 from tests.factories import look, make_items, row, start
 from tests.pages import buttons, fragment, page, press, read_fragment, without_tokens, words
@@ -263,7 +262,6 @@ def by_name(seller: Seller, other_seller: Seller) -> dict[str, Import]:
     made["retried"] = start(seller, [row(price="x")], file_name="old.csv")
     for name in ("check", "retried"):
         batch_job.run(seller.id, made[name].id, 1, 1)
-        reconcile.settle(ImportKey(seller.id, made[name].id))
     made["retry"] = commands.retry(seller.id, made["retried"].public_id, RetriedRows.FAILED)
     start(other_seller, [row()], file_name="Spring of another.csv")
     return made
