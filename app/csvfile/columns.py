@@ -277,13 +277,6 @@ VALUES = _fields(Role.VALUE)
 #: All fields of a listing beside its key.
 FIELDS = _fields(Role.VALUE, Role.SOFT_VALUE)
 
-_PLACES = {column: place for place, column in enumerate(VALUES)}
-
-
-def value_of(values: Values, column: Column) -> Any:
-    """The value of ``column`` in ``values``, which are in the order of VALUES."""
-    return values[_PLACES[column]]
-
 
 @dataclass(frozen=True)
 class Layout:

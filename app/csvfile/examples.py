@@ -112,11 +112,6 @@ class Mistake(NamedTuple):
         """The failing row as written in a file."""
         return as_line(_PLAIN | self.wrong)
 
-    @property
-    def right_line(self) -> str:
-        """The corrected row as written in a file."""
-        return as_line(_PLAIN | self.right)
-
 
 def _in(column: Column, wrong: str, right: str, **facts: Any) -> Mistake:
     return Mistake({column: wrong}, {column: right}, {"column": column, **facts})

@@ -325,7 +325,8 @@ def _check_sizes(starts: Indices, lines: Indices) -> None:
 
 def _too_long(line: int) -> FileRejected:
     return FileRejected(
-        f"The row that begins on line {line} is longer than 64 KiB. Either a text in it is too long: at most "
-        f"{MAX_TEXT_LENGTH} characters. Or a quotation mark is opened in it and never closed: close it or delete it.",
+        f"The row that begins on line {line} is longer than {MAX_RECORD_BYTES // 1024} KiB. Either a text in it is too "
+        f"long: at most {MAX_TEXT_LENGTH} characters. Or a quotation mark is opened in it and never closed: close it "
+        "or delete it.",
         line,
     )

@@ -233,7 +233,7 @@ def pause(seller_id: int, public_id: uuid.UUID) -> None:
     is_paused = transitions.settle_pause(key)
     audit.record(Action.PAUSE, seller_id, public_id)
     db.session.commit()
-    stop_signal.send(key, stop_signal.Signal.PAUSE)
+    stop_signal.send(key)
     if is_paused:
         queue.send_deliver()
 
@@ -256,7 +256,7 @@ def terminate(seller_id: int, public_id: uuid.UUID) -> None:
     """
     key = _find(seller_id, public_id)
     # Signalled first, so that the workers are already stopping while this waits for their chunks.
-    stop_signal.send(key, stop_signal.Signal.TERMINATE)
+    stop_signal.send(key)
     if not transitions.terminate(key):
         raise _refusal(key, "terminated")
     audit.record(Action.TERMINATE, seller_id, public_id)

@@ -37,7 +37,7 @@ class LocalStorage:
         _make_private(path.parent)
         part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
         try:
-            with open(part, "xb", opener=_open_private) as file:
+            with open(part, "xb", opener=open_private) as file:
                 yield _FileWriter(file, part, path)
         finally:
             part.unlink(missing_ok=True)
@@ -103,7 +103,8 @@ def _make_private(directory: Path) -> None:
         directory.chmod(stat.S_IMODE(state.st_mode) & ~0o077)
 
 
-def _open_private(path: str, flags: int) -> int:
+def open_private(path: str, flags: int) -> int:
+    """An opener for ``open``: a file that it creates is readable only by the account that Sluice runs as."""
     return os.open(path, flags, 0o600)
 
 

@@ -36,7 +36,7 @@ def test_each_mistake_is_what_it_says_and_its_correction_is_right(cause: Cause) 
     found = [one for one, _ in problems(mistake.wrong_line)]
     # Only the catalog and the listings can tell the others.
     assert found == ([cause] if cause.code is Code.INVALID else [])
-    assert problems(mistake.right_line) == []
+    assert problems(mistake._replace(wrong=mistake.right).wrong_line) == []
     assert mistake.wrong.keys() == mistake.right.keys()
     assert "{" not in example_message(cause)
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.csvfile.causes import Cause
-from app.csvfile.columns import HEADER, Column, value_of
+from app.csvfile.columns import HEADER, VALUES, Column
 from app.csvfile.contract import MAX_TEXT_LENGTH, NamedBy, name_key
 from app.csvfile.guard import guard, guard_if_guarded, unguard
 from app.csvfile.lines import LineReader
@@ -66,7 +66,8 @@ def test_both_passes_read_a_guarded_text_alike(cell: str) -> None:
     first, _ = judge(values, cells())
     assert find_problems(values) == []
     text = _parse(cell.strip())
-    assert (value_of(first.values, Column.COMMENT), value_of(first.values, Column.REFERENCE)) == (text, text)
+    read = dict(zip(VALUES, first.values, strict=True))
+    assert (read[Column.COMMENT], read[Column.REFERENCE]) == (text, text)
 
 
 def test_the_limit_is_for_the_text_and_not_for_its_guard() -> None:

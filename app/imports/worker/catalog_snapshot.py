@@ -37,6 +37,7 @@ from app.imports.worker.catalog_index import (
 from app.imports.worker.resolved import COLUMNS, Resolved, each_way
 from app.queries import items
 from app.queries.items import CatalogItem
+from app.storage.local import open_private
 
 #: Changes whenever the file or the hashes are made in another way.
 _FORMAT = 1
@@ -148,7 +149,7 @@ def write(path: Path, version: str) -> None:
     seed = secrets.randbits(63)
     part = path.with_suffix(f".{os.getpid()}.part")
     try:
-        with open(part, "xb", opener=_open_private) as file:
+        with open(part, "xb", opener=open_private) as file:
             writer = _Writer(file)
             variant_sets = _write_catalog(writer, seed)
             writer.finish({"format": _FORMAT, "version": version, "seed": seed, "variant_sets": variant_sets})
@@ -248,7 +249,3 @@ def _texts(bounds: NDArray[np.int64], data: NDArray[np.uint8]) -> pa.LargeString
 
 def _join(arrays: Iterable[NDArray[Any]], kind: type[np.generic]) -> NDArray[Any]:
     return np.concatenate([np.empty(0, kind), *arrays])
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -15,7 +15,7 @@ from app.csvfile.columns import Column
 from app.csvfile.contract import Condition, ItemName, NamedBy
 from app.csvfile.lines import Lines
 from app.csvfile.visible import describe_invisible
-from app.imports.worker.resolved import KnownItems
+from app.imports.worker.resolved import COLUMNS, KnownItems
 from app.imports.worker.targets import Target
 from app.observability import metrics
 from app.queries import BatchKey, binary
@@ -246,14 +246,7 @@ def _is_first(keys: Places) -> Flags:
 _EXISTS = [Cause.LISTING_EXISTS.problem()]
 _NOT_FOUND = [Cause.LISTING_NOT_FOUND.problem()]
 
-#: The column of ``csvfile.rows.SCHEMA`` for each way to name an item.
-_COLUMNS_OF_NAMES = {
-    NamedBy.URN: "urn",
-    NamedBy.CARDMARKET_ID: "external_id",
-    NamedBy.TCGPLAYER_ID: "external_id",
-    NamedBy.NAME: "name_key",
-}
-#: The column of the file.
+#: The column of the file for each way to name an item.
 _NAMING_COLUMNS = {
     NamedBy.URN: Column.URN,
     NamedBy.CARDMARKET_ID: Column.CARDMARKET_ID,
@@ -275,7 +268,7 @@ def _name_problem(cause: Cause, name: ItemName, **facts: Any) -> Problem:
 def _problem(row: Mapping[str, Any], count: int, item_id: int, known_items: KnownItems) -> Problem:
     """Why a row has no listing key: its name can mean ``count`` items, and if it is one, that is ``item_id``."""
     named_by = NamedBy(row["named_by"])
-    name: ItemName = (named_by, row[_COLUMNS_OF_NAMES[named_by]])
+    name: ItemName = (named_by, row[COLUMNS[named_by]])
     if not count:
         return _name_problem(Cause.ITEM_NOT_FOUND, name)
     if count > 1:

@@ -7,7 +7,6 @@ late or left over does no harm.
 from __future__ import annotations
 
 import logging
-from enum import StrEnum
 from time import monotonic
 
 from redis import RedisError
@@ -21,23 +20,18 @@ log = logging.getLogger(__name__)
 _LIFE_SECONDS = 24 * 3600
 #: After Redis has failed to answer, workers do not ask it for this many seconds.
 _LEAVE_ALONE_SECONDS = 5.0
-
-
-class Signal(StrEnum):
-    """A request to the workers."""
-
-    PAUSE = "pause"
-    TERMINATE = "terminate"
+#: The value of the key.
+_STOP = b"stop"
 
 
 def _name(key: ImportKey) -> str:
     return f"sluice:control:{key.import_id}"
 
 
-def send(key: ImportKey, signal: Signal) -> None:
+def send(key: ImportKey) -> None:
     """Ask the workers of an import to stop at the end of their chunk."""
     try:
-        redis_client().set(_name(key), signal, ex=_LIFE_SECONDS)
+        redis_client().set(_name(key), _STOP, ex=_LIFE_SECONDS)
     except RedisError:
         log.warning("stop signal not set", extra={"import_id": key.import_id}, exc_info=True)
 
@@ -57,15 +51,12 @@ class Listener:
         self._name = _name(key)
         self._ask_again_at = 0.0
 
-    def poll(self) -> Signal | None:
-        """The signal in Redis; None without one, for an unknown value, and while Redis does not answer."""
+    def poll(self) -> bool:
+        """Whether the import's workers are asked to stop; false while Redis does not answer."""
         if monotonic() < self._ask_again_at:
-            return None
+            return False
         try:
-            value = redis_client().get(self._name)
-            return Signal(value.decode()) if isinstance(value, bytes) else None
+            return bool(redis_client().get(self._name) == _STOP)
         except RedisError:
             self._ask_again_at = monotonic() + _LEAVE_ALONE_SECONDS
-        except ValueError:
-            log.warning("stop signal not recognised", extra={"key": self._name})
-        return None
+        return False
