@@ -11,13 +11,12 @@ from app import audit
 from app.audit import Action
 from app.csvfile.contract import Condition
 from app.extensions import db
-from app.queries.imports.succeeded_rows import listing_id
 from app.queries.listings import edits as listing_edits
 from app.queries.listings import listings
 from app.queries.listings import search as listing_search
 from app.queries.listings.edits import Editable
-from app.queries.listings.listings import ExportedListing, ListingKey
-from app.queries.listings.search import ANY, START, ItemAt, ListedItem, ListingFilter, Order, SortedKey
+from app.queries.listings.listings import ExportedListing, ListingKey, listing_id
+from app.queries.listings.search import ANY, START, FoundListing, ItemAt, ListingFilter, Order, SortedKey
 
 #: A page's search stops after the search window in which this many seconds have passed.
 _LOOK_SECONDS = 0.12
@@ -28,7 +27,7 @@ _MOST_COUNTED = 100_000
 _EXPORT_ROWS = 2_000
 
 #: Stands for the condition in a position after all listings of an item.
-_BEHIND_ITEM = "END"
+_AFTER_ITEM = "END"
 
 
 class ListingNotFound(Exception):
@@ -38,7 +37,7 @@ class ListingNotFound(Exception):
 class Page(NamedTuple):
     """A page of a search."""
 
-    listings: list[ListedItem]
+    listings: list[FoundListing]
     #: The position at which the next page begins; None on the last page.
     next: str | None
     #: How far the search has read, if it stopped before it had found enough; else None.
@@ -124,7 +123,7 @@ def _write_place(at: ItemAt, key: ListingKey) -> str:
     _, condition, variants = key
     if condition in set(Condition):
         return listing_id(at.urn, condition, variants)
-    return f"{at.urn}/{_BEHIND_ITEM}/"
+    return f"{at.urn}/{_AFTER_ITEM}/"
 
 
 def _read_place(place: str) -> ListingKey:
@@ -133,7 +132,7 @@ def _read_place(place: str) -> ListingKey:
     item_id = listing_search.find_item_id(urn) if urn else None
     if item_id is None:
         return START
-    if condition == _BEHIND_ITEM:
+    if condition == _AFTER_ITEM:
         return listing_search.behind_item(item_id)
     return (item_id, Condition[condition], rest) if condition in Condition.__members__ else START
 
@@ -205,7 +204,7 @@ def _say_change(before: Editable, after: Editable) -> tuple[Action, str]:
     return Action.EDIT, f": {', '.join(said)}" + ("" if before.hidden == after.hidden else f", {visibility}")
 
 
-def find_by_text(seller_id: int, text: str, *, limit: int) -> list[ListedItem]:
+def find_by_text(seller_id: int, text: str, *, limit: int) -> list[FoundListing]:
     """The listings with ``text`` in REFERENCE, NOTES or COMMENT, or in whose URN it begins, the last changed first.
 
     Reads all of the seller's listings, as ``listing_search.find_sorted`` does.
@@ -219,7 +218,7 @@ def find_by_text(seller_id: int, text: str, *, limit: int) -> list[ListedItem]:
     return listing_search.describe(seller_id, [one.key for one in newest])
 
 
-def get(seller_id: int, urn: str, condition: Condition, variants: str) -> ListedItem:
+def get(seller_id: int, urn: str, condition: Condition, variants: str) -> FoundListing:
     """A listing of the seller. Raises ListingNotFound."""
     found = get_all(seller_id, [(urn, condition, variants)])
     if not found:
@@ -227,7 +226,7 @@ def get(seller_id: int, urn: str, condition: Condition, variants: str) -> Listed
     return found[0]
 
 
-def get_all(seller_id: int, wanted: Sequence[tuple[str, Condition, str]]) -> list[ListedItem]:
+def get_all(seller_id: int, wanted: Sequence[tuple[str, Condition, str]]) -> list[FoundListing]:
     """The listings of the seller with these items (by URN), conditions and variants; missing ones are left out."""
     items = listing_search.find_item_ids({urn for urn, _, _ in wanted})
     keys = [(items[urn], int(condition), variants) for urn, condition, variants in wanted if urn in items]

@@ -16,9 +16,9 @@ from app.imports.reports.progress import ImportProgress
 from app.imports.reports.row_errors import RowShown
 from app.imports.reports.suggestions import Suggestion
 from app.queries import begin_snapshot
-from app.queries.imports.succeeded_rows import listing_id
 from app.queries.item_search import FoundItem
-from app.queries.listings.search import ListedItem, WrittenBy
+from app.queries.listings.listings import listing_id
+from app.queries.listings.search import FoundListing, WrittenBy
 from app.statuses import RetriedRows
 
 
@@ -123,7 +123,7 @@ def show_failed_row(row: RowShown) -> dict[str, Any]:
     }
 
 
-def show_listing(one: ListedItem) -> dict[str, Any]:
+def show_listing(one: FoundListing) -> dict[str, Any]:
     """A listing."""
     return {
         "id": listing_id(one.urn, one.condition, one.variants),

@@ -79,7 +79,7 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
     db.session.commit()
     for batch in reclaimed:
         log.warning("batch reclaimed: %s", batch.status, extra={"batch": batch.key, "attempt": batch.attempt})
-    settled = sum(settle(key) for key in lookups.find_live())
+    settled = sum(settle(key) for key in lookups.find_running())
     try:
         if foreign := queue.discard_foreign():
             log.warning("%s entries that are not job ids removed from the queues", foreign)

@@ -21,7 +21,7 @@ from app.csvfile.lines import LineReader
 from app.csvfile.rows import Row, each_row
 from app.csvfile.write import csv_lines, in_pieces, no_formula
 from app.queries import ImportKey, items, without_transaction
-from app.queries.imports import lookups, row_errors, succeeded_rows
+from app.queries.imports import lookups, row_errors
 from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 from app.queries.listings import listings
 from app.queries.listings.listings import DIGEST_FORMAT, StoredListing
@@ -138,7 +138,7 @@ def _find_successes(key: ImportKey, of: lookups.Source, rows: list[tuple[int, Ro
     """The successful rows among ``rows``, in their order."""
     if not rows:
         return []
-    failed_lines = succeeded_rows.find_failed_lines(key, rows[0][0], rows[-1][0])
+    failed_lines = row_errors.find_lines(key, rows[0][0], rows[-1][0])
     rows = [one for one in rows if one[0] not in failed_lines]
     meant = items.resolve({row.name for _, row in rows})
     found = listings.find(
@@ -160,7 +160,7 @@ def _find_successes(key: ImportKey, of: lookups.Source, rows: list[tuple[int, Ro
             for listing in [found.get((item.id, row.condition, row.variants))]
         ]
         certain = [
-            (succeeded_rows.listing_id(urn, row.condition, row.variants), outcome) for urn, outcome in judged if outcome
+            (listings.listing_id(urn, row.condition, row.variants), outcome) for urn, outcome in judged if outcome
         ]
         successes.append(_Success(line, *(certain[0] if len(certain) == 1 else ("", _UNCERTAIN[row.mode]))))
     return successes

@@ -271,8 +271,8 @@ def list_batches(key: ImportKey) -> list[Batch]:
     return list(db.session.scalars(query.order_by(Batch.number)))
 
 
-def find_live() -> list[ImportKey]:
-    """The imports that are neither over nor paused."""
+def find_running() -> list[ImportKey]:
+    """The imports that are running."""
     rows = db.session.execute(text(f"select seller_id, id as import_id from imports where status = {IMPORT_RUNNING}"))
     return [ImportKey(**row._mapping) for row in rows]
 

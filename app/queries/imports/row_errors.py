@@ -15,7 +15,7 @@ from app.csvfile.causes import Cause, Code, Problem
 from app.csvfile.contract import MAX_RECORD_BYTES
 from app.extensions import db
 from app.models import Batch, RowError
-from app.queries import BatchKey, ImportKey, binary
+from app.queries import BatchKey, ImportKey, binary, driver_cursor
 from app.queries.bulk_insert import copy, with_constants
 from app.queries.imports import error_groups
 from app.queries.imports.error_groups import ErrorKind
@@ -186,6 +186,16 @@ def _conditions(key: ImportKey, wanted: ErrorFilter) -> Iterator[ColumnElement[b
 def _line_breaks(text: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[int]:
     """The number of quoted line breaks in a row, which is the number of its lines minus one."""
     return func.length(text) - func.length(func.replace(text, "\n", ""))
+
+
+def find_lines(key: ImportKey, first: int, last: int) -> set[int]:
+    """The lines of an import's failed rows from ``first`` to ``last``."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            "select line from row_errors where seller_id = %s and import_id = %s and line between %s and %s",
+            (*key, first, last),
+        )
+        return {line for (line,) in cursor}
 
 
 def iter_pages(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[RecordedError]]:

@@ -19,6 +19,7 @@ from psycopg import Cursor
 from psycopg.rows import namedtuple_row
 
 from app.csvfile.columns import FIELDS, VALUES, Layout, Value, Values
+from app.csvfile.contract import Condition
 from app.csvfile.rows import SCHEMA
 from app.queries import ImportKey, as_columns, binary, driver_cursor
 from app.queries.bulk_insert import insert_missing, with_constants
@@ -120,6 +121,15 @@ class ExportedListing(NamedTuple):
     variants: str
     #: What the listing holds, by the names of ``columns.FIELDS``.
     values: dict[str, Value]
+
+
+def listing_id(urn: str, condition: int, variants: str) -> str:
+    """The public id of a listing: ``<urn>/<CONDITION>/<variants>``.
+
+    It consists of the listing key, so it never changes. The last part may be empty. Conditions and variants contain no
+    slash, so an id can be parsed from its end.
+    """
+    return f"{urn}/{Condition(condition).name}/{variants}"
 
 
 # Each key is looked up in the primary key's index, one after the other, in the order of the arrays: OFFSET 0 and FOR

@@ -438,7 +438,7 @@ class WrittenBy(NamedTuple):
     line: int
 
 
-class ListedItem(NamedTuple):
+class FoundListing(NamedTuple):
     """A listing for display."""
 
     urn: str
@@ -479,7 +479,7 @@ _EACH_KEY = """
 """
 
 
-def describe(seller_id: int, keys: Collection[ListingKey]) -> list[ListedItem]:
+def describe(seller_id: int, keys: Collection[ListingKey]) -> list[FoundListing]:
     """Listings for display, in the order of ``keys``."""
     if not keys:
         return []
@@ -508,8 +508,8 @@ def _values_of(row: Any) -> dict[str, Value]:
     return {field.name: getattr(row, field.name) for field in FIELDS.values()}
 
 
-def _listed(row: Any) -> ListedItem:
-    return ListedItem(
+def _listed(row: Any) -> FoundListing:
+    return FoundListing(
         urn=row.urn,
         game=row.game,
         set_name=row.set_name,
