@@ -98,7 +98,7 @@ def test_changes_that_are_probably_mistakes_are_warned_of(
     make_items(12)
     start(seller, [row(urn=f"urn:test:{n}", price=1000) for n in range(1, 13)])
     run_jobs()
-    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda total: 5)
+    monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 5)
     # Exactly 80 per cent is not more than that.
     prices = [200, 1800, 199, 1801, 1000, 1000, 5, *[1001] * 5]
     rows = [
