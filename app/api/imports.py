@@ -28,7 +28,7 @@ from app.api.serializers import show_import, show_in_full, show_status
 from app.http.form_fields import is_on
 from app.http.multipart import FileForm
 from app.http.uploads import check_length, expect_file, pieces_of, storage_errors_as_503
-from app.imports import commands, quotas, records
+from app.imports import commands, housekeeping, quotas
 from app.imports.errors import ImportNotFound
 from app.imports.reports import check_preview, progress
 from app.queries import begin_snapshot
@@ -171,10 +171,10 @@ def change_import(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]
     """
     one = progress.get(seller_id(), public_id)
     if "dealt_with" in asked:
-        records.set_dealt_with(seller_id(), public_id, dealt_with=asked["dealt_with"])
+        housekeeping.set_dealt_with(seller_id(), public_id, dealt_with=asked["dealt_with"])
     if asked.keys() & {"name", "note"}:
         name, note = asked.get("name", one.given_name), asked.get("note", one.note)
-        records.annotate(seller_id(), public_id, name=name, note=note)
+        housekeeping.annotate(seller_id(), public_id, name=name, note=note)
     return show_in_full(seller_id(), public_id)
 
 
@@ -186,7 +186,7 @@ def delete_import(public_id: uuid.UUID) -> None:
 
     Its listings stay. Rows of another import that it has retried can be retried once more.
     """
-    records.delete(seller_id(), public_id)
+    housekeeping.delete(seller_id(), public_id)
 
 
 @blueprint.get("/imports/<uuid:public_id>/status", tags=_TAG)

@@ -17,7 +17,7 @@ from app.http.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
 from app.http.row_filter import MAX_TEXT, MIN_TEXT
 from app.import_fields import camel
 from app.imports.actions import SELLER_ACTIONS
-from app.imports.records import MAX_NAME, MAX_NOTE
+from app.imports.housekeeping import MAX_NAME, MAX_NOTE
 from app.queries.listings.search import LOW_QUANTITY, Order, Stock
 from app.statuses import BatchStatus, ImportKind, ImportStatus, RetriedRows
 

@@ -9,7 +9,7 @@ from time import monotonic
 
 from app.config import current_settings
 from app.extensions import db
-from app.queries.imports import chunk_scratch, records, retention
+from app.queries.imports import chunk_scratch, housekeeping, retention
 from app.queries.imports.retention import StoredFile
 from app.storage import current_storage
 
@@ -98,19 +98,19 @@ def remove_deleted() -> bool:
     Raises OSError.
     """
     ends_at = monotonic() + _SECONDS
-    while deleted := records.find_deleted(limit=_FOUND_AT_ONCE):
+    while deleted := housekeeping.find_deleted(limit=_FOUND_AT_ONCE):
         for key, storage_key in deleted:
             while retention.delete_some_errors(key) or chunk_scratch.forget_some(key):
                 db.session.commit()
                 if monotonic() > ends_at:
                     return False
             retention.mark_errors_removed(key)
-            records.let_go_of_source(key)
+            housekeeping.let_go_of_source(key)
             # Committed before the file is deleted, so that nobody relies on it (see ``_remove_sources``).
             db.session.commit()
             for file in retention.find_unneeded([StoredFile(key.seller_id, storage_key)]):
                 current_storage().delete(file.storage_key)
-            records.drop_deleted(key)
+            housekeeping.drop_deleted(key)
             db.session.commit()
             log.info("deleted import removed", extra={"key": key})
     return True

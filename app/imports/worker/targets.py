@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from app.csvfile.columns import VALUES
-from app.imports.worker import likely_mistakes
+from app.imports.worker import suspect_changes
 from app.queries import BatchKey
 from app.queries.imports import check_changes, check_claims, listing_warnings, unchanged_rows
 from app.queries.imports.check_changes import Foreseen
@@ -110,7 +110,7 @@ class LiveListings:
     def change(self, changes: pa.Table) -> None:
         """Write the new values."""
         listings.update(self._run, changes)
-        listing_warnings.add(self._batch, likely_mistakes.find(changes))
+        listing_warnings.add(self._batch, suspect_changes.find(changes))
 
     def record_unchanged(self, unchanged: pa.Table) -> None:
         """Record them for the batches before this one."""
@@ -140,7 +140,7 @@ class CheckedListings:
         prices = np.array([np.asarray(changes[name]) for name in ("old_price", "price")])
         order = np.lexsort((changes["line"], -prices.max(axis=0) / prices.min(axis=0)))
         check_changes.insert(self._key, [*self._foresee(changes.take(order[:_CHANGES_SHOWN]))])
-        listing_warnings.add(self._batch, likely_mistakes.find(changes))
+        listing_warnings.add(self._batch, suspect_changes.find(changes))
 
     def _foresee(self, changes: pa.Table) -> Iterator[Foreseen]:
         keys = [*zip(*(changes[name].to_pylist() for name in KEY), strict=True)]

@@ -1,4 +1,4 @@
-"""The record of an import: its name and note, whether it is dealt with, and its deletion."""
+"""Sellers' housekeeping: an import's name and note, whether it is dealt with, and its deletion."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import uuid
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.imports import records
-from app.imports.records import MAX_NAME, MAX_NOTE
+from app.imports import housekeeping
+from app.imports.housekeeping import MAX_NAME, MAX_NOTE
 from app.imports.reports import progress
 from app.web.session import local_path, require_seller, seller_id
 
-blueprint = Blueprint("records", __name__, url_prefix="/imports/<uuid:public_id>")
+blueprint = Blueprint("housekeeping", __name__, url_prefix="/imports/<uuid:public_id>")
 blueprint.before_request(require_seller)
 
 
@@ -35,7 +35,7 @@ def save(public_id: uuid.UUID) -> ResponseReturnValue:
     }
     if faults:
         return _edit_page(public_id, name=name, note=note, faults=faults), 422
-    records.annotate(seller_id(), public_id, name=name, note=note)
+    housekeeping.annotate(seller_id(), public_id, name=name, note=note)
     flash("Saved.", "success")
     return redirect(url_for("details.show", public_id=public_id), 303)
 
@@ -66,7 +66,7 @@ def confirm_delete(public_id: uuid.UUID) -> ResponseReturnValue:
 def delete(public_id: uuid.UUID) -> ResponseReturnValue:
     """Delete an import that is over; 303 to My Imports."""
     one = progress.get(seller_id(), public_id)
-    records.delete(seller_id(), public_id)
+    housekeeping.delete(seller_id(), public_id)
     flash(f"Deleted {one.name}.{' Its listings stay.' if one.successful and not one.is_check else ''}", "success")
     return redirect(url_for("my_imports.index"), 303)
 
@@ -78,7 +78,7 @@ def _edit_page(public_id: uuid.UUID, *, name: str, note: str, faults: dict[str, 
 
 
 def _mark(public_id: uuid.UUID, *, dealt_with: bool) -> ResponseReturnValue:
-    records.set_dealt_with(seller_id(), public_id, dealt_with=dealt_with)
+    housekeeping.set_dealt_with(seller_id(), public_id, dealt_with=dealt_with)
     name = progress.get(seller_id(), public_id).name
     flash(f"{name} is {'' if dealt_with else 'no longer '}marked as dealt with.", "success")
     return redirect(local_path(request.form.get("next")) or url_for("details.show", public_id=public_id), 303)

@@ -1,4 +1,4 @@
-"""The record of an import as its seller keeps it: its name, a note, whether it is dealt with, and its deletion."""
+"""Sellers' housekeeping: an import's name and note, whether it is dealt with, and its deletion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.audit import Action
 from app.extensions import db
 from app.imports.errors import ImportNotFound, TransitionRefused
 from app.queries import ImportKey
-from app.queries.imports import lookups, records
+from app.queries.imports import housekeeping, lookups
 
 #: Longest name and note, in characters.
 MAX_NAME = 120
@@ -23,14 +23,14 @@ def annotate(seller_id: int, public_id: uuid.UUID, *, name: str, note: str) -> N
     """
     name = " ".join("".join(c for c in name if c.isprintable()).split())
     note = "".join(c for c in note.replace("\r\n", "\n") if c.isprintable() or c == "\n").strip()
-    records.annotate(_find(seller_id, public_id), name=name or None, note=note or None)
+    housekeeping.annotate(_find(seller_id, public_id), name=name or None, note=note or None)
     audit.record(Action.ANNOTATE, seller_id, public_id, detail=name)
     db.session.commit()
 
 
 def set_dealt_with(seller_id: int, public_id: uuid.UUID, *, dealt_with: bool) -> None:
     """Mark an import that is over as dealt with, or not. Raises ImportNotFound or TransitionRefused."""
-    if not records.set_dealt_with(_find(seller_id, public_id), dealt_with=dealt_with):
+    if not housekeeping.set_dealt_with(_find(seller_id, public_id), dealt_with=dealt_with):
         db.session.rollback()
         raise TransitionRefused("This import is not over yet, so there is nothing to mark as dealt with.")
     audit.record(Action.DEAL_WITH if dealt_with else Action.REOPEN_RECORD, seller_id, public_id)
@@ -45,7 +45,7 @@ def delete(seller_id: int, public_id: uuid.UUID) -> None:
     found = lookups.find_with_counters(seller_id, public_id)
     if found is None:
         raise ImportNotFound
-    if not records.delete(ImportKey(seller_id, found.of.id)):
+    if not housekeeping.delete(ImportKey(seller_id, found.of.id)):
         db.session.rollback()
         raise TransitionRefused("This import is not over yet. Terminate it first, then delete it.")
     audit.record(Action.DELETE, seller_id, public_id, detail=found.of.file_name)

@@ -1,4 +1,4 @@
-"""What sellers do with the record of an import: name it, note something, deal with it, delete it; and its history."""
+"""Sellers' housekeeping: they name an import, note something, mark it as dealt with, delete it; and its history."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from app.extensions import db
-from app.imports import commands, records, retention
+from app.imports import commands, housekeeping, retention
 from app.imports.errors import ImportNotFound, TransitionRefused
 from app.models import Import, Seller
 from app.statuses import RetriedRows
@@ -92,7 +92,7 @@ def test_what_is_dealt_with_needs_no_attention_until_it_is_marked_otherwise(
 
 def test_batches_that_are_tried_again_take_the_mark_away(seller: Seller) -> None:
     made = make(GIVEN_UP, seller)
-    records.set_dealt_with(seller.id, made.public_id, dealt_with=True)
+    housekeeping.set_dealt_with(seller.id, made.public_id, dealt_with=True)
     commands.reopen(seller.id, made.public_id)
     db.session.rollback()
     assert db.session.get_one(Import, (seller.id, made.id)).dealt_with_at is None
@@ -148,7 +148,7 @@ def test_a_file_that_another_import_uses_stays(
 ) -> None:
     made = make(FAILED, seller)
     again = commands.import_again(seller.id, made.public_id)
-    records.delete(seller.id, made.public_id)
+    housekeeping.delete(seller.id, made.public_id)
     assert retention.remove_deleted()
     assert storage_files() == [made.storage_key]
     assert client.get(f"/imports/{again.public_id}/source.csv").status_code == 200
@@ -158,11 +158,11 @@ def test_deletion_parts_relatives_and_rows_can_be_retried_once_more(client: Flas
     made = make(FAILED, seller)
     retried = commands.retry(seller.id, made.public_id, RetriedRows.FAILED)
     commands.terminate(seller.id, retried.public_id)
-    records.delete(seller.id, retried.public_id)
+    housekeeping.delete(seller.id, retried.public_id)
     assert page(client, f"/imports/{made.public_id}").select(".relations li") == []
     second = commands.retry(seller.id, made.public_id, RetriedRows.FAILED)
     assert second.public_id != retried.public_id
-    records.delete(seller.id, made.public_id)
+    housekeeping.delete(seller.id, made.public_id)
     age(made)
     assert retention.remove_deleted()
     assert look(second).status == "RUNNING"
@@ -214,4 +214,4 @@ def test_the_listings_of_an_import_are_a_press_away(client: FlaskClient, seller:
 def test_a_command_refuses_what_is_not_over(seller: Seller) -> None:
     made = make(PAUSED, seller)
     with pytest.raises(TransitionRefused, match="not over yet"):
-        records.delete(seller.id, made.public_id)
+        housekeeping.delete(seller.id, made.public_id)

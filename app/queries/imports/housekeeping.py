@@ -1,4 +1,4 @@
-"""What sellers do with the record of an import: name it, note something, deal with it, delete it."""
+"""Sellers' housekeeping in SQL: naming imports, noting something, marking them as dealt with, and deleting them."""
 
 from __future__ import annotations
 
