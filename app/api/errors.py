@@ -16,7 +16,7 @@ from app.http.downloads import need_errors
 from app.http.error_filter import read_filter
 from app.http.row_filter import read_text
 from app.imports.reports import progress, row_errors, row_search
-from app.queries import begin_snapshot
+from app.queries import begin_repeatable_read
 
 
 @blueprint.get("/imports/<uuid:public_id>/errors", tags=["Failed rows"])
@@ -29,7 +29,7 @@ def list_errors(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
     A page ends after some megabytes, whatever the limit; “next” leads to the next one.
     All given filters must match.
     """
-    begin_snapshot()
+    begin_repeatable_read()
     one = progress.get(seller_id(), public_id)
     need_errors(one)
     wanted = read_filter(request.args)

@@ -31,7 +31,7 @@ from app.http.uploads import check_length, expect_file, pieces_of, storage_error
 from app.imports import commands, housekeeping, quotas
 from app.imports.errors import ImportNotFound
 from app.imports.reports import check_preview, progress
-from app.queries import begin_snapshot
+from app.queries import begin_repeatable_read
 from app.queries.imports import lookups
 from app.statuses import ImportKind
 
@@ -72,7 +72,7 @@ _CREATED = {"Location": {"description": "The path of the import.", "schema": {"t
 @can_fail(404)
 def list_imports(asked: dict[str, Any]) -> dict[str, Any]:
     """List imports and checks, newest first."""
-    begin_snapshot()
+    begin_repeatable_read()
     before = asked.get("before")
     key = lookups.find_key(seller_id(), before) if before else None
     if before and key is None:
@@ -208,7 +208,7 @@ def list_changes(public_id: uuid.UUID) -> dict[str, Any]:
 
     At most twenty, those whose price would move most first.
     """
-    begin_snapshot()
+    begin_repeatable_read()
     return {
         "changes": [
             {

@@ -15,7 +15,7 @@ from app.imports.reports import likely_mistakes, progress, row_errors, summary
 from app.imports.reports.progress import ImportProgress
 from app.imports.reports.row_errors import RowShown
 from app.imports.reports.suggestions import Suggestion
-from app.queries import begin_snapshot
+from app.queries import begin_repeatable_read
 from app.queries.item_search import FoundItem
 from app.queries.listings.listings import listing_id
 from app.queries.listings.search import FoundListing, WrittenBy
@@ -56,8 +56,8 @@ def show_status(one: ImportProgress) -> dict[str, Any]:
 
 def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
     """The seller's import with its batches and failed rows. Raises ImportNotFound."""
-    # A snapshot: counters, batches and failed rows must agree while workers write.
-    begin_snapshot()
+    # One state of the database: counters, batches and failed rows must agree while workers write.
+    begin_repeatable_read()
     one = progress.get(seller_id, public_id)
     related = progress.get_related(one)
     _, same = progress.list_same_file(one.key, limit=EARLIER_IN_IMPORT + 1)

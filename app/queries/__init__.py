@@ -55,7 +55,7 @@ def older_than(time: str, seconds: str) -> str:
     )
 
 
-def begin_snapshot() -> None:
+def begin_repeatable_read() -> None:
     """Begin a transaction all of whose queries see the database as it is at its first one (REPEATABLE READ).
 
     It is meant for reading only. A transaction that was begun before is rolled back.

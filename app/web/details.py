@@ -19,7 +19,7 @@ from app.imports.actions import ImportAction, offer_seller
 from app.imports.reports import check_preview, likely_mistakes, progress, row_errors, summary, throughput, timeline
 from app.imports.reports.progress import BatchProgress, ImportProgress, RelatedImports
 from app.imports.reports.row_errors import RowPage
-from app.queries import ImportKey, begin_snapshot
+from app.queries import ImportKey, begin_repeatable_read
 from app.queries.imports import row_errors as recorded_errors
 from app.queries.imports.error_groups import Group
 from app.queries.imports.row_errors import ANY, ErrorFilter
@@ -32,8 +32,8 @@ from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("details", __name__, url_prefix="/imports/<uuid:public_id>")
 blueprint.before_request(require_seller)
-# A snapshot: counters, batches and failed rows on one page must agree while workers write.
-blueprint.before_request(begin_snapshot)
+# One state of the database: counters, batches and failed rows on one page must agree while workers write.
+blueprint.before_request(begin_repeatable_read)
 
 #: Failed rows on one page.
 _PAGE_SIZE = 25

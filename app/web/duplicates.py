@@ -11,7 +11,7 @@ from app.http.downloads import source_errors_as_404
 from app.http.form_fields import is_on, read_form_key
 from app.imports import commands
 from app.imports.reports import progress, summary
-from app.queries import begin_snapshot
+from app.queries import begin_repeatable_read
 from app.statuses import ImportKind
 from app.web.session import require_seller, seller_id
 
@@ -29,7 +29,7 @@ def ask(public_id: uuid.UUID) -> ResponseReturnValue:
     ``name`` is the name under which the same file has just been uploaded.
     """
     # The figures must be consistent while workers go on writing.
-    begin_snapshot()
+    begin_repeatable_read()
     one = progress.get(seller_id(), public_id)
     if one.is_check:
         # Its page has the same button.

@@ -17,7 +17,7 @@ from sqlalchemy import exc, text
 from app import create_app, database, diagnosis
 from app.extensions import db
 from app.models import Seller
-from app.queries import begin_snapshot
+from app.queries import begin_repeatable_read
 from tests.factories import csv_bytes, listed, make_items, row
 from tests.pooler import pooler
 from tests.processes import wait_until, workers
@@ -65,7 +65,7 @@ def test_every_transaction_has_the_timeouts(reached: dict[str, str]) -> None:
         assert settings() == WANTED
         assert settings() == WANTED
         assert database.find_wrong_settings() == []
-        begin_snapshot()
+        begin_repeatable_read()
         assert settings() == WANTED
 
 

@@ -24,7 +24,7 @@ from app.csvfile.contract import ItemName
 from app.imports.worker import catalog_snapshot
 from app.imports.worker.catalog_snapshot import DamagedSnapshot, Snapshot
 from app.imports.worker.resolved import KnownItems, Resolved, each_way
-from app.queries import begin_snapshot, items
+from app.queries import begin_repeatable_read, items
 from app.queries.items import CatalogItem
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ def make() -> None:
             return
         began = time.monotonic()
         # So that version and items agree.
-        begin_snapshot()
+        begin_repeatable_read()
         version = items.version()
         _remove_all_but(version)
         catalog_snapshot.write(_path(version), version)
