@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -44,7 +45,8 @@ def token(app: Flask, seller: Seller) -> str:
 @pytest.mark.timeout(400)
 def test_schemathesis_finds_nothing(address: str, token: str, environ: dict[str, str], tmp_path: Path) -> None:
     with workers(environ, 1):
-        asked = ask(address, token, examples=5, seed=None, seconds=380, cwd=tmp_path)
+        # `make fuzz` runs the other phases, which take minutes.
+        asked = ask(address, token, examples=3, seed=None, seconds=380, cwd=tmp_path, phases="fuzzing")
     assert asked.returncode == 0, asked.stdout + asked.stderr
 
 
@@ -84,7 +86,7 @@ def test_every_line_of_the_page_works_as_it_stands(address: str, token: str, env
         )
         # A button does not fit every state, and there is no listing of the item URN.
         possible = {"409"} if "-X POST" in line else set()
-        possible |= {"404"} if "listings/hide" in line or "listings/show" in line else {"200", "201"}
+        possible |= {"404"} if re.search("listings/(hide|show|change)", line) else {"200", "201"}
         assert ran.stdout in possible, line
 
 

@@ -30,9 +30,16 @@ def send(address: str, token: str, data: bytes, path: str = "/api/v1/imports") -
 
 
 def ask(
-    address: str, token: str, *, examples: int, seed: int | None, seconds: float | None, cwd: Path
+    address: str,
+    token: str,
+    *,
+    examples: int,
+    seed: int | None,
+    seconds: float | None,
+    cwd: Path,
+    phases: str = "coverage,fuzzing,stateful",
 ) -> subprocess.CompletedProcess[str]:
-    """Test all operations. Returns the exit code, 0 if nothing was found.
+    """Test all operations in these phases of schemathesis. Returns the exit code, 0 if nothing was found.
 
     Without a seed, the requests are always the same. Workers must run, so that imports end.
     """
@@ -48,7 +55,7 @@ def ask(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", ROOT / "tests" / "schemathesis.toml"),
             *("run", f"{address}/api/v1/openapi.json", "--header", f"Authorization: Bearer {token}"),
-            *("--phases", "coverage,fuzzing,stateful", "--max-examples", str(examples), "--no-color"),
+            *("--phases", phases, "--max-examples", str(examples), "--no-color"),
             *(["--generation-deterministic"] if seed is None else ["--seed", str(seed)]),
         ],
         cwd=cwd,

@@ -229,7 +229,7 @@ def test_workers_that_cannot_send_jobs_are_told_where_the_pages_can(
     reconcile.sweep(force=True)
     workers_redis = app.extensions["sluice_redis"]
     monkeypatch.setitem(app.extensions, "sluice_redis", pages_redis)
-    told = "The workers cannot send jobs: Redis does not answer."
+    told = "The workers can’t send jobs: Redis does not answer."
     assert told in alarms(operator)
     reconcile.sweep(force=True)
     assert told not in alarms(operator)
