@@ -1,3 +1,3 @@
 """The version of Sluice; ``pyproject.toml`` takes it from here."""
 
-VERSION = "0.16.0"
+VERSION = "0.17.0"
