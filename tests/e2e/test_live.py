@@ -42,19 +42,19 @@ _NOON = 1_800_000_000
 def looks(page: Page) -> list[Request]:
     """Fills with the requests by which the page refreshes itself."""
     seen: list[Request] = []
-    page.on("request", lambda request: seen.append(request) if "sluice-look" in request.headers else None)
+    page.on("request", lambda request: seen.append(request) if "sluice-poll" in request.headers else None)
     return seen
 
 
 def look_once(page: Page) -> None:
     """Have the page look, as it does when the line is there again, and wait for the answer."""
-    with page.expect_response(lambda response: "sluice-look" in response.request.headers):
+    with page.expect_response(lambda response: "sluice-poll" in response.request.headers):
         page.evaluate("dispatchEvent(new Event('online'))")
 
 
 def wait_for_look(page: Page, seconds: int) -> None:
     """Let so much time pass that the page looks, and wait for the answer."""
-    with page.expect_response(lambda response: "sluice-look" in response.request.headers):
+    with page.expect_response(lambda response: "sluice-poll" in response.request.headers):
         page.clock.run_for(seconds * 1000)
 
 
@@ -72,7 +72,7 @@ def change(page: Page, pattern: str, words: str) -> None:
     """Have every poll from now on find ``words`` in place of ``pattern``; the latest replacement comes first."""
 
     def answer(route: Route) -> None:
-        if "sluice-look" not in route.request.headers:
+        if "sluice-poll" not in route.request.headers:
             route.fallback()
             return
         response = route.fetch()
@@ -154,7 +154,7 @@ def test_nobody_looks_while_the_page_is_hidden(still: Page) -> None:
     set_hidden(still, True)
     still.clock.run_for(120_000)
     assert seen == []
-    with still.expect_response(lambda response: "sluice-look" in response.request.headers):
+    with still.expect_response(lambda response: "sluice-poll" in response.request.headers):
         set_hidden(still, False)
     assert len(seen) == 1
 

@@ -230,7 +230,7 @@ def test_stopping_is_told_from_the_press_of_the_button(page: Page, gate: Gate) -
     state = page.locator("[data-state] .pill")
     expect(state).to_have_text("Stopping…")
     # Polling continues meanwhile, and does not revert it.
-    with page.expect_response(lambda response: "sluice-look" in response.request.headers):
+    with page.expect_response(lambda response: "sluice-poll" in response.request.headers):
         pass
     expect(state).to_have_text("Stopping…")
     gate.open()
