@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from flask import Flask
 
@@ -24,8 +26,18 @@ def showroom(migrated_app: Flask, address: str, stack_environ: dict[str, str]) -
 
 
 # What does not fit does not fit in any colour, and a colour is as hard to read at any width: two looks have it all.
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
-@pytest.mark.parametrize("name", STOPS)
+# The pages take turns with them, because both for each would take minutes more; LOOKS=all has both.
+_LOOKS = [("light", 1280), ("dark", 360)]
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "width"),
+    [
+        (name, *look)
+        for place, name in enumerate(STOPS)
+        for look in (_LOOKS if os.environ.get("LOOKS") == "all" else [_LOOKS[place % 2]])
+    ],
+)
 def test_everybody_can_use_it(
     name: str, scheme: str, width: int, showroom: Showroom, open_window: OpenWindow, watch: Watch
 ) -> None:

@@ -41,7 +41,7 @@ def bearer(app: Flask, seller: Seller) -> dict[str, str]:
     return {"Authorization": f"Bearer {make_token(seller)}"}
 
 
-@pytest.mark.parametrize("state", [STATES[1], STATES[3], STATES[5]], ids=lambda state: state.name)
+@pytest.mark.parametrize("state", [STATES[1], STATES[5]], ids=lambda state: state.name)
 def test_reading_changes_nothing(
     app: Flask, client: FlaskClient, seller: Seller, bearer: dict[str, str], state, storage_files
 ) -> None:
