@@ -66,6 +66,17 @@ def _one_of(kinds: type[StrEnum], says: str, *, null: bool = False) -> fields.St
     return fields.String(validate=OneOf(known), allow_none=null, metadata={"description": says})
 
 
+def _next_page(searched: str = "") -> fields.String:
+    """The path of the next page of a list, or of a search for what ``searched`` names."""
+    says = "The path of the next page; null on the last page."
+    if searched:
+        says += (
+            f" A search stops after a time: a page may have fewer {searched} than requested, or none, and still have "
+            "a next one."
+        )
+    return _text(says, null=True)
+
+
 def _list(schema: Schema, says: str) -> fields.List[Any]:
     return fields.List(fields.Nested(schema), metadata={"description": says})
 
@@ -262,14 +273,14 @@ class Imports(Answer):
     """A page of imports."""
 
     imports = _list(Import(), "Newest first.")
-    next = _text("The path of the next page; null on the last page.", null=True)
+    next = _next_page()
 
 
 class RowErrors(Answer):
     """A page of failed rows."""
 
     errors = _list(RowError(), "In the order of the file.")
-    next = _text("The path of the next page; null on the last page.", null=True)
+    next = _next_page()
 
 
 class FoundError(Answer):
@@ -287,11 +298,7 @@ class FoundErrors(Answer):
     """A page of failed rows of all imports."""
 
     errors = _list(FoundError(), "Newest import first, and in each from its last line to its first.")
-    next = _text(
-        "The path of the next page; null on the last page. A search stops after a time: a page may have fewer rows "
-        "than requested, or none, and still have a next one.",
-        null=True,
-    )
+    next = _next_page(searched="rows")
 
 
 class ChangedValue(Answer):
@@ -360,11 +367,7 @@ class Listings(Answer):
     """A page of listings."""
 
     listings = _list(Listing(), "In the order of the catalog.")
-    next = _text(
-        "The path of the next page; null on the last page. A search stops after a time: a page may have fewer listings "
-        "than requested, or none, and still have a next one.",
-        null=True,
-    )
+    next = _next_page(searched="listings")
 
 
 class CatalogItem(Answer):
