@@ -37,11 +37,13 @@ from app.catalog_words import ITEM_WORDS
 from app.extensions import Base
 from app.statuses import (
     ACTIVE_BATCH_STATUSES,
+    ACTIVE_CONVERSION_STATUSES,
     GIVEN_UP_BATCH_STATUS,
     LIVE_DELIVERY_STATUSES,
     LIVE_IMPORT_STATUSES,
     BatchStatus,
     Channel,
+    ConversionStatus,
     DeliveryStatus,
     EmailOnEnd,
     ImportKind,
@@ -234,6 +236,108 @@ class Listing(Base):
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
 
 
+class Conversion(Base):
+    """A foreign file, and what became of it on its way into the import format; before that, its draft.
+
+    Its files lie in the storage under keys made of its public id and the attempt (``queries.imports.conversions``).
+    """
+
+    __tablename__ = "conversions"
+    __table_args__ = (
+        _one_of("status", ConversionStatus),
+        CheckConstraint(f"start_as in {sql_list([ImportKind.IMPORT, ImportKind.CHECK])}", name="start_as_known"),
+        Index("ix__conversions__form_key", "seller_id", "form_key", unique=True),
+        # Finds those that share a file.
+        Index("ix__conversions__storage_key", "seller_id", "storage_key"),
+        Index("ix__conversions__text_key", "seller_id", "text_key"),
+        # For dispatching and reclaiming.
+        Index(
+            "ix__conversions__live",
+            "status",
+            postgresql_where=text(f"status in {sql_list(ACTIVE_CONVERSION_STATUSES)}"),
+        ),
+        # What retention looks through.
+        Index(None, "updated_at"),
+    )
+
+    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
+    #: As those of an import; what it starts inherits them.
+    form_key: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    idempotency_key: Mapped[str | None] = mapped_column(Text)
+    #: The file as it came; several conversions may share it.
+    file_name: Mapped[str] = mapped_column(Text)
+    storage_key: Mapped[str] = mapped_column(Text)
+    #: In bytes.
+    file_size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    #: How it is read and what its columns mean: ``foreign.reading.Reading`` and ``foreign.mapping.Mapping``.
+    reading: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    mapping: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    #: The name of the saved mapping that it uses, for pages.
+    mapping_name: Mapped[str | None] = mapped_column(Text)
+    #: What is to be started once it is converted; null: nothing.
+    start_as: Mapped[str | None] = mapped_column(CodeText)
+    status: Mapped[str] = mapped_column(CodeText, server_default=ConversionStatus.DRAFT)
+    #: Rows of the foreign file by outcome: rows of their own, added to another, left out, and those that nobody decided
+    #: about. Together they are ``rows``.
+    rows: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    converted: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    added: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    left_out: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    undecided: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    #: Rows of the converted file; more than ``converted`` where a row became several.
+    lines: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    #: The upload check of the converted file (``csvfile.scan.Scan``) and its size; null if it has no rows.
+    scan: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    #: How many rows were left out or are undecided, by reason.
+    reasons: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
+    #: Where the text of the file lies: the file itself, or a transcript of it; null before it is converted.
+    text_key: Mapped[str | None] = mapped_column(Text)
+    #: The bytes of the text before its first row: the header, and what stands above it.
+    head_size: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    #: How much of the present attempt is done, in thousandths.
+    done: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    #: As those of a batch. A new attempt begins at the first row, and writes files of its own.
+    attempt: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    fruitless_attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    dispatched_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    heartbeat_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    worker: Mapped[str | None] = mapped_column(Text)
+    #: Why the last attempt failed, in a sentence; shown when it was given up.
+    reason: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    #: When it was first imported or checked; from then on it does not change.
+    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    #: When everything but the lines of its rows was deleted.
+    source_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class SavedMapping(Base):
+    """A mapping that a seller has saved under a name, for files with the same columns."""
+
+    __tablename__ = "mappings"
+    __table_args__ = (
+        Index("ix__mappings__name", "seller_id", "name", unique=True),
+        Index("ix__mappings__columns", "seller_id", "columns_hash"),
+    )
+
+    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
+    name: Mapped[str] = mapped_column(Text)
+    #: The names of the file's columns, normalised and sorted, and their SHA-256, by which they are found.
+    columns: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    columns_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    #: ``foreign.mapping.Mapping``.
+    mapping: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    #: When a file was last converted with it.
+    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
 class Import(Base):
     """A run over an uploaded file: an import or a check."""
 
@@ -249,6 +353,14 @@ class Import(Base):
             f"(finished_at is null) = (status in {sql_list(LIVE_IMPORT_STATUSES)})", name="finished_at_when_over"
         ),
         ForeignKeyConstraint(["seller_id", "parent_id"], ["imports.seller_id", "imports.id"]),
+        ForeignKeyConstraint(["seller_id", "conversion_id"], ["conversions.seller_id", "conversions.id"]),
+        # Finds the imports of a conversion; those of other files are not in it.
+        Index(
+            "ix__imports__conversion",
+            "seller_id",
+            "conversion_id",
+            postgresql_where=text("conversion_id is not null"),
+        ),
         _one_of("retried_rows", RetriedRows),
         CheckConstraint("(parent_id is null) = (retried_rows is null)", name="retry_told_in_full"),
         # The same rows are retried once, however often the button is pressed. What still fails belongs to the retry.
@@ -290,6 +402,9 @@ class Import(Base):
     #: The import whose rows this one retries, and which of them; null for an uploaded file.
     parent_id: Mapped[int | None] = mapped_column(BigInteger)
     retried_rows: Mapped[str | None] = mapped_column(CodeText)
+    #: The conversion that its file comes from; null for a file that was uploaded in the import format. Then
+    #: ``file_name`` and ``sha256`` are those of the foreign file, and the others those of the converted one.
+    conversion_id: Mapped[int | None] = mapped_column(BigInteger)
     #: As the client named it: shown, never used as a path.
     file_name: Mapped[str] = mapped_column(Text)
     storage_key: Mapped[str] = mapped_column(Text)

@@ -63,6 +63,18 @@ class RetriedRows(StrEnum):
     REMAINING = "REMAINING"
 
 
+class ConversionStatus(StrEnum):
+    """The status of a conversion: a foreign file on its way into the import format."""
+
+    #: Its seller still decides how to read it and what its columns are.
+    DRAFT = "DRAFT"
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    CONVERTED = "CONVERTED"
+    #: Given up, with the reason shown.
+    FAILED = "FAILED"
+
+
 class DeliveryStatus(StrEnum):
     """The status of a delivery: a webhook or an email."""
 
@@ -162,6 +174,32 @@ BATCH_TRANSITIONS: dict[BatchStatus, frozenset[BatchStatus]] = {
     BatchStatus.TERMINATED: frozenset(),
 }
 
+CONVERSION_TRANSITIONS: dict[ConversionStatus, frozenset[ConversionStatus]] = {
+    ConversionStatus.DRAFT: frozenset({ConversionStatus.QUEUED}),
+    ConversionStatus.QUEUED: frozenset(
+        {
+            # A worker claimed it under its current attempt.
+            ConversionStatus.RUNNING,
+            # Cancel was pressed before a worker claimed it.
+            ConversionStatus.DRAFT,
+        }
+    ),
+    ConversionStatus.RUNNING: frozenset(
+        {
+            # The worker is shutting down and released it, or the reconciler reclaimed it: attempt + 1, from the start.
+            ConversionStatus.QUEUED,
+            ConversionStatus.CONVERTED,
+            # Too many attempts failed, or the file turned out to be unreadable.
+            ConversionStatus.FAILED,
+            # Cancel was pressed: attempt + 1.
+            ConversionStatus.DRAFT,
+        }
+    ),
+    # Its seller changes how it is read or mapped: attempt + 1. Not once it was imported or checked.
+    ConversionStatus.CONVERTED: frozenset({ConversionStatus.DRAFT}),
+    ConversionStatus.FAILED: frozenset({ConversionStatus.DRAFT}),
+}
+
 #: The statuses that sellers are notified of, and the names of their events.
 IMPORT_EVENTS: dict[ImportStatus, str] = {
     ImportStatus.PAUSED: "import.paused",
@@ -193,6 +231,9 @@ ACTIVE_BATCH_STATUSES = frozenset({BatchStatus.QUEUED, BatchStatus.RUNNING})
 
 #: Batches that were given up after too many attempts; their unprocessed rows are kept.
 GIVEN_UP_BATCH_STATUS = BatchStatus.FAILED
+
+#: Conversions that a worker has or may claim.
+ACTIVE_CONVERSION_STATUSES = frozenset({ConversionStatus.QUEUED, ConversionStatus.RUNNING})
 
 #: Deliveries that are still to be sent.
 LIVE_DELIVERY_STATUSES = frozenset({DeliveryStatus.WAITING, DeliveryStatus.SENDING})

@@ -43,6 +43,13 @@ class BatchKey(NamedTuple):
         return ImportKey(self.seller_id, self.import_id)
 
 
+class ConversionKey(NamedTuple):
+    """The primary key of a conversion."""
+
+    seller_id: int
+    conversion_id: int
+
+
 def older_than(time: str, seconds: str) -> str:
     """SQL: whether ``time`` is more than ``seconds`` ago by the database's clock.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from app.statuses import (
     ACTIVE_BATCH_STATUSES,
+    ACTIVE_CONVERSION_STATUSES,
     FINISHED_DELIVERY_STATUSES,
     GIVEN_UP_BATCH_STATUS,
     LIVE_IMPORT_STATUSES,
@@ -17,6 +18,7 @@ from app.statuses import (
     UNFINISHED_BATCH_STATUSES,
     BatchStatus,
     Channel,
+    ConversionStatus,
     DeliveryStatus,
     ImportKind,
     ImportStatus,
@@ -48,6 +50,14 @@ ACTIVE_BATCHES = sql_list(ACTIVE_BATCH_STATUSES)
 GIVEN_UP_STATUS = sql_literal(GIVEN_UP_BATCH_STATUS)
 #: A batch that failed too often; its unprocessed rows are kept.
 GIVEN_UP = f"b.status = {GIVEN_UP_STATUS}"
+
+# Conversions.
+CONVERSION_DRAFT = sql_literal(ConversionStatus.DRAFT)
+CONVERSION_QUEUED = sql_literal(ConversionStatus.QUEUED)
+CONVERSION_RUNNING = sql_literal(ConversionStatus.RUNNING)
+CONVERTED = sql_literal(ConversionStatus.CONVERTED)
+CONVERSION_FAILED = sql_literal(ConversionStatus.FAILED)
+ACTIVE_CONVERSIONS = sql_list(ACTIVE_CONVERSION_STATUSES)
 
 # Deliveries.
 WAITING = sql_literal(DeliveryStatus.WAITING)

@@ -15,6 +15,7 @@ from app.queries import status_sets
 from app.statuses import (
     BatchStatus,
     Channel,
+    ConversionStatus,
     DeliveryStatus,
     EmailOnEnd,
     ImportKind,
@@ -28,6 +29,7 @@ from app.statuses import (
 ENUMS: list[type[StrEnum]] = [
     BatchStatus,
     Channel,
+    ConversionStatus,
     DeliveryStatus,
     EmailOnEnd,
     ImportKind,
@@ -53,6 +55,7 @@ def names(sql: str) -> set[str]:
         (status_sets.UNFINISHED_BATCHES, {"QUEUED", "RUNNING", "PAUSED"}),
         (status_sets.ACTIVE_BATCHES, {"QUEUED", "RUNNING"}),
         (status_sets.GIVEN_UP, {"FAILED"}),
+        (status_sets.ACTIVE_CONVERSIONS, {"QUEUED", "RUNNING"}),
         (status_sets.FINISHED_DELIVERIES, {"DELIVERED", "GIVEN_UP"}),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 from app.statuses import (
     ACTIVE_BATCH_STATUSES,
     BATCH_TRANSITIONS,
+    CONVERSION_TRANSITIONS,
     FINAL_BATCH_STATUSES,
     FINAL_IMPORT_STATUSES,
     FINISHED_DELIVERY_STATUSES,
@@ -19,6 +20,7 @@ from app.statuses import (
     LIVE_IMPORT_STATUSES,
     UNFINISHED_BATCH_STATUSES,
     BatchStatus,
+    ConversionStatus,
     DeliveryStatus,
     ImportKind,
     ImportStatus,
@@ -33,6 +35,7 @@ from app.statuses import (
 def test_every_status_is_in_its_table() -> None:
     assert set(IMPORT_TRANSITIONS) == set(ImportStatus)
     assert set(BATCH_TRANSITIONS) == set(BatchStatus)
+    assert set(CONVERSION_TRANSITIONS) == set(ConversionStatus)
 
 
 def test_what_is_over_is_over() -> None:

@@ -1,0 +1,212 @@
+"""Every change of a conversion's status, each an UPDATE that names the status it expects.
+
+A conversion is worked on under an attempt, as a batch is: every return to QUEUED or DRAFT raises it, and a worker of an
+older attempt changes nothing any more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from app.extensions import db
+from app.queries import ConversionKey, older_than
+from app.queries.status_sets import (
+    ACTIVE_CONVERSIONS,
+    CONVERSION_DRAFT,
+    CONVERSION_FAILED,
+    CONVERSION_QUEUED,
+    CONVERSION_RUNNING,
+    CONVERTED,
+)
+from app.statuses import ConversionStatus, ImportKind
+
+_NOW = "clock_timestamp()"
+_THIS = "seller_id = :seller_id and id = :conversion_id"
+_THIS_ATTEMPT = f"{_THIS} and status = {CONVERSION_RUNNING} and attempt = :attempt"
+_IS_LAST_ATTEMPT = "fruitless_attempts + 1 >= :max_fruitless_attempts"
+_AFTER_TROUBLE = f"""
+    status = case when {_IS_LAST_ATTEMPT} then {CONVERSION_FAILED} else {CONVERSION_QUEUED} end,
+    fruitless_attempts = fruitless_attempts + 1, attempt = attempt + 1, done = 0,
+    dispatched_at = null, updated_at = {_NOW}, reason = cast(:reason as text)
+"""
+_BACK_TO_DRAFT = f"""
+    status = {CONVERSION_DRAFT}, attempt = attempt + 1, fruitless_attempts = 0, start_as = null, done = 0,
+    dispatched_at = null, reason = null, text_key = null, updated_at = {_NOW}
+"""
+
+
+class Outcome(NamedTuple):
+    """What a finished conversion has made of a file; see ``models.Conversion``."""
+
+    rows: int
+    converted: int
+    added: int
+    left_out: int
+    undecided: int
+    lines: int
+    scan: Mapping[str, Any] | None
+    reasons: Mapping[str, int]
+    text_key: str
+    head_size: int
+
+
+class ReclaimedConversion(NamedTuple):
+    """A conversion whose lease had expired, and its new status."""
+
+    key: ConversionKey
+    attempt: int
+    status: ConversionStatus
+
+
+def enqueue(key: ConversionKey, *, start_as: ImportKind | None) -> bool:
+    """Queue a draft that has a mapping, to be started as ``start_as`` once it is converted."""
+    return _changed(
+        f"""
+        update conversions set status = {CONVERSION_QUEUED}, start_as = :start_as, done = 0, updated_at = {_NOW}
+        where {_THIS} and status = {CONVERSION_DRAFT} and mapping is not null
+        """,
+        key,
+        start_as=start_as,
+    )
+
+
+def back_to_draft(key: ConversionKey) -> bool:
+    """Make a conversion that is over a draft again. Returns false if it was imported or checked, or is not over."""
+    return _changed(
+        f"""
+        update conversions set {_BACK_TO_DRAFT}
+        where {_THIS} and status in ({CONVERTED}, {CONVERSION_FAILED}) and used_at is null
+        """,
+        key,
+    )
+
+
+def cancel(key: ConversionKey) -> bool:
+    """Cancel a conversion that waits or is under way; it is a draft again."""
+    return _changed(f"update conversions set {_BACK_TO_DRAFT} where {_THIS} and status in {ACTIVE_CONVERSIONS}", key)
+
+
+def dispatch(key: ConversionKey, attempt: int) -> bool:
+    """Record that the job of a QUEUED conversion is about to be sent to Redis."""
+    return _changed(
+        f"""
+        update conversions set dispatched_at = {_NOW}
+        where {_THIS} and status = {CONVERSION_QUEUED} and attempt = :attempt and dispatched_at is null
+        """,
+        key,
+        attempt=attempt,
+    )
+
+
+def undispatch(key: ConversionKey, attempt: int) -> bool:
+    """Record that the job of a QUEUED conversion did not reach Redis, or was lost there; it waits again."""
+    return _changed(
+        f"""
+        update conversions set dispatched_at = null
+        where {_THIS} and status = {CONVERSION_QUEUED} and attempt = :attempt
+        """,
+        key,
+        attempt=attempt,
+    )
+
+
+def claim(key: ConversionKey, attempt: int, *, worker: str) -> bool:
+    """Claim a QUEUED conversion for this attempt and ``worker``."""
+    return _changed(
+        f"""
+        update conversions set status = {CONVERSION_RUNNING}, heartbeat_at = {_NOW}, updated_at = {_NOW},
+            worker = :worker, dispatched_at = coalesce(dispatched_at, {_NOW}), done = 0
+        where {_THIS} and status = {CONVERSION_QUEUED} and attempt = :attempt
+        """,
+        key,
+        attempt=attempt,
+        worker=worker,
+    )
+
+
+def beat(connection: Connection, key: ConversionKey, attempt: int, *, done: int) -> bool:
+    """The heartbeat and the progress of an attempt, in thousandths. Returns false if the attempt is over.
+
+    ``connection`` is not that of the session, which may be in the middle of something.
+    """
+    beaten = connection.execute(
+        text(
+            f"""
+            update conversions set heartbeat_at = {_NOW}, updated_at = {_NOW}, done = greatest(done, :done)
+            where {_THIS_ATTEMPT}
+            """
+        ),
+        {**key._asdict(), "attempt": attempt, "done": done},
+    )
+    return beaten.rowcount == 1
+
+
+def release(key: ConversionKey, attempt: int) -> bool:
+    """Return a running conversion to the queue: its worker is shutting down."""
+    return _changed(
+        f"""
+        update conversions set status = {CONVERSION_QUEUED}, attempt = attempt + 1, done = 0, dispatched_at = null,
+            updated_at = {_NOW}
+        where {_THIS_ATTEMPT}
+        """,
+        key,
+        attempt=attempt,
+    )
+
+
+def end_attempt(key: ConversionKey, attempt: int, *, reason: str, max_fruitless_attempts: int) -> bool:
+    """Return a running conversion to the queue after a failed attempt, or give it up after too many."""
+    return _changed(
+        f"update conversions set {_AFTER_TROUBLE} where {_THIS_ATTEMPT}",
+        key,
+        attempt=attempt,
+        reason=reason,
+        max_fruitless_attempts=max_fruitless_attempts,
+    )
+
+
+def finish(key: ConversionKey, attempt: int, outcome: Outcome) -> bool:
+    """Make a running conversion CONVERTED. Returns false if the attempt is over: nothing of it counts then."""
+    scan = None if outcome.scan is None else json.dumps(outcome.scan)
+    return _changed(
+        f"""
+        update conversions set status = {CONVERTED}, rows = :rows, converted = :converted, added = :added,
+            left_out = :left_out, undecided = :undecided, lines = :lines, scan = cast(cast(:scan as text) as jsonb),
+            reasons = cast(:reasons as jsonb),
+            text_key = :text_key, head_size = :head_size, done = 1000, reason = null, updated_at = {_NOW}
+        where {_THIS_ATTEMPT}
+        """,
+        key,
+        attempt=attempt,
+        **outcome._asdict() | {"scan": scan, "reasons": json.dumps(outcome.reasons)},
+    )
+
+
+def reclaim_expired(*, lease_seconds: float, max_fruitless_attempts: int) -> list[ReclaimedConversion]:
+    """Reclaim the RUNNING conversions whose heartbeat is older than the lease."""
+    rows = db.session.execute(
+        text(
+            f"""
+            update conversions set {_AFTER_TROUBLE}
+            where status = {CONVERSION_RUNNING} and {older_than("heartbeat_at", ":lease_seconds")}
+            returning seller_id, id as conversion_id, attempt, status
+            """
+        ),
+        {
+            "lease_seconds": lease_seconds,
+            "max_fruitless_attempts": max_fruitless_attempts,
+            "reason": "Its worker stopped responding.",
+        },
+    )
+    return [
+        ReclaimedConversion(ConversionKey(row.seller_id, row.conversion_id), row.attempt, ConversionStatus(row.status))
+        for row in rows
+    ]
+
+
+def _changed(statement: str, key: ConversionKey, **values: Any) -> bool:
+    return bool(db.session.execute(text(statement), {**key._asdict(), **values}).rowcount == 1)  # type: ignore[attr-defined]

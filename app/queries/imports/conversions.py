@@ -1,0 +1,119 @@
+"""Queries on conversions: finding and changing drafts, and what they own in the storage."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, select, text
+
+from app.extensions import db
+from app.models import Conversion
+from app.queries import ConversionKey, ImportKey, older_than
+from app.queries.status_sets import ACTIVE_CONVERSIONS, CONVERSION_QUEUED
+
+
+class WaitingConversion(NamedTuple):
+    """A QUEUED conversion, and the attempt under which it waits."""
+
+    key: ConversionKey
+    attempt: int
+
+
+def find(seller_id: int, public_id: uuid.UUID) -> Conversion | None:
+    """The seller's conversion with this public id; another seller's is not found."""
+    return db.session.scalar(
+        select(Conversion).where(Conversion.seller_id == seller_id, Conversion.public_id == public_id)
+    )
+
+
+def find_by_form(seller_id: int, form_key: uuid.UUID) -> Conversion | None:
+    """The conversion that was created with this form key."""
+    return db.session.scalar(
+        select(Conversion).where(Conversion.seller_id == seller_id, Conversion.form_key == form_key)
+    )
+
+
+def find_of_import(key: ImportKey) -> Conversion | None:
+    """The conversion that the file of an import comes from; None if it was uploaded in the import format."""
+    found = db.session.execute(
+        text("select conversion_id from imports where seller_id = :seller_id and id = :import_id"), key._asdict()
+    ).scalar()
+    return None if found is None else db.session.get(Conversion, (key.seller_id, found))
+
+
+def lock(key: ConversionKey) -> Conversion | None:
+    """The conversion as it is now, locked until the end of the transaction; None if it was deleted."""
+    return db.session.get(Conversion, tuple(key), with_for_update={"key_share": True}, populate_existing=True)
+
+
+class DraftsInDay(NamedTuple):
+    """What a seller has uploaded as drafts in the last 24 hours."""
+
+    #: Files that have not become an import; those that have are counted as imports.
+    files: int
+    bytes: int
+
+
+def count_day(seller_id: int) -> DraftsInDay:
+    """The foreign files that a seller has uploaded in the last 24 hours."""
+    lately = Conversion.created_at > func.now() - func.make_interval(0, 0, 0, 1)
+    # A retry shares the file of the conversion before it.
+    is_first = Conversion.storage_key == func.concat(Conversion.seller_id, "/", Conversion.public_id, ".source")
+    query = select(
+        func.count().filter(Conversion.used_at.is_(None)),
+        func.coalesce(func.sum(Conversion.file_size), 0),
+    ).where(Conversion.seller_id == seller_id, lately, is_first)
+    files, size = db.session.execute(query).one()
+    return DraftsInDay(int(files), int(size))
+
+
+def find_next_to_dispatch(limit: int) -> list[WaitingConversion]:
+    """The conversions to send next, the oldest of each seller who has none under way."""
+    rows = db.session.execute(
+        text(
+            f"""
+            select distinct on (seller_id) seller_id, id as conversion_id, attempt from conversions c
+            where status = {CONVERSION_QUEUED} and dispatched_at is null
+              and {older_than("updated_at", "3.0 * power(greatest(fruitless_attempts - 1, 0), 2)")}
+              and not exists (
+                select 1 from conversions o where o.seller_id = c.seller_id and o.status in {ACTIVE_CONVERSIONS}
+                  and (o.dispatched_at is not null))
+            order by seller_id, id
+            limit :limit
+            """
+        ),
+        {"limit": limit},
+    )
+    return [_waiting(row) for row in rows]
+
+
+def find_dispatched(*, older_than_seconds: float = 0) -> list[WaitingConversion]:
+    """The QUEUED conversions whose job was sent to Redis that long ago and has not begun."""
+    rows = db.session.execute(
+        text(
+            f"""
+            select seller_id, id as conversion_id, attempt from conversions
+            where status = {CONVERSION_QUEUED} and {older_than("dispatched_at", ":seconds")}
+            """
+        ),
+        {"seconds": older_than_seconds},
+    )
+    return [_waiting(row) for row in rows]
+
+
+def _waiting(row: Any) -> WaitingConversion:
+    return WaitingConversion(ConversionKey(row.seller_id, row.conversion_id), row.attempt)
+
+
+def mark_used(key: ConversionKey) -> None:
+    """Record that a conversion was imported or checked."""
+    db.session.execute(
+        text(
+            """
+            update conversions set used_at = coalesce(used_at, clock_timestamp())
+            where seller_id = :seller_id and id = :conversion_id
+            """
+        ),
+        key._asdict(),
+    )
