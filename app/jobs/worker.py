@@ -6,6 +6,7 @@ supervisor is gone drains and exits, and a work-horse whose worker is gone relea
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import logging
@@ -46,6 +47,8 @@ _HAND_BACK = signal.SIGUSR1
 _TURN_SECONDS = 5.0
 #: Workers that have not exited after this time are killed; a chunk takes a fraction of a second.
 _GRACE_SECONDS = 20.0
+#: Time after which a worker that has not exited is asked again.
+_ASK_AGAIN_SECONDS = 1.0
 #: A worker that dies within this time after its start is restarted only after as long again.
 _SHORT_LIFE_SECONDS = 2.0
 _POLL_SECONDS = 0.1
@@ -122,7 +125,23 @@ class SluiceWorker(Worker):
         """Pass the request on to the work-horse, so that it does not finish its whole batch first."""
         super().handle_warm_shutdown_request()
         if self.horse_pid:
-            os.kill(self.horse_pid, _HAND_BACK)
+            # It may have ended without RQ knowing yet.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.horse_pid, _HAND_BACK)
+
+    def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
+        """Do the same when asked again. RQ would kill the work-horse, which hands its batch back within a chunk.
+
+        The first request may be lost: RQ raises an exception wherever the worker is, and its client for Redis ignores
+        all exceptions in some places.
+        """
+        self.request_stop(signum, frame)
+
+    def teardown(self) -> None:
+        """Sign off, without being asked to stop meanwhile."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        super().teardown()
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """How many seconds a job counts as alive after its last heartbeat in RQ; RQ adds a minute to this."""
@@ -252,9 +271,13 @@ class Supervisor:
                 log.error("tick failed: %s (%s)", fault.sentence, error)
 
     def _stop(self) -> None:
-        self._signal_all(signal.SIGTERM)
         ends_at = time.monotonic() + _GRACE_SECONDS
+        ask_again_at = 0.0
         while self._started and time.monotonic() < ends_at:
+            if time.monotonic() >= ask_again_at:
+                # Again and again: a worker that was forked a moment ago still ignores the request.
+                self._signal_all(signal.SIGTERM)
+                ask_again_at = time.monotonic() + _ASK_AGAIN_SECONDS
             time.sleep(_POLL_SECONDS)
             self._reap()
         self._signal_all(signal.SIGKILL)
