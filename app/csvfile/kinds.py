@@ -51,7 +51,7 @@ def recognise_bytes(start: bytes) -> str | None:
     """What a file that begins with ``start`` is, and what to do, in sentences; None if it may be text in UTF-8."""
     if start.startswith(_ZIP_ENTRY):
         return _recognise_zip(start)
-    if _is_utf_16(start):
+    if utf_16(start):
         return _UTF_16
     return next((says for signature, says in _SIGNATURES.items() if start.startswith(signature)), None)
 
@@ -62,14 +62,17 @@ def recognise_text(start: str) -> str | None:
     return next((says for pattern, says in _BEGINNINGS.items() if pattern.match(begins)), None)
 
 
-def _is_utf_16(start: bytes) -> bool:
+def utf_16(start: bytes) -> str | None:
+    """The codec of a file in UTF-16 that begins with ``start``: ``utf-16-le`` or ``utf-16-be``; None if it is not."""
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return True
+        return "utf-16-le" if start[:1] == b"\xff" else "utf-16-be"
     characters = start[: 2 * _UTF_16_CHARACTERS]
-    halves = characters[::2], characters[1::2]
-    return len(characters) == 2 * _UTF_16_CHARACTERS and any(
-        not any(one) and all(other) for one, other in (halves, reversed(halves))
-    )
+    if len(characters) < 2 * _UTF_16_CHARACTERS:
+        return None
+    first, second = characters[::2], characters[1::2]
+    if all(first) and not any(second):
+        return "utf-16-le"
+    return "utf-16-be" if all(second) and not any(first) else None
 
 
 def _recognise_zip(start: bytes) -> str:

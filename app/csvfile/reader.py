@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import csv
 
@@ -21,6 +20,7 @@ from app.csvfile.columns import NEWEST, Column, Layout
 from app.csvfile.contract import MAX_RECORD_BYTES, MAX_TEXT_LENGTH
 from app.csvfile.errors import SAVE_AS_CSV, FileRejected
 from app.csvfile.records import BrokenCells, read_records
+from app.csvfile.regular import join_lines, judge_lines
 from app.csvfile.texts import Indices, Mask, where
 from app.csvfile.visible import trim
 
@@ -29,7 +29,6 @@ BLOCK_BYTES = 1024 * 1024
 
 #: Unicode category Cc without tab and the line breaks.
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_TAB, _LF, _CR, _SPACE, _QUOTE, _COMMA = b'\t\n\r ",'
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +106,12 @@ def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
 def _read(data: bytes, offset: int, line: int, layout: Layout, *, is_last: bool) -> Block:
     """The records in ``data``: whole lines, unless ``is_last``. Without an incomplete record at the end."""
     check_text(data, line)
-    starts, is_regular = _judge_lines(data)
+    starts, is_regular = judge_lines(data)
     thorough, end = _read_irregular(data, is_regular, line, layout, is_last=is_last)
     is_regular[end:] = False
     regular = np.flatnonzero(is_regular)
-    columns, misfits = _parse(_join(data, starts, regular), len(regular), layout) if len(regular) else _none(layout)
+    joined = join_lines(data, starts, regular)
+    columns, misfits = _parse(joined, len(regular), layout) if len(regular) else _none(layout)
     for at in regular[misfits].tolist():
         text = data[starts[at] : starts[at + 1]].decode()
         thorough[at] = next(read_records([text], 0, line=line + at, layout=layout, is_last=True)).cells
@@ -149,62 +149,6 @@ def _find_undecodable(data: bytes, line: int) -> None:
         ) from None
 
 
-def _judge_lines(data: bytes) -> tuple[Indices, Mask]:
-    """The byte at which each line begins, with the end of the last; and for each line whether it is regular.
-
-    Where there is any doubt about a line, it is not.
-    """
-    # The byte before the first one and the byte after the last one are LF.
-    raw = np.frombuffer(data + b"\n", np.uint8)
-    low = np.flatnonzero(raw[:-1] < _SPACE)
-    kinds = raw[low]
-    ends = low[kinds == _LF] + 1
-    # The last line of a file may have no ending.
-    unended = [len(data)] if data and not data.endswith(b"\n") else []
-    starts = np.concatenate([[0], ends, unended]).astype(np.intp)
-    firsts, returns = starts[:-1], low[kinds == _CR]
-    doubts = [
-        starts[len(ends) : -1],
-        low[(kinds != _LF) & (kinds != _CR) & (kinds != _TAB)],
-        # A CR that stands alone, and empty lines.
-        returns[(raw[returns + 1] != _LF) | (raw[returns - 1] == _LF)],
-        firsts[raw[firsts] == _LF],
-        *_misplaced_quotes(raw, starts),
-    ]
-    if b"\x7f" in data:
-        doubts.append(np.flatnonzero(raw == 0x7F))
-    if not data.isascii():
-        # The controls beyond ASCII, and the byte-order mark, which Arrow would skip.
-        pairs = np.flatnonzero(raw == 0xC2)
-        doubts.append(pairs[raw[pairs + 1] < 0xA0])
-        if b"\xef" in data:
-            marks = np.flatnonzero(raw == 0xEF)
-            doubts.append(marks[raw[marks + 1] == 0xBB])
-    is_regular = np.ones(len(firsts), np.bool_)
-    is_regular[np.searchsorted(starts, np.concatenate(doubts), side="right") - 1] = False
-    return starts, is_regular
-
-
-def _misplaced_quotes(raw: npt.NDArray[np.uint8], starts: Indices) -> Sequence[Indices]:
-    """Places in all lines whose quotation marks do not enclose whole values.
-
-    In other lines, the marks open and close in turns. One opens at the beginning of a value, and one closes at its end;
-    between the two of a doubled mark, a value is closed and opened again.
-    """
-    marks = np.flatnonzero(raw == _QUOTE)
-    if not len(marks):
-        return ()
-    befores = np.searchsorted(marks, starts)
-    counts = np.diff(befores)
-    closes = (np.arange(len(marks)) - np.repeat(befores[:-1], counts)) % 2 == 1
-    is_odd = _IS_ODD_BESIDE_QUOTE[raw[np.where(closes, marks + 1, marks - 1)]]
-    return marks[is_odd], starts[:-1][counts % 2 == 1]
-
-
-#: By byte: whether it can stand neither before an opening mark nor after a closing one. A CR before one stands alone.
-_IS_ODD_BESIDE_QUOTE = ~np.isin(np.arange(256), [_COMMA, _QUOTE, _CR, _LF])
-
-
 def _read_irregular(
     data: bytes, is_regular: Mask, line: int, layout: Layout, *, is_last: bool
 ) -> tuple[dict[int, list[str]], int]:
@@ -229,14 +173,6 @@ def _read_irregular(
         else:
             return found, end
     return found, len(is_regular)
-
-
-def _join(data: bytes, starts: Indices, wanted: Indices) -> bytes:
-    """The bytes of the ``wanted`` lines."""
-    if len(wanted) == len(starts) - 1:
-        return data
-    runs = np.split(wanted, np.flatnonzero(np.diff(wanted) > 1) + 1) if len(wanted) else []
-    return b"".join(data[starts[run[0]] : starts[run[-1] + 1]] for run in runs)
 
 
 def _parse(data: bytes, count: int, layout: Layout) -> tuple[list[pa.Array], Indices]:

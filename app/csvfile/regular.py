@@ -1,0 +1,83 @@
+"""Tells the regular lines of a text, which are records of their own without doubt and are parsed together by Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from app.csvfile.texts import Indices, Mask
+
+_TAB, _LF, _CR, _SPACE, _QUOTE = b'\t\n\r "'
+
+
+def judge_lines(data: bytes, separator: str = ",", quote: str = '"') -> tuple[Indices, Mask]:
+    """The byte at which each line begins, with the end of the last; and for each line whether it is regular.
+
+    Where there is any doubt about a line, it is not. ``data`` is in UTF-8 or in an encoding of one byte a character.
+    Without a ``quote``, quotation marks are characters like others.
+    """
+    # The byte before the first one and the byte after the last one are LF.
+    raw = np.frombuffer(data + b"\n", np.uint8)
+    low = np.flatnonzero(raw[:-1] < _SPACE)
+    kinds = raw[low]
+    ends = low[kinds == _LF] + 1
+    # The last line of a file may have no ending.
+    unended = [len(data)] if data and not data.endswith(b"\n") else []
+    starts = np.concatenate([[0], ends, unended]).astype(np.intp)
+    firsts, returns = starts[:-1], low[kinds == _CR]
+    doubts = [
+        starts[len(ends) : -1],
+        low[(kinds != _LF) & (kinds != _CR) & (kinds != _TAB)],
+        # A CR that stands alone, and empty lines.
+        returns[(raw[returns + 1] != _LF) | (raw[returns - 1] == _LF)],
+        firsts[raw[firsts] == _LF],
+        *(_misplaced_quotes(raw, starts, separator) if quote else ()),
+    ]
+    if b"\x7f" in data:
+        doubts.append(np.flatnonzero(raw == 0x7F))
+    if not data.isascii():
+        # The controls beyond ASCII, and the byte-order mark, which Arrow would skip.
+        pairs = np.flatnonzero(raw == 0xC2)
+        doubts.append(pairs[raw[pairs + 1] < 0xA0])
+        if b"\xef" in data:
+            marks = np.flatnonzero(raw == 0xEF)
+            doubts.append(marks[raw[marks + 1] == 0xBB])
+    is_regular = np.ones(len(firsts), np.bool_)
+    is_regular[np.searchsorted(starts, np.concatenate(doubts), side="right") - 1] = False
+    return starts, is_regular
+
+
+def _misplaced_quotes(raw: npt.NDArray[np.uint8], starts: Indices, separator: str) -> Sequence[Indices]:
+    """Places in all lines whose quotation marks do not enclose whole values.
+
+    In other lines, the marks open and close in turns. One opens at the beginning of a value, and one closes at its end;
+    between the two of a doubled mark, a value is closed and opened again.
+    """
+    marks = np.flatnonzero(raw == _QUOTE)
+    if not len(marks):
+        return ()
+    befores = np.searchsorted(marks, starts)
+    counts = np.diff(befores)
+    closes = (np.arange(len(marks)) - np.repeat(befores[:-1], counts)) % 2 == 1
+    is_odd = _is_odd_beside_quote(separator)[raw[np.where(closes, marks + 1, marks - 1)]]
+    return marks[is_odd], starts[:-1][counts % 2 == 1]
+
+
+@cache
+def _is_odd_beside_quote(separator: str) -> Mask:
+    """By byte: whether it can stand neither before an opening mark nor after a closing one.
+
+    A CR before an opening mark stands alone.
+    """
+    return ~np.isin(np.arange(256), [ord(separator), _QUOTE, _CR, _LF])
+
+
+def join_lines(data: bytes, starts: Indices, wanted: Indices) -> bytes:
+    """The bytes of the ``wanted`` lines."""
+    if len(wanted) == len(starts) - 1:
+        return data
+    runs = np.split(wanted, np.flatnonzero(np.diff(wanted) > 1) + 1) if len(wanted) else []
+    return b"".join(data[starts[run[0]] : starts[run[-1] + 1]] for run in runs)
