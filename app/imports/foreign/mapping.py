@@ -1,0 +1,319 @@
+"""The mapping: how the columns and words of one kind of file become the import format. Plain data, kept as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as Map
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from enum import StrEnum
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+#: Changes whenever older JSON must be read differently.
+VERSION = 1
+#: Maximum size of a mapping as JSON, in characters.
+MAX_JSON = 1_000_000
+
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_DATED = re.compile(r"\(as of [^)]*\)", re.IGNORECASE)
+
+
+class MappingInvalid(ValueError):
+    """The text is not a mapping; the message is a sentence that says why."""
+
+
+class Field(StrEnum):
+    """What a column of a foreign file can be."""
+
+    URN = "urn"
+    CARDMARKET_ID = "cardmarket_id"
+    #: The id of a product; never TCGplayer's SKU.
+    TCGPLAYER_ID = "tcgplayer_id"
+    GAME = "game"
+    SET = "set"
+    #: A short code for the set.
+    SET_CODE = "set_code"
+    #: The number of the card in its set.
+    NUMBER = "number"
+    NAME = "name"
+    #: A text in which set, number and name all stand.
+    TITLE = "title"
+    CONDITION = "condition"
+    LANGUAGE = "language"
+    #: Finish or edition in words, or a flag for foil.
+    FINISH = "finish"
+    #: Flags.
+    REVERSE = "reverse"
+    FIRST_EDITION = "first_edition"
+    SIGNED = "signed"
+    ALTERED = "altered"
+    #: A flag: the row sells four cards at once, for its price.
+    PLAYSET = "playset"
+    PRICE = "price"
+    CURRENCY = "currency"
+    QUANTITY = "quantity"
+    #: Flags: buyers do not see the listing; buyers see it.
+    HIDDEN = "hidden"
+    SHOWN = "shown"
+    COMMENT = "comment"
+    NOTES = "notes"
+    REFERENCE = "reference"
+
+
+class How(StrEnum):
+    """How a cell is read."""
+
+    #: The value of the cell is the value of the field.
+    PLAIN = "plain"
+    #: Condition, edition, finish and language stand in one cell: “Near Mint 1st Edition Holofoil - Japanese”.
+    GRAMMAR = "grammar"
+    #: The known words in a longer text count, the others are ignored.
+    SEARCH = "search"
+    #: The number stands in the name: “Charizard ex - 223/197”.
+    IN_NAME = "in_name"
+    #: One of several steps or entries is the value: “Pokemon > Obsidian Flames, Singles”.
+    PATH = "path"
+
+
+class Joined(StrEnum):
+    """How the cells of several columns become one value."""
+
+    #: The first that is not empty, and for a price not 0.
+    FIRST = "first"
+    #: All that are not empty, separated by a space, or by a comma in texts.
+    ALL = "all"
+
+
+class Match(StrEnum):
+    """How a row filter compares a cell."""
+
+    #: The cell is one of the words.
+    IS = "is"
+    #: The cell is none of the words; an empty one does not count.
+    IS_NOT = "is_not"
+    #: The cell is a flag that is set.
+    IS_TRUE = "is_true"
+    #: All of the columns are empty.
+    IS_EMPTY = "is_empty"
+    #: The cell begins with one of the words.
+    BEGINS = "begins"
+
+
+class Kind(StrEnum):
+    """The kinds of words that a seller can be asked about, and answers are kept for."""
+
+    SET = "set"
+    GAME = "game"
+    CONDITION = "condition"
+    LANGUAGE = "language"
+    FINISH = "finish"
+    #: A card that its cells do not name clearly; the answer is a URN.
+    ITEM = "item"
+
+
+#: The answer that leaves the rows with a word out.
+LEAVE_OUT = "-"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the value of a field comes from.
+
+    Columns are named as in the file's header; a name that ends in ``*`` stands for all that begin like it.
+    """
+
+    columns: tuple[str, ...] = ()
+    #: The value where the columns have none.
+    constant: str = ""
+    how: How = How.PLAIN
+    joined: Joined = Joined.FIRST
+    #: Whether a seller should look at it: the tool's file leaves room for doubt.
+    confirm: str = ""
+
+
+@dataclass(frozen=True)
+class RowFilter:
+    """Leaves rows out that are not for sale."""
+
+    columns: tuple[str, ...]
+    match: Match
+    #: A slug of ``reasons``: why they are left out.
+    reason: str
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Split:
+    """One of several listings that a row makes: how many there are, and what is special about them."""
+
+    quantity: str
+    finish: str
+
+
+@dataclass(frozen=True)
+class FillDown:
+    """Columns that stand only in the first of several rows that have the same value in column ``by``."""
+
+    columns: tuple[str, ...]
+    by: str
+
+
+@dataclass(frozen=True)
+class Parents:
+    """Columns that stand only in a row above: the one whose column ``key`` is this row's column ``parent``."""
+
+    columns: tuple[str, ...]
+    parent: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Money:
+    """How prices are read."""
+
+    #: The ISO code of prices that do not tell theirs; empty: not known.
+    currency: str = ""
+    #: The decimal sign of prices that can be read in two ways (``1.149``); empty: not known.
+    decimal: str = ""
+    #: Whether prices are in the smallest unit of the currency.
+    minor: bool = False
+    #: How many pounds one unit of a currency is, as a decimal number.
+    rates: Map[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """How a file with these columns becomes the import format."""
+
+    #: The columns of the file that it was made for.
+    columns: tuple[str, ...] = ()
+    sources: Map[Field, Source] = field(default_factory=dict)
+    #: The recognised format; empty: none.
+    format: str = ""
+    #: The scale of conditions; empty: only words that mean the same in every scale are known.
+    scale: str = ""
+    money: Money = Money()
+    filters: tuple[RowFilter, ...] = ()
+    splits: tuple[Split, ...] = ()
+    fill_down: FillDown | None = None
+    parents: Parents | None = None
+    #: For each kind the seller's answers: what a word (``normal``) becomes, or LEAVE_OUT.
+    answers: Map[Kind, Map[str, str]] = field(default_factory=dict)
+
+    def answer(self, kind: Kind, word: str, target: str) -> Mapping:
+        """The mapping with one more answer."""
+        of_kind = {**self.answers.get(kind, {}), normal(word): target}
+        return replace(self, answers={**self.answers, kind: of_kind})
+
+    def with_source(self, to: Field, source: Source | None) -> Mapping:
+        """The mapping with another source for a field; None: without one."""
+        sources = {one: at for one, at in self.sources.items() if one != to}
+        return replace(self, sources=sources if source is None else {**sources, to: source})
+
+    def with_rates(self, rates: Map[str, str]) -> Mapping:
+        """The mapping with these rates beside its own."""
+        return replace(self, money=replace(self.money, rates={**self.money.rates, **rates}))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values, with the version."""
+        return {"version": VERSION, **_plain(asdict(self))}
+
+    @classmethod
+    def from_json(cls, value: Any) -> Mapping:
+        """The mapping in plain JSON values. Raises MappingInvalid."""
+        if not isinstance(value, dict) or value.get("version") != VERSION:
+            raise MappingInvalid(f"This is not a mapping of version {VERSION}.")
+        made: Mapping = _read(cls, {name: one for name, one in value.items() if name != "version"}, "mapping")
+        return made
+
+    @classmethod
+    def from_text(cls, text: str) -> Mapping:
+        """The mapping in a JSON text. Raises MappingInvalid."""
+        if len(text) > MAX_JSON:
+            raise MappingInvalid("The mapping is too long.")
+        try:
+            return cls.from_json(json.loads(text))
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise MappingInvalid("The mapping is not JSON.") from error
+
+    def to_text(self) -> str:
+        """As JSON that people can read."""
+        return json.dumps(self.to_json(), ensure_ascii=False, indent=2) + "\n"
+
+
+def plain(text: str) -> str:
+    """``text`` as compared: without accents, in lower case, words separated by one space."""
+    decomposed = unicodedata.normalize("NFKD", _CAMEL.sub(" ", text).replace("'", "").replace("’", ""))
+    kept = (letter for letter in decomposed.casefold() if not unicodedata.combining(letter))
+    return " ".join("".join(letter if letter.isalnum() else " " for letter in kept).split())
+
+
+def normal(text: str) -> str:
+    """A header or a word as compared: without accents, case, spaces and punctuation, and without the date of export."""
+    return plain(_DATED.sub("", text)).replace(" ", "") or text.strip().casefold()
+
+
+def signature(columns: Iterable[str]) -> tuple[str, ...]:
+    """The columns of a file as a set: normal, sorted, without empty ones."""
+    return tuple(sorted({normal(column) for column in columns} - {""}))
+
+
+def columns_hash(columns: Iterable[str]) -> str:
+    """Identifies the set of a file's columns, whatever their order: 64 hexadecimal digits."""
+    return hashlib.sha256("\x1f".join(signature(columns)).encode()).hexdigest()
+
+
+def positions(columns: Sequence[str], name: str) -> list[int]:
+    """Where the columns with this name (see ``Source``) stand among ``columns``."""
+    if name.endswith("*"):
+        wanted = normal(name[:-1])
+        return [at for at, column in enumerate(columns) if normal(column).startswith(wanted)]
+    return [at for at, column in enumerate(columns) if normal(column) == normal(name)]
+
+
+def _plain(value: Any) -> Any:
+    """JSON values without what is empty, and without enums."""
+    if isinstance(value, dict):
+        return {str(name): _plain(one) for name, one in value.items() if one not in ("", (), {}, None, False)}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, StrEnum) else value
+
+
+def _read(kind: Any, value: Any, at: str) -> Any:
+    """A value of the type ``kind``; see ``Mapping.from_json``."""
+    arguments = get_args(kind)
+    if isinstance(kind, UnionType):
+        return None if value is None else _read(arguments[0], value, at)
+    if is_dataclass(kind):
+        return _read_fields(kind, value, at)
+    if get_origin(kind) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise MappingInvalid(f"{at} must be a list.")
+        return tuple(_read(arguments[0], one, at) for one in value)
+    if arguments:
+        if not isinstance(value, dict):
+            raise MappingInvalid(f"{at} must be an object.")
+        return {_read(arguments[0], name, at): _read(arguments[1], one, f"{at}.{name}") for name, one in value.items()}
+    try:
+        if isinstance(value, str if kind is not bool else bool):
+            return kind(value)
+    except ValueError as error:
+        raise MappingInvalid(f"{at} cannot be “{value}”.") from error
+    raise MappingInvalid(f"{at} must be {'true or false' if kind is bool else 'a text'}.")
+
+
+def _read_fields(kind: Any, value: Any, at: str) -> Any:
+    if not isinstance(value, dict):
+        raise MappingInvalid(f"{at} must be an object.")
+    kinds = get_type_hints(kind)
+    if unknown := sorted(set(map(str, value)) - {one.name for one in fields(kind)}):
+        raise MappingInvalid(f"{at} has no “{unknown[0]}”.")
+    try:
+        return kind(**{name: _read(kinds[name], one, f"{at}.{name}") for name, one in value.items()})
+    except TypeError as error:
+        raise MappingInvalid(f"{at} is not complete.") from error

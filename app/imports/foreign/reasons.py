@@ -1,0 +1,120 @@
+"""What a row of a foreign file came to, and why, as data; sentences are made where they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+from app.imports.foreign.mapping import Kind
+
+
+class Outcome(IntEnum):
+    """What a row of the file came to."""
+
+    #: A row of the converted file.
+    ROW = 0
+    #: Its quantity was added to another row for the same listing.
+    ADDED = 1
+    #: It is not for sale.
+    LEFT_OUT = 2
+    #: Something must be decided first.
+    OPEN = 3
+
+    @property
+    def word(self) -> str:
+        """As reports have it."""
+        return self.name.lower().replace("_", "-")
+
+
+class Candidate(NamedTuple):
+    """An item that an open row may mean."""
+
+    urn: str
+    set_name: str
+    name: str
+    number: str
+    rarity: str
+    variants: tuple[str, ...]
+
+
+class Question(NamedTuple):
+    """What is to be decided: equal for all rows that one answer decides."""
+
+    #: A kind of word, or ``rate``, ``currency``, ``decimal``, ``scale``, ``condition-missing``, ``price-missing``, ….
+    kind: str
+    #: The word as it is in the file, or the card with what its cells say.
+    word: str
+
+
+class Reason(NamedTuple):
+    """Why a row came to its outcome."""
+
+    #: A key of SENTENCES.
+    slug: str
+    #: What the sentence tells, as pairs of name and value.
+    facts: tuple[tuple[str, str], ...] = ()
+    #: Only for an open row that an answer decides.
+    question: Question | None = None
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """For the seller."""
+        return SENTENCES[self.slug].format_map(dict(self.facts))
+
+
+def reason(slug: str, **facts: object) -> Reason:
+    """A reason that no answer changes."""
+    return Reason(slug, tuple((name, str(value)) for name, value in facts.items()))
+
+
+def ask(slug: str, kind: Kind | str, word: str, candidates: tuple[Candidate, ...] = (), **facts: object) -> Reason:
+    """A reason that an answer about ``word`` decides."""
+    return reason(slug, word=word, **facts)._replace(question=Question(str(kind), word), candidates=candidates)
+
+
+SENTENCES: Mapping[str, str] = {
+    # Left out.
+    "graded": "A graded card: the catalog has no grades, so it is left out.",
+    "proxy": "A proxy is not sold, so it is left out.",
+    "wanted": "A card that is wanted, not owned, so it is left out.",
+    "deck": "A card of a deck, so it is left out.",
+    "auction": "An auction, not a fixed price, so it is left out.",
+    "sealed": "Sealed product or a bundle, no single card, so it is left out.",
+    "parent": "A row that only holds its variations together, so it is left out.",
+    "picture": "A row that only adds a picture, so it is left out.",
+    "total": "A total, not a card, so it is left out.",
+    "trailer": "Not a card: only {count} of {columns} cells are filled in, so it is left out.",
+    "quantity-zero": "The quantity is 0, so it is left out.",
+    "quantity-negative": "The quantity {value} takes copies away, so it is left out.",
+    "answered": "You decided to leave out the rows with “{word}”.",
+    # Added to another row.
+    "added": "Added to line {line} of the import, which is the same listing.",
+    "added-price": "Added to line {line} of the import, which is the same listing; its own price of {price}p is not "
+    "used, because the first one counts.",
+    # Open.
+    "condition-missing": "No condition is given.",
+    "condition-unknown": "“{word}” is not a condition that we know.",
+    "condition-scale": "“{word}” means different grades in different tools. Choose the scale of the file.",
+    "language-unknown": "“{word}” is not a language that we know.",
+    "language-not-there": "The catalog has {item} in no {word} printing.",
+    "finish-unknown": "“{word}” is not a finish or printing that we know.",
+    "finish-not-there": "The catalog has {item} not as {word}.",
+    "price-missing": "No price is given.",
+    "price-unreadable": "“{word}” is not a price.",
+    "price-decimal": "“{word}” can be read in two ways. Choose the decimal sign.",
+    "price-too-low": "“{word}” comes to less than a penny.",
+    "price-too-high": "“{word}” comes to more than a listing may cost.",
+    "currency-unknown": "The file does not tell the currency of its prices.",
+    "rate-missing": "There is no rate for {word}.",
+    "quantity-missing": "No quantity is given.",
+    "quantity-unreadable": "“{word}” is not a quantity.",
+    "game-unknown": "The catalog has no game “{word}”.",
+    "set-unknown": "The catalog has no set “{word}”.",
+    "item-missing": "Nothing in the row names a card.",
+    "item-unknown": "The catalog has no such card: {word}.",
+    "item-ambiguous": "{word} can be {count} different cards.",
+    "item-disagrees": "What the row says does not agree: {word} is {found} in the catalog.",
+    "irregular": "The row cannot be read: {note}",
+}
