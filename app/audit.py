@@ -39,6 +39,10 @@ class Action(StrEnum):
     DEAL_WITH = "mark as dealt with"
     REOPEN_RECORD = "mark as not dealt with"
     DELETE = "delete import"
+    DRAFT = "upload file to match"
+    SAVE_MAPPING = "save mapping"
+    RENAME_MAPPING = "rename mapping"
+    DELETE_MAPPING = "delete mapping"
     DOWNLOAD = "download"
     HIDE = "hide listing"
     SHOW = "show listing"
@@ -89,12 +93,6 @@ def record(action: Action, seller_id: int, public_id: uuid.UUID | None = None, *
             detail=detail[:_MAX_DETAIL],
         )
     )
-
-
-def is_acting(seller_id: int) -> bool:
-    """Whether the seller, in a browser or by a program, is the one who acts."""
-    actor: Actor | None = g.get("sluice_actor")
-    return actor is not None and actor.seller_id == seller_id
 
 
 def _unknown() -> Actor:

@@ -84,6 +84,7 @@ TASKS = (
     Task("forget failed attempts", _HOUR, lambda: operations.forget_troubles(days=_TROUBLES_KEPT_DAYS)),
     Task("remove deleted imports", _MINUTE, retention.remove_deleted),
     Task("remove old files and rows", _HOUR, retention.remove_old),
+    Task("remove foreign files", _MINUTE, retention.remove_conversions),
     Task("clean storage", _HOUR, retention.clean_storage),
     Task("forget chunk notes", _HOUR, _forget_notes),
     Task("forget webhook secrets", _HOUR, webhook_endpoints.forget_old_secrets),

@@ -63,6 +63,7 @@ def start_stored(
         idempotency_key=idempotency_key,
         parent_id=origin and origin.parent.import_id,
         retried_rows=origin and origin.rows,
+        conversion_id=original.conversion_id,
         file_name=plain_name(file_name) if file_name else original.file_name,
         storage_key=original.storage_key,
         file_size=original.file_size,

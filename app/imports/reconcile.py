@@ -17,10 +17,11 @@ from sqlalchemy import Connection
 from app import diagnosis
 from app.config import Settings, current_settings
 from app.extensions import db
+from app.imports.conversions import start_wanted
 from app.jobs import queue
 from app.queries import ImportKey
 from app.queries.deliveries import outbox
-from app.queries.imports import chunk_scratch, lookups, reconciler, transitions
+from app.queries.imports import chunk_scratch, conversion_transitions, conversions, lookups, reconciler, transitions
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,14 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
     db.session.commit()
     for batch in reclaimed:
         log.warning("batch reclaimed: %s", batch.status, extra={"batch": batch.key, "attempt": batch.attempt})
+    lost_conversions = conversion_transitions.reclaim_expired(
+        lease_seconds=settings.lease_seconds, max_fruitless_attempts=settings.max_fruitless_attempts
+    )
+    db.session.commit()
+    for one in lost_conversions:
+        log.warning("conversion reclaimed: %s", one.status, extra={"conversion": one.key, "attempt": one.attempt})
+    for converted in conversions.find_to_start():
+        start_wanted(converted)
     settled = sum(settle(key) for key in lookups.find_running())
     try:
         if foreign := queue.discard_foreign():
@@ -93,7 +102,7 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
     reconciler.count(connection, reclaimed=len(reclaimed), settled=settled, lost=lost, ended=overdue)
     filled = queue.fill()
     reconciler.note_dispatch(connection, trouble=filled.trouble)
-    return Repairs(len(reclaimed), settled, lost, filled.sent)
+    return Repairs(len(reclaimed) + len(lost_conversions), settled, lost, filled.sent)
 
 
 def forget_notes(key: ImportKey) -> None:
@@ -104,18 +113,23 @@ def forget_notes(key: ImportKey) -> None:
 
 
 def _forget_lost_jobs() -> int:
-    """Requeue the batches whose jobs Redis has lost. Returns their number."""
+    """Requeue the batches and conversions whose jobs Redis has lost. Returns their number."""
     # The database is asked first, so that a job that is sent meanwhile does not seem lost.
     dispatched = lookups.find_dispatched(older_than_seconds=_LOST_AFTER_SECONDS)
-    if not dispatched:
+    converting = conversions.find_dispatched(older_than_seconds=_LOST_AFTER_SECONDS)
+    if not dispatched and not converting:
         return 0
     waiting = queue.waiting_job_ids()
     lost = [one for one in dispatched if queue.batch_job_id(*one) not in waiting]
     for key, attempt in lost:
         log.warning("job lost", extra={"batch": key, "attempt": attempt})
         transitions.undispatch(key, attempt)
+    lost_conversions = [one for one in converting if queue.conversion_job_id(*one) not in waiting]
+    for conversion, attempt in lost_conversions:
+        log.warning("job lost", extra={"conversion": conversion, "attempt": attempt})
+        conversion_transitions.undispatch(conversion, attempt)
     db.session.commit()
-    return len(lost)
+    return len(lost) + len(lost_conversions)
 
 
 @contextmanager

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from time import monotonic
 
 from app.config import current_settings
 from app.extensions import db
-from app.queries.imports import chunk_scratch, housekeeping, retention
+from app.imports.foreign.origins import keys_of
+from app.models import Conversion
+from app.queries import ConversionKey
+from app.queries.imports import chunk_scratch, conversions, housekeeping, retention
 from app.queries.imports.retention import StoredFile
 from app.storage import current_storage
 
@@ -20,7 +25,9 @@ _SECONDS = 3.0
 _FOUND_AT_ONCE = 100
 _KEYS_AT_ONCE = 500
 #: Only files whose keys have this form are deleted: others in the storage do not belong to Sluice.
-_OUR_KEY = re.compile(r"([0-9]{1,9})/[0-9a-f-]{36}\.csv")
+_OUR_KEY = re.compile(r"([0-9]{1,9})/[0-9a-f-]{36}(\.csv|\.source|-[0-9]+\.(csv|origins|apart|added|report|text))")
+#: How long a foreign file is kept that its seller neither imports nor checks.
+_DRAFTS_KEPT_DAYS = 1
 
 
 #: An unfinished upload older than this many seconds cannot be in progress any more.
@@ -116,8 +123,44 @@ def remove_deleted() -> bool:
     return True
 
 
+def remove_conversions() -> bool:
+    """Remove drafts that nobody has touched for a day, and what no import needs of other foreign files.
+
+    Returns whether nothing is left to remove. Raises OSError.
+    """
+    ends_at = monotonic() + _SECONDS
+    for find, give_up in (
+        (partial(conversions.find_old_drafts, days=_DRAFTS_KEPT_DAYS), conversions.let_go),
+        (conversions.find_without_sources, conversions.give_up_sources),
+        (conversions.find_without_imports, conversions.drop),
+    ):
+        while found := find(limit=_FOUND_AT_ONCE):
+            for one in found:
+                if not remove_conversion(one, give_up) or monotonic() > ends_at:
+                    return False
+    return True
+
+
+def remove_conversion(one: Conversion, give_up: Callable[[ConversionKey], bool]) -> bool:
+    """Give a conversion up, or its files, and delete those that nothing needs then. Returns false if it is needed.
+
+    Commits. Raises OSError; what could not be deleted, ``remove_unneeded`` finds.
+    """
+    key, public_id = ConversionKey(one.seller_id, one.id), one.public_id
+    names = {one.storage_key, *keys_of(one.seller_id, public_id, one.attempt)} | ({one.text_key} - {None})
+    if not give_up(key):
+        db.session.rollback()
+        return False
+    db.session.commit()
+    for file in retention.find_unneeded([StoredFile(key.seller_id, str(name)) for name in names]):
+        current_storage().delete(file.storage_key)
+    db.session.rollback()
+    log.info("foreign file removed", extra={"conversion": key})
+    return True
+
+
 def remove_unneeded(*, older_than_seconds: float) -> int:
-    """Delete the stored files that belong to no import: the upload died at its end, or the import was deleted.
+    """Delete the stored files that belong to nothing: an upload or a conversion died at its end, or was deleted.
 
     Returns their number. Raises OSError.
     """

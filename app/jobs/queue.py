@@ -24,8 +24,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import diagnosis
 from app.extensions import db
-from app.queries import BatchKey, ImportKey
-from app.queries.imports import lookups, transitions
+from app.queries import BatchKey, ConversionKey, ImportKey
+from app.queries.imports import conversion_transitions, conversions, lookups, transitions
 from app.redis_client import redis_client
 
 log = logging.getLogger(__name__)
@@ -35,13 +35,14 @@ QUEUE_NAME = "sluice"
 DELIVERY_QUEUE_NAME = "sluice-deliveries"
 
 RUN_BATCH = "app.imports.worker.batch_job.run"
+RUN_CONVERSION = "app.imports.conversion_job.run"
 RECONCILE = "app.imports.reconcile.run"
 DELIVER = "app.deliveries.job.run"
 #: The names that the previous release sends. Its jobs may still wait in Redis, and until all hosts are upgraded, more
 #: may be sent. The next release drops them.
 _RENAMED = {"app.imports.batch_job.run": RUN_BATCH}
 #: The function that each name stands for.
-_FUNCTIONS = {name: name for name in (RUN_BATCH, RECONCILE, DELIVER)} | _RENAMED
+_FUNCTIONS = {name: name for name in (RUN_BATCH, RUN_CONVERSION, RECONCILE, DELIVER)} | _RENAMED
 
 #: A batch takes seconds. This is the last resort against a hang that no other timeout covers.
 _JOB_TIMEOUT_SECONDS = 3600
@@ -129,14 +130,18 @@ class Filled(NamedTuple):
 
 
 def fill() -> Filled:
-    """Send waiting batches to Redis until enough jobs wait there.
+    """Send waiting conversions and batches to Redis until enough jobs wait there.
 
     Commits. Errors are logged and returned instead of raised, because the caller's own work is done: the reconciler
     fills the queue again.
     """
     sent, trouble = 0, None
     try:
-        room = _window() - len(lookups.find_dispatched())
+        workers = count_workers()
+        # A conversion takes as long as many batches, so that they leave half of the workers to those.
+        for converting in conversions.find_next_to_dispatch(max(1, workers // 2)):
+            sent += _send_conversion(converting)
+        room = _window(workers) - len(lookups.find_dispatched()) - len(conversions.find_dispatched())
         for waiting in lookups.find_next_to_dispatch(max(room, 0)):
             sent += _send_batch(waiting)
     except RedisError as error:
@@ -154,9 +159,9 @@ def count_workers() -> int:
     return Worker.count(queue=open_queue(redis_client()))
 
 
-def _window() -> int:
+def _window(workers: int) -> int:
     """The number of jobs that should wait in Redis."""
-    return max(_LEAST_WAITING, _WAITING_PER_WORKER * count_workers())
+    return max(_LEAST_WAITING, _WAITING_PER_WORKER * workers)
 
 
 def _send_batch(waiting: lookups.Waiting) -> bool:
@@ -169,6 +174,20 @@ def _send_batch(waiting: lookups.Waiting) -> bool:
         _enqueue(RUN_BATCH, (*key, attempt), job_id=batch_job_id(key, attempt))
     except RedisError:
         transitions.undispatch(key, attempt)
+        db.session.commit()
+        raise
+    return True
+
+
+def _send_conversion(waiting: conversions.WaitingConversion) -> bool:
+    key, attempt = waiting
+    if not conversion_transitions.dispatch(key, attempt):
+        return False
+    db.session.commit()
+    try:
+        _enqueue(RUN_CONVERSION, (*key, attempt), job_id=conversion_job_id(key, attempt))
+    except RedisError:
+        conversion_transitions.undispatch(key, attempt)
         db.session.commit()
         raise
     return True
@@ -240,6 +259,11 @@ def _queues() -> list[Queue]:
 def batch_job_id(key: BatchKey, attempt: int) -> str:
     """The id of the job of one attempt at a batch."""
     return f"b{key.import_id}-{key.number}-a{attempt}"
+
+
+def conversion_job_id(key: ConversionKey, attempt: int) -> str:
+    """The id of the job of one attempt at a conversion."""
+    return f"c{key.conversion_id}-a{attempt}"
 
 
 def waiting_job_ids() -> set[str]:

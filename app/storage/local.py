@@ -64,9 +64,10 @@ class LocalStorage:
     def list_keys(self, *, older_than_seconds: float) -> Iterator[str]:
         """The keys of the files that are older; a file that is deleted meanwhile is no error."""
         made_before = time.time() - older_than_seconds
-        for path in self._root.rglob("*.csv"):
+        for path in self._root.rglob("*"):
             with suppress(FileNotFoundError):
-                if path.stat().st_mtime < made_before:
+                found = path.stat()
+                if path.suffix != ".part" and stat.S_ISREG(found.st_mode) and found.st_mtime < made_before:
                     yield str(path.relative_to(self._root))
 
     def clean(self, *, older_than_seconds: float) -> int:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, select, text
+from sqlalchemy import exists, func, select, text
 
 from app.extensions import db
-from app.models import Conversion
+from app.models import Conversion, Import
 from app.queries import ConversionKey, ImportKey, older_than
-from app.queries.status_sets import ACTIVE_CONVERSIONS, CONVERSION_QUEUED
+from app.queries.status_sets import ACTIVE_CONVERSIONS, CONVERSION_QUEUED, CONVERTED
+from app.statuses import ACTIVE_CONVERSION_STATUSES
+
+_IS_ITS_IMPORT = (Import.seller_id == Conversion.seller_id) & (Import.conversion_id == Conversion.id)
 
 
 class WaitingConversion(NamedTuple):
@@ -69,7 +72,10 @@ def count_day(seller_id: int) -> DraftsInDay:
 
 
 def find_next_to_dispatch(limit: int) -> list[WaitingConversion]:
-    """The conversions to send next, the oldest of each seller who has none under way."""
+    """The conversions to send next, the oldest of each seller who has none under way.
+
+    No more than ``limit`` are under way at a time.
+    """
     rows = db.session.execute(
         text(
             f"""
@@ -80,7 +86,8 @@ def find_next_to_dispatch(limit: int) -> list[WaitingConversion]:
                 select 1 from conversions o where o.seller_id = c.seller_id and o.status in {ACTIVE_CONVERSIONS}
                   and (o.dispatched_at is not null))
             order by seller_id, id
-            limit :limit
+            limit greatest(0, :limit - (
+                select count(*) from conversions where status in {ACTIVE_CONVERSIONS} and dispatched_at is not null))
             """
         ),
         {"limit": limit},
@@ -108,12 +115,86 @@ def _waiting(row: Any) -> WaitingConversion:
 
 def mark_used(key: ConversionKey) -> None:
     """Record that a conversion was imported or checked."""
-    db.session.execute(
+    _execute("update conversions set used_at = coalesce(used_at, clock_timestamp()) where {this}", key)
+
+
+def find_to_start() -> list[ConversionKey]:
+    """The converted files that are to be imported or checked, and are not yet: the process that converted them died."""
+    rows = db.session.execute(
         text(
+            f"""
+            select seller_id, id as conversion_id from conversions
+            where status = {CONVERTED} and start_as is not null and used_at is null
             """
-            update conversions set used_at = coalesce(used_at, clock_timestamp())
-            where seller_id = :seller_id and id = :conversion_id
-            """
-        ),
-        key._asdict(),
+        )
+    )
+    return [ConversionKey(**row._mapping) for row in rows]
+
+
+def note_hindrance(key: ConversionKey, reason: str) -> None:
+    """Record why a converted file was not started; it is not tried again by itself."""
+    _execute("update conversions set start_as = null, reason = :reason where {this}", key, reason=reason)
+
+
+def let_go(key: ConversionKey) -> bool:
+    """Delete a conversion that is neither under way nor was ever imported or checked. Returns whether it did."""
+    return _execute(
+        f"delete from conversions where {{this}} and used_at is null and status not in {ACTIVE_CONVERSIONS}", key
+    )
+
+
+def _execute(statement: str, key: ConversionKey, **values: object) -> bool:
+    """Run ``statement`` for this conversion; whether it changed anything."""
+    this = "seller_id = :seller_id and id = :conversion_id"
+    done = db.session.execute(text(statement.format(this=this)), {**key._asdict(), **values})
+    return bool(done.rowcount)  # type: ignore[attr-defined]
+
+
+def find_old_drafts(*, days: int, limit: int) -> list[Conversion]:
+    """The drafts, and the conversions that were never imported or checked, that nobody has touched for that long."""
+    old = Conversion.updated_at < func.now() - func.make_interval(0, 0, 0, days)
+    query = select(Conversion).where(
+        old, Conversion.used_at.is_(None), Conversion.status.not_in(ACTIVE_CONVERSION_STATUSES)
+    )
+    return list(db.session.scalars(query.order_by(Conversion.updated_at).limit(limit)))
+
+
+def find_without_sources(*, limit: int) -> list[Conversion]:
+    """The conversions that still keep their files although no import of them does."""
+    keeping = exists().where(_IS_ITS_IMPORT, Import.source_removed_at.is_(None))
+    query = select(Conversion).where(Conversion.used_at.is_not(None), Conversion.source_removed_at.is_(None), ~keeping)
+    return list(db.session.scalars(query.limit(limit)))
+
+
+def find_without_imports(*, limit: int) -> list[Conversion]:
+    """The conversions whose imports have all been deleted."""
+    query = select(Conversion).where(Conversion.used_at.is_not(None), ~exists().where(_IS_ITS_IMPORT))
+    return list(db.session.scalars(query.limit(limit)))
+
+
+def give_up_sources(key: ConversionKey) -> bool:
+    """Record that the files of a conversion are deleted, unless an import has come to need them."""
+    if lock(key) is None:
+        return False
+    return _execute(
+        """
+        update conversions c set source_removed_at = clock_timestamp()
+        where {this} and source_removed_at is null and not exists (
+            select 1 from imports i where i.seller_id = c.seller_id and i.conversion_id = c.id
+              and i.source_removed_at is null)
+        """,
+        key,
+    )
+
+
+def drop(key: ConversionKey) -> bool:
+    """Delete a conversion whose imports have all been deleted."""
+    if lock(key) is None:
+        return False
+    return _execute(
+        """
+        delete from conversions c where {this} and not exists (
+            select 1 from imports i where i.seller_id = c.seller_id and i.conversion_id = c.id)
+        """,
+        key,
     )

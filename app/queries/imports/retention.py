@@ -16,6 +16,10 @@ _ERROR_TABLES = ("row_errors", "error_groups", "foreseen_changes", "listing_warn
 _OLD = "i.finished_at < clock_timestamp() - make_interval(days => :days)"
 
 
+#: The storage key of what an attempt at a conversion has written: its public id, the attempt, and which file it is.
+_WRITTEN = r"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-([0-9]+)\.([a-z]+)$"
+
+
 class StoredFile(NamedTuple):
     """A stored file, which several imports of a seller may share."""
 
@@ -83,7 +87,10 @@ def hold_source(key: ImportKey) -> bool:
 
 
 def find_unneeded(keys: Collection[StoredFile]) -> list[StoredFile]:
-    """Those of ``keys`` that no import has, or none that still keeps its file."""
+    """Those of ``keys`` that nothing has: no import and no conversion, or none that still keeps its file.
+
+    The companions that tell the lines of a conversion's rows are needed for as long as there is the conversion.
+    """
     rows = db.session.execute(
         text(
             """
@@ -92,9 +99,21 @@ def find_unneeded(keys: Collection[StoredFile]) -> list[StoredFile]:
             where not exists (
                 select 1 from imports i where i.seller_id = k.seller_id and i.storage_key = k.storage_key
                   and i.source_removed_at is null)
+              and not exists (
+                select 1 from conversions c where c.seller_id = k.seller_id
+                  and k.storage_key in (c.storage_key, c.text_key) and c.source_removed_at is null)
+              and not exists (
+                select 1 from conversions c, regexp_match(k.storage_key, :written) as part
+                where c.seller_id = k.seller_id and c.public_id = cast(part[1] as uuid)
+                  and cast(c.attempt as text) = part[2]
+                  and (c.source_removed_at is null or part[3] in ('origins', 'added')))
             """
         ),
-        {"sellers": [key.seller_id for key in keys], "names": [key.storage_key for key in keys]},
+        {
+            "sellers": [key.seller_id for key in keys],
+            "names": [key.storage_key for key in keys],
+            "written": _WRITTEN,
+        },
     )
     return [StoredFile(**row._mapping) for row in rows]
 

@@ -15,14 +15,11 @@ function ask(form) {
   };
   one("[data-confirm-file]", dialog).textContent = form.dataset.file;
   for (const noun of all("[data-confirm-noun]", dialog)) noun.textContent = form.dataset.noun;
-  one("[data-confirm-cancel]", dialog).textContent = form.dataset.keep;
-  tell(form);
+  for (const words of all("[data-confirm-consequence]", dialog)) {
+    words.hidden = words.dataset.confirmConsequence !== form.dataset.noun;
+  }
+  one("[data-confirm-question]", dialog).textContent = form.dataset.question;
   dialog.showModal();
-}
-
-function tell(form) {
-  one("[data-confirm-state]", dialog).textContent = form.dataset.state;
-  one("[data-confirm-consequence]", dialog).textContent = form.dataset.consequence;
 }
 
 function update() {
@@ -30,7 +27,7 @@ function update() {
   const form = one(`form[data-confirm-terminate][action="${CSS.escape(asking.url)}"]`);
   // The import ended while the seller was reading.
   if (!form) dialog.close();
-  else tell(form);
+  else one("[data-confirm-question]", dialog).textContent = form.dataset.question;
 }
 
 function terminate() {

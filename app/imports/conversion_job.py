@@ -1,0 +1,281 @@
+"""The job that converts one foreign file, from its first row to its last."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import astuple
+from time import monotonic
+from typing import Any, BinaryIO, cast
+
+from psycopg import Error as DriverError
+from redis import RedisError
+from sqlalchemy.exc import DBAPIError
+
+from app.config import Settings, current_settings
+from app.csvfile.errors import FileRejected
+from app.csvfile.scan import scan
+from app.extensions import db
+from app.imports import conversions
+from app.imports.foreign.convert import HEADER_LINE, Converted, convert
+from app.imports.foreign.mapping import Mapping, MappingInvalid
+from app.imports.foreign.origins import CompanionWriter, FileKeys, Sinks
+from app.imports.foreign.reading import Reading, transcribe
+from app.imports.foreign.reasons import Outcome
+from app.jobs import queue
+from app.jobs.shutdown import is_shutdown_requested
+from app.models import Conversion
+from app.queries import ConversionKey
+from app.queries.imports import conversion_transitions as transitions
+from app.storage import Writer, current_storage
+from app.storage.stored_file import open_stored
+
+log = logging.getLogger(__name__)
+
+#: The share of the work, in thousandths, that is done when a workbook is transcribed, and when all rows are read.
+_TRANSCRIBED, _READ, _ALL = 300, 700, 1000
+#: Seconds between two heartbeats.
+_BEAT_SECONDS = 0.5
+
+
+#: What is wrong with the file or its mapping, so that another attempt would not help.
+_REFUSALS = (FileRejected, MappingInvalid)
+
+
+class AttemptOver(Exception):
+    """The conversion was cancelled, or given to another worker: this attempt writes nothing more."""
+
+
+class ShuttingDown(Exception):
+    """The worker is asked to stop; the conversion begins again on another."""
+
+
+def run(seller_id: int, conversion_id: int, attempt: int, *, tell: Callable[[int], None] = lambda _done: None) -> None:
+    """Convert a file under one attempt; RQ calls this with nothing but ids. ``tell`` is told the thousandths done."""
+    key = ConversionKey(seller_id, conversion_id)
+    is_claimed = transitions.claim(key, attempt, worker=f"{socket.gethostname()}:{os.getppid()}")
+    db.session.commit()
+    fields = {"conversion": key, "attempt": attempt}
+    if not is_claimed:
+        log.info("conversion not claimed", extra=fields)
+        return
+    began = monotonic()
+    pulse = _Pulse(key, attempt, tell)
+    try:
+        end = _convert(db.session.get_one(Conversion, tuple(key)), pulse)
+    except Exception as error:
+        if pulse.interruption is None and not isinstance(error, _REFUSALS):
+            log.exception("conversion failed", extra=fields)
+        end = _end(pulse, error)
+    log.info("conversion ended: %s", end, extra={**fields, "seconds": round(monotonic() - began, 3)})
+    conversions.start_wanted(key)
+    queue.fill()
+
+
+class _Pulse:
+    """The heartbeat of an attempt, which is also its fence and its progress."""
+
+    def __init__(self, key: ConversionKey, attempt: int, tell: Callable[[int], None]) -> None:
+        self.key = key
+        self.attempt = attempt
+        #: Why it was interrupted, if it was.
+        self.interruption: AttemptOver | ShuttingDown | None = None
+        self._tell = tell
+        self._next = 0.0
+        self._done = 0
+        # Called by threads that read ahead, which have no context of the application.
+        self._engine = db.engine
+
+    def beat(self, done: int = 0) -> None:
+        """Say that this attempt goes on, and how much is done. Raises AttemptOver and ShuttingDown."""
+        self._done = max(self._done, done)
+        if monotonic() < self._next:
+            return
+        if is_shutdown_requested():
+            self.interruption = ShuttingDown()
+            raise self.interruption
+        with self._engine.begin() as connection:
+            is_on = transitions.beat(connection, self.key, self.attempt, done=self._done)
+        if not is_on:
+            self.interruption = AttemptOver()
+            raise self.interruption
+        self._next = monotonic() + _BEAT_SECONDS
+        self._tell(self._done)
+
+
+def _convert(conversion: Conversion, pulse: _Pulse) -> str:
+    """Convert the file and record it. Returns how it ended, for the log."""
+    settings = current_settings()
+    storage = current_storage()
+    keys = conversions.files_of(conversion)
+    reading, mapping = Reading.from_json(conversion.reading), Mapping.from_json(conversion.mapping)
+    text_key, text_size, begin = conversion.storage_key, conversion.file_size, 0
+    # The transaction ends here, because a transcript may take long; what was loaded stays readable.
+    db.session.expunge(conversion)
+    db.session.rollback()
+    try:
+        if not reading.is_text:
+            with open_stored(storage, text_key, text_size, on_read=pulse.beat) as file:
+                text_size, reading = _transcribe(file, reading, keys.text, settings)
+            text_key, begin = keys.text, _TRANSCRIBED
+            pulse.beat(begin)
+
+        def on_read(at: int) -> None:
+            pulse.beat(begin + (_READ - begin) * min(at, text_size) // max(text_size, 1))
+
+        with open_stored(storage, text_key, text_size, on_read=pulse.beat) as file, ExitStack() as stack:
+            blocks = convert(file, reading, mapping, conversion.seller_id, on_read=lambda _rows: on_read(file.tell()))
+            outcome = _write(blocks, keys, pulse, stack, settings)
+        outcome = outcome._replace(text_key=text_key)
+        is_on = transitions.finish(pulse.key, pulse.attempt, outcome)
+        db.session.commit()
+    except BaseException:
+        db.session.rollback()
+        _forget(keys)
+        raise
+    if not is_on:
+        _forget(keys)
+        raise AttemptOver
+    return "converted"
+
+
+def _write(
+    blocks: Iterator[Converted], keys: FileKeys, pulse: _Pulse, stack: ExitStack, settings: Settings
+) -> transitions.Outcome:
+    """Store the converted file and its companions, all or none, and say what they hold."""
+    storage = current_storage()
+    writers = {key: stack.enter_context(storage.create(key)) for key in keys[:-1]}
+    companions = CompanionWriter(Sinks(*(writers[key] for key in keys[1:-1])))
+    converted = writers[keys.converted]
+
+    def pieces() -> Iterator[bytes]:
+        converted.write(HEADER_LINE)
+        yield HEADER_LINE
+        for block in blocks:
+            companions.add(block)
+            converted.write(block.data)
+            pulse.beat(_READ)
+            yield block.data
+
+    try:
+        found = scan(
+            pieces(), max_rows=settings.max_rows, max_bytes=settings.max_upload_bytes, workers=_count_workers()
+        )
+        checked: dict[str, Any] | None = {
+            "header": found.header,
+            "size": found.batches[-1].end_byte,
+            "invalid": found.invalid,
+            "warnings": [warned._asdict() for warned in found.warnings],
+            "batches": [astuple(plan) for plan in found.batches],
+        }
+    except FileRejected:
+        # A file of which nothing is left is no mistake of ours: its seller sees why each row is left out.
+        if companions.lines:
+            raise
+        checked = None
+    if companions.rows > settings.max_rows:
+        raise FileRejected(f"The file has more than {settings.max_rows:,} rows. Split it into several files.")
+    companions.finish()
+    for writer in writers.values():
+        pulse.beat(_READ)
+        writer.commit()
+    counts = companions.counts
+    return transitions.Outcome(
+        rows=companions.rows,
+        converted=counts[Outcome.ROW],
+        added=counts[Outcome.ADDED],
+        left_out=counts[Outcome.LEFT_OUT],
+        undecided=counts[Outcome.OPEN],
+        lines=companions.lines,
+        scan=checked,
+        reasons=dict(companions.reasons),
+        text_key="",
+        head_size=companions.head_size,
+    )
+
+
+def _transcribe(file: BinaryIO, reading: Reading, key: str, settings: Settings) -> tuple[int, Reading]:
+    """Store the text of a file that is none itself. Returns its size in bytes, and how it is read."""
+    with current_storage().create(key) as writer:
+        counted = _Counted(writer, settings.max_upload_bytes)
+        reading = transcribe(file, reading, cast(BinaryIO, counted))
+        writer.commit()
+    return counted.size, reading
+
+
+class _Counted:
+    """Passes bytes on to a writer, up to a number of them."""
+
+    def __init__(self, writer: Writer, most: int) -> None:
+        self.size = 0
+        self._writer = writer
+        self._most = most
+
+    def write(self, data: bytes) -> int:
+        """Write ``data``. Raises FileRejected where it becomes too much."""
+        self.size += len(data)
+        if self.size > self._most:
+            raise FileRejected("The file is too large when it is unpacked. Split it into several files.")
+        self._writer.write(data)
+        return len(data)
+
+
+def _count_workers() -> int:
+    """The number of workers that listen; 0 if it is not known."""
+    try:
+        return queue.count_workers()
+    except RedisError:
+        return 0
+
+
+def _forget(keys: FileKeys) -> None:
+    """Delete what a failed attempt has stored; what cannot be deleted now, retention finds."""
+    for key in keys:
+        try:
+            current_storage().delete(key)
+        except OSError:
+            log.warning("not deleted: %s", key, exc_info=True)
+
+
+def _end(pulse: _Pulse, error: Exception) -> str:
+    """Record that an attempt failed or was interrupted. Returns how it ended, for the log."""
+    # Whoever called the heartbeat may have wrapped what it raised.
+    match pulse.interruption or error:
+        case AttemptOver():
+            return "stale"
+        case ShuttingDown():
+            transitions.release(pulse.key, pulse.attempt)
+            db.session.commit()
+            return "shutdown"
+        case FileRejected() | MappingInvalid() as refused:
+            _give_up(pulse, str(refused), at_once=True)
+            return "refused"
+    _give_up(pulse, _explain(error), at_once=False)
+    return "error"
+
+
+def _give_up(pulse: _Pulse, reason: str, *, at_once: bool) -> None:
+    most = 1 if at_once else current_settings().max_fruitless_attempts
+    try:
+        transitions.end_attempt(pulse.key, pulse.attempt, reason=reason, max_fruitless_attempts=most)
+        db.session.commit()
+    except DBAPIError:
+        # Its lease expires.
+        db.session.rollback()
+        log.warning("conversion not released", extra={"conversion": pulse.key}, exc_info=True)
+
+
+def _explain(error: Exception) -> str:
+    """The sentence for sellers about an error that is not theirs."""
+    match error:
+        case FileNotFoundError():
+            return "The uploaded file is not in the storage any more."
+        case OSError():
+            return "The storage could not be used."
+        case DBAPIError() | DriverError():
+            return "The database could not be reached."
+        case _:
+            return "The conversion met with an unexpected error."

@@ -1,0 +1,388 @@
+"""The actions on foreign files: upload a draft, say how to read and map it, convert it, and import what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from sqlalchemy.exc import IntegrityError
+
+from app import audit
+from app.audit import Action
+from app.config import current_settings
+from app.csvfile.errors import FileRejected, FileTooLarge
+from app.csvfile.scan import BatchPlan
+from app.extensions import db
+from app.imports import mappings, quotas, retention
+from app.imports.creation import form_key_of, insert_once, plain_name
+from app.imports.errors import ImportNotFound, KeyTaken, TransitionRefused
+from app.imports.foreign.mapping import Mapping
+from app.imports.foreign.origins import FileKeys, keys_of
+from app.imports.foreign.reading import NotStock, Overrides, Reading, detect
+from app.jobs import queue
+from app.models import Conversion, Import
+from app.queries import ConversionKey
+from app.queries.imports import conversion_transitions as transitions
+from app.queries.imports import conversions as queries
+from app.statuses import ConversionStatus, ImportKind
+from app.storage import current_storage
+from app.storage.stored_file import open_stored
+
+#: Orders are recognised in this many bytes, before anything is stored.
+_HEAD_BYTES = 256 * 1024
+
+_STATES = {
+    ConversionStatus.DRAFT: "is not converted yet",
+    ConversionStatus.QUEUED: "waits to be converted",
+    ConversionStatus.RUNNING: "is being converted",
+    ConversionStatus.CONVERTED: "is converted already",
+    ConversionStatus.FAILED: "could not be converted",
+}
+
+
+class ConversionNotFound(ImportNotFound):
+    """The seller has no such conversion, or it was deleted."""
+
+
+def upload(
+    seller_id: int,
+    file_name: str,
+    pieces: Iterable[bytes],
+    *,
+    overrides: Overrides | None = None,
+    form_key: uuid.UUID | None = None,
+    idempotency_key: str | None = None,
+) -> Conversion:
+    """Store a foreign file while its bytes arrive, and find out how it is read. It is a draft then, without a mapping.
+
+    A form or a request that is sent again with the same file returns the draft that it has created, whatever it has
+    become. Ends the session's transaction first. Raises FileRejected (NotStock for orders, Unreadable) for a file that
+    cannot be taken, QuotaExceeded, KeyTaken, OSError when it cannot be stored, and whatever ``pieces`` raises; nothing
+    is stored then.
+    """
+    storage = current_storage()
+    public_id = uuid.uuid4()
+    storage_key = f"{seller_id}/{public_id}.source"
+    quotas.check_day(seller_id)
+    db.session.rollback()
+    digest = hashlib.sha256()
+    size = 0
+    with storage.create(storage_key) as writer:
+        for piece in _watched(pieces):
+            digest.update(piece)
+            writer.write(piece)
+            size += len(piece)
+        created = Conversion(
+            seller_id=seller_id,
+            public_id=public_id,
+            form_key=form_key or form_key_of(idempotency_key),
+            idempotency_key=idempotency_key,
+            file_name=plain_name(file_name),
+            storage_key=storage_key,
+            file_size=size,
+            sha256=digest.digest(),
+        )
+        made = _find_of_form(created)
+        if made is not None:
+            return made
+        quotas.check_day(seller_id, size=size)
+        db.session.rollback()
+        writer.commit()
+    try:
+        with open_stored(storage, storage_key, size) as file:
+            created.reading = detect(file, overrides=overrides or Overrides()).to_json()
+        db.session.add(created)
+        audit.record(Action.DRAFT, seller_id, detail=created.file_name)
+        db.session.flush()
+    except BaseException as error:
+        db.session.rollback()
+        storage.delete(storage_key)
+        if isinstance(error, IntegrityError) and (made := _find_of_form(created)):
+            # The same form was sent twice, and the other request was faster.
+            return made
+        raise
+    db.session.commit()
+    return created
+
+
+def _watched(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """``pieces``; raises FileTooLarge, and NotStock as soon as the beginning of a file tells that it holds orders."""
+    most = current_settings().max_upload_bytes
+    size = 0
+    head: bytearray | None = bytearray()
+    for piece in pieces:
+        size += len(piece)
+        if size > most:
+            raise FileTooLarge.beyond(most)
+        if head is not None:
+            head += piece
+            if len(head) >= _HEAD_BYTES:
+                _refuse_orders(bytes(head))
+                head = None
+        yield piece
+    if head is not None:
+        _refuse_orders(bytes(head))
+
+
+def _refuse_orders(head: bytes) -> None:
+    try:
+        detect(io.BytesIO(head), overrides=Overrides())
+    except NotStock:
+        raise
+    except FileRejected:
+        # The whole file is judged when it is there: a workbook, for one, cannot be read from its beginning.
+        return
+
+
+def _find_of_form(created: Conversion) -> Conversion | None:
+    """The conversion that the form of ``created`` has already created from the same file; see ``creation``."""
+    if created.form_key is None:
+        return None
+    made = queries.find_by_form(created.seller_id, created.form_key)
+    if made is None or made.sha256 == created.sha256:
+        return made
+    if created.idempotency_key is not None:
+        raise KeyTaken
+    created.form_key = None
+    return None
+
+
+def get(seller_id: int, public_id: uuid.UUID) -> Conversion:
+    """The seller's conversion. Raises ConversionNotFound."""
+    found = queries.find(seller_id, public_id)
+    if found is None:
+        raise ConversionNotFound
+    return found
+
+
+def reading_of(conversion: Conversion) -> Reading:
+    """How the file of ``conversion`` is read."""
+    return Reading.from_json(conversion.reading)
+
+
+def mapping_of(conversion: Conversion) -> Mapping | None:
+    """The mapping of ``conversion``; None if it has none yet."""
+    return None if conversion.mapping is None else Mapping.from_json(conversion.mapping)
+
+
+def files_of(conversion: Conversion) -> FileKeys:
+    """The keys of what the last attempt at ``conversion`` has written, or will write."""
+    return keys_of(conversion.seller_id, conversion.public_id, conversion.attempt)
+
+
+def read_otherwise(seller_id: int, public_id: uuid.UUID, overrides: Overrides) -> Conversion:
+    """Read a draft as ``overrides`` say; its mapping is dropped where its columns change.
+
+    Raises ConversionNotFound, TransitionRefused, FileRejected if it cannot be read so, and OSError.
+    """
+    draft = _draft(seller_id, public_id)
+    with open_stored(current_storage(), draft.storage_key, draft.file_size) as file:
+        reading = detect(file, overrides=overrides)
+    if reading.columns != reading_of(draft).columns:
+        draft.mapping, draft.mapping_name = None, None
+    draft.reading = reading.to_json()
+    db.session.commit()
+    return draft
+
+
+def set_mapping(seller_id: int, public_id: uuid.UUID, mapping: Mapping, *, name: str | None = None) -> Conversion:
+    """Give a draft a mapping; ``name`` is that of the saved one, if it is one.
+
+    Raises ConversionNotFound and TransitionRefused.
+    """
+    draft = _draft(seller_id, public_id)
+    draft.mapping, draft.mapping_name = mapping.to_json(), name
+    db.session.commit()
+    return draft
+
+
+def use_saved(seller_id: int, public_id: uuid.UUID, name: str) -> Conversion:
+    """Give a draft the saved mapping with this name.
+
+    Raises ConversionNotFound, mappings.MappingNotFound, TransitionRefused, and FileRejected if the file does not have
+    its columns.
+    """
+    mapping = mappings.load(seller_id, name)
+    draft = get(seller_id, public_id)
+    columns = reading_of(draft).columns
+    if missing := mappings.find_missing(mapping, columns):
+        raise FileRejected(
+            f"The file has no column “{missing[0]}”, which the mapping “{name}” uses. Match its columns again."
+        )
+    return set_mapping(seller_id, public_id, replace(mapping, columns=columns), name=name)
+
+
+def _draft(seller_id: int, public_id: uuid.UUID) -> Conversion:
+    """The seller's draft, locked; a conversion that is over becomes a draft again, or gives rise to another.
+
+    Raises ConversionNotFound, and TransitionRefused while it is converted.
+    """
+    found = get(seller_id, public_id)
+    key = ConversionKey(seller_id, found.id)
+    transitions.back_to_draft(key)
+    draft = queries.lock(key)
+    if draft is None:
+        raise ConversionNotFound
+    if draft.status != ConversionStatus.DRAFT:
+        refused = _refusal(draft, "Cancel that first, then change it." if draft.used_at is None else "")
+        db.session.rollback()
+        raise refused
+    return draft
+
+
+def _refusal(conversion: Conversion, advice: str) -> TransitionRefused:
+    if conversion.used_at is not None:
+        return TransitionRefused("This file was imported or checked as it is. Make a copy of it to change anything.")
+    return TransitionRefused(f"This file {_STATES[ConversionStatus(conversion.status)]}. {advice}".rstrip())
+
+
+def copy(seller_id: int, public_id: uuid.UUID) -> Conversion:
+    """A new draft of the same file, read and mapped as before, so that what was imported or checked can be changed.
+
+    Raises ConversionNotFound, and TransitionRefused if the file has been deleted.
+    """
+    found = get(seller_id, public_id)
+    before = queries.lock(ConversionKey(seller_id, found.id))
+    if before is None or before.source_removed_at is not None:
+        db.session.rollback()
+        raise TransitionRefused("The uploaded file has been deleted. Upload it again.")
+    made = Conversion(
+        seller_id=seller_id,
+        file_name=before.file_name,
+        storage_key=before.storage_key,
+        file_size=before.file_size,
+        sha256=before.sha256,
+        reading=before.reading,
+        mapping=before.mapping,
+        mapping_name=before.mapping_name,
+    )
+    db.session.add(made)
+    db.session.commit()
+    return made
+
+
+def convert(
+    seller_id: int, public_id: uuid.UUID, *, start_as: ImportKind | None = None, in_background: bool = True
+) -> Conversion:
+    """Queue a draft to be converted, and then to be started as ``start_as``. Pressed twice, it is converted once.
+
+    With ``in_background`` false, the caller runs ``conversion_job.run`` itself. Raises ConversionNotFound and
+    TransitionRefused.
+    """
+    found = get(seller_id, public_id)
+    if not transitions.enqueue(ConversionKey(seller_id, found.id), start_as=start_as):
+        db.session.rollback()
+        now = get(seller_id, public_id)
+        if now.status == ConversionStatus.DRAFT:
+            raise TransitionRefused("It is not decided yet what the columns of this file are.")
+        if now.status == ConversionStatus.FAILED:
+            raise _refusal(now, "Change how it is read or mapped, or upload another.")
+        return now
+    db.session.commit()
+    if in_background:
+        queue.fill()
+    return get(seller_id, public_id)
+
+
+def cancel(seller_id: int, public_id: uuid.UUID) -> None:
+    """Stop a conversion; nothing of it stays, and the file is a draft again.
+
+    Raises ConversionNotFound and TransitionRefused.
+    """
+    found = get(seller_id, public_id)
+    if not transitions.cancel(ConversionKey(seller_id, found.id)):
+        db.session.rollback()
+        raise _refusal(get(seller_id, public_id), "There is nothing to cancel.")
+    db.session.commit()
+
+
+def start(
+    seller_id: int,
+    public_id: uuid.UUID,
+    kind: ImportKind,
+    *,
+    form_key: uuid.UUID | None = None,
+    refuse_repeated: bool = False,
+) -> Import:
+    """Import or check a converted file. A form that is sent again returns the import that it has created.
+
+    Raises ConversionNotFound, TransitionRefused, QuotaExceeded, and ImportedBefore if ``refuse_repeated`` and an
+    earlier import had the same foreign file.
+    """
+    found = get(seller_id, public_id)
+    conversion = queries.lock(ConversionKey(seller_id, found.id))
+    if conversion is None:
+        raise ConversionNotFound
+    try:
+        _check_startable(conversion)
+        scan = conversion.scan or {}
+        quotas.check_day(seller_id, rows=conversion.lines, size=scan["size"])
+        created = Import(
+            seller_id=seller_id,
+            kind=kind,
+            form_key=form_key,
+            idempotency_key=conversion.idempotency_key if form_key == conversion.form_key else None,
+            file_name=conversion.file_name,
+            storage_key=files_of(conversion).converted,
+            file_size=scan["size"],
+            sha256=conversion.sha256,
+            header=scan["header"],
+            total=conversion.lines,
+            invalid=scan["invalid"],
+            warnings=scan["warnings"],
+            conversion_id=conversion.id,
+        )
+        plans = [BatchPlan(*plan) for plan in scan["batches"]]
+        started = insert_once(created, plans, refuse_repeated=refuse_repeated)
+        queries.mark_used(ConversionKey(seller_id, conversion.id))
+        if conversion.mapping_name:
+            mappings.mark_used(seller_id, conversion.mapping_name)
+    except BaseException:
+        db.session.rollback()
+        raise
+    db.session.commit()
+    if started is created:
+        queue.fill()
+    return started
+
+
+def _check_startable(conversion: Conversion) -> None:
+    if conversion.status != ConversionStatus.CONVERTED:
+        raise _refusal(conversion, "Convert it first.")
+    if conversion.source_removed_at is not None:
+        raise TransitionRefused("The uploaded file has been deleted. Upload it again.")
+    if not conversion.lines:
+        raise TransitionRefused(
+            "No row of this file becomes a row of an import: all of them are left out or not decided yet."
+        )
+
+
+def start_wanted(key: ConversionKey) -> Import | None:
+    """Start a converted file as its seller wanted it to be; what hinders that is noted. None if nothing was started."""
+    conversion = queries.lock(key)
+    if conversion is None or conversion.start_as is None or conversion.used_at is not None:
+        db.session.rollback()
+        return None
+    kind, form_key = ImportKind(conversion.start_as), conversion.form_key or conversion.public_id
+    try:
+        return start(key.seller_id, conversion.public_id, kind, form_key=form_key)
+    except (TransitionRefused, FileRejected, KeyTaken) as refused:
+        queries.note_hindrance(key, str(refused) or "Its Idempotency-Key was used for another file before.")
+        db.session.commit()
+        return None
+
+
+def delete(seller_id: int, public_id: uuid.UUID) -> None:
+    """Delete a draft, or a converted file that was never imported or checked, and what is stored of it.
+
+    Raises ConversionNotFound, TransitionRefused, and OSError if it cannot be removed from the storage at once.
+    """
+    found = get(seller_id, public_id)
+    if found.used_at is not None:
+        raise TransitionRefused("This file was imported or checked. Delete the import or the check.")
+    transitions.cancel(ConversionKey(seller_id, found.id))
+    if not retention.remove_conversion(found, queries.let_go):
+        raise ConversionNotFound
