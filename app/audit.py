@@ -95,6 +95,12 @@ def record(action: Action, seller_id: int, public_id: uuid.UUID | None = None, *
     )
 
 
+def is_acting(seller_id: int) -> bool:
+    """Whether the seller, in a browser or by a program, is the one who acts."""
+    actor: Actor | None = g.get("sluice_actor")
+    return actor is not None and actor.seller_id == seller_id
+
+
 def _unknown() -> Actor:
     """The actor of a request that has set none; the action is still worth recording."""
     return Actor(None, "unknown", request.blueprint or "web", request.remote_addr or "")

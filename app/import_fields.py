@@ -31,6 +31,10 @@ class ImportState(Protocol):
         """The name of its file."""
 
     @property
+    def name(self) -> str:
+        """What its seller calls it; the name of its file, unless it has been given another."""
+
+    @property
     def total(self) -> int:
         """All rows."""
 
@@ -70,6 +74,7 @@ def import_fields(one: ImportState) -> dict[str, Any]:
         "id": one.public_id,
         "status": one.status,
         "file_name": one.file_name,
+        "name": one.name,
         "kind": one.kind,
         "check": one.is_check,
         "total": one.total,

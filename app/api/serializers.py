@@ -28,7 +28,6 @@ def show_import(one: ImportProgress, retried: Collection[RetriedRows] = ()) -> d
         **import_fields(one),
         "pausing": one.is_pausing,
         "outcome": summary.describe(one, retried=retried),
-        "name": one.name,
         "note": one.note,
         "dealt_with": one.is_dealt_with,
         "file_size": one.file_size,

@@ -245,13 +245,17 @@ def _explain_columns(names: list[str], columns: tuple[Column, ...]) -> str:
 def _explain_extra(names: list[str], extra: list[str]) -> Iterator[str]:
     """Sentences about extra columns; those without a name are named by their letters in a spreadsheet."""
     unnamed = [column_letters(at) for at, name in enumerate(names) if name in extra and not name.strip()]
-    named = [quoted(name) for name in extra if name.strip()]
+    repeated = [name for name in dict.fromkeys(extra) if name in COLUMNS]
+    named = [quoted(name) for name in dict.fromkeys(extra) if name.strip() and name not in repeated]
+    for name in repeated:
+        count = names.count(name)
+        yield f"The column {name} is in your file {'twice' if count == 2 else f'{count} times'}. Keep only one of them."
     if unnamed:
         yield f"{_columns(unnamed)} of your spreadsheet {'has' if len(unnamed) == 1 else 'have'} no name."
     if named:
         yield f"{_columns(named[:5])} {'is' if len(named) == 1 else 'are'} not expected."
-    if extra:
-        yield f"Delete {'it with its' if len(extra) == 1 else 'them with their'} values."
+    if count := len(unnamed) + len(named):
+        yield f"Delete {'it with its' if count == 1 else 'them with their'} values."
 
 
 def _pair_misspelt(

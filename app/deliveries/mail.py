@@ -60,9 +60,9 @@ def write(one: Claimed, settings: Settings) -> EmailMessage:
 
 def _about_import(one: ImportProgress, settings: Settings) -> tuple[str, str]:
     return (
-        f"{one.file_name}: {one.noun} {_ENDINGS[one.status]}",
+        f"{one.name}: {one.noun} {_ENDINGS[one.status]}",
         f"""\
-{one.file_name}
+{one.name}
 
 {summary.describe(one)}
 

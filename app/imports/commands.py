@@ -257,7 +257,7 @@ def terminate(seller_id: int, public_id: uuid.UUID) -> None:
     key = _find(seller_id, public_id)
     # Signalled first, so that the workers are already stopping while this waits for their chunks.
     stop_signal.send(key)
-    if not transitions.terminate(key):
+    if not transitions.terminate(key, is_unseen=not audit.is_acting(seller_id)):
         raise _refusal(key, "terminated")
     audit.record(Action.TERMINATE, seller_id, public_id)
     db.session.commit()

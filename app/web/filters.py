@@ -11,6 +11,7 @@ from app.csvfile.causes import Code
 from app.csvfile.contract import Condition
 from app.humanize import counted, say_duration, say_share, say_time_left
 from app.imports import actions
+from app.imports.reports import summary
 from app.imports.reports.progress import BatchProgress, ImportProgress
 from app.queries.operations import BatchSeen, ImportSeen
 from app.statuses import BatchStatus, ImportKind, ImportStatus
@@ -69,6 +70,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         seller_actions=actions.offer_seller,
         operator_actions=actions.offer_operator,
+        ask_to_terminate=summary.ask_to_terminate,
         import_label=import_label,
         batch_label=batch_label,
         code_label=code_label,

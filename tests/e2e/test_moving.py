@@ -78,11 +78,11 @@ def test_terminate_asks_first_and_then_nothing_more_is_written(page: Page, gate:
     path = start(page, gate)
     page.get_by_role("button", name="Terminate").click()
     dialog = page.get_by_role("dialog", name="Terminate this import?")
-    dialog.get_by_role("button", name="Keep the import").click()
+    dialog.get_by_role("button", name="Keep importing").click()
     expect(dialog).to_be_hidden()
     status_of(page, "RUNNING")
     page.get_by_role("button", name="Terminate").click()
-    expect(dialog).to_contain_text("of 5,000 rows?")
+    expect(dialog).to_contain_text("of 5,000 rows")
     with page.expect_request(lambda request: request.url.endswith("/terminate") and request.method == "POST"):
         dialog.get_by_role("button", name="Terminate import").click()
     # Two workers at the gate, and Terminate behind them.
@@ -224,7 +224,7 @@ def test_stopping_is_told_from_the_press_of_the_button(page: Page, gate: Gate) -
     upload_and_follow(page, long_file())
     gate.wait_for(2)
     page.get_by_role("button", name="Terminate").click()
-    expect(page.locator("[data-confirm-question]")).to_have_text("Stop after 0 of 5,000 rows?")
+    expect(page.locator("[data-confirm-state]")).to_have_text("0 of 5,000 rows have been processed.")
     page.get_by_role("button", name="Terminate import").click()
     gate.wait_for(3)
     state = page.locator("[data-state] .pill")

@@ -45,7 +45,7 @@ def test_from_the_upload_to_the_end(open_window: OpenWindow, seller: Seller, gat
     ended = counters(page)
     page.get_by_role("button", name="Terminate").click()
     expect(page.get_by_role("heading", name="Terminate this import?")).to_be_visible()
-    page.get_by_role("link", name="Keep the import").click()
+    page.get_by_role("link", name="Keep importing").click()
     status_of(page, "PAUSED")
     page.get_by_role("button", name="Terminate").click()
     page.get_by_role("button", name="Terminate import").click()

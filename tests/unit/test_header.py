@@ -67,7 +67,11 @@ def test_a_header_may_end_with_the_file() -> None:
         (HEADER.replace(",QUANTITY", "").replace(",URN", ""), "The columns URN and QUANTITY are missing"),
         (f"{HEADER},FOO", "The column “FOO” is not expected"),
         (HEADER.replace("NOTES", "NOTES,"), "The column O of your spreadsheet has no name"),
-        (f"{HEADER},URN", "The column “URN” is not expected"),
+        (f"{HEADER},URN", "The column URN is in your file twice. Keep only one of them. The first line"),
+        (
+            f"{HEADER},URN,FOO,URN",
+            "URN is in your file 3 times. Keep only one of them. The column “FOO” is not expected",
+        ),
         (HEADER.replace("QUANTITY", "QTY"), "Column 10 of the header is called “QTY” and should be QUANTITY"),
         (
             HEADER.replace("URN", "URM").replace(",NOTES", ""),

@@ -101,7 +101,7 @@ def test_it_is_called_a_check_when_a_button_does_not_fit_and_before_it_ends(
     made = start(seller, DATA, is_check=True)
     question = page(client, f"/imports/{made.public_id}/terminate").select_one("main")
     assert words(question.h1) == "Terminate this check?"
-    assert "Nothing has been written. A terminated check cannot be resumed." in words(question)
+    assert "Nothing has been changed. You can’t resume the check." in words(question)
     press(client, question, "Terminate check")
     assert look(made).status == "TERMINATED"
     with pytest.raises(TransitionRefused, match="This check has already been terminated, so it cannot be paused"):

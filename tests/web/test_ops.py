@@ -12,7 +12,7 @@ from sqlalchemy import text
 from app import periodic_tasks
 from app.extensions import db
 from app.imports import reconcile
-from app.models import AuditEntry, Batch, Seller
+from app.models import AuditEntry, Batch, Import, Seller
 from app.queries import BatchKey, operations
 from app.queries.imports import transitions
 from app.version import VERSION
@@ -222,9 +222,11 @@ def test_any_import_is_paused_resumed_and_terminated(operator: FlaskClient, sell
         assert press(operator, page(operator, "/ops"), button).location == "/ops"
         assert look(made).status == status
     asked = read(press(operator, page(operator, "/ops"), "Terminate"))
-    assert "It belongs to seller@example.com. Stop after 0 of 3 rows?" in words(asked.select_one("main"))
+    assert "It belongs to seller@example.com. 0 of 3 rows have been processed." in words(asked.select_one("main"))
     assert press(operator, asked, "Terminate import").status_code == 303
     assert look(made).status == "TERMINATED"
+    # Its seller was not there, and is told.
+    assert db.session.scalars(db.select(Import.is_unseen)).all() == [True]
     too_late = operator.get(f"/ops/imports/{made.public_id}/terminate", follow_redirects=True)
     assert "stock.csv has already finished." in too_late.text
     assert [(actor, action) for actor, _, _, action in audited()[1:]] == [

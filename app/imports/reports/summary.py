@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple
 
 from app.csvfile.causes import Code
 from app.humanize import counted
@@ -26,6 +27,29 @@ def reassure(one: ImportProgress) -> str:
     """That nobody need wait for an import on its way; empty for any other."""
     is_going = one.is_moving and not one.is_pausing
     return f"You can close this page – the {one.noun} will carry on." if is_going else ""
+
+
+class Terminating(NamedTuple):
+    """What is said to who is about to terminate an import."""
+
+    #: How far it is.
+    state: str
+    #: What that means for its rows.
+    consequence: str
+    #: The button that leaves it alone.
+    keep: str
+
+
+def ask_to_terminate(one: ImportProgress) -> Terminating:
+    """What terminating ``one`` means."""
+    done = "checked" if one.is_check else "processed"
+    state = f"{one.processed:,} of {_rows(one.total)} {_have_been(one.processed)} {done}."
+    if one.is_check:
+        return Terminating(state, "Nothing has been changed. You can’t resume the check.", "Keep checking")
+    stays = "Listings they created or updated stay as they are. " if one.successful else ""
+    return Terminating(
+        state, f"{stays}You can’t resume the import, but you can import the remaining rows later.", "Keep importing"
+    )
 
 
 def count_retriable(one: ImportProgress, groups: Collection[Group]) -> int:
@@ -223,6 +247,10 @@ def _have(count: int) -> str:
 
 def _rows(count: int) -> str:
     return counted(count, "row")
+
+
+def _have_been(count: int) -> str:
+    return "has been" if count == 1 else "have been"
 
 
 def _are(count: int) -> str:

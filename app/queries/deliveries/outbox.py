@@ -101,6 +101,7 @@ class _Told(NamedTuple):
     status: str
     kind: str
     file_name: str
+    name: str
     total: int
     created: int
     updated: int
@@ -163,7 +164,8 @@ def _look(key: ImportKey) -> _Told:
     row = db.session.execute(
         text(
             """
-            select i.public_id, i.status, i.kind, i.file_name, i.total, c.*, i.created_at, i.finished_at,
+            select i.public_id, i.status, i.kind, i.file_name, coalesce(i.name, i.file_name) as name,
+                i.total, c.*, i.created_at, i.finished_at,
                 s.email_on_end, clock_timestamp() as told_at
             from imports i join sellers s on s.id = i.seller_id cross join lateral (
                 select sum(b.created) as created, sum(b.updated) as updated, sum(b.unchanged) as unchanged,

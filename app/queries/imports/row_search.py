@@ -95,6 +95,8 @@ class FoundRow(NamedTuple):
 
     public_id: uuid.UUID
     file_name: str
+    #: What its seller calls the import.
+    name: str
     created_at: datetime
     error: RecordedError
 
@@ -106,7 +108,8 @@ def load(seller_id: int, places: Collection[RowPlace]) -> list[FoundRow]:
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
-            select i.public_id, i.file_name, i.created_at, {", ".join(f'r."{name}"' for name in _COLUMNS)}
+            select i.public_id, i.file_name, coalesce(i.name, i.file_name), i.created_at,
+                {", ".join(f'r."{name}"' for name in _COLUMNS)}
             from unnest(%b::bigint[], %b::int[]) with ordinality as k (import_id, line, place)
             join row_errors r on r.seller_id = %s and r.import_id = k.import_id and r.line = k.line
             join imports i on i.seller_id = %s and i.id = k.import_id
@@ -121,5 +124,5 @@ def load(seller_id: int, places: Collection[RowPlace]) -> list[FoundRow]:
 _COLUMNS = [{"sentences": "messages"}.get(name, name) for name in RecordedError._fields]
 
 
-def _found(public_id: uuid.UUID, file_name: str, created_at: datetime, *error: Any) -> FoundRow:
-    return FoundRow(public_id, file_name, created_at, RecordedError(*error))
+def _found(public_id: uuid.UUID, file_name: str, name: str, created_at: datetime, *error: Any) -> FoundRow:
+    return FoundRow(public_id, file_name, name, created_at, RecordedError(*error))

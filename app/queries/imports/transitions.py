@@ -189,17 +189,19 @@ def resume(key: ImportKey) -> bool:
     return True
 
 
-def terminate(key: ImportKey) -> bool:
-    """Terminate an import and every batch of it that is not over.
+def terminate(key: ImportKey, *, is_unseen: bool = False) -> bool:
+    """Terminate an import and every batch of it that is not over; ``is_unseen`` if its seller has not done it.
 
     This waits for chunks in progress. Once it is committed, every later chunk fails at its fence.
     """
     if not _changed(
         f"""
-        update imports i set status = {IMPORT_TERMINATED}, finished_at = {_NOW}, pause_requested_at = null
+        update imports i set status = {IMPORT_TERMINATED}, finished_at = {_NOW}, pause_requested_at = null,
+            is_unseen = cast(:is_unseen as boolean)
         where {_THIS_IMPORT} and i.status in {LIVE_IMPORTS}
         """,
         key,
+        is_unseen=is_unseen,
     ):
         return False
     _execute(

@@ -435,6 +435,8 @@ class WrittenBy(NamedTuple):
 
     public_id: UUID
     file_name: str
+    #: What its seller calls the import.
+    name: str
     line: int
 
 
@@ -488,8 +490,9 @@ def describe(seller_id: int, keys: Collection[ListingKey]) -> list[FoundListing]
         cursor.execute(
             f"""
             select i.urn, i.game, i."set" as set_name, i.name, i.number, l.condition, l.variants, {_FIELDS},
-                c.public_id as maker_id, c.file_name as maker_file, l.created_line,
-                u.public_id as changer_id, u.file_name as changer_file, l.updated_line, l.updated_at, l.edited_at
+                c.public_id as maker_id, c.file_name as maker_file, c.name as maker_name, l.created_line,
+                u.public_id as changer_id, u.file_name as changer_file, u.name as changer_name, l.updated_line,
+                l.updated_at, l.edited_at
             from {_EACH_KEY}
             left join imports c on c.seller_id = %(seller_id)s and c.id = l.created_import_id and c.deleted_at is null
             left join imports u on u.seller_id = %(seller_id)s and u.id = l.updated_import_id and u.deleted_at is null
@@ -518,15 +521,17 @@ def _listed(row: Any) -> FoundListing:
         condition=Condition(row.condition),
         variants=row.variants,
         values=_values_of(row),
-        made_by=_origin(row.maker_id, row.maker_file, row.created_line),
-        changed_by=_origin(row.changer_id, row.changer_file, row.updated_line),
+        made_by=_origin(row.maker_id, row.maker_file, row.maker_name, row.created_line),
+        changed_by=_origin(row.changer_id, row.changer_file, row.changer_name, row.updated_line),
         updated_at=row.updated_at,
         edited_at=row.edited_at,
     )
 
 
-def _origin(public_id: UUID | None, file_name: str | None, line: int | None) -> WrittenBy | None:
-    return None if public_id is None or file_name is None or line is None else WrittenBy(public_id, file_name, line)
+def _origin(public_id: UUID | None, file_name: str | None, name: str | None, line: int | None) -> WrittenBy | None:
+    if public_id is None or file_name is None or line is None:
+        return None
+    return WrittenBy(public_id, file_name, name or file_name, line)
 
 
 def export(seller_id: int, keys: Collection[ListingKey]) -> list[ExportedListing]:

@@ -15,11 +15,14 @@ function ask(form) {
   };
   one("[data-confirm-file]", dialog).textContent = form.dataset.file;
   for (const noun of all("[data-confirm-noun]", dialog)) noun.textContent = form.dataset.noun;
-  for (const words of all("[data-confirm-consequence]", dialog)) {
-    words.hidden = words.dataset.confirmConsequence !== form.dataset.noun;
-  }
-  one("[data-confirm-question]", dialog).textContent = form.dataset.question;
+  one("[data-confirm-cancel]", dialog).textContent = form.dataset.keep;
+  tell(form);
   dialog.showModal();
+}
+
+function tell(form) {
+  one("[data-confirm-state]", dialog).textContent = form.dataset.state;
+  one("[data-confirm-consequence]", dialog).textContent = form.dataset.consequence;
 }
 
 function update() {
@@ -27,7 +30,7 @@ function update() {
   const form = one(`form[data-confirm-terminate][action="${CSS.escape(asking.url)}"]`);
   // The import ended while the seller was reading.
   if (!form) dialog.close();
-  else one("[data-confirm-question]", dialog).textContent = form.dataset.question;
+  else tell(form);
 }
 
 function terminate() {
