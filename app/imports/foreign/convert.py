@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import pickle
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from app.csvfile.columns import HEADER
+from app.csvfile.columns import COLUMNS, HEADER, Column
+from app.csvfile.contract import CONDITION_CODES, Condition, Mode
+from app.imports.foreign.block_converter import BlockConverter, Offers, Worked
+from app.imports.foreign.bound import Bound
 from app.imports.foreign.mapping import Mapping
-from app.imports.foreign.reading import Reading
-from app.imports.foreign.reasons import Outcome, Reason
+from app.imports.foreign.reading import Reading, blocks
+from app.imports.foreign.reasons import Outcome, Reason, reason
+from app.queries.listings import listings
 
 #: The header of a converted file, with its line end.
 HEADER_LINE = f"{HEADER}\n".encode()
+
+_CODES = dict(zip(CONDITION_CODES.values(), CONDITION_CODES, strict=True))
+#: By the numbers of conditions, and of ``Offers.hidden``.
+_CONDITIONS = pa.array(["", *(_CODES[one] for one in Condition)])
+_HIDDEN = pa.array(["", "false", "true"])
+_NOTHING = pa.scalar("", pa.string())
 
 
 @dataclass(frozen=True)
@@ -29,10 +43,10 @@ class Converted:
     #: For each of these lines the row it came from, as a position in the arrays below.
     from_rows: NDArray[np.int32]
     #: The first physical line of each row, or the row of the sheet.
-    lines: NDArray[np.int32]
+    lines: NDArray[np.int64]
     #: Where its bytes begin in the text of the file, and how many there are.
     starts: NDArray[np.int64]
-    lengths: NDArray[np.int32]
+    lengths: NDArray[np.int64]
     #: What it came to: numbers of ``Outcome``.
     outcomes: NDArray[np.int8]
     #: Why: a position in ``reasons``, or -1.
@@ -42,6 +56,8 @@ class Converted:
     #: and be added to others.
     added_rows: NDArray[np.int32]
     added_lines: NDArray[np.int32]
+    #: What is to be decided, each with the number of rows that wait for it: a row can wait for several things.
+    questions: list[tuple[Reason, int]]
 
     def outcome_counts(self) -> dict[Outcome, int]:
         """How many rows came to each outcome."""
@@ -60,9 +76,168 @@ def convert(
     """Convert the file that was read as ``reading``.
 
     It is worked through once, and each block is laid by in a temporary file, until it is known which rows are for the
-    same listing: the first of them gets the quantities of all. Memory holds 8 bytes a row for that. ``on_read`` is told
-    the number of rows after each block; all are read before the first ``Converted`` comes.
+    same listing: the first of them gets the quantities of all. Memory holds some bytes a row for that. ``on_read`` is
+    told the number of rows after each block; all are read before the first ``Converted`` comes.
 
     Reads the catalog and the seller's listings in the session's transaction.
     """
-    raise NotImplementedError
+    converter = BlockConverter(Bound(mapping, reading.columns))
+    with tempfile.TemporaryFile() as laid_by:
+        keys, rows = _Keys(), 0
+        for block in blocks(source, reading):
+            worked = converter.work(block)
+            keys.add(worked.offers)
+            pickle.dump(worked, laid_by, pickle.HIGHEST_PROTOCOL)
+            rows += len(block)
+            on_read(rows)
+        merged = keys.merge()
+        laid_by.seek(0)
+        writer = _Writer(merged, converter.variants, seller_id)
+        while writer.rows < rows:
+            yield writer.write(pickle.load(laid_by))
+
+
+class _Merged:
+    """Which offers are for the same listing, by their numbers in the order of the file."""
+
+    def __init__(self, keys: NDArray[np.int64], quantities: NDArray[np.int64], prices: NDArray[np.int32]) -> None:
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else order
+        firsts = order[starts]
+        #: For each whether it is the first for its listing.
+        self.is_first = np.zeros(len(keys), bool)
+        self.is_first[firsts] = True
+        #: For each the line of the listing in the converted file.
+        self.out_lines = np.empty(len(keys), np.int32)
+        lines = np.cumsum(self.is_first, dtype=np.int32) + 1
+        sizes = np.diff(np.append(starts, len(keys)))
+        self.out_lines[order] = np.repeat(lines[firsts], sizes)
+        #: For each that is the first the quantity of all; the price of it for all.
+        self.quantities = quantities
+        if len(starts) < len(keys):
+            self.quantities[firsts] = np.add.reduceat(quantities[order], starts)
+        self.has_other_price = np.zeros(len(keys), bool)
+        self.has_other_price[order] = prices[order] != np.repeat(prices[firsts], sizes)
+        self.prices = prices
+
+
+class _Keys:
+    """Collects what decides which offers are for the same listing."""
+
+    def __init__(self) -> None:
+        self._keys: list[NDArray[np.int64]] = []
+        self._quantities: list[NDArray[np.int64]] = []
+        self._prices: list[NDArray[np.int32]] = []
+
+    def add(self, offers: Offers) -> None:
+        """Add the offers of the next block."""
+        # The parts of the listing key, side by side in 64 bits.
+        key = offers.item_ids.astype(np.int64) << 28 | offers.conditions.astype(np.int64) << 24 | offers.variants
+        self._keys.append(key)
+        self._quantities.append(offers.quantities)
+        self._prices.append(offers.prices)
+
+    def merge(self) -> _Merged:
+        """Which offers are for the same listing."""
+        nothing = np.empty(0, np.int64)
+        keys, quantities = (np.concatenate([nothing, *some]) for some in (self._keys, self._quantities))
+        prices = np.concatenate([nothing.astype(np.int32), *self._prices])
+        self._keys, self._quantities, self._prices = [], [], []
+        return _Merged(keys, quantities, prices)
+
+
+class _Writer:
+    """Writes the lines of the import format."""
+
+    def __init__(self, merged: _Merged, variants: list[str], seller_id: int) -> None:
+        self._merged = merged
+        self._variants = pa.array(variants, pa.string())
+        self._seller_id = seller_id
+        self._has_listings = listings.exists_for(seller_id)
+        self._offers = 0
+        self._next_line = 2
+        #: The rows written so far.
+        self.rows = 0
+
+    def write(self, worked: Worked) -> Converted:
+        """What the rows of the next block became."""
+        offers, count = worked.offers, len(worked.offers.rows)
+        here = slice(self._offers, self._offers + count)
+        is_first, out_lines = self._merged.is_first[here], self._merged.out_lines[here]
+        own, added = np.flatnonzero(is_first), np.flatnonzero(~is_first)
+        self._offers += count
+        self.rows += len(worked.lines)
+        first_line, self._next_line = self._next_line, self._next_line + len(own)
+        outcomes, reason_at, reasons = worked.outcomes, worked.reason_at, [*worked.reasons]
+        if len(added):
+            only_added = np.setdiff1d(offers.rows[added], offers.rows[own])
+            outcomes[only_added] = Outcome.ADDED
+            for at in added.tolist():
+                reasons.append(self._added(here.start + at, int(offers.prices[at])))
+                if outcomes[offers.rows[at]] == Outcome.ADDED:
+                    reason_at[offers.rows[at]] = len(reasons) - 1
+        return Converted(
+            self._lines(offers, own, self._merged.quantities[here][own]),
+            first_line,
+            offers.rows[own],
+            worked.lines,
+            worked.starts,
+            worked.lengths,
+            outcomes,
+            reason_at,
+            reasons,
+            offers.rows[added],
+            out_lines[added],
+            worked.questions,
+        )
+
+    def _added(self, at: int, price: int) -> Reason:
+        line = int(self._merged.out_lines[at])
+        if self._merged.has_other_price[at]:
+            return reason("added-price", line=line, price=price)
+        return reason("added", line=line)
+
+    def _lines(self, offers: Offers, own: NDArray[np.int64], quantities: NDArray[np.int64]) -> bytes:
+        if not len(own):
+            return b""
+        at = pa.array(own)
+        variants = self._variants.take(pa.array(offers.variants[own]))
+        columns = {
+            Column.MODE.name: self._modes(offers, own, variants),
+            Column.URN.name: _quoted(offers.urns.take(at)),
+            Column.CONDITION.name: _CONDITIONS.take(pa.array(offers.conditions[own])),
+            Column.PRICE.name: pa.array(offers.prices[own]).cast(pa.string()),
+            Column.QUANTITY.name: pa.array(quantities).cast(pa.string()),
+            Column.VARIANTS.name: variants,
+            Column.HIDDEN.name: _HIDDEN.take(pa.array(offers.hidden[own])),
+            **{name: _quoted(pc.fill_null(texts.take(at), "")) for name, texts in offers.texts.items()},
+        }
+        cells = [columns.get(name, _NOTHING) for name in COLUMNS]
+        lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*cells, ","), _NOTHING, "\n")
+        _, bounds, data = lines.buffers()
+        at = np.frombuffer(bounds, np.int32, len(lines) + 1, lines.offset * 4)
+        return bytes(data[at[0] : at[-1]])
+
+    def _modes(self, offers: Offers, own: NDArray[np.int64], variants: pa.Array) -> pa.Array:
+        """UPDATE where the seller has the listing, else CREATE."""
+        modes = np.zeros(len(own), np.int8)
+        if self._has_listings:
+            keys = pa.table(
+                {
+                    "item_id": pa.array(offers.item_ids[own], pa.int32()),
+                    "condition": pa.array(offers.conditions[own], pa.int16()),
+                    "variants": variants,
+                }
+            )
+            modes[listings.find_makers(self._seller_id, keys).at] = 1
+        return pa.array([Mode.CREATE.value, Mode.UPDATE.value]).take(pa.array(modes))
+
+
+def _quoted(texts: pa.Array) -> pa.Array:
+    """Texts without line breaks as cells of CSV."""
+    needs = pc.match_substring_regex(texts, '[",]')
+    if not pc.any(needs).as_py():
+        return texts
+    doubled = pc.replace_substring(texts, '"', '""')
+    return pc.if_else(needs, pc.binary_join_element_wise('"', doubled, '"', ""), texts)

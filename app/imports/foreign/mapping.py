@@ -127,11 +127,11 @@ class Source:
     """
 
     columns: tuple[str, ...] = ()
-    #: The value where the columns have none.
+    #: The value where the columns have none; of a condition a code of ours, whatever the scale of the file.
     constant: str = ""
     how: How = How.PLAIN
     joined: Joined = Joined.FIRST
-    #: Whether a seller should look at it: the tool's file leaves room for doubt.
+    #: What a seller should look at before it is used, as a sentence; empty: nothing.
     confirm: str = ""
 
 
@@ -164,11 +164,18 @@ class FillDown:
 
 @dataclass(frozen=True)
 class Parents:
-    """Columns that stand only in a row above: the one whose column ``key`` is this row's column ``parent``."""
+    """Columns that stand only in a row above, the parent: its column ``key`` is this row's column ``parent``.
+
+    Instead, that can be ``id:`` and the parent's column ``id``.
+    """
 
     columns: tuple[str, ...]
     parent: str
     key: str
+    id: str
+    #: The column that tells what a row is, and its words in a parent, in lower case.
+    kind: str
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -215,7 +222,10 @@ class Mapping:
         return replace(self, sources=sources if source is None else {**sources, to: source})
 
     def with_rates(self, rates: Map[str, str]) -> Mapping:
-        """The mapping with these rates beside its own."""
+        """The mapping with these rates beside its own. Raises MappingInvalid for one that is no positive number."""
+        for code, rate in rates.items():
+            if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,12})?", rate) or not rate.strip("0."):
+                raise MappingInvalid(f"The rate “{rate}” of {code} is not a number such as 0.79.")
         return replace(self, money=replace(self.money, rates={**self.money.rates, **rates}))
 
     def to_json(self) -> dict[str, Any]:
@@ -228,7 +238,7 @@ class Mapping:
         if not isinstance(value, dict) or value.get("version") != VERSION:
             raise MappingInvalid(f"This is not a mapping of version {VERSION}.")
         made: Mapping = _read(cls, {name: one for name, one in value.items() if name != "version"}, "mapping")
-        return made
+        return made.with_rates(made.money.rates)
 
     @classmethod
     def from_text(cls, text: str) -> Mapping:

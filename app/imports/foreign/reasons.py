@@ -61,7 +61,8 @@ class Reason(NamedTuple):
     @property
     def sentence(self) -> str:
         """For the seller."""
-        return SENTENCES[self.slug].format_map(dict(self.facts))
+        sentence = SENTENCES.get(self.slug, "It is not for sale, so it is left out.")
+        return sentence.format_map(dict(self.facts))
 
 
 def reason(slug: str, **facts: object) -> Reason:
@@ -85,7 +86,8 @@ SENTENCES: Mapping[str, str] = {
     "parent": "A row that only holds its variations together, so it is left out.",
     "picture": "A row that only adds a picture, so it is left out.",
     "total": "A total, not a card, so it is left out.",
-    "trailer": "Not a card: only {count} of {columns} cells are filled in, so it is left out.",
+    "remark": "A title, a remark or the end of an export, not a card, so it is left out.",
+    "header-again": "The header once more, so it is left out.",
     "quantity-zero": "The quantity is 0, so it is left out.",
     "quantity-negative": "The quantity {value} takes copies away, so it is left out.",
     "answered": "You decided to leave out the rows with “{word}”.",

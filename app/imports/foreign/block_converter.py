@@ -1,0 +1,495 @@
+"""Works through the blocks of a foreign file: decides for each row what it comes to, by distinct values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from app.imports.foreign import words
+from app.imports.foreign.bound import Bound, Group, whole
+from app.imports.foreign.fill import Filler
+from app.imports.foreign.items import ItemCells, Items, Target
+from app.imports.foreign.mapping import Field, How, Joined
+from app.imports.foreign.money import Pricing
+from app.imports.foreign.numbers import split_name
+from app.imports.foreign.reasons import Outcome, Reason, ask, reason
+from app.imports.foreign.shapes import Block, Note
+from app.imports.foreign.traits import TraitReader, Traits, choose, special
+from app.queries.items_by_set import NamedItem
+
+Ints = NDArray[np.int64]
+
+_ITEM_FIELDS = {
+    "urn": Field.URN,
+    "cardmarket_id": Field.CARDMARKET_ID,
+    "tcgplayer_id": Field.TCGPLAYER_ID,
+    "game": Field.GAME,
+    "set_name": Field.SET,
+    "set_code": Field.SET_CODE,
+    "number": Field.NUMBER,
+    "name": Field.NAME,
+    "title": Field.TITLE,
+}
+_TRAIT_FIELDS = (
+    Field.CONDITION,
+    Field.LANGUAGE,
+    Field.FINISH,
+    Field.REVERSE,
+    Field.FIRST_EDITION,
+    Field.SIGNED,
+    Field.ALTERED,
+    Field.PLAYSET,
+    Field.HIDDEN,
+    Field.SHOWN,
+)
+_PRICE_FIELDS = (Field.PRICE, Field.CURRENCY, Field.PLAYSET)
+_TEXTS = (Field.COMMENT, Field.NOTES, Field.REFERENCE)
+#: Copies in a playset.
+_PLAYSET = 4
+_QUANTITY = re.compile(r"x?\s*(-?[0-9]{1,3}(?:[,. '’][0-9]{3})+|-?[0-9]+)(?:[.,]0{1,2})?\s*x?", re.IGNORECASE)
+#: A comment of cards that were altered.
+_ALTERED = "Altered"
+#: Distinct combinations that are remembered, before all are forgotten.
+_REMEMBERED = 300_000
+#: Control characters, line breaks among them, as RE2 names them.
+_CONTROLS = r"[\p{Cc}\x{2028}\x{2029}]"
+#: Marks that no reason is given.
+_NONE = -1
+#: Two positions are one number: the first before the last 32 bits, the second in these.
+_BITS = 32
+_MASK = (1 << _BITS) - 1
+
+_NOTES = {Note.TOTAL: "total", Note.HEADER: "header-again", Note.REMARK: "remark"}
+_BROKEN = {
+    Note.TOO_MANY_CELLS: "It has a value too many: perhaps a separator stands inside a value without quotation marks.",
+    Note.BROKEN_QUOTES: "Its quotation marks are not closed where a value ends.",
+}
+
+
+class Memo:
+    """Remembers for each text or number a few numbers."""
+
+    def __init__(self, width: int) -> None:
+        self._places: dict[object, int] = {}
+        self._rows = np.zeros((1024, width), np.int64)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def find(self, keys: Sequence[Any], make: Callable[[list[Any]], list[tuple[int, ...]]]) -> Ints:
+        """The numbers of each of ``keys``; ``make`` gives those of the ones not seen before."""
+        places = self._places
+        missing = [key for key in keys if key not in places]
+        if missing:
+            made = make(missing)
+            end = len(places) + len(made)
+            if end > len(self._rows):
+                self._rows = np.concatenate([self._rows, np.zeros((end, self._rows.shape[1]), np.int64)])
+            self._rows[len(places) : end] = made
+            places.update(zip(missing, range(len(places), end), strict=True))
+        return self._rows[np.fromiter((places[key] for key in keys), np.int64, len(keys))]
+
+
+class Offers(NamedTuple):
+    """The listings that the rows of a block make; an element for each in each."""
+
+    #: The position of its row in the block; in ascending order.
+    rows: NDArray[np.int32]
+    item_ids: NDArray[np.int32]
+    urns: pa.StringArray
+    conditions: NDArray[np.int8]
+    #: Positions in ``BlockConverter.variants``.
+    variants: NDArray[np.int32]
+    prices: NDArray[np.int32]
+    quantities: NDArray[np.int64]
+    #: 0 not told, 1 shown, 2 hidden.
+    hidden: NDArray[np.int8]
+    #: By column of the import format.
+    texts: dict[str, pa.Array]
+
+
+@dataclass(frozen=True)
+class Worked:
+    """What the rows of a block come to, before rows for one listing are added up."""
+
+    lines: Ints
+    starts: Ints
+    lengths: Ints
+    outcomes: NDArray[np.int8]
+    #: Positions in ``reasons``, or -1.
+    reason_at: NDArray[np.int32]
+    reasons: list[Reason]
+    offers: Offers
+    #: What is to be decided, and in how many rows.
+    questions: list[tuple[Reason, int]]
+
+
+class _Stage(NamedTuple):
+    """Reasons that one part of the row gives, by their codes."""
+
+    outcome: Outcome
+    codes: Ints
+
+
+class _Offer(NamedTuple):
+    """One of the listings that each row of a block makes."""
+
+    outcomes: NDArray[np.int8]
+    reasons: Ints
+    #: The codes of all that is open, a line for each stage.
+    asked: Ints
+    item_ids: Ints
+    variants: Ints
+    traits: Ints
+    prices: Ints
+    quantities: Ints
+
+
+class BlockConverter:
+    """Converts blocks by the rules of a mapping. What was decided for distinct cells before is remembered."""
+
+    def __init__(self, bound: Bound) -> None:
+        mapping = bound.mapping
+        self._bound, self._mapping = bound, mapping
+        sources = mapping.sources
+        self._items = Items(mapping, set_in_path=bool(Field.SET in sources and sources[Field.SET].how == How.PATH))
+        self._traits = TraitReader(mapping)
+        self._pricing = Pricing(mapping.money)
+        self._fill = Filler(bound)
+        self._item_group = bound.group(_ITEM_FIELDS.values())
+        self._trait_group = bound.group(_TRAIT_FIELDS, (at for places in bound.filters for at in places))
+        self._price_group = bound.group(_PRICE_FIELDS)
+        self._splits = [
+            (bound.group([Field.PLAYSET], bound.find([one.quantity])), bound.find([one.quantity]), one.finish)
+            for one in mapping.splits
+        ] or [(bound.group([Field.QUANTITY, Field.PLAYSET]), bound.places.get(Field.QUANTITY, []), "")]
+        #: The distinct variants of listings, joined by ``|``.
+        self.variants: list[str] = []
+        self._variant_places: dict[str, int] = {}
+        self._restart()
+
+    def _restart(self) -> None:
+        """Forget what was decided."""
+        self._reasons: list[Reason] = []
+        self._reason_places: dict[Reason, int] = {}
+        self._targets: list[Target] = []
+        self._all_traits: list[Traits] = []
+        self._kinds: list[tuple[NamedItem, frozenset[str]]] = []
+        self._kind_places: dict[object, int] = {}
+        self._memos = {name: Memo(width) for name, width in (("items", 5), ("traits", 6), ("pairs", 2), ("prices", 2))}
+        self._quantity_memos = [Memo(3) for _ in self._splits]
+        #: The URNs of items by their ids.
+        self._urns: dict[int, str] = {}
+
+    def work(self, block: Block) -> Worked:
+        """What the rows of ``block``, the next one of the file, come to."""
+        if max(len(one) for one in (*self._memos.values(), *self._quantity_memos)) > _REMEMBERED:
+            self._restart()
+        cells = self._fill(block.cells)
+        count = len(block)
+        targets = self._found("items", self._item_group, cells, self._make_targets)
+        prices = self._found("prices", self._price_group, cells, self._make_prices)
+        notes = self._note_codes(block)
+        offers = [self._offer(at, cells, targets, prices, notes, count) for at in range(len(self._splits))]
+        return self._finish(block, cells, offers)
+
+    def _found(
+        self, name: str, group: Group, cells: pa.Table, make: Callable[[list[str]], list[tuple[int, ...]]]
+    ) -> Ints:
+        distinct, codes = group.encode(cells)
+        return self._memos[name].find(distinct, make)[codes]
+
+    # What distinct cells come to.
+
+    def _code(self, why: Reason | None) -> int:
+        if why is None:
+            return _NONE
+        place = self._reason_places.setdefault(why, len(self._reasons))
+        if place == len(self._reasons):
+            self._reasons.append(why)
+        return place
+
+    def _make_targets(self, combinations: list[str]) -> list[tuple[int, ...]]:
+        """For each the target, the id of its item (0 if not just one), its kind, and why it is left out or open."""
+        group, fields = self._item_group, _ITEM_FIELDS
+        cells = [self._item_cells(self._bound.values(group, group.split(one), fields.values())) for one in combinations]
+        made: list[tuple[int, ...]] = []
+        for target in self._items.resolve(cells):
+            self._targets.append(target)
+            code = self._code(target.reason)
+            is_one = len(target.items) == 1
+            if is_one:
+                self._urns[target.items[0].id] = target.items[0].urn
+            made.append(
+                (
+                    len(self._targets) - 1,
+                    target.items[0].id if is_one else 0,
+                    self._kind(target) if is_one else _NONE,
+                    code if target.is_left_out else _NONE,
+                    code if not target.is_left_out else _NONE,
+                )
+            )
+        return made
+
+    def _item_cells(self, values: dict[Field, str]) -> ItemCells:
+        cells = ItemCells(**{name: values.get(to, "") for name, to in _ITEM_FIELDS.items()})
+        name = self._mapping.sources.get(Field.NAME)
+        if name and (name.how == How.IN_NAME or not cells.number):
+            bare, number = split_name(cells.name)
+            if number and not cells.number:
+                cells = cells._replace(name=bare, number=number)
+        return cells
+
+    def _kind(self, target: Target) -> int:
+        """All items of a kind have the same variants for the same traits."""
+        (item,) = target.items
+        key = (item.variants, item.game, item.name.isascii(), target.extras)
+        place = self._kind_places.setdefault(key, len(self._kinds))
+        if place == len(self._kinds):
+            self._kinds.append((item, target.extras))
+        return place
+
+    def _make_traits(self, combinations: list[tuple[str, str]]) -> list[tuple[int, ...]]:
+        """For each the traits, condition, HIDDEN, whether altered, left-out code, open code."""
+        made: list[tuple[int, ...]] = []
+        for combination, finish in combinations:
+            split = self._trait_group.split(combination)
+            values = self._bound.values(self._trait_group, split, _TRAIT_FIELDS)
+            filtered = [self._trait_group.at(split, places) for places in self._bound.filters]
+            traits = self._traits.read(values, filtered, finish)
+            self._all_traits.append(traits)
+            made.append(
+                (
+                    len(self._all_traits) - 1,
+                    traits.condition or 0,
+                    0 if traits.is_hidden is None else 1 + traits.is_hidden,
+                    traits.is_altered,
+                    self._code(traits.left_out),
+                    self._code(traits.open),
+                )
+            )
+        return made
+
+    def _make_prices(self, combinations: list[str]) -> list[tuple[int, ...]]:
+        """For each the price in pence and why it is open."""
+        made: list[tuple[int, ...]] = []
+        source = self._mapping.sources.get(Field.PRICE)
+        for one in combinations:
+            split = self._price_group.split(one)
+            cells = self._price_group.at(split, self._bound.places.get(Field.PRICE, ()))
+            values = self._bound.values(self._price_group, split, (Field.CURRENCY, Field.PLAYSET))
+            copies = self._copies(values)
+            constant = source.constant if source else ""
+            price = self._pricing.price([*cells, constant], values.get(Field.CURRENCY, ""), copies=copies)
+            made.append((price, _NONE) if isinstance(price, int) else (0, self._code(price)))
+        return made
+
+    def _make_quantities(self, at: int, combinations: list[str]) -> list[tuple[int, ...]]:
+        """For each the quantity, and why it is left out or open."""
+        group, places, _ = self._splits[at]
+        source = self._mapping.sources.get(Field.QUANTITY)
+        made: list[tuple[int, ...]] = []
+        for one in combinations:
+            split = group.split(one)
+            text = next(filter(None, group.at(split, places)), source.constant if source else "")
+            copies = self._copies(self._bound.values(group, split, (Field.PLAYSET,)))
+            made.append(self._judge_quantity(text, copies))
+        return made
+
+    def _copies(self, values: dict[Field, str]) -> int:
+        return _PLAYSET if words.is_yes(values.get(Field.PLAYSET, "")) else 1
+
+    def _judge_quantity(self, text: str, copies: int) -> tuple[int, ...]:
+        if not text and self._mapping.splits:
+            return 0, self._code(reason("quantity-zero")), _NONE
+        if not text:
+            return 0, _NONE, self._code(ask("quantity-missing", "quantity-missing", ""))
+        found = _QUANTITY.fullmatch(text)
+        if not found:
+            return 0, _NONE, self._code(ask("quantity-unreadable", "quantity", text))
+        quantity = int(re.sub(r"[,. '’]", "", found[1]))
+        if quantity < 0:
+            return 0, self._code(reason("quantity-negative", value=quantity)), _NONE
+        if not quantity:
+            return 0, self._code(reason("quantity-zero")), _NONE
+        return quantity * copies, _NONE, _NONE
+
+    # What rows come to.
+
+    def _offer(
+        self, at: int, cells: pa.Table, targets: Ints, prices: Ints, notes: tuple[Ints, Ints], count: int
+    ) -> _Offer:
+        group, _, finish = self._splits[at]
+        distinct, codes = group.encode(cells)
+        quantities = self._quantity_memos[at].find(distinct, lambda some: self._make_quantities(at, some))[codes]
+        distinct, codes = self._trait_group.encode(cells)
+        traits = self._memos["traits"].find([(one, finish) for one in distinct], self._make_traits)[codes]
+        item_ids, places, pair_codes = self._specials(targets, traits)
+        item_open = np.where(item_ids > 0, _NONE, targets[:, 4])
+        # A later stage gives way to an earlier one.
+        stages = [
+            _Stage(Outcome.LEFT_OUT, notes[0]),
+            _Stage(Outcome.LEFT_OUT, traits[:, 4]),
+            _Stage(Outcome.LEFT_OUT, quantities[:, 1]),
+            _Stage(Outcome.LEFT_OUT, targets[:, 3]),
+            _Stage(Outcome.OPEN, notes[1]),
+            _Stage(Outcome.OPEN, item_open),
+            _Stage(Outcome.OPEN, traits[:, 5]),
+            _Stage(Outcome.OPEN, pair_codes),
+            _Stage(Outcome.OPEN, prices[:, 1]),
+            _Stage(Outcome.OPEN, quantities[:, 2]),
+        ]
+        outcomes = np.full(count, Outcome.ROW, np.int8)
+        reasons = np.full(count, _NONE, np.int64)
+        for stage in reversed(stages):
+            is_met = stage.codes != _NONE
+            outcomes[is_met] = stage.outcome
+            reasons[is_met] = stage.codes[is_met]
+        asked = np.array([stage.codes for stage in stages if stage.outcome is Outcome.OPEN])
+        return _Offer(outcomes, reasons, asked, item_ids, places, traits, prices[:, 0], quantities[:, 0])
+
+    def _specials(self, targets: Ints, traits: Ints) -> tuple[Ints, Ints, Ints]:
+        """The item, the variants, and why these are open, for the targets and traits of each row."""
+        item_ids, kinds = targets[:, 1].copy(), targets[:, 2]
+        distinct, inverse = np.unique((kinds << _BITS) | traits[:, 0], return_inverse=True)
+        found = self._memos["pairs"].find(distinct.tolist(), self._make_pairs)[inverse]
+        places, codes = found[:, 0].copy(), np.full(len(found), _NONE, np.int64)
+        # The reasons of these name the card, or the finish tells which of several it is.
+        special_ones = np.flatnonzero(found[:, 1])
+        distinct, inverse = np.unique(
+            (targets[special_ones, 0] << _BITS) | traits[special_ones, 0], return_inverse=True
+        )
+        if len(distinct):
+            single = np.array([self._single(one >> _BITS, one & _MASK) for one in distinct.tolist()], np.int64)[inverse]
+            item_ids[special_ones], places[special_ones], codes[special_ones] = single.T
+        return item_ids, places, codes
+
+    def _make_pairs(self, pairs: list[int]) -> list[tuple[int, ...]]:
+        """For each kind of item and traits the variants, and whether the item must be looked at."""
+        made: list[tuple[int, ...]] = []
+        for pair in pairs:
+            kind, trait = pair >> _BITS, pair & _MASK
+            if kind == _NONE:
+                made.append((_NONE, 1))
+                continue
+            what = special(*self._kinds[kind], self._all_traits[trait])
+            made.append((_NONE, 1) if what.open else (self._variant(what.variants), 0))
+        return made
+
+    def _single(self, target_at: int, trait_at: int) -> tuple[int, int, int]:
+        target, traits = self._targets[target_at], self._all_traits[trait_at]
+        item = target.items[0] if len(target.items) == 1 else choose(target.items, traits)
+        if item is None:
+            return 0, _NONE, _NONE
+        self._urns[item.id] = item.urn
+        what = special(item, target.extras, traits)
+        return item.id, _NONE if what.open else self._variant(what.variants), self._code(what.open)
+
+    def _variant(self, variants: str) -> int:
+        place = self._variant_places.setdefault(variants, len(self.variants))
+        if place == len(self.variants):
+            self.variants.append(variants)
+        return place
+
+    def _note_codes(self, block: Block) -> tuple[Ints, Ints]:
+        """Why rows are left out or open by what the reader noted."""
+        left_out, held = np.full(len(block), _NONE, np.int64), np.full(len(block), _NONE, np.int64)
+        for at, note in block.notes.items():
+            if note in _NOTES:
+                left_out[at] = self._code(reason(_NOTES[note]))
+            elif note in _BROKEN:
+                held[at] = self._code(reason("irregular", note=_BROKEN[note]))
+        return left_out, held
+
+    def _finish(self, block: Block, cells: pa.Table, offers: Sequence[_Offer]) -> Worked:
+        """Joins the listings that each row makes: it is open if one of them is, and left out if all are."""
+        outcomes, reasons = offers[0].outcomes.copy(), offers[0].reasons.copy()
+        for offer in offers[1:]:
+            is_open = (offer.outcomes == Outcome.OPEN) & (outcomes != Outcome.OPEN)
+            is_row = (offer.outcomes == Outcome.ROW) & (outcomes == Outcome.LEFT_OUT)
+            outcomes[is_open], reasons[is_open] = Outcome.OPEN, offer.reasons[is_open]
+            outcomes[is_row], reasons[is_row] = Outcome.ROW, _NONE
+        rows = [np.flatnonzero((outcomes == Outcome.ROW) & (offer.outcomes == Outcome.ROW)) for offer in offers]
+        order = np.argsort(np.concatenate(rows), kind="stable")
+        places = np.concatenate(rows)[order]
+
+        def joined(name: str) -> Ints:
+            parts = [getattr(offer, name)[at] for offer, at in zip(offers, rows, strict=True)]
+            return np.concatenate(parts)[order]
+
+        item_ids, traits = joined("item_ids"), joined("traits")
+        distinct, inverse = np.unique(item_ids, return_inverse=True)
+        urns = pa.array([self._urns[one] for one in distinct.tolist()], pa.string()).take(pa.array(inverse))
+        local, reason_at = np.unique(reasons, return_inverse=True)
+        has_none = len(local) > 0 and local[0] == _NONE
+        return Worked(
+            block.lines,
+            block.starts,
+            block.lengths,
+            outcomes,
+            (reason_at - 1 if has_none else reason_at).astype(np.int32),
+            [self._reasons[one] for one in local.tolist() if one != _NONE],
+            Offers(
+                places.astype(np.int32),
+                item_ids.astype(np.int32),
+                urns,
+                traits[:, 1].astype(np.int8),
+                joined("variants").astype(np.int32),
+                joined("prices").astype(np.int32),
+                joined("quantities"),
+                traits[:, 2].astype(np.int8),
+                self._texts(cells, places, traits[:, 3] > 0),
+            ),
+            self._questions(outcomes, offers),
+        )
+
+    def _questions(self, outcomes: NDArray[np.int8], offers: Sequence[_Offer]) -> list[tuple[Reason, int]]:
+        """What is to be decided in open rows, each with the number of rows."""
+        held = np.flatnonzero(outcomes == Outcome.OPEN)
+        if not len(held):
+            return []
+        codes = np.concatenate([offer.asked[:, held] for offer in offers])
+        # Each once a row.
+        pairs = np.unique(((codes << _BITS) | np.arange(len(held)))[codes != _NONE])
+        distinct, counts = np.unique(pairs >> _BITS, return_counts=True)
+        return [(self._reasons[code], count) for code, count in zip(distinct.tolist(), counts.tolist(), strict=True)]
+
+    def _texts(self, cells: pa.Table, rows: Ints, is_altered: NDArray[np.bool_]) -> dict[str, pa.Array]:
+        """The texts of the listings in ``rows``, without line breaks and control characters."""
+        found: dict[str, pa.Array] = {}
+        for to in _TEXTS:
+            source, places = self._mapping.sources.get(to), self._bound.places.get(to, [])
+            columns = [_one_line(whole(cells.column(at)).take(pa.array(rows))) for at in places]
+            if source and source.constant:
+                columns.append(pa.array([source.constant], pa.string()).take(pa.array(np.zeros(len(rows), np.int32))))
+            if columns:
+                is_joined = source and source.joined is Joined.ALL
+                found[to.name] = _join(columns) if is_joined else pc.coalesce(*columns)
+        if is_altered.any():
+            marks = pc.if_else(pa.array(is_altered), _ALTERED, pa.scalar(None, pa.string()))
+            found[Field.COMMENT.name] = _join([marks, *filter(None, [found.get(Field.COMMENT.name)])])
+        return found
+
+
+def _join(columns: list[pa.Array]) -> pa.Array:
+    """The texts that are there, separated by commas; null where there is none."""
+    if len(columns) == 1:
+        # Arrow would leave nulls out of a single column.
+        return columns[0]
+    joined = pc.binary_join_element_wise(*columns, ", ", null_handling="skip")
+    return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), joined)
+
+
+def _one_line(texts: pa.Array) -> pa.Array:
+    """Texts without line breaks and control characters, trimmed; null where nothing is left."""
+    if pc.any(pc.match_substring_regex(texts, _CONTROLS)).as_py():
+        texts = pc.replace_substring_regex(texts, f"{_CONTROLS}+", " ")
+    trimmed = pc.utf8_trim_whitespace(texts)
+    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)

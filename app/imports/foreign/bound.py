@@ -1,0 +1,84 @@
+"""Binds a mapping to the columns of a file, and reads groups of cells by their distinct combinations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Mapping as Map
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from app.imports.foreign import words
+from app.imports.foreign.mapping import Field, Joined, Mapping, Source, positions
+
+#: Between the cells of a combination; files do not contain it.
+_SEPARATOR = "\x1f"
+
+Codes = NDArray[np.int32]
+
+
+class Group:
+    """Some columns of a file that are read together."""
+
+    def __init__(self, columns: Iterable[int]) -> None:
+        self.columns = [*dict.fromkeys(columns)]
+        self._places = {column: at for at, column in enumerate(self.columns)}
+
+    def encode(self, cells: pa.Table) -> tuple[list[str], Codes]:
+        """The distinct combinations of the cells, and for each row which it has."""
+        if not self.columns:
+            return [""], np.zeros(len(cells), np.int32)
+        encoded = self._joined(cells).dictionary_encode()
+        return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+
+    def _joined(self, cells: pa.Table) -> pa.Array:
+        columns = [whole(cells.column(at)) for at in self.columns]
+        return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, _SEPARATOR)
+
+    def split(self, combination: str) -> list[str]:
+        """The cells of a combination, trimmed; empty where they say nothing."""
+        cells = combination.split(_SEPARATOR) if self.columns else []
+        return [words.cleaned(cell) for cell in cells]
+
+    def at(self, cells: Sequence[str], columns: Collection[int]) -> list[str]:
+        """Those of the split ``cells`` that stand in these columns of the file."""
+        return [cells[self._places[column]] for column in columns if column in self._places]
+
+
+class Bound:
+    """A mapping with the positions of its columns in a file."""
+
+    def __init__(self, mapping: Mapping, columns: Sequence[str]) -> None:
+        self.mapping = mapping
+        self._names = columns
+        self.places: Map[Field, list[int]] = {to: self.find(source.columns) for to, source in mapping.sources.items()}
+        self.filters = [self.find(one.columns) for one in mapping.filters]
+
+    def find(self, names: Iterable[str]) -> list[int]:
+        """The positions of columns."""
+        return [at for name in names for at in positions(self._names, name)]
+
+    def group(self, fields: Iterable[Field], more: Iterable[int] = ()) -> Group:
+        """The columns of these fields and ``more``."""
+        return Group([*(at for to in fields for at in self.places.get(to, ())), *more])
+
+    def values(self, group: Group, cells: Sequence[str], fields: Iterable[Field]) -> dict[Field, str]:
+        """The values of fields in the split ``cells`` of a group, with the constants; that of a condition is apart."""
+        return {
+            to: value(source, group.at(cells, self.places[to])) or (source.constant if to != Field.CONDITION else "")
+            for to in fields
+            if (source := self.mapping.sources.get(to))
+        }
+
+
+def value(source: Source, cells: Sequence[str]) -> str:
+    """The value of a field, by the cells of its columns."""
+    filled = [cell for cell in cells if cell]
+    return " ".join(filled) if source.joined is Joined.ALL else next(iter(filled), "")
+
+
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

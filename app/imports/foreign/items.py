@@ -1,0 +1,281 @@
+"""Finds the items that rows mean: by URN, by ids, by set and number, by set and name, in this order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from app.csvfile.contract import MAX_ID_DIGITS, NamedBy
+from app.imports.foreign import words
+from app.imports.foreign.mapping import LEAVE_OUT, Kind, Mapping, normal, plain
+from app.imports.foreign.numbers import (
+    comparable,
+    name_keys,
+    names_agree,
+    number_keys,
+    numbers_agree,
+    split_name,
+    title_numbers,
+)
+from app.imports.foreign.reasons import Candidate, Reason, ask, reason
+from app.imports.foreign.sets import FoundSets, Sets
+from app.queries import items_by_set
+from app.queries.items_by_set import NamedItem, NamedSet
+
+#: Candidates that are shown with a question.
+_CANDIDATES = 8
+#: Sets whose items are remembered, before all are forgotten.
+_SETS = 2_000
+_IDS = 200_000
+
+
+class ItemCells(NamedTuple):
+    """The cells of a row that say which item it is, empty where there is none."""
+
+    urn: str = ""
+    cardmarket_id: str = ""
+    tcgplayer_id: str = ""
+    game: str = ""
+    set_name: str = ""
+    set_code: str = ""
+    number: str = ""
+    name: str = ""
+    title: str = ""
+
+
+class Target(NamedTuple):
+    """What the cells come to."""
+
+    #: One if they name it; several if more must be known, with the reason.
+    items: tuple[NamedItem, ...] = ()
+    #: What the set's name says of the cards, as a finish cell would say it.
+    extras: frozenset[str] = frozenset()
+    #: Why there is not just one.
+    reason: Reason | None = None
+    is_left_out: bool = False
+
+
+class _Set(NamedTuple):
+    by_number: dict[str, list[NamedItem]]
+    by_name: dict[str, list[NamedItem]]
+    all: list[NamedItem]
+
+
+class Items:
+    """Finds items; what was found before is remembered."""
+
+    def __init__(self, mapping: Mapping, *, set_in_path: bool = False) -> None:
+        self.sets = Sets(items_by_set.list_sets(), mapping)
+        self._answers = mapping.answers.get(Kind.ITEM, {})
+        self._set_in_path = set_in_path
+        self._loaded: dict[NamedSet, _Set] = {}
+        self._by_id: dict[tuple[NamedBy, int], list[NamedItem]] = {}
+        self._by_urn: dict[str, NamedItem] = {}
+
+    def resolve(self, cells: Sequence[ItemCells]) -> list[Target]:
+        """What each of ``cells`` comes to, with at most one statement for each way to name items."""
+        found = [self._find_sets(one) for one in cells]
+        self._load(cells, found)
+        targets = [self._target(one, sets) for one, sets in zip(cells, found, strict=True)]
+        self._forget()
+        return targets
+
+    def _find_sets(self, cells: ItemCells) -> FoundSets:
+        found = FoundSets()
+        if cells.set_name:
+            found = self.sets.find(cells.set_name, in_path=self._set_in_path)
+        if not found.sets and not found.is_left_out and cells.set_code:
+            found = self.sets.find_code(cells.set_code)
+        if not found.sets and cells.title:
+            found = FoundSets(self.sets.in_title(cells.title))
+        games = self.sets.games(cells.game)
+        return found if games is None else found._replace(sets=tuple(one for one in found.sets if one.game in games))
+
+    def _load(self, cells: Sequence[ItemCells], found: Sequence[FoundSets]) -> None:
+        urns = {one.urn for one in cells if one.urn} | {
+            urn for one in cells if (urn := self._answers.get(normal(label(one)), LEAVE_OUT)) != LEAVE_OUT
+        }
+        if missing := urns - self._by_urn.keys():
+            self._by_urn |= {item.urn: item for item in items_by_set.find_by_urns(missing)}
+        for way, at in ((NamedBy.CARDMARKET_ID, 1), (NamedBy.TCGPLAYER_ID, 2)):
+            ids = {int(one[at]) for one in cells if _is_id(one[at])}
+            if unseen := {one for one in ids if (way, one) not in self._by_id}:
+                self._by_id |= {(way, one): [] for one in unseen}
+                for external_id, item in items_by_set.find_by_ids(way, unseen):
+                    self._by_id[way, external_id].append(item)
+        self._load_sets({one for sets in found for one in sets.sets})
+
+    def _load_sets(self, wanted: Iterable[NamedSet]) -> None:
+        missing = {one for one in wanted if one not in self._loaded}
+        if not missing:
+            return
+        self._loaded |= {one: _Set(defaultdict(list), defaultdict(list), []) for one in missing}
+        for of_set, item in items_by_set.find_in_sets(missing):
+            entry = self._loaded[of_set]
+            entry.all.append(item)
+            for key in number_keys(item.number):
+                entry.by_number[key].append(item)
+            for key in name_keys(item.name):
+                entry.by_name[key].append(item)
+
+    def _forget(self) -> None:
+        if len(self._loaded) > _SETS:
+            self._loaded.clear()
+        if len(self._by_id) > _IDS:
+            self._by_id.clear()
+
+    def _target(self, cells: ItemCells, found: FoundSets) -> Target:
+        named = label(cells)
+        if answer := self._answers.get(normal(named)):
+            if answer == LEAVE_OUT:
+                return Target(reason=reason("answered", word=named), is_left_out=True)
+            if answer in self._by_urn:
+                return Target((self._by_urn[answer],), found.extras)
+        if not any(cells):
+            return Target(reason=reason("item-missing"))
+        target = self._by_key(cells, found) or self._by_title(cells, found) or self._by_set(cells, found)
+        if not target.items and not target.is_left_out and words.is_sealed(cells.name or cells.title):
+            return Target(reason=reason("sealed"), is_left_out=True)
+        return target._replace(extras=found.extras)
+
+    def _by_key(self, cells: ItemCells, found: FoundSets) -> Target | None:
+        """What the URN or an id comes to; None if the catalog does not have it."""
+        if cells.urn in self._by_urn:
+            return Target((self._by_urn[cells.urn],))
+        hits = [
+            self._by_id[way, int(cells[at])]
+            for way, at in ((NamedBy.CARDMARKET_ID, 1), (NamedBy.TCGPLAYER_ID, 2))
+            if _is_id(cells[at]) and self._by_id[way, int(cells[at])]
+        ]
+        if not hits:
+            return None
+        candidates = self._narrow(hits[0], cells, found)
+        if len(hits) > 1 and not set(candidates) & set(hits[1]):
+            return self._disagreement(cells, [*candidates, *hits[1]])
+        if len(hits) > 1:
+            candidates = [one for one in candidates if one in hits[1]]
+        agreeing = [one for one in candidates if _agrees(cells, one)]
+        if not agreeing:
+            return self._disagreement(cells, [*candidates, *self._in_sets(cells, found)])
+        return Target((agreeing[0],)) if len(agreeing) == 1 else self._ambiguous(cells, agreeing)
+
+    def _narrow(self, candidates: list[NamedItem], cells: ItemCells, found: FoundSets) -> list[NamedItem]:
+        """The candidates that fit what else the row says, as far as any do."""
+        sets = set(found.sets)
+        fits = (
+            [not cells.number or numbers_agree(cells.number, one.number) for one in candidates],
+            [not cells.name or names_agree(cells.name, one.name) for one in candidates],
+            [not sets or NamedSet(one.game, one.set_name) in sets for one in candidates],
+        )
+        left = [*range(len(candidates))]
+        for test in fits:
+            left = [at for at in left if test[at]] or left
+        return [candidates[at] for at in left]
+
+    def _in_sets(self, cells: ItemCells, found: FoundSets) -> list[NamedItem]:
+        keys = number_keys(cells.number)
+        return [item for one in found.sets for key in keys for item in self._loaded[one].by_number.get(key, ()) if key]
+
+    def _by_title(self, cells: ItemCells, found: FoundSets) -> Target | None:
+        """The item whose set, number and name all stand in the title; None if not just one is that."""
+        if not cells.title or not found.sets:
+            return None
+        text = f" {plain(cells.title)} "
+        hits = {
+            item
+            for one in found.sets
+            for key in title_numbers(cells.title)
+            for item in self._loaded[one].by_number.get(key, ())
+            if f" {plain(item.name)} " in text
+        }
+        return Target((hits.pop(),)) if len(hits) == 1 else None
+
+    def _by_set(self, cells: ItemCells, found: FoundSets) -> Target:
+        """What set and number, or set and name, come to."""
+        if found.is_left_out or self.sets.is_game_left_out(cells.game):
+            word = cells.set_name if found.is_left_out else cells.game
+            return Target(reason=reason("answered", word=word), is_left_out=True)
+        if unknown := self._unknown(cells, found):
+            return unknown
+        hits = self._in_sets(cells, found) or self._in_parts(cells, found)
+        named = list({item for one in found.sets for item in self._named(self._loaded[one], cells.name)})
+        if not cells.number:
+            hits = named
+        elif hits:
+            agreeing = [
+                one for one in hits if not comparable(cells.name, one.name) or names_agree(cells.name, one.name)
+            ]
+            if not agreeing:
+                return self._disagreement(cells, [*hits, *named])
+            hits = agreeing
+        elif named:
+            return self._disagreement(cells, named)
+        hits = list(dict.fromkeys(hits))
+        if not hits:
+            return Target(reason=ask("item-unknown", Kind.ITEM, label(cells)))
+        return Target((hits[0],)) if len(hits) == 1 else self._ambiguous(cells, hits)
+
+    def _unknown(self, cells: ItemCells, found: FoundSets) -> Target | None:
+        if words.is_total(cells.name) and not cells.set_name and not cells.number:
+            return Target(reason=reason("total"), is_left_out=True)
+        if self.sets.games(cells.game) is None:
+            return Target(reason=ask("game-unknown", Kind.GAME, cells.game))
+        if found.sets:
+            return None
+        if cells.set_name or cells.set_code:
+            return Target(reason=ask("set-unknown", Kind.SET, cells.set_name or cells.set_code))
+        return Target(reason=ask("item-unknown", Kind.ITEM, label(cells)))
+
+    def _in_parts(self, cells: ItemCells, found: FoundSets) -> list[NamedItem]:
+        """The items of sets that are parts of the named one, with its number and name."""
+        if not cells.number or number_keys(cells.number)[0].isdigit():
+            return []
+        parts = self.sets.parts_of(found.sets)
+        self._load_sets(parts)
+        return [
+            item
+            for item in self._in_sets(cells, found._replace(sets=tuple(parts)))
+            if not cells.name or names_agree(cells.name, item.name)
+        ]
+
+    def _named(self, of_set: _Set, name: str) -> list[NamedItem]:
+        return [item for key in name_keys(name) for item in of_set.by_name.get(key, ())] if name else []
+
+    def _ambiguous(self, cells: ItemCells, items: Sequence[NamedItem]) -> Target:
+        why = ask("item-ambiguous", Kind.ITEM, label(cells), _candidates(items), count=len(set(items)))
+        return Target(tuple(dict.fromkeys(items)), reason=why)
+
+    def _disagreement(self, cells: ItemCells, items: Sequence[NamedItem]) -> Target:
+        first = items[0]
+        found = f"{first.name}, {first.set_name} {first.number}"
+        return Target(reason=ask("item-disagrees", Kind.ITEM, label(cells), _candidates(items), found=found))
+
+
+def label(cells: ItemCells) -> str:
+    """The card as its cells call it: what a question about it and its answer are known by."""
+    if cells.title and not cells.name:
+        return cells.title
+    ids = f"Cardmarket {cells.cardmarket_id}" if cells.cardmarket_id else ""
+    ids = ids or (f"TCGplayer {cells.tcgplayer_id}" if cells.tcgplayer_id else "")
+    described = (cells.set_name or cells.set_code, cells.name, cells.number)
+    return " · ".join(filter(None, (cells.urn or ids, *described)))
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= MAX_ID_DIGITS
+
+
+def _agrees(cells: ItemCells, item: NamedItem) -> bool:
+    """Whether what a row says beside an id does not contradict the item."""
+    name = split_name(cells.name)[0] if cells.name else ""
+    if comparable(name, item.name) and not (names_agree(name, item.name) or names_agree(cells.name, item.name)):
+        return False
+    return not cells.number or not item.number or numbers_agree(cells.number, item.number)
+
+
+def _candidates(items: Iterable[NamedItem]) -> tuple[Candidate, ...]:
+    return tuple(
+        Candidate(one.urn, one.set_name, one.name, one.number, one.rarity, tuple(sorted(one.variants)))
+        for one in list(dict.fromkeys(items))[:_CANDIDATES]
+    )

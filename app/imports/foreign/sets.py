@@ -1,0 +1,142 @@
+"""Finds the games and sets of the catalog by what other tools call them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from functools import cache
+from typing import NamedTuple
+
+from app.imports.foreign import words
+from app.imports.foreign.mapping import LEAVE_OUT, Kind, Mapping, normal, plain
+from app.queries.items_by_set import NamedSet
+
+#: A code before the name of a set: “SV03: Obsidian Flames”, “XY - Evolutions”.
+_CODED = re.compile(r"\s*([A-Za-z0-9.&]{1,8})\s*[:–-]\s+(.+)")
+_STEPS = re.compile(r"[>,|/]")
+#: Between game and set in an answer.
+_IN_GAME = " > "
+_SUGGESTED = 5
+
+
+class FoundSets(NamedTuple):
+    """The sets that a word can mean."""
+
+    sets: tuple[NamedSet, ...] = ()
+    #: What is special about their cards, as a finish cell would say it.
+    extras: frozenset[str] = frozenset()
+    is_left_out: bool = False
+
+
+@cache
+def _game_words() -> dict[str, str]:
+    return {normal(word): game for game, entry in words.load("games").items() for word in (game, *entry["words"])}
+
+
+@cache
+def native_languages(game: str) -> frozenset[str]:
+    """The languages whose printings are items of their own in a game, and so no variant."""
+    entry = words.load("games").get(game)
+    return frozenset(entry["native"] if entry else ["en"])
+
+
+class Sets:
+    """The sets of the catalog, by all their names."""
+
+    def __init__(self, known: Iterable[NamedSet], mapping: Mapping) -> None:
+        self._answers = mapping.answers.get(Kind.SET, {})
+        self._game_answers = mapping.answers.get(Kind.GAME, {})
+        self._by_name: defaultdict[str, list[NamedSet]] = defaultdict(list)
+        for one in known:
+            self._by_name[normal(one.name)].append(one)
+        self._games = {normal(game): game for game in {one.game for sets in self._by_name.values() for one in sets}}
+        table = words.load("sets")
+        self._aliases = self._of_table((alias, name) for name, several in table["names"].items() for alias in several)
+        self._codes = self._of_table(table["codes"].items())
+        self._extras = {normal(alias): frozenset({extra}) for alias, extra in table["with"].items()}
+        self._found: dict[str, FoundSets] = {}
+        self._in_titles = self._title_names()
+
+    def _of_table(self, pairs: Iterable[tuple[str, str]]) -> dict[str, list[NamedSet]]:
+        there = ((normal(alias), self._by_name.get(normal(name), [])) for alias, name in pairs)
+        return {alias: sets for alias, sets in there if sets}
+
+    def _title_names(self) -> list[tuple[str, tuple[NamedSet, ...]]]:
+        names = {plain(one.name): tuple(sets) for sets in self._by_name.values() for one in sets}
+        for name, aliases in words.load("sets")["names"].items():
+            if sets := self._by_name.get(normal(name)):
+                names |= {plain(alias): tuple(sets) for alias in aliases if len(plain(alias).split()) > 1}
+        return sorted(((f" {name} ", sets) for name, sets in names.items() if name), key=lambda one: -len(one[0]))
+
+    def games(self, word: str) -> frozenset[str] | None:
+        """The games that a word means; all if it is empty, None if it is unknown."""
+        if not word:
+            return frozenset(self._games.values())
+        key = normal(word)
+        game = self._game_answers.get(key) or self._games.get(key) or _game_words().get(key, "")
+        return frozenset({game}) if game in self._games.values() else None
+
+    def is_game_left_out(self, word: str) -> bool:
+        """Whether the seller leaves out the rows of this game."""
+        return self._game_answers.get(normal(word)) == LEAVE_OUT
+
+    def find(self, word: str, *, in_path: bool = False) -> FoundSets:
+        """The sets that a word means. ``in_path``: one of its steps or entries does, the last one that can."""
+        if not in_path:
+            return self._find(word)
+        for step in reversed(_STEPS.split(word)):
+            if step.strip() and (found := self._find(step)).sets:
+                return found
+        return FoundSets()
+
+    def _find(self, word: str) -> FoundSets:
+        key = normal(word)
+        if key not in self._found:
+            self._found[key] = self._look_up(word, key)
+        return self._found[key]
+
+    def _look_up(self, word: str, key: str) -> FoundSets:
+        if answer := self._answers.get(key):
+            return FoundSets(is_left_out=True) if answer == LEAVE_OUT else FoundSets(self._answered(answer))
+        coded = _CODED.fullmatch(word)
+        names = [key, *([normal(coded[2])] if coded else [])]
+        for name in names:
+            if sets := self._by_name.get(name) or self._aliases.get(name):
+                return FoundSets(tuple(sets), self._extras.get(name, frozenset()))
+        return self.find_code(coded[1] if coded else word)
+
+    def _answered(self, answer: str) -> tuple[NamedSet, ...]:
+        game, _, name = answer.rpartition(_IN_GAME)
+        return tuple(one for one in self._by_name.get(normal(name), ()) if game in ("", one.game))
+
+    def find_code(self, code: str) -> FoundSets:
+        """The sets with this short code."""
+        return FoundSets(tuple(self._codes.get(normal(code), ())))
+
+    def parts_of(self, sets: Sequence[NamedSet]) -> list[NamedSet]:
+        """Sets that are parts of others, such as their trainer galleries: their names begin with these."""
+        wanted = [(one.game, f"{plain(one.name)} ") for one in sets]
+        return [
+            one
+            for several in self._by_name.values()
+            for one in several
+            if any(one.game == game and plain(one.name).startswith(name) for game, name in wanted)
+        ]
+
+    def in_title(self, title: str) -> tuple[NamedSet, ...]:
+        """The sets whose names stand in a title, without those that are part of a longer one."""
+        rest = f" {plain(title)} "
+        found: dict[NamedSet, None] = {}
+        for name, sets in self._in_titles:
+            if name in rest:
+                found.update(dict.fromkeys(sets))
+                rest = rest.replace(name, "  ")
+        return tuple(found)
+
+    def nearest(self, word: str) -> list[str]:
+        """The names of sets that are spelled most similarly, as answers have them; the nearest first."""
+        coded = _CODED.fullmatch(word)
+        near = get_close_matches(normal(coded[2] if coded else word), self._by_name, _SUGGESTED, 0.5)
+        return [f"{one.game}{_IN_GAME}{one.name}" for key in near for one in self._by_name[key]]

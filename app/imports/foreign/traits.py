@@ -1,0 +1,273 @@
+"""What a row says beside its item: whether it is for sale, the condition, and what becomes the variants."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from app.csvfile.contract import CONDITION_CODES, Condition
+from app.imports.foreign import words
+from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, Match, RowFilter, normal
+from app.imports.foreign.numbers import is_latin
+from app.imports.foreign.reasons import Reason, ask, reason
+from app.imports.foreign.sets import native_languages
+from app.imports.foreign.words import FIRST_EDITION, FOIL, HOLO, NORMAL, REVERSE, SIGNED, UNLIMITED
+from app.queries.items_by_set import NamedItem
+
+_FINISHES = ("normal", "holo", "reverse")
+#: Languages of printings whose names are not in Latin letters.
+_OTHER_SCRIPTS = frozenset({"ja", "ko", "zh-hans", "zh-hant", "th", "id"})
+
+
+class Traits(NamedTuple):
+    """What some cells say."""
+
+    condition: Condition | None = None
+    #: Keys of ``data/finishes.toml``.
+    finishes: frozenset[str] = frozenset()
+    #: A code of ``data/languages.toml``; empty: not told.
+    language: str = ""
+    is_playset: bool = False
+    is_altered: bool = False
+    #: Whether buyers do not see the listing; None: not told.
+    is_hidden: bool | None = None
+    #: Why the row is left out.
+    left_out: Reason | None = None
+    #: Why it is open.
+    open: Reason | None = None
+
+
+class TraitReader:
+    """Reads cells by the rules of a mapping."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        self._mapping = mapping
+        self._hows = {to: source.how for to, source in mapping.sources.items()}
+        condition = mapping.sources.get(Field.CONDITION)
+        #: A code of ours, whatever the scale of the file is.
+        self._condition = CONDITION_CODES.get(condition.constant) if condition else None
+        self._answers = {kind: mapping.answers.get(kind, {}) for kind in Kind}
+
+    def read(self, values: dict[Field, str], filtered: Sequence[Sequence[str]], finish: str = "") -> Traits:
+        """What the cells of a row say: those of its fields, and for each row filter those of its columns.
+
+        ``finish``: what is said of the finish besides.
+        """
+        if left_out := self._filter(filtered):
+            return Traits(left_out=left_out)
+        found = _Found()
+        self._read_condition(values.get(Field.CONDITION, ""), found)
+        self._read_finish(values.get(Field.FINISH, ""), found)
+        if finish:
+            found.finishes.add(finish)
+        self._read_language(values.get(Field.LANGUAGE, ""), found)
+        flags = {to: self._flag(values.get(to, ""), to, found) for to in _FLAGS}
+        found.finishes |= {_FLAGS[to] for to, is_set in flags.items() if is_set and _FLAGS[to]}
+        return Traits(
+            found.condition,
+            frozenset(found.finishes),
+            found.language,
+            flags[Field.PLAYSET],
+            flags[Field.ALTERED],
+            self._hidden(values, found),
+            found.left_out,
+            found.open,
+        )
+
+    def _filter(self, filtered: Sequence[Sequence[str]]) -> Reason | None:
+        for row_filter, cells in zip(self._mapping.filters, filtered, strict=True):
+            if _matches(row_filter, cells):
+                return reason(row_filter.reason)
+        return None
+
+    def _read_condition(self, word: str, found: _Found) -> None:
+        if not word and self._condition:
+            found.condition = self._condition
+        elif not word:
+            found.ask(ask("condition-missing", "condition-missing", ""))
+        elif words.is_grade(word):
+            found.left_out = reason("graded")
+        elif words.is_unopened(word):
+            found.left_out = reason("sealed")
+        elif answer := self._answers[Kind.CONDITION].get(normal(word)):
+            self._answered_condition(answer, word, found)
+        else:
+            self._judge_condition(word, found)
+
+    def _answered_condition(self, answer: str, word: str, found: _Found) -> None:
+        if answer == LEAVE_OUT:
+            found.left_out = reason("answered", word=word)
+            return
+        if self._hows.get(Field.CONDITION) == How.GRAMMAR:
+            parsed = words.parse_printing(word, self._mapping.scale)
+            found.add(parsed.finishes, parsed.languages)
+        found.condition = CONDITION_CODES.get(answer)
+        if found.condition is None:
+            found.ask(ask("condition-unknown", Kind.CONDITION, word))
+
+    def _judge_condition(self, word: str, found: _Found) -> None:
+        scale = words.scale(self._mapping.scale)
+        found.condition = scale.grades.get(normal(word))
+        if found.condition:
+            return
+        if not self._mapping.scale and words.depends_on_scale(word):
+            found.ask(ask("condition-scale", "scale", word))
+            return
+        if self._hows.get(Field.CONDITION) == How.GRAMMAR:
+            parsed = words.parse_printing(word, self._mapping.scale)
+            if len(set(parsed.conditions)) == 1 and not parsed.unknown:
+                found.condition = parsed.conditions[0]
+                found.add(parsed.finishes, parsed.languages)
+                return
+        found.ask(ask("condition-unknown", Kind.CONDITION, word))
+
+    def _read_finish(self, word: str, found: _Found) -> None:
+        if not word:
+            return
+        if answer := self._answers[Kind.FINISH].get(normal(word)):
+            if answer == LEAVE_OUT:
+                found.left_out = reason("answered", word=word)
+            found.add(answer.split("|"), ())
+        elif self._hows.get(Field.FINISH) == How.SEARCH:
+            found.add(words.parse_printing(word, in_title=True).finishes, ())
+        else:
+            parsed = words.parse_printing(word)
+            if not parsed.unknown:
+                found.add(parsed.finishes, ())
+            elif words.is_flag(word):
+                found.add([FOIL if words.is_true(word) else NORMAL], ())
+            else:
+                found.ask(ask("finish-unknown", Kind.FINISH, word))
+
+    def _read_language(self, word: str, found: _Found) -> None:
+        if not word:
+            return
+        if self._hows.get(Field.LANGUAGE) == How.SEARCH:
+            found.add((), words.languages_in(word))
+            return
+        answer = self._answers[Kind.LANGUAGE].get(normal(word))
+        if answer == LEAVE_OUT:
+            found.left_out = reason("answered", word=word)
+            return
+        code = answer or words.language(word)
+        if code is None:
+            found.ask(ask("language-unknown", Kind.LANGUAGE, word))
+        else:
+            found.add((), [code])
+
+    def _flag(self, word: str, to: Field, found: _Found) -> bool:
+        try:
+            return words.is_true(word)
+        except ValueError:
+            if normal(word) == normal(to.value):
+                return True
+            found.ask(ask("finish-unknown", Kind.FINISH, word))
+            return False
+
+    def _hidden(self, values: dict[Field, str], found: _Found) -> bool | None:
+        if hidden := values.get(Field.HIDDEN):
+            return self._flag(hidden, Field.HIDDEN, found)
+        if shown := values.get(Field.SHOWN):
+            return normal(shown) not in ("active", "published", "shown") and not words.is_yes(shown)
+        return None
+
+
+#: The fields that are flags, and what each says of the finish.
+_FLAGS = {
+    Field.REVERSE: REVERSE,
+    Field.FIRST_EDITION: FIRST_EDITION,
+    Field.SIGNED: SIGNED,
+    Field.PLAYSET: "",
+    Field.ALTERED: "",
+}
+
+
+class _Found:
+    """Collects what the cells of a row say."""
+
+    def __init__(self) -> None:
+        self.condition: Condition | None = None
+        self.finishes: set[str] = set()
+        self.language = ""
+        self.left_out: Reason | None = None
+        self.open: Reason | None = None
+
+    def ask(self, why: Reason) -> None:
+        """Leave the row open; the first reason counts."""
+        self.open = self.open or why
+
+    def add(self, finishes: Collection[str], languages: Collection[str]) -> None:
+        """Add what a cell says of finish and language."""
+        self.finishes.update(finishes)
+        for one in languages:
+            self.language = self.language or one
+
+
+def _matches(row_filter: RowFilter, cells: Sequence[str]) -> bool:
+    """Whether a filter leaves a row with these cells out."""
+    match row_filter.match:
+        case Match.IS:
+            wanted = set(map(normal, row_filter.words))
+            return any(cell and normal(cell) in wanted for cell in cells)
+        case Match.IS_NOT:
+            wanted = set(map(normal, row_filter.words))
+            return any(cell and normal(cell) not in wanted for cell in cells)
+        case Match.BEGINS:
+            return any(cell and normal(cell).startswith(tuple(map(normal, row_filter.words))) for cell in cells)
+        case Match.IS_TRUE:
+            return any(words.is_yes(cell) for cell in cells)
+        case Match.IS_EMPTY:
+            return not any(cells)
+
+
+class Special(NamedTuple):
+    """What is special about a listing's cards: the variants, or why they are open."""
+
+    variants: str = ""
+    open: Reason | None = None
+
+
+def choose(items: Sequence[NamedItem], traits: Traits) -> NamedItem | None:
+    """The only one of several items that has the finish a row names; None if not just one has."""
+    wanted = {"holo", "reverse"} if traits.finishes & {FOIL, HOLO} else {REVERSE} & traits.finishes
+    fitting = [one for one in items if wanted & one.variants]
+    return fitting[0] if wanted and len(fitting) == 1 else None
+
+
+def special(item: NamedItem, extras: frozenset[str], traits: Traits) -> Special:
+    """The variants of an item's listing. The finish is always written out; the item's own language is none."""
+    finishes = traits.finishes | extras
+    named = f"{item.name} ({item.set_name} {item.number})"
+    finish = _finish(item.variants & set(_FINISHES), finishes)
+    if finish is None:
+        word = next(one for one in (REVERSE, HOLO, FOIL) if one in finishes)
+        return Special(open=ask("finish-not-there", Kind.FINISH, word, item=named))
+    chosen = {finish} - {""}
+    for one in sorted(finishes - {NORMAL, FOIL, HOLO, REVERSE}):
+        names = words.finish_variants().get(one, [one])
+        there = next((name for name in names if name in item.variants), None)
+        if there is None and one != UNLIMITED:
+            return Special(open=ask("finish-not-there", Kind.FINISH, one, item=named))
+        chosen |= {there} if there else set()
+    if traits.language:
+        if traits.language in item.variants:
+            chosen.add(traits.language)
+        elif traits.language not in _native(item):
+            return Special(open=ask("language-not-there", "language-not-there", traits.language, item=named))
+    return Special("|".join(sorted(chosen)))
+
+
+def _finish(own: frozenset[str], finishes: frozenset[str]) -> str | None:
+    """The finish that is written out: empty if the catalog lists none, None if the item does not have it."""
+    if REVERSE in finishes:
+        return "reverse" if "reverse" in own else None
+    if finishes & {FOIL, HOLO}:
+        # The foil of a card that has normal and reverse copies is the reverse.
+        is_reverse = HOLO not in finishes and {"normal", "reverse"} <= own
+        order = ("reverse", "holo") if is_reverse else ("holo", "reverse")
+        return next((one for one in order if one in own), None if own else "")
+    return next((one for one in _FINISHES if one in own), "")
+
+
+def _native(item: NamedItem) -> frozenset[str]:
+    return native_languages(item.game) | (frozenset() if is_latin(item.name) else _OTHER_SCRIPTS)
