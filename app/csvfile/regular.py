@@ -59,11 +59,13 @@ def _misplaced_quotes(raw: npt.NDArray[np.uint8], starts: Indices, separator: st
     marks = np.flatnonzero(raw == _QUOTE)
     if not len(marks):
         return ()
-    befores = np.searchsorted(marks, starts)
-    counts = np.diff(befores)
-    closes = (np.arange(len(marks)) - np.repeat(befores[:-1], counts)) % 2 == 1
-    is_odd = _is_odd_beside_quote(separator)[raw[np.where(closes, marks + 1, marks - 1)]]
-    return marks[is_odd], starts[:-1][counts % 2 == 1]
+    counts = np.diff(np.searchsorted(marks, starts))
+    is_unpaired = counts % 2 == 1
+    if is_unpaired.any():
+        marks = marks[~np.repeat(is_unpaired, counts)]
+    opens, closes = marks[::2], marks[1::2]
+    is_odd = _is_odd_beside_quote(separator)
+    return opens[is_odd[raw[opens - 1]]], closes[is_odd[raw[closes + 1]]], starts[:-1][is_unpaired]
 
 
 @cache

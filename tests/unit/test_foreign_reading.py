@@ -66,3 +66,15 @@ def test_every_row_of_a_sample_is_read_at_its_line(name: str) -> None:
     ]
     alone = [next(csv.reader(io.StringIO(text, newline=""), delimiter=reading.separator)) for text in texts]
     assert cells_of(several) == alone
+
+
+@needs_samples
+def test_the_workbook_of_the_samples_is_read_as_a_person_sees_it() -> None:
+    reading, several = read((FOREIGN / "own-spreadsheet.xlsx").read_bytes())
+    assert (reading.kind, reading.sheet, reading.sheets) == ("xlsx", "Stock", ("Stock", "Sold"))
+    assert (reading.header_line, reading.above, reading.unsure) == (3, ("Card stock, counted June",), ())
+    assert lines_of(several) == expected_lines()["own-spreadsheet.xlsx"]
+    assert notes_of(several) == {12: "total"}
+    cells = cells_of(several)
+    assert [row[2] for row in cells[:3]] == ["26", "4/102", "10/64"]
+    assert [row[7] for row in cells] == ["0.35", "1199.95", "18", "4.1", "£0,50", "950", "120", "2292.9"]

@@ -105,21 +105,22 @@ class _Parser:
             data = data.translate(_SWAPPED)
         self._check(data)
         starts, is_regular = judge_lines(data, self.reading.separator, self.reading.quote)
-        records, end = self._read_irregular(data, starts, is_regular, is_last=is_last)
+        records, blanks, end = self._read_irregular(data, starts, is_regular, is_last=is_last)
         is_regular[end:] = False
         rows = self._parse(data, starts, is_regular, records)
-        heads = starts[np.append(rows.firsts, end)]
-        numbers = np.arange(len(rows.firsts)) if self.reading.counts_records else rows.firsts
+        heads = np.append(np.sort(np.concatenate([rows.firsts, blanks])), end)
+        at = np.searchsorted(heads, rows.firsts)
+        begins = starts[rows.firsts]
         block = Block(
-            pa.table(rows.columns, [str(at) for at in range(self.width)]),
-            numbers + self._line,
-            heads[:-1] + (self._offset + mark),
-            _without_endings(data, heads),
+            pa.table(rows.columns, [str(position) for position in range(self.width)]),
+            (at if self.reading.counts_records else rows.firsts) + self._line,
+            begins + (self._offset + mark),
+            _without_endings(data, begins, starts[heads[at + 1]]) - begins,
             rows.notes,
         )
         self.taken = int(starts[end]) + mark
         self._offset += self.taken
-        self._line += len(rows.firsts) if self.reading.counts_records else end
+        self._line += len(heads) - 1 if self.reading.counts_records else end
         block = notes_of(block, self.reading)
         for first in range(0, len(block), MAX_BLOCK_ROWS):
             yield _slice(block, first, first + MAX_BLOCK_ROWS)
@@ -142,27 +143,33 @@ class _Parser:
 
     def _read_irregular(
         self, data: bytes, starts: Indices, is_regular: Mask, *, is_last: bool
-    ) -> tuple[dict[int, _Record], int]:
-        """The records that begin on irregular lines, by line; and the line at which an incomplete one begins.
+    ) -> tuple[dict[int, _Record], Indices, int]:
+        """The records that begin on irregular lines, by line; empty lines; the line at which an incomplete one begins.
 
         The lines on which such a record goes on are no longer regular.
         """
         count = len(is_regular)
         found: dict[int, _Record] = {}
+        blanks: list[int] = []
+        is_empty = _empty_lines(data, starts)
         end = 0
         for at in np.flatnonzero(~is_regular).tolist():
             if at < end:
                 continue
             end = at
             while end < count and not is_regular[end]:
+                if is_empty[end]:
+                    blanks.append(end)
+                    end += 1
+                    continue
                 is_complete = is_last or int(starts[-1] - starts[end]) > MAX_RECORD_BYTES
                 record = self._read_one(data, starts, end, is_complete=is_complete)
                 if record is None:
-                    return found, end
+                    return found, np.array(blanks, np.intp), end
                 found[end] = record
                 is_regular[end : end + record.height] = False
                 end += record.height
-        return found, count
+        return found, np.array(blanks, np.intp), count
 
     def _read_one(self, data: bytes, starts: Indices, first: int, *, is_complete: bool) -> _Record | None:
         """The record that begins at line ``first``; None if it has not ended and more data follows."""
@@ -297,13 +304,17 @@ def _merge(column: pa.Array, cells: Sequence[str], order: pa.Array) -> pa.Array:
     return pa.concat_arrays([column, pa.array(cells, pa.string())]).take(order)
 
 
-def _without_endings(data: bytes, heads: Indices) -> Indices:
-    """The lengths of the records that begin at ``heads``, without their line endings; the last one is the end."""
+def _empty_lines(data: bytes, starts: Indices) -> Mask:
+    """Whether each line is nothing but its ending."""
+    return np.equal(_without_endings(data, starts[:-1], starts[1:]), starts[:-1])
+
+
+def _without_endings(data: bytes, begins: Indices, ends: Indices) -> Indices:
+    """Where records end without their line endings."""
     raw = np.frombuffer(b"\n" + data, np.uint8)
-    ends = heads[1:].copy()
     for ending in b"\n\r":
-        ends -= (raw[ends] == ending) & (ends > heads[:-1])
-    return ends - heads[:-1]
+        ends = ends - ((raw[ends] == ending) & (ends > begins))
+    return ends
 
 
 def _line_of_error(data: bytes) -> int:

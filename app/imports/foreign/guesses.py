@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from app.csvfile.contract import column_letters
 from app.csvfile.visible import trim
-from app.imports.foreign.dictionary import is_known
+from app.imports.foreign.dictionary import fields, is_known
 
 #: The separators that are looked for, the likeliest first.
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes (|)"}
@@ -23,6 +23,10 @@ _MIN_KNOWN = 2
 
 _SEP = re.compile(r'"?sep=(.)"?[,;\t|]*\s*\Z', re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*+"')
+#: The fields without which a table is hardly a list of stock.
+_TELLING = frozenset({"name", "number", "set", "quantity", "condition", "price"})
+#: A card number with the number of cards in the set: ``004/102``.
+_OF_SET = re.compile(r"[A-Za-z]{0,4}\d{1,4}[a-z]?/[A-Za-z]{0,4}\d{1,4}\Z")
 _DIGIT = re.compile(r"\d")
 
 
@@ -41,6 +45,11 @@ class Layout(NamedTuple):
     first_line: int
     columns: tuple[str, ...]
     is_sure: bool
+
+    @property
+    def top(self) -> int:
+        """The line at which the table begins, with its header if it has one."""
+        return self.header_line or self.first_line
 
 
 def line_end_of(text: str) -> str:
@@ -132,6 +141,23 @@ def _find_unknown_header(lines: Sequence[Line]) -> Line | None:
     are_names = len({*names}) == len(names) and not any(map(_DIGIT.search, names))
     has_numbers = any(_DIGIT.search(cell) for cells in below for cell in cells)
     return header if are_names and has_numbers else None
+
+
+def likeness_to_stock(columns: Sequence[str]) -> tuple[int, int]:
+    """How much a table with these columns looks like stock: the fields that it has, those that tell before others."""
+    found = {meaning for column in columns if (meaning := fields().find(column))}
+    return len(found & _TELLING), len(found)
+
+
+def number_columns(layout: Layout, lines: Sequence[Line]) -> tuple[int, ...]:
+    """The positions of the columns that hold card numbers, by their names or by their cells."""
+    rows = [line.cells for line in lines if line.line >= layout.first_line]
+    found = []
+    for at, column in enumerate(layout.columns):
+        cells = [cell for row in rows if at < len(row) and (cell := trim(row[at]))]
+        if fields().find(column) == "number" or 2 * sum(map(bool, map(_OF_SET.match, cells))) > len(cells):
+            found.append(at)
+    return tuple(found)
 
 
 def _count_known(cells: Sequence[str]) -> int:

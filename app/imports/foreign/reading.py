@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import BinaryIO
 
 from app.csvfile.kinds import recognise_bytes, recognise_text, utf_16
 from app.imports.foreign import guesses
 from app.imports.foreign.delimited import read_text
 from app.imports.foreign.encodings import ENCODINGS, LAST_RESORT, decode, encoding_of, to_utf_8
+from app.imports.foreign.gzipped import MAGIC, beginning, unzip
 from app.imports.foreign.orders import refuse_orders
 from app.imports.foreign.shapes import (
     TRANSCRIBED,
@@ -29,6 +31,7 @@ from app.imports.foreign.shapes import (
     Unreadable,
     Unsure,
 )
+from app.imports.foreign.workbook import Workbook, as_csv
 
 __all__ = [
     "Block",
@@ -48,20 +51,28 @@ __all__ = [
 #: Number of bytes from which the dialect is guessed, and of a piece that is read.
 SAMPLE_BYTES = 256 * 1024
 PIECE_BYTES = 1024 * 1024
+#: Number of rows of a sheet from which its header is guessed, and of sheets that are looked at.
+SAMPLE_ROWS = 200
+MAX_SHEETS = 50
+_ZIP = b"PK\x03\x04"
 #: A table of more columns is none.
 MAX_COLUMNS = 500
 
 
 def detect(source: BinaryIO, *, overrides: Overrides) -> Reading:
-    """How the file is read, as ``overrides`` say and otherwise as is likely; reads all of it once.
+    """How the file is read, as ``overrides`` say and otherwise as is likely; reads all of a text once.
 
     Raises Unreadable if it is no table or empty, or if it cannot be read as ``overrides`` say, and NotStock if it holds
     orders or data of buyers.
     """
     source.seek(0)
     start = source.read(SAMPLE_BYTES)
-    _refuse_kinds(start)
-    reading = _detect_text(source, start, overrides)
+    if start.startswith(_ZIP) and not _names_other_kind(start):
+        reading = _detect_workbook(source, overrides)
+    else:
+        reading = _detect_text(source, start, overrides)
+    if len(reading.columns) > MAX_COLUMNS:
+        raise Unreadable(f"The file has more than {MAX_COLUMNS} columns. Delete those that are not needed.")
     refuse_orders(reading.columns)
     return reading
 
@@ -86,48 +97,84 @@ def text_reading(reading: Reading) -> Reading:
     """How the text of the file is read: the reading itself if the file is its own text."""
     if reading.is_text:
         return reading
-    return replace(reading, encoding="utf-8", is_gzipped=False)
+    return replace(reading, kind=Kind.CSV, encoding="utf-8", is_gzipped=False)
 
 
 def _text(source: BinaryIO, reading: Reading) -> Iterator[bytes]:
-    return _pieces(source) if reading.is_text else to_utf_8(_pieces(source), reading.encoding)
+    if reading.kind == Kind.XLSX:
+        workbook = Workbook(source)
+        if reading.sheet not in workbook.sheets:
+            raise Unreadable(f"The workbook has no sheet called “{reading.sheet}”.")
+        return as_csv(workbook.rows(reading.sheet), width=len(reading.columns), numbers=reading.numbers)
+    pieces = _pieces(source, is_gzipped=reading.is_gzipped)
+    return pieces if reading.is_text else to_utf_8(pieces, reading.encoding)
 
 
-def _pieces(source: BinaryIO) -> Iterator[bytes]:
+def _pieces(source: BinaryIO, *, is_gzipped: bool) -> Iterator[bytes]:
     source.seek(0)
-    while piece := source.read(PIECE_BYTES):
-        yield piece
+    pieces = iter(lambda: source.read(PIECE_BYTES), b"")
+    return unzip(pieces) if is_gzipped else pieces
 
 
-def _refuse_kinds(start: bytes) -> None:
+def _detect_workbook(source: BinaryIO, overrides: Overrides) -> Reading:
+    workbook = Workbook(source)
+    sheet = overrides.get("sheet")
+    if sheet is not None and sheet not in workbook.sheets:
+        raise Unreadable(f"The workbook has no sheet called “{sheet}”.")
+    looked_at = [sheet] if sheet is not None else workbook.visible[:MAX_SHEETS] or workbook.sheets[:1]
+    beginnings = {name: [*islice(workbook.rows(name), SAMPLE_ROWS)] for name in looked_at}
+    header_line = overrides.get("header_line")
+    layouts = {name: guesses.layout_of(lines, header_line) for name, lines in beginnings.items() if lines}
+    if not layouts:
+        raise Unreadable("The workbook is empty." if sheet is None else f"The sheet “{sheet}” is empty.")
+    likeness = {name: guesses.likeness_to_stock(layout.columns) for name, layout in layouts.items()}
+    chosen = max(layouts, key=likeness.__getitem__)
+    layout, lines = layouts[chosen], beginnings[chosen]
+    is_tied = [*likeness.values()].count(likeness[chosen]) > 1
+    return Reading(
+        kind=Kind.XLSX,
+        columns=layout.columns,
+        header_line=layout.header_line,
+        first_line=layout.first_line,
+        sheet=chosen,
+        sheets=workbook.sheets,
+        numbers=guesses.number_columns(layout, lines),
+        above=tuple(" ".join(filter(None, line.cells)) for line in lines if line.line < layout.top),
+        counts_records=True,
+        unsure=_unsure({Unsure.HEADER: not layout.is_sure, Unsure.SHEET: is_tied}),
+    )
+
+
+def _unsure(doubts: dict[Unsure, bool]) -> tuple[str, ...]:
+    return tuple(doubt.value for doubt, is_in_doubt in doubts.items() if is_in_doubt)
+
+
+def _names_other_kind(start: bytes) -> bool:
+    """Whether a ZIP archive is certainly no workbook of Excel."""
+    return "Excel" not in (recognise_bytes(start) or "")
+
+
+def _detect_text(source: BinaryIO, start: bytes, overrides: Overrides) -> Reading:
+    is_gzipped = start.startswith(MAGIC)
+    if is_gzipped:
+        start = beginning(_pieces(source, is_gzipped=True), SAMPLE_BYTES)
     if not start.removeprefix(b"\xef\xbb\xbf").strip():
         raise Unreadable("The file is empty.")
     if not utf_16(start) and (recognised := recognise_bytes(start)):
         raise Unreadable(recognised)
-
-
-def _detect_text(source: BinaryIO, start: bytes, overrides: Overrides) -> Reading:
-    encoding = overrides.get("encoding") or encoding_of(start, _pieces(source))
+    encoding = overrides.get("encoding") or encoding_of(start, _pieces(source, is_gzipped=is_gzipped))
     if encoding not in ENCODINGS:
         raise Unreadable(f"There is no encoding called {encoding}.")
     sample = _sample(start, encoding)
     if recognised := recognise_text(sample):
         raise Unreadable(recognised)
-    line_end = guesses.line_end_of(sample)
     quote = overrides.get("quote", '"')
     found = overrides.get("separator") or guesses.named_separator(sample) or guesses.separator_of(sample, quote)
     separator = found or ","
     if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
         raise Unreadable("The separator must be one character: a comma, a semicolon, a tab, or another one.")
-    layout = guesses.layout_of(guesses.split(sample, separator, quote), overrides.get("header_line"))
-    if len(layout.columns) > MAX_COLUMNS:
-        raise Unreadable(f"The file has more than {MAX_COLUMNS} columns. Delete those that are not needed.")
-    unsure = [
-        *([] if layout.is_sure else [Unsure.HEADER]),
-        *([] if found else [Unsure.SEPARATOR]),
-        *([Unsure.ENCODING] if encoding == LAST_RESORT and "encoding" not in overrides else []),
-    ]
-    above = tuple(sample.splitlines()[: (layout.header_line or layout.first_line) - 1])
+    lines = guesses.split(sample, separator, quote)
+    layout = guesses.layout_of(lines, overrides.get("header_line"))
     return Reading(
         kind=Kind.CSV,
         columns=layout.columns,
@@ -136,9 +183,17 @@ def _detect_text(source: BinaryIO, start: bytes, overrides: Overrides) -> Readin
         encoding=encoding,
         separator=separator,
         quote=quote,
-        line_end=line_end,
-        above=above,
-        unsure=tuple(str(one) for one in unsure),
+        line_end=guesses.line_end_of(sample),
+        is_gzipped=is_gzipped,
+        numbers=guesses.number_columns(layout, lines),
+        above=tuple(sample.splitlines()[: layout.top - 1]),
+        unsure=_unsure(
+            {
+                Unsure.HEADER: not layout.is_sure,
+                Unsure.SEPARATOR: not found,
+                Unsure.ENCODING: encoding == LAST_RESORT and "encoding" not in overrides,
+            }
+        ),
     )
 
 
