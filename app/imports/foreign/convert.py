@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.csvfile.columns import COLUMNS, HEADER, Column
 from app.csvfile.contract import CONDITION_CODES, Condition, Mode
+from app.extensions import db
 from app.imports.foreign.block_converter import BlockConverter, Offers, Worked
 from app.imports.foreign.bound import Bound
 from app.imports.foreign.mapping import Mapping
@@ -57,7 +58,7 @@ class Converted:
     added_rows: NDArray[np.int32]
     added_lines: NDArray[np.int32]
     #: What is to be decided, each with the number of rows that wait for it: a row can wait for several things.
-    questions: list[tuple[Reason, int]]
+    questions: list[tuple[Reason, int]] = field(default_factory=list)
 
     def outcome_counts(self) -> dict[Outcome, int]:
         """How many rows came to each outcome."""
@@ -79,13 +80,15 @@ def convert(
     same listing: the first of them gets the quantities of all. Memory holds some bytes a row for that. ``on_read`` is
     told the number of rows after each block; all are read before the first ``Converted`` comes.
 
-    Reads the catalog and the seller's listings in the session's transaction.
+    Reads the catalog and the seller's listings, and ends the session's transaction after each block, because the
+    database would end one that waits for long.
     """
     converter = BlockConverter(Bound(mapping, reading.columns))
     with tempfile.TemporaryFile() as laid_by:
         keys, rows = _Keys(), 0
         for block in blocks(source, reading):
             worked = converter.work(block)
+            db.session.rollback()
             keys.add(worked.offers)
             pickle.dump(worked, laid_by, pickle.HIGHEST_PROTOCOL)
             rows += len(block)
@@ -94,7 +97,9 @@ def convert(
         laid_by.seek(0)
         writer = _Writer(merged, converter.variants, seller_id)
         while writer.rows < rows:
-            yield writer.write(pickle.load(laid_by))
+            converted = writer.write(pickle.load(laid_by))
+            db.session.rollback()
+            yield converted
 
 
 class _Merged:
