@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from redis import Redis, RedisError, ResponseError
 from rq import Queue, Worker
-from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.exceptions import InvalidJobOperation, NoSuchJobError, StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import import_attribute
@@ -73,6 +73,9 @@ class AllowedJob(Job):
         """
         try:
             super().refresh()  # type: ignore[no-untyped-call]
+        except StopRequested:
+            # Raised by the handler of a signal, wherever the worker is.
+            raise
         except (NoSuchJobError, RedisError) as error:
             if not isinstance(error, ResponseError) or not str(error).startswith("WRONGTYPE"):
                 raise

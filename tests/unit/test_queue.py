@@ -11,6 +11,7 @@ from flask import Flask
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis, ResponseError
 from rq import Queue
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -174,6 +175,16 @@ def test_a_worker_passes_over_a_job_that_is_something_else(app_with, fake: FakeR
 
 
 @pytest.mark.slow
+def test_a_worker_that_is_asked_to_stop_while_it_reads_a_job_stops(fake: FakeRedis, monkeypatch) -> None:
+    # RQ's handler of the signal raises this wherever the worker is; passed over as a malformed job, it would be lost.
+    def be_asked_to_stop(_: str) -> None:
+        raise StopRequested
+
+    monkeypatch.setattr(fake, "hgetall", be_asked_to_stop)
+    with pytest.raises(StopRequested):
+        AllowedJob("a-job", connection=fake, serializer=JSONSerializer).refresh()
+
+
 def test_a_job_that_unpacks_to_more_than_ours_is_not_unpacked(app_with, fake: FakeRedis) -> None:
     app_with()
     for job_id in ("bomb", "ours"):
