@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
@@ -18,7 +19,7 @@ from hypothesis import settings
 from redis import Redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
-from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from app import create_app
 from app.extensions import db
@@ -36,14 +37,26 @@ settings.load_profile("sluice")
 PASSWORD = "a good password"
 #: Tables whose single row migrations insert.
 _SINGLE_ROWS = {"catalog", "reconciler"}
-#: Tables whose rows would take longer to delete, and leave more dead rows.
-_LARGE_TABLES = text("select relname from pg_class where relkind = 'r' and pg_relation_size(oid) > 1000000")
-_RESTART_IDENTITIES = text("select setval(oid, 1, false) from pg_class where relkind = 'S'")
-_RESTART_COUNTERS = text(
+#: The rows of these would take longer to delete, and leave more dead rows.
+_TRUNCATE_LARGE_TABLES = """
+    declare large text;
+    begin
+        for large in
+            select relname from pg_class
+            where relkind = 'r' and relname in ({names}) and pg_relation_size(oid) > 1000000
+        loop
+            execute 'truncate ' || large || ' cascade';
+        end loop;
+    end
+"""
+#: Afterwards everything is as in a new database, but for the version of the catalog: workers of a test may have left a
+#: snapshot of its catalog.
+_START_AGAIN = (
+    "update catalog set version = version + 1",
+    "perform setval(oid, 1, false) from pg_class where relkind = 'S'",
     "update reconciler set batches_taken_back = default, jobs_lost = default, imports_settled = default, "
-    "transactions_ended = default"
+    "transactions_ended = default",
 )
-#: Hashing is deliberately slow, so it is done once.
 _PASSWORD_HASH = PasswordHasher().hash(PASSWORD)
 
 
@@ -65,10 +78,12 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     root = tmp_path_factory.getbasetemp()
     servers = PrivateServers(root / "home")
     addresses = servers.ensure()
+    database_url = addresses.database_url.replace("+psycopg", "")
+    _wait_for_no_disk(database_url)
     yield {
         **os.environ,
         "SLUICE_HOME": str(root / "own"),
-        "DATABASE_URL": addresses.database_url.replace("+psycopg", ""),
+        "DATABASE_URL": database_url,
         "REDIS_URL": addresses.redis_url,
         "STORAGE_URL": f"file://{root / 'storage'}",
         "SECRET_KEY": "only for tests, and known to everybody",
@@ -76,6 +91,14 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
         "TICK_SECONDS": "0.5",
     }
     servers.stop()
+
+
+def _wait_for_no_disk(database_url: str) -> None:
+    """Have PostgreSQL leave writing to the system: no test outlives a power cut."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes"):
+            connection.execute(f"alter system set {setting} = off")
+        connection.execute("select pg_reload_conf()")
 
 
 @pytest.fixture(scope="session")
@@ -97,28 +120,28 @@ def app(migrated_app: Flask, environ: dict[str, str]) -> Iterator[Flask]:
     with migrated_app.app_context():
         yield migrated_app
         remove_what_is_left()
-        db.session.execute(_RESTART_IDENTITIES)
-        db.session.execute(_RESTART_COUNTERS)
-        db.session.commit()
         db.session.remove()
         shutil.rmtree(storage_root(environ), ignore_errors=True)
 
 
 def remove_what_is_left(*, keep: Collection[str] = ()) -> None:
-    """Empty Redis and all tables except ``keep``.
+    """Empty Redis and all tables except ``keep``; if all are emptied, their ids start again.
 
-    Truncating all of them would take 90 ms, because it creates new files that must be synced to disk.
+    Truncating all of them would take longer, because it creates new files.
     """
-    db.session.rollback()
-    left = [table for table in reversed(db.metadata.sorted_tables) if table.name not in {*_SINGLE_ROWS, *keep}]
-    # Wait for transactions of processes that were killed.
-    db.session.execute(text(f"lock table {', '.join(table.name for table in left)}"))
-    large = set(db.session.scalars(_LARGE_TABLES))
-    for table in left:
-        db.session.execute(text(f"truncate {table.name} cascade") if table.name in large else table.delete())
-    if "items" not in keep:
-        # Workers of this test may have left a snapshot of its catalog.
-        db.session.execute(text("update catalog set version = version + 1"))
+    try:
+        db.session.rollback()
+    except DBAPIError:
+        # The time of the test was over in the middle of a query.
+        db.session.invalidate()
+    left = [table.name for table in reversed(db.metadata.sorted_tables) if table.name not in {*_SINGLE_ROWS, *keep}]
+    statements = [_TRUNCATE_LARGE_TABLES.format(names=", ".join(f"'{name}'" for name in left))]
+    statements += [f"delete from {name}" for name in left]
+    if not keep:
+        statements += _START_AGAIN
+    # In one statement, because each test pays for it. It waits for transactions of processes that were killed.
+    block = f"do $$ begin lock table {', '.join(left)}; {'; '.join(statements)}; end $$"
+    db.session.connection().exec_driver_sql(block)
     db.session.commit()
     redis_client().flushdb()
 

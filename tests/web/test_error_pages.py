@@ -129,14 +129,20 @@ def test_a_fault_of_ours_is_owned_up_to_and_not_shown(faulty: FlaskClient) -> No
 # 503 ------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def cut_off(app: Flask, seller: Seller, environ: dict[str, str]) -> Iterator[FlaskClient]:
-    """A signed-in browser of an application whose database does not answer."""
+@pytest.fixture(scope="module")
+def app_without_database(environ: dict[str, str]) -> Iterator[Flask]:
+    """An application whose database does not answer."""
     without = create_app({**environ, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})
     without.test_client_class = Browser
-    yield sign_in(without, seller)
+    yield without
     with without.app_context():
         db.engine.dispose()
+
+
+@pytest.fixture
+def cut_off(app: Flask, app_without_database: Flask, seller: Seller) -> FlaskClient:
+    """A signed-in browser of that application."""
+    return sign_in(app_without_database, seller)
 
 
 ONE = "00000000-0000-4000-8000-000000000000"
