@@ -7,6 +7,7 @@ its speed.
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv
+from pyarrow import csv as arrow_csv
 
 from app.csvfile.columns import NEWEST, Column, Layout
 from app.csvfile.contract import MAX_RECORD_BYTES, MAX_TEXT_LENGTH
@@ -63,10 +64,9 @@ class Block:
 
     def cells(self, records: Indices) -> list[list[str]]:
         """The cells of some records."""
-        is_fit = np.isin(records, self.fit, assume_unique=True)
-        at = pa.array(np.searchsorted(self.fit, records[is_fit]))
-        fit = zip(*(column.take(at).to_pylist() for column in self.columns if len(at)), strict=True)
-        return [[*next(fit)] if here else self.unfit[record] for record, here in zip(records, is_fit, strict=True)]
+        fit = csv.reader(self.texts(np.setdiff1d(records, [*self.unfit], assume_unique=True)), strict=True)
+        wanted = len(self.columns)
+        return [self.unfit[record] if record in self.unfit else next(fit)[:wanted] for record in records.tolist()]
 
 
 def read_blocks(pieces: Iterable[bytes], *, offset: int, line: int, layout: Layout = NEWEST) -> Iterator[Block]:
@@ -185,15 +185,15 @@ def _parse(data: bytes, count: int, layout: Layout) -> tuple[list[pa.Array], Ind
     types = {name: _type(column) for name, column in zip(names, layout.columns, strict=False)} | types
     misfits: list[int] = []
 
-    def skip(row: csv.InvalidRow) -> str:
+    def skip(row: arrow_csv.InvalidRow) -> str:
         misfits.append(row.number - 1)
         return "skip"
 
-    table = csv.read_csv(
+    table = arrow_csv.read_csv(
         pa.BufferReader(data),
-        read_options=csv.ReadOptions(use_threads=False, column_names=names, block_size=len(data)),
-        parse_options=csv.ParseOptions(invalid_row_handler=skip),
-        convert_options=csv.ConvertOptions(column_types=types, include_columns=[*types], check_utf8=False),
+        read_options=arrow_csv.ReadOptions(use_threads=False, column_names=names, block_size=len(data)),
+        parse_options=arrow_csv.ParseOptions(invalid_row_handler=skip),
+        convert_options=arrow_csv.ConvertOptions(column_types=types, include_columns=[*types], check_utf8=False),
     )
     columns = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in table.columns]
     named, unnamed = columns[: len(layout.columns)], columns[len(layout.columns) :]

@@ -7,7 +7,7 @@ takes a row that the fast one has found invalid, and collects all its problems.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property
 from itertools import chain, repeat
 from typing import Any, NamedTuple
@@ -36,13 +36,6 @@ _NAME_COLUMNS = (Column.GAME, Column.SET, Column.NAME)
 _NAMES_ALONE = (Column.URN, Column.CARDMARKET_ID, Column.TCGPLAYER_ID)
 
 
-class _Wrong:
-    """Stands for the value of a cell that breaks a rule."""
-
-
-_WRONG = _Wrong()
-
-
 class _Memory(dict[str, Any]):
     """The results of a function so far; looking up a new text calls it."""
 
@@ -59,17 +52,30 @@ class _Memory(dict[str, Any]):
         return value
 
 
+#: For each column of a layout, what parses its cells; for a cell that breaks a rule, it returns the Wrong.
+_Parsers = Mapping[Column, Callable[[str], Any]]
+
+
+@cache
+def _parsers(layout: Layout) -> _Parsers:
+    return {column: _parser(column) for column in layout.columns}
+
+
 def _parser(column: Column) -> Callable[[str], Any]:
-    """Parses a cell of ``column``; returns _WRONG if it breaks a rule."""
-    strip, parse = str.strip if column.spec.is_free_text else _plain, column.spec.parse
+    strip, parse = _strip_of(column), column.spec.parse
 
     def parse_cell(cell: str) -> Any:
         try:
             return parse(strip(cell))
-        except Wrong:
-            return _WRONG
+        except Wrong as wrong:
+            # Without the frames in which it was raised.
+            return Wrong(wrong.cause, **wrong.facts)
 
-    return _Memory(parse_cell).__getitem__
+    return parse_cell
+
+
+def _is_wrong(value: Any) -> bool:
+    return isinstance(value, Wrong)
 
 
 class _Distinct(NamedTuple):
@@ -85,7 +91,7 @@ class _Distinct(NamedTuple):
 
     def as_array(self, to: pa.DataType) -> pa.Array:
         """The value of each row; null for a wrong one."""
-        return pa.array([None if value is _WRONG else value for value in self.values], to).take(pa.array(self.indices))
+        return pa.array([None if _is_wrong(value) else value for value in self.values], to).take(pa.array(self.indices))
 
 
 class _Texts:
@@ -99,7 +105,7 @@ class _Texts:
     def wrong(self) -> Indices:
         """The cells that break a rule."""
         values = [self._parse(cell) for cell in self._cells.at(self._suspects)]
-        return self._suspects[[value is _WRONG for value in values]]
+        return self._suspects[[*map(_is_wrong, values)]]
 
     @cached_property
     def valid(self) -> Texts:
@@ -109,7 +115,7 @@ class _Texts:
             cells = cells.trimmed()
             at = union(at, cells.guarded())
         values = [self._parse(cell) for cell in cells.at(at)]
-        return cells.replaced(at, ["" if value is _WRONG or value is None else str(value) for value in values])
+        return cells.replaced(at, ["" if value is None or _is_wrong(value) else str(value) for value in values])
 
 
 class Validator:
@@ -117,7 +123,7 @@ class Validator:
 
     def __init__(self, layout: Layout = NEWEST) -> None:
         self._layout = layout
-        self._parsers = {column: _parser(column) for column in layout.columns}
+        self._parsers = {column: _Memory(parse).__getitem__ for column, parse in _parsers(layout).items()}
         self._fold = _Memory(lambda cell: fold(unguard(cell.strip()))).__getitem__
 
     def validate(self, block: Block) -> Validated:
@@ -132,11 +138,12 @@ class Validated:
         self,
         block: Block,
         layout: Layout,
-        parsers: Mapping[Column, Callable[[str], Any]],
+        parsers: _Parsers,
         fold: Callable[[str], str],
     ) -> None:
         self._block = block
         self._layout = layout
+        self._parsers = parsers
         self._fold = fold
         #: For each fit record whether it is wrong or blank.
         self._is_wrong = np.zeros(len(block.fit), np.bool_)
@@ -159,8 +166,8 @@ class Validated:
 
     def _parse_distinct(self, cells: pa.DictionaryArray, parse: Callable[[str], Any]) -> _Distinct:
         values = _Distinct([*map(parse, cells.dictionary.to_pylist())], cells.indices.to_numpy())
-        if _WRONG in values.values:
-            self._is_wrong |= values.where(lambda value: value is _WRONG)
+        if any(map(_is_wrong, values.values)):
+            self._is_wrong |= values.where(_is_wrong)
         return values
 
     def _check_names(self) -> None:
@@ -186,7 +193,9 @@ class Validated:
         """All problems of each invalid record from the ``first`` up to ``stop``, by its line."""
         wanted = self.invalid[slice(*np.searchsorted(self.invalid, [first, stop]))]
         lines, cells = self._block.lines[wanted].tolist(), self._block.cells(wanted)
-        return {line: find_problems(one, self._layout) or [] for line, one in zip(lines, cells, strict=True)}
+        return {
+            line: find_problems(one, self._layout, self._parsers) or [] for line, one in zip(lines, cells, strict=True)
+        }
 
     def rows(self) -> pa.Table:
         """The valid rows, a table of ``rows.SCHEMA``."""
@@ -233,14 +242,15 @@ class Validated:
         return pc.replace_with_mask(pa.nulls(len(is_wanted), pa.string()), pa.array(is_wanted), keys)
 
 
-def _values(cells: list[str], layout: Layout) -> list[str]:
+def _values(cells: list[str], layout: Layout) -> Iterator[str]:
     """The values in the cells of a row, without white space and guards."""
-    return [strip(cell) for strip, cell in zip(chain(_strips(layout), repeat(_plain)), cells, strict=False)]
+    return (
+        strip(cell) for strip, cell in zip(chain(map(_strip_of, layout.columns), repeat(_plain)), cells, strict=False)
+    )
 
 
-@cache
-def _strips(layout: Layout) -> list[Callable[[str], str]]:
-    return [str.strip if column.spec.is_free_text else _plain for column in layout.columns]
+def _strip_of(column: Column) -> Callable[[str], str]:
+    return str.strip if column.spec.is_free_text else _plain
 
 
 def _plain(cell: str) -> str:
@@ -249,10 +259,9 @@ def _plain(cell: str) -> str:
     return trim(unguard(value)) if value.startswith('="') else value
 
 
-def find_problems(cells: list[str], layout: Layout = NEWEST) -> list[Problem] | None:
+def find_problems(cells: list[str], layout: Layout = NEWEST, parsers: _Parsers | None = None) -> list[Problem] | None:
     """All problems of a row, in the order of its columns; None for a blank row."""
-    values = _values(cells, layout)
-    if not any(values):
+    if not any(_values(cells, layout)):
         return None
     problems = [*cells.problems] if isinstance(cells, BrokenCells) else []
     # If a value is missing or too many, or lines were swallowed, values may be in the wrong columns.
@@ -260,30 +269,30 @@ def find_problems(cells: list[str], layout: Layout = NEWEST) -> list[Problem] | 
         return problems
     if len(cells) != len(layout.columns):
         return [_miscounted(cells, layout), *problems]
-    return _find_wrong_values(cells, dict(zip(layout.columns, values, strict=True)), problems)
+    return _find_wrong_values(cells, layout, parsers or _parsers(layout), problems)
 
 
-def _find_wrong_values(cells: list[str], values: dict[Column, str], problems: list[Problem]) -> list[Problem]:
+def _find_wrong_values(cells: list[str], layout: Layout, parsers: _Parsers, problems: list[Problem]) -> list[Problem]:
     """``problems`` and all other problems of a row that has a value in each column, in the order of the columns."""
     broken = {problem.column for problem in problems}
     has_controls = CONTROL.search("".join(cells))
+    of_column = dict(zip(layout.columns, cells, strict=True))
     parsed: dict[Column, Any] = {}
-    for cell, (column, value) in zip(cells, values.items(), strict=True):
+    for column, cell in of_column.items():
         if column in broken:
             continue
         if has_controls and (control := CONTROL.search(cell)):
             problems.append(Cause.CONTROL_CHARACTER.problem(column, character=f"U+{ord(control[0]):04X}"))
             continue
-        try:
-            parsed[column] = column.spec.parse(value)
-        except Wrong as wrong:
-            problems.append(_explain(column, value, wrong))
+        parsed[column] = value = parsers[column](cell)
+        if _is_wrong(value):
+            problems.append(_explain(column, _strip_of(column)(cell), value))
     if parsed.get(Column.MODE) is Mode.CREATE and parsed.get(Column.QUANTITY) == 0:
         problems.append(Cause.QUANTITY_ZERO.problem(Column.QUANTITY))
-    if not any(values[column] for column in _NAMES_ALONE):
-        problems += _find_wrong_names({column: values[column] for column in _NAME_COLUMNS})
-    order = [*values]
-    return sorted(problems, key=lambda problem: order.index(Column[problem.column])) if len(problems) > 1 else problems
+    if not any(_plain(of_column[column]) for column in _NAMES_ALONE):
+        problems += _find_wrong_names({column: _strip_of(column)(of_column[column]) for column in _NAME_COLUMNS})
+    order = layout.columns.index
+    return sorted(problems, key=lambda problem: order(Column[problem.column])) if len(problems) > 1 else problems
 
 
 def _explain(column: Column, value: str, wrong: Wrong) -> Problem:
