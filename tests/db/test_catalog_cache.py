@@ -95,12 +95,12 @@ def table(names: list[ItemName]) -> pa.Table:
 def all_of(known: KnownItems, names: list[ItemName]) -> dict[ItemName, list[CatalogItem]]:
     """What each of ``names`` means, by all that ``known`` tells."""
     ids, counts, variant_sets = known.resolve(table(names))
-    found = {name: [*known.candidates(name)] for name in names}
+    found = {name: [*items] for name, items in zip(names, known.candidates(table(names)), strict=True)}
     assert counts.tolist() == [len(found[name]) for name in names]
     for name, item_id, variant_set in zip(names, ids.tolist(), variant_sets.tolist(), strict=True):
         if len(found[name]) == 1:
-            assert found[name] == [known.item(item_id)]
-            assert known.variant_sets[variant_set] == known.item(item_id).variants
+            (item,) = found[name]
+            assert (item.id, item.variants) == (item_id, known.variant_sets[variant_set])
         else:
             assert (item_id, variant_set) == (0, -1)
     return found

@@ -40,7 +40,6 @@ class LookedUpItems:
         self.variant_sets: list[frozenset[str]] = []
         self._places: dict[frozenset[str], int] = {}
         self._found: dict[ItemName, Sequence[CatalogItem]] = {}
-        self._items: dict[int, CatalogItem] = {}
 
     def resolve(self, rows: pa.Table) -> Resolved:
         """The items that ``rows``, a table of ``csvfile.rows.SCHEMA``, name."""
@@ -51,13 +50,13 @@ class LookedUpItems:
             resolved[:, at] = self._describe(distinct)[:, encoded.indices.to_numpy()]
         return Resolved(*resolved)
 
-    def candidates(self, name: ItemName) -> Sequence[CatalogItem]:
-        """The items that a resolved name can mean, ordered by URN."""
-        return self._found[name]
-
-    def item(self, item_id: int) -> CatalogItem:
-        """The item that a resolved name means."""
-        return self._items[item_id]
+    def candidates(self, rows: pa.Table) -> list[Sequence[CatalogItem]]:
+        """The items that the name in each of the resolved ``rows`` can mean, ordered by URN."""
+        found: list[Sequence[CatalogItem]] = [()] * len(rows)
+        for way, at, names in each_way(rows):
+            for place, name in zip(at.tolist(), names.to_pylist(), strict=True):
+                found[place] = self._found[way, name]
+        return found
 
     def _describe(self, names: Sequence[ItemName]) -> NDArray[np.int32]:
         """The three numbers of ``Resolved`` for each of ``names``."""
@@ -74,7 +73,6 @@ class LookedUpItems:
                 yield 0, len(candidates), -1
                 continue
             (item,) = candidates
-            self._items[item.id] = item
             place = self._places.setdefault(item.variants, len(self.variant_sets))
             if place == len(self.variant_sets):
                 self.variant_sets.append(item.variants)

@@ -14,6 +14,7 @@ import secrets
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,8 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from app.csvfile.contract import ItemName, NamedBy
-from app.csvfile.rows import SCHEMA
+from app.csvfile.contract import NamedBy
 from app.extensions import db
 from app.imports.worker.catalog_index import (
     COUNT,
@@ -34,7 +34,7 @@ from app.imports.worker.catalog_index import (
     hash_ids,
     hash_texts,
 )
-from app.imports.worker.resolved import COLUMNS, Resolved, each_way
+from app.imports.worker.resolved import Resolved, each_way
 from app.queries import items
 from app.queries.items import CatalogItem
 from app.storage.local import open_private
@@ -51,7 +51,7 @@ _ALIGNMENT = 64
 
 #: The ways to name items by a text.
 _BY_TEXT = (NamedBy.URN, NamedBy.NAME)
-#: Ambiguous names that are remembered, before all are forgotten.
+#: Names whose items are remembered.
 _REMEMBERED = 10_000
 
 
@@ -76,7 +76,7 @@ class Snapshot:
         self._indexes = {
             way: Index.of_arrays({field: arrays[f"{way.name}.{field}"] for field in Index._fields}) for way in NamedBy
         }
-        self._candidates: dict[ItemName, Sequence[CatalogItem]] = {}
+        self._items_of = lru_cache(_REMEMBERED)(self._read_items)
 
     def resolve(self, rows: pa.Table) -> Resolved:
         """The items that ``rows``, a table of ``csvfile.rows.SCHEMA``, name."""
@@ -85,20 +85,18 @@ class Snapshot:
             resolved[:, at] = self._find(way, names)[:, :3].T
         return Resolved(*resolved)
 
-    def candidates(self, name: ItemName) -> Sequence[CatalogItem]:
-        """The items that a name can mean, ordered by URN."""
-        if name not in self._candidates:
-            if len(self._candidates) >= _REMEMBERED:
-                self._candidates.clear()
-            way, value = name
-            (entry,) = self._find(way, pa.array([value], SCHEMA.field(COLUMNS[way]).type))
-            found = self._indexes[way].items[entry[FIRST] :][: entry[COUNT]]
-            self._candidates[name] = sorted(map(self._item, found), key=lambda item: item.urn)
-        return self._candidates[name]
+    def candidates(self, rows: pa.Table) -> list[Sequence[CatalogItem]]:
+        """The items that the name in each of ``rows`` can mean, ordered by URN."""
+        found: list[Sequence[CatalogItem]] = [()] * len(rows)
+        for way, at, names in each_way(rows):
+            entries = self._find(way, names)[:, [FIRST, COUNT]]
+            for place, (first, count) in zip(at.tolist(), entries.tolist(), strict=True):
+                found[place] = self._items_of(way, first, count)
+        return found
 
-    def item(self, item_id: int) -> CatalogItem:
-        """The item with this id, which must be in the catalog."""
-        return self._item(np.searchsorted(self._ids, np.int32(item_id)))
+    def _read_items(self, way: NamedBy, first: int, count: int) -> Sequence[CatalogItem]:
+        items = map(self._item, self._indexes[way].items[first : first + count])
+        return sorted(items, key=lambda item: item.urn)
 
     def _item(self, at: np.integer[Any]) -> CatalogItem:
         urn = self._texts[NamedBy.URN][int(at)].as_py()

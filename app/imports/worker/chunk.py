@@ -21,6 +21,7 @@ from app.observability import metrics
 from app.queries import BatchKey, binary
 from app.queries.imports import row_errors, transitions
 from app.queries.imports.unchanged_rows import LineMarks
+from app.queries.items import CatalogItem
 from app.queries.listings.listings import KEY, NEW, Compared
 from app.statuses import BatchStatus
 
@@ -121,11 +122,9 @@ def _find_items(rows: pa.Table, known_items: KnownItems, failed: Failed) -> Cand
     variants = rows["variants"].combine_chunks().dictionary_encode()
     names, at = variants.dictionary.to_pylist(), variants.indices.to_numpy()
     is_right = (found.counts == 1) & _have_variants(known_items, found.variant_sets, names, at)
-    wrong = np.flatnonzero(~is_right)
-    for row, count, item_id in zip(
-        rows.take(wrong).to_pylist(), found.counts[wrong].tolist(), found.item_ids[wrong].tolist(), strict=True
-    ):
-        failed[row["line"]] = [_problem(row, count, item_id, known_items)]
+    wrong = rows.filter(~is_right)
+    for row, candidates in zip(wrong.to_pylist(), known_items.candidates(wrong), strict=True):
+        failed[row["line"]] = [_problem(row, candidates)]
     ranks = np.empty(len(names), np.int64)
     ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
     conditions = np.asarray(rows["condition"])
@@ -265,16 +264,16 @@ def _name_problem(cause: Cause, name: ItemName, **facts: Any) -> Problem:
     return cause.problem(_NAMING_COLUMNS[named_by], **facts)
 
 
-def _problem(row: Mapping[str, Any], count: int, item_id: int, known_items: KnownItems) -> Problem:
-    """Why a row has no listing key: its name can mean ``count`` items, and if it is one, that is ``item_id``."""
+def _problem(row: Mapping[str, Any], candidates: Sequence[CatalogItem]) -> Problem:
+    """Why a row has no listing key, if its name can mean these ``candidates``."""
     named_by = NamedBy(row["named_by"])
     name: ItemName = (named_by, row[COLUMNS[named_by]])
-    if not count:
+    if not candidates:
         return _name_problem(Cause.ITEM_NOT_FOUND, name)
-    if count > 1:
-        urns = [item.urn for item in known_items.candidates(name)[:_URNS_LISTED]]
-        return _name_problem(Cause.ITEM_AMBIGUOUS, name, count=count, urns=urns)
-    item = known_items.item(item_id)
+    if len(candidates) > 1:
+        urns = [item.urn for item in candidates[:_URNS_LISTED]]
+        return _name_problem(Cause.ITEM_AMBIGUOUS, name, count=len(candidates), urns=urns)
+    (item,) = candidates
     known = sorted(item.variants)[:_VARIANTS_LISTED]
     missing = sorted(_missing(item.variants, row["variants"]))
     return Cause.VARIANT_NOT_FOUND.problem(Column.VARIANTS, urn=item.urn, variants=missing, known=known)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from app.csvfile.contract import ItemName, NamedBy
+from app.csvfile.contract import NamedBy
 from app.queries.items import CatalogItem
 
 #: The column of ``csvfile.rows.SCHEMA`` for each way to name an item.
@@ -43,11 +43,8 @@ class KnownItems(Protocol):
     def resolve(self, rows: pa.Table) -> Resolved:
         """The items that ``rows``, a table of ``csvfile.rows.SCHEMA``, name."""
 
-    def candidates(self, name: ItemName) -> Sequence[CatalogItem]:
-        """The items that a resolved name can mean, ordered by URN."""
-
-    def item(self, item_id: int) -> CatalogItem:
-        """The item that a resolved name means."""
+    def candidates(self, rows: pa.Table) -> list[Sequence[CatalogItem]]:
+        """The items that the name in each of the resolved ``rows`` can mean, ordered by URN."""
 
 
 def each_way(rows: pa.Table) -> Iterator[tuple[NamedBy, NDArray[np.intp], pa.Array]]:
