@@ -69,18 +69,23 @@ class Block:
         return [self.unfit[record] if record in self.unfit else next(fit)[:wanted] for record in records.tolist()]
 
 
-def read_blocks(pieces: Iterable[bytes], *, offset: int, line: int, layout: Layout = NEWEST) -> Iterator[Block]:
+def read_blocks(
+    pieces: Iterable[bytes], *, offset: int, line: int, layout: Layout = NEWEST, block_bytes: int | None = None
+) -> Iterator[Block]:
     """Read records from ``pieces``, which begin at byte ``offset`` and physical line ``line`` of the file.
+
+    About ``block_bytes``, by default BLOCK_BYTES, become a block.
 
     The records do not depend on how the bytes are cut into pieces. Raises FileRejected for bytes that cannot be a row:
     not UTF-8, a NUL, a quote that is never closed, a record over MAX_RECORD_BYTES.
     """
     pending: list[bytes] = []
     size = 0
-    for piece in _cut(pieces):
+    enough = block_bytes or BLOCK_BYTES
+    for piece in _cut(pieces, enough):
         pending.append(piece)
         size += len(piece)
-        if size < BLOCK_BYTES:
+        if size < enough:
             continue
         data = b"".join(pending)
         block = _read(data[: data.rfind(b"\n") + 1], offset, line, layout, is_last=False)
@@ -96,11 +101,11 @@ def read_blocks(pieces: Iterable[bytes], *, offset: int, line: int, layout: Layo
         yield _read(b"".join(pending), offset, line, layout, is_last=True)
 
 
-def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of at most BLOCK_BYTES, which limits the records of a block."""
+def _cut(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The same bytes in pieces of at most this ``size``, which limits the records of a block."""
     for piece in pieces:
-        for start in range(0, len(piece), BLOCK_BYTES):
-            yield piece[start : start + BLOCK_BYTES]
+        for start in range(0, len(piece), size):
+            yield piece[start : start + size]
 
 
 def _read(data: bytes, offset: int, line: int, layout: Layout, *, is_last: bool) -> Block:

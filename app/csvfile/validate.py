@@ -189,10 +189,9 @@ class Validated:
         maybe = np.append(block.fit[self._is_wrong & has_no_mode], [*block.unfit]).astype(np.intp)
         return maybe[[not any(_values(cells, layout)) for cells in block.cells(maybe)]]
 
-    def problems(self, first: int, stop: int) -> dict[int, list[Problem]]:
-        """All problems of each invalid record from the ``first`` up to ``stop``, by its line."""
-        wanted = self.invalid[slice(*np.searchsorted(self.invalid, [first, stop]))]
-        lines, cells = self._block.lines[wanted].tolist(), self._block.cells(wanted)
+    def problems(self) -> dict[int, list[Problem]]:
+        """All problems of each invalid record, by its line."""
+        lines, cells = self._block.lines[self.invalid].tolist(), self._block.cells(self.invalid)
         return {
             line: find_problems(one, self._layout, self._parsers) or [] for line, one in zip(lines, cells, strict=True)
         }

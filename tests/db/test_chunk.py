@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import psycopg
 import pyarrow as pa
@@ -18,6 +19,7 @@ from app.extensions import db
 from app.imports.worker import batch_job
 from app.imports.worker.catalog_cache import LookedUpItems
 from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, write
+from app.imports.worker.resolved import find_items
 from app.imports.worker.targets import LiveListings
 from app.models import Batch, Seller
 from app.queries import BatchKey, ImportKey, binary
@@ -182,12 +184,18 @@ def claimed(seller: Seller, rows: int = 1) -> tuple[BatchKey, transitions.Claim]
 
 def attempt_at(key: BatchKey) -> Attempt:
     run = listings.Run(key.of_import, NEWEST, listings.DIGEST_FORMAT)
-    return Attempt(key, 1, LookedUpItems(), LiveListings(key, run))
+    return Attempt(key, 1, LiveListings(key, run))
 
 
 def whole_chunk(app: Flask, claim: transitions.Claim) -> Chunk:
     pieces = iter_range(app.extensions["sluice_storage"], claim.storage_key, claim.cursor, claim.end_byte)
-    reader = LineReader(pieces, header=claim.header, offset=claim.cursor, line=claim.cursor_line)
+    reader = LineReader(
+        pieces,
+        header=claim.header,
+        offset=claim.cursor,
+        line=claim.cursor_line,
+        complete=partial(find_items, known_items=LookedUpItems()),
+    )
     return Chunk(claim.cursor, reader.take(5_000))
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -19,6 +20,7 @@ from app.extensions import db
 from app.imports import commands
 from app.imports.worker.catalog_cache import known_items
 from app.imports.worker.chunk import Attempt, Chunk, write
+from app.imports.worker.resolved import find_items
 from app.imports.worker.targets import target_of
 from app.models import Import
 from app.queries import BatchKey
@@ -98,9 +100,16 @@ def _write_a_chunk(started: Import) -> None:
     claim = transitions.claim(key, 1)
     assert claim is not None
     pieces = iter_range(current_storage(), claim.storage_key, claim.cursor, claim.end_byte)
-    reader = LineReader(pieces, header=claim.header, offset=claim.cursor, line=claim.cursor_line)
+    known = known_items(claim.catalog_version)
+    reader = LineReader(
+        pieces,
+        header=claim.header,
+        offset=claim.cursor,
+        line=claim.cursor_line,
+        complete=partial(find_items, known_items=known),
+    )
     target = target_of(key, claim.kind, Run(key.of_import, reader.layout, claim.digest_format))
-    write(Attempt(key, 1, known_items(claim.catalog_version), target), Chunk(claim.cursor, reader.take(CHUNK_ROWS)))
+    write(Attempt(key, 1, target), Chunk(claim.cursor, reader.take(CHUNK_ROWS)))
     transitions.release(key, 1)
     db.session.commit()
 

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from app.csvfile import reader, scan
+from app.csvfile import lines, reader, scan
 from app.csvfile.columns import COLUMNS, HEADER, NEWEST
 from app.csvfile.errors import FileRejected
 from app.csvfile.records import find_cells
@@ -20,7 +20,7 @@ _BATCH_ROWS = 3
 
 def make_small() -> None:
     """Make blocks, batches and the longest record small in this process from now on."""
-    reader.BLOCK_BYTES = _BLOCK_BYTES
+    reader.BLOCK_BYTES = lines.BLOCK_BYTES = _BLOCK_BYTES
     reader.MAX_RECORD_BYTES = _MAX_RECORD_BYTES
     scan.rows_per_batch = lambda *_: _BATCH_ROWS
 

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 
 from psycopg import Error as DriverError
@@ -20,6 +21,7 @@ from app.extensions import db
 from app.imports.worker import stop_signal
 from app.imports.worker.catalog_cache import known_items
 from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, Written, write
+from app.imports.worker.resolved import find_items
 from app.imports.worker.targets import target_of
 from app.jobs import queue
 from app.jobs.shutdown import is_shutdown_requested
@@ -80,14 +82,21 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, progress: _Pr
     storage = current_storage()
     listener = stop_signal.Listener(batch.of_import)
     pieces = iter_range(storage, claim.storage_key, claim.cursor, claim.end_byte)
-    reader = LineReader(pieces, header=claim.header, offset=claim.cursor, line=claim.cursor_line)
+    known = known_items(claim.catalog_version)
+    reader = LineReader(
+        pieces,
+        header=claim.header,
+        offset=claim.cursor,
+        line=claim.cursor_line,
+        complete=partial(find_items, known_items=known),
+    )
     target = target_of(batch, claim.kind, Run(batch.of_import, reader.layout, claim.digest_format))
-    this_attempt = Attempt(batch, attempt, known_items(claim.catalog_version), target)
+    this_attempt = Attempt(batch, attempt, target)
     start, size = claim.cursor, _in_bounds(_ROWS_PER_SECOND_AT_FIRST * settings.chunk_seconds)
     while True:
-        began = monotonic()
         with metrics.timed("read"):
             chunk = Chunk(start, reader.take(size))
+        began = monotonic()
         try:
             written = _write_with_retries(this_attempt, chunk)
             metrics.count_rows(written.rows)

@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from app.csvfile.causes import Cause, Problem
-from app.csvfile.columns import Column
-from app.csvfile.contract import Condition, ItemName, NamedBy
-from app.csvfile.lines import Lines
-from app.csvfile.visible import describe_invisible
-from app.imports.worker.resolved import COLUMNS, KnownItems
+from app.csvfile.causes import Cause
+from app.csvfile.lines import Lines, Wrong
 from app.imports.worker.targets import Target
 from app.observability import metrics
 from app.queries import BatchKey, binary
 from app.queries.imports import row_errors, transitions
 from app.queries.imports.unchanged_rows import LineMarks
-from app.queries.items import CatalogItem
 from app.queries.listings.listings import KEY, NEW, Compared
 from app.statuses import BatchStatus
-
-#: Maximum number of URNs in the message about an ambiguous name.
-_URNS_LISTED = 5
-#: Maximum number of the item's variants in the message about an unknown variant.
-_VARIANTS_LISTED = 12
 
 Flags = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
 
 class Chunk(NamedTuple):
-    """Consecutive records of a batch, at least one."""
+    """Consecutive records of a batch, at least one, completed by ``resolved.find_items``."""
 
     #: The byte at which they begin; it must be the batch's cursor.
     start: int
@@ -47,23 +35,24 @@ class Attempt(NamedTuple):
 
     batch: BatchKey
     number: int
-    known_items: KnownItems
     target: Target
 
 
-#: The problems of the failed rows, by line.
-Failed = dict[int, list[Problem]]
-
-
 class Candidates(NamedTuple):
-    """Rows of a chunk whose items were found."""
+    """Valid rows of a chunk."""
 
-    #: All rows of the chunk, each with its ``item_id``.
+    #: All of them.
     rows: pa.Table
-    #: The listing key of each as a number; these numbers are in the order of the keys.
+    #: The listing key of each as a number; see ``resolved.find_items``.
     keys: Places
     #: The indices of the candidates, in the order of their keys. Those with the same key are in the order of the file.
     places: Places
+
+    @classmethod
+    def of(cls, rows: pa.Table) -> Candidates:
+        """All ``rows``."""
+        keys = rows["key"].to_numpy()
+        return cls(rows, keys, np.argsort(keys, kind="stable"))
 
     def where(self, is_wanted: Flags) -> Candidates:
         """The candidates among the rows for which ``is_wanted`` is true."""
@@ -100,8 +89,7 @@ def write(attempt: Attempt, chunk: Chunk) -> Written:
         raise Pausing
     lines = chunk.lines
     failed = dict(lines.wrong)
-    with metrics.timed("items"):
-        candidates = _find_items(lines.rows, attempt.known_items, failed)
+    candidates = Candidates.of(lines.rows)
     is_create = np.asarray(candidates.rows["is_create"])
     # In this order, so that no two chunks deadlock: see ``queries.listings``.
     with metrics.timed("create"):
@@ -116,43 +104,7 @@ def write(attempt: Attempt, chunk: Chunk) -> Written:
     return Written(transitions.advance(batch, by), outcomes)
 
 
-def _find_items(rows: pa.Table, known_items: KnownItems, failed: Failed) -> Candidates:
-    """The rows whose item and variants are in the catalog; the others go to ``failed``."""
-    found = known_items.resolve(rows)
-    variants = rows["variants"].combine_chunks().dictionary_encode()
-    names, at = variants.dictionary.to_pylist(), variants.indices.to_numpy()
-    is_right = (found.counts == 1) & _have_variants(known_items, found.variant_sets, names, at)
-    wrong = rows.filter(~is_right)
-    for row, candidates in zip(wrong.to_pylist(), known_items.candidates(wrong), strict=True):
-        failed[row["line"]] = [_problem(row, candidates)]
-    ranks = np.empty(len(names), np.int64)
-    ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
-    conditions = np.asarray(rows["condition"])
-    keys = (found.item_ids * np.int64(len(Condition) + 1) + conditions) * len(names) + ranks[at]
-    places = np.flatnonzero(is_right)
-    return Candidates(
-        rows.append_column("item_id", pa.array(found.item_ids)), keys, places[np.argsort(keys[places], kind="stable")]
-    )
-
-
-def _have_variants(
-    known_items: KnownItems, variant_sets: NDArray[np.int32], names: Sequence[str], at: NDArray[np.int32]
-) -> Flags:
-    """For each row, whether the item with these variants has the wanted ones: those in ``names`` ``at`` an index."""
-    count = max(len(names), 1)
-    pairs, of_rows = np.unique(variant_sets * np.int64(count) + at, return_inverse=True)
-    split = [divmod(pair, count) for pair in pairs.tolist()]
-    have = [own >= 0 and not _missing(known_items.variant_sets[own], names[wanted]) for own, wanted in split]
-    return np.array(have, bool)[of_rows]
-
-
-@lru_cache(maxsize=10_000)
-def _missing(variants: frozenset[str], wanted: str) -> frozenset[str]:
-    """The wanted variants that an item with ``variants`` does not have."""
-    return frozenset(wanted.split("|") if wanted else ()) - variants
-
-
-def _create(candidates: Candidates, attempt: Attempt, failed: Failed) -> int:
+def _create(candidates: Candidates, attempt: Attempt, failed: Wrong) -> int:
     """Create the listings of ``candidates`` that do not exist yet. Returns the number of successful rows."""
     rows, keys, places = candidates
     if not len(places):
@@ -177,7 +129,7 @@ def _create(candidates: Candidates, attempt: Attempt, failed: Failed) -> int:
     return len(new) - len(others.at)
 
 
-def _update(candidates: Candidates, attempt: Attempt, failed: Failed) -> tuple[int, int]:
+def _update(candidates: Candidates, attempt: Attempt, failed: Wrong) -> tuple[int, int]:
     """Update the listings of ``candidates``. Returns the numbers of updated and of unchanged rows.
 
     The result is that of updating in the order of the file: the values of a higher line stay, even if a lower line is
@@ -244,36 +196,3 @@ def _is_first(keys: Places) -> Flags:
 
 _EXISTS = [Cause.LISTING_EXISTS.problem()]
 _NOT_FOUND = [Cause.LISTING_NOT_FOUND.problem()]
-
-#: The column of the file for each way to name an item.
-_NAMING_COLUMNS = {
-    NamedBy.URN: Column.URN,
-    NamedBy.CARDMARKET_ID: Column.CARDMARKET_ID,
-    NamedBy.TCGPLAYER_ID: Column.TCGPLAYER_ID,
-    NamedBy.NAME: Column.NAME,
-}
-
-
-def _name_problem(cause: Cause, name: ItemName, **facts: Any) -> Problem:
-    """A problem of the columns that name an item, with their values as far as the sentence cites them."""
-    named_by, value = name
-    if named_by is not NamedBy.NAME:
-        facts["value"] = str(value)
-    elif invisible := describe_invisible(str(value)):
-        facts["invisible"] = invisible
-    return cause.problem(_NAMING_COLUMNS[named_by], **facts)
-
-
-def _problem(row: Mapping[str, Any], candidates: Sequence[CatalogItem]) -> Problem:
-    """Why a row has no listing key, if its name can mean these ``candidates``."""
-    named_by = NamedBy(row["named_by"])
-    name: ItemName = (named_by, row[COLUMNS[named_by]])
-    if not candidates:
-        return _name_problem(Cause.ITEM_NOT_FOUND, name)
-    if len(candidates) > 1:
-        urns = [item.urn for item in candidates[:_URNS_LISTED]]
-        return _name_problem(Cause.ITEM_AMBIGUOUS, name, count=len(candidates), urns=urns)
-    (item,) = candidates
-    known = sorted(item.variants)[:_VARIANTS_LISTED]
-    missing = sorted(_missing(item.variants, row["variants"]))
-    return Cause.VARIANT_NOT_FOUND.problem(Column.VARIANTS, urn=item.urn, variants=missing, known=known)

@@ -1,15 +1,20 @@
-"""What the items that rows name come to, whoever finds them."""
+"""The items that rows name, whoever finds them, and what is wrong with the rows that name none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from app.csvfile.contract import NamedBy
+from app.csvfile.causes import Cause, Problem
+from app.csvfile.columns import Column
+from app.csvfile.contract import Condition, ItemName, NamedBy
+from app.csvfile.lines import Wrong
+from app.csvfile.visible import describe_invisible
 from app.queries.items import CatalogItem
 
 #: The column of ``csvfile.rows.SCHEMA`` for each way to name an item.
@@ -19,6 +24,11 @@ COLUMNS = {
     NamedBy.TCGPLAYER_ID: "external_id",
     NamedBy.NAME: "name_key",
 }
+
+#: Maximum number of URNs in the message about an ambiguous name.
+_URNS_LISTED = 5
+#: Maximum number of the item's variants in the message about an unknown variant.
+_VARIANTS_LISTED = 12
 
 
 class Resolved(NamedTuple):
@@ -55,3 +65,72 @@ def each_way(rows: pa.Table) -> Iterator[tuple[NamedBy, NDArray[np.intp], pa.Arr
         if len(at):
             names = rows[column].combine_chunks()
             yield way, at, names if len(at) == len(rows) else names.take(pa.array(at))
+
+
+def find_items(rows: pa.Table, known_items: KnownItems) -> tuple[pa.Table, Wrong]:
+    """Those of ``rows`` whose item and variants are in the catalog, and the problems of the others.
+
+    They get the columns ``item_id`` and ``key``: a number for the listing key, which orders them like their keys.
+    """
+    found = known_items.resolve(rows)
+    variants = rows["variants"].combine_chunks().dictionary_encode()
+    names, at = variants.dictionary.to_pylist(), variants.indices.to_numpy()
+    is_right = (found.counts == 1) & _have_variants(known_items, found.variant_sets, names, at)
+    ranks = np.empty(len(names), np.int64)
+    ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    keys = (found.item_ids * np.int64(len(Condition) + 1) + rows["condition"].to_numpy()) * len(names) + ranks[at]
+    right = rows.append_column("item_id", pa.array(found.item_ids)).append_column("key", pa.array(keys))
+    wrong = rows.filter(~is_right)
+    explained = zip(wrong.to_pylist(), known_items.candidates(wrong), strict=True)
+    return right.filter(is_right), {row["line"]: [_problem(row, candidates)] for row, candidates in explained}
+
+
+def _have_variants(
+    known_items: KnownItems, variant_sets: NDArray[np.int32], names: Sequence[str], at: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """For each row, whether the item with these variants has the wanted ones: those in ``names`` ``at`` an index."""
+    count = max(len(names), 1)
+    pairs, of_rows = np.unique(variant_sets * np.int64(count) + at, return_inverse=True)
+    split = [divmod(pair, count) for pair in pairs.tolist()]
+    have = [own >= 0 and not _missing(known_items.variant_sets[own], names[wanted]) for own, wanted in split]
+    return np.array(have, bool)[of_rows]
+
+
+@lru_cache(maxsize=10_000)
+def _missing(variants: frozenset[str], wanted: str) -> frozenset[str]:
+    """The wanted variants that an item with ``variants`` does not have."""
+    return frozenset(wanted.split("|") if wanted else ()) - variants
+
+
+#: The column of the file for each way to name an item.
+_NAMING_COLUMNS = {
+    NamedBy.URN: Column.URN,
+    NamedBy.CARDMARKET_ID: Column.CARDMARKET_ID,
+    NamedBy.TCGPLAYER_ID: Column.TCGPLAYER_ID,
+    NamedBy.NAME: Column.NAME,
+}
+
+
+def _name_problem(cause: Cause, name: ItemName, **facts: Any) -> Problem:
+    """A problem of the columns that name an item, with their values as far as the sentence cites them."""
+    named_by, value = name
+    if named_by is not NamedBy.NAME:
+        facts["value"] = str(value)
+    elif invisible := describe_invisible(str(value)):
+        facts["invisible"] = invisible
+    return cause.problem(_NAMING_COLUMNS[named_by], **facts)
+
+
+def _problem(row: Mapping[str, Any], candidates: Sequence[CatalogItem]) -> Problem:
+    """Why a row has no listing key, if its name can mean these ``candidates``."""
+    named_by = NamedBy(row["named_by"])
+    name: ItemName = (named_by, row[COLUMNS[named_by]])
+    if not candidates:
+        return _name_problem(Cause.ITEM_NOT_FOUND, name)
+    if len(candidates) > 1:
+        urns = [item.urn for item in candidates[:_URNS_LISTED]]
+        return _name_problem(Cause.ITEM_AMBIGUOUS, name, count=len(candidates), urns=urns)
+    (item,) = candidates
+    known = sorted(item.variants)[:_VARIANTS_LISTED]
+    missing = sorted(_missing(item.variants, row["variants"]))
+    return Cause.VARIANT_NOT_FOUND.problem(Column.VARIANTS, urn=item.urn, variants=missing, known=known)
