@@ -14,6 +14,8 @@ class Entry(NamedTuple):
     endpoint: str
     text: str
     icon: str
+    #: The part of the text for which a phone has room, if not for all of it.
+    short: str = ""
 
     @property
     def path(self) -> str:
@@ -45,7 +47,10 @@ class Group:
 MENU = (
     Group(
         "Imports",
-        (Entry("my_imports.index", "My Imports", "list"), Entry("upload.form", "Upload CSV", "upload")),
+        (
+            Entry("my_imports.index", "My Imports", "list", "Imports"),
+            Entry("upload.form", "Upload CSV", "upload", "Upload"),
+        ),
         minor=(Entry("row_search.index", "Find a row", "find"),),
     ),
     Group(

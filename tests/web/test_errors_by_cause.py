@@ -410,7 +410,7 @@ def test_the_page_of_an_import_shows_the_first_groups_and_leads_to_all(
     run_jobs()
     soup = page(client, address(one, rest=""))
     assert len(groups(soup)) == 10
-    assert words(soup.select_one(".groups-note")).endswith("Showing 10 – show all 11")
+    assert words(soup.select_one(".groups-note")).endswith("The first 10 are here – show all 11")
     assert len(groups(page(client, address(one)))) == 11
 
 

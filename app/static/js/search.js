@@ -7,7 +7,7 @@ import { localiseTimes } from "./times.js";
 async function searchOn() {
   const link = one("[data-search-on]");
   if (!link) return;
-  link.textContent = "Searching on…";
+  link.textContent = "Still searching…";
   try {
     const answer = await fetch(link.href);
     const found = one("#found", new DOMParser().parseFromString(await answer.text(), "text/html"));
@@ -19,7 +19,7 @@ async function searchOn() {
     localiseTimes(found);
     searchOn();
   } catch {
-    link.textContent = "Search on";
+    link.textContent = "Keep searching";
   }
 }
 
