@@ -10,25 +10,29 @@ from app.csvfile.errors import SAVE_AS_CSV
 #: The bytes with which every entry of a ZIP archive begins.
 _ZIP_ENTRY = b"PK\x03\x04"
 _EXTRACT = "Extract it, and upload the CSV file that is in it."
+#: Old workbooks and protected ones are files of the same kind, in which the latter have an entry of this name.
+_OLD_WORKBOOK = "This is an old Excel workbook (.xls), not a CSV file. {save}"
+_PROTECTED = "This workbook is protected by a password. Open it, and remove the password. {save}"
+_PROTECTED_ENTRY = "EncryptedPackage".encode("utf-16-le")
 _IMAGE = "This is an image, not a CSV file. Upload the file that your program saves or exports as CSV."
 
-#: The first bytes of each kind of file, with its sentences. The first match counts.
+#: The first bytes of each kind of file, with its sentences, which say at {save} how to save it. The first match counts.
 _SIGNATURES: dict[bytes, str] = {
-    b"\xd0\xcf\x11\xe0": f"This is an old Excel workbook (.xls), not a CSV file. {SAVE_AS_CSV}",
+    b"\xd0\xcf\x11\xe0": _OLD_WORKBOOK,
     b"\x1f\x8b": f"This file is compressed with gzip. {_EXTRACT}",
     **dict.fromkeys(
         (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"),
         f"This is a compressed archive, not a CSV file. {_EXTRACT}",
     ),
     b"%PDF-": "This is a PDF, not a CSV file. Upload the table from which it was made, saved as CSV.",
-    b"{\\rtf": f"This is a formatted text (RTF), not a CSV file. Copy its table into a spreadsheet. {SAVE_AS_CSV}",
+    b"{\\rtf": "This is a formatted text (RTF), not a CSV file. Copy its table into a spreadsheet. {save}",
     **dict.fromkeys((b"\x89PNG", b"\xff\xd8\xff", b"GIF8"), _IMAGE),
 }
 
 #: The same by the beginning of the text, ignoring case and leading white space.
 _BEGINNINGS: dict[re.Pattern[str], str] = {
     re.compile(r"<\?xml(?s:.)*schemas-microsoft-com:office:spreadsheet"): (
-        f"This is an Excel workbook in XML, not a CSV file. {SAVE_AS_CSV}"
+        "This is an Excel workbook in XML, not a CSV file. {save}"
     ),
     re.compile(r"<(?:!doctype\s+html|html|head|body|table|meta|script|div)\b"): (
         "This is a web page, not a list of listings. Perhaps the download failed and an error or sign-in page was "
@@ -42,24 +46,32 @@ _BEGINNINGS: dict[re.Pattern[str], str] = {
     ),
 }
 
-_UTF_16 = f"The file is encoded as UTF-16 (“Unicode text”), not as UTF-8. {SAVE_AS_CSV}"
+_UTF_16 = "The file is encoded as UTF-16 (“Unicode text”), not as UTF-8. {save}"
 #: Number of characters that show whether a file without a mark is UTF-16: each has a NUL before or after its byte.
 _UTF_16_CHARACTERS = 16
 
 
-def recognise_bytes(start: bytes) -> str | None:
-    """What a file that begins with ``start`` is, and what to do, in sentences; None if it may be text in UTF-8."""
+def recognise_bytes(start: bytes, save: str = SAVE_AS_CSV) -> str | None:
+    """What a file that begins with ``start`` is, and what to do, in sentences; None if it may be text in UTF-8.
+
+    ``save`` is the sentence that says how to save it instead.
+    """
     if start.startswith(_ZIP_ENTRY):
-        return _recognise_zip(start)
-    if utf_16(start):
-        return _UTF_16
-    return next((says for signature, says in _SIGNATURES.items() if start.startswith(signature)), None)
+        says: str | None = _recognise_zip(start)
+    elif utf_16(start):
+        says = _UTF_16
+    else:
+        says = next((says for signature, says in _SIGNATURES.items() if start.startswith(signature)), None)
+    if says is _OLD_WORKBOOK and _PROTECTED_ENTRY in start:
+        says = _PROTECTED
+    return says and says.format(save=save)
 
 
-def recognise_text(start: str) -> str | None:
+def recognise_text(start: str, save: str = SAVE_AS_CSV) -> str | None:
     """What a text that begins with ``start`` is, and what to do, in sentences; None if it may be CSV."""
     begins = start.lstrip().lower()
-    return next((says for pattern, says in _BEGINNINGS.items() if pattern.match(begins)), None)
+    says = next((says for pattern, says in _BEGINNINGS.items() if pattern.match(begins)), None)
+    return says and says.format(save=save)
 
 
 def utf_16(start: bytes) -> str | None:
@@ -79,15 +91,15 @@ def _recognise_zip(start: bytes) -> str:
     names = [*_entries(start)]
     if any(name.startswith(("xl/", "[Content_Types].xml", "docProps/")) for name in names):
         if any(name.startswith(("word/", "ppt/")) for name in names):
-            return f"This is an Office document, not a CSV file. Copy its table into a spreadsheet. {SAVE_AS_CSV}"
-        return f"This is an Excel workbook, not a CSV file. {SAVE_AS_CSV}"
+            return "This is an Office document, not a CSV file. Copy its table into a spreadsheet. {save}"
+        return "This is an Excel workbook, not a CSV file. {save}"
     if b"application/vnd.oasis.opendocument.spreadsheet" in start:
-        return f"This is a LibreOffice workbook, not a CSV file. {SAVE_AS_CSV}"
+        return "This is a LibreOffice workbook, not a CSV file. {save}"
     if any(name.startswith("Index/") for name in names):
         return "This is a Numbers workbook, not a CSV file. In Numbers choose File, Export To, “CSV”, encoding UTF-8."
     if any(names):
         return f"This is a ZIP archive, not a CSV file. {_EXTRACT}"
-    return f"This is a workbook or a ZIP archive, not a CSV file. {SAVE_AS_CSV}"
+    return "This is a workbook or a ZIP archive, not a CSV file. {save}"
 
 
 def _entries(start: bytes) -> Iterator[str]:

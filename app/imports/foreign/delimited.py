@@ -34,8 +34,9 @@ MAX_RECORD_BYTES = 128 * 1024
 _MIN_TELLING_WIDTH = 4
 
 _MARK = b"\xef\xbb\xbf"
+#: Makes of a text whose lines end in CR one whose lines end in LF, and the other way round.
 _SWAPPED = bytes.maketrans(b"\r\n", b"\n\r")
-_SWAPPED_TEXT = str.maketrans("\r\n", "\n\r")
+SWAPPED_ENDS = str.maketrans("\r\n", "\n\r")
 
 
 class _Record(NamedTuple):
@@ -231,7 +232,7 @@ class _Parser:
             return None
 
     def _plain(self, cells: list[str]) -> list[str]:
-        return [cell.translate(_SWAPPED_TEXT) for cell in cells] if self.is_swapped else cells
+        return [cell.translate(SWAPPED_ENDS) for cell in cells] if self.is_swapped else cells
 
     def _parse(self, data: bytes, starts: Indices, is_regular: Mask, records: dict[int, _Record]) -> _Rows:
         """All records: those on regular lines, and ``records``."""

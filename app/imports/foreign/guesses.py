@@ -83,23 +83,23 @@ def _score(lines: Sequence[Line]) -> tuple[int, float]:
 
 def split(text: str, separator: str, quote: str = '"') -> list[Line]:
     """The first records of ``text``, roughly: broken quotation marks are read as they can be."""
-    lines = text.splitlines(keepends=True) if "\r" in text and "\n" not in text else text.split("\n")
     rows = csv.reader(
-        (f"{line}\n" for line in lines),
+        (f"{line}\n" for line in text.split("\n")),
         delimiter=separator,
         quotechar=quote or None,
         quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
     )
     found: list[Line] = []
     line = 1
-    try:
-        for cells in rows:
-            found.append(Line(line, cells))
-            line = rows.line_num + 1
-            if len(found) == _JUDGED:
-                break
-    except csv.Error:
-        pass
+    while len(found) < _JUDGED:
+        try:
+            found.append(Line(line, next(rows)))
+        except StopIteration:
+            break
+        except csv.Error:
+            # A lone CR, or a value that is too long.
+            pass
+        line = rows.line_num + 1
     return found
 
 

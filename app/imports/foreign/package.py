@@ -83,6 +83,11 @@ class Package:
             raise broken(f"it has more than {MAX_ENTRIES:,} parts")
         self._entries = {entry.filename: entry for entry in entries}
 
+    @property
+    def is_office(self) -> bool:
+        """Whether it is a file of an office program that follows the standard."""
+        return "_rels/.rels" in self
+
     def __contains__(self, name: str) -> bool:
         return name in self._entries
 

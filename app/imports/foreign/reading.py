@@ -16,10 +16,11 @@ from typing import BinaryIO
 
 from app.csvfile.kinds import recognise_bytes, recognise_text, utf_16
 from app.imports.foreign import guesses
-from app.imports.foreign.delimited import read_text
+from app.imports.foreign.delimited import SWAPPED_ENDS, read_text
 from app.imports.foreign.encodings import ENCODINGS, LAST_RESORT, decode, encoding_of, to_utf_8
 from app.imports.foreign.gzipped import MAGIC, beginning, unzip
-from app.imports.foreign.orders import refuse_orders
+from app.imports.foreign.orders import refuse_buyers, refuse_orders
+from app.imports.foreign.package import SAVE_AGAIN
 from app.imports.foreign.shapes import (
     TRANSCRIBED,
     Block,
@@ -67,13 +68,12 @@ def detect(source: BinaryIO, *, overrides: Overrides) -> Reading:
     """
     source.seek(0)
     start = source.read(SAMPLE_BYTES)
-    if start.startswith(_ZIP) and not _names_other_kind(start):
+    if start.startswith(_ZIP):
         reading = _detect_workbook(source, overrides)
     else:
         reading = _detect_text(source, start, overrides)
     if len(reading.columns) > MAX_COLUMNS:
         raise Unreadable(f"The file has more than {MAX_COLUMNS} columns. Delete those that are not needed.")
-    refuse_orders(reading.columns)
     return reading
 
 
@@ -123,6 +123,8 @@ def _detect_workbook(source: BinaryIO, overrides: Overrides) -> Reading:
         raise Unreadable(f"The workbook has no sheet called “{sheet}”.")
     looked_at = [sheet] if sheet is not None else workbook.visible[:MAX_SHEETS] or workbook.sheets[:1]
     beginnings = {name: [*islice(workbook.rows(name), SAMPLE_ROWS)] for name in looked_at}
+    for name, lines in beginnings.items():
+        refuse_buyers(lines, name)
     header_line = overrides.get("header_line")
     layouts = {name: guesses.layout_of(lines, header_line) for name, lines in beginnings.items() if lines}
     if not layouts:
@@ -130,6 +132,7 @@ def _detect_workbook(source: BinaryIO, overrides: Overrides) -> Reading:
     likeness = {name: guesses.likeness_to_stock(layout.columns) for name, layout in layouts.items()}
     chosen = max(layouts, key=likeness.__getitem__)
     layout, lines = layouts[chosen], beginnings[chosen]
+    refuse_orders(lines)
     is_tied = [*likeness.values()].count(likeness[chosen]) > 1
     return Reading(
         kind=Kind.XLSX,
@@ -149,31 +152,29 @@ def _unsure(doubts: dict[Unsure, bool]) -> tuple[str, ...]:
     return tuple(doubt.value for doubt, is_in_doubt in doubts.items() if is_in_doubt)
 
 
-def _names_other_kind(start: bytes) -> bool:
-    """Whether a ZIP archive is certainly no workbook of Excel."""
-    return "Excel" not in (recognise_bytes(start) or "")
-
-
 def _detect_text(source: BinaryIO, start: bytes, overrides: Overrides) -> Reading:
     is_gzipped = start.startswith(MAGIC)
     if is_gzipped:
         start = beginning(_pieces(source, is_gzipped=True), SAMPLE_BYTES)
     if not start.removeprefix(b"\xef\xbb\xbf").strip():
         raise Unreadable("The file is empty.")
-    if not utf_16(start) and (recognised := recognise_bytes(start)):
+    if not utf_16(start) and (recognised := recognise_bytes(start, SAVE_AGAIN)):
         raise Unreadable(recognised)
     encoding = overrides.get("encoding") or encoding_of(start, _pieces(source, is_gzipped=is_gzipped))
     if encoding not in ENCODINGS:
         raise Unreadable(f"There is no encoding called {encoding}.")
     sample = _sample(start, encoding)
-    if recognised := recognise_text(sample):
+    if recognised := recognise_text(sample, SAVE_AGAIN):
         raise Unreadable(recognised)
+    line_end = guesses.line_end_of(sample)
+    sample = sample.translate(SWAPPED_ENDS) if line_end == "\r" else sample
     quote = overrides.get("quote", '"')
     found = overrides.get("separator") or guesses.named_separator(sample) or guesses.separator_of(sample, quote)
     separator = found or ","
     if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
         raise Unreadable("The separator must be one character: a comma, a semicolon, a tab, or another one.")
     lines = guesses.split(sample, separator, quote)
+    refuse_orders(lines)
     layout = guesses.layout_of(lines, overrides.get("header_line"))
     return Reading(
         kind=Kind.CSV,
@@ -183,10 +184,10 @@ def _detect_text(source: BinaryIO, start: bytes, overrides: Overrides) -> Readin
         encoding=encoding,
         separator=separator,
         quote=quote,
-        line_end=guesses.line_end_of(sample),
+        line_end=line_end,
         is_gzipped=is_gzipped,
         numbers=guesses.number_columns(layout, lines),
-        above=tuple(sample.splitlines()[: layout.top - 1]),
+        above=tuple(line.strip() for line in sample.split("\n")[: layout.top - 1]),
         unsure=_unsure(
             {
                 Unsure.HEADER: not layout.is_sure,

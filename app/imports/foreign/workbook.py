@@ -16,8 +16,9 @@ from functools import cached_property
 from itertools import islice
 from typing import BinaryIO, NamedTuple, TypeVar
 
+from app.csvfile.kinds import recognise_bytes
 from app.imports.foreign.guesses import Line
-from app.imports.foreign.package import MAX_SHEET_BYTES, Handler, Package, XmlElement, broken, local
+from app.imports.foreign.package import MAX_SHEET_BYTES, SAVE_AGAIN, Handler, Package, XmlElement, broken, local
 from app.imports.foreign.shapes import Unreadable
 
 #: The limits of Excel.
@@ -29,6 +30,8 @@ MAX_ROW_CHARACTERS = 8 * 1024**2
 
 _Found = TypeVar("_Found")
 
+#: The beginning of a ZIP archive that tells what it holds.
+_START_BYTES = 64 * 1024
 _BINARY = "This is a binary Excel workbook (.xlsb). Open it in Excel, and save it as .xlsx or as CSV."
 #: The numbers of the formats of dates and times that every workbook has.
 _DATES = frozenset([*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)])
@@ -65,6 +68,9 @@ class Workbook:
 
     def __init__(self, source: BinaryIO) -> None:
         self._package = Package(source)
+        if not self._package.is_office:
+            source.seek(0)
+            raise Unreadable(recognise_bytes(source.read(_START_BYTES), SAVE_AGAIN) or "This is no workbook.")
         kinds = self._package.targets("").values()
         self._name = next((name for kind, name in kinds if kind == "officeDocument"), "")
         if self._name.endswith(".bin"):

@@ -1,0 +1,127 @@
+"""Files that cannot be read, or are no stock, get a sentence."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+
+import openpyxl
+import pytest
+
+from app.imports.foreign import gzipped, package, workbook
+from app.imports.foreign.reading import NotStock, Unreadable, blocks, detect
+
+HEADER = "Name,Set,Number,Qty\n"
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+RELATIONS = (
+    '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+    '<Relationship Id="a" Type="http://x/{kind}" Target="{target}"/></Relationships>'
+)
+ROW = '<row r="1"><c t="inlineStr"><is><t>Name</t></is></c><c t="inlineStr"><is><t>Qty</t></is></c></row>'
+
+
+def make_workbook(data: str = ROW, **changes: str | bytes) -> bytes:
+    """A smallest workbook with these rows, and some of its parts changed: ``workbook``, ``sheet`` or ``more``."""
+    parts: dict[str, str | bytes] = {
+        "_rels/.rels": RELATIONS.format(kind="officeDocument", target="xl/workbook.xml"),
+        "xl/_rels/workbook.xml.rels": RELATIONS.format(kind="worksheet", target="worksheets/sheet1.xml"),
+        "xl/workbook.xml": changes.get("workbook")
+        or f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets><sheet name="One" r:id="a"/></sheets></workbook>',
+        "xl/worksheets/sheet1.xml": changes.get("sheet")
+        or f'<worksheet xmlns="{MAIN}"><sheetData>{data}</sheetData></worksheet>',
+    }
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return out.getvalue()
+
+
+def read(data: bytes) -> list[list[str]]:
+    source = io.BytesIO(data)
+    reading = detect(source, overrides={})
+    return [list(row.values()) for block in blocks(source, reading) for row in block.cells.to_pylist()]
+
+
+def test_the_smallest_workbook_is_read() -> None:
+    data = make_workbook(f'{ROW}<row r="3"><c r="B3"><v>4.0</v></c><c><v>1</v></c></row>')
+    assert read(data) == [["", "4", "1"]]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "The file is empty"),
+        (b"\xef\xbb\xbf \n", "The file is empty"),
+        (b"\xd0\xcf\x11\xe0" + bytes(600), r"\.xls\).*save it as \.xlsx or as CSV"),
+        (b"\xd0\xcf\x11\xe0" + bytes(600) + "EncryptedPackage".encode("utf-16-le"), "password"),
+        (b"%PDF-1.7", "PDF"),
+        (b"<!doctype html><html>", "web page"),
+        (b'{"cards": []}', "JSON"),
+        (gzip.compress(b"")[:-4], "damaged or cut off"),
+        (gzip.compress(HEADER.encode() * 9999)[:-9], "damaged or cut off"),
+        (make_workbook()[:300], "archive is damaged or was cut off"),
+        (make_workbook(workbook="<workbook"), "xl/workbook.xml is no valid XML"),
+        (make_workbook(workbook='<!DOCTYPE a [<!ENTITY b "c">]><workbook>&b;</workbook>'), "declares entities"),
+        (make_workbook(workbook=f'<document xmlns="{MAIN}"/>'), "no workbook"),
+        (make_workbook(sheet="<worksheet><sheetData><row>"), "no valid XML"),
+        (make_workbook(""), "The workbook is empty"),
+        (make_workbook('<row r="1"><c r="B1"><v>1</v></c><c r="A1"><v>1</v></c></row>'), "out of order"),
+        (make_workbook('<row r="1"><c r="XFE1"><v>1</v></c></row>'), "out of order"),
+        (make_workbook('<row><c t="s"><v>7</v></c></row>'), "a text that is not there"),
+        (make_workbook(f'{ROW}<row r="1048576"><c><v>1</v></c></row><row><c><v>1</v></c></row>'), "more rows"),
+        ((HEADER + "Mew,151,205,\0\n").encode(), "Line 2 contains a NUL byte"),
+        ((",".join(map(str, range(600))) + "\n").encode(), "more than 500 columns"),
+    ],
+)
+def test_what_is_no_table_gets_a_sentence(data: bytes, says: str) -> None:
+    with pytest.raises(Unreadable, match=says):
+        read(data)
+
+
+def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    zeros = b"0" * (1 << 20)
+    with pytest.raises(Unreadable, match="too large when unpacked"):
+        read(make_workbook(sheet=zeros * 24))
+    monkeypatch.setattr(package, "MAX_ENTRIES", 3)
+    with pytest.raises(Unreadable, match="more than 3 parts"):
+        read(make_workbook())
+    monkeypatch.setattr(gzipped, "MAX_UNPACKED_BYTES", 1 << 20)
+    with pytest.raises(Unreadable, match="when unpacked"):
+        read(gzip.compress(HEADER.encode() + zeros))
+
+
+def test_a_row_and_a_value_of_a_workbook_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workbook, "MAX_ROW_CHARACTERS", 1000)
+    monkeypatch.setattr(package, "MAX_TOKEN_BYTES", 100_000)
+    with pytest.raises(Unreadable, match="row 1 of a sheet is too long"):
+        read(make_workbook(f"<row><c t='str'><v>{'a' * 1001}</v></c></row>"))
+    with pytest.raises(Unreadable, match="a value that is too long"):
+        read(make_workbook(f"<row r='{'1' * 1_000_000}'/>"))
+
+
+def test_a_workbook_with_data_of_buyers_is_refused_whichever_sheet_is_read() -> None:
+    out = io.BytesIO()
+    book = openpyxl.Workbook()
+    book.active.append(["Name", "Set", "Number", "Qty"])
+    book.active.append(["Mew", "151", 205, 1])
+    book.create_sheet("Sold").append(["Item", "Buyer name"])
+    book.save(out)
+    with pytest.raises(NotStock, match="The sheet “Sold” is a list of orders with the names"):
+        read(out.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        ("Product Line,Condition,Set,Quantity,SkuId,Order Quantity", "a TCGplayer pull sheet"),
+        ("Order #,FirstName,LastName,Address1,City,Order Date,Tracking #", "names or addresses of buyers"),
+        ("Sales record number;Order number;Buyer username;Buyer name;Quantity", "names or addresses of buyers"),
+        ("OrderID,Date of Purchase,Article Count,Merchandise Value", "a list of orders"),
+    ],
+)
+def test_orders_are_refused_by_name(header: str, says: str) -> None:
+    with pytest.raises(NotStock, match=says):
+        read(f"{header}\n".encode())
