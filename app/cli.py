@@ -25,7 +25,11 @@ from app.csvfile.visible import visible
 from app.csvfile.warn import read_stored
 from app.extensions import db
 from app.identity import sellers, sessions, tokens
-from app.imports import commands, ledger, reconcile
+from app.imports import commands, ledger, mappings, reconcile
+from app.imports.foreign import to_files
+from app.imports.foreign.mapping import Mapping, MappingInvalid
+from app.imports.foreign.reasons import Outcome
+from app.imports.foreign.to_files import Money, Outputs
 from app.imports.reports import progress
 from app.imports.reports.progress import ImportProgress
 from app.jobs import queue
@@ -212,6 +216,62 @@ def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
         ended = _wait(started)
         _say(f"{ended.status}: {_result(ended)}")
         sys.exit(EXIT_CODES[ended.status])
+
+
+@imports_commands.command("convert")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--seller", "email", required=True, help="Email address of the seller who has the listings.")
+@click.option("--mapping", "mapping_name", help="Name of a saved mapping, or a file that a mapping was exported to.")
+@click.option(
+    "--rate", "rates", multiple=True, metavar="CODE=POUNDS", help="Pounds for a unit of a currency: USD=0.79."
+)
+@click.option("--currency", default="", metavar="CODE", help="Currency of prices of which the file does not tell it.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The converted file.")
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), required=True, help="What became of each row."
+)
+def convert_file(
+    file: Path, email: str, mapping_name: str | None, rates: tuple[str, ...], currency: str, out: Path, report: Path
+) -> None:
+    """Convert FILE, which another tool made, into the import format. Nothing is imported.
+
+    Without --mapping it is converted as far as its format is recognised or its columns are sure. Exit code: 2 refused.
+    """
+    seller = _get_seller(email)
+    try:
+        mapping = _find_mapping(seller.id, mapping_name) if mapping_name else None
+        saved = [Mapping.from_json(one.mapping) for one in mappings.list_saved(seller.id)]
+        money = Money(dict(_split_rate(rate) for rate in rates), currency.upper())
+        done = to_files.convert_file(file, Outputs(out, report), seller.id, mapping=mapping, saved=saved, money=money)
+    except (FileRejected, MappingInvalid) as refused:
+        _say(f"Refused: {refused}", err=True)
+        sys.exit(EXIT_REFUSED)
+    except OSError as error:
+        raise _Failed(f"{error.filename or file} cannot be read or written: {error.strerror}.") from error
+    counts = ", ".join(f"{done.counts[outcome]:,} {outcome.word}" for outcome in Outcome)
+    _say(f"{done.rows:,} rows: {counts}.")
+    for question, count in done.questions.most_common(_FAULTS_SHOWN):
+        _say(f"Open in {count:,} rows: {question.kind} {question.word}".rstrip(), err=True)
+
+
+def _find_mapping(seller_id: int, name: str) -> Mapping:
+    """The mapping in the file of this name, or the saved one."""
+    if (path := Path(name)).is_file():
+        try:
+            return Mapping.from_text(path.read_text("utf-8"))
+        except UnicodeDecodeError as error:
+            raise MappingInvalid(f"{name} is not UTF-8 text.") from error
+    try:
+        return mappings.load(seller_id, name)
+    except mappings.MappingNotFound as error:
+        raise MappingInvalid(f"There is no saved mapping “{name}”, and no file of that name.") from error
+
+
+def _split_rate(rate: str) -> tuple[str, str]:
+    code, sign, pounds = rate.partition("=")
+    if not sign:
+        raise MappingInvalid(f"“{rate}” is not a rate such as USD=0.79.")
+    return code.strip().upper(), pounds.strip()
 
 
 @imports_commands.command("verify")

@@ -6,23 +6,20 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from click.testing import Result
 from flask import Flask
 
 from app import catalog
-from app.imports.foreign.convert import HEADER_LINE, convert
-from app.imports.foreign.reading import NotStock, detect
-from app.imports.foreign.reasons import Outcome
-from app.imports.foreign.recognised import recognise
 from app.models import Seller
 from tests.samples import CATALOG, SAMPLES
 
 FOREIGN = SAMPLES / "foreign"
+COLUMNS = ("URN", "CONDITION", "PRICE", "QUANTITY", "VARIANTS")
 RATES = {"GBP": "1", "USD": "0.79", "EUR": "0.86"}
 
 needs_foreign = pytest.mark.skipif(not FOREIGN.is_dir(), reason=f"the samples are not there: {FOREIGN}")
@@ -44,26 +41,24 @@ def expected() -> dict[str, dict[int, list[dict[str, str]]]]:
     return found
 
 
-def came(path: Path, seller: Seller) -> dict[int, Came]:
-    """What each row of the file came to, by line."""
-    with path.open("rb") as file:
-        reading = detect(file, overrides={})
-        found = recognise(reading.columns)
-        assert found, reading.columns
-        mapping = found.mapping.with_rates(RATES)
-        if not mapping.money.currency:
-            # What a seller answers where neither the file nor the format tells.
-            mapping = replace(mapping, money=replace(mapping.money, currency="GBP"))
-        rows: dict[int, Came] = {}
-        for block in convert(file, reading, mapping, seller.id):
-            made = defaultdict(list)
-            for at, row in zip(
-                block.from_rows, csv.DictReader(io.StringIO((HEADER_LINE + block.data).decode())), strict=True
-            ):
-                made[at].append(tuple(row[name] for name in ("URN", "CONDITION", "PRICE", "QUANTITY", "VARIANTS")))
-            for at, line in enumerate(block.lines):
-                why = block.reasons[block.reason_at[at]].sentence if block.reason_at[at] >= 0 else ""
-                rows[int(line)] = Came(Outcome(block.outcomes[at]).word, made[at], why)
+def convert(app: Flask, seller: Seller, name: str, at: Path) -> Result:
+    options = [f"--rate={code}={rate}" for code, rate in RATES.items()]
+    files = ["--out", str(at / "out.csv"), "--report", str(at / "report.csv")]
+    # The currency is what a seller answers where neither the file nor the format tells.
+    arguments = ["imports", "convert", str(FOREIGN / name), "--seller", seller.email, "--currency", "GBP"]
+    return app.test_cli_runner().invoke(args=[*arguments, *options, *files])
+
+
+def came(app: Flask, seller: Seller, name: str, at: Path) -> dict[int, Came]:
+    """What each row of the sample came to, by line."""
+    result = convert(app, seller, name, at)
+    assert result.exit_code == 0, result.output
+    lines = [*csv.DictReader(io.StringIO((at / "out.csv").read_text("utf-8")))]
+    rows: dict[int, Came] = {}
+    for row in csv.DictReader(io.StringIO((at / "report.csv").read_text("utf-8"))):
+        made = [lines[int(line) - 2] for line in row["OUT_LINE"].split("|") if line]
+        listings = [tuple(one[column] for column in COLUMNS) for one in made]
+        rows[int(row["LINE"])] = Came(row["OUTCOME"], listings, row["REASON"])
     return rows
 
 
@@ -80,8 +75,7 @@ def pence(amount: str, currency: str) -> str:
     return str((Decimal(amount) * Decimal(RATES.get(currency, "1"))).quantize(Decimal(1), ROUND_HALF_UP))
 
 
-def faults(name: str, lines: dict[int, list[dict[str, str]]], seller: Seller) -> Iterator[str]:
-    rows = came(FOREIGN / name, seller)
+def faults(name: str, lines: dict[int, list[dict[str, str]]], rows: dict[int, Came]) -> Iterator[str]:
     for line, of_line in lines.items():
         listings, found = wanted(of_line), rows.get(line)
         if found is None or found.listings != listings or (found.outcome == "row") != bool(listings):
@@ -91,11 +85,14 @@ def faults(name: str, lines: dict[int, list[dict[str, str]]], seller: Seller) ->
 
 
 @needs_foreign
-def test_every_row_of_every_sample(app: Flask, seller: Seller) -> None:
+def test_every_row_of_every_sample(app: Flask, seller: Seller, tmp_path: Path) -> None:
     catalog.load(CATALOG)
     found = expected()
-    with pytest.raises(NotStock):
-        came(FOREIGN / "tcgplayer-pull-sheet.csv", seller)
-    del found["tcgplayer-pull-sheet.csv"], found["own-spreadsheet.xlsx"]
-    assert len(found) == 17
-    assert [fault for name, lines in found.items() for fault in faults(name, lines, seller)] == []
+    del found["tcgplayer-pull-sheet.csv"]
+    refused = convert(app, seller, "tcgplayer-pull-sheet.csv", tmp_path)
+    assert refused.exit_code == 2
+    assert "pull sheet" in refused.output
+    assert not list(tmp_path.iterdir())
+    assert len(found) == 18
+    every = (faults(name, lines, came(app, seller, name, tmp_path)) for name, lines in found.items())
+    assert [fault for of_file in every for fault in of_file] == []

@@ -43,6 +43,13 @@ def fields() -> Words:
 
 
 @cache
+def spellings() -> tuple[tuple[str, str], ...]:
+    """All words for fields, as compared and as they are spelled, without beginnings."""
+    words = (word for several in _load()["fields"].values() for word in several)
+    return tuple((normalise(word), word) for word in words if not word.endswith(_PREFIX))
+
+
+@cache
 def look_alikes(field: str) -> Words:
     """The names that look like ``field`` and are something else."""
     return Words((word, field) for word in _load()["look_alikes"].get(field, ()))

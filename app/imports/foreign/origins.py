@@ -79,7 +79,7 @@ class Apart(NamedTuple):
 class Sink(Protocol):
     """What companions are written to."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, /) -> object:
         """Append ``data``."""
 
 

@@ -1,0 +1,410 @@
+"""Matches the columns of a foreign file to fields: by saved mappings, the format, names, contents, spelling last.
+
+What is not sure stays empty. Each match says why it was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping as Map
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from enum import StrEnum
+from typing import BinaryIO
+
+from app.csvfile.contract import NamedBy
+from app.imports.foreign import dictionary, words
+from app.imports.foreign import sample as samples
+from app.imports.foreign.mapping import (
+    Field,
+    How,
+    Joined,
+    Mapping,
+    Match,
+    Money,
+    RowFilter,
+    Source,
+    normal,
+    plain,
+    positions,
+)
+from app.imports.foreign.money import currency_in, guess_currency, guess_decimal
+from app.imports.foreign.reading import Reading
+from app.imports.foreign.recognised import Format, recognise
+from app.imports.foreign.sample import TESTS, Sample
+from app.imports.foreign.sets import Sets
+from app.queries import items_by_set
+
+#: Minimum share of cells that look right, for a column that is called like a field, and for one that is not.
+_NAMED, _UNNAMED = 0.5, 0.9
+#: Minimum share of ids that the catalog has under the row's name.
+_TRUSTED = 0.6
+#: Minimum likeness of a misspelt header.
+_ALIKE = 0.85
+#: Minimum share of a saved mapping's columns that a file must have, for the others to be asked.
+_KNOWN = 0.5
+_SHOWN = 3
+
+_IDS = {Field.CARDMARKET_ID: NamedBy.CARDMARKET_ID, Field.TCGPLAYER_ID: NamedBy.TCGPLAYER_ID}
+#: Texts may take several columns.
+_TEXTS = (Field.COMMENT, Field.NOTES)
+#: A column that holds games in some tools, and anything in others.
+_CATEGORY = "category"
+_UNITS = ("cents", "pence", "cent")
+
+
+#: What a column of single prices is called, beside one of a line's.
+_OF_ONE = {"each", "unit", "single", "ea", "stuckpreis", "stuck"}
+#: What fields are called in sentences.
+_LABELS = {
+    Field.URN: "URN",
+    Field.CARDMARKET_ID: "Cardmarket ID",
+    Field.TCGPLAYER_ID: "TCGplayer product ID",
+    Field.SET_CODE: "code of the set",
+    Field.NUMBER: "card number",
+    Field.REVERSE: "flag for reverse holos",
+    Field.FIRST_EDITION: "flag for first editions",
+    Field.SIGNED: "flag for signed cards",
+    Field.ALTERED: "flag for altered cards",
+    Field.PLAYSET: "flag for playsets",
+    Field.HIDDEN: "flag for hidden listings",
+    Field.SHOWN: "flag for listings that buyers see",
+    **{
+        one: one.value
+        for one in (
+            Field.GAME,
+            Field.SET,
+            Field.NAME,
+            Field.TITLE,
+            Field.CONDITION,
+            Field.LANGUAGE,
+            Field.FINISH,
+            Field.PRICE,
+            Field.CURRENCY,
+            Field.QUANTITY,
+            Field.COMMENT,
+            Field.NOTES,
+            Field.REFERENCE,
+        )
+    },
+}
+
+
+class By(StrEnum):
+    """How a match was made."""
+
+    SAVED = "saved"
+    FORMAT = "format"
+    NAME = "name"
+    CONTENTS = "contents"
+    SPELLING = "spelling"
+
+
+@dataclass(frozen=True)
+class ColumnMatch:
+    """What a column was taken for."""
+
+    column: str
+    fields: tuple[Field, ...] = ()
+    by: By | None = None
+    #: For the seller: why it was taken for that, or why not.
+    why: str = ""
+    #: The share of its cells that look like the field; None where any do.
+    fit: float | None = None
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Matching:
+    """How a file is mapped as far as that is sure, with what each of its columns was taken for."""
+
+    mapping: Mapping
+    columns: tuple[ColumnMatch, ...]
+    format: Format | None = None
+
+    @property
+    def missing(self) -> tuple[Field, ...]:
+        """The fields that every listing needs and no column was taken for."""
+        there = {to for to, source in self.mapping.sources.items() if source.columns or source.constant}
+        there |= {Field.QUANTITY} if self.mapping.splits else set()
+        return tuple(one for one in (Field.CONDITION, Field.PRICE, Field.QUANTITY) if one not in there)
+
+
+def match_file(source: BinaryIO, reading: Reading, *, saved: Sequence[Mapping] = ()) -> Matching:
+    """Match the columns of a file that was read as ``reading``, by its first rows; ``saved`` are the seller's mappings.
+
+    Reads the catalog in the session's transaction.
+    """
+    return _Matcher(Sample(source, reading), reading.columns).match(saved)
+
+
+class _Matcher:
+    def __init__(self, sample: Sample, columns: Sequence[str]) -> None:
+        self._sample, self._columns = sample, columns
+        self._sets = Sets(items_by_set.list_sets(), Mapping())
+        self._sources: dict[Field, Source] = {}
+        self._taken: dict[int, ColumnMatch] = {}
+        self._refused: dict[int, str] = {}
+
+    def match(self, saved: Sequence[Mapping]) -> Matching:
+        if known := self._find_saved(saved):
+            if self._has_all(known):
+                self._take(known.sources, By.SAVED, "You matched it so before.")
+                return self._matching(replace(known, columns=tuple(self._columns)), None)
+            return self._go_on_from(known)
+        if found := recognise(self._columns):
+            return self._by_format(found)
+        self._by_names()
+        return self._matching(self._guess_rest(Mapping(filters=self._filters())), None)
+
+    # Saved mappings and formats.
+
+    def _find_saved(self, saved: Sequence[Mapping]) -> Mapping | None:
+        """The saved mapping of whose columns the file has most: all, or else at least half of them."""
+        shares = [(self._share_of(one), at, one) for at, one in enumerate(saved)]
+        share, _, best = max(shares, key=lambda one: (one[0], -one[1]), default=(0.0, 0, None))
+        return best if share >= _KNOWN else None
+
+    def _used(self, mapping: Mapping) -> set[str]:
+        return {
+            name for one in mapping.sources.values() for name in one.columns if positions(mapping.columns, name)
+        } | {one.quantity for one in mapping.splits}
+
+    def _share_of(self, mapping: Mapping) -> float:
+        used = self._used(mapping)
+        return sum(bool(positions(self._columns, name)) for name in used) / len(used) if used else 0.0
+
+    def _has_all(self, mapping: Mapping) -> bool:
+        return self._share_of(mapping) == 1
+
+    def _go_on_from(self, known: Mapping) -> Matching:
+        """Take what a saved mapping of other columns says of those that are there, and match the others."""
+        self._take(known.sources, By.SAVED, "You matched it so before.")
+        self._by_names()
+        return self._matching(self._guess_rest(replace(known, sources={})), None)
+
+    def _by_format(self, found: Format) -> Matching:
+        self._take(found.mapping.sources, By.FORMAT, f"It has this name in the {found.name}.")
+        self._distrust_ids()
+        return self._matching(self._guess_rest(found.mapping), found)
+
+    def _take(self, sources: Map[Field, Source], by: By, why: str) -> None:
+        for to, source in sources.items():
+            there = tuple(name for name in source.columns if positions(self._columns, name))
+            if there or source.constant:
+                self._sources[to] = replace(source, columns=there)
+            for name in there:
+                for at in positions(self._columns, name):
+                    self._add(at, to, by, why)
+
+    def _add(self, at: int, to: Field, by: By, why: str) -> None:
+        before = self._taken.get(at)
+        fields = (*before.fields, to) if before else (to,)
+        fit = self._sample.share(at, TESTS[to]) if to in TESTS else None
+        self._taken[at] = ColumnMatch(self._columns[at], fields, by, why, fit, self._examples(at))
+
+    def _examples(self, at: int) -> tuple[str, ...]:
+        return tuple(self._sample.cells(at)[:_SHOWN])
+
+    # Names, contents, spelling.
+
+    def _by_names(self) -> None:
+        """Match by the dictionary, then by contents, then by spelling, each only what is not matched yet."""
+        named: dict[Field, list[int]] = {}
+        for at, column in enumerate(self._columns):
+            if at not in self._taken and (to := _field(column, self._sample.cells(at))):
+                named.setdefault(to, []).append(at)
+        for to, places in named.items():
+            if to not in self._sources:
+                self._take_named(to, places)
+        self._distrust_ids()
+        self._name_of_title()
+        self._by_contents()
+        self._by_spelling()
+
+    def _take_named(self, to: Field, places: list[int]) -> None:
+        fitting = [at for at in places if self._fits(at, to, _NAMED)]
+        for at in set(places) - set(fitting):
+            self._refused[at] = f"It is called like the {_LABELS[to]}, but its cells do not look like one."
+        # One that has values before one that has none.
+        fitting.sort(key=lambda at: not self._sample.values(at))
+        chosen = fitting if to in _TEXTS else self._first(to, fitting)
+        if chosen:
+            columns = tuple(self._columns[at] for at in chosen)
+            self._sources[to] = Source(columns, joined=Joined.ALL if to in _TEXTS else Joined.FIRST)
+        for at in chosen:
+            self._add(at, to, By.NAME, f"The {_LABELS[to]} is often called so.")
+
+    def _first(self, to: Field, fitting: list[int]) -> list[int]:
+        """The column of several that are called like a field; none if they say different prices or quantities."""
+        filled = [at for at in fitting if self._sample.values(at)]
+        if to not in (Field.PRICE, Field.QUANTITY) or len(filled) < 2:
+            return fitting[:1]
+        single = [at for at in filled if set(plain(self._columns[at]).split()) & _OF_ONE]
+        if len(single) == 1:
+            return single
+        if all(self._sample.values(at) == self._sample.values(filled[0]) for at in filled):
+            return filled[:1]
+        for at in filled:
+            self._refused[at] = f"Several columns may be the {_LABELS[to]}. Choose one."
+        return []
+
+    def _name_of_title(self) -> None:
+        """Where set and title are apart, the title is the name."""
+        if Field.SET in self._sources and Field.NAME not in self._sources and Field.TITLE in self._sources:
+            places = self._places(Field.TITLE)
+            self._sources[Field.NAME] = self._sources.pop(Field.TITLE)
+            for at in places:
+                self._taken[at] = replace(self._taken[at], fields=(Field.NAME,))
+
+    def _fits(self, at: int, to: Field, share: float) -> bool:
+        """Whether the cells of a column look like a field; an empty column looks like any."""
+        if not self._sample.values(at):
+            return True
+        if to is Field.GAME and normal(self._columns[at]) == _CATEGORY:
+            return self._sample.share(at, lambda cell: self._sets.games(cell) is not None) >= share
+        return to not in TESTS or self._sample.share(at, TESTS[to]) >= share
+
+    def _distrust_ids(self) -> None:
+        """Take no ids that the catalog does not know under the names of their rows: TCGplayer's SKUs are such."""
+        names = self._places(Field.NAME) or self._places(Field.TITLE)
+        for to, named_by in _IDS.items():
+            for at in self._places(to):
+                share = samples.share_of_ids(self._sample, at, named_by, names[0] if names else None)
+                if self._sample.values(at) and share < _TRUSTED:
+                    del self._sources[to]
+                    self._taken.pop(at)
+                    self._refused[at] = f"Only {share:.0%} of its ids are in the catalog with the name of their row."
+
+    def _places(self, to: Field) -> list[int]:
+        source = self._sources.get(to)
+        return [at for name in source.columns for at in positions(self._columns, name)] if source else []
+
+    def _by_contents(self) -> None:
+        names = self._places(Field.NAME)
+        tests: dict[Field, Callable[[int], float]] = {
+            Field.CONDITION: lambda at: self._sample.share(at, samples.is_condition),
+            Field.SET: lambda at: samples.share_of_sets(self._sample, at, self._sets),
+            Field.CARDMARKET_ID: lambda at: samples.share_of_ids(
+                self._sample, at, NamedBy.CARDMARKET_ID, names[0] if names else None
+            ),
+            Field.PRICE: lambda at: self._sample.share(at, samples.has_currency),
+            Field.LANGUAGE: lambda at: self._sample.share(at, samples.is_language) * self._has_letters(at),
+        }
+        for to, test in tests.items():
+            if to in self._sources or (to is Field.SET and Field.SET_CODE in self._sources):
+                continue
+            found = [
+                at
+                for at, column in enumerate(self._columns)
+                if at not in self._taken
+                and at not in self._refused
+                and not _looks_like(to, column)
+                and test(at) >= _UNNAMED
+            ]
+            if len(found) == 1:
+                self._sources[to] = Source((self._columns[found[0]],))
+                self._add(found[0], to, By.CONTENTS, f"Its cells look like the {_LABELS[to]}.")
+
+    def _has_letters(self, at: int) -> bool:
+        return all(samples.is_name(cell) for cell in self._sample.cells(at))
+
+    def _by_spelling(self) -> None:
+        for at, column in enumerate(self._columns):
+            if at in self._taken or at in self._refused or dictionary.is_known(column) or not self._sample.values(at):
+                continue
+            to = _nearest(column)
+            if to and to in TESTS and to not in self._sources and self._fits(at, to, _UNNAMED):
+                self._sources[to] = Source((column,))
+                self._add(at, to, By.SPELLING, f"The {_LABELS[to]} is often called almost so.")
+
+    # What else a mapping says.
+
+    def _filters(self) -> tuple[RowFilter, ...]:
+        """Leave out graded cards and proxies, by flags that are called so."""
+        found: list[RowFilter] = []
+        for reason, names in (("graded", ("graded", "isgraded")), ("proxy", ("proxy", "isproxy"))):
+            columns = tuple(column for column in self._columns if normal(column) in names)
+            if columns:
+                found.append(RowFilter(columns, Match.IS_TRUE, reason))
+        return tuple(found)
+
+    def _guess_rest(self, mapping: Mapping) -> Mapping:
+        """The mapping with its scale, the way conditions are read, and money, as far as the cells tell."""
+        places = self._places(Field.CONDITION)
+        cells = [cell for at in places for cell in self._sample.cells(at)]
+        scale = mapping.scale or words.guess_scale([cell for cell in cells if not words.is_grade(cell)])
+        condition = self._sources.get(Field.CONDITION)
+        if condition and condition.how is How.PLAIN and _needs_grammar(cells, scale):
+            self._sources[Field.CONDITION] = replace(condition, how=How.GRAMMAR)
+            scale = scale or _grammar_scale(cells)
+        return replace(mapping, scale=scale, money=self._money(mapping.money))
+
+    def _money(self, money: Money) -> Money:
+        places = self._places(Field.PRICE)
+        if not places:
+            return money
+        headers = [self._columns[at] for at in places] + [one for one in self._columns if "Currency=" in one]
+        cells = [cell for at in places for cell in self._sample.cells(at)]
+        told = next(filter(None, map(currency_in, headers)), "") or guess_currency(cells)
+        is_minor = any(normal(one).endswith(_UNITS) for one in headers)
+        return replace(
+            money,
+            currency=money.currency or told,
+            decimal=money.decimal or guess_decimal(cells),
+            minor=money.minor or is_minor,
+        )
+
+    def _matching(self, mapping: Mapping, found: Format | None) -> Matching:
+        columns = tuple(
+            self._taken.get(at) or ColumnMatch(column, why=self._refused.get(at, ""), examples=self._examples(at))
+            for at, column in enumerate(self._columns)
+        )
+        return Matching(replace(mapping, columns=tuple(self._columns), sources=dict(self._sources)), columns, found)
+
+
+def _field(column: str, cells: Iterable[str]) -> Field | None:
+    """The field that a column's name stands for."""
+    found = dictionary.fields().find(column)
+    if found is None:
+        return None
+    if found == "finish" and "rev" in normal(column):
+        return Field.REVERSE if all(map(words.is_flag, cells)) else Field.FINISH
+    found = {"edition": "first_edition", "graded": ""}.get(found, found)
+    if found == "hidden" and "hidden" not in normal(column):
+        found = "shown"
+    if found == "name" and normal(column) in ("title", "titel", "titre", "titolo", "titulo", "itemtitle"):
+        found = "title"
+    return Field(found) if found in set(Field) else None
+
+
+def _looks_like(to: Field, column: str) -> bool:
+    """Whether a column's name only looks like that of a field, and is something else."""
+    return dictionary.look_alikes(to.value).find(column) is not None
+
+
+def _nearest(column: str) -> Field | None:
+    """The field whose name a column's is a misspelling of."""
+    wanted = normal(column)
+    alike = ((SequenceMatcher(None, wanted, normalised).ratio(), word) for normalised, word in dictionary.spellings())
+    likeness, word = max(alike)
+    return _field(word, ()) if likeness >= _ALIKE else None
+
+
+def _needs_grammar(cells: Sequence[str], scale: str) -> bool:
+    grades = words.scale(scale).grades
+    others = [cell for cell in cells if normal(cell) not in grades and not words.is_grade(cell)]
+    return any(_has_more(cell, key) for cell in others for key in ([scale] if scale else words.scales()))
+
+
+def _has_more(cell: str, scale: str) -> bool:
+    parsed = words.parse_printing(cell, scale)
+    return len(parsed.conditions) == 1 and bool(parsed.finishes or parsed.languages) and not parsed.unknown
+
+
+def _grammar_scale(cells: Sequence[str]) -> str:
+    """The only scale by which all cells can be read as a grammar, or empty."""
+    fitting = [
+        key for key in words.scales() if all(len(words.parse_printing(cell, key).conditions) == 1 for cell in cells)
+    ]
+    return fitting[0] if len(fitting) == 1 else ""

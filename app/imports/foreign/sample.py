@@ -1,0 +1,155 @@
+"""The distinct values in the first rows of a file, and what share of them looks like what a field holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import BinaryIO
+
+import pyarrow.compute as pc
+
+from app.csvfile.contract import NamedBy
+from app.imports.foreign import words
+from app.imports.foreign.bound import whole
+from app.imports.foreign.mapping import Field, normal
+from app.imports.foreign.money import read_amount
+from app.imports.foreign.numbers import comparable, names_agree, number_keys
+from app.imports.foreign.reading import Reading, blocks
+from app.imports.foreign.sets import Sets
+from app.queries import items_by_set
+
+#: Distinct values of a column that are looked at.
+_VALUES = 1_000
+_NUMBER = re.compile(r"[a-z]{0,5}[0-9]{1,4}[a-z]?")
+_ID = re.compile(r"[0-9]{1,18}")
+_WHOLE = re.compile(r"x?\s*-?[0-9]{1,6}(?:[.,]0+)?\s*x?")
+
+#: Values with the numbers of their rows, the most frequent first.
+Values = Sequence[tuple[str, int]]
+
+
+class Sample:
+    """The first block of a file."""
+
+    def __init__(self, source: BinaryIO, reading: Reading) -> None:
+        block = next(blocks(source, reading), None)
+        self._cells = block.cells if block else None
+        self._rows = len(block) if block else 0
+        self._values: dict[int, Values] = {}
+
+    def values(self, at: int) -> Values:
+        """The distinct values of a column that say something."""
+        if at not in self._values:
+            counted = pc.value_counts(whole(self._cells.column(at))).to_pylist() if self._cells is not None else []
+            cleaned = ((words.cleaned(one["values"] or ""), one["counts"]) for one in counted)
+            found = sorted(((value, count) for value, count in cleaned if value), key=lambda one: -one[1])
+            self._values[at] = found[:_VALUES]
+        return self._values[at]
+
+    def cells(self, at: int) -> list[str]:
+        """The distinct values of a column."""
+        return [value for value, _ in self.values(at)]
+
+    def pairs(self, at: int, other: int | None) -> list[tuple[str, str]]:
+        """The values of two columns in the same rows, some of them; the second empty without a column."""
+        if self._cells is None:
+            return []
+        first = self._cells.column(at).slice(0, _VALUES).to_pylist()
+        second = self._cells.column(other).slice(0, _VALUES).to_pylist() if other is not None else [""] * len(first)
+        return [*{(one.strip(), two.strip()): None for one, two in zip(first, second, strict=True) if one.strip()}]
+
+    def share(self, at: int, test: Callable[[str], bool]) -> float:
+        """The share of the filled cells of a column that pass a test; 0 without any."""
+        values = self.values(at)
+        total = sum(count for _, count in values)
+        return sum(count for value, count in values if test(value)) / total if total else 0.0
+
+
+def is_condition(cell: str) -> bool:
+    """Whether some scale has the word, alone or with a finish behind it."""
+    if words.is_grade(cell) or words.is_unopened(cell):
+        return True
+    return any(
+        normal(cell) in one.grades or words.parse_printing(cell, key).conditions for key, one in words.scales().items()
+    )
+
+
+def is_finish(cell: str) -> bool:
+    """Whether all words of a cell are those of finishes, or it is a flag."""
+    return words.is_flag(cell) or not words.parse_printing(cell).unknown
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell can be the number of a card."""
+    return any(_NUMBER.fullmatch(key) for key in number_keys(cell))
+
+
+def is_quantity(cell: str) -> bool:
+    """Whether a cell is a whole number, as far as quantities go."""
+    return bool(_WHOLE.fullmatch(cell))
+
+
+def is_price(cell: str) -> bool:
+    """Whether a cell is an amount of money."""
+    return read_amount(cell) is not None
+
+
+def has_currency(cell: str) -> bool:
+    """Whether a cell is an amount of money that tells its currency."""
+    amount = read_amount(cell)
+    return bool(amount and amount.currency)
+
+
+def is_id(cell: str) -> bool:
+    """Whether a cell can be an id."""
+    return bool(_ID.fullmatch(cell))
+
+
+def is_language(cell: str) -> bool:
+    """Whether a cell is a language."""
+    return words.language(cell) is not None
+
+
+def is_name(cell: str) -> bool:
+    """Whether a cell has letters, so that it can be a name."""
+    return any(letter.isalpha() for letter in cell)
+
+
+#: What the cells of a field look like; fields without one may hold anything.
+TESTS: Mapping[Field, Callable[[str], bool]] = {
+    Field.CARDMARKET_ID: is_id,
+    Field.TCGPLAYER_ID: is_id,
+    Field.NUMBER: is_number,
+    Field.NAME: is_name,
+    Field.TITLE: is_name,
+    Field.CONDITION: is_condition,
+    Field.LANGUAGE: is_language,
+    Field.FINISH: is_finish,
+    Field.REVERSE: words.is_flag,
+    Field.FIRST_EDITION: is_finish,
+    Field.SIGNED: is_finish,
+    Field.ALTERED: words.is_flag,
+    Field.PLAYSET: words.is_flag,
+    Field.PRICE: is_price,
+    Field.QUANTITY: is_quantity,
+}
+
+
+def share_of_sets(sample: Sample, at: int, sets: Sets) -> float:
+    """The share of the cells of a column that are sets of the catalog."""
+    return sample.share(at, lambda cell: bool(sets.find(cell).sets))
+
+
+def share_of_ids(sample: Sample, at: int, named_by: NamedBy, name_at: int | None) -> float:
+    """The share of the ids in a column that the catalog has, with a name that agrees where there is one to compare."""
+    pairs = [(int(one), name) for one, name in islice(sample.pairs(at, name_at), _VALUES) if is_id(one)]
+    if not pairs:
+        return 0.0
+    names: dict[int, list[str]] = {}
+    for external_id, item in items_by_set.find_by_ids(named_by, {one for one, _ in pairs}):
+        names.setdefault(external_id, []).append(item.name)
+    fitting = [
+        any(not comparable(name, own) or names_agree(name, own) for own in names.get(one, ())) for one, name in pairs
+    ]
+    return sum(fitting) / len(pairs)
