@@ -30,6 +30,7 @@ class Action(StrEnum):
     IMPORT_CHECKED = "import checked file"
     RETRY_FAILED = "retry failed rows"
     RETRY_REMAINING = "import remaining rows"
+    UNDO = "undo import"
     PAUSE = "pause"
     RESUME = "resume"
     TERMINATE = "terminate"

@@ -91,6 +91,8 @@ class Settings:
     keep_sources_days: int
     keep_errors_days: int
     keep_imports_days: int
+    #: Days after its end for which an import can be undone, and its earlier values are kept. 0: always.
+    keep_undo_days: int
 
     #: Whether cookies are sent over HTTPS only; off for ``make run``, which serves plain HTTP on this host.
     session_cookie_secure: bool
@@ -181,6 +183,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         keep_sources_days=_not_negative(environ, "KEEP_SOURCES_DAYS", 0),
         keep_errors_days=_not_negative(environ, "KEEP_ERRORS_DAYS", 0),
         keep_imports_days=_not_negative(environ, "KEEP_IMPORTS_DAYS", 0),
+        keep_undo_days=_not_negative(environ, "KEEP_UNDO_DAYS", 30),
         session_cookie_secure=environ.get("SESSION_COOKIE_SECURE", "") == "1",
         public_url=public_url,
         smtp_url=smtp_url,

@@ -16,6 +16,7 @@ from typing import Any
 from flask_login import UserMixin
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     DateTime,
     ForeignKey,
@@ -218,7 +219,8 @@ class Listing(Base):
     reference: Mapped[str | None] = mapped_column(Text)
     created_import_id: Mapped[int] = mapped_column(BigInteger)
     created_line: Mapped[int] = mapped_column(Integer)
-    #: The import and line of the last UPDATE; they decide which of several UPDATE rows of one import stays.
+    #: The import and line of the last UPDATE; they decide which of several UPDATE rows of one import stays. Or the undo
+    #: that has put the listing back since, which has no line.
     updated_import_id: Mapped[int | None] = mapped_column(BigInteger)
     updated_line: Mapped[int | None] = mapped_column(Integer)
     #: The line of that import that last set HIDDEN, which an UPDATE may leave as it is.
@@ -230,6 +232,8 @@ class Listing(Base):
     #: How many times it was changed by hand; null: never. Imports leave it as it is, so together with
     #: ``created_import_id`` and ``updated_import_id`` it decides whether a listing still is as an import left it.
     edits: Mapped[int | None] = mapped_column(Integer)
+    #: What ``edits`` was when ``updated_import_id`` was written.
+    edits_before: Mapped[int | None] = mapped_column(Integer)
     #: When that last happened; for pages only.
     edited_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
@@ -339,7 +343,7 @@ class SavedMapping(Base):
 
 
 class Import(Base):
-    """A run over an uploaded file: an import or a check."""
+    """A run over an uploaded file: an import or a check; or an undo, a run over what an import has written."""
 
     __tablename__ = "imports"
     __table_args__ = (
@@ -365,13 +369,25 @@ class Import(Base):
         CheckConstraint("(parent_id is null) = (retried_rows is null)", name="retry_told_in_full"),
         # The same rows are retried once, however often the button is pressed. What still fails belongs to the retry.
         Index(
-            "ix__imports__retries",
+            "ix__imports__retried_once",
             "seller_id",
             "parent_id",
             "retried_rows",
             unique=True,
-            postgresql_where=text("parent_id is not null"),
+            postgresql_where=text(f"parent_id is not null and kind <> {sql_literal(ImportKind.UNDO)}"),
         ),
+        # An undo that was terminated can be begun again, but no two work on one import.
+        Index(
+            "ix__imports__undone_once",
+            "seller_id",
+            "parent_id",
+            unique=True,
+            postgresql_where=text(
+                f"kind = {sql_literal(ImportKind.UNDO)} and status in {sql_list(LIVE_IMPORT_STATUSES)}"
+            ),
+        ),
+        # Finds what has come of an import.
+        Index("ix__imports__parent", "seller_id", "parent_id", postgresql_where=text("parent_id is not null")),
         Index("ix__imports__form_key", "seller_id", "form_key", unique=True),
         # Finds the files that were uploaded before.
         Index("ix__imports__sha256", "seller_id", "sha256"),
@@ -399,7 +415,8 @@ class Import(Base):
     form_key: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     #: The client's key of the request that created it, so that the request can be repeated.
     idempotency_key: Mapped[str | None] = mapped_column(Text)
-    #: The import whose rows this one retries, and which of them; null for an uploaded file.
+    #: The import whose rows this one retries or undoes, and which of them; null for an uploaded file. An undo has the
+    #: file of its import, and does not read it.
     parent_id: Mapped[int | None] = mapped_column(BigInteger)
     retried_rows: Mapped[str | None] = mapped_column(CodeText)
     #: The conversion that its file comes from; null for a file that was uploaded in the import format. Then
@@ -413,6 +430,7 @@ class Import(Base):
     sha256: Mapped[bytes] = mapped_column(LargeBinary)
     #: The header line as it stands in the file, with its byte-order mark and line ending.
     header: Mapped[str] = mapped_column(Text)
+    #: Its rows; of an undo, the listings that its import has created or updated.
     total: Mapped[int] = mapped_column(Integer)
     #: Number of rows that the upload check found invalid; they will be among the failed ones.
     invalid: Mapped[int] = mapped_column(Integer)
@@ -445,9 +463,17 @@ class Import(Base):
         """Whether it writes no listing, and only says what an import of its file would do."""
         return self.kind == ImportKind.CHECK
 
+    @property
+    def is_undo(self) -> bool:
+        """Whether it reverses what an import has done."""
+        return self.kind == ImportKind.UNDO
+
 
 class Batch(Base):
-    """A slice of consecutive rows of an import, which one job processes at a time."""
+    """A slice of consecutive rows of an import, which one job processes at a time.
+
+    A batch of an undo is a slice of the listings of its import: see ``queries.imports.undo``.
+    """
 
     __tablename__ = "batches"
     __table_args__ = (
@@ -481,10 +507,15 @@ class Batch(Base):
     first_line: Mapped[int] = mapped_column(Integer)
     cursor_line: Mapped[int] = mapped_column(Integer)
     total: Mapped[int] = mapped_column(Integer)
+    #: The listings that an undo has removed.
     created: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    #: The listings that an undo has put back.
     updated: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    #: Rows whose listing already had their values.
+    #: Rows whose listing already had their values. The listings that an undo has kept.
     unchanged: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    #: Updated rows for whose listings the earlier values were recorded, if they were not before: all but those that a
+    #: release before 0.18 has processed.
+    reversible: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     failed: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     status: Mapped[str] = mapped_column(CodeText, server_default=BatchStatus.QUEUED)
     #: Raised by every return to QUEUED; a worker of an older attempt writes nothing.
@@ -571,6 +602,53 @@ class LeftAlone(Base):
     #: The highest line that named the listing, and the highest that set HIDDEN, or 0.
     lines: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     hidden_lines: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+
+
+class EarlierValues(Base):
+    """The listings that a chunk of an import changed first of all its chunks, and what they held before, for an undo.
+
+    One row a chunk, and an entry a listing in each array, because a row for each of them would cost about as much as
+    writing the listing.
+    """
+
+    __tablename__ = "earlier_values"
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    #: In the order in which chunks have changed a listing that is in several: where another import changed it between.
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    #: Number of entries.
+    listings: Mapped[int] = mapped_column(Integer)
+    item_id: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    condition: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
+    variants: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
+    #: By field. Null in rows of a release that does not have the field: the listing's value stays.
+    price: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+    quantity: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+    hidden: Mapped[list[bool] | None] = mapped_column(ARRAY(Boolean))
+    comment: Mapped[list[str | None] | None] = mapped_column(ARRAY(Text))
+    notes: Mapped[list[str | None] | None] = mapped_column(ARRAY(Text))
+    reference: Mapped[list[str | None] | None] = mapped_column(ARRAY(Text))
+
+
+class KeptListing(Base):
+    """A listing that an undo has left as it is, and why."""
+
+    __tablename__ = "kept_listings"
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    #: The undo.
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    item_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    condition: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    variants: Mapped[str] = mapped_column(CodeText, primary_key=True)
+    #: The import and line, or the undo, that had last changed it since; null if none had.
+    changed_import_id: Mapped[int | None] = mapped_column(BigInteger)
+    changed_line: Mapped[int | None] = mapped_column(Integer)
+    #: Whether it had been changed by hand since, or since that import.
+    is_edited: Mapped[bool]
+    #: Whether what it was before is not known: a release before 0.18 has updated it.
+    is_unrecorded: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class Claim(Base):

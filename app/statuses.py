@@ -37,6 +37,8 @@ class ImportKind(StrEnum):
     IMPORT = "IMPORT"
     #: It writes nothing, and says what an import of the same file would do.
     CHECK = "CHECK"
+    #: It reverses what an import has done to listings.
+    UNDO = "UNDO"
 
     @classmethod
     def of_switch(cls, *, check: bool) -> ImportKind:
@@ -52,10 +54,12 @@ class TokenScope(StrEnum):
 
 
 class RetriedRows(StrEnum):
-    """Which rows of an import that is over are retried."""
+    """Which rows of an import that is over are retried, or undone."""
 
     #: All rows of a check, which has written none.
     ALL = "ALL"
+    #: The rows that have created or updated listings, which an undo reverses.
+    WRITTEN = "WRITTEN"
 
     #: The failed rows: they may succeed after the catalog or the listings have changed.
     FAILED = "FAILED"
@@ -268,6 +272,11 @@ def can_reopen(status: ImportStatus, *, kind: ImportKind) -> bool:
 def can_retry(status: ImportStatus, *, rows: int) -> bool:
     """Whether these rows of an import may be retried: only once they cannot change any more."""
     return status in FINAL_IMPORT_STATUSES and rows > 0
+
+
+def can_undo(status: ImportStatus, *, kind: ImportKind, rows: int) -> bool:
+    """Whether an import that has created or updated listings with so many ``rows`` may be undone."""
+    return status in FINAL_IMPORT_STATUSES and kind is ImportKind.IMPORT and rows > 0
 
 
 def sql_literal(member: StrEnum) -> str:

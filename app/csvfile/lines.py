@@ -85,7 +85,9 @@ class LineReader:
         self._validator = Validator(self.layout)
         self._complete = complete
         self._rest: _Part | None = None
-        self._end_byte, self._next_line = offset, line
+        #: The byte at which the next record begins.
+        self.end_byte = offset
+        self._next_line = line
 
     def take(self, count: int) -> Lines:
         """The next ``count`` records, or fewer at the end of a block; none at the end of the slice.
@@ -94,16 +96,16 @@ class LineReader:
         """
         part = self._rest or self._read_block()
         if part is None:
-            return Lines(self._end_byte, self._next_line, 0, SCHEMA.empty_table(), {}, None)
+            return Lines(self.end_byte, self._next_line, 0, SCHEMA.empty_table(), {}, None)
         block, rows, wrong_lines, problems, first = part
         stop = min(first + count, len(block))
         self._rest = part._replace(first=stop) if stop < len(block) else None
         lines = block.lines[[first, stop]]
-        self._end_byte, self._next_line = block.offset + int(block.starts[stop]), int(lines[1])
+        self.end_byte, self._next_line = block.offset + int(block.starts[stop]), int(lines[1])
         valid = slice(*np.searchsorted(rows["line"].to_numpy(), lines))
         others = slice(*np.searchsorted(wrong_lines, lines))
         wrong = dict(zip(wrong_lines[others], problems[others], strict=True))
-        return Lines(self._end_byte, self._next_line, stop - first, rows[valid], wrong, block)
+        return Lines(self.end_byte, self._next_line, stop - first, rows[valid], wrong, block)
 
     def _read_block(self) -> _Part | None:
         block = next(self._blocks, None)

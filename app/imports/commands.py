@@ -6,7 +6,6 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 
-from redis import RedisError
 from sqlalchemy.exc import IntegrityError
 
 from app import audit
@@ -74,7 +73,7 @@ def upload(
                 yield piece
 
         limits = {"max_rows": settings.max_rows, "max_bytes": settings.max_upload_bytes}
-        found = scan(stored(), **limits, workers=_count_workers())
+        found = scan(stored(), **limits, workers=queue.count_workers_if_known())
         created = Import(
             seller_id=seller_id,
             public_id=public_id,
@@ -116,14 +115,6 @@ def upload(
     return created
 
 
-def _count_workers() -> int:
-    """The number of workers that listen; 0 if it is not known."""
-    try:
-        return queue.count_workers()
-    except RedisError:
-        return 0
-
-
 def import_checked(seller_id: int, public_id: uuid.UUID) -> Import:
     """Import the file of a check that is over. Repeated, it returns the same import.
 
@@ -160,6 +151,8 @@ def import_again(
     original = _find_with_counters(seller_id, public_id).of
     if original.is_check:
         raise TransitionRefused("This is a check only. Import its file from its own page.")
+    if original.is_undo:
+        raise TransitionRefused("This is an undo. Import the file again from the page of its import.")
     return start_stored(original, file_name=file_name, kind=kind, form_key=form_key, idempotency_key=idempotency_key)
 
 
@@ -173,6 +166,8 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
     one = found.of
     if one.is_check:
         raise TransitionRefused("This is a check only, so there is nothing to retry. Import its file instead.")
+    if one.is_undo:
+        raise TransitionRefused("This is an undo. Undo the rest from the page of its import.")
     origin = RetryOf(ImportKey(seller_id, one.id), rows)
 
     def start() -> Import:
@@ -288,7 +283,10 @@ def _nothing_to_reopen(key: ImportKey) -> TransitionRefused:
         )
     if current.source_removed_at is not None:
         return TransitionRefused("The uploaded file has been deleted, so no batch of it can be tried again.")
-    if RetriedRows.REMAINING in lookups.find_retries(key):
+    taken_up = lookups.find_retries(key)
+    if RetriedRows.WRITTEN in taken_up:
+        return TransitionRefused("This import has been undone, so none of its batches can be tried again.")
+    if RetriedRows.REMAINING in taken_up:
         return TransitionRefused("The remaining rows are with another import already, which would do them twice.")
     return TransitionRefused("No batch of this import was given up.")
 
@@ -311,7 +309,7 @@ def _refusal(key: ImportKey, participle: str) -> TransitionRefused:
     """Why an import cannot be ``participle`` ("paused") right now."""
     db.session.rollback()
     current = db.session.get_one(Import, tuple(key))
-    this = "This check" if current.is_check else "This import"
+    this = f"This {current.kind.lower()}"
     if current.pause_requested_at is not None:
         return TransitionRefused(f"{this} is pausing at the moment, so it cannot be {participle} now.")
     state = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from app.models import Batch, Import
 from app.queries import ImportKey
 from app.queries.imports import lookups, retention
 from app.queries.listings.listings import DIGEST_FORMAT
-from app.statuses import ImportKind, RetriedRows
+from app.statuses import BatchStatus, ImportKind, RetriedRows
 from app.storage import current_storage
 
 #: Longest stored file name; a longer one loses its beginning.
@@ -88,6 +89,45 @@ def start_stored(
         db.session.commit()
         queue.fill()
     return started
+
+
+def start_undo(original: Import, plans: Sequence[BatchPlan], *, kept: int) -> Import:
+    """Add an undo of ``original`` with the batches ``plans``, and one for listings that are ``kept`` from the start.
+
+    The caller commits. Raises IntegrityError if another undo of it is not over.
+    """
+    created = Import(
+        seller_id=original.seller_id,
+        kind=ImportKind.UNDO,
+        parent_id=original.id,
+        retried_rows=RetriedRows.WRITTEN,
+        file_name=original.file_name,
+        name=original.name,
+        storage_key=original.storage_key,
+        file_size=original.file_size,
+        sha256=original.sha256,
+        header=original.header,
+        total=sum(plan.rows for plan in plans) + kept,
+        invalid=0,
+        # It does not need the file, and never reads it.
+        source_removed_at=datetime.now(UTC),
+    )
+    _insert(created, plans)
+    if kept:
+        db.session.add(
+            Batch(
+                seller_id=created.seller_id,
+                import_id=created.id,
+                number=len(plans) + 1,
+                **dict.fromkeys(("start_byte", "end_byte", "cursor", "first_line", "cursor_line"), 0),
+                total=kept,
+                unchanged=kept,
+                status=BatchStatus.COMPLETED,
+                finished_at=datetime.now(UTC),
+            )
+        )
+        db.session.flush()
+    return created
 
 
 def insert_once(created: Import, plans: Sequence[BatchPlan], *, refuse_repeated: bool = False) -> Import:
@@ -171,7 +211,7 @@ def _insert(created: Import, plans: Sequence[BatchPlan]) -> None:
         _action_of(created),
         created.seller_id,
         created.public_id,
-        detail=f"{counted(created.total, 'row')} of {created.file_name}",
+        detail=f"{counted(created.total, 'listing' if created.is_undo else 'row')} of {created.file_name}",
     )
     db.session.flush()
 
@@ -183,6 +223,7 @@ def _action_of(created: Import) -> Action:
         return Action.IMPORT
     return {
         RetriedRows.ALL: Action.IMPORT_CHECKED,
+        RetriedRows.WRITTEN: Action.UNDO,
         RetriedRows.FAILED: Action.RETRY_FAILED,
         RetriedRows.REMAINING: Action.RETRY_REMAINING,
     }[RetriedRows(created.retried_rows)]

@@ -8,6 +8,7 @@ from app import audit
 from app.audit import Action
 from app.extensions import db
 from app.imports.errors import ImportNotFound, TransitionRefused
+from app.models import Import
 from app.queries import ImportKey
 from app.queries.imports import housekeeping, lookups
 
@@ -47,9 +48,18 @@ def delete(seller_id: int, public_id: uuid.UUID) -> None:
         raise ImportNotFound
     if not housekeeping.delete(ImportKey(seller_id, found.of.id)):
         db.session.rollback()
-        raise TransitionRefused("This import is not over yet. Terminate it first, then delete it.")
+        raise TransitionRefused(_explain(found.of))
     audit.record(Action.DELETE, seller_id, public_id, detail=found.of.file_name)
     db.session.commit()
+
+
+def _explain(one: Import) -> str:
+    """Why ``one`` cannot be deleted."""
+    if one.finished_at is None:
+        return f"This {one.kind.lower()} is not over yet. Terminate it first, then delete it."
+    if one.is_undo:
+        return "The record of an undo stays as long as that of its import. Delete that first."
+    return "This import is being undone. Wait until its undo is over, or terminate that first."
 
 
 def _find(seller_id: int, public_id: uuid.UUID) -> ImportKey:

@@ -12,7 +12,7 @@ from app.csvfile.lines import LineReader
 from app.extensions import db
 from app.models import Batch, Import
 from app.queries import ImportKey
-from app.queries.imports import error_groups, lookups, row_errors
+from app.queries.imports import error_groups, lookups, row_errors, undo
 from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import RecordedError
 from app.queries.listings import listings
@@ -32,7 +32,7 @@ _ROWS_AT_ONCE = 5_000
 class _Books(NamedTuple):
     """The outcomes of an import's rows according to the database."""
 
-    #: The lines that created a listing; None for a check, which creates none.
+    #: The lines that created a listing; None where they are not known: a check creates none, and an undo removes some.
     created: frozenset[int] | None
     errors: dict[int, RecordedError]
     #: The counts of each batch by group of errors.
@@ -46,11 +46,15 @@ def find_faults(one: Import) -> Iterator[str]:
     successful UPDATE. Rows after the cursor must have none. Only an import that is not running can be verified.
     Ends the session.
     """
+    if one.is_undo:
+        yield from _verify_undo(one)
+        return
     key = ImportKey(one.seller_id, one.id)
     batches = lookups.list_batches(key)
+    removed = undo.count_removed(key)
     lines = listings.list_created_lines(key)
     books = _Books(
-        None if one.is_check else frozenset(lines),
+        None if one.is_check or removed else frozenset(lines),
         {error.line: error for page in row_errors.iter_pages(key) for error in page},
         error_groups.list_by_batch(key),
     )
@@ -58,7 +62,7 @@ def find_faults(one: Import) -> Iterator[str]:
     db.session.close()
     yield from _compare("rows in all batches", sum(batch.total for batch in batches), one.total)
     made = 0 if one.is_check else sum(batch.created for batch in batches)
-    yield from _compare("listings made by it", len(lines), made)
+    yield from _compare("listings made by it", len(lines), made - removed)
     yield from _compare("recorded errors", len(books.errors), sum(batch.failed for batch in batches))
     yield from (f"Line {line} made more than one listing." for line, count in Counter(lines).items() if count > 1)
     for batch in batches:
@@ -66,6 +70,20 @@ def find_faults(one: Import) -> Iterator[str]:
             yield from _verify_batch(one, batch, books)
         except (OSError, FileRejected) as error:
             yield f"The source of batch {batch.number} cannot be read: {error}"
+    yield from _verify_status(one, batches)
+
+
+def _verify_undo(one: Import) -> Iterator[str]:
+    """Compare the counters of an undo with the listings that it has kept, and those of its batches with their ends."""
+    key = ImportKey(one.seller_id, one.id)
+    batches = lookups.list_batches(key)
+    yield from _compare("listings in all batches", sum(batch.total for batch in batches), one.total)
+    if one.errors_removed_at is None:
+        yield from _compare("listings kept", undo.count_kept(key), sum(batch.unchanged for batch in batches))
+    for batch in batches:
+        if batch.cursor == batch.end_byte:
+            done = batch.created + batch.updated + batch.unchanged
+            yield from _compare(f"listings in batch {batch.number}", done, batch.total)
     yield from _verify_status(one, batches)
 
 

@@ -13,7 +13,7 @@ from app.config import current_settings
 from app.extensions import db
 from app.imports.foreign.origins import keys_of
 from app.models import Conversion
-from app.queries import ConversionKey
+from app.queries import ConversionKey, ImportKey
 from app.queries.imports import chunk_scratch, conversions, housekeeping, retention
 from app.queries.imports.retention import StoredFile
 from app.storage import current_storage
@@ -49,6 +49,7 @@ def remove_old() -> bool:
     return (
         _remove_sources(settings.keep_sources_days, ends_at)
         and _remove_errors(settings.keep_errors_days, ends_at)
+        and _remove_earlier_values(settings.keep_undo_days, ends_at)
         and _remove_imports(settings.keep_imports_days, ends_at)
     )
 
@@ -84,10 +85,27 @@ def _remove_errors(days: int, ends_at: float) -> bool:
     return True
 
 
+def _remove_earlier_values(days: int, ends_at: float) -> bool:
+    while days and (old := retention.find_old_earlier_values(days=days, limit=_FOUND_AT_ONCE)):
+        for key in old:
+            while retention.forget_some_earlier_values(key):
+                db.session.commit()
+                if monotonic() > ends_at:
+                    return False
+    return True
+
+
+def _delete_some(key: ImportKey) -> bool:
+    """Delete some of what chunks have written about an import. Returns whether there was any."""
+    return (
+        retention.delete_some_errors(key) or chunk_scratch.forget_some(key) or retention.forget_some_earlier_values(key)
+    )
+
+
 def _remove_imports(days: int, ends_at: float) -> bool:
     while days and (old := retention.find_old_imports(days=days, limit=_FOUND_AT_ONCE)):
         for key in old:
-            while retention.delete_some_errors(key) or chunk_scratch.forget_some(key):
+            while _delete_some(key):
                 db.session.commit()
                 if monotonic() > ends_at:
                     return False
@@ -107,7 +125,7 @@ def remove_deleted() -> bool:
     ends_at = monotonic() + _SECONDS
     while deleted := housekeeping.find_deleted(limit=_FOUND_AT_ONCE):
         for key, storage_key in deleted:
-            while retention.delete_some_errors(key) or chunk_scratch.forget_some(key):
+            while _delete_some(key):
                 db.session.commit()
                 if monotonic() > ends_at:
                     return False

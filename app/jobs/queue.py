@@ -162,6 +162,14 @@ def count_workers() -> int:
     return Worker.count(queue=open_queue(redis_client()))
 
 
+def count_workers_if_known() -> int:
+    """The same; 0 if Redis cannot tell."""
+    try:
+        return count_workers()
+    except RedisError:
+        return 0
+
+
 def _window(workers: int) -> int:
     """The number of jobs that should wait in Redis."""
     return max(_LEAST_WAITING, _WAITING_PER_WORKER * workers)

@@ -20,8 +20,8 @@ from app.queries.status_sets import (
     LIVE_IMPORTS,
     PAUSED,
     QUEUED,
-    REMAINING_ROWS,
     REOPENABLE_IMPORTS,
+    ROWS_TAKEN_FOR_GOOD,
     RUNNING,
 )
 from app.statuses import BatchStatus, ImportKind, ImportStatus
@@ -205,7 +205,7 @@ def list_given_up(*, limit: int) -> list[ImportSeen]:
         i.status in {REOPENABLE_IMPORTS} and i.kind = {KIND_IMPORT} and i.source_removed_at is null
         and exists (select 1 from batches b where b.seller_id = i.seller_id and b.import_id = i.id and {GIVEN_UP})
         and not exists (select 1 from imports child where child.seller_id = i.seller_id and child.parent_id = i.id
-            and child.retried_rows = {REMAINING_ROWS})
+            and child.retried_rows in {ROWS_TAKEN_FOR_GOOD})
         """,
         "i.id desc",
         limit=limit,

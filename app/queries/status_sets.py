@@ -30,6 +30,7 @@ from app.statuses import (
 # Imports.
 KIND_IMPORT = sql_literal(ImportKind.IMPORT)
 KIND_CHECK = sql_literal(ImportKind.CHECK)
+KIND_UNDO = sql_literal(ImportKind.UNDO)
 IMPORT_RUNNING = sql_literal(ImportStatus.RUNNING)
 IMPORT_PAUSED = sql_literal(ImportStatus.PAUSED)
 IMPORT_COMPLETED = sql_literal(ImportStatus.COMPLETED)
@@ -37,7 +38,8 @@ IMPORT_FAILED = sql_literal(ImportStatus.FAILED)
 IMPORT_TERMINATED = sql_literal(ImportStatus.TERMINATED)
 LIVE_IMPORTS = sql_list(LIVE_IMPORT_STATUSES)
 REOPENABLE_IMPORTS = sql_list(REOPENABLE_IMPORT_STATUSES)
-REMAINING_ROWS = sql_literal(RetriedRows.REMAINING)
+#: Rows that must not be imported once more by reopening the batches that have left them.
+ROWS_TAKEN_FOR_GOOD = sql_list([RetriedRows.REMAINING, RetriedRows.WRITTEN])
 
 # Batches.
 QUEUED = sql_literal(BatchStatus.QUEUED)

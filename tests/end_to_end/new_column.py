@@ -12,12 +12,12 @@ from flask_migrate import upgrade
 from redis import Redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app import create_app
 from app.csvfile.columns import COLUMNS, LAYOUTS
 from app.extensions import db
-from app.imports import commands, ledger
+from app.imports import commands, ledger, undo
 from app.imports.reports import check_preview, exports, progress, row_errors
 from app.jobs.queue import AllowedJob, open_queue
 from app.models import Import, Listing, Seller
@@ -107,6 +107,19 @@ def import_new_files(app: Flask, seller: Seller) -> None:
     work()
     assert look(newer).updated == 1
     assert locations(seller) == ["Shelf 0"]
+    # What the release before has recorded does not say where a listing lies; what this one records does.
+    for is_known, place in ((True, "Shelf 0"), (False, "Shelf 7")):
+        changed = start(seller, [row(mode="UPDATE", urn=items[0], location="Shelf 7", price=8)])
+        work()
+        if not is_known:
+            db.session.execute(text("update earlier_values set location = null"))
+            db.session.commit()
+        undone = undo.start(seller.id, changed.public_id)
+        work()
+        assert look(undone).updated == 1
+        assert locations(seller) == [place]
+    db.session.execute(text("update listings set location = 'Shelf 0' where location is not null"))
+    db.session.commit()
 
     client = sign_in(app, seller)
     exported = client.get("/listings/export.csv").get_data()

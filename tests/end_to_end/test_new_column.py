@@ -39,6 +39,7 @@ _COLUMN = """
     )
 """
 _FIELD = "    location: Mapped[str | None] = mapped_column(Text)\n"
+_EARLIER_FIELD = "    location: Mapped[list[str | None] | None] = mapped_column(ARRAY(Text))\n"
 _MIGRATION = '''"""where a listing lies"""
 
 import sqlalchemy as sa
@@ -50,6 +51,7 @@ down_revision = "{head}"
 
 def upgrade() -> None:
     op.add_column("listings", sa.Column("location", sa.Text(), nullable=True))
+    op.add_column("earlier_values", sa.Column("location", sa.ARRAY(sa.Text()), nullable=True))
 '''
 
 #: Rows of each import, and those of its first chunk.
@@ -82,6 +84,7 @@ def release(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", release)
     _insert(release / "app/csvfile/columns.py", before="\n\nCOLUMNS: tuple[str, ...]", text=_COLUMN)
     _insert(release / "app/models.py", before="    created_import_id: Mapped[int]", text=_FIELD)
+    _insert(release / "app/models.py", before="\n\nclass KeptListing", text=_EARLIER_FIELD)
     versions = release / "migrations/versions"
     head = max(path.name[:4] for path in versions.glob("[0-9]*.py"))
     (versions / "9999_location.py").write_text(_MIGRATION.format(head=head))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -18,7 +19,7 @@ from app.csvfile.errors import FileRejected
 from app.csvfile.header import ColumnUnknown
 from app.csvfile.lines import LineReader
 from app.extensions import db
-from app.imports.worker import stop_signal
+from app.imports.worker import stop_signal, undo
 from app.imports.worker.catalog_cache import known_items
 from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, Written, write
 from app.imports.worker.resolved import find_items
@@ -29,7 +30,7 @@ from app.observability import metrics
 from app.queries import BatchKey, ImportKey
 from app.queries.imports import lookups, transitions
 from app.queries.listings.listings import Run
-from app.statuses import BatchStatus
+from app.statuses import BatchStatus, ImportKind
 from app.storage import current_storage, iter_range
 
 log = logging.getLogger(__name__)
@@ -79,26 +80,14 @@ class _Progress:
 def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, progress: _Progress) -> str:
     """Write chunk after chunk, and keep ``progress`` up to date. Returns why it stopped, for the log."""
     settings = current_settings()
-    storage = current_storage()
     listener = stop_signal.Listener(batch.of_import)
-    pieces = iter_range(storage, claim.storage_key, claim.cursor, claim.end_byte)
-    known = known_items(claim.catalog_version)
-    reader = LineReader(
-        pieces,
-        header=claim.header,
-        offset=claim.cursor,
-        line=claim.cursor_line,
-        complete=partial(find_items, known_items=known),
-    )
-    target = target_of(batch, claim.kind, Run(batch.of_import, reader.layout, claim.digest_format))
-    this_attempt = Attempt(batch, attempt, target)
-    start, size = claim.cursor, _in_bounds(_ROWS_PER_SECOND_AT_FIRST * settings.chunk_seconds)
+    take = (_take_listings if claim.kind is ImportKind.UNDO else _take_rows)(batch, attempt, claim)
+    size = _in_bounds(_ROWS_PER_SECOND_AT_FIRST * settings.chunk_seconds)
     while True:
-        with metrics.timed("read"):
-            chunk = Chunk(start, reader.take(size))
+        write_next = take(size)
         began = monotonic()
         try:
-            written = _write_with_retries(this_attempt, chunk)
+            written = _write_with_retries(write_next)
             metrics.count_rows(written.rows)
             progress.rows += sum(written.rows.values())
             if written.status is not BatchStatus.RUNNING:
@@ -117,8 +106,39 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, progress: _Pr
             transitions.pause_batch(batch, attempt)
             db.session.commit()
             return "pausing"
-        start = chunk.lines.end_byte
         size = _next_size(size, monotonic() - began, settings.chunk_seconds)
+
+
+#: Writes a chunk; to be called again if its transaction loses to another. Raises AttemptOver and Pausing.
+_Write = Callable[[], Written]
+
+
+def _take_rows(batch: BatchKey, attempt: int, claim: transitions.Claim) -> Callable[[int], _Write]:
+    """What takes the next rows of the batch, about as many as it is given, for a chunk."""
+    reader = LineReader(
+        iter_range(current_storage(), claim.storage_key, claim.cursor, claim.end_byte),
+        header=claim.header,
+        offset=claim.cursor,
+        line=claim.cursor_line,
+        complete=partial(find_items, known_items=known_items(claim.catalog_version)),
+    )
+    target = target_of(batch, claim.kind, Run(batch.of_import, reader.layout, claim.digest_format))
+    this_attempt = Attempt(batch, attempt, target)
+
+    def take(size: int) -> _Write:
+        start = reader.end_byte
+        with metrics.timed("read"):
+            return partial(write, this_attempt, Chunk(start, reader.take(size)))
+
+    return take
+
+
+def _take_listings(batch: BatchKey, attempt: int, claim: transitions.Claim) -> Callable[[int], _Write]:
+    """What takes the next listings of an undo's batch, about as many as it is given, for a chunk."""
+    if claim.parent_id is None:
+        raise LookupError("the import that it undoes is gone")
+    parent = ImportKey(batch.seller_id, claim.parent_id)
+    return lambda size: partial(undo.write, batch, attempt, parent, end=claim.end_byte, limit=size)
 
 
 def _after_batch(key: ImportKey) -> None:
@@ -132,10 +152,10 @@ def _after_batch(key: ImportKey) -> None:
     queue.fill()
 
 
-def _write_with_retries(attempt: Attempt, chunk: Chunk) -> Written:
+def _write_with_retries(write: _Write) -> Written:
     for left in reversed(range(_TRIES)):
         try:
-            written = write(attempt, chunk)
+            written = write()
             with metrics.timed("commit"):
                 db.session.commit()
             return written

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from app.csvfile.columns import VALUES
 from app.imports.worker import suspect_changes
+from app.observability import metrics
 from app.queries import BatchKey
 from app.queries.imports import check_changes, check_claims, listing_warnings, unchanged_rows
 from app.queries.imports.check_changes import Foreseen
 from app.queries.imports.unchanged_rows import LineMarks
-from app.queries.listings import listings
+from app.queries.listings import earlier_values, listings
 from app.queries.listings.listings import KEY, Compared, Makers, Run
 from app.statuses import ImportKind
 
@@ -108,7 +109,9 @@ class LiveListings:
         return unchanged_rows.find(self._batch, keys)
 
     def change(self, changes: pa.Table) -> None:
-        """Write the new values."""
+        """Record the present values for an undo, and write the new ones."""
+        with metrics.timed("earlier values"):
+            earlier_values.record(self._run.key, changes["place"])
         listings.update(self._run, changes)
         listing_warnings.add(self._batch, suspect_changes.find(changes))
 

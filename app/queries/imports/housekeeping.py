@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from app.extensions import db
 from app.queries import ImportKey
+from app.queries.status_sets import KIND_UNDO
 
 _THIS = "seller_id = :seller_id and id = :import_id and deleted_at is null"
 
@@ -39,13 +40,17 @@ def set_dealt_with(key: ImportKey, *, dealt_with: bool) -> bool:
 def delete(key: ImportKey) -> bool:
     """Mark an import that is over as deleted: nobody sees it any more. Returns false if it is not over.
 
-    It lets go of the import that it came from and of those that came from it, and of the form that created it.
+    It lets go of the import that it came from and of those that came from it, and of the form that created it. Not
+    while it is being undone; and an undo not before its import, which knows by it what is left of its listings.
     """
     deleted = _execute(
         f"""
-        update imports set deleted_at = clock_timestamp(), parent_id = null, retried_rows = null, form_key = null,
+        update imports i set deleted_at = clock_timestamp(), parent_id = null, retried_rows = null, form_key = null,
             is_unseen = false
-        where {_THIS} and finished_at is not null
+        where {_THIS} and finished_at is not null and (kind <> {KIND_UNDO} or parent_id is null)
+          and not exists (
+            select from imports u where u.seller_id = i.seller_id and u.parent_id = i.id and u.kind = {KIND_UNDO}
+              and u.finished_at is null)
         """,
         key,
     )

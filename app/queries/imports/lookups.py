@@ -94,7 +94,7 @@ def find_of_any_seller(public_id: uuid.UUID) -> Import | None:
 
 
 class SentInDay(NamedTuple):
-    """A seller's usage in the last 24 hours, including checks, retries and repeated imports."""
+    """A seller's usage in the last 24 hours, including checks, retries and repeated imports; undos bring no file."""
 
     files: int
     rows: int
@@ -109,7 +109,8 @@ def count_day(seller_id: int) -> SentInDay:
         func.coalesce(func.sum(Import.total), 0).label("rows"),
         func.coalesce(func.sum(Import.file_size), 0).label("bytes"),
     )
-    sent = db.session.execute(query.where(Import.seller_id == seller_id, lately)).one()
+    brought = Import.kind != ImportKind.UNDO
+    sent = db.session.execute(query.where(Import.seller_id == seller_id, lately, brought)).one()
     return SentInDay(files=int(sent.files), rows=int(sent.rows), bytes=int(sent.bytes))
 
 
@@ -133,6 +134,15 @@ def find_retries(key: ImportKey) -> dict[RetriedRows, WithCounters]:
     query = _with_counters().where(Import.seller_id == key.seller_id, Import.parent_id == key.import_id)
     found = [_counted(row) for row in db.session.execute(query.order_by(Import.id))]
     return {RetriedRows(str(one.of.retried_rows)): one for one in found}
+
+
+def find_undo(key: ImportKey) -> WithCounters | None:
+    """The latest undo of this import."""
+    query = _with_counters().where(
+        Import.seller_id == key.seller_id, Import.parent_id == key.import_id, Import.kind == ImportKind.UNDO
+    )
+    row = db.session.execute(query.order_by(Import.id.desc()).limit(1)).one_or_none()
+    return None if row is None else _counted(row)
 
 
 def get_sha256(key: ImportKey) -> bytes:

@@ -9,9 +9,10 @@ from sqlalchemy import text
 
 from app.extensions import db
 from app.queries import ImportKey, delete_some
+from app.queries.status_sets import KIND_UNDO
 
 #: The failed rows, and the tables that are deleted with them. They have no foreign keys: see ``models``.
-_ERROR_TABLES = ("row_errors", "error_groups", "foreseen_changes", "listing_warnings")
+_ERROR_TABLES = ("row_errors", "error_groups", "foreseen_changes", "listing_warnings", "kept_listings")
 
 _OLD = "i.finished_at < clock_timestamp() - make_interval(days => :days)"
 
@@ -132,6 +133,28 @@ def find_old_imports(*, days: int, limit: int) -> list[ImportKey]:
     )
 
 
+def find_old_earlier_values(*, days: int, limit: int) -> list[ImportKey]:
+    """The imports that can be undone no more, because they ended that long ago, and still have earlier values.
+
+    Only a day later than that, so that none is meanwhile begun to be undone.
+    """
+    return _find(
+        f"""
+        {_OLD} and exists (select from earlier_values r where r.seller_id = i.seller_id and r.import_id = i.id)
+        and not exists (
+            select from imports u where u.seller_id = i.seller_id and u.parent_id = i.id and u.kind = {KIND_UNDO}
+              and u.finished_at is null)
+        """,
+        days=days + 1,
+        limit=limit,
+    )
+
+
+def forget_some_earlier_values(key: ImportKey) -> bool:
+    """Delete as many earlier values of an import as one transaction should. Returns whether there were any."""
+    return delete_some(("earlier_values",), key)
+
+
 def _find(condition: str, *, days: int, limit: int) -> list[ImportKey]:
     rows = db.session.execute(
         text(
@@ -148,7 +171,9 @@ def _find(condition: str, *, days: int, limit: int) -> list[ImportKey]:
 def delete_some_errors(key: ImportKey) -> bool:
     """Delete as much of what is stored of an import's rows as one transaction should; whether there was any.
 
-    That is its failed rows and their groups, the changes that a check foresaw, and the warnings about listings."""
+    That is its failed rows and their groups, the changes that a check foresaw, the warnings about listings, and the
+    listings that an undo has kept.
+    """
     return delete_some(_ERROR_TABLES, key)
 
 

@@ -31,8 +31,8 @@ from app.queries.status_sets import (
     LIVE_IMPORTS,
     PAUSED,
     QUEUED,
-    REMAINING_ROWS,
     REOPENABLE_IMPORTS,
+    ROWS_TAKEN_FOR_GOOD,
     RUNNING,
     TERMINATED,
     UNFINISHED_BATCHES,
@@ -76,6 +76,8 @@ class Claim(NamedTuple):
     """A claimed batch, with what its job needs."""
 
     kind: ImportKind
+    #: The import that it undoes, for an undo.
+    parent_id: int | None
     storage_key: str
     #: The header line of the file.
     header: str
@@ -278,7 +280,7 @@ def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | 
         where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = {QUEUED} and b.attempt = :attempt
           and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
           and was.seller_id = :seller_id and was.import_id = :import_id and was.number = :number
-        returning i.kind, i.storage_key, i.header, b.cursor, b.cursor_line, b.end_byte,
+        returning i.kind, i.parent_id, i.storage_key, i.header, b.cursor, b.cursor_line, b.end_byte,
             {VERSION} as catalog_version, i.digest_format,
             greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8 as waited_seconds
         """,
@@ -317,6 +319,7 @@ def advance(key: BatchKey, by: Advance) -> BatchStatus:
             cursor = :cursor, cursor_line = :cursor_line,
             created = b.created + :created, updated = b.updated + :updated,
             unchanged = b.unchanged + :unchanged, failed = b.failed + :failed,
+            reversible = b.reversible + :updated,
             pace = {_PACE},
             fruitless_attempts = 0, reason = null, heartbeat_at = {_NOW}, updated_at = {_NOW},
             status = case when :cursor < b.end_byte then b.status else {COMPLETED} end,
@@ -390,7 +393,7 @@ def reopen(key: ImportKey) -> int:
         where {_THIS_IMPORT} and i.status in {REOPENABLE_IMPORTS} and i.kind = {KIND_IMPORT}
           and i.source_removed_at is null and i.deleted_at is null
           and not exists (select 1 from imports child where child.seller_id = i.seller_id and child.parent_id = i.id
-            and child.retried_rows = {REMAINING_ROWS})
+            and child.retried_rows in {ROWS_TAKEN_FOR_GOOD})
         for no key update
         """,
         key,

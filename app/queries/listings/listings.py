@@ -135,7 +135,8 @@ def listing_id(urn: str, condition: int, variants: str) -> str:
 # Each key is looked up in the primary key's index, one after the other, in the order of the arrays: OFFSET 0 and FOR
 # NO KEY UPDATE keep the planner from joining in any other way. Left to itself it reads all the seller's listings for
 # every chunk, because it cannot know how fast the table grows.
-_HAS_KEY = (
+#: SQL: whether the listing ``l`` has the key of the row ``k``.
+HAS_KEY = (
     "l.seller_id = %(seller_id)s and l.item_id = k.item_id and l.condition = k.condition and l.variants = k.variants"
 )
 
@@ -157,7 +158,7 @@ def find_makers(seller_id: int, keys: pa.Table) -> Makers:
             f"""
             select array_agg(k.number::int - 1), array_agg(l.created_import_id), array_agg(l.created_line)
             from {binary.unnest(keys.schema)}
-            cross join lateral (select * from listings l where {_HAS_KEY} offset 0) l
+            cross join lateral (select * from listings l where {HAS_KEY} offset 0) l
             """,
             {**binary.as_arrays(keys), "seller_id": seller_id},
         )
@@ -180,7 +181,7 @@ def find(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Store
             select k.item_id, k.condition, k.variants, l.*
             from unnest(%(item_ids)s::int[], %(conditions)s::smallint[], %(variants)s::text[]) as k ({", ".join(KEY)})
             cross join lateral (
-                select {", ".join((*_VALUE_NAMES, *_STORED))} from listings l where {_HAS_KEY} offset 0
+                select {", ".join((*_VALUE_NAMES, *_STORED))} from listings l where {HAS_KEY} offset 0
             ) l
             """,
             {
@@ -239,7 +240,7 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
             from {binary.unnest(rows.schema)}
             cross join lateral (
                 select l.ctid as place, l.updated_import_id is not distinct from %(import_id)s as is_touched, l.*
-                from listings l where {_HAS_KEY} {"for no key update" if lock else "offset 0"}
+                from listings l where {HAS_KEY} {"for no key update" if lock else "offset 0"}
             ) l
             """,
             {**binary.as_arrays(rows), **run.key._asdict()},
@@ -273,7 +274,7 @@ def update(run: Run, changes: pa.Table) -> None:
                 values_before = case when l.updated_import_id = %(import_id)s
                     then l.values_before else {_digest("l", run)} end,
                 hidden_before = case when l.updated_import_id = %(import_id)s then l.hidden_before else l.hidden end,
-                updated_at = now()
+                edits_before = l.edits, updated_at = now()
             from {binary.unnest(changes.schema)}
             where l.ctid = k.place and l.seller_id = %(seller_id)s
             """,

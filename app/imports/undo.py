@@ -1,0 +1,173 @@
+"""Undoing imports: the preview of an undo, and the undo itself, a run of its own over what the import has written."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from app.config import current_settings
+from app.csvfile.scan import BatchPlan, rows_per_batch
+from app.extensions import db
+from app.imports.creation import start_undo
+from app.imports.errors import ImportNotFound, TransitionRefused
+from app.jobs import queue
+from app.models import Import
+from app.queries import ImportKey
+from app.queries.imports import lookups, undo
+from app.queries.imports.lookups import WithCounters
+from app.queries.imports.undo import Slice
+from app.statuses import FINAL_IMPORT_STATUSES, ImportKind, ImportStatus, can_undo
+
+
+class Preview(NamedTuple):
+    """What an undo begun now would do: numbers of listings."""
+
+    removed: int
+    put_back: int
+    kept: int
+
+    @property
+    def total(self) -> int:
+        """All that the undo would go over."""
+        return self.removed + self.put_back + self.kept
+
+
+def until(finished_at: datetime | None) -> datetime | None:
+    """Until when an import that ended at ``finished_at`` can be undone; None: always."""
+    days = current_settings().keep_undo_days
+    return finished_at + timedelta(days=days) if days and finished_at else None
+
+
+def preview(seller_id: int, public_id: uuid.UUID) -> Preview:
+    """What undoing an import would do now. Nothing is written. Raises ImportNotFound or TransitionRefused."""
+    found = _find(seller_id, public_id)
+    parent = ImportKey(seller_id, found.of.id)
+    latest = lookups.find_undo(parent)
+    if latest is not None and not _is_open(latest):
+        raise TransitionRefused(_explain_undone(latest))
+    has_unrecorded = undo.count_unrecorded_rows(parent) > 0
+    as_left = undo.count_as_left(parent, unrecorded=has_unrecorded)
+    total = _count(parent) if latest is None else latest.not_processed
+    return Preview(as_left.created, as_left.updated, total - as_left.created - as_left.updated)
+
+
+def _count(parent: ImportKey) -> int:
+    """The number of listings that an undo of all would go over."""
+    created, recorded = (
+        sum(one.listings for one in part) for part in (undo.list_created(parent), undo.list_recorded(parent))
+    )
+    if undo.can_repeat(parent):
+        recorded = undo.count_recorded(parent)
+    return created + recorded + _count_unrecorded(parent)
+
+
+def start(seller_id: int, public_id: uuid.UUID) -> Import:
+    """Undo an import. Raises ImportNotFound or TransitionRefused.
+
+    Repeated, it returns the same undo, unless that was terminated or has given a batch up: then the rest is undone.
+    """
+    key = lookups.find_key(seller_id, public_id)
+    if key is None:
+        raise ImportNotFound
+    # Until this transaction ends, nobody reopens, deletes or undoes the import.
+    undo.hold(key)
+    found = _find(seller_id, public_id)
+    latest = lookups.find_undo(key)
+    if latest is not None and not _is_open(latest):
+        return latest.of
+    plans, unrecorded = (_plan(key), _count_unrecorded(key)) if latest is None else (_plan_rest(latest), 0)
+    if not plans and not unrecorded:
+        db.session.rollback()
+        raise TransitionRefused(
+            "Later imports have changed all listings of this import, and it was too early for what they were before to"
+            " be recorded. So there is nothing to undo."
+        )
+    started = start_undo(found.of, plans, kept=unrecorded)
+    if unrecorded:
+        undo.keep_unrecorded(ImportKey(seller_id, started.id), key)
+    db.session.commit()
+    if not plans:
+        queue.reconcile(ImportKey(seller_id, started.id))
+    queue.fill()
+    return started
+
+
+def _plan(parent: ImportKey) -> list[BatchPlan]:
+    """The batches of an undo of all that an import has created and updated."""
+    if undo.can_repeat(parent):
+        undo.drop_repeated(parent)
+    parts = undo.list_created(parent), undo.list_recorded(parent)
+    size = rows_per_batch(sum(one.listings for part in parts for one in part), queue.count_workers_if_known())
+    return [plan for part in parts for plan in _join(part, size)]
+
+
+def _join(slices: Iterable[Slice], size: int) -> Iterator[BatchPlan]:
+    """Consecutive ``slices`` joined into batches of about ``size`` listings."""
+    pending: list[Slice] = []
+    for one in slices:
+        pending.append(one)
+        if sum(other.listings for other in pending) >= size:
+            yield _as_batch(pending)
+            pending = []
+    if pending:
+        yield _as_batch(pending)
+
+
+def _as_batch(slices: Sequence[Slice]) -> BatchPlan:
+    return BatchPlan(slices[0].start, slices[-1].end, 0, sum(one.listings for one in slices))
+
+
+def _plan_rest(latest: WithCounters) -> list[BatchPlan]:
+    """The batches of an undo of what the undo ``latest`` has left."""
+    return [
+        BatchPlan(batch.cursor, batch.end_byte, 0, batch.total - batch.created - batch.updated - batch.unchanged)
+        for batch in lookups.list_batches(ImportKey(latest.of.seller_id, latest.of.id))
+        if batch.cursor < batch.end_byte
+    ]
+
+
+def _count_unrecorded(parent: ImportKey) -> int:
+    """The number of listings that are kept because nobody has recorded what they were."""
+    return undo.count_unrecorded(parent) if undo.count_unrecorded_rows(parent) else 0
+
+
+def _find(seller_id: int, public_id: uuid.UUID) -> WithCounters:
+    """The import, if it may be undone. Raises ImportNotFound or TransitionRefused."""
+    found = lookups.find_with_counters(seller_id, public_id)
+    if found is None:
+        raise ImportNotFound
+    if reason := _explain_refusal(found):
+        db.session.rollback()
+        raise TransitionRefused(reason)
+    return found
+
+
+def _explain_refusal(found: WithCounters) -> str | None:
+    """Why an import cannot be undone, whatever has been undone of it; None if it can."""
+    one = found.of
+    status, kind, rows = ImportStatus(one.status), ImportKind(one.kind), found.created + found.updated
+    if kind is ImportKind.CHECK:
+        return "This is a check only. It has written nothing, so there is nothing to undo."
+    if kind is ImportKind.UNDO:
+        return "An undo cannot be undone. Import the file again instead."
+    if status not in FINAL_IMPORT_STATUSES:
+        return "This import is not over yet. Terminate it first, then undo it."
+    if not can_undo(status, kind=kind, rows=rows):
+        return "This import has created and updated no listing, so there is nothing to undo."
+    ends_at = until(one.finished_at)
+    if ends_at is not None and ends_at < datetime.now(UTC):
+        return f"This import could be undone until {ends_at:%d %B %Y}."
+    return None
+
+
+def _is_open(latest: WithCounters) -> bool:
+    """Whether the undo ``latest`` is over and has left something to undo."""
+    return ImportStatus(latest.of.status) in FINAL_IMPORT_STATUSES and latest.not_processed > 0
+
+
+def _explain_undone(latest: WithCounters) -> str:
+    if ImportStatus(latest.of.status) in FINAL_IMPORT_STATUSES:
+        return "This import has been undone already."
+    return "This import is being undone already."

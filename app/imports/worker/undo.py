@@ -1,0 +1,26 @@
+"""One chunk of an undo: the listings of a slice are removed, put back or kept, in a single transaction."""
+
+from __future__ import annotations
+
+from app.imports.worker.chunk import AttemptOver, Pausing, Written
+from app.observability import metrics
+from app.queries import BatchKey, ImportKey
+from app.queries.imports import transitions, undo
+
+
+def write(batch: BatchKey, number: int, parent: ImportKey, *, end: int, limit: int) -> Written:
+    """Undo what the import ``parent`` did to about ``limit`` listings, and advance the batch's cursor.
+
+    ``number`` is that of the attempt, ``end`` the end of the batch. The caller commits, or rolls back on any exception.
+    Raises AttemptOver or Pausing if nothing may be written.
+    """
+    fence = transitions.lock_for_chunk(batch, number)
+    if fence is None:
+        raise AttemptOver
+    if fence.is_pausing:
+        raise Pausing
+    with metrics.timed("undo"):
+        done = undo.reverse(batch, parent, start=fence.cursor, end=end, limit=limit)
+    outcomes = {"removed": done.removed, "put back": done.put_back, "kept": done.kept}
+    by = transitions.Advance(done.cursor, 0, done.removed, done.put_back, done.kept, 0)
+    return Written(transitions.advance(batch, by), outcomes)

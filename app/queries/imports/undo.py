@@ -1,0 +1,378 @@
+"""Undoing an import: what it has created and updated, and reversing a slice of that.
+
+Whether a listing still is as the import left it is decided by marks and counts alone. It is, if the import created it
+and nothing has changed it since, or if the import was the last to update it and nobody has edited it since. To undo is
+to change too: what an undo has put back is not as any import left it.
+
+**Slices.** The batches of an undo are slices of numbers, as those of an import are slices of bytes. Numbers below
+``RECORDS`` are items: the batch is about the listings for them that the import created. Those from there on are
+records of earlier values: it is about the listings in them, which the import updated. A listing is in one slice.
+
+**Locks.** An undo inserts no listing and locks in the order of the keys, so it deadlocks with no import (see
+``queries.listings``): it waits only for locks, and who waits for a listing that it deletes holds none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from psycopg import Cursor
+
+from app.queries import BatchKey, ImportKey, driver_cursor
+from app.queries.listings.earlier_values import VALUES, entries
+from app.queries.listings.listings import HAS_KEY, KEY
+from app.queries.status_sets import KIND_CHECK, KIND_UNDO
+
+#: Where the numbers of records begin: items have smaller ones.
+RECORDS = 1 << 31
+
+#: Items are counted together so many at a time.
+_ITEMS_COUNTED_AT_ONCE = 64
+
+_KEY = ", ".join(KEY)
+
+# Conditions on a listing ``l`` of which the import is known to have created it, or updated it and have its record.
+_AS_CREATED = "(l.updated_import_id is null and l.edits is null)"
+_AS_UPDATED = "(l.updated_import_id = %(parent)s and l.edits is not distinct from l.edits_before)"
+
+_CREATED = "l.seller_id = %(seller_id)s and l.created_import_id = %(parent)s"
+#: Updated by the import, and by a worker that recorded no earlier values.
+_UNRECORDED = f"""
+    l.seller_id = %(seller_id)s and l.updated_import_id = %(parent)s and l.created_import_id <> %(parent)s
+    and not exists (
+        select from {entries("e")}
+        where r.seller_id = %(seller_id)s and r.import_id = %(parent)s
+          and (e.item_id, e.condition, e.variants) = (l.item_id, l.condition, l.variants))
+"""
+_RECORDS = "r.seller_id = %(seller_id)s and r.import_id = %(parent)s"
+
+
+class Slice(NamedTuple):
+    """Consecutive numbers, from ``start`` to before ``end``, and the listings of the import that belong to them."""
+
+    start: int
+    end: int
+    listings: int
+
+
+class Reversed(NamedTuple):
+    """What has come of the listings from a batch's cursor on."""
+
+    #: The batch's new cursor.
+    cursor: int
+    removed: int
+    put_back: int
+    kept: int
+
+
+class AsLeft(NamedTuple):
+    """The number of listings that are as an import has left them."""
+
+    #: That it created, and that it updated.
+    created: int
+    updated: int
+
+
+def hold(parent: ImportKey) -> None:
+    """Keep an import as it is until the end of this transaction."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            "select from imports where seller_id = %(seller_id)s and id = %(parent)s for no key update", _of(parent)
+        )
+
+
+# Planning -------------------------------------------------------------------------------------------------------------
+
+
+def list_created(parent: ImportKey) -> list[Slice]:
+    """The listings that an import created, in many small slices in the order of their items."""
+    return _slices(
+        f"""
+        select min(item_id), max(item_id) + 1, count(*) from listings l where {_CREATED}
+        group by item_id / {_ITEMS_COUNTED_AT_ONCE} order by 1
+        """,
+        parent,
+    )
+
+
+def list_recorded(parent: ImportKey) -> list[Slice]:
+    """The records of the listings that an import updated, each as a slice."""
+    return _slices(
+        f"""
+        select id + {RECORDS}, id + {RECORDS + 1}, listings from earlier_values r where {_RECORDS} order by id
+        """,
+        parent,
+    )
+
+
+def _slices(query: str, parent: ImportKey) -> list[Slice]:
+    with driver_cursor() as cursor:
+        cursor.execute(query, _of(parent))
+        return [Slice(*row) for row in cursor]
+
+
+def can_repeat(parent: ImportKey) -> bool:
+    """Whether a listing can be in two records of an import, because another run may have changed it between.
+
+    Only a run that went on at the same time can have, so that the search for such listings can mostly be spared.
+    """
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select exists (
+                select from imports i join imports o on o.seller_id = i.seller_id and o.id <> i.id
+                where i.seller_id = %(seller_id)s and i.id = %(parent)s and o.kind <> {KIND_CHECK}
+                  and o.created_at <= i.finished_at and (o.finished_at is null or o.finished_at >= i.created_at))
+            """,
+            _of(parent),
+        )
+        return bool(_only(cursor))
+
+
+def count_recorded(parent: ImportKey) -> int:
+    """The number of different listings in the records of an import."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"select count(*) from (select distinct {_each('e', KEY)} from {entries('e')} where {_RECORDS}) e",
+            _of(parent),
+        )
+        return int(_only(cursor))
+
+
+def drop_repeated(parent: ImportKey) -> None:
+    """Leave each listing in the first of its records only: that has what it was before the import."""
+    entry = (*KEY, *VALUES)
+    left_over = (
+        *(f"coalesce(array_agg(k.{name}) filter (where k.turn = 1), '{{}}')" for name in KEY),
+        *(
+            f"case when k.has_{name} then coalesce(array_agg(k.{name}) filter (where k.turn = 1), '{{}}') end"
+            for name in VALUES
+        ),
+    )
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            with numbered as (
+                select r.id, {_each("e", entry)},
+                    row_number() over (partition by {_each("e", KEY)} order by r.id) as turn,
+                    {", ".join(f"r.{name} is not null as has_{name}" for name in VALUES)}
+                from {entries("e")} where {_RECORDS}
+            ), left_over (id, listings, {", ".join(entry)}) as (
+                select k.id, count(*) filter (where k.turn = 1), {", ".join(left_over)}
+                from numbered k group by k.id, {", ".join(f"k.has_{name}" for name in VALUES)}
+                having max(k.turn) > 1
+            )
+            update earlier_values r set (listings, {", ".join(entry)}) = (k.listings, {_each("k", entry)})
+            from left_over k where {_RECORDS} and r.id = k.id
+            """,
+            _of(parent),
+        )
+
+
+def count_unrecorded_rows(parent: ImportKey) -> int:
+    """The number of rows that updated listings without a record: those that a release before 0.18 has processed."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            "select coalesce(sum(updated - reversible), 0) from batches where seller_id = %(seller_id)s"
+            " and import_id = %(parent)s",
+            _of(parent),
+        )
+        return int(_only(cursor))
+
+
+def keep_unrecorded(undo: ImportKey, parent: ImportKey) -> int:
+    """Keep the listings that the import was the last to update, without a record. Returns their number."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            insert into kept_listings (seller_id, import_id, {_KEY}, is_edited, is_unrecorded)
+            select l.seller_id, %(undo)s, {_each("l", KEY)}, false, true
+            from listings l where {_UNRECORDED}
+            """,
+            {**_of(parent), "undo": undo.import_id},
+        )
+        return cursor.rowcount
+
+
+# Counting -------------------------------------------------------------------------------------------------------------
+
+
+def count_as_left(parent: ImportKey, *, unrecorded: bool) -> AsLeft:
+    """The listings that are as an import left them now: of those that it created, and that it updated and recorded.
+
+    ``unrecorded`` says that there may be some without a record.
+    """
+    recorded = f"not ({_UNRECORDED})" if unrecorded else "true"
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select count(*) filter (where l.created_import_id = %(parent)s and {_AS_CREATED}),
+                count(*) filter (where l.created_import_id <> %(parent)s and {_AS_UPDATED} and {recorded})
+            from listings l
+            where l.seller_id = %(seller_id)s and (l.created_import_id = %(parent)s or l.updated_import_id = %(parent)s)
+            """,
+            _of(parent),
+        )
+        row: Any = cursor.fetchone()
+        return AsLeft(*row)
+
+
+def count_unrecorded(parent: ImportKey) -> int:
+    """The number of listings that ``keep_unrecorded`` would keep."""
+    with driver_cursor() as cursor:
+        cursor.execute(f"select count(*) from listings l where {_UNRECORDED}", _of(parent))
+        return int(_only(cursor))
+
+
+def count_removed(parent: ImportKey) -> int:
+    """The number of listings that undos of an import have removed."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select coalesce(sum(b.created), 0) from imports i
+            join batches b on b.seller_id = i.seller_id and b.import_id = i.id
+            where i.seller_id = %(seller_id)s and i.parent_id = %(parent)s and i.kind = {KIND_UNDO}
+            """,
+            _of(parent),
+        )
+        return int(_only(cursor))
+
+
+def count_kept(undo: ImportKey) -> int:
+    """The number of listings that are recorded as kept by an undo."""
+    with driver_cursor() as cursor:
+        cursor.execute("select count(*) from kept_listings where seller_id = %s and import_id = %s", undo)
+        return int(_only(cursor))
+
+
+# Reversing ------------------------------------------------------------------------------------------------------------
+
+
+def reverse(undo: BatchKey, parent: ImportKey, *, start: int, end: int, limit: int) -> Reversed:
+    """Reverse what the import ``parent`` did to about ``limit`` listings of the slice from ``start`` to ``end``.
+
+    Listings that are not as the import left them are kept, and recorded with what has changed them. The caller has
+    locked the batch ``undo``.
+    """
+    reverse_slice = _remove_created if start < RECORDS else _put_back
+    values = {**_of(parent), "undo": undo.import_id, "start": start, "end": end, "limit": limit}
+    with driver_cursor() as cursor:
+        return reverse_slice(cursor, values)
+
+
+def _remove_created(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
+    """Look through about ``limit`` listings of the seller, and remove those that the import created."""
+    cursor.execute(
+        f"""
+        select count(*), max(item_id) + 1 from (
+            select item_id from listings l
+            where l.seller_id = %(seller_id)s and l.item_id >= %(start)s and l.item_id < %(end)s
+            order by {_KEY} limit %(limit)s
+        ) l
+        """,
+        values,
+    )
+    found, after = cursor.fetchone() or (0, 0)
+    if found == values["limit"]:
+        values = {**values, "end": after}
+    created = f"{_CREATED} and l.item_id >= %(start)s and l.item_id < %(end)s"
+    # What another transaction has changed while this one waited for its locks is seen by the next statement only.
+    cursor.execute(
+        f"select count(*) from (select from listings l where {created} order by {_KEY} for update) l", values
+    )
+    cursor.execute(
+        f"""
+        with removed as (
+            delete from listings l where {created} and {_AS_CREATED} returning 1
+        ), kept as (
+            insert into kept_listings ({_KEPT})
+            select l.seller_id, %(undo)s, {_each("l", KEY)}, l.updated_import_id, l.updated_line, l.edits is not null
+            from listings l where {created} and not {_AS_CREATED}
+            returning 1
+        )
+        select (select count(*) from removed), (select count(*) from kept)
+        """,
+        values,
+    )
+    removed, kept = cursor.fetchone() or (0, 0)
+    return Reversed(values["end"], removed, 0, kept)
+
+
+def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
+    """Give the listings in some records, at least one, the values that they had."""
+    cursor.execute(
+        f"""
+        select max(id) + {RECORDS + 1}, sum(listings)::int from (
+            select r.id, r.listings, sum(r.listings) over (order by r.id) as so_far
+            from earlier_values r where {_RECORDS} and {_IN_SLICE}
+        ) r
+        where so_far <= %(limit)s or so_far = listings
+        """,
+        values,
+    )
+    end, found = cursor.fetchone() or (None, None)
+    if end is None:
+        # They have been removed, which retention does not do while an undo needs them.
+        raise LookupError(f"no earlier values from {values['start']} on")
+    values = {**values, "end": end}
+    # In the order of the keys; see ``queries.listings``.
+    cursor.execute(
+        f"""
+        select count(*) from (
+            select {_each("e", KEY)} from {entries("e")} where {_RECORDS} and {_IN_SLICE}
+            order by {_each("e", KEY)} offset 0
+        ) k cross join lateral (select from listings l where {HAS_KEY} for no key update) l
+        """,
+        values,
+    )
+    # As in ``queries.listings``: the listings are looked up by their keys, and written at their places.
+    cursor.execute(
+        f"""
+        with found as materialized (
+            select k.*, l.place, l.updated_import_id, l.updated_line,
+                l.edits is distinct from l.edits_before as is_edited, coalesce(l.is_as_left, false) as is_as_left
+            from (
+                select {_each("e", (*KEY, *VALUES))}, {", ".join(f"r.{name} is null as no_{name}" for name in VALUES)}
+                from {entries("e")} where {_RECORDS} and {_IN_SLICE} offset 0
+            ) k
+            left join lateral (
+                select l.ctid as place, {_AS_UPDATED} as is_as_left, l.* from listings l where {HAS_KEY} offset 0
+            ) l on true
+        ), put_back as (
+            update listings l set
+                {", ".join(f"{name} = case when k.no_{name} then l.{name} else k.{name} end" for name in VALUES)},
+                updated_import_id = %(undo)s, updated_line = null, hidden_line = null, values_before = null,
+                hidden_before = null, edits_before = l.edits, updated_at = now()
+            from found k where l.ctid = k.place and l.seller_id = %(seller_id)s and k.is_as_left
+            returning 1
+        ), kept as (
+            insert into kept_listings ({_KEPT})
+            select %(seller_id)s, %(undo)s, {_each("k", KEY)}, nullif(k.updated_import_id, %(parent)s),
+                case when k.updated_import_id <> %(parent)s then k.updated_line end, k.is_edited
+            from found k where not k.is_as_left
+            on conflict do nothing
+        )
+        select count(*) from put_back
+        """,
+        values,
+    )
+    put_back = _only(cursor)
+    return Reversed(end, 0, put_back, found - put_back)
+
+
+_KEPT = f"seller_id, import_id, {_KEY}, changed_import_id, changed_line, is_edited"
+_IN_SLICE = f"r.id >= %(start)s - {RECORDS} and r.id < %(end)s - {RECORDS}"
+
+
+def _each(alias: str, names: Iterable[str]) -> str:
+    return ", ".join(f"{alias}.{name}" for name in names)
+
+
+def _of(parent: ImportKey) -> dict[str, int]:
+    return {"seller_id": parent.seller_id, "parent": parent.import_id}
+
+
+def _only(cursor: Cursor[Any]) -> Any:
+    (value,) = cursor.fetchone() or (None,)
+    return value

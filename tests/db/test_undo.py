@@ -1,0 +1,387 @@
+"""Undoing imports: which listings are removed, put back and kept, and that each is so once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from app.csvfile.contract import Condition
+from app.extensions import db
+from app.imports import commands, undo
+from app.imports.errors import TransitionRefused
+from app.imports.undo import Preview
+from app.imports.worker import batch_job
+from app.listings import Edit, change
+from app.models import Import, Seller
+from app.queries import ImportKey
+from tests.conftest import make_seller
+from tests.factories import listed, look, make_items, row, start
+from tests.processes import wait_until
+
+RunJobs = Callable[[], None]
+
+
+def counts(started: Import) -> tuple[int, int, int]:
+    """What an undo has removed, put back and kept."""
+    one = look(started)
+    return one.created, one.updated, one.unchanged
+
+
+def kept(started: Import) -> list[tuple[str, str | None, int | None, bool, bool]]:
+    """The listings that an undo has kept: URN, file name of the import or undo that changed it, and the rest."""
+    found = db.session.execute(
+        text(
+            """
+            select i.urn, c.file_name, k.changed_line, k.is_edited, k.is_unrecorded
+            from kept_listings k join items i on i.id = k.item_id
+            left join imports c on c.seller_id = k.seller_id and c.id = k.changed_import_id
+            where k.import_id = :id order by i.urn
+            """
+        ),
+        {"id": started.id},
+    )
+    return [tuple(one) for one in found]  # type: ignore[misc]
+
+
+def by_hand(seller: Seller, number: int, **values: object) -> None:
+    change(seller.id, [Edit(f"urn:test:{number}", Condition.NEAR_MINT, "", **{**NO_EDIT, **values})])  # type: ignore[arg-type]
+
+
+NO_EDIT: dict[str, object] = {"price": None, "quantity": None, "hidden": None}
+
+
+def test_all_is_as_before(seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 4)
+    monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 2)
+    make_items(30)
+    start(seller, [row(urn=f"urn:test:{n}", comment="c", notes="n", hidden=n % 2 == 0) for n in range(1, 16)])
+    run_jobs()
+    before = listed(seller)
+    updates = [row(mode="UPDATE", urn=f"urn:test:{n}", price=n, reference="r", hidden="true") for n in range(1, 16)]
+    # Several rows for a listing, a row that changes nothing, and one that fails.
+    updates += [row(mode="UPDATE", urn="urn:test:1", price=999, hidden="false"), row(mode="UPDATE", urn="urn:test:30")]
+    mixed = start(seller, [*updates, *(row(urn=f"urn:test:{n}") for n in range(16, 30))], file_name="mixed.csv")
+    run_jobs()
+    preview = undo.preview(seller.id, mixed.public_id)
+    undone = undo.start(seller.id, mixed.public_id)
+    run_jobs()
+    assert listed(seller) == before
+    assert preview == Preview(removed=14, put_back=15, kept=0)
+    assert (counts(undone), look(undone).status, look(undone).total) == ((14, 15, 0), "COMPLETED", 29)
+    # Once more, it is the same undo; and it cannot be undone itself.
+    assert undo.start(seller.id, mixed.public_id).id == undone.id
+    with pytest.raises(TransitionRefused, match="cannot be undone"):
+        undo.start(seller.id, undone.public_id)
+
+
+def test_what_changed_since_is_kept_and_named(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items(9)
+    first = start(seller, [row(urn=f"urn:test:{n}") for n in range(1, 9)], file_name="first.csv")
+    run_jobs()
+    second = start(
+        seller, [row(mode="UPDATE", urn=f"urn:test:{n}", price=n) for n in (4, 5, 6)], file_name="second.csv"
+    )
+    run_jobs()
+    by_hand(seller, 1, price=77)
+    by_hand(seller, 2, hidden=True)
+    by_hand(seller, 4, quantity=9)
+    # A value that is changed and changed back was changed.
+    by_hand(seller, 3, price=1)
+    by_hand(seller, 3, price=100)
+    third = start(
+        seller, [row(mode="UPDATE", urn="urn:test:5", price=555), row(urn="urn:test:9")], file_name="third.csv"
+    )
+    run_jobs()
+    preview = undo.preview(seller.id, second.public_id)
+    assert preview == Preview(removed=0, put_back=1, kept=2)
+    of_second = undo.start(seller.id, second.public_id)
+    run_jobs()
+    assert counts(of_second) == (0, 1, 2)
+    assert kept(of_second) == [("urn:test:4", None, None, True, False), ("urn:test:5", "third.csv", 2, False, False)]
+    of_first = undo.start(seller.id, first.public_id)
+    run_jobs()
+    assert counts(of_first) == (2, 0, 6)
+    assert kept(of_first) == [
+        ("urn:test:1", None, None, True, False),
+        ("urn:test:2", None, None, True, False),
+        ("urn:test:3", None, None, True, False),
+        ("urn:test:4", "second.csv", 2, True, False),
+        ("urn:test:5", "third.csv", 2, False, False),
+        # Put back by the undo, which has no line.
+        ("urn:test:6", "second.csv", None, False, False),
+    ]
+    of_third = undo.start(seller.id, third.public_id)
+    run_jobs()
+    assert counts(of_third) == (1, 1, 0)
+    prices = {one[0]: one[3] for one in listed(seller)}
+    assert [prices[f"urn:test:{n}"] for n in range(1, 7)] == ["77", "100", "100", "4", "5", "100"]
+    assert len(prices) == 6
+
+
+def test_an_edit_that_the_import_has_overwritten_does_not_keep(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    start(seller, [row()])
+    run_jobs()
+    by_hand(seller, 1, price=50)
+    before = listed(seller)
+    imported = start(seller, [row(mode="UPDATE", price=60)])
+    run_jobs()
+    undone = undo.start(seller.id, imported.public_id)
+    run_jobs()
+    assert (listed(seller), counts(undone)) == (before, (0, 1, 0))
+
+
+def test_the_value_before_its_first_row_counts(
+    seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another import comes between two rows of the import for one listing."""
+    monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 1)
+    monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 1)
+    make_items()
+    start(seller, [row(price=1), row(urn="urn:test:2", price=1)])
+    run_jobs()
+    rows = [row(mode="UPDATE", urn="urn:test:1", price=2), row(mode="UPDATE", urn="urn:test:2", price=2)]
+    slow = start(seller, [*rows, row(mode="UPDATE", urn="urn:test:1", price=4)])
+    quick = start(seller, [row(mode="UPDATE", urn="urn:test:1", price=3)])
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_job, "is_shutdown_requested", lambda: True)
+        batch_job.run(seller.id, slow.id, 1, 1)
+    batch_job.run(seller.id, quick.id, 1, 1)
+    batch_job.run(seller.id, slow.id, 1, 2)
+    assert {one[0]: one[3] for one in listed(seller)} == {"urn:test:1": "4", "urn:test:2": "2"}
+    assert undo.preview(seller.id, slow.public_id) == Preview(0, 2, 0)
+    undone = undo.start(seller.id, slow.public_id)
+    run_jobs()
+    assert (counts(undone), look(undone).total) == ((0, 2, 0), 2)
+    assert {one[3] for one in listed(seller)} == {"1"}
+    # Of the other one's, another has been the last.
+    assert undo.preview(seller.id, quick.public_id) == Preview(0, 0, 1)
+
+
+def test_terminated_and_begun_again(seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 3)
+    monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 3)
+    make_items(20)
+    start(seller, [row(urn=f"urn:test:{n}") for n in range(1, 11)])
+    run_jobs()
+    before = listed(seller)
+    rows = [row(mode="UPDATE" if n < 11 else "CREATE", urn=f"urn:test:{n}", price=n) for n in range(1, 21)]
+    mixed = start(seller, rows)
+    run_jobs()
+    by_hand(seller, 20, price=7)
+    first = undo.start(seller.id, mixed.public_id)
+    monkeypatch.setattr(batch_job, "is_shutdown_requested", lambda: True)
+    monkeypatch.setattr(batch_job.queue, "fill", lambda: None)
+    run_jobs()
+    monkeypatch.undo()
+    commands.terminate(seller.id, first.public_id)
+    done = look(first)
+    assert 0 < done.processed < done.total == 20
+    preview = undo.preview(seller.id, mixed.public_id)
+    second = undo.start(seller.id, mixed.public_id)
+    assert undo.start(seller.id, mixed.public_id).id == second.id
+    run_jobs()
+    assert look(second).total == done.not_processed == preview.total
+    assert counts(second) == tuple(preview)
+    assert [a + b for a, b in zip(counts(first), counts(second), strict=True)] == [9, 10, 1]
+    assert {one for one in listed(seller) if one[0] != "urn:test:20"} == before
+
+
+def test_two_at_once_are_one(app: Flask, seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    imported = start(seller, [row()])
+    run_jobs()
+    seller_id, public_id, begun = seller.id, imported.public_id, []
+
+    def begin() -> None:
+        with app.app_context():
+            begun.append(undo.start(seller_id, public_id).id)
+
+    threads = [threading.Thread(target=begin) for _ in range(3)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert len(begun) == 3
+    assert len(set(begun)) == 1
+
+
+def test_a_listing_that_is_being_changed_is_waited_for(app: Flask, seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    imported = start(seller, [row(), row(urn="urn:test:2")])
+    run_jobs()
+    undone = undo.start(seller.id, imported.public_id)
+    batch = seller.id, undone.id, 1, 1
+
+    def work() -> None:
+        with app.app_context():
+            batch_job.run(*batch)
+
+    worker = threading.Thread(target=work)
+    with db.engine.begin() as other:
+        other.execute(
+            text("update listings set price = 7, updated_import_id = 99, updated_line = 5 where created_line = 3")
+        )
+        worker.start()
+        waiting = text(
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        )
+        with db.engine.connect() as watch:
+            watch.execution_options(isolation_level="AUTOCOMMIT")
+            wait_until(lambda: watch.execute(waiting).scalar() == 1)
+    worker.join()
+    assert counts(undone) == (1, 0, 1)
+    assert [(one[0], one[3]) for one in listed(seller)] == [("urn:test:2", "7")]
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "PAUSED"])
+def test_only_what_is_over(seller: Seller, status: str) -> None:
+    make_items()
+    imported = start(seller, [row()])
+    if status == "PAUSED":
+        commands.pause(seller.id, imported.public_id)
+    with pytest.raises(TransitionRefused, match="Terminate it first"):
+        undo.start(seller.id, imported.public_id)
+
+
+def test_only_for_some_days(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    imported = start(seller, [row()])
+    run_jobs()
+    db.session.execute(text("update imports set finished_at = finished_at - interval '31 days'"))
+    db.session.commit()
+    with pytest.raises(TransitionRefused, match="could be undone until"):
+        undo.preview(seller.id, imported.public_id)
+
+
+def test_what_a_release_before_has_updated_is_kept(seller: Seller, run_jobs: RunJobs) -> None:
+    """Its workers record no earlier values, and do not count their rows as reversible."""
+    make_items(4)
+    start(seller, [row(urn=f"urn:test:{n}") for n in (1, 2, 3)])
+    run_jobs()
+    imported = start(seller, [row(mode="UPDATE", urn=f"urn:test:{n}", price=n) for n in (1, 2, 3)])
+    run_jobs()
+    old = ImportKey(seller.id, imported.id)
+    db.session.execute(text("delete from earlier_values"))
+    db.session.execute(
+        text("update batches set reversible = 0 where import_id = :import_id"), {"import_id": old.import_id}
+    )
+    db.session.commit()
+    assert undo.preview(seller.id, imported.public_id) == Preview(0, 0, 3)
+    undone = undo.start(seller.id, imported.public_id)
+    run_jobs()
+    assert (counts(undone), look(undone).status) == ((0, 0, 3), "COMPLETED")
+    assert {one[1:] for one in kept(undone)} == {(None, None, False, True)}
+    assert {one[3] for one in listed(seller)} == {"1", "2", "3"}
+
+
+# A plain model --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Listing:
+    """A listing in the model."""
+
+    price: int
+    hidden: bool
+    creator: int
+    #: The import or undo that has changed it last, and whether it was edited since (or since its creation).
+    updater: int | None = None
+    is_edited: bool = False
+
+
+@dataclass
+class Model:
+    """What should be there, and what each import found."""
+
+    listings: dict[int, Listing] = field(default_factory=dict)
+    #: By import, what the listings were that it updated.
+    before: dict[int, dict[int, tuple[int, bool]]] = field(default_factory=dict)
+
+    def run(self, import_id: int, mode: str, numbers: list[int], price: int, hidden: str) -> None:
+        self.before[import_id] = {}
+        for number in numbers:
+            one = self.listings.get(number)
+            if mode == "CREATE" and one is None:
+                self.listings[number] = Listing(price, hidden == "true", import_id)
+            elif mode == "UPDATE" and one is not None:
+                after = price, one.hidden if not hidden else hidden == "true"
+                if after != (one.price, one.hidden):
+                    self.before[import_id][number] = one.price, one.hidden
+                    one.price, one.hidden = after
+                    one.updater, one.is_edited = import_id, False
+
+    def undo(self, parent: int, undo_id: int) -> tuple[int, int, int]:
+        created = [number for number, one in self.listings.items() if one.creator == parent]
+        removed = [n for n in created if self.listings[n].updater is None and not self.listings[n].is_edited]
+        for number in removed:
+            del self.listings[number]
+        updated = self.before[parent]
+        as_left = [n for n in updated if self.listings[n].updater == parent and not self.listings[n].is_edited]
+        for number in as_left:
+            one = self.listings[number]
+            one.price, one.hidden = updated[number]
+            one.updater = undo_id
+        return len(removed), len(as_left), len(created) + len(updated) - len(removed) - len(as_left)
+
+
+_NUMBERS = st.lists(st.integers(1, 6), min_size=1, max_size=6, unique=True)
+_STEP = st.one_of(
+    st.tuples(
+        st.sampled_from(["CREATE", "UPDATE", "UPDATE"]),
+        _NUMBERS,
+        st.integers(1, 3),
+        st.sampled_from(["", "true", "false"]),
+    ),
+    st.tuples(st.just("edit"), st.integers(1, 6), st.integers(1, 3), st.booleans()),
+    st.tuples(st.just("undo"), st.integers(0, 9)),
+)
+
+
+def test_random_sequences_agree_with_a_plain_model(
+    app: Flask, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 3)
+    monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 2)
+    make_items(6)
+    sellers = iter(range(1000))
+
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+    @given(st.lists(_STEP, min_size=3, max_size=9))
+    def agree(steps: list[tuple]) -> None:  # type: ignore[type-arg]
+        seller, model, imports = make_seller(f"model-{next(sellers)}@example.com"), Model(), []
+        for step in steps:
+            match step:
+                case ("edit", number, price, hidden):
+                    one = model.listings.get(number)
+                    if one is not None and (one.price, one.hidden) != (price, hidden):
+                        by_hand(seller, number, price=price, hidden=hidden)
+                        one.price, one.hidden, one.is_edited = price, hidden, True
+                case ("undo", which):
+                    if imports:
+                        imported = imports.pop(which % len(imports))
+                        one = look(imported)
+                        if not one.created + one.updated:
+                            continue
+                        preview = undo.preview(seller.id, imported.public_id)
+                        undone = undo.start(seller.id, imported.public_id)
+                        run_jobs()
+                        expected = model.undo(imported.id, undone.id)
+                        assert (counts(undone), tuple(preview)) == (expected, expected)
+                        assert look(undone).status == "COMPLETED"
+                case (mode, numbers, price, hidden):
+                    rows = [row(mode=mode, urn=f"urn:test:{n}", price=price, hidden=hidden) for n in numbers]
+                    imports.append(start(seller, rows))
+                    run_jobs()
+                    model.run(imports[-1].id, mode, numbers, price, hidden)
+            found = {(int(one[0][9:]), int(one[3]), one[5]) for one in listed(seller)}
+            assert found == {(n, one.price, str(one.hidden).lower()) for n, one in model.listings.items()}
+
+    agree()
