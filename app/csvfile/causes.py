@@ -382,7 +382,7 @@ class Cause(Enum):
         Code.CONFLICT,
         "More than one item matches",
         _say_item_ambiguous,
-        "Put the item's URN in the URN column. The other item columns are then ignored.",
+        "Put the item’s URN in the URN column. The other item columns are then ignored.",
     )
     LISTING_EXISTS = (
         Code.CONFLICT,

@@ -162,7 +162,7 @@ class Column(StrEnum):
             Role.NAMES_ITEM,
             parse.parse_urn,
             Needed.NAMES_ITEM,
-            "The item's name in the catalog, exactly as it is there. If you fill it in, the other item columns are "
+            "The item’s name in the catalog, exactly as it is there. If you fill it in, the other item columns are "
             "ignored.",
             ("urn:demo:pricklewend:court-of-the-hedge-king/card/002",),
             suspects=parse.suspect_urns,
@@ -180,12 +180,12 @@ class Column(StrEnum):
     NAME = "NAME", _names("Together with GAME and SET.", "Snail Cavalry", is_free_text=True)
     CARDMARKET_ID = (
         "CARDMARKET_ID",
-        _id(f"The item's Cardmarket ID (up to {MAX_ID_DIGITS} digits). Used if URN is empty.", "912810"),
+        _id(f"The item’s Cardmarket ID (up to {MAX_ID_DIGITS} digits). Used if URN is empty.", "912810"),
     )
     TCGPLAYER_ID = (
         "TCGPLAYER_ID",
         _id(
-            f"The item's TCGplayer ID (up to {MAX_ID_DIGITS} digits). Used if URN and CARDMARKET_ID are empty.",
+            f"The item’s TCGplayer ID (up to {MAX_ID_DIGITS} digits). Used if URN and CARDMARKET_ID are empty.",
             "605377",
         ),
     )
@@ -230,7 +230,7 @@ class Column(StrEnum):
             Role.KEY,
             parse.parse_variants,
             Needed.OPTIONAL,
-            f"What is special about your copies: up to {MAX_VARIANTS} of the item's variants in the catalog, separated "
+            f"What is special about your copies: up to {MAX_VARIANTS} of the item’s variants in the catalog, separated "
             "by |. Any order, upper or lower case.",
             ("holo", "reverse|de"),
         ),

@@ -88,7 +88,7 @@ EXAMPLES = (
         },
     ),
     Example(
-        "A quotation mark in a value is written twice",
+        "A quotation mark inside a value is doubled",
         _PLAIN | {Column.CONDITION: "MT", Column.COMMENT: '"Signed ""Nell"" in pencil"'},
     ),
     Example(

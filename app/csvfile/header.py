@@ -161,7 +161,7 @@ def _explain_names(names: list[str]) -> str:
             return "The file has no header: its first line is a row of values. Put the header above it."
         return f"The file has no header: its first line begins with {quoted(names[0])}. Put the header above your rows."
     if [name.strip(" ") for name in names] == [*columns]:
-        return "The header has spaces around a column's name. Remove them."
+        return "The header has spaces around a column’s name. Remove them."
     if plain == [*columns]:
         for name, column in zip(names, columns, strict=True):
             if _visible_part(name) != name:
@@ -171,7 +171,7 @@ def _explain_names(names: list[str]) -> str:
         alike = [column for column in columns if column in plain]
         return (
             f"The columns are those of another program: of the {len(columns)} that are needed, there is only "
-            f"{' and '.join(filter(None, (', '.join(alike[:-1]), alike[-1])))}. Move your values under the template's "
+            f"{' and '.join(filter(None, (', '.join(alike[:-1]), alike[-1])))}. Move your values under the template’s "
             "header."
         )
     return _explain_columns(names, columns)

@@ -160,8 +160,8 @@ def _never_closed(text: str, line: int) -> FileRejected:
         at = found.end()
     line += text.count("\n", 0, at)
     return FileRejected(
-        f"A quotation mark is opened on line {line} and never closed, so everything after it reads as one value. "
-        "Close it or delete it.",
+        f"There is an unmatched quotation mark on line {line}, so everything after it reads as one value. Close it or "
+        "delete it.",
         line,
     )
 

@@ -37,9 +37,9 @@ def parse(url: str, *, allow_private: bool) -> Target:
     Raises UrlRefused for what can be judged without that. ``allow_private`` allows private addresses and plain HTTP.
     """
     if not url.isascii() or not url.isprintable() or " " in url:
-        raise UrlRefused("Write the address in plain characters, without spaces; a host with others begins with xn--.")
+        raise UrlRefused("Use plain characters and no spaces. Write a host that has others in its xn-- form.")
     if len(url) > MAX_URL_LENGTH:
-        raise UrlRefused(f"The address is too long: it may have {MAX_URL_LENGTH:,} characters.")
+        raise UrlRefused(f"The URL is too long. It can have up to {MAX_URL_LENGTH:,} characters.")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

@@ -31,9 +31,9 @@ DATABASE_AWAY = (
 
 #: What a read-only database means, in words for users.
 _CANNOT_WRITE = {
-    "disk full": "The database of Sluice has no room left. Pages can be read, but nothing can be uploaded or changed "
-    "until an operator has made room.",
-    "read-only": "The database of Sluice takes no changes right now. Pages can be read, but nothing can be uploaded or "
+    "disk full": "Sluice’s database is full. You can read pages, but nothing can be uploaded or changed until an "
+    "operator has made room.",
+    "read-only": "Sluice’s database accepts no changes right now. You can read pages, but nothing can be uploaded or "
     "changed.",
 }
 

@@ -94,12 +94,12 @@ class FileForm:
             # A browser sends a part with an empty file name if no file was chosen.
             return
         if isinstance(event, Field) and name == self._file_field:
-            raise FormRefused(name, "It has no file name, so it is no file. Send it as a file, with its name.")
+            raise FormRefused(name, "It has no file name. Send it as a file, with its name.")
         if name not in self._known or isinstance(event, File):
             known = ", ".join(sorted(self._known))
-            raise FormRefused(name, f"Unknown field. Beside the file (“{self._file_field}”) the form takes: {known}.")
+            raise FormRefused(name, f"Unknown field. Besides the file (“{self._file_field}”) the form takes: {known}.")
         if name in self.fields:
-            raise FormRefused(name, "It stands in the form twice. Send it once.")
+            raise FormRefused(name, "The form has it twice. Send it once.")
 
     def _read_events(self) -> Iterator[Event]:
         try:

@@ -287,7 +287,7 @@ def _nothing_to_reopen(key: ImportKey) -> TransitionRefused:
     if RetriedRows.WRITTEN in taken_up:
         return TransitionRefused("This import has been undone, so none of its batches can be tried again.")
     if RetriedRows.REMAINING in taken_up:
-        return TransitionRefused("The remaining rows are with another import already, which would do them twice.")
+        return TransitionRefused("Another import already has the remaining rows, so they would be imported twice.")
     return TransitionRefused("No batch of this import was given up.")
 
 

@@ -12,6 +12,7 @@ from redis import RedisError
 
 from app.config import current_settings
 from app.csvfile.errors import round_size_down
+from app.humanize import counted
 from app.imports.errors import QuotaExceeded
 from app.queries.imports import conversions, lookups
 from app.redis_client import redis_client
@@ -45,8 +46,8 @@ def one_of_few(seller_id: int) -> Iterator[Callable[[Iterator[bytes]], Iterator[
     place = uuid.uuid4().hex
     if not _enter(seller_id, place, most):
         raise QuotaExceeded(
-            f"{most} of your files are being sent at this moment, and no more can be at a time. Wait until one of "
-            "them is there, then send this one.",
+            f"You are already uploading {counted(most, 'file')}, the most you can at once. Wait until one "
+            "of them has finished, then upload this one.",
             seconds=30,
         )
 
@@ -81,8 +82,8 @@ def check_day(seller_id: int, *, rows: int = 0, size: int = 0) -> None:
     ):
         if most and count > most:
             raise QuotaExceeded(
-                f"With this file it would be more than {what} in 24 hours, and no more are taken from one seller. "
-                "Send it tomorrow, or ask the operator for more.",
+                f"This file would take you over your limit of {what} in 24 hours. Upload it tomorrow, or ask an "
+                "operator for a higher limit.",
                 seconds=3_600,
             )
 

@@ -91,7 +91,7 @@ def test_a_field_that_is_not_known_is_refused_by_its_name() -> None:
     ("body", "words"),
     [
         (FILE + b"x\r\n" + FILE.replace(b"a.csv", b"b.csv") + b"y\r\n--AA--", "“file”: It has a second file, “b.csv”"),
-        (CHECK + b"1\r\n" + CHECK + b"0\r\n" + FILE + b"x\r\n--AA--", "“check”: It stands in the form twice"),
+        (CHECK + b"1\r\n" + CHECK + b"0\r\n" + FILE + b"x\r\n--AA--", "“check”: The form has it twice"),
         (FILE.replace(b'; filename="a.csv"', b"") + b"x\r\n--AA--", "“file”: It has no file name"),
         (FILE.replace(b'"file"', b'"check"') + b"x\r\n--AA--", "“check”: Unknown field"),
         (FILE.replace(b'name="file"; ', b"") + b"x\r\n--AA--", "“”: Unknown field"),

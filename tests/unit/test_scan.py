@@ -172,7 +172,7 @@ REFUSALS = {
     "nul-byte": "Line 3 contains a NUL byte",
     "only-a-header": "no rows below it",
     "only-blank-rows": "no rows below it",
-    "open-quote": "opened on line 3 and never closed",
+    "open-quote": "an unmatched quotation mark on line 3",
     "record-over-64-kib": "longer than 64 KiB. Either a text in it is too long: at most 255 characters",
     "semicolons": "semicolons",
     "swapped-columns": "column 9 is QUANTITY and should be PRICE",

@@ -182,7 +182,7 @@ def test_a_full_disk_of_the_database_is_told_to_operators_and_sellers(environ: d
                     "file": (BytesIO(csv_bytes([row()])), "stock.csv"),
                 },
             )
-            sentence = "has no room left. Pages can be read, but nothing can be uploaded or changed"
+            sentence = "is full. You can read pages, but nothing can be uploaded or changed"
             assert refused.status_code == 503
             assert sentence in " ".join(refused.text.split())
             by_program = app.test_client().post(
@@ -210,7 +210,7 @@ def test_a_standby_is_told(app: Flask, environ: dict[str, str], operator: FlaskC
             assert "The database takes no writes: it is a standby, or is set to read only." in alarms(operator)
             refused = client.post("/logout", data={"csrf_token": token})
             assert refused.status_code == 503
-            assert "takes no changes right now" in refused.text
+            assert "accepts no changes right now" in refused.text
         finally:
             admin.execute("set default_transaction_read_only = off")
             admin.execute(f"alter database {name} reset default_transaction_read_only")

@@ -213,7 +213,7 @@ def test_rows_that_another_import_has_taken_up_are_not_tried_again(
     assert press(client, page(client, f"/imports/{made.public_id}"), "Import remaining rows").status_code == 303
     answer = operator.post(f"/ops/imports/{made.public_id}/reopen", data={"csrf_token": token}, headers=HTMX)
     assert answer.status_code == 409
-    assert "would do them twice" in answer.text
+    assert "would be imported twice" in answer.text
 
 
 def test_any_import_is_paused_resumed_and_terminated(operator: FlaskClient, seller: Seller) -> None:

@@ -51,11 +51,11 @@ def test_no_more_than_so_many_files_arrive_at_a_time(
     with quotas.one_of_few(seller.id), quotas.one_of_few(seller.id), quotas.one_of_few(seller.id):
         answer = upload(client, FILE)
         read(answer, 429)
-        assert "3 of your files are being sent at this moment" in sentence(answer)
+        assert "You are already uploading 3 files" in sentence(answer)
         assert answer.headers["Retry-After"] == "30"
         asked = send(app, seller)
         assert (asked.status_code, asked.headers["Retry-After"]) == (429, "30")
-        assert asked.get_json()["detail"].startswith("3 of your files")
+        assert asked.get_json()["detail"].startswith("You are already uploading 3 files")
         assert nothing_is_left(storage_files)
         assert send(app, other_seller).status_code == 201
     assert arriving(seller) == 0
@@ -104,7 +104,7 @@ def test_rows_of_a_day_are_limited(
     files = storage_files()
     answer = upload(client, csv_bytes([row(price=6), row()]))
     read(answer, 429)
-    assert "With this file it would be more than 5 rows in 24 hours" in sentence(answer)
+    assert "your limit of 5 rows in 24 hours" in sentence(answer)
     assert answer.headers["Retry-After"] == "3600"
     assert send(app, seller, csv_bytes([row(price=7), row()])).status_code == 429
     # What is stored already is work all the same.
@@ -134,7 +134,7 @@ def test_when_nothing_more_fits_the_file_is_not_even_read(seller: Seller, limit)
 
 @pytest.mark.parametrize(
     ("name", "most", "words"),
-    [("files_per_day", 2, "more than 2 files in 24 hours"), ("bytes_per_day", 3 * len(FILE) - 1, "bytes in 24 hours")],
+    [("files_per_day", 2, "limit of 2 files in 24 hours"), ("bytes_per_day", 3 * len(FILE) - 1, "bytes in 24 hours")],
 )
 def test_files_and_bytes_of_a_day_are_limited(
     app: Flask, client: FlaskClient, seller: Seller, other_seller: Seller, storage_files, limit, name, most, words
