@@ -56,22 +56,23 @@ class Target(Protocol):
 class _MakeOnce:
     """Creates the listings of CREATE rows that do not exist yet, and finds out which rows created the others.
 
-    Inserting without a look-up costs half as much, but fails as a whole if one listing exists. So a few are looked up,
-    and all of them if any of these exist: then more will. What exists is then known before anything is inserted, so
-    that a chunk hardly ever waits for another that is updating it.
+    Inserting without a look-up costs half as much, but fails as a whole if one listing exists. So at first a few are
+    looked up, and all of them from the first one on that exists: then more will. What exists is then known before
+    anything is inserted, so that a chunk hardly ever waits for another that is updating it.
     """
 
     def __init__(
         self, find_makers: Callable[[pa.Table], Makers], insert: Callable[[pa.Table], NDArray[np.int32]]
     ) -> None:
         self._find_makers, self._insert = find_makers, insert
-        self._meets_existing = False
+        #: None: nothing was inserted yet.
+        self._meets_existing: bool | None = None
 
     def __call__(self, new: pa.Table) -> Makers:
         """Create the ``new`` listings that do not exist. Returns the makers of the others."""
         makers = listings.NO_MAKERS
         places = np.arange(len(new))
-        if not self._meets_existing:
+        if self._meets_existing is None:
             sample = places[:: len(new) // _SAMPLE_ROWS + 1]
             self._meets_existing = len(self._find(new, sample).at) > 0
         if self._meets_existing:
@@ -79,7 +80,7 @@ class _MakeOnce:
             places = np.delete(places, makers.at)
         if not len(places):
             return makers
-        made = self._insert(new.take(places))
+        made = self._insert(new.take(places) if len(makers.at) else new)
         if len(made) < len(places):
             self._meets_existing = True
             others = places[~np.isin(np.asarray(new["line"])[places], made)]
