@@ -19,16 +19,19 @@ _SEEDS = [
     b"CREATE,urn:x,,,,,,NM,100,1,,,,,\n",
     b'UPDATE,,"G, 1",Set,"Na\n""me""",1,,mint,99,0,foil|de,true,"a"b,c\rd,\xc3\xa9\r\n',
     b'\n  \n,,,\n"x"\n',
+    b'Name;Set;No.;Price;Qty\nIono;"Paldea; Evolved";185/193;0,35;4\nTotal;;;;4\n',
+    b'<worksheet><sheetData><row r="2"><c r="A2" t="str"><v>Qty</v></c><c><v>4.1</v></c></row></sheetData></worksheet>',
     b'DELETE,"urn:\r\n2",,,,,,5" wide,\xc2\x85,\x00,\xff',
 ]
 #: In the format of libFuzzer.
 _WORDS = [
     *('\\"', '\\"\\"', '\\",\\"', ",", "|", "\\x0a", "\\x0d", "\\x0d\\x0a", "\\xfe", "\\xff"),
-    *("CREATE", "UPDATE", "DELETE", "urn:", "true"),
+    *("CREATE", "UPDATE", "DELETE", "urn:", "true", "Name", "Price", "sep=", ";", "\\x09", "</c>", "<row>"),
 ]
 #: Number of characters shown of the end of an engine's output when it has found something.
 _SHOWN = 40_000
-_READING = ("reader", "scan", "validator")
+_READING = ("reader", "scan", "validator", "foreign")
+_INSTRUMENTED = ("app.csvfile", "app.imports.foreign")
 #: The engines and their targets.
 _ENGINES = {"hypothesis": _READING, "atheris": _READING, "schemathesis": ("api",)}
 
@@ -82,6 +85,7 @@ class _Tally:
         self._check: Callable[[bytes, list[int]], bool] = {
             "reader": properties.check_reader,
             "scan": properties.check_scan,
+            "foreign": properties.check_foreign,
             "validator": lambda data, _: properties.check_validator(_rows_of(data)),
         }[target]
 
@@ -152,9 +156,9 @@ def _run_atheris(target: str, inputs: int, seed: int) -> None:
 
     # The imports of the application's package must not be instrumented.
     importlib.import_module("app")
-    for name in [name for name in sys.modules if name.startswith("app.csvfile")]:
+    for name in [name for name in sys.modules if name.startswith(_INSTRUMENTED)]:
         del sys.modules[name]
-    with atheris.instrument_imports(include=["app.csvfile"]):
+    with atheris.instrument_imports(include=[*_INSTRUMENTED]):
         tally = _Tally(target)
     # The fuzzer ends the process.
     atexit.register(tally.tell)

@@ -1,16 +1,18 @@
-"""Properties of the reader, the validator and the upload check that hold for all inputs."""
+"""Properties of the readers, the validator and the upload check that hold for all inputs."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from app.csvfile import lines, reader, scan
 from app.csvfile.columns import COLUMNS, HEADER, NEWEST
 from app.csvfile.errors import FileRejected
 from app.csvfile.records import find_cells
-from tests import reference
+from app.csvfile.visible import trim
+from app.imports.foreign import delimited, reading
+from tests import reference, workbooks
 
 #: Ordinary blocks and batches have thousands of rows. Small ones have more edges.
 _BLOCK_BYTES = 24
@@ -21,7 +23,9 @@ _BATCH_ROWS = 3
 def make_small() -> None:
     """Make blocks, batches and the longest record small in this process from now on."""
     reader.BLOCK_BYTES = lines.BLOCK_BYTES = _BLOCK_BYTES
-    reader.MAX_RECORD_BYTES = _MAX_RECORD_BYTES
+    reader.MAX_RECORD_BYTES = delimited.MAX_RECORD_BYTES = _MAX_RECORD_BYTES
+    delimited.BLOCK_BYTES = _BLOCK_BYTES
+    delimited.MAX_BLOCK_ROWS = _BATCH_ROWS
     scan.rows_per_batch = lambda *_: _BATCH_ROWS
 
 
@@ -81,6 +85,45 @@ def check_validator(rows: list[list[str]]) -> bool:
         for problem in line.problems:
             assert problem.column in ("", None, *COLUMNS)
     return len(expected) == len(rows) and not any(line.problems for line in expected)
+
+
+def check_foreign(data: bytes, cuts: Sequence[int]) -> bool:
+    """Whether a foreign file is read, and each of its parts that is no row is blank, however it is cut.
+
+    Bytes that begin with an angle bracket are a sheet of a workbook.
+    """
+    file = workbooks.make_workbook(sheet=data) if data.startswith(b"<") else data
+    source, out = io.BytesIO(file), io.BytesIO()
+    try:
+        found = reading.detect(source, overrides={})
+        text_reading = reading.transcribe(source, found, out)
+        rows = [*_foreign_rows(delimited.read_text([out.getvalue()], text_reading))]
+    except FileRejected:
+        return False
+    text = out.getvalue()
+    assert rows == [*_foreign_rows(reading.blocks(source, found))]
+    for pieces in (_pieces(text, cuts), [text[at : at + 1] for at in range(len(text))]):
+        assert rows == [*_foreign_rows(delimited.read_text(pieces, text_reading))]
+    end = 0
+    for line, start, length, cells, note in rows:
+        assert line >= found.first_line
+        assert len(cells) == len(found.columns)
+        assert length > 0
+        if end:
+            # Blank rows, written in any way.
+            between = text[end:start].decode("utf-8" if text_reading.encoding == "utf-8" else "latin-1")
+            assert not trim(between.translate(dict.fromkeys(map(ord, f'{text_reading.separator}"'))))
+        end = start + length
+        assert note is not None or any(map(trim, cells))
+    return bool(rows)
+
+
+def _foreign_rows(blocks: Iterable[reading.Block]) -> Iterator[tuple[int, int, int, tuple[str, ...], str | None]]:
+    for block in blocks:
+        places = zip(block.lines.tolist(), block.starts.tolist(), block.lengths.tolist(), strict=True)
+        cells = block.cells.to_pylist()
+        for at, (place, row) in enumerate(zip(places, cells, strict=True)):
+            yield *place, tuple(row.values()), block.notes.get(at)
 
 
 def _read(pieces: Sequence[bytes], *, offset: int = 0, line: int = 1) -> list[reference.Record] | None:

@@ -28,8 +28,10 @@ from app.imports.foreign.shapes import Block, Note, Reading, Unreadable
 BLOCK_BYTES = 2 * 1024 * 1024
 #: Number of rows in a block at most.
 MAX_BLOCK_ROWS = 20_000
-#: A record longer than this has a quotation mark that was opened by mistake. The module ``csv`` allows no longer cells.
+#: A longer record of several lines has a quotation mark that was opened by mistake. ``csv`` allows no longer cells.
 MAX_RECORD_BYTES = 128 * 1024
+#: Nothing with a longer line is a table.
+MAX_LINE_BYTES = 1024 * 1024
 #: A table with fewer columns may hold texts of several lines that look like its rows.
 _MIN_TELLING_WIDTH = 4
 
@@ -75,6 +77,8 @@ def read_text(pieces: Iterable[bytes], reading: Reading) -> Iterator[Block]:
         data = b"".join(pending)
         yield from parser.read(data[: data.rfind(parser.end_of_line) + 1], is_last=False)
         rest = data[parser.taken :]
+        if len(rest) - rest.rfind(parser.end_of_line) > MAX_LINE_BYTES:
+            raise _too_long(parser.line + rest.count(parser.end_of_line))
         pending, size = [rest], len(rest)
     if size:
         yield from parser.read(b"".join(pending), is_last=True)
@@ -96,7 +100,9 @@ class _Parser:
         self.end_of_line = b"\r" if self.is_swapped else b"\n"
         #: The number of bytes of the last data that belong to records that have ended.
         self.taken = 0
-        self._offset, self._line = 0, 1
+        self._offset = 0
+        #: The next line, or record where records are counted.
+        self.line = 1
 
     def read(self, data: bytes, *, is_last: bool) -> Iterator[Block]:
         """The rows of ``data``: whole lines, unless ``is_last``. Without an incomplete record at its end."""
@@ -106,6 +112,9 @@ class _Parser:
             data = data.translate(_SWAPPED)
         self._check(data)
         starts, is_regular = judge_lines(data, self.reading.separator, self.reading.quote)
+        too_long = np.flatnonzero(np.diff(starts) > MAX_LINE_BYTES)
+        if len(too_long):
+            raise _too_long(self.line + int(too_long[0]))
         records, blanks, end = self._read_irregular(data, starts, is_regular, is_last=is_last)
         is_regular[end:] = False
         rows = self._parse(data, starts, is_regular, records)
@@ -114,14 +123,14 @@ class _Parser:
         begins = starts[rows.firsts]
         block = Block(
             pa.table(rows.columns, [str(position) for position in range(self.width)]),
-            (at if self.reading.counts_records else rows.firsts) + self._line,
+            (at if self.reading.counts_records else rows.firsts) + self.line,
             begins + (self._offset + mark),
             _without_endings(data, begins, starts[heads[at + 1]]) - begins,
             rows.notes,
         )
         self.taken = int(starts[end]) + mark
         self._offset += self.taken
-        self._line += len(heads) - 1 if self.reading.counts_records else end
+        self.line += len(heads) - 1 if self.reading.counts_records else end
         block = notes_of(block, self.reading)
         for first in range(0, len(block), MAX_BLOCK_ROWS):
             yield _slice(block, first, first + MAX_BLOCK_ROWS)
@@ -130,7 +139,7 @@ class _Parser:
         """Raise Unreadable if ``data`` are no text in the encoding."""
         nul = data.find(b"\0")
         if nul >= 0:
-            line = self._line + data.count(b"\n", 0, nul)
+            line = self.line + data.count(b"\n", 0, nul)
             raise Unreadable(
                 f"Line {line} contains a NUL byte, so this is no plain text. Save the file again as .xlsx or as CSV.",
                 line,
@@ -140,7 +149,7 @@ class _Parser:
                 # Ten times as fast as decoding, which knows the place.
                 pa.array([data], pa.binary()).cast(pa.string())
             except pa.ArrowInvalid:
-                raise undecodable("utf-8", self._line + _line_of_error(data)) from None
+                raise undecodable("utf-8", self.line + _line_of_error(data)) from None
 
     def _read_irregular(
         self, data: bytes, starts: Indices, is_regular: Mask, *, is_last: bool
@@ -189,7 +198,9 @@ class _Parser:
         try:
             cells = next(lines)
             height = lines.line_num
-            if height == 1 or not self._has_swallowed(cells):
+            if height == 1 and len(cells) != self.width:
+                cells = self._read_spaced(text(first).rstrip("\r\n")) or cells
+            if height == 1 or not (starts[first + height] - starts[first] > MAX_RECORD_BYTES or self._swallows(cells)):
                 return _Record(self._plain(cells), height, None)
         except csv.Error:
             if not is_complete and lines.line_num == count - first:
@@ -197,7 +208,7 @@ class _Parser:
         cells, is_broken = self._read_leniently(text(first))
         return _Record(self._plain(cells), 1, Note.BROKEN_QUOTES if is_broken else None)
 
-    def _has_swallowed(self, cells: Sequence[str]) -> bool:
+    def _swallows(self, cells: Sequence[str]) -> bool:
         """Whether a cell of several lines holds a line that is itself a row."""
         separators = self.width - 1
         return self.width >= _MIN_TELLING_WIDTH and any(
@@ -212,7 +223,7 @@ class _Parser:
         text = line.rstrip("\r\n")
         if not self.reading.quote:
             return text.split(self.reading.separator), False
-        if f'{self.reading.separator} "' in text and (cells := self._read_spaced(text)):
+        if cells := self._read_spaced(text):
             return cells, False
         cells, is_broken, at = [], False, 0
         while found := _value(self.reading.separator).match(text, at):
@@ -226,6 +237,8 @@ class _Parser:
 
     def _read_spaced(self, text: str) -> list[str] | None:
         """The cells of a line that has a space before its quotation marks, as some programs write it; None if not."""
+        if not self.reading.quote or f'{self.reading.separator} "' not in text:
+            return None
         try:
             return next(csv.reader([text], delimiter=self.reading.separator, skipinitialspace=True, strict=True))
         except csv.Error:
@@ -239,11 +252,8 @@ class _Parser:
         regular = np.flatnonzero(is_regular)
         columns, misfits = self._parse_regular(join_lines(data, starts, regular), len(regular))
         for at in regular[misfits].tolist():
-            line = decode(data[starts[at] : starts[at + 1]], self.reading.encoding)
             record = self._read_one(data, starts, at, is_complete=True)
             assert record is not None
-            if len(record.cells) != self.width and f'{self.reading.separator} "' in line:
-                record = _Record(self._plain(self._read_leniently(line)[0]), 1, record.note)
             records[at] = record
         fitted = {at: self._fit(record) for at, record in records.items()}
         firsts = np.delete(regular, misfits)
@@ -316,6 +326,10 @@ def _without_endings(data: bytes, begins: Indices, ends: Indices) -> Indices:
     for ending in b"\n\r":
         ends = ends - ((raw[ends] == ending) & (ends > begins))
     return ends
+
+
+def _too_long(line: int) -> Unreadable:
+    return Unreadable(f"Line {line} is longer than {MAX_LINE_BYTES // 1024**2} MiB, so this is no table.", line)
 
 
 def _line_of_error(data: bytes) -> int:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from app.csvfile.contract import column_letters
 from app.csvfile.visible import trim
 from app.imports.foreign.dictionary import fields, is_known
+from app.imports.foreign.shapes import Unreadable
 
 #: The separators that are looked for, the likeliest first.
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes (|)"}
@@ -104,11 +105,16 @@ def split(text: str, separator: str, quote: str = '"') -> list[Line]:
 
 
 def layout_of(lines: Sequence[Line], header_line: int | None) -> Layout:
-    """Where the header is in a table that begins with ``lines``, and its columns; ``header_line`` overrules it."""
+    """Where the header is in a table that begins with ``lines``, and its columns; ``header_line`` overrules it.
+
+    Raises Unreadable if no record begins there.
+    """
     if header_line is None:
         header = _find_header(lines)
     else:
         header = next((line for line in lines if line.line == header_line), None)
+        if header_line and header is None:
+            raise Unreadable(f"No row that may be the header begins on line {header_line}. Choose another line.")
     names = [trim(cell) for cell in header.cells] if header else []
     while names and not names[-1]:
         names.pop()
@@ -175,6 +181,7 @@ def _width(rows: Sequence[Sequence[str]], *, has_header: bool) -> int:
     Without a header: the most frequent number of cells.
     """
     if not has_header:
-        return max(Counter(map(len, rows)).items(), key=lambda found: (found[1], found[0]), default=(0, 0))[0]
+        widths = Counter(len(cells) for cells in rows if any(map(trim, cells)))
+        return max(widths.items(), key=lambda found: (found[1], found[0]), default=(0, 0))[0]
     ends = sorted(max((at + 1 for at, cell in enumerate(cells) if trim(cell)), default=0) for cells in rows)
     return ends[len(ends) // 2] if ends else 0

@@ -36,7 +36,7 @@ def notes_of(block: Block, reading: Reading) -> Block:
     blank: list[int] = []
     for at in few:
         values = [*filter(None, map(trim, _values(block.cells, at)))]
-        if not values:
+        if not values and notes.get(at) in (None, Note.TOO_FEW_CELLS):
             blank.append(at)
         elif _is_remark(len(values), notes.get(at), block.cells.num_columns):
             notes[at] = Note.REMARK
