@@ -293,7 +293,8 @@ class Conversion(Base):
     undecided: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     #: Rows of the converted file; more than ``converted`` where a row became several.
     lines: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    #: The upload check of the converted file (``csvfile.scan.Scan``) and its size; null if it has no rows.
+    #: The upload check of the converted file (``csvfile.scan.Scan``, absent if it has no rows), for each batch the line
+    #: of the foreign file on which it begins, and the sizes of what was written. Null before it is converted.
     scan: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     #: How many rows were left out or are undecided, by reason.
     reasons: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))

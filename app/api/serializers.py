@@ -104,16 +104,16 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
 def show_failed_row(row: RowShown) -> dict[str, Any]:
     """A failed row."""
     return {
-        "id": row.line,
+        "id": row.place,
         "line": row.line,
         "code": row.code,
-        "columns": [*dict.fromkeys(problem.kind.column for problem in row.problems if problem.kind.column)],
+        "columns": [*dict.fromkeys(problem.column for problem in row.problems if problem.column)],
         "message": " ".join(problem.message for problem in row.problems),
         "row": "".join(part.text for part in row.parts),
         "problems": [
             {
                 "cause": problem.kind.cause.slug,
-                "column": problem.kind.column,
+                "column": problem.column,
                 "message": problem.message,
                 "suggestion": _suggestion(problem.suggestion),
             }

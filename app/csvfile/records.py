@@ -20,7 +20,8 @@ from app.csvfile.errors import FileRejected
 
 #: One value and its end, leniently: a quoted value may be followed by stray text up to the next comma or LF. The
 #: possessive ``*+`` keeps a doubled quotation mark from being taken for a closing one.
-_VALUE = re.compile(r'(?:"((?:[^"]|"")*+)"([^,\n]*)|([^,\n]*))(,|\n|\Z)')
+_VALUE_BETWEEN = r'(?:"((?:[^"]|"")*+)"([^{0}\n]*)|([^{0}\n]*))({0}|\n|\Z)'
+_VALUE = re.compile(_VALUE_BETWEEN.format(","))
 
 
 class BrokenCells(list[str]):
@@ -175,16 +176,24 @@ class Cell(NamedTuple):
     end: int
 
 
-def find_cells(text: str) -> list[Cell]:
-    """The values of one record for display. The record may be invalid; nothing is rejected."""
+def find_cells(text: str, separator: str = ",", quote: str = '"') -> list[Cell]:
+    """The values of one record for display. The record may be invalid; nothing is rejected.
+
+    With an empty ``quote``, quotation marks are characters like others.
+    """
+    if not quote:
+        ends = [*(found.start() for found in re.finditer(re.escape(separator), text)), len(text)]
+        starts = [0, *(end + 1 for end in ends)]
+        return [Cell(text[start:end], start, end) for start, end in zip(starts, ends, strict=False)]
+    value_between = _VALUE if separator == "," else re.compile(_VALUE_BETWEEN.format(re.escape(separator)))
     cells: list[Cell] = []
     at = 0
     while True:
-        found = _VALUE.match(text, at)
+        found = value_between.match(text, at)
         if found is None or (found[3] or "").startswith('"'):
             return [*cells, Cell(text[at:], at, len(text))]
         value = found[3] if found[1] is None else found[1].replace('""', '"') + found[2]
         cells.append(Cell(value, at, found.start(4)))
         at = found.end()
-        if found[4] != ",":
+        if found[4] != separator:
             return cells

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
+from pathlib import PurePath
 from urllib.parse import quote
 
 from flask import Response, current_app, request, stream_with_context
@@ -21,34 +22,41 @@ from app.csvfile.examples import TEMPLATE_ROWS
 from app.csvfile.guard import guard, guard_if_guarded
 from app.csvfile.write import csv_lines, in_pieces, with_mark
 from app.extensions import db
-from app.imports.reports import exports, fix_file
+from app.imports.foreign.reading import Kind
+from app.imports.foreign.reasons import Outcome
+from app.imports.reports import exports, fix_file, seller_exports, seller_file
 from app.imports.reports.exports import plain_stem
 from app.imports.reports.progress import ImportProgress
+from app.imports.reports.seller_file import SellerFile
 from app.queries import item_search, without_transaction
 from app.queries.imports.row_errors import ANY, ErrorFilter
 from app.queries.item_search import FoundItem
 from app.queries.listings import search
 from app.queries.listings.listings import ExportedListing
 
+_UTF_8 = "text/csv; charset=utf-8"
+_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #: Maximum number of rows in a template that a search of the catalog fills.
 _MOST_CATALOG_ROWS = 10_000
 
 
-def csv_response(file_name: str, pieces: Iterable[bytes], *, size: int | None = None) -> Response:
+def csv_response(
+    file_name: str, pieces: Iterable[bytes], *, size: int | None = None, content_type: str = _UTF_8
+) -> Response:
     """An answer that a browser saves as ``file_name``; ``size`` is in bytes, if known beforehand.
 
-    For a spreadsheet it begins with a byte-order mark, which a program would read as part of the first name. Ends the
-    transaction of the request, because the client may be slow (see ``queries.without_transaction``). Raises NotFound or
-    ServiceUnavailable if the uploaded file behind it cannot be read.
+    For a spreadsheet UTF-8 begins with a byte-order mark, which a program would read as part of the first name. Ends
+    the transaction of the request, because the client may be slow (see ``queries.without_transaction``). Raises
+    NotFound or ServiceUnavailable if the uploaded file behind it cannot be read.
     """
     coming = iter(pieces)
-    if is_for_spreadsheet():
+    if is_for_spreadsheet() and content_type == _UTF_8:
         coming, size = with_mark(coming), None
     with source_errors_as_404():
         # The first piece is read before the answer, so that a missing file is an error page and not a broken download.
         first = next(coming, b"")
     db.session.rollback()
-    response = Response(stream_with_context(chain([first], coming)), content_type="text/csv; charset=utf-8")
+    response = Response(stream_with_context(chain([first], coming)), content_type=content_type)
     response.headers["Content-Disposition"] = _disposition(file_name)
     response.headers["Cache-Control"] = "no-store"
     if size is not None:
@@ -78,12 +86,31 @@ def source_errors_as_404() -> Iterator[None]:
 def failed_rows(one: ImportProgress, *, wanted: ErrorFilter = ANY, with_reasons: bool = False) -> Response:
     """The failed rows under their header, ready to be corrected and uploaded. Raises NotFound.
 
-    They are as in the file, byte for byte; ``with_reasons`` gives the fix-it file.
+    They are as in the file that the seller has uploaded, byte for byte; ``with_reasons`` gives the fix-it file.
     """
     need_errors(one)
+    own = _find_text(one)
     if with_reasons:
-        return _send(one, "failed rows to fix", _name_for("rows-to-fix", one), fix_file.stream(one.key, wanted=wanted))
-    return _send(one, "failed rows", _name_for("failed-rows", one), exports.failed(one.key, wanted=wanted))
+        what, name = "failed rows to fix", "rows-to-fix"
+        pieces = seller_exports.to_fix(own, one.key, wanted=wanted) if own else fix_file.stream(one.key, wanted=wanted)
+    else:
+        what, name = "failed rows", "failed-rows"
+        pieces = seller_exports.failed(own, one.key, wanted=wanted) if own else exports.failed(one.key, wanted=wanted)
+    return _send_own(one, own, what, name, pieces)
+
+
+def _find_text(one: ImportProgress) -> SellerFile | None:
+    """The foreign file behind an import, if there is one whose text is still stored."""
+    own = seller_file.find(one.key)
+    return own if own and own.has_text else None
+
+
+def _send_own(one: ImportProgress, own: SellerFile | None, what: str, name: str, pieces: Iterable[bytes]) -> Response:
+    """Rows of an import, in the format of its foreign file if ``own``."""
+    if own is None:
+        return _send(one, what, _name_for(name, one), pieces)
+    file_name = f"{name}-{one.short_id}-{PurePath(one.file_name).stem}.csv"
+    return _send(one, what, file_name, pieces, content_type=f"text/csv; charset={own.reading.encoding}")
 
 
 def as_updates(one: ImportProgress) -> Response:
@@ -95,12 +122,16 @@ def as_updates(one: ImportProgress) -> Response:
 def error_report(one: ImportProgress, *, wanted: ErrorFilter = ANY) -> Response:
     """The report of the failed rows; see ``exports.report``. Raises NotFound."""
     need_errors(one)
-    return _send(one, "error report", _name_for("error-report", one), exports.report(one.key, wanted=wanted))
+    own = seller_file.find(one.key)
+    pieces = seller_exports.report(own, one.key, wanted=wanted) if own else exports.report(one.key, wanted=wanted)
+    return _send(one, "error report", _name_for("error-report", one), pieces)
 
 
 def remaining_rows(one: ImportProgress) -> Response:
     """The remaining rows under their header. Raises NotFound or ServiceUnavailable."""
-    return _send(one, "remaining rows", _name_for("remaining-rows", one), exports.remaining(one.key))
+    own = _find_text(one)
+    pieces = seller_exports.remaining(own, one.key) if own else exports.remaining(one.key)
+    return _send_own(one, own, "remaining rows", "remaining-rows", pieces)
 
 
 def succeeded_rows(one: ImportProgress) -> Response:
@@ -112,7 +143,44 @@ def succeeded_rows(one: ImportProgress) -> Response:
 
 def source(one: ImportProgress) -> Response:
     """The file as it was uploaded. Raises NotFound or ServiceUnavailable."""
-    return _send(one, "the file as uploaded", one.file_name, exports.source(one.key), size=one.file_size)
+    what = "the file as uploaded"
+    own = seller_file.find(one.key)
+    if own is None:
+        return _send(one, what, one.file_name, exports.source(one.key), size=one.file_size)
+    if own.is_part:
+        return _send_own(one, own, what, "source", seller_exports.source(own))
+    kind = f"text/csv; charset={own.reading.encoding}"
+    if own.reading.kind == Kind.XLSX:
+        kind = _WORKBOOK
+    elif own.reading.is_gzipped:
+        kind = "application/gzip"
+    return _send(one, what, one.file_name, own.iter_source(), size=own.file_size, content_type=kind)
+
+
+def converted(one: ImportProgress) -> Response:
+    """The file in the import format that was made of a foreign one. Raises NotFound or ServiceUnavailable."""
+    _need_own(one)
+    return _send(one, "the converted file", _name_for("converted", one), exports.source(one.key), size=one.file_size)
+
+
+def left_out_rows(one: ImportProgress, *, added: bool = False) -> Response:
+    """The rows of a foreign file that were left out or are undecided, or those that were ``added`` to others.
+
+    Each has the reason in a column behind its own. Raises NotFound or ServiceUnavailable.
+    """
+    own = _need_own(one)
+    outcomes = frozenset({Outcome.ADDED}) if added else frozenset({Outcome.LEFT_OUT, Outcome.OPEN})
+    what = "added rows" if added else "left-out rows"
+    return _send_own(one, own, what, what.replace(" ", "-"), seller_exports.apart(own, outcomes=outcomes))
+
+
+def _need_own(one: ImportProgress) -> SellerFile:
+    own = seller_file.find(one.key)
+    if own is None:
+        raise NotFound(f"The file of this {one.noun} was uploaded in the import format, so nothing was converted.")
+    if not own.has_text:
+        raise NotFound("The uploaded file has been deleted. Its listings and its failed rows are still here.")
+    return own
 
 
 def listings_export(seller_id: int, wanted: search.ListingFilter) -> Response:
@@ -167,10 +235,16 @@ def template() -> Response:
 
 
 def _send(
-    one: ImportProgress, what: str, file_name: str, pieces: Iterable[bytes], *, size: int | None = None
+    one: ImportProgress,
+    what: str,
+    file_name: str,
+    pieces: Iterable[bytes],
+    *,
+    size: int | None = None,
+    content_type: str = _UTF_8,
 ) -> Response:
     """A file about an import; its history tells who has downloaded it."""
-    response = csv_response(file_name, pieces, size=size)
+    response = csv_response(file_name, pieces, size=size, content_type=content_type)
     if request.method == "GET":
         audit.record(Action.DOWNLOAD, one.key.seller_id, one.public_id, detail=what)
         db.session.commit()

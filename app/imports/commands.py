@@ -15,6 +15,7 @@ from app.csvfile.errors import FileRejected
 from app.csvfile.scan import scan
 from app.extensions import db
 from app.imports import quotas
+from app.imports.conversions import derive
 from app.imports.creation import (
     RetryOf,
     find_of_form,
@@ -29,8 +30,9 @@ from app.imports.reports import exports
 from app.imports.worker import stop_signal
 from app.jobs import queue
 from app.models import Import
-from app.queries import ImportKey
+from app.queries import ConversionKey, ImportKey
 from app.queries.imports import lookups, transitions
+from app.queries.imports.conversions import mark_used
 from app.statuses import ImportKind, ImportStatus, RetriedRows, can_reopen, can_retry
 from app.storage import current_storage
 
@@ -45,12 +47,14 @@ def upload(
     idempotency_key: str | None = None,
     refuse_repeated: bool = False,
     origin: RetryOf | None = None,
+    conversion_id: int | None = None,
 ) -> Import:
     """Check a file while its bytes arrive, store it, and create its import or check.
 
     A form that is sent again (with the same ``form_key``) with the same file creates nothing new, but returns the
     import that it has created. So does a request with the same ``idempotency_key``. With ``refuse_repeated``, raises
-    ImportedBefore if an earlier import had the same file and still stores it.
+    ImportedBefore if an earlier import had the same file and still stores it. ``conversion_id`` tells where the rows of
+    a converted file come from (``conversions.derive``).
 
     Ends the session's transaction first: the bytes may take minutes, and no connection to the database waits for them.
     Raises FileRejected when the file cannot be imported, QuotaExceeded when the seller has exceeded a quota, KeyTaken
@@ -82,6 +86,7 @@ def upload(
             idempotency_key=idempotency_key,
             parent_id=origin and origin.parent.import_id,
             retried_rows=origin and origin.rows,
+            conversion_id=conversion_id,
             file_name=plain_name(file_name),
             storage_key=storage_key,
             file_size=found.batches[-1].end_byte,
@@ -102,6 +107,8 @@ def upload(
         writer.commit()
     try:
         started = insert_once(created, found.batches, refuse_repeated=refuse_repeated)
+        if conversion_id is not None:
+            mark_used(ConversionKey(seller_id, conversion_id))
     except BaseException:
         db.session.rollback()
         storage.delete(storage_key)
@@ -176,9 +183,14 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
         count = {RetriedRows.FAILED: found.failed, RetriedRows.REMAINING: found.not_processed}[rows]
         if not can_retry(ImportStatus(one.status), rows=count):
             raise _nothing_to_retry(ImportStatus(one.status), rows)
-        take = {RetriedRows.FAILED: exports.failed, RetriedRows.REMAINING: exports.remaining}[rows]
+        take, lines = {
+            RetriedRows.FAILED: (exports.failed, exports.failed_lines),
+            RetriedRows.REMAINING: (exports.remaining, exports.remaining_lines),
+        }[rows]
         try:
-            return upload(seller_id, _retry_name(one.file_name, rows), take(origin.parent), origin=origin)
+            conversion_id = derive(origin.parent, lines(origin.parent))
+            name = _retry_name(one.file_name, rows)
+            return upload(seller_id, name, take(origin.parent), origin=origin, conversion_id=conversion_id)
         except FileRejected as rejected:
             # Only if Sluice accepts less than it did when the file was uploaded.
             raise TransitionRefused(rejected.message) from rejected

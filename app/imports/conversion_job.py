@@ -22,7 +22,7 @@ from app.extensions import db
 from app.imports import conversions
 from app.imports.foreign.convert import HEADER_LINE, Converted, convert
 from app.imports.foreign.mapping import Mapping, MappingInvalid
-from app.imports.foreign.origins import CompanionWriter, FileKeys, Sinks
+from app.imports.foreign.origins import CompanionWriter, FileKeys, Origins, Sinks
 from app.imports.foreign.reading import Reading, transcribe
 from app.imports.foreign.reasons import Outcome
 from app.jobs import queue
@@ -129,7 +129,7 @@ def _convert(conversion: Conversion, pulse: _Pulse) -> str:
         with open_stored(storage, text_key, text_size, on_read=pulse.beat) as file, ExitStack() as stack:
             blocks = convert(file, reading, mapping, conversion.seller_id, on_read=lambda _rows: on_read(file.tell()))
             outcome = _write(blocks, keys, pulse, stack, settings)
-        outcome = outcome._replace(text_key=text_key)
+        outcome = outcome._replace(text_key=text_key, scan={**outcome.scan, "text_size": text_size})
         is_on = transitions.finish(pulse.key, pulse.attempt, outcome)
         db.session.commit()
     except BaseException:
@@ -164,7 +164,7 @@ def _write(
         found = scan(
             pieces(), max_rows=settings.max_rows, max_bytes=settings.max_upload_bytes, workers=_count_workers()
         )
-        checked: dict[str, Any] | None = {
+        checked: dict[str, Any] = {
             "header": found.header,
             "size": found.batches[-1].end_byte,
             "invalid": found.invalid,
@@ -175,13 +175,18 @@ def _write(
         # A file of which nothing is left is no mistake of ours: its seller sees why each row is left out.
         if companions.lines:
             raise
-        checked = None
+        checked = {}
     if companions.rows > settings.max_rows:
         raise FileRejected(f"The file has more than {settings.max_rows:,} rows. Split it into several files.")
     companions.finish()
+    checked["report_size"] = companions.report_size
     for writer in writers.values():
         pulse.beat(_READ)
         writer.commit()
+    if companions.lines:
+        origins = Origins(storage.read, keys, lines=companions.lines, apart=0)
+        firsts = [plan.first_line for plan in found.batches]
+        checked["first_lines"] = [place.line for place in origins.find(firsts).values()]
     counts = companions.counts
     return transitions.Outcome(
         rows=companions.rows,

@@ -20,11 +20,11 @@ from app.imports import mappings, quotas, retention
 from app.imports.creation import form_key_of, insert_once, plain_name
 from app.imports.errors import ImportNotFound, KeyTaken, TransitionRefused
 from app.imports.foreign.mapping import Mapping
-from app.imports.foreign.origins import FileKeys, keys_of
+from app.imports.foreign.origins import FileKeys, Origins, keys_of
 from app.imports.foreign.reading import NotStock, Overrides, Reading, detect
 from app.jobs import queue
 from app.models import Conversion, Import
-from app.queries import ConversionKey
+from app.queries import ConversionKey, ImportKey
 from app.queries.imports import conversion_transitions as transitions
 from app.queries.imports import conversions as queries
 from app.statuses import ConversionStatus, ImportKind
@@ -386,3 +386,43 @@ def delete(seller_id: int, public_id: uuid.UUID) -> None:
     transitions.cancel(ConversionKey(seller_id, found.id))
     if not retention.remove_conversion(found, queries.let_go):
         raise ConversionNotFound
+
+
+def derive(parent: ImportKey, out_lines: Iterable[int]) -> int | None:
+    """What tells where the rows of a new import come from that has only these lines of ``parent``, in this order.
+
+    Returns the id of its conversion; None if the file of ``parent`` was uploaded in the import format. Retention
+    removes it unless an import is started with it. Ends the session's transaction. Raises OSError.
+    """
+    before = queries.find_of_import(parent)
+    if before is None:
+        return None
+    apart = before.added + before.left_out + before.undecided
+    origins = Origins(current_storage().read, files_of(before), lines=before.lines, apart=apart)
+    made = Conversion(
+        seller_id=before.seller_id,
+        public_id=uuid.uuid4(),
+        file_name=before.file_name,
+        storage_key=before.storage_key,
+        file_size=before.file_size,
+        sha256=before.sha256,
+        reading=before.reading,
+        mapping=before.mapping,
+        mapping_name=before.mapping_name,
+        status=ConversionStatus.CONVERTED,
+        attempt=1,
+        text_key=before.text_key,
+        head_size=before.head_size,
+        source_removed_at=before.source_removed_at,
+        scan={"is_part": True},
+    )
+    files = files_of(made)
+    storage = current_storage()
+    with storage.create(files.origins) as to_origins, storage.create(files.added) as to_added:
+        made.lines = made.rows = made.converted = origins.write_part(out_lines, to_origins, to_added)
+        to_origins.commit()
+        to_added.commit()
+    db.session.rollback()
+    db.session.add(made)
+    db.session.commit()
+    return made.id

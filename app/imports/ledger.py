@@ -10,9 +10,10 @@ from app.csvfile.contract import Mode
 from app.csvfile.errors import FileRejected
 from app.csvfile.lines import LineReader
 from app.extensions import db
+from app.imports import conversion_ledger
 from app.models import Batch, Import
 from app.queries import ImportKey
-from app.queries.imports import error_groups, lookups, row_errors, undo
+from app.queries.imports import conversions, error_groups, lookups, row_errors, undo
 from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import RecordedError
 from app.queries.listings import listings
@@ -58,6 +59,8 @@ def find_faults(one: Import) -> Iterator[str]:
         {error.line: error for page in row_errors.iter_pages(key) for error in page},
         error_groups.list_by_batch(key),
     )
+    conversion = conversions.find_of_import(key)
+    foreign = conversion and conversion_ledger.open_books(conversion)
     # Reading the whole file takes longer than a transaction may be idle; what was loaded stays readable.
     db.session.close()
     yield from _compare("rows in all batches", sum(batch.total for batch in batches), one.total)
@@ -71,6 +74,8 @@ def find_faults(one: Import) -> Iterator[str]:
         except (OSError, FileRejected) as error:
             yield f"The source of batch {batch.number} cannot be read: {error}"
     yield from _verify_status(one, batches)
+    if foreign:
+        yield from conversion_ledger.find_faults(foreign, one.total)
 
 
 def _verify_undo(one: Import) -> Iterator[str]:

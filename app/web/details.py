@@ -68,7 +68,9 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
         batches=batches,
         batch_counts=_count_batches(batches),
         changes=check_preview.list_changes(one),
-        groups=row_errors.outline_groups(first_groups) if is_moving else row_errors.show_groups(one.key, first_groups),
+        groups=row_errors.outline_groups(one.key, first_groups)
+        if is_moving
+        else row_errors.show_groups(one.key, first_groups),
         all_groups=groups,
         errors=failed,
         has_more_errors=goes_on,
@@ -85,7 +87,7 @@ def panel(public_id: uuid.UUID) -> ResponseReturnValue:
         "details/panel.html",
         "details/_panel.html",
         **_summary(one, groups, throughput.get(one)),
-        groups=groups,
+        groups=row_errors.outline_groups(one.key, groups),
         here=url_for("details.panel", public_id=public_id),
     )
 
@@ -153,6 +155,18 @@ def remaining_csv(public_id: uuid.UUID) -> ResponseReturnValue:
 def succeeded_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The lines that created or changed listings."""
     return downloads.succeeded_rows(progress.get(seller_id(), public_id))
+
+
+@blueprint.get("/converted.csv")
+def converted_csv(public_id: uuid.UUID) -> ResponseReturnValue:
+    """The file in the import format that was made of a foreign one."""
+    return downloads.converted(progress.get(seller_id(), public_id))
+
+
+@blueprint.get("/left-out.csv")
+def left_out_csv(public_id: uuid.UUID) -> ResponseReturnValue:
+    """The rows of a foreign file that were left out, each with the reason; with ``added``, those added to others."""
+    return downloads.left_out_rows(progress.get(seller_id(), public_id), added=is_on(request.args, "added"))
 
 
 @blueprint.get("/source.csv")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -31,7 +32,8 @@ _READ_BYTES = 1 << 20
 #: Entries that a search reads at once, when it is near.
 _NEAR = 256
 
-_REPORT_HEADER = b"LINE,OUTCOME,OUT_LINE,REASON\n"
+#: The first line of reports.
+REPORT_HEADER = b"LINE,OUTCOME,OUT_LINE,REASON\n"
 
 _PLACE = [("line", "<i4"), ("start", "<i8"), ("length", "<i4")]
 _ORIGIN = np.dtype(_PLACE)
@@ -106,7 +108,9 @@ class CompanionWriter:
         self.lines = 0
         #: The byte of the text at which the first row begins.
         self.head_size = 0
-        sinks.report.write(_REPORT_HEADER)
+        #: The bytes of the report.
+        self.report_size = 0
+        self._report(REPORT_HEADER)
 
     @property
     def rows(self) -> int:
@@ -127,7 +131,11 @@ class CompanionWriter:
         self._added.append(added)
         self.counts.update(block.outcome_counts())
         self._count_reasons(block)
-        self._sinks.report.write(_report(block))
+        self._report(_report(block))
+
+    def _report(self, data: bytes) -> None:
+        self.report_size += len(data)
+        self._sinks.report.write(data)
 
     def finish(self) -> None:
         """Write what is only known at the end: twenty bytes for each added row are held until then."""
@@ -280,6 +288,19 @@ class Origins:
                 high = middle
         near = self._slice(key, kind, low, high, offset=offset)
         return low + int(np.searchsorted(near[name], value))
+
+    def write_part(self, out_lines: Iterable[int], origins: Sink, added: Sink) -> int:
+        """Write the companions of a file with only these converted lines, in this order. Returns their number."""
+        count = 0
+        all_added = []
+        waiting = iter(out_lines)
+        while some := [*islice(waiting, _READ_BYTES // _ORIGIN.itemsize)]:
+            places, others = self.find(some), self.find_added(some)
+            origins.write(np.array([places[line] for line in some], _ORIGIN).tobytes())
+            all_added += [(count + 2 + at, *place) for at, line in enumerate(some) for place in others.get(line, ())]
+            count += len(some)
+        added.write(np.array([len(all_added)], _COUNT).tobytes() + np.array(all_added, _ADDED).tobytes())
+        return count
 
 
 def _apart(entry: np.void) -> Apart:

@@ -20,6 +20,8 @@ from app.csvfile.header import layout_of
 from app.csvfile.lines import LineReader
 from app.csvfile.rows import Row, each_row
 from app.csvfile.write import csv_lines, in_pieces, no_formula
+from app.imports.reports import seller_file
+from app.imports.reports.seller_file import SellerFile
 from app.queries import ImportKey, items, without_transaction
 from app.queries.imports import lookups, row_errors
 from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
@@ -31,10 +33,10 @@ from app.storage import current_storage, iter_range
 #: Number of source rows held in memory.
 _ROWS_AT_ONCE = 5_000
 
-_REPORT_HEADER = ("line", "code", "columns", "message", "fix")
+REPORT_HEADER = ("line", "code", "columns", "message", "fix")
 _SUCCEEDED_HEADER = ("line", "listing_id", "outcome")
 _CREATE = re.compile(Mode.CREATE, re.IGNORECASE | re.ASCII)
-_FIXES = {cause.slug: cause.fix for cause in Cause}
+FIXES = {cause.slug: cause.fix for cause in Cause}
 
 
 def plain_stem(file_name: str) -> str:
@@ -44,7 +46,10 @@ def plain_stem(file_name: str) -> str:
 
 
 def source(key: ImportKey) -> Iterator[bytes]:
-    """The file as it was uploaded. Raises OSError, and FileNotFoundError when it has been deleted."""
+    """The file in the import format, as it was uploaded or converted.
+
+    Raises OSError, and FileNotFoundError when it has been deleted.
+    """
     batches = lookups.list_batches(key)
     return _read(lookups.get_source(key).storage_key, [(0, batches[-1].end_byte)])
 
@@ -78,17 +83,29 @@ def remaining(key: ImportKey) -> Iterator[bytes]:
     return _below(of.header, _read(of.storage_key, ranges))
 
 
+def failed_lines(key: ImportKey) -> Iterator[int]:
+    """The lines of the rows that ``failed`` gives, in its order."""
+    return without_transaction(row_errors.iter_lines(key))
+
+
+def remaining_lines(key: ImportKey) -> Iterator[int]:
+    """The lines of the rows that ``remaining`` gives, in its order, in a file without blank lines or line breaks."""
+    batches = lookups.list_batches(key)
+    ranges = [range(batch.cursor_line, batch.first_line + batch.total) for batch in batches]
+    return chain.from_iterable(ranges)
+
+
 def report(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
     """The report: a line for each failed row, with its problems, how to fix them, and its values."""
     layout = layout_of(lookups.get_source(key).header)
     errors = without_transaction(row_errors.iter_pages(key, wanted=wanted))
     lines = (_report(error, layout) for error in errors)
-    return in_pieces(csv_lines(chain([(*_REPORT_HEADER, *layout.columns)], lines)))
+    return in_pieces(csv_lines(chain([(*REPORT_HEADER, *layout.columns)], lines)))
 
 
 def _report(error: RecordedError, layout: Layout) -> list[str | int]:
     # Several columns may have the same cause; a cause that Sluice no longer knows has no fix.
-    fixes = dict.fromkeys(_FIXES[cause] for cause in error.causes if cause in _FIXES)
+    fixes = dict.fromkeys(FIXES[cause] for cause in error.causes if cause in FIXES)
     own, extra = layout.own_and_extra(split_record(error.row))
     own += [""] * (len(layout.columns) - len(own))
     texts = ["|".join(error.columns), " ".join(error.messages), " ".join(fixes), *own, *extra]
@@ -104,11 +121,19 @@ def succeeded(key: ImportKey) -> Iterator[bytes]:
     """
     of = lookups.get_source(key)
     all_done = [_Done(batch.start_byte, batch.cursor, batch.first_line) for batch in lookups.list_batches(key)]
+    own = seller_file.find(key)
     successes = without_transaction(
-        _find_successes(key, of, rows) for done in all_done for rows in _read_rows(of, done)
+        _with_own_lines(own, _find_successes(key, of, rows)) for done in all_done for rows in _read_rows(of, done)
     )
     rows = ((one.line, no_formula(one.listing_id), one.outcome) for one in successes)
     return in_pieces(csv_lines(chain([_SUCCEEDED_HEADER], rows)))
+
+
+def _with_own_lines(own: SellerFile | None, successes: list[_Success]) -> list[_Success]:
+    if own is None:
+        return successes
+    lines = own.find_lines(one.line for one in successes)
+    return [one._replace(line=lines[one.line]) for one in successes]
 
 
 class _Done(NamedTuple):

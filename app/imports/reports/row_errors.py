@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -13,8 +13,10 @@ from app.csvfile.cells import split_records
 from app.csvfile.columns import Column, Layout
 from app.csvfile.contract import column_letters
 from app.csvfile.header import layout_of
-from app.csvfile.records import find_cells
+from app.csvfile.records import Cell, find_cells
 from app.csvfile.visible import visible
+from app.imports.reports import seller_file
+from app.imports.reports.seller_file import SellerFile
 from app.imports.reports.suggestions import RowProblem, Suggestion, suggest
 from app.queries import ImportKey
 from app.queries.imports import error_groups, lookups, row_errors
@@ -80,6 +82,8 @@ class ProblemShown:
     """A problem of a row."""
 
     kind: ErrorKind
+    #: The column as the seller calls it.
+    column: str
     message: str
     suggestion: Suggestion | None
 
@@ -95,12 +99,17 @@ class ProblemShown:
 class RowShown:
     """A failed row."""
 
+    #: Its place among the others: the line in the import's file.
+    place: int
+    #: The line in the file that the seller has uploaded.
     line: int
     code: int
     problems: list[ProblemShown]
     parts: list[Part]
     #: The values that it has, and those that are wrong or missing; none if they cannot be assigned to columns.
     cells: list[CellShown]
+    #: The lines of rows that were added to it before it was imported.
+    added: list[int] = field(default_factory=list)
 
     @property
     def last_line(self) -> int:
@@ -123,6 +132,8 @@ class GroupShown:
     """The failed rows with one cause in one column."""
 
     kind: ErrorKind
+    #: The column as the seller calls it.
+    column: str
     rows: int
     #: The most frequent first; none if values say nothing.
     values: list[ValueShown]
@@ -140,9 +151,15 @@ def list_groups(key: ImportKey) -> list[Group]:
     return error_groups.list_all(key)
 
 
-def outline_groups(groups: Iterable[Group]) -> list[GroupShown]:
+def outline_groups(key: ImportKey, groups: Sequence[Group]) -> list[GroupShown]:
     """``groups`` without anything that needs their rows, for a page that is drawn every second."""
-    return [GroupShown(group.kind, group.rows, [], None, []) for group in groups]
+    own = seller_file.find(key) if groups else None
+    return [GroupShown(group.kind, _name(own, group.kind.column), group.rows, [], None, []) for group in groups]
+
+
+def _name(own: SellerFile | None, column: str) -> str:
+    """What the seller calls a column; empty for the row as a whole."""
+    return column if own is None or not column else own.name(column)
 
 
 def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = False) -> list[GroupShown]:
@@ -153,14 +170,18 @@ def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = Fals
     if not groups:
         return []
     layout = _layout_of(key)
+    own = seller_file.find(key)
     most = _MAX_VALUES_OF_ONE if in_full else _MAX_VALUES
     samples = error_groups.sample(key, [group.kind for group in groups], limit=_SAMPLE)
-    all_rows = error_groups.list_texts(key, counted) if (counted := _countable(groups)) else {}
-    common = {}
-    for group in groups:
+    # Values that a conversion has made say nothing to a seller.
+    counted = _countable(groups) if own is None else []
+    all_rows = error_groups.list_texts(key, counted) if counted else {}
+    common: dict[ErrorKind, list[tuple[str, int, RowProblem]]] = {group.kind: [] for group in groups}
+    for group in groups if own is None else ():
         texts = all_rows.get(group.kind) or [one.row for one in samples.get(group.kind, ())]
         common[group.kind] = _common_values(group.kind, texts, layout, most)
     suggestions = iter(suggest(case for group in groups for _, _, case in common[group.kind]))
+    own_example = _own_examples(own, samples.values())
     shown = []
     for group in groups:
         sample = samples.get(group.kind, [])
@@ -171,16 +192,19 @@ def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = Fals
             for (text, count, _), suggestion in zip(common[group.kind], suggestions, strict=False)
             if count > 1 or suggestion
         ]
-        shown.append(
-            GroupShown(
-                group.kind,
-                group.rows,
-                values,
-                sample[0] if sample else None,
-                _mark(sample[0].row, [group.kind], layout) if sample else [],
-            )
-        )
+        example = own_example.get(sample[0].line, sample[0]) if sample else None
+        parts = _mark(example.row, [group.kind], layout, own) if example else []
+        shown.append(GroupShown(group.kind, _name(own, group.kind.column), group.rows, values, example, parts))
     return shown
+
+
+def _own_examples(own: SellerFile | None, samples: Iterable[Sequence[Sampled]]) -> dict[int, Sampled]:
+    """The first row of each of ``samples`` as it stands in the foreign file, by its line in the converted one."""
+    if own is None:
+        return {}
+    firsts = {sample[0].line: sample[0] for sample in samples if sample}
+    rows = own.find_rows(firsts)
+    return {line: Sampled(row.line, row.text or firsts[line].row) for line, row in rows.items()}
 
 
 class RowPage(NamedTuple):
@@ -194,6 +218,8 @@ def list_rows(
     key: ImportKey, *, after_line: int = 0, limit: int, wanted: ErrorFilter = ANY, with_suggestions: bool = True
 ) -> RowPage:
     """At most ``limit`` failed rows below a line that match ``wanted``, in the order of the file."""
+    own = seller_file.find(key)
+    wanted = own.translate(wanted) if own else wanted
     found, goes_on = row_errors.list_after(key, after_line=after_line, limit=limit, wanted=wanted)
     if not found:
         return RowPage([], goes_on)
@@ -201,20 +227,25 @@ def list_rows(
     problems = [
         RowProblem(kind, values) for error in found for values in [_values(error.row, layout)] for kind in error.kinds
     ]
-    suggestions = iter(suggest(problems) if with_suggestions else [None] * len(problems))
+    suggestions = iter(suggest(problems) if with_suggestions and own is None else [None] * len(problems))
+    told = own.tell(found) if own else found
     rows = [
         RowShown(
             error.line,
+            shown.line,
             error.code,
             [
-                ProblemShown(kind, message, next(suggestions))
-                for kind, message in zip(error.kinds, error.messages, strict=True)
+                ProblemShown(kind, column, message, next(suggestions))
+                for kind, column, message in zip(error.kinds, shown.columns, shown.messages, strict=True)
             ],
-            _mark(error.row, error.kinds, layout),
-            _name_cells(error, layout),
+            _mark(shown.row, error.kinds, layout, own),
+            _name_own_cells(own, shown.row, error.kinds) if own and own.has_text else _name_cells(error, layout),
         )
-        for error in found
+        for error, shown in zip(found, told, strict=True)
     ]
+    if own:
+        added = own.find_added([row.place for row in rows])
+        rows = [replace(row, added=added.get(row.place, [])) for row in rows]
     return RowPage(rows, goes_on)
 
 
@@ -289,18 +320,45 @@ def _name_cells(error: RecordedError, layout: Layout) -> list[CellShown]:
     return cells + [CellShown(column_letters(at), visible(values[at]), True) for at in layout.find_extra(values)]
 
 
-def _mark(row: str, kinds: Collection[ErrorKind], layout: Layout) -> list[Part]:
+def _mark(row: str, kinds: Collection[ErrorKind], layout: Layout, own: SellerFile | None) -> list[Part]:
     """The text of a row in parts; each invalid value is a separate part."""
+    if own and own.has_text:
+        return _in_parts(row, _wrong_own_cells(own, own.find_cells(row), kinds))
     wrong = {column for kind in kinds for column in _columns_of(kind)}
     cells = find_cells(row)
     has_extra = any(kind.cause is Cause.EXTRA_VALUE for kind in kinds)
     extra = layout.find_extra([cell.value for cell in cells]) if has_extra else []
-    parts: list[Part] = []
-    at = 0
+    marked = []
     for place, cell in enumerate(cells):
         name = layout.name_at(place)
-        column = name or column_letters(place)
         if name in wrong if name else place in extra:
-            parts += [Part(row[at : cell.start]), Part(row[cell.start : cell.end], column)]
-            at = cell.end
+            marked.append((cell, name or column_letters(place)))
+    return _in_parts(row, marked)
+
+
+def _in_parts(row: str, marked: Iterable[tuple[Cell, str]]) -> list[Part]:
+    """The text of a row, of which these cells are marked with the names of their columns."""
+    parts: list[Part] = []
+    at = 0
+    for cell, column in marked:
+        parts += [Part(row[at : cell.start]), Part(row[cell.start : cell.end], column)]
+        at = cell.end
     return [part for part in (*parts, Part(row[at:])) if part.text or part.column]
+
+
+def _wrong_own_cells(own: SellerFile, cells: list[Cell], kinds: Collection[ErrorKind]) -> list[tuple[Cell, str]]:
+    """The cells of a row of a foreign file that its problems come from, and the names of their columns."""
+    wrong = {at for kind in kinds for column in _columns_of(kind) for at in own.list_columns(column)}
+    named = enumerate(zip(cells, own.reading.columns, strict=False))
+    return [(cell, column) for at, (cell, column) in named if at in wrong]
+
+
+def _name_own_cells(own: SellerFile, row: str, kinds: Collection[ErrorKind]) -> list[CellShown]:
+    cells = own.find_cells(row)
+    wrong = _wrong_own_cells(own, cells, kinds)
+    named = [(cell, column) for cell, column in zip(cells, own.reading.columns, strict=False)]
+    return [
+        CellShown(column, visible(cell.value.strip()), (cell, column) in wrong)
+        for cell, column in named
+        if cell.value.strip() or (cell, column) in wrong
+    ]

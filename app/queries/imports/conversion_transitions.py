@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
     left_out: int
     undecided: int
     lines: int
-    scan: Mapping[str, Any] | None
+    scan: Mapping[str, Any]
     reasons: Mapping[str, int]
     text_key: str
     head_size: int
@@ -171,18 +171,17 @@ def end_attempt(key: ConversionKey, attempt: int, *, reason: str, max_fruitless_
 
 def finish(key: ConversionKey, attempt: int, outcome: Outcome) -> bool:
     """Make a running conversion CONVERTED. Returns false if the attempt is over: nothing of it counts then."""
-    scan = None if outcome.scan is None else json.dumps(outcome.scan)
     return _changed(
         f"""
         update conversions set status = {CONVERTED}, rows = :rows, converted = :converted, added = :added,
-            left_out = :left_out, undecided = :undecided, lines = :lines, scan = cast(cast(:scan as text) as jsonb),
+            left_out = :left_out, undecided = :undecided, lines = :lines, scan = cast(:scan as jsonb),
             reasons = cast(:reasons as jsonb),
             text_key = :text_key, head_size = :head_size, done = 1000, reason = null, updated_at = {_NOW}
         where {_THIS_ATTEMPT}
         """,
         key,
         attempt=attempt,
-        **outcome._asdict() | {"scan": scan, "reasons": json.dumps(outcome.reasons)},
+        **outcome._asdict() | {"scan": json.dumps(outcome.scan), "reasons": json.dumps(outcome.reasons)},
     )
 
 

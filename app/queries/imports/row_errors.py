@@ -221,3 +221,13 @@ def iter_texts(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[st
     while page := db.session.execute(query.where(RowError.line > after_line).limit(_PAGE_ROWS)).all():
         yield [text for _, text in page]
         after_line = page[-1][0]
+
+
+def iter_lines(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[int]]:
+    """The lines of all failed rows that match ``wanted``, in the order of the file, a page at a time as above."""
+    of_import = (RowError.seller_id == key.seller_id, RowError.import_id == key.import_id)
+    query = select(RowError.line).where(*of_import, *_conditions(key, wanted)).order_by(RowError.line)
+    after_line = 0
+    while page := db.session.scalars(query.where(RowError.line > after_line).limit(_PAGE_ROWS)).all():
+        yield [*page]
+        after_line = page[-1]

@@ -1,0 +1,130 @@
+"""Downloads of a converted import in the format of the foreign file: its own header, separator and encoding.
+
+Rows are as the seller wrote them, byte for byte; only what Sluice adds is escaped against formulas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from app.csvfile.cells import split_record
+from app.csvfile.columns import REASON_COLUMNS
+from app.csvfile.write import csv_lines, in_pieces, no_formula
+from app.imports.foreign.origins import Apart
+from app.imports.foreign.reasons import Outcome
+from app.imports.reports import exports
+from app.imports.reports.exports import FIXES, REPORT_HEADER
+from app.imports.reports.seller_file import SellerFile
+from app.queries import ImportKey, without_transaction
+from app.queries.imports import row_errors
+from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
+
+_PIECE_BYTES = 64 * 1024
+_REASON = "REASON"
+
+
+def failed(file: SellerFile, key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
+    """The failed rows under their header, ready to be corrected, with the rows that were added to them."""
+    lines = without_transaction(row_errors.iter_lines(key, wanted=file.translate(wanted)))
+    return _below_head(file, file.iter_rows(lines))
+
+
+def remaining(file: SellerFile, key: ImportKey) -> Iterator[bytes]:
+    """The rows under their header that were not processed, with the rows that were added to them."""
+    return _below_head(file, file.iter_rows(exports.remaining_lines(key)))
+
+
+def source(file: SellerFile) -> Iterator[bytes]:
+    """The rows of which an import consists that is a part of another, under their header."""
+    return _below_head(file, file.iter_rows(range(2, file.lines + 2)))
+
+
+def to_fix(file: SellerFile, key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
+    """The failed rows with their lines and problems in columns behind the others.
+
+    Only the last column is left empty: what to write instead depends on how the file is converted.
+    """
+    pages = without_transaction([page] for page in row_errors.iter_pages(key, wanted=file.translate(wanted)))
+    rows = (
+        (file.encode(error.row), [str(error.line), " ".join(error.messages), ""])
+        for page in pages
+        for error in file.tell(page)
+    )
+    return _with_columns(file, list(REASON_COLUMNS), rows)
+
+
+def apart(file: SellerFile, *, outcomes: frozenset[Outcome]) -> Iterator[bytes]:
+    """The rows that are no row of the import, with the reason in a column behind the others."""
+    reasons = _read_reasons(file)
+    rows = ((one, reason) for one, reason in zip(file.origins.iter_apart(), reasons, strict=True))
+    chosen = (pair for pair in rows if pair[0].outcome in outcomes)
+    return _with_columns(file, [_REASON], _with_texts(file, chosen))
+
+
+def _with_texts(file: SellerFile, rows: Iterator[tuple[Apart, str]]) -> Iterator[tuple[bytes, list[str]]]:
+    waiting: list[tuple[Apart, str]] = []
+    for pair in chain(rows, [None]):
+        if pair is not None:
+            waiting.append(pair)
+        if waiting and (pair is None or len(waiting) == 1_000):
+            texts = file.read_texts([one.place for one, _ in waiting])
+            yield from ((text, [reason]) for text, (_, reason) in zip(texts, waiting, strict=True))
+            waiting = []
+
+
+def _read_reasons(file: SellerFile) -> Iterator[str]:
+    """The reason of each row that is apart, from the report, in the order of the file."""
+    for line in file.iter_report():
+        _, outcome, _, reason = split_record(line)
+        if outcome != Outcome.ROW.word:
+            yield reason
+
+
+def report(file: SellerFile, key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
+    """The report of the failed rows as for other files, with the values under the seller's own columns."""
+    pages = without_transaction([page] for page in row_errors.iter_pages(key, wanted=file.translate(wanted)))
+    lines = (_report(file, error, told) for page in pages for error, told in zip(page, file.tell(page), strict=True))
+    header = (*REPORT_HEADER, *map(no_formula, file.reading.columns))
+    return in_pieces(csv_lines(chain([header], lines)))
+
+
+def _report(file: SellerFile, error: RecordedError, told: RecordedError) -> list[str | int]:
+    fixes = dict.fromkeys(FIXES[cause] for cause in error.causes if cause in FIXES)
+    cells = [cell.value for cell in file.find_cells(told.row)] if file.has_text else [told.row]
+    texts = ["|".join(told.columns), " ".join(told.messages), " ".join(fixes), *cells]
+    return [told.line, told.code, *map(no_formula, texts)]
+
+
+def _below_head(file: SellerFile, rows: Iterator[bytes]) -> Iterator[bytes]:
+    """Rows of the text below what stands above them, in the encoding of the file."""
+    head, ending = file.head, file.ending
+    return _in_pieces(file.as_own(chain([head], (row + ending for row in rows))))
+
+
+def _with_columns(file: SellerFile, names: list[str], rows: Iterator[tuple[bytes, list[str]]]) -> Iterator[bytes]:
+    """Rows of the text with values behind their own, under a header with the columns' names behind its own."""
+    separator, ending = file.encode(file.reading.separator), file.ending
+    head = file.head
+    kept = head.rstrip(b"\r\n")
+    if file.reading.header_line:
+        head = kept + _behind(file, separator, names) + head[len(kept) :]
+    return _in_pieces(
+        file.as_own(chain([head], (text + _behind(file, separator, values) + ending for text, values in rows)))
+    )
+
+
+def _behind(file: SellerFile, separator: bytes, values: Iterable[str]) -> bytes:
+    quoted = ('"{}"'.format(no_formula(value).replace('"', '""')) if value else "" for value in values)
+    return b"".join(separator + file.encode(value) for value in quoted)
+
+
+def _in_pieces(texts: Iterable[bytes]) -> Iterator[bytes]:
+    waiting = bytearray()
+    for text in texts:
+        waiting += text
+        if len(waiting) >= _PIECE_BYTES:
+            yield bytes(waiting)
+            waiting.clear()
+    if waiting:
+        yield bytes(waiting)

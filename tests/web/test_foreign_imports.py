@@ -1,0 +1,131 @@
+"""An import of a foreign file speaks of that file: its lines, columns and texts, in its own format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from app.extensions import db
+from app.imports import commands, conversions, ledger, retention
+from app.models import Import, Seller
+from app.statuses import ImportKind, RetriedRows
+from tests import foreign
+from tests.factories import failures, look, make_items, row, start
+from tests.pages import page
+
+#: Line 2 and 3 are one listing, which fails; line 6 is imported; of line 7 nobody knows the price.
+ROWS = ["1;NM;1,50;2;é", "1;NM;1,50;3;“twice”", "2;NM;0,99;0;", "3;NM;4,00;1;=1+1", "3;EX;3,00;1;last", "2;EX;;1;"]
+HEAD = foreign.HEADER.encode() + b"\r\n"
+
+
+def own(*rows: str) -> bytes:
+    return b"".join(text.encode("cp1252") + b"\r\n" for text in rows)
+
+
+@pytest.fixture
+def made(seller: Seller, run_jobs: Callable[[], None]) -> Import:
+    """An import two of whose rows fail, because their listings have been created since the file was converted."""
+    make_items(variants=("normal",))
+    one = foreign.convert(seller, ROWS)
+    start(seller, [row(variants="normal"), row(urn="urn:test:3", variants="normal")])
+    run_jobs()
+    started = conversions.start(seller.id, one.public_id, ImportKind.IMPORT)
+    run_jobs()
+    db.session.rollback()
+    assert failures(started) == [(2, 409), (3, 409)]
+    return started
+
+
+def get(client: FlaskClient, one: Import, name: str) -> bytes:
+    answer = client.get(f"/imports/{one.public_id}/{name}")
+    assert answer.status_code == 200, answer.text
+    return answer.data
+
+
+def test_failed_rows_come_back_as_they_were_sent_with_those_added_to_them(client: FlaskClient, made: Import) -> None:
+    assert get(client, made, "failed.csv") == HEAD + own(ROWS[0], ROWS[1], ROWS[3])
+    assert get(client, made, "failed.csv?spreadsheet=1&lines=5") == HEAD + own(ROWS[3])
+    assert get(client, made, "failed.csv?lines=3") == HEAD + own(ROWS[0], ROWS[1])
+    assert get(client, made, "source.csv") == foreign.foreign_bytes(ROWS)
+    answer = client.get(f"/imports/{made.public_id}/failed.csv")
+    assert answer.content_type == "text/csv; charset=windows-1252"
+
+
+def test_rows_left_out_and_added_come_with_their_reason(client: FlaskClient, made: Import) -> None:
+    left_out = get(client, made, "left-out.csv").decode("cp1252").splitlines()
+    assert left_out == [
+        f'{foreign.HEADER};"REASON"',
+        f'{ROWS[2]};"The quantity is 0, so it is left out."',
+        f'{ROWS[5]};"No price is given."',
+    ]
+    added = get(client, made, "left-out.csv?added=1").decode("cp1252").splitlines()
+    assert len(added) == 2
+    assert added[1].startswith(f"{ROWS[1]};")
+    assert "line 2" in added[1]
+
+
+def test_reports_name_the_sellers_lines_and_columns(client: FlaskClient, made: Import) -> None:
+    report = get(client, made, "errors.csv").decode().splitlines()
+    assert report[0] == "line,code,columns,message,fix,idProduct,Condition,Price,Amount,Comments"
+    assert [line.split(",")[0] for line in report[1:]] == ["2", "5"]
+    assert report[2].endswith(',3,NM,"4,00",1,\'=1+1')
+    to_fix = get(client, made, "failed.csv?reasons=1").decode("cp1252").splitlines()
+    assert to_fix[0] == f'{foreign.HEADER};"LINE";"PROBLEM";"SUGGESTION"'
+    assert to_fix[2].startswith(f'{ROWS[3]};"5";"')
+    assert get(client, made, "succeeded.csv").decode().splitlines()[1].startswith("6,")
+    assert get(client, made, "converted.csv").decode().splitlines()[1].startswith("CREATE,urn:test:1,")
+
+
+def test_pages_show_the_sellers_rows(client: FlaskClient, made: Import) -> None:
+    for address in (f"/imports/{made.public_id}", f"/imports/{made.public_id}/errors"):
+        words = page(client, address).get_text(" ", strip=True)
+        assert "Line 2 with what line 3 added" in words
+        assert "Line 5" in words
+        assert ROWS[3] in words
+        assert "CREATE" not in words.partition("Raw line")[2]
+
+
+def test_a_retry_speaks_of_the_sellers_file_too(
+    client: FlaskClient, seller: Seller, made: Import, run_jobs: Callable[[], None]
+) -> None:
+    retried = commands.retry(seller.id, made.public_id, RetriedRows.FAILED)
+    run_jobs()
+    assert failures(retried) == [(2, 409), (3, 409)]
+    assert get(client, retried, "failed.csv") == HEAD + own(ROWS[0], ROWS[1], ROWS[3])
+    assert get(client, retried, "source.csv") == HEAD + own(ROWS[0], ROWS[1], ROWS[3])
+    assert "Line 5" in page(client, f"/imports/{retried.public_id}/errors").get_text(" ", strip=True)
+    assert not [*ledger.find_faults(retried)]
+
+
+def test_remaining_rows_come_back_and_are_imported(
+    client: FlaskClient, seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    make_items(variants=("normal",))
+    started = conversions.start(seller.id, foreign.convert(seller, ROWS).public_id, ImportKind.IMPORT)
+    commands.terminate(seller.id, started.public_id)
+    assert get(client, started, "remaining.csv") == HEAD + own(ROWS[0], ROWS[1], ROWS[3], ROWS[4])
+    retried = commands.retry(seller.id, started.public_id, RetriedRows.REMAINING)
+    run_jobs()
+    assert (look(retried).status, look(retried).successful) == ("COMPLETED", 3)
+
+
+def test_the_ledger_is_counted_again_from_the_companions(seller: Seller, made: Import) -> None:
+    key = seller.id, made.id
+    assert not [*ledger.find_faults(made)]
+    db.session.execute(text("update conversions set left_out = 2, converted = 2"))
+    db.session.commit()
+    assert len([*ledger.find_faults(db.session.get_one(Import, key))]) == 2
+
+
+def test_when_the_file_is_gone_lines_are_still_its_own(client: FlaskClient, made: Import) -> None:
+    db.session.execute(text("update imports set source_removed_at = now()"))
+    db.session.commit()
+    assert retention.remove_conversions()
+    words = page(client, f"/imports/{made.public_id}/errors").get_text(" ", strip=True)
+    assert "Line 5" in words
+    assert get(client, made, "failed.csv").decode().startswith("MODE,URN,")
+    assert client.get(f"/imports/{made.public_id}/source.csv").status_code == 404
+    assert client.get(f"/imports/{made.public_id}/left-out.csv").status_code == 404
