@@ -87,7 +87,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_blocks")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(rows=tables, dialect=dialects)
 def test_cells_come_back_as_they_were_written(rows: list[list[str]], dialect: Dialect) -> None:
     assume(not is_ambiguous(rows, dialect))
