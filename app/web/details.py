@@ -59,10 +59,12 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     failed, goes_on = _failed_after(one.key, 0, limit=_ROWS_IN_DETAILS, with_suggestions=not is_moving)
     batches = progress.list_batches(one.key)
     moves = throughput.get(one)
+    common = _summary(one, groups, moves)
     return render_live(
         "details/show.html",
         "details/_live.html",
-        **_summary(one, groups, moves),
+        **common,
+        chain=progress.list_chain(one, common["family"]),
         chart=chart.draw(moves),
         timeline=timeline.get(one),
         batches=batches,

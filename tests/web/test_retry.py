@@ -131,6 +131,13 @@ def test_it_is_done_once_however_often_the_button_is_pressed(client: FlaskClient
         "Retry of the failed rows in",
         "Failed rows retried as",
     ]
+    # The whole chain is told at both its ends; in the middle the two relations are all of it.
+    finish(second)
+    family = (made, first, second)
+    pages = [page(client, f"/imports/{one.public_id}") for one in family]
+    chains = [[str(link["href"]).rpartition("/")[2] for link in soup.select(".chain a")] for soup in pages]
+    ids = [str(one.public_id) for one in family]
+    assert chains == [ids[1:], [], ids[:2]]
 
 
 def test_both_kinds_of_rows_can_be_retried(client: FlaskClient, seller: Seller) -> None:

@@ -25,6 +25,9 @@ from app.statuses import (
     can_terminate,
 )
 
+#: The imports of one chain of retries that are shown.
+_MOST_IN_CHAIN = 20
+
 
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
@@ -205,6 +208,14 @@ def list_related(imports: Sequence[ImportProgress]) -> list[RelatedImports]:
     found = lookups.list_relatives(imports[0].key.seller_id, [one.key.import_id for one in imports], parent_ids)
     relatives = {other.key.import_id: other for other in map(_describe, found)}
     return [_get_related(one, relatives) for one in imports]
+
+
+def list_chain(one: ImportProgress, family: RelatedImports) -> list[ImportProgress]:
+    """All imports of one file and of what was left of it, oldest first; none where ``family`` is all there is."""
+    if one.is_moving or not (family.parent or family.retries):
+        return []
+    chain = [_describe(found) for found in lookups.list_kin(one.key, limit=_MOST_IN_CHAIN)]
+    return chain if len(chain) > 1 + bool(family.parent) + len(family.retries) else []
 
 
 def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress]) -> RelatedImports:

@@ -196,6 +196,15 @@ def list_relatives(seller_id: int, ids: Collection[int], parent_ids: Collection[
     return [_counted(row) for row in db.session.execute(query)]
 
 
+def list_kin(key: ImportKey, *, limit: int) -> list[WithCounters]:
+    """This import and all that it comes from or that come from it, over any number of retries, oldest first."""
+    of_seller = select(Import.id, Import.parent_id).where(Import.seller_id == key.seller_id)
+    itself = of_seller.where(Import.id == key.import_id).cte("kin", recursive=True)
+    kin = itself.union(of_seller.where(or_(Import.id == itself.c.parent_id, Import.parent_id == itself.c.id)))
+    query = _with_counters().where(Import.seller_id == key.seller_id, Import.id.in_(select(kin.c.id)))
+    return [_counted(row) for row in db.session.execute(query.order_by(Import.id).limit(limit))]
+
+
 def count_needing_attention(seller_id: int) -> int:
     """The number of the seller's imports that need attention."""
     found = _matching(
