@@ -25,8 +25,11 @@ ROOT = Path(__file__).resolve().parent.parent
 Found = TypeVar("Found")
 
 
-def wait_until(question: Callable[[], Found], *, seconds: float = 30) -> Found:
-    """Wait for a true answer to ``question``, and return it. Fails the test if there is none in time."""
+def wait_until(question: Callable[[], Found], *, seconds: float = 60) -> Found:
+    """Wait for a true answer to ``question``, and return it. Fails the test if there is none in time.
+
+    A busy machine may take its time; a test that passes never waits this long.
+    """
     ends_at = time.monotonic() + seconds
     while time.monotonic() < ends_at:
         if answer := question():

@@ -16,7 +16,6 @@ from app.cli import DEMO_CATALOG
 from app.csvfile.contract import NamedBy
 from app.extensions import db
 from app.queries import items
-from tests.samples import CATALOG, needs_samples
 
 ONE = "urn:x:1,Game,Set,Name,1,Rare,normal|holo,11|12,21"
 
@@ -127,11 +126,3 @@ def test_the_longest_values_fit_into_the_indexes(app: Flask, tmp_path: Path) -> 
 
 def test_the_demo_catalog_is_loaded_whole(app: Flask) -> None:
     assert catalog.load(DEMO_CATALOG) == (358, 358)
-
-
-@needs_samples
-def test_the_real_catalog_is_loaded_and_loaded_again(app: Flask) -> None:
-    assert catalog.load(CATALOG) == (39_376, 39_376)
-    before = state()
-    assert catalog.load(CATALOG) == (39_376, 0)
-    assert state() == before

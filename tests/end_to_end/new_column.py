@@ -1,13 +1,12 @@
-"""The separate processes of ``test_new_column``: those of a release whose table has the column LOCATION."""
+"""The separate process of ``test_new_column``: that of a release whose table has the column LOCATION."""
 
 from __future__ import annotations
 
 import csv
 import os
-import sys
 from collections.abc import Iterable
 
-from flask import Flask
+from flask import Flask, current_app
 from flask_migrate import upgrade
 from redis import Redis
 from rq import SimpleWorker
@@ -31,7 +30,7 @@ ROWS, CHUNK_ROWS = 200, 80
 
 def work() -> None:
     """Do what workers would do until no job is left."""
-    connection = Redis.from_url(os.environ["REDIS_URL"])
+    connection = Redis.from_url(current_app.config["REDIS_URL"])
     SimpleWorker([open_queue(connection)], connection=connection, job_class=AllowedJob, serializer=JSONSerializer).work(
         burst=True, logging_level="WARNING"
     )
@@ -159,7 +158,4 @@ def rows_of(pieces: Iterable[bytes]) -> list[dict[str, str]]:
 if __name__ == "__main__":
     application = create_app(os.environ)
     with application.app_context():
-        if sys.argv[1] == "work":
-            work()
-        else:
-            upgrade_with_imports(application)
+        upgrade_with_imports(application)

@@ -76,7 +76,7 @@ _quiet: dict[bytes, tuple[object, ...]] = {}
 
 
 def finish(started: Import) -> Import:
-    wait_until(lambda: look(started).status in {"COMPLETED", "FAILED"}, seconds=60)
+    wait_until(lambda: look(started).status in {"COMPLETED", "FAILED"})
     return started
 
 
@@ -225,7 +225,7 @@ def test_paused_and_resumed_five_times(
         wait_until(lambda: look(running).status == "PAUSED")
         paused = look(running)
         assert paused.not_processed > 0
-        for _ in range(10):
+        for _ in range(3):
             assert paused.created == len(listed(seller))
             assert paused.failed == len(failures(running))
             assert look(running) == paused
@@ -238,7 +238,7 @@ def test_after_terminate_nothing_is_written(running: Import, seller: Seller) -> 
     commands.terminate(running.seller_id, running.public_id)
     ended = look(running)
     assert (ended.status, ended.not_processed > 0) == ("TERMINATED", True)
-    for _ in range(20):
+    for _ in range(6):
         assert ended.created == len(listed(seller))
         assert ended.failed == len(failures(running))
         assert look(running) == ended

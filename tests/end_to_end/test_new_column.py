@@ -28,6 +28,7 @@ from app.queries.imports import transitions
 from app.queries.listings.listings import Run
 from app.storage import current_storage, iter_range
 from tests.conftest import make_seller
+from tests.end_to_end.new_column import work
 from tests.factories import make_items, row, start
 from tests.processes import ROOT
 
@@ -117,8 +118,8 @@ def _write_a_chunk(started: Import) -> None:
     db.session.commit()
 
 
-def _run(release: Path, environ: dict[str, str], step: str) -> None:
-    command = [sys.executable, "-m", "tests.end_to_end.new_column", step]
+def _upgrade(release: Path, environ: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "tests.end_to_end.new_column"]
     done = subprocess.run(command, cwd=release, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -135,10 +136,10 @@ def test_a_new_column_leaves_older_imports_and_files_as_they_are(
         every = range(1, ROWS + 1)
         ended = [row(urn=f"urn:test:{n}", comment="old") for n in every]
         start(seller, [*ended, row(price="x"), row(urn="urn:none")], file_name="ended.csv")
-        _run(ROOT, own_environ, "work")
+        work()
         changes = [row(mode="UPDATE", urn=f"urn:test:{n}", price=200, notes="new") for n in every]
         start(seller, changes[:10], file_name="check.csv", is_check=True)
-        _run(ROOT, own_environ, "work")
+        work()
         # In the end it says of some listings what they were before it: such rows change nothing.
         again = [row(mode="UPDATE", urn=f"urn:test:{n}", comment="old") for n in range(1, 51)]
         _write_a_chunk(start(seller, [*changes, *again], file_name="running.csv"))
@@ -147,4 +148,4 @@ def test_a_new_column_leaves_older_imports_and_files_as_they_are(
         commands.pause(seller.id, paused.public_id)
         db.session.remove()
         db.engine.dispose()
-    _run(release, own_environ, "upgrade")
+    _upgrade(release, own_environ)
