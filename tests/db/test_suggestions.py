@@ -276,6 +276,7 @@ def test_an_ambiguous_name_has_its_items_with_what_tells_them_apart(catalog: Non
             for number in ("003", "004")
         ),
     )
+    assert name.say("NAME").startswith("Enter one of these in URN urn:tcg:cards:set/jungle/card/003 (Pikachu, Jungle,")
     assert number is not None
     assert len(number.choices) == 5
     assert number.choices[0].note == "Alakazam, Base Set, number 001, Rare; variants: de, holo, reverse"

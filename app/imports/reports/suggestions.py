@@ -76,8 +76,9 @@ class Suggestion(NamedTuple):
             for place, choice in enumerate(group, start=1):
                 word = ("or" if place == len(group) else "") if place > 1 else "and" if number == len(of_column) else ""
                 joint = "" if number == place == 1 else f" {word} " if word else ", "
-                # A name is one of three columns that belong together, so it is always named.
-                named = f"{choice.column} " if choice.column != column or column == Column.NAME else ""
+                # A name is one of three columns, so it is always named; what the lead has named is not.
+                is_named = (choice.column != column or column == Column.NAME) and not self.lead.endswith(choice.column)
+                named = f"{choice.column} " if is_named else ""
                 parts.append((joint + named, choice))
         return parts
 
