@@ -25,7 +25,7 @@ from app.csvfile.visible import visible
 from app.csvfile.warn import read_stored
 from app.extensions import db
 from app.identity import sellers, sessions, tokens
-from app.imports import commands, ledger, mappings, reconcile
+from app.imports import commands, conversion_job, conversions, ledger, mappings, reconcile
 from app.imports.foreign import to_files
 from app.imports.foreign.mapping import Mapping, MappingInvalid
 from app.imports.foreign.reasons import Outcome
@@ -190,8 +190,9 @@ def load_catalog(file: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--seller", "email", required=True, help="Email address of the seller who owns the listings.")
 @click.option("--check", "is_check", is_flag=True, help="Check the file without importing it.")
+@click.option("--mapping", "mapping_name", help="Convert FILE, which another tool made, with this saved mapping first.")
 @click.option("--wait", is_flag=True, help="Show progress and wait until the import has finished.")
-def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
+def start_import(file: Path, email: str, is_check: bool, mapping_name: str | None, wait: bool) -> None:
     """Import FILE.
 
     Exit codes: 2 rejected, 4 not possible now; with --wait also 0 completed, 1 some rows failed (or would fail), 3
@@ -203,7 +204,11 @@ def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
         sys.exit(EXIT_REFUSED)
     try:
         with _using_storage("Nothing was imported."):
-            started = commands.upload(seller.id, file.name, _pieces(file), kind=ImportKind.of_switch(check=is_check))
+            kind = ImportKind.of_switch(check=is_check)
+            if mapping_name is None:
+                started = commands.upload(seller.id, file.name, _pieces(file), kind=kind)
+            else:
+                started = _convert_and_start(seller.id, file, mapping_name, kind)
     except FileRejected as rejected:
         _say(f"Refused: {rejected.message}", err=True)
         sys.exit(EXIT_REFUSED)
@@ -216,6 +221,21 @@ def start_import(file: Path, email: str, is_check: bool, wait: bool) -> None:
         ended = _wait(started)
         _say(f"{ended.status}: {_result(ended)}")
         sys.exit(EXIT_CODES[ended.status])
+
+
+def _convert_and_start(seller_id: int, file: Path, mapping_name: str, kind: ImportKind) -> Import:
+    """Convert FILE in this process, and start it. Raises FileRejected."""
+    brought = conversions.bring(seller_id, file.name, _pieces(file), mapping_name=mapping_name, kind=kind)
+    with tqdm(total=1000, file=sys.stderr, bar_format="Converting {percentage:3.0f}%|{bar}| {elapsed}") as bar:
+        conversion_job.run(seller_id, brought.id, brought.attempt, tell=lambda done: bar.update(done - bar.n))
+    db.session.rollback()
+    converted = conversions.get(seller_id, brought.public_id)
+    started = conversions.find_import(converted)
+    if started is None:
+        raise FileRejected(converted.reason or "The file is still being converted by a worker, which starts it then.")
+    apart = f"{converted.added:,} added, {converted.left_out:,} left out, {converted.undecided:,} undecided"
+    _say(f"{converted.rows:,} rows in the file: {converted.converted:,} converted, {apart}.")
+    return started
 
 
 @imports_commands.command("convert")

@@ -5,12 +5,24 @@ from __future__ import annotations
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 
-from app.api import catalog, downloads, errors, import_actions, imports, limits, listings, openapi, problems, reference
+from app.api import (
+    catalog,
+    conversions,
+    downloads,
+    errors,
+    import_actions,
+    imports,
+    limits,
+    listings,
+    openapi,
+    problems,
+    reference,
+)
 from app.api.blueprint import blueprint
 from app.extensions import csrf
 
 #: Imported for the views that they put on the blueprint.
-RESOURCES = (imports, import_actions, errors, downloads, listings, catalog)
+RESOURCES = (imports, conversions, import_actions, errors, downloads, listings, catalog)
 
 
 def register(app: Flask) -> None:

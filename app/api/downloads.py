@@ -9,7 +9,7 @@ from flask import Response
 
 from app.api.authentication import seller_id
 from app.api.blueprint import blueprint, can_fail, gives_csv
-from app.api.schemas import FailedFileAsked
+from app.api.schemas import FailedFileAsked, LeftOutAsked
 from app.http import downloads
 from app.imports.reports import progress
 
@@ -66,6 +66,23 @@ def succeeded_csv(public_id: uuid.UUID) -> Response:
 def source_csv(public_id: uuid.UUID) -> Response:
     """Take the file as it was sent."""
     return downloads.source(progress.get(seller_id(), public_id))
+
+
+@blueprint.get("/imports/<uuid:public_id>/converted.csv", tags=_TAG)
+@gives_csv
+@can_fail(404)
+def converted_csv(public_id: uuid.UUID) -> Response:
+    """Take the file in the import format that was made of a file of another tool."""
+    return downloads.converted(progress.get(seller_id(), public_id))
+
+
+@blueprint.get("/imports/<uuid:public_id>/left-out.csv", tags=_TAG)
+@blueprint.arguments(LeftOutAsked, location="query")
+@gives_csv
+@can_fail(404)
+def left_out_csv(asked: dict[str, Any], public_id: uuid.UUID) -> Response:
+    """Take the rows of a file of another tool that were left out, in its format, each with the reason."""
+    return downloads.left_out_rows(progress.get(seller_id(), public_id), added=asked["added"])
 
 
 @blueprint.get("/template.csv", tags=_TAG)

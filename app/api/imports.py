@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flask import request, url_for
+from flask import Response, jsonify, request, url_for
 from marshmallow import RAISE
 from werkzeug.exceptions import BadRequest, UnprocessableEntity, UnsupportedMediaType
 
 from app.api import limits
 from app.api.authentication import bearer, seller_id
 from app.api.blueprint import blueprint, can_fail
+from app.api.conversions import show
 from app.api.problems import FILE_REFUSED, KEY_TAKEN
 from app.api.schemas import (
     Changes,
@@ -24,21 +25,26 @@ from app.api.schemas import (
     RequestKey,
     StatusOnly,
 )
+from app.api.schemas import Conversion as ConversionSchema
 from app.api.serializers import show_import, show_in_full, show_status
+from app.csvfile.errors import FileRejected
 from app.http.form_fields import is_on
 from app.http.multipart import FileForm
 from app.http.uploads import check_length, expect_file, pieces_of, storage_errors_as_503
-from app.imports import commands, housekeeping, quotas
+from app.imports import commands, conversion_job, conversions, housekeeping, quotas
 from app.imports.errors import ImportNotFound
 from app.imports.reports import check_preview, progress
+from app.jobs import queue
 from app.queries import begin_repeatable_read
 from app.queries.imports import lookups
-from app.statuses import ImportKind
+from app.statuses import ACTIVE_CONVERSION_STATUSES, ImportKind
 
 _TAG = ["Imports"]
 _READ_BYTES = 64 * 1024
 #: Form fields that must stand before the file; after it they would be read too late.
-_BEFORE_FILE = frozenset({"check"})
+_BEFORE_FILE = frozenset({"check", "mapping"})
+#: A foreign file of at most this many bytes is converted while its client waits.
+_CONVERTED_AT_ONCE = 1 << 20
 
 _BODY = {
     "required": True,
@@ -54,6 +60,10 @@ _BODY = {
                         "type": "string",
                         "enum": ["true", "false", "1", "0", "on", "off"],
                         "description": "The same as “check” in the address. It stands before the file.",
+                    },
+                    "mapping": {
+                        "type": "string",
+                        "description": "The same as “mapping” in the address. It stands before the file.",
                     },
                     "file": {"type": "string", "format": "binary", "description": "The file."},
                 },
@@ -92,8 +102,16 @@ def list_imports(asked: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(FileAsked, location="query", unknown=RAISE)
 @blueprint.arguments(RequestKey, location="headers")
 @blueprint.response(201, ImportInFull(), description="The import, on its way.", headers=_CREATED)
+@blueprint.alt_response(
+    202,
+    schema=ConversionSchema(),
+    description="The conversion of a large file with a mapping, on its way. The import starts by itself after it.",
+    headers=_CREATED,
+)
 @can_fail(400, 403, 413, 415, refuses=[FILE_REFUSED, KEY_TAKEN])
-def create_import(asked: dict[str, Any], headers: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
+def create_import(
+    asked: dict[str, Any], headers: dict[str, Any]
+) -> tuple[dict[str, Any], int, dict[str, str]] | Response:
     """Import a file, or with check=true only find out what would come of it.
 
     Send it in the field “file” of a form, or as it is with Content-Type: text/csv. A file that cannot be imported at
@@ -101,21 +119,47 @@ def create_import(asked: dict[str, Any], headers: dict[str, Any]) -> tuple[dict[
     the file is there; the rows are worked on from then on. Ask for its status (“links.status”) until that is
     COMPLETED, FAILED or TERMINATED.
 
+    With “mapping”, the file is one of another tool, in whatever encoding and with whatever separator, or a workbook. It
+    is converted with the mapping of that name that you have saved. A small file is converted at once, and the answer is
+    the import (201). For a large one the answer is the conversion (202): ask for it until “importId” is there.
+
     Bytes that were imported before are imported again; “earlier” tells of it. So that a request can be sent again
     without importing twice, give it an Idempotency-Key.
     """
     limits.count_upload(bearer())
     expect_file()
     with storage_errors_as_503(), quotas.one_of_few(seller_id()) as counted:
-        file_name, pieces, is_check = _open_body()
-        created = commands.upload(
-            seller_id(),
-            asked.get("file_name") or file_name,
-            counted(pieces),
-            kind=ImportKind.of_switch(check=is_check or asked["check"]),
-            idempotency_key=headers.get("key"),
-        )
+        file_name, pieces, fields = _open_body()
+        file_name, pieces = asked.get("file_name") or file_name, counted(pieces)
+        kind = ImportKind.of_switch(check=is_on(fields, "check") or asked["check"])
+        mapping = asked.get("mapping") or fields.get("mapping")
+        if mapping:
+            return _convert(file_name, pieces, mapping, kind, headers.get("key"))
+        created = commands.upload(seller_id(), file_name, pieces, kind=kind, idempotency_key=headers.get("key"))
     return answer_created(created.public_id)
+
+
+def _convert(
+    file_name: str, pieces: Iterator[bytes], mapping: str, kind: ImportKind, key: str | None
+) -> tuple[dict[str, Any], int, dict[str, str]] | Response:
+    """Convert a foreign file and start it: at once if it is small, else by a worker. Raises FileRejected."""
+    brought = conversions.bring(seller_id(), file_name, pieces, mapping_name=mapping, kind=kind, idempotency_key=key)
+    if brought.file_size <= _CONVERTED_AT_ONCE:
+        conversion_job.run(seller_id(), brought.id, brought.attempt)
+        brought = conversions.get(seller_id(), brought.public_id)
+    else:
+        queue.fill()
+    started = conversions.find_import(brought)
+    if started is not None:
+        return answer_created(started.public_id)
+    if brought.status not in ACTIVE_CONVERSION_STATUSES and brought.reason:
+        reason = brought.reason
+        conversions.delete(seller_id(), brought.public_id)
+        raise FileRejected(reason)
+    answer = jsonify(ConversionSchema().dump(show(brought)))
+    answer.status_code = 202
+    answer.headers["Location"] = url_for("api.show_conversion", public_id=brought.public_id)
+    return answer
 
 
 def answer_created(public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
@@ -123,8 +167,8 @@ def answer_created(public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str,
     return show_in_full(seller_id(), public_id), 201, {"Location": url_for("api.show_one", public_id=public_id)}
 
 
-def _open_body() -> tuple[str, Iterator[bytes], bool]:
-    """The name of the file in the request, its bytes while they arrive, and whether a form requests a check.
+def _open_body() -> tuple[str, Iterator[bytes], Mapping[str, str]]:
+    """The name of the file in the request, its bytes while they arrive, and the fields of a form that stand before it.
 
     Raises FileTooLarge, BadRequest, UnprocessableEntity and UnsupportedMediaType.
     """
@@ -132,14 +176,14 @@ def _open_body() -> tuple[str, Iterator[bytes], bool]:
         raise UnsupportedMediaType("A compressed file cannot be read. Send it without Content-Encoding.")
     if request.mimetype == "text/csv":
         check_length()
-        return "", _whole_body(), False
+        return "", _whole_body(), {}
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType
     body = FileForm(request, "file", fields=_BEFORE_FILE)
     if not body.open_file():
         raise UnprocessableEntity("The form has no file. Put it into the field “file”, with a file name.")
     check_length()
-    return body.file_name, pieces_of(body, before_file=_BEFORE_FILE), is_on(body.fields, "check")
+    return body.file_name, pieces_of(body, before_file=_BEFORE_FILE), body.fields
 
 
 def _whole_body() -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from app.import_fields import camel
 from app.imports.actions import SELLER_ACTIONS
 from app.imports.housekeeping import MAX_NAME, MAX_NOTE
 from app.queries.listings.search import LOW_QUANTITY, Order, Stock
-from app.statuses import BatchStatus, ImportKind, ImportStatus, RetriedRows
+from app.statuses import BatchStatus, ConversionStatus, ImportKind, ImportStatus, RetriedRows
 
 #: Number of failed rows in the answer for an import; a link leads to the others.
 ERRORS_IN_IMPORT = 100
@@ -244,6 +244,55 @@ class StatusOnly(Answer):
     not_processed = _count("As in the import.")
 
 
+def _row_counts() -> dict[str, fields.Integer]:
+    return {
+        "rows": _count("All rows of the file. They are converted + added + leftOut + undecided."),
+        "converted": _count("Rows that became a row of the import."),
+        "added": _count("Rows for the same listing as one above, to whose quantity theirs was added."),
+        "left_out": _count("Rows that are not for sale."),
+        "undecided": _count("Rows about which something is to be decided first; they are left out, too."),
+    }
+
+
+class ForeignFile(Answer):
+    """The file of another tool that an import was converted from, with what became of its rows."""
+
+    id = _id("The id of the conversion.")
+    mapping = _text("The name of the saved mapping that it was converted with, or null.", null=True)
+    rows, converted, added, left_out, undecided = _row_counts().values()
+    source_csv = _text("The file as uploaded.")
+    converted_csv = _text("The converted file, in the import format.")
+    left_out_csv = _text("The rows that were left out, each with the reason; with added=true, those that were added.")
+
+
+class ConversionLinks(Answer):
+    """Links, as paths on this host."""
+
+    self = _text("The conversion itself: what to poll.")
+    started = _text("The import or check that was started with the file; null before.", null=True)
+
+
+class Conversion(Answer):
+    """A file of another tool, on its way into the import format."""
+
+    id = _id("The id, which can be neither guessed nor counted.")
+    status = _one_of(
+        ConversionStatus,
+        "DRAFT (its columns are not decided), QUEUED, RUNNING, CONVERTED, or FAILED: “reason” says why.",
+    )
+    done = fields.Float(metadata={"description": "How much is done, from 0 to 1.", "minimum": 0, "maximum": 1})
+    file_name = _text("The name of the file.")
+    mapping = _text("The name of the saved mapping, or null.", null=True)
+    reason = _text("Why it failed, or was not started; otherwise null.", null=True)
+    rows, converted, added, left_out, undecided = _row_counts().values()
+    import_id = fields.UUID(
+        allow_none=True, metadata={"description": "The import or check of the converted file; null before it starts."}
+    )
+    created_at = _time("When the file arrived.")
+    updated_at = _time("When it last changed.")
+    links = fields.Nested(ConversionLinks())
+
+
 class ImportInFull(Import):
     """An import with its batches and its first failed rows."""
 
@@ -263,6 +312,14 @@ class ImportInFull(Import):
     )
     warnings = _list(
         Warned(), "Warnings from the upload check, and about changes that it makes to listings or, a check, would make."
+    )
+    conversion = fields.Nested(
+        ForeignFile(),
+        allow_none=True,
+        metadata={
+            "description": "The file of another tool that it was converted from, whose lines, columns and rows its "
+            "errors and files have; null for a file in the import format."
+        },
     )
     batches = _list(Batch(), "Its batches, in the order of the file.")
     error_groups = _list(ErrorGroup(), "Its failed rows by cause, the most frequent first.")
@@ -447,10 +504,25 @@ class FileAsked(Schema):
     """Upload options."""
 
     check = _check()
+    mapping = fields.String(
+        validate=Length(min=1, max=MAX_NAME),
+        metadata={
+            "description": "The name of a saved mapping: the file is one of another tool, and converted with it first."
+        },
+    )
     file_name = fields.String(
         data_key="fileName",
         validate=Length(max=255),
         metadata={"description": "The name of the file. In a form, the part has its own."},
+    )
+
+
+class LeftOutAsked(Schema):
+    """Which rows of a file of another tool are asked for."""
+
+    added = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Instead of the rows that were left out, those that were added to others."},
     )
 
 

@@ -16,6 +16,7 @@ from app.imports.reports.progress import ImportProgress
 from app.imports.reports.row_errors import RowShown
 from app.imports.reports.suggestions import Suggestion
 from app.queries import begin_repeatable_read
+from app.queries.imports import conversions
 from app.queries.item_search import FoundItem
 from app.queries.listings.listings import listing_id
 from app.queries.listings.search import FoundListing, WrittenBy
@@ -74,6 +75,7 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
             {"id": each.public_id, "file_name": each.file_name, "status": each.status, "created_at": each.created_at}
             for each in earlier[:EARLIER_IN_IMPORT]
         ],
+        "conversion": _foreign_file(one),
         "batches": [
             {
                 "id": batch.number,
@@ -98,6 +100,21 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
             for group in groups
         ],
         "errors": [show_failed_row(row) for row in failed],
+    }
+
+
+def _foreign_file(one: ImportProgress) -> dict[str, Any] | None:
+    """The foreign file that an import was converted from."""
+    found = conversions.find_of_import(one.key)
+    if found is None:
+        return None
+    names = ("rows", "converted", "added", "left_out", "undecided")
+    files = ("source", "converted", "left_out")
+    return {
+        "id": found.public_id,
+        "mapping": found.mapping_name,
+        **{name: getattr(found, name) for name in names},
+        **{f"{name}_csv": url_for(f"api.{name}_csv", public_id=one.public_id) for name in files},
     }
 
 

@@ -53,7 +53,9 @@ class ShuttingDown(Exception):
     """The worker is asked to stop; the conversion begins again on another."""
 
 
-def run(seller_id: int, conversion_id: int, attempt: int, *, tell: Callable[[int], None] = lambda _done: None) -> None:
+def run(
+    seller_id: int, conversion_id: int, attempt: int, *, tell: Callable[[int], object] = lambda _done: None
+) -> None:
     """Convert a file under one attempt; RQ calls this with nothing but ids. ``tell`` is told the thousandths done."""
     key = ConversionKey(seller_id, conversion_id)
     is_claimed = transitions.claim(key, attempt, worker=f"{socket.gethostname()}:{os.getppid()}")
@@ -78,7 +80,7 @@ def run(seller_id: int, conversion_id: int, attempt: int, *, tell: Callable[[int
 class _Pulse:
     """The heartbeat of an attempt, which is also its fence and its progress."""
 
-    def __init__(self, key: ConversionKey, attempt: int, tell: Callable[[int], None]) -> None:
+    def __init__(self, key: ConversionKey, attempt: int, tell: Callable[[int], object]) -> None:
         self.key = key
         self.attempt = attempt
         #: Why it was interrupted, if it was.

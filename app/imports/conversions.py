@@ -215,6 +215,44 @@ def use_saved(seller_id: int, public_id: uuid.UUID, name: str) -> Conversion:
     return set_mapping(seller_id, public_id, replace(mapping, columns=columns), name=name)
 
 
+def bring(
+    seller_id: int,
+    file_name: str,
+    pieces: Iterable[bytes],
+    *,
+    mapping_name: str,
+    kind: ImportKind,
+    idempotency_key: str | None = None,
+) -> Conversion:
+    """Upload a foreign file that is to be converted with a saved mapping and then imported or checked.
+
+    The caller has it converted (``queue.fill``, or ``conversion_job.run`` at once). A request that is sent again with
+    the same ``idempotency_key`` returns what it has created. Raises what ``upload`` raises, and FileRejected where
+    there is no such mapping or the file does not have its columns; nothing is stored then.
+    """
+    try:
+        mappings.load(seller_id, mapping_name)
+    except mappings.MappingNotFound:
+        raise FileRejected(f"There is no saved mapping “{mapping_name}”.") from None
+    made = upload(seller_id, file_name, pieces, idempotency_key=idempotency_key)
+    if made.mapping_name is not None:
+        started = queries.find_import(ConversionKey(seller_id, made.id))
+        if (made.mapping_name, started.kind if started else made.start_as) != (mapping_name, kind):
+            raise KeyTaken
+        return made
+    try:
+        use_saved(seller_id, made.public_id, mapping_name)
+    except FileRejected:
+        delete(seller_id, made.public_id)
+        raise
+    return convert(seller_id, made.public_id, start_as=kind, in_background=False)
+
+
+def find_import(conversion: Conversion) -> Import | None:
+    """The newest import or check of a converted file."""
+    return queries.find_import(ConversionKey(conversion.seller_id, conversion.id))
+
+
 def _draft(seller_id: int, public_id: uuid.UUID) -> Conversion:
     """The seller's draft, locked; a conversion that is over becomes a draft again, or gives rise to another.
 

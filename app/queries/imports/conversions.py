@@ -45,6 +45,12 @@ def find_of_import(key: ImportKey) -> Conversion | None:
     return None if found is None else db.session.get(Conversion, (key.seller_id, found))
 
 
+def find_import(key: ConversionKey) -> Import | None:
+    """The newest import or check of a converted file that its seller has not deleted."""
+    of_conversion = select(Import).where(Import.seller_id == key.seller_id, Import.conversion_id == key.conversion_id)
+    return db.session.scalar(of_conversion.where(Import.deleted_at.is_(None)).order_by(Import.id.desc()).limit(1))
+
+
 def lock(key: ConversionKey) -> Conversion | None:
     """The conversion as it is now, locked until the end of the transaction; None if it was deleted."""
     return db.session.get(Conversion, tuple(key), with_for_update={"key_share": True}, populate_existing=True)
