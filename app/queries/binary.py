@@ -75,18 +75,26 @@ def as_arrays(columns: pa.Table) -> dict[str, Array]:
 
 
 def as_array(column: pa.Array) -> bytes:
-    """A column as an array, also as one value of a column for ``as_rows``."""
+    """A column as an array, also as one value of a column for ``encode_rows``."""
     if not len(column):
         return struct.pack(">iii", 0, 0, _TYPES[column.type].oid)
     header = struct.pack(">iiiii", 1, int(column.null_count > 0), _TYPES[column.type].oid, len(column), 1)
-    return header + _join([_encode(column)], len(column))
+    return header + bytes(_data_of(_join([_encode(column)], len(column))))
 
 
-def as_rows(columns: pa.Table) -> bytes:
-    """The rows of a table for a COPY in the binary format. Values of the type ``binary`` are in that format already."""
+def encode_rows(columns: pa.Table) -> pa.BinaryArray:
+    """Each row of a table in COPY's binary format. Values of the type ``binary`` are in that format already."""
     fields = [_encode(column.combine_chunks()) for column in columns.columns]
     count = _Field([(">i2", len(fields))], None)
-    return b"".join([_HEADER, _join([count, *fields], len(columns)), _TRAILER])
+    return _join([count, *fields], len(columns))
+
+
+def copy_rows(cursor: Cursor[Any], table: str, names: Iterable[str], rows: pa.BinaryArray) -> None:
+    """Insert ``rows``, which ``encode_rows`` has encoded from columns with these ``names``."""
+    columns = ", ".join(f'"{name}"' for name in names)
+    with cursor.copy(f"copy {table} ({columns}) from stdin (format binary)") as stream:
+        for piece in (_HEADER, _data_of(rows), _TRAILER):
+            stream.write(piece)
 
 
 def read_array(cursor: Cursor[Any], column: int, dtype: str) -> NDArray[Any]:
@@ -143,10 +151,8 @@ def _binary(data: NDArray[Any], offsets: NDArray[Any]) -> pa.Array:
     return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
 
 
-def _join(fields: Iterable[_Field], count: int) -> bytes:
-    """The bytes of all fields of each of ``count`` rows, row by row."""
-    if not count:
-        return b""
+def _join(fields: Iterable[_Field], count: int) -> pa.BinaryArray:
+    """The bytes of all fields of each of ``count`` rows."""
     pieces: list[pa.Array] = []
     run: list[tuple[str, NDArray[Any] | int]] = []
     for field in fields:
@@ -156,10 +162,16 @@ def _join(fields: Iterable[_Field], count: int) -> bytes:
             run = []
     if run:
         pieces.append(_beside_each_other(run, count))
-    joined = pc.binary_join_element_wise(*pieces, _NOTHING)
-    _, offsets, data = joined.buffers()
-    first, last = np.frombuffer(offsets, np.int32)[[0, count]]
-    return bytes(data.slice(first, last - first))
+    return pc.binary_join_element_wise(*pieces, _NOTHING)
+
+
+def _data_of(values: pa.BinaryArray) -> memoryview:
+    """The bytes of all ``values``, one after the other."""
+    if not len(values):
+        return memoryview(b"")
+    _, offsets, data = values.buffers()
+    first, last = np.frombuffer(offsets, np.int32, len(values) + 1, values.offset * 4)[[0, -1]]
+    return memoryview(data)[first:last]
 
 
 def _beside_each_other(integers: list[tuple[str, NDArray[Any] | int]], count: int) -> pa.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,8 @@ from app.queries import binary, driver_cursor
 
 def copy(table: str, rows: pa.Table) -> None:
     """Insert ``rows``, whose columns have the names of those of ``table``."""
-    names = ", ".join(f'"{name}"' for name in rows.column_names)
-    with driver_cursor() as cursor, cursor.copy(f"copy {table} ({names}) from stdin (format binary)") as stream:
-        stream.write(binary.as_rows(rows))
+    with driver_cursor() as cursor:
+        binary.copy_rows(cursor, table, rows.column_names, binary.encode_rows(rows))
 
 
 def insert_missing(table: str, rows: pa.Table, *, line: str) -> NDArray[np.int32]:
@@ -24,8 +24,6 @@ def insert_missing(table: str, rows: pa.Table, *, line: str) -> NDArray[np.int32
 
     Waits for keys that another transaction is inserting, in the order of the key.
     """
-    if _copy_all(table, rows):
-        return np.asarray(rows[line])
     names = ", ".join(rows.column_names)
     with driver_cursor() as cursor:
         binary.execute(
@@ -44,12 +42,16 @@ def insert_missing(table: str, rows: pa.Table, *, line: str) -> NDArray[np.int32
         return binary.read_array(cursor, 0, "i4")
 
 
-def _copy_all(table: str, rows: pa.Table) -> bool:
-    """Insert all of ``rows``, or none if a key exists. Returns whether it inserted them."""
+def insert_all(table: str, names: Sequence[str], encoded: pa.BinaryArray) -> bool:
+    """Insert all rows (ordered by key), or none if a key exists. Returns whether it inserted them.
+
+    They are encoded from columns with these ``names``. This takes half as long as ``insert_missing``, and waits as it
+    does.
+    """
     with driver_cursor() as cursor:
         cursor.execute("savepoint inserting")
         try:
-            copy(table, rows)
+            binary.copy_rows(cursor, table, names, encoded)
         except errors.UniqueViolation:
             cursor.execute("rollback to savepoint inserting")
             return False

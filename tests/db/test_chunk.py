@@ -18,8 +18,7 @@ from app.csvfile.rows import SCHEMA
 from app.extensions import db
 from app.imports.worker import batch_job
 from app.imports.worker.catalog_cache import LookedUpItems
-from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, write
-from app.imports.worker.resolved import find_items
+from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, complete, write
 from app.imports.worker.targets import LiveListings
 from app.models import Batch, Seller
 from app.queries import BatchKey, ImportKey, binary
@@ -187,14 +186,14 @@ def attempt_at(key: BatchKey) -> Attempt:
     return Attempt(key, 1, LiveListings(key, run))
 
 
-def whole_chunk(app: Flask, claim: transitions.Claim) -> Chunk:
+def whole_chunk(app: Flask, key: BatchKey, claim: transitions.Claim) -> Chunk:
     pieces = iter_range(app.extensions["sluice_storage"], claim.storage_key, claim.cursor, claim.end_byte)
     reader = LineReader(
         pieces,
         header=claim.header,
         offset=claim.cursor,
         line=claim.cursor_line,
-        complete=partial(find_items, known_items=LookedUpItems()),
+        complete=partial(complete, known_items=LookedUpItems(), target=attempt_at(key).target),
     )
     return Chunk(claim.cursor, reader.take(5_000))
 
@@ -214,7 +213,7 @@ def written() -> tuple[int, ...]:
 
 def test_a_stale_attempt_writes_nothing(app: Flask, seller: Seller) -> None:
     key, claim = claimed(seller)
-    chunk = whole_chunk(app, claim)
+    chunk = whole_chunk(app, key, claim)
     transitions.release(key, 1)
     db.session.commit()
     before = written()
@@ -226,7 +225,7 @@ def test_a_stale_attempt_writes_nothing(app: Flask, seller: Seller) -> None:
 
 def test_a_chunk_that_does_not_begin_at_the_cursor_writes_nothing(app: Flask, seller: Seller) -> None:
     key, claim = claimed(seller)
-    chunk = whole_chunk(app, claim)
+    chunk = whole_chunk(app, key, claim)
     assert write(attempt_at(key), chunk).status == "COMPLETED"
     db.session.execute(text("update batches set status = 'RUNNING', finished_at = null"))
     db.session.commit()
@@ -239,7 +238,7 @@ def test_a_chunk_that_does_not_begin_at_the_cursor_writes_nothing(app: Flask, se
 
 def test_a_pausing_import_is_not_written_to(app: Flask, seller: Seller) -> None:
     key, claim = claimed(seller)
-    chunk = whole_chunk(app, claim)
+    chunk = whole_chunk(app, key, claim)
     transitions.request_pause(key.of_import)
     db.session.commit()
     before = written()
@@ -264,7 +263,7 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(
         db.session.execute(text("truncate imports, batches, listings, lost_attempts"))
         db.session.commit()
         key, claim = claimed(seller, rows)
-        chunk = whole_chunk(app, claim)
+        chunk = whole_chunk(app, key, claim)
         sent = 0
 
         def counting(original):

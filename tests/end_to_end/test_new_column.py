@@ -15,12 +15,12 @@ from flask_migrate import upgrade
 from redis import Redis
 
 from app import create_app
+from app.csvfile.header import layout_of
 from app.csvfile.lines import LineReader
 from app.extensions import db
 from app.imports import commands
 from app.imports.worker.catalog_cache import known_items
-from app.imports.worker.chunk import Attempt, Chunk, write
-from app.imports.worker.resolved import find_items
+from app.imports.worker.chunk import Attempt, Chunk, complete, write
 from app.imports.worker.targets import target_of
 from app.models import Import
 from app.queries import BatchKey
@@ -104,15 +104,15 @@ def _write_a_chunk(started: Import) -> None:
     claim = transitions.claim(key, 1)
     assert claim is not None
     pieces = iter_range(current_storage(), claim.storage_key, claim.cursor, claim.end_byte)
+    target = target_of(key, claim.kind, Run(key.of_import, layout_of(claim.header), claim.digest_format))
     known = known_items(claim.catalog_version)
     reader = LineReader(
         pieces,
         header=claim.header,
         offset=claim.cursor,
         line=claim.cursor_line,
-        complete=partial(find_items, known_items=known),
+        complete=partial(complete, known_items=known, target=target),
     )
-    target = target_of(key, claim.kind, Run(key.of_import, reader.layout, claim.digest_format))
     write(Attempt(key, 1, target), Chunk(claim.cursor, reader.take(CHUNK_ROWS)))
     transitions.release(key, 1)
     db.session.commit()

@@ -16,13 +16,12 @@ from sqlalchemy.exc import DBAPIError
 
 from app.config import current_settings
 from app.csvfile.errors import FileRejected
-from app.csvfile.header import ColumnUnknown
+from app.csvfile.header import ColumnUnknown, layout_of
 from app.csvfile.lines import LineReader
 from app.extensions import db
 from app.imports.worker import stop_signal, undo
 from app.imports.worker.catalog_cache import known_items
-from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, Written, write
-from app.imports.worker.resolved import find_items
+from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, Written, complete, write
 from app.imports.worker.targets import target_of
 from app.jobs import queue
 from app.jobs.shutdown import is_shutdown_requested
@@ -115,14 +114,15 @@ _Write = Callable[[], Written]
 
 def _take_rows(batch: BatchKey, attempt: int, claim: transitions.Claim) -> Callable[[int], _Write]:
     """What takes the next rows of the batch, about as many as it is given, for a chunk."""
+    target = target_of(batch, claim.kind, Run(batch.of_import, layout_of(claim.header), claim.digest_format))
+    known = known_items(claim.catalog_version)
     reader = LineReader(
         iter_range(current_storage(), claim.storage_key, claim.cursor, claim.end_byte),
         header=claim.header,
         offset=claim.cursor,
         line=claim.cursor_line,
-        complete=partial(find_items, known_items=known_items(claim.catalog_version)),
+        complete=partial(complete, known_items=known, target=target),
     )
-    target = target_of(batch, claim.kind, Run(batch.of_import, reader.layout, claim.digest_format))
     this_attempt = Attempt(batch, attempt, target)
 
     def take(size: int) -> _Write:

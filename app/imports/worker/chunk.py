@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from app.csvfile.causes import Cause
 from app.csvfile.lines import Lines, Wrong
+from app.imports.worker.resolved import KnownItems, find_items
 from app.imports.worker.targets import Target
 from app.observability import metrics
 from app.queries import BatchKey, binary
 from app.queries.imports import row_errors, transitions
 from app.queries.imports.unchanged_rows import LineMarks
-from app.queries.listings.listings import KEY, NEW, Compared
+from app.queries.listings.listings import KEY, Compared
 from app.statuses import BatchStatus
 
 Flags = NDArray[np.bool_]
@@ -23,7 +24,7 @@ Places = NDArray[np.int64]
 
 
 class Chunk(NamedTuple):
-    """Consecutive records of a batch, at least one, completed by ``resolved.find_items``."""
+    """Consecutive records of a batch, at least one. Their rows are ``complete``."""
 
     #: The byte at which they begin; it must be the batch's cursor.
     start: int
@@ -76,6 +77,12 @@ class Pausing(Exception):
     """The import is pausing; nothing was written."""
 
 
+def complete(rows: pa.Table, known_items: KnownItems, target: Target) -> tuple[pa.Table, Wrong]:
+    """Do what can be done with the ``rows`` of several chunks at once; for ``LineReader``."""
+    found, wrong = find_items(rows, known_items)
+    return target.prepare(found), wrong
+
+
 def write(attempt: Attempt, chunk: Chunk) -> Written:
     """Import the rows of ``chunk`` and advance the batch's cursor.
 
@@ -114,7 +121,7 @@ def _create(candidates: Candidates, attempt: Attempt, failed: Wrong) -> int:
     # Among rows for one listing, the lowest line comes first.
     is_first = _is_first(keys[places])
     new = places[is_first]
-    others = attempt.target.create(rows.select(NEW).take(new))
+    others = attempt.target.create(rows, new)
     makers = np.full(len(new), import_id)
     makers[others.at] = others.import_ids
     maker_lines = lines[new]

@@ -30,12 +30,17 @@ _CHANGES_SHOWN = 5
 #: Approximate number of a chunk's CREATE rows that are looked up before all of them are inserted.
 _SAMPLE_ROWS = 64
 
+Places = NDArray[np.int64]
+
 
 class Target(Protocol):
     """The operations of a chunk on listings, inside its transaction.
 
     What they are given are tables in the order of the listing key, which is in the columns ``listings.KEY``.
     """
+
+    def prepare(self, rows: pa.Table) -> pa.Table:
+        """The rows of one chunk or several, perhaps with what ``create`` needs; outside a transaction."""
 
     def compare(self, rows: pa.Table) -> Compared:
         """Compare UPDATE rows with their listings, which no other transaction changes before the chunk is done."""
@@ -49,8 +54,11 @@ class Target(Protocol):
     def record_unchanged(self, unchanged: pa.Table) -> None:
         """Record the listings that rows of the chunk have left unchanged, with ``line`` and ``hidden_line``."""
 
-    def create(self, new: pa.Table) -> Makers:
-        """Create the ``new`` listings, with the columns ``listings.NEW``, that do not exist; who made the others."""
+    def create(self, rows: pa.Table, new: Places) -> Makers:
+        """Create the ``new`` listings of prepared ``rows`` that do not exist; who made the others.
+
+        The places ``new`` are in the order of the key; ``rows`` need not be.
+        """
 
 
 class _MakeOnce:
@@ -62,34 +70,34 @@ class _MakeOnce:
     """
 
     def __init__(
-        self, find_makers: Callable[[pa.Table], Makers], insert: Callable[[pa.Table], NDArray[np.int32]]
+        self, find_makers: Callable[[pa.Table], Makers], insert: Callable[[pa.Table, Places], NDArray[np.int32]]
     ) -> None:
         self._find_makers, self._insert = find_makers, insert
         #: None: nothing was inserted yet.
         self._meets_existing: bool | None = None
 
-    def __call__(self, new: pa.Table) -> Makers:
-        """Create the ``new`` listings that do not exist. Returns the makers of the others."""
+    def __call__(self, rows: pa.Table, new: Places) -> Makers:
+        """Create the ``new`` listings of ``rows`` that do not exist. Returns the makers of the others."""
         makers = listings.NO_MAKERS
         places = np.arange(len(new))
         if self._meets_existing is None:
             sample = places[:: len(new) // _SAMPLE_ROWS + 1]
-            self._meets_existing = len(self._find(new, sample).at) > 0
+            self._meets_existing = len(self._find(rows, new, sample).at) > 0
         if self._meets_existing:
-            makers = self._find(new, places)
+            makers = self._find(rows, new, places)
             places = np.delete(places, makers.at)
         if not len(places):
             return makers
-        made = self._insert(new.take(places) if len(makers.at) else new)
+        made = self._insert(rows, new[places])
         if len(made) < len(places):
             self._meets_existing = True
-            others = places[~np.isin(np.asarray(new["line"])[places], made)]
-            makers = makers.joined_with(self._find(new, others))
+            others = places[~np.isin(np.asarray(rows["line"])[new[places]], made)]
+            makers = makers.joined_with(self._find(rows, new, others))
         return makers
 
-    def _find(self, new: pa.Table, places: NDArray[np.int64]) -> Makers:
+    def _find(self, rows: pa.Table, new: Places, places: Places) -> Makers:
         """The makers of those of the ``new`` listings in these ``places`` that exist."""
-        return self._find_makers(new.select(KEY).take(places)).of(places)
+        return self._find_makers(rows.select(KEY).take(new[places])).of(places)
 
 
 class LiveListings:
@@ -100,6 +108,10 @@ class LiveListings:
         self.create = _MakeOnce(
             partial(listings.find_makers, batch.seller_id), partial(listings.insert, batch.of_import)
         )
+
+    def prepare(self, rows: pa.Table) -> pa.Table:
+        """Encode them for COPY: of many rows at a time, that costs a third less."""
+        return listings.with_encoded(self._batch.of_import, rows)
 
     def compare(self, rows: pa.Table) -> Compared:
         """Lock the listings, and compare."""
@@ -131,6 +143,10 @@ class CheckedListings:
         self._batch, self._run, self._key = batch, run, batch.of_import
         self._claim = _MakeOnce(partial(check_claims.find_makers, self._key), partial(check_claims.take, self._key))
 
+    def prepare(self, rows: pa.Table) -> pa.Table:
+        """As they are."""
+        return rows
+
     def compare(self, rows: pa.Table) -> Compared:
         """Compare without locking, because nothing is written."""
         return listings.compare(self._run, rows, lock=False)
@@ -160,14 +176,14 @@ class CheckedListings:
     def record_unchanged(self, unchanged: pa.Table) -> None:
         """Record nothing: no row of a check changes what another one finds."""
 
-    def create(self, new: pa.Table) -> Makers:
+    def create(self, rows: pa.Table, new: Places) -> Makers:
         """Add a check claim for each that does not exist."""
         # With a seller's first file, no listing can exist.
         if not listings.exists_for(self._key.seller_id):
-            return self._claim(new)
-        makers = listings.find_makers(self._key.seller_id, new.select(KEY))
+            return self._claim(rows, new)
+        makers = listings.find_makers(self._key.seller_id, rows.select(KEY).take(new))
         places = np.delete(np.arange(len(new)), makers.at)
-        return makers.joined_with(self._claim(new.take(places)).of(places)) if len(places) else makers
+        return makers.joined_with(self._claim(rows, new[places]).of(places)) if len(places) else makers
 
 
 def target_of(batch: BatchKey, kind: ImportKind, run: Run) -> Target:

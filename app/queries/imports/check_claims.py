@@ -7,20 +7,22 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from app.queries import ImportKey, binary, driver_cursor
-from app.queries.bulk_insert import insert_missing, with_constants
+from app.queries.bulk_insert import insert_all, insert_missing, with_constants
 from app.queries.listings.listings import KEY, Makers, read_makers
 
 
-def take(key: ImportKey, wanted: pa.Table) -> NDArray[np.int32]:
-    """Claim listings for the rows of a check that would make them. Returns the lines of the rows whose claim succeeded.
+def take(key: ImportKey, rows: pa.Table, new: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Claim listings for the rows of a check that would make them: the ``new`` ones of ``rows``, in the order of keys.
 
-    ``wanted`` has the columns of the listing key, in its order, and ``line``.
+    Returns the lines of the rows whose claim succeeded.
     """
     rows = with_constants(
-        wanted.select([*KEY, "line"]),
+        rows.select([*KEY, "line"]).take(new),
         seller_id=pa.scalar(key.seller_id, pa.int32()),
         import_id=pa.scalar(key.import_id, pa.int64()),
     )
+    if insert_all("claims", rows.column_names, binary.encode_rows(rows)):
+        return np.asarray(rows["line"])
     return insert_missing("claims", rows, line="line")
 
 

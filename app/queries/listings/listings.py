@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from psycopg import Cursor
 from psycopg.rows import namedtuple_row
@@ -22,7 +23,7 @@ from app.csvfile.columns import FIELDS, VALUES, Layout, Value, Values
 from app.csvfile.contract import Condition
 from app.csvfile.rows import SCHEMA
 from app.queries import ImportKey, as_columns, binary, driver_cursor
-from app.queries.bulk_insert import insert_missing, with_constants
+from app.queries.bulk_insert import insert_all, insert_missing, with_constants
 
 #: Number of listings on a page of ``iter_pages``.
 _PAGE_ROWS = 2_000
@@ -32,8 +33,10 @@ _PAGE_ROWS = 2_000
 ListingKey = tuple[int, int, str]
 #: Its columns in a table.
 KEY = ("item_id", "condition", "variants")
-#: The columns of a table of listings to create, in the order of their keys; the line is that of the row.
-NEW = ("line", *KEY, *(field.name for field in FIELDS.values()))
+#: The columns of a new listing.
+_INSERTED = ("seller_id", "created_import_id", "created_line", *KEY, *(field.name for field in FIELDS.values()))
+#: The column of rows that has them as COPY wants them.
+_ENCODED = "encoded"
 
 #: How this release makes the digests in ``values_before``; see ``imports.digest_format``.
 DIGEST_FORMAT = 2
@@ -201,17 +204,30 @@ def find(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Store
 _STORED = tuple(name for name in StoredListing._fields if name != "values")
 
 
-def insert(key: ImportKey, new: pa.Table) -> NDArray[np.int32]:
-    """Insert those of the ``new`` listings, a table with the columns NEW, that the seller does not have.
+def with_encoded(key: ImportKey, rows: pa.Table) -> pa.Table:
+    """Rows of an import, with a further column from which ``insert`` takes CREATE rows as COPY wants them."""
+    has_new = pc.any(rows["is_create"]).as_py()
+    encoded = binary.encode_rows(_as_listings(key, rows)) if has_new else pa.nulls(len(rows), pa.binary())
+    return rows.append_column(_ENCODED, encoded)
+
+
+def insert(key: ImportKey, rows: pa.Table, new: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Insert those listings that the seller does not have: of the ``new`` ones of ``rows``, in the order of their keys.
 
     Returns the lines of the inserted ones.
     """
-    rows = with_constants(
-        new.rename_columns(["created_line", *NEW[1:]]),
+    encoded = rows[_ENCODED].combine_chunks().take(pa.array(new))
+    if insert_all("listings", _INSERTED, encoded):
+        return np.asarray(rows["line"])[new]
+    return insert_missing("listings", _as_listings(key, rows.take(new)), line="created_line")
+
+
+def _as_listings(key: ImportKey, rows: pa.Table) -> pa.Table:
+    return with_constants(
+        rows.rename_columns({"line": "created_line"}),
         seller_id=pa.scalar(key.seller_id, pa.int32()),
         created_import_id=pa.scalar(key.import_id, pa.int64()),
-    )
-    return insert_missing("listings", rows, line="created_line")
+    ).select(_INSERTED)
 
 
 def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
