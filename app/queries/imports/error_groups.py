@@ -6,7 +6,7 @@ waits for another; an import's counts are the sums over its batches.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
@@ -48,19 +48,20 @@ def add(
     The problems of each are those in ``distinct`` at the index in ``reasons``. A batch processes its lines in order, so
     rows added later stand after those counted before.
     """
-    rows: Counter[ErrorKind] = Counter()
-    first_lines: dict[ErrorKind, int] = {}
-    last_lines: dict[ErrorKind, int] = {}
-    last_of = np.zeros(len(distinct), np.int32)
-    np.maximum.at(last_of, reasons, lines)
-    _, first, counts = np.unique(reasons, return_index=True, return_counts=True)
-    for problems, number, first_line, last_line in zip(
-        distinct, counts.tolist(), lines[first].tolist(), last_of.tolist(), strict=True
-    ):
-        for kind in kinds_of(problems):
-            rows[kind] += number
-            first_lines[kind] = min(first_line, first_lines.get(kind, first_line))
-            last_lines[kind] = max(last_line, last_lines.get(kind, last_line))
+    places: dict[ErrorKind, int] = {}
+    of = [
+        (reason, places.setdefault(kind, len(places)))
+        for reason, problems in enumerate(distinct)
+        for kind in kinds_of(problems)
+    ]
+    of_reason, kinds = np.array(of).T
+    rows = np.bincount(kinds, np.bincount(reasons)[of_reason]).astype(int)
+    # Of each list of problems, then of each group.
+    first, last = np.unique(reasons, return_index=True)[1], np.zeros(len(distinct), np.int32)
+    np.maximum.at(last, reasons, lines)
+    first_lines, last_lines = np.full(len(places), lines[-1]), np.zeros(len(places), np.int32)
+    np.minimum.at(first_lines, kinds, lines[first][of_reason])
+    np.maximum.at(last_lines, kinds, last[of_reason])
     with driver_cursor() as cursor:
         cursor.execute(
             """
@@ -76,11 +77,11 @@ def add(
                 "seller": batch.seller_id,
                 "import": batch.import_id,
                 "number": batch.number,
-                "causes": [kind.cause.slug for kind in rows],
-                "columns": [str(kind.column) for kind in rows],
-                "rows": [*rows.values()],
-                "firsts": [*first_lines.values()],
-                "lasts": [*last_lines.values()],
+                "causes": [kind.cause.slug for kind in places],
+                "columns": [str(kind.column) for kind in places],
+                "rows": rows.tolist(),
+                "firsts": first_lines.tolist(),
+                "lasts": last_lines.tolist(),
             },
         )
 
