@@ -212,9 +212,10 @@ def list_related(imports: Sequence[ImportProgress]) -> list[RelatedImports]:
 
 def list_chain(one: ImportProgress, family: RelatedImports) -> list[ImportProgress]:
     """All imports of one file and of what was left of it, oldest first; none where ``family`` is all there is."""
-    if one.is_moving or not (family.parent or family.retries):
+    if one.is_moving or one.kind is ImportKind.UNDO or not (family.parent or family.retries):
         return []
-    chain = [_describe(found) for found in lookups.list_kin(one.key, limit=_MOST_IN_CHAIN)]
+    kin = map(_describe, lookups.list_kin(one.key, limit=_MOST_IN_CHAIN))
+    chain = [each for each in kin if each.kind is not ImportKind.UNDO]
     return chain if len(chain) > 1 + bool(family.parent) + len(family.retries) else []
 
 
