@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from app.csvfile.contract import MAX_QUANTITY
 from app.imports.foreign import words
 from app.imports.foreign.bound import Bound, Group, whole
 from app.imports.foreign.fill import Filler
@@ -57,7 +59,7 @@ _QUANTITY = re.compile(r"x?\s*(-?[0-9]{1,3}(?:[,. '’][0-9]{3})+|-?[0-9]+)(?:[.
 #: A comment of cards that were altered.
 _ALTERED = "Altered"
 #: Distinct combinations that are remembered, before all are forgotten.
-_REMEMBERED = 300_000
+_REMEMBERED = 100_000
 #: Control characters, line breaks among them, as RE2 names them.
 _CONTROLS = r"[\p{Cc}\x{2028}\x{2029}]"
 #: Marks that no reason is given.
@@ -86,15 +88,18 @@ class Memo:
     def find(self, keys: Sequence[Any], make: Callable[[list[Any]], list[tuple[int, ...]]]) -> Ints:
         """The numbers of each of ``keys``; ``make`` gives those of the ones not seen before."""
         places = self._places
-        missing = [key for key in keys if key not in places]
-        if missing:
-            made = make(missing)
-            end = len(places) + len(made)
-            if end > len(self._rows):
-                self._rows = np.concatenate([self._rows, np.zeros((end, self._rows.shape[1]), np.int64)])
-            self._rows[len(places) : end] = made
-            places.update(zip(missing, range(len(places), end), strict=True))
-        return self._rows[np.fromiter((places[key] for key in keys), np.int64, len(keys))]
+        found = [*map(places.get, keys)]
+        if None in found:
+            self._add([key for key in keys if key not in places], make)
+            found = [*map(places.get, keys)]
+        return self._rows[np.array(found, np.int64)]
+
+    def _add(self, keys: list[Any], make: Callable[[list[Any]], list[tuple[int, ...]]]) -> None:
+        end = len(self._places) + len(keys)
+        if end > len(self._rows):
+            self._rows = np.concatenate([self._rows, np.zeros((end, self._rows.shape[1]), np.int64)])
+        self._rows[len(self._places) : end] = make(keys)
+        self._places.update(zip(keys, range(len(self._places), end), strict=True))
 
 
 class Offers(NamedTuple):
@@ -108,7 +113,7 @@ class Offers(NamedTuple):
     #: Positions in ``BlockConverter.variants``.
     variants: NDArray[np.int32]
     prices: NDArray[np.int32]
-    quantities: NDArray[np.int64]
+    quantities: NDArray[np.int32]
     #: 0 not told, 1 shown, 2 hidden.
     hidden: NDArray[np.int8]
     #: By column of the import format.
@@ -183,14 +188,15 @@ class BlockConverter:
         self._all_traits: list[Traits] = []
         self._kinds: list[tuple[NamedItem, frozenset[str]]] = []
         self._kind_places: dict[object, int] = {}
-        self._memos = {name: Memo(width) for name, width in (("items", 5), ("traits", 6), ("pairs", 2), ("prices", 2))}
+        self._memos = {name: Memo(width) for name, width in (("items", 5), ("pairs", 2), ("prices", 2))}
+        self._trait_memos = [Memo(6) for _ in self._splits]
         self._quantity_memos = [Memo(3) for _ in self._splits]
         #: The URNs of items by their ids.
         self._urns: dict[int, str] = {}
 
     def work(self, block: Block) -> Worked:
         """What the rows of ``block``, the next one of the file, come to."""
-        if max(len(one) for one in (*self._memos.values(), *self._quantity_memos)) > _REMEMBERED:
+        if max(len(one) for one in (*self._memos.values(), *self._trait_memos, *self._quantity_memos)) > _REMEMBERED:
             self._restart()
         cells = self._fill(block.cells)
         count = len(block)
@@ -256,10 +262,10 @@ class BlockConverter:
             self._kinds.append((item, target.extras))
         return place
 
-    def _make_traits(self, combinations: list[tuple[str, str]]) -> list[tuple[int, ...]]:
+    def _make_traits(self, finish: str, combinations: list[str]) -> list[tuple[int, ...]]:
         """For each the traits, condition, HIDDEN, whether altered, left-out code, open code."""
         made: list[tuple[int, ...]] = []
-        for combination, finish in combinations:
+        for combination in combinations:
             split = self._trait_group.split(combination)
             values = self._bound.values(self._trait_group, split, _TRAIT_FIELDS)
             filtered = [self._trait_group.at(split, places) for places in self._bound.filters]
@@ -319,6 +325,8 @@ class BlockConverter:
             return 0, self._code(reason("quantity-negative", value=quantity)), _NONE
         if not quantity:
             return 0, self._code(reason("quantity-zero")), _NONE
+        if quantity * copies > MAX_QUANTITY:
+            return 0, _NONE, self._code(ask("quantity-too-high", "quantity", text))
         return quantity * copies, _NONE, _NONE
 
     # What rows come to.
@@ -330,7 +338,7 @@ class BlockConverter:
         distinct, codes = group.encode(cells)
         quantities = self._quantity_memos[at].find(distinct, lambda some: self._make_quantities(at, some))[codes]
         distinct, codes = self._trait_group.encode(cells)
-        traits = self._memos["traits"].find([(one, finish) for one in distinct], self._make_traits)[codes]
+        traits = self._trait_memos[at].find(distinct, lambda some: self._make_traits(finish, some))[codes]
         item_ids, places, pair_codes = self._specials(targets, traits)
         item_open = np.where(item_ids > 0, _NONE, targets[:, 4])
         # A later stage gives way to an earlier one.
@@ -443,7 +451,7 @@ class BlockConverter:
                 traits[:, 1].astype(np.int8),
                 joined("variants").astype(np.int32),
                 joined("prices").astype(np.int32),
-                joined("quantities"),
+                joined("quantities").astype(np.int32),
                 traits[:, 2].astype(np.int8),
                 self._texts(cells, places, traits[:, 3] > 0),
             ),
@@ -480,16 +488,13 @@ class BlockConverter:
 
 def _join(columns: list[pa.Array]) -> pa.Array:
     """The texts that are there, separated by commas; null where there is none."""
-    if len(columns) == 1:
-        # Arrow would leave nulls out of a single column.
-        return columns[0]
-    joined = pc.binary_join_element_wise(*columns, ", ", null_handling="skip")
-    return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), joined)
+    # Arrow's own way to skip nulls leaves rows of nothing else out.
+    return reduce(lambda one, two: pc.coalesce(pc.binary_join_element_wise(one, two, ", "), one, two), columns)
 
 
 def _one_line(texts: pa.Array) -> pa.Array:
     """Texts without line breaks and control characters, trimmed; null where nothing is left."""
     if pc.any(pc.match_substring_regex(texts, _CONTROLS)).as_py():
-        texts = pc.replace_substring_regex(texts, f"{_CONTROLS}+", " ")
+        texts = pc.replace_substring_regex(texts, rf"\s*{_CONTROLS}+\s*", " ")
     trimmed = pc.utf8_trim_whitespace(texts)
     return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)

@@ -6,7 +6,7 @@ import pickle
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,8 @@ _CODES = dict(zip(CONDITION_CODES.values(), CONDITION_CODES, strict=True))
 _CONDITIONS = pa.array(["", *(_CODES[one] for one in Condition)])
 _HIDDEN = pa.array(["", "false", "true"])
 _NOTHING = pa.scalar("", pa.string())
+#: Whether the price is another one than the first row's.
+_ADDED = [reason("added"), reason("added-price")]
 
 
 @dataclass(frozen=True)
@@ -105,26 +107,29 @@ def convert(
 class _Merged:
     """Which offers are for the same listing, by their numbers in the order of the file."""
 
-    def __init__(self, keys: NDArray[np.int64], quantities: NDArray[np.int64], prices: NDArray[np.int32]) -> None:
+    def __init__(self, keys: NDArray[np.int64], quantities: NDArray[np.int32], prices: NDArray[np.int32]) -> None:
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
-        starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])) if len(keys) else order
+        is_new = np.ones(len(keys), bool)
+        is_new[1:] = keys[1:] != keys[:-1]
+        starts = np.flatnonzero(is_new)
         firsts = order[starts]
         #: For each whether it is the first for its listing.
         self.is_first = np.zeros(len(keys), bool)
         self.is_first[firsts] = True
-        #: For each the line of the listing in the converted file.
-        self.out_lines = np.empty(len(keys), np.int32)
-        lines = np.cumsum(self.is_first, dtype=np.int32) + 1
-        sizes = np.diff(np.append(starts, len(keys)))
-        self.out_lines[order] = np.repeat(lines[firsts], sizes)
-        #: For each that is the first the quantity of all; the price of it for all.
+        #: For each that is the first the quantity of all.
         self.quantities = quantities
-        if len(starts) < len(keys):
-            self.quantities[firsts] = np.add.reduceat(quantities[order], starts)
+        #: For each the line of the listing in the converted file.
+        self.out_lines = np.cumsum(self.is_first, dtype=np.int32) + np.int32(1)
+        #: For each whether its price is another one than that of the first.
         self.has_other_price = np.zeros(len(keys), bool)
-        self.has_other_price[order] = prices[order] != np.repeat(prices[firsts], sizes)
-        self.prices = prices
+        if len(starts) < len(keys):
+            sizes = np.diff(starts, append=len(keys))
+            # The sum of all may be more than a listing can hold, which its row is told when it is imported.
+            sums = np.add.reduceat(quantities[order], starts, dtype=np.int64)
+            self.quantities[firsts] = np.minimum(sums, np.iinfo(np.int32).max)
+            self.out_lines[order] = np.repeat(self.out_lines[firsts], sizes)
+            self.has_other_price[order] = prices[order] != np.repeat(prices[firsts], sizes)
 
 
 class _Keys:
@@ -132,7 +137,7 @@ class _Keys:
 
     def __init__(self) -> None:
         self._keys: list[NDArray[np.int64]] = []
-        self._quantities: list[NDArray[np.int64]] = []
+        self._quantities: list[NDArray[np.int32]] = []
         self._prices: list[NDArray[np.int32]] = []
 
     def add(self, offers: Offers) -> None:
@@ -144,12 +149,15 @@ class _Keys:
         self._prices.append(offers.prices)
 
     def merge(self) -> _Merged:
-        """Which offers are for the same listing."""
-        nothing = np.empty(0, np.int64)
-        keys, quantities = (np.concatenate([nothing, *some]) for some in (self._keys, self._quantities))
-        prices = np.concatenate([nothing.astype(np.int32), *self._prices])
-        self._keys, self._quantities, self._prices = [], [], []
-        return _Merged(keys, quantities, prices)
+        """Which offers are for the same listing; what was collected is given away."""
+        return _Merged(_taken(self._keys), _taken(self._quantities), _taken(self._prices))
+
+
+def _taken(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """The parts as one, which are not kept."""
+    whole = np.concatenate(parts) if parts else np.empty(0, np.int32)
+    parts.clear()
+    return whole
 
 
 class _Writer:
@@ -174,14 +182,13 @@ class _Writer:
         self._offers += count
         self.rows += len(worked.lines)
         first_line, self._next_line = self._next_line, self._next_line + len(own)
-        outcomes, reason_at, reasons = worked.outcomes, worked.reason_at, [*worked.reasons]
+        reasons = [*worked.reasons]
         if len(added):
             only_added = np.setdiff1d(offers.rows[added], offers.rows[own])
-            outcomes[only_added] = Outcome.ADDED
-            for at in added.tolist():
-                reasons.append(self._added(here.start + at, int(offers.prices[at])))
-                if outcomes[offers.rows[at]] == Outcome.ADDED:
-                    reason_at[offers.rows[at]] = len(reasons) - 1
+            worked.outcomes[only_added] = Outcome.ADDED
+            worked.reason_at[offers.rows[added]] = len(reasons) + self._merged.has_other_price[here][added]
+            worked.reason_at[offers.rows[own]] = -1
+            reasons += _ADDED
         return Converted(
             self._lines(offers, own, self._merged.quantities[here][own]),
             first_line,
@@ -189,21 +196,15 @@ class _Writer:
             worked.lines,
             worked.starts,
             worked.lengths,
-            outcomes,
-            reason_at,
+            worked.outcomes,
+            worked.reason_at,
             reasons,
             offers.rows[added],
             out_lines[added],
             worked.questions,
         )
 
-    def _added(self, at: int, price: int) -> Reason:
-        line = int(self._merged.out_lines[at])
-        if self._merged.has_other_price[at]:
-            return reason("added-price", line=line, price=price)
-        return reason("added", line=line)
-
-    def _lines(self, offers: Offers, own: NDArray[np.int64], quantities: NDArray[np.int64]) -> bytes:
+    def _lines(self, offers: Offers, own: NDArray[np.int64], quantities: NDArray[np.int32]) -> bytes:
         if not len(own):
             return b""
         at = pa.array(own)

@@ -25,9 +25,8 @@ from app.queries.items_by_set import NamedItem, NamedSet
 
 #: Candidates that are shown with a question.
 _CANDIDATES = 8
-#: Sets whose items are remembered, before all are forgotten.
-_SETS = 2_000
-_IDS = 200_000
+#: Items of sets, and ids, that are remembered, before all are forgotten.
+_REMEMBERED = 50_000
 
 
 class ItemCells(NamedTuple):
@@ -120,10 +119,11 @@ class Items:
                 entry.by_name[key].append(item)
 
     def _forget(self) -> None:
-        if len(self._loaded) > _SETS:
+        if sum(len(one.all) for one in self._loaded.values()) > _REMEMBERED:
             self._loaded.clear()
-        if len(self._by_id) > _IDS:
-            self._by_id.clear()
+        for found in (self._by_id, self._by_urn):
+            if len(found) > _REMEMBERED:
+                found.clear()
 
     def _target(self, cells: ItemCells, found: FoundSets) -> Target:
         named = label(cells)

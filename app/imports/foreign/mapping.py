@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -20,6 +21,12 @@ MAX_JSON = 1_000_000
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _DATED = re.compile(r"\(as of [^)]*\)", re.IGNORECASE)
+
+
+_ACCENTS = re.compile("[\u0300-\u036f]+")
+_NO_WORD = re.compile(r"[\W_]+")
+#: Apostrophes are left out, and other signs become spaces.
+_ASCII = {code: None if chr(code) == "'" else " " for code in range(128) if not chr(code).isalnum()}
 
 
 class MappingInvalid(ValueError):
@@ -255,16 +262,21 @@ class Mapping:
         return json.dumps(self.to_json(), ensure_ascii=False, indent=2) + "\n"
 
 
+@lru_cache(maxsize=20_000)
 def plain(text: str) -> str:
     """``text`` as compared: without accents, in lower case, words separated by one space."""
-    decomposed = unicodedata.normalize("NFKD", _CAMEL.sub(" ", text).replace("'", "").replace("’", ""))
-    kept = (letter for letter in decomposed.casefold() if not unicodedata.combining(letter))
-    return " ".join("".join(letter if letter.isalnum() else " " for letter in kept).split())
+    text = _CAMEL.sub(" ", text)
+    if not text.isascii():
+        bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
+        text = _NO_WORD.sub(" ", unicodedata.normalize("NFC", bare.replace("’", "")).replace("'", ""))
+    return " ".join(text.translate(_ASCII).casefold().split())
 
 
 def normal(text: str) -> str:
     """A header or a word as compared: without accents, case, spaces and punctuation, and without the date of export."""
-    return plain(_DATED.sub("", text)).replace(" ", "") or text.strip().casefold()
+    if "(" in text:
+        text = _DATED.sub("", text)
+    return plain(text).replace(" ", "") or text.strip().casefold()
 
 
 def signature(columns: Iterable[str]) -> tuple[str, ...]:

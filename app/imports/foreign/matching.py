@@ -283,7 +283,7 @@ class _Matcher:
     def _by_contents(self) -> None:
         names = self._places(Field.NAME)
         tests: dict[Field, Callable[[int], float]] = {
-            Field.CONDITION: lambda at: self._sample.share(at, samples.is_condition),
+            Field.CONDITION: lambda at: self._sample.share(at, samples.is_condition) * self._has_letters(at),
             Field.SET: lambda at: samples.share_of_sets(self._sample, at, self._sets),
             Field.CARDMARKET_ID: lambda at: samples.share_of_ids(
                 self._sample, at, NamedBy.CARDMARKET_ID, names[0] if names else None

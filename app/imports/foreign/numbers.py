@@ -47,7 +47,7 @@ _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _ALIKE = 0.85
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def number_keys(text: str) -> tuple[str, ...]:
     """The card numbers that a cell can mean, as compared; several only for a date that a spreadsheet made of it."""
     value = text.strip().casefold().lstrip("#").removeprefix("no.").strip()
@@ -73,7 +73,7 @@ def numbers_agree(text: str, number: str) -> bool:
     return bool(set(own) & set(given)) or any(one.lstrip("abcdefghijklmnopqrstuvwxyz") in given for one in own)
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def split_name(text: str) -> tuple[str, str]:
     """The name and the number in a text like “Charizard ex - 223/197”; the number is empty if there is none."""
     found = _IN_NAME.search(text)
@@ -88,14 +88,14 @@ def title_numbers(title: str) -> set[str]:
     return {key for found in _ANY_NUMBER.finditer(title) for key in number_keys(found[1])}
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=20_000)
 def name_keys(text: str) -> frozenset[str]:
     """A name as compared: whole, without what stands in brackets, and without a number in it."""
     bare = _BRACKETS.sub(" ", text)
     return frozenset(filter(None, map(normal, (text, bare, split_name(text)[0], split_name(bare)[0]))))
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=20_000)
 def names_agree(given: str, name: str) -> bool:
     """Whether a cell and the catalog mean the same name, apart from decorations and a typing error."""
     keys, own = name_keys(given), name_keys(name)
@@ -107,7 +107,7 @@ def names_agree(given: str, name: str) -> bool:
     return any(SequenceMatcher(None, one, two).ratio() >= _ALIKE for one in keys for two in own)
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def is_latin(text: str) -> bool:
     """Whether a name is in Latin letters, so that it can be compared with another that is."""
     letters = [letter for letter in text if letter.isalpha()]

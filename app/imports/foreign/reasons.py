@@ -92,9 +92,8 @@ SENTENCES: Mapping[str, str] = {
     "quantity-negative": "The quantity {value} takes copies away, so it is left out.",
     "answered": "You decided to leave out the rows with “{word}”.",
     # Added to another row.
-    "added": "Added to line {line} of the import, which is the same listing.",
-    "added-price": "Added to line {line} of the import, which is the same listing; its own price of {price}p is not "
-    "used, because the first one counts.",
+    "added": "Its quantity was added to the row for the same listing.",
+    "added-price": "Its quantity was added to the row for the same listing. That one's price counts, and not its own.",
     # Open.
     "condition-missing": "No condition is given.",
     "condition-unknown": "“{word}” is not a condition that we know.",
@@ -112,6 +111,7 @@ SENTENCES: Mapping[str, str] = {
     "rate-missing": "There is no rate for {word}.",
     "quantity-missing": "No quantity is given.",
     "quantity-unreadable": "“{word}” is not a quantity.",
+    "quantity-too-high": "“{word}” is more than a listing may have.",
     "game-unknown": "The catalog has no game “{word}”.",
     "set-unknown": "The catalog has no set “{word}”.",
     "item-missing": "Nothing in the row names a card.",

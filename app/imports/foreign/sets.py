@@ -52,6 +52,7 @@ class Sets:
         for one in known:
             self._by_name[normal(one.name)].append(one)
         self._games = {normal(game): game for game in {one.game for sets in self._by_name.values() for one in sets}}
+        self._games_of: dict[str, frozenset[str] | None] = {"": frozenset(self._games.values())}
         table = words.load("sets")
         self._aliases = self._of_table((alias, name) for name, several in table["names"].items() for alias in several)
         self._codes = self._of_table(table["codes"].items())
@@ -72,11 +73,11 @@ class Sets:
 
     def games(self, word: str) -> frozenset[str] | None:
         """The games that a word means; all if it is empty, None if it is unknown."""
-        if not word:
-            return frozenset(self._games.values())
-        key = normal(word)
-        game = self._game_answers.get(key) or self._games.get(key) or _game_words().get(key, "")
-        return frozenset({game}) if game in self._games.values() else None
+        if word not in self._games_of:
+            key = normal(word)
+            game = self._game_answers.get(key) or self._games.get(key) or _game_words().get(key, "")
+            self._games_of[word] = frozenset({game}) if game in self._games.values() else None
+        return self._games_of[word]
 
     def is_game_left_out(self, word: str) -> bool:
         """Whether the seller leaves out the rows of this game."""

@@ -63,7 +63,12 @@ def is_flag(word: str) -> bool:
 def cleaned(cell: str) -> str:
     """A trimmed cell; empty if it says nothing."""
     text = cell.strip()
-    return "" if normal(text) in _flat("words")["empty"] else text
+    return "" if text.casefold() in _empty() else text
+
+
+@cache
+def _empty() -> frozenset[str]:
+    return frozenset(load("words")["empty"])
 
 
 def is_total(word: str) -> bool:
@@ -194,7 +199,7 @@ class Parsed(NamedTuple):
     unknown: str = ""
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=20_000)
 def parse_printing(text: str, scale_key: str | None = None, *, in_title: bool = False) -> Parsed:
     """The condition (where a scale is given), finish, edition and language in a cell, longest phrases first.
 

@@ -1,0 +1,357 @@
+"""Foreign files over a small catalog: each recognised format, files of no format, and what becomes of rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+
+from app.csvfile.contract import name_key
+from app.extensions import db
+from app.imports.foreign.convert import HEADER_LINE, convert
+from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, Money, Source
+from app.imports.foreign.matching import By, Matching, match_file
+from app.imports.foreign.reading import detect
+from app.imports.foreign.reasons import Outcome, Question
+from app.imports.foreign.recognised import formats
+from app.models import Seller
+from app.queries import items
+from tests.factories import csv_bytes, row, start
+
+RATES = {"USD": "1", "EUR": "1"}
+GAME = "Pokemon"
+CHARMANDER, LUGIA, IONO = "urn:c:026", "urn:l:9", "urn:i:185"
+OTHER_IONO = "urn:i:254"
+
+
+@pytest.fixture
+def cards(app: Flask) -> None:
+    """A catalog of four cards, two of which have one name and one Cardmarket id."""
+    of_all = [
+        (CHARMANDER, "Obsidian Flames", "Charmander", "026", "normal reverse de", [725106], [509703]),
+        (LUGIA, "Neo Genesis", "Lugia", "9", "holo 1st-edition signed", [274409], [86903]),
+        (IONO, "Paldea Evolved", "Iono", "185", "normal reverse fr", [7], []),
+        (OTHER_IONO, "Paldea Evolved", "Iono", "254", "holo fr", [7], [509980]),
+    ]
+    items.replace(
+        items.NewItem(urn, GAME, of_set, name, number, "", variants.split(), name_key(GAME, of_set, name), cm, tcg)
+        for urn, of_set, name, number, variants, cm, tcg in of_all
+    )
+    db.session.commit()
+
+
+class Came:
+    """What a file came to."""
+
+    def __init__(self, text: str | bytes, seller: Seller, mapping: Mapping | None = None) -> None:
+        file = io.BytesIO(text if isinstance(text, bytes) else text.encode())
+        reading = detect(file, overrides={})
+        self.matching: Matching = match_file(file, reading)
+        mapping = mapping or self.matching.mapping
+        blocks = [*convert(file, reading, mapping.with_rates(RATES), seller.id)]
+        data = HEADER_LINE + b"".join(block.data for block in blocks)
+        self.lines = [*csv.DictReader(io.StringIO(data.decode()))]
+        self.outcomes = [Outcome(one).word for block in blocks for one in block.outcomes]
+        self.reasons = [block.reasons[at].slug if at >= 0 else "" for block in blocks for at in block.reason_at]
+        self.added = [int(line) for block in blocks for line in block.added_lines]
+        self.questions = {why.question: count for block in blocks for why, count in block.questions}
+
+    def listings(self, *names: str) -> list[tuple[str, ...]]:
+        """The listings as their columns, by default those that every format tells."""
+        names = names or ("URN", "CONDITION", "PRICE", "QUANTITY", "VARIANTS")
+        return [tuple(line[name] for name in names) for line in self.lines]
+
+
+#: For each format a file of one row, and the listing it makes: Charmander, EX unless another is told.
+FILES = {
+    "tcgplayer-pricing": (
+        "TCGplayer Id,Product Line,Set Name,Product Name,Title,Number,Rarity,Condition,TCG Market Price,Total Quantity,"
+        'Add to Quantity,TCG Marketplace Price\n"509980","Pokemon","SV03: Obsidian Flames","Charmander - 026/197","",'
+        '"026/197","Common","Lightly Played Reverse Holofoil","0.42","2","0","0.4500"\n',
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
+    "tcgplayer-app": (
+        "Quantity,Name,Simple Name,Set,Card Number,Set Code,Printing,Condition,Language,Rarity,"
+        "Product ID,SKU,Price Each\n"
+        "2,Charmander,Charmander,SV03: Obsidian Flames,026/197,OBF,Reverse Holofoil,Lightly Played,"
+        "English,C,509703,1,$0.45\n",
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
+    "cardmarket-stock": (
+        '"idArticle";"idProduct";"English Name";"Local Name";"Exp.";"Exp. Name";"Price";"Language";"Condition";"Foil?";'
+        '"Signed?";"Playset?";"Altered?";"Comments";"Amount";"onSale"\n'
+        '"1";"725106";"Charmander";"Glumanda";"OBF";"Obsidian Flames";"1.80";"3";"EX";"";"";"X";"";"";"2";"1"\n',
+        (CHARMANDER, "EX", "45", "8", "de|normal"),
+    ),
+    "cardmarket-shipment": (
+        "idProduct;groupCount;price;idLanguage;condition;isFoil;isReverseHolo\n725106;2;0.45;1;3;;1\n",
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
+    "powertools": (
+        "cardmarketId,quantity,name,set,cn,condition,language,isReverseHolo,price,location\n"
+        "725106,2,Charmander,Obsidian Flames,26,EX,German,,0.45,Box 1\n",
+        (CHARMANDER, "EX", "45", "2", "de|normal"),
+    ),
+    "cardtrader": (
+        "id,blueprint_id,name_en,expansion_name,graded,price_cents,price_currency,quantity,condition,pokemon_language,"
+        "pokemon_reverse,collector_number\n1,2,Charmander,Obsidian Flames,,45,EUR,2,Slightly Played,en,true,026\n",
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
+    "manabox": (
+        "Binder Type,Name,Set code,Set name,Collector number,Foil,Quantity,ManaBox ID,"
+        "Purchase price,Condition,Language,"
+        "Purchase price currency\nbinder,Charmander,OBF,Obsidian Flames,26,foil,2,1,0.45,excellent,en,GBP\n",
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
+    "moxfield": (
+        "Count,Tradelist Count,Name,Edition,Condition,Language,Foil,Collector Number,Alter,Proxy,Purchase Price\n"
+        "2,1,Charmander,obf,Good (Lightly Played),English,foil,26,False,False,£0.45\n",
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
+    "deckbox": (
+        "Count,Tradelist Count,Name,Edition,Card Number,Condition,Language,Foil,Signed,My Price,TcgPlayer ID\n"
+        "2,1,Charmander,Obsidian Flames,26,Good (Lightly Played),English,foil,,$0.45,509703\n",
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
+    "archidekt": (
+        "Quantity,Name,Finish,Condition,Language,Purchase Price,Edition Name,Edition Code,Collector Number\n"
+        "2,Charmander,Normal,LP,EN,£0.45,Obsidian Flames,obf,26\n",
+        (CHARMANDER, "EX", "45", "2", "normal"),
+    ),
+    "dragon-shield": (
+        '"sep=,"\r\nFolder Name,Quantity,Trade Quantity,Card Name,Set Code,Set Name,Card Number,'
+        "Condition,Printing,Language,"
+        "Price Bought,Date Bought,LOW,MID,MARKET\r\n"
+        "A,1,0,Charmander,OBF,Obsidian Flames,26,Excellent,Normal,English,£0.45,2026-01-01,1,1,1\r\n"
+        "A,1,0,Charmander,OBF,Obsidian Flames,26,Excellent,Normal,English,£0.45,2026-02-01,1,1,1\r\n",
+        (CHARMANDER, "EX", "45", "2", "normal"),
+    ),
+    "sorted": (
+        "List Type,List Name,Quantity,Card Name,Set Code,Set Name,Card Number,Condition,Printing,"
+        "Language,Price Bought\n"
+        "Collection,A,2,Charmander,OBF,Obsidian Flames,26,Excellent,Normal,English,£0.45\n",
+        (CHARMANDER, "EX", "45", "2", "normal"),
+    ),
+    "delver-lens": (
+        "Reg Qty\tFoil Qty\tName\tSet\tAcquired\tLanguage\n0\t2\tCharmander\tObsidian Flames\t€ 0,45\t\n",
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
+    "collectr": (
+        "Portfolio Name,Category,Set,Product Name,Card Number,Rarity,Variance,Grade,Card Condition,Average Cost Paid,"
+        "Quantity,Market Price (As of 2026-10-08),Price Override,Watchlist\n"
+        "Main,Pokemon,Obsidian Flames,Charmander,026/197,C,Reverse Holofoil,Ungraded,Lightly Played,9,2,0.45,0,false\n",
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
+    "tcg-collector": (
+        "TCG region,Card name,Card number,Expansion,Card variant,Card language,Card condition,"
+        "Quantity,Price,Total price\n"
+        "International,Charmander,026/197,Obsidian Flames,Reverse Holo,English,Lightly Played,,$0.45,$0.45\n",
+        (CHARMANDER, "EX", "45", "1", "reverse"),
+    ),
+    "card-kingdom": (
+        "title,edition,foil,quantity\nCharmander,Obsidian Flames,FALSE,2\n",
+        (CHARMANDER, "EX", "45", "2", "normal"),
+    ),
+    "mtggoldfish": (
+        "Card,Set ID,Set Name,Quantity,Foil\nCharmander,OBF,Obsidian Flames,2,REGULAR\n",
+        (CHARMANDER, "EX", "45", "2", "normal"),
+    ),
+    "helvault": (
+        "collector_number,extras,language,name,quantity,set_code,set_name\n026,foil,en,Charmander,"
+        "2,obf,Obsidian Flames\n",
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
+    "ebay-active": (
+        "Item number,Title,Custom label (SKU),Available quantity,Format,Currency,Start price,Current price,Condition,"
+        "CD:Card Condition - (ID: 40001)\n"
+        "1,Pokemon Charmander 026/197 Obsidian Flames Reverse Holo,A,2,FIXED_PRICE,GBP,0.45,0.45,Ungraded,"
+        "Lightly played (Excellent)\n",
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
+    "ebay-bulk": (
+        "Info,Version=1.0.0,Template=x\n"
+        "*Action(SiteID=UK|Country=GB|Currency=GBP|Version=1193|CC=UTF-8),CustomLabel,*Title,"
+        "*ConditionID,*C:Card Name,*C:Set,"
+        "*C:Card Number,*C:Finish,C:Language,CD:Card Condition - (ID: 40001),*Format,*StartPrice,*Quantity\n"
+        "Add,A,Charmander,4000,Charmander,Obsidian Flames,26,Reverse Holo,English,400015,FixedPrice,0.45,2\n",
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
+    "shopify": (
+        "Title,URL handle,Status,SKU,Option1 name,Option1 value,Price,Inventory quantity\n"
+        "Charmander - 026/197 - SV03: Obsidian Flames,charmander,Active,A,Condition,Near Mint,9.99,0\n"
+        ",charmander,,B,,Lightly Played Reverse Holofoil,0.45,2\n",
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
+    "shopify-classic": (
+        "Handle,Title,Body (HTML),Option1 Value,Variant SKU,Variant Inventory Qty,Variant Price\n"
+        'charmander,Charmander (26) - Obsidian Flames,"one\ntwo",Lightly Played,A,2,0.45\ncharmander,,,,,,\n',
+        (CHARMANDER, "EX", "45", "2", "normal"),
+    ),
+    "woocommerce": (
+        "ID,Type,SKU,Name,Published,Stock,Sale price,Regular price,Categories,Parent,"
+        "Attribute 1 name,Attribute 1 value(s)\n"
+        '1,variable,P,Charmander 026/197,1,,,,Pokemon > Obsidian Flames,,Condition,"Near Mint, Lightly Played"\n'
+        "2,variation,,Charmander 026/197 - Lightly Played,1,2,,0.45,,id:1,Condition,Lightly Played\n",
+        (CHARMANDER, "EX", "45", "2", "normal"),
+    ),
+    "square": (
+        "Token,Item Name,Variation Name,SKU,Category,Price,Current Quantity Old Town Cards\n"
+        "A,Charmander 026/197,Lightly Played,S,Obsidian Flames,0.45,2\nB,Mixed,Regular,T,,variable,1\n",
+        (CHARMANDER, "EX", "45", "2", "normal"),
+    ),
+    "binderpos": (
+        "Game Type,Binder ID,Variant Title,Card Name,Set Name,In stock,Add Stock,Sell Price\n"
+        "pokemon,1,Lightly Played Reverse Holofoil,Charmander - 026/197,SV03: Obsidian Flames,2,9,0.45\n",
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
+    "crystal-commerce": (
+        "Product Name,Add Qty,Condition,Category,OLDPRICE,OLDSKU,Language\n"
+        "Charmander,2,Lightly Played,Pokemon Singles > Obsidian Flames,$0.45,A,English\n",
+        (CHARMANDER, "EX", "45", "2", "normal"),
+    ),
+}
+
+
+@pytest.mark.parametrize("key", [one.key for one in formats()])
+def test_each_format(cards: None, seller: Seller, key: str) -> None:
+    text, listing = FILES[key]
+    matching = Came(text, seller).matching
+    assert matching.format
+    assert matching.format.key == key
+    # Some formats tell no condition, or no price.
+    answered = matching.mapping
+    for to, constant in ((Field.CONDITION, "EX"), (Field.PRICE, "£0.45")):
+        if to not in answered.sources:
+            answered = answered.with_source(to, Source(constant=constant))
+    assert Came(text, seller, answered).listings() == [listing]
+
+
+OWN = "Karte,Serie,Nr.,Sprache,Zustand,Preis,Anzahl,Lagerort\n"
+
+
+def test_a_file_of_no_format_is_matched_by_names(cards: None, seller: Seller) -> None:
+    text = f'{OWN}Charmander,Obsidian Flames,26,DE,EX,"€ 1.049,50",2,Ordner 3\n'
+    came = Came(text.replace('"', "").replace(",", ";").replace("1.049;50", "1.049,50"), seller)
+    assert came.listings() == [(CHARMANDER, "EX", "104950", "2", "de|normal")]
+    assert came.listings("MODE", "NOTES") == [("CREATE", "Ordner 3")]
+    assert {one.by for one in came.matching.columns} == {By.NAME}
+    assert came.matching.missing == ()
+
+
+def test_columns_are_matched_by_contents_and_by_almost_their_name(cards: None, seller: Seller) -> None:
+    text = (
+        "Name,Number,Comment,Price,Blah,X1,Quantitty\n"
+        "Charmander,26,,£0.45,Obsidian Flames,EX,2\nLugia,9,,£1.00,Neo Genesis,GD,1\n"
+    )
+    came = Came(text, seller)
+    assert [one.by for one in came.matching.columns] == [*[By.NAME] * 4, By.CONTENTS, By.CONTENTS, By.SPELLING]
+    assert came.listings() == [(CHARMANDER, "EX", "45", "2", "normal"), (LUGIA, "GD", "100", "1", "holo")]
+
+
+def test_a_sku_is_never_a_product_id(cards: None, seller: Seller) -> None:
+    # 509980 is the product id of another card.
+    text = "TCGplayer Id,Name,Set,Number,Condition,Price,Quantity\n509980,Charmander,Obsidian Flames,26,NM,£1,1\n"
+    came = Came(text, seller)
+    assert came.matching.columns[0].fields == ()
+    assert "0% of its ids" in came.matching.columns[0].why
+    assert came.listings("URN") == [(CHARMANDER,)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "slug"),
+    [
+        # Two keys that disagree are never resolved silently.
+        ("725106,Obsidian Flames,Lugia,26", "item-disagrees"),
+        ("725106,Obsidian Flames,Charmander,27", "item-disagrees"),
+        (",Obsidian Flames,Lugia,26", "item-disagrees"),
+        (",Obsidian Flame,Charmander,26", "set-unknown"),
+        (",Paldea Evolved,Iono,", "item-ambiguous"),
+        ("7,,Iono,", "item-ambiguous"),
+        (",Paldea Evolved,Pikachu,", "item-unknown"),
+        (",,,", "item-missing"),
+        (",Obsidian Flames,Elite Trainer Box,", "sealed"),
+    ],
+)
+def test_what_does_not_name_one_card(cards: None, seller: Seller, cells: str, slug: str) -> None:
+    text = f"idProduct,Set,Name,Number,Condition,Price,Quantity\n{cells},NM,£1,1\n"
+    came = Came(f"{text}725106,,Charmander,,NM,£1,1\n274409,,Lugia,,NM,£1,1\n", seller)
+    assert came.reasons == [slug, "", ""]
+    assert came.listings("URN") == [(CHARMANDER,), (LUGIA,)]
+
+
+def test_one_answer_decides_all_rows_with_a_word(cards: None, seller: Seller) -> None:
+    rows = ["Charmander,Obs. Flames,26,Mintish,EN", "Lugia,Neo Genesis,9,Mintish,EN", "Iono,Paldea Evolved,,NM,FR"]
+    rows += [f"Charmander,Obsidian Flames,26,{condition},DE" for condition in ("NM", "EX")]
+    text = "\n".join(["Name,Set,Number,Condition,Language,Price,Quantity", *(f"{one},£1,1" for one in rows), ""])
+    came = Came(text, seller)
+    assert came.outcomes == ["open"] * 3 + ["row"] * 2
+    words = [("set", "Obs. Flames"), ("condition", "Mintish"), ("item", "Paldea Evolved · Iono")]
+    assert came.questions == dict(zip([Question(*one) for one in words], [1, 2, 1], strict=True))
+    answered = came.matching.mapping
+    for (kind, word), answer in zip(words, ("Obsidian Flames", "GD", IONO), strict=True):
+        answered = answered.answer(Kind(kind), word, answer)
+    expected = [(CHARMANDER, "GD", "normal"), (LUGIA, "GD", "holo"), (IONO, "NM", "fr|normal")]
+    assert Came(text, seller, answered).listings("URN", "CONDITION", "VARIANTS")[:3] == expected
+    left_out = answered.answer(Kind.CONDITION, "Mintish", LEAVE_OUT)
+    assert Came(text, seller, left_out).outcomes[:3] == ["left-out", "left-out", "row"]
+
+
+def test_rows_for_one_listing_are_added_up_and_known_listings_are_updated(cards: None, seller: Seller) -> None:
+    start(seller, csv_bytes([row(urn=LUGIA, condition="NM", variants="holo")]))
+    text = (
+        "Name,Set,Number,Condition,Price,Quantity\n"
+        "Charmander,Obsidian Flames,26,NM,£1,2\n"
+        "Lugia,Neo Genesis,9,NM,£5,1\n"
+        "Charmander,Obsidian Flames,026/197,near mint,£2,3\n"
+        "Charmander,Obsidian Flames,26,NM,£1,0\n"
+    )
+    came = Came(text, seller)
+    assert came.listings() == [(CHARMANDER, "NM", "100", "5", "normal"), (LUGIA, "NM", "500", "1", "holo")]
+    assert came.outcomes == ["row", "row", "added", "left-out"]
+    assert came.reasons == ["", "", "added-price", "quantity-zero"]
+    assert came.added == [2]
+
+
+def test_a_saved_mapping_asks_nothing_again(cards: None, seller: Seller) -> None:
+    header = "Name,Set,Number,Q,Z,Condition\n"
+    mapping = Mapping(
+        columns=("Name", "Set", "Number", "Q", "Z", "Condition"),
+        sources={
+            Field.NAME: Source(("Name",)),
+            Field.SET: Source(("Set",)),
+            Field.NUMBER: Source(("Number",)),
+            Field.QUANTITY: Source(("Q",)),
+            Field.PRICE: Source(("Z",)),
+            Field.CONDITION: Source(("Condition",), how=How.GRAMMAR),
+        },
+        scale="tcgplayer",
+        money=Money("GBP"),
+    )
+
+    def matched(text: str) -> Matching:
+        file = io.BytesIO(text.encode())
+        return match_file(file, detect(file, overrides={}), saved=[mapping])
+
+    body = "Charmander,Obsidian Flames,26,2,0.45,LP\n"
+    assert matched(header + body).mapping == mapping
+    shuffled = matched("Condition,Z,Q,Number,Set,Name\nLP,0.45,2,26,Obsidian Flames,Charmander\n")
+    assert replace(shuffled.mapping, columns=mapping.columns) == mapping
+    renamed = matched(header.replace("Z", "Zz") + body)
+    assert renamed.missing == (Field.PRICE,)
+    assert [one.column for one in renamed.columns if not one.fields] == ["Zz"]
+
+
+def test_texts_have_no_line_breaks_and_constants_stand_for_missing_columns(cards: None, seller: Seller) -> None:
+    text = 'Name,Set,Number,Altered,Comment\nCharmander,Obsidian Flames,26,X,"one\n ""two"""\nLugia,Neo Genesis,9,,\n'
+    mapping = Came(text, seller).matching.mapping
+    for to, constant in ((Field.CONDITION, "LP"), (Field.PRICE, "£2"), (Field.QUANTITY, "3"), (Field.NOTES, "Box, 1")):
+        mapping = mapping.with_source(to, Source(constant=constant))
+    # A constant condition is a code of ours, whatever the file's scale.
+    came = Came(text, seller, replace(mapping, scale="tcgplayer"))
+    assert came.listings("CONDITION", "PRICE", "QUANTITY", "COMMENT", "NOTES") == [
+        ("LP", "200", "3", 'Altered, one "two"', "Box, 1"),
+        ("LP", "200", "3", "", "Box, 1"),
+    ]
