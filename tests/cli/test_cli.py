@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -446,3 +447,31 @@ def test_nothing_in_a_file_steers_the_terminal(app: Flask, seller: Seller, tmp_p
 
 def test_the_version(app: Flask) -> None:
     assert flask(app, "version").stdout == f"Sluice {VERSION}\n"
+
+
+def test_convert_takes_a_mapping_from_a_file(app: Flask, seller: Seller, tmp_path: Path) -> None:
+    make_items(1)
+    source, out, report, mapping = (tmp_path / name for name in ("stock.csv", "out.csv", "report.csv", "mapping.json"))
+    source.write_text("Karte;Güte;Euro;Stück\n1;LP;1,50;2\n1;LP;1,50;0\n1;;1,50;1\n")
+    of_fields = {"cardmarket_id": "Karte", "condition": "Güte", "price": "Euro", "quantity": "Stück"}
+    sources = {field: {"columns": [column]} for field, column in of_fields.items()}
+    mapping.write_text(
+        json.dumps({"version": 1, "sources": sources, "scale": "tcgplayer", "money": {"currency": "EUR"}})
+    )
+    command = ["imports", "convert", str(source), "--seller", seller.email, "--out", str(out), "--report", str(report)]
+
+    converted = flask(app, *command, "--mapping", str(mapping), "--rate", "eur=0.86")
+    assert converted.exit_code == 0
+    assert converted.stdout == "3 rows: 1 row, 0 added, 1 left-out, 1 open.\n"
+    assert converted.stderr == "Open in 1 rows: condition-missing\n"
+    assert out.read_text() == f"{HEADER}\nCREATE,urn:test:1,,,,,,EX,129,2,normal,,,,\n"
+    assert report.read_text().splitlines() == [
+        "LINE,OUTCOME,OUT_LINE,REASON",
+        "2,row,2,",
+        '3,left-out,,"The quantity is 0, so it is left out."',
+        "4,open,,No condition is given.",
+    ]
+    for wrong in (["--mapping", "none"], ["--mapping", str(source)], ["--rate", "EUR"], ["--rate", "EUR=x"]):
+        refused = flask(app, *command, *wrong)
+        assert refused.exit_code == 2
+        assert refused.stderr.startswith("Refused: ")

@@ -14,9 +14,11 @@ from app.extensions import db
 from app.imports.foreign.convert import HEADER_LINE, convert
 from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, Money, Source
 from app.imports.foreign.matching import By, Matching, match_file
+from app.imports.foreign.preview import prices_of, words_of
 from app.imports.foreign.reading import detect
 from app.imports.foreign.reasons import Outcome, Question
 from app.imports.foreign.recognised import formats
+from app.imports.foreign.sample import Sample
 from app.models import Seller
 from app.queries import items
 from tests.factories import csv_bytes, row, start
@@ -355,3 +357,27 @@ def test_texts_have_no_line_breaks_and_constants_stand_for_missing_columns(cards
         ("LP", "200", "3", 'Altered, one "two"', "Box, 1"),
         ("LP", "200", "3", "", "Box, 1"),
     ]
+
+
+def test_words_and_prices_are_shown_before_they_are_used(cards: None, seller: Seller) -> None:
+    rows = [("Obsidian Flame", "LP", "1.00"), ("SV03: Obsidian Flames", "PSA 9", "0.50"), ("Neo Genesis", "Mp", "99")]
+    text = "\n".join(["Name,Set,Condition,Price,Quantity", *(f"X,{','.join(one)},1" for one in [*rows, rows[0]]), ""])
+    came = Came(text, seller)
+    mapping = replace(came.matching.mapping, money=Money("GBP"))
+    file = io.BytesIO(text.encode())
+    sample = Sample(file, detect(file, overrides={}))
+    assert [(one.word, one.rows, one.becomes) for one in words_of(sample, mapping, mapping.columns)] == [
+        ("LP", 2, "EX"),
+        ("PSA 9", 1, ""),
+        ("Mp", 1, "GD"),
+        ("Obsidian Flame", 2, ""),
+        ("SV03: Obsidian Flames", 1, "Obsidian Flames"),
+        ("Neo Genesis", 1, "Neo Genesis"),
+    ]
+    (unknown,) = (one for one in words_of(sample, mapping, mapping.columns) if one.choices)
+    assert unknown.choices == ("Pokemon > Obsidian Flames",)
+    answered = mapping.answer(Kind.SET, unknown.word, unknown.choices[0])
+    assert "Obsidian Flames" in {one.becomes for one in words_of(sample, answered, mapping.columns)}
+    prices = prices_of(sample, mapping, mapping.columns)
+    assert prices
+    assert (prices.lowest, prices.highest[0]) == (("0.50", 50), ("99", 9900))

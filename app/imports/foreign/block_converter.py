@@ -425,12 +425,14 @@ class BlockConverter:
             outcomes[is_open], reasons[is_open] = Outcome.OPEN, offer.reasons[is_open]
             outcomes[is_row], reasons[is_row] = Outcome.ROW, _NONE
         rows = [np.flatnonzero((outcomes == Outcome.ROW) & (offer.outcomes == Outcome.ROW)) for offer in offers]
-        order = np.argsort(np.concatenate(rows), kind="stable")
-        places = np.concatenate(rows)[order]
+        places = np.concatenate(rows)
+        order = np.argsort(places, kind="stable")
+        places = places[order]
 
         def joined(name: str) -> Ints:
-            parts = [getattr(offer, name)[at] for offer, at in zip(offers, rows, strict=True)]
-            return np.concatenate(parts)[order]
+            if len(offers) == 1:
+                return np.asarray(getattr(offers[0], name)[rows[0]])
+            return np.concatenate([getattr(offer, name)[at] for offer, at in zip(offers, rows, strict=True)])[order]
 
         item_ids, traits = joined("item_ids"), joined("traits")
         distinct, inverse = np.unique(item_ids, return_inverse=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.imports.foreign import words
 from app.imports.foreign.mapping import Field, Joined, Mapping, Source, positions
 
-#: Between the cells of a combination; files do not contain it.
+#: Between the cells of a combination.
 _SEPARATOR = "\x1f"
 
 Codes = NDArray[np.int32]
@@ -35,11 +35,16 @@ class Group:
 
     def _joined(self, cells: pa.Table) -> pa.Array:
         columns = [whole(cells.column(at)) for at in self.columns]
-        return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, _SEPARATOR)
+        if len(columns) == 1:
+            return columns[0]
+        joined = pc.binary_join_element_wise(*columns, _SEPARATOR)
+        if (pc.max(pc.count_substring(joined, _SEPARATOR)).as_py() or 0) < len(columns):
+            return joined
+        return pc.binary_join_element_wise(*(pc.replace_substring(one, _SEPARATOR, " ") for one in columns), _SEPARATOR)
 
     def split(self, combination: str) -> list[str]:
         """The cells of a combination, trimmed; empty where they say nothing."""
-        cells = combination.split(_SEPARATOR) if self.columns else []
+        cells = combination.split(_SEPARATOR) if len(self.columns) > 1 else [combination][: len(self.columns)]
         return [words.cleaned(cell) for cell in cells]
 
     def at(self, cells: Sequence[str], columns: Collection[int]) -> list[str]:

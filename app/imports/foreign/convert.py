@@ -6,6 +6,7 @@ import pickle
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -75,8 +76,9 @@ def convert(
     seller_id: int,
     *,
     on_read: Callable[[int], None] = lambda _rows: None,
+    most_blocks: int | None = None,
 ) -> Iterator[Converted]:
-    """Convert the file that was read as ``reading``.
+    """Convert the file that was read as ``reading``, or as many of its first blocks.
 
     It is worked through once, and each block is laid by in a temporary file, until it is known which rows are for the
     same listing: the first of them gets the quantities of all. Memory holds some bytes a row for that. ``on_read`` is
@@ -88,7 +90,7 @@ def convert(
     converter = BlockConverter(Bound(mapping, reading.columns))
     with tempfile.TemporaryFile() as laid_by:
         keys, rows = _Keys(), 0
-        for block in blocks(source, reading):
+        for block in islice(blocks(source, reading), most_blocks):
             worked = converter.work(block)
             db.session.rollback()
             keys.add(worked.offers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
@@ -179,12 +179,3 @@ class Pricing:
             return None
         as_decimal, as_thousands = amount.values
         return as_decimal if amount.decimal[0] == self._money.decimal else as_thousands
-
-
-def in_own_units(prices: Collection[str], money: Money) -> Iterator[Decimal]:
-    """The amounts of cells as far as they can be read, for a display of their lowest, median and highest."""
-    for text in prices:
-        amount = read_amount(text)
-        if amount:
-            value = amount.values[0]
-            yield value / 100 if money.minor else value

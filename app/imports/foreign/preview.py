@@ -1,0 +1,116 @@
+"""What the words and prices in the first rows of a file become by a mapping, to be looked at before it is converted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from app.csvfile.contract import CONDITION_CODES
+from app.imports.foreign.bound import Bound
+from app.imports.foreign.mapping import Field, How, Kind, Mapping
+from app.imports.foreign.money import Pricing
+from app.imports.foreign.reasons import Reason
+from app.imports.foreign.sample import Sample
+from app.imports.foreign.sets import Sets
+from app.imports.foreign.traits import TraitReader, Traits
+from app.queries import items_by_set
+
+_CODES = {grade: code for code, grade in CONDITION_CODES.items()}
+_KINDS = {
+    Kind.CONDITION: Field.CONDITION,
+    Kind.FINISH: Field.FINISH,
+    Kind.LANGUAGE: Field.LANGUAGE,
+    Kind.GAME: Field.GAME,
+    Kind.SET: Field.SET,
+}
+#: Prices that are shown from the highest down: a factor of 100 is seen there.
+_HIGHEST = 3
+
+
+class Word(NamedTuple):
+    """A word of a closed kind, in the first rows."""
+
+    kind: Kind
+    word: str
+    #: The number of its rows.
+    rows: int
+    #: What it becomes, for the seller; empty if that is open.
+    becomes: str
+    #: Why its rows are left out or open.
+    why: str = ""
+    #: What it may be, as answers have it, the nearest first; only for a set.
+    choices: tuple[str, ...] = ()
+
+
+class Price(NamedTuple):
+    """A price as it is in the file, and in pence."""
+
+    text: str
+    pence: int
+
+
+class Prices(NamedTuple):
+    """The prices in the first rows that can be read: the lowest, the median, and the highest ones, highest first."""
+
+    lowest: Price
+    median: Price
+    highest: tuple[Price, ...]
+
+
+def words_of(sample: Sample, mapping: Mapping, columns: Sequence[str]) -> list[Word]:
+    """Every distinct word of a closed kind with what it becomes, the most frequent first in each kind."""
+    bound, reader = Bound(mapping, columns), TraitReader(mapping)
+    sets = Sets(items_by_set.list_sets(), mapping)
+    found: list[Word] = []
+    for kind, to in _KINDS.items():
+        is_search = to in mapping.sources and mapping.sources[to].how is How.SEARCH
+        for at in () if is_search else bound.places.get(to, ()):
+            for word, count in sample.values(at):
+                if kind in (Kind.SET, Kind.GAME):
+                    found.append(_of_catalog(kind, word, count, mapping, sets))
+                else:
+                    found.append(_of_traits(kind, word, count, reader.read({to: word}, [[] for _ in mapping.filters])))
+    return found
+
+
+def _of_traits(kind: Kind, word: str, count: int, traits: Traits) -> Word:
+    asked = traits.open if traits.open and traits.open.slug != "condition-missing" else None
+    if why := traits.left_out or asked:
+        return Word(kind, word, count, "", why.sentence)
+    condition = _CODES[traits.condition] if traits.condition else ""
+    return Word(kind, word, count, ", ".join(filter(None, (condition, *sorted(traits.finishes), traits.language))))
+
+
+def _of_catalog(kind: Kind, word: str, count: int, mapping: Mapping, sets: Sets) -> Word:
+    if kind is Kind.GAME:
+        games = sets.games(word)
+        if sets.is_game_left_out(word):
+            return Word(kind, word, count, "", "You decided to leave out these rows.")
+        why = "" if games else f"The catalog has no game “{word}”."
+        return Word(kind, word, count, ", ".join(sorted(games or ())), why)
+    found = sets.find(word, in_path=mapping.sources[Field.SET].how is How.PATH)
+    if found.is_left_out:
+        return Word(kind, word, count, "", "You decided to leave out these rows.")
+    names = sorted({one.name for one in found.sets})
+    if names:
+        return Word(kind, word, count, ", ".join([*names, *sorted(found.extras)]))
+    return Word(kind, word, count, "", f"The catalog has no set “{word}”.", tuple(sets.nearest(word)))
+
+
+def prices_of(sample: Sample, mapping: Mapping, columns: Sequence[str]) -> Prices | None:
+    """The prices in the first rows; None if none can be read. A currency in another column is not looked at."""
+    found = sorted(_readable(sample, mapping, Bound(mapping, columns)), key=lambda one: one.pence)
+    if not found:
+        return None
+    return Prices(found[0], found[len(found) // 2], tuple(found[: -_HIGHEST - 1 : -1]))
+
+
+def _readable(sample: Sample, mapping: Mapping, bound: Bound) -> Iterator[Price]:
+    pricing = Pricing(mapping.money)
+    currencies = [cell for at in bound.places.get(Field.CURRENCY, ()) for cell in sample.cells(at)]
+    told = currencies[0] if len(currencies) == 1 else ""
+    for at in bound.places.get(Field.PRICE, ()):
+        for text, _ in sample.values(at):
+            pence = pricing.price([text], told)
+            if not isinstance(pence, Reason):
+                yield Price(text, pence)
