@@ -23,7 +23,7 @@ check: lint ## Lint, and run the tests that need neither servers nor processes: 
 test: .venv/.stamp-dev ## Run the tests; ARGS="tests/unit -k quoted" runs some of them
 	$(BIN)/python -m pytest $(ARGS)
 
-e2e: .venv/.stamp-e2e chromium ## Run the tests in a real browser; ARGS="-k panel" runs some of them; pictures of all pages go to artefacts/pages
+e2e: .venv/.stamp-e2e chromium ## Run the tests in a real browser; ARGS="-k panel" runs some of them; PICTURES=1 leaves pictures of all pages in artefacts/pages
 	CHROMIUM=$(CHROMIUM) $(BIN)/python -m pytest tests/e2e --numprocesses 2 --reruns 1 --only-rerun TargetClosedError $(ARGS)
 
 screenshots: .venv/.stamp-e2e chromium ## Retake the screenshots in the README

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Cookie, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Cookie, Page, expect
 
 from app import catalog
 from app.cli import DEMO_CATALOG
@@ -133,6 +133,32 @@ def sessions() -> dict[int, list[Cookie]]:
     return {}
 
 
+def new_context(
+    browser: Browser, address: str, *, scripts: bool = True, width: int = 1280, dark: bool = False, zone: str = "UTC"
+) -> BrowserContext:
+    """A window like that of a person in Britain."""
+    return browser.new_context(
+        base_url=address,
+        java_script_enabled=scripts,
+        locale="en-GB",
+        timezone_id=zone,
+        reduced_motion="reduce",
+        color_scheme="dark" if dark else "light",
+        viewport={"width": width, "height": 800},
+    )
+
+
+def new_page(context: BrowserContext, seller: Seller | None, sessions: dict[int, list[Cookie]]) -> Page:
+    """A page of the window in which ``seller`` is signed in; as people do the first time, and then by the cookies."""
+    page = context.new_page()
+    if seller and seller.id in sessions:
+        context.add_cookies(sessions[seller.id])
+    elif seller:
+        sign_in(page, seller.email)
+        sessions[seller.id] = context.cookies()
+    return page
+
+
 @pytest.fixture
 def open_window(
     browser: Browser, address: str, watch: Watch, sessions: dict[int, list[Cookie]]
@@ -148,24 +174,10 @@ def open_window(
         dark: bool = False,
         zone: str = "UTC",
     ) -> Page:
-        context = browser.new_context(
-            base_url=address,
-            java_script_enabled=scripts,
-            locale="en-GB",
-            timezone_id=zone,
-            reduced_motion="reduce",
-            color_scheme="dark" if dark else "light",
-            viewport={"width": width, "height": 800},
-        )
+        context = new_context(browser, address, scripts=scripts, width=width, dark=dark, zone=zone)
         contexts.append(context)
         watch.follow(context)
-        page = context.new_page()
-        if seller and seller.id in sessions:
-            context.add_cookies(sessions[seller.id])
-        elif seller:
-            sign_in(page, seller.email)
-            sessions[seller.id] = context.cookies()
-        return page
+        return new_page(context, seller, sessions)
 
     yield open_one
     for context in contexts:

@@ -1,22 +1,38 @@
-"""What holds for every page in every state, on a dark phone and on a light screen; and a picture of each."""
+"""What holds for every page in every state, on a dark phone and on a light screen."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Cookie
 
-from tests.e2e.conftest import OpenWindow
+from tests.e2e.conftest import new_context, new_page
 from tests.e2e.tour import Showroom, make_showroom, stops
 from tests.e2e.window import Watch, find_barriers, overhang, weight
 from tests.processes import ROOT
 
-#: For visual inspection.
+#: Where PICTURES=1 leaves a picture of each page.
 PICTURES = ROOT / "artefacts" / "pages"
 STOPS = stops()
 #: A page and all that it loads.
 MAX_BYTES = 300_000
+
+
+#: Windows by the browser, the attribute of the showroom that is signed in, and the colour scheme.
+_Windows = dict[tuple[Browser, str | None, str], BrowserContext]
+
+
+@pytest.fixture(scope="module")
+def windows() -> Iterator[_Windows]:
+    """The windows, one for each person and look, whose pages share what they have loaded, as those of people do."""
+    windows: _Windows = {}
+    yield windows
+    for (browser, *_), context in windows.items():
+        if browser.is_connected():
+            context.close()
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +55,36 @@ _LOOKS = [("light", 1280), ("dark", 360)]
     ],
 )
 def test_everybody_can_use_it(
-    name: str, scheme: str, width: int, showroom: Showroom, open_window: OpenWindow, watch: Watch
+    name: str,
+    scheme: str,
+    width: int,
+    showroom: Showroom,
+    browser: Browser,
+    address: str,
+    windows: _Windows,
+    sessions: dict[int, list[Cookie]],
+    watch: Watch,
 ) -> None:
     stop = STOPS[name]
+    window = browser, stop.who, scheme
+    if window not in windows:
+        windows[window] = new_context(browser, address, width=width, dark=scheme == "dark")
+    context = windows[window]
     watch.expects_failures = stop.fails
-    page = open_window(stop.who and getattr(showroom, stop.who), width=width, dark=scheme == "dark")
-    stop.visit(page, showroom)
-    # What lies over the page belongs to the window, not to the whole length of the page.
-    is_covered = page.locator("dialog[open]").count() > 0
-    picture = PICTURES / f"{name}-{scheme}-{width}.png"
-    page.screenshot(path=picture, full_page=not is_covered, animations="disabled")
-    assert overhang(page) == 0
-    assert 0 < weight(page) < MAX_BYTES
-    assert find_barriers(page) == []
+    watch.follow(context)
+    # An earlier visit may have signed in or out.
+    context.clear_cookies()
+    page = new_page(context, stop.who and getattr(showroom, stop.who), sessions)
+    try:
+        stop.visit(page, showroom)
+        if os.environ.get("PICTURES"):
+            # What lies over the page belongs to the window, not to the whole length of the page.
+            is_covered = page.locator("dialog[open]").count() > 0
+            picture = PICTURES / f"{name}-{scheme}-{width}.png"
+            page.screenshot(path=picture, full_page=not is_covered, animations="disabled")
+        assert overhang(page) == 0
+        assert 0 < weight(page) < MAX_BYTES
+        assert find_barriers(page) == []
+    finally:
+        page.close()
+        watch.leave(context)

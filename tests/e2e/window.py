@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response, Route, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Response, WebError, expect
 
 from tests.conftest import PASSWORD
 
@@ -26,19 +28,35 @@ class Watch:
 
     def follow(self, context: BrowserContext) -> None:
         """Watch all pages of a window."""
-        context.route(lambda url: not any(url.startswith(f"{one}/") for one in self._addresses), self._refuse)
-        context.on("console", self._hear)
-        context.on("weberror", lambda error: self.faults.append(f"{error.page and error.page.url}: {error.error}"))
-        context.on("response", self._judge)
-        context.on("requestfailed", self._judge_failed)
+        for event, handler in self._handlers():
+            context.on(event, handler)
+
+    def leave(self, context: BrowserContext) -> None:
+        """Watch the window no longer."""
+        for event, handler in self._handlers():
+            context.remove_listener(event, handler)
 
     def also(self, address: str) -> None:
         """Let pages ask this address, too."""
         self._addresses.append(address)
 
-    def _refuse(self, route: Route) -> None:
-        self.faults.append(f"a request to {route.request.url}")
-        route.abort()
+    def _handlers(self) -> list[tuple[Any, Callable[..., None]]]:
+        return [
+            ("console", self._hear),
+            ("weberror", self._hear_error),
+            ("request", self._judge_request),
+            ("response", self._judge),
+            ("requestfailed", self._judge_failed),
+        ]
+
+    def _judge_request(self, request: Request) -> None:
+        # The browser reaches no other host. Routes that refuse would keep it from storing files as it does for people.
+        is_own = any(request.url.startswith(f"{one}/") for one in self._addresses)
+        if request.url.startswith("http") and not is_own:
+            self.faults.append(f"a request to {request.url}")
+
+    def _hear_error(self, error: WebError) -> None:
+        self.faults.append(f"{error.page and error.page.url}: {error.error}")
 
     def _hear(self, message: ConsoleMessage) -> None:
         # What is morphed into a part with two elements of one id loses its focus, and Idiomorph only warns of it.
