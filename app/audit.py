@@ -31,6 +31,9 @@ class Action(StrEnum):
     RETRY_FAILED = "retry failed rows"
     RETRY_REMAINING = "import remaining rows"
     UNDO = "undo import"
+    CORRECT = "correct failed rows"
+    TAKE_BACK = "take corrections back"
+    IMPORT_CORRECTED = "import corrected rows"
     PAUSE = "pause"
     RESUME = "resume"
     TERMINATE = "terminate"
@@ -76,12 +79,18 @@ def act_as(actor: Actor) -> None:
     g.sluice_actor = actor
 
 
+def current_actor() -> Actor:
+    """Who is acting."""
+    actor: Actor = g.get("sluice_actor") or (_unknown() if has_request_context() else _at_the_command_line())
+    return actor
+
+
 def record(action: Action, seller_id: int, public_id: uuid.UUID | None = None, *, detail: str = "") -> None:
     """Record in the current transaction an action on something that belongs to ``seller_id``.
 
     ``public_id`` is that of an import; anything else is named in ``detail``.
     """
-    actor: Actor = g.get("sluice_actor") or (_unknown() if has_request_context() else _at_the_command_line())
+    actor = current_actor()
     db.session.add(
         AuditEntry(
             actor_id=actor.seller_id,

@@ -45,12 +45,14 @@ from app.statuses import (
     BatchStatus,
     Channel,
     ConversionStatus,
+    CorrectionState,
     DeliveryStatus,
     EmailOnEnd,
     ImportKind,
     ImportStatus,
     RetriedRows,
     SwitchedOff,
+    TakenUpAs,
     TokenScope,
     sql_list,
     sql_literal,
@@ -368,12 +370,15 @@ class Import(Base):
         ),
         _one_of("retried_rows", RetriedRows),
         CheckConstraint("(parent_id is null) = (retried_rows is null)", name="retry_told_in_full"),
-        # The same rows are retried once, however often the button is pressed. What still fails belongs to the retry.
+        _one_of("taken_up_as", TakenUpAs),
+        # The same rows are taken up once, however often the button is pressed. What still fails belongs to the import
+        # that has taken it up.
         Index(
-            "ix__imports__retried_once",
+            "ix__imports__retried_parts",
             "seller_id",
             "parent_id",
             "retried_rows",
+            "part",
             unique=True,
             postgresql_where=text(f"parent_id is not null and kind <> {sql_literal(ImportKind.UNDO)}"),
         ),
@@ -423,6 +428,12 @@ class Import(Base):
     #: The conversion that its file comes from; null for a file that was uploaded in the import format. Then
     #: ``file_name`` and ``sha256`` are those of the foreign file, and the others those of the converted one.
     conversion_id: Mapped[int | None] = mapped_column(BigInteger)
+    #: How it has taken failed rows up, each of which is then in ``corrections``. Null: it has taken up no failed rows,
+    #: or, in a retry by a release that did not record it, all of them.
+    taken_up_as: Mapped[str | None] = mapped_column(CodeText)
+    #: Failed rows can be taken up in several parts. They are numbered, so that of two imports that would take up the
+    #: same rows, only one is created.
+    part: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     #: As the client named it: shown, never used as a path.
     file_name: Mapped[str] = mapped_column(Text)
     storage_key: Mapped[str] = mapped_column(Text)
@@ -576,6 +587,107 @@ class ErrorGroup(Base):
     cause: Mapped[str] = mapped_column(CodeText, primary_key=True)
     #: Empty: the row as a whole.
     column: Mapped[str] = mapped_column(CodeText, primary_key=True)
+    rows: Mapped[int] = mapped_column(Integer)
+    #: All of them lie between these two lines.
+    first_line: Mapped[int] = mapped_column(Integer)
+    last_line: Mapped[int] = mapped_column(Integer)
+
+
+class Fixing(Base):
+    """How far the failed rows of an import are corrected. Whoever changes anything about that locks this row first."""
+
+    __tablename__ = "fixings"
+    __table_args__ = (
+        # What a worker has to go on with; nearly always empty.
+        Index("ix__fixings__answering", "moved_at", postgresql_where=text("answering is not null")),
+    )
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    #: Raised whenever any of the rows gets another state.
+    version: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    #: The number of answers given so far.
+    answers: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    #: The answer that is being applied, 0 for the survey of the values; null: none.
+    answering: Mapped[int | None] = mapped_column(Integer)
+    #: It has been applied to the rows up to this line, and to so many of them.
+    cursor_line: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    rows_done: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    #: Whether ``open_values`` is true of the rows as they are.
+    is_surveyed: Mapped[bool] = mapped_column(server_default=text("false"))
+    moved_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    #: Numbers of rows: corrected and not taken up yet; corrected, with another problem behind; left out; taken up.
+    correct: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    behind: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    left_out: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    taken: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+
+
+class Answer(Base):
+    """What a seller has answered about failed rows: a value or a rule for a group of them, or cells of single rows."""
+
+    __tablename__ = "answers"
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    #: From 1.
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    #: An ``imports.fixes.answers.Rule``.
+    rule: Mapped[str] = mapped_column(CodeText)
+    #: The group, and the wrong value; null: all rows of the group. The group is empty for single rows.
+    cause: Mapped[str] = mapped_column(CodeText)
+    column: Mapped[str] = mapped_column(CodeText)
+    value: Mapped[str | None] = mapped_column(Text)
+    #: The new values by column, or the reason for which rows are left out.
+    cells: Mapped[dict[str, str]] = mapped_column(JSONB)
+    #: The number of rows that it was applied to.
+    rows: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    #: Who gave it, as in ``audit_log``.
+    actor_id: Mapped[int | None] = mapped_column(Integer)
+    actor: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+
+
+class Correction(Base):
+    """What has become of one failed row: corrected, left out, or taken up. The row itself stays in ``row_errors``."""
+
+    __tablename__ = "corrections"
+    __table_args__ = (
+        CheckConstraint("(taken_by is null) = (taken_line is null)", name="taken_in_full"),
+        _one_of("state", CorrectionState),
+    )
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    #: That of the failed row.
+    line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    state: Mapped[str] = mapped_column(CodeText)
+    #: The row with its corrections, in the format of ``row_errors.row``; null: as it was.
+    row: Mapped[str | None] = mapped_column(Text)
+    #: What is wrong with the corrected row, as in ``row_errors``; null: nothing, or what was wrong before.
+    code: Mapped[int | None] = mapped_column(SmallInteger)
+    columns: Mapped[list[str] | None] = mapped_column(ARRAY(CodeText))
+    causes: Mapped[list[str] | None] = mapped_column(ARRAY(CodeText))
+    facts: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+    #: The last answer that was applied to it.
+    answer: Mapped[int | None] = mapped_column(Integer)
+    #: The import that has taken the row up, and on which of its lines it stands there.
+    taken_by: Mapped[int | None] = mapped_column(BigInteger)
+    taken_line: Mapped[int | None] = mapped_column(Integer)
+
+
+class OpenValue(Base):
+    """How many failed rows that are still open have one wrong value, by cause and column."""
+
+    __tablename__ = "open_values"
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    cause: Mapped[str] = mapped_column(CodeText, primary_key=True)
+    #: Empty: the row as a whole.
+    column: Mapped[str] = mapped_column(CodeText, primary_key=True)
+    #: Empty where the value does not say what was meant; the values of several columns are joined by U+001F.
+    value: Mapped[str] = mapped_column(CodeText, primary_key=True)
     rows: Mapped[int] = mapped_column(Integer)
     #: All of them lie between these two lines.
     first_line: Mapped[int] = mapped_column(Integer)

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from app.extensions import db
 from app.imports import reconcile, retention
+from app.imports.fixes import engine
 from app.queries import operations, periodic
 from app.queries.deliveries import outbox, webhook_endpoints
 from app.queries.imports import chunk_scratch
 
 log = logging.getLogger(__name__)
 
-_MINUTE, _HOUR = 60.0, 3600.0
+_SOON, _MINUTE, _HOUR = 10.0, 60.0, 3600.0
 #: Retention of messages that were sent or given up.
 _MESSAGES_KEPT_DAYS = 30
 #: Retention of silent worker hosts and of failed attempts.
@@ -80,6 +81,7 @@ def _forget_messages() -> None:
 
 #: In the order in which they run.
 TASKS = (
+    Task("go on with answers", _SOON, engine.go_on_with_all),
     Task("forget workers", _HOUR, lambda: operations.forget_workers(silent_seconds=_HOST_FORGOTTEN_AFTER_SECONDS)),
     Task("forget failed attempts", _HOUR, lambda: operations.forget_troubles(days=_TROUBLES_KEPT_DAYS)),
     Task("remove deleted imports", _MINUTE, retention.remove_deleted),

@@ -79,6 +79,28 @@ class ConversionStatus(StrEnum):
     FAILED = "FAILED"
 
 
+class TakenUpAs(StrEnum):
+    """How an import has taken up failed rows of another one."""
+
+    #: As they were.
+    RETRY = "RETRY"
+    #: Corrected on the pages or through the API.
+    FIX = "FIX"
+    #: In an uploaded file whose rows were recognised.
+    UPLOAD = "UPLOAD"
+
+
+class CorrectionState(StrEnum):
+    """What a failed row has come to since."""
+
+    #: It has a problem: the one for which it failed, or another one behind that.
+    OPEN = "OPEN"
+    #: It is corrected, as far as that can be known before it is imported.
+    RIGHT = "RIGHT"
+    #: It is not to be imported.
+    LEFT_OUT = "LEFT_OUT"
+
+
 class DeliveryStatus(StrEnum):
     """The status of a delivery: a webhook or an email."""
 

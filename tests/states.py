@@ -129,12 +129,15 @@ def make(state: State, seller: Seller, *, file_name: str = "stock.csv") -> Impor
     return started
 
 
+_CORRECTIONS = ("corrections", "answers", "open_values", "fixings")
+
+
 def everything() -> dict[str, list[tuple[object, ...]]]:
     """Everything in the database about imports and their results, to detect changes."""
     db.session.rollback()
     return {
         table: sorted(map(tuple, db.session.execute(text(f"select * from {table}"))), key=repr)
-        for table in ("sellers", "imports", "batches", "listings", "row_errors", "error_groups")
+        for table in ("sellers", "imports", "batches", "listings", "row_errors", "error_groups", *_CORRECTIONS)
     }
 
 

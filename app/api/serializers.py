@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
 from typing import Any
 
 from flask import url_for
@@ -12,7 +11,7 @@ from app.api.schemas import EARLIER_IN_IMPORT, ERRORS_IN_IMPORT
 from app.import_fields import import_fields
 from app.imports import actions
 from app.imports.reports import likely_mistakes, progress, row_errors, summary
-from app.imports.reports.progress import ImportProgress
+from app.imports.reports.progress import ImportProgress, RelatedImports
 from app.imports.reports.row_errors import RowShown
 from app.imports.reports.suggestions import Suggestion
 from app.queries import begin_repeatable_read
@@ -23,12 +22,12 @@ from app.queries.listings.search import FoundListing, WrittenBy
 from app.statuses import RetriedRows
 
 
-def show_import(one: ImportProgress, retried: Collection[RetriedRows] = ()) -> dict[str, Any]:
-    """An import as in a list; ``retried`` says which of its rows were retried, if known."""
+def show_import(one: ImportProgress, family: RelatedImports | None = None) -> dict[str, Any]:
+    """An import as in a list; ``family`` says which of its rows were taken up, if known."""
     return {
         **import_fields(one),
         "pausing": one.is_pausing,
-        "outcome": summary.describe(one, retried=retried),
+        "outcome": summary.describe(one, family=family),
         "note": one.note,
         "dealt_with": one.is_dealt_with,
         "file_size": one.file_size,
@@ -66,11 +65,11 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
     # As on the page: while the import runs, it is polled too often for suggestions.
     failed = row_errors.list_rows(one.key, limit=ERRORS_IN_IMPORT, with_suggestions=not one.is_moving).rows
     return {
-        **show_import(one, related.retries),
+        **show_import(one, related),
         "warnings": [warned._asdict() for warned in likely_mistakes.list_in_rows(one)],
         "actions": [action.name for action in actions.offer_seller(one, related.can_retry)],
         "retry_of": _relative(related.parent, related.of_parent) if related.parent else None,
-        "retries": [_relative(child, rows) for rows, child in related.retries.items()],
+        "retries": [_relative(child, child.retry_of) for child in related.takers],
         "earlier": [
             {"id": each.public_id, "file_name": each.file_name, "status": each.status, "created_at": each.created_at}
             for each in earlier[:EARLIER_IN_IMPORT]

@@ -258,8 +258,9 @@ class Column(StrEnum):
 COLUMNS: tuple[str, ...] = tuple(column.value for column in Column)
 HEADER = ",".join(COLUMNS)
 
-#: Columns that a fix-it file has after the others. In an upload they are recognised there, and ignored.
-REASON_COLUMNS = ("LINE", "PROBLEM", "SUGGESTION")
+#: Columns that a fix-it file has after the others. In an upload they are recognised there; LINE and IMPORT then tell
+#: which failed rows the file has, and nothing else is read from them.
+REASON_COLUMNS = ("LINE", "PROBLEM", "SUGGESTION", "IMPORT")
 
 #: Every header that was ever published, the newest last. Files with any of them are accepted.
 LAYOUTS: tuple[tuple[Column, ...], ...] = tuple(

@@ -92,7 +92,10 @@ def failed_rows(one: ImportProgress, *, wanted: ErrorFilter = ANY, with_reasons:
     own = _find_text(one)
     if with_reasons:
         what, name = "failed rows to fix", "rows-to-fix"
-        pieces = seller_exports.to_fix(own, one.key, wanted=wanted) if own else fix_file.stream(one.key, wanted=wanted)
+        if own:
+            pieces = seller_exports.to_fix(own, one.key, wanted=wanted)
+        else:
+            pieces = fix_file.stream(one.key, one.public_id, wanted=wanted)
     else:
         what, name = "failed rows", "failed-rows"
         pieces = seller_exports.failed(own, one.key, wanted=wanted) if own else exports.failed(one.key, wanted=wanted)

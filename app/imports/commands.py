@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from sqlalchemy.exc import IntegrityError
 
@@ -21,19 +22,29 @@ from app.imports.creation import (
     find_of_form,
     form_key_of,
     insert_once,
+    is_source_stored,
     plain_name,
     raise_if_imported,
     start_stored,
 )
-from app.imports.errors import ImportNotFound, TransitionRefused
+from app.imports.errors import ImportNotFound, QuotaExceeded, RowsMoved, TransitionRefused
+from app.imports.fixes.taking import StoredFile, Taking, recognise
 from app.imports.reports import exports
 from app.imports.worker import stop_signal
 from app.jobs import queue
 from app.models import Import
 from app.queries import ConversionKey, ImportKey
-from app.queries.imports import lookups, transitions
+from app.queries.imports import corrections, lookups, transitions
 from app.queries.imports.conversions import mark_used
-from app.statuses import ImportKind, ImportStatus, RetriedRows, can_reopen, can_retry
+from app.statuses import (
+    CorrectionState,
+    ImportKind,
+    ImportStatus,
+    RetriedRows,
+    TakenUpAs,
+    can_reopen,
+    can_retry,
+)
 from app.storage import current_storage
 
 
@@ -84,8 +95,6 @@ def upload(
             kind=kind,
             form_key=form_key or form_key_of(idempotency_key),
             idempotency_key=idempotency_key,
-            parent_id=origin and origin.parent.import_id,
-            retried_rows=origin and origin.rows,
             conversion_id=conversion_id,
             file_name=plain_name(file_name),
             storage_key=storage_key,
@@ -106,7 +115,11 @@ def upload(
         db.session.rollback()
         writer.commit()
     try:
-        started = insert_once(created, found.batches, refuse_repeated=refuse_repeated)
+        if origin is None and kind is ImportKind.IMPORT and conversion_id is None:
+            origin = _recognise(created)
+        created.parent_id, created.retried_rows = (origin.parent.import_id, origin.rows) if origin else (None, None)
+        taking = origin.taking if origin else None
+        started = insert_once(created, found.batches, refuse_repeated=refuse_repeated, taking=taking)
         if conversion_id is not None:
             mark_used(ConversionKey(seller_id, conversion_id))
     except BaseException:
@@ -120,6 +133,14 @@ def upload(
     db.session.commit()
     queue.fill()
     return created
+
+
+def _recognise(file: Import) -> RetryOf | None:
+    """Whose failed rows are in a stored file, if any. Raises FileRejected if they were imported in another way."""
+    stored = StoredFile(current_storage(), file.storage_key, file.header, file.file_size, file.total)
+    taking = recognise(file.seller_id, stored)
+    db.session.rollback()
+    return RetryOf(taking.parent, RetriedRows.FAILED, taking) if taking else None
 
 
 def import_checked(seller_id: int, public_id: uuid.UUID) -> Import:
@@ -136,7 +157,13 @@ def import_checked(seller_id: int, public_id: uuid.UUID) -> Import:
     def start() -> Import:
         if not can_retry(ImportStatus(checked.status), rows=checked.total):
             raise TransitionRefused("This check is not over yet, so its file cannot be imported from here now.")
-        return start_stored(checked, origin=origin)
+        if not is_source_stored(checked):
+            raise FileNotFoundError(checked.storage_key)
+        try:
+            recognised = _recognise(checked)
+        except FileRejected as rejected:
+            raise TransitionRefused(rejected.message) from rejected
+        return start_stored(checked, origin=origin._replace(taking=recognised.taking) if recognised else origin)
 
     return _take_up_once(origin, start)
 
@@ -166,8 +193,9 @@ def import_again(
 def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
     """Retry ``rows`` of an import that is over, as a new file. Repeated, it returns the same import.
 
-    Each row is retried once: a row that fails again belongs to the retry, and is retried from there. Raises
-    ImportNotFound, TransitionRefused, and OSError when the rows cannot be read or stored.
+    Each row is taken up once: failed rows that are corrected, left out or with another import stay out of it, and a row
+    that fails again belongs to the retry. Raises ImportNotFound, TransitionRefused, and OSError when the rows cannot be
+    read or stored.
     """
     found = _find_with_counters(seller_id, public_id)
     one = found.of
@@ -175,7 +203,7 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
         raise TransitionRefused("This is a check only, so there is nothing to retry. Import its file instead.")
     if one.is_undo:
         raise TransitionRefused("This is an undo. Undo the rest from the page of its import.")
-    origin = RetryOf(ImportKey(seller_id, one.id), rows)
+    key = ImportKey(seller_id, one.id)
 
     def start() -> Import:
         if rows is RetriedRows.FAILED and one.errors_removed_at is not None:
@@ -183,36 +211,99 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
         count = {RetriedRows.FAILED: found.failed, RetriedRows.REMAINING: found.not_processed}[rows]
         if not can_retry(ImportStatus(one.status), rows=count):
             raise _nothing_to_retry(ImportStatus(one.status), rows)
-        take, lines = {
-            RetriedRows.FAILED: (exports.failed, exports.failed_lines),
-            RetriedRows.REMAINING: (exports.remaining, exports.remaining_lines),
-        }[rows]
-        try:
-            conversion_id = derive(origin.parent, lines(origin.parent))
-            name = _retry_name(one.file_name, rows)
-            return upload(seller_id, name, take(origin.parent), origin=origin, conversion_id=conversion_id)
-        except FileRejected as rejected:
-            # Only if Sluice accepts less than it did when the file was uploaded.
-            raise TransitionRefused(rejected.message) from rejected
+        if rows is RetriedRows.REMAINING:
+            lines, pieces, origin = exports.remaining_lines(key), exports.remaining(key), RetryOf(key, rows)
+        elif not _count_open(key, found.failed):
+            raise TransitionRefused("No failed row is left open: all are corrected, left out or with another import.")
+        else:
+            origin = RetryOf(key, rows, Taking(key, CorrectionState.OPEN))
+            lines, pieces = exports.open_lines(key), exports.open_rows(key)
+        return _upload_rows(one, _retry_name(one.file_name, rows), Rows(lines, pieces), origin)
 
-    return _take_up_once(origin, start)
+    return _take_up_once(RetryOf(key, rows), start)
+
+
+def import_corrected(seller_id: int, public_id: uuid.UUID, *, form_key: uuid.UUID | None = None) -> Import:
+    """Import the corrected rows of an import as a new one. A form that is sent again creates nothing new.
+
+    Raises ImportNotFound, TransitionRefused, QuotaExceeded, and OSError when the rows cannot be stored.
+    """
+    one = _find_with_counters(seller_id, public_id).of
+    made = form_key and lookups.find_by_form(seller_id, form_key)
+    if made:
+        return made
+    key = ImportKey(seller_id, one.id)
+    taking = Taking(key, CorrectionState.RIGHT)
+    if not corrections.get(key).correct or corrections.has_old_retry(key):
+        raise TransitionRefused("No corrected row of this import is waiting to be imported.")
+    name = f"{_FIXES}{one.file_name.removeprefix(_FIXES)}"
+    origin = RetryOf(key, RetriedRows.FAILED, taking)
+    try:
+        rows = Rows(exports.right_lines(key), exports.right_rows(key))
+        return _upload_rows(one, name, rows, origin, form_key=form_key)
+    except (IntegrityError, RowsMoved) as moved:
+        # The button was pressed twice, and the other request was faster.
+        db.session.rollback()
+        made = form_key and lookups.find_by_form(seller_id, form_key)
+        if made:
+            return made
+        raise RowsMoved from moved
+
+
+class Rows(NamedTuple):
+    """Rows of an import that become a file of their own."""
+
+    #: The line of each.
+    lines: Iterable[int]
+    #: The file.
+    pieces: Iterable[bytes]
+
+
+def _upload_rows(one: Import, name: str, rows: Rows, origin: RetryOf, *, form_key: uuid.UUID | None = None) -> Import:
+    try:
+        conversion_id = derive(origin.parent, rows.lines)
+        return upload(one.seller_id, name, rows.pieces, origin=origin, form_key=form_key, conversion_id=conversion_id)
+    except QuotaExceeded:
+        raise
+    except FileRejected as rejected:
+        # Only if Sluice accepts less than it did when the file was uploaded.
+        raise TransitionRefused(rejected.message) from rejected
+
+
+def _count_open(key: ImportKey, failed: int) -> int:
+    """How many failed rows have been neither corrected nor left out nor taken up."""
+    standing = corrections.get(key)
+    return 0 if corrections.has_old_retry(key) else failed - standing.settled - standing.correct
 
 
 def _take_up_once(origin: RetryOf, start: Callable[[], Import]) -> Import:
     """The import that has retried these rows, or else the one that ``start`` creates."""
-    earlier = lookups.find_retries(origin.parent).get(origin.rows)
+    earlier = _find_retry(origin)
     if earlier is not None:
-        return earlier.of
+        return earlier
     try:
         return start()
-    except IntegrityError:
+    except (IntegrityError, RowsMoved):
         # The button was pressed twice, and the other request was faster.
-        earlier = lookups.find_retries(origin.parent).get(origin.rows)
+        db.session.rollback()
+        earlier = _find_retry(origin)
         if earlier is None:
             raise
-        return earlier.of
+        return earlier
 
 
+def _find_retry(origin: RetryOf) -> Import | None:
+    """The last import that has retried these rows, if none of them is left."""
+    if origin.rows is not RetriedRows.FAILED:
+        earlier = lookups.find_retries(origin.parent).get(origin.rows)
+        return earlier and earlier.of
+    retries = [one for one in lookups.list_takers(origin.parent) if one.of.taken_up_as in {None, TakenUpAs.RETRY}]
+    failed = sum(batch.failed for batch in lookups.list_batches(origin.parent))
+    return retries[-1].of if retries and not _count_open(origin.parent, failed) else None
+
+
+#: The beginning of the file name of an import of corrected rows.
+_FIXES = "fixes of "
 #: The beginning of the file name of a retry, by its rows.
 _ROWS_IN_NAMES = {RetriedRows.FAILED: " (failed rows)", RetriedRows.REMAINING: " (remaining rows)"}
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sqlalchemy.exc import IntegrityError
 
@@ -22,7 +22,7 @@ from app.models import Batch, Import
 from app.queries import ImportKey
 from app.queries.imports import lookups, retention
 from app.queries.listings.listings import DIGEST_FORMAT
-from app.statuses import BatchStatus, ImportKind, RetriedRows
+from app.statuses import BatchStatus, ImportKind, RetriedRows, TakenUpAs
 from app.storage import current_storage
 
 #: Longest stored file name; a longer one loses its beginning.
@@ -33,11 +33,22 @@ _MAX_NAME_LENGTH = 200
 _IDEMPOTENCY_KEYS = uuid.UUID("0d2b7cf5-8a0f-4d0c-9a9f-6f0a2f6f5a10")
 
 
+class TakesRows(Protocol):
+    """Takes up failed rows of an import, each once, in the transaction that creates the import which has them."""
+
+    def prepare(self, created: Import) -> None:
+        """Keep others from taking up rows of the same import until the end of the transaction."""
+
+    def take(self, created: Import) -> None:
+        """Take the rows up, once ``created`` has its id. Raises RowsMoved if any of them is not there any more."""
+
+
 class RetryOf(NamedTuple):
-    """The import that a retry belongs to, and which of its rows are retried."""
+    """The import that a retry belongs to, which of its rows are retried, and who takes failed rows up."""
 
     parent: ImportKey
     rows: RetriedRows
+    taking: TakesRows | None = None
 
 
 def start_stored(
@@ -81,7 +92,7 @@ def start_stored(
     try:
         if not retention.hold_source(ImportKey(original.seller_id, original.id)):
             raise FileNotFoundError(original.storage_key)
-        started = insert_once(created, plans)
+        started = insert_once(created, plans, taking=origin.taking if origin else None)
     except BaseException:
         db.session.rollback()
         raise
@@ -130,23 +141,27 @@ def start_undo(original: Import, plans: Sequence[BatchPlan], *, kept: int) -> Im
     return created
 
 
-def insert_once(created: Import, plans: Sequence[BatchPlan], *, refuse_repeated: bool = False) -> Import:
+def insert_once(
+    created: Import, plans: Sequence[BatchPlan], *, refuse_repeated: bool = False, taking: TakesRows | None = None
+) -> Import:
     """Insert ``created`` with its batches, or find the import that its form has already created from the same file.
 
-    Raises KeyTaken, ImportedBefore if ``refuse_repeated``, and IntegrityError if the rows of its parent have been
-    retried already.
+    Raises KeyTaken, ImportedBefore if ``refuse_repeated``, and IntegrityError or RowsMoved if rows of its parent have
+    been taken up already.
     """
     try:
-        return _find_or_insert(created, plans, refuse_repeated=refuse_repeated)
+        return _find_or_insert(created, plans, refuse_repeated=refuse_repeated, taking=taking)
     except IntegrityError:
         if created.form_key is None:
             raise
         db.session.rollback()
         # The same form was sent with another file, and that request was faster.
-        return _find_or_insert(created, plans, refuse_repeated=refuse_repeated)
+        return _find_or_insert(created, plans, refuse_repeated=refuse_repeated, taking=taking)
 
 
-def _find_or_insert(created: Import, plans: Sequence[BatchPlan], *, refuse_repeated: bool) -> Import:
+def _find_or_insert(
+    created: Import, plans: Sequence[BatchPlan], *, refuse_repeated: bool, taking: TakesRows | None
+) -> Import:
     created.digest_format = DIGEST_FORMAT
     # Until this transaction ends, no other creates an import of this file unseen.
     lookups.lock_file(created.seller_id, created.sha256)
@@ -155,7 +170,11 @@ def _find_or_insert(created: Import, plans: Sequence[BatchPlan], *, refuse_repea
         return made
     if refuse_repeated:
         raise_if_imported(created)
+    if taking:
+        taking.prepare(created)
     _insert(created, plans)
+    if taking:
+        taking.take(created)
     return created
 
 
@@ -220,6 +239,10 @@ def _action_of(created: Import) -> Action:
     if created.is_check:
         return Action.CHECK
     if created.retried_rows is None:
+        return Action.IMPORT
+    if created.taken_up_as == TakenUpAs.FIX:
+        return Action.IMPORT_CORRECTED
+    if created.taken_up_as == TakenUpAs.UPLOAD:
         return Action.IMPORT
     return {
         RetriedRows.ALL: Action.IMPORT_CHECKED,

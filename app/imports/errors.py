@@ -14,6 +14,13 @@ class TransitionRefused(Exception):
     """The import's status does not allow the action; the message is a sentence for the seller."""
 
 
+class RowsMoved(TransitionRefused):
+    """Failed rows that were to be taken up have meanwhile been corrected or taken up otherwise; nothing was created."""
+
+    def __init__(self) -> None:
+        super().__init__("Some of these rows have just been corrected or imported elsewhere. Check what is left.")
+
+
 class KeyTaken(Exception):
     """An Idempotency-Key was used before with another file, or for another purpose."""
 

@@ -13,7 +13,7 @@ from app.extensions import db
 from app.imports import conversion_ledger
 from app.models import Batch, Import
 from app.queries import ImportKey
-from app.queries.imports import conversions, error_groups, lookups, row_errors, undo
+from app.queries.imports import conversions, corrections, error_groups, lookups, row_errors, undo
 from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import RecordedError
 from app.queries.listings import listings
@@ -23,6 +23,7 @@ from app.statuses import (
     UNFINISHED_BATCH_STATUSES,
     BatchStatus,
     ImportStatus,
+    TakenUpAs,
 )
 from app.storage import current_storage, iter_range
 
@@ -76,6 +77,7 @@ def find_faults(one: Import) -> Iterator[str]:
     yield from _verify_status(one, batches)
     if foreign:
         yield from conversion_ledger.find_faults(foreign, one.total)
+    yield from _verify_taken(key)
 
 
 def _verify_undo(one: Import) -> Iterator[str]:
@@ -129,6 +131,22 @@ def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
     yield from _compare(
         f"groups of errors in batch {batch.number}", _list_groups(groups), _list_groups(books.groups.get(batch.number))
     )
+
+
+def _verify_taken(key: ImportKey) -> Iterator[str]:
+    """Check that the failed rows that were taken up are in the imports that have taken them up, each once."""
+    standing, counted = corrections.get(key), corrections.count_states(key)
+    for name in ("correct", "behind", "left_out", "taken"):
+        yield from _compare(
+            f"failed rows that are {name.replace('_', ' ')}", *(getattr(each, name) for each in (counted, standing))
+        )
+    taken = corrections.count_taken(key)
+    yield from _compare("rows taken up that have failed", corrections.count_failed_taken(key), sum(taken.values()))
+    for taker in lookups.list_takers(key):
+        total, rows = taker.of.total, taken.get(taker.of.id, 0)
+        # An uploaded file may have other rows too.
+        if taker.of.taken_up_as is not None and (rows > total or taker.of.taken_up_as != TakenUpAs.UPLOAD):
+            yield from _compare(f"failed rows taken up by {taker.of.public_id}", rows, total)
 
 
 def _list_groups(groups: Mapping[ErrorKind, int] | None) -> str:

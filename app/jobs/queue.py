@@ -37,12 +37,13 @@ DELIVERY_QUEUE_NAME = "sluice-deliveries"
 RUN_BATCH = "app.imports.worker.batch_job.run"
 RUN_CONVERSION = "app.imports.conversion_job.run"
 RECONCILE = "app.imports.reconcile.run"
+FIX = "app.imports.fixes.engine.run"
 DELIVER = "app.deliveries.job.run"
 #: The names that the previous release sends. Its jobs may still wait in Redis, and until all hosts are upgraded, more
 #: may be sent. The next release drops them.
 _RENAMED = {"app.imports.batch_job.run": RUN_BATCH}
 #: The function that each name stands for.
-_FUNCTIONS = {name: name for name in (RUN_BATCH, RUN_CONVERSION, RECONCILE, DELIVER)} | _RENAMED
+_FUNCTIONS = {name: name for name in (RUN_BATCH, RUN_CONVERSION, RECONCILE, DELIVER, FIX)} | _RENAMED
 
 #: A batch takes seconds. This is the last resort against a hang that no other timeout covers.
 _JOB_TIMEOUT_SECONDS = 3600
@@ -225,6 +226,14 @@ def send_deliver() -> None:
             _enqueue(DELIVER, (), job_id=f"d{uuid.uuid4().hex}", to=waiting)
     except RedisError:
         log.warning("delivery job not sent", exc_info=True)
+
+
+def send_fix(key: ImportKey) -> None:
+    """Have a worker go on with the answer that is being applied to an import's failed rows."""
+    try:
+        _enqueue(FIX, tuple(key), job_id=f"f{key.import_id}-{uuid.uuid4().hex[:8]}", at_front=True)
+    except RedisError:
+        log.warning("job for an answer not sent", exc_info=True)
 
 
 def ask() -> int:

@@ -1,8 +1,8 @@
 """All SQL, set-wise. Nothing here commits: the caller decides what belongs together in a transaction.
 
 What a statement reads or changes of the tables that grow with rows (listings, row_errors, error_groups, left_alone,
-claims, foreseen_changes, listing_warnings) it names by its seller, as a parameter, and never by a ctid alone: that is
-unique to a table, and would be to a part of it if the table were divided.
+claims, foreseen_changes, listing_warnings, corrections, open_values) it names by its seller, as a parameter, and never
+by a ctid alone: that is unique to a table, and would be to a part of it if the table were divided.
 """
 
 from __future__ import annotations

@@ -236,7 +236,7 @@ def _list_taking_up(one: ImportProgress, family: RelatedImports, groups: Sequenc
 def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pace) -> dict[str, Any]:
     """What the page of an import and its panel have in common; ``groups`` are those of its failed rows."""
     family = progress.get_related(one)
-    told = summary.describe(one, groups=len(groups), retried=family.retries)
+    told = summary.describe(one, groups=len(groups), family=family)
     return {
         "one": one,
         "family": family,

@@ -116,7 +116,7 @@ def retry(public_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _describe(one: ImportProgress, family: RelatedImports) -> str:
-    return summary.describe(one, retried=family.retries)
+    return summary.describe(one, family=family)
 
 
 def _position(before: uuid.UUID | None) -> int | None:

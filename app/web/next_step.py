@@ -15,6 +15,8 @@ class NextStep(StrEnum):
     WAIT = "wait"
     RESUME = "resume"
     VIEW_ERRORS = "errors"
+    #: Correct failed rows, or import those that are corrected.
+    FIX = "fix"
     #: Import the file of a check, or the rows that were not processed.
     IMPORT = "import"
     #: Go on to the import that has taken its rows up.
@@ -41,10 +43,10 @@ def _of_check(one: ImportProgress, family: RelatedImports) -> NextStep:
 
 
 def _of_import(one: ImportProgress, family: RelatedImports) -> NextStep:
-    if one.failed and one.has_errors and not one.is_dealt_with and RetriedRows.FAILED not in family.retries:
-        return NextStep.VIEW_ERRORS
+    if family.can_fix(one) and not one.is_dealt_with:
+        return NextStep.FIX
     if RetriedRows.REMAINING in family.can_retry:
         return NextStep.IMPORT
-    if family.retries:
+    if family.takers:
         return NextStep.FOLLOW
     return NextStep.VIEW_LISTINGS if one.successful else NextStep.WAIT

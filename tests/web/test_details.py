@@ -88,7 +88,7 @@ TITLES = {
 NEXT_STEPS = {
     "paused": "Resume",
     "completed": "View listings",
-    "failed": "View errors",
+    "failed": "Fix 1 row",
     "terminated": "Import remaining rows",
     "given up": "Import remaining rows",
 }
@@ -120,13 +120,14 @@ def test_an_import_is_drawn_as_it_stands_and_again_while_it_moves(
     assert tiles(element) == {
         "Total": str(total),
         "Successful": f"{successful}{successful} created" if successful else "0",
-        **({"Failed": f"{failed}{'' if is_over else 'View errors'}"} if failed else {} if is_over else {"Failed": "0"}),
+        **({"Failed": f"{failed}View errors"} if failed else {} if is_over else {"Failed": "0"}),
         **({"Not processed": str(left)} if left or not is_over else {}),
     }
     bar = element.select_one("[role=progressbar]")
     assert (bar["aria-valuenow"], bar["aria-valuemax"]) == (str(successful + failed), str(total))
     marks = ["Mark as dealt with"] if state.status == "FAILED" else []
-    assert sorted(buttons(element)) == sorted([*state.buttons, *state.retries, *marks])
+    fix = ["Fix 1 row"] if NEXT_STEPS.get(state.name) == "Fix 1 row" else []
+    assert sorted(buttons(element)) == sorted([*state.buttons, *state.retries, *marks, *fix])
     # One step comes first, and stands out.
     assert [words(button) for button in element.select(".btn-primary")] == (
         [NEXT_STEPS[state.name]] if state.name in NEXT_STEPS else []
@@ -441,8 +442,8 @@ def test_errors_come_first_and_the_menu_says_how_many_rows_a_retry_can_help(
     make_items()
     made = ended(seller, [row(urn="urn:test:9"), row(price="x"), row()])
     soup = page(client, address(made))
-    assert [words(one) for one in soup.select(".next-steps > .btn, .next-steps > details > .btn")] == [
-        "View errors",
+    assert [words(one) for one in soup.select(".next-steps > form > .btn, .next-steps > details > .btn")] == [
+        "Fix 2 rows",
         "More for stock.csv",
     ]
     assert [words(one) for one in soup.select(".next-steps li") if one.select_one("button")] == [

@@ -23,11 +23,11 @@ from app.csvfile.write import csv_lines, in_pieces, no_formula
 from app.imports.reports import seller_file
 from app.imports.reports.seller_file import SellerFile
 from app.queries import ImportKey, items, without_transaction
-from app.queries.imports import lookups, row_errors
+from app.queries.imports import corrections, lookups, row_errors
 from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 from app.queries.listings import listings
 from app.queries.listings.listings import DIGEST_FORMAT, StoredListing
-from app.statuses import ImportKind
+from app.statuses import CorrectionState, ImportKind
 from app.storage import current_storage, iter_range
 
 #: Number of source rows held in memory.
@@ -57,6 +57,26 @@ def source(key: ImportKey) -> Iterator[bytes]:
 def failed(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
     """The failed rows under their header, byte for byte and in the order of the file, ready to be corrected."""
     return _with_header(key, without_transaction(row_errors.iter_texts(key, wanted=wanted)))
+
+
+def open_rows(key: ImportKey) -> Iterator[bytes]:
+    """The failed rows that are still open under their header, in the order of the file, as corrected so far."""
+    return _with_header(key, without_transaction(corrections.iter_texts(key, CorrectionState.OPEN)))
+
+
+def right_rows(key: ImportKey) -> Iterator[bytes]:
+    """The corrected rows that nobody has taken up, under their header, in the order of the file."""
+    return _with_header(key, without_transaction(corrections.iter_texts(key, CorrectionState.RIGHT)))
+
+
+def open_lines(key: ImportKey) -> Iterator[int]:
+    """The lines of the rows that ``open_rows`` gives, in its order."""
+    return without_transaction(corrections.iter_lines(key, CorrectionState.OPEN))
+
+
+def right_lines(key: ImportKey) -> Iterator[int]:
+    """The lines of the rows that ``right_rows`` gives, in its order."""
+    return without_transaction(corrections.iter_lines(key, CorrectionState.RIGHT))
 
 
 def as_updates(key: ImportKey) -> Iterator[bytes]:

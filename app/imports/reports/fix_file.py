@@ -1,10 +1,11 @@
 """The fix-it file: failed rows with their lines, problems and suggestions in columns after the others.
 
-It is meant for spreadsheets. Uploaded again, it is an import file like any other: these columns are ignored.
+It is meant for spreadsheets. Uploaded again, it takes up the rows whose lines it names.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -16,19 +17,25 @@ from app.csvfile.write import csv_lines, in_pieces, no_formula
 from app.imports.reports.row_errors import can_be_assigned, name_values
 from app.imports.reports.suggestions import RowProblem, Suggestion, suggest
 from app.queries import ImportKey, without_transaction
-from app.queries.imports import lookups, row_errors
+from app.queries.imports import corrections, lookups, row_errors
 from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 
 
-def stream(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
-    """The failed rows that match ``wanted`` under their header, in the order of the file."""
+def stream(key: ImportKey, public_id: uuid.UUID, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
+    """The failed rows that match ``wanted`` and are still open, under their header, in the order of the file."""
     layout = layout_of(lookups.get_source(key).header)
-    pages = row_errors.iter_pages(key, wanted=wanted)
-    lines = without_transaction(_explain(page, layout) for page in pages)
+    pages = (_as_now(key, page) for page in row_errors.iter_pages(key, wanted=wanted))
+    lines = without_transaction(_explain(page, layout, public_id) for page in pages)
     return in_pieces(csv_lines(chain([(*layout.columns, *REASON_COLUMNS)], lines)))
 
 
-def _explain(errors: Sequence[RecordedError], layout: Layout) -> list[list[str | int]]:
+def _as_now(key: ImportKey, errors: Sequence[RecordedError]) -> list[RecordedError]:
+    """Those of ``errors`` that are still open, as corrected so far."""
+    found = corrections.find_open(key, [error.line for error in errors])
+    return [found[error.line] for error in errors if error.line in found]
+
+
+def _explain(errors: Sequence[RecordedError], layout: Layout, public_id: uuid.UUID) -> list[list[str | int]]:
     """The lines of some failed rows."""
     rows = split_records(error.row for error in errors)
     cases = [
@@ -43,7 +50,8 @@ def _explain(errors: Sequence[RecordedError], layout: Layout) -> list[list[str |
         own, extra = _place(error, cells, layout)
         said = [_say(kind.column, next(suggestions), is_one=len(error.kinds) == 1) for kind in error.kinds]
         reasons = [" ".join(error.messages), " ".join(filter(None, said))]
-        lines.append([*map(_guard, own), error.line, *map(no_formula, reasons), *map(_guard, extra)])
+        noted: list[str | int] = [error.line, *map(no_formula, reasons), str(public_id)]
+        lines.append([*map(_guard, own), *noted, *map(_guard, extra)])
     return lines
 
 

@@ -11,7 +11,8 @@ from app.csvfile.warn import Warned, read_stored
 from app.imports.errors import ImportNotFound
 from app.models import Batch
 from app.queries import ImportKey
-from app.queries.imports import lookups
+from app.queries.imports import corrections, lookups
+from app.queries.imports.corrections import NOTHING_DONE, Standing
 from app.queries.imports.lookups import ANY, ImportFilter
 from app.statuses import (
     GIVEN_UP_BATCH_STATUS,
@@ -19,6 +20,7 @@ from app.statuses import (
     ImportKind,
     ImportStatus,
     RetriedRows,
+    TakenUpAs,
     can_pause,
     can_resume,
     can_retry,
@@ -64,6 +66,8 @@ class ImportProgress:
     note: str = ""
     #: Whether its seller has marked it as dealt with.
     is_dealt_with: bool = False
+    #: How it has taken up failed rows of its parent; None where it has none, or by a release that did not record it.
+    taken_up_as: TakenUpAs | None = None
     #: The id of the import whose rows it has, for an import that is there.
     parent_id: int | None = None
     #: Whether the file, and the failed rows if any, are still within their retention.
@@ -140,14 +144,26 @@ class RelatedImports:
     #: The import whose rows it retries.
     parent: ImportProgress | None
     of_parent: RetriedRows | None
-    #: Which of its rows have been retried, and by which import.
+    #: Which of its rows have been retried, and by which import: the last one.
     retries: dict[RetriedRows, ImportProgress]
+    #: The imports that have taken up its rows, in order.
+    takers: list[ImportProgress]
+    #: What has become of its failed rows.
+    fixed: Standing
+    #: The number of failed rows that have been taken up or left out.
+    settled: int
     #: Which of its rows can be retried, or for a check, imported.
     can_retry: list[RetriedRows]
 
     def leaves_open(self, one: ImportProgress) -> bool:
-        """Whether ``one`` has failed in part, and nobody has taken that up yet."""
-        return one.status is ImportStatus.FAILED and not one.is_check and not self.retries and not one.is_dealt_with
+        """Whether ``one`` has failed in part, and not all of that has been taken up yet."""
+        is_followed = any(taker.taken_up_as is None for taker in self.takers) or 0 < one.failed <= self.settled
+        return one.status is ImportStatus.FAILED and not one.is_check and not is_followed and not one.is_dealt_with
+
+    def can_fix(self, one: ImportProgress) -> bool:
+        """Whether failed rows of ``one`` can be corrected, or wait to be imported."""
+        is_over = can_retry(one.status, rows=one.failed - self.settled)
+        return is_over and one.kind is ImportKind.IMPORT and one.has_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,35 +223,47 @@ def list_related(imports: Sequence[ImportProgress]) -> list[RelatedImports]:
     parent_ids = {one.parent_id for one in imports if one.parent_id is not None}
     found = lookups.list_relatives(imports[0].key.seller_id, [one.key.import_id for one in imports], parent_ids)
     relatives = {other.key.import_id: other for other in map(_describe, found)}
-    return [_get_related(one, relatives) for one in imports]
+    ids = [one.key.import_id for one in imports if one.failed]
+    fixed = corrections.list_standings(imports[0].key.seller_id, ids) if ids else {}
+    return [_get_related(one, relatives, fixed.get(one.key.import_id, NOTHING_DONE)) for one in imports]
 
 
 def list_chain(one: ImportProgress, family: RelatedImports) -> list[ImportProgress]:
     """All imports of one file and of what was left of it, oldest first; none where ``family`` is all there is."""
-    if one.is_moving or one.kind is ImportKind.UNDO or not (family.parent or family.retries):
+    if one.is_moving or one.kind is ImportKind.UNDO or not (family.parent or family.takers):
         return []
     kin = map(_describe, lookups.list_kin(one.key, limit=_MOST_IN_CHAIN))
     chain = [each for each in kin if each.kind is not ImportKind.UNDO]
-    return chain if len(chain) > 1 + bool(family.parent) + len(family.retries) else []
+    return chain if len(chain) > 1 + bool(family.parent) + len(family.takers) else []
 
 
-def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress]) -> RelatedImports:
+def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress], fixed: Standing) -> RelatedImports:
     parent = relatives.get(one.parent_id) if one.parent_id is not None else None
-    children = (other for other in relatives.values() if other.parent_id == one.key.import_id)
+    children = [other for other in relatives.values() if other.parent_id == one.key.import_id]
     retries = {child.retry_of: child for child in children if child.retry_of}
+    # A retry by a release that did not record which rows it took up has all of them.
+    has_all = any(child.retry_of is RetriedRows.FAILED and child.taken_up_as is None for child in children)
+    settled = one.failed if has_all else fixed.settled
     if one.is_check:
         # A check has written no row, so that there is nothing to retry, only to import.
         counts = {RetriedRows.ALL: one.total if one.has_source else 0}
     else:
         counts = {
-            RetriedRows.FAILED: one.failed if one.has_errors else 0,
+            RetriedRows.FAILED: one.failed - settled - fixed.correct if one.has_errors else 0,
             RetriedRows.REMAINING: one.not_processed if one.has_source else 0,
         }
     return RelatedImports(
         parent=parent,
         of_parent=one.retry_of,
         retries=retries,
-        can_retry=[rows for rows, count in counts.items() if rows not in retries and can_retry(one.status, rows=count)],
+        takers=[child for child in children if child.kind is not ImportKind.UNDO],
+        fixed=fixed,
+        settled=settled,
+        can_retry=[
+            rows
+            for rows, count in counts.items()
+            if (rows not in retries or rows is RetriedRows.FAILED) and can_retry(one.status, rows=count)
+        ],
     )
 
 
@@ -287,6 +315,7 @@ def _describe(found: lookups.WithCounters) -> ImportProgress:
         is_dealt_with=one.dealt_with_at is not None,
         parent_id=one.parent_id,
         retry_of=RetriedRows(one.retried_rows) if one.retried_rows else None,
+        taken_up_as=TakenUpAs(one.taken_up_as) if one.taken_up_as else None,
         idempotency_key=one.idempotency_key,
         created_at=one.created_at,
         started_at=found.started_at,

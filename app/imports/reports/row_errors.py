@@ -32,7 +32,7 @@ _MAX_VALUES, _MAX_VALUES_OF_ONE = 3, 10
 _MAX_SINGLE_VALUES = 2
 
 #: Causes for which the value in the column says what was meant.
-_TELLING = frozenset(
+TELLING = frozenset(
     {
         Cause.INVISIBLE_CHARACTER,
         Cause.SPREADSHEET_ERROR,
@@ -58,7 +58,7 @@ _TELLING = frozenset(
 
 
 #: Causes for which it is not certain where a value ends.
-_UNCERTAIN = frozenset(cause.slug for cause in (Cause.QUOTING, Cause.SWALLOWED_LINES, Cause.ROW_IN_QUOTES))
+UNCERTAIN = frozenset(cause.slug for cause in (Cause.QUOTING, Cause.SWALLOWED_LINES, Cause.ROW_IN_QUOTES))
 
 
 class Part(NamedTuple):
@@ -255,7 +255,7 @@ def _layout_of(key: ImportKey) -> Layout:
 
 def _countable(groups: Sequence[Group]) -> list[ErrorKind]:
     """The groups whose values are counted: the smallest first, up to _MOST_COUNTED rows together."""
-    telling = sorted((group for group in groups if group.kind.cause in _TELLING), key=lambda group: group.rows)
+    telling = sorted((group for group in groups if group.kind.cause in TELLING), key=lambda group: group.rows)
     sums = accumulate(group.rows for group in telling)
     return [group.kind for group, rows in zip(telling, sums, strict=True) if rows <= _MOST_COUNTED]
 
@@ -267,11 +267,11 @@ def _common_values(
 
     If no value occurs twice, the first ones stand for all.
     """
-    if kind.cause not in _TELLING:
+    if kind.cause not in TELLING:
         return []
     counts: Counter[str] = Counter()
     problems: dict[str, RowProblem] = {}
-    columns = _columns_of(kind)
+    columns = columns_of(kind)
     for cells in split_records(rows):
         values = name_values(cells, layout)
         text = ", ".join(filter(None, (values.get(column) for column in columns)))
@@ -284,7 +284,7 @@ def _common_values(
     return [(text, count, problems[text]) for text, count in repeated or common[:_MAX_SINGLE_VALUES]]
 
 
-def _columns_of(kind: ErrorKind) -> Sequence[str]:
+def columns_of(kind: ErrorKind) -> Sequence[str]:
     """The columns that have the problem."""
     # A name that is unknown or ambiguous consists of three columns.
     if kind.column == Column.NAME and kind.cause in {Cause.ITEM_NOT_FOUND, Cause.ITEM_AMBIGUOUS}:
@@ -307,14 +307,14 @@ def name_values(cells: Iterable[str], layout: Layout) -> dict[str, str]:
 
 def can_be_assigned(cells: Sequence[str], causes: Iterable[str], layout: Layout) -> bool:
     """Whether it is certain which value of a failed row belongs to which column."""
-    return len(cells) >= len(layout.columns) and _UNCERTAIN.isdisjoint(causes)
+    return len(cells) >= len(layout.columns) and UNCERTAIN.isdisjoint(causes)
 
 
 def _name_cells(error: RecordedError, layout: Layout) -> list[CellShown]:
     values = [cell.value.strip() for cell in find_cells(error.row)]
     if not can_be_assigned(values, error.causes, layout):
         return []
-    wrong = {column for kind in error.kinds for column in _columns_of(kind)}
+    wrong = {column for kind in error.kinds for column in columns_of(kind)}
     own = zip(layout.columns, values, strict=False)
     cells = [CellShown(column, visible(text), column in wrong) for column, text in own if text or column in wrong]
     return cells + [CellShown(column_letters(at), visible(values[at]), True) for at in layout.find_extra(values)]
@@ -324,7 +324,7 @@ def _mark(row: str, kinds: Collection[ErrorKind], layout: Layout, own: SellerFil
     """The text of a row in parts; each invalid value is a separate part."""
     if own and own.has_text:
         return _in_parts(row, _wrong_own_cells(own, own.find_cells(row), kinds))
-    wrong = {column for kind in kinds for column in _columns_of(kind)}
+    wrong = {column for kind in kinds for column in columns_of(kind)}
     cells = find_cells(row)
     has_extra = any(kind.cause is Cause.EXTRA_VALUE for kind in kinds)
     extra = layout.find_extra([cell.value for cell in cells]) if has_extra else []
@@ -348,7 +348,7 @@ def _in_parts(row: str, marked: Iterable[tuple[Cell, str]]) -> list[Part]:
 
 def _wrong_own_cells(own: SellerFile, cells: list[Cell], kinds: Collection[ErrorKind]) -> list[tuple[Cell, str]]:
     """The cells of a row of a foreign file that its problems come from, and the names of their columns."""
-    wrong = {at for kind in kinds for column in _columns_of(kind) for at in own.list_columns(column)}
+    wrong = {at for kind in kinds for column in columns_of(kind) for at in own.list_columns(column)}
     named = enumerate(zip(cells, own.reading.columns, strict=False))
     return [(cell, column) for at, (cell, column) in named if at in wrong]
 

@@ -45,6 +45,9 @@ from app.queries.items import CatalogItem, ItemDescription
 
 log = logging.getLogger(__name__)
 
+#: The beginning of a suggestion that is only similar to what is written.
+_UNSURE = "Did you mean"
+
 #: Minimum similarity of two grades, from 0 to 1: higher than for other words, because a wrong grade costs money.
 _ALIKE_GRADES = 0.75
 
@@ -129,6 +132,21 @@ def suggest(problems: Iterable[RowProblem]) -> list[Suggestion | None]:
         return [None] * len(problems)
 
 
+def sure_value(kind: ErrorKind, value: str, *, pounds: bool | None = None) -> str | None:
+    """What a wrong value certainly means, from the value alone; None if that is not certain.
+
+    ``pounds`` decides for a price that may be pence or pounds.
+    """
+    values = {kind.column: typed(value)}
+    by_value = _BY_VALUE.get(kind.cause)
+    found = by_value(RowProblem(kind, values)) if by_value else _type_again(RowProblem(kind, {kind.column: value}))
+    if found is None or found.lead == _UNSURE:
+        return None
+    if len(found.choices) == 1:
+        return found.choices[0].text
+    return found.choices[pounds].text if pounds is not None and len(found.choices) == 2 else None
+
+
 def _suggest_one(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
     if not problem.values:
         return None
@@ -153,7 +171,7 @@ def _type_again(problem: RowProblem) -> Suggestion | None:
 
 def _did_you_mean(problem: RowProblem, texts: Iterable[str]) -> Suggestion | None:
     choices = tuple(Choice(text, problem.kind.column) for text in texts)
-    return Suggestion("Did you mean", choices) if choices else None
+    return Suggestion(_UNSURE, choices) if choices else None
 
 
 def _enter(problem: RowProblem, text: object) -> Suggestion:
@@ -356,7 +374,7 @@ def _not_found(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
     if problem.kind.column == Column.URN:
         found = catalog.nearest.find(NamedBy.URN, problem.value)
         choices = tuple(Choice(item.urn, Column.URN, _tell(item)) for item in found)
-        return Suggestion("Did you mean", choices) if choices else None
+        return Suggestion(_UNSURE, choices) if choices else None
     if problem.kind.column == Column.NAME:
         return _unknown_name(problem, catalog)
     # Similar ids do not belong to similar items.
@@ -381,7 +399,7 @@ def _unknown_name(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
         Column.NAME: [item.name for item in found if name_key("", "", item.name) != name_key("", "", name)],
     }
     choices = tuple(Choice(text, column) for column, texts in by_column.items() for text in dict.fromkeys(texts))
-    return Suggestion("Did you mean", choices[:MAX_CHOICES]) if choices else None
+    return Suggestion(_UNSURE, choices[:MAX_CHOICES]) if choices else None
 
 
 def _other_sets(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:

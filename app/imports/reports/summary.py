@@ -7,20 +7,20 @@ from typing import NamedTuple
 
 from app.csvfile.causes import Code
 from app.humanize import counted
-from app.imports.reports.progress import ImportProgress
+from app.imports.reports.progress import ImportProgress, RelatedImports
 from app.queries.imports.error_groups import Group
-from app.statuses import ImportStatus, RetriedRows
+from app.statuses import ImportStatus, RetriedRows, TakenUpAs
 
 
-def describe(one: ImportProgress, *, groups: int | None = None, retried: Collection[RetriedRows] = ()) -> str:
+def describe(one: ImportProgress, *, groups: int | None = None, family: RelatedImports | None = None) -> str:
     """The summary of an import.
 
-    ``groups`` is the number of causes of its failed rows, where it is known; ``retried`` says which of its rows another
-    import has retried, so that there is nothing left to do about them here. The summary of a check calls no row live,
+    ``groups`` is the number of causes of its failed rows, where it is known; ``family`` says which of its rows others
+    have taken up, so that there is nothing left to do about them here. The summary of a check calls no row live,
     because a check writes nothing.
     """
     sentences = _SENTENCES_OF_CHECKS if one.is_check else _SENTENCES
-    return " ".join(sentences[one.status](one, groups, retried))
+    return " ".join(sentences[one.status](one, groups, family))
 
 
 def reassure(one: ImportProgress) -> str:
@@ -90,38 +90,49 @@ def _running(one: ImportProgress, *_: object) -> Iterator[str]:
         yield f"{_live_so_far(one)}."
 
 
-def _paused(one: ImportProgress, groups: int | None, _: Collection[RetriedRows]) -> Iterator[str]:
+def _paused(one: ImportProgress, groups: int | None, _: RelatedImports | None) -> Iterator[str]:
     yield f"Paused after {one.processed:,} of {_rows(one.total)}. Resume to carry on from there."
     if one.processed:
         yield f"{_live_so_far(one)}{_different(one, groups)}."
 
 
-def _over(one: ImportProgress, groups: int | None, retried: Collection[RetriedRows]) -> Iterator[str]:
+def _over(one: ImportProgress, groups: int | None, family: RelatedImports | None) -> Iterator[str]:
     yield f"{_live(one)}{_already(one)}."
-    yield from _left_to_do(one, groups, retried)
+    yield from _left_to_do(one, groups, family)
 
 
-def _terminated(one: ImportProgress, groups: int | None, retried: Collection[RetriedRows]) -> Iterator[str]:
+def _terminated(one: ImportProgress, groups: int | None, family: RelatedImports | None) -> Iterator[str]:
     yield f"Terminated after {one.processed:,} of {_rows(one.total)}."
     if one.successful:
         yield f"{_rows(one.successful)} {_are(one.successful)} live and will stay live."
-    yield from _left_to_do(one, groups, retried)
+    yield from _left_to_do(one, groups, family)
 
 
-def _left_to_do(one: ImportProgress, groups: int | None, retried: Collection[RetriedRows]) -> Iterator[str]:
+def _left_to_do(one: ImportProgress, groups: int | None, family: RelatedImports | None) -> Iterator[str]:
     """What there is to do about an import that is over."""
-    if one.failed and RetriedRows.FAILED in retried:
-        yield f"{_rows(one.failed)} failed and {'has' if one.failed == 1 else 'have'} been retried."
+    if one.failed and family and family.settled:
+        yield _settled(one, family)
     elif one.failed:
         yield f"{_problems(one)}{_different(one, groups)}."
     if not one.not_processed:
         return
-    if RetriedRows.REMAINING in retried:
+    if family and RetriedRows.REMAINING in family.retries:
         yield f"{_rows(one.not_processed)} {_were(one.not_processed)} moved to a retry."
     elif one.status is ImportStatus.TERMINATED:
         yield f"{_rows(one.not_processed)} {_were(one.not_processed)} not processed."
     else:
         yield f"{_rows(one.not_processed)} could not be processed; the table of batches says why."
+
+
+def _settled(one: ImportProgress, family: RelatedImports) -> str:
+    """What has become of failed rows of which some or all have been dealt with."""
+    failed = f"{_rows(one.failed)} failed"
+    if family.settled < one.failed:
+        open_rows = one.failed - family.settled
+        return f"{failed}: {family.settled:,} {_are(family.settled)} dealt with, {open_rows:,} left to fix."
+    if not family.fixed.left_out and all(taker.taken_up_as in {None, TakenUpAs.RETRY} for taker in family.takers):
+        return f"{failed} and {'has' if one.failed == 1 else 'have'} been retried."
+    return f"{failed} and {'is' if one.failed == 1 else 'all are'} dealt with."
 
 
 def _check_running(one: ImportProgress, *_: object) -> Iterator[str]:
@@ -139,11 +150,12 @@ def _check_paused(one: ImportProgress, *_: object) -> Iterator[str]:
         yield f"{_checked_so_far(one)}. Nothing has been changed."
 
 
-def _check_over(one: ImportProgress, groups: int | None, imported: Collection[RetriedRows]) -> Iterator[str]:
+def _check_over(one: ImportProgress, groups: int | None, family: RelatedImports | None) -> Iterator[str]:
     if one.status is ImportStatus.TERMINATED:
         yield f"Terminated after {one.processed:,} of {_rows(one.total)}."
-    yield "This file has since been imported." if imported else "Nothing has been changed."
-    yield from _would_come(one, groups, is_imported=bool(imported))
+    is_imported = family is not None and bool(family.retries)
+    yield "This file has since been imported." if is_imported else "Nothing has been changed."
+    yield from _would_come(one, groups, is_imported=is_imported)
     if not one.not_processed:
         return
     if one.status is ImportStatus.TERMINATED:
@@ -182,7 +194,7 @@ def _effects(one: ImportProgress, verb: str) -> str:
 
 _PAUSING = "Pausing – finishing the rows in progress."
 
-_Describe = Callable[[ImportProgress, int | None, Collection[RetriedRows]], Iterator[str]]
+_Describe = Callable[[ImportProgress, int | None, RelatedImports | None], Iterator[str]]
 _SENTENCES: dict[ImportStatus, _Describe] = {
     ImportStatus.RUNNING: _running,
     ImportStatus.PAUSED: _paused,

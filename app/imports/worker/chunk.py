@@ -60,6 +60,15 @@ class Candidates(NamedTuple):
         return self._replace(places=self.places[is_wanted[self.places]])
 
 
+class Judged(NamedTuple):
+    """The outcomes of some rows: the numbers of successful ones, and the problems of the others in order."""
+
+    created: int
+    updated: int
+    unchanged: int
+    failed: Failed
+
+
 class Written(NamedTuple):
     """The result of writing a chunk."""
 
@@ -95,6 +104,16 @@ def write(attempt: Attempt, chunk: Chunk) -> Written:
     if fence.is_pausing:
         raise Pausing
     lines = chunk.lines
+    created, updated, unchanged, failed = judge(attempt, lines)
+    with metrics.timed("errors"):
+        row_errors.insert(batch, failed, lines.texts(failed))
+    by = transitions.Advance(lines.end_byte, lines.next_line, created, updated, unchanged, len(failed))
+    outcomes = {"created": created, "updated": updated, "unchanged": unchanged, "failed": len(failed)}
+    return Written(transitions.advance(batch, by), outcomes)
+
+
+def judge(attempt: Attempt, lines: Lines) -> Judged:
+    """Find the outcome of each row, and give the successful ones to the target of ``attempt``."""
     failed = dict(lines.wrong)
     candidates = Candidates.of(lines.rows)
     is_create = np.asarray(candidates.rows["is_create"])
@@ -103,12 +122,7 @@ def write(attempt: Attempt, chunk: Chunk) -> Written:
         created = _create(candidates.where(is_create), attempt, failed)
     with metrics.timed("update"):
         updated, unchanged = _update(candidates.where(~is_create), attempt, failed)
-    with metrics.timed("errors"):
-        failed = dict(sorted(failed.items()))
-        row_errors.insert(batch, failed, lines.texts(failed))
-    by = transitions.Advance(lines.end_byte, lines.next_line, created, updated, unchanged, len(failed))
-    outcomes = {"created": created, "updated": updated, "unchanged": unchanged, "failed": len(failed)}
-    return Written(transitions.advance(batch, by), outcomes)
+    return Judged(created, updated, unchanged, dict(sorted(failed.items())))
 
 
 def _create(candidates: Candidates, attempt: Attempt, failed: Wrong) -> int:

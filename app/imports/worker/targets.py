@@ -186,6 +186,36 @@ class CheckedListings:
         return makers.joined_with(self._claim(rows, new[places]).of(places)) if len(places) else makers
 
 
+class PreviewedListings:
+    """The target of rows that are only judged: reads the seller's listings, and writes nothing at all.
+
+    Rows for one listing that are judged separately do not know of each other.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def compare(self, rows: pa.Table) -> Compared:
+        """Compare without locking, because nothing is written."""
+        return listings.compare(self._run, rows, lock=False)
+
+    def find_unchanged(self, keys: pa.Table) -> LineMarks:
+        """None: no row changes what another one finds."""
+        return LineMarks(np.zeros(len(keys), np.int32), np.zeros(len(keys), np.int32))
+
+    def change(self, changes: pa.Table) -> None:
+        """Change nothing."""
+
+    def record_unchanged(self, unchanged: pa.Table) -> None:
+        """Record nothing."""
+
+    def create(self, new: pa.Table) -> Makers:
+        """Create nothing, and find those that exist."""
+        if not listings.exists_for(self._run.key.seller_id):
+            return listings.NO_MAKERS
+        return listings.find_makers(self._run.key.seller_id, new.select(KEY))
+
+
 def target_of(batch: BatchKey, kind: ImportKind, run: Run) -> Target:
     """The target of a batch's rows."""
     return _TARGETS[kind](batch, run)

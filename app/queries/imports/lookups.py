@@ -11,7 +11,7 @@ from sqlalchemy import Row, Select, exists, func, or_, select, text, tuple_, upd
 from sqlalchemy.orm import aliased
 
 from app.extensions import db
-from app.models import Batch, Import
+from app.models import Batch, Fixing, Import
 from app.queries import BatchKey, ImportKey, older_than
 from app.queries.status_sets import ACTIVE_BATCHES, IMPORT_RUNNING, QUEUED, UNFINISHED_BATCHES
 from app.statuses import ImportKind, ImportStatus, RetriedRows
@@ -145,6 +145,27 @@ def find_undo(key: ImportKey) -> WithCounters | None:
     return None if row is None else _counted(row)
 
 
+def list_takers(key: ImportKey) -> list[WithCounters]:
+    """The imports that have taken up failed rows of this import, in order."""
+    query = _with_counters().where(Import.seller_id == key.seller_id, Import.parent_id == key.import_id)
+    query = query.where(Import.retried_rows == RetriedRows.FAILED)
+    return [_counted(row) for row in db.session.execute(query.order_by(Import.id))]
+
+
+def list_with_failed(seller_id: int, *, limit: int) -> list[WithCounters]:
+    """The newest imports of a seller that are over and whose failed rows are stored, without checks."""
+    query = select(Import.id).where(
+        Import.seller_id == seller_id,
+        Import.kind == ImportKind.IMPORT,
+        Import.status.in_((ImportStatus.FAILED, ImportStatus.TERMINATED)),
+        Import.errors_removed_at.is_(None),
+        _IS_THERE,
+    )
+    ids = query.order_by(Import.id.desc()).limit(limit)
+    found = _with_counters().where(Import.seller_id == seller_id, Import.id.in_(ids)).order_by(Import.id.desc())
+    return [_counted(row) for row in db.session.execute(found)]
+
+
 def get_sha256(key: ImportKey) -> bytes:
     """The SHA-256 of the file of an existing import. Raises NoResultFound for any other."""
     query = select(Import.sha256).where(Import.seller_id == key.seller_id, Import.id == key.import_id)
@@ -257,9 +278,19 @@ def _matching(query: Select[Any], wanted: ImportFilter) -> Select[Any]:
         query = query.where(Import.is_unseen)
     if wanted.needs_attention:
         heir = aliased(Import)
-        is_taken_up = exists().where(heir.seller_id == Import.seller_id, heir.parent_id == Import.id)
-        is_open = (Import.status == ImportStatus.FAILED) & (Import.kind == ImportKind.IMPORT) & ~is_taken_up
-        query = query.where(or_(Import.status == ImportStatus.PAUSED, is_open & Import.dealt_with_at.is_(None)))
+        is_followed = exists().where(
+            heir.seller_id == Import.seller_id, heir.parent_id == Import.id, heir.taken_up_as.is_(None)
+        )
+        failed = select(func.sum(Batch.failed)).where(Batch.seller_id == Import.seller_id, Batch.import_id == Import.id)
+        settled = select(Fixing.taken + Fixing.left_out).where(
+            Fixing.seller_id == Import.seller_id, Fixing.import_id == Import.id
+        )
+        is_settled = func.coalesce(
+            settled.correlate(Import).scalar_subquery() >= failed.correlate(Import).scalar_subquery(), False
+        )
+        has_failed = (Import.status == ImportStatus.FAILED) & (Import.kind == ImportKind.IMPORT)
+        is_open = has_failed & ~is_followed & ~is_settled & Import.dealt_with_at.is_(None)
+        query = query.where(or_(Import.status == ImportStatus.PAUSED, is_open))
     return query
 
 

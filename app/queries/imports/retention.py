@@ -12,7 +12,10 @@ from app.queries import ImportKey, delete_some
 from app.queries.status_sets import KIND_UNDO
 
 #: The failed rows, and the tables that are deleted with them. They have no foreign keys: see ``models``.
-_ERROR_TABLES = ("row_errors", "error_groups", "foreseen_changes", "listing_warnings", "kept_listings")
+_ERROR_TABLES = (
+    *("row_errors", "error_groups", "foreseen_changes", "listing_warnings", "kept_listings"),
+    *("corrections", "answers", "open_values", "fixings"),
+)
 
 _OLD = "i.finished_at < clock_timestamp() - make_interval(days => :days)"
 
@@ -171,8 +174,8 @@ def _find(condition: str, *, days: int, limit: int) -> list[ImportKey]:
 def delete_some_errors(key: ImportKey) -> bool:
     """Delete as much of what is stored of an import's rows as one transaction should; whether there was any.
 
-    That is its failed rows and their groups, the changes that a check foresaw, the warnings about listings, and the
-    listings that an undo has kept.
+    That is its failed rows with their groups and corrections, the changes that a check foresaw, the warnings about
+    listings, and the listings that an undo has kept.
     """
     return delete_some(_ERROR_TABLES, key)
 

@@ -38,7 +38,7 @@ def insert(batch: BatchKey, failed: Mapping[int, list[Problem]], texts: Sequence
     places = {one: place for place, one in enumerate(distinct)}
     reasons = pa.array([places[id(problems)] for problems in failed.values()], pa.int32())
     lines = pa.array(failed, pa.int32())
-    recorded = _reasons([*distinct.values()]).take(reasons)
+    recorded = as_recorded([*distinct.values()]).take(reasons)
     rows = pa.table({"line": lines, **dict(zip(recorded.column_names, recorded.columns, strict=True)), "row": texts})
     copy(
         "row_errors",
@@ -51,8 +51,8 @@ def insert(batch: BatchKey, failed: Mapping[int, list[Problem]], texts: Sequence
     error_groups.add(batch, lines.to_numpy(), reasons.to_numpy(), [*distinct.values()])
 
 
-def _reasons(distinct: Sequence[list[Problem]]) -> pa.Table:
-    """What is recorded of each of these lists of problems."""
+def as_recorded(distinct: Sequence[list[Problem]]) -> pa.Table:
+    """What is recorded of each of these lists of problems: ``code``, ``columns``, ``causes`` and ``facts``."""
     return pa.table(
         {
             "code": pa.array([problems[0].cause.code for problems in distinct], pa.int16()),

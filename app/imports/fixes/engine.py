@@ -1,0 +1,416 @@
+"""Applies answers to failed rows, some thousand rows in each transaction, and finds out what has become of the rows.
+
+A small answer is applied at once; a worker goes on with a large one where it stopped. One is applied after the other.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from app import audit
+from app.audit import Action
+from app.csvfile.causes import Cause, Problem
+from app.csvfile.cells import why_not_one_record
+from app.csvfile.columns import Layout
+from app.csvfile.contract import MAX_RECORD_BYTES
+from app.csvfile.header import layout_of
+from app.csvfile.lines import LineReader
+from app.csvfile.texts import Mask
+from app.csvfile.write import csv_lines
+from app.extensions import db
+from app.imports.errors import TransitionRefused
+from app.imports.fixes import answers, slices
+from app.imports.fixes.answers import REASON, Changed, Rule
+from app.imports.fixes.slices import Slice
+from app.imports.worker.catalog_cache import LookedUpItems, known_items
+from app.imports.worker.chunk import Attempt, judge
+from app.imports.worker.resolved import KnownItems
+from app.imports.worker.targets import PreviewedListings
+from app.jobs import queue
+from app.models import Import
+from app.queries import BatchKey, ImportKey, items
+from app.queries.imports import corrections, lookups, row_errors
+from app.queries.imports.corrections import GivenAnswer, Standing, Wanted
+from app.queries.imports.error_groups import ErrorKind
+from app.queries.listings.listings import DIGEST_FORMAT, Run
+from app.statuses import FINAL_IMPORT_STATUSES, CorrectionState
+
+log = logging.getLogger(__name__)
+
+#: Rows in one transaction; the first of a request are fewer, so that it ends in time.
+_ROWS, _FIRST_ROWS = 20_000, 2_000
+#: A request goes on this long before it leaves the rest to a worker.
+_REQUEST_SECONDS = 0.2
+#: An answer that has not moved for this long is sent to a worker again.
+_STUCK_SECONDS = 10.0
+
+_SURVEY = 0
+_NOTHING_WRONG = [Cause.COLUMN_COUNT.problem()]
+_EVERY_ROW = Wanted()
+
+
+class Asked(NamedTuple):
+    """An answer as it is given: a rule, and the group that it is for."""
+
+    rule: Rule
+    cause: str = ""
+    column: str = ""
+    #: None: all rows of the group.
+    value: str | None = None
+    cells: Mapping[str, str] = {}
+
+
+class Busy(TransitionRefused):
+    """Another answer is still being applied."""
+
+    def __init__(self) -> None:
+        super().__init__("Another answer is still being applied to its rows. Wait until it is done, then try again.")
+
+
+class NotOneRow(Exception):
+    """A text that a seller has written in place of a row is no row, or several; the message says which."""
+
+
+def survey(key: ImportKey) -> Standing:
+    """Make sure that the values of the open rows are counted, or being counted. Commits."""
+    standing = corrections.get(key)
+    if standing.is_surveyed or standing.answering is not None:
+        return standing
+    standing = corrections.lock(key)
+    if not standing.is_surveyed and standing.answering is None:
+        corrections.forget_values(key)
+        corrections.save(key, _begin(standing, _SURVEY))
+    db.session.commit()
+    return go_on(key)
+
+
+def give(one: Import, asked: Asked) -> Standing:
+    """Apply an answer to the rows of its group, as far as that is quick; a worker does the rest. Commits.
+
+    Raises Busy, and TransitionRefused if the failed rows of the import cannot be corrected.
+    """
+    key = _writable(one)
+    standing = corrections.lock(key)
+    if standing.answering is not None:
+        db.session.rollback()
+        raise Busy
+    number = standing.answers + 1
+    _record(one, number, asked)
+    corrections.save(key, _begin(standing, number)._replace(answers=number, version=standing.version + 1))
+    db.session.commit()
+    return go_on(key)
+
+
+def give_cells(one: Import, edited: Mapping[int, str | Mapping[str, str]]) -> Standing:
+    """Put the cells of single rows, or their whole texts, in place of what they have, by line. Commits.
+
+    Rows that are not there, or that an import has taken up, are left as they are. Raises Busy, NotOneRow, and
+    TransitionRefused if the failed rows of the import cannot be corrected.
+    """
+    key = _writable(one)
+    standing = corrections.lock(key)
+    if standing.answering is not None:
+        db.session.rollback()
+        raise Busy
+    layout = layout_of(one.header)
+    table = corrections.read_lines(key, [*edited])
+    states = corrections.list_states(key, [*edited])
+    rows = slices.from_table(table, layout)
+    each = zip(*(column.to_pylist() for column in rows.columns.values()), strict=True)
+    texts = [_edit(edited[line], cells, layout) for line, cells in zip(rows.lines.tolist(), each, strict=True)]
+    number = standing.answers + 1
+    _record(one, number, Asked(Rule.CELLS))
+    standing = standing._replace(answers=number, version=standing.version + 1)
+    work = _Work(key, one.header, LookedUpItems())
+    for state, is_corrected in states.values():
+        standing = _leave(standing, state, is_corrected)
+    is_open = np.array(
+        [states.get(line, (CorrectionState.OPEN, False))[0] is CorrectionState.OPEN for line in rows.lines.tolist()],
+        np.bool_,
+    )
+    corrections.count_values(key, rows.take(np.flatnonzero(is_open)).tally(), sign=-1)
+    changed = Changed(np.arange(len(rows.lines)), pa.array(texts, pa.string()))
+    corrections.count_answered(key, number, len(texts))
+    standing = work.settle(standing, rows, changed, table, number)
+    corrections.save(key, standing)
+    db.session.commit()
+    return standing
+
+
+def leave_out(one: Import, lines: Collection[int], reason: str) -> Standing:
+    """Leave single open rows out. Commits. Raises what ``give_cells`` raises but for NotOneRow."""
+    key = _writable(one)
+    standing = corrections.lock(key)
+    if standing.answering is not None:
+        db.session.rollback()
+        raise Busy
+    lines = [*corrections.find_open(key, lines)]
+    table = corrections.read_lines(key, lines)
+    rows = slices.from_table(table, layout_of(one.header))
+    number = standing.answers + 1
+    _record(one, number, Asked(Rule.LEAVE_OUT, cells={REASON: reason}))
+    standing = standing._replace(answers=number, version=standing.version + 1)
+    answer = corrections.get_answer(key, number)
+    changed = Changed(np.arange(len(rows.lines)), rows.texts)
+    standing = _Work(key, one.header, LookedUpItems()).leave_out(standing, rows, answer, changed, table)
+    corrections.save(key, standing)
+    db.session.commit()
+    return standing
+
+
+def take_back(one: Import, number: int) -> Standing:
+    """Make the rows that an answer was the last one for as they were uploaded, unless they are taken up. Commits.
+
+    Raises Busy.
+    """
+    key = ImportKey(one.seller_id, one.id)
+    standing = corrections.lock(key)
+    if standing.answering is not None:
+        db.session.rollback()
+        raise Busy
+    rows = corrections.take_back(key, number)
+    for (state, is_corrected), count in rows.items():
+        standing = _leave(standing, state, is_corrected, count)
+    corrections.save(key, standing._replace(version=standing.version + 1, is_surveyed=False))
+    if rows:
+        audit.record(
+            Action.TAKE_BACK, one.seller_id, one.public_id, detail=f"answer {number}: {sum(rows.values())} rows"
+        )
+    db.session.commit()
+    return survey(key)
+
+
+def go_on(key: ImportKey) -> Standing:
+    """Apply the answer that is being applied for some time, and send the rest to a worker. Commits."""
+    ends_at = time.monotonic() + _REQUEST_SECONDS
+    limit = _FIRST_ROWS
+    while (standing := _step(key, limit, LookedUpItems())).answering is not None:
+        if time.monotonic() > ends_at:
+            queue.send_fix(key)
+            break
+    return standing
+
+
+def run(seller_id: int, import_id: int) -> None:
+    """The job: apply the answer that is being applied to the end."""
+    key = ImportKey(seller_id, import_id)
+    known = known_items(items.version())
+    while _step(key, _ROWS, known).answering is not None:
+        pass
+
+
+def go_on_with_all() -> None:
+    """Send the answers that no worker goes on with to the workers again."""
+    for key in corrections.find_stuck(older_than_seconds=_STUCK_SECONDS):
+        queue.send_fix(key)
+
+
+def _writable(one: Import) -> ImportKey:
+    if one.status not in FINAL_IMPORT_STATUSES:
+        raise TransitionRefused("This import is not over yet, so its failed rows cannot be corrected now.")
+    if one.is_check:
+        raise TransitionRefused("This is a check only. Correct its file, or import it and correct what fails.")
+    if one.errors_removed_at is not None:
+        raise TransitionRefused("The failed rows of this import have been deleted.")
+    key = ImportKey(one.seller_id, one.id)
+    if corrections.has_old_retry(key):
+        raise TransitionRefused("All failed rows of this import have been retried already.")
+    return key
+
+
+def _record(one: Import, number: int, asked: Asked) -> None:
+    actor = audit.current_actor()
+    group = asked.cause, asked.column, asked.value
+    answer = GivenAnswer(number, asked.rule, *group, dict(asked.cells), 0, actor.name, datetime.now(UTC))
+    corrections.add_answer(ImportKey(one.seller_id, one.id), answer, actor.seller_id)
+    what = " ".join(part for part in (asked.rule, asked.cause, asked.column, asked.cells.get(REASON)) if part)
+    audit.record(Action.CORRECT, one.seller_id, one.public_id, detail=what)
+
+
+def _begin(standing: Standing, number: int) -> Standing:
+    return standing._replace(answering=number, cursor_line=0, rows_done=0)
+
+
+def _leave(standing: Standing, state: CorrectionState, is_corrected: bool, count: int = 1) -> Standing:
+    """The numbers without ``count`` rows that were in this state."""
+    name = {CorrectionState.RIGHT: "correct", CorrectionState.LEFT_OUT: "left_out"}.get(state, "behind")
+    return standing if name == "behind" and not is_corrected else _add(standing, name, -count)
+
+
+def _add(standing: Standing, name: str, count: int) -> Standing:
+    return standing._replace(**{name: getattr(standing, name) + count})
+
+
+def _step(key: ImportKey, limit: int, known: KnownItems) -> Standing:
+    """Apply the answer that is being applied to the next rows. Commits."""
+    standing = corrections.lock(key)
+    if standing.answering is None:
+        db.session.rollback()
+        return standing
+    header = lookups.get_source(key).header
+    number = standing.answering
+    answer = corrections.get_answer(key, number) if number != _SURVEY else None
+    wanted = _find_bounds(key, answer) if answer else _EVERY_ROW
+    table = corrections.read_open(
+        key,
+        wanted,
+        after_line=standing.cursor_line,
+        limit=limit,
+        with_facts=answer is not None and answer.rule == Rule.DROP_VARIANTS,
+    )
+    if len(table):
+        rows = slices.from_table(table, layout_of(header))
+        standing = standing._replace(cursor_line=int(rows.lines[-1]), rows_done=standing.rows_done + len(rows.lines))
+        if answer:
+            standing = _Work(key, header, known).answer(standing, rows, answer, table)
+        else:
+            corrections.count_values(key, rows.tally())
+    if len(table) < limit:
+        standing = standing._replace(answering=None, is_surveyed=standing.is_surveyed or number == _SURVEY)
+    corrections.save(key, standing)
+    db.session.commit()
+    return standing
+
+
+def _find_bounds(key: ImportKey, answer: GivenAnswer) -> Wanted:
+    """Where the rows are that an answer is for."""
+    wanted = Wanted(answer.cause, answer.column)
+    if answer.value is None:
+        return wanted
+    found = corrections.find_value(key, ErrorKind(Cause.by_slug(answer.cause), answer.column), answer.value)
+    return wanted._replace(first_line=found.first_line, last_line=found.last_line) if found else wanted
+
+
+def _edit(edited: str | Mapping[str, str], cells: Sequence[str | None], layout: Layout) -> str:
+    """The text of a row with these ``cells`` after an edit. Raises NotOneRow."""
+    if not isinstance(edited, str):
+        values = [edited.get(column, cell or "") for column, cell in zip(layout.columns, cells, strict=True)]
+        (edited,) = csv_lines([values])
+    text = edited.strip("\r\n")
+    if why := why_not_one_record(text):
+        raise NotOneRow(why)
+    return text
+
+
+def _without_long(changed: Changed) -> Changed:
+    """The changed rows without those that would be too long for a row."""
+    fits = np.flatnonzero(pc.binary_length(changed.texts).to_numpy() < MAX_RECORD_BYTES)
+    return changed if len(fits) == len(changed.at) else Changed(changed.at[fits], changed.texts.take(pa.array(fits)))
+
+
+class _Work(NamedTuple):
+    """What answers are applied with."""
+
+    key: ImportKey
+    header: str
+    known: KnownItems
+
+    def answer(self, standing: Standing, rows: Slice, answer: GivenAnswer, table: pa.Table) -> Standing:
+        """Apply an answer to open rows, and return the new numbers."""
+        layout = layout_of(self.header)
+        changed = _without_long(answers.apply(answer, rows, table["facts"].combine_chunks(), layout))
+        if not len(changed.at):
+            return standing
+        if answer.rule == Rule.LEAVE_OUT:
+            return self.leave_out(standing, rows, answer, changed, table)
+        return self.settle(self._begin(standing, rows, answer, changed, table), rows, changed, table, answer.number)
+
+    def leave_out(
+        self, standing: Standing, rows: Slice, answer: GivenAnswer, changed: Changed, table: pa.Table
+    ) -> Standing:
+        """Leave open rows out, and return the new numbers."""
+        standing = self._begin(standing, rows, answer, changed, table)
+        states = np.full(len(changed.at), CorrectionState.LEFT_OUT.value)
+        self._write(changed, rows.take(changed.at), states, {}, table, answer.number)
+        return _add(standing, "left_out", len(changed.at))
+
+    def _begin(
+        self, standing: Standing, rows: Slice, answer: GivenAnswer, changed: Changed, table: pa.Table
+    ) -> Standing:
+        """The numbers without the open rows that an answer changes, which are not open meanwhile."""
+        corrections.count_answered(self.key, answer.number, len(changed.at))
+        corrections.count_values(self.key, rows.take(changed.at).tally(), sign=-1)
+        was_corrected = table["is_corrected"].to_numpy()[changed.at] > 0
+        return _add(standing, "behind", -int(was_corrected.sum()))
+
+    def settle(self, standing: Standing, rows: Slice, changed: Changed, table: pa.Table, number: int) -> Standing:
+        """Write the changed rows with what has become of them, and return the new numbers."""
+        some = rows.take(changed.at)
+        problems = self._judge(some, changed.texts)
+        is_wrong = np.zeros(len(changed.at), np.bool_)
+        is_wrong[[*problems]] = True
+        states = np.where(is_wrong, CorrectionState.OPEN.value, CorrectionState.RIGHT.value)
+        is_corrected = self._write(changed, some, states, problems, table, number)
+        if problems:
+            wrong = np.flatnonzero(is_wrong)
+            open_rows = slices.from_problems(
+                some.lines[wrong], changed.texts.take(pa.array(wrong)), [*problems.values()], layout_of(self.header)
+            )
+            corrections.count_values(self.key, open_rows.tally())
+        standing = _add(standing, "behind", int((is_wrong & is_corrected).sum()))
+        return _add(standing, "correct", len(changed.at) - len(problems))
+
+    def _judge(self, rows: Slice, texts: pa.StringArray) -> dict[int, list[Problem]]:
+        """What is wrong with each row that is not right, by its place, in order."""
+        layout = layout_of(self.header)
+        run = Run(ImportKey(self.key.seller_id, 0), layout, DIGEST_FORMAT)
+        attempt = Attempt(BatchKey(self.key.seller_id, 0, 0), 0, self.known, PreviewedListings(run))
+        lines = LineReader([slices.as_file(texts)], header=self.header, offset=0, line=2).take(len(texts))
+        heights = pc.count_substring(texts, "\n").to_numpy() + 1
+        begins = 2 + np.cumsum(heights) - heights
+        judged = judge(attempt, lines)
+        problems = dict(zip(np.searchsorted(begins, [*judged.failed]).tolist(), judged.failed.values(), strict=True))
+        right = np.searchsorted(begins, np.asarray(lines.rows["line"]))
+        # A row without any value would be skipped: nothing has been corrected then.
+        blank = np.setdiff1d(np.arange(len(texts)), np.concatenate([right, np.array([*problems], np.int64)]))
+        problems |= {int(at): _as_before(rows, int(at)) for at in blank}
+        return dict(sorted(problems.items()))
+
+    def _write(
+        self,
+        changed: Changed,
+        rows: Slice,
+        states: NDArray[np.str_],
+        problems: Mapping[int, list[Problem]],
+        table: pa.Table,
+        number: int,
+    ) -> Mask:
+        """Write the corrections of ``rows``: their states, texts, and what is wrong with those that are open.
+
+        Returns for each whether it has another text than it was uploaded with.
+        """
+        distinct = {id(each): each for each in problems.values()}
+        places = {one: place for place, one in enumerate(distinct)}
+        at = [None] * len(states)
+        for place, each in problems.items():
+            at[place] = places[id(each)]  # type: ignore[call-overload]
+        # With one that nobody takes, so that the columns have their types.
+        recorded = row_errors.as_recorded([*distinct.values(), _NOTHING_WRONG]).take(pa.array(at, pa.int32()))
+        # Rows that are only left out or looked at again keep their own text.
+        is_same = pc.equal(changed.texts, rows.texts)
+        is_kept = pc.and_(is_same, pc.equal(table["is_corrected"].combine_chunks().take(pa.array(changed.at)), 0))
+        is_corrected: Mask = ~is_kept.to_numpy(zero_copy_only=False)
+        written = pa.table(
+            {
+                "line": pa.array(rows.lines, pa.int32()),
+                "state": pa.array(states.tolist(), pa.string()),
+                "row": pc.if_else(is_kept, None, changed.texts),
+                **dict(zip(recorded.column_names, recorded.columns, strict=True)),
+            }
+        )
+        existing = rows.lines[table["is_recorded"].to_numpy()[changed.at] > 0]
+        corrections.write(self.key, written, answer=number, existing=existing)
+        return is_corrected
+
+
+def _as_before(rows: Slice, at: int) -> list[Problem]:
+    return [kind.cause.problem(str(kind.column)) for kind in rows.reasons[rows.reason_at[at]]]

@@ -1,0 +1,300 @@
+"""View model of “Fix it here”: the open groups with their values and what can be answered, and single rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+from app.csvfile.causes import Cause, Code
+from app.csvfile.columns import Column, Layout
+from app.csvfile.contract import Mode
+from app.csvfile.header import layout_of
+from app.csvfile.records import find_cells
+from app.csvfile.visible import visible
+from app.imports.fixes.answers import REASON, UNIT, Rule
+from app.imports.fixes.engine import Asked
+from app.imports.fixes.slices import JOINT
+from app.imports.reports.progress import ImportProgress
+from app.imports.reports.row_errors import UNCERTAIN, can_be_assigned, columns_of, name_values
+from app.imports.reports.suggestions import Choice, RowProblem, Suggestion, suggest, sure_value
+from app.queries import ImportKey
+from app.queries.imports import corrections, lookups
+from app.queries.imports.corrections import GivenAnswer, Group, Standing, Value, Wanted
+from app.queries.imports.error_groups import ErrorKind
+from app.queries.imports.row_errors import RecordedError
+
+#: Values of a group on the page of all groups, and on its own.
+_VALUES, _VALUES_ALONE = 8, 100
+#: Groups with their values on one page.
+_GROUPS = 40
+#: Answers that can be taken back.
+_ANSWERS = 10
+_IDS = (Column.CARDMARKET_ID, Column.TCGPLAYER_ID)
+_LOST = (Cause.ID_NOT_DIGITS, Cause.NUMBER_SHORTENED, Cause.NUMBER_AS_DATE, Cause.SPREADSHEET_ERROR)
+
+
+class Offer(NamedTuple):
+    """An answer that is one press away."""
+
+    asked: Asked
+    text: str
+    #: What distinguishes it from the others.
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueToFix:
+    """A wrong value that some open rows have."""
+
+    kind: ErrorKind
+    value: str
+    rows: int
+    #: The line of the first row.
+    line: int
+    #: What stands before the offers.
+    lead: str
+    offers: list[Offer]
+    #: The columns to type something else in, with what they have now.
+    fields: list[tuple[str, str]]
+
+    @property
+    def text(self) -> str:
+        """The value for people."""
+        return visible(", ".join(filter(None, self.value.split(JOINT))))
+
+    @property
+    def leave_out(self) -> Asked:
+        """The answer not to import these rows."""
+        return Asked(Rule.LEAVE_OUT, self.kind.cause.slug, self.kind.column, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupToFix:
+    """The open rows with one problem in one column."""
+
+    kind: ErrorKind
+    rows: int
+    #: Answers for all of its rows.
+    rules: list[Offer]
+    values: list[ValueToFix]
+    #: The number of values that are not shown.
+    more: int
+
+    @property
+    def leave_out(self) -> Asked:
+        """The answer not to import these rows."""
+        return Asked(Rule.LEAVE_OUT, self.kind.cause.slug, self.kind.column)
+
+
+@dataclass(frozen=True, slots=True)
+class ToFix:
+    """Everything that can be corrected of an import."""
+
+    standing: Standing
+    #: The number of open rows.
+    open_rows: int
+    groups: list[GroupToFix]
+    more_groups: int
+    #: The answers that “accept all” gives: one for each group with values that can mean only one thing.
+    sure: list[Asked]
+    sure_rows: int
+    answers: list[GivenAnswer]
+
+    @property
+    def percent(self) -> int:
+        """How far the answer has come that is being applied; 0 if that is not known."""
+        return min(99, self.standing.rows_done * 100 // self.open_rows) if self.open_rows else 0
+
+
+class CellToFix(NamedTuple):
+    """A cell of a row."""
+
+    column: str
+    text: str
+    is_wrong: bool
+
+
+class RowToFix(NamedTuple):
+    """An open row, cell by cell; without cells where it is not certain which value belongs to which column."""
+
+    line: int
+    text: str
+    messages: list[str]
+    cells: list[CellToFix]
+    suggestions: list[str]
+
+
+def show(one: ImportProgress, *, kind: ErrorKind | None = None) -> ToFix:
+    """What can be corrected of an import: all groups, or one. Nothing before its values are counted (``survey``)."""
+    standing = corrections.get(one.key)
+    open_rows = max(0, one.failed - standing.settled - standing.correct)
+    groups = corrections.list_groups(one.key)
+    wanted = [group for group in groups if kind in {None, group.kind}]
+    per_group = _VALUES if kind is None else _VALUES_ALONE
+    values = corrections.list_values(one.key, per_group=per_group, kind=kind)
+    shown = _show_groups(one.key, wanted[:_GROUPS], values)
+    sure = {each.kind: each.rows for each in values if _is_sure(each)}
+    by_kind = {group.kind: group for group in groups}
+    return ToFix(
+        standing,
+        open_rows,
+        shown,
+        max(0, len(wanted) - _GROUPS),
+        [Asked(Rule.SUGGESTED, each.cause.slug, each.column) for each in sure if each in by_kind],
+        sum(each.rows for each in values if _is_sure(each)),
+        corrections.list_answers(one.key, limit=_ANSWERS),
+    )
+
+
+def _is_sure(one: Value) -> bool:
+    return sure_value(one.kind, one.value) is not None if one.value else False
+
+
+def _show_groups(key: ImportKey, groups: Sequence[Group], values: Sequence[Value]) -> list[GroupToFix]:
+    kinds = {group.kind for group in groups}
+    values = [each for each in values if each.kind in kinds]
+    layout = layout_of(lookups.get_source(key).header)
+    # A value of one row is shown with what the rest of the row tells.
+    rows = corrections.find_open(key, [each.first_line for each in values if each.rows == 1])
+    problems = [_problem(each, rows, layout) for each in values]
+    found = dict(zip(values, suggest(problems), strict=True))
+    told = {each: dict(problem.values) for each, problem in zip(values, problems, strict=True)}
+    return [
+        GroupToFix(
+            group.kind,
+            group.rows,
+            [*_rules(group, [each for each in values if each.kind == group.kind])],
+            [_show_value(each, found[each], told[each]) for each in values if each.kind == group.kind],
+            group.values - sum(each.kind == group.kind for each in values),
+        )
+        for group in groups
+    ]
+
+
+def _problem(one: Value, rows: Mapping[int, RecordedError], layout: Layout) -> RowProblem:
+    row = rows.get(one.first_line)
+    if row is not None:
+        return RowProblem(one.kind, name_values([cell.value for cell in find_cells(row.row)], layout))
+    columns = columns_of(one.kind)
+    if not one.value or not columns:
+        return RowProblem(one.kind, {})
+    return RowProblem(one.kind, dict(zip(columns, one.value.split(JOINT), strict=False)))
+
+
+def _show_value(one: Value, found: Suggestion | None, cells: Mapping[str, str]) -> ValueToFix:
+    offers = [*_offers(one, found)] if found else []
+    return ValueToFix(
+        one.kind, one.value, one.rows, one.first_line, found.lead if found else "", offers, [*_fields(one.kind, cells)]
+    )
+
+
+def _offers(one: Value, found: Suggestion) -> Iterator[Offer]:
+    """The choices of a suggestion: those for one column are alternatives, those for different columns go together."""
+    if not found.choices and "Leave it empty" in found.lead:
+        yield _offer(one, {one.kind.column: ""}, "Leave it empty")
+    by_column = [[*group] for _, group in groupby(found.choices, key=lambda choice: choice.column)]
+    if len(by_column) > 1:
+        # Where several columns are wrong, the most similar value of each is meant.
+        first = [choices[0] for choices in by_column]
+        yield _offer(one, {each.column: each.text for each in first}, _name(first))
+    for choice in by_column[0] if len(by_column) == 1 else ():
+        yield _offer(one, {choice.column: choice.text}, choice.text, choice.note)
+
+
+def _offer(one: Value, cells: Mapping[str, str], text: str, note: str = "") -> Offer:
+    return Offer(Asked(Rule.SET, one.kind.cause.slug, one.kind.column, one.value, cells), text, note)
+
+
+def _name(choices: Sequence[Choice]) -> str:
+    return ", ".join(f"{choice.column} {choice.text}" for choice in choices)
+
+
+def _fields(kind: ErrorKind, cells: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The columns to type an answer in: those with the problem, and those that name the item in another way."""
+    for column in columns_of(kind) if kind.cause.slug not in UNCERTAIN else ():
+        yield column, cells.get(column, "")
+    if kind.cause.asks_for_item and kind.cause is not Cause.VARIANT_NOT_FOUND and kind.column != Column.URN:
+        yield Column.URN, ""
+
+
+def _rules(group: Group, values: Sequence[Value]) -> Iterator[Offer]:
+    """What can be answered for all rows of a group."""
+    cause, column = group.kind
+    offers = [*_RULES.get(cause, ())]
+    if any(map(_is_sure, values)):
+        offers.append((Rule.SUGGESTED, "Accept what each value means", {}))
+    if column in _IDS and cause in _LOST:
+        offers.append((Rule.SET, f"Leave {column} empty", {column: ""}))
+    if cause.code is not Code.INVALID:
+        offers.append((Rule.RECHECK, "Check again", {}))
+    for rule, text, cells in offers:
+        yield Offer(Asked(rule, cause.slug, column, None, cells), text)
+
+
+#: What is offered for all rows of a cause.
+_RULES: dict[Cause, list[tuple[Rule, str, dict[str, str]]]] = {
+    Cause.PRICE_UNCLEAR: [
+        (Rule.SUGGESTED, "They are in pounds", {UNIT: "pounds"}),
+        (Rule.SUGGESTED, "They are in pence", {UNIT: "pence"}),
+    ],
+    Cause.LISTING_EXISTS: [(Rule.SET, "Change MODE to UPDATE", {Column.MODE: Mode.UPDATE})],
+    Cause.LISTING_REPEATED: [(Rule.SET, "Change MODE to UPDATE", {Column.MODE: Mode.UPDATE})],
+    Cause.LISTING_NOT_FOUND: [(Rule.SET, "Change MODE to CREATE", {Column.MODE: Mode.CREATE})],
+    Cause.VARIANT_NOT_FOUND: [(Rule.DROP_VARIANTS, "Drop the variants that the items don’t have", {})],
+    Cause.EXTRA_VALUE: [(Rule.DROP_EXTRA, "Drop the extra values", {})],
+    Cause.ROW_IN_QUOTES: [(Rule.UNQUOTE, "Remove the quotation marks", {})],
+}
+
+
+def list_rows(key: ImportKey, *, kind: ErrorKind | None, after_line: int, limit: int) -> tuple[list[RowToFix], bool]:
+    """At most ``limit`` open rows below a line, of one group or of all, and whether more follow."""
+    wanted = Wanted(kind.cause.slug, kind.column) if kind else Wanted()
+    found = corrections.list_open(key, wanted, after_line=after_line, limit=limit + 1)
+    return show_rows(key, found[:limit]), len(found) > limit
+
+
+def show_rows(key: ImportKey, errors: Sequence[RecordedError]) -> list[RowToFix]:
+    """Failed rows, cell by cell."""
+    layout = layout_of(lookups.get_source(key).header)
+    all_cells = [[cell.value.strip() for cell in find_cells(error.row)] for error in errors]
+    problems = [
+        RowProblem(kind, name_values(cells, layout))
+        for error, cells in zip(errors, all_cells, strict=True)
+        for kind in error.kinds
+    ]
+    suggestions = iter(suggest(problems))
+    rows = []
+    for error, cells in zip(errors, all_cells, strict=True):
+        wrong = {column for kind in error.kinds for column in columns_of(kind)}
+        said = [(kind, next(suggestions)) for kind in error.kinds]
+        is_assigned = can_be_assigned(cells, error.causes, layout)
+        own = layout.own_and_extra(cells)[0] if is_assigned else []
+        rows.append(
+            RowToFix(
+                error.line,
+                error.row,
+                error.messages,
+                [CellToFix(column, text, column in wrong) for column, text in zip(layout.columns, own, strict=False)],
+                [found.say(kind.column) for kind, found in said if found],
+            )
+        )
+    return rows
+
+
+def describe(answer: GivenAnswer) -> str:
+    """An answer in words."""
+    cells = ", ".join(f"{column} {text or '(empty)'}" for column, text in answer.cells.items())
+    cause = Cause.by_slug(answer.cause).title if answer.cause else ""
+    where = f"{cause}{f' “{visible(answer.value)}”' if answer.value else ''}".replace(JOINT, ", ")
+    return {
+        Rule.SET: f"{where}: {cells}",
+        Rule.SUGGESTED: f"{where}: what each value means",
+        Rule.DROP_VARIANTS: f"{where}: variants dropped",
+        Rule.DROP_EXTRA: f"{where}: dropped",
+        Rule.UNQUOTE: f"{where}: quotation marks removed",
+        Rule.RECHECK: f"{where}: checked again",
+        Rule.LEAVE_OUT: f"Left out: {answer.cells.get(REASON) or where or 'single rows'}",
+        Rule.CELLS: "Single rows edited",
+    }[Rule(answer.rule)]

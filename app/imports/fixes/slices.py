@@ -1,0 +1,163 @@
+"""Thousands of failed rows at a time as columns: their cells, their wrong values, and their texts with other cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from app.csvfile.causes import Cause, Problem
+from app.csvfile.columns import Layout
+from app.csvfile.reader import Block, read_blocks
+from app.csvfile.texts import Indices, Mask
+from app.csvfile.write import csv_lines
+from app.imports.reports.row_errors import TELLING, can_be_assigned, columns_of
+from app.queries.imports.corrections import Value
+from app.queries.imports.error_groups import ErrorKind
+
+#: Joins the values of several columns.
+JOINT = "\x1f"
+#: A longer value belongs to no group of rows with the same value.
+_MAX_VALUE = 200
+#: A cell with any of these is quoted.
+_NEEDS_QUOTES = '[",\r\n]'
+
+
+class Slice(NamedTuple):
+    """Failed rows in the order of the file."""
+
+    lines: NDArray[np.int32]
+    texts: pa.StringArray
+    #: The distinct combinations of problems, and for each row the index of its own.
+    reasons: list[tuple[ErrorKind, ...]]
+    reason_at: Indices
+    #: The cells by column; null where it is not certain which value belongs to which column.
+    columns: dict[str, pa.StringArray]
+
+    def values(self, kind: ErrorKind) -> pa.StringArray:
+        """The value of each row that counts for the problem: empty where none does."""
+        columns = [self.columns[column] for column in columns_of(kind) if column in self.columns]
+        if kind.cause not in TELLING or not columns:
+            return pa.array([""] * len(self.lines), pa.string())
+        trimmed = [pc.utf8_trim_whitespace(cells) for cells in columns]
+        joined = pc.binary_join_element_wise(*trimmed, JOINT) if len(trimmed) > 1 else trimmed[0]
+        joined = pc.fill_null(joined, "")
+        return pc.if_else(pc.greater(pc.utf8_length(joined), _MAX_VALUE), "", joined)
+
+    def has(self, kind: ErrorKind) -> Mask:
+        """For each row whether it has the problem."""
+        return np.array([kind in reasons for reasons in self.reasons], np.bool_)[self.reason_at]
+
+    def is_assigned(self) -> Mask:
+        """For each row whether it is certain which value belongs to which column."""
+        some = next(iter(self.columns.values()))
+        assigned: Mask = some.is_valid().to_numpy(zero_copy_only=False)
+        return assigned
+
+    def take(self, at: Indices) -> Slice:
+        """Some of the rows."""
+        wanted = pa.array(at)
+        columns = {name: cells.take(wanted) for name, cells in self.columns.items()}
+        return Slice(self.lines[at], self.texts.take(wanted), self.reasons, self.reason_at[at], columns)
+
+    def tally(self) -> list[Value]:
+        """The distinct values of each problem, with the number and the bounds of their rows."""
+        found = []
+        for kind in dict.fromkeys(kind for reasons in self.reasons for kind in reasons):
+            at = np.flatnonzero(self.has(kind))
+            if not len(at):
+                continue
+            encoded = pc.dictionary_encode(self.take(at).values(kind))
+            lines, codes = self.lines[at], encoded.indices.to_numpy()
+            _, first, counts = np.unique(codes, return_index=True, return_counts=True)
+            last = len(codes) - 1 - np.unique(codes[::-1], return_index=True)[1]
+            each = (encoded.dictionary.to_pylist(), counts.tolist(), lines[first].tolist(), lines[last].tolist())
+            found += [Value(kind, *of_value) for of_value in zip(*each, strict=True)]
+        return found
+
+
+def parse_reasons(joined: str) -> tuple[ErrorKind, ...]:
+    """The problems of a row from ``corrections.SLICE``."""
+    causes, columns = (part.split(" ") for part in joined.split("/"))
+    return tuple(
+        dict.fromkeys(ErrorKind(Cause.by_slug(cause), column) for cause, column in zip(causes, columns, strict=True))
+    )
+
+
+def from_table(rows: pa.Table, layout: Layout) -> Slice:
+    """The rows of a table with the columns ``corrections.SLICE``."""
+    encoded = rows["reasons"].combine_chunks().dictionary_encode()
+    reasons = [parse_reasons(joined) for joined in encoded.dictionary.to_pylist()]
+    texts = rows["row"].combine_chunks()
+    at = encoded.indices.to_numpy()
+    return Slice(rows["line"].to_numpy(), texts, reasons, at, _cells(texts, reasons, at, layout))
+
+
+def from_problems(
+    lines: NDArray[np.int32], texts: pa.StringArray, problems: Sequence[Sequence[Problem]], layout: Layout
+) -> Slice:
+    """Rows with these problems."""
+    kinds = [tuple(dict.fromkeys(ErrorKind(one.cause, str(one.column)) for one in each)) for each in problems]
+    reasons = [*dict.fromkeys(kinds)]
+    places = {each: place for place, each in enumerate(reasons)}
+    at = np.array([places[each] for each in kinds], np.intp)
+    return Slice(lines, texts, reasons, at, _cells(texts, reasons, at, layout))
+
+
+def as_file(texts: pa.StringArray) -> bytes:
+    """Rows as the part of a file below its header."""
+    return "".join(f"{text}\n" for text in texts.to_pylist()).encode()
+
+
+def _cells(
+    texts: pa.StringArray, reasons: Sequence[tuple[ErrorKind, ...]], reason_at: Indices, layout: Layout
+) -> dict[str, pa.StringArray]:
+    parts: list[list[pa.Array]] = [[] for _ in layout.columns]
+    before = 0
+    for block in read_blocks([as_file(texts)], offset=0, line=2, layout=layout):
+        causes = [[kind.cause.slug for kind in reasons[at]] for at in reason_at[before : before + len(block)]]
+        for part, cells in zip(parts, _cells_of(block, causes, layout), strict=True):
+            part.append(cells)
+        before += len(block)
+    if before != len(texts):
+        raise ValueError("rows do not stand by themselves")
+    return {
+        column: pa.concat_arrays(part) if part else pa.array([], pa.string())
+        for column, part in zip(layout.columns, parts, strict=True)
+    }
+
+
+def _cells_of(block: Block, causes: Sequence[Sequence[str]], layout: Layout) -> list[pa.Array]:
+    """The cells of all records of a block, column by column."""
+    columns = [column.cast(pa.string()) for column in block.columns]
+    if not block.unfit:
+        return columns
+    others = {
+        at: layout.own_and_extra(cells)[0] if can_be_assigned(cells, causes[at], layout) else None
+        for at, cells in block.unfit.items()
+    }
+    order = pa.array(np.argsort(np.append(block.fit, [*others])))
+    return [
+        pa.concat_arrays(
+            [column, pa.array([None if cells is None else cells[place] for cells in others.values()], pa.string())]
+        ).take(order)
+        for place, column in enumerate(columns)
+    ]
+
+
+def as_texts(columns: Sequence[pa.StringArray]) -> pa.StringArray:
+    """The rows with these cells, as they stand in a file."""
+    is_special = np.zeros(len(columns[0]), np.bool_)
+    for cells in columns:
+        is_special |= pc.match_substring_regex(cells, _NEEDS_QUOTES).to_numpy(zero_copy_only=False)
+    texts = pc.binary_join_element_wise(*columns, ",")
+    if is_special.any():
+        at = pa.array(np.flatnonzero(is_special))
+        rows = zip(*(cells.take(at).to_pylist() for cells in columns), strict=True)
+        quoted = pa.array([line.removesuffix("\n") for line in csv_lines(rows)], pa.string())
+        texts = pc.replace_with_mask(texts, pa.array(is_special), quoted)
+    return texts

@@ -1,0 +1,209 @@
+"""Takes up failed rows, each once: corrected, as they are, or recognised in an uploaded file."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from app.csvfile.cells import split_records
+from app.csvfile.columns import REASON_COLUMNS, Layout
+from app.csvfile.errors import FileRejected
+from app.csvfile.header import layout_of
+from app.csvfile.reader import Block, read_blocks
+from app.imports.errors import RowsMoved
+from app.imports.fixes import slices
+from app.models import Import
+from app.queries import ImportKey
+from app.queries.imports import corrections, lookups
+from app.queries.imports.corrections import Standing
+from app.statuses import CorrectionState, TakenUpAs
+from app.storage import Storage, iter_range
+
+#: A file without line numbers is compared with at most this many failed rows of an import, of at most so many imports.
+_MOST_COMPARED = 20_000
+_MOST_IMPORTS = 10
+
+
+class Taking:
+    """Takes up the rows of ``parent`` that are open, or those that are right; see ``creation.TakesRows``.
+
+    It must be made before the rows are read.
+    """
+
+    def __init__(self, parent: ImportKey, state: CorrectionState) -> None:
+        self._parent, self._state = parent, state
+        self._standing = corrections.get(parent)
+
+    def prepare(self, created: Import) -> None:
+        """Lock the corrections, which must be those that were read."""
+        standing = corrections.lock(self._parent)
+        if (standing.version, standing.answering) != (self._standing.version, None):
+            raise RowsMoved
+        is_right = self._state is CorrectionState.RIGHT
+        created.taken_up_as = TakenUpAs.FIX if is_right else TakenUpAs.RETRY
+        created.part = corrections.count_parts(self._parent) + 1
+        self._standing = standing
+
+    def take(self, created: Import) -> None:
+        """Take the rows up."""
+        standing = self._standing
+        if self._state is CorrectionState.RIGHT:
+            count = corrections.take_right(self._parent, created.id)
+            standing = standing._replace(correct=0)
+        else:
+            count = corrections.take_open(self._parent, created.id)
+            corrections.forget_values(self._parent)
+            standing = standing._replace(behind=0, is_surveyed=True)
+        if count != created.total:
+            raise RowsMoved
+        _save_taken(self._parent, standing, count)
+
+
+def _save_taken(parent: ImportKey, standing: Standing, count: int) -> None:
+    corrections.save(parent, standing._replace(version=standing.version + 1, taken=standing.taken + count))
+
+
+class TakingLines:
+    """Takes up the failed rows of ``parent`` on some lines, which stand on other lines in the file of a new import."""
+
+    def __init__(self, parent: ImportKey, lines: Mapping[int, int]) -> None:
+        self.parent, self._lines = parent, lines
+        self._standing = Standing()
+
+    def prepare(self, created: Import) -> None:
+        """Lock the corrections. Raises RowsMoved while an answer is being applied."""
+        self._standing = corrections.lock(self.parent)
+        if self._standing.answering is not None:
+            raise RowsMoved
+        created.taken_up_as = TakenUpAs.UPLOAD
+        # The import of a checked file belongs to the check.
+        if created.parent_id == self.parent.import_id:
+            created.part = corrections.count_parts(self.parent) + 1
+
+    def take(self, created: Import) -> None:
+        """Take the rows up."""
+        before = corrections.look_at(self.parent, self._lines)
+        if self._standing.is_surveyed:
+            table = corrections.read_lines(self.parent, [*corrections.find_open(self.parent, self._lines)])
+            rows = slices.from_table(table, layout_of(lookups.get_source(self.parent).header))
+            corrections.count_values(self.parent, rows.tally(), sign=-1)
+        if corrections.take_lines(self.parent, created.id, self._lines) != len(self._lines):
+            raise RowsMoved
+        standing = self._standing
+        for (state, is_corrected), count in before.free.items():
+            name = {CorrectionState.RIGHT: "correct", CorrectionState.LEFT_OUT: "left_out"}.get(state, "behind")
+            if name != "behind" or is_corrected:
+                standing = standing._replace(**{name: getattr(standing, name) - count})
+        _save_taken(self.parent, standing, len(self._lines))
+
+
+class StoredFile(NamedTuple):
+    """A file that has been checked and stored."""
+
+    storage: Storage
+    storage_key: str
+    header: str
+    #: Where its rows end, in bytes.
+    end: int
+    total: int
+
+
+def recognise(seller_id: int, file: StoredFile) -> TakingLines | None:
+    """What takes up the failed rows that are in an uploaded file; None if there are none.
+
+    They are recognised by the columns of a fix-it file, or because they are byte for byte those of an import. Raises
+    FileRejected if any of them has been taken up before, or if they belong to several imports.
+    """
+    layout = layout_of(file.header)
+    if layout.ignored:
+        return _by_lines(seller_id, file, layout)
+    if file.total > _MOST_COMPARED:
+        return None
+    return _by_texts(seller_id, file, layout)
+
+
+def _by_lines(seller_id: int, file: StoredFile, layout: Layout) -> TakingLines | None:
+    lines: dict[int, int] = {}
+    owners: set[str] = set()
+    for block in _read(file, layout):
+        for at, cells in zip(block.lines.tolist(), split_records(_texts(block)), strict=False):
+            noted = dict(zip(REASON_COLUMNS, cells[len(layout.columns) :], strict=False))
+            line, owner = noted.get("LINE", "").strip(), noted.get("IMPORT", "").strip()
+            if line.isdecimal() and len(line) < 10 and owner:
+                owners.add(owner)
+                lines.setdefault(int(line), at)
+    if len(owners) > 1:
+        raise FileRejected(
+            "The file has failed rows of several imports. Upload the rows of each import in a file of their own."
+        )
+    parent = _find(seller_id, *owners)
+    if parent is None:
+        return None
+    found = corrections.look_at(parent.key, lines)
+    if found.taken:
+        raise _taken_before(found.taken, parent.name)
+    known = {line: at for line, at in lines.items() if line not in {*found.unknown}}
+    return TakingLines(parent.key, known) if known else None
+
+
+class _Parent(NamedTuple):
+    key: ImportKey
+    name: str
+
+
+def _find(seller_id: int, public_id: str = "") -> _Parent | None:
+    """The import with this id that has failed rows, any of which may be taken up."""
+    try:
+        found = lookups.find_with_counters(seller_id, uuid.UUID(public_id))
+    except ValueError:
+        return None
+    if found is None or found.of.errors_removed_at is not None or not found.failed or found.of.is_check:
+        return None
+    key = ImportKey(seller_id, found.of.id)
+    if found.of.finished_at is None or corrections.has_old_retry(key):
+        return None
+    return _Parent(key, found.of.name or found.of.file_name)
+
+
+def _taken_before(lines: list[int], name: str) -> FileRejected:
+    first, others = lines[0], len(lines) - 1
+    more = f" and {others:,} more" if others else ""
+    return FileRejected(
+        f"Line {first:,} of {name}{more} {'have' if others else 'has'} already been imported in another way. Delete "
+        f"{'these rows' if others else 'this row'} from the file, or delete its columns {', '.join(REASON_COLUMNS)} to "
+        "import all rows of it once more."
+    )
+
+
+def _by_texts(seller_id: int, file: StoredFile, layout: Layout) -> TakingLines | None:
+    candidates = [
+        one
+        for one in lookups.list_with_failed(seller_id, limit=_MOST_IMPORTS)
+        if file.total <= one.failed <= _MOST_COMPARED and layout_of(one.of.header).columns == layout.columns
+    ]
+    if not candidates:
+        return None
+    lines: list[int] = []
+    texts: list[str] = []
+    for block in _read(file, layout):
+        texts += _texts(block)
+        lines += block.lines[:-1].tolist()
+    for one in candidates:
+        key = ImportKey(seller_id, one.of.id)
+        if corrections.has_old_retry(key):
+            continue
+        if found := corrections.find_same_texts(key, texts):
+            return TakingLines(key, {line: lines[at] for at, line in found.items()})
+    return None
+
+
+def _read(file: StoredFile, layout: Layout) -> Iterator[Block]:
+    start = len(file.header.encode())
+    pieces = iter_range(file.storage, file.storage_key, start, file.end)
+    return read_blocks(pieces, offset=start, line=2, layout=layout)
+
+
+def _texts(block: Block) -> list[str]:
+    every = range(len(block))
+    return [block.text(at).removesuffix("\n").removesuffix("\r") for at in every]

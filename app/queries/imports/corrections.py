@@ -1,0 +1,627 @@
+"""The corrections of failed rows: what each row has come to, what is still open, and which import has taken it up.
+
+A failed row without a correction is open. Whoever changes anything locks the import's row in ``fixings`` first, so that
+the numbers there, the values in ``open_values`` and the rows agree, and no row is taken up twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from sqlalchemy import exists, func, select
+
+from app.csvfile.causes import Cause
+from app.extensions import db
+from app.models import Answer, Correction, Fixing, Import, OpenValue
+from app.queries import ImportKey, as_columns, driver_cursor, older_than
+from app.queries.bulk_insert import copy, with_constants
+from app.queries.copy_out import iter_batches
+from app.queries.imports.error_groups import ErrorKind
+from app.queries.imports.row_errors import RecordedError
+from app.statuses import CorrectionState, RetriedRows, sql_literal
+
+#: Number of rows on a page of ``iter_texts``.
+_PAGE_ROWS = 5_000
+
+_OPEN, _RIGHT, _LEFT_OUT = map(sql_literal, (CorrectionState.OPEN, CorrectionState.RIGHT, CorrectionState.LEFT_OUT))
+
+#: A failed row ``e`` with its correction ``c``, if any.
+_ROWS = """
+    row_errors e left join corrections c
+        on c.seller_id = e.seller_id and c.import_id = e.import_id and c.line = e.line
+"""
+_OF_IMPORT = "e.seller_id = %(seller_id)s and e.import_id = %(import_id)s"
+_IS_OPEN = f"(c.line is null or c.state = {_OPEN} and c.taken_by is null)"
+_TEXT = 'coalesce(c."row", e."row")'
+_CAUSES = "coalesce(c.causes, e.causes)"
+_COLUMNS = 'coalesce(c."columns", e."columns")'
+_FACTS = "case when c.causes is null then e.facts else c.facts end"
+_IN_GROUP = f"""(%(cause)s = '' or %(cause)s = any({_CAUSES}) and %(column)s = any({_COLUMNS}))"""
+#: The line on which each of these rows begins in a file of their own below its header.
+_PLACES = """
+    1 + sum(1 + length("row") - length(replace("row", E'\\n', ''))) over (order by line)
+        - (length("row") - length(replace("row", E'\\n', '')))
+"""
+
+
+class Standing(NamedTuple):
+    """How far the failed rows of an import are corrected; see ``models.Fixing``."""
+
+    version: int = 0
+    answers: int = 0
+    answering: int | None = None
+    cursor_line: int = 0
+    rows_done: int = 0
+    is_surveyed: bool = False
+    correct: int = 0
+    behind: int = 0
+    left_out: int = 0
+    taken: int = 0
+
+    @property
+    def settled(self) -> int:
+        """The number of rows that are neither open nor waiting to be imported."""
+        return self.left_out + self.taken
+
+
+NOTHING_DONE = Standing()
+_STANDING = ", ".join(Standing._fields)
+
+
+class Group(NamedTuple):
+    """The open rows with one problem in one column."""
+
+    kind: ErrorKind
+    rows: int
+    #: The number of distinct values.
+    values: int
+
+
+class Value(NamedTuple):
+    """A wrong value of a group."""
+
+    kind: ErrorKind
+    value: str
+    rows: int
+    first_line: int
+    last_line: int
+
+
+class GivenAnswer(NamedTuple):
+    """An answer of the seller; see ``models.Answer``."""
+
+    number: int
+    rule: str
+    cause: str
+    column: str
+    value: str | None
+    cells: dict[str, str]
+    rows: int
+    actor: str
+    at: datetime
+
+
+def get(key: ImportKey) -> Standing:
+    """How far the failed rows of an import are corrected."""
+    return list_standings(key.seller_id, [key.import_id]).get(key.import_id, NOTHING_DONE)
+
+
+def list_standings(seller_id: int, import_ids: Collection[int]) -> dict[int, Standing]:
+    """The same for several imports of a seller, by their ids, without those of which nothing is corrected."""
+    fields = (getattr(Fixing, name) for name in Standing._fields)
+    query = select(Fixing.import_id, *fields).where(Fixing.seller_id == seller_id, Fixing.import_id.in_(import_ids))
+    return {import_id: Standing(*rest) for import_id, *rest in db.session.execute(query)}
+
+
+def lock(key: ImportKey) -> Standing:
+    """How far the failed rows are corrected, which nobody else changes until the end of this transaction."""
+    with driver_cursor() as cursor:
+        cursor.execute("insert into fixings (seller_id, import_id) values (%s, %s) on conflict do nothing", key)
+        cursor.execute(f"select {_STANDING} from fixings where seller_id = %s and import_id = %s for update", key)
+        found = cursor.fetchone()
+        assert found is not None
+        return Standing(*found)
+
+
+def save(key: ImportKey, standing: Standing) -> None:
+    """Change what ``lock`` has returned."""
+    names = ", ".join(f"{name} = %({name})s" for name in Standing._fields)
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            update fixings set {names}, moved_at = clock_timestamp()
+            where seller_id = %(seller_id)s and import_id = %(import_id)s
+            """,
+            {**standing._asdict(), **key._asdict()},
+        )
+
+
+def find_stuck(*, older_than_seconds: float) -> list[ImportKey]:
+    """The imports to whose rows an answer is being applied, and have not changed for that long."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select seller_id, import_id from fixings
+            where answering is not null and {older_than("moved_at", "%(seconds)s")}
+            """,
+            {"seconds": older_than_seconds},
+        )
+        return [ImportKey(*row) for row in cursor]
+
+
+def has_old_retry(key: ImportKey) -> bool:
+    """Whether a release that did not record which failed rows were taken up has retried them all."""
+    query = exists().where(
+        Import.seller_id == key.seller_id,
+        Import.parent_id == key.import_id,
+        Import.retried_rows == RetriedRows.FAILED,
+        Import.taken_up_as.is_(None),
+    )
+    return bool(db.session.scalar(select(query)))
+
+
+def count_parts(key: ImportKey) -> int:
+    """The number of the last part of its failed rows that was taken up; 0 if there is none."""
+    of_parent = (Import.seller_id == key.seller_id, Import.parent_id == key.import_id)
+    query = select(func.coalesce(func.max(Import.part), 0)).where(*of_parent, Import.retried_rows == RetriedRows.FAILED)
+    return int(db.session.execute(query).scalar_one())
+
+
+# Answers --------------------------------------------------------------------------------------------------------------
+
+
+def add_answer(key: ImportKey, answer: GivenAnswer, actor_id: int | None) -> None:
+    """Record an answer."""
+    db.session.add(Answer(seller_id=key.seller_id, import_id=key.import_id, actor_id=actor_id, **answer._asdict()))
+    db.session.flush()
+
+
+def get_answer(key: ImportKey, number: int) -> GivenAnswer:
+    """An answer that was given. Raises NoResultFound for any other."""
+    return GivenAnswer(*db.session.execute(_answers(key).where(Answer.number == number)).one())
+
+
+def list_answers(key: ImportKey, *, limit: int) -> list[GivenAnswer]:
+    """The last answers, newest first, that any row still has."""
+    query = _answers(key).where(Answer.rows > 0).order_by(Answer.number.desc()).limit(limit)
+    return [GivenAnswer(*row) for row in db.session.execute(query)]
+
+
+def _answers(key: ImportKey) -> Any:
+    fields = (getattr(Answer, name) for name in GivenAnswer._fields)
+    return select(*fields).where(Answer.seller_id == key.seller_id, Answer.import_id == key.import_id)
+
+
+def count_answered(key: ImportKey, number: int, rows: int) -> None:
+    """Add ``rows`` to the rows to which an answer was applied."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            "update answers set rows = rows + %s where seller_id = %s and import_id = %s and number = %s",
+            (rows, *key, number),
+        )
+
+
+def take_back(key: ImportKey, number: int) -> dict[tuple[CorrectionState, bool], int]:
+    """Delete the corrections of the rows that an answer was the last one for, and that nobody has taken up.
+
+    Returns their number by state, and by whether they were corrected. The rows are then open as they were uploaded.
+    """
+    with driver_cursor() as cursor:
+        cursor.execute(
+            """
+            with gone as (
+                delete from corrections
+                where seller_id = %s and import_id = %s and answer = %s and taken_by is null
+                returning state, "row" is not null as is_corrected
+            )
+            select state, is_corrected, count(*) from gone group by 1, 2
+            """,
+            (*key, number),
+        )
+        found = {(CorrectionState(state), is_corrected): count for state, is_corrected, count in cursor}
+        cursor.execute(
+            "update answers set rows = 0 where seller_id = %s and import_id = %s and number = %s", (*key, number)
+        )
+        return found
+
+
+# Open rows ------------------------------------------------------------------------------------------------------------
+
+
+class Wanted(NamedTuple):
+    """Which of the open rows: those of a group, between two lines; or those on some lines."""
+
+    #: Empty: of any group.
+    cause: str = ""
+    column: str = ""
+    first_line: int = 0
+    last_line: int = 2**31 - 1
+
+
+#: A table of open rows. ``reasons`` joins the causes by spaces, then the columns after a ``/``.
+SLICE = {
+    "line": pa.int32(),
+    "row": pa.string(),
+    "reasons": pa.string(),
+    "facts": pa.string(),
+    "is_recorded": pa.int8(),
+    "is_corrected": pa.int8(),
+}
+
+
+def read_open(key: ImportKey, wanted: Wanted, *, after_line: int, limit: int, with_facts: bool) -> pa.Table:
+    """At most ``limit`` open rows below a line, in order: a table with the columns SLICE.
+
+    The facts are empty unless ``with_facts``.
+    """
+    query = f"""
+        select e.line, {_TEXT}, array_to_string({_CAUSES}, ' ') || '/' || array_to_string({_COLUMNS}, ' '),
+            {_FACTS if with_facts else "''"}, (c.line is not null)::int, (c."row" is not null)::int
+        from {_ROWS}
+        where {_OF_IMPORT} and e.line > %(after)s and e.line between %(first_line)s and %(last_line)s
+            and {_IS_OPEN} and {_IN_GROUP}
+        order by e.line limit %(limit)s
+    """
+    return _read(query, {**key._asdict(), **wanted._asdict(), "after": after_line, "limit": limit})
+
+
+def read_lines(key: ImportKey, lines: Collection[int]) -> pa.Table:
+    """The rows on these lines that nobody has taken up, whatever their state: a table with the columns SLICE."""
+    query = f"""
+        select e.line, {_TEXT}, array_to_string({_CAUSES}, ' ') || '/' || array_to_string({_COLUMNS}, ' '),
+            '', (c.line is not null)::int, (c."row" is not null)::int
+        from {_ROWS}
+        where {_OF_IMPORT} and e.line = any(%(lines)s::int[]) and c.taken_by is null
+        order by e.line
+    """
+    return _read(query, {**key._asdict(), "lines": [*lines]})
+
+
+def _read(query: str, parameters: Mapping[str, Any]) -> pa.Table:
+    batches = [*iter_batches(query, SLICE, parameters)]
+    return pa.Table.from_batches(batches) if batches else pa.schema([*SLICE.items()]).empty_table()
+
+
+def list_states(key: ImportKey, lines: Collection[int]) -> dict[int, tuple[CorrectionState, bool]]:
+    """The states of those of these rows that have a correction, and whether they are corrected."""
+    query = select(Correction.line, Correction.state, Correction.row.is_not(None)).where(
+        Correction.seller_id == key.seller_id, Correction.import_id == key.import_id, Correction.line.in_(lines)
+    )
+    return {line: (CorrectionState(state), is_corrected) for line, state, is_corrected in db.session.execute(query)}
+
+
+def list_open(key: ImportKey, wanted: Wanted, *, after_line: int, limit: int) -> list[RecordedError]:
+    """At most ``limit`` open rows below a line as they are now, in the order of the file."""
+    query = f"""
+        select e.line, coalesce(c.code, e.code), {_COLUMNS}, {_CAUSES},
+            case when c.causes is null then e.messages end, {_FACTS}, {_TEXT}
+        from {_ROWS}
+        where {_OF_IMPORT} and e.line > %(after)s and e.line between %(first_line)s and %(last_line)s
+            and {_IS_OPEN} and {_IN_GROUP}
+        order by e.line limit %(limit)s
+    """
+    with driver_cursor() as cursor:
+        cursor.execute(query, {**key._asdict(), **wanted._asdict(), "after": after_line, "limit": limit})
+        return [RecordedError(*row) for row in cursor]
+
+
+def find_open(key: ImportKey, lines: Collection[int]) -> dict[int, RecordedError]:
+    """The open rows on some of these lines as they are now."""
+    query = f"""
+        select e.line, coalesce(c.code, e.code), {_COLUMNS}, {_CAUSES},
+            case when c.causes is null then e.messages end, {_FACTS}, {_TEXT}
+        from {_ROWS}
+        where {_OF_IMPORT} and e.line = any(%(lines)s::int[]) and {_IS_OPEN}
+    """
+    with driver_cursor() as cursor:
+        cursor.execute(query, {**key._asdict(), "lines": [*lines]})
+        return {row[0]: RecordedError(*row) for row in cursor}
+
+
+def iter_texts(key: ImportKey, state: CorrectionState) -> Iterator[list[str]]:
+    """The rows that are open, or that are right and not taken up, as they are now, in the order of the file.
+
+    Each page is a separate statement: the caller may end its transaction between two pages.
+    """
+    return ([text for _, text in page] for page in _iter_pages(key, state, _TEXT))
+
+
+def iter_lines(key: ImportKey, state: CorrectionState) -> Iterator[list[int]]:
+    """The lines of the same rows, in the same way."""
+    return ([line for line, _ in page] for page in _iter_pages(key, state, "''"))
+
+
+def _iter_pages(key: ImportKey, state: CorrectionState, shown: str) -> Iterator[list[tuple[int, str]]]:
+    is_wanted = _IS_OPEN if state is CorrectionState.OPEN else f"c.state = {_RIGHT} and c.taken_by is null"
+    after_line = 0
+    while True:
+        with driver_cursor() as cursor:
+            cursor.execute(
+                f"""
+                select e.line, {shown} from {_ROWS}
+                where {_OF_IMPORT} and e.line > %(after)s and {is_wanted} order by e.line limit %(limit)s
+                """,
+                {**key._asdict(), "after": after_line, "limit": _PAGE_ROWS},
+            )
+            page = [(line, text) for line, text in cursor]
+        if not page:
+            return
+        yield page
+        after_line = page[-1][0]
+
+
+def write(key: ImportKey, rows: pa.Table, *, answer: int, existing: NDArray[np.int32]) -> None:
+    """Write corrections: a table with the columns ``line``, ``state``, ``row``, ``code``, ``columns``, ``causes`` and
+    ``facts``. Those on the lines ``existing`` replace others.
+    """
+    if len(existing):
+        with driver_cursor() as cursor:
+            cursor.execute(
+                """
+                delete from corrections where seller_id = %s and import_id = %s and line = any(%s::int[])
+                """,
+                (*key, existing.tolist()),
+            )
+    copy(
+        "corrections",
+        with_constants(
+            rows,
+            seller_id=pa.scalar(key.seller_id, pa.int32()),
+            import_id=pa.scalar(key.import_id, pa.int64()),
+            answer=pa.scalar(answer, pa.int32()),
+        ),
+    )
+
+
+# Values ---------------------------------------------------------------------------------------------------------------
+
+
+def forget_values(key: ImportKey) -> None:
+    """Delete the open values of an import."""
+    with driver_cursor() as cursor:
+        cursor.execute("delete from open_values where seller_id = %s and import_id = %s", key)
+
+
+def count_values(key: ImportKey, counted: Sequence[Value], *, sign: int = 1) -> None:
+    """Add rows with these values to those that are open, or take them away."""
+    if not counted:
+        return
+    columns = as_columns(
+        [(one.kind.cause.slug, str(one.kind.column), *one[1:2], sign * one.rows, *one[3:]) for one in counted]
+    )
+    names = ("causes", "columns", "values", "rows", "firsts", "lasts")
+    with driver_cursor() as cursor:
+        cursor.execute(
+            """
+            insert into open_values (seller_id, import_id, cause, "column", value, rows, first_line, last_line)
+            select %(seller_id)s, %(import_id)s, *
+            from unnest(
+                %(causes)s::text[], %(columns)s::text[], %(values)s::text[],
+                %(rows)s::int[], %(firsts)s::int[], %(lasts)s::int[]
+            )
+            on conflict (seller_id, import_id, cause, "column", value) do update set
+                rows = open_values.rows + excluded.rows,
+                first_line = least(open_values.first_line, excluded.first_line),
+                last_line = greatest(open_values.last_line, excluded.last_line)
+            """,
+            {**key._asdict(), **dict(zip(names, columns, strict=True))},
+        )
+        if sign < 0:
+            cursor.execute("delete from open_values where seller_id = %s and import_id = %s and rows <= 0", key)
+
+
+def list_groups(key: ImportKey) -> list[Group]:
+    """The groups of the open rows, largest first."""
+    rows = func.sum(OpenValue.rows)
+    query = (
+        select(OpenValue.cause, OpenValue.column, rows, func.count())
+        .where(OpenValue.seller_id == key.seller_id, OpenValue.import_id == key.import_id)
+        .group_by(OpenValue.cause, OpenValue.column)
+        .order_by(rows.desc(), func.min(OpenValue.first_line), OpenValue.cause, OpenValue.column)
+    )
+    return [
+        Group(ErrorKind(Cause.by_slug(cause), column), rows, values)
+        for cause, column, rows, values in db.session.execute(query)
+    ]
+
+
+def list_values(key: ImportKey, *, per_group: int, kind: ErrorKind | None = None) -> list[Value]:
+    """The most frequent values of each group, or of one."""
+    group = (OpenValue.cause, OpenValue.column)
+    place = func.row_number().over(
+        partition_by=group, order_by=(OpenValue.rows.desc(), OpenValue.first_line, OpenValue.value)
+    )
+    query = select(*group, OpenValue.value, OpenValue.rows, OpenValue.first_line, OpenValue.last_line, place.label("n"))
+    query = query.where(OpenValue.seller_id == key.seller_id, OpenValue.import_id == key.import_id)
+    if kind is not None:
+        query = query.where(OpenValue.cause == kind.cause.slug, OpenValue.column == str(kind.column))
+    found = query.subquery()
+    page = select(found).where(found.c.n <= per_group).order_by(found.c.n)
+    return [
+        Value(ErrorKind(Cause.by_slug(cause), column), *rest) for cause, column, *rest, _ in db.session.execute(page)
+    ]
+
+
+def find_value(key: ImportKey, kind: ErrorKind, value: str) -> Value | None:
+    """A value of a group, if any open row has it."""
+    query = select(OpenValue.rows, OpenValue.first_line, OpenValue.last_line).where(
+        OpenValue.seller_id == key.seller_id,
+        OpenValue.import_id == key.import_id,
+        OpenValue.cause == kind.cause.slug,
+        OpenValue.column == str(kind.column),
+        OpenValue.value == value,
+    )
+    found = db.session.execute(query).one_or_none()
+    return None if found is None else Value(kind, value, *found)
+
+
+# Taking up ------------------------------------------------------------------------------------------------------------
+
+
+def take_right(key: ImportKey, by: int) -> int:
+    """Take up all rows that are right, by the import with the id ``by``. Returns their number."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            with wanted as (
+                select c.line, {_TEXT} as "row" from {_ROWS}
+                where {_OF_IMPORT} and c.state = {_RIGHT} and c.taken_by is null
+            ), placed as (select line, {_PLACES} as place from wanted)
+            update corrections c set taken_by = %(by)s, taken_line = p.place
+            from placed p
+            where c.seller_id = %(seller_id)s and c.import_id = %(import_id)s and c.line = p.line
+                and c.taken_by is null
+            """,
+            {**key._asdict(), "by": by},
+        )
+        return cursor.rowcount
+
+
+def take_open(key: ImportKey, by: int) -> int:
+    """Take up all rows that are open, by the import with the id ``by``. Returns their number."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            with wanted as (select e.line, {_TEXT} as "row" from {_ROWS} where {_OF_IMPORT} and {_IS_OPEN}),
+            placed as (select line, {_PLACES} as place from wanted)
+            insert into corrections (seller_id, import_id, line, state, taken_by, taken_line)
+            select %(seller_id)s, %(import_id)s, line, {_OPEN}, %(by)s, place from placed
+            on conflict (seller_id, import_id, line)
+                do update set taken_by = excluded.taken_by, taken_line = excluded.taken_line
+                where corrections.taken_by is null
+            """,
+            {**key._asdict(), "by": by},
+        )
+        return cursor.rowcount
+
+
+class Claimed(NamedTuple):
+    """The failed rows among some lines: how many nobody has taken up, by state, and the lines of the others."""
+
+    free: dict[tuple[CorrectionState, bool], int]
+    taken: list[int]
+    #: Lines on which no row has failed.
+    unknown: list[int]
+
+
+def look_at(key: ImportKey, lines: Collection[int]) -> Claimed:
+    """What has become of the failed rows on these lines."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select a.line, e.line is null, c.taken_by is not null, coalesce(c.state, {_OPEN}), c."row" is not null
+            from unnest(%(lines)s::int[]) as a (line)
+            left join row_errors e on {_OF_IMPORT} and e.line = a.line
+            left join corrections c
+                on c.seller_id = %(seller_id)s and c.import_id = %(import_id)s and c.line = a.line
+            order by a.line
+            """,
+            {**key._asdict(), "lines": [*lines]},
+        )
+        claimed = Claimed({}, [], [])
+        for line, is_unknown, is_taken, state, is_corrected in cursor:
+            if is_unknown:
+                claimed.unknown.append(line)
+            elif is_taken:
+                claimed.taken.append(line)
+            else:
+                kind = CorrectionState(state), is_corrected
+                claimed.free[kind] = claimed.free.get(kind, 0) + 1
+        return claimed
+
+
+def take_lines(key: ImportKey, by: int, lines: Mapping[int, int]) -> int:
+    """Take up the failed rows on these ``lines``, each with its line in the import ``by``. Returns their number."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            insert into corrections (seller_id, import_id, line, state, taken_by, taken_line)
+            select %(seller_id)s, %(import_id)s, a.line, {_OPEN}, %(by)s, a.place
+            from unnest(%(lines)s::int[], %(places)s::int[]) as a (line, place)
+            join row_errors e on {_OF_IMPORT} and e.line = a.line
+            order by a.line
+            on conflict (seller_id, import_id, line)
+                do update set taken_by = excluded.taken_by, taken_line = excluded.taken_line
+                where corrections.taken_by is null
+            """,
+            {**key._asdict(), "by": by, "lines": [*lines], "places": [*lines.values()]},
+        )
+        return cursor.rowcount
+
+
+def find_same_texts(key: ImportKey, texts: Sequence[str]) -> dict[int, int]:
+    """The open rows that are these very ``texts``: the line of each by the index of its text.
+
+    Of several rows with one text, each belongs to one of the texts, in order.
+    """
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            with given as (
+                select number, text, row_number() over (partition by text order by number) as n
+                from unnest(%(texts)s::text[]) with ordinality as t (text, number)
+            ), open as (
+                select e.line, e."row" as text, row_number() over (partition by e."row" order by e.line) as n
+                from {_ROWS} where {_OF_IMPORT} and {_IS_OPEN}
+            )
+            select given.number - 1, open.line from given join open using (text, n)
+            """,
+            {**key._asdict(), "texts": [*texts]},
+        )
+        return dict(cursor.fetchall())
+
+
+def find_parent_lines(parent: ImportKey, by: int, lines: Collection[int]) -> dict[int, int]:
+    """The lines of a parent's failed rows that an import has taken up, by their lines in it."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            """
+            select taken_line, line from corrections
+            where seller_id = %s and import_id = %s and taken_by = %s and taken_line = any(%s::int[])
+            """,
+            (*parent, by, [*lines]),
+        )
+        return dict(cursor.fetchall())
+
+
+def count_taken(key: ImportKey) -> dict[int, int]:
+    """How many of its failed rows each import has taken up, by the id of that import."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            """
+            select taken_by, count(*) from corrections
+            where seller_id = %s and import_id = %s and taken_by is not null group by taken_by
+            """,
+            key,
+        )
+        return dict(cursor.fetchall())
+
+
+def count_failed_taken(key: ImportKey) -> int:
+    """How many of the rows that were taken up have failed: all of them."""
+    with driver_cursor() as cursor:
+        cursor.execute(f"select count(*) from {_ROWS} where {_OF_IMPORT} and c.taken_by is not null", key._asdict())
+        (count,) = cursor.fetchone() or (0,)
+        return int(count)
+
+
+def count_states(key: ImportKey) -> Standing:
+    """The numbers of ``Standing`` counted again from the rows."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select count(*) filter (where taken_by is null and state = {_RIGHT}),
+                count(*) filter (where taken_by is null and state = {_OPEN} and "row" is not null),
+                count(*) filter (where taken_by is null and state = {_LEFT_OUT}),
+                count(*) filter (where taken_by is not null)
+            from corrections where seller_id = %s and import_id = %s
+            """,
+            key,
+        )
+        correct, behind, left_out, taken = cursor.fetchone() or (0, 0, 0, 0)
+        return Standing(correct=correct, behind=behind, left_out=left_out, taken=taken)

@@ -1,0 +1,273 @@
+"""Fix it here: the failed rows of an import, corrected group by group and then row by row, and imported."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest
+
+from app.csvfile.causes import Cause
+from app.csvfile.columns import COLUMNS
+from app.extensions import db
+from app.http import answers
+from app.http.answers import AnswerRefused
+from app.http.form_fields import read_form_key
+from app.humanize import counted
+from app.imports import commands
+from app.imports.errors import TransitionRefused
+from app.imports.fixes import engine, report
+from app.imports.fixes.answers import REASON, Rule
+from app.imports.fixes.engine import Asked, NotOneRow
+from app.imports.reports import progress
+from app.imports.reports.progress import ImportProgress
+from app.models import Import
+from app.queries import ImportKey
+from app.queries.imports.corrections import Standing
+from app.queries.imports.error_groups import ErrorKind
+from app.web.live_page import render_live
+from app.web.session import require_seller, seller_id
+
+blueprint = Blueprint("fixes", __name__, url_prefix="/imports/<uuid:public_id>/fix")
+blueprint.before_request(require_seller)
+
+#: Rows on a page of cells.
+_ROWS = 10
+#: The button that accepts every value that can mean only one thing.
+_SURE = "sure"
+_MAX_LINE = 2**31 - 1
+
+
+@blueprint.get("")
+def show(public_id: uuid.UUID) -> ResponseReturnValue:
+    """The groups of open rows, each with its values and what can be answered; with ``cause``, one group."""
+    one = progress.get(seller_id(), public_id)
+    kind = _read_kind()
+    family = progress.get_related(one)
+    if not family.can_fix(one):
+        return _nothing(one)
+    to_fix = report.show(one, kind=kind)
+    return render_live(
+        "fixes/show.html",
+        "fixes/_live.html",
+        one=one,
+        kind=kind,
+        to_fix=to_fix,
+        family=progress.get_related(one),
+        write=answers.write,
+        describe=report.describe,
+        form_key=uuid.uuid4(),
+        here=url_for("fixes.show", public_id=public_id, **_as_arguments(kind)),
+    )
+
+
+@blueprint.post("/start")
+def start(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Begin to correct the failed rows: count what is wrong with them; 303 to the groups."""
+    one = progress.get(seller_id(), public_id)
+    if progress.get_related(one).can_fix(one):
+        engine.survey(one.key)
+    return redirect(url_for("fixes.show", public_id=public_id), 303)
+
+
+@blueprint.post("")
+def answer(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Apply the answer whose button was pressed (``press``), after what was typed; 303 to the groups."""
+    one = _get(public_id)
+    before = progress.get_related(progress.get(seller_id(), public_id)).fixed
+    try:
+        given = 0
+        for asked in _read_answers(one):
+            engine.give(one, asked)
+            given += 1
+            one = _get(public_id)
+    except AnswerRefused as refused:
+        flash(str(refused), "danger")
+    except engine.Busy as busy:
+        flash(str(busy), "info")
+    else:
+        _tell(before, progress.get_related(progress.get(seller_id(), public_id)).fixed, given)
+    return redirect(url_for("fixes.show", public_id=public_id, **_as_arguments(_read_kind())), 303)
+
+
+@blueprint.get("/rows")
+def rows(public_id: uuid.UUID) -> ResponseReturnValue:
+    """The open rows, cell by cell; of one group with ``cause``, and only those below the line ``after``."""
+    one = progress.get(seller_id(), public_id)
+    if not progress.get_related(one).can_fix(one):
+        return _nothing(one)
+    kind = _read_kind()
+    after = min(max(request.args.get("after", default=0, type=int), 0), _MAX_LINE)
+    shown, goes_on = report.list_rows(one.key, kind=kind, after_line=after, limit=_ROWS)
+    return _rows_page(one, kind, after, shown, goes_on)
+
+
+@blueprint.post("/rows")
+def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Save the rows of a page of cells; 303 to the next open rows."""
+    one = _get(public_id)
+    before = progress.get_related(progress.get(seller_id(), public_id)).fixed
+    kind = _read_kind()
+    after = min(max(request.args.get("after", default=0, type=int), 0), _MAX_LINE)
+    try:
+        edited = _read_rows()
+        if edited:
+            engine.give_cells(one, edited)
+        lines = _read_left_out()
+        if lines:
+            engine.leave_out(one, lines, request.form.get("reason", "")[: answers.MAX_REASON])
+    except (AnswerRefused, NotOneRow) as refused:
+        shown, goes_on = report.list_rows(_key(public_id), kind=kind, after_line=after, limit=_ROWS)
+        one_again = progress.get(seller_id(), public_id)
+        return _rows_page(one_again, kind, after, shown, goes_on, fault=str(refused)), 422
+    except engine.Busy as busy:
+        flash(str(busy), "info")
+    else:
+        now = progress.get_related(progress.get(seller_id(), public_id)).fixed
+        _tell(before, now, len(edited) + len(lines))
+    if not report.list_rows(_key(public_id), kind=kind, after_line=after, limit=1)[0]:
+        return redirect(url_for("fixes.show", public_id=public_id), 303)
+    # Rows that are still wrong come again, with what is wrong now.
+    return redirect(url_for("fixes.rows", public_id=public_id, after=after or None, **_as_arguments(kind)), 303)
+
+
+@blueprint.post("/take-back")
+def take_back(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Take an answer back (``number``); 303 to the groups."""
+    one = _get(public_id)
+    number = request.form.get("number", type=int)
+    if number is None or not 0 < number < _MAX_LINE:
+        raise BadRequest("The request does not say which answer to take back.")
+    engine.take_back(one, number)
+    flash("These rows are as you uploaded them again.", "success")
+    return redirect(url_for("fixes.show", public_id=public_id), 303)
+
+
+@blueprint.post("/import")
+def import_corrected(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Import the corrected rows; 303 to the import."""
+    # Another seller's import is not found, whatever else is wrong with the request.
+    _key(public_id)
+    made = commands.import_corrected(seller_id(), public_id, form_key=read_form_key(request.form))
+    return redirect(url_for("details.show", public_id=made.public_id), 303)
+
+
+def _get(public_id: uuid.UUID) -> Import:
+    key = _key(public_id)
+    return db.session.get_one(Import, tuple(key), populate_existing=True)
+
+
+def _key(public_id: uuid.UUID) -> ImportKey:
+    return progress.get(seller_id(), public_id).key
+
+
+def _nothing(one: ImportProgress) -> ResponseReturnValue:
+    """Where nothing is left to correct, the page of the import says what has become of its rows."""
+    if one.finished_at is None:
+        raise TransitionRefused("This import is not over yet, so its failed rows cannot be corrected now.")
+    family = progress.get_related(one)
+    if one.failed and family.settled >= one.failed:
+        failed = "The failed row is" if one.failed == 1 else f"All {one.failed:,} failed rows are"
+        flash(f"{failed} dealt with.", "success")
+    else:
+        flash("There are no failed rows to fix here.", "info")
+    return redirect(url_for("details.show", public_id=one.public_id), 303)
+
+
+def _read_kind() -> ErrorKind | None:
+    cause, column = request.args.get("cause", ""), request.args.get("column", "")
+    if cause not in {each.slug for each in Cause} or column not in {"", *COLUMNS}:
+        return None
+    return ErrorKind(Cause.by_slug(cause), column)
+
+
+def _as_arguments(kind: ErrorKind | None) -> dict[str, Any]:
+    return {"cause": kind.cause.slug, "column": kind.column} if kind else {}
+
+
+def _read_answers(one: Import) -> Iterator[Asked]:
+    """What was typed, value by value, and then the answer of the button."""
+    form = request.form
+    pressed = form.get("press", "")
+    typed: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for name, text in form.items():
+        kind, _, rest = name.partition("-")
+        number, _, column = rest.partition("-")
+        if kind == "to" and text.strip() and text != form.get(f"was-{rest}", ""):
+            typed[number][column] = text.strip()
+    for number, cells in typed.items():
+        meant = answers.read_text(form.get(f"of-{number}", ""))
+        yield meant._replace(rule=Rule.SET, cells=answers.read_cells(cells))
+    if pressed == _SURE:
+        yield from report.show(progress.get(seller_id(), one.public_id)).sure
+    elif pressed:
+        asked = answers.read_text(pressed)
+        if asked.rule is Rule.LEAVE_OUT:
+            reason = form.get("reason", "").strip() or Cause.by_slug(asked.cause).title
+            asked = asked._replace(cells={REASON: reason[: answers.MAX_REASON]})
+        yield asked
+
+
+def _read_rows() -> dict[int, str | Mapping[str, str]]:
+    """The rows of a page of cells that were changed."""
+    form = request.form
+    edited: dict[int, str | Mapping[str, str]] = {}
+    cells: defaultdict[int, dict[str, str]] = defaultdict(dict)
+    for name, text in form.items():
+        kind, _, rest = name.partition("-")
+        line, _, column = rest.partition("-")
+        same = text.replace("\r\n", "\n") == form.get(f"was-{rest}", "").replace("\r\n", "\n")
+        if kind != "cell" or same or not line.isdecimal() or len(line) > 9:
+            continue
+        if column:
+            cells[int(line)][column] = text
+        else:
+            edited[int(line)] = text.replace("\r\n", "\n")
+    return edited | {line: answers.read_cells(each) for line, each in cells.items()}
+
+
+def _read_left_out() -> list[int]:
+    return [int(line) for line in request.form.getlist("leave-out") if line.isdecimal() and len(line) < 10]
+
+
+def _rows_page(
+    one: ImportProgress,
+    kind: ErrorKind | None,
+    after: int,
+    shown: list[report.RowToFix],
+    goes_on: bool,
+    fault: str = "",
+) -> str:
+    if not shown and not after:
+        flash("No row is left to fix here.", "success")
+    return render_template(
+        "fixes/rows.html",
+        one=one,
+        kind=kind,
+        rows=shown,
+        goes_on=goes_on,
+        after=after,
+        fault=fault,
+        typed=request.form,
+        arguments=_as_arguments(kind),
+    )
+
+
+def _tell(before: Standing, now: Standing, given: int) -> None:
+    """Say what has become of the rows that were answered."""
+    if not given:
+        flash("Nothing was entered.", "info")
+        return
+    if now.answering is not None:
+        return
+    parts = [
+        f"{counted(now.correct - before.correct, 'more row')} can be imported" if now.correct > before.correct else "",
+        f"{counted(now.behind - before.behind, 'row')} with another problem" if now.behind > before.behind else "",
+        f"{counted(now.left_out - before.left_out, 'row')} left out" if now.left_out > before.left_out else "",
+    ]
+    told = ", ".join(filter(None, parts))
+    flash(f"{told}." if told else "No row was changed by that.", "success" if told else "info")

@@ -1,0 +1,256 @@
+"""Corrections: what answers make of failed rows, and that each row is taken up once, whichever way."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import permutations
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app.csvfile.errors import FileRejected
+from app.extensions import db
+from app.imports import commands, creation, ledger
+from app.imports.errors import TransitionRefused
+from app.imports.fixes import engine
+from app.imports.fixes.answers import Rule
+from app.imports.fixes.engine import Asked
+from app.imports.reports import fix_file as fix_files
+from app.imports.reports import progress
+from app.models import Import, Seller
+from app.queries import ImportKey
+from app.queries.imports import corrections
+from app.queries.imports.corrections import Standing, Wanted
+from app.statuses import CorrectionState, RetriedRows
+from tests.factories import csv_bytes, make_items, row, start
+
+RunJobs = Callable[[], None]
+
+
+def failed(seller: Seller, run_jobs: RunJobs, rows: list[dict[str, str]] | bytes) -> Import:
+    """An import that is over."""
+    made = start(seller, rows)
+    run_jobs()
+    return db.session.get_one(Import, (made.seller_id, made.id), populate_existing=True)
+
+
+def open_values(one: Import) -> dict[tuple[str, str, str], int]:
+    """The rows of each open value."""
+    engine.survey(ImportKey(one.seller_id, one.id))
+    found = corrections.list_values(ImportKey(one.seller_id, one.id), per_group=100)
+    return {(each.kind.cause.slug, each.kind.column, each.value): each.rows for each in found}
+
+
+def recount(one: Import) -> dict[tuple[str, str, str], int]:
+    """The same, counted again from the rows."""
+    key = ImportKey(one.seller_id, one.id)
+    corrections.save(key, corrections.lock(key)._replace(is_surveyed=False))
+    db.session.commit()
+    return open_values(one)
+
+
+def counts(standing: Standing) -> tuple[int, int, int, int]:
+    return standing.correct, standing.behind, standing.left_out, standing.taken
+
+
+MIXED = [
+    row(price="1.99", comment='a "quoted", text'),
+    row(urn="urn:test:2", price="£2", condition="Near Mnt"),
+    row(urn="urn:test:3", price="１２３", notes="two\nlines"),
+    row(condition="Near Mnt", price="1.99"),
+    row(urn="urn:test:9"),
+    row(mode="UPDATE"),
+    row(urn="urn:test:2", variants="holo|de"),
+    row(urn="urn:test:3", hidden="yes"),
+    row(urn="urn:test:1", condition="MT"),
+]
+
+
+def test_answers_change_the_rows_of_their_group_and_tell_the_truth(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    one = failed(seller, run_jobs, MIXED)
+    assert open_values(one) == {
+        ("price-in-pounds", "PRICE", "1.99"): 2,
+        ("price-in-pounds", "PRICE", "£2"): 1,
+        ("condition-unknown", "CONDITION", "Near Mnt"): 2,
+        ("price-not-whole", "PRICE", "１２３"): 1,
+        ("item-not-found", "URN", "urn:test:9"): 1,
+        ("listing-not-found", "", ""): 1,
+        ("variant-not-found", "VARIANTS", "holo|de"): 1,
+        ("hidden-unknown", "HIDDEN", "yes"): 1,
+    }
+    # The first row is right then; two more have another problem.
+    standing = engine.give(one, Asked(Rule.SUGGESTED, "price-in-pounds", "PRICE"))
+    assert counts(standing) == (1, 2, 0, 0)
+    assert open_values(one)[("condition-unknown", "CONDITION", "Near Mnt")] == 2
+    standing = engine.give(one, Asked(Rule.SET, "condition-unknown", "CONDITION", "Near Mnt", {"CONDITION": "NM"}))
+    assert counts(standing) == (3, 0, 0, 0)
+    # The first of the file's rows exists by then, and the corrected value is wrong in another way.
+    engine.give(one, Asked(Rule.SET, "item-not-found", "URN", "urn:test:9", {"URN": "urn:test:1", "CONDITION": "MT"}))
+    assert open_values(one)[("listing-exists", "", "")] == 1
+    engine.give(one, Asked(Rule.SET, "listing-exists", "", None, {"MODE": "UPDATE"}))
+    engine.give(one, Asked(Rule.SET, "listing-not-found", "", None, {"MODE": "CREATE"}))
+    engine.give(one, Asked(Rule.DROP_VARIANTS, "variant-not-found", "VARIANTS"))
+    engine.give(one, Asked(Rule.SUGGESTED, "hidden-unknown", "HIDDEN", "yes"))
+    standing = engine.give(one, Asked(Rule.LEAVE_OUT, "price-not-whole", "PRICE", None, {"reason": "no price"}))
+    assert counts(standing) == (7, 0, 1, 0)
+    assert open_values(one) == {} == recount(one)
+    key = ImportKey(one.seller_id, one.id)
+    assert counts(corrections.count_states(key)) == counts(corrections.get(key))
+    texts = [text for page in corrections.iter_texts(key, CorrectionState.RIGHT) for text in page]
+    assert texts[0] == 'CREATE,urn:test:1,,,,,,NM,199,1,,,"a ""quoted"", text",,'
+
+
+def test_an_answer_is_taken_back_and_single_rows_are_edited(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    body = csv_bytes([row(price="x"), row(urn="urn:test:2", price="x"), row(urn="urn:test:3", hidden="no")])
+    one = failed(seller, run_jobs, body + b"CREATE,urn:test:1,short\n")
+    key = ImportKey(one.seller_id, one.id)
+    before = open_values(one)
+    assert before[("column-count", "", "")] == 1
+    engine.give(one, Asked(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "100"}))
+    assert ("price-not-whole", "PRICE", "x") not in open_values(one)
+    assert counts(engine.take_back(one, 1)) == (0, 0, 0, 0)
+    assert open_values(one) == before
+    whole = "CREATE,urn:test:1,,,,,,EX,5,1,,,,,"
+    standing = engine.give_cells(one, {2: {"PRICE": "7"}, 3: {"PRICE": "y"}, 5: whole})
+    assert counts(standing) == (2, 1, 0, 0)
+    assert open_values(one) == recount(one)
+    # Edited again; the last text counts.
+    assert counts(engine.give_cells(one, {2: {"PRICE": "z"}, 3: {"PRICE": "8"}})) == (2, 1, 0, 0)
+    assert open_values(one) == recount(one)
+    (wrong,) = [each for each in corrections.list_open(key, Wanted(), after_line=0, limit=9) if each.line == 2]
+    assert ",z," in wrong.row
+    assert wrong.messages[0].startswith("PRICE is “z”")
+
+
+def test_a_worker_goes_on_where_a_large_answer_stopped(
+    seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_items()
+    one = failed(seller, run_jobs, [row(urn="urn:test:2", price="x", reference=str(n)) for n in range(30)])
+    assert len(open_values(one)) == 1
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "_FIRST_ROWS", 4)
+        patched.setattr(engine, "_REQUEST_SECONDS", 0.0)
+        standing = engine.give(one, Asked(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "100"}))
+    assert (standing.answering, standing.rows_done) == (1, 4)
+    run_jobs()
+    standing = corrections.get(ImportKey(one.seller_id, one.id))
+    # Of several rows that would create one listing, those that are judged together know of each other.
+    assert standing.answering is None
+    assert standing.correct + standing.behind == 30
+    assert open_values(one) == recount(one)
+
+
+def fix_file(one: Import, lines: set[int]) -> bytes:
+    """The fix-it file of the open rows on these lines."""
+    rows = b"".join(fix_files.stream(ImportKey(one.seller_id, one.id), one.public_id)).decode().splitlines()
+    return "\n".join([rows[0], *(line for line in rows[1:] if int(line.split(",")[15]) in lines), ""]).encode()
+
+
+def take_up(way: str, seller_id: int, public_id: uuid.UUID, file: bytes) -> Import | str:
+    """Take failed rows up in one way; what it has made, or why it was refused."""
+    try:
+        if way == "corrected":
+            return commands.import_corrected(seller_id, public_id)
+        if way == "retry":
+            return commands.retry(seller_id, public_id, RetriedRows.FAILED)
+        return commands.upload(seller_id, "fixed.csv", [file])
+    except (FileRejected, TransitionRefused) as refused:
+        db.session.rollback()
+        return str(refused)
+
+
+def in_part(seller: Seller, run_jobs: RunJobs) -> tuple[Import, bytes]:
+    """An import with six failed rows, two of which are corrected and one is left out, and a file with two others."""
+    make_items(6)
+    rows = [row(urn=f"urn:test:{n}", price=price) for n, price in enumerate("xxyzzz", start=1)]
+    one = failed(seller, run_jobs, rows)
+    engine.give(one, Asked(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "100"}))
+    engine.give(one, Asked(Rule.LEAVE_OUT, "price-not-whole", "PRICE", "y", {"reason": "gone"}))
+    return one, fix_file(one, {5, 6}).replace(b",z,", b",90,")
+
+
+def assert_taken_once(key: ImportKey) -> None:
+    """Each failed row is in one import at most, and in the one that says so."""
+    db.session.rollback()
+    one = db.session.get_one(Import, tuple(key))
+    takers = db.session.scalars(db.select(Import).where(Import.parent_id == one.id)).all()
+    taken = corrections.count_taken(key)
+    assert taken == {taker.id: taker.total for taker in takers}
+    assert [*ledger.find_faults(one)] == []
+
+
+@pytest.mark.parametrize("order", [*permutations(("corrected", "retry", "upload"))], ids="-".join)
+def test_every_failed_row_is_taken_up_once_in_every_order(
+    seller: Seller, run_jobs: RunJobs, order: tuple[str, ...]
+) -> None:
+    one, file = in_part(seller, run_jobs)
+    key, public_id = ImportKey(one.seller_id, one.id), one.public_id
+    made = {way: take_up(way, key.seller_id, public_id, file) for way in order}
+    totals = {way: each if isinstance(each, str) else each.total for way, each in made.items()}
+    if order.index("retry") < order.index("upload"):
+        refused = totals.pop("upload")
+        assert str(refused).startswith("Line 5 of stock.csv and 1 more have already been imported in another way.")
+        assert totals == {"corrected": 2, "retry": 3}
+    else:
+        assert totals == {"corrected": 2, "retry": 1, "upload": 2}
+    run_jobs()
+    assert_taken_once(key)
+    now = progress.get(key.seller_id, public_id)
+    family = progress.get_related(now)
+    assert (family.settled, family.leaves_open(now), family.can_fix(now)) == (6, False, False)
+    # Once more, nothing happens but for the retry, which is the same.
+    for way in order:
+        again = take_up(way, key.seller_id, public_id, file)
+        assert isinstance(again, str) or way == "retry"
+    assert_taken_once(key)
+
+
+def test_of_three_that_take_rows_up_at_the_same_time_none_takes_one_twice(
+    app: Flask, seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, file = in_part(seller, run_jobs)
+    key, seller_id, public_id = ImportKey(one.seller_id, one.id), seller.id, one.public_id
+    together = threading.Barrier(3, timeout=20)
+    insert = creation._find_or_insert
+
+    def insert_together(*args: Any, **options: Any) -> Import:
+        with suppress(threading.BrokenBarrierError):
+            together.wait()
+        return insert(*args, **options)
+
+    monkeypatch.setattr(creation, "_find_or_insert", insert_together)
+    made: list[Import | str] = []
+
+    def take(way: str) -> None:
+        with app.app_context():
+            made.append(take_up(way, seller_id, public_id, file))
+
+    threads = [threading.Thread(target=take, args=[way]) for way in ("corrected", "retry", "upload")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 3
+    assert_taken_once(key)
+
+
+def test_rows_are_recognised_by_their_bytes_and_a_new_file_is_not(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items(1)
+    rows = [row(urn=f"urn:test:{n}") for n in (1, 2, 2, 3)]
+    one = failed(seller, run_jobs, rows)
+    make_items(3)
+    other = commands.upload(seller.id, "other.csv", [csv_bytes([row(urn="urn:test:3", price="7")])])
+    again = commands.upload(seller.id, "again.csv", [csv_bytes([*rows[3:], rows[1]])])
+    assert (other.parent_id, again.parent_id, again.taken_up_as) == (None, one.id, "UPLOAD")
+    key, public_id = ImportKey(one.seller_id, one.id), one.public_id
+    assert corrections.find_parent_lines(key, again.id, [2, 3]) == {2: 5, 3: 3}
+    run_jobs()
+    assert_taken_once(key)
+    assert commands.retry(key.seller_id, public_id, RetriedRows.FAILED).total == 1

@@ -1,0 +1,139 @@
+"""Fix it here: the demo's file with mistakes goes to “all dealt with” on pages alone, without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bs4 import BeautifulSoup, Tag
+from flask.testing import FlaskClient
+
+from app import catalog
+from app.extensions import db
+from app.imports import ledger
+from app.models import Import, Seller
+from tests.factories import start
+from tests.pages import page, press, words
+from tests.processes import ROOT
+
+Run = Callable[[], None]
+DEMO = ROOT / "app" / "demo"
+
+
+class Presses:
+    """Presses the buttons of the pages of one import, as a browser without scripts does, and counts."""
+
+    def __init__(self, client: FlaskClient, one: Import) -> None:
+        self._client, self.path, self.count = client, f"/imports/{one.public_id}/fix", 0
+
+    def look(self, path: str = "") -> BeautifulSoup:
+        return page(self._client, self.path + path)
+
+    def state(self) -> dict[str, int]:
+        """What has become of the rows, as the page says."""
+        state = self.look().select_one(".fix-state")
+        assert state is not None
+        return {name: int(str(state[f"data-{name}"])) for name in ("correct", "open", "left-out", "taken")}
+
+    def press(self, text: str, *, path: str = "", within: str = "", **typed: str) -> str:
+        """Press the button that begins with ``text``, with what is ``typed`` beside the labels; where it leads to."""
+        soup = self.look(path)
+        (part,) = soup.select(within) if within else [soup]
+        button = next(one for one in part.select("button") if words(one).startswith(text))
+        form = button.find_parent("form")
+        assert form is not None
+        fields = fields_of(form)
+        for field, value in typed.items():
+            (name,) = [name for name in fields if name == field or name.endswith(f"-{field}") and name[:2] != "wa"]
+            fields[name] = value
+        if button.get("name"):
+            fields[str(button["name"])] = str(button["value"])
+        self.count += 1
+        answer = self._client.post(str(form["action"]), data=fields)
+        assert answer.status_code == 303, answer.text
+        return answer.location
+
+
+def fields_of(form: Tag) -> dict[str, str]:
+    """What a form sends if nothing is changed."""
+    inputs = {str(one["name"]): str(one.get("value", "")) for one in form.select("input[name]:not([type=checkbox])")}
+    return inputs | {str(one["name"]): one.get_text().removeprefix("\n") for one in form.select("textarea")}
+
+
+def group(cause: str, column: str = "") -> str:
+    return f"li.group[data-cause={cause}][data-column='{column}']"
+
+
+def field_names(soup: BeautifulSoup, cause: str, column: str, text: str) -> str:
+    """The name of the field of a value."""
+    (value,) = [one for one in soup.select(f"{group(cause, column)} .fix-value") if text in words(one)]
+    return str(value.select("label input")[0]["name"])
+
+
+def type_into(presses: Presses, typed: dict[tuple[str, str, str], str]) -> None:
+    """Type values for these groups, columns and wrong values, and press the one button."""
+    soup = presses.look()
+    presses.press("Apply what I typed", **{field_names(soup, *where): text for where, text in typed.items()})
+
+
+def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, seller: Seller, run_jobs: Run) -> None:
+    catalog.load(DEMO / "catalog.csv")
+    one = start(seller, (DEMO / "with-mistakes.csv").read_bytes(), file_name="with-mistakes.csv")
+    run_jobs()
+    key, failed = (one.seller_id, one.id), 24
+    press(client, page(client, f"/imports/{one.public_id}"), "Fix 24 rows")
+    presses = Presses(client, one)
+    assert presses.state() == {"correct": 0, "open": failed, "left-out": 0, "taken": 0}
+    presses.press("Accept what is certain")
+    assert presses.state()["correct"] == 4
+    type_into(
+        presses,
+        {
+            ("condition-unknown", "CONDITION", "Near Mnt"): "NM",
+            ("condition-unknown", "CONDITION", "Used"): "GD",
+            ("hidden-unknown", "HIDDEN", "maybe"): "false",
+            ("variant-malformed", "VARIANTS", "german!"): "de",
+            ("variant-not-found", "VARIANTS", "holo"): "foil",
+            ("quantity-zero", "QUANTITY", "line 9"): "1",
+            ("item-not-found", "URN", "card/099"): "urn:demo:pricklewend:moths-of-midwinter/card/009",
+            ("text-too-long", "COMMENT", "line 24"): "Tiny nick",
+            ("name-incomplete", "NAME", "line 33"): "Nobody",
+            ("number-shortened", "CARDMARKET_ID", "9.22E+05"): "922318",
+            ("quantity-not-whole", "QUANTITY", "one"): "1",
+            ("mode-unknown", "MODE", "DELETE"): "CREATE",
+        },
+    )
+    # Behind the first problem of some rows is another one, which the page knows at once.
+    assert presses.state() == {"correct": 11, "open": 13, "left-out": 0, "taken": 0}
+    for column in ("NAME", "CARDMARKET_ID", "TCGPLAYER_ID"):
+        presses.press("urn:demo:", within=group("item-ambiguous", column))
+    presses.press("Leave them out", within=group("listing-repeated"), reason="Twice in the file")
+    presses.press("Change MODE to CREATE", within=group("listing-not-found"))
+    presses.press("Change MODE to UPDATE", within=group("listing-exists"))
+    assert presses.state() == {"correct": 17, "open": 5, "left-out": 2, "taken": 0}
+    # The rest row by row, in one go: in the cells of a row, or in its text where it is not certain which is which.
+    by_cell = {"PRICE": "250", "QUANTITY": "5", "VARIANTS": "reverse", "HIDDEN": "", "REFERENCE": "A-07"}
+    broken = 'CREATE,urn:demo:rope-and-thunder:harbour-rats/card/hr-21,,,,,,EX,110,1,signed,,"“Nell” in pencil",,A-20'
+    led_to = presses.press(
+        "Save these rows",
+        path="/rows",
+        **{f"cell-8-{column}": text for column, text in by_cell.items()},
+        **{
+            "cell-21": "CREATE,urn:demo:rope-and-thunder:harbour-rats/card/hr-14,,,,,,NM,35,6,,,,,",
+            "cell-22": broken.replace("EX", "NM"),
+            "cell-33-NAME": "First-Rate Magnificent Error",
+            "cell-36-NAME": "Beehive Rebellion: Drones Also Dream",
+        },
+    )
+    assert led_to == presses.path
+    assert presses.state() == {"correct": 22, "open": 0, "left-out": 2, "taken": 0}
+    led_to = presses.press("Import 22 corrected rows")
+    # With the link that leads here.
+    assert presses.count + 1 <= 12
+    run_jobs()
+    soup = page(client, led_to)
+    assert soup.select("[data-import-id][data-status=COMPLETED][data-successful='22']")
+    assert "Corrected rows of with-mistakes.csv" in words(soup.select_one(".relations"))
+    lead = words(page(client, f"/imports/{one.public_id}").select_one(".outcome"))
+    assert lead == "20 of 44 rows are live. 24 rows failed and all are dealt with."
+    assert client.get(presses.path).status_code == 303
+    assert [*ledger.find_faults(db.session.get_one(Import, key))] == []
