@@ -104,9 +104,9 @@ class Browser:
             raise WrongAnswer(f"Signing in was answered with {answer.status}.")
         self.email = email
 
-    def press(self, path: str, token: str) -> None:
-        """Press a button. Raises WrongAnswer if that is refused."""
-        _expect(self._submit(path, {"csrf_token": token}), HTTPStatus.SEE_OTHER, path)
+    def press(self, path: str, token: str, **fields: str) -> None:
+        """Press a button, with the other ``fields`` of its form. Raises WrongAnswer if that is refused."""
+        _expect(self._submit(path, {"csrf_token": token, **fields}), HTTPStatus.SEE_OTHER, path)
 
     def upload(self, path: Path, *, is_check: bool = False) -> Uploaded:
         """Upload a file; the form counts as already open. Raises WrongAnswer if the file is rejected."""

@@ -10,6 +10,7 @@ from app.api import (
     conversions,
     downloads,
     errors,
+    fixes,
     import_actions,
     imports,
     limits,
@@ -22,7 +23,7 @@ from app.api.blueprint import blueprint
 from app.extensions import csrf
 
 #: Imported for the views that they put on the blueprint.
-RESOURCES = (imports, conversions, import_actions, errors, downloads, listings, catalog)
+RESOURCES = (imports, conversions, import_actions, errors, fixes, downloads, listings, catalog)
 
 
 def register(app: Flask) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import Flask, Response, json, request, url_for
@@ -169,7 +169,7 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
         told = [
             {"parameter": name, "message": " ".join(messages)}
             for place in faults.values()
-            for name, messages in place.items()
+            for name, messages in _flatten(place)
         ]
         detail = " ".join(f"{one['parameter']}: {one['message']}" for one in told)
         return answer(INVALID_REQUEST, detail, errors=told)
@@ -180,6 +180,17 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
         if name in _HEADERS:
             response.headers[name] = value
     return response
+
+
+def _flatten(messages: object, path: str = "") -> Iterator[tuple[str, list[str]]]:
+    """The messages about each parameter, and about each part of one, by its path."""
+    if isinstance(messages, Mapping):
+        for name, inner in messages.items():
+            yield from _flatten(inner, f"{path}.{name}" if path else str(name))
+    elif isinstance(messages, Sequence) and not isinstance(messages, str):
+        yield path or "body", [str(message) for message in messages]
+    else:
+        yield path or "body", [str(messages)]
 
 
 def _file_refused(error: FileRejected) -> Response:

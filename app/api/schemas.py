@@ -17,6 +17,7 @@ from app.http.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
 from app.http.row_filter import MAX_TEXT, MIN_TEXT
 from app.import_fields import camel
 from app.imports.actions import SELLER_ACTIONS
+from app.imports.fixes.answers import Rule
 from app.imports.housekeeping import MAX_NAME, MAX_NOTE
 from app.queries.listings.search import LOW_QUANTITY, Order, Stock
 from app.statuses import BatchStatus, ConversionStatus, ImportKind, ImportStatus, RetriedRows
@@ -159,6 +160,66 @@ class RelatedImport(Answer):
     rows = _one_of(RetriedRows, "Which rows: FAILED, REMAINING, or of a check ALL.")
     file_name = _text("The name of its file.")
     status = _one_of(ImportStatus, "Its status.")
+
+
+class SuggestedAnswer(Answer):
+    """An answer that suggests itself; its fields but “text” and “note” can be given as they are."""
+
+    rule = _text("What it does.")
+    cause = _text("The cause of the group that it is for.")
+    column = _text("The column of the group; empty for the row as a whole.")
+    value = _text("The wrong value that it is for; null: all rows of the group.", null=True)
+    cells = fields.Dict(
+        keys=fields.String(), values=fields.String(), metadata={"description": "The new values by column."}
+    )
+    text = _text("What it says.")
+    note = _text("What distinguishes it from the others, such as number, rarity and variants of an item.")
+
+
+class OpenValue(Answer):
+    """A wrong value that some open rows have."""
+
+    value = _text("The value; empty where it does not matter. Those of several columns are joined by U+001F.")
+    rows = _count("Number of rows.")
+    first_line = fields.Integer(metadata={"description": "The line of the first of them."})
+    suggestions = _list(SuggestedAnswer(), "What it probably means.")
+
+
+class OpenGroup(Answer):
+    """The open rows with one cause in one column."""
+
+    cause = _text("The cause.")
+    column = _text("The column; empty for the row as a whole.")
+    rows = _count("Number of rows.")
+    suggestions = _list(SuggestedAnswer(), "Answers for all of them.")
+    values = _list(OpenValue(), "The most frequent wrong values.")
+    more_values = _count("Number of other values.")
+
+
+class GivenAnswer(Answer):
+    """An answer that was given."""
+
+    number = fields.Integer(metadata={"description": "Its number, to take it back."})
+    rule = _text("What it did.")
+    words = _text("The same in words.")
+    rows = _count("Number of rows that it was applied to.")
+    actor = _text("Who gave it.")
+    at = _time("When.")
+
+
+class Fixing(Answer):
+    """How far the failed rows of an import are corrected."""
+
+    busy = _flag("Whether values are being counted or an answer is being applied.")
+    rows_done = _count("Number of rows that has come to.")
+    failed = _count("Number of failed rows.")
+    open = _count("Rows that are still open.")
+    still_wrong = _count("Corrected rows that are open because of another problem.")
+    correct = _count("Corrected rows that can be imported.")
+    left_out = _count("Rows that were left out.")
+    taken_up = _count("Rows that other imports have taken up.")
+    groups = _list(OpenGroup(), "The open rows by cause and column, largest first.")
+    answers = _list(GivenAnswer(), "The last answers, newest first.")
 
 
 class EarlierImport(Answer):
@@ -558,6 +619,58 @@ class RetryAsked(Schema):
         required=True,
         validate=OneOf([RetriedRows.FAILED.value, RetriedRows.REMAINING.value]),
         metadata={"description": "FAILED: the failed rows. REMAINING: the unprocessed rows."},
+    )
+
+
+class AnswerGiven(Schema):
+    """An answer about failed rows."""
+
+    rule = fields.String(
+        required=True,
+        validate=OneOf([rule.value for rule in Rule if rule is not Rule.CELLS]),
+        metadata={
+            "description": "set: put the values of “cells” into their columns. suggested: what each value certainly "
+            "means, such as pence for pounds. drop-variants: without the variants that the items do not have. "
+            "drop-extra: without the values after the last column. unquote: without the quotation marks around the "
+            "row. recheck: look again. leave-out: do not import them."
+        },
+    )
+    cause = fields.String(required=True, metadata={"description": "The cause of the group."})
+    column = fields.String(load_default="", metadata={"description": "Its column; empty for the row as a whole."})
+    value = fields.String(
+        allow_none=True, load_default=None, metadata={"description": "A wrong value; null: all rows of the group."}
+    )
+    cells = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        load_default=dict,
+        metadata={"description": "For set, values by column. For leave-out, “reason” may say why."},
+    )
+
+
+class RowGiven(Schema):
+    """The correction of a row."""
+
+    line = fields.Integer(
+        required=True, validate=Range(1, MAX_LINE), metadata={"description": "The line of the failed row."}
+    )
+    cells = fields.Dict(keys=fields.String(), values=fields.String(), metadata={"description": "New values by column."})
+    row = fields.String(metadata={"description": "Instead of “cells”: the whole row as a line of CSV."})
+
+
+class RowsGiven(Schema):
+    """Corrections of single rows."""
+
+    rows = fields.List(
+        fields.Nested(RowGiven), required=True, validate=Length(1, 100), metadata={"description": "The rows."}
+    )
+
+
+class AnswerNamed(Schema):
+    """Names an answer."""
+
+    number = fields.Integer(
+        required=True, validate=Range(1, MAX_LINE), metadata={"description": "The number of the answer."}
     )
 
 

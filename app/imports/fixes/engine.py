@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +34,7 @@ from app.imports.fixes.answers import REASON, Changed, Rule
 from app.imports.fixes.slices import Slice
 from app.imports.worker.catalog_cache import LookedUpItems, known_items
 from app.imports.worker.chunk import Attempt, judge
-from app.imports.worker.resolved import KnownItems
+from app.imports.worker.resolved import KnownItems, find_items
 from app.imports.worker.targets import PreviewedListings
 from app.jobs import queue
 from app.models import Import
@@ -363,15 +364,19 @@ class _Work(NamedTuple):
         """What is wrong with each row that is not right, by its place, in order."""
         layout = layout_of(self.header)
         run = Run(ImportKey(self.key.seller_id, 0), layout, DIGEST_FORMAT)
-        attempt = Attempt(BatchKey(self.key.seller_id, 0, 0), 0, self.known, PreviewedListings(run))
-        lines = LineReader([slices.as_file(texts)], header=self.header, offset=0, line=2).take(len(texts))
+        attempt = Attempt(BatchKey(self.key.seller_id, 0, 0), 0, PreviewedListings(run))
+        complete = partial(find_items, known_items=self.known)
+        reader = LineReader([slices.as_file(texts)], header=self.header, offset=0, line=2, complete=complete)
         heights = pc.count_substring(texts, "\n").to_numpy() + 1
         begins = 2 + np.cumsum(heights) - heights
-        judged = judge(attempt, lines)
-        problems = dict(zip(np.searchsorted(begins, [*judged.failed]).tolist(), judged.failed.values(), strict=True))
-        right = np.searchsorted(begins, np.asarray(lines.rows["line"]))
+        problems: dict[int, list[Problem]] = {}
+        right: list[NDArray[np.int64]] = []
+        while (lines := reader.take(len(texts))).count:
+            failed = judge(attempt, lines).failed
+            problems |= zip(np.searchsorted(begins, [*failed]).tolist(), failed.values(), strict=True)
+            right.append(np.searchsorted(begins, np.asarray(lines.rows["line"])))
         # A row without any value would be skipped: nothing has been corrected then.
-        blank = np.setdiff1d(np.arange(len(texts)), np.concatenate([right, np.array([*problems], np.int64)]))
+        blank = np.setdiff1d(np.arange(len(texts)), np.concatenate([*right, np.array([*problems], np.int64)]))
         problems |= {int(at): _as_before(rows, int(at)) for at in blank}
         return dict(sorted(problems.items()))
 

@@ -66,7 +66,7 @@ class Judged(NamedTuple):
     created: int
     updated: int
     unchanged: int
-    failed: Failed
+    failed: Wrong
 
 
 class Written(NamedTuple):
