@@ -195,6 +195,10 @@ class PreviewedListings:
     def __init__(self, run: Run) -> None:
         self._run = run
 
+    def prepare(self, rows: pa.Table) -> pa.Table:
+        """As they are."""
+        return rows
+
     def compare(self, rows: pa.Table) -> Compared:
         """Compare without locking, because nothing is written."""
         return listings.compare(self._run, rows, lock=False)
@@ -209,11 +213,11 @@ class PreviewedListings:
     def record_unchanged(self, unchanged: pa.Table) -> None:
         """Record nothing."""
 
-    def create(self, new: pa.Table) -> Makers:
+    def create(self, rows: pa.Table, new: Places) -> Makers:
         """Create nothing, and find those that exist."""
         if not listings.exists_for(self._run.key.seller_id):
             return listings.NO_MAKERS
-        return listings.find_makers(self._run.key.seller_id, new.select(KEY))
+        return listings.find_makers(self._run.key.seller_id, rows.select(KEY).take(new))
 
 
 def target_of(batch: BatchKey, kind: ImportKind, run: Run) -> Target:
