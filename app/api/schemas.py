@@ -694,7 +694,7 @@ class FailedFileAsked(Schema):
         load_default=False,
         metadata={
             "description": f"For a spreadsheet, with the columns {', '.join(REASON_COLUMNS)} after the others; an "
-            "upload ignores them."
+            "upload takes up the rows that they name."
         },
     )
 

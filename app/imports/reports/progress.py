@@ -157,7 +157,7 @@ class RelatedImports:
 
     def leaves_open(self, one: ImportProgress) -> bool:
         """Whether ``one`` has failed in part, and not all of that has been taken up yet."""
-        is_followed = any(taker.taken_up_as is None for taker in self.takers) or 0 < one.failed <= self.settled
+        is_followed = any(heir.taken_up_as is None for heir in self.retries.values()) or 0 < one.failed <= self.settled
         return one.status is ImportStatus.FAILED and not one.is_check and not is_followed and not one.is_dealt_with
 
     def can_fix(self, one: ImportProgress) -> bool:
