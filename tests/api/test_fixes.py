@@ -36,7 +36,7 @@ def test_failed_rows_are_corrected_and_imported_once(program, seller: Seller, ru
     assert imported.status_code == 201
     again = program.post(f"{path}/import", headers={"Idempotency-Key": "once"})
     assert again.get_json()["id"] == imported.get_json()["id"]
-    assert problem(program.post(f"{path}/import"), 409)["detail"].startswith("No corrected row")
+    assert problem(program.post(f"{path}/import"), 409, "not-possible-now")["detail"].startswith("No corrected row")
     run_jobs()
     assert program.get(imported.headers["Location"]).get_json()["status"] == "COMPLETED"
 
@@ -53,7 +53,9 @@ def test_what_is_no_answer_gets_a_sentence(program, seller: Seller, run_jobs: Ca
         {"rule": "cells", "cause": "price-not-whole"},
         {"rule": "set", "cause": 1},
     ):
-        assert problem(program.post(f"{path}/answers", json=body), 422)["errors"]
-    assert problem(program.post(f"{path}/answers", data="{", content_type="application/json"), 422)
-    assert problem(program.post(f"{path}/rows", json={"rows": [{"cells": {}}]}), 422)["errors"]
-    assert problem(program.post(f"{path}/rows", json={"rows": [{"line": 2, "row": 'a,"b'}]}), 422)["errors"]
+        assert problem(program.post(f"{path}/answers", json=body), 422, "invalid-request")["errors"]
+    assert problem(program.post(f"{path}/answers", data="{", content_type="application/json"), 422, "invalid-request")
+    assert problem(program.post(f"{path}/rows", json={"rows": [{"cells": {}}]}), 422, "invalid-request")["errors"]
+    assert problem(program.post(f"{path}/rows", json={"rows": [{"line": 2, "row": 'a,"b'}]}), 422, "invalid-request")[
+        "errors"
+    ]

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 import pytest
 
 from app.csvfile.causes import Cause
-from app.imports.reports.progress import ImportProgress
+from app.imports.reports.progress import ImportProgress, RelatedImports
 from app.imports.reports.summary import count_retriable, describe, explain_invalid, explain_retry, reassure
 from app.queries import ImportKey
+from app.queries.imports.corrections import NOTHING_DONE
 from app.queries.imports.error_groups import ErrorKind, Group
 from app.statuses import ImportKind, ImportStatus, RetriedRows
 
@@ -120,12 +121,21 @@ def test_a_single_row_needs_no_group() -> None:
     assert describe(progress("FAILED", 2, 1, 0, 1), groups=1) == "1 of 2 rows is live. 1 row has a problem."
 
 
+def family(one: ImportProgress, rows: RetriedRows) -> RelatedImports:
+    """The family of an import of which another one has these rows."""
+    heir = replace(one, retry_of=rows)
+    settled = one.failed if rows is RetriedRows.FAILED else 0
+    return RelatedImports(None, None, {rows: heir}, [heir], NOTHING_DONE, settled, [])
+
+
 def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:
     one = progress("TERMINATED", 9, 5, 1, 1)
-    assert describe(one, groups=1, retried=[RetriedRows.FAILED]).endswith(
+    assert describe(one, groups=1, family=family(one, RetriedRows.FAILED)).endswith(
         "1 row failed and has been retried. 2 rows were not processed."
     )
-    assert describe(one, retried=[RetriedRows.REMAINING]).endswith("1 row has a problem. 2 rows were moved to a retry.")
+    assert describe(one, family=family(one, RetriedRows.REMAINING)).endswith(
+        "1 row has a problem. 2 rows were moved to a retry."
+    )
 
 
 def check(status: str, total: int, created: int, updated: int, unchanged: int, failed: int, *, pausing: bool = False):
@@ -211,7 +221,8 @@ def test_every_outcome_of_a_check_has_its_sentence(one: ImportProgress, sentence
 
 
 def test_a_check_whose_file_is_imported_says_so() -> None:
-    assert describe(check("COMPLETED", 9, 9, 0, 0, 0), retried=[RetriedRows.ALL]) == (
+    one = check("COMPLETED", 9, 9, 0, 0, 0)
+    assert describe(one, family=family(one, RetriedRows.ALL)) == (
         "This file has since been imported. According to this check, all 9 rows would create listings."
     )
 

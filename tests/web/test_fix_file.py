@@ -87,13 +87,13 @@ def test_rows_that_cannot_be_taken_apart_fail_until_they_are_corrected(
     lines = fix_file(client, made)
     assert [line[0] for line in lines[1:]] == [short, quotes, "CREATE"]
     assert [line[15] for line in lines[1:]] == ["2", "3", "4"]
-    assert lines[3][13:15] + lines[3][18:] == ["one", "two", "three", "four"]
+    assert lines[3][13:15] + lines[3][19:] == ["one", "two", "three", "four"]
     again = start(seller, as_file(lines))
     run_jobs()
     assert failures(again) == [(2, 422), (3, 422), (4, 422)]
     # What the next fix-it file says is about this upload.
     assert [line[15] for line in fix_file(client, again)[1:]] == ["2", "3", "4"]
-    assert "too many: “three” in column S" in fix_file(client, again)[3][16]
+    assert "too many: “three” in column T" in fix_file(client, again)[3][16]
     # The report of this upload has its rows without what the fix-it file said of them.
     report = [*csv.reader(io.StringIO(client.get(f"/imports/{again.public_id}/errors.csv").text, newline=""))]
     assert [line[19:] for line in report] == [["REFERENCE"], [""], [""], ["two", "three", "four"]]
@@ -105,5 +105,5 @@ def test_programs_ask_for_it_too(client: FlaskClient, seller: Seller, run_jobs: 
     token = {"Authorization": f"Bearer {make_token(seller)}"}
     path = f"/api/v1/imports/{made.public_id}/failed.csv"
     lines = client.get(f"{path}?reasons=true", headers=token).text.splitlines()
-    assert lines[0].endswith(",REFERENCE,LINE,PROBLEM,SUGGESTION")
+    assert lines[0].endswith(",REFERENCE,LINE,PROBLEM,SUGGESTION,IMPORT")
     assert client.get(path, headers=token).text.splitlines()[0].endswith(",REFERENCE")
