@@ -52,8 +52,8 @@ def test_it_says_beside_each_row_what_is_wrong_and_comes_back(
     run_jobs()
     header, pounds, unclear = fix_file(client, made)
     assert header == [*COLUMNS, *REASON_COLUMNS]
-    line, problem, suggestion = pounds[15:]
-    assert line == "3"
+    line, problem, suggestion, owner = pounds[15:]
+    assert (line, owner) == ("3", str(made.public_id))
     assert "CONDITION is “Near Mnt”" in problem
     assert "PRICE is “1.99”" in problem
     assert suggestion.startswith("CONDITION: Did you mean NEAR_MINT? PRICE: ")
