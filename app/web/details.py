@@ -16,11 +16,19 @@ from app.http.form_fields import is_on
 from app.http.query_filter import ParsedFilter
 from app.humanize import say_time_left
 from app.imports.actions import ImportAction, offer_seller
-from app.imports.reports import check_preview, likely_mistakes, progress, row_errors, summary, throughput, timeline
+from app.imports.reports import (
+    check_preview,
+    likely_mistakes,
+    progress,
+    row_errors,
+    seller_file,
+    summary,
+    throughput,
+    timeline,
+)
 from app.imports.reports.progress import BatchProgress, ImportProgress, RelatedImports
 from app.imports.reports.row_errors import RowPage
 from app.queries import ImportKey, begin_repeatable_read
-from app.queries.imports import row_errors as recorded_errors
 from app.queries.imports.error_groups import Group
 from app.queries.imports.row_errors import ANY, ErrorFilter
 from app.statuses import RetriedRows
@@ -208,7 +216,7 @@ def _errors_heading(one: ImportProgress, chosen: Sequence[Group]) -> str:
 
 def _count_matching(one: ImportProgress, wanted: ErrorFilter, chosen: Sequence[Group]) -> int | None:
     """How many rows match a filter for these groups, or for none; None: too many to count."""
-    return chosen[0].rows if len(chosen) == 1 else recorded_errors.count(one.key, wanted, at_most=_MOST_COUNTED)
+    return chosen[0].rows if len(chosen) == 1 else row_errors.count(one.key, wanted, at_most=_MOST_COUNTED)
 
 
 class TakesUp(NamedTuple):
@@ -236,10 +244,12 @@ def _list_taking_up(one: ImportProgress, family: RelatedImports, groups: Sequenc
 def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pace) -> dict[str, Any]:
     """What the page of an import and its panel have in common; ``groups`` are those of its failed rows."""
     family = progress.get_related(one)
+    foreign = seller_file.get_ledger(one.key)
     told = summary.describe(one, groups=len(groups), family=family)
     return {
         "one": one,
         "family": family,
+        "foreign": foreign,
         "outcome": f"{told} {summary.reassure(one)}".rstrip(),
         "step": next_step(one, family),
         "takes_up": _list_taking_up(one, family, groups),

@@ -63,8 +63,7 @@ def test_rows_left_out_and_added_come_with_their_reason(client: FlaskClient, mad
     ]
     added = get(client, made, "left-out.csv?added=1").decode("cp1252").splitlines()
     assert len(added) == 2
-    assert added[1].startswith(f"{ROWS[1]};")
-    assert "line 2" in added[1]
+    assert added[1].startswith(f'{ROWS[1]};"Added to line 2. ')
 
 
 def test_reports_name_the_sellers_lines_and_columns(client: FlaskClient, made: Import) -> None:
@@ -73,7 +72,7 @@ def test_reports_name_the_sellers_lines_and_columns(client: FlaskClient, made: I
     assert [line.split(",")[0] for line in report[1:]] == ["2", "5"]
     assert report[2].endswith(',3,NM,"4,00",1,\'=1+1')
     to_fix = get(client, made, "failed.csv?reasons=1").decode("cp1252").splitlines()
-    assert to_fix[0] == f'{foreign.HEADER};"LINE";"PROBLEM";"SUGGESTION"'
+    assert to_fix[0] == f'{foreign.HEADER};"LINE";"PROBLEM"'
     assert to_fix[2].startswith(f'{ROWS[3]};"5";"')
     assert get(client, made, "succeeded.csv").decode().splitlines()[1].startswith("6,")
     assert get(client, made, "converted.csv").decode().splitlines()[1].startswith("CREATE,urn:test:1,")
@@ -86,6 +85,22 @@ def test_pages_show_the_sellers_rows(client: FlaskClient, made: Import) -> None:
         assert "Line 5" in words
         assert ROWS[3] in words
         assert "CREATE" not in words.partition("Raw line")[2]
+
+
+def test_the_ledger_adds_up_on_the_page_and_in_the_menu(client: FlaskClient, made: Import) -> None:
+    shown = page(client, f"/imports/{made.public_id}")
+    words = shown.get_text(" ", strip=True)
+    assert (
+        "6 rows: 1 imported, 2 failed, 1 added to another row, 1 left out, 1 left out because something about them is "
+        "undecided."
+    ) in words
+    assert "The quantity is 0, so it is left out. 1 row" in words
+    links = [link["href"] for link in shown.select("a[href*='.csv']")]
+    for name in ("left-out.csv", "left-out.csv?added=1", "converted.csv", "source.csv"):
+        assert f"/imports/{made.public_id}/{name}" in links
+    found = page(client, "/imports/rows?text=urn:test:3").get_text(" ", strip=True)
+    assert "bestand.csv, line 5" in found
+    assert ROWS[3] in found
 
 
 def test_a_retry_speaks_of_the_sellers_file_too(

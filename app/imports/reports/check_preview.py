@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.csvfile.columns import Column
 from app.csvfile.contract import Condition
+from app.imports.reports import seller_file
 from app.imports.reports.progress import ImportProgress
 from app.queries.imports import check_changes
 from app.queries.imports.check_changes import RecordedChange
@@ -55,13 +56,15 @@ def list_changes(one: ImportProgress) -> list[ChangeShown]:
     """Some of the changes that a check predicts, largest price changes first; none for an import."""
     if not one.is_check or not one.updated:
         return []
-    return [_show(change) for change in check_changes.list_most_striking(one.key, limit=_SHOWN)]
+    found = check_changes.list_most_striking(one.key, limit=_SHOWN)
+    lines = seller_file.own_lines(one.key, [change.line for change in found])
+    return [_show(change, lines[change.line]) for change in found]
 
 
-def _show(change: RecordedChange) -> ChangeShown:
+def _show(change: RecordedChange, line: int) -> ChangeShown:
     cells = ((column, before, change.after[column]) for column, before in change.before.items())
     return ChangeShown(
-        line=change.line,
+        line=line,
         urn=change.urn,
         name=change.name,
         condition=Condition(change.condition),

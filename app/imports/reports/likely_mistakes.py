@@ -8,6 +8,7 @@ from typing import NamedTuple
 from app.csvfile.columns import Column
 from app.csvfile.contract import in_pounds
 from app.humanize import counted
+from app.imports.reports import seller_file
 from app.imports.reports.progress import ImportProgress
 from app.queries.imports import listing_warnings
 from app.queries.imports.listing_warnings import STRIKING_PERCENT, Counted, Kind
@@ -46,7 +47,9 @@ def list_warnings(one: ImportProgress) -> list[FileWarning | RowsWarning]:
 
 def list_in_rows(one: ImportProgress) -> list[RowsWarning]:
     """The warnings about some of its rows."""
-    in_file = [RowsWarning(*warned, message=warned.sentence) for warned in one.warnings]
+    lines = seller_file.own_lines(one.key, [warned.line for warned in one.warnings])
+    warnings = [warned._replace(line=lines[warned.line]) for warned in one.warnings]
+    in_file = [RowsWarning(*warned, message=warned.sentence) for warned in warnings]
     return [*_striking(one), *in_file]
 
 
@@ -54,7 +57,9 @@ def _striking(one: ImportProgress) -> Iterator[RowsWarning]:
     """Changes to listings that are probably mistakes."""
     if not one.updated:
         return
-    for found in listing_warnings.list_all(one.key):
+    all_found = listing_warnings.list_all(one.key)
+    lines = seller_file.own_lines(one.key, [found.first_line for found in all_found])
+    for found in (found._replace(first_line=lines[found.first_line]) for found in all_found):
         column, message = Column.QUANTITY, _describe_sold_out(one, found)
         if found.kind is Kind.PRICE_MOVES:
             column, message = Column.PRICE, _describe_moves(one, found)

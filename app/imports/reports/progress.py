@@ -9,6 +9,7 @@ from datetime import datetime
 
 from app.csvfile.warn import Warned, read_stored
 from app.imports.errors import ImportNotFound
+from app.imports.reports import seller_file
 from app.models import Batch
 from app.queries import ImportKey
 from app.queries.imports import corrections, lookups
@@ -290,7 +291,20 @@ def list_same_file(key: ImportKey, *, limit: int) -> tuple[int, list[ImportProgr
 
 def list_batches(key: ImportKey) -> list[BatchProgress]:
     """The batches of an import in the order of the file."""
-    return [_describe_batch(batch) for batch in lookups.list_batches(key)]
+    batches = lookups.list_batches(key)
+    lines = _own_first_lines(key, [batch.first_line for batch in batches])
+    return [_describe_batch(batch, line) for batch, line in zip(batches, lines, strict=True)]
+
+
+def _own_first_lines(key: ImportKey, lines: list[int]) -> list[int]:
+    """The first lines of the batches in the file that the seller has uploaded."""
+    own = seller_file.find(key)
+    if own is None:
+        return lines
+    if len(own.first_lines) == len(lines):
+        return own.first_lines
+    found = own.find_lines(lines)
+    return [found.get(line, line) for line in lines]
 
 
 def _describe(found: lookups.WithCounters) -> ImportProgress:
@@ -326,10 +340,10 @@ def _describe(found: lookups.WithCounters) -> ImportProgress:
     )
 
 
-def _describe_batch(batch: Batch) -> BatchProgress:
+def _describe_batch(batch: Batch, first_line: int) -> BatchProgress:
     return BatchProgress(
         number=batch.number,
-        first_line=batch.first_line,
+        first_line=first_line,
         status=BatchStatus(batch.status),
         total=batch.total,
         successful=batch.created + batch.updated + batch.unchanged,

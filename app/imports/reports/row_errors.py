@@ -249,6 +249,12 @@ def list_rows(
     return RowPage(rows, goes_on)
 
 
+def count(key: ImportKey, wanted: ErrorFilter, *, at_most: int) -> int | None:
+    """The number of failed rows that match ``wanted``; None if more than ``at_most``."""
+    own = seller_file.find(key) if wanted.lines else None
+    return row_errors.count(key, own.translate(wanted) if own else wanted, at_most=at_most)
+
+
 def _layout_of(key: ImportKey) -> Layout:
     return layout_of(lookups.get_source(key).header)
 

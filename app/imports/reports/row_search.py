@@ -7,6 +7,8 @@ import uuid
 from time import perf_counter
 from typing import NamedTuple
 
+from app.imports.reports import seller_file
+from app.queries import ImportKey
 from app.queries.imports import row_search as queries
 from app.queries.imports.row_search import START, FoundRow, RowPlace
 
@@ -41,9 +43,22 @@ def find(seller_id: int, text: str, *, after: str, limit: int) -> FoundPage:
     is_full = len(found) > limit
     if is_full:
         found, reached = found[:limit], found[limit - 1]
-    rows = queries.load(seller_id, found)
+    rows = _tell(seller_id, queries.load(seller_id, found), found)
     place = None if reached is None else _write_place(seller_id, reached)
     return FoundPage(rows, place, place is not None and not is_full)
+
+
+def _tell(seller_id: int, rows: list[FoundRow], places: list[RowPlace]) -> list[FoundRow]:
+    """``rows`` with the lines and texts of the files that their seller has uploaded."""
+    files = {import_id: seller_file.find(ImportKey(seller_id, import_id)) for import_id, _ in places}
+    if not any(files.values()):
+        return rows
+    told = []
+    for row in rows:
+        import_id = queries.find_import_id(seller_id, row.public_id)
+        own = files.get(import_id or 0)
+        told.append(row._replace(error=own.tell([row.error])[0]) if own else row)
+    return told
 
 
 def _write_place(seller_id: int, place: RowPlace) -> str | None:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from app.csvfile.cells import split_record
-from app.csvfile.columns import REASON_COLUMNS
 from app.csvfile.write import csv_lines, in_pieces, no_formula
 from app.imports.foreign.origins import Apart
 from app.imports.foreign.reasons import Outcome
@@ -43,15 +42,15 @@ def source(file: SellerFile) -> Iterator[bytes]:
 def to_fix(file: SellerFile, key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
     """The failed rows with their lines and problems in columns behind the others.
 
-    Only the last column is left empty: what to write instead depends on how the file is converted.
+    What to write instead is not said: it depends on how the file is converted.
     """
     pages = without_transaction([page] for page in row_errors.iter_pages(key, wanted=file.translate(wanted)))
     rows = (
-        (file.encode(error.row), [str(error.line), " ".join(error.messages), ""])
+        (file.encode(error.row), [str(error.line), " ".join(error.messages)])
         for page in pages
         for error in file.tell(page)
     )
-    return _with_columns(file, list(REASON_COLUMNS), rows)
+    return _with_columns(file, ["LINE", "PROBLEM"], rows)
 
 
 def apart(file: SellerFile, *, outcomes: frozenset[Outcome]) -> Iterator[bytes]:
@@ -69,7 +68,10 @@ def _with_texts(file: SellerFile, rows: Iterator[tuple[Apart, str]]) -> Iterator
             waiting.append(pair)
         if waiting and (pair is None or len(waiting) == 1_000):
             texts = file.read_texts([one.place for one, _ in waiting])
-            yield from ((text, [reason]) for text, (_, reason) in zip(texts, waiting, strict=True))
+            lines = file.find_lines(one.out_line for one, _ in waiting)
+            for text, (one, reason) in zip(texts, waiting, strict=True):
+                to = f"Added to line {lines[one.out_line]}. " if one.outcome == Outcome.ADDED else ""
+                yield text, [to + reason]
             waiting = []
 
 

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 
 from app.csvfile.columns import Column
 from app.csvfile.records import Cell, find_cells
+from app.humanize import counted
 from app.imports.foreign.encodings import decode
 from app.imports.foreign.mapping import Field, Mapping, positions
 from app.imports.foreign.origins import REPORT_HEADER, Origins, Place, iter_texts, keys_of
 from app.imports.foreign.reading import Reading
+from app.imports.foreign.reasons import SENTENCES
 from app.models import Conversion
 from app.queries import ImportKey
 from app.queries.imports import conversions
@@ -243,3 +245,67 @@ def find(key: ImportKey) -> SellerFile | None:
     """The foreign file behind an import; None if its file was uploaded in the import format."""
     found = conversions.find_of_import(key)
     return None if found is None else SellerFile(found)
+
+
+class FileLedger(NamedTuple):
+    """What became of the rows of the foreign file behind an import; see ``models.Conversion``."""
+
+    file_size: int
+    mapping_name: str | None
+    rows: int
+    converted: int
+    added: int
+    left_out: int
+    undecided: int
+    #: Rows of the import.
+    lines: int
+    #: Why rows were left out or are undecided, with their number, the most frequent first.
+    reasons: list[tuple[str, int]]
+    has_text: bool
+
+    def say(self, *, successful: int, failed: int, not_processed: int, is_check: bool) -> str:
+        """All rows of the file, each counted once; the arguments are the counters of the import."""
+        would = "would be " if is_check else ""
+        counts = [
+            (successful, f"{would}imported"),
+            (failed, "would fail" if is_check else "failed"),
+            (not_processed, "not processed"),
+            (self.added, "added to another row"),
+            (self.left_out, "left out"),
+            (self.undecided, "left out because something about them is undecided"),
+        ]
+        said = ", ".join(f"{count:,} {what}" for count, what in counts if count)
+        more = f" {self.converted:,} of them became {self.lines:,} listings." if self.lines != self.converted else ""
+        return f"{counted(self.rows, 'row')}: {said}.{more}"
+
+
+def get_ledger(key: ImportKey) -> FileLedger | None:
+    """What became of the rows of the foreign file behind an import; None if there is none."""
+    found = conversions.find_of_import(key)
+    if found is None:
+        return None
+    reasons = sorted(found.reasons.items(), key=lambda one: -one[1])
+    return FileLedger(
+        found.file_size,
+        found.mapping_name,
+        found.rows,
+        found.converted,
+        found.added,
+        found.left_out,
+        found.undecided,
+        found.lines,
+        [(_title(slug), count) for slug, count in reasons],
+        found.source_removed_at is None,
+    )
+
+
+def _title(slug: str) -> str:
+    """A reason in words, without the facts that differ by row."""
+    sentence = SENTENCES.get(slug, "")
+    return slug.replace("-", " ").capitalize() if "{" in sentence or not sentence else sentence
+
+
+def own_lines(key: ImportKey, out_lines: Collection[int]) -> dict[int, int]:
+    """The line that each of these lines of an import has in the file that its seller has uploaded."""
+    own = find(key) if out_lines else None
+    return own.find_lines(out_lines) if own else {line: line for line in out_lines}
