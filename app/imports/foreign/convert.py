@@ -32,6 +32,8 @@ _CODES = dict(zip(CONDITION_CODES.values(), CONDITION_CODES, strict=True))
 _CONDITIONS = pa.array(["", *(_CODES[one] for one in Condition)])
 _HIDDEN = pa.array(["", "false", "true"])
 _NOTHING = pa.scalar("", pa.string())
+#: Where the id of the item begins in the key of a listing, counted in bits from the lowest.
+_ITEM_BIT = 28
 #: Whether the price is another one than the first row's.
 _ADDED = [reason("added"), reason("added-price")]
 
@@ -110,28 +112,37 @@ class _Merged:
     """Which offers are for the same listing, by their numbers in the order of the file."""
 
     def __init__(self, keys: NDArray[np.int64], quantities: NDArray[np.int32], prices: NDArray[np.int32]) -> None:
-        order = np.argsort(keys, kind="stable")
-        keys = keys[order]
-        is_new = np.ones(len(keys), bool)
-        is_new[1:] = keys[1:] != keys[:-1]
-        starts = np.flatnonzero(is_new)
-        firsts = order[starts]
-        #: For each whether it is the first for its listing.
-        self.is_first = np.zeros(len(keys), bool)
-        self.is_first[firsts] = True
         #: For each that is the first the quantity of all.
         self.quantities = quantities
-        #: For each the line of the listing in the converted file.
-        self.out_lines = np.cumsum(self.is_first, dtype=np.int32) + np.int32(1)
         #: For each whether its price is another one than that of the first.
         self.has_other_price = np.zeros(len(keys), bool)
-        if len(starts) < len(keys):
-            sizes = np.diff(starts, append=len(keys))
-            # The sum of all may be more than a listing can hold, which its row is told when it is imported.
-            sums = np.add.reduceat(quantities[order], starts, dtype=np.int64)
-            self.quantities[firsts] = np.minimum(sums, np.iinfo(np.int32).max)
-            self.out_lines[order] = np.repeat(self.out_lines[firsts], sizes)
-            self.has_other_price[order] = prices[order] != np.repeat(prices[firsts], sizes)
+        firsts = np.arange(len(keys), dtype=np.int32)
+        # A part after the other, so that little memory is needed beside what is kept.
+        parts = keys.view(np.uint32)[:: keys.itemsize // 4] >> np.uint32(_ITEM_BIT)
+        for part in range(1 << 32 - _ITEM_BIT):
+            self._merge(np.flatnonzero(parts == part), keys, prices, firsts)
+        #: For each whether it is the first for its listing.
+        self.is_first = firsts == np.arange(len(keys), dtype=np.int32)
+        #: For each the line of the listing in the converted file.
+        self.out_lines = (np.cumsum(self.is_first, dtype=np.int32) + np.int32(1))[firsts]
+
+    def _merge(
+        self, at: NDArray[np.int64], keys: NDArray[np.int64], prices: NDArray[np.int32], firsts: NDArray[np.int32]
+    ) -> None:
+        """Add up those offers that are ``at`` some numbers, and set which is the first for the listing of each."""
+        if not len(at):
+            return
+        at = at[np.argsort(keys[at], kind="stable")]
+        some = keys[at]
+        starts = np.flatnonzero(np.concatenate([[True], some[1:] != some[:-1]]))
+        if len(starts) == len(at):
+            return
+        first = np.repeat(at[starts], np.diff(starts, append=len(at)))
+        # The sum may be more than a listing can hold, which its row is told when it is imported.
+        sums = np.add.reduceat(self.quantities[at], starts, dtype=np.int64)
+        self.quantities[at[starts]] = np.minimum(sums, np.iinfo(np.int32).max)
+        self.has_other_price[at] = prices[at] != prices[first]
+        firsts[at] = first
 
 
 class _Keys:
@@ -145,7 +156,7 @@ class _Keys:
     def add(self, offers: Offers) -> None:
         """Add the offers of the next block."""
         # The parts of the listing key, side by side in 64 bits.
-        key = offers.item_ids.astype(np.int64) << 28 | offers.conditions.astype(np.int64) << 24 | offers.variants
+        key = offers.item_ids.astype(np.int64) << _ITEM_BIT | offers.conditions.astype(np.int64) << 24 | offers.variants
         self._keys.append(key)
         self._quantities.append(offers.quantities)
         self._prices.append(offers.prices)
@@ -157,7 +168,7 @@ class _Keys:
 
 def _taken(parts: list[NDArray[Any]]) -> NDArray[Any]:
     """The parts as one, which are not kept."""
-    whole = np.concatenate(parts) if parts else np.empty(0, np.int32)
+    whole = np.concatenate(parts) if parts else np.empty(0, np.int64)
     parts.clear()
     return whole
 
