@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Cookie, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app import catalog
 from app.cli import DEMO_CATALOG
 from app.extensions import db
 from app.models import Seller
-from tests.conftest import make_seller, remove_what_is_left
+from tests.conftest import make_seller, remove_what_is_left, sign_in
 from tests.e2e.browser import Chromium, open_chromium
 from tests.e2e.gate import Gate
-from tests.e2e.window import Watch, sign_in
+from tests.e2e.window import Watch
 from tests.factories import make_items
 from tests.processes import answers, wait_until, web_server, workers
 
 #: Small enough for a test to go beyond them.
 MAX_ROWS, MAX_UPLOAD_BYTES = 20_000, 4 << 20
+SESSION_COOKIE = "sluice_session"
 #: Tables that all tests share.
 _CATALOG = {"items", "external_ids"}
 
@@ -128,9 +129,21 @@ def watch(address: str) -> Iterator[Watch]:
 
 
 @pytest.fixture(scope="session")
-def sessions() -> dict[int, list[Cookie]]:
-    """The cookies of sellers who have signed in once, by their ids."""
-    return {}
+def session_of(migrated_app: Flask) -> Callable[[Seller], str]:
+    """The value of the cookie with which a seller is signed in, the same for all windows.
+
+    Signing in as people do loads two pages; the tests of signing in do.
+    """
+    values: dict[int, str] = {}
+
+    def find(seller: Seller) -> str:
+        if seller.id not in values:
+            cookie = sign_in(migrated_app, seller).get_cookie(SESSION_COOKIE)
+            assert cookie
+            values[seller.id] = cookie.value
+        return values[seller.id]
+
+    return find
 
 
 def new_context(
@@ -148,20 +161,9 @@ def new_context(
     )
 
 
-def new_page(context: BrowserContext, seller: Seller | None, sessions: dict[int, list[Cookie]]) -> Page:
-    """A page of the window in which ``seller`` is signed in; as people do the first time, and then by the cookies."""
-    page = context.new_page()
-    if seller and seller.id in sessions:
-        context.add_cookies(sessions[seller.id])
-    elif seller:
-        sign_in(page, seller.email)
-        sessions[seller.id] = context.cookies()
-    return page
-
-
 @pytest.fixture
 def open_window(
-    browser: Browser, address: str, watch: Watch, sessions: dict[int, list[Cookie]]
+    browser: Browser, address: str, watch: Watch, session_of: Callable[[Seller], str]
 ) -> Iterator[OpenWindow]:
     """Opens windows, and closes them when the test is over."""
     contexts = []
@@ -177,7 +179,9 @@ def open_window(
         context = new_context(browser, address, scripts=scripts, width=width, dark=dark, zone=zone)
         contexts.append(context)
         watch.follow(context)
-        return new_page(context, seller, sessions)
+        if seller:
+            context.add_cookies([{"name": SESSION_COOKIE, "value": session_of(seller), "url": address}])
+        return context.new_page()
 
     yield open_one
     for context in contexts:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Cookie
+from playwright.sync_api import Browser, BrowserContext
 
-from tests.e2e.conftest import new_context, new_page
+from app.models import Seller
+from tests.e2e.conftest import SESSION_COOKIE, new_context
 from tests.e2e.tour import Showroom, make_showroom, stops
 from tests.e2e.window import Watch, find_barriers, overhang, weight
 from tests.processes import ROOT
@@ -62,7 +63,7 @@ def test_everybody_can_use_it(
     browser: Browser,
     address: str,
     windows: _Windows,
-    sessions: dict[int, list[Cookie]],
+    session_of: Callable[[Seller], str],
     watch: Watch,
 ) -> None:
     stop = STOPS[name]
@@ -74,7 +75,10 @@ def test_everybody_can_use_it(
     watch.follow(context)
     # An earlier visit may have signed in or out.
     context.clear_cookies()
-    page = new_page(context, stop.who and getattr(showroom, stop.who), sessions)
+    if stop.who:
+        value = session_of(getattr(showroom, stop.who))
+        context.add_cookies([{"name": SESSION_COOKIE, "value": value, "url": address}])
+    page = context.new_page()
     try:
         stop.visit(page, showroom)
         if os.environ.get("PICTURES"):

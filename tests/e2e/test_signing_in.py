@@ -12,7 +12,9 @@ from tests.e2e.conftest import OpenWindow
 from tests.e2e.window import sign_in
 
 
-def test_the_right_password_leads_to_my_imports(page: Page, seller: Seller) -> None:
+def test_the_right_password_leads_to_my_imports(open_window: OpenWindow, seller: Seller) -> None:
+    page = open_window()
+    sign_in(page, seller.email)
     expect(page.get_by_role("heading", name="My Imports")).to_be_visible()
     expect(page.get_by_text(seller.email)).to_be_visible()
 
@@ -45,6 +47,7 @@ def test_a_new_password_can_be_looked_at_and_lets_in(page: Page, open_window: Op
 
 def test_signing_in_leads_back_to_where_one_was(open_window: OpenWindow, seller: Seller) -> None:
     page = open_window(seller)
+    page.goto("/imports")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_text("You are signed out.")).to_be_visible()
     page.goto("/imports/upload")
