@@ -29,6 +29,7 @@ from app.local.private_servers import PrivateServers
 from app.models import Seller
 from app.redis_client import redis_client
 from app.statuses import TokenScope
+from tests.s3_server import make_bucket, s3_process
 
 # The time that an example takes says more about the machine than about the code.
 settings.register_profile("sluice", deadline=None)
@@ -144,6 +145,20 @@ def remove_what_is_left(*, keep: Collection[str] = ()) -> None:
     db.session.connection().exec_driver_sql(block)
     db.session.commit()
     redis_client().flushdb()
+
+
+@pytest.fixture(scope="session")
+def s3_process_address() -> Iterator[str]:
+    """The address of the S3 server of this test process, which takes seconds to start."""
+    with s3_process() as address:
+        yield address
+
+
+@pytest.fixture
+def s3_address(s3_process_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an S3 server with an empty bucket; the credentials are in the environment."""
+    make_bucket(s3_process_address, monkeypatch)
+    return s3_process_address
 
 
 @pytest.fixture

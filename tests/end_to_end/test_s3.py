@@ -18,14 +18,14 @@ from tests.conftest import sign_in
 from tests.factories import csv_bytes, look, make_items, row, start
 from tests.processes import wait_until, workers
 from tests.s3_proxy import S3Proxy, Trouble, s3_proxy
-from tests.s3_server import BUCKET, s3_server
+from tests.s3_server import BUCKET
 from tests.web.test_upload import body, csrf_token, post
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Proxy]:
+def s3(s3_address: str) -> Iterator[S3Proxy]:
     """The way to an S3 server."""
-    with s3_server(monkeypatch) as address, s3_proxy(address) as proxy:
+    with s3_proxy(s3_address) as proxy:
         yield proxy
 
 

@@ -15,7 +15,7 @@ from app.config import ConfigError, load_settings
 from app.storage import READ_BYTES, Storage, iter_range, open_storage
 from app.storage.local import LocalStorage
 from app.storage.s3 import PART_BYTES, S3Options, S3Storage
-from tests.s3_server import BUCKET, s3_server
+from tests.s3_server import BUCKET
 
 
 @pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.slow)])
@@ -23,10 +23,9 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]
     if request.param == "local":
         yield LocalStorage(tmp_path)
         return
-    with pytest.MonkeyPatch.context() as patch, s3_server(patch) as address:
-        storage = S3Storage(BUCKET, "/some/prefix/", S3Options(address))
-        yield storage
-        storage._client().close()
+    storage = S3Storage(BUCKET, "/some/prefix/", S3Options(request.getfixturevalue("s3_address")))
+    yield storage
+    storage._client().close()
 
 
 def put(storage: Storage, key: str, *pieces: bytes) -> None:
@@ -153,30 +152,28 @@ def test_a_directory_that_cannot_be_made_fails_the_check(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_the_encryption_asked_for_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    with s3_server(monkeypatch) as address:
-        storage = S3Storage(BUCKET, "", S3Options(address, "AES256"))
-        put(storage, "small.csv", b"x")
-        put(storage, "large.csv", b"x" * (PART_BYTES + 1), b"y")
-        client = boto3.client("s3", endpoint_url=address)
-        for key in ("small.csv", "large.csv"):
-            assert client.head_object(Bucket=BUCKET, Key=key)["ServerSideEncryption"] == "AES256"
-        client.close()
-        storage._client().close()
+def test_the_encryption_asked_for_is_sent(s3_address: str) -> None:
+    storage = S3Storage(BUCKET, "", S3Options(s3_address, "AES256"))
+    put(storage, "small.csv", b"x")
+    put(storage, "large.csv", b"x" * (PART_BYTES + 1), b"y")
+    client = boto3.client("s3", endpoint_url=s3_address)
+    for key in ("small.csv", "large.csv"):
+        assert client.head_object(Bucket=BUCKET, Key=key)["ServerSideEncryption"] == "AES256"
+    client.close()
+    storage._client().close()
 
 
 @pytest.mark.slow
-def test_uploads_of_dead_processes_are_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
-    with s3_server(monkeypatch) as address:
-        storage = S3Storage(BUCKET, "prefix", S3Options(address))
-        client = boto3.client("s3", endpoint_url=address)
-        client.create_multipart_upload(Bucket=BUCKET, Key="prefix/7/a.csv")
-        client.create_multipart_upload(Bucket=BUCKET, Key="elsewhere/a.csv")
-        assert storage.clean(older_than_seconds=-60) == 1
-        (left,) = client.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
-        assert left["Key"] == "elsewhere/a.csv"
-        client.close()
-        storage._client().close()
+def test_uploads_of_dead_processes_are_cleaned(s3_address: str) -> None:
+    storage = S3Storage(BUCKET, "prefix", S3Options(s3_address))
+    client = boto3.client("s3", endpoint_url=s3_address)
+    client.create_multipart_upload(Bucket=BUCKET, Key="prefix/7/a.csv")
+    client.create_multipart_upload(Bucket=BUCKET, Key="elsewhere/a.csv")
+    assert storage.clean(older_than_seconds=-60) == 1
+    (left,) = client.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
+    assert left["Key"] == "elsewhere/a.csv"
+    client.close()
+    storage._client().close()
 
 
 def test_a_server_that_is_not_there_is_an_error_and_not_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
