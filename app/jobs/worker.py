@@ -42,7 +42,7 @@ from app.queries import operations
 log = logging.getLogger("sluice.worker")
 
 #: Asks a work-horse to release its batch at the end of the chunk.
-_HAND_BACK = signal.SIGUSR1
+_RELEASE = signal.SIGUSR1
 #: A work-horse older than this starts no further job.
 _TURN_SECONDS = 5.0
 #: Workers that have not exited after this time are killed; a chunk takes a fraction of a second.
@@ -99,7 +99,7 @@ class SluiceWorker(Worker):
 
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Run ``job`` in the process that was forked for it. Never returns."""
-        _die_with_parent(self.pid, _HAND_BACK)
+        _die_with_parent(self.pid, _RELEASE)
         # It lives for seconds, and its objects have no cycles.
         gc.disable()
         with self._app.app_context():
@@ -127,7 +127,7 @@ class SluiceWorker(Worker):
         if self.horse_pid:
             # It may have ended without RQ knowing yet.
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.horse_pid, _HAND_BACK)
+                os.kill(self.horse_pid, _RELEASE)
 
     def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
         """Do the same when asked again. RQ would kill the work-horse, which hands its batch back within a chunk.
@@ -329,7 +329,7 @@ def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str, wo
         signal.signal(number, signal.SIG_DFL)
     _die_with_parent(supervisor, signal.SIGTERM)
     # Installed before any fork, so that a work-horse always handles the signal.
-    listen_for_shutdown(_HAND_BACK)
+    listen_for_shutdown(_RELEASE)
     settings: Settings = app.extensions["sluice_settings"]
     work.share_metrics(settings.sluice_home / "metrics", "worker")
     SluiceWorker(app, _patient_redis(redis_url), queue_name).work(logging_level="WARNING")
