@@ -349,7 +349,7 @@ def test_a_saved_mapping_asks_nothing_again(cards: None, seller: Seller) -> None
 def test_texts_have_no_line_breaks_and_constants_stand_for_missing_columns(cards: None, seller: Seller) -> None:
     text = 'Name,Set,Number,Altered,Comment\nCharmander,Obsidian Flames,26,X,"one\n ""two"""\nLugia,Neo Genesis,9,,\n'
     mapping = Came(text, seller).matching.mapping
-    for to, constant in ((Field.CONDITION, "LP"), (Field.PRICE, "£2"), (Field.QUANTITY, "3"), (Field.NOTES, "Box, 1")):
+    for to, constant in ((Field.CONDITION, "LP"), (Field.PRICE, "£2"), (Field.QUANTITY, "3"), (Field.NOTES, "Box,\n1")):
         mapping = mapping.with_source(to, Source(constant=constant))
     # A constant condition is a code of ours, whatever the file's scale.
     came = Came(text, seller, replace(mapping, scale="tcgplayer"))

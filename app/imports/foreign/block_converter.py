@@ -5,28 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from app.csvfile.contract import MAX_QUANTITY
 from app.imports.foreign import words
-from app.imports.foreign.bound import Bound, Group, whole
+from app.imports.foreign.bound import Bound, Group
 from app.imports.foreign.fill import Filler
 from app.imports.foreign.items import ItemCells, Items, Target
-from app.imports.foreign.mapping import Field, How, Joined
+from app.imports.foreign.mapping import Field, How
+from app.imports.foreign.memo import Ints, Memo
 from app.imports.foreign.money import Pricing
 from app.imports.foreign.numbers import split_name
 from app.imports.foreign.reasons import Outcome, Reason, ask, reason
 from app.imports.foreign.shapes import Block, Note
+from app.imports.foreign.texts import texts_of
 from app.imports.foreign.traits import TraitReader, Traits, choose, special
 from app.queries.items_by_set import NamedItem
-
-Ints = NDArray[np.int64]
 
 _ITEM_FIELDS = {
     "urn": Field.URN,
@@ -52,16 +50,11 @@ _TRAIT_FIELDS = (
     Field.SHOWN,
 )
 _PRICE_FIELDS = (Field.PRICE, Field.CURRENCY, Field.PLAYSET)
-_TEXTS = (Field.COMMENT, Field.NOTES, Field.REFERENCE)
 #: Copies in a playset.
 _PLAYSET = 4
 _QUANTITY = re.compile(r"x?\s*(-?[0-9]{1,3}(?:[,. '’][0-9]{3})+|-?[0-9]+)(?:[.,]0{1,2})?\s*x?", re.IGNORECASE)
-#: A comment of cards that were altered.
-_ALTERED = "Altered"
 #: Distinct combinations that are remembered, before all are forgotten.
 _REMEMBERED = 100_000
-#: Control characters, line breaks among them, as RE2 names them.
-_CONTROLS = r"[\p{Cc}\x{2028}\x{2029}]"
 #: Marks that no reason is given.
 _NONE = -1
 #: Two positions are one number: the first before the last 32 bits, the second in these.
@@ -73,33 +66,6 @@ _BROKEN = {
     Note.TOO_MANY_CELLS: "It has a value too many: perhaps a separator stands inside a value without quotation marks.",
     Note.BROKEN_QUOTES: "Its quotation marks are not closed where a value ends.",
 }
-
-
-class Memo:
-    """Remembers for each text or number a few numbers."""
-
-    def __init__(self, width: int) -> None:
-        self._places: dict[object, int] = {}
-        self._rows = np.zeros((1024, width), np.int64)
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def find(self, keys: Sequence[Any], make: Callable[[list[Any]], list[tuple[int, ...]]]) -> Ints:
-        """The numbers of each of ``keys``; ``make`` gives those of the ones not seen before."""
-        places = self._places
-        found = [*map(places.get, keys)]
-        if None in found:
-            self._add([key for key in keys if key not in places], make)
-            found = [*map(places.get, keys)]
-        return self._rows[np.array(found, np.int64)]
-
-    def _add(self, keys: list[Any], make: Callable[[list[Any]], list[tuple[int, ...]]]) -> None:
-        end = len(self._places) + len(keys)
-        if end > len(self._rows):
-            self._rows = np.concatenate([self._rows, np.zeros((end, self._rows.shape[1]), np.int64)])
-        self._rows[len(self._places) : end] = make(keys)
-        self._places.update(zip(keys, range(len(self._places), end), strict=True))
 
 
 class Offers(NamedTuple):
@@ -455,7 +421,7 @@ class BlockConverter:
                 joined("prices").astype(np.int32),
                 joined("quantities").astype(np.int32),
                 traits[:, 2].astype(np.int8),
-                self._texts(cells, places, traits[:, 3] > 0),
+                texts_of(self._bound, cells, places, traits[:, 3] > 0),
             ),
             self._questions(outcomes, offers),
         )
@@ -470,33 +436,3 @@ class BlockConverter:
         pairs = np.unique(((codes << _BITS) | np.arange(len(held)))[codes != _NONE])
         distinct, counts = np.unique(pairs >> _BITS, return_counts=True)
         return [(self._reasons[code], count) for code, count in zip(distinct.tolist(), counts.tolist(), strict=True)]
-
-    def _texts(self, cells: pa.Table, rows: Ints, is_altered: NDArray[np.bool_]) -> dict[str, pa.Array]:
-        """The texts of the listings in ``rows``, without line breaks and control characters."""
-        found: dict[str, pa.Array] = {}
-        for to in _TEXTS:
-            source, places = self._mapping.sources.get(to), self._bound.places.get(to, [])
-            columns = [_one_line(whole(cells.column(at)).take(pa.array(rows))) for at in places]
-            if source and source.constant:
-                columns.append(pa.array([source.constant], pa.string()).take(pa.array(np.zeros(len(rows), np.int32))))
-            if columns:
-                is_joined = source and source.joined is Joined.ALL
-                found[to.name] = _join(columns) if is_joined else pc.coalesce(*columns)
-        if is_altered.any():
-            marks = pc.if_else(pa.array(is_altered), _ALTERED, pa.scalar(None, pa.string()))
-            found[Field.COMMENT.name] = _join([marks, *filter(None, [found.get(Field.COMMENT.name)])])
-        return found
-
-
-def _join(columns: list[pa.Array]) -> pa.Array:
-    """The texts that are there, separated by commas; null where there is none."""
-    # Arrow's own way to skip nulls leaves rows of nothing else out.
-    return reduce(lambda one, two: pc.coalesce(pc.binary_join_element_wise(one, two, ", "), one, two), columns)
-
-
-def _one_line(texts: pa.Array) -> pa.Array:
-    """Texts without line breaks and control characters, trimmed; null where nothing is left."""
-    if pc.any(pc.match_substring_regex(texts, _CONTROLS)).as_py():
-        texts = pc.replace_substring_regex(texts, rf"\s*{_CONTROLS}+\s*", " ")
-    trimmed = pc.utf8_trim_whitespace(texts)
-    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
