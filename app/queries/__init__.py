@@ -8,9 +8,11 @@ by a ctid alone: that is unique to a table, and would be to a part of it if the 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from psycopg import Connection, Cursor
+from sqlalchemy import text
 
 from app.extensions import db
 
@@ -98,6 +100,10 @@ def delete_some(tables: Collection[str], key: ImportKey) -> bool:
             )
             deleted += cursor.rowcount
     return deleted > 0
+
+
+#: A statement that is executed often: parsing one takes a good part of the time of executing it.
+parsed = cache(text)
 
 
 def as_columns(rows: Collection[tuple[Any, ...]]) -> list[list[Any]]:

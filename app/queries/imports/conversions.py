@@ -9,7 +9,7 @@ from sqlalchemy import exists, func, select, text
 
 from app.extensions import db
 from app.models import Conversion, Import
-from app.queries import ConversionKey, ImportKey, older_than
+from app.queries import ConversionKey, ImportKey, older_than, parsed
 from app.queries.status_sets import ACTIVE_CONVERSIONS, CONVERSION_QUEUED, CONVERTED
 from app.statuses import ACTIVE_CONVERSION_STATUSES
 
@@ -83,7 +83,7 @@ def find_next_to_dispatch(limit: int) -> list[WaitingConversion]:
     No more than ``limit`` are under way at a time.
     """
     rows = db.session.execute(
-        text(
+        parsed(
             f"""
             select distinct on (seller_id) seller_id, id as conversion_id, attempt from conversions c
             where status = {CONVERSION_QUEUED} and dispatched_at is null
@@ -104,7 +104,7 @@ def find_next_to_dispatch(limit: int) -> list[WaitingConversion]:
 def find_dispatched(*, older_than_seconds: float = 0) -> list[WaitingConversion]:
     """The QUEUED conversions whose job was sent to Redis that long ago and has not begun."""
     rows = db.session.execute(
-        text(
+        parsed(
             f"""
             select seller_id, id as conversion_id, attempt from conversions
             where status = {CONVERSION_QUEUED} and {older_than("dispatched_at", ":seconds")}

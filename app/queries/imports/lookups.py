@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from app.extensions import db
 from app.models import Batch, Fixing, Import
-from app.queries import BatchKey, ImportKey, older_than
+from app.queries import BatchKey, ImportKey, older_than, parsed
 from app.queries.status_sets import ACTIVE_BATCHES, IMPORT_RUNNING, QUEUED, UNFINISHED_BATCHES
 from app.statuses import ImportKind, ImportStatus, RetriedRows
 
@@ -334,7 +334,7 @@ def find_next_to_dispatch(limit: int) -> list[Waiting]:
     seller who has many running. A batch waits after each failed attempt, longer each time.
     """
     rows = db.session.execute(
-        text(
+        parsed(
             f"""
             with live as (
                 select b.seller_id, b.import_id, b.number, b.attempt,
@@ -364,7 +364,7 @@ def find_next_to_dispatch(limit: int) -> list[Waiting]:
 def find_dispatched(*, older_than_seconds: float = 0) -> list[Waiting]:
     """The QUEUED batches whose job was sent to Redis that long ago and has not begun."""
     rows = db.session.execute(
-        text(
+        parsed(
             f"""
             select seller_id, import_id, number, attempt from batches
             where status = {QUEUED} and {older_than("dispatched_at", ":seconds")}
@@ -383,7 +383,7 @@ def has_unfinished_batches(key: ImportKey) -> bool:
     """Whether any batch of the import still has rows to work on."""
     return bool(
         db.session.scalar(
-            text(
+            parsed(
                 f"""
                 select exists (
                     select 1 from batches where seller_id = :seller_id and import_id = :import_id

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import CursorResult, text
 
 from app.extensions import db
-from app.queries import CHUNK, BatchKey, ImportKey, driver_cursor, older_than
+from app.queries import CHUNK, BatchKey, ImportKey, driver_cursor, older_than, parsed
 from app.queries.deliveries import outbox
 from app.queries.items import VERSION
 from app.queries.status_sets import (
@@ -455,11 +455,7 @@ def reclaim_expired(*, lease_seconds: float, max_fruitless_attempts: int) -> lis
 
 
 def _execute(statement: str, key: ImportKey | BatchKey, **values: object) -> CursorResult[Any]:
-    return db.session.execute(_parsed(statement), {**key._asdict(), **values})  # type: ignore[return-value]
-
-
-#: Parsing a statement takes a good part of the time of executing it.
-_parsed = cache(text)
+    return db.session.execute(parsed(statement), {**key._asdict(), **values})  # type: ignore[return-value]
 
 
 def _execute_in_chunk(statement: str, key: BatchKey, **values: object) -> tuple[Any, ...] | None:
