@@ -25,7 +25,8 @@ from app.csvfile.visible import visible
 from app.csvfile.warn import read_stored
 from app.extensions import db
 from app.identity import sellers, sessions, tokens
-from app.imports import commands, conversion_job, conversions, ledger, mappings, reconcile
+from app.imports import commands, conversion_job, conversions, ledger, mappings, reconcile, undo
+from app.imports.errors import ImportNotFound, TransitionRefused
 from app.imports.foreign import to_files
 from app.imports.foreign.mapping import Mapping, MappingInvalid
 from app.imports.foreign.reasons import Outcome
@@ -238,6 +239,40 @@ def _convert_and_start(seller_id: int, file: Path, mapping_name: str, kind: Impo
     return started
 
 
+@imports_commands.command("undo")
+@click.argument("public_id", metavar="ID", type=click.UUID)
+@click.option("--preview", "is_preview", is_flag=True, help="Only say what an undo would do.")
+@click.option("--wait", is_flag=True, help="Show progress and wait until the undo has finished.")
+def undo_import(public_id: uuid.UUID, is_preview: bool, wait: bool) -> None:
+    """Undo the import ID: remove the listings that it created, and put back those that it updated.
+
+    Listings that have changed since are kept. Exit codes: 2 refused; with --wait also 0 completed, 1 not all of it, 3
+    terminated.
+    """
+    found = lookups.find_of_any_seller(public_id)
+    if found is None:
+        raise _Failed(f"There is no import {public_id}.")
+    try:
+        if is_preview:
+            foreseen = undo.preview(found.seller_id, public_id)
+            _say(
+                f"An undo would remove {foreseen.removed:,} listings, put {foreseen.put_back:,} back, and keep"
+                f" {foreseen.kept:,} that have changed since. Nothing was changed."
+            )
+            return
+        started = undo.start(found.seller_id, public_id)
+    except ImportNotFound:
+        raise _Failed(f"The import {public_id} has been deleted.") from None
+    except TransitionRefused as refused:
+        _say(f"Refused: {refused}", err=True)
+        sys.exit(EXIT_REFUSED)
+    _say(f"{started.public_id}: {started.total:,} listings.")
+    if wait:
+        ended = _wait(started)
+        _say(f"{ended.status}: {_result(ended)}")
+        sys.exit(EXIT_CODES[ended.status])
+
+
 @imports_commands.command("convert")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--seller", "email", required=True, help="Email address of the seller who has the listings.")
@@ -303,7 +338,7 @@ def verify_import(public_id: uuid.UUID) -> None:
         raise _Failed(f"There is no import {public_id}.")
     if found.status == ImportStatus.RUNNING:
         raise _Failed("The import is running. Pause it, or wait for its end.")
-    if found.source_removed_at or found.errors_removed_at:
+    if not found.is_undo and (found.source_removed_at or found.errors_removed_at):
         raise _Failed("The uploaded file has been deleted, so nothing can be counted again.")
     with _using_storage("Nothing could be counted."):
         faults = list(ledger.find_faults(found))
@@ -311,7 +346,8 @@ def verify_import(public_id: uuid.UUID) -> None:
         _say(fault)
     if faults:
         raise _Failed(f"{len(faults)} faults found.")
-    _say(f"{found.file_name}: all {found.total:,} rows are accounted for.")
+    what = "listings" if found.is_undo else "rows"
+    _say(f"{found.file_name}: all {found.total:,} {what} are accounted for.")
 
 
 @tokens_commands.command("create")
@@ -406,6 +442,11 @@ def _result(ended: ImportProgress) -> str:
             f"{ended.successful:,} of {ended.total:,} rows would be imported ({ended.created:,} created, "
             f"{ended.updated:,} updated, {ended.unchanged:,} unchanged), {ended.failed:,} would fail, "
             f"{ended.not_processed:,} not checked. Nothing was written."
+        )
+    if ended.is_undo:
+        return (
+            f"{ended.created:,} listings removed, {ended.updated:,} put back, {ended.unchanged:,} kept, "
+            f"{ended.not_processed:,} not processed."
         )
     return (
         f"{ended.successful:,} of {ended.total:,} rows imported, {ended.failed:,} failed, "

@@ -6,6 +6,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from app.statuses import ImportKind
+
 
 class ImportState(Protocol):
     """An import with the sums of its batches' counters, at one moment."""
@@ -40,15 +42,15 @@ class ImportState(Protocol):
 
     @property
     def created(self) -> int:
-        """Rows that created a listing."""
+        """Rows that created a listing; of an undo, the listings that it removed."""
 
     @property
     def updated(self) -> int:
-        """Rows that updated a listing."""
+        """Rows that updated a listing; of an undo, the listings that it put back."""
 
     @property
     def unchanged(self) -> int:
-        """Rows whose listing already had their values."""
+        """Rows whose listing already had their values; of an undo, the listings that it kept."""
 
     @property
     def failed(self) -> int:
@@ -70,6 +72,8 @@ class ImportState(Protocol):
 def import_fields(one: ImportState) -> dict[str, Any]:
     """The fields of an import by their names in Python; ``camel`` makes those of JSON."""
     successful = one.created + one.updated + one.unchanged
+    counters = one.created, one.updated, one.unchanged
+    of_rows, of_listings = ((0, 0, 0), counters) if one.kind == ImportKind.UNDO else (counters, (0, 0, 0))
     return {
         "id": one.public_id,
         "status": one.status,
@@ -79,9 +83,8 @@ def import_fields(one: ImportState) -> dict[str, Any]:
         "check": one.is_check,
         "total": one.total,
         "successful": successful,
-        "created": one.created,
-        "updated": one.updated,
-        "unchanged": one.unchanged,
+        **dict(zip(("created", "updated", "unchanged"), of_rows, strict=True)),
+        **dict(zip(("removed", "put_back", "kept"), of_listings, strict=True)),
         "failed": one.failed,
         "not_processed": one.total - successful - one.failed,
         "created_at": one.created_at,

@@ -60,6 +60,14 @@ def succeeded_csv(public_id: uuid.UUID) -> Response:
     return downloads.succeeded_rows(progress.get(seller_id(), public_id))
 
 
+@blueprint.get("/imports/<uuid:public_id>/kept.csv", tags=_TAG)
+@gives_csv
+@can_fail(404)
+def kept_csv(public_id: uuid.UUID) -> Response:
+    """Take the listings that an undo has kept, and why."""
+    return downloads.kept_listings(progress.get(seller_id(), public_id))
+
+
 @blueprint.get("/imports/<uuid:public_id>/source.csv", tags=_TAG)
 @gives_csv
 @can_fail(404)

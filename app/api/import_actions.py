@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from flask import url_for
 from marshmallow import RAISE
 
 from app.api import limits
@@ -12,10 +13,20 @@ from app.api.authentication import bearer, seller_id
 from app.api.blueprint import blueprint, can_fail
 from app.api.imports import answer_created
 from app.api.problems import KEY_TAKEN
-from app.api.schemas import AgainAsked, ImportInFull, RequestKey, RetryAsked
-from app.api.serializers import show_in_full
+from app.api.schemas import (
+    AgainAsked,
+    ImportInFull,
+    KeptAsked,
+    KeptListings,
+    RequestKey,
+    RetryAsked,
+    UndoPreview,
+)
+from app.api.serializers import show_in_full, show_kept
 from app.http.downloads import source_errors_as_404
-from app.imports import commands
+from app.imports import commands, undo
+from app.imports.reports import kept_listings, progress
+from app.queries import begin_repeatable_read
 from app.statuses import ImportKind, RetriedRows
 
 _TAG = ["What to do with an import"]
@@ -81,6 +92,47 @@ def import_checked(public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str,
     with source_errors_as_404():
         made = commands.import_checked(seller_id(), public_id)
     return answer_created(made.public_id)
+
+
+@blueprint.get("/imports/<uuid:public_id>/undo", tags=_TAG)
+@blueprint.response(200, UndoPreview())
+@can_fail(404, 409)
+def preview_undo(public_id: uuid.UUID) -> dict[str, int]:
+    """Preview the undo of an import that is over. Nothing is changed.
+
+    It may take some seconds for an import of a million rows.
+    """
+    begin_repeatable_read()
+    return undo.preview(seller_id(), public_id)._asdict()
+
+
+@blueprint.post("/imports/<uuid:public_id>/undo", tags=_TAG)
+@blueprint.response(201, ImportInFull(), description="The undo, on its way.", headers=_CREATED)
+@can_fail(403, 404, 409)
+def undo_import(public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Undo an import that is over: remove the listings that it created, and put back those that it updated.
+
+    Listings that anything has changed since are kept. The undo is a run of its own, which can be paused, resumed and
+    terminated. Repeated, the request answers with the same undo; if that was terminated, the rest is undone.
+    """
+    started = undo.start(seller_id(), public_id)
+    return answer_created(started.public_id)
+
+
+@blueprint.get("/imports/<uuid:public_id>/kept", tags=_TAG)
+@blueprint.arguments(KeptAsked, location="query", unknown=RAISE)
+@blueprint.response(200, KeptListings())
+@can_fail(404)
+def list_kept(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
+    """List the listings that an undo has kept, and why."""
+    begin_repeatable_read()
+    one = progress.get(seller_id(), public_id)
+    page = kept_listings.list_page(one.key, limit=asked["limit"], after=asked.get("after", ""))
+    here = {"limit": asked["limit"], "after": page.after}
+    return {
+        "kept": [show_kept(each) for each in page.rows],
+        "next": url_for("api.list_kept", public_id=public_id, **here) if page.after else None,
+    }
 
 
 @blueprint.post("/imports/<uuid:public_id>/again", tags=_TAG)

@@ -58,8 +58,8 @@ def _time(says: str, *, null: bool = False) -> fields.DateTime:
     return fields.DateTime(format="iso", allow_none=null, metadata={"description": says})
 
 
-def _id(says: str) -> fields.UUID:
-    return fields.UUID(metadata={"description": says})
+def _id(says: str, *, null: bool = False) -> fields.UUID:
+    return fields.UUID(allow_none=null, metadata={"description": says})
 
 
 def _one_of(kinds: type[StrEnum], says: str, *, null: bool = False) -> fields.String:
@@ -243,6 +243,7 @@ class Links(Answer):
     as_updates_csv = _text("Rows whose listing already exists, as rows that update it.")
     remaining_csv = _text("The unprocessed rows.")
     succeeded_csv = _text("Line, listing and outcome of each row that succeeded.")
+    kept_csv = _text("Of an undo: the listings that it has kept, and why.")
     source_csv = _text("The file as uploaded.")
 
 
@@ -267,7 +268,11 @@ class Import(Answer):
         "or TERMINATED.",
     )
     pausing = _flag("Whether a pause was requested and rows in progress are being finished. Then it becomes PAUSED.")
-    kind = _one_of(ImportKind, "IMPORT, or CHECK: it only finds out what would come of the rows, and writes nothing.")
+    kind = _one_of(
+        ImportKind,
+        "IMPORT; CHECK: it only finds out what would come of the rows, and writes nothing; or UNDO: it reverses what "
+        "an import has done, and its rows are listings.",
+    )
     check = _flag("Whether its kind is CHECK.")
     outcome = _text("A summary for people.")
     file_name = _text("The name of the file.")
@@ -277,12 +282,15 @@ class Import(Answer):
     file_size = _count("In bytes.")
     key = _text("The Idempotency-Key of the request that created it, or null.", null=True)
     total = _count("All rows of the file. At any time it is successful + failed + notProcessed.")
-    successful = _count("created + updated + unchanged.")
+    successful = _count("created + updated + unchanged; of an undo, removed + putBack + kept.")
     failed = _count("Failed rows; the errors say why.")
     not_processed = _count("Rows that are not processed, yet or for ever.")
     created = _count("Rows that created a listing.")
     updated = _count("Rows that changed one.")
     unchanged = _count("Rows whose listing already had their values.")
+    removed = _count("Of an undo: listings that it removed.")
+    put_back = _count("Of an undo: listings that have again what they had before the import.")
+    kept = _count("Of an undo: listings that it left as they are, because something has changed them since.")
     invalid = _count("Rows that the upload check found invalid; they are, or will be, among the failed.")
     warnings = _list(Warned(), "Warnings from the upload check, by kind. They fail no row.")
     created_at = _time("When the file arrived.")
@@ -354,6 +362,44 @@ class Conversion(Answer):
     links = fields.Nested(ConversionLinks())
 
 
+class Undone(Answer):
+    """What has been undone of an import."""
+
+    id = _id("The id of its latest undo, which has the counters.")
+    status = _one_of(ImportStatus, "The status of that undo.")
+    finished_at = _time("When that undo was over; null before.", null=True)
+    kept = _count("The listings that all its undos have kept.")
+    not_processed = _count("The listings that are not undone, yet or until it is undone once more.")
+
+
+class UndoPreview(Answer):
+    """What undoing an import would do at this moment: numbers of listings."""
+
+    removed = _count("Listings that would be removed: the import created them, and nothing has changed them since.")
+    put_back = _count("Listings that would get back what they had: the import was the last to change them.")
+    kept = _count("Listings that would stay as they are, because something has changed them since.")
+
+
+class KeptListing(Answer):
+    """A listing that an undo has kept."""
+
+    id = _text("The id of the listing.")
+    urn = _text("The item's URN.")
+    name = _text("The item's name.")
+    condition = _text("The condition.")
+    variants = _text("The variants, joined by |.")
+    reason = _text("Why it was kept, in a sentence.")
+    import_id = _id("The import or undo that had changed it since; null if it was changed by hand only.", null=True)
+    line = fields.Integer(allow_none=True, metadata={"description": "The line of that import; null for an undo."})
+
+
+class KeptListings(Answer):
+    """Some of the listings that an undo has kept."""
+
+    kept = _list(KeptListing(), "The listings, in the order of the catalog.")
+    next = _next_page()
+
+
 class ImportInFull(Import):
     """An import with its batches and its first failed rows."""
 
@@ -361,13 +407,16 @@ class ImportInFull(Import):
         fields.String(validate=OneOf(SELLER_ACTIONS)),
         metadata={
             "description": "Actions possible now: pause, resume or terminate; retry-failed and retry-remaining "
-            "(retry with rows=FAILED or REMAINING); for a check that is over, import."
+            "(retry with rows=FAILED or REMAINING); for a check that is over, import; and undo."
         },
     )
     retry_of = fields.Nested(
         RelatedImport(), allow_none=True, metadata={"description": "The import whose rows it retries, or null."}
     )
     retries = _list(RelatedImport(), "The retries of its rows.")
+    undo_of = _id("Of an undo: the import that it reverses; null for any other.", null=True)
+    undone = fields.Nested(Undone(), allow_none=True, metadata={"description": "Its latest undo, or null."})
+    undo_until = _time("Until when it can be undone; null if it cannot be, or for ever.", null=True)
     earlier = _list(
         EarlierImport(), f"The newest other imports of the same file, at most {EARLIER_IN_IMPORT}, without checks."
     )
@@ -445,10 +494,10 @@ class Changes(Answer):
 
 
 class Origin(Answer):
-    """A row of an import that wrote a listing."""
+    """A row of an import that wrote a listing, or an undo that put it back."""
 
-    import_id = _id("The import.")
-    line = fields.Integer(metadata={"description": "The row's line."})
+    import_id = _id("The import or undo.")
+    line = fields.Integer(allow_none=True, metadata={"description": "The row's line; null for an undo."})
 
 
 #: How JSON has what a listing keeps of a column, by the column's type in PostgreSQL.
@@ -728,6 +777,16 @@ class ErrorsAsked(Schema):
     )
     text = fields.String(
         validate=[Length(max=255), _NO_NUL], metadata={"description": "Only rows that contain this text, in any case."}
+    )
+
+
+class KeptAsked(Schema):
+    """A page of the listings that an undo has kept."""
+
+    limit = _limit(1_000, 100)
+    after = fields.String(
+        validate=[Length(max=500), _NO_NUL],
+        metadata={"description": "The end of the previous page; “next” contains it."},
     )
 
 

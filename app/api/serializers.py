@@ -11,6 +11,7 @@ from app.api.schemas import EARLIER_IN_IMPORT, ERRORS_IN_IMPORT
 from app.import_fields import import_fields
 from app.imports import actions
 from app.imports.reports import likely_mistakes, progress, row_errors, summary
+from app.imports.reports.kept_listings import KeptShown
 from app.imports.reports.progress import ImportProgress, RelatedImports
 from app.imports.reports.row_errors import RowShown
 from app.imports.reports.suggestions import Suggestion
@@ -67,8 +68,11 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
     return {
         **show_import(one, related),
         "warnings": [warned._asdict() for warned in likely_mistakes.list_in_rows(one)],
-        "actions": [action.name for action in actions.offer_seller(one, related.can_retry)],
-        "retry_of": _relative(related.parent, related.of_parent) if related.parent else None,
+        "actions": [action.name for action in actions.offer_seller(one, related.can_retry, can_undo=related.can_undo)],
+        "retry_of": _relative(related.parent, related.of_parent) if related.parent and not one.is_undo else None,
+        "undo_of": related.parent.public_id if related.parent and one.is_undo else None,
+        "undone": _undone(related),
+        "undo_until": progress.undo_until(one.finished_at) if related.can_undo else None,
         "retries": [_relative(child, child.retry_of) for child in related.takers],
         "earlier": [
             {"id": each.public_id, "file_name": each.file_name, "status": each.status, "created_at": each.created_at}
@@ -163,7 +167,7 @@ def show_item(one: FoundItem) -> dict[str, Any]:
 
 
 def _links(public_id: uuid.UUID) -> dict[str, str]:
-    files = ("failed", "errors", "as_updates", "remaining", "succeeded", "source")
+    files = ("failed", "errors", "as_updates", "remaining", "succeeded", "kept", "source")
     return {
         "self": url_for("api.show_one", public_id=public_id),
         "status": url_for("api.show_status_only", public_id=public_id),
@@ -175,6 +179,33 @@ def _links(public_id: uuid.UUID) -> dict[str, str]:
 
 def _relative(other: ImportProgress, rows: RetriedRows | None) -> dict[str, Any]:
     return {"id": other.public_id, "rows": rows, "file_name": other.file_name, "status": other.status}
+
+
+def _undone(related: RelatedImports) -> dict[str, Any] | None:
+    if related.undo is None:
+        return None
+    latest = related.undo
+    return {
+        "id": latest.public_id,
+        "status": latest.status,
+        "finished_at": latest.finished_at,
+        "kept": related.kept,
+        "not_processed": latest.not_processed,
+    }
+
+
+def show_kept(one: KeptShown) -> dict[str, Any]:
+    """A listing that an undo has kept."""
+    return {
+        "id": listing_id(one.urn, one.condition, one.variants),
+        "urn": one.urn,
+        "name": one.name,
+        "condition": one.condition.name,
+        "variants": one.variants,
+        "reason": one.reason,
+        "import_id": one.changer_id,
+        "line": one.line,
+    }
 
 
 def _suggestion(suggestion: Suggestion | None) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ from app.extensions import db
 from app.imports.foreign.reading import Kind
 from app.imports.foreign.reasons import Outcome
 from app.imports.reports import exports, fix_file, seller_exports, seller_file
+from app.imports.reports import kept_listings as reports_kept
 from app.imports.reports.exports import plain_stem
 from app.imports.reports.progress import ImportProgress
 from app.imports.reports.seller_file import SellerFile
@@ -142,6 +143,11 @@ def succeeded_rows(one: ImportProgress) -> Response:
     # Successful rows are those that did not fail, so the failed rows must still be stored.
     need_errors(one)
     return _send(one, "successful rows", _name_for("succeeded-rows", one), exports.succeeded(one.key))
+
+
+def kept_listings(one: ImportProgress) -> Response:
+    """The listings that an undo has kept, and why."""
+    return _send(one, "kept listings", _name_for("kept-listings", one), reports_kept.stream(one.key))
 
 
 def source(one: ImportProgress) -> Response:

@@ -15,7 +15,7 @@ _MAX_TEXT = 255
 #: What ``status`` may say beside a status: what a seller has to do something about.
 _ATTENTION = "attention"
 _STATUSES = {status.value.lower(): status for status in ImportStatus}
-_KINDS = {"imports": ImportKind.IMPORT, "checks": ImportKind.CHECK}
+_KINDS = {"imports": ImportKind.IMPORT, "checks": ImportKind.CHECK, "undos": ImportKind.UNDO}
 
 
 def read_filter(args: Mapping[str, str]) -> ParsedFilter[ImportFilter]:
@@ -28,7 +28,7 @@ def read_filter(args: Mapping[str, str]) -> ParsedFilter[ImportFilter]:
     if status and status != _ATTENTION and status not in _STATUSES:
         faults["status"] = f"There is no status {quoted(texts['status'])}. Choose one of the list."
     if kind and kind not in _KINDS:
-        faults["kind"] = f"{quoted(texts['kind'])} is neither imports nor checks. Choose one of the list."
+        faults["kind"] = f"{quoted(texts['kind'])} is neither imports nor checks nor undos. Choose one of the list."
     wanted = ImportFilter(
         words=tuple(dict.fromkeys(texts["text"].lower().split())),
         status=_STATUSES.get(status),

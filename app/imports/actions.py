@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from app.imports import commands
+from app.imports import commands, undo
 from app.imports.reports.progress import ImportProgress
 from app.queries.operations import ImportSeen
 from app.statuses import (
@@ -38,6 +38,8 @@ class Standing(NamedTuple):
     can_retry: Collection[RetriedRows] = ()
     #: Number of batches that were given up.
     given_up: int = 0
+    #: Whether it can be undone now.
+    can_undo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +126,18 @@ ACTIONS = (
         _takes_up(RetriedRows.ALL),
         rows=RetriedRows.ALL,
     ),
+    ImportAction("undo", "Undo import", "undo", "undo", undo.start, lambda one: one.can_undo, asks_first=True),
 )
 
 #: The names of the sellers' actions in the API.
 SELLER_ACTIONS = tuple(action.name for action in ACTIONS if Who.SELLER in action.who)
 
 
-def offer_seller(one: ImportProgress, can_retry: Collection[RetriedRows] = ()) -> list[ImportAction]:
-    """The actions that the seller may take now; ``can_retry`` has the rows that can be retried, if known."""
-    return offer(Standing(one.status, one.kind, one.is_pausing, can_retry), Who.SELLER)
+def offer_seller(
+    one: ImportProgress, can_retry: Collection[RetriedRows] = (), *, can_undo: bool = False
+) -> list[ImportAction]:
+    """The actions that the seller may take now; what can be retried and whether it can be undone, if known."""
+    return offer(Standing(one.status, one.kind, one.is_pausing, can_retry, can_undo=can_undo), Who.SELLER)
 
 
 def offer_operator(one: ImportSeen) -> list[ImportAction]:

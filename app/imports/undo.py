@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
-from app.config import current_settings
 from app.csvfile.scan import BatchPlan, rows_per_batch
 from app.extensions import db
 from app.imports.creation import start_undo
 from app.imports.errors import ImportNotFound, TransitionRefused
+from app.imports.reports.progress import undo_until
 from app.jobs import queue
 from app.models import Import
 from app.queries import ImportKey
@@ -29,15 +29,14 @@ class Preview(NamedTuple):
     kept: int
 
     @property
+    def changes(self) -> int:
+        """Those that it would change."""
+        return self.removed + self.put_back
+
+    @property
     def total(self) -> int:
-        """All that the undo would go over."""
-        return self.removed + self.put_back + self.kept
-
-
-def until(finished_at: datetime | None) -> datetime | None:
-    """Until when an import that ended at ``finished_at`` can be undone; None: always."""
-    days = current_settings().keep_undo_days
-    return finished_at + timedelta(days=days) if days and finished_at else None
+        """All that it would go over."""
+        return self.changes + self.kept
 
 
 def preview(seller_id: int, public_id: uuid.UUID) -> Preview:
@@ -156,7 +155,7 @@ def _explain_refusal(found: WithCounters) -> str | None:
         return "This import is not over yet. Terminate it first, then undo it."
     if not can_undo(status, kind=kind, rows=rows):
         return "This import has created and updated no listing, so there is nothing to undo."
-    ends_at = until(one.finished_at)
+    ends_at = undo_until(one.finished_at)
     if ends_at is not None and ends_at < datetime.now(UTC):
         return f"This import could be undone until {ends_at:%d %B %Y}."
     return None

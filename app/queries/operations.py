@@ -61,6 +61,11 @@ class ImportSeen(NamedTuple):
         """Whether it writes no listing."""
         return self.kind is ImportKind.CHECK
 
+    @property
+    def is_undo(self) -> bool:
+        """Whether it reverses what an import has done."""
+        return self.kind is ImportKind.UNDO
+
 
 class Waiting(NamedTuple):
     """The number of waiting batches of RUNNING imports, and since when they wait."""

@@ -29,6 +29,7 @@ from app.web import (
     sign_in,
     static_files,
     tokens,
+    undo,
     upload,
     webhooks,
 )
@@ -53,6 +54,7 @@ def register(app: Flask) -> None:
         row_search,
         details,
         fixes,
+        undo,
         housekeeping,
         listings,
         catalog,

@@ -18,6 +18,7 @@ from app.humanize import say_time_left
 from app.imports.actions import ImportAction, offer_seller
 from app.imports.reports import (
     check_preview,
+    kept_listings,
     likely_mistakes,
     progress,
     row_errors,
@@ -48,6 +49,9 @@ _PAGE_SIZE = 25
 #: Groups of failed rows, and failed rows, on the page of an import; the page of its errors has all of them.
 _GROUPS_IN_DETAILS = 10
 _ROWS_IN_DETAILS = 10
+#: Kept listings on the page of an undo.
+_KEPT_IN_DETAILS = 25
+_NONE_KEPT = kept_listings.Page([], "")
 #: A filter's matches are counted up to this number.
 _MOST_COUNTED = 100_000
 #: Final statuses come first, as in a progress bar.
@@ -81,6 +85,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
         groups=row_errors.outline_groups(one.key, first_groups)
         if is_moving
         else row_errors.show_groups(one.key, first_groups),
+        kept=kept_listings.list_page(one.key, limit=_KEPT_IN_DETAILS) if one.unchanged and one.is_undo else _NONE_KEPT,
         all_groups=groups,
         errors=failed,
         has_more_errors=goes_on,
@@ -252,6 +257,7 @@ def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pac
         "foreign": foreign,
         "outcome": f"{told} {summary.reassure(one)}".rstrip(),
         "step": next_step(one, family),
+        "undo_until": progress.undo_until(one.finished_at),
         "takes_up": _list_taking_up(one, family, groups),
         "warnings": likely_mistakes.list_warnings(one),
         "upload_check": summary.explain_invalid(one),

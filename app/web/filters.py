@@ -41,6 +41,9 @@ _PAUSING_LABEL = Label("Pausing…", "warning", "pause")
 #: Shown beside the status of a check, which is otherwise labelled like an import's.
 CHECK_LABEL = Label("Check", "brand", "checklist")
 
+#: Likewise, of an undo.
+UNDO_LABEL = Label("Undo", "brand", "undo")
+
 #: Shown beside the status of an import with failed rows that its seller has dealt with.
 DEALT_WITH_LABEL = Label("Dealt with", "quiet", "check")
 
@@ -75,6 +78,7 @@ def init_app(app: Flask) -> None:
         batch_label=batch_label,
         code_label=code_label,
         check_label=CHECK_LABEL,
+        undo_label=UNDO_LABEL,
         dealt_with_label=DEALT_WITH_LABEL,
         visibility_label=visibility_label,
     )

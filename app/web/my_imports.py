@@ -12,6 +12,7 @@ from werkzeug.exceptions import BadRequest
 from app.demo import sample
 from app.http.downloads import source_errors_as_404
 from app.http.import_filter import read_filter
+from app.humanize import counted
 from app.imports import commands
 from app.imports.errors import ImportNotFound
 from app.imports.reports import progress, summary
@@ -98,7 +99,7 @@ def terminate(public_id: uuid.UUID) -> ResponseReturnValue:
     """Terminate an import."""
     commands.terminate(seller_id(), public_id)
     ended = progress.get(seller_id(), public_id)
-    flash(f"Terminated {ended.name} after {ended.processed:,} of {ended.total:,} rows.", "success")
+    flash(f"Terminated {ended.name} after {ended.processed:,} of {counted(ended.total, ended.rows_word)}.", "success")
     return _back(public_id)
 
 

@@ -30,6 +30,8 @@ def next_step(one: ImportProgress, family: RelatedImports) -> NextStep:
         return NextStep.RESUME
     if one.finished_at is None:
         return NextStep.WAIT
+    if one.is_undo:
+        return NextStep.VIEW_LISTINGS
     return _of_check(one, family) if one.is_check else _of_import(one, family)
 
 

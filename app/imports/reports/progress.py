@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
+from app.config import current_settings
 from app.csvfile.warn import Warned, read_stored
 from app.imports.errors import ImportNotFound
 from app.imports.reports import seller_file
@@ -26,6 +27,7 @@ from app.statuses import (
     can_resume,
     can_retry,
     can_terminate,
+    can_undo,
 )
 
 #: The imports of one chain of retries that are shown.
@@ -81,6 +83,16 @@ class ImportProgress:
     def is_check(self) -> bool:
         """Whether it is a check: it writes no listing, and reports what an import of its file would do."""
         return self.kind is ImportKind.CHECK
+
+    @property
+    def is_undo(self) -> bool:
+        """Whether it is an undo: its rows are the listings of another import."""
+        return self.kind is ImportKind.UNDO
+
+    @property
+    def rows_word(self) -> str:
+        """What its total counts: rows, or listings."""
+        return "listing" if self.is_undo else "row"
 
     @property
     def name(self) -> str:
@@ -155,6 +167,12 @@ class RelatedImports:
     settled: int
     #: Which of its rows can be retried, or for a check, imported.
     can_retry: list[RetriedRows]
+    #: Its latest undo, or None.
+    undo: ImportProgress | None
+    #: What all its undos have kept.
+    kept: int
+    #: Whether it, or what its undo has left of it, can be undone now.
+    can_undo: bool
 
     def leaves_open(self, one: ImportProgress) -> bool:
         """Whether ``one`` has failed in part, and not all of that has been taken up yet."""
@@ -241,11 +259,16 @@ def list_chain(one: ImportProgress, family: RelatedImports) -> list[ImportProgre
 def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress], fixed: Standing) -> RelatedImports:
     parent = relatives.get(one.parent_id) if one.parent_id is not None else None
     children = [other for other in relatives.values() if other.parent_id == one.key.import_id]
-    retries = {child.retry_of: child for child in children if child.retry_of}
+    takers = [child for child in children if not child.is_undo]
+    undos = [child for child in children if child.is_undo]
+    retries = {child.retry_of: child for child in takers if child.retry_of}
     # A retry by a release that did not record which rows it took up has all of them.
-    has_all = any(child.retry_of is RetriedRows.FAILED and child.taken_up_as is None for child in children)
+    has_all = any(child.retry_of is RetriedRows.FAILED and child.taken_up_as is None for child in takers)
     settled = one.failed if has_all else fixed.settled
-    if one.is_check:
+    counts: dict[RetriedRows, int]
+    if one.is_undo:
+        counts = {}
+    elif one.is_check:
         # A check has written no row, so that there is nothing to retry, only to import.
         counts = {RetriedRows.ALL: one.total if one.has_source else 0}
     else:
@@ -257,7 +280,7 @@ def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress], f
         parent=parent,
         of_parent=one.retry_of,
         retries=retries,
-        takers=[child for child in children if child.kind is not ImportKind.UNDO],
+        takers=takers,
         fixed=fixed,
         settled=settled,
         can_retry=[
@@ -265,7 +288,22 @@ def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress], f
             for rows, count in counts.items()
             if (rows not in retries or rows is RetriedRows.FAILED) and can_retry(one.status, rows=count)
         ],
+        undo=undos[-1] if undos else None,
+        kept=sum(each.unchanged for each in undos),
+        can_undo=can_undo(one.status, kind=one.kind, rows=one.created + one.updated)
+        and not _is_past(undo_until(one.finished_at))
+        and (not undos or (undos[-1].finished_at is not None and undos[-1].not_processed > 0)),
     )
+
+
+def undo_until(finished_at: datetime | None) -> datetime | None:
+    """Until when an import that ended at ``finished_at`` can be undone; None: always."""
+    days = current_settings().keep_undo_days
+    return finished_at + timedelta(days=days) if days and finished_at else None
+
+
+def _is_past(moment: datetime | None) -> bool:
+    return moment is not None and moment < datetime.now(UTC)
 
 
 def list_page(

@@ -9,7 +9,7 @@ from app.csvfile.causes import Code
 from app.humanize import counted
 from app.imports.reports.progress import ImportProgress, RelatedImports
 from app.queries.imports.error_groups import Group
-from app.statuses import ImportStatus, RetriedRows, TakenUpAs
+from app.statuses import ImportKind, ImportStatus, RetriedRows, TakenUpAs
 
 
 def describe(one: ImportProgress, *, groups: int | None = None, family: RelatedImports | None = None) -> str:
@@ -19,7 +19,7 @@ def describe(one: ImportProgress, *, groups: int | None = None, family: RelatedI
     have taken up, so that there is nothing left to do about them here. The summary of a check calls no row live,
     because a check writes nothing.
     """
-    sentences = _SENTENCES_OF_CHECKS if one.is_check else _SENTENCES
+    sentences = _SENTENCES[one.kind]
     return " ".join(sentences[one.status](one, groups, family))
 
 
@@ -42,6 +42,9 @@ class Terminating(NamedTuple):
 
 def ask_to_terminate(one: ImportProgress) -> Terminating:
     """What terminating ``one`` means."""
+    if one.is_undo:
+        state = f"{one.processed:,} of {counted(one.total, 'listing')} {_have_been(one.processed)} processed."
+        return Terminating(state, "What is undone stays undone. You can undo the rest later.", "Keep undoing")
     done = "checked" if one.is_check else "processed"
     state = f"{one.processed:,} of {_rows(one.total)} {_have_been(one.processed)} {done}."
     if one.is_check:
@@ -195,7 +198,7 @@ def _effects(one: ImportProgress, verb: str) -> str:
 _PAUSING = "Pausing – finishing the rows in progress."
 
 _Describe = Callable[[ImportProgress, int | None, RelatedImports | None], Iterator[str]]
-_SENTENCES: dict[ImportStatus, _Describe] = {
+_SENTENCES_OF_IMPORTS: dict[ImportStatus, _Describe] = {
     ImportStatus.RUNNING: _running,
     ImportStatus.PAUSED: _paused,
     ImportStatus.COMPLETED: _over,
@@ -209,6 +212,53 @@ _SENTENCES_OF_CHECKS: dict[ImportStatus, _Describe] = {
     ImportStatus.COMPLETED: _check_over,
     ImportStatus.FAILED: _check_over,
     ImportStatus.TERMINATED: _check_over,
+}
+
+
+def _undo_running(one: ImportProgress, *_: object) -> Iterator[str]:
+    if one.is_pausing:
+        yield _PAUSING
+    elif not one.processed:
+        yield "The undo will start in a moment."
+    if one.processed:
+        yield f"{_undone(one)} so far."
+
+
+def _undo_paused(one: ImportProgress, *_: object) -> Iterator[str]:
+    yield f"Paused after {one.processed:,} of {counted(one.total, 'listing')}. Resume to carry on from there."
+    if one.processed:
+        yield f"{_undone(one)} so far."
+
+
+def _undo_over(one: ImportProgress, *_: object) -> Iterator[str]:
+    if one.status is ImportStatus.TERMINATED:
+        yield f"Terminated after {one.processed:,} of {counted(one.total, 'listing')}."
+    if one.processed:
+        yield f"{_undone(one)}."
+    if one.not_processed:
+        rest = counted(one.not_processed, "listing")
+        yield f"{rest} {_were(one.not_processed)} not reached. Undo the import again for the rest."
+
+
+def _undone(one: ImportProgress) -> str:
+    """What an undo has done with the listings so far: its three counters, without those that are zero."""
+    told = [(one.created, "removed"), (one.updated, "put back"), (one.unchanged, "kept")]
+    (first, what), *others = [(count, what) for count, what in told if count]
+    return ", ".join([f"{counted(first, 'listing')} {what}", *(f"{count:,} {what}" for count, what in others)])
+
+
+_SENTENCES_OF_UNDOS: dict[ImportStatus, _Describe] = {
+    ImportStatus.RUNNING: _undo_running,
+    ImportStatus.PAUSED: _undo_paused,
+    ImportStatus.COMPLETED: _undo_over,
+    ImportStatus.FAILED: _undo_over,
+    ImportStatus.TERMINATED: _undo_over,
+}
+
+_SENTENCES = {
+    ImportKind.IMPORT: _SENTENCES_OF_IMPORTS,
+    ImportKind.CHECK: _SENTENCES_OF_CHECKS,
+    ImportKind.UNDO: _SENTENCES_OF_UNDOS,
 }
 
 

@@ -23,6 +23,7 @@ _WORDS = {
     Action.CORRECT: "Failed rows corrected",
     Action.TAKE_BACK: "Corrections taken back",
     Action.IMPORT_CORRECTED: "Corrected rows imported",
+    Action.UNDO: "Undo started",
     Action.PAUSE: "Paused",
     Action.RESUME: "Resumed",
     Action.TERMINATE: "Terminated",

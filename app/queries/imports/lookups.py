@@ -189,18 +189,22 @@ def lock_file(seller_id: int, sha256: bytes) -> None:
 
 
 def find_same_file(seller_id: int, sha256: bytes) -> list[Import]:
-    """The seller's imports of the same file, newest first, without checks."""
-    return list(db.session.scalars(_of_same_file(select(Import), seller_id, sha256)))
+    """The seller's imports of the same file, newest first, without checks and without those that have been undone."""
+    undo = aliased(Import)
+    is_undone = exists().where(
+        undo.seller_id == Import.seller_id, undo.parent_id == Import.id, undo.kind == ImportKind.UNDO
+    )
+    return list(db.session.scalars(_of_same_file(select(Import), seller_id, sha256).where(~is_undone)))
 
 
 def list_same_file(seller_id: int, sha256: bytes, *, limit: int) -> list[WithCounters]:
-    """The newest of ``find_same_file`` with their counters."""
+    """The seller's newest imports of the same file with their counters, without checks."""
     query = _of_same_file(_with_counters(), seller_id, sha256).limit(limit)
     return [_counted(row) for row in db.session.execute(query)]
 
 
 def count_same_file(seller_id: int, sha256: bytes) -> int:
-    """The number of imports that ``find_same_file`` would find."""
+    """The number of the seller's imports of the same file, without checks."""
     same = _of_same_file(select(Import.id), seller_id, sha256)
     return db.session.execute(select(func.count()).select_from(same.subquery())).scalar_one()
 

@@ -33,8 +33,8 @@ _ITEMS_COUNTED_AT_ONCE = 64
 _KEY = ", ".join(KEY)
 
 # Conditions on a listing ``l`` of which the import is known to have created it, or updated it and have its record.
-_AS_CREATED = "(l.updated_import_id is null and l.edits is null)"
-_AS_UPDATED = "(l.updated_import_id = %(parent)s and l.edits is not distinct from l.edits_before)"
+AS_CREATED = "(l.updated_import_id is null and l.edits is null)"
+AS_UPDATED = "(l.updated_import_id = %(parent)s and l.edits is not distinct from l.edits_before)"
 
 _CREATED = "l.seller_id = %(seller_id)s and l.created_import_id = %(parent)s"
 #: Updated by the import, and by a worker that recorded no earlier values.
@@ -207,8 +207,8 @@ def count_as_left(parent: ImportKey, *, unrecorded: bool) -> AsLeft:
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
-            select count(*) filter (where l.created_import_id = %(parent)s and {_AS_CREATED}),
-                count(*) filter (where l.created_import_id <> %(parent)s and {_AS_UPDATED} and {recorded})
+            select count(*) filter (where l.created_import_id = %(parent)s and {AS_CREATED}),
+                count(*) filter (where l.created_import_id <> %(parent)s and {AS_UPDATED} and {recorded})
             from listings l
             where l.seller_id = %(seller_id)s and (l.created_import_id = %(parent)s or l.updated_import_id = %(parent)s)
             """,
@@ -284,11 +284,11 @@ def _remove_created(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
     cursor.execute(
         f"""
         with removed as (
-            delete from listings l where {created} and {_AS_CREATED} returning 1
+            delete from listings l where {created} and {AS_CREATED} returning 1
         ), kept as (
             insert into kept_listings ({_KEPT})
             select l.seller_id, %(undo)s, {_each("l", KEY)}, l.updated_import_id, l.updated_line, l.edits is not null
-            from listings l where {created} and not {_AS_CREATED}
+            from listings l where {created} and not {AS_CREATED}
             returning 1
         )
         select (select count(*) from removed), (select count(*) from kept)
@@ -337,7 +337,7 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
                 from {entries("e")} where {_RECORDS} and {_IN_SLICE} offset 0
             ) k
             left join lateral (
-                select l.ctid as place, {_AS_UPDATED} as is_as_left, l.* from listings l where {HAS_KEY} offset 0
+                select l.ctid as place, {AS_UPDATED} as is_as_left, l.* from listings l where {HAS_KEY} offset 0
             ) l on true
         ), put_back as (
             update listings l set

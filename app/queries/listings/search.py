@@ -431,13 +431,14 @@ def count(seller_id: int, *, at_most: int) -> int:
 
 
 class WrittenBy(NamedTuple):
-    """A row of an import that wrote a listing."""
+    """A row of an import that wrote a listing, or an undo that put it back."""
 
     public_id: UUID
     file_name: str
     #: What its seller calls the import.
     name: str
-    line: int
+    #: None for an undo.
+    line: int | None
 
 
 class FoundListing(NamedTuple):
@@ -529,7 +530,7 @@ def _listed(row: Any) -> FoundListing:
 
 
 def _origin(public_id: UUID | None, file_name: str | None, name: str | None, line: int | None) -> WrittenBy | None:
-    if public_id is None or file_name is None or line is None:
+    if public_id is None or file_name is None:
         return None
     return WrittenBy(public_id, file_name, name or file_name, line)
 

@@ -1,0 +1,117 @@
+"""The listings that an undo would change, and those that it has kept, for pages and downloads."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, NamedTuple
+
+from psycopg.rows import namedtuple_row
+
+from app.csvfile.columns import Value
+from app.queries import ImportKey, driver_cursor
+from app.queries.imports.undo import AS_CREATED, AS_UPDATED
+from app.queries.listings.earlier_values import VALUES, entries
+from app.queries.listings.listings import HAS_KEY, KEY, ListingKey
+from app.statuses import ImportKind
+
+#: Examples are looked for in so many records at most.
+_RECORDS_SEARCHED = 20
+
+
+class Example(NamedTuple):
+    """A listing that an undo would remove, or put back."""
+
+    urn: str
+    name: str
+    condition: int
+    variants: str
+    #: By field: what it holds, and what it would; empty where it would be removed.
+    now: dict[str, Value]
+    then: dict[str, Value]
+
+
+class Kept(NamedTuple):
+    """A listing that an undo has kept, and why."""
+
+    key: ListingKey
+    urn: str
+    name: str
+    #: The import and line, or the undo, that had changed it since; None if none had, or its record is gone.
+    changer_id: uuid.UUID | None
+    changer_name: str | None
+    changer_kind: ImportKind | None
+    line: int | None
+    is_edited: bool
+    #: Nobody has recorded what it was before.
+    is_unrecorded: bool
+
+
+def list_removed(parent: ImportKey, *, limit: int) -> list[Example]:
+    """The first listings that undoing the import ``parent`` would remove."""
+    with driver_cursor() as cursor:
+        cursor.row_factory = namedtuple_row
+        cursor.execute(
+            f"""
+            select i.urn, i.name, l.* from listings l join items i on i.id = l.item_id
+            where l.seller_id = %(seller_id)s and l.created_import_id = %(parent)s and {AS_CREATED}
+            order by {", ".join(f"l.{name}" for name in KEY)} limit %(limit)s
+            """,
+            {"seller_id": parent.seller_id, "parent": parent.import_id, "limit": limit},
+        )
+        rows: list[Any] = cursor.fetchall()
+        return [Example(row.urn, row.name, row.condition, row.variants, _values(row), {}) for row in rows]
+
+
+def list_put_back(parent: ImportKey, *, limit: int) -> list[Example]:
+    """The first listings that undoing the import ``parent`` would put back."""
+    with driver_cursor() as cursor:
+        cursor.row_factory = namedtuple_row
+        records = f"""(
+            select * from earlier_values r where r.seller_id = %(seller_id)s and r.import_id = %(parent)s
+            order by r.id limit {_RECORDS_SEARCHED})"""
+        then = ", ".join(f"case when k.has_{name} then k.{name} else l.{name} end as then_{name}" for name in VALUES)
+        cursor.execute(
+            f"""
+            select i.urn, i.name, k.condition, k.variants, {", ".join(f"l.{name}" for name in VALUES)}, {then}
+            from (
+                select e.*, {", ".join(f"r.{name} is not null as has_{name}" for name in VALUES)}
+                from {entries("e", records)} offset 0
+            ) k
+            cross join lateral (select * from listings l where {HAS_KEY} and {AS_UPDATED} offset 0) l
+            join items i on i.id = k.item_id
+            limit %(limit)s
+            """,
+            {"seller_id": parent.seller_id, "parent": parent.import_id, "limit": limit},
+        )
+        rows: list[Any] = cursor.fetchall()
+        return [
+            Example(row.urn, row.name, row.condition, row.variants, _values(row), _values(row, "then_")) for row in rows
+        ]
+
+
+def _values(row: Any, prefix: str = "") -> dict[str, Value]:
+    return {name: getattr(row, prefix + name) for name in VALUES}
+
+
+def list_kept(undo: ImportKey, *, limit: int, after: ListingKey = (0, 0, "")) -> list[Kept]:
+    """The listings that an undo has kept, in the order of their keys, from behind ``after``."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select k.item_id, k.condition, k.variants, i.urn, i.name,
+                c.public_id, coalesce(c.name, c.file_name), c.kind, k.changed_line, k.is_edited, k.is_unrecorded
+            from (
+                select * from kept_listings where seller_id = %s and import_id = %s
+                    and (item_id, condition, variants) > (%s::int, %s::smallint, %s)
+                order by {", ".join(KEY)} limit %s
+            ) k
+            join items i on i.id = k.item_id
+            left join imports c on c.seller_id = k.seller_id and c.id = k.changed_import_id and c.deleted_at is null
+            order by {", ".join(f"k.{name}" for name in KEY)}
+            """,
+            (*undo, *after, limit),
+        )
+        return [
+            Kept((item_id, condition, variants), urn, name, changer, changer_name, kind and ImportKind(kind), *rest)
+            for item_id, condition, variants, urn, name, changer, changer_name, kind, *rest in cursor
+        ]

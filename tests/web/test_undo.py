@@ -1,0 +1,147 @@
+"""The pages of an undo, from the preview to what it has kept; and the same over the API and the command line."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.csvfile.contract import Condition
+from app.imports import ledger, undo
+from app.listings import Edit, change
+from app.models import Import, Seller
+from tests.cli.test_cli import flask
+from tests.conftest import make_token
+from tests.factories import csv_bytes, listed, look, make_items, row, start
+from tests.pages import page, press, words
+from tests.web.test_duplicates import led_to, send
+
+RunJobs = Callable[[], None]
+
+
+@pytest.fixture
+def mixed(seller: Seller, run_jobs: RunJobs) -> Import:
+    """An import that has created two listings and updated two, of each one has changed since."""
+    make_items(5)
+    start(seller, [row(), row(urn="urn:test:2")])
+    run_jobs()
+    created = [row(urn="urn:test:3", price=555), row(urn="urn:test:4")]
+    updated = [row(mode="UPDATE", price=150), row(mode="UPDATE", urn="urn:test:2", price=250)]
+    imported = start(seller, [*created, *updated], file_name="mixed.csv")
+    run_jobs()
+    change(seller.id, [Edit("urn:test:4", Condition.NEAR_MINT, "", price=None, quantity=9, hidden=None)])
+    start(seller, [row(mode="UPDATE", urn="urn:test:2", price=260)], file_name="later.csv")
+    run_jobs()
+    return imported
+
+
+def test_from_the_preview_to_what_was_kept(
+    client: FlaskClient, seller: Seller, mixed: Import, run_jobs: RunJobs
+) -> None:
+    before = page(client, f"/imports/{mixed.public_id}")
+    link = before.select_one("[data-undo] a")
+    assert link is not None
+    assert "possible until" in words(before.select_one("[data-undo]"))
+    stays = listed(seller)
+    preview = page(client, link["href"])
+    section = preview.select_one("[data-kept]")
+    assert section is not None
+    assert [section[f"data-{name}"] for name in ("removed", "put-back", "kept")] == ["1", "1", "2"]
+    put_back = words(preview.select_one("section:has(#put-back-heading)"))
+    assert "Name 1" in put_back
+    assert "£1.50 → becomes £1.00" in put_back
+    assert "£5.55" in words(preview.select_one("section:has(#removed-heading)"))
+    assert listed(seller) == stays
+
+    undone = led_to(press(client, preview, "Undo import"))
+    run_jobs()
+    assert {one[0]: one[3] for one in listed(seller)} == {
+        "urn:test:1": "100",
+        "urn:test:2": "260",
+        "urn:test:4": "100",
+    }
+    after = page(client, f"/imports/{undone.public_id}")
+    live = after.select_one("[data-import-id]")
+    assert live is not None
+    assert [live[f"data-{name}"] for name in ("status", "total", "successful", "failed")] == [
+        "COMPLETED",
+        "4",
+        "4",
+        "0",
+    ]
+    assert "1 listing removed, 1 put back, 2 kept." in words(live)
+    reasons = {one["data-urn"]: words(one.select("td")[-1]) for one in after.select("#kept tr[data-urn]")}
+    assert reasons["urn:test:4"] == "Changed by hand since."
+    assert reasons["urn:test:2"].startswith("Updated since, by line 2 of later.csv.")
+    assert page(client, f"/imports/{undone.public_id}/kept").select("tr[data-urn]") == after.select(
+        "#kept tr[data-urn]"
+    )
+    report = [*csv.DictReader(client.get(f"/imports/{undone.public_id}/kept.csv").text.splitlines())]
+    assert [(one["URN"], one["LINE"]) for one in report] == [("urn:test:2", "2"), ("urn:test:4", "")]
+
+    told = page(client, f"/imports/{mixed.public_id}")
+    assert ", 2 kept:" in words(told.select_one("[data-undone]"))
+    assert told.select_one("[data-undo]") is None
+    assert client.get(f"/imports/{mixed.public_id}/undo").status_code == 303
+    assert "Put back by the undo of mixed.csv" in words(page(client, "/listings"))
+    assert list(ledger.find_faults(mixed)) == list(ledger.find_faults(undone)) == []
+
+
+def test_its_file_is_imported_again_without_a_question(client: FlaskClient, seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    data = csv_bytes([row()])
+    first = start(seller, data)
+    run_jobs()
+    assert "/again" in send(client, data).location
+    undo.start(seller.id, first.public_id)
+    run_jobs()
+    again = led_to(send(client, data))
+    run_jobs()
+    assert (look(again).created, look(again).status) == (1, "COMPLETED")
+
+
+def test_by_a_program(app: Flask, seller: Seller, mixed: Import, run_jobs: RunJobs) -> None:
+    client, bearer = app.test_client(), {"Authorization": f"Bearer {make_token(seller)}"}
+    path = f"/api/v1/imports/{mixed.public_id}"
+    one = client.get(path, headers=bearer).get_json()
+    assert ("undo" in one["actions"], one["undone"]) == (True, None)
+    assert one["undoUntil"] > one["finishedAt"]
+    assert client.get(f"{path}/undo", headers=bearer).get_json() == {"removed": 1, "putBack": 1, "kept": 2}
+    answer = client.post(f"{path}/undo", headers=bearer)
+    assert answer.status_code == 201
+    run_jobs()
+    undone = client.get(answer.headers["Location"], headers=bearer).get_json()
+    counters = {name: undone[name] for name in ("kind", "removed", "putBack", "kept", "created", "undoOf", "total")}
+    assert counters == {
+        "kind": "UNDO",
+        "removed": 1,
+        "putBack": 1,
+        "kept": 2,
+        "created": 0,
+        "undoOf": str(mixed.public_id),
+        "total": 4,
+    }
+    first = client.get(f"/api/v1/imports/{undone['id']}/kept?limit=1", headers=bearer).get_json()
+    rest = client.get(first["next"], headers=bearer).get_json()
+    assert [each["urn"] for each in (*first["kept"], *rest["kept"])] == ["urn:test:2", "urn:test:4"]
+    assert rest["next"] is None
+    one = client.get(path, headers=bearer).get_json()
+    assert (one["undone"]["id"], one["undone"]["kept"], "undo" in one["actions"]) == (undone["id"], 2, False)
+    refused = client.post(f"/api/v1/imports/{undone['id']}/undo", headers=bearer)
+    assert (refused.status_code, "cannot be undone" in refused.get_json()["detail"]) == (409, True)
+
+
+def test_on_the_command_line(app: Flask, mixed: Import, run_jobs: RunJobs) -> None:
+    public_id = str(mixed.public_id)
+    previewed = flask(app, "imports", "undo", public_id, "--preview")
+    assert previewed.output.startswith("An undo would remove 1 listings, put 1 back, and keep 2 that")
+    begun = flask(app, "imports", "undo", public_id)
+    assert begun.output.endswith(": 4 listings.\n")
+    run_jobs()
+    undo_id = begun.output.split(":")[0]
+    assert flask(app, "imports", "verify", undo_id).output == "mixed.csv: all 4 listings are accounted for.\n"
+    refused = flask(app, "imports", "undo", undo_id)
+    assert (refused.exit_code, "An undo cannot be undone" in refused.output) == (2, True)
