@@ -10,7 +10,7 @@ from flask import Flask
 from marshmallow.validate import OneOf
 
 from app.api.schemas import ImportInFull
-from app.imports import actions, commands
+from app.imports import actions, commands, undo
 from app.imports.actions import ACTIONS, SELLER_ACTIONS, Standing, Who
 from app.statuses import ImportKind, ImportStatus, RetriedRows
 
@@ -53,7 +53,7 @@ def test_every_command_on_an_import_is_in_the_list() -> None:
         for name, command in inspect.getmembers(commands, inspect.isfunction)
         if command.__module__ == commands.__name__ and not name.startswith("_") and is_on_import(command)
     }
-    assert public == {action.command for action in ACTIONS} | {commands.import_again}
+    assert public | {undo.start} == {action.command for action in ACTIONS} | {commands.import_again}
 
 
 def test_the_api_describes_the_actions_of_the_list() -> None:
@@ -63,7 +63,7 @@ def test_the_api_describes_the_actions_of_the_list() -> None:
 
 
 def test_what_cannot_be_taken_back_is_asked_first() -> None:
-    assert [action.name for action in ACTIONS if action.asks_first] == ["terminate"]
+    assert [action.name for action in ACTIONS if action.asks_first] == ["terminate", "undo"]
 
 
 @pytest.mark.parametrize("kind", ImportKind)
