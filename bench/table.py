@@ -104,7 +104,7 @@ TARGETS = (
 )  # fmt: skip
 
 #: Why no part measures some lines yet, by the part that they wait for.
-TO_COME = {"foreign": "files in other formats are not imported yet", "undo": "imports cannot be undone yet"}
+TO_COME = {"foreign": "files in other formats are not imported yet"}
 
 
 @dataclass(frozen=True, slots=True)

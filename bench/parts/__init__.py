@@ -18,6 +18,7 @@ from bench.parts import (
     slow,
     stops,
     ten,
+    undo,
     upload,
 )
 
@@ -37,6 +38,7 @@ TABLE: dict[str, Part] = {
     "checks": checks.measure,
     "ten": ten.measure,
     "listings": listings.measure,
+    "undo": undo.measure,
 }
 
 #: How cost grows, a plot each; ``growth`` stands for all of them.

@@ -18,6 +18,7 @@ import psutil
 import psycopg
 
 from app.extensions import db
+from app.imports import undo
 from app.jobs import queue
 from app.queries import BatchKey
 from app.redis_client import redis_client
@@ -543,6 +544,34 @@ def _several(trial: Trial) -> None:
     trial.tally.notes = [", then ".join(done)]
 
 
+def undo_in_trouble(bench: Bench, chance: random.Random) -> Tally:
+    """An import is undone while workers die: its seller's listings must be those of before, each counted once."""
+    seller = bench.new_seller()
+    before = _listings(seller)
+    bench.home.workers()
+    imported = bench.upload(seller, bench.file)
+    tally = Tally()
+    if not bench.wait_for_end(imported):
+        tally.troubles.append("the import does not end")
+        return tally
+    undone = Started.of(undo.start(seller.id, look(imported).public_id))
+    db.session.rollback()
+    with bench.watching(undone) as (_, watch):
+        kill_workers_with_horses(Trial(bench, bench.home, chance, undone, watch, tally), times=3)
+        bench.home.workers()
+        if not bench.wait_for_end(undone):
+            tally.troubles.append("the undo does not end")
+        tally.recoveries += [mark.seconds for mark in watch.marks if mark.seconds is not None]
+    after, one = _listings(seller), look(undone)
+    tally.lost += len(before.items() - after.items())
+    tally.doubled += len(after.keys() - before.keys())
+    if (one.not_processed, one.unchanged) != (0, 0):
+        tally.troubles.append(f"{one.not_processed} listings were not reached, {one.unchanged} were kept")
+    for each in (imported, undone):
+        bench.check_books(each, tally)
+    return tally
+
+
 def faults() -> Iterator[tuple[str, str, int, Callable[[Bench, random.Random], Tally]]]:
     """The short name of each fault, its description, its default number of runs, and its function."""
     yield "horse", "kill -9 of work-horses", 5, in_mid_import(kill_horses)
@@ -570,6 +599,7 @@ def faults() -> Iterator[tuple[str, str, int, Callable[[Bench, random.Random], T
         for way, before, after in (("forward", 0, _HOUR_SECONDS), ("back", _HOUR_SECONDS, 0)):
             what = f"the clock of the {whose} set {way} by an hour, and a worker killed"
             yield f"clock-{whose}-{way}", what, 2, clock_step(whose, before, after)
+    yield "undo", "kill -9 of workers with their work-horses during an undo", 2, undo_in_trouble
     yield "deadlock", "two imports on the same listings in opposite orders, and deadlocks", 2, oppose
     yield "serialisation", "serialisation failures between batches", 2, serialise
     yield "web-upload", "the web server killed during an upload", 2, kill_web_during_upload
