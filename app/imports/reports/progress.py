@@ -168,11 +168,11 @@ class RelatedImports:
     #: Which of its rows can be retried, or for a check, imported.
     can_retry: list[RetriedRows]
     #: Its latest undo, or None.
-    undo: ImportProgress | None
+    undo: ImportProgress | None = None
     #: What all its undos have kept.
-    kept: int
+    kept: int = 0
     #: Whether it, or what its undo has left of it, can be undone now.
-    can_undo: bool
+    can_undo: bool = False
 
     def leaves_open(self, one: ImportProgress) -> bool:
         """Whether ``one`` has failed in part, and not all of that has been taken up yet."""
