@@ -185,7 +185,7 @@ class _Matcher:
 
     def _by_format(self, found: Format) -> Matching:
         self._take(found.mapping.sources, By.FORMAT, f"It has this name in the {found.name}.")
-        self._distrust_ids()
+        self._distrust_ids(By.FORMAT)
         return self._matching(self._guess_rest(found.mapping), found)
 
     def _take(self, sources: Map[Field, Source], by: By, why: str) -> None:
@@ -217,7 +217,7 @@ class _Matcher:
         for to, places in named.items():
             if to not in self._sources:
                 self._take_named(to, places)
-        self._distrust_ids()
+        self._distrust_ids(By.NAME)
         self._name_of_title()
         self._by_contents()
         self._by_spelling()
@@ -265,29 +265,41 @@ class _Matcher:
             return self._sample.share(at, lambda cell: self._sets.games(cell) is not None) >= share
         return to not in TESTS or self._sample.share(at, TESTS[to]) >= share
 
-    def _distrust_ids(self) -> None:
-        """Take no ids that the catalog does not know under the names of their rows: TCGplayer's SKUs are such."""
-        names = self._places(Field.NAME) or self._places(Field.TITLE)
-        for to, named_by in _IDS.items():
+    def _distrust_ids(self, by: By) -> None:
+        """Take no ids that are other cards in the catalog, or that it does not know: TCGplayer's SKUs are such.
+
+        In a format it is certain what they are, so that it may not know them.
+        """
+        for to in _IDS:
             for at in self._places(to):
-                share = samples.share_of_ids(self._sample, at, named_by, names[0] if names else None)
-                if self._sample.values(at) and share < _TRUSTED:
+                if not self._sample.values(at):
+                    continue
+                known, agreeing = self._judge_ids(at, to)
+                if agreeing is None and by is By.FORMAT:
+                    continue
+                share = known if agreeing is None else agreeing
+                if share < _TRUSTED:
                     del self._sources[to]
                     self._taken.pop(at)
                     self._refused[at] = f"Only {share:.0%} of its ids are in the catalog with the name of their row."
+
+    def _judge_ids(self, at: int, to: Field) -> samples.IdShares:
+        names = self._places(Field.NAME)
+        return samples.judge_ids(self._sample, at, _IDS[to], names[0] if names else None)
+
+    def _share_of_ids(self, at: int, to: Field) -> float:
+        known, agreeing = self._judge_ids(at, to)
+        return known if agreeing is None else known * agreeing
 
     def _places(self, to: Field) -> list[int]:
         source = self._sources.get(to)
         return [at for name in source.columns for at in positions(self._columns, name)] if source else []
 
     def _by_contents(self) -> None:
-        names = self._places(Field.NAME)
         tests: dict[Field, Callable[[int], float]] = {
             Field.CONDITION: lambda at: self._sample.share(at, samples.is_condition) * self._has_letters(at),
             Field.SET: lambda at: samples.share_of_sets(self._sample, at, self._sets),
-            Field.CARDMARKET_ID: lambda at: samples.share_of_ids(
-                self._sample, at, NamedBy.CARDMARKET_ID, names[0] if names else None
-            ),
+            Field.CARDMARKET_ID: lambda at: self._share_of_ids(at, Field.CARDMARKET_ID),
             Field.PRICE: lambda at: self._sample.share(at, samples.has_currency),
             Field.LANGUAGE: lambda at: self._sample.share(at, samples.is_language) * self._has_letters(at),
         }

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import pyarrow.compute as pc
 
@@ -141,15 +140,25 @@ def share_of_sets(sample: Sample, at: int, sets: Sets) -> float:
     return sample.share(at, lambda cell: bool(sets.find(cell).sets))
 
 
-def share_of_ids(sample: Sample, at: int, named_by: NamedBy, name_at: int | None) -> float:
-    """The share of the ids in a column that the catalog has, with a name that agrees where there is one to compare."""
-    pairs = [(int(one), name) for one, name in islice(sample.pairs(at, name_at), _VALUES) if is_id(one)]
-    if not pairs:
-        return 0.0
+class IdShares(NamedTuple):
+    """What the catalog says of the ids in a column."""
+
+    #: The share of them that it has.
+    known: float
+    #: The share of these under whose name the row has them; None where there are no names to compare.
+    agreeing: float | None
+
+
+def judge_ids(sample: Sample, at: int, named_by: NamedBy, name_at: int | None) -> IdShares:
+    """What the catalog says of the ids in a column, with the names in another one."""
+    pairs = [(int(one), name) for one, name in sample.pairs(at, name_at) if is_id(one)]
     names: dict[int, list[str]] = {}
     for external_id, item in items_by_set.find_by_ids(named_by, {one for one, _ in pairs}):
         names.setdefault(external_id, []).append(item.name)
-    fitting = [
-        any(not comparable(name, own) or names_agree(name, own) for own in names.get(one, ())) for one, name in pairs
+    known = [(name, names[one]) for one, name in pairs if one in names]
+    compared = [
+        any(names_agree(name, own) for own in several)
+        for name, several in known
+        if all(comparable(name, own) for own in several)
     ]
-    return sum(fitting) / len(pairs)
+    return IdShares(len(known) / max(len(pairs), 1), sum(compared) / len(compared) if compared else None)
