@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
@@ -11,12 +12,14 @@ from app import audit
 from app.audit import Action
 from app.csvfile.contract import Condition
 from app.extensions import db
+from app.imports.reports import seller_file
+from app.imports.reports.seller_file import SellerFile
 from app.queries.listings import edits as listing_edits
 from app.queries.listings import listings
 from app.queries.listings import search as listing_search
 from app.queries.listings.edits import Editable
 from app.queries.listings.listings import ExportedListing, ListingKey, listing_id
-from app.queries.listings.search import ANY, START, FoundListing, ItemAt, ListingFilter, Order, SortedKey
+from app.queries.listings.search import ANY, START, FoundListing, ItemAt, ListingFilter, Order, SortedKey, WrittenBy
 
 #: A page's search stops after the search window in which this many seconds have passed.
 _LOOK_SECONDS = 0.12
@@ -87,7 +90,7 @@ def _search_sorted(seller_id: int, wanted: ListingFilter, order: Order, *, after
     key = _read_place(place)
     position = SortedKey(int(value), key) if re.fullmatch("[0-9]{1,18}", value) and key != START else None
     found = listing_search.find_sorted(seller_id, wanted, order, after=position, limit=limit + 1)
-    shown = listing_search.describe(seller_id, [key for _, key in found[:limit]])
+    shown = _describe(seller_id, [key for _, key in found[:limit]])
     if len(found) <= limit:
         return Page(shown, None)
     last_value, (item_id, condition, variants) = found[limit - 1]
@@ -110,7 +113,7 @@ def _search_catalog(seller_id: int, wanted: ListingFilter, *, after: str, limit:
     else:
         is_full = False
     at = listing_search.find_item_at(reached[0]) if reached else None
-    shown = listing_search.describe(seller_id, found)
+    shown = _describe(seller_id, found)
     if reached is None or at is None:
         return Page(shown, None)
     if is_full:
@@ -215,7 +218,7 @@ def find_by_text(seller_id: int, text: str, *, limit: int) -> list[FoundListing]
         for one in listing_search.find_sorted(seller_id, wanted, Order.NEWEST, after=None, limit=limit)
     }
     newest = sorted(found, key=lambda one: (-one.value, one.key))[:limit]
-    return listing_search.describe(seller_id, [one.key for one in newest])
+    return _describe(seller_id, [one.key for one in newest])
 
 
 def get(seller_id: int, urn: str, condition: Condition, variants: str) -> FoundListing:
@@ -230,4 +233,22 @@ def get_all(seller_id: int, wanted: Sequence[tuple[str, Condition, str]]) -> lis
     """The listings of the seller with these items (by URN), conditions and variants; missing ones are left out."""
     items = listing_search.find_item_ids({urn for urn, _, _ in wanted})
     keys = [(items[urn], int(condition), variants) for urn, condition, variants in wanted if urn in items]
-    return listing_search.describe(seller_id, keys)
+    return _describe(seller_id, keys)
+
+
+def _describe(seller_id: int, keys: Collection[ListingKey]) -> list[FoundListing]:
+    """Listings for display; what an import did to them stands on lines of the file that the seller has uploaded."""
+    found = listing_search.describe(seller_id, keys)
+    writers = {by.public_id: by for one in found for by in (one.made_by, one.changed_by) if by}
+    own = seller_file.find_many(seller_id, writers)
+    if not own:
+        return found
+    return [
+        one._replace(made_by=_with_own_line(one.made_by, own), changed_by=_with_own_line(one.changed_by, own))
+        for one in found
+    ]
+
+
+def _with_own_line(by: WrittenBy | None, own: Mapping[uuid.UUID, SellerFile]) -> WrittenBy | None:
+    file = own.get(by.public_id) if by else None
+    return by._replace(line=file.find_lines([by.line]).get(by.line, by.line)) if by and file else by

@@ -98,6 +98,7 @@ def test_the_ledger_adds_up_on_the_page_and_in_the_menu(client: FlaskClient, mad
     links = [link["href"] for link in shown.select("a[href*='.csv']")]
     for name in ("left-out.csv", "left-out.csv?added=1", "converted.csv", "source.csv"):
         assert f"/imports/{made.public_id}/{name}" in links
+    assert "bestand.csv , line 6" in page(client, "/listings").get_text(" ", strip=True)
     found = page(client, "/imports/rows?text=urn:test:3").get_text(" ", strip=True)
     assert "bestand.csv, line 5" in found
     assert ROWS[3] in found

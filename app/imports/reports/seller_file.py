@@ -7,6 +7,7 @@ stay known for as long as the import does; the texts go with its file.
 from __future__ import annotations
 
 import codecs
+import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
@@ -245,6 +246,12 @@ def find(key: ImportKey) -> SellerFile | None:
     """The foreign file behind an import; None if its file was uploaded in the import format."""
     found = conversions.find_of_import(key)
     return None if found is None else SellerFile(found)
+
+
+def find_many(seller_id: int, public_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, SellerFile]:
+    """The foreign files behind those of these imports that have one."""
+    found = conversions.find_of_imports(seller_id, public_ids) if public_ids else {}
+    return {public_id: SellerFile(one) for public_id, one in found.items()}
 
 
 class FileLedger(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import exists, func, select, text
@@ -43,6 +44,13 @@ def find_of_import(key: ImportKey) -> Conversion | None:
         text("select conversion_id from imports where seller_id = :seller_id and id = :import_id"), key._asdict()
     ).scalar()
     return None if found is None else db.session.get(Conversion, (key.seller_id, found))
+
+
+def find_of_imports(seller_id: int, public_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Conversion]:
+    """The conversions that the files of these imports come from, by the public ids of the imports."""
+    query = select(Import.public_id, Conversion).join(Conversion, _IS_ITS_IMPORT)
+    rows = db.session.execute(query.where(Import.seller_id == seller_id, Import.public_id.in_(public_ids)))
+    return {row.public_id: row.Conversion for row in rows}
 
 
 def find_import(key: ConversionKey) -> Import | None:
