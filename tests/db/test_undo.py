@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from app.csvfile.contract import Condition
 from app.extensions import db
-from app.imports import commands, undo
+from app.imports import commands, retention, undo
 from app.imports.errors import TransitionRefused
 from app.imports.undo import Preview
 from app.imports.worker import batch_job
@@ -259,6 +259,24 @@ def test_only_for_some_days(seller: Seller, run_jobs: RunJobs) -> None:
     db.session.commit()
     with pytest.raises(TransitionRefused, match="could be undone until"):
         undo.preview(seller.id, imported.public_id)
+
+
+def test_earlier_values_go_when_no_undo_needs_them(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    start(seller, [row()])
+    run_jobs()
+    imported = start(seller, [row(mode="UPDATE", price=7)])
+    run_jobs()
+    undone = undo.start(seller.id, imported.public_id)
+    count = text("select count(*) from earlier_values")
+    db.session.execute(text("update imports set finished_at = finished_at - interval '32 days'"))
+    db.session.commit()
+    retention.remove_old()
+    assert db.session.scalar(count) == 1
+    run_jobs()
+    assert counts(undone) == (0, 1, 0)
+    retention.remove_old()
+    assert db.session.scalar(count) == 0
 
 
 def test_what_a_release_before_has_updated_is_kept(seller: Seller, run_jobs: RunJobs) -> None:
