@@ -104,7 +104,7 @@ TARGETS = (
 )  # fmt: skip
 
 #: Why no part measures some lines yet, by the part that they wait for.
-TO_COME = {"foreign": "files in other formats are not imported yet"}
+TO_COME = {"foreign": "the bench does not convert files yet"}
 
 
 @dataclass(frozen=True, slots=True)
