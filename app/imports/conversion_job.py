@@ -21,6 +21,7 @@ from app.csvfile.scan import scan
 from app.extensions import db
 from app.imports import conversions
 from app.imports.foreign.convert import HEADER_LINE, Converted, convert
+from app.imports.foreign.findings import Findings
 from app.imports.foreign.mapping import Mapping, MappingInvalid
 from app.imports.foreign.origins import CompanionWriter, FileKeys, Origins, Sinks
 from app.imports.foreign.reading import Reading, transcribe
@@ -150,7 +151,7 @@ def _write(
     """Store the converted file and its companions, all or none, and say what they hold."""
     storage = current_storage()
     writers = {key: stack.enter_context(storage.create(key)) for key in keys[:-1]}
-    companions = CompanionWriter(Sinks(*(writers[key] for key in keys[1:-1])))
+    companions, findings = CompanionWriter(Sinks(*(writers[key] for key in keys[1:-1]))), Findings()
     converted = writers[keys.converted]
 
     def pieces() -> Iterator[bytes]:
@@ -158,6 +159,7 @@ def _write(
         yield HEADER_LINE
         for block in blocks:
             companions.add(block)
+            findings.add(block)
             converted.write(block.data)
             pulse.beat(_READ)
             yield block.data
@@ -181,7 +183,7 @@ def _write(
     if companions.rows > settings.max_rows:
         raise FileRejected(f"The file has more than {settings.max_rows:,} rows. Split it into several files.")
     companions.finish()
-    checked["report_size"] = companions.report_size
+    checked |= {"report_size": companions.report_size, "findings": findings.to_json()}
     for writer in writers.values():
         pulse.beat(_READ)
         writer.commit()

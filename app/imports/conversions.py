@@ -199,6 +199,12 @@ def set_mapping(seller_id: int, public_id: uuid.UUID, mapping: Mapping, *, name:
     return draft
 
 
+def name_mapping(seller_id: int, public_id: uuid.UUID, name: str) -> None:
+    """Record that the mapping of a conversion was saved under this name. Raises ConversionNotFound."""
+    get(seller_id, public_id).mapping_name = name
+    db.session.commit()
+
+
 def use_saved(seller_id: int, public_id: uuid.UUID, name: str) -> Conversion:
     """Give a draft the saved mapping with this name.
 

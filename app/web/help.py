@@ -18,6 +18,7 @@ from app.csvfile.examples import EXAMPLES, MISTAKES, Mistake, example_message
 from app.csvfile.visible import visible
 from app.demo import sample
 from app.http import downloads
+from app.imports.foreign.recognised import formats
 
 blueprint = Blueprint("help", __name__)
 
@@ -53,6 +54,13 @@ def errors() -> ResponseReturnValue:
         example_messages={cause: example_message(cause) for cause in MISTAKES},
         changes={cause: _changes(mistake) for cause, mistake in MISTAKES.items()},
     )
+
+
+@blueprint.get("/help/matching")
+def matching() -> ResponseReturnValue:
+    """How a file of another tool becomes listings, and the formats that are recognised."""
+    names = sorted({one.name for one in formats()}, key=str.casefold)
+    return render_template("help/matching.html", formats=names)
 
 
 @blueprint.get("/imports/template.csv")

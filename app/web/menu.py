@@ -51,7 +51,10 @@ MENU = (
             Entry("my_imports.index", "My Imports", "list", "Imports"),
             Entry("upload.form", "Upload CSV", "upload", "Upload"),
         ),
-        minor=(Entry("row_search.index", "Find a row", "find"),),
+        minor=(
+            Entry("match.form", "Match your file", "columns"),
+            Entry("row_search.index", "Find a row", "find"),
+        ),
     ),
     Group(
         "Listings",
@@ -67,6 +70,7 @@ MENU = (
             Entry("tokens.index", "API tokens", "key"),
             Entry("webhooks.index", "Webhooks", "hook"),
             Entry("notifications.form", "Notifications", "bell"),
+            Entry("mappings.index", "Mappings", "columns"),
         ),
         icon="gear",
     ),
@@ -76,6 +80,7 @@ MENU = (
         (),
         minor=(
             Entry("help.csv", "Build a CSV", "file"),
+            Entry("help.matching", "Match a file", "columns"),
             Entry("help.errors", "Fix errors", "question"),
             Entry("api_reference.show", "Use the API", "code"),
         ),

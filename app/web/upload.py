@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf.csrf import CSRFError, validate_csrf
-from wtforms import ValidationError
 
 from app.config import current_settings
 from app.csvfile import scan
 from app.csvfile.columns import HEADER
-from app.csvfile.errors import FileRejected, FileTooLarge, round_size_down
+from app.csvfile.errors import FileRejected, round_size_down
 from app.demo import sample
 from app.extensions import csrf
 from app.http.form_fields import is_on, read_form_key
 from app.http.multipart import FileForm
-from app.http.uploads import check_length, expect_file, pieces_of, storage_errors_as_503
+from app.http.uploads import check_length, expect_file, storage_errors_as_503
 from app.imports import commands, quotas
 from app.imports.creation import plain_name
-from app.imports.errors import ImportedBefore, QuotaExceeded
+from app.imports.errors import ImportedBefore
 from app.imports.reports import progress
 from app.statuses import ImportKind
+from app.web.file_posts import PLAIN, check_csrf, checked_pieces, csrf_token, is_script, refuse, status_of
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("upload", __name__, url_prefix="/imports/upload")
@@ -38,12 +36,6 @@ _FIELDS = _BEFORE_FILE | {"csrf_token"}
 def form() -> ResponseReturnValue:
     """The form to upload a file."""
     return _render()
-
-
-#: Set by a script that sends the file itself. It is answered with a status, a sentence and a Location instead of a
-#: page: a script cannot see a redirect, and would follow it.
-_SCRIPT_HEADER = "Sluice-Upload"
-_PLAIN = "text/plain; charset=utf-8"
 
 
 @blueprint.post("")
@@ -67,31 +59,31 @@ def receive() -> ResponseReturnValue:
             has_file = body.open_file()
             is_check = is_on({**request.args, **body.fields}, "check")
             if not has_file:
-                _check_csrf(body)
+                check_csrf(body)
                 return _render("Choose a CSV file first."), 422
             check_length()
-            if _csrf_token(body):
-                _check_csrf(body)
+            if csrf_token(body):
+                check_csrf(body)
             created = commands.upload(
                 by,
                 body.file_name,
-                counted(_checked(body)),
+                counted(checked_pieces(body, before_file=_BEFORE_FILE)),
                 kind=ImportKind.of_switch(check=is_check),
                 form_key=read_form_key(body.fields),
                 refuse_repeated=not is_check and not is_on(body.fields, "again"),
             )
     except FileRejected as rejected:
-        return _refuse(rejected)
+        return refuse(rejected, _render)
     except ImportedBefore as repeated:
         question = url_for("again.ask", public_id=repeated.earlier.public_id, name=plain_name(body.file_name))
-        if _is_script():
-            return Response("You have already imported this file.", 409, {"Location": question}, content_type=_PLAIN)
+        if is_script():
+            return Response("You have already imported this file.", 409, {"Location": question}, content_type=PLAIN)
         return redirect(question, 303)
     place = url_for("details.show", public_id=created.public_id)
-    if not _is_script():
+    if not is_script():
         return redirect(place, 303)
     told = f"Uploaded {created.file_name}. {'Check' if is_check else 'Import'} started."
-    return Response(told, 201, {"Location": place}, content_type=_PLAIN)
+    return Response(told, 201, {"Location": place}, content_type=PLAIN)
 
 
 @blueprint.post("/look")
@@ -106,12 +98,8 @@ def look() -> ResponseReturnValue:
     try:
         scan.look(start, size=size, max_rows=settings.max_rows, max_bytes=settings.max_upload_bytes)
     except FileRejected as rejected:
-        return Response(rejected.message, _status_of(rejected), content_type=_PLAIN)
+        return Response(rejected.message, status_of(rejected), content_type=PLAIN)
     return Response(status=204)
-
-
-def _status_of(rejected: FileRejected) -> int:
-    return 413 if isinstance(rejected, FileTooLarge) else 422
 
 
 def _render(error: str | None = None) -> str:
@@ -127,36 +115,3 @@ def _render(error: str | None = None) -> str:
         max_size=round_size_down(settings.max_upload_bytes),
         look_bytes=scan.LOOK_BYTES,
     )
-
-
-def _refuse(rejected: FileRejected) -> ResponseReturnValue:
-    if _is_script():
-        response = Response(rejected.message, content_type=_PLAIN)
-    else:
-        response = make_response(_render(rejected.message))
-    if isinstance(rejected, QuotaExceeded):
-        response.status_code = 429
-        response.headers["Retry-After"] = str(rejected.seconds)
-    else:
-        response.status_code = _status_of(rejected)
-    return response
-
-
-def _is_script() -> bool:
-    return _SCRIPT_HEADER in request.headers
-
-
-def _checked(body: FileForm) -> Iterator[bytes]:
-    yield from pieces_of(body, before_file=_BEFORE_FILE)
-    _check_csrf(body)
-
-
-def _csrf_token(body: FileForm) -> str | None:
-    return body.fields.get("csrf_token") or request.headers.get("X-CSRFToken")
-
-
-def _check_csrf(body: FileForm) -> None:
-    try:
-        validate_csrf(_csrf_token(body))
-    except ValidationError as error:
-        raise CSRFError(error.args[0]) from None

@@ -88,17 +88,17 @@ def links(soup: BeautifulSoup) -> set[str]:
 def test_the_upload_page_and_every_refusal_lead_there(client: FlaskClient) -> None:
     assert "/help/csv" in links(page(client, "/imports/upload"))
     refused = read(upload(client, b"a;b\n"), 422)
-    assert [link["href"] for link in refused.select("[role=alert] a")] == ["/help/csv"]
+    assert [link["href"] for link in refused.select("[role=alert] a")] == ["/help/csv", "/imports/match"]
     assert {"/help/errors"} <= links(page(client, "/help/csv"))
     assert {"/help/csv", "/imports/upload"} <= links(page(client, "/help/errors"))
 
 
-@pytest.mark.parametrize("path", ["/help/csv", "/help/errors", "/help/api"])
+@pytest.mark.parametrize("path", ["/help/csv", "/help/matching", "/help/errors", "/help/api"])
 def test_on_a_phone_the_pages_of_a_group_are_one_entry_and_lead_to_each_other(client: FlaskClient, path: str) -> None:
     soup = page(client, path)
     entries = soup.select(".menu li:not(.is-minor) a")
     assert len(entries) == 5
     assert [words(entry) for entry in entries if entry.get("aria-current")] == ["Help"]
     siblings = soup.select("nav.siblings a")
-    assert [link["href"] for link in siblings] == ["/help/csv", "/help/errors", "/help/api"]
+    assert [link["href"] for link in siblings] == ["/help/csv", "/help/matching", "/help/errors", "/help/api"]
     assert [link["href"] for link in siblings if link.get("aria-current")] == [path]

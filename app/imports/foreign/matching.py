@@ -56,7 +56,7 @@ _UNITS = ("cents", "pence", "cent")
 #: What a column of single prices is called, beside one of a line's.
 _OF_ONE = {"each", "unit", "single", "ea", "stuckpreis", "stuck"}
 #: What fields are called in sentences.
-_LABELS = {
+LABELS = {
     Field.URN: "URN",
     Field.CARDMARKET_ID: "Cardmarket ID",
     Field.TCGPLAYER_ID: "TCGplayer product ID",
@@ -121,6 +121,8 @@ class Matching:
     mapping: Mapping
     columns: tuple[ColumnMatch, ...]
     format: Format | None = None
+    #: The fields that a saved mapping takes from columns which the file does not have.
+    lost: tuple[Field, ...] = ()
 
     @property
     def missing(self) -> tuple[Field, ...]:
@@ -138,6 +140,11 @@ def match_file(source: BinaryIO, reading: Reading, *, saved: Sequence[Mapping] =
     return _Matcher(Sample(source, reading), reading.columns).match(saved)
 
 
+def complete(source: BinaryIO, reading: Reading, mapping: Mapping) -> Mapping:
+    """The mapping with its scale, the way conditions are read, and money, as far as the cells of its columns tell."""
+    return _Matcher(Sample(source, reading), reading.columns).complete(mapping)
+
+
 class _Matcher:
     def __init__(self, sample: Sample, columns: Sequence[str]) -> None:
         self._sample, self._columns = sample, columns
@@ -145,6 +152,11 @@ class _Matcher:
         self._sources: dict[Field, Source] = {}
         self._taken: dict[int, ColumnMatch] = {}
         self._refused: dict[int, str] = {}
+
+    def complete(self, mapping: Mapping) -> Mapping:
+        """The mapping with what the cells of its columns tell."""
+        self._sources = dict(mapping.sources)
+        return replace(self._guess_rest(mapping), columns=tuple(self._columns), sources=dict(self._sources))
 
     def match(self, saved: Sequence[Mapping]) -> Matching:
         if known := self._find_saved(saved):
@@ -181,7 +193,8 @@ class _Matcher:
         """Take what a saved mapping of other columns says of those that are there, and match the others."""
         self._take(known.sources, By.SAVED, "You matched it so before.")
         self._by_names()
-        return self._matching(self._guess_rest(replace(known, sources={})), None)
+        lost = tuple(to for to in known.sources if to not in self._sources)
+        return replace(self._matching(self._guess_rest(replace(known, sources={})), None), lost=lost)
 
     def _by_format(self, found: Format) -> Matching:
         self._take(found.mapping.sources, By.FORMAT, f"It has this name in the {found.name}.")
@@ -225,7 +238,7 @@ class _Matcher:
     def _take_named(self, to: Field, places: list[int]) -> None:
         fitting = [at for at in places if self._fits(at, to, _NAMED)]
         for at in set(places) - set(fitting):
-            self._refused[at] = f"It is called like the {_LABELS[to]}, but its cells do not look like one."
+            self._refused[at] = f"It is called like the {LABELS[to]}, but its cells do not look like one."
         # One that has values before one that has none.
         fitting.sort(key=lambda at: not self._sample.values(at))
         chosen = fitting if to in _TEXTS else self._first(to, fitting)
@@ -233,7 +246,7 @@ class _Matcher:
             columns = tuple(self._columns[at] for at in chosen)
             self._sources[to] = Source(columns, joined=Joined.ALL if to in _TEXTS else Joined.FIRST)
         for at in chosen:
-            self._add(at, to, By.NAME, f"The {_LABELS[to]} is often called so.")
+            self._add(at, to, By.NAME, f"The {LABELS[to]} is often called so.")
 
     def _first(self, to: Field, fitting: list[int]) -> list[int]:
         """The column of several that are called like a field; none if they say different prices or quantities."""
@@ -246,7 +259,7 @@ class _Matcher:
         if all(self._sample.values(at) == self._sample.values(filled[0]) for at in filled):
             return filled[:1]
         for at in filled:
-            self._refused[at] = f"Several columns may be the {_LABELS[to]}. Choose one."
+            self._refused[at] = f"Several columns may be the {LABELS[to]}. Choose one."
         return []
 
     def _name_of_title(self) -> None:
@@ -316,7 +329,7 @@ class _Matcher:
             ]
             if len(found) == 1:
                 self._sources[to] = Source((self._columns[found[0]],))
-                self._add(found[0], to, By.CONTENTS, f"Its cells look like the {_LABELS[to]}.")
+                self._add(found[0], to, By.CONTENTS, f"Its cells look like the {LABELS[to]}.")
 
     def _has_letters(self, at: int) -> bool:
         return all(samples.is_name(cell) for cell in self._sample.cells(at))
@@ -328,7 +341,7 @@ class _Matcher:
             to = _nearest(column)
             if to and to in TESTS and to not in self._sources and self._fits(at, to, _UNNAMED):
                 self._sources[to] = Source((column,))
-                self._add(at, to, By.SPELLING, f"The {_LABELS[to]} is often called almost so.")
+                self._add(at, to, By.SPELLING, f"The {LABELS[to]} is often called almost so.")
 
     # What else a mapping says.
 

@@ -52,6 +52,8 @@ _SIGNS = {
 #: The currencies of which the smallest unit is the unit.
 _WITHOUT_MINOR = {"JPY", "KRW"}
 _OWN = "GBP"
+#: The currencies that a seller can choose, our own first.
+CURRENCIES = (_OWN, *sorted({*_SIGNS.values()} - {_OWN}))
 _PARTS = re.compile(
     r"(?P<before>[^0-9.,+-]*)"
     r"(?P<number>[-+]?[0-9][0-9., '’]*?|[-+]?[.,][0-9]+)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from app.csvfile.contract import CONDITION_CODES
@@ -59,7 +60,8 @@ class Prices(NamedTuple):
 
 def words_of(sample: Sample, mapping: Mapping, columns: Sequence[str]) -> list[Word]:
     """Every distinct word of a closed kind with what it becomes, the most frequent first in each kind."""
-    bound, reader = Bound(mapping, columns), TraitReader(mapping)
+    # Whether rows are for sale is not a matter of a word.
+    bound, reader = Bound(mapping, columns), TraitReader(replace(mapping, filters=()))
     sets = Sets(items_by_set.list_sets(), mapping)
     found: list[Word] = []
     for kind, to in _KINDS.items():
@@ -69,7 +71,7 @@ def words_of(sample: Sample, mapping: Mapping, columns: Sequence[str]) -> list[W
                 if kind in (Kind.SET, Kind.GAME):
                     found.append(_of_catalog(kind, word, count, mapping, sets))
                 else:
-                    found.append(_of_traits(kind, word, count, reader.read({to: word}, [[] for _ in mapping.filters])))
+                    found.append(_of_traits(kind, word, count, reader.read({to: word}, [])))
     return found
 
 
@@ -98,7 +100,7 @@ def _of_catalog(kind: Kind, word: str, count: int, mapping: Mapping, sets: Sets)
 
 
 def prices_of(sample: Sample, mapping: Mapping, columns: Sequence[str]) -> Prices | None:
-    """The prices in the first rows; None if none can be read. A currency in another column is not looked at."""
+    """The prices in the first rows; None if none can be read."""
     found = sorted(_readable(sample, mapping, Bound(mapping, columns)), key=lambda one: one.pence)
     if not found:
         return None
@@ -107,10 +109,9 @@ def prices_of(sample: Sample, mapping: Mapping, columns: Sequence[str]) -> Price
 
 def _readable(sample: Sample, mapping: Mapping, bound: Bound) -> Iterator[Price]:
     pricing = Pricing(mapping.money)
-    currencies = [cell for at in bound.places.get(Field.CURRENCY, ()) for cell in sample.cells(at)]
-    told = currencies[0] if len(currencies) == 1 else ""
+    currency = next(iter(bound.places.get(Field.CURRENCY, ())), None)
     for at in bound.places.get(Field.PRICE, ()):
-        for text, _ in sample.values(at):
-            pence = pricing.price([text], told)
+        for text, code in sample.pairs(at, currency):
+            pence = pricing.price([text], code)
             if not isinstance(pence, Reason):
                 yield Price(text, pence)

@@ -161,6 +161,15 @@ def _languages() -> dict[str, str]:
     return {normal(word): code for code, words in load("languages").items() for word in words}
 
 
+@cache
+def language_names() -> dict[str, str]:
+    """The languages by their codes, as people call them."""
+    return {
+        code: next(word for word in words if len(word) > 3 and word[0].isupper())
+        for code, words in load("languages").items()
+    }
+
+
 def language(word: str) -> str | None:
     """The code of a language; None for a word that is not one."""
     return _languages().get(normal(word))

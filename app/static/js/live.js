@@ -128,6 +128,8 @@ function showPart(part) {
   document.dispatchEvent(new Event("sluice:shown"));
   showStopping();
   if (!part.matches("[data-live]")) return;
+  // What was waited for is there, on a page of its own.
+  if (part.dataset.next) window.location.replace(part.dataset.next);
   if (part.dataset.title && part.closest("main")) document.title = `${part.dataset.title} – Sluice`;
   announce(part.dataset);
 }

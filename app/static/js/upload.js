@@ -80,6 +80,12 @@ function makeItem(file) {
     setState(item, "waiting", "Trying again…");
     if (!isBusy) await run({ renews: true });
   });
+  one("[data-file-match]", row).addEventListener("click", async () => {
+    // Nothing is imported there before its seller says so.
+    item.address = form.dataset.match;
+    setState(item, "waiting", "Uploading…");
+    if (!isBusy) await run();
+  });
   one("[data-file-choose]", row).addEventListener("click", () => {
     input.click();
     replaced = item;
@@ -106,6 +112,7 @@ function setState(item, state, words, { place = null, placeWords = "Open", alert
   one("[data-file-remove]", row).hidden = ["sending", "done"].includes(state);
   one("[data-file-again]", row).hidden = !["broken", "cancelled"].includes(state);
   one("[data-file-choose]", row).hidden = !["refused", "changed"].includes(state);
+  one("[data-file-match]", row).hidden = state !== "refused" || isMatched(item);
   const link = one("[data-file-open]", row);
   link.hidden = !place;
   if (place) link.href = place;
@@ -121,6 +128,9 @@ function setState(item, state, words, { place = null, placeWords = "Open", alert
   }
   list.hidden = false;
 }
+
+// Whether it was sent to be matched, and not to be imported as it is.
+const isMatched = (item) => item.address === form.dataset.match;
 
 function refuse(item, sentence, { help = true } = {}) {
   setState(item, "refused", "Not imported.", { alert: sentence, help });
@@ -290,7 +300,9 @@ function showAnswer(item, request) {
   const place = request.getResponseHeader("Location");
   const sentence = sentenceOf(request);
   const isCheck = item.address !== form.action;
-  if (request.status === 201) {
+  if (request.status === 201 && isMatched(item)) {
+    setState(item, "done", "Uploaded. Nothing is imported yet.", { place, placeWords: "Match its columns" });
+  } else if (request.status === 201) {
     setState(item, "done", isCheck ? "Uploaded. Check started." : "Uploaded. Import started.", {
       place,
       placeWords: isCheck ? "Open the check" : "Open the import",

@@ -1,0 +1,80 @@
+"""What a seller chooses about a mapping: which column is which field, and what stands for a missing column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Map
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.imports.foreign.mapping import Field, How, Joined, Mapping, Source, positions
+
+#: Fields that take several columns together.
+_TEXTS = (Field.COMMENT, Field.NOTES)
+#: What names a card, each alone or with others of the same group.
+_NAMING = ({Field.URN}, {Field.CARDMARKET_ID}, {Field.TCGPLAYER_ID}, {Field.TITLE}, {Field.NAME}, {Field.NUMBER})
+_NEEDED = (Field.CONDITION, Field.PRICE, Field.QUANTITY)
+
+
+def fields_of(mapping: Mapping, columns: Sequence[str]) -> list[tuple[Field, ...]]:
+    """For each column of a file the fields that it is taken for."""
+    found: list[list[Field]] = [[] for _ in columns]
+    for to, source in mapping.sources.items():
+        for name in source.columns:
+            for at in positions(columns, name):
+                if to not in found[at]:
+                    found[at].append(to)
+    for split in mapping.splits:
+        for at in positions(columns, split.quantity):
+            found[at].append(Field.QUANTITY)
+    return [tuple(one) for one in found]
+
+
+def missing_of(mapping: Mapping) -> tuple[Field, ...]:
+    """The fields that every listing needs and nothing is chosen for; NAME stands for all that names a card."""
+    there = {to for to, source in mapping.sources.items() if source.columns or source.constant}
+    there |= {Field.QUANTITY} if mapping.splits else set()
+    is_named = any(fields <= there for fields in _NAMING)
+    return (*(() if is_named else (Field.NAME,)), *(one for one in _NEEDED if one not in there))
+
+
+def choose(
+    mapping: Mapping, columns: Sequence[str], chosen: Sequence[Field | None], constants: Map[Field, str]
+) -> Mapping:
+    """The mapping in which each of ``columns`` is the field in ``chosen``, and fields have these constants.
+
+    A column for which the first of its fields is chosen stays as it is.
+    """
+    before = fields_of(mapping, columns)
+    changed = [at for at, to in enumerate(chosen) if to != (before[at][0] if before[at] else None)]
+    for at in changed:
+        mapping = _without(mapping, columns, at)
+    for at in changed:
+        if to := chosen[at]:
+            mapping = _with(mapping, to, columns[at])
+    for to, constant in constants.items():
+        source = mapping.sources.get(to) or Source()
+        if constant != source.constant:
+            source = replace(source, constant=constant)
+            mapping = mapping.with_source(to, source if source.columns or constant else None)
+    return replace(mapping, columns=tuple(columns))
+
+
+def _without(mapping: Mapping, columns: Sequence[str], at: int) -> Mapping:
+    for to, source in list(mapping.sources.items()):
+        places = [place for name in source.columns for place in positions(columns, name)]
+        if at not in places:
+            continue
+        left = tuple(columns[place] for place in places if columns[place] != columns[at])
+        source = replace(source, columns=left, how=source.how if left else How.PLAIN)
+        mapping = mapping.with_source(to, source if left or source.constant else None)
+        if to is Field.CONDITION:
+            mapping = replace(mapping, scale="")
+    splits = tuple(one for one in mapping.splits if at not in positions(columns, one.quantity))
+    return replace(mapping, splits=splits)
+
+
+def _with(mapping: Mapping, to: Field, column: str) -> Mapping:
+    source = mapping.sources.get(to) or Source(joined=Joined.ALL if to in _TEXTS else Joined.FIRST)
+    if to is Field.QUANTITY:
+        mapping = replace(mapping, splits=())
+    return mapping.with_source(to, replace(source, columns=(*source.columns, column)))

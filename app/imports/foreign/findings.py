@@ -1,0 +1,121 @@
+"""What a conversion has found that its seller should see: what is to be decided, and a row of every kind."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from app.csvfile.columns import COLUMNS, Column
+from app.imports.foreign.convert import Converted
+from app.imports.foreign.reasons import Candidate, Outcome, Question, Reason
+
+#: Most questions that are kept, those with the most rows first, and most rows that are shown.
+MAX_QUESTIONS = 2_000
+_MAX_ROWS, _MAX_EXAMPLES = 8, 40
+_KIND = tuple(COLUMNS.index(one) for one in (Column.MODE, Column.CONDITION, Column.VARIANTS))
+
+
+class Asked(NamedTuple):
+    """Something to be decided."""
+
+    #: See ``Question``.
+    kind: str
+    word: str
+    #: The key of its sentence, and the sentence.
+    slug: str
+    sentence: str
+    #: The rows that wait for it.
+    rows: int
+    candidates: tuple[Candidate, ...] = ()
+
+
+class Example(NamedTuple):
+    """A row of the file, and what it came to."""
+
+    outcome: Outcome
+    #: Its first line, and where it stands in the text of the file.
+    line: int
+    start: int
+    length: int
+    #: Why; empty for a row of its own.
+    sentence: str
+    #: The cells of the converted row, if it has become one.
+    cells: tuple[str, ...] = ()
+
+
+class Findings:
+    """Collects what the blocks of a conversion have found."""
+
+    def __init__(self) -> None:
+        self._questions: Counter[Question] = Counter()
+        self._reasons: dict[Question, Reason] = {}
+        self._examples: dict[tuple[object, ...], Example] = {}
+        self._rows = 0
+
+    def add(self, block: Converted) -> None:
+        """Add those of the next rows."""
+        for why, count in block.questions:
+            question = why.question or Question("", why.sentence)
+            self._questions[question] += count
+            self._reasons.setdefault(question, why)
+        self._add_rows(block)
+        self._add_others(block)
+
+    def _add_rows(self, block: Converted) -> None:
+        """A row of its own for each condition with its variants, as long as there is room."""
+        if self._rows >= _MAX_ROWS:
+            return
+        for at, cells in zip(block.from_rows.tolist(), csv.reader(block.data.decode().splitlines()), strict=False):
+            key = (Outcome.ROW, *(cells[place] for place in _KIND))
+            if key not in self._examples:
+                self._examples[key] = _example(block, at, Outcome.ROW, "", tuple(cells))
+                self._rows += 1
+                if self._rows >= _MAX_ROWS:
+                    return
+
+    def _add_others(self, block: Converted) -> None:
+        if len(self._examples) >= _MAX_EXAMPLES:
+            return
+        codes, firsts = np.unique(block.reason_at, return_index=True)
+        for code, at in zip(codes.tolist(), firsts.tolist(), strict=True):
+            outcome = Outcome(int(block.outcomes[at]))
+            if code >= 0 and outcome is not Outcome.ROW:
+                why = block.reasons[code]
+                self._examples.setdefault((outcome, why.slug), _example(block, at, outcome, why.sentence))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        asked: list[Asked] = []
+        for question, rows in self._questions.most_common(MAX_QUESTIONS):
+            why = self._reasons[question]
+            asked.append(Asked(*question, why.slug, why.sentence, rows, why.candidates))
+        examples = sorted(self._examples.values(), key=lambda one: (one.outcome, one.line))
+        return {"asked": asked, "kinds": len(self._questions), "examples": examples[:_MAX_EXAMPLES]}
+
+
+def _example(block: Converted, at: int, outcome: Outcome, sentence: str, cells: tuple[str, ...] = ()) -> Example:
+    return Example(outcome, int(block.lines[at]), int(block.starts[at]), int(block.lengths[at]), sentence, cells)
+
+
+def asked_of(values: dict[str, Any]) -> list[Asked]:
+    """What is to be decided, of what ``to_json`` has given."""
+    return [
+        Asked(kind, word, slug, sentence, rows, tuple(map(_candidate, candidates)))
+        for kind, word, slug, sentence, rows, candidates in values.get("asked", ())
+    ]
+
+
+def _candidate(values: list[Any]) -> Candidate:
+    *texts, variants = values
+    return Candidate._make([*texts, tuple(variants)])
+
+
+def examples_of(values: dict[str, Any]) -> list[Example]:
+    """The rows of every kind, of what ``to_json`` has given."""
+    return [
+        Example(Outcome(outcome), line, start, length, sentence, tuple(cells))
+        for outcome, line, start, length, sentence, cells in values.get("examples", ())
+    ]

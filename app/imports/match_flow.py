@@ -1,0 +1,134 @@
+"""The way of a foreign file through its questions: what is sure is not asked, and each answer converts it again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from typing import BinaryIO
+
+from app.extensions import db
+from app.imports import conversion_job, conversions, mappings
+from app.imports.errors import TransitionRefused
+from app.imports.foreign.choices import missing_of
+from app.imports.foreign.findings import Asked, asked_of
+from app.imports.foreign.mapping import Kind, Mapping
+from app.imports.foreign.matching import Matching, match_file
+from app.imports.foreign.shapes import Unsure
+from app.models import Conversion
+from app.statuses import ConversionStatus
+from app.storage import current_storage
+from app.storage.stored_file import open_stored
+
+#: Files of this many bytes are converted while their seller waits; of those that must be unpacked first, so many.
+_AT_ONCE, _UNPACKED_AT_ONCE = 1_000_000, 200_000
+
+#: What no answer decides, although it is asked about a word.
+_FINAL = {"finish-not-there", "language-not-there"}
+
+
+class Step(StrEnum):
+    """A step of the way; its value is the last part of its address."""
+
+    READING = "reading"
+    COLUMNS = "columns"
+    WORDS = "words"
+    CARDS = "cards"
+    MONEY = "money"
+    PREVIEW = "preview"
+
+
+#: What is asked in a step: kinds of questions (``reasons.Question``).
+_KINDS: dict[Step, frozenset[str]] = {
+    Step.WORDS: frozenset({*Kind, "scale", "condition-missing"} - {Kind.ITEM}),
+    Step.CARDS: frozenset({Kind.ITEM}),
+    Step.MONEY: frozenset({"currency", "rate", "decimal"}),
+}
+
+
+def begin(seller_id: int, draft: Conversion) -> Step:
+    """Give a new draft the mapping that is sure, and convert it unless something must be asked before.
+
+    Returns the step that its seller should see. Raises FileRejected and OSError.
+    """
+    if draft.status != ConversionStatus.DRAFT or draft.mapping is not None:
+        return Step.PREVIEW
+    return rematch(seller_id, draft)
+
+
+def rematch(seller_id: int, draft: Conversion) -> Step:
+    """The same for a draft whose columns have changed."""
+    public_id = draft.public_id
+    reading = conversions.reading_of(draft)
+    found = mappings.find_for(seller_id, reading.columns)
+    if found is not None:
+        conversions.use_saved(seller_id, public_id, found.name)
+        return convert(seller_id, public_id)
+    matching = match(seller_id, draft)
+    conversions.set_mapping(seller_id, public_id, matching.mapping)
+    if {Unsure.HEADER, Unsure.SHEET, Unsure.SEPARATOR} & set(reading.unsure):
+        return Step.READING
+    if missing_of(matching.mapping) or matching.lost:
+        return Step.COLUMNS
+    return convert(seller_id, public_id)
+
+
+def match(seller_id: int, draft: Conversion) -> Matching:
+    """What the columns of a draft are taken for without its seller. Raises FileRejected and OSError."""
+    saved = [Mapping.from_json(one.mapping) for one in mappings.list_saved(seller_id)]
+    with source_of(draft) as file:
+        return match_file(file, conversions.reading_of(draft), saved=saved)
+
+
+def source_of(draft: Conversion) -> AbstractContextManager[BinaryIO]:
+    """The uploaded file. Raises TransitionRefused if it was deleted, and OSError."""
+    if draft.source_removed_at is not None:
+        raise TransitionRefused("The uploaded file has been deleted. Upload it again.")
+    return open_stored(current_storage(), draft.storage_key, draft.file_size)
+
+
+def decide(seller_id: int, public_id: uuid.UUID, mapping: Mapping, *, after: Step) -> Step:
+    """Give a draft this mapping, convert it, and return the next step that its seller should see."""
+    draft = conversions.get(seller_id, public_id)
+    if mapping == conversions.mapping_of(draft) and draft.status == ConversionStatus.CONVERTED:
+        return next_step(draft, after)
+    conversions.set_mapping(seller_id, public_id, mapping, name=draft.mapping_name)
+    if missing_of(mapping) and after is not Step.COLUMNS:
+        return Step.COLUMNS
+    return convert(seller_id, public_id, after=after)
+
+
+def convert(seller_id: int, public_id: uuid.UUID, *, after: Step = Step.READING) -> Step:
+    """Convert a draft: a small file at once, another in the background. Returns the next step with something to do."""
+    draft = conversions.get(seller_id, public_id)
+    is_small = draft.file_size <= (_AT_ONCE if conversions.reading_of(draft).is_text else _UNPACKED_AT_ONCE)
+    queued = conversions.convert(seller_id, public_id, in_background=not is_small)
+    if is_small and queued.status == ConversionStatus.QUEUED:
+        conversion_job.run(seller_id, queued.id, queued.attempt)
+        db.session.rollback()
+    done = conversions.get(seller_id, public_id)
+    if done.status != ConversionStatus.CONVERTED:
+        return Step.PREVIEW
+    return next_step(done, after)
+
+
+def next_step(conversion: Conversion, after: Step) -> Step:
+    """The first step after this one with something to decide; else the preview."""
+    asked = asked_in(conversion)
+    order = [*Step]
+    later = order[order.index(after) + 1 :]
+    return next((step for step in later if of_step(asked, step)), Step.PREVIEW)
+
+
+def asked_in(conversion: Conversion) -> list[Asked]:
+    """What is to be decided about a converted file, most rows first."""
+    if conversion.status != ConversionStatus.CONVERTED:
+        return []
+    return asked_of((conversion.scan or {}).get("findings", {}))
+
+
+def of_step(asked: Sequence[Asked], step: Step) -> list[Asked]:
+    """Those that are decided in a step."""
+    kinds = _KINDS.get(step, frozenset())
+    return [one for one in asked if one.kind in kinds and one.slug not in _FINAL]

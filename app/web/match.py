@@ -1,0 +1,250 @@
+"""Match your file: a file that is not in the import format, on its way into it."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.config import current_settings
+from app.csvfile.errors import FileRejected, round_size_down
+from app.extensions import csrf
+from app.http.form_fields import is_on, read_form_key
+from app.http.multipart import FileForm
+from app.http.uploads import check_length, expect_file, storage_errors_as_503
+from app.imports import conversions, mappings, match_flow, quotas
+from app.imports.errors import ImportedBefore, TransitionRefused
+from app.imports.foreign.mapping import MappingInvalid
+from app.imports.match_flow import Step
+from app.models import Conversion
+from app.statuses import ConversionStatus, ImportKind
+from app.web import match_answers, match_pages
+from app.web.file_posts import PLAIN, check_csrf, checked_pieces, csrf_token, is_script, refuse
+from app.web.live_page import render_live
+from app.web.session import require_seller, seller_id
+
+blueprint = Blueprint("match", __name__, url_prefix="/imports/match")
+blueprint.before_request(require_seller)
+
+_BEFORE_FILE = frozenset({"form_key"})
+_FIELDS = _BEFORE_FILE | {"csrf_token"}
+
+
+@blueprint.get("")
+def form() -> ResponseReturnValue:
+    """The form to choose a file of another tool."""
+    return _render_form()
+
+
+@blueprint.post("")
+@csrf.exempt
+def receive() -> ResponseReturnValue:
+    """Store the file while it arrives, and match it; 303 to its first step, or the form again with what is wrong.
+
+    As ``upload.receive``, of which it differs in that nothing is imported.
+    """
+    by = seller_id()
+    expect_file()
+    body = FileForm(request, "file", fields=_FIELDS)
+    try:
+        with storage_errors_as_503(), quotas.one_of_few(by) as counted:
+            if not body.open_file():
+                check_csrf(body)
+                return _render_form("Choose a file first."), 422
+            check_length()
+            if csrf_token(body):
+                check_csrf(body)
+            pieces = counted(checked_pieces(body, before_file=_BEFORE_FILE))
+            draft = conversions.upload(by, body.file_name, pieces, form_key=read_form_key(body.fields))
+            public_id = draft.public_id
+            try:
+                step = match_flow.begin(by, draft)
+            except FileRejected:
+                # What cannot be read as far as the first rows is not kept.
+                conversions.delete(by, public_id)
+                raise
+    except FileRejected as rejected:
+        return refuse(rejected, _render_form)
+    place = _address(public_id, step)
+    if not is_script():
+        return redirect(place, 303)
+    return Response("Uploaded. Nothing is imported yet.", 201, {"Location": place}, content_type=PLAIN)
+
+
+@blueprint.get("/<uuid:public_id>")
+def show(public_id: uuid.UUID) -> ResponseReturnValue:
+    """What would be imported, with the buttons that do it; while the file is converted, how far that is."""
+    one = conversions.get(seller_id(), public_id)
+    if one.status in (ConversionStatus.QUEUED, ConversionStatus.RUNNING):
+        here = _address(public_id, Step.PREVIEW)
+        return render_live("match/converting.html", "match/_converting.html", one=one, here=here, is_moving=True)
+    if request.headers.get("HX-Request"):
+        # The page that has waited for this loads itself.
+        return render_template("match/_done.html", here=_address(public_id, Step.PREVIEW))
+    return _render_preview(one)
+
+
+@blueprint.post("/<uuid:public_id>/reading")
+def read_otherwise(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Read the file as the form says; 303 to the same step, or on to the next."""
+    by = seller_id()
+    before = conversions.get(by, public_id)
+    columns = conversions.reading_of(before).columns
+    try:
+        draft = conversions.read_otherwise(by, public_id, match_answers.overrides(request.form))
+        if draft.mapping is None:
+            step = match_flow.rematch(by, draft)
+        else:
+            step = match_flow.convert(by, public_id)
+    except FileRejected as rejected:
+        return _render_step(conversions.get(by, public_id), Step.READING, rejected.message), 422
+    if not is_on(request.form, "go"):
+        return redirect(_address(public_id, Step.READING), 303)
+    if columns == conversions.reading_of(draft).columns or step is not Step.READING:
+        return redirect(_address(public_id, step if step is not Step.READING else Step.COLUMNS), 303)
+    return redirect(_address(public_id, Step.COLUMNS), 303)
+
+
+def _ask(public_id: uuid.UUID, step: Step) -> ResponseReturnValue:
+    """A step: what was decided for the seller, and what only the seller knows."""
+    one = conversions.get(seller_id(), public_id)
+    if one.status in (ConversionStatus.QUEUED, ConversionStatus.RUNNING) or one.used_at is not None:
+        return redirect(_address(public_id, Step.PREVIEW), 303)
+    return _render_step(one, step)
+
+
+def _decide(public_id: uuid.UUID, step: Step) -> ResponseReturnValue:
+    """Take the answers of a step; 303 to the next step that has a question, or to the preview."""
+    by = seller_id()
+    one = conversions.get(by, public_id)
+    try:
+        mapping = match_answers.take(step, one, request.form)
+        following = match_flow.decide(by, public_id, mapping, after=step)
+    except (MappingInvalid, FileRejected) as wrong:
+        return _render_step(conversions.get(by, public_id), step, str(wrong)), 422
+    return redirect(_address(public_id, step if is_on(request.form, "stay") else following), 303)
+
+
+def _add_step(step: Step) -> None:
+    """Add the addresses of a step."""
+
+    def ask(public_id: uuid.UUID) -> ResponseReturnValue:
+        return _ask(public_id, step)
+
+    def decide(public_id: uuid.UUID) -> ResponseReturnValue:
+        return _decide(public_id, step)
+
+    path = f"/<uuid:public_id>/{step.value}"
+    blueprint.add_url_rule(path, step.value, ask, methods=["GET"])
+    if step is not Step.READING:
+        blueprint.add_url_rule(path, f"decide_{step.value}", decide, methods=["POST"])
+
+
+for _step in Step:
+    if _step is not Step.PREVIEW:
+        _add_step(_step)
+
+
+@blueprint.post("/<uuid:public_id>/start")
+def start(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Import the converted file, or check it with ``check``; 303 to the import or the check."""
+    by = seller_id()
+    one = conversions.get(by, public_id)
+    kind = ImportKind.of_switch(check=is_on(request.form, "check"))
+    try:
+        if is_on(request.form, "remember") and one.mapping is not None and one.used_at is None:
+            name = request.form.get("name", "")
+            mappings.save(by, name, match_answers.mapping_of(one))
+            conversions.name_mapping(by, public_id, name)
+    except mappings.NameRefused as refused:
+        return _render_preview(conversions.get(by, public_id), str(refused)), 422
+    try:
+        started = conversions.start(
+            by,
+            public_id,
+            kind,
+            form_key=read_form_key(request.form),
+            refuse_repeated=kind is ImportKind.IMPORT and not is_on(request.form, "again"),
+        )
+    except ImportedBefore as repeated:
+        return _render_preview(conversions.get(by, public_id), repeated=repeated.earlier.public_id), 409
+    except FileRejected as rejected:
+        return refuse(
+            rejected, lambda sentence: _render_preview(conversions.get(by, public_id), sentence).get_data(True)
+        )
+    return redirect(url_for("details.show", public_id=started.public_id), 303)
+
+
+@blueprint.post("/<uuid:public_id>/cancel")
+def cancel(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Stop converting; 303 to the columns."""
+    conversions.cancel(seller_id(), public_id)
+    return redirect(_address(public_id, Step.COLUMNS), 303)
+
+
+@blueprint.post("/<uuid:public_id>/convert")
+def convert(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Convert the file as it is mapped now; 303 to the preview."""
+    by = seller_id()
+    return redirect(_address(public_id, match_flow.convert(by, public_id, after=Step.PREVIEW)), 303)
+
+
+@blueprint.post("/<uuid:public_id>/copy")
+def copy(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Match a file that was imported or checked once more; 303 to its columns."""
+    made = conversions.copy(seller_id(), public_id)
+    return redirect(_address(made.public_id, Step.COLUMNS), 303)
+
+
+@blueprint.post("/<uuid:public_id>/delete")
+def delete(public_id: uuid.UUID) -> ResponseReturnValue:
+    """Delete the file, of which nothing was imported; 303 to the upload page."""
+    conversions.delete(seller_id(), public_id)
+    flash("The file is deleted. Nothing of it was imported.", "success")
+    return redirect(url_for("upload.form"), 303)
+
+
+def _address(public_id: uuid.UUID, step: Step) -> str:
+    if step is Step.PREVIEW:
+        return url_for("match.show", public_id=public_id)
+    return url_for(f"match.{step.value}", public_id=public_id)
+
+
+def _render_form(error: str | None = None) -> str:
+    settings = current_settings()
+    return render_template(
+        "match/form.html",
+        error=error,
+        form_key=uuid.uuid4(),
+        formats=match_pages.format_names(),
+        max_rows=settings.max_rows,
+        max_size=round_size_down(settings.max_upload_bytes),
+    )
+
+
+def _render_step(one: Conversion, step: Step, error: str | None = None) -> str:
+    try:
+        context = match_pages.CONTEXTS[step](one, request.args)
+    except OSError as away:
+        raise TransitionRefused("The uploaded file cannot be read. Upload it again.") from away
+    return render_template(
+        f"match/{step.value}.html", one=one, here=step, steps=match_pages.steps(one, step), error=error, **context
+    )
+
+
+def _render_preview(one: Conversion, error: str | None = None, *, repeated: uuid.UUID | None = None) -> Response:
+    response = make_response(
+        render_template(
+            "match/preview.html",
+            one=one,
+            here=Step.PREVIEW,
+            steps=match_pages.steps(one, Step.PREVIEW),
+            error=error,
+            repeated=repeated,
+            form_keys={"import": uuid.uuid4(), "check": uuid.uuid4()},
+            **match_pages.preview(one),
+        )
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,201 @@
+"""Reads the forms of “Match your file”: what a seller has decided, as a mapping."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from collections.abc import Mapping as Map
+from dataclasses import replace
+from typing import NamedTuple
+
+from app.csvfile.contract import CONDITION_CODES
+from app.imports import conversions, match_flow
+from app.imports.foreign import words
+from app.imports.foreign.choices import choose, fields_of
+from app.imports.foreign.encodings import ENCODINGS
+from app.imports.foreign.mapping import LEAVE_OUT, Field, Kind, Mapping, MappingInvalid
+from app.imports.foreign.matching import complete
+from app.imports.foreign.money import CURRENCIES
+from app.imports.foreign.reading import Overrides
+from app.imports.foreign.sets import Sets
+from app.imports.match_flow import Step
+from app.models import Conversion
+from app.queries import items_by_set
+
+#: The fields that can have one value for the whole file.
+CONSTANTS = (Field.CONDITION, Field.QUANTITY, Field.LANGUAGE, Field.GAME, Field.SET)
+#: What a finish can be, for people.
+FINISHES = {
+    words.NORMAL: "Normal (nothing special)",
+    words.HOLO: "Holo",
+    words.REVERSE: "Reverse holo",
+    words.FOIL: "Foil (holo or reverse, as the card has it)",
+    words.FIRST_EDITION: "1st edition",
+    f"{words.FIRST_EDITION}|{words.HOLO}": "1st edition holo",
+    words.UNLIMITED: "Unlimited",
+    "shadowless": "Shadowless",
+    words.SIGNED: "Signed",
+}
+_WHOLE = re.compile(r"[0-9]{1,6}")
+_LINE = re.compile(r"[0-9]{1,7}")
+
+
+class Answer(NamedTuple):
+    """What a form says about a word."""
+
+    kind: str
+    word: str
+    target: str
+
+
+def mapping_of(one: Conversion) -> Mapping:
+    """The mapping of a conversion; an empty one if it has none."""
+    return conversions.mapping_of(one) or Mapping()
+
+
+def overrides(form: Map[str, str]) -> Overrides:
+    """How the form says that the file is read; a select that is left to itself says nothing."""
+    found = Overrides()
+    if form.get("encoding") in ENCODINGS:
+        found["encoding"] = form["encoding"]
+    if separator := form.get("separator", ""):
+        found["separator"] = "\t" if separator == "tab" else separator
+    if "quote" in form and form["quote"] == "none":
+        found["quote"] = ""
+    if sheet := form.get("sheet", ""):
+        found["sheet"] = sheet
+    if _LINE.fullmatch(form.get("header_line", "")):
+        found["header_line"] = int(form["header_line"])
+    return found
+
+
+def take(step: Step, one: Conversion, form: Map[str, str]) -> Mapping:
+    """The mapping with what the form of ``step`` says. Raises MappingInvalid, FileRejected and OSError."""
+    before = mapping_of(one)
+    if step is Step.COLUMNS:
+        return _take_columns(one, before, form)
+    if step is Step.MONEY:
+        return _take_money(before, form)
+    mapping = before
+    for answer in _answers(form):
+        mapping = _take_answer(mapping, answer)
+    return mapping
+
+
+def _take_columns(one: Conversion, before: Mapping, form: Map[str, str]) -> Mapping:
+    columns = conversions.reading_of(one).columns
+    kept = fields_of(before, columns)
+    chosen: list[Field | None] = []
+    for at in range(len(columns)):
+        value = form.get(f"c{at}")
+        if value is None:
+            chosen.append(kept[at][0] if kept[at] else None)
+        elif value and value not in set(Field):
+            raise MappingInvalid(f"There is no field “{value}”.")
+        else:
+            chosen.append(Field(value) if value else None)
+    constants = {to: form[f"constant-{to}"].strip() for to in CONSTANTS if f"constant-{to}" in form}
+    _check_constants(constants)
+    mapping = choose(before, columns, chosen, constants)
+    with match_flow.source_of(one) as file:
+        return complete(file, conversions.reading_of(one), mapping)
+
+
+def _check_constants(constants: Map[Field, str]) -> None:
+    condition, quantity = constants.get(Field.CONDITION), constants.get(Field.QUANTITY)
+    if condition and condition not in CONDITION_CODES:
+        raise MappingInvalid(f"“{condition}” is not a condition.")
+    if quantity and not _WHOLE.fullmatch(quantity):
+        raise MappingInvalid(f"The quantity “{quantity}” is not a whole number.")
+    if (game := constants.get(Field.GAME)) and Sets(items_by_set.list_sets(), Mapping()).games(game) is None:
+        raise MappingInvalid(f"The catalog has no game “{game}”.")
+
+
+def _take_money(before: Mapping, form: Map[str, str]) -> Mapping:
+    currency, decimal = form.get("currency", before.money.currency), form.get("decimal", before.money.decimal)
+    if currency and currency not in CURRENCIES:
+        raise MappingInvalid(f"There is no currency “{currency}”.")
+    if decimal not in ("", ".", ","):
+        raise MappingInvalid("The decimal sign is a point or a comma.")
+    is_minor = form.get("unit", "minor" if before.money.minor else "major") == "minor"
+    mapping = replace(before, money=replace(before.money, currency=currency, decimal=decimal, minor=is_minor))
+    named = {name.removeprefix("rate-"): value.strip() for name, value in form.items() if name.startswith("rate-")}
+    return mapping.with_rates({code: rate.replace(",", ".") for code, rate in named.items() if rate})
+
+
+def _answers(form: Map[str, str]) -> Iterator[Answer]:
+    """The answers in a form: for each number a kind, a word, and a choice, or a text that counts before it."""
+    for name in form:
+        if not re.fullmatch(r"kind-[0-9]{1,5}", name):
+            continue
+        at = name.removeprefix("kind-")
+        target = form.get(f"other-{at}", "").strip() or form.get(f"answer-{at}", "")
+        if target:
+            yield Answer(form[name], form.get(f"word-{at}", ""), target)
+
+
+def _take_answer(mapping: Mapping, answer: Answer) -> Mapping:
+    kind, word, target = answer
+    if kind == "scale":
+        if target not in words.scales():
+            raise MappingInvalid(f"There is no scale “{target}”.")
+        return replace(mapping, scale=target)
+    if kind == "condition-missing":
+        _check_constants({Field.CONDITION: target})
+        source = mapping.sources.get(Field.CONDITION)
+        return choose(mapping, mapping.columns, _chosen(mapping), {Field.CONDITION: target}) if source else mapping
+    if kind not in set(Kind):
+        raise MappingInvalid(f"There is nothing to decide about “{word}”.")
+    if target != LEAVE_OUT:
+        target = _CHECKS[Kind(kind)](target, word)
+    return mapping.answer(Kind(kind), word, target)
+
+
+def _chosen(mapping: Mapping) -> list[Field | None]:
+    return [one[0] if one else None for one in fields_of(mapping, mapping.columns)]
+
+
+def _set(target: str, word: str) -> str:
+    if not Sets(items_by_set.list_sets(), Mapping().answer(Kind.SET, word, target)).find(word).sets:
+        raise MappingInvalid(f"The catalog has no set “{target}”. Choose one of its sets.")
+    return target
+
+
+def _game(target: str, _word: str) -> str:
+    if Sets(items_by_set.list_sets(), Mapping()).games(target) is None:
+        raise MappingInvalid(f"The catalog has no game “{target}”.")
+    return target
+
+
+def _condition(target: str, _word: str) -> str:
+    if target not in CONDITION_CODES:
+        raise MappingInvalid(f"“{target}” is not a condition.")
+    return target
+
+
+def _language(target: str, _word: str) -> str:
+    if target not in words.language_names():
+        raise MappingInvalid(f"“{target}” is not a language.")
+    return target
+
+
+def _finish(target: str, _word: str) -> str:
+    if target not in FINISHES:
+        raise MappingInvalid(f"“{target}” is not a finish.")
+    return target
+
+
+def _item(target: str, _word: str) -> str:
+    if not items_by_set.find_by_urns([target]):
+        raise MappingInvalid(f"The catalog has no item {target}. Copy its URN from the catalog search.")
+    return target
+
+
+_CHECKS = {
+    Kind.SET: _set,
+    Kind.GAME: _game,
+    Kind.CONDITION: _condition,
+    Kind.LANGUAGE: _language,
+    Kind.FINISH: _finish,
+    Kind.ITEM: _item,
+}

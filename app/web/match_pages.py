@@ -1,0 +1,382 @@
+"""What the pages of “Match your file” show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Map
+from typing import Any, NamedTuple
+
+from app.csvfile.columns import COLUMNS
+from app.csvfile.contract import CONDITION_CODES
+from app.imports import conversions, mappings, match_flow
+from app.imports.foreign import words
+from app.imports.foreign.bound import Bound
+from app.imports.foreign.choices import fields_of, missing_of
+from app.imports.foreign.encodings import ENCODINGS, decode
+from app.imports.foreign.findings import Asked, Example, examples_of
+from app.imports.foreign.guesses import split
+from app.imports.foreign.mapping import LEAVE_OUT, Field, Kind, Mapping
+from app.imports.foreign.matching import LABELS, By
+from app.imports.foreign.money import CURRENCIES, Pricing, read_amount
+from app.imports.foreign.preview import Word, prices_of, words_of
+from app.imports.foreign.reading import Reading, blocks, text_reading
+from app.imports.foreign.reasons import SENTENCES
+from app.imports.foreign.recognised import formats
+from app.imports.foreign.sample import Sample
+from app.imports.foreign.sets import Sets
+from app.imports.match_flow import Step
+from app.models import Conversion
+from app.queries import items_by_set
+from app.statuses import ConversionStatus
+from app.storage import current_storage
+from app.web.match_answers import CONSTANTS, FINISHES, mapping_of
+
+_TITLES = {
+    Step.READING: "How it is read",
+    Step.COLUMNS: "Columns",
+    Step.WORDS: "Words",
+    Step.CARDS: "Cards",
+    Step.MONEY: "Money",
+    Step.PREVIEW: "Preview",
+}
+#: Rows shown of a file, questions on a page, cells of a column, and words of a kind.
+_ROWS, _ON_PAGE, _CELLS, _WORDS = 6, 50, 3, 200
+#: The fields in the order of the select, under what they are about.
+_GROUPS = {
+    "Which card": (
+        Field.NAME,
+        Field.SET,
+        Field.NUMBER,
+        Field.SET_CODE,
+        Field.GAME,
+        Field.TITLE,
+        Field.CARDMARKET_ID,
+        Field.TCGPLAYER_ID,
+        Field.URN,
+    ),
+    "Which copy": (
+        Field.CONDITION,
+        Field.LANGUAGE,
+        Field.FINISH,
+        Field.REVERSE,
+        Field.FIRST_EDITION,
+        Field.SIGNED,
+        Field.ALTERED,
+        Field.PLAYSET,
+    ),
+    "The offer": (Field.PRICE, Field.CURRENCY, Field.QUANTITY, Field.HIDDEN, Field.SHOWN),
+    "Your texts": (Field.COMMENT, Field.NOTES, Field.REFERENCE),
+}
+_MORE = {
+    Field.TITLE: "title with set, number and name in it",
+    Field.COMMENT: "comment for buyers",
+    Field.NOTES: "private notes",
+    Field.FINISH: "finish or edition (holo, reverse, foil)",
+    Field.REFERENCE: "your reference (SKU)",
+}
+_SEPARATORS = {",": "comma", ";": "semicolon", "tab": "tab", "|": "vertical bar"}
+
+
+class StepLink(NamedTuple):
+    """A step in the list of them."""
+
+    step: Step
+    title: str
+    #: How many things are to be decided there.
+    open: int
+    is_here: bool
+
+
+class ColumnRow(NamedTuple):
+    """A column of the file, and what it is taken for."""
+
+    at: int
+    name: str
+    examples: tuple[str, ...]
+    field: str
+    #: The other fields that it is taken for.
+    also: tuple[str, ...]
+    why: str
+
+
+class Shown(NamedTuple):
+    """A row before and after."""
+
+    outcome: str
+    line: int
+    before: list[tuple[str, str]]
+    after: list[tuple[str, str]]
+    sentence: str
+
+
+def label(to: Field) -> str:
+    """What a field is called on pages."""
+    text = _MORE.get(to) or LABELS[to]
+    return text[0].upper() + text[1:]
+
+
+def format_names() -> list[str]:
+    """The formats that are recognised, for people."""
+    return sorted({one.name for one in formats()}, key=str.casefold)
+
+
+def steps(one: Conversion, here: Step) -> list[StepLink]:
+    """The steps with what is open in each."""
+    asked = match_flow.asked_in(one)
+    counts = {step: len(match_flow.of_step(asked, step)) for step in Step}
+    counts[Step.COLUMNS] = len(missing_of(mapping_of(one)))
+    counts[Step.READING] = 0
+    return [StepLink(step, _TITLES[step], counts[step], step is here) for step in Step]
+
+
+def format_of(one: Conversion) -> str:
+    """The name of the format that a file was recognised as, or empty."""
+    key = mapping_of(one).format
+    return next((known.name for known in formats() if known.key == key), "")
+
+
+def reading_sentence(reading: Reading) -> str:
+    """How a file is read, in a sentence."""
+    if reading.sheets:
+        how = f"Sheet “{reading.sheet}” of a workbook"
+    else:
+        name = next((name for sign, name in _SEPARATORS.items() if sign == _sign(reading)), reading.separator)
+        how = f"{ENCODINGS[reading.encoding].partition(' (')[0]}, separated by {name}"
+    header = f"header in line {reading.header_line}" if reading.header_line else "no header"
+    return f"{how}, {header}, {len(reading.columns)} columns"
+
+
+def _sign(reading: Reading) -> str:
+    return "tab" if reading.separator == "\t" else reading.separator
+
+
+# The steps ------------------------------------------------------------------------------------------------------------
+
+
+def _reading(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
+    reading = conversions.reading_of(one)
+    with match_flow.source_of(one) as file:
+        block = next(blocks(file, reading), None)
+    rows: list[tuple[int, list[str]]] = []
+    if block:
+        cells = block.cells.slice(0, _ROWS)
+        rows = [(int(block.lines[at]), [str(column[at]) for column in cells.columns]) for at in range(cells.num_rows)]
+    return {
+        "reading": reading,
+        "rows": rows,
+        "encodings": ENCODINGS,
+        "separators": _SEPARATORS,
+        "separator": _sign(reading),
+        "header_lines": range(1, max(10, reading.header_line) + 1),
+    }
+
+
+def _columns(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
+    reading, mapping = conversions.reading_of(one), mapping_of(one)
+    matching = match_flow.match(one.seller_id, one)
+    taken = fields_of(mapping, reading.columns)
+    rows: list[ColumnRow] = []
+    for at, (name, fields, found) in enumerate(zip(reading.columns, taken, matching.columns, strict=True)):
+        why = found.why if (fields[:1] == found.fields[:1] or not fields) else "You chose this."
+        if found.by is By.FORMAT and fields:
+            why = ""
+        field = fields[0].value if fields else ""
+        also = tuple(label(to) for to in fields[1:])
+        rows.append(ColumnRow(at, name, tuple(one[:40] for one in found.examples[:_CELLS]), field, also, why))
+    missing = missing_of(mapping)
+    return {
+        "rows": rows,
+        "groups": {group: [(to.value, label(to)) for to in fields] for group, fields in _GROUPS.items()},
+        "missing": [_MISSING[to] for to in missing],
+        "constants": {to.value: source.constant for to, source in mapping.sources.items() if source.constant},
+        "offered": [to.value for to in CONSTANTS if not (source := mapping.sources.get(to)) or not source.columns],
+        "conditions": CONDITION_CODES,
+        "languages": words.language_names(),
+        "games": sorted({known.game for known in items_by_set.list_sets()}),
+        "lost": [label(to) for to in matching.lost if to not in mapping.sources],
+        "unsure_count": sum(1 for row in rows if not row.field and row.examples),
+    }
+
+
+_MISSING = {
+    Field.NAME: "which card a row is: choose the name with its set or number, an ID, or a title",
+    Field.CONDITION: "the condition: choose its column, or one condition for all rows below",
+    Field.PRICE: "the price: choose its column",
+    Field.QUANTITY: "the quantity: choose its column, or one quantity for all rows below",
+}
+
+
+def _words(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
+    mapping = mapping_of(one)
+    asked = match_flow.of_step(match_flow.asked_in(one), Step.WORDS)
+    page, pages = _page(asked, args)
+    sets = items_by_set.list_sets()
+    finder = Sets(sets, mapping)
+    has_sets = any(question.kind in (Kind.SET, Kind.GAME) for question in page)
+    return {
+        "asked": page,
+        "pages_at": pages,
+        "nearest": {question.word: finder.nearest(question.word) for question in page if question.kind == Kind.SET},
+        "decided": _decided(one, mapping),
+        "options_of": {
+            Kind.CONDITION.value: {code: _condition_name(code) for code in CONDITION_CODES},
+            Kind.LANGUAGE.value: words.language_names(),
+            Kind.FINISH.value: FINISHES,
+            Kind.GAME.value: {game: game for game in sorted({known.game for known in sets})},
+            "scale": {key: scale.name for key, scale in words.scales().items()},
+        },
+        "sets": sorted(f"{known.game} > {known.name}" for known in sets) if has_sets else [],
+        "titles": _KINDS,
+    }
+
+
+_KINDS = {
+    "scale": "Scale of conditions",
+    "condition-missing": "No condition",
+    Kind.CONDITION.value: "Conditions",
+    Kind.LANGUAGE.value: "Languages",
+    Kind.FINISH.value: "Finishes",
+    Kind.GAME.value: "Games",
+    Kind.SET.value: "Sets",
+    Kind.ITEM.value: "Cards",
+}
+
+
+def _condition_name(code: str) -> str:
+    return f"{CONDITION_CODES[code].name.replace('_', ' ').capitalize()} ({code})"
+
+
+def _decided(one: Conversion, mapping: Mapping) -> dict[str, list[Word]]:
+    """For each kind the words of the first rows that are decided, and what they become."""
+    reading = conversions.reading_of(one)
+    with match_flow.source_of(one) as file:
+        known = [word for word in words_of(Sample(file, reading), mapping, reading.columns) if word.becomes]
+    known += [
+        Word(Kind.ITEM, word, 0, "Left out" if target == LEAVE_OUT else target)
+        for word, target in mapping.answers.get(Kind.ITEM, {}).items()
+    ]
+    return {kind.value: found for kind in Kind if (found := [word for word in known if word.kind is kind][:_WORDS])}
+
+
+def _cards(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
+    asked = match_flow.of_step(match_flow.asked_in(one), Step.CARDS)
+    page, pages = _page(asked, args)
+    found = (one.scan or {}).get("findings", {})
+    return {"asked": page, "pages_at": pages, "count": len(asked), "kinds": found.get("kinds", 0)}
+
+
+def _page(asked: Sequence[Asked], args: Map[str, str]) -> tuple[list[Asked], dict[str, int]]:
+    number = int(args["page"]) if args.get("page", "").isdigit() and len(args["page"]) < 5 else 1
+    count = max(1, -(-len(asked) // _ON_PAGE))
+    number = min(max(number, 1), count)
+    begin = (number - 1) * _ON_PAGE
+    return list(asked[begin : begin + _ON_PAGE]), {"number": number, "count": count, "before": begin}
+
+
+class PriceRow(NamedTuple):
+    """A cell with a price, and what it comes to."""
+
+    cell: str
+    pence: int | None
+    why: str
+
+
+def _money(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
+    reading, mapping = conversions.reading_of(one), mapping_of(one)
+    bound, pricing = Bound(mapping, reading.columns), Pricing(mapping.money)
+    places, currency = bound.places.get(Field.PRICE, []), bound.places.get(Field.CURRENCY, [])
+    with match_flow.source_of(one) as file:
+        sample = Sample(file, reading)
+        pairs = [pair for at in places for pair in sample.pairs(at, currency[0] if currency else None)]
+    prices = [price for cell, code in pairs if (price := _price(pricing, words.cleaned(cell), code))]
+    asked = match_flow.of_step(match_flow.asked_in(one), Step.MONEY)
+    codes = {question.word for question in asked if question.kind == "rate"} | {*mapping.money.rates}
+    codes |= {amount.currency for cell, _ in pairs if (amount := read_amount(cell))} | {mapping.money.currency}
+    foreign = sorted(codes - {"", CURRENCIES[0]})
+    return {
+        "money": mapping.money,
+        "currencies": CURRENCIES,
+        "rates": {code: mapping.money.rates.get(code, "") for code in foreign},
+        "prices": prices[:8],
+        "range": prices_of(sample, mapping, reading.columns),
+        "asked": asked,
+        "has_prices": bool(places),
+    }
+
+
+def _price(pricing: Pricing, cell: str, code: str) -> PriceRow | None:
+    """What a cell comes to; None if it says nothing or 0."""
+    price = pricing.price([cell], code)
+    if isinstance(price, int):
+        return PriceRow(f"{cell} {code}".strip(), price, "")
+    return None if price.slug == "price-missing" else PriceRow(f"{cell} {code}".strip(), None, price.sentence)
+
+
+CONTEXTS: dict[Step, Callable[[Conversion, Map[str, str]], dict[str, Any]]] = {
+    Step.READING: _reading,
+    Step.COLUMNS: _columns,
+    Step.WORDS: _words,
+    Step.CARDS: _cards,
+    Step.MONEY: _money,
+}
+
+
+# The preview ----------------------------------------------------------------------------------------------------------
+
+
+def preview(one: Conversion) -> dict[str, Any]:
+    """What a conversion came to."""
+    asked = match_flow.asked_in(one)
+    mapping = mapping_of(one)
+    findings = (one.scan or {}).get("findings", {})
+    is_done = one.status == ConversionStatus.CONVERTED
+    return {
+        "is_done": is_done,
+        "format": format_of(one),
+        "reading": reading_sentence(conversions.reading_of(one)),
+        "to_decide": [
+            (step, _TITLES[step], len(questions), questions[0].sentence)
+            for step in (Step.WORDS, Step.CARDS, Step.MONEY)
+            if (questions := match_flow.of_step(asked, step))
+        ],
+        "others": [question for question in asked if _is_other(question)][:20],
+        "missing": [_MISSING[to] for to in missing_of(mapping)],
+        "left_out": _reasons(one) if is_done else [],
+        "examples": _examples(one, examples_of(findings)) if is_done else [],
+        "saved": [saved.name for saved in mappings.list_saved(one.seller_id)],
+        "name": one.mapping_name or format_of(one) or one.file_name.rpartition(".")[0] or one.file_name,
+        "remembers": one.mapping_name is not None or not mapping.format or bool(mapping.answers or mapping.money.rates),
+    }
+
+
+def _is_other(question: Asked) -> bool:
+    return not any(match_flow.of_step([question], step) for step in (Step.WORDS, Step.CARDS, Step.MONEY))
+
+
+def _reasons(one: Conversion) -> list[tuple[str, int]]:
+    """Why rows are left out, with the number of rows, most first."""
+    reasons = sorted(one.reasons.items(), key=lambda pair: -pair[1])
+    return [(SENTENCES.get(slug, slug), rows) for slug, rows in reasons if "{" not in SENTENCES.get(slug, "")]
+
+
+def _examples(one: Conversion, examples: Sequence[Example]) -> list[Shown]:
+    if one.source_removed_at is not None or one.text_key is None:
+        return []
+    reading = text_reading(conversions.reading_of(one))
+    shown: list[Shown] = []
+    for example in examples:
+        data = b"".join(_range(one.text_key, example.start, example.start + example.length))
+        cells = _cells(data, reading)
+        before = [(name, cell) for name, cell in zip(reading.columns, cells, strict=False) if cell.strip()]
+        after = [(name, cell) for name, cell in zip(COLUMNS, example.cells, strict=False) if cell]
+        shown.append(Shown(example.outcome.word, example.line, before, after, example.sentence))
+    return shown
+
+
+def _range(key: str, begin: int, end: int) -> list[bytes]:
+    return [current_storage().read(key, begin, end)] if end > begin else []
+
+
+def _cells(data: bytes, reading: Reading) -> list[str]:
+    rows = split(decode(data, reading.encoding), reading.separator, reading.quote)
+    return list(rows[0].cells) if rows else []

@@ -1,0 +1,184 @@
+"""Match your file: from a file of another tool to an import, without scripts."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from bs4 import BeautifulSoup
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from app.extensions import db
+from app.imports import conversions, mappings
+from app.models import Conversion, Seller
+from tests import foreign
+from tests.factories import listed, make_items
+from tests.pages import csrf_token, page, read, words
+from tests.workbooks import make_workbook
+
+#: As TCG PowerTools writes it.
+POWERTOOLS = "cardmarketId,quantity,name,condition,language,price\n1,2,Name 1,NM,English,1.50\n2,0,Name 2,NM,,1\n"
+#: Of nobody: its words are not all known.
+OWN = "Card,idProduct,Grade,Each,Left\nName 1,1,Near Mint,£1.50,2\nName 1,1,Near Mint,£1.75,1\nName 2,2,Lovely,£0.99,4\n"
+
+
+def send(client: FlaskClient, data: bytes | str, name: str = "stock.csv", **headers: str) -> TestResponse:
+    content = data.encode() if isinstance(data, str) else data
+    form = {"csrf_token": csrf_token(client), "file": (io.BytesIO(content), name)}
+    return client.post("/imports/match", data=form, content_type="multipart/form-data", headers=headers)
+
+
+def fill(client: FlaskClient, soup: BeautifulSoup, *, form: int = 0, **changed: str) -> TestResponse:
+    """Send a form of a step as a browser does, with these fields changed."""
+    element = soup.select("main form")[form]
+    fields = {str(one["name"]): str(one.get("value", "")) for one in element.select("input[type=hidden]")}
+    fields |= {str(one["name"]): str(one.get("value", "")) for one in element.select("input.form-control")}
+    for select in element.select("select"):
+        chosen = select.select_one("option[selected]") or select.select_one("option")
+        fields[str(select["name"])] = str(chosen.get("value", chosen.get_text()))
+    unknown = changed.keys() - fields.keys() - {"check", "go", "remember", "stay"}
+    assert not unknown, unknown
+    return client.post(str(element["action"]), data={**fields, **changed})
+
+
+def follow(client: FlaskClient, response: TestResponse) -> BeautifulSoup:
+    assert response.status_code == 303, response.text
+    return page(client, response.location)
+
+
+def tiles(soup: BeautifulSoup) -> dict[str, str]:
+    return {words(one.dt): words(one.dd) for one in soup.select(".tile")}
+
+
+def start_form(soup: BeautifulSoup) -> int:
+    return [str(one["action"]).endswith("/start") for one in soup.select("main form")].index(True)
+
+
+def column(soup: BeautifulSoup, name: str) -> str:
+    """The name of the select of a column."""
+    (row,) = (row for row in soup.select(".match-columns tbody tr") if words(row.th) == name)
+    return str(row.select_one("select")["name"])
+
+
+def test_a_recognised_format_asks_only_for_its_rate_and_goes_live(
+    client: FlaskClient, seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    make_items()
+    money = follow(client, send(client, POWERTOOLS))
+    assert words(money.h1) == "Prices"
+    preview = follow(client, fill(client, money, **{"rate-EUR": "0.8"}))
+    assert "TCG PowerTools stock." in words(preview.select_one("main"))
+    assert [*tiles(preview).values()] == ["2", "1", "0", "1", "0"]
+    assert "The quantity is 0, so it is left out." in words(preview.select_one("main"))
+    assert not listed(seller)
+    done = fill(client, preview, form=start_form(preview))
+    assert done.location.startswith("/imports/")
+    run_jobs()
+    assert [one[:5] for one in listed(seller)] == [("urn:test:1", "NEAR_MINT", "normal", "120", "2")]
+
+
+def test_an_unknown_file_asks_for_what_is_not_sure_and_a_second_one_for_nothing(
+    client: FlaskClient, seller: Seller
+) -> None:
+    make_items()
+    columns = follow(client, send(client, OWN))
+    assert words(columns.h1) == "What each column is"
+    assert "the quantity" in words(columns.select_one(".note"))
+    asked = follow(client, fill(client, columns, **{column(columns, "Left"): "quantity"}))
+    assert words(asked.h1) == "Words to decide"
+    assert [words(one) for one in asked.select(".match-word b")] == ["Lovely"]
+    preview = follow(client, fill(client, asked, **{"answer-1": "GD"}))
+    assert words(preview.h1) == "What would be imported"
+    assert [*tiles(preview).values()] == ["3", "2", "1", "0", "0"]
+    started = fill(client, preview, form=start_form(preview), remember="1", name="Mine", check="1")
+    assert started.status_code == 303
+    assert [one.name for one in mappings.list_saved(seller.id)] == ["Mine"]
+
+    again = follow(client, send(client, OWN.replace("1.50", "1.60")))
+    assert words(again.h1) == "What would be imported"
+    assert "Matched as “Mine”." in words(again.select_one("main"))
+    renamed = follow(client, send(client, OWN.replace("Left", "Xyz")))
+    assert words(renamed.h1) == "What each column is"
+    assert [words(one) for one in renamed.select(".note li")] == [
+        "the quantity: choose its column, or one quantity for all rows below"
+    ]
+
+
+def test_a_workbook_is_matched_and_a_refused_file_leads_there(client: FlaskClient) -> None:
+    make_items()
+    cells = [("Id", "Condition", "Price", "Quantity"), ("1", "NM", "£2.00", "1")]
+    rows = "".join(
+        f'<row r="{at}">' + "".join(f'<c t="inlineStr"><is><t>{cell}</t></is></c>' for cell in line) + "</row>"
+        for at, line in enumerate(cells, 1)
+    )
+    shown = follow(client, send(client, make_workbook(rows), "stock.xlsx"))
+    assert shown.select_one("nav.match-steps") is not None
+    read_it = page(client, str(shown.select_one("nav.match-steps a")["href"]))
+    assert [words(one) for one in read_it.select("#sheet option")] == ["One"]
+
+
+def test_orders_are_refused_and_nothing_stays(client: FlaskClient, storage_files: Callable[[], list[str]]) -> None:
+    pull = "Product Line,Product Name,Condition,Number,Set,Rarity,Quantity,Main Photo URL,Set Release Date,SkuId,"
+    pull += "Order Quantity\n"
+    refused = read(send(client, pull + "Pokemon,A,Near Mint,1,B,C,1,,,1,1:2\n"), 422)
+    assert "pull sheet" in words(refused.select_one("[role=alert]"))
+    script = send(client, b"", **{"Sluice-Upload": "1"})
+    assert (script.status_code, script.content_type) == (422, "text/plain; charset=utf-8")
+    assert storage_files() == []
+    assert db.session.scalar(text("select count(*) from conversions")) == 0
+
+
+def test_how_it_is_read_can_be_overruled(client: FlaskClient) -> None:
+    make_items()
+    shown = follow(client, send(client, foreign.foreign_bytes(["1;NM;1,50;2;é"])))
+    reading = page(client, str(shown.select_one("nav.match-steps a")["href"]))
+    assert words(reading.select_one("#encoding option[selected]")).startswith("Windows-1252")
+    drawn = follow(client, fill(client, reading, separator=","))
+    assert [words(one) for one in drawn.select(".match-rows thead th")][:2] == ["Line", foreign.HEADER]
+
+
+def test_another_sellers_and_unknown_answers_do_nothing(client: FlaskClient, other_seller: Seller) -> None:
+    make_items()
+    theirs = foreign.draft(other_seller, ["1;NM;1,50;2;"])
+    assert client.get(f"/imports/match/{theirs.public_id}").status_code == 404
+    mine = send(client, OWN).location
+    form = {"csrf_token": csrf_token(client), "c0": "nonsense"}
+    assert "no field “nonsense”" in words(read(client.post(mine, data=form), 422).select_one("[role=alert]"))
+
+
+def test_mappings_are_renamed_exported_imported_and_deleted(client: FlaskClient, seller: Seller) -> None:
+    saved = mappings.save(seller.id, "Mine", foreign.MAPPING)
+    path, token = f"/settings/mappings/{saved.public_id}", {"csrf_token": csrf_token(client)}
+    exported = client.get(f"{path}/mapping.json")
+    assert exported.headers["Content-Disposition"] == "attachment; filename=Mine.json"
+    assert client.post("/settings/mappings", data={**token, "name": "Copy", "text": exported.text}).status_code == 303
+    assert client.post(f"{path}/rename", data={**token, "name": "Ours"}).status_code == 303
+    listed_now = page(client, "/settings/mappings")
+    assert [words(one) for one in listed_now.select(".token-name")] == ["Copy", "Ours"]
+    wrong = read(client.post("/settings/mappings", data={**token, "name": "X", "text": "{"}), 422)
+    assert "not JSON" in words(wrong.select_one("[role=alert]"))
+    assert client.post(f"{path}/delete", data=token).status_code == 303
+    assert [one.name for one in mappings.list_saved(seller.id)] == ["Copy"]
+
+
+@pytest.mark.parametrize("status", ["QUEUED", "CONVERTED"])
+def test_a_larger_file_is_worked_through_in_the_background(
+    client: FlaskClient, seller: Seller, run_jobs: Callable[[], None], monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    monkeypatch.setattr("app.imports.match_flow._AT_ONCE", 0)
+    make_items()
+    address = send(client, POWERTOOLS).location
+    if status == "CONVERTED":
+        run_jobs()
+    one = db.session.scalar(db.select(Conversion))
+    assert one.status == status
+    shown = page(client, address)
+    assert words(shown.h1) == ("What would be imported" if status == "CONVERTED" else "Working through your file")
+    if status == "QUEUED":
+        token = {"csrf_token": csrf_token(client)}
+        assert client.post(f"{address}/cancel", data=token).status_code == 303
+        db.session.rollback()
+        assert conversions.get(seller.id, one.public_id).status == "DRAFT"
