@@ -48,7 +48,8 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     one = progress.get(seller_id(), public_id)
     kind = _read_kind()
     family = progress.get_related(one)
-    if not family.can_fix(one):
+    # Rows that were left out can be taken back, even if nothing else is left to do.
+    if not family.can_fix(one) and not (family.fixed.left_out and one.has_errors):
         return _nothing(one)
     to_fix = report.show(one, kind=kind)
     return render_live(
@@ -244,9 +245,12 @@ def _rows_page(
 ) -> str:
     if not shown and not after:
         flash("No row is left to fix here.", "success")
+    parent = progress.get_related(one).parent
     return render_template(
         "fixes/rows.html",
         one=one,
+        parent=parent,
+        parent_lines=report.find_parent_lines(one, parent, [row.line for row in shown]) if parent else {},
         kind=kind,
         rows=shown,
         goes_on=goes_on,

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import UUID
 
+import pytest
 from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
 
 from app import catalog
 from app.extensions import db
-from app.imports import ledger
+from app.imports import commands, ledger
+from app.imports.reports import progress
+from app.imports.reports.summary import describe
 from app.models import Import, Seller
-from tests.factories import start
-from tests.pages import page, press, words
+from app.statuses import RetriedRows
+from tests.factories import make_items, row, start
+from tests.pages import csrf_token, page, press, words
 from tests.processes import ROOT
+from tests.samples import CATALOG, SAMPLES, needs_samples
 
 Run = Callable[[], None]
 DEMO = ROOT / "app" / "demo"
@@ -135,5 +141,57 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     assert "Corrected rows of with-mistakes.csv" in words(soup.select_one(".relations"))
     lead = words(page(client, f"/imports/{one.public_id}").select_one(".outcome"))
     assert lead == "20 of 44 rows are live. 24 rows failed and all are dealt with."
-    assert client.get(presses.path).status_code == 303
+    # What was left out can still be taken back.
+    assert presses.state() == {"correct": 0, "open": 0, "left-out": 2, "taken": 22}
+    assert [*ledger.find_faults(db.session.get_one(Import, key))] == []
+
+
+def test_what_fails_again_goes_on_from_the_new_import_and_names_its_first_line(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    make_items()
+    one = start(seller, [row(), row(urn="urn:test:2"), row(urn="urn:test:2", price="x")], file_name="stock.csv")
+    run_jobs()
+    presses = Presses(client, one)
+    client.post(f"{presses.path}/start", data={"csrf_token": csrf_token(client)})
+    soup = presses.look()
+    presses.press("Apply what I typed", **{field_names(soup, "price-not-whole", "PRICE", "x"): "5"})
+    # The listing is there already, which the page knows at once; imported all the same, it fails again.
+    presses.press("Leave", within=group("listing-exists"))
+    assert presses.state() == {"correct": 0, "open": 0, "left-out": 1, "taken": 0}
+    presses.press("Take back")
+    assert presses.state() == {"correct": 0, "open": 1, "left-out": 0, "taken": 0}
+    db.session.rollback()
+    again = commands.retry(one.seller_id, one.public_id, RetriedRows.FAILED)
+    run_jobs()
+    chain = Presses(client, again)
+    assert "Line 2 line 4 of stock.csv" in words(chain.look("/rows"))
+
+
+@needs_samples
+@pytest.mark.parametrize("name", ["awkward", "mixed-5000"])
+def test_a_shared_sample_is_all_dealt_with_on_pages_alone(
+    client: FlaskClient, seller: Seller, run_jobs: Run, name: str
+) -> None:
+    catalog.load(CATALOG)
+    one = start(seller, (SAMPLES / f"{name}.csv").read_bytes(), file_name=f"{name}.csv")
+    run_jobs()
+    key, public_id = (one.seller_id, one.id), one.public_id
+    presses = Presses(client, one)
+    client.post(f"{presses.path}/start", data={"csrf_token": csrf_token(client)})
+    failed = presses.state()["open"]
+    presses.press("Accept what is certain")
+    # What is right then is imported, and the rest is left out, group by group.
+    for _ in range(40):
+        state = presses.state()
+        assert state["correct"] + state["open"] + state["left-out"] == failed
+        if not state["open"]:
+            break
+        presses.press("Leave", within="li.group:first-child")
+    made = presses.press("Import")
+    run_jobs()
+    child = progress.get(key[0], UUID(made.rpartition("/")[2]))
+    assert (child.status, child.failed) == ("COMPLETED", 0)
+    parent = progress.get(key[0], public_id)
+    assert describe(parent, family=progress.get_related(parent)).endswith("all are dealt with.")
     assert [*ledger.find_faults(db.session.get_one(Import, key))] == []

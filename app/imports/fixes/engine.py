@@ -261,13 +261,11 @@ def _step(key: ImportKey, limit: int, known: KnownItems) -> Standing:
     number = standing.answering
     answer = corrections.get_answer(key, number) if number != _SURVEY else None
     wanted = _find_bounds(key, answer) if answer else _EVERY_ROW
-    table = corrections.read_open(
-        key,
-        wanted,
-        after_line=standing.cursor_line,
-        limit=limit,
-        with_facts=answer is not None and answer.rule == Rule.DROP_VARIANTS,
-    )
+    after = standing.cursor_line
+    bound = corrections.find_bound(key, wanted, after_line=after, rows=limit)
+    with_facts = answer is not None and answer.rule == Rule.DROP_VARIANTS
+    here = wanted if bound is None else wanted._replace(last_line=bound)
+    table = corrections.read_open(key, here, after_line=after, with_facts=with_facts)
     if len(table):
         rows = slices.from_table(table, layout_of(header))
         standing = standing._replace(cursor_line=int(rows.lines[-1]), rows_done=standing.rows_done + len(rows.lines))
@@ -275,7 +273,9 @@ def _step(key: ImportKey, limit: int, known: KnownItems) -> Standing:
             standing = _Work(key, header, known).answer(standing, rows, answer, table)
         else:
             corrections.count_values(key, rows.tally())
-    if len(table) < limit:
+    if bound is not None:
+        standing = standing._replace(cursor_line=bound)
+    else:
         standing = standing._replace(answering=None, is_surveyed=standing.is_surveyed or number == _SURVEY)
     corrections.save(key, standing)
     db.session.commit()

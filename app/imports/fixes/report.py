@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,6 +12,7 @@ from app.csvfile.causes import Cause, Code
 from app.csvfile.columns import Column, Layout
 from app.csvfile.contract import Mode
 from app.csvfile.header import layout_of
+from app.csvfile.reader import CONTROL
 from app.csvfile.records import find_cells
 from app.csvfile.visible import visible
 from app.imports.fixes.answers import REASON, UNIT, Rule
@@ -31,6 +33,7 @@ _VALUES, _VALUES_ALONE = 8, 100
 _GROUPS = 40
 #: Answers that can be taken back.
 _ANSWERS = 10
+_UNPRINTABLE = re.compile(f"{CONTROL.pattern}|[\ufdd0-\ufdef\ufffe\uffff]")
 _IDS = (Column.CARDMARKET_ID, Column.TCGPLAYER_ID)
 _LOST = (Cause.ID_NOT_DIGITS, Cause.NUMBER_SHORTENED, Cause.NUMBER_AS_DATE, Cause.SPREADSHEET_ERROR)
 
@@ -211,10 +214,15 @@ def _name(choices: Sequence[Choice]) -> str:
     return ", ".join(f"{choice.column} {choice.text}" for choice in choices)
 
 
+def _plain(text: str) -> str:
+    """``text`` without the characters that no page can have."""
+    return _UNPRINTABLE.sub("", text)
+
+
 def _fields(kind: ErrorKind, cells: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """The columns to type an answer in: those with the problem, and those that name the item in another way."""
     for column in columns_of(kind) if kind.cause.slug not in UNCERTAIN else ():
-        yield column, cells.get(column, "")
+        yield column, _plain(cells.get(column, ""))
     if kind.cause.asks_for_item and kind.cause is not Cause.VARIANT_NOT_FOUND and kind.column != Column.URN:
         yield Column.URN, ""
 
@@ -255,6 +263,13 @@ def list_rows(key: ImportKey, *, kind: ErrorKind | None, after_line: int, limit:
     return show_rows(key, found[:limit]), len(found) > limit
 
 
+def find_parent_lines(one: ImportProgress, parent: ImportProgress, lines: Sequence[int]) -> dict[int, int]:
+    """On which lines of ``parent`` rows of ``one`` stand, which has taken them up; by their lines in ``one``."""
+    if one.taken_up_as is None or not lines:
+        return {}
+    return corrections.find_parent_lines(parent.key, one.key.import_id, lines)
+
+
 def show_rows(key: ImportKey, errors: Sequence[RecordedError]) -> list[RowToFix]:
     """Failed rows, cell by cell."""
     layout = layout_of(lookups.get_source(key).header)
@@ -274,9 +289,12 @@ def show_rows(key: ImportKey, errors: Sequence[RecordedError]) -> list[RowToFix]
         rows.append(
             RowToFix(
                 error.line,
-                error.row,
-                error.messages,
-                [CellToFix(column, text, column in wrong) for column, text in zip(layout.columns, own, strict=False)],
+                _plain(error.row),
+                [*map(_plain, error.messages)],
+                [
+                    CellToFix(column, _plain(text), column in wrong)
+                    for column, text in zip(layout.columns, own, strict=False)
+                ],
                 [found.say(kind.column) for kind, found in said if found],
             )
         )

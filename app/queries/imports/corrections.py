@@ -254,8 +254,27 @@ SLICE = {
 }
 
 
-def read_open(key: ImportKey, wanted: Wanted, *, after_line: int, limit: int, with_facts: bool) -> pa.Table:
-    """At most ``limit`` open rows below a line, in order: a table with the columns SLICE.
+def find_bound(key: ImportKey, wanted: Wanted, *, after_line: int, rows: int) -> int | None:
+    """The line of the last of so many failed rows below a line; None if fewer are left.
+
+    So whoever goes through the rows reads a range of the primary key, whatever the planner thinks of the rest.
+    """
+    with driver_cursor() as cursor:
+        cursor.execute(
+            """
+            select line from row_errors
+            where seller_id = %(seller_id)s and import_id = %(import_id)s
+                and line > %(after)s and line between %(first_line)s and %(last_line)s
+            order by line offset %(rows)s - 1 limit 1
+            """,
+            {**key._asdict(), **wanted._asdict(), "after": after_line, "rows": rows},
+        )
+        found = cursor.fetchone()
+        return None if found is None else int(found[0])
+
+
+def read_open(key: ImportKey, wanted: Wanted, *, after_line: int, with_facts: bool) -> pa.Table:
+    """The open rows below a line that are ``wanted``, in order: a table with the columns SLICE.
 
     The facts are empty unless ``with_facts``.
     """
@@ -265,9 +284,9 @@ def read_open(key: ImportKey, wanted: Wanted, *, after_line: int, limit: int, wi
         from {_ROWS}
         where {_OF_IMPORT} and e.line > %(after)s and e.line between %(first_line)s and %(last_line)s
             and {_IS_OPEN} and {_IN_GROUP}
-        order by e.line limit %(limit)s
+        order by e.line
     """
-    return _read(query, {**key._asdict(), **wanted._asdict(), "after": after_line, "limit": limit})
+    return _read(query, {**key._asdict(), **wanted._asdict(), "after": after_line})
 
 
 def read_lines(key: ImportKey, lines: Collection[int]) -> pa.Table:
