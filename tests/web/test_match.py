@@ -22,7 +22,9 @@ from tests.workbooks import make_workbook
 #: As TCG PowerTools writes it.
 POWERTOOLS = "cardmarketId,quantity,name,condition,language,price\n1,2,Name 1,NM,English,1.50\n2,0,Name 2,NM,,1\n"
 #: Of nobody: its words are not all known.
-OWN = "Card,idProduct,Grade,Each,Left\nName 1,1,Near Mint,£1.50,2\nName 1,1,Near Mint,£1.75,1\nName 2,2,Lovely,£0.99,4\n"
+OWN = (
+    "Card,idProduct,Grade,Each,Left\nName 1,1,Near Mint,£1.50,2\nName 1,1,Near Mint,£1.75,1\nName 2,2,Lovely,£0.99,4\n"
+)
 
 
 def send(client: FlaskClient, data: bytes | str, name: str = "stock.csv", **headers: str) -> TestResponse:
