@@ -250,5 +250,7 @@ def _describe(seller_id: int, keys: Collection[ListingKey]) -> list[FoundListing
 
 
 def _with_own_line(by: WrittenBy | None, own: Mapping[uuid.UUID, SellerFile]) -> WrittenBy | None:
-    file = own.get(by.public_id) if by else None
-    return by._replace(line=file.find_lines([by.line]).get(by.line, by.line)) if by and file else by
+    # An undo has no lines.
+    if by is None or by.line is None or by.public_id not in own:
+        return by
+    return by._replace(line=own[by.public_id].find_lines([by.line]).get(by.line, by.line))
