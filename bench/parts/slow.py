@@ -11,6 +11,7 @@ from time import perf_counter
 
 from bench.browser import Browser, SlowUpload
 from bench.context import Bench, say
+from bench.services import BenchError
 from bench.table import Measured
 
 #: More than the threads of all web processes.
@@ -48,6 +49,8 @@ def measure(bench: Bench) -> None:
         waiting = sum(upload.is_waiting for upload in uploads)
     bench.terminate(uploaded, browser)
     bench.details["slow"] = {f"{name}_seconds": taken for name, taken in seconds.items()} | {"waiting": waiting}
+    if not all(seconds.values()):
+        raise BenchError(f"The import of {bench.options.rows:,} rows ended before it could be paused: take more ROWS.")
     for name, taken in seconds.items():
         say(f"  {name}: {max(taken):.3f} s")
         note = (
