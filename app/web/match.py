@@ -21,7 +21,7 @@ from app.models import Conversion
 from app.statuses import ConversionStatus, ImportKind
 from app.web import match_answers, match_pages
 from app.web.file_posts import PLAIN, check_csrf, checked_pieces, csrf_token, is_script, refuse
-from app.web.live_page import render_live
+from app.web.live_page import is_fragment_request, render_live
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("match", __name__, url_prefix="/imports/match")
@@ -79,7 +79,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     if one.status in (ConversionStatus.QUEUED, ConversionStatus.RUNNING):
         here = _address(public_id, Step.PREVIEW)
         return render_live("match/converting.html", "match/_converting.html", one=one, here=here, is_moving=True)
-    if request.headers.get("HX-Request"):
+    if is_fragment_request():
         # The page that has waited for this loads itself.
         return render_template("match/_done.html", here=_address(public_id, Step.PREVIEW))
     return _render_preview(one)
@@ -89,21 +89,22 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
 def read_otherwise(public_id: uuid.UUID) -> ResponseReturnValue:
     """Read the file as the form says; 303 to the same step, or on to the next."""
     by = seller_id()
-    before = conversions.get(by, public_id)
-    columns = conversions.reading_of(before).columns
+    reading = conversions.reading_of(conversions.get(by, public_id))
     try:
-        draft = conversions.read_otherwise(by, public_id, match_answers.overrides(request.form))
+        draft = conversions.read_otherwise(by, public_id, match_answers.overrides(request.form, reading))
         if draft.mapping is None:
             step = match_flow.rematch(by, draft)
         else:
             step = match_flow.convert(by, public_id)
     except FileRejected as rejected:
+        if is_fragment_request():
+            return Response(rejected.message, 422, content_type=PLAIN)
         return _render_step(conversions.get(by, public_id), Step.READING, rejected.message), 422
     if not is_on(request.form, "go"):
-        return redirect(_address(public_id, Step.READING), 303)
-    if columns == conversions.reading_of(draft).columns or step is not Step.READING:
-        return redirect(_address(public_id, step if step is not Step.READING else Step.COLUMNS), 303)
-    return redirect(_address(public_id, Step.COLUMNS), 303)
+        step = Step.READING
+    elif step is Step.READING:
+        step = Step.COLUMNS
+    return redirect(_address(public_id, step), 303)
 
 
 def _ask(public_id: uuid.UUID, step: Step) -> ResponseReturnValue:

@@ -16,7 +16,7 @@ from app.imports.foreign.encodings import ENCODINGS
 from app.imports.foreign.mapping import LEAVE_OUT, Field, Kind, Mapping, MappingInvalid
 from app.imports.foreign.matching import complete
 from app.imports.foreign.money import CURRENCIES
-from app.imports.foreign.reading import Overrides
+from app.imports.foreign.reading import Overrides, Reading
 from app.imports.foreign.sets import Sets
 from app.imports.match_flow import Step
 from app.models import Conversion
@@ -53,19 +53,23 @@ def mapping_of(one: Conversion) -> Mapping:
     return conversions.mapping_of(one) or Mapping()
 
 
-def overrides(form: Map[str, str]) -> Overrides:
-    """How the form says that the file is read; a select that is left to itself says nothing."""
+def overrides(form: Map[str, str], reading: Reading) -> Overrides:
+    """How the form says that the file is read, which is read as ``reading`` now.
+
+    Where the header is follows from the sheet and the separator, unless it was chosen together with them.
+    """
     found = Overrides()
     if form.get("encoding") in ENCODINGS:
         found["encoding"] = form["encoding"]
     if separator := form.get("separator", ""):
         found["separator"] = "\t" if separator == "tab" else separator
-    if "quote" in form and form["quote"] == "none":
-        found["quote"] = ""
     if sheet := form.get("sheet", ""):
         found["sheet"] = sheet
     if _LINE.fullmatch(form.get("header_line", "")):
         found["header_line"] = int(form["header_line"])
+    is_other = found.get("sheet", "") != reading.sheet or found.get("separator", reading.separator) != reading.separator
+    if is_other and found.get("header_line") == reading.header_line:
+        del found["header_line"]
     return found
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Map
 from typing import Any, NamedTuple
 
-from app.csvfile.columns import COLUMNS
-from app.csvfile.contract import CONDITION_CODES
+from app.csvfile.columns import COLUMNS, Column
+from app.csvfile.contract import CONDITION_CODES, Mode
 from app.imports import conversions, mappings, match_flow
 from app.imports.foreign import words
 from app.imports.foreign.bound import Bound
@@ -20,10 +20,11 @@ from app.imports.foreign.matching import LABELS, By
 from app.imports.foreign.money import CURRENCIES, Pricing, read_amount
 from app.imports.foreign.preview import Word, prices_of, words_of
 from app.imports.foreign.reading import Reading, blocks, text_reading
-from app.imports.foreign.reasons import SENTENCES
+from app.imports.foreign.reasons import Reason
 from app.imports.foreign.recognised import formats
 from app.imports.foreign.sample import Sample
 from app.imports.foreign.sets import Sets
+from app.imports.foreign.shapes import Unsure
 from app.imports.match_flow import Step
 from app.models import Conversion
 from app.queries import items_by_set
@@ -74,6 +75,9 @@ _MORE = {
     Field.FINISH: "finish or edition (holo, reverse, foil)",
     Field.REFERENCE: "your reference (SKU)",
 }
+_URN = COLUMNS.index(Column.URN)
+#: In place of what differs from row to row.
+_ANY = tuple((name, "…") for name in ("word", "value", "item", "line", "price", "count", "found", "note"))
 _SEPARATORS = {",": "comma", ";": "semicolon", "tab": "tab", "|": "vertical bar"}
 
 
@@ -104,9 +108,24 @@ class Shown(NamedTuple):
 
     outcome: str
     line: int
+    #: The cells of the columns that are used.
     before: list[tuple[str, str]]
-    after: list[tuple[str, str]]
+    #: Why it is no row of its own.
     sentence: str
+    #: What it becomes: None if it becomes no row.
+    after: Offered | None
+
+
+class Offered(NamedTuple):
+    """A row of the import format, for people."""
+
+    is_update: bool
+    item: str
+    condition: str
+    pence: int
+    quantity: str
+    variants: str
+    texts: list[tuple[str, str]]
 
 
 def label(to: Field) -> str:
@@ -153,6 +172,14 @@ def _sign(reading: Reading) -> str:
 # The steps ------------------------------------------------------------------------------------------------------------
 
 
+_DOUBTS = {
+    Unsure.HEADER: "No line looks like the names of columns.",
+    Unsure.SEPARATOR: "No separator was found.",
+    Unsure.ENCODING: "The encoding is the most common one that fits: look for strange letters.",
+    Unsure.SHEET: "Several sheets look like stock.",
+}
+
+
 def _reading(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
     reading = conversions.reading_of(one)
     with match_flow.source_of(one) as file:
@@ -167,6 +194,7 @@ def _reading(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
         "encodings": ENCODINGS,
         "separators": _SEPARATORS,
         "separator": _sign(reading),
+        "doubts": [_DOUBTS[Unsure(doubt)] for doubt in reading.unsure],
         "header_lines": range(1, max(10, reading.header_line) + 1),
     }
 
@@ -183,9 +211,11 @@ def _columns(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
         field = fields[0].value if fields else ""
         also = tuple(label(to) for to in fields[1:])
         rows.append(ColumnRow(at, name, tuple(one[:40] for one in found.examples[:_CELLS]), field, also, why))
-    missing = missing_of(mapping)
+    missing, lost = missing_of(mapping), [label(to) for to in matching.lost if to not in mapping.sources]
+    first = [row for row in rows if row.field or (row.why and row.examples)]
     return {
-        "rows": rows,
+        "rows": first,
+        "others": [row for row in rows if row not in first],
         "groups": {group: [(to.value, label(to)) for to in fields] for group, fields in _GROUPS.items()},
         "missing": [_MISSING[to] for to in missing],
         "constants": {to.value: source.constant for to, source in mapping.sources.items() if source.constant},
@@ -193,8 +223,7 @@ def _columns(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
         "conditions": CONDITION_CODES,
         "languages": words.language_names(),
         "games": sorted({known.game for known in items_by_set.list_sets()}),
-        "lost": [label(to) for to in matching.lost if to not in mapping.sources],
-        "unsure_count": sum(1 for row in rows if not row.field and row.examples),
+        "lost": lost,
     }
 
 
@@ -341,9 +370,10 @@ def preview(one: Conversion) -> dict[str, Any]:
         ],
         "others": [question for question in asked if _is_other(question)][:20],
         "missing": [_MISSING[to] for to in missing_of(mapping)],
-        "left_out": _reasons(one) if is_done else [],
+        "left_out": _left_out(one, asked) if is_done else [],
         "examples": _examples(one, examples_of(findings)) if is_done else [],
         "saved": [saved.name for saved in mappings.list_saved(one.seller_id)],
+        "used_by": conversions.find_import(one) if one.used_at else None,
         "name": one.mapping_name or format_of(one) or one.file_name.rpartition(".")[0] or one.file_name,
         "remembers": one.mapping_name is not None or not mapping.format or bool(mapping.answers or mapping.money.rates),
     }
@@ -353,24 +383,46 @@ def _is_other(question: Asked) -> bool:
     return not any(match_flow.of_step([question], step) for step in (Step.WORDS, Step.CARDS, Step.MONEY))
 
 
-def _reasons(one: Conversion) -> list[tuple[str, int]]:
+def _left_out(one: Conversion, asked: Sequence[Asked]) -> list[tuple[str, int]]:
     """Why rows are left out, with the number of rows, most first."""
+    is_open = {question.slug for question in asked} | {"irregular"}
     reasons = sorted(one.reasons.items(), key=lambda pair: -pair[1])
-    return [(SENTENCES.get(slug, slug), rows) for slug, rows in reasons if "{" not in SENTENCES.get(slug, "")]
+    return [(Reason(slug, _ANY).sentence, rows) for slug, rows in reasons if slug not in is_open]
 
 
 def _examples(one: Conversion, examples: Sequence[Example]) -> list[Shown]:
+    """The rows of every kind, as far as the file is still there."""
     if one.source_removed_at is not None or one.text_key is None:
         return []
     reading = text_reading(conversions.reading_of(one))
+    used = {at for at, fields in enumerate(fields_of(mapping_of(one), reading.columns)) if fields}
+    urns = {example.cells[_URN] for example in examples if example.cells}
+    found = items_by_set.find_by_urns(urns)
+    items = {item.urn: f"{item.name}, {item.set_name} {item.number}".strip() for item in found}
     shown: list[Shown] = []
     for example in examples:
-        data = b"".join(_range(one.text_key, example.start, example.start + example.length))
-        cells = _cells(data, reading)
-        before = [(name, cell) for name, cell in zip(reading.columns, cells, strict=False) if cell.strip()]
-        after = [(name, cell) for name, cell in zip(COLUMNS, example.cells, strict=False) if cell]
-        shown.append(Shown(example.outcome.word, example.line, before, after, example.sentence))
+        cells = _cells(b"".join(_range(one.text_key, example.start, example.start + example.length)), reading)
+        before = [
+            (name, cell)
+            for at, (name, cell) in enumerate(zip(reading.columns, cells, strict=False))
+            if cell.strip() and (at in used or not used)
+        ]
+        after = _offered(dict(zip(COLUMNS, example.cells, strict=True)), items) if example.cells else None
+        shown.append(Shown(example.outcome.word, example.line, before, example.sentence, after))
     return shown
+
+
+def _offered(row: Map[str, str], items: Map[str, str]) -> Offered:
+    texts = [(name, row[name]) for name in (Column.HIDDEN, Column.COMMENT, Column.NOTES, Column.REFERENCE) if row[name]]
+    return Offered(
+        row[Column.MODE] == Mode.UPDATE,
+        items.get(row[Column.URN], row[Column.URN]),
+        _condition_name(row[Column.CONDITION]),
+        int(row[Column.PRICE]),
+        row[Column.QUANTITY],
+        row[Column.VARIANTS].replace("|", ", "),
+        [(name.lower(), text) for name, text in texts],
+    )
 
 
 def _range(key: str, begin: int, end: int) -> list[bytes]:

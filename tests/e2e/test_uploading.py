@@ -66,6 +66,29 @@ def test_a_chosen_file_is_checked(page: Page) -> None:
     expect(page.locator(".outcome")).to_contain_text("Nothing has been changed.")
 
 
+def test_a_refused_file_is_matched_without_choosing_it_again_and_goes_live(page: Page) -> None:
+    page.goto("/imports/upload")
+    data = b"cardmarketId;quantity;name;condition;language;price\r\n7;2;Name 7;NM;English;1,50\r\n8;1;Name 8;EX;;2\r\n"
+    page.locator("input[type=file]").set_input_files({"name": "stock.csv", "mimeType": "text/csv", "buffer": data})
+    page.get_by_role("button", name="Match its columns").click()
+    page.get_by_label("1 EUR in pounds").fill("0.80")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", name="What would be imported")).to_be_visible()
+    expect(page.locator(".tile").nth(1)).to_contain_text("2")
+    page.get_by_role("link", name="How it is read").click()
+    page.get_by_label("Separator").select_option("comma")
+    expect(page.locator(".match-rows")).to_contain_text("cardmarketId;quantity")
+    page.get_by_label("Separator").select_option("semicolon")
+    expect(page.locator(".match-rows th").nth(2)).to_have_text("quantity")
+    page.get_by_role("button", name="Continue").click()
+    # What was decided of other columns is not kept for these.
+    page.get_by_label("1 EUR in pounds").fill("0.80")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Import", exact=True).click()
+    page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
+    status_of(page, "COMPLETED")
+
+
 def test_a_dropped_file_is_imported(page: Page) -> None:
     page.goto("/imports/upload")
     dropped = page.evaluate_handle(

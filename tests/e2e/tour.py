@@ -166,6 +166,15 @@ def stops() -> dict[str, Stop]:
         "upload-several": Stop(_choose_several),
         "upload-broken": Stop(_lose_the_line, fails=True),
         "upload-drop": Stop(_drag),
+        "match": Stop(_to("/imports/match")),
+        "match-reading": Stop(_match("How it is read")),
+        "match-columns": Stop(_match("Columns")),
+        "match-words": Stop(_match("Words")),
+        "match-cards": Stop(_match("Cards")),
+        "match-money": Stop(_match("Money")),
+        "match-preview": Stop(_match("Preview")),
+        "mappings": Stop(_to("/settings/mappings")),
+        "help-matching": Stop(_to("/help/matching")),
         "my-imports": Stop(_to("/imports")),
         "my-imports-filtered": Stop(_to("/imports?status=attention&kind=imports")),
         "my-imports-no-match": Stop(_to("/imports?text=nowhere")),
@@ -272,6 +281,29 @@ def _to_import(state: str, part: str = "") -> Callable[[Page, Showroom], None]:
 def _to_import_of_somebody(state: str, part: str = "") -> Callable[[Page, Showroom], None]:
     def visit(page: Page, showroom: Showroom) -> None:
         page.goto(f"/ops{showroom.paths[state]}{part}")
+
+    return visit
+
+
+#: A file of a known format: rows with an unknown condition and language, and one with the wrong name.
+_FOREIGN = """cardmarketId,quantity,name,condition,language,price
+1,2,Name 1,NM,English,1.50
+2,3,Name 2,Shiny,German,2.00
+3,1,Name 3,NM,,3.00
+4,1,Name 4,NM,Klingon,3.00
+5,0,Name 5,NM,,3.00
+6,1,Somebody else,NM,,3.00
+"""
+
+
+def _match(step: str) -> Callable[[Page, Showroom], None]:
+    def visit(page: Page, _: Showroom) -> None:
+        page.goto("/imports/match")
+        file = {"name": "stock.csv", "mimeType": "text/csv", "buffer": _FOREIGN.encode()}
+        page.locator("#file").set_input_files(file)  # type: ignore[arg-type]
+        page.get_by_role("button", name="Match its columns").click()
+        page.get_by_role("navigation", name="Steps").get_by_role("link", name=step).click()
+        page.get_by_role("heading", level=1).wait_for()
 
     return visit
 
