@@ -1,11 +1,11 @@
-"""The shared samples have exactly the expected outcomes with real workers, and a check predicts them."""
+"""The shared samples have exactly the expected outcomes with real workers, as a check predicts, and can be undone."""
 
 from __future__ import annotations
 
 from flask import Flask
 
 from app import catalog
-from app.imports import commands
+from app.imports import commands, undo
 from app.imports.reports.progress import ImportProgress
 from app.models import Import
 from tests.conftest import make_seller
@@ -14,8 +14,8 @@ from tests.processes import wait_until, workers
 from tests.samples import CATALOG, SAMPLES, expected_errors, expected_listings, needs_samples
 
 
-def wait_for_end(started: Import) -> ImportProgress:
-    wait_until(lambda: look(started).status == "FAILED")
+def wait_for_end(started: Import, status: str = "FAILED") -> ImportProgress:
+    wait_until(lambda: look(started).status == status)
     return look(started)
 
 
@@ -45,4 +45,9 @@ def test_samples(app: Flask, environ: dict[str, str]) -> None:
             assert numbers(ended) == numbers(foretold)
             assert listed(seller) == expected_listings(name)
             assert (ended.failed, ended.not_processed) == (len(expected_errors(name)), 0)
+            undone = wait_for_end(undo.start(seller.id, started.public_id), "COMPLETED")
+            assert listed(seller) == before
+            assert (undone.created, undone.unchanged, undone.not_processed) == (ended.created, 0, 0)
+            wait_for_end(commands.import_again(seller.id, started.public_id))
+            assert listed(seller) == expected_listings(name)
     assert catalog.load(CATALOG) == (39_376, 0)

@@ -138,6 +138,22 @@ def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("undone", "kept", "sentence"),
+    [
+        (progress("RUNNING", 6, 0, 0, 0), 0, "6 of 9 rows were imported, and that is being undone."),
+        (ended("COMPLETED", 6, 6, 0, 0), 0, "6 of 9 rows were imported, then undone."),
+        (ended("COMPLETED", 6, 6, 0, 0), 2, "6 of 9 rows were imported, then undone, but for 2 listings."),
+        (ended("TERMINATED", 6, 4, 0, 0), 2, "6 of 9 rows were imported, then undone in part."),
+    ],
+)
+def test_no_row_of_an_undone_import_is_said_to_be_live(undone: ImportProgress, kept: int, sentence: str) -> None:
+    for status, begin in (("FAILED", ""), ("TERMINATED", "Terminated after 7 of 9 rows. ")):
+        one = progress(status, 9, 5, 1, 1)
+        relatives = RelatedImports(None, None, {}, [], NOTHING_DONE, 0, [], undo=undone, kept=kept)
+        assert describe(one, family=relatives).startswith(f"{begin}{sentence} 1 row has a problem.")
+
+
 def check(status: str, total: int, created: int, updated: int, unchanged: int, failed: int, *, pausing: bool = False):
     """A check that has come so far."""
     return progress(status, total, created, updated, failed, unchanged=unchanged, pausing=pausing, is_check=True)

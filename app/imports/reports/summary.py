@@ -100,13 +100,15 @@ def _paused(one: ImportProgress, groups: int | None, _: RelatedImports | None) -
 
 
 def _over(one: ImportProgress, groups: int | None, family: RelatedImports | None) -> Iterator[str]:
-    yield f"{_live(one)}{_already(one)}."
+    yield f"{_imported(one, family.undo, family.kept)}." if family and family.undo else f"{_live(one)}{_already(one)}."
     yield from _left_to_do(one, groups, family)
 
 
 def _terminated(one: ImportProgress, groups: int | None, family: RelatedImports | None) -> Iterator[str]:
     yield f"Terminated after {one.processed:,} of {_rows(one.total)}."
-    if one.successful:
+    if family and family.undo:
+        yield f"{_imported(one, family.undo, family.kept)}."
+    elif one.successful:
         yield f"{_rows(one.successful)} {_are(one.successful)} live and will stay live."
     yield from _left_to_do(one, groups, family)
 
@@ -269,6 +271,16 @@ def _live(one: ImportProgress) -> str:
     if not one.successful:
         return "The row was not imported" if one.total == 1 else f"None of the {one.total:,} rows were imported"
     return f"{one.successful:,} of {one.total:,} rows {_are(one.successful)} live"
+
+
+def _imported(one: ImportProgress, undo: ImportProgress, kept: int) -> str:
+    """The number of rows of an import whose latest ``undo`` has come so far, in a sentence."""
+    which = "The row" if one.total == 1 else f"{one.successful:,} of {one.total:,} rows"
+    words = f"{which} {_were(one.successful)} imported"
+    if not undo.finished_at:
+        return f"{words}, and that is being undone"
+    left = " in part" if undo.not_processed else f", but for {counted(kept, 'listing')}" if kept else ""
+    return f"{words}, then undone{left}"
 
 
 def _live_so_far(one: ImportProgress) -> str:
