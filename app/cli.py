@@ -236,6 +236,8 @@ def _convert_and_start(seller_id: int, file: Path, mapping_name: str, kind: Impo
         raise FileRejected(converted.reason or "The file is still being converted by a worker, which starts it then.")
     apart = f"{converted.added:,} added, {converted.left_out:,} left out, {converted.undecided:,} undecided"
     _say(f"{converted.rows:,} rows in the file: {converted.converted:,} converted, {apart}.")
+    if guess := conversions.guess_of(converted):
+        _say(f"Warning: {guess}", err=True)
     return started
 
 
@@ -305,6 +307,8 @@ def convert_file(
         raise _Failed(f"{error.filename or file} cannot be read or written: {error.strerror}.") from error
     counts = ", ".join(f"{done.counts[outcome]:,} {outcome.word}" for outcome in Outcome)
     _say(f"{done.rows:,} rows: {counts}.")
+    if done.guess:
+        _say(f"Warning: {done.guess} Say it with --currency.", err=True)
     for question, count in done.questions.most_common(_FAULTS_SHOWN):
         _say(f"Open in {count:,} rows: {question.kind} {question.word}".rstrip(), err=True)
 

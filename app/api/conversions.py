@@ -47,6 +47,7 @@ def show(one: Conversion) -> dict[str, Any]:
         "file_name": one.file_name,
         "mapping": one.mapping_name,
         "reason": one.reason,
+        "guess": conversions.guess_of(one),
         **counts_of(one),
         "import_id": started and started.public_id,
         "created_at": one.created_at,

@@ -323,11 +323,15 @@ def _row_counts() -> dict[str, fields.Integer]:
     }
 
 
+_GUESS = "What was taken for granted about the prices, and the seller has not confirmed; otherwise null."
+
+
 class ForeignFile(Answer):
     """The file of another tool that an import was converted from, with what became of its rows."""
 
     id = _id("The id of the conversion.")
     mapping = _text("The name of the saved mapping that it was converted with, or null.", null=True)
+    guess = _text(_GUESS, null=True)
     rows, converted, added, left_out, undecided = _row_counts().values()
     source_csv = _text("The file as uploaded.")
     converted_csv = _text("The converted file, in the import format.")
@@ -353,6 +357,7 @@ class Conversion(Answer):
     file_name = _text("The name of the file.")
     mapping = _text("The name of the saved mapping, or null.", null=True)
     reason = _text("Why it failed, or was not started; otherwise null.", null=True)
+    guess = _text(_GUESS, null=True)
     rows, converted, added, left_out, undecided = _row_counts().values()
     import_id = fields.UUID(
         allow_none=True, metadata={"description": "The import or check of the converted file; null before it starts."}

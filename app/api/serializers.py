@@ -10,6 +10,7 @@ from flask import url_for
 from app.api.schemas import EARLIER_IN_IMPORT, ERRORS_IN_IMPORT
 from app.import_fields import import_fields
 from app.imports import actions
+from app.imports.conversions import guess_of
 from app.imports.reports import likely_mistakes, progress, row_errors, summary
 from app.imports.reports.kept_listings import KeptShown
 from app.imports.reports.progress import ImportProgress, RelatedImports
@@ -116,6 +117,7 @@ def _foreign_file(one: ImportProgress) -> dict[str, Any] | None:
     return {
         "id": found.public_id,
         "mapping": found.mapping_name,
+        "guess": guess_of(found),
         **{name: getattr(found, name) for name in names},
         **{f"{name}_csv": url_for(f"api.{name}_csv", public_id=one.public_id) for name in files},
     }

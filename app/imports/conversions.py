@@ -168,6 +168,12 @@ def mapping_of(conversion: Conversion) -> Mapping | None:
     return None if conversion.mapping is None else Mapping.from_json(conversion.mapping)
 
 
+def guess_of(conversion: Conversion) -> str | None:
+    """What the mapping of ``conversion`` takes for granted (``Money.guess``); None: nothing."""
+    mapping = mapping_of(conversion)
+    return (mapping and mapping.money.guess) or None
+
+
 def files_of(conversion: Conversion) -> FileKeys:
     """The keys of what the last attempt at ``conversion`` has written, or will write."""
     return keys_of(conversion.seller_id, conversion.public_id, conversion.attempt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from enum import StrEnum
 from typing import BinaryIO
 
@@ -91,6 +92,8 @@ def source_of(draft: Conversion) -> AbstractContextManager[BinaryIO]:
 def decide(seller_id: int, public_id: uuid.UUID, mapping: Mapping, *, after: Step) -> Step:
     """Give a draft this mapping, convert it, and return the next step that its seller should see."""
     draft = conversions.get(seller_id, public_id)
+    if after is Step.MONEY:
+        mapping = replace(mapping, money=replace(mapping.money, is_guess=False))
     if mapping == conversions.mapping_of(draft) and draft.status == ConversionStatus.CONVERTED:
         return next_step(draft, after)
     conversions.set_mapping(seller_id, public_id, mapping, name=draft.mapping_name)
@@ -118,7 +121,8 @@ def next_step(conversion: Conversion, after: Step) -> Step:
     asked = asked_in(conversion)
     order = [*Step]
     later = order[order.index(after) + 1 :]
-    return next((step for step in later if of_step(asked, step)), Step.PREVIEW)
+    guessed = {Step.MONEY} if conversions.guess_of(conversion) else set()
+    return next((step for step in later if step in guessed or of_step(asked, step)), Step.PREVIEW)
 
 
 def asked_in(conversion: Conversion) -> list[Asked]:

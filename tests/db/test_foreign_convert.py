@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from app.csvfile.contract import name_key
 from app.extensions import db
+from app.imports import conversions, match_flow
 from app.imports.foreign.convert import HEADER_LINE, convert
 from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, Money, Source
 from app.imports.foreign.matching import By, Matching, match_file
@@ -19,6 +21,7 @@ from app.imports.foreign.reading import detect
 from app.imports.foreign.reasons import Outcome, Question
 from app.imports.foreign.recognised import formats
 from app.imports.foreign.sample import Sample
+from app.imports.match_flow import Step
 from app.models import Seller
 from app.queries import items
 from tests.factories import csv_bytes, row, start
@@ -57,6 +60,7 @@ class Came:
         data = HEADER_LINE + b"".join(block.data for block in blocks)
         self.lines = [*csv.DictReader(io.StringIO(data.decode()))]
         self.outcomes = [Outcome(one).word for block in blocks for one in block.outcomes]
+        self.sentences = [block.reasons[at].sentence if at >= 0 else "" for block in blocks for at in block.reason_at]
         self.reasons = [block.reasons[at].slug if at >= 0 else "" for block in blocks for at in block.reason_at]
         self.added = [int(line) for block in blocks for line in block.added_lines]
         self.questions = {why.question: count for block in blocks for why, count in block.questions}
@@ -314,7 +318,48 @@ def test_rows_for_one_listing_are_added_up_and_known_listings_are_updated(cards:
     assert came.listings() == [(CHARMANDER, "NM", "100", "5", "normal"), (LUGIA, "NM", "500", "1", "holo")]
     assert came.outcomes == ["row", "row", "added", "left-out"]
     assert came.reasons == ["", "", "added-price", "quantity-zero"]
+    assert "whose price counts: £1.00, not £2.00" in came.sentences[2]
     assert came.added == [2]
+
+
+def test_a_row_whose_cells_may_have_shifted_is_open_whatever_they_say(cards: None, seller: Seller) -> None:
+    text = (
+        "Quantity,Name,Set,Number,Condition,Price,Graded\n"
+        "0,Charmander,Obsidian Flames,26,NM,£1,,extra\n"
+        '1,"Charm"ander,Obsidian Flames,26,NM,£1,yes\n'
+        "1,Charmander,Obsidian Flames,26,NM,£1,\n"
+    )
+    came = Came(text, seller)
+    assert came.outcomes == ["open", "open", "row"]
+    assert came.reasons == ["irregular", "irregular", ""]
+    assert came.listings() == [(CHARMANDER, "NM", "100", "1", "normal")]
+
+
+def test_a_currency_that_the_file_does_not_tell_is_a_guess_until_the_seller_says_it(
+    cards: None, seller: Seller, app: Flask, tmp_path: Path
+) -> None:
+    guessed = {key for key, (text, _) in FILES.items() if Came(text, seller).matching.mapping.money.guess}
+    assert guessed == {"binderpos", "shopify", "shopify-classic", "square", "woocommerce"}
+    told = FILES["binderpos"][0].replace("0.45", "$0.45")
+    assert Came(told, seller).matching.mapping.money == Money(currency="USD", decimal=".")
+    file = tmp_path / "shop.csv"
+    file.write_text(FILES["binderpos"][0])
+    arguments = ["imports", "convert", str(file), "--seller", seller.email]
+    arguments += ["--out", str(tmp_path / "out.csv"), "--report", str(tmp_path / "report.csv")]
+    for more, price, warns in (([], "45", True), (["--currency", "USD", "--rate", "USD=2"], "90", False)):
+        result = app.test_cli_runner().invoke(args=[*arguments, *more])
+        assert ("GBP is a guess" in result.output) == warns
+        assert f",{price}," in (tmp_path / "out.csv").read_text()
+
+
+def test_a_guessed_currency_is_asked_once(cards: None, seller: Seller) -> None:
+    draft = conversions.upload(seller.id, "shop.csv", [FILES["binderpos"][0].encode()])
+    assert match_flow.begin(seller.id, draft) is Step.MONEY
+    mapping = conversions.mapping_of(draft)
+    assert mapping
+    assert match_flow.decide(seller.id, draft.public_id, mapping, after=Step.WORDS) is Step.MONEY
+    assert match_flow.decide(seller.id, draft.public_id, mapping, after=Step.MONEY) is Step.PREVIEW
+    assert conversions.guess_of(conversions.get(seller.id, draft.public_id)) is None
 
 
 def test_a_saved_mapping_asks_nothing_again(cards: None, seller: Seller) -> None:

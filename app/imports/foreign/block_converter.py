@@ -310,10 +310,11 @@ class BlockConverter:
         # A later stage gives way to an earlier one.
         stages = [
             _Stage(Outcome.LEFT_OUT, notes[0]),
+            # Before all that its cells say: they may have shifted.
+            _Stage(Outcome.OPEN, notes[1]),
             _Stage(Outcome.LEFT_OUT, traits[:, 4]),
             _Stage(Outcome.LEFT_OUT, quantities[:, 1]),
             _Stage(Outcome.LEFT_OUT, targets[:, 3]),
-            _Stage(Outcome.OPEN, notes[1]),
             _Stage(Outcome.OPEN, item_open),
             _Stage(Outcome.OPEN, traits[:, 5]),
             _Stage(Outcome.OPEN, pair_codes),

@@ -34,8 +34,6 @@ _HIDDEN = pa.array(["", "false", "true"])
 _NOTHING = pa.scalar("", pa.string())
 #: Where the id of the item begins in the key of a listing, counted in bits from the lowest.
 _ITEM_BIT = 28
-#: Whether the price is another one than the first row's.
-_ADDED = [reason("added"), reason("added-price")]
 
 
 @dataclass(frozen=True)
@@ -114,21 +112,19 @@ class _Merged:
     def __init__(self, keys: NDArray[np.int64], quantities: NDArray[np.int32], prices: NDArray[np.int32]) -> None:
         #: For each that is the first the quantity of all.
         self.quantities = quantities
-        #: For each whether its price is another one than that of the first.
-        self.has_other_price = np.zeros(len(keys), bool)
+        #: For each the price of the first for its listing.
+        self.prices = prices
         firsts = np.arange(len(keys), dtype=np.int32)
         # A part after the other, so that little memory is needed beside what is kept.
         parts = keys.view(np.uint32)[:: keys.itemsize // 4] >> np.uint32(_ITEM_BIT)
         for part in range(1 << 32 - _ITEM_BIT):
-            self._merge(np.flatnonzero(parts == part), keys, prices, firsts)
+            self._merge(np.flatnonzero(parts == part), keys, firsts)
         #: For each whether it is the first for its listing.
         self.is_first = firsts == np.arange(len(keys), dtype=np.int32)
         #: For each the line of the listing in the converted file.
         self.out_lines = (np.cumsum(self.is_first, dtype=np.int32) + np.int32(1))[firsts]
 
-    def _merge(
-        self, at: NDArray[np.int64], keys: NDArray[np.int64], prices: NDArray[np.int32], firsts: NDArray[np.int32]
-    ) -> None:
+    def _merge(self, at: NDArray[np.int64], keys: NDArray[np.int64], firsts: NDArray[np.int32]) -> None:
         """Add up those offers that are ``at`` some numbers, and set which is the first for the listing of each."""
         if not len(at):
             return
@@ -141,7 +137,7 @@ class _Merged:
         # The sum may be more than a listing can hold, which its row is told when it is imported.
         sums = np.add.reduceat(self.quantities[at], starts, dtype=np.int64)
         self.quantities[at[starts]] = np.minimum(sums, np.iinfo(np.int32).max)
-        self.has_other_price[at] = prices[at] != prices[first]
+        self.prices[at] = self.prices[first]
         firsts[at] = first
 
 
@@ -199,9 +195,10 @@ class _Writer:
         if len(added):
             only_added = np.setdiff1d(offers.rows[added], offers.rows[own])
             worked.outcomes[only_added] = Outcome.ADDED
-            worked.reason_at[offers.rows[added]] = len(reasons) + self._merged.has_other_price[here][added]
+            whys, why_at = _why_added(self._merged.prices[here][added], offers.prices[added])
+            worked.reason_at[offers.rows[added]] = len(reasons) + why_at
             worked.reason_at[offers.rows[own]] = -1
-            reasons += _ADDED
+            reasons += whys
         return Converted(
             self._lines(offers, own, self._merged.quantities[here][own]),
             first_line,
@@ -251,6 +248,20 @@ class _Writer:
             )
             modes[listings.find_makers(self._seller_id, keys).at] = 1
         return pa.array([Mode.CREATE.value, Mode.UPDATE.value]).take(pa.array(modes))
+
+
+def _why_added(counting: NDArray[np.int32], own: NDArray[np.int32]) -> tuple[list[Reason], NDArray[np.intp]]:
+    """The reasons of rows that were added to others, by the price that counts and their own; for each which it has."""
+    own = np.where(own == counting, 0, own)
+    pairs, at = np.unique(np.where(own, counting.astype(np.int64) << 32 | own, 0), return_inverse=True)
+    return [
+        reason("added-price", counts=_pounds(pair >> 32), own=_pounds(pair & 0xFFFFFFFF)) if pair else reason("added")
+        for pair in pairs.tolist()
+    ], at
+
+
+def _pounds(pence: int) -> str:
+    return f"£{pence / 100:,.2f}"
 
 
 def _quoted(texts: pa.Array) -> pa.Array:

@@ -84,7 +84,8 @@ class Findings:
             outcome = Outcome(int(block.outcomes[at]))
             if code >= 0 and outcome is not Outcome.ROW:
                 why = block.reasons[code]
-                self._examples.setdefault((outcome, why.slug), _example(block, at, outcome, why.sentence))
+                if (outcome, why.slug) not in self._examples:
+                    self._examples[outcome, why.slug] = _example(block, at, outcome, why.sentence)
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""

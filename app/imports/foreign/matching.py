@@ -208,7 +208,7 @@ class _Matcher:
                 self._sources[to] = replace(source, columns=there)
             for name in there:
                 for at in positions(self._columns, name):
-                    self._add(at, to, by, why)
+                    self._add(at, to, by, f"{why} {source.confirm}".rstrip())
 
     def _add(self, at: int, to: Field, by: By, why: str) -> None:
         before = self._taken.get(at)
@@ -375,7 +375,8 @@ class _Matcher:
         is_minor = any(normal(one).endswith(_UNITS) for one in headers)
         return replace(
             money,
-            currency=money.currency or told,
+            currency=told if told and money.is_guess else money.currency or told,
+            is_guess=money.is_guess and not told,
             decimal=money.decimal or guess_decimal(cells),
             minor=money.minor or is_minor,
         )

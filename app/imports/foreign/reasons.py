@@ -93,7 +93,7 @@ SENTENCES: Mapping[str, str] = {
     "answered": "You decided to leave out the rows with “{word}”.",
     # Added to another row.
     "added": "Its quantity was added to the row for the same listing.",
-    "added-price": "Its quantity was added to the row for the same listing. That one's price counts, and not its own.",
+    "added-price": "Its quantity was added to the row for the same listing, whose price counts: {counts}, not {own}.",
     # Open.
     "condition-missing": "No condition is given.",
     "condition-unknown": "“{word}” is not a condition that we know.",

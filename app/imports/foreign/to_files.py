@@ -41,6 +41,8 @@ class Done(NamedTuple):
     counts: Counter[Outcome]
     #: What is to be decided, and in how many rows.
     questions: Counter[Question]
+    #: See ``mapping.Money``.
+    guess: str
 
 
 def convert_file(
@@ -54,8 +56,8 @@ def convert_file(
         reading = detect(file, overrides={})
         mapping = mapping or match_file(file, reading, saved=saved).mapping
         mapping = mapping.with_rates({currency_of(code) or code: rate for code, rate in money.rates.items()})
-        if not mapping.money.currency and money.currency:
-            mapping = replace(mapping, money=replace(mapping.money, currency=money.currency))
+        if money.currency and (mapping.money.is_guess or not mapping.money.currency):
+            mapping = replace(mapping, money=replace(mapping.money, currency=money.currency, is_guess=False))
         with ExitStack() as stack:
             out, report = (stack.enter_context(_whole(path)) for path in outputs)
             companions = CompanionWriter(Sinks(_Nowhere(), _Nowhere(), _Nowhere(), report))
@@ -66,7 +68,7 @@ def convert_file(
                 companions.add(block)
                 for why, count in block.questions:
                     questions[why.question or Question(why.slug, "")] += count
-    return Done(companions.rows, companions.counts, questions)
+    return Done(companions.rows, companions.counts, questions, mapping.money.guess)
 
 
 class _Nowhere:
