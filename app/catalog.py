@@ -32,6 +32,8 @@ def load(path: Path) -> items.Replaced:
     try:
         with _open(path) as file:
             replaced = items.replace(_read(file))
+        db.session.commit()
+        # In a transaction of its own: on a cluster it cannot follow writes to tables that every node has a copy of.
         items.analyze()
         db.session.commit()
     except FileNotFoundError:

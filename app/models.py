@@ -1,9 +1,10 @@
 """The tables.
 
-Everything a seller owns has the seller first in its primary key, so that the big tables can be distributed by seller on
-a PostgreSQL cluster. What chunks write (``listings``, ``row_errors`` and what follows them here) has no foreign keys,
-and no index over all of its rows but its primary key: at millions of rows each of them would cost more than all the
-rest of a chunk (see docs/decisions.md).
+Everything a seller owns has the seller first in its primary key, so that the tables that grow with rows (``BY_SELLER``)
+can be distributed by seller on a PostgreSQL cluster. The others are the ledger, which stays in one place (see
+docs/scaling.md). What chunks write (``listings``, ``row_errors`` and what follows them here) has no foreign keys, and
+no index over all of its rows but its primary key: at millions of rows each of them would cost more than all the rest
+of a chunk (see docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -978,3 +979,19 @@ class AuditEntry(Base):
     #: That of the import; null where it is about none.
     public_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     detail: Mapped[str] = mapped_column(Text)
+
+
+#: What grows with the rows of files: nothing looks at these tables across sellers.
+BY_SELLER: tuple[type[Base], ...] = (
+    Listing,
+    RowError,
+    ErrorGroup,
+    Correction,
+    OpenValue,
+    LeftAlone,
+    EarlierValues,
+    KeptListing,
+    Claim,
+    ForeseenChange,
+    ListingWarning,
+)

@@ -1,8 +1,9 @@
 """All SQL, set-wise. Nothing here commits: the caller decides what belongs together in a transaction.
 
-What a statement reads or changes of the tables that grow with rows (listings, row_errors, error_groups, left_alone,
-claims, foreseen_changes, listing_warnings, corrections, open_values) it names by its seller, as a parameter, and never
-by a ctid alone: that is unique to a table, and would be to a part of it if the table were divided.
+A statement names the seller of each of ``models.BY_SELLER``, the tables that grow with rows, by a parameter: not by
+equality with another table's seller, and never by a ctid alone, which is unique to a table, and would be to a part of
+it if the table were divided. Between these tables and the ledger no sub-select refers to the statement around it: the
+two may lie on different machines.
 """
 
 from __future__ import annotations

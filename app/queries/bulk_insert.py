@@ -52,11 +52,18 @@ def insert_all(table: str, names: Sequence[str], encoded: pa.BinaryArray) -> boo
         cursor.execute("savepoint inserting")
         try:
             binary.copy_rows(cursor, table, names, encoded)
-        except errors.UniqueViolation:
+        except (errors.UniqueViolation, errors.InternalError_) as error:
+            if not _is_duplicate(error):
+                raise
             cursor.execute("rollback to savepoint inserting")
             return False
         cursor.execute("release savepoint inserting")
         return True
+
+
+def _is_duplicate(error: errors.Error) -> bool:
+    # The coordinator of a cluster passes a COPY on to a node, and that node's error as one of its own.
+    return isinstance(error, errors.UniqueViolation) or "duplicate key value" in str(error)
 
 
 def with_constants(rows: pa.Table, **constants: Any) -> pa.Table:

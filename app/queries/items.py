@@ -251,22 +251,20 @@ def replace(new_items: Iterable[NewItem]) -> Replaced:
         cursor.execute("lock table items in share row exclusive mode")
         cursor.execute(
             """
-            with written as (
-                insert into items (urn, game, "set", name, number, rarity, variants, name_key)
-                select urn, game, "set", name, number, rarity, variants, name_key from new_items order by urn
-                on conflict (urn) do update set
-                    game = excluded.game, "set" = excluded."set", name = excluded.name, number = excluded.number,
-                    rarity = excluded.rarity, variants = excluded.variants, name_key = excluded.name_key
-                -- A row that was updated has a previous version: its xmax is set.
-                returning xmax = 0 as is_new
-            )
-            select count(*), count(*) filter (where is_new) from written
+            insert into items (urn, game, "set", name, number, rarity, variants, name_key)
+            select urn, game, "set", name, number, rarity, variants, name_key from new_items order by urn
+            on conflict (urn) do update set
+                game = excluded.game, "set" = excluded."set", name = excluded.name, number = excluded.number,
+                rarity = excluded.rarity, variants = excluded.variants, name_key = excluded.name_key
+            -- A row that was updated has a previous version: its xmax is set.
+            returning xmax = 0
             """
         )
-        count, added = cursor.fetchone() or (0, 0)
+        are_new = [is_new for (is_new,) in cursor]
         cursor.execute(
             """
-            delete from external_ids e using items i, new_items n where i.id = e.item_id and n.urn = i.urn
+            delete from external_ids
+            where item_id in (select i.id from items i join new_items n on n.urn = i.urn)
             """
         )
         cursor.execute(
@@ -282,7 +280,7 @@ def replace(new_items: Iterable[NewItem]) -> Replaced:
             {"cardmarket": SOURCES[NamedBy.CARDMARKET_ID], "tcgplayer": SOURCES[NamedBy.TCGPLAYER_ID]},
         )
         cursor.execute("update catalog set version = version + 1")
-    return Replaced(count, added)
+    return Replaced(len(are_new), sum(are_new))
 
 
 def is_empty() -> bool:

@@ -36,11 +36,9 @@ def are_due(key: ImportKey) -> bool:
 
 def find_left_over() -> list[ImportKey]:
     """The imports that cannot run again but still have notes."""
-    noted = " union all ".join(
-        f"select from {table} n where n.seller_id = i.seller_id and n.import_id = i.id" for table in _TABLES
-    )
+    noted = " union ".join(f"select seller_id, import_id from {table}" for table in _TABLES)
     found = db.session.execute(
-        text(f"select i.seller_id, i.id from imports i where {_OVER_FOR_GOOD} and exists ({noted})")
+        text(f"select i.seller_id, i.id from imports i where {_OVER_FOR_GOOD} and (i.seller_id, i.id) in ({noted})")
     )
     return [ImportKey(*row) for row in found]
 

@@ -33,7 +33,7 @@ _OPEN, _RIGHT, _LEFT_OUT = map(sql_literal, (CorrectionState.OPEN, CorrectionSta
 #: A failed row ``e`` with its correction ``c``, if any.
 _ROWS = """
     row_errors e left join corrections c
-        on c.seller_id = e.seller_id and c.import_id = e.import_id and c.line = e.line
+        on c.seller_id = %(seller_id)s and c.import_id = %(import_id)s and c.line = e.line
 """
 _OF_IMPORT = "e.seller_id = %(seller_id)s and e.import_id = %(import_id)s"
 _IS_OPEN = f"(c.line is null or c.state = {_OPEN} and c.taken_by is null)"

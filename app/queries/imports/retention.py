@@ -143,7 +143,7 @@ def find_old_earlier_values(*, days: int, limit: int) -> list[ImportKey]:
     """
     return _find(
         f"""
-        {_OLD} and exists (select from earlier_values r where r.seller_id = i.seller_id and r.import_id = i.id)
+        {_OLD} and (i.seller_id, i.id) in (select seller_id, import_id from earlier_values)
         and not exists (
             select from imports u where u.seller_id = i.seller_id and u.parent_id = i.id and u.kind = {KIND_UNDO}
               and u.finished_at is null)

@@ -42,9 +42,9 @@ def iter_windows(seller_id: int, text: str, *, after: RowPlace, most: int) -> It
                 f"""
                 select import_id, line, number = %(rows)s as is_last, is_wanted from (
                     select import_id, line, row_number() over (order by import_id desc, line desc) as number,
-                        strpos(lower("row"), %(text)s) > 0 and exists (
-                            select from imports i where i.seller_id = %(seller_id)s and i.id = import_id
-                            and i.kind <> {KIND_CHECK} and i.deleted_at is null
+                        strpos(lower("row"), %(text)s) > 0 and import_id in (
+                            select id from imports
+                            where seller_id = %(seller_id)s and kind <> {KIND_CHECK} and deleted_at is null
                         ) as is_wanted
                     from (
                         select import_id, line, "row" from row_errors

@@ -101,15 +101,19 @@ def list_kept(undo: ImportKey, *, limit: int, after: ListingKey = (0, 0, "")) ->
             select k.item_id, k.condition, k.variants, i.urn, i.name,
                 c.public_id, coalesce(c.name, c.file_name), c.kind, k.changed_line, k.is_edited, k.is_unrecorded
             from (
-                select * from kept_listings where seller_id = %s and import_id = %s
-                    and (item_id, condition, variants) > (%s::int, %s::smallint, %s)
-                order by {", ".join(KEY)} limit %s
+                select * from kept_listings where seller_id = %(seller_id)s and import_id = %(import_id)s
+                    and (item_id, condition, variants) > (%(item)s::int, %(condition)s::smallint, %(variants)s)
+                order by {", ".join(KEY)} limit %(limit)s
             ) k
             join items i on i.id = k.item_id
-            left join imports c on c.seller_id = k.seller_id and c.id = k.changed_import_id and c.deleted_at is null
+            left join imports c on c.seller_id = %(seller_id)s and c.id = k.changed_import_id and c.deleted_at is null
             order by {", ".join(f"k.{name}" for name in KEY)}
             """,
-            (*undo, *after, limit),
+            {
+                **undo._asdict(),
+                **dict(zip(("item", "condition", "variants"), after, strict=True)),
+                "limit": limit,
+            },
         )
         return [
             Kept((item_id, condition, variants), urn, name, changer, changer_name, kind and ImportKind(kind), *rest)

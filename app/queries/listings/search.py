@@ -392,7 +392,7 @@ def find_sorted(
     Reads all of the seller's listings: half a second for two million.
     """
     sort = _SORTS[order]
-    conditions = ["seller_id = %(seller_id)s", *_tests(wanted)]
+    conditions = _tests(wanted)
     if wanted.condition is not None:
         conditions.append("condition = %(condition)s::smallint")
     if wanted.hidden:
@@ -405,7 +405,8 @@ def find_sorted(
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
-            select {sort.written}, item_id, condition, variants from listings where {" and ".join(conditions)}
+            select {sort.written}, item_id, condition, variants from listings
+            where seller_id = %(seller_id)s {"".join(f" and {one}" for one in conditions)}
             order by {sort.column} {"desc" if sort.is_descending else "asc"}, item_id, condition, variants
             limit %(limit)s
             """,

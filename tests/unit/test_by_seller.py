@@ -1,0 +1,150 @@
+"""Every statement names the seller of the tables that grow with rows; see ``app.queries``.
+
+The statements are read from the modules: from their constants and f-strings, in which what is known is filled in, and
+from the queries made of models.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.models import BY_SELLER
+from tests.unit.test_architecture import TREES
+
+TABLES = {model.__tablename__ for model in BY_SELLER}
+MODULES = [name for name in TREES if name.startswith("app.queries")]
+#: Finds what is left over, whosever it is.
+_ACROSS_SELLERS = re.compile(r"select seller_id, import_id from (claims|left_alone|earlier_values)\b")
+#: Stands in a statement for what is known only when the program runs.
+_UNKNOWN = "…"
+
+#: A table that is read or changed, with its alias. What is inserted has a seller: the column has no default.
+_USE = re.compile(
+    rf"\b(?:from|join|using|update)\s+({'|'.join(sorted(TABLES))}|(?:(?<=delete from )|(?<=ctid from )){_UNKNOWN})"
+    r"(?![\w.])(?:\s+(?!where\b|order\b|group\b|left\b|cross\b|join\b|set\b|on\b|union\b)(\w+))?"
+)
+
+
+def find_unnamed(sql: str) -> list[str]:
+    """The tables whose seller a statement does not name by a parameter, next to where it uses them."""
+    sql = re.sub(r"--.*|'[^']*'", "''", _ACROSS_SELLERS.sub("", sql))
+    sql = re.sub(r"%\(\w+\)[bs]|%[bs]|(?<!:):\w+", "?", sql)
+    return [
+        use[1]
+        for level in _levels(sql)
+        for use in _USE.finditer(level)
+        if not re.search(rf"(?<![.\w]){use[2] + '[.]' if use[2] else ''}seller_id = [?]", level)
+    ]
+
+
+def _levels(sql: str) -> Iterator[str]:
+    """What stands in each pair of parentheses, without what stands in others in it, and what stands in none."""
+    while inner := re.search(r"\(([^()]*)\)", sql):
+        yield inner[1]
+        sql = f"{sql[: inner.start()]}[]{sql[inner.end() :]}"
+    yield sql
+
+
+class Texts(ast.NodeVisitor):
+    """Collects the texts of a module, with the parts of its f-strings as far as they are known."""
+
+    def __init__(self, module: str) -> None:
+        self.of_module = self.known = dict(vars(importlib.import_module(module)))
+        self.found: list[str] = []
+        self.visit(TREES[module])
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):
+            self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        around = self.known
+        self.known = {name: value for name, value in around.items() if name not in _arguments(node)}
+        self.generic_visit(node)
+        self.known = around
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        self.generic_visit(node)
+        if isinstance(node.targets[0], ast.Name) and self.known is not self.of_module:
+            is_text = isinstance(node.value, ast.Constant | ast.JoinedStr)
+            self.known[node.targets[0].id] = self.value_of(node.value) if is_text else None
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str):
+            self.found.append(node.value)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        self.found.append(self.value_of(node))
+
+    def value_of(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.JoinedStr):
+            return "".join(map(self.value_of, node.values))
+        if isinstance(node, ast.FormattedValue):
+            value = self.value_of(node.value)
+            return value if isinstance(value, str) else _UNKNOWN
+        try:
+            return eval(compile(ast.Expression(node), "", "eval"), self.known)
+        except (AttributeError, NameError, TypeError):
+            return None
+
+
+def _arguments(node: ast.FunctionDef) -> set[str]:
+    return {one.arg for one in (*node.args.args, *node.args.kwonlyargs)}
+
+
+TEXTS = {module: Texts(module).found for module in MODULES}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_statements_name_the_seller(module: str) -> None:
+    assert [(found, text) for text in TEXTS[module] if (found := find_unnamed(text))] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_queries_made_of_models_name_the_seller(module: str) -> None:
+    models = {model.__name__ for model in BY_SELLER}
+    for function in (node for node in TREES[module].body if isinstance(node, ast.FunctionDef)):
+        calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+        asked = {
+            name.id
+            for call in calls
+            if isinstance(call.func, ast.Name) and call.func.id in {"select", "delete", "update", "exists"}
+            for argument in call.args
+            for name in ast.walk(argument)
+            if isinstance(name, ast.Name) and name.id in models
+        }
+        named = {model for model in models if f"{model}.seller_id == key.seller_id" in ast.unparse(function)}
+        assert asked <= named, function.name
+
+
+def test_every_table_is_found() -> None:
+    texts = "\n".join(text for found in TEXTS.values() for text in found)
+    used = {use[1] for use in _USE.finditer(texts)}
+    assert used == {*TABLES, _UNKNOWN}
+    assert all([*model.__table__.primary_key][0].name == "seller_id" for model in BY_SELLER)
+
+
+@pytest.mark.parametrize(
+    ("sql", "unnamed"),
+    [
+        ("select 1 from listings where seller_id = %s", []),
+        ("select 1 from row_errors e where e.seller_id = %(seller_id)s and e.line = 1", []),
+        ("select 1 from row_errors e where seller_id = %(seller_id)s", ["row_errors"]),
+        ("update listings l set price = k.price from k where l.ctid = k.place", ["listings"]),
+        ("delete from claims where ctid = any(array(select ctid from claims where seller_id = %s))", ["claims"]),
+        (
+            "select 1 from row_errors e join corrections c on c.seller_id = e.seller_id where e.seller_id = %s",
+            ["corrections"],
+        ),
+        ("select 1 from imports i where exists (select from claims c where c.seller_id = i.seller_id)", ["claims"]),
+        (f"delete from {_UNKNOWN} where import_id = %s", [_UNKNOWN]),
+    ],
+)
+def test_what_is_found(sql: str, unnamed: list[str]) -> None:
+    assert find_unnamed(sql) == unnamed
