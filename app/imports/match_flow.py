@@ -16,6 +16,7 @@ from app.imports.foreign.choices import missing_of
 from app.imports.foreign.findings import Asked, asked_of
 from app.imports.foreign.mapping import Kind, Mapping
 from app.imports.foreign.matching import Matching, match_file
+from app.imports.foreign.money import OWN_CURRENCY
 from app.imports.foreign.shapes import Unsure
 from app.models import Conversion
 from app.statuses import ConversionStatus
@@ -72,7 +73,20 @@ def rematch(seller_id: int, draft: Conversion) -> Step:
         return Step.READING
     if missing_of(matching.mapping) or matching.lost:
         return Step.COLUMNS
+    if _lacks_rate(matching.mapping) and not _is_small(draft):
+        # All of its rows would be open.
+        return Step.MONEY
     return convert(seller_id, public_id)
+
+
+def _lacks_rate(mapping: Mapping) -> bool:
+    money = mapping.money
+    return money.currency not in ("", OWN_CURRENCY, *money.rates)
+
+
+def _is_small(draft: Conversion) -> bool:
+    """Whether a file is converted while its seller waits."""
+    return draft.file_size <= (_AT_ONCE if conversions.reading_of(draft).is_text else _UNPACKED_AT_ONCE)
 
 
 def match(seller_id: int, draft: Conversion) -> Matching:
@@ -105,7 +119,10 @@ def decide(seller_id: int, public_id: uuid.UUID, mapping: Mapping, *, after: Ste
 def convert(seller_id: int, public_id: uuid.UUID, *, after: Step = Step.READING) -> Step:
     """Convert a draft: a small file at once, another in the background. Returns the next step with something to do."""
     draft = conversions.get(seller_id, public_id)
-    is_small = draft.file_size <= (_AT_ONCE if conversions.reading_of(draft).is_text else _UNPACKED_AT_ONCE)
+    if draft.status == ConversionStatus.FAILED and (mapping := conversions.mapping_of(draft)):
+        # It is a draft again.
+        draft = conversions.set_mapping(seller_id, public_id, mapping, name=draft.mapping_name)
+    is_small = _is_small(draft)
     queued = conversions.convert(seller_id, public_id, in_background=not is_small)
     if is_small and queued.status == ConversionStatus.QUEUED:
         conversion_job.run(seller_id, queued.id, queued.attempt)

@@ -17,7 +17,7 @@ from app.imports.foreign.findings import Asked, Example, examples_of
 from app.imports.foreign.guesses import split
 from app.imports.foreign.mapping import LEAVE_OUT, Field, Kind, Mapping
 from app.imports.foreign.matching import LABELS, By
-from app.imports.foreign.money import CURRENCIES, Pricing, read_amount
+from app.imports.foreign.money import CURRENCIES, OWN_CURRENCY, Pricing, read_amount
 from app.imports.foreign.preview import Word, prices_of, words_of
 from app.imports.foreign.reading import Reading, blocks, text_reading
 from app.imports.foreign.reasons import Reason
@@ -321,7 +321,7 @@ def _money(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
     asked = match_flow.of_step(match_flow.asked_in(one), Step.MONEY)
     codes = {question.word for question in asked if question.kind == "rate"} | {*mapping.money.rates}
     codes |= {amount.currency for cell, _ in pairs if (amount := read_amount(cell))} | {mapping.money.currency}
-    foreign = sorted(codes - {"", CURRENCIES[0]})
+    foreign = sorted(codes - {"", OWN_CURRENCY})
     return {
         "money": mapping.money,
         "currencies": CURRENCIES,
@@ -370,6 +370,7 @@ def preview(one: Conversion) -> dict[str, Any]:
         ],
         "others": [question for question in asked if _is_other(question)][:20],
         "missing": [_MISSING[to] for to in missing_of(mapping)],
+        "confirm": sorted({source.confirm for source in mapping.sources.values()} - {""}),
         "left_out": _left_out(one, asked) if is_done else [],
         "examples": _examples(one, examples_of(findings)) if is_done else [],
         "saved": [saved.name for saved in mappings.list_saved(one.seller_id)],

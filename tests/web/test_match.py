@@ -173,7 +173,11 @@ def test_a_larger_file_is_worked_through_in_the_background(
 ) -> None:
     monkeypatch.setattr("app.imports.match_flow._AT_ONCE", 0)
     make_items()
-    address = send(client, POWERTOOLS).location
+    money = follow(client, send(client, POWERTOOLS))
+    # Nothing is worked through of which every row would be open.
+    assert (words(money.h1), db.session.scalar(db.select(Conversion.status))) == ("Prices", "DRAFT")
+    address = fill(client, money, **{"rate-EUR": "0.8"}).location
+    db.session.rollback()
     if status == "CONVERTED":
         run_jobs()
     one = db.session.scalar(db.select(Conversion))

@@ -51,9 +51,10 @@ _SIGNS = {
 }
 #: The currencies of which the smallest unit is the unit.
 _WITHOUT_MINOR = {"JPY", "KRW"}
-_OWN = "GBP"
+#: That of listings.
+OWN_CURRENCY = "GBP"
 #: The currencies that a seller can choose, our own first.
-CURRENCIES = (_OWN, *sorted({*_SIGNS.values()} - {_OWN}))
+CURRENCIES = (OWN_CURRENCY, *sorted({*_SIGNS.values()} - {OWN_CURRENCY}))
 _PARTS = re.compile(
     r"(?P<before>[^0-9.,+-]*)"
     r"(?P<number>[-+]?[0-9][0-9., '’]*?|[-+]?[.,][0-9]+)"
@@ -145,7 +146,7 @@ class Pricing:
 
     def __init__(self, money: Money) -> None:
         self._money = money
-        self._rates = {_OWN: Decimal(1), **{code: Decimal(rate) for code, rate in money.rates.items()}}
+        self._rates = {OWN_CURRENCY: Decimal(1), **{code: Decimal(rate) for code, rate in money.rates.items()}}
 
     def price(self, cells: Collection[str], currency: str, *, copies: int = 1) -> int | Reason:
         """The price in pence of one of ``copies``: the first of the cells that is not empty or 0."""
