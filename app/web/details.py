@@ -124,6 +124,7 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
         "details/errors.html",
         one=one,
         asked=asked,
+        family=progress.get_related(one),
         chips=_chips(one, asked),
         heading=_errors_heading(one, chosen) if asked.is_active else f"Errors in {one.name}",
         matching=_count_matching(one, asked.wanted, chosen) if asked.is_active else one.failed,

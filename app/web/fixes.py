@@ -27,7 +27,8 @@ from app.imports.reports import progress
 from app.imports.reports.progress import ImportProgress
 from app.models import Import
 from app.queries import ImportKey
-from app.queries.imports.corrections import Standing
+from app.queries.imports import corrections
+from app.queries.imports.corrections import Group, Standing
 from app.queries.imports.error_groups import ErrorKind
 from app.web.live_page import render_live
 from app.web.session import require_seller, seller_id
@@ -61,7 +62,9 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
         family=progress.get_related(one),
         write=answers.write,
         describe=report.describe,
+        place_of=report.place_of,
         form_key=uuid.uuid4(),
+        typed={},
         here=url_for("fixes.show", public_id=public_id, **_as_arguments(kind)),
     )
 
@@ -77,22 +80,39 @@ def start(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("")
 def answer(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Apply the answer whose button was pressed (``press``), after what was typed; 303 to the groups."""
+    """Apply the answer whose button was pressed (``press``), after what was typed; 303 to the place on the page."""
     one = _get(public_id)
     before = progress.get_related(progress.get(seller_id(), public_id)).fixed
+    groups = corrections.list_groups(_key(public_id))
+    place: ErrorKind | None = None
     try:
-        given = 0
+        given = len(edited := _read_rows())
+        if edited:
+            engine.give_cells(one, edited)
+            one = _get(public_id)
         for asked in _read_answers(one):
             engine.give(one, asked)
             given += 1
+            place = place or ErrorKind(Cause.by_slug(asked.cause), asked.column)
             one = _get(public_id)
-    except AnswerRefused as refused:
+    except (AnswerRefused, NotOneRow) as refused:
         flash(str(refused), "danger")
     except engine.Busy as busy:
         flash(str(busy), "info")
     else:
         _tell(before, progress.get_related(progress.get(seller_id(), public_id)).fixed, given)
-    return redirect(url_for("fixes.show", public_id=public_id, **_as_arguments(_read_kind())), 303)
+    if request.form.get("press") == _SURE:
+        place = None
+    anchor = _find_place(_key(public_id), groups, place)
+    return redirect(url_for("fixes.show", public_id=public_id, _anchor=anchor, **_as_arguments(_read_kind())), 303)
+
+
+def _find_place(key: ImportKey, before: list[Group], answered: ErrorKind | None) -> str | None:
+    """Where the page goes on: at the group that was answered or, if nothing of it is open, at the next one."""
+    kinds = [group.kind for group in before]
+    still = {group.kind for group in corrections.list_groups(key)}
+    following = kinds[kinds.index(answered) :] if answered in kinds else []
+    return next((report.place_of(kind) for kind in following if kind in still), None)
 
 
 @blueprint.get("/rows")

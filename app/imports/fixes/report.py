@@ -84,6 +84,8 @@ class GroupToFix:
     values: list[ValueToFix]
     #: The number of values that are not shown.
     more: int
+    #: Its only row, where there is no value to type something else for: to be corrected in place.
+    row: RowToFix | None
 
     @property
     def leave_out(self) -> Asked:
@@ -151,6 +153,11 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None) -> ToFix:
     )
 
 
+def place_of(kind: ErrorKind) -> str:
+    """The name of the place of a group on the page."""
+    return "-".join(filter(None, (kind.cause.slug, kind.column)))
+
+
 def _is_sure(one: Value) -> bool:
     return sure_value(one.kind, one.value) is not None if one.value else False
 
@@ -163,6 +170,7 @@ def _show_groups(key: ImportKey, groups: Sequence[Group], values: Sequence[Value
     rows = corrections.find_open(key, [each.first_line for each in values if each.rows == 1])
     problems = [_problem(each, rows, layout) for each in values]
     found = dict(zip(values, suggest(problems), strict=True))
+    alone = _rows_in_place(key, groups, values, rows)
     told = {each: dict(problem.values) for each, problem in zip(values, problems, strict=True)}
     return [
         GroupToFix(
@@ -171,9 +179,23 @@ def _show_groups(key: ImportKey, groups: Sequence[Group], values: Sequence[Value
             [*_rules(group, [each for each in values if each.kind == group.kind])],
             [_show_value(each, found[each], told[each]) for each in values if each.kind == group.kind],
             group.values - sum(each.kind == group.kind for each in values),
+            alone.get(group.kind),
         )
         for group in groups
     ]
+
+
+def _rows_in_place(
+    key: ImportKey, groups: Sequence[Group], values: Sequence[Value], rows: Mapping[int, RecordedError]
+) -> dict[ErrorKind, RowToFix]:
+    """The rows of the groups that have one row, and nothing that could be typed for it; each row once."""
+    single = {group.kind for group in groups if group.rows == 1 and group.kind.cause.code is Code.INVALID}
+    lines: dict[int, ErrorKind] = {}
+    for each in values:
+        if each.kind in single and each.first_line in rows and not any(_fields(each.kind, {})):
+            lines.setdefault(each.first_line, each.kind)
+    shown = show_rows(key, [rows[line] for line in lines]) if lines else []
+    return {lines[row.line]: row for row in shown}
 
 
 def _problem(one: Value, rows: Mapping[int, RecordedError], layout: Layout) -> RowProblem:
