@@ -89,6 +89,9 @@ def test_an_unknown_file_asks_for_what_is_not_sure_and_a_second_one_for_nothing(
     columns = follow(client, send(client, OWN))
     assert words(columns.h1) == "What each column is"
     assert "the quantity" in words(columns.select_one(".note"))
+    unchanged = follow(client, fill(client, columns))
+    without = page(client, str(unchanged.select("nav.match-steps a")[-1]["href"]))
+    assert "Columns: 1 open" in words(without.select_one(".match-open"))
     asked = follow(client, fill(client, columns, **{column(columns, "Left"): "quantity"}))
     assert words(asked.h1) == "Words to decide"
     assert [words(one) for one in asked.select(".match-word b")] == ["Lovely"]
