@@ -55,6 +55,8 @@ _PLAYSET = 4
 _QUANTITY = re.compile(r"x?\s*(-?[0-9]{1,3}(?:[,. '’][0-9]{3})+|-?[0-9]+)(?:[.,]0{1,2})?\s*x?", re.IGNORECASE)
 #: Distinct combinations that are remembered, before all are forgotten.
 _REMEMBERED = 100_000
+#: What is remembered of distinct combinations, with how many numbers each.
+_WIDTHS = {"items": 5, "pairs": 2, "singles": 3, "prices": 2}
 #: Marks that no reason is given.
 _NONE = -1
 #: Two positions are one number: the first before the last 32 bits, the second in these.
@@ -151,10 +153,12 @@ class BlockConverter:
         self._reasons: list[Reason] = []
         self._reason_places: dict[Reason, int] = {}
         self._targets: list[Target] = []
-        self._all_traits: list[Traits] = []
+        #: One of the traits for each printing: their finishes and language, on which alone the variants depend.
+        self._printings: list[Traits] = []
+        self._printing_places: dict[object, int] = {}
         self._kinds: list[tuple[NamedItem, frozenset[str]]] = []
         self._kind_places: dict[object, int] = {}
-        self._memos = {name: Memo(width) for name, width in (("items", 5), ("pairs", 2), ("prices", 2))}
+        self._memos = {name: Memo(width) for name, width in _WIDTHS.items()}
         self._trait_memos = [Memo(6) for _ in self._splits]
         self._quantity_memos = [Memo(3) for _ in self._splits]
         #: The URNs of items by their ids.
@@ -229,17 +233,16 @@ class BlockConverter:
         return place
 
     def _make_traits(self, finish: str, combinations: list[str]) -> list[tuple[int, ...]]:
-        """For each the traits, condition, HIDDEN, whether altered, left-out code, open code."""
+        """For each the printing, condition, HIDDEN, whether altered, left-out code, open code."""
         made: list[tuple[int, ...]] = []
         for combination in combinations:
             split = self._trait_group.split(combination)
             values = self._bound.values(self._trait_group, split, _TRAIT_FIELDS)
             filtered = [self._trait_group.at(split, places) for places in self._bound.filters]
             traits = self._traits.read(values, filtered, finish)
-            self._all_traits.append(traits)
             made.append(
                 (
-                    len(self._all_traits) - 1,
+                    self._printing(traits),
                     traits.condition or 0,
                     0 if traits.is_hidden is None else 1 + traits.is_hidden,
                     traits.is_altered,
@@ -248,6 +251,12 @@ class BlockConverter:
                 )
             )
         return made
+
+    def _printing(self, traits: Traits) -> int:
+        place = self._printing_places.setdefault((traits.finishes, traits.language), len(self._printings))
+        if place == len(self._printings):
+            self._printings.append(traits)
+        return place
 
     def _make_prices(self, combinations: list[str]) -> list[tuple[int, ...]]:
         """For each the price in pence and why it is open."""
@@ -338,28 +347,30 @@ class BlockConverter:
         places, codes = found[:, 0].copy(), np.full(len(found), _NONE, np.int64)
         # The reasons of these name the card, or the finish tells which of several it is.
         special_ones = np.flatnonzero(found[:, 1])
-        distinct, inverse = np.unique(
-            (targets[special_ones, 0] << _BITS) | traits[special_ones, 0], return_inverse=True
-        )
-        if len(distinct):
-            single = np.array([self._single(one >> _BITS, one & _MASK) for one in distinct.tolist()], np.int64)[inverse]
+        if len(special_ones):
+            both = (targets[special_ones, 0] << _BITS) | traits[special_ones, 0]
+            distinct, inverse = np.unique(both, return_inverse=True)
+            single = self._memos["singles"].find(distinct.tolist(), self._make_singles)[inverse]
             item_ids[special_ones], places[special_ones], codes[special_ones] = single.T
         return item_ids, places, codes
 
     def _make_pairs(self, pairs: list[int]) -> list[tuple[int, ...]]:
-        """For each kind of item and traits the variants, and whether the item must be looked at."""
+        """For each kind of item and printing the variants, and whether the item must be looked at."""
         made: list[tuple[int, ...]] = []
         for pair in pairs:
-            kind, trait = pair >> _BITS, pair & _MASK
+            kind, printing = pair >> _BITS, pair & _MASK
             if kind == _NONE:
                 made.append((_NONE, 1))
                 continue
-            what = special(*self._kinds[kind], self._all_traits[trait])
+            what = special(*self._kinds[kind], self._printings[printing])
             made.append((_NONE, 1) if what.open else (self._variant(what.variants), 0))
         return made
 
-    def _single(self, target_at: int, trait_at: int) -> tuple[int, int, int]:
-        target, traits = self._targets[target_at], self._all_traits[trait_at]
+    def _make_singles(self, pairs: list[int]) -> list[tuple[int, ...]]:
+        """For each target and printing the item, the variants, and why these are open."""
+        return [self._single(self._targets[pair >> _BITS], self._printings[pair & _MASK]) for pair in pairs]
+
+    def _single(self, target: Target, traits: Traits) -> tuple[int, ...]:
         item = target.items[0] if len(target.items) == 1 else choose(target.items, traits)
         if item is None:
             return 0, _NONE, _NONE
