@@ -55,6 +55,7 @@ def preview(public_id: uuid.UUID) -> ResponseReturnValue:
         foreseen=foreseen,
         removed=_show(undo_listings.list_removed(one.key, limit=_EXAMPLES)) if foreseen.removed else [],
         put_back=_show(undo_listings.list_put_back(one.key, limit=_EXAMPLES)) if foreseen.put_back else [],
+        kept=kept_listings.list_foreseen(one.key, limit=_EXAMPLES) if foreseen.kept else [],
         until=progress.undo_until(one.finished_at),
     )
 

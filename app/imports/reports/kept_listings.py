@@ -1,4 +1,4 @@
-"""The listings that an undo has kept, each with the reason, as a page and as a download."""
+"""The listings that an undo has kept or would keep, each with the reason, as a page and as a download."""
 
 from __future__ import annotations
 
@@ -50,6 +50,11 @@ def list_page(key: ImportKey, *, limit: int, after: str = "") -> Page:
     found = undo_listings.list_kept(key, limit=limit + 1, after=_read_place(after))
     shown = found[:limit]
     return Page([_show(one) for one in shown], _write_place(shown[-1].key) if len(found) > limit else "")
+
+
+def list_foreseen(key: ImportKey, *, limit: int) -> list[KeptShown]:
+    """Some of the listings that an undo of this import would keep; none once an undo has been begun."""
+    return [_show(one) for one in undo_listings.list_to_keep(key, limit=limit)]
 
 
 def stream(key: ImportKey) -> Iterator[bytes]:

@@ -1,8 +1,9 @@
-"""The listings that an undo would change, and those that it has kept, for pages and downloads."""
+"""The listings that an undo would change or keep, and those that it has kept, for pages and downloads."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from psycopg.rows import namedtuple_row
@@ -12,10 +13,14 @@ from app.queries import ImportKey, driver_cursor
 from app.queries.imports.undo import AS_CREATED, AS_UPDATED
 from app.queries.listings.earlier_values import VALUES, entries
 from app.queries.listings.listings import HAS_KEY, KEY, ListingKey
+from app.queries.status_sets import KIND_UNDO
 from app.statuses import ImportKind
 
 #: Examples are looked for in so many records at most.
 _RECORDS_SEARCHED = 20
+_FIRST_RECORDS = f"""(
+    select * from earlier_values r where r.seller_id = %(seller_id)s and r.import_id = %(parent)s
+    order by r.id limit {_RECORDS_SEARCHED})"""
 
 
 class Example(NamedTuple):
@@ -66,16 +71,13 @@ def list_put_back(parent: ImportKey, *, limit: int) -> list[Example]:
     """The first listings that undoing the import ``parent`` would put back."""
     with driver_cursor() as cursor:
         cursor.row_factory = namedtuple_row
-        records = f"""(
-            select * from earlier_values r where r.seller_id = %(seller_id)s and r.import_id = %(parent)s
-            order by r.id limit {_RECORDS_SEARCHED})"""
         then = ", ".join(f"case when k.has_{name} then k.{name} else l.{name} end as then_{name}" for name in VALUES)
         cursor.execute(
             f"""
             select i.urn, i.name, k.condition, k.variants, {", ".join(f"l.{name}" for name in VALUES)}, {then}
             from (
                 select e.*, {", ".join(f"r.{name} is not null as has_{name}" for name in VALUES)}
-                from {entries("e", records)} offset 0
+                from {entries("e", _FIRST_RECORDS)} offset 0
             ) k
             cross join lateral (select * from listings l where {HAS_KEY} and {AS_UPDATED} offset 0) l
             join items i on i.id = k.item_id
@@ -93,29 +95,67 @@ def _values(row: Any, prefix: str = "") -> dict[str, Value]:
     return {name: getattr(row, prefix + name) for name in VALUES}
 
 
+def list_to_keep(parent: ImportKey, *, limit: int) -> list[Kept]:
+    """Some of the listings that undoing the import ``parent`` would keep.
+
+    None once an undo of it has been begun: which of them that has kept already is not looked up.
+    """
+    return _name(
+        f"""
+        select * from (
+            (select l.seller_id, {_each("l", KEY)}, l.updated_import_id as changed_import_id,
+                l.updated_line as changed_line, l.edits is not null as is_edited, false as is_unrecorded
+             from listings l
+             where l.seller_id = %(seller_id)s and l.created_import_id = %(parent)s and not {AS_CREATED}
+             order by {_each("l", KEY)} limit %(limit)s)
+            union all
+            (select l.seller_id, {_each("l", KEY)}, nullif(l.updated_import_id, %(parent)s),
+                case when l.updated_import_id <> %(parent)s then l.updated_line end,
+                l.edits is distinct from l.edits_before, false
+             from (select distinct {_each("e", KEY)} from {entries("e", _FIRST_RECORDS)} offset 0) k
+             cross join lateral (select * from listings l where {HAS_KEY} and not {AS_UPDATED} offset 0) l
+             limit %(limit)s)
+        ) l
+        where not exists (
+            select from imports u
+            where u.seller_id = %(seller_id)s and u.parent_id = %(parent)s and u.kind = {KIND_UNDO})
+        limit %(limit)s
+        """,
+        {"seller_id": parent.seller_id, "parent": parent.import_id, "limit": limit},
+    )
+
+
 def list_kept(undo: ImportKey, *, limit: int, after: ListingKey = (0, 0, "")) -> list[Kept]:
     """The listings that an undo has kept, in the order of their keys, from behind ``after``."""
+    return _name(
+        f"""
+        select * from kept_listings where seller_id = %(seller_id)s and import_id = %(undo)s
+            and (item_id, condition, variants) > (%(item_id)s::int, %(condition)s::smallint, %(variants)s)
+        order by {", ".join(KEY)} limit %(limit)s
+        """,
+        {"seller_id": undo.seller_id, "undo": undo.import_id, "limit": limit, **dict(zip(KEY, after, strict=True))},
+    )
+
+
+def _name(kept: str, values: dict[str, Any]) -> list[Kept]:
+    """The listings that the query ``kept`` finds, with the names of their items and of what has changed them."""
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
             select k.item_id, k.condition, k.variants, i.urn, i.name,
                 c.public_id, coalesce(c.name, c.file_name), c.kind, k.changed_line, k.is_edited, k.is_unrecorded
-            from (
-                select * from kept_listings where seller_id = %(seller_id)s and import_id = %(import_id)s
-                    and (item_id, condition, variants) > (%(item)s::int, %(condition)s::smallint, %(variants)s)
-                order by {", ".join(KEY)} limit %(limit)s
-            ) k
+            from ({kept}) k
             join items i on i.id = k.item_id
             left join imports c on c.seller_id = %(seller_id)s and c.id = k.changed_import_id and c.deleted_at is null
-            order by {", ".join(f"k.{name}" for name in KEY)}
+            order by {_each("k", KEY)}
             """,
-            {
-                **undo._asdict(),
-                **dict(zip(("item", "condition", "variants"), after, strict=True)),
-                "limit": limit,
-            },
+            values,
         )
         return [
             Kept((item_id, condition, variants), urn, name, changer, changer_name, kind and ImportKind(kind), *rest)
             for item_id, condition, variants, urn, name, changer, changer_name, kind, *rest in cursor
         ]
+
+
+def _each(alias: str, names: Iterable[str]) -> str:
+    return ", ".join(f"{alias}.{name}" for name in names)
