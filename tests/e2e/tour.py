@@ -21,8 +21,10 @@ from app.deliveries import job as deliveries_job
 from app.deliveries.webhook import SendResult
 from app.extensions import db
 from app.identity import password_reset, sessions
+from app.imports import reconcile, undo
 from app.imports.worker import batch_job
 from app.models import Import, Seller
+from app.queries import ImportKey
 from app.statuses import IMPORT_EVENTS
 from tests import states
 from tests.conftest import PASSWORD, make_seller
@@ -63,6 +65,7 @@ def make_showroom(database_url: str) -> Showroom:
     batch_job.run(seller.id, started["check"].id, 1, 1)
     for state in states.STATES:
         started[state.name] = states.make(state, seller, file_name=f"{state.name}.csv")
+    started |= _undo_one(seller)
     _send_messages()
     started["long"] = _make_long(seller)
     for number in range(21):
@@ -104,6 +107,24 @@ def _changed_rows() -> list[dict[str, str]]:
     made = [one for one in read if one["URN"] and None not in one]
     changed = [one | {"MODE": "UPDATE", "PRICE": "1234", "COMMENT": "Reduced"} for one in made[:9]]
     return [*changed, row(price="1.99")]
+
+
+def _undo_one(seller: Seller) -> dict[str, Import]:
+    """An import that can be undone, another one of whose listings the first has changed, and the undo of that."""
+    made = {"undone": [row(urn=f"urn:test:{number}", condition="PO") for number in range(1, 9)]}
+    made["undoable"] = [
+        row(mode="UPDATE", urn="urn:test:1", condition="PO", price=1),
+        row(urn="urn:test:9", condition="PO"),
+    ]
+    made["after"] = [row(mode="UPDATE", urn="urn:test:2", condition="PO", price=2)]
+    started = {name: start(seller, rows, file_name=f"{name}.csv") for name, rows in made.items()}
+    for one in started.values():
+        batch_job.run(seller.id, one.id, 1, 1)
+        reconcile.settle(ImportKey(seller.id, one.id))
+    started["undo"] = undo.start(seller.id, started["undone"].public_id)
+    batch_job.run(seller.id, started["undo"].id, 1, 1)
+    reconcile.settle(ImportKey(seller.id, started["undo"].id))
+    return started
 
 
 def _make_long(seller: Seller) -> Import:
@@ -222,6 +243,11 @@ def stops() -> dict[str, Stop]:
         "details-edit": Stop(_to_import("failed", "/edit")),
         "details-delete": Stop(_to_import("failed", "/delete")),
         "panel-check": Stop(_to_import("check", "/panel")),
+        "undo-preview": Stop(_to_import("undoable", "/undo")),
+        "details-undo": Stop(_to_import("undo")),
+        "details-undone": Stop(_to_import("undone")),
+        "panel-undo": Stop(_to_import("undo", "/panel")),
+        "undo-kept": Stop(_to_import("undo", "/kept")),
         "webhooks": Stop(_to("/settings/webhooks")),
         "webhook-new-secret": Stop(_to_webhook("/secret")),
         "webhooks-none": Stop(_to("/settings/webhooks"), "new_seller"),
