@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ _FEWEST_ROWS = 100
 
 def main() -> int:
     """Measure. Returns 0 if every measured target is met, 1 if one is missed, 2 if nothing could be measured."""
+    _read_arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # Read before our own processes start.
     load = os.getloadavg()[0]
@@ -64,6 +66,16 @@ def _run(bench: Bench, load: float) -> int:
         report.show(asked)
     report.keep(bench, lines, load)
     return 1 if reasons or any(line.verdict == "missed" for line in lines) else 0
+
+
+def _read_arguments() -> None:
+    """End with the usage if anything is asked on the command line: what is measured is told by variables."""
+    parts = ", ".join(TABLE | GROWTH)
+    argparse.ArgumentParser(
+        "python -m bench",
+        description=__doc__,
+        epilog=f"Set by variables: ONLY (some of {parts}, table and growth), ROWS, REPEAT, SEED.",
+    ).parse_args()
 
 
 def _options() -> Options:

@@ -32,6 +32,7 @@ from app.web import (
     static_files,
     tokens,
     undo,
+    unprintable,
     upload,
     webhooks,
 )
@@ -43,6 +44,7 @@ def register(app: Flask) -> None:
     session.init_app(app)
     filters.init_app(app)
     headers.init_app(app)
+    unprintable.init_app(app)
     menu.init_app(app)
     static_files.init_app(app)
     errors.init_app(app)

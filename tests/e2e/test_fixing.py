@@ -1,0 +1,101 @@
+"""Fix it here in a browser: the demo's file with mistakes is all dealt with in few clicks."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.files import MISTAKES
+from tests.e2e.window import status_of, upload_and_follow
+
+pytestmark = pytest.mark.usefixtures("working")
+
+#: What is typed: for the wrong value of a group, in a column.
+TYPED = [
+    ("condition-unknown", "Near Mnt", "CONDITION", "NM"),
+    ("condition-unknown", "Used", "CONDITION", "GD"),
+    ("hidden-unknown", "maybe", "HIDDEN", "false"),
+    ("variant-malformed", "german!", "VARIANTS", "de"),
+    ("variant-not-found", "holo", "VARIANTS", "foil"),
+    ("quantity-zero", "line 9", "QUANTITY", "1"),
+    ("item-not-found", "card/099", "URN", "urn:demo:pricklewend:moths-of-midwinter/card/009"),
+    ("item-not-found", "Drones", "NAME", "Beehive Rebellion: Drones Also Dream"),
+    ("text-too-long", "line 24", "COMMENT", "Tiny nick"),
+    ("name-incomplete", "line 33", "NAME", "First-Rate Magnificent Error"),
+    ("number-shortened", "9.22E+05", "CARDMARKET_ID", "922318"),
+    ("quantity-not-whole", "one", "QUANTITY", "1"),
+    ("mode-unknown", "DELETE", "MODE", "CREATE"),
+]
+CELLS = {
+    "cell-8-PRICE": "250",
+    "cell-8-QUANTITY": "5",
+    "cell-8-VARIANTS": "reverse",
+    "cell-8-HIDDEN": "",
+    "cell-8-REFERENCE": "A-07",
+    "cell-21": "CREATE,urn:demo:rope-and-thunder:harbour-rats/card/hr-14,,,,,,NM,35,6,,,,,",
+    "cell-22": "CREATE,urn:demo:rope-and-thunder:harbour-rats/card/hr-21,,,,,,NM,110,1,signed,,,,A-20",
+}
+
+
+class Clicks:
+    """Clicks on the pages that correct rows, and counts."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.count = page, 0
+
+    def __call__(self, target: Locator) -> None:
+        with self.page.expect_navigation():
+            target.first.click()
+        self.count += 1
+
+    def expect_state(self, correct: int, open_rows: int) -> None:
+        state = self.page.locator(".fix-state")
+        expect(state).to_have_attribute("data-correct", str(correct))
+        expect(state).to_have_attribute("data-open", str(open_rows))
+
+
+class Field(NamedTuple):
+    """Where something is typed."""
+
+    cause: str
+    value: str
+    column: str
+
+
+def field(page: Page, at: Field) -> Locator:
+    value = page.locator(f"li.group[data-cause={at.cause}] .fix-value").filter(has_text=at.value)
+    return value.get_by_label(at.column, exact=True)
+
+
+def test_24_failed_rows_are_dealt_with_in_few_clicks(page: Page) -> None:
+    upload_and_follow(page, MISTAKES.read_bytes(), name=MISTAKES.name)
+    status_of(page, "FAILED")
+    path = page.url
+    click = Clicks(page)
+    click(page.get_by_role("button", name="Fix 24 rows"))
+    click(page.get_by_role("button", name="Accept what is certain"))
+    for *at, text in TYPED:
+        field(page, Field(*at)).fill(text)
+    for name, text in CELLS.items():
+        (cell,) = page.locator(f"[name={name}]").all()
+        if not cell.is_visible():
+            page.locator("li.group").filter(has=cell).get_by_text("All cells").click()
+            click.count += 1
+        cell.fill(text)
+    # The one button that is always in sight.
+    click(page.locator(".edit-bar").get_by_role("button", name="Apply what I typed"))
+    for column in ("NAME", "CARDMARKET_ID", "TCGPLAYER_ID"):
+        click(page.locator(f"li.group[data-cause=item-ambiguous][data-column={column}] .fix-offer"))
+    # The page goes on where the seller was.
+    assert page.evaluate("scrollY") > 0
+    click(page.locator("li.group[data-cause=listing-repeated]").get_by_role("button", name="Leave them out"))
+    click(page.get_by_role("button", name="Change MODE to CREATE"))
+    click(page.get_by_role("button", name="Change MODE to UPDATE"))
+    click.expect_state(22, 0)
+    click(page.get_by_role("button", name="Import 22 corrected rows"))
+    assert click.count <= 12
+    status_of(page, "COMPLETED")
+    page.goto(path)
+    expect(page.locator(".outcome")).to_contain_text("24 rows failed and all are dealt with.")
