@@ -11,9 +11,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.csvfile.contract import Condition
-from app.imports import ledger, undo
+from app.imports import conversions, ledger, undo
 from app.listings import Edit, change
 from app.models import Import, Seller
+from app.statuses import ImportKind
+from tests import foreign
 from tests.cli.test_cli import flask
 from tests.conftest import make_token
 from tests.factories import csv_bytes, listed, look, make_items, row, start
@@ -105,6 +107,30 @@ def test_from_the_preview_to_what_was_kept(
         ["5", "urn:test:2/NEAR_MINT/", "updated or unchanged"],
     ]
     assert list(ledger.find_faults(mixed)) == list(ledger.find_faults(undone)) == []
+
+
+def test_what_keeps_a_listing_is_a_line_of_the_sellers_own_file(
+    client: FlaskClient, seller: Seller, run_jobs: RunJobs
+) -> None:
+    make_items(variants=("normal",))
+    first = start(seller, [row(variants="normal")])
+    run_jobs()
+    before = listed(seller)
+    # The first row is left out, so that the second is the first of the converted file.
+    converted = foreign.convert(seller, ["2;NM;0,99;0;", "1;NM;1,50;2;x"])
+    imported = conversions.start(seller.id, converted.public_id, ImportKind.IMPORT)
+    run_jobs()
+    foreseen = why_kept(page(client, f"/imports/{first.public_id}/undo"))
+    assert foreseen == {"urn:test:1": "Updated since, by line 3 of bestand.csv. View bestand.csv"}
+    undone = undo.start(seller.id, first.public_id)
+    run_jobs()
+    assert why_kept(page(client, f"/imports/{undone.public_id}/kept")) == foreseen
+    assert [
+        one["LINE"] for one in csv.DictReader(client.get(f"/imports/{undone.public_id}/kept.csv").text.splitlines())
+    ] == ["3"]
+    undo.start(seller.id, imported.public_id)
+    run_jobs()
+    assert listed(seller) == before
 
 
 def test_its_file_is_imported_again_without_a_question(client: FlaskClient, seller: Seller, run_jobs: RunJobs) -> None:

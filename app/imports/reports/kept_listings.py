@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from app.csvfile.contract import Condition
 from app.csvfile.guard import guard_if_guarded
 from app.csvfile.write import csv_lines, in_pieces
+from app.imports.reports import seller_file
 from app.queries import ImportKey, without_transaction
 from app.queries.imports import undo_listings
 from app.queries.imports.undo_listings import Kept
@@ -49,12 +50,12 @@ def list_page(key: ImportKey, *, limit: int, after: str = "") -> Page:
     """The kept listings behind the place ``after``; a place that none has is the beginning."""
     found = undo_listings.list_kept(key, limit=limit + 1, after=_read_place(after))
     shown = found[:limit]
-    return Page([_show(one) for one in shown], _write_place(shown[-1].key) if len(found) > limit else "")
+    return Page(_show(key.seller_id, shown), _write_place(shown[-1].key) if len(found) > limit else "")
 
 
 def list_foreseen(key: ImportKey, *, limit: int) -> list[KeptShown]:
     """Some of the listings that an undo of this import would keep; none once an undo has been begun."""
-    return [_show(one) for one in undo_listings.list_to_keep(key, limit=limit)]
+    return _show(key.seller_id, undo_listings.list_to_keep(key, limit=limit))
 
 
 def stream(key: ImportKey) -> Iterator[bytes]:
@@ -64,8 +65,7 @@ def stream(key: ImportKey) -> Iterator[bytes]:
 
 def _lines(key: ImportKey) -> Iterator[tuple[str, ...]]:
     yield COLUMNS
-    for one in without_transaction(_pages(key)):
-        shown = _show(one)
+    for shown in without_transaction(_pages(key)):
         yield (
             shown.urn,
             guard_if_guarded(shown.name),
@@ -77,24 +77,35 @@ def _lines(key: ImportKey) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _pages(key: ImportKey) -> Iterator[list[Kept]]:
+def _pages(key: ImportKey) -> Iterator[list[KeptShown]]:
     after: ListingKey = (0, 0, "")
     while found := undo_listings.list_kept(key, limit=_ROWS_AT_ONCE, after=after):
-        yield found
+        yield _show(key.seller_id, found)
         after = found[-1].key
 
 
-def _show(one: Kept) -> KeptShown:
-    return KeptShown(
-        urn=one.urn,
-        name=one.name,
-        condition=Condition(one.key[1]),
-        variants=one.key[2],
-        reason=_explain(one),
-        changer_id=one.changer_id,
-        changer_name=one.changer_name or "",
-        line=one.line,
-    )
+def _show(seller_id: int, found: Sequence[Kept]) -> list[KeptShown]:
+    """Kept listings for display; the line that has changed one is that of the file that the seller has uploaded."""
+    changed = [(one.changer_id, one.line) for one in found if one.changer_id and one.line is not None]
+    own_lines: dict[tuple[uuid.UUID | None, int | None], int] = {
+        (changer, line): own_line
+        for changer, file in seller_file.find_many(seller_id, {changer for changer, _ in changed}).items()
+        for line, own_line in file.find_lines(line for each, line in changed if each == changer).items()
+    }
+    own = (one._replace(line=own_lines.get((one.changer_id, one.line), one.line)) for one in found)
+    return [
+        KeptShown(
+            urn=one.urn,
+            name=one.name,
+            condition=Condition(one.key[1]),
+            variants=one.key[2],
+            reason=_explain(one),
+            changer_id=one.changer_id,
+            changer_name=one.changer_name or "",
+            line=one.line,
+        )
+        for one in own
+    ]
 
 
 def _explain(one: Kept) -> str:
