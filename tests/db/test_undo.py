@@ -21,6 +21,7 @@ from app.imports.worker import batch_job
 from app.listings import Edit, change
 from app.models import Import, Seller
 from app.queries import ImportKey
+from app.statuses import RetriedRows
 from tests.conftest import make_seller
 from tests.factories import listed, look, make_items, row, start
 from tests.processes import wait_until
@@ -192,6 +193,50 @@ def test_terminated_and_begun_again(seller: Seller, run_jobs: RunJobs, monkeypat
     assert counts(second) == tuple(preview)
     assert [a + b for a, b in zip(counts(first), counts(second), strict=True)] == [9, 10, 1]
     assert {one for one in listed(seller) if one[0] != "urn:test:20"} == before
+
+
+def test_paused_and_resumed_while_its_listings_are_imported_again(
+    seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 2)
+    monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 2)
+    make_items(9)
+    rows = [row(urn=f"urn:test:{n}") for n in range(1, 10)]
+    imported = start(seller, rows)
+    run_jobs()
+    undone = undo.start(seller.id, imported.public_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_job, "is_shutdown_requested", lambda: True)
+        batch_job.run(seller.id, undone.id, 1, 1)
+    commands.pause(seller.id, undone.public_id)
+    assert (look(undone).status, counts(undone)) == ("PAUSED", (2, 0, 0))
+    again = start(seller, rows)
+    later = start(seller, [row(mode="UPDATE", urn=f"urn:test:{n}", price=n) for n in (8, 9)], file_name="later.csv")
+    run_jobs()
+    # What is removed already is created anew, and belongs to the new import.
+    assert (look(again).created, look(again).failed) == (2, 7)
+    commands.resume(seller.id, undone.public_id)
+    run_jobs()
+    assert (look(undone).status, counts(undone)) == ("COMPLETED", (7, 0, 2))
+    assert [one[1] for one in kept(undone)] == ["later.csv", "later.csv"]
+    assert {one[0] for one in listed(seller)} == {f"urn:test:{n}" for n in (1, 2, 8, 9)}
+    assert undo.preview(seller.id, later.public_id) == Preview(0, 2, 0)
+
+
+def test_an_import_and_its_retry_are_undone_each_on_its_own(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    imported = start(seller, [row(), row(mode="UPDATE", urn="urn:test:2", price=7)])
+    run_jobs()
+    start(seller, [row(urn="urn:test:2")])
+    run_jobs()
+    retried = commands.retry(seller.id, imported.public_id, RetriedRows.FAILED)
+    run_jobs()
+    undone = undo.start(seller.id, imported.public_id)
+    run_jobs()
+    of_retry = undo.start(seller.id, retried.public_id)
+    run_jobs()
+    assert (counts(undone), counts(of_retry)) == ((1, 0, 0), (0, 1, 0))
+    assert [(one[0], one[3]) for one in listed(seller)] == [("urn:test:2", "100")]
 
 
 def test_two_at_once_are_one(app: Flask, seller: Seller, run_jobs: RunJobs) -> None:
