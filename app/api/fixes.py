@@ -24,6 +24,8 @@ from app.imports.reports import progress
 from app.models import Import
 
 _TAG = ["Failed rows"]
+_ANSWER = {"rule": "suggested", "cause": "price-in-pounds", "column": "PRICE"}
+_ROWS = {"rows": [{"line": 3, "cells": {"PRICE": "199"}}]}
 _CREATED = {"Location": {"description": "The path of the new import.", "schema": {"type": "string"}}}
 
 
@@ -54,7 +56,7 @@ def begin_fixing(public_id: uuid.UUID) -> dict[str, Any]:
 
 
 @blueprint.post("/imports/<uuid:public_id>/fix/answers", tags=_TAG)
-@blueprint.arguments(AnswerGiven, location="json", unknown=RAISE)
+@blueprint.arguments(AnswerGiven, location="json", unknown=RAISE, example=_ANSWER)
 @blueprint.response(200, Fixing())
 @can_fail(403, 404, 409)
 def give_answer(given: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
@@ -73,7 +75,7 @@ def give_answer(given: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
 
 
 @blueprint.post("/imports/<uuid:public_id>/fix/rows", tags=_TAG)
-@blueprint.arguments(RowsGiven, location="json", unknown=RAISE)
+@blueprint.arguments(RowsGiven, location="json", unknown=RAISE, example=_ROWS)
 @blueprint.response(200, Fixing())
 @can_fail(403, 404, 409)
 def correct_rows(given: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:

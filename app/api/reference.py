@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from shlex import quote
@@ -118,15 +119,22 @@ def _examples(method: str, path: str, operation: Mapping[str, Any], parameters: 
     query = "&".join(f"{one['name']}={_example_of(one)}" for one in wanted)
     start = 'curl -H "Authorization: Bearer $SLUICE_TOKEN"'
     target = f'"$SLUICE{address}{"?" + query if query else ""}"'
-    if "requestBody" in operation:
+    body = operation.get("requestBody", {}).get("content", {})
+    if "application/json" in body:
+        given = quote(json.dumps(body["application/json"]["example"]))
+        yield f"{start} -H {quote('Content-Type: application/json')} -d {given} {target}"
+    elif body:
         yield f"{start} -F file=@stock.csv {target}"
         yield f"{start} -H {quote('Content-Type: text/csv')} --data-binary @stock.csv {target}"
-    elif method == "POST":
-        yield f"{start} -X POST {target}"
+    elif method != "GET":
+        yield f"{start} -X {method} {target}"
     else:
         yield f"{start} {'-o file.csv ' if path.endswith('.csv') else ''}{target}"
 
 
 def _example_of(parameter: Mapping[str, Any]) -> str:
-    known = parameter["schema"].get("enum")
+    schema = parameter["schema"]
+    if schema.get("type") == "integer":
+        return str(schema.get("minimum", 1))
+    known = schema.get("enum")
     return str(known[0] if known else parameter["name"]).upper()

@@ -187,7 +187,7 @@ def test_what_was_sent_is_imported(program, run_jobs) -> None:
     ended = program.get(made["links"]["self"]).get_json()
     assert ended["status"] == "FAILED"
     assert (ended["total"], ended["successful"], ended["failed"], ended["notProcessed"]) == (3, 2, 1, 0)
-    assert (ended["created"], ended["actions"]) == (2, ["retry-failed"])
+    assert (ended["created"], ended["actions"]) == (2, ["retry-failed", "undo"])
     assert ended["startedAt"] < ended["finishedAt"]
     assert [batch["status"] for batch in ended["batches"]] == ["COMPLETED"]
     assert look(db.session.scalars(db.select(Import)).one()).failed == 1

@@ -18,6 +18,8 @@ from app.statuses import ImportKind, ImportStatus, RetriedRows
 _ALWAYS = {"again"}
 #: These change what is kept of an import, and not its run; clients change and delete the import itself.
 _RECORD = {"edit", "dealt-with", "not-dealt-with", "delete"}
+#: These correct its failed rows.
+_FIX = {"fix", "fix/rows", "fix/take-back", "fix/import"}
 
 
 def paths(app: Flask, base: str) -> set[str]:
@@ -33,8 +35,8 @@ def paths(app: Flask, base: str) -> set[str]:
 @pytest.mark.parametrize(
     ("base", "who", "others"),
     [
-        ("/imports", Who.SELLER, _ALWAYS | _RECORD),
-        ("/api/v1/imports", Who.SELLER, _ALWAYS),
+        ("/imports", Who.SELLER, _ALWAYS | _RECORD | _FIX | {"fix/start"}),
+        ("/api/v1/imports", Who.SELLER, _ALWAYS | _FIX | {"fix/answers"}),
         ("/ops/imports", Who.OPERATOR, set()),
     ],
 )
@@ -53,7 +55,8 @@ def test_every_command_on_an_import_is_in_the_list() -> None:
         for name, command in inspect.getmembers(commands, inspect.isfunction)
         if command.__module__ == commands.__name__ and not name.startswith("_") and is_on_import(command)
     }
-    assert public | {undo.start} == {action.command for action in ACTIONS} | {commands.import_again}
+    others = {commands.import_again, commands.import_corrected}
+    assert public | {undo.start} == {action.command for action in ACTIONS} | others
 
 
 def test_the_api_describes_the_actions_of_the_list() -> None:
