@@ -34,6 +34,8 @@ def test_the_smallest_workbook_is_read() -> None:
         (b"\xd0\xcf\x11\xe0" + bytes(600), r"\.xls\).*save it as \.xlsx or as CSV"),
         (b"\xd0\xcf\x11\xe0" + bytes(600) + "EncryptedPackage".encode("utf-16-le"), "password"),
         (b"%PDF-1.7", "PDF"),
+        # Orders would not be told from stock.
+        (b'"Order Number,Buyer Name,""Order Date"""\n"1,""Ash, K."",2026-01-01"\n', "in quotation marks as one value"),
         (b"<!doctype html><html>", "web page"),
         (b'{"cards": []}', "JSON"),
         (gzip.compress(b"", mtime=0)[:-4], "damaged or cut off"),

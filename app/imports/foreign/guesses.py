@@ -38,6 +38,18 @@ class Line(NamedTuple):
     cells: list[str]
 
 
+#: A table has more columns than this.
+_WRAPPED_SEPARATORS = 2
+
+
+def are_wrapped(lines: Sequence[Line]) -> bool:
+    """Whether each line is one quoted value that holds the separators of a table."""
+    filled = [line.cells for line in lines if any(line.cells)]
+    return bool(filled) and all(
+        len(cells) == 1 and max(map(cells[0].count, SEPARATORS)) >= _WRAPPED_SEPARATORS for cells in filled
+    )
+
+
 class Layout(NamedTuple):
     """Where the header is, and the columns."""
 

@@ -174,6 +174,11 @@ def _detect_text(source: BinaryIO, start: bytes, overrides: Overrides) -> Readin
     if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
         raise Unreadable("The separator must be one character: a comma, a semicolon, a tab, or another one.")
     lines = guesses.split(sample, separator, quote)
+    if "separator" not in overrides and guesses.are_wrapped(lines):
+        raise Unreadable(
+            "Every line of this file stands in quotation marks as one value. Open it in your spreadsheet, split its "
+            "one column into columns (Data, Text to Columns), and save it again."
+        )
     refuse_orders(lines)
     layout = guesses.layout_of(lines, overrides.get("header_line"))
     return Reading(
