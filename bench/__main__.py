@@ -16,7 +16,7 @@ from bench.browser import WrongAnswer
 from bench.context import DEFAULT_ROWS, Bench, Options, say
 from bench.parts import GROWTH, TABLE
 from bench.services import BenchError
-from bench.table import TO_COME, fill
+from bench.table import fill
 
 _FEWEST_ROWS = 100
 
@@ -61,8 +61,7 @@ def _run(bench: Bench, load: float) -> int:
             reasons[name] = str(error).splitlines()[0]
             say(f"  not measured: {error}")
     lines = fill(bench.measured, reasons, rows=options.rows, small=options.small)
-    parts = {*options.only} | (TO_COME.keys() if {*options.only} >= TABLE.keys() else set())
-    if asked := [line for line in lines if line.target.part in parts]:
+    if asked := [line for line in lines if line.target.part in options.only]:
         report.show(asked)
     report.keep(bench, lines, load)
     return 1 if reasons or any(line.verdict == "missed" for line in lines) else 0

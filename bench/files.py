@@ -32,6 +32,8 @@ _MOST_VARIANTS = 3
 _PRICES = (25, 50, 99, 150, 499, 1299)
 _QUANTITIES = (1, 1, 1, 2, 3, 4, 10)
 _HIDDEN = ("", "", "false", "true")
+_FOREIGN = "cardmarketId,quantity,name,set,condition,language,isReverseHolo,isSigned,price,comment,location".split(",")
+_LANGUAGES = {"de": "German", "fr": "French", "it": "Italian", "es": "Spanish", "pt": "Portuguese"}
 _COMMENTS = ('Pack fresh, "sleeved" since opening', "Played twice; small whitening, see photo", "", "", "")
 
 Cells = list[str]
@@ -163,6 +165,36 @@ def _any_kind(cells: Cells, fresh: Iterator[Cells], written: list[Cells], chance
     if chance.random() < 0.5:
         changed |= {Column.PRICE: str(chance.choice(_PRICES)), Column.HIDDEN: chance.choice(_HIDDEN)}
     return [changed.get(column, cell) for column, cell in zip(Column, cells, strict=True)]
+
+
+def write_foreign(path: Path, catalog: Catalog, rows: int, *, seed: int) -> None:
+    """Write a stock list of TCG PowerTools; of rows for one listing the prices are equal."""
+    chance = random.Random(f"{seed} foreign")
+    items = [item for item in catalog.items if item.cardmarket_id and item.name]
+    codes = list(CONDITION_CODES)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_FOREIGN)
+        for _ in range(rows):
+            at = chance.randrange(len(items))
+            item = items[at]
+            languages = [name for code, name in _LANGUAGES.items() if code in item.variants]
+            writer.writerow(
+                (
+                    item.cardmarket_id,
+                    chance.choice(_QUANTITIES),
+                    item.name,
+                    item.set_name,
+                    chance.choice(codes),
+                    # Cards from Japan are in no other language.
+                    chance.choice(["English", *languages]) if item.name.isascii() else "",
+                    "true" if "reverse" in item.variants and chance.random() < 0.4 else "",
+                    "true" if "signed" in item.variants and chance.random() < 0.02 else "",
+                    f"{_PRICES[at % len(_PRICES)] / 100:.2f}",
+                    chance.choice(_COMMENTS),
+                    f"Box {chance.randint(1, 400)}" if chance.random() < 0.5 else "",
+                )
+            )
 
 
 def sample_keys(catalog: Catalog, count: int, *, seed: int) -> Iterator[Key]:

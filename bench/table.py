@@ -103,9 +103,6 @@ TARGETS = (
            "{:.0f} %", 10),
 )  # fmt: skip
 
-#: Why no part measures some lines yet, by the part that they wait for.
-TO_COME = {"foreign": "the bench does not convert files yet"}
-
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -149,7 +146,7 @@ def fill(measured: dict[str, Measured], reasons: dict[str, str], *, rows: int, s
             target,
             target.what.format(rows=f"{rows:,}", half=f"{rows // 2:,}", quarter=f"{rows // 4:,}", small=f"{small:,}"),
             measured.get(target.name),
-            (reasons | TO_COME).get(target.part, "not asked for"),
+            reasons.get(target.part, "not asked for"),
         )
         for target in TARGETS
     ]

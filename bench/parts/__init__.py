@@ -8,6 +8,7 @@ from bench.parts import (
     checks,
     errors,
     fixes,
+    foreign,
     growth,
     importing,
     kinds,
@@ -39,6 +40,7 @@ TABLE: dict[str, Part] = {
     "ten": ten.measure,
     "listings": listings.measure,
     "undo": undo.measure,
+    "foreign": foreign.measure,
 }
 
 #: How cost grows, a plot each; ``growth`` stands for all of them.
