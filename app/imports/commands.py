@@ -380,6 +380,8 @@ def reopen(seller_id: int, public_id: uuid.UUID) -> int:
 def _nothing_to_reopen(key: ImportKey) -> TransitionRefused:
     db.session.rollback()
     current = db.session.get_one(Import, tuple(key))
+    if current.is_undo:
+        return TransitionRefused("This is an undo. Its seller can undo the rest from the page of its import.")
     if not can_reopen(ImportStatus(current.status), kind=ImportKind(current.kind)):
         return TransitionRefused(
             "Only the given-up batches of an import that is running or has failed are tried again."

@@ -14,13 +14,14 @@ from sqlalchemy import text
 
 from app.csvfile.contract import Condition
 from app.extensions import db
-from app.imports import commands, retention, undo
+from app.imports import commands, reconcile, retention, undo
 from app.imports.errors import TransitionRefused
 from app.imports.undo import Preview
 from app.imports.worker import batch_job
 from app.listings import Edit, change
 from app.models import Import, Seller
-from app.queries import ImportKey
+from app.queries import BatchKey, ImportKey
+from app.queries.imports import transitions
 from app.statuses import RetriedRows
 from tests.conftest import make_seller
 from tests.factories import listed, look, make_items, row, start
@@ -237,6 +238,24 @@ def test_an_import_and_its_retry_are_undone_each_on_its_own(seller: Seller, run_
     run_jobs()
     assert (counts(undone), counts(of_retry)) == ((1, 0, 0), (0, 1, 0))
     assert [(one[0], one[3]) for one in listed(seller)] == [("urn:test:2", "100")]
+
+
+def test_the_rest_of_an_undo_whose_batch_was_given_up_is_undone_by_another(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    imported = start(seller, [row(), row(urn="urn:test:2")])
+    run_jobs()
+    failed = undo.start(seller.id, imported.public_id)
+    batch = BatchKey(seller.id, failed.id, 1)
+    assert transitions.claim(batch, 1)
+    assert transitions.end_attempt(batch, 1, reason="Not now.", max_fruitless_attempts=1)
+    db.session.commit()
+    reconcile.settle(batch.of_import)
+    assert (look(failed).status, look(failed).not_processed) == ("FAILED", 2)
+    with pytest.raises(TransitionRefused, match="Its seller can undo the rest"):
+        commands.reopen(seller.id, failed.public_id)
+    rest = undo.start(seller.id, imported.public_id)
+    run_jobs()
+    assert (look(rest).status, counts(rest), listed(seller)) == ("COMPLETED", (2, 0, 0), set())
 
 
 def test_two_at_once_are_one(app: Flask, seller: Seller, run_jobs: RunJobs) -> None:
