@@ -40,15 +40,39 @@ class Sluice:
         """Get the JSON at a path, such as one of an import's ``links``."""
         return self._json("GET", path)
 
-    def post(self, path: str) -> dict[str, Any]:
-        """Request an action, for example ``links["self"]`` of an import and ``/pause``."""
-        return self._json("POST", path)
+    def post(self, path: str, given: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Request an action, for example ``links["self"]`` of an import and ``/pause``, with what is ``given``."""
+        if given is None:
+            return self._json("POST", path)
+        return self._json("POST", path, json.dumps(given).encode(), {"Content-Type": "application/json"})
 
     def wait(self, one: dict[str, Any], *, every: float = 1.0) -> dict[str, Any]:
         """Wait until an import is over. It takes longer if the import is paused meanwhile."""
         while self.get(one["links"]["status"])["status"] in {"RUNNING", "PAUSED"}:
             time.sleep(every)
         return self.get(one["links"]["self"])
+
+    def accept_certain(self, one: dict[str, Any], *, every: float = 1.0) -> dict[str, Any]:
+        """Correct the failed rows whose wrong values can mean only one thing; what is open and correct then.
+
+        To import the correct ones, POST to ``links["self"]`` and ``/fix/import``.
+        """
+        path = f"{one['links']['self']}/fix"
+
+        def settle(found: dict[str, Any]) -> dict[str, Any]:
+            while found["busy"]:
+                time.sleep(every)
+                found = self.get(path)
+            return found
+
+        found = settle(self.post(path))
+        for group in found["groups"]:
+            for answer in group["suggestions"]:
+                # One with cells says in what unit prices are, which only the seller knows.
+                if answer["rule"] == "suggested" and not answer["cells"]:
+                    given = {name: answer[name] for name in ("rule", "cause", "column")}
+                    found = settle(self.post(f"{path}/answers", given))
+        return found
 
     def download(self, path: str, file: Path) -> None:
         """Download a path, such as ``links["failedCsv"]`` of an import, to ``file``."""

@@ -55,7 +55,7 @@ def test_the_examples_upload_wait_and_fetch_the_failed_rows(
     address: str, token: str, environ: dict[str, str], seller: Seller, tmp_path: Path, program: str
 ) -> None:
     make_items(3)
-    bad = [row(price="1.99", comment="é,\nü"), row(urn="urn:none")]
+    bad = [row(price="1.99", condition="PO", comment="é,\nü"), row(urn="urn:none")]
     stock = tmp_path / "stock.csv"
     stock.write_bytes(csv_bytes([row(urn=f"urn:test:{n}") for n in (1, 2, 3)] + bad))
     command = [sys.executable if program.endswith(".py") else "sh", str(EXAMPLES / program), str(stock)]
@@ -65,6 +65,8 @@ def test_the_examples_upload_wait_and_fetch_the_failed_rows(
         for _ in range(2):
             ran = subprocess.run(command, env=own, capture_output=True, text=True, timeout=60, check=False)
             assert "FAILED" in ran.stdout or "3 of 5 rows are live" in ran.stdout, ran.stderr
+        if program.endswith(".py"):
+            assert "Failed rows that are corrected: 1; still to be corrected: 1" in ran.stdout
     assert (tmp_path / "stock.failed.csv").read_bytes() == csv_bytes(bad)
     assert len(listed(seller)) == 3
     assert db.session.scalar(text("select count(*) from imports")) == 1
