@@ -173,19 +173,42 @@ def test_what_fails_again_goes_on_from_the_new_import_and_names_its_first_line(
     assert "Line 2 line 4 of stock.csv" in words(chain.look("/rows"))
 
 
+def test_pages_name_characters_of_failed_rows_that_html_cannot_have(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    make_items()
+    one = start(seller, [row(comment="a\x01b\x7f", price="x\ufdd0\x85")], file_name="stock.csv")
+    run_jobs()
+    path = f"/imports/{one.public_id}"
+    press(client, page(client, path), "Fix 1 row")
+    # ``page`` parses strictly.
+    for part in ("", "/errors", "/fix", "/fix/rows"):
+        page(client, path + part)
+    assert "a␁b␡" in words(page(client, f"{path}/errors").select_one("code.original"))
+
+
 @needs_samples
-@pytest.mark.parametrize("name", ["awkward", "mixed-5000"])
-def test_a_shared_sample_is_all_dealt_with_on_pages_alone(
-    client: FlaskClient, seller: Seller, run_jobs: Run, name: str
+@pytest.mark.parametrize("names", [("awkward", "awkward-updates"), ("mixed-5000", "update-3000")])
+def test_the_shared_samples_are_all_dealt_with_on_pages_alone(
+    client: FlaskClient, seller: Seller, run_jobs: Run, names: tuple[str, str]
 ) -> None:
     catalog.load(CATALOG)
-    one = start(seller, (SAMPLES / f"{name}.csv").read_bytes(), file_name=f"{name}.csv")
+    seller_id = seller.id
+    corrected = [deal_with(client, seller_id, run_jobs, name) for name in names]
+    # What the first file of each pair has wrong is certain in part.
+    assert corrected[0] > 0
+
+
+def deal_with(client: FlaskClient, seller_id: int, run_jobs: Run, name: str) -> int:
+    """Import a sample, and correct, import or leave out what fails of it; the number of corrected rows."""
+    one = start(db.session.get_one(Seller, seller_id), (SAMPLES / f"{name}.csv").read_bytes(), file_name=f"{name}.csv")
     run_jobs()
     key, public_id = (one.seller_id, one.id), one.public_id
     presses = Presses(client, one)
     client.post(f"{presses.path}/start", data={"csrf_token": csrf_token(client)})
     failed = presses.state()["open"]
-    presses.press("Accept what is certain")
+    if "Accept what is certain" in words(presses.look().select_one("main")):
+        presses.press("Accept what is certain")
     # What is right then is imported, and the rest is left out, group by group.
     for _ in range(40):
         state = presses.state()
@@ -193,10 +216,12 @@ def test_a_shared_sample_is_all_dealt_with_on_pages_alone(
         if not state["open"]:
             break
         presses.press("Leave", within="li.group:first-child")
-    made = presses.press("Import")
-    run_jobs()
-    child = progress.get(key[0], UUID(made.rpartition("/")[2]))
-    assert (child.status, child.failed) == ("COMPLETED", 0)
+    if state["correct"]:
+        made = presses.press("Import")
+        run_jobs()
+        child = progress.get(key[0], UUID(made.rpartition("/")[2]))
+        assert (child.status, child.failed) == ("COMPLETED", 0)
     parent = progress.get(key[0], public_id)
     assert describe(parent, family=progress.get_related(parent)).endswith("all are dealt with.")
     assert [*ledger.find_faults(db.session.get_one(Import, key))] == []
+    return state["correct"]
