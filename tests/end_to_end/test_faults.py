@@ -12,9 +12,12 @@ from flask import Flask
 from redis import Redis
 
 from app.extensions import db
-from app.imports import commands
+from app.imports import commands, conversions
 from app.jobs import queue
-from app.models import Import, Seller
+from app.models import Conversion, Import, Seller
+from app.statuses import ImportKind
+from app.storage import current_storage
+from tests import foreign
 from tests.factories import csv_bytes, failures, listed, look, make_items, row, start
 from tests.processes import children, horses, kill, wait_until, workers
 
@@ -101,6 +104,35 @@ def test_a_killed_work_horse(slow: dict[str, str], file: bytes, seller: Seller, 
         for horse in wait_until(lambda: horses(supervisor)):
             kill(horse)
         assert outcome(finish(started), seller) == quiet
+
+
+def test_a_work_horse_killed_in_mid_conversion_leaves_nothing_behind(
+    environ: dict[str, str], app: Flask, seller: Seller, storage_files: Callable[[], list[str]]
+) -> None:
+    make_items(400, variants=("normal",))
+    rows = [f"{n % 400 + 1};{'NM' if n % 2 else 'EX'};1,50;1;Row {n}" for n in range(150_000)]
+    draft = foreign.draft(seller, rows)
+    seller_id, public_id = seller.id, draft.public_id
+    conversions.convert(seller_id, public_id, start_as=ImportKind.IMPORT)
+
+    def now() -> Conversion:
+        db.session.rollback()
+        return conversions.get(seller_id, public_id)
+
+    with workers(environ, 1) as supervisor:
+        wait_until(lambda: now().status == "RUNNING")
+        for horse in wait_until(lambda: horses(supervisor)):
+            kill(horse)
+        assert now().status == "RUNNING", "it was over before"
+        wait_until(lambda: now().status == "CONVERTED")
+        done = now()
+        assert (done.attempt, done.rows, done.lines, done.converted + done.added) == (2, 150_000, 400, 150_000)
+        started = wait_until(lambda: conversions.find_import(now()))
+        assert outcome(finish(started), seller)
+    needed = {draft.storage_key, started.storage_key, *conversions.files_of(done)[:-1]}
+    assert {name for name in storage_files() if not name.endswith(".part")} == needed
+    current_storage().clean(older_than_seconds=-1)
+    assert set(storage_files()) == needed
 
 
 def test_a_killed_worker_leaves_its_batch_to_others(
