@@ -128,6 +128,7 @@ def test_a_work_horse_killed_in_mid_conversion_leaves_nothing_behind(
         done = now()
         assert (done.attempt, done.rows, done.lines, done.converted + done.added) == (2, 150_000, 400, 150_000)
         started = wait_until(lambda: conversions.find_import(now()))
+        assert started
         assert outcome(finish(started), seller)
     needed = {draft.storage_key, started.storage_key, *conversions.files_of(done)[:-1]}
     assert {name for name in storage_files() if not name.endswith(".part")} == needed
