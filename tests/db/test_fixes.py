@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from app.csvfile.errors import FileRejected
 from app.extensions import db
@@ -145,6 +146,32 @@ def test_a_worker_goes_on_where_a_large_answer_stopped(
     assert standing.answering is None
     assert standing.correct + standing.behind == 30
     assert open_values(one) == recount(one)
+
+
+def test_each_row_is_looked_up_by_its_key_in_tables_that_were_never_analyzed(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    lines = range(2, 202)
+    one = failed(seller, run_jobs, [row(price="x", reference=str(line)) for line in lines])
+    key = ImportKey(one.seller_id, one.id)
+    assert engine.give(one, Asked(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "y"})).behind == len(lines)
+    look_ups: list[Callable[[], object]] = [
+        lambda: corrections.read_open(key, Wanted(), after_line=0, with_facts=False),
+        lambda: corrections.look_at(key, lines),
+        lambda: corrections.take_lines(key, 7, dict(zip(lines, lines, strict=True))),
+        lambda: corrections.take_open(key, 7),
+        lambda: corrections.take_right(key, 7),
+    ]
+    for look_up in look_ups:
+        before = fetched()
+        look_up()
+        assert fetched() - before < 10 * len(lines)
+        db.session.rollback()
+
+
+def fetched() -> int:
+    """The rows of failed rows and of corrections that this session has read so far."""
+    query = "select sum(idx_tup_fetch + seq_tup_read) from pg_stat_xact_user_tables where relname = any(:tables)"
+    return int(db.session.execute(text(query), {"tables": ["corrections", "row_errors"]}).scalar_one())
 
 
 def fix_file(one: Import, lines: set[int]) -> bytes:
