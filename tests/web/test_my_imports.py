@@ -310,6 +310,7 @@ def test_views_are_links_that_keep_the_text_and_count_what_needs_attention(
         "All": ("/imports?text=given", None),
         "Needs attention 3": ("/imports?text=given&status=attention", "page"),
         "Checks": ("/imports?text=given&kind=checks", None),
+        "Undos": ("/imports?text=given&kind=undos", None),
     }
     form = soup.select_one("form[role=search]")
     assert {field["name"]: field["value"] for field in form.select("input")} == {
@@ -374,7 +375,7 @@ def test_what_makes_no_sense_in_a_filter_is_told_and_does_not_matter(
     soup = page(client, "/imports?status=lost&kind=jobs&text=old")
     assert [words(fault) for fault in soup.select(".field-error")] == [
         "There is no status “lost”. Choose one of the list.",
-        "“jobs” is neither imports nor checks. Choose one of the list.",
+        "“jobs” is neither imports nor checks nor undos. Choose one of the list.",
     ]
     assert len(shown_ids(soup)) == 2
     assert str(soup.select_one("[data-live]")["data-live"]) == "/imports?text=old"
