@@ -16,7 +16,5 @@ except Refused as refused:
 ended = sluice.wait(started)
 print(ended["outcome"])
 if ended["failed"]:
-    found = sluice.accept_certain(ended)
-    print(f"Failed rows that are corrected: {found['correct']}; still to be corrected: {found['open']}")
     sluice.download(ended["links"]["failedCsv"], stock.with_suffix(".failed.csv"))
 sys.exit(ended["status"] != "COMPLETED")

@@ -8,9 +8,11 @@ from app import audit
 from app.audit import Action
 from app.extensions import db
 from app.imports.errors import ImportNotFound, TransitionRefused
+from app.imports.fixes import taking
 from app.models import Import
 from app.queries import ImportKey
 from app.queries.imports import housekeeping, lookups
+from app.statuses import ImportStatus
 
 #: Longest name and note, in characters.
 MAX_NAME = 120
@@ -41,14 +43,19 @@ def set_dealt_with(seller_id: int, public_id: uuid.UUID, *, dealt_with: bool) ->
 def delete(seller_id: int, public_id: uuid.UUID) -> None:
     """Delete an import that is over: from now on nobody sees it, and retention removes what is stored of it.
 
-    Its listings stay. Raises ImportNotFound or TransitionRefused.
+    Its listings stay. If it has taken up failed rows of another import and not all of them succeeded, these rows are
+    open again there. Raises ImportNotFound or TransitionRefused.
     """
     found = lookups.find_with_counters(seller_id, public_id)
     if found is None:
         raise ImportNotFound
+    parent_id, is_clean = found.of.parent_id, found.of.status == ImportStatus.COMPLETED
+    took_up = found.of.taken_up_as is not None
     if not housekeeping.delete(ImportKey(seller_id, found.of.id)):
         db.session.rollback()
         raise TransitionRefused(_explain(found.of))
+    if parent_id is not None and took_up and not is_clean:
+        taking.let_go(ImportKey(seller_id, parent_id), found.of.id)
     audit.record(Action.DELETE, seller_id, public_id, detail=found.of.file_name)
     db.session.commit()
 

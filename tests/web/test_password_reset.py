@@ -97,7 +97,7 @@ def test_the_answer_is_the_same_for_an_account_that_is_not_there(
 ) -> None:
     answers = {email: ask(stranger, email) for email in (seller.email, "nobody@example.com", "sel\0ler@example.com")}
     plain = {
-        re.sub(r'name="csrf_token" value="[^"]+"', "", answer.text).replace(email, "")
+        re.sub(r'name="csrf_token" value="[^"]+"', "", answer.text).replace(email.replace("\0", "␀"), "")
         for email, answer in answers.items()
     }
     assert len(plain) == 1

@@ -191,14 +191,14 @@ class Money:
 
     #: The ISO code of prices that do not tell theirs; empty: not known.
     currency: str = ""
-    #: Whether the currency is only the likely one, which the seller has not confirmed.
-    is_guess: bool = False
     #: The decimal sign of prices that can be read in two ways (``1.149``); empty: not known.
     decimal: str = ""
     #: Whether prices are in the smallest unit of the currency.
     minor: bool = False
     #: How many pounds one unit of a currency is, as a decimal number.
     rates: Map[str, str] = field(default_factory=dict)
+    #: Whether the currency is only the likely one, which the seller has not confirmed.
+    is_guess: bool = False
 
     @property
     def guess(self) -> str:

@@ -599,6 +599,18 @@ def find_parent_lines(parent: ImportKey, by: int, lines: Collection[int]) -> dic
         return dict(cursor.fetchall())
 
 
+def let_go(key: ImportKey, by: int) -> None:
+    """Let the rows that the import with the id ``by`` has taken up be taken up again."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            """
+            update corrections set taken_by = null, taken_line = null
+            where seller_id = %s and import_id = %s and taken_by = %s
+            """,
+            (*key, by),
+        )
+
+
 def count_taken(key: ImportKey) -> dict[int, int]:
     """How many of its failed rows each import has taken up, by the id of that import."""
     with driver_cursor() as cursor:
