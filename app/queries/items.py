@@ -261,6 +261,9 @@ def replace(new_items: Iterable[NewItem]) -> Replaced:
             """
         )
         are_new = [is_new for (is_new,) in cursor]
+        # The statistics of the items are those of before. Where there were none, a nested loop would compare each item
+        # with every line of the file.
+        cursor.execute("set local enable_nestloop = off")
         cursor.execute(
             """
             delete from external_ids
