@@ -11,7 +11,7 @@ import uuid
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis, RedisError, ResponseError
 from rq import Queue, Worker
@@ -176,30 +176,35 @@ def _window(workers: int) -> int:
     return max(_LEAST_WAITING, _WAITING_PER_WORKER * workers)
 
 
+_Key = TypeVar("_Key", BatchKey, ConversionKey)
+
+
 def _send_batch(waiting: lookups.Waiting) -> bool:
-    key, attempt = waiting
-    if not transitions.dispatch(key, attempt):
-        return False
-    # Committed first: a job must not start before other transactions can see that its batch was sent.
-    db.session.commit()
-    try:
-        _enqueue(RUN_BATCH, (*key, attempt), job_id=batch_job_id(key, attempt))
-    except RedisError:
-        transitions.undispatch(key, attempt)
-        db.session.commit()
-        raise
-    return True
+    return _send(RUN_BATCH, batch_job_id(*waiting), *waiting, transitions.dispatch, transitions.undispatch)
 
 
 def _send_conversion(waiting: conversions.WaitingConversion) -> bool:
-    key, attempt = waiting
-    if not conversion_transitions.dispatch(key, attempt):
+    dispatch, undispatch = conversion_transitions.dispatch, conversion_transitions.undispatch
+    return _send(RUN_CONVERSION, conversion_job_id(*waiting), *waiting, dispatch, undispatch)
+
+
+def _send(
+    job: str,
+    job_id: str,
+    key: _Key,
+    attempt: int,
+    dispatch: Callable[[_Key, int], bool],
+    undispatch: Callable[[_Key, int], object],
+) -> bool:
+    """Hand what waits to Redis, once: false if it is no longer waiting under this attempt."""
+    if not dispatch(key, attempt):
         return False
+    # Committed first: a job must not start before other transactions can see that it was sent.
     db.session.commit()
     try:
-        _enqueue(RUN_CONVERSION, (*key, attempt), job_id=conversion_job_id(key, attempt))
+        _enqueue(job, (*key, attempt), job_id=job_id)
     except RedisError:
-        conversion_transitions.undispatch(key, attempt)
+        undispatch(key, attempt)
         db.session.commit()
         raise
     return True
