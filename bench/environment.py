@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from bench import CHECKOUT
 from bench.context import say
@@ -32,3 +34,9 @@ def python() -> Path:
         raise BenchError(f"The packages of bench/requirements.txt cannot be installed. {error}") from error
     stamp.write_text(wanted)
     return found
+
+
+def draw(picture: Path, plot: dict[str, Any]) -> None:
+    """Draw ``plot``, as ``bench/draw.py`` describes it. Raises BenchError if it cannot be drawn."""
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    run([str(python()), str(CHECKOUT / "bench" / "draw.py"), str(picture)], cwd=CHECKOUT, answer=json.dumps(plot))

@@ -5,7 +5,6 @@ Where they can do the same, the expert's SQL and the floor are drawn beside ours
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,7 +17,6 @@ from bench.browser import Browser
 from bench.context import TRIALS, Bench, Settled, say
 from bench.files import USUAL_FAILING
 from bench.rivals import run_expert, run_floor
-from bench.services import run
 
 #: The place of a point on the plot, as a number or in words, and the rows/s there, by who reached them.
 Point = tuple[float | str, dict[str, float]]
@@ -189,10 +187,8 @@ def _keep(bench: Bench, name: str, x: str, points: list[Point], *, caption: str,
     bench.details[f"grow-{name}"] = plot
     for place, speeds in points:
         say(f"  {place}: {', '.join(f'{who} {speed:,.0f}' for who, speed in speeds.items())} rows/s")
-    python = str(environment.python())
     picture = (_IMAGES if bench.options.is_full_size else TRIALS) / f"speed-by-{name}.svg"
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    run([python, str(CHECKOUT / "bench" / "draw.py"), str(picture)], cwd=CHECKOUT, answer=json.dumps(plot))
+    environment.draw(picture, plot)
     say(f"  drawn: {picture.relative_to(CHECKOUT)}")
 
 
