@@ -453,6 +453,9 @@ class Import(Base):
     pause_requested_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    #: Drawn from the sequence of the ids after its last chunk: runs with higher ids began later than that. Null: it is
+    #: not over, or was ended by a release that draws none.
+    end_number: Mapped[int | None] = mapped_column(BigInteger)
     #: Whether it has ended and its seller has not looked at it since.
     is_unseen: Mapped[bool] = mapped_column(server_default=text("false"))
     #: The times at which it was paused and resumed, in turn; for pages only.

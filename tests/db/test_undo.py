@@ -29,6 +29,9 @@ from tests.processes import wait_until
 
 RunJobs = Callable[[], None]
 
+#: How many sessions wait for a lock.
+WAITING = text("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
+
 
 def counts(started: Import) -> tuple[int, int, int]:
     """What an undo has removed, put back and kept."""
@@ -167,6 +170,62 @@ def test_the_value_before_its_first_row_counts(
     assert undo.preview(seller.id, quick.public_id) == Preview(0, 0, 1)
 
 
+def test_what_ran_beside_an_import_is_known_without_a_clock(
+    seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock goes back an hour, as it may when another host takes the database over, and the other import ends."""
+    monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 1)
+    monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 1)
+    make_items()
+    start(seller, [row(price=1)])
+    run_jobs()
+    slow = start(seller, [row(mode="UPDATE", price=2), row(mode="UPDATE", price=4)])
+    quick = start(seller, [row(mode="UPDATE", price=3)])
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_job, "is_shutdown_requested", lambda: True)
+        batch_job.run(seller.id, slow.id, 1, 1)
+    batch_job.run(seller.id, quick.id, 1, 1)
+    batch_job.run(seller.id, slow.id, 1, 2)
+    run_jobs()
+    an_hour_ago = "now() - interval '1 h'"
+    db.session.execute(
+        text(f"update imports set created_at = {an_hour_ago}, finished_at = {an_hour_ago} where id = :id"),
+        {"id": quick.id},
+    )
+    db.session.commit()
+    assert undo.preview(seller.id, slow.public_id) == Preview(0, 1, 0)
+    undone = undo.start(seller.id, slow.public_id)
+    run_jobs()
+    assert (look(undone).total, counts(undone), {one[3] for one in listed(seller)}) == (1, (0, 1, 0), {"1"})
+
+
+def test_a_terminated_import_ends_after_its_last_chunk(app: Flask, seller: Seller) -> None:
+    """An import that begins while Terminate waits for a chunk of another has run beside it."""
+    make_items()
+    terminated = start(seller, [row()])
+    key = ImportKey(seller.id, terminated.id)
+    assert transitions.claim(BatchKey(*key, 1), 1)
+    db.session.commit()
+    assert transitions.lock_for_chunk(BatchKey(*key, 1), 1)
+    public_id = terminated.public_id
+
+    def terminate() -> None:
+        with app.app_context():
+            commands.terminate(key.seller_id, public_id)
+
+    thread = threading.Thread(target=terminate)
+    thread.start()
+    with db.engine.connect() as watch:
+        watch.execution_options(isolation_level="AUTOCOMMIT")
+        wait_until(lambda: watch.execute(WAITING).scalar() == 1)
+        began = watch.execute(text("select nextval(pg_get_serial_sequence('imports', 'id'))")).scalar_one()
+    db.session.commit()
+    thread.join()
+    assert look(terminated).status == "TERMINATED"
+    ended = db.session.scalar(text("select end_number from imports where id = :id"), {"id": key.import_id})
+    assert ended > began
+
+
 def test_terminated_and_begun_again(seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 3)
     monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 3)
@@ -294,12 +353,9 @@ def test_a_listing_that_is_being_changed_is_waited_for(app: Flask, seller: Selle
             text("update listings set price = 7, updated_import_id = 99, updated_line = 5 where created_line = 3")
         )
         worker.start()
-        waiting = text(
-            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-        )
         with db.engine.connect() as watch:
             watch.execution_options(isolation_level="AUTOCOMMIT")
-            wait_until(lambda: watch.execute(waiting).scalar() == 1)
+            wait_until(lambda: watch.execute(WAITING).scalar() == 1)
     worker.join()
     assert counts(undone) == (1, 0, 1)
     assert [(one[0], one[3]) for one in listed(seller)] == [("urn:test:2", "7")]

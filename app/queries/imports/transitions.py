@@ -41,6 +41,8 @@ from app.statuses import BatchStatus, ImportKind, ImportStatus
 
 _NOW = "clock_timestamp()"
 _THIS_IMPORT = "i.seller_id = :seller_id and i.id = :import_id"
+#: Drawn when all chunks of an import are committed and no other can be; see ``Import.end_number``.
+_END_NUMBER = "nextval(pg_get_serial_sequence('imports', 'id'))"
 _ITS_BATCHES = "b.seller_id = :seller_id and b.import_id = :import_id"
 _THIS_BATCH = f"{_ITS_BATCHES} and b.number = :number"
 
@@ -213,6 +215,8 @@ def terminate(key: ImportKey, *, is_unseen: bool = False) -> bool:
         """,
         key,
     )
+    # Only now: until the batches were locked, chunks could still be committed.
+    _execute(f"update imports i set end_number = {_END_NUMBER} where {_THIS_IMPORT}", key)
     outbox.enqueue_notifications(key, ImportStatus.TERMINATED)
     return True
 
@@ -228,7 +232,7 @@ def settle_finished(key: ImportKey) -> ImportStatus | None:
             status = case
                 when exists (select 1 from batches b where {_ITS_BATCHES} and (b.failed > 0 or {GIVEN_UP}))
                 then {IMPORT_FAILED} else {IMPORT_COMPLETED} end,
-            finished_at = {_NOW}, pause_requested_at = null, is_unseen = true
+            finished_at = {_NOW}, end_number = {_END_NUMBER}, pause_requested_at = null, is_unseen = true
         where {_THIS_IMPORT} and i.status = {IMPORT_RUNNING}
           and not exists (
             select 1 from batches b where {_ITS_BATCHES} and b.status in {UNFINISHED_BATCHES})
@@ -412,7 +416,7 @@ def reopen(key: ImportKey) -> int:
     if reopened:
         _execute(
             f"""
-            update imports i set status = {IMPORT_RUNNING}, finished_at = null, dealt_with_at = null
+            update imports i set status = {IMPORT_RUNNING}, finished_at = null, end_number = null, dealt_with_at = null
             where {_THIS_IMPORT} and i.status = {IMPORT_FAILED}
             """,
             key,

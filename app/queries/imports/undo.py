@@ -115,7 +115,9 @@ def _slices(query: str, parent: ImportKey) -> list[Slice]:
 def can_repeat(parent: ImportKey) -> bool:
     """Whether a listing can be in two records of an import, because another run may have changed it between.
 
-    Only a run that went on at the same time can have, so that the search for such listings can mostly be spared.
+    Only a run that went on at the same time can have, so that the search for such listings can mostly be spared. That
+    is decided by numbers of one sequence, drawn before the first and after the last chunk of each run: the one that is
+    drawn later has the higher number, whatever the clocks say.
     """
     with driver_cursor() as cursor:
         cursor.execute(
@@ -123,7 +125,7 @@ def can_repeat(parent: ImportKey) -> bool:
             select exists (
                 select from imports i join imports o on o.seller_id = i.seller_id and o.id <> i.id
                 where i.seller_id = %(seller_id)s and i.id = %(parent)s and o.kind <> {KIND_CHECK}
-                  and o.created_at <= i.finished_at and (o.finished_at is null or o.finished_at >= i.created_at))
+                  and (i.end_number is null or o.id < i.end_number) and (o.end_number is null or i.id < o.end_number))
             """,
             _of(parent),
         )
