@@ -910,7 +910,9 @@ class Reconciler(Base):
     #: Unused: hosts of the release before go by it until they are upgraded. The next release drops it.
     last_clean_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     #: What was repaired since the first start, by kind.
-    batches_taken_back: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    batches_reclaimed: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    #: The same by hosts of the release before, to be added. The next release drops it.
+    old_reclaimed: Mapped[int] = mapped_column("batches_taken_back", BigInteger, server_default=text("0"))
     jobs_lost: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     imports_settled: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     transactions_ended: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))

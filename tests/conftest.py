@@ -55,8 +55,8 @@ _TRUNCATE_LARGE_TABLES = """
 _START_AGAIN = (
     "update catalog set version = version + 1",
     "perform setval(oid, 1, false) from pg_class where relkind = 'S'",
-    "update reconciler set batches_taken_back = default, jobs_lost = default, imports_settled = default, "
-    "transactions_ended = default",
+    "update reconciler set batches_reclaimed = default, batches_taken_back = default, jobs_lost = default, "
+    "imports_settled = default, transactions_ended = default",
 )
 _PASSWORD_HASH = PasswordHasher().hash(PASSWORD)
 

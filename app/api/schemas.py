@@ -498,7 +498,7 @@ class Changes(Answer):
     changes = _list(Change(), "Largest price changes first; empty for an import.")
 
 
-class Origin(Answer):
+class WrittenBy(Answer):
     """A row of an import that wrote a listing, or an undo that put it back."""
 
     import_id = _id("The import or undo.")
@@ -527,9 +527,9 @@ class Listing(Answer):
     )
     variants = _text("Sorted and joined by |; may be empty.")
     locals().update({field.name: _FIELD_KINDS[field.sql](field.meaning) for field in FIELDS.values()})
-    made_by = fields.Nested(Origin(), allow_none=True, metadata={"description": "The row that made it, or null."})
+    made_by = fields.Nested(WrittenBy(), allow_none=True, metadata={"description": "The row that made it, or null."})
     changed_by = fields.Nested(
-        Origin(), allow_none=True, metadata={"description": "The row that last changed it, or null."}
+        WrittenBy(), allow_none=True, metadata={"description": "The row that last changed it, or null."}
     )
     updated_at = _time("When it last changed, by an import or by hand.")
     edited_at = _time("When it was last changed by hand, or null.", null=True)

@@ -24,12 +24,12 @@ from app.queries.listings.search import FoundListing, WrittenBy
 from app.statuses import RetriedRows
 
 
-def show_import(one: ImportProgress, family: RelatedImports | None = None) -> dict[str, Any]:
-    """An import as in a list; ``family`` says which of its rows were taken up, if known."""
+def show_import(one: ImportProgress, related: RelatedImports | None = None) -> dict[str, Any]:
+    """An import as in a list; ``related`` says which of its rows were taken up, if known."""
     return {
         **import_fields(one),
         "pausing": one.is_pausing,
-        "outcome": summary.describe(one, family=family),
+        "outcome": summary.describe(one, related=related),
         "note": one.note,
         "dealt_with": one.is_dealt_with,
         "file_size": one.file_size,
@@ -156,8 +156,8 @@ def show_listing(one: FoundListing) -> dict[str, Any]:
         "condition": one.condition.name,
         "variants": one.variants,
         **one.values,
-        "made_by": _origin(one.made_by),
-        "changed_by": _origin(one.changed_by),
+        "made_by": _written_by(one.made_by),
+        "changed_by": _written_by(one.changed_by),
         "updated_at": one.updated_at,
         "edited_at": one.edited_at,
     }
@@ -216,5 +216,5 @@ def _suggestion(suggestion: Suggestion | None) -> dict[str, Any] | None:
     return {"lead": suggestion.lead, "choices": [choice._asdict() for choice in suggestion.choices]}
 
 
-def _origin(origin: WrittenBy | None) -> dict[str, Any] | None:
-    return None if origin is None else {"import_id": origin.public_id, "line": origin.line}
+def _written_by(one: WrittenBy | None) -> dict[str, Any] | None:
+    return None if one is None else {"import_id": one.public_id, "line": one.line}

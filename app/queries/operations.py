@@ -101,7 +101,7 @@ class Reconciler(NamedTuple):
     """When the reconciler last ran, and the totals of its repairs."""
 
     silent_seconds: float | None
-    batches_taken_back: int
+    batches_reclaimed: int
     jobs_lost: int
     imports_settled: int
     transactions_ended: int
@@ -309,8 +309,9 @@ def get_reconciler() -> Reconciler:
     row = db.session.execute(
         text(
             f"""
-            select extract(epoch from {_NOW} - last_run_at)::float8 as silent_seconds, batches_taken_back, jobs_lost,
-                imports_settled, transactions_ended, dispatch_trouble
+            select extract(epoch from {_NOW} - last_run_at)::float8 as silent_seconds,
+                batches_reclaimed + batches_taken_back as batches_reclaimed, jobs_lost, imports_settled,
+                transactions_ended, dispatch_trouble
             from reconciler where id = 1
             """
         )

@@ -76,7 +76,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
         "details/show.html",
         "details/_live.html",
         **common,
-        chain=progress.list_chain(one, common["family"]),
+        chain=progress.list_chain(one, common["related"]),
         chart=chart.draw(moves),
         timeline=timeline.get(one),
         batches=batches,
@@ -124,7 +124,7 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
         "details/errors.html",
         one=one,
         asked=asked,
-        family=progress.get_related(one),
+        related=progress.get_related(one),
         chips=_chips(one, asked),
         heading=_errors_heading(one, chosen) if asked.is_active else f"Errors in {one.name}",
         matching=_count_matching(one, asked.wanted, chosen) if asked.is_active else one.failed,
@@ -232,7 +232,7 @@ class TakesUp(NamedTuple):
     note: str
 
 
-def _list_taking_up(one: ImportProgress, family: RelatedImports, groups: Sequence[Group]) -> list[TakesUp]:
+def _list_taking_up(one: ImportProgress, related: RelatedImports, groups: Sequence[Group]) -> list[TakesUp]:
     """The actions that import rows of ``one`` again, without those that cannot help."""
     retriable = summary.count_retriable(one, groups)
     helping = {
@@ -242,24 +242,24 @@ def _list_taking_up(one: ImportProgress, family: RelatedImports, groups: Sequenc
     }
     return [
         TakesUp(action, summary.explain_retry(one, action.rows, retriable))
-        for action in offer_seller(one, family.can_retry)
+        for action in offer_seller(one, related.can_retry)
         if action.rows and helping[action.rows]
     ]
 
 
 def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pace) -> dict[str, Any]:
     """What the page of an import and its panel have in common; ``groups`` are those of its failed rows."""
-    family = progress.get_related(one)
+    related = progress.get_related(one)
     foreign = seller_file.get_ledger(one.key)
-    told = summary.describe(one, groups=len(groups), family=family)
+    told = summary.describe(one, groups=len(groups), related=related)
     return {
         "one": one,
-        "family": family,
+        "related": related,
         "foreign": foreign,
         "outcome": f"{told} {summary.reassure(one)}".rstrip(),
-        "step": next_step(one, family),
+        "step": next_step(one, related),
         "undo_until": progress.undo_until(one.finished_at),
-        "takes_up": _list_taking_up(one, family, groups),
+        "takes_up": _list_taking_up(one, related, groups),
         "warnings": likely_mistakes.list_warnings(one),
         "upload_check": summary.explain_invalid(one),
         "pace": moves,

@@ -48,9 +48,9 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     """The groups of open rows, each with its values and what can be answered; with ``cause``, one group."""
     one = progress.get(seller_id(), public_id)
     kind = _read_kind()
-    family = progress.get_related(one)
+    related = progress.get_related(one)
     # Rows that were left out can be taken back, even if nothing else is left to do.
-    if not family.can_fix(one) and not (family.fixed.left_out and one.has_errors):
+    if not related.can_fix(one) and not (related.fixed.left_out and one.has_errors):
         return _nothing(one)
     to_fix = report.show(one, kind=kind)
     return render_live(
@@ -59,7 +59,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
         one=one,
         kind=kind,
         to_fix=to_fix,
-        family=progress.get_related(one),
+        related=progress.get_related(one),
         write=answers.write,
         describe=report.describe,
         place_of=report.place_of,
@@ -190,8 +190,8 @@ def _nothing(one: ImportProgress) -> ResponseReturnValue:
     """Where nothing is left to correct, the page of the import says what has become of its rows."""
     if one.finished_at is None:
         raise TransitionRefused("This import is not over yet, so its failed rows cannot be corrected now.")
-    family = progress.get_related(one)
-    if one.failed and family.settled >= one.failed:
+    related = progress.get_related(one)
+    if one.failed and related.settled >= one.failed:
         failed = "The failed row is" if one.failed == 1 else f"All {one.failed:,} failed rows are"
         flash(f"{failed} dealt with.", "success")
     else:

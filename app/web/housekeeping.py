@@ -59,7 +59,7 @@ def confirm_delete(public_id: uuid.UUID) -> ResponseReturnValue:
     if one.finished_at is None:
         flash(f"{one.name} hasn’t finished yet. Terminate it first, then delete it.", "info")
         return redirect(url_for("details.show", public_id=public_id), 303)
-    return render_template("details/delete.html", one=one, family=progress.get_related(one))
+    return render_template("details/delete.html", one=one, related=progress.get_related(one))
 
 
 @blueprint.post("/delete")

@@ -89,7 +89,7 @@ class _Cluster(Collector):
                 "sluice_reconciler_silent_seconds", "Seconds since the reconciler last ran.", ran.silent_seconds
             )
         repairs = CounterMetricFamily("sluice_repairs", "Repairs by the reconciler, by kind.", labels=["kind"])
-        for kind in ("batches_taken_back", "jobs_lost", "imports_settled", "transactions_ended"):
+        for kind in ("batches_reclaimed", "jobs_lost", "imports_settled", "transactions_ended"):
             repairs.add_metric([kind], getattr(ran, kind))
         yield repairs
 

@@ -116,8 +116,8 @@ def retry(public_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("details.show", public_id=retried.public_id), 303)
 
 
-def _describe(one: ImportProgress, family: RelatedImports) -> str:
-    return summary.describe(one, family=family)
+def _describe(one: ImportProgress, related: RelatedImports) -> str:
+    return summary.describe(one, related=related)
 
 
 def _position(before: uuid.UUID | None) -> int | None:

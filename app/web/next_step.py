@@ -24,7 +24,7 @@ class NextStep(StrEnum):
     VIEW_LISTINGS = "listings"
 
 
-def next_step(one: ImportProgress, family: RelatedImports) -> NextStep:
+def next_step(one: ImportProgress, related: RelatedImports) -> NextStep:
     """What the page of ``one`` offers first."""
     if one.can_resume:
         return NextStep.RESUME
@@ -32,23 +32,23 @@ def next_step(one: ImportProgress, family: RelatedImports) -> NextStep:
         return NextStep.WAIT
     if one.is_undo:
         return NextStep.VIEW_LISTINGS
-    return _of_check(one, family) if one.is_check else _of_import(one, family)
+    return _of_check(one, related) if one.is_check else _of_import(one, related)
 
 
-def _of_check(one: ImportProgress, family: RelatedImports) -> NextStep:
-    if family.retries:
+def _of_check(one: ImportProgress, related: RelatedImports) -> NextStep:
+    if related.retries:
         return NextStep.FOLLOW
-    if one.failed < one.total and RetriedRows.ALL in family.can_retry:
+    if one.failed < one.total and RetriedRows.ALL in related.can_retry:
         return NextStep.IMPORT
     # Nothing of the file would be imported, so there is no better step than to see why.
     return NextStep.VIEW_ERRORS if one.failed and one.has_errors else NextStep.WAIT
 
 
-def _of_import(one: ImportProgress, family: RelatedImports) -> NextStep:
-    if family.can_fix(one) and not one.is_dealt_with:
+def _of_import(one: ImportProgress, related: RelatedImports) -> NextStep:
+    if related.can_fix(one) and not one.is_dealt_with:
         return NextStep.FIX
-    if RetriedRows.REMAINING in family.can_retry:
+    if RetriedRows.REMAINING in related.can_retry:
         return NextStep.IMPORT
-    if family.takers:
+    if related.takers:
         return NextStep.FOLLOW
     return NextStep.VIEW_LISTINGS if one.successful else NextStep.WAIT

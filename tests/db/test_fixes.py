@@ -230,8 +230,8 @@ def test_every_failed_row_is_taken_up_once_in_every_order(
     run_jobs()
     assert_taken_once(key)
     now = progress.get(key.seller_id, public_id)
-    family = progress.get_related(now)
-    assert (family.settled, family.leaves_open(now), family.can_fix(now)) == (6, False, False)
+    related = progress.get_related(now)
+    assert (related.settled, related.leaves_open(now), related.can_fix(now)) == (6, False, False)
     # Once more, nothing happens but for the retry, which is the same.
     for way in order:
         again = take_up(way, key.seller_id, public_id, file)

@@ -16,8 +16,8 @@ from app.csvfile.contract import Condition
 from app.extensions import db
 from app.imports.reports import check_preview
 from app.models import Seller
-from app.queries import BatchKey, driver_cursor
-from app.queries.imports import transitions
+from app.queries import BatchKey, driver_cursor, operations
+from app.queries.imports import reconciler, transitions
 from app.statuses import ImportKind
 from tests.db.test_migrations import scratch_database
 from tests.factories import look, make_items, row, start
@@ -193,3 +193,10 @@ def seen() -> list[tuple[object, ...]]:
     found = [tuple(one) for one in rows]
     db.session.rollback()
     return found
+
+
+def test_reclaimed_batches_count_whichever_release_has_reclaimed_them(app: Flask) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(text("update reconciler set batches_taken_back = 2"))
+        reconciler.count(connection, reclaimed=3, settled=0, lost=0, ended=0)
+    assert operations.get_reconciler().batches_reclaimed == 5

@@ -121,8 +121,8 @@ def test_a_single_row_needs_no_group() -> None:
     assert describe(progress("FAILED", 2, 1, 0, 1), groups=1) == "1 of 2 rows is live. 1 row has a problem."
 
 
-def family(one: ImportProgress, rows: RetriedRows) -> RelatedImports:
-    """The family of an import of which another one has these rows."""
+def related_to(one: ImportProgress, rows: RetriedRows) -> RelatedImports:
+    """What is related to an import of which another one has these rows."""
     heir = replace(one, retry_of=rows)
     settled = one.failed if rows is RetriedRows.FAILED else 0
     return RelatedImports(None, None, {rows: heir}, [heir], NOTHING_DONE, settled, [])
@@ -130,10 +130,10 @@ def family(one: ImportProgress, rows: RetriedRows) -> RelatedImports:
 
 def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:
     one = progress("TERMINATED", 9, 5, 1, 1)
-    assert describe(one, groups=1, family=family(one, RetriedRows.FAILED)).endswith(
+    assert describe(one, groups=1, related=related_to(one, RetriedRows.FAILED)).endswith(
         "1 row failed and has been retried. 2 rows were not processed."
     )
-    assert describe(one, family=family(one, RetriedRows.REMAINING)).endswith(
+    assert describe(one, related=related_to(one, RetriedRows.REMAINING)).endswith(
         "1 row has a problem. 2 rows were moved to a retry."
     )
 
@@ -151,7 +151,7 @@ def test_no_row_of_an_undone_import_is_said_to_be_live(undone: ImportProgress, k
     for status, begin in (("FAILED", ""), ("TERMINATED", "Terminated after 7 of 9 rows. ")):
         one = progress(status, 9, 5, 1, 1)
         relatives = RelatedImports(None, None, {}, [], NOTHING_DONE, 0, [], undo=undone, kept=kept)
-        assert describe(one, family=relatives).startswith(f"{begin}{sentence} 1 row has a problem.")
+        assert describe(one, related=relatives).startswith(f"{begin}{sentence} 1 row has a problem.")
 
 
 def check(status: str, total: int, created: int, updated: int, unchanged: int, failed: int, *, pausing: bool = False):
@@ -238,7 +238,7 @@ def test_every_outcome_of_a_check_has_its_sentence(one: ImportProgress, sentence
 
 def test_a_check_whose_file_is_imported_says_so() -> None:
     one = check("COMPLETED", 9, 9, 0, 0, 0)
-    assert describe(one, family=family(one, RetriedRows.ALL)) == (
+    assert describe(one, related=related_to(one, RetriedRows.ALL)) == (
         "This file has since been imported. According to this check, all 9 rows would create listings."
     )
 

@@ -222,6 +222,6 @@ def deal_with(client: FlaskClient, seller_id: int, run_jobs: Run, name: str) -> 
         child = progress.get(key[0], UUID(made.rpartition("/")[2]))
         assert (child.status, child.failed) == ("COMPLETED", 0)
     parent = progress.get(key[0], public_id)
-    assert describe(parent, family=progress.get_related(parent)).endswith("all are dealt with.")
+    assert describe(parent, related=progress.get_related(parent)).endswith("all are dealt with.")
     assert [*ledger.find_faults(db.session.get_one(Import, key))] == []
     return state["correct"]

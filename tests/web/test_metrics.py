@@ -84,7 +84,7 @@ def test_rows_and_stages_are_counted(app: Flask, seller: Seller, run_jobs: Calla
     assert after["sluice_http_seconds_count", ("GET", "/metrics", "200")] >= 2
     assert (after["sluice_redis_up", ()], after["sluice_database_up", ()]) == (1, 1)
     assert after["sluice_workers", ("host-a",)] == 2
-    assert ("sluice_repairs_total", ("batches_taken_back",)) in after
+    assert ("sluice_repairs_total", ("batches_reclaimed",)) in after
 
 
 def test_metrics_are_there_when_redis_is_not(app: Flask, take_redis_away: Callable[[], None]) -> None:

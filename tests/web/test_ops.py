@@ -153,7 +153,7 @@ def test_a_batch_that_keeps_crashing(operator: FlaskClient, seller: Seller) -> N
     troubles = [words(one) for one in soup.select("section[aria-labelledby=ops-troubles] tbody tr")]
     assert len(troubles) == 3
     assert "host-a:11 Its worker stopped responding. No heartbeat within the lease." in troubles[0]
-    assert operations.get_reconciler().batches_taken_back == 3
+    assert operations.get_reconciler().batches_reclaimed == 3
 
 
 def test_the_kind_of_an_error_is_told_and_not_its_words(

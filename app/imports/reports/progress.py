@@ -247,13 +247,13 @@ def list_related(imports: Sequence[ImportProgress]) -> list[RelatedImports]:
     return [_get_related(one, relatives, fixed.get(one.key.import_id, NOTHING_DONE)) for one in imports]
 
 
-def list_chain(one: ImportProgress, family: RelatedImports) -> list[ImportProgress]:
-    """All imports of one file and of what was left of it, oldest first; none where ``family`` is all there is."""
-    if one.is_moving or one.kind is ImportKind.UNDO or not (family.parent or family.takers):
+def list_chain(one: ImportProgress, related: RelatedImports) -> list[ImportProgress]:
+    """All imports of one file and of what was left of it, oldest first; none where ``related`` is all there is."""
+    if one.is_moving or one.kind is ImportKind.UNDO or not (related.parent or related.takers):
         return []
     kin = map(_describe, lookups.list_kin(one.key, limit=_MOST_IN_CHAIN))
     chain = [each for each in kin if each.kind is not ImportKind.UNDO]
-    return chain if len(chain) > 1 + bool(family.parent) + len(family.takers) else []
+    return chain if len(chain) > 1 + bool(related.parent) + len(related.takers) else []
 
 
 def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress], fixed: Standing) -> RelatedImports:

@@ -12,15 +12,15 @@ from app.queries.imports.error_groups import Group
 from app.statuses import ImportKind, ImportStatus, RetriedRows, TakenUpAs
 
 
-def describe(one: ImportProgress, *, groups: int | None = None, family: RelatedImports | None = None) -> str:
+def describe(one: ImportProgress, *, groups: int | None = None, related: RelatedImports | None = None) -> str:
     """The summary of an import.
 
-    ``groups`` is the number of causes of its failed rows, where it is known; ``family`` says which of its rows others
+    ``groups`` is the number of causes of its failed rows, where it is known; ``related`` says which of its rows others
     have taken up, so that there is nothing left to do about them here. The summary of a check calls no row live,
     because a check writes nothing.
     """
     sentences = _SENTENCES[one.kind]
-    return " ".join(sentences[one.status](one, groups, family))
+    return " ".join(sentences[one.status](one, groups, related))
 
 
 def reassure(one: ImportProgress) -> str:
@@ -99,29 +99,33 @@ def _paused(one: ImportProgress, groups: int | None, _: RelatedImports | None) -
         yield f"{_live_so_far(one)}{_different(one, groups)}."
 
 
-def _over(one: ImportProgress, groups: int | None, family: RelatedImports | None) -> Iterator[str]:
-    yield f"{_imported(one, family.undo, family.kept)}." if family and family.undo else f"{_live(one)}{_already(one)}."
-    yield from _left_to_do(one, groups, family)
+def _over(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:
+    yield (
+        f"{_imported(one, related.undo, related.kept)}."
+        if related and related.undo
+        else f"{_live(one)}{_already(one)}."
+    )
+    yield from _left_to_do(one, groups, related)
 
 
-def _terminated(one: ImportProgress, groups: int | None, family: RelatedImports | None) -> Iterator[str]:
+def _terminated(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:
     yield f"Terminated after {one.processed:,} of {_rows(one.total)}."
-    if family and family.undo:
-        yield f"{_imported(one, family.undo, family.kept)}."
+    if related and related.undo:
+        yield f"{_imported(one, related.undo, related.kept)}."
     elif one.successful:
         yield f"{_rows(one.successful)} {_are(one.successful)} live and will stay live."
-    yield from _left_to_do(one, groups, family)
+    yield from _left_to_do(one, groups, related)
 
 
-def _left_to_do(one: ImportProgress, groups: int | None, family: RelatedImports | None) -> Iterator[str]:
+def _left_to_do(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:
     """What there is to do about an import that is over."""
-    if one.failed and family and family.settled:
-        yield _settled(one, family)
+    if one.failed and related and related.settled:
+        yield _settled(one, related)
     elif one.failed:
         yield f"{_problems(one)}{_different(one, groups)}."
     if not one.not_processed:
         return
-    if family and RetriedRows.REMAINING in family.retries:
+    if related and RetriedRows.REMAINING in related.retries:
         yield f"{_rows(one.not_processed)} {_were(one.not_processed)} moved to a retry."
     elif one.status is ImportStatus.TERMINATED:
         yield f"{_rows(one.not_processed)} {_were(one.not_processed)} not processed."
@@ -129,13 +133,13 @@ def _left_to_do(one: ImportProgress, groups: int | None, family: RelatedImports 
         yield f"{_rows(one.not_processed)} could not be processed; the table of batches says why."
 
 
-def _settled(one: ImportProgress, family: RelatedImports) -> str:
+def _settled(one: ImportProgress, related: RelatedImports) -> str:
     """What has become of failed rows of which some or all have been dealt with."""
     failed = f"{_rows(one.failed)} failed"
-    if family.settled < one.failed:
-        open_rows = one.failed - family.settled
-        return f"{failed}: {family.settled:,} {_are(family.settled)} dealt with, {open_rows:,} left to fix."
-    if not family.fixed.left_out and all(taker.taken_up_as in {None, TakenUpAs.RETRY} for taker in family.takers):
+    if related.settled < one.failed:
+        open_rows = one.failed - related.settled
+        return f"{failed}: {related.settled:,} {_are(related.settled)} dealt with, {open_rows:,} left to fix."
+    if not related.fixed.left_out and all(taker.taken_up_as in {None, TakenUpAs.RETRY} for taker in related.takers):
         return f"{failed} and {'has' if one.failed == 1 else 'have'} been retried."
     return f"{failed} and {'is' if one.failed == 1 else 'all are'} dealt with."
 
@@ -155,10 +159,10 @@ def _check_paused(one: ImportProgress, *_: object) -> Iterator[str]:
         yield f"{_checked_so_far(one)}. Nothing has been changed."
 
 
-def _check_over(one: ImportProgress, groups: int | None, family: RelatedImports | None) -> Iterator[str]:
+def _check_over(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:
     if one.status is ImportStatus.TERMINATED:
         yield f"Terminated after {one.processed:,} of {_rows(one.total)}."
-    is_imported = family is not None and bool(family.retries)
+    is_imported = related is not None and bool(related.retries)
     yield "This file has since been imported." if is_imported else "Nothing has been changed."
     yield from _would_come(one, groups, is_imported=is_imported)
     if not one.not_processed:

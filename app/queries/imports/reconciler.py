@@ -38,7 +38,7 @@ def count(connection: Connection, *, reclaimed: int, settled: int, lost: int, en
     connection.execute(
         text(
             """
-            update reconciler set batches_taken_back = batches_taken_back + :reclaimed,
+            update reconciler set batches_reclaimed = batches_reclaimed + :reclaimed,
                 imports_settled = imports_settled + :settled, jobs_lost = jobs_lost + :lost,
                 transactions_ended = transactions_ended + :ended
             where id = 1
