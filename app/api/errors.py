@@ -34,11 +34,11 @@ def list_errors(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
     need_errors(one)
     wanted = read_filter(request.args)
     limit = asked["limit"]
-    shown, goes_on = row_errors.list_rows(one.key, after_line=asked["after"], limit=limit, wanted=wanted.wanted)
-    here = {**wanted.values, "limit": limit, "after": shown[-1].place} if goes_on else {}
+    shown, after = row_errors.list_rows(one.key, after_line=asked["after"], limit=limit, wanted=wanted.wanted)
+    here = {**wanted.values, "limit": limit, "after": after}
     return {
         "errors": [show_failed_row(row) for row in shown],
-        "next": url_for("api.list_errors", public_id=public_id, **here) if goes_on else None,
+        "next": url_for("api.list_errors", public_id=public_id, **here) if after else None,
     }
 
 

@@ -114,6 +114,9 @@ class Suggestion(Answer):
     choices = _list(SuggestedText(), "What to write instead, most likely first.")
 
 
+_COLUMN_OF_FILE = "Of a file of another tool: its own columns, joined by a comma."
+
+
 class RowProblem(Answer):
     """A problem of a row."""
 
@@ -121,7 +124,7 @@ class RowProblem(Answer):
         validate=OneOf([cause.slug for cause in Cause]),
         metadata={"description": "The cause, as a stable identifier; “Fix errors” in the help explains each."},
     )
-    column = _text("The column; empty for the row as a whole.")
+    column = _text(f"The column. {_COLUMN_OF_FILE} Empty for the row as a whole.")
     message = _text("What is wrong and what to do, in a sentence.")
     suggestion = fields.Nested(
         Suggestion(), allow_none=True, metadata={"description": "What was probably meant; null if unknown."}
@@ -147,10 +150,11 @@ class ErrorGroup(Answer):
     """The failed rows with one cause in one column."""
 
     cause = _text("The cause; the parameter “cause” of the errors filters by it.")
-    column = _text("The column; empty for the row as a whole.")
+    column = _text(f"The column. {_COLUMN_OF_FILE} Empty for the row as a whole.")
     code = fields.Integer(metadata={"description": "422, 404 or 409."})
     rows = _count("Number of rows. A row with several problems counts in several groups.")
     fix = _text("How to fix all of them.")
+    errors = _text("Its failed rows, in JSON.")
 
 
 class RelatedImport(Answer):

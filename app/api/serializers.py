@@ -8,6 +8,7 @@ from typing import Any
 from flask import url_for
 
 from app.api.schemas import EARLIER_IN_IMPORT, ERRORS_IN_IMPORT
+from app.http.error_filter import WHOLE_ROW
 from app.import_fields import import_fields
 from app.imports import actions
 from app.imports.conversions import guess_of
@@ -18,6 +19,7 @@ from app.imports.reports.row_errors import RowShown
 from app.imports.reports.suggestions import Suggestion
 from app.queries import begin_repeatable_read
 from app.queries.imports import conversions
+from app.queries.imports.error_groups import ErrorKind
 from app.queries.item_search import FoundItem
 from app.queries.listings.listings import listing_id
 from app.queries.listings.search import FoundListing, WrittenBy
@@ -63,7 +65,7 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
     related = progress.get_related(one)
     _, same = progress.list_same_file(one.key, limit=EARLIER_IN_IMPORT + 1)
     earlier = [each for each in same if each.key.import_id < one.key.import_id]
-    groups = row_errors.list_groups(one.key) if one.failed else []
+    groups = row_errors.outline_groups(one.key, row_errors.list_groups(one.key) if one.failed else [])
     # As on the page: while the import runs, it is polled too often for suggestions.
     failed = row_errors.list_rows(one.key, limit=ERRORS_IN_IMPORT, with_suggestions=not one.is_moving).rows
     return {
@@ -96,15 +98,22 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
         "error_groups": [
             {
                 "cause": group.kind.cause.slug,
-                "column": group.kind.column,
+                "column": group.column,
                 "code": group.kind.cause.code,
                 "rows": group.rows,
                 "fix": group.kind.cause.fix,
+                "errors": _errors_of(public_id, group.kind),
             }
             for group in groups
         ],
         "errors": [show_failed_row(row) for row in failed],
     }
+
+
+def _errors_of(public_id: uuid.UUID, kind: ErrorKind) -> str:
+    """The address of the failed rows of a group."""
+    column = kind.column or WHOLE_ROW
+    return url_for("api.list_errors", public_id=public_id, cause=kind.cause.slug, column=column)
 
 
 def _foreign_file(one: ImportProgress) -> dict[str, Any] | None:

@@ -28,7 +28,7 @@ from app.imports.reports import (
     timeline,
 )
 from app.imports.reports.progress import BatchProgress, ImportProgress, RelatedImports
-from app.imports.reports.row_errors import RowPage
+from app.imports.reports.row_errors import Matching, RowPage
 from app.queries import ImportKey, begin_repeatable_read
 from app.queries.imports.error_groups import Group
 from app.queries.imports.row_errors import ANY, ErrorFilter
@@ -68,7 +68,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     first_groups = groups[:_GROUPS_IN_DETAILS]
     # While the import runs, the page is polled too often to read rows each time.
     is_moving = one.is_moving
-    failed, goes_on = _failed_after(one.key, 0, limit=_ROWS_IN_DETAILS, with_suggestions=not is_moving)
+    failed, after = _failed_after(one.key, 0, limit=_ROWS_IN_DETAILS, with_suggestions=not is_moving)
     batches = progress.list_batches(one.key)
     moves = throughput.get(one)
     common = _summary(one, groups, moves)
@@ -88,7 +88,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
         kept=kept_listings.list_page(one.key, limit=_KEPT_IN_DETAILS) if one.unchanged and one.is_undo else _NONE_KEPT,
         all_groups=groups,
         errors=failed,
-        has_more_errors=goes_on,
+        has_more_errors=after is not None,
         here=url_for("details.show", public_id=public_id),
     )
 
@@ -117,23 +117,25 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
     asked = read_filter(request.args)
     after = min(max(request.args.get("after", default=0, type=int), 0), _MAX_LINE)
     groups = row_errors.list_groups(one.key)
+    columns = row_errors.name_columns(one.key, groups)
     # The page begins with the groups that are shown whole: all, or those of one cause. Later pages have only rows.
     chosen = [group for group in groups if names_group(asked.wanted, group.kind)] if asked.is_active else groups
-    failed, goes_on = _failed_after(one.key, after, wanted=asked.wanted)
+    failed, next_after = _failed_after(one.key, after, wanted=asked.wanted)
     return render_template(
         "details/errors.html",
         one=one,
         asked=asked,
         related=progress.get_related(one),
-        chips=_chips(one, asked),
+        chips=_chips(one, asked, columns),
+        columns=columns,
         heading=_errors_heading(one, chosen) if asked.is_active else f"Errors in {one.name}",
-        matching=_count_matching(one, asked.wanted, chosen) if asked.is_active else one.failed,
+        matching=_count_matching(one, asked.wanted, chosen) if asked.is_active else Matching(one.failed),
         most_counted=_MOST_COUNTED,
         groups=row_errors.show_groups(one.key, [] if after else chosen, in_full=asked.is_active),
         chosen_groups=chosen,
         all_groups=groups,
         errors=failed,
-        has_more_errors=goes_on,
+        next_after=next_after,
         after=after,
     )
 
@@ -191,13 +193,13 @@ def source_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     return downloads.source(progress.get(seller_id(), public_id))
 
 
-def _chips(one: ImportProgress, asked: ParsedFilter[ErrorFilter]) -> list[tuple[str, str]]:
+def _chips(one: ImportProgress, asked: ParsedFilter[ErrorFilter], columns: Mapping[str, str]) -> list[tuple[str, str]]:
     """What a filter asks for, each in words and with the address of the page without it."""
     wanted = asked.wanted
     lines = wanted.lines and [*dict.fromkeys(wanted.lines)]
     words = {
         "cause": wanted.cause and wanted.cause.title,
-        "column": None if wanted.column is None else wanted.column or "Whole row",
+        "column": None if wanted.column is None else columns.get(wanted.column, wanted.column) or "Whole row",
         "lines": lines and f"{'Lines' if len(lines) > 1 else 'Line'} {'–'.join(map(format_number, lines))}",
         "text": wanted.text and f"“{wanted.text}”",
         "code": wanted.code and f"{wanted.code} {code_label(wanted.code).text}",
@@ -220,9 +222,9 @@ def _errors_heading(one: ImportProgress, chosen: Sequence[Group]) -> str:
     return f"{what} in {one.name}"
 
 
-def _count_matching(one: ImportProgress, wanted: ErrorFilter, chosen: Sequence[Group]) -> int | None:
-    """How many rows match a filter for these groups, or for none; None: too many to count."""
-    return chosen[0].rows if len(chosen) == 1 else row_errors.count(one.key, wanted, at_most=_MOST_COUNTED)
+def _count_matching(one: ImportProgress, wanted: ErrorFilter, chosen: Sequence[Group]) -> Matching:
+    """How many rows match a filter for these groups, or for none."""
+    return Matching(chosen[0].rows) if len(chosen) == 1 else row_errors.count(one.key, wanted, at_most=_MOST_COUNTED)
 
 
 class TakesUp(NamedTuple):

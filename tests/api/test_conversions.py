@@ -125,3 +125,16 @@ def test_mappings_are_renamed_exported_and_imported(seller: Seller, other_seller
     assert [each.name for each in mappings.list_saved(seller.id)] == ["Copy"]
     assert mappings.load(seller.id, "Copy") == foreign.MAPPING
     assert conversions.reading_of(foreign.draft(seller, ROWS)).columns == foreign.COLUMNS
+
+
+def test_groups_of_failed_rows_name_the_sellers_columns_and_lead_to_their_rows(
+    program, run_jobs: Callable[[], None]
+) -> None:
+    one = program.send(foreign_bytes(ROWS), PATH).get_json()
+    db.session.execute(text("update items set urn = 'urn:test:x' where urn = 'urn:test:3'"))
+    db.session.commit()
+    run_jobs()
+    (group,) = program.get(f"imports/{one['id']}").get_json()["errorGroups"]
+    assert (group["column"], group["rows"]) == ("idProduct", 1)
+    (error,) = program.get(group["errors"]).get_json()["errors"]
+    assert (error["line"], error["columns"], error["row"]) == (5, ["idProduct"], ROWS[3])

@@ -10,11 +10,13 @@ from sqlalchemy import text
 
 from app.extensions import db
 from app.imports import commands, conversions, ledger, retention
+from app.imports.reports import row_errors
 from app.models import Import, Seller
+from app.queries.imports import row_errors as queries
 from app.statuses import ImportKind, RetriedRows
 from tests import foreign
 from tests.factories import failures, look, make_items, row, start
-from tests.pages import page
+from tests.pages import page, words
 
 #: Line 2 and 3 are one listing, which fails; line 6 is imported; of line 7 nobody knows the price.
 ROWS = ["1;NM;1,50;2;é", "1;NM;1,50;3;“twice”", "2;NM;0,99;0;", "3;NM;4,00;1;=1+1", "3;EX;3,00;1;last", "2;EX;;1;"]
@@ -80,21 +82,21 @@ def test_reports_name_the_sellers_lines_and_columns(client: FlaskClient, made: I
 
 def test_pages_show_the_sellers_rows(client: FlaskClient, made: Import) -> None:
     for address in (f"/imports/{made.public_id}", f"/imports/{made.public_id}/errors"):
-        words = page(client, address).get_text(" ", strip=True)
-        assert "Line 2 with what line 3 added" in words
-        assert "Line 5" in words
-        assert ROWS[3] in words
-        assert "CREATE" not in words.partition("Raw line")[2]
+        said = page(client, address).get_text(" ", strip=True)
+        assert "Line 2 with what line 3 added" in said
+        assert "Line 5" in said
+        assert ROWS[3] in said
+        assert "CREATE" not in said.partition("Raw line")[2]
 
 
 def test_the_ledger_adds_up_on_the_page_and_in_the_menu(client: FlaskClient, made: Import) -> None:
     shown = page(client, f"/imports/{made.public_id}")
-    words = shown.get_text(" ", strip=True)
+    said = shown.get_text(" ", strip=True)
     assert (
         "6 rows: 1 imported, 2 failed, 1 added to another row, 1 left out, 1 left out because something about them is "
         "undecided."
-    ) in words
-    assert "The quantity is 0, so it is left out. 1 row" in words
+    ) in said
+    assert "The quantity is 0, so it is left out. 1 row" in said
     links = [link["href"] for link in shown.select("a[href*='.csv']")]
     for name in ("left-out.csv", "left-out.csv?added=1", "converted.csv", "source.csv"):
         assert f"/imports/{made.public_id}/{name}" in links
@@ -140,8 +142,51 @@ def test_when_the_file_is_gone_lines_are_still_its_own(client: FlaskClient, made
     db.session.execute(text("update imports set source_removed_at = now()"))
     db.session.commit()
     assert retention.remove_conversions()
-    words = page(client, f"/imports/{made.public_id}/errors").get_text(" ", strip=True)
-    assert "Line 5" in words
+    assert "Line 5" in page(client, f"/imports/{made.public_id}/errors").get_text(" ", strip=True)
     assert get(client, made, "failed.csv").decode().startswith("MODE,URN,")
     assert client.get(f"/imports/{made.public_id}/source.csv").status_code == 404
     assert client.get(f"/imports/{made.public_id}/left-out.csv").status_code == 404
+
+
+def test_filters_and_searches_go_by_the_sellers_columns_and_texts(client: FlaskClient, made: Import) -> None:
+    address = f"/imports/{made.public_id}/errors"
+    # What only the converted row has is not found, what only the seller's row has is: the cell “4,00” became 400.
+    for asked, lines in (("4,00", ["line-3"]), ("400", []), ("É", ["line-2"])):
+        assert [one["id"] for one in page(client, f"{address}?text={asked}").select(".failed-row")] == lines
+    assert "1 of 2 failed rows matches." in page(client, f"{address}?text=4,00").get_text(" ", strip=True)
+    assert get(client, made, "failed.csv?text=4,00") == HEAD + own(ROWS[3])
+    assert "bestand.csv, line 5" in page(client, "/imports/rows?text=;4,00;").get_text(" ", strip=True)
+
+
+def test_a_long_search_in_the_sellers_rows_goes_on_where_it_stopped(
+    client: FlaskClient, made: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "_PAGE_ROWS", 1)
+    monkeypatch.setattr(row_errors, "_MOST_PAGES", 1)
+    shown = page(client, f"/imports/{made.public_id}/errors?text=4,00")
+    assert "At least 0 of 2 failed rows match." in shown.get_text(" ", strip=True)
+    assert "None of the rows searched so far matches." in shown.get_text(" ", strip=True)
+    following = page(client, str(shown.select_one("a[rel=next]")["href"]))
+    assert [one["id"] for one in following.select(".failed-row")] == ["line-3"]
+
+
+def test_what_fails_after_a_conversion_is_grouped_and_suggested(
+    client: FlaskClient, seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    make_items(2, variants=("normal",))
+    one = foreign.convert(seller, ["1;NM;1,50;1;", "2;NM;1,50;1;", "1;EX;1,50;1;"])
+    db.session.execute(text("update items set urn = 'urn:test:01' where urn = 'urn:test:1'"))
+    db.session.commit()
+    started = conversions.start(seller.id, one.public_id, ImportKind.IMPORT)
+    run_jobs()
+    assert failures(started) == [(2, 404), (4, 404)]
+    address = f"/imports/{started.public_id}/errors"
+    shown = page(client, address)
+    (group,) = shown.select(".group")
+    assert group.select_one(".group-title .column").text == "idProduct"
+    assert words(group.select_one(".values .value")) == "1 2 rows"
+    assert "urn:test:01" in group.select_one(".suggestion").get_text()
+    assert [choice.text for choice in shown.select(".failed-row .choice")][:1] == ["urn:test:01"]
+    named = {option["value"]: option.text for option in shown.select("#filter-column option")}
+    assert named["URN"] == "idProduct"
+    assert "idProduct" in page(client, f"{address}?column=URN").select_one(".chips").get_text()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from app.csvfile.header import layout_of
 from app.csvfile.records import Cell, find_cells
 from app.csvfile.visible import visible
 from app.imports.reports import seller_file
-from app.imports.reports.seller_file import SellerFile
+from app.imports.reports.seller_file import OwnRow, SellerFile, name_column
 from app.imports.reports.suggestions import RowProblem, Suggestion, suggest
 from app.queries import ImportKey
 from app.queries.imports import error_groups, lookups, row_errors
@@ -27,6 +27,8 @@ from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 #: most frequent values, and no counts are shown: they would be taken for those of the whole group.
 _MOST_COUNTED = 20_000
 _SAMPLE = 200
+#: Pages of failed rows that are searched at once for a text in a foreign file.
+_MOST_PAGES = 100
 #: Maximum number of values shown of a group, and of values that only one row has.
 _MAX_VALUES, _MAX_VALUES_OF_ONE = 3, 10
 _MAX_SINGLE_VALUES = 2
@@ -151,15 +153,16 @@ def list_groups(key: ImportKey) -> list[Group]:
     return error_groups.list_all(key)
 
 
+def name_columns(key: ImportKey, groups: Sequence[Group]) -> dict[str, str]:
+    """What the seller calls the columns of these groups, by column."""
+    own = seller_file.find(key) if groups else None
+    return {group.kind.column: name_column(own, group.kind.column) for group in groups}
+
+
 def outline_groups(key: ImportKey, groups: Sequence[Group]) -> list[GroupShown]:
     """``groups`` without anything that needs their rows, for a page that is drawn every second."""
     own = seller_file.find(key) if groups else None
-    return [GroupShown(group.kind, _name(own, group.kind.column), group.rows, [], None, []) for group in groups]
-
-
-def _name(own: SellerFile | None, column: str) -> str:
-    """What the seller calls a column; empty for the row as a whole."""
-    return column if own is None or not column else own.name(column)
+    return [GroupShown(group.kind, name_column(own, group.kind.column), group.rows, [], None, []) for group in groups]
 
 
 def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = False) -> list[GroupShown]:
@@ -173,45 +176,53 @@ def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = Fals
     own = seller_file.find(key)
     most = _MAX_VALUES_OF_ONE if in_full else _MAX_VALUES
     samples = error_groups.sample(key, [group.kind for group in groups], limit=_SAMPLE)
-    # Values that a conversion has made say nothing to a seller.
+    # Of a converted file only the sample's rows are looked up: values that a conversion has made say nothing.
     counted = _countable(groups) if own is None else []
     all_rows = error_groups.list_texts(key, counted) if counted else {}
-    common: dict[ErrorKind, list[tuple[str, int, RowProblem]]] = {group.kind: [] for group in groups}
-    for group in groups if own is None else ():
-        texts = all_rows.get(group.kind) or [one.row for one in samples.get(group.kind, ())]
-        common[group.kind] = _common_values(group.kind, texts, layout, most)
+    own_rows = own.find_rows({one.line for sample in samples.values() for one in sample}) if own else {}
+    common: dict[ErrorKind, list[tuple[str, int, RowProblem]]] = {}
+    for group in groups:
+        sample = samples.get(group.kind, [])
+        texts = all_rows.get(group.kind) or [one.row for one in sample]
+        shown_as = [_own_value(own, group.kind, own_rows[one.line].text) for one in sample] if own else None
+        common[group.kind] = _common_values(group.kind, texts, layout, most, shown_as=shown_as)
     suggestions = iter(suggest(case for group in groups for _, _, case in common[group.kind]))
-    own_example = _own_examples(own, samples.values())
     shown = []
     for group in groups:
         sample = samples.get(group.kind, [])
-        is_counted = group.kind in all_rows
+        is_counted = group.kind in all_rows or (own is not None and len(sample) == group.rows)
         # A value of one row without a suggestion adds nothing to the example.
         values = [
             ValueShown(visible(text), count if is_counted else None, suggestion)
             for (text, count, _), suggestion in zip(common[group.kind], suggestions, strict=False)
             if count > 1 or suggestion
         ]
-        example = own_example.get(sample[0].line, sample[0]) if sample else None
+        example = _as_own(sample[0], own_rows) if sample else None
         parts = _mark(example.row, [group.kind], layout, own) if example else []
-        shown.append(GroupShown(group.kind, _name(own, group.kind.column), group.rows, values, example, parts))
+        shown.append(GroupShown(group.kind, name_column(own, group.kind.column), group.rows, values, example, parts))
     return shown
 
 
-def _own_examples(own: SellerFile | None, samples: Iterable[Sequence[Sampled]]) -> dict[int, Sampled]:
-    """The first row of each of ``samples`` as it stands in the foreign file, by its line in the converted one."""
-    if own is None:
-        return {}
-    firsts = {sample[0].line: sample[0] for sample in samples if sample}
-    rows = own.find_rows(firsts)
-    return {line: Sampled(row.line, row.text or firsts[line].row) for line, row in rows.items()}
+def _as_own(sampled: Sampled, own_rows: Mapping[int, OwnRow]) -> Sampled:
+    """A row as it stands in the foreign file, if there is one."""
+    row = own_rows.get(sampled.line)
+    return sampled if row is None else Sampled(row.line, row.text or sampled.row)
+
+
+def _own_value(own: SellerFile, kind: ErrorKind, text: str) -> str:
+    """The cells of a row of a foreign file that a problem comes from."""
+    cells = _wrong_own_cells(own, own.find_cells(text), [kind])
+    return ", ".join(value for cell, _ in cells if (value := cell.value.strip()))
 
 
 class RowPage(NamedTuple):
-    """Consecutive failed rows, and whether more follow."""
+    """Consecutive failed rows, and the place after which the next page begins; None on the last page.
+
+    A page has few rows, or none, if a search stopped before it had found enough.
+    """
 
     rows: list[RowShown]
-    goes_on: bool
+    after: int | None
 
 
 def list_rows(
@@ -219,15 +230,19 @@ def list_rows(
 ) -> RowPage:
     """At most ``limit`` failed rows below a line that match ``wanted``, in the order of the file."""
     own = seller_file.find(key)
-    wanted = own.translate(wanted) if own else wanted
-    found, goes_on = row_errors.list_after(key, after_line=after_line, limit=limit, wanted=wanted)
+    if own and own.has_text and wanted.text:
+        found, after = _search(own, key, after_line, limit, wanted)
+    else:
+        wanted = own.translate(wanted) if own else wanted
+        found, goes_on = row_errors.list_after(key, after_line=after_line, limit=limit, wanted=wanted)
+        after = found[-1].line if goes_on else None
     if not found:
-        return RowPage([], goes_on)
+        return RowPage([], after)
     layout = _layout_of(key)
     problems = [
         RowProblem(kind, values) for error in found for values in [_values(error.row, layout)] for kind in error.kinds
     ]
-    suggestions = iter(suggest(problems) if with_suggestions and own is None else [None] * len(problems))
+    suggestions = iter(suggest(problems) if with_suggestions else [None] * len(problems))
     told = own.tell(found) if own else found
     rows = [
         RowShown(
@@ -246,13 +261,38 @@ def list_rows(
     if own:
         added = own.find_added([row.place for row in rows])
         rows = [replace(row, added=added.get(row.place, [])) for row in rows]
-    return RowPage(rows, goes_on)
+    return RowPage(rows, after)
 
 
-def count(key: ImportKey, wanted: ErrorFilter, *, at_most: int) -> int | None:
-    """The number of failed rows that match ``wanted``; None if more than ``at_most``."""
-    own = seller_file.find(key) if wanted.lines else None
-    return row_errors.count(key, own.translate(wanted) if own else wanted, at_most=at_most)
+def _search(
+    own: SellerFile, key: ImportKey, after_line: int, limit: int, wanted: ErrorFilter
+) -> tuple[list[RecordedError], int | None]:
+    """The first failed rows below a line with a text in the foreign file, and where to go on; see ``RowPage``."""
+    found: list[RecordedError] = []
+    for looked_at, page in enumerate(own.iter_failed(key, after_line=after_line, wanted=wanted), start=1):
+        found += page.errors
+        if len(found) > limit:
+            return found[:limit], found[limit - 1].line
+        if looked_at == _MOST_PAGES:
+            return found, page.reached
+    return found, None
+
+
+class Matching(NamedTuple):
+    """How many failed rows match a filter, and whether these are all."""
+
+    rows: int
+    is_all: bool = True
+
+
+def count(key: ImportKey, wanted: ErrorFilter, *, at_most: int) -> Matching:
+    """The number of failed rows that match ``wanted``, up to ``at_most``."""
+    own = seller_file.find(key)
+    if own and own.has_text and wanted.text:
+        found, after = _search(own, key, 0, at_most, wanted)
+        return Matching(len(found), after is None)
+    rows = row_errors.count(key, own.translate(wanted) if own else wanted, at_most=at_most)
+    return Matching(at_most, is_all=False) if rows is None else Matching(rows)
 
 
 def _layout_of(key: ImportKey) -> Layout:
@@ -267,20 +307,21 @@ def _countable(groups: Sequence[Group]) -> list[ErrorKind]:
 
 
 def _common_values(
-    kind: ErrorKind, rows: Iterable[str], layout: Layout, most: int
+    kind: ErrorKind, rows: Sequence[str], layout: Layout, most: int, *, shown_as: Sequence[str] | None = None
 ) -> list[tuple[str, int, RowProblem]]:
     """The most frequent values in the column of these rows of a group, with their counts and problems.
 
-    If no value occurs twice, the first ones stand for all.
+    If no value occurs twice, the first ones stand for all. ``shown_as`` is the value of each row in the foreign file.
     """
     if kind.cause not in TELLING:
         return []
     counts: Counter[str] = Counter()
     problems: dict[str, RowProblem] = {}
     columns = columns_of(kind)
-    for cells in split_records(rows):
+    for at, cells in enumerate(split_records(rows)):
         values = name_values(cells, layout)
         text = ", ".join(filter(None, (values.get(column) for column in columns)))
+        text = shown_as[at] if text and shown_as else text
         if text:
             counts[text] += 1
             # A suggestion must hold for all rows with the value, so it is found without their other columns.

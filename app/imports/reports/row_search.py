@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import uuid
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from time import perf_counter
 from typing import NamedTuple
 
@@ -35,7 +38,8 @@ def find(seller_id: int, text: str, *, after: str, limit: int) -> FoundPage:
     ends_at = perf_counter() + _LOOK_SECONDS
     found: list[RowPlace] = []
     reached: RowPlace | None = None
-    for window in queries.iter_windows(seller_id, text, after=_read_place(seller_id, after), most=limit + 1):
+    begin, find_more = _read_place(seller_id, after), partial(_find_in_own, seller_id, text)
+    for window in queries.iter_windows(seller_id, text, after=begin, most=limit + 1, find_more=find_more):
         found += window.found
         reached = window.reached
         if len(found) > limit or perf_counter() > ends_at:
@@ -46,6 +50,16 @@ def find(seller_id: int, text: str, *, after: str, limit: int) -> FoundPage:
     rows = _tell(seller_id, queries.load(seller_id, found), found)
     place = None if reached is None else _write_place(seller_id, reached)
     return FoundPage(rows, place, place is not None and not is_full)
+
+
+def _find_in_own(seller_id: int, text: str, places: list[RowPlace]) -> set[RowPlace]:
+    """Those of these rows in whose own text, in the file that their seller has uploaded, a text stands."""
+    found: set[RowPlace] = set()
+    for import_id, of_import in groupby(places, key=itemgetter(0)):
+        own = seller_file.find(ImportKey(seller_id, import_id))
+        if own and own.has_text:
+            found.update((import_id, line) for line in own.find_text([line for _, line in of_import], text))
+    return found
 
 
 def _tell(seller_id: int, rows: list[FoundRow], places: list[RowPlace]) -> list[FoundRow]:

@@ -16,7 +16,6 @@ from app.imports.reports import exports
 from app.imports.reports.exports import FIXES, REPORT_HEADER
 from app.imports.reports.seller_file import SellerFile
 from app.queries import ImportKey, without_transaction
-from app.queries.imports import row_errors
 from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 
 _PIECE_BYTES = 64 * 1024
@@ -25,7 +24,7 @@ _REASON = "REASON"
 
 def failed(file: SellerFile, key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
     """The failed rows under their header, ready to be corrected, with the rows that were added to them."""
-    lines = without_transaction(row_errors.iter_lines(key, wanted=file.translate(wanted)))
+    lines = without_transaction(file.iter_failed_lines(key, wanted=wanted))
     return _below_head(file, file.iter_rows(lines))
 
 
@@ -44,7 +43,7 @@ def to_fix(file: SellerFile, key: ImportKey, *, wanted: ErrorFilter = ANY) -> It
 
     What to write instead is not said: it depends on how the file is converted.
     """
-    pages = without_transaction([page] for page in row_errors.iter_pages(key, wanted=file.translate(wanted)))
+    pages = without_transaction([page.errors] for page in file.iter_failed(key, wanted=wanted))
     rows = (
         (file.encode(error.row), [str(error.line), " ".join(error.messages)])
         for page in pages
@@ -85,7 +84,7 @@ def _read_reasons(file: SellerFile) -> Iterator[str]:
 
 def report(file: SellerFile, key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
     """The report of the failed rows as for other files, with the values under the seller's own columns."""
-    pages = without_transaction([page] for page in row_errors.iter_pages(key, wanted=file.translate(wanted)))
+    pages = without_transaction([page.errors] for page in file.iter_failed(key, wanted=wanted))
     lines = (_report(file, error, told) for page in pages for error, told in zip(page, file.tell(page), strict=True))
     header = (*REPORT_HEADER, *map(no_formula, file.reading.columns))
     return in_pieces(csv_lines(chain([header], lines)))

@@ -23,8 +23,8 @@ from app.imports.foreign.reading import Reading
 from app.imports.foreign.reasons import SENTENCES
 from app.models import Conversion
 from app.queries import ImportKey
-from app.queries.imports import conversions
-from app.queries.imports.row_errors import ErrorFilter, RecordedError
+from app.queries.imports import conversions, row_errors
+from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 from app.storage import current_storage, iter_range
 
 #: Rows whose places are looked up at once.
@@ -71,6 +71,14 @@ class OwnRow(NamedTuple):
     added: list[int]
     #: Its text without its line ending; empty if the file has been deleted.
     text: str
+
+
+class FailedPage(NamedTuple):
+    """Failed rows of a converted import, and how far they were looked through."""
+
+    errors: list[RecordedError]
+    #: The line in the converted file of the last row that was looked at.
+    reached: int
 
 
 class SellerFile:
@@ -152,8 +160,33 @@ class SellerFile:
         row = rows.get(facts.get("line", 0))
         return facts if row is None else {**facts, "line": row.line}
 
+    def iter_failed(self, key: ImportKey, *, after_line: int = 0, wanted: ErrorFilter = ANY) -> Iterator[FailedPage]:
+        """The failed rows that match a filter whose lines and text are those of this file, page by page."""
+        asked = self.translate(wanted)
+        for page in row_errors.iter_pages(key, after_line=after_line, wanted=asked):
+            lines = [error.line for error in page]
+            holding = {*lines} if asked.text == wanted.text else self.find_text(lines, wanted.text)
+            yield FailedPage([error for error in page if error.line in holding], lines[-1])
+
+    def iter_failed_lines(self, key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[int]]:
+        """The lines in the converted file of the rows that ``iter_failed`` gives."""
+        asked = self.translate(wanted)
+        for lines in row_errors.iter_lines(key, wanted=asked):
+            holding = {*lines} if asked.text == wanted.text else self.find_text(lines, wanted.text)
+            yield [line for line in lines if line in holding]
+
+    def find_text(self, out_lines: Iterable[int], text: str) -> set[int]:
+        """Those of these converted lines in whose own row a text stands, in any case. Raises OSError."""
+        places, wanted = self.origins.find(out_lines), text.casefold()
+        texts = map(self.decode, self.read_texts(places.values()))
+        return {line for line, own in zip(places, texts, strict=True) if wanted in own.casefold()}
+
     def translate(self, wanted: ErrorFilter) -> ErrorFilter:
-        """A filter whose lines are those of this file, for the lines of the converted one."""
+        """A filter whose lines are those of this file, for the lines of the converted one.
+
+        It has no text where rows are searched as they stand in this file (``iter_failed``).
+        """
+        wanted = wanted._replace(text="" if self.has_text else wanted.text)
         if wanted.lines is None:
             return wanted
         first, last = wanted.lines
@@ -246,6 +279,11 @@ def find(key: ImportKey) -> SellerFile | None:
     """The foreign file behind an import; None if its file was uploaded in the import format."""
     found = conversions.find_of_import(key)
     return None if found is None else SellerFile(found)
+
+
+def name_column(own: SellerFile | None, column: str) -> str:
+    """What the seller calls a column of their import, if it was converted from ``own``; empty for the whole row."""
+    return column if own is None or not column else own.name(column)
 
 
 def find_many(seller_id: int, public_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, SellerFile]:

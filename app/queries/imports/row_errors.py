@@ -198,12 +198,11 @@ def find_lines(key: ImportKey, first: int, last: int) -> set[int]:
         return {line for (line,) in cursor}
 
 
-def iter_pages(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[RecordedError]]:
-    """All failed rows of an import that match ``wanted``, in the order of the file, a page at a time.
+def iter_pages(key: ImportKey, *, after_line: int = 0, wanted: ErrorFilter = ANY) -> Iterator[list[RecordedError]]:
+    """All failed rows of an import below a line that match ``wanted``, in the order of the file, a page at a time.
 
     Each page is a separate statement: the caller may end its transaction between two pages.
     """
-    after_line = 0
     while page := list_after(key, after_line=after_line, limit=_PAGE_ROWS, wanted=wanted).errors:
         yield page
         after_line = page[-1].line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -30,9 +30,12 @@ class SearchWindow(NamedTuple):
     reached: RowPlace | None
 
 
-def iter_windows(seller_id: int, text: str, *, after: RowPlace, most: int) -> Iterator[SearchWindow]:
+def iter_windows(
+    seller_id: int, text: str, *, after: RowPlace, most: int, find_more: Callable[[list[RowPlace]], set[RowPlace]]
+) -> Iterator[SearchWindow]:
     """The failed rows that follow ``after`` and contain ``text`` in any case, at most ``most`` from each window.
 
+    ``find_more`` chooses among the other rows of converted imports those whose own text, in the storage, contains it.
     Rows of checks are left out: a check has written nothing, and its file fails again when it is imported.
     """
     position: RowPlace | None = after
@@ -40,19 +43,19 @@ def iter_windows(seller_id: int, text: str, *, after: RowPlace, most: int) -> It
         with driver_cursor() as cursor:
             cursor.execute(
                 f"""
-                select import_id, line, number = %(rows)s as is_last, is_wanted from (
-                    select import_id, line, row_number() over (order by import_id desc, line desc) as number,
-                        strpos(lower("row"), %(text)s) > 0 and import_id in (
-                            select id from imports
-                            where seller_id = %(seller_id)s and kind <> {KIND_CHECK} and deleted_at is null
-                        ) as is_wanted
+                select import_id, line, number = %(rows)s as is_last, is_found, is_foreign from (
+                    select r.import_id, r.line, row_number() over (order by r.import_id desc, r.line desc) as number,
+                        i.id is not null and strpos(lower(r."row"), %(text)s) > 0 as is_found,
+                        i.conversion_id is not null as is_foreign
                     from (
                         select import_id, line, "row" from row_errors
                         where seller_id = %(seller_id)s and (import_id, line) < (%(import_id)s, %(line)s)
                         order by import_id desc, line desc limit %(rows)s
                     ) r
+                    left join imports i on i.seller_id = %(seller_id)s and i.id = r.import_id
+                        and i.kind <> {KIND_CHECK} and i.deleted_at is null
                 ) r
-                where is_wanted or number = %(rows)s order by import_id desc, line desc limit %(most)s
+                where is_found or is_foreign or number = %(rows)s order by import_id desc, line desc
                 """,
                 {
                     "seller_id": seller_id,
@@ -60,11 +63,11 @@ def iter_windows(seller_id: int, text: str, *, after: RowPlace, most: int) -> It
                     "import_id": position[0],
                     "line": position[1],
                     "rows": _WINDOW_ROWS,
-                    "most": most + 1,
                 },
             )
             rows = cursor.fetchall()
-        found: list[RowPlace] = [row[:2] for row in rows if row[3]][:most]
+        more = find_more([row[:2] for row in rows if row[4] and not row[3]])
+        found: list[RowPlace] = [row[:2] for row in rows if row[3] or row[:2] in more][:most]
         if len(found) == most:
             position = found[-1]
         else:
