@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from redis import Redis, RedisError, ResponseError
+from redis.client import Pipeline
 from rq import Queue, Worker
 from rq.exceptions import InvalidJobOperation, NoSuchJobError, StopRequested
 from rq.job import Job
@@ -25,7 +26,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import diagnosis
 from app.extensions import db
 from app.queries import BatchKey, ConversionKey, ImportKey
-from app.queries.imports import conversion_transitions, conversions, lookups, transitions
+from app.queries.imports import conversion_transitions, conversions, transitions
+from app.queries.imports.conversions import WaitingConversion
+from app.queries.imports.lookups import Waiting
 from app.redis_client import redis_client
 
 log = logging.getLogger(__name__)
@@ -143,11 +146,13 @@ def fill() -> Filled:
     try:
         workers = count_workers()
         # A conversion takes as long as many batches, so that they leave half of the workers to those.
-        for converting in conversions.find_next_to_dispatch(max(1, workers // 2)):
-            sent += _send_conversion(converting)
-        room = _window(workers) - len(lookups.find_dispatched()) - len(conversions.find_dispatched())
-        for waiting in lookups.find_next_to_dispatch(max(room, 0)):
-            sent += _send_batch(waiting)
+        waiting = conversions.find_next_to_dispatch(max(1, workers // 2))
+        converting = [one for one in waiting if conversion_transitions.dispatch(*one)]
+        batches = transitions.dispatch_next(_window(workers))
+        # Committed first: a job must not start before other transactions can see that it was sent.
+        db.session.commit()
+        _send(converting, batches)
+        sent = len(converting) + len(batches)
     except RedisError as error:
         log.warning("jobs not sent", exc_info=True)
         trouble = diagnosis.of_redis(error).sentence
@@ -176,42 +181,27 @@ def _window(workers: int) -> int:
     return max(_LEAST_WAITING, _WAITING_PER_WORKER * workers)
 
 
-_Key = TypeVar("_Key", BatchKey, ConversionKey)
-
-
-def _send_batch(waiting: lookups.Waiting) -> bool:
-    return _send(RUN_BATCH, batch_job_id(*waiting), *waiting, transitions.dispatch, transitions.undispatch)
-
-
-def _send_conversion(waiting: conversions.WaitingConversion) -> bool:
-    dispatch, undispatch = conversion_transitions.dispatch, conversion_transitions.undispatch
-    return _send(RUN_CONVERSION, conversion_job_id(*waiting), *waiting, dispatch, undispatch)
-
-
-def _send(
-    job: str,
-    job_id: str,
-    key: _Key,
-    attempt: int,
-    dispatch: Callable[[_Key, int], bool],
-    undispatch: Callable[[_Key, int], object],
-) -> bool:
-    """Hand what waits to Redis, once: false if it is no longer waiting under this attempt."""
-    if not dispatch(key, attempt):
-        return False
-    # Committed first: a job must not start before other transactions can see that it was sent.
-    db.session.commit()
+def _send(converting: Sequence[WaitingConversion], batches: Sequence[Waiting]) -> None:
+    """Hand what was dispatched to Redis, all at once; if that fails, it waits again."""
     try:
-        _enqueue(job, (*key, attempt), job_id=job_id)
+        with redis_client().pipeline() as pipeline:
+            for key, attempt in converting:
+                job_id = conversion_job_id(key, attempt)
+                _enqueue(RUN_CONVERSION, (*key, attempt), job_id=job_id, pipeline=pipeline)
+            for batch, attempt in batches:
+                _enqueue(RUN_BATCH, (*batch, attempt), job_id=batch_job_id(batch, attempt), pipeline=pipeline)
+            pipeline.execute()
     except RedisError:
-        undispatch(key, attempt)
+        for key, attempt in converting:
+            conversion_transitions.undispatch(key, attempt)
+        for batch, attempt in batches:
+            transitions.undispatch(batch, attempt)
         db.session.commit()
         raise
-    return True
 
 
 def reconcile(key: ImportKey) -> None:
-    """Settle an import whose batches are all over; if that fails, the tick does.
+    """Settle an import that is pausing or whose batches are all over; if that fails, the tick does.
 
     Commits. A job for it would take longer than the import of ten rows.
     """
@@ -297,7 +287,13 @@ def waiting_job_ids() -> set[str]:
 
 
 def _enqueue(
-    function: str, args: tuple[int, ...], *, job_id: str, at_front: bool = False, to: Queue | None = None
+    function: str,
+    args: tuple[int, ...],
+    *,
+    job_id: str,
+    at_front: bool = False,
+    to: Queue | None = None,
+    pipeline: Pipeline | None = None,
 ) -> None:
     (to or open_queue(redis_client())).enqueue_call(
         function,
@@ -307,4 +303,5 @@ def _enqueue(
         result_ttl=_RESULT_SECONDS,
         failure_ttl=_FAILURE_SECONDS,
         at_front=at_front,
+        pipeline=pipeline,
     )

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import psycopg
 import pytest
 from flask import Flask
+from redis import ConnectionError as RedisConnectionError
 from redis import Redis
-from sqlalchemy import text
+from redis.client import Pipeline
+from sqlalchemy import event, text
 
 from app.extensions import db
 from app.imports import reconcile
@@ -200,6 +202,57 @@ def test_the_queue_holds_few_jobs_and_is_filled_again(seller: Seller) -> None:
     upload(seller, 20)
     assert len(numbers_waiting()) == 4
     assert queue.fill().sent == 0
+
+
+def test_all_that_there_is_room_for_goes_to_redis_at_once(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_items(20)
+    commits: list[object] = []
+    sent: list[int] = []
+    execute = Pipeline.execute
+
+    def note(connection: object) -> None:
+        commits.append(connection)
+
+    monkeypatch.setattr(Pipeline, "execute", lambda self, **how: sent.append(len(self)) or execute(self, **how))
+    with monkeypatch.context() as patch:
+        patch.setattr("app.imports.commands.queue.fill", lambda: None)
+        upload(seller, 20)
+    event.listen(db.engine, "commit", note)
+    try:
+        assert queue.fill().sent == 4
+    finally:
+        event.remove(db.engine, "commit", note)
+    assert (len(commits), len(sent)) == (1, 1)
+    assert [name.split("-")[1] for name in numbers_waiting()] == ["1", "2", "3", "4"]
+
+
+def test_batches_that_redis_does_not_take_wait_for_the_next_sweep(
+    seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_items()
+
+    def fail(self: Pipeline, **_: object) -> None:
+        raise RedisConnectionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pipeline, "execute", fail)
+        upload(seller, 3)
+        assert queue.fill().trouble is not None
+    assert numbers_waiting() == []
+    assert sweep() == Repairs(0, 0, 0, 3)
+    assert len(numbers_waiting()) == 3
+
+
+def test_a_batch_that_another_process_writes_is_not_waited_for(app: Flask, seller: Seller) -> None:
+    make_items()
+    started = upload(seller, 3)
+    redis_client().flushdb()
+    age("update batches set dispatched_at = null")
+    with db.engine.connect() as other:
+        other.execute(text("select 1 from batches where number = 2 for update"))
+        assert queue.fill().sent == 2
+    assert numbers_waiting() == [f"b{started.id}-1-a1", f"b{started.id}-3-a1"]
+    assert queue.fill().sent == 1
 
 
 def test_turns_go_round_over_sellers_and_then_over_their_imports(seller: Seller) -> None:

@@ -142,12 +142,8 @@ def _take_listings(batch: BatchKey, attempt: int, claim: transitions.Claim) -> C
 
 
 def _after_batch(key: ImportKey) -> None:
-    """Settle a pause, call the reconciler after the last batch, and fill the queue."""
-    is_paused = transitions.settle_pause(key)
-    db.session.commit()
-    if is_paused:
-        queue.send_deliver()
-    if not is_paused and not lookups.has_unfinished_batches(key):
+    """Call the reconciler for a pause and after the last batch, and fill the queue."""
+    if lookups.may_settle(key):
         queue.reconcile(key)
     queue.fill()
 

@@ -19,6 +19,6 @@ def rehearse() -> None:
     transitions.claim(_NO_BATCH, 0)
     transitions.lock_for_chunk(_NO_BATCH, 0)
     transitions.settle_pause(_NO_BATCH.of_import)
-    lookups.has_unfinished_batches(_NO_BATCH.of_import)
+    lookups.may_settle(_NO_BATCH.of_import)
     transitions.settle_finished(_NO_BATCH.of_import)
     db.session.rollback()

@@ -109,7 +109,7 @@ def find_next_to_dispatch(limit: int) -> list[WaitingConversion]:
     return [_waiting(row) for row in rows]
 
 
-def find_dispatched(*, older_than_seconds: float = 0) -> list[WaitingConversion]:
+def find_dispatched(*, older_than_seconds: float) -> list[WaitingConversion]:
     """The QUEUED conversions whose job was sent to Redis that long ago and has not begun."""
     rows = db.session.execute(
         parsed(

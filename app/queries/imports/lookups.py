@@ -19,7 +19,7 @@ from app.statuses import ImportKind, ImportStatus, RetriedRows
 #: How long a batch waits after consecutive failed attempts: not at all after the first, because mostly a worker has
 #: died and another can continue at once; then this times 1, 4, 9, so that five attempts outlast a storage or database
 #: that is away for half a minute.
-_REST_SECONDS = 3.0
+REST_SECONDS = 3.0
 _REST = ":rest_seconds * power(greatest(b.fruitless_attempts - 1, 0), 2)"
 
 
@@ -331,41 +331,35 @@ def find_running() -> list[ImportKey]:
     return [ImportKey(**row._mapping) for row in rows]
 
 
-def find_next_to_dispatch(limit: int) -> list[Waiting]:
-    """The batches to send next, round robin over the sellers and, within a seller, over the imports.
-
-    Batches that are running or already sent count as turns taken, so a new import comes before the next batch of a
-    seller who has many running. A batch waits after each failed attempt, longer each time.
-    """
-    rows = db.session.execute(
-        parsed(
-            f"""
-            with live as (
-                select b.seller_id, b.import_id, b.number, b.attempt,
-                       b.status = {QUEUED} and b.dispatched_at is null as waits,
-                       {older_than("b.updated_at", _REST)} as rested
-                from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
-                where b.status in {ACTIVE_BATCHES}
-                  and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
-            ), in_import as (
-                select *, row_number() over (partition by seller_id, import_id order by waits, number) as turn
-                from live
-            ), in_seller as (
-                select *, row_number() over (partition by seller_id order by waits, turn, import_id) as seller_turn
-                from in_import
-            )
-            select seller_id, import_id, number, attempt from in_seller
-            where waits and rested
-            order by seller_turn, import_id, number
-            limit :limit
-            """
-        ),
-        {"limit": limit, "rest_seconds": _REST_SECONDS},
+#: The batches to send next, round robin over the sellers and, within a seller, over the imports.
+#:
+#: Batches that are running or already sent count as turns taken, so a new import comes before the next batch of a
+#: seller who has many running. A batch waits after each failed attempt, longer each time.
+IN_TURN = f"""
+    with live as (
+        select b.seller_id, b.import_id, b.number, b.attempt,
+               b.status = {QUEUED} and b.dispatched_at is null as waits, {older_than("b.updated_at", _REST)} as rested
+        from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
+        where b.status in {ACTIVE_BATCHES} and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
+    ), in_import as (
+        select *, row_number() over (partition by seller_id, import_id order by waits, number) as turn from live
+    ), in_seller as (
+        select *, row_number() over (partition by seller_id order by waits, turn, import_id) as seller_turn
+        from in_import
     )
+    select seller_id, import_id, number, attempt from in_seller
+    where waits and rested
+    order by seller_turn, import_id, number
+"""
+
+
+def find_next_to_dispatch(limit: int) -> list[Waiting]:
+    """The first ``limit`` of the batches ``IN_TURN``."""
+    rows = db.session.execute(parsed(f"{IN_TURN} limit :limit"), {"limit": limit, "rest_seconds": REST_SECONDS})
     return [_waiting(row) for row in rows]
 
 
-def find_dispatched(*, older_than_seconds: float = 0) -> list[Waiting]:
+def find_dispatched(*, older_than_seconds: float) -> list[Waiting]:
     """The QUEUED batches whose job was sent to Redis that long ago and has not begun."""
     rows = db.session.execute(
         parsed(
@@ -383,13 +377,16 @@ def _waiting(row: Row[Any]) -> Waiting:
     return Waiting(BatchKey(row.seller_id, row.import_id, row.number), row.attempt)
 
 
-def has_unfinished_batches(key: ImportKey) -> bool:
-    """Whether any batch of the import still has rows to work on."""
+def may_settle(key: ImportKey) -> bool:
+    """Whether the import is pausing, or has no batch left that still has rows to work on."""
     return bool(
         db.session.scalar(
             parsed(
                 f"""
                 select exists (
+                    select 1 from imports where seller_id = :seller_id and id = :import_id
+                      and pause_requested_at is not null)
+                  or not exists (
                     select 1 from batches where seller_id = :seller_id and import_id = :import_id
                       and status in {UNFINISHED_BATCHES})
                 """

@@ -16,10 +16,12 @@ from sqlalchemy import CursorResult, text
 from app.extensions import db
 from app.queries import CHUNK, BatchKey, ImportKey, driver_cursor, older_than, parsed
 from app.queries.deliveries import outbox
+from app.queries.imports.lookups import IN_TURN, REST_SECONDS, Waiting
 from app.queries.items import VERSION
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
     COMPLETED,
+    CONVERSION_QUEUED,
     GIVEN_UP,
     GIVEN_UP_STATUS,
     IMPORT_COMPLETED,
@@ -250,16 +252,35 @@ def settle_finished(key: ImportKey) -> ImportStatus | None:
 # Batches --------------------------------------------------------------------------------------------------------------
 
 
-def dispatch(key: BatchKey, attempt: int) -> bool:
-    """Record that the job of a QUEUED batch is about to be sent to Redis. Returns false if another process did so."""
-    return _changed(
-        f"""
-        update batches b set dispatched_at = {_NOW}
-        where {_THIS_BATCH} and b.status = {QUEUED} and b.attempt = :attempt and b.dispatched_at is null
-        """,
-        key,
-        attempt=attempt,
+def dispatch_next(window: int) -> list[Waiting]:
+    """Record that the jobs of the next QUEUED batches are about to be sent to Redis; the batches, in turn.
+
+    They are as many as leave ``window`` jobs there, those of conversions included. One that another process writes is
+    left out. The caller's commit does not wait for the disk: a batch of which this is forgotten is sent again.
+    """
+    rows = db.session.execute(
+        parsed(
+            f"""
+            with next as (
+                select *, row_number() over () as place from ({IN_TURN} limit greatest(0, :window
+                    - (select count(*) from batches where status = {QUEUED} and dispatched_at is not null)
+                    - (select count(*) from conversions
+                       where status = {CONVERSION_QUEUED} and dispatched_at is not null))) as in_turn
+            ), free as (
+                select b.seller_id, b.import_id, b.number, next.place from batches b join next on
+                    b.seller_id = next.seller_id and b.import_id = next.import_id and b.number = next.number
+                where b.status = {QUEUED} and b.attempt = next.attempt and b.dispatched_at is null
+                for no key update of b skip locked
+            )
+            update batches b set dispatched_at = {_NOW} from free
+            where b.seller_id = free.seller_id and b.import_id = free.import_id and b.number = free.number
+            returning free.place, b.seller_id, b.import_id, b.number, b.attempt,
+                set_config('synchronous_commit', 'off', true)
+            """
+        ),
+        {"window": window, "rest_seconds": REST_SECONDS},
     )
+    return [Waiting(BatchKey(*key), attempt) for _, *key, attempt, _ in sorted(rows)]
 
 
 def undispatch(key: BatchKey, attempt: int) -> bool:
