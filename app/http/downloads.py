@@ -94,7 +94,7 @@ def failed_rows(one: ImportProgress, *, wanted: ErrorFilter = ANY, with_reasons:
     if with_reasons:
         what, name = "failed rows to fix", "rows-to-fix"
         if own:
-            pieces = seller_exports.to_fix(own, one.key, wanted=wanted)
+            pieces = seller_exports.to_fix(own, one.key, one.public_id, wanted=wanted)
         else:
             pieces = fix_file.stream(one.key, one.public_id, wanted=wanted)
     else:

@@ -29,7 +29,7 @@ from app.imports.creation import (
 )
 from app.imports.errors import ImportNotFound, QuotaExceeded, RowsMoved, TransitionRefused
 from app.imports.fixes.taking import StoredFile, Taking, recognise
-from app.imports.reports import exports
+from app.imports.reports import exports, seller_file
 from app.imports.worker import stop_signal
 from app.jobs import queue
 from app.models import Import
@@ -138,7 +138,8 @@ def upload(
 def _recognise(file: Import) -> RetryOf | None:
     """Whose failed rows are in a stored file, if any. Raises FileRejected if they were imported in another way."""
     stored = StoredFile(current_storage(), file.storage_key, file.header, file.file_size, file.total)
-    taking = recognise(file.seller_id, stored)
+    own = seller_file.find(ImportKey(file.seller_id, file.id)) if file.conversion_id else None
+    taking = recognise(file.seller_id, stored, own)
     db.session.rollback()
     return RetryOf(taking.parent, RetriedRows.FAILED, taking) if taking else None
 

@@ -17,17 +17,19 @@ from app.csvfile.errors import FileRejected, FileTooLarge
 from app.csvfile.scan import BatchPlan
 from app.extensions import db
 from app.imports import mappings, quotas, retention
-from app.imports.creation import form_key_of, insert_once, plain_name
-from app.imports.errors import ImportNotFound, KeyTaken, TransitionRefused
+from app.imports.creation import find_of_form, form_key_of, insert_once, plain_name
+from app.imports.errors import ImportNotFound, KeyTaken, RowsMoved, TransitionRefused
+from app.imports.fixes.taking import StoredFile, TakingLines, recognise
 from app.imports.foreign.mapping import Mapping
 from app.imports.foreign.origins import FileKeys, Origins, keys_of
 from app.imports.foreign.reading import NotStock, Overrides, Reading, detect
+from app.imports.reports.seller_file import SellerFile
 from app.jobs import queue
 from app.models import Conversion, Import
 from app.queries import ConversionKey, ImportKey
 from app.queries.imports import conversion_transitions as transitions
 from app.queries.imports import conversions as queries
-from app.statuses import ConversionStatus, ImportKind
+from app.statuses import ConversionStatus, ImportKind, RetriedRows
 from app.storage import current_storage
 from app.storage.stored_file import open_stored
 
@@ -260,6 +262,15 @@ def bring(
     return convert(seller_id, made.public_id, start_as=kind, in_background=False)
 
 
+def find_behind(seller_id: int, import_id: str) -> Conversion | None:
+    """The conversion that the file of the seller's import with this id comes from, if it is one."""
+    try:
+        public_id = uuid.UUID(import_id)
+    except ValueError:
+        return None
+    return queries.find_of_imports(seller_id, [public_id]).get(public_id)
+
+
 def find_import(conversion: Conversion) -> Import | None:
     """The newest import or check of a converted file."""
     return queries.find_import(ConversionKey(conversion.seller_id, conversion.id))
@@ -359,34 +370,28 @@ def start(
 ) -> Import:
     """Import or check a converted file. A form that is sent again returns the import that it has created.
 
-    Raises ConversionNotFound, TransitionRefused, QuotaExceeded, and ImportedBefore if ``refuse_repeated`` and an
-    earlier import had the same foreign file.
+    Raises ConversionNotFound, TransitionRefused, QuotaExceeded, ImportedBefore if ``refuse_repeated`` and an earlier
+    import had the same foreign file, and FileRejected if it has failed rows that were imported in another way.
     """
     found = get(seller_id, public_id)
+    _check_startable(found)
+    attempt, taking = found.attempt, None
+    if kind is ImportKind.IMPORT and find_of_form(_describe(found, kind, form_key)) is None:
+        taking = _recognise(found)
     conversion = queries.lock(ConversionKey(seller_id, found.id))
     if conversion is None:
         raise ConversionNotFound
     try:
         _check_startable(conversion)
+        if taking and conversion.attempt != attempt:
+            raise RowsMoved
         scan = conversion.scan or {}
         quotas.check_day(seller_id, rows=conversion.lines, size=scan["size"])
-        created = Import(
-            seller_id=seller_id,
-            kind=kind,
-            form_key=form_key,
-            idempotency_key=conversion.idempotency_key if form_key == conversion.form_key else None,
-            file_name=conversion.file_name,
-            storage_key=files_of(conversion).converted,
-            file_size=scan["size"],
-            sha256=conversion.sha256,
-            header=scan["header"],
-            total=conversion.lines,
-            invalid=scan["invalid"],
-            warnings=scan["warnings"],
-            conversion_id=conversion.id,
-        )
+        created = _describe(conversion, kind, form_key)
+        if taking:
+            created.parent_id, created.retried_rows = taking.parent.import_id, RetriedRows.FAILED
         plans = [BatchPlan(*plan) for plan in scan["batches"]]
-        started = insert_once(created, plans, refuse_repeated=refuse_repeated)
+        started = insert_once(created, plans, refuse_repeated=refuse_repeated, taking=taking)
         queries.mark_used(ConversionKey(seller_id, conversion.id))
         if conversion.mapping_name:
             mappings.mark_used(seller_id, conversion.mapping_name)
@@ -397,6 +402,35 @@ def start(
     if started is created:
         queue.fill()
     return started
+
+
+def _describe(conversion: Conversion, kind: ImportKind, form_key: uuid.UUID | None) -> Import:
+    """The import or check of a converted file."""
+    scan = conversion.scan or {}
+    return Import(
+        seller_id=conversion.seller_id,
+        kind=kind,
+        form_key=form_key,
+        idempotency_key=conversion.idempotency_key if form_key == conversion.form_key else None,
+        file_name=conversion.file_name,
+        storage_key=files_of(conversion).converted,
+        file_size=scan["size"],
+        sha256=conversion.sha256,
+        header=scan["header"],
+        total=conversion.lines,
+        invalid=scan["invalid"],
+        warnings=scan["warnings"],
+        conversion_id=conversion.id,
+    )
+
+
+def _recognise(conversion: Conversion) -> TakingLines | None:
+    """What takes up the failed rows that are in a converted file. Raises FileRejected; see ``taking.recognise``."""
+    scan, key = conversion.scan or {}, files_of(conversion).converted
+    stored = StoredFile(current_storage(), key, scan["header"], scan["size"], conversion.lines)
+    taking = recognise(conversion.seller_id, stored, SellerFile(conversion))
+    db.session.rollback()
+    return taking
 
 
 def _check_startable(conversion: Conversion) -> None:

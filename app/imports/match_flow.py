@@ -14,9 +14,10 @@ from app.imports import conversion_job, conversions, mappings
 from app.imports.errors import TransitionRefused
 from app.imports.foreign.choices import missing_of
 from app.imports.foreign.findings import Asked, asked_of
-from app.imports.foreign.mapping import Kind, Mapping
+from app.imports.foreign.mapping import Kind, Mapping, find_reasons
 from app.imports.foreign.matching import Matching, match_file
 from app.imports.foreign.money import OWN_CURRENCY
+from app.imports.foreign.sample import Sample
 from app.imports.foreign.shapes import Unsure
 from app.models import Conversion
 from app.statuses import ConversionStatus
@@ -67,6 +68,10 @@ def rematch(seller_id: int, draft: Conversion) -> Step:
     if found is not None:
         conversions.use_saved(seller_id, public_id, found.name)
         return convert(seller_id, public_id)
+    if before := _find_failed_in(draft):
+        mapping = replace(Mapping.from_json(before.mapping), columns=reading.columns)
+        conversions.set_mapping(seller_id, public_id, mapping, name=before.mapping_name)
+        return convert(seller_id, public_id)
     matching = match(seller_id, draft)
     conversions.set_mapping(seller_id, public_id, matching.mapping)
     if {Unsure.HEADER, Unsure.SHEET, Unsure.SEPARATOR} & set(reading.unsure):
@@ -77,6 +82,20 @@ def rematch(seller_id: int, draft: Conversion) -> Step:
         # All of its rows would be open.
         return Step.MONEY
     return convert(seller_id, public_id)
+
+
+def _find_failed_in(draft: Conversion) -> Conversion | None:
+    """The conversion whose import the rows of a fix-it file have failed in."""
+    reading = conversions.reading_of(draft)
+    reasons = find_reasons(reading.columns)
+    if not reasons:
+        return None
+    with source_of(draft) as file:
+        owners = Sample(file, reading).cells(reasons["IMPORT"])
+    before = conversions.find_behind(draft.seller_id, owners[0]) if owners else None
+    if before is None or mappings.find_missing(Mapping.from_json(before.mapping), reading.columns):
+        return None
+    return before
 
 
 def _lacks_rate(mapping: Mapping) -> bool:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from app.csvfile.errors import FileRejected
 from app.extensions import db
-from app.imports import commands, conversions, ledger, retention
+from app.imports import commands, conversions, ledger, match_flow, retention
+from app.imports.match_flow import Step
 from app.imports.reports import row_errors
 from app.models import Import, Seller
 from app.queries.imports import row_errors as queries
@@ -74,10 +77,33 @@ def test_reports_name_the_sellers_lines_and_columns(client: FlaskClient, made: I
     assert [line.split(",")[0] for line in report[1:]] == ["2", "5"]
     assert report[2].endswith(',3,NM,"4,00",1,\'=1+1')
     to_fix = get(client, made, "failed.csv?reasons=1").decode("cp1252").splitlines()
-    assert to_fix[0] == f'{foreign.HEADER};"LINE";"PROBLEM"'
-    assert to_fix[2].startswith(f'{ROWS[3]};"5";"')
+    assert to_fix[0] == f'{foreign.HEADER};"LINE";"PROBLEM";"SUGGESTION";"IMPORT"'
+    assert [line.split(";")[5] for line in to_fix[1:]] == ['"2"', '"3"', '"5"']
+    assert to_fix[3].startswith(f'{ROWS[3]};"5";"')
+    assert to_fix[3].endswith(f';;"{made.public_id}"')
     assert get(client, made, "succeeded.csv").decode().splitlines()[1].startswith("6,")
     assert get(client, made, "converted.csv").decode().splitlines()[1].startswith("CREATE,urn:test:1,")
+
+
+def test_a_fix_it_file_comes_back_with_nothing_asked_and_takes_its_rows_up_once(
+    client: FlaskClient, seller: Seller, made: Import, run_jobs: Callable[[], None]
+) -> None:
+    # The import's mapping was not saved.
+    fixed = get(client, made, "failed.csv?reasons=1&spreadsheet=1").replace(b"4,00", b"5,00")
+    draft = conversions.upload(seller.id, "rows-to-fix.csv", [fixed])
+    assert match_flow.begin(seller.id, draft) is Step.PREVIEW
+    first, again = uuid.uuid4(), uuid.uuid4()
+    started = conversions.start(seller.id, draft.public_id, ImportKind.IMPORT, form_key=first)
+    run_jobs()
+    assert (look(started).status, look(started).total, look(started).updated) == ("COMPLETED", 2, 2)
+    said = page(client, f"/imports/{made.public_id}").get_text(" ", strip=True)
+    assert "rows-to-fix.csv" in said
+    assert not page(client, f"/imports/{made.public_id}").select(f"a[href$='{made.public_id}/fix']")
+    # Sent again, the form finds what it has made; another form does not import the rows once more.
+    assert conversions.start(seller.id, draft.public_id, ImportKind.IMPORT, form_key=first).id == started.id
+    with pytest.raises(FileRejected, match="Line 2 of bestand.csv and 1 more have already been imported"):
+        conversions.start(seller.id, draft.public_id, ImportKind.IMPORT, form_key=again)
+    assert get(client, made, "failed.csv?reasons=1").count(b"\n") == 1
 
 
 def test_pages_show_the_sellers_rows(client: FlaskClient, made: Import) -> None:

@@ -13,9 +13,12 @@ from app.csvfile.header import layout_of
 from app.csvfile.reader import Block, read_blocks
 from app.imports.errors import RowsMoved
 from app.imports.fixes import slices
+from app.imports.foreign.mapping import find_reasons
+from app.imports.reports import seller_file
+from app.imports.reports.seller_file import SellerFile, batched_lines
 from app.models import Import
 from app.queries import ImportKey
-from app.queries.imports import corrections, lookups
+from app.queries.imports import corrections, lookups, row_errors
 from app.queries.imports.corrections import Standing
 from app.statuses import CorrectionState, TakenUpAs
 from app.storage import Storage, iter_range
@@ -119,12 +122,15 @@ class StoredFile(NamedTuple):
     total: int
 
 
-def recognise(seller_id: int, file: StoredFile) -> TakingLines | None:
+def recognise(seller_id: int, file: StoredFile, own: SellerFile | None = None) -> TakingLines | None:
     """What takes up the failed rows that are in an uploaded file; None if there are none.
 
-    They are recognised by the columns of a fix-it file, or because they are byte for byte those of an import. Raises
-    FileRejected if any of them has been taken up before, or if they belong to several imports.
+    They are recognised by the columns of a fix-it file, or because they are byte for byte those of an import. ``own``
+    is the foreign file that it was converted from. Raises FileRejected if any of them has been taken up before, or if
+    they belong to several imports.
     """
+    if own and (reasons := find_reasons(own.reading.columns)):
+        return _by_own_lines(seller_id, own, reasons)
     layout = layout_of(file.header)
     if layout.ignored:
         return _by_lines(seller_id, file, layout)
@@ -133,26 +139,66 @@ def recognise(seller_id: int, file: StoredFile) -> TakingLines | None:
     return _by_texts(seller_id, file, layout)
 
 
+class _Noted:
+    """What the rows of a fix-it file say of themselves."""
+
+    def __init__(self) -> None:
+        #: The ids of imports.
+        self.owners: set[str] = set()
+        #: For each line of the import, the lines of the file that are about it.
+        self.lines: dict[int, list[int]] = {}
+
+    def add(self, at: int, line: str, owner: str) -> None:
+        """Add the row on line ``at``."""
+        line, owner = line.strip(), owner.strip()
+        if line.isdecimal() and len(line) < 10 and owner:
+            self.owners.add(owner)
+            self.lines.setdefault(int(line), []).append(at)
+
+
 def _by_lines(seller_id: int, file: StoredFile, layout: Layout) -> TakingLines | None:
-    lines: dict[int, int] = {}
-    owners: set[str] = set()
+    noted = _Noted()
     for block in _read(file, layout):
         for at, cells in zip(block.lines.tolist(), split_records(_texts(block)), strict=False):
-            noted = dict(zip(REASON_COLUMNS, cells[len(layout.columns) :], strict=False))
-            line, owner = noted.get("LINE", "").strip(), noted.get("IMPORT", "").strip()
-            if line.isdecimal() and len(line) < 10 and owner:
-                owners.add(owner)
-                lines.setdefault(int(line), at)
+            reasons = dict(zip(REASON_COLUMNS, cells[len(layout.columns) :], strict=False))
+            noted.add(at, reasons.get("LINE", ""), reasons.get("IMPORT", ""))
+    parent = _find_owner(seller_id, noted.owners)
+    return parent and _take_noted(parent, {line: places[0] for line, places in noted.lines.items()})
+
+
+def _by_own_lines(seller_id: int, own: SellerFile, reasons: Mapping[str, int]) -> TakingLines | None:
+    """As ``_by_lines``: the lines are those of the foreign file behind the import that the rows failed in."""
+    noted = _Noted()
+    for some in batched_lines(range(2, own.lines + 2)):
+        places = own.origins.find(some)
+        for at, text in zip(places, own.read_texts(places.values()), strict=True):
+            cells = dict(enumerate(cell.value for cell in own.find_cells(own.decode(text))))
+            noted.add(at, cells.get(reasons["LINE"], ""), cells.get(reasons["IMPORT"], ""))
+    parent = _find_owner(seller_id, noted.owners)
+    if parent is None:
+        return None
+    lines: dict[int, int] = {}
+    before = seller_file.find(parent.key)
+    for failed in row_errors.iter_lines(parent.key):
+        for line, own_line in (before.find_lines(failed) if before else dict(zip(failed, failed, strict=True))).items():
+            if places_left := noted.lines.get(own_line):
+                lines[line] = places_left.pop(0)
+    return _take_noted(parent, lines)
+
+
+def _find_owner(seller_id: int, owners: set[str]) -> _Parent | None:
     if len(owners) > 1:
         raise FileRejected(
             "The file has failed rows of several imports. Upload the rows of each import in a file of their own."
         )
-    parent = _find(seller_id, *owners)
-    if parent is None:
-        return None
+    return _find(seller_id, *owners)
+
+
+def _take_noted(parent: _Parent, lines: Mapping[int, int]) -> TakingLines | None:
     found = corrections.look_at(parent.key, lines)
     if found.taken:
-        raise _taken_before(found.taken, parent.name)
+        (first,) = seller_file.own_lines(parent.key, found.taken[:1]).values()
+        raise _taken_before(first, len(found.taken) - 1, parent.name)
     known = {line: at for line, at in lines.items() if line not in {*found.unknown}}
     return TakingLines(parent.key, known) if known else None
 
@@ -176,8 +222,7 @@ def _find(seller_id: int, public_id: str = "") -> _Parent | None:
     return _Parent(key, found.of.name or found.of.file_name)
 
 
-def _taken_before(lines: list[int], name: str) -> FileRejected:
-    first, others = lines[0], len(lines) - 1
+def _taken_before(first: int, others: int, name: str) -> FileRejected:
     more = f" and {others:,} more" if others else ""
     return FileRejected(
         f"Line {first:,} of {name}{more} {'have' if others else 'has'} already been imported in another way. Delete "

@@ -14,11 +14,14 @@ from functools import lru_cache
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from app.csvfile.columns import REASON_COLUMNS
+
 #: Changes whenever older JSON must be read differently.
 VERSION = 1
 #: Maximum size of a mapping as JSON, in characters.
 MAX_JSON = 1_000_000
 
+_REASONS = {name.lower() for name in REASON_COLUMNS}
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _DATED = re.compile(r"\(as of [^)]*\)", re.IGNORECASE)
 
@@ -289,8 +292,15 @@ def normal(text: str) -> str:
 
 
 def signature(columns: Iterable[str]) -> tuple[str, ...]:
-    """The columns of a file as a set: normal, sorted, without empty ones."""
-    return tuple(sorted({normal(column) for column in columns} - {""}))
+    """The columns of a file as a set: normal, sorted, without empty ones and those that fix-it files add."""
+    found = {normal(column) for column in columns} - {""}
+    return tuple(sorted(found - _REASONS if found >= _REASONS else found))
+
+
+def find_reasons(columns: Sequence[str]) -> dict[str, int]:
+    """Where the columns of a fix-it file (REASON_COLUMNS) stand; empty for another file."""
+    found = {name: at for at, column in enumerate(columns) if (name := column.strip().upper()) in REASON_COLUMNS}
+    return found if len(found) == len(REASON_COLUMNS) else {}
 
 
 def columns_hash(columns: Iterable[str]) -> str:

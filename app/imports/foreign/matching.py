@@ -24,6 +24,7 @@ from app.imports.foreign.mapping import (
     Money,
     RowFilter,
     Source,
+    find_reasons,
     normal,
     plain,
     positions,
@@ -151,7 +152,7 @@ class _Matcher:
         self._sets = Sets(items_by_set.list_sets(), Mapping())
         self._sources: dict[Field, Source] = {}
         self._taken: dict[int, ColumnMatch] = {}
-        self._refused: dict[int, str] = {}
+        self._refused = dict.fromkeys(find_reasons(columns).values(), "It tells which failed row this is.")
 
     def complete(self, mapping: Mapping) -> Mapping:
         """The mapping with what the cells of its columns tell."""
@@ -225,7 +226,7 @@ class _Matcher:
         """Match by the dictionary, then by contents, then by spelling, each only what is not matched yet."""
         named: dict[Field, list[int]] = {}
         for at, column in enumerate(self._columns):
-            if at not in self._taken and (to := _field(column, self._sample.cells(at))):
+            if at not in self._taken | self._refused and (to := _field(column, self._sample.cells(at))):
                 named.setdefault(to, []).append(at)
         for to, places in named.items():
             if to not in self._sources:

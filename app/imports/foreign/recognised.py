@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.imports.foreign import words
-from app.imports.foreign.mapping import VERSION, Mapping, normal, positions
+from app.imports.foreign.mapping import VERSION, Mapping, positions, signature
 from app.imports.foreign.reasons import SENTENCES
 
 _FILES = Path(__file__).parent / "formats"
@@ -31,7 +31,7 @@ class Format(NamedTuple):
 
     def fits(self, columns: Sequence[str]) -> bool:
         """Whether a file with these columns is of this format."""
-        if self.is_whole and len({normal(one) for one in columns}) != len(self.signature):
+        if self.is_whole and len(signature(columns)) != len(self.signature):
             return False
         return all(positions(columns, one) for one in self.signature)
 

@@ -24,12 +24,12 @@ from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 def stream(key: ImportKey, public_id: uuid.UUID, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
     """The failed rows that match ``wanted`` and are still open, under their header, in the order of the file."""
     layout = layout_of(lookups.get_source(key).header)
-    pages = (_as_now(key, page) for page in row_errors.iter_pages(key, wanted=wanted))
+    pages = (open_as_now(key, page) for page in row_errors.iter_pages(key, wanted=wanted))
     lines = without_transaction(_explain(page, layout, public_id) for page in pages)
     return in_pieces(csv_lines(chain([(*layout.columns, *REASON_COLUMNS)], lines)))
 
 
-def _as_now(key: ImportKey, errors: Sequence[RecordedError]) -> list[RecordedError]:
+def open_as_now(key: ImportKey, errors: Sequence[RecordedError]) -> list[RecordedError]:
     """Those of ``errors`` that are still open, as corrected so far."""
     found = corrections.find_open(key, [error.line for error in errors])
     return [found[error.line] for error in errors if error.line in found]

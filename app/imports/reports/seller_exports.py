@@ -5,15 +5,18 @@ Rows are as the seller wrote them, byte for byte; only what Sluice adds is escap
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from app.csvfile.cells import split_record
+from app.csvfile.columns import REASON_COLUMNS
 from app.csvfile.write import csv_lines, in_pieces, no_formula
 from app.imports.foreign.origins import Apart
 from app.imports.foreign.reasons import Outcome
 from app.imports.reports import exports
 from app.imports.reports.exports import FIXES, REPORT_HEADER
+from app.imports.reports.fix_file import open_as_now
 from app.imports.reports.seller_file import SellerFile
 from app.queries import ImportKey, without_transaction
 from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
@@ -38,18 +41,25 @@ def source(file: SellerFile) -> Iterator[bytes]:
     return _below_head(file, file.iter_rows(range(2, file.lines + 2)))
 
 
-def to_fix(file: SellerFile, key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
-    """The failed rows with their lines and problems in columns behind the others.
+def to_fix(file: SellerFile, key: ImportKey, public_id: uuid.UUID, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
+    """The fix-it file: the failed rows that are still open, each followed by those that were added to it.
 
     What to write instead is not said: it depends on how the file is converted.
     """
-    pages = without_transaction([page.errors] for page in file.iter_failed(key, wanted=wanted))
-    rows = (
-        (file.encode(error.row), [str(error.line), " ".join(error.messages)])
-        for page in pages
-        for error in file.tell(page)
-    )
-    return _with_columns(file, ["LINE", "PROBLEM"], rows)
+    pages = without_transaction([open_as_now(key, page.errors)] for page in file.iter_failed(key, wanted=wanted))
+    return _with_columns(file, REASON_COLUMNS, _noted(file, pages, public_id))
+
+
+def _noted(
+    file: SellerFile, pages: Iterator[list[RecordedError]], public_id: uuid.UUID
+) -> Iterator[tuple[bytes, list[str]]]:
+    """The rows of a fix-it file with their REASON_COLUMNS."""
+    for page in pages:
+        places, added = (find([error.line for error in page]) for find in (file.origins.find, file.origins.find_added))
+        for error, told in zip(page, file.tell(page), strict=True):
+            rows = [places[error.line], *added.get(error.line, ())]
+            for place, text in zip(rows, file.read_texts(rows), strict=True):
+                yield text, [str(place.line), " ".join(told.messages), "", str(public_id)]
 
 
 def apart(file: SellerFile, *, outcomes: frozenset[Outcome]) -> Iterator[bytes]:
@@ -103,7 +113,7 @@ def _below_head(file: SellerFile, rows: Iterator[bytes]) -> Iterator[bytes]:
     return _in_pieces(file.as_own(chain([head], (row + ending for row in rows))))
 
 
-def _with_columns(file: SellerFile, names: list[str], rows: Iterator[tuple[bytes, list[str]]]) -> Iterator[bytes]:
+def _with_columns(file: SellerFile, names: Sequence[str], rows: Iterator[tuple[bytes, list[str]]]) -> Iterator[bytes]:
     """Rows of the text with values behind their own, under a header with the columns' names behind its own."""
     separator, ending = file.encode(file.reading.separator), file.ending
     head = file.head
