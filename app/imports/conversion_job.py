@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import astuple
+from itertools import chain, islice
 from time import monotonic
 from typing import Any, BinaryIO, cast
 
@@ -126,11 +127,13 @@ def _convert(conversion: Conversion, pulse: _Pulse) -> str:
             text_key, begin = keys.text, _TRANSCRIBED
             pulse.beat(begin)
 
-        def on_read(at: int) -> None:
-            pulse.beat(begin + (_READ - begin) * min(at, text_size) // max(text_size, 1))
+        def on_read(rows: int) -> None:
+            if rows > settings.max_rows:
+                raise FileRejected(f"The file has more than {settings.max_rows:,} rows. Split it into several files.")
+            pulse.beat(begin + (_READ - begin) * min(file.tell(), text_size) // max(text_size, 1))
 
         with open_stored(storage, text_key, text_size, on_read=pulse.beat) as file, ExitStack() as stack:
-            blocks = convert(file, reading, mapping, conversion.seller_id, on_read=lambda _rows: on_read(file.tell()))
+            blocks = convert(file, reading, mapping, conversion.seller_id, on_read=on_read)
             outcome = _write(blocks, keys, pulse, stack, settings)
         outcome = outcome._replace(text_key=text_key, scan={**outcome.scan, "text_size": text_size})
         is_on = transitions.finish(pulse.key, pulse.attempt, outcome)
@@ -153,11 +156,13 @@ def _write(
     writers = {key: stack.enter_context(storage.create(key)) for key in keys[:-1]}
     companions, findings = CompanionWriter(Sinks(*(writers[key] for key in keys[1:-1]))), Findings()
     converted = writers[keys.converted]
+    # Here the whole file is read. What it is refused for is no matter of the file that comes of it.
+    first = [*islice(blocks, 1)]
 
     def pieces() -> Iterator[bytes]:
         converted.write(HEADER_LINE)
         yield HEADER_LINE
-        for block in blocks:
+        for block in chain(first, blocks):
             companions.add(block)
             findings.add(block)
             converted.write(block.data)
@@ -180,8 +185,6 @@ def _write(
         if companions.lines:
             raise
         checked = {}
-    if companions.rows > settings.max_rows:
-        raise FileRejected(f"The file has more than {settings.max_rows:,} rows. Split it into several files.")
     companions.finish()
     checked |= {"report_size": companions.report_size, "findings": findings.to_json()}
     for writer in writers.values():

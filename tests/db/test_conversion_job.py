@@ -14,6 +14,7 @@ from app.csvfile.errors import FileRejected
 from app.extensions import db
 from app.imports import conversion_job, conversions, reconcile, retention
 from app.imports.errors import ImportedBefore, QuotaExceeded, TransitionRefused
+from app.imports.foreign import delimited, reading
 from app.imports.foreign.origins import Origins, Place, iter_texts
 from app.imports.foreign.reasons import Outcome
 from app.models import Conversion, Seller
@@ -186,6 +187,21 @@ def test_of_a_refused_file_nothing_stays(seller: Seller, storage_files) -> None:
             conversions.upload(seller.id, "x.csv", data)
     assert (count("conversions"), storage_files()) == (0, [])
     assert len(sent) < 10, "orders are told from their beginning"
+
+
+@pytest.mark.parametrize(("end", "sentence"), [("\0", "Line 502 contains a NUL byte"), ("", "more than 400 rows")])
+def test_a_file_that_is_wrong_far_down_is_refused_with_a_sentence(
+    seller: Seller, app: Flask, monkeypatch: pytest.MonkeyPatch, storage_files, end: str, sentence: str
+) -> None:
+    monkeypatch.setattr(reading, "SAMPLE_BYTES", 4096)
+    monkeypatch.setattr(delimited, "BLOCK_BYTES", 4096)
+    settings = app.extensions["sluice_settings"]
+    most = 400 if not end else 1_000
+    monkeypatch.setitem(app.extensions, "sluice_settings", replace(settings, max_rows=most))
+    one = foreign.convert(seller, [*[f"1;NM;2,50;1;{n}" for n in range(500)], end])
+    assert one.status == "FAILED"
+    assert sentence in (one.reason or "")
+    assert storage_files() == [one.storage_key]
 
 
 def test_a_form_that_is_sent_twice_makes_one_draft(seller: Seller, storage_files) -> None:

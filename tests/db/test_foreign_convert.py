@@ -13,6 +13,8 @@ from flask import Flask
 from app.csvfile.contract import name_key
 from app.extensions import db
 from app.imports import conversions, match_flow
+from app.imports.foreign import block_converter, delimited, memo
+from app.imports.foreign import items as items_of_rows
 from app.imports.foreign.convert import HEADER_LINE, convert
 from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, Money, Source
 from app.imports.foreign.matching import By, Matching, match_file
@@ -426,3 +428,28 @@ def test_words_and_prices_are_shown_before_they_are_used(cards: None, seller: Se
     prices = prices_of(sample, mapping, mapping.columns)
     assert prices
     assert (prices.lowest, prices.highest[0]) == (("0.50", 50), ("99", 9900))
+
+
+def test_how_much_is_remembered_makes_no_difference(
+    cards: None, seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = "cardmarketId,quantity,name,set,condition,language,isReverseHolo,price,comment"
+    ids, sets = ("725106", "274409", "7", "1", ""), ("Obsidian Flames", "Neo Genesis", "No such set")
+    rows = [
+        f"{ids[n % 5]},{n % 3},{('Charmander', 'Lugia', 'Iono')[n % 7 % 3]},{sets[n % 11 % 3]},"
+        f"{('EX', 'NM', 'worn')[n % 4 % 3]},{('English', 'German', 'Elvish')[n % 9 % 3]},{'true' * (n % 2)},{n % 13}.5,"
+        for n in range(120)
+    ]
+    text = "\n".join([columns, *rows, ""])
+    whole = Came(text, seller)
+    assert len(set(whole.sentences)) > 10
+    for module, name, value in (
+        (delimited, "MAX_BLOCK_ROWS", 3),
+        (memo, "_MOST_VALUES", 2),
+        (block_converter, "_MOST_REASONS", 2),
+        (block_converter, "_MOST_TARGETS", 4),
+        (items_of_rows, "_REMEMBERED", 1),
+    ):
+        monkeypatch.setattr(module, name, value)
+    parts = Came(text, seller, whole.matching.mapping)
+    assert (parts.lines, parts.outcomes, parts.sentences) == (whole.lines, whole.outcomes, whole.sentences)

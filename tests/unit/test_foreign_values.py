@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from app.imports.foreign import words
+from app.imports.foreign.convert import Converted
+from app.imports.foreign.findings import Findings
 from app.imports.foreign.mapping import (
     Field,
     FillDown,
@@ -20,7 +23,7 @@ from app.imports.foreign.mapping import (
 )
 from app.imports.foreign.money import Pricing
 from app.imports.foreign.numbers import names_agree, number_keys, split_name
-from app.imports.foreign.reasons import Reason
+from app.imports.foreign.reasons import Reason, ask
 from app.imports.foreign.recognised import formats, recognise
 from app.imports.foreign.traits import Traits, special
 from app.queries.items_by_set import NamedItem
@@ -215,3 +218,16 @@ def test_each_format_is_recognised_by_its_columns_in_any_order() -> None:
         used = {name for source in one.mapping.sources.values() for name in source.columns}
         assert used, one.key
     assert recognise(["Card", "Number"]) is None
+
+
+def test_of_ever_new_questions_those_of_most_rows_are_kept() -> None:
+    found = Findings()
+    none = np.empty(0, np.int32)
+    for block in range(30):
+        asked = [(ask("set-unknown", "set", f"Set {block} {n}"), 1) for n in range(1_000)]
+        often = (ask("set-unknown", "set", "Often"), 5)
+        found.add(Converted(b"", 2, none, none, none, none, none, none, [], none, none, [*asked, often]))
+    kept = found.to_json()
+    assert (kept["asked"][0].word, kept["asked"][0].rows, kept["kinds"]) == ("Often", 150, 30_001)
+    assert len(kept["asked"]) == 2_000
+    assert len(found._questions) <= 21_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.csvfile.contract import MAX_QUANTITY
 from app.imports.foreign import words
-from app.imports.foreign.bound import Bound, Group
+from app.imports.foreign.bound import Bound
 from app.imports.foreign.fill import Filler
 from app.imports.foreign.items import ItemCells, Items, Target
 from app.imports.foreign.mapping import Field, How
@@ -53,10 +53,10 @@ _PRICE_FIELDS = (Field.PRICE, Field.CURRENCY, Field.PLAYSET)
 #: Copies in a playset.
 _PLAYSET = 4
 _QUANTITY = re.compile(r"x?\s*(-?[0-9]{1,3}(?:[,. '’][0-9]{3})+|-?[0-9]+)(?:[.,]0{1,2})?\s*x?", re.IGNORECASE)
-#: Distinct combinations that are remembered, before all are forgotten.
-_REMEMBERED = 100_000
-#: What is remembered of distinct combinations, with how many numbers each.
-_WIDTHS = {"items": 5, "pairs": 2, "singles": 3, "prices": 2}
+#: Reasons, and targets, that are remembered, before all that was decided is forgotten.
+_MOST_REASONS, _MOST_TARGETS = 20_000, 100_000
+#: What is remembered of distinct combinations: with how many numbers each, and of what.
+_MEMOS = {"items": (5, pa.string()), "prices": (2, pa.string()), "pairs": (2, pa.int64()), "singles": (3, pa.int64())}
 #: Marks that no reason is given.
 _NONE = -1
 #: Two positions are one number: the first before the last 32 bits, the second in these.
@@ -118,7 +118,8 @@ class _Offer(NamedTuple):
     reasons: Ints
     #: The codes of all that is open, a line for each stage.
     asked: Ints
-    item_ids: Ints
+    #: Places of items that were found; _NONE if there is not just one.
+    items: Ints
     variants: Ints
     traits: Ints
     prices: Ints
@@ -158,29 +159,25 @@ class BlockConverter:
         self._printing_places: dict[object, int] = {}
         self._kinds: list[tuple[NamedItem, frozenset[str]]] = []
         self._kind_places: dict[object, int] = {}
-        self._memos = {name: Memo(width) for name, width in _WIDTHS.items()}
-        self._trait_memos = [Memo(6) for _ in self._splits]
-        self._quantity_memos = [Memo(3) for _ in self._splits]
-        #: The URNs of items by their ids.
-        self._urns: dict[int, str] = {}
+        self._memos = {name: Memo(*kind) for name, kind in _MEMOS.items()}
+        self._trait_memos = [Memo(6, pa.string()) for _ in self._splits]
+        self._quantity_memos = [Memo(3, pa.string()) for _ in self._splits]
+        #: The items that were found, by their ids, and the ids and URNs of the first of them.
+        self._item_places: dict[int, int] = {}
+        self._item_urns: list[str] = []
+        self._item_columns = np.empty(0, np.int32), pa.array([], pa.string())
 
     def work(self, block: Block) -> Worked:
         """What the rows of ``block``, the next one of the file, come to."""
-        if max(len(one) for one in (*self._memos.values(), *self._trait_memos, *self._quantity_memos)) > _REMEMBERED:
+        if len(self._reasons) > _MOST_REASONS or len(self._targets) > _MOST_TARGETS:
             self._restart()
         cells = self._fill(block.cells)
         count = len(block)
-        targets = self._found("items", self._item_group, cells, self._make_targets)
-        prices = self._found("prices", self._price_group, cells, self._make_prices)
+        targets = self._memos["items"].find(self._item_group.combine(cells), self._make_targets)
+        prices = self._memos["prices"].find(self._price_group.combine(cells), self._make_prices)
         notes = self._note_codes(block)
         offers = [self._offer(at, cells, targets, prices, notes, count) for at in range(len(self._splits))]
         return self._finish(block, cells, offers)
-
-    def _found(
-        self, name: str, group: Group, cells: pa.Table, make: Callable[[list[str]], list[tuple[int, ...]]]
-    ) -> Ints:
-        distinct, codes = group.encode(cells)
-        return self._memos[name].find(distinct, make)[codes]
 
     # What distinct cells come to.
 
@@ -193,7 +190,7 @@ class BlockConverter:
         return place
 
     def _make_targets(self, combinations: list[str]) -> list[tuple[int, ...]]:
-        """For each the target, the id of its item (0 if not just one), its kind, and why it is left out or open."""
+        """For each the target, the place of its item (_NONE if not just one), its kind, why it is left out or open."""
         group, fields = self._item_group, _ITEM_FIELDS
         cells = [self._item_cells(self._bound.values(group, group.split(one), fields.values())) for one in combinations]
         made: list[tuple[int, ...]] = []
@@ -201,12 +198,10 @@ class BlockConverter:
             self._targets.append(target)
             code = self._code(target.reason)
             is_one = len(target.items) == 1
-            if is_one:
-                self._urns[target.items[0].id] = target.items[0].urn
             made.append(
                 (
                     len(self._targets) - 1,
-                    target.items[0].id if is_one else 0,
+                    self._item(target.items[0]) if is_one else _NONE,
                     self._kind(target) if is_one else _NONE,
                     code if target.is_left_out else _NONE,
                     code if not target.is_left_out else _NONE,
@@ -222,6 +217,12 @@ class BlockConverter:
             if number and not cells.number:
                 cells = cells._replace(name=bare, number=number)
         return cells
+
+    def _item(self, item: NamedItem) -> int:
+        place = self._item_places.setdefault(item.id, len(self._item_urns))
+        if place == len(self._item_urns):
+            self._item_urns.append(item.urn)
+        return place
 
     def _kind(self, target: Target) -> int:
         """All items of a kind have the same variants for the same traits."""
@@ -310,12 +311,11 @@ class BlockConverter:
         self, at: int, cells: pa.Table, targets: Ints, prices: Ints, notes: tuple[Ints, Ints], count: int
     ) -> _Offer:
         group, _, finish = self._splits[at]
-        distinct, codes = group.encode(cells)
-        quantities = self._quantity_memos[at].find(distinct, lambda some: self._make_quantities(at, some))[codes]
-        distinct, codes = self._trait_group.encode(cells)
-        traits = self._trait_memos[at].find(distinct, lambda some: self._make_traits(finish, some))[codes]
-        item_ids, places, pair_codes = self._specials(targets, traits)
-        item_open = np.where(item_ids > 0, _NONE, targets[:, 4])
+        quantities = self._quantity_memos[at].find(group.combine(cells), lambda some: self._make_quantities(at, some))
+        combined = self._trait_group.combine(cells)
+        traits = self._trait_memos[at].find(combined, lambda some: self._make_traits(finish, some))
+        items, variants, pair_codes = self._specials(targets, traits)
+        item_open = np.where(items == _NONE, targets[:, 4], _NONE)
         # A later stage gives way to an earlier one.
         stages = [
             _Stage(Outcome.LEFT_OUT, notes[0]),
@@ -337,22 +337,21 @@ class BlockConverter:
             outcomes[is_met] = stage.outcome
             reasons[is_met] = stage.codes[is_met]
         asked = np.array([stage.codes for stage in stages if stage.outcome is Outcome.OPEN])
-        return _Offer(outcomes, reasons, asked, item_ids, places, traits, prices[:, 0], quantities[:, 0])
+        return _Offer(outcomes, reasons, asked, items, variants, traits, prices[:, 0], quantities[:, 0])
 
     def _specials(self, targets: Ints, traits: Ints) -> tuple[Ints, Ints, Ints]:
         """The item, the variants, and why these are open, for the targets and traits of each row."""
-        item_ids, kinds = targets[:, 1].copy(), targets[:, 2]
-        distinct, inverse = np.unique((kinds << _BITS) | traits[:, 0], return_inverse=True)
-        found = self._memos["pairs"].find(distinct.tolist(), self._make_pairs)[inverse]
-        places, codes = found[:, 0].copy(), np.full(len(found), _NONE, np.int64)
+        items, kinds = targets[:, 1].copy(), targets[:, 2]
+        found = self._memos["pairs"].find(pa.array((kinds << _BITS) | traits[:, 0]), self._make_pairs)
+        variants, codes = found[:, 0].copy(), np.full(len(found), _NONE, np.int64)
         # The reasons of these name the card, or the finish tells which of several it is.
         special_ones = np.flatnonzero(found[:, 1])
         if len(special_ones):
-            both = (targets[special_ones, 0] << _BITS) | traits[special_ones, 0]
-            distinct, inverse = np.unique(both, return_inverse=True)
-            single = self._memos["singles"].find(distinct.tolist(), self._make_singles)[inverse]
-            item_ids[special_ones], places[special_ones], codes[special_ones] = single.T
-        return item_ids, places, codes
+            both = pa.array((targets[special_ones, 0] << _BITS) | traits[special_ones, 0])
+            items[special_ones], variants[special_ones], codes[special_ones] = (
+                self._memos["singles"].find(both, self._make_singles).T
+            )
+        return items, variants, codes
 
     def _make_pairs(self, pairs: list[int]) -> list[tuple[int, ...]]:
         """For each kind of item and printing the variants, and whether the item must be looked at."""
@@ -373,10 +372,9 @@ class BlockConverter:
     def _single(self, target: Target, traits: Traits) -> tuple[int, ...]:
         item = target.items[0] if len(target.items) == 1 else choose(target.items, traits)
         if item is None:
-            return 0, _NONE, _NONE
-        self._urns[item.id] = item.urn
+            return _NONE, _NONE, _NONE
         what = special(item, target.extras, traits)
-        return item.id, _NONE if what.open else self._variant(what.variants), self._code(what.open)
+        return self._item(item), _NONE if what.open else self._variant(what.variants), self._code(what.open)
 
     def _variant(self, variants: str) -> int:
         place = self._variant_places.setdefault(variants, len(self.variants))
@@ -412,9 +410,10 @@ class BlockConverter:
                 return np.asarray(getattr(offers[0], name)[rows[0]])
             return np.concatenate([getattr(offer, name)[at] for offer, at in zip(offers, rows, strict=True)])[order]
 
-        item_ids, traits = joined("item_ids"), joined("traits")
-        distinct, inverse = np.unique(item_ids, return_inverse=True)
-        urns = pa.array([self._urns[one] for one in distinct.tolist()], pa.string()).take(pa.array(inverse))
+        items, traits = joined("items"), joined("traits")
+        if len(self._item_columns[0]) < len(self._item_urns):
+            self._item_columns = np.fromiter(self._item_places, np.int32), pa.array(self._item_urns, pa.string())
+        ids, urns = self._item_columns
         local, reason_at = np.unique(reasons, return_inverse=True)
         has_none = len(local) > 0 and local[0] == _NONE
         return Worked(
@@ -426,8 +425,8 @@ class BlockConverter:
             [self._reasons[one] for one in local.tolist() if one != _NONE],
             Offers(
                 places.astype(np.int32),
-                item_ids.astype(np.int32),
-                urns,
+                ids[items],
+                urns.take(pa.array(items)),
                 traits[:, 1].astype(np.int8),
                 joined("variants").astype(np.int32),
                 joined("prices").astype(np.int32),

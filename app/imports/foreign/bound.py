@@ -15,8 +15,8 @@ from app.imports.foreign.mapping import Field, Joined, Mapping, Source, position
 
 #: Between the cells of a combination.
 _SEPARATOR = "\x1f"
-
-Codes = NDArray[np.int32]
+#: No more characters of a cell are looked at: nothing that decides anything is as long.
+_LONGEST = 1_000
 
 
 class Group:
@@ -26,26 +26,20 @@ class Group:
         self.columns = [*dict.fromkeys(columns)]
         self._places = {column: at for at, column in enumerate(self.columns)}
 
-    def encode(self, cells: pa.Table) -> tuple[list[str], Codes]:
-        """The distinct combinations of the cells, and for each row which it has."""
-        if not self.columns:
-            return [""], np.zeros(len(cells), np.int32)
-        encoded = self._joined(cells).dictionary_encode()
-        return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int32)
-
-    def _joined(self, cells: pa.Table) -> pa.Array:
+    def combine(self, cells: pa.Table) -> pa.Array:
+        """The combination of the cells of each row, as one text."""
         columns = [whole(cells.column(at)) for at in self.columns]
-        if len(columns) == 1:
-            return columns[0]
+        if len(columns) < 2:
+            return columns[0] if columns else pa.repeat("", len(cells))
         joined = pc.binary_join_element_wise(*columns, _SEPARATOR)
-        if (pc.max(pc.count_substring(joined, _SEPARATOR)).as_py() or 0) < len(columns):
+        if np.count_nonzero(bytes_of(joined) == ord(_SEPARATOR)) == len(cells) * (len(columns) - 1):
             return joined
         return pc.binary_join_element_wise(*(pc.replace_substring(one, _SEPARATOR, " ") for one in columns), _SEPARATOR)
 
     def split(self, combination: str) -> list[str]:
         """The cells of a combination, trimmed; empty where they say nothing."""
         cells = combination.split(_SEPARATOR) if len(self.columns) > 1 else [combination][: len(self.columns)]
-        return [words.cleaned(cell) for cell in cells]
+        return [words.cleaned(cell[:_LONGEST]) for cell in cells]
 
     def at(self, cells: Sequence[str], columns: Collection[int]) -> list[str]:
         """Those of the split ``cells`` that stand in these columns of the file."""
@@ -87,3 +81,12 @@ def value(source: Source, cells: Sequence[str]) -> str:
 def whole(column: pa.ChunkedArray) -> pa.Array:
     """A column in one piece."""
     return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
+def bytes_of(texts: pa.Array) -> NDArray[np.uint8]:
+    """The bytes of all texts, one after the other."""
+    _, bounds, data = texts.buffers()
+    if data is None or not len(texts):
+        return np.empty(0, np.uint8)
+    ends = np.frombuffer(bounds, np.int32, len(texts) + 1, texts.offset * 4)
+    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]

@@ -12,8 +12,10 @@ from app.csvfile.columns import COLUMNS, Column
 from app.imports.foreign.convert import Converted
 from app.imports.foreign.reasons import Candidate, Outcome, Question, Reason
 
-#: Most questions that are kept, those with the most rows first, and most rows that are shown.
-MAX_QUESTIONS = 2_000
+#: Most questions that are kept, those with the most rows first, with so many characters, and most rows that are shown.
+MAX_QUESTIONS, _MAX_LENGTH = 2_000, 2_000_000
+#: If there are more, those with the fewest rows are forgotten, and their rows with them.
+_REMEMBERED = 10 * MAX_QUESTIONS
 _MAX_ROWS, _MAX_EXAMPLES = 8, 40
 _KIND = tuple(COLUMNS.index(one) for one in (Column.MODE, Column.CONDITION, Column.VARIANTS))
 
@@ -52,6 +54,7 @@ class Findings:
     def __init__(self) -> None:
         self._questions: Counter[Question] = Counter()
         self._reasons: dict[Question, Reason] = {}
+        self._forgotten = 0
         self._examples: dict[tuple[object, ...], Example] = {}
         self._rows = 0
 
@@ -61,8 +64,15 @@ class Findings:
             question = why.question or Question("", why.sentence)
             self._questions[question] += count
             self._reasons.setdefault(question, why)
+        if len(self._questions) > _REMEMBERED:
+            self._forget()
         self._add_rows(block)
         self._add_others(block)
+
+    def _forget(self) -> None:
+        left = Counter(dict(self._questions.most_common(_REMEMBERED // 2)))
+        self._forgotten += len(self._questions) - len(left)
+        self._questions, self._reasons = left, {question: self._reasons[question] for question in left}
 
     def _add_rows(self, block: Converted) -> None:
         """A row of its own for each condition with its variants, as long as there is room."""
@@ -90,11 +100,15 @@ class Findings:
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
         asked: list[Asked] = []
+        length = 0
         for question, rows in self._questions.most_common(MAX_QUESTIONS):
             why = self._reasons[question]
+            length += len(question.word)
+            if length > _MAX_LENGTH:
+                break
             asked.append(Asked(*question, why.slug, why.sentence, rows, why.candidates))
         examples = sorted(self._examples.values(), key=lambda one: (one.outcome, one.line))
-        return {"asked": asked, "kinds": len(self._questions), "examples": examples[:_MAX_EXAMPLES]}
+        return {"asked": asked, "kinds": len(self._questions) + self._forgotten, "examples": examples[:_MAX_EXAMPLES]}
 
 
 def _example(block: Converted, at: int, outcome: Outcome, sentence: str, cells: tuple[str, ...] = ()) -> Example:

@@ -20,6 +20,7 @@ from app.csvfile.columns import REASON_COLUMNS
 VERSION = 1
 #: Maximum size of a mapping as JSON, in characters.
 MAX_JSON = 1_000_000
+_MAX_SPLITS = 8
 
 _REASONS = {name.lower() for name in REASON_COLUMNS}
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -257,6 +258,8 @@ class Mapping:
         if not isinstance(value, dict) or value.get("version") != VERSION:
             raise MappingInvalid(f"This is not a mapping of version {VERSION}.")
         made: Mapping = _read(cls, {name: one for name, one in value.items() if name != "version"}, "mapping")
+        if len(made.splits) > _MAX_SPLITS:
+            raise MappingInvalid(f"A row can make {_MAX_SPLITS} listings at most.")
         return made.with_rates(made.money.rates)
 
     @classmethod

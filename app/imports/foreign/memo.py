@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+
+#: What is remembered, in values and in bytes, before all is forgotten.
+_MOST_VALUES, _MOST_BYTES = 100_000, 8 << 20
 
 
 class Memo:
     """Remembers for each text or number a few numbers."""
 
-    def __init__(self, width: int) -> None:
-        self._places: dict[object, int] = {}
-        self._rows = np.zeros((1024, width), np.int64)
+    def __init__(self, width: int, kind: pa.DataType) -> None:
+        self._known = pa.array([], kind)
+        self._rows = np.zeros((0, width), np.int64)
 
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def find(self, keys: Sequence[Any], make: Callable[[list[Any]], list[tuple[int, ...]]]) -> Ints:
+    def find(self, keys: pa.Array, make: Callable[[list[Any]], list[tuple[int, ...]]]) -> Ints:
         """The numbers of each of ``keys``; ``make`` gives those of the ones not seen before."""
-        places = self._places
-        found = [*map(places.get, keys)]
-        if None in found:
-            self._add([key for key in keys if key not in places], make)
-            found = [*map(places.get, keys)]
-        return self._rows[np.array(found, np.int64)]
-
-    def _add(self, keys: list[Any], make: Callable[[list[Any]], list[tuple[int, ...]]]) -> None:
-        end = len(self._places) + len(keys)
-        if end > len(self._rows):
-            self._rows = np.concatenate([self._rows, np.zeros((end, self._rows.shape[1]), np.int64)])
-        self._rows[len(self._places) : end] = make(keys)
-        self._places.update(zip(keys, range(len(self._places), end), strict=True))
+        if len(self._known) > _MOST_VALUES or self._known.nbytes > _MOST_BYTES:
+            self._known, self._rows = self._known[:0], self._rows[:0]
+        at = pc.index_in(keys, value_set=self._known)
+        if at.null_count:
+            new = keys.filter(pc.is_null(at)).unique()
+            self._rows = np.concatenate([self._rows, np.array(make(new.to_pylist()), np.int64)])
+            self._known = pa.concat_arrays([self._known, new])
+            at = pc.index_in(keys, value_set=self._known)
+        found: Ints = self._rows[at.to_numpy()]
+        return found

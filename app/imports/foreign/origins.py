@@ -99,7 +99,7 @@ class CompanionWriter:
 
     def __init__(self, sinks: Sinks) -> None:
         self._sinks = sinks
-        self._added: list[NDArray[np.void]] = []
+        self._added = bytearray()
         #: Rows of the foreign file by outcome.
         self.counts: Counter[Outcome] = Counter()
         #: Rows that were left out or are open, by the slug of the reason.
@@ -128,7 +128,7 @@ class CompanionWriter:
         self._write_apart(block)
         added = _places(block, block.added_rows, _ADDED)
         added["out_line"] = block.added_lines
-        self._added.append(added)
+        self._added += added.tobytes()
         self.counts.update(block.outcome_counts())
         self._count_reasons(block)
         self._report(_report(block))
@@ -138,10 +138,13 @@ class CompanionWriter:
         self._sinks.report.write(data)
 
     def finish(self) -> None:
-        """Write what is only known at the end: twenty bytes for each added row are held until then."""
-        added = np.concatenate(self._added) if self._added else np.empty(0, _ADDED)
+        """Write what is only known at the end: some thirty bytes for each added row are held for it."""
+        added = np.frombuffer(self._added, _ADDED)
         self._sinks.added.write(np.array([len(added)], _COUNT).tobytes())
-        self._sinks.added.write(added[np.lexsort((added["line"], added["out_line"]))].tobytes())
+        # They are in the order of the file.
+        order = np.argsort(added["out_line"], kind="stable")
+        for at in range(0, len(order), _READ_BYTES // _ADDED.itemsize):
+            self._sinks.added.write(added[order[at : at + _READ_BYTES // _ADDED.itemsize]].tobytes())
 
     def _write_apart(self, block: Converted) -> None:
         others = np.flatnonzero(block.outcomes != Outcome.ROW)

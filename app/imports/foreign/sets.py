@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from app.imports.foreign import words
@@ -19,6 +19,8 @@ _STEPS = re.compile(r"[>,|/]")
 #: Between game and set in an answer.
 _IN_GAME = " > "
 _SUGGESTED = 5
+#: Words that are remembered.
+_REMEMBERED = 20_000
 
 
 class FoundSets(NamedTuple):
@@ -52,12 +54,12 @@ class Sets:
         for one in known:
             self._by_name[normal(one.name)].append(one)
         self._games = {normal(game): game for game in {one.game for sets in self._by_name.values() for one in sets}}
-        self._games_of: dict[str, frozenset[str] | None] = {"": frozenset(self._games.values())}
+        self._games_of = lru_cache(maxsize=_REMEMBERED)(self._look_up_games)
         table = words.load("sets")
         self._aliases = self._of_table((alias, name) for name, several in table["names"].items() for alias in several)
         self._codes = self._of_table(table["codes"].items())
         self._extras = {normal(alias): frozenset({extra}) for alias, extra in table["with"].items()}
-        self._found: dict[str, FoundSets] = {}
+        self._found = lru_cache(maxsize=_REMEMBERED)(self._look_up)
         self._in_titles = self._title_names()
 
     def _of_table(self, pairs: Iterable[tuple[str, str]]) -> dict[str, list[NamedSet]]:
@@ -73,11 +75,14 @@ class Sets:
 
     def games(self, word: str) -> frozenset[str] | None:
         """The games that a word means; all if it is empty, None if it is unknown."""
-        if word not in self._games_of:
-            key = normal(word)
-            game = self._game_answers.get(key) or self._games.get(key) or _game_words().get(key, "")
-            self._games_of[word] = frozenset({game}) if game in self._games.values() else None
-        return self._games_of[word]
+        return self._games_of(word)
+
+    def _look_up_games(self, word: str) -> frozenset[str] | None:
+        key = normal(word)
+        if not word:
+            return frozenset(self._games.values())
+        game = self._game_answers.get(key) or self._games.get(key) or _game_words().get(key, "")
+        return frozenset({game}) if game in self._games.values() else None
 
     def is_game_left_out(self, word: str) -> bool:
         """Whether the seller leaves out the rows of this game."""
@@ -86,19 +91,14 @@ class Sets:
     def find(self, word: str, *, in_path: bool = False) -> FoundSets:
         """The sets that a word means. ``in_path``: one of its steps or entries does, the last one that can."""
         if not in_path:
-            return self._find(word)
+            return self._found(word)
         for step in reversed(_STEPS.split(word)):
-            if step.strip() and (found := self._find(step)).sets:
+            if step.strip() and (found := self._found(step)).sets:
                 return found
         return FoundSets()
 
-    def _find(self, word: str) -> FoundSets:
+    def _look_up(self, word: str) -> FoundSets:
         key = normal(word)
-        if key not in self._found:
-            self._found[key] = self._look_up(word, key)
-        return self._found[key]
-
-    def _look_up(self, word: str, key: str) -> FoundSets:
         if answer := self._answers.get(key):
             return FoundSets(is_left_out=True) if answer == LEAVE_OUT else FoundSets(self._answered(answer))
         coded = _CODED.fullmatch(word)
