@@ -8,11 +8,12 @@ two may lie on different machines.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from psycopg import Connection, Cursor
+from psycopg.rows import kwargs_row, namedtuple_row
 from sqlalchemy import text
 
 from app.extensions import db
@@ -89,17 +90,15 @@ def without_transaction(pages: Iterable[Iterable[_Row]]) -> Iterator[_Row]:
 def delete_some(tables: Collection[str], key: ImportKey) -> bool:
     """Delete a bounded number of an import's rows from each of ``tables``. Returns whether there were any."""
     deleted = 0
-    with driver_cursor() as cursor:
-        for table in tables:
-            cursor.execute(
-                f"""
-                delete from {table} where seller_id = %(seller_id)s and ctid = any(array(
-                    select ctid from {table} where seller_id = %(seller_id)s and import_id = %(import_id)s
-                    limit %(limit)s))
-                """,
-                {**key._asdict(), "limit": _DELETED_AT_ONCE},
-            )
-            deleted += cursor.rowcount
+    for table in tables:
+        deleted += execute(
+            f"""
+            delete from {table} where seller_id = %(seller_id)s and ctid = any(array(
+                select ctid from {table} where seller_id = %(seller_id)s and import_id = %(import_id)s
+                limit %(limit)s))
+            """,
+            {**key._asdict(), "limit": _DELETED_AT_ONCE},
+        )
     return deleted > 0
 
 
@@ -114,5 +113,37 @@ def as_columns(rows: Collection[tuple[Any, ...]]) -> list[list[Any]]:
 
 def driver_cursor() -> Cursor[tuple[Any, ...]]:
     """A psycopg cursor inside the session's transaction, for COPY and for statements over thousands of rows."""
-    connection: Connection[tuple[Any, ...]] = db.session.connection().connection.driver_connection  # type: ignore[assignment]
-    return connection.cursor()
+    return _connection().cursor()
+
+
+def _connection() -> Connection[tuple[Any, ...]]:
+    return db.session.connection().connection.driver_connection  # type: ignore[return-value]
+
+
+def execute(query: str, values: Mapping[str, Any]) -> int:
+    """Execute a statement inside the session's transaction. Returns the number of rows that it wrote or found."""
+    with driver_cursor() as cursor:
+        return cursor.execute(query, values).rowcount
+
+
+def fetch(query: str, values: Mapping[str, Any] | None = None) -> list[Any]:
+    """The rows of a statement, with the columns as attributes."""
+    with _connection().cursor(row_factory=namedtuple_row) as cursor:
+        return [*cursor.execute(query, values)]
+
+
+def fetch_as(kind: Callable[..., _Row], query: str, values: Mapping[str, Any] | None = None) -> list[_Row]:
+    """What ``kind`` makes of each row of a statement. It is given the columns by name."""
+    with _connection().cursor(row_factory=kwargs_row(kind)) as cursor:
+        return [*cursor.execute(query, values)]
+
+
+def fetch_values(query: str, values: Mapping[str, Any] | None = None) -> list[Any]:
+    """The values of the only column of a statement."""
+    with driver_cursor() as cursor:
+        return [value for (value,) in cursor.execute(query, values)]
+
+
+def fetch_value(query: str, values: Mapping[str, Any] | None = None) -> Any:
+    """The only value of a statement; None where it finds no row."""
+    return next(iter(fetch_values(query, values)), None)

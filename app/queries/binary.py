@@ -17,6 +17,8 @@ from psycopg import Cursor
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
+from app.queries import driver_cursor
+
 #: A tuple identifier (``ctid``) as its bytes.
 TID = pa.binary(6)
 
@@ -38,6 +40,8 @@ _TYPES = {
     pa.string(): _Type("text", 25),
     TID: _Type("tid", 27),
 }
+#: The types in results, by the ids of the types of their arrays: ``_bool`` and so on in ``pg_type.dat``.
+_DTYPES = {1000: "?", 1016: "i8", 1005: "i2", 1007: "i4", 1010: f"V{TID.byte_width}"}
 #: The length of a null.
 _NULL = -1
 _NOTHING = pa.scalar(b"", pa.binary())
@@ -54,10 +58,29 @@ class _ArrayDumper(Dumper):
         return obj
 
 
-def execute(cursor: Cursor[Any], query: str, parameters: Mapping[str, Any]) -> None:
-    """Execute a statement, some of whose parameters are of the type Array, for a result in the binary format."""
-    cursor.adapters.register_dumper(Array, _ArrayDumper)
-    cursor.execute(query, parameters, binary=True)
+def execute(query: str, parameters: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Execute a statement, some of whose parameters are of the type Array.
+
+    Returns the arrays in the only row of its result, if it has one, by the names of their columns. They have no nulls;
+    an array that is null itself has no elements.
+    """
+    with driver_cursor() as cursor:
+        cursor.adapters.register_dumper(Array, _ArrayDumper)
+        result = cursor.execute(query, parameters, binary=True).pgresult
+        columns = range(result.nfields) if result and result.ntuples else ()
+        return {
+            (result.fname(at) or b"").decode(): _read_array(result.get_value(0, at), _DTYPES[result.ftype(at)])
+            for at in columns
+            if result and result.ftype(at) in _DTYPES
+        }
+
+
+def _read_array(value: bytes | None, dtype: str) -> NDArray[Any]:
+    kind = np.dtype(dtype)
+    if value is None:
+        return np.empty(0, kind)
+    elements = np.frombuffer(value, np.dtype([("length", ">i4"), ("value", kind.newbyteorder(">"))]), offset=20)
+    return elements["value"].astype(kind)
 
 
 def unnest(schema: pa.Schema) -> str:
@@ -95,16 +118,6 @@ def copy_rows(cursor: Cursor[Any], table: str, names: Iterable[str], rows: pa.Bi
     with cursor.copy(f"copy {table} ({columns}) from stdin (format binary)") as stream:
         for piece in (_HEADER, _data_of(rows), _TRAILER):
             stream.write(piece)
-
-
-def read_array(cursor: Cursor[Any], column: int, dtype: str) -> NDArray[Any]:
-    """An array without nulls in the only row of a result, which is null for no element."""
-    value = cursor.pgresult.get_value(0, column) if cursor.pgresult else None
-    kind = np.dtype(dtype)
-    if value is None:
-        return np.empty(0, kind)
-    elements = np.frombuffer(value, np.dtype([("length", ">i4"), ("value", kind.newbyteorder(">"))]), offset=20)
-    return elements["value"].astype(kind)
 
 
 class _Field(NamedTuple):

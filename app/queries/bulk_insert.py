@@ -25,21 +25,19 @@ def insert_missing(table: str, rows: pa.Table, *, line: str) -> NDArray[np.int32
     Waits for keys that another transaction is inserting, in the order of the key.
     """
     names = ", ".join(rows.column_names)
-    with driver_cursor() as cursor:
-        binary.execute(
-            cursor,
-            f"""
-            with made as (
-                insert into {table} ({names})
-                select {names} from {binary.unnest(rows.schema)}
-                on conflict do nothing
-                returning {line}
-            )
-            select array_agg({line}) from made
-            """,
-            binary.as_arrays(rows),
+    found = binary.execute(
+        f"""
+        with made as (
+            insert into {table} ({names})
+            select {names} from {binary.unnest(rows.schema)}
+            on conflict do nothing
+            returning {line}
         )
-        return binary.read_array(cursor, 0, "i4")
+        select array_agg({line}) as lines from made
+        """,
+        binary.as_arrays(rows),
+    )
+    return found["lines"]
 
 
 def insert_all(table: str, names: Sequence[str], encoded: pa.BinaryArray) -> bool:

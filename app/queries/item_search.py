@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from psycopg.rows import namedtuple_row
-
 from app.catalog_words import ITEM_WORDS, words_query
 from app.csvfile.contract import NamedBy, name_key
-from app.queries import driver_cursor
+from app.queries import fetch_as
 from app.queries.items import SOURCES
+from app.queries.items_by_set import NamedSet
 
 # A percent sign begins a parameter.
 _WORDS = ITEM_WORDS.replace("%", "%%")
@@ -61,24 +60,22 @@ def find(wanted: ItemFilter, *, limit: int) -> list[FoundItem]:
     """
     if wanted == ANY:
         return []
-    with driver_cursor() as cursor:
-        cursor.row_factory = namedtuple_row
-        cursor.execute(
-            f"""
-            with found as materialized (
-                select * from items i where {" and ".join(_conditions(wanted))} limit %(limit)s
-            )
-            select
-                id, urn, game, "set" as set_name, name, "number", rarity, variants,
-                {_ids("cardmarket")} as cardmarket_ids, {_ids("tcgplayer")} as tcgplayer_ids
-            from found
-            order by
-                split_part(name_key, chr(31), 3) <> %(name)s, game, "set",
-                "number" !~ '^[0-9]', substring("number" from '[0-9]{{1,18}}')::bigint, "number", urn
-            """,
-            _values(wanted) | {"limit": limit},
+    return fetch_as(
+        FoundItem,
+        f"""
+        with found as materialized (
+            select * from items i where {" and ".join(_conditions(wanted))} limit %(limit)s
         )
-        return [FoundItem(*row) for row in cursor.fetchall()]
+        select
+            id, urn, game, "set" as set_name, name, "number", rarity, variants,
+            {_ids("cardmarket")} as cardmarket_ids, {_ids("tcgplayer")} as tcgplayer_ids
+        from found
+        order by
+            split_part(name_key, chr(31), 3) <> %(name)s, game, "set",
+            "number" !~ '^[0-9]', substring("number" from '[0-9]{{1,18}}')::bigint, "number", urn
+        """,
+        _values(wanted) | {"limit": limit},
+    )
 
 
 def _conditions(wanted: ItemFilter) -> list[str]:
@@ -121,32 +118,24 @@ def _values(wanted: ItemFilter) -> dict[str, Any]:
     }
 
 
-class Set(NamedTuple):
-    """A set of the catalog."""
-
-    game: str
-    name: str
-
-
-def list_sets(*, limit: int) -> list[Set]:
+def list_sets(*, limit: int) -> list[NamedSet]:
     """The first ``limit`` sets of the catalog, by game and name. Each costs one index look-up, however large it is."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            """
-            with recursive found (game, "set", name_key, number) as (
-                (select game, "set", name_key, 1 from items order by name_key limit 1)
-                union all
-                select next.*, found.number + 1 from found cross join lateral (
-                    select game, "set", name_key from items
-                    -- After all names in the set: its separator is followed by the next character.
-                    where name_key >= split_part(found.name_key, chr(31), 1) || chr(31)
-                        || split_part(found.name_key, chr(31), 2) || chr(32)
-                    order by name_key limit 1
-                ) next
-                where found.number < %s
-            )
-            select game, "set" from found
-            """,
-            (limit,),
+    return fetch_as(
+        NamedSet,
+        """
+        with recursive found (game, name, name_key, number) as (
+            (select game, "set", name_key, 1 from items order by name_key limit 1)
+            union all
+            select next.*, found.number + 1 from found cross join lateral (
+                select game, "set", name_key from items
+                -- After all names in the set: its separator is followed by the next character.
+                where name_key >= split_part(found.name_key, chr(31), 1) || chr(31)
+                    || split_part(found.name_key, chr(31), 2) || chr(32)
+                order by name_key limit 1
+            ) next
+            where found.number < %(limit)s
         )
-        return [Set(*row) for row in cursor.fetchall()]
+        select game, name from found
+        """,
+        {"limit": limit},
+    )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from app.csvfile.contract import ItemName, NamedBy
-from app.queries import driver_cursor
+from app.queries import driver_cursor, fetch, fetch_value, fetch_values
 from app.queries.copy_out import iter_batches
 
 #: The stored numbers of the sources of external ids.
@@ -35,36 +35,35 @@ def resolve(names: Iterable[ItemName]) -> dict[ItemName, list[CatalogItem]]:
     for named_by, name in names:
         wanted[named_by].add(name)
     found: defaultdict[ItemName, list[CatalogItem]] = defaultdict(list)
-    with driver_cursor() as cursor:
-        for named_by, values in wanted.items():
-            cursor.execute(_LOOKUPS[named_by], {"names": list(values), "source": SOURCES.get(named_by)})
-            for name, item_id, urn, variants in cursor.fetchall():
-                found[named_by, name].append(CatalogItem(item_id, urn, _variants(variants)))
+    for named_by, values in wanted.items():
+        for row in fetch(_LOOKUPS[named_by], {"names": list(values), "source": SOURCES.get(named_by)}):
+            found[named_by, row.name].append(CatalogItem(row.id, row.urn, split_variants(row.variants)))
     return found
 
 
 @lru_cache(maxsize=10_000)
-def _variants(joined: str) -> frozenset[str]:
-    """Sets are shared: items have few different ones between them."""
+def split_variants(joined: str) -> frozenset[str]:
+    """The variants of an item. Sets are shared: items have few different ones between them."""
     return frozenset(joined.split("|")) if joined else frozenset()
 
 
-# Arrays are slow to read, and no variant contains the separator.
-_VARIANTS = "array_to_string(i.variants, '|')"
+#: SQL: the variants of the item ``i``. Arrays are slow to read, and no variant contains the separator.
+VARIANTS = "array_to_string(i.variants, '|') as variants"
 
 _BY_ID = f"""
-    select e.external_id, i.id, i.urn, {_VARIANTS}
+    select e.external_id as name, i.id, i.urn, {VARIANTS}
     from external_ids e join items i on i.id = e.item_id
     where e.source = %(source)s and e.external_id = any(%(names)b::bigint[])
     order by i.urn
 """
 
 _LOOKUPS = {
-    NamedBy.URN: f"select urn, id, urn, {_VARIANTS} from items i where urn = any(%(names)b::text[])",
+    NamedBy.URN: f"select urn as name, id, urn, {VARIANTS} from items i where urn = any(%(names)b::text[])",
     NamedBy.CARDMARKET_ID: _BY_ID,
     NamedBy.TCGPLAYER_ID: _BY_ID,
     NamedBy.NAME: f"""
-        select name_key, id, urn, {_VARIANTS} from items i where name_key = any(%(names)b::text[]) order by urn
+        select name_key as name, id, urn, {VARIANTS} from items i
+        where name_key = any(%(names)b::text[]) order by urn
     """,
 }
 
@@ -72,7 +71,7 @@ _LOOKUPS = {
 def iter_items() -> Iterator[pa.RecordBatch]:
     """All items, ordered by ``id``: ``id``, ``urn``, and ``variants`` joined by ``|``."""
     return iter_batches(
-        f"select id, urn, {_VARIANTS} from items i order by id",
+        f"select id, urn, {VARIANTS} from items i order by id",
         {"id": pa.int32(), "urn": pa.string(), "variants": pa.string()},
     )
 
@@ -92,12 +91,10 @@ def iter_external_ids(named_by: NamedBy) -> Iterator[pa.RecordBatch]:
 
 def count_names() -> dict[NamedBy, int]:
     """The number of different texts by which items are named, for each way to name them by a text."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            "select count(*) from items union all select count(*) from (select distinct name_key from items)"
-        )
-        (urns,), (names,) = cursor.fetchall()
-        return {NamedBy.URN: urns, NamedBy.NAME: names}
+    (found,) = fetch(
+        "select count(*) as urns, (select count(*) from (select distinct name_key from items) n) as names from items"
+    )
+    return {NamedBy.URN: found.urns, NamedBy.NAME: found.names}
 
 
 class ItemDescription(NamedTuple):
@@ -115,16 +112,15 @@ def describe(named_by: NamedBy, values: Collection[str]) -> dict[str, list[ItemD
     """The items with each of the URNs or ``name_key``s, ordered by URN."""
     key = _TREES[named_by].key
     found: defaultdict[str, list[ItemDescription]] = defaultdict(list)
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select {key}, urn, game, "set", name, number, rarity from items
-            where {key} = any(%(values)b::text[]) order by urn
-            """,
-            {"values": [*values]},
-        )
-        for value, *rest in cursor.fetchall():
-            found[value].append(ItemDescription(*rest))
+    rows = fetch(
+        f"""
+        select {key} as value, urn, game, "set" as set_name, name, number, rarity from items
+        where {key} = any(%(values)b::text[]) order by urn
+        """,
+        {"values": [*values]},
+    )
+    for row in rows:
+        found[row.value].append(ItemDescription(row.urn, row.game, row.set_name, row.name, row.number, row.rarity))
     return found
 
 
@@ -159,39 +155,37 @@ def list_steps(named_by: NamedBy, path: str, *, limit: int) -> list[str]:
     # A separator is the last character of the path and of every step but the last one.
     next_of = "left({0}, -1) || chr(ascii(right({0}, 1)) + 1)"
     is_within = f"{key} < {next_of.format('%(path)s')}" if path else "true"
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            with recursive found (path, number) as (
-                (
-                    select %(path)s || substring(substr({key}, %(skip)s) from %(step)s), 1 from items
-                    where {key} >= %(path)s and {is_within} order by {key} limit 1
-                )
-                union all
-                select
-                    (
-                        select %(path)s || substring(substr({key}, %(skip)s) from %(step)s) from items
-                        where {key} >= case
-                                when right(found.path, 1) = any(%(separators)s) then {next_of.format("found.path")}
-                                -- No text has this character in it, so nothing lies between.
-                                else found.path || chr(1)
-                            end and {is_within}
-                        order by {key} limit 1
-                    ),
-                    number + 1
-                from found where found.path is not null and number < %(limit)s
+    return fetch_values(
+        f"""
+        with recursive found (path, number) as (
+            (
+                select %(path)s || substring(substr({key}, %(skip)s) from %(step)s), 1 from items
+                where {key} >= %(path)s and {is_within} order by {key} limit 1
             )
-            select substr(path, %(skip)s) from found where path is not null
-            """,
-            {
-                "path": path,
-                "skip": len(path) + 1,
-                "step": f"[^{separators}]*[{separators}]?",
-                "separators": [*separators],
-                "limit": limit,
-            },
+            union all
+            select
+                (
+                    select %(path)s || substring(substr({key}, %(skip)s) from %(step)s) from items
+                    where {key} >= case
+                            when right(found.path, 1) = any(%(separators)s) then {next_of.format("found.path")}
+                            -- No text has this character in it, so nothing lies between.
+                            else found.path || chr(1)
+                        end and {is_within}
+                    order by {key} limit 1
+                ),
+                number + 1
+            from found where found.path is not null and number < %(limit)s
         )
-        return [step for (step,) in cursor.fetchall()]
+        select substr(path, %(skip)s) from found where path is not null
+        """,
+        {
+            "path": path,
+            "skip": len(path) + 1,
+            "step": f"[^{separators}]*[{separators}]?",
+            "separators": [*separators],
+            "limit": limit,
+        },
+    )
 
 
 #: SQL: identifies this version of the catalog. Every change gives it another one, and no two databases have the same
@@ -205,9 +199,7 @@ VERSION = """(
 
 def version() -> str:
     """Identifies the version of the catalog, also among databases; may be part of a file's name."""
-    with driver_cursor() as cursor:
-        (identity,) = cursor.execute(f"select {VERSION}").fetchone() or ("",)
-        return str(identity)
+    return str(fetch_value(f"select {VERSION}") or "")
 
 
 class NewItem(NamedTuple):
@@ -288,8 +280,7 @@ def replace(new_items: Iterable[NewItem]) -> Replaced:
 
 def is_empty() -> bool:
     """Whether the catalog has no items."""
-    with driver_cursor() as cursor:
-        return cursor.execute("select 1 from items limit 1").fetchone() is None
+    return fetch_value("select 1 from items limit 1") is None
 
 
 def analyze() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from app.csvfile.contract import NAME_KEY_SEPARATOR, NamedBy, fold
-from app.queries import driver_cursor
-from app.queries.items import SOURCES
+from app.queries import fetch, fetch_as
+from app.queries.items import SOURCES, VARIANTS, split_variants
 
 
 class NamedSet(NamedTuple):
@@ -31,15 +30,13 @@ class NamedItem(NamedTuple):
     variants: frozenset[str]
 
 
-_ITEM = """i.id, i.urn, i.game, i."set", i.name, i.number, i.rarity, array_to_string(i.variants, '|')"""
+_ITEM = f"""i.id, i.urn, i.game, i."set" as set_name, i.name, i.number, i.rarity, {VARIANTS}"""
 _NEXT = chr(ord(NAME_KEY_SEPARATOR) + 1)
 
 
 def list_sets() -> list[NamedSet]:
     """All sets of all games."""
-    with driver_cursor() as cursor:
-        cursor.execute('select distinct game, "set" from items order by 1, 2')
-        return [NamedSet(*row) for row in cursor]
+    return fetch_as(NamedSet, 'select distinct game, "set" as name from items order by 1, 2')
 
 
 def find_in_sets(sets: Collection[NamedSet]) -> list[tuple[NamedSet, NamedItem]]:
@@ -47,46 +44,45 @@ def find_in_sets(sets: Collection[NamedSet]) -> list[tuple[NamedSet, NamedItem]]
     if not sets:
         return []
     paths = {f"{fold(one.game)}{NAME_KEY_SEPARATOR}{fold(one.name)}": one for one in sets}
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select k.path, {_ITEM} from unnest(%(paths)b::text[]) as k (path)
-            cross join lateral (
-                select * from items
-                where name_key >= k.path || %(separator)s and name_key < k.path || %(next)s offset 0
-            ) i
-            """,
-            {"paths": [*paths], "separator": NAME_KEY_SEPARATOR, "next": _NEXT},
-        )
-        return [(paths[path], _item(*row)) for path, *row in cursor.fetchall()]
+    rows = fetch(
+        f"""
+        select k.path, {_ITEM} from unnest(%(paths)b::text[]) as k (path)
+        cross join lateral (
+            select * from items
+            where name_key >= k.path || %(separator)s and name_key < k.path || %(next)s offset 0
+        ) i
+        """,
+        {"paths": [*paths], "separator": NAME_KEY_SEPARATOR, "next": _NEXT},
+    )
+    return [(paths[row.path], _item(row)) for row in rows]
 
 
 def find_by_ids(named_by: NamedBy, ids: Collection[int]) -> list[tuple[int, NamedItem]]:
     """The items with each of the ids of a source."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select e.external_id, {_ITEM} from external_ids e join items i on i.id = e.item_id
-            where e.source = %(source)s and e.external_id = any(%(ids)b::bigint[]) order by i.urn
-            """,
-            {"source": SOURCES[named_by], "ids": [*ids]},
-        )
-        return [(external_id, _item(*row)) for external_id, *row in cursor.fetchall()]
+    rows = fetch(
+        f"""
+        select e.external_id, {_ITEM} from external_ids e join items i on i.id = e.item_id
+        where e.source = %(source)s and e.external_id = any(%(ids)b::bigint[]) order by i.urn
+        """,
+        {"source": SOURCES[named_by], "ids": [*ids]},
+    )
+    return [(row.external_id, _item(row)) for row in rows]
 
 
 def find_by_urns(urns: Collection[str]) -> list[NamedItem]:
     """The items with these URNs."""
-    with driver_cursor() as cursor:
-        cursor.execute(f"select {_ITEM} from items i where i.urn = any(%(urns)b::text[])", {"urns": [*urns]})
-        return [_item(*row) for row in cursor.fetchall()]
+    rows = fetch(f"select {_ITEM} from items i where i.urn = any(%(urns)b::text[])", {"urns": [*urns]})
+    return [_item(row) for row in rows]
 
 
-def _item(*row: Any) -> NamedItem:
-    *values, variants = row
-    return NamedItem._make([*values, _variants(variants)])
-
-
-@lru_cache(maxsize=10_000)
-def _variants(joined: str) -> frozenset[str]:
-    """Sets are shared: items have few different ones between them."""
-    return frozenset(filter(None, joined.split("|")))
+def _item(row: Any) -> NamedItem:
+    return NamedItem(
+        id=row.id,
+        urn=row.urn,
+        game=row.game,
+        set_name=row.set_name,
+        name=row.name,
+        number=row.number,
+        rarity=row.rarity,
+        variants=split_variants(row.variants),
+    )

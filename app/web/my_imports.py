@@ -47,13 +47,13 @@ def index() -> ResponseReturnValue:
     _position(panel)
     found = progress.list_page(seller_id(), limit=_PAGE_SIZE + 1, before=_position(before), wanted=asked.wanted)
     shown = found[:_PAGE_SIZE]
-    families = progress.list_related(shown)
+    relations = progress.list_related(shown)
     place: dict[str, Any] = {**asked.values, "before": before}
     return render_live(
         "my_imports/index.html",
         "my_imports/_live.html",
         asked=asked,
-        imports=list(zip(shown, families, map(_describe, shown, families), strict=True)),
+        imports=list(zip(shown, relations, map(_describe, shown, relations), strict=True)),
         needing_attention=lookups.count_needing_attention(seller_id()) if shown or asked.is_active else 0,
         has_imports=bool(shown or asked.is_active or before),
         before=before,

@@ -12,7 +12,9 @@ down_revision = "0031"
 
 
 def upgrade() -> None:
-    op.add_column("reconciler", sa.Column("batches_reclaimed", sa.BigInteger(), server_default=sa.text("0"), nullable=False))
+    op.add_column(
+        "reconciler", sa.Column("batches_reclaimed", sa.BigInteger(), server_default=sa.text("0"), nullable=False)
+    )
 
 
 def downgrade() -> None:

@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from app.extensions import db
-from app.queries import binary, driver_cursor
+from app.queries import binary
 from app.queries.bulk_insert import copy, with_constants
 
 _TABLE = pa.table(
@@ -33,12 +33,12 @@ _SLICES = [(0, 4), (1, 2), (3, 1), (2, 0)]
 @pytest.mark.parametrize(("start", "count"), _SLICES)
 def test_arrays(app: Flask, start: int, count: int) -> None:
     part = _TABLE.slice(start, count)
-    with driver_cursor() as cursor:
-        binary.execute(
-            cursor, f"select a, b, c, d, e, f::text, number from {binary.unnest(part.schema)}", binary.as_arrays(part)
-        )
-        expected = [(*row, number) for number, row in enumerate(_ROWS[start : start + count], 1)]
-        assert cursor.fetchall() == expected
+    db.session.execute(text("create temp table t (a int, b text, c bool, d int8, e int2, f text, number int)"))
+    binary.execute(
+        f"insert into t select a, b, c, d, e, f::text, number from {binary.unnest(part.schema)}", binary.as_arrays(part)
+    )
+    found = [tuple(row) for row in db.session.execute(text("select * from t order by number"))]
+    assert found == [(*row, number) for number, row in enumerate(_ROWS[start : start + count], 1)]
 
 
 @pytest.mark.parametrize(("start", "count"), _SLICES)
@@ -51,13 +51,15 @@ def test_rows_of_a_copy(app: Flask, start: int, count: int) -> None:
 
 
 def test_arrays_of_a_result(app: Flask) -> None:
-    with driver_cursor() as cursor:
-        query = (
-            "select array_agg(e), array_agg(f), array_agg(d), array_agg(a is null), array_agg(a) filter (where e > 9)"
-        )
-        binary.execute(cursor, f"{query} from {binary.unnest(_TABLE.schema)}", binary.as_arrays(_TABLE))
-        assert binary.read_array(cursor, 0, "i2").tolist() == _TABLE["e"].to_pylist()
-        assert binary.read_array(cursor, 1, "V6").tolist() == _TABLE["f"].to_pylist()
-        assert binary.read_array(cursor, 2, "i8").tolist() == _TABLE["d"].to_pylist()
-        assert binary.read_array(cursor, 3, "?").tolist() == [False, True, False, False]
-        assert binary.read_array(cursor, 4, "i4").tolist() == []
+    query = (
+        "select array_agg(e) as e, array_agg(f) as f, array_agg(d) as d, array_agg(a is null) as is_null, "
+        "array_agg(a) filter (where e > 9) as none"
+    )
+    found = binary.execute(f"{query} from {binary.unnest(_TABLE.schema)}", binary.as_arrays(_TABLE))
+    assert {name: (array.dtype.str, array.tolist()) for name, array in found.items()} == {
+        "e": ("<i2", _TABLE["e"].to_pylist()),
+        "f": ("|V6", _TABLE["f"].to_pylist()),
+        "d": ("<i8", _TABLE["d"].to_pylist()),
+        "is_null": ("|b1", [False, True, False, False]),
+        "none": ("<i4", []),
+    }

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
-
-from psycopg.rows import namedtuple_row
+from typing import NamedTuple
 
 from app.csvfile.columns import FIELDS, VALUES, Column, as_cell
-from app.queries import ImportKey, driver_cursor
+from app.queries import ImportKey, driver_cursor, fetch
 from app.queries.listings.listings import ListingKey, StoredListing
 
 #: The columns of the values before and after, in the order in which they are stored: those of the first layout, then
@@ -72,20 +70,17 @@ def _cells(listing: StoredListing) -> list[str]:
 
 def list_most_striking(key: ImportKey, *, limit: int) -> list[RecordedChange]:
     """The recorded changes of an import, those first whose price would change most, others in the order of the file."""
-    with driver_cursor() as cursor:
-        cursor.row_factory = namedtuple_row
-        cursor.execute(
-            f"""
-            select c.line, i.urn, i.name, c.condition, c.variants, c.before, c.after
-            from (
-                select * from foreseen_changes where seller_id = %(seller_id)s and import_id = %(import_id)s
-                order by {_PRICE_RATIO} desc, line limit %(limit)s
-            ) c join items i on i.id = c.item_id
-            order by {_PRICE_RATIO} desc, c.line
-            """,
-            {**key._asdict(), "limit": limit},
-        )
-        rows: list[Any] = cursor.fetchall()
+    rows = fetch(
+        f"""
+        select c.line, i.urn, i.name, c.condition, c.variants, c.before, c.after
+        from (
+            select * from foreseen_changes where seller_id = %(seller_id)s and import_id = %(import_id)s
+            order by {_PRICE_RATIO} desc, line limit %(limit)s
+        ) c join items i on i.id = c.item_id
+        order by {_PRICE_RATIO} desc, c.line
+        """,
+        {**key._asdict(), "limit": limit},
+    )
     return [
         RecordedChange(**row._asdict())._replace(before=_by_column(row.before), after=_by_column(row.after))
         for row in rows

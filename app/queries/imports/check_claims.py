@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from app.queries import ImportKey, binary, driver_cursor
+from app.queries import ImportKey, binary
 from app.queries.bulk_insert import insert_all, insert_missing, with_constants
-from app.queries.listings.listings import KEY, Makers, read_makers
+from app.queries.listings.listings import KEY, Makers
 
 
 def take(key: ImportKey, rows: pa.Table, new: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -28,20 +28,18 @@ def take(key: ImportKey, rows: pa.Table, new: NDArray[np.int64]) -> NDArray[np.i
 
 def find_makers(key: ImportKey, keys: pa.Table) -> Makers:
     """Which rows of the check have claimed them, for those of ``keys`` that one has."""
-    with driver_cursor() as cursor:
-        # OFFSET 0 keeps the planner at the primary key's index, see ``queries.listings``.
-        binary.execute(
-            cursor,
-            f"""
-            select array_agg(k.number::int - 1), array_agg(c.import_id), array_agg(c.line)
-            from {binary.unnest(keys.schema)}
-            cross join lateral (
-                select * from claims c
-                where c.seller_id = %(seller_id)s and c.import_id = %(import_id)s and c.item_id = k.item_id
-                  and c.condition = k.condition and c.variants = k.variants
-                offset 0
-            ) c
-            """,
-            {**binary.as_arrays(keys), **key._asdict()},
-        )
-        return read_makers(cursor)
+    # OFFSET 0 keeps the planner at the primary key's index, see ``queries.listings``.
+    found = binary.execute(
+        f"""
+        select array_agg(k.number::int - 1) as at, array_agg(c.import_id) as import_ids, array_agg(c.line) as lines
+        from {binary.unnest(keys.schema)}
+        cross join lateral (
+            select * from claims c
+            where c.seller_id = %(seller_id)s and c.import_id = %(import_id)s and c.item_id = k.item_id
+              and c.condition = k.condition and c.variants = k.variants
+            offset 0
+        ) c
+        """,
+        {**binary.as_arrays(keys), **key._asdict()},
+    )
+    return Makers(**found)

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from app.csvfile.causes import Cause, Problem
 from app.extensions import db
 from app.models import ErrorGroup
-from app.queries import BatchKey, ImportKey, driver_cursor
+from app.queries import BatchKey, ImportKey, execute, fetch
 
 
 class ErrorKind(NamedTuple):
@@ -62,28 +62,26 @@ def add(
     first_lines, last_lines = np.full(len(places), lines[-1]), np.zeros(len(places), np.int32)
     np.minimum.at(first_lines, kinds, lines[first][of_reason])
     np.maximum.at(last_lines, kinds, last[of_reason])
-    with driver_cursor() as cursor:
-        cursor.execute(
-            """
-            insert into error_groups (seller_id, import_id, number, cause, "column", rows, first_line, last_line)
-            select %(seller)s, %(import)s, %(number)s, *
-            from unnest(
-                %(causes)b::text[], %(columns)b::text[], %(rows)b::int[], %(firsts)b::int[], %(lasts)b::int[]
-            )
-            on conflict (seller_id, import_id, number, cause, "column")
-            do update set rows = error_groups.rows + excluded.rows, last_line = excluded.last_line
-            """,
-            {
-                "seller": batch.seller_id,
-                "import": batch.import_id,
-                "number": batch.number,
-                "causes": [kind.cause.slug for kind in places],
-                "columns": [str(kind.column) for kind in places],
-                "rows": rows.tolist(),
-                "firsts": first_lines.tolist(),
-                "lasts": last_lines.tolist(),
-            },
-        )
+    execute(
+        """
+        insert into error_groups (seller_id, import_id, number, cause, "column", rows, first_line, last_line)
+        select %(seller_id)s, %(import_id)s, %(number)s, *
+        from unnest(%(causes)b::text[], %(columns)b::text[], %(rows)b::int[], %(firsts)b::int[], %(lasts)b::int[])
+        on conflict (seller_id, import_id, number, cause, "column")
+        do update set rows = error_groups.rows + excluded.rows, last_line = excluded.last_line
+        """,
+        {
+            **batch._asdict(),
+            **_kinds(places),
+            "rows": rows.tolist(),
+            "firsts": first_lines.tolist(),
+            "lasts": last_lines.tolist(),
+        },
+    )
+
+
+def _kinds(kinds: Collection[ErrorKind]) -> dict[str, list[str]]:
+    return {"causes": [kind.cause.slug for kind in kinds], "columns": [str(kind.column) for kind in kinds]}
 
 
 def list_all(key: ImportKey) -> list[Group]:
@@ -115,66 +113,53 @@ def sample(key: ImportKey, kinds: Collection[ErrorKind], *, limit: int) -> dict[
 
     So only one batch is read for a group, however large the import is.
     """
-    with driver_cursor() as cursor:
-        cursor.execute(
-            """
-            select g.cause, g."column", e.line, e."row"
-            from unnest(%(causes)b::text[], %(columns)b::text[]) as k (cause, "column")
-            cross join lateral (
-                select * from error_groups g
-                where g.seller_id = %(seller)s and g.import_id = %(import)s
-                    and g.cause = k.cause and g."column" = k."column"
-                order by g.rows desc, g.number
-                limit 1
-            ) g
-            cross join lateral (
-                select e.line, e."row" from row_errors e
-                where e.seller_id = %(seller)s and e.import_id = %(import)s
-                    and e.line between g.first_line and g.last_line
-                    and g.cause = any(e.causes) and g."column" = any(e."columns")
-                    and exists (
-                        select from unnest(e.causes, e."columns") as p (cause, "column")
-                        where p.cause = g.cause and p."column" = g."column"
-                    )
-                order by e.line
-                limit %(limit)s
-            ) e
-            """,
-            {
-                "seller": key.seller_id,
-                "import": key.import_id,
-                "causes": [kind.cause.slug for kind in kinds],
-                "columns": [str(kind.column) for kind in kinds],
-                "limit": limit,
-            },
-        )
-        found: dict[ErrorKind, list[Sampled]] = {}
-        for cause, column, line, row in cursor.fetchall():
-            found.setdefault(ErrorKind(Cause.by_slug(cause), column), []).append(Sampled(line, row))
+    rows = fetch(
+        """
+        select g.cause, g."column", e.line, e."row"
+        from unnest(%(causes)b::text[], %(columns)b::text[]) as k (cause, "column")
+        cross join lateral (
+            select * from error_groups g
+            where g.seller_id = %(seller_id)s and g.import_id = %(import_id)s
+                and g.cause = k.cause and g."column" = k."column"
+            order by g.rows desc, g.number
+            limit 1
+        ) g
+        cross join lateral (
+            select e.line, e."row" from row_errors e
+            where e.seller_id = %(seller_id)s and e.import_id = %(import_id)s
+                and e.line between g.first_line and g.last_line
+                and g.cause = any(e.causes) and g."column" = any(e."columns")
+                and exists (
+                    select from unnest(e.causes, e."columns") as p (cause, "column")
+                    where p.cause = g.cause and p."column" = g."column"
+                )
+            order by e.line
+            limit %(limit)s
+        ) e
+        """,
+        {**key._asdict(), **_kinds(kinds), "limit": limit},
+    )
+    found: dict[ErrorKind, list[Sampled]] = {}
+    for row in rows:
+        found.setdefault(ErrorKind(Cause.by_slug(row.cause), row.column), []).append(Sampled(row.line, row.row))
     return found
 
 
 def list_texts(key: ImportKey, kinds: Collection[ErrorKind]) -> dict[ErrorKind, list[str]]:
     """All rows of each group in the order of the file, in one pass over the failed rows of the import."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            """
-            select k.cause, k."column", array_agg(e."row" order by e.line)
-            from row_errors e
-            cross join lateral unnest(e.causes, e."columns") as p (cause, "column")
-            join unnest(%(causes)b::text[], %(columns)b::text[]) as k (cause, "column")
-                on k.cause = p.cause and k."column" = p."column"
-            where e.seller_id = %(seller)s and e.import_id = %(import)s and e.causes && %(causes)b::text[]
-            group by k.cause, k."column"
-            """,
-            {
-                "seller": key.seller_id,
-                "import": key.import_id,
-                "causes": [kind.cause.slug for kind in kinds],
-                "columns": [str(kind.column) for kind in kinds],
-            },
-        )
-        return {ErrorKind(Cause.by_slug(cause), column): texts for cause, column, texts in cursor.fetchall()}
+    rows = fetch(
+        """
+        select k.cause, k."column", array_agg(e."row" order by e.line) as texts
+        from row_errors e
+        cross join lateral unnest(e.causes, e."columns") as p (cause, "column")
+        join unnest(%(causes)b::text[], %(columns)b::text[]) as k (cause, "column")
+            on k.cause = p.cause and k."column" = p."column"
+        where e.seller_id = %(seller_id)s and e.import_id = %(import_id)s and e.causes && %(causes)b::text[]
+        group by k.cause, k."column"
+        """,
+        {**key._asdict(), **_kinds(kinds)},
+    )
+    return {ErrorKind(Cause.by_slug(row.cause), row.column): row.texts for row in rows}
 
 
 def list_by_batch(key: ImportKey) -> dict[int, dict[ErrorKind, int]]:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import NamedTuple
 
-from app.queries import BatchKey, ImportKey, driver_cursor
+from app.queries import BatchKey, ImportKey, driver_cursor, fetch_as
 
 #: A price that changes by more per cent than this is probably a mistake.
 STRIKING_PERCENT = 80
@@ -43,22 +43,22 @@ def add(batch: BatchKey, found: Collection[Counted]) -> None:
         cursor.executemany(
             """
             insert into listing_warnings (seller_id, import_id, number, kind, rows, first_line, before, after)
-            values (%s, %s, %s, %s, %s, %s, %s, %s)
+            values (%(seller_id)s, %(import_id)s, %(number)s, %(kind)s, %(rows)s, %(first_line)s, %(before)s, %(after)s)
             on conflict (seller_id, import_id, number, kind)
             do update set rows = listing_warnings.rows + excluded.rows
             """,
-            [(*batch, *counted) for counted in found],
+            [{**batch._asdict(), **counted._asdict()} for counted in found],
         )
 
 
 def list_all(key: ImportKey) -> list[Counted]:
     """The counts of an import by kind."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            """
-            select distinct on (kind) kind, sum(rows) over (partition by kind), first_line, before, after
-            from listing_warnings where seller_id = %s and import_id = %s order by kind, first_line
-            """,
-            tuple(key),
-        )
-        return [Counted(Kind(kind), *numbers) for kind, *numbers in cursor.fetchall()]
+    found = fetch_as(
+        Counted,
+        """
+        select distinct on (kind) kind, sum(rows) over (partition by kind) as rows, first_line, before, after
+        from listing_warnings where seller_id = %(seller_id)s and import_id = %(import_id)s order by kind, first_line
+        """,
+        key._asdict(),
+    )
+    return [counted._replace(kind=Kind(counted.kind)) for counted in found]

@@ -15,7 +15,7 @@ from app.csvfile.causes import Cause, Code, Problem
 from app.csvfile.contract import MAX_RECORD_BYTES
 from app.extensions import db
 from app.models import Batch, RowError
-from app.queries import BatchKey, ImportKey, binary, driver_cursor
+from app.queries import BatchKey, ImportKey, binary, fetch_values
 from app.queries.bulk_insert import copy, with_constants
 from app.queries.imports import error_groups
 from app.queries.imports.error_groups import ErrorKind
@@ -96,6 +96,11 @@ class RecordedError(NamedTuple):
         ]
 
 
+def recorded_error(row: Any) -> RecordedError:
+    """The failed row in a row of a result that has all its fields."""
+    return RecordedError(**{name: getattr(row, name) for name in RecordedError._fields})
+
+
 class ErrorFilter(NamedTuple):
     """A filter for the failed rows of an import; None, or an empty text, matches all."""
 
@@ -145,7 +150,7 @@ def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: ErrorFilt
     # One row more than fits tells that there are more.
     fitting = select(sized).where(sized.c.before < PAGE_BYTES + MAX_RECORD_BYTES).order_by(sized.c.line)
     found = list(db.session.execute(fitting))
-    shown = [RecordedError(*row[:-1]) for row in found if row.before < PAGE_BYTES][:limit]
+    shown = [recorded_error(row) for row in found if row.before < PAGE_BYTES][:limit]
     return ErrorPage(shown, len(found) > len(shown))
 
 
@@ -190,12 +195,14 @@ def _line_breaks(text: ColumnElement[str] | InstrumentedAttribute[str]) -> Colum
 
 def find_lines(key: ImportKey, first: int, last: int) -> set[int]:
     """The lines of an import's failed rows from ``first`` to ``last``."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            "select line from row_errors where seller_id = %s and import_id = %s and line between %s and %s",
-            (*key, first, last),
-        )
-        return {line for (line,) in cursor}
+    lines = fetch_values(
+        """
+        select line from row_errors
+        where seller_id = %(seller_id)s and import_id = %(import_id)s and line between %(first)s and %(last)s
+        """,
+        {**key._asdict(), "first": first, "last": last},
+    )
+    return {*lines}
 
 
 def iter_pages(key: ImportKey, *, after_line: int = 0, wanted: ErrorFilter = ANY) -> Iterator[list[RecordedError]]:
@@ -218,8 +225,8 @@ def iter_texts(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[st
     query = select(RowError.line, RowError.row).where(*of_import, *_conditions(key, wanted)).order_by(RowError.line)
     after_line = 0
     while page := db.session.execute(query.where(RowError.line > after_line).limit(_PAGE_ROWS)).all():
-        yield [text for _, text in page]
-        after_line = page[-1][0]
+        yield [error.row for error in page]
+        after_line = page[-1].line
 
 
 def iter_lines(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[int]]:

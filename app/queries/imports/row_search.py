@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from app.queries import as_columns, driver_cursor
-from app.queries.imports.row_errors import RecordedError
+from app.queries import as_columns, fetch, fetch_value
+from app.queries.imports.row_errors import RecordedError, recorded_error
 from app.queries.status_sets import KIND_CHECK
 
 #: Number of failed rows that a window reads. Rows have no index by their texts: it would cost every import.
@@ -40,57 +40,56 @@ def iter_windows(
     """
     position: RowPlace | None = after
     while position is not None:
-        with driver_cursor() as cursor:
-            cursor.execute(
-                f"""
-                select import_id, line, number = %(rows)s as is_last, is_found, is_foreign from (
-                    select r.import_id, r.line, row_number() over (order by r.import_id desc, r.line desc) as number,
-                        i.id is not null and strpos(lower(r."row"), %(text)s) > 0 as is_found,
-                        i.conversion_id is not null as is_foreign
-                    from (
-                        select import_id, line, "row" from row_errors
-                        where seller_id = %(seller_id)s and (import_id, line) < (%(import_id)s, %(line)s)
-                        order by import_id desc, line desc limit %(rows)s
-                    ) r
-                    left join imports i on i.seller_id = %(seller_id)s and i.id = r.import_id
-                        and i.kind <> {KIND_CHECK} and i.deleted_at is null
+        import_id, line = position
+        rows = fetch(
+            f"""
+            select import_id, line, number = %(rows)s as is_last, is_found, is_foreign from (
+                select r.import_id, r.line, row_number() over (order by r.import_id desc, r.line desc) as number,
+                    i.id is not null and strpos(lower(r."row"), %(text)s) > 0 as is_found,
+                    i.conversion_id is not null as is_foreign
+                from (
+                    select import_id, line, "row" from row_errors
+                    where seller_id = %(seller_id)s and (import_id, line) < (%(import_id)s, %(line)s)
+                    order by import_id desc, line desc limit %(rows)s
                 ) r
-                where is_found or is_foreign or number = %(rows)s order by import_id desc, line desc
-                """,
-                {
-                    "seller_id": seller_id,
-                    "text": text.lower(),
-                    "import_id": position[0],
-                    "line": position[1],
-                    "rows": _WINDOW_ROWS,
-                },
-            )
-            rows = cursor.fetchall()
-        more = find_more([row[:2] for row in rows if row[4] and not row[3]])
-        found: list[RowPlace] = [row[:2] for row in rows if row[3] or row[:2] in more][:most]
+                left join imports i on i.seller_id = %(seller_id)s and i.id = r.import_id
+                    and i.kind <> {KIND_CHECK} and i.deleted_at is null
+            ) r
+            where is_found or is_foreign or number = %(rows)s order by import_id desc, line desc
+            """,
+            {
+                "seller_id": seller_id,
+                "text": text.lower(),
+                "import_id": import_id,
+                "line": line,
+                "rows": _WINDOW_ROWS,
+            },
+        )
+        more = find_more([_place(row) for row in rows if row.is_foreign and not row.is_found])
+        found = [_place(row) for row in rows if row.is_found or _place(row) in more][:most]
         if len(found) == most:
             position = found[-1]
         else:
-            position = rows[-1][:2] if rows and rows[-1][2] else None
+            position = _place(rows[-1]) if rows and rows[-1].is_last else None
         yield SearchWindow(found, position)
+
+
+def _place(row: Any) -> RowPlace:
+    return (row.import_id, row.line)
 
 
 def find_public_id(seller_id: int, import_id: int) -> uuid.UUID | None:
     """The public id of an import, also of one that is deleted: its rows may be read before they are removed."""
-    with driver_cursor() as cursor:
-        row = cursor.execute(
-            "select public_id from imports where seller_id = %s and id = %s", (seller_id, import_id)
-        ).fetchone()
-        return row[0] if row else None
+    query = "select public_id from imports where seller_id = %(seller_id)s and id = %(import_id)s"
+    found: uuid.UUID | None = fetch_value(query, {"seller_id": seller_id, "import_id": import_id})
+    return found
 
 
 def find_import_id(seller_id: int, public_id: uuid.UUID) -> int | None:
     """The id of an import of the seller, also of one that is deleted."""
-    with driver_cursor() as cursor:
-        row = cursor.execute(
-            "select id from imports where seller_id = %s and public_id = %s", (seller_id, public_id)
-        ).fetchone()
-        return row[0] if row else None
+    query = "select id from imports where seller_id = %(seller_id)s and public_id = %(public_id)s"
+    found: int | None = fetch_value(query, {"seller_id": seller_id, "public_id": public_id})
+    return found
 
 
 class FoundRow(NamedTuple):
@@ -108,24 +107,16 @@ def load(seller_id: int, places: Collection[RowPlace]) -> list[FoundRow]:
     """The failed rows at ``places``, in their order; those that have been deleted are left out."""
     if not places:
         return []
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select i.public_id, i.file_name, coalesce(i.name, i.file_name), i.created_at,
-                {", ".join(f'r."{name}"' for name in _COLUMNS)}
-            from unnest(%b::bigint[], %b::int[]) with ordinality as k (import_id, line, place)
-            join row_errors r on r.seller_id = %s and r.import_id = k.import_id and r.line = k.line
-            join imports i on i.seller_id = %s and i.id = k.import_id
-            order by k.place
-            """,
-            (*as_columns([*places]), seller_id, seller_id),
-        )
-        return [_found(*row) for row in cursor.fetchall()]
-
-
-#: Where the fields of a RecordedError are stored.
-_COLUMNS = [{"sentences": "messages"}.get(name, name) for name in RecordedError._fields]
-
-
-def _found(public_id: uuid.UUID, file_name: str, name: str, created_at: datetime, *error: Any) -> FoundRow:
-    return FoundRow(public_id, file_name, name, created_at, RecordedError(*error))
+    import_ids, lines = as_columns(places)
+    rows = fetch(
+        """
+        select i.public_id, i.file_name, coalesce(i.name, i.file_name) as name, i.created_at, r.*,
+            r.messages as sentences
+        from unnest(%(import_ids)b::bigint[], %(lines)b::int[]) with ordinality as k (import_id, line, place)
+        join row_errors r on r.seller_id = %(seller_id)s and r.import_id = k.import_id and r.line = k.line
+        join imports i on i.seller_id = %(seller_id)s and i.id = k.import_id
+        order by k.place
+        """,
+        {"seller_id": seller_id, "import_ids": import_ids, "lines": lines},
+    )
+    return [FoundRow(row.public_id, row.file_name, row.name, row.created_at, recorded_error(row)) for row in rows]

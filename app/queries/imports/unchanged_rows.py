@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from app.queries import BatchKey, binary, driver_cursor
+from app.queries import BatchKey, binary
 from app.queries.listings.listings import KEY
 from app.queries.status_sets import GIVEN_UP, UNFINISHED_BATCHES
 
@@ -29,21 +29,19 @@ def record(batch: BatchKey, unchanged: pa.Table) -> None:
     ``unchanged`` has the columns of the listing key, ``line`` and ``hidden_line``. Not needed once all earlier
     batches have finished and none was given up (an operator could reopen it): no lower line can come any more.
     """
-    with driver_cursor() as cursor:
-        binary.execute(
-            cursor,
-            f"""
-            insert into left_alone
-                (seller_id, import_id, number, first_line, item_ids, conditions, variants, lines, hidden_lines)
-            select %(seller_id)s, %(import_id)s, %(number)s, %(first_line)s, %(item_id)b::int[],
-                %(condition)b::smallint[], %(variants)b::text[], %(line)b::int[], %(hidden_line)b::int[]
-            where exists (
-                select 1 from batches b
-                where b.seller_id = %(seller_id)s and b.import_id = %(import_id)s and b.number < %(number)s
-                  and (b.status in {UNFINISHED_BATCHES} or {GIVEN_UP}))
-            """,
-            {**binary.as_arrays(unchanged), **batch._asdict(), "first_line": pc.min(unchanged["line"]).as_py()},
-        )
+    binary.execute(
+        f"""
+        insert into left_alone
+            (seller_id, import_id, number, first_line, item_ids, conditions, variants, lines, hidden_lines)
+        select %(seller_id)s, %(import_id)s, %(number)s, %(first_line)s, %(item_id)b::int[],
+            %(condition)b::smallint[], %(variants)b::text[], %(line)b::int[], %(hidden_line)b::int[]
+        where exists (
+            select 1 from batches b
+            where b.seller_id = %(seller_id)s and b.import_id = %(import_id)s and b.number < %(number)s
+              and (b.status in {UNFINISHED_BATCHES} or {GIVEN_UP}))
+        """,
+        {**binary.as_arrays(unchanged), **batch._asdict(), "first_line": pc.min(unchanged["line"]).as_py()},
+    )
 
 
 def find(batch: BatchKey, keys: pa.Table) -> LineMarks:
@@ -53,24 +51,21 @@ def find(batch: BatchKey, keys: pa.Table) -> LineMarks:
     too, until it is recorded.
     """
     marks = LineMarks(np.zeros(len(keys), np.int32), np.zeros(len(keys), np.int32))
-    with driver_cursor() as cursor:
-        binary.execute(
-            cursor,
-            f"""
-            select array_agg(number::int - 1), array_agg(line), array_agg(hidden_line)
-            from (
-                select k.number, max(a.line) as line, max(a.hidden_line) as hidden_line
-                from left_alone l
-                cross join unnest(l.item_ids, l.conditions, l.variants, l.lines, l.hidden_lines)
-                    as a ({", ".join(KEY)}, line, hidden_line)
-                join {binary.unnest(keys.schema)} on ({", ".join(f"k.{name}" for name in KEY)}) =
-                    ({", ".join(f"a.{name}" for name in KEY)})
-                where l.seller_id = %(seller_id)s and l.import_id = %(import_id)s and l.number > %(batch)s
-                group by k.number
-            ) found
-            """,
-            {**binary.as_arrays(keys), **batch.of_import._asdict(), "batch": batch.number},
-        )
-        at = binary.read_array(cursor, 0, "i4")
-        marks.lines[at], marks.hidden_lines[at] = (binary.read_array(cursor, place, "i4") for place in (1, 2))
+    found = binary.execute(
+        f"""
+        select array_agg(number::int - 1) as at, array_agg(line) as lines, array_agg(hidden_line) as hidden_lines
+        from (
+            select k.number, max(a.line) as line, max(a.hidden_line) as hidden_line
+            from left_alone l
+            cross join unnest(l.item_ids, l.conditions, l.variants, l.lines, l.hidden_lines)
+                as a ({", ".join(KEY)}, line, hidden_line)
+            join {binary.unnest(keys.schema)} on ({", ".join(f"k.{name}" for name in KEY)}) =
+                ({", ".join(f"a.{name}" for name in KEY)})
+            where l.seller_id = %(seller_id)s and l.import_id = %(import_id)s and l.number > %(batch)s
+            group by k.number
+        ) found
+        """,
+        {**binary.as_arrays(keys), **batch.of_import._asdict(), "batch": batch.number},
+    )
+    marks.lines[found["at"]], marks.hidden_lines[found["at"]] = found["lines"], found["hidden_lines"]
     return marks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from app.csvfile.columns import FIELDS
-from app.queries import ImportKey, binary, driver_cursor
+from app.queries import ImportKey, binary
 from app.queries.listings.listings import KEY
 
 #: The columns that hold an entry for each listing: its key, then its values by field.
@@ -18,19 +18,17 @@ def record(key: ImportKey, places: pa.ChunkedArray) -> None:
 
     Those that the import itself was the last to change are left out: they have been recorded before.
     """
-    with driver_cursor() as cursor:
-        places = pa.table({"place": places})
-        binary.execute(
-            cursor,
-            f"""
-            insert into earlier_values (seller_id, import_id, listings, {", ".join(_ENTRY)})
-            select %(seller_id)s, %(import_id)s, count(*), {", ".join(f"array_agg(l.{name})" for name in _ENTRY)}
-            from {binary.unnest(places.schema)} join listings l on l.ctid = k.place
-            where l.seller_id = %(seller_id)s and l.updated_import_id is distinct from %(import_id)s
-            having count(*) > 0
-            """,
-            {**binary.as_arrays(places), **key._asdict()},
-        )
+    places = pa.table({"place": places})
+    binary.execute(
+        f"""
+        insert into earlier_values (seller_id, import_id, listings, {", ".join(_ENTRY)})
+        select %(seller_id)s, %(import_id)s, count(*), {", ".join(f"array_agg(l.{name})" for name in _ENTRY)}
+        from {binary.unnest(places.schema)} join listings l on l.ctid = k.place
+        where l.seller_id = %(seller_id)s and l.updated_import_id is distinct from %(import_id)s
+        having count(*) > 0
+        """,
+        {**binary.as_arrays(places), **key._asdict()},
+    )
 
 
 def entries(alias: str, source: str = "earlier_values") -> str:

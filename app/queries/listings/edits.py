@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from app.queries import as_columns, driver_cursor
-from app.queries.listings.listings import ListingKey
+from app.queries import execute, fetch
+from app.queries.listings.listings import HAS_KEY, UNNESTED_KEYS, ListingKey, key_arrays
 
 
 class Editable(NamedTuple):
@@ -22,21 +22,15 @@ def lock(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Edita
     """The seller's listings with these ``keys``, locked in the order in which chunks lock them (see ``listings``)."""
     if not keys:
         return {}
-    with driver_cursor() as cursor:
-        cursor.execute(
-            """
-            select k.item_id, k.condition, k.variants, l.price, l.quantity, l.hidden
-            from unnest(%b::int[], %b::smallint[], %b::text[]) as k (item_id, condition, variants)
-            cross join lateral (
-                select * from listings l
-                where l.seller_id = %s
-                    and l.item_id = k.item_id and l.condition = k.condition and l.variants = k.variants
-                for no key update
-            ) l
-            """,
-            (*as_columns(sorted(keys)), seller_id),
-        )
-        return {(item, condition, variants): Editable(*values) for item, condition, variants, *values in cursor}
+    rows = fetch(
+        f"""
+        select k.item_id, k.condition, k.variants, l.price, l.quantity, l.hidden
+        from {UNNESTED_KEYS}
+        cross join lateral (select * from listings l where {HAS_KEY} for no key update) l
+        """,
+        {"seller_id": seller_id, **key_arrays(sorted(keys))},
+    )
+    return {(row.item_id, row.condition, row.variants): Editable(row.price, row.quantity, row.hidden) for row in rows}
 
 
 def write(seller_id: int, changes: Mapping[ListingKey, Editable]) -> None:
@@ -46,15 +40,20 @@ def write(seller_id: int, changes: Mapping[ListingKey, Editable]) -> None:
     """
     if not changes:
         return
-    with driver_cursor() as cursor:
-        cursor.execute(
-            """
-            update listings l set price = k.price, quantity = k.quantity, hidden = k.hidden,
-                edits = coalesce(l.edits, 0) + 1, edited_at = now(), updated_at = now()
-            from unnest(%b::int[], %b::smallint[], %b::text[], %b::int[], %b::int[], %b::bool[])
-                as k (item_id, condition, variants, price, quantity, hidden)
-            where l.seller_id = %s
-                and l.item_id = k.item_id and l.condition = k.condition and l.variants = k.variants
-            """,
-            (*as_columns([(*key, *change) for key, change in changes.items()]), seller_id),
-        )
+    execute(
+        f"""
+        update listings l set price = v.price, quantity = v.quantity, hidden = v.hidden,
+            edits = coalesce(l.edits, 0) + 1, edited_at = now(), updated_at = now()
+        from {UNNESTED_KEYS}
+        join unnest(%(prices)b::int[], %(quantities)b::int[], %(hidden)b::bool[])
+            with ordinality as v (price, quantity, hidden, place) using (place)
+        where {HAS_KEY}
+        """,
+        {
+            "seller_id": seller_id,
+            **key_arrays(changes),
+            "prices": [change.price for change in changes.values()],
+            "quantities": [change.quantity for change in changes.values()],
+            "hidden": [change.hidden for change in changes.values()],
+        },
+    )

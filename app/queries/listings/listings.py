@@ -16,13 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from psycopg import Cursor
-from psycopg.rows import namedtuple_row
 
 from app.csvfile.columns import FIELDS, VALUES, Layout, Value, Values
 from app.csvfile.contract import Condition
 from app.csvfile.rows import SCHEMA
-from app.queries import ImportKey, as_columns, binary, driver_cursor
+from app.queries import ImportKey, as_columns, binary, fetch, fetch_value, fetch_values
 from app.queries.bulk_insert import insert_all, insert_missing, with_constants
 
 #: Number of listings on a page of ``iter_pages``.
@@ -142,57 +140,54 @@ def listing_id(urn: str, condition: int, variants: str) -> str:
 HAS_KEY = (
     "l.seller_id = %(seller_id)s and l.item_id = k.item_id and l.condition = k.condition and l.variants = k.variants"
 )
+#: SQL: a row ``k`` for each of ``key_arrays``, with its place among them.
+UNNESTED_KEYS = """
+    unnest(%(item_ids)b::int[], %(conditions)b::smallint[], %(variants)b::text[])
+        with ordinality as k (item_id, condition, variants, place)
+"""
+
+
+def key_arrays(keys: Collection[ListingKey]) -> dict[str, list[Any]]:
+    """``keys``, at least one, as the parameters of UNNESTED_KEYS."""
+    return dict(zip(("item_ids", "conditions", "variants"), as_columns(keys), strict=True))
 
 
 def exists_for(seller_id: int) -> bool:
     """Whether the seller has any listing."""
-    with driver_cursor() as cursor:
-        # The order makes the planner use the primary key's index. Without it, the planner expects the seller to have as
-        # many listings as others, and scans the table until it finds one: for a new seller, that is never.
-        cursor.execute("select true from listings where seller_id = %s order by item_id limit 1", (seller_id,))
-        return cursor.fetchone() is not None
+    # The order makes the planner use the primary key's index. Without it, the planner expects the seller to have as
+    # many listings as others, and scans the table until it finds one: for a new seller, that is never.
+    query = "select true from listings where seller_id = %(seller_id)s order by item_id limit 1"
+    return fetch_value(query, {"seller_id": seller_id}) is not None
 
 
 def find_makers(seller_id: int, keys: pa.Table) -> Makers:
     """Which rows created the seller's listings with these ``keys``, a table with the columns KEY in their order."""
-    with driver_cursor() as cursor:
-        binary.execute(
-            cursor,
-            f"""
-            select array_agg(k.number::int - 1), array_agg(l.created_import_id), array_agg(l.created_line)
-            from {binary.unnest(keys.schema)}
-            cross join lateral (select * from listings l where {HAS_KEY} offset 0) l
-            """,
-            {**binary.as_arrays(keys), "seller_id": seller_id},
-        )
-        return read_makers(cursor)
-
-
-def read_makers(cursor: Cursor[Any]) -> Makers:
-    """The makers in the only row of a result."""
-    return Makers(*(binary.read_array(cursor, at, kind) for at, kind in enumerate(("i4", "i8", "i4"))))
+    found = binary.execute(
+        f"""
+        select array_agg(k.number::int - 1) as at, array_agg(l.created_import_id) as import_ids,
+            array_agg(l.created_line) as lines
+        from {binary.unnest(keys.schema)}
+        cross join lateral (select * from listings l where {HAS_KEY} offset 0) l
+        """,
+        {**binary.as_arrays(keys), "seller_id": seller_id},
+    )
+    return Makers(**found)
 
 
 def find(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, StoredListing]:
     """The seller's listings with these ``keys``."""
     if not keys:
         return {}
-    with driver_cursor() as cursor:
-        cursor.row_factory = namedtuple_row
-        cursor.execute(
-            f"""
-            select k.item_id, k.condition, k.variants, l.*
-            from unnest(%(item_ids)s::int[], %(conditions)s::smallint[], %(variants)s::text[]) as k ({", ".join(KEY)})
-            cross join lateral (
-                select {", ".join((*_VALUE_NAMES, *_STORED))} from listings l where {HAS_KEY} offset 0
-            ) l
-            """,
-            {
-                "seller_id": seller_id,
-                **dict(zip(("item_ids", "conditions", "variants"), as_columns(sorted(keys)), strict=True)),
-            },
-        )
-        rows: list[Any] = cursor.fetchall()
+    rows = fetch(
+        f"""
+        select k.item_id, k.condition, k.variants, l.*
+        from {UNNESTED_KEYS}
+        cross join lateral (
+            select {", ".join((*_VALUE_NAMES, *_STORED))} from listings l where {HAS_KEY} offset 0
+        ) l
+        """,
+        {"seller_id": seller_id, **key_arrays(sorted(keys))},
+    )
     return {
         (row.item_id, row.condition, row.variants): StoredListing(
             values=_values_of(row), **{name: getattr(row, name) for name in _STORED}
@@ -238,37 +233,33 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
     """
     said = _names_in(run.layout)
     rows = rows.select([*KEY, *said, "hidden"])
-    with driver_cursor() as cursor:
-        binary.execute(
-            cursor,
-            f"""
-            select array_agg(k.number::int - 1), array_agg(l.place), array_agg(l.created_import_id = %(import_id)s),
-                array_agg(l.is_touched),
-                array_agg(case when l.is_touched
-                    then coalesce({_digest("k", run)} = l.values_before, false)
-                        and (k.hidden is null or k.hidden = l.hidden_before)
-                    else ({_each("k", said)}) is not distinct from ({_each("l", said)})
-                        and (k.hidden is null or k.hidden = l.hidden)
-                    end),
-                array_agg(case when l.is_touched then l.updated_line else 0 end),
-                array_agg(case when l.is_touched then l.hidden_line else 0 end),
-                array_agg(l.price), set_config('random_page_cost', '{_PAGE_COST}', true)
-            from {binary.unnest(rows.schema)}
-            cross join lateral (
-                select l.ctid as place, l.updated_import_id is not distinct from %(import_id)s as is_touched, l.*
-                from listings l where {HAS_KEY} {"for no key update" if lock else "offset 0"}
-            ) l
-            """,
-            {**binary.as_arrays(rows), **run.key._asdict()},
-        )
-        return Compared(*(binary.read_array(cursor, at, kind) for at, kind in enumerate(_COMPARED)))
+    found = binary.execute(
+        f"""
+        select array_agg(k.number::int - 1) as at, array_agg(l.place) as places,
+            array_agg(l.created_import_id = %(import_id)s) as is_own, array_agg(l.is_touched) as is_touched,
+            array_agg(case when l.is_touched
+                then coalesce({_digest("k", run)} = l.values_before, false)
+                    and (k.hidden is null or k.hidden = l.hidden_before)
+                else ({_each("k", said)}) is not distinct from ({_each("l", said)})
+                    and (k.hidden is null or k.hidden = l.hidden)
+                end) as is_same,
+            array_agg(case when l.is_touched then l.updated_line else 0 end) as lines,
+            array_agg(case when l.is_touched then l.hidden_line else 0 end) as hidden_lines,
+            array_agg(l.price) as prices, set_config('random_page_cost', '{_PAGE_COST}', true)
+        from {binary.unnest(rows.schema)}
+        cross join lateral (
+            select l.ctid as place, l.updated_import_id is not distinct from %(import_id)s as is_touched, l.*
+            from listings l where {HAS_KEY} {"for no key update" if lock else "offset 0"}
+        ) l
+        """,
+        {**binary.as_arrays(rows), **run.key._asdict()},
+    )
+    return Compared(**found)
 
 
 #: Cost of a page that is in memory. By default the planner expects it to be read from the disk, and for each chunk of
 #: updates it would rather read and hash up to some 400,000 listings than go to the places of 5,000.
 _PAGE_COST = 0.1
-
-_COMPARED = ("i4", f"V{binary.TID.byte_width}", "?", "?", "?", "i4", "i4", "i4")
 
 
 def update(run: Run, changes: pa.Table) -> None:
@@ -279,23 +270,21 @@ def update(run: Run, changes: pa.Table) -> None:
     """
     said = _names_in(run.layout)
     changes = changes.select(["place", "line", "hidden_line", "is_higher", "hidden", *said])
-    with driver_cursor() as cursor:
-        binary.execute(
-            cursor,
-            f"""
-            update listings l set
-                {", ".join(f"{name} = case when k.is_higher then k.{name} else l.{name} end" for name in said)},
-                hidden = coalesce(k.hidden, l.hidden),
-                updated_import_id = %(import_id)s, updated_line = k.line, hidden_line = k.hidden_line,
-                values_before = case when l.updated_import_id = %(import_id)s
-                    then l.values_before else {_digest("l", run)} end,
-                hidden_before = case when l.updated_import_id = %(import_id)s then l.hidden_before else l.hidden end,
-                edits_before = l.edits, updated_at = now()
-            from {binary.unnest(changes.schema)}
-            where l.ctid = k.place and l.seller_id = %(seller_id)s
-            """,
-            {**binary.as_arrays(changes), **run.key._asdict()},
-        )
+    binary.execute(
+        f"""
+        update listings l set
+            {", ".join(f"{name} = case when k.is_higher then k.{name} else l.{name} end" for name in said)},
+            hidden = coalesce(k.hidden, l.hidden),
+            updated_import_id = %(import_id)s, updated_line = k.line, hidden_line = k.hidden_line,
+            values_before = case when l.updated_import_id = %(import_id)s
+                then l.values_before else {_digest("l", run)} end,
+            hidden_before = case when l.updated_import_id = %(import_id)s then l.hidden_before else l.hidden end,
+            edits_before = l.edits, updated_at = now()
+        from {binary.unnest(changes.schema)}
+        where l.ctid = k.place and l.seller_id = %(seller_id)s
+        """,
+        {**binary.as_arrays(changes), **run.key._asdict()},
+    )
 
 
 def digests(values: Sequence[Values], layout: Layout) -> list[int]:
@@ -305,9 +294,9 @@ def digests(values: Sequence[Values], layout: Layout) -> list[int]:
     columns = dict(zip(_VALUE_NAMES, zip(*values, strict=True), strict=True))
     rows = pa.table({name: pa.array(columns[name], SCHEMA.field(name).type) for name in _names_in(layout)})
     digest = _digest("k", Run(ImportKey(0, 0), layout, DIGEST_FORMAT))
-    with driver_cursor() as cursor:
-        binary.execute(cursor, f"select array_agg({digest}) from {binary.unnest(rows.schema)}", binary.as_arrays(rows))
-        return [int(one) for one in binary.read_array(cursor, 0, "i8")]
+    query = f"select array_agg({digest}) as digests from {binary.unnest(rows.schema)}"
+    found: list[int] = binary.execute(query, binary.as_arrays(rows))["digests"].tolist()
+    return found
 
 
 def _digest(alias: str, run: Run) -> str:
@@ -335,38 +324,34 @@ def iter_pages(seller_id: int) -> Iterator[list[ExportedListing]]:
 
     Each page is a separate statement: the caller may end its transaction between two pages.
     """
-    after: ListingKey = (0, 0, "")
-    while True:
-        with driver_cursor() as cursor:
-            cursor.execute(
-                f"""
-                select l.item_id, l.condition, l.variants, i.urn, {", ".join(f"l.{name}" for name in _FIELD_NAMES)}
-                from (
-                    select * from listings
-                    where seller_id = %s and (item_id, condition, variants) > (%s::int, %s::smallint, %s)
-                    order by item_id, condition, variants
-                    limit %s
-                ) l join items i on i.id = l.item_id
-                order by l.item_id, l.condition, l.variants
-                """,
-                (seller_id, *after, _PAGE_ROWS),
-            )
-            rows = cursor.fetchall()
-        if not rows:
-            return
-        yield [
-            ExportedListing(urn, condition, variants, dict(zip(_FIELD_NAMES, values, strict=True)))
-            for _, condition, variants, urn, *values in rows
-        ]
-        item_id, condition, variants, *_ = rows[-1]
-        after = item_id, condition, variants
+    after = {"item_id": 0, "condition": 0, "variants": ""}
+    query = f"""
+        select l.item_id, l.condition, l.variants, i.urn, {", ".join(f"l.{name}" for name in _FIELD_NAMES)}
+        from (
+            select * from listings
+            where seller_id = %(seller_id)s
+              and (item_id, condition, variants) > (%(item_id)s::int, %(condition)s::smallint, %(variants)s)
+            order by item_id, condition, variants
+            limit %(limit)s
+        ) l join items i on i.id = l.item_id
+        order by l.item_id, l.condition, l.variants
+    """
+    while rows := fetch(query, {"seller_id": seller_id, **after, "limit": _PAGE_ROWS}):
+        yield [ExportedListing(row.urn, row.condition, row.variants, fields_of(row)) for row in rows]
+        after = {name: getattr(rows[-1], name) for name in KEY}
+
+
+def fields_of(row: Any) -> dict[str, Value]:
+    """What a listing holds, of a row with the columns of the table."""
+    return {name: getattr(row, name) for name in _FIELD_NAMES}
 
 
 def list_created_lines(key: ImportKey) -> list[int]:
     """The lines of an import that created a listing, in ascending order."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            "select created_line from listings where seller_id = %s and created_import_id = %s order by created_line",
-            key,
-        )
-        return [line for (line,) in cursor]
+    return fetch_values(
+        """
+        select created_line from listings where seller_id = %(seller_id)s and created_import_id = %(import_id)s
+        order by created_line
+        """,
+        key._asdict(),
+    )

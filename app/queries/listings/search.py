@@ -16,12 +16,17 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from psycopg.rows import namedtuple_row
-
 from app.csvfile.columns import FIELDS, Value
 from app.csvfile.contract import Condition
-from app.queries import driver_cursor
-from app.queries.listings.listings import ExportedListing, ListingKey
+from app.queries import fetch, fetch_as, fetch_value, fetch_values
+from app.queries.listings.listings import (
+    HAS_KEY,
+    UNNESTED_KEYS,
+    ExportedListing,
+    ListingKey,
+    fields_of,
+    key_arrays,
+)
 
 #: The highest possible id of an item.
 _MOST_ITEM_ID = 2**31 - 1
@@ -214,28 +219,25 @@ def _scan_window(
         **_item_values(wanted),
         **_test_values(seller_id, wanted),
     }
-    with driver_cursor() as cursor:
-        cursor.row_factory = namedtuple_row
-        cursor.execute(
-            f"""
-            select item_id, condition, variants, number = %(listings)s as is_last, is_wanted
+    rows = fetch(
+        f"""
+        select item_id, condition, variants, number = %(listings)s as is_last, is_wanted
+        from (
+            select item_id, condition, variants, number, {" and ".join(asked) or "true"} as is_wanted
             from (
-                select item_id, condition, variants, number, {" and ".join(asked) or "true"} as is_wanted
+                select *, row_number() over (order by item_id, condition, variants) as number
                 from (
-                    select *, row_number() over (order by item_id, condition, variants) as number
-                    from (
-                        select {"*" if _tests(wanted) else "item_id, condition, variants"} from listings
-                        where seller_id = %(seller_id)s and {_BEHIND} {"".join(f" and {one}" for one in read)}
-                        order by item_id, condition, variants limit %(listings)s
-                    ) l
+                    select {"*" if _tests(wanted) else "item_id, condition, variants"} from listings
+                    where seller_id = %(seller_id)s and {_BEHIND} {"".join(f" and {one}" for one in read)}
+                    order by item_id, condition, variants limit %(listings)s
                 ) l
             ) l
-            where is_wanted or number = %(listings)s
-            order by item_id, condition, variants limit %(most)s
-            """,
-            values,
-        )
-        rows: list[Any] = cursor.fetchall()
+        ) l
+        where is_wanted or number = %(listings)s
+        order by item_id, condition, variants limit %(most)s
+        """,
+        values,
+    )
     found = [_key_of(row) for row in rows if row.is_wanted][:most]
     if len(found) == most:
         return SearchWindow(found, found[-1])
@@ -301,48 +303,42 @@ def _item_values(wanted: ListingFilter) -> dict[str, Any]:
 
 def _items_under(wanted: ListingFilter) -> list[int] | None:
     """All items whose URN matches, in order, ignoring the rest of the filter; None if they are too many."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            "select id from items where urn >= %(urn)s and urn < %(behind_urn)s limit %(limit)s",
-            {**_item_values(wanted), "limit": _MOST_MATCHES + 1},
+    ids = fetch_values(
+        "select id from items where urn >= %(urn)s and urn < %(behind_urn)s limit %(limit)s",
+        {**_item_values(wanted), "limit": _MOST_MATCHES + 1},
+    )
+    if len(ids) > _MOST_MATCHES:
+        return None
+    if wanted.words:
+        ids = fetch_values(
+            f"select id from items i where id = any(%(ids)b::int[]) and {_item_matches(wanted)}",
+            {**_item_values(wanted), "ids": ids},
         )
-        ids = [item_id for (item_id,) in cursor.fetchall()]
-        if len(ids) > _MOST_MATCHES:
-            return None
-        if wanted.words:
-            cursor.execute(
-                f"select id from items i where id = any(%(ids)b::int[]) and {_item_matches(wanted)}",
-                {**_item_values(wanted), "ids": ids},
-            )
-            ids = [item_id for (item_id,) in cursor.fetchall()]
     return sorted(ids)
 
 
 def _items_between(wanted: ListingFilter, first: int, last: int) -> list[int]:
     """The first matching items from one id to another, in order."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select i.id from items i where i.id between %(first)s and %(last)s and {_item_matches(wanted)}
-            order by i.id limit %(limit)s
-            """,
-            {**_item_values(wanted), "first": first, "last": last, "limit": _MOST_MATCHES},
-        )
-        return [item_id for (item_id,) in cursor.fetchall()]
+    return fetch_values(
+        f"""
+        select i.id from items i where i.id between %(first)s and %(last)s and {_item_matches(wanted)}
+        order by i.id limit %(limit)s
+        """,
+        {**_item_values(wanted), "first": first, "last": last, "limit": _MOST_MATCHES},
+    )
 
 
 def _item_further_on(seller_id: int, wanted: ListingFilter, after: ListingKey, listings: int) -> int | None:
     """The item of the listing that is ``listings`` listings beyond ``after``; only hidden ones count if ``wanted``."""
-    with driver_cursor() as cursor:
-        row = cursor.execute(
-            f"""
-            select item_id from listings where seller_id = %(seller_id)s and {_BEHIND}
-            {"and hidden" if wanted.hidden else ""}
-            order by item_id, condition, variants offset %(skipped)s limit 1
-            """,
-            {"seller_id": seller_id, "skipped": listings - 1, **_key_values(after)},
-        ).fetchone()
-        return row[0] if row else None
+    found: int | None = fetch_value(
+        f"""
+        select item_id from listings where seller_id = %(seller_id)s and {_BEHIND}
+        {"and hidden" if wanted.hidden else ""}
+        order by item_id, condition, variants offset %(skipped)s limit 1
+        """,
+        {"seller_id": seller_id, "skipped": listings - 1, **_key_values(after)},
+    )
+    return found
 
 
 class Order(StrEnum):
@@ -402,33 +398,29 @@ def find_sorted(
     if after is not None:
         is_further = f"{sort.column} {'<' if sort.is_descending else '>'} {sort.value}"
         conditions.append(f"({is_further} or ({sort.column} = {sort.value} and {_BEHIND}))")
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select {sort.written}, item_id, condition, variants from listings
-            where seller_id = %(seller_id)s {"".join(f" and {one}" for one in conditions)}
-            order by {sort.column} {"desc" if sort.is_descending else "asc"}, item_id, condition, variants
-            limit %(limit)s
-            """,
-            {
-                "condition": wanted.condition,
-                "limit": limit,
-                "value": after.value if after else None,
-                **_key_values(after.key if after else START),
-                **_item_values(wanted),
-                **_test_values(seller_id, wanted),
-            },
-        )
-        return [SortedKey(value, (item, condition, variants)) for value, item, condition, variants in cursor]
+    rows = fetch(
+        f"""
+        select {sort.written} as value, item_id, condition, variants from listings
+        where seller_id = %(seller_id)s {"".join(f" and {one}" for one in conditions)}
+        order by {sort.column} {"desc" if sort.is_descending else "asc"}, item_id, condition, variants
+        limit %(limit)s
+        """,
+        {
+            "condition": wanted.condition,
+            "limit": limit,
+            "value": after.value if after else None,
+            **_key_values(after.key if after else START),
+            **_item_values(wanted),
+            **_test_values(seller_id, wanted),
+        },
+    )
+    return [SortedKey(row.value, _key_of(row)) for row in rows]
 
 
 def count(seller_id: int, *, at_most: int) -> int:
     """The number of the seller's listings, or ``at_most`` if there are more."""
-    with driver_cursor() as cursor:
-        row = cursor.execute(
-            "select count(*) from (select 1 from listings where seller_id = %s limit %s) l", (seller_id, at_most)
-        ).fetchone()
-        return row[0] if row else 0
+    query = "select count(*) from (select 1 from listings where seller_id = %(seller_id)s limit %(limit)s) l"
+    return int(fetch_value(query, {"seller_id": seller_id, "limit": at_most}))
 
 
 class WrittenBy(NamedTuple):
@@ -471,15 +463,9 @@ class FoundListing(NamedTuple):
         return {column: text for column, text in texts.items() if text}
 
 
-_EACH_KEY = """
-    unnest(%(items)b::int[], %(conditions)b::smallint[], %(variants)b::text[])
-        with ordinality as k (item_id, condition, variants, place)
-    cross join lateral (
-        select * from listings l
-        where l.seller_id = %(seller_id)s
-            and l.item_id = k.item_id and l.condition = k.condition and l.variants = k.variants
-        offset 0
-    ) l join items i on i.id = l.item_id
+_EACH_KEY = f"""
+    {UNNESTED_KEYS} cross join lateral (select * from listings l where {HAS_KEY} offset 0) l
+    join items i on i.id = l.item_id
 """
 
 
@@ -487,30 +473,24 @@ def describe(seller_id: int, keys: Collection[ListingKey]) -> list[FoundListing]
     """Listings for display, in the order of ``keys``."""
     if not keys:
         return []
-    with driver_cursor() as cursor:
-        cursor.row_factory = namedtuple_row
-        cursor.execute(
-            f"""
-            select i.urn, i.game, i."set" as set_name, i.name, i.number, l.condition, l.variants, {_FIELDS},
-                c.public_id as maker_id, c.file_name as maker_file, c.name as maker_name, l.created_line,
-                u.public_id as changer_id, u.file_name as changer_file, u.name as changer_name, l.updated_line,
-                l.updated_at, l.edited_at
-            from {_EACH_KEY}
-            left join imports c on c.seller_id = %(seller_id)s and c.id = l.created_import_id and c.deleted_at is null
-            left join imports u on u.seller_id = %(seller_id)s and u.id = l.updated_import_id and u.deleted_at is null
-            order by k.place
-            """,
-            _keys_values(seller_id, keys),
-        )
-        return [_listed(row) for row in cursor.fetchall()]
+    rows = fetch(
+        f"""
+        select i.urn, i.game, i."set" as set_name, i.name, i.number, l.condition, l.variants, {_FIELDS},
+            c.public_id as maker_id, c.file_name as maker_file, c.name as maker_name, l.created_line,
+            u.public_id as changer_id, u.file_name as changer_file, u.name as changer_name, l.updated_line,
+            l.updated_at, l.edited_at
+        from {_EACH_KEY}
+        left join imports c on c.seller_id = %(seller_id)s and c.id = l.created_import_id and c.deleted_at is null
+        left join imports u on u.seller_id = %(seller_id)s and u.id = l.updated_import_id and u.deleted_at is null
+        order by k.place
+        """,
+        {"seller_id": seller_id, **key_arrays(keys)},
+    )
+    return [_listed(row) for row in rows]
 
 
 #: The columns of the listing ``l`` that hold values.
 _FIELDS = ", ".join(f"l.{field.name}" for field in FIELDS.values())
-
-
-def _values_of(row: Any) -> dict[str, Value]:
-    return {field.name: getattr(row, field.name) for field in FIELDS.values()}
 
 
 def _listed(row: Any) -> FoundListing:
@@ -522,7 +502,7 @@ def _listed(row: Any) -> FoundListing:
         number=row.number,
         condition=Condition(row.condition),
         variants=row.variants,
-        values=_values_of(row),
+        values=fields_of(row),
         made_by=_origin(row.maker_id, row.maker_file, row.maker_name, row.created_line),
         changed_by=_origin(row.changer_id, row.changer_file, row.changer_name, row.updated_line),
         updated_at=row.updated_at,
@@ -540,32 +520,21 @@ def export(seller_id: int, keys: Collection[ListingKey]) -> list[ExportedListing
     """Listings as they are exported, in the order of ``keys``."""
     if not keys:
         return []
-    with driver_cursor() as cursor:
-        cursor.row_factory = namedtuple_row
-        cursor.execute(
-            f"""
-            select i.urn, l.condition, l.variants, {_FIELDS}
-            from {_EACH_KEY} order by k.place
-            """,
-            _keys_values(seller_id, keys),
-        )
-        rows: list[Any] = cursor.fetchall()
-        return [ExportedListing(row.urn, row.condition, row.variants, _values_of(row)) for row in rows]
-
-
-def _keys_values(seller_id: int, keys: Collection[ListingKey]) -> dict[str, Any]:
-    items, conditions, variants = zip(*keys, strict=True)
-    return {"seller_id": seller_id, "items": [*items], "conditions": [*conditions], "variants": [*variants]}
+    query = f"select i.urn, l.condition, l.variants, {_FIELDS} from {_EACH_KEY} order by k.place"
+    rows = fetch(query, {"seller_id": seller_id, **key_arrays(keys)})
+    return [ExportedListing(row.urn, row.condition, row.variants, fields_of(row)) for row in rows]
 
 
 def count_by_item(seller_id: int, item_ids: Collection[int]) -> dict[int, int]:
     """The number of the seller's listings of each item; items without one are left out."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            "select item_id, count(*) from listings where seller_id = %s and item_id = any(%s) group by item_id",
-            (seller_id, [*item_ids]),
-        )
-        return dict(cursor.fetchall())
+    rows = fetch(
+        """
+        select item_id, count(*) as listings from listings
+        where seller_id = %(seller_id)s and item_id = any(%(item_ids)s) group by item_id
+        """,
+        {"seller_id": seller_id, "item_ids": [*item_ids]},
+    )
+    return {row.item_id: row.listings for row in rows}
 
 
 class ItemAt(NamedTuple):
@@ -578,11 +547,8 @@ class ItemAt(NamedTuple):
 
 def find_item_at(item_id: int) -> ItemAt | None:
     """The item with an id, or else the last one before it."""
-    with driver_cursor() as cursor:
-        row = cursor.execute(
-            'select urn, "set", name from items where id <= %(id)s order by id desc limit 1', {"id": item_id}
-        ).fetchone()
-        return ItemAt(*row) if row else None
+    query = 'select urn, "set" as set_name, name from items where id <= %(id)s order by id desc limit 1'
+    return next(iter(fetch_as(ItemAt, query, {"id": item_id})), None)
 
 
 def find_item_id(urn: str) -> int | None:
@@ -592,6 +558,5 @@ def find_item_id(urn: str) -> int | None:
 
 def find_item_ids(urns: Collection[str]) -> dict[str, int]:
     """The ids of the items with these URNs."""
-    with driver_cursor() as cursor:
-        cursor.execute("select urn, id from items where urn = any(%s)", ([*urns],))
-        return dict(cursor.fetchall())
+    rows = fetch("select urn, id from items where urn = any(%(urns)s)", {"urns": [*urns]})
+    return {row.urn: row.id for row in rows}
