@@ -24,6 +24,7 @@ from app.csvfile.errors import FileRejected
 from app.csvfile.visible import visible
 from app.csvfile.warn import read_stored
 from app.extensions import db
+from app.humanize import counted, say_duration
 from app.identity import sellers, sessions, tokens
 from app.imports import commands, conversion_job, conversions, ledger, mappings, reconcile, undo
 from app.imports.errors import ImportNotFound, TransitionRefused
@@ -35,6 +36,7 @@ from app.imports.reports import progress
 from app.imports.reports.progress import ImportProgress
 from app.jobs import queue
 from app.models import Import, Seller
+from app.operators import cluster
 from app.queries import items
 from app.queries.imports import lookups
 from app.statuses import FINAL_IMPORT_STATUSES, ImportKind, ImportStatus, TokenScope
@@ -121,6 +123,7 @@ sellers_commands = _Commands("sellers", help="Accounts of sellers and operators.
 catalog_commands = _Commands("catalog", help="The items that listings are made for.")
 imports_commands = _Commands("imports", help="Bulk imports.")
 tokens_commands = _Commands("tokens", help="Tokens for clients of the API.")
+cluster_commands = _Commands("cluster", help="A database cluster with the extension Citus.")
 
 
 def init_app(app: Flask) -> None:
@@ -129,6 +132,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(catalog_commands)
     app.cli.add_command(imports_commands)
     app.cli.add_command(tokens_commands)
+    app.cli.add_command(cluster_commands)
     app.cli.add_command(reconcile_command)
     app.cli.add_command(demo_command)
     app.cli.add_command(version_command)
@@ -390,6 +394,48 @@ def revoke_token(public_id: uuid.UUID, email: str) -> None:
     except tokens.TokenNotFound:
         raise _Failed(f"{email} has no token {public_id}.") from None
     _say(f"Revoked the token “{name}”.")
+
+
+@cluster_commands.command("distribute")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+def distribute_tables(dry_run: bool) -> None:
+    """Distribute the tables that grow with rows over the nodes of the cluster, by seller. Repeating it does no harm.
+
+    Exit code: 2 refused.
+    """
+    todo = cluster.plan(cluster.look())
+    for refusal in todo.refusals:
+        _say(f"Refused: {refusal}", err=True)
+    for step in todo.steps if dry_run or todo.refusals else []:
+        about = f", about {say_duration(step.seconds)}" if step.seconds else ""
+        _say(f"{step.subject}: {step.sentence}{about}.", f"{step.statement};")
+    if todo.refusals:
+        sys.exit(EXIT_REFUSED)
+    if not todo.steps:
+        _say("Everything is distributed already.")
+    if dry_run:
+        return
+    for step in cluster.distribute(todo):
+        _say(f"{step.subject}: {step.sentence}. Done.")
+    if left := cluster.plan(cluster.look()).steps:
+        raise _Failed(f"This had no effect; do it by hand, if need be on each node: {left[0].statement}")
+
+
+@cluster_commands.command("status")
+def show_cluster() -> None:
+    """Show the nodes, and the largest shards of the listings with their largest sellers. Exit code: 2 no cluster."""
+    facts = cluster.look()
+    todo = cluster.plan(facts)
+    for node in facts.nodes:
+        role = "coordinator" if node.is_coordinator else "node"
+        _say(f"{role} {node.id}", node.address, "does not answer" if node.settings is None else "answers")
+    for complaint in (*todo.refusals, *(f"{step.subject}: {step.sentence}." for step in todo.steps)):
+        _say(f"To do: {complaint}", err=True)
+    if not facts.nodes:
+        sys.exit(EXIT_REFUSED)
+    for large in cluster.list_large_shards(facts.nodes):
+        sellers = ", ".join(f"{email} ({counted(count, 'listing')})" for email, count in large.sellers)
+        _say(f"shard {large.shard.id}", large.shard.node, cluster.say_size(large.shard.size), sellers)
 
 
 def _say(*cells: str, err: bool = False) -> None:

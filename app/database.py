@@ -25,7 +25,7 @@ _Result = TypeVar("_Result")
 #: The oldest major version of PostgreSQL that Sluice is tested with.
 LEAST_VERSION = 15
 #: Longest wait for another transaction's lock. After it, a request answers with an error and a worker tries again.
-_LOCK_TIMEOUT_SECONDS = 30
+LOCK_TIMEOUT_SECONDS = 30
 #: Longest wait of a request for any answer: longer than for a lock, so that only a frozen server exceeds it.
 _ANSWER_TIMEOUT_SECONDS = 45.0
 #: Key in SQLAlchemy's ``info`` of a connection that is behind a pooler.
@@ -82,7 +82,7 @@ def init_app(app: Flask, url: str, settings: Settings) -> None:
     app.extensions["sluice_session_settings"] = {
         # A worker that freezes inside a chunk would hold its batch's lock, and with it a Terminate, for ever.
         "idle_in_transaction_session_timeout": f"{int(settings.lease_seconds * 1000)}ms",
-        "lock_timeout": f"{_LOCK_TIMEOUT_SECONDS}s",
+        "lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s",
         "timezone": "UTC",
     }
     db.init_app(app)

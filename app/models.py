@@ -1000,3 +1000,5 @@ BY_SELLER: tuple[type[Base], ...] = (
     ForeseenChange,
     ListingWarning,
 )
+#: What statements on those tables join; on a cluster every node has a copy.
+ON_ALL_NODES: tuple[type[Base], ...] = (Item, ExternalId)

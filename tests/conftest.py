@@ -27,6 +27,7 @@ from app.identity import sessions, tokens
 from app.jobs.queue import AllowedJob, open_queue
 from app.local.private_servers import PrivateServers
 from app.models import Seller
+from app.operators import cluster
 from app.redis_client import redis_client
 from app.statuses import TokenScope
 from tests.s3_server import make_bucket, s3_process
@@ -36,6 +37,9 @@ settings.register_profile("sluice", deadline=None)
 settings.load_profile("sluice")
 
 PASSWORD = "a good password"
+#: A database with Citus on the coordinator of a cluster, which the tests may empty: they run there instead of on a
+#: server of their own, in one process (see CONTRIBUTING.md).
+CLUSTER = os.environ.get("CLUSTER_DATABASE_URL", "")
 #: Tables whose single row migrations insert.
 _SINGLE_ROWS = {"catalog", "reconciler"}
 #: The rows of these would take longer to delete, and leave more dead rows.
@@ -54,7 +58,7 @@ _TRUNCATE_LARGE_TABLES = """
 #: snapshot of its catalog.
 _START_AGAIN = (
     "update catalog set version = version + 1",
-    "perform setval(oid, 1, false) from pg_class where relkind = 'S'",
+    "perform setval(oid, 1, false) from pg_class where relkind = 'S' and relnamespace = 'public'::regnamespace",
     "update reconciler set batches_reclaimed = default, batches_taken_back = default, jobs_lost = default, "
     "imports_settled = default, transactions_ended = default",
 )
@@ -80,7 +84,11 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     servers = PrivateServers(root / "home")
     addresses = servers.ensure()
     database_url = addresses.database_url.replace("+psycopg", "")
-    _wait_for_no_disk(database_url)
+    if CLUSTER:
+        database_url = CLUSTER
+        _empty_cluster(database_url)
+    else:
+        _wait_for_no_disk(database_url)
     yield {
         **os.environ,
         "SLUICE_HOME": str(root / "own"),
@@ -102,6 +110,24 @@ def _wait_for_no_disk(database_url: str) -> None:
         connection.execute("select pg_reload_conf()")
 
 
+def _empty_cluster(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        # Not the schema: views of Citus are in it, too.
+        for (table,) in connection.execute("select tablename from pg_tables where schemaname = 'public'").fetchall():
+            connection.execute(f"drop table {table} cascade")
+        functions = "select proname from pg_proc where pronamespace = 'public'::regnamespace and proname like 'sluice%'"
+        for (function,) in connection.execute(functions).fetchall():
+            connection.execute(f"drop function {function}")
+
+
+def distribute() -> None:
+    """Distribute the migrated database, if the tests run on a cluster."""
+    if CLUSTER:
+        todo = cluster.plan(cluster.look())
+        assert todo.refusals == []
+        assert [*cluster.distribute(todo)] == todo.steps
+
+
 @pytest.fixture(scope="session")
 def migrated_app(environ: dict[str, str]) -> Iterator[Flask]:
     """The application over a migrated database."""
@@ -110,6 +136,7 @@ def migrated_app(environ: dict[str, str]) -> Iterator[Flask]:
     app.testing = True
     with app.app_context():
         upgrade()
+        distribute()
         db.session.remove()
         yield app
         db.engine.dispose()
@@ -140,6 +167,8 @@ def remove_what_is_left(*, keep: Collection[str] = ()) -> None:
     statements += [f"delete from {name}" for name in left]
     if not keep:
         statements += _START_AGAIN
+    if CLUSTER:
+        db.session.connection().exec_driver_sql("set local citus.multi_shard_modify_mode = 'sequential'")
     # In one statement, because each test pays for it. It waits for transactions of processes that were killed.
     block = f"do $$ begin lock table {', '.join(left)}; {'; '.join(statements)}; end $$"
     db.session.connection().exec_driver_sql(block)
