@@ -33,7 +33,10 @@ LOOK_SECONDS = 0.05
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 #: The tables of an import; all others stay unchanged between measurements.
-_TABLES = "listings, row_errors, error_groups, earlier_values, kept_listings, batches, imports"
+_TABLES = (
+    "listings, row_errors, error_groups, earlier_values, kept_listings, batches, imports, "
+    "fixings, answers, corrections, open_values"
+)
 
 _Found = TypeVar("_Found")
 

@@ -6,7 +6,7 @@ The bytes of thousands of values are made and read at once, without an object fo
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,6 +42,8 @@ _TYPES = {
 }
 #: The types in results, by the ids of the types of their arrays: ``_bool`` and so on in ``pg_type.dat``.
 _DTYPES = {1000: "?", 1016: "i8", 1005: "i2", 1007: "i4", 1010: f"V{TID.byte_width}"}
+#: Rows whose texts PostgreSQL joins: of the longest rows, too, they are far from the gigabyte that a value may have.
+_ROWS_JOINED = 1_000
 #: The length of a null.
 _NULL = -1
 _NOTHING = pa.scalar(b"", pa.binary())
@@ -81,6 +83,46 @@ def _read_array(value: bytes | None, dtype: str) -> NDArray[Any]:
         return np.empty(0, kind)
     elements = np.frombuffer(value, np.dtype([("length", ">i4"), ("value", kind.newbyteorder(">"))]), offset=20)
     return elements["value"].astype(kind)
+
+
+def read_table(query: str, types: Mapping[str, pa.DataType], parameters: Mapping[str, Any]) -> pa.Table:
+    """The rows of ``query``, whose columns become these with these ``types``: texts, and integers that are not null.
+
+    A null text is read as an empty one. This is for some thousands of rows and takes a third of the time of COPY, from
+    which the driver takes row by row.
+    """
+    names = ", ".join(f'"{name}"' for name in types)
+    joined = (
+        f"""array_agg(octet_length(coalesce("{name}", ''))), string_agg("{name}", '')"""
+        if kind == pa.string()
+        else f'array_agg("{name}")'
+        for name, kind in types.items()
+    )
+    with driver_cursor() as cursor:
+        result = cursor.execute(
+            f"""
+            select {", ".join(joined)}
+            from (select *, (row_number() over () - 1) / {_ROWS_JOINED} as part from ({query}) as q ({names})) as p
+            group by part order by part
+            """,
+            parameters,
+            binary=True,
+        ).pgresult
+        parts = result.ntuples if result else 0
+        values = [[result.get_value(row, at) for at in range(result.nfields)] for row in range(parts)] if result else []
+    tables = [_read_part(types, iter(each)) for each in values]
+    return pa.concat_tables(tables) if tables else pa.schema([*types.items()]).empty_table()
+
+
+def _read_part(types: Mapping[str, pa.DataType], values: Iterator[bytes | None]) -> pa.Table:
+    columns = {}
+    for name, kind in types.items():
+        if kind == pa.string():
+            ends = np.cumsum(_read_array(next(values), "i4"))
+            columns[name] = _binary(np.frombuffer(next(values) or b"", np.uint8), np.append(0, ends)).view(kind)
+        else:
+            columns[name] = pa.array(_read_array(next(values), f"i{kind.bit_width // 8}"))
+    return pa.table(columns)
 
 
 def unnest(schema: pa.Schema) -> str:

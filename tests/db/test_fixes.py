@@ -140,7 +140,10 @@ def test_a_worker_goes_on_where_a_large_answer_stopped(
         patched.setattr(engine, "_REQUEST_SECONDS", 0.0)
         standing = engine.give(one, Asked(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "100"}))
     assert (standing.answering, standing.rows_done) == (1, 4)
-    run_jobs()
+    with monkeypatch.context() as patched:
+        # Of large rows, only few are read at once.
+        patched.setattr(corrections, "_SLICE_BYTES", 200)
+        run_jobs()
     standing = corrections.get(ImportKey(one.seller_id, one.id))
     # Of several rows that would create one listing, those that are judged together know of each other.
     assert standing.answering is None

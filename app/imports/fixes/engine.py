@@ -407,7 +407,7 @@ class _Work(NamedTuple):
         written = pa.table(
             {
                 "line": pa.array(rows.lines, pa.int32()),
-                "state": pa.array(states.tolist(), pa.string()),
+                "state": pa.array(states, pa.string()),
                 "row": pc.if_else(is_kept, None, changed.texts),
                 **dict(zip(recorded.column_names, recorded.columns, strict=True)),
             }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from app.csvfile.causes import Cause, Problem
 from app.csvfile.columns import Layout
+from app.csvfile.lines import BLOCK_BYTES
 from app.csvfile.reader import Block, read_blocks
-from app.csvfile.texts import Indices, Mask
-from app.csvfile.write import csv_lines
+from app.csvfile.texts import Indices, Mask, Texts
 from app.imports.reports.row_errors import TELLING, can_be_assigned, columns_of
 from app.queries.imports.corrections import Value
 from app.queries.imports.error_groups import ErrorKind
@@ -23,8 +23,6 @@ from app.queries.imports.error_groups import ErrorKind
 JOINT = "\x1f"
 #: A longer value belongs to no group of rows with the same value.
 _MAX_VALUE = 200
-#: A cell with any of these is quoted.
-_NEEDS_QUOTES = '[",\r\n]'
 
 
 class Slice(NamedTuple):
@@ -59,7 +57,9 @@ class Slice(NamedTuple):
         return assigned
 
     def take(self, at: Indices) -> Slice:
-        """Some of the rows."""
+        """Some of the rows, in their order."""
+        if len(at) == len(self.lines):
+            return self
         wanted = pa.array(at)
         columns = {name: cells.take(wanted) for name, cells in self.columns.items()}
         return Slice(self.lines[at], self.texts.take(wanted), self.reasons, self.reason_at[at], columns)
@@ -71,7 +71,7 @@ class Slice(NamedTuple):
             at = np.flatnonzero(self.has(kind))
             if not len(at):
                 continue
-            encoded = pc.dictionary_encode(self.take(at).values(kind))
+            encoded = pc.dictionary_encode(self.values(kind).take(pa.array(at)))
             lines, codes = self.lines[at], encoded.indices.to_numpy()
             _, first, counts = np.unique(codes, return_index=True, return_counts=True)
             last = len(codes) - 1 - np.unique(codes[::-1], return_index=True)[1]
@@ -110,7 +110,7 @@ def from_problems(
 
 def as_file(texts: pa.StringArray) -> bytes:
     """Rows as the part of a file below its header."""
-    return "".join(f"{text}\n" for text in texts.to_pylist()).encode()
+    return Texts(pc.binary_join_element_wise(texts, "", "\n")).data
 
 
 def _cells(
@@ -118,9 +118,9 @@ def _cells(
 ) -> dict[str, pa.StringArray]:
     parts: list[list[pa.Array]] = [[] for _ in layout.columns]
     before = 0
-    for block in read_blocks([as_file(texts)], offset=0, line=2, layout=layout):
-        causes = [[kind.cause.slug for kind in reasons[at]] for at in reason_at[before : before + len(block)]]
-        for part, cells in zip(parts, _cells_of(block, causes, layout), strict=True):
+    for block in read_blocks([as_file(texts)], offset=0, line=2, layout=layout, block_bytes=BLOCK_BYTES):
+        unfit = {at: reasons[reason_at[before + at]] for at in block.unfit}
+        for part, cells in zip(parts, _cells_of(block, unfit, layout), strict=True):
             part.append(cells)
         before += len(block)
     if before != len(texts):
@@ -131,13 +131,15 @@ def _cells(
     }
 
 
-def _cells_of(block: Block, causes: Sequence[Sequence[str]], layout: Layout) -> list[pa.Array]:
-    """The cells of all records of a block, column by column."""
+def _cells_of(block: Block, reasons: Mapping[int, tuple[ErrorKind, ...]], layout: Layout) -> list[pa.Array]:
+    """The cells of all records of a block, column by column; ``reasons`` has the problems of those that are unfit."""
     columns = [column.cast(pa.string()) for column in block.columns]
     if not block.unfit:
         return columns
     others = {
-        at: layout.own_and_extra(cells)[0] if can_be_assigned(cells, causes[at], layout) else None
+        at: layout.own_and_extra(cells)[0]
+        if can_be_assigned(cells, (kind.cause.slug for kind in reasons[at]), layout)
+        else None
         for at, cells in block.unfit.items()
     }
     order = pa.array(np.argsort(np.append(block.fit, [*others])))
@@ -151,13 +153,16 @@ def _cells_of(block: Block, causes: Sequence[Sequence[str]], layout: Layout) -> 
 
 def as_texts(columns: Sequence[pa.StringArray]) -> pa.StringArray:
     """The rows with these cells, as they stand in a file."""
-    is_special = np.zeros(len(columns[0]), np.bool_)
-    for cells in columns:
-        is_special |= pc.match_substring_regex(cells, _NEEDS_QUOTES).to_numpy(zero_copy_only=False)
     texts = pc.binary_join_element_wise(*columns, ",")
-    if is_special.any():
-        at = pa.array(np.flatnonzero(is_special))
-        rows = zip(*(cells.take(at).to_pylist() for cells in columns), strict=True)
-        quoted = pa.array([line.removesuffix("\n") for line in csv_lines(rows)], pa.string())
-        texts = pc.replace_with_mask(texts, pa.array(is_special), quoted)
-    return texts
+    has_comma = pc.not_equal(pc.count_substring(texts, ","), len(columns) - 1)
+    is_special = pc.or_(has_comma, pc.match_substring_regex(texts, '["\r\n]'))
+    quoted = [_quote(cells.filter(is_special)) for cells in columns]
+    return pc.replace_with_mask(texts, is_special, pc.binary_join_element_wise(*quoted, ","))
+
+
+def _quote(cells: pa.StringArray) -> pa.StringArray:
+    is_special = pc.match_substring_regex(cells, '[,"\r\n]')
+    if not pc.any(is_special).as_py():
+        return cells
+    quoted = pc.binary_join_element_wise('"', pc.replace_substring(cells, '"', '""'), '"', "")
+    return pc.if_else(is_special, quoted, cells)

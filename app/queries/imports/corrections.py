@@ -19,14 +19,16 @@ from app.csvfile.causes import Cause
 from app.extensions import db
 from app.models import Answer, Correction, Fixing, Import, OpenValue
 from app.queries import ImportKey, as_columns, driver_cursor, older_than
+from app.queries.binary import read_table
 from app.queries.bulk_insert import copy, with_constants
-from app.queries.copy_out import iter_batches
 from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import RecordedError
 from app.statuses import CorrectionState, RetriedRows, sql_literal
 
 #: Number of rows on a page of ``iter_texts``.
 _PAGE_ROWS = 5_000
+#: Rows of more bytes than that are not read at once, whatever their number.
+_SLICE_BYTES = 64 << 20
 
 _OPEN, _RIGHT, _LEFT_OUT = map(sql_literal, (CorrectionState.OPEN, CorrectionState.RIGHT, CorrectionState.LEFT_OUT))
 
@@ -45,6 +47,11 @@ _CAUSES = "coalesce(c.causes, e.causes)"
 _COLUMNS = 'coalesce(c."columns", e."columns")'
 _FACTS = "case when c.causes is null then e.facts else c.facts end"
 _IN_GROUP = f"""(%(cause)s = '' or %(cause)s = any({_CAUSES}) and %(column)s = any({_COLUMNS}))"""
+#: Rows of one of the tables between two lines.
+_IN_SLICE = """
+    seller_id = %(seller_id)s and import_id = %(import_id)s
+    and line > %(after)s and line between %(first_line)s and %(last_line)s
+"""
 #: The line on which each of these rows begins in a file of their own below its header.
 _PLACES = """
     1 + sum(1 + length("row") - length(replace("row", E'\\n', ''))) over (order by line)
@@ -252,28 +259,29 @@ SLICE = {
     "row": pa.string(),
     "reasons": pa.string(),
     "facts": pa.string(),
-    "is_recorded": pa.int8(),
-    "is_corrected": pa.int8(),
+    "is_recorded": pa.int32(),
+    "is_corrected": pa.int32(),
 }
 
 
 def find_bound(key: ImportKey, wanted: Wanted, *, after_line: int, rows: int) -> int | None:
-    """The line of the last of so many failed rows below a line; None if fewer are left.
+    """The line of the last of so many failed rows below a line, or of fewer large ones; None if fewer are left.
 
     So whoever goes through the rows reads a range of the primary key, whatever the planner thinks of the rest.
     """
+    asked = {**key._asdict(), **wanted._asdict(), "after": after_line, "rows": rows}
     with driver_cursor() as cursor:
         cursor.execute(
-            """
-            select line from row_errors
-            where seller_id = %(seller_id)s and import_id = %(import_id)s
-                and line > %(after)s and line between %(first_line)s and %(last_line)s
-            order by line offset %(rows)s - 1 limit 1
+            f"""
+            select max(line), count(*), sum(octet_length("row"))
+            from (select line, "row" from row_errors where {_IN_SLICE} order by line limit %(rows)s) as next
             """,
-            {**key._asdict(), **wanted._asdict(), "after": after_line, "rows": rows},
+            asked,
         )
-        found = cursor.fetchone()
-        return None if found is None else int(found[0])
+        line, count, size = cursor.fetchone() or (None, 0, 0)
+    if count > 1 and size > _SLICE_BYTES:
+        return find_bound(key, wanted, after_line=after_line, rows=count // 2)
+    return line if count == rows else None
 
 
 def read_open(key: ImportKey, wanted: Wanted, *, after_line: int, with_facts: bool) -> pa.Table:
@@ -281,15 +289,17 @@ def read_open(key: ImportKey, wanted: Wanted, *, after_line: int, with_facts: bo
 
     The facts are empty unless ``with_facts``.
     """
+    # Whatever the planner thinks of the tables, it merges or hashes two slices in a full join, so that no row of one is
+    # looked up in the other. Because of COALESCE, it does not take the join for a left one.
     query = f"""
         select e.line, {_TEXT}, array_to_string({_CAUSES}, ' ') || '/' || array_to_string({_COLUMNS}, ' '),
-            {_FACTS if with_facts else "''"}, (c.line is not null)::int, (c."row" is not null)::int
-        from {_ROWS}
-        where {_OF_IMPORT} and e.line > %(after)s and e.line between %(first_line)s and %(last_line)s
-            and {_IS_OPEN} and {_IN_GROUP}
+            {f"({_FACTS})::text" if with_facts else "''"}, (c.line is not null)::int, (c."row" is not null)::int
+        from (select * from row_errors where {_IN_SLICE}) as e
+        full join (select * from corrections where {_IN_SLICE}) as c on c.line = e.line
+        where coalesce(e.line, 0) > 0 and {_IS_OPEN} and {_IN_GROUP}
         order by e.line
     """
-    return _read(query, {**key._asdict(), **wanted._asdict(), "after": after_line})
+    return read_table(query, SLICE, {**key._asdict(), **wanted._asdict(), "after": after_line})
 
 
 def read_lines(key: ImportKey, lines: Collection[int]) -> pa.Table:
@@ -301,12 +311,7 @@ def read_lines(key: ImportKey, lines: Collection[int]) -> pa.Table:
         where {_OF_IMPORT} and e.line = any(%(lines)s::int[]) and c.taken_by is null
         order by e.line
     """
-    return _read(query, {**key._asdict(), "lines": [*lines]})
-
-
-def _read(query: str, parameters: Mapping[str, Any]) -> pa.Table:
-    batches = [*iter_batches(query, SLICE, parameters)]
-    return pa.Table.from_batches(batches) if batches else pa.schema([*SLICE.items()]).empty_table()
+    return read_table(query, SLICE, {**key._asdict(), "lines": [*lines]})
 
 
 def list_states(key: ImportKey, lines: Collection[int]) -> dict[int, tuple[CorrectionState, bool]]:
