@@ -90,3 +90,9 @@ def bytes_of(texts: pa.Array) -> NDArray[np.uint8]:
         return np.empty(0, np.uint8)
     ends = np.frombuffer(bounds, np.int32, len(texts) + 1, texts.offset * 4)
     return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
+
+
+def has_any(texts: pa.Array, signs: bytes) -> bool:
+    """Whether any of these bytes stands in any of the texts."""
+    raw = bytes_of(texts).tobytes()
+    return len(raw.translate(None, signs)) < len(raw)

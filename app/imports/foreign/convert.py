@@ -18,7 +18,7 @@ from app.csvfile.columns import COLUMNS, HEADER, Column
 from app.csvfile.contract import CONDITION_CODES, Condition, Mode
 from app.extensions import db
 from app.imports.foreign.block_converter import BlockConverter, Offers, Worked
-from app.imports.foreign.bound import Bound
+from app.imports.foreign.bound import Bound, bytes_of, has_any
 from app.imports.foreign.mapping import Mapping
 from app.imports.foreign.reading import Reading, blocks
 from app.imports.foreign.reasons import Outcome, Reason, reason
@@ -128,17 +128,17 @@ class _Merged:
         """Add up those offers that are ``at`` some numbers, and set which is the first for the listing of each."""
         if not len(at):
             return
-        at = at[np.argsort(keys[at], kind="stable")]
+        at = at[np.argsort(keys[at])]
         some = keys[at]
         starts = np.flatnonzero(np.concatenate([[True], some[1:] != some[:-1]]))
         if len(starts) == len(at):
             return
-        first = np.repeat(at[starts], np.diff(starts, append=len(at)))
+        first = np.minimum.reduceat(at, starts)
         # The sum may be more than a listing can hold, which its row is told when it is imported.
         sums = np.add.reduceat(self.quantities[at], starts, dtype=np.int64)
-        self.quantities[at[starts]] = np.minimum(sums, np.iinfo(np.int32).max)
-        self.prices[at] = self.prices[first]
-        firsts[at] = first
+        self.quantities[first] = np.minimum(sums, np.iinfo(np.int32).max)
+        firsts[at] = np.repeat(first, np.diff(starts, append=len(at)))
+        self.prices[at] = self.prices[firsts[at]]
 
 
 class _Keys:
@@ -230,10 +230,7 @@ class _Writer:
             **{name: _quoted(pc.fill_null(texts.take(at), "")) for name, texts in offers.texts.items()},
         }
         cells = [columns.get(name, _NOTHING) for name in COLUMNS]
-        lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*cells, ","), _NOTHING, "\n")
-        _, bounds, data = lines.buffers()
-        at = np.frombuffer(bounds, np.int32, len(lines) + 1, lines.offset * 4)
-        return bytes(data[at[0] : at[-1]])
+        return as_lines(*cells)
 
     def _modes(self, offers: Offers, own: NDArray[np.int64], variants: pa.Array) -> pa.Array:
         """UPDATE where the seller has the listing, else CREATE."""
@@ -248,6 +245,12 @@ class _Writer:
             )
             modes[listings.find_makers(self._seller_id, keys).at] = 1
         return pa.array([Mode.CREATE.value, Mode.UPDATE.value]).take(pa.array(modes))
+
+
+def as_lines(*cells: pa.Array | pa.Scalar) -> bytes:
+    """Lines of CSV of these columns, whose values are quoted where they must be."""
+    *others, last = cells
+    return bytes_of(pc.binary_join_element_wise(*others, pc.binary_join_element_wise(last, "\n", ""), ",")).tobytes()
 
 
 def _why_added(counting: NDArray[np.int32], own: NDArray[np.int32]) -> tuple[list[Reason], NDArray[np.intp]]:
@@ -266,8 +269,8 @@ def _pounds(pence: int) -> str:
 
 def _quoted(texts: pa.Array) -> pa.Array:
     """Texts without line breaks as cells of CSV."""
-    needs = pc.match_substring_regex(texts, '[",]')
-    if not pc.any(needs).as_py():
+    if not has_any(texts, b'",'):
         return texts
+    needs = pc.match_substring_regex(texts, '[",]')
     doubled = pc.replace_substring(texts, '"', '""')
     return pc.if_else(needs, pc.binary_join_element_wise('"', doubled, '"', ""), texts)

@@ -55,6 +55,13 @@ class Target(NamedTuple):
     is_left_out: bool = False
 
 
+class _Keyed(NamedTuple):
+    """The items that the keys of a row name: those that do not contradict what else it says, and all."""
+
+    agreeing: tuple[NamedItem, ...] = ()
+    all: tuple[NamedItem, ...] = ()
+
+
 class _Set(NamedTuple):
     by_number: dict[str, list[NamedItem]]
     by_name: dict[str, list[NamedItem]]
@@ -75,8 +82,13 @@ class Items:
     def resolve(self, cells: Sequence[ItemCells]) -> list[Target]:
         """What each of ``cells`` comes to, with at most one statement for each way to name items."""
         found = [self._find_sets(one) for one in cells]
-        self._load(cells, found)
-        targets = [self._target(one, sets) for one, sets in zip(cells, found, strict=True)]
+        self._load(cells)
+        keyed = [self._by_key(one, sets) for one, sets in zip(cells, found, strict=True)]
+        # Mostly an id decides, and no set is needed.
+        self._load_sets(
+            one for key, sets in zip(keyed, found, strict=True) if len(key.agreeing) != 1 for one in sets.sets
+        )
+        targets = [self._target(*one) for one in zip(cells, found, keyed, strict=True)]
         self._forget()
         return targets
 
@@ -91,10 +103,10 @@ class Items:
         games = self.sets.games(cells.game)
         return found if games is None else found._replace(sets=tuple(one for one in found.sets if one.game in games))
 
-    def _load(self, cells: Sequence[ItemCells], found: Sequence[FoundSets]) -> None:
-        urns = {one.urn for one in cells if one.urn} | {
-            urn for one in cells if (urn := self._answers.get(normal(label(one)), LEAVE_OUT)) != LEAVE_OUT
-        }
+    def _load(self, cells: Sequence[ItemCells]) -> None:
+        urns = {one.urn for one in cells if one.urn}
+        if self._answers:
+            urns |= {self._answers.get(normal(label(one)), LEAVE_OUT) for one in cells} - {LEAVE_OUT}
         if missing := urns - self._by_urn.keys():
             self._by_urn |= {item.urn: item for item in items_by_set.find_by_urns(missing)}
         for way, at in ((NamedBy.CARDMARKET_ID, 1), (NamedBy.TCGPLAYER_ID, 2)):
@@ -103,12 +115,9 @@ class Items:
                 self._by_id |= {(way, one): [] for one in unseen}
                 for external_id, item in items_by_set.find_by_ids(way, unseen):
                     self._by_id[way, external_id].append(item)
-        self._load_sets({one for sets in found for one in sets.sets})
 
     def _load_sets(self, wanted: Iterable[NamedSet]) -> None:
-        missing = {one for one in wanted if one not in self._loaded}
-        if not missing:
-            return
+        missing = {*wanted} - self._loaded.keys()
         self._loaded |= {one: _Set(defaultdict(list), defaultdict(list), []) for one in missing}
         for of_set, item in items_by_set.find_in_sets(missing):
             entry = self._loaded[of_set]
@@ -125,40 +134,42 @@ class Items:
             if len(found) > _REMEMBERED:
                 found.clear()
 
-    def _target(self, cells: ItemCells, found: FoundSets) -> Target:
-        named = label(cells)
-        if answer := self._answers.get(normal(named)):
+    def _target(self, cells: ItemCells, found: FoundSets, keyed: _Keyed) -> Target:
+        if self._answers and (answer := self._answers.get(normal(label(cells)))):
             if answer == LEAVE_OUT:
-                return Target(reason=reason("answered", word=named), is_left_out=True)
+                return Target(reason=reason("answered", word=label(cells)), is_left_out=True)
             if answer in self._by_urn:
                 return Target((self._by_urn[answer],), found.extras)
         if not any(cells):
             return Target(reason=reason("item-missing"))
-        target = self._by_key(cells, found) or self._by_title(cells, found) or self._by_set(cells, found)
+        if keyed.agreeing:
+            target = self._one_of(cells, keyed.agreeing)
+        elif keyed.all:
+            target = self._disagreement(cells, [*keyed.all, *self._in_sets(cells, found)])
+        else:
+            target = self._by_title(cells, found) or self._by_set(cells, found)
         if not target.items and not target.is_left_out and words.is_sealed(cells.name or cells.title):
             return Target(reason=reason("sealed"), is_left_out=True)
         return target._replace(extras=found.extras)
 
-    def _by_key(self, cells: ItemCells, found: FoundSets) -> Target | None:
-        """What the URN or an id comes to; None if the catalog does not have it."""
+    def _by_key(self, cells: ItemCells, found: FoundSets) -> _Keyed:
+        """The items that the URN or the ids name, none if the catalog does not have them."""
         if cells.urn in self._by_urn:
-            return Target((self._by_urn[cells.urn],))
+            return _Keyed((self._by_urn[cells.urn],))
         hits = [
             self._by_id[way, int(cells[at])]
             for way, at in ((NamedBy.CARDMARKET_ID, 1), (NamedBy.TCGPLAYER_ID, 2))
             if _is_id(cells[at]) and self._by_id[way, int(cells[at])]
         ]
         if not hits:
-            return None
+            return _Keyed()
         candidates = self._narrow(hits[0], cells, found)
-        if len(hits) > 1 and not set(candidates) & set(hits[1]):
-            return self._disagreement(cells, [*candidates, *hits[1]])
         if len(hits) > 1:
-            candidates = [one for one in candidates if one in hits[1]]
-        agreeing = [one for one in candidates if _agrees(cells, one)]
-        if not agreeing:
-            return self._disagreement(cells, [*candidates, *self._in_sets(cells, found)])
-        return Target((agreeing[0],)) if len(agreeing) == 1 else self._ambiguous(cells, agreeing)
+            in_both = [one for one in candidates if one in hits[1]]
+            if not in_both:
+                return _Keyed((), (*candidates, *hits[1]))
+            candidates = in_both
+        return _Keyed(tuple(one for one in candidates if _agrees(cells, one)), tuple(candidates))
 
     def _narrow(self, candidates: list[NamedItem], cells: ItemCells, found: FoundSets) -> list[NamedItem]:
         """The candidates that fit what else the row says, as far as any do."""
@@ -214,7 +225,7 @@ class Items:
         hits = list(dict.fromkeys(hits))
         if not hits:
             return Target(reason=ask("item-unknown", Kind.ITEM, label(cells)))
-        return Target((hits[0],)) if len(hits) == 1 else self._ambiguous(cells, hits)
+        return self._one_of(cells, hits)
 
     def _unknown(self, cells: ItemCells, found: FoundSets) -> Target | None:
         if words.is_total(cells.name) and not cells.set_name and not cells.number:
@@ -242,7 +253,9 @@ class Items:
     def _named(self, of_set: _Set, name: str) -> list[NamedItem]:
         return [item for key in name_keys(name) for item in of_set.by_name.get(key, ())] if name else []
 
-    def _ambiguous(self, cells: ItemCells, items: Sequence[NamedItem]) -> Target:
+    def _one_of(self, cells: ItemCells, items: Sequence[NamedItem]) -> Target:
+        if len(items) == 1:
+            return Target((items[0],))
         why = ask("item-ambiguous", Kind.ITEM, label(cells), _candidates(items), count=len(set(items)))
         return Target(tuple(dict.fromkeys(items)), reason=why)
 

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from app.csvfile.write import csv_lines
-from app.imports.foreign.convert import Converted
+from app.imports.foreign.convert import Converted, as_lines
 from app.imports.foreign.reasons import Outcome
 
 #: Reads that lie at most this many bytes apart are done together, up to _READ_BYTES.
@@ -176,8 +176,7 @@ def _report(block: Converted) -> bytes:
     sentences = [_quoted(reason.sentence) for reason in block.reasons]
     reasons = pa.array(["", *sentences]).take(pa.array(block.reason_at + 1))
     lines = pa.array(block.lines).cast(pa.string())
-    joined = pc.binary_join_element_wise(lines, outcomes, _out_lines(block), reasons, ",")
-    return "\n".join([*joined.to_pylist(), ""]).encode()
+    return as_lines(lines, outcomes, _out_lines(block), reasons)
 
 
 def _quoted(text: str) -> str:
@@ -188,12 +187,14 @@ def _out_lines(block: Converted) -> pa.Array:
     """The converted lines that each row became or was added to, as reports write them."""
     out = np.concatenate([np.arange(len(block.from_rows), dtype=np.int32) + block.first_line, block.added_lines])
     rows = np.concatenate([block.from_rows, block.added_rows])
-    order = np.lexsort((out, rows))
-    out, rows = out[order], rows[order]
     counts = np.bincount(rows, minlength=len(block.lines))
-    texts = pa.array(out).cast(pa.string())
+    if counts.max(initial=0) <= 1:
+        at = np.full(len(counts), -1)
+        at[rows] = np.arange(len(rows))
+        return pc.fill_null(pa.array(out).cast(pa.string()).take(pa.array(at, mask=at < 0)), "")
+    order = np.lexsort((out, rows))
     ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    return pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), texts), "|")
+    return pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), pa.array(out[order]).cast(pa.string())), "|")
 
 
 #: Reads the bytes ``start`` to ``end`` of the file with this key. Raises OSError.

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from app.imports.foreign.bound import Bound, whole
+from app.imports.foreign.bound import Bound, has_any, whole
 from app.imports.foreign.mapping import Field, Joined
 from app.imports.foreign.memo import Ints
 
@@ -18,6 +18,8 @@ _TEXTS = (Field.COMMENT, Field.NOTES, Field.REFERENCE)
 _ALTERED = "Altered"
 #: Control characters, line breaks among them, as RE2 names them.
 _CONTROLS = r"[\p{Cc}\x{2028}\x{2029}]"
+#: With what they begin in UTF-8.
+_BEGINS = bytes([*range(0x20), 0x7F, 0xC2, 0xE2])
 
 
 def texts_of(bound: Bound, cells: pa.Table, rows: Ints, is_altered: NDArray[np.bool_]) -> dict[str, pa.Array]:
@@ -46,7 +48,7 @@ def _join(columns: list[pa.Array]) -> pa.Array:
 
 def _one_line(texts: pa.Array) -> pa.Array:
     """Texts without line breaks and control characters, trimmed; null where nothing is left."""
-    if pc.any(pc.match_substring_regex(texts, _CONTROLS)).as_py():
+    if has_any(texts, _BEGINS):
         texts = pc.replace_substring_regex(texts, rf"\s*{_CONTROLS}+\s*", " ")
     trimmed = pc.utf8_trim_whitespace(texts)
     return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
