@@ -12,7 +12,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from app.imports.foreign.reading import Block, NotStock, Reading, Unreadable, blocks, detect
+from app.imports.foreign.reading import Block, NotStock, Reading, Unreadable, blocks, detect, transcribe
 from tests.samples import SAMPLES, needs_samples
 
 FOREIGN = SAMPLES / "foreign"
@@ -198,3 +198,18 @@ def test_values_of_a_workbook_are_as_a_person_sees_them() -> None:
     assert lines_of(several) == [2, 3, 4]
     reading, _ = read(out.getvalue(), sheet="Sheet")
     assert (reading.sheet, reading.columns) == ("Sheet", ("Column A", "Column B"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])
+def test_lines_that_are_quoted_as_one_value_are_read_as_they_are_meant(encoding: str) -> None:
+    text = '"Name;Set;Number;Qty"\r\n"Pokémon Breeder;""Base; Set"";076;2"\r\n"Mew;151;""205"";1"'
+    reading, rows = read(text.encode(encoding))
+    assert (reading.is_wrapped, reading.separator, reading.columns) == (True, ";", ("Name", "Set", "Number", "Qty"))
+    assert cells_of(rows) == [["Pokémon Breeder", "Base; Set", "076", "2"], ["Mew", "151", "205", "1"]]
+    assert lines_of(rows) == [2, 3]
+    # As the page sends it, which has all choices in its form.
+    assert read(text.encode(encoding), separator=";", header_line=1)[0].columns == reading.columns
+    out = io.BytesIO()
+    assert detect(io.BytesIO(text.encode(encoding)), overrides={}) == reading
+    assert transcribe(io.BytesIO(text.encode(encoding)), reading, out).is_text
+    assert out.getvalue().startswith("Name;Set;Number;Qty\r\nPokémon".encode())

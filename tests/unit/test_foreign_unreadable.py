@@ -34,8 +34,7 @@ def test_the_smallest_workbook_is_read() -> None:
         (b"\xd0\xcf\x11\xe0" + bytes(600), r"\.xls\).*save it as \.xlsx or as CSV"),
         (b"\xd0\xcf\x11\xe0" + bytes(600) + "EncryptedPackage".encode("utf-16-le"), "password"),
         (b"%PDF-1.7", "PDF"),
-        # Orders would not be told from stock.
-        (b'"Order Number,Buyer Name,""Order Date"""\n"1,""Ash, K."",2026-01-01"\n', "in quotation marks as one value"),
+        (gzip.compress(make_workbook(), mtime=0), "packed once more with gzip. Unpack it first"),
         (b"<!doctype html><html>", "web page"),
         (b'{"cards": []}', "JSON"),
         (gzip.compress(b"", mtime=0)[:-4], "damaged or cut off"),
@@ -98,6 +97,7 @@ def test_a_workbook_with_data_of_buyers_is_refused_whichever_sheet_is_read() -> 
         ("Order #,FirstName,LastName,Address1,City,Order Date,Tracking #", "names or addresses of buyers"),
         ("Sales record number;Order number;Buyer username;Buyer name;Quantity", "names or addresses of buyers"),
         ("OrderID,Date of Purchase,Article Count,Merchandise Value", "a list of orders"),
+        ('"Order Number,Buyer Name,""Order Date"""\n"1,""Ash, K."",2026-01-01"', "names or addresses of buyers"),
     ],
 )
 def test_orders_are_refused_by_name(header: str, says: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from app.csvfile.contract import column_letters
@@ -48,6 +49,22 @@ def are_wrapped(lines: Sequence[Line]) -> bool:
     return bool(filled) and all(
         len(cells) == 1 and max(map(cells[0].count, SEPARATORS)) >= _WRAPPED_SEPARATORS for cells in filled
     )
+
+
+#: A longer line, in bytes, is none of these.
+_LONGEST = 1 << 20
+_WRAPPED = re.compile(rb'^"((?:[^"\r\n]|"")*+)"(?=\r?$)', re.MULTILINE)
+
+
+def unwrap(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The text in UTF-8 whose lines each stand in quotation marks as one value, without these."""
+    rest = b""
+    for piece in chain(pieces, [b"\n"]):
+        whole, end, rest = (rest + piece).rpartition(b"\n")
+        yield _WRAPPED.sub(lambda line: line[1].replace(b'""', b'"'), whole) + end
+        if len(rest) > _LONGEST:
+            yield rest
+            rest = b""
 
 
 class Layout(NamedTuple):

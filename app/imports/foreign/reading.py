@@ -56,6 +56,8 @@ PIECE_BYTES = 1024 * 1024
 SAMPLE_ROWS = 200
 MAX_SHEETS = 50
 _ZIP = b"PK\x03\x04"
+#: Where none is found.
+_SEPARATOR = ","
 #: A table of more columns is none.
 MAX_COLUMNS = 500
 
@@ -97,7 +99,7 @@ def text_reading(reading: Reading) -> Reading:
     """How the text of the file is read: the reading itself if the file is its own text."""
     if reading.is_text:
         return reading
-    return replace(reading, kind=Kind.CSV, encoding="utf-8", is_gzipped=False)
+    return replace(reading, kind=Kind.CSV, encoding="utf-8", is_gzipped=False, is_wrapped=False)
 
 
 def _text(source: BinaryIO, reading: Reading) -> Iterator[bytes]:
@@ -107,7 +109,8 @@ def _text(source: BinaryIO, reading: Reading) -> Iterator[bytes]:
             raise Unreadable(f"The workbook has no sheet called “{reading.sheet}”.")
         return as_csv(workbook.rows(reading.sheet), width=len(reading.columns), numbers=reading.numbers)
     pieces = _pieces(source, is_gzipped=reading.is_gzipped)
-    return pieces if reading.is_text else to_utf_8(pieces, reading.encoding)
+    text = pieces if reading.is_text else to_utf_8(pieces, reading.encoding)
+    return guesses.unwrap(text) if reading.is_wrapped else text
 
 
 def _pieces(source: BinaryIO, *, is_gzipped: bool) -> Iterator[bytes]:
@@ -156,6 +159,8 @@ def _detect_text(source: BinaryIO, start: bytes, overrides: Overrides) -> Readin
     is_gzipped = start.startswith(MAGIC)
     if is_gzipped:
         start = beginning(_pieces(source, is_gzipped=True), SAMPLE_BYTES)
+        if start.startswith(_ZIP):
+            raise Unreadable("This is a workbook or a ZIP archive, packed once more with gzip. Unpack it first.")
     if not start.removeprefix(b"\xef\xbb\xbf").strip():
         raise Unreadable("The file is empty.")
     if not utf_16(start) and (recognised := recognise_bytes(start, SAVE_AGAIN)):
@@ -169,16 +174,10 @@ def _detect_text(source: BinaryIO, start: bytes, overrides: Overrides) -> Readin
     line_end = guesses.line_end_of(sample)
     sample = sample.translate(SWAPPED_ENDS) if line_end == "\r" else sample
     quote = overrides.get("quote", '"')
-    found = overrides.get("separator") or guesses.named_separator(sample) or guesses.separator_of(sample, quote)
-    separator = found or ","
-    if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
-        raise Unreadable("The separator must be one character: a comma, a semicolon, a tab, or another one.")
-    lines = guesses.split(sample, separator, quote)
-    if "separator" not in overrides and guesses.are_wrapped(lines):
-        raise Unreadable(
-            "Every line of this file stands in quotation marks as one value. Open it in your spreadsheet, split its "
-            "one column into columns (Data, Text to Columns), and save it again."
-        )
+    found, lines = _split(sample, overrides, quote)
+    if is_wrapped := guesses.are_wrapped(lines):
+        sample = b"".join(guesses.unwrap([sample.encode()])).decode()
+        found, lines = _split(sample, overrides, quote)
     refuse_orders(lines)
     layout = guesses.layout_of(lines, overrides.get("header_line"))
     return Reading(
@@ -187,10 +186,11 @@ def _detect_text(source: BinaryIO, start: bytes, overrides: Overrides) -> Readin
         header_line=layout.header_line,
         first_line=layout.first_line,
         encoding=encoding,
-        separator=separator,
+        separator=found or _SEPARATOR,
         quote=quote,
         line_end=line_end,
         is_gzipped=is_gzipped,
+        is_wrapped=is_wrapped,
         numbers=guesses.number_columns(layout, lines),
         above=tuple(line.strip() for line in sample.split("\n")[: layout.top - 1]),
         unsure=_unsure(
@@ -201,6 +201,15 @@ def _detect_text(source: BinaryIO, start: bytes, overrides: Overrides) -> Readin
             }
         ),
     )
+
+
+def _split(sample: str, overrides: Overrides, quote: str) -> tuple[str | None, list[guesses.Line]]:
+    """The separator that was found or chosen, if any, and the first records. Raises Unreadable."""
+    found = overrides.get("separator") or guesses.named_separator(sample) or guesses.separator_of(sample, quote)
+    separator = found or _SEPARATOR
+    if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
+        raise Unreadable("The separator must be one character: a comma, a semicolon, a tab, or another one.")
+    return found, guesses.split(sample, separator, quote)
 
 
 def _sample(start: bytes, encoding: str) -> str:

@@ -81,6 +81,8 @@ class Reading:
     #: What ends a line: LF (perhaps after a CR) or a lone CR.
     line_end: str = "\n"
     is_gzipped: bool = False
+    #: Whether each line stands in quotation marks as one value; the text is without these.
+    is_wrapped: bool = False
     #: The name of the sheet that is read, and of each sheet in the workbook.
     sheet: str = ""
     sheets: tuple[str, ...] = ()
@@ -96,7 +98,8 @@ class Reading:
     @property
     def is_text(self) -> bool:
         """Whether the file is its own text; else ``transcribe`` makes it."""
-        return self.kind == Kind.CSV and not self.is_gzipped and self.encoding not in TRANSCRIBED
+        is_plain = self.kind == Kind.CSV and not self.is_gzipped and not self.is_wrapped
+        return is_plain and self.encoding not in TRANSCRIBED
 
     def to_json(self) -> dict[str, Any]:
         """The reading as plain values."""
