@@ -54,6 +54,7 @@ def show(one: Conversion) -> dict[str, Any]:
         "updated_at": one.updated_at,
         "links": {
             "self": url_for("api.show_conversion", public_id=one.public_id),
+            "html": url_for("match.show", public_id=one.public_id),
             "started": url_for("api.show_one", public_id=started.public_id) if started else None,
         },
     }

@@ -58,6 +58,7 @@ def find_errors(asked: dict[str, Any]) -> dict[str, Any]:
             {
                 "import_id": row.public_id,
                 "file_name": row.file_name,
+                "name": row.name,
                 "line": row.error.line,
                 "code": row.error.code,
                 "message": " ".join(row.error.messages),

@@ -346,6 +346,7 @@ class ConversionLinks(Answer):
     """Links, as paths on this host."""
 
     self = _text("The conversion itself: what to poll.")
+    html = _text("Its page, for people: what is open can be decided there.")
     started = _text("The import or check that was started with the file; null before.", null=True)
 
 
@@ -464,6 +465,7 @@ class FoundError(Answer):
 
     import_id = _id("The import.")
     file_name = _text("The name of its file.")
+    name = _text("What its seller calls it; the name of its file, unless it has been given another.")
     line = fields.Integer(metadata={"description": "The line of the file on which the row begins."})
     code = fields.Integer(metadata={"description": "422, 404 or 409."})
     message = _text("All problems, in sentences that say what to do.")

@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from app.csvfile.contract import CONDITION_CODES
-from app.imports import conversions, match_flow
+from app.imports import conversions, mappings, match_flow
 from app.imports.foreign import words
 from app.imports.foreign.choices import choose, fields_of
 from app.imports.foreign.encodings import ENCODINGS
 from app.imports.foreign.mapping import LEAVE_OUT, Field, Kind, Mapping, MappingInvalid
-from app.imports.foreign.matching import complete
-from app.imports.foreign.money import CURRENCIES
+from app.imports.foreign.matching import apply_saved, complete
+from app.imports.foreign.money import CURRENCIES, read_amount
 from app.imports.foreign.reading import Overrides, Reading
 from app.imports.foreign.sets import Sets
 from app.imports.match_flow import Step
@@ -23,7 +23,7 @@ from app.models import Conversion
 from app.queries import items_by_set
 
 #: The fields that can have one value for the whole file.
-CONSTANTS = (Field.CONDITION, Field.QUANTITY, Field.LANGUAGE, Field.GAME, Field.SET)
+CONSTANTS = (Field.CONDITION, Field.PRICE, Field.QUANTITY, Field.LANGUAGE, Field.GAME, Field.SET)
 #: What a finish can be, for people.
 FINISHES = {
     words.NORMAL: "Normal (nothing special)",
@@ -76,6 +76,8 @@ def overrides(form: Map[str, str], reading: Reading) -> Overrides:
 def take(step: Step, one: Conversion, form: Map[str, str]) -> Mapping:
     """The mapping with what the form of ``step`` says. Raises MappingInvalid, FileRejected and OSError."""
     before = mapping_of(one)
+    if step is Step.COLUMNS and form.get("saved"):
+        return _take_saved(one, form["saved"])
     if step is Step.COLUMNS:
         return _take_columns(one, before, form)
     if step is Step.MONEY:
@@ -84,6 +86,13 @@ def take(step: Step, one: Conversion, form: Map[str, str]) -> Mapping:
     for answer in _answers(form):
         mapping = _take_answer(mapping, answer)
     return mapping
+
+
+def _take_saved(one: Conversion, name: str) -> Mapping:
+    """What a saved mapping says of the columns that the file has, and what is sure of the others."""
+    saved = mappings.load(one.seller_id, name)
+    with match_flow.source_of(one) as file:
+        return apply_saved(file, conversions.reading_of(one), saved)
 
 
 def _take_columns(one: Conversion, before: Mapping, form: Map[str, str]) -> Mapping:
@@ -111,6 +120,8 @@ def _check_constants(constants: Map[Field, str]) -> None:
         raise MappingInvalid(f"“{condition}” is not a condition.")
     if quantity and not _WHOLE.fullmatch(quantity):
         raise MappingInvalid(f"The quantity “{quantity}” is not a whole number.")
+    if (price := constants.get(Field.PRICE)) and read_amount(price) is None:
+        raise MappingInvalid(f"“{price}” is not a price.")
     if (game := constants.get(Field.GAME)) and Sets(items_by_set.list_sets(), Mapping()).games(game) is None:
         raise MappingInvalid(f"The catalog has no game “{game}”.")
 

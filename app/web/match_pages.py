@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from app.csvfile.columns import COLUMNS, Column
 from app.csvfile.contract import CONDITION_CODES, Mode
 from app.imports import conversions, mappings, match_flow
-from app.imports.foreign import words
+from app.imports.foreign import candidates, words
 from app.imports.foreign.bound import Bound
 from app.imports.foreign.choices import fields_of, missing_of
 from app.imports.foreign.encodings import ENCODINGS, decode
 from app.imports.foreign.findings import Asked, Example, examples_of
 from app.imports.foreign.guesses import split
-from app.imports.foreign.mapping import LEAVE_OUT, Field, Kind, Mapping
+from app.imports.foreign.mapping import LEAVE_OUT, Field, Kind, Mapping, Source, normal
 from app.imports.foreign.matching import LABELS, By
 from app.imports.foreign.money import CURRENCIES, OWN_CURRENCY, Pricing, read_amount
 from app.imports.foreign.preview import Word, prices_of, words_of
@@ -76,6 +76,7 @@ _MORE = {
     Field.REFERENCE: "your reference (SKU)",
 }
 _URN = COLUMNS.index(Column.URN)
+_LEFT_OUT = "Left out"
 #: In place of what differs from row to row.
 _ANY = tuple((name, "…") for name in ("word", "value", "item", "line", "price", "count", "found", "note"))
 _SEPARATORS = {",": "comma", ";": "semicolon", "tab": "tab", "|": "vertical bar"}
@@ -219,7 +220,8 @@ def _columns(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
         "groups": {group: [(to.value, label(to)) for to in fields] for group, fields in _GROUPS.items()},
         "missing": [_MISSING[to] for to in missing],
         "constants": {to.value: source.constant for to, source in mapping.sources.items() if source.constant},
-        "offered": [to.value for to in CONSTANTS if not (source := mapping.sources.get(to)) or not source.columns],
+        "offered": [to.value for to in CONSTANTS if to is Field.PRICE or not _has_columns(mapping, to)],
+        "saved": [saved.name for saved in mappings.list_saved(one.seller_id) if saved.name != one.mapping_name],
         "conditions": CONDITION_CODES,
         "languages": words.language_names(),
         "games": sorted({known.game for known in items_by_set.list_sets()}),
@@ -227,10 +229,15 @@ def _columns(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
     }
 
 
+def _has_columns(mapping: Mapping, to: Field) -> bool:
+    source = mapping.sources.get(to)
+    return bool(source and source.columns)
+
+
 _MISSING = {
     Field.NAME: "which card a row is: choose the name with its set or number, an ID, or a title",
     Field.CONDITION: "the condition: choose its column, or one condition for all rows below",
-    Field.PRICE: "the price: choose its column",
+    Field.PRICE: "the price: choose its column, or one price for all rows below",
     Field.QUANTITY: "the quantity: choose its column, or one quantity for all rows below",
 }
 
@@ -241,12 +248,13 @@ def _words(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
     page, pages = _page(asked, args)
     sets = items_by_set.list_sets()
     finder = Sets(sets, mapping)
-    has_sets = any(question.kind in (Kind.SET, Kind.GAME) for question in page)
+    decided = _decided(one, mapping)
+    has_sets = Kind.SET.value in decided or any(question.kind in (Kind.SET, Kind.GAME) for question in page)
     return {
         "asked": page,
         "pages_at": pages,
         "nearest": {question.word: finder.nearest(question.word) for question in page if question.kind == Kind.SET},
-        "decided": _decided(one, mapping),
+        "decided": decided,
         "options_of": {
             Kind.CONDITION.value: {code: _condition_name(code) for code in CONDITION_CODES},
             Kind.LANGUAGE.value: words.language_names(),
@@ -279,17 +287,24 @@ def _decided(one: Conversion, mapping: Mapping) -> dict[str, list[Word]]:
     """For each kind the words of the first rows that are decided, and what they become."""
     reading = conversions.reading_of(one)
     with match_flow.source_of(one) as file:
-        known = [word for word in words_of(Sample(file, reading), mapping, reading.columns) if word.becomes]
+        found = words_of(Sample(file, reading), mapping, reading.columns)
+    known = [word for word in found if word.becomes]
     known += [
-        Word(Kind.ITEM, word, 0, "Left out" if target == LEAVE_OUT else target)
+        word._replace(becomes=_LEFT_OUT)
+        for word in found
+        if mapping.answers.get(word.kind, {}).get(normal(word.word)) == LEAVE_OUT
+    ]
+    known += [
+        Word(Kind.ITEM, word, 0, _LEFT_OUT if target == LEAVE_OUT else target)
         for word, target in mapping.answers.get(Kind.ITEM, {}).items()
     ]
-    return {kind.value: found for kind in Kind if (found := [word for word in known if word.kind is kind][:_WORDS])}
+    return {kind.value: some for kind in Kind if (some := [word for word in known if word.kind is kind][:_WORDS])}
 
 
 def _cards(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
     asked = match_flow.of_step(match_flow.asked_in(one), Step.CARDS)
     page, pages = _page(asked, args)
+    page = [each if each.candidates else each._replace(candidates=candidates.find(each.word)) for each in page]
     found = (one.scan or {}).get("findings", {})
     return {"asked": page, "pages_at": pages, "count": len(asked), "kinds": found.get("kinds", 0)}
 
@@ -317,6 +332,8 @@ def _money(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
     with match_flow.source_of(one) as file:
         sample = Sample(file, reading)
         pairs = [pair for at in places for pair in sample.pairs(at, currency[0] if currency else None)]
+    if constant := mapping.sources.get(Field.PRICE, Source()).constant:
+        pairs.append((constant, ""))
     prices = [price for cell, code in pairs if (price := _price(pricing, words.cleaned(cell), code))]
     asked = match_flow.of_step(match_flow.asked_in(one), Step.MONEY)
     codes = {question.word for question in asked if question.kind == "rate"} | {*mapping.money.rates}
@@ -329,7 +346,8 @@ def _money(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
         "prices": prices[:8],
         "range": prices_of(sample, mapping, reading.columns),
         "asked": asked,
-        "has_prices": bool(places),
+        "has_prices": bool(pairs),
+        "judged": sample.rows,
     }
 
 

@@ -59,6 +59,7 @@ def test_a_large_file_is_answered_with_its_conversion(
     assert (one["status"], one["done"], one["rows"]) == ("CONVERTED", 1, 4)
     started = program.get(one["links"]["started"]).get_json()
     assert (started["id"], started["kind"], started["status"]) == (one["importId"], "CHECK", "COMPLETED")
+    assert one["links"]["html"] == f"/imports/match/{one['id']}"
 
 
 def test_a_request_that_is_sent_again_makes_one_import(program) -> None:

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from app.extensions import db
 from app.imports import conversions, mappings
 from app.models import Conversion, Seller
+from app.storage import current_storage
 from tests import foreign
 from tests.factories import listed, make_items
 from tests.pages import csrf_token, page, read, words
@@ -192,3 +193,46 @@ def test_a_larger_file_is_worked_through_in_the_background(
         assert client.post(f"{address}/cancel", data=token).status_code == 303
         db.session.rollback()
         assert conversions.get(seller.id, one.public_id).status == "DRAFT"
+
+
+def test_what_was_decided_without_asking_is_decided_otherwise(client: FlaskClient, seller: Seller) -> None:
+    make_items(3)
+    data = (
+        "Name,Set,Number,Condition,Price,Quantity\nName 1,Set,1,NM,£1.00,1\nName 2,,2,NM,£1.00,1\nName 3,Set,3,NM,,1\n"
+    )
+    shown = follow(client, send(client, data))
+    steps = {words(one).split(" ")[0]: str(one["href"]) for one in shown.select("nav.match-steps a")}
+    decided = page(client, steps["Words"])
+    (condition,) = (one for one in decided.select(".match-decided li") if words(one.code) == "NM")
+    assert words(condition.select_one("option")) == "NM"
+    following = follow(client, fill(client, decided, **{str(condition.select_one("select")["name"]): "EX"}))
+    # A card without a set is offered by its name and number.
+    assert words(following.h1) == "Cards to decide"
+    assert [words(one.select_one("code")) for one in following.select(".choice-line") if one.code] == ["urn:test:2"]
+    fill(client, following, **{"other-1": "urn:test:2"})
+    # One price stands for those that are missing.
+    fill(client, page(client, steps["Columns"]), **{"constant-price": "£0.25"})
+    draft = db.session.scalars(db.select(Conversion)).one()
+    converted = current_storage().read(conversions.files_of(draft).converted, 0, (draft.scan or {})["size"])
+    made = converted.decode().splitlines()[1:]
+    assert [line.split(",")[7:10] for line in made] == [["EX", "100", "1"], ["EX", "100", "1"], ["EX", "25", "1"]]
+
+
+def test_a_saved_mapping_of_other_columns_is_chosen_by_hand(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    mappings.save(seller.id, "Mine", foreign.MAPPING)
+    columns = follow(client, send(client, "idProduct,Grade,Each,Left\n1,Near Mint,1.149,2\n"))
+    assert words(columns.h1) == "What each column is"
+    drawn = follow(client, fill(client, columns, form=0, stay="1"))
+    assert words(drawn.h1) == "What each column is"
+    draft = db.session.scalars(db.select(Conversion)).one()
+    assert (draft.mapping or {})["money"] == {"currency": "GBP", "decimal": ","}
+    assert (draft.mapping or {})["columns"] == ["idProduct", "Grade", "Each", "Left"]
+
+
+def test_a_guess_is_told_where_it_can_be_corrected_and_prices_say_what_they_are_of(client: FlaskClient) -> None:
+    make_items()
+    head = "Handle,Title,Vendor,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Qty,Variant Price\n"
+    money = follow(client, send(client, head + "a,Name 1 - 1/9 - Set,X,Condition,Near Mint,,1,2.00\n"))
+    assert words(money.h1) == "Prices"
+    assert "The file does not tell the currency of its prices: " in words(money.select_one(".note"))

@@ -107,7 +107,7 @@ def test_programs_search_failed_rows_too(app: Flask, seller: Seller) -> None:
     program, header = app.test_client(), {"Authorization": f"Bearer {make_token(seller)}"}
     answer = program.get("/api/v1/errors?text=shelf-17-a&limit=1", headers=header).get_json()
     (error,) = answer["errors"]
-    assert (error["fileName"], error["line"], error["code"]) == ("bad.csv", 3, 404)
+    assert (error["fileName"], error["name"], error["line"], error["code"]) == ("bad.csv", "bad.csv", 3, 404)
     following = program.get(answer["next"], headers=header).get_json()
     assert [one["line"] for one in following["errors"]] == [2]
     assert following["next"] is None

@@ -24,7 +24,9 @@ from app.queries import items_by_set
 from app.queries.items_by_set import NamedItem, NamedSet
 
 #: Candidates that are shown with a question.
-_CANDIDATES = 8
+CANDIDATES = 8
+#: Between the parts of a card's label.
+JOINT = " · "
 #: Items of sets, and ids, that are remembered, before all are forgotten.
 _REMEMBERED = 50_000
 
@@ -272,7 +274,7 @@ def label(cells: ItemCells) -> str:
     ids = f"Cardmarket {cells.cardmarket_id}" if cells.cardmarket_id else ""
     ids = ids or (f"TCGplayer {cells.tcgplayer_id}" if cells.tcgplayer_id else "")
     described = (cells.set_name or cells.set_code, cells.name, cells.number)
-    return " · ".join(filter(None, (cells.urn or ids, *described)))
+    return JOINT.join(filter(None, (cells.urn or ids, *described)))
 
 
 def _is_id(text: str) -> bool:
@@ -290,5 +292,5 @@ def _agrees(cells: ItemCells, item: NamedItem) -> bool:
 def _candidates(items: Iterable[NamedItem]) -> tuple[Candidate, ...]:
     return tuple(
         Candidate(one.urn, one.set_name, one.name, one.number, one.rarity, tuple(sorted(one.variants)))
-        for one in list(dict.fromkeys(items))[:_CANDIDATES]
+        for one in list(dict.fromkeys(items))[:CANDIDATES]
     )

@@ -141,6 +141,11 @@ def match_file(source: BinaryIO, reading: Reading, *, saved: Sequence[Mapping] =
     return _Matcher(Sample(source, reading), reading.columns).match(saved)
 
 
+def apply_saved(source: BinaryIO, reading: Reading, mapping: Mapping) -> Mapping:
+    """What a saved mapping of other columns says of those that the file has, with what is sure of the others."""
+    return _Matcher(Sample(source, reading), reading.columns).go_on_from(mapping).mapping
+
+
 def complete(source: BinaryIO, reading: Reading, mapping: Mapping) -> Mapping:
     """The mapping with its scale, the way conditions are read, and money, as far as the cells of its columns tell."""
     return _Matcher(Sample(source, reading), reading.columns).complete(mapping)
@@ -164,7 +169,7 @@ class _Matcher:
             if self._has_all(known):
                 self._take(known.sources, By.SAVED, "You matched it so before.")
                 return self._matching(replace(known, columns=tuple(self._columns)), None)
-            return self._go_on_from(known)
+            return self.go_on_from(known)
         if found := recognise(self._columns):
             return self._by_format(found)
         self._by_names()
@@ -190,7 +195,7 @@ class _Matcher:
     def _has_all(self, mapping: Mapping) -> bool:
         return self._share_of(mapping) == 1
 
-    def _go_on_from(self, known: Mapping) -> Matching:
+    def go_on_from(self, known: Mapping) -> Matching:
         """Take what a saved mapping of other columns says of those that are there, and match the others."""
         self._take(known.sources, By.SAVED, "You matched it so before.")
         self._by_names()

@@ -30,6 +30,7 @@ _MONTHS = {
     for name in names.split("|")
 }
 _NUMBER = re.compile(r"([a-z]*?)0*([0-9]+)([a-z]*)")
+_KEY = re.compile(r"[a-z]{0,5}[0-9]{1,4}[a-z]?")
 _FLOAT = re.compile(r"([0-9]+)\.0+")
 _MONTH_YEAR = re.compile(r"([^\W\d_]+)\.?[\s-]*([0-9]{2,4})")
 _DAY_MONTH = re.compile(r"([0-9]{1,2})\.?[\s-]*([^\W\d_]+)\.?")
@@ -64,6 +65,11 @@ def number_keys(text: str) -> tuple[str, ...]:
         first = found[1]
     found = _NUMBER.fullmatch(first.replace("-", "").replace("_", ""))
     return (f"{found[1]}{found[2]}{found[3]}" if found else first,)
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell can be the number of a card."""
+    return any(_KEY.fullmatch(key) for key in number_keys(cell))
 
 
 def numbers_agree(text: str, number: str) -> bool:

@@ -111,7 +111,7 @@ def _readable(sample: Sample, mapping: Mapping, bound: Bound) -> Iterator[Price]
     pricing = Pricing(mapping.money)
     currency = next(iter(bound.places.get(Field.CURRENCY, ())), None)
     for at in bound.places.get(Field.PRICE, ()):
-        for text, code in sample.pairs(at, currency):
+        for text, code in sample.pairs(at, currency, most=None):
             pence = pricing.price([text], code)
             if not isinstance(pence, Reason):
                 yield Price(text, pence)

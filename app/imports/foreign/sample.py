@@ -13,14 +13,13 @@ from app.imports.foreign import words
 from app.imports.foreign.bound import whole
 from app.imports.foreign.mapping import Field, normal
 from app.imports.foreign.money import read_amount
-from app.imports.foreign.numbers import comparable, names_agree, number_keys
+from app.imports.foreign.numbers import comparable, is_number, names_agree
 from app.imports.foreign.reading import Reading, blocks
 from app.imports.foreign.sets import Sets
 from app.queries import items_by_set
 
 #: Distinct values of a column that are looked at.
 _VALUES = 1_000
-_NUMBER = re.compile(r"[a-z]{0,5}[0-9]{1,4}[a-z]?")
 _ID = re.compile(r"[0-9]{1,18}")
 _WHOLE = re.compile(r"x?\s*-?[0-9]{1,6}(?:[.,]0+)?\s*x?")
 
@@ -34,7 +33,8 @@ class Sample:
     def __init__(self, source: BinaryIO, reading: Reading) -> None:
         block = next(blocks(source, reading), None)
         self._cells = block.cells if block else None
-        self._rows = len(block) if block else 0
+        #: How many rows it has.
+        self.rows = len(block) if block else 0
         self._values: dict[int, Values] = {}
 
     def values(self, at: int) -> Values:
@@ -50,12 +50,12 @@ class Sample:
         """The distinct values of a column."""
         return [value for value, _ in self.values(at)]
 
-    def pairs(self, at: int, other: int | None) -> list[tuple[str, str]]:
-        """The values of two columns in the same rows, some of them; the second empty without a column."""
+    def pairs(self, at: int, other: int | None, *, most: int | None = _VALUES) -> list[tuple[str, str]]:
+        """The values of two columns in the same rows, of the first ``most``; the second empty without a column."""
         if self._cells is None:
             return []
-        first = self._cells.column(at).slice(0, _VALUES).to_pylist()
-        second = self._cells.column(other).slice(0, _VALUES).to_pylist() if other is not None else [""] * len(first)
+        first = self._cells.column(at).slice(0, most).to_pylist()
+        second = self._cells.column(other).slice(0, most).to_pylist() if other is not None else [""] * len(first)
         return [*{(one.strip(), two.strip()): None for one, two in zip(first, second, strict=True) if one.strip()}]
 
     def share(self, at: int, test: Callable[[str], bool]) -> float:
@@ -77,11 +77,6 @@ def is_condition(cell: str) -> bool:
 def is_finish(cell: str) -> bool:
     """Whether all words of a cell are those of finishes, or it is a flag."""
     return words.is_flag(cell) or not words.parse_printing(cell).unknown
-
-
-def is_number(cell: str) -> bool:
-    """Whether a cell can be the number of a card."""
-    return any(_NUMBER.fullmatch(key) for key in number_keys(cell))
 
 
 def is_quantity(cell: str) -> bool:

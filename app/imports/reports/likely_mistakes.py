@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from app.csvfile.columns import Column
@@ -10,6 +10,7 @@ from app.csvfile.contract import in_pounds
 from app.humanize import counted
 from app.imports.reports import seller_file
 from app.imports.reports.progress import ImportProgress
+from app.imports.reports.seller_file import SellerFile, name_column
 from app.queries.imports import listing_warnings
 from app.queries.imports.listing_warnings import STRIKING_PERCENT, Counted, Kind
 
@@ -47,32 +48,38 @@ def list_warnings(one: ImportProgress) -> list[FileWarning | RowsWarning]:
 
 def list_in_rows(one: ImportProgress) -> list[RowsWarning]:
     """The warnings about some of its rows."""
-    lines = seller_file.own_lines(one.key, [warned.line for warned in one.warnings])
-    warnings = [warned._replace(line=lines[warned.line]) for warned in one.warnings]
+    found = listing_warnings.list_all(one.key) if one.updated else []
+    own = seller_file.find(one.key) if one.warnings or found else None
+    lines = seller_file.own_lines(
+        one.key, [*(warned.line for warned in one.warnings), *(each.first_line for each in found)]
+    )
+    warnings = [
+        warned._replace(line=lines[warned.line], column=name_column(own, warned.column)) for warned in one.warnings
+    ]
     in_file = [RowsWarning(*warned, message=warned.sentence) for warned in warnings]
-    return [*_striking(one), *in_file]
+    return [*_striking(one, [each._replace(first_line=lines[each.first_line]) for each in found], own), *in_file]
 
 
-def _striking(one: ImportProgress) -> Iterator[RowsWarning]:
+def _striking(one: ImportProgress, all_found: Sequence[Counted], own: SellerFile | None) -> Iterator[RowsWarning]:
     """Changes to listings that are probably mistakes."""
-    if not one.updated:
-        return
-    all_found = listing_warnings.list_all(one.key)
-    lines = seller_file.own_lines(one.key, [found.first_line for found in all_found])
-    for found in (found._replace(first_line=lines[found.first_line]) for found in all_found):
+    for found in all_found:
         column, message = Column.QUANTITY, _describe_sold_out(one, found)
         if found.kind is Kind.PRICE_MOVES:
-            column, message = Column.PRICE, _describe_moves(one, found)
+            column, message = Column.PRICE, _describe_moves(one, found, is_foreign=own is not None)
         elif found.rows < _MANY and (found.rows < _MIN_ROWS or found.rows * 2 <= one.total):
             continue
-        yield RowsWarning(found.kind, found.rows, found.first_line, column, str(found.after), message)
+        named = name_column(own, column)
+        yield RowsWarning(found.kind, found.rows, found.first_line, named, str(found.after), message)
 
 
-def _describe_moves(one: ImportProgress, found: Counted) -> str:
+def _describe_moves(one: ImportProgress, found: Counted, *, is_foreign: bool) -> str:
     move = "would move" if one.is_check else "moved"
+    check = "Prices are in pence – check that these are meant."
+    if is_foreign:
+        check = "Check the currency and the unit of the prices in your file."
     return (
         f"{counted(found.rows, 'price')} {move} by more than {STRIKING_PERCENT}%, first on line {found.first_line:,}: "
-        f"from {in_pounds(found.before)} to {in_pounds(found.after)}. Prices are in pence – check that these are meant."
+        f"from {in_pounds(found.before)} to {in_pounds(found.after)}. {check}"
     )
 
 
