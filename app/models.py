@@ -222,8 +222,8 @@ class Listing(Base):
     reference: Mapped[str | None] = mapped_column(Text)
     created_import_id: Mapped[int] = mapped_column(BigInteger)
     created_line: Mapped[int] = mapped_column(Integer)
-    #: The import and line of the last UPDATE; they decide which of several UPDATE rows of one import stays. Or the undo
-    #: that has put the listing back since, which has no line.
+    #: The import and line of the last UPDATE; they decide which of several UPDATE rows of one import stays. An undo
+    #: puts all these marks back, down to ``edits_before``. Where they are not recorded, it is the undo, without a line.
     updated_import_id: Mapped[int | None] = mapped_column(BigInteger)
     updated_line: Mapped[int | None] = mapped_column(Integer)
     #: The line of that import that last set HIDDEN, which an UPDATE may leave as it is.
@@ -237,7 +237,9 @@ class Listing(Base):
     edits: Mapped[int | None] = mapped_column(Integer)
     #: What ``edits`` was when ``updated_import_id`` was written.
     edits_before: Mapped[int | None] = mapped_column(Integer)
-    #: When that last happened; for pages only.
+    #: The undo that has put the listing back, if no import has updated it since; for pages and downloads only.
+    put_back_import_id: Mapped[int | None] = mapped_column(BigInteger)
+    #: When it was last changed by hand; for pages only.
     edited_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
@@ -746,6 +748,13 @@ class EarlierValues(Base):
     comment: Mapped[list[str | None] | None] = mapped_column(ARRAY(Text))
     notes: Mapped[list[str | None] | None] = mapped_column(ARRAY(Text))
     reference: Mapped[list[str | None] | None] = mapped_column(ARRAY(Text))
+    #: The marks of the UPDATE before: see ``Listing``. Null in rows of a release that did not record them.
+    updated_import_id: Mapped[list[int | None] | None] = mapped_column(ARRAY(BigInteger))
+    updated_line: Mapped[list[int | None] | None] = mapped_column(ARRAY(Integer))
+    hidden_line: Mapped[list[int | None] | None] = mapped_column(ARRAY(Integer))
+    values_before: Mapped[list[int | None] | None] = mapped_column(ARRAY(BigInteger))
+    hidden_before: Mapped[list[bool | None] | None] = mapped_column(ARRAY(Boolean))
+    edits_before: Mapped[list[int | None] | None] = mapped_column(ARRAY(Integer))
 
 
 class KeptListing(Base):

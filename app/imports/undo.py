@@ -47,7 +47,7 @@ def preview(seller_id: int, public_id: uuid.UUID) -> Preview:
     if latest is not None and not _is_open(latest):
         raise TransitionRefused(_explain_undone(latest))
     has_unrecorded = undo.count_unrecorded_rows(parent) > 0
-    as_left = undo.count_as_left(parent, unrecorded=has_unrecorded)
+    as_left = undo.count_as_left(parent, unrecorded=has_unrecorded, begun=latest is not None)
     total = _count(parent) if latest is None else latest.not_processed
     return Preview(as_left.created, as_left.updated, total - as_left.created - as_left.updated)
 

@@ -232,7 +232,7 @@ def _judge(
             return _UNCERTAIN[Mode.UPDATE]
         was_so = digest == listing.values_before and row.hidden in {None, bool(listing.hidden_before)}
         return "unchanged" if was_so else "updated"
-    if updated_by is not None and updated_by > key.import_id:
+    if listing.put_back_import_id is not None or (updated_by is not None and updated_by > key.import_id):
         # Nothing is recorded of what an earlier UPDATE has found. The listing is assumed to be the row's.
         return _UNCERTAIN[Mode.UPDATE]
     return "unchanged" if _is_same(row, listing, layout) else None

@@ -1,8 +1,8 @@
 """Undoing an import: what it has created and updated, and reversing a slice of that.
 
 Whether a listing still is as the import left it is decided by marks and counts alone. It is, if the import created it
-and nothing has changed it since, or if the import was the last to update it and nobody has edited it since. To undo is
-to change too: what an undo has put back is not as any import left it.
+and nothing has changed it since, or if the import was the last to update it and nobody has edited it since. An undo
+puts the marks back with the values: the listing is as if the import had never been, to older imports as well.
 
 **Slices.** The batches of an undo are slices of numbers, as those of an import are slices of bytes. Numbers below
 ``RECORDS`` are items: the batch is about the listings for them that the import created. Those from there on are
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from psycopg import Cursor
 
 from app.queries import BatchKey, ImportKey, driver_cursor
-from app.queries.listings.earlier_values import VALUES, entries
+from app.queries.listings.earlier_values import ENTRY, MARKS, VALUES, entries
 from app.queries.listings.listings import HAS_KEY, KEY
 from app.queries.status_sets import KIND_CHECK, KIND_UNDO
 
@@ -31,6 +31,8 @@ RECORDS = 1 << 31
 _ITEMS_COUNTED_AT_ONCE = 64
 
 _KEY = ", ".join(KEY)
+#: The columns of a record that are null in those of a release that has no such column.
+_NULLABLE = (*VALUES, *MARKS)
 
 # Conditions on a listing ``l`` of which the import is known to have created it, or updated it and have its record.
 AS_CREATED = "(l.updated_import_id is null and l.edits is null)"
@@ -44,6 +46,16 @@ _UNRECORDED = f"""
         select from {entries("e")}
         where r.seller_id = %(seller_id)s and r.import_id = %(parent)s
           and (e.item_id, e.condition, e.variants) = (l.item_id, l.condition, l.variants))
+"""
+#: Kept by an undo of it that was terminated or gave a batch up.
+KEPT_BEFORE = f"""
+    exists (
+        select from kept_listings k
+        where k.seller_id = %(seller_id)s and k.item_id = l.item_id and k.condition = l.condition
+          and k.variants = l.variants and k.import_id = any(array(
+            select u.id from imports u
+            where u.seller_id = %(seller_id)s and u.parent_id = %(parent)s and u.kind = {KIND_UNDO}))
+        offset 0)
 """
 _RECORDS = "r.seller_id = %(seller_id)s and r.import_id = %(parent)s"
 
@@ -144,28 +156,27 @@ def count_recorded(parent: ImportKey) -> int:
 
 def drop_repeated(parent: ImportKey) -> None:
     """Leave each listing in the first of its records only: that has what it was before the import."""
-    entry = (*KEY, *VALUES)
     left_over = (
         *(f"coalesce(array_agg(k.{name}) filter (where k.turn = 1), '{{}}')" for name in KEY),
         *(
             f"case when k.has_{name} then coalesce(array_agg(k.{name}) filter (where k.turn = 1), '{{}}') end"
-            for name in VALUES
+            for name in _NULLABLE
         ),
     )
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
             with numbered as (
-                select r.id, {_each("e", entry)},
+                select r.id, {_each("e", ENTRY)},
                     row_number() over (partition by {_each("e", KEY)} order by r.id) as turn,
-                    {", ".join(f"r.{name} is not null as has_{name}" for name in VALUES)}
+                    {", ".join(f"r.{name} is not null as has_{name}" for name in _NULLABLE)}
                 from {entries("e")} where {_RECORDS}
-            ), left_over (id, listings, {", ".join(entry)}) as (
+            ), left_over (id, listings, {", ".join(ENTRY)}) as (
                 select k.id, count(*) filter (where k.turn = 1), {", ".join(left_over)}
-                from numbered k group by k.id, {", ".join(f"k.has_{name}" for name in VALUES)}
+                from numbered k group by k.id, {", ".join(f"k.has_{name}" for name in _NULLABLE)}
                 having max(k.turn) > 1
             )
-            update earlier_values r set (listings, {", ".join(entry)}) = (k.listings, {_each("k", entry)})
+            update earlier_values r set (listings, {", ".join(ENTRY)}) = (k.listings, {_each("k", ENTRY)})
             from left_over k where {_RECORDS} and r.id = k.id
             """,
             _of(parent),
@@ -200,17 +211,19 @@ def keep_unrecorded(undo: ImportKey, parent: ImportKey) -> int:
 # Counting -------------------------------------------------------------------------------------------------------------
 
 
-def count_as_left(parent: ImportKey, *, unrecorded: bool) -> AsLeft:
-    """The listings that are as an import left them now: of those that it created, and that it updated and recorded.
+def count_as_left(parent: ImportKey, *, unrecorded: bool, begun: bool) -> AsLeft:
+    """The listings that an undo would change now: of those that the import created, and that it updated and recorded.
 
-    ``unrecorded`` says that there may be some without a record.
+    ``unrecorded`` says that there may be some without a record, ``begun`` that an undo may have kept some already.
     """
     recorded = f"not ({_UNRECORDED})" if unrecorded else "true"
+    is_open = f"not {KEPT_BEFORE}" if begun else "true"
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
-            select count(*) filter (where l.created_import_id = %(parent)s and {AS_CREATED}),
-                count(*) filter (where l.created_import_id <> %(parent)s and {AS_UPDATED} and {recorded})
+            select count(*) filter (where l.created_import_id = %(parent)s and {AS_CREATED} and {is_open}),
+                count(*) filter (
+                    where l.created_import_id <> %(parent)s and {AS_UPDATED} and {recorded} and {is_open})
             from listings l
             where l.seller_id = %(seller_id)s and (l.created_import_id = %(parent)s or l.updated_import_id = %(parent)s)
             """,
@@ -332,10 +345,11 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
     cursor.execute(
         f"""
         with found as materialized (
-            select k.*, l.place, l.updated_import_id, l.updated_line,
+            select k.*, l.place, l.updated_import_id as changed_import_id, l.updated_line as changed_line,
                 l.edits is distinct from l.edits_before as is_edited, coalesce(l.is_as_left, false) as is_as_left
             from (
-                select {_each("e", (*KEY, *VALUES))}, {", ".join(f"r.{name} is null as no_{name}" for name in VALUES)}
+                select {_each("e", ENTRY)}, r.updated_import_id is null as is_unmarked,
+                    {", ".join(f"r.{name} is null as no_{name}" for name in VALUES)}
                 from {entries("e")} where {_RECORDS} and {_IN_SLICE} offset 0
             ) k
             left join lateral (
@@ -344,14 +358,16 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
         ), put_back as (
             update listings l set
                 {", ".join(f"{name} = case when k.no_{name} then l.{name} else k.{name} end" for name in VALUES)},
-                updated_import_id = %(undo)s, updated_line = null, hidden_line = null, values_before = null,
-                hidden_before = null, edits_before = l.edits, updated_at = now()
+                {", ".join(f"{name} = k.{name}" for name in MARKS if name not in _LAST_UPDATE)},
+                updated_import_id = case when k.is_unmarked then %(undo)s else k.updated_import_id end,
+                edits_before = case when k.is_unmarked then l.edits else k.edits_before end,
+                put_back_import_id = %(undo)s, updated_at = now()
             from found k where l.ctid = k.place and l.seller_id = %(seller_id)s and k.is_as_left
             returning 1
         ), kept as (
             insert into kept_listings ({_KEPT})
-            select %(seller_id)s, %(undo)s, {_each("k", KEY)}, nullif(k.updated_import_id, %(parent)s),
-                case when k.updated_import_id <> %(parent)s then k.updated_line end, k.is_edited
+            select %(seller_id)s, %(undo)s, {_each("k", KEY)}, nullif(k.changed_import_id, %(parent)s),
+                case when k.changed_import_id <> %(parent)s then k.changed_line end, k.is_edited
             from found k where not k.is_as_left
             on conflict do nothing
         )
@@ -363,6 +379,8 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
     return Reversed(end, 0, put_back, found - put_back)
 
 
+#: Of the marks, those by which it is told what has changed a listing last.
+_LAST_UPDATE = ("updated_import_id", "edits_before")
 _KEPT = f"seller_id, import_id, {_KEY}, changed_import_id, changed_line, is_edited"
 _IN_SLICE = f"r.id >= %(start)s - {RECORDS} and r.id < %(end)s - {RECORDS}"
 

@@ -10,7 +10,7 @@ from psycopg.rows import namedtuple_row
 
 from app.csvfile.columns import Value
 from app.queries import ImportKey, driver_cursor
-from app.queries.imports.undo import AS_CREATED, AS_UPDATED
+from app.queries.imports.undo import AS_CREATED, AS_UPDATED, KEPT_BEFORE
 from app.queries.listings.earlier_values import VALUES, entries
 from app.queries.listings.listings import HAS_KEY, KEY, ListingKey
 from app.queries.status_sets import KIND_UNDO
@@ -59,6 +59,7 @@ def list_removed(parent: ImportKey, *, limit: int) -> list[Example]:
             f"""
             select i.urn, i.name, l.* from listings l join items i on i.id = l.item_id
             where l.seller_id = %(seller_id)s and l.created_import_id = %(parent)s and {AS_CREATED}
+                and not {KEPT_BEFORE}
             order by {", ".join(f"l.{name}" for name in KEY)} limit %(limit)s
             """,
             {"seller_id": parent.seller_id, "parent": parent.import_id, "limit": limit},
@@ -79,7 +80,9 @@ def list_put_back(parent: ImportKey, *, limit: int) -> list[Example]:
                 select e.*, {", ".join(f"r.{name} is not null as has_{name}" for name in VALUES)}
                 from {entries("e", _FIRST_RECORDS)} offset 0
             ) k
-            cross join lateral (select * from listings l where {HAS_KEY} and {AS_UPDATED} offset 0) l
+            cross join lateral (
+                select * from listings l where {HAS_KEY} and {AS_UPDATED} and not {KEPT_BEFORE} offset 0
+            ) l
             join items i on i.id = k.item_id
             limit %(limit)s
             """,

@@ -8,9 +8,10 @@ from app.csvfile.columns import FIELDS
 from app.queries import ImportKey, binary
 from app.queries.listings.listings import KEY
 
-#: The columns that hold an entry for each listing: its key, then its values by field.
+#: The columns that hold an entry for each listing: its key, its values by field, and the marks of its last UPDATE.
 VALUES = tuple(field.name for field in FIELDS.values())
-_ENTRY = (*KEY, *VALUES)
+MARKS = ("updated_import_id", "updated_line", "hidden_line", "values_before", "hidden_before", "edits_before")
+ENTRY = (*KEY, *VALUES, *MARKS)
 
 
 def record(key: ImportKey, places: pa.ChunkedArray) -> None:
@@ -18,20 +19,21 @@ def record(key: ImportKey, places: pa.ChunkedArray) -> None:
 
     Those that the import itself was the last to change are left out: they have been recorded before.
     """
-    places = pa.table({"place": places})
+    # The listings are read in the order in which they lie: a join with their places costs half as much again.
     binary.execute(
         f"""
-        insert into earlier_values (seller_id, import_id, listings, {", ".join(_ENTRY)})
-        select %(seller_id)s, %(import_id)s, count(*), {", ".join(f"array_agg(l.{name})" for name in _ENTRY)}
-        from {binary.unnest(places.schema)} join listings l on l.ctid = k.place
-        where l.seller_id = %(seller_id)s and l.updated_import_id is distinct from %(import_id)s
+        insert into earlier_values (seller_id, import_id, listings, {", ".join(ENTRY)})
+        select %(seller_id)s, %(import_id)s, count(*), {", ".join(f"array_agg(l.{name})" for name in ENTRY)}
+        from listings l
+        where l.ctid = any(%(place)b::tid[]) and l.seller_id = %(seller_id)s
+            and l.updated_import_id is distinct from %(import_id)s
         having count(*) > 0
         """,
-        {**binary.as_arrays(places), **key._asdict()},
+        {**binary.as_arrays(pa.table({"place": places})), **key._asdict()},
     )
 
 
 def entries(alias: str, source: str = "earlier_values") -> str:
     """SQL: the rows ``source`` of the table, each with its entries as ``alias``."""
-    arrays = ", ".join(f"r.{name}" for name in _ENTRY)
-    return f"{source} r cross join lateral unnest({arrays}) as {alias} ({', '.join(_ENTRY)})"
+    arrays = ", ".join(f"r.{name}" for name in ENTRY)
+    return f"{source} r cross join lateral unnest({arrays}) as {alias} ({', '.join(ENTRY)})"

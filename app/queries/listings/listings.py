@@ -112,6 +112,8 @@ class StoredListing(NamedTuple):
     #: Of the values before that import, by its format; and HIDDEN before it.
     values_before: int | None
     hidden_before: bool | None
+    #: The undo that has put it back since.
+    put_back_import_id: int | None
 
 
 class ExportedListing(NamedTuple):
@@ -279,7 +281,7 @@ def update(run: Run, changes: pa.Table) -> None:
             values_before = case when l.updated_import_id = %(import_id)s
                 then l.values_before else {_digest("l", run)} end,
             hidden_before = case when l.updated_import_id = %(import_id)s then l.hidden_before else l.hidden end,
-            edits_before = l.edits, updated_at = now()
+            edits_before = l.edits, put_back_import_id = null, updated_at = now()
         from {binary.unnest(changes.schema)}
         where l.ctid = k.place and l.seller_id = %(seller_id)s
         """,

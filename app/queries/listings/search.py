@@ -76,7 +76,7 @@ class ListingFilter(NamedTuple):
     stock: Stock | None = None
     #: Changed then or later, by an import or by hand.
     changed_since: datetime | None = None
-    #: The public id of the import that created them, or was the last to update them.
+    #: The public id of the import that created them or was the last to update them, or of the undo that put them back.
     import_id: UUID | None = None
     #: A text that REFERENCE, NOTES or COMMENT contains, in any case.
     own_text: str = ""
@@ -257,7 +257,7 @@ def _tests(wanted: ListingFilter) -> list[str]:
         tests.append("updated_at >= %(changed_since)s")
     if wanted.import_id is not None:
         imported = "(select id from imports where seller_id = %(seller_id)s and public_id = %(import_id)s)"
-        tests.append(f"(created_import_id = {imported} or updated_import_id = {imported})")
+        tests.append(f"(created_import_id = {imported} or {imported} in (updated_import_id, put_back_import_id))")
     if wanted.own_text:
         contain = (f"strpos(lower({column}), %(own_text)s) > 0" for column in ("reference", "notes", "comment"))
         tests.append(f"({' or '.join(contain)})")
@@ -477,11 +477,12 @@ def describe(seller_id: int, keys: Collection[ListingKey]) -> list[FoundListing]
         f"""
         select i.urn, i.game, i."set" as set_name, i.name, i.number, l.condition, l.variants, {_FIELDS},
             c.public_id as maker_id, c.file_name as maker_file, c.name as maker_name, l.created_line,
-            u.public_id as changer_id, u.file_name as changer_file, u.name as changer_name, l.updated_line,
-            l.updated_at, l.edited_at
+            u.public_id as changer_id, u.file_name as changer_file, u.name as changer_name,
+            case when l.put_back_import_id is null then l.updated_line end as updated_line, l.updated_at, l.edited_at
         from {_EACH_KEY}
         left join imports c on c.seller_id = %(seller_id)s and c.id = l.created_import_id and c.deleted_at is null
-        left join imports u on u.seller_id = %(seller_id)s and u.id = l.updated_import_id and u.deleted_at is null
+        left join imports u on u.seller_id = %(seller_id)s and u.deleted_at is null
+            and u.id = coalesce(l.put_back_import_id, l.updated_import_id)
         order by k.place
         """,
         {"seller_id": seller_id, **key_arrays(keys)},
