@@ -125,7 +125,9 @@ class Texts:
 
     def or_null(self) -> pa.StringArray:
         """The texts; null in place of empty ones."""
-        return pc.if_else(pa.array(self.is_filled), self.array, None)
+        validity = np.packbits(self.is_filled, bitorder="little")
+        buffers = [pa.py_buffer(validity), pa.py_buffer(self._offsets), self.array.buffers()[2]]
+        return pa.Array.from_buffers(pa.string(), len(self.array), buffers)
 
     def folded(self, fold: Callable[[str], str]) -> pa.StringArray:
         """What ``fold`` makes of each text. Of a trimmed ASCII text with single spaces, it makes lower case."""

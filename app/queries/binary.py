@@ -167,6 +167,7 @@ class _Field(NamedTuple):
 
     #: The type of each, and their values, or the one value of all.
     fixed: list[tuple[str, NDArray[Any] | int]]
+    #: Null stands for no bytes.
     rest: pa.Array | None
 
 
@@ -174,7 +175,7 @@ def _encode(column: pa.Array) -> _Field:
     """The length of each value, or _NULL, and its bytes."""
     if pa.types.is_string(column.type) or column.type == pa.binary():
         lengths = _without_nulls(pc.binary_length(column), _NULL).to_numpy()
-        return _Field([(">i4", lengths)], _without_nulls(column.view(pa.binary()), b""))
+        return _Field([(">i4", lengths)], column.view(pa.binary()))
     kind, values = _values(column)
     size = np.dtype(kind).itemsize
     if not column.null_count:
@@ -196,7 +197,7 @@ def _values(column: pa.Array) -> tuple[str, NDArray[Any]]:
     return f">i{values.itemsize}", values
 
 
-def _without_nulls(column: pa.Array, value: int | bytes) -> pa.Array:
+def _without_nulls(column: pa.Array, value: int) -> pa.Array:
     return column.fill_null(value) if column.null_count else column
 
 
@@ -217,7 +218,7 @@ def _join(fields: Iterable[_Field], count: int) -> pa.BinaryArray:
             run = []
     if run:
         pieces.append(_beside_each_other(run, count))
-    return pc.binary_join_element_wise(*pieces, _NOTHING)
+    return pc.binary_join_element_wise(*pieces, _NOTHING, null_handling="replace", null_replacement="")
 
 
 def _data_of(values: pa.BinaryArray) -> memoryview:

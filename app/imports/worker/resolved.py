@@ -70,7 +70,8 @@ def each_way(rows: pa.Table) -> Iterator[tuple[NamedBy, NDArray[np.intp], pa.Arr
 def find_items(rows: pa.Table, known_items: KnownItems) -> tuple[pa.Table, Wrong]:
     """Those of ``rows`` whose item and variants are in the catalog, and the problems of the others.
 
-    They get the columns ``item_id`` and ``key``: a number for the listing key, which orders them like their keys.
+    Instead of the columns that name an item they get ``item_id`` and ``key``: a number for the listing key, which
+    orders them like their keys.
     """
     found = known_items.resolve(rows)
     variants = rows["variants"].combine_chunks().dictionary_encode()
@@ -79,10 +80,12 @@ def find_items(rows: pa.Table, known_items: KnownItems) -> tuple[pa.Table, Wrong
     ranks = np.empty(len(names), np.int64)
     ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
     keys = (found.item_ids * np.int64(len(Condition) + 1) + rows["condition"].to_numpy()) * len(names) + ranks[at]
-    right = rows.append_column("item_id", pa.array(found.item_ids)).append_column("key", pa.array(keys))
-    wrong = rows.filter(~is_right)
+    named = ["named_by", *dict.fromkeys(COLUMNS.values())]
+    wrong = rows.select(["line", *named, "variants"]).filter(~is_right)
     explained = zip(wrong.to_pylist(), known_items.candidates(wrong), strict=True)
-    return right.filter(is_right), {row["line"]: [_problem(row, candidates)] for row, candidates in explained}
+    right = rows.drop_columns(named).append_column("item_id", pa.array(found.item_ids))
+    right = right.append_column("key", pa.array(keys)).filter(is_right)
+    return right, {row["line"]: [_problem(row, candidates)] for row, candidates in explained}
 
 
 def _have_variants(
@@ -90,10 +93,11 @@ def _have_variants(
 ) -> NDArray[np.bool_]:
     """For each row, whether the item with these variants has the wanted ones: those in ``names`` ``at`` an index."""
     count = max(len(names), 1)
-    pairs, of_rows = np.unique(variant_sets * np.int64(count) + at, return_inverse=True)
-    split = [divmod(pair, count) for pair in pairs.tolist()]
+    pairs = pa.array(variant_sets * np.int64(count) + at).dictionary_encode()
+    split = [divmod(pair, count) for pair in pairs.dictionary.to_pylist()]
     have = [own >= 0 and not _missing(known_items.variant_sets[own], names[wanted]) for own, wanted in split]
-    return np.array(have, bool)[of_rows]
+    of_rows: NDArray[np.bool_] = np.array(have, bool)[pairs.indices.to_numpy()]
+    return of_rows
 
 
 @lru_cache(maxsize=10_000)
