@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from app import create_worker_app
 from app.extensions import db
-from app.imports.worker import batch_job, catalog_cache
+from app.imports.worker import batch_job, catalog_cache, rehearsal
 
 #: The first is not counted: it imports modules, connects and opens the catalog.
 _BATCHES = 9
@@ -21,6 +21,7 @@ def main() -> None:
     app = create_worker_app()
     with app.app_context():
         catalog_cache.make()
+        rehearsal.rehearse()
         query = """
             select seller_id, import_id, number, attempt, total from batches
             where status = 'QUEUED' order by seller_id, import_id, number limit :limit

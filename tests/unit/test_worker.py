@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import signal
 import subprocess
@@ -23,6 +24,24 @@ def test_workers_do_not_hold_the_pages_in_memory() -> None:
     script = "import sys, worker; print(*(name for name in sys.modules if name.startswith(('app.web', 'app.api'))))"
     loaded = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
     assert loaded.stdout.split() == []
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="without glibc")
+def test_a_worker_uses_the_memory_again_that_it_has_freed() -> None:
+    script = """
+from resource import RUSAGE_SELF, getrusage
+import numpy, pyarrow
+from app.imports.worker.memory import keep_freed
+keep_freed()
+def use(): return [pyarrow.array(numpy.ones(250_000)).take(numpy.arange(250_000)) for _ in range(4)]
+use()
+before = getrusage(RUSAGE_SELF).ru_minflt
+use()
+print(getrusage(RUSAGE_SELF).ru_minflt - before)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
+    # It uses some 4,000 pages.
+    assert int(done.stdout) < 2_000, "the kernel has filled pages with zeros"
 
 
 def test_a_worker_that_is_asked_again_stops_as_if_asked_for_the_first_time(app: Flask, environ: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.csvfile.columns import HEADER, Column
 from app.csvfile.lines import LineReader
 from app.extensions import db
+from app.imports.worker import memory
 from app.queries import BatchKey
 from app.queries.imports import lookups, transitions
 
@@ -14,6 +15,7 @@ _NO_BATCH = BatchKey(0, 0, 0)
 
 def rehearse() -> None:
     """Read the example of every column, and work on a batch that does not exist."""
+    memory.keep_freed()
     row = ",".join(column.spec.examples[0] for column in Column)
     LineReader([row.encode()], header=HEADER, offset=0, line=2).take(1)
     transitions.claim(_NO_BATCH, 0)
