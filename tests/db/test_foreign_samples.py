@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -13,9 +15,15 @@ from typing import NamedTuple
 import pytest
 from click.testing import Result
 from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text as sql
 
 from app import catalog
+from app.extensions import db
+from app.imports import conversion_job, conversions, match_flow
+from app.imports.foreign.reading import transcribe
 from app.models import Seller
+from app.statuses import ImportKind
 from tests.samples import CATALOG, SAMPLES
 
 FOREIGN = SAMPLES / "foreign"
@@ -96,3 +104,77 @@ def test_every_row_of_every_sample(app: Flask, seller: Seller, tmp_path: Path) -
     assert len(found) == 18
     every = (faults(name, lines, came(app, seller, name, tmp_path)) for name, lines in found.items())
     assert [fault for of_file in every for fault in of_file] == []
+
+
+def files() -> Iterator[tuple[str, bytes, bytes | None]]:
+    """The name and bytes of each sample, a workbook, an archive and UTF-16 among them, and its text if it is known."""
+    for path in sorted(FOREIGN.glob("*.[ctx]*")):
+        data = path.read_bytes()
+        if path.name not in ("expected.csv", "tcgplayer-pull-sheet.csv"):
+            yield path.name, data, data if path.suffix != ".xlsx" else None
+    text = (FOREIGN / "manabox.csv").read_bytes()
+    yield "manabox.csv.gz", gzip.compress(text), text
+    yield "manabox.txt", text.decode().encode("utf-16"), text
+
+
+def records(text: bytes) -> list[bytes]:
+    """The records that are not blank, without line endings."""
+    found, pending = [], b""
+    for line in text.splitlines(keepends=True):
+        pending += line
+        if pending.count(b'"') % 2 == 0:
+            found.append(pending.rstrip(b"\r\n"))
+            pending = b""
+    assert not pending
+    return [record for record in found if record.strip(b' ,;"\t')]
+
+
+@needs_foreign
+def test_every_row_comes_back_byte_for_byte(
+    app: Flask, seller: Seller, client: FlaskClient, tmp_path: Path, run_jobs: Callable[[], None]
+) -> None:
+    named = {row["URN"] for lines in expected().values() for rows in lines.values() for row in rows}
+    with gzip.open(CATALOG, "rt", encoding="utf-8") as all_items, (tmp_path / "few.csv").open("w") as few:
+        header, *items = all_items
+        few.writelines([header, *(item for item in items if item.partition(",")[0].strip('"') in named)])
+    catalog.load(tmp_path / "few.csv")
+    converted = []
+    for name, data, text in files():
+        made = conversions.upload(seller.id, name, [data])
+        mapping = match_flow.match(seller.id, made).mapping.with_rates(RATES)
+        conversions.set_mapping(
+            seller.id, made.public_id, replace(mapping, money=replace(mapping.money, currency="GBP"))
+        )
+        conversions.convert(seller.id, made.public_id, in_background=False)
+        conversion_job.run(seller.id, made.id, made.attempt)
+        db.session.rollback()
+        if text is None:
+            out = io.BytesIO()
+            transcribe(io.BytesIO(data), conversions.reading_of(made), out)
+            text = out.getvalue()
+        one = conversions.get(seller.id, made.public_id)
+        # Nothing of some can be listed: they tell no price, or need an answer first.
+        if one.lines:
+            converted.append((one, text))
+    assert len(converted) >= 18
+    # So every row of every converted file fails.
+    db.session.execute(sql("with gone as (delete from external_ids) delete from items"))
+    db.session.execute(sql("update catalog set version = version + 1"))
+    db.session.commit()
+    started = [conversions.start(seller.id, one.public_id, ImportKind.IMPORT).public_id for one, _ in converted]
+    run_jobs()
+    for (one, text), public_id in zip(converted, started, strict=True):
+        both = [client.get(f"/imports/{public_id}/{name}.csv").data for name in ("failed", "left-out")]
+        if one.file_name == "manabox.txt":
+            both = [data.decode("utf-16").encode() for data in both]
+        failed, left_out = both
+        head = text[: one.head_size]
+        assert failed.startswith(head), one.file_name
+        separator = conversions.reading_of(one).separator.encode()
+        rest = records(text[len(head) :])
+        for record in records(failed[len(head) :]):
+            rest.remove(record)
+        reasons = records(left_out.partition(b'"REASON"')[2])
+        assert len(rest) == len(reasons), one.file_name
+        for record, told in zip(rest, reasons, strict=True):
+            assert told.startswith(record + separator + b'"'), one.file_name
