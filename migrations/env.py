@@ -14,6 +14,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
 from app.cli import NotPossibleNow, exiting_when_unavailable
+from app.operators import cluster
 
 #: Taken for the time of all migrations, so that several hosts may start at once; the number has no other meaning.
 ADVISORY_LOCK = 7_583_101_145
@@ -35,6 +36,7 @@ def migrate_alone():
         keeper.execute(text(f"set local lock_timeout = '{OTHERS_TIMEOUT}'"))
         keeper.execute(text(f"select pg_advisory_xact_lock({ADVISORY_LOCK})"))
         migrate_patiently()
+        cluster.distribute_new()
 
 
 def migrate_patiently():

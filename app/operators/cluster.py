@@ -76,7 +76,7 @@ def plan(facts: Facts) -> Plan:
     """What is left to do, in order. Where anything refuses it, nothing should be done."""
     if facts.extension.version is None:
         return Plan([_NO_EXTENSION[facts.extension.is_available]], [])
-    steps = [*_plan_nodes(facts), *_plan_tables(facts)]
+    steps = [*_plan_nodes(facts), *_plan_tables(facts.tables)]
     return Plan([*_refuse_nodes(facts), *_refuse_tables(facts, bool(steps))], steps)
 
 
@@ -86,6 +86,16 @@ def distribute(todo: Plan) -> Iterator[Step]:
         cluster.execute(step.statement)
         db.session.commit()
         yield step
+
+
+def distribute_new() -> None:
+    """Distribute the tables that migrations have added to a database that is distributed. Commits."""
+    tables = cluster.list_tables(cluster.get_extension())
+    if any(table.name == cluster.FIRST and not table.is_local for table in tables):
+        for step in _plan_tables(tables):
+            cluster.execute(step.statement)
+            db.session.commit()
+    db.session.rollback()
 
 
 def _plan_nodes(facts: Facts) -> Iterator[Step]:
@@ -98,16 +108,15 @@ def _plan_nodes(facts: Facts) -> Iterator[Step]:
         )
 
 
-def _plan_tables(facts: Facts) -> Iterator[Step]:
-    local = [table for table in facts.tables if table.is_local]
-    for table in local:
+def _plan_tables(tables: list[Table]) -> Iterator[Step]:
+    for table in (table for table in tables if table.is_local):
         by_seller = cluster.is_by_seller(table)
         make = cluster.distribute_by_seller if by_seller else cluster.copy_to_all_nodes
         what = "distribute it by seller" if by_seller else "copy it to every node"
         seconds = 1 + table.size // _BYTES_PER_SECOND
         yield Step(table.name, f"{what} ({table.rows:,} rows, {say_size(table.size)})", make(table.name), seconds)
     # After all of them: nothing that is still local refers to a table whose local rows are deleted.
-    for table in facts.tables:
+    for table in tables:
         if table.size:
             yield Step(table.name, "delete what it has left on the coordinator", cluster.forget_local(table.name))
 

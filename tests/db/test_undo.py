@@ -24,14 +24,19 @@ from app.queries import BatchKey, ImportKey
 from app.queries.imports import transitions, undo_listings
 from app.queries.listings.earlier_values import MARKS
 from app.statuses import RetriedRows
-from tests.conftest import make_seller
+from tests.conftest import CLUSTER, make_seller
 from tests.factories import listed, look, make_items, row, start
 from tests.processes import wait_until
 
 RunJobs = Callable[[], None]
 
 #: How many sessions wait for a lock.
-WAITING = text("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
+WAITING = text(
+    # The locks of a listing are on its node.
+    "select count(*) from citus_lock_waits"
+    if CLUSTER
+    else "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+)
 
 
 def counts(started: Import) -> tuple[int, int, int]:

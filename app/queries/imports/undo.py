@@ -326,7 +326,7 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
         """,
         values,
     )
-    end, found = cursor.fetchone() or (None, None)
+    end, found = cursor.fetchone() or (None, 0)
     if end is None:
         # They have been removed, which retention does not do while an undo needs them.
         raise LookupError(f"no earlier values from {values['start']} on")
@@ -341,41 +341,43 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
         """,
         values,
     )
+    in_records = f"""(
+        select {_each("e", ENTRY)}, r.updated_import_id is null as is_unmarked,
+            {", ".join(f"r.{name} is null as no_{name}" for name in VALUES)}
+        from {entries("e")} where {_RECORDS} and {_IN_SLICE} offset 0
+    ) k"""
     # As in ``queries.listings``: the listings are looked up by their keys, and written at their places.
     cursor.execute(
         f"""
-        with found as materialized (
-            select k.*, l.place, l.updated_import_id as changed_import_id, l.updated_line as changed_line,
-                l.edits is distinct from l.edits_before as is_edited, coalesce(l.is_as_left, false) as is_as_left
-            from (
-                select {_each("e", ENTRY)}, r.updated_import_id is null as is_unmarked,
-                    {", ".join(f"r.{name} is null as no_{name}" for name in VALUES)}
-                from {entries("e")} where {_RECORDS} and {_IN_SLICE} offset 0
-            ) k
-            left join lateral (
-                select l.ctid as place, {AS_UPDATED} as is_as_left, l.* from listings l where {HAS_KEY} offset 0
-            ) l on true
-        ), put_back as (
-            update listings l set
-                {", ".join(f"{name} = case when k.no_{name} then l.{name} else k.{name} end" for name in VALUES)},
-                {", ".join(f"{name} = k.{name}" for name in MARKS if name not in _LAST_UPDATE)},
-                updated_import_id = case when k.is_unmarked then %(undo)s else k.updated_import_id end,
-                edits_before = case when k.is_unmarked then l.edits else k.edits_before end,
-                put_back_import_id = %(undo)s, updated_at = now()
-            from found k where l.ctid = k.place and l.seller_id = %(seller_id)s and k.is_as_left
-            returning 1
-        ), kept as (
-            insert into kept_listings ({_KEPT})
-            select %(seller_id)s, %(undo)s, {_each("k", KEY)}, nullif(k.changed_import_id, %(parent)s),
-                case when k.changed_import_id <> %(parent)s then k.changed_line end, k.is_edited
-            from found k where not k.is_as_left
-            on conflict do nothing
-        )
-        select count(*) from put_back
+        update listings l set
+            {", ".join(f"{name} = case when k.no_{name} then l.{name} else k.{name} end" for name in VALUES)},
+            {", ".join(f"{name} = k.{name}" for name in MARKS if name not in _LAST_UPDATE)},
+            updated_import_id = case when k.is_unmarked then %(undo)s else k.updated_import_id end,
+            edits_before = case when k.is_unmarked then l.edits else k.edits_before end,
+            put_back_import_id = %(undo)s, updated_at = now()
+        from (
+            select k.*, l.place from {in_records}
+            cross join lateral (select l.ctid as place from listings l where {HAS_KEY} and {AS_UPDATED} offset 0) l
+            offset 0
+        ) k
+        where l.ctid = k.place and l.seller_id = %(seller_id)s
         """,
         values,
     )
-    put_back = _only(cursor)
+    put_back = cursor.rowcount
+    if put_back < found:
+        cursor.execute(
+            f"""
+            insert into kept_listings ({_KEPT})
+            select %(seller_id)s, %(undo)s, {_each("k", KEY)}, nullif(l.updated_import_id, %(parent)s),
+                case when l.updated_import_id <> %(parent)s then l.updated_line end,
+                l.edits is distinct from l.edits_before
+            from {in_records} left join lateral (select * from listings l where {HAS_KEY} offset 0) l on true
+            where l.put_back_import_id is distinct from %(undo)s
+            on conflict do nothing
+            """,
+            values,
+        )
     return Reversed(end, 0, put_back, found - put_back)
 
 
