@@ -9,7 +9,6 @@ from marshmallow import RAISE
 
 from app.api.blueprint import blueprint, can_fail, gives_csv
 from app.api.schemas import CatalogAsked, CatalogItems, CatalogPageAsked
-from app.api.serializers import show_item
 from app.http import downloads
 from app.http.catalog_filter import read_filter
 from app.queries import item_search
@@ -28,7 +27,7 @@ def search_catalog(asked: dict[str, Any]) -> dict[str, Any]:
     """
     limit = asked["limit"]
     found = item_search.find(read_filter(request.args).wanted, limit=limit + 1)
-    return {"items": [show_item(one) for one in found[:limit]], "complete": len(found) <= limit}
+    return {"items": found[:limit], "complete": len(found) <= limit}
 
 
 @blueprint.get("/catalog/rows.csv", tags=_TAG)

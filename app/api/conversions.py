@@ -10,6 +10,7 @@ from flask import url_for
 from app.api.authentication import seller_id
 from app.api.blueprint import blueprint, can_fail
 from app.api.schemas import Conversion as ConversionSchema
+from app.api.serializers import row_counts
 from app.http.uploads import storage_errors_as_503
 from app.imports import conversions
 from app.models import Conversion
@@ -48,7 +49,7 @@ def show(one: Conversion) -> dict[str, Any]:
         "mapping": one.mapping_name,
         "reason": one.reason,
         "guess": conversions.guess_of(one),
-        **counts_of(one),
+        **row_counts(one),
         "import_id": started and started.public_id,
         "created_at": one.created_at,
         "updated_at": one.updated_at,
@@ -57,15 +58,4 @@ def show(one: Conversion) -> dict[str, Any]:
             "html": url_for("match.show", public_id=one.public_id),
             "started": url_for("api.show_one", public_id=started.public_id) if started else None,
         },
-    }
-
-
-def counts_of(one: Conversion) -> dict[str, int]:
-    """What became of the rows of a foreign file."""
-    return {
-        "rows": one.rows,
-        "converted": one.converted,
-        "added": one.added,
-        "left_out": one.left_out,
-        "undecided": one.undecided,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response
@@ -16,10 +17,19 @@ from app.imports.reports import progress
 _TAG = ["Files"]
 
 
-@blueprint.get("/imports/<uuid:public_id>/failed.csv", tags=_TAG)
+def _file(name: str) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    """Register a view that answers with the file ``name`` of an import."""
+
+    def register(view: Callable[..., Response]) -> Callable[..., Response]:
+        path = f"/imports/<uuid:public_id>/{name}.csv"
+        registered: Callable[..., Response] = blueprint.get(path, tags=_TAG)(gives_csv(can_fail(404)(view)))
+        return registered
+
+    return register
+
+
+@_file("failed")
 @blueprint.arguments(FailedFileAsked, location="query")
-@gives_csv
-@can_fail(404)
 def failed_csv(asked: dict[str, Any], public_id: uuid.UUID) -> Response:
     """Take the failed rows under their header, to be corrected and sent again.
 
@@ -28,66 +38,50 @@ def failed_csv(asked: dict[str, Any], public_id: uuid.UUID) -> Response:
     return downloads.failed_rows(progress.get(seller_id(), public_id), with_reasons=asked["reasons"])
 
 
-@blueprint.get("/imports/<uuid:public_id>/errors.csv", tags=_TAG)
-@gives_csv
-@can_fail(404)
+@_file("errors")
 def errors_csv(public_id: uuid.UUID) -> Response:
     """Take the report of the failed rows: line, code, columns, message, fix, and the row's values."""
     return downloads.error_report(progress.get(seller_id(), public_id))
 
 
-@blueprint.get("/imports/<uuid:public_id>/as-updates.csv", tags=_TAG)
-@gives_csv
-@can_fail(404)
+@_file("as-updates")
 def as_updates_csv(public_id: uuid.UUID) -> Response:
     """Take the rows whose listing was there already, as rows that change it."""
     return downloads.as_updates(progress.get(seller_id(), public_id))
 
 
-@blueprint.get("/imports/<uuid:public_id>/remaining.csv", tags=_TAG)
-@gives_csv
-@can_fail(404)
+@_file("remaining")
 def remaining_csv(public_id: uuid.UUID) -> Response:
     """Take the rows that were not processed under their header, to be sent another time."""
     return downloads.remaining_rows(progress.get(seller_id(), public_id))
 
 
-@blueprint.get("/imports/<uuid:public_id>/succeeded.csv", tags=_TAG)
-@gives_csv
-@can_fail(404)
+@_file("succeeded")
 def succeeded_csv(public_id: uuid.UUID) -> Response:
     """Take line, listing and outcome of each row that succeeded."""
     return downloads.succeeded_rows(progress.get(seller_id(), public_id))
 
 
-@blueprint.get("/imports/<uuid:public_id>/kept.csv", tags=_TAG)
-@gives_csv
-@can_fail(404)
+@_file("kept")
 def kept_csv(public_id: uuid.UUID) -> Response:
     """Take the listings that an undo has kept, and why."""
     return downloads.kept_listings(progress.get(seller_id(), public_id))
 
 
-@blueprint.get("/imports/<uuid:public_id>/source.csv", tags=_TAG)
-@gives_csv
-@can_fail(404)
+@_file("source")
 def source_csv(public_id: uuid.UUID) -> Response:
     """Take the file as it was sent."""
     return downloads.source(progress.get(seller_id(), public_id))
 
 
-@blueprint.get("/imports/<uuid:public_id>/converted.csv", tags=_TAG)
-@gives_csv
-@can_fail(404)
+@_file("converted")
 def converted_csv(public_id: uuid.UUID) -> Response:
     """Take the file in the import format that was made of a file of another tool."""
     return downloads.converted(progress.get(seller_id(), public_id))
 
 
-@blueprint.get("/imports/<uuid:public_id>/left-out.csv", tags=_TAG)
+@_file("left-out")
 @blueprint.arguments(LeftOutAsked, location="query")
-@gives_csv
-@can_fail(404)
 def left_out_csv(asked: dict[str, Any], public_id: uuid.UUID) -> Response:
     """Take the rows of a file of another tool that were left out, in its format, each with the reason."""
     return downloads.left_out_rows(progress.get(seller_id(), public_id), added=asked["added"])

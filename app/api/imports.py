@@ -26,7 +26,7 @@ from app.api.schemas import (
     StatusOnly,
 )
 from app.api.schemas import Conversion as ConversionSchema
-from app.api.serializers import show_import, show_in_full, show_status
+from app.api.serializers import show_import, show_in_full
 from app.csvfile.errors import FileRejected
 from app.http.form_fields import is_on
 from app.http.multipart import FileForm
@@ -34,6 +34,7 @@ from app.http.uploads import check_length, expect_file, pieces_of, storage_error
 from app.imports import commands, conversion_job, conversions, housekeeping, quotas
 from app.imports.errors import ImportNotFound
 from app.imports.reports import check_preview, progress
+from app.imports.reports.progress import ImportProgress
 from app.jobs import queue
 from app.queries import begin_repeatable_read
 from app.queries.imports import lookups
@@ -236,12 +237,12 @@ def delete_import(public_id: uuid.UUID) -> None:
 @blueprint.get("/imports/<uuid:public_id>/status", tags=_TAG)
 @blueprint.response(200, StatusOnly())
 @can_fail(404)
-def show_status_only(public_id: uuid.UUID) -> dict[str, Any]:
+def show_status_only(public_id: uuid.UUID) -> ImportProgress:
     """Show the status and the counters of an import, and nothing else.
 
     Poll this while an import runs: unlike the import itself it costs one look at the database.
     """
-    return show_status(progress.get(seller_id(), public_id))
+    return progress.get(seller_id(), public_id)
 
 
 @blueprint.get("/imports/<uuid:public_id>/changes", tags=_TAG)

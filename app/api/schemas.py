@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from enum import StrEnum
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -29,7 +28,10 @@ EARLIER_IN_IMPORT = 5
 
 
 class Answer(Schema):
-    """The base of answers. Every field is always present, and later releases may add some."""
+    """The base of answers. Every field is always present, and later releases may add some.
+
+    A field is read from what is answered, by its name or its ``attribute``.
+    """
 
     class Meta:
         """Allow additional fields in the OpenAPI schema."""
@@ -42,29 +44,57 @@ class Answer(Schema):
         field_obj.required = True
 
 
-def _text(says: str, *, null: bool = False) -> fields.String:
-    return fields.String(allow_none=null, metadata={"description": says})
+def _text(says: str, *, null: bool = False, **options: Any) -> fields.String:
+    return fields.String(allow_none=null, metadata={"description": says}, **options)
 
 
-def _count(says: str) -> fields.Integer:
-    return fields.Integer(metadata={"description": says, "minimum": 0})
+def _integer(says: str, *, null: bool = False, **options: Any) -> fields.Integer:
+    return fields.Integer(allow_none=null, metadata={"description": says}, **options)
 
 
-def _flag(says: str) -> fields.Boolean:
-    return fields.Boolean(metadata={"description": says})
+def _count(says: str, **options: Any) -> fields.Integer:
+    return fields.Integer(metadata={"description": says, "minimum": 0}, **options)
+
+
+def _flag(says: str, **options: Any) -> fields.Boolean:
+    return fields.Boolean(metadata={"description": says}, **options)
 
 
 def _time(says: str, *, null: bool = False) -> fields.DateTime:
     return fields.DateTime(format="iso", allow_none=null, metadata={"description": says})
 
 
-def _id(says: str, *, null: bool = False) -> fields.UUID:
-    return fields.UUID(allow_none=null, metadata={"description": says})
+def _id(says: str, *, null: bool = False, **options: Any) -> fields.UUID:
+    return fields.UUID(allow_none=null, metadata={"description": says}, **options)
 
 
-def _one_of(kinds: type[StrEnum], says: str, *, null: bool = False) -> fields.String:
-    known = [kind.value for kind in kinds]
-    return fields.String(validate=OneOf(known), allow_none=null, metadata={"description": says})
+def _one_of(kinds: Iterable[str], says: str, *, null: bool = False, **options: Any) -> fields.String:
+    """One of the texts, or of the values of an enum."""
+    return _text(says, null=null, validate=OneOf([str(kind) for kind in kinds]), **options)
+
+
+_CAUSES = [cause.slug for cause in Cause]
+
+
+def _code(says: str, **options: Any) -> fields.Integer:
+    return _integer(says, validate=OneOf([int(code) for code in Code]), **options)
+
+
+def _condition(says: str, **options: Any) -> fields.String:
+    return _one_of([condition.name for condition in Condition], says, **options)
+
+
+def _cells(says: str, **options: Any) -> fields.Dict:
+    return fields.Dict(keys=fields.String(), values=fields.String(), metadata={"description": says}, **options)
+
+
+def _nested(schema: Schema, says: str, *, null: bool = False) -> fields.Nested:
+    return fields.Nested(schema, allow_none=null, metadata={"description": says})
+
+
+def _list(each: Schema | fields.Field[Any], says: str, **options: Any) -> fields.List[Any]:
+    kind = fields.Nested(each) if isinstance(each, Schema) else each
+    return fields.List(kind, metadata={"description": says}, **options)
 
 
 def _next_page(searched: str = "") -> fields.String:
@@ -78,14 +108,12 @@ def _next_page(searched: str = "") -> fields.String:
     return _text(says, null=True)
 
 
-def _list(schema: Schema, says: str) -> fields.List[Any]:
-    return fields.List(fields.Nested(schema), metadata={"description": says})
-
-
 class Batch(Answer):
     """A slice of an import, which one worker processes at a time."""
 
-    id = fields.Integer(metadata={"description": "Its number within the import, from 1.", "minimum": 1})
+    id = fields.Integer(
+        metadata={"description": "Its number within the import, from 1.", "minimum": 1}, attribute="number"
+    )
     status = _one_of(
         BatchStatus,
         "QUEUED, RUNNING, PAUSED, or how it ended: COMPLETED (all rows processed, failed ones included), "
@@ -120,27 +148,23 @@ _COLUMN_OF_FILE = "Of a file of another tool: its own columns, joined by a comma
 class RowProblem(Answer):
     """A problem of a row."""
 
-    cause = fields.String(
-        validate=OneOf([cause.slug for cause in Cause]),
-        metadata={"description": "The cause, as a stable identifier; “Fix errors” in the help explains each."},
+    cause = _one_of(
+        _CAUSES,
+        "The cause, as a stable identifier; “Fix errors” in the help explains each.",
+        attribute="kind.cause.slug",
     )
     column = _text(f"The column. {_COLUMN_OF_FILE} Empty for the row as a whole.")
     message = _text("What is wrong and what to do, in a sentence.")
-    suggestion = fields.Nested(
-        Suggestion(), allow_none=True, metadata={"description": "What was probably meant; null if unknown."}
-    )
+    suggestion = _nested(Suggestion(), "What was probably meant; null if unknown.", null=True)
 
 
 class RowError(Answer):
     """A failed row."""
 
-    id = fields.Integer(metadata={"description": "Identifies the error within its import: the line."})
-    line = fields.Integer(metadata={"description": "The line of the file on which the row begins."})
-    code = fields.Integer(
-        validate=OneOf([int(code) for code in Code]),
-        metadata={"description": "422: the row is invalid. 404: not found. 409: conflict."},
-    )
-    columns = fields.List(fields.String(), metadata={"description": "The columns with problems."})
+    id = _integer("Identifies the error within its import: the line.")
+    line = _integer("The line of the file on which the row begins.")
+    code = _code("422: the row is invalid. 404: not found. 409: conflict.")
+    columns = _list(fields.String(), "The columns with problems.")
     message = _text("All problems, in sentences that say what to do.")
     row = _text("The row as it stands in the file, byte for byte.")
     problems = _list(RowProblem(), "The same one by one.")
@@ -151,7 +175,7 @@ class ErrorGroup(Answer):
 
     cause = _text("The cause; the parameter “cause” of the errors filters by it.")
     column = _text(f"The column. {_COLUMN_OF_FILE} Empty for the row as a whole.")
-    code = fields.Integer(metadata={"description": "422, 404 or 409."})
+    code = _integer("422, 404 or 409.")
     rows = _count("Number of rows. A row with several problems counts in several groups.")
     fix = _text("How to fix all of them.")
     errors = _text("Its failed rows, in JSON.")
@@ -173,9 +197,7 @@ class SuggestedAnswer(Answer):
     cause = _text("The cause of the group that it is for.")
     column = _text("The column of the group; empty for the row as a whole.")
     value = _text("The wrong value that it is for; null: all rows of the group.", null=True)
-    cells = fields.Dict(
-        keys=fields.String(), values=fields.String(), metadata={"description": "The new values by column."}
-    )
+    cells = _cells("The new values by column.")
     text = _text("What it says.")
     note = _text("What distinguishes it from the others, such as number, rarity and variants of an item.")
 
@@ -185,7 +207,7 @@ class OpenValue(Answer):
 
     value = _text("The value; empty where it does not matter. Those of several columns are joined by U+001F.")
     rows = _count("Number of rows.")
-    first_line = fields.Integer(metadata={"description": "The line of the first of them."})
+    first_line = _integer("The line of the first of them.")
     suggestions = _list(SuggestedAnswer(), "What it probably means.")
 
 
@@ -203,7 +225,7 @@ class OpenGroup(Answer):
 class GivenAnswer(Answer):
     """An answer that was given."""
 
-    number = fields.Integer(metadata={"description": "Its number, to take it back."})
+    number = _integer("Its number, to take it back.")
     rule = _text("What it did.")
     words = _text("The same in words.")
     rows = _count("Number of rows that it was applied to.")
@@ -229,7 +251,7 @@ class Fixing(Answer):
 class EarlierImport(Answer):
     """Another import of the same file."""
 
-    id = _id("Its id.")
+    id = _id("Its id.", attribute="public_id")
     file_name = _text("The name of its file.")
     status = _one_of(ImportStatus, "Its status.")
     created_at = _time("When the file arrived.")
@@ -307,10 +329,10 @@ class Import(Answer):
 class StatusOnly(Answer):
     """Where an import stands, and nothing else: a small answer, to be asked for every second."""
 
-    id = _id("The id of the import.")
+    id = _id("The id of the import.", attribute="public_id")
     status = _one_of(ImportStatus, "As in the import.")
-    pausing = _flag("As in the import.")
-    moving = _flag("Whether workers may change the counters: true while the status is RUNNING.")
+    pausing = _flag("As in the import.", attribute="is_pausing")
+    moving = _flag("Whether workers may change the counters: true while the status is RUNNING.", attribute="is_moving")
     total = _count("All rows of the file.")
     successful = _count("As in the import.")
     failed = _count("As in the import.")
@@ -364,9 +386,7 @@ class Conversion(Answer):
     reason = _text("Why it failed, or was not started; otherwise null.", null=True)
     guess = _text(_GUESS, null=True)
     rows, converted, added, left_out, undecided = _row_counts().values()
-    import_id = fields.UUID(
-        allow_none=True, metadata={"description": "The import or check of the converted file; null before it starts."}
-    )
+    import_id = _id("The import or check of the converted file; null before it starts.", null=True)
     created_at = _time("When the file arrived.")
     updated_at = _time("When it last changed.")
     links = fields.Nested(ConversionLinks())
@@ -396,11 +416,15 @@ class KeptListing(Answer):
     id = _text("The id of the listing.")
     urn = _text("The item's URN.")
     name = _text("The item's name.")
-    condition = _text("The condition.")
+    condition = _text("The condition.", attribute="condition.name")
     variants = _text("The variants, joined by |.")
     reason = _text("Why it was kept, in a sentence.")
-    import_id = _id("The import or undo that had changed it since; null if it was changed by hand only.", null=True)
-    line = fields.Integer(allow_none=True, metadata={"description": "The line of that import; null for an undo."})
+    import_id = _id(
+        "The import or undo that had changed it since; null if it was changed by hand only.",
+        null=True,
+        attribute="changer_id",
+    )
+    line = _integer("The line of that import; null for an undo.", null=True)
 
 
 class KeptListings(Answer):
@@ -413,19 +437,15 @@ class KeptListings(Answer):
 class ImportInFull(Import):
     """An import with its batches and its first failed rows."""
 
-    actions = fields.List(
+    actions = _list(
         fields.String(validate=OneOf(SELLER_ACTIONS)),
-        metadata={
-            "description": "Actions possible now: pause, resume or terminate; retry-failed and retry-remaining "
-            "(retry with rows=FAILED or REMAINING); for a check that is over, import; and undo."
-        },
+        "Actions possible now: pause, resume or terminate; retry-failed and retry-remaining "
+        "(retry with rows=FAILED or REMAINING); for a check that is over, import; and undo.",
     )
-    retry_of = fields.Nested(
-        RelatedImport(), allow_none=True, metadata={"description": "The import whose rows it retries, or null."}
-    )
+    retry_of = _nested(RelatedImport(), "The import whose rows it retries, or null.", null=True)
     retries = _list(RelatedImport(), "The retries of its rows.")
     undo_of = _id("Of an undo: the import that it reverses; null for any other.", null=True)
-    undone = fields.Nested(Undone(), allow_none=True, metadata={"description": "Its latest undo, or null."})
+    undone = _nested(Undone(), "Its latest undo, or null.", null=True)
     undo_until = _time("Until when it can be undone; null if it cannot be, or for ever.", null=True)
     earlier = _list(
         EarlierImport(), f"The newest other imports of the same file, at most {EARLIER_IN_IMPORT}, without checks."
@@ -433,13 +453,11 @@ class ImportInFull(Import):
     warnings = _list(
         Warned(), "Warnings from the upload check, and about changes that it makes to listings or, a check, would make."
     )
-    conversion = fields.Nested(
+    conversion = _nested(
         ForeignFile(),
-        allow_none=True,
-        metadata={
-            "description": "The file of another tool that it was converted from, whose lines, columns and rows its "
-            "errors and files have; null for a file in the import format."
-        },
+        "The file of another tool that it was converted from, whose lines, columns and rows its "
+        "errors and files have; null for a file in the import format.",
+        null=True,
     )
     batches = _list(Batch(), "Its batches, in the order of the file.")
     error_groups = _list(ErrorGroup(), "Its failed rows by cause, the most frequent first.")
@@ -466,8 +484,8 @@ class FoundError(Answer):
     import_id = _id("The import.")
     file_name = _text("The name of its file.")
     name = _text("What its seller calls it; the name of its file, unless it has been given another.")
-    line = fields.Integer(metadata={"description": "The line of the file on which the row begins."})
-    code = fields.Integer(metadata={"description": "422, 404 or 409."})
+    line = _integer("The line of the file on which the row begins.")
+    code = _integer("422, 404 or 409.")
     message = _text("All problems, in sentences that say what to do.")
     row = _text("The row as it stands in the file, byte for byte.")
 
@@ -490,7 +508,7 @@ class ChangedValue(Answer):
 class Change(Answer):
     """The changes that a row of a check would make to a listing."""
 
-    line = fields.Integer(metadata={"description": "The row's line."})
+    line = _integer("The row's line.")
     urn = _text("The item's URN.")
     name = _text("The item's name.")
     condition = _text("The grade.")
@@ -507,8 +525,8 @@ class Changes(Answer):
 class WrittenBy(Answer):
     """A row of an import that wrote a listing, or an undo that put it back."""
 
-    import_id = _id("The import or undo.")
-    line = fields.Integer(allow_none=True, metadata={"description": "The row's line; null for an undo."})
+    import_id = _id("The import or undo.", attribute="public_id")
+    line = _integer("The row's line; null for an undo.", null=True)
 
 
 #: How JSON has what a listing keeps of a column, by the column's type in PostgreSQL.
@@ -525,18 +543,14 @@ class Listing(Answer):
     id = _text("As succeeded.csv has it: the URN, the condition and the variants, joined by /.")
     urn = _text("The item's URN.")
     game = _text("The item's game.")
-    set = _text("The item's set.")
+    set = _text("The item's set.", attribute="set_name")
     name = _text("The item's name.")
     number = _text("The item's number; may be empty.")
-    condition = fields.String(
-        validate=OneOf([condition.name for condition in Condition]), metadata={"description": "The grade."}
-    )
+    condition = _condition("The grade.", attribute="condition.name")
     variants = _text("Sorted and joined by |; may be empty.")
     locals().update({field.name: _FIELD_KINDS[field.sql](field.meaning) for field in FIELDS.values()})
-    made_by = fields.Nested(WrittenBy(), allow_none=True, metadata={"description": "The row that made it, or null."})
-    changed_by = fields.Nested(
-        WrittenBy(), allow_none=True, metadata={"description": "The row that last changed it, or null."}
-    )
+    made_by = _nested(WrittenBy(), "The row that made it, or null.", null=True)
+    changed_by = _nested(WrittenBy(), "The row that last changed it, or null.", null=True)
     updated_at = _time("When it last changed, by an import or by hand.")
     edited_at = _time("When it was last changed by hand, or null.", null=True)
 
@@ -553,13 +567,13 @@ class CatalogItem(Answer):
 
     urn = _text("The URN, which identifies it.")
     game = _text("Its game.")
-    set = _text("Its set.")
+    set = _text("Its set.", attribute="set_name")
     name = _text("Its name.")
     number = _text("Its number; may be empty.")
     rarity = _text("Its rarity; may be empty.")
-    variants = fields.List(fields.String(), metadata={"description": "The variants that a listing of it may have."})
-    cardmarket_ids = fields.List(fields.Integer(), metadata={"description": "Its ids at Cardmarket."})
-    tcgplayer_ids = fields.List(fields.Integer(), metadata={"description": "Its ids at TCGplayer."})
+    variants = _list(fields.String(), "The variants that a listing of it may have.")
+    cardmarket_ids = _list(fields.Integer(), "Its ids at Cardmarket.")
+    tcgplayer_ids = _list(fields.Integer(), "Its ids at TCGplayer.")
 
 
 class CatalogItems(Answer):
@@ -583,13 +597,11 @@ class Problem(Schema):
         required=True,
         metadata={"description": "The kind of problem; the URL explains it.", "format": "uri-reference"},
     )
-    title = fields.String(required=True, metadata={"description": "The same in words."})
-    status = fields.Integer(required=True, metadata={"description": "That of the answer."})
-    detail = fields.String(required=True, metadata={"description": "What happened, and what to do."})
-    line = fields.Integer(metadata={"description": "Of a rejected file: the line, if known."})
-    errors = fields.List(
-        fields.Nested(Fault()), metadata={"description": "Of an invalid request: each invalid parameter."}
-    )
+    title = _text("The same in words.", required=True)
+    status = _integer("That of the answer.", required=True)
+    detail = _text("What happened, and what to do.", required=True)
+    line = _integer("Of a rejected file: the line, if known.")
+    errors = _list(Fault(), "Of an invalid request: each invalid parameter.")
 
 
 # Parameters and headers of requests ------------------------------------------------------------------------------
@@ -618,144 +630,111 @@ class ImportsAsked(Schema):
     """A page of imports."""
 
     limit = _limit(100, 20)
-    before = fields.UUID(metadata={"description": "The last import on the previous page; “next” contains it."})
+    before = _id("The last import on the previous page; “next” contains it.")
 
 
 class FileAsked(Schema):
     """Upload options."""
 
     check = _check()
-    mapping = fields.String(
+    mapping = _text(
+        "The name of a saved mapping: the file is one of another tool, and converted with it first.",
         validate=Length(min=1, max=MAX_NAME),
-        metadata={
-            "description": "The name of a saved mapping: the file is one of another tool, and converted with it first."
-        },
     )
-    file_name = fields.String(
-        data_key="fileName",
-        validate=Length(max=255),
-        metadata={"description": "The name of the file. In a form, the part has its own."},
+    file_name = _text(
+        "The name of the file. In a form, the part has its own.", data_key="fileName", validate=Length(max=255)
     )
 
 
 class LeftOutAsked(Schema):
     """Which rows of a file of another tool are asked for."""
 
-    added = fields.Boolean(
-        load_default=False,
-        metadata={"description": "Instead of the rows that were left out, those that were added to others."},
-    )
+    added = _flag("Instead of the rows that were left out, those that were added to others.", load_default=False)
 
 
 class AgainAsked(Schema):
     """Options for importing a stored file."""
 
     check = _check()
-    file_name = fields.String(
-        data_key="fileName",
-        validate=Length(max=255),
-        metadata={"description": "A new name for the file; by default its old name."},
+    file_name = _text(
+        "A new name for the file; by default its old name.", data_key="fileName", validate=Length(max=255)
     )
 
 
 class RequestKey(Schema):
     """The idempotency key of a request, so that it can be repeated safely."""
 
-    key = fields.String(
+    key = _text(
+        "A text of your choice for this request, such as the date of a nightly run. Repeated with "
+        "the same file, the request creates nothing and answers with the import it created; with another it is "
+        "rejected.",
         data_key="Idempotency-Key",
         validate=Length(1, 255),
-        metadata={
-            "description": "A text of your choice for this request, such as the date of a nightly run. Repeated with "
-            "the same file, the request creates nothing and answers with the import it created; with another it is "
-            "rejected."
-        },
     )
 
 
 class RetryAsked(Schema):
     """Options of a retry."""
 
-    rows = fields.String(
+    rows = _one_of(
+        [RetriedRows.FAILED, RetriedRows.REMAINING],
+        "FAILED: the failed rows. REMAINING: the unprocessed rows.",
         required=True,
-        validate=OneOf([RetriedRows.FAILED.value, RetriedRows.REMAINING.value]),
-        metadata={"description": "FAILED: the failed rows. REMAINING: the unprocessed rows."},
     )
 
 
 class AnswerGiven(Schema):
     """An answer about failed rows."""
 
-    rule = fields.String(
+    rule = _one_of(
+        [rule for rule in Rule if rule is not Rule.CELLS],
+        "set: put the values of “cells” into their columns. suggested: what each value certainly "
+        "means, such as pence for pounds. drop-variants: without the variants that the items do not have. "
+        "drop-extra: without the values after the last column. unquote: without the quotation marks around the "
+        "row. recheck: look again. leave-out: do not import them.",
         required=True,
-        validate=OneOf([rule.value for rule in Rule if rule is not Rule.CELLS]),
-        metadata={
-            "description": "set: put the values of “cells” into their columns. suggested: what each value certainly "
-            "means, such as pence for pounds. drop-variants: without the variants that the items do not have. "
-            "drop-extra: without the values after the last column. unquote: without the quotation marks around the "
-            "row. recheck: look again. leave-out: do not import them."
-        },
     )
-    cause = fields.String(required=True, metadata={"description": "The cause of the group."})
-    column = fields.String(load_default="", metadata={"description": "Its column; empty for the row as a whole."})
-    value = fields.String(
-        allow_none=True, load_default=None, metadata={"description": "A wrong value; null: all rows of the group."}
-    )
-    cells = fields.Dict(
-        keys=fields.String(),
-        values=fields.String(),
-        load_default=dict,
-        metadata={"description": "For set, values by column. For leave-out, “reason” may say why."},
-    )
+    cause = _text("The cause of the group.", required=True)
+    column = _text("Its column; empty for the row as a whole.", load_default="")
+    value = _text("A wrong value; null: all rows of the group.", null=True, load_default=None)
+    cells = _cells("For set, values by column. For leave-out, “reason” may say why.", load_default=dict)
 
 
 class RowGiven(Schema):
     """The correction of a row."""
 
-    line = fields.Integer(
-        required=True, validate=Range(1, MAX_LINE), metadata={"description": "The line of the failed row."}
-    )
-    cells = fields.Dict(keys=fields.String(), values=fields.String(), metadata={"description": "New values by column."})
-    row = fields.String(metadata={"description": "Instead of “cells”: the whole row as a line of CSV."})
+    line = _integer("The line of the failed row.", required=True, validate=Range(1, MAX_LINE))
+    cells = _cells("New values by column.")
+    row = _text("Instead of “cells”: the whole row as a line of CSV.")
 
 
 class RowsGiven(Schema):
     """Corrections of single rows."""
 
-    rows = fields.List(
-        fields.Nested(RowGiven), required=True, validate=Length(1, 100), metadata={"description": "The rows."}
-    )
+    rows = _list(RowGiven(), "The rows.", required=True, validate=Length(1, 100))
 
 
 class AnswerNamed(Schema):
     """Names an answer."""
 
-    number = fields.Integer(
-        required=True, validate=Range(1, MAX_LINE), metadata={"description": "The number of the answer."}
-    )
+    number = _integer("The number of the answer.", required=True, validate=Range(1, MAX_LINE))
 
 
 class ImportChange(Schema):
     """Changes to what is kept of an import."""
 
-    name = fields.String(
-        validate=Length(max=MAX_NAME), metadata={"description": "A name of its own; empty: that of its file."}
-    )
-    note = fields.String(validate=Length(max=MAX_NOTE), metadata={"description": "A note, which only you see."})
-    dealt_with = fields.Boolean(
-        data_key="dealtWith",
-        metadata={"description": "true: an import that is over needs no attention, whatever failed in it."},
-    )
+    name = _text("A name of its own; empty: that of its file.", validate=Length(max=MAX_NAME))
+    note = _text("A note, which only you see.", validate=Length(max=MAX_NOTE))
+    dealt_with = _flag("true: an import that is over needs no attention, whatever failed in it.", data_key="dealtWith")
 
 
 class FailedFileAsked(Schema):
     """Options for the file of failed rows."""
 
-    reasons = fields.Boolean(
+    reasons = _flag(
+        f"For a spreadsheet, with the columns {', '.join(REASON_COLUMNS)} after the others; an "
+        "upload takes up the rows that they name.",
         load_default=False,
-        metadata={
-            "description": f"For a spreadsheet, with the columns {', '.join(REASON_COLUMNS)} after the others; an "
-            "upload takes up the rows that they name."
-        },
     )
 
 
@@ -763,22 +742,13 @@ class ErrorsAsked(Schema):
     """A filter for failed rows."""
 
     limit = _limit(1_000, 100)
-    after = fields.Integer(
-        load_default=0,
-        validate=Range(0, MAX_LINE),
-        metadata={"description": "Only rows below this line; “next” contains it."},
+    after = _integer("Only rows below this line; “next” contains it.", load_default=0, validate=Range(0, MAX_LINE))
+    code = _code("Only rows with this code.")
+    cause = _one_of(_CAUSES, "Only rows with this cause.")
+    column = _one_of(
+        [*COLUMNS, WHOLE_ROW], f"Only rows with a problem in this column; {WHOLE_ROW}: in the row as a whole."
     )
-    code = fields.Integer(
-        validate=OneOf([int(code) for code in Code]), metadata={"description": "Only rows with this code."}
-    )
-    cause = fields.String(
-        validate=OneOf([cause.slug for cause in Cause]), metadata={"description": "Only rows with this cause."}
-    )
-    column = fields.String(
-        validate=OneOf([*COLUMNS, WHOLE_ROW]),
-        metadata={"description": f"Only rows with a problem in this column; {WHOLE_ROW}: in the row as a whole."},
-    )
-    batch = fields.Integer(validate=Range(1, MAX_BATCH), metadata={"description": "Only rows of this batch."})
+    batch = _integer("Only rows of this batch.", validate=Range(1, MAX_BATCH))
     lines = fields.String(
         validate=Regexp(r"^[0-9]{1,10}(-[0-9]{1,10})?\Z"),
         metadata={
@@ -786,85 +756,60 @@ class ErrorsAsked(Schema):
             "pattern": "^[0-9]{1,10}(-[0-9]{1,10})?$",
         },
     )
-    text = fields.String(
-        validate=[Length(max=255), _NO_NUL], metadata={"description": "Only rows that contain this text, in any case."}
-    )
+    text = _text("Only rows that contain this text, in any case.", validate=[Length(max=255), _NO_NUL])
 
 
 class KeptAsked(Schema):
     """A page of the listings that an undo has kept."""
 
     limit = _limit(1_000, 100)
-    after = fields.String(
-        validate=[Length(max=500), _NO_NUL],
-        metadata={"description": "The end of the previous page; “next” contains it."},
-    )
+    after = _text("The end of the previous page; “next” contains it.", validate=[Length(max=500), _NO_NUL])
 
 
 class RowsAsked(Schema):
     """A search of the failed rows of all imports."""
 
-    text = fields.String(
+    text = _text(
+        "A text that the row contains, in any case: a reference, a URN, a name.",
         required=True,
         validate=[Length(MIN_TEXT, MAX_TEXT), _NO_NUL],
-        metadata={"description": "A text that the row contains, in any case: a reference, a URN, a name."},
     )
     limit = _limit(100, 20)
-    after = fields.String(
-        validate=Length(max=100), metadata={"description": "The end of the previous page; “next” contains it."}
-    )
+    after = _text("The end of the previous page; “next” contains it.", validate=Length(max=100))
 
 
 class ListingsAsked(Schema):
     """A filter for listings."""
 
-    text = fields.String(
+    text = _text(
+        "Only listings with all these words in the item's game, set, name or number.",
         validate=[Length(max=100), _NO_NUL],
-        metadata={"description": "Only listings with all these words in the item's game, set, name or number."},
     )
-    urn = fields.String(
-        validate=[Length(max=1_000), _NO_NUL], metadata={"description": "The item's URN, or its beginning."}
-    )
-    condition = fields.String(
-        validate=OneOf([condition.name for condition in Condition]), metadata={"description": "Only this grade."}
-    )
-    hidden = fields.String(
-        validate=OneOf(["yes", "no"]),
-        metadata={"description": "yes: only hidden listings; no: only visible ones."},
-    )
-    stock = fields.String(
-        validate=OneOf([stock.value for stock in Stock]),
-        metadata={"description": f"out: sold out; low: 1 to {LOW_QUANTITY} left; in: not sold out."},
-    )
+    urn = _text("The item's URN, or its beginning.", validate=[Length(max=1_000), _NO_NUL])
+    condition = _condition("Only this grade.")
+    hidden = _one_of(["yes", "no"], "yes: only hidden listings; no: only visible ones.")
+    stock = _one_of(Stock, f"out: sold out; low: 1 to {LOW_QUANTITY} left; in: not sold out.")
     since = fields.Date(
         metadata={"description": "Only listings that changed on this day (UTC) or later, by an import or by hand."}
     )
     # Python has another use for the name.
-    locals()["import"] = fields.UUID(
-        metadata={"description": "Only listings that this import created, or was the last to update."}
-    )
-    own = fields.String(
+    locals()["import"] = _id("Only listings that this import created, or was the last to update.")
+    own = _text(
+        "Only listings with this text in REFERENCE, NOTES or COMMENT, in any case.",
         validate=[Length(max=MAX_TEXT_LENGTH), _NO_NUL],
-        metadata={"description": "Only listings with this text in REFERENCE, NOTES or COMMENT, in any case."},
     )
 
 
 class CatalogAsked(Schema):
     """A search of the catalog."""
 
-    text = fields.String(
+    text = _text(
+        "Words of which each begins a word of the item's game, set, name or number; or the "
+        "beginning of a URN; or an id at Cardmarket or TCGplayer.",
         validate=[Length(max=1_000), _NO_NUL],
-        metadata={
-            "description": "Words of which each begins a word of the item's game, set, name or number; or the "
-            "beginning of a URN; or an id at Cardmarket or TCGplayer."
-        },
     )
-    game = fields.String(
-        validate=[Length(max=1_000), _NO_NUL], metadata={"description": "The game of the set; only with “set”."}
-    )
-    set = fields.String(
-        validate=[Length(max=1_000), _NO_NUL], metadata={"description": "Only items of this set; only with “game”."}
-    )
+    game = _text("The game of the set; only with “set”.", validate=[Length(max=1_000), _NO_NUL])
+    set = _text("Only items of this set; only with “game”.", validate=[Length(max=1_000), _NO_NUL])
 
 
 class CatalogPageAsked(CatalogAsked):
@@ -876,48 +821,28 @@ class CatalogPageAsked(CatalogAsked):
 class ListingsPageAsked(ListingsAsked):
     """A page of filtered listings."""
 
-    sort = fields.String(
-        validate=OneOf([order.value for order in Order if order]),
-        metadata={
-            "description": "The order: price, -price (highest first), quantity, or -changed (last changed first). "
-            "Without it, that of the catalog, which is found fastest among millions."
-        },
+    sort = _one_of(
+        [order for order in Order if order],
+        "The order: price, -price (highest first), quantity, or -changed (last changed first). "
+        "Without it, that of the catalog, which is found fastest among millions.",
     )
     limit = _limit(100, 50)
-    after = fields.String(
-        validate=[Length(max=2_000), _NO_NUL],
-        metadata={"description": "The end of the previous page; “next” contains it."},
-    )
+    after = _text("The end of the previous page; “next” contains it.", validate=[Length(max=2_000), _NO_NUL])
 
 
 class ListingNamed(Schema):
     """The key of a listing."""
 
-    urn = fields.String(
-        required=True, validate=[Length(1, 1_000), _NO_NUL], metadata={"description": "The item's URN."}
-    )
-    condition = fields.String(
-        required=True,
-        validate=OneOf([condition.name for condition in Condition]),
-        metadata={"description": "The grade."},
-    )
-    variants = fields.String(
-        load_default="",
-        validate=[Length(max=500), _NO_NUL],
-        metadata={"description": "The variants as the listing has them, joined by |."},
+    urn = _text("The item's URN.", required=True, validate=[Length(1, 1_000), _NO_NUL])
+    condition = _condition("The grade.", required=True)
+    variants = _text(
+        "The variants as the listing has them, joined by |.", load_default="", validate=[Length(max=500), _NO_NUL]
     )
 
 
 class ListingChange(ListingNamed):
     """The key of a listing, and its new values."""
 
-    price = fields.Integer(
-        validate=Range(MIN_PRICE, MAX_PRICE),
-        metadata={"description": "The new price, in pence."},
-    )
-    quantity = fields.Integer(
-        validate=Range(0, MAX_QUANTITY), metadata={"description": "How many there are; 0: sold out."}
-    )
-    hidden = fields.Boolean(
-        truthy={"true"}, falsy={"false"}, metadata={"description": "true hides it from buyers, false shows it."}
-    )
+    price = _integer("The new price, in pence.", validate=Range(MIN_PRICE, MAX_PRICE))
+    quantity = _integer("How many there are; 0: sold out.", validate=Range(0, MAX_QUANTITY))
+    hidden = _flag("true hides it from buyers, false shows it.", truthy={"true"}, falsy={"false"})

@@ -16,13 +16,12 @@ from app.imports.reports import likely_mistakes, progress, row_errors, summary
 from app.imports.reports.kept_listings import KeptShown
 from app.imports.reports.progress import ImportProgress, RelatedImports
 from app.imports.reports.row_errors import RowShown
-from app.imports.reports.suggestions import Suggestion
+from app.models import Conversion
 from app.queries import begin_repeatable_read
 from app.queries.imports import conversions
 from app.queries.imports.error_groups import ErrorKind
-from app.queries.item_search import FoundItem
 from app.queries.listings.listings import listing_id
-from app.queries.listings.search import FoundListing, WrittenBy
+from app.queries.listings.search import FoundListing
 from app.statuses import RetriedRows
 
 
@@ -40,20 +39,6 @@ def show_import(one: ImportProgress, related: RelatedImports | None = None) -> d
         "warnings": [{**warned._asdict(), "message": warned.sentence} for warned in one.warnings],
         "updated_at": one.updated_at,
         "links": _links(one.public_id),
-    }
-
-
-def show_status(one: ImportProgress) -> dict[str, Any]:
-    """The status and counters of an import."""
-    return {
-        "id": one.public_id,
-        "status": one.status,
-        "pausing": one.is_pausing,
-        "moving": one.is_moving,
-        "total": one.total,
-        "successful": one.successful,
-        "failed": one.failed,
-        "not_processed": one.not_processed,
     }
 
 
@@ -77,24 +62,9 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
         "undone": _undone(related),
         "undo_until": progress.undo_until(one.finished_at) if related.can_undo else None,
         "retries": [_relative(child, child.retry_of) for child in related.takers],
-        "earlier": [
-            {"id": each.public_id, "file_name": each.file_name, "status": each.status, "created_at": each.created_at}
-            for each in earlier[:EARLIER_IN_IMPORT]
-        ],
+        "earlier": earlier[:EARLIER_IN_IMPORT],
         "conversion": _foreign_file(one),
-        "batches": [
-            {
-                "id": batch.number,
-                "status": batch.status,
-                "first_line": batch.first_line,
-                "total": batch.total,
-                "successful": batch.successful,
-                "failed": batch.failed,
-                "reason": batch.reason,
-                "updated_at": batch.updated_at,
-            }
-            for batch in progress.list_batches(one.key)
-        ],
+        "batches": progress.list_batches(one.key),
         "error_groups": [
             {
                 "cause": group.kind.cause.slug,
@@ -121,15 +91,19 @@ def _foreign_file(one: ImportProgress) -> dict[str, Any] | None:
     found = conversions.find_of_import(one.key)
     if found is None:
         return None
-    names = ("rows", "converted", "added", "left_out", "undecided")
     files = ("source", "converted", "left_out")
     return {
         "id": found.public_id,
         "mapping": found.mapping_name,
         "guess": guess_of(found),
-        **{name: getattr(found, name) for name in names},
+        **row_counts(found),
         **{f"{name}_csv": url_for(f"api.{name}_csv", public_id=one.public_id) for name in files},
     }
+
+
+def row_counts(one: Conversion) -> dict[str, int]:
+    """What became of the rows of a foreign file."""
+    return {name: getattr(one, name) for name in ("rows", "converted", "added", "left_out", "undecided")}
 
 
 def show_failed_row(row: RowShown) -> dict[str, Any]:
@@ -141,40 +115,13 @@ def show_failed_row(row: RowShown) -> dict[str, Any]:
         "columns": [*dict.fromkeys(problem.column for problem in row.problems if problem.column)],
         "message": " ".join(problem.message for problem in row.problems),
         "row": "".join(part.text for part in row.parts),
-        "problems": [
-            {
-                "cause": problem.kind.cause.slug,
-                "column": problem.column,
-                "message": problem.message,
-                "suggestion": _suggestion(problem.suggestion),
-            }
-            for problem in row.problems
-        ],
+        "problems": row.problems,
     }
 
 
 def show_listing(one: FoundListing) -> dict[str, Any]:
     """A listing."""
-    return {
-        "id": listing_id(one.urn, one.condition, one.variants),
-        "urn": one.urn,
-        "game": one.game,
-        "set": one.set_name,
-        "name": one.name,
-        "number": one.number,
-        "condition": one.condition.name,
-        "variants": one.variants,
-        **one.values,
-        "made_by": _written_by(one.made_by),
-        "changed_by": _written_by(one.changed_by),
-        "updated_at": one.updated_at,
-        "edited_at": one.edited_at,
-    }
-
-
-def show_item(one: FoundItem) -> dict[str, Any]:
-    """An item of the catalog."""
-    return {**one._asdict(), "set": one.set_name}
+    return {**one._asdict(), **one.values, "id": listing_id(one.urn, one.condition, one.variants)}
 
 
 def _links(public_id: uuid.UUID) -> dict[str, str]:
@@ -207,23 +154,4 @@ def _undone(related: RelatedImports) -> dict[str, Any] | None:
 
 def show_kept(one: KeptShown) -> dict[str, Any]:
     """A listing that an undo has kept."""
-    return {
-        "id": listing_id(one.urn, one.condition, one.variants),
-        "urn": one.urn,
-        "name": one.name,
-        "condition": one.condition.name,
-        "variants": one.variants,
-        "reason": one.reason,
-        "import_id": one.changer_id,
-        "line": one.line,
-    }
-
-
-def _suggestion(suggestion: Suggestion | None) -> dict[str, Any] | None:
-    if suggestion is None:
-        return None
-    return {"lead": suggestion.lead, "choices": [choice._asdict() for choice in suggestion.choices]}
-
-
-def _written_by(one: WrittenBy | None) -> dict[str, Any] | None:
-    return None if one is None else {"import_id": one.public_id, "line": one.line}
+    return {**one._asdict(), "id": listing_id(one.urn, one.condition, one.variants)}
