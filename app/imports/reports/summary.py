@@ -19,8 +19,7 @@ def describe(one: ImportProgress, *, groups: int | None = None, related: Related
     have taken up, so that there is nothing left to do about them here. The summary of a check calls no row live,
     because a check writes nothing.
     """
-    sentences = _SENTENCES[one.kind]
-    return " ".join(sentences[one.status](one, groups, related))
+    return " ".join(_sentences(one, groups, related))
 
 
 def reassure(one: ImportProgress) -> str:
@@ -84,34 +83,45 @@ def explain_invalid(one: ImportProgress) -> str:
     return f"{contain}; {others:,} more {'would' if one.is_check else 'did'} not match the catalog or your listings"
 
 
-def _running(one: ImportProgress, *_: object) -> Iterator[str]:
-    if one.is_pausing:
-        yield _PAUSING
-    elif not one.processed:
-        yield "File checked. Importing will start in a moment."
-    if one.processed:
-        yield f"{_live_so_far(one)}."
+class _Words(NamedTuple):
+    """What is said about runs of one kind."""
+
+    #: Before the first row of a running one.
+    begins: str
+    #: The end of the sentence about what has come so far, and what follows it.
+    while_running: str
+    while_paused: str
+    so_far: Callable[[ImportProgress], str]
+    over: Callable[[ImportProgress, int | None, RelatedImports | None], Iterator[str]]
 
 
-def _paused(one: ImportProgress, groups: int | None, _: RelatedImports | None) -> Iterator[str]:
-    yield f"Paused after {one.processed:,} of {_rows(one.total)}. Resume to carry on from there."
-    if one.processed:
-        yield f"{_live_so_far(one)}{_different(one, groups)}."
+def _sentences(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:
+    words = _WORDS[one.kind]
+    if one.is_moving:
+        if one.is_pausing:
+            yield "Pausing – finishing the rows in progress."
+        elif not one.processed:
+            yield words.begins
+        if one.processed:
+            yield f"{words.so_far(one)}{words.while_running}"
+    elif one.status is ImportStatus.PAUSED:
+        total = counted(one.total, one.rows_word)
+        yield f"Paused after {one.processed:,} of {total}. Resume to carry on from there."
+        if one.processed:
+            different = _different(one, groups) if one.kind is ImportKind.IMPORT else ""
+            yield f"{words.so_far(one)}{different}{words.while_paused}"
+    else:
+        yield from words.over(one, groups, related)
 
 
 def _over(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:
-    yield (
-        f"{_imported(one, related.undo, related.kept)}."
-        if related and related.undo
-        else f"{_live(one)}{_already(one)}."
-    )
-    yield from _left_to_do(one, groups, related)
-
-
-def _terminated(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:
-    yield f"Terminated after {one.processed:,} of {_rows(one.total)}."
+    is_terminated = one.status is ImportStatus.TERMINATED
+    if is_terminated:
+        yield f"Terminated after {one.processed:,} of {_rows(one.total)}."
     if related and related.undo:
         yield f"{_imported(one, related.undo, related.kept)}."
+    elif not is_terminated:
+        yield f"{_live(one)}{_already(one)}."
     elif one.successful:
         yield f"{_rows(one.successful)} {_are(one.successful)} live and will stay live."
     yield from _left_to_do(one, groups, related)
@@ -142,21 +152,6 @@ def _settled(one: ImportProgress, related: RelatedImports) -> str:
     if not related.fixed.left_out and all(taker.taken_up_as in {None, TakenUpAs.RETRY} for taker in related.takers):
         return f"{failed} and {'has' if one.failed == 1 else 'have'} been retried."
     return f"{failed} and {'is' if one.failed == 1 else 'all are'} dealt with."
-
-
-def _check_running(one: ImportProgress, *_: object) -> Iterator[str]:
-    if one.is_pausing:
-        yield _PAUSING
-    elif not one.processed:
-        yield "File uploaded. Checking will start in a moment, and nothing will be changed."
-    if one.processed:
-        yield f"{_checked_so_far(one)}. Nothing is changed."
-
-
-def _check_paused(one: ImportProgress, *_: object) -> Iterator[str]:
-    yield f"Paused after {one.processed:,} of {_rows(one.total)}. Resume to carry on from there."
-    if one.processed:
-        yield f"{_checked_so_far(one)}. Nothing has been changed."
 
 
 def _check_over(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:
@@ -201,41 +196,6 @@ def _effects(one: ImportProgress, verb: str) -> str:
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
-_PAUSING = "Pausing – finishing the rows in progress."
-
-_Describe = Callable[[ImportProgress, int | None, RelatedImports | None], Iterator[str]]
-_SENTENCES_OF_IMPORTS: dict[ImportStatus, _Describe] = {
-    ImportStatus.RUNNING: _running,
-    ImportStatus.PAUSED: _paused,
-    ImportStatus.COMPLETED: _over,
-    ImportStatus.FAILED: _over,
-    ImportStatus.TERMINATED: _terminated,
-}
-
-_SENTENCES_OF_CHECKS: dict[ImportStatus, _Describe] = {
-    ImportStatus.RUNNING: _check_running,
-    ImportStatus.PAUSED: _check_paused,
-    ImportStatus.COMPLETED: _check_over,
-    ImportStatus.FAILED: _check_over,
-    ImportStatus.TERMINATED: _check_over,
-}
-
-
-def _undo_running(one: ImportProgress, *_: object) -> Iterator[str]:
-    if one.is_pausing:
-        yield _PAUSING
-    elif not one.processed:
-        yield "The undo will start in a moment."
-    if one.processed:
-        yield f"{_undone(one)} so far."
-
-
-def _undo_paused(one: ImportProgress, *_: object) -> Iterator[str]:
-    yield f"Paused after {one.processed:,} of {counted(one.total, 'listing')}. Resume to carry on from there."
-    if one.processed:
-        yield f"{_undone(one)} so far."
-
-
 def _undo_over(one: ImportProgress, *_: object) -> Iterator[str]:
     if one.status is ImportStatus.TERMINATED:
         yield f"Terminated after {one.processed:,} of {counted(one.total, 'listing')}."
@@ -251,21 +211,6 @@ def _undone(one: ImportProgress) -> str:
     told = [(one.created, "removed"), (one.updated, "put back"), (one.unchanged, "kept")]
     (first, what), *others = [(count, what) for count, what in told if count]
     return ", ".join([f"{counted(first, 'listing')} {what}", *(f"{count:,} {what}" for count, what in others)])
-
-
-_SENTENCES_OF_UNDOS: dict[ImportStatus, _Describe] = {
-    ImportStatus.RUNNING: _undo_running,
-    ImportStatus.PAUSED: _undo_paused,
-    ImportStatus.COMPLETED: _undo_over,
-    ImportStatus.FAILED: _undo_over,
-    ImportStatus.TERMINATED: _undo_over,
-}
-
-_SENTENCES = {
-    ImportKind.IMPORT: _SENTENCES_OF_IMPORTS,
-    ImportKind.CHECK: _SENTENCES_OF_CHECKS,
-    ImportKind.UNDO: _SENTENCES_OF_UNDOS,
-}
 
 
 def _live(one: ImportProgress) -> str:
@@ -337,3 +282,28 @@ def _are(count: int) -> str:
 
 def _were(count: int) -> str:
     return "was" if count == 1 else "were"
+
+
+_WORDS = {
+    ImportKind.IMPORT: _Words(
+        begins="File checked. Importing will start in a moment.",
+        while_running=".",
+        while_paused=".",
+        so_far=_live_so_far,
+        over=_over,
+    ),
+    ImportKind.CHECK: _Words(
+        begins="File uploaded. Checking will start in a moment, and nothing will be changed.",
+        while_running=". Nothing is changed.",
+        while_paused=". Nothing has been changed.",
+        so_far=_checked_so_far,
+        over=_check_over,
+    ),
+    ImportKind.UNDO: _Words(
+        begins="The undo will start in a moment.",
+        while_running=" so far.",
+        while_paused=" so far.",
+        so_far=_undone,
+        over=_undo_over,
+    ),
+}
