@@ -47,19 +47,18 @@ def preview(seller_id: int, public_id: uuid.UUID) -> Preview:
     if latest is not None and not _is_open(latest):
         raise TransitionRefused(_explain_undone(latest))
     has_unrecorded = undo.count_unrecorded_rows(parent) > 0
-    as_left = undo.count_as_left(parent, unrecorded=has_unrecorded, begun=latest is not None)
-    total = _count(parent) if latest is None else latest.not_processed
-    return Preview(as_left.created, as_left.updated, total - as_left.created - as_left.updated)
+    left = undo.count_left(parent, unrecorded=has_unrecorded, begun=latest is not None)
+    total = left.created + _count_updated(parent) if latest is None else latest.not_processed
+    return Preview(left.as_created, left.as_updated, total - left.as_created - left.as_updated)
 
 
-def _count(parent: ImportKey) -> int:
-    """The number of listings that an undo of all would go over."""
-    created, recorded = (
-        sum(one.listings for one in part) for part in (undo.list_created(parent), undo.list_recorded(parent))
-    )
+def _count_updated(parent: ImportKey) -> int:
+    """The number of listings that an import updated."""
     if undo.can_repeat(parent):
         recorded = undo.count_recorded(parent)
-    return created + recorded + _count_unrecorded(parent)
+    else:
+        recorded = sum(one.listings for one in undo.list_recorded(parent))
+    return recorded + _count_unrecorded(parent)
 
 
 def start(seller_id: int, public_id: uuid.UUID) -> Import:

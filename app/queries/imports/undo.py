@@ -58,6 +58,21 @@ KEPT_BEFORE = f"""
         offset 0)
 """
 _RECORDS = "r.seller_id = %(seller_id)s and r.import_id = %(parent)s"
+#: The runs that may have written while the import did. Numbers of one sequence are drawn before the first and after the
+#: last chunk of each run: the one that is drawn later is the higher, whatever the clocks say.
+_BESIDE = f"""array(
+    select o.id from imports i join imports o on o.seller_id = i.seller_id and o.id <> i.id
+    where i.seller_id = %(seller_id)s and i.id = %(parent)s and o.kind <> {KIND_CHECK}
+      and (i.end_number is null or o.id < i.end_number) and (o.end_number is null or i.id < o.end_number))"""
+_SAME = " and ".join(f"k.{name} = e.{name}" for name in KEY)
+#: The entries of records of listings that are in an earlier record, too.
+_REPEATED = f"""
+    select k.* from (
+        select r.id, {", ".join(f"e.{name}" for name in KEY)} from {entries("e")}
+        where {_RECORDS} and (r.updated_import_id is null or e.updated_import_id = any({_BESIDE}))
+    ) k
+    where exists (select from {entries("e")} where {_RECORDS} and r.id < k.id and {_SAME})
+"""
 
 
 class Slice(NamedTuple):
@@ -78,12 +93,13 @@ class Reversed(NamedTuple):
     kept: int
 
 
-class AsLeft(NamedTuple):
-    """The number of listings that are as an import has left them."""
+class Left(NamedTuple):
+    """The numbers of listings that an import has created or updated."""
 
-    #: That it created, and that it updated.
+    #: That it created, and of those and of the others, those that are as it has left them.
     created: int
-    updated: int
+    as_created: int
+    as_updated: int
 
 
 def hold(parent: ImportKey) -> None:
@@ -125,19 +141,16 @@ def _slices(query: str, parent: ImportKey) -> list[Slice]:
 
 
 def can_repeat(parent: ImportKey) -> bool:
-    """Whether a listing can be in two records of an import, because another run may have changed it between.
+    """Whether a listing can be in two records of an import, because another run has changed it between.
 
-    Only a run that went on at the same time can have, so that the search for such listings can mostly be spared. That
-    is decided by numbers of one sequence, drawn before the first and after the last chunk of each run: the one that is
-    drawn later has the higher number, whatever the clocks say.
+    Then the later record says that such a run was the last to update it. This is nearly always false, so that the
+    search for such listings is spared.
     """
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
-            select exists (
-                select from imports i join imports o on o.seller_id = i.seller_id and o.id <> i.id
-                where i.seller_id = %(seller_id)s and i.id = %(parent)s and o.kind <> {KIND_CHECK}
-                  and (i.end_number is null or o.id < i.end_number) and (o.end_number is null or i.id < o.end_number))
+            select exists (select from earlier_values r where {_RECORDS}
+                and (r.updated_import_id is null or r.updated_import_id && {_BESIDE}))
             """,
             _of(parent),
         )
@@ -148,7 +161,10 @@ def count_recorded(parent: ImportKey) -> int:
     """The number of different listings in the records of an import."""
     with driver_cursor() as cursor:
         cursor.execute(
-            f"select count(*) from (select distinct {_each('e', KEY)} from {entries('e')} where {_RECORDS}) e",
+            f"""
+            select coalesce(sum(r.listings), 0) - (select count(*) from ({_REPEATED}) k)
+            from earlier_values r where {_RECORDS}
+            """,
             _of(parent),
         )
         return int(_only(cursor))
@@ -157,27 +173,18 @@ def count_recorded(parent: ImportKey) -> int:
 def drop_repeated(parent: ImportKey) -> None:
     """Leave each listing in the first of its records only: that has what it was before the import."""
     left_over = (
-        *(f"coalesce(array_agg(k.{name}) filter (where k.turn = 1), '{{}}')" for name in KEY),
-        *(
-            f"case when k.has_{name} then coalesce(array_agg(k.{name}) filter (where k.turn = 1), '{{}}') end"
-            for name in _NULLABLE
-        ),
+        *(f"coalesce(array_agg(e.{name}), '{{}}')" for name in KEY),
+        *(f"case when r.{name} is not null then coalesce(array_agg(e.{name}), '{{}}') end" for name in _NULLABLE),
     )
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
-            with numbered as (
-                select r.id, {_each("e", ENTRY)},
-                    row_number() over (partition by {_each("e", KEY)} order by r.id) as turn,
-                    {", ".join(f"r.{name} is not null as has_{name}" for name in _NULLABLE)}
-                from {entries("e")} where {_RECORDS}
-            ), left_over (id, listings, {", ".join(ENTRY)}) as (
-                select k.id, count(*) filter (where k.turn = 1), {", ".join(left_over)}
-                from numbered k group by k.id, {", ".join(f"k.has_{name}" for name in _NULLABLE)}
-                having max(k.turn) > 1
+            with repeated as materialized ({_REPEATED})
+            update earlier_values r set (listings, {", ".join(ENTRY)}) = (
+                select count(*), {", ".join(left_over)} from unnest({_each("r", ENTRY)}) e ({", ".join(ENTRY)})
+                where not exists (select from repeated k where k.id = r.id and {_SAME})
             )
-            update earlier_values r set (listings, {", ".join(ENTRY)}) = (k.listings, {_each("k", ENTRY)})
-            from left_over k where {_RECORDS} and r.id = k.id
+            where {_RECORDS} and r.id in (select id from repeated)
             """,
             _of(parent),
         )
@@ -211,8 +218,8 @@ def keep_unrecorded(undo: ImportKey, parent: ImportKey) -> int:
 # Counting -------------------------------------------------------------------------------------------------------------
 
 
-def count_as_left(parent: ImportKey, *, unrecorded: bool, begun: bool) -> AsLeft:
-    """The listings that an undo would change now: of those that the import created, and that it updated and recorded.
+def count_left(parent: ImportKey, *, unrecorded: bool, begun: bool) -> Left:
+    """The listings that an import has left, and those that an undo would change now: if updated, they are recorded.
 
     ``unrecorded`` says that there may be some without a record, ``begun`` that an undo may have kept some already.
     """
@@ -221,7 +228,8 @@ def count_as_left(parent: ImportKey, *, unrecorded: bool, begun: bool) -> AsLeft
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
-            select count(*) filter (where l.created_import_id = %(parent)s and {AS_CREATED} and {is_open}),
+            select count(*) filter (where l.created_import_id = %(parent)s),
+                count(*) filter (where l.created_import_id = %(parent)s and {AS_CREATED} and {is_open}),
                 count(*) filter (
                     where l.created_import_id <> %(parent)s and {AS_UPDATED} and {recorded} and {is_open})
             from listings l
@@ -230,7 +238,7 @@ def count_as_left(parent: ImportKey, *, unrecorded: bool, begun: bool) -> AsLeft
             _of(parent),
         )
         row: Any = cursor.fetchone()
-        return AsLeft(*row)
+        return Left(*row)
 
 
 def count_unrecorded(parent: ImportKey) -> int:
