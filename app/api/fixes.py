@@ -36,7 +36,7 @@ def show_fixing(public_id: uuid.UUID) -> dict[str, Any]:
     """Show what is open of the failed rows: groups, their wrong values, and the answers that suggest themselves.
 
     Each suggestion is an answer that can be given as it is. While “busy” is true, values are being counted or an answer
-    is being applied; before the first answer, POST here to have the values counted.
+    is being applied, and no groups are listed; before the first answer, POST here to have the values counted.
     """
     return _show(public_id)
 
@@ -62,7 +62,7 @@ def begin_fixing(public_id: uuid.UUID) -> dict[str, Any]:
 def give_answer(given: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
     """Answer for all rows of a group, or for those with one wrong value.
 
-    Large groups are answered in the background: “busy” is true meanwhile, and other answers are refused.
+    Large groups are answered in the background: “busy” is true meanwhile, and further answers wait for their turn.
     """
     one = _get(public_id)
     names = ("rule", "cause", "column", "value", "cells")

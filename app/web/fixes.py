@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import chain
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
@@ -23,7 +25,7 @@ from app.imports.errors import TransitionRefused
 from app.imports.fixes import engine, report
 from app.imports.fixes.answers import REASON, Rule
 from app.imports.fixes.engine import Asked, NotOneRow
-from app.imports.reports import progress
+from app.imports.reports import progress, seller_file
 from app.imports.reports.progress import ImportProgress
 from app.models import Import
 from app.queries import ImportKey
@@ -52,20 +54,26 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     # Rows that were left out can be taken back, even if nothing else is left to do.
     if not related.can_fix(one) and not (related.fixed.left_out and one.has_errors):
         return _nothing(one)
-    to_fix = report.show(one, kind=kind)
+    return _groups_page(one, kind)
+
+
+def _groups_page(one: ImportProgress, kind: ErrorKind | None, *, fault: str = "") -> Response:
+    """The page of the groups; after a ``fault``, with what was typed."""
     return render_live(
         "fixes/show.html",
         "fixes/_live.html",
         one=one,
         kind=kind,
-        to_fix=to_fix,
+        to_fix=report.show(one, kind=kind),
         related=progress.get_related(one),
         write=answers.write,
         describe=report.describe,
         place_of=report.place_of,
+        name_of=_names(one),
         form_key=uuid.uuid4(),
-        typed={},
-        here=url_for("fixes.show", public_id=public_id, **_as_arguments(kind)),
+        fault=fault,
+        typed=request.form,
+        here=url_for("fixes.show", public_id=one.public_id, **_as_arguments(kind)),
     )
 
 
@@ -80,23 +88,25 @@ def start(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("")
 def answer(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Apply the answer whose button was pressed (``press``), after what was typed; 303 to the place on the page."""
+    """Apply the answer whose button was pressed (``press``), after what was typed; 303 to the place on the page.
+
+    The page again with what was typed if any of it cannot be applied; then nothing is.
+    """
     one = _get(public_id)
     before = progress.get_related(progress.get(seller_id(), public_id)).fixed
     groups = corrections.list_groups(_key(public_id))
     place: ErrorKind | None = None
     try:
+        typed = [*_read_answers()]
         given = len(edited := _read_rows())
         if edited:
             engine.give_cells(one, edited)
-            one = _get(public_id)
-        for asked in _read_answers(one):
-            engine.give(one, asked)
+        for asked in chain(typed, _find_sure(public_id)):
+            engine.give(_get(public_id), asked)
             given += 1
             place = place or ErrorKind(Cause.by_slug(asked.cause), asked.column)
-            one = _get(public_id)
     except (AnswerRefused, NotOneRow) as refused:
-        flash(str(refused), "danger")
+        return _groups_page(progress.get(seller_id(), public_id), _read_kind(), fault=str(refused)), 422
     except engine.Busy as busy:
         flash(str(busy), "info")
     else:
@@ -199,6 +209,11 @@ def _nothing(one: ImportProgress) -> ResponseReturnValue:
     return redirect(url_for("details.show", public_id=one.public_id), 303)
 
 
+def _names(one: ImportProgress) -> Callable[[str], str]:
+    """What the seller calls each column."""
+    return partial(seller_file.name_column, seller_file.find(one.key))
+
+
 def _read_kind() -> ErrorKind | None:
     cause, column = request.args.get("cause", ""), request.args.get("column", "")
     if cause not in {each.slug for each in Cause} or column not in {"", *COLUMNS}:
@@ -210,7 +225,13 @@ def _as_arguments(kind: ErrorKind | None) -> dict[str, Any]:
     return {"cause": kind.cause.slug, "column": kind.column} if kind else {}
 
 
-def _read_answers(one: Import) -> Iterator[Asked]:
+def _find_sure(public_id: uuid.UUID) -> Iterator[Asked]:
+    """What is certain after all other answers, if the button for it was pressed."""
+    if request.form.get("press") == _SURE:
+        yield from report.show(progress.get(seller_id(), public_id)).sure
+
+
+def _read_answers() -> Iterator[Asked]:
     """What was typed, value by value, and then the answer of the button."""
     form = request.form
     pressed = form.get("press", "")
@@ -223,9 +244,7 @@ def _read_answers(one: Import) -> Iterator[Asked]:
     for number, cells in typed.items():
         meant = answers.read_text(form.get(f"of-{number}", ""))
         yield meant._replace(rule=Rule.SET, cells=answers.read_cells(cells))
-    if pressed == _SURE:
-        yield from report.show(progress.get(seller_id(), one.public_id)).sure
-    elif pressed:
+    if pressed and pressed != _SURE:
         asked = answers.read_text(pressed)
         if asked.rule is Rule.LEAVE_OUT:
             reason = form.get("reason", "").strip() or Cause.by_slug(asked.cause).title
@@ -272,6 +291,7 @@ def _rows_page(
         parent=parent,
         parent_lines=report.find_parent_lines(one, parent, [row.line for row in shown]) if parent else {},
         kind=kind,
+        name_of=_names(one),
         rows=shown,
         goes_on=goes_on,
         after=after,

@@ -19,7 +19,7 @@ from app.queries.imports import row_errors as queries
 from app.statuses import ImportKind, RetriedRows
 from tests import foreign
 from tests.factories import failures, look, make_items, row, start
-from tests.pages import page, words
+from tests.pages import csrf_token, page, words
 
 #: Line 2 and 3 are one listing, which fails; line 6 is imported; of line 7 nobody knows the price.
 ROWS = ["1;NM;1,50;2;é", "1;NM;1,50;3;“twice”", "2;NM;0,99;0;", "3;NM;4,00;1;=1+1", "3;EX;3,00;1;last", "2;EX;;1;"]
@@ -57,6 +57,15 @@ def test_failed_rows_come_back_as_they_were_sent_with_those_added_to_them(client
     assert get(client, made, "source.csv") == foreign.foreign_bytes(ROWS)
     answer = client.get(f"/imports/{made.public_id}/failed.csv")
     assert answer.content_type == "text/csv; charset=windows-1252"
+
+
+def test_what_is_to_be_fixed_has_the_names_and_lines_of_the_sellers_file(client: FlaskClient, made: Import) -> None:
+    path = f"/imports/{made.public_id}/fix"
+    client.post(f"{path}/start", data={"csrf_token": csrf_token(client)})
+    rows = page(client, f"{path}/rows")
+    assert [words(one) for one in rows.select(".failed-row-head")] == ["Line 2", "Line 5"]
+    labels = [words(one) for one in rows.select(".failed-row:first-child .fix-cells label")]
+    assert {"Condition as CONDITION", "Price as PRICE", "Amount as QUANTITY", "HIDDEN"} <= {*labels}
 
 
 def test_rows_left_out_and_added_come_with_their_reason(client: FlaskClient, made: Import) -> None:

@@ -1,6 +1,7 @@
 """Applies answers to failed rows, some thousand rows in each transaction, and finds out what has become of the rows.
 
-A small answer is applied at once; a worker goes on with a large one where it stopped. One is applied after the other.
+A small answer is applied at once; a worker goes on with a large one where it stopped. One is applied after the other,
+in the order in which they were given.
 """
 
 from __future__ import annotations
@@ -97,16 +98,18 @@ def survey(key: ImportKey) -> Standing:
 def give(one: Import, asked: Asked) -> Standing:
     """Apply an answer to the rows of its group, as far as that is quick; a worker does the rest. Commits.
 
-    Raises Busy, and TransitionRefused if the failed rows of the import cannot be corrected.
+    It waits while another answer is being applied. Raises Busy while values are being counted, and TransitionRefused if
+    the failed rows of the import cannot be corrected.
     """
     key = _writable(one)
     standing = corrections.lock(key)
-    if standing.answering is not None:
+    if standing.answering == _SURVEY:
         db.session.rollback()
         raise Busy
     number = standing.answers + 1
     _record(one, number, asked)
-    corrections.save(key, _begin(standing, number)._replace(answers=number, version=standing.version + 1))
+    standing = standing._replace(answers=number, version=standing.version + 1)
+    corrections.save(key, standing if standing.answering else _begin(standing, number))
     db.session.commit()
     return go_on(key)
 
@@ -275,6 +278,9 @@ def _step(key: ImportKey, limit: int, known: KnownItems) -> Standing:
             corrections.count_values(key, rows.tally())
     if bound is not None:
         standing = standing._replace(cursor_line=bound)
+    elif answer and number < standing.answers:
+        # Those that were given meanwhile.
+        standing = _begin(standing, number + 1)
     else:
         standing = standing._replace(answering=None, is_surveyed=standing.is_surveyed or number == _SURVEY)
     corrections.save(key, standing)

@@ -18,6 +18,7 @@ from app.csvfile.visible import visible
 from app.imports.fixes.answers import REASON, UNIT, Rule
 from app.imports.fixes.engine import Asked
 from app.imports.fixes.slices import JOINT
+from app.imports.reports import seller_file
 from app.imports.reports.progress import ImportProgress
 from app.imports.reports.row_errors import UNCERTAIN, can_be_assigned, columns_of, name_values
 from app.imports.reports.suggestions import Choice, RowProblem, Suggestion, suggest, sure_value
@@ -46,6 +47,11 @@ class Offer(NamedTuple):
     #: What distinguishes it from the others.
     note: str = ""
 
+    @property
+    def is_item(self) -> bool:
+        """Whether it is one of several items, which the note tells apart better than their URNs do."""
+        return Column.URN in self.asked.cells and self.note != ""
+
 
 @dataclass(frozen=True, slots=True)
 class ValueToFix:
@@ -54,7 +60,7 @@ class ValueToFix:
     kind: ErrorKind
     value: str
     rows: int
-    #: The line of the first row.
+    #: The line of the first row, in the file that the seller has uploaded.
     line: int
     #: What stands before the offers.
     lead: str
@@ -125,6 +131,8 @@ class RowToFix(NamedTuple):
     """An open row, cell by cell; without cells where it is not certain which value belongs to which column."""
 
     line: int
+    #: Its line in the file that the seller has uploaded.
+    own_line: int
     text: str
     messages: list[str]
     cells: list[CellToFix]
@@ -132,14 +140,17 @@ class RowToFix(NamedTuple):
 
 
 def show(one: ImportProgress, *, kind: ErrorKind | None = None) -> ToFix:
-    """What can be corrected of an import: all groups, or one. Nothing before its values are counted (``survey``)."""
+    """What can be corrected of an import: all groups, or one.
+
+    No groups before its values are counted (``survey``), and while an answer is being applied, which changes them.
+    """
     standing = corrections.get(one.key)
     open_rows = max(0, one.failed - standing.settled - standing.correct)
     groups = corrections.list_groups(one.key)
     wanted = [group for group in groups if kind in {None, group.kind}]
     per_group = _VALUES if kind is None else _VALUES_ALONE
     values = corrections.list_values(one.key, per_group=per_group, kind=kind)
-    shown = _show_groups(one.key, wanted[:_GROUPS], values)
+    shown = _show_groups(one.key, wanted[:_GROUPS], values) if standing.answering is None else []
     sure = {each.kind: each.rows for each in values if _is_sure(each)}
     by_kind = {group.kind: group for group in groups}
     return ToFix(
@@ -171,13 +182,18 @@ def _show_groups(key: ImportKey, groups: Sequence[Group], values: Sequence[Value
     problems = [_problem(each, rows, layout) for each in values]
     found = dict(zip(values, suggest(problems), strict=True))
     alone = _rows_in_place(key, groups, values, rows)
+    lines = seller_file.own_lines(key, {each.first_line for each in values})
     told = {each: dict(problem.values) for each, problem in zip(values, problems, strict=True)}
     return [
         GroupToFix(
             group.kind,
             group.rows,
             [*_rules(group, [each for each in values if each.kind == group.kind])],
-            [_show_value(each, found[each], told[each]) for each in values if each.kind == group.kind],
+            [
+                _show_value(each, found[each], told[each], lines[each.first_line])
+                for each in values
+                if each.kind == group.kind
+            ],
             group.values - sum(each.kind == group.kind for each in values),
             alone.get(group.kind),
         )
@@ -208,11 +224,10 @@ def _problem(one: Value, rows: Mapping[int, RecordedError], layout: Layout) -> R
     return RowProblem(one.kind, dict(zip(columns, one.value.split(JOINT), strict=False)))
 
 
-def _show_value(one: Value, found: Suggestion | None, cells: Mapping[str, str]) -> ValueToFix:
+def _show_value(one: Value, found: Suggestion | None, cells: Mapping[str, str], line: int) -> ValueToFix:
     offers = [*_offers(one, found)] if found else []
-    return ValueToFix(
-        one.kind, one.value, one.rows, one.first_line, found.lead if found else "", offers, [*_fields(one.kind, cells)]
-    )
+    fields = [*_fields(one.kind, cells)]
+    return ValueToFix(one.kind, one.value, one.rows, line, found.lead if found else "", offers, fields)
 
 
 def _offers(one: Value, found: Suggestion) -> Iterator[Offer]:
@@ -286,10 +301,12 @@ def list_rows(key: ImportKey, *, kind: ErrorKind | None, after_line: int, limit:
 
 
 def find_parent_lines(one: ImportProgress, parent: ImportProgress, lines: Sequence[int]) -> dict[int, int]:
-    """On which lines of ``parent`` rows of ``one`` stand, which has taken them up; by their lines in ``one``."""
+    """On which lines of the seller's file of ``parent`` rows stand that ``one`` has taken up; by their lines in it."""
     if one.taken_up_as is None or not lines:
         return {}
-    return corrections.find_parent_lines(parent.key, one.key.import_id, lines)
+    found = corrections.find_parent_lines(parent.key, one.key.import_id, lines)
+    own = seller_file.own_lines(parent.key, found.values())
+    return {line: own[parent_line] for line, parent_line in found.items()}
 
 
 def show_rows(key: ImportKey, errors: Sequence[RecordedError]) -> list[RowToFix]:
@@ -302,20 +319,22 @@ def show_rows(key: ImportKey, errors: Sequence[RecordedError]) -> list[RowToFix]
         for kind in error.kinds
     ]
     suggestions = iter(suggest(problems))
+    own = seller_file.find(key)
     rows = []
-    for error, cells in zip(errors, all_cells, strict=True):
+    for error, told, cells in zip(errors, own.tell(errors) if own else errors, all_cells, strict=True):
         wrong = {column for kind in error.kinds for column in columns_of(kind)}
         said = [(kind, next(suggestions)) for kind in error.kinds]
         is_assigned = can_be_assigned(cells, error.causes, layout)
-        own = layout.own_and_extra(cells)[0] if is_assigned else []
+        values = layout.own_and_extra(cells)[0] if is_assigned else []
         rows.append(
             RowToFix(
                 error.line,
+                told.line,
                 _plain(error.row),
-                [*map(_plain, error.messages)],
+                [*map(_plain, told.messages)],
                 [
                     CellToFix(column, _plain(text), column in wrong)
-                    for column, text in zip(layout.columns, own, strict=False)
+                    for column, text in zip(layout.columns, values, strict=False)
                 ],
                 [found.say(kind.column) for kind, found in said if found],
             )
