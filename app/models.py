@@ -69,6 +69,13 @@ def _one_of(column: str, statuses: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} in {sql_list(list(statuses))}", name=f"{column}_known")
 
 
+class _OfImport:
+    """The first columns of the key of what belongs to an import."""
+
+    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False, sort_order=-2)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, sort_order=-1)
+
+
 class Seller(UserMixin, Base):
     """A seller account; operators may also see /ops."""
 
@@ -487,7 +494,7 @@ class Import(Base):
         return self.kind == ImportKind.UNDO
 
 
-class Batch(Base):
+class Batch(_OfImport, Base):
     """A slice of consecutive rows of an import, which one job processes at a time.
 
     A batch of an undo is a slice of the listings of its import: see ``queries.imports.undo``.
@@ -513,8 +520,6 @@ class Batch(Base):
         ),
     )
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     #: From 1.
     number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     #: The slice of the source, half-open; ``cursor`` is the byte at which the next chunk begins.
@@ -555,13 +560,11 @@ class Batch(Base):
     pace: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default=text("'{}'"))
 
 
-class RowError(Base):
+class RowError(_OfImport, Base):
     """Why one row was not imported, with its text as it stands in the file."""
 
     __tablename__ = "row_errors"
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     #: The physical line on which the row begins. With the import it is the key: no row can fail twice.
     line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     #: 422, 404 or 409.
@@ -576,7 +579,7 @@ class RowError(Base):
     row: Mapped[str] = mapped_column(Text)
 
 
-class ErrorGroup(Base):
+class ErrorGroup(_OfImport, Base):
     """How many rows of one batch failed for one cause in one column.
 
     Kept by the chunks together with the row errors, because half a million of those cannot be counted for every page.
@@ -585,8 +588,6 @@ class ErrorGroup(Base):
 
     __tablename__ = "error_groups"
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     #: That of the batch.
     number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     #: The slug of a ``csvfile.causes.Cause``.
@@ -599,7 +600,7 @@ class ErrorGroup(Base):
     last_line: Mapped[int] = mapped_column(Integer)
 
 
-class Fixing(Base):
+class Fixing(_OfImport, Base):
     """How far the failed rows of an import are corrected. Whoever changes anything about that locks this row first."""
 
     __tablename__ = "fixings"
@@ -608,8 +609,6 @@ class Fixing(Base):
         Index("ix__fixings__answering", "moved_at", postgresql_where=text("answering is not null")),
     )
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     #: Raised whenever any of the rows gets another state.
     version: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     #: The number of answers given so far.
@@ -629,13 +628,11 @@ class Fixing(Base):
     taken: Mapped[int] = mapped_column(Integer, server_default=text("0"))
 
 
-class Answer(Base):
+class Answer(_OfImport, Base):
     """What a seller has answered about failed rows: a value or a rule for a group of them, or cells of single rows."""
 
     __tablename__ = "answers"
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     #: From 1.
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     #: An ``imports.fixes.answers.Rule``.
@@ -654,7 +651,7 @@ class Answer(Base):
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
 
 
-class Correction(Base):
+class Correction(_OfImport, Base):
     """What has become of one failed row: corrected, left out, or taken up. The row itself stays in ``row_errors``."""
 
     __tablename__ = "corrections"
@@ -663,8 +660,6 @@ class Correction(Base):
         _one_of("state", CorrectionState),
     )
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     #: That of the failed row.
     line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     state: Mapped[str] = mapped_column(CodeText)
@@ -682,13 +677,11 @@ class Correction(Base):
     taken_line: Mapped[int | None] = mapped_column(Integer)
 
 
-class OpenValue(Base):
+class OpenValue(_OfImport, Base):
     """How many failed rows that are still open have one wrong value, by cause and column."""
 
     __tablename__ = "open_values"
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     cause: Mapped[str] = mapped_column(CodeText, primary_key=True)
     #: Empty: the row as a whole.
     column: Mapped[str] = mapped_column(CodeText, primary_key=True)
@@ -700,7 +693,7 @@ class OpenValue(Base):
     last_line: Mapped[int] = mapped_column(Integer)
 
 
-class LeftAlone(Base):
+class LeftAlone(_OfImport, Base):
     """The listings that a chunk's UPDATE rows found as they want them, so that it has not written them.
 
     What a lower line of the import says of them must not stay, even where it is written later; so those who are about
@@ -710,8 +703,6 @@ class LeftAlone(Base):
 
     __tablename__ = "left_alone"
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     #: That of the batch, and the line on which the chunk begins.
     number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     first_line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -723,7 +714,7 @@ class LeftAlone(Base):
     hidden_lines: Mapped[list[int]] = mapped_column(ARRAY(Integer))
 
 
-class EarlierValues(Base):
+class EarlierValues(_OfImport, Base):
     """The listings that a chunk of an import changed first of all its chunks, and what they held before, for an undo.
 
     One row a chunk, and an entry a listing in each array, because a row for each of them would cost about as much as
@@ -732,8 +723,6 @@ class EarlierValues(Base):
 
     __tablename__ = "earlier_values"
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     #: In the order in which chunks have changed a listing that is in several: where another import changed it between.
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     #: Number of entries.
@@ -777,7 +766,7 @@ class KeptListing(Base):
     is_unrecorded: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
-class Claim(Base):
+class Claim(_OfImport, Base):
     """A check claim: a listing that a row of a check would create, so that a second row finds it taken.
 
     Deleted when the check is over.
@@ -785,21 +774,17 @@ class Claim(Base):
 
     __tablename__ = "claims"
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     item_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     condition: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     variants: Mapped[str] = mapped_column(CodeText, primary_key=True)
     line: Mapped[int] = mapped_column(Integer)
 
 
-class ForeseenChange(Base):
+class ForeseenChange(_OfImport, Base):
     """The change that a row of a check would make to a listing; stored only for the most striking rows of a chunk."""
 
     __tablename__ = "foreseen_changes"
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     item_id: Mapped[int] = mapped_column(Integer)
     condition: Mapped[int] = mapped_column(SmallInteger)
@@ -809,13 +794,11 @@ class ForeseenChange(Base):
     after: Mapped[list[str]] = mapped_column(ARRAY(Text))
 
 
-class ListingWarning(Base):
+class ListingWarning(_OfImport, Base):
     """How many rows of one batch make a change to a listing that is probably a mistake, and the first of them."""
 
     __tablename__ = "listing_warnings"
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     #: That of the batch.
     number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     #: A ``queries.imports.listing_warnings.Kind``.
@@ -950,7 +933,7 @@ class WorkerSeen(Base):
     heartbeat_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
 
 
-class LostAttempt(Base):
+class LostAttempt(_OfImport, Base):
     """A failed attempt at a batch, and why; for operators."""
 
     __tablename__ = "lost_attempts"
@@ -959,8 +942,6 @@ class LostAttempt(Base):
         Index(None, "at"),
     )
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     attempt: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
