@@ -1,7 +1,8 @@
 """The supervisor, which keeps WORKERS workers and DELIVERERS deliverers running and ticks every few seconds.
 
-A worker forks a work-horse for each job. Each of the three levels ends with the one above it: a worker whose
-supervisor is gone drains and exits, and a work-horse whose worker is gone releases its batch after its chunk.
+A worker forks a work-horse, which stands by until there is a job. Each of the three levels ends with the one above it:
+a worker whose supervisor is gone drains and exits, and a work-horse whose worker is gone releases its batch after its
+chunk.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ _MONITORING_SECONDS = 5
 _MAINTENANCE_SECONDS = 30
 
 _PR_SET_PDEATHSIG = 1
+#: More than an order to run a job has.
+_MAX_ORDER_BYTES = 4096
 
 
 class Work(NamedTuple):
@@ -81,10 +84,22 @@ class Work(NamedTuple):
     serve_metrics: Callable[[str, Path], None]
 
 
-class SluiceWorker(Worker):
-    """An RQ worker whose work-horses inherit the application, and stop between two chunks on request."""
+class _Standby(NamedTuple):
+    """A work-horse that was forked before there is a job for it."""
 
-    def __init__(self, app: Flask, connection: Redis, queue_name: str) -> None:
+    pid: int
+    #: The pipe from which it reads which job to run; it ends when this is closed.
+    orders: int
+
+
+class SluiceWorker(Worker):
+    """An RQ worker whose work-horses inherit the application, and stop between two chunks on request.
+
+    A work-horse is forked, is connected to the database and has done ``rehearse`` before a job arrives: all that takes
+    longer than the import of ten rows.
+    """
+
+    def __init__(self, app: Flask, connection: Redis, queue_name: str, rehearse: Callable[[], None]) -> None:
         super().__init__(
             [open_queue(connection, queue_name)],
             name=f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}",
@@ -96,14 +111,63 @@ class SluiceWorker(Worker):
             maintenance_interval=_MAINTENANCE_SECONDS,
         )
         self._app = app
+        self._rehearse = rehearse
+        self._standby: _Standby | None = None
 
-    def main_work_horse(self, job: Job, queue: Queue) -> None:
-        """Run ``job`` in the process that was forked for it. Never returns."""
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """Wait for a job, while a work-horse stands by."""
+        if self._standby is None:
+            self._standby = self._fork_standby()
+        return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
+
+    def fork_work_horse(self, job: Job, queue: Queue) -> None:
+        """Have the work-horse that stands by run ``job``; a new one if that one was killed."""
+        assert self.execution is not None
+        order = f"{job.id} {self.execution.id}".encode()
+        standby, self._standby = self._standby or self._fork_standby(), None
+        while not _write(standby.orders, order):
+            os.waitpid(standby.pid, 0)
+            standby = self._fork_standby()
+        self._horse_pid = standby.pid
+        self.procline(f"Forked {standby.pid} at {time.time()}")
+
+    def _fork_standby(self) -> _Standby:
+        reading, writing = os.pipe()
+
+        def stand_by() -> None:
+            # Else it would not notice that its worker has closed it.
+            os.close(writing)
+            self._stand_by(reading)
+
+        pid = _fork(stand_by, "work-horse failed")
+        os.close(reading)
+        return _Standby(pid, writing)
+
+    def _stand_by(self, orders: int) -> None:
+        """Get ready, wait for the order to run a job, and run it. Returns if there is none, because its worker ends."""
+        os.setpgrp()
+        self.setup_work_horse_signals()
         _die_with_parent(self.pid, _RELEASE)
-        # It lives for seconds, and its objects have no cycles.
+        # It lives for seconds once it works, and its objects have no cycles.
         gc.disable()
         with self._app.app_context():
-            super().main_work_horse(job, queue)
+            try:
+                self._rehearse()
+            except SQLAlchemyError:
+                log.warning("a work-horse could not connect to the database yet", exc_info=True)
+            finally:
+                db.session.remove()
+            order = os.read(orders, _MAX_ORDER_BYTES)
+            os.close(orders)
+            if not order:
+                return
+            job_id, execution_id = order.decode().split()
+            job = AllowedJob.fetch(job_id, connection=self.connection, serializer=JSONSerializer)
+            job.redis_server_version = self.get_redis_server_version()
+            self.execution = Execution(execution_id, job_id, self.connection, self.name)
+            self.main_work_horse(job, self.queues[0])
 
     def perform_job(self, job: Job, queue: Queue, execution: Execution) -> bool:
         """Run ``job``, and until this process's turn is over the jobs that wait behind it.
@@ -141,6 +205,10 @@ class SluiceWorker(Worker):
         """Sign off, without being asked to stop meanwhile."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
+        if self._standby is not None:
+            # Waited for, because it has inherited the locks that tell the private servers that they are in use.
+            os.kill(self._standby.pid, signal.SIGKILL)
+            os.waitpid(self._standby.pid, 0)
         super().teardown()
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
@@ -308,6 +376,17 @@ class Supervisor:
             os.kill(pid, number)
 
 
+def _write(pipe: int, order: bytes) -> bool:
+    """Write ``order`` to ``pipe`` and close it. Returns false if the process that would read it has ended."""
+    try:
+        os.write(pipe, order)
+    except BrokenPipeError:
+        return False
+    finally:
+        os.close(pipe)
+    return True
+
+
 def _fork(run: Callable[[], None], failure: str) -> int:
     """Do ``run`` in a child process, which logs ``failure`` if it raises. Returns the child's id."""
     pid = os.fork()
@@ -332,7 +411,7 @@ def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str, wo
     listen_for_shutdown(_RELEASE)
     settings: Settings = app.extensions["sluice_settings"]
     work.share_metrics(settings.sluice_home / "metrics", "worker")
-    SluiceWorker(app, _patient_redis(redis_url), queue_name).work(logging_level="WARNING")
+    SluiceWorker(app, _patient_redis(redis_url), queue_name, work.rehearse).work(logging_level="WARNING")
 
 
 def _patient_redis(url: str) -> Redis:

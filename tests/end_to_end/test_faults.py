@@ -106,6 +106,19 @@ def test_a_killed_work_horse(slow: dict[str, str], file: bytes, seller: Seller, 
         assert outcome(finish(started), seller) == quiet
 
 
+def test_a_work_horse_killed_before_there_is_a_job_is_replaced(environ: dict[str, str], seller: Seller) -> None:
+    make_items()
+    with workers(environ, 1) as supervisor:
+        # One of them is a deliverer's.
+        waiting = wait_until(lambda: found if len(found := horses(supervisor)) == 2 else None)
+        for horse in waiting:
+            kill(horse)
+        assert look(finish(start(seller, [row()]))).status == "COMPLETED"
+        after = horses(supervisor)
+    psutil.wait_procs(after, timeout=5)
+    assert not any(horse.is_running() for horse in after), "they leave with their worker"
+
+
 def test_a_work_horse_killed_in_mid_conversion_leaves_nothing_behind(
     environ: dict[str, str], app: Flask, seller: Seller, storage_files: Callable[[], list[str]]
 ) -> None:

@@ -46,7 +46,7 @@ print(getrusage(RUSAGE_SELF).ru_minflt - before)
 
 def test_a_worker_that_is_asked_again_stops_as_if_asked_for_the_first_time(app: Flask, environ: dict[str, str]) -> None:
     connection = Redis.from_url(environ["REDIS_URL"])
-    worker = SluiceWorker(app, connection, QUEUE_NAME)
+    worker = SluiceWorker(app, connection, QUEUE_NAME, rehearse=lambda: None)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with pytest.raises(StopRequested):
