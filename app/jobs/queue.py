@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from redis import Redis, RedisError, ResponseError
 from redis.client import Pipeline
 from rq import Queue, Worker
-from rq.exceptions import InvalidJobOperation, NoSuchJobError, StopRequested
+from rq.exceptions import NoSuchJobError, StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import import_attribute
@@ -97,10 +97,19 @@ class AllowedJob(Job):
             raise ValueError("The job is too large.")
         super().restore(raw_data)
 
-    def delete(self, *args: Any, **options: Any) -> None:
-        """Delete the job from Redis. A job that was delivered twice may be gone when it ends the second time."""
-        with suppress(InvalidJobOperation):
-            super().delete(*args, **options)
+    def delete(
+        self, pipeline: Pipeline | None = None, remove_from_queue: bool = True, delete_dependents: bool = False
+    ) -> None:
+        """Delete the job from Redis.
+
+        One that has ended (``remove_from_queue`` is false) is in no list but that of its executions, which RQ clears,
+        and may be gone if it was delivered twice. RQ would look for it in five more round trips.
+        """
+        if remove_from_queue:
+            super().delete(pipeline, remove_from_queue, delete_dependents)
+            return
+        connection = self.connection if pipeline is None else pipeline
+        connection.delete(self.key, self.dependents_key, self.dependencies_key, self.execution_registry.key)
 
     def _foreign(self) -> NoSuchJobError:
         log.warning("malformed job in Redis skipped: %.100s", self.id, exc_info=True)

@@ -297,7 +297,7 @@ def undispatch(key: BatchKey, attempt: int) -> bool:
 
 def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | None:
     """Claim a QUEUED batch of a running import for this attempt and ``worker``; None if that is not possible."""
-    row = _execute(
+    row = _fetch(
         f"""
         update batches b set status = {RUNNING}, heartbeat_at = {_NOW}, updated_at = {_NOW},
             started_at = coalesce(b.started_at, {_NOW}), worker = cast(:worker as text)
@@ -306,14 +306,13 @@ def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | 
           and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
           and was.seller_id = :seller_id and was.import_id = :import_id and was.number = :number
         returning i.kind, i.parent_id, i.storage_key, i.header, b.cursor, b.cursor_line, b.end_byte,
-            {VERSION} as catalog_version, i.digest_format,
-            greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8 as waited_seconds
+            {VERSION}, i.digest_format, greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8
         """,
         key,
         attempt=attempt,
         worker=worker,
-    ).one_or_none()
-    return None if row is None else Claim(**row._mapping)._replace(kind=ImportKind(row.kind))
+    )
+    return None if row is None else Claim(ImportKind(row[0]), *row[1:])
 
 
 def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
@@ -322,7 +321,7 @@ def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
     For the rest of the transaction the session has the application_name ``CHUNK``, so that the reconciler can end it
     when it outlives the lease.
     """
-    row = _execute_in_chunk(
+    row = _fetch(
         f"""
         select b.cursor, i.pause_requested_at is not null, set_config('application_name', :chunk, true)
         from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
@@ -338,7 +337,7 @@ def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
 
 def advance(key: BatchKey, by: Advance) -> BatchStatus:
     """Advance the locked batch, and finish it at the end of its slice. Returns its new status."""
-    row = _execute_in_chunk(
+    row = _fetch(
         f"""
         update batches b set
             cursor = :cursor, cursor_line = :cursor_line,
@@ -483,7 +482,7 @@ def _execute(statement: str, key: ImportKey | BatchKey, **values: object) -> Cur
     return db.session.execute(parsed(statement), {**key._asdict(), **values})  # type: ignore[return-value]
 
 
-def _execute_in_chunk(statement: str, key: BatchKey, **values: object) -> tuple[Any, ...] | None:
+def _fetch(statement: str, key: BatchKey, **values: object) -> tuple[Any, ...] | None:
     """The only row of the result. Only the driver executes it, in a third of the time: a chunk has 5,000 rows."""
     with driver_cursor() as cursor:
         return cursor.execute(_for_driver(statement), {**key._asdict(), **values}).fetchone()
