@@ -14,7 +14,7 @@ from app.config import current_settings
 from app.csvfile.errors import round_size_down
 from app.humanize import counted
 from app.imports.errors import QuotaExceeded
-from app.queries.imports import conversions, lookups
+from app.queries.imports import lookups
 from app.redis_client import redis_client
 
 log = logging.getLogger(__name__)
@@ -68,17 +68,15 @@ def one_of_few(seller_id: int) -> Iterator[Callable[[Iterator[bytes]], Iterator[
 def check_day(seller_id: int, *, rows: int = 0, size: int = 0) -> None:
     """Raise QuotaExceeded when another file would exceed the seller's quota of the last 24 hours.
 
-    ``rows`` and ``size`` are 0 if not known yet. Of a foreign file, the bytes count as it came and once more as it is
-    imported, because both are stored. Concurrent uploads may each pass this check; their number is limited
+    ``rows`` and ``size`` are 0 if not known yet. Concurrent uploads may each pass this check; their number is limited
     too.
     """
     settings = current_settings()
-    sent, drafts = lookups.count_day(seller_id), conversions.count_day(seller_id)
-    total_size = sent.bytes + drafts.bytes + max(size, 1)
+    sent = lookups.count_day(seller_id)
     for most, count, what in (
-        (settings.files_per_day, sent.files + drafts.files + 1, f"{settings.files_per_day:,} files"),
+        (settings.files_per_day, sent.files + 1, f"{settings.files_per_day:,} files"),
         (settings.rows_per_day, sent.rows + max(rows, 1), f"{settings.rows_per_day:,} rows"),
-        (settings.bytes_per_day, total_size, round_size_down(settings.bytes_per_day)),
+        (settings.bytes_per_day, sent.bytes + max(size, 1), round_size_down(settings.bytes_per_day)),
     ):
         if most and count > most:
             raise QuotaExceeded(

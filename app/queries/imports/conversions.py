@@ -64,27 +64,6 @@ def lock(key: ConversionKey) -> Conversion | None:
     return db.session.get(Conversion, tuple(key), with_for_update={"key_share": True}, populate_existing=True)
 
 
-class DraftsInDay(NamedTuple):
-    """What a seller has uploaded as drafts in the last 24 hours."""
-
-    #: Files that have not become an import; those that have are counted as imports.
-    files: int
-    bytes: int
-
-
-def count_day(seller_id: int) -> DraftsInDay:
-    """The foreign files that a seller has uploaded in the last 24 hours."""
-    lately = Conversion.created_at > func.now() - func.make_interval(0, 0, 0, 1)
-    # A retry shares the file of the conversion before it.
-    is_first = Conversion.storage_key == func.concat(Conversion.seller_id, "/", Conversion.public_id, ".source")
-    query = select(
-        func.count().filter(Conversion.used_at.is_(None)),
-        func.coalesce(func.sum(Conversion.file_size), 0),
-    ).where(Conversion.seller_id == seller_id, lately, is_first)
-    files, size = db.session.execute(query).one()
-    return DraftsInDay(int(files), int(size))
-
-
 def find_next_to_dispatch(limit: int) -> list[WaitingConversion]:
     """The conversions to send next, the oldest of each seller who has none under way.
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from app.extensions import db
 from app.models import Batch, Fixing, Import
 from app.queries import BatchKey, ImportKey, older_than, parsed
-from app.queries.status_sets import ACTIVE_BATCHES, IMPORT_RUNNING, QUEUED, UNFINISHED_BATCHES
+from app.queries.status_sets import ACTIVE_BATCHES, IMPORT_RUNNING, KIND_UNDO, QUEUED, UNFINISHED_BATCHES
 from app.statuses import ImportKind, ImportStatus, RetriedRows
 
 #: How long a batch waits after consecutive failed attempts: not at all after the first, because mostly a worker has
@@ -96,22 +96,34 @@ def find_of_any_seller(public_id: uuid.UUID) -> Import | None:
 class SentInDay(NamedTuple):
     """A seller's usage in the last 24 hours, including checks, retries and repeated imports; undos bring no file."""
 
+    #: Foreign files that have become an import are counted as imports.
     files: int
     rows: int
+    #: A foreign file counts as it came and once more as it is imported, because both are stored.
     bytes: int
 
 
 def count_day(seller_id: int) -> SentInDay:
     """The usage of a seller in the last 24 hours."""
-    lately = Import.created_at > func.now() - func.make_interval(0, 0, 0, 1)
-    query = select(
-        func.count().label("files"),
-        func.coalesce(func.sum(Import.total), 0).label("rows"),
-        func.coalesce(func.sum(Import.file_size), 0).label("bytes"),
+    # A retry shares the foreign file of the conversion before it.
+    sent = db.session.execute(
+        parsed(
+            f"""
+            select i.files + c.files, i.rows, i.bytes + c.bytes from (
+                select count(*) as files, coalesce(sum(total), 0) as rows, coalesce(sum(file_size), 0) as bytes
+                from imports
+                where seller_id = :seller_id and created_at > now() - interval '1 day' and kind <> {KIND_UNDO}
+            ) i, (
+                select count(*) filter (where used_at is null) as files, coalesce(sum(file_size), 0) as bytes
+                from conversions
+                where seller_id = :seller_id and created_at > now() - interval '1 day'
+                  and storage_key = concat(seller_id, '/', public_id, '.source')
+            ) c
+            """
+        ),
+        {"seller_id": seller_id},
     )
-    brought = Import.kind != ImportKind.UNDO
-    sent = db.session.execute(query.where(Import.seller_id == seller_id, lately, brought)).one()
-    return SentInDay(files=int(sent.files), rows=int(sent.rows), bytes=int(sent.bytes))
+    return SentInDay(*map(int, sent.one()))
 
 
 def find_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters | None:
