@@ -544,8 +544,18 @@ def _several(trial: Trial) -> None:
     trial.tally.notes = [", then ".join(done)]
 
 
-def undo_in_trouble(bench: Bench, chance: random.Random) -> Tally:
+def undo_in_trouble(bench: Bench, chance: random.Random, *, workers: int) -> Tally:
     """An import is undone while workers die: its seller's listings must be those of before, each counted once."""
+    with bench.home.using():
+        bench.home.wanted_workers, usual = workers, bench.home.wanted_workers
+        try:
+            return _undo_in_trouble(bench, chance)
+        finally:
+            bench.home.stop_workers()
+            bench.home.wanted_workers = usual
+
+
+def _undo_in_trouble(bench: Bench, chance: random.Random) -> Tally:
     seller = bench.new_seller()
     before = _listings(seller)
     bench.home.workers()
@@ -599,7 +609,9 @@ def faults() -> Iterator[tuple[str, str, int, Callable[[Bench, random.Random], T
         for way, before, after in (("forward", 0, _HOUR_SECONDS), ("back", _HOUR_SECONDS, 0)):
             what = f"the clock of the {whose} set {way} by an hour, and a worker killed"
             yield f"clock-{whose}-{way}", what, 2, clock_step(whose, before, after)
-    yield "undo", "kill -9 of workers with their work-horses during an undo", 2, undo_in_trouble
+    for name, workers in (("one worker", 1), ("four workers", 4)):
+        what = f"kill -9 of workers with their work-horses during an undo by {name}"
+        yield f"undo-{workers}", what, 1, partial(undo_in_trouble, workers=workers)
     yield "deadlock", "two imports on the same listings in opposite orders, and deadlocks", 2, oppose
     yield "serialisation", "serialisation failures between batches", 2, serialise
     yield "web-upload", "the web server killed during an upload", 2, kill_web_during_upload

@@ -23,7 +23,7 @@ from app.deliveries import job, retry_policy
 from app.deliveries.retry_policy import MAX_ATTEMPTS
 from app.extensions import db
 from app.identity import sellers
-from app.imports import commands, reconcile
+from app.imports import commands, reconcile, undo
 from app.imports.reports import progress
 from app.jobs import queue
 from app.models import Delivery, Import, Seller, WebhookEndpoint
@@ -242,6 +242,22 @@ def test_an_email_is_sent_when_the_seller_wants_one(
         assert mails.mails[0]["From"] == "Sluice <sluice@example.com>"
         assert "stock.csv" in mails.mails[0]["Subject"]
     assert [one.status for one in outbox()] == ["DELIVERED"] * mailed
+
+
+def test_an_undo_has_emails_of_its_own(mails: MailServer, seller: Seller, run_jobs: Callable[[], None]) -> None:
+    make_items()
+    imported = start(seller, [row(), row(urn="urn:test:2")])
+    run_jobs()
+    sellers.choose_email_on_end(seller.id, EmailOnEnd.ALWAYS)
+    terminated = undo.start(seller.id, imported.public_id)
+    commands.terminate(seller.id, terminated.public_id)
+    undone = undo.start(seller.id, imported.public_id)
+    run_jobs()
+    job.run()
+    assert [mail["Subject"] for mail in mails.mails] == ["stock.csv: undo terminated", "stock.csv: undo completed"]
+    text_of_mail = mails.mails[1].get_content()
+    assert "2 listings removed" in text_of_mail
+    assert f"https://sluice.example.com/imports/{undone.public_id}" in text_of_mail
 
 
 def test_the_name_of_a_file_writes_no_header_of_an_email(mails: MailServer, seller: Seller) -> None:

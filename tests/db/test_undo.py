@@ -16,6 +16,9 @@ from app.csvfile.contract import Condition
 from app.extensions import db
 from app.imports import commands, reconcile, retention, undo
 from app.imports.errors import TransitionRefused
+from app.imports.fixes import engine
+from app.imports.fixes.answers import Rule
+from app.imports.fixes.engine import Asked
 from app.imports.undo import Preview
 from app.imports.worker import batch_job
 from app.listings import Edit, change
@@ -408,6 +411,27 @@ def test_an_import_and_its_retry_are_undone_each_on_its_own(seller: Seller, run_
     run_jobs()
     assert (counts(undone), counts(of_retry)) == ((1, 0, 0), (0, 1, 0))
     assert [(one[0], one[3]) for one in listed(seller)] == [("urn:test:2", "100")]
+
+
+def test_an_import_of_corrected_rows_is_undone_on_its_own(seller: Seller, run_jobs: RunJobs) -> None:
+    make_items()
+    imported = start(seller, [row(), row(urn="urn:test:2", price="x"), row(mode="UPDATE", urn="urn:test:3", price="x")])
+    start(seller, [row(urn="urn:test:3", price=7)])
+    run_jobs()
+    before = listed(seller)
+    engine.give(imported, Asked(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "9"}))
+    corrected = commands.import_corrected(seller.id, imported.public_id)
+    run_jobs()
+    assert {one[0][-1]: one[3] for one in listed(seller)} == {"1": "100", "2": "9", "3": "9"}
+    undone = undo.start(seller.id, corrected.public_id)
+    run_jobs()
+    assert (counts(undone), listed(seller)) == ((1, 1, 0), before)
+    # Its rows stay taken up: they can be imported again from its file, but not twice from the failed rows.
+    with pytest.raises(TransitionRefused):
+        commands.import_corrected(seller.id, imported.public_id)
+    of_first = undo.start(seller.id, imported.public_id)
+    run_jobs()
+    assert (counts(of_first), {one[0] for one in listed(seller)}) == ((1, 0, 0), {"urn:test:3"})
 
 
 def test_the_rest_of_an_undo_whose_batch_was_given_up_is_undone_by_another(seller: Seller, run_jobs: RunJobs) -> None:

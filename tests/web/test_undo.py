@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from app.csvfile.contract import Condition
 from app.imports import conversions, ledger, undo
+from app.imports.worker import batch_job
 from app.listings import Edit, change
 from app.models import Import, Seller
 from app.statuses import ImportKind
@@ -107,6 +108,35 @@ def test_from_the_preview_to_what_was_kept(
         ["5", "urn:test:2/NEAR_MINT/", "updated or unchanged"],
     ]
     assert list(ledger.find_faults(mixed)) == list(ledger.find_faults(undone)) == []
+
+
+def test_terminated_and_begun_again(
+    client: FlaskClient, seller: Seller, mixed: Import, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undone = led_to(press(client, page(client, f"/imports/{mixed.public_id}/undo"), "Undo import"))
+    # The worker that has the first batch is shut down.
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_job, "MAX_CHUNK_ROWS", 1)
+        patch.setattr(batch_job, "is_shutdown_requested", lambda: True)
+        batch_job.run(seller.id, undone.id, 1, 1)
+    question = page(client, f"/imports/{undone.public_id}/terminate")
+    assert words(question.select_one("h1")) == "Terminate this undo?"
+    asked = words(question.select_one("main"))
+    assert "2 of 4 listings" in asked
+    assert "stays undone" in asked
+    answer = press(client, question.select_one("main") or question, "Terminate undo")
+    told = words(page(client, answer.location).select_one("main"))
+    assert "Terminated" in told
+    run_jobs()
+    assert (look(undone).status, look(undone).processed) == ("TERMINATED", 2)
+    assert "in part" in words(page(client, f"/imports/{mixed.public_id}").select_one("[data-undone]"))
+    preview = page(client, f"/imports/{mixed.public_id}/undo").select_one("[data-kept]")
+    assert preview is not None
+    assert sum(int(str(preview[f"data-{name}"])) for name in ("removed", "put-back", "kept")) == 2
+    again = led_to(press(client, page(client, f"/imports/{mixed.public_id}/undo"), "Undo import"))
+    run_jobs()
+    assert (look(again).status, look(again).total) == ("COMPLETED", 2)
+    assert {one[0]: one[3] for one in listed(seller)} == {"urn:test:1": "100", "urn:test:2": "260", "urn:test:4": "100"}
 
 
 def test_what_keeps_a_listing_is_a_line_of_the_sellers_own_file(
