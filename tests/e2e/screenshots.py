@@ -1,4 +1,4 @@
-"""``make screenshots``: the pictures of the README, taken of a whole Sluice with the demo catalog and demo files."""
+"""``make screenshots``: the pictures of README, docs and help, taken of a whole Sluice with demo catalog and files."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ from tests.factories import csv_bytes, row
 from tests.processes import ROOT, answers, wait_until
 
 PICTURES = ROOT / "docs" / "images"
+#: What a page shows: small, since it counts towards the page's weight.
+SERVED = ROOT / "app" / "static" / "pictures"
 #: The chunks of each worker before the picture of an import on its way is taken.
 _CHUNKS = 18
 _WORKERS = 2
@@ -41,6 +43,7 @@ def main() -> None:
         home = Path(root) / "home"
         with _sluice(home) as address:
             gate = Gate(private_servers.find(home).database_url.replace("+psycopg", ""))
+            _take_match(chromium.get(), address)
             _take(chromium.get(), address, gate)
             gate.dispose()
 
@@ -95,16 +98,53 @@ def _take(browser: Browser, address: str, gate: Gate) -> None:
     _save(dark, "my-imports-dark")
 
 
-def _open(browser: Browser, address: str, *, dark: bool = False) -> Page:
+def _take_match(browser: Browser, address: str) -> None:
+    """A file of the seller's own on its way: what its columns are, and what would be imported."""
+    page = _open(browser, address)
+    page.goto("/imports/match")
+    file = {"name": "my cards.csv", "mimeType": "text/csv", "buffer": _own_file()}
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="Match its columns").click()
+    expect(page.get_by_role("heading", name="What each column is")).to_be_visible()
+    page.get_by_label("Stand", exact=True).select_option("condition")
+    page.get_by_label("Left", exact=True).select_option("quantity")
+    _save(page, "match")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", name="Words to decide")).to_be_visible()
+    page.get_by_role("combobox", name="Lovely").select_option("EX")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", name="What would be imported")).to_be_visible()
+    preview = _open(browser, address, width=760, scale=1)
+    preview.goto(page.url)
+    changes = preview.locator(".match-changes > li")
+    preview.locator(".match-changes").evaluate("list => list.replaceChildren(...[...list.children].slice(0, 3))")
+    expect(changes).to_have_count(3)
+    SERVED.mkdir(exist_ok=True)
+    preview.locator("section", has=preview.locator(".match-changes")).screenshot(
+        path=SERVED / "matching.png", animations="disabled"
+    )
+
+
+def _own_file() -> bytes:
+    """Cards of the demo catalog as nobody's tool writes them."""
+    catalog = list(csv.DictReader(io.StringIO(DEMO_CATALOG.read_text(encoding="utf-8"))))
+    lines = ["Card;Nr.;Expansion;Stand;Each;Left"]
+    for at, item in enumerate(catalog[:24]):
+        grade = ("NM", "Lovely", "GD")[at % 3]
+        lines.append(f"{item['name']};{item['number']};{item['set']};{grade};£{1 + at % 5},50;{(at + 2) % 7}")
+    return "\n".join([*lines, ""]).encode("cp1252")
+
+
+def _open(browser: Browser, address: str, *, dark: bool = False, width: int = 1200, scale: float = 1.5) -> Page:
     context = browser.new_context(
         base_url=address,
         locale="en-GB",
         timezone_id="UTC",
         reduced_motion="reduce",
         color_scheme="dark" if dark else "light",
-        viewport={"width": 1200, "height": 760},
+        viewport={"width": width, "height": 760},
         # Sharp enough for a page that shows them smaller.
-        device_scale_factor=1.5,
+        device_scale_factor=scale,
     )
     page = context.new_page()
     sign_in(page, DEMO_EMAIL, DEMO_PASSWORD)
