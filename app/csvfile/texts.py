@@ -121,7 +121,10 @@ class Texts:
 
     def trimmed(self) -> Texts:
         """These texts without white space around them, as ``str.strip`` does it."""
-        return Texts(pc.utf8_trim_whitespace(self.array)) if len(self.at_odds()) else self
+        odd = self.at_odds()
+        texts = self.array.take(pa.array(odd))
+        trimmed = pc.utf8_trim_whitespace(texts)
+        return self if trimmed.equals(texts) else self.replaced(odd, trimmed.to_pylist())
 
     def or_null(self) -> pa.StringArray:
         """The texts; null in place of empty ones."""
@@ -144,9 +147,11 @@ def where(cells: pa.DictionaryArray, is_wanted: Callable[[str], bool]) -> Mask:
 
 
 def union(*parts: Indices) -> Indices:
-    """All of these indices, each once and in order."""
+    """All of these indices, each once and in order, as they are in each part."""
     filled = [part for part in parts if len(part)]
-    return np.unique(np.concatenate(filled)) if filled else _NONE
+    if len(filled) < 2:
+        return filled[0] if filled else _NONE
+    return np.unique(np.concatenate(filled))
 
 
 _NONE: Indices = np.empty(0, np.intp)

@@ -158,8 +158,8 @@ def copy_rows(cursor: Cursor[Any], table: str, names: Iterable[str], rows: pa.Bi
     """Insert ``rows``, which ``encode_rows`` has encoded from columns with these ``names``."""
     columns = ", ".join(f'"{name}"' for name in names)
     with cursor.copy(f"copy {table} ({columns}) from stdin (format binary)") as stream:
-        for piece in (_HEADER, _data_of(rows), _TRAILER):
-            stream.write(piece)
+        # Each write wakes up the server.
+        stream.write(b"".join((_HEADER, _data_of(rows), _TRAILER)))
 
 
 class _Field(NamedTuple):
