@@ -8,13 +8,12 @@ two may lie on different machines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from psycopg import Connection, Cursor
-from psycopg.rows import kwargs_row, namedtuple_row
-from sqlalchemy import text
+from sqlalchemy import CursorResult, Row, text
 
 from app.extensions import db
 
@@ -112,38 +111,40 @@ def as_columns(rows: Collection[tuple[Any, ...]]) -> list[list[Any]]:
 
 
 def driver_cursor() -> Cursor[tuple[Any, ...]]:
-    """A psycopg cursor inside the session's transaction, for COPY and for statements over thousands of rows."""
-    return _connection().cursor()
+    """A psycopg cursor inside the session's transaction, for COPY and for arrays of thousands of values."""
+    connection: Connection[tuple[Any, ...]] = db.session.connection().connection.driver_connection  # type: ignore[assignment]
+    return connection.cursor()
 
 
-def _connection() -> Connection[tuple[Any, ...]]:
-    return db.session.connection().connection.driver_connection  # type: ignore[return-value]
+def execute(query: str, values: Mapping[str, Any] | None = None) -> int:
+    """Execute a statement, whose parameters are as ``%(name)s``. Returns the number of rows that it wrote."""
+    return _run(query, values).rowcount
 
 
-def execute(query: str, values: Mapping[str, Any]) -> int:
-    """Execute a statement inside the session's transaction. Returns the number of rows that it wrote or found."""
-    with driver_cursor() as cursor:
-        return cursor.execute(query, values).rowcount
-
-
-def fetch(query: str, values: Mapping[str, Any] | None = None) -> list[Any]:
+def fetch(query: str, values: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
     """The rows of a statement, with the columns as attributes."""
-    with _connection().cursor(row_factory=namedtuple_row) as cursor:
-        return [*cursor.execute(query, values)]
+    return _run(query, values).all()
 
 
 def fetch_as(kind: Callable[..., _Row], query: str, values: Mapping[str, Any] | None = None) -> list[_Row]:
     """What ``kind`` makes of each row of a statement. It is given the columns by name."""
-    with _connection().cursor(row_factory=kwargs_row(kind)) as cursor:
-        return [*cursor.execute(query, values)]
+    return [kind(**row._mapping) for row in _run(query, values)]
+
+
+def fetch_one(query: str, values: Mapping[str, Any] | None = None) -> Row[Any]:
+    """The only row of a statement."""
+    return _run(query, values).one()
 
 
 def fetch_values(query: str, values: Mapping[str, Any] | None = None) -> list[Any]:
     """The values of the only column of a statement."""
-    with driver_cursor() as cursor:
-        return [value for (value,) in cursor.execute(query, values)]
+    return [*_run(query, values).scalars()]
 
 
 def fetch_value(query: str, values: Mapping[str, Any] | None = None) -> Any:
     """The only value of a statement; None where it finds no row."""
-    return next(iter(fetch_values(query, values)), None)
+    return _run(query, values).scalar()
+
+
+def _run(query: str, values: Mapping[str, Any] | None) -> CursorResult[Any]:
+    return db.session.connection().exec_driver_sql(query, values and dict(values))

@@ -7,10 +7,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import text
-
-from app.extensions import db
-from app.queries import ImportKey
+from app.queries import ImportKey, execute, fetch, fetch_as, fetch_value
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
     GIVEN_UP,
@@ -197,7 +194,7 @@ def list_ended(*, limit: int) -> list[ImportSeen]:
     """The imports that ended last, newest first."""
     return _imports(
         "(i.seller_id, i.id) in (select seller_id, id from imports where finished_at is not null"
-        " order by finished_at desc limit :limit)",
+        " order by finished_at desc limit %(limit)s)",
         "i.finished_at desc",
         limit=limit,
     )
@@ -219,13 +216,13 @@ def list_given_up(*, limit: int) -> list[ImportSeen]:
 
 def find_import(public_id: uuid.UUID) -> ImportSeen | None:
     """The import with this public id, of any seller."""
-    found = _imports("i.public_id = :public_id", "i.id", limit=1, public_id=public_id)
+    found = _imports("i.public_id = %(public_id)s", "i.id", limit=1, public_id=public_id)
     return found[0] if found else None
 
 
 def _imports(condition: str, order: str, *, limit: int, **values: object) -> list[ImportSeen]:
-    query = f"{_IMPORTS.format(condition=condition)} order by {order} limit :limit"
-    rows = db.session.execute(text(query), {"limit": limit, **values})
+    query = f"{_IMPORTS.format(condition=condition)} order by {order} limit %(limit)s"
+    rows = fetch(query, {"limit": limit, **values})
     return [
         ImportSeen(**row._mapping)._replace(kind=ImportKind(row.kind), status=ImportStatus(row.status)) for row in rows
     ]
@@ -233,145 +230,128 @@ def _imports(condition: str, order: str, *, limit: int, **values: object) -> lis
 
 def count_waiting() -> Waiting:
     """The length of the queue, from the database alone."""
-    row = db.session.execute(
-        text(
-            f"""
-            select (count(*) filter (where b.status = {QUEUED}))::int as queued,
-                (count(*) filter (where b.status = {QUEUED} and b.dispatched_at is not null))::int as sent,
-                (count(*) filter (where b.status = {QUEUED} and b.fruitless_attempts > 1))::int as resting,
-                (count(*) filter (where b.status = {RUNNING}))::int as running,
-                extract(epoch from {_NOW} - min(b.updated_at)
-                    filter (where b.status = {QUEUED} and b.fruitless_attempts <= 1))::float8 as oldest_seconds
-            from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
-            where b.status in {ACTIVE_BATCHES} and i.status = {IMPORT_RUNNING}
-            """
-        )
-    ).one()
-    return Waiting(**row._mapping)
+    return fetch_as(
+        Waiting,
+        f"""
+        select (count(*) filter (where b.status = {QUEUED}))::int as queued,
+            (count(*) filter (where b.status = {QUEUED} and b.dispatched_at is not null))::int as sent,
+            (count(*) filter (where b.status = {QUEUED} and b.fruitless_attempts > 1))::int as resting,
+            (count(*) filter (where b.status = {RUNNING}))::int as running,
+            extract(epoch from {_NOW} - min(b.updated_at)
+                filter (where b.status = {QUEUED} and b.fruitless_attempts <= 1))::float8 as oldest_seconds
+        from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
+        where b.status in {ACTIVE_BATCHES} and i.status = {IMPORT_RUNNING}
+        """,
+    )[0]
 
 
 def count_waiting_by_seller(*, limit: int) -> list[SellerWaiting]:
     """Numbers of waiting batches by seller, largest first."""
-    rows = db.session.execute(
-        text(
-            f"""
-            select s.email, count(*)::int as batches
-            from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
-            join sellers s on s.id = b.seller_id
-            where b.status = {QUEUED} and i.status = {IMPORT_RUNNING}
-            group by s.email order by batches desc, s.email limit :limit
-            """
-        ),
+    return fetch_as(
+        SellerWaiting,
+        f"""
+        select s.email, count(*)::int as batches
+        from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
+        join sellers s on s.id = b.seller_id
+        where b.status = {QUEUED} and i.status = {IMPORT_RUNNING}
+        group by s.email order by batches desc, s.email limit %(limit)s
+        """,
         {"limit": limit},
     )
-    return [SellerWaiting(**row._mapping) for row in rows]
 
 
 def count_paused() -> int:
     """The number of batches that are paused until Resume is pressed."""
     return int(
-        db.session.scalar(
-            text(
-                f"""
-                select count(*) from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
-                where i.status = {IMPORT_PAUSED} and b.status = {PAUSED}
-                """
-            )
+        fetch_value(
+            f"""
+            select count(*) from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
+            where i.status = {IMPORT_PAUSED} and b.status = {PAUSED}
+            """
         )
-        or 0
     )
 
 
 def count_given_up() -> int:
     """The number of given-up batches of all imports."""
-    return int(db.session.scalar(text(f"select count(*) from batches b where {GIVEN_UP}")) or 0)
+    return int(fetch_value(f"select count(*) from batches b where {GIVEN_UP}"))
 
 
 def list_workers() -> list[Worker]:
     """All workers that have not shut down cleanly, by host."""
-    rows = db.session.execute(
-        text(
-            f"""
-            select w.host, w.pid, w.started_at, extract(epoch from {_NOW} - w.heartbeat_at)::float8 as silent_seconds,
-                i.public_id, b.number
-            from workers w
-            left join batches b on b.status = {RUNNING} and b.worker = w.host || ':' || w.pid
-            left join imports i on i.seller_id = b.seller_id and i.id = b.import_id
-            order by w.host, w.pid, i.id, b.number
-            """
-        )
+    return fetch_as(
+        Worker,
+        f"""
+        select w.host, w.pid, w.started_at, extract(epoch from {_NOW} - w.heartbeat_at)::float8 as silent_seconds,
+            i.public_id, b.number
+        from workers w
+        left join batches b on b.status = {RUNNING} and b.worker = w.host || ':' || w.pid
+        left join imports i on i.seller_id = b.seller_id and i.id = b.import_id
+        order by w.host, w.pid, i.id, b.number
+        """,
     )
-    return [Worker(**row._mapping) for row in rows]
 
 
 def get_reconciler() -> Reconciler:
     """The state of the reconciler."""
-    row = db.session.execute(
-        text(
-            f"""
-            select extract(epoch from {_NOW} - last_run_at)::float8 as silent_seconds,
-                batches_reclaimed + batches_taken_back as batches_reclaimed, jobs_lost, imports_settled,
-                transactions_ended, dispatch_trouble
-            from reconciler where id = 1
-            """
-        )
-    ).one()
-    return Reconciler(**row._mapping)
+    return fetch_as(
+        Reconciler,
+        f"""
+        select extract(epoch from {_NOW} - last_run_at)::float8 as silent_seconds,
+            batches_reclaimed + batches_taken_back as batches_reclaimed, jobs_lost, imports_settled,
+            transactions_ended, dispatch_trouble
+        from reconciler where id = 1
+        """,
+    )[0]
 
 
 def list_troubles(*, limit: int, key: ImportKey | None = None) -> list[Trouble]:
     """The failed attempts of one import or of all, newest first."""
-    rows = db.session.execute(
-        text(
-            f"""
-            select l.at, i.public_id, s.email, i.file_name, l.number, l.attempt, l.worker, l.reason, l.detail,
-                l.is_given_up
-            from lost_attempts l
-            join imports i on i.seller_id = l.seller_id and i.id = l.import_id
-            join sellers s on s.id = l.seller_id
-            {"where l.seller_id = :seller_id and l.import_id = :import_id" if key else ""}
-            order by l.at desc limit :limit
-            """
-        ),
+    return fetch_as(
+        Trouble,
+        f"""
+        select l.at, i.public_id, s.email, i.file_name, l.number, l.attempt, l.worker, l.reason, l.detail,
+            l.is_given_up
+        from lost_attempts l
+        join imports i on i.seller_id = l.seller_id and i.id = l.import_id
+        join sellers s on s.id = l.seller_id
+        {"where l.seller_id = %(seller_id)s and l.import_id = %(import_id)s" if key else ""}
+        order by l.at desc limit %(limit)s
+        """,
         {"limit": limit, **(key._asdict() if key else {})},
     )
-    return [Trouble(**row._mapping) for row in rows]
 
 
 def list_crashing(*, times: int, hours: float, limit: int) -> list[Crashing]:
     """The batches, active or given up, with at least this many failed attempts lately, most failures first."""
-    rows = db.session.execute(
-        text(
-            f"""
-            select i.public_id, s.email, i.file_name, b.number, b.status, {GIVEN_UP} as is_given_up,
-                count(*)::int as times, (array_agg(l.reason order by l.attempt desc))[1] as reason,
-                (array_agg(l.detail order by l.attempt desc))[1] as detail
-            from lost_attempts l
-            join batches b on b.seller_id = l.seller_id and b.import_id = l.import_id and b.number = l.number
-            join imports i on i.seller_id = l.seller_id and i.id = l.import_id
-            join sellers s on s.id = l.seller_id
-            where l.at > {_NOW} - make_interval(secs => :seconds)
-              and (b.status in {ACTIVE_BATCHES} or {GIVEN_UP})
-            group by i.seller_id, i.id, s.email, b.seller_id, b.import_id, b.number
-            having count(*) >= :times
-            order by count(*) desc, i.id, b.number limit :limit
-            """
-        ),
+    return fetch_as(
+        Crashing,
+        f"""
+        select i.public_id, s.email, i.file_name, b.number, b.status, {GIVEN_UP} as is_given_up,
+            count(*)::int as times, (array_agg(l.reason order by l.attempt desc))[1] as reason,
+            (array_agg(l.detail order by l.attempt desc))[1] as detail
+        from lost_attempts l
+        join batches b on b.seller_id = l.seller_id and b.import_id = l.import_id and b.number = l.number
+        join imports i on i.seller_id = l.seller_id and i.id = l.import_id
+        join sellers s on s.id = l.seller_id
+        where l.at > {_NOW} - make_interval(secs => %(seconds)s)
+          and (b.status in {ACTIVE_BATCHES} or {GIVEN_UP})
+        group by i.seller_id, i.id, s.email, b.seller_id, b.import_id, b.number
+        having count(*) >= %(times)s
+        order by count(*) desc, i.id, b.number limit %(limit)s
+        """,
         {"times": times, "seconds": hours * 3600, "limit": limit},
     )
-    return [Crashing(**row._mapping) for row in rows]
 
 
 def list_batches(key: ImportKey) -> list[BatchSeen]:
     """The batches of an import in the order of the file."""
-    rows = db.session.execute(
-        text(
-            f"""
-            select number, status, {GIVEN_UP} as is_given_up, total, created + updated + unchanged as successful,
-                failed, attempt, worker, reason, updated_at
-            from batches b where seller_id = :seller_id and import_id = :import_id order by number
-            """
-        ),
+    rows = fetch(
+        f"""
+        select number, status, {GIVEN_UP} as is_given_up, total, created + updated + unchanged as successful,
+            failed, attempt, worker, reason, updated_at
+        from batches b where seller_id = %(seller_id)s and import_id = %(import_id)s order by number
+        """,
         key._asdict(),
     )
     return [BatchSeen(**row._mapping)._replace(status=BatchStatus(row.status)) for row in rows]
@@ -390,35 +370,31 @@ class Deed(NamedTuple):
 
 def list_deeds(seller_id: int, public_id: uuid.UUID, *, limit: int) -> list[Deed]:
     """What was done to an import of this seller, newest first."""
-    rows = db.session.execute(
-        text(
-            """
-            select at, actor_id, actor, via, action, detail from audit_log
-            where public_id = :public_id and seller_id = :seller_id order by id desc limit :limit
-            """
-        ),
+    return fetch_as(
+        Deed,
+        """
+        select at, actor_id, actor, via, action, detail from audit_log
+        where public_id = %(public_id)s and seller_id = %(seller_id)s order by id desc limit %(limit)s
+        """,
         {"seller_id": seller_id, "public_id": public_id, "limit": limit},
     )
-    return [Deed._make(row) for row in rows]
 
 
 def list_audit(*, limit: int, before: int | None = None, public_id: uuid.UUID | None = None) -> list[Entry]:
     """The audit log, newest first: of one import or of all, only entries older than ``before``."""
     conditions = ["true"]
-    conditions += ["a.public_id = :public_id"] if public_id else []
-    conditions += ["a.id < :before"] if before is not None else []
-    rows = db.session.execute(
-        text(
-            f"""
-            select a.id, a.at, a.actor, a.via, a.address, a.action, coalesce(s.email, '') as email, a.public_id,
-                a.detail
-            from audit_log a left join sellers s on s.id = a.seller_id
-            where {" and ".join(conditions)} order by a.id desc limit :limit
-            """
-        ),
+    conditions += ["a.public_id = %(public_id)s"] if public_id else []
+    conditions += ["a.id < %(before)s"] if before is not None else []
+    return fetch_as(
+        Entry,
+        f"""
+        select a.id, a.at, a.actor, a.via, a.address, a.action, coalesce(s.email, '') as email, a.public_id,
+            a.detail
+        from audit_log a left join sellers s on s.id = a.seller_id
+        where {" and ".join(conditions)} order by a.id desc limit %(limit)s
+        """,
         {"limit": limit, "before": before, "public_id": public_id},
     )
-    return [Entry(**row._mapping) for row in rows]
 
 
 def note_workers(host: str, pids: Collection[int], *, gone: Collection[int] = ()) -> None:
@@ -426,37 +402,32 @@ def note_workers(host: str, pids: Collection[int], *, gone: Collection[int] = ()
 
     Each supervisor of a host reports its own workers. Those of a dead supervisor are deleted when they become silent.
     """
-    db.session.execute(
-        text(
-            f"""
-            delete from workers where host = :host and (pid = any(cast(:gone as int[]))
-                or heartbeat_at < {_NOW} - make_interval(secs => :seconds) and :is_alive)
-            """
-        ),
+    execute(
+        f"""
+        delete from workers where host = %(host)s and (pid = any(cast(%(gone)s as int[]))
+            or heartbeat_at < {_NOW} - make_interval(secs => %(seconds)s) and %(is_alive)s)
+        """,
         {"host": host, "gone": list(gone), "seconds": _LEFT_BEHIND_SECONDS, "is_alive": bool(pids)},
     )
-    db.session.execute(
-        text(
-            f"""
-            insert into workers (host, pid) select :host, unnest(cast(:pids as int[]))
-            on conflict (host, pid) do update set heartbeat_at = {_NOW}
-            """
-        ),
+    execute(
+        f"""
+        insert into workers (host, pid) select %(host)s, unnest(cast(%(pids)s as int[]))
+        on conflict (host, pid) do update set heartbeat_at = {_NOW}
+        """,
         {"host": host, "pids": list(pids)},
     )
 
 
 def forget_workers(*, silent_seconds: float) -> None:
     """Delete the workers of hosts that have not reported for this long."""
-    db.session.execute(
-        text(f"delete from workers where heartbeat_at < {_NOW} - make_interval(secs => :seconds)"),
+    execute(
+        f"delete from workers where heartbeat_at < {_NOW} - make_interval(secs => %(seconds)s)",
         {"seconds": silent_seconds},
     )
 
 
 def forget_troubles(*, days: float) -> None:
     """Delete failed attempts that are older."""
-    db.session.execute(
-        text(f"delete from lost_attempts where at < {_NOW} - make_interval(secs => :seconds)"),
-        {"seconds": days * 86_400},
+    execute(
+        f"delete from lost_attempts where at < {_NOW} - make_interval(secs => %(seconds)s)", {"seconds": days * 86_400}
     )

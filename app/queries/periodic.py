@@ -4,44 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import text
-
-from app.extensions import db
-from app.queries import older_than
+from app.queries import execute, fetch, older_than
 
 
 def find_due(intervals: Mapping[str, float]) -> set[str]:
     """The names of the tasks that were last begun longer ago than their interval, in seconds, or never."""
-    rows = db.session.execute(
-        text(
-            f"""
-            select task.name
-            from unnest(cast(:names as text[]), cast(:seconds as float8[])) as task (name, every_seconds)
-            left join periodic_tasks p on p.name = task.name
-            where p.last_run_at is null or {older_than("p.last_run_at", "task.every_seconds")}
-            """
-        ),
+    rows = fetch(
+        f"""
+        select task.name
+        from unnest(cast(%(names)s as text[]), cast(%(seconds)s as float8[])) as task (name, every_seconds)
+        left join periodic_tasks p on p.name = task.name
+        where p.last_run_at is null or {older_than("p.last_run_at", "task.every_seconds")}
+        """,
         {"names": [*intervals], "seconds": [*intervals.values()]},
     )
-    return set(rows.scalars())
+    return {row.name for row in rows}
 
 
 def take_turn(name: str, *, every_seconds: float) -> bool:
     """Note that a task begins now; false where another host has been faster."""
-    taken = db.session.execute(
-        text(
-            f"""
-            insert into periodic_tasks as p (name, last_run_at) values (:name, clock_timestamp())
-            on conflict (name) do update set last_run_at = clock_timestamp()
-            where p.last_run_at is null or {older_than("p.last_run_at", ":every_seconds")}
-            returning 1
-            """
-        ),
+    taken = fetch(
+        f"""
+        insert into periodic_tasks as p (name, last_run_at) values (%(name)s, clock_timestamp())
+        on conflict (name) do update set last_run_at = clock_timestamp()
+        where p.last_run_at is null or {older_than("p.last_run_at", "%(every_seconds)s")}
+        returning 1
+        """,
         {"name": name, "every_seconds": every_seconds},
     )
-    return taken.first() is not None
+    return bool(taken)
 
 
 def let_be_due(name: str) -> None:
     """Let a task be due again at once."""
-    db.session.execute(text("update periodic_tasks set last_run_at = null where name = :name"), {"name": name})
+    execute("update periodic_tasks set last_run_at = null where name = %(name)s", {"name": name})

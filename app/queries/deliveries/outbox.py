@@ -11,13 +11,13 @@ import uuid
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, select, text
+from sqlalchemy import Row, Select, select
 
 from app.config import current_settings
 from app.extensions import db
 from app.import_fields import camel, import_fields, iso
 from app.models import Delivery
-from app.queries import ImportKey, older_than
+from app.queries import ImportKey, execute, fetch, fetch_as, fetch_value, fetch_values, older_than
 from app.queries.status_sets import (
     DELIVERY_GIVEN_UP,
     EMAIL,
@@ -41,7 +41,9 @@ LONGEST_WAIT_SECONDS = 12 * 3600.0
 LEASE_SECONDS = 60.0
 
 # A message is also due if it would wait longer than the longest wait: the clock has been set back since.
-_IS_DUE = "d.due_at not between clock_timestamp() and clock_timestamp() + make_interval(secs => :longest_wait_seconds)"
+_IS_DUE = (
+    "d.due_at not between clock_timestamp() and clock_timestamp() + make_interval(secs => %(longest_wait_seconds)s)"
+)
 _MAY_GO = f"(d.channel = {EMAIL} or e.switched_off_at is null)"
 
 
@@ -137,16 +139,14 @@ def enqueue_notifications(key: ImportKey, status: ImportStatus) -> None:
     """
     event = IMPORT_EVENTS[status]
     # Locked, because an endpoint that is deleted at this moment must not fail the import.
-    hooks = db.session.scalars(
-        text(
-            """
-            select id from webhook_endpoints
-            where seller_id = :seller_id and switched_off_at is null and :event = any(events)
-            for key share
-            """
-        ),
+    hooks = fetch_values(
+        """
+        select id from webhook_endpoints
+        where seller_id = %(seller_id)s and switched_off_at is null and %(event)s = any(events)
+        for key share
+        """,
         {"seller_id": key.seller_id, "event": event},
-    ).all()
+    )
     settings = current_settings()
     if not hooks and not settings.sends_mail:
         return
@@ -161,23 +161,21 @@ def enqueue_notifications(key: ImportKey, status: ImportStatus) -> None:
 
 
 def _look(key: ImportKey) -> _Told:
-    row = db.session.execute(
-        text(
-            """
-            select i.public_id, i.status, i.kind, i.file_name, coalesce(i.name, i.file_name) as name,
-                i.total, c.*, i.created_at, i.finished_at,
-                s.email_on_end, clock_timestamp() as told_at
-            from imports i join sellers s on s.id = i.seller_id cross join lateral (
-                select sum(b.created) as created, sum(b.updated) as updated, sum(b.unchanged) as unchanged,
-                    sum(b.failed) as failed, min(b.started_at) as started_at
-                from batches b where b.seller_id = i.seller_id and b.import_id = i.id
-            ) c
-            where i.seller_id = :seller_id and i.id = :import_id
-            """
-        ),
+    return fetch_as(
+        _Told,
+        """
+        select i.public_id, i.status, i.kind, i.file_name, coalesce(i.name, i.file_name) as name,
+            i.total, c.*, i.created_at, i.finished_at,
+            s.email_on_end, clock_timestamp() as told_at
+        from imports i join sellers s on s.id = i.seller_id cross join lateral (
+            select sum(b.created) as created, sum(b.updated) as updated, sum(b.unchanged) as unchanged,
+                sum(b.failed) as failed, min(b.started_at) as started_at
+            from batches b where b.seller_id = i.seller_id and b.import_id = i.id
+        ) c
+        where i.seller_id = %(seller_id)s and i.id = %(import_id)s
+        """,
         key._asdict(),
-    ).one()
-    return _Told(**row._mapping)
+    )[0]
 
 
 def _body(event: str, told: _Told, *, public_url: str) -> str:
@@ -222,13 +220,11 @@ def add_switched_off_mail(key: EndpointKey) -> None:
 
 def add_password_reset_mail(email: str) -> None:
     """Write an email with a link to set a new password into the outbox, if there is a seller with this address."""
-    db.session.execute(
-        text(
-            f"""
-            insert into deliveries (seller_id, public_id, channel, event)
-            select id, gen_random_uuid(), {EMAIL}, :event from sellers where email = :email
-            """
-        ),
+    execute(
+        f"""
+        insert into deliveries (seller_id, public_id, channel, event)
+        select id, gen_random_uuid(), {EMAIL}, %(event)s from sellers where email = %(email)s
+        """,
         {"email": email, "event": PASSWORD_RESET_EVENT},
     )
 
@@ -236,16 +232,14 @@ def add_password_reset_mail(email: str) -> None:
 def has_work() -> bool:
     """Whether any message is due, or its claim has expired."""
     return bool(
-        db.session.scalar(
-            text(
-                f"""
-                select exists (
-                    select 1 from deliveries d left join webhook_endpoints e
-                        on e.seller_id = d.seller_id and e.id = d.endpoint_id
-                    where d.status = {WAITING} and {_IS_DUE} and {_MAY_GO}
-                       or d.status = {SENDING} and {older_than("d.claimed_at", ":lease_seconds")})
-                """
-            ),
+        fetch_value(
+            f"""
+            select exists (
+                select 1 from deliveries d left join webhook_endpoints e
+                    on e.seller_id = d.seller_id and e.id = d.endpoint_id
+                where d.status = {WAITING} and {_IS_DUE} and {_MAY_GO}
+                   or d.status = {SENDING} and {older_than("d.claimed_at", "%(lease_seconds)s")})
+            """,
             {"longest_wait_seconds": LONGEST_WAIT_SECONDS, "lease_seconds": LEASE_SECONDS},
         )
     )
@@ -256,50 +250,48 @@ def claim(*, limit: int, per_seller: int) -> list[Claimed]:
 
     An endpoint gets one at a time, and a seller ``per_seller``, so slow receivers delay only their own sellers.
     """
-    rows = db.session.execute(
-        text(
-            f"""
-            with under_way as (
-                select seller_id, endpoint_id, channel from deliveries where status = {SENDING}
-            ), of_sellers as (
-                select seller_id, count(*) as count from under_way group by seller_id
-            ), of_endpoints as (
-                select distinct on (d.seller_id, case when d.channel = {WEBHOOK} then d.endpoint_id else -d.id end)
-                    d.seller_id, d.id, d.due_at
-                from deliveries d left join webhook_endpoints e
-                    on e.seller_id = d.seller_id and e.id = d.endpoint_id
-                where d.status = {WAITING} and {_IS_DUE} and {_MAY_GO}
-                  and (d.channel = {EMAIL} or (d.seller_id, d.endpoint_id) not in (
-                    select seller_id, endpoint_id from under_way where channel = {WEBHOOK}))
-                order by d.seller_id, case when d.channel = {WEBHOOK} then d.endpoint_id else -d.id end,
-                    d.due_at, d.id
-            ), ranked as (
-                select *, row_number() over (partition by seller_id order by due_at, id) as turn from of_endpoints
-            ), chosen as (
-                select r.seller_id, r.id from ranked r left join of_sellers s using (seller_id)
-                where r.turn + coalesce(s.count, 0) <= :per_seller
-                order by r.due_at, r.id
-                limit :limit
-            ), locked as (
-                select d.seller_id, d.id from deliveries d join chosen using (seller_id, id)
-                where d.status = {WAITING}
-                for no key update of d skip locked
-            ), claimed as (
-                update deliveries d set status = {SENDING}, attempts = d.attempts + 1, claimed_at = clock_timestamp()
-                from locked
-                where d.seller_id = locked.seller_id and d.id = locked.id and d.status = {WAITING}
-                returning d.*
-            )
-            select c.seller_id, c.id, c.claimed_at, c.attempts, c.public_id, c.channel, c.event, c.created_at,
-                c.endpoint_id, c.body, e.url, e.secret,
-                case when e.old_secret_until > clock_timestamp() then e.old_secret end as old_secret, s.email,
-                i.public_id as import_public_id
-            from claimed c join sellers s on s.id = c.seller_id
-                left join webhook_endpoints e on e.seller_id = c.seller_id and e.id = c.endpoint_id
-                left join imports i on i.seller_id = c.seller_id and i.id = c.import_id
-            order by c.due_at, c.id
-            """
-        ),
+    rows = fetch(
+        f"""
+        with under_way as (
+            select seller_id, endpoint_id, channel from deliveries where status = {SENDING}
+        ), of_sellers as (
+            select seller_id, count(*) as count from under_way group by seller_id
+        ), of_endpoints as (
+            select distinct on (d.seller_id, case when d.channel = {WEBHOOK} then d.endpoint_id else -d.id end)
+                d.seller_id, d.id, d.due_at
+            from deliveries d left join webhook_endpoints e
+                on e.seller_id = d.seller_id and e.id = d.endpoint_id
+            where d.status = {WAITING} and {_IS_DUE} and {_MAY_GO}
+              and (d.channel = {EMAIL} or (d.seller_id, d.endpoint_id) not in (
+                select seller_id, endpoint_id from under_way where channel = {WEBHOOK}))
+            order by d.seller_id, case when d.channel = {WEBHOOK} then d.endpoint_id else -d.id end,
+                d.due_at, d.id
+        ), ranked as (
+            select *, row_number() over (partition by seller_id order by due_at, id) as turn from of_endpoints
+        ), chosen as (
+            select r.seller_id, r.id from ranked r left join of_sellers s using (seller_id)
+            where r.turn + coalesce(s.count, 0) <= %(per_seller)s
+            order by r.due_at, r.id
+            limit %(limit)s
+        ), locked as (
+            select d.seller_id, d.id from deliveries d join chosen using (seller_id, id)
+            where d.status = {WAITING}
+            for no key update of d skip locked
+        ), claimed as (
+            update deliveries d set status = {SENDING}, attempts = d.attempts + 1, claimed_at = clock_timestamp()
+            from locked
+            where d.seller_id = locked.seller_id and d.id = locked.id and d.status = {WAITING}
+            returning d.*
+        )
+        select c.seller_id, c.id, c.claimed_at, c.attempts, c.public_id, c.channel, c.event, c.created_at,
+            c.endpoint_id, c.body, e.url, e.secret,
+            case when e.old_secret_until > clock_timestamp() then e.old_secret end as old_secret, s.email,
+            i.public_id as import_public_id
+        from claimed c join sellers s on s.id = c.seller_id
+            left join webhook_endpoints e on e.seller_id = c.seller_id and e.id = c.endpoint_id
+            left join imports i on i.seller_id = c.seller_id and i.id = c.import_id
+        order by c.due_at, c.id
+        """,
         {"limit": limit, "per_seller": per_seller, "longest_wait_seconds": LONGEST_WAIT_SECONDS},
     )
     return [_claimed(row) for row in rows]
@@ -326,20 +318,18 @@ def _claimed(row: Row[Any]) -> Claimed:
 
 def record(one: Claimed, result: Result) -> bool:
     """Record the result of an attempt. Returns false if the message is no longer claimed by it."""
-    noted = db.session.execute(
-        text(
-            f"""
-            update deliveries set
-                status = :status,
-                due_at = clock_timestamp() + make_interval(secs => :wait_seconds),
-                finished_at = case when :status in {FINISHED_DELIVERIES} then clock_timestamp() end,
-                answer_code = :code, answer = :answer, answer_body = :body
-            where seller_id = :seller_id and id = :delivery_id and status = {SENDING} and claimed_at = :claimed_at
-            """
-        ),
+    changed = execute(
+        f"""
+        update deliveries set
+            status = %(status)s,
+            due_at = clock_timestamp() + make_interval(secs => %(wait_seconds)s),
+            finished_at = case when %(status)s in {FINISHED_DELIVERIES} then clock_timestamp() end,
+            answer_code = %(code)s, answer = %(answer)s, answer_body = %(body)s
+        where seller_id = %(seller_id)s and id = %(delivery_id)s and status = {SENDING} and claimed_at = %(claimed_at)s
+        """,
         {**one.key._asdict(), "claimed_at": one.claimed_at, **result._asdict()},
     )
-    return noted.rowcount == 1  # type: ignore[attr-defined,no-any-return]
+    return changed == 1
 
 
 def reclaim_expired(*, max_attempts: int) -> int:
@@ -347,46 +337,39 @@ def reclaim_expired(*, max_attempts: int) -> int:
 
     A deliverer may have died after the receiver had answered, so a message may arrive twice, under the same id.
     """
-    taken = db.session.execute(
-        text(
-            f"""
-            update deliveries set
-                status = case when attempts < :max_attempts then {WAITING} else {DELIVERY_GIVEN_UP} end,
-                finished_at = case when attempts < :max_attempts then null else clock_timestamp() end,
-                due_at = clock_timestamp(), answer_code = null, answer_body = null,
-                answer = 'The worker that was sending it stopped unexpectedly.'
-            where status = {SENDING} and {older_than("claimed_at", ":lease_seconds")}
-            """
-        ),
+    return execute(
+        f"""
+        update deliveries set
+            status = case when attempts < %(max_attempts)s then {WAITING} else {DELIVERY_GIVEN_UP} end,
+            finished_at = case when attempts < %(max_attempts)s then null else clock_timestamp() end,
+            due_at = clock_timestamp(), answer_code = null, answer_body = null,
+            answer = 'The worker that was sending it stopped unexpectedly.'
+        where status = {SENDING} and {older_than("claimed_at", "%(lease_seconds)s")}
+        """,
         {"lease_seconds": LEASE_SECONDS, "max_attempts": max_attempts},
     )
-    return int(taken.rowcount)  # type: ignore[attr-defined]
 
 
 def send_again(key: EndpointKey, public_id: uuid.UUID) -> bool:
     """Send a message that is over, or waits, again from the first attempt; false if it is being sent."""
-    changed = db.session.execute(
-        text(
-            f"""
-            update deliveries set status = {WAITING}, attempts = 0, due_at = clock_timestamp(), finished_at = null
-            where seller_id = :seller_id and endpoint_id = :endpoint_id and public_id = :public_id
-              and channel = {WEBHOOK} and status <> {SENDING}
-            """
-        ),
+    changed = execute(
+        f"""
+        update deliveries set status = {WAITING}, attempts = 0, due_at = clock_timestamp(), finished_at = null
+        where seller_id = %(seller_id)s and endpoint_id = %(endpoint_id)s and public_id = %(public_id)s
+          and channel = {WEBHOOK} and status <> {SENDING}
+        """,
         {**key._asdict(), "public_id": public_id},
     )
-    return changed.rowcount == 1  # type: ignore[attr-defined,no-any-return]
+    return changed == 1
 
 
 def hurry(key: EndpointKey) -> None:
     """Make every waiting message of an endpoint due now, as if it had not been tried before."""
-    db.session.execute(
-        text(
-            f"""
-            update deliveries set due_at = clock_timestamp(), attempts = 0
-            where seller_id = :seller_id and endpoint_id = :endpoint_id and channel = {WEBHOOK} and status = {WAITING}
-            """
-        ),
+    execute(
+        f"""
+        update deliveries set due_at = clock_timestamp(), attempts = 0
+        where seller_id = %(seller_id)s and endpoint_id = %(endpoint_id)s and channel = {WEBHOOK} and status = {WAITING}
+        """,
         key._asdict(),
     )
 
@@ -414,18 +397,15 @@ def _of(key: EndpointKey) -> Select[Delivery]:
 
 def forget_old(*, days: int, limit: int = 5_000) -> int:
     """Delete at most ``limit`` messages that were over ``days`` ago. Returns their number."""
-    gone = db.session.execute(
-        text(
-            f"""
-            delete from deliveries d using (
-                select seller_id, id from deliveries
-                where status in {FINISHED_DELIVERIES}
-                  and finished_at < clock_timestamp() - make_interval(days => :days)
-                limit :limit
-            ) old
-            where d.seller_id = old.seller_id and d.id = old.id and d.status in {FINISHED_DELIVERIES}
-            """
-        ),
+    return execute(
+        f"""
+        delete from deliveries d using (
+            select seller_id, id from deliveries
+            where status in {FINISHED_DELIVERIES}
+              and finished_at < clock_timestamp() - make_interval(days => %(days)s)
+            limit %(limit)s
+        ) old
+        where d.seller_id = old.seller_id and d.id = old.id and d.status in {FINISHED_DELIVERIES}
+        """,
         {"days": days, "limit": limit},
     )
-    return int(gone.rowcount)  # type: ignore[attr-defined]

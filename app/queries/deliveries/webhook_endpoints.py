@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from app.extensions import db
 from app.models import WebhookEndpoint
-from app.queries import older_than
+from app.queries import execute, fetch, fetch_value, older_than
 from app.queries.deliveries.outbox import EndpointKey
 from app.queries.identity import sellers
 from app.statuses import SwitchedOff
 
-_THIS = "seller_id = :seller_id and id = :endpoint_id"
+_THIS = "seller_id = %(seller_id)s and id = %(endpoint_id)s"
 
 
 def lock_all_of(seller_id: int) -> int:
     """The number of a seller's endpoints; locked, so that no other transaction adds one before this one ends."""
     sellers.lock(seller_id)
-    query = text("select count(*) from webhook_endpoints where seller_id = :id")
-    return int(db.session.execute(query, {"id": seller_id}).scalar_one())
+    query = "select count(*) from webhook_endpoints where seller_id = %(id)s"
+    return int(fetch_value(query, {"id": seller_id}))
 
 
 def list_of(seller_id: int) -> list[WebhookEndpoint]:
@@ -55,15 +55,15 @@ def note_failure(key: EndpointKey) -> None:
 
 def has_failed_for(key: EndpointKey, seconds: float) -> bool:
     """Whether all deliveries have failed for longer than that."""
-    statement = f"select 1 from webhook_endpoints where {_THIS} and {older_than('failing_since', ':seconds')}"
-    return db.session.execute(text(statement), {**key._asdict(), "seconds": seconds}).first() is not None
+    statement = f"select 1 from webhook_endpoints where {_THIS} and {older_than('failing_since', '%(seconds)s')}"
+    return bool(fetch(statement, {**key._asdict(), "seconds": seconds}))
 
 
 def switch_off(key: EndpointKey, why: SwitchedOff) -> bool:
     """Switch the endpoint off. Returns false if it already was."""
     return _execute(
         f"""
-        update webhook_endpoints set switched_off_at = clock_timestamp(), switched_off_because = :why
+        update webhook_endpoints set switched_off_at = clock_timestamp(), switched_off_because = %(why)s
         where {_THIS} and switched_off_at is null
         """,
         key,
@@ -87,8 +87,8 @@ def change_secret(key: EndpointKey, secret: str, *, overlap_seconds: float) -> b
     return _execute(
         f"""
         update webhook_endpoints set
-            old_secret = secret, old_secret_until = clock_timestamp() + make_interval(secs => :overlap_seconds),
-            secret = :secret
+            old_secret = secret, old_secret_until = clock_timestamp() + make_interval(secs => %(overlap_seconds)s),
+            secret = %(secret)s
         where {_THIS}
         """,
         key,
@@ -99,13 +99,11 @@ def change_secret(key: EndpointKey, secret: str, *, overlap_seconds: float) -> b
 
 def forget_old_secrets() -> None:
     """Delete previous secrets that have expired."""
-    db.session.execute(
-        text(
-            """
-            update webhook_endpoints set old_secret = null, old_secret_until = null
-            where old_secret_until < clock_timestamp()
-            """
-        )
+    execute(
+        """
+        update webhook_endpoints set old_secret = null, old_secret_until = null
+        where old_secret_until < clock_timestamp()
+        """
     )
 
 
@@ -115,5 +113,4 @@ def delete(key: EndpointKey) -> bool:
 
 
 def _execute(statement: str, key: EndpointKey, **values: object) -> bool:
-    changed = db.session.execute(text(statement), {**key._asdict(), **values})
-    return changed.rowcount == 1  # type: ignore[attr-defined,no-any-return]
+    return execute(statement, {**key._asdict(), **values}) == 1

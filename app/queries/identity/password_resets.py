@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, select
 
 from app.extensions import db
 from app.models import PasswordReset, Seller
+from app.queries import execute
 
 
 def add(seller_id: int, digest: bytes, asked_at: datetime, *, valid_seconds: float) -> bool:
@@ -18,18 +19,16 @@ def add(seller_id: int, digest: bytes, asked_at: datetime, *, valid_seconds: flo
     db.session.execute(
         delete(PasswordReset).where(PasswordReset.seller_id == seller_id, PasswordReset.expires_at <= func.now())
     )
-    added = db.session.execute(
-        text(
-            """
-            insert into password_resets (seller_id, digest, expires_at)
-            select :seller_id, :digest, expires_at
-            from (select cast(:asked_at as timestamptz) + make_interval(secs => :valid_seconds) as expires_at) as link
-            where expires_at > now()
-            """
-        ),
+    changed = execute(
+        """
+        insert into password_resets (seller_id, digest, expires_at)
+        select %(seller_id)s, %(digest)s, expires_at
+        from (select cast(%(asked_at)s as timestamptz) + make_interval(secs => %(valid_seconds)s) as expires_at) as link
+        where expires_at > now()
+        """,
         {"seller_id": seller_id, "digest": digest, "asked_at": asked_at, "valid_seconds": valid_seconds},
     )
-    return added.rowcount == 1  # type: ignore[attr-defined,no-any-return]
+    return changed == 1
 
 
 def find(digest: bytes) -> Seller | None:

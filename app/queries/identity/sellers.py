@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Seller
+from app.queries import execute
 
 
 def find(email: str) -> Seller | None:
@@ -20,4 +21,4 @@ def list_all() -> list[Seller]:
 
 def lock(seller_id: int) -> None:
     """Lock the seller's row, so that no other transaction checks a limit of this seller before this one ends."""
-    db.session.execute(text("select 1 from sellers where id = :id for no key update"), {"id": seller_id})
+    execute("select 1 from sellers where id = %(id)s for no key update", {"id": seller_id})

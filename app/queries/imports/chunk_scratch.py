@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
-
-from app.extensions import db
-from app.queries import ImportKey, delete_some
+from app.queries import ImportKey, delete_some, fetch, fetch_value
 from app.queries.status_sets import GIVEN_UP, IMPORT_FAILED, KIND_CHECK
 
 _TABLES = ("claims", "left_alone")
@@ -22,13 +19,11 @@ _OVER_FOR_GOOD = f"""
 def are_due(key: ImportKey) -> bool:
     """Whether the notes of an import are no longer needed."""
     return bool(
-        db.session.scalar(
-            text(
-                f"""
-                select exists (
-                    select 1 from imports i where i.seller_id = :seller_id and i.id = :import_id and {_OVER_FOR_GOOD})
-                """
-            ),
+        fetch_value(
+            f"""
+            select exists (
+                select 1 from imports i where i.seller_id = %(seller_id)s and i.id = %(import_id)s and {_OVER_FOR_GOOD})
+            """,
             key._asdict(),
         )
     )
@@ -37,10 +32,10 @@ def are_due(key: ImportKey) -> bool:
 def find_left_over() -> list[ImportKey]:
     """The imports that cannot run again but still have notes."""
     noted = " union ".join(f"select seller_id, import_id from {table}" for table in _TABLES)
-    found = db.session.execute(
-        text(f"select i.seller_id, i.id from imports i where {_OVER_FOR_GOOD} and (i.seller_id, i.id) in ({noted})")
+    found = fetch(
+        f"select i.seller_id, i.id from imports i where {_OVER_FOR_GOOD} and (i.seller_id, i.id) in ({noted})"
     )
-    return [ImportKey(*row) for row in found]
+    return [ImportKey(row.seller_id, row.id) for row in found]
 
 
 def forget_some(key: ImportKey) -> bool:

@@ -6,11 +6,11 @@ import uuid
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import exists, func, select
 
 from app.extensions import db
 from app.models import Conversion, Import
-from app.queries import ConversionKey, ImportKey, older_than, parsed
+from app.queries import ConversionKey, ImportKey, execute, fetch, fetch_as, fetch_value, older_than
 from app.queries.status_sets import ACTIVE_CONVERSIONS, CONVERSION_QUEUED, CONVERTED
 from app.statuses import ACTIVE_CONVERSION_STATUSES
 
@@ -40,9 +40,9 @@ def find_by_form(seller_id: int, form_key: uuid.UUID) -> Conversion | None:
 
 def find_of_import(key: ImportKey) -> Conversion | None:
     """The conversion that the file of an import comes from; None if it was uploaded in the import format."""
-    found = db.session.execute(
-        text("select conversion_id from imports where seller_id = :seller_id and id = :import_id"), key._asdict()
-    ).scalar()
+    found = fetch_value(
+        "select conversion_id from imports where seller_id = %(seller_id)s and id = %(import_id)s", key._asdict()
+    )
     return None if found is None else db.session.get(Conversion, (key.seller_id, found))
 
 
@@ -69,20 +69,18 @@ def find_next_to_dispatch(limit: int) -> list[WaitingConversion]:
 
     No more than ``limit`` are under way at a time.
     """
-    rows = db.session.execute(
-        parsed(
-            f"""
-            select distinct on (seller_id) seller_id, id as conversion_id, attempt from conversions c
-            where status = {CONVERSION_QUEUED} and dispatched_at is null
-              and {older_than("updated_at", "3.0 * power(greatest(fruitless_attempts - 1, 0), 2)")}
-              and not exists (
-                select 1 from conversions o where o.seller_id = c.seller_id and o.status in {ACTIVE_CONVERSIONS}
-                  and (o.dispatched_at is not null))
-            order by seller_id, id
-            limit greatest(0, :limit - (
-                select count(*) from conversions where status in {ACTIVE_CONVERSIONS} and dispatched_at is not null))
-            """
-        ),
+    rows = fetch(
+        f"""
+        select distinct on (seller_id) seller_id, id as conversion_id, attempt from conversions c
+        where status = {CONVERSION_QUEUED} and dispatched_at is null
+          and {older_than("updated_at", "3.0 * power(greatest(fruitless_attempts - 1, 0), 2)")}
+          and not exists (
+            select 1 from conversions o where o.seller_id = c.seller_id and o.status in {ACTIVE_CONVERSIONS}
+              and (o.dispatched_at is not null))
+        order by seller_id, id
+        limit greatest(0, %(limit)s - (
+            select count(*) from conversions where status in {ACTIVE_CONVERSIONS} and dispatched_at is not null))
+        """,
         {"limit": limit},
     )
     return [_waiting(row) for row in rows]
@@ -90,13 +88,11 @@ def find_next_to_dispatch(limit: int) -> list[WaitingConversion]:
 
 def find_dispatched(*, older_than_seconds: float) -> list[WaitingConversion]:
     """The QUEUED conversions whose job was sent to Redis that long ago and has not begun."""
-    rows = db.session.execute(
-        parsed(
-            f"""
-            select seller_id, id as conversion_id, attempt from conversions
-            where status = {CONVERSION_QUEUED} and {older_than("dispatched_at", ":seconds")}
-            """
-        ),
+    rows = fetch(
+        f"""
+        select seller_id, id as conversion_id, attempt from conversions
+        where status = {CONVERSION_QUEUED} and {older_than("dispatched_at", "%(seconds)s")}
+        """,
         {"seconds": older_than_seconds},
     )
     return [_waiting(row) for row in rows]
@@ -113,20 +109,18 @@ def mark_used(key: ConversionKey) -> None:
 
 def find_to_start() -> list[ConversionKey]:
     """The converted files that are to be imported or checked, and are not yet: the process that converted them died."""
-    rows = db.session.execute(
-        text(
-            f"""
-            select seller_id, id as conversion_id from conversions
-            where status = {CONVERTED} and start_as is not null and used_at is null
-            """
-        )
+    return fetch_as(
+        ConversionKey,
+        f"""
+        select seller_id, id as conversion_id from conversions
+        where status = {CONVERTED} and start_as is not null and used_at is null
+        """,
     )
-    return [ConversionKey(**row._mapping) for row in rows]
 
 
 def note_hindrance(key: ConversionKey, reason: str) -> None:
     """Record why a converted file was not started; it is not tried again by itself."""
-    _execute("update conversions set start_as = null, reason = :reason where {this}", key, reason=reason)
+    _execute("update conversions set start_as = null, reason = %(reason)s where {this}", key, reason=reason)
 
 
 def let_go(key: ConversionKey) -> bool:
@@ -138,9 +132,8 @@ def let_go(key: ConversionKey) -> bool:
 
 def _execute(statement: str, key: ConversionKey, **values: object) -> bool:
     """Run ``statement`` for this conversion; whether it changed anything."""
-    this = "seller_id = :seller_id and id = :conversion_id"
-    done = db.session.execute(text(statement.format(this=this)), {**key._asdict(), **values})
-    return bool(done.rowcount)  # type: ignore[attr-defined]
+    this = "seller_id = %(seller_id)s and id = %(conversion_id)s"
+    return bool(execute(statement.format(this=this), {**key._asdict(), **values}))
 
 
 def find_old_drafts(*, days: int, limit: int) -> list[Conversion]:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import text
-
-from app.extensions import db
-from app.queries import ImportKey
+from app.queries import ImportKey, execute, fetch
 from app.queries.status_sets import KIND_UNDO
 
-_THIS = "seller_id = :seller_id and id = :import_id and deleted_at is null"
+_THIS = "seller_id = %(seller_id)s and id = %(import_id)s and deleted_at is null"
 
 
 class Deleted(NamedTuple):
@@ -22,14 +19,14 @@ class Deleted(NamedTuple):
 
 def annotate(key: ImportKey, *, name: str | None, note: str | None) -> None:
     """Set the name and the note of an import; None: it has none."""
-    _execute(f"update imports set name = :name, note = :note where {_THIS}", key, name=name, note=note)
+    _execute(f"update imports set name = %(name)s, note = %(note)s where {_THIS}", key, name=name, note=note)
 
 
 def set_dealt_with(key: ImportKey, *, dealt_with: bool) -> bool:
     """Note whether an import that is over is dealt with. Returns false if it is not over."""
     return _execute(
         f"""
-        update imports set dealt_with_at = case when :dealt_with then coalesce(dealt_with_at, clock_timestamp()) end
+        update imports set dealt_with_at = case when %(dealt_with)s then coalesce(dealt_with_at, clock_timestamp()) end
         where {_THIS} and finished_at is not null
         """,
         key,
@@ -58,7 +55,7 @@ def delete(key: ImportKey) -> bool:
         _execute(
             """
             update imports set parent_id = null, retried_rows = null
-            where seller_id = :seller_id and parent_id = :import_id
+            where seller_id = %(seller_id)s and parent_id = %(import_id)s
             """,
             key,
         )
@@ -70,18 +67,16 @@ def find_deleted(*, limit: int) -> list[Deleted]:
 
     The imports themselves, which hold no more than counters then, stay for a day: they count against the day's quota.
     """
-    rows = db.session.execute(
-        text(
-            """
-            select seller_id, id, storage_key from imports
-            where deleted_at is not null and (errors_removed_at is null or source_removed_at is null
-                or created_at < clock_timestamp() - interval '1 day')
-            order by deleted_at limit :limit
-            """
-        ),
+    rows = fetch(
+        """
+        select seller_id, id, storage_key from imports
+        where deleted_at is not null and (errors_removed_at is null or source_removed_at is null
+            or created_at < clock_timestamp() - interval '1 day')
+        order by deleted_at limit %(limit)s
+        """,
         {"limit": limit},
     )
-    return [Deleted(ImportKey(row[0], row[1]), row[2]) for row in rows]
+    return [Deleted(ImportKey(row.seller_id, row.id), row.storage_key) for row in rows]
 
 
 def let_go_of_source(key: ImportKey) -> None:
@@ -92,7 +87,7 @@ def let_go_of_source(key: ImportKey) -> None:
     _execute(
         """
         update imports set source_removed_at = coalesce(source_removed_at, clock_timestamp())
-        where seller_id = :seller_id and id = :import_id
+        where seller_id = %(seller_id)s and id = %(import_id)s
         """,
         key,
     )
@@ -102,7 +97,7 @@ def drop_deleted(key: ImportKey) -> None:
     """Delete what is left of a deleted import, unless it counts against the day's quota."""
     _execute(
         """
-        delete from imports where seller_id = :seller_id and id = :import_id and deleted_at is not null
+        delete from imports where seller_id = %(seller_id)s and id = %(import_id)s and deleted_at is not null
           and created_at < clock_timestamp() - interval '1 day'
         """,
         key,
@@ -111,4 +106,4 @@ def drop_deleted(key: ImportKey) -> None:
 
 def _execute(statement: str, key: ImportKey, **values: object) -> bool:
     """Run ``statement`` for this import; whether it changed anything."""
-    return bool(db.session.execute(text(statement), {**key._asdict(), **values}).rowcount)  # type: ignore[attr-defined]
+    return bool(execute(statement, {**key._asdict(), **values}))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from app.extensions import db
 from app.models import SavedMapping
+from app.queries import execute
 
 
 def list_all(seller_id: int) -> list[SavedMapping]:
@@ -37,7 +38,7 @@ def find_for_columns(seller_id: int, columns_hash: bytes) -> SavedMapping | None
 
 def mark_used(seller_id: int, name: str) -> None:
     """Record that a mapping was used."""
-    db.session.execute(
-        text("update mappings set used_at = clock_timestamp() where seller_id = :seller_id and name = :name"),
+    execute(
+        "update mappings set used_at = clock_timestamp() where seller_id = %(seller_id)s and name = %(name)s",
         {"seller_id": seller_id, "name": name},
     )

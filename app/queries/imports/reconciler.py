@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
-from app.extensions import db
-from app.queries import CHUNK, older_than
+from app.queries import CHUNK, fetch, older_than
 
 
 def try_lock(connection: Connection, *, rest_seconds: float) -> bool | None:
@@ -67,15 +66,13 @@ def end_overdue_transactions(*, lease_seconds: float) -> int:
     A worker that freezes during a COPY holds the lock on its batch, and none of PostgreSQL's own timeouts applies while
     it waits for data.
     """
-    ended = db.session.execute(
-        text(
-            f"""
-            select pg_terminate_backend(pid) from pg_stat_activity
-            where application_name = :name and usename = current_user and datname = current_database()
-              and pid <> pg_backend_pid()
-              and {older_than("xact_start", ":lease_seconds")}
-            """
-        ),
+    ended = fetch(
+        f"""
+        select pg_terminate_backend(pid) from pg_stat_activity
+        where application_name = %(name)s and usename = current_user and datname = current_database()
+          and pid <> pg_backend_pid()
+          and {older_than("xact_start", "%(lease_seconds)s")}
+        """,
         {"name": CHUNK, "lease_seconds": lease_seconds},
     )
-    return len(ended.all())
+    return len(ended)

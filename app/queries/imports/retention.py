@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import text
-
-from app.extensions import db
-from app.queries import ImportKey, delete_some
+from app.queries import ImportKey, delete_some, execute, fetch, fetch_as
 from app.queries.status_sets import KIND_UNDO
 
 #: The failed rows, and the tables that are deleted with them. They have no foreign keys: see ``models``.
@@ -17,7 +14,7 @@ _ERROR_TABLES = (
     *("corrections", "answers", "open_values", "fixings"),
 )
 
-_OLD = "i.finished_at < clock_timestamp() - make_interval(days => :days)"
+_OLD = "i.finished_at < clock_timestamp() - make_interval(days => %(days)s)"
 
 
 #: The storage key of what an attempt at a conversion has written: its public id, the attempt, and which file it is.
@@ -33,20 +30,18 @@ class StoredFile(NamedTuple):
 
 def find_old_sources(*, days: int, limit: int) -> list[StoredFile]:
     """The files of which all imports ended that long ago."""
-    rows = db.session.execute(
-        text(
-            f"""
-            select distinct i.seller_id, i.storage_key from imports i
-            where {_OLD} and i.source_removed_at is null and not exists (
-                select 1 from imports o
-                where o.seller_id = i.seller_id and o.storage_key = i.storage_key
-                  and (o.finished_at is null or o.finished_at >= clock_timestamp() - make_interval(days => :days)))
-            limit :limit
-            """
-        ),
+    return fetch_as(
+        StoredFile,
+        f"""
+        select distinct i.seller_id, i.storage_key from imports i
+        where {_OLD} and i.source_removed_at is null and not exists (
+            select 1 from imports o
+            where o.seller_id = i.seller_id and o.storage_key = i.storage_key
+              and (o.finished_at is null or o.finished_at >= clock_timestamp() - make_interval(days => %(days)s)))
+        limit %(limit)s
+        """,
         {"days": days, "limit": limit},
     )
-    return [StoredFile(**row._mapping) for row in rows]
 
 
 def give_up_source(file: StoredFile, *, days: int) -> bool:
@@ -56,38 +51,34 @@ def give_up_source(file: StoredFile, *, days: int) -> bool:
     for it and sees the new import.
     """
     values = {**file._asdict(), "days": days}
-    db.session.execute(
-        text("select 1 from imports where seller_id = :seller_id and storage_key = :storage_key for no key update"),
+    execute(
+        "select 1 from imports where seller_id = %(seller_id)s and storage_key = %(storage_key)s for no key update",
         values,
     )
-    given_up = db.session.execute(
-        text(
-            """
-            update imports set source_removed_at = clock_timestamp()
-            where seller_id = :seller_id and storage_key = :storage_key and source_removed_at is null
-              and not exists (
-                select 1 from imports o where o.seller_id = :seller_id and o.storage_key = :storage_key
-                  and (o.finished_at is null or o.finished_at >= clock_timestamp() - make_interval(days => :days)))
-            returning 1
-            """
-        ),
+    given_up = fetch(
+        """
+        update imports set source_removed_at = clock_timestamp()
+        where seller_id = %(seller_id)s and storage_key = %(storage_key)s and source_removed_at is null
+          and not exists (
+            select 1 from imports o where o.seller_id = %(seller_id)s and o.storage_key = %(storage_key)s
+              and (o.finished_at is null or o.finished_at >= clock_timestamp() - make_interval(days => %(days)s)))
+        returning 1
+        """,
         values,
     )
-    return bool(given_up.all())
+    return bool(given_up)
 
 
 def hold_source(key: ImportKey) -> bool:
     """Keep the file of an import until the end of this transaction. Returns false if it has been deleted."""
-    held = db.session.execute(
-        text(
-            """
-            select 1 from imports where seller_id = :seller_id and id = :import_id and source_removed_at is null
-            for share
-            """
-        ),
+    held = fetch(
+        """
+        select 1 from imports where seller_id = %(seller_id)s and id = %(import_id)s and source_removed_at is null
+        for share
+        """,
         key._asdict(),
     )
-    return held.first() is not None
+    return bool(held)
 
 
 def find_unneeded(keys: Collection[StoredFile]) -> list[StoredFile]:
@@ -95,31 +86,29 @@ def find_unneeded(keys: Collection[StoredFile]) -> list[StoredFile]:
 
     The companions that tell the lines of a conversion's rows are needed for as long as there is the conversion.
     """
-    rows = db.session.execute(
-        text(
-            """
-            select k.seller_id, k.storage_key
-            from unnest(cast(:sellers as int[]), cast(:names as text[])) as k (seller_id, storage_key)
-            where not exists (
-                select 1 from imports i where i.seller_id = k.seller_id and i.storage_key = k.storage_key
-                  and i.source_removed_at is null)
-              and not exists (
-                select 1 from conversions c where c.seller_id = k.seller_id
-                  and k.storage_key in (c.storage_key, c.text_key) and c.source_removed_at is null)
-              and not exists (
-                select 1 from conversions c, regexp_match(k.storage_key, :written) as part
-                where c.seller_id = k.seller_id and c.public_id = cast(part[1] as uuid)
-                  and cast(c.attempt as text) = part[2]
-                  and (c.source_removed_at is null or part[3] in ('origins', 'added')))
-            """
-        ),
+    return fetch_as(
+        StoredFile,
+        """
+        select k.seller_id, k.storage_key
+        from unnest(cast(%(sellers)s as int[]), cast(%(names)s as text[])) as k (seller_id, storage_key)
+        where not exists (
+            select 1 from imports i where i.seller_id = k.seller_id and i.storage_key = k.storage_key
+              and i.source_removed_at is null)
+          and not exists (
+            select 1 from conversions c where c.seller_id = k.seller_id
+              and k.storage_key in (c.storage_key, c.text_key) and c.source_removed_at is null)
+          and not exists (
+            select 1 from conversions c, regexp_match(k.storage_key, %(written)s) as part
+            where c.seller_id = k.seller_id and c.public_id = cast(part[1] as uuid)
+              and cast(c.attempt as text) = part[2]
+              and (c.source_removed_at is null or part[3] in ('origins', 'added')))
+        """,
         {
             "sellers": [key.seller_id for key in keys],
             "names": [key.storage_key for key in keys],
             "written": _WRITTEN,
         },
     )
-    return [StoredFile(**row._mapping) for row in rows]
 
 
 def find_old_errors(*, days: int, limit: int) -> list[ImportKey]:
@@ -159,16 +148,14 @@ def forget_some_earlier_values(key: ImportKey) -> bool:
 
 
 def _find(condition: str, *, days: int, limit: int) -> list[ImportKey]:
-    rows = db.session.execute(
-        text(
-            f"""
-            select i.seller_id, i.id as import_id from imports i
-            where {condition} order by i.finished_at limit :limit
-            """
-        ),
+    return fetch_as(
+        ImportKey,
+        f"""
+        select i.seller_id, i.id as import_id from imports i
+        where {condition} order by i.finished_at limit %(limit)s
+        """,
         {"days": days, "limit": limit},
     )
-    return [ImportKey(**row._mapping) for row in rows]
 
 
 def delete_some_errors(key: ImportKey) -> bool:
@@ -182,20 +169,18 @@ def delete_some_errors(key: ImportKey) -> bool:
 
 def mark_errors_removed(key: ImportKey) -> None:
     """Mark the failed rows of an import as deleted."""
-    db.session.execute(
-        text(
-            """
-            update imports set errors_removed_at = clock_timestamp()
-            where seller_id = :seller_id and id = :import_id and finished_at is not null
-            """
-        ),
+    execute(
+        """
+        update imports set errors_removed_at = clock_timestamp()
+        where seller_id = %(seller_id)s and id = %(import_id)s and finished_at is not null
+        """,
         key._asdict(),
     )
 
 
 def delete_import(key: ImportKey) -> None:
     """Delete an import that is over, with its batches; what chunks have written must be gone already."""
-    db.session.execute(
-        text("delete from imports where seller_id = :seller_id and id = :import_id and finished_at is not null"),
+    execute(
+        "delete from imports where seller_id = %(seller_id)s and id = %(import_id)s and finished_at is not null",
         key._asdict(),
     )

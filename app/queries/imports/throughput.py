@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import text
-
-from app.extensions import db
-from app.queries import ImportKey
+from app.queries import ImportKey, fetch, fetch_one
 from app.queries.imports import lookups
 from app.queries.status_sets import QUEUED
 
@@ -41,17 +38,15 @@ class RecordedBatch(NamedTuple):
 
 def get(key: ImportKey) -> Recorded:
     """The history of an import that exists."""
-    rows = db.session.execute(
-        text(
-            """
-            select clock_timestamp() as now, i.pauses, b.status, b.started_at, b.heartbeat_at, b.pace
-            from imports i join batches b on b.seller_id = i.seller_id and b.import_id = i.id
-            where i.seller_id = :seller_id and i.id = :import_id
-            order by b.number
-            """
-        ),
+    rows = fetch(
+        """
+        select clock_timestamp() as now, i.pauses, b.status, b.started_at, b.heartbeat_at, b.pace
+        from imports i join batches b on b.seller_id = i.seller_id and b.import_id = i.id
+        where i.seller_id = %(seller_id)s and i.id = %(import_id)s
+        order by b.number
+        """,
         key._asdict(),
-    ).all()
+    )
     batches = [RecordedBatch(row.status, row.started_at, row.heartbeat_at, row.pace) for row in rows]
     return Recorded(rows[0].now, rows[0].pauses, batches)
 
@@ -62,21 +57,19 @@ def count_before(key: ImportKey) -> int | None:
     Those come first whose jobs wait in Redis already, in the order in which they were sent, and then the others in the
     order of ``lookups.find_next_to_dispatch``. Counts no further than MOST_COUNTED.
     """
-    place = db.session.execute(
-        text(
-            f"""
-            with mine as (
-                select min(dispatched_at) as at from batches
-                where seller_id = :seller_id and import_id = :import_id and status = {QUEUED}
-            )
-            select count(b.number) filter (where mine.at is null or b.dispatched_at < mine.at) as sent_before,
-                mine.at is not null as is_sent
-            from mine left join batches b on b.status = {QUEUED} and b.dispatched_at is not null
-            group by mine.at
-            """
-        ),
+    place = fetch_one(
+        f"""
+        with mine as (
+            select min(dispatched_at) as at from batches
+            where seller_id = %(seller_id)s and import_id = %(import_id)s and status = {QUEUED}
+        )
+        select count(b.number) filter (where mine.at is null or b.dispatched_at < mine.at) as sent_before,
+            mine.at is not null as is_sent
+        from mine left join batches b on b.status = {QUEUED} and b.dispatched_at is not null
+        group by mine.at
+        """,
         key._asdict(),
-    ).one()
+    )
     if place.is_sent:
         return int(min(place.sent_before, MOST_COUNTED))
     waiting = lookups.find_next_to_dispatch(MOST_COUNTED)
