@@ -139,7 +139,7 @@ def rows(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/rows")
 def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Save the rows of a page of cells; 303 to the next open rows."""
+    """Save the rows of a page of cells; 303 to the next open rows, or the page again with what was typed."""
     one = _get(public_id)
     before = progress.get_related(progress.get(seller_id(), public_id)).fixed
     kind = _read_kind()
@@ -151,15 +151,12 @@ def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
         lines = _read_left_out()
         if lines:
             engine.leave_out(one, lines, request.form.get("reason", "")[: answers.MAX_REASON])
-    except (AnswerRefused, NotOneRow) as refused:
+    except (AnswerRefused, NotOneRow, engine.Busy) as refused:
         shown, goes_on = report.list_rows(_key(public_id), kind=kind, after_line=after, limit=_ROWS)
         one_again = progress.get(seller_id(), public_id)
         return _rows_page(one_again, kind, after, shown, goes_on, fault=str(refused)), 422
-    except engine.Busy as busy:
-        flash(str(busy), "info")
-    else:
-        now = progress.get_related(progress.get(seller_id(), public_id)).fixed
-        _tell(before, now, len(edited) + len(lines))
+    now = progress.get_related(progress.get(seller_id(), public_id)).fixed
+    _tell(before, now, len(edited) + len(lines))
     if not report.list_rows(_key(public_id), kind=kind, after_line=after, limit=1)[0]:
         return redirect(url_for("fixes.show", public_id=public_id), 303)
     # Rows that are still wrong come again, with what is wrong now.

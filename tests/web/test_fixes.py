@@ -14,6 +14,8 @@ from app.imports import commands, ledger
 from app.imports.reports import progress
 from app.imports.reports.summary import describe
 from app.models import Import, Seller
+from app.queries import ImportKey
+from app.queries.imports import corrections
 from app.statuses import RetriedRows
 from tests.factories import csv_bytes, make_items, row, start
 from tests.pages import csrf_token, page, press, read, words
@@ -194,6 +196,17 @@ def test_what_cannot_be_a_row_is_shown_again_with_all_that_was_typed(
     assert form is not None
     assert fields_of(form) | {"csrf_token": typed["csrf_token"]} == typed
     assert presses.state()["open"] == 2
+    # Nor is anything lost of single rows that have to wait for an answer.
+    key = ImportKey(one.seller_id, one.id)
+    corrections.save(key, corrections.lock(key)._replace(answering=1))
+    db.session.commit()
+    typed = {"csrf_token": typed["csrf_token"], "cell-2-PRICE": "100", "leave-out": "3", "reason": "cut off"}
+    again = read(client.post(f"{presses.path}/rows", data=typed), 422)
+    assert words(again.select_one("main [role=alert]")).startswith("Another answer is still being applied")
+    form = again.select_one("form.fix-form")
+    assert form is not None
+    assert {name: fields_of(form)[name] for name in ("cell-2-PRICE", "reason")}.items() <= typed.items()
+    assert [str(one["value"]) for one in form.select("[name=leave-out][checked]")] == ["3"]
 
 
 def test_pages_name_characters_of_failed_rows_that_html_cannot_have(
