@@ -6,6 +6,7 @@ The texts contain no secrets: a state for anyone who asks ``/readyz``, a sentenc
 from __future__ import annotations
 
 import errno
+import re
 from typing import NamedTuple
 
 import psycopg
@@ -124,8 +125,44 @@ _BY_WORDS: dict[str, Fault] = {
 }
 
 
+#: What the coordinator of a cluster says in place of a code when it loses a node in the middle of a COPY or a commit.
+_NODE_LOST = re.compile(
+    "SYSCALL error|server closed the connection|invalid socket|no connection to the server"
+    "|could not (receive|send) data|could not commit transaction for shard"
+)
+_NODE_ADDRESS = re.compile(r"(?:remote node \S*@|while executing command on )(\S+:\d+)")
+
+
+def of_node(error: BaseException) -> Fault | None:
+    """Why a node of a cluster cannot be used; None if ``error`` is not about that.
+
+    The coordinator answers, so the rows of other nodes can be read and written.
+    """
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    if not isinstance(cause, psycopg.Error) or cause.diag.severity_nonlocalized != "ERROR":
+        # An error that has ended the session is about the server itself.
+        return None
+    state, told = cause.sqlstate or "", str(cause)
+    if state[:2] != "08" and state[:3] != "57P" and not (state == "XX000" and _NODE_LOST.search(told)):
+        return None
+    address = _NODE_ADDRESS.search(f"{told}\n{cause.diag.context}")
+    return node_away(address[1] if address else "unknown")
+
+
+def node_away(address: str) -> Fault:
+    """A node of a cluster does not answer."""
+    return Fault(
+        "node unreachable",
+        f"The database node {address} does not answer.",
+        "Imports of its sellers wait, without using up attempts, and go on by themselves when it answers again. Other "
+        "sellers notice nothing.",
+    )
+
+
 def of_database(error: BaseException) -> Fault | None:
     """Why the database cannot be used; None if ``error`` is not about that, but about a wrong statement."""
+    if node := of_node(error):
+        return node
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
     for unfit, state in ((ServerTooOld, "too old"), (WrongEncoding, "wrong encoding")):
         if isinstance(cause, unfit):

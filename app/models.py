@@ -559,6 +559,11 @@ class Batch(_OfImport, Base):
     #: Two numbers for each chunk: when it was written, in tenths of a second since ``started_at``, and its rows.
     pace: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default=text("'{}'"))
 
+    @property
+    def waits_for_node(self) -> bool:
+        """Whether the database node with its listings was away at its last attempt, which did not count as failed."""
+        return self.status in ACTIVE_BATCH_STATUSES and self.reason is not None and not self.fruitless_attempts
+
 
 class RowError(_OfImport, Base):
     """Why one row was not imported, with its text as it stands in the file."""

@@ -6,6 +6,10 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
+import psycopg
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import diagnosis
 from app.extensions import db
 from app.imports import reconcile, retention
 from app.imports.fixes import engine
@@ -60,7 +64,9 @@ def _run(task: Task) -> None:
         return
     try:
         is_done = task.run()
-    except OSError:
+    except (OSError, SQLAlchemyError, psycopg.Error) as error:
+        if not isinstance(error, OSError) and diagnosis.of_node(error) is None:
+            raise
         log.warning("periodic task failed: %s", task.name, exc_info=True)
         db.session.rollback()
         return

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
+from tests.conftest import CLUSTER
 from tests.processes import wait_until
 
 _PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
@@ -28,6 +29,8 @@ def pooler(environ: dict[str, str], directory: Path, mode: str) -> Iterator[dict
     """
     if _PROGRAM is None:
         pytest.skip("pgbouncer is not installed here")
+    if CLUSTER:
+        pytest.skip("The pooler stands in front of the tests' own server.")
     address = urlsplit(environ["DATABASE_URL"])
     database = address.path.removeprefix("/")
     (host,) = parse_qs(address.query)["host"]

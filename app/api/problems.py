@@ -16,7 +16,7 @@ from app.http.failures import (
     DATABASE_AWAY,
     RETRY_AFTER_SECONDS,
     is_database_away,
-    why_nothing_is_written,
+    why_in_part,
 )
 from app.imports.errors import ImportNotFound, KeyTaken, QuotaExceeded, TransitionRefused
 from app.listings import ListingNotFound
@@ -206,6 +206,6 @@ def _database_away(error: BaseException) -> Response:
     if not is_database_away(error):
         raise error
     log.warning("database unavailable", exc_info=error)
-    response = answer(_BY_STATUS[503], why_nothing_is_written(error))
+    response = answer(_BY_STATUS[503], why_in_part(error))
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response

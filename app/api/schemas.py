@@ -123,7 +123,7 @@ class Batch(Answer):
     total = _count("Its rows.")
     successful = _count("Rows that were created, updated or unchanged.")
     failed = _count("Rows that did not.")
-    reason = _text("Why it was given up; otherwise null.", null=True)
+    reason = _text("Why it was given up, or what it waits for; otherwise null.", null=True)
     updated_at = _time("When the batch last changed.")
 
 

@@ -25,16 +25,18 @@ DATABASE_AWAY = (
     exc.InternalError,
     psycopg.OperationalError,
     psycopg.InterfaceError,
+    psycopg.InternalError,
     psycopg.errors.ReadOnlySqlTransaction,
     psycopg.errors.IdleInTransactionSessionTimeout,
 )
 
-#: What a read-only database means, in words for users.
-_CANNOT_WRITE = {
+#: What is wrong with the database, in words for users, where it is not all of it.
+_IN_PART = {
     "disk full": "Sluice’s database is full. You can read pages, but nothing can be uploaded or changed until an "
     "operator has made room.",
     "read-only": "Sluice’s database accepts no changes right now. You can read pages, but nothing can be uploaded or "
     "changed.",
+    "node unreachable": "The part of Sluice’s database with your listings and failed rows does not answer right now.",
 }
 
 
@@ -43,7 +45,7 @@ def is_database_away(error: BaseException | None) -> TypeGuard[BaseException]:
     return isinstance(error, DATABASE_AWAY) and diagnosis.of_database(error) is not None
 
 
-def why_nothing_is_written(error: BaseException) -> str | None:
-    """The sentence about a read-only database; None for any other error."""
+def why_in_part(error: BaseException) -> str | None:
+    """The sentence about a database of which a part can be used; None for any other error."""
     fault = diagnosis.of_database(error)
-    return None if fault is None else _CANNOT_WRITE.get(fault.state)
+    return None if fault is None else _IN_PART.get(fault.state)

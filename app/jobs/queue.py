@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+import psycopg
 from redis import Redis, RedisError, ResponseError
 from redis.client import Pipeline
 from rq import Queue, Worker
@@ -216,7 +217,7 @@ def reconcile(key: ImportKey) -> None:
     """
     try:
         import_attribute(RECONCILE)(*key)
-    except SQLAlchemyError:
+    except (SQLAlchemyError, psycopg.Error):
         log.warning("import not settled", extra={"import_id": key.import_id}, exc_info=True)
         db.session.rollback()
 

@@ -12,8 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import diagnosis
 from app.diagnosis import Fault
+from app.extensions import db
 from app.jobs import queue
-from app.queries import readiness
+from app.queries import cluster, readiness
 from app.storage import current_storage
 
 log = logging.getLogger(__name__)
@@ -33,16 +34,23 @@ def healthz() -> dict[str, str]:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[dict[str, str], int]:
-    """Database, Redis and storage can be used; else 503, with what is wrong with each."""
+    """Database, Redis and storage can be used; else 503, with what is wrong with each. Silent nodes are named."""
     faults = find_faults()
     state = {name: faults[name].state if name in faults else "ok" for name in _QUESTIONS}
-    return state, 503 if faults else 200
+    # Without a node, the sellers of the others are served.
+    nodes = {name: fault.state for name, fault in faults.items() if name not in _QUESTIONS}
+    return {**state, **nodes}, 503 if faults.keys() - nodes else 200
 
 
 def find_faults() -> dict[str, Fault]:
-    """The faults of database, Redis and storage, by name; those that work are left out."""
+    """The faults of database, Redis and storage and of each database node, by name; those that work are left out."""
     found = {name: ask() for name, ask in _QUESTIONS.items()}
-    return {name: fault for name, fault in found.items() if fault is not None}
+    faults = {name: fault for name, fault in found.items() if fault is not None}
+    if "database" not in faults:
+        for node in cluster.find_silent():
+            faults[f"database node {node.id}"] = diagnosis.node_away(node.address)
+        db.session.rollback()
+    return faults
 
 
 def _ask_database() -> Fault | None:

@@ -90,11 +90,11 @@ def list_nodes() -> list[Node]:
         return [Node(*row) for row in cursor]
 
 
-def find_silent() -> list[str]:
-    """The nodes that do not answer, each as ``2 (host:port)``; none where there is no cluster."""
+def find_silent() -> list[Node]:
+    """The nodes that do not answer; none where there is no cluster."""
     if get_extension().version is None:
         return []
-    return [f"{node.id} ({node.address})" for node in list_nodes() if node.settings is None]
+    return [node for node in list_nodes() if node.settings is None]
 
 
 def list_tables(extension: Extension) -> list[Table]:

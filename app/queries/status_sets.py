@@ -52,6 +52,10 @@ ACTIVE_BATCHES = sql_list(ACTIVE_BATCH_STATUSES)
 GIVEN_UP_STATUS = sql_literal(GIVEN_UP_BATCH_STATUS)
 #: A batch that failed too often; its unprocessed rows are kept.
 GIVEN_UP = f"b.status = {GIVEN_UP_STATUS}"
+#: See ``models.Batch.waits_for_node``.
+WAITS_FOR_NODE = (
+    f"(b.status in {sql_list(ACTIVE_BATCH_STATUSES)} and b.reason is not null and b.fruitless_attempts = 0)"
+)
 
 # Conversions.
 CONVERSION_DRAFT = sql_literal(ConversionStatus.DRAFT)

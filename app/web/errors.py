@@ -18,7 +18,7 @@ from app.http.failures import (
     DATABASE_AWAY,
     RETRY_AFTER_SECONDS,
     is_database_away,
-    why_nothing_is_written,
+    why_in_part,
 )
 from app.imports.errors import ImportNotFound, QuotaExceeded, TransitionRefused
 from app.web.live_page import is_fragment_request
@@ -144,7 +144,7 @@ def _database_away(error: BaseException) -> ResponseReturnValue:
     if not is_database_away(error):
         raise error
     log.warning("database unavailable", exc_info=error)
-    response = _answer(503, why_nothing_is_written(error))
+    response = _answer(503, why_in_part(error))
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 

@@ -196,7 +196,7 @@ class BatchProgress:
     successful: int
     failed: int
     updated_at: datetime
-    #: Why it was given up, in a sentence; otherwise None.
+    #: Why it was given up, or what it waits for, in a sentence; otherwise None.
     reason: str | None
 
     @property
@@ -387,5 +387,5 @@ def _describe_batch(batch: Batch, first_line: int) -> BatchProgress:
         successful=batch.created + batch.updated + batch.unchanged,
         failed=batch.failed,
         updated_at=batch.updated_at,
-        reason=batch.reason if batch.status == GIVEN_UP_BATCH_STATUS else None,
+        reason=batch.reason if batch.status == GIVEN_UP_BATCH_STATUS or batch.waits_for_node else None,
     )

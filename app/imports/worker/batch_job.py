@@ -14,6 +14,7 @@ from psycopg import Error as DriverError
 from psycopg import errors
 from sqlalchemy.exc import DBAPIError
 
+from app import diagnosis
 from app.config import current_settings
 from app.csvfile.errors import FileRejected
 from app.csvfile.header import ColumnUnknown, layout_of
@@ -41,6 +42,8 @@ _ROWS_PER_SECOND_AT_FIRST = 25_000
 #: Maximum number of attempts to write a chunk that loses to another transaction.
 _TRIES = 5
 
+#: What a batch waits for, for sellers.
+_NODE_AWAY = "Waits until the part of the database with your listings answers again; then it goes on by itself."
 #: Longest description of an error that is stored.
 _MAX_DETAIL = 300
 
@@ -59,8 +62,11 @@ def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
     try:
         end = _work(batch, attempt, claim, progress)
     except Exception as error:
-        log.exception("attempt failed", extra={"batch": batch, "attempt": attempt})
-        end = "error"
+        if (away := diagnosis.of_node(error)) is None:
+            log.exception("attempt failed", extra={"batch": batch, "attempt": attempt})
+        else:
+            log.warning("batch waits: %s", away.sentence, extra={"batch": batch, "attempt": attempt})
+        end = "error" if away is None else "node away"
         _end_attempt(batch, attempt, error)
     metrics.ATTEMPTS.labels(end).inc()
     waited, seconds = round(claim.waited_seconds, 3), round(monotonic() - began, 3)
@@ -193,13 +199,16 @@ def _end_attempt(batch: BatchKey, attempt: int, error: Exception) -> None:
     settings = current_settings()
     try:
         db.session.rollback()
-        transitions.end_attempt(
-            batch,
-            attempt,
-            reason=_explain(error),
-            detail=_kind(error),
-            max_fruitless_attempts=settings.max_fruitless_attempts,
-        )
+        if diagnosis.of_node(error) is not None:
+            transitions.wait_for_node(batch, attempt, reason=_NODE_AWAY)
+        else:
+            transitions.end_attempt(
+                batch,
+                attempt,
+                reason=_explain(error),
+                detail=_kind(error),
+                max_fruitless_attempts=settings.max_fruitless_attempts,
+            )
         db.session.commit()
     except DBAPIError:
         log.warning("batch not released", extra={"batch": batch, "attempt": attempt}, exc_info=True)

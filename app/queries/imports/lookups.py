@@ -13,14 +13,26 @@ from sqlalchemy.orm import aliased
 from app.extensions import db
 from app.models import Batch, Fixing, Import
 from app.queries import BatchKey, ImportKey, older_than, parsed
-from app.queries.status_sets import ACTIVE_BATCHES, IMPORT_RUNNING, KIND_UNDO, QUEUED, UNFINISHED_BATCHES
+from app.queries.status_sets import (
+    ACTIVE_BATCHES,
+    IMPORT_RUNNING,
+    KIND_UNDO,
+    QUEUED,
+    UNFINISHED_BATCHES,
+    WAITS_FOR_NODE,
+)
 from app.statuses import ImportKind, ImportStatus, RetriedRows
 
 #: How long a batch waits after consecutive failed attempts: not at all after the first, because mostly a worker has
 #: died and another can continue at once; then this times 1, 4, 9, so that five attempts outlast a storage or database
 #: that is away for half a minute.
 REST_SECONDS = 3.0
-_REST = ":rest_seconds * power(greatest(b.fruitless_attempts - 1, 0), 2)"
+#: How long it waits for a database node that was away.
+_NODE_REST_SECONDS = 10.0
+_REST = f"""
+    case when {WAITS_FOR_NODE} then {_NODE_REST_SECONDS}
+        else :rest_seconds * power(greatest(b.fruitless_attempts - 1, 0), 2) end
+"""
 
 
 #: Not deleted by its seller.
@@ -347,20 +359,26 @@ def find_running() -> list[ImportKey]:
 #:
 #: Batches that are running or already sent count as turns taken, so a new import comes before the next batch of a
 #: seller who has many running. A batch waits after each failed attempt, longer each time.
+#:
+#: Of a seller whose batches wait for a database node, only one is sent at a time: it finds out whether the node is
+#: back, and no others keep workers waiting for it.
 IN_TURN = f"""
     with live as (
         select b.seller_id, b.import_id, b.number, b.attempt,
-               b.status = {QUEUED} and b.dispatched_at is null as waits, {older_than("b.updated_at", _REST)} as rested
+               b.status = {QUEUED} and b.dispatched_at is null as waits, {older_than("b.updated_at", _REST)} as rested,
+               {WAITS_FOR_NODE} as waits_for_node
         from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
         where b.status in {ACTIVE_BATCHES} and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
     ), in_import as (
         select *, row_number() over (partition by seller_id, import_id order by waits, number) as turn from live
     ), in_seller as (
-        select *, row_number() over (partition by seller_id order by waits, turn, import_id) as seller_turn
+        select *, row_number() over (partition by seller_id order by waits, turn, import_id) as seller_turn,
+            bool_or(waits_for_node) over (partition by seller_id) as is_stalled,
+            row_number() over (partition by seller_id order by not waits_for_node, waits, import_id, number) as try_turn
         from in_import
     )
     select seller_id, import_id, number, attempt from in_seller
-    where waits and rested
+    where waits and rested and (try_turn = 1 or not is_stalled)
     order by seller_turn, import_id, number
 """
 

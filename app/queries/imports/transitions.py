@@ -384,6 +384,20 @@ def release(key: BatchKey, attempt: int) -> bool:
     )
 
 
+def wait_for_node(key: BatchKey, attempt: int, *, reason: str) -> bool:
+    """Return a running batch to the queue because the database node with its listings is away: no failed attempt."""
+    return _changed(
+        f"""
+        update batches b set status = {QUEUED}, attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW},
+            fruitless_attempts = 0, reason = :reason
+        where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = :attempt
+        """,
+        key,
+        attempt=attempt,
+        reason=reason,
+    )
+
+
 def end_attempt(key: BatchKey, attempt: int, *, reason: str, max_fruitless_attempts: int, detail: str = "") -> bool:
     """Return a running batch to the queue after a failed attempt, or give it up after too many.
 
@@ -428,7 +442,7 @@ def reopen(key: ImportKey) -> int:
     reopened = _execute(
         f"""
         update batches b set status = {QUEUED}, finished_at = null, fruitless_attempts = 0,
-            attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
+            reason = null, attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
         where {_ITS_BATCHES} and {GIVEN_UP}
         """,
         key,
