@@ -18,7 +18,7 @@ from sqlalchemy import exists, func, select
 from app.csvfile.causes import Cause
 from app.extensions import db
 from app.models import Answer, Correction, Fixing, Import, OpenValue
-from app.queries import ImportKey, as_columns, driver_cursor, older_than
+from app.queries import ImportKey, execute, fetch, fetch_as, fetch_one, fetch_value, older_than
 from app.queries.binary import read_table
 from app.queries.bulk_insert import copy, with_constants
 from app.queries.imports.error_groups import ErrorKind
@@ -32,10 +32,11 @@ _SLICE_BYTES = 64 << 20
 
 _OPEN, _RIGHT, _LEFT_OUT = map(sql_literal, (CorrectionState.OPEN, CorrectionState.RIGHT, CorrectionState.LEFT_OUT))
 
+_THIS = "seller_id = %(seller_id)s and import_id = %(import_id)s"
 #: Looks rows up one by one, by their whole keys, because of OFFSET 0. In tables that were never analyzed, the planner
 #: takes all rows of an import for one. To it, reading them all for each row costs no more than looking one up, but the
 #: time that takes grows with the square of the rows.
-_BY_KEY = "where seller_id = %(seller_id)s and import_id = %(import_id)s and line = {}.line offset 0"
+_BY_KEY = f"where {_THIS} and line = {{}}.line offset 0"
 _ERROR = f"lateral (select line from row_errors {_BY_KEY.format('a')}) e on true"
 _CORRECTION = f"lateral (select * from corrections {_BY_KEY.format('e')}) c on true"
 #: A failed row ``e`` with its correction ``c``, if any.
@@ -47,10 +48,18 @@ _CAUSES = "coalesce(c.causes, e.causes)"
 _COLUMNS = 'coalesce(c."columns", e."columns")'
 _FACTS = "case when c.causes is null then e.facts else c.facts end"
 _IN_GROUP = f"""(%(cause)s = '' or %(cause)s = any({_CAUSES}) and %(column)s = any({_COLUMNS}))"""
+#: The rows as they are now, with the columns of RecordedError.
+_RECORDED = f"""
+    select e.line, coalesce(c.code, e.code) as code, {_COLUMNS} as columns, {_CAUSES} as causes,
+        case when c.causes is null then e.messages end as sentences, {_FACTS} as facts, {_TEXT} as row
+    from {_ROWS} where {_OF_IMPORT}
+"""
 #: Rows of one of the tables between two lines.
-_IN_SLICE = """
-    seller_id = %(seller_id)s and import_id = %(import_id)s
-    and line > %(after)s and line between %(first_line)s and %(last_line)s
+_IN_SLICE = f"{_THIS} and line > %(after)s and line between %(first_line)s and %(last_line)s"
+_UNLESS_TAKEN = """
+    on conflict (seller_id, import_id, line)
+        do update set taken_by = excluded.taken_by, taken_line = excluded.taken_line
+        where corrections.taken_by is null
 """
 #: The line on which each of these rows begins in a file of their own below its header.
 _PLACES = """
@@ -130,38 +139,28 @@ def list_standings(seller_id: int, import_ids: Collection[int]) -> dict[int, Sta
 
 def lock(key: ImportKey) -> Standing:
     """How far the failed rows are corrected, which nobody else changes until the end of this transaction."""
-    with driver_cursor() as cursor:
-        cursor.execute("insert into fixings (seller_id, import_id) values (%s, %s) on conflict do nothing", key)
-        cursor.execute(f"select {_STANDING} from fixings where seller_id = %s and import_id = %s for update", key)
-        found = cursor.fetchone()
-        assert found is not None
-        return Standing(*found)
+    names, values = "seller_id, import_id", "%(seller_id)s, %(import_id)s"
+    execute(f"insert into fixings ({names}) values ({values}) on conflict do nothing", key._asdict())
+    return fetch_as(Standing, f"select {_STANDING} from fixings where {_THIS} for update", key._asdict())[0]
 
 
 def save(key: ImportKey, standing: Standing) -> None:
     """Change what ``lock`` has returned."""
     names = ", ".join(f"{name} = %({name})s" for name in Standing._fields)
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            update fixings set {names}, moved_at = clock_timestamp()
-            where seller_id = %(seller_id)s and import_id = %(import_id)s
-            """,
-            {**standing._asdict(), **key._asdict()},
-        )
+    query = f"update fixings set {names}, moved_at = clock_timestamp() where {_THIS}"
+    execute(query, {**standing._asdict(), **key._asdict()})
 
 
 def find_stuck(*, older_than_seconds: float) -> list[ImportKey]:
     """The imports to whose rows an answer is being applied, and have not changed for that long."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select seller_id, import_id from fixings
-            where answering is not null and {older_than("moved_at", "%(seconds)s")}
-            """,
-            {"seconds": older_than_seconds},
-        )
-        return [ImportKey(*row) for row in cursor]
+    return fetch_as(
+        ImportKey,
+        f"""
+        select seller_id, import_id from fixings
+        where answering is not null and {older_than("moved_at", "%(seconds)s")}
+        """,
+        {"seconds": older_than_seconds},
+    )
 
 
 def has_old_retry(key: ImportKey) -> bool:
@@ -209,11 +208,8 @@ def _answers(key: ImportKey) -> Any:
 
 def count_answered(key: ImportKey, number: int, rows: int) -> None:
     """Add ``rows`` to the rows to which an answer was applied."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            "update answers set rows = rows + %s where seller_id = %s and import_id = %s and number = %s",
-            (rows, *key, number),
-        )
+    query = f"update answers set rows = rows + %(rows)s where {_THIS} and number = %(number)s"
+    execute(query, {**key._asdict(), "number": number, "rows": rows})
 
 
 def take_back(key: ImportKey, number: int) -> dict[tuple[CorrectionState, bool], int]:
@@ -221,23 +217,19 @@ def take_back(key: ImportKey, number: int) -> dict[tuple[CorrectionState, bool],
 
     Returns their number by state, and by whether they were corrected. The rows are then open as they were uploaded.
     """
-    with driver_cursor() as cursor:
-        cursor.execute(
-            """
-            with gone as (
-                delete from corrections
-                where seller_id = %s and import_id = %s and answer = %s and taken_by is null
-                returning state, "row" is not null as is_corrected
-            )
-            select state, is_corrected, count(*) from gone group by 1, 2
-            """,
-            (*key, number),
+    values = {**key._asdict(), "number": number}
+    found = fetch(
+        f"""
+        with gone as (
+            delete from corrections where {_THIS} and answer = %(number)s and taken_by is null
+            returning state, "row" is not null as is_corrected
         )
-        found = {(CorrectionState(state), is_corrected): count for state, is_corrected, count in cursor}
-        cursor.execute(
-            "update answers set rows = 0 where seller_id = %s and import_id = %s and number = %s", (*key, number)
-        )
-        return found
+        select state, is_corrected, count(*) as rows from gone group by 1, 2
+        """,
+        values,
+    )
+    execute(f"update answers set rows = 0 where {_THIS} and number = %(number)s", values)
+    return {(CorrectionState(row.state), row.is_corrected): row.rows for row in found}
 
 
 # Open rows ------------------------------------------------------------------------------------------------------------
@@ -270,18 +262,16 @@ def find_bound(key: ImportKey, wanted: Wanted, *, after_line: int, rows: int) ->
     So whoever goes through the rows reads a range of the primary key, whatever the planner thinks of the rest.
     """
     asked = {**key._asdict(), **wanted._asdict(), "after": after_line, "rows": rows}
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select max(line), count(*), sum(octet_length("row"))
-            from (select line, "row" from row_errors where {_IN_SLICE} order by line limit %(rows)s) as next
-            """,
-            asked,
-        )
-        line, count, size = cursor.fetchone() or (None, 0, 0)
-    if count > 1 and size > _SLICE_BYTES:
-        return find_bound(key, wanted, after_line=after_line, rows=count // 2)
-    return line if count == rows else None
+    found = fetch_one(
+        f"""
+        select max(line) as line, count(*) as rows, sum(octet_length("row")) as size
+        from (select line, "row" from row_errors where {_IN_SLICE} order by line limit %(rows)s) as next
+        """,
+        asked,
+    )
+    if found.rows > 1 and found.size > _SLICE_BYTES:
+        return find_bound(key, wanted, after_line=after_line, rows=found.rows // 2)
+    return found.line if found.rows == rows else None
 
 
 def read_open(key: ImportKey, wanted: Wanted, *, after_line: int, with_facts: bool) -> pa.Table:
@@ -325,29 +315,19 @@ def list_states(key: ImportKey, lines: Collection[int]) -> dict[int, tuple[Corre
 def list_open(key: ImportKey, wanted: Wanted, *, after_line: int, limit: int) -> list[RecordedError]:
     """At most ``limit`` open rows below a line as they are now, in the order of the file."""
     query = f"""
-        select e.line, coalesce(c.code, e.code), {_COLUMNS}, {_CAUSES},
-            case when c.causes is null then e.messages end, {_FACTS}, {_TEXT}
-        from {_ROWS}
-        where {_OF_IMPORT} and e.line > %(after)s and e.line between %(first_line)s and %(last_line)s
+        {_RECORDED} and e.line > %(after)s and e.line between %(first_line)s and %(last_line)s
             and {_IS_OPEN} and {_IN_GROUP}
         order by e.line limit %(limit)s
     """
-    with driver_cursor() as cursor:
-        cursor.execute(query, {**key._asdict(), **wanted._asdict(), "after": after_line, "limit": limit})
-        return [RecordedError(*row) for row in cursor]
+    values = {**key._asdict(), **wanted._asdict(), "after": after_line, "limit": limit}
+    return fetch_as(RecordedError, query, values)
 
 
 def find_open(key: ImportKey, lines: Collection[int]) -> dict[int, RecordedError]:
     """The open rows on some of these lines as they are now."""
-    query = f"""
-        select e.line, coalesce(c.code, e.code), {_COLUMNS}, {_CAUSES},
-            case when c.causes is null then e.messages end, {_FACTS}, {_TEXT}
-        from {_ROWS}
-        where {_OF_IMPORT} and e.line = any(%(lines)s::int[]) and {_IS_OPEN}
-    """
-    with driver_cursor() as cursor:
-        cursor.execute(query, {**key._asdict(), "lines": [*lines]})
-        return {row[0]: RecordedError(*row) for row in cursor}
+    query = f"{_RECORDED} and e.line = any(%(lines)s::int[]) and {_IS_OPEN}"
+    found = fetch_as(RecordedError, query, {**key._asdict(), "lines": [*lines]})
+    return {error.line: error for error in found}
 
 
 def iter_texts(key: ImportKey, state: CorrectionState) -> Iterator[list[str]]:
@@ -365,21 +345,14 @@ def iter_lines(key: ImportKey, state: CorrectionState) -> Iterator[list[int]]:
 
 def _iter_pages(key: ImportKey, state: CorrectionState, shown: str) -> Iterator[list[tuple[int, str]]]:
     is_wanted = _IS_OPEN if state is CorrectionState.OPEN else f"c.state = {_RIGHT} and c.taken_by is null"
-    after_line = 0
-    while True:
-        with driver_cursor() as cursor:
-            cursor.execute(
-                f"""
-                select e.line, {shown} from {_ROWS}
-                where {_OF_IMPORT} and e.line > %(after)s and {is_wanted} order by e.line limit %(limit)s
-                """,
-                {**key._asdict(), "after": after_line, "limit": _PAGE_ROWS},
-            )
-            page = [(line, text) for line, text in cursor]
-        if not page:
-            return
-        yield page
-        after_line = page[-1][0]
+    query = f"""
+        select e.line, {shown} as text from {_ROWS}
+        where {_OF_IMPORT} and e.line > %(after)s and {is_wanted} order by e.line limit %(limit)s
+    """
+    after = 0
+    while rows := fetch(query, {**key._asdict(), "after": after, "limit": _PAGE_ROWS}):
+        yield [(row.line, row.text) for row in rows]
+        after = rows[-1].line
 
 
 def write(key: ImportKey, rows: pa.Table, *, answer: int, existing: NDArray[np.int32]) -> None:
@@ -387,13 +360,8 @@ def write(key: ImportKey, rows: pa.Table, *, answer: int, existing: NDArray[np.i
     ``facts``. Those on the lines ``existing`` replace others.
     """
     if len(existing):
-        with driver_cursor() as cursor:
-            cursor.execute(
-                """
-                delete from corrections where seller_id = %s and import_id = %s and line = any(%s::int[])
-                """,
-                (*key, existing.tolist()),
-            )
+        query = f"delete from corrections where {_THIS} and line = any(%(lines)s::int[])"
+        execute(query, {**key._asdict(), "lines": existing.tolist()})
     copy(
         "corrections",
         with_constants(
@@ -410,36 +378,38 @@ def write(key: ImportKey, rows: pa.Table, *, answer: int, existing: NDArray[np.i
 
 def forget_values(key: ImportKey) -> None:
     """Delete the open values of an import."""
-    with driver_cursor() as cursor:
-        cursor.execute("delete from open_values where seller_id = %s and import_id = %s", key)
+    execute(f"delete from open_values where {_THIS}", key._asdict())
 
 
 def count_values(key: ImportKey, counted: Sequence[Value], *, sign: int = 1) -> None:
     """Add rows with these values to those that are open, or take them away."""
     if not counted:
         return
-    columns = as_columns(
-        [(one.kind.cause.slug, str(one.kind.column), *one[1:2], sign * one.rows, *one[3:]) for one in counted]
-    )
-    names = ("causes", "columns", "values", "rows", "firsts", "lasts")
-    with driver_cursor() as cursor:
-        cursor.execute(
-            """
-            insert into open_values (seller_id, import_id, cause, "column", value, rows, first_line, last_line)
-            select %(seller_id)s, %(import_id)s, *
-            from unnest(
-                %(causes)s::text[], %(columns)s::text[], %(values)s::text[],
-                %(rows)s::int[], %(firsts)s::int[], %(lasts)s::int[]
-            )
-            on conflict (seller_id, import_id, cause, "column", value) do update set
-                rows = open_values.rows + excluded.rows,
-                first_line = least(open_values.first_line, excluded.first_line),
-                last_line = greatest(open_values.last_line, excluded.last_line)
-            """,
-            {**key._asdict(), **dict(zip(names, columns, strict=True))},
+    execute(
+        """
+        insert into open_values (seller_id, import_id, cause, "column", value, rows, first_line, last_line)
+        select %(seller_id)s, %(import_id)s, *
+        from unnest(
+            %(causes)s::text[], %(columns)s::text[], %(values)s::text[],
+            %(rows)s::int[], %(firsts)s::int[], %(lasts)s::int[]
         )
-        if sign < 0:
-            cursor.execute("delete from open_values where seller_id = %s and import_id = %s and rows <= 0", key)
+        on conflict (seller_id, import_id, cause, "column", value) do update set
+            rows = open_values.rows + excluded.rows,
+            first_line = least(open_values.first_line, excluded.first_line),
+            last_line = greatest(open_values.last_line, excluded.last_line)
+        """,
+        {
+            **key._asdict(),
+            "causes": [one.kind.cause.slug for one in counted],
+            "columns": [str(one.kind.column) for one in counted],
+            "values": [one.value for one in counted],
+            "rows": [sign * one.rows for one in counted],
+            "firsts": [one.first_line for one in counted],
+            "lasts": [one.last_line for one in counted],
+        },
+    )
+    if sign < 0:
+        execute(f"delete from open_values where {_THIS} and rows <= 0", key._asdict())
 
 
 def list_groups(key: ImportKey) -> list[Group]:
@@ -502,20 +472,16 @@ def take_open(key: ImportKey, by: int) -> int:
 
 def _take(key: ImportKey, by: int, is_wanted: str) -> int:
     # Rows that have a correction keep its state. An UPDATE joined to the places would leave the order to the planner.
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            with wanted as (select e.line, {_TEXT} as "row" from {_ROWS} where {_OF_IMPORT} and {is_wanted}),
-            placed as (select line, {_PLACES} as place from wanted)
-            insert into corrections (seller_id, import_id, line, state, taken_by, taken_line)
-            select %(seller_id)s, %(import_id)s, line, {_OPEN}, %(by)s, place from placed
-            on conflict (seller_id, import_id, line)
-                do update set taken_by = excluded.taken_by, taken_line = excluded.taken_line
-                where corrections.taken_by is null
-            """,
-            {**key._asdict(), "by": by},
-        )
-        return cursor.rowcount
+    return execute(
+        f"""
+        with wanted as (select e.line, {_TEXT} as "row" from {_ROWS} where {_OF_IMPORT} and {is_wanted}),
+        placed as (select line, {_PLACES} as place from wanted)
+        insert into corrections (seller_id, import_id, line, state, taken_by, taken_line)
+        select %(seller_id)s, %(import_id)s, line, {_OPEN}, %(by)s, place from placed
+        {_UNLESS_TAKEN}
+        """,
+        {**key._asdict(), "by": by},
+    )
 
 
 class Claimed(NamedTuple):
@@ -529,44 +495,40 @@ class Claimed(NamedTuple):
 
 def look_at(key: ImportKey, lines: Collection[int]) -> Claimed:
     """What has become of the failed rows on these lines."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select a.line, e.line is null, c.taken_by is not null, coalesce(c.state, {_OPEN}), c."row" is not null
-            from unnest(%(lines)s::int[]) as a (line) left join {_ERROR} left join {_CORRECTION}
-            order by a.line
-            """,
-            {**key._asdict(), "lines": [*lines]},
-        )
-        claimed = Claimed({}, [], [])
-        for line, is_unknown, is_taken, state, is_corrected in cursor:
-            if is_unknown:
-                claimed.unknown.append(line)
-            elif is_taken:
-                claimed.taken.append(line)
-            else:
-                kind = CorrectionState(state), is_corrected
-                claimed.free[kind] = claimed.free.get(kind, 0) + 1
-        return claimed
+    rows = fetch(
+        f"""
+        select a.line, e.line is null as is_unknown, c.taken_by is not null as is_taken,
+            coalesce(c.state, {_OPEN}) as state, c."row" is not null as is_corrected
+        from unnest(%(lines)s::int[]) as a (line) left join {_ERROR} left join {_CORRECTION}
+        order by a.line
+        """,
+        {**key._asdict(), "lines": [*lines]},
+    )
+    claimed = Claimed({}, [], [])
+    for row in rows:
+        if row.is_unknown:
+            claimed.unknown.append(row.line)
+        elif row.is_taken:
+            claimed.taken.append(row.line)
+        else:
+            kind = CorrectionState(row.state), row.is_corrected
+            claimed.free[kind] = claimed.free.get(kind, 0) + 1
+    return claimed
 
 
 def take_lines(key: ImportKey, by: int, lines: Mapping[int, int]) -> int:
     """Take up the failed rows on these ``lines``, each with its line in the import ``by``. Returns their number."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            insert into corrections (seller_id, import_id, line, state, taken_by, taken_line)
-            select %(seller_id)s, %(import_id)s, a.line, {_OPEN}, %(by)s, a.place
-            from unnest(%(lines)s::int[], %(places)s::int[]) as a (line, place)
-            join {_ERROR}
-            order by a.line
-            on conflict (seller_id, import_id, line)
-                do update set taken_by = excluded.taken_by, taken_line = excluded.taken_line
-                where corrections.taken_by is null
-            """,
-            {**key._asdict(), "by": by, "lines": [*lines], "places": [*lines.values()]},
-        )
-        return cursor.rowcount
+    return execute(
+        f"""
+        insert into corrections (seller_id, import_id, line, state, taken_by, taken_line)
+        select %(seller_id)s, %(import_id)s, a.line, {_OPEN}, %(by)s, a.place
+        from unnest(%(lines)s::int[], %(places)s::int[]) as a (line, place)
+        join {_ERROR}
+        order by a.line
+        {_UNLESS_TAKEN}
+        """,
+        {**key._asdict(), "by": by, "lines": [*lines], "places": [*lines.values()]},
+    )
 
 
 def find_same_texts(key: ImportKey, texts: Sequence[str]) -> dict[int, int]:
@@ -574,81 +536,66 @@ def find_same_texts(key: ImportKey, texts: Sequence[str]) -> dict[int, int]:
 
     Of several rows with one text, each belongs to one of the texts, in order.
     """
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            with given as (
-                select number, text, row_number() over (partition by text order by number) as n
-                from unnest(%(texts)s::text[]) with ordinality as t (text, number)
-            ), open as (
-                select e.line, e."row" as text, row_number() over (partition by e."row" order by e.line) as n
-                from {_ROWS} where {_OF_IMPORT} and {_IS_OPEN}
-            )
-            select given.number - 1, open.line from given join open using (text, n)
-            """,
-            {**key._asdict(), "texts": [*texts]},
+    rows = fetch(
+        f"""
+        with given as (
+            select number, text, row_number() over (partition by text order by number) as n
+            from unnest(%(texts)s::text[]) with ordinality as t (text, number)
+        ), open as (
+            select e.line, e."row" as text, row_number() over (partition by e."row" order by e.line) as n
+            from {_ROWS} where {_OF_IMPORT} and {_IS_OPEN}
         )
-        return dict(cursor.fetchall())
+        select given.number - 1 as place, open.line from given join open using (text, n)
+        """,
+        {**key._asdict(), "texts": [*texts]},
+    )
+    return {row.place: row.line for row in rows}
 
 
 def find_parent_lines(parent: ImportKey, by: int, lines: Collection[int]) -> dict[int, int]:
     """The lines of a parent's failed rows that an import has taken up, by their lines in it."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            """
-            select taken_line, line from corrections
-            where seller_id = %s and import_id = %s and taken_by = %s and taken_line = any(%s::int[])
-            """,
-            (*parent, by, [*lines]),
-        )
-        return dict(cursor.fetchall())
+    rows = fetch(
+        f"""
+        select taken_line, line from corrections
+        where {_THIS} and taken_by = %(by)s and taken_line = any(%(lines)s::int[])
+        """,
+        {**parent._asdict(), "by": by, "lines": [*lines]},
+    )
+    return {row.taken_line: row.line for row in rows}
 
 
 def let_go(key: ImportKey, by: int) -> None:
     """Let the rows that the import with the id ``by`` has taken up be taken up again."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            """
-            update corrections set taken_by = null, taken_line = null
-            where seller_id = %s and import_id = %s and taken_by = %s
-            """,
-            (*key, by),
-        )
+    query = f"update corrections set taken_by = null, taken_line = null where {_THIS} and taken_by = %(by)s"
+    execute(query, {**key._asdict(), "by": by})
 
 
 def count_taken(key: ImportKey) -> dict[int, int]:
     """How many of its failed rows each import has taken up, by the id of that import."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            """
-            select taken_by, count(*) from corrections
-            where seller_id = %s and import_id = %s and taken_by is not null group by taken_by
-            """,
-            key,
-        )
-        return dict(cursor.fetchall())
+    query = f"""
+        select taken_by, count(*) as rows from corrections
+        where {_THIS} and taken_by is not null group by taken_by
+    """
+    return {row.taken_by: row.rows for row in fetch(query, key._asdict())}
 
 
 def count_failed_taken(key: ImportKey) -> int:
     """How many of the rows that were taken up have failed: all of them."""
-    with driver_cursor() as cursor:
-        cursor.execute(f"select count(*) from {_ROWS} where {_OF_IMPORT} and c.taken_by is not null", key._asdict())
-        (count,) = cursor.fetchone() or (0,)
-        return int(count)
+    query = f"select count(*) from {_ROWS} where {_OF_IMPORT} and c.taken_by is not null"
+    return int(fetch_value(query, key._asdict()))
 
 
 def count_states(key: ImportKey) -> Standing:
     """The numbers of ``Standing`` counted again from the rows."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select count(*) filter (where taken_by is null and state = {_RIGHT}),
-                count(*) filter (where taken_by is null and state = {_OPEN} and "row" is not null),
-                count(*) filter (where taken_by is null and state = {_LEFT_OUT}),
-                count(*) filter (where taken_by is not null)
-            from corrections where seller_id = %s and import_id = %s
-            """,
-            key,
-        )
-        correct, behind, left_out, taken = cursor.fetchone() or (0, 0, 0, 0)
-        return Standing(correct=correct, behind=behind, left_out=left_out, taken=taken)
+    found = fetch_as(
+        Standing,
+        f"""
+        select count(*) filter (where taken_by is null and state = {_RIGHT}) as correct,
+            count(*) filter (where taken_by is null and state = {_OPEN} and "row" is not null) as behind,
+            count(*) filter (where taken_by is null and state = {_LEFT_OUT}) as left_out,
+            count(*) filter (where taken_by is not null) as taken
+        from corrections where {_THIS}
+        """,
+        key._asdict(),
+    )
+    return found[0]
