@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 #: The values of a valid row.
@@ -30,7 +30,7 @@ _WORDS = [
 ]
 #: Number of characters shown of the end of an engine's output when it has found something.
 _SHOWN = 40_000
-_READING = ("reader", "scan", "validator", "foreign")
+_READING = ("reader", "scan", "validator", "foreign", "converter")
 _INSTRUMENTED = ("app.csvfile", "app.imports.foreign")
 #: The engines and their targets.
 _ENGINES = {"hypothesis": _READING, "atheris": _READING, "schemathesis": ("api",)}
@@ -87,6 +87,7 @@ class _Tally:
             "scan": properties.check_scan,
             "foreign": properties.check_foreign,
             "validator": lambda data, _: properties.check_validator(_rows_of(data)),
+            "converter": lambda data, cuts: properties.check_converter(cuts[0], _changes_of(data, properties.WORDS)),
         }[target]
 
     def check(self, data: bytes) -> None:
@@ -112,6 +113,18 @@ def _rows_of(data: bytes) -> list[list[str]]:
                 row[part[0] % len(row)] = _text(part[1:])
         rows.append(row)
     return rows
+
+
+def _changes_of(data: bytes, words: Sequence[str]) -> list[list[tuple[int, str]]]:
+    """For each row the columns that have another cell than usual: a word, which a byte stands for, or some text."""
+    return [
+        [
+            (part[0], words[part[1] % len(words)] if len(part) == 2 else _text(part[1:]))
+            for part in one.split(b"\xff")
+            if part
+        ]
+        for one in data.split(b"\xfe")
+    ]
 
 
 def _text(value: bytes) -> str:

@@ -5,19 +5,70 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
 
 from app.csvfile import lines, reader, scan
-from app.csvfile.columns import COLUMNS, HEADER, NEWEST
+from app.csvfile.columns import COLUMNS, HEADER, NEWEST, Column
+from app.csvfile.contract import NamedBy
 from app.csvfile.errors import FileRejected
 from app.csvfile.records import find_cells
 from app.csvfile.visible import trim
-from app.imports.foreign import delimited, reading
+from app.imports.foreign import block_converter, convert, delimited, memo, reading
+from app.imports.foreign.mapping import Field
+from app.imports.foreign.reasons import Outcome
+from app.imports.foreign.recognised import formats
+from app.queries import items_by_set
+from app.queries.items_by_set import NamedItem, NamedSet
+from app.queries.listings import listings
 from tests import reference, workbooks
 
 #: Ordinary blocks and batches have thousands of rows. Small ones have more edges.
 _BLOCK_BYTES = 24
 _MAX_RECORD_BYTES = 300
 _BATCH_ROWS = 3
+#: The catalog of the converter.
+_ITEMS = [
+    NamedItem(1, "urn:c:026", "Pokemon", "Obsidian Flames", "Charmander", "026", "", frozenset(("normal", "reverse"))),
+    NamedItem(2, "urn:l:9", "Pokemon", "Neo Genesis", "Lugia", "9", "", frozenset(("holo", "1st-edition", "signed"))),
+    NamedItem(3, "urn:i:185", "Pokemon", "Paldea Evolved", "Iono", "185", "", frozenset(("normal", "de"))),
+    NamedItem(4, "urn:i:254", "Pokemon", "Paldea Evolved", "Iono", "254", "", frozenset(("holo", "fr"))),
+]
+_IDS = {1: [_ITEMS[0]], 2: [_ITEMS[1]], 7: _ITEMS[2:]}
+#: The cells of a row that becomes a listing.
+_USUAL = {
+    Field.CARDMARKET_ID: "1",
+    Field.GAME: "Pokemon",
+    Field.SET: "Obsidian Flames",
+    Field.SET_CODE: "OBF",
+    Field.NUMBER: "026",
+    Field.NAME: "Charmander",
+    Field.TITLE: "Charmander 026 Obsidian Flames",
+    Field.CONDITION: "Near Mint",
+    Field.PRICE: "1.50",
+    Field.CURRENCY: "GBP",
+    Field.QUANTITY: "2",
+}
+#: Other cells that the converter knows.
+WORDS = (
+    *("", "1", "2", "7", "0", "-1", "x4", "1,000,000", "0.45", "1.149", "1,50 €", "$2", "£0.001", "9999999"),
+    *("Obsidian Flames", "SV03: Obsidian Flames", "Neo Genesis", "Paldea Evolved", "OBF", "Pokemon", "Magic"),
+    *(
+        "Charmander",
+        "Charmander - 026/197",
+        "Lugia",
+        "Iono",
+        "Iono (185)",
+        "026/197",
+        "9",
+        "254",
+        "Oct 26",
+        "Booster Box",
+    ),
+    *("NM", "Near Mint", "LP", "Near Mint 1st Edition Holofoil - Japanese", "PSA 10", "EX", "Sealed", "true", "false"),
+    *("English", "German", "de", "French", "Foil", "Holofoil", "Reverse Holofoil", "Signed", "GBP", "EUR", "Total"),
+    *("card", "proxy", "variable", "variation", "simple", "id:1", "a; b, “c”", "two\nlines", "x" * 300),
+)
 
 
 def make_small() -> None:
@@ -27,6 +78,16 @@ def make_small() -> None:
     delimited.BLOCK_BYTES = _BLOCK_BYTES
     delimited.MAX_BLOCK_ROWS = _BATCH_ROWS
     scan.rows_per_batch = lambda *_: _BATCH_ROWS
+    items_by_set.list_sets = lambda: [*{NamedSet(one.game, one.set_name): None for one in _ITEMS}]
+    items_by_set.find_by_urns = lambda urns: [one for one in _ITEMS if one.urn in urns]
+    items_by_set.find_by_ids = lambda named_by, ids: [
+        (number, one) for number in ids if named_by is NamedBy.CARDMARKET_ID for one in _IDS.get(number, [])
+    ]
+    items_by_set.find_in_sets = lambda sets: [
+        (of_set, one) for one in _ITEMS if (of_set := NamedSet(one.game, one.set_name)) in sets
+    ]
+    listings.exists_for = lambda _: False
+    convert.db = SimpleNamespace(session=SimpleNamespace(rollback=lambda: None))  # type: ignore[assignment]
 
 
 def check_reader(data: bytes, cuts: Sequence[int]) -> bool:
@@ -116,6 +177,71 @@ def check_foreign(data: bytes, cuts: Sequence[int]) -> bool:
         end = start + length
         assert note is not None or any(map(trim, cells))
     return bool(rows)
+
+
+def check_converter(number: int, changes: Sequence[Sequence[tuple[int, str]]]) -> bool:
+    """Whether a file of a recognised format has rows that become listings: each has one outcome, and only valid lines.
+
+    Each row is a usual one with other cells in some columns. What is remembered, and how the rows are cut into blocks,
+    must make no difference.
+    """
+    one = formats()[number % len(formats())]
+    usual = dict.fromkeys(one.signature, "")
+    for field, source in one.mapping.sources.items():
+        usual |= dict.fromkeys(source.columns, _USUAL.get(field, ""))
+    usual |= {split.quantity: "2" for split in one.mapping.splits}
+    rows = [[*usual.values()] for _ in changes]
+    for row, of_row in zip(rows, changes, strict=True):
+        for at, cell in of_row:
+            row[at % len(row)] = cell
+    file = io.StringIO(newline="")
+    csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([[name.strip("*") for name in usual], *rows])
+    data = io.BytesIO(file.getvalue().encode(errors="replace"))
+    try:
+        found = reading.detect(data, overrides={})
+    except FileRejected:
+        return False
+    count = sum(len(block) for block in reading.blocks(data, found))
+    mapping = replace(one.mapping, money=replace(one.mapping.money, currency="GBP"))
+    came = []
+    # The header alone has many bytes.
+    delimited.BLOCK_BYTES = 1 << 16
+    for most in (1_000, 1):
+        memo._MOST_VALUES = block_converter._MOST_REASONS = block_converter._MOST_TARGETS = most
+        delimited.MAX_BLOCK_ROWS = most
+        try:
+            blocks = [*convert.convert(data, found, mapping, 1)]
+        except FileRejected:
+            return False
+        came.append(_came(blocks))
+    assert came[0] == came[1]
+    lines_made, outcomes, out_lines, _ = came[0]
+    assert len(outcomes) == count
+    for outcome, made in zip(outcomes, out_lines, strict=True):
+        assert bool(made) == (outcome in (Outcome.ROW, Outcome.ADDED)), (outcome, made)
+    judged = [*reference.judge(lines_made)]
+    assert {line for made in out_lines for line in made} == {line.line for line in judged}
+    # Only an import tells that a text is too long, or that quantities add up to too much.
+    may_fail = {Column.COMMENT, Column.NOTES, Column.REFERENCE, Column.QUANTITY}
+    assert {problem.column for line in judged for problem in line.problems} <= may_fail
+    return bool(judged)
+
+
+def _came(blocks: Sequence[convert.Converted]) -> tuple[bytes, list[int], list[list[int]], list[str]]:
+    """The lines that were made; of each row of the file the outcome, its lines, and the reason."""
+    outcomes: list[int] = []
+    out_lines: list[list[int]] = []
+    sentences: list[str] = []
+    for block in blocks:
+        of_rows: list[list[int]] = [[] for _ in block.lines]
+        for at, row in enumerate(block.from_rows.tolist()):
+            of_rows[row].append(block.first_line + at)
+        for row, line in zip(block.added_rows.tolist(), block.added_lines.tolist(), strict=True):
+            of_rows[row].append(line)
+        outcomes += block.outcomes.tolist()
+        out_lines += of_rows
+        sentences += [block.reasons[at].sentence if at >= 0 else "" for at in block.reason_at.tolist()]
+    return b"".join(block.data for block in blocks), outcomes, out_lines, sentences
 
 
 def _foreign_rows(blocks: Iterable[reading.Block]) -> Iterator[tuple[int, int, int, tuple[str, ...], str | None]]:
