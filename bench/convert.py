@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -21,7 +22,9 @@ def main(path: Path, email: str) -> None:
     with create_worker_app().app_context():
         seller = sellers.find_seller(email)
         assert seller is not None
-        made = conversions.upload(seller.id, path.name, [path.read_bytes()])
+        with path.open("rb") as file:
+            # Never held as a whole: the peak of memory is to be the conversion's own.
+            made = conversions.upload(seller.id, path.name, iter(partial(file.read, 1 << 20), b""))
         mapping = match_flow.match(seller.id, made).mapping.with_rates({"EUR": "0.86"})
         conversions.set_mapping(seller.id, made.public_id, mapping)
         queued = conversions.convert(seller.id, made.public_id, in_background=False)
