@@ -325,6 +325,7 @@ class Conversion(Base):
     #: Why the last attempt failed, in a sentence; shown when it was given up.
     reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    #: While it is RUNNING, when that attempt began.
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
     #: When it was first imported or checked; from then on it does not change.
     used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

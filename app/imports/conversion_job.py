@@ -87,6 +87,8 @@ class _Pulse:
         self.attempt = attempt
         #: Why it was interrupted, if it was.
         self.interruption: AttemptOver | ShuttingDown | None = None
+        #: Rows that were read.
+        self.rows = 0
         self._tell = tell
         self._next = 0.0
         self._done = 0
@@ -123,13 +125,14 @@ def _convert(conversion: Conversion, pulse: _Pulse) -> str:
     try:
         if not reading.is_text:
             with open_stored(storage, text_key, text_size, on_read=pulse.beat) as file:
-                text_size, reading = _transcribe(file, reading, keys.text, settings)
+                text_size, reading = _transcribe(file, text_size, reading, keys.text, pulse, settings)
             text_key, begin = keys.text, _TRANSCRIBED
             pulse.beat(begin)
 
         def on_read(rows: int) -> None:
             if rows > settings.max_rows:
                 raise FileRejected(f"The file has more than {settings.max_rows:,} rows. Split it into several files.")
+            pulse.rows = rows
             pulse.beat(begin + (_READ - begin) * min(file.tell(), text_size) // max(text_size, 1))
 
         with open_stored(storage, text_key, text_size, on_read=pulse.beat) as file, ExitStack() as stack:
@@ -166,7 +169,7 @@ def _write(
             companions.add(block)
             findings.add(block)
             converted.write(block.data)
-            pulse.beat(_READ)
+            pulse.beat(_READ + (_ALL - _READ) * companions.rows // max(pulse.rows, 1))
             yield block.data
 
     try:
@@ -209,10 +212,17 @@ def _write(
     )
 
 
-def _transcribe(file: BinaryIO, reading: Reading, key: str, settings: Settings) -> tuple[int, Reading]:
-    """Store the text of a file that is none itself. Returns its size in bytes, and how it is read."""
+def _transcribe(
+    file: BinaryIO, size: int, reading: Reading, key: str, pulse: _Pulse, settings: Settings
+) -> tuple[int, Reading]:
+    """Store the text of a file of ``size`` bytes that is none itself. Returns its own size, and how it is read."""
     with current_storage().create(key) as writer:
-        counted = _Counted(writer, settings.max_upload_bytes)
+        # While rows are written, what is read is those of the sheet.
+        counted = _Counted(
+            writer,
+            settings.max_upload_bytes,
+            on_write=lambda: pulse.beat(_TRANSCRIBED * min(file.tell(), size) // max(size, 1)),
+        )
         reading = transcribe(file, reading, cast(BinaryIO, counted))
         writer.commit()
     return counted.size, reading
@@ -221,8 +231,9 @@ def _transcribe(file: BinaryIO, reading: Reading, key: str, settings: Settings) 
 class _Counted:
     """Passes bytes on to a writer, up to a number of them."""
 
-    def __init__(self, writer: Writer, most: int) -> None:
+    def __init__(self, writer: Writer, most: int, *, on_write: Callable[[], None]) -> None:
         self.size = 0
+        self._on_write = on_write
         self._writer = writer
         self._most = most
 
@@ -232,6 +243,7 @@ class _Counted:
         if self.size > self._most:
             raise FileRejected("The file is too large when it is unpacked. Split it into several files.")
         self._writer.write(data)
+        self._on_write()
         return len(data)
 
 

@@ -35,6 +35,8 @@ from app.storage.stored_file import open_stored
 
 #: Orders are recognised in this many bytes, before anything is stored.
 _HEAD_BYTES = 256 * 1024
+#: So many thousandths of the work tell how long the rest takes.
+_TELLING = 50
 
 _STATES = {
     ConversionStatus.DRAFT: "is not converted yet",
@@ -431,6 +433,14 @@ def _recognise(conversion: Conversion) -> TakingLines | None:
     taking = recognise(conversion.seller_id, stored, SellerFile(conversion))
     db.session.rollback()
     return taking
+
+
+def estimate_seconds_left(conversion: Conversion) -> float | None:
+    """How long a running conversion still takes, if it goes on as fast; None as long as that cannot be told."""
+    if conversion.status != ConversionStatus.RUNNING or conversion.done < _TELLING or conversion.heartbeat_at is None:
+        return None
+    seconds = (conversion.heartbeat_at - conversion.updated_at).total_seconds()
+    return seconds * (1000 - conversion.done) / conversion.done
 
 
 def _check_startable(conversion: Conversion) -> None:

@@ -78,7 +78,9 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     one = conversions.get(seller_id(), public_id)
     if one.status in (ConversionStatus.QUEUED, ConversionStatus.RUNNING):
         here = _address(public_id, Step.PREVIEW)
-        return render_live("match/converting.html", "match/_converting.html", one=one, here=here, is_moving=True)
+        left = conversions.estimate_seconds_left(one)
+        live = ("match/converting.html", "match/_converting.html")
+        return render_live(*live, one=one, here=here, is_moving=True, seconds_left=left)
     if is_fragment_request():
         # The page that has waited for this loads itself.
         return render_template("match/_done.html", here=_address(public_id, Step.PREVIEW))

@@ -23,6 +23,7 @@ from app.statuses import ImportKind
 from app.storage import current_storage
 from tests import foreign
 from tests.factories import make_items
+from tests.workbooks import make_workbook
 
 ROWS = ["1;NM;1,50;2;é", "1;NM;2,00;3;", "2;NM;0,99;0;", "3;NM;;1;", "3;EX;3,00;1;last"]
 
@@ -202,6 +203,25 @@ def test_a_file_that_is_wrong_far_down_is_refused_with_a_sentence(
     assert one.status == "FAILED"
     assert sentence in (one.reason or "")
     assert storage_files() == [one.storage_key]
+
+
+def test_each_part_of_the_work_moves_the_progress_of_a_workbook(
+    seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversion_job, "_BEAT_SECONDS", 0)
+    monkeypatch.setattr(delimited, "MAX_BLOCK_ROWS", 1_000)
+    monkeypatch.setattr(delimited, "BLOCK_BYTES", 1 << 16)
+    monkeypatch.setattr(reading, "PIECE_BYTES", 1 << 16)
+    cell = "<c t='inlineStr'><is><t>{}</t></is></c>"
+    rows = [foreign.COLUMNS, *((str(n), "NM", "2,50", "1", f"{n * 7919**4 % 10**12}") for n in range(6_000))]
+    data = make_workbook("".join(f"<row>{''.join(map(cell.format, row))}</row>" for row in rows))
+    made = foreign.draft(seller, data, file_name="stock.xlsx")
+    conversions.convert(seller.id, made.public_id, in_background=False)
+    told: list[int] = []
+    conversion_job.run(seller.id, made.id, made.attempt, tell=told.append)
+    assert told == sorted(told)
+    for first, last in ((0, 300), (300, 700), (700, 1000)):
+        assert [done for done in told if first < done < last], (first, last, told)
 
 
 def test_a_form_that_is_sent_twice_makes_one_draft(seller: Seller, storage_files) -> None:

@@ -236,3 +236,16 @@ def test_a_guess_is_told_where_it_can_be_corrected_and_prices_say_what_they_are_
     money = follow(client, send(client, head + "a,Name 1 - 1/9 - Set,X,Condition,Near Mint,,1,2.00\n"))
     assert words(money.h1) == "Prices"
     assert "The file does not tell the currency of its prices: " in words(money.select_one(".note"))
+
+
+def test_how_long_a_conversion_still_takes_is_said(client: FlaskClient, seller: Seller) -> None:
+    made = foreign.draft(seller, ["1;NM;1,50;2;"])
+    for done, said in ((0, None), (250, "about 2 minutes left"), (750, "about 10 seconds left")):
+        db.session.execute(
+            text("update conversions set status = 'RUNNING', done = :done, updated_at = now() - interval '36 s'"),
+            {"done": done},
+        )
+        db.session.execute(text("update conversions set heartbeat_at = now()"))
+        db.session.commit()
+        shown = page(client, f"/imports/match/{made.public_id}").select_one("#converting .time-left")
+        assert (words(shown) if shown else None) == said

@@ -136,7 +136,7 @@ def beat(connection: Connection, key: ConversionKey, attempt: int, *, done: int)
     beaten = connection.execute(
         text(
             f"""
-            update conversions set heartbeat_at = {_NOW}, updated_at = {_NOW}, done = greatest(done, :done)
+            update conversions set heartbeat_at = {_NOW}, done = greatest(done, :done)
             where {_THIS_ATTEMPT}
             """
         ),
