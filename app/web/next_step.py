@@ -21,6 +21,8 @@ class NextStep(StrEnum):
     IMPORT = "import"
     #: Go on to the import that has taken its rows up.
     FOLLOW = "follow"
+    #: Go back to the import of which it has undone a part, and undo the rest there.
+    VIEW_PARENT = "parent"
     VIEW_LISTINGS = "listings"
 
 
@@ -31,7 +33,7 @@ def next_step(one: ImportProgress, related: RelatedImports) -> NextStep:
     if one.finished_at is None:
         return NextStep.WAIT
     if one.is_undo:
-        return NextStep.VIEW_LISTINGS
+        return NextStep.VIEW_PARENT if one.not_processed and related.parent else NextStep.VIEW_LISTINGS
     return _of_check(one, related) if one.is_check else _of_import(one, related)
 
 
