@@ -330,6 +330,8 @@ def _match(step: str) -> Callable[[Page, Showroom], None]:
         page.get_by_role("button", name="Match its columns").click()
         page.get_by_role("navigation", name="Steps").get_by_role("link", name=step).click()
         page.get_by_role("heading", level=1).wait_for()
+        for folded in page.locator("details.folded > summary").all():
+            folded.click()
 
     return visit
 

@@ -204,7 +204,7 @@ def test_what_was_decided_without_asking_is_decided_otherwise(client: FlaskClien
     steps = {words(one).split(" ")[0]: str(one["href"]) for one in shown.select("nav.match-steps a")}
     decided = page(client, steps["Words"])
     (condition,) = (one for one in decided.select(".match-decided li") if words(one.code) == "NM")
-    assert words(condition.select_one("option")) == "NM"
+    assert words(condition.select_one("option")) == "Near mint (NM)"
     following = follow(client, fill(client, decided, **{str(condition.select_one("select")["name"]): "EX"}))
     # A card without a set is offered by its name and number.
     assert words(following.h1) == "Cards to decide"
