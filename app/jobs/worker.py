@@ -63,8 +63,6 @@ _MONITORING_SECONDS = 5
 _MAINTENANCE_SECONDS = 30
 
 _PR_SET_PDEATHSIG = 1
-#: More than an order to run a job has.
-_MAX_ORDER_BYTES = 4096
 
 
 class Work(NamedTuple):
@@ -159,11 +157,12 @@ class SluiceWorker(Worker):
                 log.warning("a work-horse could not connect to the database yet", exc_info=True)
             finally:
                 db.session.remove()
-            order = os.read(orders, _MAX_ORDER_BYTES)
-            os.close(orders)
+            with os.fdopen(orders, "rb") as pipe:
+                order = pipe.read()
             if not order:
                 return
-            job_id, execution_id = order.decode().split()
+            # The id of a job that RQ has not written may have any length, and blanks.
+            job_id, execution_id = order.decode().rsplit(" ", 1)
             job = AllowedJob.fetch(job_id, connection=self.connection, serializer=JSONSerializer)
             job.redis_server_version = self.get_redis_server_version()
             self.execution = Execution(execution_id, job_id, self.connection, self.name)
