@@ -47,14 +47,12 @@ _UNRECORDED = f"""
         where r.seller_id = %(seller_id)s and r.import_id = %(parent)s
           and (e.item_id, e.condition, e.variants) = (l.item_id, l.condition, l.variants))
 """
-#: Kept by an undo of it that was terminated or gave a batch up.
-KEPT_BEFORE = f"""
+#: Kept by an undo of it that was terminated or gave a batch up: by one of ``list_undos``.
+KEPT_BEFORE = """
     exists (
         select from kept_listings k
         where k.seller_id = %(seller_id)s and k.item_id = l.item_id and k.condition = l.condition
-          and k.variants = l.variants and k.import_id = any(array(
-            select u.id from imports u
-            where u.seller_id = %(seller_id)s and u.parent_id = %(parent)s and u.kind = {KIND_UNDO}))
+          and k.variants = l.variants and k.import_id = any(%(undos)s::bigint[])
         offset 0)
 """
 _RECORDS = "r.seller_id = %(seller_id)s and r.import_id = %(parent)s"
@@ -108,6 +106,16 @@ def hold(parent: ImportKey) -> None:
         cursor.execute(
             "select from imports where seller_id = %(seller_id)s and id = %(parent)s for no key update", _of(parent)
         )
+
+
+def list_undos(parent: ImportKey) -> list[int]:
+    """The ids of the undos of an import."""
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"select id from imports where seller_id = %(seller_id)s and parent_id = %(parent)s and kind = {KIND_UNDO}",
+            _of(parent),
+        )
+        return [undo for (undo,) in cursor]
 
 
 # Planning -------------------------------------------------------------------------------------------------------------
@@ -225,6 +233,7 @@ def count_left(parent: ImportKey, *, unrecorded: bool, begun: bool) -> Left:
     """
     recorded = f"not ({_UNRECORDED})" if unrecorded else "true"
     is_open = f"not {KEPT_BEFORE}" if begun else "true"
+    values = {**_of(parent), "undos": list_undos(parent) if begun else []}
     with driver_cursor() as cursor:
         cursor.execute(
             f"""
@@ -235,7 +244,7 @@ def count_left(parent: ImportKey, *, unrecorded: bool, begun: bool) -> Left:
             from listings l
             where l.seller_id = %(seller_id)s and (l.created_import_id = %(parent)s or l.updated_import_id = %(parent)s)
             """,
-            _of(parent),
+            values,
         )
         row: Any = cursor.fetchone()
         return Left(*row)

@@ -10,10 +10,9 @@ from psycopg.rows import namedtuple_row
 
 from app.csvfile.columns import Value
 from app.queries import ImportKey, driver_cursor
-from app.queries.imports.undo import AS_CREATED, AS_UPDATED, KEPT_BEFORE
+from app.queries.imports.undo import AS_CREATED, AS_UPDATED, KEPT_BEFORE, list_undos
 from app.queries.listings.earlier_values import VALUES, entries
 from app.queries.listings.listings import HAS_KEY, KEY, ListingKey
-from app.queries.status_sets import KIND_UNDO
 from app.statuses import ImportKind
 
 #: Examples are looked for in so many records at most.
@@ -53,6 +52,7 @@ class Kept(NamedTuple):
 
 def list_removed(parent: ImportKey, *, limit: int) -> list[Example]:
     """The first listings that undoing the import ``parent`` would remove."""
+    values = {"seller_id": parent.seller_id, "parent": parent.import_id, "undos": list_undos(parent), "limit": limit}
     with driver_cursor() as cursor:
         cursor.row_factory = namedtuple_row
         cursor.execute(
@@ -62,7 +62,7 @@ def list_removed(parent: ImportKey, *, limit: int) -> list[Example]:
                 and not {KEPT_BEFORE}
             order by {", ".join(f"l.{name}" for name in KEY)} limit %(limit)s
             """,
-            {"seller_id": parent.seller_id, "parent": parent.import_id, "limit": limit},
+            values,
         )
         rows: list[Any] = cursor.fetchall()
         return [Example(row.urn, row.name, row.condition, row.variants, _values(row), {}) for row in rows]
@@ -70,6 +70,7 @@ def list_removed(parent: ImportKey, *, limit: int) -> list[Example]:
 
 def list_put_back(parent: ImportKey, *, limit: int) -> list[Example]:
     """The first listings that undoing the import ``parent`` would put back."""
+    values = {"seller_id": parent.seller_id, "parent": parent.import_id, "undos": list_undos(parent), "limit": limit}
     with driver_cursor() as cursor:
         cursor.row_factory = namedtuple_row
         then = ", ".join(f"case when k.has_{name} then k.{name} else l.{name} end as then_{name}" for name in VALUES)
@@ -86,7 +87,7 @@ def list_put_back(parent: ImportKey, *, limit: int) -> list[Example]:
             join items i on i.id = k.item_id
             limit %(limit)s
             """,
-            {"seller_id": parent.seller_id, "parent": parent.import_id, "limit": limit},
+            values,
         )
         rows: list[Any] = cursor.fetchall()
         return [
@@ -103,6 +104,8 @@ def list_to_keep(parent: ImportKey, *, limit: int) -> list[Kept]:
 
     None once an undo of it has been begun: which of them that has kept already is not looked up.
     """
+    if list_undos(parent):
+        return []
     return _name(
         f"""
         select * from (
@@ -119,9 +122,6 @@ def list_to_keep(parent: ImportKey, *, limit: int) -> list[Kept]:
              cross join lateral (select * from listings l where {HAS_KEY} and not {AS_UPDATED} offset 0) l
              limit %(limit)s)
         ) l
-        where not exists (
-            select from imports u
-            where u.seller_id = %(seller_id)s and u.parent_id = %(parent)s and u.kind = {KIND_UNDO})
         limit %(limit)s
         """,
         {"seller_id": parent.seller_id, "parent": parent.import_id, "limit": limit},
@@ -146,17 +146,26 @@ def _name(kept: str, values: dict[str, Any]) -> list[Kept]:
         cursor.execute(
             f"""
             select k.item_id, k.condition, k.variants, i.urn, i.name,
-                c.public_id, coalesce(c.name, c.file_name), c.kind, k.changed_line, k.is_edited, k.is_unrecorded
+                k.changed_import_id, k.changed_line, k.is_edited, k.is_unrecorded
             from ({kept}) k
             join items i on i.id = k.item_id
-            left join imports c on c.seller_id = %(seller_id)s and c.id = k.changed_import_id and c.deleted_at is null
             order by {_each("k", KEY)}
             """,
             values,
         )
+        rows = cursor.fetchall()
+        # A statement of its own, because the imports are in the ledger.
+        cursor.execute(
+            """
+            select id, public_id, coalesce(name, file_name), kind from imports
+            where seller_id = %s and id = any(%s::bigint[]) and deleted_at is null
+            """,
+            (values["seller_id"], [*{changer for *_, changer, _, _, _ in rows if changer is not None}]),
+        )
+        changers = {number: (public_id, name, ImportKind(kind)) for number, public_id, name, kind in cursor}
         return [
-            Kept((item_id, condition, variants), urn, name, changer, changer_name, kind and ImportKind(kind), *rest)
-            for item_id, condition, variants, urn, name, changer, changer_name, kind, *rest in cursor
+            Kept((item_id, condition, variants), urn, name, *changers.get(changer, (None, None, None)), *rest)
+            for item_id, condition, variants, urn, name, changer, *rest in rows
         ]
 
 
