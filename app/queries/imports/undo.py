@@ -56,18 +56,12 @@ KEPT_BEFORE = """
         offset 0)
 """
 _RECORDS = "r.seller_id = %(seller_id)s and r.import_id = %(parent)s"
-#: The runs that may have written while the import did. Numbers of one sequence are drawn before the first and after the
-#: last chunk of each run: the one that is drawn later is the higher, whatever the clocks say.
-_BESIDE = f"""array(
-    select o.id from imports i join imports o on o.seller_id = i.seller_id and o.id <> i.id
-    where i.seller_id = %(seller_id)s and i.id = %(parent)s and o.kind <> {KIND_CHECK}
-      and (i.end_number is null or o.id < i.end_number) and (o.end_number is null or i.id < o.end_number))"""
 _SAME = " and ".join(f"k.{name} = e.{name}" for name in KEY)
 #: The entries of records of listings that are in an earlier record, too.
 _REPEATED = f"""
     select k.* from (
         select r.id, {", ".join(f"e.{name}" for name in KEY)} from {entries("e")}
-        where {_RECORDS} and (r.updated_import_id is null or e.updated_import_id = any({_BESIDE}))
+        where {_RECORDS} and (r.updated_import_id is null or e.updated_import_id = any(%(beside)s::bigint[]))
     ) k
     where exists (select from {entries("e")} where {_RECORDS} and r.id < k.id and {_SAME})
 """
@@ -148,6 +142,24 @@ def _slices(query: str, parent: ImportKey) -> list[Slice]:
         return [Slice(*row) for row in cursor]
 
 
+def _with_beside(parent: ImportKey) -> dict[str, Any]:
+    """The parameters about ``parent``, and ``beside`` them the runs that may have written while it did.
+
+    Numbers of one sequence are drawn before the first and after the last chunk of each run: the one that is drawn later
+    is the higher, whatever the clocks say.
+    """
+    with driver_cursor() as cursor:
+        cursor.execute(
+            f"""
+            select array_agg(o.id) from imports i join imports o on o.seller_id = i.seller_id and o.id <> i.id
+            where i.seller_id = %(seller_id)s and i.id = %(parent)s and o.kind <> {KIND_CHECK}
+              and (i.end_number is null or o.id < i.end_number) and (o.end_number is null or i.id < o.end_number)
+            """,
+            _of(parent),
+        )
+        return {**_of(parent), "beside": _only(cursor) or []}
+
+
 def can_repeat(parent: ImportKey) -> bool:
     """Whether a listing can be in two records of an import, because another run has changed it between.
 
@@ -158,9 +170,9 @@ def can_repeat(parent: ImportKey) -> bool:
         cursor.execute(
             f"""
             select exists (select from earlier_values r where {_RECORDS}
-                and (r.updated_import_id is null or r.updated_import_id && {_BESIDE}))
+                and (r.updated_import_id is null or r.updated_import_id && %(beside)s::bigint[]))
             """,
-            _of(parent),
+            _with_beside(parent),
         )
         return bool(_only(cursor))
 
@@ -173,7 +185,7 @@ def count_recorded(parent: ImportKey) -> int:
             select coalesce(sum(r.listings), 0) - (select count(*) from ({_REPEATED}) k)
             from earlier_values r where {_RECORDS}
             """,
-            _of(parent),
+            _with_beside(parent),
         )
         return int(_only(cursor))
 
@@ -194,7 +206,7 @@ def drop_repeated(parent: ImportKey) -> None:
             )
             where {_RECORDS} and r.id in (select id from repeated)
             """,
-            _of(parent),
+            _with_beside(parent),
         )
 
 
