@@ -3,77 +3,74 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
-from app.statuses import ImportKind
+from app.statuses import ImportKind, ImportStatus
 
 
-class ImportState(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportState:
     """An import with the sums of its batches' counters, at one moment."""
 
-    @property
-    def public_id(self) -> uuid.UUID:
-        """The id that its seller knows."""
-
-    @property
-    def status(self) -> str:
-        """Its status."""
-
-    @property
-    def kind(self) -> str:
-        """Which kind of run it is."""
+    #: The public id.
+    public_id: uuid.UUID
+    kind: ImportKind
+    status: ImportStatus
+    file_name: str
+    #: What its seller calls it; empty: as its file.
+    given_name: str = ""
+    total: int
+    #: Rows that created a listing; of an undo, the listings that it removed.
+    created: int
+    #: Rows that updated a listing; of an undo, the listings that it put back.
+    updated: int
+    #: Rows whose listing already had their values, so that it was not written; of an undo, the listings that it kept.
+    unchanged: int
+    failed: int
+    #: When the file arrived.
+    created_at: datetime
+    #: When processing started; None before.
+    started_at: datetime | None
+    #: When it was over; None before.
+    finished_at: datetime | None
 
     @property
     def is_check(self) -> bool:
-        """Whether it writes no listing."""
+        """Whether it is a check: it writes no listing, and reports what an import of its file would do."""
+        return self.kind is ImportKind.CHECK
 
     @property
-    def file_name(self) -> str:
-        """The name of its file."""
+    def is_undo(self) -> bool:
+        """Whether it is an undo: its rows are the listings of another import."""
+        return self.kind is ImportKind.UNDO
 
     @property
     def name(self) -> str:
-        """What its seller calls it; the name of its file, unless it has been given another."""
+        """What it is called."""
+        return self.given_name or self.file_name
 
     @property
-    def total(self) -> int:
-        """All rows."""
+    def successful(self) -> int:
+        """Rows that were created, updated or unchanged."""
+        return self.created + self.updated + self.unchanged
 
     @property
-    def created(self) -> int:
-        """Rows that created a listing; of an undo, the listings that it removed."""
+    def processed(self) -> int:
+        """Rows that are through, well or badly."""
+        return self.successful + self.failed
 
     @property
-    def updated(self) -> int:
-        """Rows that updated a listing; of an undo, the listings that it put back."""
-
-    @property
-    def unchanged(self) -> int:
-        """Rows whose listing already had their values; of an undo, the listings that it kept."""
-
-    @property
-    def failed(self) -> int:
-        """Failed rows."""
-
-    @property
-    def created_at(self) -> datetime:
-        """When the file arrived."""
-
-    @property
-    def started_at(self) -> datetime | None:
-        """When processing started; None before."""
-
-    @property
-    def finished_at(self) -> datetime | None:
-        """When it was over; None before."""
+    def not_processed(self) -> int:
+        """Rows that are not processed, yet or for ever."""
+        return self.total - self.processed
 
 
 def import_fields(one: ImportState) -> dict[str, Any]:
     """The fields of an import by their names in Python; ``camel`` makes those of JSON."""
-    successful = one.created + one.updated + one.unchanged
     counters = one.created, one.updated, one.unchanged
-    of_rows, of_listings = ((0, 0, 0), counters) if one.kind == ImportKind.UNDO else (counters, (0, 0, 0))
+    of_rows, of_listings = ((0, 0, 0), counters) if one.is_undo else (counters, (0, 0, 0))
     return {
         "id": one.public_id,
         "status": one.status,
@@ -82,11 +79,11 @@ def import_fields(one: ImportState) -> dict[str, Any]:
         "kind": one.kind,
         "check": one.is_check,
         "total": one.total,
-        "successful": successful,
+        "successful": one.successful,
         **dict(zip(("created", "updated", "unchanged"), of_rows, strict=True)),
         **dict(zip(("removed", "put_back", "kept"), of_listings, strict=True)),
         "failed": one.failed,
-        "not_processed": one.total - successful - one.failed,
+        "not_processed": one.not_processed,
         "created_at": one.created_at,
         "started_at": one.started_at,
         "finished_at": one.finished_at,

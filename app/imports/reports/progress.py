@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.config import current_settings
 from app.csvfile.warn import Warned, read_stored
+from app.import_fields import ImportState
 from app.imports.errors import ImportNotFound
 from app.imports.reports import seller_file
 from app.models import Batch
@@ -34,38 +35,23 @@ from app.statuses import (
 _MOST_IN_CHAIN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class ImportProgress:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportProgress(ImportState):
     """View model of an import."""
 
     key: ImportKey
-    public_id: uuid.UUID
-    file_name: str
     #: In bytes.
     file_size: int
-    kind: ImportKind
-    status: ImportStatus
     #: A pause was requested, and some batch is still finishing its chunk.
     is_pausing: bool
-    total: int
-    created: int
-    updated: int
-    #: Rows whose listing already had their values; it was not written.
-    unchanged: int
-    failed: int
     #: Rows that the upload check found invalid; they are, or will be, among the failed.
     invalid: int
     #: Which rows of another import it retries; None for an uploaded file.
     retry_of: RetriedRows | None
     #: The Idempotency-Key of the request that created it.
     idempotency_key: str | None
-    created_at: datetime
-    #: When processing started; None before.
-    started_at: datetime | None
     updated_at: datetime
-    finished_at: datetime | None
-    #: What its seller calls it, and has noted about it; empty if nothing.
-    given_name: str = ""
+    #: What its seller has noted about it; empty if nothing.
     note: str = ""
     #: Whether its seller has marked it as dealt with.
     is_dealt_with: bool = False
@@ -80,24 +66,9 @@ class ImportProgress:
     warnings: list[Warned] = field(default_factory=list)
 
     @property
-    def is_check(self) -> bool:
-        """Whether it is a check: it writes no listing, and reports what an import of its file would do."""
-        return self.kind is ImportKind.CHECK
-
-    @property
-    def is_undo(self) -> bool:
-        """Whether it is an undo: its rows are the listings of another import."""
-        return self.kind is ImportKind.UNDO
-
-    @property
     def rows_word(self) -> str:
         """What its total counts: rows, or listings."""
         return "listing" if self.is_undo else "row"
-
-    @property
-    def name(self) -> str:
-        """What it is called on pages."""
-        return self.given_name or self.file_name
 
     @property
     def noun(self) -> str:
@@ -108,21 +79,6 @@ class ImportProgress:
     def short_id(self) -> str:
         """The beginning of the public id, enough to tell downloaded files apart by their names."""
         return self.public_id.hex[:8]
-
-    @property
-    def successful(self) -> int:
-        """Rows that were created, updated or unchanged."""
-        return self.created + self.updated + self.unchanged
-
-    @property
-    def processed(self) -> int:
-        """Rows that are through, well or badly."""
-        return self.successful + self.failed
-
-    @property
-    def not_processed(self) -> int:
-        """Rows that are not processed, yet or for ever."""
-        return self.total - self.processed
 
     @property
     def percent(self) -> int:

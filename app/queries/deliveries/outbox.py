@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,9 +16,9 @@ from sqlalchemy import Row, Select, select
 
 from app.config import current_settings
 from app.extensions import db
-from app.import_fields import camel, import_fields, iso
+from app.import_fields import ImportState, camel, import_fields, iso
 from app.models import Delivery
-from app.queries import ImportKey, execute, fetch, fetch_as, fetch_value, fetch_values, older_than
+from app.queries import ImportKey, execute, fetch, fetch_one, fetch_value, fetch_values, older_than
 from app.queries.status_sets import (
     DELIVERY_GIVEN_UP,
     EMAIL,
@@ -96,31 +97,14 @@ class Result(NamedTuple):
     body: str
 
 
-class _Told(NamedTuple):
-    """An import at the moment of a message about it; see ``import_fields.ImportState``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told(ImportState):
+    """An import at the moment of a message about it."""
 
-    public_id: uuid.UUID
-    status: str
-    kind: str
-    file_name: str
-    name: str
-    total: int
-    created: int
-    updated: int
-    unchanged: int
-    failed: int
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
     #: The seller's setting.
     email_on_end: str
     #: The time of the message, by the database's clock.
     told_at: datetime
-
-    @property
-    def is_check(self) -> bool:
-        """Whether it is a check."""
-        return self.kind == ImportKind.CHECK
 
     @property
     def is_mailed(self) -> bool:
@@ -161,10 +145,9 @@ def enqueue_notifications(key: ImportKey, status: ImportStatus) -> None:
 
 
 def _look(key: ImportKey) -> _Told:
-    return fetch_as(
-        _Told,
+    row = fetch_one(
         """
-        select i.public_id, i.status, i.kind, i.file_name, coalesce(i.name, i.file_name) as name,
+        select i.public_id, i.status, i.kind, i.file_name, coalesce(i.name, '') as given_name,
             i.total, c.*, i.created_at, i.finished_at,
             s.email_on_end, clock_timestamp() as told_at
         from imports i join sellers s on s.id = i.seller_id cross join lateral (
@@ -175,7 +158,8 @@ def _look(key: ImportKey) -> _Told:
         where i.seller_id = %(seller_id)s and i.id = %(import_id)s
         """,
         key._asdict(),
-    )[0]
+    )
+    return _Told(**{**row._mapping, "kind": ImportKind(row.kind), "status": ImportStatus(row.status)})
 
 
 def _body(event: str, told: _Told, *, public_url: str) -> str:
