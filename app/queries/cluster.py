@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from app.models import BY_SELLER, ON_ALL_NODES
-from app.queries import driver_cursor
+from app.queries import driver_cursor, fetch_value
 
 _BY_SELLER = [model.__tablename__ for model in BY_SELLER]
 _ON_ALL_NODES = [model.__tablename__ for model in ON_ALL_NODES]
@@ -77,15 +77,16 @@ def get_extension() -> Extension:
 
 def list_nodes() -> list[Node]:
     """The nodes, the coordinator first. Needs the extension."""
+    settings = f"{{{','.join(SETTINGS)}}}"
     with driver_cursor() as cursor:
         cursor.execute(
             """
             select n.nodeid, n.nodename || ':' || n.nodeport, n.groupid = 0, n.shouldhaveshards,
                 case when a.success then a.result::json end
-            from pg_dist_node n left join run_command_on_all_nodes(%s) a using (nodeid)
+            from pg_dist_node n left join run_command_on_all_nodes(%(asked)s) a using (nodeid)
             where n.isactive and n.noderole = 'primary' order by n.groupid
             """,
-            (f"select json_object_agg(name, setting) from pg_settings where name = any('{{{','.join(SETTINGS)}}}')",),
+            {"asked": f"select json_object_agg(name, setting) from pg_settings where name = any('{settings}')"},
         )
         return [Node(*row) for row in cursor]
 
@@ -111,10 +112,10 @@ def list_tables(extension: Extension) -> list[Table]:
             f"""
             select t.name, {place}, greatest(c.reltuples, 0)::bigint,
                 case when pg_relation_size(c.oid) > 0 then pg_total_relation_size(c.oid) else 0 end
-            from unnest(%s::text[]) with ordinality as t (name, place)
+            from unnest(%(names)s::text[]) with ordinality as t (name, place)
             join pg_class c on c.oid = to_regclass(t.name) order by t.place
             """,
-            ([*_ON_ALL_NODES, *_BY_SELLER],),
+            {"names": [*_ON_ALL_NODES, *_BY_SELLER]},
         )
         return [Table(*row) for row in cursor]
 
@@ -158,9 +159,9 @@ def list_shards() -> list[Shard]:
         cursor.execute(
             """
             select shardid, nodename || ':' || nodeport, coalesce(shard_size, 0) from citus_shards
-            where table_name = to_regclass(%s) order by 3 desc, 1
+            where table_name = to_regclass(%(first)s) order by 3 desc, 1
             """,
-            (FIRST,),
+            {"first": FIRST},
         )
         return [Shard(*row) for row in cursor]
 
@@ -186,9 +187,8 @@ def find_sellers(shards: Collection[int], *, per_shard: int) -> dict[int, list[t
 
 def count_listings(seller_id: int) -> int:
     """The number of a seller's listings."""
-    with driver_cursor() as cursor:
-        cursor.execute("select count(*) from listings where seller_id = %s", (seller_id,))
-        return int(_only(cursor.fetchone())[0])
+    query = "select count(*) from listings where seller_id = %(seller_id)s"
+    return int(fetch_value(query, {"seller_id": seller_id}))
 
 
 def _only(row: tuple[Any, ...] | None) -> tuple[Any, ...]:

@@ -107,6 +107,11 @@ def test_statements_name_the_seller(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", MODULES)
+def test_parameters_have_names(module: str) -> None:
+    assert [text for text in TEXTS[module] if re.search(r"(?<!%)%[sbt]\b", text)] == []
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_queries_made_of_models_name_the_seller(module: str) -> None:
     models = {model.__name__ for model in BY_SELLER}
     for function in (node for node in TREES[module].body if isinstance(node, ast.FunctionDef)):

@@ -286,7 +286,10 @@ def count_removed(parent: ImportKey) -> int:
 def count_kept(undo: ImportKey) -> int:
     """The number of listings that are recorded as kept by an undo."""
     with driver_cursor() as cursor:
-        cursor.execute("select count(*) from kept_listings where seller_id = %s and import_id = %s", undo)
+        cursor.execute(
+            "select count(*) from kept_listings where seller_id = %(seller_id)s and import_id = %(import_id)s",
+            undo._asdict(),
+        )
         return int(_only(cursor))
 
 
