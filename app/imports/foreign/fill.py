@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from app.imports.foreign.bound import Bound, whole
 from app.imports.foreign.mapping import FillDown, Parents, normal
 
-#: Parents that are remembered.
-_PARENTS = 200_000
+#: Characters of parents that are remembered, with so many for each beside its cells.
+_CHARACTERS, _BESIDE = 32_000_000, 100
 
 
 class Filler:
@@ -69,15 +69,18 @@ class _Parents:
         self._places = None if None in places else [place for place in places if place is not None]
         self._words = pa.array(map(normal, rule.words), pa.string())
         self._known: dict[str, list[str]] = {}
+        self._room = _CHARACTERS
 
     def fill(self, cells: pa.Table) -> pa.Table:
         if self._places is None:
             return cells
         parent, key, own_id, kind = (whole(cells.column(at)) for at in self._places)
         for at in _indices(pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(kind)), self._words)):
-            if len(self._known) < _PARENTS:
+            if self._room > 0:
+                names = key[at].as_py(), f"id:{own_id[at].as_py()}"
                 values = [cells.column(column)[at].as_py() for column in self._columns]
-                self._known |= dict.fromkeys((key[at].as_py(), f"id:{own_id[at].as_py()}"), values)
+                self._room -= _BESIDE + sum(map(len, (*names, *values)))
+                self._known |= dict.fromkeys(names, values)
         children = [at for at in _indices(pc.not_equal(parent, "")) if parent[at].as_py() in self._known]
         for place, column in enumerate(self._columns):
             texts = cells.column(column).to_pylist() if children else []
