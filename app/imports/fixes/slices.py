@@ -16,7 +16,7 @@ from app.csvfile.lines import BLOCK_BYTES
 from app.csvfile.reader import Block, read_blocks
 from app.csvfile.texts import Indices, Mask, Texts, union
 from app.imports.reports.row_errors import TELLING, can_be_assigned, columns_of
-from app.queries.imports.corrections import Value
+from app.queries.imports.corrections import COUNTED
 from app.queries.imports.error_groups import ErrorKind
 
 #: Joins the values of several columns.
@@ -64,8 +64,8 @@ class Slice(NamedTuple):
         columns = {name: cells.take(wanted) for name, cells in self.columns.items()}
         return Slice(self.lines[at], self.texts.take(wanted), self.reasons, self.reason_at[at], columns)
 
-    def tally(self) -> list[Value]:
-        """The distinct values of each problem, with the number and the bounds of their rows."""
+    def tally(self) -> pa.Table:
+        """The distinct values of each problem, with the number and the bounds of their rows: a table of COUNTED."""
         found = []
         for kind in dict.fromkeys(kind for reasons in self.reasons for kind in reasons):
             at = np.flatnonzero(self.has(kind))
@@ -75,9 +75,11 @@ class Slice(NamedTuple):
             lines, codes = self.lines[at], encoded.indices.to_numpy()
             _, first, counts = np.unique(codes, return_index=True, return_counts=True)
             last = len(codes) - 1 - np.unique(codes[::-1], return_index=True)[1]
-            each = (encoded.dictionary.to_pylist(), counts.tolist(), lines[first].tolist(), lines[last].tolist())
-            found += [Value(kind, *of_value) for of_value in zip(*each, strict=True)]
-        return found
+            values = encoded.dictionary
+            of_kind = (pa.repeat(name, len(values)) for name in (kind.cause.slug, str(kind.column)))
+            numbers = (pa.array(each, pa.int32()) for each in (counts, lines[first], lines[last]))
+            found.append(pa.table([*of_kind, values, *numbers], schema=COUNTED))
+        return pa.concat_tables(found) if found else COUNTED.empty_table()
 
 
 def parse_reasons(joined: str) -> tuple[ErrorKind, ...]:

@@ -18,8 +18,7 @@ from sqlalchemy import exists, func, select
 from app.csvfile.causes import Cause
 from app.extensions import db
 from app.models import Answer, Correction, Fixing, Import, OpenValue
-from app.queries import ImportKey, execute, fetch, fetch_as, fetch_one, fetch_value, older_than
-from app.queries.binary import read_table
+from app.queries import ImportKey, binary, execute, fetch, fetch_as, fetch_one, fetch_value, older_than
 from app.queries.bulk_insert import copy, with_constants
 from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import RecordedError
@@ -289,7 +288,7 @@ def read_open(key: ImportKey, wanted: Wanted, *, after_line: int, with_facts: bo
         where coalesce(e.line, 0) > 0 and {_IS_OPEN} and {_IN_GROUP}
         order by e.line
     """
-    return read_table(query, SLICE, {**key._asdict(), **wanted._asdict(), "after": after_line})
+    return binary.read_table(query, SLICE, {**key._asdict(), **wanted._asdict(), "after": after_line})
 
 
 def read_lines(key: ImportKey, lines: Collection[int]) -> pa.Table:
@@ -301,7 +300,7 @@ def read_lines(key: ImportKey, lines: Collection[int]) -> pa.Table:
         where {_OF_IMPORT} and e.line = any(%(lines)s::int[]) and c.taken_by is null
         order by e.line
     """
-    return read_table(query, SLICE, {**key._asdict(), "lines": [*lines]})
+    return binary.read_table(query, SLICE, {**key._asdict(), "lines": [*lines]})
 
 
 def list_states(key: ImportKey, lines: Collection[int]) -> dict[int, tuple[CorrectionState, bool]]:
@@ -381,35 +380,40 @@ def forget_values(key: ImportKey) -> None:
     execute(f"delete from open_values where {_THIS}", key._asdict())
 
 
-def count_values(key: ImportKey, counted: Sequence[Value], *, sign: int = 1) -> None:
-    """Add rows with these values to those that are open, or take them away."""
-    if not counted:
+#: Values of open rows: how many rows have each, and between which lines.
+COUNTED = pa.schema(
+    {
+        "cause": pa.string(),
+        "in_column": pa.string(),
+        "value": pa.string(),
+        "rows": pa.int32(),
+        "first_line": pa.int32(),
+        "last_line": pa.int32(),
+    }
+)
+
+
+def count_values(key: ImportKey, counted: pa.Table, *, sign: int = 1) -> None:
+    """Add rows with these values, a table of COUNTED, to those that are open, or take them away."""
+    if not len(counted):
         return
-    execute(
-        """
+    # Neighbours in the primary key one after the other, so that each of its pages is found once.
+    counted = counted.sort_by([(name, "ascending") for name in ("cause", "in_column", "value")])
+    binary.execute(
+        f"""
         insert into open_values (seller_id, import_id, cause, "column", value, rows, first_line, last_line)
-        select %(seller_id)s, %(import_id)s, *
-        from unnest(
-            %(causes)s::text[], %(columns)s::text[], %(values)s::text[],
-            %(rows)s::int[], %(firsts)s::int[], %(lasts)s::int[]
-        )
+        select %(seller_id)s, %(import_id)s, cause, in_column, value, %(sign)s * rows, first_line, last_line
+        from {binary.unnest(COUNTED)}
         on conflict (seller_id, import_id, cause, "column", value) do update set
             rows = open_values.rows + excluded.rows,
             first_line = least(open_values.first_line, excluded.first_line),
             last_line = greatest(open_values.last_line, excluded.last_line)
         """,
-        {
-            **key._asdict(),
-            "causes": [one.kind.cause.slug for one in counted],
-            "columns": [str(one.kind.column) for one in counted],
-            "values": [one.value for one in counted],
-            "rows": [sign * one.rows for one in counted],
-            "firsts": [one.first_line for one in counted],
-            "lasts": [one.last_line for one in counted],
-        },
+        {**key._asdict(), "sign": sign, **binary.as_arrays(counted)},
     )
     if sign < 0:
-        execute(f"delete from open_values where {_THIS} and rows <= 0", key._asdict())
+        query = f"delete from open_values where {_THIS} and cause = any(%(causes)s) and rows <= 0"
+        execute(query, {**key._asdict(), "causes": counted["cause"].unique().to_pylist()})
 
 
 def list_groups(key: ImportKey) -> list[Group]:
