@@ -12,7 +12,7 @@ import pyarrow as pa
 from app.csvfile.causes import Problem
 from app.csvfile.header import layout_of
 from app.csvfile.reader import Block, read_blocks
-from app.csvfile.rows import SCHEMA
+from app.csvfile.rows import SCHEMA, valid
 from app.csvfile.validate import Validator
 
 #: Number of bytes that are read and validated together, so that a batch of usual rows is one block.
@@ -66,8 +66,8 @@ class _Part(NamedTuple):
 class LineReader:
     """Reads and validates the records in ``pieces``, which begin at byte ``offset`` and physical line ``line``.
 
-    ``header`` is the header line of their file. ``complete`` judges the valid rows of each block further: it returns
-    those that stay valid, perhaps with columns of its own, and the problems of the others.
+    ``header`` is the header line of their file. ``complete`` judges the rows of each block further: it returns those
+    that are valid and stay so, perhaps with columns of its own, and the problems of those that do not.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class LineReader:
         header: str,
         offset: int,
         line: int,
-        complete: Callable[[pa.Table], tuple[pa.Table, Wrong]] = lambda rows: (rows, {}),
+        complete: Callable[[pa.Table], tuple[pa.Table, Wrong]] = lambda rows: (valid(rows), {}),
     ) -> None:
         #: The layout of its file.
         self.layout = layout_of(header)

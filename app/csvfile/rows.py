@@ -1,4 +1,4 @@
-"""The valid rows of a file as Arrow columns: the schema that validation, the workers and the COPY share."""
+"""The rows of a file as Arrow columns: the schema that validation, the workers and the COPY share."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from app.csvfile.columns import FIELDS, VALUES, Column, Values
 from app.csvfile.contract import Condition, ItemName, Mode, NamedBy
 
 _TYPES = {"int4": pa.int32(), "text": pa.string(), "bool": pa.bool_()}
 
-#: The columns of a table of valid rows, one line each, in the order of the file.
+#: What an invalid row has in the column ``named_by``; its other values may be missing.
+NOT_VALID = 0
+
+#: The columns of a table of rows, one line each, in the order of the file.
 SCHEMA = pa.schema(
     [
         #: The physical line on which the row begins.
         pa.field("line", pa.int32(), nullable=False),
         #: Whether its MODE is CREATE; else it is UPDATE.
         pa.field("is_create", pa.bool_(), nullable=False),
-        #: How it names the item: a ``contract.NamedBy``. Only the column for that way has a value.
+        #: How it names the item: a ``contract.NamedBy``. Only the column for that way has a value. Or NOT_VALID.
         pa.field("named_by", pa.int8(), nullable=False),
         pa.field("urn", pa.string()),
         pa.field("external_id", pa.int64()),
@@ -33,6 +37,11 @@ SCHEMA = pa.schema(
         *(pa.field(field.name, _TYPES[field.sql]) for field in FIELDS.values()),
     ]
 )
+
+
+def valid(rows: pa.Table) -> pa.Table:
+    """The valid ones of ``rows``."""
+    return rows.filter(pc.not_equal(rows["named_by"], NOT_VALID))
 
 
 class Row(NamedTuple):

@@ -24,7 +24,7 @@ from app.csvfile.guard import unguard
 from app.csvfile.parse import Wrong
 from app.csvfile.reader import CONTROL, Block
 from app.csvfile.records import BrokenCells
-from app.csvfile.rows import SCHEMA
+from app.csvfile.rows import NOT_VALID, SCHEMA
 from app.csvfile.texts import Indices, Mask, Texts, union, where
 from app.csvfile.visible import describe_invisible, trim, typed
 
@@ -89,9 +89,9 @@ class _Distinct(NamedTuple):
         """For each row whether its value is wanted."""
         return np.array([*map(is_wanted, self.values)], np.bool_)[self.indices]
 
-    def as_array(self, to: pa.DataType) -> pa.Array:
-        """The value of each row; null for a wrong one."""
-        return pa.array([None if _is_wrong(value) else value for value in self.values], to).take(pa.array(self.indices))
+    def as_array(self, to: pa.DataType, wrong: int | str | None = None) -> pa.Array:
+        """The value of each row; ``wrong`` for a wrong one."""
+        return pa.array([wrong if _is_wrong(one) else one for one in self.values], to).take(pa.array(self.indices))
 
 
 class _Texts:
@@ -197,18 +197,17 @@ class Validated:
         }
 
     def rows(self) -> pa.Table:
-        """The valid rows, a table of ``rows.SCHEMA``."""
+        """The fit records as rows, a table of ``rows.SCHEMA``."""
         columns = self._name_items() | {
             "line": pa.array(self._block.lines[self._block.fit].astype(np.int32)),
             "is_create": pa.array(self._is_create),
-            "condition": self._values[Column.CONDITION].as_array(SCHEMA.field("condition").type),
-            "variants": self._values[Column.VARIANTS].as_array(SCHEMA.field("variants").type),
+            "condition": self._values[Column.CONDITION].as_array(SCHEMA.field("condition").type, 0),
+            "variants": self._values[Column.VARIANTS].as_array(SCHEMA.field("variants").type, ""),
             **{field.name: self._read(column, SCHEMA.field(field.name).type) for column, field in FIELDS.items()},
         }
         hidden = columns["hidden"]
         columns["hidden"] = pc.if_else(columns["is_create"], hidden.fill_null(False), hidden)
-        table = pa.table([columns[field.name] for field in SCHEMA], SCHEMA)
-        return table.filter(pa.array(~self._is_wrong)) if self._is_wrong.any() else table
+        return pa.table([columns[field.name] for field in SCHEMA], SCHEMA)
 
     def _read(self, column: Column, to: pa.DataType) -> pa.Array:
         """The values of a field's column; null if the file does not have it."""
@@ -226,12 +225,13 @@ class Validated:
             at = np.flatnonzero(texts.is_filled)
             named_by[at], ids[at] = way, texts.array.take(pa.array(at)).cast(pa.int64()).to_numpy()
         named_by[urns.is_filled] = NamedBy.URN
+        named_by[self._is_wrong] = NOT_VALID
         is_by_id = (named_by == NamedBy.CARDMARKET_ID) | (named_by == NamedBy.TCGPLAYER_ID)
         return {
             "named_by": pa.array(named_by),
             "urn": urns.or_null(),
             "external_id": pa.array(ids, mask=~is_by_id),
-            "name_key": self._name_keys((named_by == NamedBy.NAME) & ~self._is_wrong),
+            "name_key": self._name_keys(named_by == NamedBy.NAME),
         }
 
     def _name_keys(self, is_wanted: Mask) -> pa.Array:

@@ -23,7 +23,7 @@ from app.config import current_settings
 from app.csvfile.contract import ItemName
 from app.imports.worker import catalog_snapshot
 from app.imports.worker.catalog_snapshot import DamagedSnapshot, Snapshot
-from app.imports.worker.resolved import KnownItems, Resolved, each_way
+from app.imports.worker.resolved import KnownItems, Resolved, each_way, nothing_for
 from app.queries import begin_repeatable_read, items
 from app.queries.items import CatalogItem
 
@@ -43,7 +43,7 @@ class LookedUpItems:
 
     def resolve(self, rows: pa.Table) -> Resolved:
         """The items that ``rows``, a table of ``csvfile.rows.SCHEMA``, name."""
-        resolved = np.empty((3, len(rows)), np.int32)
+        resolved = nothing_for(len(rows))
         for way, at, names in each_way(rows):
             encoded = pc.dictionary_encode(names)
             distinct = [(way, name) for name in encoded.dictionary.to_pylist()]

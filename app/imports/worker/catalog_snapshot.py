@@ -34,7 +34,7 @@ from app.imports.worker.catalog_index import (
     hash_ids,
     hash_texts,
 )
-from app.imports.worker.resolved import Resolved, each_way
+from app.imports.worker.resolved import Resolved, each_way, nothing_for
 from app.queries import items
 from app.queries.items import CatalogItem
 from app.storage.local import open_private
@@ -80,7 +80,7 @@ class Snapshot:
 
     def resolve(self, rows: pa.Table) -> Resolved:
         """The items that ``rows``, a table of ``csvfile.rows.SCHEMA``, name."""
-        resolved = np.empty((3, len(rows)), np.int32)
+        resolved = nothing_for(len(rows))
         for way, at, names in each_way(rows):
             resolved[:, at] = self._find(way, names)[:, :3].T
         return Resolved(*resolved)

@@ -14,6 +14,7 @@ from app.csvfile.causes import Cause, Problem
 from app.csvfile.columns import Column
 from app.csvfile.contract import Condition, ItemName, NamedBy
 from app.csvfile.lines import Wrong
+from app.csvfile.rows import NOT_VALID
 from app.csvfile.visible import describe_invisible
 from app.queries.items import CatalogItem
 
@@ -32,7 +33,7 @@ _VARIANTS_LISTED = 12
 
 
 class Resolved(NamedTuple):
-    """The items that rows name: an element for each row in each array."""
+    """The items that rows name: an element for each row in each array. Invalid rows name none."""
 
     #: 0 where the name means no item or several.
     item_ids: NDArray[np.int32]
@@ -41,6 +42,11 @@ class Resolved(NamedTuple):
     #: The variants of the item, as an index into ``KnownItems.variant_sets``; -1 where the name means no item or
     #: several.
     variant_sets: NDArray[np.int32]
+
+
+def nothing_for(rows: int) -> NDArray[np.int32]:
+    """The arrays of ``Resolved``, one below the other, for as many ``rows`` whose names mean no item."""
+    return np.repeat(np.array([[0], [0], [-1]], np.int32), rows, axis=1)
 
 
 class KnownItems(Protocol):
@@ -68,7 +74,7 @@ def each_way(rows: pa.Table) -> Iterator[tuple[NamedBy, NDArray[np.intp], pa.Arr
 
 
 def find_items(rows: pa.Table, known_items: KnownItems) -> tuple[pa.Table, Wrong]:
-    """Those of ``rows`` whose item and variants are in the catalog, and the problems of the others.
+    """The valid ones of ``rows`` whose item and variants are in the catalog, and the problems of the other valid ones.
 
     Instead of the columns that name an item they get ``item_id`` and ``key``: a number for the listing key, which
     orders them like their keys.
@@ -81,7 +87,7 @@ def find_items(rows: pa.Table, known_items: KnownItems) -> tuple[pa.Table, Wrong
     ranks[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
     keys = (found.item_ids * np.int64(len(Condition) + 1) + rows["condition"].to_numpy()) * len(names) + ranks[at]
     named = ["named_by", *dict.fromkeys(COLUMNS.values())]
-    wrong = rows.select(["line", *named, "variants"]).filter(~is_right)
+    wrong = rows.select(["line", *named, "variants"]).filter(~is_right & (rows["named_by"].to_numpy() != NOT_VALID))
     explained = zip(wrong.to_pylist(), known_items.candidates(wrong), strict=True)
     right = rows.drop_columns(named).append_column("item_id", pa.array(found.item_ids))
     right = right.append_column("key", pa.array(keys)).filter(is_right)
