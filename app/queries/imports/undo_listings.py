@@ -158,9 +158,9 @@ def _name(kept: str, values: dict[str, Any]) -> list[Kept]:
         cursor.execute(
             """
             select id, public_id, coalesce(name, file_name), kind from imports
-            where seller_id = %s and id = any(%s::bigint[]) and deleted_at is null
+            where seller_id = %(seller_id)s and id = any(%(changers)s::bigint[]) and deleted_at is null
             """,
-            (values["seller_id"], [*{changer for *_, changer, _, _, _ in rows if changer is not None}]),
+            {**values, "changers": [*{changer for *_, changer, _, _, _ in rows if changer is not None}]},
         )
         changers = {number: (public_id, name, ImportKind(kind)) for number, public_id, name, kind in cursor}
         return [
