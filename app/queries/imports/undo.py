@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from psycopg import Cursor
 
-from app.queries import BatchKey, ImportKey, driver_cursor
+from app.queries import BatchKey, ImportKey, driver_cursor, execute, fetch_value, fetch_values
 from app.queries.listings.earlier_values import ENTRY, MARKS, VALUES, entries
 from app.queries.listings.listings import HAS_KEY, KEY
 from app.queries.status_sets import KIND_CHECK, KIND_UNDO
@@ -96,20 +96,13 @@ class Left(NamedTuple):
 
 def hold(parent: ImportKey) -> None:
     """Keep an import as it is until the end of this transaction."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            "select from imports where seller_id = %(seller_id)s and id = %(parent)s for no key update", _of(parent)
-        )
+    execute("select from imports where seller_id = %(seller_id)s and id = %(parent)s for no key update", _of(parent))
 
 
 def list_undos(parent: ImportKey) -> list[int]:
     """The ids of the undos of an import."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"select id from imports where seller_id = %(seller_id)s and parent_id = %(parent)s and kind = {KIND_UNDO}",
-            _of(parent),
-        )
-        return [undo for (undo,) in cursor]
+    query = f"select id from imports where seller_id = %(seller_id)s and parent_id = %(parent)s and kind = {KIND_UNDO}"
+    return fetch_values(query, _of(parent))
 
 
 # Planning -------------------------------------------------------------------------------------------------------------
@@ -148,16 +141,15 @@ def _with_beside(parent: ImportKey) -> dict[str, Any]:
     Numbers of one sequence are drawn before the first and after the last chunk of each run: the one that is drawn later
     is the higher, whatever the clocks say.
     """
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select array_agg(o.id) from imports i join imports o on o.seller_id = i.seller_id and o.id <> i.id
-            where i.seller_id = %(seller_id)s and i.id = %(parent)s and o.kind <> {KIND_CHECK}
-              and (i.end_number is null or o.id < i.end_number) and (o.end_number is null or i.id < o.end_number)
-            """,
-            _of(parent),
-        )
-        return {**_of(parent), "beside": _only(cursor) or []}
+    beside = fetch_values(
+        f"""
+        select o.id from imports i join imports o on o.seller_id = i.seller_id and o.id <> i.id
+        where i.seller_id = %(seller_id)s and i.id = %(parent)s and o.kind <> {KIND_CHECK}
+          and (i.end_number is null or o.id < i.end_number) and (o.end_number is null or i.id < o.end_number)
+        """,
+        _of(parent),
+    )
+    return {**_of(parent), "beside": beside}
 
 
 def can_repeat(parent: ImportKey) -> bool:
@@ -166,28 +158,26 @@ def can_repeat(parent: ImportKey) -> bool:
     Then the later record says that such a run was the last to update it. This is nearly always false, so that the
     search for such listings is spared.
     """
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select exists (select from earlier_values r where {_RECORDS}
-                and (r.updated_import_id is null or r.updated_import_id && %(beside)s::bigint[]))
-            """,
-            _with_beside(parent),
-        )
-        return bool(_only(cursor))
+    found = fetch_value(
+        f"""
+        select exists (select from earlier_values r where {_RECORDS}
+            and (r.updated_import_id is null or r.updated_import_id && %(beside)s::bigint[]))
+        """,
+        _with_beside(parent),
+    )
+    return bool(found)
 
 
 def count_recorded(parent: ImportKey) -> int:
     """The number of different listings in the records of an import."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select coalesce(sum(r.listings), 0) - (select count(*) from ({_REPEATED}) k)
-            from earlier_values r where {_RECORDS}
-            """,
-            _with_beside(parent),
-        )
-        return int(_only(cursor))
+    found = fetch_value(
+        f"""
+        select coalesce(sum(r.listings), 0) - (select count(*) from ({_REPEATED}) k)
+        from earlier_values r where {_RECORDS}
+        """,
+        _with_beside(parent),
+    )
+    return int(found)
 
 
 def drop_repeated(parent: ImportKey) -> None:
@@ -196,43 +186,39 @@ def drop_repeated(parent: ImportKey) -> None:
         *(f"coalesce(array_agg(e.{name}), '{{}}')" for name in KEY),
         *(f"case when r.{name} is not null then coalesce(array_agg(e.{name}), '{{}}') end" for name in _NULLABLE),
     )
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            with repeated as materialized ({_REPEATED})
-            update earlier_values r set (listings, {", ".join(ENTRY)}) = (
-                select count(*), {", ".join(left_over)} from unnest({_each("r", ENTRY)}) e ({", ".join(ENTRY)})
-                where not exists (select from repeated k where k.id = r.id and {_SAME})
-            )
-            where {_RECORDS} and r.id in (select id from repeated)
-            """,
-            _with_beside(parent),
+    execute(
+        f"""
+        with repeated as materialized ({_REPEATED})
+        update earlier_values r set (listings, {", ".join(ENTRY)}) = (
+            select count(*), {", ".join(left_over)} from unnest({_each("r", ENTRY)}) e ({", ".join(ENTRY)})
+            where not exists (select from repeated k where k.id = r.id and {_SAME})
         )
+        where {_RECORDS} and r.id in (select id from repeated)
+        """,
+        _with_beside(parent),
+    )
 
 
 def count_unrecorded_rows(parent: ImportKey) -> int:
     """The number of rows that updated listings without a record: those that a release before 0.18 has processed."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            "select coalesce(sum(updated - reversible), 0) from batches where seller_id = %(seller_id)s"
-            " and import_id = %(parent)s",
-            _of(parent),
-        )
-        return int(_only(cursor))
+    found = fetch_value(
+        "select coalesce(sum(updated - reversible), 0) from batches where seller_id = %(seller_id)s"
+        " and import_id = %(parent)s",
+        _of(parent),
+    )
+    return int(found)
 
 
 def keep_unrecorded(undo: ImportKey, parent: ImportKey) -> int:
     """Keep the listings that the import was the last to update, without a record. Returns their number."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            insert into kept_listings (seller_id, import_id, {_KEY}, is_edited, is_unrecorded)
-            select l.seller_id, %(undo)s, {_each("l", KEY)}, false, true
-            from listings l where {_UNRECORDED}
-            """,
-            {**_of(parent), "undo": undo.import_id},
-        )
-        return cursor.rowcount
+    return execute(
+        f"""
+        insert into kept_listings (seller_id, import_id, {_KEY}, is_edited, is_unrecorded)
+        select l.seller_id, %(undo)s, {_each("l", KEY)}, false, true
+        from listings l where {_UNRECORDED}
+        """,
+        {**_of(parent), "undo": undo.import_id},
+    )
 
 
 # Counting -------------------------------------------------------------------------------------------------------------
@@ -264,33 +250,29 @@ def count_left(parent: ImportKey, *, unrecorded: bool, begun: bool) -> Left:
 
 def count_unrecorded(parent: ImportKey) -> int:
     """The number of listings that ``keep_unrecorded`` would keep."""
-    with driver_cursor() as cursor:
-        cursor.execute(f"select count(*) from listings l where {_UNRECORDED}", _of(parent))
-        return int(_only(cursor))
+    return int(fetch_value(f"select count(*) from listings l where {_UNRECORDED}", _of(parent)))
 
 
 def count_removed(parent: ImportKey) -> int:
     """The number of listings that undos of an import have removed."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select coalesce(sum(b.created), 0) from imports i
-            join batches b on b.seller_id = i.seller_id and b.import_id = i.id
-            where i.seller_id = %(seller_id)s and i.parent_id = %(parent)s and i.kind = {KIND_UNDO}
-            """,
-            _of(parent),
-        )
-        return int(_only(cursor))
+    found = fetch_value(
+        f"""
+        select coalesce(sum(b.created), 0) from imports i
+        join batches b on b.seller_id = i.seller_id and b.import_id = i.id
+        where i.seller_id = %(seller_id)s and i.parent_id = %(parent)s and i.kind = {KIND_UNDO}
+        """,
+        _of(parent),
+    )
+    return int(found)
 
 
 def count_kept(undo: ImportKey) -> int:
     """The number of listings that are recorded as kept by an undo."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            "select count(*) from kept_listings where seller_id = %(seller_id)s and import_id = %(import_id)s",
-            undo._asdict(),
-        )
-        return int(_only(cursor))
+    found = fetch_value(
+        "select count(*) from kept_listings where seller_id = %(seller_id)s and import_id = %(import_id)s",
+        undo._asdict(),
+    )
+    return int(found)
 
 
 # Reversing ------------------------------------------------------------------------------------------------------------
@@ -425,8 +407,3 @@ def _each(alias: str, names: Iterable[str]) -> str:
 
 def _of(parent: ImportKey) -> dict[str, int]:
     return {"seller_id": parent.seller_id, "parent": parent.import_id}
-
-
-def _only(cursor: Cursor[Any]) -> Any:
-    (value,) = cursor.fetchone() or (None,)
-    return value

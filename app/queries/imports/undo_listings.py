@@ -6,10 +6,8 @@ import uuid
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from psycopg.rows import namedtuple_row
-
 from app.csvfile.columns import Value
-from app.queries import ImportKey, driver_cursor
+from app.queries import ImportKey, fetch
 from app.queries.imports.undo import AS_CREATED, AS_UPDATED, KEPT_BEFORE, list_undos
 from app.queries.listings.earlier_values import VALUES, entries
 from app.queries.listings.listings import HAS_KEY, KEY, ListingKey
@@ -53,46 +51,40 @@ class Kept(NamedTuple):
 def list_removed(parent: ImportKey, *, limit: int) -> list[Example]:
     """The first listings that undoing the import ``parent`` would remove."""
     values = {"seller_id": parent.seller_id, "parent": parent.import_id, "undos": list_undos(parent), "limit": limit}
-    with driver_cursor() as cursor:
-        cursor.row_factory = namedtuple_row
-        cursor.execute(
-            f"""
-            select i.urn, i.name, l.* from listings l join items i on i.id = l.item_id
-            where l.seller_id = %(seller_id)s and l.created_import_id = %(parent)s and {AS_CREATED}
-                and not {KEPT_BEFORE}
-            order by {", ".join(f"l.{name}" for name in KEY)} limit %(limit)s
-            """,
-            values,
-        )
-        rows: list[Any] = cursor.fetchall()
-        return [Example(row.urn, row.name, row.condition, row.variants, _values(row), {}) for row in rows]
+    rows = fetch(
+        f"""
+        select i.urn, i.name, l.* from listings l join items i on i.id = l.item_id
+        where l.seller_id = %(seller_id)s and l.created_import_id = %(parent)s and {AS_CREATED}
+            and not {KEPT_BEFORE}
+        order by {", ".join(f"l.{name}" for name in KEY)} limit %(limit)s
+        """,
+        values,
+    )
+    return [Example(row.urn, row.name, row.condition, row.variants, _values(row), {}) for row in rows]
 
 
 def list_put_back(parent: ImportKey, *, limit: int) -> list[Example]:
     """The first listings that undoing the import ``parent`` would put back."""
     values = {"seller_id": parent.seller_id, "parent": parent.import_id, "undos": list_undos(parent), "limit": limit}
-    with driver_cursor() as cursor:
-        cursor.row_factory = namedtuple_row
-        then = ", ".join(f"case when k.has_{name} then k.{name} else l.{name} end as then_{name}" for name in VALUES)
-        cursor.execute(
-            f"""
-            select i.urn, i.name, k.condition, k.variants, {", ".join(f"l.{name}" for name in VALUES)}, {then}
-            from (
-                select e.*, {", ".join(f"r.{name} is not null as has_{name}" for name in VALUES)}
-                from {entries("e", _FIRST_RECORDS)} offset 0
-            ) k
-            cross join lateral (
-                select * from listings l where {HAS_KEY} and {AS_UPDATED} and not {KEPT_BEFORE} offset 0
-            ) l
-            join items i on i.id = k.item_id
-            limit %(limit)s
-            """,
-            values,
-        )
-        rows: list[Any] = cursor.fetchall()
-        return [
-            Example(row.urn, row.name, row.condition, row.variants, _values(row), _values(row, "then_")) for row in rows
-        ]
+    then = ", ".join(f"case when k.has_{name} then k.{name} else l.{name} end as then_{name}" for name in VALUES)
+    rows = fetch(
+        f"""
+        select i.urn, i.name, k.condition, k.variants, {", ".join(f"l.{name}" for name in VALUES)}, {then}
+        from (
+            select e.*, {", ".join(f"r.{name} is not null as has_{name}" for name in VALUES)}
+            from {entries("e", _FIRST_RECORDS)} offset 0
+        ) k
+        cross join lateral (
+            select * from listings l where {HAS_KEY} and {AS_UPDATED} and not {KEPT_BEFORE} offset 0
+        ) l
+        join items i on i.id = k.item_id
+        limit %(limit)s
+        """,
+        values,
+    )
+    return [
+        Example(row.urn, row.name, row.condition, row.variants, _values(row), _values(row, "then_")) for row in rows
+    ]
 
 
 def _values(row: Any, prefix: str = "") -> dict[str, Value]:
@@ -142,31 +134,40 @@ def list_kept(undo: ImportKey, *, limit: int, after: ListingKey = (0, 0, "")) ->
 
 def _name(kept: str, values: dict[str, Any]) -> list[Kept]:
     """The listings that the query ``kept`` finds, with the names of their items and of what has changed them."""
-    with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
-            select k.item_id, k.condition, k.variants, i.urn, i.name,
-                k.changed_import_id, k.changed_line, k.is_edited, k.is_unrecorded
-            from ({kept}) k
-            join items i on i.id = k.item_id
-            order by {_each("k", KEY)}
-            """,
-            values,
-        )
-        rows = cursor.fetchall()
-        # A statement of its own, because the imports are in the ledger.
-        cursor.execute(
-            """
-            select id, public_id, coalesce(name, file_name), kind from imports
-            where seller_id = %(seller_id)s and id = any(%(changers)s::bigint[]) and deleted_at is null
-            """,
-            {**values, "changers": [*{changer for *_, changer, _, _, _ in rows if changer is not None}]},
-        )
-        changers = {number: (public_id, name, ImportKind(kind)) for number, public_id, name, kind in cursor}
-        return [
-            Kept((item_id, condition, variants), urn, name, *changers.get(changer, (None, None, None)), *rest)
-            for item_id, condition, variants, urn, name, changer, *rest in rows
-        ]
+    rows = fetch(
+        f"""
+        select k.item_id, k.condition, k.variants, i.urn, i.name,
+            k.changed_import_id, k.changed_line, k.is_edited, k.is_unrecorded
+        from ({kept}) k
+        join items i on i.id = k.item_id
+        order by {_each("k", KEY)}
+        """,
+        values,
+    )
+    # A statement of its own, because the imports are in the ledger.
+    changers = fetch(
+        """
+        select id, public_id, coalesce(name, file_name) as name, kind from imports
+        where seller_id = %(seller_id)s and id = any(%(ids)s::bigint[]) and deleted_at is null
+        """,
+        {"seller_id": values["seller_id"], "ids": [*{row.changed_import_id for row in rows} - {None}]},
+    )
+    by_id = {changer.id: changer for changer in changers}
+    return [_kept(row, by_id.get(row.changed_import_id)) for row in rows]
+
+
+def _kept(row: Any, changer: Any | None) -> Kept:
+    return Kept(
+        key=(row.item_id, row.condition, row.variants),
+        urn=row.urn,
+        name=row.name,
+        changer_id=changer and changer.public_id,
+        changer_name=changer and changer.name,
+        changer_kind=changer and ImportKind(changer.kind),
+        line=row.changed_line,
+        is_edited=row.is_edited,
+        is_unrecorded=row.is_unrecorded,
+    )
 
 
 def _each(alias: str, names: Iterable[str]) -> str:
