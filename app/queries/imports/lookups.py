@@ -369,17 +369,18 @@ IN_TURN = f"""
                {WAITS_FOR_NODE} as waits_for_node
         from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
         where b.status in {ACTIVE_BATCHES} and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
+    ), trying as (
+        select distinct on (seller_id) seller_id, import_id, number from live
+        where waits_for_node order by seller_id, waits, import_id, number
     ), in_import as (
         select *, row_number() over (partition by seller_id, import_id order by waits, number) as turn from live
     ), in_seller as (
-        select *, row_number() over (partition by seller_id order by waits, turn, import_id) as seller_turn,
-            bool_or(waits_for_node) over (partition by seller_id) as is_stalled,
-            row_number() over (partition by seller_id order by not waits_for_node, waits, import_id, number) as try_turn
+        select *, row_number() over (partition by seller_id order by waits, turn, import_id) as seller_turn
         from in_import
     )
-    select seller_id, import_id, number, attempt from in_seller
-    where waits and rested and (try_turn = 1 or not is_stalled)
-    order by seller_turn, import_id, number
+    select b.seller_id, b.import_id, b.number, b.attempt from in_seller b left join trying t using (seller_id)
+    where b.waits and b.rested and (t.number is null or (t.import_id, t.number) = (b.import_id, b.number))
+    order by b.seller_turn, b.import_id, b.number
 """
 
 
