@@ -12,18 +12,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-import psycopg
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 from redis import RedisError
-from sqlalchemy.exc import SQLAlchemyError
 from tqdm import tqdm
 
 from app import catalog, diagnosis, periodic_tasks
 from app.csvfile.errors import FileRejected
 from app.csvfile.visible import visible
 from app.csvfile.warn import read_stored
-from app.extensions import db
+from app.extensions import DATABASE_ERRORS, db
 from app.humanize import counted, say_duration
 from app.identity import sellers, sessions, tokens
 from app.imports import commands, conversion_job, conversions, ledger, mappings, reconcile, undo
@@ -76,7 +74,7 @@ def exiting_when_unavailable() -> Iterator[None]:
         yield
     except NotPossibleNow as error:
         _give_up(str(error))
-    except (SQLAlchemyError, psycopg.Error) as error:
+    except DATABASE_ERRORS as error:
         fault = diagnosis.of_database(error)
         if fault is None:
             raise

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import psycopg
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import MetaData
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 
 
@@ -28,3 +30,6 @@ db = SQLAlchemy(model_class=Base)
 migrate = Migrate(render_as_batch=False)
 login_manager = LoginManager()
 csrf = CSRFProtect()
+
+#: What is raised when the database cannot do something: by SQLAlchemy, or by the driver where it is used directly.
+DATABASE_ERRORS = (SQLAlchemyError, psycopg.Error)

@@ -6,11 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
-import psycopg
-from sqlalchemy.exc import SQLAlchemyError
-
 from app import diagnosis
-from app.extensions import db
+from app.extensions import DATABASE_ERRORS, db
 from app.imports import reconcile, retention
 from app.imports.fixes import engine
 from app.queries import operations, periodic
@@ -64,7 +61,7 @@ def _run(task: Task) -> None:
         return
     try:
         is_done = task.run()
-    except (OSError, SQLAlchemyError, psycopg.Error) as error:
+    except (OSError, *DATABASE_ERRORS) as error:
         if not isinstance(error, OSError) and diagnosis.of_node(error) is None:
             raise
         log.warning("periodic task failed: %s", task.name, exc_info=True)

@@ -7,9 +7,7 @@ import logging
 import secrets
 import uuid
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from app.extensions import db
+from app.extensions import DATABASE_ERRORS, db
 from app.queries.identity import last_use
 
 log = logging.getLogger(__name__)
@@ -43,6 +41,6 @@ def note_use(used_at: last_use.Column, key: last_use.Key) -> None:
     try:
         last_use.note(used_at, key)
         db.session.commit()
-    except SQLAlchemyError:
+    except DATABASE_ERRORS:
         log.warning("last use not recorded: %s", used_at, exc_info=True)
         db.session.rollback()

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-import psycopg
 from redis import Redis, RedisError, ResponseError
 from redis.client import Pipeline
 from rq import Queue, Worker
@@ -22,10 +21,9 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import import_attribute
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
-from sqlalchemy.exc import SQLAlchemyError
 
 from app import diagnosis
-from app.extensions import db
+from app.extensions import DATABASE_ERRORS, db
 from app.queries import BatchKey, ConversionKey, ImportKey
 from app.queries.imports import conversion_transitions, conversions, transitions
 from app.queries.imports.conversions import WaitingConversion
@@ -166,7 +164,7 @@ def fill() -> Filled:
     except RedisError as error:
         log.warning("jobs not sent", exc_info=True)
         trouble = diagnosis.of_redis(error).sentence
-    except SQLAlchemyError:
+    except DATABASE_ERRORS:
         log.warning("jobs not sent", exc_info=True)
     finally:
         db.session.rollback()
@@ -217,7 +215,7 @@ def reconcile(key: ImportKey) -> None:
     """
     try:
         import_attribute(RECONCILE)(*key)
-    except (SQLAlchemyError, psycopg.Error):
+    except DATABASE_ERRORS:
         log.warning("import not settled", extra={"import_id": key.import_id}, exc_info=True)
         db.session.rollback()
 

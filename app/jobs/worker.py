@@ -30,12 +30,11 @@ from rq import Queue, Worker
 from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import configure_mappers
 
 from app import diagnosis
 from app.config import Settings
-from app.extensions import db
+from app.extensions import DATABASE_ERRORS, db
 from app.jobs.queue import DELIVERY_QUEUE_NAME, QUEUE_NAME, AllowedJob, import_jobs, open_queue
 from app.jobs.shutdown import is_shutdown_requested, listen_for_shutdown
 from app.queries import operations
@@ -153,7 +152,7 @@ class SluiceWorker(Worker):
         with self._app.app_context():
             try:
                 self._rehearse()
-            except SQLAlchemyError:
+            except DATABASE_ERRORS:
                 log.warning("a work-horse could not connect to the database yet", exc_info=True)
             finally:
                 db.session.remove()
@@ -365,7 +364,7 @@ class Supervisor:
         with self._app.app_context():
             try:
                 self._report(set())
-            except SQLAlchemyError:
+            except DATABASE_ERRORS:
                 log.warning("not signed off", exc_info=True)
             finally:
                 db.session.remove()
@@ -435,7 +434,7 @@ def _warm_up(app: Flask, work: Work) -> None:
     with app.app_context():
         try:
             work.rehearse()
-        except SQLAlchemyError:
+        except DATABASE_ERRORS:
             log.warning("work-horses start slowly, because jobs could not be rehearsed", exc_info=True)
         finally:
             db.session.remove()

@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-import psycopg
 from flask import Blueprint, Flask
 from redis import RedisError
-from sqlalchemy.exc import SQLAlchemyError
 
 from app import diagnosis
 from app.diagnosis import Fault
-from app.extensions import db
+from app.extensions import DATABASE_ERRORS, db
 from app.jobs import queue
 from app.queries import cluster, readiness
 from app.storage import current_storage
@@ -56,7 +54,7 @@ def find_faults() -> dict[str, Fault]:
 def _ask_database() -> Fault | None:
     try:
         readiness.ask()
-    except (SQLAlchemyError, psycopg.Error) as error:
+    except DATABASE_ERRORS as error:
         log.warning("database not ready", exc_info=True)
         fault = diagnosis.of_database(error)
         if fault is None:

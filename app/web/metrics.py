@@ -10,10 +10,9 @@ from flask_login import current_user
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import current_settings
-from app.extensions import db
+from app.extensions import DATABASE_ERRORS, db
 from app.observability import metrics
 from app.operators import overview
 from app.queries import operations as asked
@@ -47,7 +46,7 @@ class _Cluster(Collector):
         try:
             seen = overview.look()
             paused, given_up = asked.count_paused(), asked.count_given_up()
-        except SQLAlchemyError:
+        except DATABASE_ERRORS:
             db.session.rollback()
             yield GaugeMetricFamily("sluice_database_up", "Whether the database answers.", 0)
             return

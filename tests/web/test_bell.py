@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from app.extensions import db
 from app.models import Import, Seller
+from app.web import bell
 from tests.factories import make_items, row, start
 from tests.pages import csrf_token, fragment, page, press, read, submit, words
 from tests.states import STATES, make
@@ -47,6 +50,22 @@ def test_an_import_that_has_ended_is_told_on_every_page_until_it_is_opened(
     answer = press(client, page(client, "/imports").select_one("#bell"), "Mark all as seen")
     assert (answer.status_code, answer.location) == (303, "/imports")
     assert names(page(client, "/imports")) == []
+
+
+def test_an_import_that_ends_while_a_page_is_made_is_named_by_the_next(
+    client: FlaskClient, seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_items()
+    started = start(seller, [row()], file_name="ends.csv")
+    monkeypatch.setattr(bell, "seller_id", lambda: seller.id)
+    assert started.finished_at is None, "read by the session, which does not read it again"
+    # Its row is changed behind the session, as another process does.
+    with db.engine.begin() as beside:
+        beside.execute(text("update imports set status = 'COMPLETED', finished_at = now(), is_unseen = true"))
+    rung = bell.ring()
+    assert (rung.unseen, rung.named) == (1, [])
+    db.session.rollback()
+    assert names(page(client, "/imports")) == ["ends.csv"]
 
 
 def test_it_names_five_and_counts_the_others(client: FlaskClient, seller: Seller, run_jobs) -> None:

@@ -13,9 +13,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-import psycopg
-from sqlalchemy.exc import SQLAlchemyError
-
 from app.csvfile.causes import Cause
 from app.csvfile.columns import COLUMNS, HEADER, Column
 from app.csvfile.contract import (
@@ -37,7 +34,7 @@ from app.csvfile.parse import read_price
 from app.csvfile.rows import Row, each_row
 from app.csvfile.visible import describe_invisible, typed
 from app.csvfile.write import csv_lines, in_pieces
-from app.extensions import db
+from app.extensions import DATABASE_ERRORS, db
 from app.imports.reports.similar_items import MAX_CHOICES, NearestItems, closest, likeness
 from app.queries import items
 from app.queries.imports.error_groups import ErrorKind
@@ -127,7 +124,7 @@ def suggest(problems: Iterable[RowProblem]) -> list[Suggestion | None]:
             return [
                 _suggest_one(one, catalog) or _type_again(problem) for problem, one in zip(problems, meant, strict=True)
             ]
-    except (SQLAlchemyError, psycopg.Error):
+    except DATABASE_ERRORS:
         log.exception("no suggestions from the catalog")
         return [None] * len(problems)
 
