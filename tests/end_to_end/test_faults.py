@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 
 import psutil
+import psycopg
 import pytest
 from flask import Flask
 from redis import Redis
@@ -117,6 +118,22 @@ def test_a_work_horse_killed_before_there_is_a_job_is_replaced(environ: dict[str
         after = horses(supervisor)
     psutil.wait_procs(after, timeout=5)
     assert not any(horse.is_running() for horse in after), "they leave with their worker"
+
+
+def test_workers_stand_by_although_the_database_is_not_migrated_yet(app: Flask, environ: dict[str, str]) -> None:
+    name = "sluice_test_empty"
+    address = psycopg.conninfo.conninfo_to_dict(environ["DATABASE_URL"])
+    elsewhere = environ["DATABASE_URL"].replace(f"/{address['dbname']}", f"/{name}")
+    with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as admin:
+        admin.execute(f"create database {name}")
+        try:
+            with workers({**environ, "DATABASE_URL": elsewhere}, 1) as supervisor:
+                waiting = wait_until(lambda: found if len(found := horses(supervisor)) == 2 else None)
+                asked = "select count(*) from pg_stat_activity where datname = %s and state = 'idle'"
+                wait_until(lambda: admin.execute(asked, [name]).fetchone() == (2,))
+                wait_until(lambda: {horse.status() for horse in waiting} == {psutil.STATUS_SLEEPING})
+        finally:
+            admin.execute(f"drop database {name} with (force)")
 
 
 def test_a_work_horse_killed_in_mid_conversion_leaves_nothing_behind(
