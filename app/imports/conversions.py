@@ -465,8 +465,10 @@ def start_wanted(key: ConversionKey) -> Import | None:
         return start(key.seller_id, conversion.public_id, kind, form_key=form_key)
     except (TransitionRefused, FileRejected, KeyTaken) as refused:
         queries.note_hindrance(key, str(refused) or "Its Idempotency-Key was used for another file before.")
-        db.session.commit()
-        return None
+    except FileNotFoundError:
+        queries.note_hindrance(key, "The converted file is not in the storage any more. Upload it again.")
+    db.session.commit()
+    return None
 
 
 def delete(seller_id: int, public_id: uuid.UUID) -> None:

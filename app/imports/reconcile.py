@@ -19,7 +19,7 @@ from app.config import Settings, current_settings
 from app.extensions import db
 from app.imports.conversions import start_wanted
 from app.jobs import queue
-from app.queries import ImportKey
+from app.queries import ConversionKey, ImportKey
 from app.queries.deliveries import outbox
 from app.queries.imports import chunk_scratch, conversion_transitions, conversions, lookups, reconciler, transitions
 
@@ -87,7 +87,7 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
     for one in lost_conversions:
         log.warning("conversion reclaimed: %s", one.status, extra={"conversion": one.key, "attempt": one.attempt})
     for converted in conversions.find_to_start():
-        start_wanted(converted)
+        _start(converted)
     settled = sum(settle(key) for key in lookups.find_running())
     try:
         if foreign := queue.discard_foreign():
@@ -103,6 +103,15 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
     filled = queue.fill()
     reconciler.note_dispatch(connection, trouble=filled.trouble)
     return Repairs(len(reclaimed) + len(lost_conversions), settled, lost, filled.sent)
+
+
+def _start(key: ConversionKey) -> None:
+    """Start a converted file whose worker died. It is read for that: no error about it may end the sweep for all."""
+    try:
+        start_wanted(key)
+    except Exception:
+        db.session.rollback()
+        log.exception("converted file not started", extra={"conversion": key})
 
 
 def forget_notes(key: ImportKey) -> None:

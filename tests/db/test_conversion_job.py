@@ -17,12 +17,13 @@ from app.imports.errors import ImportedBefore, QuotaExceeded, TransitionRefused
 from app.imports.foreign import delimited, reading
 from app.imports.foreign.origins import Origins, Place, iter_texts
 from app.imports.foreign.reasons import Outcome
+from app.jobs import queue
 from app.models import Conversion, Seller
 from app.queries.imports import conversion_transitions as transitions
 from app.statuses import ImportKind
 from app.storage import current_storage
 from tests import foreign
-from tests.factories import make_items
+from tests.factories import make_items, row, start
 from tests.workbooks import make_workbook
 
 ROWS = ["1;NM;1,50;2;é", "1;NM;2,00;3;", "2;NM;0,99;0;", "3;NM;;1;", "3;EX;3,00;1;last"]
@@ -137,6 +138,36 @@ def test_a_converted_file_is_started_although_its_worker_died_then(seller: Selle
     assert count("imports") == 0
     reconcile.sweep(force=True)
     reconcile.sweep(force=True)
+    assert count("imports") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (FileNotFoundError("gone"), "The converted file is not in the storage any more. Upload it again."),
+        (OSError("no answer"), None),
+        (ValueError("nobody thought of that"), None),
+    ],
+)
+def test_a_converted_file_that_cannot_be_read_keeps_no_other_import_waiting(
+    seller: Seller, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str | None
+) -> None:
+    make_items(variants=("normal",))
+    with monkeypatch.context() as patch:
+        patch.setattr(conversions, "start_wanted", lambda key: None)
+        patch.setattr(queue, "fill", lambda: None)
+        one = foreign.convert(seller, ROWS, start_as=ImportKind.IMPORT)
+        start(seller, [row()])
+
+    def recognise(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(conversions, "recognise", recognise)
+    swept = reconcile.sweep(force=True)
+    assert swept is not None
+    assert swept.sent == 1
+    now = conversions.get(seller.id, one.public_id)
+    assert (now.reason, now.start_as) == (reason, None if reason else "IMPORT")
     assert count("imports") == 1
 
 
