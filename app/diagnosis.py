@@ -142,6 +142,9 @@ def of_node(error: BaseException) -> Fault | None:
     if not isinstance(cause, psycopg.Error) or cause.diag.severity_nonlocalized != "ERROR":
         # An error that has ended the session is about the server itself.
         return None
+    if isinstance(cause, errors.ProtocolViolation):
+        # Of the class of lost connections, but a mistake of ours in a message: it comes again however long one waits.
+        return None
     state, told = cause.sqlstate or "", str(cause)
     if state[:2] != "08" and state[:3] != "57P" and not (state == "XX000" and _NODE_LOST.search(told)):
         return None

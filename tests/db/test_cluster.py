@@ -88,6 +88,8 @@ def test_the_coordinator_tells_that_a_node_is_away(app: Flask, state: str, messa
         ("XX000", 'duplicate key value violates unique constraint "pk__claims_102046"'),
         ("40P01", "canceling the transaction since it was involved in a distributed deadlock"),
         ("55P03", "canceling statement due to lock timeout"),
+        # Of the class of lost connections: values were sent that PostgreSQL cannot read, and will not read next time.
+        ("08P01", "insufficient data left in message"),
     ],
 )
 def test_other_errors_are_not_about_a_node(app: Flask, state: str, message: str) -> None:
