@@ -67,7 +67,11 @@ def sweep(*, force: bool = False) -> Repairs | None:
     with _only_one(settings, force=force) as connection:
         if connection is None:
             return None
-        return _repair(settings, connection)
+        repairs = _repair(settings, connection)
+    # Without the lock, because each of these files is read, which may take longer than a connection may sit idle.
+    for converted in conversions.find_to_start():
+        _start(converted)
+    return repairs
 
 
 def _repair(settings: Settings, connection: Connection) -> Repairs:
@@ -86,8 +90,6 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
     db.session.commit()
     for one in lost_conversions:
         log.warning("conversion reclaimed: %s", one.status, extra={"conversion": one.key, "attempt": one.attempt})
-    for converted in conversions.find_to_start():
-        _start(converted)
     settled = sum(settle(key) for key in lookups.find_running())
     try:
         if foreign := queue.discard_foreign():

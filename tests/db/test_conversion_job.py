@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import NoReturn
 
@@ -10,6 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from app.csvfile.columns import REASON_COLUMNS
 from app.csvfile.errors import FileRejected
 from app.extensions import db
 from app.imports import conversion_job, conversions, reconcile, retention
@@ -17,6 +19,7 @@ from app.imports.errors import ImportedBefore, QuotaExceeded, TransitionRefused
 from app.imports.foreign import delimited, reading
 from app.imports.foreign.origins import Origins, Place, iter_texts
 from app.imports.foreign.reasons import Outcome
+from app.imports.reports.seller_file import SellerFile
 from app.jobs import queue
 from app.models import Conversion, Seller
 from app.queries.imports import conversion_transitions as transitions
@@ -168,6 +171,28 @@ def test_a_converted_file_that_cannot_be_read_keeps_no_other_import_waiting(
     assert swept.sent == 1
     now = conversions.get(seller.id, one.public_id)
     assert (now.reason, now.start_as) == (reason, None if reason else "IMPORT")
+    assert count("imports") == 1
+
+
+def test_no_transaction_is_open_while_a_converted_file_is_searched_for_failed_rows(
+    seller: Seller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_items(variants=("normal",))
+    columns = (*foreign.COLUMNS, *REASON_COLUMNS)
+    rows = [";".join(columns), f"1;NM;1,50;2;;2;;;{uuid.uuid4()}", ""]
+    made = foreign.draft(seller, "\n".join(rows).encode())
+    conversions.set_mapping(seller.id, made.public_id, replace(foreign.MAPPING, columns=columns))
+    conversions.convert(seller.id, made.public_id, start_as=ImportKind.IMPORT, in_background=False)
+    is_open: list[bool] = []
+    read_texts = SellerFile.read_texts
+
+    def read(self: SellerFile, places: Collection[Place]) -> Iterator[bytes]:
+        is_open.append(db.session().in_transaction())
+        return read_texts(self, places)
+
+    monkeypatch.setattr(SellerFile, "read_texts", read)
+    conversion_job.run(seller.id, made.id, made.attempt)
+    assert is_open == [False]
     assert count("imports") == 1
 
 

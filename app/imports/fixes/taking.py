@@ -11,6 +11,7 @@ from app.csvfile.columns import REASON_COLUMNS, Layout
 from app.csvfile.errors import FileRejected
 from app.csvfile.header import layout_of
 from app.csvfile.reader import Block, read_blocks
+from app.extensions import db
 from app.imports.errors import RowsMoved
 from app.imports.fixes import slices
 from app.imports.foreign.mapping import find_reasons
@@ -127,8 +128,10 @@ def recognise(seller_id: int, file: StoredFile, own: SellerFile | None = None) -
 
     They are recognised by the columns of a fix-it file, or because they are byte for byte those of an import. ``own``
     is the foreign file that it was converted from. Raises FileRejected if any of them has been taken up before, or if
-    they belong to several imports.
+    they belong to several imports. Ends the session's transaction: reading the file may take longer than one may sit
+    idle.
     """
+    db.session.rollback()
     if own and (reasons := find_reasons(own.reading.columns)):
         return _by_own_lines(seller_id, own, reasons)
     layout = layout_of(file.header)

@@ -119,8 +119,12 @@ def find_to_start() -> list[ConversionKey]:
 
 
 def note_hindrance(key: ConversionKey, reason: str) -> None:
-    """Record why a converted file was not started; it is not tried again by itself."""
-    _execute("update conversions set start_as = null, reason = %(reason)s where {this}", key, reason=reason)
+    """Record why a converted file was not started, unless another process has; it is not tried again by itself."""
+    _execute(
+        "update conversions set start_as = null, reason = %(reason)s where {this} and used_at is null",
+        key,
+        reason=reason,
+    )
 
 
 def let_go(key: ConversionKey) -> bool:
