@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,8 +67,7 @@ def execute(query: str, parameters: Mapping[str, Any]) -> dict[str, NDArray[Any]
     Returns the arrays in the only row of its result, if it has one, by the names of their columns. They have no nulls;
     an array that is null itself has no elements.
     """
-    with driver_cursor() as cursor:
-        cursor.adapters.register_dumper(Array, _ArrayDumper)
+    with _cursor() as cursor:
         result = cursor.execute(query, parameters, binary=True).pgresult
         columns = range(result.nfields) if result and result.ntuples else ()
         return {
@@ -75,6 +75,14 @@ def execute(query: str, parameters: Mapping[str, Any]) -> dict[str, NDArray[Any]
             for at in columns
             if result and result.ftype(at) in _DTYPES
         }
+
+
+@contextmanager
+def _cursor() -> Iterator[Cursor[Any]]:
+    """A cursor that takes parameters of the type Array."""
+    with driver_cursor() as cursor:
+        cursor.adapters.register_dumper(Array, _ArrayDumper)
+        yield cursor
 
 
 def _read_array(value: bytes | None, dtype: str) -> NDArray[Any]:
@@ -88,8 +96,8 @@ def _read_array(value: bytes | None, dtype: str) -> NDArray[Any]:
 def read_table(query: str, types: Mapping[str, pa.DataType], parameters: Mapping[str, Any]) -> pa.Table:
     """The rows of ``query``, whose columns become these with these ``types``: texts, and integers that are not null.
 
-    A null text is read as an empty one. This is for some thousands of rows and takes a third of the time of COPY, from
-    which the driver takes row by row.
+    A null text is read as an empty one, and parameters may be of the type Array. This is for some thousands of rows and
+    takes a third of the time of COPY, from which the driver takes row by row.
     """
     names = ", ".join(f'"{name}"' for name in types)
     joined = (
@@ -98,7 +106,7 @@ def read_table(query: str, types: Mapping[str, pa.DataType], parameters: Mapping
         else f'array_agg("{name}")'
         for name, kind in types.items()
     )
-    with driver_cursor() as cursor:
+    with _cursor() as cursor:
         result = cursor.execute(
             f"""
             select {", ".join(joined)}

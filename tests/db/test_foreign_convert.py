@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -322,6 +323,28 @@ def test_rows_for_one_listing_are_added_up_and_known_listings_are_updated(cards:
     assert came.reasons == ["", "", "added-price", "quantity-zero"]
     assert "whose price counts: £1.00, not £2.00" in came.sentences[2]
     assert came.added == [2]
+
+
+def test_an_update_keeps_the_texts_of_which_the_file_says_nothing(
+    cards: None, seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    own = {"comment": 'Crease, "light"\nback', "notes": "Box 1", "reference": "REF-7"}
+    start(seller, csv_bytes([row(urn=CHARMANDER, variants="normal", **own), row(urn=LUGIA, variants="holo", **own)]))
+    run_jobs()
+    text = (
+        "Name,Set,Number,Condition,Price,Quantity,Notes,Altered\n"
+        "Iono,Paldea Evolved,185,NM,£1,1,new,\n"
+        "Charmander,Obsidian Flames,26,NM,£1,2,,\n"
+        "Lugia,Neo Genesis,9,NM,£5,1,Box 2,X\n"
+    )
+    assert Came(text, seller).listings("MODE", "COMMENT", "NOTES", "REFERENCE") == [
+        ("CREATE", "", "new", ""),
+        # What the file has a column for is taken from it, even if it is empty.
+        ("UPDATE", 'Crease, "light" back', "", "REF-7"),
+        ("UPDATE", "Altered", "Box 2", "REF-7"),
+    ]
+    everything = text.replace("Altered", "Comment,SKU")
+    assert Came(everything, seller).listings("COMMENT", "REFERENCE")[1] == ("", "")
 
 
 def test_a_row_whose_cells_may_have_shifted_is_open_whatever_they_say(cards: None, seller: Seller) -> None:

@@ -18,10 +18,11 @@ from app.csvfile.columns import COLUMNS, HEADER, Column
 from app.csvfile.contract import CONDITION_CODES, Condition, Mode
 from app.extensions import db
 from app.imports.foreign.block_converter import BlockConverter, Offers, Worked
-from app.imports.foreign.bound import Bound, bytes_of, has_any
+from app.imports.foreign.bound import Bound, bytes_of, has_any, whole
 from app.imports.foreign.mapping import Mapping
 from app.imports.foreign.reading import Reading, blocks
 from app.imports.foreign.reasons import Outcome, Reason, reason
+from app.imports.foreign.texts import find_unsaid, one_line
 from app.queries.listings import listings
 
 #: The header of a converted file, with its line end.
@@ -87,7 +88,8 @@ def convert(
     Reads the catalog and the seller's listings, and ends the session's transaction after each block, because the
     database would end one that waits for long.
     """
-    converter = BlockConverter(Bound(mapping, reading.columns))
+    bound = Bound(mapping, reading.columns)
+    converter = BlockConverter(bound)
     with tempfile.TemporaryFile() as laid_by:
         keys, rows = _Keys(), 0
         for block in islice(blocks(source, reading), most_blocks):
@@ -99,7 +101,7 @@ def convert(
             on_read(rows)
         merged = keys.merge()
         laid_by.seek(0)
-        writer = _Writer(merged, converter.variants, seller_id)
+        writer = _Writer(merged, converter.variants, find_unsaid(bound), seller_id)
         while writer.rows < rows:
             converted = writer.write(pickle.load(laid_by))
             db.session.rollback()
@@ -172,8 +174,10 @@ def _taken(parts: list[NDArray[Any]]) -> NDArray[Any]:
 class _Writer:
     """Writes the lines of the import format."""
 
-    def __init__(self, merged: _Merged, variants: list[str], seller_id: int) -> None:
+    def __init__(self, merged: _Merged, variants: list[str], unsaid: dict[str, str], seller_id: int) -> None:
         self._merged = merged
+        #: The columns in which an UPDATE gets what the listing has, with their fields.
+        self._unsaid = unsaid
         self._variants = pa.array(variants, pa.string())
         self._seller_id = seller_id
         self._has_listings = listings.exists_for(seller_id)
@@ -219,21 +223,27 @@ class _Writer:
             return b""
         at = pa.array(own)
         variants = self._variants.take(pa.array(offers.variants[own]))
+        texts = {name: texts.take(at) for name, texts in offers.texts.items()}
         columns = {
-            Column.MODE.name: self._modes(offers, own, variants),
+            Column.MODE.name: self._modes(offers, own, variants, texts),
             Column.URN.name: _quoted(offers.urns.take(at)),
             Column.CONDITION.name: _CONDITIONS.take(pa.array(offers.conditions[own])),
             Column.PRICE.name: pa.array(offers.prices[own]).cast(pa.string()),
             Column.QUANTITY.name: pa.array(quantities).cast(pa.string()),
             Column.VARIANTS.name: variants,
             Column.HIDDEN.name: _HIDDEN.take(pa.array(offers.hidden[own])),
-            **{name: _quoted(pc.fill_null(texts.take(at), "")) for name, texts in offers.texts.items()},
+            **{name: _quoted(pc.fill_null(cells, "")) for name, cells in texts.items()},
         }
         cells = [columns.get(name, _NOTHING) for name in COLUMNS]
         return as_lines(*cells)
 
-    def _modes(self, offers: Offers, own: NDArray[np.int64], variants: pa.Array) -> pa.Array:
-        """UPDATE where the seller has the listing, else CREATE."""
+    def _modes(
+        self, offers: Offers, own: NDArray[np.int64], variants: pa.Array, texts: dict[str, pa.Array]
+    ) -> pa.Array:
+        """UPDATE where the seller has the listing, else CREATE.
+
+        Sets those of the ``texts`` that an UPDATE would clear although the file says nothing of them: they stay.
+        """
         modes = np.zeros(len(own), np.int8)
         if self._has_listings:
             keys = pa.table(
@@ -243,7 +253,16 @@ class _Writer:
                     "variants": variants,
                 }
             )
-            modes[listings.find_makers(self._seller_id, keys).at] = 1
+            found = listings.find_texts(self._seller_id, keys, [*self._unsaid.values()])
+            at = np.asarray(found["at"])
+            modes[at] = 1
+            places = np.full(len(own), -1)
+            places[at] = np.arange(len(at))
+            where = pa.array(places, mask=places < 0)
+            for name, field_name in self._unsaid.items():
+                # A line of the converted file is a row.
+                present = one_line(whole(found[field_name])).take(where)
+                texts[name] = pc.coalesce(texts[name], present) if name in texts else present
         return pa.array([Mode.CREATE.value, Mode.UPDATE.value]).take(pa.array(modes))
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from app.csvfile.columns import VALUES, Column
 from app.imports.foreign.bound import Bound, has_any, whole
 from app.imports.foreign.mapping import Field, Joined
 from app.imports.foreign.memo import Ints
@@ -27,11 +28,11 @@ def texts_of(bound: Bound, cells: pa.Table, rows: Ints, is_altered: NDArray[np.b
     found: dict[str, pa.Array] = {}
     for to in _TEXTS:
         source, places = bound.mapping.sources.get(to), bound.places.get(to, [])
-        columns = [_one_line(whole(cells.column(at)).take(pa.array(rows))) for at in places]
+        columns = [one_line(whole(cells.column(at)).take(pa.array(rows))) for at in places]
         joined = [_join(columns)] if columns and source and source.joined is Joined.ALL else columns
         if source and source.constant:
             constant = pa.array([source.constant], pa.string()).take(pa.array(np.zeros(len(rows), np.int32)))
-            joined = [*joined, _one_line(constant)]
+            joined = [*joined, one_line(constant)]
         if joined:
             found[to.name] = pc.coalesce(*joined)
     if is_altered.any():
@@ -40,13 +41,20 @@ def texts_of(bound: Bound, cells: pa.Table, rows: Ints, is_altered: NDArray[np.b
     return found
 
 
+def find_unsaid(bound: Bound) -> dict[str, str]:
+    """The columns of the import format with texts of which the file says nothing, with their fields in a listing."""
+    sources = bound.mapping.sources
+    unsaid = (to for to in _TEXTS if not bound.places.get(to) and not (to in sources and sources[to].constant))
+    return {to.name: VALUES[Column[to.name]].name for to in unsaid}
+
+
 def _join(columns: list[pa.Array]) -> pa.Array:
     """The texts that are there, separated by commas; null where there is none."""
     # Arrow's own way to skip nulls leaves rows of nothing else out.
     return reduce(lambda one, two: pc.coalesce(pc.binary_join_element_wise(one, two, ", "), one, two), columns)
 
 
-def _one_line(texts: pa.Array) -> pa.Array:
+def one_line(texts: pa.Array) -> pa.Array:
     """Texts without line breaks and control characters, trimmed; null where nothing is left."""
     if has_any(texts, _BEGINS):
         texts = pc.replace_substring_regex(texts, rf"\s*{_CONTROLS}+\s*", " ")

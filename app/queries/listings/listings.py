@@ -176,6 +176,23 @@ def find_makers(seller_id: int, keys: pa.Table) -> Makers:
     return Makers(**found)
 
 
+def find_texts(seller_id: int, keys: pa.Table, fields: Sequence[str]) -> pa.Table:
+    """Which of these ``keys``, a table with the columns KEY in their order, the seller has listings with.
+
+    For each the index of the key, ``at``, and these ``fields`` of the listing, which are texts; empty for none.
+    """
+    wanted = "".join(f", l.{name}" for name in fields)
+    return binary.read_table(
+        f"""
+        select k.number::int - 1{wanted}
+        from {binary.unnest(keys.schema)}
+        cross join lateral (select * from listings l where {HAS_KEY} offset 0) l
+        """,
+        {"at": pa.int32(), **dict.fromkeys(fields, pa.string())},
+        {**binary.as_arrays(keys), "seller_id": seller_id},
+    )
+
+
 def find(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, StoredListing]:
     """The seller's listings with these ``keys``."""
     if not keys:
