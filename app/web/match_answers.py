@@ -29,7 +29,7 @@ FINISHES = {
     words.NORMAL: "Normal (nothing special)",
     words.HOLO: "Holo",
     words.REVERSE: "Reverse holo",
-    words.FOIL: "Foil (holo or reverse, as the card has it)",
+    words.FOIL: "Foil (foil, holo or reverse, as the card has it)",
     words.FIRST_EDITION: "1st edition",
     f"{words.FIRST_EDITION}|{words.HOLO}": "1st edition holo",
     words.UNLIMITED: "Unlimited",

@@ -33,16 +33,19 @@ RATES = {"USD": "1", "EUR": "1"}
 GAME = "Pokemon"
 CHARMANDER, LUGIA, IONO = "urn:c:026", "urn:l:9", "urn:i:185"
 OTHER_IONO = "urn:i:254"
+MARIGOLD, RAT = "urn:h:1", "urn:h:2"
 
 
 @pytest.fixture
 def cards(app: Flask) -> None:
-    """A catalog of four cards, two of which have one name and one Cardmarket id."""
+    """A catalog of six cards, two of which have one name and one Cardmarket id."""
     of_all = [
         (CHARMANDER, "Obsidian Flames", "Charmander", "026", "normal reverse de", [725106], [509703]),
         (LUGIA, "Neo Genesis", "Lugia", "9", "holo 1st-edition signed", [274409], [86903]),
         (IONO, "Paldea Evolved", "Iono", "185", "normal reverse fr", [7], []),
         (OTHER_IONO, "Paldea Evolved", "Iono", "254", "holo fr", [7], [509980]),
+        (MARIGOLD, "Harbour Rats", "The Marigold", "HR-01", "normal reverse foil", [], []),
+        (RAT, "Harbour Rats", "Rat", "HR-02", "foil", [], []),
     ]
     items.replace(
         items.NewItem(urn, GAME, of_set, name, number, "", variants.split(), name_key(GAME, of_set, name), cm, tcg)
@@ -289,6 +292,21 @@ def test_what_does_not_name_one_card(cards: None, seller: Seller, cells: str, sl
     came = Came(f"{text}725106,,Charmander,,NM,£1,1\n274409,,Lugia,,NM,£1,1\n", seller)
     assert came.reasons == [slug, "", ""]
     assert came.listings("URN") == [(CHARMANDER,), (LUGIA,)]
+
+
+def test_plain_foils_are_those_of_the_catalog(cards: None, seller: Seller) -> None:
+    rows = [("The Marigold", "foil"), ("The Marigold", ""), ("The Marigold", "holo"), ("Rat", "yes"), ("Rat", "")]
+    text = "\n".join(
+        ["Name,Set,Foil,Condition,Price,Quantity", *(f"{a},Harbour Rats,{b},NM,£1,1" for a, b in rows), ""]
+    )
+    came = Came(text, seller)
+    assert came.outcomes == ["row", "row", "row", "row", "added"]
+    assert came.listings("URN", "VARIANTS") == [
+        (MARIGOLD, "foil"),
+        (MARIGOLD, "normal"),
+        (MARIGOLD, "reverse"),
+        (RAT, "foil"),
+    ]
 
 
 def test_one_answer_decides_all_rows_with_a_word(cards: None, seller: Seller) -> None:

@@ -14,7 +14,8 @@ from app.imports.foreign.sets import native_languages
 from app.imports.foreign.words import FIRST_EDITION, FOIL, HOLO, NORMAL, REVERSE, SIGNED, UNLIMITED
 from app.queries.items_by_set import NamedItem
 
-_FINISHES = ("normal", "holo", "reverse")
+#: In the order in which one is taken where nothing is said of the finish.
+_FINISHES = ("normal", "holo", "reverse", "foil")
 #: Languages of printings whose names are not in Latin letters.
 _OTHER_SCRIPTS = frozenset({"ja", "ko", "zh-hans", "zh-hant", "th", "id"})
 
@@ -229,7 +230,8 @@ class Special(NamedTuple):
 
 def choose(items: Sequence[NamedItem], traits: Traits) -> NamedItem | None:
     """The only one of several items that has the finish a row names; None if not just one has."""
-    wanted = {"holo", "reverse"} if traits.finishes & {FOIL, HOLO} else {REVERSE} & traits.finishes
+    wanted = {"holo", "reverse"} if traits.finishes & {FOIL, HOLO} else set()
+    wanted |= {FOIL, REVERSE} & traits.finishes
     fitting = [one for one in items if wanted & one.variants]
     return fitting[0] if wanted and len(fitting) == 1 else None
 
@@ -262,9 +264,10 @@ def _finish(own: frozenset[str], finishes: frozenset[str]) -> str | None:
     if REVERSE in finishes:
         return "reverse" if "reverse" in own else None
     if finishes & {FOIL, HOLO}:
-        # The foil of a card that has normal and reverse copies is the reverse.
-        is_reverse = HOLO not in finishes and {"normal", "reverse"} <= own
-        order = ("reverse", "holo") if is_reverse else ("holo", "reverse")
+        order = ["holo", "reverse"]
+        if HOLO not in finishes:
+            # The foil of a card that has normal and reverse copies is the reverse, unless the catalog has plain foils.
+            order = ["foil", *(reversed(order) if {"normal", "reverse"} <= own else order)]
         return next((one for one in order if one in own), None if own else "")
     return next((one for one in _FINISHES if one in own), "")
 
