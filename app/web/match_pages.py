@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from app.csvfile.columns import COLUMNS, Column
 from app.csvfile.contract import CONDITION_CODES, Mode
 from app.imports import conversions, mappings, match_flow
-from app.imports.foreign import candidates, words
+from app.imports.foreign import candidates, dictionary, words
 from app.imports.foreign.bound import Bound
 from app.imports.foreign.choices import fields_of, missing_of
 from app.imports.foreign.encodings import ENCODINGS, decode
 from app.imports.foreign.findings import Asked, Example, examples_of
 from app.imports.foreign.guesses import split
-from app.imports.foreign.mapping import LEAVE_OUT, Field, Kind, Mapping, Source, normal
+from app.imports.foreign.mapping import LEAVE_OUT, Field, Kind, Mapping, Source, find_reasons, normal, positions
 from app.imports.foreign.matching import LABELS, By
 from app.imports.foreign.money import CURRENCIES, OWN_CURRENCY, Pricing, read_amount
 from app.imports.foreign.preview import Word, prices_of, words_of
@@ -42,6 +42,8 @@ _TITLES = {
 }
 #: Rows shown of a file, questions on a page, cells of a column, and words of a kind.
 _ROWS, _ON_PAGE, _CELLS, _WORDS = 6, 50, 3, 200
+#: The rows that tell whether a column holds values.
+_JUDGED = 1_000
 #: The fields in the order of the select, under what they are about.
 _GROUPS = {
     "Which card": (
@@ -388,6 +390,7 @@ def preview(one: Conversion) -> dict[str, Any]:
         ],
         "others": [question for question in asked if _is_other(question)][:20],
         "missing": [_MISSING[to] for to in missing_of(mapping)],
+        "unused": _unused(one, mapping) if is_done and not one.used_at and not one.source_removed_at else [],
         "confirm": sorted({source.confirm for source in mapping.sources.values()} - {""}),
         "left_out": _left_out(one, asked) if is_done else [],
         "examples": _examples(one, examples_of(findings)) if is_done else [],
@@ -400,6 +403,42 @@ def preview(one: Conversion) -> dict[str, Any]:
 
 def _is_other(question: Asked) -> bool:
     return not any(match_flow.of_step([question], step) for step in (Step.WORDS, Step.CARDS, Step.MONEY))
+
+
+def _unused(one: Conversion, mapping: Mapping) -> list[str]:
+    """The columns that nothing is made of, although most of their cells in the first rows hold values.
+
+    Those that are known to be no field, such as a rarity, are none of them.
+    """
+    reading = conversions.reading_of(one)
+    with match_flow.source_of(one) as file:
+        block = next(blocks(file, reading), None)
+    if block is None:
+        return []
+    used = _used_beside_fields(mapping, reading)
+    return [
+        name
+        for at, (name, fields) in enumerate(zip(reading.columns, fields_of(mapping, reading.columns), strict=True))
+        if not fields
+        and at not in used
+        and (dictionary.fields().find(name) or not dictionary.is_known(name))
+        and _is_filled([words.cleaned(str(cell)) for cell in block.cells.column(at).slice(0, _JUDGED)])
+    ]
+
+
+def _used_beside_fields(mapping: Mapping, reading: Reading) -> set[int]:
+    """Where the columns stand that are no field, and yet decide something."""
+    named = [name for row_filter in mapping.filters for name in row_filter.columns]
+    if above := mapping.parents:
+        named += [above.parent, above.key, above.id, above.kind]
+    places = {at for name in named for at in positions(reading.columns, name)}
+    return places | {*find_reasons(reading.columns).values()}
+
+
+def _is_filled(cells: Sequence[str]) -> bool:
+    """Whether most cells of a column hold values, and not all of them a 0 or a no."""
+    filled = [cell for cell in cells if cell]
+    return 2 * len(filled) > len(cells) and any(words.is_yes(cell) or not words.is_flag(cell) for cell in filled)
 
 
 def _left_out(one: Conversion, asked: Sequence[Asked]) -> list[tuple[str, int]]:

@@ -113,6 +113,19 @@ def test_an_unknown_file_asks_for_what_is_not_sure_and_a_second_one_for_nothing(
     ]
 
 
+def test_filled_columns_that_are_not_used_are_named_on_the_preview(client: FlaskClient) -> None:
+    make_items()
+    header = "Name,Set,Number,Condition,Price,Quantity,Foil count,Mood,Rarity,Signed by,Proxy"
+    rows = ["Name 1,Set,1,NM,£1.00,1,0,A 1,Rare,,no", "Name 2,Set,2,NM,£1.00,1,3,B 7,Rare,A. Rist,no"]
+    rows.append("Name 1,Set,1,EX,£1.00,1,0,A 2,Rare,,no")
+    preview = follow(client, send(client, "\n".join([header, *rows])))
+    note = preview.select_one("#unused")
+    assert "cells hold values: Foil count, Mood." in words(note)
+    assert str(note.select_one("a")["href"]).endswith("/columns")
+    used = fill(client, page(client, str(note.select_one("a")["href"])), c7="notes")
+    assert "cells hold values: Foil count." in words(follow(client, used).select_one("#unused"))
+
+
 def test_a_workbook_is_matched_and_a_refused_file_leads_there(client: FlaskClient) -> None:
     make_items()
     cells = [("Id", "Condition", "Price", "Quantity"), ("1", "NM", "£2.00", "1")]
