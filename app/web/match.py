@@ -195,9 +195,11 @@ def convert(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/<uuid:public_id>/copy")
 def copy(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Match a file that was imported or checked once more; 303 to its columns."""
-    made = conversions.copy(seller_id(), public_id)
-    return redirect(_address(made.public_id, Step.COLUMNS), 303)
+    """Match a file that was imported or checked once more; 303 to its columns, or with ``decide`` to what is open."""
+    by = seller_id()
+    made = conversions.copy(by, public_id).public_id
+    step = match_flow.convert(by, made) if is_on(request.form, "decide") else Step.COLUMNS
+    return redirect(_address(made, step), 303)
 
 
 @blueprint.post("/<uuid:public_id>/delete")

@@ -388,7 +388,7 @@ def preview(one: Conversion) -> dict[str, Any]:
             for step in (Step.WORDS, Step.CARDS, Step.MONEY)
             if (questions := match_flow.of_step(asked, step))
         ],
-        "others": [question for question in asked if _is_other(question)][:20],
+        "others": [question for question in asked if one.used_at or _is_other(question)][:20],
         "missing": [_MISSING[to] for to in missing_of(mapping)],
         "unused": _unused(one, mapping) if is_done and not one.used_at and not one.source_removed_at else [],
         "confirm": sorted({source.confirm for source in mapping.sources.values()} - {""}),

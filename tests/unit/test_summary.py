@@ -278,3 +278,16 @@ def test_what_a_retry_takes_along_is_said_and_when_it_helps() -> None:
 )
 def test_the_check_of_the_file_is_told_beside_what_failed(one: ImportProgress, words: str) -> None:
     assert explain_invalid(one) == words
+
+
+@pytest.mark.parametrize(
+    ("left_out", "undecided", "said"),
+    [
+        (3, 0, "3 rows of the file were left out."),
+        (10, 7, "10 rows of the file were left out, 7 of them because something is undecided."),
+        (1, 1, "1 row of the file was left out because something about it is undecided."),
+    ],
+)
+def test_rows_that_a_converted_file_left_out_are_part_of_the_sentence(left_out: int, undecided: int, said: str) -> None:
+    one = replace(ended("COMPLETED", 47, 47, 0, 0), left_out=left_out, undecided=undecided)
+    assert describe(one) == f"All 47 rows are live. {said}"

@@ -141,6 +141,28 @@ def test_the_ledger_adds_up_on_the_page_and_in_the_menu(client: FlaskClient, mad
     assert ROWS[3] in found
 
 
+def test_rows_left_out_are_told_wherever_the_import_is_and_can_be_decided(
+    client: FlaskClient, seller: Seller, made: Import
+) -> None:
+    said = "2 rows of the file were left out, 1 of them because something is undecided."
+    for address in ("/imports", f"/imports/{made.public_id}", f"/imports/{made.public_id}/panel"):
+        shown = page(client, address)
+        assert said in words(shown.select_one("main"))
+        (link,) = shown.select("[data-left-out] a")
+    why = page(client, str(link["href"]))
+    assert "1 row Open No price is given." in words(why.select_one("main"))
+    assert "1 row The quantity is 0, so it is left out." in words(why.select_one("main"))
+    form = next(one for one in why.select("main form") if one.select("button[name=decide]"))
+    decided = client.post(str(form["action"]), data={"csrf_token": csrf_token(client), "decide": "1"})
+    # It is another draft of the same file, with the same questions.
+    draft = page(client, decided.location)
+    assert decided.location != link["href"]
+    assert "No price is given." in words(draft.select_one("main"))
+    # What a retry takes along of it leaves nothing out.
+    retried = commands.retry(seller.id, made.public_id, RetriedRows.FAILED)
+    assert not page(client, f"/imports/{retried.public_id}").select("[data-left-out]")
+
+
 def test_a_retry_speaks_of_the_sellers_file_too(
     client: FlaskClient, seller: Seller, made: Import, run_jobs: Callable[[], None]
 ) -> None:

@@ -59,6 +59,11 @@ class ImportProgress(ImportState):
     taken_up_as: TakenUpAs | None = None
     #: The id of the import whose rows it has, for an import that is there.
     parent_id: int | None = None
+    #: The conversion that its file comes from, if it is a foreign one; and the rows of that file that were left out of
+    #: it, those of them that nobody decided about included.
+    conversion: uuid.UUID | None = None
+    left_out: int = 0
+    undecided: int = 0
     #: Whether the file, and the failed rows if any, are still within their retention.
     has_source: bool = True
     has_errors: bool = True
@@ -329,6 +334,9 @@ def _describe(found: lookups.WithCounters) -> ImportProgress:
         started_at=found.started_at,
         updated_at=found.updated_at,
         finished_at=one.finished_at,
+        conversion=found.conversion,
+        left_out=found.left_out,
+        undecided=found.undecided,
         has_source=one.source_removed_at is None,
         has_errors=one.errors_removed_at is None or not found.failed,
     )

@@ -112,6 +112,7 @@ def _sentences(one: ImportProgress, groups: int | None, related: RelatedImports 
             yield f"{words.so_far(one)}{different}{words.while_paused}"
     else:
         yield from words.over(one, groups, related)
+        yield from _left_out(one)
 
 
 def _over(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:
@@ -141,6 +142,19 @@ def _left_to_do(one: ImportProgress, groups: int | None, related: RelatedImports
         yield f"{_rows(one.not_processed)} {_were(one.not_processed)} not processed."
     else:
         yield f"{_rows(one.not_processed)} could not be processed; the table of batches says why."
+
+
+def _left_out(one: ImportProgress) -> Iterator[str]:
+    """How many rows of a foreign file are not among those of the import."""
+    if not one.left_out:
+        return
+    said = f"{_rows(one.left_out)} of the file {_were(one.left_out)} left out"
+    if one.undecided == one.left_out:
+        yield f"{said} because something about {'it' if one.left_out == 1 else 'them'} is undecided."
+    elif one.undecided:
+        yield f"{said}, {one.undecided:,} of them because something is undecided."
+    else:
+        yield f"{said}."
 
 
 def _settled(one: ImportProgress, related: RelatedImports) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import Row, Select, exists, func, or_, select, text, tuple_, upd
 from sqlalchemy.orm import aliased
 
 from app.extensions import db
-from app.models import Batch, Fixing, Import
+from app.models import Batch, Conversion, Fixing, Import
 from app.queries import BatchKey, ImportKey, older_than, parsed
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
@@ -68,6 +68,11 @@ class WithCounters(NamedTuple):
     started_at: datetime | None
     #: When any of its batches last changed.
     updated_at: datetime
+    #: The public id of the conversion that its file comes from; None for a file in the import format.
+    conversion: uuid.UUID | None
+    #: Rows of the foreign file that were left out of it, and those of them that nobody decided about.
+    left_out: int
+    undecided: int
 
     @property
     def not_processed(self) -> int:
@@ -332,10 +337,16 @@ def _with_counters() -> Select[Any]:
             func.coalesce(func.sum(Batch.failed), 0).label("failed"),
             func.min(Batch.started_at).label("started_at"),
             func.greatest(func.max(Batch.updated_at), Import.created_at).label("updated_at"),
+            Conversion.public_id.label("conversion"),
+            func.coalesce(Conversion.left_out + Conversion.undecided, 0).label("left_out"),
+            func.coalesce(Conversion.undecided, 0).label("undecided"),
         )
         .join(Batch, tuple_(Batch.seller_id, Batch.import_id) == tuple_(Import.seller_id, Import.id))
+        .outerjoin(
+            Conversion, tuple_(Conversion.seller_id, Conversion.id) == tuple_(Import.seller_id, Import.conversion_id)
+        )
         .where(_IS_THERE)
-        .group_by(Import.seller_id, Import.id)
+        .group_by(Import.seller_id, Import.id, Conversion.seller_id, Conversion.id)
     )
 
 
