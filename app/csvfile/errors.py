@@ -21,6 +21,10 @@ class FileRejected(Exception):
         self.line = line
 
 
+class ForeignFile(FileRejected):
+    """The file is a table that was never meant to be in the import format: its columns can be matched instead."""
+
+
 class FileTooLarge(FileRejected):
     """The file has more bytes than MAX_UPLOAD_BYTES."""
 

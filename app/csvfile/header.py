@@ -15,8 +15,8 @@ from functools import lru_cache
 
 from app.csvfile.columns import COLUMNS, HEADER, LAYOUTS, REASON_COLUMNS, Column, Layout
 from app.csvfile.contract import Mode, column_letters, quoted
-from app.csvfile.errors import SAVE_AS_CSV, FileRejected
-from app.csvfile.kinds import recognise_bytes, recognise_text
+from app.csvfile.errors import SAVE_AS_CSV, FileRejected, ForeignFile
+from app.csvfile.kinds import holds_table, recognise_bytes, recognise_text, utf_16
 from app.csvfile.visible import trim
 
 #: A first line longer than this is not a header.
@@ -42,7 +42,8 @@ def take_header(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
     """The header line with its byte-order mark and line ending, and the bytes that were read beyond it.
 
     Reads no more of ``pieces`` than necessary. The result does not depend on how the bytes are cut into pieces. Raises
-    FileRejected with a sentence that says what is wrong with the beginning of the file.
+    FileRejected with a sentence that says what is wrong with the beginning of the file, and ForeignFile where its
+    columns can be matched.
     """
     start = b""
     for piece in pieces:
@@ -53,6 +54,15 @@ def take_header(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
     if not looked_at.removeprefix(_BOM).strip():
         raise FileRejected("The file is empty. Start from the template: its first line is the header.")
     end = looked_at.find(b"\n") + 1 or len(looked_at)
+    try:
+        return _take_header(start, looked_at, end)
+    except FileRejected as rejected:
+        if _is_foreign(looked_at):
+            raise ForeignFile(rejected.message, rejected.line) from None
+        raise
+
+
+def _take_header(start: bytes, looked_at: bytes, end: int) -> tuple[bytes, bytes]:
     line = _decode(looked_at, end)
     names = _split(line)
     is_header = _own(names) in LAYOUTS
@@ -62,6 +72,19 @@ def take_header(pieces: Iterator[bytes]) -> tuple[bytes, bytes]:
         others = [other.removesuffix("\r") for other in looked_at[end:].decode("utf-8", "replace").split("\n")]
         raise FileRejected(_explain_file(line, others), 1)
     return start[:end], start[end:]
+
+
+def _is_foreign(start: bytes) -> bool:
+    """Whether a file that begins with ``start`` is a table without any sign that the import format was meant."""
+    if holds_table(start):
+        return True
+    if recognise_bytes(start) and not utf_16(start):
+        return False
+    text = start.decode(utf_16(start) or "utf-8", "replace").removeprefix("\ufeff")
+    lines = [_cells(line, separator) for line in text.splitlines() for separator in (",", ";", "\t", "|")]
+    names = {_plain(name) for cells in lines for name in cells}
+    is_ours = not names.isdisjoint({Column.MODE, Column.URN, *Mode})
+    return not is_ours and not recognise_text(text) and any(len(cells) >= _TELLING_NAMES for cells in lines)
 
 
 def _decode(start: bytes, end: int) -> str:

@@ -12,6 +12,7 @@ _ZIP_ENTRY = b"PK\x03\x04"
 _EXTRACT = "Extract it, and upload the CSV file that is in it."
 #: Old workbooks and protected ones are files of the same kind, in which the latter have an entry of this name.
 _OLD_WORKBOOK = "This is an old Excel workbook (.xls), not a CSV file. {save}"
+_WORKBOOK = "This is an Excel workbook, not a CSV file. {save}"
 _PROTECTED = "This workbook is protected by a password. Open it, and remove the password. {save}"
 _PROTECTED_ENTRY = "EncryptedPackage".encode("utf-16-le")
 _IMAGE = "This is an image, not a CSV file. Upload the file that your program saves or exports as CSV."
@@ -74,6 +75,11 @@ def recognise_text(start: str, save: str = SAVE_AS_CSV) -> str | None:
     return says and says.format(save=save)
 
 
+def holds_table(start: bytes) -> bool:
+    """Whether a file that begins with ``start`` is a new Excel workbook, or compressed text."""
+    return start.startswith(b"\x1f\x8b") or (start.startswith(_ZIP_ENTRY) and _recognise_zip(start) == _WORKBOOK)
+
+
 def utf_16(start: bytes) -> str | None:
     """The codec of a file in UTF-16 that begins with ``start``: ``utf-16-le`` or ``utf-16-be``; None if it is not."""
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -92,7 +98,7 @@ def _recognise_zip(start: bytes) -> str:
     if any(name.startswith(("xl/", "[Content_Types].xml", "docProps/")) for name in names):
         if any(name.startswith(("word/", "ppt/")) for name in names):
             return "This is an Office document, not a CSV file. Copy its table into a spreadsheet. {save}"
-        return "This is an Excel workbook, not a CSV file. {save}"
+        return _WORKBOOK
     if b"application/vnd.oasis.opendocument.spreadsheet" in start:
         return "This is a LibreOffice workbook, not a CSV file. {save}"
     if any(name.startswith("Index/") for name in names):

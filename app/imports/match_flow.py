@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from enum import StrEnum
+from io import BytesIO
 from typing import BinaryIO
 
+from app.csvfile.errors import FileRejected
 from app.extensions import db
 from app.imports import conversion_job, conversions, mappings
 from app.imports.errors import TransitionRefused
@@ -17,6 +19,7 @@ from app.imports.foreign.findings import Asked, asked_of
 from app.imports.foreign.mapping import Kind, Mapping, find_reasons
 from app.imports.foreign.matching import Matching, match_file
 from app.imports.foreign.money import OWN_CURRENCY
+from app.imports.foreign.reading import NotStock, Overrides, detect
 from app.imports.foreign.sample import Sample
 from app.imports.foreign.shapes import Unsure
 from app.models import Conversion
@@ -58,6 +61,21 @@ def begin(seller_id: int, draft: Conversion) -> Step:
     if draft.status != ConversionStatus.DRAFT or draft.mapping is not None:
         return Step.PREVIEW
     return rematch(seller_id, draft)
+
+
+def asks_nothing(seller_id: int, start: bytes) -> bool:
+    """Whether a file that begins with ``start`` is sure to have columns that its seller has matched before.
+
+    Raises NotStock for orders.
+    """
+    try:
+        columns = detect(BytesIO(start), overrides=Overrides()).columns
+    except NotStock:
+        raise
+    except FileRejected:
+        # The beginning of a workbook alone cannot be read.
+        return False
+    return bool(find_reasons(columns) or mappings.find_for(seller_id, columns))
 
 
 def rematch(seller_id: int, draft: Conversion) -> Step:

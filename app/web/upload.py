@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import partial
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,15 +11,16 @@ from flask.typing import ResponseReturnValue
 from app.config import current_settings
 from app.csvfile import scan
 from app.csvfile.columns import HEADER
-from app.csvfile.errors import FileRejected, round_size_down
+from app.csvfile.errors import FileRejected, ForeignFile, round_size_down
 from app.demo import sample
 from app.extensions import csrf
 from app.http.form_fields import is_on, read_form_key
 from app.http.multipart import FileForm
 from app.http.uploads import check_length, expect_file, storage_errors_as_503
-from app.imports import commands, quotas
+from app.imports import commands, match_flow, quotas
 from app.imports.creation import plain_name
 from app.imports.errors import ImportedBefore
+from app.imports.foreign.reading import NotStock
 from app.imports.reports import progress
 from app.statuses import ImportKind
 from app.web.file_posts import PLAIN, check_csrf, checked_pieces, csrf_token, is_script, refuse, status_of
@@ -30,6 +32,8 @@ blueprint.before_request(require_seller)
 #: Form fields that must stand before the file; after it they would be read too late.
 _BEFORE_FILE = frozenset({"check", "again", "form_key"})
 _FIELDS = _BEFORE_FILE | {"csrf_token"}
+#: Tells the script of a refused file whose columns can be matched: OFFERED, or SAVED if that asks nothing.
+_MATCH_HEADER, _OFFERED, _SAVED = "Sluice-Match", "offered", "saved"
 
 
 @blueprint.get("")
@@ -73,7 +77,11 @@ def receive() -> ResponseReturnValue:
                 refuse_repeated=not is_check and not is_on(body.fields, "again"),
             )
     except FileRejected as rejected:
-        return refuse(rejected, _render)
+        is_foreign = isinstance(rejected, ForeignFile)
+        refused = refuse(rejected, partial(_render, is_foreign=is_foreign))
+        if is_foreign:
+            refused.headers[_MATCH_HEADER] = _OFFERED
+        return refused
     except ImportedBefore as repeated:
         question = url_for("again.ask", public_id=repeated.earlier.public_id, name=plain_name(body.file_name))
         if is_script():
@@ -90,7 +98,8 @@ def receive() -> ResponseReturnValue:
 def look() -> ResponseReturnValue:
     """Tell before a file is sent whether the upload check is certain to reject it.
 
-    The body is its beginning, at most LOOK_BYTES, and ``size`` its length. Answers 204, or as the upload would.
+    The body is its beginning, at most LOOK_BYTES, and ``size`` its length. Answers 204, or as the upload would; orders,
+    which cannot be matched either, are refused by name.
     """
     settings = current_settings()
     start = request.get_data()
@@ -98,15 +107,23 @@ def look() -> ResponseReturnValue:
     try:
         scan.look(start, size=size, max_rows=settings.max_rows, max_bytes=settings.max_upload_bytes)
     except FileRejected as rejected:
-        return Response(rejected.message, status_of(rejected), content_type=PLAIN)
+        refused, headers = rejected, {}
+        if isinstance(rejected, ForeignFile):
+            try:
+                is_saved = match_flow.asks_nothing(seller_id(), start)
+                headers[_MATCH_HEADER] = _SAVED if is_saved else _OFFERED
+            except NotStock as orders:
+                refused = orders
+        return Response(refused.message, status_of(refused), headers, content_type=PLAIN)
     return Response(status=204)
 
 
-def _render(error: str | None = None) -> str:
+def _render(error: str | None = None, *, is_foreign: bool = False) -> str:
     settings = current_settings()
     return render_template(
         "upload/form.html",
         error=error,
+        is_foreign=is_foreign,
         form_key=uuid.uuid4(),
         is_first=not progress.list_page(seller_id(), limit=1),
         has_sample=sample.is_offered(),

@@ -70,6 +70,8 @@ def test_a_refused_file_is_matched_without_choosing_it_again_and_goes_live(page:
     page.goto("/imports/upload")
     data = b"cardmarketId;quantity;name;condition;language;price\r\n7;2;Name 7;NM;English;1,50\r\n8;1;Name 8;EX;;2\r\n"
     page.locator("input[type=file]").set_input_files({"name": "stock.csv", "mimeType": "text/csv", "buffer": data})
+    expect(page.get_by_role("alert")).to_contain_text("Match your file:")
+    expect(page.get_by_role("button", name="Check file")).to_be_hidden()
     page.get_by_role("button", name="Match its columns").click()
     page.get_by_label("1 EUR in pounds").fill("0.80")
     page.get_by_role("button", name="Continue").click()
@@ -87,6 +89,16 @@ def test_a_refused_file_is_matched_without_choosing_it_again_and_goes_live(page:
     page.get_by_role("button", name="Import", exact=True).click()
     page.wait_for_url(re.compile(r"/imports/[0-9a-f-]{36}$"))
     status_of(page, "COMPLETED")
+    # It is remembered, so that the next one goes straight on, and only that: another file waits for its button.
+    page.goto("/imports/upload")
+    again = {"name": "again.csv", "mimeType": "text/csv", "buffer": data.replace(b"1,50", b"1,60")}
+    ours = {"name": "ours.csv", "mimeType": "text/csv", "buffer": csv_bytes([row()])}
+    page.locator("input[type=file]").set_input_files([again, ours])
+    expect(page.locator(".upload-file").nth(0)).to_contain_text("Uploaded. Nothing is imported yet.")
+    expect(page.locator(".upload-file").nth(1)).to_contain_text("ready to upload")
+    page.goto("/imports/upload")
+    page.locator("input[type=file]").set_input_files(again)
+    expect(page.get_by_role("heading", name="What would be imported")).to_be_visible()
 
 
 def test_a_dropped_file_is_imported(page: Page) -> None:

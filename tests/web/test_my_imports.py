@@ -122,6 +122,7 @@ def test_somebody_without_imports_is_told_how_to_begin(client: FlaskClient, othe
     assert [words(step) for step in soup.select(".steps h3")] == ["Get the template", "Fill it in", "Upload it"]
     links = {words(link): link["href"] for link in soup.select("#my-imports a")}
     assert links == {
+        "Match your file": "/imports/match",
         "Download the template": "/imports/template.csv?spreadsheet=1",
         "How to build a CSV file": "/help/csv",
         "Upload CSV": "/imports/upload",

@@ -14,9 +14,12 @@ from werkzeug.test import TestResponse
 from app.csvfile.contract import MAX_RECORD_BYTES
 from app.csvfile.scan import LOOK_BYTES
 from app.extensions import db
+from app.imports import mappings
 from app.models import AuditEntry, Import, Seller
 from tests.factories import csv_bytes, look, row, with_header
+from tests.foreign import MAPPING
 from tests.samples import SAMPLES, needs_samples
+from tests.workbooks import make_workbook
 
 StorageFiles = Callable[[], list[str]]
 BOUNDARY = b"----a-boundary"
@@ -239,6 +242,32 @@ def test_the_form_and_the_refusal_name_one_limit_in_one_unit(app: Flask, client:
     assert "or 4 MB per file" in client.get("/imports/upload").text
     response = send(client, csv_bytes([row(comment="c" * 250)] * 20_000))
     assert response.text == "The file is larger than 4 MB. Split it into several files."
+
+
+def test_a_file_of_another_tool_is_offered_to_be_matched_first(client: FlaskClient, seller: Seller) -> None:
+    token = {"X-CSRFToken": csrf_token(client)}
+
+    def offer(data: bytes) -> str | None:
+        return client.post("/imports/upload/look", data=data, headers=token).headers.get("Sluice-Match")
+
+    theirs = ";".join(MAPPING.columns).encode() + b"\n1;NM;1,50;2;\n"
+    response = upload(client, theirs)
+    assert (response.status_code, response.headers["Sluice-Match"]) == (422, "offered")
+    note = BeautifulSoup(response.data, "html5lib").select_one("[role=alert]")
+    assert note["class"] == ["note"]
+    assert note.get_text(" ", strip=True).startswith("Match your file:")
+    assert str(note.select_one("a.btn-primary")["href"]) == "/imports/match"
+    assert offer(theirs) == offer(theirs.decode().encode("utf-16")) == "offered"
+    assert offer(make_workbook("")) == "offered"
+    mappings.save(seller.id, "Mine", MAPPING)
+    assert offer(theirs) == "saved"
+    # What was meant for the import format is told how to get there, and orders are refused by name.
+    for ours in (b"", b"MODE;URN;PRICE\n", b"CREATE,urn:test:1,,,,,,NM,1,1,,,,,\n", b"%PDF-1.7", b"Hello"):
+        assert offer(ours) is None
+    orders = b"Product Line,Product Name,Condition,Number,Set,Rarity,Quantity,Main Photo URL,Set Release Date,SkuId,"
+    refused = client.post("/imports/upload/look", data=orders + b"Order Quantity\n", headers=token)
+    assert "Sluice-Match" not in refused.headers
+    assert "pull sheet" in refused.text
 
 
 def test_the_beginning_of_a_file_is_looked_at_before_it_is_sent(

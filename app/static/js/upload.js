@@ -10,6 +10,7 @@ const PATIENCE = 10_000;
 const form = one("form[data-upload]");
 const input = form.elements.file;
 const buttons = [...all("button[type=submit]", form)];
+const ways = one("[data-upload-ways]", form);
 const list = one("[data-files]", form);
 const said = one("[data-upload-said]", form);
 const veil = one("[data-drop-veil]");
@@ -32,6 +33,9 @@ function makeKey() {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
+// How the server says that the columns of a refused file can be matched: "offered", or "saved" if that asks nothing.
+const MATCH_HEADER = "Sluice-Match";
+
 // Why the server would refuse a file for certain, told from its beginning before the rest is sent; else nothing.
 async function findRefusal(file) {
   try {
@@ -42,10 +46,11 @@ async function findRefusal(file) {
       redirect: "manual",
     });
     const isSentence = answer.headers.get("Content-Type")?.startsWith("text/plain");
-    return [413, 422].includes(answer.status) && isSentence ? await answer.text() : "";
+    if (![413, 422].includes(answer.status) || !isSentence) return null;
+    return { sentence: await answer.text(), match: answer.headers.get(MATCH_HEADER) };
   } catch {
     // Sending will tell.
-    return "";
+    return null;
   }
 }
 
@@ -80,12 +85,7 @@ function makeItem(file) {
     setState(item, "waiting", "Trying again…");
     if (!isBusy) await run({ renews: true });
   });
-  one("[data-file-match]", row).addEventListener("click", async () => {
-    // Nothing is imported there before its seller says so.
-    item.address = form.dataset.match;
-    setState(item, "waiting", "Uploading…");
-    if (!isBusy) await run();
-  });
+  one("[data-file-match]", row).addEventListener("click", () => match(item));
   one("[data-file-choose]", row).addEventListener("click", () => {
     input.click();
     replaced = item;
@@ -95,10 +95,22 @@ function makeItem(file) {
   findRefusal(file).then((refusal) => {
     // It may be on its way already, and the server then tells the same.
     if (!refusal || item.state !== "waiting") return;
-    refuse(item, refusal);
+    if (refusal.match === "saved") {
+      match(item);
+      return;
+    }
+    refuse(item, refusal.sentence, refusal);
     tellInput();
+    if (ways.hidden) one("[data-file-match]", row).focus();
   });
   return item;
+}
+
+// Nothing is imported there before its seller says so. Other files wait for a button of their own.
+async function match(item) {
+  item.address = form.dataset.match;
+  setState(item, "waiting", "Uploading…");
+  if (!isBusy) await run({ only: item });
 }
 
 function setState(item, state, words, { place = null, placeWords = "Open", alert = "", help = false } = {}) {
@@ -120,7 +132,7 @@ function setState(item, state, words, { place = null, placeWords = "Open", alert
   const note = one("[data-file-alert]", row);
   note.replaceChildren();
   if (alert) {
-    const told = one("#upload-alert").content.cloneNode(true);
+    const told = one(isForeign(item) ? "#upload-foreign" : "#upload-alert").content.cloneNode(true);
     one("[data-alert-words]", told).textContent = alert;
     if (state !== "refused") one("[data-alert-refused]", told).remove();
     one("[data-alert-help]", told).hidden = !help;
@@ -132,7 +144,11 @@ function setState(item, state, words, { place = null, placeWords = "Open", alert
 // Whether it was sent to be matched, and not to be imported as it is.
 const isMatched = (item) => item.address === form.dataset.match;
 
-function refuse(item, sentence, { help = true } = {}) {
+// Whether it is refused as it is, and its columns can be matched.
+const isForeign = (item) => item.state === "refused" && Boolean(item.match) && !isMatched(item);
+
+function refuse(item, sentence, { help = true, match = null } = {}) {
+  item.match = match;
   setState(item, "refused", "Not imported.", { alert: sentence, help });
 }
 
@@ -144,6 +160,9 @@ function tellInput() {
   for (const item of items) if (isOpen(item)) kept.items.add(item.file);
   input.files = kept.files;
   list.hidden = !items.length;
+  // There is nothing to check or to import as it is.
+  const open = items.filter(isOpen);
+  ways.hidden = open.length > 0 && open.every(isForeign);
 }
 
 function drop(unwanted) {
@@ -212,16 +231,16 @@ async function renewToken() {
   }
 }
 
-async function run({ renews = false } = {}) {
+async function run({ renews = false, only = null } = {}) {
   setBusy(true);
   try {
     if (renews) await renewToken();
     for (;;) {
-      const item = items.find(({ state }) => state === "waiting");
+      const item = items.find((one) => one.state === "waiting" && (!only || one === only));
       if (!item) break;
-      const refusal = renews && (await findRefusal(item.file));
+      const refusal = renews && !isMatched(item) && (await findRefusal(item.file));
       if (!(await isReadable(item.file)) || (renews && !item.file.size)) showChanged(item);
-      else if (refusal) refuse(item, refusal);
+      else if (refusal) refuse(item, refusal.sentence, refusal);
       // It may have been removed in this moment.
       else if (items.includes(item)) await send(item);
       // Those after it would not get through either.
@@ -318,7 +337,7 @@ function showAnswer(item, request) {
     });
     one("[data-file-open]", item.row).target = "_blank";
   } else if ([413, 422].includes(request.status)) {
-    refuse(item, explainAnswer(request), { help: Boolean(sentence) });
+    refuse(item, explainAnswer(request), { help: Boolean(sentence), match: request.getResponseHeader(MATCH_HEADER) });
     one("[data-file-alert]", item.row).scrollIntoView({ block: "nearest" });
   } else {
     setState(item, "broken", "Not uploaded.", { alert: sentence || `${explainAnswer(request)} ${TRY_AGAIN}` });
