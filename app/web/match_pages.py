@@ -67,13 +67,23 @@ _GROUPS = {
         Field.ALTERED,
         Field.PLAYSET,
     ),
-    "The offer": (Field.PRICE, Field.CURRENCY, Field.QUANTITY, Field.HIDDEN, Field.SHOWN),
+    "The offer": (
+        Field.PRICE,
+        Field.FOIL_PRICE,
+        Field.CURRENCY,
+        Field.QUANTITY,
+        Field.FOIL_QUANTITY,
+        Field.FOIL_PART,
+        Field.HIDDEN,
+        Field.SHOWN,
+    ),
     "Your texts": (Field.COMMENT, Field.NOTES, Field.REFERENCE),
 }
 _MORE = {
     Field.TITLE: "title with set, number and name in it",
     Field.COMMENT: "comment for buyers",
     Field.NOTES: "private notes",
+    Field.FOIL_QUANTITY: "quantity of foils, beside the quantity",
     Field.FINISH: "finish or edition (holo, reverse, foil)",
     Field.REFERENCE: "your reference (SKU)",
 }
@@ -241,6 +251,7 @@ _MISSING = {
     Field.CONDITION: "the condition: choose its column, or one condition for all rows below",
     Field.PRICE: "the price: choose its column, or one price for all rows below",
     Field.QUANTITY: "the quantity: choose its column, or one quantity for all rows below",
+    Field.FOIL_QUANTITY: "how many copies are foils, as there is a price of foils: choose its column",
 }
 
 
@@ -330,7 +341,8 @@ class PriceRow(NamedTuple):
 def _money(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
     reading, mapping = conversions.reading_of(one), mapping_of(one)
     bound, pricing = Bound(mapping, reading.columns), Pricing(mapping.money)
-    places, currency = bound.places.get(Field.PRICE, []), bound.places.get(Field.CURRENCY, [])
+    places = [*bound.places.get(Field.PRICE, ()), *bound.places.get(Field.FOIL_PRICE, ())]
+    currency = bound.places.get(Field.CURRENCY, [])
     with match_flow.source_of(one) as file:
         sample = Sample(file, reading)
         pairs = [pair for at in places for pair in sample.pairs(at, currency[0] if currency else None)]

@@ -16,6 +16,7 @@ from app.extensions import db
 from app.imports import conversions, match_flow
 from app.imports.foreign import block_converter, delimited, memo
 from app.imports.foreign import items as items_of_rows
+from app.imports.foreign.choices import choose
 from app.imports.foreign.convert import HEADER_LINE, convert
 from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, Money, Source
 from app.imports.foreign.matching import By, Matching, match_file
@@ -239,6 +240,60 @@ def test_each_format(cards: None, seller: Seller, key: str) -> None:
         if to not in answered.sources:
             answered = answered.with_source(to, Source(constant=constant))
     assert Came(text, seller, answered).listings() == [listing]
+
+
+def test_columns_that_a_format_does_not_name_are_matched_as_usual(cards: None, seller: Seller) -> None:
+    text = (
+        "collector_number,extras,language,name,quantity,set_code,set_name,Price,Blah,Title\n"
+        "026,foil,en,Charmander,2,obf,Obsidian Flames,£0.45,Lightly Played,Neo Genesis 9 Lugia\n"
+    )
+    came = Came(text, seller)
+    assert came.matching.format
+    assert came.listings() == [(CHARMANDER, "EX", "45", "2", "reverse")]
+    assert [one.by for one in came.matching.columns] == [*[By.FORMAT] * 7, By.NAME, By.CONTENTS, None]
+
+
+def test_two_columns_of_one_name_are_one_field(cards: None, seller: Seller) -> None:
+    text = "Title,Set,Title,Condition,Price,Quantity\nCharmander,Obsidian Flames,,NM,£0.45,2\n"
+    assert Came(text, seller).listings() == [(CHARMANDER, "NM", "45", "2", "normal")]
+
+
+@pytest.mark.parametrize(
+    ("names", "counts", "foils", "listings"),
+    [
+        # Nothing tells whether the foils are among the four.
+        ("Count,Foil count", "4,1", None, []),
+        ("Count,Foil count", "4,1", Field.FOIL_PART, [("45", "3", "normal"), ("120", "1", "reverse")]),
+        ("Count,Foil count", "4,1", Field.FOIL_QUANTITY, [("45", "4", "normal"), ("120", "1", "reverse")]),
+        ("Count,Foil count", "4,5", None, [("45", "4", "normal"), ("120", "5", "reverse")]),
+        ("Reg Qty,Foil qty", "4,", None, [("45", "4", "normal")]),
+        ("Reg Qty,Foil qty", "4,1", None, [("45", "4", "normal"), ("120", "1", "reverse")]),
+        ("Reg Qty,Foil qty", ",1", None, [("120", "1", "reverse")]),
+        ("Count,Foil count", "4,5", Field.FOIL_PART, []),
+    ],
+)
+def test_foils_have_a_quantity_and_a_price_of_their_own(
+    cards: None, seller: Seller, names: str, counts: str, foils: Field | None, listings: list[tuple[str, ...]]
+) -> None:
+    text = f"Name,Set,Condition,Price,Foil price,{names}\nCharmander,Obsidian Flames,NM,£0.45,£1.20,{counts}\n"
+    came = Came(text, seller)
+    if foils:
+        columns = came.matching.mapping.columns
+        fields = [Field.NAME, Field.SET, Field.CONDITION, Field.PRICE, Field.FOIL_PRICE, Field.QUANTITY, foils]
+        came = Came(text, seller, choose(came.matching.mapping, columns, fields, {}))
+    elif not listings:
+        assert came.matching.missing == (Field.QUANTITY,)
+    assert came.listings("PRICE", "QUANTITY", "VARIANTS") == listings
+    assert came.outcomes == (["row"] if listings else ["open"])
+
+
+def test_foils_without_a_price_are_open_and_a_price_of_foils_alone_is_not_used(cards: None, seller: Seller) -> None:
+    header = "Name,Set,Condition,Price,Foil price,Reg Qty"
+    came = Came(f"{header},Foil qty\nCharmander,Obsidian Flames,NM,£1,,2,1\nLugia,Neo Genesis,NM,£2,,2,0\n", seller)
+    assert came.reasons == ["price-missing", ""]
+    came = Came(f"{header},Foil\nCharmander,Obsidian Flames,NM,£1,£2,2,no\n", seller)
+    assert came.listings("PRICE", "VARIANTS") == [("100", "normal")]
+    assert came.matching.columns[4].fields == ()
 
 
 OWN = "Karte,Serie,Nr.,Sprache,Zustand,Preis,Anzahl,Lagerort\n"

@@ -48,6 +48,7 @@ _USUAL = {
     Field.PRICE: "1.50",
     Field.CURRENCY: "GBP",
     Field.QUANTITY: "2",
+    Field.FOIL_QUANTITY: "2",
 }
 #: Other cells that the converter knows.
 WORDS = (
@@ -189,7 +190,6 @@ def check_converter(number: int, changes: Sequence[Sequence[tuple[int, str]]]) -
     usual = dict.fromkeys(one.signature, "")
     for field, source in one.mapping.sources.items():
         usual |= dict.fromkeys(source.columns, _USUAL.get(field, ""))
-    usual |= {split.quantity: "2" for split in one.mapping.splits}
     rows = [[*usual.values()] for _ in changes]
     for row, of_row in zip(rows, changes, strict=True):
         for at, cell in of_row:

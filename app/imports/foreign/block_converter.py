@@ -16,7 +16,7 @@ from app.imports.foreign import words
 from app.imports.foreign.bound import Bound
 from app.imports.foreign.fill import Filler
 from app.imports.foreign.items import ItemCells, Items, Target
-from app.imports.foreign.mapping import Field, How
+from app.imports.foreign.mapping import Field, How, Mapping
 from app.imports.foreign.memo import Ints, Memo
 from app.imports.foreign.money import Pricing
 from app.imports.foreign.numbers import split_name
@@ -49,14 +49,14 @@ _TRAIT_FIELDS = (
     Field.HIDDEN,
     Field.SHOWN,
 )
-_PRICE_FIELDS = (Field.PRICE, Field.CURRENCY, Field.PLAYSET)
+_QUANTITY_FIELDS = (Field.QUANTITY, Field.FOIL_QUANTITY, Field.FOIL_PART, Field.PLAYSET)
 #: Copies in a playset.
 _PLAYSET = 4
 _QUANTITY = re.compile(r"x?\s*(-?[0-9]{1,3}(?:[,. '’][0-9]{3})+|-?[0-9]+)(?:[.,]0{1,2})?\s*x?", re.IGNORECASE)
 #: Reasons, and targets, that are remembered, before all that was decided is forgotten.
 _MOST_REASONS, _MOST_TARGETS = 20_000, 100_000
 #: What is remembered of distinct combinations: with how many numbers each, and of what.
-_MEMOS = {"items": (5, pa.string()), "prices": (2, pa.string()), "pairs": (2, pa.int64()), "singles": (3, pa.int64())}
+_MEMOS = {"items": (5, pa.string()), "pairs": (2, pa.int64()), "singles": (3, pa.int64())}
 #: Marks that no reason is given.
 _NONE = -1
 #: Two positions are one number: the first before the last 32 bits, the second in these.
@@ -126,6 +126,28 @@ class _Offer(NamedTuple):
     quantities: Ints
 
 
+def _read_quantity(text: str) -> int | None:
+    """The whole number in a cell; None if there is none."""
+    found = _QUANTITY.fullmatch(text)
+    return int(re.sub(r"[,. '’]", "", found[1])) if found else None
+
+
+class _Listing(NamedTuple):
+    """One of the listings that a row makes: which fields are its quantity and price, and what else is its finish."""
+
+    quantity: Field
+    price: Field
+    finish: str
+
+
+def _listings(mapping: Mapping) -> list[_Listing]:
+    foils = next((to for to in (Field.FOIL_QUANTITY, Field.FOIL_PART) if to in mapping.sources), None)
+    if foils is None:
+        return [_Listing(Field.QUANTITY, Field.PRICE, "")]
+    price = Field.FOIL_PRICE if Field.FOIL_PRICE in mapping.sources else Field.PRICE
+    return [_Listing(Field.QUANTITY, Field.PRICE, words.NORMAL), _Listing(foils, price, words.FOIL)]
+
+
 class BlockConverter:
     """Converts blocks by the rules of a mapping. What was decided for distinct cells before is remembered."""
 
@@ -139,11 +161,9 @@ class BlockConverter:
         self._fill = Filler(bound)
         self._item_group = bound.group(_ITEM_FIELDS.values())
         self._trait_group = bound.group(_TRAIT_FIELDS, (at for places in bound.filters for at in places))
-        self._price_group = bound.group(_PRICE_FIELDS)
-        self._splits = [
-            (bound.group([Field.PLAYSET], bound.find([one.quantity])), bound.find([one.quantity]), one.finish)
-            for one in mapping.splits
-        ] or [(bound.group([Field.QUANTITY, Field.PLAYSET]), bound.places.get(Field.QUANTITY, []), "")]
+        self._quantity_group = bound.group(_QUANTITY_FIELDS)
+        self._listings = _listings(mapping)
+        self._price_groups = [bound.group((one.price, Field.CURRENCY, Field.PLAYSET)) for one in self._listings]
         #: The distinct variants of listings, joined by ``|``.
         self.variants: list[str] = []
         self._variant_places: dict[str, int] = {}
@@ -160,8 +180,9 @@ class BlockConverter:
         self._kinds: list[tuple[NamedItem, frozenset[str]]] = []
         self._kind_places: dict[object, int] = {}
         self._memos = {name: Memo(*kind) for name, kind in _MEMOS.items()}
-        self._trait_memos = [Memo(6, pa.string()) for _ in self._splits]
-        self._quantity_memos = [Memo(3, pa.string()) for _ in self._splits]
+        self._trait_memos = [Memo(6, pa.string()) for _ in self._listings]
+        self._quantity_memos = [Memo(3, pa.string()) for _ in self._listings]
+        self._price_memos = [Memo(2, pa.string()) for _ in self._listings]
         #: The items that were found, by their ids, and the ids and URNs of the first of them.
         self._item_places: dict[int, int] = {}
         self._item_urns: list[str] = []
@@ -174,9 +195,8 @@ class BlockConverter:
         cells = self._fill(block.cells)
         count = len(block)
         targets = self._memos["items"].find(self._item_group.combine(cells), self._make_targets)
-        prices = self._memos["prices"].find(self._price_group.combine(cells), self._make_prices)
         notes = self._note_codes(block)
-        offers = [self._offer(at, cells, targets, prices, notes, count) for at in range(len(self._splits))]
+        offers = [self._offer(at, cells, targets, notes, count) for at in range(len(self._listings))]
         return self._finish(block, cells, offers)
 
     # What distinct cells come to.
@@ -259,46 +279,49 @@ class BlockConverter:
             self._printings.append(traits)
         return place
 
-    def _make_prices(self, combinations: list[str]) -> list[tuple[int, ...]]:
+    def _make_prices(self, at: int, combinations: list[str]) -> list[tuple[int, ...]]:
         """For each the price in pence and why it is open."""
         made: list[tuple[int, ...]] = []
+        group = self._price_groups[at]
         source = self._mapping.sources.get(Field.PRICE)
+        constant = source.constant if source else ""
         for one in combinations:
-            split = self._price_group.split(one)
-            cells = self._price_group.at(split, self._bound.places.get(Field.PRICE, ()))
-            values = self._bound.values(self._price_group, split, (Field.CURRENCY, Field.PLAYSET))
+            split = group.split(one)
+            cells = group.at(split, self._bound.places.get(self._listings[at].price, ()))
+            values = self._bound.values(group, split, (Field.CURRENCY, Field.PLAYSET))
             copies = self._copies(values)
-            constant = source.constant if source else ""
             price = self._pricing.price([*cells, constant], values.get(Field.CURRENCY, ""), copies=copies)
             made.append((price, _NONE) if isinstance(price, int) else (0, self._code(price)))
         return made
 
     def _make_quantities(self, at: int, combinations: list[str]) -> list[tuple[int, ...]]:
         """For each the quantity, and why it is left out or open."""
-        group, places, _ = self._splits[at]
-        source = self._mapping.sources.get(Field.QUANTITY)
+        group, to = self._quantity_group, self._listings[at].quantity
         made: list[tuple[int, ...]] = []
         for one in combinations:
-            split = group.split(one)
-            text = next(filter(None, group.at(split, places)), source.constant if source else "")
-            copies = self._copies(self._bound.values(group, split, (Field.PLAYSET,)))
-            made.append(self._judge_quantity(text, copies))
+            values = self._bound.values(group, group.split(one), _QUANTITY_FIELDS)
+            foils = values.get(Field.FOIL_PART, "") if to is Field.QUANTITY else ""
+            made.append(self._judge_quantity(values.get(to, ""), self._copies(values), foils))
         return made
 
     def _copies(self, values: dict[Field, str]) -> int:
         return _PLAYSET if words.is_yes(values.get(Field.PLAYSET, "")) else 1
 
-    def _judge_quantity(self, text: str, copies: int) -> tuple[int, ...]:
-        if not text and self._mapping.splits:
+    def _judge_quantity(self, text: str, copies: int, foils: str) -> tuple[int, ...]:
+        """``foils``: how many of the copies are foils, which are a listing of their own."""
+        if not text and len(self._listings) > 1:
             return 0, self._code(reason("quantity-zero")), _NONE
         if not text:
             return 0, _NONE, self._code(ask("quantity-missing", "quantity-missing", ""))
-        found = _QUANTITY.fullmatch(text)
-        if not found:
+        quantity = _read_quantity(text)
+        if quantity is None:
             return 0, _NONE, self._code(ask("quantity-unreadable", "quantity", text))
-        quantity = int(re.sub(r"[,. '’]", "", found[1]))
         if quantity < 0:
             return 0, self._code(reason("quantity-negative", value=quantity)), _NONE
+        # What cannot be read is asked with the foils.
+        quantity -= _read_quantity(foils) or 0
+        if quantity < 0:
+            return 0, _NONE, self._code(ask("quantity-foils", "quantity", foils, count=text))
         if not quantity:
             return 0, self._code(reason("quantity-zero")), _NONE
         if quantity * copies > MAX_QUANTITY:
@@ -307,11 +330,12 @@ class BlockConverter:
 
     # What rows come to.
 
-    def _offer(
-        self, at: int, cells: pa.Table, targets: Ints, prices: Ints, notes: tuple[Ints, Ints], count: int
-    ) -> _Offer:
-        group, _, finish = self._splits[at]
-        quantities = self._quantity_memos[at].find(group.combine(cells), lambda some: self._make_quantities(at, some))
+    def _offer(self, at: int, cells: pa.Table, targets: Ints, notes: tuple[Ints, Ints], count: int) -> _Offer:
+        finish = self._listings[at].finish
+        combined = self._quantity_group.combine(cells)
+        quantities = self._quantity_memos[at].find(combined, lambda some: self._make_quantities(at, some))
+        combined = self._price_groups[at].combine(cells)
+        prices = self._price_memos[at].find(combined, lambda some: self._make_prices(at, some))
         combined = self._trait_group.combine(cells)
         traits = self._trait_memos[at].find(combined, lambda some: self._make_traits(finish, some))
         items, variants, pair_codes = self._specials(targets, traits)

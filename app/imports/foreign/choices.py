@@ -13,6 +13,8 @@ _TEXTS = (Field.COMMENT, Field.NOTES)
 #: What names a card, each alone or with others of the same group.
 _NAMING = ({Field.URN}, {Field.CARDMARKET_ID}, {Field.TCGPLAYER_ID}, {Field.TITLE}, {Field.NAME}, {Field.NUMBER})
 _NEEDED = (Field.CONDITION, Field.PRICE, Field.QUANTITY)
+#: What tells how many copies are foils.
+_FOILS = {Field.FOIL_QUANTITY, Field.FOIL_PART}
 
 
 def fields_of(mapping: Mapping, columns: Sequence[str]) -> list[tuple[Field, ...]]:
@@ -23,18 +25,15 @@ def fields_of(mapping: Mapping, columns: Sequence[str]) -> list[tuple[Field, ...
             for at in positions(columns, name):
                 if to not in found[at]:
                     found[at].append(to)
-    for split in mapping.splits:
-        for at in positions(columns, split.quantity):
-            found[at].append(Field.QUANTITY)
     return [tuple(one) for one in found]
 
 
 def missing_of(mapping: Mapping) -> tuple[Field, ...]:
     """The fields that every listing needs and nothing is chosen for; NAME stands for all that names a card."""
     there = {to for to, source in mapping.sources.items() if source.columns or source.constant}
-    there |= {Field.QUANTITY} if mapping.splits else set()
     is_named = any(fields <= there for fields in _NAMING)
-    return (*(() if is_named else (Field.NAME,)), *(one for one in _NEEDED if one not in there))
+    needed = (*_NEEDED, Field.FOIL_QUANTITY) if Field.FOIL_PRICE in there and not there & _FOILS else _NEEDED
+    return (*(() if is_named else (Field.NAME,)), *(one for one in needed if one not in there))
 
 
 def choose(
@@ -69,12 +68,9 @@ def _without(mapping: Mapping, columns: Sequence[str], at: int) -> Mapping:
         mapping = mapping.with_source(to, source if left or source.constant else None)
         if to is Field.CONDITION:
             mapping = replace(mapping, scale="")
-    splits = tuple(one for one in mapping.splits if at not in positions(columns, one.quantity))
-    return replace(mapping, splits=splits)
+    return mapping
 
 
 def _with(mapping: Mapping, to: Field, column: str) -> Mapping:
     source = mapping.sources.get(to) or Source(joined=Joined.ALL if to in _TEXTS else Joined.FIRST)
-    if to is Field.QUANTITY:
-        mapping = replace(mapping, splits=())
     return mapping.with_source(to, replace(source, columns=(*source.columns, column)))

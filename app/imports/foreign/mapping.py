@@ -20,7 +20,6 @@ from app.csvfile.columns import REASON_COLUMNS
 VERSION = 1
 #: Maximum size of a mapping as JSON, in characters.
 MAX_JSON = 1_000_000
-_MAX_SPLITS = 8
 
 _REASONS = {name.lower() for name in REASON_COLUMNS}
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -67,6 +66,11 @@ class Field(StrEnum):
     PRICE = "price"
     CURRENCY = "currency"
     QUANTITY = "quantity"
+    #: A row with one of these makes two listings: what is no foil, and the foils. The foils are beside the quantity, or
+    #: counted in it, too.
+    FOIL_QUANTITY = "foil_quantity"
+    FOIL_PART = "foil_part"
+    FOIL_PRICE = "foil_price"
     #: Flags: buyers do not see the listing; buyers see it.
     HIDDEN = "hidden"
     SHOWN = "shown"
@@ -158,14 +162,6 @@ class RowFilter:
 
 
 @dataclass(frozen=True)
-class Split:
-    """One of several listings that a row makes: how many there are, and what is special about them."""
-
-    quantity: str
-    finish: str
-
-
-@dataclass(frozen=True)
 class FillDown:
     """Columns that stand only in the first of several rows that have the same value in column ``by``."""
 
@@ -225,7 +221,6 @@ class Mapping:
     scale: str = ""
     money: Money = Money()
     filters: tuple[RowFilter, ...] = ()
-    splits: tuple[Split, ...] = ()
     fill_down: FillDown | None = None
     parents: Parents | None = None
     #: For each kind the seller's answers: what a word (``normal``) becomes, or LEAVE_OUT.
@@ -258,8 +253,6 @@ class Mapping:
         if not isinstance(value, dict) or value.get("version") != VERSION:
             raise MappingInvalid(f"This is not a mapping of version {VERSION}.")
         made: Mapping = _read(cls, {name: one for name, one in value.items() if name != "version"}, "mapping")
-        if len(made.splits) > _MAX_SPLITS:
-            raise MappingInvalid(f"A row can make {_MAX_SPLITS} listings at most.")
         return made.with_rates(made.money.rates)
 
     @classmethod

@@ -56,6 +56,8 @@ _UNITS = ("cents", "pence", "cent")
 
 #: What a column of single prices is called, beside one of a line's.
 _OF_ONE = {"each", "unit", "single", "ea", "stuckpreis", "stuck"}
+#: What a quantity is called in which foils are not counted.
+_NO_FOIL = {"reg", "regular", "normal", "nonfoil", "non"}
 #: What fields are called in sentences.
 LABELS = {
     Field.URN: "URN",
@@ -68,6 +70,9 @@ LABELS = {
     Field.SIGNED: "flag for signed cards",
     Field.ALTERED: "flag for altered cards",
     Field.PLAYSET: "flag for playsets",
+    Field.FOIL_QUANTITY: "quantity of foils",
+    Field.FOIL_PART: "number of foils among the quantity",
+    Field.FOIL_PRICE: "price of foils",
     Field.HIDDEN: "flag for hidden listings",
     Field.SHOWN: "flag for listings that buyers see",
     **{
@@ -129,7 +134,6 @@ class Matching:
     def missing(self) -> tuple[Field, ...]:
         """The fields that every listing needs and no column was taken for."""
         there = {to for to, source in self.mapping.sources.items() if source.columns or source.constant}
-        there |= {Field.QUANTITY} if self.mapping.splits else set()
         return tuple(one for one in (Field.CONDITION, Field.PRICE, Field.QUANTITY) if one not in there)
 
 
@@ -170,10 +174,13 @@ class _Matcher:
                 self._take(known.sources, By.SAVED, "You matched it so before.")
                 return self._matching(replace(known, columns=tuple(self._columns)), None)
             return self.go_on_from(known)
-        if found := recognise(self._columns):
-            return self._by_format(found)
+        found = recognise(self._columns)
+        mapping = found.mapping if found else Mapping(filters=self._filters())
+        if found:
+            self._take(mapping.sources, By.FORMAT, f"It has this name in the {found.name}.")
+            self._hold(mapping)
         self._by_names()
-        return self._matching(self._guess_rest(Mapping(filters=self._filters())), None)
+        return self._matching(self._guess_rest(mapping), found)
 
     # Saved mappings and formats.
 
@@ -184,9 +191,7 @@ class _Matcher:
         return best if share >= _KNOWN else None
 
     def _used(self, mapping: Mapping) -> set[str]:
-        return {
-            name for one in mapping.sources.values() for name in one.columns if positions(mapping.columns, name)
-        } | {one.quantity for one in mapping.splits}
+        return {name for one in mapping.sources.values() for name in one.columns if positions(mapping.columns, name)}
 
     def _share_of(self, mapping: Mapping) -> float:
         used = self._used(mapping)
@@ -202,10 +207,14 @@ class _Matcher:
         lost = tuple(to for to in known.sources if to not in self._sources)
         return replace(self._matching(self._guess_rest(replace(known, sources={})), None), lost=lost)
 
-    def _by_format(self, found: Format) -> Matching:
-        self._take(found.mapping.sources, By.FORMAT, f"It has this name in the {found.name}.")
-        self._distrust_ids(By.FORMAT)
-        return self._matching(self._guess_rest(found.mapping), found)
+    def _hold(self, mapping: Mapping) -> None:
+        """Match none of the columns that decide for a mapping which rows are left out, and no title beside the name."""
+        for name in (name for one in mapping.filters for name in one.columns):
+            for at in positions(self._columns, name):
+                self._refused.setdefault(at, "It tells which rows are left out.")
+        for at, column in enumerate(self._columns):
+            if Field.NAME in self._sources and _field(column, ()) is Field.TITLE:
+                self._refused.setdefault(at, "The name has a column of its own.")
 
     def _take(self, sources: Map[Field, Source], by: By, why: str) -> None:
         for to, source in sources.items():
@@ -236,7 +245,8 @@ class _Matcher:
         for to, places in named.items():
             if to not in self._sources:
                 self._take_named(to, places)
-        self._distrust_ids(By.NAME)
+        self._judge_foils()
+        self._distrust_ids()
         self._name_of_title()
         self._by_contents()
         self._by_spelling()
@@ -268,10 +278,33 @@ class _Matcher:
             self._refused[at] = f"Several columns may be the {LABELS[to]}. Choose one."
         return []
 
+    def _judge_foils(self) -> None:
+        """Take no quantities of foils where nothing tells whether the foils are among the quantity or beside it."""
+        counts, foils = self._places(Field.QUANTITY), self._places(Field.FOIL_QUANTITY)
+        if not foils:
+            self._refuse(Field.FOIL_PRICE, "No column tells how many copies are foils.")
+        elif (
+            counts
+            and self._named_places(Field.FOIL_QUANTITY)
+            and not set(plain(self._columns[counts[0]]).split()) & _NO_FOIL
+        ):
+            pairs = [pair for pair in self._sample.pairs(counts[0], foils[0]) if all(map(str.isdigit, pair))]
+            if not any(int(foil) > int(count) for count, foil in pairs):
+                why = f"Choose whether “{self._columns[foils[0]]}” counts copies beside this quantity or among it."
+                self._refuse(Field.QUANTITY, why)
+                self._refuse(Field.FOIL_QUANTITY, "Choose whether it counts copies beside the quantity or among it.")
+
+    def _refuse(self, to: Field, why: str) -> None:
+        """Take no column for a field, unless a saved mapping or a format has it."""
+        for at in self._named_places(to):
+            del self._taken[at]
+            self._sources.pop(to, None)
+            self._refused[at] = why
+
     def _name_of_title(self) -> None:
         """Where set and title are apart, the title is the name."""
-        if Field.SET in self._sources and Field.NAME not in self._sources and Field.TITLE in self._sources:
-            places = self._places(Field.TITLE)
+        places = self._named_places(Field.TITLE)
+        if places and Field.SET in self._sources and Field.NAME not in self._sources:
             self._sources[Field.NAME] = self._sources.pop(Field.TITLE)
             for at in places:
                 self._taken[at] = replace(self._taken[at], fields=(Field.NAME,))
@@ -284,7 +317,7 @@ class _Matcher:
             return self._sample.share(at, lambda cell: self._sets.games(cell) is not None) >= share
         return to not in TESTS or self._sample.share(at, TESTS[to]) >= share
 
-    def _distrust_ids(self, by: By) -> None:
+    def _distrust_ids(self) -> None:
         """Take no ids that are other cards in the catalog, or that it does not know: TCGplayer's SKUs are such.
 
         In a format it is certain what they are, so that it may not know them.
@@ -294,12 +327,12 @@ class _Matcher:
                 if not self._sample.values(at):
                     continue
                 known, agreeing = self._judge_ids(at, to)
-                if agreeing is None and by is By.FORMAT:
+                if agreeing is None and at in self._taken and self._taken[at].by is By.FORMAT:
                     continue
                 share = known if agreeing is None else agreeing
                 if share < _TRUSTED:
-                    del self._sources[to]
-                    self._taken.pop(at)
+                    self._sources.pop(to, None)
+                    self._taken.pop(at, None)
                     self._refused[at] = f"Only {share:.0%} of its ids are in the catalog with the name of their row."
 
     def _judge_ids(self, at: int, to: Field) -> samples.IdShares:
@@ -313,6 +346,10 @@ class _Matcher:
     def _places(self, to: Field) -> list[int]:
         source = self._sources.get(to)
         return [at for name in source.columns for at in positions(self._columns, name)] if source else []
+
+    def _named_places(self, to: Field) -> list[int]:
+        """Those of its columns that were taken for a field by their name in the dictionary."""
+        return [at for at in self._places(to) if at in self._taken and self._taken[at].by is By.NAME]
 
     def _by_contents(self) -> None:
         tests: dict[Field, Callable[[int], float]] = {
@@ -372,7 +409,7 @@ class _Matcher:
         return replace(mapping, scale=scale, money=self._money(mapping.money))
 
     def _money(self, money: Money) -> Money:
-        places = self._places(Field.PRICE)
+        places = [*self._places(Field.PRICE), *self._places(Field.FOIL_PRICE)]
         if not places:
             return money
         headers = [self._columns[at] for at in places] + [one for one in self._columns if "Currency=" in one]

@@ -111,6 +111,7 @@ SENTENCES: Mapping[str, str] = {
     "rate-missing": "There is no rate for {word}.",
     "quantity-missing": "No quantity is given.",
     "quantity-unreadable": "“{word}” is not a quantity.",
+    "quantity-foils": "There cannot be {word} foils among {count} copies.",
     "quantity-too-high": "“{word}” is more than a listing may have.",
     "game-unknown": "The catalog has no game “{word}”.",
     "set-unknown": "The catalog has no set “{word}”.",

@@ -127,6 +127,9 @@ TESTS: Mapping[Field, Callable[[str], bool]] = {
     Field.PLAYSET: words.is_flag,
     Field.PRICE: is_price,
     Field.QUANTITY: is_quantity,
+    Field.FOIL_QUANTITY: is_quantity,
+    Field.FOIL_PART: is_quantity,
+    Field.FOIL_PRICE: is_price,
 }
 
 
