@@ -152,6 +152,12 @@ FILES = {
         "Reg Qty\tFoil Qty\tName\tSet\tAcquired\tLanguage\n0\t2\tCharmander\tObsidian Flames\t€ 0,45\t\n",
         (CHARMANDER, "EX", "45", "2", "reverse"),
     ),
+    "echomtg": (
+        "Reg Qty,Foil Qty,Name,Set,Rarity,Acquired,Language,Date Acquired,Set Code,Collector Number,Condition,"
+        "Marked as Trade,note,echo_inventory_id,tcgid,echoid\n"
+        "0,2,Charmander,Obsidian Flames,Common,0.45,EN,11/02/2025,OBF,26,LP,0, ,58942001,509703,70428\n",
+        (CHARMANDER, "EX", "45", "2", "reverse"),
+    ),
     "collectr": (
         "Portfolio Name,Category,Set,Product Name,Card Number,Rarity,Variance,Grade,Card Condition,Average Cost Paid,"
         "Quantity,Market Price (As of 2026-10-08),Price Override,Watchlist\n"
@@ -437,7 +443,7 @@ def test_a_currency_that_the_file_does_not_tell_is_a_guess_until_the_seller_says
     cards: None, seller: Seller, app: Flask, tmp_path: Path
 ) -> None:
     guessed = {key for key, (text, _) in FILES.items() if Came(text, seller).matching.mapping.money.guess}
-    assert guessed == {"binderpos", "shopify", "shopify-classic", "square", "woocommerce"}
+    assert guessed == {"binderpos", "echomtg", "shopify", "shopify-classic", "square", "woocommerce"}
     told = FILES["binderpos"][0].replace("0.45", "$0.45")
     assert Came(told, seller).matching.mapping.money == Money(currency="USD", decimal=".")
     file = tmp_path / "shop.csv"
