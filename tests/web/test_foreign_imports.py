@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
@@ -12,6 +13,7 @@ from sqlalchemy import text
 from app.csvfile.errors import FileRejected
 from app.extensions import db
 from app.imports import commands, conversions, ledger, match_flow, retention
+from app.imports.foreign.mapping import Field, Split
 from app.imports.match_flow import Step
 from app.imports.reports import row_errors
 from app.models import Import, Seller
@@ -161,6 +163,25 @@ def test_rows_left_out_are_told_wherever_the_import_is_and_can_be_decided(
     # What a retry takes along of it leaves nothing out.
     retried = commands.retry(seller.id, made.public_id, RetriedRows.FAILED)
     assert not page(client, f"/imports/{retried.public_id}").select("[data-left-out]")
+
+
+def test_rows_that_make_two_listings_are_counted_as_rows(
+    client: FlaskClient, seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    make_items()
+    # The number of reverse copies stands where the comment would.
+    mapping = replace(foreign.MAPPING, splits=(Split("Amount", "normal"), Split("Comments", "reverse")))
+    rows = ["1;NM;1,50;2;1", "1;NM;1,50;3;0", "2;NM;0,99;0;0", "3;EX;1,00;1;0"]
+    draft = conversions.upload(seller.id, "two.csv", [foreign.foreign_bytes(rows)])
+    conversions.set_mapping(seller.id, draft.public_id, mapping.with_source(Field.COMMENT, None))
+    match_flow.convert(seller.id, draft.public_id)
+    preview = words(page(client, f"/imports/match/{draft.public_id}").select_one("main"))
+    assert "To be imported2as 3 listings Added to another row1 Left out1" in preview
+    assert "2 rows will be imported as 3 listings. 1 row is added to them." in preview
+    started = conversions.start(seller.id, draft.public_id, ImportKind.IMPORT)
+    run_jobs()
+    said = "4 rows: 2 became 3 listings (3 imported), 1 added to another row, 1 left out."
+    assert said in words(page(client, f"/imports/{started.public_id}").select_one("[data-file-rows]"))
 
 
 def test_a_retry_speaks_of_the_sellers_file_too(

@@ -466,7 +466,10 @@ class BlockConverter:
         held = np.flatnonzero(outcomes == Outcome.OPEN)
         if not len(held):
             return []
-        codes = np.concatenate([offer.asked[:, held] for offer in offers])
+        # Nothing is asked about a listing that is left out, although another of its row is open.
+        codes = np.concatenate(
+            [np.where(offer.outcomes[held] == Outcome.OPEN, offer.asked[:, held], _NONE) for offer in offers]
+        )
         # Each once a row.
         pairs = np.unique(((codes << _BITS) | np.arange(len(held)))[codes != _NONE])
         distinct, counts = np.unique(pairs >> _BITS, return_counts=True)

@@ -311,17 +311,24 @@ class FileLedger(NamedTuple):
     def say(self, *, successful: int, failed: int, not_processed: int, is_check: bool) -> str:
         """All rows of the file, each counted once; the arguments are the counters of the import."""
         would = "would be " if is_check else ""
-        counts = [
+        of_import = [
             (successful, f"{would}imported"),
             (failed, "would fail" if is_check else "failed"),
             (not_processed, "not processed"),
+        ]
+        apart = [
             (self.added, "added to another row"),
             (self.left_out, "left out"),
             (self.undecided, "left out because something about them is undecided"),
         ]
-        said = ", ".join(f"{count:,} {what}" for count, what in counts if count)
-        more = f" {self.converted:,} of them became {self.lines:,} listings." if self.lines != self.converted else ""
-        return f"{counted(self.rows, 'row')}: {said}.{more}"
+        if self.lines != self.converted:
+            # The import counts listings, and the file rows.
+            of_import = [(self.converted, f"became {self.lines:,} listings ({_joined(of_import)})")]
+        return f"{counted(self.rows, 'row')}: {_joined([*of_import, *apart])}."
+
+
+def _joined(counts: Iterable[tuple[int, str]]) -> str:
+    return ", ".join(f"{count:,} {what}" for count, what in counts if count)
 
 
 def get_ledger(key: ImportKey) -> FileLedger | None:
