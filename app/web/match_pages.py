@@ -90,7 +90,19 @@ _MORE = {
 _URN = COLUMNS.index(Column.URN)
 _LEFT_OUT = "Left out"
 #: In place of what differs from row to row.
-_ANY = tuple((name, "…") for name in ("word", "value", "item", "line", "price", "count", "found", "note"))
+_ANY = tuple((name, "…") for name in ("word", "value", "item", "line", "count", "found", "note", "language"))
+#: Where what is asked in no step is mended: the step, where on its page, and what to do there.
+_DOORS = {
+    "price-missing": (Step.COLUMNS, "constant-price", "Choose its column, or give a price for rows without one"),
+    "quantity-missing": (Step.COLUMNS, "constant-quantity", "Choose its column, or give one quantity for all rows"),
+    "quantity-unreadable": (Step.COLUMNS, "columns-heading", "Choose another column for the quantity"),
+    "item-missing": (Step.COLUMNS, "columns-heading", "Choose the columns that name the card"),
+    "price-unreadable": (Step.COLUMNS, "columns-heading", "Choose another column for the price"),
+    "price-too-low": (Step.MONEY, "currency", "See how prices are read"),
+    "price-too-high": (Step.MONEY, "currency", "See how prices are read"),
+    "language-not-there": (Step.WORDS, "decided", "Decide its language otherwise, or leave such rows out"),
+    "finish-not-there": (Step.WORDS, "decided", "Decide its finish otherwise, or leave such rows out"),
+}
 _SEPARATORS = {",": "comma", ";": "semicolon", "tab": "tab", "|": "vertical bar"}
 
 
@@ -232,6 +244,7 @@ def _columns(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
         "groups": {group: [(to.value, label(to)) for to in fields] for group, fields in _GROUPS.items()},
         "missing": [_MISSING[to] for to in missing],
         "constants": {to.value: source.constant for to, source in mapping.sources.items() if source.constant},
+        "currency": mapping.money.currency,
         "offered": [to.value for to in CONSTANTS if to is Field.PRICE or not _has_columns(mapping, to)],
         "saved": [saved.name for saved in mappings.list_saved(one.seller_id) if saved.name != one.mapping_name],
         "conditions": CONDITION_CODES,
@@ -400,7 +413,11 @@ def preview(one: Conversion) -> dict[str, Any]:
             for step in (Step.WORDS, Step.CARDS, Step.MONEY)
             if (questions := match_flow.of_step(asked, step))
         ],
-        "others": [question for question in asked if one.used_at or _is_other(question)][:20],
+        "others": [
+            (question, None if one.used_at else _DOORS.get(question.slug))
+            for question in asked
+            if one.used_at or _is_other(question)
+        ][:20],
         "missing": [_MISSING[to] for to in missing_of(mapping)],
         "unused": _unused(one, mapping) if is_done and not one.used_at and not one.source_removed_at else [],
         "confirm": sorted({source.confirm for source in mapping.sources.values()} - {""}),

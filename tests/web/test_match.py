@@ -126,6 +126,18 @@ def test_filled_columns_that_are_not_used_are_named_on_the_preview(client: Flask
     assert "cells hold values: Foil count." in words(follow(client, used).select_one("#unused"))
 
 
+def test_what_is_open_in_no_step_leads_to_where_it_is_mended(client: FlaskClient) -> None:
+    make_items()
+    data = "Name,Set,Number,Condition,Price,Quantity,Language\nName 1,Set,1,NM,£1.00,1,English\n"
+    preview = follow(client, send(client, data + "Name 2,Set,2,NM,,1,English\nName 2,Set,2,NM,£1.00,1,Thai\n"))
+    opened = {words(one): one.a for one in preview.select(".match-decided li") if one.a}
+    doors = {one.split(" Open ")[1].partition(".")[0]: str(link["href"]) for one, link in opened.items()}
+    assert [*doors] == ["No price is given", "The catalog has Name 2 (Set 2) in no Thai printing"]
+    for door in doors.values():
+        address, _, place = door.partition("#")
+        assert page(client, address).select_one(f"#{place}") is not None
+
+
 def test_a_workbook_is_matched_and_a_refused_file_leads_there(client: FlaskClient) -> None:
     make_items()
     cells = [("Id", "Condition", "Price", "Quantity"), ("1", "NM", "£2.00", "1")]

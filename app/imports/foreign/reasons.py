@@ -99,7 +99,7 @@ SENTENCES: Mapping[str, str] = {
     "condition-unknown": "“{word}” is not a condition that we know.",
     "condition-scale": "“{word}” means different grades in different tools. Choose the scale of the file.",
     "language-unknown": "“{word}” is not a language that we know.",
-    "language-not-there": "The catalog has {item} in no {word} printing.",
+    "language-not-there": "The catalog has {item} in no {language} printing.",
     "finish-unknown": "“{word}” is not a finish or printing that we know.",
     "finish-not-there": "The catalog has {item} not as {word}.",
     "price-missing": "No price is given.",

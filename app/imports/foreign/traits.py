@@ -255,7 +255,9 @@ def special(item: NamedItem, extras: frozenset[str], traits: Traits) -> Special:
         if traits.language in item.variants:
             chosen.add(traits.language)
         elif traits.language not in _native(item):
-            return Special(open=ask("language-not-there", "language-not-there", traits.language, item=named))
+            name = words.language_names().get(traits.language, traits.language)
+            kind = "language-not-there"
+            return Special(open=ask(kind, kind, traits.language, item=named, language=name))
     return Special("|".join(sorted(chosen)))
 
 
