@@ -18,7 +18,7 @@ from app.imports.foreign import block_converter, delimited, memo
 from app.imports.foreign import items as items_of_rows
 from app.imports.foreign.choices import choose
 from app.imports.foreign.convert import HEADER_LINE, convert
-from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, Money, Source, Split
+from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, Money, Source
 from app.imports.foreign.matching import By, Matching, match_file
 from app.imports.foreign.preview import prices_of, words_of
 from app.imports.foreign.reading import detect
@@ -405,14 +405,15 @@ def test_rows_for_one_listing_are_added_up_and_known_listings_are_updated(cards:
 
 
 def test_a_listing_that_is_left_out_asks_nothing_while_another_of_its_row_is_open(cards: None, seller: Seller) -> None:
-    mapping = Mapping(
-        sources={Field.NAME: Source(("Name",)), Field.SET: Source(("Set",)), Field.PRICE: Source(("Price",))},
-        splits=(Split("Reg", "reverse"), Split("Foil", "holo")),
-    ).with_source(Field.CONDITION, Source(constant="NM"))
-    text = "Reg,Foil,Name,Set,Price\n0,1,Lugia,Neo Genesis,5 CHF\n1,0,Lugia,Neo Genesis,5 CHF\n"
-    came = Came(text, seller, mapping)
-    # The catalog has the card as holo only: of that, one row sells none.
-    assert came.questions == {Question("rate", "CHF"): 2, Question("finish", "reverse"): 1}
+    named = {Field.NAME: "Name", Field.SET: "Set", Field.PRICE: "Price", Field.FOIL_PRICE: "Foil price"}
+    named |= {Field.QUANTITY: "Count", Field.FOIL_QUANTITY: "Foils"}
+    mapping = Mapping(sources={to: Source((name,)) for to, name in named.items()})
+    mapping = mapping.with_source(Field.CONDITION, Source(constant="NM"))
+    rows = ["Charmander,Obsidian Flames,5 CHF,,1,0", "Charmander,Obsidian Flames,5 CHF,,1,1"]
+    text = "\n".join(["Name,Set,Price,Foil price,Count,Foils", *rows, ""])
+    asked = {question and question.kind: count for question, count in Came(text, seller, mapping).questions.items()}
+    # Of the first row there is no foil, whose price would be missing.
+    assert asked == {"rate": 2, "price-missing": 1}
 
 
 def test_an_update_keeps_the_texts_of_which_the_file_says_nothing(

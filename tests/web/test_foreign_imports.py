@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,7 +12,7 @@ from sqlalchemy import text
 from app.csvfile.errors import FileRejected
 from app.extensions import db
 from app.imports import commands, conversions, ledger, match_flow, retention
-from app.imports.foreign.mapping import Field, Split
+from app.imports.foreign.mapping import Field, Source
 from app.imports.match_flow import Step
 from app.imports.reports import row_errors
 from app.models import Import, Seller
@@ -170,7 +169,7 @@ def test_rows_that_make_two_listings_are_counted_as_rows(
 ) -> None:
     make_items()
     # The number of reverse copies stands where the comment would.
-    mapping = replace(foreign.MAPPING, splits=(Split("Amount", "normal"), Split("Comments", "reverse")))
+    mapping = foreign.MAPPING.with_source(Field.FOIL_QUANTITY, Source(("Comments",)))
     rows = ["1;NM;1,50;2;1", "1;NM;1,50;3;0", "2;NM;0,99;0;0", "3;EX;1,00;1;0"]
     draft = conversions.upload(seller.id, "two.csv", [foreign.foreign_bytes(rows)])
     conversions.set_mapping(seller.id, draft.public_id, mapping.with_source(Field.COMMENT, None))
