@@ -147,9 +147,13 @@ def decide(seller_id: int, public_id: uuid.UUID, mapping: Mapping, *, after: Ste
         mapping = replace(mapping, money=replace(mapping.money, is_guess=False))
     if mapping == conversions.mapping_of(draft) and draft.status == ConversionStatus.CONVERTED:
         return next_step(draft, after)
+    before = conversions.mapping_of(draft) or Mapping()
     conversions.set_mapping(seller_id, public_id, mapping, name=draft.mapping_name)
     if missing_of(mapping) and after is not Step.COLUMNS:
         return Step.COLUMNS
+    if after is Step.MONEY and _lacks_rate(mapping) and mapping.money.currency != before.money.currency:
+        # All of its rows would be open, and the rate is asked there.
+        return Step.MONEY
     return convert(seller_id, public_id, after=after)
 
 

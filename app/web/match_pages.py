@@ -366,9 +366,12 @@ def _money(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
     codes = {question.word for question in asked if question.kind == "rate"} | {*mapping.money.rates}
     codes |= {amount.currency for cell, _ in pairs if (amount := read_amount(cell))} | {mapping.money.currency}
     foreign = sorted(codes - {"", OWN_CURRENCY})
+    is_told = bool(currency) or any((amount := read_amount(cell)) and amount.currency for cell, _ in pairs)
     return {
         "money": mapping.money,
         "currencies": CURRENCIES,
+        "is_told": is_told,
+        "lacking": [code for code in foreign if code not in mapping.money.rates],
         "rates": {code: mapping.money.rates.get(code, "") for code in foreign},
         "prices": prices[:8],
         "range": prices_of(sample, mapping, reading.columns),

@@ -115,15 +115,15 @@ def test_an_unknown_file_asks_for_what_is_not_sure_and_a_second_one_for_nothing(
 
 def test_filled_columns_that_are_not_used_are_named_on_the_preview(client: FlaskClient) -> None:
     make_items()
-    header = "Name,Set,Number,Condition,Price,Quantity,Foil count,Mood,Rarity,Signed by,Proxy"
+    header = "Name,Set,Number,Condition,Price,Quantity,Tally,Mood,Rarity,Signed by,Proxy"
     rows = ["Name 1,Set,1,NM,£1.00,1,0,A 1,Rare,,no", "Name 2,Set,2,NM,£1.00,1,3,B 7,Rare,A. Rist,no"]
     rows.append("Name 1,Set,1,EX,£1.00,1,0,A 2,Rare,,no")
     preview = follow(client, send(client, "\n".join([header, *rows])))
     note = preview.select_one("#unused")
-    assert "cells hold values: Foil count, Mood." in words(note)
+    assert "cells hold values: Tally, Mood." in words(note)
     assert str(note.select_one("a")["href"]).endswith("/columns")
     used = fill(client, page(client, str(note.select_one("a")["href"])), c7="notes")
-    assert "cells hold values: Foil count." in words(follow(client, used).select_one("#unused"))
+    assert "cells hold values: Tally." in words(follow(client, used).select_one("#unused"))
 
 
 def test_what_is_open_in_no_step_leads_to_where_it_is_mended(client: FlaskClient) -> None:
@@ -136,6 +136,20 @@ def test_what_is_open_in_no_step_leads_to_where_it_is_mended(client: FlaskClient
     for door in doors.values():
         address, _, place = door.partition("#")
         assert page(client, address).select_one(f"#{place}") is not None
+
+
+def test_a_currency_that_is_chosen_asks_for_its_rate_at_once(client: FlaskClient) -> None:
+    make_items()
+    data = "Name,Set,Number,Condition,Price,Quantity\nName 1,Set,1,NM,1.50,1\n"
+    money = follow(client, send(client, data))
+    assert words(money.h1) == "Prices"
+    assert words(money.select_one("#currency option")) == "Choose the currency"
+    rate = follow(client, fill(client, money, currency="USD"))
+    assert words(rate.h1) == "Prices"
+    assert "how many pounds one USD is" in words(rate.select_one(".note"))
+    preview = follow(client, fill(client, rate, **{"rate-USD": "0.8"}))
+    assert words(preview.h1) == "What would be imported"
+    assert "£1.20" in words(preview.select_one(".match-offered"))
 
 
 def test_a_workbook_is_matched_and_a_refused_file_leads_there(client: FlaskClient) -> None:
