@@ -13,7 +13,7 @@ from app.imports.foreign import candidates, dictionary, words
 from app.imports.foreign.bound import Bound
 from app.imports.foreign.choices import fields_of, missing_of
 from app.imports.foreign.encodings import ENCODINGS, decode
-from app.imports.foreign.findings import Asked, Example, examples_of
+from app.imports.foreign.findings import Asked, Example, examples_of, repriced_of
 from app.imports.foreign.guesses import split
 from app.imports.foreign.mapping import LEAVE_OUT, Field, Kind, Mapping, Source, find_reasons, normal, positions
 from app.imports.foreign.matching import LABELS, By
@@ -425,6 +425,7 @@ def preview(one: Conversion) -> dict[str, Any]:
         "unused": _unused(one, mapping) if is_done and not one.used_at and not one.source_removed_at else [],
         "confirm": sorted({source.confirm for source in mapping.sources.values()} - {""}),
         "left_out": _left_out(one, asked) if is_done else [],
+        "repriced": repriced_of(findings) if is_done else 0,
         "examples": _examples(one, examples_of(findings)) if is_done else [],
         "saved": [saved.name for saved in mappings.list_saved(one.seller_id)],
         "used_by": conversions.find_import(one) if one.used_at else None,

@@ -75,6 +75,7 @@ def test_a_recognised_format_asks_only_for_its_rate_and_goes_live(
     preview = follow(client, fill(client, money, **{"rate-EUR": "0.8"}))
     assert "TCG PowerTools stock." in words(preview.select_one("main"))
     assert [*tiles(preview).values()] == ["2", "1", "0", "1", "0"]
+    assert not preview.select("[data-repriced]")
     assert "The quantity is 0, so it is left out." in words(preview.select_one("main"))
     assert not listed(seller)
     done = fill(client, preview, form=start_form(preview))
@@ -99,6 +100,9 @@ def test_an_unknown_file_asks_for_what_is_not_sure_and_a_second_one_for_nothing(
     preview = follow(client, fill(client, asked, **{"answer-1": "GD"}))
     assert words(preview.h1) == "What would be imported"
     assert [*tiles(preview).values()] == ["3", "2", "1", "0", "0"]
+    # £1.50 counts, not £1.75.
+    repriced = "1 row has another price than the row it is added to."
+    assert words(preview.select_one("[data-repriced]")).startswith(repriced)
     started = fill(client, preview, form=start_form(preview), remember="1", name="Mine", check="1")
     assert started.status_code == 303
     assert [one.name for one in mappings.list_saved(seller.id)] == ["Mine"]

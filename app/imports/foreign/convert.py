@@ -21,7 +21,7 @@ from app.imports.foreign.block_converter import BlockConverter, Offers, Worked
 from app.imports.foreign.bound import Bound, bytes_of, has_any, whole
 from app.imports.foreign.mapping import Mapping
 from app.imports.foreign.reading import Reading, blocks
-from app.imports.foreign.reasons import Outcome, Reason, reason
+from app.imports.foreign.reasons import ADDED_PRICE, Outcome, Reason, reason
 from app.imports.foreign.texts import find_unsaid, one_line
 from app.queries.listings import listings
 
@@ -277,7 +277,7 @@ def _why_added(counting: NDArray[np.int32], own: NDArray[np.int32]) -> tuple[lis
     own = np.where(own == counting, 0, own)
     pairs, at = np.unique(np.where(own, counting.astype(np.int64) << 32 | own, 0), return_inverse=True)
     return [
-        reason("added-price", counts=_pounds(pair >> 32), own=_pounds(pair & 0xFFFFFFFF)) if pair else reason("added")
+        reason(ADDED_PRICE, counts=_pounds(pair >> 32), own=_pounds(pair & 0xFFFFFFFF)) if pair else reason("added")
         for pair in pairs.tolist()
     ], at
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from app.csvfile.columns import COLUMNS, Column
 from app.imports.foreign.convert import Converted
-from app.imports.foreign.reasons import Candidate, Outcome, Question, Reason
+from app.imports.foreign.reasons import ADDED_PRICE, Candidate, Outcome, Question, Reason
 
 #: Most questions that are kept, those with the most rows first, with so many characters, and most rows that are shown.
 MAX_QUESTIONS, _MAX_LENGTH = 2_000, 2_000_000
@@ -57,6 +57,7 @@ class Findings:
         self._forgotten = 0
         self._examples: dict[tuple[object, ...], Example] = {}
         self._rows = 0
+        self._repriced = 0
 
     def add(self, block: Converted) -> None:
         """Add those of the next rows."""
@@ -68,6 +69,9 @@ class Findings:
             self._forget()
         self._add_rows(block)
         self._add_others(block)
+        repriced = [at for at, why in enumerate(block.reasons) if why.slug == ADDED_PRICE]
+        if repriced:
+            self._repriced += int(np.count_nonzero(np.isin(block.reason_at, repriced)))
 
     def _forget(self) -> None:
         left = Counter(dict(self._questions.most_common(_REMEMBERED // 2)))
@@ -108,7 +112,12 @@ class Findings:
                 break
             asked.append(Asked(*question, why.slug, why.sentence, rows, why.candidates))
         examples = sorted(self._examples.values(), key=lambda one: (one.outcome, one.line))
-        return {"asked": asked, "kinds": len(self._questions) + self._forgotten, "examples": examples[:_MAX_EXAMPLES]}
+        return {
+            "asked": asked,
+            "kinds": len(self._questions) + self._forgotten,
+            "examples": examples[:_MAX_EXAMPLES],
+            "repriced": self._repriced,
+        }
 
 
 def _example(block: Converted, at: int, outcome: Outcome, sentence: str, cells: tuple[str, ...] = ()) -> Example:
@@ -126,6 +135,11 @@ def asked_of(values: dict[str, Any]) -> list[Asked]:
 def _candidate(values: list[Any]) -> Candidate:
     *texts, variants = values
     return Candidate._make([*texts, tuple(variants)])
+
+
+def repriced_of(values: dict[str, Any]) -> int:
+    """How many rows were added to a listing at another price than theirs, of what ``to_json`` has given."""
+    return int(values.get("repriced", 0))
 
 
 def examples_of(values: dict[str, Any]) -> list[Example]:

@@ -75,6 +75,9 @@ def ask(slug: str, kind: Kind | str, word: str, candidates: tuple[Candidate, ...
     return reason(slug, word=word, **facts)._replace(question=Question(str(kind), word), candidates=candidates)
 
 
+#: Why a row was added to a listing whose price is not its own.
+ADDED_PRICE = "added-price"
+
 SENTENCES: Mapping[str, str] = {
     # Left out.
     "graded": "A graded card: the catalog has no grades, so it is left out.",
@@ -93,7 +96,7 @@ SENTENCES: Mapping[str, str] = {
     "answered": "You decided to leave out the rows with “{word}”.",
     # Added to another row.
     "added": "Its quantity was added to the row for the same listing.",
-    "added-price": "Its quantity was added to the row for the same listing, whose price counts: {counts}, not {own}.",
+    ADDED_PRICE: "Its quantity was added to the row for the same listing, whose price counts: {counts}, not {own}.",
     # Open.
     "condition-missing": "No condition is given.",
     "condition-unknown": "“{word}” is not a condition that we know.",
