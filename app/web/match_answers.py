@@ -82,7 +82,7 @@ def take(step: Step, one: Conversion, form: Map[str, str]) -> Mapping:
         return _take_columns(one, before, form)
     if step is Step.MONEY:
         return _take_money(before, form)
-    mapping = before
+    mapping = _confirmed(before) if step is Step.WORDS else before
     for answer in _answers(form):
         mapping = _take_answer(mapping, answer)
     return mapping
@@ -147,6 +147,12 @@ def _answers(form: Map[str, str]) -> Iterator[Answer]:
         target = form.get(f"other-{at}", "").strip() or form.get(f"answer-{at}", "")
         if target:
             yield Answer(form[name], form.get(f"word-{at}", ""), target)
+
+
+def _confirmed(mapping: Mapping) -> Mapping:
+    """The mapping whose words for conditions its seller has looked at."""
+    source = mapping.sources.get(Field.CONDITION)
+    return mapping.with_source(Field.CONDITION, replace(source, confirm="")) if source else mapping
 
 
 def _take_answer(mapping: Mapping, answer: Answer) -> Mapping:

@@ -281,6 +281,7 @@ def _words(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
         "pages_at": pages,
         "nearest": {question.word: finder.nearest(question.word) for question in page if question.kind == Kind.SET},
         "decided": decided,
+        "confirm": mapping.sources.get(Field.CONDITION, Source()).confirm,
         "options_of": {
             Kind.CONDITION.value: {code: _condition_name(code) for code in CONDITION_CODES},
             Kind.LANGUAGE.value: words.language_names(),

@@ -261,6 +261,21 @@ def test_what_was_decided_without_asking_is_decided_otherwise(client: FlaskClien
     assert [line.split(",")[7:10] for line in made] == [["EX", "100", "1"], ["EX", "100", "1"], ["EX", "25", "1"]]
 
 
+def test_conditions_that_mean_something_else_in_other_tools_are_to_be_looked_at(client: FlaskClient) -> None:
+    make_items(3)
+    rows = "".join(f"Name {at},Set,{at},{word},£1.00,1\n" for at, word in ((1, "LP"), (2, "MP"), (3, "DMG")))
+    preview = follow(client, send(client, f"Name,Set,Number,Condition,Price,Quantity\n{rows}"))
+    told = "The words for conditions are those of TCGplayer, where “LP” is Excellent."
+    assert told in words(preview.main)
+    steps = {words(one).split(" ")[0]: str(one["href"]) for one in preview.select("nav.match-steps a")}
+    decided = page(client, steps["Words"])
+    assert told in words(decided.select_one("#decided"))
+    (lp,) = (one for one in decided.select(".match-decided li") if words(one.code) == "LP")
+    seen = follow(client, fill(client, decided, **{str(lp.select_one("select")["name"]): "LP"}))
+    assert words(seen.h1) == words(preview.h1)
+    assert told not in words(seen.main)
+
+
 def test_a_saved_mapping_of_other_columns_is_chosen_by_hand(client: FlaskClient, seller: Seller) -> None:
     make_items()
     mappings.save(seller.id, "Mine", foreign.MAPPING)

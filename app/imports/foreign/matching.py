@@ -406,6 +406,8 @@ class _Matcher:
         if condition and condition.how is How.PLAIN and _needs_grammar(cells, scale):
             self._sources[Field.CONDITION] = replace(condition, how=How.GRAMMAR)
             scale = scale or _grammar_scale(cells)
+        if scale != mapping.scale and (doubt := _doubt(cells, scale)):
+            self._sources[Field.CONDITION] = replace(self._sources[Field.CONDITION], confirm=doubt)
         return replace(mapping, scale=scale, money=self._money(mapping.money))
 
     def _money(self, money: Money) -> Money:
@@ -458,6 +460,14 @@ def _nearest(column: str) -> Field | None:
     alike = ((SequenceMatcher(None, wanted, normalised).ratio(), word) for normalised, word in dictionary.spellings())
     likeness, word = max(alike)
     return _field(word, ()) if likeness >= _ALIKE else None
+
+
+def _doubt(cells: Sequence[str], scale: str) -> str:
+    """What was taken for granted of words that mean other grades elsewhere; empty: nothing."""
+    known = words.scale(scale)
+    found = [cell for cell in cells if words.depends_on_scale(cell) and normal(cell) in known.grades]
+    told = [f"“{one}” is {known.grades[normal(one)].name.capitalize().replace('_', ' ')}" for one in found[:_SHOWN]]
+    return f"The words for conditions are those of {known.name}, where {', '.join(told)}." if told else ""
 
 
 def _needs_grammar(cells: Sequence[str], scale: str) -> bool:
