@@ -91,6 +91,11 @@ _URN = COLUMNS.index(Column.URN)
 _LEFT_OUT = "Left out"
 #: In place of what differs from row to row.
 _ANY = tuple((name, "…") for name in ("word", "value", "item", "line", "count", "found", "note", "language"))
+#: What is said of several rows whose sentence names the word of each.
+_OF_MANY = {
+    "answered": "You decided to leave them out.",
+    "quantity-negative": "A quantity below 0 takes copies away, so they are left out.",
+}
 #: Where what is asked in no step is mended: the step, where on its page, and what to do there.
 _DOORS = {
     "price-missing": (Step.COLUMNS, "constant-price", "Choose its column, or give a price for rows without one"),
@@ -424,7 +429,11 @@ def preview(one: Conversion) -> dict[str, Any]:
         ][:20],
         "missing": [_MISSING[to] for to in missing_of(mapping)],
         "unused": _unused(one, mapping) if is_done and not one.used_at and not one.source_removed_at else [],
-        "confirm": sorted({source.confirm for source in mapping.sources.values()} - {""}),
+        "confirm": [
+            (label(to), [name for name in source.columns if positions(mapping.columns, name)], source.confirm)
+            for to, source in mapping.sources.items()
+            if source.confirm
+        ],
         "left_out": _left_out(one, asked) if is_done else [],
         "repriced": repriced_of(findings) if is_done else 0,
         "examples": _examples(one, examples_of(findings)) if is_done else [],
@@ -479,7 +488,7 @@ def _left_out(one: Conversion, asked: Sequence[Asked]) -> list[tuple[str, int]]:
     """Why rows are left out, with the number of rows, most first."""
     is_open = {question.slug for question in asked} | {"irregular"}
     reasons = sorted(one.reasons.items(), key=lambda pair: -pair[1])
-    return [(Reason(slug, _ANY).sentence, rows) for slug, rows in reasons if slug not in is_open]
+    return [(_OF_MANY.get(slug) or Reason(slug, _ANY).sentence, rows) for slug, rows in reasons if slug not in is_open]
 
 
 def _examples(one: Conversion, examples: Sequence[Example]) -> list[Shown]:

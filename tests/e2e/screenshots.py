@@ -110,7 +110,7 @@ def _take_match(browser: Browser, address: str) -> None:
     page.get_by_label("Left", exact=True).select_option("quantity")
     _save(page, "match")
     page.get_by_role("button", name="Continue").click()
-    expect(page.get_by_role("heading", name="Words to decide")).to_be_visible()
+    expect(page.get_by_role("heading", name="What words in your file mean")).to_be_visible()
     page.get_by_role("combobox", name="Lovely").select_option("EX")
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("heading", name="What would be imported")).to_be_visible()

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from app.extensions import db
 from app.imports import conversions, mappings
+from app.imports.foreign.mapping import Field, Kind, Source
 from app.models import Conversion, Seller
 from app.storage import current_storage
 from tests import foreign
@@ -95,7 +96,7 @@ def test_an_unknown_file_asks_for_what_is_not_sure_and_a_second_one_for_nothing(
     without = page(client, str(unchanged.select("nav.match-steps a")[-1]["href"]))
     assert "Columns: 1 open" in words(without.select_one(".match-open"))
     asked = follow(client, fill(client, columns, **{column(columns, "Left"): "quantity"}))
-    assert words(asked.h1) == "Words to decide"
+    assert words(asked.h1) == "What words in your file mean"
     assert [words(one) for one in asked.select(".match-word b")] == ["Lovely"]
     preview = follow(client, fill(client, asked, **{"answer-1": "GD"}))
     assert words(preview.h1) == "What would be imported"
@@ -154,6 +155,27 @@ def test_a_currency_that_is_chosen_asks_for_its_rate_at_once(client: FlaskClient
     preview = follow(client, fill(client, rate, **{"rate-USD": "0.8"}))
     assert words(preview.h1) == "What would be imported"
     assert "£1.20" in words(preview.select_one(".match-offered"))
+
+
+def test_the_preview_says_of_many_rows_why_and_where_a_doubtful_price_comes_from(
+    client: FlaskClient, seller: Seller
+) -> None:
+    make_items()
+    made = foreign.draft(seller, ["1;Lovely;1,50;2;", "2;Lovely;1,50;1;", "2;Near Mint;1,50;-3;", "2;NM;1,50;1;"])
+    price = Source(("Price",), confirm="This is what was paid.")
+    mapping = foreign.MAPPING.with_source(Field.PRICE, price).answer(Kind.CONDITION, "Lovely", "-")
+    conversions.set_mapping(seller.id, made.public_id, mapping)
+    token = {"csrf_token": csrf_token(client)}
+    preview = follow(client, client.post(f"/imports/match/{made.public_id}/convert", data=token))
+    assert [words(one) for one in preview.select(".match-decided li")] == [
+        "2 rows: You decided to leave them out.",
+        "1 row: A quantity below 0 takes copies away, so they are left out.",
+    ]
+    note = preview.select_one(".note-warning")
+    assert words(note) == "Price is taken from Price. This is what was paid. Choose another column"
+    assert "is replaced by the file’s" in words(preview.select_one("#replaces"))
+    links = {words(one): str(one["href"]).rpartition("/")[2] for one in preview.select("[aria-label=Summary] p a")}
+    assert links == {"Change what its columns are": "columns", "Change how it is read": "reading"}
 
 
 def test_a_workbook_is_matched_and_a_refused_file_leads_there(client: FlaskClient) -> None:
