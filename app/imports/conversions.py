@@ -38,6 +38,9 @@ _HEAD_BYTES = 256 * 1024
 #: So many thousandths of the work tell how long the rest takes.
 _TELLING = 50
 
+#: Unfinished files of so many hours are listed, and so many of them.
+_UNFINISHED_HOURS, _UNFINISHED = 24, 20
+
 _STATES = {
     ConversionStatus.DRAFT: "is not converted yet",
     ConversionStatus.QUEUED: "waits to be converted",
@@ -160,6 +163,11 @@ def get(seller_id: int, public_id: uuid.UUID) -> Conversion:
     if found is None:
         raise ConversionNotFound
     return found
+
+
+def list_unfinished(seller_id: int) -> list[Conversion]:
+    """The seller's files of the last day of which nothing was imported or checked yet, the latest first."""
+    return queries.find_unfinished(seller_id, hours=_UNFINISHED_HOURS, limit=_UNFINISHED)
 
 
 def reading_of(conversion: Conversion) -> Reading:

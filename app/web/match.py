@@ -223,6 +223,7 @@ def _render_form(error: str | None = None) -> str:
         error=error,
         form_key=uuid.uuid4(),
         formats=match_pages.format_names(),
+        unfinished=match_pages.unfinished(seller_id()),
         max_rows=settings.max_rows,
         max_size=round_size_down(settings.max_upload_bytes),
     )

@@ -169,6 +169,34 @@ def format_names() -> list[str]:
     return sorted({one.name for one in formats()}, key=str.casefold)
 
 
+_UNCONVERTED = {
+    ConversionStatus.DRAFT: "Not worked through yet",
+    ConversionStatus.QUEUED: "Being worked through",
+    ConversionStatus.RUNNING: "Being worked through",
+    ConversionStatus.FAILED: "Could not be worked through",
+}
+
+
+class Unfinished(NamedTuple):
+    """A file of which nothing was imported yet."""
+
+    one: Conversion
+    #: How far it is.
+    state: str
+
+
+def unfinished(seller_id: int) -> list[Unfinished]:
+    """The seller's files of the last day of which nothing was imported yet, the latest first."""
+    return [Unfinished(one, _state(one)) for one in conversions.list_unfinished(seller_id)]
+
+
+def _state(one: Conversion) -> str:
+    if one.status != ConversionStatus.CONVERTED:
+        return _UNCONVERTED[ConversionStatus(one.status)]
+    count = one.undecided
+    return f"{count:,} {'row is' if count == 1 else 'rows are'} open" if count else "Ready to check or import"
+
+
 def steps(one: Conversion, here: Step) -> list[StepLink]:
     """The steps with what is open in each."""
     asked = match_flow.asked_in(one)

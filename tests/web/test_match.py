@@ -15,6 +15,7 @@ from app.extensions import db
 from app.imports import conversions, mappings
 from app.imports.foreign.mapping import Field, Kind, Source
 from app.models import Conversion, Seller
+from app.statuses import ImportKind
 from app.storage import current_storage
 from tests import foreign
 from tests.factories import listed, make_items
@@ -176,6 +177,26 @@ def test_the_preview_says_of_many_rows_why_and_where_a_doubtful_price_comes_from
     assert "is replaced by the file’s" in words(preview.select_one("#replaces"))
     links = {words(one): str(one["href"]).rpartition("/")[2] for one in preview.select("[aria-label=Summary] p a")}
     assert links == {"Change what its columns are": "columns", "Change how it is read": "reading"}
+
+
+def test_unfinished_files_of_the_last_day_are_listed(client: FlaskClient, seller: Seller, other_seller: Seller) -> None:
+    make_items()
+    _, begun, _, old = (foreign.draft(seller, ["1;NM;1,50;2;"], file_name=f"{at}.csv") for at in range(4))
+    foreign.draft(other_seller, ["1;NM;1,50;2;"], file_name="theirs.csv")
+    conversions.convert(seller.id, begun.public_id, start_as=ImportKind.IMPORT)
+    done = foreign.convert(seller, ["1;NM;1,50;2;", "2;Lovely;1,50;2;"])
+    used = foreign.convert(seller, ["1;NM;1,50;2;"])
+    conversions.start(seller.id, used.public_id, ImportKind.CHECK)
+    long_ago = text("update conversions set updated_at = now() - interval '25 hours' where id = :id")
+    db.session.execute(long_ago, {"id": old.id})
+    db.session.commit()
+    listed_files = page(client, "/imports/match").select("#unfinished li")
+    assert [(words(one.a), words(one.span).partition(" ·")[0]) for one in listed_files] == [
+        ("bestand.csv", "1 row is open"),
+        ("2.csv", "Not worked through yet"),
+        ("0.csv", "Not worked through yet"),
+    ]
+    assert str(listed_files[0].a["href"]).endswith(str(done.public_id))
 
 
 def test_a_workbook_is_matched_and_a_refused_file_leads_there(client: FlaskClient) -> None:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, false, func, select
 
 from app.extensions import db
 from app.models import Conversion, Import
@@ -29,6 +29,21 @@ def find(seller_id: int, public_id: uuid.UUID) -> Conversion | None:
     return db.session.scalar(
         select(Conversion).where(Conversion.seller_id == seller_id, Conversion.public_id == public_id)
     )
+
+
+def find_unfinished(seller_id: int, *, hours: int, limit: int) -> list[Conversion]:
+    """The seller's files of these last hours of which nothing was imported or checked yet, the latest first.
+
+    Those that start by themselves once they are converted, and parts of others, are none of them.
+    """
+    query = select(Conversion).where(
+        Conversion.seller_id == seller_id,
+        Conversion.used_at.is_(None),
+        Conversion.start_as.is_(None),
+        Conversion.updated_at > func.now() - func.make_interval(0, 0, 0, 0, hours),
+        func.coalesce(Conversion.scan["is_part"].as_boolean(), false()).is_(False),
+    )
+    return list(db.session.scalars(query.order_by(Conversion.updated_at.desc()).limit(limit)))
 
 
 def find_by_form(seller_id: int, form_key: uuid.UUID) -> Conversion | None:
