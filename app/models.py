@@ -801,7 +801,7 @@ class ForeseenChange(_OfImport, Base):
 
 
 class ListingWarning(_OfImport, Base):
-    """How many rows of one batch make a change to a listing that is probably a mistake, and the first of them."""
+    """How many rows of one batch make a change to a listing that is probably a mistake, and the gravest of them."""
 
     __tablename__ = "listing_warnings"
 
@@ -810,7 +810,7 @@ class ListingWarning(_OfImport, Base):
     #: A ``queries.imports.listing_warnings.Kind``.
     kind: Mapped[str] = mapped_column(CodeText, primary_key=True)
     rows: Mapped[int] = mapped_column(Integer)
-    #: The line of the first row, and its listing's price or quantity before and after it.
+    #: The line of the first of those that change by most, and its listing's price or quantity before and after it.
     first_line: Mapped[int] = mapped_column(Integer)
     before: Mapped[int] = mapped_column(Integer)
     after: Mapped[int] = mapped_column(Integer)

@@ -278,7 +278,7 @@ class Warned(Answer):
 
     kind = _text("The kind of warning, as a stable identifier.")
     rows = _count("In how many rows.")
-    line = _count("The line on which the first of them begins.")
+    line = _count("The line on which the first of them begins; of price-moves, the one that moves furthest.")
     column = _text("Its column.")
     value = _text("What stands there.")
     message = _text("What looks wrong and what to do, in a sentence.")

@@ -98,9 +98,12 @@ def test_changes_that_are_probably_mistakes_are_warned_of(
     make_items(12)
     start(seller, [row(urn=f"urn:test:{n}", price=1000) for n in range(1, 13)])
     run_jobs()
+    # Lines 2 to 6 and 7 to 11 are batches, and each row is a chunk.
     monkeypatch.setattr("app.csvfile.scan.rows_per_batch", lambda *_: 5)
+    monkeypatch.setattr("app.imports.worker.batch_job.MAX_CHUNK_ROWS", 1)
+    monkeypatch.setattr("app.imports.worker.batch_job.MIN_CHUNK_ROWS", 1)
     # Exactly 80 per cent is not more than that.
-    prices = [200, 1800, 199, 1801, 1000, 1000, 5, *[1001] * 5]
+    prices = [200, 1800, 199, 1801, 1000, 1900, 5, *[1001] * 5]
     rows = [
         row(mode="UPDATE", urn=f"urn:test:{n}", price=price, quantity=0 if n > 2 else 1)
         for n, price in enumerate(prices, start=1)
@@ -114,15 +117,15 @@ def test_changes_that_are_probably_mistakes_are_warned_of(
     run_jobs()
     moved, were = ("would move", "would be") if is_check else ("moved", "were")
     assert told(made) == {
-        "price-moves": f"3 prices {moved} by more than 80%, first on line 4: from £10.00 to £1.99. Prices are in pence "
-        "– check that these are meant.",
+        "price-moves": f"4 prices {moved} by more than 80%, the furthest on line 8: from £10.00 to £0.05. Prices "
+        "are in pence – check that these are meant.",
         "sold-out": f"10 listings {were} set to a quantity of 0, first on line 4, so that nobody can buy them. Check "
         "that this is meant.",
     }
     token = {"Authorization": f"Bearer {make_token(seller)}"}
     in_api = client.get(f"/api/v1/imports/{made.public_id}", headers=token).get_json()["warnings"]
     assert [(one["kind"], one["rows"], one["line"], one["column"], one["value"]) for one in in_api] == [
-        ("price-moves", 3, 4, "PRICE", "199"),
+        ("price-moves", 4, 8, "PRICE", "5"),
         ("sold-out", 10, 4, "QUANTITY", "0"),
     ]
     # A few that are sold out are nothing to be warned of.

@@ -34,7 +34,7 @@ class RowsWarning(NamedTuple):
 
     kind: str
     rows: int
-    #: The line on which the first of these rows begins, the column and its value.
+    #: The line on which the first of these rows begins, or that whose price moves furthest; the column and its value.
     line: int
     column: str
     value: str
@@ -50,14 +50,12 @@ def list_in_rows(one: ImportProgress) -> list[RowsWarning]:
     """The warnings about some of its rows."""
     found = listing_warnings.list_all(one.key) if one.updated else []
     own = seller_file.find(one.key) if one.warnings or found else None
-    lines = seller_file.own_lines(
-        one.key, [*(warned.line for warned in one.warnings), *(each.first_line for each in found)]
-    )
+    lines = seller_file.own_lines(one.key, [*(warned.line for warned in one.warnings), *(each.line for each in found)])
     warnings = [
         warned._replace(line=lines[warned.line], column=name_column(own, warned.column)) for warned in one.warnings
     ]
     in_file = [RowsWarning(*warned, message=warned.sentence) for warned in warnings]
-    return [*_striking(one, [each._replace(first_line=lines[each.first_line]) for each in found], own), *in_file]
+    return [*_striking(one, [each._replace(line=lines[each.line]) for each in found], own), *in_file]
 
 
 def _striking(one: ImportProgress, all_found: Sequence[Counted], own: SellerFile | None) -> Iterator[RowsWarning]:
@@ -69,16 +67,17 @@ def _striking(one: ImportProgress, all_found: Sequence[Counted], own: SellerFile
         elif found.rows < _MANY and (found.rows < _MIN_ROWS or found.rows * 2 <= one.total):
             continue
         named = name_column(own, column)
-        yield RowsWarning(found.kind, found.rows, found.first_line, named, str(found.after), message)
+        yield RowsWarning(found.kind, found.rows, found.line, named, str(found.after), message)
 
 
 def _describe_moves(one: ImportProgress, found: Counted, *, is_foreign: bool) -> str:
     move = "would move" if one.is_check else "moved"
+    which = "on" if found.rows == 1 else "the furthest on"
     check = "Prices are in pence – check that these are meant."
     if is_foreign:
         check = "Check the currency and the unit of the prices in your file."
     return (
-        f"{counted(found.rows, 'price')} {move} by more than {STRIKING_PERCENT}%, first on line {found.first_line:,}: "
+        f"{counted(found.rows, 'price')} {move} by more than {STRIKING_PERCENT}%, {which} line {found.line:,}: "
         f"from {in_pounds(found.before)} to {in_pounds(found.after)}. {check}"
     )
 
@@ -86,7 +85,7 @@ def _describe_moves(one: ImportProgress, found: Counted, *, is_foreign: bool) ->
 def _describe_sold_out(one: ImportProgress, found: Counted) -> str:
     end = "would be set" if one.is_check else "were set"
     return (
-        f"{counted(found.rows, 'listing')} {end} to a quantity of 0, first on line {found.first_line:,}, so that "
+        f"{counted(found.rows, 'listing')} {end} to a quantity of 0, first on line {found.line:,}, so that "
         "nobody can buy them. Check that this is meant."
     )
 

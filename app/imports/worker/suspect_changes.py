@@ -39,5 +39,6 @@ def _count(
 ) -> Iterator[Counted]:
     places = np.flatnonzero(is_one)
     if len(places):
-        first = places[lines[places].argmin()]
-        yield Counted(kind, len(places), int(lines[first]), int(before[first]), int(after[first]))
+        factors = np.maximum(before, after)[places] / np.maximum(np.minimum(before, after), 1)[places]
+        most = places[np.lexsort((lines[places], -factors))[0]]
+        yield Counted(kind, len(places), int(lines[most]), int(before[most]), int(after[most]))

@@ -25,27 +25,35 @@ class Kind(StrEnum):
 
 
 class Counted(NamedTuple):
-    """The rows with one kind of probable mistake, and the first of them."""
+    """The rows with one kind of probable mistake, and the gravest of them: the first of those that change by most."""
 
     kind: Kind
     rows: int
-    first_line: int
-    #: The price, or the quantity, of the first row's listing before and after it.
+    #: That of the gravest row, and the price or the quantity of its listing before and after it.
+    line: int
     before: int
     after: int
+
+
+#: The columns that tell the gravest row.
+_ONE = ("first_line", "before", "after")
+#: SQL: by which factor a value goes up or down; the same for all that become 0.
+_FACTOR = "greatest({0}.before, {0}.after)::float8 / greatest(least({0}.before, {0}.after), 1)"
 
 
 def add(batch: BatchKey, found: Collection[Counted]) -> None:
     """Count rows of ``batch``, which processes its lines in order: those counted before stand further up."""
     if not found:
         return
+    is_graver = f"{_FACTOR.format('excluded')} > {_FACTOR.format('listing_warnings')}"
+    graver = (f"{name} = case when {is_graver} then excluded.{name} else listing_warnings.{name} end" for name in _ONE)
     with driver_cursor() as cursor:
         cursor.executemany(
-            """
+            f"""
             insert into listing_warnings (seller_id, import_id, number, kind, rows, first_line, before, after)
-            values (%(seller_id)s, %(import_id)s, %(number)s, %(kind)s, %(rows)s, %(first_line)s, %(before)s, %(after)s)
+            values (%(seller_id)s, %(import_id)s, %(number)s, %(kind)s, %(rows)s, %(line)s, %(before)s, %(after)s)
             on conflict (seller_id, import_id, number, kind)
-            do update set rows = listing_warnings.rows + excluded.rows
+            do update set rows = listing_warnings.rows + excluded.rows, {", ".join(graver)}
             """,
             [{**batch._asdict(), **counted._asdict()} for counted in found],
         )
@@ -55,9 +63,10 @@ def list_all(key: ImportKey) -> list[Counted]:
     """The counts of an import by kind."""
     found = fetch_as(
         Counted,
-        """
-        select distinct on (kind) kind, sum(rows) over (partition by kind) as rows, first_line, before, after
-        from listing_warnings where seller_id = %(seller_id)s and import_id = %(import_id)s order by kind, first_line
+        f"""
+        select distinct on (kind) kind, sum(rows) over (partition by kind) as rows, first_line as line, before, after
+        from listing_warnings where seller_id = %(seller_id)s and import_id = %(import_id)s
+        order by kind, {_FACTOR.format("listing_warnings")} desc, first_line
         """,
         key._asdict(),
     )
