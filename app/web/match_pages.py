@@ -15,7 +15,7 @@ from app.imports.foreign.choices import fields_of, missing_of
 from app.imports.foreign.encodings import ENCODINGS, decode
 from app.imports.foreign.findings import Asked, Example, examples_of, repriced_of
 from app.imports.foreign.guesses import split
-from app.imports.foreign.mapping import LEAVE_OUT, Field, Kind, Mapping, Source, find_reasons, normal, positions
+from app.imports.foreign.mapping import LEAVE_OUT, Field, Joined, Kind, Mapping, Source, find_reasons, normal, positions
 from app.imports.foreign.matching import LABELS, By
 from app.imports.foreign.money import CURRENCIES, OWN_CURRENCY, Pricing, read_amount
 from app.imports.foreign.preview import Word, prices_of, words_of
@@ -266,6 +266,7 @@ def _columns(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
         why = found.why if (fields[:1] == found.fields[:1] or not fields) else "You chose this."
         if found.by is By.FORMAT and fields:
             why = ""
+        why = f"{why} {_first_of(mapping, fields, reading.columns)}".strip()
         field = fields[0].value if fields else ""
         also = tuple(label(to) for to in fields[1:])
         rows.append(ColumnRow(at, name, tuple(one[:40] for one in found.examples[:_CELLS]), field, also, why))
@@ -285,6 +286,15 @@ def _columns(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
         "games": sorted({known.game for known in items_by_set.list_sets()}),
         "lost": lost,
     }
+
+
+def _first_of(mapping: Mapping, fields: Sequence[Field], columns: Sequence[str]) -> str:
+    """Which of several columns counts, as a sentence; empty if the field has one column, or all of them count."""
+    source = mapping.sources.get(fields[0]) if fields else None
+    named = [one for one in source.columns if positions(columns, one)] if source else []
+    if source is None or len(named) < 2 or source.joined is Joined.ALL:
+        return ""
+    return f"Of {', '.join(f'“{one}”' for one in named)}, the first that is not empty counts."
 
 
 def _has_columns(mapping: Mapping, to: Field) -> bool:

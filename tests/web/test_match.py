@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from app.extensions import db
 from app.imports import conversions, mappings
+from app.imports.foreign.choices import fields_of
 from app.imports.foreign.mapping import Field, Kind, Source
 from app.models import Conversion, Seller
 from app.statuses import ImportKind
@@ -117,6 +118,30 @@ def test_an_unknown_file_asks_for_what_is_not_sure_and_a_second_one_for_nothing(
     assert [words(one) for one in renamed.select(".note li")] == [
         "the quantity: choose its column, or one quantity for all rows below"
     ]
+
+
+def test_foils_that_may_be_counted_twice_are_asked_and_two_columns_of_a_field_say_which_counts(
+    client: FlaskClient,
+) -> None:
+    make_items()
+    data = "Name,Set,Number,Condition,Price,Count,Foil count\nName 1,Set,1,NM,£1.00,2,1\nName 2,Set,2,NM,£1.00,3,0\n"
+    columns = follow(client, send(client, data))
+    assert words(columns.h1) == "What each column is"
+    foils, address = column(columns, "Foil count"), str(columns.select("nav.match-steps a")[1]["href"])
+    assert "beside this quantity or among it" in words(columns.select_one(f"#why-{column(columns, 'Count')[1:]}"))
+    fill(client, columns, **{column(columns, "Count"): "quantity", foils: "quantity"})
+    twice = page(client, address)
+    told = "Of “Count”, “Foil count”, the first that is not empty counts."
+    assert words(twice.select_one(f"#why-{foils[1:]}")).endswith(told)
+    fill(client, twice, **{foils: "foil_quantity"})
+    chosen = page(client, address)
+    assert told not in words(chosen.select_one("main"))
+    fill(client, chosen, **{foils: "foil_part"})
+    mapping = conversions.mapping_of(db.session.scalars(db.select(Conversion)).one())
+    assert mapping
+    taken = dict(zip(mapping.columns, fields_of(mapping, mapping.columns), strict=True))
+    assert (taken["Count"], taken["Foil count"]) == ((Field.QUANTITY,), (Field.FOIL_PART,))
+    assert Field.FOIL_QUANTITY not in mapping.sources
 
 
 def test_filled_columns_that_are_not_used_are_named_on_the_preview(client: FlaskClient) -> None:

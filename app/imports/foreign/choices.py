@@ -72,5 +72,9 @@ def _without(mapping: Mapping, columns: Sequence[str], at: int) -> Mapping:
 
 
 def _with(mapping: Mapping, to: Field, column: str) -> Mapping:
+    if to in _FOILS:
+        # Foils are counted in one way.
+        (other,) = _FOILS - {to}
+        mapping = mapping.with_source(other, None)
     source = mapping.sources.get(to) or Source(joined=Joined.ALL if to in _TEXTS else Joined.FIRST)
     return mapping.with_source(to, replace(source, columns=(*source.columns, column)))

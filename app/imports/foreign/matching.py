@@ -211,10 +211,10 @@ class _Matcher:
         """Match none of the columns that decide for a mapping which rows are left out, and no title beside the name."""
         for name in (name for one in mapping.filters for name in one.columns):
             for at in positions(self._columns, name):
-                self._refused.setdefault(at, "It tells which rows are left out.")
+                self._refused.setdefault(at, "")
         for at, column in enumerate(self._columns):
             if Field.NAME in self._sources and _field(column, ()) is Field.TITLE:
-                self._refused.setdefault(at, "The name has a column of its own.")
+                self._refused.setdefault(at, "")
 
     def _take(self, sources: Map[Field, Source], by: By, why: str) -> None:
         for to, source in sources.items():
