@@ -152,7 +152,7 @@ def test_rows_left_out_are_told_wherever_the_import_is_and_can_be_decided(
         (link,) = shown.select("[data-left-out] a")
     why = page(client, str(link["href"]))
     assert "1 row Open No price is given." in words(why.select_one("main"))
-    assert "1 row The quantity is 0, so it is left out." in words(why.select_one("main"))
+    assert "1 row: The quantity is 0, so it is left out." in words(why.select_one("main"))
     form = next(one for one in why.select("main form") if one.select("button[name=decide]"))
     decided = client.post(str(form["action"]), data={"csrf_token": csrf_token(client), "decide": "1"})
     # It is another draft of the same file, with the same questions.

@@ -333,7 +333,7 @@ def test_conditions_that_mean_something_else_in_other_tools_are_to_be_looked_at(
     make_items(3)
     rows = "".join(f"Name {at},Set,{at},{word},£1.00,1\n" for at, word in ((1, "LP"), (2, "MP"), (3, "DMG")))
     preview = follow(client, send(client, f"Name,Set,Number,Condition,Price,Quantity\n{rows}"))
-    told = "The words for conditions are those of TCGplayer, where “LP” is Excellent."
+    told = "Its words are those of TCGplayer, where “LP” is Excellent."
     assert told in words(preview.main)
     steps = {words(one).split(" ")[0]: str(one["href"]) for one in preview.select("nav.match-steps a")}
     decided = page(client, steps["Words"])

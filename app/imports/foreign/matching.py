@@ -467,7 +467,9 @@ def _doubt(cells: Sequence[str], scale: str) -> str:
     known = words.scale(scale)
     found = [cell for cell in cells if words.depends_on_scale(cell) and normal(cell) in known.grades]
     told = [f"“{one}” is {known.grades[normal(one)].name.capitalize().replace('_', ' ')}" for one in found[:_SHOWN]]
-    return f"The words for conditions are those of {known.name}, where {', '.join(told)}." if told else ""
+    if not told:
+        return ""
+    return f"Its words are those of {known.name}, where {', '.join(told)}. If you mean another grade, say so in Words."
 
 
 def _needs_grammar(cells: Sequence[str], scale: str) -> bool:
