@@ -29,12 +29,15 @@ from app.imports.reports import kept_listings as reports_kept
 from app.imports.reports.exports import plain_stem
 from app.imports.reports.progress import ImportProgress
 from app.imports.reports.seller_file import SellerFile
+from app.models import Conversion
 from app.queries import item_search, without_transaction
 from app.queries.imports.row_errors import ANY, ErrorFilter
 from app.queries.item_search import FoundItem
 from app.queries.listings import search
 from app.queries.listings.listings import ExportedListing
+from app.statuses import ConversionStatus
 
+_LEFT_OUT = frozenset({Outcome.LEFT_OUT, Outcome.OPEN})
 _UTF_8 = "text/csv; charset=utf-8"
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #: Maximum number of rows in a template that a search of the catalog fills.
@@ -178,9 +181,23 @@ def left_out_rows(one: ImportProgress, *, added: bool = False) -> Response:
     Each has the reason in a column behind its own. Raises NotFound or ServiceUnavailable.
     """
     own = _need_own(one)
-    outcomes = frozenset({Outcome.ADDED}) if added else frozenset({Outcome.LEFT_OUT, Outcome.OPEN})
+    outcomes = frozenset({Outcome.ADDED}) if added else _LEFT_OUT
     what = "added rows" if added else "left-out rows"
     return _send_own(one, own, what, what.replace(" ", "-"), seller_exports.apart(own, outcomes=outcomes))
+
+
+def left_out_before(one: Conversion) -> Response:
+    """The same of a file that was converted and of which nothing is imported yet. Raises NotFound."""
+    own = SellerFile(one)
+    if one.status != ConversionStatus.CONVERTED or not own.has_text:
+        raise NotFound("This file is not worked through, or it has been deleted.")
+    pieces = seller_exports.apart(own, outcomes=_LEFT_OUT)
+    file_name = f"left-out-rows-{PurePath(one.file_name).stem}.csv"
+    response = csv_response(file_name, pieces, content_type=f"text/csv; charset={own.reading.encoding}")
+    if request.method == "GET":
+        audit.record(Action.DOWNLOAD, one.seller_id, detail=f"left-out rows of {one.file_name}")
+        db.session.commit()
+    return response
 
 
 def _need_own(one: ImportProgress) -> SellerFile:

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from app.config import current_settings
 from app.csvfile.errors import FileRejected, round_size_down
 from app.extensions import csrf
+from app.http import downloads
 from app.http.form_fields import is_on, read_form_key
 from app.http.multipart import FileForm
 from app.http.uploads import check_length, expect_file, storage_errors_as_503
@@ -177,6 +178,12 @@ def start(public_id: uuid.UUID) -> ResponseReturnValue:
             rejected, lambda sentence: _render_preview(conversions.get(by, public_id), sentence).get_data(True)
         )
     return redirect(url_for("details.show", public_id=started.public_id), 303)
+
+
+@blueprint.get("/<uuid:public_id>/left-out.csv")
+def left_out_csv(public_id: uuid.UUID) -> ResponseReturnValue:
+    """The rows that are left out or open, with the reason."""
+    return downloads.left_out_before(conversions.get(seller_id(), public_id))
 
 
 @blueprint.post("/<uuid:public_id>/cancel")

@@ -194,8 +194,14 @@ def test_the_preview_says_of_many_rows_why_and_where_a_doubtful_price_comes_from
     token = {"csrf_token": csrf_token(client)}
     preview = follow(client, client.post(f"/imports/match/{made.public_id}/convert", data=token))
     assert [words(one) for one in preview.select(".match-decided li")] == [
-        "2 rows: You decided to leave them out.",
-        "1 row: A quantity below 0 takes copies away, so they are left out.",
+        "2 rows You decided to leave them out.",
+        "1 row A quantity below 0 takes copies away, so they are left out.",
+    ]
+    kept = client.get(str(preview.select_one("a[href$='left-out.csv']")["href"]))
+    assert [line.split(";")[:2] for line in kept.text.splitlines()[1:]] == [
+        ["1", "Lovely"],
+        ["2", "Lovely"],
+        ["2", "Near Mint"],
     ]
     note = preview.select_one(".note-warning")
     assert words(note) == "Price is taken from Price. This is what was paid. Choose another column"
