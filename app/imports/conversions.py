@@ -17,7 +17,7 @@ from app.csvfile.errors import FileRejected, FileTooLarge
 from app.csvfile.scan import BatchPlan
 from app.extensions import db
 from app.imports import mappings, quotas, retention
-from app.imports.creation import find_of_form, form_key_of, insert_once, plain_name
+from app.imports.creation import find_imported, find_of_form, form_key_of, insert_once, plain_name
 from app.imports.errors import ImportNotFound, KeyTaken, RowsMoved, TransitionRefused
 from app.imports.fixes.taking import StoredFile, TakingLines, recognise
 from app.imports.foreign.mapping import Mapping
@@ -279,6 +279,11 @@ def find_behind(seller_id: int, import_id: str) -> Conversion | None:
     except ValueError:
         return None
     return queries.find_of_imports(seller_id, [public_id]).get(public_id)
+
+
+def find_imported_before(conversion: Conversion) -> Import | None:
+    """The seller's newest import of the same foreign file that still stores it."""
+    return find_imported(conversion.seller_id, conversion.sha256)
 
 
 def find_import(conversion: Conversion) -> Import | None:

@@ -180,9 +180,13 @@ def _find_or_insert(
 
 def raise_if_imported(created: Import) -> None:
     """Raise ImportedBefore if the file of ``created`` has been imported before and is still stored."""
-    for earlier in lookups.find_same_file(created.seller_id, created.sha256):
-        if is_source_stored(earlier):
-            raise ImportedBefore(earlier)
+    if earlier := find_imported(created.seller_id, created.sha256):
+        raise ImportedBefore(earlier)
+
+
+def find_imported(seller_id: int, sha256: bytes) -> Import | None:
+    """The seller's newest import of the file with this digest that still stores it."""
+    return next(filter(is_source_stored, lookups.find_same_file(seller_id, sha256)), None)
 
 
 def find_of_form(created: Import) -> Import | None:

@@ -171,8 +171,9 @@ def start(public_id: uuid.UUID) -> ResponseReturnValue:
             form_key=read_form_key(request.form),
             refuse_repeated=kind is ImportKind.IMPORT and not is_on(request.form, "again"),
         )
-    except ImportedBefore as repeated:
-        return _render_preview(conversions.get(by, public_id), repeated=repeated.earlier.public_id), 409
+    except ImportedBefore:
+        # The page tells that itself.
+        return _render_preview(conversions.get(by, public_id)), 409
     except FileRejected as rejected:
         return refuse(
             rejected, lambda sentence: _render_preview(conversions.get(by, public_id), sentence).get_data(True)
@@ -246,7 +247,8 @@ def _render_step(one: Conversion, step: Step, error: str | None = None) -> str:
     )
 
 
-def _render_preview(one: Conversion, error: str | None = None, *, repeated: uuid.UUID | None = None) -> Response:
+def _render_preview(one: Conversion, error: str | None = None) -> Response:
+    earlier = None if one.used_at else conversions.find_imported_before(one)
     response = make_response(
         render_template(
             "match/preview.html",
@@ -254,7 +256,7 @@ def _render_preview(one: Conversion, error: str | None = None, *, repeated: uuid
             here=Step.PREVIEW,
             steps=match_pages.steps(one, Step.PREVIEW),
             error=error,
-            repeated=repeated,
+            repeated=earlier.public_id if earlier else None,
             form_keys={"import": uuid.uuid4(), "check": uuid.uuid4()},
             **match_pages.preview(one),
         )

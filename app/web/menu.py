@@ -70,7 +70,7 @@ MENU = (
             Entry("tokens.index", "API tokens", "key"),
             Entry("webhooks.index", "Webhooks", "hook"),
             Entry("notifications.form", "Notifications", "bell"),
-            Entry("mappings.index", "Mappings", "columns"),
+            Entry("mappings.index", "Saved mappings", "columns"),
         ),
         icon="gear",
     ),
@@ -80,7 +80,7 @@ MENU = (
         (),
         minor=(
             Entry("help.csv", "Build a CSV", "file"),
-            Entry("help.matching", "Match a file", "columns"),
+            Entry("help.matching", "How matching works", "columns"),
             Entry("help.errors", "Fix errors", "question"),
             Entry("api_reference.show", "Use the API", "code"),
         ),

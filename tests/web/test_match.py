@@ -194,8 +194,8 @@ def test_the_preview_says_of_many_rows_why_and_where_a_doubtful_price_comes_from
     token = {"csrf_token": csrf_token(client)}
     preview = follow(client, client.post(f"/imports/match/{made.public_id}/convert", data=token))
     assert [words(one) for one in preview.select(".match-decided li")] == [
-        "2 rows You decided to leave them out.",
-        "1 row A quantity below 0 takes copies away, so they are left out.",
+        "2 rows: You decided to leave them out.",
+        "1 row: A quantity below 0 takes copies away, so they are left out.",
     ]
     kept = client.get(str(preview.select_one("a[href$='left-out.csv']")["href"]))
     assert [line.split(";")[:2] for line in kept.text.splitlines()[1:]] == [
@@ -228,6 +228,22 @@ def test_unfinished_files_of_the_last_day_are_listed(client: FlaskClient, seller
         ("0.csv", "Not worked through yet"),
     ]
     assert str(listed_files[0].a["href"]).endswith(str(done.public_id))
+
+
+def test_a_file_that_was_imported_before_says_so_before_it_is_pressed(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    first, second = (foreign.convert(seller, ["1;NM;1,50;2;"]) for _ in range(2))
+    address = f"/imports/match/{second.public_id}"
+    unasked = page(client, address)
+    assert unasked.select_one("[role=alert]") is None
+    earlier = conversions.start(seller.id, first.public_id, ImportKind.IMPORT)
+    # Pressed on a page that could not know yet, it is asked once.
+    asked = read(fill(client, unasked, form=start_form(unasked)), 409)
+    for shown in (asked, page(client, address)):
+        alert = shown.select_one("[role=alert]")
+        assert words(alert).startswith("You have already imported this exact file.")
+        assert str(alert.select_one("a")["href"]).endswith(str(earlier.public_id))
+    assert fill(client, asked, form=start_form(asked)).status_code == 303
 
 
 def test_a_workbook_is_matched_and_a_refused_file_leads_there(client: FlaskClient) -> None:
