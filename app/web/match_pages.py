@@ -101,7 +101,7 @@ _DOORS = {
     "price-missing": (Step.COLUMNS, "constant-price", "Choose its column, or give a price for rows without one"),
     "quantity-missing": (Step.COLUMNS, "constant-quantity", "Choose its column, or give one quantity for all rows"),
     "quantity-unreadable": (Step.COLUMNS, "columns-heading", "Choose another column for the quantity"),
-    "item-missing": (Step.COLUMNS, "columns-heading", "Choose the columns that name the card"),
+    "item-missing": (Step.COLUMNS, "columns-heading", "Say what names the card"),
     "price-unreadable": (Step.COLUMNS, "columns-heading", "Choose another column for the price"),
     "price-too-low": (Step.MONEY, "currency", "See how prices are read"),
     "price-too-high": (Step.MONEY, "currency", "See how prices are read"),

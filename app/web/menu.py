@@ -80,7 +80,7 @@ MENU = (
         (),
         minor=(
             Entry("help.csv", "Build a CSV", "file"),
-            Entry("help.matching", "How matching works", "columns"),
+            Entry("help.matching", "About matching", "columns"),
             Entry("help.errors", "Fix errors", "question"),
             Entry("api_reference.show", "Use the API", "code"),
         ),

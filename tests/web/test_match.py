@@ -207,7 +207,7 @@ def test_the_preview_says_of_many_rows_why_and_where_a_doubtful_price_comes_from
     assert words(note) == "Price is taken from Price. This is what was paid. Choose another column"
     assert "is replaced by the file’s" in words(preview.select_one("#replaces"))
     links = {words(one): str(one["href"]).rpartition("/")[2] for one in preview.select("[aria-label=Summary] p a")}
-    assert links == {"Change what its columns are": "columns", "Change how it is read": "reading"}
+    assert links == {"Change what is matched": "columns", "Read it otherwise": "reading"}
 
 
 def test_unfinished_files_of_the_last_day_are_listed(client: FlaskClient, seller: Seller, other_seller: Seller) -> None:
