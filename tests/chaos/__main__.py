@@ -178,6 +178,8 @@ def _is_wanted(name: str, options: argparse.Namespace) -> bool:
 def _try(line: Line, bench: Bench, run: Callable[[Bench, random.Random], Tally], chance: random.Random) -> None:
     began = time.monotonic()
     try:
+        # The trial before may have stopped them.
+        bench.home.workers()
         tally = run(bench, chance)
     except Exception as error:  # noqa: BLE001 - a trial that breaks is a trial that failed, and the others go on
         tally = Tally(troubles=[f"{type(error).__name__}: {error}"])
