@@ -76,14 +76,14 @@ def source_csv(public_id: uuid.UUID) -> Response:
 
 @_file("converted")
 def converted_csv(public_id: uuid.UUID) -> Response:
-    """Take the file in the import format that was made of a file of another tool."""
+    """Take the file in the import format that was made of a file from another tool."""
     return downloads.converted(progress.get(seller_id(), public_id))
 
 
 @_file("left-out")
 @blueprint.arguments(LeftOutAsked, location="query")
 def left_out_csv(asked: dict[str, Any], public_id: uuid.UUID) -> Response:
-    """Take the rows of a file of another tool that were left out, in its format, each with the reason."""
+    """Take the rows of a file from another tool that were left out, in its format, each with the reason."""
     return downloads.left_out_rows(progress.get(seller_id(), public_id), added=asked["added"])
 
 

@@ -19,7 +19,7 @@ _TAGS = {
     "Imports": "Upload a file to start an import. It is split into batches, which run in the background.",
     "What to do with an import": "Pause, resume, terminate, retry. “actions” of an import lists what is possible now.",
     "Failed rows": "What is wrong with each row, and what to do about it.",
-    "Conversions": "Files of other tools on their way into the import format.",
+    "Conversions": "Files from other tools on their way into the import format.",
     "Files": "CSV files, streamed, however large.",
     "Listings": "What you offer: created and changed by imports.",
     "Catalog": "The items that can be listed.",

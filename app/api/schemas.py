@@ -142,7 +142,7 @@ class Suggestion(Answer):
     choices = _list(SuggestedText(), "What to write instead, most likely first.")
 
 
-_COLUMN_OF_FILE = "Of a file of another tool: its own columns, joined by a comma."
+_COLUMN_OF_FILE = "Of a file from another tool: its own columns, joined by a comma."
 
 
 class RowProblem(Answer):
@@ -353,7 +353,7 @@ _GUESS = "What was taken for granted about the prices, and the seller has not co
 
 
 class ForeignFile(Answer):
-    """The file of another tool that an import was converted from, with what became of its rows."""
+    """The file from another tool that an import was converted from, with what became of its rows."""
 
     id = _id("The id of the conversion.")
     mapping = _text("The name of the saved mapping that it was converted with, or null.", null=True)
@@ -373,7 +373,7 @@ class ConversionLinks(Answer):
 
 
 class Conversion(Answer):
-    """A file of another tool, on its way into the import format."""
+    """A file from another tool, on its way into the import format."""
 
     id = _id("The id, which can be neither guessed nor counted.")
     status = _one_of(
@@ -455,7 +455,7 @@ class ImportInFull(Import):
     )
     conversion = _nested(
         ForeignFile(),
-        "The file of another tool that it was converted from, whose lines, columns and rows its "
+        "The file from another tool that it was converted from, whose lines, columns and rows its "
         "errors and files have; null for a file in the import format.",
         null=True,
     )
@@ -647,7 +647,7 @@ class FileAsked(Schema):
 
 
 class LeftOutAsked(Schema):
-    """Which rows of a file of another tool are asked for."""
+    """Which rows of a file from another tool are asked for."""
 
     added = _flag("Instead of the rows that were left out, those that were added to others.", load_default=False)
 

@@ -58,7 +58,7 @@ def errors() -> ResponseReturnValue:
 
 @blueprint.get("/help/matching")
 def matching() -> ResponseReturnValue:
-    """How a file of another tool becomes listings, and the formats that are recognised."""
+    """How a file from another tool becomes listings, and the formats that are recognised."""
     names = sorted({one.name for one in formats()}, key=str.casefold)
     return render_template("help/matching.html", formats=names)
 

@@ -34,7 +34,7 @@ _FIELDS = _BEFORE_FILE | {"csrf_token"}
 
 @blueprint.get("")
 def form() -> ResponseReturnValue:
-    """The form to choose a file of another tool."""
+    """The form to choose a file from another tool."""
     return _render_form()
 
 

@@ -1,4 +1,4 @@
-"""Files of other tools, sent with the name of a saved mapping."""
+"""Files from other tools, sent with the name of a saved mapping."""
 
 from __future__ import annotations
 

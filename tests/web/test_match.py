@@ -1,4 +1,4 @@
-"""Match your file: from a file of another tool to an import, without scripts."""
+"""Match your file: from a file from another tool to an import, without scripts."""
 
 from __future__ import annotations
 
