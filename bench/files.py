@@ -79,7 +79,7 @@ def write(
 ) -> File:
     """Write a file of ``rows`` rows, of which about the share ``failing`` fails.
 
-    The same seed gives the same keys in the same order, whatever the other arguments.
+    The same seed and number of rows give the same keys in the same order, whatever the other arguments.
     """
     counts: Counter[Code] = Counter()
     with path.open("w", encoding="utf-8", newline="") as file:
