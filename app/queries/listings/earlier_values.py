@@ -19,17 +19,17 @@ def record(key: ImportKey, places: pa.ChunkedArray) -> None:
 
     Those that the import itself was the last to change are left out: they have been recorded before.
     """
-    # The listings are read in the order in which they lie: a join with their places costs half as much again.
+    taken = pa.table({"place": places})
+    # Not by ctid = any(…), for which the planner may read all listings of the seller.
     binary.execute(
         f"""
         insert into earlier_values (seller_id, import_id, listings, {", ".join(ENTRY)})
         select %(seller_id)s, %(import_id)s, count(*), {", ".join(f"array_agg(l.{name})" for name in ENTRY)}
-        from listings l
-        where l.ctid = any(%(place)b::tid[]) and l.seller_id = %(seller_id)s
-            and l.updated_import_id is distinct from %(import_id)s
+        from {binary.unnest(taken.schema)} join listings l on l.ctid = k.place and l.seller_id = %(seller_id)s
+        where l.updated_import_id is distinct from %(import_id)s
         having count(*) > 0
         """,
-        {**binary.as_arrays(pa.table({"place": places})), **key._asdict()},
+        {**binary.as_arrays(taken), **key._asdict()},
     )
 
 

@@ -244,11 +244,20 @@ def _as_listings(key: ImportKey, rows: pa.Table) -> pa.Table:
     ).select(_INSERTED)
 
 
+#: SQL: the planner shall go to the places of 5,000 listings. By default it would rather read all listings of the seller
+#: and hash them, for each chunk: it expects few of a seller whose listings have not been analyzed yet, and pages that
+#: have to be read from the disk.
+_SETTINGS = ", ".join(
+    f"set_config('{name}', '{value}', true)"
+    for name, value in {"random_page_cost": "0.1", "enable_hashjoin": "off", "enable_mergejoin": "off"}.items()
+)
+
+
 def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
     """Compare UPDATE ``rows``, given in the order of their keys, with the seller's listings as of the newest commit.
 
-    With ``lock`` the listings are locked, in that order: no other transaction changes them before this one ends. Their
-    pages are in memory then, which the planner is told for the rest of the transaction.
+    With ``lock`` the listings are locked, in that order: no other transaction changes them before this one ends. They
+    are read where they lie for the rest of the transaction; see ``_SETTINGS``.
     """
     said = _names_in(run.layout)
     rows = rows.select([*KEY, *said, "hidden"])
@@ -264,7 +273,7 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
                 end) as is_same,
             array_agg(case when l.is_touched then l.updated_line else 0 end) as lines,
             array_agg(case when l.is_touched then l.hidden_line else 0 end) as hidden_lines,
-            array_agg(l.price) as prices, set_config('random_page_cost', '{_PAGE_COST}', true)
+            array_agg(l.price) as prices, {_SETTINGS}
         from {binary.unnest(rows.schema)}
         cross join lateral (
             select l.ctid as place, l.updated_import_id is not distinct from %(import_id)s as is_touched, l.*
@@ -274,11 +283,6 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
         {**binary.as_arrays(rows), **run.key._asdict()},
     )
     return Compared(**found)
-
-
-#: Cost of a page that is in memory. By default the planner expects it to be read from the disk, and for each chunk of
-#: updates it would rather read and hash up to some 400,000 listings than go to the places of 5,000.
-_PAGE_COST = 0.1
 
 
 def update(run: Run, changes: pa.Table) -> None:
