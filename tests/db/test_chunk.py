@@ -23,7 +23,7 @@ from app.imports.worker.targets import LiveListings
 from app.models import Batch, Seller
 from app.queries import BatchKey, ImportKey, binary
 from app.queries.imports import row_errors, transitions
-from app.queries.listings import listings
+from app.queries.listings import earlier_values, listings
 from app.storage import iter_range
 from tests.factories import failures, listed, look, make_items, row, start
 
@@ -120,6 +120,36 @@ def test_where_a_row_lies_does_not_lead_to_another_seller(
     assert listings.find(seller_id, [key]) == before
     listings.update(runs[0], changes)
     assert listings.find(seller_id, [key])[key].values[0] == 2
+
+
+def test_updates_read_the_listings_that_they_name_and_no_others(seller: Seller) -> None:
+    make_items(1)
+    key = ImportKey(seller.id, 9)
+    # Not analyzed, so that the planner expects few listings of each seller.
+    made = """
+        insert into listings (seller_id, item_id, condition, variants, price, quantity, hidden, created_import_id,
+            created_line)
+        select :seller_id, id, 1, 'v' || lpad(n::text, 5, '0'), 100, 1, false, 1, n
+        from items, generate_series(1, 20000) n
+    """
+    db.session.execute(text(made), {"seller_id": seller.id})
+    db.session.commit()
+    count = 500
+    values = {"item_id": 1, "condition": 1, "price": 2, "quantity": 1}
+    values |= {"comment": None, "notes": None, "reference": None, "hidden": None}
+    columns = {name: pa.array([value] * count, _TYPES[name]) for name, value in values.items()}
+    rows = pa.table({**columns, "variants": [f"v{n:05}" for n in range(1, count + 1)]})
+    run = listings.Run(key, NEWEST, listings.DIGEST_FORMAT)
+    read = text("select idx_tup_fetch + seq_tup_read from pg_stat_xact_user_tables where relname = 'listings'")
+    before = db.session.scalar(read)
+    found = listings.compare(run, rows, lock=True)
+    places = pa.chunked_array([pa.array(found.places.tolist(), binary.TID)])
+    changes = rows.append_column("place", places).append_column("is_higher", [[True] * count])
+    for name in ("line", "hidden_line"):
+        changes = changes.append_column(name, pa.array(range(count), pa.int32()))
+    earlier_values.record(key, places)
+    listings.update(run, changes)
+    assert db.session.scalar(read) - before <= 2 * count
 
 
 def test_updates_have_the_effect_of_the_order_of_the_file(seller: Seller, run_jobs: RunJobs) -> None:
