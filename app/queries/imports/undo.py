@@ -21,7 +21,7 @@ from psycopg import Cursor
 
 from app.queries import BatchKey, ImportKey, driver_cursor, execute, fetch_value, fetch_values
 from app.queries.listings.earlier_values import ENTRY, MARKS, VALUES, entries
-from app.queries.listings.listings import HAS_KEY, KEY
+from app.queries.listings.listings import HAS_KEY, IN_PLACE, KEY
 from app.queries.status_sets import KIND_CHECK, KIND_UNDO
 
 #: Where the numbers of records begin: items have smaller ones.
@@ -348,7 +348,7 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
     # In the order of the keys; see ``queries.listings``.
     cursor.execute(
         f"""
-        select count(*) from (
+        select count(*), {IN_PLACE} from (
             select {_each("e", KEY)} from {entries("e")} where {_RECORDS} and {_IN_SLICE}
             order by {_each("e", KEY)} offset 0
         ) k cross join lateral (select from listings l where {HAS_KEY} for no key update) l

@@ -244,10 +244,10 @@ def _as_listings(key: ImportKey, rows: pa.Table) -> pa.Table:
     ).select(_INSERTED)
 
 
-#: SQL: the planner shall go to the places of 5,000 listings. By default it would rather read all listings of the seller
-#: and hash them, for each chunk: it expects few of a seller whose listings have not been analyzed yet, and pages that
-#: have to be read from the disk.
-_SETTINGS = ", ".join(
+#: SQL: for the rest of the transaction the planner goes to the places of 5,000 listings. By default it would rather
+#: read all listings of the seller and hash them, for each chunk: it expects few of a seller whose listings have not
+#: been analyzed yet, and pages that have to be read from the disk.
+IN_PLACE = ", ".join(
     f"set_config('{name}', '{value}', true)"
     for name, value in {"random_page_cost": "0.1", "enable_hashjoin": "off", "enable_mergejoin": "off"}.items()
 )
@@ -257,7 +257,7 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
     """Compare UPDATE ``rows``, given in the order of their keys, with the seller's listings as of the newest commit.
 
     With ``lock`` the listings are locked, in that order: no other transaction changes them before this one ends. They
-    are read where they lie for the rest of the transaction; see ``_SETTINGS``.
+    are read where they lie for the rest of the transaction; see ``IN_PLACE``.
     """
     said = _names_in(run.layout)
     rows = rows.select([*KEY, *said, "hidden"])
@@ -273,7 +273,7 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
                 end) as is_same,
             array_agg(case when l.is_touched then l.updated_line else 0 end) as lines,
             array_agg(case when l.is_touched then l.hidden_line else 0 end) as hidden_lines,
-            array_agg(l.price) as prices, {_SETTINGS}
+            array_agg(l.price) as prices, {IN_PLACE}
         from {binary.unnest(rows.schema)}
         cross join lateral (
             select l.ctid as place, l.updated_import_id is not distinct from %(import_id)s as is_touched, l.*
