@@ -1,7 +1,5 @@
 """Sluice: bulk listing imports for marketplaces. Creates the applications of web processes and workers."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from contextlib import suppress

@@ -4,8 +4,6 @@ Pages and API set the actor of each request (``act_as``). The action records its
 so that there is never an action without its entry, nor an entry without its action.
 """
 
-from __future__ import annotations
-
 import getpass
 import os
 import socket

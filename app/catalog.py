@@ -1,7 +1,5 @@
 """Loading a catalog file: all of it, or nothing and a sentence about the first line that is wrong."""
 
-from __future__ import annotations
-
 import csv
 import gzip
 import zlib

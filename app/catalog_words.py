@@ -1,7 +1,5 @@
 """How texts of the catalog are split into words for searches: in Python for what is searched, in SQL for the items."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """The command line: ``flask --app wsgi …`` for operators and scripts."""
 
-from __future__ import annotations
-
 import sys
 import time
 import uuid

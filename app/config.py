@@ -1,7 +1,5 @@
 """Every setting of Sluice, read from the environment once and checked at start."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping

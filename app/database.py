@@ -5,8 +5,6 @@ the session's settings or leaves them to the next client. It is detected by the 
 not pass on. Then every setting is repeated in each transaction, and no statement is prepared.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, LiteralString, TypeVar
 

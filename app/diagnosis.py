@@ -3,8 +3,6 @@
 The texts contain no secrets: a state for anyone who asks ``/readyz``, a sentence and advice for operators.
 """
 
-from __future__ import annotations
-
 import errno
 import re
 from typing import NamedTuple

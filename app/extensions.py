@@ -1,7 +1,5 @@
 """The Flask extensions; ``create_app`` binds them to an application."""
 
-from __future__ import annotations
-
 import psycopg
 from flask_login import LoginManager
 from flask_migrate import Migrate

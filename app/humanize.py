@@ -1,7 +1,5 @@
 """Counts, shares and durations in words."""
 
-from __future__ import annotations
-
 _MINUTE = 60
 _HOUR = 3600
 _DAY = 24 * _HOUR

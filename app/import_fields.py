@@ -1,7 +1,5 @@
 """The fields of an import that the API's answers and the bodies of webhooks share."""
 
-from __future__ import annotations
-
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime

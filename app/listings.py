@@ -1,7 +1,5 @@
 """Searching and exporting listings, and changing them by hand."""
 
-from __future__ import annotations
-
 import re
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence

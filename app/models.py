@@ -7,8 +7,6 @@ no index over all of its rows but its primary key: at millions of rows each of t
 of a chunk (see docs/decisions.md).
 """
 
-from __future__ import annotations
-
 import uuid
 from datetime import datetime
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Periodic work beside imports: the sweep at every tick, and a list of tasks with their intervals."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from typing import NamedTuple

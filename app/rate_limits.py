@@ -1,7 +1,5 @@
 """Rate limits, counted in Redis; when Redis is away, each process counts for itself."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The application's Redis client. It fails fast, because nothing that matters may wait for Redis."""
 
-from __future__ import annotations
-
 from flask import Flask, current_app
 from redis import Redis
 from redis.backoff import NoBackoff

@@ -1,7 +1,5 @@
 """The API: the pages' own commands and queries, in JSON, for programs that show a token."""
 
-from __future__ import annotations
-
 from flask import Flask
 from flask.json.provider import DefaultJSONProvider
 

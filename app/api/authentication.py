@@ -1,7 +1,5 @@
 """Authentication by the token that every request of the API presents."""
 
-from __future__ import annotations
-
 import logging
 
 from flask import g, request

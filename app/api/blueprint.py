@@ -1,7 +1,5 @@
 """The blueprint of all resources, and what their views share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

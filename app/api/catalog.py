@@ -1,7 +1,5 @@
 """The catalog: finding items, and rows for a file."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Response, request

@@ -1,7 +1,5 @@
 """Conversions: foreign files on their way into the import format."""
 
-from __future__ import annotations
-
 import uuid
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Downloads of an import."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The failed rows of an import, and of all imports together."""
 
-from __future__ import annotations
-
 import uuid
 from typing import Any
 

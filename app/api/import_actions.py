@@ -1,7 +1,5 @@
 """The actions on an import: pause, resume, terminate, retry, import again."""
 
-from __future__ import annotations
-
 import uuid
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Imports: uploading, listing, showing, changing and deleting one."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Rate limits of the API, counted in Redis; when Redis is away, each process counts for itself."""
 
-from __future__ import annotations
-
 import logging
 import time
 from typing import cast

@@ -1,7 +1,5 @@
 """Listings: searching and exporting them, and changing one."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Response, request, url_for

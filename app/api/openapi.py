@@ -1,7 +1,5 @@
 """The OpenAPI 3.1 document of the API, generated from the views and the schemas."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

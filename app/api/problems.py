@@ -1,7 +1,5 @@
 """Errors of the API as problem documents (RFC 9457)."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Serves the OpenAPI document, and a page for people that is drawn from it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The schemas of requests and answers. The descriptions are those of the API's reference."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any

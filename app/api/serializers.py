@@ -1,7 +1,5 @@
 """Serialises imports, failed rows and listings; the fields are those of ``schemas``."""
 
-from __future__ import annotations
-
 import uuid
 from typing import Any
 

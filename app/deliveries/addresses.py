@@ -1,7 +1,5 @@
 """Where webhooks may go: to public addresses, and not into the network of Sluice itself."""
 
-from __future__ import annotations
-
 import ipaddress
 import socket
 from typing import NamedTuple

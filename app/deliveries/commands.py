@@ -1,7 +1,5 @@
 """The actions on webhook endpoints: add, switch on and off, test, delete, change the secret."""
 
-from __future__ import annotations
-
 import json
 import logging
 import uuid

@@ -4,8 +4,6 @@ Claims and results are stored in the database. It may die at any moment: its mes
 and sent again under the same id.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait

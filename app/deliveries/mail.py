@@ -1,7 +1,5 @@
 """Writes emails and hands them to the SMTP server."""
 
-from __future__ import annotations
-
 import smtplib
 import ssl
 from datetime import UTC, timedelta

@@ -1,7 +1,5 @@
 """Decides alone when a message is retried and when it is given up."""
 
-from __future__ import annotations
-
 import random
 
 from app.deliveries.webhook import SendResult

@@ -1,7 +1,5 @@
 """Sends one webhook as Standard Webhooks specifies, and only to allowed addresses."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -1,7 +1,5 @@
 """A file to try Sluice with, for as long as the catalog is the one that comes with it."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Reads the answers about failed rows, for pages and API: a rule or values for a group, or the cells of rows."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The search of the catalog in the query of a URL."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from app.catalog_words import split_words

@@ -1,7 +1,5 @@
 """CSV downloads, shared by pages and API: their names, headers, and streamed bytes."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """The filter for failed rows in addresses."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

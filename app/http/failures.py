@@ -1,7 +1,5 @@
 """Failures of any request: an unavailable or read-only database, and a body that breaks HTTP."""
 
-from __future__ import annotations
-
 from typing import TypeGuard
 
 import psycopg

@@ -1,7 +1,5 @@
 """Fields of forms, read in one way by pages and API."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """The filter of My Imports in the query of a URL."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from app.csvfile.contract import quoted

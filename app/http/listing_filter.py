@@ -1,7 +1,5 @@
 """The filter and the order of listings in the query of a URL."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Reads a multipart form with one file while it arrives; the file is never held in memory or on disk as a whole."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 
 from flask import Request

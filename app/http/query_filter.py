@@ -1,7 +1,5 @@
 """A filter as parsed from the query of a URL, with its form fields and faults."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar

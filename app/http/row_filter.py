@@ -1,7 +1,5 @@
 """The text that rows are searched for, in the query of a URL."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

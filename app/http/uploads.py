@@ -1,7 +1,5 @@
 """Streaming uploads: what the form and the API share."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Limits on password attempts."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from enum import Enum

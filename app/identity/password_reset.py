@@ -4,8 +4,6 @@ A request writes nothing but a message into the outbox. Its deliverer makes the 
 the secret is in the email and nowhere else: the database has its digest.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Random secrets of sessions and tokens: only their digests are stored, and their last use to the minute."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import secrets

@@ -1,7 +1,5 @@
 """Seller accounts and their passwords."""
 
-from __future__ import annotations
-
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import request

@@ -1,7 +1,5 @@
 """Sessions: signed-in browsers. The server stores them, so that it can end them."""
 
-from __future__ import annotations
-
 import uuid
 from datetime import datetime
 from typing import NamedTuple

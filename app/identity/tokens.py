@@ -1,7 +1,5 @@
 """Personal access tokens, which clients of the API present instead of a password."""
 
-from __future__ import annotations
-
 import logging
 import uuid
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """The actions on an import, when and for whom: the list behind the pages' buttons and the API's ``actions``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum

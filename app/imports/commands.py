@@ -1,7 +1,5 @@
 """The actions on imports: upload, pause, resume, terminate, retry and more, for pages, API and command line."""
 
-from __future__ import annotations
-
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator

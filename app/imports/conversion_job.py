@@ -1,7 +1,5 @@
 """The job that converts one foreign file, from its first row to its last."""
 
-from __future__ import annotations
-
 import logging
 import os
 import socket

@@ -1,7 +1,5 @@
 """Verifies the ledger of a conversion: counts a foreign file again from its own rows and from the companions."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple

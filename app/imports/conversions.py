@@ -1,7 +1,5 @@
 """The actions on foreign files: upload a draft, say how to read and map it, convert it, and import what came of it."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import uuid

@@ -1,7 +1,5 @@
 """Creates imports, exactly once: from an upload, or from a stored file."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime

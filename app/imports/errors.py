@@ -1,7 +1,5 @@
 """The errors of commands, which pages, API and command line answer with a sentence."""
 
-from __future__ import annotations
-
 from app.csvfile.errors import FileRejected
 from app.models import Import
 

@@ -1,7 +1,5 @@
 """Sellers' housekeeping: an import's name and note, whether it is dealt with, and its deletion."""
 
-from __future__ import annotations
-
 import uuid
 
 from app import audit

@@ -1,7 +1,5 @@
 """Verifies the ledger: counts an import again from its source, its listings and its row errors."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple

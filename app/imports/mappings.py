@@ -1,7 +1,5 @@
 """Saved mappings: a seller's answers for files with the same columns, under a name."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Collection, Sequence
 

@@ -1,7 +1,5 @@
 """The way of a foreign file through its questions: what is sure is not asked, and each answer converts it again."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Sequence
 from contextlib import AbstractContextManager

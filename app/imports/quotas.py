@@ -1,7 +1,5 @@
 """Quotas of a seller: concurrent uploads, and files, rows and bytes in 24 hours."""
 
-from __future__ import annotations
-
 import logging
 import time
 import uuid

@@ -4,8 +4,6 @@ It is the only authority for retries. It asks the database what is older than a 
 last run, so that nothing can slip through.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Deletes old files, failed rows and imports. The periodic tasks call it, for a few seconds at a time."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Undoing imports: the preview of an undo, and the undo itself, a run of its own over what the import has written."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime

@@ -4,8 +4,6 @@ RQ only dispatches: a job carries nothing but ids, the reconciler sends a lost o
 twice finds its batch already claimed.
 """
 
-from __future__ import annotations
-
 import logging
 import uuid
 import zlib

@@ -1,7 +1,5 @@
 """rq-dashboard's Redis client: it only reads, and within limits."""
 
-from __future__ import annotations
-
 import zlib
 from typing import Any
 

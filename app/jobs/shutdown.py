@@ -1,7 +1,5 @@
 """The request to a process to stop: a flag that long jobs check between two steps."""
 
-from __future__ import annotations
-
 import signal
 
 _requested = False

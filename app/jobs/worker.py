@@ -5,8 +5,6 @@ a worker whose supervisor is gone drains and exits, and a work-horse whose worke
 chunk.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import gc

@@ -1,7 +1,5 @@
 """``make run``: the private servers, the set-up of the database, and then web server and workers under supervisord."""
 
-from __future__ import annotations
-
 import configparser
 import contextlib
 import http.client

@@ -5,8 +5,6 @@ directory. One process owns them, such as ``make run``: it starts them as its ch
 them when it dies. The other processes of the installation only look where they listen.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import fcntl

@@ -4,8 +4,6 @@ The library maps sparse files into memory: if the disk has no room for a page, S
 writes the same condition is an OSError, and the numbers stay in memory until there is room.
 """
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

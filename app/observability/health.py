@@ -1,7 +1,5 @@
 """Liveness and readiness: whether this process is alive, and whether it can use what it needs."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Logging: one line of JSON an event, so that no text from a client can forge a line."""
 
-from __future__ import annotations
-
 import json
 import logging
 import sys

@@ -5,8 +5,6 @@ scraped. Each has a slot: a file name that it owns while it holds a lock, and in
 are never more files than there were concurrent processes, and no counter decreases.
 """
 
-from __future__ import annotations
-
 import fcntl
 import logging
 import os

@@ -6,8 +6,6 @@ it if the table were divided. Between these tables and the ledger no sub-select 
 two may lie on different machines.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, TypeVar

@@ -3,8 +3,6 @@
 The bytes of thousands of values are made and read at once, without an object for each.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager

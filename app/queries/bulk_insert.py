@@ -1,7 +1,5 @@
 """Inserts thousands of rows into a table in which some of their keys may already exist."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A cluster of PostgreSQL by the extension Citus: what its nodes answer, and on which of them a table lies."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Reads the result of a query with COPY into Arrow columns, for results of millions of rows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any

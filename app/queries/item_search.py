@@ -1,7 +1,5 @@
 """Searches the catalog for people: by the beginnings of words, by set, by URN and by the ids of other marketplaces."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from app.catalog_words import ITEM_WORDS, words_query

@@ -1,7 +1,5 @@
 """The catalog: finding the items that rows name, and loading new versions."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator

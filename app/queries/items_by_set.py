@@ -1,7 +1,5 @@
 """The catalog as other tools name its items: set by set, and by ids, with what people call them."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any, NamedTuple
 

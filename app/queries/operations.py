@@ -1,7 +1,5 @@
 """Queries for operators: the imports of all sellers, the queue, the workers, and what went wrong."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Collection
 from datetime import datetime

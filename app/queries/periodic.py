@@ -1,7 +1,5 @@
 """Whose turn it is: when each periodic task was last begun, by whichever host."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from app.queries import execute, fetch, older_than

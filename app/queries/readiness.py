@@ -1,7 +1,5 @@
 """Whether the database can do what Sluice needs: it is migrated, it takes writes, and its disk has room."""
 
-from __future__ import annotations
-
 from psycopg import errors
 
 from app.extensions import db

@@ -6,8 +6,6 @@ partial index only where it can see that the condition is the index's. Fragments
 ``i`` is imports, ``b`` batches.
 """
 
-from __future__ import annotations
-
 from app.statuses import (
     ACTIVE_BATCH_STATUSES,
     ACTIVE_CONVERSION_STATUSES,

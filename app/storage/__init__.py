@@ -1,7 +1,5 @@
 """The storage of uploaded files: one small interface, the same on a local disk and on S3."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol

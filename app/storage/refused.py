@@ -1,7 +1,5 @@
 """The error of a storage that answers but denies access."""
 
-from __future__ import annotations
-
 
 class StorageRefused(OSError):
     """The storage answers but denies access; the message is a sentence that says why."""

@@ -1,7 +1,5 @@
 """The pages: every view parses its request, calls the core, and answers with a page or a redirect."""
 
-from __future__ import annotations
-
 from flask import Flask
 
 from app.extensions import login_manager

@@ -1,7 +1,5 @@
 """The account: the page on which sellers change their password, and see and end their sessions."""
 
-from __future__ import annotations
-
 import logging
 import uuid
 

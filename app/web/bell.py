@@ -1,7 +1,5 @@
 """The bell in the frame of every page: which imports have ended since their seller last looked."""
 
-from __future__ import annotations
-
 import uuid
 from typing import NamedTuple
 

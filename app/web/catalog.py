@@ -1,7 +1,5 @@
 """The catalog: a page that finds items, and their rows for a file."""
 
-from __future__ import annotations
-
 from itertools import groupby
 
 from flask import Blueprint, render_template, request

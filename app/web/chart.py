@@ -1,7 +1,5 @@
 """The chart of an import's speed as the geometry of an SVG: numbers in attributes, because styles would be inline."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log10

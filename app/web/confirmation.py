@@ -1,7 +1,5 @@
 """Asks for the password again, before actions that a stolen session must not allow."""
 
-from __future__ import annotations
-
 from flask import request
 from flask_login import current_user
 from wtforms import Field

@@ -1,7 +1,5 @@
 """One import: the side panel, the full details, the failed rows, and the downloads."""
 
-from __future__ import annotations
-
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence

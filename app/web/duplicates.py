@@ -1,7 +1,5 @@
 """Repeated files: the question what to do with a file that was imported before, and the import of a stored file."""
 
-from __future__ import annotations
-
 import uuid
 
 from flask import Blueprint, redirect, render_template, request, url_for

@@ -1,7 +1,5 @@
 """Error pages: a sentence, and what to do next; never a stack trace."""
 
-from __future__ import annotations
-
 import logging
 import uuid
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Requests with a file in a form: what the pages that take one share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 from flask import Response, make_response, request

@@ -1,7 +1,5 @@
 """How pages display values: numbers, sizes, times, statuses and codes."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import NamedTuple
 

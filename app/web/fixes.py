@@ -1,7 +1,5 @@
 """Fix it here: the failed rows of an import, corrected group by group and then row by row, and imported."""
 
-from __future__ import annotations
-
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping

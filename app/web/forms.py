@@ -1,7 +1,5 @@
 """The forms that consist of more than a button, and their common parts."""
 
-from __future__ import annotations
-
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, PasswordField, StringField

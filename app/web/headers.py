@@ -1,7 +1,5 @@
 """The security headers of every answer: they allow a browser little."""
 
-from __future__ import annotations
-
 from flask import Flask, Response, g, request
 
 #: Everything that pages load comes from this site, and nothing is inline, so a script that an attacker gets into a page

@@ -3,8 +3,6 @@
 All of it is derived from the definitions that the validator uses.
 """
 
-from __future__ import annotations
-
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from flask_login import login_required

@@ -1,7 +1,5 @@
 """Sellers' housekeeping: an import's name and note, whether it is dealt with, and its deletion."""
 
-from __future__ import annotations
-
 import uuid
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for

@@ -1,7 +1,5 @@
 """The form that edits listings in place: its fields, and the changes that they ask for."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal

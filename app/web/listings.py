@@ -1,7 +1,5 @@
 """The seller's listings: a page to search, edit, hide and show them, and an export to edit and upload again."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit

@@ -1,7 +1,5 @@
 """Pages with a live part, for which a script polls the page's own address while something moves."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Response, make_response, render_template, request

@@ -1,7 +1,5 @@
 """Saved mappings: the page on which sellers rename, delete, export and import them."""
 
-from __future__ import annotations
-
 import uuid
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for

@@ -1,7 +1,5 @@
 """Match your file: a file that is not in the import format, on its way into it."""
 
-from __future__ import annotations
-
 import uuid
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for

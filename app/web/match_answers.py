@@ -1,7 +1,5 @@
 """Reads the forms of “Match your file”: what a seller has decided, as a mapping."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from collections.abc import Mapping as Map

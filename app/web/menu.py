@@ -1,7 +1,5 @@
 """The menu of all pages, and which entry is current."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """``/metrics`` for Prometheus, which presents a token, and for operators; others get a 404."""
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """My Imports: the list of a seller's imports, and the actions of their buttons."""
 
-from __future__ import annotations
-
 import uuid
 from typing import Any
 

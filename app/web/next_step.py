@@ -1,7 +1,5 @@
 """The one thing that the page of an import offers first: its primary button."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from app.imports.reports.progress import ImportProgress, RelatedImports

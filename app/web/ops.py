@@ -1,7 +1,5 @@
 """The operators' pages: overview, any import, and the audit log. Sellers get 404."""
 
-from __future__ import annotations
-
 import uuid
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for

@@ -1,7 +1,5 @@
 """A new password for sellers who have forgotten theirs: asking for a link by email, and the page that it leads to."""
 
-from __future__ import annotations
-
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user

@@ -5,8 +5,6 @@ Redis, unpacks them to any size, and puts texts of jobs into its pages unescaped
 ``_guard``, ``_own_page`` and ``app.jobs.queue_reader``.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 import secrets

@@ -1,7 +1,5 @@
 """What became of a row: one search over the listings and the failed rows of all imports."""
 
-from __future__ import annotations
-
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 

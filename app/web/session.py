@@ -1,7 +1,5 @@
 """The signed-in seller of a request, and safe redirects."""
 
-from __future__ import annotations
-
 import hashlib
 from urllib.parse import urlsplit
 

@@ -8,8 +8,6 @@ A script imports modules by their plain names (``from "./dom.js"``), and is serv
 that its own hash changes with theirs. Modules therefore import one way, without cycles.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import mimetypes

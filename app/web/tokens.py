@@ -1,7 +1,5 @@
 """API tokens: the page on which sellers create and revoke them."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Undoing an import: the preview, the start, and the listings that an undo has kept."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Names on every page the characters that HTML cannot have: failed rows are shown with whatever is in them."""
 
-from __future__ import annotations
-
 import re
 
 from flask import Flask, Response

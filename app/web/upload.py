@@ -1,7 +1,5 @@
 """Uploading a file: the form, and the request, whose body is checked while it arrives."""
 
-from __future__ import annotations
-
 import uuid
 from functools import partial
 

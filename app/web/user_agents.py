@@ -1,7 +1,5 @@
 """Short names for browsers, such as “Firefox on Windows”."""
 
-from __future__ import annotations
-
 #: Words in User-Agent headers, and browsers' names. Each browser also sends the words of those below it.
 _BROWSERS = (
     ("Edg", "Edge"),

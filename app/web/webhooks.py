@@ -1,7 +1,5 @@
 """Webhooks: the endpoints of a seller, and the log of deliveries to each."""
 
-from __future__ import annotations
-
 import uuid
 from datetime import UTC, datetime, timedelta
 

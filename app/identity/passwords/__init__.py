@@ -4,8 +4,6 @@
 from data/passwords.txt of https://github.com/dropbox/zxcvbn (commit 67c4ece9), whose licence stands beside them.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

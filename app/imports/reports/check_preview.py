@@ -1,7 +1,5 @@
 """Preview of the changes that a check predicts: the most striking ones, column by column."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from app.csvfile.columns import Column

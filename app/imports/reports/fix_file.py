@@ -3,8 +3,6 @@
 It is meant for spreadsheets. Uploaded again, it takes up the rows whose lines it names.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterator, Sequence
 from itertools import chain

@@ -1,7 +1,5 @@
 """The listings that an undo has kept or would keep, each with the reason, as a page and as a download."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Warnings on the page of an import: what the upload check found, and what came to light while rows were processed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """View model of an import, its batches and its related imports, shared by all pages."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """View model of failed rows: their groups, and the rows with their invalid values marked."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

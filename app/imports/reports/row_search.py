@@ -1,7 +1,5 @@
 """What became of a row: the failed rows of all imports in which a text stands."""
 
-from __future__ import annotations
-
 import re
 import uuid
 from functools import partial

@@ -3,8 +3,6 @@
 Rows are as the seller wrote them, byte for byte; only what Sluice adds is escaped against formulas.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain

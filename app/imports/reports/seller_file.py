@@ -4,8 +4,6 @@ Everything that shows or sends rows of an import asks here, and does as ever whe
 stay known for as long as the import does; the texts go with its file.
 """
 
-from __future__ import annotations
-
 import codecs
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The words, URNs and names most similar to a wrong one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 

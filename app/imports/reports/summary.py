@@ -1,7 +1,5 @@
 """The summary of an import, in a sentence or two, for the top of its page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 

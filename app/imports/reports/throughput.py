@@ -1,7 +1,5 @@
 """The speed of an import, the time left, what the workers do, and its whole timeline for a chart."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """What happened to an import and who did it, for its seller; from the audit log."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import NamedTuple
 

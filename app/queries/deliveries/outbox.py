@@ -4,8 +4,6 @@ The transaction that changes an import also writes the messages about it, so tha
 not happen.
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The webhook endpoints of sellers."""
 
-from __future__ import annotations
-
 import uuid
 
 from sqlalchemy import select

@@ -1,7 +1,5 @@
 """When a token or session was last used, to the minute, so that not every use writes."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """The links with which sellers set a new password; only the digests of their secrets are stored."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import delete, func, select

@@ -1,7 +1,5 @@
 """The accounts of sellers and operators."""
 
-from __future__ import annotations
-
 from sqlalchemy import select
 
 from app.extensions import db

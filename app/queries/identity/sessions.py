@@ -1,7 +1,5 @@
 """Looking up sessions by their secrets' digests, and ending them."""
 
-from __future__ import annotations
-
 import uuid
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The API tokens of sellers."""
 
-from __future__ import annotations
-
 import uuid
 from typing import NamedTuple
 

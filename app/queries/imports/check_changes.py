@@ -1,7 +1,5 @@
 """The changes that a check predicts: a sample of the most striking ones."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The listings that the rows of a check would make: each goes to the first row that claims it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """The notes that the chunks of an import leave for each other, and their deletion afterwards."""
 
-from __future__ import annotations
-
 from app.queries import ImportKey, delete_some, fetch, fetch_value
 from app.queries.status_sets import GIVEN_UP, IMPORT_FAILED, KIND_CHECK
 

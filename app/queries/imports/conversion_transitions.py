@@ -4,8 +4,6 @@ A conversion is worked on under an attempt, as a batch is: every return to QUEUE
 older attempt changes nothing any more.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Queries on conversions: finding and changing drafts, and what they own in the storage."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Collection
 from typing import Any, NamedTuple

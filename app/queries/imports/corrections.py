@@ -4,8 +4,6 @@ A failed row without a correction is open. Whoever changes anything locks the im
 the numbers there, the values in ``open_values`` and the rows agree, and no row is taken up twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple

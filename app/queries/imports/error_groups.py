@@ -4,8 +4,6 @@ A group is the rows that failed for one cause in one column. Each batch counts i
 waits for another; an import's counts are the sums over its batches.
 """
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence

@@ -1,7 +1,5 @@
 """Sellers' housekeeping in SQL: naming imports, noting something, marking them as dealt with, and deleting them."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from app.queries import ImportKey, execute, fetch

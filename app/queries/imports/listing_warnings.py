@@ -3,8 +3,6 @@
 As with ``error_groups``, each batch counts its own rows, so that no transaction waits for another.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from enum import StrEnum
 from typing import NamedTuple

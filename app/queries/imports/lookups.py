@@ -1,7 +1,5 @@
 """Queries on imports and their batches, for pages, the dispatcher and the reconciler."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Collection
 from datetime import datetime

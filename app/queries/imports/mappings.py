@@ -1,7 +1,5 @@
 """Queries on the mappings that sellers have saved."""
 
-from __future__ import annotations
-
 import uuid
 
 from sqlalchemy import select

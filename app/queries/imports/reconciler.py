@@ -1,7 +1,5 @@
 """The reconciler's own queries: the lock and the history of sweeps, and sessions of frozen workers."""
 
-from __future__ import annotations
-
 from sqlalchemy import Connection, text
 
 from app.queries import CHUNK, fetch, older_than

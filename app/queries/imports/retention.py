@@ -1,7 +1,5 @@
 """Finds what has exceeded its retention, and deletes it in slices. Imports that are not over are never affected."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """The rows that failed: recording, paging through and streaming them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from json import JSONEncoder

@@ -1,7 +1,5 @@
 """Searches the failed rows of all of a seller's imports for a text, a bounded window at a time."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime

@@ -6,8 +6,6 @@ each other in a circle. Times are the database's own: hosts need not agree on th
 When an import gets a status that sellers are notified of, the same transaction writes the messages into the outbox.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """The listings that chunks found as their rows want them, and the lines of these rows; see ``LeftAlone``."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

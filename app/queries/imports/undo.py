@@ -12,8 +12,6 @@ records of earlier values: it is about the listings in them, which the import up
 ``queries.listings``): it waits only for locks, and who waits for a listing that it deletes holds none.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 

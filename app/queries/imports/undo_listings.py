@@ -1,7 +1,5 @@
 """The listings that an undo would change or keep, and those that it has kept, for pages and downloads."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterable
 from typing import Any, NamedTuple

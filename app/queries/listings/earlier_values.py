@@ -1,7 +1,5 @@
 """What listings held before an import changed them, recorded by its chunks; see ``models.EarlierValues``."""
 
-from __future__ import annotations
-
 import pyarrow as pa
 
 from app.csvfile.columns import FIELDS

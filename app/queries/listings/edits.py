@@ -1,7 +1,5 @@
 """Changes listings by hand: locks them, and writes what differs."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 

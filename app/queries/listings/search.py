@@ -7,8 +7,6 @@ continue. If the filter has words and the listings are many, a window is a range
 of the items in it that have the words.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from enum import StrEnum
