@@ -284,6 +284,29 @@ def test_the_value_before_its_first_row_counts(
     assert undo.preview(seller.id, quick.public_id) == Preview(0, 0, 1)
 
 
+def test_a_listing_is_counted_once_although_an_undo_came_between_two_of_its_rows(
+    seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second time, the import finds it as an import over before it began, or none, has left it."""
+    monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 1)
+    monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 1)
+    make_items()
+    start(seller, [row(price=1)])
+    run_jobs()
+    undone, slow = (start(seller, [row(mode="UPDATE", price=price), row(mode="UPDATE", price=9)]) for price in (2, 3))
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_job, "is_shutdown_requested", lambda: True)
+        batch_job.run(seller.id, undone.id, 1, 1)
+        batch_job.run(seller.id, slow.id, 1, 1)
+    batch_job.run(seller.id, undone.id, 1, 2)
+    batch_job.run(seller.id, undo.start(seller.id, undone.public_id).id, 1, 1)
+    batch_job.run(seller.id, slow.id, 1, 2)
+    assert undo.preview(seller.id, slow.public_id) == Preview(0, 1, 0)
+    of_slow = undo.start(seller.id, slow.public_id)
+    run_jobs()
+    assert (look(of_slow).total, counts(of_slow)) == (1, (0, 1, 0))
+
+
 def test_what_ran_beside_an_import_is_known_without_a_clock(
     seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

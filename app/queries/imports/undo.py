@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from psycopg import Cursor
 
-from app.queries import BatchKey, ImportKey, driver_cursor, execute, fetch_value, fetch_values
+from app.queries import BatchKey, ImportKey, driver_cursor, execute, fetch, fetch_value, fetch_values
 from app.queries.listings.earlier_values import ENTRY, MARKS, VALUES, entries
 from app.queries.listings.listings import HAS_KEY, IN_PLACE, KEY
 from app.queries.status_sets import KIND_CHECK, KIND_UNDO
@@ -57,10 +57,7 @@ _RECORDS = "r.seller_id = %(seller_id)s and r.import_id = %(parent)s"
 _SAME = " and ".join(f"k.{name} = e.{name}" for name in KEY)
 #: The entries of records of listings that are in an earlier record, too.
 _REPEATED = f"""
-    select k.* from (
-        select r.id, {", ".join(f"e.{name}" for name in KEY)} from {entries("e")}
-        where {_RECORDS} and (r.updated_import_id is null or e.updated_import_id = any(%(beside)s::bigint[]))
-    ) k
+    select k.* from (select r.id, {", ".join(f"e.{name}" for name in KEY)} from {entries("e")} where {_RECORDS}) k
     where exists (select from {entries("e")} where {_RECORDS} and r.id < k.id and {_SAME})
 """
 
@@ -133,37 +130,32 @@ def _slices(query: str, parent: ImportKey) -> list[Slice]:
         return [Slice(*row) for row in cursor]
 
 
-def _with_beside(parent: ImportKey) -> dict[str, Any]:
-    """The parameters about ``parent``, and ``beside`` them the runs that may have written while it did.
+def can_repeat(parent: ImportKey) -> bool:
+    """Whether a listing can be in two records of an import, because another run has changed it between.
+
+    Such a run has been at work beside the import, and the later record says that it was the last to update the listing,
+    unless an undo has put that back. This is nearly always false, so that the search for such listings is spared.
 
     Numbers of one sequence are drawn before the first and after the last chunk of each run: the one that is drawn later
     is the higher, whatever the clocks say.
     """
-    beside = fetch_values(
+    beside = fetch(
         f"""
-        select o.id from imports i join imports o on o.seller_id = i.seller_id and o.id <> i.id
+        select o.id, o.kind = {KIND_UNDO} as is_undo
+        from imports i join imports o on o.seller_id = i.seller_id and o.id <> i.id
         where i.seller_id = %(seller_id)s and i.id = %(parent)s and o.kind <> {KIND_CHECK}
           and (i.end_number is null or o.id < i.end_number) and (o.end_number is null or i.id < o.end_number)
         """,
         _of(parent),
     )
-    return {**_of(parent), "beside": beside}
-
-
-def can_repeat(parent: ImportKey) -> bool:
-    """Whether a listing can be in two records of an import, because another run has changed it between.
-
-    Then the later record says that such a run was the last to update it. This is nearly always false, so that the
-    search for such listings is spared.
-    """
     found = fetch_value(
         f"""
         select exists (select from earlier_values r where {_RECORDS}
             and (r.updated_import_id is null or r.updated_import_id && %(beside)s::bigint[]))
         """,
-        _with_beside(parent),
+        {**_of(parent), "beside": [run.id for run in beside]},
     )
-    return bool(found)
+    return bool(found) or any(run.is_undo for run in beside)
 
 
 def count_recorded(parent: ImportKey) -> int:
@@ -173,7 +165,7 @@ def count_recorded(parent: ImportKey) -> int:
         select coalesce(sum(r.listings), 0) - (select count(*) from ({_REPEATED}) k)
         from earlier_values r where {_RECORDS}
         """,
-        _with_beside(parent),
+        _of(parent),
     )
     return int(found)
 
@@ -193,7 +185,7 @@ def drop_repeated(parent: ImportKey) -> None:
         )
         where {_RECORDS} and r.id in (select id from repeated)
         """,
-        _with_beside(parent),
+        _of(parent),
     )
 
 
