@@ -1,8 +1,8 @@
 """Validates rows against the contract, as far as a row alone decides.
 
-The parse functions of the columns decide in both passes. The fast pass goes column by column over the rows of a block,
-because nearly every row is valid, and calls them once for each distinct value, or only for suspect ones. The slow pass
-takes a row that the fast one has found invalid, and collects all its problems.
+The parse functions of the columns decide, and say what is wrong with a cell. The fast pass goes column by column over
+the rows of a block, because nearly every row is valid, and calls them once for each distinct value, or only for suspect
+ones. The slow pass takes a row about which more is wrong than its cells by themselves, and collects all its problems.
 """
 
 from __future__ import annotations
@@ -52,7 +52,19 @@ class _Memory(dict[str, Any]):
         return value
 
 
-#: For each column of a layout, what parses its cells; for a cell that breaks a rule, it returns the Wrong.
+class _WrongCell:
+    """A cell of a column that breaks a rule."""
+
+    def __init__(self, column: Column, value: str, wrong: Wrong) -> None:
+        self._column, self._value, self._wrong = column, value, wrong
+
+    @cached_property
+    def problems(self) -> list[Problem]:
+        """The problem of a row in which nothing else is wrong; rows with the same value share the list."""
+        return [_explain(self._column, self._value, self._wrong)]
+
+
+#: For each column of a layout, what parses its cells; for a cell that breaks a rule, it returns a _WrongCell.
 _Parsers = Mapping[Column, Callable[[str], Any]]
 
 
@@ -65,17 +77,19 @@ def _parser(column: Column) -> Callable[[str], Any]:
     strip, parse = _strip_of(column), column.spec.parse
 
     def parse_cell(cell: str) -> Any:
+        value = strip(cell)
         try:
-            return parse(strip(cell))
+            return parse(value)
         except Wrong as wrong:
             # Without the frames in which it was raised.
-            return Wrong(wrong.cause, **wrong.facts)
+            return _WrongCell(column, value, Wrong(wrong.cause, **wrong.facts))
 
     return parse_cell
 
 
-def _is_wrong(value: Any) -> bool:
-    return isinstance(value, Wrong)
+def _find_wrong(values: list[Any]) -> list[int]:
+    """The indices of the wrong cells."""
+    return [at for at, value in enumerate(values) if type(value) is _WrongCell]
 
 
 class _Distinct(NamedTuple):
@@ -85,13 +99,21 @@ class _Distinct(NamedTuple):
     values: list[Any]
     indices: Indices
 
+    def wrong(self) -> tuple[Indices, list[_WrongCell]]:
+        """The rows whose cell breaks a rule, and the cells."""
+        if not _find_wrong(self.values):
+            return self.indices[:0], []
+        at = np.flatnonzero(self.where(lambda value: type(value) is _WrongCell))
+        return at, [self.values[one] for one in self.indices[at].tolist()]
+
     def where(self, is_wanted: Callable[[Any], bool]) -> Mask:
         """For each row whether its value is wanted."""
         return np.array([*map(is_wanted, self.values)], np.bool_)[self.indices]
 
     def as_array(self, to: pa.DataType, wrong: int | str | None = None) -> pa.Array:
         """The value of each row; ``wrong`` for a wrong one."""
-        return pa.array([wrong if _is_wrong(one) else one for one in self.values], to).take(pa.array(self.indices))
+        values = [wrong if type(one) is _WrongCell else one for one in self.values]
+        return pa.array(values, to).take(pa.array(self.indices))
 
 
 class _Texts:
@@ -102,10 +124,11 @@ class _Texts:
         self._is_free_text = spec.is_free_text
         self._suspects = union(*spec.suspects(self._cells)) if spec.suspects else np.empty(0, np.intp)
 
-    def wrong(self) -> Indices:
-        """The cells that break a rule."""
+    def wrong(self) -> tuple[Indices, list[_WrongCell]]:
+        """The rows whose cell breaks a rule, and the cells."""
         values = [self._parse(cell) for cell in self._cells.at(self._suspects)]
-        return self._suspects[[*map(_is_wrong, values)]]
+        wrong = _find_wrong(values)
+        return self._suspects[wrong], [values[at] for at in wrong]
 
     @cached_property
     def valid(self) -> Texts:
@@ -115,7 +138,7 @@ class _Texts:
             cells = cells.trimmed()
             at = union(at, cells.guarded())
         values = [self._parse(cell) for cell in cells.at(at)]
-        return cells.replaced(at, ["" if value is None or _is_wrong(value) else str(value) for value in values])
+        return cells.replaced(at, ["" if isinstance(value, _WrongCell | None) else str(value) for value in values])
 
 
 class Validator:
@@ -145,30 +168,30 @@ class Validated:
         self._layout = layout
         self._parsers = parsers
         self._fold = fold
-        #: For each fit record whether it is wrong or blank.
-        self._is_wrong = np.zeros(len(block.fit), np.bool_)
+        #: For each fit record whether it is wrong or blank, and whether more is wrong than its cells by themselves.
+        self._is_wrong, self._is_odd = np.zeros((2, len(block.fit)), np.bool_)
+        #: Column by column, the fit records with a wrong cell, and the cells.
+        self._wrong_cells: list[tuple[Indices, list[_WrongCell]]] = []
         self._values: dict[Column, _Distinct] = {}
         self._texts: dict[Column, _Texts] = {}
         for column, cells in zip(layout.columns, block.columns, strict=True):
             if column.spec.suspects is None:
-                self._values[column] = self._parse_distinct(cells, parsers[column])
+                values = [*map(parsers[column], cells.dictionary.to_pylist())]
+                self._values[column] = _Distinct(values, cells.indices.to_numpy())
             else:
                 self._texts[column] = _Texts(column.spec, cells, parsers[column])
-                self._is_wrong[self._texts[column].wrong()] = True
+            wrong_cells = (self._values.get(column) or self._texts[column]).wrong()
+            self._is_wrong[wrong_cells[0]] = True
+            self._wrong_cells.append(wrong_cells)
         self._is_create = self._values[Column.MODE].where(lambda value: value is Mode.CREATE)
-        self._is_wrong |= self._is_create & self._values[Column.QUANTITY].where(lambda value: value == 0)
+        self._is_odd |= self._is_create & self._values[Column.QUANTITY].where(lambda value: value == 0)
         self._check_names()
-        wrong = np.sort(np.append(block.fit[self._is_wrong], [*block.unfit]).astype(np.intp))
+        self._is_wrong |= self._is_odd
+        wrong = self._unfit_and(self._is_wrong)
         blank = self._find_blank() if len(wrong) else wrong
         #: The invalid records, and the records that are not blank.
         self.invalid: Indices = np.setdiff1d(wrong, blank, assume_unique=True)
         self.filled: Indices = np.delete(np.arange(len(block)), blank)
-
-    def _parse_distinct(self, cells: pa.DictionaryArray, parse: Callable[[str], Any]) -> _Distinct:
-        values = _Distinct([*map(parse, cells.dictionary.to_pylist())], cells.indices.to_numpy())
-        if any(map(_is_wrong, values.values)):
-            self._is_wrong |= values.where(_is_wrong)
-        return values
 
     def _check_names(self) -> None:
         """Find the rows that name no item."""
@@ -176,25 +199,33 @@ class Validated:
         if not is_left.any():
             return
         for part in (self._texts[column].valid for column in _NAME_COLUMNS):
-            self._is_wrong |= is_left & ~part.is_filled
+            self._is_odd |= is_left & ~part.is_filled
             errors = part.with_any(*ERROR_MARKS)
             errors = errors[[*map(is_error, part.at(errors))]]
-            self._is_wrong[errors] |= is_left[errors]
+            self._is_odd[errors] |= is_left[errors]
+
+    def _unfit_and(self, is_wanted: Mask) -> Indices:
+        """The unfit records, and the fit ones for which ``is_wanted`` is true, in order."""
+        return np.sort(np.append(self._block.fit[is_wanted], [*self._block.unfit]).astype(np.intp))
 
     def _find_blank(self) -> Indices:
         block, layout = self._block, self._layout
         # A row with a mode is not blank.
         modes = block.columns[layout.columns.index(Column.MODE)]
         has_no_mode = where(modes, lambda cell: not _plain(cell))
-        maybe = np.append(block.fit[self._is_wrong & has_no_mode], [*block.unfit]).astype(np.intp)
+        maybe = self._unfit_and(self._is_wrong & has_no_mode)
         return maybe[[not any(_values(cells, layout)) for cells in block.cells(maybe)]]
 
     def problems(self) -> dict[int, list[Problem]]:
         """All problems of each invalid record, by its line."""
-        lines, cells = self._block.lines[self.invalid].tolist(), self._block.cells(self.invalid)
-        return {
-            line: find_problems(one, self._layout, self._parsers) or [] for line, one in zip(lines, cells, strict=True)
-        }
+        block, found = self._block, dict[int, list[Problem]]()
+        for at, cells in self._wrong_cells:
+            for record, cell in zip(block.fit[at].tolist(), cells, strict=True):
+                found[record] = found[record] + cell.problems if record in found else cell.problems
+        odd = np.intersect1d(self.invalid, self._unfit_and(self._is_odd), assume_unique=True)
+        for record, one in zip(odd.tolist(), block.cells(odd), strict=True):
+            found[record] = find_problems(one, self._layout, self._parsers) or []
+        return dict(zip(block.lines[self.invalid].tolist(), map(found.__getitem__, self.invalid.tolist()), strict=True))
 
     def rows(self) -> pa.Table:
         """The fit records as rows, a table of ``rows.SCHEMA``."""
@@ -284,8 +315,8 @@ def _find_wrong_values(cells: list[str], layout: Layout, parsers: _Parsers, prob
             problems.append(Cause.CONTROL_CHARACTER.problem(column, character=f"U+{ord(control[0]):04X}"))
             continue
         parsed[column] = value = parsers[column](cell)
-        if _is_wrong(value):
-            problems.append(_explain(column, _strip_of(column)(cell), value))
+        if type(value) is _WrongCell:
+            problems += value.problems
     if parsed.get(Column.MODE) is Mode.CREATE and parsed.get(Column.QUANTITY) == 0:
         problems.append(Cause.QUANTITY_ZERO.problem(Column.QUANTITY))
     if not any(_plain(of_column[column]) for column in _NAMES_ALONE):
