@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import make_url
 
 from app import create_app
 from app.extensions import db
@@ -52,7 +53,7 @@ def test_the_database_away_is_named(app: Flask, environ: dict[str, str]) -> None
 
 def test_before_the_migrations_nothing_is_ready(app: Flask, environ: dict[str, str]) -> None:
     name = "empty"
-    empty = environ["DATABASE_URL"].replace("/sluice?", f"/{name}?")
+    empty = make_url(environ["DATABASE_URL"]).set(database=name).render_as_string(hide_password=False)
     with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as admin:
         admin.execute(f"create database {name}")
         try:
