@@ -2,16 +2,18 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from time import monotonic
 
+from app import diagnosis
 from app.config import current_settings
-from app.extensions import db
+from app.extensions import DATABASE_ERRORS, db
 from app.imports.foreign.origins import keys_of
 from app.models import Conversion
-from app.queries import ConversionKey, ImportKey
+from app.queries import ConversionKey, ImportKey, cluster
 from app.queries.imports import chunk_scratch, conversions, housekeeping, retention
 from app.queries.imports.retention import StoredFile
 from app.storage import current_storage
@@ -40,25 +42,75 @@ def clean_storage() -> None:
         log.info("%s files without an import removed from the storage", removed)
 
 
+class _Run:
+    """A run of some seconds. It passes over the sellers whose node of a database cluster it finds away."""
+
+    def __init__(self) -> None:
+        self._ends_at = monotonic() + _SECONDS
+        self._away: set[int] = set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the rest is left to the next run."""
+        return monotonic() > self._ends_at
+
+    def remove(
+        self,
+        find: Callable[..., list[ImportKey]],
+        delete_some: Callable[[ImportKey], bool],
+        finish: Callable[[ImportKey], None] = lambda _: None,
+    ) -> bool:
+        """Delete something of each import that ``find`` finds; false if the time is over. Commits."""
+        while found := find(limit=_FOUND_AT_ONCE, without=[*self._away]):
+            for key in (one for one in found if one.seller_id not in self._away):
+                with self._passing_over(key.seller_id):
+                    while delete_some(key):
+                        db.session.commit()
+                        if self.is_over:
+                            return False
+                    finish(key)
+                    db.session.commit()
+            if self.is_over:
+                return len(found) < _FOUND_AT_ONCE
+        return True
+
+    @contextmanager
+    def _passing_over(self, seller_id: int) -> Iterator[None]:
+        began = monotonic()
+        try:
+            yield
+        except DATABASE_ERRORS as error:
+            if diagnosis.of_node(error) is None:
+                raise
+            db.session.rollback()
+            self._away |= cluster.find_beside(seller_id)
+            # Others do not pay for the wait.
+            self._ends_at += monotonic() - began
+            log.warning("retention waits for a database node", extra={"seller": seller_id}, exc_info=True)
+
+
 def remove_old() -> bool:
-    """Delete what has exceeded its retention. Returns whether nothing is left to delete. Raises OSError."""
-    settings = current_settings()
-    ends_at = monotonic() + _SECONDS
+    """Delete what has exceeded its retention. Returns whether nothing is left to delete. Raises OSError.
+
+    What lies on a node of a database cluster that is away is left to the next run. Earlier values are asked for on all
+    nodes at once, so they come last.
+    """
+    settings, run = current_settings(), _Run()
     return (
-        _remove_sources(settings.keep_sources_days, ends_at)
-        and _remove_errors(settings.keep_errors_days, ends_at)
-        and _remove_earlier_values(settings.keep_undo_days, ends_at)
-        and _remove_imports(settings.keep_imports_days, ends_at)
+        _remove_sources(settings.keep_sources_days, run)
+        and _remove_errors(settings.keep_errors_days, run)
+        and _remove_imports(settings.keep_imports_days, run)
+        and _remove_earlier_values(settings.keep_undo_days, run)
     )
 
 
-def _remove_sources(days: int, ends_at: float) -> bool:
+def _remove_sources(days: int, run: _Run) -> bool:
     if not days:
         return True
     storage = current_storage()
     while old := retention.find_old_sources(days=days, limit=_FOUND_AT_ONCE):
         for file in old:
-            if monotonic() > ends_at:
+            if run.is_over:
                 return False
             if retention.give_up_source(file, days=days):
                 # Committed before the file is deleted, so that nobody relies on it. If this process dies here,
@@ -71,26 +123,19 @@ def _remove_sources(days: int, ends_at: float) -> bool:
     return True
 
 
-def _remove_errors(days: int, ends_at: float) -> bool:
-    while days and (old := retention.find_old_errors(days=days, limit=_FOUND_AT_ONCE)):
-        for key in old:
-            while retention.delete_some_errors(key):
-                db.session.commit()
-                if monotonic() > ends_at:
-                    return False
-            retention.mark_errors_removed(key)
-            db.session.commit()
-    return True
+def _remove_errors(days: int, run: _Run) -> bool:
+    find = partial(retention.find_old_errors, days=days)
+    return not days or run.remove(find, retention.delete_some_errors, retention.mark_errors_removed)
 
 
-def _remove_earlier_values(days: int, ends_at: float) -> bool:
-    while days and (old := retention.find_old_earlier_values(days=days, limit=_FOUND_AT_ONCE)):
-        for key in old:
-            while retention.forget_some_earlier_values(key):
-                db.session.commit()
-                if monotonic() > ends_at:
-                    return False
-    return True
+def _remove_imports(days: int, run: _Run) -> bool:
+    find = partial(retention.find_old_imports, days=days)
+    return not days or run.remove(find, _delete_some, retention.delete_import)
+
+
+def _remove_earlier_values(days: int, run: _Run) -> bool:
+    find = partial(retention.find_old_earlier_values, days=days)
+    return not days or run.remove(find, retention.forget_some_earlier_values)
 
 
 def _delete_some(key: ImportKey) -> bool:
@@ -100,43 +145,24 @@ def _delete_some(key: ImportKey) -> bool:
     )
 
 
-def _remove_imports(days: int, ends_at: float) -> bool:
-    while days and (old := retention.find_old_imports(days=days, limit=_FOUND_AT_ONCE)):
-        for key in old:
-            while _delete_some(key):
-                db.session.commit()
-                if monotonic() > ends_at:
-                    return False
-            retention.delete_import(key)
-            db.session.commit()
-            log.info("import removed", extra={"key": key})
-            if monotonic() > ends_at:
-                return False
-    return True
-
-
 def remove_deleted() -> bool:
     """Remove what is stored of the imports that their sellers have deleted. Returns whether nothing is left to remove.
 
-    Raises OSError.
+    Raises OSError. What lies on a node of a database cluster that is away is left to the next run.
     """
-    ends_at = monotonic() + _SECONDS
-    while deleted := housekeeping.find_deleted(limit=_FOUND_AT_ONCE):
-        for key, storage_key in deleted:
-            while _delete_some(key):
-                db.session.commit()
-                if monotonic() > ends_at:
-                    return False
-            retention.mark_errors_removed(key)
-            housekeeping.let_go_of_source(key)
-            # Committed before the file is deleted, so that nobody relies on it (see ``_remove_sources``).
-            db.session.commit()
-            for file in retention.find_unneeded([StoredFile(key.seller_id, storage_key)]):
-                current_storage().delete(file.storage_key)
-            housekeeping.drop_deleted(key)
-            db.session.commit()
-            log.info("deleted import removed", extra={"key": key})
-    return True
+    return _Run().remove(housekeeping.find_deleted, _delete_some, _remove_rest)
+
+
+def _remove_rest(key: ImportKey) -> None:
+    retention.mark_errors_removed(key)
+    files = housekeeping.let_go_of_source(key)
+    # Committed before the file is deleted, so that nobody relies on it (see ``_remove_sources``).
+    db.session.commit()
+    for file in retention.find_unneeded(files):
+        current_storage().delete(file.storage_key)
+    housekeeping.drop_deleted(key)
+    db.session.commit()
+    log.info("deleted import removed", extra={"key": key})
 
 
 def remove_conversions() -> bool:

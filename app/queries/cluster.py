@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from app.models import BY_SELLER, ON_ALL_NODES
-from app.queries import driver_cursor, fetch_value
+from app.queries import driver_cursor, fetch, fetch_value
 
 _BY_SELLER = [model.__tablename__ for model in BY_SELLER]
 _ON_ALL_NODES = [model.__tablename__ for model in ON_ALL_NODES]
@@ -94,6 +94,23 @@ def find_silent() -> list[Node]:
     if get_extension().version is None:
         return []
     return [node for node in list_nodes() if node.settings is None]
+
+
+def find_beside(seller_id: int) -> set[int]:
+    """The sellers whose listings are on the same node as this one's, who is among them."""
+    if get_extension().version is None:
+        return {seller_id}
+    rows = fetch(
+        f"""
+        select s.id from sellers s
+        join pg_dist_placement p on p.shardid = get_shard_id_for_distribution_column('{FIRST}', s.id)
+        where p.groupid = (
+            select groupid from pg_dist_placement
+            where shardid = get_shard_id_for_distribution_column('{FIRST}', %(seller_id)s))
+        """,
+        {"seller_id": seller_id},
+    )
+    return {row.id for row in rows}
 
 
 def list_tables(extension: Extension) -> list[Table]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -11,15 +13,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app import diagnosis
+from app.config import current_settings
 from app.extensions import db
 from app.http.failures import is_database_away, why_in_part
+from app.imports import retention
 from app.jobs import queue
 from app.models import BY_SELLER, ON_ALL_NODES, Seller
 from app.operators import cluster, overview
 from app.queries import BatchKey, ImportKey
 from app.queries import cluster as queries_of_cluster
 from app.queries.cluster import Node, get_extension
-from app.queries.imports import lookups, transitions
+from app.queries.imports import housekeeping, lookups, transitions
 from app.statuses import ImportStatus
 from tests.conftest import CLUSTER
 from tests.factories import csv_bytes, look, make_items, row, start
@@ -104,6 +108,29 @@ def test_an_ended_session_is_not_about_a_node(app: Flask) -> None:
     assert diagnosis.of_node(raised.value) is None
 
 
+@contextmanager
+def away(seller: Seller, when: str, state: str, message: str) -> Iterator[None]:
+    """The node of a seller is away: ``when`` that happens (``before insert on listings``), there is an error."""
+    row = "old" if "delete" in when else "new"
+    db.session.execute(
+        text(
+            f"""
+            create function node_is_away() returns trigger language plpgsql
+                as $$ begin {_raise(state, message)}; end $$;
+            create trigger node_is_away {when} for each row
+                when ({row}.seller_id = {seller.id}) execute function node_is_away()
+            """
+        )
+    )
+    db.session.commit()
+    try:
+        yield
+    finally:
+        db.session.rollback()
+        db.session.execute(text("drop function node_is_away cascade"))
+        db.session.commit()
+
+
 @on_one_server
 @pytest.mark.parametrize(("state", "message"), _AWAY)
 def test_a_node_that_is_away_costs_no_attempt_and_no_other_seller_anything(
@@ -117,18 +144,7 @@ def test_a_node_that_is_away_costs_no_attempt_and_no_other_seller_anything(
     make_items()
     imported = start(seller, [row()])
     of_other = start(other_seller, [row()])
-    db.session.execute(
-        text(
-            f"""
-            create function node_is_away() returns trigger language plpgsql
-                as $$ begin {_raise(state, message)}; end $$;
-            create trigger node_is_away before insert on listings for each row
-                when (new.seller_id = {seller.id}) execute function node_is_away()
-            """
-        )
-    )
-    db.session.commit()
-    try:
+    with away(seller, "before insert on listings", state, message):
         for _ in range(6):
             run_jobs()
             # Its rest is over.
@@ -142,13 +158,40 @@ def test_a_node_that_is_away_costs_no_attempt_and_no_other_seller_anything(
         assert (attempt > 5, fruitless) == (True, 0)
         assert db.session.scalar(text("select count(*) from lost_attempts")) == 0
         assert "Waits until the part of the database" in client.get(f"/imports/{imported.public_id}").text
-    finally:
-        db.session.rollback()
-        db.session.execute(text("drop function node_is_away cascade"))
-        db.session.commit()
     run_jobs()
     assert look(imported).status is ImportStatus.COMPLETED
     assert "Waits until" not in client.get(f"/imports/{imported.public_id}").text
+
+
+@on_one_server
+def test_retention_passes_over_the_sellers_of_a_node_that_is_away(
+    app: Flask,
+    seller: Seller,
+    other_seller: Seller,
+    run_jobs: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(app.extensions, "sluice_settings", replace(current_settings(), keep_errors_days=1))
+    _, deleted, _ = (start(one, [row(price="x")]) for one in (seller, seller, other_seller))
+    deleted_of_other = start(other_seller, [row(price="y")])
+    run_jobs()
+    for one in (deleted, deleted_of_other):
+        assert housekeeping.delete(ImportKey(one.seller_id, one.id))
+    db.session.execute(text("update imports set finished_at = finished_at - interval '2 days'"))
+    db.session.commit()
+
+    def sellers_with_errors() -> list[tuple[int, int]]:
+        query = "select seller_id, count(*) from row_errors group by 1 order by 1"
+        return [tuple(one) for one in db.session.execute(text(query))]
+
+    with away(seller, "before delete on row_errors", *_AWAY[0]):
+        # The other's deleted import is found last.
+        assert retention.remove_deleted()
+        assert sellers_with_errors() == [(seller.id, 2), (other_seller.id, 1)]
+        assert retention.remove_old()
+        assert sellers_with_errors() == [(seller.id, 2)]
+    assert retention.remove_old()
+    assert sellers_with_errors() == []
 
 
 def test_one_batch_of_the_seller_finds_out_whether_the_node_is_back(seller: Seller, other_seller: Seller) -> None:

@@ -1,18 +1,12 @@
 """Sellers' housekeeping in SQL: naming imports, noting something, marking them as dealt with, and deleting them."""
 
-from typing import NamedTuple
+from collections.abc import Collection
 
-from app.queries import ImportKey, execute, fetch
+from app.queries import ImportKey, execute, fetch_as
+from app.queries.imports.retention import StoredFile
 from app.queries.status_sets import KIND_UNDO
 
 _THIS = "seller_id = %(seller_id)s and id = %(import_id)s and deleted_at is null"
-
-
-class Deleted(NamedTuple):
-    """An import that its seller has deleted, and its file."""
-
-    key: ImportKey
-    storage_key: str
 
 
 def annotate(key: ImportKey, *, name: str | None, note: str | None) -> None:
@@ -60,34 +54,35 @@ def delete(key: ImportKey) -> bool:
     return deleted
 
 
-def find_deleted(*, limit: int) -> list[Deleted]:
-    """The deleted imports of which something is still stored.
+def find_deleted(*, limit: int, without: Collection[int] = ()) -> list[ImportKey]:
+    """The deleted imports of which something is still stored, but for these sellers.
 
     The imports themselves, which hold no more than counters then, stay for a day: they count against the day's quota.
     """
-    rows = fetch(
+    return fetch_as(
+        ImportKey,
         """
-        select seller_id, id, storage_key from imports
+        select seller_id, id as import_id from imports
         where deleted_at is not null and (errors_removed_at is null or source_removed_at is null
-            or created_at < clock_timestamp() - interval '1 day')
+            or created_at < clock_timestamp() - interval '1 day') and seller_id <> all(%(without)s::int[])
         order by deleted_at limit %(limit)s
         """,
-        {"limit": limit},
+        {"limit": limit, "without": [*without]},
     )
-    return [Deleted(ImportKey(row.seller_id, row.id), row.storage_key) for row in rows]
 
 
-def let_go_of_source(key: ImportKey) -> None:
-    """Note that a deleted import needs its file no longer.
+def let_go_of_source(key: ImportKey) -> list[StoredFile]:
+    """Note that a deleted import needs its file no longer. Returns the file.
 
     Waits for a transaction that starts another import of the file, which then needs it.
     """
-    _execute(
+    return fetch_as(
+        StoredFile,
         """
         update imports set source_removed_at = coalesce(source_removed_at, clock_timestamp())
-        where seller_id = %(seller_id)s and id = %(import_id)s
+        where seller_id = %(seller_id)s and id = %(import_id)s returning seller_id, storage_key
         """,
-        key,
+        key._asdict(),
     )
 
 

@@ -109,21 +109,22 @@ def find_unneeded(keys: Collection[StoredFile]) -> list[StoredFile]:
     )
 
 
-def find_old_errors(*, days: int, limit: int) -> list[ImportKey]:
-    """The imports that ended that long ago and whose failed rows are still stored."""
-    return _find(f"{_OLD} and i.errors_removed_at is null", days=days, limit=limit)
+def find_old_errors(*, days: int, limit: int, without: Collection[int] = ()) -> list[ImportKey]:
+    """The imports that ended that long ago and whose failed rows are still stored, but for these sellers."""
+    return _find(f"{_OLD} and i.errors_removed_at is null", days=days, limit=limit, without=without)
 
 
-def find_old_imports(*, days: int, limit: int) -> list[ImportKey]:
-    """The imports that ended that long ago. An import is kept as long as its retry."""
+def find_old_imports(*, days: int, limit: int, without: Collection[int] = ()) -> list[ImportKey]:
+    """The imports that ended that long ago, but for these sellers. An import is kept as long as its retry."""
     return _find(
         f"{_OLD} and not exists (select 1 from imports c where c.seller_id = i.seller_id and c.parent_id = i.id)",
         days=days,
         limit=limit,
+        without=without,
     )
 
 
-def find_old_earlier_values(*, days: int, limit: int) -> list[ImportKey]:
+def find_old_earlier_values(*, days: int, limit: int, without: Collection[int] = ()) -> list[ImportKey]:
     """The imports that can be undone no more, because they ended that long ago, and still have earlier values.
 
     Only a day later than that, so that none is meanwhile begun to be undone.
@@ -137,6 +138,7 @@ def find_old_earlier_values(*, days: int, limit: int) -> list[ImportKey]:
         """,
         days=days + 1,
         limit=limit,
+        without=without,
     )
 
 
@@ -145,14 +147,14 @@ def forget_some_earlier_values(key: ImportKey) -> bool:
     return delete_some(("earlier_values",), key)
 
 
-def _find(condition: str, *, days: int, limit: int) -> list[ImportKey]:
+def _find(condition: str, *, days: int, limit: int, without: Collection[int]) -> list[ImportKey]:
     return fetch_as(
         ImportKey,
         f"""
         select i.seller_id, i.id as import_id from imports i
-        where {condition} order by i.finished_at limit %(limit)s
+        where {condition} and i.seller_id <> all(%(without)s::int[]) order by i.finished_at limit %(limit)s
         """,
-        {"days": days, "limit": limit},
+        {"days": days, "limit": limit, "without": [*without]},
     )
 
 
