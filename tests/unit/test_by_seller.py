@@ -1,4 +1,4 @@
-"""Every statement names the seller of the tables that grow with rows; see ``app.queries``.
+"""Statements name the seller of the tables that grow with rows, and join no other's to them; see ``app.queries``.
 
 The statements are read from the modules: from their constants and f-strings, in which what is known is filled in, and
 from the queries made of models.
@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
-from app.models import BY_SELLER
+from app.extensions import db
+from app.models import BY_SELLER, ON_ALL_NODES
 from tests.unit.test_architecture import TREES
 
 TABLES = {model.__tablename__ for model in BY_SELLER}
+COPIED = {model.__tablename__ for model in ON_ALL_NODES}
 MODULES = [name for name in TREES if name.startswith("app.queries")]
 #: Finds what is left over, whosever it is.
 _ACROSS_SELLERS = re.compile(r"select seller_id, import_id from (claims|left_alone|earlier_values)\b")
@@ -29,18 +31,48 @@ _USE = re.compile(
     rf"\b(?:from|join|using|update)\s+({'|'.join(sorted(TABLES))}|(?:(?<=delete from )|(?<=ctid from )){_UNKNOWN})"
     r"(?![\w.])(?:\s+(?!where\b|order\b|group\b|left\b|cross\b|join\b|set\b|on\b|union\b)(\w+))?"
 )
+#: The same of any table but those of which every node has a copy.
+_ANY_USE = re.compile(_USE.pattern.replace("|".join(sorted(TABLES)), "|".join(sorted({*db.metadata.tables} - COPIED))))
 
 
 def find_unnamed(sql: str) -> list[str]:
     """The tables whose seller a statement does not name by a parameter, next to where it uses them."""
-    sql = re.sub(r"--.*|'[^']*'", "''", _ACROSS_SELLERS.sub("", sql))
-    sql = re.sub(r"%\(\w+\)[bs]|%[bs]|(?<!:):\w+", "?", sql)
     return [
         use[1]
-        for level in _levels(sql)
+        for level in _levels(_plain(_ACROSS_SELLERS.sub("", sql)))
         for use in _USE.finditer(level)
         if not re.search(rf"(?<![.\w]){use[2] + '[.]' if use[2] else ''}seller_id = [?]", level)
     ]
+
+
+def find_mixed(sql: str) -> list[str]:
+    """What of a statement a cluster refuses, or moves rows of all sellers for.
+
+    It is a join of these tables with the ledger in a sub-select, or with those of all sellers; a sub-select on the one
+    that refers to the other around it; and a change in a WITH that goes by ctid.
+    """
+    sql = _plain(sql)
+    tables = {use[2] or use[1]: use[1] for use in _ANY_USE.finditer(sql)}
+    found = []
+    *inner, outer = _levels(sql)
+    for level in (*inner, outer):
+        own = {use[2] or use[1]: use[1] for use in _ANY_USE.finditer(level)}
+        here = {*own, *re.findall(r"\[\]\s+(?:as\s+)?(\w+)", level)}
+        around = {tables[name] for name in re.findall(r"\b(\w+)\.", level) if name in tables.keys() - here}
+        ledger = {name: table for name, table in own.items() if table not in TABLES}
+        if 0 < len(ledger) < len(own):
+            named = {name for name in ledger if level is outer and f"{name}.seller_id = ?" in level}
+            found += [table for name, table in ledger.items() if name not in named]
+        elif own:
+            found += sorted(around & TABLES if ledger else around - TABLES)
+        if level is not outer and re.match(r"\s*(update|delete)\b.*\bctid\b", level, re.DOTALL):
+            found.append("ctid")
+    return found
+
+
+def _plain(sql: str) -> str:
+    """A statement without comments and texts, and with a question mark for each parameter."""
+    return re.sub(r"%\(\w+\)[bs]|%[bs]|(?<!:):\w+", "?", re.sub(r"--.*|'[^']*'", "''", sql))
 
 
 def _levels(sql: str) -> Iterator[str]:
@@ -102,8 +134,8 @@ TEXTS = {module: Texts(module).found for module in MODULES}
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_statements_name_the_seller(module: str) -> None:
-    assert [(found, text) for text in TEXTS[module] if (found := find_unnamed(text))] == []
+def test_statements_name_the_seller_and_join_nothing_across_machines(module: str) -> None:
+    assert [(found, text) for text in TEXTS[module] if (found := find_unnamed(text) + find_mixed(text))] == []
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -153,3 +185,21 @@ def test_every_table_is_found() -> None:
 )
 def test_what_is_found(sql: str, unnamed: list[str]) -> None:
     assert find_unnamed(sql) == unnamed
+
+
+@pytest.mark.parametrize(
+    ("sql", "mixed"),
+    [
+        ("select 1 from listings l join items i on i.id = l.item_id where l.seller_id = ?", []),
+        ("select 1 from row_errors e join imports i on i.seller_id = %(seller)s and i.id = e.import_id", []),
+        ("select 1 from row_errors e join imports i on i.seller_id = e.seller_id", ["imports"]),
+        ("select 1 from imports i where (i.seller_id, i.id) in (select seller_id, import_id from claims)", []),
+        ("select 1 from imports i where exists (select from claims c where c.import_id = i.id)", ["imports"]),
+        ("select (select max(b.number) from batches b where b.import_id = c.import_id) from claims c", ["claims"]),
+        ("with k as (select 1 from claims c join imports i on i.seller_id = ?) select 1 from k", ["imports"]),
+        ("with k as (update listings l set price = 1 where l.ctid = any(?) returning 1) select 1 from k", ["ctid"]),
+        ("delete from claims where seller_id = ? and ctid = any(array(select ctid from claims))", []),
+    ],
+)
+def test_what_joins_across_machines(sql: str, mixed: list[str]) -> None:
+    assert find_mixed(sql) == mixed
