@@ -208,8 +208,9 @@ class Listing(Base):
         # In the order of the primary key, for searches of hidden listings. Few listings are hidden, and the others,
         # which imports create by the million, are not in it.
         Index("ix__listings__hidden", "seller_id", "item_id", "condition", "variants", postgresql_where=text("hidden")),
-        # An update that finds room on the listing's page leaves the primary key's index alone.
-        {"postgresql_with": {"fillfactor": 70}},
+        # An update that finds room on the listing's page leaves the primary key's index alone. So a page has room for a
+        # new version of each of its listings, which is longer by the marks of the update.
+        {"postgresql_with": {"fillfactor": 45}},
     )
 
     seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
