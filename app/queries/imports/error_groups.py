@@ -5,18 +5,16 @@ waits for another; an import's counts are the sums over its batches.
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import func, select
 
 from app.csvfile.causes import Cause, Problem
 from app.extensions import db
 from app.models import ErrorGroup
-from app.queries import BatchKey, ImportKey, execute, fetch
+from app.queries import BatchKey, ImportKey, binary, fetch
 
 #: What is told of each group.
 _COUNTED = ("cause", "column", "rows", "first_line", "last_line")
@@ -42,31 +40,26 @@ def kinds_of(problems: Iterable[Problem]) -> set[ErrorKind]:
     return {ErrorKind(problem.cause, problem.column) for problem in problems}
 
 
-def add(
-    batch: BatchKey, lines: NDArray[np.int32], reasons: NDArray[np.int32], distinct: Sequence[list[Problem]]
-) -> None:
+def add(batch: BatchKey, lines: Sequence[int], reasons: Sequence[int], distinct: Sequence[list[Problem]]) -> None:
     """Count failed rows of ``batch``: the ``lines`` of all of them, in order.
 
     The problems of each are those in ``distinct`` at the index in ``reasons``. A batch processes its lines in order, so
     rows added later stand after those counted before.
     """
-    places: dict[ErrorKind, int] = {}
-    of = [
-        (reason, places.setdefault(kind, len(places)))
-        for reason, problems in enumerate(distinct)
-        for kind in kinds_of(problems)
-    ]
-    of_reason, kinds = np.array(of).T
-    rows = np.bincount(kinds, np.bincount(reasons)[of_reason]).astype(int)
     # Of each list of problems, then of each group.
-    first, last = np.unique(reasons, return_index=True)[1], np.zeros(len(distinct), np.int32)
-    np.maximum.at(last, reasons, lines)
-    first_lines, last_lines = np.full(len(places), lines[-1]), np.zeros(len(places), np.int32)
-    np.minimum.at(first_lines, kinds, lines[first][of_reason])
-    np.maximum.at(last_lines, kinds, last[of_reason])
-    numbers = zip(rows.tolist(), first_lines.tolist(), last_lines.tolist(), strict=True)
-    groups = [(kind.cause.slug, kind.column, *each) for kind, each in zip(places, numbers, strict=True)]
-    execute(
+    counts, last = Counter(reasons), dict(zip(reasons, lines, strict=True))
+    first = dict(zip(reversed(reasons), reversed(lines), strict=True))
+    groups: dict[ErrorKind, tuple[int, int, int]] = {}
+    for reason, problems in enumerate(distinct):
+        for kind in kinds_of(problems):
+            rows, first_line, last_line = groups.get(kind, (0, first[reason], 0))
+            groups[kind] = (
+                rows + counts[reason],
+                min(first_line, first[reason]),
+                max(last_line, last[reason]),
+            )
+    counted = [(kind.cause.slug, kind.column, *numbers) for kind, numbers in groups.items()]
+    binary.execute(
         """
         insert into error_groups (seller_id, import_id, number, cause, "column", rows, first_line, last_line)
         select %(seller_id)s, %(import_id)s, %(number)s, *
@@ -77,7 +70,7 @@ def add(
         {
             **batch._asdict(),
             # Five short arrays would take the driver four times as long.
-            "groups": json.dumps([dict(zip(_COUNTED, group, strict=True)) for group in groups]),
+            "groups": json.dumps([dict(zip(_COUNTED, group, strict=True)) for group in counted]),
         },
     )
 

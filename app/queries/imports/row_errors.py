@@ -34,9 +34,9 @@ def insert(batch: BatchKey, failed: Mapping[int, list[Problem]], texts: Sequence
         return
     distinct = {id(problems): problems for problems in failed.values()}
     places = {one: place for place, one in enumerate(distinct)}
-    reasons = pa.array([places[id(problems)] for problems in failed.values()], pa.int32())
+    reasons = [places[id(problems)] for problems in failed.values()]
+    recorded = as_recorded([*distinct.values()]).take(pa.array(reasons))
     lines = pa.array(failed, pa.int32())
-    recorded = as_recorded([*distinct.values()]).take(reasons)
     rows = pa.table({"line": lines, **dict(zip(recorded.column_names, recorded.columns, strict=True)), "row": texts})
     copy(
         "row_errors",
@@ -46,7 +46,7 @@ def insert(batch: BatchKey, failed: Mapping[int, list[Problem]], texts: Sequence
             import_id=pa.scalar(batch.import_id, pa.int64()),
         ),
     )
-    error_groups.add(batch, lines.to_numpy(), reasons.to_numpy(), [*distinct.values()])
+    error_groups.add(batch, [*failed], reasons, [*distinct.values()])
 
 
 def as_recorded(distinct: Sequence[list[Problem]]) -> pa.Table:
