@@ -13,6 +13,7 @@ from app.csvfile.causes import Problem
 from app.csvfile.header import layout_of
 from app.csvfile.reader import Block, read_blocks
 from app.csvfile.rows import SCHEMA, valid
+from app.csvfile.texts import Indices
 from app.csvfile.validate import Validator
 
 #: Number of bytes that are read and validated together, so that a batch of usual rows is one block.
@@ -57,8 +58,9 @@ class _Part(NamedTuple):
 
     block: Block
     rows: pa.Table
-    #: The lines and the problems of the other rows.
-    wrong_lines: list[int]
+    #: The lines of the rows, and the lines and the problems of the others.
+    row_lines: Indices
+    wrong_lines: Indices
     problems: list[list[Problem]]
     first: int
 
@@ -97,14 +99,14 @@ class LineReader:
         part = self._rest or self._read_block()
         if part is None:
             return Lines(self.end_byte, self._next_line, 0, SCHEMA.empty_table(), {}, None)
-        block, rows, wrong_lines, problems, first = part
+        block, rows, row_lines, wrong_lines, problems, first = part
         stop = min(first + count, len(block))
         self._rest = part._replace(first=stop) if stop < len(block) else None
         lines = block.lines[[first, stop]]
         self.end_byte, self._next_line = block.offset + int(block.starts[stop]), int(lines[1])
-        valid = slice(*np.searchsorted(rows["line"].to_numpy(), lines))
+        valid = slice(*np.searchsorted(row_lines, lines))
         others = slice(*np.searchsorted(wrong_lines, lines))
-        wrong = dict(zip(wrong_lines[others], problems[others], strict=True))
+        wrong = dict(zip(wrong_lines[others].tolist(), problems[others], strict=True))
         return Lines(self.end_byte, self._next_line, stop - first, rows[valid], wrong, block)
 
     def _read_block(self) -> _Part | None:
@@ -113,5 +115,5 @@ class LineReader:
             return None
         found = self._validator.validate(block)
         rows, wrong = self._complete(found.rows())
-        every = sorted((found.problems() | wrong).items())
-        return _Part(block, rows, [line for line, _ in every], [problems for _, problems in every], 0)
+        wrong = dict(sorted((found.problems() | wrong).items()))
+        return _Part(block, rows, rows["line"].to_numpy(), np.fromiter(wrong, np.int64), [*wrong.values()], 0)

@@ -125,8 +125,10 @@ def _read(data: bytes, offset: int, line: int, layout: Layout, *, is_last: bool)
     heads = np.append(firsts, end)
     _check_sizes(starts[heads], heads + line)
     fit_lines, columns, unfit = _place(np.delete(regular, misfits), columns, thorough, layout)
-    unfit = {int(np.searchsorted(firsts, at)): cells for at, cells in unfit.items()}
-    return Block(offset, data, starts[heads], heads + line, np.searchsorted(firsts, fit_lines), columns, unfit)
+    # The record that begins on a line.
+    records = np.cumsum(is_regular) - 1
+    unfit = {int(records[at]): cells for at, cells in unfit.items()}
+    return Block(offset, data, starts[heads], heads + line, records[fit_lines], columns, unfit)
 
 
 def check_text(data: bytes, line: int) -> None:

@@ -42,7 +42,7 @@ def judge_lines(data: bytes, separator: str = ",", quote: str = '"') -> tuple[In
         # The controls beyond ASCII, and the byte-order mark, which Arrow would skip.
         pairs = np.flatnonzero(raw == 0xC2)
         doubts.append(pairs[raw[pairs + 1] < 0xA0])
-        if b"\xef" in data:
+        if b"\xef\xbb" in data:
             marks = np.flatnonzero(raw == 0xEF)
             doubts.append(marks[raw[marks + 1] == 0xBB])
     is_regular = np.ones(len(firsts), np.bool_)

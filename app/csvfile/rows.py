@@ -39,6 +39,11 @@ SCHEMA = pa.schema(
 )
 
 
+def whole(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
 def valid(rows: pa.Table) -> pa.Table:
     """The valid ones of ``rows``."""
     return rows.filter(pc.not_equal(rows["named_by"], NOT_VALID))

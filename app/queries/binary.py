@@ -16,6 +16,7 @@ from psycopg import Cursor
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
+from app.csvfile.rows import whole
 from app.queries import driver_cursor
 
 #: A tuple identifier (``ctid``) as its bytes.
@@ -142,7 +143,7 @@ def unnest(schema: pa.Schema) -> str:
 
 def as_arrays(columns: pa.Table) -> dict[str, Array]:
     """The columns of a table as parameters, by their names."""
-    return {name: Array(as_array(columns[name].combine_chunks())) for name in columns.column_names}
+    return {name: Array(as_array(whole(columns[name]))) for name in columns.column_names}
 
 
 def as_array(column: pa.Array) -> bytes:
@@ -155,7 +156,7 @@ def as_array(column: pa.Array) -> bytes:
 
 def encode_rows(columns: pa.Table) -> pa.BinaryArray:
     """Each row of a table in COPY's binary format. Values of the type ``binary`` are in that format already."""
-    fields = [_encode(column.combine_chunks()) for column in columns.columns]
+    fields = [_encode(whole(column)) for column in columns.columns]
     count = _Field([(">i2", len(fields))], None)
     return _join([count, *fields], len(columns))
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from app.csvfile.rows import whole
 from app.imports.foreign import words
 from app.imports.foreign.mapping import Field, Joined, Mapping, Source, positions
 
@@ -76,11 +77,6 @@ def value(source: Source, cells: Sequence[str]) -> str:
     """The value of a field, by the cells of its columns."""
     filled = [cell for cell in cells if cell]
     return " ".join(filled) if source.joined is Joined.ALL else next(iter(filled), "")
-
-
-def whole(column: pa.ChunkedArray) -> pa.Array:
-    """A column in one piece."""
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
 
 
 def bytes_of(texts: pa.Array) -> NDArray[np.uint8]:

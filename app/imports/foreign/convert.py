@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from app.csvfile.columns import COLUMNS, HEADER, Column
 from app.csvfile.contract import CONDITION_CODES, Condition, Mode
+from app.csvfile.rows import whole
 from app.extensions import db
 from app.imports.foreign.block_converter import BlockConverter, Offers, Worked
-from app.imports.foreign.bound import Bound, bytes_of, has_any, whole
+from app.imports.foreign.bound import Bound, bytes_of, has_any
 from app.imports.foreign.mapping import Mapping
 from app.imports.foreign.reading import Reading, blocks
 from app.imports.foreign.reasons import ADDED_PRICE, Outcome, Reason, reason

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from app.imports.foreign.bound import Bound, whole
+from app.csvfile.rows import whole
+from app.imports.foreign.bound import Bound
 from app.imports.foreign.mapping import FillDown, Parents, normal
 
 #: Characters of parents that are remembered, with so many for each beside its cells.

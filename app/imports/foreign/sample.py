@@ -9,8 +9,8 @@ from typing import BinaryIO, NamedTuple
 import pyarrow.compute as pc
 
 from app.csvfile.contract import NamedBy
+from app.csvfile.rows import whole
 from app.imports.foreign import words
-from app.imports.foreign.bound import whole
 from app.imports.foreign.mapping import Field, normal
 from app.imports.foreign.money import read_amount
 from app.imports.foreign.numbers import comparable, is_number, names_agree

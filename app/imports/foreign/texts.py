@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from app.csvfile.columns import VALUES, Column
-from app.imports.foreign.bound import Bound, has_any, whole
+from app.csvfile.rows import whole
+from app.imports.foreign.bound import Bound, has_any
 from app.imports.foreign.mapping import Field, Joined
 from app.imports.foreign.memo import Ints
 

@@ -47,8 +47,8 @@ class LookedUpItems:
         for way, at, names in each_way(rows):
             encoded = pc.dictionary_encode(names)
             distinct = [(way, name) for name in encoded.dictionary.to_pylist()]
-            resolved[:, at] = self._describe(distinct)[:, encoded.indices.to_numpy()]
-        return Resolved(*resolved)
+            resolved[at] = self._describe(distinct)[encoded.indices.to_numpy()]
+        return Resolved(*resolved.T)
 
     def candidates(self, rows: pa.Table) -> list[Sequence[CatalogItem]]:
         """The items that the name in each of the resolved ``rows`` can mean, ordered by URN."""
@@ -64,7 +64,7 @@ class LookedUpItems:
         if missing:
             looked_up = items.resolve(missing)
             self._found.update((name, looked_up.get(name, ())) for name in missing)
-        return np.array([*self._numbers(names)], np.int32).T
+        return np.array([*self._numbers(names)], np.int32)
 
     def _numbers(self, names: Sequence[ItemName]) -> Iterator[tuple[int, int, int]]:
         for name in names:

@@ -82,8 +82,8 @@ class Snapshot:
         """The items that ``rows``, a table of ``csvfile.rows.SCHEMA``, name."""
         resolved = nothing_for(len(rows))
         for way, at, names in each_way(rows):
-            resolved[:, at] = self._find(way, names)[:, :3].T
-        return Resolved(*resolved)
+            resolved[at] = self._find(way, names)[:, :3]
+        return Resolved(*resolved.T)
 
     def candidates(self, rows: pa.Table) -> list[Sequence[CatalogItem]]:
         """The items that the name in each of ``rows`` can mean, ordered by URN."""

@@ -14,7 +14,7 @@ from app.csvfile.causes import Cause, Problem
 from app.csvfile.columns import Column
 from app.csvfile.contract import Condition, ItemName, NamedBy
 from app.csvfile.lines import Wrong
-from app.csvfile.rows import NOT_VALID
+from app.csvfile.rows import NOT_VALID, whole
 from app.csvfile.visible import describe_invisible
 from app.queries.items import CatalogItem
 
@@ -45,8 +45,8 @@ class Resolved(NamedTuple):
 
 
 def nothing_for(rows: int) -> NDArray[np.int32]:
-    """The arrays of ``Resolved``, one below the other, for as many ``rows`` whose names mean no item."""
-    return np.repeat(np.array([[0], [0], [-1]], np.int32), rows, axis=1)
+    """The arrays of ``Resolved``, beside each other, for as many ``rows`` whose names mean no item."""
+    return np.repeat(np.array([[0, 0, -1]], np.int32), rows, axis=0)
 
 
 class KnownItems(Protocol):
@@ -69,7 +69,7 @@ def each_way(rows: pa.Table) -> Iterator[tuple[NamedBy, NDArray[np.intp], pa.Arr
     for way, column in COLUMNS.items():
         at = np.flatnonzero(named_by == way)
         if len(at):
-            names = rows[column].combine_chunks()
+            names = whole(rows[column])
             yield way, at, names if len(at) == len(rows) else names.take(pa.array(at))
 
 
@@ -80,7 +80,7 @@ def find_items(rows: pa.Table, known_items: KnownItems) -> tuple[pa.Table, Wrong
     orders them like their keys.
     """
     found = known_items.resolve(rows)
-    variants = rows["variants"].combine_chunks().dictionary_encode()
+    variants = whole(rows["variants"]).dictionary_encode()
     names, at = variants.dictionary.to_pylist(), variants.indices.to_numpy()
     is_right = (found.counts == 1) & _have_variants(known_items, found.variant_sets, names, at)
     ranks = np.empty(len(names), np.int64)
@@ -90,8 +90,10 @@ def find_items(rows: pa.Table, known_items: KnownItems) -> tuple[pa.Table, Wrong
     wrong = rows.select(["line", *named, "variants"]).filter(~is_right & (rows["named_by"].to_numpy() != NOT_VALID))
     explained = zip(wrong.to_pylist(), known_items.candidates(wrong), strict=True)
     right = rows.drop_columns(named).append_column("item_id", pa.array(found.item_ids))
-    right = right.append_column("key", pa.array(keys)).filter(is_right)
-    return right, {row["line"]: [_problem(row, candidates)] for row, candidates in explained}
+    right = right.append_column("key", pa.array(keys))
+    # Column by column, which takes two thirds of the time.
+    kept = [column.filter(pa.array(is_right)) for column in right.columns]
+    return pa.table(kept, right.schema), {row["line"]: [_problem(row, candidates)] for row, candidates in explained}
 
 
 def _have_variants(

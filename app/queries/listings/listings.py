@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from app.csvfile.columns import FIELDS, VALUES, Layout, Value, Values
 from app.csvfile.contract import Condition
-from app.csvfile.rows import SCHEMA
+from app.csvfile.rows import SCHEMA, whole
 from app.queries import ImportKey, as_columns, binary, fetch, fetch_value, fetch_values
 from app.queries.bulk_insert import insert_all, insert_missing, with_constants
 
@@ -230,7 +230,7 @@ def insert(key: ImportKey, rows: pa.Table, new: NDArray[np.int64]) -> NDArray[np
 
     Returns the lines of the inserted ones.
     """
-    encoded = rows[_ENCODED].combine_chunks().take(pa.array(new))
+    encoded = whole(rows[_ENCODED]).take(pa.array(new))
     if insert_all("listings", _INSERTED, encoded):
         return np.asarray(rows["line"])[new]
     return insert_missing("listings", _as_listings(key, rows.take(new)), line="created_line")
