@@ -40,11 +40,9 @@ def judge_lines(data: bytes, separator: str = ",", quote: str = '"') -> tuple[In
         doubts.append(np.flatnonzero(raw == 0x7F))
     if not data.isascii():
         # The controls beyond ASCII, and the byte-order mark, which Arrow would skip.
-        pairs = np.flatnonzero(raw == 0xC2)
-        doubts.append(pairs[raw[pairs + 1] < 0xA0])
-        if b"\xef\xbb" in data:
-            marks = np.flatnonzero(raw == 0xEF)
-            doubts.append(marks[raw[marks + 1] == 0xBB])
+        leads = np.flatnonzero((raw == 0xC2) | (raw == 0xEF))
+        nexts = raw[leads + 1]
+        doubts.append(leads[np.where(raw[leads] == 0xC2, nexts < 0xA0, nexts == 0xBB)])
     is_regular = np.ones(len(firsts), np.bool_)
     is_regular[np.searchsorted(starts, np.concatenate(doubts), side="right") - 1] = False
     return starts, is_regular

@@ -91,7 +91,8 @@ class Texts:
         if not self.data:
             return _NONE
         lasts = self._bytes.take(self._places[1:] - 1, mode="clip")
-        return self._where(_IS_ODD[self._firsts] | _IS_ODD[lasts])
+        # In bytes, whose numbers have no negative ones, what is less than 0x21 becomes more than the rest.
+        return self._where((self._firsts - _FIRST_VISIBLE > _VISIBLE) | (lasts - _FIRST_VISIBLE > _VISIBLE))
 
     @cached_property
     def _bytes(self) -> npt.NDArray[np.uint8]:
@@ -113,11 +114,19 @@ class Texts:
 
     def replaced(self, at: Indices, texts: Sequence[str]) -> Texts:
         """These texts, with others ``at`` some indices."""
-        if not len(at):
+        if [*texts] == self.at(at):
             return self
         is_replaced = np.zeros(len(self.array), np.bool_)
         is_replaced[at] = True
         return Texts(pc.replace_with_mask(self.array, pa.array(is_replaced), pa.array(texts, pa.string())))
+
+    def without(self, at: Indices) -> Texts:
+        """These texts, where those ``at`` some indices count as empty ones."""
+        if not len(at):
+            return self
+        texts = Texts(self.array)
+        texts.is_filled[at] = False
+        return texts
 
     def trimmed(self) -> Texts:
         """These texts without white space around them, as ``str.strip`` does it."""
@@ -155,7 +164,7 @@ def union(*parts: Indices) -> Indices:
 
 
 _NONE: Indices = np.empty(0, np.intp)
-#: By byte: whether it is no visible ASCII character.
-_IS_ODD = np.array([not 0x21 <= byte <= 0x7E for byte in range(256)])
+#: The first visible ASCII character, and how many follow it.
+_FIRST_VISIBLE, _VISIBLE = np.uint8(0x21), np.uint8(0x7E - 0x21)
 #: Two spaces in a row, other white space, and what a guard begins with.
 _NOT_SIMPLE = ("  ", "\t", "\n", "\r", '="')

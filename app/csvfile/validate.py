@@ -101,9 +101,12 @@ class _Distinct(NamedTuple):
 
     def wrong(self) -> tuple[Indices, list[_WrongCell]]:
         """The rows whose cell breaks a rule, and the cells."""
-        if not _find_wrong(self.values):
+        wrong = _find_wrong(self.values)
+        if not wrong:
             return self.indices[:0], []
-        at = np.flatnonzero(self.where(lambda value: type(value) is _WrongCell))
+        is_wrong = np.zeros(len(self.values), np.bool_)
+        is_wrong[wrong] = True
+        at = np.flatnonzero(is_wrong[self.indices])
         return at, [self.values[one] for one in self.indices[at].tolist()]
 
     def where(self, is_wanted: Callable[[Any], bool]) -> Mask:
@@ -123,22 +126,25 @@ class _Texts:
         self._cells, self._parse = Texts(cells), parse
         self._is_free_text = spec.is_free_text
         self._suspects = union(*spec.suspects(self._cells)) if spec.suspects else np.empty(0, np.intp)
+        self._values = [*map(parse, self._cells.at(self._suspects))]
 
     def wrong(self) -> tuple[Indices, list[_WrongCell]]:
         """The rows whose cell breaks a rule, and the cells."""
-        values = [self._parse(cell) for cell in self._cells.at(self._suspects)]
-        wrong = _find_wrong(values)
-        return self._suspects[wrong], [values[at] for at in wrong]
+        wrong = _find_wrong(self._values)
+        return self._suspects[wrong], [self._values[at] for at in wrong]
 
     @cached_property
     def valid(self) -> Texts:
-        """The texts of the values; an empty one for a cell that breaks a rule."""
-        cells, at = self._cells, self._suspects
+        """The texts of the values; a cell that breaks a rule counts as an empty one."""
+        cells, at, values = self._cells, self._suspects, self._values
         if self._is_free_text:
             cells = cells.trimmed()
-            at = union(at, cells.guarded())
-        values = [self._parse(cell) for cell in cells.at(at)]
-        return cells.replaced(at, ["" if isinstance(value, _WrongCell | None) else str(value) for value in values])
+            at = cells.guarded()
+            values = [*map(self._parse, cells.at(at))]
+        wrong = _find_wrong(values)
+        right = np.delete(np.arange(len(values)), wrong)
+        texts = ["" if values[one] is None else str(values[one]) for one in right]
+        return cells.replaced(at[right], texts).without(at[wrong])
 
 
 class Validator:
