@@ -160,6 +160,8 @@ class Entry(NamedTuple):
     #: The seller whose import or listing it was.
     email: str
     public_id: uuid.UUID | None
+    #: The name of its file; None if it is not about an import, or the import has been deleted.
+    file_name: str | None
     detail: str
 
 
@@ -387,8 +389,9 @@ def list_audit(*, limit: int, before: int | None = None, public_id: uuid.UUID | 
         Entry,
         f"""
         select a.id, a.at, a.actor, a.via, a.address, a.action, coalesce(s.email, '') as email, a.public_id,
-            a.detail
+            i.file_name, a.detail
         from audit_log a left join sellers s on s.id = a.seller_id
+        left join imports i on i.seller_id = a.seller_id and i.public_id = a.public_id
         where {" and ".join(conditions)} order by a.id desc limit %(limit)s
         """,
         {"limit": limit, "before": before, "public_id": public_id},

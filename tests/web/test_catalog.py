@@ -162,15 +162,17 @@ def test_pages_follow_each_other_up_to_a_limit(client: FlaskClient, monkeypatch:
 
 def test_errors_that_ask_for_an_item_lead_to_it(client: FlaskClient, seller: Seller) -> None:
     make_items()
-    named = {"urn": "", "game": "Game", "set": "Sett", "name": "Name 1"}
+    named = {"urn": "", "game": "Game", "set": "Sett", "name": "Mother's 1"}
     rows = [row(urn="urn:nowhere"), row(price="x"), row(**named), row(variants="gold"), row(urn="", cardmarket_id="#1")]
     failed = ended(seller, rows)
     path = f"/imports/{failed.public_id}/errors"
-    linked = [
-        [link["href"] for link in one.select("a[href^='/catalog']")] for one in page(client, path).select(".failed-row")
-    ]
-    searches = [[], ["/catalog?text=Name+1"], ["/catalog?text=urn:test:1"], ["/catalog?text=%231"]]
-    assert linked == [["/catalog"], *searches]
+    soup = page(client, path)
+    linked = [[link["href"] for link in one.select("a[href^='/catalog']")] for one in soup.select(".failed-row")]
+    named_search = "/catalog?text=Mother's+1"
+    assert linked == [["/catalog"], [], [named_search], ["/catalog?text=urn:test:1"], ["/catalog?text=%231"]]
+    # A group of one row looks for what is wrong in it.
+    of_groups = [link["href"] for link in soup.select(".group a[href^='/catalog']")]
+    assert sorted(of_groups) == ["/catalog", "/catalog", "/catalog?text=%231", named_search]
     assert len(page(client, "/help/errors").select(".cause a[href='/catalog']")) >= 5
 
 

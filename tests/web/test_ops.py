@@ -248,6 +248,7 @@ def test_what_a_seller_does_is_noted_and_what_is_refused_is_not(
     assert audited()[1] == ("seller@example.com", "web", "127.0.0.1", "pause")
     log = page(operator, f"/ops/audit?import={made.public_id}")
     assert [words(one.select("td")[2]).split()[0] for one in log.select("tbody tr")] == ["pause", "import"]
+    assert words(log.select_one("tbody a")) == made.file_name
 
 
 def test_the_audit_log_is_read_page_by_page(operator: FlaskClient, seller: Seller) -> None:

@@ -124,3 +124,30 @@ SENTENCES: Mapping[str, str] = {
     "item-disagrees": "What the row says does not agree: {word} is {found} in the catalog.",
     "irregular": "The row cannot be read: {note}",
 }
+
+#: What is said of many rows, whose sentences name the word of each.
+OF_MANY: Mapping[str, str] = {
+    "quantity-negative": "A quantity below 0 takes copies away.",
+    "answered": "You decided to leave these rows out.",
+    ADDED_PRICE: "The row for the same listing has another price, which counts.",
+    "condition-unknown": "The condition is not one that we know.",
+    "condition-scale": "The condition means different grades in different tools.",
+    "language-unknown": "The language is not one that we know.",
+    "language-not-there": "The catalog does not have the card in this language.",
+    "finish-unknown": "The finish or printing is not one that we know.",
+    "finish-not-there": "The catalog does not have the card in this finish.",
+    "price-unreadable": "The price cannot be read.",
+    "price-decimal": "The price can be read in two ways.",
+    "price-too-low": "The price comes to less than a penny.",
+    "price-too-high": "The price comes to more than a listing may cost.",
+    "rate-missing": "There is no rate for the currency.",
+    "quantity-unreadable": "The quantity cannot be read.",
+    "quantity-foils": "There cannot be more foils than copies.",
+    "quantity-too-high": "The quantity is more than a listing may have.",
+    "game-unknown": "The catalog does not have the game.",
+    "set-unknown": "The catalog does not have the set.",
+    "item-unknown": "The catalog does not have the card.",
+    "item-ambiguous": "Several cards match.",
+    "item-disagrees": "What the row says of its card does not agree.",
+    "irregular": "The row cannot be read.",
+}

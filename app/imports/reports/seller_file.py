@@ -18,7 +18,7 @@ from app.imports.foreign.encodings import decode
 from app.imports.foreign.mapping import Field, Mapping, positions
 from app.imports.foreign.origins import REPORT_HEADER, Origins, Place, iter_texts, keys_of
 from app.imports.foreign.reading import Reading
-from app.imports.foreign.reasons import SENTENCES
+from app.imports.foreign.reasons import OF_MANY, SENTENCES
 from app.models import Conversion
 from app.queries import ImportKey
 from app.queries.imports import conversions, row_errors
@@ -351,8 +351,7 @@ def get_ledger(key: ImportKey) -> FileLedger | None:
 
 def _title(slug: str) -> str:
     """A reason in words, without the facts that differ by row."""
-    sentence = SENTENCES.get(slug, "")
-    return slug.replace("-", " ").capitalize() if "{" in sentence or not sentence else sentence
+    return OF_MANY.get(slug) or SENTENCES.get(slug) or slug.replace("-", " ").capitalize()
 
 
 def own_lines(key: ImportKey, out_lines: Collection[int]) -> dict[int, int]:

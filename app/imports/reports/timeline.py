@@ -14,7 +14,7 @@ _MOST = 50
 
 _WORDS = {
     Action.IMPORT: "Uploaded",
-    Action.CHECK: "Uploaded to be checked",
+    Action.CHECK: "Uploaded for a check",
     Action.IMPORT_CHECKED: "Imported from its check",
     Action.RETRY_FAILED: "Failed rows retried",
     Action.RETRY_REMAINING: "Remaining rows imported",
