@@ -7,11 +7,10 @@ two may lie on different machines.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from psycopg import Connection, Cursor
-from sqlalchemy import CursorResult, Row, text
+from sqlalchemy import CursorResult, Row
 
 from app.extensions import db
 
@@ -88,19 +87,13 @@ def delete_some(tables: Collection[str], key: ImportKey) -> bool:
     """Delete a bounded number of an import's rows from each of ``tables``. Returns whether there were any."""
     deleted = 0
     for table in tables:
-        deleted += execute(
-            f"""
+        query = f"""
             delete from {table} where seller_id = %(seller_id)s and ctid = any(array(
                 select ctid from {table} where seller_id = %(seller_id)s and import_id = %(import_id)s
                 limit %(limit)s))
-            """,
-            {**key._asdict(), "limit": _DELETED_AT_ONCE},
-        )
+        """
+        deleted += execute(query, {**key._asdict(), "limit": _DELETED_AT_ONCE})
     return deleted > 0
-
-
-#: A statement that is executed often: parsing one takes a good part of the time of executing it.
-parsed = cache(text)
 
 
 def as_columns(rows: Collection[tuple[Any, ...]]) -> list[list[Any]]:

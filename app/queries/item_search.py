@@ -58,9 +58,7 @@ def find(wanted: ItemFilter, *, limit: int) -> list[FoundItem]:
     """
     if wanted == ANY:
         return []
-    return fetch_as(
-        FoundItem,
-        f"""
+    query = f"""
         with found as materialized (
             select * from items i where {" and ".join(_conditions(wanted))} limit %(limit)s
         )
@@ -71,9 +69,8 @@ def find(wanted: ItemFilter, *, limit: int) -> list[FoundItem]:
         order by
             split_part(name_key, chr(31), 3) <> %(name)s, game, "set",
             "number" !~ '^[0-9]', substring("number" from '[0-9]{{1,18}}')::bigint, "number", urn
-        """,
-        _values(wanted) | {"limit": limit},
-    )
+    """
+    return fetch_as(FoundItem, query, _values(wanted) | {"limit": limit})
 
 
 def _conditions(wanted: ItemFilter) -> list[str]:
@@ -118,9 +115,7 @@ def _values(wanted: ItemFilter) -> dict[str, Any]:
 
 def list_sets(*, limit: int) -> list[NamedSet]:
     """The first ``limit`` sets of the catalog, by game and name. Each costs one index look-up, however large it is."""
-    return fetch_as(
-        NamedSet,
-        """
+    query = """
         with recursive found (game, name, name_key, number) as (
             (select game, "set", name_key, 1 from items order by name_key limit 1)
             union all
@@ -134,6 +129,5 @@ def list_sets(*, limit: int) -> list[NamedSet]:
             where found.number < %(limit)s
         )
         select game, name from found
-        """,
-        {"limit": limit},
-    )
+    """
+    return fetch_as(NamedSet, query, {"limit": limit})

@@ -110,13 +110,11 @@ def describe(named_by: NamedBy, values: Collection[str]) -> dict[str, list[ItemD
     """The items with each of the URNs or ``name_key``s, ordered by URN."""
     key = _TREES[named_by].key
     found: defaultdict[str, list[ItemDescription]] = defaultdict(list)
-    rows = fetch(
-        f"""
+    query = f"""
         select {key} as value, urn, game, "set" as set_name, name, number, rarity from items
         where {key} = any(%(values)b::text[]) order by urn
-        """,
-        {"values": [*values]},
-    )
+    """
+    rows = fetch(query, {"values": [*values]})
     for row in rows:
         found[row.value].append(ItemDescription(row.urn, row.game, row.set_name, row.name, row.number, row.rarity))
     return found
@@ -153,8 +151,7 @@ def list_steps(named_by: NamedBy, path: str, *, limit: int) -> list[str]:
     # A separator is the last character of the path and of every step but the last one.
     next_of = "left({0}, -1) || chr(ascii(right({0}, 1)) + 1)"
     is_within = f"{key} < {next_of.format('%(path)s')}" if path else "true"
-    return fetch_values(
-        f"""
+    query = f"""
         with recursive found (path, number) as (
             (
                 select %(path)s || substring(substr({key}, %(skip)s) from %(step)s), 1 from items
@@ -175,7 +172,9 @@ def list_steps(named_by: NamedBy, path: str, *, limit: int) -> list[str]:
             from found where found.path is not null and number < %(limit)s
         )
         select substr(path, %(skip)s) from found where path is not null
-        """,
+    """
+    return fetch_values(
+        query,
         {
             "path": path,
             "skip": len(path) + 1,
@@ -225,22 +224,20 @@ class Replaced(NamedTuple):
 def replace(new_items: Iterable[NewItem]) -> Replaced:
     """Insert the items that are new and update the others in place, external ids included; nothing else changes."""
     with driver_cursor() as cursor:
-        cursor.execute(
-            """
+        query = """
             create temporary table new_items (
                 urn text collate "C", game text, "set" text, name text, number text, rarity text,
                 variants text[], name_key text, cardmarket_ids bigint[], tcgplayer_ids bigint[]
             ) on commit drop
-            """
-        )
+        """
+        cursor.execute(query)
         with cursor.copy("copy new_items from stdin") as copy:
             copy.set_types(["text"] * 6 + ["text[]", "text", "int8[]", "int8[]"])
             for item in new_items:
                 copy.write_row(item)
         # One loader at a time; imports can read meanwhile.
         cursor.execute("lock table items in share row exclusive mode")
-        cursor.execute(
-            """
+        query = """
             insert into items (urn, game, "set", name, number, rarity, variants, name_key)
             select urn, game, "set", name, number, rarity, variants, name_key from new_items order by urn
             on conflict (urn) do update set
@@ -248,20 +245,18 @@ def replace(new_items: Iterable[NewItem]) -> Replaced:
                 rarity = excluded.rarity, variants = excluded.variants, name_key = excluded.name_key
             -- A row that was updated has a previous version: its xmax is set.
             returning xmax = 0
-            """
-        )
+        """
+        cursor.execute(query)
         are_new = [is_new for (is_new,) in cursor]
         # The statistics of the items are those of before. Where there were none, a nested loop would compare each item
         # with every line of the file.
         cursor.execute("set local enable_nestloop = off")
-        cursor.execute(
-            """
+        query = """
             delete from external_ids
             where item_id in (select i.id from items i join new_items n on n.urn = i.urn)
-            """
-        )
-        cursor.execute(
-            """
+        """
+        cursor.execute(query)
+        query = """
             insert into external_ids (source, external_id, item_id)
             select s.source, x.external_id, i.id
             from new_items n join items i on i.urn = n.urn
@@ -269,8 +264,9 @@ def replace(new_items: Iterable[NewItem]) -> Replaced:
                 as s (source, ids)
             cross join lateral unnest(s.ids) as x (external_id)
             order by 1, 2, 3
-            """,
-            {"cardmarket": SOURCES[NamedBy.CARDMARKET_ID], "tcgplayer": SOURCES[NamedBy.TCGPLAYER_ID]},
+        """
+        cursor.execute(
+            query, {"cardmarket": SOURCES[NamedBy.CARDMARKET_ID], "tcgplayer": SOURCES[NamedBy.TCGPLAYER_ID]}
         )
         cursor.execute("update catalog set version = version + 1")
     return Replaced(len(are_new), sum(are_new))

@@ -42,28 +42,24 @@ def find_in_sets(sets: Collection[NamedSet]) -> list[tuple[NamedSet, NamedItem]]
     if not sets:
         return []
     paths = {f"{fold(one.game)}{NAME_KEY_SEPARATOR}{fold(one.name)}": one for one in sets}
-    rows = fetch(
-        f"""
+    query = f"""
         select k.path, {_ITEM} from unnest(%(paths)b::text[]) as k (path)
         cross join lateral (
             select * from items
             where name_key >= k.path || %(separator)s and name_key < k.path || %(next)s offset 0
         ) i
-        """,
-        {"paths": [*paths], "separator": NAME_KEY_SEPARATOR, "next": _NEXT},
-    )
+    """
+    rows = fetch(query, {"paths": [*paths], "separator": NAME_KEY_SEPARATOR, "next": _NEXT})
     return [(paths[row.path], _item(row)) for row in rows]
 
 
 def find_by_ids(named_by: NamedBy, ids: Collection[int]) -> list[tuple[int, NamedItem]]:
     """The items with each of the ids of a source."""
-    rows = fetch(
-        f"""
+    query = f"""
         select e.external_id, {_ITEM} from external_ids e join items i on i.id = e.item_id
         where e.source = %(source)s and e.external_id = any(%(ids)b::bigint[]) order by i.urn
-        """,
-        {"source": SOURCES[named_by], "ids": [*ids]},
-    )
+    """
+    rows = fetch(query, {"source": SOURCES[named_by], "ids": [*ids]})
     return [(row.external_id, _item(row)) for row in rows]
 
 

@@ -202,16 +202,13 @@ def list_ended(*, limit: int) -> list[ImportSeen]:
 
 def list_given_up(*, limit: int) -> list[ImportSeen]:
     """The imports of which batches were given up and can be tried again, newest first; checks excluded."""
-    return _imports(
-        f"""
+    query = f"""
         i.status in {REOPENABLE_IMPORTS} and i.kind = {KIND_IMPORT} and i.source_removed_at is null
         and exists (select 1 from batches b where b.seller_id = i.seller_id and b.import_id = i.id and {GIVEN_UP})
         and not exists (select 1 from imports child where child.seller_id = i.seller_id and child.parent_id = i.id
             and child.retried_rows in {ROWS_TAKEN_FOR_GOOD})
-        """,
-        "i.id desc",
-        limit=limit,
-    )
+    """
+    return _imports(query, "i.id desc", limit=limit)
 
 
 def find_import(public_id: uuid.UUID) -> ImportSeen | None:
@@ -230,9 +227,7 @@ def _imports(condition: str, order: str, *, limit: int, **values: object) -> lis
 
 def count_waiting() -> Waiting:
     """The length of the queue, from the database alone."""
-    return fetch_as(
-        Waiting,
-        f"""
+    query = f"""
         select (count(*) filter (where b.status = {QUEUED}))::int as queued,
             (count(*) filter (where b.status = {QUEUED} and b.dispatched_at is not null))::int as sent,
             (count(*) filter (where b.status = {QUEUED} and b.fruitless_attempts > 1))::int as resting,
@@ -241,35 +236,29 @@ def count_waiting() -> Waiting:
                 filter (where b.status = {QUEUED} and b.fruitless_attempts <= 1))::float8 as oldest_seconds
         from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
         where b.status in {ACTIVE_BATCHES} and i.status = {IMPORT_RUNNING}
-        """,
-    )[0]
+    """
+    return fetch_as(Waiting, query)[0]
 
 
 def count_waiting_by_seller(*, limit: int) -> list[SellerWaiting]:
     """Numbers of waiting batches by seller, largest first."""
-    return fetch_as(
-        SellerWaiting,
-        f"""
+    query = f"""
         select s.email, count(*)::int as batches
         from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
         join sellers s on s.id = b.seller_id
         where b.status = {QUEUED} and i.status = {IMPORT_RUNNING}
         group by s.email order by batches desc, s.email limit %(limit)s
-        """,
-        {"limit": limit},
-    )
+    """
+    return fetch_as(SellerWaiting, query, {"limit": limit})
 
 
 def count_paused() -> int:
     """The number of batches that are paused until Resume is pressed."""
-    return int(
-        fetch_value(
-            f"""
-            select count(*) from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
-            where i.status = {IMPORT_PAUSED} and b.status = {PAUSED}
-            """
-        )
-    )
+    query = f"""
+        select count(*) from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
+        where i.status = {IMPORT_PAUSED} and b.status = {PAUSED}
+    """
+    return int(fetch_value(query))
 
 
 def count_given_up() -> int:
@@ -279,37 +268,31 @@ def count_given_up() -> int:
 
 def list_workers() -> list[Worker]:
     """All workers that have not shut down cleanly, by host."""
-    return fetch_as(
-        Worker,
-        f"""
+    query = f"""
         select w.host, w.pid, w.started_at, extract(epoch from {_NOW} - w.heartbeat_at)::float8 as silent_seconds,
             i.public_id, b.number
         from workers w
         left join batches b on b.status = {RUNNING} and b.worker = w.host || ':' || w.pid
         left join imports i on i.seller_id = b.seller_id and i.id = b.import_id
         order by w.host, w.pid, i.id, b.number
-        """,
-    )
+    """
+    return fetch_as(Worker, query)
 
 
 def get_reconciler() -> Reconciler:
     """The state of the reconciler."""
-    return fetch_as(
-        Reconciler,
-        f"""
+    query = f"""
         select extract(epoch from {_NOW} - last_run_at)::float8 as silent_seconds,
             batches_reclaimed + batches_taken_back as batches_reclaimed, jobs_lost, imports_settled,
             transactions_ended, dispatch_trouble
         from reconciler where id = 1
-        """,
-    )[0]
+    """
+    return fetch_as(Reconciler, query)[0]
 
 
 def list_troubles(*, limit: int, key: ImportKey | None = None) -> list[Trouble]:
     """The failed attempts of one import or of all, newest first."""
-    return fetch_as(
-        Trouble,
-        f"""
+    query = f"""
         select l.at, i.public_id, s.email, i.file_name, l.number, l.attempt, l.worker, l.reason, l.detail,
             l.is_given_up
         from lost_attempts l
@@ -317,16 +300,13 @@ def list_troubles(*, limit: int, key: ImportKey | None = None) -> list[Trouble]:
         join sellers s on s.id = l.seller_id
         {"where l.seller_id = %(seller_id)s and l.import_id = %(import_id)s" if key else ""}
         order by l.at desc limit %(limit)s
-        """,
-        {"limit": limit, **(key._asdict() if key else {})},
-    )
+    """
+    return fetch_as(Trouble, query, {"limit": limit, **(key._asdict() if key else {})})
 
 
 def list_crashing(*, times: int, hours: float, limit: int) -> list[Crashing]:
     """The batches, active or given up, with at least this many failed attempts lately, most failures first."""
-    return fetch_as(
-        Crashing,
-        f"""
+    query = f"""
         select i.public_id, s.email, i.file_name, b.number, b.status, {GIVEN_UP} as is_given_up,
             count(*)::int as times, (array_agg(l.reason order by l.attempt desc))[1] as reason,
             (array_agg(l.detail order by l.attempt desc))[1] as detail
@@ -339,21 +319,18 @@ def list_crashing(*, times: int, hours: float, limit: int) -> list[Crashing]:
         group by i.seller_id, i.id, s.email, b.seller_id, b.import_id, b.number
         having count(*) >= %(times)s
         order by count(*) desc, i.id, b.number limit %(limit)s
-        """,
-        {"times": times, "seconds": hours * 3600, "limit": limit},
-    )
+    """
+    return fetch_as(Crashing, query, {"times": times, "seconds": hours * 3600, "limit": limit})
 
 
 def list_batches(key: ImportKey) -> list[BatchSeen]:
     """The batches of an import in the order of the file."""
-    rows = fetch(
-        f"""
+    query = f"""
         select number, status, {GIVEN_UP} as is_given_up, total, created + updated + unchanged as successful,
             failed, attempt, worker, reason, updated_at
         from batches b where seller_id = %(seller_id)s and import_id = %(import_id)s order by number
-        """,
-        key._asdict(),
-    )
+    """
+    rows = fetch(query, key._asdict())
     return [BatchSeen(**row._mapping)._replace(status=BatchStatus(row.status)) for row in rows]
 
 
@@ -370,14 +347,11 @@ class Deed(NamedTuple):
 
 def list_deeds(seller_id: int, public_id: uuid.UUID, *, limit: int) -> list[Deed]:
     """What was done to an import of this seller, newest first."""
-    return fetch_as(
-        Deed,
-        """
+    query = """
         select at, actor_id, actor, via, action, detail from audit_log
         where public_id = %(public_id)s and seller_id = %(seller_id)s order by id desc limit %(limit)s
-        """,
-        {"seller_id": seller_id, "public_id": public_id, "limit": limit},
-    )
+    """
+    return fetch_as(Deed, query, {"seller_id": seller_id, "public_id": public_id, "limit": limit})
 
 
 def list_audit(*, limit: int, before: int | None = None, public_id: uuid.UUID | None = None) -> list[Entry]:
@@ -385,17 +359,14 @@ def list_audit(*, limit: int, before: int | None = None, public_id: uuid.UUID | 
     conditions = ["true"]
     conditions += ["a.public_id = %(public_id)s"] if public_id else []
     conditions += ["a.id < %(before)s"] if before is not None else []
-    return fetch_as(
-        Entry,
-        f"""
+    query = f"""
         select a.id, a.at, a.actor, a.via, a.address, a.action, coalesce(s.email, '') as email, a.public_id,
             i.file_name, a.detail
         from audit_log a left join sellers s on s.id = a.seller_id
         left join imports i on i.seller_id = a.seller_id and i.public_id = a.public_id
         where {" and ".join(conditions)} order by a.id desc limit %(limit)s
-        """,
-        {"limit": limit, "before": before, "public_id": public_id},
-    )
+    """
+    return fetch_as(Entry, query, {"limit": limit, "before": before, "public_id": public_id})
 
 
 def note_workers(host: str, pids: Collection[int], *, gone: Collection[int] = ()) -> None:
@@ -403,20 +374,16 @@ def note_workers(host: str, pids: Collection[int], *, gone: Collection[int] = ()
 
     Each supervisor of a host reports its own workers. Those of a dead supervisor are deleted when they become silent.
     """
-    execute(
-        f"""
+    query = f"""
         delete from workers where host = %(host)s and (pid = any(cast(%(gone)s as int[]))
             or heartbeat_at < {_NOW} - make_interval(secs => %(seconds)s) and %(is_alive)s)
-        """,
-        {"host": host, "gone": list(gone), "seconds": _LEFT_BEHIND_SECONDS, "is_alive": bool(pids)},
-    )
-    execute(
-        f"""
+    """
+    execute(query, {"host": host, "gone": list(gone), "seconds": _LEFT_BEHIND_SECONDS, "is_alive": bool(pids)})
+    query = f"""
         insert into workers (host, pid) select %(host)s, unnest(cast(%(pids)s as int[]))
         on conflict (host, pid) do update set heartbeat_at = {_NOW}
-        """,
-        {"host": host, "pids": list(pids)},
-    )
+    """
+    execute(query, {"host": host, "pids": list(pids)})
 
 
 def forget_workers(*, silent_seconds: float) -> None:

@@ -7,29 +7,25 @@ from app.queries import execute, fetch, older_than
 
 def find_due(intervals: Mapping[str, float]) -> set[str]:
     """The names of the tasks that were last begun longer ago than their interval, in seconds, or never."""
-    rows = fetch(
-        f"""
+    query = f"""
         select task.name
         from unnest(cast(%(names)s as text[]), cast(%(seconds)s as float8[])) as task (name, every_seconds)
         left join periodic_tasks p on p.name = task.name
         where p.last_run_at is null or {older_than("p.last_run_at", "task.every_seconds")}
-        """,
-        {"names": [*intervals], "seconds": [*intervals.values()]},
-    )
+    """
+    rows = fetch(query, {"names": [*intervals], "seconds": [*intervals.values()]})
     return {row.name for row in rows}
 
 
 def take_turn(name: str, *, every_seconds: float) -> bool:
     """Note that a task begins now; false where another host has been faster."""
-    taken = fetch(
-        f"""
+    query = f"""
         insert into periodic_tasks as p (name, last_run_at) values (%(name)s, clock_timestamp())
         on conflict (name) do update set last_run_at = clock_timestamp()
         where p.last_run_at is null or {older_than("p.last_run_at", "%(every_seconds)s")}
         returning 1
-        """,
-        {"name": name, "every_seconds": every_seconds},
-    )
+    """
+    taken = fetch(query, {"name": name, "every_seconds": every_seconds})
     return bool(taken)
 
 

@@ -121,14 +121,12 @@ def enqueue_notifications(key: ImportKey, status: ImportStatus) -> None:
     """
     event = IMPORT_EVENTS[status]
     # Locked, because an endpoint that is deleted at this moment must not fail the import.
-    hooks = fetch_values(
-        """
+    query = """
         select id from webhook_endpoints
         where seller_id = %(seller_id)s and switched_off_at is null and %(event)s = any(events)
         for key share
-        """,
-        {"seller_id": key.seller_id, "event": event},
-    )
+    """
+    hooks = fetch_values(query, {"seller_id": key.seller_id, "event": event})
     settings = current_settings()
     if not hooks and not settings.sends_mail:
         return
@@ -143,8 +141,7 @@ def enqueue_notifications(key: ImportKey, status: ImportStatus) -> None:
 
 
 def _look(key: ImportKey) -> _Told:
-    row = fetch_one(
-        """
+    query = """
         select i.public_id, i.status, i.kind, i.file_name, coalesce(i.name, '') as given_name,
             i.total, c.*, i.created_at, i.finished_at,
             s.email_on_end, clock_timestamp() as told_at
@@ -154,9 +151,8 @@ def _look(key: ImportKey) -> _Told:
             from batches b where b.seller_id = i.seller_id and b.import_id = i.id
         ) c
         where i.seller_id = %(seller_id)s and i.id = %(import_id)s
-        """,
-        key._asdict(),
-    )
+    """
+    row = fetch_one(query, key._asdict())
     return _Told(**{**row._mapping, "kind": ImportKind(row.kind), "status": ImportStatus(row.status)})
 
 
@@ -202,29 +198,23 @@ def add_switched_off_mail(key: EndpointKey) -> None:
 
 def add_password_reset_mail(email: str) -> None:
     """Write an email with a link to set a new password into the outbox, if there is a seller with this address."""
-    execute(
-        f"""
+    query = f"""
         insert into deliveries (seller_id, public_id, channel, event)
         select id, gen_random_uuid(), {EMAIL}, %(event)s from sellers where email = %(email)s
-        """,
-        {"email": email, "event": PASSWORD_RESET_EVENT},
-    )
+    """
+    execute(query, {"email": email, "event": PASSWORD_RESET_EVENT})
 
 
 def has_work() -> bool:
     """Whether any message is due, or its claim has expired."""
-    return bool(
-        fetch_value(
-            f"""
-            select exists (
-                select 1 from deliveries d left join webhook_endpoints e
-                    on e.seller_id = d.seller_id and e.id = d.endpoint_id
-                where d.status = {WAITING} and {_IS_DUE} and {_MAY_GO}
-                   or d.status = {SENDING} and {older_than("d.claimed_at", "%(lease_seconds)s")})
-            """,
-            {"longest_wait_seconds": LONGEST_WAIT_SECONDS, "lease_seconds": LEASE_SECONDS},
-        )
-    )
+    query = f"""
+        select exists (
+            select 1 from deliveries d left join webhook_endpoints e
+                on e.seller_id = d.seller_id and e.id = d.endpoint_id
+            where d.status = {WAITING} and {_IS_DUE} and {_MAY_GO}
+               or d.status = {SENDING} and {older_than("d.claimed_at", "%(lease_seconds)s")})
+    """
+    return bool(fetch_value(query, {"longest_wait_seconds": LONGEST_WAIT_SECONDS, "lease_seconds": LEASE_SECONDS}))
 
 
 def claim(*, limit: int, per_seller: int) -> list[Claimed]:
@@ -232,8 +222,7 @@ def claim(*, limit: int, per_seller: int) -> list[Claimed]:
 
     An endpoint gets one at a time, and a seller ``per_seller``, so slow receivers delay only their own sellers.
     """
-    rows = fetch(
-        f"""
+    query = f"""
         with under_way as (
             select seller_id, endpoint_id, channel from deliveries where status = {SENDING}
         ), of_sellers as (
@@ -273,9 +262,8 @@ def claim(*, limit: int, per_seller: int) -> list[Claimed]:
             left join webhook_endpoints e on e.seller_id = c.seller_id and e.id = c.endpoint_id
             left join imports i on i.seller_id = c.seller_id and i.id = c.import_id
         order by c.due_at, c.id
-        """,
-        {"limit": limit, "per_seller": per_seller, "longest_wait_seconds": LONGEST_WAIT_SECONDS},
-    )
+    """
+    rows = fetch(query, {"limit": limit, "per_seller": per_seller, "longest_wait_seconds": LONGEST_WAIT_SECONDS})
     return [_claimed(row) for row in rows]
 
 
@@ -300,17 +288,15 @@ def _claimed(row: Row[Any]) -> Claimed:
 
 def record(one: Claimed, result: Result) -> bool:
     """Record the result of an attempt. Returns false if the message is no longer claimed by it."""
-    changed = execute(
-        f"""
+    query = f"""
         update deliveries set
             status = %(status)s,
             due_at = clock_timestamp() + make_interval(secs => %(wait_seconds)s),
             finished_at = case when %(status)s in {FINISHED_DELIVERIES} then clock_timestamp() end,
             answer_code = %(code)s, answer = %(answer)s, answer_body = %(body)s
         where seller_id = %(seller_id)s and id = %(delivery_id)s and status = {SENDING} and claimed_at = %(claimed_at)s
-        """,
-        {**one.key._asdict(), "claimed_at": one.claimed_at, **result._asdict()},
-    )
+    """
+    changed = execute(query, {**one.key._asdict(), "claimed_at": one.claimed_at, **result._asdict()})
     return changed == 1
 
 
@@ -319,41 +305,35 @@ def reclaim_expired(*, max_attempts: int) -> int:
 
     A deliverer may have died after the receiver had answered, so a message may arrive twice, under the same id.
     """
-    return execute(
-        f"""
+    query = f"""
         update deliveries set
             status = case when attempts < %(max_attempts)s then {WAITING} else {DELIVERY_GIVEN_UP} end,
             finished_at = case when attempts < %(max_attempts)s then null else clock_timestamp() end,
             due_at = clock_timestamp(), answer_code = null, answer_body = null,
             answer = 'The worker that was sending it stopped unexpectedly.'
         where status = {SENDING} and {older_than("claimed_at", "%(lease_seconds)s")}
-        """,
-        {"lease_seconds": LEASE_SECONDS, "max_attempts": max_attempts},
-    )
+    """
+    return execute(query, {"lease_seconds": LEASE_SECONDS, "max_attempts": max_attempts})
 
 
 def send_again(key: EndpointKey, public_id: uuid.UUID) -> bool:
     """Send a message that is over, or waits, again from the first attempt; false if it is being sent."""
-    changed = execute(
-        f"""
+    query = f"""
         update deliveries set status = {WAITING}, attempts = 0, due_at = clock_timestamp(), finished_at = null
         where seller_id = %(seller_id)s and endpoint_id = %(endpoint_id)s and public_id = %(public_id)s
           and channel = {WEBHOOK} and status <> {SENDING}
-        """,
-        {**key._asdict(), "public_id": public_id},
-    )
+    """
+    changed = execute(query, {**key._asdict(), "public_id": public_id})
     return changed == 1
 
 
 def hurry(key: EndpointKey) -> None:
     """Make every waiting message of an endpoint due now, as if it had not been tried before."""
-    execute(
-        f"""
+    query = f"""
         update deliveries set due_at = clock_timestamp(), attempts = 0
         where seller_id = %(seller_id)s and endpoint_id = %(endpoint_id)s and channel = {WEBHOOK} and status = {WAITING}
-        """,
-        key._asdict(),
-    )
+    """
+    execute(query, key._asdict())
 
 
 def find(key: EndpointKey, public_id: uuid.UUID) -> Delivery | None:
@@ -379,8 +359,7 @@ def _of(key: EndpointKey) -> Select[Delivery]:
 
 def forget_old(*, days: int, limit: int = 5_000) -> int:
     """Delete at most ``limit`` messages that were over ``days`` ago. Returns their number."""
-    return execute(
-        f"""
+    query = f"""
         delete from deliveries d using (
             select seller_id, id from deliveries
             where status in {FINISHED_DELIVERIES}
@@ -388,6 +367,5 @@ def forget_old(*, days: int, limit: int = 5_000) -> int:
             limit %(limit)s
         ) old
         where d.seller_id = old.seller_id and d.id = old.id and d.status in {FINISHED_DELIVERIES}
-        """,
-        {"days": days, "limit": limit},
-    )
+    """
+    return execute(query, {"days": days, "limit": limit})

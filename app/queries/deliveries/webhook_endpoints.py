@@ -59,50 +59,40 @@ def has_failed_for(key: EndpointKey, seconds: float) -> bool:
 
 def switch_off(key: EndpointKey, why: SwitchedOff) -> bool:
     """Switch the endpoint off. Returns false if it already was."""
-    return _execute(
-        f"""
+    query = f"""
         update webhook_endpoints set switched_off_at = clock_timestamp(), switched_off_because = %(why)s
         where {_THIS} and switched_off_at is null
-        """,
-        key,
-        why=why,
-    )
+    """
+    return _execute(query, key, why=why)
 
 
 def switch_on(key: EndpointKey) -> bool:
     """Switch the endpoint on, and forget its failures. Returns false if it already was."""
-    return _execute(
-        f"""
+    query = f"""
         update webhook_endpoints set switched_off_at = null, switched_off_because = null, failing_since = null
         where {_THIS} and switched_off_at is not null
-        """,
-        key,
-    )
+    """
+    return _execute(query, key)
 
 
 def change_secret(key: EndpointKey, secret: str, *, overlap_seconds: float) -> bool:
     """Sign with ``secret`` from now on, and for this long also with the previous one."""
-    return _execute(
-        f"""
+    query = f"""
         update webhook_endpoints set
             old_secret = secret, old_secret_until = clock_timestamp() + make_interval(secs => %(overlap_seconds)s),
             secret = %(secret)s
         where {_THIS}
-        """,
-        key,
-        secret=secret,
-        overlap_seconds=overlap_seconds,
-    )
+    """
+    return _execute(query, key, secret=secret, overlap_seconds=overlap_seconds)
 
 
 def forget_old_secrets() -> None:
     """Delete previous secrets that have expired."""
-    execute(
-        """
+    query = """
         update webhook_endpoints set old_secret = null, old_secret_until = null
         where old_secret_until < clock_timestamp()
-        """
-    )
+    """
+    execute(query)
 
 
 def delete(key: EndpointKey) -> bool:

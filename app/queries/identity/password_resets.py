@@ -17,14 +17,14 @@ def add(seller_id: int, digest: bytes, asked_at: datetime, *, valid_seconds: flo
     db.session.execute(
         delete(PasswordReset).where(PasswordReset.seller_id == seller_id, PasswordReset.expires_at <= func.now())
     )
-    changed = execute(
-        """
+    query = """
         insert into password_resets (seller_id, digest, expires_at)
         select %(seller_id)s, %(digest)s, expires_at
         from (select cast(%(asked_at)s as timestamptz) + make_interval(secs => %(valid_seconds)s) as expires_at) as link
         where expires_at > now()
-        """,
-        {"seller_id": seller_id, "digest": digest, "asked_at": asked_at, "valid_seconds": valid_seconds},
+    """
+    changed = execute(
+        query, {"seller_id": seller_id, "digest": digest, "asked_at": asked_at, "valid_seconds": valid_seconds}
     )
     return changed == 1
 

@@ -68,17 +68,15 @@ def _cells(listing: StoredListing) -> list[str]:
 
 def list_most_striking(key: ImportKey, *, limit: int) -> list[RecordedChange]:
     """The recorded changes of an import, those first whose price would change most, others in the order of the file."""
-    rows = fetch(
-        f"""
+    query = f"""
         select c.line, i.urn, i.name, c.condition, c.variants, c.before, c.after
         from (
             select * from foreseen_changes where seller_id = %(seller_id)s and import_id = %(import_id)s
             order by {_PRICE_RATIO} desc, line limit %(limit)s
         ) c join items i on i.id = c.item_id
         order by {_PRICE_RATIO} desc, c.line
-        """,
-        {**key._asdict(), "limit": limit},
-    )
+    """
+    rows = fetch(query, {**key._asdict(), "limit": limit})
     return [
         RecordedChange(**row._asdict())._replace(before=_by_column(row.before), after=_by_column(row.after))
         for row in rows

@@ -27,8 +27,7 @@ def take(key: ImportKey, rows: pa.Table, new: NDArray[np.int64]) -> NDArray[np.i
 def find_makers(key: ImportKey, keys: pa.Table) -> Makers:
     """Which rows of the check have claimed them, for those of ``keys`` that one has."""
     # OFFSET 0 keeps the planner at the primary key's index, see ``queries.listings``.
-    found = binary.execute(
-        f"""
+    query = f"""
         select array_agg(k.number::int - 1) as at, array_agg(c.import_id) as import_ids, array_agg(c.line) as lines
         from {binary.unnest(keys.schema)}
         cross join lateral (
@@ -37,7 +36,6 @@ def find_makers(key: ImportKey, keys: pa.Table) -> Makers:
               and c.condition = k.condition and c.variants = k.variants
             offset 0
         ) c
-        """,
-        {**binary.as_arrays(keys), **key._asdict()},
-    )
+    """
+    found = binary.execute(query, {**binary.as_arrays(keys), **key._asdict()})
     return Makers(**found)

@@ -16,15 +16,11 @@ _OVER_FOR_GOOD = f"""
 
 def are_due(key: ImportKey) -> bool:
     """Whether the notes of an import are no longer needed."""
-    return bool(
-        fetch_value(
-            f"""
-            select exists (
-                select 1 from imports i where i.seller_id = %(seller_id)s and i.id = %(import_id)s and {_OVER_FOR_GOOD})
-            """,
-            key._asdict(),
-        )
-    )
+    query = f"""
+        select exists (
+            select 1 from imports i where i.seller_id = %(seller_id)s and i.id = %(import_id)s and {_OVER_FOR_GOOD})
+    """
+    return bool(fetch_value(query, key._asdict()))
 
 
 def find_left_over() -> list[ImportKey]:

@@ -8,10 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from app.extensions import db
-from app.queries import ConversionKey, older_than
+from app.queries import ConversionKey, execute, fetch_as, older_than
 from app.queries.status_sets import (
     ACTIVE_CONVERSIONS,
     CONVERSION_DRAFT,
@@ -23,13 +22,13 @@ from app.queries.status_sets import (
 from app.statuses import ConversionStatus, ImportKind
 
 _NOW = "clock_timestamp()"
-_THIS = "seller_id = :seller_id and id = :conversion_id"
-_THIS_ATTEMPT = f"{_THIS} and status = {CONVERSION_RUNNING} and attempt = :attempt"
-_IS_LAST_ATTEMPT = "fruitless_attempts + 1 >= :max_fruitless_attempts"
+_THIS = "seller_id = %(seller_id)s and id = %(conversion_id)s"
+_THIS_ATTEMPT = f"{_THIS} and status = {CONVERSION_RUNNING} and attempt = %(attempt)s"
+_IS_LAST_ATTEMPT = "fruitless_attempts + 1 >= %(max_fruitless_attempts)s"
 _AFTER_TROUBLE = f"""
     status = case when {_IS_LAST_ATTEMPT} then {CONVERSION_FAILED} else {CONVERSION_QUEUED} end,
     fruitless_attempts = fruitless_attempts + 1, attempt = attempt + 1, done = 0,
-    dispatched_at = null, updated_at = {_NOW}, reason = cast(:reason as text)
+    dispatched_at = null, updated_at = {_NOW}, reason = cast(%(reason)s as text)
 """
 _BACK_TO_DRAFT = f"""
     status = {CONVERSION_DRAFT}, attempt = attempt + 1, fruitless_attempts = 0, start_as = null, done = 0,
@@ -62,25 +61,20 @@ class ReclaimedConversion(NamedTuple):
 
 def enqueue(key: ConversionKey, *, start_as: ImportKind | None) -> bool:
     """Queue a draft that has a mapping, to be started as ``start_as`` once it is converted."""
-    return _changed(
-        f"""
-        update conversions set status = {CONVERSION_QUEUED}, start_as = :start_as, done = 0, updated_at = {_NOW}
+    query = f"""
+        update conversions set status = {CONVERSION_QUEUED}, start_as = %(start_as)s, done = 0, updated_at = {_NOW}
         where {_THIS} and status = {CONVERSION_DRAFT} and mapping is not null
-        """,
-        key,
-        start_as=start_as,
-    )
+    """
+    return _changed(query, key, start_as=start_as)
 
 
 def back_to_draft(key: ConversionKey) -> bool:
     """Make a conversion that is over a draft again. Returns false if it was imported or checked, or is not over."""
-    return _changed(
-        f"""
+    query = f"""
         update conversions set {_BACK_TO_DRAFT}
         where {_THIS} and status in ({CONVERTED}, {CONVERSION_FAILED}) and used_at is null
-        """,
-        key,
-    )
+    """
+    return _changed(query, key)
 
 
 def cancel(key: ConversionKey) -> bool:
@@ -90,40 +84,30 @@ def cancel(key: ConversionKey) -> bool:
 
 def dispatch(key: ConversionKey, attempt: int) -> bool:
     """Record that the job of a QUEUED conversion is about to be sent to Redis."""
-    return _changed(
-        f"""
+    query = f"""
         update conversions set dispatched_at = {_NOW}
-        where {_THIS} and status = {CONVERSION_QUEUED} and attempt = :attempt and dispatched_at is null
-        """,
-        key,
-        attempt=attempt,
-    )
+        where {_THIS} and status = {CONVERSION_QUEUED} and attempt = %(attempt)s and dispatched_at is null
+    """
+    return _changed(query, key, attempt=attempt)
 
 
 def undispatch(key: ConversionKey, attempt: int) -> bool:
     """Record that the job of a QUEUED conversion did not reach Redis, or was lost there; it waits again."""
-    return _changed(
-        f"""
+    query = f"""
         update conversions set dispatched_at = null
-        where {_THIS} and status = {CONVERSION_QUEUED} and attempt = :attempt
-        """,
-        key,
-        attempt=attempt,
-    )
+        where {_THIS} and status = {CONVERSION_QUEUED} and attempt = %(attempt)s
+    """
+    return _changed(query, key, attempt=attempt)
 
 
 def claim(key: ConversionKey, attempt: int, *, worker: str) -> bool:
     """Claim a QUEUED conversion for this attempt and ``worker``."""
-    return _changed(
-        f"""
+    query = f"""
         update conversions set status = {CONVERSION_RUNNING}, heartbeat_at = {_NOW}, updated_at = {_NOW},
-            worker = :worker, dispatched_at = coalesce(dispatched_at, {_NOW}), done = 0
-        where {_THIS} and status = {CONVERSION_QUEUED} and attempt = :attempt
-        """,
-        key,
-        attempt=attempt,
-        worker=worker,
-    )
+            worker = %(worker)s, dispatched_at = coalesce(dispatched_at, {_NOW}), done = 0
+        where {_THIS} and status = {CONVERSION_QUEUED} and attempt = %(attempt)s
+    """
+    return _changed(query, key, attempt=attempt, worker=worker)
 
 
 def beat(connection: Connection, key: ConversionKey, attempt: int, *, done: int) -> bool:
@@ -131,29 +115,22 @@ def beat(connection: Connection, key: ConversionKey, attempt: int, *, done: int)
 
     ``connection`` is not that of the session, which may be in the middle of something.
     """
-    beaten = connection.execute(
-        text(
-            f"""
-            update conversions set heartbeat_at = {_NOW}, done = greatest(done, :done)
-            where {_THIS_ATTEMPT}
-            """
-        ),
-        {**key._asdict(), "attempt": attempt, "done": done},
-    )
+    query = f"""
+        update conversions set heartbeat_at = {_NOW}, done = greatest(done, %(done)s)
+        where {_THIS_ATTEMPT}
+    """
+    beaten = connection.exec_driver_sql(query, {**key._asdict(), "attempt": attempt, "done": done})
     return beaten.rowcount == 1
 
 
 def release(key: ConversionKey, attempt: int) -> bool:
     """Return a running conversion to the queue: its worker is shutting down."""
-    return _changed(
-        f"""
+    query = f"""
         update conversions set status = {CONVERSION_QUEUED}, attempt = attempt + 1, done = 0, dispatched_at = null,
             updated_at = {_NOW}
         where {_THIS_ATTEMPT}
-        """,
-        key,
-        attempt=attempt,
-    )
+    """
+    return _changed(query, key, attempt=attempt)
 
 
 def end_attempt(key: ConversionKey, attempt: int, *, reason: str, max_fruitless_attempts: int) -> bool:
@@ -169,14 +146,15 @@ def end_attempt(key: ConversionKey, attempt: int, *, reason: str, max_fruitless_
 
 def finish(key: ConversionKey, attempt: int, outcome: Outcome) -> bool:
     """Make a running conversion CONVERTED. Returns false if the attempt is over: nothing of it counts then."""
-    return _changed(
-        f"""
-        update conversions set status = {CONVERTED}, rows = :rows, converted = :converted, added = :added,
-            left_out = :left_out, undecided = :undecided, lines = :lines, scan = cast(:scan as jsonb),
-            reasons = cast(:reasons as jsonb),
-            text_key = :text_key, head_size = :head_size, done = 1000, reason = null, updated_at = {_NOW}
+    query = f"""
+        update conversions set status = {CONVERTED}, rows = %(rows)s, converted = %(converted)s, added = %(added)s,
+            left_out = %(left_out)s, undecided = %(undecided)s, lines = %(lines)s, scan = cast(%(scan)s as jsonb),
+            reasons = cast(%(reasons)s as jsonb),
+            text_key = %(text_key)s, head_size = %(head_size)s, done = 1000, reason = null, updated_at = {_NOW}
         where {_THIS_ATTEMPT}
-        """,
+    """
+    return _changed(
+        query,
         key,
         attempt=attempt,
         **outcome._asdict() | {"scan": json.dumps(outcome.scan), "reasons": json.dumps(outcome.reasons)},
@@ -185,25 +163,22 @@ def finish(key: ConversionKey, attempt: int, outcome: Outcome) -> bool:
 
 def reclaim_expired(*, lease_seconds: float, max_fruitless_attempts: int) -> list[ReclaimedConversion]:
     """Reclaim the RUNNING conversions whose heartbeat is older than the lease."""
-    rows = db.session.execute(
-        text(
-            f"""
-            update conversions set {_AFTER_TROUBLE}
-            where status = {CONVERSION_RUNNING} and {older_than("heartbeat_at", ":lease_seconds")}
-            returning seller_id, id as conversion_id, attempt, status
-            """
-        ),
-        {
-            "lease_seconds": lease_seconds,
-            "max_fruitless_attempts": max_fruitless_attempts,
-            "reason": "Its worker stopped responding.",
-        },
-    )
-    return [
-        ReclaimedConversion(ConversionKey(row.seller_id, row.conversion_id), row.attempt, ConversionStatus(row.status))
-        for row in rows
-    ]
+    query = f"""
+        update conversions set {_AFTER_TROUBLE}
+        where status = {CONVERSION_RUNNING} and {older_than("heartbeat_at", "%(lease_seconds)s")}
+        returning seller_id, id as conversion_id, attempt, status
+    """
+    values = {
+        "lease_seconds": lease_seconds,
+        "max_fruitless_attempts": max_fruitless_attempts,
+        "reason": "Its worker stopped responding.",
+    }
+    return fetch_as(_reclaimed, query, values)
+
+
+def _reclaimed(*, attempt: int, status: str, **key: int) -> ReclaimedConversion:
+    return ReclaimedConversion(ConversionKey(**key), attempt, ConversionStatus(status))
 
 
 def _changed(statement: str, key: ConversionKey, **values: Any) -> bool:
-    return bool(db.session.execute(text(statement), {**key._asdict(), **values}).rowcount == 1)  # type: ignore[attr-defined]
+    return execute(statement, {**key._asdict(), **values}) == 1

@@ -2,13 +2,13 @@
 
 import uuid
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import exists, false, func, select
 
 from app.extensions import db
 from app.models import Conversion, Import
-from app.queries import ConversionKey, ImportKey, execute, fetch, fetch_as, fetch_value, older_than
+from app.queries import ConversionKey, ImportKey, execute, fetch_as, fetch_value, older_than
 from app.queries.status_sets import ACTIVE_CONVERSIONS, CONVERSION_QUEUED, CONVERTED
 from app.statuses import ACTIVE_CONVERSION_STATUSES
 
@@ -82,8 +82,7 @@ def find_next_to_dispatch(limit: int) -> list[WaitingConversion]:
 
     No more than ``limit`` are under way at a time.
     """
-    rows = fetch(
-        f"""
+    query = f"""
         select distinct on (seller_id) seller_id, id as conversion_id, attempt from conversions c
         where status = {CONVERSION_QUEUED} and dispatched_at is null
           and {older_than("updated_at", "3.0 * power(greatest(fruitless_attempts - 1, 0), 2)")}
@@ -93,26 +92,21 @@ def find_next_to_dispatch(limit: int) -> list[WaitingConversion]:
         order by seller_id, id
         limit greatest(0, %(limit)s - (
             select count(*) from conversions where status in {ACTIVE_CONVERSIONS} and dispatched_at is not null))
-        """,
-        {"limit": limit},
-    )
-    return [_waiting(row) for row in rows]
+    """
+    return fetch_as(_waiting, query, {"limit": limit})
 
 
 def find_dispatched(*, older_than_seconds: float) -> list[WaitingConversion]:
     """The QUEUED conversions whose job was sent to Redis that long ago and has not begun."""
-    rows = fetch(
-        f"""
+    query = f"""
         select seller_id, id as conversion_id, attempt from conversions
         where status = {CONVERSION_QUEUED} and {older_than("dispatched_at", "%(seconds)s")}
-        """,
-        {"seconds": older_than_seconds},
-    )
-    return [_waiting(row) for row in rows]
+    """
+    return fetch_as(_waiting, query, {"seconds": older_than_seconds})
 
 
-def _waiting(row: Any) -> WaitingConversion:
-    return WaitingConversion(ConversionKey(row.seller_id, row.conversion_id), row.attempt)
+def _waiting(*, attempt: int, **key: int) -> WaitingConversion:
+    return WaitingConversion(ConversionKey(**key), attempt)
 
 
 def mark_used(key: ConversionKey) -> None:
@@ -122,13 +116,11 @@ def mark_used(key: ConversionKey) -> None:
 
 def find_to_start() -> list[ConversionKey]:
     """The converted files that are to be imported or checked, and are not yet: the process that converted them died."""
-    return fetch_as(
-        ConversionKey,
-        f"""
+    query = f"""
         select seller_id, id as conversion_id from conversions
         where status = {CONVERTED} and start_as is not null and used_at is null
-        """,
-    )
+    """
+    return fetch_as(ConversionKey, query)
 
 
 def note_hindrance(key: ConversionKey, reason: str) -> None:
@@ -179,25 +171,21 @@ def give_up_sources(key: ConversionKey) -> bool:
     """Record that the files of a conversion are deleted, unless an import has come to need them."""
     if lock(key) is None:
         return False
-    return _execute(
-        """
+    query = """
         update conversions c set source_removed_at = clock_timestamp()
         where {this} and source_removed_at is null and not exists (
             select 1 from imports i where i.seller_id = c.seller_id and i.conversion_id = c.id
               and i.source_removed_at is null)
-        """,
-        key,
-    )
+    """
+    return _execute(query, key)
 
 
 def drop(key: ConversionKey) -> bool:
     """Delete a conversion whose imports have all been deleted."""
     if lock(key) is None:
         return False
-    return _execute(
-        """
+    query = """
         delete from conversions c where {this} and not exists (
             select 1 from imports i where i.seller_id = c.seller_id and i.conversion_id = c.id)
-        """,
-        key,
-    )
+    """
+    return _execute(query, key)

@@ -59,14 +59,15 @@ def add(batch: BatchKey, lines: Sequence[int], reasons: Sequence[int], distinct:
                 max(last_line, last[reason]),
             )
     counted = [(kind.cause.slug, kind.column, *numbers) for kind, numbers in groups.items()]
-    binary.execute(
-        """
+    query = """
         insert into error_groups (seller_id, import_id, number, cause, "column", rows, first_line, last_line)
         select %(seller_id)s, %(import_id)s, %(number)s, *
         from json_to_recordset(%(groups)s) as g (cause text, "column" text, rows int, first_line int, last_line int)
         on conflict (seller_id, import_id, number, cause, "column")
         do update set rows = error_groups.rows + excluded.rows, last_line = excluded.last_line
-        """,
+    """
+    binary.execute(
+        query,
         {
             **batch._asdict(),
             # Five short arrays would take the driver four times as long.
@@ -108,8 +109,7 @@ def sample(key: ImportKey, kinds: Collection[ErrorKind], *, limit: int) -> dict[
 
     So only one batch is read for a group, however large the import is.
     """
-    rows = fetch(
-        """
+    query = """
         select g.cause, g."column", e.line, e."row"
         from unnest(%(causes)b::text[], %(columns)b::text[]) as k (cause, "column")
         cross join lateral (
@@ -131,9 +131,8 @@ def sample(key: ImportKey, kinds: Collection[ErrorKind], *, limit: int) -> dict[
             order by e.line
             limit %(limit)s
         ) e
-        """,
-        {**key._asdict(), **_kinds(kinds), "limit": limit},
-    )
+    """
+    rows = fetch(query, {**key._asdict(), **_kinds(kinds), "limit": limit})
     found: dict[ErrorKind, list[Sampled]] = {}
     for row in rows:
         found.setdefault(ErrorKind(Cause.by_slug(row.cause), row.column), []).append(Sampled(row.line, row.row))
@@ -142,8 +141,7 @@ def sample(key: ImportKey, kinds: Collection[ErrorKind], *, limit: int) -> dict[
 
 def list_texts(key: ImportKey, kinds: Collection[ErrorKind]) -> dict[ErrorKind, list[str]]:
     """All rows of each group in the order of the file, in one pass over the failed rows of the import."""
-    rows = fetch(
-        """
+    query = """
         select k.cause, k."column", array_agg(e."row" order by e.line) as texts
         from row_errors e
         cross join lateral unnest(e.causes, e."columns") as p (cause, "column")
@@ -151,9 +149,8 @@ def list_texts(key: ImportKey, kinds: Collection[ErrorKind]) -> dict[ErrorKind, 
             on k.cause = p.cause and k."column" = p."column"
         where e.seller_id = %(seller_id)s and e.import_id = %(import_id)s and e.causes && %(causes)b::text[]
         group by k.cause, k."column"
-        """,
-        {**key._asdict(), **_kinds(kinds)},
-    )
+    """
+    rows = fetch(query, {**key._asdict(), **_kinds(kinds)})
     return {ErrorKind(Cause.by_slug(row.cause), row.column): row.texts for row in rows}
 
 

@@ -46,26 +46,21 @@ def add(batch: BatchKey, found: Collection[Counted]) -> None:
     is_graver = f"{_FACTOR.format('excluded')} > {_FACTOR.format('listing_warnings')}"
     graver = (f"{name} = case when {is_graver} then excluded.{name} else listing_warnings.{name} end" for name in _ONE)
     with driver_cursor() as cursor:
-        cursor.executemany(
-            f"""
+        query = f"""
             insert into listing_warnings (seller_id, import_id, number, kind, rows, first_line, before, after)
             values (%(seller_id)s, %(import_id)s, %(number)s, %(kind)s, %(rows)s, %(line)s, %(before)s, %(after)s)
             on conflict (seller_id, import_id, number, kind)
             do update set rows = listing_warnings.rows + excluded.rows, {", ".join(graver)}
-            """,
-            [{**batch._asdict(), **counted._asdict()} for counted in found],
-        )
+        """
+        cursor.executemany(query, [{**batch._asdict(), **counted._asdict()} for counted in found])
 
 
 def list_all(key: ImportKey) -> list[Counted]:
     """The counts of an import by kind."""
-    found = fetch_as(
-        Counted,
-        f"""
+    query = f"""
         select distinct on (kind) kind, sum(rows) over (partition by kind) as rows, first_line as line, before, after
         from listing_warnings where seller_id = %(seller_id)s and import_id = %(import_id)s
         order by kind, {_FACTOR.format("listing_warnings")} desc, first_line
-        """,
-        key._asdict(),
-    )
+    """
+    found = fetch_as(Counted, query, key._asdict())
     return [counted._replace(kind=Kind(counted.kind)) for counted in found]

@@ -5,12 +5,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, exists, func, or_, select, text, tuple_, update
+from sqlalchemy import Row, Select, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import aliased
 
 from app.extensions import db
 from app.models import Batch, Conversion, Fixing, Import
-from app.queries import BatchKey, ImportKey, older_than, parsed
+from app.queries import BatchKey, ImportKey, execute, fetch_as, fetch_one, fetch_value, older_than
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
     IMPORT_RUNNING,
@@ -29,7 +29,7 @@ REST_SECONDS = 3.0
 _NODE_REST_SECONDS = 10.0
 _REST = f"""
     case when {WAITS_FOR_NODE} then {_NODE_REST_SECONDS}
-        else :rest_seconds * power(greatest(b.fruitless_attempts - 1, 0), 2) end
+        else %(rest_seconds)s * power(greatest(b.fruitless_attempts - 1, 0), 2) end
 """
 
 
@@ -121,24 +121,19 @@ class SentInDay(NamedTuple):
 def count_day(seller_id: int) -> SentInDay:
     """The usage of a seller in the last 24 hours."""
     # A retry shares the foreign file of the conversion before it.
-    sent = db.session.execute(
-        parsed(
-            f"""
-            select i.files + c.files, i.rows, i.bytes + c.bytes from (
-                select count(*) as files, coalesce(sum(total), 0) as rows, coalesce(sum(file_size), 0) as bytes
-                from imports
-                where seller_id = :seller_id and created_at > now() - interval '1 day' and kind <> {KIND_UNDO}
-            ) i, (
-                select count(*) filter (where used_at is null) as files, coalesce(sum(file_size), 0) as bytes
-                from conversions
-                where seller_id = :seller_id and created_at > now() - interval '1 day'
-                  and storage_key = concat(seller_id, '/', public_id, '.source')
-            ) c
-            """
-        ),
-        {"seller_id": seller_id},
-    )
-    return SentInDay(*map(int, sent.one()))
+    query = f"""
+        select i.files + c.files, i.rows, i.bytes + c.bytes from (
+            select count(*) as files, coalesce(sum(total), 0) as rows, coalesce(sum(file_size), 0) as bytes
+            from imports
+            where seller_id = %(seller_id)s and created_at > now() - interval '1 day' and kind <> {KIND_UNDO}
+        ) i, (
+            select count(*) filter (where used_at is null) as files, coalesce(sum(file_size), 0) as bytes
+            from conversions
+            where seller_id = %(seller_id)s and created_at > now() - interval '1 day'
+              and storage_key = concat(seller_id, '/', public_id, '.source')
+        ) c
+    """
+    return SentInDay(*map(int, fetch_one(query, {"seller_id": seller_id})))
 
 
 def find_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters | None:
@@ -209,10 +204,9 @@ def lock_file(seller_id: int, sha256: bytes) -> None:
 
     A collision with another file, one in four thousand million, costs a short wait.
     """
-    db.session.execute(
-        text("select pg_advisory_xact_lock(cast(:seller_id as int), cast(:part as int))"),
-        {"seller_id": seller_id, "part": int.from_bytes(sha256[:4], signed=True)},
-    )
+    part = int.from_bytes(sha256[:4], signed=True)
+    query = "select pg_advisory_xact_lock(cast(%(seller_id)s as int), cast(%(part)s as int))"
+    execute(query, {"seller_id": seller_id, "part": part})
 
 
 def find_same_file(seller_id: int, sha256: bytes) -> list[Import]:
@@ -360,8 +354,7 @@ def list_batches(key: ImportKey) -> list[Batch]:
 
 def find_running() -> list[ImportKey]:
     """The imports that are running."""
-    rows = db.session.execute(text(f"select seller_id, id as import_id from imports where status = {IMPORT_RUNNING}"))
-    return [ImportKey(**row._mapping) for row in rows]
+    return fetch_as(ImportKey, f"select seller_id, id as import_id from imports where status = {IMPORT_RUNNING}")
 
 
 #: The batches to send next, round robin over the sellers and, within a seller, over the imports.
@@ -395,42 +388,30 @@ IN_TURN = f"""
 
 def find_next_to_dispatch(limit: int) -> list[Waiting]:
     """The first ``limit`` of the batches ``IN_TURN``."""
-    rows = db.session.execute(parsed(f"{IN_TURN} limit :limit"), {"limit": limit, "rest_seconds": REST_SECONDS})
-    return [_waiting(row) for row in rows]
+    return fetch_as(_waiting, f"{IN_TURN} limit %(limit)s", {"limit": limit, "rest_seconds": REST_SECONDS})
 
 
 def find_dispatched(*, older_than_seconds: float) -> list[Waiting]:
     """The QUEUED batches whose job was sent to Redis that long ago and has not begun."""
-    rows = db.session.execute(
-        parsed(
-            f"""
-            select seller_id, import_id, number, attempt from batches
-            where status = {QUEUED} and {older_than("dispatched_at", ":seconds")}
-            """
-        ),
-        {"seconds": older_than_seconds},
-    )
-    return [_waiting(row) for row in rows]
+    query = f"""
+        select seller_id, import_id, number, attempt from batches
+        where status = {QUEUED} and {older_than("dispatched_at", "%(seconds)s")}
+    """
+    return fetch_as(_waiting, query, {"seconds": older_than_seconds})
 
 
-def _waiting(row: Row[Any]) -> Waiting:
-    return Waiting(BatchKey(row.seller_id, row.import_id, row.number), row.attempt)
+def _waiting(*, attempt: int, **key: int) -> Waiting:
+    return Waiting(BatchKey(**key), attempt)
 
 
 def may_settle(key: ImportKey) -> bool:
     """Whether the import is pausing, or has no batch left that still has rows to work on."""
-    return bool(
-        db.session.scalar(
-            parsed(
-                f"""
-                select exists (
-                    select 1 from imports where seller_id = :seller_id and id = :import_id
-                      and pause_requested_at is not null)
-                  or not exists (
-                    select 1 from batches where seller_id = :seller_id and import_id = :import_id
-                      and status in {UNFINISHED_BATCHES})
-                """
-            ),
-            key._asdict(),
-        )
-    )
+    query = f"""
+        select exists (
+            select 1 from imports where seller_id = %(seller_id)s and id = %(import_id)s
+              and pause_requested_at is not null)
+          or not exists (
+            select 1 from batches where seller_id = %(seller_id)s and import_id = %(import_id)s
+              and status in {UNFINISHED_BATCHES})
+    """
+    return bool(fetch_value(query, key._asdict()))

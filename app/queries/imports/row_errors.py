@@ -87,6 +87,11 @@ class RecordedError(NamedTuple):
         return [kind.cause.say(kind.column, facts) for kind, facts in zip(self.kinds, self.facts, strict=True)]
 
     @property
+    def message(self) -> str:
+        """All of these sentences."""
+        return " ".join(self.messages)
+
+    @property
     def kinds(self) -> list[ErrorKind]:
         """The group of each message."""
         return [
@@ -193,13 +198,11 @@ def _line_breaks(text: ColumnElement[str] | InstrumentedAttribute[str]) -> Colum
 
 def find_lines(key: ImportKey, first: int, last: int) -> set[int]:
     """The lines of an import's failed rows from ``first`` to ``last``."""
-    lines = fetch_values(
-        """
+    query = """
         select line from row_errors
         where seller_id = %(seller_id)s and import_id = %(import_id)s and line between %(first)s and %(last)s
-        """,
-        {**key._asdict(), "first": first, "last": last},
-    )
+    """
+    lines = fetch_values(query, {**key._asdict(), "first": first, "last": last})
     return {*lines}
 
 

@@ -39,8 +39,7 @@ def iter_windows(
     position: RowPlace | None = after
     while position is not None:
         import_id, line = position
-        rows = fetch(
-            f"""
+        query = f"""
             select import_id, line, number = %(rows)s as is_last, is_found, is_foreign from (
                 select r.import_id, r.line, row_number() over (order by r.import_id desc, r.line desc) as number,
                     i.id is not null and strpos(lower(r."row"), %(text)s) > 0 as is_found,
@@ -54,14 +53,10 @@ def iter_windows(
                     and i.kind <> {KIND_CHECK} and i.deleted_at is null
             ) r
             where is_found or is_foreign or number = %(rows)s order by import_id desc, line desc
-            """,
-            {
-                "seller_id": seller_id,
-                "text": text.lower(),
-                "import_id": import_id,
-                "line": line,
-                "rows": _WINDOW_ROWS,
-            },
+        """
+        rows = fetch(
+            query,
+            {"seller_id": seller_id, "text": text.lower(), "import_id": import_id, "line": line, "rows": _WINDOW_ROWS},
         )
         more = find_more([_place(row) for row in rows if row.is_foreign and not row.is_found])
         found = [_place(row) for row in rows if row.is_found or _place(row) in more][:most]
@@ -106,15 +101,13 @@ def load(seller_id: int, places: Collection[RowPlace]) -> list[FoundRow]:
     if not places:
         return []
     import_ids, lines = as_columns(places)
-    rows = fetch(
-        """
+    query = """
         select i.public_id, i.file_name, coalesce(i.name, i.file_name) as name, i.created_at, r.*,
             r.messages as sentences
         from unnest(%(import_ids)b::bigint[], %(lines)b::int[]) with ordinality as k (import_id, line, place)
         join row_errors r on r.seller_id = %(seller_id)s and r.import_id = k.import_id and r.line = k.line
         join imports i on i.seller_id = %(seller_id)s and i.id = k.import_id
         order by k.place
-        """,
-        {"seller_id": seller_id, "import_ids": import_ids, "lines": lines},
-    )
+    """
+    rows = fetch(query, {"seller_id": seller_id, "import_ids": import_ids, "lines": lines})
     return [FoundRow(row.public_id, row.file_name, row.name, row.created_at, recorded_error(row)) for row in rows]

@@ -38,15 +38,13 @@ class RecordedBatch(NamedTuple):
 
 def get(key: ImportKey) -> Recorded:
     """The history of an import that exists."""
-    rows = fetch(
-        """
+    query = """
         select clock_timestamp() as now, i.pauses, b.status, b.started_at, b.heartbeat_at, b.pace
         from imports i join batches b on b.seller_id = i.seller_id and b.import_id = i.id
         where i.seller_id = %(seller_id)s and i.id = %(import_id)s
         order by b.number
-        """,
-        key._asdict(),
-    )
+    """
+    rows = fetch(query, key._asdict())
     batches = [RecordedBatch(row.status, row.started_at, row.heartbeat_at, row.pace) for row in rows]
     return Recorded(rows[0].now, rows[0].pauses, batches)
 
@@ -57,8 +55,7 @@ def count_before(key: ImportKey) -> int | None:
     Those come first whose jobs wait in Redis already, in the order in which they were sent, and then the others in the
     order of ``lookups.find_next_to_dispatch``. Counts no further than MOST_COUNTED.
     """
-    place = fetch_one(
-        f"""
+    query = f"""
         with mine as (
             select min(dispatched_at) as at from batches
             where seller_id = %(seller_id)s and import_id = %(import_id)s and status = {QUEUED}
@@ -67,9 +64,8 @@ def count_before(key: ImportKey) -> int | None:
             mine.at is not null as is_sent
         from mine left join batches b on b.status = {QUEUED} and b.dispatched_at is not null
         group by mine.at
-        """,
-        key._asdict(),
-    )
+    """
+    place = fetch_one(query, key._asdict())
     if place.is_sent:
         return int(min(place.sent_before, MOST_COUNTED))
     waiting = lookups.find_next_to_dispatch(MOST_COUNTED)

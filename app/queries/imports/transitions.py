@@ -6,13 +6,9 @@ each other in a circle. Times are the database's own: hosts need not agree on th
 When an import gets a status that sellers are notified of, the same transaction writes the messages into the outbox.
 """
 
-from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import CursorResult, text
-
-from app.extensions import db
-from app.queries import CHUNK, BatchKey, ImportKey, driver_cursor, older_than, parsed
+from app.queries import CHUNK, BatchKey, ImportKey, driver_cursor, execute, fetch, fetch_as, fetch_value, older_than
 from app.queries.deliveries import outbox
 from app.queries.imports.lookups import IN_TURN, REST_SECONDS, Waiting
 from app.queries.items import VERSION
@@ -40,11 +36,11 @@ from app.queries.status_sets import (
 from app.statuses import BatchStatus, ImportKind, ImportStatus
 
 _NOW = "clock_timestamp()"
-_THIS_IMPORT = "i.seller_id = :seller_id and i.id = :import_id"
+_THIS_IMPORT = "i.seller_id = %(seller_id)s and i.id = %(import_id)s"
 #: Drawn when all chunks of an import are committed and no other can be; see ``Import.end_number``.
 _END_NUMBER = "nextval(pg_get_serial_sequence('imports', 'id'))"
-_ITS_BATCHES = "b.seller_id = :seller_id and b.import_id = :import_id"
-_THIS_BATCH = f"{_ITS_BATCHES} and b.number = :number"
+_ITS_BATCHES = "b.seller_id = %(seller_id)s and b.import_id = %(import_id)s"
+_THIS_BATCH = f"{_ITS_BATCHES} and b.number = %(number)s"
 
 #: Maximum number of pauses in an import's history; further ones take effect, but are not recorded.
 _PAUSES_NOTED = 100
@@ -54,21 +50,21 @@ _PAUSES_NOTED = 100
 _PACE = f"""
     b.pace || array[
         greatest(0, least(extract(epoch from {_NOW} - b.started_at) * 10, 2147483647))::int,
-        :created + :updated + :unchanged + :failed]
+        %(created)s + %(updated)s + %(unchanged)s + %(failed)s]
 """
 
-_IS_LAST_ATTEMPT = "b.fruitless_attempts + 1 >= :max_fruitless_attempts"
+_IS_LAST_ATTEMPT = "b.fruitless_attempts + 1 >= %(max_fruitless_attempts)s"
 _AFTER_TROUBLE = f"""
     status = case when {_IS_LAST_ATTEMPT} then {GIVEN_UP_STATUS} else {QUEUED} end,
     finished_at = case when {_IS_LAST_ATTEMPT} then {_NOW} end,
     fruitless_attempts = b.fruitless_attempts + 1,
     attempt = b.attempt + 1,
-    dispatched_at = null, updated_at = {_NOW}, reason = cast(:reason as text)
+    dispatched_at = null, updated_at = {_NOW}, reason = cast(%(reason)s as text)
 """
 #: Records the attempts that ``ended``; their numbers are one less than the batches' present ones.
 _REMEMBER = f"""
     insert into lost_attempts (seller_id, import_id, number, attempt, at, worker, reason, detail, is_given_up)
-    select seller_id, import_id, number, attempt - 1, {_NOW}, worker, reason, :detail, status = {GIVEN_UP_STATUS}
+    select seller_id, import_id, number, attempt - 1, {_NOW}, worker, reason, %(detail)s, status = {GIVEN_UP_STATUS}
     from ended
     on conflict (seller_id, import_id, number, attempt) do update set at = excluded.at
 """
@@ -125,13 +121,11 @@ class Reclaimed(NamedTuple):
 
 def request_pause(key: ImportKey) -> bool:
     """Mark a running import as pausing. Returns false if it is not running or is already pausing."""
-    return _changed(
-        f"""
+    query = f"""
         update imports i set pause_requested_at = {_NOW}
         where {_THIS_IMPORT} and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
-        """,
-        key,
-    )
+    """
+    return _changed(query, key)
 
 
 def settle_pause(key: ImportKey) -> bool:
@@ -139,34 +133,26 @@ def settle_pause(key: ImportKey) -> bool:
 
     QUEUED batches are paused with it, also those that returned to the queue since Pause was pressed.
     """
-    pausing = _execute(
-        f"""
+    query = f"""
         select 1 from imports i
         where {_THIS_IMPORT} and i.status = {IMPORT_RUNNING} and i.pause_requested_at is not null
         for no key update
-        """,
-        key,
-    )
-    if pausing.first() is None:
+    """
+    if not fetch(query, key._asdict()):
         return False
-    _execute(
-        f"""
+    query = f"""
         update batches b set status = {PAUSED}, dispatched_at = null, updated_at = {_NOW}
         where {_ITS_BATCHES} and b.status = {QUEUED}
-        """,
-        key,
-    )
-    is_paused = _changed(
-        f"""
+    """
+    execute(query, key._asdict())
+    query = f"""
         update imports i set status = {IMPORT_PAUSED}, pause_requested_at = null,
-            pauses = case when cardinality(i.pauses) < :noted then i.pauses || {_NOW} else i.pauses end
+            pauses = case when cardinality(i.pauses) < %(noted)s then i.pauses || {_NOW} else i.pauses end
         where {_THIS_IMPORT} and i.status = {IMPORT_RUNNING}
           and exists (select 1 from batches b where {_ITS_BATCHES} and b.status = {PAUSED})
           and not exists (select 1 from batches b where {_ITS_BATCHES} and b.status in {ACTIVE_BATCHES})
-        """,
-        key,
-        noted=2 * _PAUSES_NOTED,
-    )
+    """
+    is_paused = _changed(query, key, noted=2 * _PAUSES_NOTED)
     if is_paused:
         outbox.enqueue_notifications(key, ImportStatus.PAUSED)
     return is_paused
@@ -174,22 +160,18 @@ def settle_pause(key: ImportKey) -> bool:
 
 def resume(key: ImportKey) -> bool:
     """Resume a paused import: its paused batches become QUEUED under a new attempt."""
-    if not _changed(
-        f"""
+    query = f"""
         update imports i set status = {IMPORT_RUNNING},
-            pauses = case when cardinality(i.pauses) % 2 = 1 then i.pauses || {_NOW} else i.pauses end
+            pauses = case when cardinality(i.pauses) %% 2 = 1 then i.pauses || {_NOW} else i.pauses end
         where {_THIS_IMPORT} and i.status = {IMPORT_PAUSED}
-        """,
-        key,
-    ):
+    """
+    if not _changed(query, key):
         return False
-    _execute(
-        f"""
+    query = f"""
         update batches b set status = {QUEUED}, attempt = attempt + 1, dispatched_at = null, updated_at = {_NOW}
         where {_ITS_BATCHES} and b.status = {PAUSED}
-        """,
-        key,
-    )
+    """
+    execute(query, key._asdict())
     return True
 
 
@@ -198,25 +180,20 @@ def terminate(key: ImportKey, *, is_unseen: bool = False) -> bool:
 
     This waits for chunks in progress. Once it is committed, every later chunk fails at its fence.
     """
-    if not _changed(
-        f"""
+    query = f"""
         update imports i set status = {IMPORT_TERMINATED}, finished_at = {_NOW}, pause_requested_at = null,
-            is_unseen = cast(:is_unseen as boolean)
+            is_unseen = cast(%(is_unseen)s as boolean)
         where {_THIS_IMPORT} and i.status in {LIVE_IMPORTS}
-        """,
-        key,
-        is_unseen=is_unseen,
-    ):
+    """
+    if not _changed(query, key, is_unseen=is_unseen):
         return False
-    _execute(
-        f"""
+    query = f"""
         update batches b set status = {TERMINATED}, finished_at = {_NOW}, updated_at = {_NOW}
         where {_ITS_BATCHES} and b.status in {UNFINISHED_BATCHES}
-        """,
-        key,
-    )
+    """
+    execute(query, key._asdict())
     # Only now: until the batches were locked, chunks could still be committed.
-    _execute(f"update imports i set end_number = {_END_NUMBER} where {_THIS_IMPORT}", key)
+    execute(f"update imports i set end_number = {_END_NUMBER} where {_THIS_IMPORT}", key._asdict())
     outbox.enqueue_notifications(key, ImportStatus.TERMINATED)
     return True
 
@@ -226,8 +203,7 @@ def settle_finished(key: ImportKey) -> ImportStatus | None:
 
     It is FAILED where a row failed or a batch was given up.
     """
-    settled: str | None = _execute(
-        f"""
+    query = f"""
         update imports i set
             status = case
                 when exists (select 1 from batches b where {_ITS_BATCHES} and (b.failed > 0 or {GIVEN_UP}))
@@ -237,9 +213,8 @@ def settle_finished(key: ImportKey) -> ImportStatus | None:
           and not exists (
             select 1 from batches b where {_ITS_BATCHES} and b.status in {UNFINISHED_BATCHES})
         returning i.status
-        """,
-        key,
-    ).scalar()
+    """
+    settled = fetch_value(query, key._asdict())
     if settled is None:
         return None
     status = ImportStatus(settled)
@@ -256,60 +231,50 @@ def dispatch_next(window: int) -> list[Waiting]:
     They are as many as leave ``window`` jobs there, those of conversions included. One that another process writes is
     left out. The caller's commit does not wait for the disk: a batch of which this is forgotten is sent again.
     """
-    rows = db.session.execute(
-        parsed(
-            f"""
-            with next as (
-                select *, row_number() over () as place from ({IN_TURN} limit greatest(0, :window
-                    - (select count(*) from batches where status = {QUEUED} and dispatched_at is not null)
-                    - (select count(*) from conversions
-                       where status = {CONVERSION_QUEUED} and dispatched_at is not null))) as in_turn
-            ), free as (
-                select b.seller_id, b.import_id, b.number, next.place from batches b join next on
-                    b.seller_id = next.seller_id and b.import_id = next.import_id and b.number = next.number
-                where b.status = {QUEUED} and b.attempt = next.attempt and b.dispatched_at is null
-                for no key update of b skip locked
-            )
-            update batches b set dispatched_at = {_NOW} from free
-            where b.seller_id = free.seller_id and b.import_id = free.import_id and b.number = free.number
-            returning free.place, b.seller_id, b.import_id, b.number, b.attempt,
-                set_config('synchronous_commit', 'off', true)
-            """
-        ),
-        {"window": window, "rest_seconds": REST_SECONDS},
-    )
-    return [Waiting(BatchKey(*key), attempt) for _, *key, attempt, _ in sorted(rows)]
+    query = f"""
+        with next as (
+            select *, row_number() over () as place from ({IN_TURN} limit greatest(0, %(window)s
+                - (select count(*) from batches where status = {QUEUED} and dispatched_at is not null)
+                - (select count(*) from conversions
+                   where status = {CONVERSION_QUEUED} and dispatched_at is not null))) as in_turn
+        ), free as (
+            select b.seller_id, b.import_id, b.number, next.place from batches b join next on
+                b.seller_id = next.seller_id and b.import_id = next.import_id and b.number = next.number
+            where b.status = {QUEUED} and b.attempt = next.attempt and b.dispatched_at is null
+            for no key update of b skip locked
+        )
+        update batches b set dispatched_at = {_NOW} from free
+        where b.seller_id = free.seller_id and b.import_id = free.import_id and b.number = free.number
+        returning free.place, b.seller_id, b.import_id, b.number, b.attempt,
+            set_config('synchronous_commit', 'off', true)
+    """
+    rows = fetch(query, {"window": window, "rest_seconds": REST_SECONDS})
+    in_turn = sorted(rows, key=lambda row: row.place)
+    return [Waiting(BatchKey(row.seller_id, row.import_id, row.number), row.attempt) for row in in_turn]
 
 
 def undispatch(key: BatchKey, attempt: int) -> bool:
     """Record that the job of a QUEUED batch did not reach Redis, or was lost there; the batch waits again."""
-    return _changed(
-        f"""
+    query = f"""
         update batches b set dispatched_at = null
-        where {_THIS_BATCH} and b.status = {QUEUED} and b.attempt = :attempt
-        """,
-        key,
-        attempt=attempt,
-    )
+        where {_THIS_BATCH} and b.status = {QUEUED} and b.attempt = %(attempt)s
+    """
+    return _changed(query, key, attempt=attempt)
 
 
 def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | None:
     """Claim a QUEUED batch of a running import for this attempt and ``worker``; None if that is not possible."""
-    row = _fetch(
-        f"""
+    query = f"""
         update batches b set status = {RUNNING}, heartbeat_at = {_NOW}, updated_at = {_NOW},
-            started_at = coalesce(b.started_at, {_NOW}), worker = cast(:worker as text)
+            started_at = coalesce(b.started_at, {_NOW}), worker = cast(%(worker)s as text)
         from imports i, batches was
-        where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = {QUEUED} and b.attempt = :attempt
+        where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = {QUEUED} and b.attempt = %(attempt)s
           and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
-          and was.seller_id = :seller_id and was.import_id = :import_id and was.number = :number
+          and was.seller_id = %(seller_id)s and was.import_id = %(import_id)s and was.number = %(number)s
         returning i.kind, i.parent_id, i.storage_key, i.header, b.cursor, b.cursor_line, b.end_byte,
             {VERSION}, i.digest_format, greatest(extract(epoch from {_NOW} - was.updated_at), 0)::float8
-        """,
-        key,
-        attempt=attempt,
-        worker=worker,
-    )
+    """
+    row = _fetch(query, key, attempt=attempt, worker=worker)
     return None if row is None else Claim(ImportKind(row[0]), *row[1:])
 
 
@@ -319,81 +284,64 @@ def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
     For the rest of the transaction the session has the application_name ``CHUNK``, so that the reconciler can end it
     when it outlives the lease.
     """
-    row = _fetch(
-        f"""
-        select b.cursor, i.pause_requested_at is not null, set_config('application_name', :chunk, true)
+    query = f"""
+        select b.cursor, i.pause_requested_at is not null, set_config('application_name', %(chunk)s, true)
         from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
-        where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = :attempt
+        where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = %(attempt)s
         for no key update of b
-        """,
-        key,
-        attempt=attempt,
-        chunk=CHUNK,
-    )
+    """
+    row = _fetch(query, key, attempt=attempt, chunk=CHUNK)
     return None if row is None else Fence(*row[:2])
 
 
 def advance(key: BatchKey, by: Advance) -> BatchStatus:
     """Advance the locked batch, and finish it at the end of its slice. Returns its new status."""
-    row = _fetch(
-        f"""
+    query = f"""
         update batches b set
-            cursor = :cursor, cursor_line = :cursor_line,
-            created = b.created + :created, updated = b.updated + :updated,
-            unchanged = b.unchanged + :unchanged, failed = b.failed + :failed,
-            reversible = b.reversible + :updated,
+            cursor = %(cursor)s, cursor_line = %(cursor_line)s,
+            created = b.created + %(created)s, updated = b.updated + %(updated)s,
+            unchanged = b.unchanged + %(unchanged)s, failed = b.failed + %(failed)s,
+            reversible = b.reversible + %(updated)s,
             pace = {_PACE},
             fruitless_attempts = 0, reason = null, heartbeat_at = {_NOW}, updated_at = {_NOW},
-            status = case when :cursor < b.end_byte then b.status else {COMPLETED} end,
-            finished_at = case when :cursor < b.end_byte then null else {_NOW} end
+            status = case when %(cursor)s < b.end_byte then b.status else {COMPLETED} end,
+            finished_at = case when %(cursor)s < b.end_byte then null else {_NOW} end
         where {_THIS_BATCH} and b.status = {RUNNING}
         returning b.status
-        """,
-        key,
-        **by._asdict(),
-    )
+    """
+    row = _fetch(query, key, **by._asdict())
     assert row is not None
     return BatchStatus(row[0])
 
 
 def pause_batch(key: BatchKey, attempt: int) -> bool:
     """Stop a running batch at its cursor because its import is pausing."""
-    return _changed(
-        f"""
+    query = f"""
         update batches b set status = {PAUSED}, dispatched_at = null, updated_at = {_NOW}
         from imports i
-        where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = {RUNNING} and b.attempt = :attempt
+        where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = {RUNNING} and b.attempt = %(attempt)s
           and i.pause_requested_at is not null
-        """,
-        key,
-        attempt=attempt,
-    )
+    """
+    return _changed(query, key, attempt=attempt)
 
 
 def release(key: BatchKey, attempt: int) -> bool:
     """Return a running batch to the queue at its cursor: its worker is shutting down."""
-    return _changed(
-        f"""
+    query = f"""
         update batches b set status = {QUEUED}, attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
-        where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = :attempt
-        """,
-        key,
-        attempt=attempt,
-    )
+        where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = %(attempt)s
+    """
+    return _changed(query, key, attempt=attempt)
 
 
 def wait_for_node(key: BatchKey, attempt: int, *, reason: str) -> bool:
     """Return a running batch to the queue because the database node with its listings is away: no failed attempt."""
-    return _changed(
-        f"""
+    query = f"""
         update batches b set status = {QUEUED}, attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW},
-            fruitless_attempts = 0, reason = :reason
-        where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = :attempt
-        """,
-        key,
-        attempt=attempt,
-        reason=reason,
-    )
+            fruitless_attempts = 0, reason = %(reason)s
+        where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = %(attempt)s
+    """
+    return _changed(query, key, attempt=attempt, reason=reason)
 
 
 def end_attempt(key: BatchKey, attempt: int, *, reason: str, max_fruitless_attempts: int, detail: str = "") -> bool:
@@ -401,20 +349,16 @@ def end_attempt(key: BatchKey, attempt: int, *, reason: str, max_fruitless_attem
 
     ``reason`` is for the seller, ``detail`` for operators.
     """
-    return _changed(
-        f"""
+    query = f"""
         with ended as (
             update batches b set {_AFTER_TROUBLE}
-            where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = :attempt
+            where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = %(attempt)s
             returning b.seller_id, b.import_id, b.number, b.attempt, b.worker, b.reason, b.status
         )
         {_REMEMBER}
-        """,
-        key,
-        attempt=attempt,
-        reason=reason,
-        detail=detail,
-        max_fruitless_attempts=max_fruitless_attempts,
+    """
+    return _changed(
+        query, key, attempt=attempt, reason=reason, detail=detail, max_fruitless_attempts=max_fruitless_attempts
     )
 
 
@@ -424,35 +368,28 @@ def reopen(key: ImportKey) -> int:
     The import, if it had FAILED, runs again. Not where it is a check, paused or terminated, where its file is gone, or
     where its remaining rows have been taken up by another import: then they would be imported twice.
     """
-    locked = _execute(
-        f"""
+    query = f"""
         select 1 from imports i
         where {_THIS_IMPORT} and i.status in {REOPENABLE_IMPORTS} and i.kind = {KIND_IMPORT}
           and i.source_removed_at is null and i.deleted_at is null
           and not exists (select 1 from imports child where child.seller_id = i.seller_id and child.parent_id = i.id
             and child.retried_rows in {ROWS_TAKEN_FOR_GOOD})
         for no key update
-        """,
-        key,
-    )
-    if locked.first() is None:
+    """
+    if not fetch(query, key._asdict()):
         return 0
-    reopened = _execute(
-        f"""
+    query = f"""
         update batches b set status = {QUEUED}, finished_at = null, fruitless_attempts = 0,
             reason = null, attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
         where {_ITS_BATCHES} and {GIVEN_UP}
-        """,
-        key,
-    ).rowcount
+    """
+    reopened = execute(query, key._asdict())
     if reopened:
-        _execute(
-            f"""
+        query = f"""
             update imports i set status = {IMPORT_RUNNING}, finished_at = null, end_number = null, dealt_with_at = null
             where {_THIS_IMPORT} and i.status = {IMPORT_FAILED}
-            """,
-            key,
-        )
+        """
+        execute(query, key._asdict())
     return reopened
 
 
@@ -461,49 +398,37 @@ def reclaim_expired(*, lease_seconds: float, max_fruitless_attempts: int) -> lis
 
     A batch whose row is locked is being written, and is skipped.
     """
-    rows = db.session.execute(
-        text(
-            f"""
-            with lost as (
-                select seller_id, import_id, number from batches
-                where status = {RUNNING} and {older_than("heartbeat_at", ":lease_seconds")}
-                for no key update skip locked
-            ), ended as (
-                update batches b set {_AFTER_TROUBLE}
-                from lost
-                where b.seller_id = lost.seller_id and b.import_id = lost.import_id and b.number = lost.number
-                returning b.seller_id, b.import_id, b.number, b.attempt, b.worker, b.reason, b.status
-            ), remembered as ({_REMEMBER})
-            select seller_id, import_id, number, attempt, status from ended
-            """
-        ),
-        {
-            "lease_seconds": lease_seconds,
-            "max_fruitless_attempts": max_fruitless_attempts,
-            "reason": "Its worker stopped responding.",
-            "detail": "No heartbeat within the lease.",
-        },
-    )
-    return [
-        Reclaimed(BatchKey(row.seller_id, row.import_id, row.number), row.attempt, BatchStatus(row.status))
-        for row in rows
-    ]
+    query = f"""
+        with lost as (
+            select seller_id, import_id, number from batches
+            where status = {RUNNING} and {older_than("heartbeat_at", "%(lease_seconds)s")}
+            for no key update skip locked
+        ), ended as (
+            update batches b set {_AFTER_TROUBLE}
+            from lost
+            where b.seller_id = lost.seller_id and b.import_id = lost.import_id and b.number = lost.number
+            returning b.seller_id, b.import_id, b.number, b.attempt, b.worker, b.reason, b.status
+        ), remembered as ({_REMEMBER})
+        select seller_id, import_id, number, attempt, status from ended
+    """
+    values = {
+        "lease_seconds": lease_seconds,
+        "max_fruitless_attempts": max_fruitless_attempts,
+        "reason": "Its worker stopped responding.",
+        "detail": "No heartbeat within the lease.",
+    }
+    return fetch_as(_reclaimed, query, values)
 
 
-def _execute(statement: str, key: ImportKey | BatchKey, **values: object) -> CursorResult[Any]:
-    return db.session.execute(parsed(statement), {**key._asdict(), **values})  # type: ignore[return-value]
+def _reclaimed(*, attempt: int, status: str, **key: int) -> Reclaimed:
+    return Reclaimed(BatchKey(**key), attempt, BatchStatus(status))
 
 
 def _fetch(statement: str, key: BatchKey, **values: object) -> tuple[Any, ...] | None:
     """The only row of the result. Only the driver executes it, in a third of the time: a chunk has 5,000 rows."""
     with driver_cursor() as cursor:
-        return cursor.execute(_for_driver(statement), {**key._asdict(), **values}).fetchone()
-
-
-@cache
-def _for_driver(statement: str) -> bytes:
-    return str(text(statement).compile(dialect=db.engine.dialect)).encode()
+        return cursor.execute(statement.encode(), {**key._asdict(), **values}).fetchone()
 
 
 def _changed(statement: str, key: ImportKey | BatchKey, **values: object) -> bool:
-    return _execute(statement, key, **values).rowcount == 1
+    return execute(statement, {**key._asdict(), **values}) == 1

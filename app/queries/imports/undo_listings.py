@@ -49,15 +49,13 @@ class Kept(NamedTuple):
 def list_removed(parent: ImportKey, *, limit: int) -> list[Example]:
     """The first listings that undoing the import ``parent`` would remove."""
     values = {"seller_id": parent.seller_id, "parent": parent.import_id, "undos": list_undos(parent), "limit": limit}
-    rows = fetch(
-        f"""
+    query = f"""
         select i.urn, i.name, l.* from listings l join items i on i.id = l.item_id
         where l.seller_id = %(seller_id)s and l.created_import_id = %(parent)s and {AS_CREATED}
             and not {KEPT_BEFORE}
         order by {", ".join(f"l.{name}" for name in KEY)} limit %(limit)s
-        """,
-        values,
-    )
+    """
+    rows = fetch(query, values)
     return [Example(row.urn, row.name, row.condition, row.variants, _values(row), {}) for row in rows]
 
 
@@ -65,8 +63,7 @@ def list_put_back(parent: ImportKey, *, limit: int) -> list[Example]:
     """The first listings that undoing the import ``parent`` would put back."""
     values = {"seller_id": parent.seller_id, "parent": parent.import_id, "undos": list_undos(parent), "limit": limit}
     then = ", ".join(f"case when k.has_{name} then k.{name} else l.{name} end as then_{name}" for name in VALUES)
-    rows = fetch(
-        f"""
+    query = f"""
         select i.urn, i.name, k.condition, k.variants, {", ".join(f"l.{name}" for name in VALUES)}, {then}
         from (
             select e.*, {", ".join(f"r.{name} is not null as has_{name}" for name in VALUES)}
@@ -77,9 +74,8 @@ def list_put_back(parent: ImportKey, *, limit: int) -> list[Example]:
         ) l
         join items i on i.id = k.item_id
         limit %(limit)s
-        """,
-        values,
-    )
+    """
+    rows = fetch(query, values)
     return [
         Example(row.urn, row.name, row.condition, row.variants, _values(row), _values(row, "then_")) for row in rows
     ]
@@ -96,8 +92,7 @@ def list_to_keep(parent: ImportKey, *, limit: int) -> list[Kept]:
     """
     if list_undos(parent):
         return []
-    return _name(
-        f"""
+    query = f"""
         select * from (
             (select l.seller_id, {_each("l", KEY)}, l.updated_import_id as changed_import_id,
                 l.updated_line as changed_line, l.edits is not null as is_edited, false as is_unrecorded
@@ -113,42 +108,40 @@ def list_to_keep(parent: ImportKey, *, limit: int) -> list[Kept]:
              limit %(limit)s)
         ) l
         limit %(limit)s
-        """,
-        {"seller_id": parent.seller_id, "parent": parent.import_id, "limit": limit},
-    )
+    """
+    return _name(query, {"seller_id": parent.seller_id, "parent": parent.import_id, "limit": limit})
 
 
 def list_kept(undo: ImportKey, *, limit: int, after: ListingKey = (0, 0, "")) -> list[Kept]:
     """The listings that an undo has kept, in the order of their keys, from behind ``after``."""
-    return _name(
-        f"""
+    query = f"""
         select * from kept_listings where seller_id = %(seller_id)s and import_id = %(undo)s
             and (item_id, condition, variants) > (%(item_id)s::int, %(condition)s::smallint, %(variants)s)
         order by {", ".join(KEY)} limit %(limit)s
-        """,
+    """
+    return _name(
+        query,
         {"seller_id": undo.seller_id, "undo": undo.import_id, "limit": limit, **dict(zip(KEY, after, strict=True))},
     )
 
 
 def _name(kept: str, values: dict[str, Any]) -> list[Kept]:
     """The listings that the query ``kept`` finds, with the names of their items and of what has changed them."""
-    rows = fetch(
-        f"""
+    query = f"""
         select k.item_id, k.condition, k.variants, i.urn, i.name,
             k.changed_import_id, k.changed_line, k.is_edited, k.is_unrecorded
         from ({kept}) k
         join items i on i.id = k.item_id
         order by {_each("k", KEY)}
-        """,
-        values,
-    )
+    """
+    rows = fetch(query, values)
     # A statement of its own, because the imports are in the ledger.
-    changers = fetch(
-        """
+    query = """
         select id, public_id, coalesce(name, file_name) as name, kind from imports
         where seller_id = %(seller_id)s and id = any(%(ids)s::bigint[]) and deleted_at is null
-        """,
-        {"seller_id": values["seller_id"], "ids": [*{row.changed_import_id for row in rows} - {None}]},
+    """
+    changers = fetch(
+        query, {"seller_id": values["seller_id"], "ids": [*{row.changed_import_id for row in rows} - {None}]}
     )
     by_id = {changer.id: changer for changer in changers}
     return [_kept(row, by_id.get(row.changed_import_id)) for row in rows]

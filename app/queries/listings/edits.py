@@ -20,14 +20,12 @@ def lock(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Edita
     """The seller's listings with these ``keys``, locked in the order in which chunks lock them (see ``listings``)."""
     if not keys:
         return {}
-    rows = fetch(
-        f"""
+    query = f"""
         select k.item_id, k.condition, k.variants, l.price, l.quantity, l.hidden
         from {UNNESTED_KEYS}
         cross join lateral (select * from listings l where {HAS_KEY} for no key update) l
-        """,
-        {"seller_id": seller_id, **key_arrays(sorted(keys))},
-    )
+    """
+    rows = fetch(query, {"seller_id": seller_id, **key_arrays(sorted(keys))})
     return {(row.item_id, row.condition, row.variants): Editable(row.price, row.quantity, row.hidden) for row in rows}
 
 
@@ -38,15 +36,16 @@ def write(seller_id: int, changes: Mapping[ListingKey, Editable]) -> None:
     """
     if not changes:
         return
-    execute(
-        f"""
+    query = f"""
         update listings l set price = v.price, quantity = v.quantity, hidden = v.hidden,
             edits = coalesce(l.edits, 0) + 1, edited_at = now(), updated_at = now()
         from {UNNESTED_KEYS}
         join unnest(%(prices)b::int[], %(quantities)b::int[], %(hidden)b::bool[])
             with ordinality as v (price, quantity, hidden, place) using (place)
         where {HAS_KEY}
-        """,
+    """
+    execute(
+        query,
         {
             "seller_id": seller_id,
             **key_arrays(changes),

@@ -217,8 +217,7 @@ def _scan_window(
         **_item_values(wanted),
         **_test_values(seller_id, wanted),
     }
-    rows = fetch(
-        f"""
+    query = f"""
         select item_id, condition, variants, number = %(listings)s as is_last, is_wanted
         from (
             select item_id, condition, variants, number, {" and ".join(asked) or "true"} as is_wanted
@@ -233,9 +232,8 @@ def _scan_window(
         ) l
         where is_wanted or number = %(listings)s
         order by item_id, condition, variants limit %(most)s
-        """,
-        values,
-    )
+    """
+    rows = fetch(query, values)
     found = [_key_of(row) for row in rows if row.is_wanted][:most]
     if len(found) == most:
         return SearchWindow(found, found[-1])
@@ -317,25 +315,21 @@ def _items_under(wanted: ListingFilter) -> list[int] | None:
 
 def _items_between(wanted: ListingFilter, first: int, last: int) -> list[int]:
     """The first matching items from one id to another, in order."""
-    return fetch_values(
-        f"""
+    query = f"""
         select i.id from items i where i.id between %(first)s and %(last)s and {_item_matches(wanted)}
         order by i.id limit %(limit)s
-        """,
-        {**_item_values(wanted), "first": first, "last": last, "limit": _MOST_MATCHES},
-    )
+    """
+    return fetch_values(query, {**_item_values(wanted), "first": first, "last": last, "limit": _MOST_MATCHES})
 
 
 def _item_further_on(seller_id: int, wanted: ListingFilter, after: ListingKey, listings: int) -> int | None:
     """The item of the listing that is ``listings`` listings beyond ``after``; only hidden ones count if ``wanted``."""
-    found: int | None = fetch_value(
-        f"""
+    query = f"""
         select item_id from listings where seller_id = %(seller_id)s and {_BEHIND}
         {"and hidden" if wanted.hidden else ""}
         order by item_id, condition, variants offset %(skipped)s limit 1
-        """,
-        {"seller_id": seller_id, "skipped": listings - 1, **_key_values(after)},
-    )
+    """
+    found: int | None = fetch_value(query, {"seller_id": seller_id, "skipped": listings - 1, **_key_values(after)})
     return found
 
 
@@ -396,13 +390,14 @@ def find_sorted(
     if after is not None:
         is_further = f"{sort.column} {'<' if sort.is_descending else '>'} {sort.value}"
         conditions.append(f"({is_further} or ({sort.column} = {sort.value} and {_BEHIND}))")
-    rows = fetch(
-        f"""
+    query = f"""
         select {sort.written} as value, item_id, condition, variants from listings
         where seller_id = %(seller_id)s {"".join(f" and {one}" for one in conditions)}
         order by {sort.column} {"desc" if sort.is_descending else "asc"}, item_id, condition, variants
         limit %(limit)s
-        """,
+    """
+    rows = fetch(
+        query,
         {
             "condition": wanted.condition,
             "limit": limit,
@@ -471,8 +466,7 @@ def describe(seller_id: int, keys: Collection[ListingKey]) -> list[FoundListing]
     """Listings for display, in the order of ``keys``."""
     if not keys:
         return []
-    rows = fetch(
-        f"""
+    query = f"""
         select i.urn, i.game, i."set" as set_name, i.name, i.number, l.condition, l.variants, {_FIELDS},
             c.public_id as maker_id, c.file_name as maker_file, c.name as maker_name, l.created_line,
             u.public_id as changer_id, u.file_name as changer_file, u.name as changer_name,
@@ -482,9 +476,8 @@ def describe(seller_id: int, keys: Collection[ListingKey]) -> list[FoundListing]
         left join imports u on u.seller_id = %(seller_id)s and u.deleted_at is null
             and u.id = coalesce(l.put_back_import_id, l.updated_import_id)
         order by k.place
-        """,
-        {"seller_id": seller_id, **key_arrays(keys)},
-    )
+    """
+    rows = fetch(query, {"seller_id": seller_id, **key_arrays(keys)})
     return [_listed(row) for row in rows]
 
 
@@ -526,13 +519,11 @@ def export(seller_id: int, keys: Collection[ListingKey]) -> list[ExportedListing
 
 def count_by_item(seller_id: int, item_ids: Collection[int]) -> dict[int, int]:
     """The number of the seller's listings of each item; items without one are left out."""
-    rows = fetch(
-        """
+    query = """
         select item_id, count(*) as listings from listings
         where seller_id = %(seller_id)s and item_id = any(%(item_ids)s) group by item_id
-        """,
-        {"seller_id": seller_id, "item_ids": [*item_ids]},
-    )
+    """
+    rows = fetch(query, {"seller_id": seller_id, "item_ids": [*item_ids]})
     return {row.item_id: row.listings for row in rows}
 
 
