@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import Response
 from flask_smorest import Blueprint
 
 from app.api import limits, problems
@@ -12,14 +11,8 @@ from app.api.schemas import Problem
 
 blueprint = Blueprint("api", __name__, url_prefix=f"{problems.ROOT}v1")
 blueprint.before_request(require_token)
+blueprint.after_request(limits.add_headers)
 problems.handle_errors(blueprint)
-
-
-@blueprint.after_request
-def _finish(response: Response) -> Response:
-    if "Cache-Control" not in response.headers:
-        response.headers["Cache-Control"] = "no-store"
-    return limits.add_headers(response)
 
 
 def can_fail(

@@ -143,9 +143,7 @@ def answer(
         document["line"] = line
     if errors:
         document["errors"] = errors
-    response = Response(json.dumps(document), status or kind.status, content_type=CONTENT_TYPE)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return Response(json.dumps(document), status or kind.status, content_type=CONTENT_TYPE)
 
 
 def _answer_unknown_address() -> Response | HTTPException | None:

@@ -3,7 +3,7 @@
 import logging
 import uuid
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
@@ -87,9 +87,7 @@ def end_other_sessions() -> ResponseReturnValue:
 @blueprint.errorhandler(TooManyAttempts)
 def refuse(refused: TooManyAttempts) -> ResponseReturnValue:
     """The page again, after too many attempts at the password."""
-    response = _render(error=str(refused))
-    response.headers["Retry-After"] = str(refused.seconds)
-    return response, 429
+    return _render(error=str(refused)), 429, {"Retry-After": str(refused.seconds)}
 
 
 def _say_ended(count: int) -> str:
@@ -108,23 +106,18 @@ def _back() -> ResponseReturnValue:
 
 def _render(
     form: PasswordForm | None = None, *, ending: ConfirmForm | None = None, whom: str = "", error: str | None = None
-) -> Response:
+) -> str:
     """The page with errors: of the password form, of the form that ends ``whom``, or general ones."""
     active = sessions.list_active(seller_id(), secret(), at_most=_MAX_SHOWN)
-    response = make_response(
-        render_template(
-            "settings/account.html",
-            # Built without the submitted fields: an error in one form is none in another.
-            form=form or PasswordForm(formdata=None),
-            faults={whom: ending.current_password.errors} if ending else {},
-            error=error,
-            active=active,
-            max_shown=_MAX_SHOWN,
-            min_length=passwords.MIN_LENGTH,
-            good_length=passwords.GOOD_LENGTH,
-            describe_browser=describe_browser,
-        )
+    return render_template(
+        "settings/account.html",
+        # Built without the submitted fields: an error in one form is none in another.
+        form=form or PasswordForm(formdata=None),
+        faults={whom: ending.current_password.errors} if ending else {},
+        error=error,
+        active=active,
+        max_shown=_MAX_SHOWN,
+        min_length=passwords.MIN_LENGTH,
+        good_length=passwords.GOOD_LENGTH,
+        describe_browser=describe_browser,
     )
-    # The Back button must not show ended sessions, nor anything to the next user of the browser.
-    response.headers["Cache-Control"] = "no-store"
-    return response

@@ -43,6 +43,7 @@ def init_app(app: Flask) -> None:
 def _add(response: Response) -> Response:
     response.headers.update(_HEADERS)
     if request.endpoint != "static" and request.blueprint not in _FOR_EVERYBODY:
+        # Above all, the Back button must bring back neither old counters nor what the next user must not see.
         response.headers.setdefault("Cache-Control", "no-store")
     # rq-dashboard's page has another policy: see queues.
     if policy := g.get("content_security_policy"):

@@ -24,7 +24,5 @@ def render_live(page: str, part: str, **context: Any) -> Response:
         response = make_response(render_template("fragment.html", part=part, is_poll=is_poll(), **context))
     else:
         response = make_response(render_template(page, part=part, **context))
-    # The Back button must bring back neither old counters nor a fragment instead of the page.
-    response.headers["Cache-Control"] = "no-store"
     response.vary.add("HX-Request")
     return response

@@ -2,7 +2,7 @@
 
 import uuid
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.config import current_settings
@@ -173,9 +173,7 @@ def start(public_id: uuid.UUID) -> ResponseReturnValue:
         # The page tells that itself.
         return _render_preview(conversions.get(by, public_id)), 409
     except FileRejected as rejected:
-        return refuse(
-            rejected, lambda sentence: _render_preview(conversions.get(by, public_id), sentence).get_data(True)
-        )
+        return refuse(rejected, lambda sentence: _render_preview(conversions.get(by, public_id), sentence))
     return redirect(url_for("details.show", public_id=started.public_id), 303)
 
 
@@ -245,19 +243,15 @@ def _render_step(one: Conversion, step: Step, error: str | None = None) -> str:
     )
 
 
-def _render_preview(one: Conversion, error: str | None = None) -> Response:
+def _render_preview(one: Conversion, error: str | None = None) -> str:
     earlier = None if one.used_at else conversions.find_imported_before(one)
-    response = make_response(
-        render_template(
-            "match/preview.html",
-            one=one,
-            here=Step.PREVIEW,
-            steps=match_pages.steps(one, Step.PREVIEW),
-            error=error,
-            repeated=earlier.public_id if earlier else None,
-            form_keys={"import": uuid.uuid4(), "check": uuid.uuid4()},
-            **match_pages.preview(one),
-        )
+    return render_template(
+        "match/preview.html",
+        one=one,
+        here=Step.PREVIEW,
+        steps=match_pages.steps(one, Step.PREVIEW),
+        error=error,
+        repeated=earlier.public_id if earlier else None,
+        form_keys={"import": uuid.uuid4(), "check": uuid.uuid4()},
+        **match_pages.preview(one),
     )
-    response.headers["Cache-Control"] = "no-store"
-    return response

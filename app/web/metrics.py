@@ -26,9 +26,7 @@ def show() -> Response:
         abort(404)
     cluster = CollectorRegistry()
     cluster.register(_Cluster())
-    response = Response(generate_latest(metrics.counted()) + generate_latest(cluster), content_type=CONTENT_TYPE_LATEST)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return Response(generate_latest(metrics.counted()) + generate_latest(cluster), content_type=CONTENT_TYPE_LATEST)
 
 
 def _has_token() -> bool:
