@@ -3,9 +3,9 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from flask import current_app
@@ -32,78 +32,84 @@ class SmtpServer(NamedTuple):
     must_start_tls: bool
 
 
+def _or_none(usual: int) -> int:
+    """A number that 0 switches off."""
+    made: int = field(default=usual, metadata={"may_be_zero": True})
+    return made
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one process; each field is the environment variable of the same name in upper case."""
 
     #: Directory of the private servers and the local storage, unless others are configured, and of what the processes
     #: of a host share.
-    sluice_home: Path
+    sluice_home: Path = Path(".sluice")
     #: PostgreSQL, as a SQLAlchemy URL; empty: the private server under ``sluice_home``.
-    database_url: str
+    database_url: str = ""
     #: Redis or Valkey; empty: the private server under ``sluice_home``.
-    redis_url: str
+    redis_url: str = ""
     #: ``file:///path`` or ``s3://bucket/prefix``.
-    storage_url: str
+    storage_url: str = ""
     #: An S3 server other than Amazon's; empty: Amazon's.
-    s3_endpoint_url: str
+    s3_endpoint_url: str = ""
     #: ``AES256`` or ``aws:kms``; empty: the bucket's own default.
-    s3_server_side_encryption: str
+    s3_server_side_encryption: str = ""
     #: The key for ``aws:kms``; empty: the account's default.
-    s3_kms_key_id: str
+    s3_kms_key_id: str = ""
     #: Signs sessions and CSRF tokens.
-    secret_key: str
+    secret_key: str = ""
     #: Maximum number of rows in one file.
-    max_rows: int
+    max_rows: int = 2_000_000
     #: Maximum size of one file, in bytes.
-    max_upload_bytes: int
+    max_upload_bytes: int = 1 << 30
     #: A running batch without a heartbeat for this long is reclaimed. The database ends a frozen worker's transaction
     #: after the same time, so that no lock outlives the lease.
-    lease_seconds: float
+    lease_seconds: float = 10.0
     #: Interval of the supervisors' ticks, each of which may trigger a sweep.
-    tick_seconds: float
+    tick_seconds: float = 2.0
     #: A batch is given up after this many consecutive attempts that committed no chunk.
-    max_fruitless_attempts: int
+    max_fruitless_attempts: int = 5
     #: Target duration of a chunk: short enough for fresh counters and prompt stops.
-    chunk_seconds: float
+    chunk_seconds: float = 0.2
     #: Maximum number of requests a minute, and of uploads an hour, for each API token. 0 disables the limit.
-    api_requests_per_minute: int
-    api_uploads_per_hour: int
+    api_requests_per_minute: int = _or_none(600)
+    api_uploads_per_hour: int = _or_none(120)
 
     #: A session ends after this many hours without use, and at the latest this many hours after sign-in.
-    session_idle_hours: int
-    session_max_hours: int
+    session_idle_hours: int = 12
+    session_max_hours: int = 24 * 7
     #: Number of trusted proxies in front of the web server: as many of the last addresses in X-Forwarded-For are
     #: believed.
-    trusted_proxies: int
+    trusted_proxies: int = _or_none(0)
     #: Quotas of each seller: concurrent uploads, and files, rows and bytes in 24 hours. 0 disables the limit.
-    uploads_in_flight: int
-    files_per_day: int
-    rows_per_day: int
-    bytes_per_day: int
+    uploads_in_flight: int = _or_none(8)
+    files_per_day: int = _or_none(2_880)
+    rows_per_day: int = _or_none(100_000_000)
+    bytes_per_day: int = _or_none(50_000_000_000)
     #: The token that Prometheus presents to read ``/metrics``; empty: only operators can.
-    metrics_token: str
+    metrics_token: str = ""
     #: ``json`` or ``text``.
-    log_format: str
+    log_format: str = "json"
     #: Retention: days after the end of an import until its file, failed rows, and the import are deleted. 0: never.
-    keep_sources_days: int
-    keep_errors_days: int
-    keep_imports_days: int
+    keep_sources_days: int = _or_none(0)
+    keep_errors_days: int = _or_none(0)
+    keep_imports_days: int = _or_none(0)
     #: Days after its end for which an import can be undone, and its earlier values are kept. 0: always.
-    keep_undo_days: int
+    keep_undo_days: int = _or_none(30)
 
     #: Whether cookies are sent over HTTPS only; off for ``make run``, which serves plain HTTP on this host.
-    session_cookie_secure: bool
+    session_cookie_secure: bool = False
 
     #: The public URL of the pages, without a slash at the end; for links in emails and webhooks. If it has a path, the
     #: pages are below it.
-    public_url: str
+    public_url: str = ""
     #: ``smtp://user:password@host:587?starttls=1`` or ``smtps://…``; empty: no emails are sent.
-    smtp_url: str
+    smtp_url: str = ""
     #: The sender's address of emails.
-    mail_from: str
+    mail_from: str = ""
     #: Allows webhooks to private addresses and over plain HTTP; for development and tests only.
-    webhook_allow_private: bool
+    webhook_allow_private: bool = False
 
     @property
     def public_path(self) -> str:
@@ -127,67 +133,56 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
     Raises ConfigError for a value that cannot be used.
     """
-    home = Path(environ.get("SLUICE_HOME") or ".sluice").resolve()
-    database_url = environ.get("DATABASE_URL", "")
+    read = Settings(**{setting.name: _read(setting, environ) for setting in fields(Settings)})
+    database_url = read.database_url
     for scheme in ("postgres://", "postgresql://"):
         if database_url.startswith(scheme):
             database_url = "postgresql+psycopg://" + database_url.removeprefix(scheme)
     if database_url and not database_url.startswith("postgresql+psycopg://"):
         raise ConfigError("DATABASE_URL must be a PostgreSQL address, for example postgresql://user@host/sluice.")
-    secret_key = environ.get("SECRET_KEY", "")
-    if 0 < len(secret_key) < _MIN_SECRET_KEY_LENGTH:
+    if 0 < len(read.secret_key) < _MIN_SECRET_KEY_LENGTH:
         raise ConfigError(
             f"SECRET_KEY must have {_MIN_SECRET_KEY_LENGTH} characters at least, and be random: "
             "python3 -c 'import secrets; print(secrets.token_hex(32))' makes one."
         )
-    public_url = environ.get("PUBLIC_URL", "").rstrip("/")
+    public_url = read.public_url.rstrip("/")
     if public_url and not re.fullmatch(r"https?://[^/?#\s]+(/[A-Za-z0-9._~-]+)*", public_url):
         raise ConfigError(
             "PUBLIC_URL must be a web address, for example https://sluice.example.com or https://www.example.com/sluice."
         )
-    smtp_url, mail_from = environ.get("SMTP_URL", ""), environ.get("MAIL_FROM", "")
-    if smtp_url:
-        parse_smtp_url(smtp_url)
-        if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", mail_from):
+    if read.log_format not in {"json", "text"}:
+        raise ConfigError(f"LOG_FORMAT must be json or text, not {read.log_format!r}.")
+    if read.smtp_url:
+        parse_smtp_url(read.smtp_url)
+        if not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", read.mail_from):
             raise ConfigError("MAIL_FROM must be a plain email address when SMTP_URL is set: sluice@example.com.")
         if not public_url:
             raise ConfigError("PUBLIC_URL is missing: the emails that SMTP_URL turns on link to the pages.")
-    return Settings(
-        sluice_home=home,
-        database_url=database_url,
-        redis_url=environ.get("REDIS_URL", ""),
-        storage_url=environ.get("STORAGE_URL") or f"file://{home / 'storage'}",
-        s3_endpoint_url=environ.get("S3_ENDPOINT_URL", ""),
-        s3_server_side_encryption=environ.get("S3_SERVER_SIDE_ENCRYPTION", ""),
-        s3_kms_key_id=environ.get("S3_KMS_KEY_ID", ""),
-        secret_key=secret_key,
-        max_rows=_positive(environ, "MAX_ROWS", 2_000_000),
-        max_upload_bytes=_positive(environ, "MAX_UPLOAD_BYTES", 1 << 30),
-        lease_seconds=_positive(environ, "LEASE_SECONDS", 10.0),
-        tick_seconds=_positive(environ, "TICK_SECONDS", 2.0),
-        max_fruitless_attempts=_positive(environ, "MAX_FRUITLESS_ATTEMPTS", 5),
-        chunk_seconds=_positive(environ, "CHUNK_SECONDS", 0.2),
-        api_requests_per_minute=_not_negative(environ, "API_REQUESTS_PER_MINUTE", 600),
-        api_uploads_per_hour=_not_negative(environ, "API_UPLOADS_PER_HOUR", 120),
-        session_idle_hours=_positive(environ, "SESSION_IDLE_HOURS", 12),
-        session_max_hours=_positive(environ, "SESSION_MAX_HOURS", 24 * 7),
-        trusted_proxies=_not_negative(environ, "TRUSTED_PROXIES", 0),
-        uploads_in_flight=_not_negative(environ, "UPLOADS_IN_FLIGHT", 8),
-        files_per_day=_not_negative(environ, "FILES_PER_DAY", 2_880),
-        rows_per_day=_not_negative(environ, "ROWS_PER_DAY", 100_000_000),
-        bytes_per_day=_not_negative(environ, "BYTES_PER_DAY", 50_000_000_000),
-        metrics_token=environ.get("METRICS_TOKEN", ""),
-        log_format=_one_of(environ, "LOG_FORMAT", ("json", "text")),
-        keep_sources_days=_not_negative(environ, "KEEP_SOURCES_DAYS", 0),
-        keep_errors_days=_not_negative(environ, "KEEP_ERRORS_DAYS", 0),
-        keep_imports_days=_not_negative(environ, "KEEP_IMPORTS_DAYS", 0),
-        keep_undo_days=_not_negative(environ, "KEEP_UNDO_DAYS", 30),
-        session_cookie_secure=environ.get("SESSION_COOKIE_SECURE", "") == "1",
-        public_url=public_url,
-        smtp_url=smtp_url,
-        mail_from=mail_from,
-        webhook_allow_private=environ.get("WEBHOOK_ALLOW_PRIVATE", "") == "1",
-    )
+    storage_url = read.storage_url or f"file://{read.sluice_home / 'storage'}"
+    return replace(read, database_url=database_url, storage_url=storage_url, public_url=public_url)
+
+
+def _read(setting: Field[Any], environ: Mapping[str, str]) -> Any:
+    """The value of a setting: a switch, a text, a directory, or a number of the kind of its default."""
+    name, usual = setting.name.upper(), setting.default
+    text = environ.get(name, "")
+    if isinstance(usual, bool):
+        return text == "1"
+    if isinstance(usual, Path):
+        return Path(text or usual).resolve()
+    if isinstance(usual, str):
+        return text or usual
+    if not text.strip():
+        return usual
+    if text.strip() == "0" and setting.metadata:
+        return 0
+    try:
+        value = type(usual)(text)
+    except ValueError:
+        raise ConfigError(f"{name} must be a number, not {text!r}.") from None
+    if value <= 0:
+        raise ConfigError(f"{name} must be greater than 0, not {text!r}.")
+    return value
 
 
 def parse_smtp_url(url: str) -> SmtpServer:
@@ -212,31 +207,3 @@ def parse_smtp_url(url: str) -> SmtpServer:
     if server.password and not (server.is_tls or server.must_start_tls or is_local):
         raise ConfigError("SMTP_URL would send the password in clear: add ?starttls=1, or use smtps://.")
     return server
-
-
-_Number = TypeVar("_Number", int, float)
-
-
-def _positive(environ: Mapping[str, str], name: str, default: _Number) -> _Number:
-    text = environ.get(name)
-    if not text:
-        return default
-    try:
-        value = type(default)(text)
-    except ValueError:
-        raise ConfigError(f"{name} must be a number, not {text!r}.") from None
-    if value <= 0:
-        raise ConfigError(f"{name} must be greater than 0, not {text!r}.")
-    return value
-
-
-def _not_negative(environ: Mapping[str, str], name: str, default: int) -> int:
-    value = environ.get(name, "").strip()
-    return default if not value else 0 if value == "0" else _positive(environ, name, 1)
-
-
-def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
-    value = environ.get(name) or choices[0]
-    if value not in choices:
-        raise ConfigError(f"{name} must be {' or '.join(choices)}, not {value!r}.")
-    return value
