@@ -52,17 +52,6 @@ def find_errors(asked: dict[str, Any]) -> dict[str, Any]:
     text, limit = read_text(request.args).text, asked["limit"]
     page = row_search.find(seller_id(), text, after=asked.get("after", ""), limit=limit) if text else None
     return {
-        "errors": [
-            {
-                "import_id": row.public_id,
-                "file_name": row.file_name,
-                "name": row.name,
-                "line": row.error.line,
-                "code": row.error.code,
-                "message": " ".join(row.error.messages),
-                "row": row.error.row,
-            }
-            for row in (page.rows if page else [])
-        ],
+        "errors": page.rows if page else [],
         "next": url_for("api.find_errors", text=text, limit=limit, after=page.next) if page and page.next else None,
     }

@@ -252,16 +252,4 @@ def list_changes(public_id: uuid.UUID) -> dict[str, Any]:
     At most twenty, those whose price would move most first.
     """
     begin_repeatable_read()
-    return {
-        "changes": [
-            {
-                "line": change.line,
-                "urn": change.urn,
-                "name": change.name,
-                "condition": change.condition.name,
-                "variants": change.variants,
-                "values": change.cells,
-            }
-            for change in check_preview.list_changes(progress.get(seller_id(), public_id))
-        ]
-    }
+    return {"changes": check_preview.list_changes(progress.get(seller_id(), public_id))}

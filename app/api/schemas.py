@@ -479,13 +479,13 @@ class RowErrors(Answer):
 class FoundError(Answer):
     """A failed row of some import."""
 
-    import_id = _id("The import.")
+    import_id = _id("The import.", attribute="public_id")
     file_name = _text("The name of its file.")
     name = _text("What its seller calls it; the name of its file, unless it has been given another.")
-    line = _integer("The line of the file on which the row begins.")
-    code = _integer("422, 404 or 409.")
-    message = _text("All problems, in sentences that say what to do.")
-    row = _text("The row as it stands in the file, byte for byte.")
+    line = _integer("The line of the file on which the row begins.", attribute="error.line")
+    code = _integer("422, 404 or 409.", attribute="error.code")
+    message = _text("All problems, in sentences that say what to do.", attribute="error.message")
+    row = _text("The row as it stands in the file, byte for byte.", attribute="error.row")
 
 
 class FoundErrors(Answer):
@@ -509,9 +509,9 @@ class Change(Answer):
     line = _integer("The row's line.")
     urn = _text("The item's URN.")
     name = _text("The item's name.")
-    condition = _text("The grade.")
+    condition = _text("The grade.", attribute="condition.name")
     variants = _text("The variants, joined by |; may be empty.")
-    values = _list(ChangedValue(), "The values that would change.")
+    values = _list(ChangedValue(), "The values that would change.", attribute="cells")
 
 
 class Changes(Answer):

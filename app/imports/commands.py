@@ -215,8 +215,9 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
         elif not _count_open(key, found.failed):
             raise TransitionRefused("No failed row is left open: all are corrected, left out or with another import.")
         else:
-            origin = RetryOf(key, rows, Taking(key, CorrectionState.OPEN))
-            lines, pieces = exports.open_lines(key), exports.open_rows(key)
+            state = CorrectionState.OPEN
+            origin = RetryOf(key, rows, Taking(key, state))
+            lines, pieces = exports.lines_in(key, state), exports.rows_in(key, state)
         return _upload_rows(one, _retry_name(one.file_name, rows), Rows(lines, pieces), origin)
 
     return _take_up_once(RetryOf(key, rows), start)
@@ -232,13 +233,13 @@ def import_corrected(seller_id: int, public_id: uuid.UUID, *, form_key: uuid.UUI
     if made:
         return made
     key = ImportKey(seller_id, one.id)
-    taking = Taking(key, CorrectionState.RIGHT)
+    state = CorrectionState.RIGHT
     if not corrections.get(key).correct or corrections.has_old_retry(key):
         raise TransitionRefused("No corrected row of this import is waiting to be imported.")
     name = f"{_FIXES}{one.file_name.removeprefix(_FIXES)}"
-    origin = RetryOf(key, RetriedRows.FAILED, taking)
+    origin = RetryOf(key, RetriedRows.FAILED, Taking(key, state))
     try:
-        rows = Rows(exports.right_lines(key), exports.right_rows(key))
+        rows = Rows(exports.lines_in(key, state), exports.rows_in(key, state))
         return _upload_rows(one, name, rows, origin, form_key=form_key)
     except (IntegrityError, RowsMoved) as moved:
         # The button was pressed twice, and the other request was faster.

@@ -11,7 +11,6 @@ from time import monotonic
 from typing import Any, BinaryIO, cast
 
 from psycopg import Error as DriverError
-from redis import RedisError
 from sqlalchemy.exc import DBAPIError
 
 from app.config import Settings, current_settings
@@ -171,9 +170,8 @@ def _write(
             yield block.data
 
     try:
-        found = scan(
-            pieces(), max_rows=settings.max_rows, max_bytes=settings.max_upload_bytes, workers=_count_workers()
-        )
+        workers = queue.count_workers_if_known()
+        found = scan(pieces(), max_rows=settings.max_rows, max_bytes=settings.max_upload_bytes, workers=workers)
         checked: dict[str, Any] = {
             "header": found.header,
             "size": found.batches[-1].end_byte,
@@ -243,14 +241,6 @@ class _Counted:
         self._writer.write(data)
         self._on_write()
         return len(data)
-
-
-def _count_workers() -> int:
-    """The number of workers that listen; 0 if it is not known."""
-    try:
-        return queue.count_workers()
-    except RedisError:
-        return 0
 
 
 def _forget(keys: FileKeys) -> None:

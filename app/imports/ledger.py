@@ -174,8 +174,6 @@ def _verify_status(one: Import, batches: list[Batch]) -> Iterator[str]:
             yield f"Batch {batch.number} is completed but has rows left."
     if one.status in FINAL_IMPORT_STATUSES and any(batch.status in UNFINISHED_BATCH_STATUSES for batch in batches):
         yield f"The import is {one.status.lower()} but some of its batches are not over."
-        if batch.status == GIVEN_UP_BATCH_STATUS and batch.cursor == batch.end_byte:
-            yield f"Batch {batch.number} was given up but has no rows left."
     has_failed = any(batch.failed or batch.status == GIVEN_UP_BATCH_STATUS for batch in batches)
     if one.status == ImportStatus.COMPLETED and has_failed or one.status == ImportStatus.FAILED and not has_failed:
         yield f"The import is {one.status.lower()}, which its batches do not bear out."

@@ -154,7 +154,7 @@ def fill() -> Filled:
         # A conversion takes as long as many batches, so that they leave half of the workers to those.
         waiting = conversions.find_next_to_dispatch(max(1, workers // 2))
         converting = [one for one in waiting if conversion_transitions.dispatch(*one)]
-        batches = transitions.dispatch_next(_window(workers))
+        batches = transitions.dispatch_next(max(_LEAST_WAITING, _WAITING_PER_WORKER * workers))
         # Committed first: a job must not start before other transactions can see that it was sent.
         db.session.commit()
         _send(converting, batches)
@@ -180,11 +180,6 @@ def count_workers_if_known() -> int:
         return count_workers()
     except RedisError:
         return 0
-
-
-def _window(workers: int) -> int:
-    """The number of jobs that should wait in Redis."""
-    return max(_LEAST_WAITING, _WAITING_PER_WORKER * workers)
 
 
 def _send(converting: Sequence[WaitingConversion], batches: Sequence[Waiting]) -> None:

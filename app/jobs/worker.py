@@ -148,12 +148,7 @@ class SluiceWorker(Worker):
         # It lives for seconds once it works, and its objects have no cycles.
         gc.disable()
         with self._app.app_context():
-            try:
-                self._rehearse()
-            except DATABASE_ERRORS:
-                log.warning("a work-horse could not connect to the database yet", exc_info=True)
-            finally:
-                db.session.remove()
+            _try(self._rehearse, "a work-horse could not connect to the database yet")
             with os.fdopen(orders, "rb") as pipe:
                 order = pipe.read()
             if not order:
@@ -360,12 +355,7 @@ class Supervisor:
     def _sign_off(self) -> None:
         """Report to operators that the workers of this host were stopped on purpose."""
         with self._app.app_context():
-            try:
-                self._report(set())
-            except DATABASE_ERRORS:
-                log.warning("not signed off", exc_info=True)
-            finally:
-                db.session.remove()
+            _try(lambda: self._report(set()), "not signed off")
 
     def _signal_all(self, number: signal.Signals) -> None:
         for pid in self._started:
@@ -430,26 +420,25 @@ def _warm_up(app: Flask, work: Work) -> None:
     configure_mappers()
     import_jobs()
     with app.app_context():
-        try:
-            work.rehearse()
-        except DATABASE_ERRORS:
-            log.warning("work-horses start slowly, because jobs could not be rehearsed", exc_info=True)
-        finally:
-            db.session.remove()
-            # No other process must inherit the connection.
-            db.engine.dispose()
-    _settle_memory()
-
-
-def _settle_memory() -> None:
-    """Share the memory of now with every process forked later.
-
-    The garbage collector would write to each object, and so make the kernel copy every page. It also runs less often
-    than by default: a chunk creates many thousands of objects, none of them in a cycle.
-    """
+        _try(work.rehearse, "work-horses start slowly, because jobs could not be rehearsed")
+        # No other process must inherit the connection.
+        db.engine.dispose()
+    # Share the memory of now with every process forked later: the garbage collector would write to each object, and so
+    # make the kernel copy every page. It also runs less often than by default: a chunk creates many thousands of
+    # objects, none of them in a cycle.
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000)
+
+
+def _try(act: Callable[[], None], failure: str) -> None:
+    """Do ``act`` in a session of its own; that the database cannot be used is logged as ``failure``."""
+    try:
+        act()
+    except DATABASE_ERRORS:
+        log.warning("%s", failure, exc_info=True)
+    finally:
+        db.session.remove()
 
 
 def _die_with_parent(parent: int | None, number: signal.Signals) -> None:

@@ -26,10 +26,10 @@ from app.imports.reports import (
     timeline,
 )
 from app.imports.reports.progress import BatchProgress, ImportProgress, RelatedImports
-from app.imports.reports.row_errors import Matching, RowPage
-from app.queries import ImportKey, begin_repeatable_read
+from app.imports.reports.row_errors import Matching
+from app.queries import begin_repeatable_read
 from app.queries.imports.error_groups import Group
-from app.queries.imports.row_errors import ANY, ErrorFilter
+from app.queries.imports.row_errors import ErrorFilter
 from app.statuses import RetriedRows
 from app.web import chart
 from app.web.filters import code_label, format_number, import_label
@@ -66,7 +66,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     first_groups = groups[:_GROUPS_IN_DETAILS]
     # While the import runs, the page is polled too often to read rows each time.
     is_moving = one.is_moving
-    failed, after = _failed_after(one.key, 0, limit=_ROWS_IN_DETAILS, with_suggestions=not is_moving)
+    failed, after = row_errors.list_rows(one.key, limit=_ROWS_IN_DETAILS, with_suggestions=not is_moving)
     batches = progress.list_batches(one.key)
     moves = throughput.get(one)
     common = _summary(one, groups, moves)
@@ -118,7 +118,7 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
     columns = row_errors.name_columns(one.key, groups)
     # The page begins with the groups that are shown whole: all, or those of one cause. Later pages have only rows.
     chosen = [group for group in groups if names_group(asked.wanted, group.kind)] if asked.is_active else groups
-    failed, next_after = _failed_after(one.key, after, wanted=asked.wanted)
+    failed, next_after = row_errors.list_rows(one.key, after_line=after, limit=_PAGE_SIZE, wanted=asked.wanted)
     return render_template(
         "details/errors.html",
         one=one,
@@ -194,6 +194,7 @@ def source_csv(public_id: uuid.UUID) -> ResponseReturnValue:
 def _chips(one: ImportProgress, asked: ParsedFilter[ErrorFilter], columns: Mapping[str, str]) -> list[tuple[str, str]]:
     """What a filter asks for, each in words and with the address of the page without it."""
     wanted = asked.wanted
+    values: Mapping[str, Any] = asked.values
     lines = wanted.lines and [*dict.fromkeys(wanted.lines)]
     words = {
         "cause": wanted.cause and wanted.cause.title,
@@ -204,14 +205,10 @@ def _chips(one: ImportProgress, asked: ParsedFilter[ErrorFilter], columns: Mappi
         "batch": wanted.batch and f"Batch {wanted.batch}",
     }
     return [
-        (text, url_for("details.errors", public_id=one.public_id, **_without(asked.values, name)))
+        (text, url_for("details.errors", public_id=one.public_id, **{**values, name: None}))
         for name, text in words.items()
         if text
     ]
-
-
-def _without(values: Mapping[str, str], name: str) -> dict[str, Any]:
-    return {other: value for other, value in values.items() if other != name}
 
 
 def _errors_heading(one: ImportProgress, chosen: Sequence[Group]) -> str:
@@ -293,10 +290,3 @@ def _count_batches(batches: Sequence[BatchProgress]) -> list[tuple[str, int]]:
     """How many batches there are of each kind."""
     counts = Counter(batch.kind for batch in batches)
     return [(kind, counts[kind]) for kind in _BATCH_ORDER if counts[kind]]
-
-
-def _failed_after(
-    key: ImportKey, line: int, *, limit: int = _PAGE_SIZE, wanted: ErrorFilter = ANY, with_suggestions: bool = True
-) -> RowPage:
-    """The first failed rows below ``line`` that are ``wanted``, and whether there are more after them."""
-    return row_errors.list_rows(key, after_line=line, limit=limit, wanted=wanted, with_suggestions=with_suggestions)

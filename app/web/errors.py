@@ -94,7 +94,9 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(ImportNotFound, lambda _: _answer(404))
-    app.register_error_handler(TransitionRefused, _transition_refused)
+    app.register_error_handler(
+        TransitionRefused, lambda error: _answer(409, str(error), public_id=(request.view_args or {}).get("public_id"))
+    )
     app.register_error_handler(QuotaExceeded, _quota_exceeded)
     app.register_error_handler(BROKEN_BODY, lambda _: _answer(400))
     for kind in DATABASE_AWAY:
@@ -126,10 +128,6 @@ def _csrf_error(_: CSRFError) -> ResponseReturnValue:
         return redirect(url_for("accounts.login", next=local_path(request.args.get("next"))), 303)
     answer: ResponseReturnValue = login_manager.unauthorized()
     return answer
-
-
-def _transition_refused(error: TransitionRefused) -> ResponseReturnValue:
-    return _answer(409, str(error), public_id=(request.view_args or {}).get("public_id"))
 
 
 def _quota_exceeded(error: QuotaExceeded) -> ResponseReturnValue:

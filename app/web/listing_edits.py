@@ -64,7 +64,8 @@ class Entered:
             price = self._read(row.key, "price", row.price, row.price_was)
             quantity = self._read(row.key, "quantity", row.quantity, row.quantity_was)
             if chosen == "set":
-                price = self._read(None, "price", self.price, "", was=price or _pence(row.price_was)) or price
+                was = price or read_price(f"£{row.price_was}")[0]
+                price = self._read(None, "price", self.price, "", was=was) or price
                 for_all = self._read(None, "quantity", self.quantity, "")
                 quantity = quantity if for_all is None else for_all
             edit = Edit(*row.key, price, quantity, {"hide": True, "show": False}.get(chosen))
@@ -133,7 +134,3 @@ def parse_count(text: str) -> int:
 def write_pounds(pence: int) -> str:
     """A price as it stands in a field: 1234.50."""
     return f"{pence // 100}.{pence % 100:02}"
-
-
-def _pence(text: str) -> int:
-    return read_price(f"£{text}")[0]

@@ -14,7 +14,6 @@ from app.humanize import counted
 from app.imports import commands
 from app.imports.errors import ImportNotFound
 from app.imports.reports import progress, summary
-from app.imports.reports.progress import ImportProgress, RelatedImports
 from app.queries.imports import lookups
 from app.statuses import RetriedRows
 from app.web.live_page import render_live
@@ -51,7 +50,10 @@ def index() -> ResponseReturnValue:
         "my_imports/index.html",
         "my_imports/_live.html",
         asked=asked,
-        imports=list(zip(shown, relations, map(_describe, shown, relations), strict=True)),
+        imports=[
+            (one, related, summary.describe(one, related=related))
+            for one, related in zip(shown, relations, strict=True)
+        ],
         needing_attention=lookups.count_needing_attention(seller_id()) if shown or asked.is_active else 0,
         has_imports=bool(shown or asked.is_active or before),
         before=before,
@@ -112,10 +114,6 @@ def retry(public_id: uuid.UUID) -> ResponseReturnValue:
     with source_errors_as_404():
         retried = commands.retry(seller_id(), public_id, rows)
     return redirect(url_for("details.show", public_id=retried.public_id), 303)
-
-
-def _describe(one: ImportProgress, related: RelatedImports) -> str:
-    return summary.describe(one, related=related)
 
 
 def _position(before: uuid.UUID | None) -> int | None:

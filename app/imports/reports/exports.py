@@ -59,24 +59,14 @@ def failed(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
     return _with_header(key, without_transaction(row_errors.iter_texts(key, wanted=wanted)))
 
 
-def open_rows(key: ImportKey) -> Iterator[bytes]:
-    """The failed rows that are still open under their header, in the order of the file, as corrected so far."""
-    return _with_header(key, without_transaction(corrections.iter_texts(key, CorrectionState.OPEN)))
+def rows_in(key: ImportKey, state: CorrectionState) -> Iterator[bytes]:
+    """The failed rows in this state under their header, in the order of the file, as corrected so far."""
+    return _with_header(key, without_transaction(corrections.iter_texts(key, state)))
 
 
-def right_rows(key: ImportKey) -> Iterator[bytes]:
-    """The corrected rows that nobody has taken up, under their header, in the order of the file."""
-    return _with_header(key, without_transaction(corrections.iter_texts(key, CorrectionState.RIGHT)))
-
-
-def open_lines(key: ImportKey) -> Iterator[int]:
-    """The lines of the rows that ``open_rows`` gives, in its order."""
-    return without_transaction(corrections.iter_lines(key, CorrectionState.OPEN))
-
-
-def right_lines(key: ImportKey) -> Iterator[int]:
-    """The lines of the rows that ``right_rows`` gives, in its order."""
-    return without_transaction(corrections.iter_lines(key, CorrectionState.RIGHT))
+def lines_in(key: ImportKey, state: CorrectionState) -> Iterator[int]:
+    """The lines of the rows that ``rows_in`` gives, in its order."""
+    return without_transaction(corrections.iter_lines(key, state))
 
 
 def as_updates(key: ImportKey) -> Iterator[bytes]:
@@ -128,7 +118,7 @@ def _report(error: RecordedError, layout: Layout) -> list[str | int]:
     fixes = dict.fromkeys(FIXES[cause] for cause in error.causes if cause in FIXES)
     own, extra = layout.own_and_extra(split_record(error.row))
     own += [""] * (len(layout.columns) - len(own))
-    texts = ["|".join(error.columns), " ".join(error.messages), " ".join(fixes), *own, *extra]
+    texts = ["|".join(error.columns), error.message, " ".join(fixes), *own, *extra]
     return [error.line, error.code, *map(no_formula, texts)]
 
 

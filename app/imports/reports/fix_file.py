@@ -47,7 +47,7 @@ def _explain(errors: Sequence[RecordedError], layout: Layout, public_id: uuid.UU
     for error, cells in zip(errors, rows, strict=True):
         own, extra = _place(error, cells, layout)
         said = [_say(kind.column, next(suggestions), is_one=len(error.kinds) == 1) for kind in error.kinds]
-        reasons = [" ".join(error.messages), " ".join(filter(None, said))]
+        reasons = [error.message, " ".join(filter(None, said))]
         noted: list[str | int] = [error.line, *map(no_formula, reasons), str(public_id)]
         lines.append([*map(_guard, own), *noted, *map(_guard, extra)])
     return lines

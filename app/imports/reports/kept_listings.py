@@ -48,7 +48,7 @@ def list_page(key: ImportKey, *, limit: int, after: str = "") -> Page:
     """The kept listings behind the place ``after``; a place that none has is the beginning."""
     found = undo_listings.list_kept(key, limit=limit + 1, after=_read_place(after))
     shown = found[:limit]
-    return Page(_show(key.seller_id, shown), _write_place(shown[-1].key) if len(found) > limit else "")
+    return Page(_show(key.seller_id, shown), "~".join(map(str, shown[-1].key)) if len(found) > limit else "")
 
 
 def list_foreseen(key: ImportKey, *, limit: int) -> list[KeptShown]:
@@ -118,10 +118,6 @@ def _explain(one: Kept) -> str:
     if one.is_edited:
         return f"{by}, and changed by hand." if by else "Changed by hand since."
     return f"{by}." if by else "Changed since, by an import or undo whose record is deleted."
-
-
-def _write_place(key: ListingKey) -> str:
-    return f"{key[0]}~{key[1]}~{key[2]}"
 
 
 def _read_place(place: str) -> ListingKey:

@@ -57,7 +57,7 @@ def _noted(
         for error, told in zip(page, file.tell(page), strict=True):
             rows = [places[error.line], *added.get(error.line, ())]
             for place, text in zip(rows, file.read_texts(rows), strict=True):
-                yield text, [str(place.line), " ".join(told.messages), "", str(public_id)]
+                yield text, [str(place.line), told.message, "", str(public_id)]
 
 
 def apart(file: SellerFile, *, outcomes: frozenset[Outcome]) -> Iterator[bytes]:
@@ -101,7 +101,7 @@ def report(file: SellerFile, key: ImportKey, *, wanted: ErrorFilter = ANY) -> It
 def _report(file: SellerFile, error: RecordedError, told: RecordedError) -> list[str | int]:
     fixes = dict.fromkeys(FIXES[cause] for cause in error.causes if cause in FIXES)
     cells = [cell.value for cell in file.find_cells(told.row)] if file.has_text else [told.row]
-    texts = ["|".join(told.columns), " ".join(told.messages), " ".join(fixes), *cells]
+    texts = ["|".join(told.columns), told.message, " ".join(fixes), *cells]
     return [told.line, told.code, *map(no_formula, texts)]
 
 

@@ -313,8 +313,9 @@ class _Catalog:
         wanted = {part.strip().lower() for part in problem.values.get(Column.VARIANTS, "").split("|")} - {""}
         fitting = sorted(self.items_of(name), key=lambda item: (len(wanted - item.variants), item.urn))
         return tuple(
-            Choice(item.urn, Column.URN, f"{_tell(described)}{_tell_variants(item)}")
+            Choice(item.urn, Column.URN, f"{_tell(described)}{variants}")
             for item in fitting[:MAX_CHOICES]
+            for variants in [f"; variants: {', '.join(sorted(item.variants))}" if item.variants else ""]
             for described in self._described.get(item.urn, ())
         )
 
@@ -445,10 +446,6 @@ def _tell(item: ItemDescription) -> str:
     """The name of an item for people."""
     number = f"number {item.number}" if item.number else ""
     return ", ".join(part for part in (item.name, item.set_name, number, item.rarity) if part)
-
-
-def _tell_variants(item: CatalogItem) -> str:
-    return f"; variants: {', '.join(sorted(item.variants))}" if item.variants else ""
 
 
 def _plain(text: str) -> str:
