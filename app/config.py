@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from flask import current_app
@@ -164,7 +164,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
 
 def _read(setting: Field[Any], environ: Mapping[str, str]) -> Any:
     """The value of a setting: a switch, a text, a directory, or a number of the kind of its default."""
-    name, usual = setting.name.upper(), setting.default
+    name, usual = setting.name.upper(), cast(Any, setting.default)
     text = environ.get(name, "")
     if isinstance(usual, bool):
         return text == "1"

@@ -67,6 +67,11 @@ def _one_of(column: str, statuses: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} in {sql_list(list(statuses))}", name=f"{column}_known")
 
 
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of the rows for which ``where`` is true."""
+    return Index(name, *columns, unique=unique, postgresql_where=text(where))
+
+
 class _OfImport:
     """The first columns of the key of what belongs to an import."""
 
@@ -207,7 +212,7 @@ class Listing(Base):
     __table_args__ = (
         # In the order of the primary key, for searches of hidden listings. Few listings are hidden, and the others,
         # which imports create by the million, are not in it.
-        Index("ix__listings__hidden", "seller_id", "item_id", "condition", "variants", postgresql_where=text("hidden")),
+        _partial("ix__listings__hidden", "seller_id", "item_id", "condition", "variants", where="hidden"),
         # An update that finds room on the listing's page leaves the primary key's index alone. So a page has room for a
         # new version of each of its listings, which is longer by the marks of the update.
         {"postgresql_with": {"fillfactor": 45}},
@@ -266,11 +271,7 @@ class Conversion(Base):
         Index("ix__conversions__storage_key", "seller_id", "storage_key"),
         Index("ix__conversions__text_key", "seller_id", "text_key"),
         # For dispatching and reclaiming.
-        Index(
-            "ix__conversions__live",
-            "status",
-            postgresql_where=text(f"status in {sql_list(ACTIVE_CONVERSION_STATUSES)}"),
-        ),
+        _partial("ix__conversions__live", "status", where=f"status in {sql_list(ACTIVE_CONVERSION_STATUSES)}"),
         # What retention looks through.
         Index(None, "updated_at"),
     )
@@ -372,38 +373,31 @@ class Import(Base):
         ForeignKeyConstraint(["seller_id", "parent_id"], ["imports.seller_id", "imports.id"]),
         ForeignKeyConstraint(["seller_id", "conversion_id"], ["conversions.seller_id", "conversions.id"]),
         # Finds the imports of a conversion; those of other files are not in it.
-        Index(
-            "ix__imports__conversion",
-            "seller_id",
-            "conversion_id",
-            postgresql_where=text("conversion_id is not null"),
-        ),
+        _partial("ix__imports__conversion", "seller_id", "conversion_id", where="conversion_id is not null"),
         _one_of("retried_rows", RetriedRows),
         CheckConstraint("(parent_id is null) = (retried_rows is null)", name="retry_told_in_full"),
         _one_of("taken_up_as", TakenUpAs),
         # The same rows are taken up once, however often the button is pressed. What still fails belongs to the import
         # that has taken it up.
-        Index(
+        _partial(
             "ix__imports__retried_parts",
             "seller_id",
             "parent_id",
             "retried_rows",
             "part",
+            where=f"parent_id is not null and kind <> {sql_literal(ImportKind.UNDO)}",
             unique=True,
-            postgresql_where=text(f"parent_id is not null and kind <> {sql_literal(ImportKind.UNDO)}"),
         ),
         # An undo that was terminated can be begun again, but no two work on one import.
-        Index(
+        _partial(
             "ix__imports__undone_once",
             "seller_id",
             "parent_id",
+            where=f"kind = {sql_literal(ImportKind.UNDO)} and status in {sql_list(LIVE_IMPORT_STATUSES)}",
             unique=True,
-            postgresql_where=text(
-                f"kind = {sql_literal(ImportKind.UNDO)} and status in {sql_list(LIVE_IMPORT_STATUSES)}"
-            ),
         ),
         # Finds what has come of an import.
-        Index("ix__imports__parent", "seller_id", "parent_id", postgresql_where=text("parent_id is not null")),
+        _partial("ix__imports__parent", "seller_id", "parent_id", where="parent_id is not null"),
         Index("ix__imports__form_key", "seller_id", "form_key", unique=True),
         # Finds the files that were uploaded before.
         Index("ix__imports__sha256", "seller_id", "sha256"),
@@ -412,11 +406,11 @@ class Import(Base):
         # Finds those that ended last, and those that are too old.
         Index(None, "finished_at"),
         # What the bell shows; nearly always a few.
-        Index("ix__imports__unseen", "seller_id", "id", postgresql_where=text("is_unseen")),
+        _partial("ix__imports__unseen", "seller_id", "id", where="is_unseen"),
         # What retention removes next.
-        Index("ix__imports__deleted", "deleted_at", postgresql_where=text("deleted_at is not null")),
+        _partial("ix__imports__deleted", "deleted_at", where="deleted_at is not null"),
         # What the reconciler looks through; imports that are over drop out of it.
-        Index("ix__imports__live", "id", postgresql_where=text(f"status in {sql_list(LIVE_IMPORT_STATUSES)}")),
+        _partial("ix__imports__live", "id", where=f"status in {sql_list(LIVE_IMPORT_STATUSES)}"),
     )
 
     seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
@@ -507,16 +501,13 @@ class Batch(_OfImport, Base):
         CheckConstraint('start_byte <= "cursor" and "cursor" <= end_byte', name="cursor_in_range"),
         CheckConstraint("created + updated + unchanged + failed <= total", name="counters_add_up"),
         # For dispatching and reclaiming; batches that are over are not in it.
-        Index("ix__batches__live", "status", postgresql_where=text(f"status in {sql_list(ACTIVE_BATCH_STATUSES)}")),
+        _partial("ix__batches__live", "status", where=f"status in {sql_list(ACTIVE_BATCH_STATUSES)}"),
         CheckConstraint(
             f'status <> {sql_literal(GIVEN_UP_BATCH_STATUS)} or "cursor" < end_byte', name="given_up_with_rows_left"
         ),
         # For operators; nearly always empty.
-        Index(
-            "ix__batches__given_up",
-            "seller_id",
-            "import_id",
-            postgresql_where=text(f"status = {sql_literal(GIVEN_UP_BATCH_STATUS)}"),
+        _partial(
+            "ix__batches__given_up", "seller_id", "import_id", where=f"status = {sql_literal(GIVEN_UP_BATCH_STATUS)}"
         ),
     )
 
@@ -611,7 +602,7 @@ class Fixing(_OfImport, Base):
     __tablename__ = "fixings"
     __table_args__ = (
         # What a worker has to go on with; nearly always empty.
-        Index("ix__fixings__answering", "moved_at", postgresql_where=text("answering is not null")),
+        _partial("ix__fixings__answering", "moved_at", where="answering is not null"),
     )
 
     #: Raised whenever any of the rows gets another state.
@@ -866,7 +857,7 @@ class Delivery(Base):
             f"(finished_at is null) = (status in {sql_list(LIVE_DELIVERY_STATUSES)})", name="finished_at_when_over"
         ),
         # Messages still to be sent; the others are not in it.
-        Index("ix__deliveries__live", "due_at", postgresql_where=text(f"status in {sql_list(LIVE_DELIVERY_STATUSES)}")),
+        _partial("ix__deliveries__live", "due_at", where=f"status in {sql_list(LIVE_DELIVERY_STATUSES)}"),
         # The log of an endpoint.
         Index("ix__deliveries__endpoint", "seller_id", "endpoint_id", "id"),
     )

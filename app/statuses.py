@@ -5,7 +5,7 @@ Everything that asks about a status asks here: the buttons on the pages and, by 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from enum import StrEnum
 
 
@@ -138,92 +138,78 @@ class SwitchedOff(StrEnum):
     FAILING = "FAILING"
 
 
-IMPORT_TRANSITIONS: dict[ImportStatus, frozenset[ImportStatus]] = {
-    ImportStatus.RUNNING: frozenset(
-        {
-            # Pause was pressed, and the last running batch has stopped.
-            ImportStatus.PAUSED,
-            # The reconciler found every batch finished, and no row failed.
-            ImportStatus.COMPLETED,
-            # The reconciler found every batch finished, and some rows failed or a batch was given up.
-            ImportStatus.FAILED,
-            # Terminate was pressed.
-            ImportStatus.TERMINATED,
-        }
-    ),
-    ImportStatus.PAUSED: frozenset(
-        {
-            # Resume was pressed: the batches continue at their cursors.
-            ImportStatus.RUNNING,
-            # Terminate was pressed while it was paused.
-            ImportStatus.TERMINATED,
-        }
-    ),
-    ImportStatus.COMPLETED: frozenset(),
-    ImportStatus.FAILED: frozenset(),
-    ImportStatus.TERMINATED: frozenset(),
+IMPORT_TRANSITIONS: dict[ImportStatus, Set[ImportStatus]] = {
+    ImportStatus.RUNNING: {
+        # Pause was pressed, and the last running batch has stopped.
+        ImportStatus.PAUSED,
+        # The reconciler found every batch finished, and no row failed.
+        ImportStatus.COMPLETED,
+        # The reconciler found every batch finished, and some rows failed or a batch was given up.
+        ImportStatus.FAILED,
+        # Terminate was pressed.
+        ImportStatus.TERMINATED,
+    },
+    ImportStatus.PAUSED: {
+        # Resume was pressed: the batches continue at their cursors.
+        ImportStatus.RUNNING,
+        # Terminate was pressed while it was paused.
+        ImportStatus.TERMINATED,
+    },
+    ImportStatus.COMPLETED: set(),
+    ImportStatus.FAILED: set(),
+    ImportStatus.TERMINATED: set(),
 }
 
-BATCH_TRANSITIONS: dict[BatchStatus, frozenset[BatchStatus]] = {
-    BatchStatus.QUEUED: frozenset(
-        {
-            # A worker claimed it under its current attempt.
-            BatchStatus.RUNNING,
-            # Pause was pressed before a worker claimed it.
-            BatchStatus.PAUSED,
-            BatchStatus.TERMINATED,
-        }
-    ),
-    BatchStatus.RUNNING: frozenset(
-        {
-            # The worker stopped at the end of a chunk because the import is pausing, or the reconciler took the batch
-            # of a dead worker back while the import was pausing.
-            BatchStatus.PAUSED,
-            # The worker is shutting down and released the batch, or the reconciler reclaimed it: attempt + 1.
-            BatchStatus.QUEUED,
-            # The last chunk is committed; some of the rows may have failed.
-            BatchStatus.COMPLETED,
-            # Too many attempts failed: the batch was given up, with a reason, and its unprocessed rows are kept.
-            BatchStatus.FAILED,
-            BatchStatus.TERMINATED,
-        }
-    ),
-    BatchStatus.PAUSED: frozenset(
-        {
-            # Resume was pressed: attempt + 1.
-            BatchStatus.QUEUED,
-            BatchStatus.TERMINATED,
-        }
-    ),
-    BatchStatus.COMPLETED: frozenset(),
-    BatchStatus.FAILED: frozenset(),
-    BatchStatus.TERMINATED: frozenset(),
+BATCH_TRANSITIONS: dict[BatchStatus, Set[BatchStatus]] = {
+    BatchStatus.QUEUED: {
+        # A worker claimed it under its current attempt.
+        BatchStatus.RUNNING,
+        # Pause was pressed before a worker claimed it.
+        BatchStatus.PAUSED,
+        BatchStatus.TERMINATED,
+    },
+    BatchStatus.RUNNING: {
+        # The worker stopped at the end of a chunk because the import is pausing, or the reconciler took the batch
+        # of a dead worker back while the import was pausing.
+        BatchStatus.PAUSED,
+        # The worker is shutting down and released the batch, or the reconciler reclaimed it: attempt + 1.
+        BatchStatus.QUEUED,
+        # The last chunk is committed; some of the rows may have failed.
+        BatchStatus.COMPLETED,
+        # Too many attempts failed: the batch was given up, with a reason, and its unprocessed rows are kept.
+        BatchStatus.FAILED,
+        BatchStatus.TERMINATED,
+    },
+    BatchStatus.PAUSED: {
+        # Resume was pressed: attempt + 1.
+        BatchStatus.QUEUED,
+        BatchStatus.TERMINATED,
+    },
+    BatchStatus.COMPLETED: set(),
+    BatchStatus.FAILED: set(),
+    BatchStatus.TERMINATED: set(),
 }
 
-CONVERSION_TRANSITIONS: dict[ConversionStatus, frozenset[ConversionStatus]] = {
-    ConversionStatus.DRAFT: frozenset({ConversionStatus.QUEUED}),
-    ConversionStatus.QUEUED: frozenset(
-        {
-            # A worker claimed it under its current attempt.
-            ConversionStatus.RUNNING,
-            # Cancel was pressed before a worker claimed it.
-            ConversionStatus.DRAFT,
-        }
-    ),
-    ConversionStatus.RUNNING: frozenset(
-        {
-            # The worker is shutting down and released it, or the reconciler reclaimed it: attempt + 1, from the start.
-            ConversionStatus.QUEUED,
-            ConversionStatus.CONVERTED,
-            # Too many attempts failed, or the file turned out to be unreadable.
-            ConversionStatus.FAILED,
-            # Cancel was pressed: attempt + 1.
-            ConversionStatus.DRAFT,
-        }
-    ),
+CONVERSION_TRANSITIONS: dict[ConversionStatus, Set[ConversionStatus]] = {
+    ConversionStatus.DRAFT: {ConversionStatus.QUEUED},
+    ConversionStatus.QUEUED: {
+        # A worker claimed it under its current attempt.
+        ConversionStatus.RUNNING,
+        # Cancel was pressed before a worker claimed it.
+        ConversionStatus.DRAFT,
+    },
+    ConversionStatus.RUNNING: {
+        # The worker is shutting down and released it, or the reconciler reclaimed it: attempt + 1, from the start.
+        ConversionStatus.QUEUED,
+        ConversionStatus.CONVERTED,
+        # Too many attempts failed, or the file turned out to be unreadable.
+        ConversionStatus.FAILED,
+        # Cancel was pressed: attempt + 1.
+        ConversionStatus.DRAFT,
+    },
     # Its seller changes how it is read or mapped: attempt + 1. Not once it was imported or checked.
-    ConversionStatus.CONVERTED: frozenset({ConversionStatus.DRAFT}),
-    ConversionStatus.FAILED: frozenset({ConversionStatus.DRAFT}),
+    ConversionStatus.CONVERTED: {ConversionStatus.DRAFT},
+    ConversionStatus.FAILED: {ConversionStatus.DRAFT},
 }
 
 #: The statuses that sellers are notified of, and the names of their events.

@@ -30,7 +30,6 @@ from app.http.form_fields import is_on
 from app.http.multipart import FileForm
 from app.http.uploads import check_length, expect_file, pieces_of, storage_errors_as_503
 from app.imports import commands, conversion_job, conversions, housekeeping, quotas
-from app.imports.errors import ImportNotFound
 from app.imports.reports import check_preview, progress
 from app.imports.reports.progress import ImportProgress
 from app.jobs import queue
@@ -83,9 +82,7 @@ def list_imports(asked: dict[str, Any]) -> dict[str, Any]:
     """List imports and checks, newest first."""
     begin_repeatable_read()
     before = asked.get("before")
-    key = lookups.find_key(seller_id(), before) if before else None
-    if before and key is None:
-        raise ImportNotFound
+    key = lookups.get_key(seller_id(), before) if before else None
     found = progress.list_page(seller_id(), limit=asked["limit"] + 1, before=key and key.import_id)
     shown = found[: asked["limit"]]
     goes_on = len(found) > len(shown)

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv as arrow_csv
 
 from app.csvfile.columns import NEWEST, Column, Layout
 from app.csvfile.contract import MAX_RECORD_BYTES, MAX_TEXT_LENGTH
 from app.csvfile.errors import SAVE_AS_CSV, FileRejected
 from app.csvfile.records import BrokenCells, read_records
-from app.csvfile.regular import join_lines, judge_lines
+from app.csvfile.regular import join_lines, judge_lines, parse_lines
 from app.csvfile.texts import Indices, Mask, where
 from app.csvfile.visible import trim
 
@@ -190,19 +189,7 @@ def _parse(data: bytes, count: int, layout: Layout) -> tuple[list[pa.Array], Ind
     names = [str(at) for at in range(layout.width)]
     types = dict.fromkeys(names[len(layout.columns) + layout.ignored :], _REPEATING)
     types = {name: _type(column) for name, column in zip(names, layout.columns, strict=False)} | types
-    misfits: list[int] = []
-
-    def skip(row: arrow_csv.InvalidRow) -> str:
-        misfits.append(row.number - 1)
-        return "skip"
-
-    table = arrow_csv.read_csv(
-        pa.BufferReader(data),
-        read_options=arrow_csv.ReadOptions(use_threads=False, column_names=names, block_size=len(data)),
-        parse_options=arrow_csv.ParseOptions(invalid_row_handler=skip),
-        convert_options=arrow_csv.ConvertOptions(column_types=types, include_columns=[*types], check_utf8=False),
-    )
-    columns = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in table.columns]
+    columns, misfits = parse_lines(data, names, types)
     named, unnamed = columns[: len(layout.columns)], columns[len(layout.columns) :]
     lines = np.delete(np.arange(count), misfits)
     has_extra = np.zeros(len(lines), np.bool_)
@@ -210,7 +197,7 @@ def _parse(data: bytes, count: int, layout: Layout) -> tuple[list[pa.Array], Ind
         has_extra |= where(column, lambda cell: bool(trim(cell)))
     if has_extra.any():
         named = [column.filter(pa.array(~has_extra)) for column in named]
-    return named, np.append(np.array(misfits, np.intp), lines[has_extra])
+    return named, np.append(misfits, lines[has_extra])
 
 
 def _none(layout: Layout) -> tuple[list[pa.Array], Indices]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
 
 from app.csvfile.texts import Indices, Mask
 
@@ -73,6 +75,29 @@ def _is_odd_beside_quote(separator: str) -> Mask:
     A CR before an opening mark stands alone.
     """
     return ~np.isin(np.arange(256), [ord(separator), _QUOTE, _CR, _LF])
+
+
+def parse_lines(
+    data: bytes, names: Sequence[str], types: Mapping[str, pa.DataType], separator: str = ",", quote: str = '"'
+) -> tuple[list[pa.Array], Indices]:
+    """The cells of regular lines, column by column, and the lines that have not one for each of the ``names``.
+
+    ``types`` are those of the columns that are wanted.
+    """
+    misfits: list[int] = []
+
+    def skip(row: arrow_csv.InvalidRow) -> str:
+        misfits.append(row.number - 1)
+        return "skip"
+
+    table = arrow_csv.read_csv(
+        pa.BufferReader(data),
+        read_options=arrow_csv.ReadOptions(use_threads=False, column_names=names, block_size=len(data)),
+        parse_options=arrow_csv.ParseOptions(delimiter=separator, quote_char=quote or False, invalid_row_handler=skip),
+        convert_options=arrow_csv.ConvertOptions(column_types=types, include_columns=[*types], check_utf8=False),
+    )
+    columns = [column.chunk(0) if column.num_chunks else pa.array([], column.type) for column in table.columns]
+    return columns, np.array(misfits, np.intp)
 
 
 def join_lines(data: bytes, starts: Indices, wanted: Indices) -> bytes:

@@ -60,8 +60,10 @@ class ImportAction:
     asks_first: bool = False
 
 
-def _takes_up(rows: RetriedRows) -> Callable[[Standing], bool]:
-    return lambda one: rows in one.can_retry
+def _taking_up(
+    rows: RetriedRows, name: str, text: str, icon: str, path: str, command: Callable[..., object]
+) -> ImportAction:
+    return ImportAction(name, text, icon, path, command, lambda one: rows in one.can_retry, rows=rows)
 
 
 _EVERYBODY = frozenset(Who)
@@ -97,33 +99,9 @@ ACTIONS = (
         _EVERYBODY,
         asks_first=True,
     ),
-    ImportAction(
-        "retry-failed",
-        "Retry failed rows",
-        "retry",
-        "retry",
-        commands.retry,
-        _takes_up(RetriedRows.FAILED),
-        rows=RetriedRows.FAILED,
-    ),
-    ImportAction(
-        "retry-remaining",
-        "Import remaining rows",
-        "retry",
-        "retry",
-        commands.retry,
-        _takes_up(RetriedRows.REMAINING),
-        rows=RetriedRows.REMAINING,
-    ),
-    ImportAction(
-        "import",
-        "Import this file",
-        "play",
-        "import",
-        commands.import_checked,
-        _takes_up(RetriedRows.ALL),
-        rows=RetriedRows.ALL,
-    ),
+    _taking_up(RetriedRows.FAILED, "retry-failed", "Retry failed rows", "retry", "retry", commands.retry),
+    _taking_up(RetriedRows.REMAINING, "retry-remaining", "Import remaining rows", "retry", "retry", commands.retry),
+    _taking_up(RetriedRows.ALL, "import", "Import this file", "play", "import", commands.import_checked),
     ImportAction("undo", "Undo import", "undo", "undo", undo.start, lambda one: one.can_undo, asks_first=True),
 )
 

@@ -25,7 +25,7 @@ from app.imports.creation import (
     raise_if_imported,
     start_stored,
 )
-from app.imports.errors import ImportNotFound, QuotaExceeded, RowsMoved, TransitionRefused
+from app.imports.errors import QuotaExceeded, RowsMoved, TransitionRefused
 from app.imports.fixes.taking import StoredFile, Taking, recognise
 from app.imports.reports import exports, seller_file
 from app.imports.worker import stop_signal
@@ -147,7 +147,7 @@ def import_checked(seller_id: int, public_id: uuid.UUID) -> Import:
 
     Raises ImportNotFound, TransitionRefused, and FileNotFoundError when the file has been deleted.
     """
-    found = _find_with_counters(seller_id, public_id)
+    found = lookups.get_with_counters(seller_id, public_id)
     checked = found.of
     if not checked.is_check:
         raise TransitionRefused("This is an import itself, not a check.")
@@ -181,7 +181,7 @@ def import_again(
     Each call creates a new import, unless a form or a request is repeated. Raises ImportNotFound, TransitionRefused,
     KeyTaken, and FileNotFoundError when the file has been deleted.
     """
-    original = _find_with_counters(seller_id, public_id).of
+    original = lookups.get_with_counters(seller_id, public_id).of
     if original.is_check:
         raise TransitionRefused("This is a check only. Import its file from its own page.")
     if original.is_undo:
@@ -196,7 +196,7 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
     that fails again belongs to the retry. Raises ImportNotFound, TransitionRefused, and OSError when the rows cannot be
     read or stored.
     """
-    found = _find_with_counters(seller_id, public_id)
+    found = lookups.get_with_counters(seller_id, public_id)
     one = found.of
     if one.is_check:
         raise TransitionRefused("This is a check only, so there is nothing to retry. Import its file instead.")
@@ -228,7 +228,7 @@ def import_corrected(seller_id: int, public_id: uuid.UUID, *, form_key: uuid.UUI
 
     Raises ImportNotFound, TransitionRefused, QuotaExceeded, and OSError when the rows cannot be stored.
     """
-    one = _find_with_counters(seller_id, public_id).of
+    one = lookups.get_with_counters(seller_id, public_id).of
     made = form_key and lookups.find_by_form(seller_id, form_key)
     if made:
         return made
@@ -325,7 +325,7 @@ def _nothing_to_retry(status: ImportStatus, rows: RetriedRows) -> TransitionRefu
 
 def pause(seller_id: int, public_id: uuid.UUID) -> None:
     """Pause an import at the end of the running chunks. Raises ImportNotFound or TransitionRefused."""
-    key = _find(seller_id, public_id)
+    key = lookups.get_key(seller_id, public_id)
     if not transitions.request_pause(key):
         raise _refusal(key, "paused")
     is_paused = transitions.settle_pause(key)
@@ -338,7 +338,7 @@ def pause(seller_id: int, public_id: uuid.UUID) -> None:
 
 def resume(seller_id: int, public_id: uuid.UUID) -> None:
     """Resume a paused import where it stopped. Raises ImportNotFound or TransitionRefused."""
-    key = _find(seller_id, public_id)
+    key = lookups.get_key(seller_id, public_id)
     if not transitions.resume(key):
         raise _refusal(key, "resumed")
     audit.record(Action.RESUME, seller_id, public_id)
@@ -352,7 +352,7 @@ def terminate(seller_id: int, public_id: uuid.UUID) -> None:
 
     Raises ImportNotFound or TransitionRefused.
     """
-    key = _find(seller_id, public_id)
+    key = lookups.get_key(seller_id, public_id)
     # Signalled first, so that the workers are already stopping while this waits for their chunks.
     stop_signal.send(key)
     if not transitions.terminate(key, is_unseen=not audit.is_acting(seller_id)):
@@ -367,7 +367,7 @@ def reopen(seller_id: int, public_id: uuid.UUID) -> int:
 
     Raises ImportNotFound or TransitionRefused.
     """
-    key = _find(seller_id, public_id)
+    key = lookups.get_key(seller_id, public_id)
     count = transitions.reopen(key)
     if not count:
         raise _nothing_to_reopen(key)
@@ -394,20 +394,6 @@ def _nothing_to_reopen(key: ImportKey) -> TransitionRefused:
     if RetriedRows.REMAINING in taken_up:
         return TransitionRefused("Another import already has the remaining rows, so they would be imported twice.")
     return TransitionRefused("No batch of this import was given up.")
-
-
-def _find_with_counters(seller_id: int, public_id: uuid.UUID) -> lookups.WithCounters:
-    found = lookups.find_with_counters(seller_id, public_id)
-    if found is None:
-        raise ImportNotFound
-    return found
-
-
-def _find(seller_id: int, public_id: uuid.UUID) -> ImportKey:
-    key = lookups.find_key(seller_id, public_id)
-    if key is None:
-        raise ImportNotFound
-    return key
 
 
 def _refusal(key: ImportKey, participle: str) -> TransitionRefused:

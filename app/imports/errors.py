@@ -2,10 +2,7 @@
 
 from app.csvfile.errors import FileRejected
 from app.models import Import
-
-
-class ImportNotFound(Exception):
-    """The seller has no such import."""
+from app.queries.imports.lookups import ImportNotFound as ImportNotFound
 
 
 class TransitionRefused(Exception):

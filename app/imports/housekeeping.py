@@ -5,7 +5,7 @@ import uuid
 from app import audit
 from app.audit import Action
 from app.extensions import db
-from app.imports.errors import ImportNotFound, TransitionRefused
+from app.imports.errors import TransitionRefused
 from app.imports.fixes import taking
 from app.models import Import
 from app.queries import ImportKey
@@ -24,14 +24,14 @@ def annotate(seller_id: int, public_id: uuid.UUID, *, name: str, note: str) -> N
     """
     name = " ".join("".join(c for c in name if c.isprintable()).split())
     note = "".join(c for c in note.replace("\r\n", "\n") if c.isprintable() or c == "\n").strip()
-    housekeeping.annotate(_find(seller_id, public_id), name=name or None, note=note or None)
+    housekeeping.annotate(lookups.get_key(seller_id, public_id), name=name or None, note=note or None)
     audit.record(Action.ANNOTATE, seller_id, public_id, detail=name)
     db.session.commit()
 
 
 def set_dealt_with(seller_id: int, public_id: uuid.UUID, *, dealt_with: bool) -> None:
     """Mark an import that is over as dealt with, or not. Raises ImportNotFound or TransitionRefused."""
-    if not housekeeping.set_dealt_with(_find(seller_id, public_id), dealt_with=dealt_with):
+    if not housekeeping.set_dealt_with(lookups.get_key(seller_id, public_id), dealt_with=dealt_with):
         db.session.rollback()
         raise TransitionRefused("This import is not over yet, so there is nothing to mark as dealt with.")
     audit.record(Action.DEAL_WITH if dealt_with else Action.REOPEN_RECORD, seller_id, public_id)
@@ -44,9 +44,7 @@ def delete(seller_id: int, public_id: uuid.UUID) -> None:
     Its listings stay. If it has taken up failed rows of another import and not all of them succeeded, these rows are
     open again there. Raises ImportNotFound or TransitionRefused.
     """
-    found = lookups.find_with_counters(seller_id, public_id)
-    if found is None:
-        raise ImportNotFound
+    found = lookups.get_with_counters(seller_id, public_id)
     parent_id, is_clean = found.of.parent_id, found.of.status == ImportStatus.COMPLETED
     took_up = found.of.taken_up_as is not None
     if not housekeeping.delete(ImportKey(seller_id, found.of.id)):
@@ -65,10 +63,3 @@ def _explain(one: Import) -> str:
     if one.is_undo:
         return "The record of an undo stays as long as that of its import. Delete that first."
     return "This import is being undone. Wait until its undo is over, or terminate that first."
-
-
-def _find(seller_id: int, public_id: uuid.UUID) -> ImportKey:
-    key = lookups.find_key(seller_id, public_id)
-    if key is None:
-        raise ImportNotFound
-    return key

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from app.csvfile.scan import BatchPlan, rows_per_batch
 from app.extensions import db
 from app.imports.creation import start_undo
-from app.imports.errors import ImportNotFound, TransitionRefused
+from app.imports.errors import TransitionRefused
 from app.imports.reports.progress import undo_until
 from app.jobs import queue
 from app.models import Import
@@ -64,9 +64,7 @@ def start(seller_id: int, public_id: uuid.UUID) -> Import:
 
     Repeated, it returns the same undo, unless that was terminated or has given a batch up: then the rest is undone.
     """
-    key = lookups.find_key(seller_id, public_id)
-    if key is None:
-        raise ImportNotFound
+    key = lookups.get_key(seller_id, public_id)
     # Until this transaction ends, nobody reopens, deletes or undoes the import.
     undo.hold(key)
     found = _find(seller_id, public_id)
@@ -131,9 +129,7 @@ def _count_unrecorded(parent: ImportKey) -> int:
 
 def _find(seller_id: int, public_id: uuid.UUID) -> WithCounters:
     """The import, if it may be undone. Raises ImportNotFound or TransitionRefused."""
-    found = lookups.find_with_counters(seller_id, public_id)
-    if found is None:
-        raise ImportNotFound
+    found = lookups.get_with_counters(seller_id, public_id)
     if reason := _explain_refusal(found):
         db.session.rollback()
         raise TransitionRefused(reason)

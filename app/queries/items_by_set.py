@@ -70,13 +70,5 @@ def find_by_urns(urns: Collection[str]) -> list[NamedItem]:
 
 
 def _item(row: Any) -> NamedItem:
-    return NamedItem(
-        id=row.id,
-        urn=row.urn,
-        game=row.game,
-        set_name=row.set_name,
-        name=row.name,
-        number=row.number,
-        rarity=row.rarity,
-        variants=split_variants(row.variants),
-    )
+    of_row = NamedItem(*(getattr(row, name) for name in NamedItem._fields))
+    return of_row._replace(variants=split_variants(row.variants))

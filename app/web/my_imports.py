@@ -12,7 +12,6 @@ from app.http.downloads import source_errors_as_404
 from app.http.import_filter import read_filter
 from app.humanize import counted
 from app.imports import commands
-from app.imports.errors import ImportNotFound
 from app.imports.reports import progress, summary
 from app.queries.imports import lookups
 from app.statuses import RetriedRows
@@ -120,10 +119,7 @@ def _position(before: uuid.UUID | None) -> int | None:
     """Where the page begins. Addresses contain only public ids, because internal ids reveal the number of imports."""
     if before is None:
         return None
-    key = lookups.find_key(seller_id(), before)
-    if key is None:
-        raise ImportNotFound
-    return key.import_id
+    return lookups.get_key(seller_id(), before).import_id
 
 
 def _back(public_id: uuid.UUID) -> ResponseReturnValue:

@@ -214,10 +214,10 @@ class _Parent(NamedTuple):
 def _find(seller_id: int, public_id: str = "") -> _Parent | None:
     """The import with this id that has failed rows, any of which may be taken up."""
     try:
-        found = lookups.find_with_counters(seller_id, uuid.UUID(public_id))
-    except ValueError:
+        found = lookups.get_with_counters(seller_id, uuid.UUID(public_id))
+    except (ValueError, lookups.ImportNotFound):
         return None
-    if found is None or found.of.errors_removed_at is not None or not found.failed or found.of.is_check:
+    if found.of.errors_removed_at is not None or not found.failed or found.of.is_check:
         return None
     key = ImportKey(seller_id, found.of.id)
     if found.of.finished_at is None or corrections.has_old_retry(key):

@@ -15,9 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv as arrow_csv
 
-from app.csvfile.regular import join_lines, judge_lines
+from app.csvfile.regular import join_lines, judge_lines, parse_lines
 from app.csvfile.texts import Indices, Mask
 from app.csvfile.visible import trim
 from app.imports.foreign.encodings import decode, undecodable
@@ -275,22 +274,8 @@ class _Parser:
             return [pa.array([], pa.string()) for _ in names], np.empty(0, np.intp)
         if self.reading.encoding != "utf-8" and not data.isascii():
             data = decode(data, self.reading.encoding).encode()
-        misfits: list[int] = []
-
-        def skip(row: arrow_csv.InvalidRow) -> str:
-            misfits.append(row.number - 1)
-            return "skip"
-
-        table = arrow_csv.read_csv(
-            pa.BufferReader(data),
-            read_options=arrow_csv.ReadOptions(use_threads=False, column_names=names, block_size=len(data)),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=self.reading.separator, quote_char=self.reading.quote or False, invalid_row_handler=skip
-            ),
-            convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), check_utf8=False),
-        )
-        columns = [column.chunk(0) if column.num_chunks else pa.array([], pa.string()) for column in table.columns]
-        return columns, np.array(misfits, np.intp)
+        types = dict.fromkeys(names, pa.string())
+        return parse_lines(data, names, types, self.reading.separator, self.reading.quote)
 
     def _fit(self, record: _Record) -> tuple[list[str], Note | None]:
         """The cells of a record, as many as there are columns, and what is odd about it."""

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from app.config import current_settings
 from app.csvfile.warn import Warned, read_stored
 from app.import_fields import ImportState
-from app.imports.errors import ImportNotFound
 from app.imports.reports import seller_file
 from app.models import Batch
 from app.queries import ImportKey
@@ -183,10 +182,7 @@ class BatchProgress:
 
 def get(seller_id: int, public_id: uuid.UUID) -> ImportProgress:
     """The seller's import. Raises ImportNotFound, also for another seller's import."""
-    found = lookups.find_with_counters(seller_id, public_id)
-    if found is None:
-        raise ImportNotFound
-    return _describe(found)
+    return _describe(lookups.get_with_counters(seller_id, public_id))
 
 
 def get_related(one: ImportProgress) -> RelatedImports:

@@ -133,59 +133,6 @@ class LiveListings:
         unchanged_rows.record(self._batch, unchanged)
 
 
-class CheckedListings:
-    """The target of a check: reads the seller's listings, and notes what an import would do to them.
-
-    Each row finds the listings as they were before, on which its outcome depends in an import too.
-    """
-
-    def __init__(self, batch: BatchKey, run: Run) -> None:
-        self._batch, self._run, self._key = batch, run, batch.of_import
-        self._claim = _MakeOnce(partial(check_claims.find_makers, self._key), partial(check_claims.take, self._key))
-
-    def prepare(self, rows: pa.Table) -> pa.Table:
-        """As they are."""
-        return rows
-
-    def compare(self, rows: pa.Table) -> Compared:
-        """Compare without locking, because nothing is written."""
-        return listings.compare(self._run, rows, lock=False)
-
-    def find_unchanged(self, keys: pa.Table) -> LineMarks:
-        """None: no row of a check changes what another one finds."""
-        return LineMarks(np.zeros(len(keys), np.int32), np.zeros(len(keys), np.int32))
-
-    def change(self, changes: pa.Table) -> None:
-        """Store the most striking changes for display: those of the price, then those further up in the file."""
-        prices = np.array([np.asarray(changes[name]) for name in ("old_price", "price")])
-        order = np.lexsort((changes["line"], -prices.max(axis=0) / prices.min(axis=0)))
-        check_changes.insert(self._key, [*self._foresee(changes.take(order[:_CHANGES_SHOWN]))])
-        listing_warnings.add(self._batch, suspect_changes.find(changes))
-
-    def _foresee(self, changes: pa.Table) -> Iterator[Foreseen]:
-        keys = [*zip(*(changes[name].to_pylist() for name in KEY), strict=True)]
-        found = listings.find(self._key.seller_id, keys)
-        for key, change in zip(keys, changes.to_pylist(), strict=True):
-            # None: deleted meanwhile.
-            if before := found.get(key):
-                values = tuple(change[field.name] for field in VALUES.values())
-                hidden = before.hidden if change["hidden"] is None else change["hidden"]
-                after = before._replace(values=self._run.layout.apply(values, before.values), hidden=hidden)
-                yield Foreseen(change["line"], key, before, after)
-
-    def record_unchanged(self, unchanged: pa.Table) -> None:
-        """Record nothing: no row of a check changes what another one finds."""
-
-    def create(self, rows: pa.Table, new: Places) -> Makers:
-        """Add a check claim for each that does not exist."""
-        # With a seller's first file, no listing can exist.
-        if not listings.exists_for(self._key.seller_id):
-            return self._claim(rows, new)
-        makers = listings.find_makers(self._key.seller_id, rows.select(KEY).take(new))
-        places = np.delete(np.arange(len(new)), makers.at)
-        return makers.joined_with(self._claim(rows, new[places]).of(places)) if len(places) else makers
-
-
 class PreviewedListings:
     """The target of rows that are only judged: reads the seller's listings, and writes nothing at all.
 
@@ -215,9 +162,46 @@ class PreviewedListings:
 
     def create(self, rows: pa.Table, new: Places) -> Makers:
         """Create nothing, and find those that exist."""
+        # With a seller's first file, no listing can exist.
         if not listings.exists_for(self._run.key.seller_id):
             return listings.NO_MAKERS
         return listings.find_makers(self._run.key.seller_id, rows.select(KEY).take(new))
+
+
+class CheckedListings(PreviewedListings):
+    """The target of a check: reads the seller's listings, and notes what an import would do to them.
+
+    Each row finds the listings as they were before, on which its outcome depends in an import too.
+    """
+
+    def __init__(self, batch: BatchKey, run: Run) -> None:
+        super().__init__(run)
+        self._batch, self._key = batch, batch.of_import
+        self._claim = _MakeOnce(partial(check_claims.find_makers, self._key), partial(check_claims.take, self._key))
+
+    def change(self, changes: pa.Table) -> None:
+        """Store the most striking changes for display: those of the price, then those further up in the file."""
+        prices = np.array([np.asarray(changes[name]) for name in ("old_price", "price")])
+        order = np.lexsort((changes["line"], -prices.max(axis=0) / prices.min(axis=0)))
+        check_changes.insert(self._key, [*self._foresee(changes.take(order[:_CHANGES_SHOWN]))])
+        listing_warnings.add(self._batch, suspect_changes.find(changes))
+
+    def _foresee(self, changes: pa.Table) -> Iterator[Foreseen]:
+        keys = [*zip(*(changes[name].to_pylist() for name in KEY), strict=True)]
+        found = listings.find(self._key.seller_id, keys)
+        for key, change in zip(keys, changes.to_pylist(), strict=True):
+            # None: deleted meanwhile.
+            if before := found.get(key):
+                values = tuple(change[field.name] for field in VALUES.values())
+                hidden = before.hidden if change["hidden"] is None else change["hidden"]
+                after = before._replace(values=self._run.layout.apply(values, before.values), hidden=hidden)
+                yield Foreseen(change["line"], key, before, after)
+
+    def create(self, rows: pa.Table, new: Places) -> Makers:
+        """Add a check claim for each that does not exist."""
+        makers = super().create(rows, new)
+        places = np.delete(np.arange(len(new)), makers.at)
+        return makers.joined_with(self._claim(rows, new[places]).of(places)) if len(places) else makers
 
 
 def target_of(batch: BatchKey, kind: ImportKind, run: Run) -> Target:

@@ -96,11 +96,17 @@ class Source(NamedTuple):
     digest_format: int
 
 
-def find_key(seller_id: int, public_id: uuid.UUID) -> ImportKey | None:
-    """The key of the seller's import with this public id; another seller's is not found."""
+class ImportNotFound(Exception):
+    """The seller has no such import."""
+
+
+def get_key(seller_id: int, public_id: uuid.UUID) -> ImportKey:
+    """The key of the seller's import with this public id. Raises ImportNotFound, also for another seller's import."""
     query = select(Import.id).where(Import.seller_id == seller_id, Import.public_id == public_id, _IS_THERE)
     found = db.session.scalar(query)
-    return None if found is None else ImportKey(seller_id, found)
+    if found is None:
+        raise ImportNotFound
+    return ImportKey(seller_id, found)
 
 
 def find_of_any_seller(public_id: uuid.UUID) -> Import | None:
@@ -136,11 +142,13 @@ def count_day(seller_id: int) -> SentInDay:
     return SentInDay(*map(int, fetch_one(query, {"seller_id": seller_id})))
 
 
-def find_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters | None:
-    """The seller's import with its counters; another seller's is not found."""
+def get_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters:
+    """The seller's import with its counters. Raises ImportNotFound, also for another seller's import."""
     query = _with_counters().where(Import.seller_id == seller_id, Import.public_id == public_id)
     row = db.session.execute(query).one_or_none()
-    return None if row is None else _counted(row)
+    if row is None:
+        raise ImportNotFound
+    return _counted(row)
 
 
 def get_source(key: ImportKey) -> Source:
