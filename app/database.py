@@ -121,17 +121,13 @@ def _refuse_unfit(server: psycopg.ConnectionInfo) -> None:
 def find_wrong_settings() -> list[str]:
     """The names of the current session's settings that are not as Sluice sets them; normally none."""
     wanted: dict[str, str] = current_app.extensions["sluice_session_settings"]
-    rows = db.session.execute(
-        text(
-            """
-            select w.name from unnest(cast(:names as text[]), cast(:settings as text[])) as w (name, setting)
-            where w.name <> 'timezone'
-              and cast(current_setting(w.name) as interval) is distinct from cast(w.setting as interval)
-            order by 1
-            """
-        ),
-        {"names": list(wanted), "settings": list(wanted.values())},
-    )
+    query = """
+        select w.name from unnest(cast(:names as text[]), cast(:settings as text[])) as w (name, setting)
+        where w.name <> 'timezone'
+          and cast(current_setting(w.name) as interval) is distinct from cast(w.setting as interval)
+        order by 1
+    """
+    rows = db.session.execute(text(query), {"names": list(wanted), "settings": list(wanted.values())})
     return list(rows.scalars())
 
 

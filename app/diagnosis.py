@@ -52,14 +52,10 @@ _BY_SQLSTATE: dict[type[psycopg.Error], Fault] = {
         f"Let DATABASE_URL name the primary. {_WAITS}",
     ),
     errors.UndefinedTable: Fault(
-        "not migrated",
-        "The database does not have the tables of this version.",
-        "Run flask --app wsgi db upgrade.",
+        "not migrated", "The database does not have the tables of this version.", "Run flask --app wsgi db upgrade."
     ),
     errors.UndefinedColumn: Fault(
-        "not migrated",
-        "The database does not have the columns of this version.",
-        "Run flask --app wsgi db upgrade.",
+        "not migrated", "The database does not have the columns of this version.", "Run flask --app wsgi db upgrade."
     ),
     errors.InsufficientPrivilege: Fault(
         "refuses rights",

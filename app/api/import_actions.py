@@ -11,15 +11,7 @@ from app.api.authentication import bearer, seller_id
 from app.api.blueprint import blueprint, can_fail
 from app.api.imports import answer_created
 from app.api.problems import KEY_TAKEN
-from app.api.schemas import (
-    AgainAsked,
-    ImportInFull,
-    KeptAsked,
-    KeptListings,
-    RequestKey,
-    RetryAsked,
-    UndoPreview,
-)
+from app.api.schemas import AgainAsked, ImportInFull, KeptAsked, KeptListings, RequestKey, RetryAsked, UndoPreview
 from app.api.serializers import show_in_full, show_kept
 from app.http.downloads import source_errors_as_404
 from app.imports import commands, undo

@@ -9,13 +9,7 @@ from flask.sansio.scaffold import Scaffold
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from app.csvfile.errors import FileRejected, FileTooLarge
-from app.http.failures import (
-    BROKEN_BODY,
-    DATABASE_AWAY,
-    RETRY_AFTER_SECONDS,
-    is_database_away,
-    why_in_part,
-)
+from app.http.failures import BROKEN_BODY, DATABASE_AWAY, RETRY_AFTER_SECONDS, is_database_away, why_in_part
 from app.imports.errors import ImportNotFound, KeyTaken, QuotaExceeded, TransitionRefused
 from app.listings import ListingNotFound
 

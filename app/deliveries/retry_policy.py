@@ -8,18 +8,7 @@ from app.statuses import DeliveryStatus
 
 _MINUTE, _HOUR = 60, 3600
 #: The wait after each attempt; together a little more than a day.
-WAITS_SECONDS = (
-    5,
-    30,
-    2 * _MINUTE,
-    10 * _MINUTE,
-    30 * _MINUTE,
-    _HOUR,
-    2 * _HOUR,
-    4 * _HOUR,
-    8 * _HOUR,
-    9 * _HOUR,
-)
+WAITS_SECONDS = (5, 30, 2 * _MINUTE, 10 * _MINUTE, 30 * _MINUTE, _HOUR, 2 * _HOUR, 4 * _HOUR, 8 * _HOUR, 9 * _HOUR)
 MAX_ATTEMPTS = len(WAITS_SECONDS) + 1
 #: An endpoint without a delivery for this long is switched off when the next message is given up.
 SWITCH_OFF_AFTER_SECONDS = 23 * 3600.0

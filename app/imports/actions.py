@@ -8,15 +8,7 @@ from typing import NamedTuple
 from app.imports import commands, undo
 from app.imports.reports.progress import ImportProgress
 from app.queries.operations import ImportSeen
-from app.statuses import (
-    ImportKind,
-    ImportStatus,
-    RetriedRows,
-    can_pause,
-    can_reopen,
-    can_resume,
-    can_terminate,
-)
+from app.statuses import ImportKind, ImportStatus, RetriedRows, can_pause, can_reopen, can_resume, can_terminate
 
 
 class Who(StrEnum):

@@ -34,15 +34,7 @@ from app.models import Import
 from app.queries import ConversionKey, ImportKey
 from app.queries.imports import corrections, lookups, transitions
 from app.queries.imports.conversions import mark_used
-from app.statuses import (
-    CorrectionState,
-    ImportKind,
-    ImportStatus,
-    RetriedRows,
-    TakenUpAs,
-    can_reopen,
-    can_retry,
-)
+from app.statuses import CorrectionState, ImportKind, ImportStatus, RetriedRows, TakenUpAs, can_reopen, can_retry
 from app.storage import current_storage
 
 

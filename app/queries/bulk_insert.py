@@ -23,8 +23,7 @@ def insert_missing(table: str, rows: pa.Table, *, line: str) -> NDArray[np.int32
     Waits for keys that another transaction is inserting, in the order of the key.
     """
     names = ", ".join(rows.column_names)
-    found = binary.execute(
-        f"""
+    query = f"""
         with made as (
             insert into {table} ({names})
             select {names} from {binary.unnest(rows.schema)}
@@ -32,9 +31,8 @@ def insert_missing(table: str, rows: pa.Table, *, line: str) -> NDArray[np.int32
             returning {line}
         )
         select array_agg({line}) as lines from made
-        """,
-        binary.as_arrays(rows),
-    )
+    """
+    found = binary.execute(query, binary.as_arrays(rows))
     return found["lines"]
 
 

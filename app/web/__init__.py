@@ -39,13 +39,8 @@ from app.web import help as help_pages
 
 def register(app: Flask) -> None:
     """Register the pages with ``app``, their template filters, and the error pages."""
-    session.init_app(app)
-    filters.init_app(app)
-    headers.init_app(app)
-    unprintable.init_app(app)
-    menu.init_app(app)
-    static_files.init_app(app)
-    errors.init_app(app)
+    for part in (session, filters, headers, unprintable, menu, static_files, errors):
+        part.init_app(app)
     login_manager.unauthorized_handler(sign_in.send_to_sign_in)
     for module in (
         sign_in,

@@ -11,13 +11,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from app.extensions import login_manager
-from app.http.failures import (
-    BROKEN_BODY,
-    DATABASE_AWAY,
-    RETRY_AFTER_SECONDS,
-    is_database_away,
-    why_in_part,
-)
+from app.http.failures import BROKEN_BODY, DATABASE_AWAY, RETRY_AFTER_SECONDS, is_database_away, why_in_part
 from app.imports.errors import ImportNotFound, QuotaExceeded, TransitionRefused
 from app.web.live_page import is_fragment_request
 from app.web.session import local_path, requested_path

@@ -17,14 +17,7 @@ from app.extensions import db
 from app.import_fields import ImportState, camel, import_fields, iso
 from app.models import Delivery
 from app.queries import ImportKey, execute, fetch, fetch_one, fetch_value, fetch_values, older_than
-from app.queries.status_sets import (
-    DELIVERY_GIVEN_UP,
-    EMAIL,
-    FINISHED_DELIVERIES,
-    SENDING,
-    WAITING,
-    WEBHOOK,
-)
+from app.queries.status_sets import DELIVERY_GIVEN_UP, EMAIL, FINISHED_DELIVERIES, SENDING, WAITING, WEBHOOK
 from app.statuses import IMPORT_EVENTS, Channel, DeliveryStatus, EmailOnEnd, ImportKind, ImportStatus
 
 #: The event of a test message, which is tried once.
@@ -173,11 +166,7 @@ def add_test(key: EndpointKey, body: str) -> None:
     """Write a test message for an endpoint into the outbox."""
     db.session.add(
         Delivery(
-            seller_id=key.seller_id,
-            channel=Channel.WEBHOOK,
-            event=TEST_EVENT,
-            endpoint_id=key.endpoint_id,
-            body=body,
+            seller_id=key.seller_id, channel=Channel.WEBHOOK, event=TEST_EVENT, endpoint_id=key.endpoint_id, body=body
         )
     )
     db.session.flush()
@@ -186,12 +175,7 @@ def add_test(key: EndpointKey, body: str) -> None:
 def add_switched_off_mail(key: EndpointKey) -> None:
     """Write an email into the outbox that tells the seller that this endpoint was switched off."""
     db.session.add(
-        Delivery(
-            seller_id=key.seller_id,
-            channel=Channel.EMAIL,
-            event=SWITCHED_OFF_EVENT,
-            endpoint_id=key.endpoint_id,
-        )
+        Delivery(seller_id=key.seller_id, channel=Channel.EMAIL, event=SWITCHED_OFF_EVENT, endpoint_id=key.endpoint_id)
     )
     db.session.flush()
 

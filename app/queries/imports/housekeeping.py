@@ -16,14 +16,11 @@ def annotate(key: ImportKey, *, name: str | None, note: str | None) -> None:
 
 def set_dealt_with(key: ImportKey, *, dealt_with: bool) -> bool:
     """Note whether an import that is over is dealt with. Returns false if it is not over."""
-    return _execute(
-        f"""
+    query = f"""
         update imports set dealt_with_at = case when %(dealt_with)s then coalesce(dealt_with_at, clock_timestamp()) end
         where {_THIS} and finished_at is not null
-        """,
-        key,
-        dealt_with=dealt_with,
-    )
+    """
+    return _execute(query, key, dealt_with=dealt_with)
 
 
 def delete(key: ImportKey) -> bool:
@@ -32,25 +29,21 @@ def delete(key: ImportKey) -> bool:
     It lets go of the import that it came from and of those that came from it, and of the form that created it. Not
     while it is being undone; and an undo not before its import, which knows by it what is left of its listings.
     """
-    deleted = _execute(
-        f"""
+    query = f"""
         update imports i set deleted_at = clock_timestamp(), parent_id = null, retried_rows = null, form_key = null,
             is_unseen = false
         where {_THIS} and finished_at is not null and (kind <> {KIND_UNDO} or parent_id is null)
           and not exists (
             select from imports u where u.seller_id = i.seller_id and u.parent_id = i.id and u.kind = {KIND_UNDO}
               and u.finished_at is null)
-        """,
-        key,
-    )
+    """
+    deleted = _execute(query, key)
     if deleted:
-        _execute(
-            """
+        query = """
             update imports set parent_id = null, retried_rows = null
             where seller_id = %(seller_id)s and parent_id = %(import_id)s
-            """,
-            key,
-        )
+        """
+        _execute(query, key)
     return deleted
 
 
@@ -59,16 +52,13 @@ def find_deleted(*, limit: int, without: Collection[int] = ()) -> list[ImportKey
 
     The imports themselves, which hold no more than counters then, stay for a day: they count against the day's quota.
     """
-    return fetch_as(
-        ImportKey,
-        """
+    query = """
         select seller_id, id as import_id from imports
         where deleted_at is not null and (errors_removed_at is null or source_removed_at is null
             or created_at < clock_timestamp() - interval '1 day') and seller_id <> all(%(without)s::int[])
         order by deleted_at limit %(limit)s
-        """,
-        {"limit": limit, "without": [*without]},
-    )
+    """
+    return fetch_as(ImportKey, query, {"limit": limit, "without": [*without]})
 
 
 def let_go_of_source(key: ImportKey) -> list[StoredFile]:
@@ -76,25 +66,20 @@ def let_go_of_source(key: ImportKey) -> list[StoredFile]:
 
     Waits for a transaction that starts another import of the file, which then needs it.
     """
-    return fetch_as(
-        StoredFile,
-        """
+    query = """
         update imports set source_removed_at = coalesce(source_removed_at, clock_timestamp())
         where seller_id = %(seller_id)s and id = %(import_id)s returning seller_id, storage_key
-        """,
-        key._asdict(),
-    )
+    """
+    return fetch_as(StoredFile, query, key._asdict())
 
 
 def drop_deleted(key: ImportKey) -> None:
     """Delete what is left of a deleted import, unless it counts against the day's quota."""
-    _execute(
-        """
+    query = """
         delete from imports where seller_id = %(seller_id)s and id = %(import_id)s and deleted_at is not null
           and created_at < clock_timestamp() - interval '1 day'
-        """,
-        key,
-    )
+    """
+    _execute(query, key)
 
 
 def _execute(statement: str, key: ImportKey, **values: object) -> bool:

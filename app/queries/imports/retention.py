@@ -28,18 +28,15 @@ class StoredFile(NamedTuple):
 
 def find_old_sources(*, days: int, limit: int) -> list[StoredFile]:
     """The files of which all imports ended that long ago."""
-    return fetch_as(
-        StoredFile,
-        f"""
+    query = f"""
         select distinct i.seller_id, i.storage_key from imports i
         where {_OLD} and i.source_removed_at is null and not exists (
             select 1 from imports o
             where o.seller_id = i.seller_id and o.storage_key = i.storage_key
               and (o.finished_at is null or o.finished_at >= clock_timestamp() - make_interval(days => %(days)s)))
         limit %(limit)s
-        """,
-        {"days": days, "limit": limit},
-    )
+    """
+    return fetch_as(StoredFile, query, {"days": days, "limit": limit})
 
 
 def give_up_source(file: StoredFile, *, days: int) -> bool:
@@ -53,29 +50,25 @@ def give_up_source(file: StoredFile, *, days: int) -> bool:
         "select 1 from imports where seller_id = %(seller_id)s and storage_key = %(storage_key)s for no key update",
         values,
     )
-    given_up = fetch(
-        """
+    query = """
         update imports set source_removed_at = clock_timestamp()
         where seller_id = %(seller_id)s and storage_key = %(storage_key)s and source_removed_at is null
           and not exists (
             select 1 from imports o where o.seller_id = %(seller_id)s and o.storage_key = %(storage_key)s
               and (o.finished_at is null or o.finished_at >= clock_timestamp() - make_interval(days => %(days)s)))
         returning 1
-        """,
-        values,
-    )
+    """
+    given_up = fetch(query, values)
     return bool(given_up)
 
 
 def hold_source(key: ImportKey) -> bool:
     """Keep the file of an import until the end of this transaction. Returns false if it has been deleted."""
-    held = fetch(
-        """
+    query = """
         select 1 from imports where seller_id = %(seller_id)s and id = %(import_id)s and source_removed_at is null
         for share
-        """,
-        key._asdict(),
-    )
+    """
+    held = fetch(query, key._asdict())
     return bool(held)
 
 
@@ -84,9 +77,7 @@ def find_unneeded(keys: Collection[StoredFile]) -> list[StoredFile]:
 
     The companions that tell the lines of a conversion's rows are needed for as long as there is the conversion.
     """
-    return fetch_as(
-        StoredFile,
-        """
+    query = """
         select k.seller_id, k.storage_key
         from unnest(cast(%(sellers)s as int[]), cast(%(names)s as text[])) as k (seller_id, storage_key)
         where not exists (
@@ -100,12 +91,11 @@ def find_unneeded(keys: Collection[StoredFile]) -> list[StoredFile]:
             where c.seller_id = k.seller_id and c.public_id = cast(part[1] as uuid)
               and cast(c.attempt as text) = part[2]
               and (c.source_removed_at is null or part[3] in ('origins', 'added')))
-        """,
-        {
-            "sellers": [key.seller_id for key in keys],
-            "names": [key.storage_key for key in keys],
-            "written": _WRITTEN,
-        },
+    """
+    return fetch_as(
+        StoredFile,
+        query,
+        {"sellers": [key.seller_id for key in keys], "names": [key.storage_key for key in keys], "written": _WRITTEN},
     )
 
 
@@ -129,17 +119,13 @@ def find_old_earlier_values(*, days: int, limit: int, without: Collection[int] =
 
     Only a day later than that, so that none is meanwhile begun to be undone.
     """
-    return _find(
-        f"""
+    condition = f"""
         {_OLD} and (i.seller_id, i.id) in (select seller_id, import_id from earlier_values)
         and not exists (
             select from imports u where u.seller_id = i.seller_id and u.parent_id = i.id and u.kind = {KIND_UNDO}
               and u.finished_at is null)
-        """,
-        days=days + 1,
-        limit=limit,
-        without=without,
-    )
+    """
+    return _find(condition, days=days + 1, limit=limit, without=without)
 
 
 def forget_some_earlier_values(key: ImportKey) -> bool:
@@ -148,14 +134,11 @@ def forget_some_earlier_values(key: ImportKey) -> bool:
 
 
 def _find(condition: str, *, days: int, limit: int, without: Collection[int]) -> list[ImportKey]:
-    return fetch_as(
-        ImportKey,
-        f"""
+    query = f"""
         select i.seller_id, i.id as import_id from imports i
         where {condition} and i.seller_id <> all(%(without)s::int[]) order by i.finished_at limit %(limit)s
-        """,
-        {"days": days, "limit": limit, "without": [*without]},
-    )
+    """
+    return fetch_as(ImportKey, query, {"days": days, "limit": limit, "without": [*without]})
 
 
 def delete_some_errors(key: ImportKey) -> bool:
@@ -169,13 +152,11 @@ def delete_some_errors(key: ImportKey) -> bool:
 
 def mark_errors_removed(key: ImportKey) -> None:
     """Mark the failed rows of an import as deleted."""
-    execute(
-        """
+    query = """
         update imports set errors_removed_at = clock_timestamp()
         where seller_id = %(seller_id)s and id = %(import_id)s and finished_at is not null
-        """,
-        key._asdict(),
-    )
+    """
+    execute(query, key._asdict())
 
 
 def delete_import(key: ImportKey) -> None:

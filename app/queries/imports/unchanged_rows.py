@@ -27,8 +27,7 @@ def record(batch: BatchKey, unchanged: pa.Table) -> None:
     ``unchanged`` has the columns of the listing key, ``line`` and ``hidden_line``. Not needed once all earlier
     batches have finished and none was given up (an operator could reopen it): no lower line can come any more.
     """
-    binary.execute(
-        f"""
+    query = f"""
         insert into left_alone
             (seller_id, import_id, number, first_line, item_ids, conditions, variants, lines, hidden_lines)
         select %(seller_id)s, %(import_id)s, %(number)s, %(first_line)s, %(item_id)b::int[],
@@ -37,8 +36,9 @@ def record(batch: BatchKey, unchanged: pa.Table) -> None:
             select 1 from batches b
             where b.seller_id = %(seller_id)s and b.import_id = %(import_id)s and b.number < %(number)s
               and (b.status in {UNFINISHED_BATCHES} or {GIVEN_UP}))
-        """,
-        {**binary.as_arrays(unchanged), **batch._asdict(), "first_line": pc.min(unchanged["line"]).as_py()},
+    """
+    binary.execute(
+        query, {**binary.as_arrays(unchanged), **batch._asdict(), "first_line": pc.min(unchanged["line"]).as_py()}
     )
 
 
@@ -49,8 +49,7 @@ def find(batch: BatchKey, keys: pa.Table) -> LineMarks:
     too, until it is recorded.
     """
     marks = LineMarks(np.zeros(len(keys), np.int32), np.zeros(len(keys), np.int32))
-    found = binary.execute(
-        f"""
+    query = f"""
         select array_agg(number::int - 1) as at, array_agg(line) as lines, array_agg(hidden_line) as hidden_lines
         from (
             select k.number, max(a.line) as line, max(a.hidden_line) as hidden_line
@@ -62,8 +61,7 @@ def find(batch: BatchKey, keys: pa.Table) -> LineMarks:
             where l.seller_id = %(seller_id)s and l.import_id = %(import_id)s and l.number > %(batch)s
             group by k.number
         ) found
-        """,
-        {**binary.as_arrays(keys), **batch.of_import._asdict(), "batch": batch.number},
-    )
+    """
+    found = binary.execute(query, {**binary.as_arrays(keys), **batch.of_import._asdict(), "batch": batch.number})
     marks.lines[found["at"]], marks.hidden_lines[found["at"]] = found["lines"], found["hidden_lines"]
     return marks

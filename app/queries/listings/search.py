@@ -17,14 +17,7 @@ from uuid import UUID
 from app.csvfile.columns import FIELDS, Value
 from app.csvfile.contract import Condition
 from app.queries import fetch, fetch_as, fetch_value, fetch_values
-from app.queries.listings.listings import (
-    HAS_KEY,
-    UNNESTED_KEYS,
-    ExportedListing,
-    ListingKey,
-    fields_of,
-    key_arrays,
-)
+from app.queries.listings.listings import HAS_KEY, UNNESTED_KEYS, ExportedListing, ListingKey, fields_of, key_arrays
 
 #: The highest possible id of an item.
 _MOST_ITEM_ID = 2**31 - 1
