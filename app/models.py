@@ -528,7 +528,7 @@ class Batch(_OfImport, Base):
     #: Rows whose listing already had their values. The listings that an undo has kept.
     unchanged: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     #: Updated rows for whose listings the earlier values were recorded, if they were not before: all but those that a
-    #: release before 0.18 has processed.
+    #: release before 0.17 has processed.
     reversible: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     failed: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     status: Mapped[str] = mapped_column(CodeText, server_default=BatchStatus.QUEUED)
@@ -758,7 +758,7 @@ class KeptListing(Base):
     changed_line: Mapped[int | None] = mapped_column(Integer)
     #: Whether it had been changed by hand since, or since that import.
     is_edited: Mapped[bool]
-    #: Whether what it was before is not known: a release before 0.18 has updated it.
+    #: Whether what it was before is not known: a release before 0.17 has updated it.
     is_unrecorded: Mapped[bool] = mapped_column(server_default=text("false"))
 
 

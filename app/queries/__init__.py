@@ -112,6 +112,11 @@ def execute(query: str, values: Mapping[str, Any] | None = None) -> int:
     return _run(query, values).rowcount
 
 
+def change(query: str, key: NamedTuple, **values: Any) -> bool:
+    """Execute a statement whose parameters are a ``key`` and ``values``. Returns whether it wrote any row."""
+    return execute(query, {**key._asdict(), **values}) > 0
+
+
 def fetch(query: str, values: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
     """The rows of a statement, with the columns as attributes."""
     return _run(query, values).all()

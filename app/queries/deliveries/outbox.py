@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Select, select
 
 from app.config import current_settings
 from app.extensions import db
 from app.import_fields import ImportState, camel, import_fields, iso
 from app.models import Delivery
-from app.queries import ImportKey, execute, fetch, fetch_one, fetch_value, fetch_values, older_than
+from app.queries import ImportKey, execute, fetch_as, fetch_one, fetch_value, fetch_values, older_than
 from app.queries.status_sets import DELIVERY_GIVEN_UP, EMAIL, FINISHED_DELIVERIES, SENDING, WAITING, WEBHOOK
 from app.statuses import IMPORT_EVENTS, Channel, DeliveryStatus, EmailOnEnd, ImportKind, ImportStatus
 
@@ -238,8 +238,8 @@ def claim(*, limit: int, per_seller: int) -> list[Claimed]:
             where d.seller_id = locked.seller_id and d.id = locked.id and d.status = {WAITING}
             returning d.*
         )
-        select c.seller_id, c.id, c.claimed_at, c.attempts, c.public_id, c.channel, c.event, c.created_at,
-            c.endpoint_id, c.body, e.url, e.secret,
+        select c.seller_id, c.id as delivery_id, c.claimed_at, c.attempts as attempt, c.public_id, c.channel, c.event,
+            c.created_at, c.endpoint_id, c.body, e.url, e.secret,
             case when e.old_secret_until > clock_timestamp() then e.old_secret end as old_secret, s.email,
             i.public_id as import_public_id
         from claimed c join sellers s on s.id = c.seller_id
@@ -247,27 +247,13 @@ def claim(*, limit: int, per_seller: int) -> list[Claimed]:
             left join imports i on i.seller_id = c.seller_id and i.id = c.import_id
         order by c.due_at, c.id
     """
-    rows = fetch(query, {"limit": limit, "per_seller": per_seller, "longest_wait_seconds": LONGEST_WAIT_SECONDS})
-    return [_claimed(row) for row in rows]
+    values = {"limit": limit, "per_seller": per_seller, "longest_wait_seconds": LONGEST_WAIT_SECONDS}
+    return fetch_as(_claimed, query, values)
 
 
-def _claimed(row: Row[Any]) -> Claimed:
-    return Claimed(
-        key=DeliveryKey(row.seller_id, row.id),
-        claimed_at=row.claimed_at,
-        attempt=row.attempts,
-        public_id=row.public_id,
-        channel=Channel(row.channel),
-        event=row.event,
-        created_at=row.created_at,
-        endpoint=None if row.endpoint_id is None else EndpointKey(row.seller_id, row.endpoint_id),
-        body=row.body,
-        url=row.url,
-        secret=row.secret,
-        old_secret=row.old_secret,
-        email=row.email,
-        import_public_id=row.import_public_id,
-    )
+def _claimed(*, seller_id: int, delivery_id: int, endpoint_id: int | None, channel: str, **others: Any) -> Claimed:
+    endpoint = None if endpoint_id is None else EndpointKey(seller_id, endpoint_id)
+    return Claimed(DeliveryKey(seller_id, delivery_id), endpoint=endpoint, channel=Channel(channel), **others)
 
 
 def record(one: Claimed, result: Result) -> bool:

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import WebhookEndpoint
-from app.queries import execute, fetch, fetch_value, older_than
+from app.queries import change, execute, fetch, fetch_value, older_than
 from app.queries.deliveries.outbox import EndpointKey
 from app.queries.identity import sellers
 from app.statuses import SwitchedOff
@@ -41,12 +41,12 @@ def get(key: EndpointKey) -> WebhookEndpoint:
 
 def note_arrival(key: EndpointKey) -> None:
     """Record a successful delivery."""
-    _execute(f"update webhook_endpoints set failing_since = null where {_THIS} and failing_since is not null", key)
+    change(f"update webhook_endpoints set failing_since = null where {_THIS} and failing_since is not null", key)
 
 
 def note_failure(key: EndpointKey) -> None:
     """Record a failed delivery."""
-    _execute(
+    change(
         f"update webhook_endpoints set failing_since = clock_timestamp() where {_THIS} and failing_since is null", key
     )
 
@@ -63,7 +63,7 @@ def switch_off(key: EndpointKey, why: SwitchedOff) -> bool:
         update webhook_endpoints set switched_off_at = clock_timestamp(), switched_off_because = %(why)s
         where {_THIS} and switched_off_at is null
     """
-    return _execute(query, key, why=why)
+    return change(query, key, why=why)
 
 
 def switch_on(key: EndpointKey) -> bool:
@@ -72,7 +72,7 @@ def switch_on(key: EndpointKey) -> bool:
         update webhook_endpoints set switched_off_at = null, switched_off_because = null, failing_since = null
         where {_THIS} and switched_off_at is not null
     """
-    return _execute(query, key)
+    return change(query, key)
 
 
 def change_secret(key: EndpointKey, secret: str, *, overlap_seconds: float) -> bool:
@@ -83,7 +83,7 @@ def change_secret(key: EndpointKey, secret: str, *, overlap_seconds: float) -> b
             secret = %(secret)s
         where {_THIS}
     """
-    return _execute(query, key, secret=secret, overlap_seconds=overlap_seconds)
+    return change(query, key, secret=secret, overlap_seconds=overlap_seconds)
 
 
 def forget_old_secrets() -> None:
@@ -97,8 +97,4 @@ def forget_old_secrets() -> None:
 
 def delete(key: EndpointKey) -> bool:
     """Delete an endpoint, its log and its waiting messages."""
-    return _execute(f"delete from webhook_endpoints where {_THIS}", key)
-
-
-def _execute(statement: str, key: EndpointKey, **values: object) -> bool:
-    return execute(statement, {**key._asdict(), **values}) == 1
+    return change(f"delete from webhook_endpoints where {_THIS}", key)

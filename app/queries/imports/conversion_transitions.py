@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from app.queries import ConversionKey, execute, fetch_as, older_than
+from app.queries import ConversionKey, change, fetch_as, older_than
 from app.queries.status_sets import (
     ACTIVE_CONVERSIONS,
     CONVERSION_DRAFT,
@@ -65,7 +65,7 @@ def enqueue(key: ConversionKey, *, start_as: ImportKind | None) -> bool:
         update conversions set status = {CONVERSION_QUEUED}, start_as = %(start_as)s, done = 0, updated_at = {_NOW}
         where {_THIS} and status = {CONVERSION_DRAFT} and mapping is not null
     """
-    return _changed(query, key, start_as=start_as)
+    return change(query, key, start_as=start_as)
 
 
 def back_to_draft(key: ConversionKey) -> bool:
@@ -74,12 +74,12 @@ def back_to_draft(key: ConversionKey) -> bool:
         update conversions set {_BACK_TO_DRAFT}
         where {_THIS} and status in ({CONVERTED}, {CONVERSION_FAILED}) and used_at is null
     """
-    return _changed(query, key)
+    return change(query, key)
 
 
 def cancel(key: ConversionKey) -> bool:
     """Cancel a conversion that waits or is under way; it is a draft again."""
-    return _changed(f"update conversions set {_BACK_TO_DRAFT} where {_THIS} and status in {ACTIVE_CONVERSIONS}", key)
+    return change(f"update conversions set {_BACK_TO_DRAFT} where {_THIS} and status in {ACTIVE_CONVERSIONS}", key)
 
 
 def dispatch(key: ConversionKey, attempt: int) -> bool:
@@ -88,7 +88,7 @@ def dispatch(key: ConversionKey, attempt: int) -> bool:
         update conversions set dispatched_at = {_NOW}
         where {_THIS} and status = {CONVERSION_QUEUED} and attempt = %(attempt)s and dispatched_at is null
     """
-    return _changed(query, key, attempt=attempt)
+    return change(query, key, attempt=attempt)
 
 
 def undispatch(key: ConversionKey, attempt: int) -> bool:
@@ -97,7 +97,7 @@ def undispatch(key: ConversionKey, attempt: int) -> bool:
         update conversions set dispatched_at = null
         where {_THIS} and status = {CONVERSION_QUEUED} and attempt = %(attempt)s
     """
-    return _changed(query, key, attempt=attempt)
+    return change(query, key, attempt=attempt)
 
 
 def claim(key: ConversionKey, attempt: int, *, worker: str) -> bool:
@@ -107,7 +107,7 @@ def claim(key: ConversionKey, attempt: int, *, worker: str) -> bool:
             worker = %(worker)s, dispatched_at = coalesce(dispatched_at, {_NOW}), done = 0
         where {_THIS} and status = {CONVERSION_QUEUED} and attempt = %(attempt)s
     """
-    return _changed(query, key, attempt=attempt, worker=worker)
+    return change(query, key, attempt=attempt, worker=worker)
 
 
 def beat(connection: Connection, key: ConversionKey, attempt: int, *, done: int) -> bool:
@@ -130,12 +130,12 @@ def release(key: ConversionKey, attempt: int) -> bool:
             updated_at = {_NOW}
         where {_THIS_ATTEMPT}
     """
-    return _changed(query, key, attempt=attempt)
+    return change(query, key, attempt=attempt)
 
 
 def end_attempt(key: ConversionKey, attempt: int, *, reason: str, max_fruitless_attempts: int) -> bool:
     """Return a running conversion to the queue after a failed attempt, or give it up after too many."""
-    return _changed(
+    return change(
         f"update conversions set {_AFTER_TROUBLE} where {_THIS_ATTEMPT}",
         key,
         attempt=attempt,
@@ -153,7 +153,7 @@ def finish(key: ConversionKey, attempt: int, outcome: Outcome) -> bool:
             text_key = %(text_key)s, head_size = %(head_size)s, done = 1000, reason = null, updated_at = {_NOW}
         where {_THIS_ATTEMPT}
     """
-    return _changed(
+    return change(
         query,
         key,
         attempt=attempt,
@@ -178,7 +178,3 @@ def reclaim_expired(*, lease_seconds: float, max_fruitless_attempts: int) -> lis
 
 def _reclaimed(*, attempt: int, status: str, **key: int) -> ReclaimedConversion:
     return ReclaimedConversion(ConversionKey(**key), attempt, ConversionStatus(status))
-
-
-def _changed(statement: str, key: ConversionKey, **values: Any) -> bool:
-    return execute(statement, {**key._asdict(), **values}) == 1

@@ -8,10 +8,11 @@ from sqlalchemy import exists, false, func, select
 
 from app.extensions import db
 from app.models import Conversion, Import
-from app.queries import ConversionKey, ImportKey, execute, fetch_as, fetch_value, older_than
+from app.queries import ConversionKey, ImportKey, change, fetch_as, fetch_value, older_than
 from app.queries.status_sets import ACTIVE_CONVERSIONS, CONVERSION_QUEUED, CONVERTED
 from app.statuses import ACTIVE_CONVERSION_STATUSES
 
+_THIS = "seller_id = %(seller_id)s and id = %(conversion_id)s"
 _IS_ITS_IMPORT = (Import.seller_id == Conversion.seller_id) & (Import.conversion_id == Conversion.id)
 
 
@@ -111,7 +112,7 @@ def _waiting(*, attempt: int, **key: int) -> WaitingConversion:
 
 def mark_used(key: ConversionKey) -> None:
     """Record that a conversion was imported or checked."""
-    _execute("update conversions set used_at = coalesce(used_at, clock_timestamp()) where {this}", key)
+    change(f"update conversions set used_at = coalesce(used_at, clock_timestamp()) where {_THIS}", key)
 
 
 def find_to_start() -> list[ConversionKey]:
@@ -125,8 +126,8 @@ def find_to_start() -> list[ConversionKey]:
 
 def note_hindrance(key: ConversionKey, reason: str) -> None:
     """Record why a converted file was not started, unless another process has; it is not tried again by itself."""
-    _execute(
-        "update conversions set start_as = null, reason = %(reason)s where {this} and used_at is null",
+    change(
+        f"update conversions set start_as = null, reason = %(reason)s where {_THIS} and used_at is null",
         key,
         reason=reason,
     )
@@ -134,15 +135,9 @@ def note_hindrance(key: ConversionKey, reason: str) -> None:
 
 def let_go(key: ConversionKey) -> bool:
     """Delete a conversion that is neither under way nor was ever imported or checked. Returns whether it did."""
-    return _execute(
-        f"delete from conversions where {{this}} and used_at is null and status not in {ACTIVE_CONVERSIONS}", key
+    return change(
+        f"delete from conversions where {_THIS} and used_at is null and status not in {ACTIVE_CONVERSIONS}", key
     )
-
-
-def _execute(statement: str, key: ConversionKey, **values: object) -> bool:
-    """Run ``statement`` for this conversion; whether it changed anything."""
-    this = "seller_id = %(seller_id)s and id = %(conversion_id)s"
-    return bool(execute(statement.format(this=this), {**key._asdict(), **values}))
 
 
 def find_old_drafts(*, days: int, limit: int) -> list[Conversion]:
@@ -171,21 +166,21 @@ def give_up_sources(key: ConversionKey) -> bool:
     """Record that the files of a conversion are deleted, unless an import has come to need them."""
     if lock(key) is None:
         return False
-    query = """
+    query = f"""
         update conversions c set source_removed_at = clock_timestamp()
-        where {this} and source_removed_at is null and not exists (
+        where {_THIS} and source_removed_at is null and not exists (
             select 1 from imports i where i.seller_id = c.seller_id and i.conversion_id = c.id
               and i.source_removed_at is null)
     """
-    return _execute(query, key)
+    return change(query, key)
 
 
 def drop(key: ConversionKey) -> bool:
     """Delete a conversion whose imports have all been deleted."""
     if lock(key) is None:
         return False
-    query = """
-        delete from conversions c where {this} and not exists (
+    query = f"""
+        delete from conversions c where {_THIS} and not exists (
             select 1 from imports i where i.seller_id = c.seller_id and i.conversion_id = c.id)
     """
-    return _execute(query, key)
+    return change(query, key)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from app.queries import ImportKey, execute, fetch_as
+from app.queries import ImportKey, change, fetch_as
 from app.queries.imports.retention import StoredFile
 from app.queries.status_sets import KIND_UNDO
 
@@ -11,7 +11,7 @@ _THIS = "seller_id = %(seller_id)s and id = %(import_id)s and deleted_at is null
 
 def annotate(key: ImportKey, *, name: str | None, note: str | None) -> None:
     """Set the name and the note of an import; None: it has none."""
-    _execute(f"update imports set name = %(name)s, note = %(note)s where {_THIS}", key, name=name, note=note)
+    change(f"update imports set name = %(name)s, note = %(note)s where {_THIS}", key, name=name, note=note)
 
 
 def set_dealt_with(key: ImportKey, *, dealt_with: bool) -> bool:
@@ -20,7 +20,7 @@ def set_dealt_with(key: ImportKey, *, dealt_with: bool) -> bool:
         update imports set dealt_with_at = case when %(dealt_with)s then coalesce(dealt_with_at, clock_timestamp()) end
         where {_THIS} and finished_at is not null
     """
-    return _execute(query, key, dealt_with=dealt_with)
+    return change(query, key, dealt_with=dealt_with)
 
 
 def delete(key: ImportKey) -> bool:
@@ -37,13 +37,13 @@ def delete(key: ImportKey) -> bool:
             select from imports u where u.seller_id = i.seller_id and u.parent_id = i.id and u.kind = {KIND_UNDO}
               and u.finished_at is null)
     """
-    deleted = _execute(query, key)
+    deleted = change(query, key)
     if deleted:
         query = """
             update imports set parent_id = null, retried_rows = null
             where seller_id = %(seller_id)s and parent_id = %(import_id)s
         """
-        _execute(query, key)
+        change(query, key)
     return deleted
 
 
@@ -79,9 +79,4 @@ def drop_deleted(key: ImportKey) -> None:
         delete from imports where seller_id = %(seller_id)s and id = %(import_id)s and deleted_at is not null
           and created_at < clock_timestamp() - interval '1 day'
     """
-    _execute(query, key)
-
-
-def _execute(statement: str, key: ImportKey, **values: object) -> bool:
-    """Run ``statement`` for this import; whether it changed anything."""
-    return bool(execute(statement, {**key._asdict(), **values}))
+    change(query, key)

@@ -8,7 +8,7 @@ When an import gets a status that sellers are notified of, the same transaction 
 
 from typing import Any, NamedTuple
 
-from app.queries import CHUNK, BatchKey, ImportKey, driver_cursor, execute, fetch, fetch_as, fetch_value, older_than
+from app.queries import CHUNK, BatchKey, ImportKey, change, driver_cursor, fetch, fetch_as, fetch_value, older_than
 from app.queries.deliveries import outbox
 from app.queries.imports.lookups import IN_TURN, REST_SECONDS, Waiting
 from app.queries.items import VERSION
@@ -125,7 +125,7 @@ def request_pause(key: ImportKey) -> bool:
         update imports i set pause_requested_at = {_NOW}
         where {_THIS_IMPORT} and i.status = {IMPORT_RUNNING} and i.pause_requested_at is null
     """
-    return _changed(query, key)
+    return change(query, key)
 
 
 def settle_pause(key: ImportKey) -> bool:
@@ -144,7 +144,7 @@ def settle_pause(key: ImportKey) -> bool:
         update batches b set status = {PAUSED}, dispatched_at = null, updated_at = {_NOW}
         where {_ITS_BATCHES} and b.status = {QUEUED}
     """
-    execute(query, key._asdict())
+    change(query, key)
     query = f"""
         update imports i set status = {IMPORT_PAUSED}, pause_requested_at = null,
             pauses = case when cardinality(i.pauses) < %(noted)s then i.pauses || {_NOW} else i.pauses end
@@ -152,7 +152,7 @@ def settle_pause(key: ImportKey) -> bool:
           and exists (select 1 from batches b where {_ITS_BATCHES} and b.status = {PAUSED})
           and not exists (select 1 from batches b where {_ITS_BATCHES} and b.status in {ACTIVE_BATCHES})
     """
-    is_paused = _changed(query, key, noted=2 * _PAUSES_NOTED)
+    is_paused = change(query, key, noted=2 * _PAUSES_NOTED)
     if is_paused:
         outbox.enqueue_notifications(key, ImportStatus.PAUSED)
     return is_paused
@@ -165,13 +165,13 @@ def resume(key: ImportKey) -> bool:
             pauses = case when cardinality(i.pauses) %% 2 = 1 then i.pauses || {_NOW} else i.pauses end
         where {_THIS_IMPORT} and i.status = {IMPORT_PAUSED}
     """
-    if not _changed(query, key):
+    if not change(query, key):
         return False
     query = f"""
         update batches b set status = {QUEUED}, attempt = attempt + 1, dispatched_at = null, updated_at = {_NOW}
         where {_ITS_BATCHES} and b.status = {PAUSED}
     """
-    execute(query, key._asdict())
+    change(query, key)
     return True
 
 
@@ -185,15 +185,15 @@ def terminate(key: ImportKey, *, is_unseen: bool = False) -> bool:
             is_unseen = cast(%(is_unseen)s as boolean)
         where {_THIS_IMPORT} and i.status in {LIVE_IMPORTS}
     """
-    if not _changed(query, key, is_unseen=is_unseen):
+    if not change(query, key, is_unseen=is_unseen):
         return False
     query = f"""
         update batches b set status = {TERMINATED}, finished_at = {_NOW}, updated_at = {_NOW}
         where {_ITS_BATCHES} and b.status in {UNFINISHED_BATCHES}
     """
-    execute(query, key._asdict())
+    change(query, key)
     # Only now: until the batches were locked, chunks could still be committed.
-    execute(f"update imports i set end_number = {_END_NUMBER} where {_THIS_IMPORT}", key._asdict())
+    change(f"update imports i set end_number = {_END_NUMBER} where {_THIS_IMPORT}", key)
     outbox.enqueue_notifications(key, ImportStatus.TERMINATED)
     return True
 
@@ -259,7 +259,7 @@ def undispatch(key: BatchKey, attempt: int) -> bool:
         update batches b set dispatched_at = null
         where {_THIS_BATCH} and b.status = {QUEUED} and b.attempt = %(attempt)s
     """
-    return _changed(query, key, attempt=attempt)
+    return change(query, key, attempt=attempt)
 
 
 def claim(key: BatchKey, attempt: int, *, worker: str | None = None) -> Claim | None:
@@ -322,7 +322,7 @@ def pause_batch(key: BatchKey, attempt: int) -> bool:
         where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = {RUNNING} and b.attempt = %(attempt)s
           and i.pause_requested_at is not null
     """
-    return _changed(query, key, attempt=attempt)
+    return change(query, key, attempt=attempt)
 
 
 def release(key: BatchKey, attempt: int) -> bool:
@@ -331,7 +331,7 @@ def release(key: BatchKey, attempt: int) -> bool:
         update batches b set status = {QUEUED}, attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
         where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = %(attempt)s
     """
-    return _changed(query, key, attempt=attempt)
+    return change(query, key, attempt=attempt)
 
 
 def wait_for_node(key: BatchKey, attempt: int, *, reason: str) -> bool:
@@ -341,7 +341,7 @@ def wait_for_node(key: BatchKey, attempt: int, *, reason: str) -> bool:
             fruitless_attempts = 0, reason = %(reason)s
         where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = %(attempt)s
     """
-    return _changed(query, key, attempt=attempt, reason=reason)
+    return change(query, key, attempt=attempt, reason=reason)
 
 
 def end_attempt(key: BatchKey, attempt: int, *, reason: str, max_fruitless_attempts: int, detail: str = "") -> bool:
@@ -357,7 +357,7 @@ def end_attempt(key: BatchKey, attempt: int, *, reason: str, max_fruitless_attem
         )
         {_REMEMBER}
     """
-    return _changed(
+    return change(
         query, key, attempt=attempt, reason=reason, detail=detail, max_fruitless_attempts=max_fruitless_attempts
     )
 
@@ -382,14 +382,15 @@ def reopen(key: ImportKey) -> int:
         update batches b set status = {QUEUED}, finished_at = null, fruitless_attempts = 0,
             reason = null, attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
         where {_ITS_BATCHES} and {GIVEN_UP}
+        returning b.number
     """
-    reopened = execute(query, key._asdict())
+    reopened = len(fetch(query, key._asdict()))
     if reopened:
         query = f"""
             update imports i set status = {IMPORT_RUNNING}, finished_at = null, end_number = null, dealt_with_at = null
             where {_THIS_IMPORT} and i.status = {IMPORT_FAILED}
         """
-        execute(query, key._asdict())
+        change(query, key)
     return reopened
 
 
@@ -428,7 +429,3 @@ def _fetch(statement: str, key: BatchKey, **values: object) -> tuple[Any, ...] |
     """The only row of the result. Only the driver executes it, in a third of the time: a chunk has 5,000 rows."""
     with driver_cursor() as cursor:
         return cursor.execute(statement.encode(), {**key._asdict(), **values}).fetchone()
-
-
-def _changed(statement: str, key: ImportKey | BatchKey, **values: object) -> bool:
-    return execute(statement, {**key._asdict(), **values}) == 1

@@ -190,7 +190,7 @@ def drop_repeated(parent: ImportKey) -> None:
 
 
 def count_unrecorded_rows(parent: ImportKey) -> int:
-    """The number of rows that updated listings without a record: those that a release before 0.18 has processed."""
+    """The number of rows that updated listings without a record: those that a release before 0.17 has processed."""
     found = fetch_value(
         "select coalesce(sum(updated - reversible), 0) from batches where seller_id = %(seller_id)s"
         " and import_id = %(parent)s",
