@@ -124,14 +124,9 @@ cluster_commands = _Commands("cluster", help="A database cluster with the extens
 
 def init_app(app: Flask) -> None:
     """Add the commands to ``flask``."""
-    app.cli.add_command(sellers_commands)
-    app.cli.add_command(catalog_commands)
-    app.cli.add_command(imports_commands)
-    app.cli.add_command(tokens_commands)
-    app.cli.add_command(cluster_commands)
-    app.cli.add_command(reconcile_command)
-    app.cli.add_command(demo_command)
-    app.cli.add_command(version_command)
+    groups = (sellers_commands, catalog_commands, imports_commands, tokens_commands, cluster_commands)
+    for command in (*groups, reconcile_command, demo_command, version_command):
+        app.cli.add_command(command)
 
 
 @sellers_commands.command("create")
