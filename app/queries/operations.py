@@ -202,13 +202,13 @@ def list_ended(*, limit: int) -> list[ImportSeen]:
 
 def list_given_up(*, limit: int) -> list[ImportSeen]:
     """The imports of which batches were given up and can be tried again, newest first; checks excluded."""
-    query = f"""
+    condition = f"""
         i.status in {REOPENABLE_IMPORTS} and i.kind = {KIND_IMPORT} and i.source_removed_at is null
         and exists (select 1 from batches b where b.seller_id = i.seller_id and b.import_id = i.id and {GIVEN_UP})
         and not exists (select 1 from imports child where child.seller_id = i.seller_id and child.parent_id = i.id
             and child.retried_rows in {ROWS_TAKEN_FOR_GOOD})
     """
-    return _imports(query, "i.id desc", limit=limit)
+    return _imports(condition, "i.id desc", limit=limit)
 
 
 def find_import(public_id: uuid.UUID) -> ImportSeen | None:
