@@ -3,7 +3,8 @@
 A statement names the seller of each of ``models.BY_SELLER``, the tables that grow with rows, by a parameter: not by
 equality with another table's seller, and never by a ctid alone, which is unique to a table, and would be to a part of
 it if the table were divided. Between these tables and the ledger no sub-select refers to the statement around it: the
-two may lie on different machines.
+two may lie on different machines. How many rows an ``INSERT … ON CONFLICT`` into one of them has written is counted in
+what it returns: a cluster reports the number of those that it was given.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

@@ -257,6 +257,15 @@ def assert_taken_once(key: ImportKey) -> None:
     assert [*ledger.find_faults(one)] == []
 
 
+def test_rows_that_another_import_has_taken_up_are_not_counted(seller: Seller, run_jobs: RunJobs) -> None:
+    one, _ = in_part(seller, run_jobs)
+    key = ImportKey(one.seller_id, one.id)
+    assert corrections.take_lines(key, 7, {2: 2, 5: 3}) == 2
+    assert corrections.take_lines(key, 8, {5: 2, 6: 3}) == 1
+    assert (corrections.take_right(key, 9), corrections.take_open(key, 9)) == (1, 1)
+    db.session.rollback()
+
+
 @pytest.mark.parametrize("order", [*permutations(("corrected", "retry", "upload"))], ids="-".join)
 def test_every_failed_row_is_taken_up_once_in_every_order(
     seller: Seller, run_jobs: RunJobs, order: tuple[str, ...]

@@ -57,6 +57,7 @@ _UNLESS_TAKEN = """
     on conflict (seller_id, import_id, line)
         do update set taken_by = excluded.taken_by, taken_line = excluded.taken_line
         where corrections.taken_by is null
+    returning 1
 """
 #: The line on which each of these rows begins in a file of their own below its header.
 _PLACES = """
@@ -474,16 +475,20 @@ def take_open(key: ImportKey, by: int) -> int:
 
 def _take(key: ImportKey, by: int, is_wanted: str) -> int:
     # Rows that have a correction keep its state. An UPDATE joined to the places would leave the order to the planner.
-    return execute(
+    taken = fetch_value(
         f"""
         with wanted as (select e.line, {_TEXT} as "row" from {_ROWS} where {_OF_IMPORT} and {is_wanted}),
-        placed as (select line, {_PLACES} as place from wanted)
-        insert into corrections (seller_id, import_id, line, state, taken_by, taken_line)
-        select %(seller_id)s, %(import_id)s, line, {_OPEN}, %(by)s, place from placed
-        {_UNLESS_TAKEN}
+        placed as (select line, {_PLACES} as place from wanted),
+        taken as (
+            insert into corrections (seller_id, import_id, line, state, taken_by, taken_line)
+            select %(seller_id)s, %(import_id)s, line, {_OPEN}, %(by)s, place from placed
+            {_UNLESS_TAKEN}
+        )
+        select count(*) from taken
         """,
         {**key._asdict(), "by": by},
     )
+    return int(taken)
 
 
 class Claimed(NamedTuple):
@@ -520,17 +525,21 @@ def look_at(key: ImportKey, lines: Collection[int]) -> Claimed:
 
 def take_lines(key: ImportKey, by: int, lines: Mapping[int, int]) -> int:
     """Take up the failed rows on these ``lines``, each with its line in the import ``by``. Returns their number."""
-    return execute(
+    taken = fetch_value(
         f"""
-        insert into corrections (seller_id, import_id, line, state, taken_by, taken_line)
-        select %(seller_id)s, %(import_id)s, a.line, {_OPEN}, %(by)s, a.place
-        from unnest(%(lines)s::int[], %(places)s::int[]) as a (line, place)
-        join {_ERROR}
-        order by a.line
-        {_UNLESS_TAKEN}
+        with taken as (
+            insert into corrections (seller_id, import_id, line, state, taken_by, taken_line)
+            select %(seller_id)s, %(import_id)s, a.line, {_OPEN}, %(by)s, a.place
+            from unnest(%(lines)s::int[], %(places)s::int[]) as a (line, place)
+            join {_ERROR}
+            order by a.line
+            {_UNLESS_TAKEN}
+        )
+        select count(*) from taken
         """,
         {**key._asdict(), "by": by, "lines": [*lines], "places": [*lines.values()]},
     )
+    return int(taken)
 
 
 def find_same_texts(key: ImportKey, texts: Sequence[str]) -> dict[int, int]:
