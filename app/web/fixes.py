@@ -45,7 +45,10 @@ _MAX_LINE = 2**31 - 1
 
 @blueprint.get("")
 def show(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The groups of open rows, each with its values and what can be answered; with ``cause``, one group."""
+    """The groups of open rows, each with its values and what can be answered; with ``cause``, one group.
+
+    With ``before``, the answers that were given before the one with this number.
+    """
     one = progress.get(seller_id(), public_id)
     kind = _read_kind()
     related = progress.get_related(one)
@@ -57,12 +60,14 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
 
 def _groups_page(one: ImportProgress, kind: ErrorKind | None, *, fault: str = "") -> Response:
     """The page of the groups; after a ``fault``, with what was typed."""
+    before = request.args.get("before", type=int)
+    before = min(before, _MAX_LINE) if before is not None else None
     return render_live(
         "fixes/show.html",
         "fixes/_live.html",
         one=one,
         kind=kind,
-        to_fix=report.show(one, kind=kind),
+        to_fix=report.show(one, kind=kind, before=before),
         related=progress.get_related(one),
         write=answers.write,
         describe=report.describe,
@@ -71,7 +76,7 @@ def _groups_page(one: ImportProgress, kind: ErrorKind | None, *, fault: str = ""
         form_key=uuid.uuid4(),
         fault=fault,
         typed=request.form,
-        here=url_for("fixes.show", public_id=one.public_id, **_as_arguments(kind)),
+        here=url_for("fixes.show", public_id=one.public_id, before=before, **_as_arguments(kind)),
     )
 
 
@@ -86,31 +91,27 @@ def start(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("")
 def answer(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Apply the answer whose button was pressed (``press``), after what was typed; 303 to the place on the page.
+    """Apply what was typed and the answer whose button was pressed (``press``); 303 to the place on the page.
 
     The page again with what was typed if any of it cannot be applied; then nothing is.
     """
     one = _get(public_id)
     before = progress.get_related(progress.get(seller_id(), public_id)).fixed
     groups = corrections.list_groups(_key(public_id))
-    place: ErrorKind | None = None
     try:
-        typed = [*_read_answers()]
-        given = len(edited := _read_rows())
-        if edited:
-            engine.give_cells(one, edited)
-        for asked in chain(typed, _find_sure(public_id)):
+        given = [*_read_typed()], [*_read_pressed(public_id)]
+        edited = _read_rows()
+        engine.check_cells(one, edited)
+        for asked in engine.in_order(*given):
             engine.give(_get(public_id), asked)
-            given += 1
-            place = place or ErrorKind(Cause.by_slug(asked.cause), asked.column)
-    except (AnswerRefused, NotOneRow) as refused:
+        if edited:
+            engine.give_cells(_get(public_id), edited)
+    except (AnswerRefused, NotOneRow, engine.Busy) as refused:
         return _groups_page(progress.get(seller_id(), public_id), _read_kind(), fault=str(refused)), 422
-    except engine.Busy as busy:
-        flash(str(busy), "info")
-    else:
-        _tell(before, progress.get_related(progress.get(seller_id(), public_id)).fixed, given)
-    if request.form.get("press") == _SURE:
-        place = None
+    now = progress.get_related(progress.get(seller_id(), public_id)).fixed
+    _tell(before, now, len(edited) + sum(map(len, given)))
+    first = next(chain(*given), None) if request.form.get("press") != _SURE else None
+    place = ErrorKind(Cause.by_slug(first.cause), first.column) if first else None
     anchor = _find_place(_key(public_id), groups, place)
     return redirect(url_for("fixes.show", public_id=public_id, _anchor=anchor, **_as_arguments(_read_kind())), 303)
 
@@ -220,16 +221,9 @@ def _as_arguments(kind: ErrorKind | None) -> dict[str, Any]:
     return {"cause": kind.cause.slug, "column": kind.column} if kind else {}
 
 
-def _find_sure(public_id: uuid.UUID) -> Iterator[Asked]:
-    """What is certain after all other answers, if the button for it was pressed."""
-    if request.form.get("press") == _SURE:
-        yield from report.show(progress.get(seller_id(), public_id)).sure
-
-
-def _read_answers() -> Iterator[Asked]:
-    """What was typed, value by value, and then the answer of the button."""
+def _read_typed() -> Iterator[Asked]:
+    """What was typed, value by value."""
     form = request.form
-    pressed = form.get("press", "")
     typed: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for name, text in form.items():
         kind, _, rest = name.partition("-")
@@ -239,10 +233,17 @@ def _read_answers() -> Iterator[Asked]:
     for number, cells in typed.items():
         meant = answers.read_text(form.get(f"of-{number}", ""))
         yield meant._replace(rule=Rule.SET, cells=answers.read_cells(cells))
-    if pressed and pressed != _SURE:
+
+
+def _read_pressed(public_id: uuid.UUID) -> Iterator[Asked]:
+    """The answer of the button that was pressed, or everything that is certain."""
+    pressed = request.form.get("press", "")
+    if pressed == _SURE:
+        yield from report.show(progress.get(seller_id(), public_id)).sure
+    elif pressed:
         asked = answers.read_text(pressed)
         if asked.rule is Rule.LEAVE_OUT:
-            reason = form.get("reason", "").strip() or Cause.by_slug(asked.cause).title
+            reason = request.form.get("reason", "").strip() or Cause.by_slug(asked.cause).title
             asked = asked._replace(cells={REASON: reason[: answers.MAX_REASON]})
         yield asked
 

@@ -141,11 +141,12 @@ def test_a_worker_goes_on_where_a_large_answer_stopped(
         patched.setattr(engine, "_REQUEST_SECONDS", 0.0)
         standing = engine.give(one, Asked(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "100"}))
         assert (standing.answering, standing.rows_done) == (1, 4)
-        # Another one waits for its turn; single rows do not.
+        # Another one waits for its turn; single rows do not, and are left alone by the answer from then on.
         standing = engine.give(one, Asked(Rule.SUGGESTED, "hidden-unknown", "HIDDEN"))
         assert (standing.answering, standing.rows_done) == (1, 8)
-        with pytest.raises(engine.Busy):
-            engine.give_cells(one, {32: {"HIDDEN": ""}})
+        standing = engine.give_cells(one, {31: {"QUANTITY": "0"}})
+        assert (standing.answering, standing.rows_done) == (1, 8)
+        assert open_values(one)[("price-not-whole", "PRICE", "x")] == 22
     with monkeypatch.context() as patched:
         # Of large rows, only few are read at once.
         patched.setattr(corrections, "_SLICE_BYTES", 200)
@@ -154,7 +155,8 @@ def test_a_worker_goes_on_where_a_large_answer_stopped(
     # Of several rows that would create one listing, those that are judged together know of each other.
     assert standing.answering is None
     assert standing.correct + standing.behind == 31
-    assert [answer.rows for answer in corrections.list_answers(ImportKey(one.seller_id, one.id), limit=9)] == [1, 30]
+    assert [answer.rows for answer in corrections.list_answers(ImportKey(one.seller_id, one.id), limit=9)] == [1, 1, 29]
+    assert open_values(one)[("price-not-whole", "PRICE", "x")] == 1
     assert open_values(one) == recount(one)
 
 

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from app import catalog
 from app.extensions import db
 from app.imports import commands, ledger
+from app.imports.fixes import engine
 from app.imports.reports import progress
 from app.imports.reports.summary import describe
 from app.models import Import, Seller
@@ -196,9 +197,9 @@ def test_what_cannot_be_a_row_is_shown_again_with_all_that_was_typed(
     assert form is not None
     assert fields_of(form) | {"csrf_token": typed["csrf_token"]} == typed
     assert presses.state()["open"] == 2
-    # Nor is anything lost of single rows that have to wait for an answer.
+    # Nor is anything lost of single rows that have to wait until the values are counted.
     key = ImportKey(one.seller_id, one.id)
-    corrections.save(key, corrections.lock(key)._replace(answering=1))
+    corrections.save(key, corrections.lock(key)._replace(answering=0))
     db.session.commit()
     typed = {"csrf_token": typed["csrf_token"], "cell-2-PRICE": "100", "leave-out": "3", "reason": "cut off"}
     again = read(client.post(f"{presses.path}/rows", data=typed), 422)
@@ -207,6 +208,44 @@ def test_what_cannot_be_a_row_is_shown_again_with_all_that_was_typed(
     assert form is not None
     assert {name: fields_of(form)[name] for name in ("cell-2-PRICE", "reason")}.items() <= typed.items()
     assert [str(one["value"]) for one in form.select("[name=leave-out][checked]")] == ["3"]
+
+
+def test_a_button_changes_only_the_rows_that_it_showed(client: FlaskClient, seller: Seller, run_jobs: Run) -> None:
+    make_items()
+    rows = [row(mode="DELETE"), row(mode="UPDATE", urn="urn:test:2"), row(urn="urn:test:3", price="x")]
+    one = start(seller, rows, file_name="stock.csv")
+    run_jobs()
+    presses = Presses(client, one)
+    client.post(f"{presses.path}/start", data={"csrf_token": csrf_token(client)})
+    soup = presses.look()
+    typed = {field_names(soup, "mode-unknown", "MODE", "DELETE"): "UPDATE"}
+    typed[field_names(soup, "price-not-whole", "PRICE", "x")] = "£1.99"
+    presses.press("Change MODE to CREATE", soup, within=group("listing-not-found"), **typed)
+    # The row whose MODE was typed has the problem of that group only since then.
+    assert presses.state() == {"correct": 1, "open": 2, "left-out": 0, "taken": 0}
+    soup = presses.look()
+    assert soup.select_one(group("listing-not-found")) is not None
+    assert soup.select_one(group("price-in-pounds", "PRICE")) is not None
+
+
+def test_every_answer_can_be_taken_back_however_many_were_given_since(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    make_items()
+    one = start(seller, [row(price="x", reference=str(n)) for n in range(12)], file_name="stock.csv")
+    run_jobs()
+    engine.survey(ImportKey(one.seller_id, one.id))
+    for line in range(2, 14):
+        engine.leave_out(one, [line], f"reason {line}")
+    presses = Presses(client, one)
+    (older,) = [link for link in presses.look().select("a") if words(link) == "Older answers"]
+    soup = page(client, str(older["href"]).partition("#")[0])
+    assert [words(answer).split(" 1 row")[0] for answer in soup.select(".fix-answers li > span")] == [
+        "Left out: reason 3",
+        "Left out: reason 2",
+    ]
+    assert "Older answers" not in words(soup.select_one("main"))
+    assert soup.select(".fix-answers button")
 
 
 def test_pages_name_characters_of_failed_rows_that_html_cannot_have(

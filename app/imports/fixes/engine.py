@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
@@ -72,7 +72,7 @@ class Asked(NamedTuple):
 
 
 class Busy(TransitionRefused):
-    """Another answer is still being applied."""
+    """The wrong values are still being counted, or another answer is being applied."""
 
     def __init__(self) -> None:
         super().__init__("Another answer is still being applied to its rows. Wait until it is done, then try again.")
@@ -101,11 +101,7 @@ def give(one: Import, asked: Asked) -> Standing:
     It waits while another answer is being applied. Raises Busy while values are being counted, and TransitionRefused if
     the failed rows of the import cannot be corrected.
     """
-    key = _writable(one)
-    standing = corrections.lock(key)
-    if standing.answering == _SURVEY:
-        db.session.rollback()
-        raise Busy
+    key, standing = _lock(one)
     number = standing.answers + 1
     _record(one, number, asked)
     standing = standing._replace(answers=number, version=standing.version + 1)
@@ -114,23 +110,49 @@ def give(one: Import, asked: Asked) -> Standing:
     return go_on(key)
 
 
+def in_order(typed: Iterable[Asked], pressed: Iterable[Asked]) -> list[Asked]:
+    """The answers of one page, ordered so that a button changes no row that another of them brings into its group.
+
+    What is wrong with a row hides what the catalog and the listings say of it, so answers about these come first.
+    """
+    pressed = [*pressed]
+    kinds = {(asked.cause, asked.column) for asked in pressed}
+
+    def place(asked: Asked) -> tuple[int, bool, int]:
+        cause = Cause.by_slug(asked.cause)
+        # The last causes are looked for last.
+        return _HIDDEN_BY.get(cause, 0), (asked.cause, asked.column) in kinds, [*Cause].index(cause)
+
+    return sorted([*typed, *pressed], key=place, reverse=True)
+
+
+#: By how many kinds of mistakes these are hidden.
+_HIDDEN_BY = {
+    Cause.ITEM_NOT_FOUND: 1,
+    Cause.ITEM_AMBIGUOUS: 1,
+    Cause.VARIANT_NOT_FOUND: 2,
+    Cause.LISTING_NOT_FOUND: 3,
+    Cause.LISTING_EXISTS: 3,
+    Cause.LISTING_REPEATED: 3,
+}
+
+
+def check_cells(one: Import, edited: Mapping[int, str | Mapping[str, str]]) -> None:
+    """Raise what ``give_cells`` would raise now."""
+    _edit_rows(_lock(one)[0], one.header, edited)
+    db.session.rollback()
+
+
 def give_cells(one: Import, edited: Mapping[int, str | Mapping[str, str]]) -> Standing:
     """Put the cells of single rows, or their whole texts, in place of what they have, by line. Commits.
 
-    Rows that are not there, or that an import has taken up, are left as they are. Raises Busy, NotOneRow, and
-    TransitionRefused if the failed rows of the import cannot be corrected.
+    Rows that are not there, or that an import has taken up, are left as they are. An answer that is being applied
+    leaves these rows alone from then on. Raises Busy while values are being counted, NotOneRow, and TransitionRefused
+    if the failed rows of the import cannot be corrected.
     """
-    key = _writable(one)
-    standing = corrections.lock(key)
-    if standing.answering is not None:
-        db.session.rollback()
-        raise Busy
-    layout = layout_of(one.header)
-    table = corrections.read_lines(key, [*edited])
+    key, standing = _lock(one)
     states = corrections.list_states(key, [*edited])
-    rows = slices.from_table(table, layout)
-    each = zip(*(column.to_pylist() for column in rows.columns.values()), strict=True)
-    texts = [_edit(edited[line], cells, layout) for line, cells in zip(rows.lines.tolist(), each, strict=True)]
+    table, rows, texts = _edit_rows(key, one.header, edited)
     number = standing.answers + 1
     _record(one, number, Asked(Rule.CELLS))
     standing = standing._replace(answers=number, version=standing.version + 1)
@@ -152,11 +174,7 @@ def give_cells(one: Import, edited: Mapping[int, str | Mapping[str, str]]) -> St
 
 def leave_out(one: Import, lines: Collection[int], reason: str) -> Standing:
     """Leave single open rows out. Commits. Raises what ``give_cells`` raises but for NotOneRow."""
-    key = _writable(one)
-    standing = corrections.lock(key)
-    if standing.answering is not None:
-        db.session.rollback()
-        raise Busy
+    key, standing = _lock(one)
     lines = [*corrections.find_open(key, lines)]
     table = corrections.read_lines(key, lines)
     rows = slices.from_table(table, layout_of(one.header))
@@ -216,6 +234,16 @@ def go_on_with_all() -> None:
     """Send the answers that no worker goes on with to the workers again."""
     for key in corrections.find_stuck(older_than_seconds=_STUCK_SECONDS):
         queue.send_fix(key)
+
+
+def _lock(one: Import) -> tuple[ImportKey, Standing]:
+    """How far the failed rows are corrected, which nobody else changes. Raises Busy and TransitionRefused."""
+    key = _writable(one)
+    standing = corrections.lock(key)
+    if standing.answering == _SURVEY:
+        db.session.rollback()
+        raise Busy
+    return key, standing
 
 
 def _writable(one: Import) -> ImportKey:
@@ -290,11 +318,29 @@ def _step(key: ImportKey, limit: int, known: KnownItems) -> Standing:
 
 def _find_bounds(key: ImportKey, answer: GivenAnswer) -> Wanted:
     """Where the rows are that an answer is for."""
-    wanted = Wanted(answer.cause, answer.column)
+    if not answer.cause:
+        # Single rows are changed at once.
+        return Wanted(last_line=0)
+    wanted = Wanted(answer.cause, answer.column, given_before=answer.number)
     if answer.value is None:
         return wanted
     found = corrections.find_value(key, ErrorKind(Cause.by_slug(answer.cause), answer.column), answer.value)
     return wanted._replace(first_line=found.first_line, last_line=found.last_line) if found else wanted
+
+
+def _edit_rows(
+    key: ImportKey, header: str, edited: Mapping[int, str | Mapping[str, str]]
+) -> tuple[pa.Table, Slice, list[str]]:
+    """The rows on these lines that nobody has taken up, and their texts after an edit. Raises NotOneRow."""
+    layout = layout_of(header)
+    table = corrections.read_lines(key, [*edited])
+    rows = slices.from_table(table, layout)
+    each = zip(*(column.to_pylist() for column in rows.columns.values()), strict=True)
+    return (
+        table,
+        rows,
+        [_edit(edited[line], cells, layout) for line, cells in zip(rows.lines.tolist(), each, strict=True)],
+    )
 
 
 def _edit(edited: str | Mapping[str, str], cells: Sequence[str | None], layout: Layout) -> str:

@@ -32,7 +32,7 @@ from app.queries.imports.row_errors import RecordedError
 _VALUES, _VALUES_ALONE = 8, 100
 #: Groups with their values on one page.
 _GROUPS = 40
-#: Answers that can be taken back.
+#: Answers on one page.
 _ANSWERS = 10
 _UNPRINTABLE = re.compile(f"{CONTROL.pattern}|[\ufdd0-\ufdef\ufffe\uffff]")
 _IDS = (Column.CARDMARKET_ID, Column.TCGPLAYER_ID)
@@ -112,6 +112,8 @@ class ToFix:
     sure: list[Asked]
     sure_rows: int
     answers: list[GivenAnswer]
+    #: Whether there are older answers than these.
+    has_older: bool
 
     @property
     def percent(self) -> int:
@@ -139,8 +141,8 @@ class RowToFix(NamedTuple):
     suggestions: list[str]
 
 
-def show(one: ImportProgress, *, kind: ErrorKind | None = None) -> ToFix:
-    """What can be corrected of an import: all groups, or one.
+def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | None = None) -> ToFix:
+    """What can be corrected of an import: all groups, or one; with the last answers, or the last ``before`` one.
 
     No groups before its values are counted (``survey``), and while an answer is being applied, which changes them.
     """
@@ -153,6 +155,7 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None) -> ToFix:
     shown = _show_groups(one.key, wanted[:_GROUPS], values) if standing.answering is None else []
     sure = {each.kind: each.rows for each in values if _is_sure(each)}
     by_kind = {group.kind: group for group in groups}
+    answers = corrections.list_answers(one.key, limit=_ANSWERS + 1, before=before)
     return ToFix(
         standing,
         open_rows,
@@ -160,7 +163,8 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None) -> ToFix:
         max(0, len(wanted) - _GROUPS),
         [Asked(Rule.SUGGESTED, each.cause.slug, each.column) for each in sure if each in by_kind],
         sum(each.rows for each in values if _is_sure(each)),
-        corrections.list_answers(one.key, limit=_ANSWERS),
+        answers[:_ANSWERS],
+        len(answers) > _ANSWERS,
     )
 
 

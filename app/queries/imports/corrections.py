@@ -44,7 +44,10 @@ _TEXT = 'coalesce(c."row", e."row")'
 _CAUSES = "coalesce(c.causes, e.causes)"
 _COLUMNS = 'coalesce(c."columns", e."columns")'
 _FACTS = "case when c.causes is null then e.facts else c.facts end"
-_IN_GROUP = f"""(%(cause)s = '' or %(cause)s = any({_CAUSES}) and %(column)s = any({_COLUMNS}))"""
+_IN_GROUP = f"""
+    (%(cause)s = '' or %(cause)s = any({_CAUSES}) and %(column)s = any({_COLUMNS}))
+    and coalesce(c.answer, 0) < %(given_before)s
+"""
 #: The rows as they are now, with the columns of RecordedError.
 _RECORDED = f"""
     select e.line, coalesce(c.code, e.code) as code, {_COLUMNS} as columns, {_CAUSES} as causes,
@@ -193,9 +196,10 @@ def get_answer(key: ImportKey, number: int) -> GivenAnswer:
     return GivenAnswer(*db.session.execute(_answers(key).where(Answer.number == number)).one())
 
 
-def list_answers(key: ImportKey, *, limit: int) -> list[GivenAnswer]:
-    """The last answers, newest first, that any row still has."""
+def list_answers(key: ImportKey, *, limit: int, before: int | None = None) -> list[GivenAnswer]:
+    """The last answers, or the last ones before a number, newest first, that any row still has."""
     query = _answers(key).where(Answer.rows > 0).order_by(Answer.number.desc()).limit(limit)
+    query = query if before is None else query.where(Answer.number < before)
     return [GivenAnswer(*row) for row in db.session.execute(query)]
 
 
@@ -234,13 +238,15 @@ def take_back(key: ImportKey, number: int) -> dict[tuple[CorrectionState, bool],
 
 
 class Wanted(NamedTuple):
-    """Which of the open rows: those of a group, between two lines; or those on some lines."""
+    """Which of the open rows: those of a group, between two lines."""
 
     #: Empty: of any group.
     cause: str = ""
     column: str = ""
     first_line: int = 0
     last_line: int = 2**31 - 1
+    #: Without the rows that this answer or a later one was applied to.
+    given_before: int = 2**31 - 1
 
 
 #: A table of open rows. ``reasons`` joins the causes by spaces, then the columns after a ``/``.
