@@ -6,6 +6,7 @@ import os
 import resource
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,7 +22,7 @@ from app.imports.worker import catalog_cache, catalog_snapshot
 from app.imports.worker.catalog_cache import LookedUpItems, is_missing, known_items, make
 from app.imports.worker.catalog_index import hash_texts
 from app.imports.worker.catalog_snapshot import HashesCollide, Snapshot
-from app.imports.worker.resolved import KnownItems
+from app.imports.worker.resolved import KnownItems, find_items
 from app.queries import items
 from app.queries.items import CatalogItem, NewItem
 from tests.reference import as_table
@@ -234,3 +235,28 @@ def test_what_is_left_of_others_goes(names: list[ItemName], home: Path) -> None:
     assert foreign.exists()
     assert not old.exists()
     assert not part.exists()
+
+
+# As many as fit into one number, and more.
+@pytest.mark.parametrize("count", [62, 130])
+def test_however_many_variants_rows_name_each_is_one_of_its_item(home: Path, count: int) -> None:
+    variants = [f"v{n}" for n in range(count)]
+    has = {"urn:all": variants, "urn:even": variants[::2], "urn:none": []}
+    items.replace(NewItem(urn, "Game", "Set", urn, "", "", own, urn, [], []) for urn, own in has.items())
+    db.session.commit()
+    make()
+    wanted = ["", *variants, *(f"{one}|{two}" for one, two in pairwise(sorted(variants)))]
+    rows = [(urn, one) for urn in [*has, "urn:unknown"] for one in wanted]
+    table = as_table(
+        Row(line, Mode.CREATE, (NamedBy.URN, urn), Condition.MINT, one, False, (None,) * len(VALUES))
+        for line, (urn, one) in enumerate(rows)
+    )
+    for known in (mapped(), LookedUpItems()):
+        right, wrong = find_items(table, known)
+        expected = [
+            line
+            for line, (urn, one) in enumerate(rows)
+            if urn in has and {*filter(None, one.split("|"))} <= {*has[urn]}
+        ]
+        assert right["line"].to_pylist() == expected
+        assert [*wrong] == sorted({*range(len(rows))} - {*expected})
