@@ -102,11 +102,7 @@ class _Distinct(NamedTuple):
     def wrong(self) -> tuple[Indices, list[_WrongCell]]:
         """The rows whose cell breaks a rule, and the cells."""
         wrong = _find_wrong(self.values)
-        if not wrong:
-            return self.indices[:0], []
-        is_wrong = np.zeros(len(self.values), np.bool_)
-        is_wrong[wrong] = True
-        at = np.flatnonzero(is_wrong[self.indices])
+        at = np.flatnonzero(np.isin(self.indices, wrong)) if wrong else self.indices[:0]
         return at, [self.values[one] for one in self.indices[at].tolist()]
 
     def where(self, is_wanted: Callable[[Any], bool]) -> Mask:
@@ -135,7 +131,7 @@ class _Texts:
 
     @cached_property
     def valid(self) -> Texts:
-        """The texts of the values; a cell that breaks a rule counts as an empty one."""
+        """The texts of the values. A cell that breaks a rule counts as an empty one, or else stays as it is."""
         cells, at, values = self._cells, self._suspects, self._values
         if self._is_free_text:
             cells = cells.trimmed()
@@ -163,17 +159,8 @@ class Validator:
 class Validated:
     """The result for the records of a block. Rows and problems are made only when asked for."""
 
-    def __init__(
-        self,
-        block: Block,
-        layout: Layout,
-        parsers: _Parsers,
-        fold: Callable[[str], str],
-    ) -> None:
-        self._block = block
-        self._layout = layout
-        self._parsers = parsers
-        self._fold = fold
+    def __init__(self, block: Block, layout: Layout, parsers: _Parsers, fold: Callable[[str], str]) -> None:
+        self._block, self._layout, self._parsers, self._fold = block, layout, parsers, fold
         #: For each fit record whether it is wrong or blank, and whether more is wrong than its cells by themselves.
         self._is_wrong, self._is_odd = np.zeros((2, len(block.fit)), np.bool_)
         #: Column by column, the fit records with a wrong cell, and the cells.
@@ -186,9 +173,8 @@ class Validated:
                 self._values[column] = _Distinct(values, cells.indices.to_numpy())
             else:
                 self._texts[column] = _Texts(column.spec, cells, parsers[column])
-            wrong_cells = (self._values.get(column) or self._texts[column]).wrong()
-            self._is_wrong[wrong_cells[0]] = True
-            self._wrong_cells.append(wrong_cells)
+            self._wrong_cells.append((self._values.get(column) or self._texts[column]).wrong())
+            self._is_wrong[self._wrong_cells[-1][0]] = True
         self._is_create = self._values[Column.MODE].where(lambda value: value is Mode.CREATE)
         self._is_odd |= self._is_create & self._values[Column.QUANTITY].where(lambda value: value == 0)
         self._check_names()
