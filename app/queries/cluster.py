@@ -64,12 +64,11 @@ class Shard(NamedTuple):
 def get_extension() -> Extension:
     """Whether Citus is here."""
     with driver_cursor() as cursor:
-        cursor.execute(
-            """
+        query = """
             select exists (select from pg_available_extensions where name = 'citus'),
                 (select extversion from pg_extension where extname = 'citus')
-            """
-        )
+        """
+        cursor.execute(query)
         return Extension(*_only(cursor.fetchone()))
 
 
@@ -77,14 +76,14 @@ def list_nodes() -> list[Node]:
     """The nodes, the coordinator first. Needs the extension."""
     settings = f"{{{','.join(SETTINGS)}}}"
     with driver_cursor() as cursor:
-        cursor.execute(
-            """
+        query = """
             select n.nodeid, n.nodename || ':' || n.nodeport, n.groupid = 0, n.shouldhaveshards,
                 case when a.success then a.result::json end
             from pg_dist_node n left join run_command_on_all_nodes(%(asked)s) a using (nodeid)
             where n.isactive and n.noderole = 'primary' order by n.groupid
-            """,
-            {"asked": f"select json_object_agg(name, setting) from pg_settings where name = any('{settings}')"},
+        """
+        cursor.execute(
+            query, {"asked": f"select json_object_agg(name, setting) from pg_settings where name = any('{settings}')"}
         )
         return [Node(*row) for row in cursor]
 
@@ -100,16 +99,14 @@ def find_beside(seller_id: int) -> set[int]:
     """The sellers whose listings are on the same node as this one's, who is among them."""
     if get_extension().version is None:
         return {seller_id}
-    rows = fetch(
-        f"""
+    query = f"""
         select s.id from sellers s
         join pg_dist_placement p on p.shardid = get_shard_id_for_distribution_column('{FIRST}', s.id)
         where p.groupid = (
             select groupid from pg_dist_placement
             where shardid = get_shard_id_for_distribution_column('{FIRST}', %(seller_id)s))
-        """,
-        {"seller_id": seller_id},
-    )
+    """
+    rows = fetch(query, {"seller_id": seller_id})
     return {row.id for row in rows}
 
 
@@ -123,15 +120,13 @@ def list_tables(extension: Extension) -> list[Table]:
             (select colocationid from pg_dist_partition d where d.logicalrelid = c.oid)
         """
     with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
+        query = f"""
             select t.name, {place}, greatest(c.reltuples, 0)::bigint,
                 case when pg_relation_size(c.oid) > 0 then pg_total_relation_size(c.oid) else 0 end
             from unnest(%(names)s::text[]) with ordinality as t (name, place)
             join pg_class c on c.oid = to_regclass(t.name) order by t.place
-            """,
-            {"names": [*_ON_ALL_NODES, *_BY_SELLER]},
-        )
+        """
+        cursor.execute(query, {"names": [*_ON_ALL_NODES, *_BY_SELLER]})
         return [Table(*row) for row in cursor]
 
 
@@ -171,21 +166,18 @@ def execute(statement: str) -> None:
 def list_shards() -> list[Shard]:
     """The shards of the listings, the largest first; those of a node that does not answer have no size."""
     with driver_cursor() as cursor:
-        cursor.execute(
-            """
+        query = """
             select shardid, nodename || ':' || nodeport, coalesce(shard_size, 0) from citus_shards
             where table_name = to_regclass(%(first)s) order by 3 desc, 1
-            """,
-            {"first": FIRST},
-        )
+        """
+        cursor.execute(query, {"first": FIRST})
         return [Shard(*row) for row in cursor]
 
 
 def find_sellers(shards: Collection[int], *, per_shard: int) -> dict[int, list[tuple[int, str]]]:
     """The sellers in these shards whose imports have created the most listings: their ids and email addresses."""
     with driver_cursor() as cursor:
-        cursor.execute(
-            """
+        query = """
             select shard, (array_agg(id order by created desc))[:%(limit)s],
                 (array_agg(email order by created desc))[:%(limit)s]
             from (
@@ -194,9 +186,8 @@ def find_sellers(shards: Collection[int], *, per_shard: int) -> dict[int, list[t
                 from sellers s offset 0
             ) s
             where shard = any(%(shards)s::bigint[]) group by 1
-            """,
-            {"first": FIRST, "shards": [*shards], "limit": per_shard},
-        )
+        """
+        cursor.execute(query, {"first": FIRST, "shards": [*shards], "limit": per_shard})
         return {shard: list(zip(ids, emails, strict=True)) for shard, ids, emails in cursor}
 
 

@@ -105,23 +105,19 @@ def list_undos(parent: ImportKey) -> list[int]:
 
 def list_created(parent: ImportKey) -> list[Slice]:
     """The listings that an import created, in many small slices in the order of their items."""
-    return _slices(
-        f"""
+    query = f"""
         select min(item_id), max(item_id) + 1, count(*) from listings l where {_CREATED}
         group by item_id / {_ITEMS_COUNTED_AT_ONCE} order by 1
-        """,
-        parent,
-    )
+    """
+    return _slices(query, parent)
 
 
 def list_recorded(parent: ImportKey) -> list[Slice]:
     """The records of the listings that an import updated, each as a slice."""
-    return _slices(
-        f"""
+    query = f"""
         select id + {RECORDS}, id + {RECORDS + 1}, listings from earlier_values r where {_RECORDS} order by id
-        """,
-        parent,
-    )
+    """
+    return _slices(query, parent)
 
 
 def _slices(query: str, parent: ImportKey) -> list[Slice]:
@@ -139,34 +135,28 @@ def can_repeat(parent: ImportKey) -> bool:
     Numbers of one sequence are drawn before the first and after the last chunk of each run: the one that is drawn later
     is the higher, whatever the clocks say.
     """
-    beside = fetch(
-        f"""
+    query = f"""
         select o.id, o.kind = {KIND_UNDO} as is_undo
         from imports i join imports o on o.seller_id = i.seller_id and o.id <> i.id
         where i.seller_id = %(seller_id)s and i.id = %(parent)s and o.kind <> {KIND_CHECK}
           and (i.end_number is null or o.id < i.end_number) and (o.end_number is null or i.id < o.end_number)
-        """,
-        _of(parent),
-    )
-    found = fetch_value(
-        f"""
+    """
+    beside = fetch(query, _of(parent))
+    query = f"""
         select exists (select from earlier_values r where {_RECORDS}
             and (r.updated_import_id is null or r.updated_import_id && %(beside)s::bigint[]))
-        """,
-        {**_of(parent), "beside": [run.id for run in beside]},
-    )
+    """
+    found = fetch_value(query, {**_of(parent), "beside": [run.id for run in beside]})
     return bool(found) or any(run.is_undo for run in beside)
 
 
 def count_recorded(parent: ImportKey) -> int:
     """The number of different listings in the records of an import."""
-    found = fetch_value(
-        f"""
+    query = f"""
         select coalesce(sum(r.listings), 0) - (select count(*) from ({_REPEATED}) k)
         from earlier_values r where {_RECORDS}
-        """,
-        _of(parent),
-    )
+    """
+    found = fetch_value(query, _of(parent))
     return int(found)
 
 
@@ -176,17 +166,15 @@ def drop_repeated(parent: ImportKey) -> None:
         *(f"coalesce(array_agg(e.{name}), '{{}}')" for name in KEY),
         *(f"case when r.{name} is not null then coalesce(array_agg(e.{name}), '{{}}') end" for name in _NULLABLE),
     )
-    execute(
-        f"""
+    query = f"""
         with repeated as materialized ({_REPEATED})
         update earlier_values r set (listings, {", ".join(ENTRY)}) = (
             select count(*), {", ".join(left_over)} from unnest({_each("r", ENTRY)}) e ({", ".join(ENTRY)})
             where not exists (select from repeated k where k.id = r.id and {_SAME})
         )
         where {_RECORDS} and r.id in (select id from repeated)
-        """,
-        _of(parent),
-    )
+    """
+    execute(query, _of(parent))
 
 
 def count_unrecorded_rows(parent: ImportKey) -> int:
@@ -201,14 +189,12 @@ def count_unrecorded_rows(parent: ImportKey) -> int:
 
 def keep_unrecorded(undo: ImportKey, parent: ImportKey) -> int:
     """Keep the listings that the import was the last to update, without a record. Returns their number."""
-    return execute(
-        f"""
+    query = f"""
         insert into kept_listings (seller_id, import_id, {_KEY}, is_edited, is_unrecorded)
         select l.seller_id, %(undo)s, {_each("l", KEY)}, false, true
         from listings l where {_UNRECORDED}
-        """,
-        {**_of(parent), "undo": undo.import_id},
-    )
+    """
+    return execute(query, {**_of(parent), "undo": undo.import_id})
 
 
 # Counting -------------------------------------------------------------------------------------------------------------
@@ -223,17 +209,15 @@ def count_left(parent: ImportKey, *, unrecorded: bool, begun: bool) -> Left:
     is_open = f"not {KEPT_BEFORE}" if begun else "true"
     values = {**_of(parent), "undos": list_undos(parent) if begun else []}
     with driver_cursor() as cursor:
-        cursor.execute(
-            f"""
+        query = f"""
             select count(*) filter (where l.created_import_id = %(parent)s),
                 count(*) filter (where l.created_import_id = %(parent)s and {AS_CREATED} and {is_open}),
                 count(*) filter (
                     where l.created_import_id <> %(parent)s and {AS_UPDATED} and {recorded} and {is_open})
             from listings l
             where l.seller_id = %(seller_id)s and (l.created_import_id = %(parent)s or l.updated_import_id = %(parent)s)
-            """,
-            values,
-        )
+        """
+        cursor.execute(query, values)
         row: Any = cursor.fetchone()
         return Left(*row)
 
@@ -245,14 +229,12 @@ def count_unrecorded(parent: ImportKey) -> int:
 
 def count_removed(parent: ImportKey) -> int:
     """The number of listings that undos of an import have removed."""
-    found = fetch_value(
-        f"""
+    query = f"""
         select coalesce(sum(b.created), 0) from imports i
         join batches b on b.seller_id = i.seller_id and b.import_id = i.id
         where i.seller_id = %(seller_id)s and i.parent_id = %(parent)s and i.kind = {KIND_UNDO}
-        """,
-        _of(parent),
-    )
+    """
+    found = fetch_value(query, _of(parent))
     return int(found)
 
 
@@ -282,16 +264,14 @@ def reverse(undo: BatchKey, parent: ImportKey, *, start: int, end: int, limit: i
 
 def _remove_created(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
     """Look through about ``limit`` listings of the seller, and remove those that the import created."""
-    cursor.execute(
-        f"""
+    query = f"""
         select count(*), max(item_id) + 1 from (
             select item_id from listings l
             where l.seller_id = %(seller_id)s and l.item_id >= %(start)s and l.item_id < %(end)s
             order by {_KEY} limit %(limit)s
         ) l
-        """,
-        values,
-    )
+    """
+    cursor.execute(query, values)
     found, after = cursor.fetchone() or (0, 0)
     if found == values["limit"]:
         values = {**values, "end": after}
@@ -300,8 +280,7 @@ def _remove_created(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
     cursor.execute(
         f"select count(*) from (select from listings l where {created} order by {_KEY} for update) l", values
     )
-    cursor.execute(
-        f"""
+    query = f"""
         with removed as (
             delete from listings l where {created} and {AS_CREATED} returning 1
         ), kept as (
@@ -311,48 +290,42 @@ def _remove_created(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
             returning 1
         )
         select (select count(*) from removed), (select count(*) from kept)
-        """,
-        values,
-    )
+    """
+    cursor.execute(query, values)
     removed, kept = cursor.fetchone() or (0, 0)
     return Reversed(values["end"], removed, 0, kept)
 
 
 def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
     """Give the listings in some records, at least one, the values that they had."""
-    cursor.execute(
-        f"""
+    query = f"""
         select max(id) + {RECORDS + 1}, sum(listings)::int from (
             select r.id, r.listings, sum(r.listings) over (order by r.id) as so_far
             from earlier_values r where {_RECORDS} and {_IN_SLICE}
         ) r
         where so_far <= %(limit)s or so_far = listings
-        """,
-        values,
-    )
+    """
+    cursor.execute(query, values)
     end, found = cursor.fetchone() or (None, 0)
     if end is None:
         # They have been removed, which retention does not do while an undo needs them.
         raise LookupError(f"no earlier values from {values['start']} on")
     values = {**values, "end": end}
     # In the order of the keys; see ``queries.listings``.
-    cursor.execute(
-        f"""
+    query = f"""
         select count(*), {IN_PLACE} from (
             select {_each("e", KEY)} from {entries("e")} where {_RECORDS} and {_IN_SLICE}
             order by {_each("e", KEY)} offset 0
         ) k cross join lateral (select from listings l where {HAS_KEY} for no key update) l
-        """,
-        values,
-    )
+    """
+    cursor.execute(query, values)
     in_records = f"""(
         select {_each("e", ENTRY)}, r.updated_import_id is null as is_unmarked,
             {", ".join(f"r.{name} is null as no_{name}" for name in VALUES)}
         from {entries("e")} where {_RECORDS} and {_IN_SLICE} offset 0
     ) k"""
     # As in ``queries.listings``: the listings are looked up by their keys, and written at their places.
-    cursor.execute(
-        f"""
+    query = f"""
         update listings l set
             {", ".join(f"{name} = case when k.no_{name} then l.{name} else k.{name} end" for name in VALUES)},
             {", ".join(f"{name} = k.{name}" for name in MARKS if name not in _LAST_UPDATE)},
@@ -365,13 +338,11 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
             offset 0
         ) k
         where l.ctid = k.place and l.seller_id = %(seller_id)s
-        """,
-        values,
-    )
+    """
+    cursor.execute(query, values)
     put_back = cursor.rowcount
     if put_back < found:
-        cursor.execute(
-            f"""
+        query = f"""
             insert into kept_listings ({_KEPT})
             select %(seller_id)s, %(undo)s, {_each("k", KEY)}, nullif(l.updated_import_id, %(parent)s),
                 case when l.updated_import_id <> %(parent)s then l.updated_line end,
@@ -379,9 +350,8 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
             from {in_records} left join lateral (select * from listings l where {HAS_KEY} offset 0) l on true
             where l.put_back_import_id is distinct from %(undo)s
             on conflict do nothing
-            """,
-            values,
-        )
+        """
+        cursor.execute(query, values)
     return Reversed(end, 0, put_back, found - put_back)
 
 
