@@ -17,8 +17,8 @@ from app.queries.cluster import Extension, Node, Shard, Table
 
 #: Workers that have reported within this many seconds are at work.
 _AT_WORK_SECONDS = 60.0
-#: Bytes of a table, with its indexes, that are distributed in a second; see docs/scaling.md.
-_BYTES_PER_SECOND = 20_000_000
+#: Bytes of a table, with its indexes, that are distributed in a second, and copied to every node; see docs/scaling.md.
+_DISTRIBUTED, _COPIED = 20_000_000, 2_500_000
 #: Longest time in which a commit that a node's failure has interrupted may be invisible, in milliseconds.
 _RECOVERY_MS = 10_000
 _SHARDS_SHOWN, _SELLERS_SHOWN = 10, 5
@@ -113,7 +113,7 @@ def _plan_tables(tables: list[Table]) -> Iterator[Step]:
         by_seller = cluster.is_by_seller(table)
         make = cluster.distribute_by_seller if by_seller else cluster.copy_to_all_nodes
         what = "distribute it by seller" if by_seller else "copy it to every node"
-        seconds = 1 + table.size // _BYTES_PER_SECOND
+        seconds = 1 + table.size // (_DISTRIBUTED if by_seller else _COPIED)
         yield Step(table.name, f"{what} ({table.rows:,} rows, {say_size(table.size)})", make(table.name), seconds)
     # After all of them: nothing that is still local refers to a table whose local rows are deleted.
     for table in tables:

@@ -50,7 +50,7 @@ def test_rows_are_deleted_from_the_coordinator_after_all_tables_are_distributed(
         "select truncate_local_data_after_distributing_table"
     ] * len(tables)
     assert "1,000,000 rows, 200.0 MB" in steps[0].sentence
-    assert 5 < (steps[0].seconds or 0) < 60
+    assert [steps[0].seconds, steps[len(_COPIED)].seconds] == [81, 11]
 
 
 def test_what_was_done_is_not_done_again() -> None:
