@@ -1,7 +1,5 @@
 """Splits single records into values, with the thorough reader of ``records``."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable
 

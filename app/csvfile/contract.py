@@ -4,8 +4,6 @@ Each is defined here once; the validator, the pages and the help texts all read 
 ``columns``, and the ways in which a row can break the contract in ``causes``.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from enum import IntEnum, StrEnum

@@ -1,7 +1,5 @@
 """Recognises values that a spreadsheet has damaged, by the value alone."""
 
-from __future__ import annotations
-
 import re
 
 _MONTH = "jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]"

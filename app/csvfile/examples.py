@@ -4,8 +4,6 @@ The help pages and the template show them, and a test passes each through the re
 those of the demo catalog.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any, NamedTuple
 

@@ -7,8 +7,6 @@ text that itself reads ``="x"`` comes back as ``x`` from a spreadsheet that runs
 prices in the same way, so a guard is removed in all columns.
 """
 
-from __future__ import annotations
-
 import re
 
 #: The characters that begin a formula; the full-width forms are typed in East Asia (OWASP, CSV Injection).

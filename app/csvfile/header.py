@@ -4,8 +4,6 @@ Unnamed columns after the last one, as spreadsheets add them, are accepted as lo
 fix-it file (REASON_COLUMNS) are ignored.
 """
 
-from __future__ import annotations
-
 import csv
 import difflib
 import unicodedata

@@ -1,7 +1,5 @@
 """Recognises files that are not CSV by their first bytes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

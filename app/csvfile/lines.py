@@ -1,7 +1,5 @@
 """Reads and validates the rows of a slice of a file, any number at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple

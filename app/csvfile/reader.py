@@ -5,8 +5,6 @@ together by Arrow. All others are read thoroughly, one by one (``records``), so 
 its speed.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -5,8 +5,6 @@ quotation mark. The standard library's ``csv`` in strict mode decides. A record 
 that its end is where a person would see it, and broken quotation marks fail their own row and no other.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Tells the regular lines of a text, which are records of their own without doubt and are parsed together by Arrow."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import cache
 

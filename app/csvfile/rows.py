@@ -1,7 +1,5 @@
 """The rows of a file as Arrow columns: the schema that validation, the workers and the COPY share."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

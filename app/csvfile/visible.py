@@ -1,7 +1,5 @@
 """Invisible and control characters: shows them as text, names them in sentences, and removes them."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

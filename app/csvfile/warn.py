@@ -3,8 +3,6 @@
 Each kind of warning is an entry in ``KINDS``: how it is found in a block of rows, and its sentence.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Writes CSV: values as lines, lines as pieces of bytes, and cells that no spreadsheet runs as a formula."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import re

@@ -1,7 +1,5 @@
 """The overview for operators: the state of the installation, and what is wrong in plain sentences."""
 
-from __future__ import annotations
-
 import errno
 import socket
 import uuid

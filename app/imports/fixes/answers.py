@@ -1,7 +1,5 @@
 """What an answer makes of the rows that it is for: the rules, and the values that each puts in their cells."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Binds a mapping to the columns of a file, and reads groups of cells by their distinct combinations."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Mapping as Map
 

@@ -5,8 +5,6 @@ one. No quotation mark can cost more than its own line: a record whose marks are
 ends where its line ends, with a note, and its other lines are read as rows.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence

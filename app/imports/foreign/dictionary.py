@@ -1,7 +1,5 @@
 """The words that other tools have for what a column is."""
 
-from __future__ import annotations
-
 import tomllib
 import unicodedata
 from collections.abc import Iterable

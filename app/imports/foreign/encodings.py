@@ -1,7 +1,5 @@
 """Tells the encoding of a foreign file, and decodes it."""
 
-from __future__ import annotations
-
 import codecs
 from collections.abc import Iterable, Iterator
 from functools import cache

@@ -1,7 +1,5 @@
 """Fills cells in that stand only in another row: further up, or in the parent of a variation."""
 
-from __future__ import annotations
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc

@@ -1,7 +1,5 @@
 """Guesses the dialect of a text from its beginning: separator, line ends, header, columns."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections import Counter

@@ -1,7 +1,5 @@
 """Unpacks gzip piece by piece, never more than a limit."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterable, Iterator
 

@@ -1,7 +1,5 @@
 """Finds the items that rows mean: by URN, by ids, by set and number, by set and name, in this order."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Remembers what was decided for distinct values, as numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Card numbers and names as compared: in all the spellings that files have."""
 
-from __future__ import annotations
-
 import re
 from difflib import SequenceMatcher
 from functools import lru_cache

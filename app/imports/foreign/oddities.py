@@ -1,7 +1,5 @@
 """Finds the rows of a block that are no rows: blank ones, totals, remarks, and the header once more."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

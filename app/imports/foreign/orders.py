@@ -1,7 +1,5 @@
 """Refuses files that hold orders or data of buyers, by the names of their columns."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache

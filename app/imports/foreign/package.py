@@ -1,7 +1,5 @@
 """Opens a workbook, a ZIP archive of XML, safely: only the parts that are needed, each up to a limit."""
 
-from __future__ import annotations
-
 import posixpath
 import zipfile
 import zlib

@@ -7,8 +7,6 @@ The *text* of a file, to which the places of rows refer, is the file itself for 
 byte a character. For UTF-16, gzip and workbooks it is the CSV in UTF-8 that ``transcribe`` writes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice

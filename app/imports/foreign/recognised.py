@@ -1,7 +1,5 @@
 """The formats that are recognised by their columns: one data file each in ``formats/``, loaded and checked here."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Sequence
 from functools import cache

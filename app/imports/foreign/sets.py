@@ -1,7 +1,5 @@
 """Finds the games and sets of the catalog by what other tools call them."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """The texts of listings: cells joined to one line each."""
 
-from __future__ import annotations
-
 from functools import reduce
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Converts a file on this machine into files beside it, for the command line."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence

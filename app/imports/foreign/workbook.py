@@ -4,8 +4,6 @@ Nothing in a workbook is run or followed: of a formula the stored value counts, 
 opened. ISO 29500 is the standard; each name of a function here is one of its elements.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re

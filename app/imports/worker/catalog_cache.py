@@ -4,8 +4,6 @@ One process of the host makes a snapshot of each version in ``SLUICE_HOME``; see
 made, and where it cannot be stored, the items that rows name are looked up in the database.
 """
 
-from __future__ import annotations
-
 import fcntl
 import logging
 import os

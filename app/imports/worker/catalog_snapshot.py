@@ -5,8 +5,6 @@ After these stand a table of them, and whatever proves that the file is whole. N
 mapped, so that all processes share the memory.
 """
 
-from __future__ import annotations
-
 import json
 import mmap
 import os

@@ -1,7 +1,5 @@
 """Keeps the memory that a worker's processes free: each block needs the same megabytes again."""
 
-from __future__ import annotations
-
 import ctypes
 
 import pyarrow as pa

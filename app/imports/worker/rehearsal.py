@@ -1,7 +1,5 @@
 """Runs the jobs' code once without effect: processes forked later inherit what it imports and builds at first use."""
 
-from __future__ import annotations
-
 from app.csvfile.columns import HEADER, Column
 from app.csvfile.lines import LineReader
 from app.extensions import db

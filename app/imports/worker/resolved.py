@@ -1,7 +1,5 @@
 """The items that rows name, whoever finds them, and what is wrong with the rows that name none."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 

@@ -4,8 +4,6 @@ It is a hint, and makes a stop prompt. The fence, which asks the database, makes
 late or left over does no harm.
 """
 
-from __future__ import annotations
-
 import logging
 from time import monotonic
 

@@ -1,7 +1,5 @@
 """Probable mistakes in the changes of a chunk: prices that move by much, and listings whose quantity becomes 0."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

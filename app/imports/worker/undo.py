@@ -1,7 +1,5 @@
 """One chunk of an undo: the listings of a slice are removed, put back or kept, in a single transaction."""
 
-from __future__ import annotations
-
 from app.imports.worker.chunk import AttemptOver, Pausing, Written
 from app.observability import metrics
 from app.queries import BatchKey, ImportKey
