@@ -116,7 +116,7 @@ class _Commands(AppGroup):
 
 
 sellers_commands = _Commands("sellers", help="Accounts of sellers and operators.")
-catalog_commands = _Commands("catalog", help="The items that listings are made for.")
+catalog_commands = _Commands("catalog", help="The items that can be listed.")
 imports_commands = _Commands("imports", help="Bulk imports.")
 tokens_commands = _Commands("tokens", help="Tokens for clients of the API.")
 cluster_commands = _Commands("cluster", help="A database cluster with the extension Citus.")
@@ -238,7 +238,7 @@ def _convert_and_start(seller_id: int, file: Path, mapping_name: str, kind: Impo
 
 @imports_commands.command("undo")
 @click.argument("public_id", metavar="ID", type=click.UUID)
-@click.option("--preview", "is_preview", is_flag=True, help="Only say what an undo would do.")
+@click.option("--preview", "is_preview", is_flag=True, help="Only show what an undo would do.")
 @click.option("--wait", is_flag=True, help="Show progress and wait until the undo has finished.")
 def undo_import(public_id: uuid.UUID, is_preview: bool, wait: bool) -> None:
     """Undo the import ID: remove the listings that it created, and put back those that it updated.
@@ -277,7 +277,7 @@ def undo_import(public_id: uuid.UUID, is_preview: bool, wait: bool) -> None:
 @click.option(
     "--rate", "rates", multiple=True, metavar="CODE=POUNDS", help="Pounds for a unit of a currency: USD=0.79."
 )
-@click.option("--currency", default="", metavar="CODE", help="Currency of prices of which the file does not tell it.")
+@click.option("--currency", default="", metavar="CODE", help="Currency of the prices, where the file does not say.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The converted file.")
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), required=True, help="What became of each row."
@@ -303,7 +303,7 @@ def convert_file(
     counts = ", ".join(f"{done.counts[outcome]:,} {outcome.word}" for outcome in Outcome)
     _say(f"{done.rows:,} rows: {counts}.")
     if done.guess:
-        _say(f"Warning: {done.guess} Say it with --currency.", err=True)
+        _say(f"Warning: {done.guess} Set it with --currency.", err=True)
     for question, count in done.questions.most_common(_FAULTS_SHOWN):
         _say(f"Open in {count:,} rows: {question.kind} {question.word}".rstrip(), err=True)
 
@@ -388,7 +388,7 @@ def revoke_token(public_id: uuid.UUID, email: str) -> None:
 
 
 @cluster_commands.command("distribute")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 def distribute_tables(dry_run: bool) -> None:
     """Distribute the tables that grow with rows over the nodes of the cluster, by seller. Repeating it does no harm.
 

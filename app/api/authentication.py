@@ -32,7 +32,7 @@ def require_token() -> None:
         # Only invalid tokens are counted by address: many clients with valid ones may share an address.
         limits.count_stranger()
         raise Unauthorized(
-            "The token does not hold: it was revoked, has expired or was never made. Make another under API tokens.",
+            "The token is not valid: it was revoked, has expired or never existed. Create one under API tokens.",
             www_authenticate=_challenge(error="invalid_token"),
         )
     g.bearer = found

@@ -294,7 +294,7 @@ class Import(Answer):
     pausing = _flag("Whether a pause was requested and rows in progress are being finished. Then it becomes PAUSED.")
     kind = _one_of(
         ImportKind,
-        "IMPORT; CHECK: it only finds out what would come of the rows, and writes nothing; or UNDO: it reverses what "
+        "IMPORT; CHECK: it finds out what would happen to the rows, and writes nothing; or UNDO: it reverses what "
         "an import has done, and its rows are listings.",
     )
     check = _flag("Whether its kind is CHECK.")

@@ -372,10 +372,10 @@ class Cause(Enum):
     LISTING_NOT_FOUND = (
         Code.NOT_FOUND,
         "You do not have this listing",
-        "You have no listing for this item in this condition with these variants. Change MODE to CREATE to make one, "
+        "You have no listing for this item in this condition with these variants. Change MODE to CREATE to create one, "
         "or correct CONDITION and VARIANTS.",
-        "Change MODE to CREATE to make the listing, or correct CONDITION and VARIANTS to match a listing of yours. If "
-        "QUANTITY is 0, delete the row: there is nothing to end. You cannot create and update a listing in the same "
+        "Change MODE to CREATE to create the listing, or correct CONDITION and VARIANTS to match a listing of yours. "
+        "If QUANTITY is 0, delete the row: there is nothing to end. You cannot create and update a listing in the same "
         "file.",
     )
     ITEM_AMBIGUOUS = (

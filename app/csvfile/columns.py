@@ -152,7 +152,7 @@ class Column(StrEnum):
             Role.MODE,
             parse.parse_mode,
             Needed.ALWAYS,
-            "CREATE makes a new listing, UPDATE changes one you have. Upper or lower case.",
+            "CREATE adds a new listing, UPDATE changes one you have. Upper or lower case.",
             ("CREATE", "update"),
         ),
     )

@@ -26,7 +26,7 @@ def is_on(fields: Mapping[str, str], name: str) -> bool:
     try:
         return _SWITCH[fields[name]]
     except KeyError:
-        raise FormRefused(name, f"Write true or false, not “{fields[name]}”.") from None
+        raise FormRefused(name, f"Enter true or false, not “{fields[name]}”.") from None
 
 
 def read_form_key(fields: Mapping[str, str]) -> uuid.UUID | None:

@@ -24,9 +24,9 @@ def read_filter(args: Mapping[str, str]) -> ParsedFilter[ImportFilter]:
     status, kind = texts["status"].lower(), texts["kind"].lower()
     faults: dict[str, str] = {}
     if status and status != _ATTENTION and status not in _STATUSES:
-        faults["status"] = f"There is no status {quoted(texts['status'])}. Choose one of the list."
+        faults["status"] = f"There is no status {quoted(texts['status'])}. Choose one from the list."
     if kind and kind not in _KINDS:
-        faults["kind"] = f"{quoted(texts['kind'])} is neither imports nor checks nor undos. Choose one of the list."
+        faults["kind"] = f"{quoted(texts['kind'])} is neither imports nor checks nor undos. Choose one from the list."
     wanted = ImportFilter(
         words=tuple(dict.fromkeys(texts["text"].lower().split())),
         status=_STATUSES.get(status),

@@ -27,16 +27,16 @@ def read_filter(args: Mapping[str, str]) -> ParsedFilter[ListingFilter]:
     faults: dict[str, str] = {}
     condition = _CONDITIONS.get(texts["condition"].upper().replace(" ", "_").replace("-", "_"))
     if texts["condition"] and condition is None:
-        faults["condition"] = f"There is no condition {quoted(texts['condition'])}. Choose one of the list."
+        faults["condition"] = f"There is no condition {quoted(texts['condition'])}. Choose one from the list."
     hidden = _HIDDEN.get(texts["hidden"].lower())
     if texts["hidden"] and hidden is None:
         faults["hidden"] = f"{quoted(texts['hidden'])} is neither yes nor no. Choose hidden or visible listings."
     stock = _STOCKS.get(texts["stock"].lower())
     if texts["stock"] and stock is None:
-        faults["stock"] = f"{quoted(texts['stock'])} is neither out nor low nor in. Choose one of the list."
+        faults["stock"] = f"{quoted(texts['stock'])} is neither out nor low nor in. Choose one from the list."
     changed_since = _read_date(texts["since"])
     if texts["since"] and changed_since is None:
-        faults["since"] = f"{quoted(texts['since'])} is not a date. Write it as year-month-day, such as 2026-01-31."
+        faults["since"] = f"{quoted(texts['since'])} is not a date. Enter it as year-month-day, such as 2026-01-31."
     import_id = _read_id(texts["import"])
     if texts["import"] and import_id is None:
         faults["import"] = f"{quoted(texts['import'])} is not the ID of an import."

@@ -147,7 +147,7 @@ def import_checked(seller_id: int, public_id: uuid.UUID) -> Import:
 
     def start() -> Import:
         if not can_retry(ImportStatus(checked.status), rows=checked.total):
-            raise TransitionRefused("This check is not over yet, so its file cannot be imported from here now.")
+            raise TransitionRefused("This check has not finished yet, so its file cannot be imported from here now.")
         if not is_source_stored(checked):
             raise FileNotFoundError(checked.storage_key)
         try:
@@ -309,7 +309,7 @@ def _retry_name(file_name: str, rows: RetriedRows) -> str:
 
 def _nothing_to_retry(status: ImportStatus, rows: RetriedRows) -> TransitionRefused:
     if not can_retry(status, rows=1):
-        return TransitionRefused("This import is not over yet, so none of its rows can be retried now.")
+        return TransitionRefused("This import has not finished yet, so none of its rows can be retried now.")
     if rows is RetriedRows.FAILED:
         return TransitionRefused("No row of this import failed, so there is nothing to retry.")
     return TransitionRefused("Every row of this import was processed, so there is nothing left to import.")

@@ -284,10 +284,10 @@ def _explain(error: Exception) -> str:
     """The sentence for sellers about an error that is not theirs."""
     match error:
         case FileNotFoundError():
-            return "The uploaded file is not in the storage any more."
+            return "The uploaded file is no longer in the storage."
         case OSError():
             return "The storage could not be used."
         case DBAPIError() | DriverError():
             return "The database could not be reached."
         case _:
-            return "The conversion met with an unexpected error."
+            return "The conversion ran into an unexpected error."

@@ -477,7 +477,7 @@ def start_wanted(key: ConversionKey) -> Import | None:
     except (TransitionRefused, FileRejected, KeyTaken) as refused:
         queries.note_hindrance(key, str(refused) or "Its Idempotency-Key was used for another file before.")
     except FileNotFoundError:
-        queries.note_hindrance(key, "The converted file is not in the storage any more. Upload it again.")
+        queries.note_hindrance(key, "The converted file is no longer in the storage. Upload it again.")
     db.session.commit()
     return None
 

@@ -33,7 +33,7 @@ def set_dealt_with(seller_id: int, public_id: uuid.UUID, *, dealt_with: bool) ->
     """Mark an import that is over as dealt with, or not. Raises ImportNotFound or TransitionRefused."""
     if not housekeeping.set_dealt_with(lookups.get_key(seller_id, public_id), dealt_with=dealt_with):
         db.session.rollback()
-        raise TransitionRefused("This import is not over yet, so there is nothing to mark as dealt with.")
+        raise TransitionRefused("This import has not finished yet, so there is nothing to mark as dealt with.")
     audit.record(Action.DEAL_WITH if dealt_with else Action.REOPEN_RECORD, seller_id, public_id)
     db.session.commit()
 
@@ -59,7 +59,7 @@ def delete(seller_id: int, public_id: uuid.UUID) -> None:
 def _explain(one: Import) -> str:
     """Why ``one`` cannot be deleted."""
     if one.finished_at is None:
-        return f"This {one.kind.lower()} is not over yet. Terminate it first, then delete it."
+        return f"This {one.kind.lower()} has not finished yet. Terminate it first, then delete it."
     if one.is_undo:
         return "The record of an undo stays as long as that of its import. Delete that first."
-    return "This import is being undone. Wait until its undo is over, or terminate that first."
+    return "This import is being undone. Wait until the undo has finished, or terminate it first."

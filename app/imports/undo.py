@@ -145,7 +145,7 @@ def _explain_refusal(found: WithCounters) -> str | None:
     if kind is ImportKind.UNDO:
         return "An undo cannot be undone. Import the file again instead."
     if status not in FINAL_IMPORT_STATUSES:
-        return "This import is not over yet. Terminate it first, then undo it."
+        return "This import has not finished yet. Terminate it first, then undo it."
     if not can_undo(status, kind=kind, rows=rows):
         return "This import has created and updated no listing, so there is nothing to undo."
     ends_at = undo_until(one.finished_at)

@@ -195,7 +195,7 @@ def _key(public_id: uuid.UUID) -> ImportKey:
 def _nothing(one: ImportProgress) -> ResponseReturnValue:
     """Where nothing is left to correct, the page of the import says what has become of its rows."""
     if one.finished_at is None:
-        raise TransitionRefused("This import is not over yet, so its failed rows cannot be corrected now.")
+        raise TransitionRefused("This import has not finished yet, so its failed rows cannot be corrected now.")
     related = progress.get_related(one)
     if one.failed and related.settled >= one.failed:
         failed = "The failed row is" if one.failed == 1 else f"All {one.failed:,} failed rows are"

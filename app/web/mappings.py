@@ -40,7 +40,7 @@ def rename(public_id: uuid.UUID) -> ResponseReturnValue:
         mappings.rename(seller_id(), public_id, request.form.get("name", ""))
     except mappings.NameRefused as refused:
         return _render(str(refused)), 422
-    flash("The mapping is renamed.", "success")
+    flash("Mapping renamed.", "success")
     return redirect(url_for("mappings.index"), 303)
 
 
@@ -49,7 +49,7 @@ def delete(public_id: uuid.UUID) -> ResponseReturnValue:
     """Delete a mapping; imports that used it stay."""
     name = mappings.get(seller_id(), public_id).name
     mappings.delete(seller_id(), public_id)
-    flash(f"“{name}” is deleted. Files with its columns will be asked about again.", "success")
+    flash(f"Deleted “{name}”. You’ll be asked again what its columns are.", "success")
     return redirect(url_for("mappings.index"), 303)
 
 

@@ -210,7 +210,7 @@ def copy(public_id: uuid.UUID) -> ResponseReturnValue:
 def delete(public_id: uuid.UUID) -> ResponseReturnValue:
     """Delete the file, of which nothing was imported; 303 to the upload page."""
     conversions.delete(seller_id(), public_id)
-    flash("The file is deleted. Nothing of it was imported.", "success")
+    flash("The file was deleted. Nothing from it was imported.", "success")
     return redirect(url_for("upload.form"), 303)
 
 

@@ -147,7 +147,7 @@ def test_a_converted_file_is_started_although_its_worker_died_then(seller: Selle
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (FileNotFoundError("gone"), "The converted file is not in the storage any more. Upload it again."),
+        (FileNotFoundError("gone"), "The converted file is no longer in the storage. Upload it again."),
         (OSError("no answer"), None),
         (ValueError("nobody thought of that"), None),
     ],

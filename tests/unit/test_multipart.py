@@ -120,5 +120,5 @@ def test_a_switch_is_on_or_off_and_nothing_between() -> None:
     assert not any(is_on({"check": value}, "check") for value in ("0", "false", "off"))
     assert not is_on({}, "check")
     for value in ("", "yes", "nonsense", "TRUE", " 1"):
-        with pytest.raises(FormRefused, match="Write true or false"):
+        with pytest.raises(FormRefused, match="Enter true or false"):
             is_on({"check": value}, "check")

@@ -143,7 +143,7 @@ def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:
     [
         (progress("RUNNING", 6, 0, 0, 0), 0, "6 of 9 rows were imported, and that is being undone."),
         (ended("COMPLETED", 6, 6, 0, 0), 0, "6 of 9 rows were imported, then undone."),
-        (ended("COMPLETED", 6, 6, 0, 0), 2, "6 of 9 rows were imported, then undone, but for 2 listings."),
+        (ended("COMPLETED", 6, 6, 0, 0), 2, "6 of 9 rows were imported, then undone, except for 2 listings."),
         (ended("TERMINATED", 6, 4, 0, 0), 2, "6 of 9 rows were imported, then undone in part."),
     ],
 )

@@ -154,8 +154,8 @@ def test_what_is_no_check_or_not_over_is_refused(client: FlaskClient, seller: Se
     before = everything()
     for one, sentence in (
         (imported, "This is an import itself, not a check."),
-        (running, "This check is not over yet, so its file cannot be imported from here now."),
-        (paused, "This check is not over yet, so its file cannot be imported from here now."),
+        (running, "This check has not finished yet, so its file cannot be imported from here now."),
+        (paused, "This check has not finished yet, so its file cannot be imported from here now."),
     ):
         assert "Import this file" not in buttons(live_part(page(client, f"/imports/{one.public_id}")))
         answer = client.post(f"/imports/{one.public_id}/import", data={"csrf_token": csrf_token(client)})

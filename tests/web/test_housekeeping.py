@@ -110,7 +110,7 @@ def test_only_what_is_over_is_marked_and_deleted(client: FlaskClient, seller: Se
         return
     before = everything()
     for what in ("dealt-with", "delete"):
-        assert "not over yet" in words(read(post(client, made, what), 409).select_one(".lead-sentence"))
+        assert "not finished yet" in words(read(post(client, made, what), 409).select_one(".lead-sentence"))
     assert client.get(f"/imports/{made.public_id}/delete").status_code == 303
     assert everything() == before
 
@@ -213,5 +213,5 @@ def test_the_listings_of_an_import_are_a_press_away(client: FlaskClient, seller:
 
 def test_a_command_refuses_what_is_not_over(seller: Seller) -> None:
     made = make(PAUSED, seller)
-    with pytest.raises(TransitionRefused, match="not over yet"):
+    with pytest.raises(TransitionRefused, match="not finished yet"):
         housekeeping.delete(seller.id, made.public_id)

@@ -176,10 +176,10 @@ def test_what_makes_no_sense_is_told_and_does_not_matter(client: FlaskClient, st
     soup = page(client, "/listings?condition=shiny&hidden=maybe&stock=some&since=yesterday&import=x&sort=colour")
     assert shown(soup) == [ONE, PLAYED, TWELVE, TWO]
     assert [words(one) for one in soup.select(".field-error")] == [
-        "“some” is neither out nor low nor in. Choose one of the list.",
-        "There is no condition “shiny”. Choose one of the list.",
+        "“some” is neither out nor low nor in. Choose one from the list.",
+        "There is no condition “shiny”. Choose one from the list.",
         "“maybe” is neither yes nor no. Choose hidden or visible listings.",
-        "“yesterday” is not a date. Write it as year-month-day, such as 2026-01-31.",
+        "“yesterday” is not a date. Enter it as year-month-day, such as 2026-01-31.",
         "“x” is not the ID of an import.",
     ]
 
@@ -427,7 +427,7 @@ def test_the_page_links_to_the_export_of_what_it_shows(client: FlaskClient, stoc
 
 def test_a_filter_that_makes_no_sense_exports_nothing(client: FlaskClient, stock) -> None:
     soup = read(client.get("/listings/export.csv?condition=shiny"), 400)
-    assert words(soup.select_one(".lead-sentence")) == "There is no condition “shiny”. Choose one of the list."
+    assert words(soup.select_one(".lead-sentence")) == "There is no condition “shiny”. Choose one from the list."
 
 
 def test_a_filtered_export_comes_back_unchanged(client: FlaskClient, seller: Seller) -> None:

@@ -375,8 +375,8 @@ def test_what_makes_no_sense_in_a_filter_is_told_and_does_not_matter(
 ) -> None:
     soup = page(client, "/imports?status=lost&kind=jobs&text=old")
     assert [words(fault) for fault in soup.select(".field-error")] == [
-        "There is no status “lost”. Choose one of the list.",
-        "“jobs” is neither imports nor checks nor undos. Choose one of the list.",
+        "There is no status “lost”. Choose one from the list.",
+        "“jobs” is neither imports nor checks nor undos. Choose one from the list.",
     ]
     assert len(shown_ids(soup)) == 2
     assert str(soup.select_one("[data-live]")["data-live"]) == "/imports?text=old"

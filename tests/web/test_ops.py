@@ -169,7 +169,7 @@ def test_the_kind_of_an_error_is_told_and_not_its_words(
     trouble = operations.list_troubles(limit=9)[-1]
     assert (trouble.detail, trouble.reason, trouble.attempt) == (
         "ZeroDivisionError",
-        "The import met with an unexpected error.",
+        "The import ran into an unexpected error.",
         1,
     )
     assert "secret" not in operator.get("/ops").text

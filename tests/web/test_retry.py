@@ -110,7 +110,7 @@ def test_it_is_offered_and_done_only_where_there_is_something_to_retry(
             continue
         sentence = words(read(answer, 409).select_one(".lead-sentence"))
         if state.status in {"RUNNING", "PAUSED"}:
-            assert sentence == "This import is not over yet, so none of its rows can be retried now."
+            assert sentence == "This import has not finished yet, so none of its rows can be retried now."
         else:
             assert "so there is nothing" in sentence
         assert everything() == before

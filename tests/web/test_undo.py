@@ -94,7 +94,7 @@ def test_from_the_preview_to_what_was_kept(
     assert [(one["URN"], one["LINE"]) for one in report] == [("urn:test:2", "2"), ("urn:test:4", "")]
 
     told = page(client, f"/imports/{mixed.public_id}")
-    assert "4 of 4 rows were imported, then undone, but for 2 listings." in words(told.select_one(".outcome"))
+    assert "4 of 4 rows were imported, then undone, except for 2 listings." in words(told.select_one(".outcome"))
     assert ", 2 kept:" in words(told.select_one("[data-undone]"))
     assert told.select_one("[data-undo]") is None
     assert client.get(f"/imports/{mixed.public_id}/undo").status_code == 303

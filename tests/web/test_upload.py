@@ -181,8 +181,8 @@ def test_redis_away_does_not_fail_an_upload(client: FlaskClient, seller: Seller,
     [
         (('name="dry_run"', b"true"), "dry_run"),
         (('name="file"; filename="b.csv"', b""), "second file, “b.csv”"),
-        (('name="check"', b"nonsense"), "Write true or false, not “nonsense”"),
-        (('name="again"', b""), "Write true or false"),
+        (('name="check"', b"nonsense"), "Enter true or false, not “nonsense”"),
+        (('name="again"', b""), "Enter true or false"),
     ],
     ids=["unknown", "a second file", "check", "again"],
 )

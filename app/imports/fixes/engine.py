@@ -248,7 +248,7 @@ def _lock(one: Import) -> tuple[ImportKey, Standing]:
 
 def _writable(one: Import) -> ImportKey:
     if one.status not in FINAL_IMPORT_STATUSES:
-        raise TransitionRefused("This import is not over yet, so its failed rows cannot be corrected now.")
+        raise TransitionRefused("This import has not finished yet, so its failed rows cannot be corrected now.")
     if one.is_check:
         raise TransitionRefused("This is a check only. Correct its file, or import it and correct what fails.")
     if one.errors_removed_at is not None:

@@ -240,7 +240,7 @@ def _imported(one: ImportProgress, undo: ImportProgress, kept: int) -> str:
     words = f"{which} {_were(one.successful)} imported"
     if not undo.finished_at:
         return f"{words}, and that is being undone"
-    left = " in part" if undo.not_processed else f", but for {counted(kept, 'listing')}" if kept else ""
+    left = " in part" if undo.not_processed else f", except for {counted(kept, 'listing')}" if kept else ""
     return f"{words}, then undone{left}"
 
 

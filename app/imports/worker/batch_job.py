@@ -43,7 +43,7 @@ _ROWS_PER_SECOND_AT_FIRST = 25_000
 _TRIES = 5
 
 #: What a batch waits for, for sellers.
-_NODE_AWAY = "Waits until the part of the database with your listings answers again; then it goes on by itself."
+_NODE_AWAY = "Waiting for the part of the database with your listings. It carries on by itself once that answers."
 #: Longest description of an error that is stored.
 _MAX_DETAIL = 300
 
@@ -218,7 +218,7 @@ def _explain(error: Exception) -> str:
     """The sentence for sellers about an error that is not theirs."""
     match error:
         case FileNotFoundError():
-            return "The uploaded file is not in the storage any more."
+            return "The uploaded file is no longer in the storage."
         case FileRejected():
             return "The stored file is not what was uploaded."
         case ColumnUnknown():
@@ -228,7 +228,7 @@ def _explain(error: Exception) -> str:
         case DBAPIError() | DriverError():
             return "The database could not be reached, or refused the rows."
         case _:
-            return "The import met with an unexpected error."
+            return "The import ran into an unexpected error."
 
 
 def _kind(error: Exception) -> str:
