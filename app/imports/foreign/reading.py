@@ -19,17 +19,7 @@ from app.imports.foreign.encodings import ENCODINGS, LAST_RESORT, decode, encodi
 from app.imports.foreign.gzipped import MAGIC, beginning, unzip
 from app.imports.foreign.orders import refuse_buyers, refuse_orders
 from app.imports.foreign.package import SAVE_AGAIN
-from app.imports.foreign.shapes import (
-    TRANSCRIBED,
-    Block,
-    Kind,
-    Note,
-    NotStock,
-    Overrides,
-    Reading,
-    Unreadable,
-    Unsure,
-)
+from app.imports.foreign.shapes import TRANSCRIBED, Block, Kind, Note, NotStock, Overrides, Reading, Unreadable, Unsure
 from app.imports.foreign.workbook import Workbook, as_csv
 
 __all__ = [

@@ -23,15 +23,7 @@ from numpy.typing import NDArray
 
 from app.csvfile.contract import NamedBy
 from app.extensions import db
-from app.imports.worker.catalog_index import (
-    COUNT,
-    FIRST,
-    UNKNOWN,
-    Index,
-    bounds_and_data,
-    hash_ids,
-    hash_texts,
-)
+from app.imports.worker.catalog_index import COUNT, FIRST, UNKNOWN, Index, bounds_and_data, hash_ids, hash_texts
 from app.imports.worker.resolved import Resolved, each_way, nothing_for
 from app.queries import items
 from app.queries.items import CatalogItem
