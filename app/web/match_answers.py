@@ -156,9 +156,10 @@ def _confirmed(mapping: Mapping) -> Mapping:
 def _take_answer(mapping: Mapping, answer: Answer) -> Mapping:
     kind, word, target = answer
     if kind == "scale":
-        if target not in words.scales():
-            raise MappingInvalid(f"There is no scale “{target}”.")
-        return replace(mapping, scale=target)
+        if target in words.scales():
+            return replace(mapping, scale=target)
+        # The seller says what only this word means, by no tool's scale.
+        kind = Kind.CONDITION
     if kind == "condition-missing":
         _check_constants({Field.CONDITION: target})
         source = mapping.sources.get(Field.CONDITION)

@@ -22,7 +22,7 @@ from app.imports.foreign.preview import Word, prices_of, words_of
 from app.imports.foreign.reading import Reading, blocks, text_reading
 from app.imports.foreign.reasons import Reason
 from app.imports.foreign.recognised import formats
-from app.imports.foreign.sample import Sample
+from app.imports.foreign.sample import Sample, has_currency
 from app.imports.foreign.sets import Sets
 from app.imports.foreign.shapes import Unsure
 from app.imports.match_flow import Step
@@ -403,6 +403,7 @@ def _money(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
     with match_flow.source_of(one) as file:
         sample = Sample(file, reading)
         pairs = [pair for at in places for pair in sample.pairs(at, currency[0] if currency else None)]
+        cells = [value for at in places for value in sample.values(at)]
     if constant := mapping.sources.get(Field.PRICE, Source()).constant:
         pairs.append((constant, ""))
     prices = [price for cell, code in pairs if (price := _price(pricing, words.cleaned(cell), code))]
@@ -422,6 +423,8 @@ def _money(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
         "asked": asked,
         "has_prices": bool(pairs),
         "judged": sample.rows,
+        "telling": sum(count for cell, count in cells if has_currency(cell)),
+        "of_prices": sum(count for _, count in cells),
     }
 
 

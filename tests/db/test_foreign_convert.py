@@ -324,6 +324,29 @@ def test_columns_are_matched_by_contents_and_by_almost_their_name(cards: None, s
     assert came.listings() == [(CHARMANDER, "EX", "45", "2", "normal"), (LUGIA, "GD", "100", "1", "holo")]
 
 
+def test_a_column_of_names_that_the_catalog_has_is_the_name(cards: None, seller: Seller) -> None:
+    rows = ["Charmander,one,A b", "Lugia,two,C d", "Iono,one,E f", "Charmandr,two,G h"]
+    text = "\n".join(
+        ["Which card?,Page,Who,Number,Set,Condition,Price,Quantity", *(f"{one},1,Set,NM,£1,1" for one in rows)]
+    )
+    matched = {one.column: one for one in Came(text, seller).matching.columns}
+    assert (matched["Which card?"].fields, matched["Which card?"].by) == ((Field.NAME,), By.CONTENTS)
+    assert matched["Page"].fields == matched["Who"].fields == ()
+
+
+def test_copies_in_front_of_conditions_are_the_quantity_where_no_column_is(cards: None, seller: Seller) -> None:
+    rows = [f"Charmander,Obsidian Flames,26,£1,{n}xNearMint" for n in (1, 4)]
+    rows += [f"Lugia,Neo Genesis,9,£1,{n} x Mintish" for n in (2, 3)]
+    text = "\n".join(["Name,Set,Number,Price,Condition,Qty", *(f"{one},7" for one in rows), ""])
+    without = text.replace(",Qty", "").replace(",7\n", "\n")
+    came = Came(without, seller)
+    assert came.listings("CONDITION", "QUANTITY") == [("NM", "5")]
+    assert came.questions == {Question("condition", "Mintish"): 2}
+    answered = came.matching.mapping.answer(Kind.CONDITION, "Mintish", "GD")
+    assert Came(without, seller, answered).listings("CONDITION", "QUANTITY") == [("NM", "5"), ("GD", "5")]
+    assert Came(text, seller).listings("CONDITION", "QUANTITY") == [("NM", "14")]
+
+
 def test_a_sku_is_never_a_product_id(cards: None, seller: Seller) -> None:
     # 509980 is the product id of another card.
     text = "TCGplayer Id,Name,Set,Number,Condition,Price,Quantity\n509980,Charmander,Obsidian Flames,26,NM,£1,1\n"
@@ -456,6 +479,14 @@ def test_a_currency_that_the_file_does_not_tell_is_a_guess_until_the_seller_says
 ) -> None:
     guessed = {key for key, (text, _) in FILES.items() if Came(text, seller).matching.mapping.money.guess}
     assert guessed == {"binderpos", "echomtg", "shopify", "shopify-classic", "square", "woocommerce"}
+    head, rows = "Name,Set,Number,Condition,Quantity,Price\n", ["Lugia,Neo Genesis,9,NM,1,"] * 3
+    for prices, money in (
+        ("€1 2 3", Money(currency="EUR", is_guess=True)),
+        ("€1 €2 3", Money(currency="EUR")),
+        ("€1 $2 3", Money()),
+    ):
+        text = head + "\n".join(map(str.__add__, rows, prices.split()))
+        assert Came(text, seller).matching.mapping.money == money
     told = FILES["binderpos"][0].replace("0.45", "$0.45")
     assert Came(told, seller).matching.mapping.money == Money(currency="USD", decimal=".")
     file = tmp_path / "shop.csv"

@@ -175,6 +175,11 @@ def test_a_currency_that_is_chosen_asks_for_its_rate_at_once(client: FlaskClient
     money = follow(client, send(client, data))
     assert words(money.h1) == "Prices"
     assert words(money.select_one("#currency option")) == "Choose the currency"
+    few = data + "Name 2,Set,2,NM,$1.20,1\nName 2,Set,2,EX,2,1\n"
+    told = words(follow(client, send(client, few)).select_one(".note"))
+    assert told.startswith(
+        "Only 1 of 3 prices tells a currency. Most prices in the file do not tell their currency: USD is"
+    )
     rate = follow(client, fill(client, money, currency="USD"))
     assert words(rate.h1) == "Prices"
     assert "how many pounds one USD is" in words(rate.select_one(".note"))
@@ -366,6 +371,19 @@ def test_conditions_that_mean_something_else_in_other_tools_are_to_be_looked_at(
     assert told not in words(seen.main)
 
 
+def test_a_seller_says_what_their_own_words_mean_without_a_tools_scale(client: FlaskClient) -> None:
+    make_items(3)
+    rows = "".join(f"Name {at},Set,{at},{word},£{at}\n" for at, word in ((1, "2x played"), (2, "1x LP"), (3, "3xok")))
+    asked = follow(client, send(client, f"Name,Set,Number,Condition,Price\n{rows}"))
+    assert sorted(words(one) for one in asked.select(".match-word b")) == ["LP", "ok", "played"]
+    at = {words(one): str(one["id"]).replace("word", "answer") for one in asked.select(".match-word b")}
+    preview = follow(client, fill(client, asked, **{at["played"]: "GD", at["LP"]: "-", at["ok"]: "EX"}))
+    assert words(preview.h1) == "What would be imported"
+    assert [*tiles(preview).values()] == ["3", "2", "0", "1", "0"]
+    shown = [words(one) for one in preview.select(".match-offered p:nth-of-type(2)")]
+    assert shown == ["Good (GD), normal · £1.00 · 2 copies", "Excellent (EX), normal · £3.00 · 3 copies"]
+
+
 def test_a_saved_mapping_of_other_columns_is_chosen_by_hand(client: FlaskClient, seller: Seller) -> None:
     make_items()
     mappings.save(seller.id, "Mine", foreign.MAPPING)
@@ -383,7 +401,7 @@ def test_a_guess_is_told_where_it_can_be_corrected_and_prices_say_what_they_are_
     head = "Handle,Title,Vendor,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Qty,Variant Price\n"
     money = follow(client, send(client, head + "a,Name 1 - 1/9 - Set,X,Condition,Near Mint,,1,2.00\n"))
     assert words(money.h1) == "Prices"
-    assert "The file does not tell the currency of its prices: " in words(money.select_one(".note"))
+    assert words(money.select_one(".note")).startswith("Most prices in the file do not tell their currency: ")
 
 
 def test_how_long_a_conversion_still_takes_is_said(client: FlaskClient, seller: Seller) -> None:

@@ -204,7 +204,7 @@ class Money:
     def guess(self) -> str:
         """What was taken for granted, as a sentence; empty: nothing."""
         return (
-            f"The file does not tell the currency of its prices: {self.currency} is a guess." if self.is_guess else ""
+            f"Most prices in the file do not tell their currency: {self.currency} is a guess." if self.is_guess else ""
         )
 
 

@@ -38,7 +38,7 @@ from app.queries import items_by_set
 
 #: Minimum share of cells that look right, for a column that is called like a field, and for one that is not.
 _NAMED, _UNNAMED = 0.5, 0.9
-#: Minimum share of ids that the catalog has under the row's name.
+#: Minimum share of ids that the catalog has under the row's name, and of names that it has.
 _TRUSTED = 0.6
 #: Minimum likeness of a misspelt header.
 _ALIKE = 0.85
@@ -49,6 +49,8 @@ _SHOWN = 3
 _IDS = {Field.CARDMARKET_ID: NamedBy.CARDMARKET_ID, Field.TCGPLAYER_ID: NamedBy.TCGPLAYER_ID}
 #: Texts may take several columns.
 _TEXTS = (Field.COMMENT, Field.NOTES)
+#: What makes a field needless where no column is called like it.
+_INSTEAD = {Field.SET: Field.SET_CODE, Field.NAME: Field.TITLE}
 #: A column that holds games in some tools, and anything in others.
 _CATEGORY = "category"
 _UNITS = ("cents", "pence", "cent")
@@ -358,9 +360,10 @@ class _Matcher:
             Field.CARDMARKET_ID: lambda at: self._share_of_ids(at, Field.CARDMARKET_ID),
             Field.PRICE: lambda at: self._sample.share(at, samples.has_currency),
             Field.LANGUAGE: lambda at: self._sample.share(at, samples.is_language) * self._has_letters(at),
+            Field.NAME: lambda at: self._has_letters(at) and samples.share_of_names(self._sample, at),
         }
         for to, test in tests.items():
-            if to in self._sources or (to is Field.SET and Field.SET_CODE in self._sources):
+            if to in self._sources or _INSTEAD.get(to) in self._sources:
                 continue
             found = [
                 at
@@ -368,7 +371,7 @@ class _Matcher:
                 if at not in self._taken
                 and at not in self._refused
                 and not _looks_like(to, column)
-                and test(at) >= _UNNAMED
+                and test(at) >= (_TRUSTED if to is Field.NAME else _UNNAMED)
             ]
             if len(found) == 1:
                 self._sources[to] = Source((self._columns[found[0]],))
@@ -400,7 +403,8 @@ class _Matcher:
     def _guess_rest(self, mapping: Mapping) -> Mapping:
         """The mapping with its scale, the way conditions are read, and money, as far as the cells tell."""
         places = self._places(Field.CONDITION)
-        cells = [cell for at in places for cell in self._sample.cells(at)]
+        self._count_conditions(places)
+        cells = [words.without_count(cell) for at in places for cell in self._sample.cells(at)]
         scale = mapping.scale or words.guess_scale([cell for cell in cells if not words.is_grade(cell)])
         condition = self._sources.get(Field.CONDITION)
         if condition and condition.how is How.PLAIN and _needs_grammar(cells, scale):
@@ -410,18 +414,29 @@ class _Matcher:
             self._sources[Field.CONDITION] = replace(self._sources[Field.CONDITION], confirm=doubt)
         return replace(mapping, scale=scale, money=self._money(mapping.money))
 
+    def _count_conditions(self, places: Sequence[int]) -> None:
+        """Take the numbers in front of conditions (“2xGood”) for the quantity where no column is called so."""
+        if Field.QUANTITY in self._sources or any(_field(one, ()) is Field.QUANTITY for one in self._columns):
+            return
+        for at in places:
+            if self._sample.share(at, lambda cell: cell != words.without_count(cell)) >= _UNNAMED:
+                self._sources[Field.QUANTITY] = Source((self._columns[at],))
+                self._add(at, Field.QUANTITY, By.CONTENTS, "Its cells are conditions with the number of copies before.")
+
     def _money(self, money: Money) -> Money:
         places = [*self._places(Field.PRICE), *self._places(Field.FOIL_PRICE)]
         if not places:
             return money
         headers = [self._columns[at] for at in places] + [one for one in self._columns if "Currency=" in one]
         cells = [cell for at in places for cell in self._sample.cells(at)]
-        told = next(filter(None, map(currency_in, headers)), "") or guess_currency(cells)
+        told = next(filter(None, map(currency_in, headers)), "")
+        is_sure = bool(told) or samples.share_with_currency(self._sample, places) >= _NAMED
+        told = told or guess_currency(cells)
         is_minor = any(normal(one).endswith(_UNITS) for one in headers)
         return replace(
             money,
-            currency=told if told and money.is_guess else money.currency or told,
-            is_guess=money.is_guess and not told,
+            currency=told if is_sure and told and money.is_guess else money.currency or told,
+            is_guess=(money.is_guess or bool(told and not money.currency)) and not (is_sure and told),
             decimal=money.decimal or guess_decimal(cells),
             minor=money.minor or is_minor,
         )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from app.csvfile.contract import CONDITION_CODES
+from app.imports.foreign import words
 from app.imports.foreign.bound import Bound
 from app.imports.foreign.mapping import Field, How, Kind, Mapping
 from app.imports.foreign.money import Pricing
 from app.imports.foreign.reasons import Reason
-from app.imports.foreign.sample import Sample
+from app.imports.foreign.sample import Sample, Values
 from app.imports.foreign.sets import Sets
 from app.imports.foreign.traits import TraitReader, Traits
 from app.queries import items_by_set
@@ -67,12 +69,22 @@ def words_of(sample: Sample, mapping: Mapping, columns: Sequence[str]) -> list[W
     for kind, to in _KINDS.items():
         is_search = to in mapping.sources and mapping.sources[to].how is How.SEARCH
         for at in () if is_search else bound.places.get(to, ()):
-            for word, count in sample.values(at):
+            for word, count in _counted(kind, sample.values(at)):
                 if kind in (Kind.SET, Kind.GAME):
                     found.append(_of_catalog(kind, word, count, mapping, sets))
                 else:
                     found.append(_of_traits(kind, word, count, reader.read({to: word}, [])))
     return found
+
+
+def _counted(kind: Kind, values: Values) -> Values:
+    """The words with their rows, whatever number of copies stands in front of a condition."""
+    if kind is not Kind.CONDITION:
+        return values
+    found: Counter[str] = Counter()
+    for word, count in values:
+        found[words.without_count(word)] += count
+    return found.most_common()
 
 
 def _of_traits(kind: Kind, word: str, count: int, traits: Traits) -> Word:

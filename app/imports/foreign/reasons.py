@@ -100,7 +100,7 @@ SENTENCES: Mapping[str, str] = {
     # Open.
     "condition-missing": "No condition is given.",
     "condition-unknown": "“{word}” is not a condition that we know.",
-    "condition-scale": "“{word}” means different grades in different tools. Choose the scale of the file.",
+    "condition-scale": "“{word}” means different grades in different tools. Choose the scale of the file, or a grade.",
     "language-unknown": "“{word}” is not a language that we know.",
     "language-not-there": "The catalog has {item} in no {language} printing.",
     "finish-unknown": "“{word}” is not a finish or printing that we know.",

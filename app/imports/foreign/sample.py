@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
 import pyarrow.compute as pc
 
 from app.csvfile.contract import NamedBy
 from app.csvfile.rows import whole
-from app.imports.foreign import words
+from app.imports.foreign import candidates, words
 from app.imports.foreign.mapping import Field, normal
 from app.imports.foreign.money import read_amount
 from app.imports.foreign.numbers import comparable, is_number, names_agree
@@ -20,6 +20,8 @@ from app.queries import items_by_set
 
 #: Distinct values of a column that are looked at.
 _VALUES = 1_000
+#: Those that are looked up in the catalog, each with a search.
+_NAMES = 20
 _ID = re.compile(r"[0-9]{1,18}")
 _WHOLE = re.compile(r"x?\s*-?[0-9]{1,6}(?:[.,]0+)?\s*x?")
 
@@ -67,6 +69,7 @@ class Sample:
 
 def is_condition(cell: str) -> bool:
     """Whether some scale has the word, alone or with a finish behind it."""
+    cell = words.without_count(cell)
     if words.is_grade(cell) or words.is_unopened(cell):
         return True
     return any(
@@ -136,6 +139,18 @@ TESTS: Mapping[Field, Callable[[str], bool]] = {
 def share_of_sets(sample: Sample, at: int, sets: Sets) -> float:
     """The share of the cells of a column that are sets of the catalog."""
     return sample.share(at, lambda cell: bool(sets.find(cell).sets))
+
+
+def share_of_names(sample: Sample, at: int) -> float:
+    """The share of the most frequent cells of a column that are names of cards in the catalog."""
+    cells = sample.cells(at)[:_NAMES]
+    return sum(bool(candidates.find(cell)) for cell in cells) / len(cells) if cells else 0.0
+
+
+def share_with_currency(sample: Sample, places: Collection[int]) -> float:
+    """The share of the filled cells of some columns that tell a currency; 0 without any."""
+    values = [one for at in places for one in sample.values(at)]
+    return sum(count for cell, count in values if has_currency(cell)) / (sum(count for _, count in values) or 1)
 
 
 class IdShares(NamedTuple):

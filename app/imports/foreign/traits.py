@@ -81,7 +81,8 @@ class TraitReader:
                 return reason(row_filter.reason)
         return None
 
-    def _read_condition(self, word: str, found: _Found) -> None:
+    def _read_condition(self, cell: str, found: _Found) -> None:
+        word = words.without_count(cell)
         if not word and self._condition:
             found.condition = self._condition
         elif not word:

@@ -28,6 +28,8 @@ _IGNORED = "ignored"
 #: Minimum length of a language's name in a title.
 _LANGUAGE = 5
 _DIGIT = re.compile(r"\d")
+#: A number of copies in front of a word: “2xGood”, “1 × NM”.
+_COUNT = re.compile(r"[0-9]{1,6}\s*[xX×]\s*(?=[^\d\s])")
 
 
 def load(name: str) -> dict[str, Any]:
@@ -69,6 +71,12 @@ def cleaned(cell: str) -> str:
 @cache
 def _empty() -> frozenset[str]:
     return frozenset(load("words")["empty"])
+
+
+def without_count(cell: str) -> str:
+    """A cell without a number of copies in front of its word: “Good” of “2xGood”."""
+    found = _COUNT.match(cell)
+    return cell[found.end() :] if found else cell
 
 
 def is_total(word: str) -> bool:
