@@ -270,6 +270,7 @@ class Conversion(Base):
         # Finds those that share a file.
         Index("ix__conversions__storage_key", "seller_id", "storage_key"),
         Index("ix__conversions__text_key", "seller_id", "text_key"),
+        Index("ix__conversions__decides", "seller_id", "decides", postgresql_where=text("decides is not null")),
         # For dispatching and reclaiming.
         _partial("ix__conversions__live", "status", where=f"status in {sql_list(ACTIVE_CONVERSION_STATUSES)}"),
         # What retention looks through.
@@ -293,6 +294,8 @@ class Conversion(Base):
     mapping: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     #: The name of the saved mapping that it uses, for pages.
     mapping_name: Mapped[str | None] = mapped_column(Text)
+    #: The conversion of the same file whose rows that were left out or open are all that it takes; null: it takes all.
+    decides: Mapped[int | None] = mapped_column(BigInteger)
     #: What is to be started once it is converted; null: nothing.
     start_as: Mapped[str | None] = mapped_column(CodeText)
     status: Mapped[str] = mapped_column(CodeText, server_default=ConversionStatus.DRAFT)

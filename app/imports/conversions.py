@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.exc import IntegrityError
 
 from app import audit
@@ -21,6 +23,7 @@ from app.imports.fixes.taking import StoredFile, TakingLines, recognise
 from app.imports.foreign.mapping import Mapping
 from app.imports.foreign.origins import FileKeys, Origins, keys_of
 from app.imports.foreign.reading import NotStock, Overrides, Reading, detect
+from app.imports.reports import progress
 from app.imports.reports.seller_file import SellerFile
 from app.jobs import queue
 from app.models import Conversion, Import
@@ -197,6 +200,8 @@ def read_otherwise(seller_id: int, public_id: uuid.UUID, overrides: Overrides) -
     draft = _draft(seller_id, public_id)
     with open_stored(current_storage(), draft.storage_key, draft.file_size) as file:
         reading = detect(file, overrides=overrides)
+    if reading.sheet != reading_of(draft).sheet:
+        draft.decides = None
     if reading.columns != reading_of(draft).columns:
         draft.mapping, draft.mapping_name = None, None
     draft.reading = reading.to_json()
@@ -313,16 +318,24 @@ def _refusal(conversion: Conversion, advice: str) -> TransitionRefused:
     return TransitionRefused(f"This file {_STATES[ConversionStatus(conversion.status)]}. {advice}".rstrip())
 
 
-def copy(seller_id: int, public_id: uuid.UUID) -> Conversion:
+def copy(seller_id: int, public_id: uuid.UUID, *, decide: bool = False) -> Conversion:
     """A new draft of the same file, read and mapped as before, so that what was imported or checked can be changed.
 
-    Raises ConversionNotFound, and TransitionRefused if the file has been deleted.
+    With ``decide`` it takes just the rows that its import has left out or open, if there is one. Raises
+    ConversionNotFound, and TransitionRefused if the file has been deleted, or if that was done already.
     """
     found = get(seller_id, public_id)
     before = queries.lock(ConversionKey(seller_id, found.id))
     if before is None or before.source_removed_at is not None:
         db.session.rollback()
         raise TransitionRefused("The uploaded file has been deleted. Upload it again.")
+    decides = before.decides
+    if decide and (used := find_import(before)) and used.kind == ImportKind.IMPORT:
+        one = progress.get(seller_id, used.public_id)
+        if one.decided_as:
+            db.session.rollback()
+            raise TransitionRefused("The rows that were open have been imported since. Match the file again instead.")
+        decides = before.id if progress.get_related(one).undo is None else None
     made = Conversion(
         seller_id=seller_id,
         file_name=before.file_name,
@@ -332,10 +345,29 @@ def copy(seller_id: int, public_id: uuid.UUID) -> Conversion:
         reading=before.reading,
         mapping=before.mapping,
         mapping_name=before.mapping_name,
+        decides=decides if decide else None,
     )
     db.session.add(made)
     db.session.commit()
     return made
+
+
+def find_import_decided(conversion: Conversion) -> Import | None:
+    """The import whose rows that were left out or open are all that a conversion takes; None if it takes all rows."""
+    if conversion.decides is None:
+        return None
+    return queries.find_import(ConversionKey(conversion.seller_id, conversion.decides))
+
+
+def find_taken(conversion: Conversion) -> NDArray[np.int64] | None:
+    """The lines of the rows that a conversion takes; None if it takes all. Raises FileRejected and OSError."""
+    if conversion.decides is None:
+        return None
+    before = db.session.get(Conversion, (conversion.seller_id, conversion.decides))
+    if before is None:
+        raise FileRejected("The import whose open rows this is about was deleted. Upload the file again.")
+    left, taken = SellerFile(before).origins.find_left(), find_taken(before)
+    return left if taken is None else np.intersect1d(left, taken)
 
 
 def convert(
@@ -404,7 +436,7 @@ def start(
         if taking:
             created.parent_id, created.retried_rows = taking.parent.import_id, RetriedRows.FAILED
         plans = [BatchPlan(*plan) for plan in scan["batches"]]
-        started = insert_once(created, plans, refuse_repeated=refuse_repeated, taking=taking)
+        started = insert_once(created, plans, refuse_repeated=refuse_repeated and not conversion.decides, taking=taking)
         queries.mark_used(ConversionKey(seller_id, conversion.id))
         if conversion.mapping_name:
             mappings.mark_used(seller_id, conversion.mapping_name)

@@ -200,9 +200,9 @@ def convert(public_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.post("/<uuid:public_id>/copy")
 def copy(public_id: uuid.UUID) -> ResponseReturnValue:
     """Match a file that was imported or checked once more; 303 to its columns, or with ``decide`` to what is open."""
-    by = seller_id()
-    made = conversions.copy(by, public_id).public_id
-    step = match_flow.convert(by, made) if is_on(request.form, "decide") else Step.COLUMNS
+    by, is_deciding = seller_id(), is_on(request.form, "decide")
+    made = conversions.copy(by, public_id, decide=is_deciding).public_id
+    step = match_flow.convert(by, made) if is_deciding else Step.COLUMNS
     return redirect(_address(made, step), 303)
 
 
@@ -244,7 +244,7 @@ def _render_step(one: Conversion, step: Step, error: str | None = None) -> str:
 
 
 def _render_preview(one: Conversion, error: str | None = None) -> str:
-    earlier = None if one.used_at else conversions.find_imported_before(one)
+    earlier = None if one.used_at or one.decides else conversions.find_imported_before(one)
     return render_template(
         "match/preview.html",
         one=one,

@@ -26,6 +26,7 @@ from app.imports.foreign.sample import Sample, has_currency
 from app.imports.foreign.sets import Sets
 from app.imports.foreign.shapes import Unsure
 from app.imports.match_flow import Step
+from app.imports.reports import progress
 from app.models import Conversion
 from app.queries import items_by_set
 from app.statuses import ConversionStatus
@@ -454,6 +455,7 @@ def preview(one: Conversion) -> dict[str, Any]:
     mapping = mapping_of(one)
     findings = (one.scan or {}).get("findings", {})
     is_done = one.status == ConversionStatus.CONVERTED
+    used = conversions.find_import(one) if one.used_at else None
     return {
         "is_done": is_done,
         "format": format_of(one),
@@ -479,7 +481,8 @@ def preview(one: Conversion) -> dict[str, Any]:
         "repriced": repriced_of(findings) if is_done else 0,
         "examples": _examples(one, examples_of(findings)) if is_done else [],
         "saved": [saved.name for saved in mappings.list_saved(one.seller_id)],
-        "used_by": conversions.find_import(one) if one.used_at else None,
+        "used_by": progress.get(one.seller_id, used.public_id) if used else None,
+        "decides": conversions.find_import_decided(one),
         "name": one.mapping_name or format_of(one) or one.file_name.rpartition(".")[0] or one.file_name,
         "remembers": one.mapping_name is not None or not mapping.format or bool(mapping.answers or mapping.money.rates),
     }

@@ -19,7 +19,7 @@ from app.models import Import, Seller
 from app.queries.imports import row_errors as queries
 from app.statuses import ImportKind, RetriedRows
 from tests import foreign
-from tests.factories import failures, look, make_items, row, start
+from tests.factories import failures, listed, look, make_items, row, start
 from tests.pages import csrf_token, page, words
 
 #: Line 2 and 3 are one listing, which fails; line 6 is imported; of line 7 nobody knows the price.
@@ -213,6 +213,66 @@ def test_the_ledger_is_counted_again_from_the_companions(seller: Seller, made: I
     db.session.execute(text("update conversions set left_out = 2, converted = 2"))
     db.session.commit()
     assert len([*ledger.find_faults(db.session.get_one(Import, key))]) == 2
+
+
+def test_rows_that_were_open_are_decided_later_and_imported_alone(
+    client: FlaskClient, seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    make_items(4, variants=("normal",))
+    rows = ["1;NM;1,50;2;", "3;NM;4,00;1;", "2;Lovely;0,99;1;", "1;Lovely;1,50;3;", "4;Odd;9,00;1;", "2;NM;1,00;0;"]
+    first = foreign.convert(seller, rows)
+
+    def imported(address: str) -> Import:
+        form = page(client, address).select_one("form[action$='/start']")
+        sent = {str(one["name"]): str(one.get("value", "")) for one in form.select("input[type=hidden]")}
+        answer = client.post(str(form["action"]), data=sent)
+        assert answer.status_code == 303, answer.text
+        run_jobs()
+        db.session.rollback()
+        return db.session.scalars(db.select(Import).order_by(Import.id.desc())).first()  # type: ignore[return-value]
+
+    def decided(address: str, word: str, answer: str) -> str:
+        """The preview after what is open is decided, of which nothing but this word is answered."""
+        token = {"csrf_token": csrf_token(client)}
+        asked = client.post(f"{address}/copy", data={**token, "decide": "1"}).location
+        assert asked.endswith("/words")
+        data = {**token, "kind-1": "condition", "word-1": word, "answer-1": answer}
+        client.post(asked, data=data)
+        return asked.removesuffix("/words")
+
+    def needing() -> list[str]:
+        return [str(one["data-import-id"]) for one in page(client, "/imports?status=attention").select("li.import")]
+
+    def tiles(address: str) -> list[str]:
+        return [words(one) for one in page(client, address).select(".tile dd")]
+
+    before = imported(f"/imports/match/{first.public_id}")
+    assert needing() == [str(before.public_id)]
+    # Some copies are sold meanwhile.
+    start(seller, [row(mode="UPDATE", urn="urn:test:3", variants="normal", price=400, quantity=7)])
+    run_jobs()
+    second = decided(f"/imports/match/{first.public_id}", "Lovely", "NM")
+    note = page(client, second).select_one("[data-decides]")
+    assert note["data-decides"] == str(before.public_id)
+    # Its row is part of a listing whose other copies were imported before.
+    assert tiles(second) == ["6", "2", "1", "2", "1"]
+    middle = imported(second)
+    assert needing() == [str(middle.public_id)]
+    link = page(client, f"/imports/{before.public_id}").select_one("[data-decided] a")
+    assert str(link["href"]).endswith(str(middle.public_id))
+    again = {"csrf_token": csrf_token(client), "decide": "1"}
+    assert client.post(f"/imports/match/{first.public_id}/copy", data=again).status_code == 409
+    third = decided(second, "Odd", "EX")
+    assert tiles(third) == ["6", "1", "0", "5", "0"]
+    last = imported(third)
+    assert needing() == []
+    assert [one[:2] + one[3:5] for one in sorted(listed(seller))] == [
+        ("urn:test:1", "NEAR_MINT", "150", "5"),
+        ("urn:test:2", "NEAR_MINT", "99", "1"),
+        ("urn:test:3", "NEAR_MINT", "400", "7"),
+        ("urn:test:4", "EXCELLENT", "900", "1"),
+    ]
+    assert not [fault for one in (before, middle, last) for fault in ledger.find_faults(one)]
 
 
 def test_when_the_file_is_gone_lines_are_still_its_own(client: FlaskClient, made: Import) -> None:

@@ -79,12 +79,14 @@ def convert(
     *,
     on_read: Callable[[int], None] = lambda _rows: None,
     most_blocks: int | None = None,
+    only: NDArray[np.int64] | None = None,
 ) -> Iterator[Converted]:
     """Convert the file that was read as ``reading``, or as many of its first blocks.
 
     It is worked through once, and each block is laid by in a temporary file, until it is known which rows are for the
     same listing: the first of them gets the quantities of all. Memory holds some bytes a row for that. ``on_read`` is
-    told the number of rows after each block; all are read before the first ``Converted`` comes.
+    told the number of rows after each block; all are read before the first ``Converted`` comes. ``only``: the lines of
+    the rows that are taken; the others just add their quantities to the listings of these.
 
     Reads the catalog and the seller's listings, and ends the session's transaction after each block, because the
     database would end one that waits for long.
@@ -96,7 +98,7 @@ def convert(
         for block in islice(blocks(source, reading), most_blocks):
             worked = converter.work(block)
             db.session.rollback()
-            keys.add(worked.offers)
+            keys.add(worked.offers, None if only is None else np.isin(worked.lines[worked.offers.rows], only))
             pickle.dump(worked, laid_by, pickle.HIGHEST_PROTOCOL)
             rows += len(block)
             on_read(rows)
@@ -112,11 +114,19 @@ def convert(
 class _Merged:
     """Which offers are for the same listing, by their numbers in the order of the file."""
 
-    def __init__(self, keys: NDArray[np.int64], quantities: NDArray[np.int32], prices: NDArray[np.int32]) -> None:
+    def __init__(
+        self,
+        keys: NDArray[np.int64],
+        quantities: NDArray[np.int32],
+        prices: NDArray[np.int32],
+        are_taken: NDArray[np.bool_] | None,
+    ) -> None:
         #: For each that is the first the quantity of all.
         self.quantities = quantities
         #: For each the price of the first for its listing.
         self.prices = prices
+        #: For each whether its listing is taken; None: all are.
+        self.are_taken = are_taken
         firsts = np.arange(len(keys), dtype=np.int32)
         # A part after the other, so that little memory is needed beside what is kept.
         parts = keys.view(np.uint32)[:: keys.itemsize // 4] >> np.uint32(_ITEM_BIT)
@@ -124,6 +134,8 @@ class _Merged:
             self._merge(np.flatnonzero(parts == part), keys, firsts)
         #: For each whether it is the first for its listing.
         self.is_first = firsts == np.arange(len(keys), dtype=np.int32)
+        if are_taken is not None:
+            self.is_first &= are_taken
         #: For each the line of the listing in the converted file.
         self.out_lines = (np.cumsum(self.is_first, dtype=np.int32) + np.int32(1))[firsts]
 
@@ -140,7 +152,10 @@ class _Merged:
         # The sum may be more than a listing can hold, which its row is told when it is imported.
         sums = np.add.reduceat(self.quantities[at], starts, dtype=np.int64)
         self.quantities[first] = np.minimum(sums, np.iinfo(np.int32).max)
-        firsts[at] = np.repeat(first, np.diff(starts, append=len(at)))
+        counts = np.diff(starts, append=len(at))
+        firsts[at] = np.repeat(first, counts)
+        if self.are_taken is not None:
+            self.are_taken[at] = np.repeat(np.logical_or.reduceat(self.are_taken[at], starts), counts)
         self.prices[at] = self.prices[firsts[at]]
 
 
@@ -151,18 +166,22 @@ class _Keys:
         self._keys: list[NDArray[np.int64]] = []
         self._quantities: list[NDArray[np.int32]] = []
         self._prices: list[NDArray[np.int32]] = []
+        self._are_taken: list[NDArray[np.bool_]] = []
 
-    def add(self, offers: Offers) -> None:
-        """Add the offers of the next block."""
+    def add(self, offers: Offers, are_taken: NDArray[np.bool_] | None) -> None:
+        """Add the offers of the next block, and which of them are taken (None: all)."""
         # The parts of the listing key, side by side in 64 bits.
         key = offers.item_ids.astype(np.int64) << _ITEM_BIT | offers.conditions.astype(np.int64) << 24 | offers.variants
         self._keys.append(key)
         self._quantities.append(offers.quantities)
         self._prices.append(offers.prices)
+        if are_taken is not None:
+            self._are_taken.append(are_taken)
 
     def merge(self) -> _Merged:
         """Which offers are for the same listing; what was collected is given away."""
-        return _Merged(_taken(self._keys), _taken(self._quantities), _taken(self._prices))
+        are_taken = _taken(self._are_taken) if self._are_taken else None
+        return _Merged(_taken(self._keys), _taken(self._quantities), _taken(self._prices), are_taken)
 
 
 def _taken(parts: list[NDArray[Any]]) -> NDArray[Any]:
@@ -192,7 +211,8 @@ class _Writer:
         offers, count = worked.offers, len(worked.offers.rows)
         here = slice(self._offers, self._offers + count)
         is_first, out_lines = self._merged.is_first[here], self._merged.out_lines[here]
-        own, added = np.flatnonzero(is_first), np.flatnonzero(~is_first)
+        are_taken = np.full(count, True) if self._merged.are_taken is None else self._merged.are_taken[here]
+        own, added, passed = map(np.flatnonzero, (is_first, ~is_first & are_taken, ~are_taken))
         self._offers += count
         self.rows += len(worked.lines)
         first_line, self._next_line = self._next_line, self._next_line + len(own)
@@ -204,6 +224,10 @@ class _Writer:
             worked.reason_at[offers.rows[added]] = len(reasons) + why_at
             worked.reason_at[offers.rows[own]] = -1
             reasons += whys
+        if len(passed):
+            only_passed = np.setdiff1d(offers.rows[passed], offers.rows[are_taken])
+            worked.outcomes[only_passed], worked.reason_at[only_passed] = Outcome.LEFT_OUT, len(reasons)
+            reasons.append(reason("had-before"))
         return Converted(
             self._lines(offers, own, self._merged.quantities[here][own]),
             first_line,

@@ -239,9 +239,18 @@ class Origins:
 
     def iter_apart(self) -> Iterator[Apart]:
         """All rows of the foreign file that are apart, in its order."""
+        for part in self._iter_apart():
+            yield from map(_apart, part)
+
+    def find_left(self) -> NDArray[np.int64]:
+        """The lines of the rows of the foreign file that are left out or open."""
+        parts = [part["line"][part["outcome"] != Outcome.ADDED] for part in self._iter_apart()]
+        return np.concatenate([np.empty(0, np.int64), *parts])
+
+    def _iter_apart(self) -> Iterator[NDArray[np.void]]:
         size = _READ_BYTES // _APART.itemsize
         for at in range(0, self._apart, size):
-            yield from map(_apart, self._slice(self._keys.apart, _APART, at, min(at + size, self._apart)))
+            yield self._slice(self._keys.apart, _APART, at, min(at + size, self._apart))
 
     def find_added(self, out_lines: Collection[int]) -> dict[int, list[Place]]:
         """The rows that were added to each of these converted lines; those without any are left out."""

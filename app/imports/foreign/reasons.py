@@ -93,6 +93,7 @@ SENTENCES: Mapping[str, str] = {
     "header-again": "The header once more, so it is left out.",
     "quantity-zero": "The quantity is 0, so it is left out.",
     "quantity-negative": "The quantity {value} takes copies away, so it is left out.",
+    "had-before": "The import before had it already, so it is left out.",
     "answered": "You decided to leave out the rows with “{word}”.",
     # Added to another row.
     "added": "Its quantity was added to the row for the same listing.",

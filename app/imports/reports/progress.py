@@ -61,6 +61,8 @@ class ImportProgress(ImportState):
     conversion: uuid.UUID | None = None
     left_out: int = 0
     undecided: int = 0
+    #: The import that has rows which were left out or undecided, since they were decided; none is undecided then.
+    decided_as: uuid.UUID | None = None
     #: Whether the file, and the failed rows if any, are still within their retention.
     has_source: bool = True
     has_errors: bool = True
@@ -133,9 +135,10 @@ class RelatedImports:
     can_undo: bool = False
 
     def leaves_open(self, one: ImportProgress) -> bool:
-        """Whether ``one`` has failed in part, and not all of that has been taken up yet."""
+        """Whether ``one`` has failed in part, and not all of that has been taken up yet, or has undecided rows."""
         is_followed = any(heir.taken_up_as is None for heir in self.retries.values()) or 0 < one.failed <= self.settled
-        return one.status is ImportStatus.FAILED and not one.is_check and not is_followed and not one.is_dealt_with
+        has_open = (one.status is ImportStatus.FAILED and not is_followed) or (one.undecided and one.finished_at)
+        return bool(has_open) and not one.is_check and not one.is_dealt_with
 
     def can_fix(self, one: ImportProgress) -> bool:
         """Whether failed rows of ``one`` can be corrected, or wait to be imported."""
@@ -330,7 +333,8 @@ def _describe(found: lookups.WithCounters) -> ImportProgress:
         finished_at=one.finished_at,
         conversion=found.conversion,
         left_out=found.left_out,
-        undecided=found.undecided,
+        undecided=0 if found.decided_as else found.undecided,
+        decided_as=found.decided_as,
         has_source=one.source_removed_at is None,
         has_errors=one.errors_removed_at is None or not found.failed,
     )

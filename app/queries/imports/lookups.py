@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, exists, func, or_, select, tuple_, update
+from sqlalchemy import Exists, Row, ScalarSelect, Select, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import aliased
 
 from app.extensions import db
@@ -35,6 +35,7 @@ _REST = f"""
 
 #: Not deleted by its seller.
 _IS_THERE = Import.deleted_at.is_(None)
+_IS_ITS_CONVERSION = (Conversion.seller_id == Import.seller_id) & (Conversion.id == Import.conversion_id)
 
 
 class ImportFilter(NamedTuple):
@@ -44,7 +45,8 @@ class ImportFilter(NamedTuple):
     words: tuple[str, ...] = ()
     status: ImportStatus | None = None
     kind: ImportKind | None = None
-    #: Only imports that need their seller: paused, or with failed rows that have neither been retried nor dealt with.
+    #: Only imports that need their seller: paused, or with failed rows that have neither been retried nor dealt with,
+    #: or with rows of a foreign file that nobody has decided about.
     needs_attention: bool = False
     #: Only imports that have ended since their seller last looked.
     is_unseen: bool = False
@@ -71,6 +73,8 @@ class WithCounters(NamedTuple):
     #: Rows of the foreign file that were left out of it, and those of them that nobody decided about.
     left_out: int
     undecided: int
+    #: The public id of the import that has rows which were left out or open, since they were decided.
+    decided_as: uuid.UUID | None
 
     @property
     def not_processed(self) -> int:
@@ -196,6 +200,30 @@ def list_with_failed(seller_id: int, *, limit: int) -> list[WithCounters]:
     return [_counted(row) for row in db.session.execute(found)]
 
 
+def _is_undone(one: type[Import]) -> Exists:
+    """Whether an import has been undone, if only in part."""
+    undo = aliased(Import)
+    return exists().where(undo.seller_id == one.seller_id, undo.parent_id == one.id, undo.kind == ImportKind.UNDO)
+
+
+def _decided_as() -> ScalarSelect[uuid.UUID]:
+    """See ``WithCounters.decided_as``."""
+    decider, deciding = aliased(Import), aliased(Conversion)
+    its = (deciding.seller_id == decider.seller_id) & (deciding.id == decider.conversion_id)
+    query = (
+        select(decider.public_id)
+        .join(deciding, its)
+        .where(
+            deciding.seller_id == Import.seller_id,
+            deciding.decides == Import.conversion_id,
+            decider.kind == ImportKind.IMPORT,
+            decider.deleted_at.is_(None),
+            ~_is_undone(decider),
+        )
+    )
+    return query.order_by(decider.id.desc()).limit(1).correlate(Import).scalar_subquery()
+
+
 def get_sha256(key: ImportKey) -> bytes:
     """The SHA-256 of the file of an existing import. Raises NoResultFound for any other."""
     query = select(Import.sha256).where(Import.seller_id == key.seller_id, Import.id == key.import_id)
@@ -219,11 +247,7 @@ def lock_file(seller_id: int, sha256: bytes) -> None:
 
 def find_same_file(seller_id: int, sha256: bytes) -> list[Import]:
     """The seller's imports of the same file, newest first, without checks and without those that have been undone."""
-    undo = aliased(Import)
-    is_undone = exists().where(
-        undo.seller_id == Import.seller_id, undo.parent_id == Import.id, undo.kind == ImportKind.UNDO
-    )
-    return list(db.session.scalars(_of_same_file(select(Import), seller_id, sha256).where(~is_undone)))
+    return list(db.session.scalars(_of_same_file(select(Import), seller_id, sha256).where(~_is_undone(Import))))
 
 
 def list_same_file(seller_id: int, sha256: bytes, *, limit: int) -> list[WithCounters]:
@@ -322,7 +346,9 @@ def _matching(query: Select[Any], wanted: ImportFilter) -> Select[Any]:
             settled.correlate(Import).scalar_subquery() >= failed.correlate(Import).scalar_subquery(), False
         )
         has_failed = (Import.status == ImportStatus.FAILED) & (Import.kind == ImportKind.IMPORT)
-        is_open = has_failed & ~is_followed & ~is_settled & Import.dealt_with_at.is_(None)
+        is_undecided = exists().where(_IS_ITS_CONVERSION, Conversion.undecided > 0) & _decided_as().is_(None)
+        is_undecided &= (Import.kind == ImportKind.IMPORT) & Import.finished_at.is_not(None)
+        is_open = ((has_failed & ~is_followed & ~is_settled) | is_undecided) & Import.dealt_with_at.is_(None)
         query = query.where(or_(Import.status == ImportStatus.PAUSED, is_open))
     return query
 
@@ -340,11 +366,10 @@ def _with_counters() -> Select[Any]:
             Conversion.public_id.label("conversion"),
             func.coalesce(Conversion.left_out + Conversion.undecided, 0).label("left_out"),
             func.coalesce(Conversion.undecided, 0).label("undecided"),
+            _decided_as().label("decided_as"),
         )
         .join(Batch, tuple_(Batch.seller_id, Batch.import_id) == tuple_(Import.seller_id, Import.id))
-        .outerjoin(
-            Conversion, tuple_(Conversion.seller_id, Conversion.id) == tuple_(Import.seller_id, Import.conversion_id)
-        )
+        .outerjoin(Conversion, _IS_ITS_CONVERSION)
         .where(_IS_THERE)
         .group_by(Import.seller_id, Import.id, Conversion.seller_id, Conversion.id)
     )
