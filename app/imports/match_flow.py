@@ -158,7 +158,10 @@ def decide(seller_id: int, public_id: uuid.UUID, mapping: Mapping, *, after: Ste
 def convert(seller_id: int, public_id: uuid.UUID, *, after: Step = Step.READING) -> Step:
     """Convert a draft: a small file at once, another in the background. Returns the next step with something to do."""
     draft = conversions.get(seller_id, public_id)
-    if draft.status == ConversionStatus.FAILED and (mapping := conversions.mapping_of(draft)):
+    mapping = conversions.mapping_of(draft)
+    if mapping and missing_of(mapping) and after is Step.READING:
+        return Step.COLUMNS
+    if draft.status == ConversionStatus.FAILED and mapping:
         # It is a draft again.
         draft = conversions.set_mapping(seller_id, public_id, mapping, name=draft.mapping_name)
     is_small = _is_small(draft)

@@ -104,6 +104,7 @@ _DOORS = {
     "quantity-unreadable": (Step.COLUMNS, "columns-heading", "Choose another column for the quantity"),
     "item-missing": (Step.COLUMNS, "columns-heading", "Say what names the card"),
     "price-unreadable": (Step.COLUMNS, "columns-heading", "Choose another column for the price"),
+    "price-fraction": (Step.MONEY, "unit", "Say whether prices are in pence or cents"),
     "price-too-low": (Step.MONEY, "currency", "See how prices are read"),
     "price-too-high": (Step.MONEY, "currency", "See how prices are read"),
     "language-not-there": (Step.WORDS, "decided", "Decide its language otherwise, or leave such rows out"),
@@ -266,7 +267,7 @@ def _columns(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
     for at, (name, fields, found) in enumerate(zip(reading.columns, taken, matching.columns, strict=True)):
         why = found.why if (fields[:1] == found.fields[:1] or not fields) else "You chose this."
         if found.by is By.FORMAT and fields:
-            why = ""
+            why = mapping.sources[fields[0]].confirm
         why = f"{why} {_first_of(mapping, fields, reading.columns)}".strip()
         field = fields[0].value if fields else ""
         also = tuple(label(to) for to in fields[1:])

@@ -16,7 +16,7 @@ from app.extensions import db
 from app.imports import conversions, match_flow
 from app.imports.foreign import block_converter, delimited, memo
 from app.imports.foreign import items as items_of_rows
-from app.imports.foreign.choices import choose
+from app.imports.foreign.choices import choose, fields_of
 from app.imports.foreign.convert import HEADER_LINE, convert
 from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, Money, Source
 from app.imports.foreign.matching import By, Matching, match_file
@@ -257,6 +257,16 @@ def test_columns_that_a_format_does_not_name_are_matched_as_usual(cards: None, s
     assert came.matching.format
     assert came.listings() == [(CHARMANDER, "EX", "45", "2", "reverse")]
     assert [one.by for one in came.matching.columns] == [*[By.FORMAT] * 7, By.NAME, By.CONTENTS, None]
+
+
+def test_a_column_that_is_seldom_a_price_is_doubted_whoever_chose_it(cards: None, seller: Seller) -> None:
+    mapping = Came(FILES["dragon-shield"][0], seller).matching.mapping
+    assert "not what you ask" in mapping.sources[Field.PRICE].confirm
+    others = [None if Field.PRICE in one else next(iter(one), None) for one in fields_of(mapping, mapping.columns)]
+    for name in ("MARKET", "Price Bought"):
+        chosen = [Field.PRICE if name == column else to for column, to in zip(mapping.columns, others, strict=True)]
+        mapping = choose(mapping, mapping.columns, chosen, {})
+        assert mapping.sources[Field.PRICE].confirm == f"In other tools “{name}” is not the price of what is for sale."
 
 
 def test_two_columns_of_one_name_are_one_field(cards: None, seller: Seller) -> None:
@@ -568,6 +578,12 @@ def test_words_and_prices_are_shown_before_they_are_used(cards: None, seller: Se
     ]
     (unknown,) = (one for one in words_of(sample, mapping, mapping.columns) if one.choices)
     assert unknown.choices == ("Pokemon > Obsidian Flames",)
+    finish = "Name,Foil\nX,yes\n"
+    of_all = Came(finish, seller).matching.mapping.with_source(Field.CONDITION, Source(constant="EX"))
+    (foil,) = words_of(
+        Sample(io.BytesIO(finish.encode()), detect(io.BytesIO(finish.encode()), overrides={})), of_all, of_all.columns
+    )
+    assert foil.becomes == "foil"
     answered = mapping.answer(Kind.SET, unknown.word, unknown.choices[0])
     assert "Obsidian Flames" in {one.becomes for one in words_of(sample, answered, mapping.columns)}
     prices = prices_of(sample, mapping, mapping.columns)

@@ -68,6 +68,8 @@ def test_a_price_that_can_be_read_in_two_ways_takes_the_sign_of_the_column(decim
     ("text", "money", "came"),
     [
         ("8990", Money("EUR", minor=True, rates={"EUR": "1"}), 8990),
+        ("175.00", Money("GBP", minor=True), 175),
+        ("€ 1,75", Money("EUR", minor=True, rates={"EUR": "1"}), "price-fraction"),
         ("1.00", EURO, 86),
         # The sign in a cell counts before the currency of the column.
         ("$1,099.00", EURO, 86821),

@@ -285,6 +285,13 @@ def test_how_it_is_read_can_be_overruled(client: FlaskClient) -> None:
     assert words(drawn.select_one("#separator option[selected]")) == "comma"
 
 
+def test_what_no_column_is_taken_for_is_asked_after_how_it_is_read(client: FlaskClient) -> None:
+    make_items()
+    reading = follow(client, send(client, "What,How much\nName 1,£2\nName 2,£3\n"))
+    assert words(reading.h1) == "How your file is read"
+    assert words(follow(client, fill(client, reading, go="1")).h1) == "What each column is"
+
+
 def test_another_sellers_and_unknown_answers_do_nothing(client: FlaskClient, other_seller: Seller) -> None:
     make_items()
     theirs = foreign.draft(other_seller, ["1;NM;1,50;2;"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from dataclasses import replace
 
+from app.imports.foreign.dictionary import look_alikes
 from app.imports.foreign.mapping import Field, How, Joined, Mapping, Source, positions
 
 #: Fields that take several columns together.
@@ -64,7 +65,7 @@ def _without(mapping: Mapping, columns: Sequence[str], at: int) -> Mapping:
         if at not in places:
             continue
         left = tuple(columns[place] for place in places if columns[place] != columns[at])
-        source = replace(source, columns=left, how=source.how if left else How.PLAIN)
+        source = replace(source, columns=left, how=source.how if left else How.PLAIN, confirm="")
         mapping = mapping.with_source(to, source if left or source.constant else None)
         if to is Field.CONDITION:
             mapping = replace(mapping, scale="")
@@ -77,4 +78,7 @@ def _with(mapping: Mapping, to: Field, column: str) -> Mapping:
         (other,) = _FOILS - {to}
         mapping = mapping.with_source(other, None)
     source = mapping.sources.get(to) or Source(joined=Joined.ALL if to in _TEXTS else Joined.FIRST)
-    return mapping.with_source(to, replace(source, columns=(*source.columns, column)))
+    confirm = source.confirm
+    if look_alikes(to.value).find(column):
+        confirm = f"In other tools “{column}” is not the {to.value} of what is for sale."
+    return mapping.with_source(to, replace(source, columns=(*source.columns, column), confirm=confirm))

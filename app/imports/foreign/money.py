@@ -170,6 +170,8 @@ class Pricing:
             return ask("rate-missing", "rate", currency)
         if not self._money.minor or currency in _WITHOUT_MINOR:
             value *= 100
+        elif value % 1:
+            return ask("price-fraction", "price", text)
         if value * rate / copies > MAX_PRICE:
             return ask("price-too-high", "price", text)
         pence = int((value * rate / copies).quantize(Decimal(1), ROUND_HALF_UP))

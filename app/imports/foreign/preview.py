@@ -91,7 +91,8 @@ def _of_traits(kind: Kind, word: str, count: int, traits: Traits) -> Word:
     asked = traits.open if traits.open and traits.open.slug != "condition-missing" else None
     if why := traits.left_out or asked:
         return Word(kind, word, count, "", why.sentence)
-    condition = _CODES[traits.condition] if traits.condition else ""
+    # One that stands for all rows is no part of other words.
+    condition = _CODES[traits.condition] if traits.condition and kind is Kind.CONDITION else ""
     return Word(kind, word, count, ", ".join(filter(None, (condition, *sorted(traits.finishes), traits.language))))
 
 

@@ -109,6 +109,7 @@ SENTENCES: Mapping[str, str] = {
     "price-missing": "No price is given.",
     "price-unreadable": "“{word}” is not a price.",
     "price-decimal": "“{word}” can be read in two ways. Choose the decimal sign.",
+    "price-fraction": "“{word}” is not a whole number of pence or cents.",
     "price-too-low": "“{word}” comes to less than a penny.",
     "price-too-high": "“{word}” comes to more than a listing may cost.",
     "currency-unknown": "The file does not tell the currency of its prices.",
