@@ -185,10 +185,11 @@ def next_step(conversion: Conversion, after: Step) -> Step:
 
 
 def asked_in(conversion: Conversion) -> list[Asked]:
-    """What is to be decided about a converted file, most rows first."""
+    """What is to be decided about a converted file, most rows first, without what its columns lack."""
     if conversion.status != ConversionStatus.CONVERTED:
         return []
-    return asked_of((conversion.scan or {}).get("findings", {}))
+    lacks = {f"{to.value}-missing" for to in missing_of(conversions.mapping_of(conversion) or Mapping())}
+    return [one for one in asked_of((conversion.scan or {}).get("findings", {})) if one.slug not in lacks]
 
 
 def of_step(asked: Sequence[Asked], step: Step) -> list[Asked]:

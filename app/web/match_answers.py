@@ -27,7 +27,7 @@ FINISHES = {
     words.NORMAL: "Normal (nothing special)",
     words.HOLO: "Holo",
     words.REVERSE: "Reverse holo",
-    words.FOIL: "Foil (foil, holo or reverse, as the card has it)",
+    words.FOIL: "Foil, as the card has it",
     words.FIRST_EDITION: "1st edition",
     f"{words.FIRST_EDITION}|{words.HOLO}": "1st edition holo",
     words.UNLIMITED: "Unlimited",
@@ -162,8 +162,7 @@ def _take_answer(mapping: Mapping, answer: Answer) -> Mapping:
         kind = Kind.CONDITION
     if kind == "condition-missing":
         _check_constants({Field.CONDITION: target})
-        source = mapping.sources.get(Field.CONDITION)
-        return choose(mapping, mapping.columns, _chosen(mapping), {Field.CONDITION: target}) if source else mapping
+        return choose(mapping, mapping.columns, _chosen(mapping), {Field.CONDITION: target})
     if kind not in set(Kind):
         raise MappingInvalid(f"There is nothing to decide about “{word}”.")
     if target != LEAVE_OUT:

@@ -20,7 +20,7 @@ from app.imports.foreign.matching import LABELS, By
 from app.imports.foreign.money import CURRENCIES, OWN_CURRENCY, Pricing, read_amount
 from app.imports.foreign.preview import Word, prices_of, words_of
 from app.imports.foreign.reading import Reading, blocks, text_reading
-from app.imports.foreign.reasons import Reason
+from app.imports.foreign.reasons import Candidate, of_many
 from app.imports.foreign.recognised import formats
 from app.imports.foreign.sample import Sample, has_currency
 from app.imports.foreign.sets import Sets
@@ -90,25 +90,26 @@ _MORE = {
 }
 _URN = COLUMNS.index(Column.URN)
 _LEFT_OUT = "Left out"
-#: In place of what differs from row to row.
-_ANY = tuple((name, "…") for name in ("word", "value", "item", "line", "count", "found", "note", "language"))
-#: What is said of several rows whose sentence names the word of each.
-_OF_MANY = {
-    "answered": "You decided to leave them out.",
-    "quantity-negative": "A quantity below 0 takes copies away, so they are left out.",
-}
 #: Where what is asked in no step is mended: the step, where on its page, and what to do there.
 _DOORS = {
     "price-missing": (Step.COLUMNS, "constant-price", "Choose its column, or give a price for rows without one"),
     "quantity-missing": (Step.COLUMNS, "constant-quantity", "Choose its column, or give one quantity for all rows"),
-    "quantity-unreadable": (Step.COLUMNS, "columns-heading", "Choose another column for the quantity"),
+    "quantity-unreadable": (
+        Step.COLUMNS,
+        "columns-heading",
+        "Correct it in your file, or choose another column",
+    ),
     "item-missing": (Step.COLUMNS, "columns-heading", "Say what names the card"),
-    "price-unreadable": (Step.COLUMNS, "columns-heading", "Choose another column for the price"),
+    "price-unreadable": (
+        Step.COLUMNS,
+        "columns-heading",
+        "Correct it in your file, or choose another column",
+    ),
     "price-fraction": (Step.MONEY, "unit", "Say whether prices are in pence or cents"),
     "price-too-low": (Step.MONEY, "currency", "See how prices are read"),
     "price-too-high": (Step.MONEY, "currency", "See how prices are read"),
-    "language-not-there": (Step.WORDS, "decided", "Decide its language otherwise, or leave such rows out"),
-    "finish-not-there": (Step.WORDS, "decided", "Decide its finish otherwise, or leave such rows out"),
+    "language-not-there": (Step.WORDS, "decided", "Choose another language, or leave such rows out"),
+    "finish-not-there": (Step.WORDS, "decided", "Choose another finish, or leave such rows out"),
 }
 _SEPARATORS = {",": "comma", ";": "semicolon", "tab": "tab", "|": "vertical bar"}
 
@@ -233,11 +234,16 @@ def _sign(reading: Reading) -> str:
 
 
 _DOUBTS = {
-    Unsure.HEADER: "No line looks like the names of columns.",
+    Unsure.HEADER: "No line is sure to have the names of the columns.",
     Unsure.SEPARATOR: "No separator was found.",
     Unsure.ENCODING: "The encoding is the most common one that fits: look for strange letters.",
     Unsure.SHEET: "Several sheets look like stock.",
 }
+
+
+def _doubt(reading: Reading, doubt: Unsure) -> str:
+    taken = f" Line {reading.header_line} was taken." if doubt is Unsure.HEADER and reading.header_line else ""
+    return _DOUBTS[doubt] + taken
 
 
 def _reading(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
@@ -254,7 +260,7 @@ def _reading(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
         "encodings": ENCODINGS,
         "separators": _SEPARATORS,
         "separator": _sign(reading),
-        "doubts": [_DOUBTS[Unsure(doubt)] for doubt in reading.unsure],
+        "doubts": [_doubt(reading, Unsure(doubt)) for doubt in reading.unsure],
         "header_lines": range(1, max(10, reading.header_line) + 1),
     }
 
@@ -376,9 +382,18 @@ def _decided(one: Conversion, mapping: Mapping) -> dict[str, list[Word]]:
 def _cards(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
     asked = match_flow.of_step(match_flow.asked_in(one), Step.CARDS)
     page, pages = _page(asked, args)
-    page = [each if each.candidates else each._replace(candidates=candidates.find(each.word)) for each in page]
+    finder = Sets(items_by_set.list_sets(), mapping_of(one))
+    page = [each._replace(candidates=_add_alike(each, finder)) for each in page]
     found = (one.scan or {}).get("findings", {})
     return {"asked": page, "pages_at": pages, "count": len(asked), "kinds": found.get("kinds", 0)}
+
+
+def _add_alike(question: Asked, sets: Sets) -> tuple[Candidate, ...]:
+    """The candidates of a question, or where these do not have its name, too, those that do or are spelled like it."""
+    if question.candidates and question.slug != "item-disagrees":
+        return question.candidates
+    alike = candidates.find(question.word) or candidates.find_alike(question.word, sets)
+    return (*question.candidates, *(one for one in alike if one not in question.candidates))
 
 
 def _page(asked: Sequence[Asked], args: Map[str, str]) -> tuple[list[Asked], dict[str, int]]:
@@ -472,6 +487,7 @@ def preview(one: Conversion) -> dict[str, Any]:
             if one.used_at or _is_other(question)
         ][:20],
         "missing": [_MISSING[to] for to in missing_of(mapping)],
+        "rates": mapping.money.rates,
         "unused": _unused(one, mapping) if is_done and not one.used_at and not one.source_removed_at else [],
         "confirm": [
             (label(to), [name for name in source.columns if positions(mapping.columns, name)], source.confirm)
@@ -533,7 +549,7 @@ def _left_out(one: Conversion, asked: Sequence[Asked]) -> list[tuple[str, int]]:
     """Why rows are left out, with the number of rows, most first."""
     is_open = {question.slug for question in asked} | {"irregular"}
     reasons = sorted(one.reasons.items(), key=lambda pair: -pair[1])
-    return [(_OF_MANY.get(slug) or Reason(slug, _ANY).sentence, rows) for slug, rows in reasons if slug not in is_open]
+    return [(of_many(slug), rows) for slug, rows in reasons if slug not in is_open]
 
 
 def _examples(one: Conversion, examples: Sequence[Example]) -> list[Shown]:

@@ -564,6 +564,7 @@ def test_texts_have_no_line_breaks_and_constants_stand_for_missing_columns(cards
 def test_words_and_prices_are_shown_before_they_are_used(cards: None, seller: Seller) -> None:
     rows = [("Obsidian Flame", "LP", "1.00"), ("SV03: Obsidian Flames", "PSA 9", "0.50"), ("Neo Genesis", "Mp", "99")]
     text = "\n".join(["Name,Set,Condition,Price,Quantity", *(f"X,{','.join(one)},1" for one in [*rows, rows[0]]), ""])
+    text += "Total,,,990,4\n"
     came = Came(text, seller)
     mapping = replace(came.matching.mapping, money=Money("GBP"))
     file = io.BytesIO(text.encode())

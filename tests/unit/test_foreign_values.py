@@ -226,7 +226,7 @@ def test_of_ever_new_questions_those_of_most_rows_are_kept() -> None:
     found = Findings()
     none = np.empty(0, np.int32)
     for block in range(30):
-        asked = [(ask("set-unknown", "set", f"Set {block} {n}"), 1) for n in range(1_000)]
+        asked = [(ask("set-unknown", "set", f"Set {block}x{n}"), 1) for n in range(1_000)]
         often = (ask("set-unknown", "set", "Often"), 5)
         found.add(Converted(b"", 2, none, none, none, none, none, none, [], none, none, [*asked, often]))
     kept = found.to_json()

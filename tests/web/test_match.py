@@ -186,6 +186,7 @@ def test_a_currency_that_is_chosen_asks_for_its_rate_at_once(client: FlaskClient
     preview = follow(client, fill(client, rate, **{"rate-USD": "0.8"}))
     assert words(preview.h1) == "What would be imported"
     assert "£1.20" in words(preview.select_one(".match-offered"))
+    assert "1 USD is £0.8. Change the rate" in words(preview.main)
 
 
 def test_the_preview_says_of_many_rows_why_and_where_a_doubtful_price_comes_from(
@@ -199,8 +200,8 @@ def test_the_preview_says_of_many_rows_why_and_where_a_doubtful_price_comes_from
     token = {"csrf_token": csrf_token(client)}
     preview = follow(client, client.post(f"/imports/match/{made.public_id}/convert", data=token))
     assert [words(one) for one in preview.select(".match-decided li")] == [
-        "2 rows: You decided to leave them out.",
-        "1 row: A quantity below 0 takes copies away, so they are left out.",
+        "2 rows: You decided to leave these rows out.",
+        "1 row: A quantity below 0 takes copies away.",
     ]
     kept = client.get(str(preview.select_one("a[href$='left-out.csv']")["href"]))
     assert [line.split(";")[:2] for line in kept.text.splitlines()[1:]] == [
@@ -289,7 +290,13 @@ def test_what_no_column_is_taken_for_is_asked_after_how_it_is_read(client: Flask
     make_items()
     reading = follow(client, send(client, "What,How much\nName 1,£2\nName 2,£3\n"))
     assert words(reading.h1) == "How your file is read"
-    assert words(follow(client, fill(client, reading, go="1")).h1) == "What each column is"
+    assert "Line 1 was taken." in words(reading.main)
+    columns = follow(client, fill(client, reading, go="1"))
+    assert words(columns.h1) == "What each column is"
+    # What only a column, or a value for all rows, can settle is asked nowhere else.
+    cards = follow(client, fill(client, columns, c0="name", c1="price", **{"constant-quantity": "1"}))
+    opened = [words(one) for one in cards.select("nav.match-steps a") if "open" in words(one)]
+    assert opened == ["Columns 1 open", "Cards 2 open"]
 
 
 def test_another_sellers_and_unknown_answers_do_nothing(client: FlaskClient, other_seller: Seller) -> None:
@@ -380,15 +387,26 @@ def test_conditions_that_mean_something_else_in_other_tools_are_to_be_looked_at(
 
 def test_a_seller_says_what_their_own_words_mean_without_a_tools_scale(client: FlaskClient) -> None:
     make_items(3)
-    rows = "".join(f"Name {at},Set,{at},{word},£{at}\n" for at, word in ((1, "2x played"), (2, "1x LP"), (3, "3xok")))
+    cells = ((1, "2x played"), (2, "1x LP"), (3, "3xok"), (3, "1x OK"))
+    rows = "".join(f"Name {at},Set,{at},{word},£{at}\n" for at, word in cells)
     asked = follow(client, send(client, f"Name,Set,Number,Condition,Price\n{rows}"))
     assert sorted(words(one) for one in asked.select(".match-word b")) == ["LP", "ok", "played"]
     at = {words(one): str(one["id"]).replace("word", "answer") for one in asked.select(".match-word b")}
     preview = follow(client, fill(client, asked, **{at["played"]: "GD", at["LP"]: "-", at["ok"]: "EX"}))
     assert words(preview.h1) == "What would be imported"
-    assert [*tiles(preview).values()] == ["3", "2", "0", "1", "0"]
+    assert [*tiles(preview).values()] == ["4", "2", "1", "1", "0"]
     shown = [words(one) for one in preview.select(".match-offered p:nth-of-type(2)")]
-    assert shown == ["Good (GD), normal · £1.00 · 2 copies", "Excellent (EX), normal · £3.00 · 3 copies"]
+    assert shown == ["Good (GD), normal · £1.00 · 2 copies", "Excellent (EX), normal · £3.00 · 4 copies"]
+
+
+def test_a_misspelt_card_is_offered_what_its_set_has(client: FlaskClient) -> None:
+    make_items()
+    rows = "Nameee 1,Set,,NM,£1.00,1\nNameee 1,Set,2,NM,£1.00,1\n"
+    cards = follow(client, send(client, f"Name,Set,Number,Condition,Price,Quantity\n{rows}"))
+    offered = [[words(code) for code in one.select("code")] for one in cards.select(".match-questions > li")]
+    # What has the number comes first where it is told.
+    assert [one[0] for one in offered] == ["urn:test:1", "urn:test:2"]
+    assert "urn:test:1" in offered[1]
 
 
 def test_a_saved_mapping_of_other_columns_is_chosen_by_hand(client: FlaskClient, seller: Seller) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from app.catalog_words import split_words
 from app.csvfile.contract import fold
 from app.imports.foreign.items import CANDIDATES, JOINT
 from app.imports.foreign.numbers import is_number, names_agree, numbers_agree, split_name
 from app.imports.foreign.reasons import Candidate
+from app.imports.foreign.sets import Sets
 from app.queries import item_search
 from app.queries.item_search import FoundItem, ItemFilter
+from app.queries.items_by_set import NamedItem, find_in_sets
 
 #: Items with the words of a name that are compared with the card.
 _COMPARED = 200
@@ -16,10 +20,7 @@ _COMPARED = 200
 
 def find(card: str) -> tuple[Candidate, ...]:
     """The items with the name of a card, as a question calls it (``items.label``): those with its number come first."""
-    *_, last = parts = card.split(JOINT)
-    number = parts.pop() if len(parts) > 1 and is_number(last) else ""
-    name, in_name = split_name(parts[-1])
-    number = number or in_name
+    name, number, _ = _split(card)
     words = split_words(fold(name))
     found = item_search.find(ItemFilter(words=tuple(words)), limit=_COMPARED) if words else []
     alike = [one for one in found if names_agree(name, one.name)]
@@ -27,5 +28,23 @@ def find(card: str) -> tuple[Candidate, ...]:
     return tuple(map(_candidate, alike[:CANDIDATES]))
 
 
-def _candidate(item: FoundItem) -> Candidate:
-    return Candidate(item.urn, item.set_name, item.name, item.number, item.rarity, tuple(item.variants))
+def find_alike(card: str, sets: Sets) -> tuple[Candidate, ...]:
+    """The items of the card's set whose names are spelled like its own, the likest first."""
+    name, _, set_name = _split(card)
+    by_name: dict[str, list[NamedItem]] = {}
+    for _, item in find_in_sets(sets.find(set_name).sets if set_name else ()):
+        by_name.setdefault(fold(item.name), []).append(item)
+    alike = [one for known in get_close_matches(fold(name), by_name, CANDIDATES) for one in by_name[known]]
+    return tuple(map(_candidate, alike[:CANDIDATES]))
+
+
+def _split(card: str) -> tuple[str, str, str]:
+    """The name, the number and the set of a card."""
+    *_, last = parts = card.split(JOINT)
+    number = parts.pop() if len(parts) > 1 and is_number(last) else ""
+    name, in_name = split_name(parts.pop())
+    return name, number or in_name, parts.pop() if parts else ""
+
+
+def _candidate(item: FoundItem | NamedItem) -> Candidate:
+    return Candidate(item.urn, item.set_name, item.name, item.number, item.rarity, tuple(sorted(item.variants)))

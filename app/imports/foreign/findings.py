@@ -10,6 +10,7 @@ import numpy as np
 
 from app.csvfile.columns import COLUMNS, Column
 from app.imports.foreign.convert import Converted
+from app.imports.foreign.mapping import Kind, normal
 from app.imports.foreign.reasons import ADDED_PRICE, Candidate, Outcome, Question, Reason
 
 #: Most questions that are kept, those with the most rows first, with so many characters, and most rows that are shown.
@@ -62,7 +63,7 @@ class Findings:
     def add(self, block: Converted) -> None:
         """Add those of the next rows."""
         for why, count in block.questions:
-            question = why.question or Question("", why.sentence)
+            question = _as_one(why.question or Question("", why.sentence))
             self._questions[question] += count
             self._reasons.setdefault(question, why)
         if len(self._questions) > _REMEMBERED:
@@ -110,7 +111,7 @@ class Findings:
             length += len(question.word)
             if length > _MAX_LENGTH:
                 break
-            asked.append(Asked(*question, why.slug, why.sentence, rows, why.candidates))
+            asked.append(Asked(*(why.question or question), why.slug, why.sentence, rows, why.candidates))
         examples = sorted(self._examples.values(), key=lambda one: (one.outcome, one.line))
         return {
             "asked": asked,
@@ -118,6 +119,12 @@ class Findings:
             "examples": examples[:_MAX_EXAMPLES],
             "repriced": self._repriced,
         }
+
+
+def _as_one(question: Question) -> Question:
+    """The question in whatever spelling, as answers are kept (``Mapping.answer``)."""
+    is_word = question.kind in {*Kind} - {Kind.ITEM} or question.kind == "scale"
+    return question._replace(word=normal(question.word)) if is_word else question
 
 
 def _example(block: Converted, at: int, outcome: Outcome, sentence: str, cells: tuple[str, ...] = ()) -> Example:

@@ -75,6 +75,11 @@ def ask(slug: str, kind: Kind | str, word: str, candidates: tuple[Candidate, ...
     return reason(slug, word=word, **facts)._replace(question=Question(str(kind), word), candidates=candidates)
 
 
+def of_many(slug: str) -> str:
+    """The reason of several rows, without what differs between them."""
+    return _OF_MANY.get(slug) or SENTENCES.get(slug) or slug.replace("-", " ").capitalize()
+
+
 #: Why a row was added to a listing whose price is not its own.
 ADDED_PRICE = "added-price"
 
@@ -128,7 +133,7 @@ SENTENCES: Mapping[str, str] = {
 }
 
 #: What is said of many rows, whose sentences name the word of each.
-OF_MANY: Mapping[str, str] = {
+_OF_MANY: Mapping[str, str] = {
     "quantity-negative": "A quantity below 0 takes copies away.",
     "answered": "You decided to leave these rows out.",
     ADDED_PRICE: "The row for the same listing has another price, which counts.",
@@ -140,6 +145,7 @@ OF_MANY: Mapping[str, str] = {
     "finish-not-there": "The catalog does not have the card in this finish.",
     "price-unreadable": "The price cannot be read.",
     "price-decimal": "The price can be read in two ways.",
+    "price-fraction": "The price is not a whole number of pence or cents.",
     "price-too-low": "The price comes to less than a penny.",
     "price-too-high": "The price comes to more than a listing may cost.",
     "rate-missing": "There is no rate for the currency.",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.csvfile.contract import NamedBy
@@ -34,7 +35,9 @@ class Sample:
 
     def __init__(self, source: BinaryIO, reading: Reading) -> None:
         block = next(blocks(source, reading), None)
-        self._cells = block.cells if block else None
+        # Totals, remarks and damaged rows say nothing of what columns hold.
+        is_row = [at not in block.notes for at in range(len(block))] if block else []
+        self._cells = block.cells.filter(pa.array(is_row)) if block else None
         #: How many rows it has.
         self.rows = len(block) if block else 0
         self._values: dict[int, Values] = {}

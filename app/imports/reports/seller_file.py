@@ -18,7 +18,7 @@ from app.imports.foreign.encodings import decode
 from app.imports.foreign.mapping import Field, Mapping, positions
 from app.imports.foreign.origins import REPORT_HEADER, Origins, Place, iter_texts, keys_of
 from app.imports.foreign.reading import Reading
-from app.imports.foreign.reasons import OF_MANY, SENTENCES
+from app.imports.foreign.reasons import of_many
 from app.models import Conversion
 from app.queries import ImportKey
 from app.queries.imports import conversions, row_errors
@@ -344,14 +344,9 @@ def get_ledger(key: ImportKey) -> FileLedger | None:
         found.left_out,
         found.undecided,
         found.lines,
-        [(_title(slug), count) for slug, count in reasons],
+        [(of_many(slug), count) for slug, count in reasons],
         found.source_removed_at is None,
     )
-
-
-def _title(slug: str) -> str:
-    """A reason in words, without the facts that differ by row."""
-    return OF_MANY.get(slug) or SENTENCES.get(slug) or slug.replace("-", " ").capitalize()
 
 
 def own_lines(key: ImportKey, out_lines: Collection[int]) -> dict[int, int]:
