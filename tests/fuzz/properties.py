@@ -66,7 +66,7 @@ WORDS = (
         "Oct 26",
         "Booster Box",
     ),
-    *("NM", "Near Mint", "LP", "Near Mint 1st Edition Holofoil - Japanese", "PSA 10", "EX", "Sealed", "true", "false"),
+    *("NM", "2xNM", "LP", "Near Mint 1st Edition Holofoil - Japanese", "PSA 10", "EX", "Sealed", "true", "false"),
     *("English", "German", "de", "French", "Foil", "Holofoil", "Reverse Holofoil", "Signed", "GBP", "EUR", "Total"),
     *("card", "proxy", "variable", "variation", "simple", "id:1", "a; b, “c”", "two\nlines", "x" * 300),
 )
