@@ -264,7 +264,7 @@ class _Matcher:
             columns = tuple(self._columns[at] for at in chosen)
             self._sources[to] = Source(columns, joined=Joined.ALL if to in _TEXTS else Joined.FIRST)
         for at in chosen:
-            self._add(at, to, By.NAME, f"A usual name of the {LABELS[to]}.")
+            self._add(at, to, By.NAME, f"A usual heading for the {LABELS[to]}.")
 
     def _first(self, to: Field, fitting: list[int]) -> list[int]:
         """The column of several that are called like a field; none if they say different prices or quantities."""
@@ -387,7 +387,7 @@ class _Matcher:
             to = _nearest(column)
             if to and to in TESTS and to not in self._sources and self._fits(at, to, _UNNAMED):
                 self._sources[to] = Source((column,))
-                self._add(at, to, By.SPELLING, f"Almost a usual name of the {LABELS[to]}.")
+                self._add(at, to, By.SPELLING, f"Close to a usual heading for the {LABELS[to]}.")
 
     # What else a mapping says.
 
