@@ -3,8 +3,6 @@
 What is to be done, and why it may not be, is decided from facts alone (``plan``).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 

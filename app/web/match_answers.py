@@ -1,7 +1,7 @@
 """Reads the forms of “Match your file”: what a seller has decided, as a mapping."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Map
 from dataclasses import replace
 from typing import NamedTuple
@@ -166,7 +166,9 @@ def _take_answer(mapping: Mapping, answer: Answer) -> Mapping:
     if kind not in set(Kind):
         raise MappingInvalid(f"There is nothing to decide about “{word}”.")
     if target != LEAVE_OUT:
-        target = _CHECKS[Kind(kind)](target, word)
+        is_right, sentence = _CHECKS[Kind(kind)]
+        if not is_right(target, word):
+            raise MappingInvalid(sentence.format(target))
     return mapping.answer(Kind(kind), word, target)
 
 
@@ -174,47 +176,23 @@ def _chosen(mapping: Mapping) -> list[Field | None]:
     return [one[0] if one else None for one in fields_of(mapping, mapping.columns)]
 
 
-def _set(target: str, word: str) -> str:
-    if not Sets(items_by_set.list_sets(), Mapping().answer(Kind.SET, word, target)).find(word).sets:
-        raise MappingInvalid(f"The catalog has no set “{target}”. Choose one of its sets.")
-    return target
+def _is_set(target: str, word: str) -> bool:
+    return bool(Sets(items_by_set.list_sets(), Mapping().answer(Kind.SET, word, target)).find(word).sets)
 
 
-def _game(target: str, _word: str) -> str:
-    if Sets(items_by_set.list_sets(), Mapping()).games(target) is None:
-        raise MappingInvalid(f"The catalog has no game “{target}”.")
-    return target
+def _is_game(target: str, _word: str) -> bool:
+    return Sets(items_by_set.list_sets(), Mapping()).games(target) is not None
 
 
-def _condition(target: str, _word: str) -> str:
-    if target not in CONDITION_CODES:
-        raise MappingInvalid(f"“{target}” is not a condition.")
-    return target
-
-
-def _language(target: str, _word: str) -> str:
-    if target not in words.language_names():
-        raise MappingInvalid(f"“{target}” is not a language.")
-    return target
-
-
-def _finish(target: str, _word: str) -> str:
-    if target not in FINISHES:
-        raise MappingInvalid(f"“{target}” is not a finish.")
-    return target
-
-
-def _item(target: str, _word: str) -> str:
-    if not items_by_set.find_by_urns([target]):
-        raise MappingInvalid(f"The catalog has no item {target}. Copy its URN from the catalog search.")
-    return target
-
-
-_CHECKS = {
-    Kind.SET: _set,
-    Kind.GAME: _game,
-    Kind.CONDITION: _condition,
-    Kind.LANGUAGE: _language,
-    Kind.FINISH: _finish,
-    Kind.ITEM: _item,
+#: What a word of each kind can become, and what is said of anything else.
+_CHECKS: dict[Kind, tuple[Callable[[str, str], object], str]] = {
+    Kind.SET: (_is_set, "The catalog has no set “{}”. Choose one of its sets."),
+    Kind.GAME: (_is_game, "The catalog has no game “{}”."),
+    Kind.CONDITION: (lambda target, _word: target in CONDITION_CODES, "“{}” is not a condition."),
+    Kind.LANGUAGE: (lambda target, _word: target in words.language_names(), "“{}” is not a language."),
+    Kind.FINISH: (lambda target, _word: target in FINISHES, "“{}” is not a finish."),
+    Kind.ITEM: (
+        lambda target, _word: items_by_set.find_by_urns([target]),
+        "The catalog has no item {}. Copy its URN from the catalog search.",
+    ),
 }

@@ -1,7 +1,5 @@
 """Works through the blocks of a foreign file: decides for each row what it comes to, by distinct values."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

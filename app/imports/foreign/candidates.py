@@ -1,7 +1,5 @@
 """Finds the items that a card may be for which its cells alone do not say enough, such as a name without a set."""
 
-from __future__ import annotations
-
 from difflib import get_close_matches
 
 from app.catalog_words import split_words

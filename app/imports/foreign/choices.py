@@ -1,7 +1,5 @@
 """What a seller chooses about a mapping: which column is which field, and what stands for a missing column."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Converts a foreign file into the import format: block by block, with where each line of it came from."""
 
-from __future__ import annotations
-
 import pickle
 import tempfile
 from collections.abc import Callable, Iterator

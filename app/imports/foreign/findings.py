@@ -1,7 +1,5 @@
 """What a conversion has found that its seller should see: what is to be decided, and a row of every kind."""
 
-from __future__ import annotations
-
 import csv
 from collections import Counter
 from typing import Any, NamedTuple

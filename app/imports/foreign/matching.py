@@ -3,8 +3,6 @@
 What is not sure stays empty. Each match says why it was made.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, replace

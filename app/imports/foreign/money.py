@@ -1,7 +1,5 @@
 """Reads prices: the amount and currency of a cell, and what it comes to in pence."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from decimal import ROUND_HALF_UP, Decimal

@@ -9,8 +9,6 @@ in the order of the file, so that a line's entry is found by one ranged read, an
 - ``report``: a line of CSV for each row of the foreign file, with its outcome and the reason.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator

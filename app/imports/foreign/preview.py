@@ -1,7 +1,5 @@
 """What the words and prices in the first rows of a file become by a mapping, to be looked at before it is converted."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What a row of a foreign file came to, and why, as data; sentences are made where they are shown."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """The distinct values in the first rows of a file, and what share of them looks like what a field holds."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import BinaryIO, NamedTuple

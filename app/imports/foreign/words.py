@@ -1,7 +1,5 @@
 """The words of foreign files: conditions, languages, finishes, flags, and what stands for a set; data in ``data/``."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping

@@ -1,7 +1,5 @@
 """The job that works through one batch, chunk by chunk, until it is done or asked to stop."""
 
-from __future__ import annotations
-
 import logging
 import os
 import socket
