@@ -157,6 +157,10 @@ def test_a_worker_goes_on_where_a_large_answer_stopped(
     assert standing.correct + standing.behind == 31
     assert [answer.rows for answer in corrections.list_answers(ImportKey(one.seller_id, one.id), limit=9)] == [1, 1, 29]
     assert open_values(one)[("price-not-whole", "PRICE", "x")] == 1
+    # Lines that are told are those of the file, wherever the rows are judged.
+    key = ImportKey(one.seller_id, one.id)
+    repeated = corrections.list_open(key, Wanted("listing-repeated"), after_line=0, limit=9)
+    assert [fact["line"] for error in repeated for fact in error.facts or ()][:6] == [2, 2, 2, 6, 6, 6]
     assert open_values(one) == recount(one)
 
 

@@ -49,7 +49,7 @@ from app.statuses import FINAL_IMPORT_STATUSES, CorrectionState
 log = logging.getLogger(__name__)
 
 #: Rows in one transaction; the first of a request are fewer, so that it ends in time.
-_ROWS, _FIRST_ROWS = 20_000, 2_000
+_ROWS, _FIRST_ROWS = 50_000, 2_000
 #: A request goes on this long before it leaves the rest to a worker.
 _REQUEST_SECONDS = 0.2
 #: An answer that has not moved for this long is sent to a worker again.
@@ -58,6 +58,8 @@ _STUCK_SECONDS = 10.0
 _SURVEY = 0
 _NOTHING_WRONG = [Cause.COLUMN_COUNT.problem()]
 _EVERY_ROW = Wanted()
+#: The facts of problems that are lines.
+_LINES = frozenset({"line", "opened", "closed"})
 
 
 class Asked(NamedTuple):
@@ -163,7 +165,7 @@ def give_cells(one: Import, edited: Mapping[int, str | Mapping[str, str]]) -> St
         [states.get(line, (CorrectionState.OPEN, False))[0] is CorrectionState.OPEN for line in rows.lines.tolist()],
         np.bool_,
     )
-    corrections.count_values(key, rows.take(np.flatnonzero(is_open)).tally(), sign=-1)
+    corrections.uncount_values(key, rows.take(np.flatnonzero(is_open)).tally())
     changed = Changed(np.arange(len(rows.lines)), pa.array(texts, pa.string()))
     corrections.count_answered(key, number, len(texts))
     standing = work.settle(standing, rows, changed, table, number)
@@ -391,7 +393,7 @@ class _Work(NamedTuple):
     ) -> Standing:
         """The numbers without the open rows that an answer changes, which are not open meanwhile."""
         corrections.count_answered(self.key, answer.number, len(changed.at))
-        corrections.count_values(self.key, rows.take(changed.at).tally(), sign=-1)
+        corrections.uncount_values(self.key, rows.take(changed.at).tally())
         was_corrected = table["is_corrected"].to_numpy()[changed.at] > 0
         return _add(standing, "behind", -int(was_corrected.sum()))
 
@@ -425,7 +427,8 @@ class _Work(NamedTuple):
         right: list[NDArray[np.int64]] = []
         while (lines := reader.take(len(texts))).count:
             failed = judge(attempt, lines).failed
-            problems |= zip(np.searchsorted(begins, [*failed]).tolist(), failed.values(), strict=True)
+            told = (_in_file(each, begins, rows.lines) for each in failed.values())
+            problems |= zip(np.searchsorted(begins, [*failed]).tolist(), told, strict=True)
             right.append(np.searchsorted(begins, np.asarray(lines.rows["line"])))
         # A row without any value would be skipped: nothing has been corrected then.
         blank = np.setdiff1d(np.arange(len(texts)), np.concatenate([*right, np.array([*problems], np.int64)]))
@@ -467,6 +470,21 @@ class _Work(NamedTuple):
         existing = rows.lines[table["is_recorded"].to_numpy()[changed.at] > 0]
         corrections.write(self.key, written, answer=number, existing=existing)
         return is_corrected
+
+
+def _in_file(problems: list[Problem], begins: NDArray[np.int64], lines: NDArray[np.int32]) -> list[Problem]:
+    """Problems whose facts may be lines: those of the file, where the rows begin on other ``lines``."""
+    if all(_LINES.isdisjoint(problem.facts) for problem in problems):
+        return problems
+
+    def move(line: int) -> int:
+        at = int(np.searchsorted(begins, line, side="right")) - 1
+        return int(lines[at] + line - begins[at])
+
+    return [
+        one._replace(facts={name: move(fact) if name in _LINES else fact for name, fact in one.facts.items()})
+        for one in problems
+    ]
 
 
 def _as_before(rows: Slice, at: int) -> list[Problem]:

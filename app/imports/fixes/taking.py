@@ -101,7 +101,7 @@ class TakingLines:
         if self._standing.is_surveyed:
             table = corrections.read_lines(self.parent, [*corrections.find_open(self.parent, self._lines)])
             rows = slices.from_table(table, layout_of(lookups.get_source(self.parent).header))
-            corrections.count_values(self.parent, rows.tally(), sign=-1)
+            corrections.uncount_values(self.parent, rows.tally())
         if corrections.take_lines(self.parent, created.id, self._lines) != len(self._lines):
             raise RowsMoved
         standing = self._standing

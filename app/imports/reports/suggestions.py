@@ -10,6 +10,7 @@ import logging
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -129,6 +130,7 @@ def suggest(problems: Iterable[RowProblem]) -> list[Suggestion | None]:
         return [None] * len(problems)
 
 
+@lru_cache(maxsize=20_000)
 def sure_value(kind: ErrorKind, value: str, *, pounds: bool | None = None) -> str | None:
     """What a wrong value certainly means, from the value alone; None if that is not certain.
 
@@ -313,7 +315,7 @@ class _Catalog:
         wanted = {part.strip().lower() for part in problem.values.get(Column.VARIANTS, "").split("|")} - {""}
         fitting = sorted(self.items_of(name), key=lambda item: (len(wanted - item.variants), item.urn))
         return tuple(
-            Choice(item.urn, Column.URN, f"{_tell(described)}{variants}")
+            Choice(item.urn, Column.URN, f"{tell_item(described)}{variants}")
             for item in fitting[:MAX_CHOICES]
             for variants in [f"; variants: {', '.join(sorted(item.variants))}" if item.variants else ""]
             for described in self._described.get(item.urn, ())
@@ -371,7 +373,7 @@ def _not_found(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
             return Suggestion(f"Going by {_columns_of(name)}, it is {which}. Enter in URN", choices)
     if problem.kind.column == Column.URN:
         found = catalog.nearest.find(NamedBy.URN, problem.value)
-        choices = tuple(Choice(item.urn, Column.URN, _tell(item)) for item in found)
+        choices = tuple(Choice(item.urn, Column.URN, tell_item(item)) for item in found)
         return Suggestion(_UNSURE, choices) if choices else None
     if problem.kind.column == Column.NAME:
         return _unknown_name(problem, catalog)
@@ -409,7 +411,7 @@ def _other_sets(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
     by_set: dict[str, ItemDescription] = {}
     for item in found:
         by_set.setdefault(item.set_name, item)
-    choices = tuple(Choice(text, Column.SET, _tell(item)) for text, item in by_set.items())[:MAX_CHOICES]
+    choices = tuple(Choice(text, Column.SET, tell_item(item)) for text, item in by_set.items())[:MAX_CHOICES]
     which = f"{len(by_set)} sets, such as these" if len(by_set) > len(choices) else "these sets"
     return Suggestion(f"The name is in {which}. Enter in SET", choices) if choices else None
 
@@ -442,7 +444,7 @@ _BY_CATALOG: dict[Cause, Callable[[RowProblem, _Catalog], Suggestion | None]] = 
 }
 
 
-def _tell(item: ItemDescription) -> str:
+def tell_item(item: ItemDescription) -> str:
     """The name of an item for people."""
     number = f"number {item.number}" if item.number else ""
     return ", ".join(part for part in (item.name, item.set_name, number, item.rarity) if part)

@@ -398,27 +398,45 @@ COUNTED = pa.schema(
 )
 
 
-def count_values(key: ImportKey, counted: pa.Table, *, sign: int = 1) -> None:
-    """Add rows with these values, a table of COUNTED, to those that are open, or take them away."""
+def count_values(key: ImportKey, counted: pa.Table) -> None:
+    """Add rows with these values, a table of COUNTED, to those that are open."""
     if not len(counted):
         return
-    # Neighbours in the primary key one after the other, so that each of its pages is found once.
-    counted = counted.sort_by([(name, "ascending") for name in ("cause", "in_column", "value")])
     binary.execute(
         f"""
         insert into open_values (seller_id, import_id, cause, "column", value, rows, first_line, last_line)
-        select %(seller_id)s, %(import_id)s, cause, in_column, value, %(sign)s * rows, first_line, last_line
+        select %(seller_id)s, %(import_id)s, cause, in_column, value, rows, first_line, last_line
         from {binary.unnest(COUNTED)}
         on conflict (seller_id, import_id, cause, "column", value) do update set
             rows = open_values.rows + excluded.rows,
             first_line = least(open_values.first_line, excluded.first_line),
             last_line = greatest(open_values.last_line, excluded.last_line)
         """,
-        {**key._asdict(), "sign": sign, **binary.as_arrays(counted)},
+        _as_parameters(key, counted),
     )
-    if sign < 0:
-        query = f"delete from open_values where {_THIS} and cause = any(%(causes)s) and rows <= 0"
-        execute(query, {**key._asdict(), "causes": counted["cause"].unique().to_pylist()})
+
+
+def uncount_values(key: ImportKey, counted: pa.Table) -> None:
+    """Take rows with these values, a table of COUNTED, away from those that are open."""
+    if not len(counted):
+        return
+    found = f"""
+        select v.place, v.rows - k.rows as rows from {binary.unnest(COUNTED)} cross join lateral (
+            select ctid as place, rows from open_values
+            where {_THIS} and cause = k.cause and "column" = k.in_column and value = k.value offset 0
+        ) v
+    """
+    values = _as_parameters(key, counted)
+    # A value of no row is not kept: of as many values as rows, nothing is written twice.
+    here = "o.ctid = k.place and o.seller_id = %(seller_id)s"
+    binary.execute(f"delete from open_values o using ({found}) k where {here} and k.rows <= 0", values)
+    binary.execute(f"update open_values o set rows = k.rows from ({found}) k where {here}", values)
+
+
+def _as_parameters(key: ImportKey, counted: pa.Table) -> dict[str, Any]:
+    # Neighbours in the primary key one after the other, so that each of its pages is found once.
+    counted = counted.sort_by([(name, "ascending") for name in ("cause", "in_column", "value")])
+    return {**key._asdict(), **binary.as_arrays(counted)}
 
 
 def list_groups(key: ImportKey) -> list[Group]:
