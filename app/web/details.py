@@ -257,7 +257,7 @@ def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pac
         "step": next_step(one, related),
         "undo_until": progress.undo_until(one.finished_at),
         "takes_up": _list_taking_up(one, related, groups),
-        "warnings": likely_mistakes.list_warnings(one),
+        "warnings": likely_mistakes.list_warnings(one, related),
         "upload_check": summary.explain_invalid(one),
         "pace": moves,
         "work": throughput.say_work(one, moves.work),

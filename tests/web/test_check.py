@@ -15,7 +15,7 @@ from app.imports import commands
 from app.imports.errors import TransitionRefused
 from app.models import Import, Seller
 from app.statuses import RetriedRows
-from tests.factories import csv_bytes, look, row, start
+from tests.factories import csv_bytes, look, make_items, row, start
 from tests.pages import buttons, csrf_token, page, press, read, words
 from tests.states import everything
 from tests.web.test_details import live_part
@@ -134,6 +134,18 @@ def test_one_button_imports_the_stored_file_of_a_check(
     assert words(element.select_one(".relations")) == (
         f"Import of the file checked as stock.csv {status.capitalize()} Check"
     )
+
+
+def test_a_check_of_which_most_fails_leads_to_its_errors_first(
+    client: FlaskClient, seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    make_items()
+    made = start(seller, [row(), row(price="x"), row(price="y")], is_check=True)
+    run_jobs()
+    element = live_part(page(client, f"/imports/{made.public_id}"))
+    assert words(element.select_one(".btn-primary")) == "View errors"
+    assert "Import this file" in buttons(element)
+    assert "you fix the others here" in words(page(client, f"/imports/{made.public_id}/errors").select_one("main"))
 
 
 def test_of_two_presses_at_the_same_time_one_imports_it(

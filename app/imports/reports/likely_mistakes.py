@@ -1,15 +1,16 @@
 """Warnings on the page of an import: what the upload check found, and what came to light while rows were processed."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from app.csvfile.columns import Column
 from app.csvfile.contract import in_pounds
 from app.humanize import counted
 from app.imports.reports import seller_file
-from app.imports.reports.progress import ImportProgress
+from app.imports.reports.progress import ImportProgress, RelatedImports
 from app.imports.reports.seller_file import SellerFile, name_column
-from app.queries.imports import listing_warnings
+from app.queries.imports import listing_warnings, row_errors
 from app.queries.imports.listing_warnings import STRIKING_PERCENT, Counted, Kind
 
 #: Of fewer rows, some that fail are no reason to doubt the file as a whole.
@@ -39,9 +40,13 @@ class RowsWarning(NamedTuple):
     message: str
 
 
-def list_warnings(one: ImportProgress) -> list[FileWarning | RowsWarning]:
-    """The warnings about an import or check, the gravest first."""
-    return [*_most_fail(one), *list_in_rows(one)]
+def list_warnings(one: ImportProgress, related: RelatedImports) -> list[FileWarning | RowsWarning]:
+    """The warnings about an import or check, the gravest first; once its failed rows are dealt with, not about them."""
+    if one.failed == 0 or related.settled < one.failed:
+        return [*_most_fail(one), *list_in_rows(one)]
+    alone = {warned.line for warned in one.warnings if warned.rows == 1}
+    failed = {line for line in alone if row_errors.find_lines(one.key, line, line)}
+    return [*list_in_rows(replace(one, warnings=[warned for warned in one.warnings if warned.line not in failed]))]
 
 
 def list_in_rows(one: ImportProgress) -> list[RowsWarning]:
