@@ -1,6 +1,7 @@
 """Fix it here, for programs: what is open of the failed rows, answers about them, and the import of corrected rows."""
 
 import uuid
+from functools import partial
 from typing import Any
 
 from marshmallow import RAISE
@@ -18,7 +19,7 @@ from app.imports.creation import form_key_of
 from app.imports.fixes import engine, report
 from app.imports.fixes.engine import Asked, NotOneRow
 from app.imports.fixes.report import GroupToFix, ValueToFix
-from app.imports.reports import progress
+from app.imports.reports import progress, seller_file
 from app.models import Import
 
 _TAG = ["Failed rows"]
@@ -125,6 +126,7 @@ def _show(public_id: uuid.UUID) -> dict[str, Any]:
     one = progress.get(seller_id(), public_id)
     to_fix = report.show(one)
     standing = to_fix.standing
+    name_of = partial(seller_file.name_column, seller_file.find(one.key))
     return {
         "busy": standing.answering is not None,
         "rows_done": standing.rows_done,
@@ -134,15 +136,16 @@ def _show(public_id: uuid.UUID) -> dict[str, Any]:
         "correct": standing.correct,
         "left_out": standing.left_out,
         "taken_up": standing.taken,
-        "groups": [_show_group(group) for group in to_fix.groups],
-        "answers": [{**each._asdict(), "words": report.describe(each), "value": each.value} for each in to_fix.answers],
+        "groups": [_show_group(group, name_of(group.kind.column)) for group in to_fix.groups],
+        "answers": [{**each._asdict(), "words": report.describe(each, name_of)} for each in to_fix.answers],
     }
 
 
-def _show_group(group: GroupToFix) -> dict[str, Any]:
+def _show_group(group: GroupToFix, column_of_file: str) -> dict[str, Any]:
     return {
         "cause": group.kind.cause.slug,
         "column": group.kind.column,
+        "column_of_file": column_of_file,
         "rows": group.rows,
         "suggestions": [_show_asked(offer.asked, offer.text) for offer in group.rules],
         "values": [_show_value(value) for value in group.values],

@@ -213,7 +213,8 @@ class OpenGroup(Answer):
     """The open rows with one cause in one column."""
 
     cause = _text("The cause.")
-    column = _text("The column; empty for the row as a whole.")
+    column = _text("The column of the import format, as answers name it; empty for the row as a whole.")
+    column_of_file = _text(f"The column as its file has it. {_COLUMN_OF_FILE}")
     rows = _count("Number of rows.")
     suggestions = _list(SuggestedAnswer(), "Answers for all of them.")
     values = _list(OpenValue(), "The most frequent wrong values.")

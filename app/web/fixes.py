@@ -228,7 +228,7 @@ def _read_typed() -> Iterator[Asked]:
     for name, text in form.items():
         kind, _, rest = name.partition("-")
         number, _, column = rest.partition("-")
-        if kind == "to" and text.strip() and text != form.get(f"was-{rest}", ""):
+        if kind == "to" and text.strip() != form.get(f"was-{rest}", "").strip():
             typed[number][column] = text.strip()
     for number, cells in typed.items():
         meant = answers.read_text(form.get(f"of-{number}", ""))
@@ -278,8 +278,6 @@ def _rows_page(
     goes_on: bool,
     fault: str = "",
 ) -> str:
-    if not shown and not after:
-        flash("No row is left to fix here.", "success")
     parent = progress.get_related(one).parent
     return render_template(
         "fixes/rows.html",
@@ -310,4 +308,5 @@ def _tell(before: Standing, now: Standing, given: int) -> None:
         f"{counted(now.left_out - before.left_out, 'row')} left out" if now.left_out > before.left_out else "",
     ]
     told = ", ".join(filter(None, parts))
-    flash(f"{told}." if told else "No row was changed by that.", "success" if told else "info")
+    is_nearer = now.correct > before.correct or now.left_out > before.left_out
+    flash(f"{told}." if told else "No row was changed by that.", "success" if is_nearer else "info")

@@ -19,6 +19,7 @@ def test_failed_rows_are_corrected_and_imported_once(program, seller: Seller, ru
     state = program.post(path).get_json()
     assert (state["failed"], state["open"], state["busy"]) == (4, 4, False)
     (pounds,) = [group for group in state["groups"] if group["cause"] == "price-in-pounds"]
+    assert (pounds["column"], pounds["columnOfFile"]) == ("PRICE", "PRICE")
     (value,) = pounds["values"]
     assert (value["value"], value["rows"], value["firstLine"]) == ("1.99", 2, 2)
     (suggested, *_) = value["suggestions"]

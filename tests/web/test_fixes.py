@@ -94,6 +94,8 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     assert "Fix 24 rows" in words(page(client, f"{path}/errors").select_one("main"))
     press(client, page(client, path), "Fix 24 rows")
     presses = Presses(client, one)
+    # However long the pages take, this session does not sit idle in a transaction meanwhile.
+    db.session.rollback()
     assert presses.state() == {"correct": 0, "open": failed, "left-out": 0, "taken": 0}
     presses.press("Accept what is certain")
     assert presses.state()["correct"] == 4
@@ -134,6 +136,10 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     anchor = led_to.partition("#")[2]
     assert presses.look().select_one(f"li.group#{anchor}") is not None
     presses.press("Change MODE to CREATE", within=group("listing-not-found"))
+    # Which listings these are, and that rows of this very file have made them.
+    meant = [words(row) for row in presses.look().select(f"{group('listing-exists')} .fix-meant li")]
+    card = "Line 17: Dirty Squall, Harbour Rats, number HR-23, Weather, NM, normal."
+    assert meant[0] == f"{card} You have 30 for £0.20, from line 18 of this file."
     presses.press("Change MODE to UPDATE", within=group("listing-exists"))
     assert presses.state() == {"correct": 20, "open": 2, "left-out": 2, "taken": 0}
     soup = presses.look()
@@ -141,6 +147,7 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     typed = ["First-Rate Magnificent Error", "Beehive Rebellion: Drones Also Dream"]
     presses.press("Apply what I typed", **dict(zip(names, typed, strict=True)))
     assert presses.state() == {"correct": 22, "open": 0, "left-out": 2, "taken": 0}
+    assert "“Copperpot Parlour Games, " in words(presses.look().select_one(".fix-answers"))
     led_to = presses.press("Import 22 corrected rows")
     # With the button that leads here.
     assert presses.count + 1 == 11
@@ -150,6 +157,9 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     assert "Corrected rows of with-mistakes.csv" in words(soup.select_one(".relations"))
     lead = words(page(client, f"/imports/{one.public_id}").select_one(".outcome"))
     assert lead == "20 of 44 rows are live. 24 rows failed and all are dealt with."
+    # Nor does it warn any more of what was wrong with them.
+    assert "Look at the most common problem first" not in words(page(client, path).select_one("main"))
+    assert "under 5p" not in words(page(client, path).select_one("main"))
     assert page(client, "/imports?status=attention").select("li.import") == []
     # What was left out can still be taken back.
     assert presses.state() == {"correct": 0, "open": 0, "left-out": 2, "taken": 22}
@@ -212,7 +222,12 @@ def test_what_cannot_be_a_row_is_shown_again_with_all_that_was_typed(
 
 def test_a_button_changes_only_the_rows_that_it_showed(client: FlaskClient, seller: Seller, run_jobs: Run) -> None:
     make_items()
-    rows = [row(mode="DELETE"), row(mode="UPDATE", urn="urn:test:2"), row(urn="urn:test:3", price="x")]
+    rows = [
+        row(mode="DELETE"),
+        row(mode="UPDATE", urn="urn:test:2"),
+        row(urn="urn:test:3", price="x"),
+        row(urn="urn:test:3", condition="EX", cardmarket_id="9.22E+05"),
+    ]
     one = start(seller, rows, file_name="stock.csv")
     run_jobs()
     presses = Presses(client, one)
@@ -222,10 +237,13 @@ def test_a_button_changes_only_the_rows_that_it_showed(client: FlaskClient, sell
     typed[field_names(soup, "price-not-whole", "PRICE", "x")] = "£1.99"
     presses.press("Change MODE to CREATE", soup, within=group("listing-not-found"), **typed)
     # The row whose MODE was typed has the problem of that group only since then.
-    assert presses.state() == {"correct": 1, "open": 2, "left-out": 0, "taken": 0}
+    assert presses.state() == {"correct": 1, "open": 3, "left-out": 0, "taken": 0}
     soup = presses.look()
     assert soup.select_one(group("listing-not-found")) is not None
     assert soup.select_one(group("price-in-pounds", "PRICE")) is not None
+    # A cell that is emptied is changed, too.
+    presses.press("Apply what I typed", soup, CARDMARKET_ID="")
+    assert presses.state() == {"correct": 2, "open": 2, "left-out": 0, "taken": 0}
 
 
 def test_every_answer_can_be_taken_back_however_many_were_given_since(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
@@ -15,8 +15,10 @@ from app.csvfile.header import layout_of
 from app.csvfile.reader import CONTROL
 from app.csvfile.records import find_cells
 from app.csvfile.visible import visible
+from app.imports.fixes import listed
 from app.imports.fixes.answers import REASON, UNIT, Rule
 from app.imports.fixes.engine import Asked
+from app.imports.fixes.listed import Meant
 from app.imports.fixes.slices import JOINT
 from app.imports.reports import seller_file
 from app.imports.reports.progress import ImportProgress
@@ -35,6 +37,9 @@ _GROUPS = 40
 #: Answers on one page.
 _ANSWERS = 10
 _UNPRINTABLE = re.compile(f"{CONTROL.pattern}|[\ufdd0-\ufdef\ufffe\uffff]")
+#: Rows of a group that are told apart, among so many lines from the first.
+_MEANT, _MEANT_LINES = 5, 20_000
+_ABOUT_LISTINGS = frozenset({Cause.LISTING_EXISTS, Cause.LISTING_REPEATED, Cause.LISTING_NOT_FOUND})
 _IDS = (Column.CARDMARKET_ID, Column.TCGPLAYER_ID)
 _LOST = (Cause.ID_NOT_DIGITS, Cause.NUMBER_SHORTENED, Cause.NUMBER_AS_DATE, Cause.SPREADSHEET_ERROR)
 
@@ -71,7 +76,7 @@ class ValueToFix:
     @property
     def text(self) -> str:
         """The value for people."""
-        return visible(", ".join(filter(None, self.value.split(JOINT))))
+        return _say_value(self.value)
 
     @property
     def leave_out(self) -> Asked:
@@ -92,6 +97,8 @@ class GroupToFix:
     more: int
     #: Its only row, where there is no value to type something else for: to be corrected in place.
     row: RowToFix | None
+    #: The listings that its first rows mean, where these are what is wrong.
+    meant: list[Meant]
 
     @property
     def leave_out(self) -> Asked:
@@ -152,7 +159,7 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
     wanted = [group for group in groups if kind in {None, group.kind}]
     per_group = _VALUES if kind is None else _VALUES_ALONE
     values = corrections.list_values(one.key, per_group=per_group, kind=kind)
-    shown = _show_groups(one.key, wanted[:_GROUPS], values) if standing.answering is None else []
+    shown = _show_groups(one, wanted[:_GROUPS], values) if standing.answering is None else []
     sure = {each.kind: each.rows for each in values if _is_sure(each)}
     by_kind = {group.kind: group for group in groups}
     answers = corrections.list_answers(one.key, limit=_ANSWERS + 1, before=before)
@@ -168,6 +175,11 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
     )
 
 
+def _say_value(value: str) -> str:
+    """A wrong value for people; those of several columns one after the other."""
+    return visible(", ".join(filter(None, value.split(JOINT))))
+
+
 def place_of(kind: ErrorKind) -> str:
     """The name of the place of a group on the page."""
     return "-".join(filter(None, (kind.cause.slug, kind.column)))
@@ -177,7 +189,8 @@ def _is_sure(one: Value) -> bool:
     return sure_value(one.kind, one.value) is not None if one.value else False
 
 
-def _show_groups(key: ImportKey, groups: Sequence[Group], values: Sequence[Value]) -> list[GroupToFix]:
+def _show_groups(one: ImportProgress, groups: Sequence[Group], values: Sequence[Value]) -> list[GroupToFix]:
+    key = one.key
     kinds = {group.kind for group in groups}
     values = [each for each in values if each.kind in kinds]
     layout = layout_of(lookups.get_source(key).header)
@@ -187,6 +200,7 @@ def _show_groups(key: ImportKey, groups: Sequence[Group], values: Sequence[Value
     found = dict(zip(values, suggest(problems), strict=True))
     alone = _rows_in_place(key, groups, values, rows)
     lines = seller_file.own_lines(key, {each.first_line for each in values})
+    meant = _tell_meant(one, values)
     told = {each: dict(problem.values) for each, problem in zip(values, problems, strict=True)}
     return [
         GroupToFix(
@@ -200,9 +214,25 @@ def _show_groups(key: ImportKey, groups: Sequence[Group], values: Sequence[Value
             ],
             group.values - sum(each.kind == group.kind for each in values),
             alone.get(group.kind),
+            meant.get(group.kind, []),
         )
         for group in groups
     ]
+
+
+def _tell_meant(one: ImportProgress, values: Sequence[Value]) -> dict[ErrorKind, list[Meant]]:
+    """What the first rows mean of the groups about listings, whose values say nothing."""
+    return {
+        each.kind: listed.tell(one, corrections.list_open(one.key, _first_rows(each), after_line=0, limit=_MEANT))
+        for each in values
+        if each.kind.cause in _ABOUT_LISTINGS
+    }
+
+
+def _first_rows(one: Value) -> Wanted:
+    """The first rows with a value; there may be more, far behind them."""
+    last_line = min(one.last_line, one.first_line + _MEANT_LINES)
+    return Wanted(one.kind.cause.slug, one.kind.column, one.first_line, last_line)
 
 
 def _rows_in_place(
@@ -346,11 +376,11 @@ def show_rows(key: ImportKey, errors: Sequence[RecordedError]) -> list[RowToFix]
     return rows
 
 
-def describe(answer: GivenAnswer) -> str:
-    """An answer in words."""
-    cells = ", ".join(f"{column} {text or '(empty)'}" for column, text in answer.cells.items())
+def describe(answer: GivenAnswer, name_of: Callable[[str], str]) -> str:
+    """An answer in words; ``name_of`` says what the seller calls a column."""
+    cells = ", ".join(f"{name_of(column)} {text or '(empty)'}" for column, text in answer.cells.items())
     cause = Cause.by_slug(answer.cause).title if answer.cause else ""
-    where = f"{cause}{f' “{visible(answer.value)}”' if answer.value else ''}".replace(JOINT, ", ")
+    where = f"{cause}{f' “{_say_value(answer.value)}”' if answer.value else ''}"
     return {
         Rule.SET: f"{where}: {cells}",
         Rule.SUGGESTED: f"{where}: what each value means",
