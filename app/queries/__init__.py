@@ -108,6 +108,16 @@ def driver_cursor() -> Cursor[tuple[Any, ...]]:
     return connection.cursor()
 
 
+def commit_together() -> None:
+    """Have this transaction commit what it writes to the ledger and to a seller's rows, or neither, on any machines.
+
+    The coordinator of a cluster does so after it has written to two nodes, of which the ledger is none, or has copied.
+    Otherwise it commits on the node first; should it die then, the ledger would not know. So nothing is copied.
+    """
+    with driver_cursor().copy("copy claims (seller_id) from stdin"):
+        pass
+
+
 def execute(query: str, values: Mapping[str, Any] | None = None) -> int:
     """Execute a statement, whose parameters are as ``%(name)s``. Returns the number of rows that it wrote."""
     return _run(query, values).rowcount

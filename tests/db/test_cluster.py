@@ -20,10 +20,10 @@ from app.imports import retention
 from app.jobs import queue
 from app.models import BY_SELLER, ON_ALL_NODES, Seller
 from app.operators import cluster, overview
-from app.queries import BatchKey, ImportKey
+from app.queries import BatchKey, ImportKey, driver_cursor
 from app.queries import cluster as queries_of_cluster
 from app.queries.cluster import Node, get_extension
-from app.queries.imports import housekeeping, lookups, transitions
+from app.queries.imports import corrections, housekeeping, lookups, transitions
 from app.statuses import ImportStatus
 from tests.conftest import CLUSTER
 from tests.factories import csv_bytes, look, make_items, row, start
@@ -69,6 +69,26 @@ def test_status_shows_where_sellers_lie(app: Flask, seller: Seller, run_jobs: Ca
     shown = app.test_cli_runner().invoke(args=["cluster", "status"])
     assert shown.exit_code == 0
     assert "seller@example.com (1 listing)" in shown.output
+
+
+@on_a_cluster
+@pytest.mark.parametrize(
+    "begin", [lambda key: transitions.lock_for_chunk(BatchKey(*key, 1), 1), corrections.lock], ids=["chunk", "answer"]
+)
+def test_the_ledger_and_a_sellers_rows_are_committed_together(
+    seller: Seller, begin: Callable[[ImportKey], object]
+) -> None:
+    make_items()
+    key = ImportKey(seller.id, start(seller, [row()]).id)
+    assert transitions.claim(BatchKey(*key, 1), 1)
+    db.session.commit()
+    sent: list[str | None] = []
+    driver_cursor().connection.add_notice_handler(lambda notice: sent.append(notice.message_primary))
+    db.session.execute(text("set local citus.log_remote_commands = on"))
+    assert begin(key)
+    db.session.execute(text("delete from claims where seller_id = :seller"), {"seller": seller.id})
+    db.session.commit()
+    assert [one for one in sent if one and "PREPARE TRANSACTION" in one]
 
 
 def _raise(state: str, message: str) -> str:

@@ -16,7 +16,17 @@ from sqlalchemy import exists, func, select
 from app.csvfile.causes import Cause
 from app.extensions import db
 from app.models import Answer, Correction, Fixing, Import, OpenValue
-from app.queries import ImportKey, binary, execute, fetch, fetch_as, fetch_one, fetch_value, older_than
+from app.queries import (
+    ImportKey,
+    binary,
+    commit_together,
+    execute,
+    fetch,
+    fetch_as,
+    fetch_one,
+    fetch_value,
+    older_than,
+)
 from app.queries.bulk_insert import copy, with_constants
 from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import RecordedError
@@ -140,6 +150,7 @@ def list_standings(seller_id: int, import_ids: Collection[int]) -> dict[int, Sta
 
 def lock(key: ImportKey) -> Standing:
     """How far the failed rows are corrected, which nobody else changes until the end of this transaction."""
+    commit_together()
     names, values = "seller_id, import_id", "%(seller_id)s, %(import_id)s"
     execute(f"insert into fixings ({names}) values ({values}) on conflict do nothing", key._asdict())
     return fetch_as(Standing, f"select {_STANDING} from fixings where {_THIS} for update", key._asdict())[0]

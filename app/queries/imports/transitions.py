@@ -8,7 +8,18 @@ When an import gets a status that sellers are notified of, the same transaction 
 
 from typing import Any, NamedTuple
 
-from app.queries import CHUNK, BatchKey, ImportKey, change, driver_cursor, fetch, fetch_as, fetch_value, older_than
+from app.queries import (
+    CHUNK,
+    BatchKey,
+    ImportKey,
+    change,
+    commit_together,
+    driver_cursor,
+    fetch,
+    fetch_as,
+    fetch_value,
+    older_than,
+)
 from app.queries.deliveries import outbox
 from app.queries.imports.lookups import IN_TURN, REST_SECONDS, Waiting
 from app.queries.items import VERSION
@@ -291,6 +302,7 @@ def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
         for no key update of b
     """
     row = _fetch(query, key, attempt=attempt, chunk=CHUNK)
+    commit_together()
     return None if row is None else Fence(*row[:2])
 
 
