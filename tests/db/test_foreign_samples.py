@@ -24,7 +24,7 @@ from app.imports import conversion_job, conversions, match_flow
 from app.imports.foreign.reading import transcribe
 from app.models import Seller
 from app.statuses import ImportKind
-from tests.samples import CATALOG, SAMPLES
+from tests.samples import CATALOG, SAMPLES, load_catalog
 
 FOREIGN = SAMPLES / "foreign"
 COLUMNS = ("URN", "CONDITION", "PRICE", "QUANTITY", "VARIANTS")
@@ -94,7 +94,7 @@ def faults(name: str, lines: dict[int, list[dict[str, str]]], rows: dict[int, Ca
 
 @needs_foreign
 def test_every_row_of_every_sample(app: Flask, seller: Seller, tmp_path: Path) -> None:
-    catalog.load(CATALOG)
+    load_catalog()
     found = expected()
     del found["tcgplayer-pull-sheet.csv"]
     refused = convert(app, seller, "tcgplayer-pull-sheet.csv", tmp_path)

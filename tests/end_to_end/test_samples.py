@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app import catalog
 from app.imports import commands, undo
 from app.imports.reports.progress import ImportProgress
 from app.models import Import
 from tests.conftest import make_seller
 from tests.factories import failures, listed, look, start
 from tests.processes import wait_until, workers
-from tests.samples import CATALOG, SAMPLES, expected_errors, expected_listings, needs_samples
+from tests.samples import SAMPLES, expected_errors, expected_listings, load_catalog, needs_samples
 
 
 def wait_for_end(started: Import, status: str = "FAILED") -> ImportProgress:
@@ -25,7 +24,7 @@ def numbers(one: ImportProgress) -> tuple[int, ...]:
 
 @needs_samples
 def test_samples(app: Flask, environ: dict[str, str]) -> None:
-    assert catalog.load(CATALOG) == (39_376, 39_376)
+    assert load_catalog() == (39_376, 39_376)
     sellers = [make_seller(f"{name}@example.com") for name in ("first", "second")]
     with workers(environ, 4):
         for seller, name in (
@@ -50,4 +49,4 @@ def test_samples(app: Flask, environ: dict[str, str]) -> None:
             assert (undone.created, undone.unchanged, undone.not_processed) == (ended.created, 0, 0)
             wait_for_end(commands.import_again(seller.id, started.public_id))
             assert listed(seller) == expected_listings(name)
-    assert catalog.load(CATALOG) == (39_376, 0)
+    assert load_catalog() == (39_376, 0)

@@ -21,7 +21,7 @@ from app.statuses import RetriedRows
 from tests.factories import csv_bytes, make_items, row, start
 from tests.pages import csrf_token, page, press, read, words
 from tests.processes import ROOT
-from tests.samples import CATALOG, SAMPLES, needs_samples
+from tests.samples import SAMPLES, load_catalog, needs_samples
 
 Run = Callable[[], None]
 DEMO = ROOT / "app" / "demo"
@@ -284,7 +284,7 @@ def test_pages_name_characters_of_failed_rows_that_html_cannot_have(
 def test_the_shared_samples_are_all_dealt_with_on_pages_alone(
     client: FlaskClient, seller: Seller, run_jobs: Run
 ) -> None:
-    catalog.load(CATALOG)
+    load_catalog()
     seller_id = seller.id
     names = ("awkward", "awkward-updates", "mixed-5000", "update-3000")
     corrected = {name: deal_with(client, seller_id, run_jobs, name) for name in names}
