@@ -131,8 +131,8 @@ def distribute() -> None:
 @pytest.fixture(scope="session")
 def migrated_app(environ: dict[str, str]) -> Iterator[Flask]:
     """The application over a migrated database."""
-    # Tests keep transactions open for longer than a worker may.
-    app = create_app({**environ, "LEASE_SECONDS": "60"})
+    # Tests keep transactions open for longer than a worker may, and on a busy machine for as long as they may take.
+    app = create_app({**environ, "LEASE_SECONDS": "180"})
     app.testing = True
     with app.app_context():
         upgrade()

@@ -117,7 +117,7 @@ def test_a_worker_that_stands_still_in_the_middle_of_a_copy_loses_its_locks(app:
     started = upload(seller)
     batch = BatchKey(seller.id, started.id, 1)
     transitions.claim(batch, 1)
-    age("update batches set heartbeat_at = heartbeat_at - interval '1 minute'")
+    age("update batches set heartbeat_at = heartbeat_at - interval '1 hour'")
     address = db.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
     with psycopg.connect(address) as frozen, psycopg.connect(address) as other:
         for connection, name in ((frozen, "sluice chunk"), (other, "somebody else")):
