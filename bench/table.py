@@ -99,7 +99,7 @@ TARGETS = (
            "{:.2f} of its time", 1.0),
     Target("undo-updated", "undo", "undo of {half} updated rows, against the import that made them",
            "{:.2f} of its time", 1.0),
-    Target("undo-kept", "undo", "what the earlier values of updated listings cost an import of {rows} UPDATE rows",
+    Target("undo-kept", "undo", "what the earlier values of updated listings cost an import of {small} UPDATE rows",
            "{:.0f} %", 10),
 )  # fmt: skip
 
