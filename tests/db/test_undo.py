@@ -25,6 +25,7 @@ from app.listings import Edit, change
 from app.models import Import, Seller
 from app.queries import BatchKey, ImportKey
 from app.queries.imports import transitions, undo_listings
+from app.queries.imports import undo as undo_queries
 from app.queries.listings.earlier_values import MARKS
 from app.statuses import RetriedRows
 from tests.conftest import CLUSTER, make_seller
@@ -305,6 +306,34 @@ def test_a_listing_is_counted_once_although_an_undo_came_between_two_of_its_rows
     of_slow = undo.start(seller.id, slow.public_id)
     run_jobs()
     assert (look(of_slow).total, counts(of_slow)) == (1, (0, 1, 0))
+
+
+def test_updates_are_put_back_without_reading_the_other_listings(seller: Seller) -> None:
+    """Of a seller who had no listings when the planner's statistics were made."""
+    make_items(1)
+    parent = ImportKey(seller.id, start(seller, [row()]).id)
+    made = """
+        insert into listings (seller_id, item_id, condition, variants, price, quantity, hidden, created_import_id,
+            created_line, updated_import_id)
+        select :seller_id, id, 1, 'v' || lpad(n::text, 5, '0'), 200, 1, false, 1, n, :import_id
+        from items, generate_series(1, 20000) n
+    """
+    db.session.execute(text(made), {**parent._asdict(), "seller_id": make_seller("other@example.com").id})
+    db.session.execute(text("analyze listings"))
+    db.session.execute(text(made), parent._asdict())
+    record = """
+        insert into earlier_values (seller_id, import_id, listings, item_id, condition, variants, price)
+        select :seller_id, :import_id, 500, array_agg(item_id), array_agg(condition), array_agg(variants), array_agg(1)
+        from listings where seller_id = :seller_id and created_line <= 500 returning id
+    """
+    number = db.session.execute(text(record), parent._asdict()).scalar_one()
+    db.session.commit()
+    read = text("select idx_tup_fetch + seq_tup_read from pg_stat_xact_user_tables where relname = 'listings'")
+    before = db.session.scalar(read)
+    slice_start = undo_queries.RECORDS + number
+    done = undo_queries.reverse(BatchKey(*parent, 1), parent, start=slice_start, end=slice_start + 1, limit=500)
+    assert done.put_back == 500
+    assert db.session.scalar(read) - before <= 3 * 500
 
 
 def test_what_ran_beside_an_import_is_known_without_a_clock(

@@ -123,10 +123,10 @@ class LiveListings:
 
     def change(self, changes: pa.Table) -> None:
         """Record the present values for an undo, and write the new ones."""
-        listings.go_to_places()
-        with metrics.timed("earlier values"):
-            earlier_values.record(self._run.key, changes["place"])
-        listings.update(self._run, changes)
+        with listings.in_place():
+            with metrics.timed("earlier values"):
+                earlier_values.record(self._run.key, changes["place"])
+            listings.update(self._run, changes)
         listing_warnings.add(self._batch, suspect_changes.find(changes))
 
     def record_unchanged(self, unchanged: pa.Table) -> None:

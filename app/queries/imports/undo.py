@@ -19,7 +19,7 @@ from psycopg import Cursor
 
 from app.queries import BatchKey, ImportKey, driver_cursor, execute, fetch, fetch_value, fetch_values
 from app.queries.listings.earlier_values import ENTRY, MARKS, VALUES, entries
-from app.queries.listings.listings import HAS_KEY, IN_PLACE, KEY
+from app.queries.listings.listings import HAS_KEY, KEY, in_place
 from app.queries.status_sets import KIND_CHECK, KIND_UNDO
 
 #: Where the numbers of records begin: items have smaller ones.
@@ -313,7 +313,7 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
     values = {**values, "end": end}
     # In the order of the keys; see ``queries.listings``.
     query = f"""
-        select count(*), {IN_PLACE} from (
+        select count(*) from (
             select {_each("e", KEY)} from {entries("e")} where {_RECORDS} and {_IN_SLICE}
             order by {_each("e", KEY)} offset 0
         ) k cross join lateral (select from listings l where {HAS_KEY} for no key update) l
@@ -339,7 +339,8 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
         ) k
         where l.ctid = k.place and l.seller_id = %(seller_id)s
     """
-    cursor.execute(query, values)
+    with in_place():
+        cursor.execute(query, values)
     put_back = cursor.rowcount
     if put_back < found:
         query = f"""

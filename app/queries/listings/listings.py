@@ -9,6 +9,7 @@ other, in one order; and those that insert wait for these, or for each other, in
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -244,18 +245,21 @@ def _as_listings(key: ImportKey, rows: pa.Table) -> pa.Table:
     ).select(_INSERTED)
 
 
-#: SQL: for the rest of the transaction the planner goes to the places of 5,000 listings. By default it would rather
-#: read all listings of the seller and hash them, for each chunk: it expects few of a seller whose listings have not
-#: been analyzed yet, and pages that have to be read from the disk.
-IN_PLACE = ", ".join(
-    f"set_config('{name}', '{value}', true)"
-    for name, value in {"random_page_cost": "0.1", "enable_hashjoin": "off", "enable_mergejoin": "off"}.items()
-)
+@contextmanager
+def in_place() -> Iterator[None]:
+    """What is executed in this context goes to the places of listings, whatever the planner knows of the seller.
+
+    It would read all listings of the seller for each chunk where it expects few: of one whose listings have not been
+    analyzed yet, or who had none when they were.
+    """
+    _set_scans("off")
+    yield
+    _set_scans("on")
 
 
-def go_to_places() -> None:
-    """Have the rest of the transaction read and write listings at their places; see ``IN_PLACE``."""
-    fetch(f"select {IN_PLACE}")
+def _set_scans(value: str) -> None:
+    scans = ("enable_seqscan", "enable_indexscan", "enable_bitmapscan")
+    fetch("select " + ", ".join(f"set_config('{scan}', '{value}', true)" for scan in scans))
 
 
 def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
@@ -290,7 +294,7 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
 
 
 def update(run: Run, changes: pa.Table) -> None:
-    """Write to listings that ``compare`` has locked in this transaction, at their places; see ``go_to_places``.
+    """Write to listings that ``compare`` has locked in this transaction, at their places; see ``in_place``.
 
     ``changes`` has these columns: ``place``; ``line`` and ``hidden_line``, the new marks; ``is_higher``, whether the
     listing gets the values, which are columns too; and its new ``hidden``, null where it stays.
