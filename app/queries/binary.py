@@ -153,7 +153,11 @@ def as_array(column: pa.Array) -> bytes:
     if not len(column):
         return struct.pack(">iii", 0, 0, _TYPES[column.type].oid)
     header = struct.pack(">iiiii", 1, int(column.null_count > 0), _TYPES[column.type].oid, len(column), 1)
-    return header + bytes(_data_of(_join([_encode(column)], len(column))))
+    field = _encode(column)
+    # Of values of one size the bytes are there already.
+    is_fixed = field.rest is None
+    data = _side_by_side(field.fixed, len(column)) if is_fixed else _data_of(_join([field], len(column)))
+    return header + bytes(data)
 
 
 def encode_rows(columns: pa.Table) -> pa.BinaryArray:
@@ -241,7 +245,12 @@ def _data_of(values: pa.BinaryArray) -> memoryview:
 
 def _beside_each_other(integers: list[tuple[str, NDArray[Any] | int]], count: int) -> pa.Array:
     """The bytes of several integers of fixed sizes for each of ``count`` rows."""
+    rows = _side_by_side(integers, count)
+    return _binary(rows, np.arange(count + 1) * rows.itemsize)
+
+
+def _side_by_side(integers: list[tuple[str, NDArray[Any] | int]], count: int) -> NDArray[np.void]:
     rows = np.empty(count, np.dtype([(str(at), kind) for at, (kind, _) in enumerate(integers)]))
     for at, (_, values) in enumerate(integers):
         rows[str(at)] = values
-    return _binary(rows, np.arange(count + 1) * rows.itemsize)
+    return rows

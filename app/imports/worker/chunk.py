@@ -179,7 +179,7 @@ def _write_updates(rows: pa.Table, keys: Places, found: Compared, target: Target
     starts = np.flatnonzero(_is_first(keys[found.at]))
     # Among rows for one listing, the last has the highest line.
     ends = np.append(starts[1:], len(found.at)) - 1
-    listings = rows.take(found.at[ends])
+    listings = _take(rows, found.at[ends])
     lines = np.asarray(listings["line"])
     # The last row for each listing that has a HIDDEN.
     has_hidden = np.asarray(rows["hidden"].is_valid())[found.at]
@@ -204,14 +204,19 @@ def _write_updates(rows: pa.Table, keys: Places, found: Compared, target: Target
     hidden = rows["hidden"].take(pa.array(found.at[hides], mask=hidden_lines <= marks.hidden_lines))
     changes = {
         **{name: listings[name] for name in listings.column_names},
-        "place": pa.array(found.places[ends].tolist(), binary.TID),
+        "place": pa.Array.from_buffers(binary.TID, len(ends), [None, pa.py_buffer(found.places[ends])]),
         "old_price": found.prices[ends],
         "is_higher": lines > marks.lines,
         "line": np.maximum(lines, marks.lines),
         "hidden": hidden,
         "hidden_line": np.maximum(hidden_lines, marks.hidden_lines),
     }
-    target.change(pa.table(changes).take(changing))
+    target.change(_take(pa.table(changes), changing))
+
+
+def _take(rows: pa.Table, places: Places) -> pa.Table:
+    """The rows in these places, which ascend."""
+    return rows if len(places) == len(rows) else rows.take(places)
 
 
 def _is_first(keys: Places) -> Flags:
