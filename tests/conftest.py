@@ -161,7 +161,7 @@ def remove_what_is_left(*, keep: Collection[str] = ()) -> None:
         db.session.rollback()
     except DBAPIError:
         # The time of the test was over in the middle of a query.
-        db.session.invalidate()
+        db.session().invalidate()
     left = [table.name for table in reversed(db.metadata.sorted_tables) if table.name not in {*_SINGLE_ROWS, *keep}]
     statements = [_TRUNCATE_LARGE_TABLES.format(names=", ".join(f"'{name}'" for name in left))]
     statements += [f"delete from {name}" for name in left]
