@@ -10,8 +10,8 @@ from app.api import problems
 from app.api.schemas import Problem
 
 VERSION = "1"
-#: The content types that the API accepts.
-METHODS = ("get", "post")
+#: The methods of operations, in the order of the reference.
+METHODS = ("get", "post", "patch", "delete")
 
 _TAGS = {
     "Imports": "Upload a file to start an import. It is split into batches, which run in the background.",

@@ -113,7 +113,8 @@ def _name_of(schema: Mapping[str, Any]) -> str:
 
 def _examples(method: str, path: str, operation: Mapping[str, Any], parameters: list[dict[str, Any]]) -> Iterator[str]:
     address = path.replace("{id}", "$ID").removeprefix("/api/v1")
-    wanted = [one for one in parameters if one["in"] == "query" and one.get("required")]
+    # A change that names nothing changes nothing.
+    wanted = [one for one in parameters if one["in"] == "query" and (one.get("required") or method == "PATCH")]
     query = "&".join(f"{one['name']}={_example_of(one)}" for one in wanted)
     start = 'curl -H "Authorization: Bearer $SLUICE_TOKEN"'
     target = f'"$SLUICE{address}{"?" + query if query else ""}"'
@@ -134,5 +135,7 @@ def _example_of(parameter: Mapping[str, Any]) -> str:
     schema = parameter["schema"]
     if schema.get("type") == "integer":
         return str(schema.get("minimum", 1))
+    if schema.get("type") == "boolean":
+        return "true"
     known = schema.get("enum")
     return str(known[0] if known else parameter["name"]).upper()

@@ -33,11 +33,15 @@ def test_it_has_every_route_of_the_api(app: Flask) -> None:
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
     assert described == served
+    shown = page(app.test_client(), "/help/api").select(".fold summary code")
+    operations = {tuple(words(one).split()) for one in shown}
+    assert operations == {(method, path) for path, method in described}
     tags = {tag["name"] for tag in document["tags"]}
     for one in document["paths"].values():
-        for method in {"get", "post"} & one.keys():
+        for method in one.keys() - {"parameters"}:
             assert set(one[method]["tags"]) <= tags
             assert one[method]["summary"]
+            assert not one[method]["summary"].endswith(".")
             for parameter in one[method].get("parameters", ()):
                 assert parameter["description"]
 
