@@ -226,10 +226,9 @@ LIVE_IMPORT_STATUSES = frozenset({ImportStatus.RUNNING, ImportStatus.PAUSED})
 #: Imports that are over.
 FINAL_IMPORT_STATUSES = frozenset({ImportStatus.COMPLETED, ImportStatus.FAILED, ImportStatus.TERMINATED})
 
-#: Imports of which an operator may have given-up batches tried again.
-#: The one way back, for operators alone: a batch that was given up is QUEUED again, and its import, if that is over,
-#: runs again with it. Cursor and counters stay as they are, and attempt + 1 keeps out the worker that had the batch
-#: before. ``can_reopen`` says when.
+#: Imports of which an operator may have given-up batches tried again; ``can_reopen`` says when.
+#: This is the one way back from a final status: the batch is QUEUED again, and its import, if that is over, runs again
+#: with it. Cursor and counters stay as they are, and attempt + 1 keeps out the worker that had the batch before.
 REOPENABLE_IMPORT_STATUSES = frozenset({ImportStatus.RUNNING, ImportStatus.FAILED})
 
 #: Batches that still have rows to work on.

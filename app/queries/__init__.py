@@ -109,10 +109,10 @@ def driver_cursor() -> Cursor[tuple[Any, ...]]:
 
 
 def commit_together() -> None:
-    """Have this transaction commit what it writes to the ledger and to a seller's rows, or neither, on any machines.
+    """Force two-phase commit on a database cluster, so that the ledger and a seller's rows are committed or neither is.
 
-    The coordinator of a cluster does so after it has written to two nodes, of which the ledger is none, or has copied.
-    Otherwise it commits on the node first; should it die then, the ledger would not know. So nothing is copied.
+    Citus uses it only if a transaction wrote to two nodes other than the ledger's, or ran a COPY; otherwise a crash
+    could leave the listings committed and the ledger not. Hence this COPY of no rows.
     """
     with driver_cursor().copy("copy claims (seller_id) from stdin"):
         pass

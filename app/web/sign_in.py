@@ -7,8 +7,7 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
-from app.identity import login_throttle as sign_in_guard
-from app.identity import sessions
+from app.identity import login_throttle, sessions
 from app.identity.login_throttle import TooManyAttempts
 from app.web.forms import SignInForm
 from app.web.live_page import is_fragment_request
@@ -34,7 +33,7 @@ def sign_in() -> ResponseReturnValue:
         return _render(form), 422
     email, address = form.email.data or "", request.remote_addr or ""
     try:
-        seller = sign_in_guard.check_password(email, form.password.data or "", address=address)
+        seller = login_throttle.check_password(email, form.password.data or "", address=address)
     except TooManyAttempts as refused:
         response = make_response(_render(form, str(refused)), 429)
         response.headers["Retry-After"] = str(refused.seconds)
