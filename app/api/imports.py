@@ -144,7 +144,7 @@ def _convert(
         conversion_job.run(seller_id(), brought.id, brought.attempt)
         brought = conversions.get(seller_id(), brought.public_id)
     else:
-        queue.fill()
+        queue.send_waiting_jobs()
     started = conversions.find_import(brought)
     if started is not None:
         return answer_created(started.public_id)

@@ -68,7 +68,7 @@ def switch_on(key: EndpointKey) -> None:
     if webhook_endpoints.switch_on(key):
         outbox.hurry(key)
     _commit(Action.SWITCH_WEBHOOK_ON, _find(key))
-    queue.send_deliver()
+    queue.wake_deliverer()
 
 
 def switch_off(key: EndpointKey) -> None:
@@ -120,7 +120,7 @@ def send_test(key: EndpointKey) -> None:
     }
     outbox.add_test(key, json.dumps(body, separators=(",", ":")))
     db.session.commit()
-    queue.send_deliver()
+    queue.wake_deliverer()
 
 
 def send_again(key: EndpointKey, public_id: uuid.UUID) -> None:
@@ -131,7 +131,7 @@ def send_again(key: EndpointKey, public_id: uuid.UUID) -> None:
         db.session.rollback()
         raise EndpointRefused("This delivery is being sent right now.")
     db.session.commit()
-    queue.send_deliver()
+    queue.wake_deliverer()
 
 
 def _find(key: EndpointKey) -> WebhookEndpoint:

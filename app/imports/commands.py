@@ -121,7 +121,7 @@ def upload(
         return started
     # If the connection breaks here, it is not known whether the import exists, so the file stays.
     db.session.commit()
-    queue.fill()
+    queue.send_waiting_jobs()
     return created
 
 
@@ -325,7 +325,7 @@ def pause(seller_id: int, public_id: uuid.UUID) -> None:
     db.session.commit()
     stop_signal.send(key)
     if is_paused:
-        queue.send_deliver()
+        queue.wake_deliverer()
 
 
 def resume(seller_id: int, public_id: uuid.UUID) -> None:
@@ -336,7 +336,7 @@ def resume(seller_id: int, public_id: uuid.UUID) -> None:
     audit.record(Action.RESUME, seller_id, public_id)
     db.session.commit()
     stop_signal.clear(key)
-    queue.fill()
+    queue.send_waiting_jobs()
 
 
 def terminate(seller_id: int, public_id: uuid.UUID) -> None:
@@ -351,7 +351,7 @@ def terminate(seller_id: int, public_id: uuid.UUID) -> None:
         raise _refusal(key, "terminated")
     audit.record(Action.TERMINATE, seller_id, public_id)
     db.session.commit()
-    queue.send_deliver()
+    queue.wake_deliverer()
 
 
 def reopen(seller_id: int, public_id: uuid.UUID) -> int:
@@ -365,7 +365,7 @@ def reopen(seller_id: int, public_id: uuid.UUID) -> int:
         raise _nothing_to_reopen(key)
     audit.record(Action.REOPEN, seller_id, public_id, detail=f"{count} given up")
     db.session.commit()
-    queue.fill()
+    queue.send_waiting_jobs()
     return count
 
 

@@ -73,7 +73,7 @@ def run(
         end = _end(pulse, error)
     log.info("conversion ended: %s", end, extra={**fields, "seconds": round(monotonic() - began, 3)})
     conversions.start_wanted(key)
-    queue.fill()
+    queue.send_waiting_jobs()
 
 
 class _Pulse:

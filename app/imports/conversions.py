@@ -253,9 +253,9 @@ def bring(
 ) -> Conversion:
     """Upload a foreign file that is to be converted with a saved mapping and then imported or checked.
 
-    The caller has it converted (``queue.fill``, or ``conversion_job.run`` at once). A request that is sent again with
-    the same ``idempotency_key`` returns what it has created. Raises what ``upload`` raises, and FileRejected where
-    there is no such mapping or the file does not have its columns; nothing is stored then.
+    The caller has it converted (``queue.send_waiting_jobs``, or ``conversion_job.run`` at once). A request that is
+    sent again with the same ``idempotency_key`` returns what it has created. Raises what ``upload`` raises, and
+    FileRejected if there is no such mapping or the file lacks its columns; nothing is stored then.
     """
     try:
         mappings.load(seller_id, mapping_name)
@@ -389,7 +389,7 @@ def convert(
         return now
     db.session.commit()
     if in_background:
-        queue.fill()
+        queue.send_waiting_jobs()
     return get(seller_id, public_id)
 
 
@@ -445,7 +445,7 @@ def start(
         raise
     db.session.commit()
     if started is created:
-        queue.fill()
+        queue.send_waiting_jobs()
     return started
 
 

@@ -96,7 +96,7 @@ def start_stored(
         raise
     if started is created:
         db.session.commit()
-        queue.fill()
+        queue.send_waiting_jobs()
     return started
 
 

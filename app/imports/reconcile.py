@@ -38,7 +38,7 @@ class Repairs:
 
 
 def run(seller_id: int, import_id: int) -> None:
-    """The reconciler job at the end of an import; RQ calls this with nothing but ids."""
+    """Settle an import at its end or pause. Called by its name, also by jobs of the release before: hence plain ids."""
     key = ImportKey(seller_id, import_id)
     if settle(key):
         forget_notes(key)
@@ -50,7 +50,7 @@ def settle(key: ImportKey) -> bool:
     finished = transitions.settle_finished(key)
     db.session.commit()
     if paused or finished:
-        queue.send_deliver()
+        queue.wake_deliverer()
     if finished:
         log.info("import ended: %s", finished, extra={"import_id": key.import_id})
     return paused or finished is not None
@@ -90,19 +90,19 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
         log.warning("conversion reclaimed: %s", one.status, extra={"conversion": one.key, "attempt": one.attempt})
     settled = sum(settle(key) for key in lookups.find_running())
     try:
-        if foreign := queue.discard_foreign():
-            log.warning("%s entries that are not job ids removed from the queues", foreign)
+        if malformed := queue.remove_malformed_ids():
+            log.warning("%s entries that are not job ids removed from the queues", malformed)
         lost = _forget_lost_jobs()
     except RedisError as error:
         fault = diagnosis.of_redis(error)
         log.warning("search for lost jobs failed. %s %s", fault.sentence, fault.advice)
         lost = 0
     if outbox.has_work():
-        queue.send_deliver()
+        queue.wake_deliverer()
     reconciler.count(connection, reclaimed=len(reclaimed), settled=settled, lost=lost, ended=overdue)
-    filled = queue.fill()
-    reconciler.note_dispatch(connection, trouble=filled.trouble)
-    return Repairs(len(reclaimed) + len(lost_conversions), settled, lost, filled.sent)
+    dispatched = queue.send_waiting_jobs()
+    reconciler.note_dispatch(connection, trouble=dispatched.trouble)
+    return Repairs(len(reclaimed) + len(lost_conversions), settled, lost, dispatched.sent)
 
 
 def _start(key: ConversionKey) -> None:

@@ -84,7 +84,7 @@ def start(seller_id: int, public_id: uuid.UUID) -> Import:
     db.session.commit()
     if not plans:
         queue.reconcile(ImportKey(seller_id, started.id))
-    queue.fill()
+    queue.send_waiting_jobs()
     return started
 
 

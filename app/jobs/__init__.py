@@ -1,1 +1,1 @@
-"""Jobs and workers. Alone knows RQ."""
+"""Jobs and workers. This package alone knows RQ."""

@@ -1,4 +1,4 @@
-"""Enqueues jobs, and alone knows RQ.
+"""Sends jobs to Redis through RQ, and tells workers which of them to run.
 
 RQ only dispatches: a job carries nothing but ids, the reconciler sends a lost one again, and one that is delivered
 twice finds its batch already claimed.
@@ -36,6 +36,7 @@ DELIVERY_QUEUE_NAME = "sluice-deliveries"
 
 RUN_BATCH = "app.imports.worker.batch_job.run"
 RUN_CONVERSION = "app.imports.conversion_job.run"
+#: Sent by the release before alone; ``reconcile`` calls it in its own process.
 RECONCILE = "app.imports.reconcile.run"
 FIX = "app.imports.fixes.engine.run"
 DELIVER = "app.deliveries.job.run"
@@ -134,19 +135,20 @@ def open_queue(connection: Redis, name: str = QUEUE_NAME) -> Queue:
     return Queue(name, connection=connection, serializer=JSONSerializer, job_class=AllowedJob)
 
 
-class Filled(NamedTuple):
-    """The result of sending batches to Redis."""
+class Sent(NamedTuple):
+    """The result of sending conversions and batches to Redis."""
 
+    #: The number of jobs.
     sent: int
     #: Why Redis did not accept them all, in a sentence; None if it did.
     trouble: str | None
 
 
-def fill() -> Filled:
+def send_waiting_jobs() -> Sent:
     """Send waiting conversions and batches to Redis until enough jobs wait there.
 
     Commits. Errors are logged and returned instead of raised, because the caller's own work is done: the reconciler
-    fills the queue again.
+    sends again.
     """
     sent, trouble = 0, None
     try:
@@ -166,7 +168,7 @@ def fill() -> Filled:
         log.warning("jobs not sent", exc_info=True)
     finally:
         db.session.rollback()
-    return Filled(sent, trouble)
+    return Sent(sent, trouble)
 
 
 def count_workers() -> int:
@@ -202,9 +204,10 @@ def _send(converting: Sequence[WaitingConversion], batches: Sequence[Waiting]) -
 
 
 def reconcile(key: ImportKey) -> None:
-    """Settle an import that is pausing or whose batches are all over; if that fails, the tick does.
+    """Settle an import that is pausing or whose batches are all over, in this process; if that fails, the tick does.
 
-    Commits. A job for it would take longer than the import of ten rows.
+    Commits. A job for it would take longer than the import of ten rows. Workers cannot import the reconciler, which
+    stands above them, and so it is called by its name.
     """
     try:
         import_attribute(RECONCILE)(*key)
@@ -213,7 +216,7 @@ def reconcile(key: ImportKey) -> None:
         db.session.rollback()
 
 
-def send_deliver() -> None:
+def wake_deliverer() -> None:
     """Wake a deliverer: the outbox has messages. The job carries nothing, because the outbox has it all."""
     try:
         waiting = open_queue(redis_client(), DELIVERY_QUEUE_NAME)
@@ -232,8 +235,8 @@ def send_fix(key: ImportKey) -> None:
         log.warning("job for an answer not sent", exc_info=True)
 
 
-def ask() -> int:
-    """The number of jobs that wait in Redis. Writes a key, and so raises RedisError unless jobs can be sent."""
+def check_accepts_jobs() -> None:
+    """Raise RedisError unless Redis accepts jobs. Writes a key to find out."""
     redis = redis_client()
     redis.set(_ASKED, "", ex=_ASKED_SECONDS)
     # If one of RQ's keys has another type than RQ gives it, no job can be sent.
@@ -249,19 +252,18 @@ def ask() -> int:
         for answer in asked.execute(raise_on_error=False):
             if isinstance(answer, RedisError):
                 raise answer
-    return len(waiting_job_ids())
 
 
-def discard_foreign() -> int:
-    """Remove what cannot be a job's id from the queues, because it would end a worker. Returns their number.
+def remove_malformed_ids() -> int:
+    """Remove what cannot be a job's id from the queues, because it would end a worker. Returns how many there were.
 
     Raises RedisError.
     """
     keys = [key for one in _queues() for key in (one.key, one.intermediate_queue_key)]
-    foreign = [(key, name) for key in keys for name in _list(key) if not name.isascii()]
-    for key, name in foreign:
+    malformed = [(key, name) for key in keys for name in _list(key) if not name.isascii()]
+    for key, name in malformed:
         redis_client().lrem(key, 1, name)  # type: ignore[arg-type]
-    return len(foreign)
+    return len(malformed)
 
 
 def _list(key: str) -> list[bytes]:

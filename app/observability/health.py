@@ -63,7 +63,7 @@ def _ask_database() -> Fault | None:
 
 def _ask_redis() -> Fault | None:
     try:
-        queue.ask()
+        queue.check_accepts_jobs()
     except RedisError as error:
         log.warning("redis not ready", exc_info=True)
         return diagnosis.of_redis(error)

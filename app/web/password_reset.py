@@ -31,7 +31,7 @@ def ask() -> ResponseReturnValue:
         password_reset.ask(email, address=request.remote_addr or "")
     except TooManyRequests as refused:
         return _render_forgot(form, str(refused)), 429, {"Retry-After": str(refused.seconds)}
-    queue.send_deliver()
+    queue.wake_deliverer()
     return render_template("accounts/asked.html", email=email.strip())
 
 

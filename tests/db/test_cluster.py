@@ -170,7 +170,7 @@ def test_a_node_that_is_away_costs_no_attempt_and_no_other_seller_anything(
             # Its rest is over.
             db.session.execute(text("update batches set updated_at = now() - interval '1 minute'"))
             db.session.commit()
-            queue.fill()
+            queue.send_waiting_jobs()
         assert (look(imported).status, look(of_other).status) == (ImportStatus.RUNNING, ImportStatus.COMPLETED)
         attempt, fruitless = db.session.execute(
             text("select attempt, fruitless_attempts from batches where seller_id = :seller"), {"seller": seller.id}

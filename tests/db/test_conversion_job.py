@@ -158,7 +158,7 @@ def test_a_converted_file_that_cannot_be_read_keeps_no_other_import_waiting(
     make_items(variants=("normal",))
     with monkeypatch.context() as patch:
         patch.setattr(conversions, "start_wanted", lambda key: None)
-        patch.setattr(queue, "fill", lambda: None)
+        patch.setattr(queue, "send_waiting_jobs", lambda: None)
         one = foreign.convert(seller, ROWS, start_as=ImportKind.IMPORT)
         start(seller, [row()])
 

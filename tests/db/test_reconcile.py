@@ -201,7 +201,7 @@ def test_the_queue_holds_few_jobs_and_is_filled_again(seller: Seller) -> None:
     make_items(20)
     upload(seller, 20)
     assert len(numbers_waiting()) == 4
-    assert queue.fill().sent == 0
+    assert queue.send_waiting_jobs().sent == 0
 
 
 def test_all_that_there_is_room_for_goes_to_redis_at_once(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,11 +215,11 @@ def test_all_that_there_is_room_for_goes_to_redis_at_once(seller: Seller, monkey
 
     monkeypatch.setattr(Pipeline, "execute", lambda self, **how: sent.append(len(self)) or execute(self, **how))
     with monkeypatch.context() as patch:
-        patch.setattr("app.imports.commands.queue.fill", lambda: None)
+        patch.setattr("app.imports.commands.queue.send_waiting_jobs", lambda: None)
         upload(seller, 20)
     event.listen(db.engine, "commit", note)
     try:
-        assert queue.fill().sent == 4
+        assert queue.send_waiting_jobs().sent == 4
     finally:
         event.remove(db.engine, "commit", note)
     assert (len(commits), len(sent)) == (1, 1)
@@ -237,7 +237,7 @@ def test_batches_that_redis_does_not_take_wait_for_the_next_sweep(
     with monkeypatch.context() as patch:
         patch.setattr(Pipeline, "execute", fail)
         upload(seller, 3)
-        assert queue.fill().trouble is not None
+        assert queue.send_waiting_jobs().trouble is not None
     assert numbers_waiting() == []
     assert sweep() == Repairs(0, 0, 0, 3)
     assert len(numbers_waiting()) == 3
@@ -250,9 +250,9 @@ def test_a_batch_that_another_process_writes_is_not_waited_for(app: Flask, selle
     age("update batches set dispatched_at = null")
     with db.engine.connect() as other:
         other.execute(text("select 1 from batches where number = 2 for update"))
-        assert queue.fill().sent == 2
+        assert queue.send_waiting_jobs().sent == 2
     assert numbers_waiting() == [f"b{started.id}-1-a1", f"b{started.id}-3-a1"]
-    assert queue.fill().sent == 1
+    assert queue.send_waiting_jobs().sent == 1
 
 
 def test_turns_go_round_over_sellers_and_then_over_their_imports(seller: Seller) -> None:

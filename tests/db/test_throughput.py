@@ -119,7 +119,7 @@ def send(started: Import, *numbers: int) -> None:
 def test_the_place_in_the_queue_is_the_number_of_batches_before(
     seller: Seller, other_seller: Seller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.jobs.queue.fill", lambda: 0)
+    monkeypatch.setattr("app.jobs.queue.send_waiting_jobs", lambda: 0)
     first, second = (start_many(one, 3, monkeypatch) for one in (seller, other_seller))
     # Sellers take turns.
     assert (recorded.count_before(key_of(first)), recorded.count_before(key_of(second))) == (0, 1)
@@ -134,7 +134,7 @@ def test_the_place_in_the_queue_is_the_number_of_batches_before(
 
 
 def test_a_batch_that_rests_after_trouble_has_no_place(seller: Seller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.jobs.queue.fill", lambda: 0)
+    monkeypatch.setattr("app.jobs.queue.send_waiting_jobs", lambda: 0)
     started = start_many(seller, 1, monkeypatch)
     for attempt in (1, 2, 3):
         assert transitions.claim(BatchKey(*key_of(started), 1), attempt)

@@ -405,7 +405,7 @@ def test_terminated_and_begun_again(seller: Seller, run_jobs: RunJobs, monkeypat
     by_hand(seller, 20, price=7)
     first = undo.start(seller.id, mixed.public_id)
     monkeypatch.setattr(batch_job, "is_shutdown_requested", lambda: True)
-    monkeypatch.setattr(batch_job.queue, "fill", lambda: None)
+    monkeypatch.setattr(batch_job.queue, "send_waiting_jobs", lambda: None)
     run_jobs()
     monkeypatch.undo()
     commands.terminate(seller.id, first.public_id)

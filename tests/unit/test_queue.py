@@ -207,8 +207,8 @@ def test_what_can_be_no_id_is_removed_from_the_queues(app_with, fake: FakeRedis)
     for key in ("rq:queue:sluice", "rq:queue:sluice:intermediate", "rq:queue:sluice-deliveries"):
         fake.lpush(key, b"\xff", b"\xff")
     assert queue.waiting_job_ids() == {"\ufffd", "ours"}
-    assert queue.discard_foreign() == 6
-    assert queue.discard_foreign() == 0
+    assert queue.remove_malformed_ids() == 6
+    assert queue.remove_malformed_ids() == 0
     assert queue.waiting_job_ids() == {"ours"}
 
 
@@ -217,10 +217,10 @@ def test_what_can_be_no_id_is_removed_from_the_queues(app_with, fake: FakeRedis)
 )
 def test_a_key_of_the_wrong_type_is_told(app_with, fake: FakeRedis, key: str) -> None:
     app_with()
-    assert queue.ask() == 0
+    queue.check_accepts_jobs()
     fake.set(key, "x")
     with pytest.raises(ResponseError) as raised:
-        queue.ask()
+        queue.check_accepts_jobs()
     assert diagnosis.of_redis(raised.value).state == "foreign data"
 
 

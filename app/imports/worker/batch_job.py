@@ -146,10 +146,10 @@ def _take_listings(batch: BatchKey, attempt: int, claim: transitions.Claim) -> C
 
 
 def _after_batch(key: ImportKey) -> None:
-    """Call the reconciler for a pause and after the last batch, and fill the queue."""
+    """Call the reconciler for a pause and after the last batch, and send waiting jobs."""
     if lookups.may_settle(key):
         queue.reconcile(key)
-    queue.fill()
+    queue.send_waiting_jobs()
 
 
 def _write_with_retries(write: _Write) -> Written:
