@@ -454,11 +454,6 @@ def _field(column: str, cells: Iterable[str]) -> Field | None:
         return None
     if found == "finish" and "rev" in normal(column):
         return Field.REVERSE if all(map(words.is_flag, cells)) else Field.FINISH
-    found = {"edition": "first_edition", "graded": ""}.get(found, found)
-    if found == "hidden" and "hidden" not in normal(column):
-        found = "shown"
-    if found == "name" and normal(column) in ("title", "titel", "titre", "titolo", "titulo", "itemtitle"):
-        found = "title"
     return Field(found) if found in set(Field) else None
 
 
