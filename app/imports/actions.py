@@ -18,7 +18,7 @@ class Who(StrEnum):
     OPERATOR = "operator"
 
 
-class Standing(NamedTuple):
+class ActionContext(NamedTuple):
     """The properties of an import that decide which actions it allows."""
 
     status: ImportStatus
@@ -44,7 +44,7 @@ class ImportAction:
     path: str
     #: Does it. Raises TransitionRefused if it is not allowed.
     command: Callable[..., object]
-    is_allowed: Callable[[Standing], bool]
+    is_allowed: Callable[[ActionContext], bool]
     who: frozenset[Who] = frozenset({Who.SELLER})
     #: The rows to retry, for an action that creates a retry.
     rows: RetriedRows | None = None
@@ -105,14 +105,14 @@ def offer_seller(
     one: ImportProgress, can_retry: Collection[RetriedRows] = (), *, can_undo: bool = False
 ) -> list[ImportAction]:
     """The actions that the seller may take now; what can be retried and whether it can be undone, if known."""
-    return offer(Standing(one.status, one.kind, one.is_pausing, can_retry, can_undo=can_undo), Who.SELLER)
+    return offer(ActionContext(one.status, one.kind, one.is_pausing, can_retry, can_undo=can_undo), Who.SELLER)
 
 
 def offer_operator(one: ImportSeen) -> list[ImportAction]:
     """The actions that an operator may take now."""
-    return offer(Standing(one.status, one.kind, one.is_pausing, given_up=one.given_up), Who.OPERATOR)
+    return offer(ActionContext(one.status, one.kind, one.is_pausing, given_up=one.given_up), Who.OPERATOR)
 
 
-def offer(one: Standing, who: Who) -> list[ImportAction]:
+def offer(one: ActionContext, who: Who) -> list[ImportAction]:
     """The actions that ``who`` may take, in the order of the buttons."""
     return [action for action in ACTIONS if who in action.who and action.is_allowed(one)]

@@ -13,7 +13,7 @@ from app.extensions import db
 from app.imports import conversion_job, conversions, mappings
 from app.imports.errors import TransitionRefused
 from app.imports.foreign.choices import missing_of
-from app.imports.foreign.findings import Asked, asked_of
+from app.imports.foreign.findings import OpenQuestion, asked_of
 from app.imports.foreign.mapping import Kind, Mapping, find_reasons
 from app.imports.foreign.matching import Matching, match_file
 from app.imports.foreign.money import OWN_CURRENCY
@@ -184,7 +184,7 @@ def next_step(conversion: Conversion, after: Step) -> Step:
     return next((step for step in later if step in guessed or of_step(asked, step)), Step.PREVIEW)
 
 
-def asked_in(conversion: Conversion) -> list[Asked]:
+def asked_in(conversion: Conversion) -> list[OpenQuestion]:
     """What is to be decided about a converted file, most rows first, without what its columns lack."""
     if conversion.status != ConversionStatus.CONVERTED:
         return []
@@ -192,7 +192,7 @@ def asked_in(conversion: Conversion) -> list[Asked]:
     return [one for one in asked_of((conversion.scan or {}).get("findings", {})) if one.slug not in lacks]
 
 
-def of_step(asked: Sequence[Asked], step: Step) -> list[Asked]:
+def of_step(asked: Sequence[OpenQuestion], step: Step) -> list[OpenQuestion]:
     """Those that are decided in a step."""
     kinds = _KINDS.get(step, frozenset())
     return [one for one in asked if one.kind in kinds and one.slug not in _FINAL]

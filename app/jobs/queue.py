@@ -25,7 +25,7 @@ from app.extensions import DATABASE_ERRORS, db
 from app.queries import BatchKey, ConversionKey, ImportKey
 from app.queries.imports import conversion_transitions, conversions, transitions
 from app.queries.imports.conversions import WaitingConversion
-from app.queries.imports.lookups import Waiting
+from app.queries.imports.lookups import WaitingBatch
 from app.redis_client import redis_client
 
 log = logging.getLogger(__name__)
@@ -184,7 +184,7 @@ def count_workers_if_known() -> int:
         return 0
 
 
-def _send(converting: Sequence[WaitingConversion], batches: Sequence[Waiting]) -> None:
+def _send(converting: Sequence[WaitingConversion], batches: Sequence[WaitingBatch]) -> None:
     """Hand what was dispatched to Redis, all at once; if that fails, it waits again."""
     try:
         with redis_client().pipeline() as pipeline:

@@ -26,7 +26,7 @@ from app.imports.reports import (
     timeline,
 )
 from app.imports.reports.progress import BatchProgress, ImportProgress, RelatedImports
-from app.imports.reports.row_errors import Matching
+from app.imports.reports.row_errors import MatchingRows
 from app.queries import begin_repeatable_read
 from app.queries.imports.error_groups import Group
 from app.queries.imports.row_errors import ErrorFilter
@@ -127,7 +127,7 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
         chips=_chips(one, asked, columns),
         columns=columns,
         heading=_errors_heading(one, chosen) if asked.is_active else f"Errors in {one.name}",
-        matching=_count_matching(one, asked.wanted, chosen) if asked.is_active else Matching(one.failed),
+        matching=_count_matching(one, asked.wanted, chosen) if asked.is_active else MatchingRows(one.failed),
         most_counted=_MOST_COUNTED,
         groups=row_errors.show_groups(one.key, [] if after else chosen, in_full=asked.is_active),
         chosen_groups=chosen,
@@ -217,9 +217,11 @@ def _errors_heading(one: ImportProgress, chosen: Sequence[Group]) -> str:
     return f"{what} in {one.name}"
 
 
-def _count_matching(one: ImportProgress, wanted: ErrorFilter, chosen: Sequence[Group]) -> Matching:
+def _count_matching(one: ImportProgress, wanted: ErrorFilter, chosen: Sequence[Group]) -> MatchingRows:
     """How many rows match a filter for these groups, or for none."""
-    return Matching(chosen[0].rows) if len(chosen) == 1 else row_errors.count(one.key, wanted, at_most=_MOST_COUNTED)
+    return (
+        MatchingRows(chosen[0].rows) if len(chosen) == 1 else row_errors.count(one.key, wanted, at_most=_MOST_COUNTED)
+    )
 
 
 class TakesUp(NamedTuple):

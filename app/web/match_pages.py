@@ -13,7 +13,7 @@ from app.imports.foreign import candidates, dictionary, words
 from app.imports.foreign.bound import Bound
 from app.imports.foreign.choices import fields_of, missing_of
 from app.imports.foreign.encodings import ENCODINGS, decode
-from app.imports.foreign.findings import Asked, Example, examples_of, repriced_of
+from app.imports.foreign.findings import Example, OpenQuestion, examples_of, repriced_of
 from app.imports.foreign.guesses import split
 from app.imports.foreign.mapping import LEAVE_OUT, Field, Joined, Kind, Mapping, Source, find_reasons, normal, positions
 from app.imports.foreign.matching import LABELS, By
@@ -388,7 +388,7 @@ def _cards(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
     return {"asked": page, "pages_at": pages, "count": len(asked), "kinds": found.get("kinds", 0)}
 
 
-def _add_alike(question: Asked, sets: Sets) -> tuple[Candidate, ...]:
+def _add_alike(question: OpenQuestion, sets: Sets) -> tuple[Candidate, ...]:
     """The candidates of a question, or where these do not have its name, too, those that do or are spelled like it."""
     if question.candidates and question.slug != "item-disagrees":
         return question.candidates
@@ -396,7 +396,7 @@ def _add_alike(question: Asked, sets: Sets) -> tuple[Candidate, ...]:
     return (*question.candidates, *(one for one in alike if one not in question.candidates))
 
 
-def _page(asked: Sequence[Asked], args: Map[str, str]) -> tuple[list[Asked], dict[str, int]]:
+def _page(asked: Sequence[OpenQuestion], args: Map[str, str]) -> tuple[list[OpenQuestion], dict[str, int]]:
     number = int(args["page"]) if args.get("page", "").isdigit() and len(args["page"]) < 5 else 1
     count = max(1, -(-len(asked) // _ON_PAGE))
     number = min(max(number, 1), count)
@@ -505,7 +505,7 @@ def preview(one: Conversion) -> dict[str, Any]:
     }
 
 
-def _is_other(question: Asked) -> bool:
+def _is_other(question: OpenQuestion) -> bool:
     return not any(match_flow.of_step([question], step) for step in (Step.WORDS, Step.CARDS, Step.MONEY))
 
 
@@ -545,7 +545,7 @@ def _is_filled(cells: Sequence[str]) -> bool:
     return 2 * len(filled) > len(cells) and any(words.is_yes(cell) or not words.is_flag(cell) for cell in filled)
 
 
-def _left_out(one: Conversion, asked: Sequence[Asked]) -> list[tuple[str, int]]:
+def _left_out(one: Conversion, asked: Sequence[OpenQuestion]) -> list[tuple[str, int]]:
     """Why rows are left out, with the number of rows, most first."""
     is_open = {question.slug for question in asked} | {"irregular"}
     reasons = sorted(one.reasons.items(), key=lambda pair: -pair[1])

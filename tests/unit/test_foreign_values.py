@@ -11,11 +11,11 @@ from app.imports.foreign.findings import Findings
 from app.imports.foreign.mapping import (
     Field,
     FillDown,
+    FilterTest,
     How,
     Kind,
     Mapping,
     MappingInvalid,
-    Match,
     Money,
     RowFilter,
     Source,
@@ -179,7 +179,7 @@ def test_a_mapping_survives_its_json() -> None:
         sources={Field.CONDITION: Source(("Grade",), how=How.GRAMMAR), Field.QUANTITY: Source(constant="1")},
         scale="tcgplayer",
         money=Money("EUR", ",", rates={"EUR": "0.86"}),
-        filters=(RowFilter(("Graded",), Match.IS_TRUE, "graded"),),
+        filters=(RowFilter(("Graded",), FilterTest.IS_TRUE, "graded"),),
         fill_down=FillDown(("Title",), "Handle"),
     ).answer(Kind.SET, "Obs. Flames", "Obsidian Flames")
     assert Mapping.from_text(mapping.to_text()) == mapping

@@ -11,7 +11,7 @@ from marshmallow.validate import OneOf
 
 from app.api.schemas import ImportInFull
 from app.imports import actions, commands, undo
-from app.imports.actions import ACTIONS, SELLER_ACTIONS, Standing, Who
+from app.imports.actions import ACTIONS, SELLER_ACTIONS, ActionContext, Who
 from app.statuses import ImportKind, ImportStatus, RetriedRows
 
 #: Importing the stored file again is allowed in every status; a separate page asks about it.
@@ -72,7 +72,7 @@ def test_what_cannot_be_taken_back_is_asked_first() -> None:
 @pytest.mark.parametrize("kind", ImportKind)
 @pytest.mark.parametrize("status", ImportStatus)
 def test_who_is_offered_what(status: ImportStatus, kind: ImportKind) -> None:
-    one = Standing(status, kind, is_pausing=False, can_retry=[RetriedRows.FAILED], given_up=1)
+    one = ActionContext(status, kind, is_pausing=False, can_retry=[RetriedRows.FAILED], given_up=1)
     expected = {
         "RUNNING": ["pause", "terminate"],
         "PAUSED": ["resume", "terminate"],

@@ -11,7 +11,10 @@ _PREFIX = "…"
 
 
 def normalise(name: str) -> str:
-    """A column's name as compared: lower case, without accents, spaces and signs; a sign alone stays as it is."""
+    """A column's name as compared: lower case, without accents, spaces and signs; a sign alone stays as it is.
+
+    Unlike ``mapping.normal``, it keeps the date of an export: the dictionary has such names by their beginnings.
+    """
     plain = unicodedata.normalize("NFKD", name).casefold()
     return "".join(filter(str.isalnum, plain)) or name.strip()
 

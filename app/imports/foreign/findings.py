@@ -19,7 +19,7 @@ _MAX_ROWS, _MAX_EXAMPLES = 8, 40
 _KIND = tuple(COLUMNS.index(one) for one in (Column.MODE, Column.CONDITION, Column.VARIANTS))
 
 
-class Asked(NamedTuple):
+class OpenQuestion(NamedTuple):
     """Something to be decided."""
 
     #: See ``Question``.
@@ -102,14 +102,14 @@ class Findings:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        asked: list[Asked] = []
+        asked: list[OpenQuestion] = []
         length = 0
         for question, rows in self._questions.most_common(MAX_QUESTIONS):
             why = self._reasons[question]
             length += len(question.word)
             if length > _MAX_LENGTH:
                 break
-            asked.append(Asked(*(why.question or question), why.slug, why.sentence, rows, why.candidates))
+            asked.append(OpenQuestion(*(why.question or question), why.slug, why.sentence, rows, why.candidates))
         examples = sorted(self._examples.values(), key=lambda one: (one.outcome, one.line))
         return {
             "asked": asked,
@@ -129,10 +129,10 @@ def _example(block: Converted, at: int, outcome: Outcome, sentence: str, cells: 
     return Example(outcome, int(block.lines[at]), int(block.starts[at]), int(block.lengths[at]), sentence, cells)
 
 
-def asked_of(values: dict[str, Any]) -> list[Asked]:
+def asked_of(values: dict[str, Any]) -> list[OpenQuestion]:
     """What is to be decided, of what ``to_json`` has given."""
     return [
-        Asked(kind, word, slug, sentence, rows, tuple(map(_candidate, candidates)))
+        OpenQuestion(kind, word, slug, sentence, rows, tuple(map(_candidate, candidates)))
         for kind, word, slug, sentence, rows, candidates in values.get("asked", ())
     ]
 

@@ -103,7 +103,7 @@ class Joined(StrEnum):
     ALL = "all"
 
 
-class Match(StrEnum):
+class FilterTest(StrEnum):
     """How a row filter compares a cell."""
 
     #: The cell is one of the words.
@@ -155,7 +155,7 @@ class RowFilter:
     """Leaves rows out that are not for sale."""
 
     columns: tuple[str, ...]
-    match: Match
+    match: FilterTest
     #: A slug of ``reasons``: why they are left out.
     reason: str
     words: tuple[str, ...] = ()
@@ -281,7 +281,10 @@ def plain(text: str) -> str:
 
 
 def normal(text: str) -> str:
-    """A header or a word as compared: without accents, case, spaces and punctuation, and without the date of export."""
+    """A header or a word of a file as compared: without accents, case, spaces, punctuation and the date of an export.
+
+    Files of one tool differ in that date, and a saved mapping fits them all. ``dictionary.normalise`` keeps it.
+    """
     if "(" in text:
         text = _DATED.sub("", text)
     return plain(text).replace(" ", "") or text.strip().casefold()

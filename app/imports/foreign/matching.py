@@ -15,10 +15,10 @@ from app.imports.foreign import dictionary, words
 from app.imports.foreign import sample as samples
 from app.imports.foreign.mapping import (
     Field,
+    FilterTest,
     How,
     Joined,
     Mapping,
-    Match,
     Money,
     RowFilter,
     Source,
@@ -395,7 +395,7 @@ class _Matcher:
         for reason, names in (("graded", ("graded", "isgraded")), ("proxy", ("proxy", "isproxy"))):
             columns = tuple(column for column in self._columns if normal(column) in names)
             if columns:
-                found.append(RowFilter(columns, Match.IS_TRUE, reason))
+                found.append(RowFilter(columns, FilterTest.IS_TRUE, reason))
         return tuple(found)
 
     def _guess_rest(self, mapping: Mapping) -> Mapping:

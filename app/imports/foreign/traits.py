@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from app.csvfile.contract import CONDITION_CODES, Condition
 from app.imports.foreign import words
-from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, Match, RowFilter, normal
+from app.imports.foreign.mapping import LEAVE_OUT, Field, FilterTest, How, Kind, Mapping, RowFilter, normal
 from app.imports.foreign.numbers import is_latin
 from app.imports.foreign.reasons import Reason, ask, reason
 from app.imports.foreign.sets import native_languages
@@ -208,17 +208,17 @@ class _Found:
 def _matches(row_filter: RowFilter, cells: Sequence[str]) -> bool:
     """Whether a filter leaves a row with these cells out."""
     match row_filter.match:
-        case Match.IS:
+        case FilterTest.IS:
             wanted = set(map(normal, row_filter.words))
             return any(cell and normal(cell) in wanted for cell in cells)
-        case Match.IS_NOT:
+        case FilterTest.IS_NOT:
             wanted = set(map(normal, row_filter.words))
             return any(cell and normal(cell) not in wanted for cell in cells)
-        case Match.BEGINS:
+        case FilterTest.BEGINS:
             return any(cell and normal(cell).startswith(tuple(map(normal, row_filter.words))) for cell in cells)
-        case Match.IS_TRUE:
+        case FilterTest.IS_TRUE:
             return any(words.is_yes(cell) for cell in cells)
-        case Match.IS_EMPTY:
+        case FilterTest.IS_EMPTY:
             return not any(cells)
 
 

@@ -276,21 +276,21 @@ def _search(
     return found, None
 
 
-class Matching(NamedTuple):
+class MatchingRows(NamedTuple):
     """How many failed rows match a filter, and whether these are all."""
 
     rows: int
     is_all: bool = True
 
 
-def count(key: ImportKey, wanted: ErrorFilter, *, at_most: int) -> Matching:
+def count(key: ImportKey, wanted: ErrorFilter, *, at_most: int) -> MatchingRows:
     """The number of failed rows that match ``wanted``, up to ``at_most``."""
     own = seller_file.find(key)
     if own and own.has_text and wanted.text:
         found, after = _search(own, key, 0, at_most, wanted)
-        return Matching(len(found), after is None)
+        return MatchingRows(len(found), after is None)
     rows = row_errors.count(key, own.translate(wanted) if own else wanted, at_most=at_most)
-    return Matching(at_most, is_all=False) if rows is None else Matching(rows)
+    return MatchingRows(at_most, is_all=False) if rows is None else MatchingRows(rows)
 
 
 def _layout_of(key: ImportKey) -> Layout:

@@ -82,7 +82,7 @@ class WithCounters(NamedTuple):
         return self.of.total - self.created - self.updated - self.unchanged - self.failed
 
 
-class Waiting(NamedTuple):
+class WaitingBatch(NamedTuple):
     """A QUEUED batch, and the attempt under which it waits."""
 
     key: BatchKey
@@ -419,12 +419,12 @@ IN_TURN = f"""
 """
 
 
-def find_next_to_dispatch(limit: int) -> list[Waiting]:
+def find_next_to_dispatch(limit: int) -> list[WaitingBatch]:
     """The first ``limit`` of the batches ``IN_TURN``."""
     return fetch_as(_waiting, f"{IN_TURN} limit %(limit)s", {"limit": limit, "rest_seconds": REST_SECONDS})
 
 
-def find_dispatched(*, older_than_seconds: float) -> list[Waiting]:
+def find_dispatched(*, older_than_seconds: float) -> list[WaitingBatch]:
     """The QUEUED batches whose job was sent to Redis that long ago and has not begun."""
     query = f"""
         select seller_id, import_id, number, attempt from batches
@@ -433,8 +433,8 @@ def find_dispatched(*, older_than_seconds: float) -> list[Waiting]:
     return fetch_as(_waiting, query, {"seconds": older_than_seconds})
 
 
-def _waiting(*, attempt: int, **key: int) -> Waiting:
-    return Waiting(BatchKey(**key), attempt)
+def _waiting(*, attempt: int, **key: int) -> WaitingBatch:
+    return WaitingBatch(BatchKey(**key), attempt)
 
 
 def may_settle(key: ImportKey) -> bool:

@@ -21,7 +21,7 @@ from app.queries import (
     older_than,
 )
 from app.queries.deliveries import outbox
-from app.queries.imports.lookups import IN_TURN, REST_SECONDS, Waiting
+from app.queries.imports.lookups import IN_TURN, REST_SECONDS, WaitingBatch
 from app.queries.items import VERSION
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
@@ -236,7 +236,7 @@ def settle_finished(key: ImportKey) -> ImportStatus | None:
 # Batches --------------------------------------------------------------------------------------------------------------
 
 
-def dispatch_next(window: int) -> list[Waiting]:
+def dispatch_next(window: int) -> list[WaitingBatch]:
     """Record that the jobs of the next QUEUED batches are about to be sent to Redis; the batches, in turn.
 
     They are as many as leave ``window`` jobs there, those of conversions included. One that another process writes is
@@ -261,7 +261,7 @@ def dispatch_next(window: int) -> list[Waiting]:
     """
     rows = fetch(query, {"window": window, "rest_seconds": REST_SECONDS})
     in_turn = sorted(rows, key=lambda row: row.place)
-    return [Waiting(BatchKey(row.seller_id, row.import_id, row.number), row.attempt) for row in in_turn]
+    return [WaitingBatch(BatchKey(row.seller_id, row.import_id, row.number), row.attempt) for row in in_turn]
 
 
 def undispatch(key: BatchKey, attempt: int) -> bool:
