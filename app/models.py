@@ -620,9 +620,9 @@ class Fixing(_OfImport, Base):
     #: Whether ``open_values`` is true of the rows as they are.
     is_surveyed: Mapped[bool] = mapped_column(server_default=text("false"))
     moved_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
-    #: Numbers of rows: corrected and not taken up yet; corrected, with another problem behind; left out; taken up.
+    #: Numbers of rows: right and not taken up yet; corrected, but open because of another problem; left out; taken up.
     correct: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    behind: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    open_corrected: Mapped[int] = mapped_column("behind", Integer, server_default=text("0"))
     left_out: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     taken: Mapped[int] = mapped_column(Integer, server_default=text("0"))
 

@@ -17,7 +17,7 @@ from app.http.form_fields import FormRefused
 from app.imports import commands
 from app.imports.creation import form_key_of
 from app.imports.fixes import engine, report
-from app.imports.fixes.engine import Asked, NotOneRow
+from app.imports.fixes.engine import NewAnswer, NotOneRow
 from app.imports.fixes.report import GroupToFix, ValueToFix
 from app.imports.reports import progress, seller_file
 from app.models import Import
@@ -66,10 +66,10 @@ def give_answer(given: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
     one = _get(public_id)
     names = ("rule", "cause", "column", "value", "cells")
     try:
-        asked = answers.read({name: given.get(name) for name in names})
+        answer = answers.read({name: given.get(name) for name in names})
     except AnswerRefused as refused:
         raise FormRefused("answer", str(refused)) from None
-    engine.give(one, asked)
+    engine.give(one, answer)
     return _show(public_id)
 
 
@@ -132,7 +132,7 @@ def _show(public_id: uuid.UUID) -> dict[str, Any]:
         "rows_done": standing.rows_done,
         "failed": one.failed,
         "open": to_fix.open_rows,
-        "still_wrong": standing.behind,
+        "still_wrong": standing.open_corrected,
         "correct": standing.correct,
         "left_out": standing.left_out,
         "taken_up": standing.taken,
@@ -147,7 +147,7 @@ def _show_group(group: GroupToFix, column_of_file: str) -> dict[str, Any]:
         "column": group.kind.column,
         "column_of_file": column_of_file,
         "rows": group.rows,
-        "suggestions": [_show_asked(offer.asked, offer.text) for offer in group.rules],
+        "suggestions": [_show_offer(offer.answer, offer.text) for offer in group.rules],
         "values": [_show_value(value) for value in group.values],
         "more_values": max(0, group.more),
     }
@@ -158,9 +158,9 @@ def _show_value(value: ValueToFix) -> dict[str, Any]:
         "value": value.value,
         "rows": value.rows,
         "first_line": value.line,
-        "suggestions": [_show_asked(offer.asked, offer.text, offer.note) for offer in value.offers],
+        "suggestions": [_show_offer(offer.answer, offer.text, offer.note) for offer in value.offers],
     }
 
 
-def _show_asked(asked: Asked, text: str, note: str = "") -> dict[str, Any]:
-    return {**asked._asdict(), "cells": dict(asked.cells), "text": text, "note": note}
+def _show_offer(answer: NewAnswer, text: str, note: str = "") -> dict[str, Any]:
+    return {**answer._asdict(), "cells": dict(answer.cells), "text": text, "note": note}

@@ -7,7 +7,7 @@ from typing import Any
 from app.csvfile.causes import Cause
 from app.csvfile.columns import COLUMNS
 from app.imports.fixes.answers import REASON, UNIT, Rule
-from app.imports.fixes.engine import Asked
+from app.imports.fixes.engine import NewAnswer
 
 #: The longest value of a cell, and of the reason for which rows are left out, in characters.
 MAX_CELL, MAX_REASON = 4_000, 255
@@ -21,12 +21,12 @@ class AnswerRefused(Exception):
     """An answer cannot be understood; the message is a sentence that says why."""
 
 
-def write(asked: Asked) -> str:
+def write(answer: NewAnswer) -> str:
     """An answer as the value of a button."""
-    return json.dumps({**asked._asdict(), "cells": dict(asked.cells)}, separators=(",", ":"))
+    return json.dumps({**answer._asdict(), "cells": dict(answer.cells)}, separators=(",", ":"))
 
 
-def read_text(text: str) -> Asked:
+def read_text(text: str) -> NewAnswer:
     """The answer that ``write`` has written. Raises AnswerRefused."""
     try:
         data = json.loads(text)
@@ -37,8 +37,8 @@ def read_text(text: str) -> Asked:
     return read(data)
 
 
-def read(data: Mapping[str, Any]) -> Asked:
-    """The answer with these fields, which are those of ``Asked``. Raises AnswerRefused."""
+def read(data: Mapping[str, Any]) -> NewAnswer:
+    """The answer with these fields, which are those of ``NewAnswer``. Raises AnswerRefused."""
     texts = {name: data.get(name) or "" for name in ("rule", "cause", "column")}
     value, cells = data.get("value"), data.get("cells") or {}
     if not all(isinstance(text, str) for text in texts.values()) or not isinstance(value, str | None):
@@ -50,7 +50,7 @@ def read(data: Mapping[str, Any]) -> Asked:
     if value is not None and (len(value) > _MAX_VALUE or "\0" in value):
         raise AnswerRefused("There are no rows with this value.")
     rule = Rule(texts["rule"])
-    return Asked(rule, texts["cause"], texts["column"], value, _read_cells(rule, cells))
+    return NewAnswer(rule, texts["cause"], texts["column"], value, _read_cells(rule, cells))
 
 
 def _read_cells(rule: Rule, cells: Any) -> dict[str, str]:

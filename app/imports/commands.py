@@ -265,7 +265,7 @@ def _upload_rows(one: Import, name: str, rows: Rows, origin: RetryOf, *, form_ke
 def _count_open(key: ImportKey, failed: int) -> int:
     """How many failed rows have been neither corrected nor left out nor taken up."""
     standing = corrections.get(key)
-    return 0 if corrections.has_old_retry(key) else failed - standing.settled - standing.correct
+    return 0 if corrections.has_old_retry(key) else failed - standing.closed - standing.correct
 
 
 def _take_up_once(origin: RetryOf, start: Callable[[], Import]) -> Import:

@@ -134,7 +134,7 @@ def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
 def _verify_taken(key: ImportKey) -> Iterator[str]:
     """Check that the failed rows that were taken up are in the imports that have taken them up, each once."""
     standing, counted = corrections.get(key), corrections.count_states(key)
-    for name in ("correct", "behind", "left_out", "taken"):
+    for name in ("correct", "open_corrected", "left_out", "taken"):
         yield from _compare(
             f"failed rows that are {name.replace('_', ' ')}", *(getattr(each, name) for each in (counted, standing))
         )

@@ -22,7 +22,7 @@ from app.imports import commands
 from app.imports.errors import TransitionRefused
 from app.imports.fixes import engine, report
 from app.imports.fixes.answers import REASON, Rule
-from app.imports.fixes.engine import Asked, NotOneRow
+from app.imports.fixes.engine import NewAnswer, NotOneRow
 from app.imports.reports import progress, seller_file
 from app.imports.reports.progress import ImportProgress
 from app.models import Import
@@ -102,8 +102,8 @@ def answer(public_id: uuid.UUID) -> ResponseReturnValue:
         given = [*_read_typed()], [*_read_pressed(public_id)]
         edited = _read_rows()
         engine.check_cells(one, edited)
-        for asked in engine.in_order(*given):
-            engine.give(_get(public_id), asked)
+        for answer in engine.in_order(*given):
+            engine.give(_get(public_id), answer)
         if edited:
             engine.give_cells(_get(public_id), edited)
     except (AnswerRefused, NotOneRow, engine.Busy) as refused:
@@ -197,7 +197,7 @@ def _nothing(one: ImportProgress) -> ResponseReturnValue:
     if one.finished_at is None:
         raise TransitionRefused("This import has not finished yet, so its failed rows cannot be corrected now.")
     related = progress.get_related(one)
-    if one.failed and related.settled >= one.failed:
+    if one.failed and related.closed >= one.failed:
         failed = "The failed row is" if one.failed == 1 else f"All {one.failed:,} failed rows are"
         flash(f"{failed} dealt with.", "success")
     else:
@@ -221,7 +221,7 @@ def _as_arguments(kind: ErrorKind | None) -> dict[str, Any]:
     return {"cause": kind.cause.slug, "column": kind.column} if kind else {}
 
 
-def _read_typed() -> Iterator[Asked]:
+def _read_typed() -> Iterator[NewAnswer]:
     """What was typed, value by value."""
     form = request.form
     typed: defaultdict[str, dict[str, str]] = defaultdict(dict)
@@ -235,17 +235,17 @@ def _read_typed() -> Iterator[Asked]:
         yield meant._replace(rule=Rule.SET, cells=answers.read_cells(cells))
 
 
-def _read_pressed(public_id: uuid.UUID) -> Iterator[Asked]:
+def _read_pressed(public_id: uuid.UUID) -> Iterator[NewAnswer]:
     """The answer of the button that was pressed, or everything that is certain."""
     pressed = request.form.get("press", "")
     if pressed == _SURE:
         yield from report.show(progress.get(seller_id(), public_id)).sure
     elif pressed:
-        asked = answers.read_text(pressed)
-        if asked.rule is Rule.LEAVE_OUT:
-            reason = request.form.get("reason", "").strip() or Cause.by_slug(asked.cause).title
-            asked = asked._replace(cells={REASON: reason[: answers.MAX_REASON]})
-        yield asked
+        answer = answers.read_text(pressed)
+        if answer.rule is Rule.LEAVE_OUT:
+            reason = request.form.get("reason", "").strip() or Cause.by_slug(answer.cause).title
+            answer = answer._replace(cells={REASON: reason[: answers.MAX_REASON]})
+        yield answer
 
 
 def _read_rows() -> dict[int, str | Mapping[str, str]]:
@@ -302,11 +302,11 @@ def _tell(before: Standing, now: Standing, given: int) -> None:
         return
     if now.answering is not None:
         return
-    parts = [
-        f"{counted(now.correct - before.correct, 'more row')} can be imported" if now.correct > before.correct else "",
-        f"{counted(now.behind - before.behind, 'row')} with another problem" if now.behind > before.behind else "",
-        f"{counted(now.left_out - before.left_out, 'row')} left out" if now.left_out > before.left_out else "",
-    ]
-    told = ", ".join(filter(None, parts))
+    changes = (
+        (now.correct - before.correct, "more row", "can be imported"),
+        (now.open_corrected - before.open_corrected, "row", "with another problem"),
+        (now.left_out - before.left_out, "row", "left out"),
+    )
+    told = ", ".join(f"{counted(count, rows)} {came_to}" for count, rows, came_to in changes if count > 0)
     is_nearer = now.correct > before.correct or now.left_out > before.left_out
     flash(f"{told}." if told else "No row was changed by that.", "success" if is_nearer else "info")

@@ -19,7 +19,7 @@ from app.imports import commands, creation, housekeeping, ledger
 from app.imports.errors import TransitionRefused
 from app.imports.fixes import engine
 from app.imports.fixes.answers import Rule
-from app.imports.fixes.engine import Asked
+from app.imports.fixes.engine import NewAnswer
 from app.imports.reports import fix_file as fix_files
 from app.imports.reports import progress
 from app.models import Import, Seller
@@ -55,7 +55,7 @@ def recount(one: Import) -> dict[tuple[str, str, str], int]:
 
 
 def counts(standing: Standing) -> tuple[int, int, int, int]:
-    return standing.correct, standing.behind, standing.left_out, standing.taken
+    return standing.correct, standing.open_corrected, standing.left_out, standing.taken
 
 
 MIXED = [
@@ -85,19 +85,21 @@ def test_answers_change_the_rows_of_their_group_and_tell_the_truth(seller: Selle
         ("hidden-unknown", "HIDDEN", "yes"): 1,
     }
     # The first row is right then; two more have another problem.
-    standing = engine.give(one, Asked(Rule.SUGGESTED, "price-in-pounds", "PRICE"))
+    standing = engine.give(one, NewAnswer(Rule.SUGGESTED, "price-in-pounds", "PRICE"))
     assert counts(standing) == (1, 2, 0, 0)
     assert open_values(one)[("condition-unknown", "CONDITION", "Near Mnt")] == 2
-    standing = engine.give(one, Asked(Rule.SET, "condition-unknown", "CONDITION", "Near Mnt", {"CONDITION": "NM"}))
+    standing = engine.give(one, NewAnswer(Rule.SET, "condition-unknown", "CONDITION", "Near Mnt", {"CONDITION": "NM"}))
     assert counts(standing) == (3, 0, 0, 0)
     # The first of the file's rows exists by then, and the corrected value is wrong in another way.
-    engine.give(one, Asked(Rule.SET, "item-not-found", "URN", "urn:test:9", {"URN": "urn:test:1", "CONDITION": "MT"}))
+    engine.give(
+        one, NewAnswer(Rule.SET, "item-not-found", "URN", "urn:test:9", {"URN": "urn:test:1", "CONDITION": "MT"})
+    )
     assert open_values(one)[("listing-exists", "", "")] == 1
-    engine.give(one, Asked(Rule.SET, "listing-exists", "", None, {"MODE": "UPDATE"}))
-    engine.give(one, Asked(Rule.SET, "listing-not-found", "", None, {"MODE": "CREATE"}))
-    engine.give(one, Asked(Rule.DROP_VARIANTS, "variant-not-found", "VARIANTS"))
-    engine.give(one, Asked(Rule.SUGGESTED, "hidden-unknown", "HIDDEN", "yes"))
-    standing = engine.give(one, Asked(Rule.LEAVE_OUT, "price-not-whole", "PRICE", None, {"reason": "no price"}))
+    engine.give(one, NewAnswer(Rule.SET, "listing-exists", "", None, {"MODE": "UPDATE"}))
+    engine.give(one, NewAnswer(Rule.SET, "listing-not-found", "", None, {"MODE": "CREATE"}))
+    engine.give(one, NewAnswer(Rule.DROP_VARIANTS, "variant-not-found", "VARIANTS"))
+    engine.give(one, NewAnswer(Rule.SUGGESTED, "hidden-unknown", "HIDDEN", "yes"))
+    standing = engine.give(one, NewAnswer(Rule.LEAVE_OUT, "price-not-whole", "PRICE", None, {"reason": "no price"}))
     assert counts(standing) == (7, 0, 1, 0)
     assert open_values(one) == {} == recount(one)
     key = ImportKey(one.seller_id, one.id)
@@ -113,7 +115,7 @@ def test_an_answer_is_taken_back_and_single_rows_are_edited(seller: Seller, run_
     key = ImportKey(one.seller_id, one.id)
     before = open_values(one)
     assert before[("column-count", "", "")] == 1
-    engine.give(one, Asked(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "100"}))
+    engine.give(one, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "100"}))
     assert ("price-not-whole", "PRICE", "x") not in open_values(one)
     assert counts(engine.take_back(one, 1)) == (0, 0, 0, 0)
     assert open_values(one) == before
@@ -139,10 +141,10 @@ def test_a_worker_goes_on_where_a_large_answer_stopped(
     with monkeypatch.context() as patched:
         patched.setattr(engine, "_FIRST_ROWS", 4)
         patched.setattr(engine, "_REQUEST_SECONDS", 0.0)
-        standing = engine.give(one, Asked(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "100"}))
+        standing = engine.give(one, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "100"}))
         assert (standing.answering, standing.rows_done) == (1, 4)
         # Another one waits for its turn; single rows do not, and are left alone by the answer from then on.
-        standing = engine.give(one, Asked(Rule.SUGGESTED, "hidden-unknown", "HIDDEN"))
+        standing = engine.give(one, NewAnswer(Rule.SUGGESTED, "hidden-unknown", "HIDDEN"))
         assert (standing.answering, standing.rows_done) == (1, 8)
         standing = engine.give_cells(one, {31: {"QUANTITY": "0"}})
         assert (standing.answering, standing.rows_done) == (1, 8)
@@ -154,7 +156,7 @@ def test_a_worker_goes_on_where_a_large_answer_stopped(
     standing = corrections.get(ImportKey(one.seller_id, one.id))
     # Of several rows that would create one listing, those that are judged together know of each other.
     assert standing.answering is None
-    assert standing.correct + standing.behind == 31
+    assert standing.correct + standing.open_corrected == 31
     assert [answer.rows for answer in corrections.list_answers(ImportKey(one.seller_id, one.id), limit=9)] == [1, 1, 29]
     assert open_values(one)[("price-not-whole", "PRICE", "x")] == 1
     # Lines that are told are those of the file, wherever the rows are judged.
@@ -178,7 +180,7 @@ def test_rows_that_come_back_while_an_answer_is_applied_are_counted_anew(
     with monkeypatch.context() as patched:
         patched.setattr(engine, "_FIRST_ROWS", 4)
         patched.setattr(engine, "_REQUEST_SECONDS", 0.0)
-        standing = engine.give(one, Asked(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "y"}))
+        standing = engine.give(one, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "y"}))
     assert (standing.answering, standing.taken) == (1, 3)
     housekeeping.delete(key.seller_id, taker.public_id)
     run_jobs()
@@ -201,7 +203,9 @@ def test_each_row_is_looked_up_by_its_key_in_tables_that_were_never_analyzed(sel
     lines = range(2, 202)
     one = failed(seller, run_jobs, [row(price="x", reference=str(line)) for line in lines])
     key = ImportKey(one.seller_id, one.id)
-    assert engine.give(one, Asked(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "y"})).behind == len(lines)
+    assert engine.give(one, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "y"})).open_corrected == len(
+        lines
+    )
     look_ups: list[Callable[[], object]] = [
         lambda: corrections.read_open(key, Wanted(), after_line=0, with_facts=False),
         lambda: corrections.look_at(key, lines),
@@ -248,8 +252,8 @@ def in_part(seller: Seller, run_jobs: RunJobs) -> tuple[Import, bytes]:
     make_items(6)
     rows = [row(urn=f"urn:test:{n}", price=price) for n, price in enumerate("xxyzzz", start=1)]
     one = failed(seller, run_jobs, rows)
-    engine.give(one, Asked(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "100"}))
-    engine.give(one, Asked(Rule.LEAVE_OUT, "price-not-whole", "PRICE", "y", {"reason": "gone"}))
+    engine.give(one, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "100"}))
+    engine.give(one, NewAnswer(Rule.LEAVE_OUT, "price-not-whole", "PRICE", "y", {"reason": "gone"}))
     return one, fix_file(one, {5, 6}).replace(b",z,", b",90,")
 
 
@@ -290,7 +294,7 @@ def test_every_failed_row_is_taken_up_once_in_every_order(
     assert_taken_once(key)
     now = progress.get(key.seller_id, public_id)
     related = progress.get_related(now)
-    assert (related.settled, related.leaves_open(now), related.can_fix(now)) == (6, False, False)
+    assert (related.closed, related.leaves_open(now), related.can_fix(now)) == (6, False, False)
     # Once more, nothing happens but for the retry, which is the same.
     for way in order:
         again = take_up(way, key.seller_id, public_id, file)

@@ -18,7 +18,7 @@ from app.imports import commands, reconcile, retention, undo
 from app.imports.errors import TransitionRefused
 from app.imports.fixes import engine
 from app.imports.fixes.answers import Rule
-from app.imports.fixes.engine import Asked
+from app.imports.fixes.engine import NewAnswer
 from app.imports.undo import Preview
 from app.imports.worker import batch_job
 from app.listings import Edit, change
@@ -471,7 +471,7 @@ def test_an_import_of_corrected_rows_is_undone_on_its_own(seller: Seller, run_jo
     start(seller, [row(urn="urn:test:3", price=7)])
     run_jobs()
     before = listed(seller)
-    engine.give(imported, Asked(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "9"}))
+    engine.give(imported, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "9"}))
     corrected = commands.import_corrected(seller.id, imported.public_id)
     run_jobs()
     assert {one[0][-1]: one[3] for one in listed(seller)} == {"1": "100", "2": "9", "3": "9"}

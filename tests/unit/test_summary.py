@@ -124,8 +124,8 @@ def test_a_single_row_needs_no_group() -> None:
 def related_to(one: ImportProgress, rows: RetriedRows) -> RelatedImports:
     """What is related to an import of which another one has these rows."""
     heir = replace(one, retry_of=rows)
-    settled = one.failed if rows is RetriedRows.FAILED else 0
-    return RelatedImports(None, None, {rows: heir}, [heir], NOTHING_DONE, settled, [])
+    closed = one.failed if rows is RetriedRows.FAILED else 0
+    return RelatedImports(None, None, {rows: heir}, [heir], NOTHING_DONE, closed, [])
 
 
 def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:

@@ -14,7 +14,7 @@ from app.extensions import db
 from app.imports import commands, conversions, ledger, match_flow, retention
 from app.imports.fixes import engine
 from app.imports.fixes.answers import Rule
-from app.imports.fixes.engine import Asked
+from app.imports.fixes.engine import NewAnswer
 from app.imports.foreign.mapping import Field, Source
 from app.imports.match_flow import Step
 from app.imports.reports import row_errors
@@ -71,7 +71,7 @@ def test_what_is_to_be_fixed_has_the_names_and_lines_of_the_sellers_file(client:
     labels = [words(one) for one in rows.select(".failed-row:first-child .fix-cells label")]
     assert {"Condition as CONDITION", "Price as PRICE", "Amount as QUANTITY", "HIDDEN"} <= {*labels}
     one = db.session.get_one(Import, (made.seller_id, made.id))
-    engine.give(one, Asked(Rule.SET, "listing-exists", "", None, {"PRICE": "150"}))
+    engine.give(one, NewAnswer(Rule.SET, "listing-exists", "", None, {"PRICE": "150"}))
     answer = page(client, path).select_one(".fix-answers li")
     assert words(answer).startswith("You already have this listing: Price 150 2 rows")
 

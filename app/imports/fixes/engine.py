@@ -55,15 +55,15 @@ _REQUEST_SECONDS = 0.2
 #: An answer that has not moved for this long is sent to a worker again.
 _STUCK_SECONDS = 10.0
 
-_SURVEY = 0
-_NOTHING_WRONG = [Cause.COLUMN_COUNT.problem()]
+#: In place of the number of an answer: the wrong values are being counted.
+_COUNTING_VALUES = 0
 _EVERY_ROW = Wanted()
 #: The facts of problems that are lines.
 _LINES = frozenset({"line", "opened", "closed"})
 
 
-class Asked(NamedTuple):
-    """An answer as it is given: a rule, and the group that it is for."""
+class NewAnswer(NamedTuple):
+    """An answer that is being given: a rule, and the group that it is for. Recorded, it is a ``GivenAnswer``."""
 
     rule: Rule
     cause: str = ""
@@ -92,12 +92,12 @@ def survey(key: ImportKey) -> Standing:
     standing = corrections.lock(key)
     if not standing.is_surveyed and standing.answering is None:
         corrections.forget_values(key)
-        corrections.save(key, _begin(standing, _SURVEY))
+        corrections.save(key, _begin(standing, _COUNTING_VALUES))
     db.session.commit()
     return go_on(key)
 
 
-def give(one: Import, asked: Asked) -> Standing:
+def give(one: Import, answer: NewAnswer) -> Standing:
     """Apply an answer to the rows of its group, as far as that is quick; a worker does the rest. Commits.
 
     It waits while another answer is being applied. Raises Busy while values are being counted, and TransitionRefused if
@@ -105,25 +105,25 @@ def give(one: Import, asked: Asked) -> Standing:
     """
     key, standing = _lock(one)
     number = standing.answers + 1
-    _record(one, number, asked)
+    _record(one, number, answer)
     standing = standing._replace(answers=number, version=standing.version + 1)
     corrections.save(key, standing if standing.answering else _begin(standing, number))
     db.session.commit()
     return go_on(key)
 
 
-def in_order(typed: Iterable[Asked], pressed: Iterable[Asked]) -> list[Asked]:
+def in_order(typed: Iterable[NewAnswer], pressed: Iterable[NewAnswer]) -> list[NewAnswer]:
     """The answers of one page, ordered so that a button changes no row that another of them brings into its group.
 
     What is wrong with a row hides what the catalog and the listings say of it, so answers about these come first.
     """
     pressed = [*pressed]
-    kinds = {(asked.cause, asked.column) for asked in pressed}
+    kinds = {(answer.cause, answer.column) for answer in pressed}
 
-    def place(asked: Asked) -> tuple[int, bool, int]:
-        cause = Cause.by_slug(asked.cause)
+    def place(answer: NewAnswer) -> tuple[int, bool, int]:
+        cause = Cause.by_slug(answer.cause)
         # The last causes are looked for last.
-        return _HIDDEN_BY.get(cause, 0), (asked.cause, asked.column) in kinds, [*Cause].index(cause)
+        return _HIDDEN_BY.get(cause, 0), (answer.cause, answer.column) in kinds, [*Cause].index(cause)
 
     return sorted([*typed, *pressed], key=place, reverse=True)
 
@@ -156,11 +156,11 @@ def give_cells(one: Import, edited: Mapping[int, str | Mapping[str, str]]) -> St
     states = corrections.list_states(key, [*edited])
     table, rows, texts = _edit_rows(key, one.header, edited)
     number = standing.answers + 1
-    _record(one, number, Asked(Rule.CELLS))
+    _record(one, number, NewAnswer(Rule.CELLS))
     standing = standing._replace(answers=number, version=standing.version + 1)
     work = _Work(key, one.header, LookedUpItems())
     for state, is_corrected in states.values():
-        standing = _leave(standing, state, is_corrected)
+        standing = standing.without(state, is_corrected)
     is_open = np.array(
         [states.get(line, (CorrectionState.OPEN, False))[0] is CorrectionState.OPEN for line in rows.lines.tolist()],
         np.bool_,
@@ -168,7 +168,7 @@ def give_cells(one: Import, edited: Mapping[int, str | Mapping[str, str]]) -> St
     corrections.uncount_values(key, rows.take(np.flatnonzero(is_open)).tally())
     changed = Changed(np.arange(len(rows.lines)), pa.array(texts, pa.string()))
     corrections.count_answered(key, number, len(texts))
-    standing = work.settle(standing, rows, changed, table, number)
+    standing = work.judge_and_write(standing, rows, changed, table, number)
     corrections.save(key, standing)
     db.session.commit()
     return standing
@@ -181,7 +181,7 @@ def leave_out(one: Import, lines: Collection[int], reason: str) -> Standing:
     table = corrections.read_lines(key, lines)
     rows = slices.from_table(table, layout_of(one.header))
     number = standing.answers + 1
-    _record(one, number, Asked(Rule.LEAVE_OUT, cells={REASON: reason}))
+    _record(one, number, NewAnswer(Rule.LEAVE_OUT, cells={REASON: reason}))
     standing = standing._replace(answers=number, version=standing.version + 1)
     answer = corrections.get_answer(key, number)
     changed = Changed(np.arange(len(rows.lines)), rows.texts)
@@ -203,7 +203,7 @@ def take_back(one: Import, number: int) -> Standing:
         raise Busy
     rows = corrections.take_back(key, number)
     for (state, is_corrected), count in rows.items():
-        standing = _leave(standing, state, is_corrected, count)
+        standing = standing.without(state, is_corrected, count)
     corrections.save(key, standing._replace(version=standing.version + 1, is_surveyed=False))
     if rows:
         audit.record(
@@ -242,7 +242,7 @@ def _lock(one: Import) -> tuple[ImportKey, Standing]:
     """How far the failed rows are corrected, which nobody else changes. Raises Busy and TransitionRefused."""
     key = _writable(one)
     standing = corrections.lock(key)
-    if standing.answering == _SURVEY:
+    if standing.answering == _COUNTING_VALUES:
         db.session.rollback()
         raise Busy
     return key, standing
@@ -261,27 +261,17 @@ def _writable(one: Import) -> ImportKey:
     return key
 
 
-def _record(one: Import, number: int, asked: Asked) -> None:
+def _record(one: Import, number: int, new: NewAnswer) -> None:
     actor = audit.current_actor()
-    group = asked.cause, asked.column, asked.value
-    answer = GivenAnswer(number, asked.rule, *group, dict(asked.cells), 0, actor.name, datetime.now(UTC))
+    group = new.cause, new.column, new.value
+    answer = GivenAnswer(number, new.rule, *group, dict(new.cells), 0, actor.name, datetime.now(UTC))
     corrections.add_answer(ImportKey(one.seller_id, one.id), answer, actor.seller_id)
-    what = " ".join(part for part in (asked.rule, asked.cause, asked.column, asked.cells.get(REASON)) if part)
+    what = " ".join(part for part in (new.rule, new.cause, new.column, new.cells.get(REASON)) if part)
     audit.record(Action.CORRECT, one.seller_id, one.public_id, detail=what)
 
 
 def _begin(standing: Standing, number: int) -> Standing:
     return standing._replace(answering=number, cursor_line=0, rows_done=0)
-
-
-def _leave(standing: Standing, state: CorrectionState, is_corrected: bool, count: int = 1) -> Standing:
-    """The numbers without ``count`` rows that were in this state."""
-    name = {CorrectionState.RIGHT: "correct", CorrectionState.LEFT_OUT: "left_out"}.get(state, "behind")
-    return standing if name == "behind" and not is_corrected else _add(standing, name, -count)
-
-
-def _add(standing: Standing, name: str, count: int) -> Standing:
-    return standing._replace(**{name: getattr(standing, name) + count})
 
 
 def _step(key: ImportKey, limit: int, known: KnownItems) -> Standing:
@@ -292,7 +282,7 @@ def _step(key: ImportKey, limit: int, known: KnownItems) -> Standing:
         return standing
     header = lookups.get_source(key).header
     number = standing.answering
-    answer = corrections.get_answer(key, number) if number != _SURVEY else None
+    answer = corrections.get_answer(key, number) if number != _COUNTING_VALUES else None
     wanted = _find_bounds(key, answer) if answer else _EVERY_ROW
     after = standing.cursor_line
     bound = corrections.find_bound(key, wanted, after_line=after, rows=limit)
@@ -312,7 +302,7 @@ def _step(key: ImportKey, limit: int, known: KnownItems) -> Standing:
         # Those that were given meanwhile.
         standing = _begin(standing, number + 1)
     else:
-        standing = standing._replace(answering=None, is_surveyed=standing.is_surveyed or number == _SURVEY)
+        standing = standing._replace(answering=None, is_surveyed=standing.is_surveyed or number == _COUNTING_VALUES)
     corrections.save(key, standing)
     db.session.commit()
     return standing
@@ -377,28 +367,31 @@ class _Work(NamedTuple):
             return standing
         if answer.rule == Rule.LEAVE_OUT:
             return self.leave_out(standing, rows, answer, changed, table)
-        return self.settle(self._begin(standing, rows, answer, changed, table), rows, changed, table, answer.number)
+        standing = self._take_out_of_counts(standing, rows, answer, changed, table)
+        return self.judge_and_write(standing, rows, changed, table, answer.number)
 
     def leave_out(
         self, standing: Standing, rows: Slice, answer: GivenAnswer, changed: Changed, table: pa.Table
     ) -> Standing:
         """Leave open rows out, and return the new numbers."""
-        standing = self._begin(standing, rows, answer, changed, table)
+        standing = self._take_out_of_counts(standing, rows, answer, changed, table)
         states = np.full(len(changed.at), CorrectionState.LEFT_OUT.value)
         self._write(changed, rows.take(changed.at), states, {}, table, answer.number)
-        return _add(standing, "left_out", len(changed.at))
+        return standing._replace(left_out=standing.left_out + len(changed.at))
 
-    def _begin(
+    def _take_out_of_counts(
         self, standing: Standing, rows: Slice, answer: GivenAnswer, changed: Changed, table: pa.Table
     ) -> Standing:
         """The numbers without the open rows that an answer changes, which are not open meanwhile."""
         corrections.count_answered(self.key, answer.number, len(changed.at))
         corrections.uncount_values(self.key, rows.take(changed.at).tally())
         was_corrected = table["is_corrected"].to_numpy()[changed.at] > 0
-        return _add(standing, "behind", -int(was_corrected.sum()))
+        return standing.without(CorrectionState.OPEN, True, int(was_corrected.sum()))
 
-    def settle(self, standing: Standing, rows: Slice, changed: Changed, table: pa.Table, number: int) -> Standing:
-        """Write the changed rows with what has become of them, and return the new numbers."""
+    def judge_and_write(
+        self, standing: Standing, rows: Slice, changed: Changed, table: pa.Table, number: int
+    ) -> Standing:
+        """Find out what has become of the changed rows, write their corrections, and return the new numbers."""
         some = rows.take(changed.at)
         problems = self._judge(some, changed.texts)
         is_wrong = np.zeros(len(changed.at), np.bool_)
@@ -411,8 +404,10 @@ class _Work(NamedTuple):
                 some.lines[wrong], changed.texts.take(pa.array(wrong)), [*problems.values()], layout_of(self.header)
             )
             corrections.count_values(self.key, open_rows.tally())
-        standing = _add(standing, "behind", int((is_wrong & is_corrected).sum()))
-        return _add(standing, "correct", len(changed.at) - len(problems))
+        return standing._replace(
+            open_corrected=standing.open_corrected + int((is_wrong & is_corrected).sum()),
+            correct=standing.correct + len(changed.at) - len(problems),
+        )
 
     def _judge(self, rows: Slice, texts: pa.StringArray) -> dict[int, list[Problem]]:
         """What is wrong with each row that is not right, by its place, in order."""
@@ -453,8 +448,7 @@ class _Work(NamedTuple):
         at = [None] * len(states)
         for place, each in problems.items():
             at[place] = places[id(each)]  # type: ignore[call-overload]
-        # With one that nobody takes, so that the columns have their types.
-        recorded = row_errors.as_recorded([*distinct.values(), _NOTHING_WRONG]).take(pa.array(at, pa.int32()))
+        recorded = row_errors.as_recorded([*distinct.values()]).take(pa.array(at, pa.int32()))
         # Rows that are only left out or looked at again keep their own text.
         is_same = pc.equal(changed.texts, rows.texts)
         is_kept = pc.and_(is_same, pc.equal(table["is_corrected"].combine_chunks().take(pa.array(changed.at)), 0))

@@ -17,7 +17,7 @@ from app.csvfile.records import find_cells
 from app.csvfile.visible import visible
 from app.imports.fixes import listed
 from app.imports.fixes.answers import REASON, UNIT, Rule
-from app.imports.fixes.engine import Asked
+from app.imports.fixes.engine import NewAnswer
 from app.imports.fixes.listed import Meant
 from app.imports.fixes.slices import JOINT
 from app.imports.reports import seller_file
@@ -47,7 +47,7 @@ _LOST = (Cause.ID_NOT_DIGITS, Cause.NUMBER_SHORTENED, Cause.NUMBER_AS_DATE, Caus
 class Offer(NamedTuple):
     """An answer that is one press away."""
 
-    asked: Asked
+    answer: NewAnswer
     text: str
     #: What distinguishes it from the others.
     note: str = ""
@@ -55,7 +55,7 @@ class Offer(NamedTuple):
     @property
     def is_item(self) -> bool:
         """Whether it is one of several items, which the note tells apart better than their URNs do."""
-        return Column.URN in self.asked.cells and self.note != ""
+        return Column.URN in self.answer.cells and self.note != ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,9 @@ class ValueToFix:
         return _say_value(self.value)
 
     @property
-    def leave_out(self) -> Asked:
+    def leave_out(self) -> NewAnswer:
         """The answer not to import these rows."""
-        return Asked(Rule.LEAVE_OUT, self.kind.cause.slug, self.kind.column, self.value)
+        return NewAnswer(Rule.LEAVE_OUT, self.kind.cause.slug, self.kind.column, self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,9 @@ class GroupToFix:
     meant: list[Meant]
 
     @property
-    def leave_out(self) -> Asked:
+    def leave_out(self) -> NewAnswer:
         """The answer not to import these rows."""
-        return Asked(Rule.LEAVE_OUT, self.kind.cause.slug, self.kind.column)
+        return NewAnswer(Rule.LEAVE_OUT, self.kind.cause.slug, self.kind.column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class ToFix:
     groups: list[GroupToFix]
     more_groups: int
     #: The answers that “accept all” gives: one for each group with values that can mean only one thing.
-    sure: list[Asked]
+    sure: list[NewAnswer]
     sure_rows: int
     answers: list[GivenAnswer]
     #: Whether there are older answers than these.
@@ -154,7 +154,7 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
     No groups before its values are counted (``survey``), and while an answer is being applied, which changes them.
     """
     standing = corrections.get(one.key)
-    open_rows = max(0, one.failed - standing.settled - standing.correct)
+    open_rows = max(0, one.failed - standing.closed - standing.correct)
     groups = corrections.list_groups(one.key)
     wanted = [group for group in groups if kind in {None, group.kind}]
     per_group = _VALUES if kind is None else _VALUES_ALONE
@@ -168,7 +168,7 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
         open_rows,
         shown,
         max(0, len(wanted) - _GROUPS),
-        [Asked(Rule.SUGGESTED, each.cause.slug, each.column) for each in sure if each in by_kind],
+        [NewAnswer(Rule.SUGGESTED, each.cause.slug, each.column) for each in sure if each in by_kind],
         sum(each.rows for each in values if _is_sure(each)),
         answers[:_ANSWERS],
         len(answers) > _ANSWERS,
@@ -278,7 +278,7 @@ def _offers(one: Value, found: Suggestion) -> Iterator[Offer]:
 
 
 def _offer(one: Value, cells: Mapping[str, str], text: str, note: str = "") -> Offer:
-    return Offer(Asked(Rule.SET, one.kind.cause.slug, one.kind.column, one.value, cells), text, note)
+    return Offer(NewAnswer(Rule.SET, one.kind.cause.slug, one.kind.column, one.value, cells), text, note)
 
 
 def _name(choices: Sequence[Choice]) -> str:
@@ -309,7 +309,7 @@ def _rules(group: Group, values: Sequence[Value]) -> Iterator[Offer]:
     if cause.code is not Code.INVALID:
         offers.append((Rule.RECHECK, "Check again", {}))
     for rule, text, cells in offers:
-        yield Offer(Asked(rule, cause.slug, column, None, cells), text)
+        yield Offer(NewAnswer(rule, cause.slug, column, None, cells), text)
 
 
 #: What is offered for all rows of a cause.

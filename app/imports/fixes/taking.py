@@ -58,7 +58,7 @@ class Taking:
         else:
             count = corrections.take_open(self._parent, created.id)
             corrections.forget_values(self._parent)
-            standing = standing._replace(behind=0, is_surveyed=True)
+            standing = standing._replace(open_corrected=0, is_surveyed=True)
         if count != created.total:
             raise RowsMoved
         _save_taken(self._parent, standing, count)
@@ -74,7 +74,7 @@ def let_go(parent: ImportKey, taker: int) -> None:
     corrections.let_go(parent, taker)
     corrections.forget_values(parent)
     now = corrections.count_states(parent)
-    counted = {name: getattr(now, name) for name in ("correct", "behind", "left_out", "taken")}
+    counted = {name: getattr(now, name) for name in ("correct", "open_corrected", "left_out", "taken")}
     corrections.save(parent, standing._replace(version=standing.version + 1, is_surveyed=False, **counted))
 
 
@@ -106,9 +106,7 @@ class TakingLines:
             raise RowsMoved
         standing = self._standing
         for (state, is_corrected), count in before.free.items():
-            name = {CorrectionState.RIGHT: "correct", CorrectionState.LEFT_OUT: "left_out"}.get(state, "behind")
-            if name != "behind" or is_corrected:
-                standing = standing._replace(**{name: getattr(standing, name) - count})
+            standing = standing.without(state, is_corrected, count)
         _save_taken(self.parent, standing, len(self._lines))
 
 

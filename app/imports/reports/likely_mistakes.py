@@ -42,7 +42,7 @@ class RowsWarning(NamedTuple):
 
 def list_warnings(one: ImportProgress, related: RelatedImports) -> list[FileWarning | RowsWarning]:
     """The warnings about an import or check, the gravest first; once its failed rows are dealt with, not about them."""
-    if one.failed == 0 or related.settled < one.failed:
+    if one.failed == 0 or related.closed < one.failed:
         return [*_most_fail(one), *list_in_rows(one)]
     alone = {warned.line for warned in one.warnings if warned.rows == 1}
     failed = {line for line in alone if row_errors.find_lines(one.key, line, line)}

@@ -124,7 +124,7 @@ class RelatedImports:
     #: What has become of its failed rows.
     fixed: Standing
     #: The number of failed rows that have been taken up or left out.
-    settled: int
+    closed: int
     #: Which of its rows can be retried, or for a check, imported.
     can_retry: list[RetriedRows]
     #: Its latest undo, or None.
@@ -136,13 +136,13 @@ class RelatedImports:
 
     def leaves_open(self, one: ImportProgress) -> bool:
         """Whether ``one`` has failed in part, and not all of that has been taken up yet, or has undecided rows."""
-        is_followed = any(heir.taken_up_as is None for heir in self.retries.values()) or 0 < one.failed <= self.settled
+        is_followed = any(heir.taken_up_as is None for heir in self.retries.values()) or 0 < one.failed <= self.closed
         has_open = (one.status is ImportStatus.FAILED and not is_followed) or (one.undecided and one.finished_at)
         return bool(has_open) and not one.is_check and not one.is_dealt_with
 
     def can_fix(self, one: ImportProgress) -> bool:
         """Whether failed rows of ``one`` can be corrected, or wait to be imported."""
-        is_over = can_retry(one.status, rows=one.failed - self.settled)
+        is_over = can_retry(one.status, rows=one.failed - self.closed)
         return is_over and one.kind is ImportKind.IMPORT and one.has_errors
 
 
@@ -222,7 +222,7 @@ def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress], f
     retries = {child.retry_of: child for child in takers if child.retry_of}
     # A retry by a release that did not record which rows it took up has all of them.
     has_all = any(child.retry_of is RetriedRows.FAILED and child.taken_up_as is None for child in takers)
-    settled = one.failed if has_all else fixed.settled
+    closed = one.failed if has_all else fixed.closed
     counts: dict[RetriedRows, int]
     if one.is_undo:
         counts = {}
@@ -231,7 +231,7 @@ def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress], f
         counts = {RetriedRows.ALL: one.total if one.has_source else 0}
     else:
         counts = {
-            RetriedRows.FAILED: one.failed - settled - fixed.correct if one.has_errors else 0,
+            RetriedRows.FAILED: one.failed - closed - fixed.correct if one.has_errors else 0,
             RetriedRows.REMAINING: one.not_processed if one.has_source else 0,
         }
     return RelatedImports(
@@ -240,7 +240,7 @@ def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress], f
         retries=retries,
         takers=takers,
         fixed=fixed,
-        settled=settled,
+        closed=closed,
         can_retry=[
             rows
             for rows, count in counts.items()

@@ -128,7 +128,7 @@ def _over(one: ImportProgress, groups: int | None, related: RelatedImports | Non
 
 def _left_to_do(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:
     """What there is to do about an import that is over."""
-    if one.failed and related and related.settled:
+    if one.failed and related and related.closed:
         yield _settled(one, related)
     elif one.failed:
         yield f"{_problems(one)}{_different(one, groups)}."
@@ -158,9 +158,9 @@ def _left_out(one: ImportProgress) -> Iterator[str]:
 def _settled(one: ImportProgress, related: RelatedImports) -> str:
     """What has become of failed rows of which some or all have been dealt with."""
     failed = f"{_rows(one.failed)} failed"
-    if related.settled < one.failed:
-        open_rows = one.failed - related.settled
-        return f"{failed}: {related.settled:,} {_are(related.settled)} dealt with, {open_rows:,} left to fix."
+    if related.closed < one.failed:
+        open_rows = one.failed - related.closed
+        return f"{failed}: {related.closed:,} {_are(related.closed)} dealt with, {open_rows:,} left to fix."
     if not related.fixed.left_out and all(taker.taken_up_as in {None, TakenUpAs.RETRY} for taker in related.takers):
         return f"{failed} and {'has' if one.failed == 1 else 'have'} been retried."
     return f"{failed} and {'is' if one.failed == 1 else 'all are'} dealt with."

@@ -4,6 +4,8 @@ A failed row without a correction is open. Whoever changes anything locks the im
 the numbers there, the values in ``open_values`` and the rows agree, and no row is taken up twice.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -89,18 +91,29 @@ class Standing(NamedTuple):
     rows_done: int = 0
     is_surveyed: bool = False
     correct: int = 0
-    behind: int = 0
+    open_corrected: int = 0
     left_out: int = 0
     taken: int = 0
 
     @property
-    def settled(self) -> int:
+    def closed(self) -> int:
         """The number of rows that are neither open nor waiting to be imported."""
         return self.left_out + self.taken
 
+    def without(self, state: CorrectionState, is_corrected: bool, count: int = 1) -> Standing:
+        """The numbers without ``count`` rows that were in this state and not taken up."""
+        match state:
+            case CorrectionState.RIGHT:
+                return self._replace(correct=self.correct - count)
+            case CorrectionState.LEFT_OUT:
+                return self._replace(left_out=self.left_out - count)
+        return self._replace(open_corrected=self.open_corrected - count) if is_corrected else self
+
 
 NOTHING_DONE = Standing()
-_STANDING = ", ".join(Standing._fields)
+#: The column of each number.
+_STANDING_COLUMNS = {name: Fixing.__mapper__.columns[name].name for name in Standing._fields}
+_STANDING = ", ".join(f"{column} as {name}" for name, column in _STANDING_COLUMNS.items())
 
 
 class Group(NamedTuple):
@@ -158,7 +171,7 @@ def lock(key: ImportKey) -> Standing:
 
 def save(key: ImportKey, standing: Standing) -> None:
     """Change what ``lock`` has returned."""
-    names = ", ".join(f"{name} = %({name})s" for name in Standing._fields)
+    names = ", ".join(f"{column} = %({name})s" for name, column in _STANDING_COLUMNS.items())
     query = f"update fixings set {names}, moved_at = clock_timestamp() where {_THIS}"
     execute(query, {**standing._asdict(), **key._asdict()})
 
@@ -637,7 +650,7 @@ def count_states(key: ImportKey) -> Standing:
         Standing,
         f"""
         select count(*) filter (where taken_by is null and state = {_RIGHT}) as correct,
-            count(*) filter (where taken_by is null and state = {_OPEN} and "row" is not null) as behind,
+            count(*) filter (where taken_by is null and state = {_OPEN} and "row" is not null) as open_corrected,
             count(*) filter (where taken_by is null and state = {_LEFT_OUT}) as left_out,
             count(*) filter (where taken_by is not null) as taken
         from corrections where {_THIS}

@@ -339,11 +339,11 @@ def _matching(query: Select[Any], wanted: ImportFilter) -> Select[Any]:
             heir.seller_id == Import.seller_id, heir.parent_id == Import.id, heir.taken_up_as.is_(None)
         )
         failed = select(func.sum(Batch.failed)).where(Batch.seller_id == Import.seller_id, Batch.import_id == Import.id)
-        settled = select(Fixing.taken + Fixing.left_out).where(
+        closed = select(Fixing.taken + Fixing.left_out).where(
             Fixing.seller_id == Import.seller_id, Fixing.import_id == Import.id
         )
         is_settled = func.coalesce(
-            settled.correlate(Import).scalar_subquery() >= failed.correlate(Import).scalar_subquery(), False
+            closed.correlate(Import).scalar_subquery() >= failed.correlate(Import).scalar_subquery(), False
         )
         has_failed = (Import.status == ImportStatus.FAILED) & (Import.kind == ImportKind.IMPORT)
         is_undecided = exists().where(_IS_ITS_CONVERSION, Conversion.undecided > 0) & _decided_as().is_(None)

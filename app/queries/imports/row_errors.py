@@ -49,16 +49,21 @@ def insert(batch: BatchKey, failed: Mapping[int, list[Problem]], texts: Sequence
     error_groups.add(batch, [*failed], reasons, [*distinct.values()])
 
 
+#: Arrays stand as the bytes that COPY sends.
+_RECORDED = pa.schema({"code": pa.int16(), "columns": pa.binary(), "causes": pa.binary(), "facts": pa.string()})
+
+
 def as_recorded(distinct: Sequence[list[Problem]]) -> pa.Table:
     """What is recorded of each of these lists of problems: ``code``, ``columns``, ``causes`` and ``facts``."""
     return pa.table(
         {
-            "code": pa.array([problems[0].cause.code for problems in distinct], pa.int16()),
+            "code": [problems[0].cause.code for problems in distinct],
             "columns": [_texts(tuple(str(problem.column) for problem in problems)) for problems in distinct],
             "causes": [_texts(tuple(problem.cause.slug for problem in problems)) for problems in distinct],
             # In a COPY, JSON is plain text anyway.
             "facts": [_to_json([problem.facts for problem in problems]) for problems in distinct],
-        }
+        },
+        _RECORDED,
     )
 
 
