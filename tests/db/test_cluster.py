@@ -177,10 +177,10 @@ def test_a_node_that_is_away_costs_no_attempt_and_no_other_seller_anything(
         ).one()
         assert (attempt > 5, fruitless) == (True, 0)
         assert db.session.scalar(text("select count(*) from lost_attempts")) == 0
-        assert "Waits until the part of the database" in client.get(f"/imports/{imported.public_id}").text
+        assert "Waiting for the part of the database" in client.get(f"/imports/{imported.public_id}").text
     run_jobs()
     assert look(imported).status is ImportStatus.COMPLETED
-    assert "Waits until" not in client.get(f"/imports/{imported.public_id}").text
+    assert "Waiting for the part" not in client.get(f"/imports/{imported.public_id}").text
 
 
 @on_one_server

@@ -96,7 +96,7 @@ def test_a_batch_whose_object_is_gone_is_given_up_with_the_reason(
         wait_until(lambda: look(started).status == "FAILED")
     assert look(started).not_processed == 10
     client = sign_in(s3_app, seller)
-    assert "not in the storage any more" in client.get(f"/imports/{started.public_id}").text
+    assert "no longer in the storage" in client.get(f"/imports/{started.public_id}").text
     assert client.get(f"/imports/{started.public_id}/remaining.csv").status_code == 404
 
 
