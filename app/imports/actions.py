@@ -1,4 +1,8 @@
-"""The actions on an import, when and for whom: the list behind the pages' buttons and the API's ``actions``."""
+"""The actions on an import, when and for whom: the list behind the pages' buttons and the API's ``actions``.
+
+Not in it are buttons that lead to pages or concern only the record of an import, such as its name, Mark as dealt with
+and Delete: see ``components/actions.html`` and ``web/next_step``.
+"""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -16,6 +20,15 @@ class Who(StrEnum):
 
     SELLER = "seller"
     OPERATOR = "operator"
+
+
+class Confirmation(StrEnum):
+    """What a page shows before it does what cannot be taken back."""
+
+    #: What terminating means, and the question whether to.
+    TERMINATE = "terminate"
+    #: What an undo would do. The menu of an import leads there, where it is known whether it can be undone.
+    UNDO_PREVIEW = "undo-preview"
 
 
 class ActionContext(NamedTuple):
@@ -48,8 +61,8 @@ class ImportAction:
     who: frozenset[Who] = frozenset({Who.SELLER})
     #: The rows to retry, for an action that creates a retry.
     rows: RetriedRows | None = None
-    #: Whether it cannot be undone, so that a page asks for confirmation.
-    asks_first: bool = False
+    #: What pages show first; None: they do it at once.
+    confirmation: Confirmation | None = None
 
 
 def _taking_up(
@@ -89,12 +102,20 @@ ACTIONS = (
         commands.terminate,
         lambda one: can_terminate(one.status),
         _EVERYBODY,
-        asks_first=True,
+        confirmation=Confirmation.TERMINATE,
     ),
     _taking_up(RetriedRows.FAILED, "retry-failed", "Retry failed rows", "retry", "retry", commands.retry),
     _taking_up(RetriedRows.REMAINING, "retry-remaining", "Import remaining rows", "retry", "retry", commands.retry),
     _taking_up(RetriedRows.ALL, "import", "Import this file", "play", "import", commands.import_checked),
-    ImportAction("undo", "Undo import", "undo", "undo", undo.start, lambda one: one.can_undo, asks_first=True),
+    ImportAction(
+        "undo",
+        "Undo import",
+        "undo",
+        "undo",
+        undo.start,
+        lambda one: one.can_undo,
+        confirmation=Confirmation.UNDO_PREVIEW,
+    ),
 )
 
 #: The names of the sellers' actions in the API.

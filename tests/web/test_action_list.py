@@ -11,7 +11,7 @@ from marshmallow.validate import OneOf
 
 from app.api.schemas import ImportInFull
 from app.imports import actions, commands, undo
-from app.imports.actions import ACTIONS, SELLER_ACTIONS, ActionContext, Who
+from app.imports.actions import ACTIONS, SELLER_ACTIONS, ActionContext, Confirmation, Who
 from app.statuses import ImportKind, ImportStatus, RetriedRows
 
 #: Importing the stored file again is allowed in every status; a separate page asks about it.
@@ -66,7 +66,8 @@ def test_the_api_describes_the_actions_of_the_list() -> None:
 
 
 def test_what_cannot_be_taken_back_is_asked_first() -> None:
-    assert [action.name for action in ACTIONS if action.asks_first] == ["terminate", "undo"]
+    asking = {action.name: action.confirmation for action in ACTIONS if action.confirmation}
+    assert asking == {"terminate": Confirmation.TERMINATE, "undo": Confirmation.UNDO_PREVIEW}
 
 
 @pytest.mark.parametrize("kind", ImportKind)
