@@ -9,30 +9,15 @@ from itertools import chain
 
 import numpy as np
 
+from app.batch_plan import BatchPlan, rows_per_batch
 from app.csvfile.errors import FileRejected, FileTooLarge
 from app.csvfile.header import layout_of, take_header
 from app.csvfile.reader import check_text, read_blocks
 from app.csvfile.validate import Validator
 from app.csvfile.warn import Warned, Watch
 
-MIN_BATCH_ROWS = 2_000
-MAX_BATCH_ROWS = 25_000
 #: The beginning of a file, in bytes, that shows most of what it can be rejected for.
 LOOK_BYTES = 64 * 1024
-#: Number of batches to aim for: more would cost more than they bring.
-_BATCHES, _BATCHES_PER_WORKER = 80, 4
-
-
-@dataclass(frozen=True, slots=True)
-class BatchPlan:
-    """The slice of the file that one batch will read."""
-
-    start_byte: int
-    end_byte: int
-    #: The physical line at ``start_byte``.
-    first_line: int
-    #: Number of its rows that are not blank.
-    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +33,6 @@ class Scan:
     #: The warnings, about valid and invalid rows.
     warnings: list[Warned]
     batches: list[BatchPlan]
-
-
-def rows_per_batch(total: int, workers: int) -> int:
-    """The number of rows in a batch of a file with ``total`` rows; the last batch may have fewer.
-
-    ``workers`` is the number of workers that listen; 0 if it is not known.
-    """
-    batches = min(_BATCHES, _BATCHES_PER_WORKER * workers) or _BATCHES
-    return min(MAX_BATCH_ROWS, max(MIN_BATCH_ROWS, -(-total // batches)))
 
 
 def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int, workers: int = 0) -> Scan:

@@ -12,9 +12,9 @@ from sqlalchemy.exc import IntegrityError
 
 from app import audit
 from app.audit import Action
+from app.batch_plan import BatchPlan
 from app.config import current_settings
 from app.csvfile.errors import FileRejected, FileTooLarge
-from app.csvfile.scan import BatchPlan
 from app.extensions import db
 from app.imports import mappings, quotas, retention
 from app.imports.creation import find_imported, find_of_form, form_key_of, insert_once, plain_name

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app import audit
 from app.audit import Action
-from app.csvfile.scan import BatchPlan
+from app.batch_plan import BatchPlan
 from app.extensions import db
 from app.humanize import counted
 from app.imports import quotas

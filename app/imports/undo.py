@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from app.csvfile.scan import BatchPlan, rows_per_batch
+from app.batch_plan import BatchPlan, rows_per_batch
 from app.extensions import db
 from app.imports.creation import start_undo
 from app.imports.errors import TransitionRefused

@@ -13,6 +13,7 @@ from tests.processes import ROOT
 
 #: The floors, lowest first. A module does not import its neighbours on the same floor.
 FLOORS: list[set[str]] = [
+    {"app.batch_plan"},
     {
         "app.catalog_words",
         "app.config",

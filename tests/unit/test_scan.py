@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.batch_plan import rows_per_batch
 from app.csvfile import scan as scan_module
 from app.csvfile.columns import HEADER
 from app.csvfile.errors import FileRejected, FileTooLarge
 from app.csvfile.lines import LineReader
-from app.csvfile.scan import Scan, look, rows_per_batch, scan
+from app.csvfile.scan import Scan, look, scan
 from tests.factories import csv_bytes, row, with_header
 from tests.samples import SAMPLES, needs_samples
 

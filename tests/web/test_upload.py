@@ -67,7 +67,7 @@ def test_each_rejected_sample_leaves_nothing_behind(client: FlaskClient, storage
 
 
 def test_batches_are_planned_for_the_workers_that_listen(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.csvfile.scan.MIN_BATCH_ROWS", 1)
+    monkeypatch.setattr("app.batch_plan.MIN_BATCH_ROWS", 1)
     monkeypatch.setattr("app.jobs.queue.count_workers", lambda: 1)
     upload(client, csv_bytes(row(urn=f"urn:test:{n}") for n in range(10)))
     totals = db.session.execute(text("select total from batches order by number")).scalars().all()
