@@ -156,6 +156,16 @@ def complete(source: BinaryIO, reading: Reading, mapping: Mapping) -> Mapping:
 
 
 class _Matcher:
+    """Finds for each field its source, and for each column what it is taken for, each stage only what is still free.
+
+    1. What a saved mapping says, or else a recognised format.
+    2. Columns that are called like a field in the dictionary, without those that the catalog or other columns speak
+       against.
+    3. Columns whose cells look like a field.
+    4. Columns whose names are misspelt.
+    5. How the cells are read: the number of copies in front of conditions, the scale of conditions, and money.
+    """
+
     def __init__(self, sample: Sample, columns: Sequence[str]) -> None:
         self._sample, self._columns = sample, columns
         self._sets = Sets(items_by_set.list_sets(), Mapping())
@@ -166,7 +176,7 @@ class _Matcher:
     def complete(self, mapping: Mapping) -> Mapping:
         """The mapping with what the cells of its columns tell."""
         self._sources = dict(mapping.sources)
-        return replace(self._guess_rest(mapping), columns=tuple(self._columns), sources=dict(self._sources))
+        return replace(self._guess_reading(mapping), columns=tuple(self._columns), sources=dict(self._sources))
 
     def match(self, saved: Sequence[Mapping]) -> Matching:
         if known := self._find_saved(saved):
@@ -180,9 +190,9 @@ class _Matcher:
             self._take(mapping.sources, By.FORMAT, f"It has this name in the {found.name}.")
             self._hold(mapping)
         self._by_names()
-        return self._matching(self._guess_rest(mapping), found)
+        return self._matching(self._guess_reading(mapping), found)
 
-    # Saved mappings and formats.
+    # 1. Saved mappings and formats.
 
     def _find_saved(self, saved: Sequence[Mapping]) -> Mapping | None:
         """The saved mapping of whose columns the file has most: all, or else at least half of them."""
@@ -205,7 +215,7 @@ class _Matcher:
         self._take(known.sources, By.SAVED, "You matched it so before.")
         self._by_names()
         lost = tuple(to for to in known.sources if to not in self._sources)
-        return replace(self._matching(self._guess_rest(replace(known, sources={})), None), lost=lost)
+        return replace(self._matching(self._guess_reading(replace(known, sources={})), None), lost=lost)
 
     def _hold(self, mapping: Mapping) -> None:
         """Match none of the columns that decide for a mapping which rows are left out, and no title beside the name."""
@@ -234,7 +244,7 @@ class _Matcher:
     def _examples(self, at: int) -> tuple[str, ...]:
         return tuple(self._sample.cells(at)[:_SHOWN])
 
-    # Names, contents, spelling.
+    # 2. to 4. Names, contents, spelling.
 
     def _by_names(self) -> None:
         """Match by the dictionary, then by contents, then by spelling, each only what is not matched yet."""
@@ -387,7 +397,7 @@ class _Matcher:
                 self._sources[to] = Source((column,))
                 self._add(at, to, By.SPELLING, f"Close to a usual heading for the {LABELS[to]}.")
 
-    # What else a mapping says.
+    # 5. How the cells are read, and which rows are left out.
 
     def _filters(self) -> tuple[RowFilter, ...]:
         """Leave out graded cards and proxies, by flags that are called so."""
@@ -398,30 +408,34 @@ class _Matcher:
                 found.append(RowFilter(columns, FilterTest.IS_TRUE, reason))
         return tuple(found)
 
-    def _guess_rest(self, mapping: Mapping) -> Mapping:
-        """The mapping with its scale, the way conditions are read, and money, as far as the cells tell."""
-        places = self._places(Field.CONDITION)
-        self._count_conditions(places)
-        cells = [words.without_count(cell) for at in places for cell in self._sample.cells(at)]
-        scale = mapping.scale or words.guess_scale([cell for cell in cells if not words.is_grade(cell)])
+    def _guess_reading(self, mapping: Mapping) -> Mapping:
+        """The mapping with its scale and money, as far as the cells tell; the sources get what else they tell."""
+        self._take_counts()
+        scale = self._guess_scale(mapping.scale)
+        return replace(mapping, scale=scale, money=self._guess_money(mapping.money))
+
+    def _guess_scale(self, told: str) -> str:
+        """The scale of conditions, if it is not ``told``; their source gets the way they are read, and any doubt."""
+        cells = [words.without_count(cell) for at in self._places(Field.CONDITION) for cell in self._sample.cells(at)]
+        scale = told or words.guess_scale([cell for cell in cells if not words.is_grade(cell)])
         condition = self._sources.get(Field.CONDITION)
         if condition and condition.how is How.PLAIN and _needs_grammar(cells, scale):
             self._sources[Field.CONDITION] = replace(condition, how=How.GRAMMAR)
             scale = scale or _grammar_scale(cells)
-        if scale != mapping.scale and (doubt := _doubt(cells, scale)):
+        if scale != told and (doubt := _doubt(cells, scale)):
             self._sources[Field.CONDITION] = replace(self._sources[Field.CONDITION], confirm=doubt)
-        return replace(mapping, scale=scale, money=self._money(mapping.money))
+        return scale
 
-    def _count_conditions(self, places: Sequence[int]) -> None:
+    def _take_counts(self) -> None:
         """Take the numbers in front of conditions (“2xGood”) for the quantity where no column is called so."""
         if Field.QUANTITY in self._sources or any(_field(one, ()) is Field.QUANTITY for one in self._columns):
             return
-        for at in places:
+        for at in self._places(Field.CONDITION):
             if self._sample.share(at, lambda cell: cell != words.without_count(cell)) >= _UNNAMED:
                 self._sources[Field.QUANTITY] = Source((self._columns[at],))
                 self._add(at, Field.QUANTITY, By.CONTENTS, "Its cells are conditions with the number of copies before.")
 
-    def _money(self, money: Money) -> Money:
+    def _guess_money(self, money: Money) -> Money:
         places = [*self._places(Field.PRICE), *self._places(Field.FOIL_PRICE)]
         if not places:
             return money
