@@ -20,21 +20,25 @@ from sqlalchemy import text
 from app.extensions import db
 from app.models import Seller
 from tests.conftest import make_token
-from tests.end_to_end.test_web import answers
+from tests.end_to_end.test_web import is_at_rest, ready_server
 from tests.factories import csv_bytes, listed, make_items, row
 from tests.fuzz.api import UNLIMITED, ask, send
-from tests.processes import ROOT, wait_until, web_server, workers
+from tests.processes import ROOT, wait_until, workers
 
 EXAMPLES = ROOT / "examples"
 
 
+@pytest.fixture(scope="module")
+def server(migrated_app: Flask, environ: dict[str, str]) -> Iterator[int]:
+    with ready_server({**environ, **UNLIMITED}) as port:
+        yield port
+
+
 @pytest.fixture
-def address(app: Flask, environ: dict[str, str]) -> Iterator[str]:
+def address(app: Flask, server: int) -> Iterator[str]:
     """A real web server that counts no requests."""
-    with web_server({**environ, **UNLIMITED}) as port:
-        address = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(f"{address}/readyz"))
-        yield address
+    yield f"http://127.0.0.1:{server}"
+    wait_until(lambda: is_at_rest(server))
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from flask import Flask
 
 from app.models import Seller
 from tests.conftest import make_token
+from tests.end_to_end.test_web import is_at_rest, ready_server
 from tests.factories import csv_bytes, row
 from tests.processes import ROOT, answers, wait_until, web_server
 
@@ -22,20 +23,30 @@ from tests.processes import ROOT, answers, wait_until, web_server
 MANY = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["threads"] * 2
 
 
+@pytest.fixture(scope="module")
+def short_server(migrated_app: Flask, environ: dict[str, str]) -> Iterator[int]:
+    with ready_server({**environ, "STALL_SECONDS": "0.3", "UPLOADS_IN_FLIGHT": "0"}) as port:
+        yield port
+
+
 @pytest.fixture
-def address(app: Flask, environ: dict[str, str]) -> Iterator[tuple[str, int]]:
+def address(app: Flask, short_server: int) -> Iterator[tuple[str, int]]:
     """A real web server with short time limits."""
-    with web_server({**environ, "STALL_SECONDS": "0.3", "UPLOADS_IN_FLIGHT": "0"}) as port:
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
-        yield "127.0.0.1", port
+    yield "127.0.0.1", short_server
+    wait_until(lambda: is_at_rest(short_server))
+
+
+@pytest.fixture(scope="module")
+def usual_server(migrated_app: Flask, environ: dict[str, str]) -> Iterator[int]:
+    with ready_server({**environ, "UPLOADS_IN_FLIGHT": "0", "API_UPLOADS_PER_HOUR": "0"}) as port:
+        yield port
 
 
 @pytest.fixture
-def usual(app: Flask, environ: dict[str, str]) -> Iterator[tuple[str, int]]:
+def usual(app: Flask, usual_server: int) -> Iterator[tuple[str, int]]:
     """A real web server with the usual time limits, which outlast a test, and without a limit of uploads."""
-    with web_server({**environ, "UPLOADS_IN_FLIGHT": "0", "API_UPLOADS_PER_HOUR": "0"}) as port:
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
-        yield "127.0.0.1", port
+    yield "127.0.0.1", usual_server
+    wait_until(lambda: is_at_rest(usual_server))
 
 
 def read_to_end(connection: socket.socket) -> bytes:

@@ -10,8 +10,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.cookiejar import CookieJar
 
+import psutil
 import pytest
 from flask import Flask
 
@@ -76,13 +78,32 @@ def form(token: str, data: bytes) -> tuple[bytes, str]:
     return head.encode() + data + b"\r\n--b--\r\n", "multipart/form-data; boundary=b"
 
 
-@pytest.fixture
-def address(app: Flask, environ: dict[str, str]) -> Iterator[str]:
-    """A real web server."""
+@contextmanager
+def ready_server(environ: dict[str, str]) -> Iterator[int]:
+    """A real web server that answers, on this port. Its start takes seconds, so the tests of a module share it."""
     with web_server(environ) as port:
-        address = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(f"{address}/readyz"))
-        yield address
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/readyz"))
+        yield port
+
+
+def is_at_rest(port: int) -> bool:
+    """Whether the web server on ``port`` has ended all connections, so that nothing of a test goes on in the next."""
+    over = {psutil.CONN_LISTEN, psutil.CONN_TIME_WAIT, psutil.CONN_LAST_ACK}
+    found = [one for one in psutil.net_connections("tcp4") if one.laddr == ("127.0.0.1", port)]
+    return all(one.status in over for one in found)
+
+
+@pytest.fixture(scope="module")
+def server(migrated_app: Flask, environ: dict[str, str]) -> Iterator[int]:
+    with ready_server(environ) as port:
+        yield port
+
+
+@pytest.fixture
+def address(app: Flask, server: int) -> Iterator[str]:
+    """A real web server."""
+    yield f"http://127.0.0.1:{server}"
+    wait_until(lambda: is_at_rest(server))
 
 
 @pytest.fixture
