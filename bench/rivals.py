@@ -21,15 +21,18 @@ _CHUNK_ROWS = 5_000
 _KEY = "seller_id, item_id, condition, variants"
 
 
-def run_expert(bench: Bench, file: File, update: File | None = None) -> float:
+def run_expert(bench: Bench, file: File, update: File | None = None, *, with_room: bool = False) -> float:
     """The seconds of the expert's SQL for a file, or for ``update`` after it. Empties the product's tables first.
+
+    ``with_room``: its table has the product's room for updates, instead of full pages.
 
     Raises BenchError if it wrote fewer listings than the file has valid rows.
     """
     bench.installation.empty()
     files = [file, update] if update else [file]
     with _schema(bench.installation, "expert"):
-        command = ["-m", "bench.expert", bench.installation.database_url, str(bench.catalog.path)]
+        command = ["-m", "bench.expert", *["--with-room"] * with_room]
+        command += [bench.installation.database_url, str(bench.catalog.path)]
         output = run([sys.executable, *command, *(str(one.path) for one in files)], cwd=CHECKOUT)
     *written, seconds = output.split("\n")[-len(files) - 2 : -1]
     for one, line in zip(files, written, strict=True):

@@ -23,17 +23,26 @@ def measure(bench: Bench) -> None:
 
 
 def _measure_updates(bench: Bench) -> None:
-    """Rows that change their listings, against the expert's UPDATE; both from the first byte of the file."""
+    """Rows that change their listings, against the expert's UPDATE; both from the first byte of the file.
+
+    The expert works on full pages and on pages with the product's room for updates; the faster of the two counts.
+    """
     created = bench.file(bench.options.rows // 4, failing=0)
     updated = bench.file(bench.options.rows // 4, failing=0, mode=Mode.UPDATE)
-    expert, ours = [], []
+    full, roomy, ours = [], [], []
     for _ in range(bench.options.repeat):
-        expert.append(run_expert(bench, created, updated))
+        full.append(run_expert(bench, created, updated))
+        roomy.append(run_expert(bench, created, updated, with_room=True))
         browser = _begin_with(bench, created)
         ours.append(_run(bench, updated, browser))
-    bench.details["kinds"]["update"] = {"rows": updated.rows, "expert_seconds": expert, "seconds_from_click": ours}
-    note = f"{median(ours):.2f} s against {median(expert):.2f} s; our upload counts"
-    bench.measured["update"] = Measured(median(ours) / median(expert), note)
+    bench.details["kinds"]["update"] = {
+        "rows": updated.rows,
+        "expert_seconds": full,
+        "expert_seconds_with_room": roomy,
+        "seconds_from_click": ours,
+    }
+    note = f"{median(ours):.2f} s against {median(full):.2f} s on full pages, {median(roomy):.2f} s with our room"
+    bench.measured["update"] = Measured(median(ours) / min(median(full), median(roomy)), f"{note}; our upload counts")
 
 
 def _measure_mixed(bench: Bench) -> None:
