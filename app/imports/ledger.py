@@ -134,10 +134,14 @@ def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
 def _verify_taken(key: ImportKey) -> Iterator[str]:
     """Check that the failed rows that were taken up are in the imports that have taken them up, each once."""
     standing, counted = corrections.get(key), corrections.count_states(key)
-    for name in ("correct", "open_corrected", "left_out", "taken"):
-        yield from _compare(
-            f"failed rows that are {name.replace('_', ' ')}", *(getattr(each, name) for each in (counted, standing))
-        )
+    states = {
+        "correct": "correct",
+        "open_corrected": "corrected and still open",
+        "left_out": "left out",
+        "taken": "taken up",
+    }
+    for name, words in states.items():
+        yield from _compare(f"failed rows that are {words}", *(getattr(each, name) for each in (counted, standing)))
     taken = corrections.count_taken(key)
     yield from _compare("rows taken up that have failed", corrections.count_failed_taken(key), sum(taken.values()))
     for taker in lookups.list_takers(key):
