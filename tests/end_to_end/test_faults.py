@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psutil
 import psycopg
@@ -19,6 +19,7 @@ from app.models import Conversion, Import, Seller
 from app.statuses import ImportKind
 from app.storage import current_storage
 from tests import foreign
+from tests.conftest import make_seller
 from tests.factories import csv_bytes, failures, listed, look, make_items, row, start
 from tests.processes import children, horses, kill, wait_until, workers
 
@@ -270,18 +271,26 @@ def test_a_frozen_work_horse_is_overtaken_and_writes_nothing_when_it_wakes(
 # Stops ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def running(slow: dict[str, str], long_file: bytes, seller: Seller) -> Iterator[Import]:
-    """An import in full swing."""
-    with workers(slow):
-        started = start(seller, long_file)
-        wait_until(lambda: under_way(started))
-        yield started
-
-
-def test_paused_and_resumed_five_times(
-    running: Import, seller: Seller, other_seller: Seller, long_file: bytes, run_jobs: Callable[[], None]
+def test_imports_are_paused_resumed_and_terminated_in_full_swing(
+    slow: dict[str, str], long_file: bytes, seller: Seller, other_seller: Seller, run_jobs: Callable[[], None]
 ) -> None:
+    """One test, because nothing here harms the workers, whose start takes longer."""
+    with workers(slow):
+        resumed = begin(seller, long_file)
+        pause_and_resume_five_times(resumed, seller)
+        third_seller = make_seller("third@example.com")
+        see_that_nothing_is_written_after_terminate(begin(third_seller, long_file), third_seller)
+    assert outcome(resumed, seller) == run_quietly(long_file, other_seller, run_jobs)
+
+
+def begin(seller: Seller, data: bytes) -> Import:
+    """An import in full swing."""
+    started = start(seller, data)
+    wait_until(lambda: under_way(started))
+    return started
+
+
+def pause_and_resume_five_times(running: Import, seller: Seller) -> None:
     key = running.seller_id, running.public_id
     for _ in range(5):
         commands.pause(*key)
@@ -294,10 +303,10 @@ def test_paused_and_resumed_five_times(
             assert look(running) == paused
         commands.resume(*key)
         wait_until(lambda paused=paused: look(running).processed > paused.processed)
-    assert outcome(finish(running), seller) == run_quietly(long_file, other_seller, run_jobs)
+    finish(running)
 
 
-def test_after_terminate_nothing_is_written(running: Import, seller: Seller) -> None:
+def see_that_nothing_is_written_after_terminate(running: Import, seller: Seller) -> None:
     commands.terminate(running.seller_id, running.public_id)
     ended = look(running)
     assert (ended.status, ended.not_processed > 0) == ("TERMINATED", True)
