@@ -30,7 +30,7 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 #: Maximum time for which a request may keep its thread waiting, at its beginning and after every burst ...
 # The second name is that of the release before, and goes with the next one.
-STALL_SECONDS = float(os.environ.get("STALL_SECONDS") or os.environ.get("STALL_SECONDS") or 30)
+STALL_SECONDS = float(os.environ.get("STALL_SECONDS") or os.environ.get("PATIENCE_SECONDS") or 30)
 #: ... and the minimum rate beyond that.
 MIN_BYTES_PER_SECOND = 4 * 1024
 #: Maximum duration of a request and its answer, at any rate.

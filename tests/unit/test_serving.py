@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import socket
 import subprocess
 import sys
@@ -126,6 +127,12 @@ def test_who_sets_a_timeout_gets_it(pair: Pair) -> None:
         near.recv(1)
     assert not near.is_too_slow
     assert near.gettimeout() == 0.01
+
+
+@pytest.mark.parametrize("name", ["STALL_SECONDS", "PATIENCE_SECONDS"])
+def test_the_time_to_stall_has_the_name_of_the_release_before_too(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "7")
+    assert runpy.run_path(str(ROOT / "serving.py"))["STALL_SECONDS"] == 7
 
 
 def test_the_server_refuses_to_speak_tls(tmp_path: Path) -> None:
