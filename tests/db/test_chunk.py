@@ -152,12 +152,18 @@ def test_updates_read_the_listings_that_they_name_and_no_others(seller: Seller, 
     changes = rows.append_column("place", places).append_column("is_higher", [[True] * count])
     for name in ("line", "hidden_line"):
         changes = changes.append_column(name, pa.array(range(count), pa.int32()))
-    with listings.in_place():
+    # What is set where the seller's listings lie: in this session, or in that of a cluster's node.
+    scans = text(
+        "select current_setting('enable_seqscan') || ' ' || current_setting('enable_indexscan') from listings"
+        f" where seller_id = {seller.id} order by item_id limit 1"
+    )
+    with listings.in_place(seller.id):
+        assert db.session.scalar(scans) == "off off"
         earlier_values.record(key, places)
         listings.update(run, changes)
     assert db.session.scalar(read) - before <= 2 * count
     # What follows in the transaction is planned as ever.
-    assert db.session.scalar(text("show enable_indexscan")) == "on"
+    assert db.session.scalar(scans) == "on on"
 
 
 def test_updates_have_the_effect_of_the_order_of_the_file(seller: Seller, run_jobs: RunJobs) -> None:

@@ -123,7 +123,7 @@ class LiveListings:
 
     def change(self, changes: pa.Table) -> None:
         """Record the present values for an undo, and write the new ones."""
-        with listings.in_place():
+        with listings.in_place(self._run.key.seller_id):
             with metrics.timed("earlier values"):
                 earlier_values.record(self._run.key, changes["place"])
             listings.update(self._run, changes)

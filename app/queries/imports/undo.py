@@ -339,7 +339,7 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
         ) k
         where l.ctid = k.place and l.seller_id = %(seller_id)s
     """
-    with in_place():
+    with in_place(values["seller_id"]):
         cursor.execute(query, values)
     put_back = cursor.rowcount
     if put_back < found:

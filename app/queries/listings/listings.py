@@ -246,20 +246,26 @@ def _as_listings(key: ImportKey, rows: pa.Table) -> pa.Table:
 
 
 @contextmanager
-def in_place() -> Iterator[None]:
-    """What is executed in this context goes to the places of listings, whatever the planner knows of the seller.
+def in_place(seller_id: int) -> Iterator[None]:
+    """What is executed in this context goes to the places of the seller's listings, whatever the planner knows of them.
 
     It would read all listings of the seller for each chunk where it expects few: of one whose listings have not been
     analyzed yet, or who had none when they were.
     """
-    _set_scans("off")
+    _set_scans(seller_id, "off")
     yield
-    _set_scans("on")
+    _set_scans(seller_id, "on")
 
 
-def _set_scans(value: str) -> None:
+def _set_scans(seller_id: int, value: str) -> None:
     scans = ("enable_seqscan", "enable_indexscan", "enable_bitmapscan")
-    fetch("select " + ", ".join(f"set_config('{scan}', '{value}', true)" for scan in scans))
+    settings = ", ".join(f"set_config('{scan}', '{value}', true)" for scan in scans)
+    # On a cluster, settings are made where the statement reads: here, where the seller's listings lie. The order is
+    # that of ``exists_for``.
+    fetch(
+        f"select {settings} from listings where seller_id = %(seller_id)s order by item_id limit 1",
+        {"seller_id": seller_id},
+    )
 
 
 def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
