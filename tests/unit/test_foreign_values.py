@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.imports.foreign import words
+from app.imports.foreign import block_converter, words
 from app.imports.foreign.convert import Converted
 from app.imports.foreign.findings import Findings
 from app.imports.foreign.mapping import (
@@ -90,6 +90,15 @@ def test_money(text: str, money: Money, came: int | str) -> None:
 
 def test_the_price_of_a_playset_is_that_of_four_cards() -> None:
     assert price("1.00", Money("GBP"), copies=4) == 25
+
+
+@pytest.mark.parametrize(
+    ("text", "quantity"),
+    [("2", 2), ("x2", 2), ("2x", 2), ("1,000 × ", 1000), ("2x played", 2), ("3xok", 3)]
+    + [(text, None) for text in ("2x 10", "12 x 36", "3 x 4 packs", "2x10")],
+)
+def test_a_quantity_is_one_number(text: str, quantity: int | None) -> None:
+    assert block_converter._read_quantity(text) == quantity
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ _QUANTITY_FIELDS = (Field.QUANTITY, Field.FOIL_QUANTITY, Field.FOIL_PART, Field.
 #: Copies in a playset.
 _PLAYSET = 4
 _QUANTITY = re.compile(
-    r"x?\s*(-?[0-9]{1,3}(?:[,. '’][0-9]{3})+|-?[0-9]+)(?:[.,]0{1,2})?\s*(?:[x×](?:\s*\D.*)?)?", re.IGNORECASE
+    r"x?\s*(-?[0-9]{1,3}(?:[,. '’][0-9]{3})+|-?[0-9]+)(?:[.,]0{1,2})?\s*(?:[x×]\s*(?:[^\d\s].*)?)?", re.IGNORECASE
 )
 #: Reasons, and targets, that are remembered, before all that was decided is forgotten.
 _MOST_REASONS, _MOST_TARGETS = 20_000, 100_000
