@@ -14,7 +14,7 @@ from app.csvfile.errors import FileRejected
 from app.csvfile.scan import scan
 from app.extensions import db
 from app.imports import quotas
-from app.imports.conversions import derive
+from app.imports.conversions import check_decided, derive
 from app.imports.creation import (
     RetryOf,
     find_of_form,
@@ -33,7 +33,7 @@ from app.jobs import queue
 from app.models import Import
 from app.queries import ConversionKey, ImportKey
 from app.queries.imports import corrections, lookups, transitions
-from app.queries.imports.conversions import mark_used
+from app.queries.imports.conversions import find_of_import, mark_used
 from app.statuses import CorrectionState, ImportKind, ImportStatus, RetriedRows, TakenUpAs, can_reopen, can_retry
 from app.storage import current_storage
 
@@ -154,6 +154,9 @@ def import_checked(seller_id: int, public_id: uuid.UUID) -> Import:
             recognised = _recognise(checked)
         except FileRejected as rejected:
             raise TransitionRefused(rejected.message) from rejected
+        if conversion := find_of_import(origin.parent):
+            lookups.lock_file(seller_id, checked.sha256)
+            check_decided(conversion)
         return start_stored(checked, origin=origin._replace(taking=recognised.taking) if recognised else origin)
 
     return _take_up_once(origin, start)
@@ -275,7 +278,7 @@ def _take_up_once(origin: RetryOf, start: Callable[[], Import]) -> Import:
         return earlier
     try:
         return start()
-    except (IntegrityError, RowsMoved):
+    except (IntegrityError, TransitionRefused):
         # The button was pressed twice, and the other request was faster.
         db.session.rollback()
         earlier = _find_retry(origin)

@@ -116,7 +116,7 @@ def _convert(conversion: Conversion, pulse: _Pulse) -> str:
     keys = conversions.files_of(conversion)
     reading, mapping = Reading.from_json(conversion.reading), Mapping.from_json(conversion.mapping)
     text_key, text_size, begin = conversion.storage_key, conversion.file_size, 0
-    only = conversions.find_taken(conversion)
+    only, decides = conversions.find_taken(conversion), conversion.decides
     # The transaction ends here, because a transcript may take long; what was loaded stays readable.
     db.session.expunge(conversion)
     db.session.rollback()
@@ -136,7 +136,7 @@ def _convert(conversion: Conversion, pulse: _Pulse) -> str:
         with open_stored(storage, text_key, text_size, on_read=pulse.beat) as file, ExitStack() as stack:
             blocks = convert(file, reading, mapping, conversion.seller_id, on_read=on_read, only=only)
             outcome = _write(blocks, keys, pulse, stack, settings)
-        outcome = outcome._replace(text_key=text_key, scan={**outcome.scan, "text_size": text_size})
+        outcome = outcome._replace(text_key=text_key, scan={**outcome.scan, "text_size": text_size, "decides": decides})
         is_on = transitions.finish(pulse.key, pulse.attempt, outcome)
         db.session.commit()
     except BaseException:

@@ -20,7 +20,8 @@ from app.imports import mappings, quotas, retention
 from app.imports.creation import find_imported, find_of_form, form_key_of, insert_once, plain_name
 from app.imports.errors import ImportNotFound, KeyTaken, RowsMoved, TransitionRefused
 from app.imports.fixes.taking import StoredFile, TakingLines, recognise
-from app.imports.foreign.mapping import Mapping
+from app.imports.foreign.findings import OpenQuestion, asked_of
+from app.imports.foreign.mapping import Mapping, normal
 from app.imports.foreign.origins import FileKeys, Origins, keys_of
 from app.imports.foreign.reading import NotStock, Overrides, Reading, detect
 from app.imports.reports import progress
@@ -30,6 +31,7 @@ from app.models import Conversion, Import
 from app.queries import ConversionKey, ImportKey
 from app.queries.imports import conversion_transitions as transitions
 from app.queries.imports import conversions as queries
+from app.queries.imports import lookups
 from app.statuses import ConversionStatus, ImportKind, RetriedRows
 from app.storage import current_storage
 from app.storage.stored_file import open_stored
@@ -41,6 +43,8 @@ _TELLING = 50
 
 #: Unfinished files of so many hours are listed, and so many of them.
 _UNFINISHED_HOURS, _UNFINISHED = 24, 20
+
+_GONE = "The import whose open rows this is about was deleted. Upload the file again."
 
 _STATES = {
     ConversionStatus.DRAFT: "is not converted yet",
@@ -212,12 +216,33 @@ def read_otherwise(seller_id: int, public_id: uuid.UUID, overrides: Overrides) -
 def set_mapping(seller_id: int, public_id: uuid.UUID, mapping: Mapping, *, name: str | None = None) -> Conversion:
     """Give a draft a mapping; ``name`` is that of the saved one, if it is one.
 
+    A draft that takes just the rows that were open takes all rows from then on, if others are read otherwise, too.
     Raises ConversionNotFound and TransitionRefused.
     """
     draft = _draft(seller_id, public_id)
+    if not _just_decides(draft, mapping):
+        draft.decides = None
     draft.mapping, draft.mapping_name = mapping.to_json(), name
     db.session.commit()
     return draft
+
+
+def _just_decides(draft: Conversion, mapping: Mapping) -> bool:
+    """Whether a mapping says nothing else of the rows that the import decided by a draft has had."""
+    before = draft.decides and db.session.get(Conversion, (draft.seller_id, draft.decides))
+    if not before:
+        return True
+    asked = [one for each in (before, draft) for one in asked_of((each.scan or {}).get("findings", {}))]
+    # A finish that one card does not have is that of others.
+    words = {("condition" if one.kind == "scale" else one.kind, normal(one.word)) for one in asked if _is_of_word(one)}
+    now = mapping_of(draft) or Mapping()
+    words |= {(kind, word) for kind, answers in now.answers.items() for word in answers}
+    return Mapping.from_json(mapping.to_json()).extends(Mapping.from_json(before.mapping), words)
+
+
+def _is_of_word(question: OpenQuestion) -> bool:
+    """Whether all rows that have the word of a question wait for it."""
+    return not question.slug.endswith("-not-there")
 
 
 def name_mapping(seller_id: int, public_id: uuid.UUID, name: str) -> None:
@@ -322,7 +347,7 @@ def copy(seller_id: int, public_id: uuid.UUID, *, decide: bool = False) -> Conve
     """A new draft of the same file, read and mapped as before, so that what was imported or checked can be changed.
 
     With ``decide`` it takes just the rows that its import has left out or open, if there is one. Raises
-    ConversionNotFound, and TransitionRefused if the file has been deleted, or if that was done already.
+    ConversionNotFound, and TransitionRefused if the file has been deleted; see ``explain_undecidable``, too.
     """
     found = get(seller_id, public_id)
     before = queries.lock(ConversionKey(seller_id, found.id))
@@ -330,12 +355,11 @@ def copy(seller_id: int, public_id: uuid.UUID, *, decide: bool = False) -> Conve
         db.session.rollback()
         raise TransitionRefused("The uploaded file has been deleted. Upload it again.")
     decides = before.decides
-    if decide and (used := find_import(before)) and used.kind == ImportKind.IMPORT:
-        one = progress.get(seller_id, used.public_id)
-        if one.decided_as:
-            db.session.rollback()
-            raise TransitionRefused("The rows that were open have been imported since. Match the file again instead.")
-        decides = before.id if progress.get_related(one).undo is None else None
+    if decide and (hindrance := explain_undecidable(before)):
+        db.session.rollback()
+        raise TransitionRefused(hindrance)
+    if imports := queries.list_imports(ConversionKey(seller_id, before.id)):
+        decides = decides if lookups.is_undone(ImportKey(seller_id, imports[0].id)) else before.id
     made = Conversion(
         seller_id=seller_id,
         file_name=before.file_name,
@@ -356,17 +380,59 @@ def find_import_decided(conversion: Conversion) -> Import | None:
     """The import whose rows that were left out or open are all that a conversion takes; None if it takes all rows."""
     if conversion.decides is None:
         return None
-    return queries.find_import(ConversionKey(conversion.seller_id, conversion.decides))
+    imports = queries.list_imports(ConversionKey(conversion.seller_id, conversion.decides))
+    return imports[0] if imports else None
+
+
+def explain_undecidable(conversion: Conversion) -> str | None:
+    """Why the rows that the import of a conversion has left open cannot be decided now, as a sentence; None: they can.
+
+    As long as rows of that import may still be written, they would set the quantities of listings back.
+    """
+    key = ConversionKey(conversion.seller_id, conversion.id)
+    if (conversion.scan or {}).get("is_decided") or lookups.find_decider(key):
+        return "The rows that were open are in another import. Match the file again instead."
+    keys = [ImportKey(key.seller_id, one.id) for one in queries.list_imports(key)]
+    hindrances = (progress.explain_unsettled(one) for one in keys if not lookups.is_undone(one))
+    return next(filter(None, hindrances), None)
+
+
+def check_decided(conversion: Conversion) -> None:
+    """Raise TransitionRefused if a conversion takes just rows that were open, and they cannot be imported by it now.
+
+    The caller has locked the file, so that no other imports them meanwhile.
+    """
+    if conversion.decides is None:
+        return
+    decided = before = _decided_by(conversion)
+    if decided is None:
+        raise TransitionRefused(_GONE)
+    while before:
+        imports = queries.list_imports(ConversionKey(before.seller_id, before.id))
+        if imports and lookups.is_undone(ImportKey(before.seller_id, imports[0].id)):
+            raise TransitionRefused(f"The import “{imports[0].file_name}” was undone. Match the file again instead.")
+        before = _decided_by(before)
+    if hindrance := explain_undecidable(decided):
+        raise TransitionRefused(hindrance)
+
+
+def _decided_by(conversion: Conversion) -> Conversion | None:
+    if conversion.decides is None:
+        return None
+    return db.session.get(Conversion, (conversion.seller_id, conversion.decides))
 
 
 def find_taken(conversion: Conversion) -> NDArray[np.int64] | None:
     """The lines of the rows that a conversion takes; None if it takes all. Raises FileRejected and OSError."""
     if conversion.decides is None:
         return None
-    before = db.session.get(Conversion, (conversion.seller_id, conversion.decides))
+    before = _decided_by(conversion)
     if before is None:
-        raise FileRejected("The import whose open rows this is about was deleted. Upload the file again.")
-    left, taken = SellerFile(before).origins.find_left(), find_taken(before)
+        raise FileRejected(_GONE)
+    try:
+        left, taken = SellerFile(before).origins.find_left(), find_taken(before)
+    except FileNotFoundError:
+        raise FileRejected("Which rows were open is no longer stored. Upload the file again.") from None
     return left if taken is None else np.intersect1d(left, taken)
 
 
@@ -436,6 +502,10 @@ def start(
         if taking:
             created.parent_id, created.retried_rows = taking.parent.import_id, RetriedRows.FAILED
         plans = [BatchPlan(*plan) for plan in scan["batches"]]
+        if kind is ImportKind.IMPORT:
+            lookups.lock_file(seller_id, conversion.sha256)
+            if find_of_form(created) is None:
+                check_decided(conversion)
         started = insert_once(created, plans, refuse_repeated=refuse_repeated and not conversion.decides, taking=taking)
         queries.mark_used(ConversionKey(seller_id, conversion.id))
         if conversion.mapping_name:
@@ -491,6 +561,11 @@ def _check_startable(conversion: Conversion) -> None:
         raise _refusal(conversion, "Convert it first.")
     if conversion.source_removed_at is not None:
         raise TransitionRefused("The uploaded file has been deleted. Upload it again.")
+    if (conversion.scan or {}).get("decides") != conversion.decides:
+        raise TransitionRefused(
+            "An earlier release has worked through the whole file, not just through what was open. Change what is "
+            "matched, and it is worked through again."
+        )
     if not conversion.lines:
         raise TransitionRefused(
             "No row of this file becomes a row of an import: all of them are left out or not decided yet."

@@ -9,7 +9,7 @@ from app.imports.errors import TransitionRefused
 from app.imports.fixes import taking
 from app.models import Import
 from app.queries import ImportKey
-from app.queries.imports import housekeeping, lookups
+from app.queries.imports import conversions, housekeeping, lookups
 from app.statuses import ImportStatus
 
 #: Longest name and note, in characters.
@@ -47,6 +47,8 @@ def delete(seller_id: int, public_id: uuid.UUID) -> None:
     found = lookups.get_with_counters(seller_id, public_id)
     parent_id, is_clean = found.of.parent_id, found.of.status == ImportStatus.COMPLETED
     took_up = found.of.taken_up_as is not None
+    if found.created or found.updated or found.unchanged:
+        conversions.mark_decided(ImportKey(seller_id, found.of.id))
     if not housekeeping.delete(ImportKey(seller_id, found.of.id)):
         db.session.rollback()
         raise TransitionRefused(_explain(found.of))

@@ -499,6 +499,7 @@ def preview(one: Conversion) -> dict[str, Any]:
         "examples": _examples(one, examples_of(findings)) if is_done else [],
         "saved": [saved.name for saved in mappings.list_saved(one.seller_id)],
         "used_by": progress.get(one.seller_id, used.public_id) if used else None,
+        "undecidable": conversions.explain_undecidable(one) if one.used_at and one.undecided else None,
         "decides": conversions.find_import_decided(one),
         "name": one.mapping_name or format_of(one) or one.file_name.rpartition(".")[0] or one.file_name,
         "remembers": one.mapping_name is not None or not mapping.format or bool(mapping.answers or mapping.money.rates),

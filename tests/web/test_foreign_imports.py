@@ -11,16 +11,18 @@ from sqlalchemy import text
 
 from app.csvfile.errors import FileRejected
 from app.extensions import db
-from app.imports import commands, conversions, ledger, match_flow, retention
+from app.imports import commands, conversions, housekeeping, ledger, match_flow, retention, undo
+from app.imports.errors import TransitionRefused
 from app.imports.fixes import engine
 from app.imports.fixes.answers import Rule
 from app.imports.fixes.engine import NewAnswer
-from app.imports.foreign.mapping import Field, Source
+from app.imports.foreign.mapping import Field, Kind, Source
 from app.imports.match_flow import Step
 from app.imports.reports import row_errors
-from app.models import Import, Seller
+from app.models import Conversion, Import, Seller
 from app.queries.imports import row_errors as queries
 from app.statuses import ImportKind, RetriedRows
+from app.storage import current_storage
 from tests import foreign
 from tests.factories import failures, listed, look, make_items, row, start
 from tests.pages import csrf_token, page, words
@@ -150,13 +152,18 @@ def test_the_ledger_adds_up_on_the_page_and_in_the_menu(client: FlaskClient, mad
 
 
 def test_rows_left_out_are_told_wherever_the_import_is_and_can_be_decided(
-    client: FlaskClient, seller: Seller, made: Import
+    client: FlaskClient, seller: Seller, made: Import, run_jobs: Callable[[], None]
 ) -> None:
     said = "2 rows of the file were left out, 1 of them because something is undecided."
     for address in ("/imports", f"/imports/{made.public_id}", f"/imports/{made.public_id}/panel"):
         shown = page(client, address)
         assert said in words(shown.select_one("main"))
         (link,) = shown.select("[data-left-out] a")
+    # What a retry takes along of it leaves nothing out.
+    retried = commands.retry(seller.id, made.public_id, RetriedRows.FAILED)
+    assert not page(client, f"/imports/{retried.public_id}").select("[data-left-out]")
+    run_jobs()
+    engine.give(db.session.get_one(Import, (seller.id, retried.id)), NewAnswer(Rule.LEAVE_OUT, "listing-exists"))
     why = page(client, str(link["href"]))
     assert "1 row Open No price is given." in words(why.select_one("main"))
     assert "1 row: The quantity is 0, so it is left out." in words(why.select_one("main"))
@@ -166,9 +173,6 @@ def test_rows_left_out_are_told_wherever_the_import_is_and_can_be_decided(
     draft = page(client, decided.location)
     assert decided.location != link["href"]
     assert "No price is given." in words(draft.select_one("main"))
-    # What a retry takes along of it leaves nothing out.
-    retried = commands.retry(seller.id, made.public_id, RetriedRows.FAILED)
-    assert not page(client, f"/imports/{retried.public_id}").select("[data-left-out]")
 
 
 def test_rows_that_make_two_listings_are_counted_as_rows(
@@ -280,6 +284,128 @@ def test_rows_that_were_open_are_decided_later_and_imported_alone(
         ("urn:test:4", "EXCELLENT", "900", "1"),
     ]
     assert not [fault for one in (before, middle, last) for fault in ledger.find_faults(one)]
+
+
+@pytest.fixture
+def opened(seller: Seller) -> Conversion:
+    """A converted file: the third row has an unknown word, and is for the listing of the first."""
+    make_items(4, variants=("normal",))
+    return foreign.convert(seller, ["1;NM;1,50;2;", "2;NM;1,00;2;", "1;Lovely;1,50;3;"])
+
+
+def decide(seller: Seller, one: Conversion, **others: str) -> Conversion:
+    """What is open in a file, decided: Lovely is NM. ``others``: what other words are said to be meanwhile."""
+    draft = conversions.copy(seller.id, one.public_id, decide=True)
+    match_flow.convert(seller.id, draft.public_id)
+    mapping = foreign.MAPPING.answer(Kind.CONDITION, "Lovely", "NM")
+    for word, code in others.items():
+        mapping = mapping.answer(Kind.CONDITION, word, code)
+    match_flow.decide(seller.id, draft.public_id, mapping, after=Step.WORDS)
+    return conversions.get(seller.id, draft.public_id)
+
+
+def test_what_is_open_is_decided_once_no_row_of_the_import_can_be_written_any_more(
+    client: FlaskClient, seller: Seller, opened: Conversion, run_jobs: Callable[[], None]
+) -> None:
+    first = conversions.start(seller.id, opened.public_id, ImportKind.IMPORT)
+    copy = {"csrf_token": csrf_token(client), "decide": "1"}
+
+    def refuses(sentence: str) -> None:
+        preview = page(client, f"/imports/match/{opened.public_id}")
+        assert sentence in words(preview.select_one("[data-undecidable]"))
+        assert not preview.select("button[name=decide]")
+        answer = client.post(f"/imports/match/{opened.public_id}/copy", data=copy)
+        assert answer.status_code == 409
+        assert sentence in answer.text
+
+    refuses("has not finished yet")
+    commands.terminate(seller.id, first.public_id)
+    refuses("Import the remaining rows of")
+    # The listing of one row has been created since.
+    start(seller, [row(urn="urn:test:2", variants="normal")])
+    run_jobs()
+    rest = commands.retry(seller.id, first.public_id, RetriedRows.REMAINING)
+    refuses("has not finished yet")
+    run_jobs()
+    refuses("Correct or leave out the failed rows of")
+    engine.give(db.session.get_one(Import, (seller.id, rest.id)), NewAnswer(Rule.LEAVE_OUT, "listing-exists"))
+    assert decide(seller, opened).lines == 1
+
+
+def test_rows_that_were_open_are_imported_once(
+    client: FlaskClient, seller: Seller, opened: Conversion, run_jobs: Callable[[], None]
+) -> None:
+    first = conversions.start(seller.id, opened.public_id, ImportKind.IMPORT)
+    run_jobs()
+    # A check of it afterwards changes nothing.
+    commands.import_again(seller.id, first.public_id, kind=ImportKind.CHECK)
+    run_jobs()
+    db.session.rollback()
+    one, other = decide(seller, opened), decide(seller, opened)
+    assert (one.lines, other.lines, one.decides) == (1, 1, opened.id)
+    shown = page(client, f"/imports/match/{one.public_id}").select_one("[data-decides]")
+    assert shown["data-decides"] == str(first.public_id)
+    check = conversions.start(seller.id, other.public_id, ImportKind.CHECK)
+    run_jobs()
+    key = uuid.uuid4()
+    second = conversions.start(seller.id, one.public_id, ImportKind.IMPORT, form_key=key)
+    assert conversions.start(seller.id, one.public_id, ImportKind.IMPORT, form_key=key).id == second.id
+    for again in (one, other):
+        with pytest.raises(TransitionRefused, match="are in another import"):
+            conversions.start(seller.id, again.public_id, ImportKind.IMPORT, form_key=uuid.uuid4())
+    with pytest.raises(TransitionRefused, match="are in another import"):
+        commands.import_checked(seller.id, check.public_id)
+    run_jobs()
+    assert [line[4] for line in sorted(listed(seller))] == ["5", "2"]
+    # Without its record, they are imported all the same.
+    housekeeping.delete(seller.id, second.public_id)
+    assert not page(client, "/imports?status=attention").select("li.import")
+    with pytest.raises(TransitionRefused, match="are in another import"):
+        conversions.copy(seller.id, opened.public_id, decide=True)
+
+
+def test_rows_are_not_decided_without_knowing_which_were_open(
+    seller: Seller, opened: Conversion, run_jobs: Callable[[], None]
+) -> None:
+    conversions.start(seller.id, opened.public_id, ImportKind.IMPORT)
+    run_jobs()
+    db.session.rollback()
+    decided = decide(seller, opened)
+    # The release before does not know what this conversion takes.
+    db.session.execute(text("update conversions set scan = scan - 'decides' where decides is not null"))
+    db.session.commit()
+    with pytest.raises(TransitionRefused, match="An earlier release"):
+        conversions.start(seller.id, decided.public_id, ImportKind.IMPORT)
+    current_storage().delete(conversions.files_of(opened).apart)
+    gone = decide(seller, opened)
+    assert (gone.status, "no longer stored" in str(gone.reason)) == ("FAILED", True)
+
+
+def test_rows_are_not_decided_by_an_import_that_was_undone(
+    client: FlaskClient, seller: Seller, opened: Conversion, run_jobs: Callable[[], None]
+) -> None:
+    first = conversions.start(seller.id, opened.public_id, ImportKind.IMPORT)
+    run_jobs()
+    db.session.rollback()
+    decided = decide(seller, opened)
+    undo.start(seller.id, first.public_id)
+    run_jobs()
+    db.session.rollback()
+    with pytest.raises(TransitionRefused, match="was undone"):
+        conversions.start(seller.id, decided.public_id, ImportKind.IMPORT)
+    assert not page(client, "/imports?status=attention").select("li.import")
+
+
+def test_a_file_is_taken_as_a_whole_again_if_other_words_are_changed(
+    client: FlaskClient, seller: Seller, opened: Conversion, run_jobs: Callable[[], None]
+) -> None:
+    conversions.start(seller.id, opened.public_id, ImportKind.IMPORT)
+    run_jobs()
+    db.session.rollback()
+    assert decide(seller, opened).decides == opened.id
+    changed = decide(seller, opened, NM="EX")
+    assert (changed.decides, changed.lines) == (None, 3)
+    assert "already imported this exact file" in page(client, f"/imports/match/{changed.public_id}").text
 
 
 def test_when_the_file_is_gone_lines_are_still_its_own(client: FlaskClient, made: Import) -> None:

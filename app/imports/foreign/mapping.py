@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
@@ -243,6 +243,29 @@ class Mapping:
                 raise MappingInvalid(f"The rate “{rate}” of {code} is not a number such as 0.79.")
         return replace(self, money=replace(self.money, rates={**self.money.rates, **rates}))
 
+    def extends(self, before: Mapping, asked: Collection[tuple[str, str]]) -> bool:
+        """Whether no row that ``before`` could read is read otherwise now.
+
+        Then it answers no word but those that are ``asked``, each with its kind and normal, and sets just what was not
+        known.
+        """
+        money, old = self.money, before.money
+        rules, rules_before = ((one.filters, one.fill_down, one.parents) for one in (self, before))
+        known = [(self.scale, before.scale), (money.currency, old.currency), (money.decimal, old.decimal)]
+        answers, answers_before = self._flat_answers(), before._flat_answers()
+        return (
+            (*rules, money.minor) == (*rules_before, old.minor)
+            and self.sources.keys() == before.sources.keys()
+            and all(_is_filled(to, self.sources[to], one) for to, one in before.sources.items())
+            and all(now == was or not was for now, was in known)
+            and old.rates.items() <= money.rates.items()
+            and answers_before.items() <= answers.items()
+            and answers.keys() - answers_before.keys() <= {*asked}
+        )
+
+    def _flat_answers(self) -> dict[tuple[str, str], str]:
+        return {(kind, word): to for kind, of_kind in self.answers.items() for word, to in of_kind.items()}
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, with the version."""
         return {"version": VERSION, **_plain(asdict(self))}
@@ -268,6 +291,13 @@ class Mapping:
     def to_text(self) -> str:
         """As JSON that people can read."""
         return json.dumps(self.to_json(), ensure_ascii=False, indent=2) + "\n"
+
+
+def _is_filled(to: Field, source: Source, before: Source) -> bool:
+    """Whether a source is as ``before``, but for the value of rows that were open because they had none."""
+    if to in (Field.CONDITION, Field.PRICE) and not before.constant:
+        source = replace(source, constant="")
+    return replace(source, confirm="") == replace(before, confirm="")
 
 
 @lru_cache(maxsize=20_000)

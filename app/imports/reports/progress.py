@@ -30,6 +30,8 @@ from app.statuses import (
 
 #: The imports of one chain of retries that are shown.
 _MOST_IN_CHAIN = 20
+#: The imports of one chain of retries that can still write rows.
+_MOST_IN_FAMILY = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +139,8 @@ class RelatedImports:
     def leaves_open(self, one: ImportProgress) -> bool:
         """Whether ``one`` has failed in part, and not all of that has been taken up yet, or has undecided rows."""
         is_followed = any(heir.taken_up_as is None for heir in self.retries.values()) or 0 < one.failed <= self.closed
-        has_open = (one.status is ImportStatus.FAILED and not is_followed) or (one.undecided and one.finished_at)
+        is_undecided = one.undecided and one.finished_at and self.undo is None
+        has_open = (one.status is ImportStatus.FAILED and not is_followed) or is_undecided
         return bool(has_open) and not one.is_check and not one.is_dealt_with
 
     def can_fix(self, one: ImportProgress) -> bool:
@@ -212,6 +215,28 @@ def list_chain(one: ImportProgress, related: RelatedImports) -> list[ImportProgr
     kin = map(_describe, lookups.list_kin(one.key, limit=_MOST_IN_CHAIN))
     chain = [each for each in kin if each.kind is not ImportKind.UNDO]
     return chain if len(chain) > 1 + bool(related.parent) + len(related.takers) else []
+
+
+def explain_unsettled(key: ImportKey) -> str | None:
+    """What must be done before no row of an import can be written any more, as a sentence; None: nothing.
+
+    Its rows may be in retries and corrections of it, and in those of these.
+    """
+    family = {key.import_id}
+    imports = []
+    # One comes after that whose rows it has.
+    for one in map(_describe, lookups.list_kin(key, limit=_MOST_IN_FAMILY)):
+        if one.kind is ImportKind.IMPORT and not family.isdisjoint({one.key.import_id, one.parent_id}):
+            family.add(one.key.import_id)
+            imports.append(one)
+    for one, related in zip(imports, list_related(imports), strict=True):
+        if one.finished_at is None:
+            return f"The import “{one.name}” has not finished yet. Let it finish, then decide what is open."
+        if RetriedRows.REMAINING in related.can_retry:
+            return f"Import the remaining rows of “{one.name}” first, then decide what is open."
+        if related.can_fix(one):
+            return f"Correct or leave out the failed rows of “{one.name}” first, then decide what is open."
+    return None
 
 
 def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress], fixed: Standing) -> RelatedImports:

@@ -4,13 +4,13 @@ import uuid
 from collections.abc import Collection
 from typing import NamedTuple
 
-from sqlalchemy import exists, false, func, select
+from sqlalchemy import Select, exists, false, func, select
 
 from app.extensions import db
 from app.models import Conversion, Import
 from app.queries import ConversionKey, ImportKey, change, fetch_as, fetch_value, older_than
-from app.queries.status_sets import ACTIVE_CONVERSIONS, CONVERSION_QUEUED, CONVERTED
-from app.statuses import ACTIVE_CONVERSION_STATUSES
+from app.queries.status_sets import ACTIVE_CONVERSIONS, CONVERSION_QUEUED, CONVERTED, KIND_IMPORT, KIND_UNDO
+from app.statuses import ACTIVE_CONVERSION_STATUSES, ImportKind
 
 _THIS = "seller_id = %(seller_id)s and id = %(conversion_id)s"
 _IS_ITS_IMPORT = (Import.seller_id == Conversion.seller_id) & (Import.conversion_id == Conversion.id)
@@ -69,8 +69,29 @@ def find_of_imports(seller_id: int, public_ids: Collection[uuid.UUID]) -> dict[u
 
 def find_import(key: ConversionKey) -> Import | None:
     """The newest import or check of a converted file that its seller has not deleted."""
-    of_conversion = select(Import).where(Import.seller_id == key.seller_id, Import.conversion_id == key.conversion_id)
-    return db.session.scalar(of_conversion.where(Import.deleted_at.is_(None)).order_by(Import.id.desc()).limit(1))
+    return db.session.scalar(_of_conversion(key).limit(1))
+
+
+def list_imports(key: ConversionKey) -> list[Import]:
+    """The imports of a converted file that its seller has not deleted, newest first, without checks."""
+    return list(db.session.scalars(_of_conversion(key).where(Import.kind == ImportKind.IMPORT)))
+
+
+def _of_conversion(key: ConversionKey) -> Select[Import]:
+    query = select(Import).where(Import.seller_id == key.seller_id, Import.conversion_id == key.conversion_id)
+    return query.where(Import.deleted_at.is_(None)).order_by(Import.id.desc())
+
+
+def mark_decided(key: ImportKey) -> None:
+    """Record that the rows which this import has were decided, for when nothing is left of it, unless it is undone."""
+    query = f"""
+        update conversions d set scan = d.scan || jsonb_build_object('is_decided', true)
+        from imports i join conversions c on c.seller_id = i.seller_id and c.id = i.conversion_id
+        where d.seller_id = %(seller_id)s and i.seller_id = %(seller_id)s and i.id = %(import_id)s
+          and i.kind = {KIND_IMPORT} and d.id = c.decides and not exists (
+            select from imports u where u.seller_id = i.seller_id and u.parent_id = i.id and u.kind = {KIND_UNDO})
+    """
+    change(query, key)
 
 
 def lock(key: ConversionKey) -> Conversion | None:

@@ -5,12 +5,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Exists, Row, ScalarSelect, Select, exists, func, or_, select, tuple_, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import Exists, Row, ScalarSelect, Select, case, exists, func, or_, select, tuple_, update
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.extensions import db
 from app.models import Batch, Conversion, Fixing, Import
-from app.queries import BatchKey, ImportKey, execute, fetch_as, fetch_one, fetch_value, older_than
+from app.queries import BatchKey, ConversionKey, ImportKey, execute, fetch_as, fetch_one, fetch_value, older_than
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
     IMPORT_RUNNING,
@@ -35,6 +35,10 @@ _REST = f"""
 
 #: Not deleted by its seller.
 _IS_THERE = Import.deleted_at.is_(None)
+#: A value, or the column that has it.
+_Number = int | InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
+#: The rows of a foreign file that nobody has decided about, unless the import that has had them was deleted since.
+_UNDECIDED = case((Conversion.scan["is_decided"].as_boolean(), 0), else_=Conversion.undecided)
 _IS_ITS_CONVERSION = (Conversion.seller_id == Import.seller_id) & (Conversion.id == Import.conversion_id)
 
 
@@ -206,22 +210,37 @@ def _is_undone(one: type[Import]) -> Exists:
     return exists().where(undo.seller_id == one.seller_id, undo.parent_id == one.id, undo.kind == ImportKind.UNDO)
 
 
+def is_undone(key: ImportKey) -> bool:
+    """Whether an import has been undone, if only in part."""
+    query = select(_is_undone(Import)).where(Import.seller_id == key.seller_id, Import.id == key.import_id)
+    return bool(db.session.scalar(query))
+
+
+def find_decider(key: ConversionKey) -> uuid.UUID | None:
+    """The import of the rows that the import of a conversion has left out or open; None: none, or it was undone."""
+    return db.session.scalar(_decider(key.seller_id, key.conversion_id))
+
+
 def _decided_as() -> ScalarSelect[uuid.UUID]:
     """See ``WithCounters.decided_as``."""
+    return _decider(Import.seller_id, Import.conversion_id).correlate(Import).scalar_subquery()
+
+
+def _decider(seller_id: _Number, conversion_id: _Number) -> Select[uuid.UUID]:
     decider, deciding = aliased(Import), aliased(Conversion)
     its = (deciding.seller_id == decider.seller_id) & (deciding.id == decider.conversion_id)
     query = (
         select(decider.public_id)
         .join(deciding, its)
         .where(
-            deciding.seller_id == Import.seller_id,
-            deciding.decides == Import.conversion_id,
+            deciding.seller_id == seller_id,
+            deciding.decides == conversion_id,
             decider.kind == ImportKind.IMPORT,
             decider.deleted_at.is_(None),
             ~_is_undone(decider),
         )
     )
-    return query.order_by(decider.id.desc()).limit(1).correlate(Import).scalar_subquery()
+    return query.order_by(decider.id.desc()).limit(1)
 
 
 def get_sha256(key: ImportKey) -> bytes:
@@ -346,7 +365,9 @@ def _matching(query: Select[Any], wanted: ImportFilter) -> Select[Any]:
             closed.correlate(Import).scalar_subquery() >= failed.correlate(Import).scalar_subquery(), False
         )
         has_failed = (Import.status == ImportStatus.FAILED) & (Import.kind == ImportKind.IMPORT)
-        is_undecided = exists().where(_IS_ITS_CONVERSION, Conversion.undecided > 0) & _decided_as().is_(None)
+        is_undecided = (
+            exists().where(_IS_ITS_CONVERSION, _UNDECIDED > 0) & _decided_as().is_(None) & ~_is_undone(Import)
+        )
         is_undecided &= (Import.kind == ImportKind.IMPORT) & Import.finished_at.is_not(None)
         is_open = ((has_failed & ~is_followed & ~is_settled) | is_undecided) & Import.dealt_with_at.is_(None)
         query = query.where(or_(Import.status == ImportStatus.PAUSED, is_open))
@@ -365,7 +386,7 @@ def _with_counters() -> Select[Any]:
             func.greatest(func.max(Batch.updated_at), Import.created_at).label("updated_at"),
             Conversion.public_id.label("conversion"),
             func.coalesce(Conversion.left_out + Conversion.undecided, 0).label("left_out"),
-            func.coalesce(Conversion.undecided, 0).label("undecided"),
+            func.coalesce(_UNDECIDED, 0).label("undecided"),
             _decided_as().label("decided_as"),
         )
         .join(Batch, tuple_(Batch.seller_id, Batch.import_id) == tuple_(Import.seller_id, Import.id))
