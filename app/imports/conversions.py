@@ -229,8 +229,8 @@ def set_mapping(seller_id: int, public_id: uuid.UUID, mapping: Mapping, *, name:
 
 def _just_decides(draft: Conversion, mapping: Mapping) -> bool:
     """Whether a mapping says nothing else of the rows that the import decided by a draft has had."""
-    before = draft.decides and db.session.get(Conversion, (draft.seller_id, draft.decides))
-    if not before:
+    before = _decided_by(draft)
+    if before is None:
         return True
     asked = [one for each in (before, draft) for one in asked_of((each.scan or {}).get("findings", {}))]
     # A finish that one card does not have is that of others.

@@ -65,6 +65,19 @@ def kept(started: Import) -> list[tuple[str, str | None, int | None, bool, bool]
     return [tuple(one) for one in found]  # type: ignore[misc]
 
 
+def use_chunks_of(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in ("MIN_CHUNK_ROWS", "MAX_CHUNK_ROWS"):
+        monkeypatch.setattr(batch_job, limit, rows)
+
+
+def write_one_chunk(monkeypatch: pytest.MonkeyPatch, *started: Import) -> None:
+    """Begin the first batch of each, in this order, and stop after a chunk, as a worker does that is asked to."""
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_job, "is_shutdown_requested", lambda: True)
+        for one in started:
+            batch_job.run(one.seller_id, one.id, 1, 1)
+
+
 def by_hand(seller: Seller, number: int, **values: object) -> None:
     change(seller.id, [Edit(f"urn:test:{number}", Condition.NEAR_MINT, "", **{**NO_EDIT, **values})])  # type: ignore[arg-type]
 
@@ -164,8 +177,7 @@ def test_imports_on_top_of_each_other_are_undone_from_the_newest_on(seller: Sell
 def test_an_import_goes_on_as_if_one_undone_meanwhile_had_never_been(
     seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 3)
-    monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 3)
+    use_chunks_of(3, monkeypatch)
     make_items(3)
     start(seller, [row(urn=f"urn:test:{n}", price=1) for n in (1, 2, 3)])
     run_jobs()
@@ -176,9 +188,7 @@ def test_an_import_goes_on_as_if_one_undone_meanwhile_had_never_been(
         seller, [*first, row(mode="UPDATE", price=1, hidden="false"), row(mode="UPDATE", urn="urn:test:2", price=4)]
     )
     quick = start(seller, [row(mode="UPDATE", urn=f"urn:test:{n}", price=9, hidden="false") for n in (1, 2, 3)])
-    with monkeypatch.context() as patch:
-        patch.setattr(batch_job, "is_shutdown_requested", lambda: True)
-        batch_job.run(seller.id, slow.id, 1, 1)
+    write_one_chunk(monkeypatch, slow)
     batch_job.run(seller.id, quick.id, 1, 1)
     undone = undo.start(seller.id, quick.public_id)
     batch_job.run(seller.id, undone.id, 1, 1)
@@ -200,17 +210,14 @@ def test_what_an_undo_has_kept_it_keeps_although_the_listing_is_as_before_again(
     seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The import that kept it is undone between two undos of the older one."""
-    monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 2)
-    monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 2)
+    use_chunks_of(2, monkeypatch)
     make_items(4)
     older = start(seller, [row(urn=f"urn:test:{n}") for n in range(1, 5)])
     run_jobs()
     newer = start(seller, [row(mode="UPDATE", urn=f"urn:test:{n}", price=9) for n in (1, 4)])
     run_jobs()
     first = undo.start(seller.id, older.public_id)
-    with monkeypatch.context() as patch:
-        patch.setattr(batch_job, "is_shutdown_requested", lambda: True)
-        batch_job.run(seller.id, first.id, 1, 1)
+    write_one_chunk(monkeypatch, first)
     commands.terminate(seller.id, first.public_id)
     assert counts(first) == (1, 0, 1)
     undo.start(seller.id, newer.public_id)
@@ -262,17 +269,14 @@ def test_the_value_before_its_first_row_counts(
     seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another import comes between two rows of the import for one listing."""
-    monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 1)
-    monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 1)
+    use_chunks_of(1, monkeypatch)
     make_items()
     start(seller, [row(price=1), row(urn="urn:test:2", price=1)])
     run_jobs()
     rows = [row(mode="UPDATE", urn="urn:test:1", price=2), row(mode="UPDATE", urn="urn:test:2", price=2)]
     slow = start(seller, [*rows, row(mode="UPDATE", urn="urn:test:1", price=4)])
     quick = start(seller, [row(mode="UPDATE", urn="urn:test:1", price=3)])
-    with monkeypatch.context() as patch:
-        patch.setattr(batch_job, "is_shutdown_requested", lambda: True)
-        batch_job.run(seller.id, slow.id, 1, 1)
+    write_one_chunk(monkeypatch, slow)
     batch_job.run(seller.id, quick.id, 1, 1)
     batch_job.run(seller.id, slow.id, 1, 2)
     assert {one[0]: one[3] for one in listed(seller)} == {"urn:test:1": "4", "urn:test:2": "2"}
@@ -289,16 +293,12 @@ def test_a_listing_is_counted_once_although_an_undo_came_between_two_of_its_rows
     seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second time, the import finds it as an import over before it began, or none, has left it."""
-    monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 1)
-    monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 1)
+    use_chunks_of(1, monkeypatch)
     make_items()
     start(seller, [row(price=1)])
     run_jobs()
     undone, slow = (start(seller, [row(mode="UPDATE", price=price), row(mode="UPDATE", price=9)]) for price in (2, 3))
-    with monkeypatch.context() as patch:
-        patch.setattr(batch_job, "is_shutdown_requested", lambda: True)
-        batch_job.run(seller.id, undone.id, 1, 1)
-        batch_job.run(seller.id, slow.id, 1, 1)
+    write_one_chunk(monkeypatch, undone, slow)
     batch_job.run(seller.id, undone.id, 1, 2)
     batch_job.run(seller.id, undo.start(seller.id, undone.public_id).id, 1, 1)
     batch_job.run(seller.id, slow.id, 1, 2)
@@ -340,16 +340,13 @@ def test_what_ran_beside_an_import_is_known_without_a_clock(
     seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock goes back an hour, as it may when another host takes the database over, and the other import ends."""
-    monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 1)
-    monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 1)
+    use_chunks_of(1, monkeypatch)
     make_items()
     start(seller, [row(price=1)])
     run_jobs()
     slow = start(seller, [row(mode="UPDATE", price=2), row(mode="UPDATE", price=4)])
     quick = start(seller, [row(mode="UPDATE", price=3)])
-    with monkeypatch.context() as patch:
-        patch.setattr(batch_job, "is_shutdown_requested", lambda: True)
-        batch_job.run(seller.id, slow.id, 1, 1)
+    write_one_chunk(monkeypatch, slow)
     batch_job.run(seller.id, quick.id, 1, 1)
     batch_job.run(seller.id, slow.id, 1, 2)
     run_jobs()
@@ -393,8 +390,7 @@ def test_a_terminated_import_ends_after_its_last_chunk(app: Flask, seller: Selle
 
 
 def test_terminated_and_begun_again(seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 3)
-    monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 3)
+    use_chunks_of(3, monkeypatch)
     make_items(20)
     start(seller, [row(urn=f"urn:test:{n}") for n in range(1, 11)])
     run_jobs()
@@ -424,16 +420,13 @@ def test_terminated_and_begun_again(seller: Seller, run_jobs: RunJobs, monkeypat
 def test_paused_and_resumed_while_its_listings_are_imported_again(
     seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_job, "MAX_CHUNK_ROWS", 2)
-    monkeypatch.setattr(batch_job, "MIN_CHUNK_ROWS", 2)
+    use_chunks_of(2, monkeypatch)
     make_items(9)
     rows = [row(urn=f"urn:test:{n}") for n in range(1, 10)]
     imported = start(seller, rows)
     run_jobs()
     undone = undo.start(seller.id, imported.public_id)
-    with monkeypatch.context() as patch:
-        patch.setattr(batch_job, "is_shutdown_requested", lambda: True)
-        batch_job.run(seller.id, undone.id, 1, 1)
+    write_one_chunk(monkeypatch, undone)
     commands.pause(seller.id, undone.public_id)
     assert (look(undone).status, counts(undone)) == ("PAUSED", (2, 0, 0))
     again = start(seller, rows)
