@@ -13,11 +13,9 @@ records of earlier values: it is about the listings in them, which the import up
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from psycopg import Cursor
-
-from app.queries import BatchKey, ImportKey, driver_cursor, execute, fetch, fetch_value, fetch_values
+from app.queries import BatchKey, ImportKey, execute, fetch, fetch_as, fetch_one, fetch_value, fetch_values
 from app.queries.listings.earlier_values import ENTRY, MARKS, VALUES, entries
 from app.queries.listings.listings import HAS_KEY, KEY, in_place
 from app.queries.status_sets import KIND_CHECK, KIND_UNDO
@@ -106,24 +104,19 @@ def list_undos(parent: ImportKey) -> list[int]:
 def list_created(parent: ImportKey) -> list[Slice]:
     """The listings that an import created, in many small slices in the order of their items."""
     query = f"""
-        select min(item_id), max(item_id) + 1, count(*) from listings l where {_CREATED}
+        select min(item_id) as start, max(item_id) + 1 as "end", count(*) as listings from listings l where {_CREATED}
         group by item_id / {_ITEMS_COUNTED_AT_ONCE} order by 1
     """
-    return _slices(query, parent)
+    return fetch_as(Slice, query, _of(parent))
 
 
 def list_recorded(parent: ImportKey) -> list[Slice]:
     """The records of the listings that an import updated, each as a slice."""
     query = f"""
-        select id + {RECORDS}, id + {RECORDS + 1}, listings from earlier_values r where {_RECORDS} order by id
+        select id + {RECORDS} as start, id + {RECORDS + 1} as "end", listings
+        from earlier_values r where {_RECORDS} order by id
     """
-    return _slices(query, parent)
-
-
-def _slices(query: str, parent: ImportKey) -> list[Slice]:
-    with driver_cursor() as cursor:
-        cursor.execute(query, _of(parent))
-        return [Slice(*row) for row in cursor]
+    return fetch_as(Slice, query, _of(parent))
 
 
 def can_repeat(parent: ImportKey) -> bool:
@@ -208,18 +201,15 @@ def count_left(parent: ImportKey, *, unrecorded: bool, begun: bool) -> Left:
     recorded = f"not ({_UNRECORDED})" if unrecorded else "true"
     is_open = f"not {KEPT_BEFORE}" if begun else "true"
     values = {**_of(parent), "undos": list_undos(parent) if begun else []}
-    with driver_cursor() as cursor:
-        query = f"""
-            select count(*) filter (where l.created_import_id = %(parent)s),
-                count(*) filter (where l.created_import_id = %(parent)s and {AS_CREATED} and {is_open}),
-                count(*) filter (
-                    where l.created_import_id <> %(parent)s and {AS_UPDATED} and {recorded} and {is_open})
-            from listings l
-            where l.seller_id = %(seller_id)s and (l.created_import_id = %(parent)s or l.updated_import_id = %(parent)s)
-        """
-        cursor.execute(query, values)
-        row: Any = cursor.fetchone()
-        return Left(*row)
+    query = f"""
+        select count(*) filter (where l.created_import_id = %(parent)s) as created,
+            count(*) filter (where l.created_import_id = %(parent)s and {AS_CREATED} and {is_open}) as as_created,
+            count(*) filter (
+                where l.created_import_id <> %(parent)s and {AS_UPDATED} and {recorded} and {is_open}) as as_updated
+        from listings l
+        where l.seller_id = %(seller_id)s and (l.created_import_id = %(parent)s or l.updated_import_id = %(parent)s)
+    """
+    return Left(**fetch_one(query, values)._mapping)
 
 
 def count_unrecorded(parent: ImportKey) -> int:
@@ -258,28 +248,24 @@ def reverse(undo: BatchKey, parent: ImportKey, *, start: int, end: int, limit: i
     """
     reverse_slice = _remove_created if start < RECORDS else _put_back
     values = {**_of(parent), "undo": undo.import_id, "start": start, "end": end, "limit": limit}
-    with driver_cursor() as cursor:
-        return reverse_slice(cursor, values)
+    return reverse_slice(values)
 
 
-def _remove_created(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
+def _remove_created(values: dict[str, int]) -> Reversed:
     """Look through about ``limit`` listings of the seller, and remove those that the import created."""
     query = f"""
-        select count(*), max(item_id) + 1 from (
+        select count(*) as found, max(item_id) + 1 as after from (
             select item_id from listings l
             where l.seller_id = %(seller_id)s and l.item_id >= %(start)s and l.item_id < %(end)s
             order by {_KEY} limit %(limit)s
         ) l
     """
-    cursor.execute(query, values)
-    found, after = cursor.fetchone() or (0, 0)
-    if found == values["limit"]:
-        values = {**values, "end": after}
+    listings = fetch_one(query, values)
+    if listings.found == values["limit"]:
+        values = {**values, "end": listings.after}
     created = f"{_CREATED} and l.item_id >= %(start)s and l.item_id < %(end)s"
     # What another transaction has changed while this one waited for its locks is seen by the next statement only.
-    cursor.execute(
-        f"select count(*) from (select from listings l where {created} order by {_KEY} for update) l", values
-    )
+    execute(f"select count(*) from (select from listings l where {created} order by {_KEY} for update) l", values)
     query = f"""
         with removed as (
             delete from listings l where {created} and {AS_CREATED} returning 1
@@ -289,28 +275,26 @@ def _remove_created(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
             from listings l where {created} and not {AS_CREATED}
             returning 1
         )
-        select (select count(*) from removed), (select count(*) from kept)
+        select (select count(*) from removed) as removed, (select count(*) from kept) as kept
     """
-    cursor.execute(query, values)
-    removed, kept = cursor.fetchone() or (0, 0)
-    return Reversed(values["end"], removed, 0, kept)
+    reversed_ = fetch_one(query, values)
+    return Reversed(values["end"], reversed_.removed, 0, reversed_.kept)
 
 
-def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
+def _put_back(values: dict[str, int]) -> Reversed:
     """Give the listings in some records, at least one, the values that they had."""
     query = f"""
-        select max(id) + {RECORDS + 1}, sum(listings)::int from (
+        select max(id) + {RECORDS + 1} as "end", sum(listings)::int as listings from (
             select r.id, r.listings, sum(r.listings) over (order by r.id) as so_far
             from earlier_values r where {_RECORDS} and {_IN_SLICE}
         ) r
         where so_far <= %(limit)s or so_far = listings
     """
-    cursor.execute(query, values)
-    end, found = cursor.fetchone() or (None, 0)
-    if end is None:
+    records = fetch_one(query, values)
+    if records.end is None:
         # They have been removed, which retention does not do while an undo needs them.
         raise LookupError(f"no earlier values from {values['start']} on")
-    values = {**values, "end": end}
+    values = {**values, "end": records.end}
     # In the order of the keys; see ``queries.listings``.
     query = f"""
         select count(*) from (
@@ -318,7 +302,7 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
             order by {_each("e", KEY)} offset 0
         ) k cross join lateral (select from listings l where {HAS_KEY} for no key update) l
     """
-    cursor.execute(query, values)
+    execute(query, values)
     in_records = f"""(
         select {_each("e", ENTRY)}, r.updated_import_id is null as is_unmarked,
             {", ".join(f"r.{name} is null as no_{name}" for name in VALUES)}
@@ -340,9 +324,8 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
         where l.ctid = k.place and l.seller_id = %(seller_id)s
     """
     with in_place(values["seller_id"]):
-        cursor.execute(query, values)
-    put_back = cursor.rowcount
-    if put_back < found:
+        put_back = execute(query, values)
+    if put_back < records.listings:
         query = f"""
             insert into kept_listings ({_KEPT})
             select %(seller_id)s, %(undo)s, {_each("k", KEY)}, nullif(l.updated_import_id, %(parent)s),
@@ -352,8 +335,8 @@ def _put_back(cursor: Cursor[Any], values: dict[str, int]) -> Reversed:
             where l.put_back_import_id is distinct from %(undo)s
             on conflict do nothing
         """
-        cursor.execute(query, values)
-    return Reversed(end, 0, put_back, found - put_back)
+        execute(query, values)
+    return Reversed(records.end, 0, put_back, records.listings - put_back)
 
 
 #: Of the marks, those by which it is told what has changed a listing last.
