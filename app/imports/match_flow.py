@@ -145,18 +145,23 @@ def decide(seller_id: int, public_id: uuid.UUID, mapping: Mapping, *, after: Ste
         mapping = replace(mapping, money=replace(mapping.money, is_guess=False))
     if mapping == conversions.mapping_of(draft) and draft.status == ConversionStatus.CONVERTED:
         return next_step(draft, after)
-    before = conversions.mapping_of(draft) or Mapping()
+    before, seen = conversions.mapping_of(draft) or Mapping(), asked_in(draft)
     conversions.set_mapping(seller_id, public_id, mapping, name=draft.mapping_name)
     if missing_of(mapping) and after is not Step.COLUMNS:
         return Step.COLUMNS
     if after is Step.MONEY and _lacks_rate(mapping) and mapping.money.currency != before.money.currency:
         # All of its rows would be open, and the rate is asked there.
         return Step.MONEY
-    return convert(seller_id, public_id, after=after)
+    return convert(seller_id, public_id, after=after, seen=seen)
 
 
-def convert(seller_id: int, public_id: uuid.UUID, *, after: Step = Step.READING) -> Step:
-    """Convert a draft: a small file at once, another in the background. Returns the next step with something to do."""
+def convert(
+    seller_id: int, public_id: uuid.UUID, *, after: Step = Step.READING, seen: Sequence[OpenQuestion] = ()
+) -> Step:
+    """Convert a draft: a small file at once, another in the background. Returns the next step with something to do.
+
+    That is ``after`` itself if it has a question now that was not ``seen``: a word that another one in its rows hid.
+    """
     draft = conversions.get(seller_id, public_id)
     mapping = conversions.mapping_of(draft)
     if mapping and missing_of(mapping) and after is Step.READING:
@@ -180,6 +185,9 @@ def next_step(conversion: Conversion, after: Step) -> Step:
     asked = asked_in(conversion)
     order = [*Step]
     later = order[order.index(after) + 1 :]
+    known = {(one.kind, one.word) for one in seen}
+    if any((one.kind, one.word) not in known for one in of_step(asked_in(done), after)):
+        return after
     guessed = {Step.MONEY} if conversions.guess_of(conversion) else set()
     return next((step for step in later if step in guessed or of_step(asked, step)), Step.PREVIEW)
 

@@ -330,7 +330,7 @@ def _words(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
     return {
         "asked": page,
         "pages_at": pages,
-        "nearest": {question.word: finder.nearest(question.word) for question in page if question.kind == Kind.SET},
+        "nearest": [_nearest(question, mapping, finder) for question in page],
         "decided": decided,
         "confirm": mapping.sources.get(Field.CONDITION, Source()).confirm,
         "options_of": {
@@ -343,6 +343,13 @@ def _words(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
         "sets": sorted(f"{known.game} > {known.name}" for known in sets) if has_sets else [],
         "titles": _KINDS,
     }
+
+
+def _nearest(question: OpenQuestion, mapping: Mapping, sets: Sets) -> list[str]:
+    """The answers that are spelled like the word of a question, the likest first."""
+    if question.kind == Kind.SET:
+        return sets.nearest(question.word)
+    return words.alike(Kind(question.kind), question.word, mapping.scale) if question.kind in set(Kind) else []
 
 
 _KINDS = {

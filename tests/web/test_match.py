@@ -399,6 +399,38 @@ def test_a_seller_says_what_their_own_words_mean_without_a_tools_scale(client: F
     assert shown == ["Good (GD), normal · £1.00 · 2 copies", "Excellent (EX), normal · £3.00 · 4 copies"]
 
 
+def test_a_misspelt_word_is_offered_what_it_may_be_and_what_it_hid_is_asked_next(client: FlaskClient) -> None:
+    make_items(4)
+    cells = ("Excelent,English,", "NM,Germn,", "NM,,Reverze holo", "Lovely,Elvish,")
+    rows = "".join(f"{at},1,Name {at},{cell},£1\n" for at, cell in enumerate(cells, 1))
+    asked = follow(client, send(client, f"cardmarketId,quantity,name,condition,language,finishType,price\n{rows}"))
+    found = {words(one.b): one for one in asked.select(".match-questions > li")}
+    near = {word: words(one.select_one("optgroup option")) for word, one in found.items() if one.optgroup}
+    assert near == {"Excelent": "Excellent (EX)", "Germn": "German", "Reverze holo": "Reverse holo"}
+    assert words(found["Excelent"].p).endswith("Did you mean Excellent (EX)?")
+    assert found.keys() - near.keys() == {"Lovely"}
+    of = {word: str(one.select_one("select")["name"]) for word, one in found.items()}
+    answers = {of["Excelent"]: "EX", of["Germn"]: "de", of["Reverze holo"]: "reverse", of["Lovely"]: "GD"}
+    again = follow(client, fill(client, asked, **answers))
+    assert [words(one) for one in again.select(".match-word b")] == ["Elvish"]
+    # What is left open on purpose is not asked again.
+    preview = follow(client, fill(client, again))
+    assert [*tiles(preview).values()] == ["4", "3", "0", "0", "1"]
+
+
+@pytest.mark.parametrize(("prices", "asks"), [(("£1", "£2"), False), (("1", "2"), True)])
+def test_what_was_decided_about_a_known_format_is_to_be_remembered(
+    client: FlaskClient, prices: tuple[str, str], asks: bool
+) -> None:
+    make_items()
+    names = "Game Type,Binder ID,Variant Title,Card Name,Set Name,In stock,Sell Price\n"
+    rows = "".join(f"Game,7,Near Mint,Name {at} - {at},Set,1,{price}\n" for at, price in enumerate(prices, 1))
+    seen = follow(client, send(client, names + rows))
+    assert (words(seen.h1) == "Prices") == asks
+    preview = follow(client, fill(client, seen)) if asks else seen
+    assert preview.select_one("[name=remember]").has_attr("checked") == asks
+
+
 def test_a_misspelt_card_is_offered_what_its_set_has(client: FlaskClient) -> None:
     make_items()
     rows = "Nameee 1,Set,,NM,£1.00,1\nNameee 1,Set,2,NM,£1.00,1\n"

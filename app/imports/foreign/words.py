@@ -3,12 +3,13 @@
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.csvfile.contract import CONDITION_CODES, Condition
-from app.imports.foreign.mapping import normal, plain
+from app.imports.foreign.mapping import Kind, normal, plain
 
 _DATA = Path(__file__).parent / "data"
 
@@ -25,6 +26,9 @@ NORMAL, FOIL, HOLO, REVERSE, FIRST_EDITION, UNLIMITED, SIGNED = (
 _IGNORED = "ignored"
 #: Minimum length of a language's name in a title.
 _LANGUAGE = 5
+_CODES = {grade: code for code, grade in CONDITION_CODES.items()}
+#: How alike a word must be to one that it may be a misspelling of, which has at least so many letters.
+_ALIKE, _SPELLED = 0.8, 4
 _DIGIT = re.compile(r"\d")
 #: A number of copies in front of a word: “2xGood”, “1 × NM”.
 _COUNT = re.compile(r"[0-9]{1,6}\s*[xX×]\s*(?=[^\d\s])")
@@ -247,3 +251,25 @@ def parse_printing(text: str, scale_key: str | None = None, *, in_title: bool = 
     return Parsed(
         tuple(conditions), frozenset(found - {_IGNORED}), tuple(languages), "" if in_title else " ".join(unknown)
     )
+
+
+def alike(kind: Kind, word: str, scale_key: str = "") -> list[str]:
+    """What a condition, language or finish that nobody knows may be meant as, as answers have it; the likest first.
+
+    Only words that begin alike are compared: “unplayed” is no misspelling of “played”.
+    """
+    known: Mapping[str, str] = {}
+    texts = [word]
+    if kind is Kind.CONDITION:
+        known = {one: _CODES[grade] for one, grade in scale(scale_key).grades.items()}
+        # The finish and language beside it are known.
+        texts.append(parse_printing(word, scale_key).unknown)
+    elif kind is Kind.LANGUAGE:
+        known = _languages()
+    elif kind is Kind.FINISH:
+        known = {normal(phrase): key for phrase, key in _finish_phrases().items() if key != _IGNORED}
+    found: dict[str, None] = {}
+    for text in map(normal, texts):
+        spelled = [one for one in known if len(one) >= _SPELLED and not one.isdigit() and one[0] == text[:1]]
+        found.update(dict.fromkeys(known[one] for one in get_close_matches(text, spelled, cutoff=_ALIKE)))
+    return [*found]
