@@ -16,6 +16,8 @@ from app.extensions import db
 from app.imports import conversions, match_flow
 from app.imports.foreign import block_converter, delimited, memo
 from app.imports.foreign import items as items_of_rows
+from app.imports.foreign.block_converter import BlockConverter
+from app.imports.foreign.bound import Bound
 from app.imports.foreign.choices import choose, fields_of
 from app.imports.foreign.convert import HEADER_LINE, convert
 from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, Money, Source
@@ -587,9 +589,11 @@ def test_words_and_prices_are_shown_before_they_are_used(cards: None, seller: Se
     assert foil.becomes == "foil"
     answered = mapping.answer(Kind.SET, unknown.word, unknown.choices[0])
     assert "Obsidian Flames" in {one.becomes for one in words_of(sample, answered, mapping.columns)}
+    # That of a graded card is none.
+    sample.keep(BlockConverter(Bound(mapping, mapping.columns)).for_sale)
     prices = prices_of(sample, mapping, mapping.columns)
     assert prices
-    assert (prices.lowest, prices.highest[0]) == (("0.50", 50), ("99", 9900))
+    assert (prices.lowest, prices.highest[0]) == (("1.00", 100), ("99", 9900))
 
 
 def test_how_much_is_remembered_makes_no_difference(

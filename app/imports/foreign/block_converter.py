@@ -199,6 +199,14 @@ class BlockConverter:
         offers = [self._offer(at, cells, targets, notes, count) for at in range(len(self._listings))]
         return self._finish(block, cells, offers)
 
+    def for_sale(self, cells: pa.Table) -> NDArray[np.bool_]:
+        """Which rows none of their own cells leaves out; whether they name a card is not looked at."""
+        found = np.zeros(cells.num_rows, np.bool_)
+        for at in range(len(self._listings)):
+            quantities, traits = self._quantities(at, cells), self._traits_of(at, cells)
+            found |= (quantities[:, 1] == _NONE) & (traits[:, 4] == _NONE)
+        return found
+
     # What distinct cells come to.
 
     def _code(self, why: Reason | None) -> int:
@@ -330,14 +338,18 @@ class BlockConverter:
 
     # What rows come to.
 
-    def _offer(self, at: int, cells: pa.Table, targets: Ints, notes: tuple[Ints, Ints], count: int) -> _Offer:
-        finish = self._listings[at].finish
+    def _quantities(self, at: int, cells: pa.Table) -> Ints:
         combined = self._quantity_group.combine(cells)
-        quantities = self._quantity_memos[at].find(combined, lambda some: self._make_quantities(at, some))
+        return self._quantity_memos[at].find(combined, lambda some: self._make_quantities(at, some))
+
+    def _traits_of(self, at: int, cells: pa.Table) -> Ints:
+        combined, finish = self._trait_group.combine(cells), self._listings[at].finish
+        return self._trait_memos[at].find(combined, lambda some: self._make_traits(finish, some))
+
+    def _offer(self, at: int, cells: pa.Table, targets: Ints, notes: tuple[Ints, Ints], count: int) -> _Offer:
+        quantities, traits = self._quantities(at, cells), self._traits_of(at, cells)
         combined = self._price_groups[at].combine(cells)
         prices = self._price_memos[at].find(combined, lambda some: self._make_prices(at, some))
-        combined = self._trait_group.combine(cells)
-        traits = self._trait_memos[at].find(combined, lambda some: self._make_traits(finish, some))
         items, variants, pair_codes = self._specials(targets, traits)
         item_open = np.where(items == _NONE, targets[:, 4], _NONE)
         # A later stage gives way to an earlier one.

@@ -4,8 +4,10 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from app.csvfile.contract import NamedBy
 from app.csvfile.rows import whole
@@ -39,6 +41,11 @@ class Sample:
         #: How many rows it has.
         self.rows = len(block) if block else 0
         self._values: dict[int, Values] = {}
+
+    def keep(self, passes: Callable[[pa.Table], NDArray[np.bool_]]) -> None:
+        """Forget the rows that do not pass."""
+        if self._cells is not None:
+            self._cells, self._values = self._cells.filter(pa.array(passes(self._cells))), {}
 
     def values(self, at: int) -> Values:
         """The distinct values of a column that say something."""
