@@ -131,6 +131,14 @@ def match(seller_id: int, draft: Conversion) -> Matching:
         return match_file(file, conversions.reading_of(draft), saved=saved)
 
 
+def is_own(draft: Conversion) -> bool:
+    """Whether the mapping of a draft is more than what would be known of such a file without its seller."""
+    mapping = conversions.mapping_of(draft)
+    if draft.mapping_name is not None or mapping is None or not mapping.format:
+        return True
+    return draft.source_removed_at is None and match(draft.seller_id, draft).mapping != mapping
+
+
 def source_of(draft: Conversion) -> AbstractContextManager[BinaryIO]:
     """The uploaded file. Raises TransitionRefused if it was deleted, and OSError."""
     if draft.source_removed_at is not None:
@@ -177,6 +185,9 @@ def convert(
     done = conversions.get(seller_id, public_id)
     if done.status != ConversionStatus.CONVERTED:
         return Step.PREVIEW
+    known = {(one.kind, one.word) for one in seen}
+    if any((one.kind, one.word) not in known for one in of_step(asked_in(done), after)):
+        return after
     return next_step(done, after)
 
 
@@ -185,9 +196,6 @@ def next_step(conversion: Conversion, after: Step) -> Step:
     asked = asked_in(conversion)
     order = [*Step]
     later = order[order.index(after) + 1 :]
-    known = {(one.kind, one.word) for one in seen}
-    if any((one.kind, one.word) not in known for one in of_step(asked_in(done), after)):
-        return after
     guessed = {Step.MONEY} if conversions.guess_of(conversion) else set()
     return next((step for step in later if step in guessed or of_step(asked, step)), Step.PREVIEW)
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from app.csvfile.columns import COLUMNS, Column
 from app.csvfile.contract import CONDITION_CODES, Mode
 from app.imports import conversions, mappings, match_flow
-from app.imports.foreign import candidates, dictionary, words
+from app.imports.foreign import candidates, dictionary, recognised, words
+from app.imports.foreign.block_converter import BlockConverter
 from app.imports.foreign.bound import Bound
 from app.imports.foreign.choices import fields_of, missing_of
 from app.imports.foreign.encodings import ENCODINGS, decode
@@ -21,7 +22,6 @@ from app.imports.foreign.money import CURRENCIES, OWN_CURRENCY, Pricing, read_am
 from app.imports.foreign.preview import Word, prices_of, words_of
 from app.imports.foreign.reading import Reading, blocks, text_reading
 from app.imports.foreign.reasons import Candidate, of_many
-from app.imports.foreign.recognised import formats
 from app.imports.foreign.sample import Sample, has_currency
 from app.imports.foreign.sets import Sets
 from app.imports.foreign.shapes import Unsure
@@ -169,7 +169,7 @@ def label(to: Field) -> str:
 
 def format_names() -> list[str]:
     """The formats that are recognised, for people."""
-    return sorted({one.name for one in formats()}, key=str.casefold)
+    return sorted({one.name for one in recognised.formats()}, key=str.casefold)
 
 
 _UNCONVERTED = {
@@ -211,8 +211,8 @@ def steps(one: Conversion, here: Step) -> list[StepLink]:
 
 def format_of(one: Conversion) -> str:
     """The name of the format that a file was recognised as, or empty."""
-    key = mapping_of(one).format
-    return next((known.name for known in formats() if known.key == key), "")
+    known = recognised.find(mapping_of(one).format)
+    return known.name if known else ""
 
 
 def reading_sentence(reading: Reading) -> str:
@@ -426,6 +426,8 @@ def _money(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
     currency = bound.places.get(Field.CURRENCY, [])
     with match_flow.source_of(one) as file:
         sample = Sample(file, reading)
+        # The price of a graded card or of one that is sold out is nobody's.
+        sample.keep(BlockConverter(bound).for_sale)
         pairs = [pair for at in places for pair in sample.pairs(at, currency[0] if currency else None)]
         cells = [value for at in places for value in sample.values(at)]
     if constant := mapping.sources.get(Field.PRICE, Source()).constant:
@@ -479,6 +481,7 @@ def preview(one: Conversion) -> dict[str, Any]:
     findings = (one.scan or {}).get("findings", {})
     is_done = one.status == ConversionStatus.CONVERTED
     used = conversions.find_import(one) if one.used_at else None
+    bound = Bound(mapping, mapping.columns)
     return {
         "is_done": is_done,
         "format": format_of(one),
@@ -497,7 +500,7 @@ def preview(one: Conversion) -> dict[str, Any]:
         "rates": mapping.money.rates,
         "unused": _unused(one, mapping) if is_done and not one.used_at and not one.source_removed_at else [],
         "confirm": [
-            (label(to), [name for name in source.columns if positions(mapping.columns, name)], source.confirm)
+            (label(to), [mapping.columns[at] for at in bound.places[to]], source.confirm)
             for to, source in mapping.sources.items()
             if source.confirm
         ],
@@ -509,7 +512,7 @@ def preview(one: Conversion) -> dict[str, Any]:
         "undecidable": conversions.explain_undecidable(one) if one.used_at and one.undecided else None,
         "decides": conversions.find_import_decided(one),
         "name": one.mapping_name or format_of(one) or one.file_name.rpartition(".")[0] or one.file_name,
-        "remembers": one.mapping_name is not None or not mapping.format or bool(mapping.answers or mapping.money.rates),
+        "remembers": is_done and not one.used_at and match_flow.is_own(one),
     }
 
 
@@ -539,8 +542,9 @@ def _unused(one: Conversion, mapping: Mapping) -> list[str]:
 
 
 def _used_beside_fields(mapping: Mapping, reading: Reading) -> set[int]:
-    """Where the columns stand that are no field, and yet decide something."""
-    named = [name for row_filter in mapping.filters for name in row_filter.columns]
+    """Where the columns stand that are no field, and yet decide something, or are known to say nothing."""
+    known = recognised.find(mapping.format)
+    named = [*(known.unused if known else ()), *(name for one in mapping.filters for name in one.columns)]
     if above := mapping.parents:
         named += [above.parent, above.key, above.id, above.kind]
     places = {at for name in named for at in positions(reading.columns, name)}

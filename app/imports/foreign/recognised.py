@@ -25,6 +25,8 @@ class Format(NamedTuple):
     is_whole: bool
     #: How its description is known.
     seen: str
+    #: Columns that are nothing for us, although they are called like a field.
+    unused: tuple[str, ...]
     mapping: Mapping
 
     def fits(self, columns: Sequence[str]) -> bool:
@@ -46,14 +48,19 @@ def recognise(columns: Sequence[str]) -> Format | None:
     return next((one for one in formats() if one.fits(columns)), None)
 
 
+def find(key: str) -> Format | None:
+    """The format with this key."""
+    return next((one for one in formats() if one.key == key), None)
+
+
 def _load(path: Path) -> Format:
     """Raises ValueError or KeyError for a file that is not right."""
     entry = tomllib.loads(path.read_text("utf-8"))
     name, signature, seen = entry.pop("name"), tuple(entry.pop("signature")), entry.pop("seen")
-    is_whole = entry.pop("only", False)
+    is_whole, unused = entry.pop("only", False), tuple(entry.pop("unused", ()))
     mapping = Mapping.from_json({**entry, "version": VERSION, "format": path.stem})
     if mapping.scale and mapping.scale not in words.scales():
         raise ValueError(f"{path.name}: there is no scale “{mapping.scale}”.")
     if unknown := {one.reason for one in mapping.filters} - SENTENCES.keys():
         raise ValueError(f"{path.name}: there is no reason “{unknown.pop()}”.")
-    return Format(path.stem, name, signature, is_whole, seen, mapping)
+    return Format(path.stem, name, signature, is_whole, seen, unused, mapping)
