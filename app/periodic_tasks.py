@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from app import diagnosis
 from app.extensions import DATABASE_ERRORS, db
-from app.imports import reconcile, retention
+from app.imports import reconcile, retention, settling
 from app.imports.fixes import engine
 from app.queries import operations, periodic
 from app.queries.deliveries import outbox, webhook_endpoints
@@ -72,7 +72,7 @@ def _run(task: Task) -> None:
 
 def _forget_notes() -> None:
     for key in chunk_scratch.find_left_over():
-        reconcile.forget_notes(key)
+        settling.forget_notes(key)
 
 
 def _forget_messages() -> None:

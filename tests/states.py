@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from app.extensions import db
-from app.imports import commands, reconcile
+from app.imports import commands, settling
 from app.imports.worker import batch_job
 from app.models import Import, Seller
 from app.queries import BatchKey, ImportKey
@@ -172,7 +172,7 @@ def _give_up(started: Import) -> None:
     _work(started, 1)
     _claim(started, 2)
     assert transitions.end_attempt(BatchKey(*_key(started), 2), 1, reason=REASON, max_fruitless_attempts=1)
-    reconcile.settle(_key(started))
+    settling.settle(_key(started))
 
 
 _PATHS: dict[str, Callable[[Import], None]] = {

@@ -15,11 +15,12 @@ from sqlalchemy import Connection
 from app import diagnosis
 from app.config import Settings, current_settings
 from app.extensions import db
+from app.imports import settling
 from app.imports.conversions import start_wanted
 from app.jobs import queue
-from app.queries import ConversionKey, ImportKey
+from app.queries import ConversionKey
 from app.queries.deliveries import outbox
-from app.queries.imports import chunk_scratch, conversion_transitions, conversions, lookups, reconciler, transitions
+from app.queries.imports import conversion_transitions, conversions, lookups, reconciler, transitions
 
 log = logging.getLogger(__name__)
 
@@ -35,25 +36,6 @@ class Repairs:
     settled: int
     lost_jobs: int
     sent: int
-
-
-def run(seller_id: int, import_id: int) -> None:
-    """Settle an import at its end or pause. Called by its name, also by jobs of the release before: hence plain ids."""
-    key = ImportKey(seller_id, import_id)
-    if settle(key):
-        forget_notes(key)
-
-
-def settle(key: ImportKey) -> bool:
-    """Settle an import according to its batches: PAUSED, COMPLETED or FAILED. Returns whether its status changed."""
-    paused = transitions.settle_pause(key)
-    finished = transitions.settle_finished(key)
-    db.session.commit()
-    if paused or finished:
-        queue.wake_deliverer()
-    if finished:
-        log.info("import ended: %s", finished, extra={"import_id": key.import_id})
-    return paused or finished is not None
 
 
 def sweep(*, force: bool = False) -> Repairs | None:
@@ -88,7 +70,7 @@ def _repair(settings: Settings, connection: Connection) -> Repairs:
     db.session.commit()
     for one in lost_conversions:
         log.warning("conversion reclaimed: %s", one.status, extra={"conversion": one.key, "attempt": one.attempt})
-    settled = sum(settle(key) for key in lookups.find_running())
+    settled = sum(settling.settle(key) for key in lookups.find_running())
     try:
         if malformed := queue.remove_malformed_ids():
             log.warning("%s entries that are not job ids removed from the queues", malformed)
@@ -112,13 +94,6 @@ def _start(key: ConversionKey) -> None:
     except Exception:
         db.session.rollback()
         log.exception("converted file not started", extra={"conversion": key})
-
-
-def forget_notes(key: ImportKey) -> None:
-    """Delete the chunks' notes of an import that is over."""
-    while chunk_scratch.are_due(key) and chunk_scratch.forget_some(key):
-        db.session.commit()
-    db.session.rollback()
 
 
 def _forget_lost_jobs() -> int:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from app.batch_plan import BatchPlan, rows_per_batch
 from app.extensions import db
+from app.imports import settling
 from app.imports.creation import start_undo
 from app.imports.errors import TransitionRefused
 from app.imports.reports.progress import undo_until
@@ -83,7 +84,7 @@ def start(seller_id: int, public_id: uuid.UUID) -> Import:
         undo.keep_unrecorded(ImportKey(seller_id, started.id), key)
     db.session.commit()
     if not plans:
-        queue.reconcile(ImportKey(seller_id, started.id))
+        settling.run(seller_id, started.id)
     queue.send_waiting_jobs()
     return started
 

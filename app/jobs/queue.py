@@ -36,15 +36,16 @@ DELIVERY_QUEUE_NAME = "sluice-deliveries"
 
 RUN_BATCH = "app.imports.worker.batch_job.run"
 RUN_CONVERSION = "app.imports.conversion_job.run"
-#: Sent by the release before alone; ``reconcile`` calls it in its own process.
-RECONCILE = "app.imports.reconcile.run"
 FIX = "app.imports.fixes.engine.run"
 DELIVER = "app.deliveries.job.run"
 #: The names that the previous release sends. Its jobs may still wait in Redis, and until all hosts are upgraded, more
 #: may be sent. The next release drops them.
-_RENAMED = {"app.imports.batch_job.run": RUN_BATCH}
+_RENAMED = {
+    "app.imports.batch_job.run": RUN_BATCH,
+    "app.imports.reconcile.run": "app.imports.settling.run",
+}
 #: The function that each name stands for.
-_FUNCTIONS = {name: name for name in (RUN_BATCH, RUN_CONVERSION, RECONCILE, DELIVER, FIX)} | _RENAMED
+_FUNCTIONS = {name: name for name in (RUN_BATCH, RUN_CONVERSION, DELIVER, FIX)} | _RENAMED
 
 #: A batch takes seconds. This is the last resort against a hang that no other timeout covers.
 _JOB_TIMEOUT_SECONDS = 3600
@@ -201,19 +202,6 @@ def _send(converting: Sequence[WaitingConversion], batches: Sequence[WaitingBatc
             transitions.undispatch(batch, attempt)
         db.session.commit()
         raise
-
-
-def reconcile(key: ImportKey) -> None:
-    """Settle an import that is pausing or whose batches are all over, in this process; if that fails, the tick does.
-
-    Commits. A job for it would take longer than the import of ten rows. Workers cannot import the reconciler, which
-    stands above them, and so it is called by its name.
-    """
-    try:
-        import_attribute(RECONCILE)(*key)
-    except DATABASE_ERRORS:
-        log.warning("import not settled", extra={"import_id": key.import_id}, exc_info=True)
-        db.session.rollback()
 
 
 def wake_deliverer() -> None:

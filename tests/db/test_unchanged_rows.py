@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from app.csvfile.columns import Column
 from app.extensions import db
-from app.imports import ledger, reconcile
+from app.imports import ledger, settling
 from app.imports.reports import exports
 from app.imports.worker import batch_job
 from app.models import Import, Seller
@@ -253,8 +253,8 @@ def test_what_chunks_note_for_each_other_is_forgotten_at_the_end(
     batch_job.run(seller.id, started.id, 2, 1)
     batch_job.run(seller.id, checked.id, 1, 1)
     assert (count("left_alone", started), count("claims", checked)) == (1, 1)
-    reconcile.run(seller.id, started.id)
-    reconcile.run(seller.id, checked.id)
+    settling.run(seller.id, started.id)
+    settling.run(seller.id, checked.id)
     assert (count("left_alone", started), count("claims", checked)) == (1, 1)
     run_jobs()
     assert look(started).status == look(checked).status == "COMPLETED"

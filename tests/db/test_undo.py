@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from app.csvfile.contract import Condition
 from app.extensions import db
-from app.imports import commands, reconcile, retention, undo
+from app.imports import commands, retention, settling, undo
 from app.imports.errors import TransitionRefused
 from app.imports.fixes import engine
 from app.imports.fixes.answers import Rule
@@ -488,7 +488,7 @@ def test_the_rest_of_an_undo_whose_batch_was_given_up_is_undone_by_another(selle
     assert transitions.claim(batch, 1)
     assert transitions.end_attempt(batch, 1, reason="Not now.", max_fruitless_attempts=1)
     db.session.commit()
-    reconcile.settle(batch.of_import)
+    settling.settle(batch.of_import)
     assert (look(failed).status, look(failed).not_processed) == ("FAILED", 2)
     with pytest.raises(TransitionRefused, match="Its seller can undo the rest"):
         commands.reopen(seller.id, failed.public_id)

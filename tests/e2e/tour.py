@@ -21,7 +21,7 @@ from app.deliveries import job as deliveries_job
 from app.deliveries.webhook import SendResult
 from app.extensions import db
 from app.identity import password_reset, sessions
-from app.imports import reconcile, undo
+from app.imports import settling, undo
 from app.imports.worker import batch_job
 from app.models import Import, Seller
 from app.queries import ImportKey
@@ -120,10 +120,10 @@ def _undo_one(seller: Seller) -> dict[str, Import]:
     started = {name: start(seller, rows, file_name=f"{name}.csv") for name, rows in made.items()}
     for one in started.values():
         batch_job.run(seller.id, one.id, 1, 1)
-        reconcile.settle(ImportKey(seller.id, one.id))
+        settling.settle(ImportKey(seller.id, one.id))
     started["undo"] = undo.start(seller.id, started["undone"].public_id)
     batch_job.run(seller.id, started["undo"].id, 1, 1)
-    reconcile.settle(ImportKey(seller.id, started["undo"].id))
+    settling.settle(ImportKey(seller.id, started["undo"].id))
     return started
 
 

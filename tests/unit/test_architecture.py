@@ -37,6 +37,7 @@ FLOORS: list[set[str]] = [
         "app.identity",
         "app.imports.errors",
         "app.imports.foreign",
+        "app.imports.settling",
         "app.observability",
     },
     {"app.imports.reports", "app.imports.worker"},

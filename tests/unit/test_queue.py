@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 
 from app import diagnosis, redis_client
 from app.deliveries import job
-from app.imports import reconcile
+from app.imports import settling
 from app.imports.worker import batch_job, stop_signal
 from app.jobs import queue
 from app.jobs.queue import AllowedJob, ForbiddenFunction, open_queue
@@ -110,7 +110,7 @@ def test_a_job_carries_nothing_but_ids(app_with, fake: FakeRedis) -> None:
     [
         ("app.imports.batch_job.run", batch_job.run),
         (queue.RUN_BATCH, batch_job.run),
-        (queue.RECONCILE, reconcile.run),
+        ("app.imports.reconcile.run", settling.run),
         (queue.DELIVER, job.run),
     ],
 )
@@ -129,7 +129,7 @@ def test_other_functions_are_not_run_whatever_redis_says(fake: FakeRedis, functi
 
 
 def test_callbacks_are_not_run_whatever_redis_says(fake: FakeRedis) -> None:
-    open_queue(fake).enqueue_call(queue.RECONCILE, args=[1, 2], job_id="r2")
+    open_queue(fake).enqueue_call(queue.DELIVER, args=[], job_id="r2")
     fake.hset("rq:job:r2", "success_callback_name", "os.abort")
     fake.hset("rq:job:r2", "failure_callback_name", "os.abort")
     fetched = AllowedJob.fetch("r2", connection=fake, serializer=JSONSerializer)
@@ -160,7 +160,7 @@ def test_a_worker_passes_over_a_job_that_rq_has_not_written(
 ) -> None:
     app_with()
     for job_id in ("poisoned", "ours"):
-        queue._enqueue(queue.RECONCILE, (1, 2), job_id=job_id)
+        queue._enqueue(queue.DELIVER, (), job_id=job_id)
     fake.hset("rq:job:poisoned", field, poison)
     assert take(fake) == "ours"
 
@@ -168,7 +168,7 @@ def test_a_worker_passes_over_a_job_that_rq_has_not_written(
 def test_a_worker_passes_over_a_job_that_is_something_else(app_with, fake: FakeRedis) -> None:
     app_with()
     for job_id in ("poisoned", "ours"):
-        queue._enqueue(queue.RECONCILE, (1, 2), job_id=job_id)
+        queue._enqueue(queue.DELIVER, (), job_id=job_id)
     fake.delete("rq:job:poisoned")
     fake.set("rq:job:poisoned", "x")
     assert take(fake) == "ours"
@@ -188,7 +188,7 @@ def test_a_worker_that_is_asked_to_stop_while_it_reads_a_job_stops(fake: FakeRed
 def test_a_job_that_unpacks_to_more_than_ours_is_not_unpacked(app_with, fake: FakeRedis) -> None:
     app_with()
     for job_id in ("bomb", "ours"):
-        queue._enqueue(queue.RECONCILE, (1, 2), job_id=job_id)
+        queue._enqueue(queue.DELIVER, (), job_id=job_id)
     packing = zlib.compressobj(1)
     megabyte = bytes(1 << 20)
     packed = b"".join([*(packing.compress(megabyte) for _ in range(256)), packing.flush()])
@@ -203,7 +203,7 @@ def test_a_job_that_unpacks_to_more_than_ours_is_not_unpacked(app_with, fake: Fa
 
 def test_what_can_be_no_id_is_removed_from_the_queues(app_with, fake: FakeRedis) -> None:
     app_with()
-    queue._enqueue(queue.RECONCILE, (1, 2), job_id="ours")
+    queue._enqueue(queue.DELIVER, (), job_id="ours")
     for key in ("rq:queue:sluice", "rq:queue:sluice:intermediate", "rq:queue:sluice-deliveries"):
         fake.lpush(key, b"\xff", b"\xff")
     assert queue.waiting_job_ids() == {"\ufffd", "ours"}
@@ -226,7 +226,7 @@ def test_a_key_of_the_wrong_type_is_told(app_with, fake: FakeRedis, key: str) ->
 
 def test_a_job_that_was_delivered_twice_has_not_failed(app_with, fake: FakeRedis) -> None:
     app_with()
-    queue._enqueue(queue.RECONCILE, (1, 2), job_id="twice")
+    queue._enqueue(queue.DELIVER, (), job_id="twice")
     both = [AllowedJob.fetch("twice", connection=fake, serializer=JSONSerializer) for _ in range(2)]
     for one in both:
         one.cleanup(ttl=0, remove_from_queue=False)

@@ -18,6 +18,7 @@ from app.csvfile.errors import FileRejected
 from app.csvfile.header import ColumnUnknown, layout_of
 from app.csvfile.lines import LineReader
 from app.extensions import db
+from app.imports import settling
 from app.imports.worker import stop_signal, undo
 from app.imports.worker.catalog_cache import known_items
 from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, Written, complete, write
@@ -146,9 +147,9 @@ def _take_listings(batch: BatchKey, attempt: int, claim: transitions.Claim) -> C
 
 
 def _after_batch(key: ImportKey) -> None:
-    """Call the reconciler for a pause and after the last batch, and send waiting jobs."""
+    """Settle the import for a pause and after the last batch, and send waiting jobs."""
     if lookups.may_settle(key):
-        queue.reconcile(key)
+        settling.run(*key)
     queue.send_waiting_jobs()
 
 
