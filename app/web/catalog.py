@@ -17,7 +17,7 @@ blueprint = Blueprint("catalog", __name__, url_prefix="/catalog")
 blueprint.before_request(require_seller)
 
 #: Number of items on a page, and of all pages of a search.
-_PAGE_SIZE = 25
+_PAGE_SIZE = 20
 _MOST_FOUND = 1_000
 #: Maximum number of sets that are listed where nothing is searched for.
 _MOST_SETS = 400

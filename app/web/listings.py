@@ -24,7 +24,7 @@ blueprint = Blueprint("listings", __name__, url_prefix="/listings")
 blueprint.before_request(require_seller)
 
 #: Number of listings on a page.
-_PAGE_SIZE = 25
+_PAGE_SIZE = 20
 
 
 #: The orders, as the form offers them.
