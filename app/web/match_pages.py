@@ -22,7 +22,7 @@ from app.imports.foreign.money import CURRENCIES, OWN_CURRENCY, Pricing, read_am
 from app.imports.foreign.preview import Word, prices_of, words_of
 from app.imports.foreign.reading import Reading, blocks, text_reading
 from app.imports.foreign.reasons import Candidate, of_many
-from app.imports.foreign.sample import Sample, has_currency
+from app.imports.foreign.sample import Sample, count_with_currency
 from app.imports.foreign.sets import Sets
 from app.imports.foreign.shapes import Unsure
 from app.imports.match_flow import Step
@@ -429,7 +429,7 @@ def _money(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
         # The price of a graded card or of one that is sold out is nobody's.
         sample.keep(BlockConverter(bound).for_sale)
         pairs = [pair for at in places for pair in sample.pairs(at, currency[0] if currency else None)]
-        cells = [value for at in places for value in sample.values(at)]
+        telling, of_prices = count_with_currency(sample, places, currency)
     if constant := mapping.sources.get(Field.PRICE, Source()).constant:
         pairs.append((constant, ""))
     prices = [price for cell, code in pairs if (price := _price(pricing, words.cleaned(cell), code))]
@@ -449,8 +449,8 @@ def _money(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
         "asked": asked,
         "has_prices": bool(pairs),
         "judged": sample.rows,
-        "telling": sum(count for cell, count in cells if has_currency(cell)),
-        "of_prices": sum(count for _, count in cells),
+        "telling": telling,
+        "of_prices": of_prices,
     }
 
 

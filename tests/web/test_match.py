@@ -431,6 +431,31 @@ def test_what_was_decided_about_a_known_format_is_to_be_remembered(
     assert preview.select_one("[name=remember]").has_attr("checked") == asks
 
 
+def test_codes_of_sets_are_answered_and_another_tools_format_is_known_beside_a_saved_mapping(
+    client: FlaskClient, seller: Seller
+) -> None:
+    make_items()
+    rows = "Name 1,,Zz,1,,2,,1.50,GBP,NM\nName 2,Set,,2,,1,,£1.60,GBP,NM\nName 2,Set,,2,,1,,1.60,EUR,NM\n"
+    columns = "Name,Set name,Set code,Collector number,Foil,Quantity,ManaBox ID,Purchase price,Purchase price currency"
+    asked = follow(client, send(client, f"{columns},Condition\n{rows}"))
+    assert [words(one) for one in asked.select(".match-word b")] == ["Zz"]
+    money = follow(client, fill(client, asked, **{"other-1": "Game > Set"}))
+    assert [words(one) for one in money.select(".note")] == ["Say how many pounds one EUR is."]
+    preview = follow(client, fill(client, money, **{"rate-EUR": "0.8"}))
+    assert [*tiles(preview).values()] == ["3", "2", "1", "0", "0"]
+    fill(client, preview, form=start_form(preview), remember="1", name="Box")
+    assert [one.name for one in mappings.list_saved(seller.id)] == ["Box"]
+
+    columns = (
+        "Count,Tradelist Count,Name,Edition,Condition,Language,Foil,Tags,Collector Number,Alter,Proxy,Purchase Price"
+    )
+    asked = follow(client, send(client, f"{columns}\n1,0,Name 1,yy,Heavily Played,English,,,1,False,False,£1.50\n"))
+    assert [words(one) for one in asked.select(".match-word b")] == ["yy"]
+    preview = follow(client, fill(client, asked, **{"other-1": "Set"}))
+    assert "Moxfield collection." in words(preview.select_one("main"))
+    assert [*tiles(preview).values()] == ["1", "1", "0", "0", "0"]
+
+
 def test_a_misspelt_card_is_offered_what_its_set_has(client: FlaskClient) -> None:
     make_items()
     rows = "Nameee 1,Set,,NM,£1.00,1\nNameee 1,Set,2,NM,£1.00,1\n"

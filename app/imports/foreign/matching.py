@@ -179,12 +179,15 @@ class _Matcher:
         return replace(self._guess_reading(mapping), columns=tuple(self._columns), sources=dict(self._sources))
 
     def match(self, saved: Sequence[Mapping]) -> Matching:
-        if known := self._find_saved(saved):
+        found, known = recognise(self._columns), self._find_saved(saved)
+        # Other tools have some of the same columns.
+        if known and found and known.format != found.key:
+            known = known if not known.format and self._has_all(known) else None
+        if known:
             if self._has_all(known):
                 self._take(known.sources, By.SAVED, "You matched it so before.")
                 return self._matching(replace(known, columns=tuple(self._columns)), None)
             return self.go_on_from(known)
-        found = recognise(self._columns)
         mapping = found.mapping if found else Mapping(filters=self._filters())
         if found:
             self._take(mapping.sources, By.FORMAT, f"It has this name in the {found.name}.")
@@ -442,8 +445,11 @@ class _Matcher:
         headers = [self._columns[at] for at in places] + [one for one in self._columns if "Currency=" in one]
         cells = [cell for at in places for cell in self._sample.cells(at)]
         told = next(filter(None, map(currency_in, headers)), "")
+        beside = self._places(Field.CURRENCY)
         is_sure = bool(told) or samples.share_with_currency(self._sample, places) >= _NAMED
-        told = told or guess_currency(cells)
+        # A cell's own currency says nothing of the others where each row tells its currency.
+        is_beside = samples.share_with_currency(self._sample, places, beside) >= _NAMED
+        told = told or ("" if is_beside and not is_sure else guess_currency(cells))
         is_minor = any(normal(one).endswith(_UNITS) for one in headers)
         return replace(
             money,

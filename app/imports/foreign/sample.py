@@ -155,10 +155,19 @@ def share_of_names(sample: Sample, at: int) -> float:
     return sum(bool(candidates.find(cell)) for cell in cells) / len(cells) if cells else 0.0
 
 
-def share_with_currency(sample: Sample, places: Collection[int]) -> float:
-    """The share of the filled cells of some columns that tell a currency; 0 without any."""
-    values = [one for at in places for one in sample.values(at)]
-    return sum(count for cell, count in values if has_currency(cell)) / (sum(count for _, count in values) or 1)
+def count_with_currency(sample: Sample, places: Collection[int], beside: Collection[int] = ()) -> tuple[int, int]:
+    """The number of prices in some columns that tell a currency, or have it in the column ``beside``; and of all."""
+    prices = [one for at in places for one in sample.values(at)]
+    own = sum(count for cell, count in prices if has_currency(cell))
+    filled = sum(count for at in beside for _, count in sample.values(at))
+    total = sum(count for _, count in prices)
+    return min(max(own, filled), total), total
+
+
+def share_with_currency(sample: Sample, places: Collection[int], beside: Collection[int] = ()) -> float:
+    """The share of them; 0 without any prices."""
+    telling, total = count_with_currency(sample, places, beside)
+    return telling / (total or 1)
 
 
 class IdShares(NamedTuple):

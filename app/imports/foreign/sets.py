@@ -96,9 +96,9 @@ class Sets:
         return FoundSets()
 
     def _look_up(self, word: str) -> FoundSets:
+        if answered := self._answered(word):
+            return answered
         key = normal(word)
-        if answer := self._answers.get(key):
-            return FoundSets(is_left_out=True) if answer == LEAVE_OUT else FoundSets(self._answered(answer))
         coded = _CODED.fullmatch(word)
         names = [key, *([normal(coded[2])] if coded else [])]
         for name in names:
@@ -106,13 +106,17 @@ class Sets:
                 return FoundSets(tuple(sets), self._extras.get(name, frozenset()))
         return self.find_code(coded[1] if coded else word)
 
-    def _answered(self, answer: str) -> tuple[NamedSet, ...]:
+    def _answered(self, word: str) -> FoundSets | None:
+        """What the seller said that a name or code means."""
+        answer = self._answers.get(normal(word))
+        if not answer or answer == LEAVE_OUT:
+            return FoundSets(is_left_out=True) if answer else None
         game, _, name = answer.rpartition(_IN_GAME)
-        return tuple(one for one in self._by_name.get(normal(name), ()) if game in ("", one.game))
+        return FoundSets(tuple(one for one in self._by_name.get(normal(name), ()) if game in ("", one.game)))
 
     def find_code(self, code: str) -> FoundSets:
         """The sets with this short code."""
-        return FoundSets(tuple(self._codes.get(normal(code), ())))
+        return self._answered(code) or FoundSets(tuple(self._codes.get(normal(code), ())))
 
     def parts_of(self, sets: Sequence[NamedSet]) -> list[NamedSet]:
         """Sets that are parts of others, such as their trainer galleries: their names begin with these."""
