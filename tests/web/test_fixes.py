@@ -158,7 +158,7 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     lead = words(page(client, f"/imports/{one.public_id}").select_one(".outcome"))
     assert lead == "20 of 44 rows are live. 24 rows failed and all are dealt with."
     # Nor does it warn any more of what was wrong with them.
-    assert "Look at the most common problem first" not in words(page(client, path).select_one("main"))
+    assert "Start with the most common problem" not in words(page(client, path).select_one("main"))
     assert "under 5p" not in words(page(client, path).select_one("main"))
     assert page(client, "/imports?status=attention").select("li.import") == []
     # What was left out can still be taken back.

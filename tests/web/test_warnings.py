@@ -72,7 +72,7 @@ def test_a_file_most_of_whose_rows_fail_is_warned_of(
     def told(one: Import) -> list[str]:
         return [words(note) for note in page(client, f"/imports/{one.public_id}").select("[data-warning=most-fail]")]
 
-    advice = "Look at the most common problem first: it may be the same in every row."
+    advice = "Start with the most common problem."
     made = start(seller, [*rows, row(price="x")], is_check=is_check)
     assert told(made) == []
     run_jobs()
@@ -132,3 +132,16 @@ def test_changes_that_are_probably_mistakes_are_warned_of(
     few = start(seller, [row(mode="UPDATE", urn="urn:test:1", price=1000, quantity=0)], is_check=is_check)
     run_jobs()
     assert "sold-out" not in told(few)
+
+
+def test_a_single_row_is_warned_of_only_until_it_has_failed(
+    client: FlaskClient, seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    make_items(2)
+    made = start(seller, [row(urn="urn:test:1", price=2, condition="x"), row(urn="urn:test:2")])
+    live = start(seller, [row(urn="urn:test:1", price=2), row(urn="urn:test:9")])
+    kinds = [[warned.kind for warned in look(one).warnings] for one in (made, live)]
+    assert kinds == [["tiny-prices"]] * 2
+    run_jobs()
+    told = [page(client, f"/imports/{one.public_id}").select("[data-warning]") for one in (made, live)]
+    assert [len(notes) for notes in told] == [0, 1]

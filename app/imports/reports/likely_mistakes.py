@@ -42,15 +42,15 @@ class RowsWarning(NamedTuple):
 
 def list_warnings(one: ImportProgress, related: RelatedImports) -> list[FileWarning | RowsWarning]:
     """The warnings about an import or check, the gravest first; once its failed rows are dealt with, not about them."""
-    if one.failed == 0 or related.closed < one.failed:
-        return [*_most_fail(one), *list_in_rows(one)]
-    alone = {warned.line for warned in one.warnings if warned.rows == 1}
-    failed = {line for line in alone if row_errors.find_lines(one.key, line, line)}
-    return [*list_in_rows(replace(one, warnings=[warned for warned in one.warnings if warned.line not in failed]))]
+    is_open = one.failed == 0 or related.closed < one.failed
+    return [*(_most_fail(one) if is_open else ()), *list_in_rows(one)]
 
 
 def list_in_rows(one: ImportProgress) -> list[RowsWarning]:
-    """The warnings about some of its rows."""
+    """The warnings about some of its rows; a single row that failed has its problems instead."""
+    alone = {warned.line for warned in one.warnings if warned.rows == 1} if one.failed else set()
+    failed = {line for line in alone if row_errors.find_lines(one.key, line, line)}
+    one = replace(one, warnings=[warned for warned in one.warnings if warned.line not in failed])
     found = listing_warnings.list_all(one.key) if one.updated else []
     own = seller_file.find(one.key) if one.warnings or found else None
     lines = seller_file.own_lines(one.key, [*(warned.line for warned in one.warnings), *(each.line for each in found)])
@@ -105,6 +105,4 @@ def _most_fail(one: ImportProgress) -> Iterator[FileWarning]:
         sentence = f"{one.failed:,} of {counted(one.processed, 'row')} failed so far."
     else:
         return
-    yield FileWarning(
-        "most-fail", f"{sentence} Look at the most common problem first: it may be the same in every row."
-    )
+    yield FileWarning("most-fail", f"{sentence} Start with the most common problem.")
