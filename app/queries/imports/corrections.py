@@ -178,14 +178,11 @@ def save(key: ImportKey, standing: Standing) -> None:
 
 def find_stuck(*, older_than_seconds: float) -> list[ImportKey]:
     """The imports to whose rows an answer is being applied, and have not changed for that long."""
-    return fetch_as(
-        ImportKey,
-        f"""
+    query = f"""
         select seller_id, import_id from fixings
         where answering is not null and {older_than("moved_at", "%(seconds)s")}
-        """,
-        {"seconds": older_than_seconds},
-    )
+    """
+    return fetch_as(ImportKey, query, {"seconds": older_than_seconds})
 
 
 def has_old_retry(key: ImportKey) -> bool:
@@ -244,16 +241,14 @@ def take_back(key: ImportKey, number: int) -> dict[tuple[CorrectionState, bool],
     Returns their number by state, and by whether they were corrected. The rows are then open as they were uploaded.
     """
     values = {**key._asdict(), "number": number}
-    found = fetch(
-        f"""
+    query = f"""
         with gone as (
             delete from corrections where {_THIS} and answer = %(number)s and taken_by is null
             returning state, "row" is not null as is_corrected
         )
         select state, is_corrected, count(*) as rows from gone group by 1, 2
-        """,
-        values,
-    )
+    """
+    found = fetch(query, values)
     execute(f"update answers set rows = 0 where {_THIS} and number = %(number)s", values)
     return {(CorrectionState(row.state), row.is_corrected): row.rows for row in found}
 
@@ -290,13 +285,11 @@ def find_bound(key: ImportKey, wanted: Wanted, *, after_line: int, rows: int) ->
     So whoever goes through the rows reads a range of the primary key, whatever the planner thinks of the rest.
     """
     asked = {**key._asdict(), **wanted._asdict(), "after": after_line, "rows": rows}
-    found = fetch_one(
-        f"""
+    query = f"""
         select max(line) as line, count(*) as rows, sum(octet_length("row")) as size
         from (select line, "row" from row_errors where {_IN_SLICE} order by line limit %(rows)s) as next
-        """,
-        asked,
-    )
+    """
+    found = fetch_one(query, asked)
     if found.rows > 1 and found.size > _SLICE_BYTES:
         return find_bound(key, wanted, after_line=after_line, rows=found.rows // 2)
     return found.line if found.rows == rows else None
@@ -426,8 +419,7 @@ def count_values(key: ImportKey, counted: pa.Table) -> None:
     """Add rows with these values, a table of COUNTED, to those that are open."""
     if not len(counted):
         return
-    binary.execute(
-        f"""
+    query = f"""
         insert into open_values (seller_id, import_id, cause, "column", value, rows, first_line, last_line)
         select %(seller_id)s, %(import_id)s, cause, in_column, value, rows, first_line, last_line
         from {binary.unnest(COUNTED)}
@@ -435,9 +427,8 @@ def count_values(key: ImportKey, counted: pa.Table) -> None:
             rows = open_values.rows + excluded.rows,
             first_line = least(open_values.first_line, excluded.first_line),
             last_line = greatest(open_values.last_line, excluded.last_line)
-        """,
-        _as_parameters(key, counted),
-    )
+    """
+    binary.execute(query, _as_parameters(key, counted))
 
 
 def uncount_values(key: ImportKey, counted: pa.Table) -> None:
@@ -523,8 +514,7 @@ def take_open(key: ImportKey, by: int) -> int:
 
 def _take(key: ImportKey, by: int, is_wanted: str) -> int:
     # Rows that have a correction keep its state. An UPDATE joined to the places would leave the order to the planner.
-    taken = fetch_value(
-        f"""
+    query = f"""
         with wanted as (select e.line, {_TEXT} as "row" from {_ROWS} where {_OF_IMPORT} and {is_wanted}),
         placed as (select line, {_PLACES} as place from wanted),
         taken as (
@@ -533,10 +523,8 @@ def _take(key: ImportKey, by: int, is_wanted: str) -> int:
             {_UNLESS_TAKEN}
         )
         select count(*) from taken
-        """,
-        {**key._asdict(), "by": by},
-    )
-    return int(taken)
+    """
+    return int(fetch_value(query, {**key._asdict(), "by": by}))
 
 
 class Claimed(NamedTuple):
@@ -550,15 +538,13 @@ class Claimed(NamedTuple):
 
 def look_at(key: ImportKey, lines: Collection[int]) -> Claimed:
     """What has become of the failed rows on these lines."""
-    rows = fetch(
-        f"""
+    query = f"""
         select a.line, e.line is null as is_unknown, c.taken_by is not null as is_taken,
             coalesce(c.state, {_OPEN}) as state, c."row" is not null as is_corrected
         from unnest(%(lines)s::int[]) as a (line) left join {_ERROR} left join {_CORRECTION}
         order by a.line
-        """,
-        {**key._asdict(), "lines": [*lines]},
-    )
+    """
+    rows = fetch(query, {**key._asdict(), "lines": [*lines]})
     claimed = Claimed({}, [], [])
     for row in rows:
         if row.is_unknown:
@@ -573,8 +559,7 @@ def look_at(key: ImportKey, lines: Collection[int]) -> Claimed:
 
 def take_lines(key: ImportKey, by: int, lines: Mapping[int, int]) -> int:
     """Take up the failed rows on these ``lines``, each with its line in the import ``by``. Returns their number."""
-    taken = fetch_value(
-        f"""
+    query = f"""
         with taken as (
             insert into corrections (seller_id, import_id, line, state, taken_by, taken_line)
             select %(seller_id)s, %(import_id)s, a.line, {_OPEN}, %(by)s, a.place
@@ -584,10 +569,8 @@ def take_lines(key: ImportKey, by: int, lines: Mapping[int, int]) -> int:
             {_UNLESS_TAKEN}
         )
         select count(*) from taken
-        """,
-        {**key._asdict(), "by": by, "lines": [*lines], "places": [*lines.values()]},
-    )
-    return int(taken)
+    """
+    return int(fetch_value(query, {**key._asdict(), "by": by, "lines": [*lines], "places": [*lines.values()]}))
 
 
 def find_same_texts(key: ImportKey, texts: Sequence[str]) -> dict[int, int]:
@@ -595,8 +578,7 @@ def find_same_texts(key: ImportKey, texts: Sequence[str]) -> dict[int, int]:
 
     Of several rows with one text, each belongs to one of the texts, in order.
     """
-    rows = fetch(
-        f"""
+    query = f"""
         with given as (
             select number, text, row_number() over (partition by text order by number) as n
             from unnest(%(texts)s::text[]) with ordinality as t (text, number)
@@ -605,21 +587,18 @@ def find_same_texts(key: ImportKey, texts: Sequence[str]) -> dict[int, int]:
             from {_ROWS} where {_OF_IMPORT} and {_IS_OPEN}
         )
         select given.number - 1 as place, open.line from given join open using (text, n)
-        """,
-        {**key._asdict(), "texts": [*texts]},
-    )
+    """
+    rows = fetch(query, {**key._asdict(), "texts": [*texts]})
     return {row.place: row.line for row in rows}
 
 
 def find_parent_lines(parent: ImportKey, by: int, lines: Collection[int]) -> dict[int, int]:
     """The lines of a parent's failed rows that an import has taken up, by their lines in it."""
-    rows = fetch(
-        f"""
+    query = f"""
         select taken_line, line from corrections
         where {_THIS} and taken_by = %(by)s and taken_line = any(%(lines)s::int[])
-        """,
-        {**parent._asdict(), "by": by, "lines": [*lines]},
-    )
+    """
+    rows = fetch(query, {**parent._asdict(), "by": by, "lines": [*lines]})
     return {row.taken_line: row.line for row in rows}
 
 
@@ -646,15 +625,12 @@ def count_failed_taken(key: ImportKey) -> int:
 
 def count_states(key: ImportKey) -> Standing:
     """The numbers of ``Standing`` counted again from the rows."""
-    found = fetch_as(
-        Standing,
-        f"""
+    query = f"""
         select count(*) filter (where taken_by is null and state = {_RIGHT}) as correct,
             count(*) filter (where taken_by is null and state = {_OPEN} and "row" is not null) as open_corrected,
             count(*) filter (where taken_by is null and state = {_LEFT_OUT}) as left_out,
             count(*) filter (where taken_by is not null) as taken
         from corrections where {_THIS}
-        """,
-        key._asdict(),
-    )
+    """
+    found = fetch_as(Standing, query, key._asdict())
     return found[0]

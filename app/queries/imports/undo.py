@@ -149,8 +149,7 @@ def count_recorded(parent: ImportKey) -> int:
         select coalesce(sum(r.listings), 0) - (select count(*) from ({_REPEATED}) k)
         from earlier_values r where {_RECORDS}
     """
-    found = fetch_value(query, _of(parent))
-    return int(found)
+    return int(fetch_value(query, _of(parent)))
 
 
 def drop_repeated(parent: ImportKey) -> None:
@@ -224,8 +223,7 @@ def count_removed(parent: ImportKey) -> int:
         join batches b on b.seller_id = i.seller_id and b.import_id = i.id
         where i.seller_id = %(seller_id)s and i.parent_id = %(parent)s and i.kind = {KIND_UNDO}
     """
-    found = fetch_value(query, _of(parent))
-    return int(found)
+    return int(fetch_value(query, _of(parent)))
 
 
 def count_kept(undo: ImportKey) -> int:

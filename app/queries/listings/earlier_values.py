@@ -19,16 +19,14 @@ def record(key: ImportKey, places: pa.ChunkedArray) -> None:
     """
     taken = pa.table({"place": places})
     # Not by ctid = any(…), for which the planner may read all listings of the seller.
-    binary.execute(
-        f"""
+    query = f"""
         insert into earlier_values (seller_id, import_id, listings, {", ".join(ENTRY)})
         select %(seller_id)s, %(import_id)s, count(*), {", ".join(f"array_agg(l.{name})" for name in ENTRY)}
         from {binary.unnest(taken.schema)} join listings l on l.ctid = k.place and l.seller_id = %(seller_id)s
         where l.updated_import_id is distinct from %(import_id)s
         having count(*) > 0
-        """,
-        {**binary.as_arrays(taken), **key._asdict()},
-    )
+    """
+    binary.execute(query, {**binary.as_arrays(taken), **key._asdict()})
 
 
 def entries(alias: str, source: str = "earlier_values") -> str:

@@ -165,15 +165,13 @@ def exists_for(seller_id: int) -> bool:
 
 def find_makers(seller_id: int, keys: pa.Table) -> Makers:
     """Which rows created the seller's listings with these ``keys``, a table with the columns KEY in their order."""
-    found = binary.execute(
-        f"""
+    query = f"""
         select array_agg(k.number::int - 1) as at, array_agg(l.created_import_id) as import_ids,
             array_agg(l.created_line) as lines
         from {binary.unnest(keys.schema)}
         cross join lateral (select * from listings l where {HAS_KEY} offset 0) l
-        """,
-        {**binary.as_arrays(keys), "seller_id": seller_id},
-    )
+    """
+    found = binary.execute(query, {**binary.as_arrays(keys), "seller_id": seller_id})
     return Makers(**found)
 
 
@@ -183,12 +181,13 @@ def find_texts(seller_id: int, keys: pa.Table, fields: Sequence[str]) -> pa.Tabl
     For each the index of the key, ``at``, and these ``fields`` of the listing, which are texts; empty for none.
     """
     wanted = "".join(f", l.{name}" for name in fields)
-    return binary.read_table(
-        f"""
+    query = f"""
         select k.number::int - 1{wanted}
         from {binary.unnest(keys.schema)}
         cross join lateral (select * from listings l where {HAS_KEY} offset 0) l
-        """,
+    """
+    return binary.read_table(
+        query,
         {"at": pa.int32(), **dict.fromkeys(fields, pa.string())},
         {**binary.as_arrays(keys), "seller_id": seller_id},
     )
@@ -198,16 +197,14 @@ def find(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Store
     """The seller's listings with these ``keys``."""
     if not keys:
         return {}
-    rows = fetch(
-        f"""
+    query = f"""
         select k.item_id, k.condition, k.variants, l.*
         from {UNNESTED_KEYS}
         cross join lateral (
             select {", ".join((*_VALUE_NAMES, *_STORED))} from listings l where {HAS_KEY} offset 0
         ) l
-        """,
-        {"seller_id": seller_id, **key_arrays(sorted(keys))},
-    )
+    """
+    rows = fetch(query, {"seller_id": seller_id, **key_arrays(sorted(keys))})
     return {
         (row.item_id, row.condition, row.variants): StoredListing(
             values=_values_of(row), **{name: getattr(row, name) for name in _STORED}
@@ -275,8 +272,7 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
     """
     said = _names_in(run.layout)
     rows = rows.select([*KEY, *said, "hidden"])
-    found = binary.execute(
-        f"""
+    query = f"""
         select array_agg(k.number::int - 1) as at, array_agg(l.place) as places,
             array_agg(l.created_import_id = %(import_id)s) as is_own, array_agg(l.is_touched) as is_touched,
             array_agg(case when l.is_touched
@@ -293,9 +289,8 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
             select l.ctid as place, l.updated_import_id is not distinct from %(import_id)s as is_touched, l.*
             from listings l where {HAS_KEY} {"for no key update" if lock else "offset 0"}
         ) l
-        """,
-        {**binary.as_arrays(rows), **run.key._asdict()},
-    )
+    """
+    found = binary.execute(query, {**binary.as_arrays(rows), **run.key._asdict()})
     return Compared(**found)
 
 
@@ -307,8 +302,7 @@ def update(run: Run, changes: pa.Table) -> None:
     """
     said = _names_in(run.layout)
     changes = changes.select(["place", "line", "hidden_line", "is_higher", "hidden", *said])
-    binary.execute(
-        f"""
+    query = f"""
         update listings l set
             {", ".join(f"{name} = case when k.is_higher then k.{name} else l.{name} end" for name in said)},
             hidden = coalesce(k.hidden, l.hidden),
@@ -319,9 +313,8 @@ def update(run: Run, changes: pa.Table) -> None:
             edits_before = l.edits, put_back_import_id = null, updated_at = now()
         from {binary.unnest(changes.schema)}
         where l.ctid = k.place and l.seller_id = %(seller_id)s
-        """,
-        {**binary.as_arrays(changes), **run.key._asdict()},
-    )
+    """
+    binary.execute(query, {**binary.as_arrays(changes), **run.key._asdict()})
 
 
 def digests(values: Sequence[Values], layout: Layout) -> list[int]:
@@ -385,10 +378,8 @@ def fields_of(row: Any) -> dict[str, Value]:
 
 def list_created_lines(key: ImportKey) -> list[int]:
     """The lines of an import that created a listing, in ascending order."""
-    return fetch_values(
-        """
+    query = """
         select created_line from listings where seller_id = %(seller_id)s and created_import_id = %(import_id)s
         order by created_line
-        """,
-        key._asdict(),
-    )
+    """
+    return fetch_values(query, key._asdict())
