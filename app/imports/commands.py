@@ -2,13 +2,14 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from sqlalchemy.exc import IntegrityError
 
 from app import audit
 from app.audit import Action
+from app.batch_plan import BatchPlan
 from app.config import current_settings
 from app.csvfile.errors import FileRejected
 from app.csvfile.scan import scan
@@ -70,15 +71,9 @@ def upload(
     db.session.rollback()
     digest = hashlib.sha256()
     with storage.create(storage_key) as writer:
-
-        def stored() -> Iterator[bytes]:
-            for piece in pieces:
-                digest.update(piece)
-                writer.write(piece)
-                yield piece
-
         limits = {"max_rows": settings.max_rows, "max_bytes": settings.max_upload_bytes}
-        found = scan(stored(), **limits, workers=queue.count_workers_if_known())
+        arriving = _copied(pieces, digest.update, writer.write)
+        found = scan(arriving, **limits, workers=queue.count_workers_if_known())
         created = Import(
             seller_id=seller_id,
             public_id=public_id,
@@ -105,13 +100,7 @@ def upload(
         db.session.rollback()
         writer.commit()
     try:
-        if origin is None and kind is ImportKind.IMPORT and conversion_id is None:
-            origin = _recognise(created)
-        created.parent_id, created.retried_rows = (origin.parent.import_id, origin.rows) if origin else (None, None)
-        taking = origin.taking if origin else None
-        started = insert_once(created, found.batches, refuse_repeated=refuse_repeated, taking=taking)
-        if conversion_id is not None:
-            mark_used(ConversionKey(seller_id, conversion_id))
+        started = _insert(created, found.batches, origin, refuse_repeated=refuse_repeated)
     except BaseException:
         db.session.rollback()
         storage.delete(storage_key)
@@ -123,6 +112,26 @@ def upload(
     db.session.commit()
     queue.send_waiting_jobs()
     return created
+
+
+def _copied(pieces: Iterable[bytes], *sinks: Callable[[bytes], object]) -> Iterator[bytes]:
+    """The same pieces, each of which goes to the ``sinks``, too, as it is taken."""
+    for piece in pieces:
+        for sink in sinks:
+            sink(piece)
+        yield piece
+
+
+def _insert(created: Import, plans: Sequence[BatchPlan], origin: RetryOf | None, *, refuse_repeated: bool) -> Import:
+    """Insert an import whose file is stored, and take up the rows that it retries; or return the one of its form."""
+    if origin is None and created.kind == ImportKind.IMPORT and created.conversion_id is None:
+        origin = _recognise(created)
+    created.parent_id, created.retried_rows = (origin.parent.import_id, origin.rows) if origin else (None, None)
+    taking = origin.taking if origin else None
+    started = insert_once(created, plans, refuse_repeated=refuse_repeated, taking=taking)
+    if created.conversion_id is not None:
+        mark_used(ConversionKey(created.seller_id, created.conversion_id))
+    return started
 
 
 def _recognise(file: Import) -> RetryOf | None:
