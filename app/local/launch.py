@@ -2,21 +2,21 @@
 
 import configparser
 import contextlib
-import http.client
 import os
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from http import HTTPStatus
 from pathlib import Path
 
 import click
+import urllib3
 
 from app.config import ConfigError, Settings, load_settings
-from app.local.private_servers import PrivateServers
+from app.local.private_servers import PrivateServers, dying_with_parent
 
 #: The checkout, where the programs find ``wsgi.py`` and ``worker.py``.
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -89,7 +89,9 @@ def _run(settings: Settings, port: int, servers: PrivateServers, cleanup: contex
     for command in ("db upgrade", "demo"):
         _set_up(command, logs / "set-up.log", environ)
     manager = _start_programs(logs, environ)
-    cleanup.callback(_stop_programs, manager)
+    # In the end, the last callback first, web server and workers are left time to finish what they do.
+    cleanup.callback(manager.wait)
+    cleanup.callback(manager.terminate)
     _wait_until_ready(port, manager, logs)
     click.echo(
         f"""
@@ -119,7 +121,7 @@ def _start_programs(logs: Path, environ: dict[str, str]) -> subprocess.Popen[byt
     }
     for name, command in (("web", "-m gunicorn wsgi:app"), ("worker", "worker.py")):
         configuration[f"program:{name}"] = {
-            "command": _escaped(shlex.join([*_dying_with_parent(), sys.executable, *command.split()])),
+            "command": _escaped(shlex.join([*dying_with_parent(), sys.executable, *command.split()])),
             "directory": _escaped(CHECKOUT),
             "redirect_stderr": "true",
             "stdout_logfile": f"{name}.log",
@@ -131,7 +133,7 @@ def _start_programs(logs: Path, environ: dict[str, str]) -> subprocess.Popen[byt
     with path.open("w", encoding="utf-8") as file:
         configuration.write(file)
     return subprocess.Popen(
-        [*_dying_with_parent(), sys.executable, "-m", "supervisor.supervisord", "--configuration", str(path)],
+        [*dying_with_parent(), sys.executable, "-m", "supervisor.supervisord", "--configuration", str(path)],
         # Where the files without a folder are.
         cwd=logs,
         stdin=subprocess.DEVNULL,
@@ -141,41 +143,24 @@ def _start_programs(logs: Path, environ: dict[str, str]) -> subprocess.Popen[byt
     )
 
 
-def _dying_with_parent() -> list[str]:
-    """The prefix of a command that gets SIGTERM even if its parent is killed; Linux only."""
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
-
-
 def _escaped(text: object) -> str:
     """As supervisord's configuration has it, where a percent sign begins a name to be replaced."""
     return str(text).replace("%", "%%")
 
 
-def _stop_programs(manager: subprocess.Popen[bytes]) -> None:
-    """Stop web server and workers, leaving them time to finish what they do."""
-    manager.terminate()
-    manager.wait()
-
-
 def _set_up(command: str, log: Path, environ: dict[str, str]) -> None:
     """Run a command of the application to its end. Raises LaunchError with its output when it fails."""
     with log.open("wb") as output:
-        child = subprocess.Popen(
-            [*_dying_with_parent(), sys.executable, "-m", "flask", "--app", "wsgi", *command.split()],
+        done = subprocess.run(
+            [*dying_with_parent(), sys.executable, "-m", "flask", "--app", "wsgi", *command.split()],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environ,
             process_group=0,
+            check=False,
         )
-        try:
-            code = child.wait()
-        except Stop:
-            child.terminate()
-            child.wait()
-            raise
-    if code != 0:
+    if done.returncode != 0:
         raise LaunchError(f"The set-up failed at `flask --app wsgi {command}`:\n{_ending(log)}")
 
 
@@ -191,14 +176,12 @@ def _wait_until_ready(port: int, manager: subprocess.Popen[bytes], logs: Path) -
 
 
 def _is_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
+        return (
+            urllib3.request("GET", f"http://127.0.0.1:{port}/readyz", timeout=5, retries=False).status == HTTPStatus.OK
+        )
+    except urllib3.exceptions.HTTPError:
         return False
-    finally:
-        connection.close()
 
 
 def _ending(log: Path) -> str:

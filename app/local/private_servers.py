@@ -6,7 +6,6 @@ them when it dies. The other processes of the installation only look where they 
 """
 
 import contextlib
-import ctypes
 import fcntl
 import hashlib
 import importlib.util
@@ -16,7 +15,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -123,6 +121,12 @@ class PrivateServers:
         return descriptor
 
 
+def dying_with_parent(number: signal.Signals = signal.SIGTERM) -> list[str]:
+    """The prefix of a command that gets this signal even if its parent is killed; Linux only."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", number.name, "--"] if setpriv else []
+
+
 class _Server(ABC):
     """One private server of one home."""
 
@@ -226,7 +230,7 @@ class _Server(ABC):
         is_other = account != os.geteuid()
         with self.log.open("ab") as output:
             return subprocess.Popen(
-                [*command],
+                [*self._dying_with_owner(), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -239,7 +243,6 @@ class _Server(ABC):
                 user=account if is_other else None,
                 group=pwd.getpwuid(account).pw_gid if is_other else None,
                 extra_groups=[] if is_other else None,
-                preexec_fn=self._die_with_owner(),
             )
 
     def make_own(self, directory: Path) -> None:
@@ -257,22 +260,10 @@ class _Server(ABC):
     def _has_ended(self) -> bool:
         return self._process is not None and self._process.poll() is not None
 
-    def _die_with_owner(self) -> Callable[[], None] | None:
-        """What the child does before its program starts, so that it is stopped even when this process is killed."""
-        # The kernel tells of the end of the thread that has started the child.
-        if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
-            return None
-        set_option = ctypes.CDLL(None, use_errno=True).prctl
-        set_parent_death_signal = 1
-        number, owner = self.FAREWELL, os.getpid()
-
-        def arrange() -> None:
-            set_option(set_parent_death_signal, number)
-            if os.getppid() != owner:
-                # The owner died before the kernel was asked.
-                os._exit(1)
-
-        return arrange
+    def _dying_with_owner(self) -> list[str]:
+        # The kernel tells of the end of the thread that has started the program.
+        is_main = threading.current_thread() is threading.main_thread()
+        return dying_with_parent(self.FAREWELL) if is_main else []
 
 
 class _Postgres(_Server):
