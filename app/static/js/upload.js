@@ -133,7 +133,9 @@ function setState(item, state, words, { place = null, placeWords = "Open", alert
   note.replaceChildren();
   if (alert) {
     const told = one(isForeign(item) ? "#upload-foreign" : "#upload-alert").content.cloneNode(true);
-    one("[data-alert-words]", told).textContent = alert;
+    // It may be broken behind each comma, as the names of columns are.
+    const parts = alert.split(/(?<=,)/).flatMap((part) => [part, document.createElement("wbr")]);
+    one("[data-alert-words]", told).append(...parts);
     if (state !== "refused") one("[data-alert-refused]", told).remove();
     one("[data-alert-help]", told).hidden = !help;
     note.append(told);
