@@ -191,7 +191,7 @@ class _Matcher:
         mapping = found.mapping if found else Mapping(filters=self._filters())
         if found:
             self._take(mapping.sources, By.FORMAT, f"It has this name in the {found.name}.")
-            self._hold(mapping)
+            self._hold(mapping, found.unused)
         self._by_names()
         return self._matching(self._guess_reading(mapping), found)
 
@@ -220,9 +220,12 @@ class _Matcher:
         lost = tuple(to for to in known.sources if to not in self._sources)
         return replace(self._matching(self._guess_reading(replace(known, sources={})), None), lost=lost)
 
-    def _hold(self, mapping: Mapping) -> None:
-        """Match none of the columns that decide for a mapping which rows are left out, and no title beside the name."""
-        for name in (name for one in mapping.filters for name in one.columns):
+    def _hold(self, mapping: Mapping, unused: Sequence[str]) -> None:
+        """Match none of the columns that decide for a mapping which rows are left out, or that are ``unused``.
+
+        Nor a title beside the name.
+        """
+        for name in (*unused, *(name for one in mapping.filters for name in one.columns)):
             for at in positions(self._columns, name):
                 self._refused.setdefault(at, "")
         for at, column in enumerate(self._columns):
@@ -328,6 +331,9 @@ class _Matcher:
             return True
         if to is Field.GAME and normal(self._columns[at]) == _CATEGORY:
             return self._sample.share(at, lambda cell: self._sets.games(cell) is not None) >= share
+        if to is Field.COMMENT:
+            # What a shop's page says of a product is no comment on the copy.
+            return self._sample.share(at, samples.has_markup) < share
         return to not in TESTS or self._sample.share(at, TESTS[to]) >= share
 
     def _distrust_ids(self) -> None:

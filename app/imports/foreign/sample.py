@@ -24,6 +24,7 @@ _VALUES = 1_000
 #: Those that are looked up in the catalog, each with a search.
 _NAMES = 20
 _ID = re.compile(r"[0-9]{1,18}")
+_MARKUP = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 _WHOLE = re.compile(r"x?\s*-?[0-9]{1,6}(?:[.,]0+)?\s*x?")
 
 #: Values with the numbers of their rows, the most frequent first.
@@ -104,6 +105,11 @@ def has_currency(cell: str) -> bool:
     """Whether a cell is an amount of money that tells its currency."""
     amount = read_amount(cell)
     return bool(amount and amount.currency)
+
+
+def has_markup(cell: str) -> bool:
+    """Whether a cell is a piece of a web page."""
+    return bool(_MARKUP.search(cell))
 
 
 def is_id(cell: str) -> bool:
