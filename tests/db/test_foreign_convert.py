@@ -550,6 +550,33 @@ def test_a_saved_mapping_asks_nothing_again(cards: None, seller: Seller) -> None
     assert [one.column for one in renamed.columns if not one.fields] == ["Zz"]
 
 
+def test_a_set_that_only_another_game_has_is_asked_for_its_own_game(cards: None, seller: Seller) -> None:
+    game, of_set, urn = "Pokemon (Asia)", "クレイバースト", "urn:a:1"
+    items.replace(
+        [items.NewItem(urn, game, of_set, "ナンジャモ", "185", "", ["holo"], name_key(game, of_set, "x"), [], [])]
+    )
+    db.session.commit()
+    text = "Game,Set,Number,Condition,Price,Quantity\n" + "".join(
+        f"{one},Paldea Evolved,185,NM,£1,1\n" for one in ("Pokemon", "Japan")
+    )
+    came = Came(text, seller)
+    asked = Question("set", "Japan > Paldea Evolved")
+    assert (came.outcomes, came.questions) == (["row", "open"], {asked: 1})
+    for target, urns in ((LEAVE_OUT, [(IONO,)]), (f"{game} > {of_set}", [(IONO,), (urn,)])):
+        answered = came.matching.mapping.answer(Kind.SET, asked.word, target)
+        assert Came(text, seller, answered).listings("URN") == urns
+
+
+@pytest.mark.parametrize(("text", "comment"), [("<p>Near<br>mint</p>", ""), ("I <3 it > that", "I <3 it > that")])
+def test_a_piece_of_a_web_page_is_no_comment(cards: None, seller: Seller, text: str, comment: str) -> None:
+    head = "Name,Set,Number,Condition,Price,Quantity,Description\n"
+    came = Came(f"{head}Charmander,Obsidian Flames,26,NM,£1,1,{text}\n", seller)
+    assert came.listings("URN", "COMMENT") == [(CHARMANDER, comment)]
+    # A format can say so of a column whatever its cells are.
+    shop = Came(FILES["ebay-bulk"][0].replace("*Format", "*Description").replace("FixedPrice", "Great card"), seller)
+    assert shop.listings("COMMENT") == [("",)]
+
+
 def test_texts_have_no_line_breaks_and_constants_stand_for_missing_columns(cards: None, seller: Seller) -> None:
     text = 'Name,Set,Number,Altered,Comment\nCharmander,Obsidian Flames,26,X,"one\n ""two"""\nLugia,Neo Genesis,9,,\n'
     mapping = Came(text, seller).matching.mapping

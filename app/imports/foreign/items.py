@@ -17,7 +17,7 @@ from app.imports.foreign.numbers import (
     title_numbers,
 )
 from app.imports.foreign.reasons import Candidate, Reason, ask, reason
-from app.imports.foreign.sets import FoundSets, Sets
+from app.imports.foreign.sets import IN_GAME, FoundSets, Sets
 from app.queries import items_by_set
 from app.queries.items_by_set import NamedItem, NamedSet
 
@@ -101,7 +101,16 @@ class Items:
         if not found.sets and cells.title:
             found = FoundSets(self.sets.in_title(cells.title))
         games = self.sets.games(cells.game)
-        return found if games is None else found._replace(sets=tuple(one for one in found.sets if one.game in games))
+        if games is None or not found.sets:
+            return found
+        there = tuple(one for one in found.sets if one.game in games)
+        # What is answered about a name in one game says nothing of the same name in another.
+        return found._replace(sets=there) if there else self.sets.find(self._set_word(cells))
+
+    def _set_word(self, cells: ItemCells) -> str:
+        """What a question about the set of a row calls it: with the game, where other games have such a set."""
+        word = cells.set_name or cells.set_code
+        return f"{cells.game}{IN_GAME}{word}" if cells.game and self.sets.find(word).sets else word
 
     def _load(self, cells: Sequence[ItemCells]) -> None:
         urns = {one.urn for one in cells if one.urn}
@@ -235,7 +244,7 @@ class Items:
         if found.sets:
             return None
         if cells.set_name or cells.set_code:
-            return Target(reason=ask("set-unknown", Kind.SET, cells.set_name or cells.set_code))
+            return Target(reason=ask("set-unknown", Kind.SET, self._set_word(cells)))
         return Target(reason=ask("item-unknown", Kind.ITEM, label(cells)))
 
     def _in_parts(self, cells: ItemCells, found: FoundSets) -> list[NamedItem]:

@@ -14,8 +14,8 @@ from app.queries.items_by_set import NamedSet
 #: A code before the name of a set: “SV03: Obsidian Flames”, “XY - Evolutions”.
 _CODED = re.compile(r"\s*([A-Za-z0-9.&]{1,8})\s*[:–-]\s+(.+)")
 _STEPS = re.compile(r"[>,|/]")
-#: Between game and set in an answer.
-_IN_GAME = " > "
+#: Between game and set in an answer, and in a question about a name that only sets of other games have.
+IN_GAME = " > "
 _SUGGESTED = 5
 #: Words that are remembered.
 _REMEMBERED = 20_000
@@ -111,7 +111,7 @@ class Sets:
         answer = self._answers.get(normal(word))
         if not answer or answer == LEAVE_OUT:
             return FoundSets(is_left_out=True) if answer else None
-        game, _, name = answer.rpartition(_IN_GAME)
+        game, _, name = answer.rpartition(IN_GAME)
         return FoundSets(tuple(one for one in self._by_name.get(normal(name), ()) if game in ("", one.game)))
 
     def find_code(self, code: str) -> FoundSets:
@@ -140,6 +140,9 @@ class Sets:
 
     def nearest(self, word: str) -> list[str]:
         """The names of sets that are spelled most similarly, as answers have them; the nearest first."""
-        coded = _CODED.fullmatch(word)
-        near = get_close_matches(normal(coded[2] if coded else word), self._by_name, _SUGGESTED, 0.5)
-        return [f"{one.game}{_IN_GAME}{one.name}" for key in near for one in self._by_name[key]]
+        game, _, name = word.rpartition(IN_GAME)
+        games = self.games(game) or frozenset(self._games.values())
+        coded = _CODED.fullmatch(name)
+        near = get_close_matches(normal(coded[2] if coded else name), self._by_name, _SUGGESTED, 0.5)
+        there = (one for key in near for one in self._by_name[key])
+        return [f"{one.game}{IN_GAME}{one.name}" for one in there if one.game in games]
