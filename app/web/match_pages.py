@@ -530,7 +530,9 @@ def _unused(one: Conversion, mapping: Mapping) -> list[str]:
         block = next(blocks(file, reading), None)
     if block is None:
         return []
-    used = _used_beside_fields(mapping, reading)
+    known = recognised.find(mapping.format)
+    used = _deciding(mapping, reading) | {*find_reasons(reading.columns).values()}
+    used |= {at for name in (known.unused if known else ()) for at in positions(reading.columns, name)}
     return [
         name
         for at, (name, fields) in enumerate(zip(reading.columns, fields_of(mapping, reading.columns), strict=True))
@@ -541,14 +543,12 @@ def _unused(one: Conversion, mapping: Mapping) -> list[str]:
     ]
 
 
-def _used_beside_fields(mapping: Mapping, reading: Reading) -> set[int]:
-    """Where the columns stand that are no field, and yet decide something, or are known to say nothing."""
-    known = recognised.find(mapping.format)
-    named = [*(known.unused if known else ()), *(name for one in mapping.filters for name in one.columns)]
+def _deciding(mapping: Mapping, reading: Reading) -> set[int]:
+    """Where the columns stand that are no field, and yet decide something."""
+    named = [name for row_filter in mapping.filters for name in row_filter.columns]
     if above := mapping.parents:
         named += [above.parent, above.key, above.id, above.kind]
-    places = {at for name in named for at in positions(reading.columns, name)}
-    return places | {*find_reasons(reading.columns).values()}
+    return {at for name in named for at in positions(reading.columns, name)}
 
 
 def _is_filled(cells: Sequence[str]) -> bool:
@@ -569,7 +569,8 @@ def _examples(one: Conversion, examples: Sequence[Example]) -> list[Shown]:
     if one.source_removed_at is not None or one.text_key is None:
         return []
     reading = text_reading(conversions.reading_of(one))
-    used = {at for at, fields in enumerate(fields_of(mapping_of(one), reading.columns)) if fields}
+    mapping = mapping_of(one)
+    used = {at for at, fields in enumerate(fields_of(mapping, reading.columns)) if fields} | _deciding(mapping, reading)
     urns = {example.cells[_URN] for example in examples if example.cells}
     found = items_by_set.find_by_urns(urns)
     items = {item.urn: f"{item.name}, {item.set_name} {item.number}".strip() for item in found}

@@ -148,11 +148,13 @@ def test_filled_columns_that_are_not_used_are_named_on_the_preview(client: Flask
     make_items()
     header = "Name,Set,Number,Condition,Price,Quantity,Tally,Mood,Rarity,Signed by,Proxy"
     rows = ["Name 1,Set,1,NM,£1.00,1,0,A 1,Rare,,no", "Name 2,Set,2,NM,£1.00,1,3,B 7,Rare,A. Rist,no"]
-    rows.append("Name 1,Set,1,EX,£1.00,1,0,A 2,Rare,,no")
+    rows += ["Name 1,Set,1,EX,£1.00,1,0,A 2,Rare,,no", "Name 1,Set,1,GD,£1.00,1,0,A 3,Rare,,yes"]
     preview = follow(client, send(client, "\n".join([header, *rows])))
     note = preview.select_one("#unused")
     assert "cells hold values: Tally, Mood." in words(note)
     assert str(note.select_one("a")["href"]).endswith("/columns")
+    (left_out,) = (words(one) for one in preview.select(".match-changes li") if "Left out" in words(one))
+    assert left_out.endswith("Proxyyes")
     used = fill(client, page(client, str(note.select_one("a")["href"])), c7="notes")
     assert "cells hold values: Tally." in words(follow(client, used).select_one("#unused"))
 
