@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-MIN_BATCH_ROWS = 2_000
+#: As many as the largest chunk: a smaller batch takes nearly as long.
+MIN_BATCH_ROWS = 5_000
 MAX_BATCH_ROWS = 25_000
 #: Number of batches to aim for: more would cost more than they bring.
 _BATCHES, _BATCHES_PER_WORKER = 80, 4

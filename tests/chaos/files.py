@@ -120,16 +120,16 @@ def opposed_files() -> Opposed:
     Both update the initial listings, and both create the same new ones.
     """
     keys = all_keys(random.Random(1))
-    old, fresh = sorted(keys[:1_600]), sorted(keys[17_000:19_000])
+    old, fresh = sorted(keys[:4_400]), sorted(keys[17_000:19_000])
     files = []
     listings: dict[Key, set[tuple[str, ...]]] = {}
     for half in (0, 1):
         wanted = []
-        for batch in range(8):
+        for batch in range(4):
             updates = [("UPDATE", key) for key in old] + [
-                ("CREATE", key) for key in fresh[batch * 250 : (batch + 1) * 250]
+                ("CREATE", key) for key in fresh[batch * 500 : (batch + 1) * 500]
             ]
-            # A batch has 2,000 rows and a round fewer, so the cuts wander through the pattern.
+            # A batch has 5,000 rows and a round fewer, so the cuts wander through the pattern.
             wanted += reversed(updates) if (batch + half) % 2 else updates
         rows = [_row(mode, key, half + 2 * n) for n, (mode, key) in enumerate(wanted)]
         files.append(File(csv_bytes(rows)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from itertools import islice, product
+from itertools import cycle, islice, product
 
 from app.cli import DEMO_CATALOG
 from app.csvfile.contract import Condition
@@ -26,9 +26,9 @@ def mistakes() -> dict[int, int]:
     return {int(line): int(code) for line, code in told}
 
 
-def long_file(rows: int = 5_000) -> bytes:
-    """A file of several batches and many chunks; each row's REFERENCE is its line."""
-    keys = islice(product(_VARIANTS, Condition, range(1, 101)), rows)
+def long_file(rows: int = 5_500) -> bytes:
+    """A file of two batches and many chunks; each row's REFERENCE is its line. From 5,601 rows on, listings repeat."""
+    keys = islice(cycle(product(_VARIANTS, Condition, range(1, 101))), rows)
     return csv_bytes(
         row(
             urn=f"urn:test:{item}",

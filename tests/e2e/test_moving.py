@@ -25,7 +25,7 @@ def test_counters_rise_by_themselves(page: Page, gate: Gate) -> None:
     gate.close()
     upload_and_follow(page, long_file())
     expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "0")
-    assert counters(page) == {"total": 5_000, "successful": 0, "failed": 0}
+    assert counters(page) == {"total": 5_500, "successful": 0, "failed": 0}
     page.evaluate("window.isStillThere = true")
     seen = [counters(page)]
     for _ in range(2):
@@ -34,12 +34,12 @@ def test_counters_rise_by_themselves(page: Page, gate: Gate) -> None:
             "data-successful", str(seen[-1]["successful"])
         )
         seen.append(counters(page))
-    assert seen[0]["successful"] < seen[1]["successful"] < seen[2]["successful"] < 4_500
+    assert seen[0]["successful"] < seen[1]["successful"] < seen[2]["successful"] < 4_950
     assert seen[2]["failed"] > 0
     gate.open()
     status_of(page, "FAILED")
-    assert counters(page) == {"total": 5_000, "successful": 4_500, "failed": 500}
-    expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "5000")
+    assert counters(page) == {"total": 5_500, "successful": 4_950, "failed": 550}
+    expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "5500")
     assert page.evaluate("window.isStillThere")
     # And it asks no more.
     assert page.locator("[data-live-seconds]").count() == 0
@@ -66,12 +66,12 @@ def test_pause_and_resume(page: Page, gate: Gate) -> None:
     gate.open()
     status_of(page, "PAUSED")
     paused = counters(page)
-    assert 0 < paused["successful"] + paused["failed"] < 5_000
+    assert 0 < paused["successful"] + paused["failed"] < 5_500
     page.reload()
     assert counters(page) == paused
     page.get_by_role("button", name="Resume").click()
     status_of(page, "FAILED")
-    assert counters(page) == {"total": 5_000, "successful": 4_500, "failed": 500}
+    assert counters(page) == {"total": 5_500, "successful": 4_950, "failed": 550}
 
 
 def test_terminate_asks_first_and_then_nothing_more_is_written(page: Page, gate: Gate) -> None:
@@ -82,7 +82,7 @@ def test_terminate_asks_first_and_then_nothing_more_is_written(page: Page, gate:
     expect(dialog).to_be_hidden()
     status_of(page, "RUNNING")
     page.get_by_role("button", name="Terminate").click()
-    expect(dialog).to_contain_text("of 5,000 rows")
+    expect(dialog).to_contain_text("of 5,500 rows")
     with page.expect_request(lambda request: request.url.endswith("/terminate") and request.method == "POST"):
         dialog.get_by_role("button", name="Terminate import").click()
     # Two workers at the gate, and Terminate behind them.
@@ -91,8 +91,8 @@ def test_terminate_asks_first_and_then_nothing_more_is_written(page: Page, gate:
     status_of(page, "TERMINATED")
     ended = counters(page)
     processed = ended["successful"] + ended["failed"]
-    assert 0 < processed < 5_000
-    expect(page.get_by_text(f"Terminated stock.csv after {processed:,} of 5,000 rows.").first).to_be_visible()
+    assert 0 < processed < 5_500
+    expect(page.get_by_text(f"Terminated stock.csv after {processed:,} of 5,500 rows.").first).to_be_visible()
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
     page.goto("/imports")
     listed = export_listings(page)
@@ -160,11 +160,11 @@ def test_the_panel_keeps_the_focus_and_has_the_buttons(page: Page, gate: Gate) -
 
 
 def test_many_batches_are_each_in_the_table(page: Page, gate: Gate) -> None:
-    upload_and_follow(page, long_file())
+    upload_and_follow(page, long_file(11_000))
     status_of(page, "FAILED")
     batches = page.get_by_role("region", name="Table of batches").get_by_role("row")
     expect(batches).to_have_count(1 + 3)
-    expect(batches.nth(1)).to_contain_text("2,000")
+    expect(batches.nth(1)).to_contain_text("5,000")
     expect(batches.nth(3)).to_contain_text("1,000")
 
 
@@ -184,7 +184,7 @@ def test_the_title_tells_how_far_it_is_and_what_has_come_of_it(page: Page, gate:
     gate.open()
     status_of(page, "FAILED")
     expect(page).to_have_title("Failed: 10% of rows · stock.csv – Sluice")
-    expect(page.locator("[data-announcer]")).to_contain_text("4,500 of 5,000 rows are live")
+    expect(page.locator("[data-announcer]")).to_contain_text("4,950 of 5,500 rows are live")
 
 
 @pytest.mark.parametrize("width", [1280, 375])
@@ -207,7 +207,7 @@ def test_nothing_on_the_page_moves_while_the_counts_grow(page: Page, gate: Gate,
 
 def test_what_moves_is_told_and_kept(page: Page, gate: Gate) -> None:
     gate.close()
-    upload_and_follow(page, long_file())
+    upload_and_follow(page, long_file(11_000))
     gate.step()
     vitals = page.locator(".vitals")
     expect(vitals).to_contain_text("Last activity")
@@ -224,7 +224,7 @@ def test_stopping_is_told_from_the_press_of_the_button(page: Page, gate: Gate) -
     upload_and_follow(page, long_file())
     gate.wait_for(2)
     page.get_by_role("button", name="Terminate").click()
-    expect(page.locator("[data-confirm-state]")).to_have_text("0 of 5,000 rows have been processed.")
+    expect(page.locator("[data-confirm-state]")).to_have_text("0 of 5,500 rows have been processed.")
     page.get_by_role("button", name="Terminate import").click()
     gate.wait_for(3)
     state = page.locator("[data-state] .pill")

@@ -71,8 +71,10 @@ def mix(existing: dict[Key, int], *, seed: int, repeated: bool) -> Mixed:
 
 
 @pytest.fixture
-def existing(seller: Seller, run_jobs: RunJobs) -> Iterator[dict[Key, int]]:
+def existing(seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[Key, int]]:
     """Half of all listings, with different prices, in a table that is slow to write to."""
+    # So that there is a batch for each of the workers.
+    monkeypatch.setattr("app.batch_plan.MIN_BATCH_ROWS", 2_000)
     make_items(1_000)
     prices = {key: n for n, key in enumerate(_KEYS[::2], start=1)}
     start(seller, [row(urn=urn, condition=code, price=price) for (urn, code), price in prices.items()])

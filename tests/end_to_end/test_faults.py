@@ -31,8 +31,9 @@ def slow(environ: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def file(app: Flask) -> bytes:
-    """Rows of every kind, also such that repeat each other across batches."""
+def file(app: Flask, monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """Rows of every kind, also such that repeat each other across six batches."""
+    monkeypatch.setattr("app.batch_plan.MIN_BATCH_ROWS", 2_000)
     make_items(400)
     return generate(12_000)
 
