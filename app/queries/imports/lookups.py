@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Exists, Row, ScalarSelect, Select, case, exists, func, or_, select, tuple_, update
@@ -374,7 +375,9 @@ def _matching(query: Select[Any], wanted: ImportFilter) -> Select[Any]:
     return query
 
 
+@cache
 def _with_counters() -> Select[Any]:
+    # Kept, because to build it takes as long as to execute it.
     return (
         select(
             Import,
