@@ -38,8 +38,9 @@ blueprint.before_request(require_seller)
 
 #: Rows on a page of cells.
 _ROWS = 10
-#: The button that accepts every value that can mean only one thing.
-_SURE = "sure"
+#: The buttons for all groups: accept every value that can mean only one thing, accept those that have one suggestion
+#: too, and leave out what is still open.
+_SURE, _SUGGESTED, _REST = "sure", "suggested", "rest"
 _MAX_LINE = 2**31 - 1
 
 
@@ -110,7 +111,8 @@ def answer(public_id: uuid.UUID) -> ResponseReturnValue:
         return _groups_page(progress.get(seller_id(), public_id), _read_kind(), fault=str(refused)), 422
     now = progress.get_related(progress.get(seller_id(), public_id)).fixed
     _tell(before, now, len(edited) + sum(map(len, given)))
-    first = next(chain(*given), None) if request.form.get("press") != _SURE else None
+    is_for_all = request.form.get("press") in {_SURE, _SUGGESTED, _REST}
+    first = None if is_for_all else next(chain(*given), None)
     place = ErrorKind(Cause.by_slug(first.cause), first.column) if first else None
     anchor = _find_place(_key(public_id), groups, place)
     return redirect(url_for("fixes.show", public_id=public_id, _anchor=anchor, **_as_arguments(_read_kind())), 303)
@@ -236,16 +238,25 @@ def _read_typed() -> Iterator[NewAnswer]:
 
 
 def _read_pressed(public_id: uuid.UUID) -> Iterator[NewAnswer]:
-    """The answer of the button that was pressed, or everything that is certain."""
+    """The answer of the button that was pressed, or the answers of one for all groups."""
     pressed = request.form.get("press", "")
-    if pressed == _SURE:
-        yield from report.show(progress.get(seller_id(), public_id)).sure
+    if pressed in {_SURE, _SUGGESTED}:
+        to_fix = report.show(progress.get(seller_id(), public_id))
+        yield from to_fix.sure
+        yield from to_fix.suggested if pressed == _SUGGESTED else ()
+    elif pressed == _REST:
+        for group in corrections.list_groups(_key(public_id)):
+            yield _with_reason(NewAnswer(Rule.LEAVE_OUT, group.kind.cause.slug, group.kind.column))
     elif pressed:
-        answer = answers.read_text(pressed)
-        if answer.rule is Rule.LEAVE_OUT:
-            reason = request.form.get("reason", "").strip() or Cause.by_slug(answer.cause).title
-            answer = answer._replace(cells={REASON: reason[: answers.MAX_REASON]})
-        yield answer
+        yield _with_reason(answers.read_text(pressed))
+
+
+def _with_reason(answer: NewAnswer) -> NewAnswer:
+    """The answer with the reason for leaving rows out, if it does."""
+    if answer.rule is not Rule.LEAVE_OUT:
+        return answer
+    reason = request.form.get("reason", "").strip() or Cause.by_slug(answer.cause).title
+    return answer._replace(cells={REASON: reason[: answers.MAX_REASON]})
 
 
 def _read_rows() -> dict[int, str | Mapping[str, str]]:

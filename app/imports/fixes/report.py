@@ -118,6 +118,9 @@ class ToFix:
     #: The answers that “accept all” gives: one for each group with values that can mean only one thing.
     sure: list[NewAnswer]
     sure_rows: int
+    #: What “accept all suggestions” gives beside them: one for each value on the page that has just one suggestion.
+    suggested: list[NewAnswer]
+    suggested_rows: int
     answers: list[GivenAnswer]
     #: Whether there are older answers than these.
     has_older: bool
@@ -163,6 +166,10 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
     sure = {each.kind: each.rows for each in values if _is_sure(each)}
     by_kind = {group.kind: group for group in groups}
     answers = corrections.list_answers(one.key, limit=_ANSWERS + 1, before=before)
+    unsure = {(each.kind, each.value) for each in values if not _is_sure(each)}
+    suggested = [
+        each for group in shown for each in group.values if len(each.offers) == 1 and (each.kind, each.value) in unsure
+    ]
     return ToFix(
         standing,
         open_rows,
@@ -170,6 +177,8 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
         max(0, len(wanted) - _GROUPS),
         [NewAnswer(Rule.SUGGESTED, each.cause.slug, each.column) for each in sure if each in by_kind],
         sum(each.rows for each in values if _is_sure(each)),
+        [each.offers[0].answer for each in suggested],
+        sum(each.rows for each in suggested),
         answers[:_ANSWERS],
         len(answers) > _ANSWERS,
     )
