@@ -1,10 +1,10 @@
 """A cluster of PostgreSQL by the extension Citus: what its nodes answer, and on which of them a table lies."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from app.models import BY_SELLER, ON_ALL_NODES
-from app.queries import driver_cursor, fetch, fetch_value
+from app.queries import driver_cursor, fetch, fetch_as, fetch_one, fetch_value
 
 _BY_SELLER = [model.__tablename__ for model in BY_SELLER]
 _ON_ALL_NODES = [model.__tablename__ for model in ON_ALL_NODES]
@@ -63,29 +63,24 @@ class Shard(NamedTuple):
 
 def get_extension() -> Extension:
     """Whether Citus is here."""
-    with driver_cursor() as cursor:
-        query = """
-            select exists (select from pg_available_extensions where name = 'citus'),
-                (select extversion from pg_extension where extname = 'citus')
-        """
-        cursor.execute(query)
-        return Extension(*_only(cursor.fetchone()))
+    query = """
+        select exists (select from pg_available_extensions where name = 'citus') as is_available,
+            (select extversion from pg_extension where extname = 'citus') as version
+    """
+    return Extension(**fetch_one(query)._mapping)
 
 
 def list_nodes() -> list[Node]:
     """The nodes, the coordinator first. Needs the extension."""
     settings = f"{{{','.join(SETTINGS)}}}"
-    with driver_cursor() as cursor:
-        query = """
-            select n.nodeid, n.nodename || ':' || n.nodeport, n.groupid = 0, n.shouldhaveshards,
-                case when a.success then a.result::json end
-            from pg_dist_node n left join run_command_on_all_nodes(%(asked)s) a using (nodeid)
-            where n.isactive and n.noderole = 'primary' order by n.groupid
-        """
-        cursor.execute(
-            query, {"asked": f"select json_object_agg(name, setting) from pg_settings where name = any('{settings}')"}
-        )
-        return [Node(*row) for row in cursor]
+    query = """
+        select n.nodeid as id, n.nodename || ':' || n.nodeport as address, n.groupid = 0 as is_coordinator,
+            n.shouldhaveshards as holds_shards, case when a.success then a.result::json end as settings
+        from pg_dist_node n left join run_command_on_all_nodes(%(asked)s) a using (nodeid)
+        where n.isactive and n.noderole = 'primary' order by n.groupid
+    """
+    asked = f"select json_object_agg(name, setting) from pg_settings where name = any('{settings}')"
+    return fetch_as(Node, query, {"asked": asked})
 
 
 def find_silent() -> list[Node]:
@@ -112,22 +107,20 @@ def find_beside(seller_id: int) -> set[int]:
 
 def list_tables(extension: Extension) -> list[Table]:
     """The tables that a cluster distributes, in the order in which it does."""
-    place = "null, 0"
+    place = "null as by, 0 as colocation"
     if extension.version is not None:
         place = """
             (select case when d.partmethod = 'h' then column_to_column_name(c.oid, d.partkey)
-                when d.repmodel = 't' then '*' end from pg_dist_partition d where d.logicalrelid = c.oid),
-            (select colocationid from pg_dist_partition d where d.logicalrelid = c.oid)
+                when d.repmodel = 't' then '*' end from pg_dist_partition d where d.logicalrelid = c.oid) as by,
+            (select colocationid from pg_dist_partition d where d.logicalrelid = c.oid) as colocation
         """
-    with driver_cursor() as cursor:
-        query = f"""
-            select t.name, {place}, greatest(c.reltuples, 0)::bigint,
-                case when pg_relation_size(c.oid) > 0 then pg_total_relation_size(c.oid) else 0 end
-            from unnest(%(names)s::text[]) with ordinality as t (name, place)
-            join pg_class c on c.oid = to_regclass(t.name) order by t.place
-        """
-        cursor.execute(query, {"names": [*_ON_ALL_NODES, *_BY_SELLER]})
-        return [Table(*row) for row in cursor]
+    query = f"""
+        select t.name, {place}, greatest(c.reltuples, 0)::bigint as rows,
+            case when pg_relation_size(c.oid) > 0 then pg_total_relation_size(c.oid) else 0 end as size
+        from unnest(%(names)s::text[]) with ordinality as t (name, place)
+        join pg_class c on c.oid = to_regclass(t.name) order by t.place
+    """
+    return fetch_as(Table, query, {"names": [*_ON_ALL_NODES, *_BY_SELLER]})
 
 
 def is_by_seller(table: Table) -> bool:
@@ -165,38 +158,30 @@ def execute(statement: str) -> None:
 
 def list_shards() -> list[Shard]:
     """The shards of the listings, the largest first; those of a node that does not answer have no size."""
-    with driver_cursor() as cursor:
-        query = """
-            select shardid, nodename || ':' || nodeport, coalesce(shard_size, 0) from citus_shards
-            where table_name = to_regclass(%(first)s) order by 3 desc, 1
-        """
-        cursor.execute(query, {"first": FIRST})
-        return [Shard(*row) for row in cursor]
+    query = """
+        select shardid as id, nodename || ':' || nodeport as node, coalesce(shard_size, 0) as size from citus_shards
+        where table_name = to_regclass(%(first)s) order by 3 desc, 1
+    """
+    return fetch_as(Shard, query, {"first": FIRST})
 
 
 def find_sellers(shards: Collection[int], *, per_shard: int) -> dict[int, list[tuple[int, str]]]:
     """The sellers in these shards whose imports have created the most listings: their ids and email addresses."""
-    with driver_cursor() as cursor:
-        query = """
-            select shard, (array_agg(id order by created desc))[:%(limit)s],
-                (array_agg(email order by created desc))[:%(limit)s]
-            from (
-                select s.id, s.email, get_shard_id_for_distribution_column(%(first)s, s.id) as shard,
-                    (select coalesce(sum(b.created), 0) from batches b where b.seller_id = s.id) as created
-                from sellers s offset 0
-            ) s
-            where shard = any(%(shards)s::bigint[]) group by 1
-        """
-        cursor.execute(query, {"first": FIRST, "shards": [*shards], "limit": per_shard})
-        return {shard: list(zip(ids, emails, strict=True)) for shard, ids, emails in cursor}
+    query = """
+        select shard, (array_agg(id order by created desc))[:%(limit)s] as ids,
+            (array_agg(email order by created desc))[:%(limit)s] as emails
+        from (
+            select s.id, s.email, get_shard_id_for_distribution_column(%(first)s, s.id) as shard,
+                (select coalesce(sum(b.created), 0) from batches b where b.seller_id = s.id) as created
+            from sellers s offset 0
+        ) s
+        where shard = any(%(shards)s::bigint[]) group by 1
+    """
+    rows = fetch(query, {"first": FIRST, "shards": [*shards], "limit": per_shard})
+    return {row.shard: list(zip(row.ids, row.emails, strict=True)) for row in rows}
 
 
 def count_listings(seller_id: int) -> int:
     """The number of a seller's listings."""
     query = "select count(*) from listings where seller_id = %(seller_id)s"
     return int(fetch_value(query, {"seller_id": seller_id}))
-
-
-def _only(row: tuple[Any, ...] | None) -> tuple[Any, ...]:
-    assert row is not None
-    return row
