@@ -41,8 +41,9 @@ def failed(seller: Seller, run_jobs: RunJobs, rows: list[dict[str, str]] | bytes
 
 def open_values(one: Import) -> dict[tuple[str, str, str], int]:
     """The rows of each open value."""
-    engine.survey(ImportKey(one.seller_id, one.id))
-    found = corrections.list_values(ImportKey(one.seller_id, one.id), per_group=100)
+    key = ImportKey(one.seller_id, one.id)
+    engine.survey(key)
+    found = corrections.list_values(key, corrections.list_groups(key), per_group=100)
     return {(each.kind.cause.slug, each.kind.column, each.value): each.rows for each in found}
 
 

@@ -158,25 +158,26 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
     """
     standing = corrections.get(one.key)
     open_rows = max(0, one.failed - standing.closed - standing.correct)
-    groups = corrections.list_groups(one.key)
+    groups = corrections.list_groups(one.key) if standing.answering is None else []
     wanted = [group for group in groups if kind in {None, group.kind}]
-    per_group = _VALUES if kind is None else _VALUES_ALONE
-    values = corrections.list_values(one.key, per_group=per_group, kind=kind)
-    shown = _show_groups(one, wanted[:_GROUPS], values) if standing.answering is None else []
-    sure = {each.kind: each.rows for each in values if _is_sure(each)}
-    by_kind = {group.kind: group for group in groups}
+    values = corrections.list_values(one.key, wanted, per_group=_VALUES if kind is None else _VALUES_ALONE)
+    sure = [each for each in values if _is_sure(each)]
     answers = corrections.list_answers(one.key, limit=_ANSWERS + 1, before=before)
-    unsure = {(each.kind, each.value) for each in values if not _is_sure(each)}
+    shown = _show_groups(one, wanted[:_GROUPS], values)
+    certain = {(each.kind, each.value) for each in sure}
     suggested = [
-        each for group in shown for each in group.values if len(each.offers) == 1 and (each.kind, each.value) in unsure
+        each
+        for group in shown
+        for each in group.values
+        if len(each.offers) == 1 and (each.kind, each.value) not in certain
     ]
     return ToFix(
         standing,
         open_rows,
         shown,
         max(0, len(wanted) - _GROUPS),
-        [NewAnswer(Rule.SUGGESTED, each.cause.slug, each.column) for each in sure if each in by_kind],
-        sum(each.rows for each in values if _is_sure(each)),
+        [NewAnswer(Rule.SUGGESTED, kind.cause.slug, kind.column) for kind in dict.fromkeys(each.kind for each in sure)],
+        sum(each.rows for each in sure),
         [each.offers[0].answer for each in suggested],
         sum(each.rows for each in suggested),
         answers[:_ANSWERS],

@@ -469,20 +469,29 @@ def list_groups(key: ImportKey) -> list[Group]:
     ]
 
 
-def list_values(key: ImportKey, *, per_group: int, kind: ErrorKind | None = None) -> list[Value]:
-    """The most frequent values of each group, or of one."""
-    group = (OpenValue.cause, OpenValue.column)
-    place = func.row_number().over(
-        partition_by=group, order_by=(OpenValue.rows.desc(), OpenValue.first_line, OpenValue.value)
+def list_values(key: ImportKey, groups: Collection[Group], *, per_group: int) -> list[Value]:
+    """The most frequent values of each of these groups."""
+    # Only those that are wanted are sorted, not all that a group has.
+    rows = fetch(
+        f"""
+        select v.* from unnest(%(causes)s::text[], %(columns)s::text[]) with ordinality as g (cause, in_column, place)
+        cross join lateral (
+            select cause, "column" as in_column, value, rows, first_line, last_line from open_values
+            where {_THIS} and cause = g.cause and "column" = g.in_column
+            order by rows desc, first_line, value limit %(limit)s
+        ) as v
+        order by g.place, v.rows desc, v.first_line, v.value
+        """,
+        {
+            **key._asdict(),
+            "causes": [group.kind.cause.slug for group in groups],
+            "columns": [str(group.kind.column) for group in groups],
+            "limit": per_group,
+        },
     )
-    query = select(*group, OpenValue.value, OpenValue.rows, OpenValue.first_line, OpenValue.last_line, place.label("n"))
-    query = query.where(OpenValue.seller_id == key.seller_id, OpenValue.import_id == key.import_id)
-    if kind is not None:
-        query = query.where(OpenValue.cause == kind.cause.slug, OpenValue.column == str(kind.column))
-    found = query.subquery()
-    page = select(found).where(found.c.n <= per_group).order_by(found.c.n)
     return [
-        Value(ErrorKind(Cause.by_slug(cause), column), *rest) for cause, column, *rest, _ in db.session.execute(page)
+        Value(ErrorKind(Cause.by_slug(row.cause), row.in_column), row.value, row.rows, row.first_line, row.last_line)
+        for row in rows
     ]
 
 
