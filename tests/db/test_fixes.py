@@ -235,6 +235,10 @@ def fix_file(one: Import, lines: set[int]) -> bytes:
     return "\n".join([rows[0], *(line for line in rows[1:] if int(line.split(",")[15]) in lines), ""]).encode()
 
 
+#: What is still open of an import ``in_part``.
+TO_90 = NewAnswer(Rule.SET, "price-not-whole", "PRICE", "z", {"PRICE": "90"})
+
+
 def take_up(way: str, seller_id: int, public_id: uuid.UUID, file: bytes) -> Import | str:
     """Take failed rows up in one way; what it has made, or why it was refused."""
     try:
@@ -303,18 +307,55 @@ def test_every_failed_row_is_taken_up_once_in_every_order(
     assert_taken_once(key)
 
 
-def test_of_three_that_take_rows_up_at_the_same_time_none_takes_one_twice(
+def test_what_is_taken_up_stays_as_it_is_whatever_is_answered_later(seller: Seller, run_jobs: RunJobs) -> None:
+    one, file = in_part(seller, run_jobs)
+    key, public_id = ImportKey(one.seller_id, one.id), one.public_id
+    open_values(one)
+    assert isinstance(take_up("upload", key.seller_id, public_id, file), Import)
+    assert counts(engine.give(one, TO_90)) == (3, 0, 1, 2)
+    assert isinstance(take_up("corrected", key.seller_id, public_id, file), Import)
+
+    def answer_again() -> set[tuple[int, int, int, int]]:
+        taken = [*corrections.look_at(key, range(2, 8)).taken]
+        return {
+            counts(engine.give(one, TO_90)),
+            counts(engine.give_cells(one, {line: {"PRICE": "7"} for line in taken})),
+            counts(engine.leave_out(one, taken, "")),
+            counts(engine.take_back(one, 1)),
+            counts(engine.take_back(one, 3)),
+        }
+
+    assert answer_again() == {(0, 0, 1, 5)}
+    # The one that was left out is open again, and then retried.
+    assert counts(engine.take_back(one, 2)) == (0, 0, 0, 5)
+    assert isinstance(take_up("retry", key.seller_id, public_id, file), Import)
+    assert answer_again() == {(0, 0, 0, 6)}
+    assert open_values(one) == recount(one) == {}
+    run_jobs()
+    assert_taken_once(key)
+
+
+def test_of_those_that_correct_and_take_up_rows_at_the_same_time_none_takes_one_twice(
     app: Flask, seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, file = in_part(seller, run_jobs)
     key, seller_id, public_id = ImportKey(one.seller_id, one.id), seller.id, one.public_id
-    together = threading.Barrier(3, timeout=20)
+    open_values(one)
+    together = threading.Barrier(4, timeout=20)
     insert = creation._find_or_insert
 
-    def insert_together(*args: Any, **options: Any) -> Import:
+    def wait_for_all() -> None:
         with suppress(threading.BrokenBarrierError):
             together.wait()
+
+    def insert_together(*args: Any, **options: Any) -> Import:
+        wait_for_all()
         return insert(*args, **options)
+
+    def answer() -> None:
+        with app.app_context():
+            wait_for_all()
+            engine.give(db.session.get_one(Import, tuple(key)), TO_90)
 
     monkeypatch.setattr(creation, "_find_or_insert", insert_together)
     made: list[Import | str] = []
@@ -324,12 +365,17 @@ def test_of_three_that_take_rows_up_at_the_same_time_none_takes_one_twice(
             made.append(take_up(way, seller_id, public_id, file))
 
     threads = [threading.Thread(target=take, args=[way]) for way in ("corrected", "retry", "upload")]
+    threads.append(threading.Thread(target=answer))
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(made) == 3
     assert_taken_once(key)
+    # Nor is any row lost by the answer that was given meanwhile.
+    assert counts(corrections.get(key)) == counts(corrections.count_states(key))
+    one = db.session.get_one(Import, tuple(key))
+    assert open_values(one) == recount(one)
 
 
 def test_rows_are_recognised_by_their_bytes_and_a_new_file_is_not(seller: Seller, run_jobs: RunJobs) -> None:

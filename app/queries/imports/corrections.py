@@ -326,9 +326,12 @@ def read_lines(key: ImportKey, lines: Collection[int]) -> pa.Table:
 
 
 def list_states(key: ImportKey, lines: Collection[int]) -> dict[int, tuple[CorrectionState, bool]]:
-    """The states of those of these rows that have a correction, and whether they are corrected."""
+    """The states of those of these rows that have a correction and are not taken up, and whether they are corrected."""
     query = select(Correction.line, Correction.state, Correction.row.is_not(None)).where(
-        Correction.seller_id == key.seller_id, Correction.import_id == key.import_id, Correction.line.in_(lines)
+        Correction.seller_id == key.seller_id,
+        Correction.import_id == key.import_id,
+        Correction.line.in_(lines),
+        Correction.taken_by.is_(None),
     )
     return {line: (CorrectionState(state), is_corrected) for line, state, is_corrected in db.session.execute(query)}
 
