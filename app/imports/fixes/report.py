@@ -301,9 +301,13 @@ def _plain(text: str) -> str:
 
 
 def _fields(kind: ErrorKind, cells: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The columns to type an answer in: those with the problem, and those that name the item in another way."""
-    for column in columns_of(kind) if kind.cause.slug not in UNCERTAIN else ():
-        yield column, _plain(cells.get(column, ""))
+    """The columns to type an answer in: those with the problem, and those that name the item in another way.
+
+    What means several items is not wrong by itself: only the URN tells which one is meant.
+    """
+    if kind.cause.slug not in UNCERTAIN and kind.cause is not Cause.ITEM_AMBIGUOUS:
+        for column in columns_of(kind):
+            yield column, _plain(cells.get(column, ""))
     if kind.cause.asks_for_item and kind.cause is not Cause.VARIANT_NOT_FOUND and kind.column != Column.URN:
         yield Column.URN, ""
 
