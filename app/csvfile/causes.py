@@ -353,7 +353,7 @@ class Cause(Enum):
         Code.INVALID,
         "Text is too long",
         "{column} has {count} characters. Shorten it to {limit} at most.",
-        "Shorten the text; the message of each row says how many characters its column takes.",
+        f"Shorten the text to {MAX_TEXT_LENGTH} characters at most.",
     )
 
     ITEM_NOT_FOUND = (

@@ -313,9 +313,10 @@ def _tell(before: Standing, now: Standing, given: int) -> None:
         return
     if now.answering is not None:
         return
+    others = now.open_corrected - before.open_corrected
     changes = (
         (now.correct - before.correct, "more row", "can be imported"),
-        (now.open_corrected - before.open_corrected, "row", "with another problem"),
+        (others, "row", f"{'has' if others == 1 else 'have'} another problem"),
         (now.left_out - before.left_out, "row", "left out"),
     )
     told = ", ".join(f"{counted(count, rows)} {came_to}" for count, rows, came_to in changes if count > 0)

@@ -138,7 +138,7 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     presses.press("Change MODE to CREATE", within=group("listing-not-found"))
     # Which listings these are, and that rows of this very file have made them.
     meant = [words(row) for row in presses.look().select(f"{group('listing-exists')} .fix-meant li")]
-    card = "Line 17: Dirty Squall, Harbour Rats, number HR-23, Weather, NM, normal."
+    card = "Line 17: Dirty Squall, Harbour Rats, number HR-23, Weather, NM, normal, 30 for £0.20."
     assert meant[0] == f"{card} You have 30 for £0.20, from line 18 of this file."
     presses.press("Change MODE to UPDATE", within=group("listing-exists"))
     assert presses.state() == {"correct": 20, "open": 2, "left-out": 2, "taken": 0}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from app.csvfile.columns import FIELDS, Column
+from app.csvfile.columns import FIELDS, VALUES, Column
 from app.csvfile.contract import CONDITION_CODES, NamedBy, in_pounds
 from app.csvfile.lines import LineReader
 from app.csvfile.rows import each_row
@@ -29,6 +29,7 @@ class Meant(NamedTuple):
 
     #: Its line in the file that the seller has uploaded, like all lines here.
     line: int
+    #: Which card it is, and how many of it for how much.
     card: str
     #: What is there already, in words; empty if nothing is.
     listing: str
@@ -54,7 +55,9 @@ def tell(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Meant]:
     there = {(each.urn, each.condition, each.variants): each for each in search.describe(one.key.seller_id, keys)}
     told = []
     for error, row, item in meant:
-        card = tell_item(described[item.urn][0]), _CODES[row.condition], row.variants
+        of_row = dict(zip(VALUES, row.values, strict=True))
+        says = _say_offer(of_row[Column.QUANTITY], of_row[Column.PRICE])
+        card = tell_item(described[item.urn][0]), _CODES[row.condition], row.variants, says
         listing = there.get((item.urn, row.condition, row.variants))
         told.append(Meant(error.line, ", ".join(filter(None, card)), _say(listing), _find_writer(one, listing, error)))
     lines = seller_file.own_lines(one.key, {line for each in told for line in (each.line, each.writer) if line})
@@ -65,7 +68,11 @@ def _say(listing: FoundListing | None) -> str:
     if listing is None:
         return ""
     quantity, price = (listing.values[FIELDS[column].name] for column in (Column.QUANTITY, Column.PRICE))
-    return f"You have {quantity:,} for {in_pounds(int(price or 0))}"
+    return f"You have {_say_offer(quantity, price)}"
+
+
+def _say_offer(quantity: Any, price: Any) -> str:
+    return f"{quantity:,} for {in_pounds(int(price or 0))}"
 
 
 def _find_writer(one: ImportProgress, listing: FoundListing | None, error: RecordedError) -> int | None:
