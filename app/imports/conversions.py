@@ -390,7 +390,7 @@ def explain_undecidable(conversion: Conversion) -> str | None:
     As long as rows of that import may still be written, they would set the quantities of listings back.
     """
     key = ConversionKey(conversion.seller_id, conversion.id)
-    if (conversion.scan or {}).get("is_decided") or lookups.find_decider(key):
+    if lookups.is_decided(*key):
         return "The rows that were open are in another import. Match the file again instead."
     keys = [ImportKey(key.seller_id, one.id) for one in queries.list_imports(key)]
     hindrances = (progress.explain_unsettled(one) for one in keys if not lookups.is_undone(one))

@@ -14,9 +14,9 @@ from app.batch_plan import BatchPlan
 from app.extensions import db
 from app.humanize import counted
 from app.imports import quotas
-from app.imports.errors import ImportedBefore, KeyTaken
+from app.imports.errors import ImportedBefore, KeyTaken, TransitionRefused
 from app.jobs import queue
-from app.models import Batch, Import
+from app.models import Batch, Conversion, Import
 from app.queries import ImportKey
 from app.queries.imports import lookups, retention
 from app.queries.listings.listings import DIGEST_FORMAT
@@ -144,8 +144,8 @@ def insert_once(
 ) -> Import:
     """Insert ``created`` with its batches, or find the import that its form has already created from the same file.
 
-    Raises KeyTaken, ImportedBefore if ``refuse_repeated``, and IntegrityError or RowsMoved if rows of its parent have
-    been taken up already.
+    Raises KeyTaken, ImportedBefore if ``refuse_repeated``, IntegrityError or RowsMoved if rows of its parent have been
+    taken up already, and TransitionRefused if they would undo what was decided about others of their foreign file.
     """
     try:
         return _find_or_insert(created, plans, refuse_repeated=refuse_repeated, taking=taking)
@@ -166,6 +166,7 @@ def _find_or_insert(
     made = find_of_form(created)
     if made is not None:
         return made
+    _check_undecided(created)
     if refuse_repeated:
         raise_if_imported(created)
     if taking:
@@ -174,6 +175,23 @@ def _find_or_insert(
     if taking:
         taking.take(created)
     return created
+
+
+def _check_undecided(created: Import) -> None:
+    """Raise TransitionRefused if another import has what was open in the foreign file that the rows come from.
+
+    That has added the copies in these rows to its own.
+    """
+    if created.conversion_id is None or created.kind is not ImportKind.IMPORT:
+        return
+    conversion = db.session.get_one(Conversion, (created.seller_id, created.conversion_id))
+    # The rows of a retry are a file of their own.
+    lookups.lock_file(created.seller_id, conversion.sha256)
+    if lookups.is_decided(created.seller_id, created.conversion_id, created.parent_id):
+        raise TransitionRefused(
+            "The rows of this file that were open are in another import. Without them, these rows would set their "
+            "listings back to fewer copies. Match the file again instead."
+        )
 
 
 def raise_if_imported(created: Import) -> None:

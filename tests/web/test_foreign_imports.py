@@ -364,6 +364,34 @@ def test_rows_that_were_open_are_imported_once(
         conversions.copy(seller.id, opened.public_id, decide=True)
 
 
+def test_an_import_whose_open_rows_are_in_another_sets_no_listing_back(
+    client: FlaskClient, seller: Seller, opened: Conversion, run_jobs: Callable[[], None]
+) -> None:
+    # The listing that has a row of both fails in the first, and is left out there.
+    start(seller, [row(variants="normal", quantity=7)])
+    run_jobs()
+    first = conversions.start(seller.id, opened.public_id, ImportKind.IMPORT)
+    run_jobs()
+    db.session.rollback()
+    engine.give(db.session.get_one(Import, (seller.id, first.id)), NewAnswer(Rule.LEAVE_OUT, "listing-exists"))
+    second = conversions.start(seller.id, decide(seller, opened).public_id, ImportKind.IMPORT)
+    run_jobs()
+    db.session.rollback()
+    kept = engine.take_back(db.session.get_one(Import, (seller.id, first.id)), 1)
+    assert kept.closed == 0
+    path = f"/imports/{first.public_id}"
+    for address in (f"{path}/again", f"{path}/retry", f"/imports/match/{opened.public_id}/start"):
+        answer = client.post(address, data={"csrf_token": csrf_token(client), "rows": "FAILED"})
+        assert answer.status_code == 409, address
+        assert "set their listings back to fewer copies" in answer.text
+    commands.import_again(seller.id, first.public_id, kind=ImportKind.CHECK)
+    run_jobs()
+    assert [line[4] for line in sorted(listed(seller))] == ["5", "2"]
+    undo.start(seller.id, second.public_id)
+    run_jobs()
+    commands.retry(seller.id, first.public_id, RetriedRows.FAILED)
+
+
 def test_rows_are_not_decided_without_knowing_which_were_open(
     seller: Seller, opened: Conversion, run_jobs: Callable[[], None]
 ) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.extensions import db
 from app.models import Batch, Conversion, Fixing, Import
-from app.queries import BatchKey, ConversionKey, ImportKey, execute, fetch_as, fetch_one, fetch_value, older_than
+from app.queries import BatchKey, ImportKey, execute, fetch_as, fetch_one, fetch_value, older_than
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
     IMPORT_RUNNING,
@@ -36,8 +36,6 @@ _REST = f"""
 
 #: Not deleted by its seller.
 _IS_THERE = Import.deleted_at.is_(None)
-#: A value, or the column that has it.
-_Number = int | InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
 #: The rows of a foreign file that nobody has decided about, unless the import that has had them was deleted since.
 _UNDECIDED = case((Conversion.scan["is_decided"].as_boolean(), 0), else_=Conversion.undecided)
 _IS_ITS_CONVERSION = (Conversion.seller_id == Import.seller_id) & (Conversion.id == Import.conversion_id)
@@ -217,17 +215,30 @@ def is_undone(key: ImportKey) -> bool:
     return bool(db.session.scalar(query))
 
 
-def find_decider(key: ConversionKey) -> uuid.UUID | None:
-    """The import of the rows that the import of a conversion has left out or open; None: none, or it was undone."""
-    return db.session.scalar(_decider(key.seller_id, key.conversion_id))
+def is_decided(seller_id: int, conversion_id: int, parent_id: int | None = None) -> bool:
+    """Whether the rows that an import of a conversion has left open are in another import, which is not undone.
+
+    So it is if that is true of any import that it comes from, the next of which is ``parent_id``.
+    """
+    of_seller = select(Import.parent_id, Import.conversion_id).where(Import.seller_id == seller_id)
+    before = of_seller.where(Import.id == parent_id).cte("before", recursive=True)
+    before = before.union(of_seller.where(Import.id == before.c.parent_id))
+    ids = select(Conversion.id).where(
+        Conversion.seller_id == seller_id,
+        or_(Conversion.id == conversion_id, Conversion.id.in_(select(before.c.conversion_id))),
+    )
+    is_noted = ids.where(Conversion.scan["is_decided"].as_boolean()).exists()
+    return bool(db.session.scalar(select(or_(is_noted, _decider(seller_id, ids).exists()))))
 
 
 def _decided_as() -> ScalarSelect[uuid.UUID]:
     """See ``WithCounters.decided_as``."""
-    return _decider(Import.seller_id, Import.conversion_id).correlate(Import).scalar_subquery()
+    return _decider(Import.seller_id, [Import.conversion_id]).correlate(Import).scalar_subquery()
 
 
-def _decider(seller_id: _Number, conversion_id: _Number) -> Select[uuid.UUID]:
+def _decider(
+    seller_id: int | InstrumentedAttribute[int], conversion_ids: list[InstrumentedAttribute[int | None]] | Select[int]
+) -> Select[uuid.UUID]:
     decider, deciding = aliased(Import), aliased(Conversion)
     its = (deciding.seller_id == decider.seller_id) & (deciding.id == decider.conversion_id)
     query = (
@@ -235,7 +246,7 @@ def _decider(seller_id: _Number, conversion_id: _Number) -> Select[uuid.UUID]:
         .join(deciding, its)
         .where(
             deciding.seller_id == seller_id,
-            deciding.decides == conversion_id,
+            deciding.decides.in_(conversion_ids),
             decider.kind == ImportKind.IMPORT,
             decider.deleted_at.is_(None),
             ~_is_undone(decider),
