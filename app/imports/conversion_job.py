@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import astuple
@@ -155,7 +156,8 @@ def _write(
     """Store the converted file and its companions, all or none, and say what they hold."""
     storage = current_storage()
     writers = {key: stack.enter_context(storage.create(key)) for key in keys[:-1]}
-    companions, findings = CompanionWriter(Sinks(*(writers[key] for key in keys[1:-1]))), Findings()
+    spilled = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+    companions, findings = CompanionWriter(Sinks(*(writers[key] for key in keys[1:-1])), spilled), Findings()
     converted = writers[keys.converted]
     # Here the whole file is read. What it is refused for is no matter of the file that comes of it.
     first = [*islice(blocks, 1)]

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ from app.imports.foreign.bound import Bound, bytes_of, has_any
 from app.imports.foreign.mapping import Mapping
 from app.imports.foreign.reading import Reading, blocks
 from app.imports.foreign.reasons import ADDED_PRICE, Outcome, Reason, reason
+from app.imports.foreign.spill import Spill
 from app.imports.foreign.texts import find_unsaid, one_line
 from app.queries.listings import listings
 
@@ -32,8 +33,17 @@ _CODES = dict(zip(CONDITION_CODES.values(), CONDITION_CODES, strict=True))
 _CONDITIONS = pa.array(["", *(_CODES[one] for one in Condition)])
 _HIDDEN = pa.array(["", "false", "true"])
 _NOTHING = pa.scalar("", pa.string())
-#: Where the id of the item begins in the key of a listing, counted in bits from the lowest.
-_ITEM_BIT = 28
+#: An offer, by its number in the file: the key of its listing, the number of the first for that and the line that this
+#: becomes, the quantity, at the first in the end that of all, the price of the first, and whether the listing is taken.
+_OFFER = np.dtype(
+    {
+        "names": ["key", "number", "first", "out_line", "quantity", "price", "is_taken"],
+        "formats": ["i8", "i4", "i4", "i4", "i4", "i4", "?"],
+    },
+    align=True,
+)
+#: In how many parts that is done.
+_PARTS = 64
 
 
 @dataclass(frozen=True)
@@ -82,143 +92,107 @@ def convert(
     """Convert the file that was read as ``reading``, or as many of its first blocks.
 
     It is worked through once, and each block is laid by in a temporary file, until it is known which rows are for the
-    same listing: the first of them gets the quantities of all. Memory holds some bytes a row for that. ``on_read`` is
-    told the number of rows after each block; all are read before the first ``Converted`` comes. ``only``: the lines of
-    the rows that are taken; the others just add their quantities to the listings of these.
+    same listing: the first of them gets the quantities of all. What decides that is in another. ``on_read`` is told
+    the number of rows after each block; all are read before the first ``Converted`` comes. ``only``: the lines of the
+    rows that are taken; the others just add their quantities to the listings of these.
 
     Reads the catalog and the seller's listings, and ends the session's transaction after each block, because the
     database would end one that waits for long.
     """
     bound = Bound(mapping, reading.columns)
     converter = BlockConverter(bound)
-    with tempfile.TemporaryFile() as laid_by:
-        keys, rows = _Keys(), 0
+    with tempfile.TemporaryFile() as laid_by, tempfile.TemporaryFile() as spilled:
+        merger, rows = _Merger(Spill(spilled, _OFFER)), 0
         for block in islice(blocks(source, reading), most_blocks):
             worked = converter.work(block)
             db.session.rollback()
-            keys.add(worked.offers, None if only is None else np.isin(worked.lines[worked.offers.rows], only))
+            merger.add(worked.offers, None if only is None else np.isin(worked.lines[worked.offers.rows], only))
             pickle.dump(worked, laid_by, pickle.HIGHEST_PROTOCOL)
             rows += len(block)
             on_read(rows)
-        merged = keys.merge()
         laid_by.seek(0)
-        writer = _Writer(merged, converter.variants, find_unsaid(bound), seller_id)
-        while writer.rows < rows:
-            converted = writer.write(pickle.load(laid_by))
+        writer = _Writer(converter.variants, find_unsaid(bound), seller_id)
+        for merged in merger.merge():
+            converted = writer.write(pickle.load(laid_by), merged)
             db.session.rollback()
             yield converted
 
 
-class _Merged:
-    """Which offers are for the same listing, by their numbers in the order of the file."""
+class _Merger:
+    """Finds out which offers are for the same listing, of which the first gets the quantities of all."""
 
-    def __init__(
-        self,
-        keys: NDArray[np.int64],
-        quantities: NDArray[np.int32],
-        prices: NDArray[np.int32],
-        are_taken: NDArray[np.bool_] | None,
-    ) -> None:
-        #: For each that is the first the quantity of all.
-        self.quantities = quantities
-        #: For each the price of the first for its listing.
-        self.prices = prices
-        #: For each whether its listing is taken; None: all are.
-        self.are_taken = are_taken
-        firsts = np.arange(len(keys), dtype=np.int32)
-        # A part after the other, so that little memory is needed beside what is kept.
-        parts = keys.view(np.uint32)[:: keys.itemsize // 4] >> np.uint32(_ITEM_BIT)
-        for part in range(1 << 32 - _ITEM_BIT):
-            self._merge(np.flatnonzero(parts == part), keys, firsts)
-        #: For each whether it is the first for its listing.
-        self.is_first = firsts == np.arange(len(keys), dtype=np.int32)
-        if are_taken is not None:
-            self.is_first &= are_taken
-        #: For each the line of the listing in the converted file.
-        self.out_lines = (np.cumsum(self.is_first, dtype=np.int32) + np.int32(1))[firsts]
-
-    def _merge(self, at: NDArray[np.int64], keys: NDArray[np.int64], firsts: NDArray[np.int32]) -> None:
-        """Add up those offers that are ``at`` some numbers, and set which is the first for the listing of each."""
-        if not len(at):
-            return
-        at = at[np.argsort(keys[at])]
-        some = keys[at]
-        starts = np.flatnonzero(np.concatenate([[True], some[1:] != some[:-1]]))
-        if len(starts) == len(at):
-            return
-        first = np.minimum.reduceat(at, starts)
-        # The sum may be more than a listing can hold, which its row is told when it is imported.
-        sums = np.add.reduceat(self.quantities[at], starts, dtype=np.int64)
-        self.quantities[first] = np.minimum(sums, np.iinfo(np.int32).max)
-        counts = np.diff(starts, append=len(at))
-        firsts[at] = np.repeat(first, counts)
-        if self.are_taken is not None:
-            self.are_taken[at] = np.repeat(np.logical_or.reduceat(self.are_taken[at], starts), counts)
-        self.prices[at] = self.prices[firsts[at]]
-
-
-class _Keys:
-    """Collects what decides which offers are for the same listing."""
-
-    def __init__(self) -> None:
-        self._keys: list[NDArray[np.int64]] = []
-        self._quantities: list[NDArray[np.int32]] = []
-        self._prices: list[NDArray[np.int32]] = []
-        self._are_taken: list[NDArray[np.bool_]] = []
+    def __init__(self, spill: Spill) -> None:
+        self._spill = spill
+        self._count = 0
 
     def add(self, offers: Offers, are_taken: NDArray[np.bool_] | None) -> None:
         """Add the offers of the next block, and which of them are taken (None: all)."""
+        entries = np.zeros(len(offers.rows), _OFFER)
         # The parts of the listing key, side by side in 64 bits.
-        key = offers.item_ids.astype(np.int64) << _ITEM_BIT | offers.conditions.astype(np.int64) << 24 | offers.variants
-        self._keys.append(key)
-        self._quantities.append(offers.quantities)
-        self._prices.append(offers.prices)
-        if are_taken is not None:
-            self._are_taken.append(are_taken)
+        entries["key"] = offers.item_ids.astype(np.int64) << 28 | offers.conditions.astype(np.int64) << 24
+        entries["key"] |= offers.variants
+        entries["number"] = np.arange(self._count, self._count + len(entries))
+        entries["quantity"], entries["price"] = offers.quantities, offers.prices
+        entries["is_taken"] = True if are_taken is None else are_taken
+        self._count += len(entries)
+        self._spill.add(entries, (offers.item_ids % _PARTS).astype(np.uint8))
 
-    def merge(self) -> _Merged:
-        """Which offers are for the same listing; what was collected is given away."""
-        are_taken = _taken(self._are_taken) if self._are_taken else None
-        return _Merged(_taken(self._keys), _taken(self._quantities), _taken(self._prices), are_taken)
+    def merge(self) -> Iterator[NDArray[np.void]]:
+        """What is known of the offers of each block in the end."""
+        is_first = np.zeros(self._count, np.bool_)
+        for entries in self._spill.parts():
+            _merge(entries)
+            is_first[entries["first"]] = entries["is_taken"]
+        # Eight in a byte, with the number of those before.
+        bits = np.packbits(is_first, bitorder="little")
+        counts = np.bitwise_count(bits)
+        before = np.cumsum(counts, dtype=np.int32) - counts
+        del is_first, counts
+        for entries in self._spill:
+            entries = entries[np.argsort(entries["number"])]
+            at, lower = entries["first"] >> 3, (1 << (entries["first"] & 7)) - 1
+            entries["out_line"] = 2 + before[at] + np.bitwise_count(bits[at] & lower.astype(np.uint8))
+            yield entries
 
 
-def _taken(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    """The parts as one, which are not kept."""
-    whole = np.concatenate(parts) if parts else np.empty(0, np.int64)
-    parts.clear()
-    return whole
+def _merge(entries: NDArray[np.void]) -> None:
+    """Add up the offers for each listing, all of which are among ``entries``, in the order of the file."""
+    if not len(entries):
+        return
+    order = np.argsort(entries["key"], kind="stable")
+    keys = entries["key"][order]
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+    # The sum may be more than a listing can hold, which its row is told when it is imported.
+    sums = np.add.reduceat(entries["quantity"][order], starts, dtype=np.int64)
+    entries["quantity"][order[starts]] = np.minimum(sums, np.iinfo(np.int32).max)
+    counts = np.diff(starts, append=len(order))
+    firsts = np.repeat(order[starts], counts)
+    entries["first"][order], entries["price"][order] = entries["number"][firsts], entries["price"][firsts]
+    entries["is_taken"][order] = np.repeat(np.logical_or.reduceat(entries["is_taken"][order], starts), counts)
 
 
 class _Writer:
     """Writes the lines of the import format."""
 
-    def __init__(self, merged: _Merged, variants: list[str], unsaid: dict[str, str], seller_id: int) -> None:
-        self._merged = merged
+    def __init__(self, variants: list[str], unsaid: dict[str, str], seller_id: int) -> None:
         #: The columns in which an UPDATE gets what the listing has, with their fields.
         self._unsaid = unsaid
         self._variants = pa.array(variants, pa.string())
         self._seller_id = seller_id
         self._has_listings = listings.exists_for(seller_id)
-        self._offers = 0
         self._next_line = 2
-        #: The rows written so far.
-        self.rows = 0
 
-    def write(self, worked: Worked) -> Converted:
-        """What the rows of the next block became."""
-        offers, count = worked.offers, len(worked.offers.rows)
-        here = slice(self._offers, self._offers + count)
-        is_first, out_lines = self._merged.is_first[here], self._merged.out_lines[here]
-        are_taken = np.full(count, True) if self._merged.are_taken is None else self._merged.are_taken[here]
-        own, added, passed = map(np.flatnonzero, (is_first, ~is_first & are_taken, ~are_taken))
-        self._offers += count
-        self.rows += len(worked.lines)
+    def write(self, worked: Worked, merged: NDArray[np.void]) -> Converted:
+        """What the rows of the next block became, with what was found out about its offers."""
+        offers, are_taken = worked.offers, merged["is_taken"]
+        is_first = merged["first"] == merged["number"]
+        own, added, passed = map(np.flatnonzero, (is_first & are_taken, ~is_first & are_taken, ~are_taken))
         first_line, self._next_line = self._next_line, self._next_line + len(own)
         reasons = [*worked.reasons]
         if len(added):
             only_added = np.setdiff1d(offers.rows[added], offers.rows[own])
             worked.outcomes[only_added] = Outcome.ADDED
-            whys, why_at = _why_added(self._merged.prices[here][added], offers.prices[added])
+            whys, why_at = _why_added(merged["price"][added], offers.prices[added])
             worked.reason_at[offers.rows[added]] = len(reasons) + why_at
             worked.reason_at[offers.rows[own]] = -1
             reasons += whys
@@ -227,7 +201,7 @@ class _Writer:
             worked.outcomes[only_passed], worked.reason_at[only_passed] = Outcome.LEFT_OUT, len(reasons)
             reasons.append(reason("had-before"))
         return Converted(
-            self._lines(offers, own, self._merged.quantities[here][own]),
+            self._lines(offers, own, merged["quantity"][own]),
             first_line,
             offers.rows[own],
             worked.lines,
@@ -237,7 +211,7 @@ class _Writer:
             worked.reason_at,
             reasons,
             offers.rows[added],
-            out_lines[added],
+            merged["out_line"][added],
             worked.questions,
         )
 

@@ -13,7 +13,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import IO, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +23,13 @@ from numpy.typing import NDArray
 from app.csvfile.write import csv_lines
 from app.imports.foreign.convert import Converted, as_lines
 from app.imports.foreign.reasons import Outcome
+from app.imports.foreign.spill import Spill
 
 #: Reads that lie at most this many bytes apart are done together, up to _READ_BYTES.
 _GAP_BYTES = 16 << 10
 _READ_BYTES = 1 << 20
+#: The rows added to so many converted lines are sorted together.
+_ADDED_LINES = 1 << 16
 #: Entries that a search reads at once, when it is near.
 _NEAR = 256
 
@@ -93,11 +96,15 @@ class Sinks(NamedTuple):
 
 
 class CompanionWriter:
-    """Writes the companions of a converted file while it is converted, and counts."""
+    """Writes the companions of a converted file while it is converted, and counts.
 
-    def __init__(self, sinks: Sinks) -> None:
+    ``spilled`` is a temporary file for the rows that were added to others, until all are known.
+    """
+
+    def __init__(self, sinks: Sinks, spilled: IO[bytes]) -> None:
         self._sinks = sinks
-        self._added = bytearray()
+        self._added = Spill(spilled, _ADDED)
+        self._added_count = 0
         #: Rows of the foreign file by outcome.
         self.counts: Counter[Outcome] = Counter()
         #: Rows that were left out or are open, by the slug of the reason.
@@ -126,7 +133,8 @@ class CompanionWriter:
         self._write_apart(block)
         added = _places(block, block.added_rows, _ADDED)
         added["out_line"] = block.added_lines
-        self._added += added.tobytes()
+        self._added.add(added, block.added_lines // _ADDED_LINES)
+        self._added_count += len(added)
         self.counts.update(block.outcome_counts())
         self._count_reasons(block)
         self._report(_report(block))
@@ -136,13 +144,11 @@ class CompanionWriter:
         self._sinks.report.write(data)
 
     def finish(self) -> None:
-        """Write what is only known at the end: some thirty bytes for each added row are held for it."""
-        added = np.frombuffer(self._added, _ADDED)
-        self._sinks.added.write(np.array([len(added)], _COUNT).tobytes())
-        # They are in the order of the file.
-        order = np.argsort(added["out_line"], kind="stable")
-        for at in range(0, len(order), _READ_BYTES // _ADDED.itemsize):
-            self._sinks.added.write(added[order[at : at + _READ_BYTES // _ADDED.itemsize]].tobytes())
+        """Write what is only known at the end."""
+        self._sinks.added.write(np.array([self._added_count], _COUNT).tobytes())
+        for added in self._added.parts():
+            # They are in the order of the file.
+            self._sinks.added.write(added[np.argsort(added["out_line"], kind="stable")].tobytes())
 
     def _write_apart(self, block: Converted) -> None:
         others = np.flatnonzero(block.outcomes != Outcome.ROW)

@@ -1,6 +1,7 @@
 """Converts a file on this machine into files beside it, for the command line."""
 
 import os
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
@@ -58,7 +59,8 @@ def convert_file(
             mapping = replace(mapping, money=replace(mapping.money, currency=money.currency, is_guess=False))
         with ExitStack() as stack:
             out, report = (stack.enter_context(_whole(path)) for path in outputs)
-            companions = CompanionWriter(Sinks(_Nowhere(), _Nowhere(), _Nowhere(), report))
+            spilled = stack.enter_context(tempfile.TemporaryFile())
+            companions = CompanionWriter(Sinks(_Nowhere(), _Nowhere(), _Nowhere(), report), spilled)
             out.write(HEADER_LINE)
             questions: Counter[Question] = Counter()
             for block in convert(file, reading, mapping, seller_id):
