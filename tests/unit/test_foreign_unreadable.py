@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import tracemalloc
 
 import openpyxl
 import pytest
@@ -77,6 +78,19 @@ def test_a_row_and_a_value_of_a_workbook_have_an_end(monkeypatch: pytest.MonkeyP
         read(make_workbook(f"<row><c t='str'><v>{'a' * 1001}</v></c></row>"))
     with pytest.raises(Unreadable, match="a value that is too long"):
         read(make_workbook(f"<row r='{'1' * 1_000_000}'/>"))
+
+
+def test_a_small_workbook_takes_little_memory() -> None:
+    # Each row has a single cell, in the last column of all.
+    far = make_workbook("".join(f'<row><c r="XFD{at}"><v>1</v></c></row>' for at in range(1, 201)))
+    many = make_workbook(workbook=f"<workbook>{'<a/>' * 100_000}</workbook>")
+    tracemalloc.start()
+    for data, says in ((far, "more than 500 columns"), (many, "no sheets")):
+        tracemalloc.reset_peak()
+        with pytest.raises(Unreadable, match=says):
+            detect(io.BytesIO(data), overrides={})
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20, says
+    tracemalloc.stop()
 
 
 def test_a_workbook_with_data_of_buyers_is_refused_whichever_sheet_is_read() -> None:

@@ -131,9 +131,9 @@ class Package:
             raise broken(f"its part {name} is no valid XML") from error
         yield from handler.take()
 
-    def elements(self, name: str) -> list[XmlElement]:
+    def elements(self, name: str) -> Iterator[XmlElement]:
         """All elements of a small part in XML, without their texts."""
-        return [*self.parse(name, _Elements(), limit=MAX_SMALL_BYTES)]
+        return self.parse(name, _Elements(), limit=MAX_SMALL_BYTES)
 
     def targets(self, name: str) -> dict[str, tuple[str, str]]:
         """The parts to which a part refers, those outside of the workbook aside: for each id the kind and the name."""

@@ -19,7 +19,18 @@ from app.imports.foreign.encodings import ENCODINGS, LAST_RESORT, decode, encodi
 from app.imports.foreign.gzipped import MAGIC, beginning, unzip
 from app.imports.foreign.orders import refuse_buyers, refuse_orders
 from app.imports.foreign.package import SAVE_AGAIN
-from app.imports.foreign.shapes import TRANSCRIBED, Block, Kind, Note, NotStock, Overrides, Reading, Unreadable, Unsure
+from app.imports.foreign.shapes import (
+    MOST_COLUMNS,
+    TRANSCRIBED,
+    Block,
+    Kind,
+    Note,
+    NotStock,
+    Overrides,
+    Reading,
+    Unreadable,
+    Unsure,
+)
 from app.imports.foreign.workbook import Workbook, as_csv
 
 __all__ = [
@@ -46,8 +57,6 @@ MAX_SHEETS = 50
 _ZIP = b"PK\x03\x04"
 #: Where none is found.
 _SEPARATOR = ","
-#: A table of more columns is none.
-MAX_COLUMNS = 500
 
 
 def detect(source: BinaryIO, *, overrides: Overrides) -> Reading:
@@ -62,8 +71,8 @@ def detect(source: BinaryIO, *, overrides: Overrides) -> Reading:
         reading = _detect_workbook(source, overrides)
     else:
         reading = _detect_text(source, start, overrides)
-    if len(reading.columns) > MAX_COLUMNS:
-        raise Unreadable(f"The file has more than {MAX_COLUMNS} columns. Delete those that are not needed.")
+    if len(reading.columns) > MOST_COLUMNS:
+        raise Unreadable(f"The file has more than {MOST_COLUMNS} columns. Delete those that are not needed.")
     return reading
 
 

@@ -13,6 +13,8 @@ import pyarrow as pa
 
 from app.csvfile.errors import FileRejected
 
+#: A table of more columns is none.
+MOST_COLUMNS = 500
 #: Positions and lengths in bytes, and lines.
 Numbers = npt.NDArray[np.int64]
 

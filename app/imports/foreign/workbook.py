@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 from app.csvfile.kinds import recognise_bytes
 from app.imports.foreign.guesses import Line
 from app.imports.foreign.package import MAX_SHEET_BYTES, SAVE_AGAIN, Handler, Package, XmlElement, broken, local
-from app.imports.foreign.shapes import Unreadable
+from app.imports.foreign.shapes import MOST_COLUMNS, Unreadable
 
 #: The limits of Excel.
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
@@ -74,7 +74,7 @@ class Workbook:
         if self._name.endswith(".bin"):
             raise Unreadable(_BINARY)
         elements = self._package.elements(self._name)
-        if elements[0].name != "workbook":
+        if next(elements).name != "workbook":
             raise Unreadable("This is an Office document and no workbook. Copy its table into a spreadsheet.")
         self._targets = self._package.targets(self._name)
         self._parts: dict[str, str] = {}
@@ -129,11 +129,13 @@ class Workbook:
         name = next((name for kind, name in self._targets.values() if kind == "styles"), None)
         if name is None or name not in self._package:
             return {}
-        elements = self._package.elements(name)
-        codes = {
-            one.values.get("numFmtId"): one.values.get("formatCode", "") for one in elements if one.name == "numFmt"
-        }
-        styles = (one.values.get("numFmtId", "0") for one in elements if one.name == "xf" and one.parent == "cellXfs")
+        codes: dict[str | None, str] = {}
+        styles: list[str] = []
+        for one in self._package.elements(name):
+            if one.name == "numFmt":
+                codes[one.values.get("numFmtId")] = one.values.get("formatCode", "")
+            elif one.name == "xf" and one.parent == "cellXfs":
+                styles.append(one.values.get("numFmtId", "0"))
         formats = {str(at): _format_of(identifier, codes) for at, identifier in enumerate(styles)}
         return {style: one for style, one in formats.items() if one != _Format()}
 
@@ -240,8 +242,9 @@ class _Rows(_Texts[Line]):
         self._size += len(text)
         if self._size > MAX_ROW_CHARACTERS:
             raise broken(f"row {self._number:,} of a sheet is too long")
-        if value := self._value(text):
-            self._cells += [""] * (self._at - len(self._cells))
+        # Of the cells beyond all columns of a table, one tells that there are some.
+        if len(self._cells) <= MOST_COLUMNS and (value := self._value(text)):
+            self._cells += [""] * (min(self._at, MOST_COLUMNS) - len(self._cells))
             self._cells.append(value)
 
     def _value(self, text: str) -> str:
