@@ -21,7 +21,7 @@ from app.imports.creation import find_imported, find_of_form, form_key_of, inser
 from app.imports.errors import ImportNotFound, KeyTaken, RowsMoved, TransitionRefused
 from app.imports.fixes.taking import StoredFile, TakingLines, recognise
 from app.imports.foreign.findings import OpenQuestion, asked_of
-from app.imports.foreign.mapping import Mapping, normal
+from app.imports.foreign.mapping import Mapping, word_of
 from app.imports.foreign.origins import FileKeys, Origins, keys_of
 from app.imports.foreign.reading import NotStock, Overrides, Reading, detect
 from app.imports.reports import progress
@@ -234,7 +234,11 @@ def _just_decides(draft: Conversion, mapping: Mapping) -> bool:
         return True
     asked = [one for each in (before, draft) for one in asked_of((each.scan or {}).get("findings", {}))]
     # A finish that one card does not have is that of others.
-    words = {("condition" if one.kind == "scale" else one.kind, normal(one.word)) for one in asked if _is_of_word(one)}
+    words = {
+        ("condition" if one.kind == "scale" else one.kind, word_of(one.kind, one.word))
+        for one in asked
+        if _is_of_word(one)
+    }
     now = mapping_of(draft) or Mapping()
     words |= {(kind, word) for kind, answers in now.answers.items() for word in answers}
     return Mapping.from_json(mapping.to_json()).extends(Mapping.from_json(before.mapping), words)

@@ -63,7 +63,7 @@ def save(seller_id: int, name: str, mapping: Mapping) -> SavedMapping:
         db.session.add(found)
     found.columns = list(signature(mapping.columns))
     found.columns_hash = _hash(mapping.columns)
-    found.mapping = mapping.to_json()
+    found.mapping = mapping.for_other_files().to_json()
     audit.record(Action.SAVE_MAPPING, seller_id, detail=name)
     _commit(name)
     return found

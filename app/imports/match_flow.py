@@ -29,7 +29,10 @@ from app.storage.stored_file import open_stored
 _AT_ONCE, _UNPACKED_AT_ONCE = 1_000_000, 200_000
 
 #: What no answer decides, although it is asked about a word.
-_FINAL = {"finish-not-there", "language-not-there"}
+_FINAL = {
+    *("finish-not-there", "language-not-there"),
+    *("price-fraction", "price-too-low", "price-too-high", "quantity-too-high", "quantity-foils"),
+}
 
 
 class Step(StrEnum):

@@ -195,4 +195,6 @@ _CHECKS: dict[Kind, tuple[Callable[[str, str], object], str]] = {
         lambda target, _word: items_by_set.find_by_urns([target]),
         "The catalog has no item {}. Copy its URN from the catalog search.",
     ),
+    Kind.PRICE: (lambda target, _word: read_amount(target), "“{}” is not a price."),
+    Kind.QUANTITY: (lambda target, _word: _WHOLE.fullmatch(target), "“{}” is not a whole number."),
 }

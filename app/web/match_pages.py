@@ -94,17 +94,7 @@ _LEFT_OUT = "Left out"
 _DOORS = {
     "price-missing": (Step.COLUMNS, "constant-price", "Choose its column, or give a price for rows without one"),
     "quantity-missing": (Step.COLUMNS, "constant-quantity", "Choose its column, or give one quantity for all rows"),
-    "quantity-unreadable": (
-        Step.COLUMNS,
-        "columns-heading",
-        "Correct it in your file, or choose another column",
-    ),
     "item-missing": (Step.COLUMNS, "columns-heading", "Say what names the card"),
-    "price-unreadable": (
-        Step.COLUMNS,
-        "columns-heading",
-        "Correct it in your file, or choose another column",
-    ),
     "price-fraction": (Step.MONEY, "unit", "Say whether prices are in pence or cents"),
     "price-too-low": (Step.MONEY, "currency", "See how prices are read"),
     "price-too-high": (Step.MONEY, "currency", "See how prices are read"),
@@ -342,6 +332,7 @@ def _words(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
         },
         "sets": sorted(f"{known.game} > {known.name}" for known in sets) if has_sets else [],
         "titles": _KINDS,
+        "typed": _TYPED,
     }
 
 
@@ -361,6 +352,15 @@ _KINDS = {
     Kind.GAME.value: "Games",
     Kind.SET.value: "Sets",
     Kind.ITEM.value: "Cards",
+    Kind.PRICE.value: "Prices",
+    Kind.QUANTITY.value: "Quantities",
+}
+#: What is typed in place of a word; for the others there is a list.
+_TYPED = {
+    Kind.SET.value: "Another set",
+    Kind.ITEM.value: "urn:… of another card",
+    Kind.PRICE.value: "Price, as your file has it",
+    Kind.QUANTITY.value: "Quantity",
 }
 
 
@@ -380,8 +380,9 @@ def _decided(one: Conversion, mapping: Mapping) -> dict[str, list[Word]]:
         if mapping.answers.get(word.kind, {}).get(normal(word.word)) == LEAVE_OUT
     ]
     known += [
-        Word(Kind.ITEM, word, 0, _LEFT_OUT if target == LEAVE_OUT else target)
-        for word, target in mapping.answers.get(Kind.ITEM, {}).items()
+        Word(kind, word, 0, _LEFT_OUT if target == LEAVE_OUT else target)
+        for kind in (Kind.ITEM, Kind.PRICE, Kind.QUANTITY)
+        for word, target in mapping.answers.get(kind, {}).items()
     ]
     return {kind.value: some for kind in Kind if (some := [word for word in known if word.kind is kind][:_WORDS])}
 
@@ -421,7 +422,7 @@ class PriceRow(NamedTuple):
 
 def _money(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
     reading, mapping = conversions.reading_of(one), mapping_of(one)
-    bound, pricing = Bound(mapping, reading.columns), Pricing(mapping.money)
+    bound, pricing = Bound(mapping, reading.columns), Pricing(mapping)
     places = [*bound.places.get(Field.PRICE, ()), *bound.places.get(Field.FOIL_PRICE, ())]
     currency = bound.places.get(Field.CURRENCY, [])
     with match_flow.source_of(one) as file:

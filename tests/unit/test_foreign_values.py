@@ -32,7 +32,7 @@ EURO = Money("EUR", rates={"EUR": "0.86", "USD": "0.79"})
 
 
 def price(text: str, money: Money, *, currency: str = "", copies: int = 1) -> int | str:
-    found = Pricing(money).price([text], currency, copies=copies)
+    found = Pricing(Mapping(money=money)).price([text], currency, copies=copies)
     return found.slug if isinstance(found, Reason) else found
 
 

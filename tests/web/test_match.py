@@ -458,6 +458,25 @@ def test_codes_of_sets_are_answered_and_another_tools_format_is_known_beside_a_s
     assert [*tiles(preview).values()] == ["1", "1", "0", "0", "0"]
 
 
+def test_what_is_no_price_or_quantity_is_asked_once_and_remembered_for_no_other_file(
+    client: FlaskClient, seller: Seller
+) -> None:
+    make_items(6)
+    cells = ("TBC,2", "£1.00,2 pcs", "£2.00,sold", "£3.00,1", "TBC,1", "£5.00,1")
+    rows = "".join(f"Name {at},Set,{at},NM,{cell}\n" for at, cell in enumerate(cells, 1))
+    asked = follow(client, send(client, f"Name,Set,Number,Condition,Price,Quantity\n{rows}"))
+    at = {words(one): str(one["id"]).removeprefix("word-") for one in asked.select(".match-word b")}
+    assert at.keys() == {"TBC", "2 pcs", "sold"}
+    refused = fill(client, asked, **{f"other-{at['TBC']}": "soon"})
+    assert "“soon” is not a price." in refused.text
+    typed = {f"other-{at['TBC']}": "£1.50", f"other-{at['2 pcs']}": "2", f"answer-{at['sold']}": "-"}
+    preview = follow(client, fill(client, asked, **typed))
+    assert [*tiles(preview).values()] == ["6", "5", "0", "1", "0"]
+    fill(client, preview, form=start_form(preview), remember="1", name="Mine")
+    (saved,) = mappings.list_saved(seller.id)
+    assert not {"price", "quantity"} & saved.mapping.get("answers", {}).keys()
+
+
 def test_a_misspelt_card_is_offered_what_its_set_has(client: FlaskClient) -> None:
     make_items()
     rows = "Nameee 1,Set,,NM,£1.00,1\nNameee 1,Set,2,NM,£1.00,1\n"

@@ -14,7 +14,7 @@ from app.imports.foreign import words
 from app.imports.foreign.bound import Bound
 from app.imports.foreign.fill import Filler
 from app.imports.foreign.items import ItemCells, Items, Target
-from app.imports.foreign.mapping import Field, How, Mapping
+from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, word_of
 from app.imports.foreign.memo import Ints, Memo
 from app.imports.foreign.money import Pricing
 from app.imports.foreign.numbers import split_name
@@ -157,7 +157,8 @@ class BlockConverter:
         sources = mapping.sources
         self._items = Items(mapping, set_in_path=bool(Field.SET in sources and sources[Field.SET].how == How.PATH))
         self._traits = TraitReader(mapping)
-        self._pricing = Pricing(mapping.money)
+        self._pricing = Pricing(mapping)
+        self._quantity_answers = mapping.answers.get(Kind.QUANTITY, {})
         self._fill = Filler(bound)
         self._item_group = bound.group(_ITEM_FIELDS.values())
         self._trait_group = bound.group(_TRAIT_FIELDS, (at for places in bound.filters for at in places))
@@ -182,7 +183,7 @@ class BlockConverter:
         self._memos = {name: Memo(*kind) for name, kind in _MEMOS.items()}
         self._trait_memos = [Memo(6, pa.string()) for _ in self._listings]
         self._quantity_memos = [Memo(3, pa.string()) for _ in self._listings]
-        self._price_memos = [Memo(2, pa.string()) for _ in self._listings]
+        self._price_memos = [Memo(3, pa.string()) for _ in self._listings]
         #: The items that were found, by their ids, and the ids and URNs of the first of them.
         self._item_places: dict[int, int] = {}
         self._item_urns: list[str] = []
@@ -288,7 +289,7 @@ class BlockConverter:
         return place
 
     def _make_prices(self, at: int, combinations: list[str]) -> list[tuple[int, ...]]:
-        """For each the price in pence and why it is open."""
+        """For each the price in pence, and why it is left out or open."""
         made: list[tuple[int, ...]] = []
         group = self._price_groups[at]
         source = self._mapping.sources.get(Field.PRICE)
@@ -299,7 +300,11 @@ class BlockConverter:
             values = self._bound.values(group, split, (Field.CURRENCY, Field.PLAYSET))
             copies = self._copies(values)
             price = self._pricing.price([*cells, constant], values.get(Field.CURRENCY, ""), copies=copies)
-            made.append((price, _NONE) if isinstance(price, int) else (0, self._code(price)))
+            if isinstance(price, int):
+                made.append((price, _NONE, _NONE))
+            else:
+                code = self._code(price)
+                made.append((0, _NONE, code) if price.question else (0, code, _NONE))
         return made
 
     def _make_quantities(self, at: int, combinations: list[str]) -> list[tuple[int, ...]]:
@@ -323,7 +328,12 @@ class BlockConverter:
             return 0, _NONE, self._code(ask("quantity-missing", "quantity-missing", ""))
         quantity = _read_quantity(text)
         if quantity is None:
-            return 0, _NONE, self._code(ask("quantity-unreadable", "quantity", text))
+            answer = self._quantity_answers.get(word_of(Kind.QUANTITY, text), "")
+            if answer == LEAVE_OUT:
+                return 0, self._code(reason("answered", word=text)), _NONE
+            quantity = _read_quantity(answer)
+        if quantity is None:
+            return 0, _NONE, self._code(ask("quantity-unreadable", Kind.QUANTITY, text))
         if quantity < 0:
             return 0, self._code(reason("quantity-negative", value=quantity)), _NONE
         # What cannot be read is asked with the foils.
@@ -359,11 +369,12 @@ class BlockConverter:
             _Stage(Outcome.OPEN, notes[1]),
             _Stage(Outcome.LEFT_OUT, traits[:, 4]),
             _Stage(Outcome.LEFT_OUT, quantities[:, 1]),
+            _Stage(Outcome.LEFT_OUT, prices[:, 1]),
             _Stage(Outcome.LEFT_OUT, targets[:, 3]),
             _Stage(Outcome.OPEN, item_open),
             _Stage(Outcome.OPEN, traits[:, 5]),
             _Stage(Outcome.OPEN, pair_codes),
-            _Stage(Outcome.OPEN, prices[:, 1]),
+            _Stage(Outcome.OPEN, prices[:, 2]),
             _Stage(Outcome.OPEN, quantities[:, 2]),
         ]
         outcomes = np.full(count, Outcome.ROW, np.int8)

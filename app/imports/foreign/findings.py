@@ -8,7 +8,7 @@ import numpy as np
 
 from app.csvfile.columns import COLUMNS, Column
 from app.imports.foreign.convert import Converted
-from app.imports.foreign.mapping import Kind, normal
+from app.imports.foreign.mapping import Kind, word_of
 from app.imports.foreign.reasons import ADDED_PRICE, Candidate, Outcome, Question, Reason
 
 #: Most questions that are kept, those with the most rows first, with so many characters, and most rows that are shown.
@@ -122,7 +122,7 @@ class Findings:
 def _as_one(question: Question) -> Question:
     """The question in whatever spelling, as answers are kept (``Mapping.answer``)."""
     is_word = question.kind in {*Kind} - {Kind.ITEM} or question.kind == "scale"
-    return question._replace(word=normal(question.word)) if is_word else question
+    return question._replace(word=word_of(question.kind, question.word)) if is_word else question
 
 
 def _example(block: Converted, at: int, outcome: Outcome, sentence: str, cells: tuple[str, ...] = ()) -> Example:

@@ -128,10 +128,14 @@ class Kind(StrEnum):
     FINISH = "finish"
     #: A card that its cells do not name clearly; the answer is a URN.
     ITEM = "item"
+    #: What is no price or no quantity; the answer is read in its place. It holds for this file alone.
+    PRICE = "price"
+    QUANTITY = "quantity"
 
 
 #: The answer that leaves the rows with a word out.
 LEAVE_OUT = "-"
+_AMOUNTS = (Kind.PRICE, Kind.QUANTITY)
 
 
 @dataclass(frozen=True)
@@ -223,13 +227,17 @@ class Mapping:
     filters: tuple[RowFilter, ...] = ()
     fill_down: FillDown | None = None
     parents: Parents | None = None
-    #: For each kind the seller's answers: what a word (``normal``) becomes, or LEAVE_OUT.
+    #: For each kind the seller's answers: what a word (``word_of``) becomes, or LEAVE_OUT.
     answers: Map[Kind, Map[str, str]] = field(default_factory=dict)
 
     def answer(self, kind: Kind, word: str, target: str) -> Mapping:
         """The mapping with one more answer."""
-        of_kind = {**self.answers.get(kind, {}), normal(word): target}
+        of_kind = {**self.answers.get(kind, {}), word_of(kind, word): target}
         return replace(self, answers={**self.answers, kind: of_kind})
+
+    def for_other_files(self) -> Mapping:
+        """The mapping without answers that hold for its file alone: “ask” is not always the same price."""
+        return replace(self, answers={kind: of_kind for kind, of_kind in self.answers.items() if kind not in _AMOUNTS})
 
     def with_source(self, to: Field, source: Source | None) -> Mapping:
         """The mapping with another source for a field; None: without one."""
@@ -318,6 +326,11 @@ def normal(text: str) -> str:
     if "(" in text:
         text = _DATED.sub("", text)
     return plain(text).replace(" ", "") or text.strip().casefold()
+
+
+def word_of(kind: str, word: str) -> str:
+    """A word as answers keep it: normal, but for what stands for an amount, in which punctuation counts."""
+    return word.strip() if kind in _AMOUNTS else normal(word)
 
 
 def signature(columns: Iterable[str]) -> tuple[str, ...]:

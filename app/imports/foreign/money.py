@@ -6,8 +6,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 from app.csvfile.contract import MAX_PRICE
-from app.imports.foreign.mapping import Money
-from app.imports.foreign.reasons import Reason, ask
+from app.imports.foreign.mapping import LEAVE_OUT, Kind, Mapping, word_of
+from app.imports.foreign.reasons import Reason, ask, reason
 
 #: What a cell may say of its currency.
 _SIGNS = {
@@ -142,16 +142,23 @@ def guess_currency(cells: Collection[str]) -> str:
 class Pricing:
     """Turns cells into pence by the rules of a mapping."""
 
-    def __init__(self, money: Money) -> None:
-        self._money = money
-        self._rates = {OWN_CURRENCY: Decimal(1), **{code: Decimal(rate) for code, rate in money.rates.items()}}
+    def __init__(self, mapping: Mapping) -> None:
+        self._money = mapping.money
+        self._answers = mapping.answers.get(Kind.PRICE, {})
+        rates = mapping.money.rates.items()
+        self._rates = {OWN_CURRENCY: Decimal(1), **{code: Decimal(rate) for code, rate in rates}}
 
     def price(self, cells: Collection[str], currency: str, *, copies: int = 1) -> int | Reason:
-        """The price in pence of one of ``copies``: the first of the cells that is not empty or 0."""
+        """The price in pence of one of ``copies``: the first of the cells that is not empty or 0; or why there is none.
+
+        That is a reason without a question if its seller leaves the row out.
+        """
         for text in filter(None, cells):
-            amount = read_amount(text)
+            answer = self._answers.get(word_of(Kind.PRICE, text), "")
+            amount = read_amount(text) or read_amount(answer)
             if amount is None:
-                return ask("price-unreadable", "price", text)
+                is_left_out = answer == LEAVE_OUT
+                return reason("answered", word=text) if is_left_out else ask("price-unreadable", Kind.PRICE, text)
             if any(amount.values):
                 told = amount.currency or currency_of(currency) or self._money.currency
                 return self._pence(text, amount, told, copies)

@@ -119,7 +119,7 @@ def prices_of(sample: Sample, mapping: Mapping, columns: Sequence[str]) -> Price
 
 
 def _readable(sample: Sample, mapping: Mapping, bound: Bound) -> Iterator[Price]:
-    pricing = Pricing(mapping.money)
+    pricing = Pricing(mapping)
     currency = next(iter(bound.places.get(Field.CURRENCY, ())), None)
     for at in (*bound.places.get(Field.PRICE, ()), *bound.places.get(Field.FOIL_PRICE, ())):
         for text, code in sample.pairs(at, currency, most=None):
