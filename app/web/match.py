@@ -238,8 +238,9 @@ def _render_step(one: Conversion, step: Step, error: str | None = None) -> str:
         context = match_pages.CONTEXTS[step](one, request.args)
     except OSError as away:
         raise TransitionRefused("The uploaded file cannot be read. Upload it again.") from away
+    steps, known = match_pages.steps(one, step), match_pages.format_of(one)
     return render_template(
-        f"match/{step.value}.html", one=one, here=step, steps=match_pages.steps(one, step), error=error, **context
+        f"match/{step.value}.html", one=one, here=step, steps=steps, format=known, error=error, **context
     )
 
 
