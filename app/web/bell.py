@@ -34,11 +34,11 @@ class Bell(NamedTuple):
 @blueprint.app_template_global()
 def ring() -> Bell:
     """The bell of the signed-in seller."""
-    unseen = lookups.count_unseen(seller_id())
+    unseen, is_moving = lookups.count_unseen(seller_id())
     found = progress.list_page(seller_id(), limit=_MAX_NAMED, wanted=ImportFilter(is_unseen=True)) if unseen else []
     # One that ended after the page around the bell read it still runs there, and is named by the next.
     named = [(one, summary.describe(one)) for one in found if one.finished_at]
-    return Bell(unseen, named, lookups.has_running(seller_id()))
+    return Bell(unseen, named, is_moving)
 
 
 @blueprint.get("")

@@ -119,6 +119,8 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
     # The page begins with the groups that are shown whole: all, or those of one cause. Later pages have only rows.
     chosen = [group for group in groups if names_group(asked.wanted, group.kind)] if asked.is_active else groups
     failed, next_after = row_errors.list_rows(one.key, after_line=after, limit=_PAGE_SIZE, wanted=asked.wanted)
+    # A page without others before or behind it has been counted: looking for a rare text takes long enough once.
+    shown = None if after or next_after else MatchingRows(len(failed))
     return render_template(
         "details/errors.html",
         one=one,
@@ -127,7 +129,7 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
         chips=_chips(one, asked, columns),
         columns=columns,
         heading=_errors_heading(one, chosen) if asked.is_active else f"Errors in {one.name}",
-        matching=_count_matching(one, asked.wanted, chosen) if asked.is_active else MatchingRows(one.failed),
+        matching=shown or _count_matching(one, asked.wanted, chosen) if asked.is_active else MatchingRows(one.failed),
         most_counted=_MOST_COUNTED,
         groups=row_errors.show_groups(one.key, [] if after else chosen, in_full=asked.is_active),
         chosen_groups=chosen,
@@ -249,7 +251,7 @@ def _list_taking_up(one: ImportProgress, related: RelatedImports, groups: Sequen
 def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pace) -> dict[str, Any]:
     """What the page of an import and its panel have in common; ``groups`` are those of its failed rows."""
     related = progress.get_related(one)
-    foreign = seller_file.get_ledger(one.key)
+    foreign = seller_file.get_ledger(one.key) if one.conversion else None
     told = summary.describe(one, groups=len(groups), related=related)
     return {
         "one": one,

@@ -21,8 +21,6 @@ _SELLERS = 8
 _BYTES_PER_SECOND = 6_000
 _BEATS_PER_SECOND = 4
 _ROUNDS = 20
-#: Enough for an import to be paused and resumed often.
-_ROWS = 200_000
 _STOP_SECONDS = 60.0
 
 
@@ -30,7 +28,7 @@ def measure(bench: Bench) -> None:
     """Request a page, the health, and Pause and Resume in turn, while the uploads continue."""
     bench.installation.empty()
     browser = bench.installation.sign_in()
-    uploaded = bench.start_import(bench.file(_ROWS), browser)
+    uploaded = bench.start_import(bench.file(bench.options.rows), browser)
     token = browser.token()
     address = f"/imports/{uploaded.public_id}"
     seconds: dict[str, list[float]] = {"healthz": [], "page": [], "pause": []}

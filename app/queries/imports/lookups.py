@@ -338,14 +338,19 @@ def list_with_counters(
 
 def has_running(seller_id: int) -> bool:
     """Whether any import of the seller is running."""
-    of_seller = exists().where(Import.seller_id == seller_id, Import.status == ImportStatus.RUNNING)
-    return bool(db.session.scalar(select(of_seller)))
+    return bool(db.session.scalar(select(_running(seller_id))))
 
 
-def count_unseen(seller_id: int) -> int:
-    """The number of the seller's imports that have ended since they last looked."""
-    query = select(func.count()).where(Import.seller_id == seller_id, Import.is_unseen, _IS_THERE)
-    return db.session.execute(query).scalar_one()
+def count_unseen(seller_id: int) -> tuple[int, bool]:
+    """The number of the seller's imports that have ended since they last looked, and whether any is running."""
+    unseen = select(func.count()).where(Import.seller_id == seller_id, Import.is_unseen, _IS_THERE).scalar_subquery()
+    # One statement, because every page asks.
+    count, is_running = db.session.execute(select(unseen, _running(seller_id))).one()
+    return count, is_running
+
+
+def _running(seller_id: int) -> Exists:
+    return exists().where(Import.seller_id == seller_id, Import.status == ImportStatus.RUNNING)
 
 
 def mark_seen(seller_id: int, public_id: uuid.UUID | None = None) -> None:
