@@ -224,7 +224,7 @@ def _as_arguments(kind: ErrorKind | None) -> dict[str, Any]:
 
 
 def _read_typed() -> Iterator[NewAnswer]:
-    """What was typed, value by value."""
+    """What was typed and chosen, value by value."""
     form = request.form
     typed: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for name, text in form.items():
@@ -235,6 +235,7 @@ def _read_typed() -> Iterator[NewAnswer]:
     for number, cells in typed.items():
         meant = answers.read_text(form.get(f"of-{number}", ""))
         yield meant._replace(rule=Rule.SET, cells=answers.read_cells(cells))
+    yield from (answers.read_text(text) for name, text in form.items() if name.startswith("pick-"))
 
 
 def _read_pressed(public_id: uuid.UUID) -> Iterator[NewAnswer]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import NamedTuple
@@ -40,6 +40,9 @@ _UNPRINTABLE = re.compile(f"{CONTROL.pattern}|[\ufdd0-\ufdef\ufffe\uffff]")
 #: Rows of a group that are told apart, among so many lines from the first.
 _MEANT, _MEANT_LINES = 5, 20_000
 _ABOUT_LISTINGS = frozenset({Cause.LISTING_EXISTS, Cause.LISTING_REPEATED, Cause.LISTING_NOT_FOUND})
+#: What names an item, and what tells a row from others of it.
+_ITEM = (Column.NAME, Column.URN, Column.CARDMARKET_ID, Column.TCGPLAYER_ID)
+_OF_ITEM = (Column.CONDITION, Column.VARIANTS, Column.PRICE, Column.QUANTITY, Column.REFERENCE)
 _IDS = (Column.CARDMARKET_ID, Column.TCGPLAYER_ID)
 _LOST = (Cause.ID_NOT_DIGITS, Cause.NUMBER_SHORTENED, Cause.NUMBER_AS_DATE, Cause.SPREADSHEET_ERROR)
 
@@ -67,6 +70,8 @@ class ValueToFix:
     rows: int
     #: The line of the first row, in the file that the seller has uploaded.
     line: int
+    #: What the rest of the row tells, where it is the only one.
+    rest: str
     #: What stands before the offers.
     lead: str
     offers: list[Offer]
@@ -117,10 +122,11 @@ class ToFix:
     more_groups: int
     #: The answers that “accept all” gives: one for each group with values that can mean only one thing.
     sure: list[NewAnswer]
-    sure_rows: int
+    #: The number of cells that it changes: a row may have several such values.
+    sure_cells: int
     #: What “accept all suggestions” gives beside them: one for each value on the page that has just one suggestion.
     suggested: list[NewAnswer]
-    suggested_rows: int
+    suggested_cells: int
     answers: list[GivenAnswer]
     #: Whether there are older answers than these.
     has_older: bool
@@ -271,7 +277,15 @@ def _problem(one: Value, rows: Mapping[int, RecordedError], layout: Layout) -> R
 def _show_value(one: Value, found: Suggestion | None, cells: Mapping[str, str], line: int) -> ValueToFix:
     offers = [*_offers(one, found)] if found else []
     fields = [*_fields(one.kind, cells)]
-    return ValueToFix(one.kind, one.value, one.rows, line, found.lead if found else "", offers, fields)
+    rest = _tell_rest(cells, {*columns_of(one.kind), *(column for column, _ in fields)})
+    return ValueToFix(one.kind, one.value, one.rows, line, rest, found.lead if found else "", offers, fields)
+
+
+def _tell_rest(cells: Mapping[str, str], shown: Collection[str]) -> str:
+    """What a row says of itself beside the columns that are shown: its item, what there is of it, and its reference."""
+    item = next((cells[column] for column in _ITEM if cells.get(column) and column not in shown), "")
+    rest = (cells.get(column, "") for column in _OF_ITEM if column not in shown)
+    return visible(", ".join(filter(None, (item, *rest))))
 
 
 def _offers(one: Value, found: Suggestion) -> Iterator[Offer]:
@@ -305,6 +319,9 @@ def _fields(kind: ErrorKind, cells: Mapping[str, str]) -> Iterator[tuple[str, st
 
     What means several items is not wrong by itself: only the URN tells which one is meant.
     """
+    if kind.cause is Cause.NAME_INCOMPLETE:
+        # The others that an item is named by, where it is known what they are.
+        yield from ((column, _plain(cells[column])) for column in (Column.GAME, Column.SET) if column in cells)
     if kind.cause.slug not in UNCERTAIN and kind.cause is not Cause.ITEM_AMBIGUOUS:
         for column in columns_of(kind):
             yield column, _plain(cells.get(column, ""))
