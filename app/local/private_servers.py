@@ -184,12 +184,16 @@ class _Server(ABC):
         """Have the server running."""
         if self.ping():
             return
-        # One that runs already is starting, or is being stopped by the kernel because its owner has died.
-        if self._process is None or self._process.poll() is not None:
+        # One that runs already is starting, or is about to end.
+        is_new = self._process is None or self._has_ended()
+        if is_new:
             _wait_until(lambda: not self.processes(), LEFTOVER_SECONDS)
             self.kill_leftovers()
             self._start()
-        if not _wait_until(lambda: self.ping() or self._has_ended(), START_SECONDS) or self._has_ended():
+        is_there = _wait_until(lambda: self.ping() or self._has_ended(), START_SECONDS)
+        if self._has_ended() and not is_new:
+            self.ensure()
+        elif not is_there or self._has_ended():
             lines = self.log.read_text(errors="replace").splitlines()
             ending = "\n    ".join([f"The private {self.NAME} did not start. Its log {self.log} ends:", *lines[-12:]])
             raise PrivateServerError(ending)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -147,6 +148,19 @@ def test_a_killed_redis_is_replaced_and_forgets_nothing(servers: PrivateServers)
     of(servers, "Redis").wait()
     with queue(servers) as client:
         assert client.lrange("jobs", 0, -1) == [b"a", b"b"]
+
+
+def test_a_server_that_is_about_to_end_is_replaced(directory: Path) -> None:
+    servers = PrivateServers(directory / "home", postgres=False)
+    servers.ensure()
+    (server,) = servers._servers
+    os.kill(of(servers, "Redis").pid, signal.SIGKILL)
+    of(servers, "Redis").wait()
+    # As a killed program is whose threads have not all ended: it serves no more, and has not ended.
+    server._process = subprocess.Popen(["sleep", "0.2"])
+    servers.ensure()
+    assert server.ask()
+    servers.stop()
 
 
 def test_threads_that_find_a_server_dead_start_it_once_and_it_outlives_them(servers: PrivateServers) -> None:
