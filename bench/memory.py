@@ -30,11 +30,12 @@ def resident_bytes(pid: int) -> int:
 
 
 def private_bytes(pid: int) -> int:
-    """The memory of a process that no other process has: its private pages, clean and dirty; 0 if it has ended.
+    """The memory that a process has written and no other process has: its private dirty pages; 0 if it has ended.
 
-    What a work-horse shares with the worker that forked it is not counted, nor is a file that both have mapped.
+    What a work-horse shares with the worker that forked it is not counted. Nor are clean pages, which are those of
+    mapped files: the kernel can drop them, and counts them as private as long as a single process has touched them.
     """
-    return sum(_read(pid, name, "smaps_rollup") for name in ("Private_Clean", "Private_Dirty"))
+    return _read(pid, "Private_Dirty", "smaps_rollup")
 
 
 def _read(pid: int, name: str, file: str = "status") -> int:
