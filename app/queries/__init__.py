@@ -66,10 +66,14 @@ def older_than(time: str, seconds: str) -> str:
 def begin_repeatable_read() -> None:
     """Begin a transaction all of whose queries see the database as it is at its first one (REPEATABLE READ).
 
-    It is meant for reading only. A transaction that was begun before is rolled back.
+    It is meant for reading only. A transaction that was begun before is rolled back, unless it is such a one.
     """
-    db.session.rollback()
-    db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    level = "REPEATABLE READ"
+    if db.session().in_transaction():
+        if db.session.connection().get_execution_options().get("isolation_level") == level:
+            return
+        db.session.rollback()
+    db.session.connection(execution_options={"isolation_level": level})
 
 
 def without_transaction(pages: Iterable[Iterable[_Row]]) -> Iterator[_Row]:

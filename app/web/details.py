@@ -38,8 +38,11 @@ from app.web.next_step import next_step
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("details", __name__, url_prefix="/imports/<uuid:public_id>")
+# One state of the database: counters, batches and failed rows on one page must agree while workers write. It begins
+# before the seller is looked for, who would be read once more in a second transaction; and again where noting that the
+# session is used has ended it.
+blueprint.before_request(begin_repeatable_read)
 blueprint.before_request(require_seller)
-# One state of the database: counters, batches and failed rows on one page must agree while workers write.
 blueprint.before_request(begin_repeatable_read)
 
 #: Failed rows on one page.

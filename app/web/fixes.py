@@ -103,9 +103,13 @@ def answer(public_id: uuid.UUID) -> ResponseReturnValue:
         given = [*_read_typed()], [*_read_pressed(public_id)]
         edited = _read_rows()
         engine.check_cells(one, edited)
+        # What is left out is what is still to fix then.
+        is_first = request.form.get("press") == _REST
+        if edited and is_first:
+            engine.give_cells(_get(public_id), edited)
         for answer in engine.in_order(*given):
             engine.give(_get(public_id), answer)
-        if edited:
+        if edited and not is_first:
             engine.give_cells(_get(public_id), edited)
     except (AnswerRefused, NotOneRow, engine.Busy) as refused:
         return _groups_page(progress.get(seller_id(), public_id), _read_kind(), fault=str(refused)), 422
@@ -171,8 +175,11 @@ def take_back(public_id: uuid.UUID) -> ResponseReturnValue:
     number = request.form.get("number", type=int)
     if number is None or not 0 < number < _MAX_LINE:
         raise BadRequest("The request does not say which answer to take back.")
-    engine.take_back(one, number)
-    flash("These rows are as you uploaded them again.", "success")
+    before = corrections.get(_key(public_id))
+    if engine.take_back(one, number).version == before.version:
+        flash("Nothing was taken back: these rows have been imported or answered again since.", "info")
+    else:
+        flash("These rows are as you uploaded them again.", "success")
     return redirect(url_for("fixes.show", public_id=public_id), 303)
 
 

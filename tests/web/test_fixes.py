@@ -167,7 +167,8 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     assert "Start with the most common problem" not in words(page(client, path).select_one("main"))
     assert "under 5p" not in words(page(client, path).select_one("main"))
     assert page(client, "/imports?status=attention").select("li.import") == []
-    # What was left out can still be taken back.
+    # What was left out can still be taken back, and the page of the import leads there.
+    assert page(client, path).select_one(f".summary a[href='{presses.path}']")
     assert presses.state() == {"correct": 0, "open": 0, "left-out": 2, "taken": 22}
     assert [*ledger.find_faults(db.session.get_one(Import, key))] == []
 
@@ -274,7 +275,14 @@ def test_all_suggestions_are_accepted_and_the_rest_is_left_out_by_a_press_each(
     presses.press("Leave out all that is still to fix (2 rows)", soup, reason="Not graded", **typed)
     soup = presses.look()
     assert presses.state(soup) == {"correct": 3, "open": 0, "left-out": 1, "taken": 0}
-    assert "Left out: Not graded 1 row" in words(soup.select_one(".fix-answers"))
+    assert "Left out: Unknown condition (Not graded) 1 row" in words(soup.select_one(".fix-answers"))
+    # What is imported stays so, and its answer stays in sight.
+    presses.press("Import 3 corrected rows", soup)
+    soup = presses.look()
+    presses.press("Take back", soup, within=".fix-answers > li:last-child")
+    again = presses.look()
+    assert "Nothing was taken back" in words(again.select_one("main"))
+    assert len(again.select(".fix-answers > li")) == len(soup.select(".fix-answers > li"))
 
 
 def test_every_answer_can_be_taken_back_however_many_were_given_since(

@@ -55,6 +55,8 @@ _REQUEST_SECONDS = 0.2
 #: An answer that has not moved for this long is sent to a worker again.
 _STUCK_SECONDS = 10.0
 
+#: What the audit log says of answers that change no value of a group.
+_TOLD = {Rule.LEAVE_OUT: "left out", Rule.CELLS: "single rows", Rule.RECHECK: "checked again"}
 #: In place of the number of an answer: the wrong values are being counted.
 _COUNTING_VALUES = 0
 _EVERY_ROW = Wanted()
@@ -202,10 +204,10 @@ def take_back(one: Import, number: int) -> Standing:
         db.session.rollback()
         raise Busy
     rows = corrections.take_back(key, number)
-    for (state, is_corrected), count in rows.items():
-        standing = standing.without(state, is_corrected, count)
-    corrections.save(key, standing._replace(version=standing.version + 1, is_surveyed=False))
     if rows:
+        for (state, is_corrected), count in rows.items():
+            standing = standing.without(state, is_corrected, count)
+        corrections.save(key, standing._replace(version=standing.version + 1, is_surveyed=False))
         audit.record(
             Action.TAKE_BACK, one.seller_id, one.public_id, detail=f"answer {number}: {sum(rows.values())} rows"
         )
@@ -266,8 +268,9 @@ def _record(one: Import, number: int, new: NewAnswer) -> None:
     group = new.cause, new.column, new.value
     answer = GivenAnswer(number, new.rule, *group, dict(new.cells), 0, actor.name, datetime.now(UTC))
     corrections.add_answer(ImportKey(one.seller_id, one.id), answer, actor.seller_id)
-    what = " ".join(part for part in (new.rule, new.cause, new.column, new.cells.get(REASON)) if part)
-    audit.record(Action.CORRECT, one.seller_id, one.public_id, detail=what)
+    cause = Cause.by_slug(new.cause).title if new.cause else ""
+    what = (_TOLD.get(new.rule, ""), f"{cause} {new.column}".strip(), new.cells.get(REASON, ""))
+    audit.record(Action.CORRECT, one.seller_id, one.public_id, detail=", ".join(dict.fromkeys(filter(None, what))))
 
 
 def _begin(standing: Standing, number: int) -> Standing:

@@ -407,11 +407,17 @@ def show_rows(key: ImportKey, errors: Sequence[RecordedError]) -> list[RowToFix]
     return rows
 
 
+def _in_brackets(reason: str, cause: str) -> str:
+    """Why rows were left out, if it is not just their problem."""
+    return f" ({reason})" if reason not in ("", cause) else ""
+
+
 def describe(answer: GivenAnswer, name_of: Callable[[str], str]) -> str:
     """An answer in words; ``name_of`` says what the seller calls a column."""
     cells = ", ".join(f"{name_of(column)} {text or '(empty)'}" for column, text in answer.cells.items())
     cause = Cause.by_slug(answer.cause).title if answer.cause else ""
     where = f"{cause}{f' “{_say_value(answer.value)}”' if answer.value else ''}"
+    reason = answer.cells.get(REASON, "")
     return {
         Rule.SET: f"{where}: {cells}",
         Rule.SUGGESTED: f"{where}: what each value means",
@@ -419,6 +425,6 @@ def describe(answer: GivenAnswer, name_of: Callable[[str], str]) -> str:
         Rule.DROP_EXTRA: f"{where}: dropped",
         Rule.UNQUOTE: f"{where}: quotation marks removed",
         Rule.RECHECK: f"{where}: checked again",
-        Rule.LEAVE_OUT: f"Left out: {answer.cells.get(REASON) or where or 'single rows'}",
+        Rule.LEAVE_OUT: f"Left out: {where or reason or 'single rows'}{_in_brackets(reason, cause) if where else ''}",
         Rule.CELLS: "Single rows edited",
     }[Rule(answer.rule)]

@@ -214,7 +214,7 @@ class Items:
     def _by_set(self, cells: ItemCells, found: FoundSets) -> Target:
         """What set and number, or set and name, come to."""
         if found.is_left_out or self.sets.is_game_left_out(cells.game):
-            word = cells.set_name if found.is_left_out else cells.game
+            word = (cells.set_name or cells.set_code) if found.is_left_out else cells.game
             return Target(reason=reason("answered", word=word), is_left_out=True)
         if unknown := self._unknown(cells, found):
             return unknown

@@ -18,7 +18,7 @@ _WORDS = {
     Action.IMPORT_CHECKED: "Imported from its check",
     Action.RETRY_FAILED: "Failed rows retried",
     Action.RETRY_REMAINING: "Remaining rows imported",
-    Action.CORRECT: "Failed rows corrected",
+    Action.CORRECT: "Failed rows dealt with",
     Action.TAKE_BACK: "Corrections taken back",
     Action.IMPORT_CORRECTED: "Corrected rows imported",
     Action.UNDO: "Undo started",

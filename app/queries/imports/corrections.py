@@ -249,7 +249,8 @@ def take_back(key: ImportKey, number: int) -> dict[tuple[CorrectionState, bool],
         select state, is_corrected, count(*) as rows from gone group by 1, 2
     """
     found = fetch(query, values)
-    execute(f"update answers set rows = 0 where {_THIS} and number = %(number)s", values)
+    if found:
+        execute(f"update answers set rows = 0 where {_THIS} and number = %(number)s", values)
     return {(CorrectionState(row.state), row.is_corrected): row.rows for row in found}
 
 
