@@ -254,8 +254,8 @@ class Mapping:
     def extends(self, before: Mapping, asked: Collection[tuple[str, str]]) -> bool:
         """Whether no row that ``before`` could read is read otherwise now.
 
-        Then it answers no word but those that are ``asked``, each with its kind and normal, and sets just what was not
-        known.
+        Then it answers no word but those that are ``asked``, each with its kind and as ``word_of`` has it, and sets
+        just what was not known.
         """
         money, old = self.money, before.money
         rules, rules_before = ((one.filters, one.fill_down, one.parents) for one in (self, before))

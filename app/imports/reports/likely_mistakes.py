@@ -49,7 +49,7 @@ def list_warnings(one: ImportProgress, related: RelatedImports) -> list[FileWarn
 def list_in_rows(one: ImportProgress) -> list[RowsWarning]:
     """The warnings about some of its rows; a single row that failed has its problems instead."""
     alone = {warned.line for warned in one.warnings if warned.rows == 1} if one.failed else set()
-    failed = {line for line in alone if row_errors.find_lines(one.key, line, line)}
+    failed = row_errors.find_failed(one.key, alone)
     one = replace(one, warnings=[warned for warned in one.warnings if warned.line not in failed])
     found = listing_warnings.list_all(one.key) if one.updated else []
     own = seller_file.find(one.key) if one.warnings or found else None

@@ -1,6 +1,6 @@
 """The rows that failed: recording, paging through and streaming them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from json import JSONEncoder
 from typing import Any, NamedTuple
@@ -199,6 +199,15 @@ def _conditions(key: ImportKey, wanted: ErrorFilter) -> Iterator[ColumnElement[b
 def _line_breaks(text: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[int]:
     """The number of quoted line breaks in a row, which is the number of its lines minus one."""
     return func.length(text) - func.length(func.replace(text, "\n", ""))
+
+
+def find_failed(key: ImportKey, lines: Collection[int]) -> set[int]:
+    """Those of these lines of an import on which a failed row begins."""
+    query = """
+        select line from row_errors
+        where seller_id = %(seller_id)s and import_id = %(import_id)s and line = any(%(lines)s::int[])
+    """
+    return {*fetch_values(query, {**key._asdict(), "lines": [*lines]})} if lines else set()
 
 
 def find_lines(key: ImportKey, first: int, last: int) -> set[int]:
