@@ -145,3 +145,16 @@ def test_a_single_row_is_warned_of_only_until_it_has_failed(
     run_jobs()
     told = [page(client, f"/imports/{one.public_id}").select("[data-warning]") for one in (made, live)]
     assert [len(notes) for notes in told] == [0, 1]
+
+
+def test_several_rows_are_warned_of_even_if_the_first_of_them_has_failed(
+    client: FlaskClient, seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    make_items(2)
+    wrong = row(urn="urn:test:1", price=2, condition="x", comment="PokÃ©mon")
+    made = start(seller, [wrong, row(urn="urn:test:2", comment="PokÃ©mon")])
+    lines = [(warned.kind, warned.rows, warned.line) for warned in look(made).warnings]
+    assert sorted(lines) == [("garbled-letters", 2, 2), ("tiny-prices", 1, 2)]
+    run_jobs()
+    notes = page(client, f"/imports/{made.public_id}").select("[data-warning]")
+    assert [note["data-warning"] for note in notes] == ["garbled-letters"]

@@ -50,7 +50,7 @@ def list_in_rows(one: ImportProgress) -> list[RowsWarning]:
     """The warnings about some of its rows; a single row that failed has its problems instead."""
     alone = {warned.line for warned in one.warnings if warned.rows == 1} if one.failed else set()
     failed = row_errors.find_failed(one.key, alone)
-    one = replace(one, warnings=[warned for warned in one.warnings if warned.line not in failed])
+    one = replace(one, warnings=[warned for warned in one.warnings if warned.rows > 1 or warned.line not in failed])
     found = listing_warnings.list_all(one.key) if one.updated else []
     own = seller_file.find(one.key) if one.warnings or found else None
     lines = seller_file.own_lines(one.key, [*(warned.line for warned in one.warnings), *(each.line for each in found)])
