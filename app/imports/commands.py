@@ -73,7 +73,7 @@ def upload(
     with storage.create(storage_key) as writer:
         limits = {"max_rows": settings.max_rows, "max_bytes": settings.max_upload_bytes}
         arriving = _copied(pieces, digest.update, writer.write)
-        found = scan(arriving, **limits, workers=queue.count_workers_if_known())
+        found = scan(arriving, **limits, workers=queue.count_workers_if_known() or 0)
         created = Import(
             seller_id=seller_id,
             public_id=public_id,

@@ -173,7 +173,7 @@ def _write(
             yield block.data
 
     try:
-        workers = queue.count_workers_if_known()
+        workers = queue.count_workers_if_known() or 0
         found = scan(pieces(), max_rows=settings.max_rows, max_bytes=settings.max_upload_bytes, workers=workers)
         checked: dict[str, Any] = {
             "header": found.header,

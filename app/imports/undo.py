@@ -94,7 +94,7 @@ def _plan(parent: ImportKey) -> list[BatchPlan]:
     if undo.can_repeat(parent):
         undo.drop_repeated(parent)
     parts = undo.list_created(parent), undo.list_recorded(parent)
-    size = rows_per_batch(sum(one.listings for part in parts for one in part), queue.count_workers_if_known())
+    size = rows_per_batch(sum(one.listings for part in parts for one in part), queue.count_workers_if_known() or 0)
     return [plan for part in parts for plan in _join(part, size)]
 
 

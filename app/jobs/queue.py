@@ -177,12 +177,12 @@ def count_workers() -> int:
     return Worker.count(queue=open_queue(redis_client()))
 
 
-def count_workers_if_known() -> int:
-    """The same; 0 if Redis cannot tell."""
+def count_workers_if_known() -> int | None:
+    """The same; None if Redis cannot tell."""
     try:
         return count_workers()
     except RedisError:
-        return 0
+        return None
 
 
 def _send(converting: Sequence[WaitingConversion], batches: Sequence[WaitingBatch]) -> None:

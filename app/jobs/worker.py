@@ -16,6 +16,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
@@ -253,29 +254,16 @@ class Supervisor:
             return
         for queue_name, wanted in self._wanted.items():
             running = sum(name == queue_name for _, name in self._started.values())
+            run = partial(_run_worker, self._app, self._redis_url, os.getpid(), queue_name, self._work)
             for _ in range(wanted - running):
-                self._start(queue_name)
-
-    def _start(self, queue_name: str) -> None:
-        supervisor = os.getpid()
-        pid = _fork(
-            lambda: _run_worker(self._app, self._redis_url, supervisor, queue_name, self._work), "worker failed"
-        )
-        self._started[pid] = time.monotonic(), queue_name
+                self._started[_fork(run, "worker failed")] = time.monotonic(), queue_name
 
     def _serve_metrics(self) -> None:
         """Serve the metrics of this host's workers to Prometheus, if METRICS_LISTEN names an address."""
-        listen = os.environ.get("METRICS_LISTEN", "")
-        if not listen:
-            return
-        supervisor = os.getpid()
-
-        def serve() -> None:
-            _die_with_parent(supervisor, signal.SIGKILL)
-            self._work.serve_metrics(listen, self._settings.sluice_home / "metrics")
-
-        # A separate process, because a supervisor that forks must not have threads.
-        self._metrics_pid = _fork(serve, f"metrics are not served at {listen}")
+        if listen := os.environ.get("METRICS_LISTEN", ""):
+            serve = partial(self._work.serve_metrics, listen, self._settings.sluice_home / "metrics")
+            # A separate process, because a supervisor that forks must not have threads.
+            self._metrics_pid = _fork_helper(serve, f"metrics are not served at {listen}")
 
     def _may_prepare(self) -> bool:
         """Whether to prepare for jobs: this host has workers, and no process is preparing or has just failed."""
@@ -290,14 +278,12 @@ class Supervisor:
 
     def _prepare(self) -> None:
         """Prepare for jobs in a separate process, because it takes seconds and much memory."""
-        supervisor = os.getpid()
 
         def prepare() -> None:
-            _die_with_parent(supervisor, signal.SIGKILL)
             with self._app.app_context():
                 self._work.prepare()
 
-        self._preparing_pid = _fork(prepare, "not prepared for jobs")
+        self._preparing_pid = _fork_helper(prepare, "not prepared for jobs")
 
     def _reap(self) -> None:
         for pid in list(self._started):
@@ -340,7 +326,9 @@ class Supervisor:
             time.sleep(_POLL_SECONDS)
             self._reap()
         self._signal_all(signal.SIGKILL)
-        self._sign_off()
+        # So that operators do not take them for silent.
+        with self._app.app_context():
+            _try(lambda: self._report(set()), "not signed off")
         for pid in filter(None, (self._metrics_pid, self._preparing_pid)):
             # Waited for, because it has inherited the locks that tell the private servers that they are in use.
             os.kill(pid, signal.SIGKILL)
@@ -351,11 +339,6 @@ class Supervisor:
         operations.note_workers(self._host, pids, gone=self._reported - pids)
         db.session.commit()
         self._reported = pids
-
-    def _sign_off(self) -> None:
-        """Report to operators that the workers of this host were stopped on purpose."""
-        with self._app.app_context():
-            _try(lambda: self._report(set()), "not signed off")
 
     def _signal_all(self, number: signal.Signals) -> None:
         for pid in self._started:
@@ -386,6 +369,17 @@ def _fork(run: Callable[[], None], failure: str) -> int:
         finally:
             os._exit(1)
     return pid
+
+
+def _fork_helper(run: Callable[[], None], failure: str) -> int:
+    """The same for a child that is killed when this process ends."""
+    parent = os.getpid()
+
+    def help_parent() -> None:
+        _die_with_parent(parent, signal.SIGKILL)
+        run()
+
+    return _fork(help_parent, failure)
 
 
 def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str, work: Work) -> None:

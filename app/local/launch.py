@@ -34,10 +34,6 @@ class LaunchError(Exception):
     """Sluice cannot be started; the message says why."""
 
 
-class Stop(BaseException):
-    """A signal asks for everything to stop. Not an Exception, so that nothing on the way takes it for a failure."""
-
-
 def main() -> int:
     """Run Sluice until it is asked to stop, and return the exit code.
 
@@ -45,7 +41,7 @@ def main() -> int:
     """
     # Ctrl-C, and what service managers send.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _raise_stop)
+        signal.signal(number, _interrupt)
     # The defaults of the programs are this process's too.
     os.chdir(CHECKOUT)
     try:
@@ -68,7 +64,7 @@ def main() -> int:
         except (LaunchError, ConfigError) as error:
             click.echo(str(error), err=True)
             return 1
-        except Stop:
+        except KeyboardInterrupt:
             click.echo("\nStopping ...")
         # Before the clean-up: being asked again must not break into it.
         _ignore_stop_signals()
@@ -76,7 +72,7 @@ def main() -> int:
 
 
 def _run(settings: Settings, port: int, servers: PrivateServers, cleanup: contextlib.ExitStack) -> None:
-    """Set the database up, start web server and workers, and keep the private servers running until Stop is raised."""
+    """Set the database up, start web server and workers, and keep the private servers running until interrupted."""
     logs = settings.sluice_home / "log"
     logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Without PYTHONUNBUFFERED, what a program says just before it is killed never reaches its log.
@@ -206,9 +202,9 @@ def _refuse_taken(port: int) -> None:
             raise LaunchError(f"Port {port} cannot be used ({error.strerror}). Name another one with PORT.") from None
 
 
-def _raise_stop(*_: object) -> None:
+def _interrupt(*_: object) -> None:
     _ignore_stop_signals()
-    raise Stop
+    raise KeyboardInterrupt
 
 
 def _ignore_stop_signals() -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Flask
 from redis import RedisError
@@ -40,8 +41,7 @@ def readyz() -> tuple[dict[str, str], int]:
 
 def find_faults() -> dict[str, Fault]:
     """The faults of database, Redis and storage and of each database node, by name; those that work are left out."""
-    found = {name: ask() for name, ask in _QUESTIONS.items()}
-    faults = {name: fault for name, fault in found.items() if fault is not None}
+    faults = {name: fault for name, question in _QUESTIONS.items() if (fault := _find_fault(name, question))}
     if "database" not in faults:
         for node in cluster.find_silent():
             faults[f"database node {node.id}"] = diagnosis.node_away(node.address)
@@ -49,39 +49,27 @@ def find_faults() -> dict[str, Fault]:
     return faults
 
 
-def _ask_database() -> Fault | None:
-    try:
-        readiness.ask()
-    except DATABASE_ERRORS as error:
-        log.warning("database not ready", exc_info=True)
-        fault = diagnosis.of_database(error)
-        if fault is None:
-            raise
-        return fault
-    return None
+class _Question(NamedTuple):
+    """How to find out whether something can be used, and what its errors mean."""
+
+    ask: Callable[[], object]
+    errors: type[Exception] | tuple[type[Exception], ...]
+    diagnose: Callable[[Any], Fault | None]
 
 
-def _ask_redis() -> Fault | None:
-    try:
-        queue.check_accepts_jobs()
-    except RedisError as error:
-        log.warning("redis not ready", exc_info=True)
-        return diagnosis.of_redis(error)
-    return None
-
-
-def _ask_storage() -> Fault | None:
-    storage = current_storage()
-    try:
-        storage.check()
-    except OSError as error:
-        log.warning("storage not ready", exc_info=True)
-        return diagnosis.of_storage(error)
-    return None
-
-
-_QUESTIONS: dict[str, Callable[[], Fault | None]] = {
-    "database": _ask_database,
-    "redis": _ask_redis,
-    "storage": _ask_storage,
+_QUESTIONS = {
+    "database": _Question(readiness.ask, DATABASE_ERRORS, diagnosis.of_database),
+    "redis": _Question(queue.check_accepts_jobs, RedisError, diagnosis.of_redis),
+    "storage": _Question(lambda: current_storage().check(), OSError, diagnosis.of_storage),
 }
+
+
+def _find_fault(name: str, question: _Question) -> Fault | None:
+    try:
+        question.ask()
+    except question.errors as error:
+        log.warning("%s not ready", name, exc_info=True)
+        if fault := question.diagnose(error):
+            return fault
+        raise
+    return None

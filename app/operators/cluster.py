@@ -98,7 +98,7 @@ def distribute_new() -> None:
 
 def _plan_nodes(facts: Facts) -> Iterator[Step]:
     limit = str(LOCK_TIMEOUT_SECONDS * 1000)
-    if any(node.settings and node.settings["lock_timeout"] != limit for node in _others(facts)):
+    if any(node.settings and node.settings["lock_timeout"] != limit for node in facts.nodes if not node.is_coordinator):
         yield Step(
             "nodes",
             f"statements wait for a lock for {LOCK_TIMEOUT_SECONDS} seconds at most, as on the coordinator",
@@ -168,10 +168,6 @@ def _refuse_tables(facts: Facts, has_steps: bool) -> Iterator[str]:
             f"{counted(facts.workers, 'worker')} at work. Stop worker.py on every host first: no chunk can be written "
             "to a table while it is distributed. Batches go on where they stopped."
         )
-
-
-def _others(facts: Facts) -> Iterator[Node]:
-    return (node for node in facts.nodes if not node.is_coordinator)
 
 
 class LargeShard(NamedTuple):

@@ -9,10 +9,13 @@ from flask import current_app
 
 from app.config import ConfigError, Settings
 from app.storage.local import LocalStorage
-from app.storage.refused import StorageRefused as StorageRefused
 
 #: Size of one ranged read, in bytes.
 READ_BYTES = 1 << 20
+
+
+class StorageRefused(OSError):
+    """The storage answers but denies access; the message is a sentence that says why."""
 
 
 class Writer(Protocol):
@@ -63,10 +66,10 @@ def open_storage(settings: Settings) -> Storage:
         return LocalStorage(unquote(parts.path))
     if parts.scheme == "s3" and parts.netloc:
         # Imported here, because it costs a second and 30 MB, and most installations do not use it.
-        from app.storage.s3 import S3Options, S3Storage
+        from app.storage.s3 import S3Storage
 
-        options = S3Options(settings.s3_endpoint_url, settings.s3_server_side_encryption, settings.s3_kms_key_id)
-        return S3Storage(parts.netloc, parts.path, options)
+        options = settings.s3_endpoint_url, settings.s3_server_side_encryption, settings.s3_kms_key_id
+        return S3Storage(parts.netloc, parts.path, *options)
     raise ConfigError("STORAGE_URL must be file:///path or s3://bucket/prefix.")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
-from app.storage.refused import StorageRefused
+from app.storage import StorageRefused
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,31 +44,27 @@ _REFUSALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class S3Options:
-    """Settings of a bucket besides its name."""
-
-    #: A server other than Amazon's; empty: Amazon's.
-    endpoint_url: str = ""
-    #: ``AES256`` or ``aws:kms``; empty: the bucket's own default.
-    server_side_encryption: str = ""
-    #: The key for ``aws:kms``; empty: the account's default.
-    kms_key_id: str = ""
-
-
 class S3Storage:
-    """Stores each object under a prefix of a bucket."""
+    """Stores each object under a prefix of a bucket, on Amazon's servers unless ``endpoint_url`` names another.
 
-    def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
+    ``server_side_encryption`` is ``AES256`` or ``aws:kms``, and ``kms_key_id`` the key for the latter. Without them the
+    defaults of the bucket and of the account apply.
+    """
+
+    def __init__(
+        self, bucket: str, prefix: str, endpoint_url: str = "", server_side_encryption: str = "", kms_key_id: str = ""
+    ) -> None:
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        self._options = options
+        self._endpoint_url = endpoint_url or None
+        chosen = {"ServerSideEncryption": server_side_encryption, "SSEKMSKeyId": kms_key_id}
+        self._encryption: dict[str, Any] = {name: value for name, value in chosen.items() if value}
         self._client_of: tuple[int, S3Client] | None = None
 
     @contextmanager
     def create(self, key: str) -> Iterator[_S3Writer]:
         """Send the object in parts; without ``commit`` they are discarded."""
-        writer = _S3Writer(self._client(), self._bucket, self._prefix + key, self._encryption())
+        writer = _S3Writer(self._client(), self._bucket, self._prefix + key, self._encryption)
         try:
             yield writer
         finally:
@@ -128,16 +123,9 @@ class S3Storage:
     def _client(self) -> S3Client:
         """A client for this process: one created before a fork would share its connections with the parent."""
         if self._client_of is None or self._client_of[0] != os.getpid():
-            client = boto3.client("s3", endpoint_url=self._options.endpoint_url or None, config=_CONFIG)
+            client = boto3.client("s3", endpoint_url=self._endpoint_url, config=_CONFIG)
             self._client_of = os.getpid(), client
         return self._client_of[1]
-
-    def _encryption(self) -> dict[str, Any]:
-        chosen = {
-            "ServerSideEncryption": self._options.server_side_encryption,
-            "SSEKMSKeyId": self._options.kms_key_id,
-        }
-        return {name: value for name, value in chosen.items() if value}
 
 
 class _S3Writer:

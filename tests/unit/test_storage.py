@@ -14,7 +14,7 @@ import pytest
 from app.config import ConfigError, load_settings
 from app.storage import READ_BYTES, Storage, iter_range, open_storage
 from app.storage.local import LocalStorage
-from app.storage.s3 import PART_BYTES, S3Options, S3Storage
+from app.storage.s3 import PART_BYTES, S3Storage
 from tests.s3_server import BUCKET
 
 
@@ -23,7 +23,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]
     if request.param == "local":
         yield LocalStorage(tmp_path)
         return
-    storage = S3Storage(BUCKET, "/some/prefix/", S3Options(request.getfixturevalue("s3_address")))
+    storage = S3Storage(BUCKET, "/some/prefix/", request.getfixturevalue("s3_address"))
     yield storage
     storage._client().close()
 
@@ -153,7 +153,7 @@ def test_a_directory_that_cannot_be_made_fails_the_check(tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_the_encryption_asked_for_is_sent(s3_address: str) -> None:
-    storage = S3Storage(BUCKET, "", S3Options(s3_address, "AES256"))
+    storage = S3Storage(BUCKET, "", s3_address, "AES256")
     put(storage, "small.csv", b"x")
     put(storage, "large.csv", b"x" * (PART_BYTES + 1), b"y")
     client = boto3.client("s3", endpoint_url=s3_address)
@@ -165,7 +165,7 @@ def test_the_encryption_asked_for_is_sent(s3_address: str) -> None:
 
 @pytest.mark.slow
 def test_uploads_of_dead_processes_are_cleaned(s3_address: str) -> None:
-    storage = S3Storage(BUCKET, "prefix", S3Options(s3_address))
+    storage = S3Storage(BUCKET, "prefix", s3_address)
     client = boto3.client("s3", endpoint_url=s3_address)
     client.create_multipart_upload(Bucket=BUCKET, Key="prefix/7/a.csv")
     client.create_multipart_upload(Bucket=BUCKET, Key="elsewhere/a.csv")
@@ -179,7 +179,7 @@ def test_uploads_of_dead_processes_are_cleaned(s3_address: str) -> None:
 def test_a_server_that_is_not_there_is_an_error_and_not_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "us-east-1")
-    storage = S3Storage(BUCKET, "", S3Options("http://127.0.0.1:1"))
+    storage = S3Storage(BUCKET, "", "http://127.0.0.1:1")
     with pytest.raises(OSError, match="could not be reached"):
         storage.check()
     with pytest.raises(OSError, match="could not be reached"):

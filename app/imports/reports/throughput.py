@@ -6,8 +6,6 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import NamedTuple
 
-from redis import RedisError
-
 from app.humanize import counted, say_duration
 from app.imports.reports.progress import ImportProgress
 from app.jobs import queue
@@ -172,7 +170,9 @@ def get(one: ImportProgress) -> Pace:
     timeline = read_timeline(record, one.created_at, one.finished_at)
     work = _see_work(record)
     if one.status is ImportStatus.RUNNING and not one.is_pausing and work.waiting and not work.running:
-        work = work._replace(before=recorded.count_before(one.key), has_workers=_has_workers())
+        # Where it is not known, mostly there are some.
+        has_workers = queue.count_workers_if_known() != 0
+        work = work._replace(before=recorded.count_before(one.key), has_workers=has_workers)
     return describe(one, timeline, work)
 
 
@@ -280,11 +280,3 @@ def _see_work(record: Recorded) -> Work:
     silences = [seconds for seconds in silences if seconds > _SILENT_SECONDS]
     waiting = sum(batch.status == BatchStatus.QUEUED for batch in record.batches)
     return Work(len(running), waiting, len(silences), max(silences, default=0.0))
-
-
-def _has_workers() -> bool:
-    try:
-        return queue.count_workers() > 0
-    except RedisError:
-        # Unknown, and mostly there are some.
-        return True
