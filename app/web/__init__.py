@@ -16,7 +16,6 @@ from app.web import (
     housekeeping,
     listings,
     mappings,
-    match,
     menu,
     metrics,
     my_imports,
@@ -35,6 +34,7 @@ from app.web import (
     webhooks,
 )
 from app.web import help as help_pages
+from app.web.match import routes as match
 
 
 def register(app: Flask) -> None:

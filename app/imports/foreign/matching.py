@@ -59,7 +59,7 @@ _OF_ONE = {"each", "unit", "single", "ea", "stuckpreis", "stuck"}
 #: What a quantity is called in which foils are not counted.
 _NO_FOIL = {"reg", "regular", "normal", "nonfoil", "non"}
 #: What fields are called in sentences.
-LABELS = {
+LABELS = {one: one.value for one in Field} | {
     Field.URN: "URN",
     Field.CARDMARKET_ID: "Cardmarket ID",
     Field.TCGPLAYER_ID: "TCGplayer product ID",
@@ -75,24 +75,6 @@ LABELS = {
     Field.FOIL_PRICE: "price of foils",
     Field.HIDDEN: "flag for hidden listings",
     Field.SHOWN: "flag for listings that buyers see",
-    **{
-        one: one.value
-        for one in (
-            Field.GAME,
-            Field.SET,
-            Field.NAME,
-            Field.TITLE,
-            Field.CONDITION,
-            Field.LANGUAGE,
-            Field.FINISH,
-            Field.PRICE,
-            Field.CURRENCY,
-            Field.QUANTITY,
-            Field.COMMENT,
-            Field.NOTES,
-            Field.REFERENCE,
-        )
-    },
 }
 
 

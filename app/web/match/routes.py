@@ -1,6 +1,7 @@
-"""Match your file: a file that is not in the import format, on its way into it."""
+"""The addresses of “Match your file”: what each asks for, does, and leads to."""
 
 import uuid
+from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,13 +15,14 @@ from app.http.multipart import FileForm
 from app.http.uploads import check_length, expect_file, storage_errors_as_503
 from app.imports import conversions, mappings, match_flow, quotas
 from app.imports.errors import ImportedBefore, TransitionRefused
-from app.imports.foreign.mapping import MappingInvalid
+from app.imports.foreign.mapping import Mapping, MappingInvalid
 from app.imports.match_flow import Step
 from app.models import Conversion
 from app.statuses import ConversionStatus, ImportKind
-from app.web import match_answers, match_pages
 from app.web.file_posts import PLAIN, check_csrf, checked_pieces, csrf_token, is_script, refuse
 from app.web.live_page import is_fragment_request, render_live
+from app.web.match import cards, columns, money, preview, reading, steps, words
+from app.web.match import form as first_page
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("match", __name__, url_prefix="/imports/match")
@@ -28,6 +30,14 @@ blueprint.before_request(require_seller)
 
 _BEFORE_FILE = frozenset({"form_key"})
 _FIELDS = _BEFORE_FILE | {"csrf_token"}
+#: What the page of each step shows (``context``), and the mapping with what its form says (``take``).
+_PAGES = {
+    Step.READING: reading,
+    Step.COLUMNS: columns,
+    Step.WORDS: words,
+    Step.CARDS: cards,
+    Step.MONEY: money,
+}
 
 
 @blueprint.get("")
@@ -90,9 +100,9 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
 def read_otherwise(public_id: uuid.UUID) -> ResponseReturnValue:
     """Read the file as the form says; 303 to the same step, or on to the next."""
     by = seller_id()
-    reading = conversions.reading_of(conversions.get(by, public_id))
+    before = conversions.reading_of(conversions.get(by, public_id))
     try:
-        draft = conversions.read_otherwise(by, public_id, match_answers.overrides(request.form, reading))
+        draft = conversions.read_otherwise(by, public_id, reading.overrides(request.form, before))
         if draft.mapping is None:
             step = match_flow.rematch(by, draft)
         else:
@@ -121,7 +131,7 @@ def _decide(public_id: uuid.UUID, step: Step) -> ResponseReturnValue:
     by = seller_id()
     one = conversions.get(by, public_id)
     try:
-        mapping = match_answers.take(step, one, request.form)
+        mapping: Mapping = _PAGES[step].take(one, request.form)
         following = match_flow.decide(by, public_id, mapping, after=step)
     except (MappingInvalid, FileRejected) as wrong:
         return _render_step(conversions.get(by, public_id), step, str(wrong)), 422
@@ -157,7 +167,7 @@ def start(public_id: uuid.UUID) -> ResponseReturnValue:
     try:
         if is_on(request.form, "remember") and one.mapping is not None and one.used_at is None:
             name = request.form.get("name", "")
-            mappings.save(by, name, match_answers.mapping_of(one))
+            mappings.save(by, name, steps.mapping_of(one))
             conversions.name_mapping(by, public_id, name)
     except mappings.NameRefused as refused:
         return _render_preview(conversions.get(by, public_id), str(refused)), 422
@@ -226,8 +236,8 @@ def _render_form(error: str | None = None) -> str:
         "match/form.html",
         error=error,
         form_key=uuid.uuid4(),
-        formats=match_pages.format_names(),
-        unfinished=match_pages.unfinished(seller_id()),
+        formats=first_page.format_names(),
+        unfinished=first_page.unfinished(seller_id()),
         max_rows=settings.max_rows,
         max_size=round_size_down(settings.max_upload_bytes),
     )
@@ -235,12 +245,12 @@ def _render_form(error: str | None = None) -> str:
 
 def _render_step(one: Conversion, step: Step, error: str | None = None) -> str:
     try:
-        context = match_pages.CONTEXTS[step](one, request.args)
+        context: dict[str, Any] = _PAGES[step].context(one, request.args)
     except OSError as away:
         raise TransitionRefused("The uploaded file cannot be read. Upload it again.") from away
-    steps, known = match_pages.steps(one, step), match_pages.format_of(one)
+    links, known = steps.links(one, step), steps.format_of(one)
     return render_template(
-        f"match/{step.value}.html", one=one, here=step, steps=steps, format=known, error=error, **context
+        f"match/{step.value}.html", one=one, here=step, steps=links, format=known, error=error, **context
     )
 
 
@@ -250,9 +260,9 @@ def _render_preview(one: Conversion, error: str | None = None) -> str:
         "match/preview.html",
         one=one,
         here=Step.PREVIEW,
-        steps=match_pages.steps(one, Step.PREVIEW),
+        steps=steps.links(one, Step.PREVIEW),
         error=error,
         repeated=earlier.public_id if earlier else None,
         form_keys={"import": uuid.uuid4(), "check": uuid.uuid4()},
-        **match_pages.preview(one),
+        **preview.context(one),
     )

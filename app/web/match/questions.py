@@ -1,0 +1,104 @@
+"""The questions of a step, page by page, and the answers in its form."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping as Map
+from dataclasses import replace
+
+from app.csvfile.contract import CONDITION_CODES
+from app.imports.foreign import words
+from app.imports.foreign.choices import choose, fields_of
+from app.imports.foreign.findings import OpenQuestion
+from app.imports.foreign.mapping import LEAVE_OUT, Field, Kind, Mapping, MappingInvalid
+from app.imports.foreign.money import read_amount
+from app.imports.foreign.sets import Sets
+from app.queries import items_by_set
+from app.web.match.columns import WHOLE, check_constants
+
+#: Questions on a page.
+_ON_PAGE = 50
+#: What a finish can be, for people.
+FINISHES = {
+    words.NORMAL: "Normal (nothing special)",
+    words.HOLO: "Holo",
+    words.REVERSE: "Reverse holo",
+    words.FOIL: "Foil, as the card has it",
+    words.FIRST_EDITION: "1st edition",
+    f"{words.FIRST_EDITION}|{words.HOLO}": "1st edition holo",
+    words.UNLIMITED: "Unlimited",
+    "shadowless": "Shadowless",
+    words.SIGNED: "Signed",
+}
+
+
+def paged(asked: Sequence[OpenQuestion], args: Map[str, str]) -> tuple[list[OpenQuestion], dict[str, int]]:
+    """Those on the page that the address asks for, and where that is."""
+    number = int(args["page"]) if args.get("page", "").isdigit() and len(args["page"]) < 5 else 1
+    count = max(1, -(-len(asked) // _ON_PAGE))
+    number = min(max(number, 1), count)
+    begin = (number - 1) * _ON_PAGE
+    return list(asked[begin : begin + _ON_PAGE]), {"number": number, "count": count, "before": begin}
+
+
+def take_answers(mapping: Mapping, form: Map[str, str]) -> Mapping:
+    """The mapping with the answers in the form. Raises MappingInvalid."""
+    for kind, word, target in _answers(form):
+        mapping = _take_answer(mapping, kind, word, target)
+    return mapping
+
+
+def _answers(form: Map[str, str]) -> Iterator[tuple[str, str, str]]:
+    """The answers in a form: for each number a kind, a word, and a choice, or a text that counts before it."""
+    for name in form:
+        if not re.fullmatch(r"kind-[0-9]{1,5}", name):
+            continue
+        at = name.removeprefix("kind-")
+        target = form.get(f"other-{at}", "").strip() or form.get(f"answer-{at}", "")
+        if target:
+            yield form[name], form.get(f"word-{at}", ""), target
+
+
+def _take_answer(mapping: Mapping, kind: str, word: str, target: str) -> Mapping:
+    if kind == "scale":
+        if target in words.scales():
+            return replace(mapping, scale=target)
+        # The seller says what only this word means, by no tool's scale.
+        kind = Kind.CONDITION
+    if kind == "condition-missing":
+        check_constants({Field.CONDITION: target})
+        return choose(mapping, mapping.columns, _chosen(mapping), {Field.CONDITION: target})
+    if kind not in set(Kind):
+        raise MappingInvalid(f"There is nothing to decide about “{word}”.")
+    if target != LEAVE_OUT:
+        is_right, sentence = _CHECKS[Kind(kind)]
+        if not is_right(target, word):
+            raise MappingInvalid(sentence.format(target))
+    return mapping.answer(Kind(kind), word, target)
+
+
+def _chosen(mapping: Mapping) -> list[Field | None]:
+    return [one[0] if one else None for one in fields_of(mapping, mapping.columns)]
+
+
+def _is_set(target: str, word: str) -> bool:
+    return bool(Sets(items_by_set.list_sets(), Mapping().answer(Kind.SET, word, target)).find(word).sets)
+
+
+def _is_game(target: str, _word: str) -> bool:
+    return Sets(items_by_set.list_sets(), Mapping()).games(target) is not None
+
+
+#: What a word of each kind can become, and what is said of anything else.
+_CHECKS: dict[Kind, tuple[Callable[[str, str], object], str]] = {
+    Kind.SET: (_is_set, "The catalog has no set “{}”. Choose one of its sets."),
+    Kind.GAME: (_is_game, "The catalog has no game “{}”."),
+    Kind.CONDITION: (lambda target, _word: target in CONDITION_CODES, "“{}” is not a condition."),
+    Kind.LANGUAGE: (lambda target, _word: target in words.language_names(), "“{}” is not a language."),
+    Kind.FINISH: (lambda target, _word: target in FINISHES, "“{}” is not a finish."),
+    Kind.ITEM: (
+        lambda target, _word: items_by_set.find_by_urns([target]),
+        "The catalog has no item {}. Copy its URN from the catalog search.",
+    ),
+    Kind.PRICE: (lambda target, _word: read_amount(target), "“{}” is not a price."),
+    Kind.QUANTITY: (lambda target, _word: WHOLE.fullmatch(target), "“{}” is not a whole number."),
+}

@@ -1,0 +1,110 @@
+"""The step that asks what words in the file mean, and shows those that are decided."""
+
+from collections.abc import Mapping as Map
+from dataclasses import replace
+from typing import Any
+
+from app.csvfile.contract import CONDITION_CODES
+from app.imports import conversions, match_flow
+from app.imports.foreign import words
+from app.imports.foreign.findings import OpenQuestion
+from app.imports.foreign.mapping import LEAVE_OUT, Field, Kind, Mapping, Source, normal
+from app.imports.foreign.preview import Word, words_of
+from app.imports.foreign.sample import Sample
+from app.imports.foreign.sets import Sets
+from app.imports.match_flow import Step
+from app.models import Conversion
+from app.queries import items_by_set
+from app.web.filters import format_condition
+from app.web.match.questions import FINISHES, paged, take_answers
+from app.web.match.steps import mapping_of
+
+_LEFT_OUT = "Left out"
+#: Words of a kind that are shown.
+_WORDS = 200
+_TITLES = {
+    "scale": "Scale of conditions",
+    "condition-missing": "No condition",
+    Kind.CONDITION.value: "Conditions",
+    Kind.LANGUAGE.value: "Languages",
+    Kind.FINISH.value: "Finishes",
+    Kind.GAME.value: "Games",
+    Kind.SET.value: "Sets",
+    Kind.ITEM.value: "Cards",
+    Kind.PRICE.value: "Prices",
+    Kind.QUANTITY.value: "Quantities",
+}
+#: What is typed in place of a word; for the others there is a list.
+_TYPED = {
+    Kind.SET.value: "Another set",
+    Kind.ITEM.value: "urn:… of another card",
+    Kind.PRICE.value: "Price, as your file has it",
+    Kind.QUANTITY.value: "Quantity",
+}
+
+
+def context(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
+    """What the page shows."""
+    mapping = mapping_of(one)
+    asked = match_flow.of_step(match_flow.asked_in(one), Step.WORDS)
+    page, pages = paged(asked, args)
+    sets = items_by_set.list_sets()
+    finder = Sets(sets, mapping)
+    decided = _decided(one, mapping)
+    has_sets = Kind.SET.value in decided or any(question.kind in (Kind.SET, Kind.GAME) for question in page)
+    return {
+        "asked": page,
+        "pages_at": pages,
+        "nearest": [_nearest(question, mapping, finder) for question in page],
+        "decided": decided,
+        "confirm": mapping.sources.get(Field.CONDITION, Source()).confirm,
+        "options_of": {
+            Kind.CONDITION.value: {code: condition_name(code) for code in CONDITION_CODES},
+            Kind.LANGUAGE.value: words.language_names(),
+            Kind.FINISH.value: FINISHES,
+            Kind.GAME.value: {game: game for game in sorted({known.game for known in sets})},
+            "scale": {key: scale.name for key, scale in words.scales().items()},
+        },
+        "sets": sorted(f"{known.game} > {known.name}" for known in sets) if has_sets else [],
+        "titles": _TITLES,
+        "typed": _TYPED,
+    }
+
+
+def take(one: Conversion, form: Map[str, str]) -> Mapping:
+    """The mapping with the answers in the form; its seller has seen what the words for conditions were taken for."""
+    mapping = mapping_of(one)
+    if source := mapping.sources.get(Field.CONDITION):
+        mapping = mapping.with_source(Field.CONDITION, replace(source, confirm=""))
+    return take_answers(mapping, form)
+
+
+def condition_name(code: str) -> str:
+    """What a condition is called on these pages."""
+    return f"{format_condition(CONDITION_CODES[code])} ({code})"
+
+
+def _nearest(question: OpenQuestion, mapping: Mapping, sets: Sets) -> list[str]:
+    """The answers that are spelled like the word of a question, the likest first."""
+    if question.kind == Kind.SET:
+        return sets.nearest(question.word)
+    return words.alike(Kind(question.kind), question.word, mapping.scale) if question.kind in set(Kind) else []
+
+
+def _decided(one: Conversion, mapping: Mapping) -> dict[str, list[Word]]:
+    """For each kind the words of the first rows that are decided, and what they become."""
+    reading = conversions.reading_of(one)
+    with match_flow.source_of(one) as file:
+        found = words_of(Sample(file, reading), mapping, reading.columns)
+    known = [word for word in found if word.becomes]
+    known += [
+        word._replace(becomes=_LEFT_OUT)
+        for word in found
+        if mapping.answers.get(word.kind, {}).get(normal(word.word)) == LEAVE_OUT
+    ]
+    known += [
+        Word(kind, word, 0, _LEFT_OUT if target == LEAVE_OUT else target)
+        for kind in (Kind.ITEM, Kind.PRICE, Kind.QUANTITY)
+        for word, target in mapping.answers.get(kind, {}).items()
+    ]
+    return {kind.value: some for kind in Kind if (some := [word for word in known if word.kind is kind][:_WORDS])}
