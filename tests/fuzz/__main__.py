@@ -86,14 +86,14 @@ class _Tally:
             "reader": properties.check_reader,
             "scan": properties.check_scan,
             "foreign": properties.check_foreign,
-            "validator": lambda data, _: properties.check_validator(_rows_of(data)),
+            "validator": lambda data, cuts: properties.check_validator(_rows_of(data), cuts[0]),
             "converter": lambda data, cuts: properties.check_converter(cuts[0], _changes_of(data, properties.WORDS)),
         }[target]
 
     def check(self, data: bytes) -> None:
         """Check one input: where the file is cut, and the file."""
         self.inputs += 1
-        self.taken += self._check(data[2:], list(data[:2]))
+        self.taken += self._check(data[2:], [*data[:2].ljust(2, b"\0")])
 
     def tell(self) -> None:
         print(f"{self.inputs:,} inputs, {self.taken:,} of them right", flush=True)

@@ -23,8 +23,8 @@ from app.queries.items_by_set import NamedItem, NamedSet
 from app.queries.listings import listings
 from tests import reference, workbooks
 
-#: Ordinary blocks and batches have thousands of rows. Small ones have more edges.
-_BLOCK_BYTES = 24
+#: Ordinary blocks and batches have thousands of rows. Small ones have more edges; whole files are read faster.
+_BLOCK_BYTES = (24, 150, 1 << 16)
 _MAX_RECORD_BYTES = 300
 _BATCH_ROWS = 3
 #: The catalog of the converter.
@@ -74,9 +74,7 @@ WORDS = (
 
 def make_small() -> None:
     """Make blocks, batches and the longest record small in this process from now on."""
-    reader.BLOCK_BYTES = lines.BLOCK_BYTES = _BLOCK_BYTES
     reader.MAX_RECORD_BYTES = delimited.MAX_RECORD_BYTES = _MAX_RECORD_BYTES
-    delimited.BLOCK_BYTES = _BLOCK_BYTES
     delimited.MAX_BLOCK_ROWS = _BATCH_ROWS
     scan.rows_per_batch = lambda *_: _BATCH_ROWS
     items_by_set.list_sets = lambda: [*{NamedSet(one.game, one.set_name): None for one in _ITEMS}]
@@ -91,18 +89,28 @@ def make_small() -> None:
     convert.db = SimpleNamespace(session=SimpleNamespace(rollback=lambda: None))  # type: ignore[assignment]
 
 
+def _make_blocks_of(size: int) -> None:
+    reader.BLOCK_BYTES = lines.BLOCK_BYTES = size
+
+
 def check_reader(data: bytes, cuts: Sequence[int]) -> bool:
-    """Whether ``data`` can be read. Raises AssertionError if two readers, or two ways to cut it, differ."""
-    whole, cut = _read([data]), _read(_pieces(data, cuts))
-    by_bytes = _read([data[at : at + 1] for at in range(len(data))])
-    if whole is None or cut is None or by_bytes is None:
-        assert whole is cut is by_bytes is None, (whole, cut, by_bytes)
+    """Whether ``data`` can be read. Raises AssertionError if two readers, or two ways to cut it, differ.
+
+    ``cuts`` choose the size of the blocks, too, and the record that is read alone.
+    """
+    _make_blocks_of(_BLOCK_BYTES[cuts[0] % 3])
+    pieces = _bytes(data) if cuts[1] % 8 == 1 else _pieces(data, cuts)
+    whole, cut = _read([data]), _read(pieces)
+    if whole is None or cut is None:
+        assert whole is cut is None, (whole, cut)
         return False
-    assert whole == cut == by_bytes
+    assert whole == cut
     assert "".join(record.text for record in whole) == data.decode()
     assert whole == [*reference.read(data, NEWEST)]
     assert [(line, _plain(cells), text, end) for line, cells, _, text, end in whole] == [*_read_slowly(data.decode())]
-    for record, start in zip(whole, [0, *(record.end for record in whole)], strict=False):
+    if whole:
+        at = cuts[0] % len(whole)
+        record, start = whole[at], whole[at - 1].end if at else 0
         alone = _read([data[start : record.end]], offset=start, line=record.line)
         assert alone == [record], (alone, record)
         find_cells(record.text)
@@ -111,12 +119,13 @@ def check_reader(data: bytes, cuts: Sequence[int]) -> bool:
 
 def check_scan(data: bytes, cuts: Sequence[int]) -> bool:
     """Whether a file with ``data`` below its header can be imported. Its batches must have exactly its rows."""
+    _make_blocks_of(_BLOCK_BYTES[cuts[0] % 3])
     file = f"{HEADER}\n".encode() + data
     try:
         found = scan.scan(_pieces(file, cuts), max_rows=1_000, max_bytes=1 << 20)
     except FileRejected:
         return False
-    whole = [*_rows(file, len(found.header), len(file), 2)]
+    whole = [*reference.as_lines([file[len(found.header) :]], offset=len(found.header))]
     assert whole == [*reference.judge(data)]
     by_batch = [[*_rows(file, one.start_byte, one.end_byte, one.first_line)] for one in found.batches]
     assert [row for rows in by_batch for row in rows] == whole
@@ -132,8 +141,12 @@ def check_scan(data: bytes, cuts: Sequence[int]) -> bool:
     return True
 
 
-def check_validator(rows: list[list[str]]) -> bool:
-    """Whether all ``rows`` are valid. Judging them in columns and cell by cell must agree."""
+def check_validator(rows: list[list[str]], number: int) -> bool:
+    """Whether all ``rows`` are valid. Judging them in columns and cell by cell must agree.
+
+    An even ``number`` judges all in one go, and an odd one each alone.
+    """
+    _make_blocks_of(_BLOCK_BYTES[-1])
     file = io.StringIO(newline="")
     csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
     data = file.getvalue().encode()
@@ -141,8 +154,7 @@ def check_validator(rows: list[list[str]]) -> bool:
         expected = [*reference.judge(data)]
     except FileRejected:
         return False
-    for at_once in (1, len(rows) + 1):
-        assert [*reference.as_lines([data], at_once=at_once)] == expected
+    assert [*reference.as_lines([data], at_once=1 if number % 2 else len(rows) + 1)] == expected
     for line in expected:
         for problem in line.problems:
             assert problem.column in ("", None, *COLUMNS)
@@ -156,6 +168,7 @@ def check_foreign(data: bytes, cuts: Sequence[int]) -> bool:
     """
     file = workbooks.make_workbook(sheet=data) if data.startswith(b"<") else data
     source, out = io.BytesIO(file), io.BytesIO()
+    delimited.BLOCK_BYTES = _BLOCK_BYTES[cuts[0] % 3]
     try:
         found = reading.detect(source, overrides={})
         text_reading = reading.transcribe(source, found, out)
@@ -164,8 +177,8 @@ def check_foreign(data: bytes, cuts: Sequence[int]) -> bool:
         return False
     text = out.getvalue()
     assert rows == [*_foreign_rows(reading.blocks(source, found))]
-    for pieces in (_pieces(text, cuts), [text[at : at + 1] for at in range(len(text))]):
-        assert rows == [*_foreign_rows(delimited.read_text(pieces, text_reading))]
+    pieces = _bytes(text) if cuts[1] % 8 == 1 else _pieces(text, cuts)
+    assert rows == [*_foreign_rows(delimited.read_text(pieces, text_reading))]
     end = 0
     for line, start, length, cells, note in rows:
         assert line >= found.first_line
@@ -295,6 +308,10 @@ def _plain(cells: list[str]) -> list[str]:
 def _rows(file: bytes, start: int, end: int, line: int) -> Iterator[reference.Line]:
     """The rows of a slice, read like a batch, two records at a time."""
     yield from reference.as_lines(_pieces(file[start:end], [7, 50]), offset=start, line=line, at_once=2)
+
+
+def _bytes(data: bytes) -> list[bytes]:
+    return [data[at : at + 1] for at in range(len(data))]
 
 
 def _pieces(data: bytes, cuts: Sequence[int]) -> list[bytes]:

@@ -34,8 +34,9 @@ _DIGIT = re.compile(r"\d")
 _COUNT = re.compile(r"[0-9]{1,6}\s*[xX×]\s*(?=[^\d\s])")
 
 
+@cache
 def load(name: str) -> dict[str, Any]:
-    """A data file."""
+    """A data file, read once: it must not be changed."""
     return tomllib.loads((_DATA / f"{name}.toml").read_text("utf-8"))
 
 
