@@ -140,6 +140,10 @@ def test_a_word_is_a_condition_only_by_its_scale() -> None:
     assert "nearmintt" not in words.scale("tcgplayer").grades
     assert words.guess_scale(["NM", "EX", "lp"]) == "cardmarket"
     assert words.guess_scale(["NM", "LP"]) == ""
+    # What the scale does not have may still be what other tools mean alike.
+    assert [words.alike(Kind.CONDITION, one, "moxfield") for one in ("Moderately Played", "Moderatly Playd")] == [
+        ["GD"]
+    ] * 2
 
 
 def test_one_cell_tells_condition_edition_finish_and_language() -> None:

@@ -462,6 +462,7 @@ def test_what_is_no_price_or_quantity_is_asked_once_and_remembered_for_no_other_
     client: FlaskClient, seller: Seller
 ) -> None:
     make_items(6)
+    make_items(1, variants=("foil",))
     cells = ("TBC,2", "£1.00,2 pcs", "£2.00,sold", "£3.00,1", "TBC,1", "£5.00,1")
     rows = "".join(f"Name {at},Set,{at},NM,{cell}\n" for at, cell in enumerate(cells, 1))
     asked = follow(client, send(client, f"Name,Set,Number,Condition,Price,Quantity\n{rows}"))
@@ -472,6 +473,13 @@ def test_what_is_no_price_or_quantity_is_asked_once_and_remembered_for_no_other_
     typed = {f"other-{at['TBC']}": "£1.50", f"other-{at['2 pcs']}": "2", f"answer-{at['sold']}": "-"}
     preview = follow(client, fill(client, asked, **typed))
     assert [*tiles(preview).values()] == ["6", "5", "0", "1", "0"]
+    # The rows with these words come first, then what the file does not say.
+    shown = [words(one.p) for one in preview.select(".match-changes li")]
+    assert [one.partition(" To be imported ")[::2] for one in shown[:2]] == [
+        ("Line 2", "You decided what “TBC” is. The catalog does not have this card as normal, so it becomes foil."),
+        ("Line 3", "You decided what “2 pcs” is."),
+    ]
+    assert words(preview.select_one("[data-finish=foil]")).startswith("1 row becomes foil although your file does not")
     fill(client, preview, form=start_form(preview), remember="1", name="Mine")
     (saved,) = mappings.list_saved(seller.id)
     assert not {"price", "quantity"} & saved.mapping.get("answers", {}).keys()

@@ -13,12 +13,12 @@ from app.csvfile.contract import MAX_QUANTITY
 from app.imports.foreign import words
 from app.imports.foreign.bound import Bound
 from app.imports.foreign.fill import Filler
-from app.imports.foreign.items import ItemCells, Items, Target
+from app.imports.foreign.items import ItemCells, Items, Target, label
 from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, word_of
 from app.imports.foreign.memo import Ints, Memo
 from app.imports.foreign.money import Pricing
 from app.imports.foreign.numbers import split_name
-from app.imports.foreign.reasons import Outcome, Reason, ask, reason
+from app.imports.foreign.reasons import DECIDED, Outcome, Reason, ask, reason
 from app.imports.foreign.shapes import Block, Note
 from app.imports.foreign.texts import texts_of
 from app.imports.foreign.traits import TraitReader, Traits, choose, special
@@ -47,6 +47,8 @@ _TRAIT_FIELDS = (
     Field.HIDDEN,
     Field.SHOWN,
 )
+#: The fields among them whose words a seller decides.
+_WORDS = {Kind.CONDITION: Field.CONDITION, Kind.FINISH: Field.FINISH, Kind.LANGUAGE: Field.LANGUAGE}
 _QUANTITY_FIELDS = (Field.QUANTITY, Field.FOIL_QUANTITY, Field.FOIL_PART, Field.PLAYSET)
 #: Copies in a playset.
 _PLAYSET = 4
@@ -56,7 +58,7 @@ _QUANTITY = re.compile(
 #: Reasons, and targets, that are remembered, before all that was decided is forgotten.
 _MOST_REASONS, _MOST_TARGETS = 20_000, 100_000
 #: What is remembered of distinct combinations: with how many numbers each, and of what.
-_MEMOS = {"items": (5, pa.string()), "pairs": (2, pa.int64()), "singles": (3, pa.int64())}
+_MEMOS = {"items": (6, pa.string()), "pairs": (3, pa.int64()), "singles": (4, pa.int64())}
 #: Marks that no reason is given.
 _NONE = -1
 #: Two positions are one number: the first before the last 32 bits, the second in these.
@@ -102,6 +104,8 @@ class Worked:
     offers: Offers
     #: What is to be decided, and in how many rows.
     questions: list[tuple[Reason, int]]
+    #: See ``Converted``.
+    remarks: list[tuple[Reason, int, int]]
 
 
 class _Stage(NamedTuple):
@@ -118,6 +122,8 @@ class _Offer(NamedTuple):
     reasons: Ints
     #: The codes of all that is open, a line for each stage.
     asked: Ints
+    #: The codes of what its seller should look at, a line for each part of the row.
+    remarks: Ints
     #: Places of items that were found; _NONE if there is not just one.
     items: Ints
     variants: Ints
@@ -181,9 +187,9 @@ class BlockConverter:
         self._kinds: list[tuple[NamedItem, frozenset[str]]] = []
         self._kind_places: dict[object, int] = {}
         self._memos = {name: Memo(*kind) for name, kind in _MEMOS.items()}
-        self._trait_memos = [Memo(6, pa.string()) for _ in self._listings]
-        self._quantity_memos = [Memo(3, pa.string()) for _ in self._listings]
-        self._price_memos = [Memo(3, pa.string()) for _ in self._listings]
+        self._trait_memos = [Memo(7, pa.string()) for _ in self._listings]
+        self._quantity_memos = [Memo(4, pa.string()) for _ in self._listings]
+        self._price_memos = [Memo(4, pa.string()) for _ in self._listings]
         #: The items that were found, by their ids, and the ids and URNs of the first of them.
         self._item_places: dict[int, int] = {}
         self._item_urns: list[str] = []
@@ -218,12 +224,18 @@ class BlockConverter:
             self._reasons.append(why)
         return place
 
+    def _decided(self, kind: Kind, *found: str) -> int:
+        """The code of a remark on a row with one of these words, if its seller has decided what that means."""
+        answers = self._mapping.answers.get(kind, {})
+        word = next((one for one in found if one and word_of(kind, one) in answers), "")
+        return self._code(reason(DECIDED, word=word) if word else None)
+
     def _make_targets(self, combinations: list[str]) -> list[tuple[int, ...]]:
-        """For each the target, the place of its item (_NONE if not just one), its kind, why it is left out or open."""
+        """For each the target, its item (_NONE if not just one), its kind, why it is left out or open, a remark."""
         group, fields = self._item_group, _ITEM_FIELDS
         cells = [self._item_cells(self._bound.values(group, group.split(one), fields.values())) for one in combinations]
         made: list[tuple[int, ...]] = []
-        for target in self._items.resolve(cells):
+        for one, target in zip(cells, self._items.resolve(cells), strict=True):
             self._targets.append(target)
             code = self._code(target.reason)
             is_one = len(target.items) == 1
@@ -234,6 +246,7 @@ class BlockConverter:
                     self._kind(target) if is_one else _NONE,
                     code if target.is_left_out else _NONE,
                     code if not target.is_left_out else _NONE,
+                    self._decided(Kind.ITEM, label(one)),
                 )
             )
         return made
@@ -263,7 +276,7 @@ class BlockConverter:
         return place
 
     def _make_traits(self, finish: str, combinations: list[str]) -> list[tuple[int, ...]]:
-        """For each the printing, condition, HIDDEN, whether altered, left-out code, open code."""
+        """For each the printing, condition, HIDDEN, whether altered, left-out code, open code, a remark."""
         made: list[tuple[int, ...]] = []
         for combination in combinations:
             split = self._trait_group.split(combination)
@@ -278,6 +291,7 @@ class BlockConverter:
                     traits.is_altered,
                     self._code(traits.left_out),
                     self._code(traits.open),
+                    max(self._decided(kind, words.without_count(values.get(to, ""))) for kind, to in _WORDS.items()),
                 )
             )
         return made
@@ -289,7 +303,7 @@ class BlockConverter:
         return place
 
     def _make_prices(self, at: int, combinations: list[str]) -> list[tuple[int, ...]]:
-        """For each the price in pence, and why it is left out or open."""
+        """For each the price in pence, why it is left out or open, and a remark."""
         made: list[tuple[int, ...]] = []
         group = self._price_groups[at]
         source = self._mapping.sources.get(Field.PRICE)
@@ -301,20 +315,22 @@ class BlockConverter:
             copies = self._copies(values)
             price = self._pricing.price([*cells, constant], values.get(Field.CURRENCY, ""), copies=copies)
             if isinstance(price, int):
-                made.append((price, _NONE, _NONE))
+                made.append((price, _NONE, _NONE, self._decided(Kind.PRICE, *cells)))
             else:
                 code = self._code(price)
-                made.append((0, _NONE, code) if price.question else (0, code, _NONE))
+                made.append((0, _NONE, code, _NONE) if price.question else (0, code, _NONE, _NONE))
         return made
 
     def _make_quantities(self, at: int, combinations: list[str]) -> list[tuple[int, ...]]:
-        """For each the quantity, and why it is left out or open."""
+        """For each the quantity, why it is left out or open, and a remark."""
         group, to = self._quantity_group, self._listings[at].quantity
         made: list[tuple[int, ...]] = []
         for one in combinations:
             values = self._bound.values(group, group.split(one), _QUANTITY_FIELDS)
             foils = values.get(Field.FOIL_PART, "") if to is Field.QUANTITY else ""
-            made.append(self._judge_quantity(values.get(to, ""), self._copies(values), foils))
+            text = values.get(to, "")
+            judged = self._judge_quantity(text, self._copies(values), foils)
+            made.append((*judged, self._decided(Kind.QUANTITY, text)))
         return made
 
     def _copies(self, values: dict[Field, str]) -> int:
@@ -360,7 +376,7 @@ class BlockConverter:
         quantities, traits = self._quantities(at, cells), self._traits_of(at, cells)
         combined = self._price_groups[at].combine(cells)
         prices = self._price_memos[at].find(combined, lambda some: self._make_prices(at, some))
-        items, variants, pair_codes = self._specials(targets, traits)
+        items, variants, pair_codes, finish_codes = self._specials(targets, traits)
         item_open = np.where(items == _NONE, targets[:, 4], _NONE)
         # A later stage gives way to an earlier one.
         stages = [
@@ -384,44 +400,46 @@ class BlockConverter:
             outcomes[is_met] = stage.outcome
             reasons[is_met] = stage.codes[is_met]
         asked = np.array([stage.codes for stage in stages if stage.outcome is Outcome.OPEN])
-        return _Offer(outcomes, reasons, asked, items, variants, traits, prices[:, 0], quantities[:, 0])
+        remarks = np.array([targets[:, 5], traits[:, 6], prices[:, 3], quantities[:, 3], finish_codes])
+        return _Offer(outcomes, reasons, asked, remarks, items, variants, traits, prices[:, 0], quantities[:, 0])
 
-    def _specials(self, targets: Ints, traits: Ints) -> tuple[Ints, Ints, Ints]:
-        """The item, the variants, and why these are open, for the targets and traits of each row."""
+    def _specials(self, targets: Ints, traits: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+        """The item, the variants, why these are open, and a remark, for the targets and traits of each row."""
         items, kinds = targets[:, 1].copy(), targets[:, 2]
         found = self._memos["pairs"].find(pa.array((kinds << _BITS) | traits[:, 0]), self._make_pairs)
-        variants, codes = found[:, 0].copy(), np.full(len(found), _NONE, np.int64)
+        variants, codes, remarks = found[:, 0].copy(), np.full(len(found), _NONE, np.int64), found[:, 2].copy()
         # The reasons of these name the card, or the finish tells which of several it is.
         special_ones = np.flatnonzero(found[:, 1])
         if len(special_ones):
             both = pa.array((targets[special_ones, 0] << _BITS) | traits[special_ones, 0])
-            items[special_ones], variants[special_ones], codes[special_ones] = (
+            items[special_ones], variants[special_ones], codes[special_ones], remarks[special_ones] = (
                 self._memos["singles"].find(both, self._make_singles).T
             )
-        return items, variants, codes
+        return items, variants, codes, remarks
 
     def _make_pairs(self, pairs: list[int]) -> list[tuple[int, ...]]:
-        """For each kind of item and printing the variants, and whether the item must be looked at."""
+        """For each kind of item and printing the variants, whether the item must be looked at, and a remark."""
         made: list[tuple[int, ...]] = []
         for pair in pairs:
             kind, printing = pair >> _BITS, pair & _MASK
-            if kind == _NONE:
-                made.append((_NONE, 1))
-                continue
-            what = special(*self._kinds[kind], self._printings[printing])
-            made.append((_NONE, 1) if what.open else (self._variant(what.variants), 0))
+            what = special(*self._kinds[kind], self._printings[printing]) if kind != _NONE else None
+            if what is None or what.open:
+                made.append((_NONE, 1, _NONE))
+            else:
+                made.append((self._variant(what.variants), 0, self._code(what.remark)))
         return made
 
     def _make_singles(self, pairs: list[int]) -> list[tuple[int, ...]]:
-        """For each target and printing the item, the variants, and why these are open."""
+        """For each target and printing the item, the variants, why these are open, and a remark."""
         return [self._single(self._targets[pair >> _BITS], self._printings[pair & _MASK]) for pair in pairs]
 
     def _single(self, target: Target, traits: Traits) -> tuple[int, ...]:
         item = target.items[0] if len(target.items) == 1 else choose(target.items, traits)
         if item is None:
-            return _NONE, _NONE, _NONE
+            return _NONE, _NONE, _NONE, _NONE
         what = special(item, target.extras, traits)
-        return self._item(item), _NONE if what.open else self._variant(what.variants), self._code(what.open)
+        variant = _NONE if what.open else self._variant(what.variants)
+        return self._item(item), variant, self._code(what.open), self._code(what.remark)
 
     def _variant(self, variants: str) -> int:
         place = self._variant_places.setdefault(variants, len(self.variants))
@@ -482,6 +500,7 @@ class BlockConverter:
                 texts_of(self._bound, cells, places, traits[:, 3] > 0),
             ),
             self._questions(outcomes, offers),
+            self._remarks(outcomes, offers),
         )
 
     def _questions(self, outcomes: NDArray[np.int8], offers: Sequence[_Offer]) -> list[tuple[Reason, int]]:
@@ -493,7 +512,21 @@ class BlockConverter:
         codes = np.concatenate(
             [np.where(offer.outcomes[held] == Outcome.OPEN, offer.asked[:, held], _NONE) for offer in offers]
         )
+        return [(why, count) for why, count, _ in self._count(codes)]
+
+    def _remarks(self, outcomes: NDArray[np.int8], offers: Sequence[_Offer]) -> list[tuple[Reason, int, int]]:
+        """What is to be looked at in rows that become listings."""
+        is_row = outcomes == Outcome.ROW
+        return self._count(
+            np.concatenate(
+                [np.where(is_row & (offer.outcomes == Outcome.ROW), offer.remarks, _NONE) for offer in offers]
+            )
+        )
+
+    def _count(self, codes: Ints) -> list[tuple[Reason, int, int]]:
+        """The reasons with these codes, a column for each row: each with the number of rows and the first of them."""
         # Each once a row.
-        pairs = np.unique(((codes << _BITS) | np.arange(len(held)))[codes != _NONE])
-        distinct, counts = np.unique(pairs >> _BITS, return_counts=True)
-        return [(self._reasons[code], count) for code, count in zip(distinct.tolist(), counts.tolist(), strict=True)]
+        pairs = np.unique(((codes << _BITS) | np.arange(codes.shape[1]))[codes != _NONE])
+        distinct, firsts, counts = np.unique(pairs >> _BITS, return_index=True, return_counts=True)
+        found = zip(distinct.tolist(), counts.tolist(), (pairs[firsts] & _MASK).tolist(), strict=True)
+        return [(self._reasons[code], count, first) for code, count, first in found]

@@ -72,6 +72,8 @@ class Converted:
     added_lines: NDArray[np.int32]
     #: What is to be decided, each with the number of rows that wait for it: a row can wait for several things.
     questions: list[tuple[Reason, int]] = field(default_factory=list)
+    #: What its seller should look at, each with the number of rows, and the first of them, as a position.
+    remarks: list[tuple[Reason, int, int]] = field(default_factory=list)
 
     def outcome_counts(self) -> dict[Outcome, int]:
         """How many rows came to each outcome."""
@@ -213,6 +215,7 @@ class _Writer:
             offers.rows[added],
             merged["out_line"][added],
             worked.questions,
+            worked.remarks,
         )
 
     def _lines(self, offers: Offers, own: NDArray[np.int64], quantities: NDArray[np.int32]) -> bytes:

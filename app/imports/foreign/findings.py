@@ -9,13 +9,13 @@ import numpy as np
 from app.csvfile.columns import COLUMNS, Column
 from app.imports.foreign.convert import Converted
 from app.imports.foreign.mapping import Kind, word_of
-from app.imports.foreign.reasons import ADDED_PRICE, Candidate, Outcome, Question, Reason
+from app.imports.foreign.reasons import ADDED_PRICE, DECIDED, NOT_NORMAL, Candidate, Outcome, Question, Reason
 
 #: Most questions that are kept, those with the most rows first, with so many characters, and most rows that are shown.
 MAX_QUESTIONS, _MAX_LENGTH = 2_000, 2_000_000
 #: If there are more, those with the fewest rows are forgotten, and their rows with them.
 _REMEMBERED = 10 * MAX_QUESTIONS
-_MAX_ROWS, _MAX_EXAMPLES = 8, 40
+_MAX_REMARKS, _MAX_ROWS, _MAX_EXAMPLES = 12, 8, 40
 _KIND = tuple(COLUMNS.index(one) for one in (Column.MODE, Column.CONDITION, Column.VARIANTS))
 
 
@@ -54,6 +54,8 @@ class Findings:
         self._questions: Counter[Question] = Counter()
         self._reasons: dict[Question, Reason] = {}
         self._forgotten = 0
+        self._remarks: dict[Reason, Example] = {}
+        self._finishes: Counter[str] = Counter()
         self._examples: dict[tuple[object, ...], Example] = {}
         self._rows = 0
         self._repriced = 0
@@ -66,6 +68,7 @@ class Findings:
             self._reasons.setdefault(question, why)
         if len(self._questions) > _REMEMBERED:
             self._forget()
+        self._add_remarks(block)
         self._add_rows(block)
         self._add_others(block)
         repriced = [at for at, why in enumerate(block.reasons) if why.slug == ADDED_PRICE]
@@ -76,6 +79,18 @@ class Findings:
         left = Counter(dict(self._questions.most_common(_REMEMBERED // 2)))
         self._forgotten += len(self._questions) - len(left)
         self._questions, self._reasons = left, {question: self._reasons[question] for question in left}
+
+    def _add_remarks(self, block: Converted) -> None:
+        """A row for each remark, as long as there is room."""
+        for why, count, at in block.remarks:
+            if why.slug == NOT_NORMAL:
+                self._finishes[dict(why.facts)["finish"]] += count
+            if why not in self._remarks and len(self._remarks) < _MAX_REMARKS:
+                outcome, cells = Outcome(int(block.outcomes[at])), list[str]()
+                if outcome is Outcome.ROW:
+                    line = block.data.decode().split("\n")[np.searchsorted(block.from_rows, at)]
+                    cells = next(csv.reader([line]))
+                self._remarks[why] = _example(block, at, outcome, why.sentence, tuple(cells))
 
     def _add_rows(self, block: Converted) -> None:
         """A row of its own for each condition with its variants, as long as there is room."""
@@ -110,12 +125,19 @@ class Findings:
             if length > _MAX_LENGTH:
                 break
             asked.append(OpenQuestion(*(why.question or question), why.slug, why.sentence, rows, why.candidates))
-        examples = sorted(self._examples.values(), key=lambda one: (one.outcome, one.line))
+        # What the seller decided comes first, each row with all that is said of it.
+        shown: dict[int, Example] = {}
+        for _, one in sorted(self._remarks.items(), key=lambda pair: (pair[0].slug != DECIDED, pair[1].line)):
+            before = shown.get(one.line)
+            shown[one.line] = one._replace(sentence=f"{before.sentence} {one.sentence}") if before else one
+        others = sorted(self._examples.values(), key=lambda one: (one.outcome, one.line))
+        examples = [*shown.values(), *(one for one in others if one.line not in shown)]
         return {
             "asked": asked,
             "kinds": len(self._questions) + self._forgotten,
             "examples": examples[:_MAX_EXAMPLES],
             "repriced": self._repriced,
+            "finishes": self._finishes,
         }
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from string import ascii_lowercase
 from typing import NamedTuple
 
 from app.csvfile.contract import MAX_ID_DIGITS, NamedBy
@@ -135,6 +136,8 @@ class Items:
                 entry.by_number[key].append(item)
             for key in name_keys(item.name):
                 entry.by_name[key].append(item)
+        for one in missing:
+            _add_bare(self._loaded[one].by_number)
 
     def _forget(self) -> None:
         if sum(len(one.all) for one in self._loaded.values()) > _REMEMBERED:
@@ -272,6 +275,13 @@ class Items:
         first = items[0]
         found = f"{first.name}, {first.set_name} {first.number}"
         return Target(reason=ask("item-disagrees", Kind.ITEM, label(cells), _candidates(items), found=found))
+
+
+def _add_bare(by_number: dict[str, list[NamedItem]]) -> None:
+    """Add the numbers without the letters that all numbers of a set begin with: 22 for HR-22."""
+    prefix, *others = {key[: len(key) - len(key.lstrip(ascii_lowercase))] for key in by_number} or {""}
+    if prefix and not others:
+        by_number |= {key.removeprefix(prefix): items for key, items in by_number.items()}
 
 
 def label(cells: ItemCells) -> str:

@@ -167,7 +167,7 @@ class _Matcher:
             known = known if not known.format and self._has_all(known) else None
         if known:
             if self._has_all(known):
-                self._take(known.sources, By.SAVED, "You matched it so before.")
+                self._take(known.sources, By.SAVED, "Remembered from an earlier file.")
                 return self._matching(replace(known, columns=tuple(self._columns)), None)
             return self.go_on_from(known)
         mapping = found.mapping if found else Mapping(filters=self._filters())
@@ -197,7 +197,7 @@ class _Matcher:
 
     def go_on_from(self, known: Mapping) -> Matching:
         """Take what a saved mapping of other columns says of those that are there, and match the others."""
-        self._take(known.sources, By.SAVED, "You matched it so before.")
+        self._take(known.sources, By.SAVED, "Remembered from an earlier file.")
         self._by_names()
         lost = tuple(to for to in known.sources if to not in self._sources)
         return replace(self._matching(self._guess_reading(replace(known, sources={})), None), lost=lost)

@@ -80,6 +80,8 @@ def of_many(slug: str) -> str:
 
 #: Why a row was added to a listing whose price is not its own.
 ADDED_PRICE = "added-price"
+#: Remarks on rows that become listings: its seller has decided what a word means; nothing was said of its finish.
+DECIDED, NOT_NORMAL = "decided", "not-normal"
 
 SENTENCES: Mapping[str, str] = {
     # Left out.
@@ -101,6 +103,9 @@ SENTENCES: Mapping[str, str] = {
     # Added to another row.
     "added": "Its quantity was added to the row for the same listing.",
     ADDED_PRICE: "Its quantity was added to the row for the same listing, whose price counts: {counts}, not {own}.",
+    # Remarks.
+    DECIDED: "You decided what “{word}” is.",
+    NOT_NORMAL: "The catalog does not have this card as normal, so it becomes {finish}.",
     # Open.
     "condition-missing": "No condition is given.",
     "condition-unknown": "“{word}” is not a condition that we know.",

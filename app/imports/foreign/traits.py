@@ -9,7 +9,7 @@ from app.csvfile.contract import CONDITION_CODES, Condition
 from app.imports.foreign import words
 from app.imports.foreign.mapping import LEAVE_OUT, Field, FilterTest, How, Kind, Mapping, RowFilter, normal
 from app.imports.foreign.numbers import is_latin
-from app.imports.foreign.reasons import Reason, ask, reason
+from app.imports.foreign.reasons import NOT_NORMAL, Reason, ask, reason
 from app.imports.foreign.sets import native_languages
 from app.imports.foreign.words import FIRST_EDITION, FOIL, HOLO, NORMAL, REVERSE, SIGNED, UNLIMITED
 from app.queries.items_by_set import NamedItem
@@ -227,6 +227,8 @@ class Special(NamedTuple):
 
     variants: str = ""
     open: Reason | None = None
+    #: What its seller should know of it.
+    remark: Reason | None = None
 
 
 def choose(items: Sequence[NamedItem], traits: Traits) -> NamedItem | None:
@@ -259,7 +261,8 @@ def special(item: NamedItem, extras: frozenset[str], traits: Traits) -> Special:
             name = words.language_names().get(traits.language, traits.language)
             kind = "language-not-there"
             return Special(open=ask(kind, kind, traits.language, item=named, language=name))
-    return Special("|".join(sorted(chosen)))
+    is_said = finish in ("", NORMAL) or finishes & {FOIL, HOLO, REVERSE}
+    return Special("|".join(sorted(chosen)), remark=None if is_said else reason(NOT_NORMAL, finish=finish))
 
 
 def _finish(own: frozenset[str], finishes: frozenset[str]) -> str | None:

@@ -262,7 +262,9 @@ def alike(kind: Kind, word: str, scale_key: str = "") -> list[str]:
     known: Mapping[str, str] = {}
     texts = [word]
     if kind is Kind.CONDITION:
-        known = {one: _CODES[grade] for one, grade in scale(scale_key).grades.items()}
+        # What all tools mean alike that have the word, too.
+        grades = {**common_scale().grades, **scale(scale_key).grades}
+        known = {one: _CODES[grade] for one, grade in grades.items()}
         # The finish and language beside it are known.
         texts.append(parse_printing(word, scale_key).unknown)
     elif kind is Kind.LANGUAGE:

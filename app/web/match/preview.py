@@ -100,6 +100,7 @@ def context(one: Conversion) -> dict[str, Any]:
         ],
         "left_out": _left_out(one, asked) if is_done else [],
         "repriced": repriced_of(findings) if is_done else 0,
+        "finishes": findings.get("finishes", {}) if is_done else {},
         "examples": _examples(one, examples_of(findings)) if is_done else [],
         "saved": [saved.name for saved in mappings.list_saved(one.seller_id)],
         "used_by": progress.get(one.seller_id, used.public_id) if used else None,
