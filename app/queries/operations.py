@@ -50,6 +50,9 @@ class ImportSeen(NamedTuple):
     #: From the start of the first batch until now, or until the last change; None before that.
     rows_per_second: float | None
     source_removed: bool
+    #: As in ``ImportProgress``.
+    is_dealt_with: bool
+    closed: int
 
     @property
     def is_check(self) -> bool:
@@ -176,7 +179,9 @@ _IMPORTS = f"""
         (sum(b.created + b.updated + b.unchanged + b.failed) / nullif(extract(epoch from
             coalesce(i.finished_at, case i.status when {IMPORT_RUNNING} then {_NOW} end, max(b.updated_at))
             - min(b.started_at)), 0))::float8 as rows_per_second,
-        i.source_removed_at is not null as source_removed
+        i.source_removed_at is not null as source_removed, i.dealt_with_at is not null as is_dealt_with,
+        coalesce((select taken + left_out from fixings f where f.seller_id = i.seller_id and f.import_id = i.id), 0)
+            as closed
     from imports i
     join sellers s on s.id = i.seller_id
     join batches b on b.seller_id = i.seller_id and b.import_id = i.id

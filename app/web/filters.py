@@ -42,7 +42,7 @@ CHECK_LABEL = Label("Check", "brand", "checklist")
 #: Likewise, of an undo.
 UNDO_LABEL = Label("Undo", "brand", "undo")
 
-#: Shown beside the status of an import with failed rows that its seller has dealt with.
+#: Shown instead of FAILED where ``all_dealt_with``, and beside any other status that its seller has marked so.
 DEALT_WITH_LABEL = Label("Dealt with", "quiet", "check")
 
 CODE_LABELS: dict[Code, Label] = {
@@ -72,6 +72,8 @@ def init_app(app: Flask) -> None:
         seller_actions=actions.offer_seller,
         operator_actions=actions.offer_operator,
         ask_to_terminate=summary.ask_to_terminate,
+        say_fixed=summary.say_fixed,
+        all_dealt_with=all_dealt_with,
         import_label=import_label,
         batch_label=batch_label,
         code_label=code_label,
@@ -84,12 +86,20 @@ def init_app(app: Flask) -> None:
     app.jinja_env.lstrip_blocks = True
 
 
+def all_dealt_with(one: ImportProgress | ImportSeen) -> bool:
+    """Whether nothing is left to do about a FAILED import: then nothing that is shown of it is red any more."""
+    are_closed = 0 < one.failed <= one.closed and one.successful + one.failed == one.total
+    return one.status == ImportStatus.FAILED and not one.is_check and (one.is_dealt_with or are_closed)
+
+
 def import_label(one: ImportProgress | ImportSeen) -> Label:
     """The label of an import's status. It is red if most rows have failed or were not processed."""
     if one.is_pausing:
         return _PAUSING_LABEL
     if one.status != ImportStatus.FAILED:
         return STATUS_LABELS[one.status]
+    if all_dealt_with(one):
+        return DEALT_WITH_LABEL
     most_succeed = one.successful * 2 > one.total
     if one.kind == ImportKind.CHECK and one.failed:
         # Nothing has failed: a check that finds mistakes has done its work.

@@ -54,7 +54,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     kind = _read_kind()
     related = progress.get_related(one)
     # Rows that were left out can be taken back, even if nothing else is left to do.
-    if not related.can_fix(one) and not (related.fixed.left_out and one.has_errors):
+    if not related.can_fix(one) and not (one.fixed.left_out and one.has_errors):
         return _nothing(one)
     return _groups_page(one, kind)
 
@@ -97,7 +97,7 @@ def answer(public_id: uuid.UUID) -> ResponseReturnValue:
     The page again with what was typed if any of it cannot be applied; then nothing is.
     """
     one = _get(public_id)
-    before = progress.get_related(progress.get(seller_id(), public_id)).fixed
+    before = progress.get(seller_id(), public_id).fixed
     groups = corrections.list_groups(_key(public_id))
     try:
         given = [*_read_typed()], [*_read_pressed(public_id)]
@@ -113,7 +113,7 @@ def answer(public_id: uuid.UUID) -> ResponseReturnValue:
             engine.give_cells(_get(public_id), edited)
     except (AnswerRefused, NotOneRow, engine.Busy) as refused:
         return _groups_page(progress.get(seller_id(), public_id), _read_kind(), fault=str(refused)), 422
-    now = progress.get_related(progress.get(seller_id(), public_id)).fixed
+    now = progress.get(seller_id(), public_id).fixed
     _tell(before, now, len(edited) + sum(map(len, given)))
     is_for_all = request.form.get("press") in {_SURE, _SUGGESTED, _REST}
     first = None if is_for_all else next(chain(*given), None)
@@ -146,7 +146,7 @@ def rows(public_id: uuid.UUID) -> ResponseReturnValue:
 def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
     """Save the rows of a page of cells; 303 to the next open rows, or the page again with what was typed."""
     one = _get(public_id)
-    before = progress.get_related(progress.get(seller_id(), public_id)).fixed
+    before = progress.get(seller_id(), public_id).fixed
     kind = _read_kind()
     after = min(max(request.args.get("after", default=0, type=int), 0), _MAX_LINE)
     try:
@@ -160,7 +160,7 @@ def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
         shown, goes_on = report.list_rows(_key(public_id), kind=kind, after_line=after, limit=_ROWS)
         one_again = progress.get(seller_id(), public_id)
         return _rows_page(one_again, kind, after, shown, goes_on, fault=str(refused)), 422
-    now = progress.get_related(progress.get(seller_id(), public_id)).fixed
+    now = progress.get(seller_id(), public_id).fixed
     _tell(before, now, len(edited) + len(lines))
     if not report.list_rows(_key(public_id), kind=kind, after_line=after, limit=1)[0]:
         return redirect(url_for("fixes.show", public_id=public_id), 303)

@@ -107,4 +107,4 @@ def test_24_failed_rows_are_dealt_with_in_few_clicks(page: Page) -> None:
     assert click.count <= 12
     status_of(page, "COMPLETED")
     page.goto(path)
-    expect(page.locator(".outcome")).to_contain_text("24 rows failed and all are dealt with.")
+    expect(page.locator(".outcome")).to_contain_text("All 24 failed rows are dealt with: ")

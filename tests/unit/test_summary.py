@@ -14,7 +14,7 @@ from app.imports.reports.summary import count_retriable, describe, explain_inval
 from app.queries import ImportKey
 from app.queries.imports.corrections import NOTHING_DONE
 from app.queries.imports.error_groups import ErrorKind, Group
-from app.statuses import ImportKind, ImportStatus, RetriedRows
+from app.statuses import ImportKind, ImportStatus, RetriedRows, TakenUpAs
 
 
 def progress(
@@ -125,7 +125,7 @@ def related_to(one: ImportProgress, rows: RetriedRows) -> RelatedImports:
     """What is related to an import of which another one has these rows."""
     heir = replace(one, retry_of=rows)
     closed = one.failed if rows is RetriedRows.FAILED else 0
-    return RelatedImports(None, None, {rows: heir}, [heir], NOTHING_DONE, closed, [])
+    return RelatedImports(None, None, {rows: heir}, [heir], closed, [])
 
 
 def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:
@@ -136,6 +136,24 @@ def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:
     assert describe(one, related=related_to(one, RetriedRows.REMAINING)).endswith(
         "1 row has a problem. 2 rows were moved to a retry."
     )
+
+
+@pytest.mark.parametrize(
+    ("failed", "taken", "left_out", "sentence"),
+    [
+        (24, 15, 9, "All 24 failed rows are dealt with: 15 imported again, 9 left out."),
+        (1, 0, 1, "The failed row is dealt with: 1 left out."),
+        (24, 14, 9, "24 rows failed: 14 imported again, 9 left out, 1 left to fix."),
+    ],
+)
+def test_what_became_of_failed_rows_is_counted(failed: int, taken: int, left_out: int, sentence: str) -> None:
+    fixed = NOTHING_DONE._replace(taken=taken, left_out=left_out)
+    one = replace(progress("FAILED", 44, 44 - failed, 0, failed), fixed=fixed)
+    heir = replace(one, retry_of=RetriedRows.FAILED, taken_up_as=TakenUpAs.FIX)
+    relatives = RelatedImports(None, None, {}, [heir], fixed.closed, [])
+    # Whoever does not know its relatives, such as the bell, says the same.
+    assert describe(one, related=relatives) == describe(one)
+    assert describe(one).endswith(f" live. {sentence}")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +168,7 @@ def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:
 def test_no_row_of_an_undone_import_is_said_to_be_live(undone: ImportProgress, kept: int, sentence: str) -> None:
     for status, begin in (("FAILED", ""), ("TERMINATED", "Terminated after 7 of 9 rows. ")):
         one = progress(status, 9, 5, 1, 1)
-        relatives = RelatedImports(None, None, {}, [], NOTHING_DONE, 0, [], undo=undone, kept=kept)
+        relatives = RelatedImports(None, None, {}, [], 0, [], undo=undone, kept=kept)
         assert describe(one, related=relatives).startswith(f"{begin}{sentence} 1 row has a problem.")
 
 

@@ -160,9 +160,14 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     run_jobs()
     soup = page(client, led_to)
     assert soup.select("[data-import-id][data-status=COMPLETED][data-successful='22']")
-    assert "Corrected rows of with-mistakes.csv" in words(soup.select_one(".relations"))
-    lead = words(page(client, f"/imports/{one.public_id}").select_one(".outcome"))
-    assert lead == "20 of 44 rows are live. 24 rows failed and all are dealt with."
+    told = [words(line) for line in soup.select(".relations li")]
+    dealt_with = "All 24 failed rows are dealt with: 22 imported again, 2 left out"
+    assert told == ["Corrected rows of with-mistakes.csv Dealt with", dealt_with]
+    soup = page(client, f"/imports/{one.public_id}")
+    assert words(soup.select_one(".outcome")) == f"20 of 44 rows are live. {dealt_with}."
+    # Nothing of it is red any more.
+    assert [words(pill) for pill in soup.select("[data-state] .pill")] == ["Dealt with"]
+    assert soup.select(".summary :is(.tile-danger, .meter-failed)") == []
     # Nor does it warn any more of what was wrong with them.
     assert "Start with the most common problem" not in words(page(client, path).select_one("main"))
     assert "under 5p" not in words(page(client, path).select_one("main"))
@@ -356,6 +361,8 @@ def deal_with(client: FlaskClient, seller_id: int, run_jobs: Run, name: str) -> 
         child = progress.get(key[0], UUID(made.rpartition("/")[2]))
         assert (child.status, child.failed) == ("COMPLETED", 0)
     parent = progress.get(key[0], public_id)
-    assert describe(parent, related=progress.get_related(parent)).endswith("all are dealt with.")
+    is_dealt_with = "dealt with: " in describe(parent, related=progress.get_related(parent))
+    assert is_dealt_with
+    assert parent.closed == failed
     assert [*ledger.find_faults(db.session.get_one(Import, key))] == []
     return state["correct"]

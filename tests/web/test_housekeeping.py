@@ -80,7 +80,10 @@ def test_what_is_dealt_with_needs_no_attention_until_it_is_marked_otherwise(
     answer = press(client, page(client, f"/imports/{made.public_id}"), "Mark as dealt with")
     soup = page(client, answer.location)
     assert not needs_attention()
-    assert [words(pill) for pill in soup.select("[data-state] .pill")] == ["Failed", "Dealt with"]
+    assert [words(pill) for pill in soup.select("[data-state] .pill")] == ["Dealt with"]
+    # Nothing is red any more, but programs still find how it ended.
+    assert soup.select(".summary :is(.tone-danger, .tone-warning, .tile-danger, .meter-failed)") == []
+    assert soup.select_one("#details")["data-status"] == "FAILED"
     assert words(soup.select_one(".btn-primary")) != "View errors"
     press(client, soup, "Mark as not dealt with")
     assert needs_attention()

@@ -336,7 +336,7 @@ def test_relatives_are_told_in_the_list(client: FlaskClient, by_name: dict[str, 
     told = {name: shown(soup, by_name[name]).select(".relations li") for name in ("retried", "retry", "completed")}
     assert {name: [words(line) for line in lines] for name, lines in told.items()} == {
         "retried": ["Failed rows retried as old (failed rows).csv Running"],
-        "retry": ["Retry of the failed rows in old.csv Failed"],
+        "retry": ["Retry of the failed rows in old.csv Dealt with"],
         "completed": [],
     }
     assert words(shown(soup, by_name["retried"]).select_one(".import-outcome")).endswith("and has been retried.")
@@ -349,7 +349,7 @@ def test_what_is_dealt_with_leaves_the_list_of_what_needs_attention(client: Flas
     assert (answer.status_code, answer.location) == (303, "/imports?status=attention")
     soup = page(client, answer.location)
     assert words(soup.select_one("#my-imports h2")) == "You’re all caught up"
-    assert [words(pill) for pill in shown(page(client, "/imports"), made).select(".pill")] == ["Failed", "Dealt with"]
+    assert [words(pill) for pill in shown(page(client, "/imports"), made).select(".pill")] == ["Dealt with"]
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_failed_rows_succeed_once_the_catalog_is_mended_and_the_parent_shows_it(
     assert look(retried).status == "COMPLETED"
     assert len(listed(seller)) == 3
     assert relatives(client, made, face) == ["Failed rows retried as my stock (failed rows).csv Completed"]
-    assert relatives(client, retried, face) == ["Retry of the failed rows in my stock.csv Failed"]
+    assert relatives(client, retried, face) == ["Retry of the failed rows in my stock.csv Dealt with"]
     assert lead(client, made) == "1 of 3 rows is live. 2 rows failed and have been retried."
     # The parent itself is as it was, and the books of both are true.
     assert (look(made).status, look(made).failed) == ("FAILED", 2)

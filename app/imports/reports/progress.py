@@ -11,7 +11,7 @@ from app.import_fields import ImportState
 from app.imports.reports import seller_file
 from app.models import Batch
 from app.queries import ImportKey
-from app.queries.imports import corrections, lookups
+from app.queries.imports import lookups
 from app.queries.imports.corrections import NOTHING_DONE, Standing
 from app.queries.imports.lookups import ANY, ImportFilter
 from app.statuses import (
@@ -54,6 +54,8 @@ class ImportProgress(ImportState):
     note: str = ""
     #: Whether its seller has marked it as dealt with.
     is_dealt_with: bool = False
+    #: How far its failed rows are corrected.
+    fixed: Standing = NOTHING_DONE
     #: How it has taken up failed rows of its parent; None where it has none, or by a release that did not record it.
     taken_up_as: TakenUpAs | None = None
     #: The id of the import whose rows it has, for an import that is there.
@@ -85,6 +87,11 @@ class ImportProgress(ImportState):
     def short_id(self) -> str:
         """The beginning of the public id, enough to tell downloaded files apart by their names."""
         return self.public_id.hex[:8]
+
+    @property
+    def closed(self) -> int:
+        """The number of failed rows that are left out or taken up, as far as that was recorded."""
+        return self.fixed.closed
 
     @property
     def percent(self) -> int:
@@ -123,8 +130,6 @@ class RelatedImports:
     retries: dict[RetriedRows, ImportProgress]
     #: The imports that have taken up its rows, in order.
     takers: list[ImportProgress]
-    #: What has become of its failed rows.
-    fixed: Standing
     #: The number of failed rows that have been taken up or left out.
     closed: int
     #: Which of its rows can be retried, or for a check, imported.
@@ -203,9 +208,7 @@ def list_related(imports: Sequence[ImportProgress]) -> list[RelatedImports]:
     parent_ids = {one.parent_id for one in imports if one.parent_id is not None}
     found = lookups.list_relatives(imports[0].key.seller_id, [one.key.import_id for one in imports], parent_ids)
     relatives = {other.key.import_id: other for other in map(_describe, found)}
-    ids = [one.key.import_id for one in imports if one.failed]
-    fixed = corrections.list_standings(imports[0].key.seller_id, ids) if ids else {}
-    return [_get_related(one, relatives, fixed.get(one.key.import_id, NOTHING_DONE)) for one in imports]
+    return [_get_related(one, relatives) for one in imports]
 
 
 def list_chain(one: ImportProgress, related: RelatedImports) -> list[ImportProgress]:
@@ -239,7 +242,7 @@ def explain_unsettled(key: ImportKey) -> str | None:
     return None
 
 
-def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress], fixed: Standing) -> RelatedImports:
+def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress]) -> RelatedImports:
     parent = relatives.get(one.parent_id) if one.parent_id is not None else None
     children = [other for other in relatives.values() if other.parent_id == one.key.import_id]
     takers = [child for child in children if not child.is_undo]
@@ -247,7 +250,7 @@ def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress], f
     retries = {child.retry_of: child for child in takers if child.retry_of}
     # A retry by a release that did not record which rows it took up has all of them.
     has_all = any(child.retry_of is RetriedRows.FAILED and child.taken_up_as is None for child in takers)
-    closed = one.failed if has_all else fixed.closed
+    closed = one.failed if has_all else one.closed
     counts: dict[RetriedRows, int]
     if one.is_undo:
         counts = {}
@@ -256,7 +259,7 @@ def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress], f
         counts = {RetriedRows.ALL: one.total if one.has_source else 0}
     else:
         counts = {
-            RetriedRows.FAILED: one.failed - closed - fixed.correct if one.has_errors else 0,
+            RetriedRows.FAILED: one.failed - closed - one.fixed.correct if one.has_errors else 0,
             RetriedRows.REMAINING: one.not_processed if one.has_source else 0,
         }
     return RelatedImports(
@@ -264,7 +267,6 @@ def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress], f
         of_parent=one.retry_of,
         retries=retries,
         takers=takers,
-        fixed=fixed,
         closed=closed,
         can_retry=[
             rows
@@ -348,6 +350,7 @@ def _describe(found: lookups.WithCounters) -> ImportProgress:
         given_name=one.name or "",
         note=one.note or "",
         is_dealt_with=one.dealt_with_at is not None,
+        fixed=found.fixed,
         parent_id=one.parent_id,
         retry_of=RetriedRows(one.retried_rows) if one.retried_rows else None,
         taken_up_as=TakenUpAs(one.taken_up_as) if one.taken_up_as else None,

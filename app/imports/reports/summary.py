@@ -20,6 +20,17 @@ def describe(one: ImportProgress, *, groups: int | None = None, related: Related
     return " ".join(_sentences(one, groups, related))
 
 
+def say_fixed(one: ImportProgress) -> str:
+    """What has become of the failed rows of an import of which some or all are dealt with, without a full stop."""
+    open_rows = one.failed - one.closed
+    told = [(one.fixed.taken, "imported again"), (one.fixed.left_out, "left out"), (open_rows, "left to fix")]
+    became = ", ".join(f"{count:,} {what}" for count, what in told if count)
+    if one.closed < one.failed:
+        return f"{_rows(one.failed)} failed: {became}"
+    which = "The failed row is" if one.failed == 1 else f"All {one.failed:,} failed rows are"
+    return f"{which} dealt with: {became}"
+
+
 def reassure(one: ImportProgress) -> str:
     """That nobody need wait for an import on its way; empty for any other."""
     is_going = one.is_moving and not one.is_pausing
@@ -128,8 +139,10 @@ def _over(one: ImportProgress, groups: int | None, related: RelatedImports | Non
 
 def _left_to_do(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:
     """What there is to do about an import that is over."""
-    if one.failed and related and related.closed:
-        yield _settled(one, related)
+    if one.failed and related and _are_retried(one, related):
+        yield f"{_rows(one.failed)} failed and {'has' if one.failed == 1 else 'have'} been retried."
+    elif one.failed and one.closed:
+        yield f"{say_fixed(one)}."
     elif one.failed:
         yield f"{_problems(one)}{_different(one, groups)}."
     if not one.not_processed:
@@ -155,15 +168,10 @@ def _left_out(one: ImportProgress) -> Iterator[str]:
         yield f"{said}."
 
 
-def _settled(one: ImportProgress, related: RelatedImports) -> str:
-    """What has become of failed rows of which some or all have been dealt with."""
-    failed = f"{_rows(one.failed)} failed"
-    if related.closed < one.failed:
-        open_rows = one.failed - related.closed
-        return f"{failed}: {related.closed:,} {_are(related.closed)} dealt with, {open_rows:,} left to fix."
-    if not related.fixed.left_out and all(taker.taken_up_as in {None, TakenUpAs.RETRY} for taker in related.takers):
-        return f"{failed} and {'has' if one.failed == 1 else 'have'} been retried."
-    return f"{failed} and {'is' if one.failed == 1 else 'all are'} dealt with."
+def _are_retried(one: ImportProgress, related: RelatedImports) -> bool:
+    """Whether all of its failed rows have been imported again as they were."""
+    by_retries = all(taker.taken_up_as in {None, TakenUpAs.RETRY} for taker in related.takers)
+    return related.closed >= one.failed and by_retries and not one.fixed.left_out
 
 
 def _check_over(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:

@@ -151,14 +151,8 @@ class GivenAnswer(NamedTuple):
 
 def get(key: ImportKey) -> Standing:
     """How far the failed rows of an import are corrected."""
-    return list_standings(key.seller_id, [key.import_id]).get(key.import_id, NOTHING_DONE)
-
-
-def list_standings(seller_id: int, import_ids: Collection[int]) -> dict[int, Standing]:
-    """The same for several imports of a seller, by their ids, without those of which nothing is corrected."""
-    fields = (getattr(Fixing, name) for name in Standing._fields)
-    query = select(Fixing.import_id, *fields).where(Fixing.seller_id == seller_id, Fixing.import_id.in_(import_ids))
-    return {import_id: Standing(*rest) for import_id, *rest in db.session.execute(query)}
+    found = fetch_as(Standing, f"select {_STANDING} from fixings where {_THIS}", key._asdict())
+    return found[0] if found else NOTHING_DONE
 
 
 def lock(key: ImportKey) -> Standing:

@@ -7,11 +7,12 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Exists, Row, ScalarSelect, Select, case, exists, func, or_, select, tuple_, update
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import Bundle, InstrumentedAttribute, aliased
 
 from app.extensions import db
 from app.models import Batch, Conversion, Fixing, Import
 from app.queries import BatchKey, ImportKey, execute, fetch_as, fetch_one, fetch_value, older_than
+from app.queries.imports.corrections import NOTHING_DONE, Standing
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
     IMPORT_RUNNING,
@@ -78,6 +79,8 @@ class WithCounters(NamedTuple):
     undecided: int
     #: The public id of the import that has rows which were left out or open, since they were decided.
     decided_as: uuid.UUID | None
+    #: How far its failed rows are corrected.
+    fixed: Standing
 
     @property
     def not_processed(self) -> int:
@@ -407,16 +410,19 @@ def _with_counters() -> Select[Any]:
             func.coalesce(Conversion.left_out + Conversion.undecided, 0).label("left_out"),
             func.coalesce(_UNDECIDED, 0).label("undecided"),
             _decided_as().label("decided_as"),
+            Bundle("fixed", *(getattr(Fixing, name) for name in Standing._fields)),
         )
         .join(Batch, tuple_(Batch.seller_id, Batch.import_id) == tuple_(Import.seller_id, Import.id))
         .outerjoin(Conversion, _IS_ITS_CONVERSION)
+        .outerjoin(Fixing, tuple_(Fixing.seller_id, Fixing.import_id) == tuple_(Import.seller_id, Import.id))
         .where(_IS_THERE)
-        .group_by(Import.seller_id, Import.id, Conversion.seller_id, Conversion.id)
+        .group_by(Import.seller_id, Import.id, Conversion.seller_id, Conversion.id, Fixing.seller_id, Fixing.import_id)
     )
 
 
 def _counted(row: Row[Any]) -> WithCounters:
-    return WithCounters(of=row.Import, **{name: getattr(row, name) for name in WithCounters._fields[1:]})
+    found = WithCounters(of=row.Import, **{name: getattr(row, name) for name in WithCounters._fields[1:]})
+    return found._replace(fixed=NOTHING_DONE if row.fixed.version is None else Standing(*row.fixed))
 
 
 def list_batches(key: ImportKey) -> list[Batch]:
