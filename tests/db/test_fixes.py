@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import permutations
 from typing import Any
@@ -22,6 +23,7 @@ from app.imports.fixes.answers import Rule
 from app.imports.fixes.engine import NewAnswer
 from app.imports.reports import fix_file as fix_files
 from app.imports.reports import progress
+from app.imports.worker.catalog_cache import LookedUpItems
 from app.models import Import, Seller
 from app.queries import ImportKey
 from app.queries.imports import corrections
@@ -165,6 +167,33 @@ def test_a_worker_goes_on_where_a_large_answer_stopped(
     repeated = corrections.list_open(key, Wanted("listing-repeated"), after_line=0, limit=9)
     assert [fact["line"] for error in repeated for fact in error.facts or ()][:6] == [2, 2, 2, 6, 6, 6]
     assert open_values(one) == recount(one)
+
+
+def test_rows_that_change_after_a_worker_has_read_ahead_are_read_again(
+    seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_items(12)
+    one = failed(seller, run_jobs, [row(urn=f"urn:test:{n}", price="x") for n in range(1, 13)])
+    key = ImportKey(one.seller_id, one.id)
+    open_values(one)
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "_FIRST_ROWS", 1)
+        patched.setattr(engine, "_REQUEST_SECONDS", 0.0)
+        engine.give(one, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "100"}))
+    monkeypatch.setattr(engine, "_ROWS", 4)
+    with ThreadPoolExecutor(1) as pool:
+        read = engine._Ahead(key, pool).read
+        assert engine._step(key, read, LookedUpItems()).cursor_line == 6
+        # Those down to line 10 have been read by then.
+        pool.submit(int).result()
+        engine.give_cells(one, {8: {"PRICE": "7"}})
+        assert engine._step(key, read, LookedUpItems()).cursor_line == 10
+    run_jobs()
+    texts = [text for page in corrections.iter_texts(key, CorrectionState.RIGHT) for text in page]
+    assert [text.split(",")[8] for text in texts] == ["100"] * 6 + ["7"] + ["100"] * 5
+    assert [answer.rows for answer in corrections.list_answers(key, limit=9)] == [1, 11]
+    assert counts(corrections.get(key)) == counts(corrections.count_states(key)) == (12, 0, 0, 0)
+    assert open_values(one) == recount(one) == {}
 
 
 def test_rows_that_come_back_while_an_answer_is_applied_are_counted_anew(

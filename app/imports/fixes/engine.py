@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from flask import Flask, current_app
 from numpy.typing import NDArray
 
 from app import audit
@@ -218,8 +220,8 @@ def take_back(one: Import, number: int) -> Standing:
 def go_on(key: ImportKey) -> Standing:
     """Apply the answer that is being applied for some time, and send the rest to a worker. Commits."""
     ends_at = time.monotonic() + _REQUEST_SECONDS
-    limit = _FIRST_ROWS
-    while (standing := _step(key, limit, LookedUpItems())).answering is not None:
+    read = partial(_read, key, limit=_FIRST_ROWS)
+    while (standing := _step(key, read, LookedUpItems())).answering is not None:
         if time.monotonic() > ends_at:
             queue.send_fix(key)
             break
@@ -230,8 +232,10 @@ def run(seller_id: int, import_id: int) -> None:
     """The job: apply the answer that is being applied to the end."""
     key = ImportKey(seller_id, import_id)
     known = known_items(items.version())
-    while _step(key, _ROWS, known).answering is not None:
-        pass
+    with ThreadPoolExecutor(1) as pool:
+        read = _Ahead(key, pool).read
+        while _step(key, read, known).answering is not None:
+            pass
 
 
 def go_on_with_all() -> None:
@@ -277,31 +281,87 @@ def _begin(standing: Standing, number: int) -> Standing:
     return standing._replace(answering=number, cursor_line=0, rows_done=0)
 
 
-def _step(key: ImportKey, limit: int, known: KnownItems) -> Standing:
+class _Next(NamedTuple):
+    """The next open rows of the answer that is being applied, and what it makes of them."""
+
+    #: Where the answer stood: its number, the cursor, and the version of the corrections.
+    place: tuple[int | None, int, int]
+    header: str
+    #: None: the wrong values are being counted.
+    answer: GivenAnswer | None
+    #: Up to which line they are read; None: to the end.
+    bound: int | None
+    table: pa.Table
+    rows: Slice
+    changed: Changed
+
+
+def _place_of(standing: Standing) -> tuple[int | None, int, int]:
+    return standing.answering, standing.cursor_line, standing.version
+
+
+def _read(key: ImportKey, standing: Standing, *, limit: int) -> _Next:
+    """Read the next rows, some of at most ``limit`` failed ones; nothing is written."""
+    header = lookups.get_source(key).header
+    number, after = standing.answering, standing.cursor_line
+    answer = corrections.get_answer(key, number) if number else None
+    wanted = _find_bounds(key, answer) if answer else _EVERY_ROW
+    bound = corrections.find_bound(key, wanted, after_line=after, rows=limit)
+    with_facts = answer is not None and answer.rule == Rule.DROP_VARIANTS
+    here = wanted if bound is None else wanted._replace(last_line=bound)
+    table = corrections.read_open(key, here, after_line=after, with_facts=with_facts)
+    layout = layout_of(header)
+    rows = slices.from_table(table, layout)
+    changed = Changed(np.empty(0, np.intp), rows.texts[:0])
+    if answer and len(table):
+        changed = _without_long(answers.apply(answer, rows, table["facts"].combine_chunks(), layout))
+    return _Next(_place_of(standing), header, answer, bound, table, rows, changed)
+
+
+class _Ahead:
+    """Reads rows while those before them are judged and written, so that both PostgreSQL and this process are at work.
+
+    What is written on the way lies before them; whatever else changes any row raises the version of the corrections,
+    and then they are read once more.
+    """
+
+    def __init__(self, key: ImportKey, pool: ThreadPoolExecutor) -> None:
+        self._key, self._pool = key, pool
+        self._app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        self._next: Future[_Next] | None = None
+
+    def read(self, standing: Standing) -> _Next:
+        """The next rows of an answer that stands so."""
+        found = self._next.result() if self._next else None
+        if found is None or found.place != _place_of(standing):
+            found = _read(self._key, standing, limit=_ROWS)
+        after = found.bound and standing._replace(cursor_line=found.bound)
+        self._next = self._pool.submit(self._read_apart, after) if after else None
+        return found
+
+    def _read_apart(self, standing: Standing) -> _Next:
+        with self._app.app_context():
+            return _read(self._key, standing, limit=_ROWS)
+
+
+def _step(key: ImportKey, read: Callable[[Standing], _Next], known: KnownItems) -> Standing:
     """Apply the answer that is being applied to the next rows. Commits."""
     standing = corrections.lock(key)
     if standing.answering is None:
         db.session.rollback()
         return standing
-    header = lookups.get_source(key).header
     number = standing.answering
-    answer = corrections.get_answer(key, number) if number != _COUNTING_VALUES else None
-    wanted = _find_bounds(key, answer) if answer else _EVERY_ROW
-    after = standing.cursor_line
-    bound = corrections.find_bound(key, wanted, after_line=after, rows=limit)
-    with_facts = answer is not None and answer.rule == Rule.DROP_VARIANTS
-    here = wanted if bound is None else wanted._replace(last_line=bound)
-    table = corrections.read_open(key, here, after_line=after, with_facts=with_facts)
-    if len(table):
-        rows = slices.from_table(table, layout_of(header))
+    found = read(standing)
+    rows, bound = found.rows, found.bound
+    if len(rows.lines):
         standing = standing._replace(cursor_line=int(rows.lines[-1]), rows_done=standing.rows_done + len(rows.lines))
-        if answer:
-            standing = _Work(key, header, known).answer(standing, rows, answer, table)
+        if found.answer:
+            standing = _Work(key, found.header, known).answer(standing, found.answer, found)
         else:
             corrections.count_values(key, rows.tally())
     if bound is not None:
         standing = standing._replace(cursor_line=bound)
-    elif answer and number < standing.answers:
+    elif found.answer and number < standing.answers:
         # Those that were given meanwhile.
         standing = _begin(standing, number + 1)
     else:
@@ -362,10 +422,9 @@ class _Work(NamedTuple):
     header: str
     known: KnownItems
 
-    def answer(self, standing: Standing, rows: Slice, answer: GivenAnswer, table: pa.Table) -> Standing:
-        """Apply an answer to open rows, and return the new numbers."""
-        layout = layout_of(self.header)
-        changed = _without_long(answers.apply(answer, rows, table["facts"].combine_chunks(), layout))
+    def answer(self, standing: Standing, answer: GivenAnswer, found: _Next) -> Standing:
+        """Write what an answer makes of open rows, and return the new numbers."""
+        rows, changed, table = found.rows, found.changed, found.table
         if not len(changed.at):
             return standing
         if answer.rule == Rule.LEAVE_OUT:
