@@ -34,16 +34,18 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(_: object) -> None:
-    """Configure logs and metrics as in the other processes, and run the garbage collector less often.
+    """Configure logs and metrics as in the other processes, rehearse, and run the garbage collector less often.
 
     Checking an upload creates millions of objects, none of them in a cycle.
     """
     from app.config import load_settings
+    from app.csvfile import scan
     from app.observability import logs, metrics
 
     settings = load_settings()
     logs.configure(settings.log_format)
     metrics.share(settings.sluice_home / "metrics", "web")
+    scan.rehearse()
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000)

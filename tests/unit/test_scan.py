@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.batch_plan import rows_per_batch
 from app.csvfile import scan as scan_module
-from app.csvfile.columns import HEADER
+from app.csvfile.columns import EXAMPLE, HEADER
 from app.csvfile.errors import FileRejected, FileTooLarge
 from app.csvfile.lines import LineReader
 from app.csvfile.scan import Scan, look, scan
@@ -191,3 +191,9 @@ def test_each_rejected_sample_is_told_what_is_wrong_with_it() -> None:
         with pytest.raises(FileRejected) as refusal:
             check(file.read_bytes())
         assert REFUSALS[file.stem] in refusal.value.message
+
+
+def test_what_is_rehearsed_is_a_valid_row() -> None:
+    scan_module.rehearse()
+    found = check(f"{HEADER}\n{EXAMPLE}\n".encode())
+    assert (found.total, found.invalid) == (1, 0)

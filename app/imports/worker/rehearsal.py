@@ -1,6 +1,6 @@
 """Runs the jobs' code once without effect: processes forked later inherit what it imports and builds at first use."""
 
-from app.csvfile.columns import HEADER, Column
+from app.csvfile.columns import EXAMPLE, HEADER
 from app.csvfile.lines import LineReader
 from app.extensions import db
 from app.imports.worker import memory
@@ -12,10 +12,9 @@ _NO_BATCH = BatchKey(0, 0, 0)
 
 
 def rehearse() -> None:
-    """Read the example of every column, and work on a batch that does not exist."""
+    """Read an example, and work on a batch that does not exist."""
     memory.keep_freed()
-    row = ",".join(column.spec.examples[0] for column in Column)
-    LineReader([row.encode()], header=HEADER, offset=0, line=2).take(1)
+    LineReader([EXAMPLE.encode()], header=HEADER, offset=0, line=2).take(1)
     transitions.claim(_NO_BATCH, 0)
     transitions.lock_for_chunk(_NO_BATCH, 0)
     transitions.settle_pause(_NO_BATCH.of_import)
