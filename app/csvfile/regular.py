@@ -22,15 +22,15 @@ def judge_lines(data: bytes, separator: str = ",", quote: str = '"') -> tuple[In
     # The byte before the first one and the byte after the last one are LF.
     raw = np.frombuffer(data + b"\n", np.uint8)
     low = np.flatnonzero(raw[:-1] < _SPACE)
-    kinds = raw[low]
-    ends = low[kinds == _LF] + 1
+    is_end = raw[low] == _LF
+    ends, others = low[is_end] + 1, low[~is_end]
     # The last line of a file may have no ending.
     unended = [len(data)] if data and not data.endswith(b"\n") else []
     starts = np.concatenate([[0], ends, unended]).astype(np.intp)
-    firsts, returns = starts[:-1], low[kinds == _CR]
+    firsts, returns = starts[:-1], others[raw[others] == _CR]
     doubts = [
         starts[len(ends) : -1],
-        low[(kinds != _LF) & (kinds != _CR) & (kinds != _TAB)],
+        others[(raw[others] != _CR) & (raw[others] != _TAB)],
         # A CR that stands alone, and empty lines.
         returns[(raw[returns + 1] != _LF) | (raw[returns - 1] == _LF)],
         firsts[raw[firsts] == _LF],
@@ -38,7 +38,7 @@ def judge_lines(data: bytes, separator: str = ",", quote: str = '"') -> tuple[In
     ]
     if b"\x7f" in data:
         doubts.append(np.flatnonzero(raw == 0x7F))
-    if not data.isascii():
+    if b"\xc2" in data or b"\xef\xbb" in data:
         # The controls beyond ASCII, and the byte-order mark, which Arrow would skip.
         leads = np.flatnonzero((raw == 0xC2) | (raw == 0xEF))
         nexts = raw[leads + 1]

@@ -101,8 +101,9 @@ class _Distinct(NamedTuple):
 
     def wrong(self) -> tuple[Indices, list[_WrongCell]]:
         """The rows whose cell breaks a rule, and the cells."""
-        wrong = _find_wrong(self.values)
-        at = np.flatnonzero(np.isin(self.indices, wrong)) if wrong else self.indices[:0]
+        is_wrong = np.zeros(len(self.values), np.bool_)
+        is_wrong[_find_wrong(self.values)] = True
+        at = np.flatnonzero(is_wrong[self.indices])
         return at, [self.values[one] for one in self.indices[at].tolist()]
 
     def where(self, is_wanted: Callable[[Any], bool]) -> Mask:
