@@ -1,8 +1,9 @@
 """The catalog as other tools name its items: set by set, and by ids, with what people call them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+from app.catalog_words import ITEM_WORDS
 from app.csvfile.contract import NAME_KEY_SEPARATOR, NamedBy, fold
 from app.queries import fetch, fetch_as
 from app.queries.items import SOURCES, VARIANTS, split_variants
@@ -29,6 +30,8 @@ class NamedItem(NamedTuple):
 
 
 _ITEM = f"""i.id, i.urn, i.game, i."set" as set_name, i.name, i.number, i.rarity, {VARIANTS}"""
+# A percent sign begins a parameter.
+_WORDS = ITEM_WORDS.replace("%", "%%")
 _NEXT = chr(ord(NAME_KEY_SEPARATOR) + 1)
 
 
@@ -51,6 +54,15 @@ def find_in_sets(sets: Collection[NamedSet]) -> list[tuple[NamedSet, NamedItem]]
     """
     rows = fetch(query, {"paths": [*paths], "separator": NAME_KEY_SEPARATOR, "next": _NEXT})
     return [(paths[row.path], _item(row)) for row in rows]
+
+
+def find_named(queries: Sequence[str], *, limit: int) -> list[tuple[int, NamedItem]]:
+    """The items with the words of each query (``catalog_words.words_query``), at most ``limit``, with its position."""
+    query = f"""
+        select k.at, {_ITEM} from unnest(%(queries)b::text[]) with ordinality as k (query, at)
+        cross join lateral (select * from items where {_WORDS} @@ k.query::tsquery limit %(limit)s) i
+    """
+    return [(row.at - 1, _item(row)) for row in fetch(query, {"queries": [*queries], "limit": limit})]
 
 
 def find_by_ids(named_by: NamedBy, ids: Collection[int]) -> list[tuple[int, NamedItem]]:

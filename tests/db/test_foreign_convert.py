@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -74,7 +75,9 @@ class Came:
         self.reasons = [block.reasons[at].slug if at >= 0 else "" for block in blocks for at in block.reason_at]
         self.added = [int(line) for block in blocks for line in block.added_lines]
         self.remarks = {why.sentence: count for block in blocks for why, count, _ in block.remarks}
-        self.questions = {why.question: count for block in blocks for why, count in block.questions}
+        self.questions: Counter[Question | None] = Counter()
+        for why, count in (one for block in blocks for one in block.questions):
+            self.questions[why.question] += count
 
     def listings(self, *names: str) -> list[tuple[str, ...]]:
         """The listings as their columns, by default those that every format tells."""

@@ -45,7 +45,7 @@ def fill(client: FlaskClient, soup: BeautifulSoup, *, form: int = 0, **changed: 
     for select in element.select("select"):
         chosen = select.select_one("option[selected]") or select.select_one("option")
         fields[str(select["name"])] = str(chosen.get("value", chosen.get_text()))
-    unknown = changed.keys() - fields.keys() - {"check", "go", "remember", "stay"}
+    unknown = changed.keys() - fields.keys() - {"accept", "check", "go", "remember", "stay"}
     assert not unknown, unknown
     return client.post(str(element["action"]), data={**fields, **changed})
 
@@ -177,6 +177,12 @@ def test_a_currency_that_is_chosen_asks_for_its_rate_at_once(client: FlaskClient
     money = follow(client, send(client, data))
     assert words(money.h1) == "Prices"
     assert words(money.select_one("#currency option")) == "Choose the currency"
+    # It is said once, and shown with what is chosen before that is saved.
+    assert not money.select(".match-decided li, dl.facts")
+    drawn = page(client, f"{money.select_one('#match-money').parent['hx-get']}?currency=GBP&rate-EUR=x")
+    assert words(drawn.select_one(".note-danger")) == "The rate “x” of EUR is not a number such as 0.79."
+    drawn = page(client, f"{money.select_one('#match-money').parent['hx-get']}?currency=GBP")
+    assert [words(one) for one in drawn.select(".match-decided li, dl.facts dd")] == ["£1.50"] * 3 + ["1.50 → £1.50"]
     few = data + "Name 2,Set,2,NM,$1.20,1\nName 2,Set,2,EX,2,1\n"
     told = words(follow(client, send(client, few)).select_one(".note"))
     assert told.startswith(
@@ -412,8 +418,7 @@ def test_a_misspelt_word_is_offered_what_it_may_be_and_what_it_hid_is_asked_next
     assert words(found["Excelent"].p).endswith("Did you mean Excellent (EX)?")
     assert found.keys() - near.keys() == {"Lovely"}
     of = {word: str(one.select_one("select")["name"]) for word, one in found.items()}
-    answers = {of["Excelent"]: "EX", of["Germn"]: "de", of["Reverze holo"]: "reverse", of["Lovely"]: "GD"}
-    again = follow(client, fill(client, asked, **answers))
+    again = follow(client, fill(client, asked, accept="1", **{of["Lovely"]: "GD"}))
     assert [words(one) for one in again.select(".match-word b")] == ["Elvish"]
     # What is left open on purpose is not asked again.
     preview = follow(client, fill(client, again))
@@ -441,7 +446,12 @@ def test_codes_of_sets_are_answered_and_another_tools_format_is_known_beside_a_s
     columns = "Name,Set name,Set code,Collector number,Foil,Quantity,ManaBox ID,Purchase price,Purchase price currency"
     asked = follow(client, send(client, f"{columns},Condition\n{rows}"))
     assert [words(one) for one in asked.select(".match-word b")] == ["Zz"]
-    money = follow(client, fill(client, asked, **{"other-1": "Game > Set"}))
+    hint = "The catalog has no set “Zz”. 1 of 1 rows are cards of Set. Its cards: Name 1 · 1"
+    assert " ".join(words(one) for one in asked.select(".match-word p")) == hint
+    wrong = read(fill(client, asked, **{"other-1": "Seet"}), 422)
+    assert words(wrong.select_one("#match-error")) == "The catalog has no set “Seet”. Did you mean “Game > Set”?"
+    assert wrong.select_one("[name=other-1]")["value"] == "Seet"
+    money = follow(client, fill(client, wrong, accept="1", **{"other-1": ""}))
     assert [words(one) for one in money.select(".note")] == ["Say how many pounds one EUR is."]
     preview = follow(client, fill(client, money, **{"rate-EUR": "0.8"}))
     assert [*tiles(preview).values()] == ["3", "2", "1", "0", "0"]
@@ -453,6 +463,8 @@ def test_codes_of_sets_are_answered_and_another_tools_format_is_known_beside_a_s
     )
     asked = follow(client, send(client, f"{columns}\n1,0,Name 1,yy,Heavily Played,English,,,1,False,False,£1.50\n"))
     assert [words(one) for one in asked.select(".match-word b")] == ["yy"]
+    (told,) = (words(one) for one in asked.select("#decided li") if words(one.code) == "Heavily Played")
+    assert told.endswith(" Grade 5 of 6 at Moxfield and Deckbox, best first.")
     preview = follow(client, fill(client, asked, **{"other-1": "Set"}))
     assert "Moxfield collection." in words(preview.select_one("main"))
     assert [*tiles(preview).values()] == ["1", "1", "0", "0", "0"]

@@ -1,16 +1,17 @@
 """Finds the items that a card may be for which its cells alone do not say enough, such as a name without a set."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 
-from app.catalog_words import split_words
+from app.catalog_words import split_words, words_query
 from app.csvfile.contract import fold
 from app.imports.foreign.items import CANDIDATES, JOINT
-from app.imports.foreign.numbers import is_number, names_agree, numbers_agree, split_name
+from app.imports.foreign.numbers import is_number, name_keys, names_agree, numbers_agree, split_name
 from app.imports.foreign.reasons import Candidate
 from app.imports.foreign.sets import Sets
 from app.queries import item_search
 from app.queries.item_search import FoundItem, ItemFilter
-from app.queries.items_by_set import NamedItem, find_in_sets
+from app.queries.items_by_set import NamedItem, NamedSet, find_in_sets, find_named
 
 #: Items with the words of a name that are compared with the card.
 _COMPARED = 200
@@ -34,6 +35,17 @@ def find_alike(card: str, sets: Sets) -> tuple[Candidate, ...]:
         by_name.setdefault(fold(item.name), []).append(item)
     alike = [one for known in get_close_matches(fold(name), by_name, CANDIDATES) for one in by_name[known]]
     return tuple(map(_candidate, alike[:CANDIDATES]))
+
+
+def find_homes(cards: Sequence[str]) -> list[set[NamedSet]]:
+    """For each card the sets that have one of its name and number, all with one statement."""
+    parts = [_split(card) for card in cards]
+    found: list[set[NamedSet]] = [set() for _ in cards]
+    for at, item in find_named([words_query(split_words(fold(name))) for name, _, _ in parts], limit=_COMPARED):
+        name, number, _ = parts[at]
+        if (not number or numbers_agree(number, item.number)) and name_keys(name) & name_keys(item.name):
+            found[at].add(NamedSet(item.game, item.set_name))
+    return found
 
 
 def _split(card: str) -> tuple[str, str, str]:

@@ -53,6 +53,8 @@ class Findings:
     def __init__(self) -> None:
         self._questions: Counter[Question] = Counter()
         self._reasons: dict[Question, Reason] = {}
+        #: Cards of the sets that are asked, with their rows.
+        self._cards: dict[Question, Counter[str]] = {}
         self._forgotten = 0
         self._remarks: dict[Reason, Example] = {}
         self._finishes: Counter[str] = Counter()
@@ -66,6 +68,8 @@ class Findings:
             question = _as_one(why.question or Question("", why.sentence))
             self._questions[question] += count
             self._reasons.setdefault(question, why)
+            if card := dict(why.facts).get("card"):
+                self._cards.setdefault(question, Counter())[card] += count
         if len(self._questions) > _REMEMBERED:
             self._forget()
         self._add_remarks(block)
@@ -118,12 +122,15 @@ class Findings:
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
         asked: list[OpenQuestion] = []
+        cards: dict[str, Counter[str]] = {}
         length = 0
         for question, rows in self._questions.most_common(MAX_QUESTIONS):
             why = self._reasons[question]
             length += len(question.word)
             if length > _MAX_LENGTH:
                 break
+            if question in self._cards:
+                cards[(why.question or question).word] = self._cards[question]
             asked.append(OpenQuestion(*(why.question or question), why.slug, why.sentence, rows, why.candidates))
         # What the seller decided comes first, each row with all that is said of it.
         shown: dict[int, Example] = {}
@@ -134,6 +141,7 @@ class Findings:
         examples = [*shown.values(), *(one for one in others if one.line not in shown)]
         return {
             "asked": asked,
+            "cards": cards,
             "kinds": len(self._questions) + self._forgotten,
             "examples": examples[:_MAX_EXAMPLES],
             "repriced": self._repriced,

@@ -24,6 +24,8 @@ from app.queries.items_by_set import NamedItem, NamedSet
 
 #: Candidates that are shown with a question.
 CANDIDATES = 8
+#: Cards that are remembered of a set that the catalog does not have, of how many sets, and in how many characters.
+_CARDS, _SETS, _LONGEST = 20, 500, 80
 #: Between the parts of a card's label.
 JOINT = " · "
 #: Items of sets, and ids, that are remembered, before all are forgotten.
@@ -79,6 +81,8 @@ class Items:
         self._loaded: dict[NamedSet, _Set] = {}
         self._by_id: dict[tuple[NamedBy, int], list[NamedItem]] = {}
         self._by_urn: dict[str, NamedItem] = {}
+        #: By sets that the catalog does not have.
+        self._cards: dict[str, set[str]] = {}
 
     def resolve(self, cells: Sequence[ItemCells]) -> list[Target]:
         """What each of ``cells`` comes to, with at most one statement for each way to name items."""
@@ -247,8 +251,19 @@ class Items:
         if found.sets:
             return None
         if cells.set_name or cells.set_code:
-            return Target(reason=ask("set-unknown", Kind.SET, self._set_word(cells)))
+            word = self._set_word(cells)
+            return Target(reason=ask("set-unknown", Kind.SET, word, card=self._card_of(word, cells)))
         return Target(reason=ask("item-unknown", Kind.ITEM, label(cells)))
+
+    def _card_of(self, word: str, cells: ItemCells) -> str:
+        """The card of a row, if it is one of the first of a set that the catalog does not have; else empty."""
+        card = JOINT.join(filter(None, (cells.name, cells.number)))[:_LONGEST]
+        if not card or (len(self._cards) >= _SETS and word not in self._cards):
+            return ""
+        cards = self._cards.setdefault(word, set())
+        if len(cards) < _CARDS:
+            cards.add(card)
+        return card if card in cards else ""
 
     def _in_parts(self, cells: ItemCells, found: FoundSets) -> list[NamedItem]:
         """The items of sets that are parts of the named one, with its number and name."""

@@ -154,6 +154,21 @@ def scale(key: str) -> Scale:
     return scales().get(key) or common_scale()
 
 
+def explain(word: str, grade: Condition, key: str) -> str:
+    """Why a word is this grade on the scale with this key; empty if it is called so by us, too, or is not alone."""
+    known, own = scale(key), {normal(one.name): one for one in Condition}
+    if known.grades.get(normal(word)) is not grade or normal(word) in (normal(grade.name), normal(_CODES[grade])):
+        return ""
+    order = sorted({*known.grades.values()})
+    place = f"Grade {order.index(grade) + 1} of {len(order)} at {known.name}, best first."
+    why = place if known.name else "All tools that have this word mean that."
+    alike = next((own[one] for one in get_close_matches(normal(word), own, 1, _ALIKE) if own[one] is not grade), None)
+    if alike is None:
+        return why
+    name = alike.name.replace("_", " ").capitalize()
+    return f"{why} Our “{name}” is a {'lower' if alike > grade else 'higher'} grade."
+
+
 def depends_on_scale(word: str) -> bool:
     """Whether a word is a condition in some scale, and different ones mean different grades by it."""
     return normal(word) not in common_scale().grades and any(normal(word) in one.grades for one in scales().values())

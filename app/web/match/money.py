@@ -11,10 +11,14 @@ from app.imports.foreign.bound import Bound
 from app.imports.foreign.mapping import Field, Mapping, MappingInvalid, Source
 from app.imports.foreign.money import CURRENCIES, OWN_CURRENCY, Pricing, read_amount
 from app.imports.foreign.preview import prices_of
+from app.imports.foreign.reasons import Reason
 from app.imports.foreign.sample import Sample, count_with_currency
 from app.imports.match_flow import Step
 from app.models import Conversion
 from app.web.match.steps import mapping_of
+
+#: What all prices of a file lack together.
+_ASKED = {"currency-unknown", "rate-missing"}
 
 
 class PriceRow(NamedTuple):
@@ -25,9 +29,13 @@ class PriceRow(NamedTuple):
     why: str
 
 
-def context(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
-    """What the page shows."""
-    reading, mapping = conversions.reading_of(one), mapping_of(one)
+def context(one: Conversion, form: Map[str, str]) -> dict[str, Any]:
+    """What the page shows, with what is chosen in the form already, although it is not saved yet."""
+    reading, mapping, wrong = conversions.reading_of(one), mapping_of(one), ""
+    try:
+        mapping = _with_money(mapping, form)
+    except MappingInvalid as error:
+        wrong = str(error)
     bound, pricing = Bound(mapping, reading.columns), Pricing(mapping)
     places = [*bound.places.get(Field.PRICE, ()), *bound.places.get(Field.FOIL_PRICE, ())]
     currency = bound.places.get(Field.CURRENCY, [])
@@ -39,7 +47,8 @@ def context(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
         telling, of_prices = count_with_currency(sample, places, currency)
     if constant := mapping.sources.get(Field.PRICE, Source()).constant:
         pairs.append((constant, ""))
-    prices = [price for cell, code in pairs if (price := _price(pricing, words.cleaned(cell), code))]
+    prices = [(f"{cell} {code}".strip(), pricing.price([words.cleaned(cell)], code)) for cell, code in pairs]
+    waits = {price.slug for _, price in prices if isinstance(price, Reason)} & _ASKED
     asked = match_flow.of_step(match_flow.asked_in(one), Step.MONEY)
     codes = {question.word for question in asked if question.kind == "rate"} | {*mapping.money.rates}
     codes |= {amount.currency for cell, _ in pairs if (amount := read_amount(cell))} | {mapping.money.currency}
@@ -47,13 +56,14 @@ def context(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
     is_told = bool(currency) or any((amount := read_amount(cell)) and amount.currency for cell, _ in pairs)
     return {
         "money": mapping.money,
+        "wrong": wrong,
         "currencies": CURRENCIES,
         "is_told": is_told,
         "lacking": [code for code in foreign if code not in mapping.money.rates],
-        "rates": {code: mapping.money.rates.get(code, "") for code in foreign},
-        "prices": prices[:8],
-        "range": prices_of(sample, mapping, reading.columns),
-        "asked": asked,
+        "rates": {code: form.get(f"rate-{code}", mapping.money.rates.get(code, "")) for code in foreign},
+        "prices": [row for cell, price in prices if (row := _row(cell, price))][:8],
+        "waits": waits,
+        "range": None if waits else prices_of(sample, mapping, reading.columns),
         "has_prices": bool(pairs),
         "judged": sample.rows,
         "telling": telling,
@@ -63,7 +73,10 @@ def context(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
 
 def take(one: Conversion, form: Map[str, str]) -> Mapping:
     """The mapping with the money in the form. Raises MappingInvalid."""
-    before = mapping_of(one)
+    return _with_money(mapping_of(one), form)
+
+
+def _with_money(before: Mapping, form: Map[str, str]) -> Mapping:
     currency, decimal = form.get("currency", before.money.currency), form.get("decimal", before.money.decimal)
     if currency and currency not in CURRENCIES:
         raise MappingInvalid(f"There is no currency “{currency}”.")
@@ -75,9 +88,8 @@ def take(one: Conversion, form: Map[str, str]) -> Mapping:
     return mapping.with_rates({code: rate.replace(",", ".") for code, rate in named.items() if rate})
 
 
-def _price(pricing: Pricing, cell: str, code: str) -> PriceRow | None:
-    """What a cell comes to; None if it says nothing or 0."""
-    price = pricing.price([cell], code)
+def _row(cell: str, price: int | Reason) -> PriceRow | None:
+    """What a cell comes to; None if it says nothing or 0, or if what it waits for is said once for all."""
     if isinstance(price, int):
-        return PriceRow(f"{cell} {code}".strip(), price, "")
-    return None if price.slug == "price-missing" else PriceRow(f"{cell} {code}".strip(), None, price.sentence)
+        return PriceRow(cell, price, "")
+    return PriceRow(cell, None, price.sentence) if price.slug not in {"price-missing", *_ASKED} else None

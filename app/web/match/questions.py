@@ -6,6 +6,7 @@ from collections.abc import Mapping as Map
 from dataclasses import replace
 
 from app.csvfile.contract import CONDITION_CODES
+from app.http.form_fields import is_on
 from app.imports.foreign import words
 from app.imports.foreign.choices import choose, fields_of
 from app.imports.foreign.findings import OpenQuestion
@@ -48,12 +49,17 @@ def take_answers(mapping: Mapping, form: Map[str, str]) -> Mapping:
 
 
 def _answers(form: Map[str, str]) -> Iterator[tuple[str, str, str]]:
-    """The answers in a form: for each number a kind, a word, and a choice, or a text that counts before it."""
+    """The answers in a form: for each number a kind, a word, and a choice, or a text that counts before it.
+
+    With ``accept`` what was suggested counts where nothing was chosen.
+    """
     for name in form:
         if not re.fullmatch(r"kind-[0-9]{1,5}", name):
             continue
         at = name.removeprefix("kind-")
         target = form.get(f"other-{at}", "").strip() or form.get(f"answer-{at}", "")
+        if not target and is_on(form, "accept"):
+            target = form.get(f"near-{at}", "")
         if target:
             yield form[name], form.get(f"word-{at}", ""), target
 
@@ -72,7 +78,8 @@ def _take_answer(mapping: Mapping, kind: str, word: str, target: str) -> Mapping
     if target != LEAVE_OUT:
         is_right, sentence = _CHECKS[Kind(kind)]
         if not is_right(target, word):
-            raise MappingInvalid(sentence.format(target))
+            near = Sets(items_by_set.list_sets(), mapping).nearest(target)[:1] if kind == Kind.SET else []
+            raise MappingInvalid(" ".join([sentence.format(target), *(f"Did you mean “{one}”?" for one in near)]))
     return mapping.answer(Kind(kind), word, target)
 
 
@@ -90,7 +97,7 @@ def _is_game(target: str, _word: str) -> bool:
 
 #: What a word of each kind can become, and what is said of anything else.
 _CHECKS: dict[Kind, tuple[Callable[[str, str], object], str]] = {
-    Kind.SET: (_is_set, "The catalog has no set “{}”. Choose one of its sets."),
+    Kind.SET: (_is_set, "The catalog has no set “{}”."),
     Kind.GAME: (_is_game, "The catalog has no game “{}”."),
     Kind.CONDITION: (lambda target, _word: target in CONDITION_CODES, "“{}” is not a condition."),
     Kind.LANGUAGE: (lambda target, _word: target in words.language_names(), "“{}” is not a language."),

@@ -135,7 +135,9 @@ def _decide(public_id: uuid.UUID, step: Step) -> ResponseReturnValue:
         following = match_flow.decide(by, public_id, mapping, after=step)
     except (MappingInvalid, FileRejected) as wrong:
         return _render_step(conversions.get(by, public_id), step, str(wrong)), 422
-    return redirect(_address(public_id, step if is_on(request.form, "stay") else following), 303)
+    left = match_flow.of_step(match_flow.asked_in(conversions.get(by, public_id)), step)
+    stays = is_on(request.form, "stay") or (is_on(request.form, "accept") and left)
+    return redirect(_address(public_id, step if stays else following), 303)
 
 
 def _add_step(step: Step) -> None:
@@ -245,7 +247,7 @@ def _render_form(error: str | None = None) -> str:
 
 def _render_step(one: Conversion, step: Step, error: str | None = None) -> str:
     try:
-        context: dict[str, Any] = _PAGES[step].context(one, request.args)
+        context: dict[str, Any] = _PAGES[step].context(one, request.values)
     except OSError as away:
         raise TransitionRefused("The uploaded file cannot be read. Upload it again.") from away
     links, known = steps.links(one, step), steps.format_of(one)

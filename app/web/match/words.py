@@ -1,17 +1,19 @@
 """The step that asks what words in the file mean, and shows those that are decided."""
 
+from collections import Counter
 from collections.abc import Mapping as Map
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.csvfile.contract import CONDITION_CODES
 from app.imports import conversions, match_flow
-from app.imports.foreign import words
+from app.imports.foreign import candidates, words
 from app.imports.foreign.findings import OpenQuestion
 from app.imports.foreign.mapping import LEAVE_OUT, Field, Kind, Mapping, Source, normal
 from app.imports.foreign.preview import Word, words_of
 from app.imports.foreign.sample import Sample
-from app.imports.foreign.sets import Sets
+from app.imports.foreign.sets import IN_GAME, Sets
 from app.imports.match_flow import Step
 from app.models import Conversion
 from app.queries import items_by_set
@@ -20,8 +22,10 @@ from app.web.match.questions import FINISHES, paged, take_answers
 from app.web.match.steps import mapping_of
 
 _LEFT_OUT = "Left out"
-#: Words of a kind that are shown.
-_WORDS = 200
+#: Words of a kind that are shown, and sets that have the cards of an unknown one.
+_WORDS, _HOMES = 200, 3
+#: Cards of unknown sets that are looked up for a page.
+_LOOKED_UP = 200
 _TITLES = {
     "scale": "Scale of conditions",
     "condition-missing": "No condition",
@@ -43,6 +47,20 @@ _TYPED = {
 }
 
 
+class Hint(NamedTuple):
+    """What helps to answer a question."""
+
+    #: The likeliest answers: those that fit the cards of a set, and those that are spelled like the word.
+    fitting: list[str]
+    alike: list[str]
+    #: The answer that is taken where all suggestions are accepted; empty: none.
+    suggested: str = ""
+    #: Why that fits, as a sentence.
+    why: str = ""
+    #: Some cards of a set.
+    cards: Sequence[str] = ()
+
+
 def context(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
     """What the page shows."""
     mapping = mapping_of(one)
@@ -55,7 +73,7 @@ def context(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
     return {
         "asked": page,
         "pages_at": pages,
-        "nearest": [_nearest(question, mapping, finder) for question in page],
+        "hints": _hints(one, page, mapping, finder),
         "decided": decided,
         "confirm": mapping.sources.get(Field.CONDITION, Source()).confirm,
         "options_of": {
@@ -84,11 +102,35 @@ def condition_name(code: str) -> str:
     return f"{format_condition(CONDITION_CODES[code])} ({code})"
 
 
-def _nearest(question: OpenQuestion, mapping: Mapping, sets: Sets) -> list[str]:
-    """The answers that are spelled like the word of a question, the likest first."""
-    if question.kind == Kind.SET:
-        return sets.nearest(question.word)
-    return words.alike(Kind(question.kind), question.word, mapping.scale) if question.kind in set(Kind) else []
+def _hints(one: Conversion, page: Sequence[OpenQuestion], mapping: Mapping, sets: Sets) -> list[Hint]:
+    of_sets = (one.scan or {}).get("findings", {}).get("cards", {})
+    counted = {question.word: of_sets.get(question.word, {}) for question in page if question.kind == Kind.SET}
+    # Each card is a search in the catalog.
+    most = max(1, _LOOKED_UP // max(len(counted), 1))
+    cards = [(word, card) for word, rows in counted.items() for card in [*rows][:most]]
+    homes: dict[str, Counter[str]] = {word: Counter() for word in counted}
+    for (word, card), found in zip(cards, candidates.find_homes([card for _, card in cards]), strict=True):
+        homes[word].update({f"{home.game}{IN_GAME}{home.name}": counted[word][card] for home in found})
+    return [
+        _set_hint(counted[question.word], most, homes[question.word], sets.nearest(question.word))
+        if question.kind == Kind.SET
+        else _word_hint(question, mapping)
+        for question in page
+    ]
+
+
+def _set_hint(cards: Map[str, int], most: int, homes: Counter[str], alike: list[str]) -> Hint:
+    rows = sum([*cards.values()][:most])
+    best, fitting = next(iter(homes.most_common(1)), ("", 0))
+    why = f"{fitting:,} of {rows:,} rows are cards of {best.rpartition(IN_GAME)[2]}." if best else ""
+    fit = [home for home, _ in homes.most_common(_HOMES)]
+    alike = [one for one in alike if one not in fit]
+    return Hint(fit, alike, best if fitting == rows else "", why, [*cards])
+
+
+def _word_hint(question: OpenQuestion, mapping: Mapping) -> Hint:
+    alike = words.alike(Kind(question.kind), question.word, mapping.scale) if question.kind in set(Kind) else []
+    return Hint([], alike, alike[0] if alike else "")
 
 
 def _decided(one: Conversion, mapping: Mapping) -> dict[str, list[Word]]:
@@ -96,7 +138,7 @@ def _decided(one: Conversion, mapping: Mapping) -> dict[str, list[Word]]:
     reading = conversions.reading_of(one)
     with match_flow.source_of(one) as file:
         found = words_of(Sample(file, reading), mapping, reading.columns)
-    known = [word for word in found if word.becomes]
+    known = [word._replace(why=_why(word, mapping)) for word in found if word.becomes]
     known += [
         word._replace(becomes=_LEFT_OUT)
         for word in found
@@ -108,3 +150,12 @@ def _decided(one: Conversion, mapping: Mapping) -> dict[str, list[Word]]:
         for word, target in mapping.answers.get(kind, {}).items()
     ]
     return {kind.value: some for kind in Kind if (some := [word for word in known if word.kind is kind][:_WORDS])}
+
+
+def _why(word: Word, mapping: Mapping) -> str:
+    """Why a condition is decided as it is; empty if it goes without saying."""
+    if word.kind is not Kind.CONDITION or word.becomes not in CONDITION_CODES:
+        return ""
+    if normal(word.word) in mapping.answers.get(Kind.CONDITION, {}):
+        return "You decided this."
+    return words.explain(word.word, CONDITION_CODES[word.becomes], mapping.scale)
