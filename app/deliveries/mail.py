@@ -78,13 +78,13 @@ def _about_password(one: Claimed, settings: Settings) -> tuple[str, str]:
     return (
         "Set a new password for Sluice",
         f"""\
-Somebody, probably you, has forgotten the password of {one.email}. Set a new one at
+Someone, probably you, asked for a new password for {one.email}. Set it at
 
 {settings.public_url}/password/reset?token={secret}
 
 The link works once, until {expires_at:%H:%M} UTC.
 
-Wasn’t it you? Then ignore this email: your password stays as it is.
+If it wasn’t you, ignore this email: your password stays as it is.
 """,
     )
 

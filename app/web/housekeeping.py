@@ -4,6 +4,7 @@ import uuid
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from app.imports import housekeeping
 from app.imports.housekeeping import MAX_NAME, MAX_NOTE
@@ -77,6 +78,7 @@ def _edit_page(public_id: uuid.UUID, *, name: str, note: str, faults: dict[str, 
 
 def _mark(public_id: uuid.UUID, *, dealt_with: bool) -> ResponseReturnValue:
     housekeeping.set_dealt_with(seller_id(), public_id, dealt_with=dealt_with)
-    name = progress.get(seller_id(), public_id).name
-    flash(f"{name} is {'' if dealt_with else 'no longer '}marked as dealt with.", "success")
-    return redirect(local_path(request.form.get("next")) or url_for("details.show", public_id=public_id), 303)
+    one = progress.get(seller_id(), public_id)
+    back = local_path(request.form.get("next")) or url_for("details.show", public_id=public_id)
+    flash(Markup(render_template("my_imports/_marked.html", one=one, back=back)), "success")
+    return redirect(back, 303)

@@ -38,9 +38,9 @@ def next_step(one: ImportProgress, related: RelatedImports) -> NextStep:
 def _of_check(one: ImportProgress, related: RelatedImports) -> NextStep:
     if related.retries:
         return NextStep.FOLLOW
-    if one.failed * 2 <= one.total and RetriedRows.ALL in related.can_retry:
+    if one.failed < one.total and RetriedRows.ALL in related.can_retry:
         return NextStep.IMPORT
-    # Little of the file would be imported, so there is no better step than to see why.
+    # Nothing of the file would be imported, so there is no better step than to see why.
     return NextStep.VIEW_ERRORS if one.failed and one.has_errors else NextStep.WAIT
 
 

@@ -205,7 +205,8 @@ GOES_ON = "You can close this page – the check will carry on."
         (
             check("FAILED", 5_022, 4_000, 700, 19, 303),
             "Nothing has been changed. If you import this file, 4,000 rows will create listings, 700 will update "
-            "listings and 19 will change nothing. 303 rows have problems (3 different ones).",
+            "listings and 19 will change nothing. 303 rows have problems (3 different ones). You can fix "
+            "them here once the file is imported.",
         ),
         (
             check("COMPLETED", 212, 0, 1, 211, 0),
@@ -235,8 +236,8 @@ GOES_ON = "You can close this page – the check will carry on."
         ),
         (
             check("FAILED", 9, 6, 0, 0, 1),
-            "Nothing has been changed. According to this check, 6 rows would create listings. 1 row has a problem. "
-            "2 rows could not be checked; the table of batches says why.",
+            "Nothing has been changed. According to this check, 6 rows would create listings. 1 row has a problem. You "
+            "can fix it here once the file is imported. 2 rows could not be checked; the table of batches says why.",
         ),
         (
             check("TERMINATED", 9, 1, 0, 0, 0),

@@ -136,16 +136,24 @@ def test_one_button_imports_the_stored_file_of_a_check(
     )
 
 
-def test_a_check_of_which_most_fails_leads_to_its_errors_first(
+def test_what_fails_of_a_check_is_fixed_after_its_import_which_comes_first_unless_all_fails(
     client: FlaskClient, seller: Seller, run_jobs: Callable[[], None]
 ) -> None:
     make_items()
     made = start(seller, [row(), row(price="x"), row(price="y")], is_check=True)
     run_jobs()
     element = live_part(page(client, f"/imports/{made.public_id}"))
-    assert words(element.select_one(".btn-primary")) == "View errors"
-    assert "Import this file" in buttons(element)
+    assert [words(button) for button in element.select(".next-steps > :is(a, form)")] == [
+        "Import this file",
+        "View errors",
+    ]
+    assert words(element.select_one(".btn-primary")) == "Import this file"
+    assert "2 rows have problems (all the same one). You can fix them here once the file is imported." in words(element)
     assert "you fix the others here" in words(page(client, f"/imports/{made.public_id}/errors").select_one("main"))
+    made = start(seller, [row(price="x")], is_check=True)
+    run_jobs()
+    element = live_part(page(client, f"/imports/{made.public_id}"))
+    assert [words(button) for button in element.select(".next-steps > :is(a, form)")] == ["View errors"]
 
 
 def test_of_two_presses_at_the_same_time_one_imports_it(

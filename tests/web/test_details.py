@@ -448,7 +448,7 @@ def test_errors_come_first_and_the_menu_says_how_many_rows_a_retry_can_help(
     ]
     assert [words(one) for one in soup.select(".next-steps li") if one.select_one("button")] == [
         "Retry failed rows Can help 1 of 2 rows, if the catalog or your listings have changed",
-        "Mark as dealt with It then needs no attention",
+        "Mark as dealt with No row is changed, and you can take it back",
     ]
     assert facts(soup)["File check"] == "1 row contains mistakes; 1 more did not match the catalog or your listings"
 

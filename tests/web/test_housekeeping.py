@@ -85,7 +85,11 @@ def test_what_is_dealt_with_needs_no_attention_until_it_is_marked_otherwise(
     assert soup.select(".summary :is(.tone-danger, .tone-warning, .tile-danger, .meter-failed)") == []
     assert soup.select_one("#details")["data-status"] == "FAILED"
     assert words(soup.select_one(".btn-primary")) != "View errors"
-    press(client, soup, "Mark as not dealt with")
+    # What that means is said, with a way back.
+    note = soup.select_one("[data-note-text]")
+    assert words(note) == f"{made.file_name} is marked as dealt with. 1 row stays out. Undo"
+    soup = page(client, press(client, note, "Undo").location)
+    assert words(soup.select_one("[data-note-text]")) == f"{made.file_name} is no longer marked as dealt with."
     assert needs_attention()
     # A retry deals with it too, and there is nothing to mark any more.
     commands.retry(seller.id, made.public_id, RetriedRows.FAILED if state is FAILED else RetriedRows.REMAINING)

@@ -200,6 +200,8 @@ def _would_come(one: ImportProgress, groups: int | None, *, is_imported: bool) -
         yield f"{lead}, {_effects(one, 'will' if is_certain else 'would')}."
     if one.failed:
         yield f"{_problems(one)}{_different(one, groups)}."
+        if one.successful and not is_imported:
+            yield f"You can fix {'it' if one.failed == 1 else 'them'} here once the file is imported."
 
 
 def _effects(one: ImportProgress, verb: str) -> str:
