@@ -5,8 +5,8 @@ import uuid
 from app import audit
 from app.audit import Action
 from app.extensions import db
+from app.imports import letting_go
 from app.imports.errors import TransitionRefused
-from app.imports.fixes import taking
 from app.models import Import
 from app.queries import ImportKey
 from app.queries.imports import conversions, housekeeping, lookups
@@ -45,15 +45,14 @@ def delete(seller_id: int, public_id: uuid.UUID) -> None:
     open again there. Raises ImportNotFound or TransitionRefused.
     """
     found = lookups.get_with_counters(seller_id, public_id)
-    parent_id, is_clean = found.of.parent_id, found.of.status == ImportStatus.COMPLETED
-    took_up = found.of.taken_up_as is not None
+    lets_go = found.of.taken_up_as is not None and found.of.status != ImportStatus.COMPLETED
     if found.created or found.updated or found.unchanged:
         conversions.mark_decided(ImportKey(seller_id, found.of.id))
     if not housekeeping.delete(ImportKey(seller_id, found.of.id)):
         db.session.rollback()
         raise TransitionRefused(_explain(found.of))
-    if parent_id is not None and took_up and not is_clean:
-        taking.let_go(ImportKey(seller_id, parent_id), found.of.id)
+    if lets_go:
+        letting_go.of_all(found.of)
     audit.record(Action.DELETE, seller_id, public_id, detail=found.of.file_name)
     db.session.commit()
 

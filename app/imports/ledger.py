@@ -146,8 +146,11 @@ def _verify_taken(key: ImportKey) -> Iterator[str]:
     yield from _compare("rows taken up that have failed", corrections.count_failed_taken(key), sum(taken.values()))
     for taker in lookups.list_takers(key):
         total, rows = taker.of.total, taken.get(taker.of.id, 0)
+        # Rows that are undone are let go, but for those whose listings were kept.
+        least = taker.failed + taker.not_processed if taker.is_undone else total
         # An uploaded file may have other rows too.
-        if taker.of.taken_up_as is not None and (rows > total or taker.of.taken_up_as != TakenUpAs.UPLOAD):
+        least = 0 if taker.of.taken_up_as == TakenUpAs.UPLOAD else least
+        if taker.of.taken_up_as is not None and not least <= rows <= total:
             yield from _compare(f"failed rows taken up by {taker.of.public_id}", rows, total)
 
 

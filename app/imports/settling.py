@@ -6,9 +6,11 @@ The worker that ends the last batch does it, and the reconciler for a worker tha
 import logging
 
 from app.extensions import DATABASE_ERRORS, db
+from app.imports import letting_go
 from app.jobs import queue
 from app.queries import ImportKey
 from app.queries.imports import chunk_scratch, transitions
+from app.statuses import ImportStatus
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +31,14 @@ def run(seller_id: int, import_id: int) -> None:
 
 
 def settle(key: ImportKey) -> bool:
-    """Settle an import according to its batches: PAUSED, COMPLETED or FAILED. Returns whether its status changed."""
+    """Settle an import according to its batches: PAUSED, COMPLETED or FAILED. Returns whether its status changed.
+
+    The failed rows that a completed undo has undone can be imported again from where they failed.
+    """
     paused = transitions.settle_pause(key)
     finished = transitions.settle_finished(key)
+    if finished is ImportStatus.COMPLETED:
+        letting_go.of_undone(key)
     db.session.commit()
     if paused or finished:
         queue.wake_deliverer()

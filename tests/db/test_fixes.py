@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from app.csvfile.errors import FileRejected
 from app.extensions import db
-from app.imports import commands, creation, housekeeping, ledger
+from app.imports import commands, creation, housekeeping, ledger, settling, undo
 from app.imports.errors import TransitionRefused
 from app.imports.fixes import engine
 from app.imports.fixes.answers import Rule
@@ -28,7 +28,7 @@ from app.models import Import, Seller
 from app.queries import ImportKey
 from app.queries.imports import corrections
 from app.queries.imports.corrections import Standing, Wanted
-from app.statuses import CorrectionState, RetriedRows
+from app.statuses import CorrectionState, ImportKind, RetriedRows
 from tests.factories import csv_bytes, make_items, row, start
 
 RunJobs = Callable[[], None]
@@ -405,6 +405,68 @@ def test_of_those_that_correct_and_take_up_rows_at_the_same_time_none_takes_one_
     assert counts(corrections.get(key)) == counts(corrections.count_states(key))
     one = db.session.get_one(Import, tuple(key))
     assert open_values(one) == recount(one)
+
+
+@pytest.mark.parametrize("is_checked", [False, True])
+def test_a_file_of_failed_rows_is_uploaded_again_once_its_import_is_undone(
+    seller: Seller, run_jobs: RunJobs, is_checked: bool
+) -> None:
+    one, file = in_part(seller, run_jobs)
+    key = ImportKey(one.seller_id, one.id)
+    kind = ImportKind.of_switch(check=is_checked)
+    made = commands.upload(key.seller_id, "fixed.csv", [file], kind=kind)
+    run_jobs()
+    if is_checked:
+        made = commands.import_checked(key.seller_id, made.public_id)
+        run_jobs()
+    assert corrections.count_taken(key) == {made.id: 2}
+    assert str(take_up("upload", *key[:1], one.public_id, file)).startswith("Line 5 of stock.csv and 1 more have")
+    undo.start(key.seller_id, made.public_id)
+    run_jobs()
+    assert corrections.count_taken(key) == {}
+    again = commands.upload(key.seller_id, "fixed.csv", [file])
+    run_jobs()
+    assert corrections.count_taken(key) == {again.id: 2}
+    assert [*ledger.find_faults(db.session.get_one(Import, tuple(key)))] == []
+
+
+def test_rows_that_come_back_by_an_undo_and_others_are_taken_up_at_the_same_time(
+    app: Flask, seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, file = in_part(seller, run_jobs)
+    key, public_id = ImportKey(one.seller_id, one.id), one.public_id
+    fixes = commands.import_corrected(key.seller_id, public_id)
+    run_jobs()
+    undone = undo.start(key.seller_id, fixes.public_id)
+    with monkeypatch.context() as patched:
+        patched.setattr(settling, "run", lambda *_: None)
+        run_jobs()
+    together = threading.Barrier(4, timeout=20)
+    made: list[Import | str] = []
+
+    def settle() -> None:
+        with app.app_context():
+            together.wait()
+            assert settling.settle(ImportKey(key.seller_id, undone.id))
+
+    def take(way: str) -> None:
+        with app.app_context():
+            together.wait()
+            made.append(take_up(way, key.seller_id, public_id, file))
+
+    threads = [threading.Thread(target=take, args=[way]) for way in ("corrected", "retry", "upload")]
+    threads.append(threading.Thread(target=settle))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    fixes_id = fixes.id
+    for way in ("corrected", "retry"):
+        take_up(way, key.seller_id, public_id, file)
+    run_jobs()
+    assert counts(corrections.get(key)) == counts(corrections.count_states(key)) == (0, 0, 1, 5)
+    assert fixes_id not in corrections.count_taken(key)
+    assert [*ledger.find_faults(db.session.get_one(Import, tuple(key)))] == []
 
 
 def test_rows_are_recognised_by_their_bytes_and_a_new_file_is_not(seller: Seller, run_jobs: RunJobs) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from app.csvfile.contract import Condition
 from app.extensions import db
-from app.imports import commands, retention, settling, undo
+from app.imports import commands, housekeeping, ledger, retention, settling, undo
 from app.imports.errors import TransitionRefused
 from app.imports.fixes import engine
 from app.imports.fixes.answers import Rule
@@ -24,7 +24,7 @@ from app.imports.worker import batch_job
 from app.listings import Edit, change
 from app.models import Import, Seller
 from app.queries import BatchKey, ImportKey
-from app.queries.imports import transitions, undo_listings
+from app.queries.imports import corrections, transitions, undo_listings
 from app.queries.imports import undo as undo_queries
 from app.queries.listings.earlier_values import MARKS
 from app.statuses import RetriedRows
@@ -471,12 +471,49 @@ def test_an_import_of_corrected_rows_is_undone_on_its_own(seller: Seller, run_jo
     undone = undo.start(seller.id, corrected.public_id)
     run_jobs()
     assert (counts(undone), listed(seller)) == ((1, 1, 0), before)
-    # Its rows stay taken up: they can be imported again from its file, but not twice from the failed rows.
-    with pytest.raises(TransitionRefused):
-        commands.import_corrected(seller.id, imported.public_id)
     of_first = undo.start(seller.id, imported.public_id)
     run_jobs()
     assert (counts(of_first), {one[0] for one in listed(seller)}) == ((1, 0, 0), {"urn:test:3"})
+
+
+def test_corrected_rows_that_are_undone_are_imported_again_but_for_those_that_were_kept(
+    seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_items(6)
+    start(seller, [row(urn=f"urn:test:{n}", price=1) for n in (3, 4)])
+    run_jobs()
+    modes = ("CREATE", "CREATE", "UPDATE", "UPDATE", "CREATE", "CREATE")
+    first = start(seller, [row(mode=mode, urn=f"urn:test:{n}", price="x") for n, mode in enumerate(modes, 1)])
+    run_jobs()
+    key, public_id = ImportKey(seller.id, first.id), first.public_id
+    engine.give(first, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "9"}))
+    # So the fifth row fails again.
+    start(seller, [row(urn="urn:test:5")])
+    run_jobs()
+    fixes = commands.import_corrected(seller.id, public_id)
+    # The last row is never processed.
+    use_chunks_of(5, monkeypatch)
+    write_one_chunk(monkeypatch, fixes)
+    commands.terminate(seller.id, fixes.public_id)
+    housekeeping.set_dealt_with(seller.id, public_id, dealt_with=True)
+    by_hand(seller, 2, price=77)
+    for price in (12, 13):
+        start(seller, [row(mode="UPDATE", urn="urn:test:3", price=price)])
+        run_jobs()
+    undone = undo.start(seller.id, fixes.public_id)
+    # As long as it is on its way, nobody takes a row up a second time.
+    with pytest.raises(TransitionRefused):
+        commands.import_corrected(seller.id, public_id)
+    run_jobs()
+    assert counts(undone) == (1, 1, 2)
+    assert (look(first).fixed.correct, look(first).fixed.taken, look(first).is_dealt_with) == (2, 4, False)
+    assert corrections.look_at(key, range(2, 8)).taken == [3, 4, 6, 7]
+    again = commands.import_corrected(seller.id, public_id)
+    run_jobs()
+    assert (again.total, look(again).failed) == (2, 0)
+    assert {one[0][-1]: one[3] for one in listed(seller)} == {"1": "9", "2": "77", "3": "13", "4": "9", "5": "100"}
+    for import_id in [first.id, fixes.id, again.id]:
+        assert [*ledger.find_faults(db.session.get_one(Import, (key.seller_id, import_id)))] == []
 
 
 def test_the_rest_of_an_undo_whose_batch_was_given_up_is_undone_by_another(seller: Seller, run_jobs: RunJobs) -> None:

@@ -11,7 +11,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.csvfile.contract import Condition
-from app.imports import conversions, ledger, undo
+from app.imports import commands, conversions, ledger, undo
+from app.imports.fixes import engine
+from app.imports.fixes.answers import Rule
+from app.imports.fixes.engine import NewAnswer
 from app.imports.worker import batch_job
 from app.listings import Edit, change
 from app.models import Import, Seller
@@ -167,6 +170,25 @@ def test_what_keeps_a_listing_is_a_line_of_the_sellers_own_file(
     undo.start(seller.id, imported.public_id)
     run_jobs()
     assert listed(seller) == before
+
+
+def test_the_page_of_failed_rows_says_that_their_import_is_undone_and_offers_it_again(
+    client: FlaskClient, seller: Seller, run_jobs: RunJobs
+) -> None:
+    make_items()
+    one = start(seller, [row(), row(urn="urn:test:2", price="x"), row(urn="urn:test:3", condition="x")])
+    run_jobs()
+    engine.give(one, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "9"}))
+    fixes = commands.import_corrected(seller.id, one.public_id)
+    run_jobs()
+    undo.start(seller.id, fixes.public_id)
+    run_jobs()
+    shown = page(client, f"/imports/{one.public_id}")
+    assert "2 rows failed: 1 corrected but not imported, 1 left to fix." in words(shown.select_one(".outcome"))
+    assert words(shown.select_one(".relations")).endswith("Completed, then undone")
+    assert words(shown.select_one(".next-steps .btn-primary")) == "Fix 2 rows"
+    to_fix = page(client, f"/imports/{one.public_id}/fix")
+    assert words(to_fix.select_one(".fix-state .btn-primary")) == "Import 1 corrected row"
 
 
 def test_its_file_is_imported_again_without_a_question(client: FlaskClient, seller: Seller, run_jobs: RunJobs) -> None:

@@ -68,16 +68,6 @@ def _save_taken(parent: ImportKey, standing: Standing, count: int) -> None:
     corrections.save(parent, standing._replace(version=standing.version + 1, taken=standing.taken + count))
 
 
-def let_go(parent: ImportKey, taker: int) -> None:
-    """Make the rows of ``parent`` that an import has taken up open again. Their values are counted when asked for."""
-    standing = corrections.lock(parent)
-    corrections.let_go(parent, taker)
-    corrections.forget_values(parent)
-    now = corrections.count_states(parent)
-    counted = {name: getattr(now, name) for name in ("correct", "open_corrected", "left_out", "taken")}
-    corrections.save(parent, standing._replace(version=standing.version + 1, is_surveyed=False, **counted))
-
-
 class TakingLines:
     """Takes up the failed rows of ``parent`` on some lines, which stand on other lines in the file of a new import."""
 

@@ -56,6 +56,8 @@ class ImportProgress(ImportState):
     is_dealt_with: bool = False
     #: How far its failed rows are corrected.
     fixed: Standing = NOTHING_DONE
+    #: Whether all that could be undone of it is.
+    is_undone: bool = False
     #: How it has taken up failed rows of its parent; None where it has none, or by a release that did not record it.
     taken_up_as: TakenUpAs | None = None
     #: The id of the import whose rows it has, for an import that is there.
@@ -351,6 +353,7 @@ def _describe(found: lookups.WithCounters) -> ImportProgress:
         note=one.note or "",
         is_dealt_with=one.dealt_with_at is not None,
         fixed=found.fixed,
+        is_undone=found.is_undone,
         parent_id=one.parent_id,
         retry_of=RetriedRows(one.retried_rows) if one.retried_rows else None,
         taken_up_as=TakenUpAs(one.taken_up_as) if one.taken_up_as else None,

@@ -22,8 +22,9 @@ def describe(one: ImportProgress, *, groups: int | None = None, related: Related
 
 def say_fixed(one: ImportProgress) -> str:
     """What has become of the failed rows of an import of which some or all are dealt with, without a full stop."""
-    open_rows = one.failed - one.closed
-    told = [(one.fixed.taken, "imported again"), (one.fixed.left_out, "left out"), (open_rows, "left to fix")]
+    fixed, open_rows = one.fixed, one.failed - one.closed - one.fixed.correct
+    told = [(fixed.taken, "imported again"), (fixed.left_out, "left out")]
+    told += [(fixed.correct, "corrected but not imported"), (open_rows, "left to fix")]
     became = ", ".join(f"{count:,} {what}" for count, what in told if count)
     if one.closed < one.failed:
         return f"{_rows(one.failed)} failed: {became}"
@@ -141,7 +142,7 @@ def _left_to_do(one: ImportProgress, groups: int | None, related: RelatedImports
     """What there is to do about an import that is over."""
     if one.failed and related and _are_retried(one, related):
         yield f"{_rows(one.failed)} failed and {'has' if one.failed == 1 else 'have'} been retried."
-    elif one.failed and one.closed:
+    elif one.failed and (one.closed or one.fixed.correct):
         yield f"{say_fixed(one)}."
     elif one.failed:
         yield f"{_problems(one)}{_different(one, groups)}."

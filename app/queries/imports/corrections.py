@@ -74,6 +74,7 @@ _UNLESS_TAKEN = """
         where corrections.taken_by is null
     returning 1
 """
+_LET_GO = f"update corrections set taken_by = null, taken_line = null where {_THIS} and taken_by = %(by)s"
 #: The line on which each of these rows begins in a file of their own below its header.
 _PLACES = """
     1 + sum(1 + length("row") - length(replace("row", E'\\n', ''))) over (order by line)
@@ -609,10 +610,35 @@ def find_parent_lines(parent: ImportKey, by: int, lines: Collection[int]) -> dic
     return {row.taken_line: row.line for row in rows}
 
 
+def find_owner(taker: ImportKey) -> ImportKey | None:
+    """The import whose failed rows another one has taken up."""
+    query = "select import_id from corrections where seller_id = %(seller_id)s and taken_by = %(import_id)s limit 1"
+    found = fetch_value(query, taker._asdict())
+    return None if found is None else ImportKey(taker.seller_id, found)
+
+
 def let_go(key: ImportKey, by: int) -> None:
     """Let the rows that the import with the id ``by`` has taken up be taken up again."""
-    query = f"update corrections set taken_by = null, taken_line = null where {_THIS} and taken_by = %(by)s"
-    execute(query, {**key._asdict(), "by": by})
+    execute(_LET_GO, {**key._asdict(), "by": by})
+
+
+def let_go_undone(key: ImportKey, by: int, *, kept: Collection[int], left: Collection[tuple[int, int]]) -> None:
+    """The same for the rows that have succeeded there and are undone.
+
+    Those on the lines ``kept`` are not undone, and those on the lines ``left``, from the first to before the second,
+    were never processed.
+    """
+    query = f"""
+        {_LET_GO} and taken_line <> all(%(kept)s::int[])
+            and not exists (
+                select from row_errors e
+                where e.seller_id = %(seller_id)s and e.import_id = %(by)s and e.line = corrections.taken_line)
+            and not exists (
+                select from unnest(%(starts)s::int[], %(ends)s::int[]) as a (first, after)
+                where corrections.taken_line >= a.first and corrections.taken_line < a.after)
+    """
+    starts, ends = [first for first, _ in left], [after for _, after in left]
+    execute(query, {**key._asdict(), "by": by, "kept": [*kept], "starts": starts, "ends": ends})
 
 
 def count_taken(key: ImportKey) -> dict[int, int]:

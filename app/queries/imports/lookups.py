@@ -81,6 +81,8 @@ class WithCounters(NamedTuple):
     decided_as: uuid.UUID | None
     #: How far its failed rows are corrected.
     fixed: Standing
+    #: Whether all that could be undone of it is.
+    is_undone: bool
 
     @property
     def not_processed(self) -> int:
@@ -185,6 +187,14 @@ def find_undo(key: ImportKey) -> WithCounters | None:
     return None if row is None else _counted(row)
 
 
+def find_undone(key: ImportKey) -> Import | None:
+    """The import that this one undoes, if it is an undo."""
+    undo = aliased(Import)
+    query = select(Import).join(undo, tuple_(Import.seller_id, Import.id) == tuple_(undo.seller_id, undo.parent_id))
+    of_undo = (undo.seller_id == key.seller_id, undo.id == key.import_id, undo.kind == ImportKind.UNDO)
+    return db.session.scalar(query.where(*of_undo))
+
+
 def list_takers(key: ImportKey) -> list[WithCounters]:
     """The imports that have taken up failed rows of this import, in order."""
     query = _with_counters().where(Import.seller_id == key.seller_id, Import.parent_id == key.import_id)
@@ -206,10 +216,11 @@ def list_with_failed(seller_id: int, *, limit: int) -> list[WithCounters]:
     return [_counted(row) for row in db.session.execute(found)]
 
 
-def _is_undone(one: type[Import]) -> Exists:
-    """Whether an import has been undone, if only in part."""
+def _is_undone(one: type[Import], *statuses: ImportStatus) -> Exists:
+    """Whether an import has been undone, if only in part; with ``statuses``, by an undo in one of them."""
     undo = aliased(Import)
-    return exists().where(undo.seller_id == one.seller_id, undo.parent_id == one.id, undo.kind == ImportKind.UNDO)
+    found = exists().where(undo.seller_id == one.seller_id, undo.parent_id == one.id, undo.kind == ImportKind.UNDO)
+    return found.where(undo.status.in_(statuses)) if statuses else found
 
 
 def is_undone(key: ImportKey) -> bool:
@@ -411,6 +422,7 @@ def _with_counters() -> Select[Any]:
             func.coalesce(_UNDECIDED, 0).label("undecided"),
             _decided_as().label("decided_as"),
             Bundle("fixed", *(getattr(Fixing, name) for name in Standing._fields)),
+            _is_undone(Import, ImportStatus.COMPLETED).label("is_undone"),
         )
         .join(Batch, tuple_(Batch.seller_id, Batch.import_id) == tuple_(Import.seller_id, Import.id))
         .outerjoin(Conversion, _IS_ITS_CONVERSION)

@@ -235,6 +235,27 @@ def count_kept(undo: ImportKey) -> int:
     return int(found)
 
 
+def list_kept_lines(parent: ImportKey) -> list[int]:
+    """The lines of an import that have set what its undos have kept of it, as far as that was recorded.
+
+    Where a later import has changed the listing, its earlier values tell the line.
+    """
+    undos = list_undos(parent)
+    if not any(count_kept(ImportKey(parent.seller_id, each)) for each in undos):
+        return []
+    query = f"""
+        select case when l.created_import_id = %(parent)s then l.created_line else l.updated_line end as line
+        from kept_listings k join listings l on {HAS_KEY}
+        where k.seller_id = %(seller_id)s and k.import_id = any(%(undos)s::bigint[])
+          and (l.created_import_id = %(parent)s or l.updated_import_id = %(parent)s)
+        union
+        select e.updated_line from {entries("e")} join kept_listings k on {_SAME}
+        where r.seller_id = %(seller_id)s and r.import_id > %(parent)s and e.updated_import_id = %(parent)s
+          and k.seller_id = %(seller_id)s and k.import_id = any(%(undos)s::bigint[])
+    """
+    return [line for line in fetch_values(query, {**_of(parent), "undos": undos}) if line is not None]
+
+
 # Reversing ------------------------------------------------------------------------------------------------------------
 
 
