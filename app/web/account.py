@@ -5,13 +5,14 @@ import uuid
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 from werkzeug.exceptions import NotFound
 
 from app.extensions import login_manager
-from app.identity import passwords, sellers, sessions
+from app.identity import passwords, secrets, sellers, sessions
 from app.identity.login_throttle import TooManyAttempts
 from app.identity.sessions import SessionNotFound
-from app.web.confirmation import confirm
+from app.models import Seller
 from app.web.forms import ConfirmForm, PasswordForm
 from app.web.session import carry, require_seller, secret, seller_id
 from app.web.user_agents import describe_browser
@@ -36,11 +37,9 @@ def show() -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     """Change the password, end all other sessions and renew this one; or the form again with its errors."""
     form = PasswordForm()
-    is_right = form.validate()
-    # The current password is checked in any case, so that all errors are reported at once.
-    seller = confirm(form.current_password)
-    if seller is None or not is_right:
+    if not form.validate():
         return _render(form), 422
+    seller: Seller = current_user._get_current_object()
     try:
         renewed = sellers.change_password(
             seller, form.new_password.data or "", secret=secret(), revoke_tokens=form.revoke_tokens.data
@@ -64,7 +63,7 @@ def end_session(public_id: uuid.UUID) -> ResponseReturnValue:
     except SessionNotFound as error:
         raise NotFound from error
     form = ConfirmForm()
-    if not form.validate() or confirm(form.current_password) is None:
+    if not form.validate():
         return _render(ending=form, whom=str(public_id)), 422
     sessions.end_by_id(seller_id(), public_id)
     log.info("session ended: seller %d, address %s", seller_id(), _address())
@@ -76,7 +75,7 @@ def end_session(public_id: uuid.UUID) -> ResponseReturnValue:
 def end_other_sessions() -> ResponseReturnValue:
     """Sign out every browser but this one; requires the password."""
     form = ConfirmForm()
-    if not form.validate() or confirm(form.current_password) is None:
+    if not form.validate():
         return _render(ending=form, whom=_OTHERS), 422
     ended = sessions.end_all(seller_id(), but=secret())
     log.info("sessions ended: seller %d, address %s, %d of them", seller_id(), _address(), ended)
@@ -116,6 +115,7 @@ def _render(
         faults={whom: ending.current_password.errors} if ending else {},
         error=error,
         active=active,
+        this=secrets.digest(secret()),
         max_shown=_MAX_SHOWN,
         min_length=passwords.MIN_LENGTH,
         good_length=passwords.GOOD_LENGTH,

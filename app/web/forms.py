@@ -1,18 +1,13 @@
 """The forms that consist of more than a button, and their common parts."""
 
+from flask import request
 from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, PasswordField, StringField
 from wtforms.validators import InputRequired, ValidationError
 
-from app.identity import passwords
-
-
-class SignInForm(FlaskForm):
-    """Email address and password."""
-
-    email = StringField("Email address", validators=[InputRequired("Enter your email address.")])
-    password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
+from app.identity import login_throttle, passwords
+from app.identity.login_throttle import Purpose
 
 
 class EmailForm(FlaskForm):
@@ -21,10 +16,22 @@ class EmailForm(FlaskForm):
     email = StringField("Email address", validators=[InputRequired("Enter your email address.")])
 
 
+class SignInForm(EmailForm):
+    """Email address and password."""
+
+    password = PasswordField("Password", validators=[InputRequired("Enter your password.")])
+
+
 class ConfirmForm(FlaskForm):
     """The seller's password, before an action that a stolen session must not allow."""
 
     current_password = PasswordField("Current password", validators=[InputRequired("Enter your current password.")])
+
+    def validate_current_password(self, field: Field) -> None:
+        """Raise ValidationError if it is not the seller's password, and TooManyAttempts."""
+        address = request.remote_addr or ""
+        if not login_throttle.check_password(current_user.email, field.data, address=address, purpose=Purpose.CONFIRM):
+            raise ValidationError("That’s not your current password.")
 
 
 class NewPasswordForm(FlaskForm):

@@ -13,7 +13,6 @@ from app.identity import tokens
 from app.identity.login_throttle import TooManyAttempts
 from app.identity.tokens import TokenError, TokenNotFound
 from app.statuses import TokenScope
-from app.web.confirmation import confirm
 from app.web.forms import ConfirmForm
 from app.web.session import require_seller, seller_id
 
@@ -40,9 +39,8 @@ def create() -> ResponseReturnValue:
     The token is shown in this answer and nowhere else: a session's cookie is signed, but not encrypted.
     """
     form = ConfirmForm()
-    is_filled_in = form.validate()
     try:
-        if confirm(form.current_password) is None or not is_filled_in:
+        if not form.validate():
             return _render(faults=form.current_password.errors), 422
         return _render(made=_create())
     except TooManyAttempts as refused:

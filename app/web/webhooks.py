@@ -16,7 +16,6 @@ from app.models import Delivery, WebhookEndpoint
 from app.queries.deliveries import outbox, webhook_endpoints
 from app.queries.deliveries.outbox import TEST_EVENT, EndpointKey
 from app.statuses import DeliveryStatus, SwitchedOff
-from app.web.confirmation import confirm
 from app.web.filters import Label
 from app.web.forms import ConfirmForm, EndpointForm
 from app.web.live_page import render_live
@@ -88,9 +87,7 @@ def add() -> ResponseReturnValue:
     The secret is shown in this answer and nowhere else: a session's cookie is signed, but not encrypted.
     """
     form, events = EndpointForm(), [event for event in request.form.getlist("events") if event in _EVENTS]
-    is_right = form.validate()
-    # The password is checked in any case, so that all errors are reported at once.
-    if confirm(form.current_password) is not None and is_right and events:
+    if form.validate() and events:
         try:
             added = commands.add(seller_id(), form.url.data or "", events, form_key=read_form_key(request.form))
         except (UrlRefused, EndpointRefused) as refused:
@@ -162,8 +159,7 @@ def confirm_secret(endpoint_id: uuid.UUID) -> ResponseReturnValue:
 def change_secret(endpoint_id: uuid.UUID) -> ResponseReturnValue:
     """Create a new secret, which only this answer shows; the old one also signs for a day."""
     endpoint, form = _find(endpoint_id), ConfirmForm()
-    is_filled_in = form.validate()
-    if confirm(form.current_password) is None or not is_filled_in:
+    if not form.validate():
         return _render_secret(endpoint, form), 422
     secret = commands.change_secret(_key(endpoint), present=request.form.get("present", ""))
     return _render(_find(endpoint_id), secret=secret)
