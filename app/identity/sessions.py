@@ -1,35 +1,19 @@
 """Sessions: signed-in browsers. The server stores them, so that it can end them."""
 
 import uuid
-from datetime import datetime
 from typing import NamedTuple
 
-from app.config import current_settings
 from app.extensions import db
 from app.identity import secrets
 from app.models import Seller, Session
 from app.queries.identity import sessions
 from app.queries.identity.last_use import Key
-from app.queries.identity.sessions import Limits
 
 _MAX_AGENT_LENGTH = 200
 
 
 class SessionNotFound(Exception):
     """The seller has no such session, or it is over."""
-
-
-class Active(NamedTuple):
-    """A valid session, as its seller sees it."""
-
-    public_id: uuid.UUID
-    #: The browser's User-Agent header, shortened.
-    user_agent: str
-    began_at: datetime
-    #: To the minute.
-    used_at: datetime
-    #: Whether it is the session of this request.
-    is_this: bool
 
 
 class Renewed(NamedTuple):
@@ -48,7 +32,7 @@ def begin(seller_id: int, user_agent: str = "") -> str:
     """
     secret = secrets.make_secret()
     agent = "".join(character for character in user_agent if character.isprintable())[:_MAX_AGENT_LENGTH]
-    sessions.delete_over(seller_id, _limits())
+    sessions.delete_over(seller_id)
     db.session.add(Session(seller_id=seller_id, digest=secrets.digest(secret), user_agent=agent))
     db.session.commit()
     return secret
@@ -56,7 +40,7 @@ def begin(seller_id: int, user_agent: str = "") -> str:
 
 def find(secret: str, *, is_activity: bool) -> Seller | None:
     """The seller of a valid session, or None. ``is_activity`` records a use, which keeps the session from expiring."""
-    found = sessions.find(secrets.digest(secret), _limits())
+    found = sessions.find(secrets.digest(secret))
     if found is None:
         return None
     if is_activity and not found.is_noted:
@@ -64,16 +48,14 @@ def find(secret: str, *, is_activity: bool) -> Seller | None:
     return found.seller
 
 
-def list_active(seller_id: int, secret: str, *, at_most: int) -> list[Active]:
+def list_active(seller_id: int, secret: str, *, at_most: int) -> list[Session]:
     """A seller's valid sessions: first that of this ``secret``, then the others, most recently used first."""
-    this = secrets.digest(secret)
-    found = sessions.list_of(seller_id, _limits(), first=this, at_most=at_most)
-    return [Active(one.public_id, one.user_agent, one.created_at, one.seen_at, one.digest == this) for one in found]
+    return sessions.list_of(seller_id, first=secrets.digest(secret), at_most=at_most)
 
 
 def find_user_agent(seller_id: int, public_id: uuid.UUID) -> str:
     """The User-Agent of a seller's session. Raises SessionNotFound."""
-    found = sessions.find_by_id(seller_id, public_id, _limits())
+    found = sessions.find_by_id(seller_id, public_id)
     if found is None:
         raise SessionNotFound
     return found.user_agent
@@ -105,12 +87,7 @@ def end_by_id(seller_id: int, public_id: uuid.UUID) -> None:
 
 def end_all(seller_id: int, *, but: str | None = None) -> int:
     """End a seller's sessions, except that with the secret ``but``, and commit. Returns how many were still valid."""
-    sessions.delete_over(seller_id, _limits())
+    sessions.delete_over(seller_id)
     count = sessions.delete_all_of(seller_id, but=None if but is None else secrets.digest(but))
     db.session.commit()
     return count
-
-
-def _limits() -> Limits:
-    settings = current_settings()
-    return Limits(settings.session_idle_hours, settings.session_max_hours)

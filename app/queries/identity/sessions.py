@@ -5,16 +5,10 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, delete, func, select, true, update
 
+from app.config import current_settings
 from app.extensions import db
 from app.models import Seller, Session
 from app.queries.identity import last_use
-
-
-class Limits(NamedTuple):
-    """How long a session is valid, in hours: without use, and at most."""
-
-    idle_hours: int
-    max_hours: int
 
 
 class Found(NamedTuple):
@@ -26,26 +20,26 @@ class Found(NamedTuple):
     is_noted: bool
 
 
-def find(digest: bytes, limits: Limits) -> Found | None:
+def find(digest: bytes) -> Found | None:
     """The valid session whose secret has this digest."""
     found = db.session.execute(
         select(Seller, Session.id, last_use.is_noted(Session.seen_at))
         .join(Session, Session.seller_id == Seller.id)
-        .where(Session.digest == digest, _holds(limits))
+        .where(Session.digest == digest, _holds())
     ).one_or_none()
     return None if found is None else Found(*found)
 
 
-def list_of(seller_id: int, limits: Limits, *, first: bytes, at_most: int) -> list[Session]:
+def list_of(seller_id: int, *, first: bytes, at_most: int) -> list[Session]:
     """A seller's valid sessions: that whose secret has the digest ``first``, then the most recently used."""
-    query = select(Session).where(Session.seller_id == seller_id, _holds(limits))
+    query = select(Session).where(Session.seller_id == seller_id, _holds())
     order = (Session.digest == first).desc(), Session.seen_at.desc(), Session.id.desc()
     return list(db.session.scalars(query.order_by(*order).limit(at_most)))
 
 
-def find_by_id(seller_id: int, public_id: uuid.UUID, limits: Limits) -> Session | None:
+def find_by_id(seller_id: int, public_id: uuid.UUID) -> Session | None:
     """The seller's session with this public id, if valid; another seller's is not found."""
-    query = select(Session).where(Session.seller_id == seller_id, Session.public_id == public_id, _holds(limits))
+    query = select(Session).where(Session.seller_id == seller_id, Session.public_id == public_id, _holds())
     return db.session.scalar(query)
 
 
@@ -56,9 +50,9 @@ def change_digest(seller_id: int, before: bytes, after: bytes) -> bool:
     return db.session.execute(changed).first() is not None
 
 
-def delete_over(seller_id: int, limits: Limits) -> None:
+def delete_over(seller_id: int) -> None:
     """Delete a seller's expired sessions."""
-    db.session.execute(delete(Session).where(Session.seller_id == seller_id, ~_holds(limits)))
+    db.session.execute(delete(Session).where(Session.seller_id == seller_id, ~_holds()))
 
 
 def delete_one(digest: bytes) -> None:
@@ -78,8 +72,9 @@ def delete_all_of(seller_id: int, *, but: bytes | None = None) -> int:
     return len(ended.all())
 
 
-def _holds(limits: Limits) -> ColumnElement[bool]:
+def _holds() -> ColumnElement[bool]:
     """SQL for: a session was used lately and did not begin too long ago."""
-    idle = func.make_interval(0, 0, 0, 0, limits.idle_hours)
-    longest = func.make_interval(0, 0, 0, 0, limits.max_hours)
+    settings = current_settings()
+    idle = func.make_interval(0, 0, 0, 0, settings.session_idle_hours)
+    longest = func.make_interval(0, 0, 0, 0, settings.session_max_hours)
     return (Session.seen_at > func.now() - idle) & (Session.created_at > func.now() - longest)
