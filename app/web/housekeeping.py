@@ -39,16 +39,15 @@ def save(public_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(url_for("details.show", public_id=public_id), 303)
 
 
-@blueprint.post("/dealt-with")
-def deal_with(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Mark an import as dealt with."""
-    return _mark(public_id, dealt_with=True)
-
-
-@blueprint.post("/not-dealt-with")
-def reopen(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Take the mark away again."""
-    return _mark(public_id, dealt_with=False)
+@blueprint.post("/dealt-with", endpoint="deal_with", defaults={"dealt_with": True})
+@blueprint.post("/not-dealt-with", endpoint="reopen", defaults={"dealt_with": False})
+def mark(public_id: uuid.UUID, dealt_with: bool) -> ResponseReturnValue:
+    """Mark an import as dealt with, or take the mark away again."""
+    housekeeping.set_dealt_with(seller_id(), public_id, dealt_with=dealt_with)
+    one = progress.get(seller_id(), public_id)
+    back = local_path(request.form.get("next")) or url_for("details.show", public_id=public_id)
+    flash(Markup(render_template("my_imports/_marked.html", one=one, back=back)), "success")
+    return redirect(back, 303)
 
 
 @blueprint.get("/delete")
@@ -74,11 +73,3 @@ def _edit_page(public_id: uuid.UUID, *, name: str, note: str, faults: dict[str, 
     one = progress.get(seller_id(), public_id)
     limits = {"name": MAX_NAME, "note": MAX_NOTE}
     return render_template("details/edit.html", one=one, name=name, note=note, faults=faults or {}, limits=limits)
-
-
-def _mark(public_id: uuid.UUID, *, dealt_with: bool) -> ResponseReturnValue:
-    housekeeping.set_dealt_with(seller_id(), public_id, dealt_with=dealt_with)
-    one = progress.get(seller_id(), public_id)
-    back = local_path(request.form.get("next")) or url_for("details.show", public_id=public_id)
-    flash(Markup(render_template("my_imports/_marked.html", one=one, back=back)), "success")
-    return redirect(back, 303)

@@ -112,19 +112,10 @@ def change() -> ResponseReturnValue:
     return redirect(back, 303)
 
 
-@blueprint.post("/hide")
-def hide() -> ResponseReturnValue:
-    """Hide a listing from buyers; ``urn``, ``condition`` and ``variants`` identify it."""
-    return _set_hidden(hidden=True)
-
-
-@blueprint.post("/show")
-def show() -> ResponseReturnValue:
-    """Show a listing to buyers; ``urn``, ``condition`` and ``variants`` identify it."""
-    return _set_hidden(hidden=False)
-
-
-def _set_hidden(*, hidden: bool) -> ResponseReturnValue:
+@blueprint.post("/hide", endpoint="hide", defaults={"hidden": True})
+@blueprint.post("/show", endpoint="show", defaults={"hidden": False})
+def set_hidden(hidden: bool) -> ResponseReturnValue:
+    """Hide a listing from buyers, or show it to them; ``urn``, ``condition`` and ``variants`` identify it."""
     urn, condition, variants = (
         request.form.get(name, "").replace("\0", "") for name in ("urn", "condition", "variants")
     )
