@@ -13,22 +13,16 @@ _PAUSE_WIDTH = 6.0
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
-    """A vertical band of the drawing."""
-
-    x: float
-    width: float
-
-
-@dataclass(frozen=True, slots=True)
 class Chart:
     """The geometry of a chart."""
 
     #: The outline of the columns, closed along the ground, and their upper edge alone.
     area: str
     line: str
-    #: Where the import was paused.
-    pauses: list[Box]
+    #: Where the bands begin that tell that the import was paused, and their width: drawn equally wide however long a
+    #: pause was, because true to scale the chart would show little else.
+    pauses: list[float]
+    pause_width: float
     #: The upper end of the scale in rows per second.
     top: int
     #: A description in a sentence, for screen readers.
@@ -45,7 +39,8 @@ def draw(pace: Pace) -> Chart | None:
     return Chart(
         area=f"M{_number(pace.columns[0].begin * scale)} {HEIGHT}{''.join(steps)}V{HEIGHT}Z",
         line=f"M{_number(pace.columns[0].begin * scale)} {HEIGHT}{''.join(steps)}",
-        pauses=[_band(at * scale) for at in pace.pauses],
+        pauses=[round(min(max(0.0, at * scale - _PAUSE_WIDTH / 2), WIDTH - _PAUSE_WIDTH), 1) for at in pace.pauses],
+        pause_width=_PAUSE_WIDTH,
         top=top,
         words=_say(pace),
     )
@@ -64,11 +59,6 @@ def _steps(columns: Sequence[Column], scale: float, unit: float) -> list[str]:
             steps.pop()
         steps += [f"H{_number(column.end * scale)}"]
     return steps
-
-
-def _band(x: float) -> Box:
-    """A pause, drawn equally wide however long it was: true to scale, the chart would show little else."""
-    return Box(round(min(max(0.0, x - _PAUSE_WIDTH / 2), WIDTH - _PAUSE_WIDTH), 1), _PAUSE_WIDTH)
 
 
 def _say(pace: Pace) -> str:

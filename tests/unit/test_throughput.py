@@ -161,7 +161,7 @@ def test_the_chart_shows_the_speed_and_gives_a_pause_no_time_of_its_own() -> Non
     # The 10 seconds that it was not paused are 600 units wide, 80 rows a second 100 high.
     assert drawn.line == "M0 100V0H300V50H600"
     assert drawn.area == f"{drawn.line}V100Z"
-    assert [(box.x, box.width) for box in drawn.pauses] == [(297, 6)]
+    assert (drawn.pauses, drawn.pause_width) == ([297], 6)
     assert drawn.top == 80
     assert drawn.words == "Speed over 10 s: at most 80 rows per second, 63 on average; paused once, for 10 s."
 
