@@ -47,11 +47,12 @@ def add(seller_id: int, url: str, events: Collection[str], *, form_key: uuid.UUI
     settings = current_settings()
     addresses.parse(url, allow_private=settings.webhook_allow_private)
     public_id = secrets.public_id_for(seller_id, form_key)
-    count = webhook_endpoints.lock_all_of(seller_id)
-    if webhook_endpoints.find(seller_id, public_id) is not None:
+    sellers.lock(seller_id)
+    there = webhook_endpoints.list_of(seller_id)
+    if any(one.public_id == public_id for one in there):
         db.session.rollback()
         raise EndpointRefused("You’ve already added this webhook. If you didn’t keep its secret, create a new one.")
-    if count >= MAX_ENDPOINTS:
+    if len(there) >= MAX_ENDPOINTS:
         db.session.rollback()
         raise EndpointRefused(f"There are {MAX_ENDPOINTS} webhooks already. Delete one you no longer need.")
     wanted = [event for event in IMPORT_EVENTS.values() if event in events]

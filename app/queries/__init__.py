@@ -106,6 +106,11 @@ def as_columns(rows: Collection[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
+def each(alias: str, names: Iterable[str]) -> str:
+    """SQL: these columns of the table ``alias``, joined by commas."""
+    return ", ".join(f"{alias}.{name}" for name in names)
+
+
 def driver_cursor() -> Cursor[tuple[Any, ...]]:
     """A psycopg cursor inside the session's transaction, for COPY and for arrays of thousands of values."""
     connection: Connection[tuple[Any, ...]] = db.session.connection().connection.driver_connection  # type: ignore[assignment]

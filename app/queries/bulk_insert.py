@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from psycopg import errors
 
-from app.queries import binary, driver_cursor
+from app.queries import ImportKey, binary, driver_cursor
 
 
 def copy(table: str, rows: pa.Table) -> None:
@@ -47,7 +47,8 @@ def insert_all(table: str, names: Sequence[str], encoded: pa.BinaryArray) -> boo
         try:
             binary.copy_rows(cursor, table, names, encoded)
         except (errors.UniqueViolation, errors.InternalError_) as error:
-            if not _is_duplicate(error):
+            # The coordinator of a cluster passes a COPY on to a node, and that node's error as one of its own.
+            if not isinstance(error, errors.UniqueViolation) and "duplicate key value" not in str(error):
                 raise
             cursor.execute("rollback to savepoint inserting")
             return False
@@ -55,9 +56,10 @@ def insert_all(table: str, names: Sequence[str], encoded: pa.BinaryArray) -> boo
         return True
 
 
-def _is_duplicate(error: errors.Error) -> bool:
-    # The coordinator of a cluster passes a COPY on to a node, and that node's error as one of its own.
-    return isinstance(error, errors.UniqueViolation) or "duplicate key value" in str(error)
+def with_key(rows: pa.Table, key: ImportKey, **others: Any) -> pa.Table:
+    """``rows`` with the columns ``seller_id`` and ``import_id`` before theirs, and ``others``."""
+    seller_id, import_id = pa.scalar(key.seller_id, pa.int32()), pa.scalar(key.import_id, pa.int64())
+    return with_constants(rows, seller_id=seller_id, import_id=import_id, **others)
 
 
 def with_constants(rows: pa.Table, **constants: Any) -> pa.Table:

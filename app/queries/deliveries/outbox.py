@@ -16,7 +16,7 @@ from app.config import current_settings
 from app.extensions import db
 from app.import_fields import ImportState, camel, import_fields, iso
 from app.models import Delivery
-from app.queries import ImportKey, execute, fetch_as, fetch_one, fetch_value, fetch_values, older_than
+from app.queries import ImportKey, change, execute, fetch_as, fetch_one, fetch_value, fetch_values, older_than
 from app.queries.status_sets import DELIVERY_GIVEN_UP, EMAIL, FINISHED_DELIVERIES, SENDING, WAITING, WEBHOOK
 from app.statuses import IMPORT_EVENTS, Channel, DeliveryStatus, EmailOnEnd, ImportKind, ImportStatus
 
@@ -124,7 +124,7 @@ def enqueue_notifications(key: ImportKey, status: ImportStatus) -> None:
     if not hooks and not settings.sends_mail:
         return
     told = _look(key)
-    about = {"seller_id": key.seller_id, "import_id": key.import_id, "event": event}
+    about = {**key._asdict(), "event": event}
     if hooks:
         body = _body(event, told, public_url=settings.public_url)
         db.session.add_all(Delivery(channel=Channel.WEBHOOK, endpoint_id=hook, body=body, **about) for hook in hooks)
@@ -164,19 +164,13 @@ def _plain(value: object) -> str:
 
 def add_test(key: EndpointKey, body: str) -> None:
     """Write a test message for an endpoint into the outbox."""
-    db.session.add(
-        Delivery(
-            seller_id=key.seller_id, channel=Channel.WEBHOOK, event=TEST_EVENT, endpoint_id=key.endpoint_id, body=body
-        )
-    )
+    db.session.add(Delivery(channel=Channel.WEBHOOK, event=TEST_EVENT, body=body, **key._asdict()))
     db.session.flush()
 
 
 def add_switched_off_mail(key: EndpointKey) -> None:
     """Write an email into the outbox that tells the seller that this endpoint was switched off."""
-    db.session.add(
-        Delivery(seller_id=key.seller_id, channel=Channel.EMAIL, event=SWITCHED_OFF_EVENT, endpoint_id=key.endpoint_id)
-    )
+    db.session.add(Delivery(channel=Channel.EMAIL, event=SWITCHED_OFF_EVENT, **key._asdict()))
     db.session.flush()
 
 
@@ -266,8 +260,7 @@ def record(one: Claimed, result: Result) -> bool:
             answer_code = %(code)s, answer = %(answer)s, answer_body = %(body)s
         where seller_id = %(seller_id)s and id = %(delivery_id)s and status = {SENDING} and claimed_at = %(claimed_at)s
     """
-    changed = execute(query, {**one.key._asdict(), "claimed_at": one.claimed_at, **result._asdict()})
-    return changed == 1
+    return change(query, one.key, claimed_at=one.claimed_at, **result._asdict())
 
 
 def reclaim_expired(*, max_attempts: int) -> int:
@@ -293,8 +286,7 @@ def send_again(key: EndpointKey, public_id: uuid.UUID) -> bool:
         where seller_id = %(seller_id)s and endpoint_id = %(endpoint_id)s and public_id = %(public_id)s
           and channel = {WEBHOOK} and status <> {SENDING}
     """
-    changed = execute(query, {**key._asdict(), "public_id": public_id})
-    return changed == 1
+    return change(query, key, public_id=public_id)
 
 
 def hurry(key: EndpointKey) -> None:
@@ -303,7 +295,7 @@ def hurry(key: EndpointKey) -> None:
         update deliveries set due_at = clock_timestamp(), attempts = 0
         where seller_id = %(seller_id)s and endpoint_id = %(endpoint_id)s and channel = {WEBHOOK} and status = {WAITING}
     """
-    execute(query, key._asdict())
+    change(query, key)
 
 
 def find(key: EndpointKey, public_id: uuid.UUID) -> Delivery | None:

@@ -6,19 +6,11 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import WebhookEndpoint
-from app.queries import change, execute, fetch, fetch_value, older_than
+from app.queries import change, execute, fetch, older_than
 from app.queries.deliveries.outbox import EndpointKey
-from app.queries.identity import sellers
 from app.statuses import SwitchedOff
 
 _THIS = "seller_id = %(seller_id)s and id = %(endpoint_id)s"
-
-
-def lock_all_of(seller_id: int) -> int:
-    """The number of a seller's endpoints; locked, so that no other transaction adds one before this one ends."""
-    sellers.lock(seller_id)
-    query = "select count(*) from webhook_endpoints where seller_id = %(id)s"
-    return int(fetch_value(query, {"id": seller_id}))
 
 
 def list_of(seller_id: int) -> list[WebhookEndpoint]:

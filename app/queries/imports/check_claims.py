@@ -5,7 +5,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from app.queries import ImportKey, binary
-from app.queries.bulk_insert import insert_all, insert_missing, with_constants
+from app.queries.bulk_insert import insert_all, insert_missing, with_key
 from app.queries.listings.listings import KEY, Makers
 
 
@@ -14,11 +14,7 @@ def take(key: ImportKey, rows: pa.Table, new: NDArray[np.int64]) -> NDArray[np.i
 
     Returns the lines of the rows whose claim succeeded.
     """
-    rows = with_constants(
-        rows.select([*KEY, "line"]).take(new),
-        seller_id=pa.scalar(key.seller_id, pa.int32()),
-        import_id=pa.scalar(key.import_id, pa.int64()),
-    )
+    rows = with_key(rows.select([*KEY, "line"]).take(new), key)
     if insert_all("claims", rows.column_names, binary.encode_rows(rows)):
         return np.asarray(rows["line"])
     return insert_missing("claims", rows, line="line")

@@ -29,7 +29,7 @@ from app.queries import (
     fetch_value,
     older_than,
 )
-from app.queries.bulk_insert import copy, with_constants
+from app.queries.bulk_insert import copy, with_key
 from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import RecordedError
 from app.statuses import CorrectionState, RetriedRows, sql_literal
@@ -382,15 +382,7 @@ def write(key: ImportKey, rows: pa.Table, *, answer: int, existing: NDArray[np.i
     if len(existing):
         query = f"delete from corrections where {_THIS} and line = any(%(lines)s::int[])"
         execute(query, {**key._asdict(), "lines": existing.tolist()})
-    copy(
-        "corrections",
-        with_constants(
-            rows,
-            seller_id=pa.scalar(key.seller_id, pa.int32()),
-            import_id=pa.scalar(key.import_id, pa.int64()),
-            answer=pa.scalar(answer, pa.int32()),
-        ),
-    )
+    copy("corrections", with_key(rows, key, answer=pa.scalar(answer, pa.int32())))
 
 
 # Values ---------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ waits for another; an import's counts are the sums over its batches.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import func, select
@@ -35,11 +35,6 @@ class Group(NamedTuple):
     rows: int
 
 
-def kinds_of(problems: Iterable[Problem]) -> set[ErrorKind]:
-    """The groups that a row with ``problems`` belongs to."""
-    return {ErrorKind(problem.cause, problem.column) for problem in problems}
-
-
 def add(batch: BatchKey, lines: Sequence[int], reasons: Sequence[int], distinct: Sequence[list[Problem]]) -> None:
     """Count failed rows of ``batch``: the ``lines`` of all of them, in order.
 
@@ -51,14 +46,12 @@ def add(batch: BatchKey, lines: Sequence[int], reasons: Sequence[int], distinct:
     first = dict(zip(reversed(reasons), reversed(lines), strict=True))
     groups: dict[ErrorKind, tuple[int, int, int]] = {}
     for reason, problems in enumerate(distinct):
-        for kind in kinds_of(problems):
+        for kind in {ErrorKind(problem.cause, problem.column) for problem in problems}:
             rows, first_line, last_line = groups.get(kind, (0, first[reason], 0))
-            groups[kind] = (
-                rows + counts[reason],
-                min(first_line, first[reason]),
-                max(last_line, last[reason]),
-            )
-    counted = [(kind.cause.slug, kind.column, *numbers) for kind, numbers in groups.items()]
+            groups[kind] = rows + counts[reason], min(first_line, first[reason]), max(last_line, last[reason])
+    counted = [
+        dict(zip(_COUNTED, (kind.cause.slug, kind.column, *numbers), strict=True)) for kind, numbers in groups.items()
+    ]
     query = """
         insert into error_groups (seller_id, import_id, number, cause, "column", rows, first_line, last_line)
         select %(seller_id)s, %(import_id)s, %(number)s, *
@@ -66,14 +59,8 @@ def add(batch: BatchKey, lines: Sequence[int], reasons: Sequence[int], distinct:
         on conflict (seller_id, import_id, number, cause, "column")
         do update set rows = error_groups.rows + excluded.rows, last_line = excluded.last_line
     """
-    binary.execute(
-        query,
-        {
-            **batch._asdict(),
-            # Five short arrays would take the driver four times as long.
-            "groups": json.dumps([dict(zip(_COUNTED, group, strict=True)) for group in counted]),
-        },
-    )
+    # Five short arrays would take the driver four times as long.
+    binary.execute(query, {**batch._asdict(), "groups": json.dumps(counted)})
 
 
 def _kinds(kinds: Collection[ErrorKind]) -> dict[str, list[str]]:

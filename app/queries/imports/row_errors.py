@@ -6,7 +6,7 @@ from json import JSONEncoder
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from sqlalchemy import ColumnElement, any_, func, literal, select
+from sqlalchemy import ColumnElement, Row, any_, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.csvfile.causes import Cause, Code, Problem
@@ -14,7 +14,7 @@ from app.csvfile.contract import MAX_RECORD_BYTES
 from app.extensions import db
 from app.models import Batch, RowError
 from app.queries import BatchKey, ImportKey, binary, fetch_values
-from app.queries.bulk_insert import copy, with_constants
+from app.queries.bulk_insert import copy, with_key
 from app.queries.imports import error_groups
 from app.queries.imports.error_groups import ErrorKind
 
@@ -38,14 +38,7 @@ def insert(batch: BatchKey, failed: Mapping[int, list[Problem]], texts: Sequence
     recorded = as_recorded([*distinct.values()]).take(pa.array(reasons))
     lines = pa.array(failed, pa.int32())
     rows = pa.table({"line": lines, **dict(zip(recorded.column_names, recorded.columns, strict=True)), "row": texts})
-    copy(
-        "row_errors",
-        with_constants(
-            rows,
-            seller_id=pa.scalar(batch.seller_id, pa.int32()),
-            import_id=pa.scalar(batch.import_id, pa.int64()),
-        ),
-    )
+    copy("row_errors", with_key(rows, batch.of_import))
     error_groups.add(batch, [*failed], reasons, [*distinct.values()])
 
 
@@ -191,14 +184,10 @@ def _conditions(key: ImportKey, wanted: ErrorFilter) -> Iterator[ColumnElement[b
         first, last = wanted.lines
         # No row is long enough to begin before the first bound.
         yield RowError.line.between(first - MAX_RECORD_BYTES, last)
-        yield RowError.line + _line_breaks(RowError.row) >= first
+        line_breaks = func.length(RowError.row) - func.length(func.replace(RowError.row, "\n", ""))
+        yield RowError.line + line_breaks >= first
     if wanted.text:
         yield RowError.row.icontains(wanted.text, autoescape=True)
-
-
-def _line_breaks(text: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[int]:
-    """The number of quoted line breaks in a row, which is the number of its lines minus one."""
-    return func.length(text) - func.length(func.replace(text, "\n", ""))
 
 
 def find_failed(key: ImportKey, lines: Collection[int]) -> set[int]:
@@ -236,19 +225,20 @@ def iter_texts(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[st
     Each page is a separate statement, as in ``iter_pages``; leaving out the problems of the rows makes it several times
     as fast.
     """
-    of_import = (RowError.seller_id == key.seller_id, RowError.import_id == key.import_id)
-    query = select(RowError.line, RowError.row).where(*of_import, *_conditions(key, wanted)).order_by(RowError.line)
-    after_line = 0
-    while page := db.session.execute(query.where(RowError.line > after_line).limit(_PAGE_ROWS)).all():
-        yield [error.row for error in page]
-        after_line = page[-1].line
+    return ([error.row for error in page] for page in _iter_pages(key, wanted, RowError.line, RowError.row))
 
 
 def iter_lines(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[int]]:
     """The lines of all failed rows that match ``wanted``, in the order of the file, a page at a time as above."""
+    return ([error.line for error in page] for page in _iter_pages(key, wanted, RowError.line))
+
+
+def _iter_pages(
+    key: ImportKey, wanted: ErrorFilter, *columns: InstrumentedAttribute[Any]
+) -> Iterator[Sequence[Row[Any]]]:
     of_import = (RowError.seller_id == key.seller_id, RowError.import_id == key.import_id)
-    query = select(RowError.line).where(*of_import, *_conditions(key, wanted)).order_by(RowError.line)
+    query = select(*columns).where(*of_import, *_conditions(key, wanted)).order_by(RowError.line)
     after_line = 0
-    while page := db.session.scalars(query.where(RowError.line > after_line).limit(_PAGE_ROWS)).all():
-        yield [*page]
-        after_line = page[-1]
+    while page := db.session.execute(query.where(RowError.line > after_line).limit(_PAGE_ROWS)).all():
+        yield page
+        after_line = page[-1].line

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from app.queries import BatchKey, binary
+from app.queries import BatchKey, binary, each
 from app.queries.listings.listings import KEY
 from app.queries.status_sets import GIVEN_UP, UNFINISHED_BATCHES
 
@@ -56,8 +56,7 @@ def find(batch: BatchKey, keys: pa.Table) -> LineMarks:
             from left_alone l
             cross join unnest(l.item_ids, l.conditions, l.variants, l.lines, l.hidden_lines)
                 as a ({", ".join(KEY)}, line, hidden_line)
-            join {binary.unnest(keys.schema)} on ({", ".join(f"k.{name}" for name in KEY)}) =
-                ({", ".join(f"a.{name}" for name in KEY)})
+            join {binary.unnest(keys.schema)} on ({each("k", KEY)}) = ({each("a", KEY)})
             where l.seller_id = %(seller_id)s and l.import_id = %(import_id)s and l.number > %(batch)s
             group by k.number
         ) found

@@ -12,10 +12,9 @@ records of earlier values: it is about the listings in them, which the import up
 ``queries.listings``): it waits only for locks, and who waits for a listing that it deletes holds none.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from app.queries import BatchKey, ImportKey, execute, fetch, fetch_as, fetch_one, fetch_value, fetch_values
+from app.queries import BatchKey, ImportKey, each, execute, fetch, fetch_as, fetch_one, fetch_value, fetch_values
 from app.queries.listings.earlier_values import ENTRY, MARKS, VALUES, entries
 from app.queries.listings.listings import HAS_KEY, KEY, in_place
 from app.queries.status_sets import KIND_CHECK, KIND_UNDO
@@ -55,7 +54,7 @@ _RECORDS = "r.seller_id = %(seller_id)s and r.import_id = %(parent)s"
 _SAME = " and ".join(f"k.{name} = e.{name}" for name in KEY)
 #: The entries of records of listings that are in an earlier record, too.
 _REPEATED = f"""
-    select k.* from (select r.id, {", ".join(f"e.{name}" for name in KEY)} from {entries("e")} where {_RECORDS}) k
+    select k.* from (select r.id, {each("e", KEY)} from {entries("e")} where {_RECORDS}) k
     where exists (select from {entries("e")} where {_RECORDS} and r.id < k.id and {_SAME})
 """
 
@@ -161,7 +160,7 @@ def drop_repeated(parent: ImportKey) -> None:
     query = f"""
         with repeated as materialized ({_REPEATED})
         update earlier_values r set (listings, {", ".join(ENTRY)}) = (
-            select count(*), {", ".join(left_over)} from unnest({_each("r", ENTRY)}) e ({", ".join(ENTRY)})
+            select count(*), {", ".join(left_over)} from unnest({each("r", ENTRY)}) e ({", ".join(ENTRY)})
             where not exists (select from repeated k where k.id = r.id and {_SAME})
         )
         where {_RECORDS} and r.id in (select id from repeated)
@@ -183,7 +182,7 @@ def keep_unrecorded(undo: ImportKey, parent: ImportKey) -> int:
     """Keep the listings that the import was the last to update, without a record. Returns their number."""
     query = f"""
         insert into kept_listings (seller_id, import_id, {_KEY}, is_edited, is_unrecorded)
-        select l.seller_id, %(undo)s, {_each("l", KEY)}, false, true
+        select l.seller_id, %(undo)s, {each("l", KEY)}, false, true
         from listings l where {_UNRECORDED}
     """
     return execute(query, {**_of(parent), "undo": undo.import_id})
@@ -290,7 +289,7 @@ def _remove_created(values: dict[str, int]) -> Reversed:
             delete from listings l where {created} and {AS_CREATED} returning 1
         ), kept as (
             insert into kept_listings ({_KEPT})
-            select l.seller_id, %(undo)s, {_each("l", KEY)}, l.updated_import_id, l.updated_line, l.edits is not null
+            select l.seller_id, %(undo)s, {each("l", KEY)}, l.updated_import_id, l.updated_line, l.edits is not null
             from listings l where {created} and not {AS_CREATED}
             returning 1
         )
@@ -317,13 +316,13 @@ def _put_back(values: dict[str, int]) -> Reversed:
     # In the order of the keys; see ``queries.listings``.
     query = f"""
         select count(*) from (
-            select {_each("e", KEY)} from {entries("e")} where {_RECORDS} and {_IN_SLICE}
-            order by {_each("e", KEY)} offset 0
+            select {each("e", KEY)} from {entries("e")} where {_RECORDS} and {_IN_SLICE}
+            order by {each("e", KEY)} offset 0
         ) k cross join lateral (select from listings l where {HAS_KEY} for no key update) l
     """
     execute(query, values)
     in_records = f"""(
-        select {_each("e", ENTRY)}, r.updated_import_id is null as is_unmarked,
+        select {each("e", ENTRY)}, r.updated_import_id is null as is_unmarked,
             {", ".join(f"r.{name} is null as no_{name}" for name in VALUES)}
         from {entries("e")} where {_RECORDS} and {_IN_SLICE} offset 0
     ) k"""
@@ -347,7 +346,7 @@ def _put_back(values: dict[str, int]) -> Reversed:
     if put_back < records.listings:
         query = f"""
             insert into kept_listings ({_KEPT})
-            select %(seller_id)s, %(undo)s, {_each("k", KEY)}, nullif(l.updated_import_id, %(parent)s),
+            select %(seller_id)s, %(undo)s, {each("k", KEY)}, nullif(l.updated_import_id, %(parent)s),
                 case when l.updated_import_id <> %(parent)s then l.updated_line end,
                 l.edits is distinct from l.edits_before
             from {in_records} left join lateral (select * from listings l where {HAS_KEY} offset 0) l on true
@@ -362,10 +361,6 @@ def _put_back(values: dict[str, int]) -> Reversed:
 _LAST_UPDATE = ("updated_import_id", "edits_before")
 _KEPT = f"seller_id, import_id, {_KEY}, changed_import_id, changed_line, is_edited"
 _IN_SLICE = f"r.id >= %(start)s - {RECORDS} and r.id < %(end)s - {RECORDS}"
-
-
-def _each(alias: str, names: Iterable[str]) -> str:
-    return ", ".join(f"{alias}.{name}" for name in names)
 
 
 def _of(parent: ImportKey) -> dict[str, int]:

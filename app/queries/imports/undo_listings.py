@@ -1,11 +1,10 @@
 """The listings that an undo would change or keep, and those that it has kept, for pages and downloads."""
 
 import uuid
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from app.csvfile.columns import Value
-from app.queries import ImportKey, fetch
+from app.queries import ImportKey, each, fetch
 from app.queries.imports.undo import AS_CREATED, AS_UPDATED, KEPT_BEFORE, list_undos
 from app.queries.listings.earlier_values import VALUES, entries
 from app.queries.listings.listings import HAS_KEY, KEY, ListingKey
@@ -53,7 +52,7 @@ def list_removed(parent: ImportKey, *, limit: int) -> list[Example]:
         select i.urn, i.name, l.* from listings l join items i on i.id = l.item_id
         where l.seller_id = %(seller_id)s and l.created_import_id = %(parent)s and {AS_CREATED}
             and not {KEPT_BEFORE}
-        order by {", ".join(f"l.{name}" for name in KEY)} limit %(limit)s
+        order by {each("l", KEY)} limit %(limit)s
     """
     rows = fetch(query, values)
     return [Example(row.urn, row.name, row.condition, row.variants, _values(row), {}) for row in rows]
@@ -64,7 +63,7 @@ def list_put_back(parent: ImportKey, *, limit: int) -> list[Example]:
     values = {"seller_id": parent.seller_id, "parent": parent.import_id, "undos": list_undos(parent), "limit": limit}
     then = ", ".join(f"case when k.has_{name} then k.{name} else l.{name} end as then_{name}" for name in VALUES)
     query = f"""
-        select i.urn, i.name, k.condition, k.variants, {", ".join(f"l.{name}" for name in VALUES)}, {then}
+        select i.urn, i.name, k.condition, k.variants, {each("l", VALUES)}, {then}
         from (
             select e.*, {", ".join(f"r.{name} is not null as has_{name}" for name in VALUES)}
             from {entries("e", _FIRST_RECORDS)} offset 0
@@ -94,16 +93,16 @@ def list_to_keep(parent: ImportKey, *, limit: int) -> list[Kept]:
         return []
     query = f"""
         select * from (
-            (select l.seller_id, {_each("l", KEY)}, l.updated_import_id as changed_import_id,
+            (select l.seller_id, {each("l", KEY)}, l.updated_import_id as changed_import_id,
                 l.updated_line as changed_line, l.edits is not null as is_edited, false as is_unrecorded
              from listings l
              where l.seller_id = %(seller_id)s and l.created_import_id = %(parent)s and not {AS_CREATED}
-             order by {_each("l", KEY)} limit %(limit)s)
+             order by {each("l", KEY)} limit %(limit)s)
             union all
-            (select l.seller_id, {_each("l", KEY)}, nullif(l.updated_import_id, %(parent)s),
+            (select l.seller_id, {each("l", KEY)}, nullif(l.updated_import_id, %(parent)s),
                 case when l.updated_import_id <> %(parent)s then l.updated_line end,
                 l.edits is distinct from l.edits_before, false
-             from (select distinct {_each("e", KEY)} from {entries("e", _FIRST_RECORDS)} offset 0) k
+             from (select distinct {each("e", KEY)} from {entries("e", _FIRST_RECORDS)} offset 0) k
              cross join lateral (select * from listings l where {HAS_KEY} and not {AS_UPDATED} offset 0) l
              limit %(limit)s)
         ) l
@@ -132,7 +131,7 @@ def _name(kept: str, values: dict[str, Any]) -> list[Kept]:
             k.changed_import_id, k.changed_line, k.is_edited, k.is_unrecorded
         from ({kept}) k
         join items i on i.id = k.item_id
-        order by {_each("k", KEY)}
+        order by {each("k", KEY)}
     """
     rows = fetch(query, values)
     # A statement of its own, because the imports are in the ledger.
@@ -159,7 +158,3 @@ def _kept(row: Any, changer: Any | None) -> Kept:
         is_edited=row.is_edited,
         is_unrecorded=row.is_unrecorded,
     )
-
-
-def _each(alias: str, names: Iterable[str]) -> str:
-    return ", ".join(f"{alias}.{name}" for name in names)

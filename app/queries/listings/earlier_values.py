@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from app.csvfile.columns import FIELDS
-from app.queries import ImportKey, binary
+from app.queries import ImportKey, binary, each
 from app.queries.listings.listings import KEY
 
 #: The columns that hold an entry for each listing: its key, its values by field, and the marks of its last UPDATE.
@@ -31,5 +31,4 @@ def record(key: ImportKey, places: pa.ChunkedArray) -> None:
 
 def entries(alias: str, source: str = "earlier_values") -> str:
     """SQL: the rows ``source`` of the table, each with its entries as ``alias``."""
-    arrays = ", ".join(f"r.{name}" for name in ENTRY)
-    return f"{source} r cross join lateral unnest({arrays}) as {alias} ({', '.join(ENTRY)})"
+    return f"{source} r cross join lateral unnest({each('r', ENTRY)}) as {alias} ({', '.join(ENTRY)})"

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from app.csvfile.columns import FIELDS, VALUES, Layout, Value, Values
 from app.csvfile.contract import Condition
 from app.csvfile.rows import SCHEMA, whole
-from app.queries import ImportKey, as_columns, binary, fetch, fetch_value, fetch_values
-from app.queries.bulk_insert import insert_all, insert_missing, with_constants
+from app.queries import ImportKey, as_columns, binary, each, fetch, fetch_value, fetch_values
+from app.queries.bulk_insert import insert_all, insert_missing, with_key
 
 #: Number of listings on a page of ``iter_pages``.
 _PAGE_ROWS = 2_000
@@ -235,11 +235,8 @@ def insert(key: ImportKey, rows: pa.Table, new: NDArray[np.int64]) -> NDArray[np
 
 
 def _as_listings(key: ImportKey, rows: pa.Table) -> pa.Table:
-    return with_constants(
-        rows.rename_columns({"line": "created_line"}),
-        seller_id=pa.scalar(key.seller_id, pa.int32()),
-        created_import_id=pa.scalar(key.import_id, pa.int64()),
-    ).select(_INSERTED)
+    names = {"import_id": "created_import_id", "line": "created_line"}
+    return with_key(rows, key).rename_columns(names).select(_INSERTED)
 
 
 @contextmanager
@@ -278,7 +275,7 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
             array_agg(case when l.is_touched
                 then coalesce({_digest("k", run)} = l.values_before, false)
                     and (k.hidden is null or k.hidden = l.hidden_before)
-                else ({_each("k", said)}) is not distinct from ({_each("l", said)})
+                else ({each("k", said)}) is not distinct from ({each("l", said)})
                     and (k.hidden is null or k.hidden = l.hidden)
                 end) as is_same,
             array_agg(case when l.is_touched then l.updated_line else 0 end) as lines,
@@ -337,11 +334,7 @@ def _digest(alias: str, run: Run) -> str:
     """
     if run.digest_format != DIGEST_FORMAT:
         return "null::int8"
-    return f"hash_record_extended(row({_each(alias, _names_in(run.layout))}), 0)"
-
-
-def _each(alias: str, names: Collection[str]) -> str:
-    return ", ".join(f"{alias}.{name}" for name in names)
+    return f"hash_record_extended(row({each(alias, _names_in(run.layout))}), 0)"
 
 
 def _names_in(layout: Layout) -> list[str]:
@@ -356,7 +349,7 @@ def iter_pages(seller_id: int) -> Iterator[list[ExportedListing]]:
     """
     after = {"item_id": 0, "condition": 0, "variants": ""}
     query = f"""
-        select l.item_id, l.condition, l.variants, i.urn, {", ".join(f"l.{name}" for name in _FIELD_NAMES)}
+        select l.item_id, l.condition, l.variants, i.urn, {each("l", _FIELD_NAMES)}
         from (
             select * from listings
             where seller_id = %(seller_id)s

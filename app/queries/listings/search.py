@@ -16,7 +16,7 @@ from uuid import UUID
 
 from app.csvfile.columns import FIELDS, Value
 from app.csvfile.contract import Condition
-from app.queries import fetch, fetch_as, fetch_value, fetch_values
+from app.queries import each, fetch, fetch_as, fetch_value, fetch_values
 from app.queries.listings.listings import HAS_KEY, UNNESTED_KEYS, ExportedListing, ListingKey, fields_of, key_arrays
 
 #: The highest possible id of an item.
@@ -475,7 +475,7 @@ def describe(seller_id: int, keys: Collection[ListingKey]) -> list[FoundListing]
 
 
 #: The columns of the listing ``l`` that hold values.
-_FIELDS = ", ".join(f"l.{field.name}" for field in FIELDS.values())
+_FIELDS = each("l", (field.name for field in FIELDS.values()))
 
 
 def _listed(row: Any) -> FoundListing:
