@@ -96,6 +96,11 @@ def _give_up(sentence: str) -> NoReturn:
     sys.exit(EXIT_NOT_POSSIBLE_NOW)
 
 
+def _refuse(why: object) -> NoReturn:
+    _say(f"Refused: {why}", err=True)
+    sys.exit(EXIT_REFUSED)
+
+
 class _Command(click.Command):
     """A command that accepts only UTF-8 text, and exits with a sentence when what it needs cannot be used."""
 
@@ -106,7 +111,10 @@ class _Command(click.Command):
             if isinstance(value, str) and not _is_text(value):
                 raise click.BadParameter(f"“{visible(value)}” is not UTF-8 text.", ctx, parameter)
         with exiting_when_unavailable():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except (sellers.AccountError, tokens.TokenError) as error:
+                raise _Failed(str(error)) from None
 
 
 class _Commands(AppGroup):
@@ -135,10 +143,7 @@ def init_app(app: Flask) -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
 def create_seller(email: str, operator: bool, password_stdin: bool) -> None:
     """Create an account for EMAIL."""
-    try:
-        seller = sellers.create_seller(email, _read_password(from_stdin=password_stdin), is_operator=operator)
-    except sellers.AccountError as error:
-        raise _Failed(str(error)) from None
+    seller = sellers.create_seller(email, _read_password(from_stdin=password_stdin), is_operator=operator)
     _say(f"Created the {'operator' if operator else 'seller'} {seller.email}.")
 
 
@@ -147,11 +152,7 @@ def create_seller(email: str, operator: bool, password_stdin: bool) -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
 def set_password(email: str, password_stdin: bool) -> None:
     """Set the password of EMAIL, and end all their sessions."""
-    seller = _get_seller(email)
-    try:
-        sellers.set_password(seller, _read_password(from_stdin=password_stdin))
-    except sellers.AccountError as error:
-        raise _Failed(str(error)) from None
+    sellers.set_password(_get_seller(email), _read_password(from_stdin=password_stdin))
     _say(f"{email} has a new password and is signed out everywhere.")
 
 
@@ -196,8 +197,7 @@ def start_import(file: Path, email: str, is_check: bool, mapping_name: str | Non
     """
     seller = sellers.find_seller(email)
     if seller is None:
-        _say(f"Refused: there is no seller {email}.", err=True)
-        sys.exit(EXIT_REFUSED)
+        _refuse(f"there is no seller {email}.")
     try:
         with _using_storage("Nothing was imported."):
             kind = ImportKind.of_switch(check=is_check)
@@ -206,17 +206,14 @@ def start_import(file: Path, email: str, is_check: bool, mapping_name: str | Non
             else:
                 started = _convert_and_start(seller.id, file, mapping_name, kind)
     except FileRejected as rejected:
-        _say(f"Refused: {rejected.message}", err=True)
-        sys.exit(EXIT_REFUSED)
+        _refuse(rejected.message)
     _say(f"{started.public_id}: {started.total:,} rows, {started.invalid:,} of them invalid.")
     for warned in read_stored(started.warnings):
         _say(f"Warning: {warned.sentence}", err=True)
     if not is_check:
         _report_earlier(started)
     if wait:
-        ended = _wait(started)
-        _say(f"{ended.status}: {_result(ended)}")
-        sys.exit(EXIT_CODES[ended.status])
+        _exit_with_result(started)
 
 
 def _convert_and_start(seller_id: int, file: Path, mapping_name: str, kind: ImportKind) -> Import:
@@ -246,9 +243,7 @@ def undo_import(public_id: uuid.UUID, is_preview: bool, wait: bool) -> None:
     Listings that have changed since are kept. Exit codes: 2 refused; with --wait also 0 completed, 1 not all of it, 3
     terminated.
     """
-    found = lookups.find_of_any_seller(public_id)
-    if found is None:
-        raise _Failed(f"There is no import {public_id}.")
+    found = _get_import(public_id)
     try:
         if is_preview:
             foreseen = undo.preview(found.seller_id, public_id)
@@ -261,13 +256,10 @@ def undo_import(public_id: uuid.UUID, is_preview: bool, wait: bool) -> None:
     except ImportNotFound:
         raise _Failed(f"The import {public_id} has been deleted.") from None
     except TransitionRefused as refused:
-        _say(f"Refused: {refused}", err=True)
-        sys.exit(EXIT_REFUSED)
+        _refuse(refused)
     _say(f"{started.public_id}: {started.total:,} listings.")
     if wait:
-        ended = _wait(started)
-        _say(f"{ended.status}: {_result(ended)}")
-        sys.exit(EXIT_CODES[ended.status])
+        _exit_with_result(started)
 
 
 @imports_commands.command("convert")
@@ -296,8 +288,7 @@ def convert_file(
         money = Money(dict(_split_rate(rate) for rate in rates), currency.upper())
         done = to_files.convert_file(file, Outputs(out, report), seller.id, mapping=mapping, saved=saved, money=money)
     except (FileRejected, MappingInvalid) as refused:
-        _say(f"Refused: {refused}", err=True)
-        sys.exit(EXIT_REFUSED)
+        _refuse(refused)
     except OSError as error:
         raise _Failed(f"{error.filename or file} cannot be read or written: {error.strerror}.") from error
     counts = ", ".join(f"{done.counts[outcome]:,} {outcome.word}" for outcome in Outcome)
@@ -332,9 +323,7 @@ def _split_rate(rate: str) -> tuple[str, str]:
 @click.argument("public_id", metavar="ID", type=click.UUID)
 def verify_import(public_id: uuid.UUID) -> None:
     """Recount import ID from its file, listings and errors. Exit code 0 if the counts are right, 1 if not."""
-    found = lookups.find_of_any_seller(public_id)
-    if found is None:
-        raise _Failed(f"There is no import {public_id}.")
+    found = _get_import(public_id)
     if found.status == ImportStatus.RUNNING:
         raise _Failed("The import is running. Pause it, or wait for its end.")
     if not found.is_undo and (found.source_removed_at or found.errors_removed_at):
@@ -357,10 +346,7 @@ def verify_import(public_id: uuid.UUID) -> None:
 def create_token(email: str, name: str, read_only: bool, days: int | None) -> None:
     """Create a token and print it, this once, on standard output."""
     scope = TokenScope.READ if read_only else TokenScope.READ_WRITE
-    try:
-        token, secret = tokens.create(_get_seller(email).id, name, scope=scope, days=days)
-    except tokens.TokenError as error:
-        raise _Failed(str(error)) from None
+    token, secret = tokens.create(_get_seller(email).id, name, scope=scope, days=days)
     until = f"expires on {token.expires_at:%Y-%m-%d}" if token.expires_at else "never expires"
     _say(f"Created the {token.scope} token “{token.name}” ({token.public_id}), which {until}.", err=True)
     _say(secret)
@@ -464,6 +450,13 @@ def _get_seller(email: str) -> Seller:
     return seller
 
 
+def _get_import(public_id: uuid.UUID) -> Import:
+    found = lookups.find_of_any_seller(public_id)
+    if found is None:
+        raise _Failed(f"There is no import {public_id}.")
+    return found
+
+
 def _report_earlier(started: Import) -> None:
     """Report on standard error, which scripts do not read, that the same file was imported before."""
     for earlier in lookups.find_same_file(started.seller_id, started.sha256):
@@ -475,6 +468,13 @@ def _report_earlier(started: Import) -> None:
                 err=True,
             )
             return
+
+
+def _exit_with_result(started: Import) -> NoReturn:
+    """Wait for the end of an import, and exit with the code that says how it ended."""
+    ended = _wait(started)
+    _say(f"{ended.status}: {_result(ended)}")
+    sys.exit(EXIT_CODES[ended.status])
 
 
 def _result(ended: ImportProgress) -> str:
