@@ -7,7 +7,13 @@ from flask_smorest import Blueprint
 
 from app.api import limits, problems
 from app.api.authentication import require_token
-from app.api.schemas import Problem
+from app.api.schemas import ImportInFull, Problem
+
+#: The answer for what a request has created: the import or its like, the status 201, and its address.
+Created = tuple[dict[str, Any], int, dict[str, str]]
+
+#: Describes its address.
+LOCATION = {"Location": {"description": "The path of the import.", "schema": {"type": "string"}}}
 
 blueprint = Blueprint("api", __name__, url_prefix=f"{problems.ROOT}v1")
 blueprint.before_request(require_token)
@@ -38,6 +44,14 @@ def can_fail(
         return view
 
     return document
+
+
+def creates(description: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Document that a view creates an import, and answers with it."""
+    created: Callable[[Callable[..., Any]], Callable[..., Any]] = blueprint.response(
+        201, ImportInFull(), description=description, headers=LOCATION
+    )
+    return created
 
 
 def gives_csv(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,9 +7,9 @@ from typing import Any
 from marshmallow import RAISE
 
 from app.api.authentication import seller_id
-from app.api.blueprint import blueprint, can_fail
+from app.api.blueprint import Created, blueprint, can_fail, creates
 from app.api.imports import answer_created
-from app.api.schemas import AnswerGiven, AnswerNamed, Fixing, ImportInFull, RequestKey, RowsGiven
+from app.api.schemas import AnswerGiven, AnswerNamed, Fixing, RequestKey, RowsGiven
 from app.extensions import db
 from app.http import answers
 from app.http.answers import AnswerRefused
@@ -25,7 +25,6 @@ from app.models import Import
 _TAG = ["Failed rows"]
 _ANSWER = {"rule": "suggested", "cause": "price-in-pounds", "column": "PRICE"}
 _ROWS = {"rows": [{"line": 3, "cells": {"PRICE": "199"}}]}
-_CREATED = {"Location": {"description": "The path of the new import.", "schema": {"type": "string"}}}
 
 
 @blueprint.get("/imports/<uuid:public_id>/fix", tags=_TAG)
@@ -106,9 +105,9 @@ def take_answer_back(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, A
 
 @blueprint.post("/imports/<uuid:public_id>/fix/import", tags=_TAG)
 @blueprint.arguments(RequestKey, location="headers")
-@blueprint.response(201, ImportInFull(), description="The import of the corrected rows.", headers=_CREATED)
+@creates("The import of the corrected rows.")
 @can_fail(403, 404, 409)
-def import_corrected(headers: dict[str, Any], public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
+def import_corrected(headers: dict[str, Any], public_id: uuid.UUID) -> Created:
     """Import the corrected rows as a new import.
 
     Each row is taken up once. With an Idempotency-Key, a repeated request answers with the same import.

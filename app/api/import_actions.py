@@ -8,7 +8,7 @@ from marshmallow import RAISE
 
 from app.api import limits
 from app.api.authentication import bearer, seller_id
-from app.api.blueprint import blueprint, can_fail
+from app.api.blueprint import Created, blueprint, can_fail, creates
 from app.api.imports import answer_created
 from app.api.problems import KEY_TAKEN
 from app.api.schemas import AgainAsked, ImportInFull, KeptAsked, KeptListings, RequestKey, RetryAsked, UndoPreview
@@ -20,7 +20,6 @@ from app.queries import begin_repeatable_read
 from app.statuses import ImportKind, RetriedRows
 
 _TAG = ["What to do with an import"]
-_CREATED = {"Location": {"description": "The path of the new import.", "schema": {"type": "string"}}}
 
 
 @blueprint.post("/imports/<uuid:public_id>/pause", tags=_TAG)
@@ -59,9 +58,9 @@ def terminate(public_id: uuid.UUID) -> dict[str, Any]:
 
 @blueprint.post("/imports/<uuid:public_id>/retry", tags=_TAG)
 @blueprint.arguments(RetryAsked, location="query", unknown=RAISE)
-@blueprint.response(201, ImportInFull(), description="The import that takes them up.", headers=_CREATED)
+@creates("The import that takes them up.")
 @can_fail(403, 404, 409)
-def retry(asked: dict[str, Any], public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
+def retry(asked: dict[str, Any], public_id: uuid.UUID) -> Created:
     """Retry the failed or the remaining rows of an import that is over.
 
     The retry is a new import. Repeated, the request answers with the same import: each row is retried once.
@@ -72,9 +71,9 @@ def retry(asked: dict[str, Any], public_id: uuid.UUID) -> tuple[dict[str, Any], 
 
 
 @blueprint.post("/imports/<uuid:public_id>/import", tags=_TAG)
-@blueprint.response(201, ImportInFull(), description="The import of the file.", headers=_CREATED)
+@creates("The import of the file.")
 @can_fail(403, 404, 409)
-def import_checked(public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
+def import_checked(public_id: uuid.UUID) -> Created:
     """Import the file of a check that is over.
 
     The stored file is used. Repeated, the request answers with the same import.
@@ -97,9 +96,9 @@ def preview_undo(public_id: uuid.UUID) -> dict[str, int]:
 
 
 @blueprint.post("/imports/<uuid:public_id>/undo", tags=_TAG)
-@blueprint.response(201, ImportInFull(), description="The undo, on its way.", headers=_CREATED)
+@creates("The undo, on its way.")
 @can_fail(403, 404, 409)
-def undo_import(public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
+def undo_import(public_id: uuid.UUID) -> Created:
     """Undo an import that is over: remove the listings that it created, and put back those that it updated.
 
     Listings that anything has changed since are kept. The undo is a run of its own, which can be paused, resumed and
@@ -128,11 +127,9 @@ def list_kept(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
 @blueprint.post("/imports/<uuid:public_id>/again", tags=_TAG)
 @blueprint.arguments(AgainAsked, location="query", unknown=RAISE)
 @blueprint.arguments(RequestKey, location="headers")
-@blueprint.response(201, ImportInFull(), description="The new import, or check.", headers=_CREATED)
+@creates("The new import, or check.")
 @can_fail(403, 404, 409, refuses=[KEY_TAKEN])
-def again(
-    asked: dict[str, Any], headers: dict[str, Any], public_id: uuid.UUID
-) -> tuple[dict[str, Any], int, dict[str, str]]:
+def again(asked: dict[str, Any], headers: dict[str, Any], public_id: uuid.UUID) -> Created:
     """Import the stored file of an import again, or check it with check=true."""
     limits.count_upload(bearer())
     with source_errors_as_404():

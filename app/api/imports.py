@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest, UnprocessableEntity, UnsupportedMedi
 
 from app.api import limits
 from app.api.authentication import bearer, seller_id
-from app.api.blueprint import blueprint, can_fail
+from app.api.blueprint import LOCATION, Created, blueprint, can_fail, creates
 from app.api.conversions import show
 from app.api.problems import FILE_REFUSED, KEY_TAKEN
 from app.api.schemas import (
@@ -71,8 +71,6 @@ _BODY = {
     },
 }
 
-_CREATED = {"Location": {"description": "The path of the import.", "schema": {"type": "string"}}}
-
 
 @blueprint.get("/imports", tags=_TAG)
 @blueprint.arguments(ImportsAsked, location="query", unknown=RAISE)
@@ -97,17 +95,15 @@ def list_imports(asked: dict[str, Any]) -> dict[str, Any]:
 @blueprint.doc(requestBody=_BODY)
 @blueprint.arguments(FileAsked, location="query", unknown=RAISE)
 @blueprint.arguments(RequestKey, location="headers")
-@blueprint.response(201, ImportInFull(), description="The import, on its way.", headers=_CREATED)
+@creates("The import, on its way.")
 @blueprint.alt_response(
     202,
     schema=ConversionSchema(),
     description="The conversion of a large file with a mapping, on its way. The import starts by itself after it.",
-    headers=_CREATED,
+    headers=LOCATION,
 )
 @can_fail(400, 403, 413, 415, refuses=[FILE_REFUSED, KEY_TAKEN])
-def create_import(
-    asked: dict[str, Any], headers: dict[str, Any]
-) -> tuple[dict[str, Any], int, dict[str, str]] | Response:
+def create_import(asked: dict[str, Any], headers: dict[str, Any]) -> Created | Response:
     """Import a file, or with check=true only find out what would come of it.
 
     Send it in the field “file” of a form, or as it is with Content-Type: text/csv. A file that cannot be imported at
@@ -137,7 +133,7 @@ def create_import(
 
 def _convert(
     file_name: str, pieces: Iterator[bytes], mapping: str, kind: ImportKind, key: str | None
-) -> tuple[dict[str, Any], int, dict[str, str]] | Response:
+) -> Created | Response:
     """Convert a foreign file and start it: at once if it is small, else by a worker. Raises FileRejected."""
     brought = conversions.bring(seller_id(), file_name, pieces, mapping_name=mapping, kind=kind, idempotency_key=key)
     if brought.file_size <= _CONVERTED_AT_ONCE:
@@ -158,7 +154,7 @@ def _convert(
     return answer
 
 
-def answer_created(public_id: uuid.UUID) -> tuple[dict[str, Any], int, dict[str, str]]:
+def answer_created(public_id: uuid.UUID) -> Created:
     """The answer for a created import, with its address."""
     return show_in_full(seller_id(), public_id), 201, {"Location": url_for("api.show_one", public_id=public_id)}
 

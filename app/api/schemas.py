@@ -86,8 +86,8 @@ def _cells(says: str, **options: Any) -> fields.Dict:
     return fields.Dict(keys=fields.String(), values=fields.String(), metadata={"description": says}, **options)
 
 
-def _nested(schema: Schema, says: str, *, null: bool = False) -> fields.Nested:
-    return fields.Nested(schema, allow_none=null, metadata={"description": says})
+def _nested(schema: Schema, says: str) -> fields.Nested:
+    return fields.Nested(schema, allow_none=True, metadata={"description": says})
 
 
 def _list(each: Schema | fields.Field[Any], says: str, **options: Any) -> fields.List[Any]:
@@ -153,7 +153,7 @@ class RowProblem(Answer):
     )
     column = _text(f"The column. {_COLUMN_OF_FILE} Empty for the row as a whole.")
     message = _text("What is wrong and what to do, in a sentence.")
-    suggestion = _nested(Suggestion(), "What was probably meant; null if unknown.", null=True)
+    suggestion = _nested(Suggestion(), "What was probably meant; null if unknown.")
 
 
 class RowError(Answer):
@@ -441,10 +441,10 @@ class ImportInFull(Import):
         "Actions possible now: pause, resume or terminate; retry-failed and retry-remaining "
         "(retry with rows=FAILED or REMAINING); for a check that is over, import; and undo.",
     )
-    retry_of = _nested(RelatedImport(), "The import whose rows it retries, or null.", null=True)
+    retry_of = _nested(RelatedImport(), "The import whose rows it retries, or null.")
     retries = _list(RelatedImport(), "The retries of its rows.")
     undo_of = _id("Of an undo: the import that it reverses; null for any other.", null=True)
-    undone = _nested(Undone(), "Its latest undo, or null.", null=True)
+    undone = _nested(Undone(), "Its latest undo, or null.")
     undo_until = _time("Until when it can be undone; null if it cannot be, or for ever.", null=True)
     earlier = _list(
         EarlierImport(), f"The newest other imports of the same file, at most {EARLIER_IN_IMPORT}, without checks."
@@ -456,7 +456,6 @@ class ImportInFull(Import):
         ForeignFile(),
         "The file from another tool that it was converted from, whose lines, columns and rows its "
         "errors and files have; null for a file in the import format.",
-        null=True,
     )
     batches = _list(Batch(), "Its batches, in the order of the file.")
     error_groups = _list(ErrorGroup(), "Its failed rows by cause, the most frequent first.")
@@ -548,8 +547,8 @@ class Listing(Answer):
     condition = _condition("The grade.", attribute="condition.name")
     variants = _text("Sorted and joined by |; may be empty.")
     locals().update({field.name: _FIELD_KINDS[field.sql](field.meaning) for field in FIELDS.values()})
-    made_by = _nested(WrittenBy(), "The row that made it, or null.", null=True)
-    changed_by = _nested(WrittenBy(), "The row that last changed it, or null.", null=True)
+    made_by = _nested(WrittenBy(), "The row that made it, or null.")
+    changed_by = _nested(WrittenBy(), "The row that last changed it, or null.")
     updated_at = _time("When it last changed, by an import or by hand.")
     edited_at = _time("When it was last changed by hand, or null.", null=True)
 
@@ -606,12 +605,8 @@ class Problem(Schema):
 # Parameters and headers of requests ------------------------------------------------------------------------------
 
 
-def _switch(says: str) -> fields.Boolean:
-    return fields.Boolean(truthy={"true"}, falsy={"false"}, load_default=False, metadata={"description": says})
-
-
 def _check() -> fields.Boolean:
-    return _switch("true: check only. Nothing is written.")
+    return _flag("true: check only. Nothing is written.", truthy={"true"}, falsy={"false"}, load_default=False)
 
 
 def _limit(most: int, usual: int) -> fields.Integer:
@@ -632,6 +627,10 @@ class ImportsAsked(Schema):
     before = _id("The last import on the previous page; “next” contains it.")
 
 
+def _file_name(says: str) -> fields.String:
+    return _text(says, data_key="fileName", validate=Length(max=255))
+
+
 class FileAsked(Schema):
     """Upload options."""
 
@@ -640,9 +639,7 @@ class FileAsked(Schema):
         "The name of a saved mapping: the file is one of another tool, and converted with it first.",
         validate=Length(min=1, max=MAX_NAME),
     )
-    file_name = _text(
-        "The name of the file. In a form, the part has its own.", data_key="fileName", validate=Length(max=255)
-    )
+    file_name = _file_name("The name of the file. In a form, the part has its own.")
 
 
 class LeftOutAsked(Schema):
@@ -655,9 +652,7 @@ class AgainAsked(Schema):
     """Options for importing a stored file."""
 
     check = _check()
-    file_name = _text(
-        "A new name for the file; by default its old name.", data_key="fileName", validate=Length(max=255)
-    )
+    file_name = _file_name("A new name for the file; by default its old name.")
 
 
 class RequestKey(Schema):

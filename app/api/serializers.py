@@ -17,7 +17,6 @@ from app.imports.reports.row_errors import RowShown
 from app.models import Conversion
 from app.queries import begin_repeatable_read
 from app.queries.imports import conversions
-from app.queries.imports.error_groups import ErrorKind
 from app.queries.listings.listings import listing_id
 from app.queries.listings.search import FoundListing
 from app.statuses import RetriedRows
@@ -70,18 +69,17 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
                 "code": group.kind.cause.code,
                 "rows": group.rows,
                 "fix": group.kind.cause.fix,
-                "errors": _errors_of(public_id, group.kind),
+                "errors": url_for(
+                    "api.list_errors",
+                    public_id=public_id,
+                    cause=group.kind.cause.slug,
+                    column=group.kind.column or WHOLE_ROW,
+                ),
             }
             for group in groups
         ],
         "errors": [show_failed_row(row) for row in failed],
     }
-
-
-def _errors_of(public_id: uuid.UUID, kind: ErrorKind) -> str:
-    """The address of the failed rows of a group."""
-    column = kind.column or WHOLE_ROW
-    return url_for("api.list_errors", public_id=public_id, cause=kind.cause.slug, column=column)
 
 
 def _foreign_file(one: ImportProgress) -> dict[str, Any] | None:
