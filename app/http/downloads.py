@@ -173,6 +173,16 @@ def converted(one: ImportProgress) -> Response:
     return _send(one, "the converted file", _name_for("converted", one), exports.source(one.key), size=one.file_size)
 
 
+#: The files about an import that take no options, by their names in addresses.
+PLAIN_FILES: dict[str, Callable[[ImportProgress], Response]] = {
+    "as-updates": as_updates,
+    "remaining": remaining_rows,
+    "succeeded": succeeded_rows,
+    "source": source,
+    "converted": converted,
+}
+
+
 def left_out_rows(one: ImportProgress, *, added: bool = False) -> Response:
     """The rows of a foreign file that were left out or are undecided, or those that were ``added`` to others.
 

@@ -2,10 +2,10 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.http import downloads
@@ -154,34 +154,10 @@ def failed_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     return downloads.failed_rows(one, wanted=wanted, with_reasons=is_on(request.args, "reasons"))
 
 
-@blueprint.get("/as-updates.csv")
-def as_updates_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The rows that would have created existing listings, with UPDATE as their MODE, ready to be uploaded."""
-    return downloads.as_updates(progress.get(seller_id(), public_id))
-
-
 @blueprint.get("/errors.csv")
 def errors_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     """The report of the failed rows that match the filter in the address."""
     return downloads.error_report(progress.get(seller_id(), public_id), wanted=read_filter(request.args).wanted)
-
-
-@blueprint.get("/remaining.csv")
-def remaining_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The unprocessed rows under their header, ready to be uploaded again."""
-    return downloads.remaining_rows(progress.get(seller_id(), public_id))
-
-
-@blueprint.get("/succeeded.csv")
-def succeeded_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The lines that created or changed listings."""
-    return downloads.succeeded_rows(progress.get(seller_id(), public_id))
-
-
-@blueprint.get("/converted.csv")
-def converted_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The file in the import format that was made of a foreign one."""
-    return downloads.converted(progress.get(seller_id(), public_id))
 
 
 @blueprint.get("/left-out.csv")
@@ -190,10 +166,17 @@ def left_out_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     return downloads.left_out_rows(progress.get(seller_id(), public_id), added=is_on(request.args, "added"))
 
 
-@blueprint.get("/source.csv")
-def source_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The file as it was uploaded."""
-    return downloads.source(progress.get(seller_id(), public_id))
+def _add_file(name: str, send: Callable[[ImportProgress], Response]) -> None:
+    """Serve the file ``name`` of an import."""
+
+    def take(public_id: uuid.UUID) -> Response:
+        return send(progress.get(seller_id(), public_id))
+
+    blueprint.add_url_rule(f"/{name}.csv", f"{name.replace('-', '_')}_csv", take)
+
+
+for _name, _send in downloads.PLAIN_FILES.items():
+    _add_file(_name, _send)
 
 
 def _chips(one: ImportProgress, asked: ParsedFilter[ErrorFilter], columns: Mapping[str, str]) -> list[tuple[str, str]]:
