@@ -106,10 +106,8 @@ def _search_catalog(seller_id: int, wanted: ListingFilter, *, after: str, limit:
         reached = stretch.reached
         if len(found) > limit or perf_counter() > ends_at:
             break
-    if len(found) > limit:
-        found, reached, is_full = found[:limit], found[limit - 1], True
-    else:
-        is_full = False
+    if is_full := len(found) > limit:
+        found, reached = found[:limit], found[limit - 1]
     at = listing_search.find_item_at(reached[0]) if reached else None
     shown = _describe(seller_id, found)
     if reached is None or at is None:

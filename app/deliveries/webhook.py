@@ -86,7 +86,7 @@ def send(url: str, message_id: str, body: str, signing: list[str], *, allow_priv
 
 def _post(target: Target, addresses: list[str], body: bytes, headers: dict[str, str], deadline: float) -> SendResult:
     with _connect(addresses, target.port, deadline) as plain, _hang_up_at(deadline, plain):
-        connection = _Secure(target, plain) if target.is_https else _Plain(target, plain)
+        connection = _open(target, plain)
         try:
             connection.request("POST", target.path, body=body, headers=headers, preload_content=False)
             response = connection.getresponse()
@@ -104,29 +104,18 @@ def _post(target: Target, addresses: list[str], body: bytes, headers: dict[str, 
 # The connection -------------------------------------------------------------------------------------------------------
 
 
-class _Plain(HTTPConnection):
-    """HTTP over a socket that is connected already, to an address that was checked.
+def _open(target: Target, connected: socket.socket) -> HTTPConnection:
+    """HTTP or HTTPS over a socket that is connected already, to an address that was checked.
 
-    The host of this class is still the name, which it sends in the header and never resolves.
+    The host is still the name: it is sent in the header, the certificate must be its, and it is never resolved.
     """
-
-    def __init__(self, target: Target, connected: socket.socket) -> None:
-        super().__init__(target.host, target.port, timeout=TIMEOUT_SECONDS)
-        self._connected = connected
-
-    def _new_conn(self) -> socket.socket:
-        return self._connected
-
-
-class _Secure(HTTPSConnection):
-    """HTTPS in the same way: the certificate must be the name's."""
-
-    def __init__(self, target: Target, connected: socket.socket) -> None:
-        super().__init__(target.host, target.port, timeout=TIMEOUT_SECONDS, ssl_context=ssl.create_default_context())
-        self._connected = connected
-
-    def _new_conn(self) -> socket.socket:
-        return self._connected
+    connection = (
+        HTTPSConnection(target.host, target.port, timeout=TIMEOUT_SECONDS, ssl_context=ssl.create_default_context())
+        if target.is_https
+        else HTTPConnection(target.host, target.port, timeout=TIMEOUT_SECONDS)
+    )
+    connection._new_conn = lambda: connected  # type: ignore[method-assign]
+    return connection
 
 
 @contextmanager
