@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from flask import Flask, Response, current_app, json, request
+from flask import Flask, current_app
 from flask_smorest import Api, Blueprint
 
 from app.api import problems
@@ -73,12 +73,6 @@ def get() -> dict[str, Any]:
     """The document."""
     document: dict[str, Any] = current_app.extensions["sluice_openapi"]()
     return document
-
-
-def as_json() -> Response:
-    """The document as an answer."""
-    document = {**get(), "servers": [{"url": request.script_root or "/"}]}
-    return Response(json.dumps(document, sort_keys=False), content_type="application/json")
 
 
 def _finish(document: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shlex import quote
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.api import openapi as document
@@ -40,7 +40,7 @@ class Operation:
 @blueprint.get(f"{problems.ROOT}v1/openapi.json")
 def openapi() -> Response:
     """The OpenAPI document."""
-    return document.as_json()
+    return jsonify({**document.get(), "servers": [{"url": request.script_root or "/"}]})
 
 
 @blueprint.get("/help/api")

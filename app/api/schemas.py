@@ -617,7 +617,10 @@ def _limit(most: int, usual: int) -> fields.Integer:
     )
 
 
-_NO_NUL = Regexp(r"[^\x00]*\Z", error="A NUL cannot be searched for.")
+def _searched(says: str, most: int, least: int | None = None, **options: Any) -> fields.String:
+    """A text of at most so many characters that is searched for."""
+    no_nul = Regexp(r"[^\x00]*\Z", error="A NUL cannot be searched for.")
+    return _text(says, validate=[Length(least, most), no_nul], **options)
 
 
 class ImportsAsked(Schema):
@@ -750,23 +753,21 @@ class ErrorsAsked(Schema):
             "pattern": "^[0-9]{1,10}(-[0-9]{1,10})?$",
         },
     )
-    text = _text("Only rows that contain this text, in any case.", validate=[Length(max=255), _NO_NUL])
+    text = _searched("Only rows that contain this text, in any case.", 255)
 
 
 class KeptAsked(Schema):
     """A page of the listings that an undo has kept."""
 
     limit = _limit(1_000, 100)
-    after = _text("The end of the previous page; “next” contains it.", validate=[Length(max=500), _NO_NUL])
+    after = _searched("The end of the previous page; “next” contains it.", 500)
 
 
 class RowsAsked(Schema):
     """A search of the failed rows of all imports."""
 
-    text = _text(
-        "A text that the row contains, in any case: a reference, a URN, a name.",
-        required=True,
-        validate=[Length(MIN_TEXT, MAX_TEXT), _NO_NUL],
+    text = _searched(
+        "A text that the row contains, in any case: a reference, a URN, a name.", MAX_TEXT, MIN_TEXT, required=True
     )
     limit = _limit(100, 20)
     after = _text("The end of the previous page; “next” contains it.", validate=Length(max=100))
@@ -775,11 +776,8 @@ class RowsAsked(Schema):
 class ListingsAsked(Schema):
     """A filter for listings."""
 
-    text = _text(
-        "Only listings with all these words in the item's game, set, name or number.",
-        validate=[Length(max=100), _NO_NUL],
-    )
-    urn = _text("The item's URN, or its beginning.", validate=[Length(max=1_000), _NO_NUL])
+    text = _searched("Only listings with all these words in the item's game, set, name or number.", 100)
+    urn = _searched("The item's URN, or its beginning.", 1_000)
     condition = _condition("Only this grade.")
     hidden = _one_of(["yes", "no"], "yes: only hidden listings; no: only visible ones.")
     stock = _one_of(Stock, f"out: sold out; low: 1 to {LOW_QUANTITY} left; in: not sold out.")
@@ -788,22 +786,19 @@ class ListingsAsked(Schema):
     )
     # Python has another use for the name.
     locals()["import"] = _id("Only listings that this import created, or was the last to update.")
-    own = _text(
-        "Only listings with this text in REFERENCE, NOTES or COMMENT, in any case.",
-        validate=[Length(max=MAX_TEXT_LENGTH), _NO_NUL],
-    )
+    own = _searched("Only listings with this text in REFERENCE, NOTES or COMMENT, in any case.", MAX_TEXT_LENGTH)
 
 
 class CatalogAsked(Schema):
     """A search of the catalog."""
 
-    text = _text(
+    text = _searched(
         "Words of which each begins a word of the item's game, set, name or number; or the "
         "beginning of a URN; or an id at Cardmarket or TCGplayer.",
-        validate=[Length(max=1_000), _NO_NUL],
+        1_000,
     )
-    game = _text("The game of the set; only with “set”.", validate=[Length(max=1_000), _NO_NUL])
-    set = _text("Only items of this set; only with “game”.", validate=[Length(max=1_000), _NO_NUL])
+    game = _searched("The game of the set; only with “set”.", 1_000)
+    set = _searched("Only items of this set; only with “game”.", 1_000)
 
 
 class CatalogPageAsked(CatalogAsked):
@@ -821,17 +816,15 @@ class ListingsPageAsked(ListingsAsked):
         "Without it, that of the catalog, which is found fastest among millions.",
     )
     limit = _limit(100, 50)
-    after = _text("The end of the previous page; “next” contains it.", validate=[Length(max=2_000), _NO_NUL])
+    after = _searched("The end of the previous page; “next” contains it.", 2_000)
 
 
 class ListingNamed(Schema):
     """The key of a listing."""
 
-    urn = _text("The item's URN.", required=True, validate=[Length(1, 1_000), _NO_NUL])
+    urn = _searched("The item's URN.", 1_000, 1, required=True)
     condition = _condition("The grade.", required=True)
-    variants = _text(
-        "The variants as the listing has them, joined by |.", load_default="", validate=[Length(max=500), _NO_NUL]
-    )
+    variants = _searched("The variants as the listing has them, joined by |.", 500, load_default="")
 
 
 class ListingChange(ListingNamed):
