@@ -7,7 +7,7 @@ import secrets
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -213,19 +213,16 @@ def _retry_after(header: str | None) -> float | None:
     return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
 
 
-_EXPLANATIONS: list[tuple[type[Exception], Callable[[Exception], str]]] = [
-    (
-        ssl.SSLCertVerificationError,
-        lambda error: f"Its certificate was not accepted: {getattr(error, 'verify_message', '')}.",
-    ),
-    (ssl.SSLError, lambda _: "A secure connection couldn’t be made."),
-    (socket.gaierror, lambda _: "We couldn’t find that host."),
-    (TimeoutError, lambda _: "Connecting took too long."),
-    (ConnectionRefusedError, lambda _: "It refused the connection."),
-    (ConnectionError, lambda _: "It closed the connection without answering."),
-    (HTTPException, lambda _: "It didn’t answer like a web server."),
-    (UnicodeError, lambda _: "We couldn’t find that host."),
-]
+_EXPLANATIONS: dict[type[Exception], str] = {
+    ssl.SSLCertVerificationError: "Its certificate was not accepted: {}.",
+    ssl.SSLError: "A secure connection couldn’t be made.",
+    socket.gaierror: "We couldn’t find that host.",
+    TimeoutError: "Connecting took too long.",
+    ConnectionRefusedError: "It refused the connection.",
+    ConnectionError: "It closed the connection without answering.",
+    HTTPException: "It didn’t answer like a web server.",
+    UnicodeError: "We couldn’t find that host.",
+}
 
 
 def _explain(error: Exception, *, is_late: bool) -> str:
@@ -234,8 +231,8 @@ def _explain(error: Exception, *, is_late: bool) -> str:
         return f"It did not answer within {TIMEOUT_SECONDS:.0f} seconds."
     inner: BaseException | None = error
     while inner is not None:
-        for kind, explain in _EXPLANATIONS:
+        for kind, sentence in _EXPLANATIONS.items():
             if isinstance(inner, kind):
-                return explain(inner)
+                return sentence.format(getattr(inner, "verify_message", ""))
         inner = inner.__cause__ or inner.__context__
     return "It couldn’t be reached."
