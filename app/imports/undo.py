@@ -72,7 +72,7 @@ def start(seller_id: int, public_id: uuid.UUID) -> Import:
     latest = lookups.find_undo(key)
     if latest is not None and not _is_open(latest):
         return latest.of
-    plans, unrecorded = (_plan(key), _count_unrecorded(key)) if latest is None else (_plan_rest(latest), 0)
+    plans, unrecorded = (_plan(found), _count_unrecorded(key)) if latest is None else (_plan_rest(latest), 0)
     if not plans and not unrecorded:
         db.session.rollback()
         raise TransitionRefused(
@@ -89,11 +89,13 @@ def start(seller_id: int, public_id: uuid.UUID) -> Import:
     return started
 
 
-def _plan(parent: ImportKey) -> list[BatchPlan]:
+def _plan(found: WithCounters) -> list[BatchPlan]:
     """The batches of an undo of all that an import has created and updated."""
+    parent = ImportKey(found.of.seller_id, found.of.id)
     if undo.can_repeat(parent):
         undo.drop_repeated(parent)
-    parts = undo.list_created(parent), undo.list_recorded(parent)
+    # All listings of the seller are looked through for those that it created, if there can be any.
+    parts = undo.list_created(parent) if found.created else [], undo.list_recorded(parent)
     size = rows_per_batch(sum(one.listings for part in parts for one in part), queue.count_workers_if_known() or 0)
     return [plan for part in parts for plan in _join(part, size)]
 
