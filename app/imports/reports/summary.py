@@ -20,15 +20,18 @@ def describe(one: ImportProgress, *, groups: int | None = None, related: Related
     return " ".join(_sentences(one, groups, related))
 
 
-def say_fixed(one: ImportProgress) -> str:
-    """What has become of the failed rows of an import of which some or all are dealt with, without a full stop."""
+def say_fixed(one: ImportProgress, of: str = "") -> str:
+    """What has become of the failed rows of an import of which some or all are dealt with, without a full stop.
+
+    ``of`` follows the rows where it is not clear whose they are.
+    """
     fixed, open_rows = one.fixed, one.failed - one.closed - one.fixed.correct
     told = [(fixed.taken, "imported again"), (fixed.left_out, "left out")]
     told += [(fixed.correct, "corrected but not imported"), (open_rows, "left to fix")]
     became = ", ".join(f"{count:,} {what}" for count, what in told if count)
     if one.closed < one.failed:
-        return f"{_rows(one.failed)} failed: {became}"
-    which = "The failed row is" if one.failed == 1 else f"All {one.failed:,} failed rows are"
+        return f"{_rows(one.failed)}{of} failed: {became}"
+    which = f"The failed row{of} is" if one.failed == 1 else f"All {one.failed:,} failed rows{of} are"
     return f"{which} dealt with: {became}"
 
 
