@@ -319,15 +319,15 @@ def _of(key: EndpointKey) -> Select[Delivery]:
     )
 
 
-def forget_old(*, days: int, limit: int = 5_000) -> int:
-    """Delete at most ``limit`` messages that were over ``days`` ago. Returns their number."""
+def forget_old(*, days: int) -> int:
+    """Delete as many messages that were over ``days`` ago as one transaction should. Returns their number."""
     query = f"""
         delete from deliveries d using (
             select seller_id, id from deliveries
             where status in {FINISHED_DELIVERIES}
               and finished_at < clock_timestamp() - make_interval(days => %(days)s)
-            limit %(limit)s
+            limit 5000
         ) old
         where d.seller_id = old.seller_id and d.id = old.id and d.status in {FINISHED_DELIVERIES}
     """
-    return execute(query, {"days": days, "limit": limit})
+    return execute(query, {"days": days})

@@ -38,7 +38,7 @@ _CREATED = "l.seller_id = %(seller_id)s and l.created_import_id = %(parent)s"
 _UNRECORDED = f"""
     l.seller_id = %(seller_id)s and l.updated_import_id = %(parent)s and l.created_import_id <> %(parent)s
     and not exists (
-        select from {entries("e")}
+        select from {entries()}
         where r.seller_id = %(seller_id)s and r.import_id = %(parent)s
           and (e.item_id, e.condition, e.variants) = (l.item_id, l.condition, l.variants))
 """
@@ -54,8 +54,8 @@ _RECORDS = "r.seller_id = %(seller_id)s and r.import_id = %(parent)s"
 _SAME = " and ".join(f"k.{name} = e.{name}" for name in KEY)
 #: The entries of records of listings that are in an earlier record, too.
 _REPEATED = f"""
-    select k.* from (select r.id, {each("e", KEY)} from {entries("e")} where {_RECORDS}) k
-    where exists (select from {entries("e")} where {_RECORDS} and r.id < k.id and {_SAME})
+    select k.* from (select r.id, {each("e", KEY)} from {entries()} where {_RECORDS}) k
+    where exists (select from {entries()} where {_RECORDS} and r.id < k.id and {_SAME})
 """
 
 
@@ -248,7 +248,7 @@ def list_kept_lines(parent: ImportKey) -> list[int]:
         where k.seller_id = %(seller_id)s and k.import_id = any(%(undos)s::bigint[])
           and (l.created_import_id = %(parent)s or l.updated_import_id = %(parent)s)
         union
-        select e.updated_line from {entries("e")} join kept_listings k on {_SAME}
+        select e.updated_line from {entries()} join kept_listings k on {_SAME}
         where r.seller_id = %(seller_id)s and r.import_id > %(parent)s and e.updated_import_id = %(parent)s
           and k.seller_id = %(seller_id)s and k.import_id = any(%(undos)s::bigint[])
     """
@@ -316,7 +316,7 @@ def _put_back(values: dict[str, int]) -> Reversed:
     # In the order of the keys; see ``queries.listings``.
     query = f"""
         select count(*) from (
-            select {each("e", KEY)} from {entries("e")} where {_RECORDS} and {_IN_SLICE}
+            select {each("e", KEY)} from {entries()} where {_RECORDS} and {_IN_SLICE}
             order by {each("e", KEY)} offset 0
         ) k cross join lateral (select from listings l where {HAS_KEY} for no key update) l
     """
@@ -324,7 +324,7 @@ def _put_back(values: dict[str, int]) -> Reversed:
     in_records = f"""(
         select {each("e", ENTRY)}, r.updated_import_id is null as is_unmarked,
             {", ".join(f"r.{name} is null as no_{name}" for name in VALUES)}
-        from {entries("e")} where {_RECORDS} and {_IN_SLICE} offset 0
+        from {entries()} where {_RECORDS} and {_IN_SLICE} offset 0
     ) k"""
     # As in ``queries.listings``: the listings are looked up by their keys, and written at their places.
     query = f"""

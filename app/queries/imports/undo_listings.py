@@ -66,7 +66,7 @@ def list_put_back(parent: ImportKey, *, limit: int) -> list[Example]:
         select i.urn, i.name, k.condition, k.variants, {each("l", VALUES)}, {then}
         from (
             select e.*, {", ".join(f"r.{name} is not null as has_{name}" for name in VALUES)}
-            from {entries("e", _FIRST_RECORDS)} offset 0
+            from {entries(_FIRST_RECORDS)} offset 0
         ) k
         cross join lateral (
             select * from listings l where {HAS_KEY} and {AS_UPDATED} and not {KEPT_BEFORE} offset 0
@@ -102,7 +102,7 @@ def list_to_keep(parent: ImportKey, *, limit: int) -> list[Kept]:
             (select l.seller_id, {each("l", KEY)}, nullif(l.updated_import_id, %(parent)s),
                 case when l.updated_import_id <> %(parent)s then l.updated_line end,
                 l.edits is distinct from l.edits_before, false
-             from (select distinct {each("e", KEY)} from {entries("e", _FIRST_RECORDS)} offset 0) k
+             from (select distinct {each("e", KEY)} from {entries(_FIRST_RECORDS)} offset 0) k
              cross join lateral (select * from listings l where {HAS_KEY} and not {AS_UPDATED} offset 0) l
              limit %(limit)s)
         ) l

@@ -29,6 +29,6 @@ def record(key: ImportKey, places: pa.ChunkedArray) -> None:
     binary.execute(query, {**binary.as_arrays(taken), **key._asdict()})
 
 
-def entries(alias: str, source: str = "earlier_values") -> str:
-    """SQL: the rows ``source`` of the table, each with its entries as ``alias``."""
-    return f"{source} r cross join lateral unnest({each('r', ENTRY)}) as {alias} ({', '.join(ENTRY)})"
+def entries(source: str = "earlier_values") -> str:
+    """SQL: the rows ``source`` of the table as ``r``, each with its entries as ``e``."""
+    return f"{source} r cross join lateral unnest({each('r', ENTRY)}) as e ({', '.join(ENTRY)})"
