@@ -230,7 +230,7 @@ def iter_texts(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[st
 
 def iter_lines(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[int]]:
     """The lines of all failed rows that match ``wanted``, in the order of the file, a page at a time as above."""
-    return ([error.line for error in page] for page in _iter_pages(key, wanted, RowError.line))
+    return ([line for (line,) in page] for page in _iter_pages(key, wanted, RowError.line))
 
 
 def _iter_pages(
