@@ -12,6 +12,7 @@ from app.csvfile.contract import Condition
 from app.extensions import db
 from app.imports.reports import seller_file
 from app.imports.reports.seller_file import SellerFile
+from app.queries.imports import corrections
 from app.queries.listings import edits as listing_edits
 from app.queries.listings import listings
 from app.queries.listings import search as listing_search
@@ -235,18 +236,32 @@ def get_all(seller_id: int, wanted: Sequence[tuple[str, Condition, str]]) -> lis
 def _describe(seller_id: int, keys: Collection[ListingKey]) -> list[FoundListing]:
     """Listings for display; what an import did to them stands on lines of the file that the seller has uploaded."""
     found = listing_search.describe(seller_id, keys)
-    writers = {by.public_id: by for one in found for by in (one.made_by, one.changed_by) if by}
-    own = seller_file.find_many(seller_id, writers)
-    if not own:
-        return found
+    writers = {by for one in found for by in (one.made_by, one.changed_by) if by and by.line is not None}
+    failed = _find_failed(seller_id, {(by.public_id, by.line) for by in writers if by.line})
+    own = seller_file.find_many(seller_id, {by.public_id for by in (*writers, *failed.values())})
+    told = {
+        by: _with_own_line(by, own)._replace(failed=before and _with_own_line(before, own))
+        for by in writers
+        for before in [failed.get((by.public_id, by.line or 0))]
+    }
+    # An undo has no lines.
     return [
-        one._replace(made_by=_with_own_line(one.made_by, own), changed_by=_with_own_line(one.changed_by, own))
+        one._replace(
+            made_by=one.made_by and told.get(one.made_by, one.made_by),
+            changed_by=one.changed_by and told.get(one.changed_by, one.changed_by),
+        )
         for one in found
     ]
 
 
-def _with_own_line(by: WrittenBy | None, own: Mapping[uuid.UUID, SellerFile]) -> WrittenBy | None:
-    # An undo has no lines.
-    if by is None or by.line is None or by.public_id not in own:
+def _find_failed(seller_id: int, rows: Collection[tuple[uuid.UUID, int]]) -> dict[tuple[uuid.UUID, int], WrittenBy]:
+    """The rows as they failed first that these rows of imports, each on a line, correct or repeat."""
+    found = corrections.find_corrected(seller_id, rows) if rows else {}
+    before = _find_failed(seller_id, {(by.public_id, by.line) for by in found.values() if by.line}) if found else {}
+    return {row: before.get((by.public_id, by.line or 0), by) for row, by in found.items()}
+
+
+def _with_own_line(by: WrittenBy, own: Mapping[uuid.UUID, SellerFile]) -> WrittenBy:
+    if by.line is None or by.public_id not in own:
         return by
     return by._replace(line=own[by.public_id].find_lines([by.line]).get(by.line, by.line))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -32,12 +33,15 @@ from app.queries import (
 from app.queries.bulk_insert import copy, with_key
 from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import RecordedError
+from app.queries.listings.search import WrittenBy
 from app.statuses import CorrectionState, RetriedRows, sql_literal
 
 #: Number of rows on a page of ``iter_texts``.
 _PAGE_ROWS = 5_000
 #: Rows of more bytes than that are not read at once, whatever their number.
 _SLICE_BYTES = 64 << 20
+#: The rows of an import that are looked up by the lines that they have in others are at most so many.
+_MOST_TAKEN = 20_000
 
 _OPEN, _RIGHT, _LEFT_OUT = map(sql_literal, (CorrectionState.OPEN, CorrectionState.RIGHT, CorrectionState.LEFT_OUT))
 
@@ -607,6 +611,29 @@ def find_owner(taker: ImportKey) -> ImportKey | None:
     query = "select import_id from corrections where seller_id = %(seller_id)s and taken_by = %(import_id)s limit 1"
     found = fetch_value(query, taker._asdict())
     return None if found is None else ImportKey(taker.seller_id, found)
+
+
+def find_corrected(seller_id: int, written: Collection[tuple[UUID, int]]) -> dict[tuple[UUID, int], WrittenBy]:
+    """The failed rows that these rows, each on a line of an import, correct or repeat; those that do are left out.
+
+    Failed rows of an import of which very many were taken up are left out, too: all of these would be looked through.
+    """
+    query = f"""
+        select a.public_id, a.line, p.public_id as parent_id, p.file_name, p.name, c.line as parent_line
+        from unnest(%(ids)s::uuid[], %(lines)s::int[]) as a (public_id, line)
+        join imports m on m.public_id = a.public_id and m.seller_id = %(seller_id)s
+        join imports p on p.id = m.parent_id and p.seller_id = m.seller_id
+        join fixings f on f.import_id = p.id and f.seller_id = m.seller_id and f.taken <= {_MOST_TAKEN}
+        join corrections c on c.import_id = p.id and c.seller_id = m.seller_id
+            and c.taken_by = m.id and c.taken_line = a.line
+    """
+    rows = fetch(
+        query, {"seller_id": seller_id, "ids": [one for one, _ in written], "lines": [at for _, at in written]}
+    )
+    return {
+        (row.public_id, row.line): WrittenBy(row.parent_id, row.file_name, row.name or row.file_name, row.parent_line)
+        for row in rows
+    }
 
 
 def let_go(key: ImportKey, by: int) -> None:

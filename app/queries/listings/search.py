@@ -418,6 +418,8 @@ class WrittenBy(NamedTuple):
     name: str
     #: None for an undo.
     line: int | None
+    #: The failed row that it corrects or repeats.
+    failed: "WrittenBy | None" = None
 
 
 class FoundListing(NamedTuple):
