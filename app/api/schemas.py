@@ -14,7 +14,7 @@ from app.http.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
 from app.http.row_filter import MAX_TEXT, MIN_TEXT
 from app.import_fields import camel
 from app.imports.actions import SELLER_ACTIONS
-from app.imports.fixes.answers import Rule
+from app.imports.fixes.answers import FOR_GROUPS
 from app.imports.housekeeping import MAX_NAME, MAX_NOTE
 from app.queries.listings.search import LOW_QUANTITY, Order, Stock
 from app.statuses import BatchStatus, ConversionStatus, ImportKind, ImportStatus, RetriedRows
@@ -684,11 +684,12 @@ class AnswerGiven(Schema):
     """An answer about failed rows."""
 
     rule = _one_of(
-        [rule for rule in Rule if rule is not Rule.CELLS],
+        FOR_GROUPS,
         "set: put the values of “cells” into their columns. suggested: what each value certainly "
         "means, such as pence for pounds. drop-variants: without the variants that the items do not have. "
         "drop-extra: without the values after the last column. unquote: without the quotation marks around the "
-        "row. recheck: look again. leave-out: do not import them.",
+        "row. mend: put commas and quotation marks right, where only one way to do so makes the row "
+        "valid. recheck: look again. leave-out: do not import them.",
         required=True,
     )
     cause = _text("The cause of the group.", required=True)

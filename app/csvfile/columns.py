@@ -91,6 +91,8 @@ class Spec(NamedTuple):
     is_number: bool = False
     #: Whether invisible characters at the ends of a value belong to it, unless they are white space.
     is_free_text: bool = False
+    #: The maximum number of characters of a text.
+    limit: int | None = None
     #: The first layout that has it: its position in LAYOUTS, counted from 1.
     since: int = 1
 
@@ -130,6 +132,7 @@ def _text(field: str, rule: str, meaning: str, example: str, *, limit: int = MAX
         Field(field, "text", meaning),
         parse.suspect_texts(limit),
         is_free_text=True,
+        limit=limit,
         since=since,
     )
 
@@ -277,6 +280,8 @@ def _fields(*roles: Role) -> dict[Column, Field]:
 
 #: The columns that every row specifies and a listing stores. HIDDEN is separate, because an UPDATE may leave it out.
 VALUES = _fields(Role.VALUE)
+#: How many characters each text may have.
+TEXT_LIMITS = {column.value: column.spec.limit for column in Column if column.spec.limit}
 #: All fields of a listing beside its key.
 FIELDS = _fields(Role.VALUE, Role.SOFT_VALUE)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.csvfile.causes import Cause
 from app.csvfile.columns import COLUMNS
-from app.imports.fixes.answers import REASON, UNIT, Rule
+from app.imports.fixes.answers import FOR_GROUPS, REASON, UNIT, Rule
 from app.imports.fixes.engine import NewAnswer
 
 #: The longest value of a cell, and of the reason for which rows are left out, in characters.
@@ -43,7 +43,7 @@ def read(data: Mapping[str, Any]) -> NewAnswer:
     value, cells = data.get("value"), data.get("cells") or {}
     if not all(isinstance(text, str) for text in texts.values()) or not isinstance(value, str | None):
         raise AnswerRefused("rule, cause, column and value must be texts.")
-    if texts["rule"] not in {*Rule} - {Rule.CELLS}:
+    if texts["rule"] not in FOR_GROUPS:
         raise AnswerRefused(f"There is no rule “{texts['rule']:.40}”.")
     if texts["cause"] not in _KNOWN_CAUSES or texts["column"] not in {"", *COLUMNS}:
         raise AnswerRefused("There are no rows with this cause in this column.")

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
 from app.csvfile.causes import Cause
-from app.csvfile.columns import COLUMNS
+from app.csvfile.columns import COLUMNS, TEXT_LIMITS
 from app.extensions import db
 from app.http import answers
 from app.http.answers import AnswerRefused
@@ -21,7 +21,7 @@ from app.humanize import counted
 from app.imports import commands
 from app.imports.errors import TransitionRefused
 from app.imports.fixes import engine, report
-from app.imports.fixes.answers import REASON, Rule
+from app.imports.fixes.answers import REASON, SINCE, Rule
 from app.imports.fixes.engine import NewAnswer, NotOneRow
 from app.imports.reports import progress, seller_file
 from app.imports.reports.progress import ImportProgress
@@ -77,6 +77,7 @@ def _groups_page(one: ImportProgress, kind: ErrorKind | None, *, fault: str = ""
         form_key=uuid.uuid4(),
         fault=fault,
         typed=request.form,
+        limits=TEXT_LIMITS,
         here=url_for("fixes.show", public_id=one.public_id, before=before, **_as_arguments(kind)),
     )
 
@@ -99,35 +100,38 @@ def answer(public_id: uuid.UUID) -> ResponseReturnValue:
     one = _get(public_id)
     before = progress.get(seller_id(), public_id).fixed
     groups = corrections.list_groups(_key(public_id))
+    pressed = request.form.get("press")
     try:
         given = [*_read_typed()], [*_read_pressed(public_id)]
         edited = _read_rows()
         engine.check_cells(one, edited)
-        # What is left out is what is still to fix then.
-        is_first = request.form.get("press") == _REST
-        if edited and is_first:
-            engine.give_cells(_get(public_id), edited)
+        since = corrections.get(_key(public_id)).answers + 1
         for answer in engine.in_order(*given):
             engine.give(_get(public_id), answer)
-        if edited and not is_first:
+        if edited:
             engine.give_cells(_get(public_id), edited)
+        if pressed == _REST:
+            cells = {REASON: _read_reason(), SINCE: str(since)}
+            engine.give(_get(public_id), NewAnswer(Rule.LEAVE_REST, cells=cells))
     except (AnswerRefused, NotOneRow, engine.Busy) as refused:
         return _groups_page(progress.get(seller_id(), public_id), _read_kind(), fault=str(refused)), 422
     now = progress.get(seller_id(), public_id).fixed
-    _tell(before, now, len(edited) + sum(map(len, given)))
-    is_for_all = request.form.get("press") in {_SURE, _SUGGESTED, _REST}
-    first = None if is_for_all else next(chain(*given), None)
-    place = ErrorKind(Cause.by_slug(first.cause), first.column) if first else None
+    _tell(before, now, len(edited) + sum(map(len, given)) + (pressed == _REST))
+    last = None if pressed in {_SURE, _SUGGESTED, _REST} else next(reversed([*chain(*given)]), None)
+    place = ErrorKind(Cause.by_slug(last.cause), last.column) if last else None
     anchor = _find_place(_key(public_id), groups, place)
     return redirect(url_for("fixes.show", public_id=public_id, _anchor=anchor, **_as_arguments(_read_kind())), 303)
 
 
-def _find_place(key: ImportKey, before: list[Group], answered: ErrorKind | None) -> str | None:
-    """Where the page goes on: at the group that was answered or, if nothing of it is open, at the next one."""
+def _find_place(key: ImportKey, before: list[Group], answered: ErrorKind | None) -> str:
+    """Where the page goes on: at the group that was answered or, if nothing of it is open, at the next one.
+
+    Where there is none, it begins with what has become of the rows.
+    """
     kinds = [group.kind for group in before]
     still = {group.kind for group in corrections.list_groups(key)}
     following = kinds[kinds.index(answered) :] if answered in kinds else []
-    return next((report.place_of(kind) for kind in following if kind in still), None)
+    return next((report.place_of(kind) for kind in following if kind in still), "messages")
 
 
 @blueprint.get("/rows")
@@ -155,7 +159,7 @@ def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
             engine.give_cells(one, edited)
         lines = _read_left_out()
         if lines:
-            engine.leave_out(one, lines, request.form.get("reason", "")[: answers.MAX_REASON])
+            engine.leave_out(one, lines, _read_reason())
     except (AnswerRefused, NotOneRow, engine.Busy) as refused:
         shown, goes_on = report.list_rows(_key(public_id), kind=kind, after_line=after, limit=_ROWS)
         one_again = progress.get(seller_id(), public_id)
@@ -252,19 +256,16 @@ def _read_pressed(public_id: uuid.UUID) -> Iterator[NewAnswer]:
         to_fix = report.show(progress.get(seller_id(), public_id))
         yield from to_fix.sure
         yield from to_fix.suggested if pressed == _SUGGESTED else ()
-    elif pressed == _REST:
-        for group in corrections.list_groups(_key(public_id)):
-            yield _with_reason(NewAnswer(Rule.LEAVE_OUT, group.kind.cause.slug, group.kind.column))
-    elif pressed:
-        yield _with_reason(answers.read_text(pressed))
+    elif pressed and pressed != _REST:
+        answer = answers.read_text(pressed)
+        is_left_out = answer.rule is Rule.LEAVE_OUT
+        reason = _read_reason() or Cause.by_slug(answer.cause).title
+        yield answer._replace(cells={REASON: reason}) if is_left_out else answer
 
 
-def _with_reason(answer: NewAnswer) -> NewAnswer:
-    """The answer with the reason for leaving rows out, if it does."""
-    if answer.rule is not Rule.LEAVE_OUT:
-        return answer
-    reason = request.form.get("reason", "").strip() or Cause.by_slug(answer.cause).title
-    return answer._replace(cells={REASON: reason[: answers.MAX_REASON]})
+def _read_reason() -> str:
+    """Why rows are left out."""
+    return request.form.get("reason", "").strip()[: answers.MAX_REASON]
 
 
 def _read_rows() -> dict[int, str | Mapping[str, str]]:
@@ -310,6 +311,7 @@ def _rows_page(
         after=after,
         fault=fault,
         typed=request.form,
+        limits=TEXT_LIMITS,
         arguments=_as_arguments(kind),
     )
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from app.csvfile.causes import Cause
 from app.csvfile.cells import split_record, why_not_one_record
 from app.csvfile.columns import Column, Layout
+from app.csvfile.mend import mend
 from app.csvfile.texts import Indices, Mask
 from app.imports.fixes.slices import Slice, as_texts
 from app.imports.reports.suggestions import sure_value
@@ -33,16 +34,23 @@ class Rule(StrEnum):
     DROP_EXTRA = "drop-extra"
     #: Take the quotation marks around the whole row away.
     UNQUOTE = "unquote"
+    #: Put commas and quotation marks right, where only one way to do so makes the row valid.
+    MEND = "mend"
     #: Look again whether the rows are right as they are: the catalog or the listings have changed.
     RECHECK = "recheck"
     #: Do not import the rows.
     LEAVE_OUT = "leave-out"
+    #: Do not import any row that is still open, but for those that were answered since the answer ``SINCE``.
+    LEAVE_REST = "leave-rest"
     #: Single rows, cell by cell; there is no group.
     CELLS = "cells"
 
 
-#: In the cells of an answer: what prices are in that may be pence or pounds; and why rows are left out.
-UNIT, REASON = "unit", "reason"
+#: The rules by which groups are answered.
+FOR_GROUPS = tuple(rule for rule in Rule if rule not in {Rule.LEAVE_REST, Rule.CELLS})
+#: In the cells of an answer: what prices are in that may be pence or pounds; why rows are left out; and the number of
+#: the answer from which on they are not.
+UNIT, REASON, SINCE = "unit", "reason", "since"
 
 
 class Changed(NamedTuple):
@@ -55,7 +63,7 @@ class Changed(NamedTuple):
 def apply(answer: GivenAnswer, rows: Slice, facts: pa.StringArray, layout: Layout) -> Changed:
     """What an answer makes of the rows of a slice that it is for; the others, and those it cannot help, stay."""
     kind = ErrorKind(Cause.by_slug(answer.cause), answer.column)
-    is_meant = rows.has(kind)
+    is_meant = rows.has(kind) if answer.cause else np.ones(len(rows.lines), np.bool_)
     if answer.value is not None:
         is_meant &= pc.equal(rows.values(kind), answer.value).to_numpy(zero_copy_only=False)
     return _RULES[Rule(answer.rule)](answer, rows, facts, is_meant, layout)
@@ -110,6 +118,12 @@ def _unquote(_: GivenAnswer, rows: Slice, _f: pa.StringArray, is_meant: Mask, _l
     return Changed(at[is_row], pa.array(compress(inner, is_row), pa.string()))
 
 
+def _mend(_: GivenAnswer, rows: Slice, _f: pa.StringArray, is_meant: Mask, layout: Layout) -> Changed:
+    at = np.flatnonzero(is_meant)
+    mended = mend(rows.texts.take(pa.array(at)).to_pylist(), layout)
+    return Changed(at[[text is not None for text in mended]], pa.array(filter(None, mended), pa.string()))
+
+
 def _with_cells(rows: Slice, some: Slice, given: Mapping[str, pa.StringArray], layout: Layout) -> Changed:
     """``some`` of the rows with these cells in place of theirs."""
     at = np.searchsorted(rows.lines, some.lines)
@@ -122,6 +136,8 @@ _RULES: dict[Rule, Callable[[GivenAnswer, Slice, pa.StringArray, Mask, Layout], 
     Rule.DROP_VARIANTS: _drop_variants,
     Rule.DROP_EXTRA: _drop_extra,
     Rule.UNQUOTE: _unquote,
+    Rule.MEND: _mend,
     Rule.RECHECK: _unchanged,
     Rule.LEAVE_OUT: _unchanged,
+    Rule.LEAVE_REST: _unchanged,
 }

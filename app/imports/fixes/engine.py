@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
+from itertools import zip_longest
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from app import audit
 from app.audit import Action
 from app.csvfile.causes import Cause, Problem
-from app.csvfile.cells import why_not_one_record
+from app.csvfile.cells import split_records, why_not_one_record
 from app.csvfile.columns import Layout
 from app.csvfile.contract import MAX_RECORD_BYTES
 from app.csvfile.header import layout_of
@@ -33,7 +34,7 @@ from app.csvfile.write import csv_lines
 from app.extensions import db
 from app.imports.errors import TransitionRefused
 from app.imports.fixes import answers, slices
-from app.imports.fixes.answers import REASON, Changed, Rule
+from app.imports.fixes.answers import REASON, SINCE, Changed, Rule
 from app.imports.fixes.slices import Slice
 from app.imports.worker.catalog_cache import LookedUpItems, known_items
 from app.imports.worker.chunk import Attempt, judge
@@ -58,7 +59,12 @@ _REQUEST_SECONDS = 0.2
 _STUCK_SECONDS = 10.0
 
 #: What the audit log says of answers that change no value of a group.
-_TOLD = {Rule.LEAVE_OUT: "left out", Rule.CELLS: "single rows", Rule.RECHECK: "checked again"}
+_TOLD = {
+    Rule.LEAVE_OUT: "left out",
+    Rule.LEAVE_REST: "all others left out",
+    Rule.CELLS: "single rows",
+    Rule.RECHECK: "checked again",
+}
 #: In place of the number of an answer: the wrong values are being counted.
 _COUNTING_VALUES = 0
 _EVERY_ROW = Wanted()
@@ -178,6 +184,29 @@ def give_cells(one: Import, edited: Mapping[int, str | Mapping[str, str]]) -> St
     return standing
 
 
+def foresee(key: ImportKey, asked: Sequence[tuple[int, NewAnswer]]) -> dict[int, Cause]:
+    """What the catalog or the seller's listings would say of failed rows, each on a line, after an answer.
+
+    The first problem by the place in ``asked``, where there is one. Nothing is changed.
+    """
+    header = lookups.get_source(key).header
+    rows = slices.from_table(corrections.read_lines(key, {line for line, _ in asked}), layout_of(header))
+    at_line = {line: at for at, line in enumerate(rows.lines.tolist())}
+    texts: dict[int, str] = {}
+    for place, (line, answer) in enumerate(asked):
+        if line in at_line:
+            some = rows.take(np.array([at_line[line]]))
+            changed = _without_long(answers.apply(_as_given(0, answer), some, pa.array([""]), layout_of(header)))
+            texts.update((place, text) for text in changed.texts.to_pylist())
+    at = np.array([at_line[asked[place][0]] for place in texts], np.intp)
+    some = rows._replace(lines=rows.lines[at], reason_at=rows.reason_at[at])
+    problems = _Work(key, header, LookedUpItems())._judge(some, pa.array(texts.values(), pa.string()))
+    # Of several answers for one row only one is given, so none repeats another.
+    behind = _HIDDEN_BY.keys() - {Cause.LISTING_REPEATED}
+    places = [*texts]
+    return {places[at]: one.cause for at, each in problems.items() for one in each[:1] if one.cause in behind}
+
+
 def leave_out(one: Import, lines: Collection[int], reason: str) -> Standing:
     """Leave single open rows out. Commits. Raises what ``give_cells`` raises but for NotOneRow."""
     key, standing = _lock(one)
@@ -267,11 +296,14 @@ def _writable(one: Import) -> ImportKey:
     return key
 
 
+def _as_given(number: int, new: NewAnswer, actor: str = "") -> GivenAnswer:
+    group = new.cause, new.column, new.value
+    return GivenAnswer(number, new.rule, *group, dict(new.cells), 0, actor, datetime.now(UTC))
+
+
 def _record(one: Import, number: int, new: NewAnswer) -> None:
     actor = audit.current_actor()
-    group = new.cause, new.column, new.value
-    answer = GivenAnswer(number, new.rule, *group, dict(new.cells), 0, actor.name, datetime.now(UTC))
-    corrections.add_answer(ImportKey(one.seller_id, one.id), answer, actor.seller_id)
+    corrections.add_answer(ImportKey(one.seller_id, one.id), _as_given(number, new, actor.name), actor.seller_id)
     cause = Cause.by_slug(new.cause).title if new.cause else ""
     what = (_TOLD.get(new.rule, ""), f"{cause} {new.column}".strip(), new.cells.get(REASON, ""))
     audit.record(Action.CORRECT, one.seller_id, one.public_id, detail=", ".join(dict.fromkeys(filter(None, what))))
@@ -373,6 +405,8 @@ def _step(key: ImportKey, read: Callable[[Standing], _Next], known: KnownItems) 
 
 def _find_bounds(key: ImportKey, answer: GivenAnswer) -> Wanted:
     """Where the rows are that an answer is for."""
+    if answer.rule == Rule.LEAVE_REST:
+        return Wanted(given_before=int(answer.cells[SINCE]))
     if not answer.cause:
         # Single rows are changed at once.
         return Wanted(last_line=0)
@@ -390,19 +424,15 @@ def _edit_rows(
     layout = layout_of(header)
     table = corrections.read_lines(key, [*edited])
     rows = slices.from_table(table, layout)
-    each = zip(*(column.to_pylist() for column in rows.columns.values()), strict=True)
-    return (
-        table,
-        rows,
-        [_edit(edited[line], cells, layout) for line, cells in zip(rows.lines.tolist(), each, strict=True)],
-    )
+    each = zip(rows.lines.tolist(), split_records(rows.texts.to_pylist()), strict=True)
+    return table, rows, [_edit(edited[line], cells, layout) for line, cells in each]
 
 
-def _edit(edited: str | Mapping[str, str], cells: Sequence[str | None], layout: Layout) -> str:
-    """The text of a row with these ``cells`` after an edit. Raises NotOneRow."""
+def _edit(edited: str | Mapping[str, str], cells: Sequence[str], layout: Layout) -> str:
+    """The text of a row with these ``cells`` after an edit; those that it does not have are empty. Raises NotOneRow."""
     if not isinstance(edited, str):
-        values = [edited.get(column, cell or "") for column, cell in zip(layout.columns, cells, strict=True)]
-        (edited,) = csv_lines([values])
+        values = zip_longest(layout.columns, layout.own_and_extra(cells)[0], fillvalue="")
+        (edited,) = csv_lines([[edited.get(column, cell) for column, cell in values]])
     text = edited.strip("\r\n")
     if why := why_not_one_record(text):
         raise NotOneRow(why)
@@ -427,7 +457,7 @@ class _Work(NamedTuple):
         rows, changed, table = found.rows, found.changed, found.table
         if not len(changed.at):
             return standing
-        if answer.rule == Rule.LEAVE_OUT:
+        if answer.rule in {Rule.LEAVE_OUT, Rule.LEAVE_REST}:
             return self.leave_out(standing, rows, answer, changed, table)
         standing = self._take_out_of_counts(standing, rows, answer, changed, table)
         return self.judge_and_write(standing, rows, changed, table, answer.number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -33,6 +33,8 @@ class Meant(NamedTuple):
     card: str
     #: What is there already, in words; empty if nothing is.
     listing: str
+    #: How many there are with those of the row; 0 without a listing.
+    together: int
     #: The line of the same file that it comes from.
     writer: int | None
 
@@ -59,7 +61,8 @@ def tell(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Meant]:
         says = _say_offer(of_row[Column.QUANTITY], of_row[Column.PRICE])
         card = tell_item(described[item.urn][0]), _CODES[row.condition], row.variants, says
         listing = there.get((item.urn, row.condition, row.variants))
-        told.append(Meant(error.line, ", ".join(filter(None, card)), _say(listing), _find_writer(one, listing, error)))
+        writer = _find_writer(one, listing, error)
+        told.append(Meant(error.line, ", ".join(filter(None, card)), _say(listing), _add_up(listing, of_row), writer))
     lines = seller_file.own_lines(one.key, {line for each in told for line in (each.line, each.writer) if line})
     return [each._replace(line=lines[each.line], writer=lines.get(each.writer or 0)) for each in told]
 
@@ -69,6 +72,10 @@ def _say(listing: FoundListing | None) -> str:
         return ""
     quantity, price = (listing.values[FIELDS[column].name] for column in (Column.QUANTITY, Column.PRICE))
     return f"You have {_say_offer(quantity, price)}"
+
+
+def _add_up(listing: FoundListing | None, of_row: Mapping[Column, Any]) -> int:
+    return listing.values[FIELDS[Column.QUANTITY].name] + of_row[Column.QUANTITY] if listing else 0
 
 
 def _say_offer(quantity: Any, price: Any) -> str:

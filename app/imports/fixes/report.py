@@ -5,24 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import NamedTuple
 
 from app.csvfile.causes import Cause, Code
+from app.csvfile.cells import split_records
 from app.csvfile.columns import Column, Layout
 from app.csvfile.contract import Mode
 from app.csvfile.header import layout_of
+from app.csvfile.mend import mend
 from app.csvfile.reader import CONTROL
 from app.csvfile.records import find_cells
 from app.csvfile.visible import visible
 from app.imports.fixes import listed
 from app.imports.fixes.answers import REASON, UNIT, Rule
-from app.imports.fixes.engine import NewAnswer
+from app.imports.fixes.engine import NewAnswer, foresee
 from app.imports.fixes.listed import Meant
 from app.imports.fixes.slices import JOINT
 from app.imports.reports import seller_file
 from app.imports.reports.progress import ImportProgress
-from app.imports.reports.row_errors import UNCERTAIN, can_be_assigned, columns_of, name_values
+from app.imports.reports.row_errors import TELLING, UNCERTAIN, Part, columns_of, mark, name_values
 from app.imports.reports.suggestions import Choice, RowProblem, Suggestion, suggest, sure_value
 from app.queries import ImportKey
 from app.queries.imports import corrections, lookups
@@ -39,11 +41,21 @@ _ANSWERS = 10
 _UNPRINTABLE = re.compile(f"{CONTROL.pattern}|[\ufdd0-\ufdef\ufffe\uffff]")
 #: Rows of a group that are told apart, among so many lines from the first.
 _MEANT, _MEANT_LINES = 5, 20_000
+#: A row is looked for among so many of its group.
+_MOST_BETWEEN = 50
 _ABOUT_LISTINGS = frozenset({Cause.LISTING_EXISTS, Cause.LISTING_REPEATED, Cause.LISTING_NOT_FOUND})
 #: What names an item, and what tells a row from others of it.
 _ITEM = (Column.NAME, Column.URN, Column.CARDMARKET_ID, Column.TCGPLAYER_ID)
 _OF_ITEM = (Column.CONDITION, Column.VARIANTS, Column.PRICE, Column.QUANTITY, Column.REFERENCE)
 _IDS = (Column.CARDMARKET_ID, Column.TCGPLAYER_ID)
+#: What putting commas and quotation marks right comes to.
+_MENDED = {
+    Cause.COLUMN_COUNT: "Leave the missing values empty",
+    Cause.EXTRA_VALUE: "Put the value that a comma has cut back together",
+    Cause.QUOTING: "Double the quotation marks inside the value",
+}
+#: Rows of a group that are put right to see whether that helps.
+_MENDED_ROWS = 5
 _LOST = (Cause.ID_NOT_DIGITS, Cause.NUMBER_SHORTENED, Cause.NUMBER_AS_DATE, Cause.SPREADSHEET_ERROR)
 
 
@@ -52,8 +64,12 @@ class Offer(NamedTuple):
 
     answer: NewAnswer
     text: str
-    #: What distinguishes it from the others.
+    #: What distinguishes it from the others, or what it does to the only row.
     note: str = ""
+    #: The problem that comes next, where it is for one row.
+    next: Cause | None = None
+    #: Whether it can only be meant so: all of the rows are right then.
+    is_certain: bool = False
 
     @property
     def is_item(self) -> bool:
@@ -155,6 +171,10 @@ class RowToFix(NamedTuple):
     messages: list[str]
     cells: list[CellToFix]
     suggestions: list[str]
+    #: Its text with the wrong values marked, where that cannot be told by cells.
+    parts: list[Part]
+    #: Whether values are missing, perhaps not at its end: the cells are those in order.
+    is_short: bool
 
 
 def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | None = None) -> ToFix:
@@ -170,20 +190,18 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
     sure = [each for each in values if _is_sure(each)]
     answers = corrections.list_answers(one.key, limit=_ANSWERS + 1, before=before)
     shown = _show_groups(one, wanted[:_GROUPS], values)
-    certain = {(each.kind, each.value) for each in sure}
-    suggested = [
-        each
-        for group in shown
-        for each in group.values
-        if len(each.offers) == 1 and (each.kind, each.value) not in certain
-    ]
+    is_sure = {(each.kind, each.value) for each in sure}
+    single = [each for group in shown for each in group.values if len(each.offers) == 1]
+    mended = [each for each in single if each.offers[0].is_certain]
+    suggested = [each for each in single if not each.offers[0].is_certain and (each.kind, each.value) not in is_sure]
     return ToFix(
         standing,
         open_rows,
         shown,
         max(0, len(wanted) - _GROUPS),
-        [NewAnswer(Rule.SUGGESTED, kind.cause.slug, kind.column) for kind in dict.fromkeys(each.kind for each in sure)],
-        sum(each.rows for each in sure),
+        [NewAnswer(Rule.SUGGESTED, kind.cause.slug, kind.column) for kind in dict.fromkeys(each.kind for each in sure)]
+        + [each.offers[0].answer for each in mended],
+        sum(each.rows for each in sure) + sum(each.rows for each in mended),
         [each.offers[0].answer for each in suggested],
         sum(each.rows for each in suggested),
         answers[:_ANSWERS],
@@ -211,9 +229,13 @@ def _show_groups(one: ImportProgress, groups: Sequence[Group], values: Sequence[
     values = [each for each in values if each.kind in kinds]
     layout = layout_of(lookups.get_source(key).header)
     # A value of one row is shown with what the rest of the row tells.
-    rows = corrections.find_open(key, [each.first_line for each in values if each.rows == 1])
+    values, rows = _locate(key, values, layout)
     problems = [_problem(each, rows, layout) for each in values]
     found = dict(zip(values, suggest(problems), strict=True))
+    offers = _with_next(
+        key,
+        {each: [*(_offers(each, told) if told else _offer_mended(key, each, layout))] for each, told in found.items()},
+    )
     alone = _rows_in_place(key, groups, values, rows)
     lines = seller_file.own_lines(key, {each.first_line for each in values})
     meant = _tell_meant(one, values)
@@ -222,9 +244,9 @@ def _show_groups(one: ImportProgress, groups: Sequence[Group], values: Sequence[
         GroupToFix(
             group.kind,
             group.rows,
-            [*_rules(group, [each for each in values if each.kind == group.kind])],
+            [*_rules(group, [each for each in values if each.kind == group.kind], offers)],
             [
-                _show_value(each, found[each], told[each], lines[each.first_line])
+                _show_value(each, found[each], offers[each], told[each], lines[each.first_line])
                 for each in values
                 if each.kind == group.kind
             ],
@@ -234,6 +256,26 @@ def _show_groups(one: ImportProgress, groups: Sequence[Group], values: Sequence[
         )
         for group in groups
     ]
+
+
+def _locate(key: ImportKey, values: Sequence[Value], layout: Layout) -> tuple[list[Value], dict[int, RecordedError]]:
+    """The values, those of one row on the line where it is, and these rows; those before it may be dealt with."""
+    rows = corrections.find_open(key, [each.first_line for each in values if each.rows == 1])
+    located = []
+    for each in values:
+        if each.rows == 1 and (each.first_line not in rows or each.kind not in rows[each.first_line].kinds):
+            some = corrections.list_open(key, _first_rows(each), after_line=0, limit=_MOST_BETWEEN)
+            found = next((row for row in some if _value_of(row, each.kind, layout) == each.value), None)
+            if found:
+                rows[found.line], each = found, each._replace(first_line=found.line)
+        located.append(each)
+    return located, rows
+
+
+def _value_of(row: RecordedError, kind: ErrorKind, layout: Layout) -> str:
+    """The value that counts for a problem, as in ``Slice.values``."""
+    cells = name_values([cell.value for cell in find_cells(row.row)], layout) if kind.cause in TELLING else {}
+    return JOINT.join(cells[column] for column in columns_of(kind)) if cells else ""
 
 
 def _tell_meant(one: ImportProgress, values: Sequence[Value]) -> dict[ErrorKind, list[Meant]]:
@@ -274,8 +316,9 @@ def _problem(one: Value, rows: Mapping[int, RecordedError], layout: Layout) -> R
     return RowProblem(one.kind, dict(zip(columns, one.value.split(JOINT), strict=False)))
 
 
-def _show_value(one: Value, found: Suggestion | None, cells: Mapping[str, str], line: int) -> ValueToFix:
-    offers = [*_offers(one, found)] if found else []
+def _show_value(
+    one: Value, found: Suggestion | None, offers: list[Offer], cells: Mapping[str, str], line: int
+) -> ValueToFix:
     fields = [*_fields(one.kind, cells)]
     rest = _tell_rest(cells, {*columns_of(one.kind), *(column for column, _ in fields)})
     return ValueToFix(one.kind, one.value, one.rows, line, rest, found.lead if found else "", offers, fields)
@@ -286,6 +329,46 @@ def _tell_rest(cells: Mapping[str, str], shown: Collection[str]) -> str:
     item = next((cells[column] for column in _ITEM if cells.get(column) and column not in shown), "")
     rest = (cells.get(column, "") for column in _OF_ITEM if column not in shown)
     return visible(", ".join(filter(None, (item, *rest))))
+
+
+def _with_next(key: ImportKey, offers: Mapping[Value, list[Offer]]) -> dict[Value, list[Offer]]:
+    """The offers, those for one row with the problem that each would bring to light."""
+    asked = [(each, at) for each, some in offers.items() if each.rows == 1 for at in range(len(some))]
+    behind = foresee(key, [(each.first_line, offers[each][at].answer) for each, at in asked]) if asked else {}
+    causes = {asked[place]: cause for place, cause in behind.items()}
+    return {
+        each: [
+            offer._replace(next=cause, is_certain=offer.is_certain and cause is None)
+            for at, offer in enumerate(some)
+            for cause in [causes.get((each, at))]
+        ]
+        for each, some in offers.items()
+    }
+
+
+def _offer_mended(key: ImportKey, one: Value, layout: Layout) -> Iterator[Offer]:
+    """To put the commas or quotation marks of rows right, if that helps the first of them."""
+    if one.kind.cause not in _MENDED:
+        return
+    texts = [error.row for error in corrections.list_open(key, _first_rows(one), after_line=0, limit=_MENDED_ROWS)]
+    mended = mend(texts, layout)
+    if any(mended):
+        is_certain = one.kind.cause is Cause.COLUMN_COUNT and all(mended) and len(mended) == one.rows
+        note = _tell_mended(texts[0], mended[0], layout) if one.rows == 1 and mended[0] else ""
+        answer = NewAnswer(Rule.MEND, one.kind.cause.slug, one.kind.column)
+        yield Offer(answer, _MENDED[one.kind.cause], note, is_certain=is_certain)
+
+
+def _tell_mended(text: str, mended: str, layout: Layout) -> str:
+    """What is different in a row: the columns that are empty then, or the first cell that is another one."""
+    before, after = split_records([text, mended])
+    if len(before) < len(after):
+        return ", ".join(layout.columns[len(before) :])
+    return next(
+        f"{column} {visible(now)}"
+        for column, was, now in zip(layout.columns, before, after, strict=False)
+        if now != was
+    )
 
 
 def _offers(one: Value, found: Suggestion) -> Iterator[Offer]:
@@ -329,17 +412,19 @@ def _fields(kind: ErrorKind, cells: Mapping[str, str]) -> Iterator[tuple[str, st
         yield Column.URN, ""
 
 
-def _rules(group: Group, values: Sequence[Value]) -> Iterator[Offer]:
+def _rules(group: Group, values: Sequence[Value], offers: Mapping[Value, list[Offer]]) -> Iterator[Offer]:
     """What can be answered for all rows of a group."""
     cause, column = group.kind
-    offers = [*_RULES.get(cause, ())]
+    for each in values if cause in _MENDED else ():
+        yield from offers[each]
+    rules = [*_RULES.get(cause, ())]
     if any(map(_is_sure, values)):
-        offers.append((Rule.SUGGESTED, "Accept what each value means", {}))
+        rules.append((Rule.SUGGESTED, "Accept what each value means", {}))
     if column in _IDS and cause in _LOST:
-        offers.append((Rule.SET, f"Leave {column} empty", {column: ""}))
+        rules.append((Rule.SET, f"Leave {column} empty", {column: ""}))
     if cause.code is not Code.INVALID:
-        offers.append((Rule.RECHECK, "Check again", {}))
-    for rule, text, cells in offers:
+        rules.append((Rule.RECHECK, "Check again", {}))
+    for rule, text, cells in rules:
         yield Offer(NewAnswer(rule, cause.slug, column, None, cells), text)
 
 
@@ -389,8 +474,9 @@ def show_rows(key: ImportKey, errors: Sequence[RecordedError]) -> list[RowToFix]
     for error, told, cells in zip(errors, own.tell(errors) if own else errors, all_cells, strict=True):
         wrong = {column for kind in error.kinds for column in columns_of(kind)}
         said = [(kind, next(suggestions)) for kind in error.kinds]
-        is_assigned = can_be_assigned(cells, error.causes, layout)
-        values = layout.own_and_extra(cells)[0] if is_assigned else []
+        # A row that is too short may be only so at its end.
+        is_certain = UNCERTAIN.isdisjoint(error.causes)
+        values = layout.own_and_extra(cells)[0] if is_certain else []
         rows.append(
             RowToFix(
                 error.line,
@@ -398,10 +484,14 @@ def show_rows(key: ImportKey, errors: Sequence[RecordedError]) -> list[RowToFix]
                 _plain(error.row),
                 [*map(_plain, told.messages)],
                 [
-                    CellToFix(column, _plain(text), column in wrong)
-                    for column, text in zip(layout.columns, values, strict=False)
-                ],
+                    CellToFix(column, _plain(text or ""), column in wrong or text is None)
+                    for column, text in zip_longest(layout.columns, values)
+                ]
+                if is_certain
+                else [],
                 [found.say(kind.column) for kind, found in said if found],
+                [] if is_certain else mark(error.row, error.kinds, layout, None),
+                Cause.COLUMN_COUNT.slug in error.causes,
             )
         )
     return rows
@@ -423,8 +513,10 @@ def describe(answer: GivenAnswer, name_of: Callable[[str], str]) -> str:
         Rule.SUGGESTED: f"{where}: what each value means",
         Rule.DROP_VARIANTS: f"{where}: variants dropped",
         Rule.DROP_EXTRA: f"{where}: dropped",
+        Rule.MEND: f"{where}: commas and quotation marks put right",
         Rule.UNQUOTE: f"{where}: quotation marks removed",
         Rule.RECHECK: f"{where}: checked again",
         Rule.LEAVE_OUT: f"Left out: {where or reason or 'single rows'}{_in_brackets(reason, cause) if where else ''}",
+        Rule.LEAVE_REST: f"Left out: all that was still to fix{_in_brackets(reason, '')}",
         Rule.CELLS: "Single rows edited",
     }[Rule(answer.rule)]

@@ -41,9 +41,8 @@ class RowsWarning(NamedTuple):
 
 
 def list_warnings(one: ImportProgress, related: RelatedImports) -> list[FileWarning | RowsWarning]:
-    """The warnings about an import or check, the gravest first; once its failed rows are dealt with, not about them."""
-    is_open = one.failed == 0 or related.closed < one.failed
-    return [*(_most_fail(one) if is_open else ()), *list_in_rows(one)]
+    """The warnings about an import or check, the gravest first; not about rows that are being fixed."""
+    return [*(() if related.closed else _most_fail(one)), *list_in_rows(one)]
 
 
 def list_in_rows(one: ImportProgress) -> list[RowsWarning]:

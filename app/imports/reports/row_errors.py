@@ -196,7 +196,7 @@ def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = Fals
             if count > 1 or suggestion
         ]
         example = _as_own(sample[0], own_rows) if sample else None
-        parts = _mark(example.row, [group.kind], layout, own) if example else []
+        parts = mark(example.row, [group.kind], layout, own) if example else []
         shown.append(GroupShown(group.kind, name_column(own, group.kind.column), group.rows, values, example, parts))
     return shown
 
@@ -251,7 +251,7 @@ def list_rows(
                 ProblemShown(kind, column, message, next(suggestions))
                 for kind, column, message in zip(error.kinds, shown.columns, shown.messages, strict=True)
             ],
-            _mark(shown.row, error.kinds, layout, own),
+            mark(shown.row, error.kinds, layout, own),
             _name_own_cells(own, shown.row, error.kinds) if own and own.has_text else _name_cells(error, layout),
         )
         for error, shown in zip(found, told, strict=True)
@@ -365,7 +365,7 @@ def _name_cells(error: RecordedError, layout: Layout) -> list[CellShown]:
     return cells + [CellShown(column_letters(at), visible(values[at]), True) for at in layout.find_extra(values)]
 
 
-def _mark(row: str, kinds: Collection[ErrorKind], layout: Layout, own: SellerFile | None) -> list[Part]:
+def mark(row: str, kinds: Collection[ErrorKind], layout: Layout, own: SellerFile | None) -> list[Part]:
     """The text of a row in parts; each invalid value is a separate part."""
     if own and own.has_text:
         return _in_parts(row, _wrong_own_cells(own, own.find_cells(row), kinds))

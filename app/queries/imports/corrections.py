@@ -614,9 +614,9 @@ def find_owner(taker: ImportKey) -> ImportKey | None:
 
 
 def find_corrected(seller_id: int, written: Collection[tuple[UUID, int]]) -> dict[tuple[UUID, int], WrittenBy]:
-    """The failed rows that these rows, each on a line of an import, correct or repeat; those that do are left out.
+    """The failed rows that these rows, each on a line of an import, correct or repeat; others are left out.
 
-    Failed rows of an import of which very many were taken up are left out, too: all of these would be looked through.
+    So are failed rows of an import of which very many were taken up: all of these would have to be looked through.
     """
     query = f"""
         select a.public_id, a.line, p.public_id as parent_id, p.file_name, p.name, c.line as parent_line

@@ -1,6 +1,7 @@
-// Goes from cell to cell by Enter and the arrow keys, as in a spreadsheet; without this, Tab does.
+// Goes from cell to cell by Enter and the arrow keys, as in a spreadsheet (without this, Tab does), and counts what is typed
+// and chosen.
 
-import { all } from "./dom.js";
+import { all, language } from "./dom.js";
 
 const STEPS = { Enter: 1, ArrowDown: 1, ArrowUp: -1 };
 
@@ -19,3 +20,35 @@ document.addEventListener("keydown", (event) => {
   next.focus();
   next.select();
 });
+
+const inDigits = (count) => count.toLocaleString(language);
+const plain = (text) => text.replaceAll("\r\n", "\n").trim();
+
+function isTyped({ form, type, name, value, checked }) {
+  if (type === "radio" || type === "checkbox") return checked;
+  return plain(value) !== plain(form.elements[name.replace(/^[a-z]+/, "was")].value);
+}
+
+function count(form) {
+  const typed = [...all("[name^=to-], [name^=cell-], [name^=pick-], [name=leave-out]", form)].filter(isTyped).length;
+  for (const place of all("[data-typed]", form)) {
+    place.textContent = typed ? place.dataset.typed.replace("#", inDigits(typed)) : "";
+  }
+}
+
+function measure(field) {
+  const place = document.getElementById(field.getAttribute("aria-describedby"));
+  if (!place) return;
+  const { limit } = place.dataset;
+  const length = [...plain(field.value)].length;
+  place.textContent = `${inDigits(length)} of at most ${limit} characters`;
+  place.classList.toggle("is-over", length > limit);
+}
+
+document.addEventListener("input", ({ target }) => {
+  const form = target.closest("form[data-cells]");
+  if (!form) return;
+  count(form);
+  measure(target);
+});
+for (const form of all("form[data-cells]")) count(form);
