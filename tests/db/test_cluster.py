@@ -91,6 +91,23 @@ def test_the_ledger_and_a_sellers_rows_are_committed_together(
     assert [one for one in sent if one and "PREPARE TRANSACTION" in one]
 
 
+@on_one_server
+@pytest.mark.parametrize("has_nodes", [False, True])
+def test_a_chunk_pays_for_a_cluster_only_on_one(
+    seller: Seller, monkeypatch: pytest.MonkeyPatch, *, has_nodes: bool
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(transitions, "commit_together", lambda: asked.append(True))
+    make_items()
+    key = BatchKey(seller.id, start(seller, [row()]).id, 1)
+    assert transitions.claim(key, 1)
+    if has_nodes:
+        # Citus has such a table.
+        db.session.execute(text("create temporary table pg_dist_node () on commit drop"))
+    assert transitions.lock_for_chunk(key, 1)
+    assert bool(asked) == has_nodes
+
+
 def _raise(state: str, message: str) -> str:
     return f"raise exception using errcode = '{state}', message = '{message}'"
 

@@ -299,14 +299,18 @@ def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
     when it outlives the lease.
     """
     query = f"""
-        select b.cursor, i.pause_requested_at is not null as is_pausing, set_config('application_name', %(chunk)s, true)
+        select b.cursor, i.pause_requested_at is not null as is_pausing,
+            to_regclass('pg_dist_node') is not null as is_on_cluster, set_config('application_name', %(chunk)s, true)
         from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
         where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = %(attempt)s
         for no key update of b
     """
     row = _fetch(query, key, attempt=attempt, chunk=CHUNK)
-    commit_together()
-    return None if row is None else Fence(row.cursor, row.is_pausing)
+    if row is None:
+        return None
+    if row.is_on_cluster:
+        commit_together()
+    return Fence(row.cursor, row.is_pausing)
 
 
 def advance(key: BatchKey, by: Advance) -> BatchStatus:
