@@ -98,11 +98,10 @@ class Snapshot:
         if way not in _BY_TEXT:
             return index.find(hash_ids(names.to_numpy()))
         entries = index.find(hash_texts(names, self._seed))
-        # Another text may have the same hash.
-        found = np.flatnonzero(entries[:, COUNT])
-        wanted = names if len(found) == len(names) else names.take(pa.array(found))
-        there = self._texts[way].take(pa.array(index.items[entries[found, FIRST]])).cast(pa.string())
-        entries[found[~pc.equal(there, wanted).to_numpy(zero_copy_only=False)]] = UNKNOWN
+        # Another text may have the same hash. Of an empty catalog there is nothing to compare with.
+        if index.size:
+            there = self._texts[way].take(pa.array(index.items[entries[:, FIRST]])).cast(pa.string())
+            entries[~pc.equal(there, names).to_numpy(zero_copy_only=False)] = UNKNOWN
         return entries
 
 
