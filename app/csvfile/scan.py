@@ -48,13 +48,13 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int, workers: int
     layout = layout_of(header)
     validate = Validator(layout).validate
     # The byte and the physical line at which each row begins. Batches are planned once the total is known.
-    starts, lines = array("Q"), array("I")
+    starts, lines = array("I" if max_bytes < 1 << 32 else "Q"), array("I")
     watch = Watch(layout)
     invalid = 0
     at = len(header_line)
     for block in read_blocks(chain([beyond], arriving), offset=at, line=2, layout=layout):
         found = validate(block)
-        starts.frombytes((block.starts[found.filled] + block.offset).astype(np.uint64).tobytes())
+        starts.frombytes((block.starts[found.filled] + block.offset).astype(starts.typecode).tobytes())
         lines.frombytes(block.lines[found.filled].astype(np.uint32).tobytes())
         invalid += len(found.invalid)
         watch.look_through(block)
