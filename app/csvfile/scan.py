@@ -42,7 +42,7 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int, workers: int
     Raises FileRejected as soon as it is certain that the file cannot be imported, and FileTooLarge beyond
     ``max_bytes``.
     """
-    arriving = _limited(pieces, max_bytes)
+    arriving = limited(pieces, max_bytes)
     header_line, beyond = take_header(arriving)
     header = header_line.decode()
     layout = layout_of(header)
@@ -92,7 +92,8 @@ def look(start: bytes, *, size: int, max_rows: int, max_bytes: int) -> None:
     check_text(beyond[: beyond.rfind(b"\n") + 1], 2)
 
 
-def _limited(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
+def limited(pieces: Iterable[bytes], max_bytes: int) -> Iterator[bytes]:
+    """The same pieces. Raises FileTooLarge beyond ``max_bytes``."""
     arrived = 0
     for piece in pieces:
         arrived += len(piece)

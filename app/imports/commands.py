@@ -3,7 +3,6 @@
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from sqlalchemy.exc import IntegrityError
 
@@ -222,7 +221,7 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
             state = CorrectionState.OPEN
             origin = RetryOf(key, rows, Taking(key, state))
             lines, pieces = exports.lines_in(key, state), exports.rows_in(key, state)
-        return _upload_rows(one, _retry_name(one.file_name, rows), Rows(lines, pieces), origin)
+        return _upload_rows(one, _retry_name(one.file_name, rows), lines, pieces, origin)
 
     return _take_up_once(RetryOf(key, rows), start)
 
@@ -243,8 +242,8 @@ def import_corrected(seller_id: int, public_id: uuid.UUID, *, form_key: uuid.UUI
     name = f"{_FIXES}{one.file_name.removeprefix(_FIXES)}"
     origin = RetryOf(key, RetriedRows.FAILED, Taking(key, state))
     try:
-        rows = Rows(exports.lines_in(key, state), exports.rows_in(key, state))
-        return _upload_rows(one, name, rows, origin, form_key=form_key)
+        lines, pieces = exports.lines_in(key, state), exports.rows_in(key, state)
+        return _upload_rows(one, name, lines, pieces, origin, form_key=form_key)
     except (IntegrityError, RowsMoved) as moved:
         # The button was pressed twice, and the other request was faster.
         db.session.rollback()
@@ -254,19 +253,19 @@ def import_corrected(seller_id: int, public_id: uuid.UUID, *, form_key: uuid.UUI
         raise RowsMoved from moved
 
 
-class Rows(NamedTuple):
-    """Rows of an import that become a file of their own."""
-
-    #: The line of each.
-    lines: Iterable[int]
-    #: The file.
-    pieces: Iterable[bytes]
-
-
-def _upload_rows(one: Import, name: str, rows: Rows, origin: RetryOf, *, form_key: uuid.UUID | None = None) -> Import:
+def _upload_rows(
+    one: Import,
+    name: str,
+    lines: Iterable[int],
+    pieces: Iterable[bytes],
+    origin: RetryOf,
+    *,
+    form_key: uuid.UUID | None = None,
+) -> Import:
+    """Import rows of ``one``, which stand on these ``lines`` of it, as a file of their own."""
     try:
-        conversion_id = derive(origin.parent, rows.lines)
-        return upload(one.seller_id, name, rows.pieces, origin=origin, form_key=form_key, conversion_id=conversion_id)
+        conversion_id = derive(origin.parent, lines)
+        return upload(one.seller_id, name, pieces, origin=origin, form_key=form_key, conversion_id=conversion_id)
     except QuotaExceeded:
         raise
     except FileRejected as rejected:

@@ -37,7 +37,7 @@ def find_faults(books: Books, total: int) -> Iterator[str]:
     Every row of the file must have one outcome, and every row of the import must come from a row that says so.
     """
     file = books.file
-    yield from _compare("rows of the converted file", file.lines, total)
+    yield from compare("rows of the converted file", file.lines, total)
     if file.is_part or not file.has_text:
         # The import that it is a part of has all outcomes.
         return
@@ -59,10 +59,10 @@ def find_faults(books: Books, total: int) -> Iterator[str]:
     except (OSError, FileRejected, ValueError) as error:
         yield f"The foreign file or its companions cannot be read: {error}"
         return
-    yield from _compare("rows with an origin", out_line - 2, total)
-    yield from _compare("rows of the foreign file", rows, books.rows)
+    yield from compare("rows with an origin", out_line - 2, total)
+    yield from compare("rows of the foreign file", rows, books.rows)
     for name, kind in _COUNTERS.items():
-        yield from _compare(f"{kind.word} rows of the foreign file", counted[kind.word], books.counts[name])
+        yield from compare(f"{kind.word} rows of the foreign file", counted[kind.word], books.counts[name])
 
 
 def _own_lines(file: SellerFile) -> Iterator[int]:
@@ -72,6 +72,7 @@ def _own_lines(file: SellerFile) -> Iterator[int]:
             yield from block.lines.tolist()
 
 
-def _compare(what: str, found: int, recorded: int) -> Iterator[str]:
+def compare(what: str, found: object, recorded: object) -> Iterator[str]:
+    """What is wrong if two values that should agree do not, as a sentence."""
     if found != recorded:
         yield f"{what[0].upper()}{what[1:]}: {found} counted, {recorded} in the books."

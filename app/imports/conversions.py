@@ -5,6 +5,7 @@ import io
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,14 @@ from app import audit
 from app.audit import Action
 from app.batch_plan import BatchPlan
 from app.config import current_settings
-from app.csvfile.errors import FileRejected, FileTooLarge
+from app.csvfile.errors import FileRejected
+from app.csvfile.scan import limited
 from app.extensions import db
 from app.imports import mappings, quotas, retention
-from app.imports.creation import find_imported, find_of_form, form_key_of, insert_once, plain_name
+from app.imports.creation import find_of_form, form_key_of, insert_once, plain_name
 from app.imports.errors import ImportNotFound, KeyTaken, RowsMoved, TransitionRefused
 from app.imports.fixes.taking import StoredFile, TakingLines, recognise
-from app.imports.foreign.findings import OpenQuestion, asked_of
+from app.imports.foreign.findings import asked_of
 from app.imports.foreign.mapping import Mapping, word_of
 from app.imports.foreign.origins import FileKeys, Origins, keys_of
 from app.imports.foreign.reading import NotStock, Overrides, Reading, detect
@@ -122,13 +124,8 @@ def upload(
 
 def _watched(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """``pieces``; raises FileTooLarge, and NotStock as soon as the beginning of a file tells that it holds orders."""
-    most = current_settings().max_upload_bytes
-    size = 0
     head: bytearray | None = bytearray()
-    for piece in pieces:
-        size += len(piece)
-        if size > most:
-            raise FileTooLarge.beyond(most)
+    for piece in limited(pieces, current_settings().max_upload_bytes):
         if head is not None:
             head += piece
             if len(head) >= _HEAD_BYTES:
@@ -237,16 +234,12 @@ def _just_decides(draft: Conversion, mapping: Mapping) -> bool:
     words = {
         ("condition" if one.kind == "scale" else one.kind, word_of(one.kind, one.word))
         for one in asked
-        if _is_of_word(one)
+        # All rows that have the word wait for it.
+        if not one.slug.endswith("-not-there")
     }
     now = mapping_of(draft) or Mapping()
     words |= {(kind, word) for kind, answers in now.answers.items() for word in answers}
     return Mapping.from_json(mapping.to_json()).extends(Mapping.from_json(before.mapping), words)
-
-
-def _is_of_word(question: OpenQuestion) -> bool:
-    """Whether all rows that have the word of a question wait for it."""
-    return not question.slug.endswith("-not-there")
 
 
 def name_mapping(seller_id: int, public_id: uuid.UUID, name: str) -> None:
@@ -313,11 +306,6 @@ def find_behind(seller_id: int, import_id: str) -> Conversion | None:
     return queries.find_of_imports(seller_id, [public_id]).get(public_id)
 
 
-def find_imported_before(conversion: Conversion) -> Import | None:
-    """The seller's newest import of the same foreign file that still stores it."""
-    return find_imported(conversion.seller_id, conversion.sha256)
-
-
 def find_import(conversion: Conversion) -> Import | None:
     """The newest import or check of a converted file."""
     return queries.find_import(ConversionKey(conversion.seller_id, conversion.id))
@@ -364,20 +352,16 @@ def copy(seller_id: int, public_id: uuid.UUID, *, decide: bool = False) -> Conve
         raise TransitionRefused(hindrance)
     if imports := queries.list_imports(ConversionKey(seller_id, before.id)):
         decides = decides if lookups.is_undone(ImportKey(seller_id, imports[0].id)) else before.id
-    made = Conversion(
-        seller_id=seller_id,
-        file_name=before.file_name,
-        storage_key=before.storage_key,
-        file_size=before.file_size,
-        sha256=before.sha256,
-        reading=before.reading,
-        mapping=before.mapping,
-        mapping_name=before.mapping_name,
-        decides=decides if decide else None,
-    )
+    made = _of_same_file(before, decides=decides if decide else None)
     db.session.add(made)
     db.session.commit()
     return made
+
+
+def _of_same_file(before: Conversion, **others: Any) -> Conversion:
+    """A new conversion of the file of ``before``, read and mapped alike, with ``others`` of its fields."""
+    same = ("seller_id", "file_name", "storage_key", "file_size", "sha256", "reading", "mapping", "mapping_name")
+    return Conversion(**{field: getattr(before, field) for field in same}, **others)
 
 
 def find_import_decided(conversion: Conversion) -> Import | None:
@@ -617,16 +601,9 @@ def derive(parent: ImportKey, out_lines: Iterable[int]) -> int | None:
         return None
     apart = before.added + before.left_out + before.undecided
     origins = Origins(current_storage().read, files_of(before), lines=before.lines, apart=apart)
-    made = Conversion(
-        seller_id=before.seller_id,
+    made = _of_same_file(
+        before,
         public_id=uuid.uuid4(),
-        file_name=before.file_name,
-        storage_key=before.storage_key,
-        file_size=before.file_size,
-        sha256=before.sha256,
-        reading=before.reading,
-        mapping=before.mapping,
-        mapping_name=before.mapping_name,
         status=ConversionStatus.CONVERTED,
         attempt=1,
         text_key=before.text_key,

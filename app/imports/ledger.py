@@ -9,6 +9,7 @@ from app.csvfile.errors import FileRejected
 from app.csvfile.lines import LineReader
 from app.extensions import db
 from app.imports import conversion_ledger
+from app.imports.conversion_ledger import compare
 from app.models import Batch, Import
 from app.queries import ImportKey
 from app.queries.imports import conversions, corrections, error_groups, lookups, row_errors, undo
@@ -62,10 +63,10 @@ def find_faults(one: Import) -> Iterator[str]:
     foreign = conversion and conversion_ledger.open_books(conversion)
     # Reading the whole file takes longer than a transaction may be idle; what was loaded stays readable.
     db.session.close()
-    yield from _compare("rows in all batches", sum(batch.total for batch in batches), one.total)
+    yield from compare("rows in all batches", sum(batch.total for batch in batches), one.total)
     made = 0 if one.is_check else sum(batch.created for batch in batches)
-    yield from _compare("listings made by it", len(lines), made - removed)
-    yield from _compare("recorded errors", len(books.errors), sum(batch.failed for batch in batches))
+    yield from compare("listings made by it", len(lines), made - removed)
+    yield from compare("recorded errors", len(books.errors), sum(batch.failed for batch in batches))
     yield from (f"Line {line} made more than one listing." for line, count in Counter(lines).items() if count > 1)
     for batch in batches:
         try:
@@ -82,13 +83,13 @@ def _verify_undo(one: Import) -> Iterator[str]:
     """Compare the counters of an undo with the listings that it has kept, and those of its batches with their ends."""
     key = ImportKey(one.seller_id, one.id)
     batches = lookups.list_batches(key)
-    yield from _compare("listings in all batches", sum(batch.total for batch in batches), one.total)
+    yield from compare("listings in all batches", sum(batch.total for batch in batches), one.total)
     if one.errors_removed_at is None:
-        yield from _compare("listings kept", undo.count_kept(key), sum(batch.unchanged for batch in batches))
+        yield from compare("listings kept", undo.count_kept(key), sum(batch.unchanged for batch in batches))
     for batch in batches:
         if batch.cursor == batch.end_byte:
             done = batch.created + batch.updated + batch.unchanged
-            yield from _compare(f"listings in batch {batch.number}", done, batch.total)
+            yield from compare(f"listings in batch {batch.number}", done, batch.total)
     yield from _verify_status(one, batches)
 
 
@@ -125,8 +126,8 @@ def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
         "failed": batch.failed,
     }
     for counter, count in recorded.items():
-        yield from _compare(f"{counter} in batch {batch.number}", counted[counter], count)
-    yield from _compare(
+        yield from compare(f"{counter} in batch {batch.number}", counted[counter], count)
+    yield from compare(
         f"groups of errors in batch {batch.number}", _list_groups(groups), _list_groups(books.groups.get(batch.number))
     )
 
@@ -141,9 +142,9 @@ def _verify_taken(key: ImportKey) -> Iterator[str]:
         "taken": "taken up",
     }
     for name, words in states.items():
-        yield from _compare(f"failed rows that are {words}", *(getattr(each, name) for each in (counted, standing)))
+        yield from compare(f"failed rows that are {words}", *(getattr(each, name) for each in (counted, standing)))
     taken = corrections.count_taken(key)
-    yield from _compare("rows taken up that have failed", corrections.count_failed_taken(key), sum(taken.values()))
+    yield from compare("rows taken up that have failed", corrections.count_failed_taken(key), sum(taken.values()))
     for taker in lookups.list_takers(key):
         total, rows = taker.of.total, taken.get(taker.of.id, 0)
         # Rows that are undone are let go, but for those whose listings were kept.
@@ -151,7 +152,7 @@ def _verify_taken(key: ImportKey) -> Iterator[str]:
         # An uploaded file may have other rows too.
         least = 0 if taker.of.taken_up_as == TakenUpAs.UPLOAD else least
         if taker.of.taken_up_as is not None and not least <= rows <= total:
-            yield from _compare(f"failed rows taken up by {taker.of.public_id}", rows, total)
+            yield from compare(f"failed rows taken up by {taker.of.public_id}", rows, total)
 
 
 def _list_groups(groups: Mapping[ErrorKind, int] | None) -> str:
@@ -184,8 +185,3 @@ def _verify_status(one: Import, batches: list[Batch]) -> Iterator[str]:
     has_failed = any(batch.failed or batch.status == GIVEN_UP_BATCH_STATUS for batch in batches)
     if one.status == ImportStatus.COMPLETED and has_failed or one.status == ImportStatus.FAILED and not has_failed:
         yield f"The import is {one.status.lower()}, which its batches do not bear out."
-
-
-def _compare(what: str, found: object, recorded: object) -> Iterator[str]:
-    if found != recorded:
-        yield f"{what[0].upper()}{what[1:]}: {found} counted, {recorded} in the books."

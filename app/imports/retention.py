@@ -96,12 +96,21 @@ def remove_old() -> bool:
     nodes at once, so they come last.
     """
     settings, run = current_settings(), _Run()
-    return (
-        _remove_sources(settings.keep_sources_days, run)
-        and _remove_errors(settings.keep_errors_days, run)
-        and _remove_imports(settings.keep_imports_days, run)
-        and _remove_earlier_values(settings.keep_undo_days, run)
-    )
+    if not _remove_sources(settings.keep_sources_days, run):
+        return False
+    for days, find, *delete in (
+        (
+            settings.keep_errors_days,
+            retention.find_old_errors,
+            retention.delete_some_errors,
+            retention.mark_errors_removed,
+        ),
+        (settings.keep_imports_days, retention.find_old_imports, _delete_some, retention.delete_import),
+        (settings.keep_undo_days, retention.find_old_earlier_values, retention.forget_some_earlier_values),
+    ):
+        if days and not run.remove(partial(find, days=days), *delete):
+            return False
+    return True
 
 
 def _remove_sources(days: int, run: _Run) -> bool:
@@ -121,21 +130,6 @@ def _remove_sources(days: int, run: _Run) -> bool:
             else:
                 db.session.rollback()
     return True
-
-
-def _remove_errors(days: int, run: _Run) -> bool:
-    find = partial(retention.find_old_errors, days=days)
-    return not days or run.remove(find, retention.delete_some_errors, retention.mark_errors_removed)
-
-
-def _remove_imports(days: int, run: _Run) -> bool:
-    find = partial(retention.find_old_imports, days=days)
-    return not days or run.remove(find, _delete_some, retention.delete_import)
-
-
-def _remove_earlier_values(days: int, run: _Run) -> bool:
-    find = partial(retention.find_old_earlier_values, days=days)
-    return not days or run.remove(find, retention.forget_some_earlier_values)
 
 
 def _delete_some(key: ImportKey) -> bool:

@@ -44,7 +44,8 @@ def preview(seller_id: int, public_id: uuid.UUID) -> Preview:
     parent = ImportKey(seller_id, found.of.id)
     latest = lookups.find_undo(parent)
     if latest is not None and not _is_open(latest):
-        raise TransitionRefused(_explain_undone(latest))
+        is_over = ImportStatus(latest.of.status) in FINAL_IMPORT_STATUSES
+        raise TransitionRefused(f"This import {'has been' if is_over else 'is being'} undone already.")
     has_unrecorded = undo.count_unrecorded_rows(parent) > 0
     left = undo.count_left(parent, unrecorded=has_unrecorded, begun=latest is not None)
     total = left.created + _count_updated(parent) if latest is None else latest.not_processed
@@ -160,9 +161,3 @@ def _explain_refusal(found: WithCounters) -> str | None:
 def _is_open(latest: WithCounters) -> bool:
     """Whether the undo ``latest`` is over and has left something to undo."""
     return ImportStatus(latest.of.status) in FINAL_IMPORT_STATUSES and latest.not_processed > 0
-
-
-def _explain_undone(latest: WithCounters) -> str:
-    if ImportStatus(latest.of.status) in FINAL_IMPORT_STATUSES:
-        return "This import has been undone already."
-    return "This import is being undone already."

@@ -47,6 +47,15 @@ def servers(directory: Path) -> Iterator[PrivateServers]:
     assert processes(servers) == []
 
 
+@pytest.fixture
+def only_redis(directory: Path) -> Iterator[PrivateServers]:
+    """For what is the same for both: PostgreSQL takes seconds to set up."""
+    servers = PrivateServers(directory / "home", postgres=False)
+    yield servers
+    servers.stop()
+    assert processes(servers) == []
+
+
 def processes(servers: PrivateServers) -> list[int]:
     return [process.pid for server in servers._servers for process in server.processes()]
 
@@ -106,10 +115,10 @@ def test_other_processes_find_the_servers_of_their_owner_and_are_told_when_there
     assert servers.ensure() == find(servers.home)
 
 
-def test_a_second_owner_is_refused(servers: PrivateServers) -> None:
-    servers.ensure()
+def test_a_second_owner_is_refused(only_redis: PrivateServers) -> None:
+    only_redis.ensure()
     with pytest.raises(PrivateServerError, match="Sluice already runs in"):
-        PrivateServers(servers.home).ensure()
+        PrivateServers(only_redis.home, postgres=False).ensure()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of their parent's death")
@@ -141,37 +150,36 @@ def test_a_killed_postmaster_is_replaced_while_its_helpers_are_still_busy(
     busy.close()
 
 
-def test_a_killed_redis_is_replaced_and_forgets_nothing(servers: PrivateServers) -> None:
-    with queue(servers) as client:
+def test_a_killed_redis_is_replaced_and_forgets_nothing(only_redis: PrivateServers) -> None:
+    with queue(only_redis) as client:
         client.rpush("jobs", "a", "b")
-    of(servers, "Redis").kill()
-    of(servers, "Redis").wait()
-    with queue(servers) as client:
+    of(only_redis, "Redis").kill()
+    of(only_redis, "Redis").wait()
+    with queue(only_redis) as client:
         assert client.lrange("jobs", 0, -1) == [b"a", b"b"]
 
 
-def test_a_server_that_is_about_to_end_is_replaced(directory: Path) -> None:
-    servers = PrivateServers(directory / "home", postgres=False)
-    servers.ensure()
-    (server,) = servers._servers
-    os.kill(of(servers, "Redis").pid, signal.SIGKILL)
-    of(servers, "Redis").wait()
+def test_a_server_that_is_about_to_end_is_replaced(only_redis: PrivateServers) -> None:
+    only_redis.ensure()
+    (server,) = only_redis._servers
+    os.kill(of(only_redis, "Redis").pid, signal.SIGKILL)
+    of(only_redis, "Redis").wait()
     # As a killed program is whose threads have not all ended: it serves no more, and has not ended.
     server._process = subprocess.Popen(["sleep", "0.2"])
-    servers.ensure()
+    only_redis.ensure()
     assert server.ask()
-    servers.stop()
+    only_redis.stop()
 
 
-def test_threads_that_find_a_server_dead_start_it_once_and_it_outlives_them(servers: PrivateServers) -> None:
-    servers.ensure()
-    of(servers, "Redis").kill()
-    of(servers, "Redis").wait()
+def test_threads_that_find_a_server_dead_start_it_once_and_it_outlives_them(only_redis: PrivateServers) -> None:
+    only_redis.ensure()
+    of(only_redis, "Redis").kill()
+    of(only_redis, "Redis").wait()
     with ThreadPoolExecutor(4) as threads:
-        started = {future.result() for future in [threads.submit(servers.ensure) for _ in range(4)]}
+        started = {future.result() for future in [threads.submit(only_redis.ensure) for _ in range(4)]}
     (addresses,) = started
     assert redis.Redis.from_url(addresses.redis_url).ping()
-    assert len([one for one in processes(servers) if one == of(servers, "Redis").pid]) == 1
+    assert len([one for one in processes(only_redis) if one == of(only_redis, "Redis").pid]) == 1
 
 
 def test_files_that_name_another_living_process_do_not_stop_a_start(servers: PrivateServers) -> None:

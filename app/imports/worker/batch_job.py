@@ -21,7 +21,7 @@ from app.extensions import db
 from app.imports import settling
 from app.imports.worker import stop_signal, undo
 from app.imports.worker.catalog_cache import known_items
-from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, Written, complete, write
+from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, Written, complete, hold_fence, write
 from app.imports.worker.targets import target_of
 from app.jobs import queue
 from app.jobs.shutdown import is_shutdown_requested
@@ -71,7 +71,10 @@ def run(seller_id: int, import_id: int, number: int, attempt: int) -> None:
     waited, seconds = round(claim.waited_seconds, 3), round(monotonic() - began, 3)
     fields = {"batch": batch, "attempt": attempt, "rows": progress.rows, "end": end}
     log.info("attempt ended", extra={**fields, "seconds": seconds, "waited": waited})
-    _after_batch(batch.of_import)
+    # For a pause, and after the last batch.
+    if lookups.may_settle(batch.of_import):
+        settling.run(*batch.of_import)
+    queue.send_waiting_jobs()
 
 
 @dataclass
@@ -101,7 +104,8 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, progress: _Pr
                 db.session.commit()
                 return "shutdown"
             if listener.poll():
-                _check_fence(batch, attempt)
+                hold_fence(batch, attempt)
+                db.session.rollback()
         except AttemptOver:
             db.session.rollback()
             return "stale"
@@ -110,7 +114,8 @@ def _work(batch: BatchKey, attempt: int, claim: transitions.Claim, progress: _Pr
             transitions.pause_batch(batch, attempt)
             db.session.commit()
             return "pausing"
-        size = _next_size(size, monotonic() - began, settings.chunk_seconds)
+        # So that the next chunk takes about as long as chunks are to take.
+        size = _in_bounds(size * min(settings.chunk_seconds / max(monotonic() - began, 0.001), 2))
 
 
 #: Writes a chunk; to be called again if its transaction loses to another. Raises AttemptOver and Pausing.
@@ -146,13 +151,6 @@ def _take_listings(batch: BatchKey, attempt: int, claim: transitions.Claim) -> C
     return lambda size: partial(undo.write, batch, attempt, parent, end=claim.end_byte, limit=size)
 
 
-def _after_batch(key: ImportKey) -> None:
-    """Settle the import for a pause and after the last batch, and send waiting jobs."""
-    if lookups.may_settle(key):
-        settling.run(*key)
-    queue.send_waiting_jobs()
-
-
 def _write_with_retries(write: _Write) -> Written:
     for left in reversed(range(_TRIES)):
         try:
@@ -162,31 +160,11 @@ def _write_with_retries(write: _Write) -> Written:
             return written
         except (DBAPIError, DriverError) as error:
             db.session.rollback()
-            if not left or not _lost_to_another(error):
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            # Only if the database has aborted this transaction in favour of another.
+            if not left or not isinstance(cause, errors.DeadlockDetected | errors.SerializationFailure):
                 raise
     raise AssertionError("unreachable")
-
-
-def _lost_to_another(error: DBAPIError | DriverError) -> bool:
-    """Whether the database aborted this transaction in favour of another."""
-    return isinstance(
-        error.orig if isinstance(error, DBAPIError) else error, errors.DeadlockDetected | errors.SerializationFailure
-    )
-
-
-def _check_fence(batch: BatchKey, attempt: int) -> None:
-    """Ask the database whether this attempt may go on. Raises AttemptOver or Pausing if not."""
-    fence = transitions.lock_for_chunk(batch, attempt)
-    db.session.rollback()
-    if fence is None:
-        raise AttemptOver
-    if fence.is_pausing:
-        raise Pausing
-
-
-def _next_size(size: int, seconds: float, target_seconds: float) -> int:
-    """The number of rows for the next chunk, so that it takes about ``target_seconds``."""
-    return _in_bounds(min(size * target_seconds / max(seconds, 0.001), size * 2))
 
 
 def _in_bounds(rows: float) -> int:

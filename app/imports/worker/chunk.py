@@ -96,17 +96,26 @@ def complete(rows: pa.Table, known_items: KnownItems, target: Target) -> tuple[p
     return target.prepare(found), wrong
 
 
+def hold_fence(batch: BatchKey, number: int, *, cursor: int | None = None) -> transitions.Fence:
+    """Keep the batch RUNNING under the attempt ``number`` until the end of the transaction.
+
+    Raises AttemptOver if it is not, or not at this ``cursor``, and Pausing.
+    """
+    fence = transitions.lock_for_chunk(batch, number)
+    if fence is None or cursor not in {None, fence.cursor}:
+        raise AttemptOver
+    if fence.is_pausing:
+        raise Pausing
+    return fence
+
+
 def write(attempt: Attempt, chunk: Chunk) -> Written:
     """Import the rows of ``chunk`` and advance the batch's cursor.
 
     The caller commits, or rolls back on any exception. Raises AttemptOver or Pausing if nothing may be written.
     """
     batch = attempt.batch
-    fence = transitions.lock_for_chunk(batch, attempt.number)
-    if fence is None or fence.cursor != chunk.start:
-        raise AttemptOver
-    if fence.is_pausing:
-        raise Pausing
+    hold_fence(batch, attempt.number, cursor=chunk.start)
     lines = chunk.lines
     created, updated, unchanged, failed = judge(attempt, lines)
     with metrics.timed("errors"):

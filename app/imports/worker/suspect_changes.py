@@ -9,23 +9,15 @@ from numpy.typing import NDArray
 from app.queries.imports.listing_warnings import STRIKING_PERCENT, Counted, Kind
 
 
-def find(changes: pa.Table) -> list[Counted]:
+def find(changes: pa.Table) -> Iterator[Counted]:
     """The probable mistakes in ``changes``, as ``Target.change`` takes them."""
-    return [*_find(changes)]
-
-
-def _find(changes: pa.Table) -> Iterator[Counted]:
     before, after, quantities = (np.asarray(changes[name], np.int64) for name in ("old_price", "price", "quantity"))
     # Of several rows for a listing, perhaps in different batches, only the highest line sets its values.
     is_set = np.asarray(changes["is_higher"])
     lines = np.asarray(changes["line"])
-    yield from _count(Kind.PRICE_MOVES, is_set & _moves_much(before, after), lines, before, after)
+    moves_much = np.abs(after - before) * 100 > before * STRIKING_PERCENT
+    yield from _count(Kind.PRICE_MOVES, is_set & moves_much, lines, before, after)
     yield from _count(Kind.SOLD_OUT, is_set & (quantities == 0), lines, quantities, quantities)
-
-
-def _moves_much(before: NDArray[np.int64], after: NDArray[np.int64]) -> NDArray[np.bool_]:
-    is_striking: NDArray[np.bool_] = np.abs(after - before) * 100 > before * STRIKING_PERCENT
-    return is_striking
 
 
 def _count(

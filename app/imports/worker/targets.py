@@ -127,7 +127,7 @@ class LiveListings:
             with metrics.timed("earlier values"):
                 earlier_values.record(self._run.key, changes["place"])
             listings.update(self._run, changes)
-        listing_warnings.add(self._batch, suspect_changes.find(changes))
+        listing_warnings.add(self._batch, [*suspect_changes.find(changes)])
 
     def record_unchanged(self, unchanged: pa.Table) -> None:
         """Record them for the batches before this one."""
@@ -185,7 +185,7 @@ class CheckedListings(PreviewedListings):
         prices = np.array([np.asarray(changes[name]) for name in ("old_price", "price")])
         order = np.lexsort((changes["line"], -prices.max(axis=0) / prices.min(axis=0)))
         check_changes.insert(self._key, [*self._foresee(changes.take(order[:_CHANGES_SHOWN]))])
-        listing_warnings.add(self._batch, suspect_changes.find(changes))
+        listing_warnings.add(self._batch, [*suspect_changes.find(changes)])
 
     def _foresee(self, changes: pa.Table) -> Iterator[Foreseen]:
         keys = [*zip(*(changes[name].to_pylist() for name in KEY), strict=True)]
@@ -207,10 +207,4 @@ class CheckedListings(PreviewedListings):
 
 def target_of(batch: BatchKey, kind: ImportKind, run: Run) -> Target:
     """The target of a batch's rows."""
-    return _TARGETS[kind](batch, run)
-
-
-_TARGETS: dict[ImportKind, Callable[[BatchKey, Run], Target]] = {
-    ImportKind.IMPORT: LiveListings,
-    ImportKind.CHECK: CheckedListings,
-}
+    return (CheckedListings if kind is ImportKind.CHECK else LiveListings)(batch, run)

@@ -1,6 +1,6 @@
 """One chunk of an undo: the listings of a slice are removed, put back or kept, in a single transaction."""
 
-from app.imports.worker.chunk import AttemptOver, Pausing, Written
+from app.imports.worker.chunk import Written, hold_fence
 from app.observability import metrics
 from app.queries import BatchKey, ImportKey
 from app.queries.imports import transitions, undo
@@ -12,11 +12,7 @@ def write(batch: BatchKey, number: int, parent: ImportKey, *, end: int, limit: i
     ``number`` is that of the attempt, ``end`` the end of the batch. The caller commits, or rolls back on any exception.
     Raises AttemptOver or Pausing if nothing may be written.
     """
-    fence = transitions.lock_for_chunk(batch, number)
-    if fence is None:
-        raise AttemptOver
-    if fence.is_pausing:
-        raise Pausing
+    fence = hold_fence(batch, number)
     with metrics.timed("undo"):
         done = undo.reverse(batch, parent, start=fence.cursor, end=end, limit=limit)
     outcomes = {"removed": done.removed, "put back": done.put_back, "kept": done.kept}

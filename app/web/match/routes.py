@@ -14,6 +14,7 @@ from app.http.form_fields import is_on, read_form_key
 from app.http.multipart import FileForm
 from app.http.uploads import check_length, expect_file, storage_errors_as_503
 from app.imports import conversions, mappings, match_flow, quotas
+from app.imports.creation import find_imported
 from app.imports.errors import ImportedBefore, TransitionRefused
 from app.imports.foreign.mapping import Mapping, MappingInvalid
 from app.imports.match_flow import Step
@@ -257,7 +258,7 @@ def _render_step(one: Conversion, step: Step, error: str | None = None) -> str:
 
 
 def _render_preview(one: Conversion, error: str | None = None) -> str:
-    earlier = None if one.used_at or one.decides else conversions.find_imported_before(one)
+    earlier = None if one.used_at or one.decides else find_imported(one.seller_id, one.sha256)
     return render_template(
         "match/preview.html",
         one=one,
