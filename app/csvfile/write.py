@@ -34,9 +34,14 @@ class _Line:
 
 def in_pieces(texts: Iterable[str]) -> Iterator[bytes]:
     """``texts`` in sequence in UTF-8, in pieces large enough to be sent efficiently."""
+    return joined(map(str.encode, texts))
+
+
+def joined(texts: Iterable[bytes]) -> Iterator[bytes]:
+    """The same for texts that are encoded already."""
     waiting = bytearray()
     for text in texts:
-        waiting += text.encode()
+        waiting += text
         if len(waiting) >= _PIECE_BYTES:
             yield bytes(waiting)
             waiting.clear()

@@ -28,6 +28,7 @@ from app.imports.reports import (
 from app.imports.reports.progress import BatchProgress, ImportProgress, RelatedImports
 from app.imports.reports.row_errors import MatchingRows
 from app.queries import begin_repeatable_read
+from app.queries.imports import error_groups
 from app.queries.imports.error_groups import Group
 from app.queries.imports.row_errors import ErrorFilter
 from app.statuses import RetriedRows
@@ -65,7 +66,7 @@ _MAX_LINE = 2**31 - 1
 def show(public_id: uuid.UUID) -> ResponseReturnValue:
     """Everything about an import: counters, batches, and the first of the failed rows."""
     one = progress.get(seller_id(), public_id)
-    groups = row_errors.list_groups(one.key) if one.failed else []
+    groups = error_groups.list_all(one.key) if one.failed else []
     first_groups = groups[:_GROUPS_IN_DETAILS]
     # While the import runs, the page is polled too often to read rows each time.
     is_moving = one.is_moving
@@ -98,7 +99,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
 def panel(public_id: uuid.UUID) -> ResponseReturnValue:
     """The side panel of My Imports; without scripts, a separate page."""
     one = progress.get(seller_id(), public_id)
-    groups = row_errors.list_groups(one.key) if one.failed else []
+    groups = error_groups.list_all(one.key) if one.failed else []
     return render_live(
         "details/panel.html",
         "details/_panel.html",
@@ -117,8 +118,8 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
     one = progress.get(seller_id(), public_id)
     asked = read_filter(request.args)
     after = min(max(request.args.get("after", default=0, type=int), 0), _MAX_LINE)
-    groups = row_errors.list_groups(one.key)
-    columns = row_errors.name_columns(one.key, groups)
+    groups = error_groups.list_all(one.key)
+    columns = {group.kind.column: group.column for group in row_errors.outline_groups(one.key, groups)}
     # The page begins with the groups that are shown whole: all, or those of one cause. Later pages have only rows.
     chosen = [group for group in groups if names_group(asked.wanted, group.kind)] if asked.is_active else groups
     failed, next_after = row_errors.list_rows(one.key, after_line=after, limit=_PAGE_SIZE, wanted=asked.wanted)

@@ -16,7 +16,7 @@ from app.imports.errors import RowsMoved
 from app.imports.fixes import slices
 from app.imports.foreign.mapping import find_reasons
 from app.imports.reports import seller_file
-from app.imports.reports.seller_file import SellerFile, batched_lines
+from app.imports.reports.seller_file import SellerFile, batched
 from app.models import Import
 from app.queries import ImportKey
 from app.queries.imports import corrections, lookups, row_errors
@@ -160,7 +160,7 @@ def _by_lines(seller_id: int, file: StoredFile, layout: Layout) -> TakingLines |
 def _by_own_lines(seller_id: int, own: SellerFile, reasons: Mapping[str, int]) -> TakingLines | None:
     """As ``_by_lines``: the lines are those of the foreign file behind the import that the rows failed in."""
     noted = _Noted()
-    for some in batched_lines(range(2, own.lines + 2)):
+    for some in batched(range(2, own.lines + 2)):
         places = own.origins.find(some)
         for at, text in zip(places, own.read_texts(places.values()), strict=True):
             cells = dict(enumerate(cell.value for cell in own.find_cells(own.decode(text))))

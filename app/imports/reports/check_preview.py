@@ -61,11 +61,5 @@ def list_changes(one: ImportProgress) -> list[ChangeShown]:
 
 def _show(change: RecordedChange, line: int) -> ChangeShown:
     cells = ((column, before, change.after[column]) for column, before in change.before.items())
-    return ChangeShown(
-        line=line,
-        urn=change.urn,
-        name=change.name,
-        condition=Condition(change.condition),
-        variants=change.variants,
-        cells=[CellChange(column, before, after) for column, before, after in cells if before != after],
-    )
+    changed = [CellChange(column, before, after) for column, before, after in cells if before != after]
+    return ChangeShown(line, change.urn, change.name, Condition(change.condition), change.variants, changed)

@@ -93,11 +93,6 @@ def remaining(key: ImportKey) -> Iterator[bytes]:
     return _below(of.header, _read(of.storage_key, ranges))
 
 
-def failed_lines(key: ImportKey) -> Iterator[int]:
-    """The lines of the rows that ``failed`` gives, in its order."""
-    return without_transaction(row_errors.iter_lines(key))
-
-
 def remaining_lines(key: ImportKey) -> Iterator[int]:
     """The lines of the rows that ``remaining`` gives, in its order, in a file without blank lines or line breaks."""
     batches = lookups.list_batches(key)
@@ -130,10 +125,11 @@ def succeeded(key: ImportKey) -> Iterator[bytes]:
     since, so that the row would name another item now.
     """
     of = lookups.get_source(key)
-    all_done = [_Done(batch.start_byte, batch.cursor, batch.first_line) for batch in lookups.list_batches(key)]
+    # Before the first pause between two pages, in which no transaction is open.
+    all_done = [(batch.start_byte, batch.cursor, batch.first_line) for batch in lookups.list_batches(key)]
     own = seller_file.find(key)
     successes = without_transaction(
-        _with_own_lines(own, _find_successes(key, of, rows)) for done in all_done for rows in _read_rows(of, done)
+        _with_own_lines(own, _find_successes(key, of, rows)) for done in all_done for rows in _read_rows(of, *done)
     )
     rows = ((one.line, no_formula(one.listing_id), one.outcome) for one in successes)
     return in_pieces(csv_lines(chain([_SUCCEEDED_HEADER], rows)))
@@ -146,14 +142,6 @@ def _with_own_lines(own: SellerFile | None, successes: list[_Success]) -> list[_
     return [one._replace(line=lines[one.line]) for one in successes]
 
 
-class _Done(NamedTuple):
-    """The processed part of a batch: its range in the source, and the line on which it begins."""
-
-    start_byte: int
-    cursor: int
-    first_line: int
-
-
 class _Success(NamedTuple):
     line: int
     #: Empty if no longer known.
@@ -161,43 +149,39 @@ class _Success(NamedTuple):
     outcome: str
 
 
-def _read_rows(of: lookups.Source, done: _Done) -> Iterator[list[tuple[int, Row]]]:
-    """The valid rows that a batch has processed, with their lines, some thousand at a time."""
-    pieces = _read(of.storage_key, [(done.start_byte, done.cursor)])
-    reader = LineReader(pieces, header=of.header, offset=done.start_byte, line=done.first_line)
+def _read_rows(of: lookups.Source, start_byte: int, cursor: int, first_line: int) -> Iterator[list[Row]]:
+    """The valid rows that a batch has processed, some thousand at a time."""
+    pieces = _read(of.storage_key, [(start_byte, cursor)])
+    reader = LineReader(pieces, header=of.header, offset=start_byte, line=first_line)
     while (lines := reader.take(_ROWS_AT_ONCE)).count:
-        yield [(row.line, row) for row in each_row(lines.rows)]
+        yield [*each_row(lines.rows)]
 
 
-def _find_successes(key: ImportKey, of: lookups.Source, rows: list[tuple[int, Row]]) -> list[_Success]:
+def _find_successes(key: ImportKey, of: lookups.Source, rows: list[Row]) -> list[_Success]:
     """The successful rows among ``rows``, in their order."""
     if not rows:
         return []
-    failed_lines = row_errors.find_lines(key, rows[0][0], rows[-1][0])
-    rows = [one for one in rows if one[0] not in failed_lines]
-    meant = items.resolve({row.name for _, row in rows})
+    failed_lines = row_errors.find_lines(key, rows[0].line, rows[-1].line)
+    rows = [row for row in rows if row.line not in failed_lines]
+    meant = items.resolve({row.name for row in rows})
     found = listings.find(
-        key.seller_id, {(item.id, row.condition, row.variants) for _, row in rows for item in meant.get(row.name, ())}
+        key.seller_id, {(item.id, row.condition, row.variants) for row in rows for item in meant.get(row.name, ())}
     )
     layout = layout_of(of.header)
     is_known = of.digest_format == DIGEST_FORMAT
-    digests = listings.digests([row.values for _, row in rows], layout) if is_known else [None] * len(rows)
+    digests = listings.digests([row.values for row in rows], layout) if is_known else [None] * len(rows)
     successes = []
-    for (line, row), digest in zip(rows, digests, strict=True):
-        judged = [
-            (
-                item.urn,
-                _predict(row, listing, layout)
-                if of.kind is ImportKind.CHECK
-                else _judge(key, line, row, digest, listing, layout),
-            )
-            for item in meant.get(row.name, ())
-            for listing in [found.get((item.id, row.condition, row.variants))]
-        ]
-        certain = [
-            (listings.listing_id(urn, row.condition, row.variants), outcome) for urn, outcome in judged if outcome
-        ]
-        successes.append(_Success(line, *(certain[0] if len(certain) == 1 else ("", _UNCERTAIN[row.mode]))))
+    for row, digest in zip(rows, digests, strict=True):
+        certain = []
+        for item in meant.get(row.name, ()):
+            listing = found.get((item.id, row.condition, row.variants))
+            if of.kind is ImportKind.CHECK:
+                outcome = _predict(row, listing, layout)
+            else:
+                outcome = _judge(key, row, digest, listing, layout)
+            if outcome:
+                certain.append((listings.listing_id(item.urn, row.condition, row.variants), outcome))
+        successes.append(_Success(row.line, *(certain[0] if len(certain) == 1 else ("", _UNCERTAIN[row.mode]))))
     return successes
 
 
@@ -205,9 +189,7 @@ def _find_successes(key: ImportKey, of: lookups.Source, rows: list[tuple[int, Ro
 _UNCERTAIN = {Mode.CREATE: "created", Mode.UPDATE: "updated or unchanged"}
 
 
-def _judge(
-    key: ImportKey, line: int, row: Row, digest: int | None, listing: StoredListing | None, layout: Layout
-) -> str | None:
+def _judge(key: ImportKey, row: Row, digest: int | None, listing: StoredListing | None, layout: Layout) -> str | None:
     """What a row did to ``listing``; None if it is not certainly the row's listing.
 
     ``digest`` is that of the row's values; None if the import has digests of another format.
@@ -215,7 +197,7 @@ def _judge(
     if listing is None:
         return None
     if row.mode is Mode.CREATE:
-        return "created" if (listing.created_import_id, listing.created_line) == (key.import_id, line) else None
+        return "created" if (listing.created_import_id, listing.created_line) == (key.import_id, row.line) else None
     updated_by = listing.updated_import_id
     if updated_by == key.import_id:
         if digest is None:

@@ -146,17 +146,6 @@ class GroupShown:
         return self.kind.cause
 
 
-def list_groups(key: ImportKey) -> list[Group]:
-    """The groups of an import, largest first."""
-    return error_groups.list_all(key)
-
-
-def name_columns(key: ImportKey, groups: Sequence[Group]) -> dict[str, str]:
-    """What the seller calls the columns of these groups, by column."""
-    own = seller_file.find(key) if groups else None
-    return {group.kind.column: name_column(own, group.kind.column) for group in groups}
-
-
 def outline_groups(key: ImportKey, groups: Sequence[Group]) -> list[GroupShown]:
     """``groups`` without anything that needs their rows, for a page that is drawn every second."""
     own = seller_file.find(key) if groups else None
@@ -238,7 +227,10 @@ def list_rows(
         return RowPage([], after)
     layout = _layout_of(key)
     problems = [
-        RowProblem(kind, values) for error in found for values in [_values(error.row, layout)] for kind in error.kinds
+        RowProblem(kind, values)
+        for error in found
+        for values in [name_values((cell.value for cell in find_cells(error.row)), layout)]
+        for kind in error.kinds
     ]
     suggestions = iter(suggest(problems) if with_suggestions else [None] * len(problems))
     told = own.tell(found) if own else found
@@ -337,11 +329,6 @@ def columns_of(kind: ErrorKind) -> Sequence[str]:
     return (kind.column,) if kind.column else ()
 
 
-def _values(row: str, layout: Layout) -> dict[str, str]:
-    """The values of a row by column; none if there are too few or too many to assign them."""
-    return name_values([cell.value for cell in find_cells(row)], layout)
-
-
 def name_values(cells: Iterable[str], layout: Layout) -> dict[str, str]:
     """The values of a row by column; none if there are too few or too many to assign them."""
     values = [value.strip() for value in cells]
@@ -401,9 +388,8 @@ def _wrong_own_cells(own: SellerFile, cells: list[Cell], kinds: Collection[Error
 def _name_own_cells(own: SellerFile, row: str, kinds: Collection[ErrorKind]) -> list[CellShown]:
     cells = own.find_cells(row)
     wrong = _wrong_own_cells(own, cells, kinds)
-    named = [(cell, column) for cell, column in zip(cells, own.reading.columns, strict=False)]
     return [
         CellShown(column, visible(cell.value.strip()), (cell, column) in wrong)
-        for cell, column in named
+        for cell, column in zip(cells, own.reading.columns, strict=False)
         if cell.value.strip() or (cell, column) in wrong
     ]

@@ -9,17 +9,16 @@ from itertools import chain
 
 from app.csvfile.cells import split_record
 from app.csvfile.columns import REASON_COLUMNS
-from app.csvfile.write import csv_lines, in_pieces, no_formula
+from app.csvfile.write import csv_lines, in_pieces, joined, no_formula
 from app.imports.foreign.origins import Apart
 from app.imports.foreign.reasons import Outcome
 from app.imports.reports import exports
 from app.imports.reports.exports import FIXES, REPORT_HEADER
 from app.imports.reports.fix_file import open_as_now
-from app.imports.reports.seller_file import SellerFile
+from app.imports.reports.seller_file import SellerFile, batched
 from app.queries import ImportKey, without_transaction
 from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 
-_PIECE_BYTES = 64 * 1024
 _REASON = "REASON"
 
 
@@ -69,17 +68,12 @@ def apart(file: SellerFile, *, outcomes: frozenset[Outcome]) -> Iterator[bytes]:
 
 
 def _with_texts(file: SellerFile, rows: Iterator[tuple[Apart, str]]) -> Iterator[tuple[bytes, list[str]]]:
-    waiting: list[tuple[Apart, str]] = []
-    for pair in chain(rows, [None]):
-        if pair is not None:
-            waiting.append(pair)
-        if waiting and (pair is None or len(waiting) == 1_000):
-            texts = file.read_texts([one.place for one, _ in waiting])
-            lines = file.find_lines(one.out_line for one, _ in waiting)
-            for text, (one, reason) in zip(texts, waiting, strict=True):
-                to = f"Added to line {lines[one.out_line]}. " if one.outcome == Outcome.ADDED else ""
-                yield text, [to + reason]
-            waiting = []
+    for some in batched(rows, 1_000):
+        texts = file.read_texts([one.place for one, _ in some])
+        lines = file.find_lines(one.out_line for one, _ in some)
+        for text, (one, reason) in zip(texts, some, strict=True):
+            to = f"Added to line {lines[one.out_line]}. " if one.outcome == Outcome.ADDED else ""
+            yield text, [to + reason]
 
 
 def _read_reasons(file: SellerFile) -> Iterator[str]:
@@ -108,7 +102,7 @@ def _report(file: SellerFile, error: RecordedError, told: RecordedError) -> list
 def _below_head(file: SellerFile, rows: Iterator[bytes]) -> Iterator[bytes]:
     """Rows of the text below what stands above them, in the encoding of the file."""
     head, ending = file.head, file.ending
-    return _in_pieces(file.as_own(chain([head], (row + ending for row in rows))))
+    return joined(file.as_own(chain([head], (row + ending for row in rows))))
 
 
 def _with_columns(file: SellerFile, names: Sequence[str], rows: Iterator[tuple[bytes, list[str]]]) -> Iterator[bytes]:
@@ -118,7 +112,7 @@ def _with_columns(file: SellerFile, names: Sequence[str], rows: Iterator[tuple[b
     kept = head.rstrip(b"\r\n")
     if file.reading.header_line:
         head = kept + _behind(file, separator, names) + head[len(kept) :]
-    return _in_pieces(
+    return joined(
         file.as_own(chain([head], (text + _behind(file, separator, values) + ending for text, values in rows)))
     )
 
@@ -126,14 +120,3 @@ def _with_columns(file: SellerFile, names: Sequence[str], rows: Iterator[tuple[b
 def _behind(file: SellerFile, separator: bytes, values: Iterable[str]) -> bytes:
     quoted = ('"{}"'.format(no_formula(value).replace('"', '""')) if value else "" for value in values)
     return b"".join(separator + file.encode(value) for value in quoted)
-
-
-def _in_pieces(texts: Iterable[bytes]) -> Iterator[bytes]:
-    waiting = bytearray()
-    for text in texts:
-        waiting += text
-        if len(waiting) >= _PIECE_BYTES:
-            yield bytes(waiting)
-            waiting.clear()
-    if waiting:
-        yield bytes(waiting)

@@ -8,8 +8,8 @@ import codecs
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain
-from typing import Any, NamedTuple
+from itertools import chain, islice
+from typing import Any, NamedTuple, TypeVar
 
 from app.csvfile.columns import Column
 from app.csvfile.records import Cell, find_cells
@@ -24,6 +24,8 @@ from app.queries import ImportKey
 from app.queries.imports import conversions, row_errors
 from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 from app.storage import current_storage, iter_range
+
+_T = TypeVar("_T")
 
 #: Rows whose places are looked up at once.
 _ROWS_AT_ONCE = 5_000
@@ -229,7 +231,7 @@ class SellerFile:
         added, which follow the row that they were added to.
         """
         last = -1
-        for some in batched_lines(out_lines):
+        for some in batched(out_lines):
             places, added = self.origins.find(some), self.origins.find_added(some)
             found = dict.fromkeys(chain.from_iterable((place, *added.get(at, ())) for at, place in places.items()))
             # A row that became several lines may be in two parts.
@@ -261,16 +263,11 @@ class SellerFile:
             yield encoder.encode(decoder.decode(piece))
 
 
-def batched_lines(out_lines: Iterable[int]) -> Iterator[list[int]]:
-    """``out_lines``, some thousand at a time."""
-    waiting: list[int] = []
-    for line in out_lines:
-        waiting.append(line)
-        if len(waiting) == _ROWS_AT_ONCE:
-            yield waiting
-            waiting = []
-    if waiting:
-        yield waiting
+def batched(some: Iterable[_T], size: int = _ROWS_AT_ONCE) -> Iterator[list[_T]]:
+    """The same in lists of ``size``, the last of which may be shorter; as in ``itertools`` from Python 3.12 on."""
+    coming = iter(some)
+    while found := [*islice(coming, size)]:
+        yield found
 
 
 def find(key: ImportKey) -> SellerFile | None:
