@@ -72,6 +72,17 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
     return Index(name, *columns, unique=unique, postgresql_where=text(where))
 
 
+class _OfSeller:
+    """The first columns of what a seller has by itself: its key, and its public id."""
+
+    seller_id: Mapped[int] = mapped_column(
+        ForeignKey("sellers.id"), primary_key=True, autoincrement=False, sort_order=-3
+    )
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True, sort_order=-2)
+    #: It can be neither guessed nor counted.
+    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4, sort_order=-1)
+
+
 class _OfImport:
     """The first columns of the key of what belongs to an import."""
 
@@ -136,16 +147,12 @@ class PasswordReset(Base):
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
-class ApiToken(Base):
+class ApiToken(_OfSeller, Base):
     """An API token, presented instead of a password; only its digest is stored."""
 
     __tablename__ = "api_tokens"
     __table_args__ = (_one_of("scope", TokenScope),)
 
-    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    #: The public id.
-    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
     #: The seller's name for it.
     name: Mapped[str] = mapped_column(Text)
     scope: Mapped[str] = mapped_column(CodeText)
@@ -256,7 +263,7 @@ class Listing(Base):
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
 
 
-class Conversion(Base):
+class Conversion(_OfSeller, Base):
     """A foreign file, and what became of it on its way into the import format; before that, its draft.
 
     Its files lie in the storage under keys made of its public id and the attempt (``queries.imports.conversions``).
@@ -277,9 +284,6 @@ class Conversion(Base):
         Index(None, "updated_at"),
     )
 
-    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
     #: As those of an import; what it starts inherits them.
     form_key: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     idempotency_key: Mapped[str | None] = mapped_column(Text)
@@ -336,7 +340,7 @@ class Conversion(Base):
     source_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
-class SavedMapping(Base):
+class SavedMapping(_OfSeller, Base):
     """A mapping that a seller has saved under a name, for files with the same columns."""
 
     __tablename__ = "mappings"
@@ -345,9 +349,6 @@ class SavedMapping(Base):
         Index("ix__mappings__columns", "seller_id", "columns_hash"),
     )
 
-    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
     name: Mapped[str] = mapped_column(Text)
     #: The names of the file's columns, normalised and sorted, and their SHA-256, by which they are found.
     columns: Mapped[list[str]] = mapped_column(ARRAY(Text))
@@ -359,7 +360,7 @@ class SavedMapping(Base):
     used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
-class Import(Base):
+class Import(_OfSeller, Base):
     """A run over an uploaded file: an import or a check; or an undo, a run over what an import has written."""
 
     __tablename__ = "imports"
@@ -416,10 +417,6 @@ class Import(Base):
         _partial("ix__imports__live", "id", where=f"status in {sql_list(LIVE_IMPORT_STATUSES)}"),
     )
 
-    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    #: The public id: it can be neither guessed nor counted.
-    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
     kind: Mapped[str] = mapped_column(CodeText, server_default=ImportKind.IMPORT)
     #: What the release before has instead of ``kind``. A trigger keeps the two alike while both releases run; the next
     #: one drops it (docs/upgrading.md).
@@ -745,14 +742,11 @@ class EarlierValues(_OfImport, Base):
     edits_before: Mapped[list[int | None] | None] = mapped_column(ARRAY(Integer))
 
 
-class KeptListing(Base):
-    """A listing that an undo has left as it is, and why."""
+class KeptListing(_OfImport, Base):
+    """A listing that an undo, the import of its key, has left as it is, and why."""
 
     __tablename__ = "kept_listings"
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    #: The undo.
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     item_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     condition: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     variants: Mapped[str] = mapped_column(CodeText, primary_key=True)
@@ -809,7 +803,7 @@ class ListingWarning(_OfImport, Base):
     after: Mapped[int] = mapped_column(Integer)
 
 
-class WebhookEndpoint(Base):
+class WebhookEndpoint(_OfSeller, Base):
     """A webhook endpoint of a seller."""
 
     __tablename__ = "webhook_endpoints"
@@ -819,9 +813,6 @@ class WebhookEndpoint(Base):
         CheckConstraint("(old_secret is null) = (old_secret_until is null)", name="old_secret_told_in_full"),
     )
 
-    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
     url: Mapped[str] = mapped_column(Text)
     #: Its events, of ``statuses.IMPORT_EVENTS``.
     events: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
@@ -837,8 +828,8 @@ class WebhookEndpoint(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
 
 
-class Delivery(Base):
-    """A message of the outbox; afterwards its log entry."""
+class Delivery(_OfSeller, Base):
+    """A message of the outbox; afterwards its log entry. Receivers get its public id, the same at every attempt."""
 
     __tablename__ = "deliveries"
     __table_args__ = (
@@ -865,10 +856,6 @@ class Delivery(Base):
         Index("ix__deliveries__endpoint", "seller_id", "endpoint_id", "id"),
     )
 
-    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, autoincrement=False)
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    #: The receiver's id of the message, the same for every attempt.
-    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4)
     channel: Mapped[str] = mapped_column(CodeText)
     event: Mapped[str] = mapped_column(CodeText)
     #: The endpoint of a webhook, or the one that an email is about.

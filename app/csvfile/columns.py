@@ -100,7 +100,8 @@ class Spec(NamedTuple):
 def _names(rule: str, example: str, *, is_free_text: bool = False) -> Spec:
     return Spec(
         Role.NAMES_ITEM,
-        parse.parse_name,
+        # Only the catalog tells whether it exists; whether it is required is checked with the row.
+        str,
         Needed.NAMES_ITEM,
         rule,
         (example,),

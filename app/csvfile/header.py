@@ -176,7 +176,8 @@ def _explain(line: str) -> str:
 
 def _explain_names(names: list[str]) -> str:
     plain = [_plain(name) for name in names]
-    columns = _columns_meant(plain)
+    # The oldest layout that has every known column in the header.
+    columns = next(columns for columns in LAYOUTS if {*plain} & {*COLUMNS} <= {*columns})
     if not {*plain} & {*COLUMNS}:
         if plain[0] in Mode.__members__:
             return "The file has no header: its first line is a row of values. Put the header above it."
@@ -196,11 +197,6 @@ def _explain_names(names: list[str]) -> str:
             "header."
         )
     return _explain_columns(names, columns)
-
-
-def _columns_meant(plain: list[str]) -> tuple[Column, ...]:
-    """The columns to compare a header with: the oldest layout that has every known column in the header."""
-    return next(columns for columns in LAYOUTS if {*plain} & {*COLUMNS} <= {*columns})
 
 
 def _other_separator(line: str) -> str | None:

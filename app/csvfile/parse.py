@@ -148,11 +148,6 @@ def parse_urn(value: str) -> str:
     return value
 
 
-def parse_name(value: str) -> str:
-    """GAME, SET or NAME. Only the catalog tells whether it exists; whether it is required is checked with the row."""
-    return value
-
-
 def parse_text(limit: int) -> Callable[[str], str | None]:
     """A parser of free text of at most ``limit`` characters, which removes its guard; None when empty."""
 

@@ -120,7 +120,9 @@ def _read(data: bytes, offset: int, line: int, layout: Layout, *, is_last: bool)
     is_regular[[*thorough]] = True
     firsts = np.flatnonzero(is_regular)
     heads = np.append(firsts, end)
-    _check_sizes(starts[heads], heads + line)
+    too_long = np.flatnonzero(np.diff(starts[heads]) > MAX_RECORD_BYTES)
+    if len(too_long):
+        raise _too_long(line + int(heads[too_long[0]]))
     fit_lines, columns, unfit = _place(np.delete(regular, misfits), columns, thorough, layout)
     # The record that begins on a line.
     records = np.cumsum(is_regular) - 1
@@ -135,22 +137,16 @@ def check_text(data: bytes, line: int) -> None:
         at = line + data.count(b"\n", 0, nul)
         raise FileRejected(f"Line {at} contains a NUL byte, so this is not a text file. {SAVE_AS_CSV}", at)
     try:
-        if not data.isascii():
-            # Ten times as fast as decoding, which knows the place.
-            pa.array([data], pa.binary()).cast(pa.string())
-    except pa.ArrowInvalid:
-        _find_undecodable(data, line)
-
-
-def _find_undecodable(data: bytes, line: int) -> None:
-    try:
-        data.decode("utf-8")
+        try:
+            if not data.isascii():
+                # Ten times as fast as decoding, which knows the place.
+                pa.array([data], pa.binary()).cast(pa.string())
+        except pa.ArrowInvalid:
+            data.decode("utf-8")
     except UnicodeDecodeError as error:
         at = line + data.count(b"\n", 0, error.start)
-        raise FileRejected(
-            f"Line {at} has characters that cannot be read: the file is not saved in UTF-8. {SAVE_AS_CSV}",
-            at,
-        ) from None
+        what = "has characters that cannot be read: the file is not saved in UTF-8."
+        raise FileRejected(f"Line {at} {what} {SAVE_AS_CSV}", at) from None
 
 
 def _read_irregular(
@@ -215,7 +211,11 @@ def _place(
 ) -> tuple[Indices, list[pa.Array], dict[int, list[str]]]:
     """The fit records by line and their columns, with those that were read thoroughly, and the cells of the others."""
     cells = {at: _own_values(cells, layout) for at, cells in thorough.items()}
-    fit = {at: one for at, one in cells.items() if _is_fit(one, layout)}
+    fit = {
+        at: one
+        for at, one in cells.items()
+        if len(one) == len(layout.columns) and type(one) is list and not any(map(CONTROL.search, one))
+    }
     if fit:
         lines = np.append(lines, [*fit])
         order = np.argsort(lines)
@@ -238,17 +238,6 @@ def _own_values(cells: list[str], layout: Layout) -> list[str]:
         return cells
     kept = cells[:count]
     return BrokenCells(kept, cells.problems) if isinstance(cells, BrokenCells) else kept
-
-
-def _is_fit(cells: list[str], layout: Layout) -> bool:
-    return len(cells) == len(layout.columns) and type(cells) is list and not any(map(CONTROL.search, cells))
-
-
-def _check_sizes(starts: Indices, lines: Indices) -> None:
-    """Raise FileRejected for a record over MAX_RECORD_BYTES."""
-    too_long = np.flatnonzero(np.diff(starts) > MAX_RECORD_BYTES)
-    if len(too_long):
-        raise _too_long(int(lines[too_long[0]]))
 
 
 def _too_long(line: int) -> FileRejected:

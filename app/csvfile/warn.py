@@ -69,17 +69,14 @@ class Watch:
         for name, kind in KINDS.items():
             found = kind.find(block, self._layout)
             if found:
-                first = self._warned.get(name) or self._first(name, found, int(block.lines[found.record]))
+                # A row may have more values than there are columns; these values have no column name.
+                column, value = self._layout.name_at(found.column), found.value.strip()[:_VALUE_LENGTH]
+                first = self._warned.get(name) or Warned(name, 0, int(block.lines[found.record]), column, value)
                 self._warned[name] = first._replace(rows=first.rows + found.rows)
 
     def warnings(self) -> list[Warned]:
         """The warnings, in the order of KINDS."""
         return [self._warned[name] for name in KINDS if name in self._warned]
-
-    def _first(self, name: str, found: Mistakes, line: int) -> Warned:
-        # A row may have more values than there are columns; these values have no column name.
-        column = self._layout.name_at(found.column)
-        return Warned(name, 0, line, column, found.value.strip()[:_VALUE_LENGTH])
 
 
 def read_stored(stored: Iterable[Mapping[str, Any]]) -> list[Warned]:

@@ -129,21 +129,22 @@ def _watched(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if head is not None:
             head += piece
             if len(head) >= _HEAD_BYTES:
-                _refuse_orders(bytes(head))
+                read_beginning(bytes(head))
                 head = None
         yield piece
     if head is not None:
-        _refuse_orders(bytes(head))
+        read_beginning(bytes(head))
 
 
-def _refuse_orders(head: bytes) -> None:
+def read_beginning(head: bytes) -> Reading | None:
+    """How a file is read that begins so; None if that is not certain yet. Raises NotStock for orders."""
     try:
-        detect(io.BytesIO(head), overrides=Overrides())
+        return detect(io.BytesIO(head), overrides=Overrides())
     except NotStock:
         raise
     except FileRejected:
         # The whole file is judged when it is there: a workbook, for one, cannot be read from its beginning.
-        return
+        return None
 
 
 def _find_of_form(created: Conversion) -> Conversion | None:

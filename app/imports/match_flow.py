@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from enum import StrEnum
-from io import BytesIO
 from typing import BinaryIO
 
-from app.csvfile.errors import FileRejected
 from app.extensions import db
 from app.imports import conversion_job, conversions, mappings
 from app.imports.errors import TransitionRefused
@@ -17,7 +15,6 @@ from app.imports.foreign.findings import OpenQuestion, asked_of
 from app.imports.foreign.mapping import Kind, Mapping, find_reasons
 from app.imports.foreign.matching import Matching, match_file
 from app.imports.foreign.money import OWN_CURRENCY
-from app.imports.foreign.reading import NotStock, Overrides, detect
 from app.imports.foreign.sample import Sample
 from app.imports.foreign.shapes import Unsure
 from app.models import Conversion
@@ -69,14 +66,8 @@ def asks_nothing(seller_id: int, start: bytes) -> bool:
 
     Raises NotStock for orders.
     """
-    try:
-        columns = detect(BytesIO(start), overrides=Overrides()).columns
-    except NotStock:
-        raise
-    except FileRejected:
-        # The beginning of a workbook alone cannot be read.
-        return False
-    return bool(find_reasons(columns) or mappings.find_for(seller_id, columns))
+    reading = conversions.read_beginning(start)
+    return bool(reading and (find_reasons(reading.columns) or mappings.find_for(seller_id, reading.columns)))
 
 
 def rematch(seller_id: int, draft: Conversion) -> Step:

@@ -189,7 +189,10 @@ class _Server(ABC):
         if is_new:
             _wait_until(lambda: not self.processes(), LEFTOVER_SECONDS)
             self.kill_leftovers()
-            self._start()
+            command = self.prepare()
+            if self.sockets != self.data:
+                self.make_own(self.sockets)
+            self._process = self.run(command)
         is_there = _wait_until(lambda: self.ping() or self._has_ended(), START_SECONDS)
         if self._has_ended() and not is_new:
             self.ensure()
@@ -232,9 +235,11 @@ class _Server(ABC):
         """Start a program as the server's account, its output going to the log."""
         account = self.account()
         is_other = account != os.geteuid()
+        # The kernel tells of the end of the thread that has started the program.
+        is_main = threading.current_thread() is threading.main_thread()
         with self.log.open("ab") as output:
             return subprocess.Popen(
-                [*self._dying_with_owner(), *command],
+                [*(dying_with_parent(self.FAREWELL) if is_main else ()), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -255,19 +260,8 @@ class _Server(ABC):
         if directory.stat().st_uid != self.account():
             os.chown(directory, self.account(), pwd.getpwuid(self.account()).pw_gid)
 
-    def _start(self) -> None:
-        command = self.prepare()
-        if self.sockets != self.data:
-            self.make_own(self.sockets)
-        self._process = self.run(command)
-
     def _has_ended(self) -> bool:
         return self._process is not None and self._process.poll() is not None
-
-    def _dying_with_owner(self) -> list[str]:
-        # The kernel tells of the end of the thread that has started the program.
-        is_main = threading.current_thread() is threading.main_thread()
-        return dying_with_parent(self.FAREWELL) if is_main else []
 
 
 class _Postgres(_Server):
