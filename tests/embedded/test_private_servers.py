@@ -168,7 +168,6 @@ def test_a_server_that_is_about_to_end_is_replaced(only_redis: PrivateServers) -
     server._process = subprocess.Popen(["sleep", "0.2"])
     only_redis.ensure()
     assert server.ask()
-    only_redis.stop()
 
 
 def test_threads_that_find_a_server_dead_start_it_once_and_it_outlives_them(only_redis: PrivateServers) -> None:
