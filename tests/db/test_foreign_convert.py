@@ -42,7 +42,7 @@ MARIGOLD, RAT = "urn:h:1", "urn:h:2"
 
 @pytest.fixture
 def cards(app: Flask) -> None:
-    """A catalog of seven cards, two of which have one name and one Cardmarket id."""
+    """A catalog of eight cards, two of which have one name and one Cardmarket id."""
     of_all = [
         (CHARMANDER, "Obsidian Flames", "Charmander", "026", "normal reverse de", [725106], [509703]),
         ("urn:c:tg5", "Obsidian Flames", "Hoopa", "TG05", "holo", [], []),
@@ -51,6 +51,7 @@ def cards(app: Flask) -> None:
         (OTHER_IONO, "Paldea Evolved", "Iono", "254", "holo fr", [7], [509980]),
         (MARIGOLD, "Harbour Rats", "The Marigold", "HR-01", "normal reverse foil", [], []),
         (RAT, "Harbour Rats", "Rat", "HR-02", "foil", [], []),
+        ("urn:h:deck", "Harbour Rats", "The Fleet", "HR-D1", "", [], []),
     ]
     items.replace(
         items.NewItem(urn, GAME, of_set, name, number, "", variants.split(), name_key(GAME, of_set, name), cm, tcg)

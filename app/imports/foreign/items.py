@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from os.path import commonprefix
 from string import ascii_lowercase
 from typing import NamedTuple
 
@@ -294,8 +295,8 @@ class Items:
 
 def _add_bare(by_number: dict[str, list[NamedItem]]) -> None:
     """Add the numbers without the letters that all numbers of a set begin with: 22 for HR-22."""
-    prefix, *others = {key[: len(key) - len(key.lstrip(ascii_lowercase))] for key in by_number} or {""}
-    if prefix and not others:
+    shared = commonprefix([*by_number])
+    if prefix := shared[: len(shared) - len(shared.lstrip(ascii_lowercase))]:
         by_number |= {key.removeprefix(prefix): items for key, items in by_number.items()}
 
 
