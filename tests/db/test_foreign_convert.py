@@ -19,7 +19,7 @@ from app.imports.foreign import block_converter, delimited, memo
 from app.imports.foreign import items as items_of_rows
 from app.imports.foreign.block_converter import BlockConverter
 from app.imports.foreign.bound import Bound
-from app.imports.foreign.choices import choose, fields_of
+from app.imports.foreign.choices import choose, fields_of, missing_of
 from app.imports.foreign.convert import HEADER_LINE, convert
 from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, Money, Source
 from app.imports.foreign.matching import By, Matching, match_file
@@ -28,9 +28,10 @@ from app.imports.foreign.reading import detect
 from app.imports.foreign.reasons import Outcome, Question
 from app.imports.foreign.recognised import formats
 from app.imports.foreign.sample import Sample
+from app.imports.foreign.sets import Sets
 from app.imports.match_flow import Step
 from app.models import Seller
-from app.queries import items
+from app.queries import items, items_by_set
 from tests.factories import csv_bytes, row, start
 
 RATES = {"USD": "1", "EUR": "1"}
@@ -306,7 +307,7 @@ def test_foils_have_a_quantity_and_a_price_of_their_own(
         fields = [Field.NAME, Field.SET, Field.CONDITION, Field.PRICE, Field.FOIL_PRICE, Field.QUANTITY, foils]
         came = Came(text, seller, choose(came.matching.mapping, columns, fields, {}))
     elif not listings:
-        assert came.matching.missing == (Field.QUANTITY,)
+        assert {*missing_of(came.matching.mapping)} - {Field.FOIL_QUANTITY} == {Field.QUANTITY}
     assert came.listings("PRICE", "QUANTITY", "VARIANTS") == listings
     assert came.outcomes == (["row"] if listings else ["open"])
 
@@ -329,7 +330,7 @@ def test_a_file_of_no_format_is_matched_by_names(cards: None, seller: Seller) ->
     assert came.listings() == [(CHARMANDER, "EX", "104950", "2", "de|normal")]
     assert came.listings("MODE", "NOTES") == [("CREATE", "Ordner 3")]
     assert {one.by for one in came.matching.columns} == {By.NAME}
-    assert came.matching.missing == ()
+    assert missing_of(came.matching.mapping) == ()
 
 
 def test_columns_are_matched_by_contents_and_by_almost_their_name(cards: None, seller: Seller) -> None:
@@ -564,7 +565,7 @@ def test_a_saved_mapping_asks_nothing_again(cards: None, seller: Seller) -> None
     shuffled = matched("Condition,Z,Q,Number,Set,Name\nLP,0.45,2,26,Obsidian Flames,Charmander\n")
     assert replace(shuffled.mapping, columns=mapping.columns) == mapping
     renamed = matched(header.replace("Z", "Zz") + body)
-    assert renamed.missing == (Field.PRICE,)
+    assert missing_of(renamed.mapping) == (Field.PRICE,)
     assert [one.column for one in renamed.columns if not one.fields] == ["Zz"]
 
 
@@ -624,15 +625,15 @@ def test_words_and_prices_are_shown_before_they_are_used(cards: None, seller: Se
         ("SV03: Obsidian Flames", 1, "Obsidian Flames"),
         ("Neo Genesis", 1, "Neo Genesis"),
     ]
-    (unknown,) = (one for one in words_of(sample, mapping, mapping.columns) if one.choices)
-    assert unknown.choices == ("Pokemon > Obsidian Flames",)
+    nearest = Sets(items_by_set.list_sets(), mapping).nearest("Obsidian Flame")
+    assert nearest == ["Pokemon > Obsidian Flames"]
     finish = "Name,Foil\nX,yes\n"
     of_all = Came(finish, seller).matching.mapping.with_source(Field.CONDITION, Source(constant="EX"))
     (foil,) = words_of(
         Sample(io.BytesIO(finish.encode()), detect(io.BytesIO(finish.encode()), overrides={})), of_all, of_all.columns
     )
     assert foil.becomes == "foil"
-    answered = mapping.answer(Kind.SET, unknown.word, unknown.choices[0])
+    answered = mapping.answer(Kind.SET, "Obsidian Flame", nearest[0])
     assert "Obsidian Flames" in {one.becomes for one in words_of(sample, answered, mapping.columns)}
     # That of a graded card is none.
     sample.keep(BlockConverter(Bound(mapping, mapping.columns)).for_sale)

@@ -446,7 +446,7 @@ def test_codes_of_sets_are_answered_and_another_tools_format_is_known_beside_a_s
     columns = "Name,Set name,Set code,Collector number,Foil,Quantity,ManaBox ID,Purchase price,Purchase price currency"
     asked = follow(client, send(client, f"{columns},Condition\n{rows}"))
     assert [words(one) for one in asked.select(".match-word b")] == ["Zz"]
-    hint = "The catalog has no set “Zz”. 1 of 1 rows are cards of Set. Its cards: Name 1 · 1"
+    hint = "The catalog has no set “Zz”. This row is a card of Set. Its cards: Name 1 · 1"
     assert " ".join(words(one) for one in asked.select(".match-word p")) == hint
     wrong = read(fill(client, asked, **{"other-1": "Seet"}), 422)
     assert words(wrong.select_one("#match-error")) == "The catalog has no set “Seet”. Did you mean “Game > Set”?"
@@ -464,7 +464,7 @@ def test_codes_of_sets_are_answered_and_another_tools_format_is_known_beside_a_s
     asked = follow(client, send(client, f"{columns}\n1,0,Name 1,yy,Heavily Played,English,,,1,False,False,£1.50\n"))
     assert [words(one) for one in asked.select(".match-word b")] == ["yy"]
     (told,) = (words(one) for one in asked.select("#decided li") if words(one.code) == "Heavily Played")
-    assert told.endswith(" Grade 5 of 6 at Moxfield and Deckbox, best first.")
+    assert "→ Grade 5 of 6 at Moxfield and Deckbox, best first. Played (PL)" in told
     preview = follow(client, fill(client, asked, **{"other-1": "Set"}))
     assert "Moxfield collection." in words(preview.select_one("main"))
     assert [*tiles(preview).values()] == ["1", "1", "0", "0", "0"]

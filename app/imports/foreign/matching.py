@@ -97,8 +97,6 @@ class ColumnMatch:
     by: By | None = None
     #: For the seller: why it was taken for that, or why not.
     why: str = ""
-    #: The share of its cells that look like the field; None where any do.
-    fit: float | None = None
     examples: tuple[str, ...] = ()
 
 
@@ -111,12 +109,6 @@ class Matching:
     format: Format | None = None
     #: The fields that a saved mapping takes from columns which the file does not have.
     lost: tuple[Field, ...] = ()
-
-    @property
-    def missing(self) -> tuple[Field, ...]:
-        """The fields that every listing needs and no column was taken for."""
-        there = {to for to, source in self.mapping.sources.items() if source.columns or source.constant}
-        return tuple(one for one in (Field.CONDITION, Field.PRICE, Field.QUANTITY) if one not in there)
 
 
 def match_file(source: BinaryIO, reading: Reading, *, saved: Sequence[Mapping] = ()) -> Matching:
@@ -226,8 +218,7 @@ class _Matcher:
     def _add(self, at: int, to: Field, by: By, why: str) -> None:
         before = self._taken.get(at)
         fields = (*before.fields, to) if before else (to,)
-        fit = self._sample.share(at, TESTS[to]) if to in TESTS else None
-        self._taken[at] = ColumnMatch(self._columns[at], fields, by, why, fit, self._examples(at))
+        self._taken[at] = ColumnMatch(self._columns[at], fields, by, why, self._examples(at))
 
     def _examples(self, at: int) -> tuple[str, ...]:
         return tuple(self._sample.cells(at)[:_SHOWN])

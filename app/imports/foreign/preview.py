@@ -37,10 +37,8 @@ class Word(NamedTuple):
     rows: int
     #: What it becomes, for the seller; empty if that is open.
     becomes: str
-    #: Why its rows are left out or open.
+    #: Why it is that, or why its rows are left out or open.
     why: str = ""
-    #: What it may be, as answers have it, the nearest first; only for a set.
-    choices: tuple[str, ...] = ()
 
 
 class Price(NamedTuple):
@@ -107,7 +105,7 @@ def _of_catalog(kind: Kind, word: str, count: int, mapping: Mapping, sets: Sets)
     names = sorted({one.name for one in found.sets})
     if names:
         return Word(kind, word, count, ", ".join([*names, *sorted(found.extras)]))
-    return Word(kind, word, count, "", f"The catalog has no set “{word}”.", tuple(sets.nearest(word)))
+    return Word(kind, word, count, "", f"The catalog has no set “{word}”.")
 
 
 def prices_of(sample: Sample, mapping: Mapping, columns: Sequence[str]) -> Prices | None:

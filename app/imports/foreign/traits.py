@@ -28,7 +28,6 @@ class Traits(NamedTuple):
     finishes: frozenset[str] = frozenset()
     #: A code of ``data/languages.toml``; empty: not told.
     language: str = ""
-    is_playset: bool = False
     is_altered: bool = False
     #: Whether buyers do not see the listing; None: not told.
     is_hidden: bool | None = None
@@ -68,7 +67,6 @@ class TraitReader:
             found.condition,
             frozenset(found.finishes),
             found.language,
-            flags[Field.PLAYSET],
             flags[Field.ALTERED],
             self._hidden(values, found),
             found.left_out,

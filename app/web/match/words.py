@@ -122,7 +122,8 @@ def _hints(one: Conversion, page: Sequence[OpenQuestion], mapping: Mapping, sets
 def _set_hint(cards: Map[str, int], most: int, homes: Counter[str], alike: list[str]) -> Hint:
     rows = sum([*cards.values()][:most])
     best, fitting = next(iter(homes.most_common(1)), ("", 0))
-    why = f"{fitting:,} of {rows:,} rows are cards of {best.rpartition(IN_GAME)[2]}." if best else ""
+    which = "This row is a card" if rows == 1 else f"{fitting:,} of {rows:,} rows are cards"
+    why = f"{which} of {best.rpartition(IN_GAME)[2]}." if best else ""
     fit = [home for home, _ in homes.most_common(_HOMES)]
     alike = [one for one in alike if one not in fit]
     return Hint(fit, alike, best if fitting == rows else "", why, [*cards])
