@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -27,6 +28,7 @@ from app.queries import BatchKey, ImportKey
 from app.queries.imports import corrections, transitions, undo_listings
 from app.queries.imports import undo as undo_queries
 from app.queries.listings.earlier_values import MARKS
+from app.queries.listings.listings import in_place
 from app.statuses import RetriedRows
 from tests.conftest import CLUSTER, make_seller
 from tests.factories import listed, look, make_items, row, start
@@ -231,6 +233,40 @@ def test_what_an_undo_has_kept_it_keeps_although_the_listing_is_as_before_again(
     run_jobs()
     assert counts(rest) == (2, 0, 0)
     assert {(one[0], one[3]) for one in listed(seller)} == {("urn:test:1", "100")}
+
+
+def test_what_another_undo_puts_back_meanwhile_is_looked_at_again(
+    app: Flask, seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_items()
+    start(seller, [row(urn=f"urn:test:{n}") for n in (1, 2, 3)])
+    run_jobs()
+    before = listed(seller)
+    first = start(seller, [row(mode="UPDATE", urn=f"urn:test:{n}", price=n) for n in (1, 2, 3)])
+    run_jobs()
+    later = start(seller, [row(mode="UPDATE", urn="urn:test:2", price=22)])
+    run_jobs()
+    undone, of_later = (undo.start(seller.id, one.public_id) for one in (first, later))
+    keys = [BatchKey(seller.id, one.id, 1) for one in (undone, of_later)]
+    waiting = [keys[1]]
+
+    def undo_later() -> None:
+        with app.app_context():
+            batch_job.run(*waiting.pop(), 1)
+
+    @contextmanager
+    def then_undo_later(seller_id: int) -> Iterator[None]:
+        with in_place(seller_id):
+            yield
+        if waiting:
+            monkeypatch.setattr(undo_queries, "in_place", in_place)
+            thread = threading.Thread(target=undo_later)
+            thread.start()
+            thread.join()
+
+    monkeypatch.setattr(undo_queries, "in_place", then_undo_later)
+    batch_job.run(*keys[0], 1)
+    assert (counts(undone), counts(of_later), listed(seller)) == ((0, 3, 0), (0, 1, 0), before)
 
 
 def test_what_is_put_back_from_a_record_without_marks_counts_as_changed(seller: Seller, run_jobs: RunJobs) -> None:
