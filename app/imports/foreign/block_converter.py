@@ -526,7 +526,8 @@ class BlockConverter:
     def _count(self, codes: Ints) -> list[tuple[Reason, int, int]]:
         """The reasons with these codes, a column for each row: each with the number of rows and the first of them."""
         # Each once a row.
-        pairs = np.unique(((codes << _BITS) | np.arange(codes.shape[1]))[codes != _NONE])
+        at = np.nonzero(codes != _NONE)
+        pairs = np.unique((codes[at] << _BITS) | at[1])
         distinct, firsts, counts = np.unique(pairs >> _BITS, return_index=True, return_counts=True)
         found = zip(distinct.tolist(), counts.tolist(), (pairs[firsts] & _MASK).tolist(), strict=True)
         return [(self._reasons[code], count, first) for code, count, first in found]
