@@ -78,6 +78,9 @@ def _take(browser: Browser, address: str, gate: Gate) -> None:
     status_of(page, "COMPLETED")
     mistakes = upload_and_follow(page, MISTAKES.read_bytes(), name=MISTAKES.name)
     status_of(page, "FAILED")
+    page.get_by_role("button", name="Fix 24 rows").click()
+    expect(page.get_by_role("heading", name="Fix failed rows")).to_be_visible()
+    _save(page, "fix")
     gate.close()
     details = upload_and_follow(page, _stock(), name="spring-stock.csv")
     for number in range(_CHUNKS):
@@ -142,7 +145,7 @@ def _open(browser: Browser, address: str, *, dark: bool = False, width: int = 12
         timezone_id="UTC",
         reduced_motion="reduce",
         color_scheme="dark" if dark else "light",
-        viewport={"width": width, "height": 760},
+        viewport={"width": width, "height": 800},
         # Sharp enough for a page that shows them smaller.
         device_scale_factor=scale,
     )
