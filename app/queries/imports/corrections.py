@@ -622,9 +622,9 @@ def find_corrected(seller_id: int, written: Collection[tuple[UUID, int]]) -> dic
         select a.public_id, a.line, p.public_id as parent_id, p.file_name, p.name, c.line as parent_line
         from unnest(%(ids)s::uuid[], %(lines)s::int[]) as a (public_id, line)
         join imports m on m.public_id = a.public_id and m.seller_id = %(seller_id)s
-        join imports p on p.id = m.parent_id and p.seller_id = m.seller_id
-        join fixings f on f.import_id = p.id and f.seller_id = m.seller_id and f.taken <= {_MOST_TAKEN}
-        join corrections c on c.import_id = p.id and c.seller_id = m.seller_id
+        join imports p on p.id = m.parent_id and p.seller_id = %(seller_id)s
+        join fixings f on f.import_id = p.id and f.seller_id = %(seller_id)s and f.taken <= {_MOST_TAKEN}
+        join corrections c on c.import_id = p.id and c.seller_id = %(seller_id)s
             and c.taken_by = m.id and c.taken_line = a.line
     """
     rows = fetch(
