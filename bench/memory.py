@@ -24,6 +24,12 @@ def peak_bytes(pid: int) -> int:
     return _read(pid, "VmHWM")
 
 
+def forget_peak(pid: int) -> None:
+    """Have the peak of a process count from now on."""
+    with contextlib.suppress(OSError):
+        (_PROC / str(pid) / "clear_refs").write_text("5")
+
+
 def resident_bytes(pid: int) -> int:
     """The resident memory of a process; 0 if it has ended."""
     return _read(pid, "VmRSS")
