@@ -32,7 +32,7 @@ def list_errors(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
     need_errors(one)
     wanted = read_filter(request.args)
     limit = asked["limit"]
-    shown, after = row_errors.list_rows(one.key, after_line=asked["after"], limit=limit, wanted=wanted.wanted)
+    shown, after = row_errors.list_rows(one, after_line=asked["after"], limit=limit, wanted=wanted.wanted)
     here = {**wanted.values, "limit": limit, "after": after}
     return {
         "errors": [show_failed_row(row) for row in shown],

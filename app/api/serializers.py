@@ -16,7 +16,7 @@ from app.imports.reports.progress import ImportProgress, RelatedImports
 from app.imports.reports.row_errors import RowShown
 from app.models import Conversion
 from app.queries import begin_repeatable_read
-from app.queries.imports import conversions, error_groups
+from app.queries.imports import conversions, error_groups, throughput
 from app.queries.listings.listings import listing_id
 from app.queries.listings.search import FoundListing
 from app.statuses import RetriedRows
@@ -47,9 +47,9 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
     related = progress.get_related(one)
     _, same = progress.list_same_file(one.key, limit=EARLIER_IN_IMPORT + 1)
     earlier = [each for each in same if each.key.import_id < one.key.import_id]
-    groups = row_errors.outline_groups(one.key, error_groups.list_all(one.key) if one.failed else [])
+    groups = row_errors.outline_groups(one, error_groups.list_all(one.key) if one.failed else [])
     # As on the page: while the import runs, it is polled too often for suggestions.
-    failed = row_errors.list_rows(one.key, limit=ERRORS_IN_IMPORT, with_suggestions=not one.is_moving).rows
+    failed = row_errors.list_rows(one, limit=ERRORS_IN_IMPORT, with_suggestions=not one.is_moving).rows
     return {
         **show_import(one, related),
         "warnings": [warned._asdict() for warned in likely_mistakes.list_in_rows(one)],
@@ -61,7 +61,7 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
         "retries": [_relative(child, child.retry_of) for child in related.takers],
         "earlier": earlier[:EARLIER_IN_IMPORT],
         "conversion": _foreign_file(one),
-        "batches": progress.list_batches(one.key),
+        "batches": progress.list_batches(one, throughput.get(one.key).batches),
         "error_groups": [
             {
                 "cause": group.kind.cause.slug,

@@ -29,6 +29,7 @@ from app.imports.reports.progress import BatchProgress, ImportProgress, RelatedI
 from app.imports.reports.row_errors import MatchingRows
 from app.queries import begin_repeatable_read
 from app.queries.imports import error_groups
+from app.queries.imports import throughput as recorded
 from app.queries.imports.error_groups import Group
 from app.queries.imports.row_errors import ErrorFilter
 from app.statuses import RetriedRows
@@ -70,9 +71,10 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     first_groups = groups[:_GROUPS_IN_DETAILS]
     # While the import runs, the page is polled too often to read rows each time.
     is_moving = one.is_moving
-    failed, after = row_errors.list_rows(one.key, limit=_ROWS_IN_DETAILS, with_suggestions=not is_moving)
-    batches = progress.list_batches(one.key)
-    moves = throughput.get(one)
+    failed, after = row_errors.list_rows(one, limit=_ROWS_IN_DETAILS, with_suggestions=not is_moving)
+    record = recorded.get(one.key)
+    batches = progress.list_batches(one, record.batches)
+    moves = throughput.get(one, record)
     common = _summary(one, groups, moves)
     return render_live(
         "details/show.html",
@@ -84,9 +86,7 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
         batches=batches,
         batch_counts=_count_batches(batches),
         changes=check_preview.list_changes(one),
-        groups=row_errors.outline_groups(one.key, first_groups)
-        if is_moving
-        else row_errors.show_groups(one.key, first_groups),
+        groups=row_errors.outline_groups(one, first_groups) if is_moving else row_errors.show_groups(one, first_groups),
         kept=kept_listings.list_page(one.key, limit=_KEPT_IN_DETAILS) if one.unchanged and one.is_undo else _NONE_KEPT,
         all_groups=groups,
         errors=failed,
@@ -103,8 +103,8 @@ def panel(public_id: uuid.UUID) -> ResponseReturnValue:
     return render_live(
         "details/panel.html",
         "details/_panel.html",
-        **_summary(one, groups, throughput.get(one)),
-        groups=row_errors.outline_groups(one.key, groups),
+        **_summary(one, groups, throughput.get(one, recorded.get(one.key))),
+        groups=row_errors.outline_groups(one, groups),
         here=url_for("details.panel", public_id=public_id),
     )
 
@@ -119,10 +119,10 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
     asked = read_filter(request.args)
     after = min(max(request.args.get("after", default=0, type=int), 0), _MAX_LINE)
     groups = error_groups.list_all(one.key)
-    columns = {group.kind.column: group.column for group in row_errors.outline_groups(one.key, groups)}
+    columns = {group.kind.column: group.column for group in row_errors.outline_groups(one, groups)}
     # The page begins with the groups that are shown whole: all, or those of one cause. Later pages have only rows.
     chosen = [group for group in groups if names_group(asked.wanted, group.kind)] if asked.is_active else groups
-    failed, next_after = row_errors.list_rows(one.key, after_line=after, limit=_PAGE_SIZE, wanted=asked.wanted)
+    failed, next_after = row_errors.list_rows(one, after_line=after, limit=_PAGE_SIZE, wanted=asked.wanted)
     # A page without others before or behind it has been counted: looking for a rare text takes long enough once.
     shown = None if after or next_after else MatchingRows(len(failed))
     return render_template(
@@ -135,7 +135,7 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
         heading=_errors_heading(one, chosen) if asked.is_active else f"Errors in {one.name}",
         matching=shown or _count_matching(one, asked.wanted, chosen) if asked.is_active else MatchingRows(one.failed),
         most_counted=_MOST_COUNTED,
-        groups=row_errors.show_groups(one.key, [] if after else chosen, in_full=asked.is_active),
+        groups=row_errors.show_groups(one, [] if after else chosen, in_full=asked.is_active),
         chosen_groups=chosen,
         all_groups=groups,
         errors=failed,
@@ -208,9 +208,7 @@ def _errors_heading(one: ImportProgress, chosen: Sequence[Group]) -> str:
 
 def _count_matching(one: ImportProgress, wanted: ErrorFilter, chosen: Sequence[Group]) -> MatchingRows:
     """How many rows match a filter for these groups, or for none."""
-    return (
-        MatchingRows(chosen[0].rows) if len(chosen) == 1 else row_errors.count(one.key, wanted, at_most=_MOST_COUNTED)
-    )
+    return MatchingRows(chosen[0].rows) if len(chosen) == 1 else row_errors.count(one, wanted, at_most=_MOST_COUNTED)
 
 
 class TakesUp(NamedTuple):

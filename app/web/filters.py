@@ -1,6 +1,7 @@
 """How pages display values: numbers, sizes, times, statuses and codes."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from flask import Flask
@@ -54,6 +55,10 @@ CODE_LABELS: dict[Code, Label] = {
 VISIBLE_LABEL = Label("Visible", "success", "eye")
 HIDDEN_LABEL = Label("Hidden", "quiet", "eye-off")
 
+#: Macros of templates whose output depends on their arguments alone are remembered, each for as many calls: a page that
+#: is polled mostly shows what it did a second before.
+_REMEMBERED = 1_000
+
 
 def init_app(app: Flask) -> None:
     """Register the filters and tables below with the templates."""
@@ -81,6 +86,7 @@ def init_app(app: Flask) -> None:
         undo_label=UNDO_LABEL,
         dealt_with_label=DEALT_WITH_LABEL,
         visibility_label=visibility_label,
+        remember=lru_cache(_REMEMBERED),
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

@@ -1,6 +1,7 @@
 """The menu of all pages, and which entry is current."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from flask import Flask, request, url_for
@@ -18,7 +19,13 @@ class Entry(NamedTuple):
     @property
     def path(self) -> str:
         """Its path."""
-        return url_for(self.endpoint)
+        return _find_path(self.endpoint, request.script_root)
+
+
+@lru_cache
+def _find_path(endpoint: str, _below: str) -> str:
+    # A page asks for each a dozen times.
+    return url_for(endpoint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from app.extensions import db
 from app.imports.reports import row_errors, suggestions
 from app.imports.reports.suggestions import Choice, RowProblem, Suggestion
 from app.models import Seller
-from app.queries import ImportKey, items
+from app.queries import items
 from app.queries.imports.error_groups import ErrorKind
 from app.queries.items import NewItem
-from tests.factories import make_items, row, start
+from tests.factories import look, make_items, row, start
 
 
 def told(cause: Cause, column: str, **values: str) -> list[str]:
@@ -331,8 +331,7 @@ def test_a_catalog_that_cannot_be_asked_costs_the_suggestions_and_nothing_else(
         raise psycopg.errors.QueryCanceled
 
     monkeypatch.setattr(items, "list_steps", fail)
-    key = ImportKey(seller.id, one.id)
-    (shown,) = row_errors.list_rows(key, limit=5).rows
+    (shown,) = row_errors.list_rows(look(one), limit=5).rows
     assert (shown.line, shown.problems[0].suggestion) == (2, None)
     # The page's transaction continues.
     assert db.session.execute(text("select count(*) from row_errors")).scalar() == 1

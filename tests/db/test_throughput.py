@@ -71,7 +71,7 @@ def test_pauses_are_remembered_with_their_ends(seller: Seller, monkeypatch: pyte
     pauses = list(recorded.get(key_of(started)).pauses)
     assert len(pauses) == 5
     assert pauses == sorted(pauses)
-    shown = throughput.get(look(started))
+    shown = throughput.get(look(started), recorded.get(key_of(started)))
     assert len(shown.pauses) == 3
     assert shown.pauses[-1] == pytest.approx(shown.active_seconds)
 
@@ -128,7 +128,7 @@ def test_the_place_in_the_queue_is_the_number_of_batches_before(
     assert (recorded.count_before(key_of(first)), recorded.count_before(key_of(second))) == (2, 0)
     send(first, 1)
     assert recorded.count_before(key_of(first)) == 2
-    shown = throughput.get(progress.get(seller.id, first.public_id))
+    shown = throughput.get(progress.get(seller.id, first.public_id), recorded.get(key_of(first)))
     assert shown.work.before == 2
     assert not shown.work.has_workers
 

@@ -80,7 +80,7 @@ def upgrade_with_imports(app: Flask) -> None:
 
 def look_at_failed_rows(ended: Import) -> None:
     """The failed rows of an older import are shown and reported by its own columns."""
-    (invalid, not_found) = row_errors.list_rows(key_of(ended), limit=10).rows
+    (invalid, not_found) = row_errors.list_rows(look(ended), limit=10).rows
     assert [part.column for part in invalid.parts if part.column] == ["PRICE"]
     assert [part.column for part in not_found.parts if part.column] == ["URN"]
     report = rows_of(exports.report(key_of(ended)))
@@ -95,7 +95,7 @@ def import_new_files(app: Flask, seller: Seller) -> None:
     wrong = start(seller, [row(urn="urn:test:252", location="x" * 41)])
     work()
     assert (look(made).created, look(wrong).failed) == (2, 1)
-    (error,) = row_errors.list_rows(key_of(wrong), limit=1).rows
+    (error,) = row_errors.list_rows(look(wrong), limit=1).rows
     assert [problem.message for problem in error.problems] == ["LOCATION has 41 characters. Shorten it to 40 at most."]
 
     older = start(seller, csv_bytes([row(mode="UPDATE", urn=items[0], price=6)], columns=LAYOUTS[0]))

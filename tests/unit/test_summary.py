@@ -35,6 +35,7 @@ def progress(
         public_id=uuid.uuid4(),
         file_name="stock.csv",
         file_size=1,
+        header="",
         kind=ImportKind.of_switch(check=is_check),
         status=ImportStatus(status),
         is_pausing=pausing,

@@ -32,6 +32,7 @@ RUNNING = ImportProgress(
     public_id=uuid.UUID(int=1),
     file_name="stock.csv",
     file_size=1,
+    header="",
     kind=ImportKind.IMPORT,
     status=ImportStatus.RUNNING,
     is_pausing=False,
@@ -109,13 +110,16 @@ def test_the_record_of_batches_is_read_as_seconds_since_the_import_was_created()
     def at(seconds: float) -> datetime:
         return BEGAN + timedelta(seconds=seconds)
 
+    def recorded(status: str, started_at: datetime | None, pace: list[int]) -> RecordedBatch:
+        return RecordedBatch(1, 2, status, 900, 0, 0, BEGAN, None, started_at, at(19), pace)
+
     record = Recorded(
         at(50),
         [at(20), at(30), at(45)],
         [
-            RecordedBatch("RUNNING", at(2), at(19), [5, 100, 170, 200]),
-            RecordedBatch("RUNNING", at(3), at(19), [10, 300]),
-            RecordedBatch("QUEUED", None, None, []),
+            recorded("RUNNING", at(2), [5, 100, 170, 200]),
+            recorded("RUNNING", at(3), [10, 300]),
+            recorded("QUEUED", None, []),
         ],
     )
     told = read_timeline(record, BEGAN, None)

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 import pytest
 from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
+from app.extensions import db
 from app.imports import commands
 from app.imports.worker import batch_job
 from app.models import Import, Seller
@@ -531,3 +533,21 @@ def test_the_batches_are_drawn_and_counted(client: FlaskClient, seller: Seller) 
         "1 completed with failed rows",
         "1 running",
     ]
+
+
+def test_the_page_of_a_running_import_asks_the_database_few_questions(client: FlaskClient, seller: Seller) -> None:
+    one = make(STATES[1], seller)
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    # The first request of a session notes its use.
+    assert client.get(address(one)).status_code == 200
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        assert client.get(address(one)).status_code == 200
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    # Its seller, the import, its groups, failed rows and batches, related imports, its history, the bell.
+    assert len(statements) == 8

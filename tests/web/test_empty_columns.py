@@ -43,7 +43,7 @@ def test_such_a_file_is_imported_but_for_the_rows_with_a_value_there(
         assert [(mark["title"], mark.text) for mark in soup.select("#line-3 mark")] == [("P", "left over")]
     key = ImportKey(seller.id, made.id)
     # A row is taken apart into its columns although it has empty ones more.
-    shown = row_errors.show_groups(key, error_groups.list_all(key))
+    shown = row_errors.show_groups(look(made), error_groups.list_all(key))
     assert [value.text for group in shown for value in group.values] == ["URN:TEST:3"]
     assert b"".join(exports.failed(key)) == saved(wrong, unknown, extra=2)
     assert b"".join(exports.succeeded(key)).count(b"created") == 2

@@ -9,11 +9,12 @@ from app.config import current_settings
 from app.csvfile.warn import Warned, read_stored
 from app.import_fields import ImportState
 from app.imports.reports import seller_file
-from app.models import Batch
+from app.imports.reports.seller_file import SellerFile
 from app.queries import ImportKey
 from app.queries.imports import lookups
 from app.queries.imports.corrections import NOTHING_DONE, Standing
 from app.queries.imports.lookups import ANY, ImportFilter
+from app.queries.imports.throughput import RecordedBatch
 from app.statuses import (
     GIVEN_UP_BATCH_STATUS,
     BatchStatus,
@@ -41,6 +42,8 @@ class ImportProgress(ImportState):
     key: ImportKey
     #: In bytes.
     file_size: int
+    #: The header line of its file; see ``csvfile.header.layout_of``.
+    header: str
     #: A pause was requested, and some batch is still finishing its chunk.
     is_pausing: bool
     #: Rows that the upload check found invalid; they are, or will be, among the failed.
@@ -314,16 +317,32 @@ def list_same_file(key: ImportKey, *, limit: int) -> tuple[int, list[ImportProgr
     return lookups.count_same_file(key.seller_id, sha256), [_describe(found) for found in newest]
 
 
-def list_batches(key: ImportKey) -> list[BatchProgress]:
-    """The batches of an import in the order of the file."""
-    batches = lookups.list_batches(key)
-    lines = _own_first_lines(key, [batch.first_line for batch in batches])
-    return [_describe_batch(batch, line) for batch, line in zip(batches, lines, strict=True)]
+def find_own_file(one: ImportProgress) -> SellerFile | None:
+    """The foreign file behind an import; None if its file was uploaded in the import format."""
+    return seller_file.find(one.key) if one.conversion else None
 
 
-def _own_first_lines(key: ImportKey, lines: list[int]) -> list[int]:
+def list_batches(one: ImportProgress, recorded: Sequence[RecordedBatch]) -> list[BatchProgress]:
+    """These batches of ``one``, which are all of them, in the order of the file."""
+    lines = _own_first_lines(one, [batch.first_line for batch in recorded])
+    return [
+        BatchProgress(
+            number=batch.number,
+            first_line=line,
+            status=BatchStatus(batch.status),
+            total=batch.total,
+            successful=batch.successful,
+            failed=batch.failed,
+            updated_at=batch.updated_at,
+            reason=batch.reason,
+        )
+        for batch, line in zip(recorded, lines, strict=True)
+    ]
+
+
+def _own_first_lines(one: ImportProgress, lines: list[int]) -> list[int]:
     """The first lines of the batches in the file that the seller has uploaded."""
-    own = seller_file.find(key)
+    own = find_own_file(one)
     if own is None:
         return lines
     if len(own.first_lines) == len(lines):
@@ -339,6 +358,7 @@ def _describe(found: lookups.WithCounters) -> ImportProgress:
         public_id=one.public_id,
         file_name=one.file_name,
         file_size=one.file_size,
+        header=one.header,
         kind=ImportKind(one.kind),
         status=ImportStatus(one.status),
         is_pausing=one.pause_requested_at is not None,
@@ -368,17 +388,4 @@ def _describe(found: lookups.WithCounters) -> ImportProgress:
         decided_as=found.decided_as,
         has_source=one.source_removed_at is None,
         has_errors=one.errors_removed_at is None or not found.failed,
-    )
-
-
-def _describe_batch(batch: Batch, first_line: int) -> BatchProgress:
-    return BatchProgress(
-        number=batch.number,
-        first_line=first_line,
-        status=BatchStatus(batch.status),
-        total=batch.total,
-        successful=batch.created + batch.updated + batch.unchanged,
-        failed=batch.failed,
-        updated_at=batch.updated_at,
-        reason=batch.reason if batch.status == GIVEN_UP_BATCH_STATUS or batch.waits_for_node else None,
     )

@@ -13,11 +13,11 @@ from app.csvfile.contract import column_letters
 from app.csvfile.header import layout_of
 from app.csvfile.records import Cell, find_cells
 from app.csvfile.visible import visible
-from app.imports.reports import seller_file
+from app.imports.reports.progress import ImportProgress, find_own_file
 from app.imports.reports.seller_file import OwnRow, SellerFile, name_column
 from app.imports.reports.suggestions import RowProblem, Suggestion, suggest
 from app.queries import ImportKey
-from app.queries.imports import error_groups, lookups, row_errors
+from app.queries.imports import error_groups, row_errors
 from app.queries.imports.error_groups import ErrorKind, Group, Sampled
 from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 
@@ -146,32 +146,32 @@ class GroupShown:
         return self.kind.cause
 
 
-def outline_groups(key: ImportKey, groups: Sequence[Group]) -> list[GroupShown]:
+def outline_groups(one: ImportProgress, groups: Sequence[Group]) -> list[GroupShown]:
     """``groups`` without anything that needs their rows, for a page that is drawn every second."""
-    own = seller_file.find(key) if groups else None
+    own = find_own_file(one)
     return [GroupShown(group.kind, name_column(own, group.kind.column), group.rows, [], None, []) for group in groups]
 
 
-def show_groups(key: ImportKey, groups: Sequence[Group], *, in_full: bool = False) -> list[GroupShown]:
+def show_groups(one: ImportProgress, groups: Sequence[Group], *, in_full: bool = False) -> list[GroupShown]:
     """``groups`` with an example each, their most frequent values, and what to write instead.
 
     ``in_full`` shows more values, and is meant for one or two groups.
     """
     if not groups:
         return []
-    layout = _layout_of(key)
-    own = seller_file.find(key)
+    layout = layout_of(one.header)
+    own = find_own_file(one)
     most = _MAX_VALUES_OF_ONE if in_full else _MAX_VALUES
-    samples = error_groups.sample(key, [group.kind for group in groups], limit=_SAMPLE)
+    samples = error_groups.sample(one.key, [group.kind for group in groups], limit=_SAMPLE)
     # Of a converted file only the sample's rows are looked up: values that a conversion has made say nothing.
     counted = _countable(groups) if own is None else []
-    all_rows = error_groups.list_texts(key, counted) if counted else {}
-    own_rows = own.find_rows({one.line for sample in samples.values() for one in sample}) if own else {}
+    all_rows = error_groups.list_texts(one.key, counted) if counted else {}
+    own_rows = own.find_rows({row.line for sample in samples.values() for row in sample}) if own else {}
     common: dict[ErrorKind, list[tuple[str, int, RowProblem]]] = {}
     for group in groups:
         sample = samples.get(group.kind, [])
-        texts = all_rows.get(group.kind) or [one.row for one in sample]
-        shown_as = [_own_value(own, group.kind, own_rows[one.line].text) for one in sample] if own else None
+        texts = all_rows.get(group.kind) or [row.row for row in sample]
+        shown_as = [_own_value(own, group.kind, own_rows[row.line].text) for row in sample] if own else None
         common[group.kind] = _common_values(group.kind, texts, layout, most, shown_as=shown_as)
     suggestions = iter(suggest(case for group in groups for _, _, case in common[group.kind]))
     shown = []
@@ -213,26 +213,25 @@ class RowPage(NamedTuple):
 
 
 def list_rows(
-    key: ImportKey, *, after_line: int = 0, limit: int, wanted: ErrorFilter = ANY, with_suggestions: bool = True
+    one: ImportProgress, *, after_line: int = 0, limit: int, wanted: ErrorFilter = ANY, with_suggestions: bool = True
 ) -> RowPage:
     """At most ``limit`` failed rows below a line that match ``wanted``, in the order of the file."""
-    own = seller_file.find(key)
+    own = find_own_file(one)
     if own and own.has_text and wanted.text:
-        found, after = _search(own, key, after_line, limit, wanted)
+        found, after = _search(own, one.key, after_line, limit, wanted)
     else:
         wanted = own.translate(wanted) if own else wanted
-        found, goes_on = row_errors.list_after(key, after_line=after_line, limit=limit, wanted=wanted)
+        found, goes_on = row_errors.list_after(one.key, after_line=after_line, limit=limit, wanted=wanted)
         after = found[-1].line if goes_on else None
     if not found:
         return RowPage([], after)
-    layout = _layout_of(key)
-    problems = [
-        RowProblem(kind, values)
+    layout = layout_of(one.header)
+    read = (
+        (error, name_values((cell.value for cell in find_cells(error.row)), layout))
         for error in found
-        for values in [name_values((cell.value for cell in find_cells(error.row)), layout)]
-        for kind in error.kinds
-    ]
-    suggestions = iter(suggest(problems) if with_suggestions else [None] * len(problems))
+        if with_suggestions
+    )
+    suggestions = iter(suggest(RowProblem(kind, values) for error, values in read for kind in error.kinds))
     told = own.tell(found) if own else found
     rows = [
         RowShown(
@@ -240,7 +239,7 @@ def list_rows(
             shown.line,
             error.code,
             [
-                ProblemShown(kind, column, message, next(suggestions))
+                ProblemShown(kind, column, message, next(suggestions, None))
                 for kind, column, message in zip(error.kinds, shown.columns, shown.messages, strict=True)
             ],
             mark(shown.row, error.kinds, layout, own),
@@ -275,18 +274,14 @@ class MatchingRows(NamedTuple):
     is_all: bool = True
 
 
-def count(key: ImportKey, wanted: ErrorFilter, *, at_most: int) -> MatchingRows:
+def count(one: ImportProgress, wanted: ErrorFilter, *, at_most: int) -> MatchingRows:
     """The number of failed rows that match ``wanted``, up to ``at_most``."""
-    own = seller_file.find(key)
+    own = find_own_file(one)
     if own and own.has_text and wanted.text:
-        found, after = _search(own, key, 0, at_most, wanted)
+        found, after = _search(own, one.key, 0, at_most, wanted)
         return MatchingRows(len(found), after is None)
-    rows = row_errors.count(key, own.translate(wanted) if own else wanted, at_most=at_most)
+    rows = row_errors.count(one.key, own.translate(wanted) if own else wanted, at_most=at_most)
     return MatchingRows(at_most, is_all=False) if rows is None else MatchingRows(rows)
-
-
-def _layout_of(key: ImportKey) -> Layout:
-    return layout_of(lookups.get_source(key).header)
 
 
 def _countable(groups: Sequence[Group]) -> list[ErrorKind]:

@@ -164,9 +164,8 @@ class Pace:
         return round(max((column.speed for column in self.columns), default=0))
 
 
-def get(one: ImportProgress) -> Pace:
-    """Speed, time left and chart of the import ``one``."""
-    record = recorded.get(one.key)
+def get(one: ImportProgress, record: Recorded) -> Pace:
+    """Speed, time left and chart of the import ``one``, whose history is ``record``."""
     timeline = read_timeline(record, one.created_at, one.finished_at)
     work = _see_work(record)
     if one.status is ImportStatus.RUNNING and not one.is_pausing and work.waiting and not work.running:

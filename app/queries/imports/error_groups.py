@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app.csvfile.causes import Cause, Problem
 from app.extensions import db
@@ -69,14 +69,13 @@ def _kinds(kinds: Collection[ErrorKind]) -> dict[str, list[str]]:
 
 def list_all(key: ImportKey) -> list[Group]:
     """The groups of an import, largest first."""
-    rows = func.sum(ErrorGroup.rows)
-    query = (
-        select(ErrorGroup.cause, ErrorGroup.column, rows)
-        .where(ErrorGroup.seller_id == key.seller_id, ErrorGroup.import_id == key.import_id)
-        .group_by(ErrorGroup.cause, ErrorGroup.column)
-        .order_by(rows.desc(), func.min(ErrorGroup.first_line), ErrorGroup.cause, ErrorGroup.column)
-    )
-    return [Group(ErrorKind(Cause.by_slug(cause), column), rows) for cause, column, rows in db.session.execute(query)]
+    query = """
+        select cause, "column", sum(rows) as rows from error_groups
+        where seller_id = %(seller_id)s and import_id = %(import_id)s
+        group by cause, "column" order by sum(rows) desc, min(first_line), cause, "column"
+    """
+    found = fetch(query, key._asdict())
+    return [Group(ErrorKind(Cause.by_slug(row.cause), row.column), row.rows) for row in found]
 
 
 class Sampled(NamedTuple):

@@ -39,6 +39,8 @@ _REST = f"""
 _IS_THERE = Import.deleted_at.is_(None)
 #: The rows of a foreign file that nobody has decided about, unless the import that has had them was deleted since.
 _UNDECIDED = case((Conversion.scan["is_decided"].as_boolean(), 0), else_=Conversion.undecided)
+#: SQL: whether any import of the seller is running.
+_HAS_RUNNING = f"exists (select from imports where seller_id = %(seller_id)s and status = {IMPORT_RUNNING})"
 _IS_ITS_CONVERSION = (Conversion.seller_id == Import.seller_id) & (Conversion.id == Import.conversion_id)
 
 
@@ -352,19 +354,19 @@ def list_with_counters(
 
 def has_running(seller_id: int) -> bool:
     """Whether any import of the seller is running."""
-    return bool(db.session.scalar(select(_running(seller_id))))
+    return bool(fetch_value(f"select {_HAS_RUNNING}", {"seller_id": seller_id}))
 
 
 def count_unseen(seller_id: int) -> tuple[int, bool]:
     """The number of the seller's imports that have ended since they last looked, and whether any is running."""
-    unseen = select(func.count()).where(Import.seller_id == seller_id, Import.is_unseen, _IS_THERE).scalar_subquery()
     # One statement, because every page asks.
-    count, is_running = db.session.execute(select(unseen, _running(seller_id))).one()
-    return count, is_running
-
-
-def _running(seller_id: int) -> Exists:
-    return exists().where(Import.seller_id == seller_id, Import.status == ImportStatus.RUNNING)
+    query = f"""
+        select (
+            select count(*) from imports where seller_id = %(seller_id)s and is_unseen and deleted_at is null
+        ) as unseen, {_HAS_RUNNING} as is_running
+    """
+    found = fetch_one(query, {"seller_id": seller_id})
+    return found.unseen, found.is_running
 
 
 def mark_seen(seller_id: int, public_id: uuid.UUID | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The history of an import's chunks, and its place in the queue."""
+"""The batches of an import with the history of their chunks, and its place in the queue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from app.queries import ImportKey, fetch, fetch_one
 from app.queries.imports import lookups
-from app.queries.status_sets import QUEUED
+from app.queries.status_sets import GIVEN_UP, QUEUED, WAITS_FOR_NODE
 
 #: Batches are counted up to this number; a larger one would be of no use to the seller.
 MOST_COUNTED = 1_000
@@ -25,9 +25,17 @@ class Recorded(NamedTuple):
 
 
 class RecordedBatch(NamedTuple):
-    """The history of one batch."""
+    """A batch and its history."""
 
+    number: int
+    first_line: int
     status: str
+    total: int
+    successful: int
+    failed: int
+    updated_at: datetime
+    #: Why it was given up, or what it waits for, in a sentence; otherwise None.
+    reason: str | None
     #: When it was first claimed; None before that.
     started_at: datetime | None
     #: The last heartbeat of its worker.
@@ -38,14 +46,17 @@ class RecordedBatch(NamedTuple):
 
 def get(key: ImportKey) -> Recorded:
     """The history of an import that exists."""
-    query = """
-        select clock_timestamp() as now, i.pauses, b.status, b.started_at, b.heartbeat_at, b.pace
+    query = f"""
+        select clock_timestamp() as now, i.pauses, b.number, b.first_line, b.status, b.total,
+            b.created + b.updated + b.unchanged as successful, b.failed, b.updated_at,
+            case when {GIVEN_UP} or {WAITS_FOR_NODE} then b.reason end as reason,
+            b.started_at, b.heartbeat_at, b.pace
         from imports i join batches b on b.seller_id = i.seller_id and b.import_id = i.id
         where i.seller_id = %(seller_id)s and i.id = %(import_id)s
         order by b.number
     """
     rows = fetch(query, key._asdict())
-    batches = [RecordedBatch(row.status, row.started_at, row.heartbeat_at, row.pace) for row in rows]
+    batches = [RecordedBatch(**{name: getattr(row, name) for name in RecordedBatch._fields}) for row in rows]
     return Recorded(rows[0].now, rows[0].pauses, batches)
 
 
