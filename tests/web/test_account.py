@@ -7,7 +7,9 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
+import argon2
 import pytest
+from argon2.exceptions import VerifyMismatchError
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
@@ -191,6 +193,13 @@ def test_each_fault_is_said_under_its_field(
     assert is_signed_in(client)
     assert is_signed_in(other)
     assert sellers.check_password(seller.email, PASSWORD) is not None
+
+
+def test_the_password_of_no_seller_is_verified_at_the_same_cost(seller: Seller) -> None:
+    assert argon2.extract_parameters(sellers._DUMMY_HASH) == argon2.extract_parameters(seller.password_hash)
+    # A hash that cannot be read is refused without any cost.
+    with pytest.raises(VerifyMismatchError):
+        sellers._hasher.verify(sellers._DUMMY_HASH, PASSWORD)
 
 
 def test_a_stolen_session_cannot_guess(client: FlaskClient, seller: Seller, monkeypatch) -> None:
