@@ -157,7 +157,8 @@ def _describe_tiny_prices(warned: Warned) -> str:
     )
 
 
+TINY_PRICES = "tiny-prices"
 KINDS: dict[str, WarningKind] = {
-    "tiny-prices": WarningKind(_find_tiny_prices, _describe_tiny_prices),
+    TINY_PRICES: WarningKind(_find_tiny_prices, _describe_tiny_prices),
     "garbled-letters": WarningKind(_find_garbled, _describe_garbled),
 }

@@ -75,6 +75,7 @@ class Came:
         self.outcomes = [Outcome(one).word for block in blocks for one in block.outcomes]
         self.sentences = [block.reasons[at].sentence if at >= 0 else "" for block in blocks for at in block.reason_at]
         self.reasons = [block.reasons[at].slug if at >= 0 else "" for block in blocks for at in block.reason_at]
+        self.sold_out = sum(block.sold_out for block in blocks)
         self.added = [int(line) for block in blocks for line in block.added_lines]
         self.remarks = {why.sentence: count for block in blocks for why, count, _ in block.remarks}
         self.questions: Counter[Question | None] = Counter()
@@ -456,6 +457,40 @@ def test_rows_for_one_listing_are_added_up_and_known_listings_are_updated(cards:
     assert came.reasons == ["", "", "added-price", "quantity-zero"]
     assert "whose price counts: £1.00, not £2.00" in came.sentences[2]
     assert came.added == [2]
+
+
+def test_no_copies_sell_out_just_the_listing_that_has_some(
+    cards: None, seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    had = [row(urn=CHARMANDER, variants="normal", price=150, quantity=12, notes="Box 1")]
+    start(seller, csv_bytes([*had, row(urn=LUGIA, variants="holo")]))
+    run_jobs()
+    rows = ["Charmander,Obsidian Flames,26,,0", "Lugia,Neo Genesis,9,£5,0", "Iono,Paldea Evolved,185,£1,0"]
+    rows += ["Charmander,Obsidian Flames,26,£2,0", "Lugia,Neo Genesis,9,£6,2"]
+    text = "\n".join(["Name,Set,Number,Price,Quantity,Condition", *(f"{one},NM" for one in rows), ""])
+    came = Came(text, seller)
+    # The file needs no price of what is sold out, and another row has copies of the second card.
+    assert came.listings("MODE", "URN", "PRICE", "QUANTITY", "NOTES") == [
+        ("UPDATE", CHARMANDER, "150", "0", "Box 1"),
+        ("UPDATE", LUGIA, "600", "2", ""),
+    ]
+    assert came.outcomes == ["row", "left-out", "left-out", "left-out", "row"]
+    assert (came.reasons, came.sold_out) == (["", *["quantity-zero"] * 3, ""], 1)
+    start(seller, csv_bytes([came.lines[0]]))
+    run_jobs()
+    assert Came(text, seller).outcomes == ["left-out"] * 4 + ["row"]
+
+
+def test_a_set_of_which_just_the_code_or_the_name_fits_is_said(cards: None, seller: Seller) -> None:
+    sets = ("SV03: Obsidian Flames", "SV03: Obsidan Flames", "SV3X: Obsidian Flames", "SV - Obsidian Flames")
+    rows = [f"Charmander,{name},26,NM,Unlimited,£1,1" for name in sets]
+    came = Came("\n".join(["Name,Set,Number,Condition,Finish,Price,Quantity", *rows, ""]), seller)
+    assert came.outcomes == ["row", "added", "added", "added"]
+    assert came.remarks == {
+        "Its set is taken by the code: the catalog does not have the name behind it.": 1,
+        "Its set is taken by the name: the code before it is not known for this set.": 1,
+        "The catalog does not mark unlimited copies of this card, so its listing does not say it.": 4,
+    }
 
 
 def test_a_listing_that_is_left_out_asks_nothing_while_another_of_its_row_is_open(cards: None, seller: Seller) -> None:

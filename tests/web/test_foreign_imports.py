@@ -125,6 +125,15 @@ def test_a_fix_it_file_comes_back_with_nothing_asked_and_takes_its_rows_up_once(
     assert get(client, made, "failed.csv?reasons=1").count(b"\n") == 1
 
 
+def test_a_tiny_price_is_told_as_it_is_in_the_sellers_file(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    one = foreign.convert(seller, ["1;NM;1,50;2;", "2;NM;0,044;2;"])
+    started = conversions.start(seller.id, one.public_id, ImportKind.CHECK)
+    said = words(page(client, f"/imports/{started.public_id}").select_one("main"))
+    assert "1 price came to less than 5p, first on line 3: Price is “0,044”, so £0.04. Check the currency" in said
+    assert "Prices are in pence" not in said
+
+
 def test_pages_show_the_sellers_rows(client: FlaskClient, made: Import) -> None:
     for address in (f"/imports/{made.public_id}", f"/imports/{made.public_id}/errors"):
         said = page(client, address).get_text(" ", strip=True)

@@ -63,6 +63,10 @@ def start_form(soup: BeautifulSoup) -> int:
     return [str(one["action"]).endswith("/start") for one in soup.select("main form")].index(True)
 
 
+def preview_address(soup: BeautifulSoup) -> str:
+    return str(soup.select("nav.match-steps a")[-1]["href"])
+
+
 def column(soup: BeautifulSoup, name: str) -> str:
     """The name of the select of a column."""
     (row,) = (row for row in soup.select(".match-columns tbody tr") if words(row.th) == name)
@@ -85,6 +89,20 @@ def test_a_recognised_format_asks_only_for_its_rate_and_goes_live(
     assert done.location.startswith("/imports/")
     run_jobs()
     assert [one[:5] for one in listed(seller)] == [("urn:test:1", "NEAR_MINT", "normal", "120", "2")]
+    imported = page(client, preview_address(preview))
+    assert (words(imported.h1), words(imported.select_one(".match-changes .pill"))) == ("What was imported", "Imported")
+
+    # What is sold out the next day is no longer for sale.
+    for copies, told in (("2", "You have it already: nothing changes"), ("0", "now with £1.20 and a quantity of 2")):
+        preview = follow(client, send(client, POWERTOOLS.replace("1,2,", f"1,{copies},")))
+        # No price is needed of what is sold out.
+        if copies != "0":
+            preview = follow(client, fill(client, preview, **{"rate-EUR": "0.8"}))
+        assert told in words(preview.select_one(".match-offered"))
+    assert words(preview.select_one("[data-sold-out]")).startswith("1 listing that you have becomes sold out")
+    fill(client, preview, form=start_form(preview))
+    run_jobs()
+    assert [one[:5] for one in listed(seller)] == [("urn:test:1", "NEAR_MINT", "normal", "120", "0")]
 
 
 def test_an_unknown_file_asks_for_what_is_not_sure_and_a_second_one_for_nothing(
@@ -450,11 +468,19 @@ def test_codes_of_sets_are_answered_and_another_tools_format_is_known_beside_a_s
     assert " ".join(words(one) for one in asked.select(".match-word p")) == hint
     wrong = read(fill(client, asked, **{"other-1": "Seet"}), 422)
     assert words(wrong.select_one("#match-error")) == "The catalog has no set “Seet”. Did you mean “Game > Set”?"
-    assert wrong.select_one("[name=other-1]")["value"] == "Seet"
+    typed = wrong.select_one("[name=other-1][aria-invalid=true]")
+    assert typed["value"] == "Seet"
+    assert "no set “Seet”" in words(wrong.select_one(f"#{typed['aria-describedby']}"))
+    # Only what is near is offered, and what was accepted stays chosen.
+    far = read(fill(client, asked, accept="1", **{"other-1": "Sea tree"}), 422)
+    assert words(far.select_one("#match-error")) == "The catalog has no set “Sea tree”."
+    assert words(far.select_one("[name=answer-1] option[selected]")) == "Game > Set"
+    assert "Nothing was taken yet: 1 answer is marked above." in words(far.main)
     money = follow(client, fill(client, wrong, accept="1", **{"other-1": ""}))
     assert [words(one) for one in money.select(".note")] == ["Say how many pounds one EUR is."]
     preview = follow(client, fill(client, money, **{"rate-EUR": "0.8"}))
     assert [*tiles(preview).values()] == ["3", "2", "1", "0", "0"]
+    assert words(preview.select_one(".match-changes p")).endswith("You decided what “Zz” is.")
     fill(client, preview, form=start_form(preview), remember="1", name="Box")
     assert [one.name for one in mappings.list_saved(seller.id)] == ["Box"]
 

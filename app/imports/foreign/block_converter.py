@@ -59,6 +59,7 @@ _QUANTITY = re.compile(
 _MOST_REASONS, _MOST_TARGETS = 20_000, 100_000
 #: What is remembered of distinct combinations: with how many numbers each, and of what.
 _MEMOS = {"items": (6, pa.string()), "pairs": (3, pa.int64()), "singles": (4, pa.int64())}
+_SOLD_OUT = reason("quantity-zero")
 #: Marks that no reason is given.
 _NONE = -1
 #: Two positions are one number: the first before the last 32 bits, the second in these.
@@ -83,6 +84,7 @@ class Offers(NamedTuple):
     #: Positions in ``BlockConverter.variants``.
     variants: NDArray[np.int32]
     prices: NDArray[np.int32]
+    #: 0 where only a listing that its seller has can become sold out; its row is left out.
     quantities: NDArray[np.int32]
     #: 0 not told, 1 shown, 2 hidden.
     hidden: NDArray[np.int8]
@@ -120,6 +122,8 @@ class _Offer(NamedTuple):
 
     outcomes: NDArray[np.int8]
     reasons: Ints
+    #: Whether nothing but its quantity of 0 leaves it out, whatever its price.
+    is_sold_out: NDArray[np.bool_]
     #: The codes of all that is open, a line for each stage.
     asked: Ints
     #: The codes of what its seller should look at, a line for each part of the row.
@@ -246,7 +250,12 @@ class BlockConverter:
                     self._kind(target) if is_one else _NONE,
                     code if target.is_left_out else _NONE,
                     code if not target.is_left_out else _NONE,
-                    self._decided(Kind.ITEM, label(one)),
+                    max(
+                        self._decided(Kind.ITEM, label(one)),
+                        self._decided(Kind.SET, one.set_name, one.set_code, self._items.set_word(one)),
+                        self._decided(Kind.GAME, one.game),
+                        self._code(target.remark),
+                    ),
                 )
             )
         return made
@@ -339,7 +348,8 @@ class BlockConverter:
     def _judge_quantity(self, text: str, copies: int, foils: str) -> tuple[int, ...]:
         """``foils``: how many of the copies are foils, which are a listing of their own."""
         if not text and len(self._listings) > 1:
-            return 0, self._code(reason("quantity-zero")), _NONE
+            # Nothing is told, so that nothing is sold out.
+            return _NONE, self._code(reason("quantity-zero")), _NONE
         if not text:
             return 0, _NONE, self._code(ask("quantity-missing", "quantity-missing", ""))
         quantity = _read_quantity(text)
@@ -357,7 +367,7 @@ class BlockConverter:
         if quantity < 0:
             return 0, _NONE, self._code(ask("quantity-foils", "quantity", foils, count=text))
         if not quantity:
-            return 0, self._code(reason("quantity-zero")), _NONE
+            return 0, self._code(_SOLD_OUT), _NONE
         if quantity * copies > MAX_QUANTITY:
             return 0, _NONE, self._code(ask("quantity-too-high", "quantity", text))
         return quantity * copies, _NONE, _NONE
@@ -378,30 +388,35 @@ class BlockConverter:
         prices = self._price_memos[at].find(combined, lambda some: self._make_prices(at, some))
         items, variants, pair_codes, finish_codes = self._specials(targets, traits)
         item_open = np.where(items == _NONE, targets[:, 4], _NONE)
+        sold_out, price_open = quantities[:, 1], prices[:, 2]
         # A later stage gives way to an earlier one.
         stages = [
             _Stage(Outcome.LEFT_OUT, notes[0]),
             # Before all that its cells say: they may have shifted.
             _Stage(Outcome.OPEN, notes[1]),
             _Stage(Outcome.LEFT_OUT, traits[:, 4]),
-            _Stage(Outcome.LEFT_OUT, quantities[:, 1]),
+            _Stage(Outcome.LEFT_OUT, sold_out),
             _Stage(Outcome.LEFT_OUT, prices[:, 1]),
             _Stage(Outcome.LEFT_OUT, targets[:, 3]),
             _Stage(Outcome.OPEN, item_open),
             _Stage(Outcome.OPEN, traits[:, 5]),
             _Stage(Outcome.OPEN, pair_codes),
-            _Stage(Outcome.OPEN, prices[:, 2]),
+            _Stage(Outcome.OPEN, price_open),
             _Stage(Outcome.OPEN, quantities[:, 2]),
         ]
         outcomes = np.full(count, Outcome.ROW, np.int8)
         reasons = np.full(count, _NONE, np.int64)
+        is_sold_out = (quantities[:, 0] == 0) & (quantities[:, 1] == self._code(_SOLD_OUT))
         for stage in reversed(stages):
             is_met = stage.codes != _NONE
             outcomes[is_met] = stage.outcome
             reasons[is_met] = stage.codes[is_met]
+            if stage.codes is not sold_out and stage.codes is not price_open:
+                is_sold_out &= ~is_met
         asked = np.array([stage.codes for stage in stages if stage.outcome is Outcome.OPEN])
         remarks = np.array([targets[:, 5], traits[:, 6], prices[:, 3], quantities[:, 3], finish_codes])
-        return _Offer(outcomes, reasons, asked, remarks, items, variants, traits, prices[:, 0], quantities[:, 0])
+        own = items, variants, traits, prices[:, 0], quantities[:, 0]
+        return _Offer(outcomes, reasons, is_sold_out, asked, remarks, *own)
 
     def _specials(self, targets: Ints, traits: Ints) -> tuple[Ints, Ints, Ints, Ints]:
         """The item, the variants, why these are open, and a remark, for the targets and traits of each row."""
@@ -465,7 +480,8 @@ class BlockConverter:
             is_row = (offer.outcomes == Outcome.ROW) & (outcomes == Outcome.LEFT_OUT)
             outcomes[is_open], reasons[is_open] = Outcome.OPEN, offer.reasons[is_open]
             outcomes[is_row], reasons[is_row] = Outcome.ROW, _NONE
-        rows = [np.flatnonzero((outcomes == Outcome.ROW) & (offer.outcomes == Outcome.ROW)) for offer in offers]
+        is_held = outcomes == Outcome.OPEN
+        rows = [np.flatnonzero(~is_held & ((one.outcomes == Outcome.ROW) | one.is_sold_out)) for one in offers]
         places = np.concatenate(rows)
         order = np.argsort(places, kind="stable")
         places = places[order]

@@ -2,10 +2,10 @@
 
 import pickle
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -74,6 +74,8 @@ class Converted:
     questions: list[tuple[Reason, int]] = field(default_factory=list)
     #: What its seller should look at, each with the number of rows, and the first of them, as a position.
     remarks: list[tuple[Reason, int, int]] = field(default_factory=list)
+    #: How many of the lines set the quantity of a listing to 0.
+    sold_out: int = 0
 
     def outcome_counts(self) -> dict[Outcome, int]:
         """How many rows came to each outcome."""
@@ -107,6 +109,7 @@ def convert(
         merger, rows = _Merger(Spill(spilled, _OFFER)), 0
         for block in islice(blocks(source, reading), most_blocks):
             worked = converter.work(block)
+            worked = replace(worked, offers=_find_sold_out(worked.offers, converter.variants, seller_id, only))
             db.session.rollback()
             merger.add(worked.offers, None if only is None else np.isin(worked.lines[worked.offers.rows], only))
             pickle.dump(worked, laid_by, pickle.HIGHEST_PROTOCOL)
@@ -118,6 +121,40 @@ def convert(
             converted = writer.write(pickle.load(laid_by), merged)
             db.session.rollback()
             yield converted
+
+
+def _keys(offers: Offers, at: NDArray[np.int64], variants: pa.Array) -> pa.Table:
+    """The keys of the listings of the offers with these numbers."""
+    return pa.table(
+        {
+            "item_id": pa.array(offers.item_ids[at], pa.int32()),
+            "condition": pa.array(offers.conditions[at], pa.int16()),
+            "variants": variants,
+        }
+    )
+
+
+def _find_sold_out(offers: Offers, variants: Sequence[str], seller_id: int, only: NDArray[np.int64] | None) -> Offers:
+    """The offers without those of 0 copies, but for those whose listing has copies: it sells out, and keeps its price.
+
+    With ``only`` there is none: all that the seller decides is how rows that were left out or open become listings.
+    """
+    is_kept = offers.quantities > 0
+    nothing = np.flatnonzero(~is_kept)
+    if not len(nothing):
+        return offers
+    prices = offers.prices.copy()
+    if only is None:
+        names = pa.array(variants, pa.string()).take(pa.array(offers.variants[nothing]))
+        found = listings.find_texts(seller_id, _keys(offers, nothing, names), ["quantity", "price"])
+        has_copies = np.array([quantity != "0" for quantity in found["quantity"].to_pylist()], np.bool_)
+        at = nothing[np.asarray(found["at"])]
+        prices[at] = np.array(found["price"].to_pylist(), np.int32)
+        is_kept[at[has_copies]] = True
+    kept = np.flatnonzero(is_kept)
+    own: list[Any]
+    *own, texts = offers._replace(prices=prices)
+    return Offers._make([*(of.take(kept) for of in own), {name: of.take(kept) for name, of in texts.items()}])
 
 
 class _Merger:
@@ -161,7 +198,8 @@ def _merge(entries: NDArray[np.void]) -> None:
     """Add up the offers for each listing, all of which are among ``entries``, in the order of the file."""
     if not len(entries):
         return
-    order = np.argsort(entries["key"], kind="stable")
+    # An offer of no copies is the first only where there is no other.
+    order = np.argsort(entries["key"] << 1 | (entries["quantity"] == 0), kind="stable")
     keys = entries["key"][order]
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
     # The sum may be more than a listing can hold, which its row is told when it is imported.
@@ -188,7 +226,10 @@ class _Writer:
         """What the rows of the next block became, with what was found out about its offers."""
         offers, are_taken = worked.offers, merged["is_taken"]
         is_first = merged["first"] == merged["number"]
-        own, added, passed = map(np.flatnonzero, (is_first & are_taken, ~is_first & are_taken, ~are_taken))
+        is_added = ~is_first & are_taken & (offers.quantities > 0)
+        own, added, passed = map(np.flatnonzero, (is_first & are_taken, is_added, ~are_taken))
+        sold_out = own[offers.quantities[own] == 0]
+        worked.outcomes[offers.rows[sold_out]] = Outcome.ROW
         first_line, self._next_line = self._next_line, self._next_line + len(own)
         reasons = [*worked.reasons]
         if len(added):
@@ -196,8 +237,8 @@ class _Writer:
             worked.outcomes[only_added] = Outcome.ADDED
             whys, why_at = _why_added(merged["price"][added], offers.prices[added])
             worked.reason_at[offers.rows[added]] = len(reasons) + why_at
-            worked.reason_at[offers.rows[own]] = -1
             reasons += whys
+        worked.reason_at[offers.rows[own]] = -1
         if len(passed):
             only_passed = np.setdiff1d(offers.rows[passed], offers.rows[are_taken])
             worked.outcomes[only_passed], worked.reason_at[only_passed] = Outcome.LEFT_OUT, len(reasons)
@@ -216,6 +257,7 @@ class _Writer:
             merged["out_line"][added],
             worked.questions,
             worked.remarks,
+            len(sold_out),
         )
 
     def _lines(self, offers: Offers, own: NDArray[np.int64], quantities: NDArray[np.int32]) -> bytes:
@@ -246,13 +288,7 @@ class _Writer:
         """
         modes = np.zeros(len(own), np.int8)
         if self._has_listings:
-            keys = pa.table(
-                {
-                    "item_id": pa.array(offers.item_ids[own], pa.int32()),
-                    "condition": pa.array(offers.conditions[own], pa.int16()),
-                    "variants": variants,
-                }
-            )
+            keys = _keys(offers, own, variants)
             found = listings.find_texts(self._seller_id, keys, [*self._unsaid.values()])
             at = np.asarray(found["at"])
             modes[at] = 1

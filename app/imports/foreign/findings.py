@@ -17,6 +17,7 @@ MAX_QUESTIONS, _MAX_LENGTH = 2_000, 2_000_000
 _REMEMBERED = 10 * MAX_QUESTIONS
 _MAX_REMARKS, _MAX_ROWS, _MAX_EXAMPLES = 12, 8, 40
 _KIND = tuple(COLUMNS.index(one) for one in (Column.MODE, Column.CONDITION, Column.VARIANTS))
+_QUANTITY = COLUMNS.index(Column.QUANTITY)
 
 
 class OpenQuestion(NamedTuple):
@@ -61,6 +62,7 @@ class Findings:
         self._examples: dict[tuple[object, ...], Example] = {}
         self._rows = 0
         self._repriced = 0
+        self._sold_out = 0
 
     def add(self, block: Converted) -> None:
         """Add those of the next rows."""
@@ -75,6 +77,7 @@ class Findings:
         self._add_remarks(block)
         self._add_rows(block)
         self._add_others(block)
+        self._sold_out += block.sold_out
         repriced = [at for at, why in enumerate(block.reasons) if why.slug == ADDED_PRICE]
         if repriced:
             self._repriced += int(np.count_nonzero(np.isin(block.reason_at, repriced)))
@@ -97,11 +100,11 @@ class Findings:
                 self._remarks[why] = _example(block, at, outcome, why.sentence, tuple(cells))
 
     def _add_rows(self, block: Converted) -> None:
-        """A row of its own for each condition with its variants, as long as there is room."""
+        """A row of its own for each condition with its variants, and if sold out, as long as there is room."""
         if self._rows >= _MAX_ROWS:
             return
         for at, cells in zip(block.from_rows.tolist(), csv.reader(block.data.decode().splitlines()), strict=False):
-            key = (Outcome.ROW, *(cells[place] for place in _KIND))
+            key = (Outcome.ROW, cells[_QUANTITY] == "0", *(cells[place] for place in _KIND))
             if key not in self._examples:
                 self._examples[key] = _example(block, at, Outcome.ROW, "", tuple(cells))
                 self._rows += 1
@@ -145,6 +148,7 @@ class Findings:
             "kinds": len(self._questions) + self._forgotten,
             "examples": examples[:_MAX_EXAMPLES],
             "repriced": self._repriced,
+            "sold_out": self._sold_out,
             "finishes": self._finishes,
         }
 
@@ -170,11 +174,6 @@ def asked_of(values: dict[str, Any]) -> list[OpenQuestion]:
 def _candidate(values: list[Any]) -> Candidate:
     *texts, variants = values
     return Candidate._make([*texts, tuple(variants)])
-
-
-def repriced_of(values: dict[str, Any]) -> int:
-    """How many rows were added to a listing at another price than theirs, of what ``to_json`` has given."""
-    return int(values.get("repriced", 0))
 
 
 def examples_of(values: dict[str, Any]) -> list[Example]:

@@ -57,6 +57,8 @@ class Target(NamedTuple):
     #: Why there is not just one.
     reason: Reason | None = None
     is_left_out: bool = False
+    #: What its seller should know of the set by which it was found.
+    remark: Reason | None = None
 
 
 class _Keyed(NamedTuple):
@@ -111,9 +113,9 @@ class Items:
             return found
         there = tuple(one for one in found.sets if one.game in games)
         # What is answered about a name in one game says nothing of the same name in another.
-        return found._replace(sets=there) if there else self.sets.find(self._set_word(cells))
+        return found._replace(sets=there) if there else self.sets.find(self.set_word(cells))
 
-    def _set_word(self, cells: ItemCells) -> str:
+    def set_word(self, cells: ItemCells) -> str:
         """What a question about the set of a row calls it: with the game, where other games have such a set."""
         word = cells.set_name or cells.set_code
         return f"{cells.game}{IN_GAME}{word}" if cells.game and self.sets.find(word).sets else word
@@ -167,7 +169,7 @@ class Items:
             target = self._by_title(cells, found) or self._by_set(cells, found)
         if not target.items and not target.is_left_out and words.is_sealed(cells.name or cells.title):
             return Target(reason=reason("sealed"), is_left_out=True)
-        return target._replace(extras=found.extras)
+        return target._replace(extras=found.extras, remark=None if keyed.agreeing else found.remark)
 
     def _by_key(self, cells: ItemCells, found: FoundSets) -> _Keyed:
         """The items that the URN or the ids name, none if the catalog does not have them."""
@@ -252,7 +254,7 @@ class Items:
         if found.sets:
             return None
         if cells.set_name or cells.set_code:
-            word = self._set_word(cells)
+            word = self.set_word(cells)
             return Target(reason=ask("set-unknown", Kind.SET, word, card=self._card_of(word, cells)))
         return Target(reason=ask("item-unknown", Kind.ITEM, label(cells)))
 

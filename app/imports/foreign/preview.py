@@ -104,7 +104,8 @@ def _of_catalog(kind: Kind, word: str, count: int, mapping: Mapping, sets: Sets)
         return Word(kind, word, count, "", "You decided to leave out these rows.")
     names = sorted({one.name for one in found.sets})
     if names:
-        return Word(kind, word, count, ", ".join([*names, *sorted(found.extras)]))
+        why = found.remark.sentence if found.remark else ""
+        return Word(kind, word, count, ", ".join([*names, *sorted(found.extras)]), why)
     return Word(kind, word, count, "", f"The catalog has no set “{word}”.")
 
 

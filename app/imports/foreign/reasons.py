@@ -80,8 +80,10 @@ def of_many(slug: str) -> str:
 
 #: Why a row was added to a listing whose price is not its own.
 ADDED_PRICE = "added-price"
-#: Remarks on rows that become listings: its seller has decided what a word means; nothing was said of its finish.
-DECIDED, NOT_NORMAL = "decided", "not-normal"
+#: Remarks on rows that become listings: its seller has decided what a word means; nothing was said of its finish;
+#: what was said of its edition is no variant; only the code or the name of its set fits.
+DECIDED, NOT_NORMAL, NOT_MARKED = "decided", "not-normal", "not-marked"
+SET_BY_CODE, SET_BY_NAME = "set-by-code", "set-by-name"
 
 SENTENCES: Mapping[str, str] = {
     # Left out.
@@ -106,6 +108,9 @@ SENTENCES: Mapping[str, str] = {
     # Remarks.
     DECIDED: "You decided what “{word}” is.",
     NOT_NORMAL: "The catalog does not have this card as normal, so it becomes {finish}.",
+    NOT_MARKED: "The catalog does not mark unlimited copies of this card, so its listing does not say it.",
+    SET_BY_CODE: "Its set is taken by the code: the catalog does not have the name behind it.",
+    SET_BY_NAME: "Its set is taken by the name: the code before it is not known for this set.",
     # Open.
     "condition-missing": "No condition is given.",
     "condition-unknown": "“{word}” is not a condition that we know.",

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from app.imports.foreign import words
 from app.imports.foreign.mapping import LEAVE_OUT, Kind, Mapping, normal, plain
+from app.imports.foreign.reasons import SET_BY_CODE, SET_BY_NAME, Reason, reason
 from app.queries.items_by_set import NamedSet
 
 #: A code before the name of a set: “SV03: Obsidian Flames”, “XY - Evolutions”.
@@ -17,6 +18,7 @@ _STEPS = re.compile(r"[>,|/]")
 #: Between game and set in an answer, and in a question about a name that only sets of other games have.
 IN_GAME = " > "
 _SUGGESTED = 5
+_BY_CODE, _BY_NAME = reason(SET_BY_CODE), reason(SET_BY_NAME)
 #: Words that are remembered.
 _REMEMBERED = 20_000
 
@@ -28,6 +30,8 @@ class FoundSets(NamedTuple):
     #: What is special about their cards, as a finish cell would say it.
     extras: frozenset[str] = frozenset()
     is_left_out: bool = False
+    #: What is said of the rows: only the code or only the name in the word fits.
+    remark: Reason | None = None
 
 
 @cache
@@ -103,8 +107,19 @@ class Sets:
         names = [key, *([normal(coded[2])] if coded else [])]
         for name in names:
             if sets := self._by_name.get(name) or self._aliases.get(name):
-                return FoundSets(tuple(sets), self._extras.get(name, frozenset()))
-        return self.find_code(coded[1] if coded else word)
+                is_coded = name == key or coded is None or self._has_code(sets, coded[1])
+                return FoundSets(
+                    tuple(sets), self._extras.get(name, frozenset()), remark=None if is_coded else _BY_NAME
+                )
+        return self.find_code(coded[1])._replace(remark=_BY_CODE) if coded else self.find_code(word)
+
+    def _has_code(self, sets: Sequence[NamedSet], code: str) -> bool:
+        """Whether a code does not contradict these sets: it is that of one of them, or a series, without a number."""
+        if not re.search("[0-9]", code):
+            return True
+        # A trainer gallery has the code of its set.
+        names = tuple(plain(one.name) for one in self._codes.get(normal(code), ()))
+        return any(plain(one.name).startswith(names) for one in sets)
 
     def _answered(self, word: str) -> FoundSets | None:
         """What the seller said that a name or code means."""
@@ -138,11 +153,11 @@ class Sets:
                 rest = rest.replace(name, "  ")
         return tuple(found)
 
-    def nearest(self, word: str) -> list[str]:
+    def nearest(self, word: str, likeness: float = 0.5) -> list[str]:
         """The names of sets that are spelled most similarly, as answers have them; the nearest first."""
         game, _, name = word.rpartition(IN_GAME)
         games = self.games(game) or frozenset(self._games.values())
         coded = _CODED.fullmatch(name)
-        near = get_close_matches(normal(coded[2] if coded else name), self._by_name, _SUGGESTED, 0.5)
+        near = get_close_matches(normal(coded[2] if coded else name), self._by_name, _SUGGESTED, likeness)
         there = (one for key in near for one in self._by_name[key])
         return [f"{one.game}{IN_GAME}{one.name}" for one in there if one.game in games]

@@ -9,7 +9,7 @@ from app.csvfile.contract import CONDITION_CODES, Condition
 from app.imports.foreign import words
 from app.imports.foreign.mapping import LEAVE_OUT, Field, FilterTest, How, Kind, Mapping, RowFilter, normal
 from app.imports.foreign.numbers import is_latin
-from app.imports.foreign.reasons import NOT_NORMAL, Reason, ask, reason
+from app.imports.foreign.reasons import NOT_MARKED, NOT_NORMAL, Reason, ask, reason
 from app.imports.foreign.sets import native_languages
 from app.imports.foreign.words import FIRST_EDITION, FOIL, HOLO, NORMAL, REVERSE, SIGNED, UNLIMITED
 from app.queries.items_by_set import NamedItem
@@ -245,11 +245,13 @@ def special(item: NamedItem, extras: frozenset[str], traits: Traits) -> Special:
     if finish is None:
         word = next(one for one in (REVERSE, HOLO, FOIL) if one in finishes)
         return Special(open=ask("finish-not-there", Kind.FINISH, word, item=named))
-    chosen = {finish} - {""}
+    chosen, remark = {finish} - {""}, None
     for one in sorted(finishes - {NORMAL, FOIL, HOLO, REVERSE}):
         names = words.finish_variants().get(one, [one])
         there = next((name for name in names if name in item.variants), None)
-        if there is None and one != UNLIMITED:
+        if there is None and one == UNLIMITED:
+            remark = reason(NOT_MARKED)
+        elif there is None:
             return Special(open=ask("finish-not-there", Kind.FINISH, one, item=named))
         chosen |= {there} if there else set()
     if traits.language:
@@ -260,7 +262,7 @@ def special(item: NamedItem, extras: frozenset[str], traits: Traits) -> Special:
             kind = "language-not-there"
             return Special(open=ask(kind, kind, traits.language, item=named, language=name))
     is_said = finish in ("", NORMAL) or finishes & {FOIL, HOLO, REVERSE}
-    return Special("|".join(sorted(chosen)), remark=None if is_said else reason(NOT_NORMAL, finish=finish))
+    return Special("|".join(sorted(chosen)), remark=remark if is_said else reason(NOT_NORMAL, finish=finish))
 
 
 def _finish(own: frozenset[str], finishes: frozenset[str]) -> str | None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from app.csvfile.columns import Column
-from app.csvfile.contract import in_pounds
+from app.csvfile.contract import in_pounds, quoted
+from app.csvfile.warn import TINY_PRICES, Warned
 from app.humanize import counted
 from app.imports.reports import seller_file
 from app.imports.reports.progress import ImportProgress, RelatedImports
@@ -17,6 +18,8 @@ from app.queries.imports.listing_warnings import STRIKING_PERCENT, Counted, Kind
 _MIN_ROWS = 10
 #: As many listings that are set to a quantity of 0 are a reason to ask, however large the file is.
 _MANY = 1_000
+
+_CHECK_PRICES = "Check the currency and the unit of the prices in your file."
 
 
 class FileWarning(NamedTuple):
@@ -56,8 +59,25 @@ def list_in_rows(one: ImportProgress) -> list[RowsWarning]:
     warnings = [
         warned._replace(line=lines[warned.line], column=name_column(own, warned.column)) for warned in one.warnings
     ]
-    in_file = [RowsWarning(*warned, message=warned.sentence) for warned in warnings]
+    in_file = [
+        _of_foreign(own, was.line, warned)
+        if own and warned.kind == TINY_PRICES
+        else RowsWarning(*warned, message=warned.sentence)
+        for was, warned in zip(one.warnings, warnings, strict=True)
+    ]
     return [*_striking(one, [each._replace(line=lines[each.line]) for each in found], own), *in_file]
+
+
+def _of_foreign(own: SellerFile, out_line: int, warned: Warned) -> RowsWarning:
+    """The warning about tiny prices, with that of their own file, which is in any unit."""
+    row = own.find_rows([out_line])[out_line]
+    cells = [cell.value.strip() for cell in own.find_cells(row.text)]
+    value = " ".join(cells[at] for at in own.list_columns(Column.PRICE) if at < len(cells) and cells[at])
+    message = (
+        f"{counted(warned.rows, 'price')} came to less than 5p, first on line {warned.line:,}: "
+        f"{f'{warned.column} is {quoted(value)}, so ' if value else ''}{in_pounds(int(warned.value))}. {_CHECK_PRICES}"
+    )
+    return RowsWarning(*warned._replace(value=value or warned.value), message=message)
 
 
 def _striking(one: ImportProgress, all_found: Sequence[Counted], own: SellerFile | None) -> Iterator[RowsWarning]:
@@ -77,7 +97,7 @@ def _describe_moves(one: ImportProgress, found: Counted, *, is_foreign: bool) ->
     which = "on" if found.rows == 1 else "the furthest on"
     check = "Prices are in pence – check that these are meant."
     if is_foreign:
-        check = "Check the currency and the unit of the prices in your file."
+        check = _CHECK_PRICES
     return (
         f"{counted(found.rows, 'price')} {move} by more than {STRIKING_PERCENT}%, {which} line {found.line:,}: "
         f"from {in_pounds(found.before)} to {in_pounds(found.after)}. {check}"

@@ -178,9 +178,9 @@ def find_makers(seller_id: int, keys: pa.Table) -> Makers:
 def find_texts(seller_id: int, keys: pa.Table, fields: Sequence[str]) -> pa.Table:
     """Which of these ``keys``, a table with the columns KEY in their order, the seller has listings with.
 
-    For each the index of the key, ``at``, and these ``fields`` of the listing, which are texts; empty for none.
+    For each the index of the key, ``at``, and these ``fields`` of the listing as texts; empty for none.
     """
-    wanted = "".join(f", l.{name}" for name in fields)
+    wanted = "".join(f", l.{name}::text" for name in fields)
     query = f"""
         select k.number::int - 1{wanted}
         from {binary.unnest(keys.schema)}

@@ -4,14 +4,14 @@ from collections.abc import Mapping as Map
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from app.csvfile.columns import COLUMNS, Column
-from app.csvfile.contract import Mode
+from app.csvfile.columns import COLUMNS, VALUES, Column
+from app.csvfile.contract import CONDITION_CODES, Mode, in_pounds
 from app.imports import conversions, mappings, match_flow
 from app.imports.foreign import dictionary, recognised, words
 from app.imports.foreign.bound import Bound
 from app.imports.foreign.choices import fields_of, missing_of
 from app.imports.foreign.encodings import decode
-from app.imports.foreign.findings import Example, OpenQuestion, examples_of, repriced_of
+from app.imports.foreign.findings import Example, OpenQuestion, examples_of
 from app.imports.foreign.guesses import split
 from app.imports.foreign.mapping import Mapping, find_reasons, positions
 from app.imports.foreign.reading import Reading, blocks, text_reading
@@ -20,6 +20,9 @@ from app.imports.match_flow import Step
 from app.imports.reports import progress
 from app.models import Conversion
 from app.queries import items_by_set
+from app.queries.items_by_set import NamedItem
+from app.queries.listings import listings
+from app.queries.listings.listings import ListingKey, StoredListing
 from app.statuses import ConversionStatus
 from app.storage import current_storage
 from app.web.match import reading
@@ -29,7 +32,6 @@ from app.web.match.words import condition_name
 
 #: The rows that tell whether a column holds values.
 _JUDGED = 1_000
-_URN = COLUMNS.index(Column.URN)
 #: Where what is asked in no step is mended: the step, where on its page, and what to do there.
 _DOORS = {
     "price-missing": (Step.COLUMNS, "constant-price", "Choose its column, or give a price for rows without one"),
@@ -46,7 +48,8 @@ _DOORS = {
 class Offered(NamedTuple):
     """A row of the import format, for people."""
 
-    is_update: bool
+    #: Whether it is new, or what it changes.
+    change: str
     item: str
     condition: str
     pence: int
@@ -75,6 +78,7 @@ def context(one: Conversion) -> dict[str, Any]:
     findings = (one.scan or {}).get("findings", {})
     is_done = one.status == ConversionStatus.CONVERTED
     used = conversions.find_import(one) if one.used_at else None
+    used_by = progress.get(one.seller_id, used.public_id) if used else None
     bound = Bound(mapping, mapping.columns)
     return {
         "is_done": is_done,
@@ -99,11 +103,13 @@ def context(one: Conversion) -> dict[str, Any]:
             if source.confirm
         ],
         "left_out": _left_out(one, asked) if is_done else [],
-        "repriced": repriced_of(findings) if is_done else 0,
+        "repriced": findings.get("repriced", 0) if is_done else 0,
+        "sold_out": findings.get("sold_out", 0) if is_done else 0,
         "finishes": findings.get("finishes", {}) if is_done else {},
         "examples": _examples(one, examples_of(findings)) if is_done else [],
         "saved": [saved.name for saved in mappings.list_saved(one.seller_id)],
-        "used_by": progress.get(one.seller_id, used.public_id) if used else None,
+        "used_by": used_by,
+        "is_imported": used_by is not None and not used_by.is_check,
         "undecidable": conversions.explain_undecidable(one) if one.used_at and one.undecided else None,
         "decides": conversions.find_import_decided(one),
         "name": one.mapping_name or format_of(one) or one.file_name.rpartition(".")[0] or one.file_name,
@@ -166,33 +172,53 @@ def _examples(one: Conversion, examples: Sequence[Example]) -> list[Shown]:
     reading = text_reading(conversions.reading_of(one))
     mapping = mapping_of(one)
     used = {at for at, fields in enumerate(fields_of(mapping, reading.columns)) if fields} | _deciding(mapping, reading)
-    urns = {example.cells[_URN] for example in examples if example.cells}
-    found = items_by_set.find_by_urns(urns)
-    items = {item.urn: f"{item.name}, {item.set_name} {item.number}".strip() for item in found}
+    rows = [dict(zip(COLUMNS, example.cells, strict=False)) for example in examples]
+    items = {item.urn: item for item in items_by_set.find_by_urns({row[Column.URN] for row in rows if row})}
+    keys = [_key(row, items) for row in rows]
+    had = {} if one.used_at else listings.find(one.seller_id, {key for key in keys if key})
     shown: list[Shown] = []
-    for example in examples:
+    for example, row, key in zip(examples, rows, keys, strict=True):
         cells = _cells(b"".join(_range(one.text_key, example.start, example.start + example.length)), reading)
         before = [
             (name, cell)
             for at, (name, cell) in enumerate(zip(reading.columns, cells, strict=False))
             if cell.strip() and (at in used or not used)
         ]
-        after = _offered(dict(zip(COLUMNS, example.cells, strict=True)), items) if example.cells else None
+        after = _offered(row, items.get(row[Column.URN]), had.get(key) if key else None) if row else None
         shown.append(Shown(example.outcome.word, example.line, before, example.sentence, after))
     return shown
 
 
-def _offered(row: Map[str, str], items: Map[str, str]) -> Offered:
+def _key(row: Map[str, str], items: Map[str, NamedItem]) -> ListingKey | None:
+    item = items.get(row[Column.URN]) if row else None
+    return (item.id, CONDITION_CODES[row[Column.CONDITION]].value, row[Column.VARIANTS]) if item else None
+
+
+def _offered(row: Map[str, str], item: NamedItem | None, listing: StoredListing | None) -> Offered:
     texts = [(name, row[name]) for name in (Column.HIDDEN, Column.COMMENT, Column.NOTES, Column.REFERENCE) if row[name]]
     return Offered(
-        row[Column.MODE] == Mode.UPDATE,
-        items.get(row[Column.URN], row[Column.URN]),
+        _say_change(row, listing) if row[Column.MODE] == Mode.UPDATE else "New listing",
+        f"{item.name}, {item.set_name} {item.number}".strip() if item else row[Column.URN],
         condition_name(row[Column.CONDITION]),
         int(row[Column.PRICE]),
         row[Column.QUANTITY],
         row[Column.VARIANTS].replace("|", ", "),
         [(name.lower(), text) for name, text in texts],
     )
+
+
+def _say_change(row: Map[str, str], listing: StoredListing | None) -> str:
+    """What an UPDATE changes; ``listing``: as it is now, if the row was not imported since."""
+    if listing is None:
+        return "Update of a listing you have"
+    now = {column: "" if value is None else str(value) for column, value in zip(VALUES, listing.values, strict=True)}
+    if all(row[column] == text for column, text in now.items()) and row[Column.HIDDEN] in (
+        "",
+        str(listing.hidden).lower(),
+    ):
+        return "You have it already: nothing changes"
+    has = f"{in_pounds(int(now[Column.PRICE]))} and a quantity of {now[Column.QUANTITY]}"
+    return f"Changes a listing you have, now with {has}"
 
 
 def _range(key: str, begin: int, end: int) -> list[bytes]:

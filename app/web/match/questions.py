@@ -16,6 +16,8 @@ from app.imports.foreign.sets import Sets
 from app.queries import items_by_set
 from app.web.match.columns import WHOLE, check_constants
 
+#: How alike a set must be to what was typed to be meant.
+_NEAR = 0.75
 #: Questions on a page.
 _ON_PAGE = 50
 #: What a finish can be, for people.
@@ -32,6 +34,14 @@ FINISHES = {
 }
 
 
+class AnswersRefused(MappingInvalid):
+    """Some answers are wrong, and none is taken; ``wrong`` says by kind and word what, the message of the first."""
+
+    def __init__(self, wrong: Map[tuple[str, str], str]) -> None:
+        super().__init__(next(iter(wrong.values())))
+        self.wrong = wrong
+
+
 def paged(asked: Sequence[OpenQuestion], args: Map[str, str]) -> tuple[list[OpenQuestion], dict[str, int]]:
     """Those on the page that the address asks for, and where that is."""
     number = int(args["page"]) if args.get("page", "").isdigit() and len(args["page"]) < 5 else 1
@@ -42,9 +52,15 @@ def paged(asked: Sequence[OpenQuestion], args: Map[str, str]) -> tuple[list[Open
 
 
 def take_answers(mapping: Mapping, form: Map[str, str]) -> Mapping:
-    """The mapping with the answers in the form. Raises MappingInvalid."""
+    """The mapping with the answers in the form. Raises AnswersRefused."""
+    wrong: dict[tuple[str, str], str] = {}
     for kind, word, target in _answers(form):
-        mapping = _take_answer(mapping, kind, word, target)
+        try:
+            mapping = _take_answer(mapping, kind, word, target)
+        except MappingInvalid as refused:
+            wrong[kind, word] = str(refused)
+    if wrong:
+        raise AnswersRefused(wrong)
     return mapping
 
 
@@ -78,7 +94,7 @@ def _take_answer(mapping: Mapping, kind: str, word: str, target: str) -> Mapping
     if target != LEAVE_OUT:
         is_right, sentence = _CHECKS[Kind(kind)]
         if not is_right(target, word):
-            near = Sets(items_by_set.list_sets(), mapping).nearest(target)[:1] if kind == Kind.SET else []
+            near = Sets(items_by_set.list_sets(), mapping).nearest(target, _NEAR)[:1] if kind == Kind.SET else []
             raise MappingInvalid(" ".join([sentence.format(target), *(f"Did you mean “{one}”?" for one in near)]))
     return mapping.answer(Kind(kind), word, target)
 

@@ -24,6 +24,7 @@ from app.web.file_posts import PLAIN, check_csrf, checked_pieces, csrf_token, is
 from app.web.live_page import is_fragment_request, render_live
 from app.web.match import cards, columns, money, preview, reading, steps, words
 from app.web.match import form as first_page
+from app.web.match.questions import AnswersRefused
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("match", __name__, url_prefix="/imports/match")
@@ -135,7 +136,7 @@ def _decide(public_id: uuid.UUID, step: Step) -> ResponseReturnValue:
         mapping: Mapping = _PAGES[step].take(one, request.form)
         following = match_flow.decide(by, public_id, mapping, after=step)
     except (MappingInvalid, FileRejected) as wrong:
-        return _render_step(conversions.get(by, public_id), step, str(wrong)), 422
+        return _render_step(conversions.get(by, public_id), step, wrong), 422
     left = match_flow.of_step(match_flow.asked_in(conversions.get(by, public_id)), step)
     stays = is_on(request.form, "stay") or (is_on(request.form, "accept") and left)
     return redirect(_address(public_id, step if stays else following), 303)
@@ -246,15 +247,14 @@ def _render_form(error: str | None = None) -> str:
     )
 
 
-def _render_step(one: Conversion, step: Step, error: str | None = None) -> str:
+def _render_step(one: Conversion, step: Step, error: Exception | str | None = None) -> str:
     try:
         context: dict[str, Any] = _PAGES[step].context(one, request.values)
     except OSError as away:
         raise TransitionRefused("The uploaded file cannot be read. Upload it again.") from away
-    links, known = steps.links(one, step), steps.format_of(one)
-    return render_template(
-        f"match/{step.value}.html", one=one, here=step, steps=links, format=known, error=error, **context
-    )
+    context |= {"steps": steps.links(one, step), "format": steps.format_of(one)}
+    context["wrong_answers"] = error.wrong if isinstance(error, AnswersRefused) else {}
+    return render_template(f"match/{step.value}.html", one=one, here=step, error=error, **context)
 
 
 def _render_preview(one: Conversion, error: str | None = None) -> str:

@@ -42,7 +42,7 @@ _TITLES = {
 _TYPED = {
     Kind.SET.value: "Another set",
     Kind.ITEM.value: "urn:… of another card",
-    Kind.PRICE.value: "Price, as your file has it",
+    Kind.PRICE.value: "The price, such as 4.99",
     Kind.QUANTITY.value: "Quantity",
 }
 
@@ -139,7 +139,7 @@ def _decided(one: Conversion, mapping: Mapping) -> dict[str, list[Word]]:
     reading = conversions.reading_of(one)
     with match_flow.source_of(one) as file:
         found = words_of(Sample(file, reading), mapping, reading.columns)
-    known = [word._replace(why=_why(word, mapping)) for word in found if word.becomes]
+    known = [word._replace(why=word.why or _why(word, mapping)) for word in found if word.becomes]
     known += [
         word._replace(becomes=_LEFT_OUT)
         for word in found
