@@ -181,7 +181,7 @@ def take_back(public_id: uuid.UUID) -> ResponseReturnValue:
         raise BadRequest("The request does not say which answer to take back.")
     before = corrections.get(_key(public_id))
     if engine.take_back(one, number).version == before.version:
-        flash("Nothing was taken back: these rows have been imported or answered again since.", "info")
+        flash("Nothing was taken back: its rows have been imported, answered again or taken back since.", "info")
     else:
         flash("These rows are as you uploaded them again.", "success")
     return redirect(url_for("fixes.show", public_id=public_id), 303)

@@ -12,6 +12,8 @@ from app import catalog
 from app.extensions import db
 from app.imports import commands, ledger
 from app.imports.fixes import engine
+from app.imports.fixes.answers import Rule
+from app.imports.fixes.engine import NewAnswer
 from app.imports.reports import progress
 from app.imports.reports.summary import describe
 from app.models import Import, Seller
@@ -274,7 +276,10 @@ def test_all_suggestions_are_accepted_and_the_rest_is_left_out_by_a_press_each(
     soup = presses.look()
     assert [words(button) for button in soup.select(".fix-bar button[name=press]")] == [
         "Accept what is certain (1 cell)",
-        "Accept all suggestions (2 cells)",
+        "Accept all suggestions (2 cells: 1 certain, 1 likely)",
+    ]
+    assert [words(value) for value in soup.select(".fix-value") if "likely" in words(value)] == [
+        words(soup.select_one(f"{group('condition-unknown', 'CONDITION')} .fix-value"))
     ]
     presses.press("Accept all suggestions", soup)
     soup = presses.look()
@@ -285,13 +290,17 @@ def test_all_suggestions_are_accepted_and_the_rest_is_left_out_by_a_press_each(
     soup = presses.look()
     assert presses.state(soup) == {"correct": 3, "open": 0, "left-out": 1, "taken": 0}
     assert "Left out: all that was still to fix (Not graded) · 1 row" in words(soup.select_one(".fix-answers"))
-    # What is imported stays so, and its answer stays in sight.
+    # What is imported stays so, and its answer stays in sight, without a button.
+    button = soup.select_one(".fix-answers > li:last-child form")
+    assert button is not None
+    taken_back = fields_of(button)
     presses.press("Import 3 corrected rows", soup)
-    soup = presses.look()
-    presses.press("Take back", soup, within=".fix-answers > li:last-child")
     again = presses.look()
-    assert "Nothing was taken back" in words(again.select_one("main"))
     assert len(again.select(".fix-answers > li")) == len(soup.select(".fix-answers > li"))
+    assert words(again.select_one(".fix-answers > li:last-child")).endswith("imported since")
+    # A page that was there before still has the button.
+    client.post(str(button["action"]), data=taken_back)
+    assert "Nothing was taken back" in words(presses.look().select_one("main"))
 
 
 def test_every_answer_can_be_taken_back_however_many_were_given_since(
@@ -312,6 +321,31 @@ def test_every_answer_can_be_taken_back_however_many_were_given_since(
     ]
     assert "Older answers" not in words(soup.select_one("main"))
     assert soup.select(".fix-answers button")
+
+
+def test_an_answer_that_no_row_has_any_more_has_no_button(client: FlaskClient, seller: Seller, run_jobs: Run) -> None:
+    make_items()
+    one = start(seller, [row(condition="Near Mnt", price="x"), row(condition="Near Mnt")], file_name="stock.csv")
+    run_jobs()
+    engine.survey(ImportKey(one.seller_id, one.id))
+    for cause, column, value, text in (
+        ("price-not-whole", "PRICE", "x", "5"),
+        ("condition-unknown", "CONDITION", "Near Mnt", "NM"),
+    ):
+        engine.give(one, NewAnswer(Rule.SET, cause, column, value, {column: text}))
+    presses = Presses(client, one)
+
+    def told(soup: BeautifulSoup) -> list[tuple[bool, bool]]:
+        """Of each answer, whether it has a button, and whether it is said why not."""
+        shown = soup.select(".fix-answers > li")
+        return [(bool(each.select("button")), "since" in words(each.select_one("span"))) for each in shown]
+
+    soup = presses.look()
+    assert told(soup) == [(True, False), (False, True)]
+    presses.press("Take back", soup)
+    # The row of both answers is as it was uploaded.
+    assert presses.state() == {"correct": 0, "open": 2, "left-out": 0, "taken": 0}
+    assert told(presses.look()) == [(False, True)]
 
 
 def test_pages_name_characters_of_failed_rows_that_html_cannot_have(

@@ -144,6 +144,8 @@ class ToFix:
     suggested: list[NewAnswer]
     suggested_cells: int
     answers: list[GivenAnswer]
+    #: Which of them is the last one of any row, and whether nobody has taken up one of its rows.
+    held: Mapping[int, bool]
     #: Whether there are older answers than these.
     has_older: bool
 
@@ -205,6 +207,7 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
         [each.offers[0].answer for each in suggested],
         sum(each.rows for each in suggested),
         answers[:_ANSWERS],
+        corrections.find_held(one.key, standing, [answer.number for answer in answers]),
         len(answers) > _ANSWERS,
     )
 

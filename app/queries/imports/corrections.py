@@ -223,6 +223,20 @@ def list_answers(key: ImportKey, *, limit: int, before: int | None = None) -> li
     return [GivenAnswer(*row) for row in db.session.execute(query)]
 
 
+def find_held(key: ImportKey, standing: Standing, numbers: Collection[int]) -> dict[int, bool]:
+    """Which of these answers is the last one of any row, and whether nobody has taken up one of its rows.
+
+    Where very many rows are dealt with, all of them would have to be looked through: there, each counts as such.
+    """
+    if standing.closed + standing.correct + standing.open_corrected > _MOST_TAKEN:
+        return dict.fromkeys(numbers, True)
+    query = f"""
+        select answer, bool_or(taken_by is null) as is_free from corrections
+        where {_THIS} and answer = any(%(numbers)s::int[]) group by answer
+    """
+    return {row.answer: row.is_free for row in fetch(query, {**key._asdict(), "numbers": [*numbers]})}
+
+
 def _answers(key: ImportKey) -> Any:
     fields = (getattr(Answer, name) for name in GivenAnswer._fields)
     return select(*fields).where(Answer.seller_id == key.seller_id, Answer.import_id == key.import_id)
