@@ -140,21 +140,46 @@ def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("failed", "taken", "left_out", "sentence"),
+    ("failed", "taken", "left_out", "live", "sentence"),
     [
-        (24, 15, 9, "All 24 failed rows are dealt with: 15 imported again, 9 left out."),
-        (1, 0, 1, "The failed row is dealt with: 1 left out."),
-        (24, 14, 9, "24 rows failed: 14 imported again, 9 left out, 1 left to fix."),
+        (
+            24,
+            15,
+            9,
+            "35 of 44 rows are live: 20 at once, 15 after you fixed them.",
+            "All 24 failed rows are dealt with: 15 imported again, 9 left out.",
+        ),
+        (1, 0, 1, "43 of 44 rows are live.", "The failed row is dealt with: 1 left out."),
+        (
+            44,
+            44,
+            0,
+            "All 44 rows are live: 44 after you fixed them.",
+            "All 44 failed rows are dealt with: 44 imported again.",
+        ),
+        (
+            24,
+            14,
+            9,
+            "34 of 44 rows are live: 20 at once, 14 after you fixed them.",
+            "24 rows failed: 14 imported again, 9 left out, 1 left to fix.",
+        ),
     ],
 )
-def test_what_became_of_failed_rows_is_counted(failed: int, taken: int, left_out: int, sentence: str) -> None:
+def test_what_became_of_failed_rows_is_counted(
+    failed: int, taken: int, left_out: int, live: str, sentence: str
+) -> None:
     fixed = NOTHING_DONE._replace(taken=taken, left_out=left_out)
     one = replace(progress("FAILED", 44, 44 - failed, 0, failed), fixed=fixed)
-    heir = replace(one, retry_of=RetriedRows.FAILED, taken_up_as=TakenUpAs.FIX)
+    heir = progress("COMPLETED", taken, taken, 0, 0)
+    heir = replace(heir, retry_of=RetriedRows.FAILED, taken_up_as=TakenUpAs.FIX)
     relatives = RelatedImports(None, None, {}, [heir], fixed.closed, [])
-    # Whoever does not know its relatives, such as the bell, says the same.
-    assert describe(one, related=relatives) == describe(one)
-    assert describe(one).endswith(f" live. {sentence}")
+    assert describe(one, related=relatives) == f"{live} {sentence}"
+    # Whoever does not know its relatives, such as the bell, counts what was live at once; so it is once they are
+    # undone, and where an uploaded file may have had other rows.
+    assert describe(one).endswith(f". {sentence}")
+    for other in (replace(heir, is_undone=True), replace(heir, taken_up_as=TakenUpAs.UPLOAD)):
+        assert describe(one, related=replace(relatives, takers=[other])) == describe(one)
 
 
 @pytest.mark.parametrize(

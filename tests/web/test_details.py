@@ -297,7 +297,7 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
     expected = [
         (
             4,
-            "409 Conflict",
+            "Conflict 409",
             [],
             [
                 "Line 2 of this file already creates this listing. Delete this row, or change MODE to UPDATE and "
@@ -307,7 +307,7 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
         ),
         (
             6,
-            "404 Not found",
+            "Not found 404",
             ["URN"],
             [
                 "There is no item with URN “urn:test:9” in the catalog. Check the spelling, or identify the item "
@@ -317,7 +317,7 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
         ),
         (
             7,
-            "422 Invalid",
+            "Invalid 422",
             ["CONDITION", "PRICE"],
             [
                 "CONDITION is “x”. Use one of MT (MINT), NM (NEAR_MINT), EX (EXCELLENT), GD (GOOD), LP "
@@ -328,7 +328,7 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
         ),
         (
             8,
-            "422 Invalid",
+            "Invalid 422",
             [],
             [
                 "The row has 2 values, but there are 15 columns. Look for a missing or an extra comma, and put any "

@@ -165,7 +165,9 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     whose = " of with-mistakes.csv"
     assert told == [f"Corrected rows{whose} Dealt with", dealt_with.format(whose)]
     soup = page(client, f"/imports/{one.public_id}")
-    assert words(soup.select_one(".outcome")) == f"20 of 44 rows are live. {dealt_with.format('')}."
+    assert words(soup.select_one(".outcome")) == (
+        f"42 of 44 rows are live: 20 at once, 22 after you fixed them. {dealt_with.format('')}."
+    )
     # Nothing of it is red any more.
     assert [words(pill) for pill in soup.select("[data-state] .pill")] == ["Dealt with"]
     assert soup.select(".summary :is(.tile-danger, .meter-failed)") == []

@@ -77,7 +77,8 @@ def test_failed_rows_succeed_once_the_catalog_is_mended_and_the_parent_shows_it(
     assert len(listed(seller)) == 3
     assert relatives(client, made, face) == ["Failed rows retried as my stock (failed rows).csv Completed"]
     assert relatives(client, retried, face) == ["Retry of the failed rows in my stock.csv Dealt with"]
-    assert lead(client, made) == "1 of 3 rows is live. 2 rows failed and have been retried."
+    told = "All 3 rows are live: 1 at once, 2 by a retry. 2 rows failed and have been retried."
+    assert lead(client, made) == told
     # The parent itself is as it was, and the books of both are true.
     assert (look(made).status, look(made).failed) == ("FAILED", 2)
     keys = [(seller.id, made.id), (seller.id, retried.id)]

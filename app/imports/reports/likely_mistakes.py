@@ -117,7 +117,8 @@ def _most_fail(one: ImportProgress) -> Iterator[FileWarning]:
     if one.total < _MIN_ROWS or one.failed == one.total or not (failed if one.finished_at else invalid or failed):
         return
     if one.finished_at:
-        sentence = f"{one.failed:,} of {counted(one.processed, 'row')} {'would fail' if one.is_check else 'failed'}."
+        # How many is in the summary.
+        sentence = f"More than half of the rows {'would fail' if one.is_check else 'failed'}."
     elif invalid:
         sentence = f"{one.invalid:,} of {counted(one.total, 'row')} contain mistakes and will fail."
     elif one.processed >= _MIN_ROWS:

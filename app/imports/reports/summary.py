@@ -135,7 +135,7 @@ def _over(one: ImportProgress, groups: int | None, related: RelatedImports | Non
     if related and related.undo:
         yield f"{_imported(one, related.undo, related.kept)}."
     elif not is_terminated:
-        yield f"{_live(one)}{_already(one)}."
+        yield f"{_live(one, related)}."
     elif one.successful:
         yield f"{_rows(one.successful)} {_are(one.successful)} live and will stay live."
     yield from _left_to_do(one, groups, related)
@@ -239,13 +239,34 @@ def _undone(one: ImportProgress) -> str:
     return ", ".join([f"{counted(first, 'listing')} {what}", *(f"{count:,} {what}" for count, what in others)])
 
 
-def _live(one: ImportProgress) -> str:
-    """The number of live rows, in a sentence."""
-    if one.successful == one.total:
-        return "The row is live" if one.total == 1 else f"All {one.total:,} rows are live"
-    if not one.successful:
-        return "The row was not imported" if one.total == 1 else f"None of the {one.total:,} rows were imported"
-    return f"{one.successful:,} of {one.total:,} rows {_are(one.successful)} live"
+def _live(one: ImportProgress, related: RelatedImports | None) -> str:
+    """The number of live rows, in a sentence; with those that are live by the imports that have taken them up."""
+    later = [*_live_since(related)] if related else []
+    words = _say_live(one.successful + sum(count for count, _ in later), one.total)
+    if not later:
+        return f"{words}{_already(one)}"
+    told = [f"{one.successful:,} at once{_already(one)}"] if one.successful else []
+    return f"{words}: {', '.join([*told, *(f'{count:,} {how}' for count, how in later)])}"
+
+
+def _live_since(related: RelatedImports) -> Iterator[tuple[int, str]]:
+    """How many rows of an import are live by others, and how that came; none if it is not known of all of these."""
+    takers = [taker for taker in related.takers if taker.successful and not taker.is_undone]
+    # A file that was uploaded may have other rows, too.
+    if any(taker.taken_up_as is TakenUpAs.UPLOAD for taker in takers):
+        return
+    for is_fixed in (True, False):
+        count = sum(taker.successful for taker in takers if (taker.taken_up_as is TakenUpAs.FIX) is is_fixed)
+        if count:
+            yield count, f"after you fixed {'it' if count == 1 else 'them'}" if is_fixed else "by a retry"
+
+
+def _say_live(live: int, total: int) -> str:
+    if live == total:
+        return "The row is live" if total == 1 else f"All {total:,} rows are live"
+    if not live:
+        return "The row was not imported" if total == 1 else f"None of the {total:,} rows were imported"
+    return f"{live:,} of {total:,} rows {_are(live)} live"
 
 
 def _imported(one: ImportProgress, undo: ImportProgress, kept: int) -> str:
