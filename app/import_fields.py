@@ -50,6 +50,11 @@ class ImportState:
         return self.given_name or self.file_name
 
     @property
+    def title(self) -> str:
+        """The heading of its page: an undo is called like its import."""
+        return f"Undo of {self.name}" if self.is_undo else self.name
+
+    @property
     def successful(self) -> int:
         """Rows that were created, updated or unchanged."""
         return self.created + self.updated + self.unchanged

@@ -9,9 +9,11 @@ from app.queries import ImportKey, execute, fetch, fetch_as, fetch_value
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
     GIVEN_UP,
+    IMPORT_COMPLETED,
     IMPORT_PAUSED,
     IMPORT_RUNNING,
     KIND_IMPORT,
+    KIND_UNDO,
     LIVE_IMPORTS,
     PAUSED,
     QUEUED,
@@ -53,6 +55,7 @@ class ImportSeen(NamedTuple):
     #: As in ``ImportProgress``.
     is_dealt_with: bool
     closed: int
+    is_undone: bool
 
     @property
     def is_check(self) -> bool:
@@ -181,7 +184,9 @@ _IMPORTS = f"""
             - min(b.started_at)), 0))::float8 as rows_per_second,
         i.source_removed_at is not null as source_removed, i.dealt_with_at is not null as is_dealt_with,
         coalesce((select taken + left_out from fixings f where f.seller_id = i.seller_id and f.import_id = i.id), 0)
-            as closed
+            as closed,
+        exists (select from imports u where u.seller_id = i.seller_id and u.parent_id = i.id
+            and u.kind = {KIND_UNDO} and u.status = {IMPORT_COMPLETED}) as is_undone
     from imports i
     join sellers s on s.id = i.seller_id
     join batches b on b.seller_id = i.seller_id and b.import_id = i.id

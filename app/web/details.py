@@ -241,6 +241,7 @@ def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pac
     return {
         "one": one,
         "related": related,
+        "reopened": _find_reopened(related.parent) if one.is_undo and related.parent else None,
         "foreign": foreign,
         "outcome": f"{told} {summary.reassure(one)}".rstrip(),
         "step": next_step(one, related),
@@ -253,6 +254,12 @@ def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pac
         "title": _title(one),
         "news": _news(one, moves) if one.is_moving and not one.is_pausing else told,
     }
+
+
+def _find_reopened(undone: ImportProgress) -> ImportProgress | None:
+    """The import whose failed rows one that is undone had, if something is to be done about them again."""
+    parent = progress.get_related(undone).parent if undone.is_undone and undone.taken_up_as else None
+    return parent if parent and progress.get_related(parent).can_fix(parent) else None
 
 
 def _title(one: ImportProgress) -> str:

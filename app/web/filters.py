@@ -43,6 +43,9 @@ CHECK_LABEL = Label("Check", "brand", "checklist")
 #: Likewise, of an undo.
 UNDO_LABEL = Label("Undo", "brand", "undo")
 
+#: Shown instead of COMPLETED, and beside any other status, of an import that was undone.
+UNDONE_LABEL = Label("Undone", "quiet", "undo")
+
 #: Shown instead of FAILED where ``all_dealt_with``, and beside any other status that its seller has marked so.
 DEALT_WITH_LABEL = Label("Dealt with", "quiet", "check")
 
@@ -84,6 +87,7 @@ def init_app(app: Flask) -> None:
         code_label=code_label,
         check_label=CHECK_LABEL,
         undo_label=UNDO_LABEL,
+        undone_label=UNDONE_LABEL,
         dealt_with_label=DEALT_WITH_LABEL,
         visibility_label=visibility_label,
         remember=lru_cache(_REMEMBERED),
@@ -102,6 +106,8 @@ def import_label(one: ImportProgress | ImportSeen) -> Label:
     """The label of an import's status. It is red if most rows have failed or were not processed."""
     if one.is_pausing:
         return _PAUSING_LABEL
+    if one.is_undone and one.status == ImportStatus.COMPLETED:
+        return UNDONE_LABEL
     if one.status != ImportStatus.FAILED:
         return STATUS_LABELS[one.status]
     if all_dealt_with(one):

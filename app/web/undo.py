@@ -17,6 +17,7 @@ from app.imports.reports.check_preview import CellChange
 from app.queries import begin_repeatable_read
 from app.queries.imports import undo_listings
 from app.queries.imports.undo_listings import Example
+from app.statuses import TakenUpAs
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("undo", __name__, url_prefix="/imports/<uuid:public_id>")
@@ -51,6 +52,8 @@ def preview(public_id: uuid.UUID) -> ResponseReturnValue:
         "undo/preview.html",
         one=one,
         foreseen=foreseen,
+        # Where rows are that the seller has no file of.
+        parent=progress.get_related(one).parent if one.taken_up_as in {TakenUpAs.FIX, TakenUpAs.RETRY} else None,
         removed=_show(undo_listings.list_removed(one.key, limit=_EXAMPLES)) if foreseen.removed else [],
         put_back=_show(undo_listings.list_put_back(one.key, limit=_EXAMPLES)) if foreseen.put_back else [],
         kept=kept_listings.list_foreseen(one.key, limit=_EXAMPLES) if foreseen.kept else [],

@@ -181,14 +181,27 @@ def test_the_page_of_failed_rows_says_that_their_import_is_undone_and_offers_it_
     engine.give(one, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "9"}))
     fixes = commands.import_corrected(seller.id, one.public_id)
     run_jobs()
-    undo.start(seller.id, fixes.public_id)
+    # Of the rows that were corrected there is no file.
+    asked = page(client, f"/imports/{fixes.public_id}/undo")
+    assert "you can import its rows again from stock.csv" in words(asked.select_one("main"))
+    assert words(asked.select_one("#removed-heading")) == "To be removed"
+    undone = undo.start(seller.id, fixes.public_id)
     run_jobs()
     shown = page(client, f"/imports/{one.public_id}")
     assert "2 rows failed: 1 corrected but not imported, 1 left to fix." in words(shown.select_one(".outcome"))
-    assert words(shown.select_one(".relations")).endswith("Completed, then undone")
-    assert words(shown.select_one(".next-steps .btn-primary")) == "Fix 2 rows"
+    assert words(shown.select_one(".relations")) == "Corrected rows imported as fixes of stock.csv Undone"
+    assert words(shown.select_one(".next-steps .btn-primary")) == "Fix 1 row"
     to_fix = page(client, f"/imports/{one.public_id}/fix")
     assert words(to_fix.select_one(".fix-state .btn-primary")) == "Import 1 corrected row"
+    # The undo says where the rows are again; without more to fix, their import is the next step.
+    reopened = page(client, f"/imports/{undone.public_id}").select_one("[data-state] ~ .relations li:first-child + li")
+    assert words(reopened) == "Its rows are open again in stock.csv Failed"
+    assert reopened is not None
+    assert reopened.select_one(f"a[href='/imports/{one.public_id}']")
+    engine.leave_out(one, [4], "")
+    for path in ("/imports", f"/imports/{one.public_id}"):
+        button = page(client, path).select_one(f"form[action='/imports/{one.public_id}/fix/import'] button")
+        assert words(button).startswith("Import 1 corrected row")
 
 
 def test_its_file_is_imported_again_without_a_question(client: FlaskClient, seller: Seller, run_jobs: RunJobs) -> None:
