@@ -134,10 +134,13 @@ function showPart(part) {
   announce(part.dataset);
 }
 
-// From the press of the button until the answer, which waits for the rows in progress.
+const isOver = (element) => ["COMPLETED", "FAILED", "TERMINATED"].includes(element.dataset.status);
+
+// From the press of the button until the answer, which waits for the rows in progress. A refresh may bring the end first.
 function showStopping() {
   for (const id of stopping) {
     for (const element of all(`[data-import-id="${CSS.escape(id)}"]`)) {
+      if (isOver(element)) continue;
       const pill = one(".pill", element);
       if (pill) pill.textContent = "Stopping…";
       for (const button of all("[data-action] button, [data-confirm-terminate] button", element)) button.disabled = true;
