@@ -202,6 +202,10 @@ def test_the_page_of_failed_rows_says_that_their_import_is_undone_and_offers_it_
     for path in ("/imports", f"/imports/{one.public_id}"):
         button = page(client, path).select_one(f"form[action='/imports/{one.public_id}/fix/import'] button")
         assert words(button).startswith("Import 1 corrected row")
+    # Where no row is open, nothing is wrong that could be shown.
+    all_right = words(page(client, f"/imports/{one.public_id}/fix").select_one("main"))
+    assert "No row is left to fix." in all_right
+    assert "Show what is wrong" not in all_right
 
 
 def test_its_file_is_imported_again_without_a_question(client: FlaskClient, seller: Seller, run_jobs: RunJobs) -> None:
