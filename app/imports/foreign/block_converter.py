@@ -349,7 +349,7 @@ class BlockConverter:
         """``foils``: how many of the copies are foils, which are a listing of their own."""
         if not text and len(self._listings) > 1:
             # Nothing is told, so that nothing is sold out.
-            return _NONE, self._code(reason("quantity-zero")), _NONE
+            return _NONE, self._code(_SOLD_OUT), _NONE
         if not text:
             return 0, _NONE, self._code(ask("quantity-missing", "quantity-missing", ""))
         quantity = _read_quantity(text)
