@@ -33,7 +33,7 @@ def show_import(one: ImportProgress, related: RelatedImports | None = None) -> d
         "file_size": one.file_size,
         "key": one.idempotency_key,
         "invalid": one.invalid,
-        "warnings": [{**warned._asdict(), "message": warned.sentence} for warned in one.warnings],
+        "warnings": [warned._asdict() for warned in likely_mistakes.list_of_upload(one)],
         "updated_at": one.updated_at,
         "links": _links(one.public_id),
     }

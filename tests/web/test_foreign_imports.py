@@ -24,6 +24,7 @@ from app.queries.imports import row_errors as queries
 from app.statuses import ImportKind, RetriedRows
 from app.storage import current_storage
 from tests import foreign
+from tests.conftest import make_token
 from tests.factories import failures, listed, look, make_items, row, start
 from tests.pages import csrf_token, page, words
 
@@ -132,6 +133,12 @@ def test_a_tiny_price_is_told_as_it_is_in_the_sellers_file(client: FlaskClient, 
     said = words(page(client, f"/imports/{started.public_id}").select_one("main"))
     assert "1 price came to less than 5p, first on line 3: Price is “0,044”, so £0.04. Check the currency" in said
     assert "Prices are in pence" not in said
+    token = {"Authorization": f"Bearer {make_token(seller)}"}
+    (listed,) = client.get("/api/v1/imports", headers=token).get_json()["imports"]
+    (warned,) = listed["warnings"]
+    assert warned["message"] in said
+    assert (warned["line"], warned["column"], warned["value"]) == (3, "Price", "0,044")
+    assert listed["warnings"] == client.get(listed["links"]["self"], headers=token).get_json()["warnings"]
 
 
 def test_pages_show_the_sellers_rows(client: FlaskClient, made: Import) -> None:

@@ -8,9 +8,9 @@ from app.csvfile.columns import Column
 from app.csvfile.contract import in_pounds, quoted
 from app.csvfile.warn import TINY_PRICES, Warned
 from app.humanize import counted
-from app.imports.reports import seller_file
+from app.imports.reports import progress
 from app.imports.reports.progress import ImportProgress, RelatedImports
-from app.imports.reports.seller_file import SellerFile, name_column
+from app.imports.reports.seller_file import OwnRow, SellerFile, name_column
 from app.queries.imports import listing_warnings, row_errors
 from app.queries.imports.listing_warnings import STRIKING_PERCENT, Counted, Kind
 
@@ -52,25 +52,28 @@ def list_in_rows(one: ImportProgress) -> list[RowsWarning]:
     """The warnings about some of its rows; a single row that failed has its problems instead."""
     alone = {warned.line for warned in one.warnings if warned.rows == 1} if one.failed else set()
     failed = row_errors.find_failed(one.key, alone)
-    one = replace(one, warnings=[warned for warned in one.warnings if warned.rows > 1 or warned.line not in failed])
+    warnings = [warned for warned in one.warnings if warned.rows > 1 or warned.line not in failed]
     found = listing_warnings.list_all(one.key) if one.updated else []
-    own = seller_file.find(one.key) if one.warnings or found else None
-    lines = seller_file.own_lines(one.key, [*(warned.line for warned in one.warnings), *(each.line for each in found)])
-    warnings = [
-        warned._replace(line=lines[warned.line], column=name_column(own, warned.column)) for warned in one.warnings
-    ]
-    in_file = [
-        _of_foreign(own, was.line, warned)
-        if own and warned.kind == TINY_PRICES
-        else RowsWarning(*warned, message=warned.sentence)
-        for was, warned in zip(one.warnings, warnings, strict=True)
-    ]
-    return [*_striking(one, [each._replace(line=lines[each.line]) for each in found], own), *in_file]
+    own = progress.find_own_file(one) if found else None
+    lines = own.find_lines(each.line for each in found) if own else {each.line: each.line for each in found}
+    striking = _striking(one, [each._replace(line=lines[each.line]) for each in found], own)
+    return [*striking, *list_of_upload(replace(one, warnings=warnings))]
 
 
-def _of_foreign(own: SellerFile, out_line: int, warned: Warned) -> RowsWarning:
-    """The warning about tiny prices, with that of their own file, which is in any unit."""
-    row = own.find_rows([out_line])[out_line]
+def list_of_upload(one: ImportProgress) -> list[RowsWarning]:
+    """The warnings of the upload check, with the lines, columns and prices of the file that the seller has uploaded."""
+    own = progress.find_own_file(one) if one.warnings else None
+    if own is None:
+        return [RowsWarning(*warned, message=warned.sentence) for warned in one.warnings]
+    rows = own.find_rows({warned.line for warned in one.warnings})
+    return [_of_foreign(own, rows[warned.line], warned) for warned in one.warnings]
+
+
+def _of_foreign(own: SellerFile, row: OwnRow, warned: Warned) -> RowsWarning:
+    """A warning about rows of a foreign file; one about tiny prices has that of the file, which is in any unit."""
+    warned = warned._replace(line=row.line, column=own.name(warned.column))
+    if warned.kind != TINY_PRICES:
+        return RowsWarning(*warned, message=warned.sentence)
     cells = [cell.value.strip() for cell in own.find_cells(row.text)]
     value = " ".join(cells[at] for at in own.list_columns(Column.PRICE) if at < len(cells) and cells[at])
     message = (
