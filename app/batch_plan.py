@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-#: As many as the largest chunk: a smaller batch takes nearly as long.
+#: To claim and to end a batch costs as much as some thousand rows.
 MIN_BATCH_ROWS = 5_000
 MAX_BATCH_ROWS = 25_000
 #: Number of batches to aim for: more would cost more than they bring.

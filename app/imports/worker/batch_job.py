@@ -35,7 +35,7 @@ from app.storage import current_storage, iter_range
 log = logging.getLogger(__name__)
 
 MIN_CHUNK_ROWS = 200
-MAX_CHUNK_ROWS = 5_000
+MAX_CHUNK_ROWS = 10_000
 #: The speed of a slow machine, which sizes the first chunk of a batch.
 _ROWS_PER_SECOND_AT_FIRST = 25_000
 #: Maximum number of attempts to write a chunk that loses to another transaction.
