@@ -36,8 +36,11 @@ def on_starting(server: Any) -> None:
 def post_worker_init(_: object) -> None:
     """Configure logs and metrics as in the other processes, rehearse, and run the garbage collector less often.
 
-    Checking an upload creates millions of objects, none of them in a cycle.
+    Checking an upload creates millions of objects, none of them in a cycle. The threads that check it share the memory
+    that the C library frees; Arrow's own pool keeps some for each.
     """
+    import pyarrow
+
     from app.config import load_settings
     from app.csvfile import scan
     from app.observability import logs, metrics
@@ -45,6 +48,7 @@ def post_worker_init(_: object) -> None:
     settings = load_settings()
     logs.configure(settings.log_format)
     metrics.share(settings.sluice_home / "metrics", "web")
+    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
     scan.rehearse()
     gc.collect()
     gc.freeze()

@@ -5,6 +5,8 @@ together by Arrow. All others are read thoroughly, one by one (``records``), so 
 its speed.
 """
 
+from __future__ import annotations
+
 import csv
 import io
 import re
@@ -66,6 +68,43 @@ class Block:
         return [self.unfit[record] if record in self.unfit else next(fit)[:wanted] for record in records.tolist()]
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Consecutive whole records of a file whose cells were not read yet, except on lines that are not regular."""
+
+    #: The byte and the physical line of the file at which it begins, and its bytes.
+    offset: int
+    line: int
+    data: bytes
+    layout: Layout
+    #: Whether no other follows.
+    is_last: bool
+    #: The byte of ``data`` at which each line begins, and for each line whether it is regular.
+    starts: Indices
+    is_regular: Mask
+    #: The cells of the records that begin on other lines.
+    thorough: dict[int, list[str]]
+    #: The line at which each record begins, and the one after the last record.
+    heads: Indices
+
+    def read(self) -> Block:
+        """The cells of all records."""
+        data, starts, thorough, layout = self.data, self.starts, dict(self.thorough), self.layout
+        regular = np.flatnonzero(self.is_regular)
+        joined = join_lines(data, starts, regular)
+        columns, misfits = _parse(joined, len(regular), layout) if len(regular) else _none(layout)
+        for at in regular[misfits].tolist():
+            text = data[starts[at] : starts[at + 1]].decode()
+            thorough[at] = next(read_records([text], 0, line=self.line + at, layout=layout, is_last=True)).cells
+        fit_lines, columns, unfit = _place(np.delete(regular, misfits), columns, thorough, layout)
+        is_head = np.zeros(len(self.is_regular), np.bool_)
+        is_head[self.heads[:-1]] = True
+        # The record that begins on a line.
+        records = np.cumsum(is_head) - 1
+        unfit = {int(records[at]): cells for at, cells in unfit.items()}
+        return Block(self.offset, data, starts[self.heads], self.heads + self.line, records[fit_lines], columns, unfit)
+
+
 def read_blocks(
     pieces: Iterable[bytes], *, offset: int, line: int, layout: Layout = NEWEST, block_bytes: int | None = None
 ) -> Iterator[Block]:
@@ -76,6 +115,14 @@ def read_blocks(
     The records do not depend on how the bytes are cut into pieces. Raises FileRejected for bytes that cannot be a row:
     not UTF-8, a NUL, a quote that is never closed, a record over MAX_RECORD_BYTES.
     """
+    stretches = find_records(pieces, offset=offset, line=line, layout=layout, block_bytes=block_bytes)
+    return (stretch.read() for stretch in stretches)
+
+
+def find_records(
+    pieces: Iterable[bytes], *, offset: int, line: int, layout: Layout = NEWEST, block_bytes: int | None = None
+) -> Iterator[Stretch]:
+    """As ``read_blocks``, but finds only where the records begin; their cells may be read later, by any thread."""
     pending: list[bytes] = []
     size = 0
     enough = block_bytes or BLOCK_BYTES
@@ -85,17 +132,18 @@ def read_blocks(
         if size < enough:
             continue
         data = b"".join(pending)
-        block = _read(data[: data.rfind(b"\n") + 1], offset, line, layout, is_last=False)
-        if len(block):
-            yield block
+        found = _find(data[: data.rfind(b"\n") + 1], offset, line, layout, is_last=False)
+        if len(found.heads) > 1:
+            yield found
         # A single record that has not ended yet.
-        rest = data[block.starts[-1] :]
-        offset, line = offset + int(block.starts[-1]), int(block.lines[-1])
+        at = int(found.heads[-1])
+        rest = data[found.starts[at] :]
+        offset, line = offset + int(found.starts[at]), line + at
         if len(rest) > MAX_RECORD_BYTES:
             raise _too_long(line)
         pending, size = [rest], len(rest)
     if size:
-        yield _read(b"".join(pending), offset, line, layout, is_last=True)
+        yield _find(b"".join(pending), offset, line, layout, is_last=True)
 
 
 def _cut(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
@@ -105,29 +153,19 @@ def _cut(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
             yield piece[start : start + size]
 
 
-def _read(data: bytes, offset: int, line: int, layout: Layout, *, is_last: bool) -> Block:
+def _find(data: bytes, offset: int, line: int, layout: Layout, *, is_last: bool) -> Stretch:
     """The records in ``data``: whole lines, unless ``is_last``. Without an incomplete record at the end."""
     check_text(data, line)
     starts, is_regular = judge_lines(data)
     thorough, end = _read_irregular(data, is_regular, line, layout, is_last=is_last)
     is_regular[end:] = False
-    regular = np.flatnonzero(is_regular)
-    joined = join_lines(data, starts, regular)
-    columns, misfits = _parse(joined, len(regular), layout) if len(regular) else _none(layout)
-    for at in regular[misfits].tolist():
-        text = data[starts[at] : starts[at + 1]].decode()
-        thorough[at] = next(read_records([text], 0, line=line + at, layout=layout, is_last=True)).cells
-    is_regular[[*thorough]] = True
-    firsts = np.flatnonzero(is_regular)
-    heads = np.append(firsts, end)
+    is_head = is_regular.copy()
+    is_head[[*thorough]] = True
+    heads = np.append(np.flatnonzero(is_head), end)
     too_long = np.flatnonzero(np.diff(starts[heads]) > MAX_RECORD_BYTES)
     if len(too_long):
         raise _too_long(line + int(heads[too_long[0]]))
-    fit_lines, columns, unfit = _place(np.delete(regular, misfits), columns, thorough, layout)
-    # The record that begins on a line.
-    records = np.cumsum(is_regular) - 1
-    unfit = {int(records[at]): cells for at, cells in unfit.items()}
-    return Block(offset, data, starts[heads], heads + line, records[fit_lines], columns, unfit)
+    return Stretch(offset, line, data, layout, is_last, starts, is_regular, thorough, heads)
 
 
 def check_text(data: bytes, line: int) -> None:
@@ -140,7 +178,8 @@ def check_text(data: bytes, line: int) -> None:
         try:
             if not data.isascii():
                 # Ten times as fast as decoding, which knows the place.
-                pa.array([data], pa.binary()).cast(pa.string())
+                offsets = pa.py_buffer(np.array([0, len(data)], np.int32))
+                pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(data)]).validate(full=True)
         except pa.ArrowInvalid:
             data.decode("utf-8")
     except UnicodeDecodeError as error:

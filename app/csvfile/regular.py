@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from app.csvfile.texts import Indices, Mask
+from app.csvfile.texts import Indices, Mask, holds
 
 _TAB, _LF, _CR, _SPACE, _QUOTE = b'\t\n\r "'
 
@@ -38,7 +38,7 @@ def judge_lines(data: bytes, separator: str = ",", quote: str = '"') -> tuple[In
     ]
     if b"\x7f" in data:
         doubts.append(np.flatnonzero(raw == 0x7F))
-    if b"\xc2" in data or b"\xef\xbb" in data:
+    if b"\xc2" in data or holds(data, b"\xef\xbb"):
         # The controls beyond ASCII, and the byte-order mark, which Arrow would skip.
         leads = np.flatnonzero((raw == 0xC2) | (raw == 0xEF))
         nexts = raw[leads + 1]

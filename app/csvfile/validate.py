@@ -145,7 +145,7 @@ class _Texts:
 
 
 class Validator:
-    """Validates the blocks of a file with one layout, and remembers common values. Not thread-safe."""
+    """Validates the blocks of a file with one layout, by any thread, and remembers common values."""
 
     def __init__(self, layout: Layout = NEWEST) -> None:
         self._layout = layout

@@ -57,26 +57,24 @@ class WarningKind(NamedTuple):
     describe: Callable[[Warned], str]
 
 
-class Watch:
-    """Searches the blocks of a file for probable mistakes, and counts them."""
+def find_warned(block: Block, layout: Layout) -> list[Warned]:
+    """The probable mistakes in the rows of ``block``: for each kind that it has, in the order of KINDS."""
+    warned = []
+    for name, kind in KINDS.items():
+        found = kind.find(block, layout)
+        if found:
+            # A row may have more values than there are columns; these values have no column name.
+            column, value = layout.name_at(found.column), found.value.strip()[:_VALUE_LENGTH]
+            warned.append(Warned(name, found.rows, int(block.lines[found.record]), column, value))
+    return warned
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._warned: dict[str, Warned] = {}
 
-    def look_through(self, block: Block) -> None:
-        """Count the probable mistakes in the rows of ``block``."""
-        for name, kind in KINDS.items():
-            found = kind.find(block, self._layout)
-            if found:
-                # A row may have more values than there are columns; these values have no column name.
-                column, value = self._layout.name_at(found.column), found.value.strip()[:_VALUE_LENGTH]
-                first = self._warned.get(name) or Warned(name, 0, int(block.lines[found.record]), column, value)
-                self._warned[name] = first._replace(rows=first.rows + found.rows)
-
-    def warnings(self) -> list[Warned]:
-        """The warnings, in the order of KINDS."""
-        return [self._warned[name] for name in KINDS if name in self._warned]
+def sum_up(warned: Iterable[Warned]) -> list[Warned]:
+    """The same with one for each kind, in the order of KINDS: the first, with the rows of all."""
+    of_kind: dict[str, list[Warned]] = {name: [] for name in KINDS}
+    for one in warned:
+        of_kind[one.kind].append(one)
+    return [same[0]._replace(rows=sum(one.rows for one in same)) for same in of_kind.values() if same]
 
 
 def read_stored(stored: Iterable[Mapping[str, Any]]) -> list[Warned]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.batch_plan import rows_per_batch
+from app.csvfile import reader
 from app.csvfile import scan as scan_module
 from app.csvfile.columns import EXAMPLE, HEADER
 from app.csvfile.errors import FileRejected, FileTooLarge
 from app.csvfile.lines import LineReader
+from app.csvfile.reader import BLOCK_BYTES
 from app.csvfile.scan import Scan, look, scan
+from app.csvfile.warn import Warned
 from tests.factories import csv_bytes, row, with_header
 from tests.samples import SAMPLES, needs_samples
 
@@ -73,12 +79,16 @@ def test_blank_rows_do_not_count_and_invalid_ones_are_counted() -> None:
     ),
     st.integers(1, 4),
     st.sampled_from(["", ",", ",,"]),
+    st.sampled_from([200, BLOCK_BYTES]),
 )
-def test_batches_cover_the_file_and_read_the_same_rows_as_the_whole(lines: list[str], size: int, beyond: str) -> None:
+def test_batches_cover_the_file_and_read_the_same_rows_as_the_whole(
+    lines: list[str], size: int, beyond: str, block_bytes: int
+) -> None:
     header = f"{HEADER}{beyond}"
     data = "\n".join([header, *lines]).encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scan_module, "rows_per_batch", lambda *_: size)
+        patch.setattr(reader, "BLOCK_BYTES", block_bytes)
         try:
             found = check(data)
         except FileRejected:
@@ -114,6 +124,45 @@ def test_more_rows_than_allowed_are_refused_with_the_line_of_the_first_too_many(
     with pytest.raises(FileRejected) as refusal:
         check(data, max_rows=10)
     assert refusal.value.line == 12
+
+
+def test_what_is_wrong_first_is_told_first_whichever_thread_finds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "BLOCK_BYTES", 60)
+    data = csv_bytes(row() for _ in range(20)) + b"\0\n"
+    for max_rows, line in ((10, 12), (20, 22)):
+        with pytest.raises(FileRejected) as refusal:
+            check(data, max_rows=max_rows)
+        assert refusal.value.line == line
+
+
+def test_warnings_count_the_rows_of_all_blocks_and_show_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "BLOCK_BYTES", 60)
+    found = check(csv_bytes(row(price=str(2 + at % 7), comment="Ã©" * (at == 5)) for at in range(40)))
+    assert found.warnings == [
+        Warned("tiny-prices", 18, 2, "PRICE", "2"),
+        Warned("garbled-letters", 1, 7, "COMMENT", "Ã©"),
+    ]
+
+
+def test_the_second_thread_of_a_check_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "BLOCK_BYTES", 1_000)
+    rows = csv_bytes([row()] * 200)
+    seen: list[bool] = []
+
+    def has_second() -> bool:
+        return any(thread.name.startswith("upload-check") for thread in threading.enumerate())
+
+    def broken() -> Iterator[bytes]:
+        yield rows
+        seen.append(has_second())
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        scan(broken(), max_rows=MANY, max_bytes=MANY)
+    assert (seen, has_second()) == ([True], False)
+    with pytest.raises(FileRejected):
+        check(rows, max_rows=5)
+    assert not has_second()
 
 
 def test_more_bytes_than_allowed_are_refused_before_all_are_read() -> None:
