@@ -511,15 +511,15 @@ class _Work(NamedTuple):
         heights = pc.count_substring(texts, "\n").to_numpy() + 1
         begins = 2 + np.cumsum(heights) - heights
         problems: dict[int, list[Problem]] = {}
-        right: list[NDArray[np.int64]] = []
+        is_blank = np.ones(len(texts), np.bool_)
         while (lines := reader.take(len(texts))).count:
             failed = judge(attempt, lines).failed
             told = (_in_file(each, begins, rows.lines) for each in failed.values())
             problems |= zip(np.searchsorted(begins, [*failed]).tolist(), told, strict=True)
-            right.append(np.searchsorted(begins, np.asarray(lines.rows["line"])))
+            is_blank[np.searchsorted(begins, np.asarray(lines.rows["line"]))] = False
+        is_blank[[*problems]] = False
         # A row without any value would be skipped: nothing has been corrected then.
-        blank = np.setdiff1d(np.arange(len(texts)), np.concatenate([*right, np.array([*problems], np.int64)]))
-        problems |= {int(at): _as_before(rows, int(at)) for at in blank}
+        problems |= {at: _as_before(rows, at) for at in np.flatnonzero(is_blank).tolist()}
         return dict(sorted(problems.items()))
 
     def _write(

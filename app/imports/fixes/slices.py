@@ -14,7 +14,7 @@ from app.csvfile.causes import Cause, Problem
 from app.csvfile.columns import Layout
 from app.csvfile.lines import BLOCK_BYTES
 from app.csvfile.reader import Block, read_blocks
-from app.csvfile.texts import Indices, Mask, Texts, union
+from app.csvfile.texts import Indices, Mask, Texts
 from app.imports.reports.row_errors import TELLING, can_be_assigned, columns_of
 from app.queries.imports.corrections import COUNTED
 from app.queries.imports.error_groups import ErrorKind
@@ -155,15 +155,7 @@ def _cells_of(block: Block, reasons: Mapping[int, tuple[ErrorKind, ...]], layout
 
 def as_texts(columns: Sequence[pa.StringArray]) -> pa.StringArray:
     """The rows with these cells, as they stand in a file."""
-    texts = pc.binary_join_element_wise(*columns, ",")
-    with_comma = np.flatnonzero(pc.count_substring(texts, ",").to_numpy() != len(columns) - 1)
-    at = union(with_comma, Texts(texts).with_any('"', "\r", "\n"))
-    if not len(at):
-        return texts
-    is_special = np.zeros(len(texts), np.bool_)
-    is_special[at] = True
-    quoted = pc.binary_join_element_wise(*(_quote(cells.take(pa.array(at))) for cells in columns), ",")
-    return pc.replace_with_mask(texts, pa.array(is_special), quoted)
+    return pc.binary_join_element_wise(*map(_quote, columns), ",")
 
 
 def _quote(cells: pa.StringArray) -> pa.StringArray:
@@ -172,5 +164,5 @@ def _quote(cells: pa.StringArray) -> pa.StringArray:
         return cells
     is_special = np.zeros(len(cells), np.bool_)
     is_special[at] = True
-    quoted = pc.binary_join_element_wise('"', pc.replace_substring(cells, '"', '""'), '"', "")
-    return pc.if_else(pa.array(is_special), quoted, cells)
+    special = pc.replace_substring(cells.take(pa.array(at)), '"', '""')
+    return pc.replace_with_mask(cells, pa.array(is_special), pc.binary_join_element_wise('"', special, '"', ""))
