@@ -152,6 +152,14 @@ def fetch_one(query: str, values: Mapping[str, Any] | None = None) -> Row[Any]:
     return _run(query, values).one()
 
 
+def fetch_first(query: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """The first row of a statement that stops soon because it reads in the order of an index; None if there is none.
+
+    It is planned anew each time: a plan from when the table was small, which reads and sorts all of it, would be kept.
+    """
+    return driver_cursor().execute(query.encode(), values, prepare=False).fetchone()
+
+
 def fetch_values(query: str, values: Mapping[str, Any] | None = None) -> list[Any]:
     """The values of the only column of a statement."""
     return [*_run(query, values).scalars()]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from app.csvfile.columns import FIELDS, VALUES, Layout, Value, Values
 from app.csvfile.contract import Condition
 from app.csvfile.rows import SCHEMA, whole
-from app.queries import ImportKey, as_columns, binary, each, fetch, fetch_value, fetch_values
+from app.queries import ImportKey, as_columns, binary, each, fetch, fetch_first, fetch_values
 from app.queries.bulk_insert import insert_all, insert_missing, with_key
 
 #: Number of listings on a page of ``iter_pages``.
@@ -160,7 +160,7 @@ def exists_for(seller_id: int) -> bool:
     # The order makes the planner use the primary key's index. Without it, the planner expects the seller to have as
     # many listings as others, and scans the table until it finds one: for a new seller, that is never.
     query = "select true from listings where seller_id = %(seller_id)s order by item_id limit 1"
-    return fetch_value(query, {"seller_id": seller_id}) is not None
+    return fetch_first(query, {"seller_id": seller_id}) is not None
 
 
 def find_makers(seller_id: int, keys: pa.Table) -> Makers:
@@ -256,10 +256,8 @@ def _set_scans(seller_id: int, value: str) -> None:
     settings = ", ".join(f"set_config('{scan}', '{value}', true)" for scan in scans)
     # On a cluster, settings are made where the statement reads: here, where the seller's listings lie. The order is
     # that of ``exists_for``.
-    fetch(
-        f"select {settings} from listings where seller_id = %(seller_id)s order by item_id limit 1",
-        {"seller_id": seller_id},
-    )
+    query = f"select {settings} from listings where seller_id = %(seller_id)s order by item_id limit 1"
+    fetch_first(query, {"seller_id": seller_id})
 
 
 def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
