@@ -308,7 +308,8 @@ def find_bound(key: ImportKey, wanted: Wanted, *, after_line: int, rows: int) ->
     found = fetch_one(query, asked)
     if found.rows > 1 and found.size > _SLICE_BYTES:
         return find_bound(key, wanted, after_line=after_line, rows=found.rows // 2)
-    return found.line
+    line: int | None = found.line
+    return line
 
 
 def read_open(key: ImportKey, wanted: Wanted, *, after_line: int, with_facts: bool) -> pa.Table:
