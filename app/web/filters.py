@@ -61,6 +61,9 @@ HIDDEN_LABEL = Label("Hidden", "quiet", "eye-off")
 #: Macros of templates whose output depends on their arguments alone are remembered, each for as many calls: a page that
 #: is polled mostly shows what it did a second before.
 _REMEMBERED = 1_000
+#: Macros that templates use without importing them, by the template in ``components`` that has them; each may use those
+#: above it.
+_COMPONENTS = {"icons": ("icon",), "time": ("when",), "modules": ("modules",), "status": ("pill", "import_pills")}
 
 
 def init_app(app: Flask) -> None:
@@ -94,6 +97,9 @@ def init_app(app: Flask) -> None:
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
+    for name, macros in _COMPONENTS.items():
+        module = app.jinja_env.get_template(f"components/{name}.html").module
+        app.jinja_env.globals.update({macro: getattr(module, macro) for macro in macros})
 
 
 def all_dealt_with(one: ImportProgress | ImportSeen) -> bool:
