@@ -3,7 +3,7 @@
 All of it is derived from the definitions that the validator uses.
 """
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import login_required
 from werkzeug.exceptions import NotFound
@@ -16,6 +16,7 @@ from app.csvfile.examples import EXAMPLES, MISTAKES, Mistake, example_message
 from app.csvfile.visible import visible
 from app.demo import sample
 from app.http import downloads
+from app.http.form_fields import is_on
 from app.imports.foreign.recognised import formats
 
 blueprint = Blueprint("help", __name__)
@@ -71,10 +72,11 @@ def template_csv() -> ResponseReturnValue:
 @blueprint.get("/imports/sample.csv")
 @login_required
 def sample_csv() -> ResponseReturnValue:
-    """A file of valid rows, to see an import from beginning to end; 404 if the catalog does not have their items."""
+    """A file of right rows, or ``with_mistakes``, to try an import; 404 if the catalog does not have their items."""
     if not sample.is_offered():
         raise NotFound
-    return downloads.csv_response(f"sluice-sample-{sample.SAMPLE.name}", [sample.SAMPLE.read_bytes()])
+    file = sample.WITH_MISTAKES if is_on(request.args, "with_mistakes") else sample.RIGHT
+    return downloads.csv_response(f"sluice-sample-{file.name}", [file.read_bytes()])
 
 
 def _changes(mistake: Mistake) -> list[tuple[str, str, str]]:

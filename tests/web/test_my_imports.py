@@ -130,24 +130,28 @@ def test_somebody_without_imports_is_told_how_to_begin(client: FlaskClient, othe
     assert soup.select("nav[aria-label=Pages], form[role=search]") == []
 
 
-def test_a_sample_that_succeeds_is_offered_where_the_catalog_is_that_of_the_demo(
+def test_samples_are_offered_where_the_catalog_is_that_of_the_demo(
     client: FlaskClient, seller: Seller, run_jobs: Callable[[], None]
 ) -> None:
-    link = "a[href='/imports/sample.csv?spreadsheet=1']"
+    link = "a[href^='/imports/sample.csv']"
     assert page(client, "/imports").select(link) == []
     assert client.get("/imports/sample.csv").status_code == 404
     catalog.load(DEMO_CATALOG)
-    assert page(client, "/imports").select(link)
-    assert page(client, "/imports/upload").select(link)
+    for path in ("/imports", "/imports/upload"):
+        right, wrong = page(client, path).select(link)
+        assert (words(right), words(wrong)) == ("a sample file", "one with mistakes")
     answer = client.get("/imports/sample.csv")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="sluice-sample-first-import.csv"'
     made = start(seller, answer.data)
     run_jobs()
     assert look(made).status == "COMPLETED"
-    # Who knows the way is not shown it again.
-    for path in ("/imports", "/imports/upload"):
-        soup = page(client, path)
-        assert soup.select(".steps") == soup.select(link) == []
+    # Who knows the way is not shown it again, but may want to see how mistakes are fixed.
+    assert page(client, "/imports").select(f".steps, {link}") == []
+    again = page(client, "/imports/upload")
+    assert again.select(".steps") == []
+    failing = start(seller, client.get(str(again.select(link)[1]["href"]).replace("&spreadsheet=1", "")).data)
+    run_jobs()
+    assert (look(failing).status, look(failing).failed) == ("FAILED", 24)
 
 
 def test_the_home_page_is_the_list(client: FlaskClient) -> None:
