@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from app.csvfile.causes import Cause, Code
 from app.csvfile.columns import HEADER, REASON_COLUMNS, VALUES, Column
-from app.csvfile.contract import CONDITION_CODES, MAX_VARIANT_LENGTH, MAX_VARIANTS
+from app.csvfile.contract import CONDITION_CODES
 from app.csvfile.errors import SAVE_AS_CSV
 from app.csvfile.examples import EXAMPLES, MISTAKES, Mistake, example_message
 from app.csvfile.visible import visible
@@ -33,8 +33,6 @@ def csv() -> ResponseReturnValue:
         header=HEADER,
         columns=[*Column],
         conditions=CONDITION_CODES,
-        max_variants=MAX_VARIANTS,
-        max_variant_length=MAX_VARIANT_LENGTH,
         examples=EXAMPLES,
         save_as_csv=SAVE_AS_CSV,
         reason_columns=REASON_COLUMNS,

@@ -45,14 +45,14 @@ def test_every_column_and_every_condition_is_explained(client: FlaskClient) -> N
     assert explained == [
         [column.value, one.needed, one.rule, " ".join(one.examples)] for column in Column for one in [column.spec]
     ]
-    conditions = [[words(cell) for cell in line.select("th, td")] for line in soup.select("table.plain-table tbody tr")]
+    conditions = [[words(cell) for cell in line.select("dt, dd")] for line in soup.select(".condition-list div")]
     assert conditions == [[code, grade.name] for code, grade in CONDITION_CODES.items()]
     for wanted in sum(conditions, []):
         assert find_problems(cells(condition=wanted)) == []
 
 
 def test_every_row_on_the_page_passes_the_validator(client: FlaskClient) -> None:
-    lines = [code.get_text() for code in page(client, "/help/csv").select(".example-rows code")]
+    lines = [code.get_text() for code in page(client, "/help/csv").select("details code.original")]
     assert len(lines) >= 5
     for line in lines:
         assert find_problems(split_record(line)) == []
@@ -61,7 +61,7 @@ def test_every_row_on_the_page_passes_the_validator(client: FlaskClient) -> None
 def test_every_cause_has_its_place_under_its_code(client: FlaskClient) -> None:
     soup = page(client, "/help/errors")
     for code in Code:
-        (section,) = soup.select(f"section[aria-labelledby=code-{code.value}]")
+        section = soup.select_one(f"#code-{code.value}").find_parent("details")
         assert code.meaning in words(section)
         assert [one["id"] for one in section.select("article")] == [cause.slug for cause in Cause if cause.code is code]
     for cause in Cause:
