@@ -36,7 +36,7 @@ from app.statuses import RetriedRows
 from app.web import chart
 from app.web.filters import code_label, format_number, import_label
 from app.web.live_page import render_live
-from app.web.next_step import next_step
+from app.web.next_step import Fixable, next_step
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("details", __name__, url_prefix="/imports/<uuid:public_id>")
@@ -237,14 +237,17 @@ def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pac
     """What the page of an import and its panel have in common; ``groups`` are those of its failed rows."""
     related = progress.get_related(one)
     foreign = seller_file.get_ledger(one.key) if one.conversion else None
+    reopened = _find_reopened(related.parent if one.is_undo else one)
     told = summary.describe(one, groups=len(groups), related=related)
     return {
         "one": one,
         "related": related,
-        "reopened": _find_reopened(related.parent) if one.is_undo and related.parent else None,
+        # Where the rows are fixed that this page offers to fix.
+        "fixable": reopened if reopened and not related.can_fix(one) else Fixable(one, related),
+        "reopened": reopened,
         "foreign": foreign,
         "outcome": f"{told} {summary.reassure(one)}".rstrip(),
-        "step": next_step(one, related),
+        "step": next_step(one, related, reopened),
         "undo_until": progress.undo_until(one.finished_at),
         "takes_up": _list_taking_up(one, related, groups),
         "warnings": likely_mistakes.list_warnings(one, related),
@@ -256,10 +259,11 @@ def _summary(one: ImportProgress, groups: Sequence[Group], moves: throughput.Pac
     }
 
 
-def _find_reopened(undone: ImportProgress) -> ImportProgress | None:
+def _find_reopened(undone: ImportProgress | None) -> Fixable | None:
     """The import whose failed rows one that is undone had, if something is to be done about them again."""
-    parent = progress.get_related(undone).parent if undone.is_undone and undone.taken_up_as else None
-    return parent if parent and progress.get_related(parent).can_fix(parent) else None
+    parent = progress.get_related(undone).parent if undone and undone.is_undone and undone.taken_up_as else None
+    reopened = Fixable(parent, progress.get_related(parent)) if parent else None
+    return reopened if reopened and reopened.related.can_fix(reopened.one) else None
 
 
 def _title(one: ImportProgress) -> str:

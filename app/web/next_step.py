@@ -1,6 +1,7 @@
 """The one thing that the page of an import offers first: its primary button."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from app.imports.reports.progress import ImportProgress, RelatedImports
 from app.statuses import RetriedRows
@@ -19,20 +20,35 @@ class NextStep(StrEnum):
     IMPORT = "import"
     #: Go on to the import that has taken its rows up.
     FOLLOW = "follow"
-    #: Go back to the import of which it has undone a part, and undo the rest there.
+    #: Go back to the import that it has undone, to undo the rest of it or to see what it was.
     VIEW_PARENT = "parent"
     VIEW_LISTINGS = "listings"
 
 
-def next_step(one: ImportProgress, related: RelatedImports) -> NextStep:
-    """What the page of ``one`` offers first."""
+class Fixable(NamedTuple):
+    """An import with failed rows to fix, and its relatives."""
+
+    one: ImportProgress
+    related: RelatedImports
+
+
+def next_step(one: ImportProgress, related: RelatedImports, reopened: Fixable | None) -> NextStep:
+    """What the page of ``one`` offers first; ``reopened`` is the import that has its rows again, as they are undone."""
     if one.can_resume:
         return NextStep.RESUME
     if one.finished_at is None:
         return NextStep.WAIT
     if one.is_undo:
-        return NextStep.VIEW_PARENT if one.not_processed and related.parent else NextStep.VIEW_LISTINGS
-    return _of_check(one, related) if one.is_check else _of_import(one, related)
+        return _of_undo(one, related, reopened)
+    return _of_check(one, related) if one.is_check else _of_import(one, related, reopened)
+
+
+def _of_undo(one: ImportProgress, related: RelatedImports, reopened: Fixable | None) -> NextStep:
+    if reopened:
+        return NextStep.FIX
+    # There is no listing to be seen if all were removed.
+    has_rest = one.not_processed or not one.updated
+    return NextStep.VIEW_PARENT if has_rest and related.parent else NextStep.VIEW_LISTINGS
 
 
 def _of_check(one: ImportProgress, related: RelatedImports) -> NextStep:
@@ -44,11 +60,11 @@ def _of_check(one: ImportProgress, related: RelatedImports) -> NextStep:
     return NextStep.VIEW_ERRORS if one.failed and one.has_errors else NextStep.WAIT
 
 
-def _of_import(one: ImportProgress, related: RelatedImports) -> NextStep:
-    if related.can_fix(one) and not one.is_dealt_with:
+def _of_import(one: ImportProgress, related: RelatedImports, reopened: Fixable | None) -> NextStep:
+    if reopened or (related.can_fix(one) and not one.is_dealt_with):
         return NextStep.FIX
     if RetriedRows.REMAINING in related.can_retry:
         return NextStep.IMPORT
     if related.takers:
         return NextStep.FOLLOW
-    return NextStep.VIEW_LISTINGS if one.successful else NextStep.WAIT
+    return NextStep.VIEW_LISTINGS if one.successful and not related.is_all_undone(one) else NextStep.WAIT

@@ -186,9 +186,9 @@ def test_what_became_of_failed_rows_is_counted(
     ("undone", "kept", "sentence"),
     [
         (progress("RUNNING", 6, 0, 0, 0), 0, "6 of 9 rows were imported, and that is being undone."),
-        (ended("COMPLETED", 6, 6, 0, 0), 0, "6 of 9 rows were imported, then undone."),
+        (ended("COMPLETED", 6, 6, 0, 0), 0, "Nothing of it is live any more: 6 of 9 rows were imported, then undone."),
         (ended("COMPLETED", 6, 6, 0, 0), 2, "6 of 9 rows were imported, then undone, except for 2 listings."),
-        (ended("TERMINATED", 6, 4, 0, 0), 2, "6 of 9 rows were imported, then undone in part."),
+        (ended("TERMINATED", 6, 4, 0, 0), 2, "6 of 9 rows were imported, then undone, in part."),
     ],
 )
 def test_no_row_of_an_undone_import_is_said_to_be_live(undone: ImportProgress, kept: int, sentence: str) -> None:

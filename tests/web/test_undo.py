@@ -196,6 +196,14 @@ def test_the_page_of_failed_rows_says_that_their_import_is_undone_and_offers_it_
     # The undo says where the rows are again; without more to fix, their import is the next step.
     reopened = page(client, f"/imports/{undone.public_id}").select_one("[data-state] ~ .relations li:first-child + li")
     assert words(reopened) == "Its rows are open again in stock.csv Failed"
+    # So that is the next step on both pages, and nothing of the import is shown as live.
+    for each in (undone, fixes):
+        button = page(client, f"/imports/{each.public_id}").select_one(".next-steps .btn-primary")
+        assert (words(button), button.parent["action"]) == ("Fix 1 row", f"/imports/{one.public_id}/fix/start")
+    over = page(client, f"/imports/{fixes.public_id}")
+    assert words(over.select_one(".outcome")) == "Nothing of it is live any more: the row was imported, then undone."
+    assert over.select(".summary :is(.meter-successful, .tone-success)") == []
+    assert "live until" in words(over.select_one(".tiles-full"))
     assert reopened is not None
     assert reopened.select_one(f"a[href='/imports/{one.public_id}']")
     engine.leave_out(one, [4], "")

@@ -153,6 +153,10 @@ class RelatedImports:
         has_open = (one.status is ImportStatus.FAILED and not is_followed) or is_undecided
         return bool(has_open) and not one.is_check and not one.is_dealt_with
 
+    def is_all_undone(self, one: ImportProgress) -> bool:
+        """Whether nothing that ``one`` did is live any more."""
+        return one.is_undone and self.undo is not None and not self.kept
+
     def can_fix(self, one: ImportProgress) -> bool:
         """Whether failed rows of ``one`` can be corrected, or wait to be imported."""
         is_over = can_retry(one.status, rows=one.failed - self.closed)

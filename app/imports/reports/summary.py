@@ -271,12 +271,15 @@ def _say_live(live: int, total: int) -> str:
 
 def _imported(one: ImportProgress, undo: ImportProgress, kept: int) -> str:
     """The number of rows of an import whose latest ``undo`` has come so far, in a sentence."""
-    which = "The row" if one.total == 1 else f"{one.successful:,} of {one.total:,} rows"
+    which = "the row" if one.total == 1 else f"{one.successful:,} of {one.total:,} rows"
     words = f"{which} {_were(one.successful)} imported"
+    if undo.finished_at and not undo.not_processed and not kept:
+        return f"Nothing of it is live any more: {words}, then undone"
+    words = words[0].upper() + words[1:]
     if not undo.finished_at:
         return f"{words}, and that is being undone"
-    left = " in part" if undo.not_processed else f", except for {counted(kept, 'listing')}" if kept else ""
-    return f"{words}, then undone{left}"
+    left = "in part" if undo.not_processed else f"except for {counted(kept, 'listing')}"
+    return f"{words}, then undone, {left}"
 
 
 def _live_so_far(one: ImportProgress) -> str:
