@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -63,12 +63,19 @@ def _groups_page(one: ImportProgress, kind: ErrorKind | None, *, fault: str = ""
     """The page of the groups; after a ``fault``, with what was typed."""
     before = request.args.get("before", type=int)
     before = min(before, _MAX_LINE) if before is not None else None
+    to_fix = report.show(one, kind=kind, before=before)
+    shown: dict[str, Any] = {"before": before, "left-out": request.args.get("left-out"), **_as_arguments(kind)}
+    # Where very many rows are dealt with, all of them would have to be looked through: only on request.
+    shows_left_out = to_fix.standing.left_out and ("left-out" in request.args or to_fix.standing.is_small)
+    left_out, more_left_out = report.list_left_out(one, _read_line("left-out")) if shows_left_out else ([], 0)
     return render_live(
         "fixes/show.html",
         "fixes/_live.html",
         one=one,
         kind=kind,
-        to_fix=report.show(one, kind=kind, before=before),
+        to_fix=to_fix,
+        left_out=left_out,
+        more_left_out=more_left_out if to_fix.standing.left_out else None,
         related=progress.get_related(one),
         write=answers.write,
         describe=report.describe,
@@ -78,7 +85,7 @@ def _groups_page(one: ImportProgress, kind: ErrorKind | None, *, fault: str = ""
         fault=fault,
         typed=request.form,
         limits=TEXT_LIMITS,
-        here=url_for("fixes.show", public_id=one.public_id, before=before, **_as_arguments(kind)),
+        here=url_for("fixes.show", public_id=one.public_id, **shown),
     )
 
 
@@ -126,12 +133,12 @@ def answer(public_id: uuid.UUID) -> ResponseReturnValue:
 def _find_place(key: ImportKey, before: list[Group], answered: ErrorKind | None) -> str:
     """Where the page goes on: at the group that was answered or, if nothing of it is open, at the next one.
 
-    Where there is none, it begins with what has become of the rows.
+    Where there is none, it begins with what is open, or with what has become of the rows.
     """
     kinds = [group.kind for group in before]
     still = {group.kind for group in corrections.list_groups(key)}
     following = kinds[kinds.index(answered) :] if answered in kinds else []
-    return next((report.place_of(kind) for kind in following if kind in still), "messages")
+    return next((report.place_of(kind) for kind in following if kind in still), "fixes" if still else "messages")
 
 
 @blueprint.get("/rows")
@@ -141,8 +148,8 @@ def rows(public_id: uuid.UUID) -> ResponseReturnValue:
     if not progress.get_related(one).can_fix(one):
         return _nothing(one)
     kind = _read_kind()
-    after = min(max(request.args.get("after", default=0, type=int), 0), _MAX_LINE)
-    shown, goes_on = report.list_rows(one.key, kind=kind, after_line=after, limit=_ROWS)
+    after = _read_line("after")
+    shown, goes_on = report.list_rows(one, kind=kind, after_line=after, limit=_ROWS)
     return _rows_page(one, kind, after, shown, goes_on)
 
 
@@ -152,7 +159,7 @@ def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
     one = _get(public_id)
     before = progress.get(seller_id(), public_id).fixed
     kind = _read_kind()
-    after = min(max(request.args.get("after", default=0, type=int), 0), _MAX_LINE)
+    after = _read_line("after")
     try:
         edited = _read_rows()
         if edited:
@@ -161,12 +168,12 @@ def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
         if lines:
             engine.leave_out(one, lines, _read_reason())
     except (AnswerRefused, NotOneRow, engine.Busy) as refused:
-        shown, goes_on = report.list_rows(_key(public_id), kind=kind, after_line=after, limit=_ROWS)
         one_again = progress.get(seller_id(), public_id)
+        shown, goes_on = report.list_rows(one_again, kind=kind, after_line=after, limit=_ROWS)
         return _rows_page(one_again, kind, after, shown, goes_on, fault=str(refused)), 422
-    now = progress.get(seller_id(), public_id).fixed
-    _tell(before, now, len(edited) + len(lines))
-    if not report.list_rows(_key(public_id), kind=kind, after_line=after, limit=1)[0]:
+    now = progress.get(seller_id(), public_id)
+    _tell(before, now.fixed, len(edited) + len(lines))
+    if not report.list_rows(now, kind=kind, after_line=after, limit=1)[0]:
         return redirect(url_for("fixes.show", public_id=public_id), 303)
     # Rows that are still wrong come again, with what is wrong now.
     return redirect(url_for("fixes.rows", public_id=public_id, after=after or None, **_as_arguments(kind)), 303)
@@ -174,16 +181,17 @@ def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/take-back")
 def take_back(public_id: uuid.UUID) -> ResponseReturnValue:
-    """Take an answer back (``number``); 303 to the groups."""
+    """Take an answer back (``number``), or single rows (``lines``); 303 to the groups."""
     one = _get(public_id)
-    number = request.form.get("number", type=int)
-    if number is None or not 0 < number < _MAX_LINE:
-        raise BadRequest("The request does not say which answer to take back.")
+    number = request.form.get("number", default=0, type=int)
+    lines = _as_lines(request.form.get("lines", "").split())
+    if not 0 < number < _MAX_LINE and not lines:
+        raise BadRequest("The request does not say which answer or which rows to take back.")
     before = corrections.get(_key(public_id))
-    if engine.take_back(one, number).version == before.version:
+    if engine.take_back(one, number, lines=lines).version == before.version:
         flash("Nothing was taken back: its rows have been imported, answered again or taken back since.", "info")
     else:
-        flash("These rows are as you uploaded them again.", "success")
+        flash("Taken back: to be fixed again, as uploaded.", "success")
     return redirect(url_for("fixes.show", public_id=public_id), 303)
 
 
@@ -287,7 +295,16 @@ def _read_rows() -> dict[int, str | Mapping[str, str]]:
 
 
 def _read_left_out() -> list[int]:
-    return [int(line) for line in request.form.getlist("leave-out") if line.isdecimal() and len(line) < 10]
+    return _as_lines(request.form.getlist("leave-out"))
+
+
+def _as_lines(texts: Iterable[str]) -> list[int]:
+    return [int(text) for text in texts if text.isdecimal() and len(text) < 10]
+
+
+def _read_line(name: str) -> int:
+    """The line below which rows are shown."""
+    return min(max(request.args.get(name, default=0, type=int), 0), _MAX_LINE)
 
 
 def _rows_page(

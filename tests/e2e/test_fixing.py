@@ -94,7 +94,7 @@ def test_24_failed_rows_are_dealt_with_in_few_clicks(page: Page) -> None:
     for column in ("NAME", "CARDMARKET_ID", "TCGPLAYER_ID"):
         page.locator(f"li.group[data-cause=item-ambiguous][data-column={column}] .fix-offer").first.click()
         click.count += 1
-    expect(page.locator(".edit-bar")).to_contain_text(f"{len(TYPED) + len(CELLS) + 3} typed or chosen")
+    expect(page.locator(".edit-bar")).to_contain_text(f"chose ({len(TYPED) + len(CELLS) + 3})")
     # The one button that is always in sight.
     click(page.locator(".edit-bar").get_by_role("button", name="Apply what I typed and chose"))
     # The page goes on where the seller was.

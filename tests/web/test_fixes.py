@@ -7,6 +7,7 @@ from uuid import UUID
 
 from bs4 import BeautifulSoup, Tag
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from app import catalog
 from app.extensions import db
@@ -16,7 +17,7 @@ from app.imports.fixes.answers import Rule
 from app.imports.fixes.engine import NewAnswer
 from app.imports.reports import progress
 from app.imports.reports.summary import describe
-from app.models import Import, Seller
+from app.models import Import, Listing, Seller
 from app.queries import ImportKey
 from app.queries.imports import corrections
 from app.statuses import RetriedRows
@@ -144,8 +145,8 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     presses.press("Change MODE to CREATE", within=group("listing-not-found"))
     # Which listings these are, and that rows of this very file have made them.
     meant = [words(row) for row in presses.look().select(f"{group('listing-exists')} .fix-meant li")]
-    card = "Line 17: Dirty Squall, Harbour Rats, number HR-23, Weather, NM, normal, 30 for £0.20."
-    assert meant[0] == f"{card} You have 30 for £0.20, from line 18 of this file. Together 60."
+    card = "Line 17: Dirty Squall, Harbour Rats, number HR-23, Weather, NM, normal, 30 for £0.20. You have 30 for £0.20"
+    assert meant[0] == f"{card}, from line 18 of this file. Together 60. Came up after your answer"
     presses.press("Change MODE to UPDATE", within=group("listing-exists"))
     assert presses.state() == {"correct": 20, "open": 2, "left-out": 2, "taken": 0}
     soup = presses.look()
@@ -163,7 +164,8 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     told = [words(line) for line in soup.select(".relations li")]
     dealt_with = "All 24 failed rows{} are dealt with: 22 imported again, 2 left out"
     whose = " of with-mistakes.csv"
-    assert told == [f"Corrected rows{whose} Dealt with", dealt_with.format(whose)]
+    assert told[0].startswith(f"Corrected rows{whose} ")
+    assert (told[0].endswith(" UTC Dealt with"), told[1:]) == (True, [dealt_with.format(whose)])
     soup = page(client, f"/imports/{one.public_id}")
     assert words(soup.select_one(".outcome")) == (
         f"42 of 44 rows are live: 20 at once, 22 after you fixed them. {dealt_with.format('')}."
@@ -171,6 +173,7 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     # Nothing of it is red any more.
     assert [words(pill) for pill in soup.select("[data-state] .pill")] == ["Dealt with"]
     assert soup.select(".summary :is(.tile-danger, .meter-failed)") == []
+    assert soup.select_one("#errors.is-dealt-with") is not None
     # My Listings names the line that the seller knows.
     origins = [
         words(one) for one in page(client, "/listings?text=Mademoiselle").select(".listing-origin li:first-child")
@@ -291,7 +294,7 @@ def test_all_suggestions_are_accepted_and_the_rest_is_left_out_by_a_press_each(
     presses.press("Leave out all that is still to fix (2 rows)", soup, reason="Not graded", **typed)
     soup = presses.look()
     assert presses.state(soup) == {"correct": 3, "open": 0, "left-out": 1, "taken": 0}
-    assert "Left out: all that was still to fix (Not graded) · 1 row" in words(soup.select_one(".fix-answers"))
+    assert "Left out: all that was still to fix (Not graded) · line 5" in words(soup.select_one(".fix-answers"))
     # What is imported stays so, and its answer stays in sight, without a button.
     button = soup.select_one(".fix-answers > li:last-child form")
     assert button is not None
@@ -317,7 +320,7 @@ def test_every_answer_can_be_taken_back_however_many_were_given_since(
     presses = Presses(client, one)
     (older,) = [link for link in presses.look().select("a") if words(link) == "Older answers"]
     soup = page(client, str(older["href"]).partition("#")[0])
-    assert [words(answer).split(" · 1 row")[0] for answer in soup.select(".fix-answers li > span")] == [
+    assert [words(answer).split(" · line")[0] for answer in soup.select(".fix-answers li > span")] == [
         "Left out: reason 3",
         "Left out: reason 2",
     ]
@@ -337,17 +340,81 @@ def test_an_answer_that_no_row_has_any_more_has_no_button(client: FlaskClient, s
         engine.give(one, NewAnswer(Rule.SET, cause, column, value, {column: text}))
     presses = Presses(client, one)
 
-    def told(soup: BeautifulSoup) -> list[tuple[bool, bool]]:
-        """Of each answer, whether it has a button, and whether it is said why not."""
-        shown = soup.select(".fix-answers > li")
-        return [(bool(each.select("button")), "since" in words(each.select_one("span"))) for each in shown]
+    def told(soup: BeautifulSoup) -> list[list[str]]:
+        return [words(each).split(" · ", 2)[:2] for each in soup.select(".fix-answers > li")]
 
     soup = presses.look()
-    assert told(soup) == [(True, False), (False, True)]
+    assert told(soup) == [["Unknown condition “Near Mnt”: CONDITION NM", "lines 2 and 3"]]
     presses.press("Take back", soup)
     # The row of both answers is as it was uploaded.
     assert presses.state() == {"correct": 0, "open": 2, "left-out": 0, "taken": 0}
-    assert told(presses.look()) == [(False, True)]
+    assert told(presses.look()) == []
+
+
+def test_rows_that_were_left_out_are_listed_by_problem_and_taken_back_one_by_one_or_together(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    make_items()
+    one = start(
+        seller, [row(price="x", reference=f"A-{n}") for n in range(3)] + [row(mode="DELETE")], file_name="s.csv"
+    )
+    run_jobs()
+    engine.survey(ImportKey(one.seller_id, one.id))
+    engine.give(one, NewAnswer(Rule.LEAVE_REST, cells={"since": "1"}))
+    presses = Presses(client, one)
+
+    def told(soup: BeautifulSoup) -> list[str]:
+        return [words(each) for each in soup.select("#left-out ~ form :is(summary, li > span)")]
+
+    soup = presses.look()
+    assert told(soup) == [
+        "Price is not a whole number in PRICE: 3 rows",
+        "Line 2: urn:test:1, NM, x, 1, A-0",
+        "Line 3: urn:test:1, NM, x, 1, A-1",
+        "Line 4: urn:test:1, NM, x, 1, A-2",
+        "Unknown MODE in MODE: 1 row",
+        "Line 5: urn:test:1, NM, 100, 1",
+    ]
+    presses.press("Take back line 3", soup)
+    soup = presses.look()
+    assert presses.state(soup) == {"correct": 0, "open": 1, "left-out": 3, "taken": 0}
+    assert "lines 2, 4 and 5" in words(soup.select_one("#answers-heading ~ .fix-answers"))
+    presses.press("Take back these 2 rows", soup)
+    assert presses.state() == {"correct": 0, "open": 3, "left-out": 1, "taken": 0}
+    assert [group.rows for group in corrections.list_groups(ImportKey(one.seller_id, one.id))] == [3]
+
+
+def test_copies_are_added_to_a_listing_that_stays_as_it_is_otherwise(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
+    make_items()
+    start(seller, [row(quantity="1", comment="Boxed", reference="A-1")], file_name="first.csv")
+    run_jobs()
+    rows = [row(quantity="2", price="7"), row(quantity="3"), row(quantity="4", price="x")]
+    one = start(seller, rows, file_name="stock.csv")
+    run_jobs()
+    presses = Presses(client, one)
+    client.post(f"{presses.path}/start", data={"csrf_token": csrf_token(client)})
+    soup = presses.look()
+    assert [words(each).partition(". ")[2] for each in soup.select(f"{group('listing-exists')} .fix-meant li")] == [
+        "You have 1 for £1.00. Together 6. Line 3 is the same listing: as an UPDATE, that line wins.",
+        "You have 1 for £1.00. Together 6.",
+        "“Add to what you have” only adds up the quantity.",
+    ]
+    # The row says so, too, where it is edited.
+    assert "You have 1 for £1.00. Together 6." in words(presses.look("/rows").select_one("#line-2"))
+    presses.press("Add to what you have", soup)
+    # What comes later is added to the others that wait.
+    soup = presses.look()
+    presses.press("Apply what I typed", soup, **{field_names(soup, "price-not-whole", "PRICE", "x"): "5"})
+    soup = presses.look()
+    assert "1 row to fix, with another problem behind the first (line 4)" in words(soup.select_one(".fix-state"))
+    presses.press("Add to what you have", soup)
+    assert presses.state() == {"correct": 3, "open": 0, "left-out": 0, "taken": 0}
+    presses.press("Import 3 corrected rows")
+    run_jobs()
+    (listing,) = db.session.scalars(select(Listing).where(Listing.seller_id == one.seller_id))
+    assert (listing.quantity, listing.price, listing.comment, listing.reference) == (10, 100, "Boxed", "A-1")
 
 
 def test_pages_name_characters_of_failed_rows_that_html_cannot_have(
@@ -426,12 +493,12 @@ def test_one_press_leaves_out_what_nothing_was_typed_for_and_is_taken_back_as_on
         "cell-7": "CREATE,urn:test:3,,,,,,NM,£3,1,,,,,",
     }
     led_to = presses.press("Leave out all that is still to fix (6 rows)", soup, **typed)
-    assert led_to.endswith("#messages")
+    assert led_to.endswith("#fixes")
     soup = presses.look()
     assert presses.state(soup) == {"correct": 1, "open": 2, "left-out": 3, "taken": 0}
     assert "2 rows to fix, all of them with another problem behind the first" in words(soup.select_one(".fix-state"))
     (left_out,) = [one for one in soup.select(".fix-answers > li") if "Left out" in words(one)]
-    assert words(left_out).startswith("Left out: all that was still to fix · 3 rows")
+    assert words(left_out).startswith("Left out: all that was still to fix · lines 3, 4 and 6")
     timeline = words(page(client, f"/imports/{one.public_id}").select_one(".timeline"))
     assert "all others left out" in timeline
     assert "Wrong number of columns" not in timeline

@@ -36,6 +36,8 @@ class Rule(StrEnum):
     UNQUOTE = "unquote"
     #: Put commas and quotation marks right, where only one way to do so makes the row valid.
     MEND = "mend"
+    #: Add the copies of the rows to the listings that are there already, and leave these as they are otherwise.
+    ADD = "add"
     #: Look again whether the rows are right as they are: the catalog or the listings have changed.
     RECHECK = "recheck"
     #: Do not import the rows.

@@ -33,7 +33,7 @@ from app.csvfile.texts import Mask
 from app.csvfile.write import csv_lines
 from app.extensions import db
 from app.imports.errors import TransitionRefused
-from app.imports.fixes import answers, slices
+from app.imports.fixes import answers, listed, slices
 from app.imports.fixes.answers import REASON, SINCE, Changed, Rule
 from app.imports.fixes.slices import Slice
 from app.imports.worker.catalog_cache import LookedUpItems, known_items
@@ -83,6 +83,10 @@ class NewAnswer(NamedTuple):
     cells: Mapping[str, str] = {}
 
 
+#: The answer for rows that were edited one by one.
+_BY_HAND = NewAnswer(Rule.CELLS)
+
+
 class Busy(TransitionRefused):
     """The wrong values are still being counted, or another answer is being applied."""
 
@@ -111,9 +115,11 @@ def give(one: Import, answer: NewAnswer) -> Standing:
     """Apply an answer to the rows of its group, as far as that is quick; a worker does the rest. Commits.
 
     It waits while another answer is being applied. Raises Busy while values are being counted, and TransitionRefused if
-    the failed rows of the import cannot be corrected.
+    the failed rows of the import cannot be corrected, or too many wait that were added to listings.
     """
     key, standing = _lock(one)
+    if answer.rule is Rule.ADD:
+        return give_cells(one, listed.add_up(key, one.header, answer.cause), answer)
     number = standing.answers + 1
     _record(one, number, answer)
     standing = standing._replace(answers=number, version=standing.version + 1)
@@ -155,7 +161,7 @@ def check_cells(one: Import, edited: Mapping[int, str | Mapping[str, str]]) -> N
     db.session.rollback()
 
 
-def give_cells(one: Import, edited: Mapping[int, str | Mapping[str, str]]) -> Standing:
+def give_cells(one: Import, edited: Mapping[int, str | Mapping[str, str]], answer: NewAnswer = _BY_HAND) -> Standing:
     """Put the cells of single rows, or their whole texts, in place of what they have, by line. Commits.
 
     Rows that are not there, or that an import has taken up, are left as they are. An answer that is being applied
@@ -166,7 +172,7 @@ def give_cells(one: Import, edited: Mapping[int, str | Mapping[str, str]]) -> St
     states = corrections.list_states(key, [*edited])
     table, rows, texts = _edit_rows(key, one.header, edited)
     number = standing.answers + 1
-    _record(one, number, NewAnswer(Rule.CELLS))
+    _record(one, number, answer)
     standing = standing._replace(answers=number, version=standing.version + 1)
     work = _Work(key, one.header, LookedUpItems())
     for state, is_corrected in states.values():
@@ -224,8 +230,10 @@ def leave_out(one: Import, lines: Collection[int], reason: str) -> Standing:
     return standing
 
 
-def take_back(one: Import, number: int) -> Standing:
+def take_back(one: Import, number: int = 0, *, lines: Collection[int] = ()) -> Standing:
     """Make the rows that an answer was the last one for as they were uploaded, unless they are taken up. Commits.
+
+    The same for single rows by their ``lines``.
 
     Raises Busy.
     """
@@ -234,14 +242,13 @@ def take_back(one: Import, number: int) -> Standing:
     if standing.answering is not None:
         db.session.rollback()
         raise Busy
-    rows = corrections.take_back(key, number)
+    rows = corrections.take_back(key, number, lines)
     if rows:
         for (state, is_corrected), count in rows.items():
             standing = standing.without(state, is_corrected, count)
         corrections.save(key, standing._replace(version=standing.version + 1, is_surveyed=False))
-        audit.record(
-            Action.TAKE_BACK, one.seller_id, one.public_id, detail=f"answer {number}: {sum(rows.values())} rows"
-        )
+        what = "single rows" if lines else f"answer {number}"
+        audit.record(Action.TAKE_BACK, one.seller_id, one.public_id, detail=f"{what}: {sum(rows.values())} rows")
     db.session.commit()
     return survey(key)
 
@@ -407,7 +414,7 @@ def _find_bounds(key: ImportKey, answer: GivenAnswer) -> Wanted:
     """Where the rows are that an answer is for."""
     if answer.rule == Rule.LEAVE_REST:
         return Wanted(given_before=int(answer.cells[SINCE]))
-    if not answer.cause:
+    if not answer.cause or answer.rule == Rule.ADD:
         # Single rows are changed at once.
         return Wanted(last_line=0)
     wanted = Wanted(answer.cause, answer.column, given_before=answer.number)

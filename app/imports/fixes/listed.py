@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from app.csvfile.columns import FIELDS, VALUES, Column
-from app.csvfile.contract import CONDITION_CODES, NamedBy, in_pounds
+from app.csvfile.columns import FIELDS, VALUES, Column, as_cell
+from app.csvfile.contract import CONDITION_CODES, Condition, Mode, NamedBy, in_pounds
 from app.csvfile.lines import LineReader
 from app.csvfile.rows import each_row
+from app.imports.errors import TransitionRefused
+from app.imports.fixes.answers import Rule
 from app.imports.fixes.slices import as_file
 from app.imports.reports import seller_file
 from app.imports.reports.progress import ImportProgress
 from app.imports.reports.suggestions import tell_item
-from app.queries import items
-from app.queries.imports import lookups
+from app.queries import ImportKey, items
+from app.queries.imports import corrections, lookups
+from app.queries.imports.corrections import Wanted
 from app.queries.imports.row_errors import RecordedError
 from app.queries.listings import search
 from app.queries.listings.search import FoundListing
 
 _CODES = {grade: code for code, grade in CONDITION_CODES.items()}
+
+
+#: Rows that are added to listings by one answer, and that may wait to be imported meanwhile.
+MOST_ADDED, _MOST_WAITING = 1_000, 20_000
 
 
 class Meant(NamedTuple):
@@ -33,17 +41,68 @@ class Meant(NamedTuple):
     card: str
     #: What is there already, in words; empty if nothing is.
     listing: str
-    #: How many there are with those of the row; 0 without a listing.
+    #: How many there are with those of all told rows for it; 0 without a listing.
     together: int
     #: The line of the same file that it comes from.
     writer: int | None
+    #: The last of the told lines that are for the same listing, whose values an UPDATE of them all would leave.
+    last: int
+
+
+class _Of(NamedTuple):
+    """A failed row, and what it means."""
+
+    error: RecordedError
+    #: The URN, the condition and the variants.
+    key: tuple[str, Condition, str]
+    values: Mapping[Column, Any]
+    listing: FoundListing | None
 
 
 def tell(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Meant]:
     """What these failed rows of an import mean; those are left out that do not say clearly which item they are."""
-    if not errors:
-        return []
-    header = lookups.get_source(one.key).header
+    meant = _find(one.key.seller_id, lookups.get_source(one.key).header, errors) if errors else []
+    described = items.describe(NamedBy.URN, {each.key[0] for each in meant})
+    last = {each.key: each.error.line for each in meant}
+    copies = _count_copies(meant)
+    told = []
+    for error, key, values, listing in meant:
+        urn, condition, variants = key
+        says = _say_offer(values[Column.QUANTITY], values[Column.PRICE])
+        card = tell_item(described[urn][0]), _CODES[condition], variants, says
+        together = _quantity(listing) + copies[key] if listing else 0
+        writer = _find_writer(one, listing, error)
+        told.append(Meant(error.line, ", ".join(filter(None, card)), _say(listing), together, writer, last[key]))
+    lines = seller_file.own_lines(one.key, {line for each in told for line in (each.line, each.writer) if line})
+    return [
+        each._replace(line=lines[each.line], writer=lines.get(each.writer or 0), last=lines[each.last]) for each in told
+    ]
+
+
+def add_up(key: ImportKey, header: str, cause: str) -> dict[int, dict[str, str]]:
+    """The cells, by line, that add the copies of open rows with a cause to the listings that are there already.
+
+    All rows for one listing, those that were added before and wait to be imported, too, come to the same values: its
+    own, with as many copies as there are together then. Raises TransitionRefused if too many wait.
+    """
+    waiting = corrections.list_right(key, rule=Rule.ADD, limit=_MOST_WAITING)
+    if len(waiting) == _MOST_WAITING:
+        raise TransitionRefused("Import the corrected rows first, then add the others to what you have.")
+    new = _find(key.seller_id, header, corrections.list_open(key, Wanted(cause), after_line=0, limit=MOST_ADDED))
+    copies = _count_copies(new)
+    before = [each for each in _find(key.seller_id, header, waiting) if each.key in copies] if waiting else []
+    counted = {each.key: each.values[Column.QUANTITY] for each in before}
+    added = {}
+    for error, of, _, listing in (*new, *before):
+        if listing:
+            together = counted.get(of, _quantity(listing)) + copies[of]
+            values = {str(column): as_cell(listing.values[field.name]) for column, field in FIELDS.items()}
+            added[error.line] = {**values, Column.QUANTITY: str(together), Column.MODE: str(Mode.UPDATE)}
+    return added
+
+
+def _find(seller_id: int, header: str, errors: Sequence[RecordedError]) -> list[_Of]:
+    """What these rows mean that say clearly which item they are."""
     reader = LineReader([as_file(pa.array([error.row for error in errors]))], header=header, offset=0, line=2)
     rows = [next(each_row(reader.take(1).rows), None) for _ in errors]
     found = items.resolve({row.name for row in rows if row})
@@ -52,30 +111,27 @@ def tell(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Meant]:
         for error, row in zip(errors, rows, strict=True)
         if row and len(found.get(row.name, ())) == 1
     ]
-    described = items.describe(NamedBy.URN, {item.urn for _, _, item in meant})
     keys = [(item.id, row.condition, row.variants) for _, row, item in meant]
-    there = {(each.urn, each.condition, each.variants): each for each in search.describe(one.key.seller_id, keys)}
-    told = []
-    for error, row, item in meant:
-        of_row = dict(zip(VALUES, row.values, strict=True))
-        says = _say_offer(of_row[Column.QUANTITY], of_row[Column.PRICE])
-        card = tell_item(described[item.urn][0]), _CODES[row.condition], row.variants, says
-        listing = there.get((item.urn, row.condition, row.variants))
-        writer = _find_writer(one, listing, error)
-        told.append(Meant(error.line, ", ".join(filter(None, card)), _say(listing), _add_up(listing, of_row), writer))
-    lines = seller_file.own_lines(one.key, {line for each in told for line in (each.line, each.writer) if line})
-    return [each._replace(line=lines[each.line], writer=lines.get(each.writer or 0)) for each in told]
+    there = {(each.urn, each.condition, each.variants): each for each in search.describe(seller_id, keys)}
+    of_rows = [(error, (item.urn, row.condition, row.variants), row.values) for error, row, item in meant]
+    return [_Of(error, key, dict(zip(VALUES, values, strict=True)), there.get(key)) for error, key, values in of_rows]
+
+
+def _count_copies(rows: Sequence[_Of]) -> Counter[tuple[str, Condition, str]]:
+    copies: Counter[tuple[str, Condition, str]] = Counter()
+    for each in rows:
+        copies[each.key] += each.values[Column.QUANTITY]
+    return copies
+
+
+def _quantity(listing: FoundListing) -> int:
+    return int(listing.values[FIELDS[Column.QUANTITY].name] or 0)
 
 
 def _say(listing: FoundListing | None) -> str:
     if listing is None:
         return ""
-    quantity, price = (listing.values[FIELDS[column].name] for column in (Column.QUANTITY, Column.PRICE))
-    return f"You have {_say_offer(quantity, price)}"
-
-
-def _add_up(listing: FoundListing | None, of_row: Mapping[Column, Any]) -> int:
-    return listing.values[FIELDS[Column.QUANTITY].name] + of_row[Column.QUANTITY] if listing else 0
+    return f"You have {_say_offer(_quantity(listing), listing.values[FIELDS[Column.PRICE].name])}"
 
 
 def _say_offer(quantity: Any, price: Any) -> str:

@@ -28,7 +28,7 @@ from app.imports.reports.row_errors import TELLING, UNCERTAIN, Part, columns_of,
 from app.imports.reports.suggestions import Choice, RowProblem, Suggestion, suggest, sure_value
 from app.queries import ImportKey
 from app.queries.imports import corrections, lookups
-from app.queries.imports.corrections import GivenAnswer, Group, Standing, Value, Wanted
+from app.queries.imports.corrections import GivenAnswer, Group, Held, Standing, Value, Wanted
 from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import RecordedError
 
@@ -36,8 +36,10 @@ from app.queries.imports.row_errors import RecordedError
 _VALUES, _VALUES_ALONE = 8, 100
 #: Groups with their values on one page.
 _GROUPS = 40
-#: Answers on one page.
-_ANSWERS = 10
+#: Answers, and rows that were left out, on one page.
+_ANSWERS, _LEFT_OUT = 10, 50
+#: Rows that are marked because they have another problem now.
+_WRONG_AGAIN = 100
 _UNPRINTABLE = re.compile(f"{CONTROL.pattern}|[\ufdd0-\ufdef\ufffe\uffff]")
 #: Rows of a group that are told apart, among so many lines from the first.
 _MEANT, _MEANT_LINES = 5, 20_000
@@ -143,9 +145,11 @@ class ToFix:
     #: What “accept all suggestions” gives beside them: one for each value on the page that has just one suggestion.
     suggested: list[NewAnswer]
     suggested_cells: int
+    #: The first rows with another problem behind the one that was answered, by their lines in the seller's own file.
+    wrong_again: list[int]
     answers: list[GivenAnswer]
-    #: Which of them is the last one of any row, and whether nobody has taken up one of its rows.
-    held: Mapping[int, bool]
+    #: The rows that each of them was the last one for, which may be fewer than it was applied to.
+    held: Mapping[int, Held]
     #: Whether there are older answers than these.
     has_older: bool
 
@@ -153,6 +157,14 @@ class ToFix:
     def percent(self) -> int:
         """How far the answer has come that is being applied; 0 if that is not known."""
         return min(99, self.standing.rows_done * 100 // self.open_rows) if self.open_rows else 0
+
+
+class LeftOut(NamedTuple):
+    """Rows with one problem that were left out."""
+
+    kind: ErrorKind
+    #: Each with its line in the file that the seller has uploaded, and which card it is.
+    rows: list[tuple[RecordedError, int, str]]
 
 
 class CellToFix(NamedTuple):
@@ -177,6 +189,8 @@ class RowToFix(NamedTuple):
     parts: list[Part]
     #: Whether values are missing, perhaps not at its end: the cells are those in order.
     is_short: bool
+    #: The listing that it means, where that is what is wrong.
+    meant: Meant | None = None
 
 
 def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | None = None) -> ToFix:
@@ -190,8 +204,11 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
     wanted = [group for group in groups if kind in {None, group.kind}]
     values = corrections.list_values(one.key, wanted, per_group=_VALUES if kind is None else _VALUES_ALONE)
     sure = [each for each in values if _is_sure(each)]
-    answers = corrections.list_answers(one.key, limit=_ANSWERS + 1, before=before)
+    held = corrections.find_held(one.key, standing)
+    answers = corrections.list_answers(one.key, limit=_ANSWERS + 1, before=before, among=held)
     shown = _show_groups(one, wanted[:_GROUPS], values)
+    counts_again = standing.open_corrected and standing.is_small
+    again = corrections.list_wrong_again(one.key, limit=_WRONG_AGAIN) if counts_again else []
     is_sure = {(each.kind, each.value) for each in sure}
     single = [each for group in shown for each in group.values if len(each.offers) == 1]
     mended = [each for each in single if each.offers[0].is_certain]
@@ -206,10 +223,38 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
         sum(each.rows for each in sure) + sum(each.rows for each in mended),
         [each.offers[0].answer for each in suggested],
         sum(each.rows for each in suggested),
+        sorted(seller_file.own_lines(one.key, again).values()),
         answers[:_ANSWERS],
-        corrections.find_held(one.key, standing, [answer.number for answer in answers]),
+        _tell_held(one.key, answers[:_ANSWERS], held),
         len(answers) > _ANSWERS,
     )
+
+
+def _tell_held(key: ImportKey, answers: Sequence[GivenAnswer], held: Mapping[int, Held] | None) -> dict[int, Held]:
+    """The rows of these answers, by their lines in the file that the seller has uploaded."""
+    if held is None:
+        return {answer.number: Held(answer.rows, answer.rows, []) for answer in answers}
+    of_these = {answer.number: held[answer.number] for answer in answers}
+    own = seller_file.own_lines(key, {line for one in of_these.values() for line in one.lines})
+    return {number: one._replace(lines=[own[line] for line in one.lines]) for number, one in of_these.items()}
+
+
+def list_left_out(one: ImportProgress, after_line: int) -> tuple[list[LeftOut], int | None]:
+    """The rows below a line that were left out, as many as a page has, by their first problem.
+
+    And the last of their lines, if more follow.
+    """
+    errors = corrections.list_left_out(one.key, after_line=after_line, limit=_LEFT_OUT + 1)
+    goes_on, errors = errors[_LEFT_OUT - 1].line if len(errors) > _LEFT_OUT else None, errors[:_LEFT_OUT]
+    layout = layout_of(lookups.get_source(one.key).header)
+    own = seller_file.own_lines(one.key, {error.line for error in errors})
+    cards = {meant.line: meant.card for meant in listed.tell(one, errors)}
+    found: dict[ErrorKind, LeftOut] = {}
+    for error in errors:
+        line, kind = own[error.line], error.kinds[0]
+        rest = _tell_rest(name_values([cell.value for cell in find_cells(error.row)], layout), ())
+        found.setdefault(kind, LeftOut(kind, [])).rows.append((error, line, cards.get(line, rest)))
+    return [*found.values()], goes_on
 
 
 def _say_value(value: str) -> str:
@@ -247,7 +292,7 @@ def _show_groups(one: ImportProgress, groups: Sequence[Group], values: Sequence[
         GroupToFix(
             group.kind,
             group.rows,
-            [*_rules(group, [each for each in values if each.kind == group.kind], offers)],
+            [*_rules(group, [each for each in values if each.kind == group.kind], offers, meant.get(group.kind, []))],
             [
                 _show_value(each, found[each], offers[each], told[each], lines[each.first_line])
                 for each in values
@@ -415,7 +460,9 @@ def _fields(kind: ErrorKind, cells: Mapping[str, str]) -> Iterator[tuple[str, st
         yield Column.URN, ""
 
 
-def _rules(group: Group, values: Sequence[Value], offers: Mapping[Value, list[Offer]]) -> Iterator[Offer]:
+def _rules(
+    group: Group, values: Sequence[Value], offers: Mapping[Value, list[Offer]], meant: Sequence[Meant]
+) -> Iterator[Offer]:
     """What can be answered for all rows of a group."""
     cause, column = group.kind
     for each in values if cause in _MENDED else ():
@@ -425,6 +472,12 @@ def _rules(group: Group, values: Sequence[Value], offers: Mapping[Value, list[Of
         rules.append((Rule.SUGGESTED, "Accept what each value means", {}))
     if column in _IDS and cause in _LOST:
         rules.append((Rule.SET, f"Leave {column} empty", {column: ""}))
+    if (
+        any(each.together for each in meant)
+        and group.rows <= listed.MOST_ADDED
+        and cause is not Cause.LISTING_NOT_FOUND
+    ):
+        rules.insert(0, (Rule.ADD, "Add to what you have", {}))
     if cause.code is not Code.INVALID:
         rules.append((Rule.RECHECK, "Check again", {}))
     for rule, text, cells in rules:
@@ -446,11 +499,16 @@ _RULES: dict[Cause, list[tuple[Rule, str, dict[str, str]]]] = {
 }
 
 
-def list_rows(key: ImportKey, *, kind: ErrorKind | None, after_line: int, limit: int) -> tuple[list[RowToFix], bool]:
+def list_rows(
+    one: ImportProgress, *, kind: ErrorKind | None, after_line: int, limit: int
+) -> tuple[list[RowToFix], bool]:
     """At most ``limit`` open rows below a line, of one group or of all, and whether more follow."""
     wanted = Wanted(kind.cause.slug, kind.column) if kind else Wanted()
-    found = corrections.list_open(key, wanted, after_line=after_line, limit=limit + 1)
-    return show_rows(key, found[:limit]), len(found) > limit
+    found = corrections.list_open(one.key, wanted, after_line=after_line, limit=limit + 1)
+    about_listings = [error for error in found[:limit] if error.kinds[0].cause in _ABOUT_LISTINGS]
+    meant = {each.line: each for each in listed.tell(one, about_listings)}
+    rows = show_rows(one.key, found[:limit])
+    return [row._replace(meant=meant.get(row.own_line)) for row in rows], len(found) > limit
 
 
 def find_parent_lines(one: ImportProgress, parent: ImportProgress, lines: Sequence[int]) -> dict[int, int]:
@@ -518,8 +576,9 @@ def describe(answer: GivenAnswer, name_of: Callable[[str], str]) -> str:
         Rule.DROP_EXTRA: f"{where}: dropped",
         Rule.MEND: f"{where}: commas and quotation marks put right",
         Rule.UNQUOTE: f"{where}: quotation marks removed",
+        Rule.ADD: f"{where}: added to what you have",
         Rule.RECHECK: f"{where}: checked again",
         Rule.LEAVE_OUT: f"Left out: {where or reason or 'single rows'}{_in_brackets(reason, cause) if where else ''}",
         Rule.LEAVE_REST: f"Left out: all that was still to fix{_in_brackets(reason, '')}",
-        Rule.CELLS: "Single rows edited",
+        Rule.CELLS: "Edited by hand",
     }[Rule(answer.rule)]

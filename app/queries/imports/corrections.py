@@ -28,6 +28,7 @@ from app.queries import (
     fetch_as,
     fetch_one,
     fetch_value,
+    fetch_values,
     older_than,
 )
 from app.queries.bulk_insert import copy, with_key
@@ -43,6 +44,9 @@ _SLICE_BYTES = 64 << 20
 #: The rows of an import that are looked up by the lines that they have in others are at most so many.
 _MOST_TAKEN = 20_000
 
+#: Lines of an answer that are named.
+_LINES_NAMED = 5
+
 _OPEN, _RIGHT, _LEFT_OUT = map(sql_literal, (CorrectionState.OPEN, CorrectionState.RIGHT, CorrectionState.LEFT_OUT))
 
 _THIS = "seller_id = %(seller_id)s and import_id = %(import_id)s"
@@ -56,6 +60,7 @@ _CORRECTION = f"lateral (select * from corrections {_BY_KEY.format('e')}) c on t
 _ROWS = f"row_errors e left join {_CORRECTION}"
 _OF_IMPORT = "e.seller_id = %(seller_id)s and e.import_id = %(import_id)s"
 _IS_OPEN = f"(c.line is null or c.state = {_OPEN} and c.taken_by is null)"
+_IS_LEFT_OUT = f"c.state = {_LEFT_OUT} and c.taken_by is null"
 _TEXT = 'coalesce(c."row", e."row")'
 _CAUSES = "coalesce(c.causes, e.causes)"
 _COLUMNS = 'coalesce(c."columns", e."columns")'
@@ -105,6 +110,11 @@ class Standing(NamedTuple):
         """The number of rows that are neither open nor waiting to be imported."""
         return self.left_out + self.taken
 
+    @property
+    def is_small(self) -> bool:
+        """Whether so few rows are dealt with that all of them can be looked through for a page."""
+        return self.closed + self.correct + self.open_corrected <= _MOST_TAKEN
+
     def without(self, state: CorrectionState, is_corrected: bool, count: int = 1) -> Standing:
         """The numbers without ``count`` rows that were in this state and not taken up."""
         match state:
@@ -152,6 +162,16 @@ class GivenAnswer(NamedTuple):
     rows: int
     actor: str
     at: datetime
+
+
+class Held(NamedTuple):
+    """The failed rows that an answer was the last one for."""
+
+    rows: int
+    #: How many of them nobody has taken up.
+    free: int
+    #: The first of their lines.
+    lines: list[int]
 
 
 def get(key: ImportKey) -> Standing:
@@ -216,25 +236,29 @@ def get_answer(key: ImportKey, number: int) -> GivenAnswer:
     return GivenAnswer(*db.session.execute(_answers(key).where(Answer.number == number)).one())
 
 
-def list_answers(key: ImportKey, *, limit: int, before: int | None = None) -> list[GivenAnswer]:
-    """The last answers, or the last ones before a number, newest first, that any row still has."""
+def list_answers(
+    key: ImportKey, *, limit: int, before: int | None = None, among: Collection[int] | None = None
+) -> list[GivenAnswer]:
+    """The last answers, or the last ones before a number, newest first, that any row still has; some of ``among``."""
     query = _answers(key).where(Answer.rows > 0).order_by(Answer.number.desc()).limit(limit)
     query = query if before is None else query.where(Answer.number < before)
+    query = query if among is None else query.where(Answer.number.in_(among))
     return [GivenAnswer(*row) for row in db.session.execute(query)]
 
 
-def find_held(key: ImportKey, standing: Standing, numbers: Collection[int]) -> dict[int, bool]:
-    """Which of these answers is the last one of any row, and whether nobody has taken up one of its rows.
+def find_held(key: ImportKey, standing: Standing) -> dict[int, Held] | None:
+    """The rows of the answers that were the last ones for any row.
 
-    Where very many rows are dealt with, all of them would have to be looked through: there, each counts as such.
+    None where very many rows are dealt with, all of which would have to be looked through.
     """
-    if standing.closed + standing.correct + standing.open_corrected > _MOST_TAKEN:
-        return dict.fromkeys(numbers, True)
+    if not standing.is_small:
+        return None
     query = f"""
-        select answer, bool_or(taken_by is null) as is_free from corrections
-        where {_THIS} and answer = any(%(numbers)s::int[]) group by answer
+        select answer, count(*) as rows, count(*) filter (where taken_by is null) as free,
+            (array_agg(line order by line))[:{_LINES_NAMED}] as lines
+        from corrections where {_THIS} and answer is not null group by answer
     """
-    return {row.answer: row.is_free for row in fetch(query, {**key._asdict(), "numbers": [*numbers]})}
+    return {row.answer: Held(row.rows, row.free, row.lines) for row in fetch(query, key._asdict())}
 
 
 def _answers(key: ImportKey) -> Any:
@@ -248,23 +272,28 @@ def count_answered(key: ImportKey, number: int, rows: int) -> None:
     execute(query, {**key._asdict(), "number": number, "rows": rows})
 
 
-def take_back(key: ImportKey, number: int) -> dict[tuple[CorrectionState, bool], int]:
-    """Delete the corrections of the rows that an answer was the last one for, and that nobody has taken up.
+def take_back(key: ImportKey, number: int, lines: Collection[int]) -> dict[tuple[CorrectionState, bool], int]:
+    """Delete the corrections of the rows on these lines, or without lines, of those that an answer was the last one
+    for; but for the rows that another import has taken up.
 
     Returns their number by state, and by whether they were corrected. The rows are then open as they were uploaded.
     """
-    values = {**key._asdict(), "number": number}
+    is_meant = f"{_THIS} and taken_by is null and {'line = any(%(lines)s::int[])' if lines else 'answer = %(number)s'}"
+    values = {**key._asdict(), "number": number, "lines": [*lines]}
+    rows = "rows - gone.count" if lines else "0"
+    query = f"""
+        update answers set rows = {rows}
+        from (select answer, count(*) from corrections where {is_meant} group by answer) gone
+        where {_THIS} and number = gone.answer
+    """
+    execute(query, values)
     query = f"""
         with gone as (
-            delete from corrections where {_THIS} and answer = %(number)s and taken_by is null
-            returning state, "row" is not null as is_corrected
+            delete from corrections where {is_meant} returning state, "row" is not null as is_corrected
         )
         select state, is_corrected, count(*) as rows from gone group by 1, 2
     """
-    found = fetch(query, values)
-    if found:
-        execute(f"update answers set rows = 0 where {_THIS} and number = %(number)s", values)
-    return {(CorrectionState(row.state), row.is_corrected): row.rows for row in found}
+    return {(CorrectionState(row.state), row.is_corrected): row.rows for row in fetch(query, values)}
 
 
 # Open rows ------------------------------------------------------------------------------------------------------------
@@ -369,6 +398,31 @@ def find_open(key: ImportKey, lines: Collection[int]) -> dict[int, RecordedError
     query = f"{_RECORDED} and e.line = any(%(lines)s::int[]) and {_IS_OPEN}"
     found = fetch_as(RecordedError, query, {**key._asdict(), "lines": [*lines]})
     return {error.line: error for error in found}
+
+
+def list_left_out(key: ImportKey, *, after_line: int, limit: int) -> list[RecordedError]:
+    """At most ``limit`` rows below a line that were left out and that nobody has taken up, in the order of the file."""
+    query = f"{_RECORDED} and e.line > %(after)s and {_IS_LEFT_OUT} order by e.line limit %(limit)s"
+    return fetch_as(RecordedError, query, {**key._asdict(), "after": after_line, "limit": limit})
+
+
+def list_wrong_again(key: ImportKey, *, limit: int) -> list[int]:
+    """The lines of at most ``limit`` open rows that have another problem than the one that was answered, in order."""
+    query = f"""
+        select line from corrections where {_THIS} and state = {_OPEN} and taken_by is null and "row" is not null
+        order by line limit %(limit)s
+    """
+    return fetch_values(query, {**key._asdict(), "limit": limit})
+
+
+def list_right(key: ImportKey, *, rule: str, limit: int) -> list[RecordedError]:
+    """At most ``limit`` rows that are right by answers of a rule and that nobody has taken up, in order."""
+    query = f"""
+        {_RECORDED} and c.state = {_RIGHT} and c.taken_by is null
+            and c.answer in (select number from answers where {_THIS} and rule = %(rule)s)
+        order by e.line limit %(limit)s
+    """
+    return fetch_as(RecordedError, query, {**key._asdict(), "rule": rule, "limit": limit})
 
 
 def iter_texts(key: ImportKey, state: CorrectionState) -> Iterator[list[str]]:
