@@ -16,7 +16,7 @@ import click
 import urllib3
 
 from app.config import ConfigError, Settings, load_settings
-from app.local.private_servers import PrivateServers, dying_with_parent
+from app.local.private_servers import PrivateServers, dying_with_parent, show_ending, wait_until
 
 #: The checkout, where the programs find ``wsgi.py`` and ``worker.py``.
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -157,18 +157,16 @@ def _set_up(command: str, log: Path, environ: dict[str, str]) -> None:
             check=False,
         )
     if done.returncode != 0:
-        raise LaunchError(f"The set-up failed at `flask --app wsgi {command}`:\n{_ending(log)}")
+        raise LaunchError(f"The set-up failed at `flask --app wsgi {command}`. {show_ending(log)}")
 
 
 def _wait_until_ready(port: int, manager: subprocess.Popen[bytes], logs: Path) -> None:
     """Wait until the pages are served. Raises LaunchError, with how the logs end, when they are not in time."""
-    deadline = time.monotonic() + READY_SECONDS
-    while not _is_ready(port):
-        if manager.poll() is not None or time.monotonic() > deadline:
-            written = [log for name in ("supervisord", "web", "worker") if (log := logs / f"{name}.log").exists()]
-            endings = [f"{log} ends:\n{_ending(log)}" for log in written]
-            raise LaunchError("\n".join([f"Sluice was not ready within {READY_SECONDS:.0f} s.", *endings]))
-        time.sleep(0.1)
+    is_over = wait_until(lambda: _is_ready(port) or manager.poll() is not None, READY_SECONDS)
+    if not is_over or manager.poll() is not None:
+        written = [log for name in ("supervisord", "web", "worker") if (log := logs / f"{name}.log").exists()]
+        endings = map(show_ending, written)
+        raise LaunchError("\n".join([f"Sluice was not ready within {READY_SECONDS:.0f} s.", *endings]))
 
 
 def _is_ready(port: int) -> bool:
@@ -178,10 +176,6 @@ def _is_ready(port: int) -> bool:
         )
     except urllib3.exceptions.HTTPError:
         return False
-
-
-def _ending(log: Path) -> str:
-    return "\n".join(f"    {line}" for line in log.read_text(errors="replace").splitlines()[-20:])
 
 
 def _number(name: str, default: int) -> int:

