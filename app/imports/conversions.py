@@ -66,7 +66,6 @@ def upload(
     file_name: str,
     pieces: Iterable[bytes],
     *,
-    overrides: Overrides | None = None,
     form_key: uuid.UUID | None = None,
     idempotency_key: str | None = None,
 ) -> Conversion:
@@ -107,7 +106,7 @@ def upload(
         writer.commit()
     try:
         with open_stored(storage, storage_key, size) as file:
-            created.reading = detect(file, overrides=overrides or Overrides()).to_json()
+            created.reading = detect(file, overrides=Overrides()).to_json()
         db.session.add(created)
         audit.record(Action.DRAFT, seller_id, detail=created.file_name)
         db.session.flush()

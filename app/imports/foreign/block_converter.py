@@ -115,6 +115,8 @@ class _Stage(NamedTuple):
 
     outcome: Outcome
     codes: Ints
+    #: Whether a row may have such a reason and be sold out all the same.
+    may_be_sold_out: bool = False
 
 
 class _Offer(NamedTuple):
@@ -388,20 +390,19 @@ class BlockConverter:
         prices = self._price_memos[at].find(combined, lambda some: self._make_prices(at, some))
         items, variants, pair_codes, finish_codes = self._specials(targets, traits)
         item_open = np.where(items == _NONE, targets[:, 4], _NONE)
-        sold_out, price_open = quantities[:, 1], prices[:, 2]
         # A later stage gives way to an earlier one.
         stages = [
             _Stage(Outcome.LEFT_OUT, notes[0]),
             # Before all that its cells say: they may have shifted.
             _Stage(Outcome.OPEN, notes[1]),
             _Stage(Outcome.LEFT_OUT, traits[:, 4]),
-            _Stage(Outcome.LEFT_OUT, sold_out),
+            _Stage(Outcome.LEFT_OUT, quantities[:, 1], may_be_sold_out=True),
             _Stage(Outcome.LEFT_OUT, prices[:, 1]),
             _Stage(Outcome.LEFT_OUT, targets[:, 3]),
             _Stage(Outcome.OPEN, item_open),
             _Stage(Outcome.OPEN, traits[:, 5]),
             _Stage(Outcome.OPEN, pair_codes),
-            _Stage(Outcome.OPEN, price_open),
+            _Stage(Outcome.OPEN, prices[:, 2], may_be_sold_out=True),
             _Stage(Outcome.OPEN, quantities[:, 2]),
         ]
         outcomes = np.full(count, Outcome.ROW, np.int8)
@@ -411,7 +412,7 @@ class BlockConverter:
             is_met = stage.codes != _NONE
             outcomes[is_met] = stage.outcome
             reasons[is_met] = stage.codes[is_met]
-            if stage.codes is not sold_out and stage.codes is not price_open:
+            if not stage.may_be_sold_out:
                 is_sold_out &= ~is_met
         asked = np.array([stage.codes for stage in stages if stage.outcome is Outcome.OPEN])
         remarks = np.array([targets[:, 5], traits[:, 6], prices[:, 3], quantities[:, 3], finish_codes])
