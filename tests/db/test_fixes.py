@@ -430,6 +430,27 @@ def test_a_file_of_failed_rows_is_uploaded_again_once_its_import_is_undone(
     assert [*ledger.find_faults(db.session.get_one(Import, tuple(key)))] == []
 
 
+def test_corrected_rows_are_recognised_by_their_bytes_once_their_import_is_undone(
+    seller: Seller, run_jobs: RunJobs
+) -> None:
+    one, _ = in_part(seller, run_jobs)
+    key, public_id = ImportKey(one.seller_id, one.id), one.public_id
+    fixes = commands.import_corrected(key.seller_id, public_id)
+    run_jobs()
+    undo.start(key.seller_id, fixes.public_id)
+    run_jobs()
+    corrected, left_out, still_open = (
+        row(price="100"),
+        row(urn="urn:test:3", price="y"),
+        row(urn="urn:test:4", price="z"),
+    )
+    again = commands.upload(key.seller_id, "again.csv", [csv_bytes([left_out, still_open, corrected])])
+    assert corrections.find_parent_lines(key, again.id, [2, 3, 4]) == {3: 5, 4: 2}
+    assert counts(corrections.get(key)) == counts(corrections.count_states(key)) == (1, 0, 1, 2)
+    run_jobs()
+    assert [*ledger.find_faults(db.session.get_one(Import, tuple(key)))] == []
+
+
 def test_rows_that_come_back_by_an_undo_and_others_are_taken_up_at_the_same_time(
     app: Flask, seller: Seller, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

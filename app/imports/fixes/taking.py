@@ -114,10 +114,10 @@ class StoredFile(NamedTuple):
 def recognise(seller_id: int, file: StoredFile, own: SellerFile | None = None) -> TakingLines | None:
     """What takes up the failed rows that are in an uploaded file; None if there are none.
 
-    They are recognised by the columns of a fix-it file, or because they are byte for byte those of an import. ``own``
-    is the foreign file that it was converted from. Raises FileRejected if any of them has been taken up before, or if
-    they belong to several imports. Ends the session's transaction: reading the file may take longer than one may sit
-    idle.
+    They are recognised by the columns of a fix-it file, or because they are byte for byte those of an import, as they
+    failed or as they were corrected. ``own`` is the foreign file that it was converted from. Raises FileRejected if any
+    of them has been taken up before, or if they belong to several imports. Ends the session's transaction: reading the
+    file may take longer than one may sit idle.
     """
     db.session.rollback()
     if own and (reasons := find_reasons(own.reading.columns)):

@@ -649,17 +649,21 @@ def take_lines(key: ImportKey, by: int, lines: Mapping[int, int]) -> int:
 
 
 def find_same_texts(key: ImportKey, texts: Sequence[str]) -> dict[int, int]:
-    """The open rows that are these very ``texts``: the line of each by the index of its text.
+    """The rows that are these very ``texts``, as they failed or, if they are right now, as they were corrected.
 
-    Of several rows with one text, each belongs to one of the texts, in order.
+    The line of each by the index of its text, of those that are neither taken up nor left out. Of several rows with one
+    text, each belongs to one of the texts, in order.
     """
     query = f"""
         with given as (
             select number, text, row_number() over (partition by text order by number) as n
             from unnest(%(texts)s::text[]) with ordinality as t (text, number)
         ), open as (
-            select e.line, e."row" as text, row_number() over (partition by e."row" order by e.line) as n
-            from {_ROWS} where {_OF_IMPORT} and {_IS_OPEN}
+            select line, text, row_number() over (partition by text order by line) as n
+            from (
+                select e.line, case when c.state = {_RIGHT} then {_TEXT} else e."row" end as text
+                from {_ROWS} where {_OF_IMPORT} and c.taken_by is null and c.state is distinct from {_LEFT_OUT}
+            ) as o
         )
         select given.number - 1 as place, open.line from given join open using (text, n)
     """
