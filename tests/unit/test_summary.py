@@ -180,6 +180,12 @@ def test_what_became_of_failed_rows_is_counted(
     assert describe(one).endswith(f". {sentence}")
     for other in (replace(heir, is_undone=True), replace(heir, taken_up_as=TakenUpAs.UPLOAD)):
         assert describe(one, related=replace(relatives, takers=[other])) == describe(one)
+    if taken:
+        begun = replace(relatives, takers=[replace(heir, is_undone=False)])
+        assert describe(one, related=begun) == describe(one).replace(
+            f". {sentence}",
+            f"{' at first' * (failed == 44)}; {taken} were imported later, then undone in part. {sentence}",
+        )
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,11 @@ def test_the_page_of_failed_rows_says_that_their_import_is_undone_and_offers_it_
     asked = page(client, f"/imports/{fixes.public_id}/undo")
     assert "you can import its rows again from stock.csv" in words(asked.select_one("main"))
     assert words(asked.select_one("#removed-heading")) == "To be removed"
+    # A terminated undo leaves open which rows are live.
+    terminated = undo.start(seller.id, fixes.public_id)
+    commands.terminate(seller.id, terminated.public_id)
+    said = words(page(client, f"/imports/{one.public_id}").select_one(".outcome"))
+    assert said.startswith("1 of 3 rows is live; 1 was imported later, then undone in part.")
     undone = undo.start(seller.id, fixes.public_id)
     run_jobs()
     shown = page(client, f"/imports/{one.public_id}")
@@ -214,6 +219,10 @@ def test_the_page_of_failed_rows_says_that_their_import_is_undone_and_offers_it_
     all_right = words(page(client, f"/imports/{one.public_id}/fix").select_one("main"))
     assert "No row is left to fix." in all_right
     assert "Show what is wrong" not in all_right
+    # Both clicks of a double click lead to the one import.
+    shown = page(client, f"/imports/{one.public_id}")
+    first, second = (press(client, shown, "Import 1 corrected row") for _ in range(2))
+    assert (first.status_code, second.status_code, first.location) == (303, 303, second.location)
 
 
 def test_its_file_is_imported_again_without_a_question(client: FlaskClient, seller: Seller, run_jobs: RunJobs) -> None:

@@ -59,8 +59,8 @@ class ImportProgress(ImportState):
     is_dealt_with: bool = False
     #: How far its failed rows are corrected.
     fixed: Standing = NOTHING_DONE
-    #: Whether all that could be undone of it is.
-    is_undone: bool = False
+    #: Whether all that could be undone of it is; None: it has no undo.
+    is_undone: bool | None = None
     #: How it has taken up failed rows of its parent; None where it has none, or by a release that did not record it.
     taken_up_as: TakenUpAs | None = None
     #: The id of the import whose rows it has, for an import that is there.
@@ -97,6 +97,11 @@ class ImportProgress(ImportState):
     def closed(self) -> int:
         """The number of failed rows that are left out or taken up, as far as that was recorded."""
         return self.fixed.closed
+
+    @property
+    def fixes_key(self) -> uuid.UUID:
+        """The form key of the button that imports its corrected rows, the same until anything about them changes."""
+        return uuid.uuid5(self.public_id, str(self.fixed.version))
 
     @property
     def percent(self) -> int:

@@ -242,16 +242,18 @@ def _undone(one: ImportProgress) -> str:
 def _live(one: ImportProgress, related: RelatedImports | None) -> str:
     """The number of live rows, in a sentence; with those that are live by the imports that have taken them up."""
     later = [*_live_since(related)] if related else []
-    words = _say_live(one.successful + sum(count for count, _ in later), one.total)
+    in_part = _undone_in_part(related) if related else ""
+    live = one.successful + sum(count for count, _ in later)
+    words = f"{_say_live(live, one.total)}{'' if live or not in_part else ' at first'}"
     if not later:
-        return f"{words}{_already(one)}"
+        return f"{words}{_already(one)}{in_part}"
     told = [f"{one.successful:,} at once{_already(one)}"] if one.successful else []
-    return f"{words}: {', '.join([*told, *(f'{count:,} {how}' for count, how in later)])}"
+    return f"{words}: {', '.join([*told, *(f'{count:,} {how}' for count, how in later)])}{in_part}"
 
 
 def _live_since(related: RelatedImports) -> Iterator[tuple[int, str]]:
     """How many rows of an import are live by others, and how that came; none if it is not known of all of these."""
-    takers = [taker for taker in related.takers if taker.successful and not taker.is_undone]
+    takers = [taker for taker in related.takers if taker.successful and taker.is_undone is None]
     # A file that was uploaded may have other rows, too.
     if any(taker.taken_up_as is TakenUpAs.UPLOAD for taker in takers):
         return
@@ -259,6 +261,13 @@ def _live_since(related: RelatedImports) -> Iterator[tuple[int, str]]:
         count = sum(taker.successful for taker in takers if (taker.taken_up_as is TakenUpAs.FIX) is is_fixed)
         if count:
             yield count, f"after you fixed {'it' if count == 1 else 'them'}" if is_fixed else "by a retry"
+
+
+def _undone_in_part(related: RelatedImports) -> str:
+    """The end of a sentence about live rows: how many others have imported, and an undo has not finished with."""
+    takers = [taker for taker in related.takers if taker.is_undone is False]
+    count = sum(taker.successful for taker in takers if taker.taken_up_as is not TakenUpAs.UPLOAD)
+    return f"; {count:,} {_were(count)} imported later, then undone in part" if count else ""
 
 
 def _say_live(live: int, total: int) -> str:

@@ -83,8 +83,8 @@ class WithCounters(NamedTuple):
     decided_as: uuid.UUID | None
     #: How far its failed rows are corrected.
     fixed: Standing
-    #: Whether all that could be undone of it is.
-    is_undone: bool
+    #: Whether all that could be undone of it is; None: it has no undo.
+    is_undone: bool | None
 
     @property
     def not_processed(self) -> int:
@@ -424,7 +424,7 @@ def _with_counters() -> Select[Any]:
             func.coalesce(_UNDECIDED, 0).label("undecided"),
             _decided_as().label("decided_as"),
             Bundle("fixed", *(getattr(Fixing, name) for name in Standing._fields)),
-            _is_undone(Import, ImportStatus.COMPLETED).label("is_undone"),
+            case((_is_undone(Import), _is_undone(Import, ImportStatus.COMPLETED))).label("is_undone"),
         )
         .join(Batch, tuple_(Batch.seller_id, Batch.import_id) == tuple_(Import.seller_id, Import.id))
         .outerjoin(Conversion, _IS_ITS_CONVERSION)
