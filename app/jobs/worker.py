@@ -51,6 +51,9 @@ _ASK_AGAIN_SECONDS = 1.0
 #: A worker that dies within this time after its start is restarted only after as long again.
 _SHORT_LIFE_SECONDS = 2.0
 _POLL_SECONDS = 0.1
+#: How much lower a work-horse's priority is than its worker's (see ``nice``), so that pages come first where an import
+#: keeps all processors busy. Not the lowest: beside busy uploads it still gets its chunk done within the lease.
+_NICENESS = 10
 #: Time between a failed preparation for jobs and the next one.
 _REST_SECONDS = 60.0
 
@@ -144,6 +147,7 @@ class SluiceWorker(Worker):
     def _stand_by(self, orders: int) -> None:
         """Get ready, wait for the order to run a job, and run it. Returns if there is none, because its worker ends."""
         os.setpgrp()
+        os.nice(_NICENESS)
         self.setup_work_horse_signals()
         _die_with_parent(self.pid, _RELEASE)
         # It lives for seconds once it works, and its objects have no cycles.
