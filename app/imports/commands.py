@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app import audit
 from app.audit import Action
@@ -107,9 +108,13 @@ def upload(
     if started is not created:
         storage.delete(storage_key)
         return started
+    told = {"public_id": created.public_id, "file_name": created.file_name}
     # If the connection breaks here, it is not known whether the import exists, so the file stays.
     db.session.commit()
     queue.send_waiting_jobs()
+    for name, value in told.items():
+        # The answer needs nothing else, and so need not load the import again.
+        set_committed_value(created, name, value)
     return created
 
 

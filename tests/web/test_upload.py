@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import event, text
 from werkzeug.test import TestResponse
 
 from app.csvfile.contract import MAX_RECORD_BYTES
@@ -55,6 +55,23 @@ def test_a_file_is_taken_and_leads_to_its_import(app: Flask, client: FlaskClient
     assert f'data-import-id="{created.public_id}"' in page.text
     assert 'data-total="2"' in page.text
     assert "1 row contains mistakes and will fail" in " ".join(BeautifulSoup(page.data, "html5lib").get_text().split())
+
+
+def test_what_the_answer_to_an_upload_tells_is_not_read_again(client: FlaskClient) -> None:
+    token = ('name="csrf_token"', csrf_token(client).encode())
+    sent = body(token, ('name="file"; filename="stock.csv"', csv_bytes([row()])))
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        assert post(client, sent).status_code == 303
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    made_at = next(at for at, statement in enumerate(statements) if statement.startswith("INSERT INTO imports"))
+    assert not [statement for statement in statements[made_at:] if statement.startswith("SELECT imports.")]
 
 
 @needs_samples

@@ -223,10 +223,9 @@ def _taken_before(first: int, others: int, name: str) -> FileRejected:
 
 
 def _by_texts(seller_id: int, file: StoredFile, layout: Layout) -> TakingLines | None:
+    asked = {"fewest": file.total, "most": _MOST_COMPARED, "limit": _MOST_IMPORTS}
     candidates = [
-        one
-        for one in lookups.list_with_failed(seller_id, limit=_MOST_IMPORTS)
-        if file.total <= one.failed <= _MOST_COMPARED and layout_of(one.of.header).columns == layout.columns
+        one for one in lookups.list_with_failed(seller_id, **asked) if layout_of(one.header).columns == layout.columns
     ]
     if not candidates:
         return None
@@ -236,7 +235,7 @@ def _by_texts(seller_id: int, file: StoredFile, layout: Layout) -> TakingLines |
         texts += _texts(block)
         lines += block.lines[:-1].tolist()
     for one in candidates:
-        key = ImportKey(seller_id, one.of.id)
+        key = ImportKey(seller_id, one.id)
         if corrections.has_old_retry(key):
             continue
         if found := corrections.find_same_texts(key, texts):
