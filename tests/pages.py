@@ -68,6 +68,12 @@ def words(element: Tag | None) -> str:
     return " ".join(element.get_text().split())
 
 
+def words_but_times(element: Tag | None) -> str:
+    """The same without the times in it."""
+    assert element is not None
+    return " ".join("".join(text for text in element.find_all(string=True) if not text.find_parent("time")).split())
+
+
 def buttons(element: Tag) -> list[str]:
     """The texts of the buttons in an element."""
     return [words(button) for button in element.select("form button")]

@@ -19,7 +19,7 @@ from app.models import Import, Seller
 from app.queries import ImportKey
 from app.statuses import RetriedRows
 from tests.factories import csv_bytes, listed, look, make_items, row, start
-from tests.pages import csrf_token, page, press, read, words
+from tests.pages import csrf_token, page, press, read, words, words_but_times
 from tests.states import STATES, State, each_state, everything, make
 from tests.web.test_details import live_part
 
@@ -48,7 +48,8 @@ def finish(started: Import) -> None:
 
 def relatives(client: FlaskClient, one: Import, face: str = "") -> list[str]:
     """What the page of an import says of others."""
-    return [words(line) for line in page(client, f"/imports/{one.public_id}{face}").select(".relations li")]
+    told = page(client, f"/imports/{one.public_id}{face}").select(".relations li")
+    return [words_but_times(line) for line in told]
 
 
 def lead(client: FlaskClient, one: Import) -> str:
