@@ -160,7 +160,7 @@ class RelatedImports:
 
     def is_all_undone(self, one: ImportProgress) -> bool:
         """Whether nothing that ``one`` did is live any more."""
-        return one.is_undone and self.undo is not None and not self.kept
+        return bool(one.is_undone) and self.undo is not None and not self.kept
 
     def can_fix(self, one: ImportProgress) -> bool:
         """Whether failed rows of ``one`` can be corrected, or wait to be imported."""
