@@ -62,7 +62,8 @@ def _show(args: Mapping[str, str], entered: Entered | None = None) -> str:
         page=page,
         after=after,
         has_listings=not is_empty,
-        count=None if is_empty else listings.count(seller_id(), asked.wanted),
+        # It takes as long as the search, and is shown only beside listings.
+        count=listings.count(seller_id(), asked.wanted) if page.listings else None,
         import_name=_import_name(asked.wanted),
         conditions=list(Condition),
         stocks=list(Stock),

@@ -203,6 +203,23 @@ def test_a_stretch_goes_no_further_than_it_may_however_little_is_found(
         assert first == ([], key(stock[19]))
 
 
+def test_the_items_of_a_range_are_looked_up_once_however_many_listings_they_have(
+    seller: Seller, stock: list[Listing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_FIRST_LISTINGS", 2)
+    monkeypatch.setattr(search, "_MOST_LISTINGS", 5)
+    ranges: list[tuple[int, int]] = []
+    look_up = search._items_between
+
+    def note(wanted: ListingFilter, first: int, last: int) -> list[int]:
+        ranges.append((first, last))
+        return look_up(wanted, first, last)
+
+    monkeypatch.setattr(search, "_items_between", note)
+    assert len([*walk(seller, ListingFilter(words=("set",)), 5)]) > 10
+    assert len(ranges) == 1
+
+
 @pytest.mark.skipif(bool(CLUSTER), reason="What a session sets does not reach the nodes of a cluster.")
 def test_hidden_listings_are_found_by_an_index_of_their_own(seller: Seller, stock: list[Listing]) -> None:
     # So that the plan does not depend on when PostgreSQL last analysed the table by itself.

@@ -7,6 +7,7 @@ continue. If the filter has words and the listings are many, a window is a range
 of the items in it that have the words.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from enum import StrEnum
@@ -158,11 +159,14 @@ def _through_catalog(seller_id: int, wanted: ListingFilter, *, after: ListingKey
         items = _items_between(wanted, first, last)
         if len(items) == _MOST_MATCHES:
             last = items[-1]
-        window = _scan_window(
-            seller_id, wanted, after=position, most=most, listings=_MOST_LISTINGS, last=last, items=items
-        )
-        yield window
-        position = window.reached
+        # They may have more listings than a window reads.
+        while position is not None and position < behind_item(last):
+            items = items[bisect_left(items, position[0]) :]
+            window = _scan_window(
+                seller_id, wanted, after=position, most=most, listings=_MOST_LISTINGS, last=last, items=items
+            )
+            yield window
+            position = window.reached
         width = min(width * _GROWTH, _MOST_ITEMS)
 
 
