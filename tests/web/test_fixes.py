@@ -368,11 +368,11 @@ def test_rows_that_were_left_out_are_listed_by_problem_and_taken_back_one_by_one
 
     soup = presses.look()
     assert told(soup) == [
-        "Price is not a whole number in PRICE: 3 rows",
+        "Price is not a whole number PRICE: 3 rows",
         "Line 2: urn:test:1, NM, x, 1, A-0",
         "Line 3: urn:test:1, NM, x, 1, A-1",
         "Line 4: urn:test:1, NM, x, 1, A-2",
-        "Unknown MODE in MODE: 1 row",
+        "Unknown MODE MODE: 1 row",
         "Line 5: urn:test:1, NM, 100, 1",
     ]
     presses.press("Take back line 3", soup)
