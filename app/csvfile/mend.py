@@ -68,6 +68,8 @@ def _join(column: Column, pieces: Sequence[str]) -> str:
 
 def _split(text: str) -> list[str]:
     """The values of a record whose quotation marks may not be doubled; none if a value is not closed."""
+    if '"' not in text:
+        return text.split(",")
     cells, at = [], 0
     while found := _VALUE.match(text, at):
         cells.append(found[2] if found[1] is None else found[1].replace('""', '"'))

@@ -138,18 +138,15 @@ def _cells_of(block: Block, reasons: Mapping[int, tuple[ErrorKind, ...]], layout
     columns = [column.cast(pa.string()) for column in block.columns]
     if not block.unfit:
         return columns
-    others = {
-        at: layout.own_and_extra(cells)[0]
-        if can_be_assigned(cells, (kind.cause.slug for kind in reasons[at]), layout)
-        else None
+    nothing = [None] * len(columns)
+    others = [
+        cells[: len(columns)] if can_be_assigned(cells, (kind.cause.slug for kind in reasons[at]), layout) else nothing
         for at, cells in block.unfit.items()
-    }
-    order = pa.array(np.argsort(np.append(block.fit, [*others])))
+    ]
+    order = pa.array(np.argsort(np.append(block.fit, [*block.unfit])))
     return [
-        pa.concat_arrays(
-            [column, pa.array([None if cells is None else cells[place] for cells in others.values()], pa.string())]
-        ).take(order)
-        for place, column in enumerate(columns)
+        pa.concat_arrays([column, pa.array(more, pa.string())]).take(order)
+        for column, more in zip(columns, zip(*others, strict=True), strict=True)
     ]
 
 
