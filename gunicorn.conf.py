@@ -34,10 +34,9 @@ def on_starting(server: Any) -> None:
 
 
 def post_worker_init(_: object) -> None:
-    """Configure logs and metrics as in the other processes, rehearse, and run the garbage collector less often.
+    """Configure logs and metrics as in the other processes, rehearse, and spare the garbage collector what is there.
 
-    Checking an upload creates millions of objects, none of them in a cycle. The threads that check it share the memory
-    that the C library frees; Arrow's own pool keeps some for each.
+    The threads that check an upload share the memory that the C library frees; Arrow's own pool keeps some for each.
     """
     import pyarrow
 
@@ -52,4 +51,3 @@ def post_worker_init(_: object) -> None:
     scan.rehearse()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000)

@@ -11,7 +11,7 @@ from flask import Flask
 
 from app import database, redis_client
 from app.config import ConfigError, Settings, load_settings
-from app.extensions import csrf, db, login_manager, migrate
+from app.extensions import csrf, db, login_manager
 from app.local import private_servers
 from app.storage import open_storage
 
@@ -23,6 +23,8 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     used, and PrivateServerError when the private servers do not run.
     """
     # Imported here, because workers do not need these and would each hold them in memory.
+    from flask_migrate import Migrate
+
     from app import api, cli, rate_limits, web
     from app.http import proxies, uploads
     from app.identity import sellers
@@ -30,7 +32,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
 
     app = create_worker_app(environ)
     proxies.init_app(app)
-    migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
+    Migrate(app, db, str(Path(app.root_path).parent / "migrations"), render_as_batch=False)
     # Before the CSRF check, which reads the form.
     uploads.init_app(app)
     csrf.init_app(app)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import tempfile
@@ -67,11 +66,10 @@ _PASSWORD_HASH = PasswordHasher().hash(PASSWORD)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Give this run a separate temporary directory, and have garbage collected less often, which saves a twentieth.
+    """Give this run a separate temporary directory.
 
     Runs that share pytest's own directory lose access to it: every new run closes it to the user PostgreSQL runs as.
     """
-    gc.set_threshold(100_000, 20, 100)
     if config.option.basetemp is None and not hasattr(config, "workerinput"):
         config.option.basetemp = tempfile.mkdtemp(prefix="sluice-tests-")
         config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))

@@ -422,11 +422,9 @@ def _warm_up(app: Flask, work: Work) -> None:
         # No other process must inherit the connection.
         db.engine.dispose()
     # Share the memory of now with every process forked later: the garbage collector would write to each object, and so
-    # make the kernel copy every page. It also runs less often than by default: a chunk creates many thousands of
-    # objects, none of them in a cycle.
+    # make the kernel copy every page.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000)
 
 
 def _try(act: Callable[[], None], failure: str) -> None:
