@@ -77,10 +77,10 @@ def judge(data: bytes, header: str = HEADER, *, line: int = 2) -> Iterator[Line]
 def as_columns(pieces: Iterable[bytes], layout: Layout, *, offset: int = 0, line: int = 1) -> Iterator[Record]:
     """The records as the product reads them."""
     for block in read_blocks(pieces, offset=offset, line=line, layout=layout):
-        every = block.cells(np.arange(len(block)))
-        for at, cells in enumerate(every):
+        every = np.arange(len(block))
+        for at, (cells, text) in enumerate(zip(block.cells(every), block.texts(every), strict=True)):
             end = block.offset + int(block.starts[at + 1])
-            yield Record(int(block.lines[at]), _own(cells, layout), _problems(cells), block.text(at), end)
+            yield Record(int(block.lines[at]), _own(cells, layout), _problems(cells), text, end)
 
 
 def as_lines(
@@ -93,8 +93,9 @@ def as_lines(
         rows = {row.line: row for row in each_row(lines.rows)}
         assert [*rows] == sorted(rows)
         assert not rows.keys() & lines.wrong.keys()
-        for number in sorted(rows | lines.wrong):
-            yield Line(number, lines.text(number), rows.get(number), lines.wrong.get(number, []))
+        every = sorted(rows | lines.wrong)
+        for number, text in zip(every, lines.texts(every).to_pylist(), strict=True):
+            yield Line(number, text, rows.get(number), lines.wrong.get(number, []))
 
 
 def as_table(rows: Iterable[Row]) -> pa.Table:

@@ -38,17 +38,11 @@ class Lines:
     #: None if there are no records.
     block: Block | None
 
-    def text(self, line: int) -> str:
-        """The record that begins on ``line``, without its final line ending."""
-        (text,) = self.texts([line])
-        return text
-
-    def texts(self, lines: Iterable[int]) -> list[str]:
-        """The records that begin on ``lines``, without their final line endings."""
+    def texts(self, lines: Iterable[int]) -> pa.StringArray:
+        """The records that begin on ``lines``, in order, without their final line endings."""
         if self.block is None:
-            return []
-        texts = self.block.texts(np.searchsorted(self.block.lines, np.fromiter(lines, np.int64)))
-        return [text.removesuffix("\n").removesuffix("\r") for text in texts]
+            return pa.array([], pa.string())
+        return self.block.rows(np.searchsorted(self.block.lines, np.fromiter(lines, np.int64)))
 
 
 class _Part(NamedTuple):

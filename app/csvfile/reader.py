@@ -52,14 +52,22 @@ class Block:
         """The number of records."""
         return len(self.starts) - 1
 
-    def text(self, record: int) -> str:
-        """A record as in the file, including its line ending."""
-        return self.data[self.starts[record] : self.starts[record + 1]].decode()
-
     def texts(self, records: Indices) -> list[str]:
         """Some records as in the file, including their line endings."""
         pieces = zip(self.starts[records].tolist(), self.starts[records + 1].tolist(), strict=True)
         return [self.data[start:end].decode() for start, end in pieces]
+
+    def rows(self, records: Indices) -> pa.StringArray:
+        """Some records, in order, as in the file but without their final line endings."""
+        raw = np.frombuffer(self.data, np.uint8)
+        starts, ends = self.starts[records], self.starts[records + 1]
+        for mark in b"\n\r":
+            ends = np.maximum(ends - (raw[ends - 1] == mark), starts)
+        # Every second one of these texts is a record, the others are between them.
+        bounds = np.append(0, np.column_stack((starts, ends))).astype(np.int32)
+        buffers = [None, pa.py_buffer(bounds), pa.py_buffer(self.data)]
+        texts = pa.Array.from_buffers(pa.string(), len(bounds) - 1, buffers)
+        return texts.take(pa.array(np.arange(1, len(bounds), 2)))
 
     def cells(self, records: Indices) -> list[list[str]]:
         """The cells of some records."""

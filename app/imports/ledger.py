@@ -106,10 +106,11 @@ def _verify_batch(one: Import, batch: Batch, books: _Books) -> Iterator[str]:
             line: Mode.CREATE if is_create else Mode.UPDATE
             for line, is_create in zip(lines.rows["line"].to_pylist(), are_create, strict=True)
         }
-        for line in sorted([*modes, *lines.wrong]):
+        every = sorted([*modes, *lines.wrong])
+        for line, text in zip(every, lines.texts(every).to_pylist(), strict=True):
             counted["total"] += 1
             if line < batch.cursor_line:
-                outcome, fault = _judge(modes.get(line), line, lines.text(line), books)
+                outcome, fault = _judge(modes.get(line), line, text, books)
                 counted[outcome] += 1
             else:
                 was_written = line in (books.created or ()) or line in books.errors

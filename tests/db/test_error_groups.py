@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+import pyarrow as pa
 import pytest
 from flask import Flask
 from flask_migrate import downgrade, upgrade
@@ -97,7 +98,7 @@ def test_later_chunks_of_a_batch_add_to_what_is_counted(seller: Seller, monkeypa
     key = BatchKey(seller.id, one.id, 2)
     problem = Cause.PRICE_MISSING.problem("PRICE")
     for lines in ([5, 6], [], [7]):
-        row_errors.insert(key, dict.fromkeys(lines, [problem, problem]), ["x"] * len(lines))
+        row_errors.insert(key, dict.fromkeys(lines, [problem, problem]), pa.array(["x"] * len(lines)))
     kind = ErrorKind(Cause.PRICE_MISSING, "PRICE")
     assert [(group.kind, group.rows) for group in error_groups.list_all(key.of_import)] == [(kind, 3)]
     sample = error_groups.sample(key.of_import, [kind], limit=2)

@@ -20,7 +20,7 @@ def problems(line: str) -> list[tuple[Cause, str]]:
     """What is wrong with a line, as a batch that reads it finds out."""
     found = find_problems(split_record(line)) or []
     lines = LineReader([f"{line}\n".encode()], header=HEADER, offset=0, line=2).take(2)
-    assert (lines.count, lines.text(2)) == (1, line)
+    assert (lines.count, lines.texts([2]).to_pylist()) == (1, [line])
     assert lines.wrong == ({2: found} if found else {})
     return [(problem.cause, problem.column) for problem in found]
 

@@ -24,15 +24,14 @@ from tests import reference
 def read(*pieces: bytes) -> list[tuple[int, list[str], str, int]]:
     """All records as (line, cells, raw text, end byte)."""
     return [
-        (line, cells, block.text(at).removesuffix("\n").removesuffix("\r"), block.offset + end)
+        (line, cells, text, block.offset + end)
         for block in read_blocks(pieces, offset=0, line=1)
-        for at, (line, end, cells) in enumerate(
-            zip(
-                block.lines.tolist()[:-1],
-                block.starts.tolist()[1:],
-                block.cells(np.arange(len(block))),
-                strict=True,
-            )
+        for line, end, cells, text in zip(
+            block.lines.tolist()[:-1],
+            block.starts.tolist()[1:],
+            block.cells(np.arange(len(block))),
+            block.rows(np.arange(len(block))).to_pylist(),
+            strict=True,
         )
     ]
 

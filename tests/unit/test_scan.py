@@ -100,9 +100,10 @@ def test_batches_cover_the_file_and_read_the_same_rows_as_the_whole(
         found: list[tuple[int, str, list[str]]] = []
         # However many are taken at a time, each stands where the whole file has it.
         while (lines := reader.take(size)).count:
-            for number in sorted([*lines.rows["line"].to_pylist(), *lines.wrong]):
+            every = sorted([*lines.rows["line"].to_pylist(), *lines.wrong])
+            for number, text in zip(every, lines.texts(every).to_pylist(), strict=True):
                 messages = [problem.message for problem in lines.wrong.get(number, ())]
-                found.append((number, lines.text(number), messages))
+                found.append((number, text, messages))
             newlines = data[start : lines.end_byte].count(b"\n") + (not data[: lines.end_byte].endswith(b"\n"))
             assert lines.next_line == line + newlines
         assert lines.end_byte == end

@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+import numpy as np
+
 from app.csvfile.cells import split_records
 from app.csvfile.columns import REASON_COLUMNS, Layout
 from app.csvfile.errors import FileRejected
@@ -250,5 +252,5 @@ def _read(file: StoredFile, layout: Layout) -> Iterator[Block]:
 
 
 def _texts(block: Block) -> list[str]:
-    every = range(len(block))
-    return [block.text(at).removesuffix("\n").removesuffix("\r") for at in every]
+    texts: list[str] = block.rows(np.arange(len(block))).to_pylist()
+    return texts

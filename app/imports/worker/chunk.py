@@ -135,7 +135,7 @@ def judge(attempt: Attempt, lines: Lines) -> Judged:
         created = _create(candidates.where(is_create), attempt, failed)
     with metrics.timed("update"):
         updated, unchanged = _update(candidates.where(~is_create), attempt, failed)
-    return Judged(created, updated, unchanged, dict(sorted(failed.items())))
+    return Judged(created, updated, unchanged, {line: failed[line] for line in sorted(failed)})
 
 
 def _create(candidates: Candidates, attempt: Attempt, failed: Wrong) -> int:
@@ -157,7 +157,7 @@ def _create(candidates: Candidates, attempt: Attempt, failed: Wrong) -> int:
     is_failed[np.flatnonzero(is_first)[others.at]] = True
     of_key = (np.cumsum(is_first) - 1)[is_failed]
     failing, is_own = lines[places[is_failed]], makers[of_key] == import_id
-    failed.update(dict.fromkeys(failing[~is_own].tolist(), _EXISTS))
+    failed.update(dict.fromkeys(np.sort(failing[~is_own]).tolist(), _EXISTS))
     for line, maker_line in zip(failing[is_own].tolist(), maker_lines[of_key][is_own].tolist(), strict=True):
         failed[line] = [Cause.LISTING_REPEATED.problem(line=maker_line)]
     return len(new) - len(others.at)

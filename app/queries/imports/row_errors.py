@@ -24,7 +24,7 @@ _to_json = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _PAGE_ROWS = 1_000
 
 
-def insert(batch: BatchKey, failed: Mapping[int, list[Problem]], texts: Sequence[str]) -> None:
+def insert(batch: BatchKey, failed: Mapping[int, list[Problem]], texts: pa.StringArray) -> None:
     """Record failed rows of ``batch``, and count them in their groups.
 
     ``failed`` has the problems of each row by its line, in the order of the file: at least one, all of the same code.
@@ -32,9 +32,9 @@ def insert(batch: BatchKey, failed: Mapping[int, list[Problem]], texts: Sequence
     """
     if not failed:
         return
-    distinct = {id(problems): problems for problems in failed.values()}
-    places = {one: place for place, one in enumerate(distinct)}
-    reasons = [places[id(problems)] for problems in failed.values()]
+    ids = [*map(id, failed.values())]
+    distinct = dict(zip(ids, failed.values(), strict=True))
+    reasons = [*map(dict(zip(distinct, range(len(distinct)), strict=True)).__getitem__, ids)]
     recorded = as_recorded([*distinct.values()]).take(pa.array(reasons))
     lines = pa.array(failed, pa.int32())
     rows = pa.table({"line": lines, **dict(zip(recorded.column_names, recorded.columns, strict=True)), "row": texts})
