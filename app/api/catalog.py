@@ -33,7 +33,7 @@ def search_catalog(asked: dict[str, Any]) -> dict[str, Any]:
 @gives_csv
 @can_fail()
 def catalog_rows(_: dict[str, Any]) -> Response:
-    """Take a template with a CREATE row for each item that matches.
+    """Download a template with a CREATE row for each item that matches.
 
     CONDITION, PRICE and QUANTITY are empty: rows are complete once you have filled them in.
     """

@@ -29,7 +29,7 @@ def _file(name: str) -> Callable[[Callable[..., Response]], Callable[..., Respon
 @_file("failed")
 @blueprint.arguments(FailedFileAsked, location="query")
 def failed_csv(asked: dict[str, Any], public_id: uuid.UUID) -> Response:
-    """Take the failed rows under their header, to be corrected and sent again.
+    """Download the failed rows under their header, to be corrected and sent again.
 
     They are what they were in the file, byte for byte, unless reasons are asked for.
     """
@@ -38,50 +38,50 @@ def failed_csv(asked: dict[str, Any], public_id: uuid.UUID) -> Response:
 
 @_file("errors")
 def errors_csv(public_id: uuid.UUID) -> Response:
-    """Take the report of the failed rows: line, code, columns, message, fix, and the row's values."""
+    """Download the report of the failed rows: line, code, columns, message, fix, and the row's values."""
     return downloads.error_report(progress.get(seller_id(), public_id))
 
 
 @_file("as-updates")
 def as_updates_csv(public_id: uuid.UUID) -> Response:
-    """Take the rows whose listing was there already, as rows that change it."""
+    """Download the rows whose listing already exists, as UPDATE rows."""
     return downloads.as_updates(progress.get(seller_id(), public_id))
 
 
 @_file("remaining")
 def remaining_csv(public_id: uuid.UUID) -> Response:
-    """Take the rows that were not processed under their header, to be sent another time."""
+    """Download the rows that were not processed under their header, to be sent later."""
     return downloads.remaining_rows(progress.get(seller_id(), public_id))
 
 
 @_file("succeeded")
 def succeeded_csv(public_id: uuid.UUID) -> Response:
-    """Take line, listing and outcome of each row that succeeded."""
+    """Download the line, listing and outcome of each successful row."""
     return downloads.succeeded_rows(progress.get(seller_id(), public_id))
 
 
 @_file("kept")
 def kept_csv(public_id: uuid.UUID) -> Response:
-    """Take the listings that an undo has kept, and why."""
+    """Download the listings that an undo has kept, and why."""
     return downloads.kept_listings(progress.get(seller_id(), public_id))
 
 
 @_file("source")
 def source_csv(public_id: uuid.UUID) -> Response:
-    """Take the file as it was sent."""
+    """Download the file as it was uploaded."""
     return downloads.source(progress.get(seller_id(), public_id))
 
 
 @_file("converted")
 def converted_csv(public_id: uuid.UUID) -> Response:
-    """Take the file in the import format that was made of a file from another tool."""
+    """Download the converted file: a file from another tool in the import format."""
     return downloads.converted(progress.get(seller_id(), public_id))
 
 
 @_file("left-out")
 @blueprint.arguments(LeftOutAsked, location="query")
 def left_out_csv(asked: dict[str, Any], public_id: uuid.UUID) -> Response:
-    """Take the rows of a file from another tool that were left out, in its format, each with the reason."""
+    """Download the rows of a file from another tool that were left out, in its format, with the reasons."""
     return downloads.left_out_rows(progress.get(seller_id(), public_id), added=asked["added"])
 
 
@@ -89,5 +89,5 @@ def left_out_csv(asked: dict[str, Any], public_id: uuid.UUID) -> Response:
 @gives_csv
 @can_fail()
 def template_csv() -> Response:
-    """Take the header and two example rows, to begin with."""
+    """Download a template: the header and two example rows."""
     return downloads.template()

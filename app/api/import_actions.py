@@ -96,7 +96,7 @@ def preview_undo(public_id: uuid.UUID) -> dict[str, int]:
 
 
 @blueprint.post("/imports/<uuid:public_id>/undo", tags=_TAG)
-@creates("The undo, on its way.")
+@creates("The new undo.")
 @can_fail(403, 404, 409)
 def undo_import(public_id: uuid.UUID) -> Created:
     """Undo an import that is over: remove the listings that it created, and put back those that it updated.

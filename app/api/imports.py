@@ -46,7 +46,7 @@ _CONVERTED_AT_ONCE = 1 << 20
 
 _BODY = {
     "required": True,
-    "description": "The file, in UTF-8, of the size and the rows that the upload page names at most.",
+    "description": "The file, in UTF-8. The upload page says how large it may be and how many rows it may have.",
     "content": {
         "multipart/form-data": {
             "schema": {
@@ -57,11 +57,11 @@ _BODY = {
                     "check": {
                         "type": "string",
                         "enum": ["true", "false", "1", "0", "on", "off"],
-                        "description": "The same as “check” in the address. It stands before the file.",
+                        "description": "The same as “check” in the address. It must come before the file.",
                     },
                     "mapping": {
                         "type": "string",
-                        "description": "The same as “mapping” in the address. It stands before the file.",
+                        "description": "The same as “mapping” in the address. It must come before the file.",
                     },
                     "file": {"type": "string", "format": "binary", "description": "The file."},
                 },
@@ -95,11 +95,11 @@ def list_imports(asked: dict[str, Any]) -> dict[str, Any]:
 @blueprint.doc(requestBody=_BODY)
 @blueprint.arguments(FileAsked, location="query", unknown=RAISE)
 @blueprint.arguments(RequestKey, location="headers")
-@creates("The import, on its way.")
+@creates("The new import.")
 @blueprint.alt_response(
     202,
     schema=ConversionSchema(),
-    description="The conversion of a large file with a mapping, on its way. The import starts by itself after it.",
+    description="The conversion of a large file with a mapping, in progress. The import starts automatically after it.",
     headers=LOCATION,
 )
 @can_fail(400, 403, 413, 415, refuses=[FILE_REFUSED, KEY_TAKEN])
@@ -185,7 +185,7 @@ def _whole_body() -> Iterator[bytes]:
         count += len(piece)
         yield piece
     if request.content_length is not None and count < request.content_length:
-        raise BadRequest("The connection ended before the whole file was there.")
+        raise BadRequest("The connection ended before the whole file had arrived.")
 
 
 @blueprint.get("/imports/<uuid:public_id>", tags=_TAG)

@@ -78,7 +78,7 @@ def add_headers(response: Response) -> Response:
 def _count(what: str, most: int, period: str, *, by: str) -> None:
     if not most:
         return
-    words = f"There were more than {most:,} {what} in this {period}. Wait as long as Retry-After says, in seconds."
+    words = f"There were more than {most:,} {what} in this {period}. Wait for the number of seconds in Retry-After."
     with _limiter().shared_limit(f"{most} per {period}", what, key_func=lambda: by, error_message=words):
         return
 

@@ -57,7 +57,7 @@ _BY_STATUS = {
     kind.status: kind
     for kind in (
         ProblemType(
-            "malformed", 400, "The request is broken", "The body is not what its headers say, or it ended too soon."
+            "malformed", 400, "Malformed request", "The body is not what its headers say, or it ended too soon."
         ),
         ProblemType(
             "unauthorized",

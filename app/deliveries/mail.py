@@ -98,7 +98,7 @@ def _about_endpoint(one: Claimed, settings: Settings) -> tuple[str, str]:
         f"""\
 Your webhook to {endpoint.url} was switched off.
 
-{why} See its answers and switch it back on at
+{why} See its responses and switch it back on at
 
 {settings.public_url}/settings/webhooks/{endpoint.public_id}
 

@@ -112,7 +112,7 @@ class FileForm:
                 # None marks the end, which the decoder rejects unless the form is complete.
                 self._decoder.receive_data(data or None)
         except ValueError:
-            raise BadRequest("The form is broken, or the connection ended before the whole file was there.") from None
+            raise BadRequest("The form is broken, or the connection ended before the whole file had arrived.") from None
         # Bytes beyond the closing boundary do not belong to the form.
         self._around_file -= len(self._decoder.buffer)
         self._check_budget()

@@ -122,7 +122,7 @@ def test_an_unknown_file_asks_for_what_is_not_sure_and_a_second_one_for_nothing(
     assert words(preview.h1) == "What would be imported"
     assert [*tiles(preview).values()] == ["3", "2", "1", "0", "0"]
     # £1.50 counts, not £1.75.
-    repriced = "1 row has another price than the row it is added to."
+    repriced = "1 row has a different price from the row it is added to."
     assert words(preview.select_one("[data-repriced]")).startswith(repriced)
     started = fill(client, preview, form=start_form(preview), remember="1", name="Mine", check="1")
     assert started.status_code == 303
@@ -204,7 +204,7 @@ def test_a_currency_that_is_chosen_asks_for_its_rate_at_once(client: FlaskClient
     few = data + "Name 2,Set,2,NM,$1.20,1\nName 2,Set,2,EX,2,1\n"
     told = words(follow(client, send(client, few)).select_one(".note"))
     assert told.startswith(
-        "Only 1 of 3 prices tells a currency. Most prices in the file do not tell their currency: USD is"
+        "Only 1 of 3 prices shows a currency. Most prices in the file do not show their currency: USD is"
     )
     rate = follow(client, fill(client, money, currency="USD"))
     assert words(rate.h1) == "Prices"
@@ -239,7 +239,7 @@ def test_the_preview_says_of_many_rows_why_and_where_a_doubtful_price_comes_from
     assert words(note) == "Price is taken from Price. This is what was paid. Choose another column"
     assert "is replaced by the file’s" in words(preview.select_one("#replaces"))
     links = {words(one): str(one["href"]).rpartition("/")[2] for one in preview.select("[aria-label=Summary] p a")}
-    assert links == {"Change what is matched": "columns", "Read it otherwise": "reading"}
+    assert links == {"Change what is matched": "columns", "Read it another way": "reading"}
 
 
 def test_unfinished_files_of_the_last_day_are_listed(client: FlaskClient, seller: Seller, other_seller: Seller) -> None:
@@ -475,7 +475,7 @@ def test_codes_of_sets_are_answered_and_another_tools_format_is_known_beside_a_s
     far = read(fill(client, asked, accept="1", **{"other-1": "Sea tree"}), 422)
     assert words(far.select_one("#match-error")) == "The catalog has no set “Sea tree”."
     assert words(far.select_one("[name=answer-1] option[selected]")) == "Game > Set"
-    assert "Nothing was taken yet: 1 answer is marked above." in words(far.main)
+    assert "Nothing has been saved yet: 1 answer is marked above." in words(far.main)
     money = follow(client, fill(client, wrong, accept="1", **{"other-1": ""}))
     assert [words(one) for one in money.select(".note")] == ["Say how many pounds one EUR is."]
     preview = follow(client, fill(client, money, **{"rate-EUR": "0.8"}))
@@ -550,7 +550,7 @@ def test_a_guess_is_told_where_it_can_be_corrected_and_prices_say_what_they_are_
     head = "Handle,Title,Vendor,Option1 Name,Option1 Value,Variant SKU,Variant Inventory Qty,Variant Price\n"
     money = follow(client, send(client, head + "a,Name 1 - 1/9 - Set,X,Condition,Near Mint,,1,2.00\n"))
     assert words(money.h1) == "Prices"
-    assert words(money.select_one(".note")).startswith("Most prices in the file do not tell their currency: ")
+    assert words(money.select_one(".note")).startswith("Most prices in the file do not show their currency: ")
 
 
 def test_how_long_a_conversion_still_takes_is_said(client: FlaskClient, seller: Seller) -> None:

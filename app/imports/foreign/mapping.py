@@ -208,7 +208,7 @@ class Money:
     def guess(self) -> str:
         """What was taken for granted, as a sentence; empty: nothing."""
         return (
-            f"Most prices in the file do not tell their currency: {self.currency} is a guess." if self.is_guess else ""
+            f"Most prices in the file do not show their currency: {self.currency} is a guess." if self.is_guess else ""
         )
 
 

@@ -125,7 +125,7 @@ SENTENCES: Mapping[str, str] = {
     "price-fraction": "“{word}” is not a whole number of pence or cents.",
     "price-too-low": "“{word}” comes to less than a penny.",
     "price-too-high": "“{word}” comes to more than a listing may cost.",
-    "currency-unknown": "The file does not tell the currency of its prices.",
+    "currency-unknown": "The file does not say which currency its prices are in.",
     "rate-missing": "There is no rate for {word}.",
     "quantity-missing": "No quantity is given.",
     "quantity-unreadable": "“{word}” is not a quantity.",
