@@ -302,7 +302,7 @@ def test_all_suggestions_are_accepted_and_the_rest_is_left_out_by_a_press_each(
     presses.press("Import 3 corrected rows", soup)
     again = presses.look()
     assert len(again.select(".fix-answers > li")) == len(soup.select(".fix-answers > li"))
-    assert words(again.select_one(".fix-answers > li:last-child")).endswith("imported since")
+    assert words(again.select_one(".fix-answers > li:last-child")).endswith("imported with your fixes")
     # A page that was there before still has the button.
     client.post(str(button["action"]), data=taken_back)
     assert "Nothing was taken back" in words(presses.look().select_one("main"))
@@ -328,7 +328,9 @@ def test_every_answer_can_be_taken_back_however_many_were_given_since(
     assert soup.select(".fix-answers button")
 
 
-def test_an_answer_that_no_row_has_any_more_has_no_button(client: FlaskClient, seller: Seller, run_jobs: Run) -> None:
+def test_an_answer_whose_rows_later_ones_changed_says_so_and_goes_with_them(
+    client: FlaskClient, seller: Seller, run_jobs: Run
+) -> None:
     make_items()
     one = start(seller, [row(condition="Near Mnt", price="x"), row(condition="Near Mnt")], file_name="stock.csv")
     run_jobs()
@@ -344,7 +346,12 @@ def test_an_answer_that_no_row_has_any_more_has_no_button(client: FlaskClient, s
         return [words(each).split(" · ", 2)[:2] for each in soup.select(".fix-answers > li")]
 
     soup = presses.look()
-    assert told(soup) == [["Unknown condition “Near Mnt”: CONDITION NM", "lines 2 and 3"]]
+    assert told(soup) == [
+        ["Unknown condition “Near Mnt”: CONDITION NM", "lines 2 and 3"],
+        ["Price is not a whole number “x”: PRICE 5", "line 2: changed again by a later answer"],
+    ]
+    (taken_back,) = [form.parent for form in soup.select(".fix-answers form")]
+    assert "Take back puts lines 2 and 3 back as uploaded, with their other answers." in words(taken_back)
     presses.press("Take back", soup)
     # The row of both answers is as it was uploaded.
     assert presses.state() == {"correct": 0, "open": 2, "left-out": 0, "taken": 0}

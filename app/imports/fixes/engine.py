@@ -183,7 +183,7 @@ def give_cells(one: Import, edited: Mapping[int, str | Mapping[str, str]], answe
     )
     corrections.uncount_values(key, rows.take(np.flatnonzero(is_open)).tally())
     changed = Changed(np.arange(len(rows.lines)), pa.array(texts, pa.string()))
-    corrections.count_answered(key, number, len(texts))
+    corrections.count_answered(key, number, rows.lines.tolist())
     standing = work.judge_and_write(standing, rows, changed, table, number)
     corrections.save(key, standing)
     db.session.commit()
@@ -482,7 +482,7 @@ class _Work(NamedTuple):
         self, standing: Standing, rows: Slice, answer: GivenAnswer, changed: Changed, table: pa.Table
     ) -> Standing:
         """The numbers without the open rows that an answer changes, which are not open meanwhile."""
-        corrections.count_answered(self.key, answer.number, len(changed.at))
+        corrections.count_answered(self.key, answer.number, rows.lines[changed.at].tolist())
         corrections.uncount_values(self.key, rows.take(changed.at).tally())
         was_corrected = table["is_corrected"].to_numpy()[changed.at] > 0
         return standing.without(CorrectionState.OPEN, True, int(was_corrected.sum()))

@@ -38,6 +38,8 @@ _VALUES, _VALUES_ALONE = 8, 100
 _GROUPS = 40
 #: Answers, and rows that were left out, on one page.
 _ANSWERS, _LEFT_OUT = 10, 50
+#: Rows of an answer that are named because a later one has changed them.
+_CHANGED = 5
 #: Rows that are marked because they have another problem now.
 _WRONG_AGAIN = 100
 _UNPRINTABLE = re.compile(f"{CONTROL.pattern}|[\ufdd0-\ufdef\ufffe\uffff]")
@@ -148,8 +150,8 @@ class ToFix:
     #: The first rows with another problem behind the one that was answered, by their lines in the seller's own file.
     wrong_again: list[int]
     answers: list[GivenAnswer]
-    #: The rows that each of them was the last one for, which may be fewer than it was applied to.
-    held: Mapping[int, Held]
+    #: What has become of the rows of each of them.
+    fates: Mapping[int, Fate]
     #: Whether there are older answers than these.
     has_older: bool
 
@@ -157,6 +159,18 @@ class ToFix:
     def percent(self) -> int:
         """How far the answer has come that is being applied; 0 if that is not known."""
         return min(99, self.standing.rows_done * 100 // self.open_rows) if self.open_rows else 0
+
+
+class Fate(NamedTuple):
+    """What has become of the rows of an answer."""
+
+    #: Those that it was the last one for.
+    held: Held
+    #: How many of its rows were changed again, or taken back where that is not known; and the first of their lines.
+    changed: int
+    changed_lines: list[int]
+    #: Whether rows that it was the last one for have other answers, too, which would be taken back with it.
+    has_others: bool
 
 
 class LeftOut(NamedTuple):
@@ -204,8 +218,7 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
     wanted = [group for group in groups if kind in {None, group.kind}]
     values = corrections.list_values(one.key, wanted, per_group=_VALUES if kind is None else _VALUES_ALONE)
     sure = [each for each in values if _is_sure(each)]
-    held = corrections.find_held(one.key, standing)
-    answers = corrections.list_answers(one.key, limit=_ANSWERS + 1, before=before, among=held)
+    answers = corrections.list_answers(one.key, limit=_ANSWERS + 1, before=before)
     shown = _show_groups(one, wanted[:_GROUPS], values)
     counts_again = standing.open_corrected and standing.is_small
     again = corrections.list_wrong_again(one.key, limit=_WRONG_AGAIN) if counts_again else []
@@ -225,18 +238,31 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
         sum(each.rows for each in suggested),
         sorted(seller_file.own_lines(one.key, again).values()),
         answers[:_ANSWERS],
-        _tell_held(one.key, answers[:_ANSWERS], held),
+        _tell_fates(one.key, answers[:_ANSWERS], corrections.find_held(one.key, standing)),
         len(answers) > _ANSWERS,
     )
 
 
-def _tell_held(key: ImportKey, answers: Sequence[GivenAnswer], held: Mapping[int, Held] | None) -> dict[int, Held]:
-    """The rows of these answers, by their lines in the file that the seller has uploaded."""
+def _tell_fates(key: ImportKey, answers: Sequence[GivenAnswer], held: Mapping[int, Held] | None) -> dict[int, Fate]:
+    """What has become of the rows of these answers, by their lines in the file that the seller has uploaded."""
     if held is None:
-        return {answer.number: Held(answer.rows, answer.rows, []) for answer in answers}
-    of_these = {answer.number: held[answer.number] for answer in answers}
-    own = seller_file.own_lines(key, {line for one in of_these.values() for line in one.lines})
-    return {number: one._replace(lines=[own[line] for line in one.lines]) for number, one in of_these.items()}
+        return {answer.number: Fate(Held(answer.rows, answer.rows, []), 0, [], False) for answer in answers}
+    last = corrections.find_last_answers(key, {line for answer in answers for line in answer.lines or ()})
+    found = {}
+    for answer in answers:
+        of_it = held.get(answer.number, Held(0, 0, []))
+        lines = {line: last[line] for line in sorted(answer.lines or ()) if line in last}
+        changed = [line for line, (number, _) in lines.items() if number != answer.number][:_CHANGED]
+        has_others = any(others for number, others in lines.values() if number == answer.number)
+        found[answer.number] = Fate(of_it, answer.rows - of_it.rows, changed, has_others)
+    own = seller_file.own_lines(key, {line for one in found.values() for line in (*one.held.lines, *one.changed_lines)})
+    return {
+        number: one._replace(
+            held=one.held._replace(lines=[own[line] for line in one.held.lines]),
+            changed_lines=[own[line] for line in one.changed_lines],
+        )
+        for number, one in found.items()
+    }
 
 
 def list_left_out(one: ImportProgress, after_line: int) -> tuple[list[LeftOut], int | None]:

@@ -46,6 +46,8 @@ _MOST_TAKEN = 20_000
 
 #: Lines of an answer that are named.
 _LINES_NAMED = 5
+#: In the cells of an answer: the lines of its rows, of at most so many.
+_LINES, _LINES_KEPT = "lines", 500
 
 _OPEN, _RIGHT, _LEFT_OUT = map(sql_literal, (CorrectionState.OPEN, CorrectionState.RIGHT, CorrectionState.LEFT_OUT))
 
@@ -162,6 +164,8 @@ class GivenAnswer(NamedTuple):
     rows: int
     actor: str
     at: datetime
+    #: Those of its rows that were not taken back, whatever later answers have made of them; None: too many to tell.
+    lines: frozenset[int] | None = None
 
 
 class Held(NamedTuple):
@@ -227,23 +231,34 @@ def count_parts(key: ImportKey) -> int:
 
 def add_answer(key: ImportKey, answer: GivenAnswer, actor_id: int | None) -> None:
     """Record an answer."""
-    db.session.add(Answer(seller_id=key.seller_id, import_id=key.import_id, actor_id=actor_id, **answer._asdict()))
+    fields = {name: value for name, value in answer._asdict().items() if name in _ANSWER_FIELDS}
+    db.session.add(Answer(seller_id=key.seller_id, import_id=key.import_id, actor_id=actor_id, **fields))
     db.session.flush()
 
 
 def get_answer(key: ImportKey, number: int) -> GivenAnswer:
     """An answer that was given. Raises NoResultFound for any other."""
-    return GivenAnswer(*db.session.execute(_answers(key).where(Answer.number == number)).one())
+    return _as_given(db.session.execute(_answers(key).where(Answer.number == number)).one())
 
 
-def list_answers(
-    key: ImportKey, *, limit: int, before: int | None = None, among: Collection[int] | None = None
-) -> list[GivenAnswer]:
-    """The last answers, or the last ones before a number, newest first, that any row still has; some of ``among``."""
+def list_answers(key: ImportKey, *, limit: int, before: int | None = None) -> list[GivenAnswer]:
+    """The last answers, or the last ones before a number, newest first, without those that were taken back."""
     query = _answers(key).where(Answer.rows > 0).order_by(Answer.number.desc()).limit(limit)
     query = query if before is None else query.where(Answer.number < before)
-    query = query if among is None else query.where(Answer.number.in_(among))
-    return [GivenAnswer(*row) for row in db.session.execute(query)]
+    return [_as_given(row) for row in db.session.execute(query)]
+
+
+def find_last_answers(key: ImportKey, lines: Collection[int]) -> dict[int, tuple[int, bool]]:
+    """The last answer of each of these rows, and whether it has others, too, that were not taken back."""
+    query = f"""
+        with told as (
+            select unnest(string_to_array(cells->>'{_LINES}', ' '))::int as line from answers where {_THIS} and rows > 0
+        )
+        select line, answer, coalesce(answers, 0) > 1 as has_others
+        from corrections left join (select line, count(*) as answers from told group by line) t using (line)
+        where {_THIS} and answer is not null and line = any(%(lines)s::int[])
+    """
+    return {row.line: (row.answer, row.has_others) for row in fetch(query, {**key._asdict(), "lines": [*lines]})}
 
 
 def find_held(key: ImportKey, standing: Standing) -> dict[int, Held] | None:
@@ -262,14 +277,30 @@ def find_held(key: ImportKey, standing: Standing) -> dict[int, Held] | None:
 
 
 def _answers(key: ImportKey) -> Any:
-    fields = (getattr(Answer, name) for name in GivenAnswer._fields)
+    fields = (getattr(Answer, name) for name in _ANSWER_FIELDS)
     return select(*fields).where(Answer.seller_id == key.seller_id, Answer.import_id == key.import_id)
 
 
-def count_answered(key: ImportKey, number: int, rows: int) -> None:
-    """Add ``rows`` to the rows to which an answer was applied."""
-    query = f"update answers set rows = rows + %(rows)s where {_THIS} and number = %(number)s"
-    execute(query, {**key._asdict(), "number": number, "rows": rows})
+_ANSWER_FIELDS = GivenAnswer._fields[:-1]
+
+
+def _as_given(row: Any) -> GivenAnswer:
+    given = GivenAnswer(*row)
+    lines = given.cells.get(_LINES)
+    cells = {name: text for name, text in given.cells.items() if name != _LINES}
+    return given._replace(cells=cells, lines=None if lines is None else frozenset(map(int, lines.split())))
+
+
+def count_answered(key: ImportKey, number: int, lines: Collection[int]) -> None:
+    """Add the rows on these lines to those to which an answer was applied."""
+    query = f"""
+        update answers set rows = rows + %(rows)s, cells = case
+            when rows + %(rows)s > {_LINES_KEPT} then cells - '{_LINES}'
+            else cells || jsonb_build_object('{_LINES}', concat_ws(' ', cells->>'{_LINES}', %(lines)s::text)) end
+        where {_THIS} and number = %(number)s
+    """
+    told = " ".join(map(str, lines)) if len(lines) <= _LINES_KEPT else ""
+    execute(query, {**key._asdict(), "number": number, "rows": len(lines), "lines": told})
 
 
 def take_back(key: ImportKey, number: int, lines: Collection[int]) -> dict[tuple[CorrectionState, bool], int]:
@@ -284,7 +315,17 @@ def take_back(key: ImportKey, number: int, lines: Collection[int]) -> dict[tuple
     query = f"""
         update answers set rows = {rows}
         from (select answer, count(*) from corrections where {is_meant} group by answer) gone
-        where {_THIS} and number = gone.answer
+        where {_THIS} and number = gone.answer and cells->'{_LINES}' is null
+    """
+    execute(query, values)
+    # With a row go all of its answers, the earlier ones, too.
+    query = f"""
+        update answers set (rows, cells) = (
+            select count(*), cells || jsonb_build_object('{_LINES}', coalesce(string_agg(told.line, ' '), ''))
+            from unnest(string_to_array(cells->>'{_LINES}', ' ')) as told (line)
+            where not exists (select from corrections where {is_meant} and corrections.line = told.line::int)
+        )
+        where {_THIS} and rows > 0 and cells->'{_LINES}' is not null
     """
     execute(query, values)
     query = f"""
