@@ -328,7 +328,7 @@ class Cause(Enum):
         Code.INVALID,
         "New listing with a quantity of 0",
         "QUANTITY is 0. A new listing needs at least 1; only an UPDATE can set it to 0.",
-        "Enter at least 1, or delete the row. Only an UPDATE can set QUANTITY to 0.",
+        "Enter at least 1, or leave the row out. Only an UPDATE can set QUANTITY to 0.",
     )
     VARIANT_MALFORMED = (
         Code.INVALID,
@@ -361,7 +361,7 @@ class Cause(Enum):
         "Item not found",
         _say_item_not_found,
         "Check the spelling, or identify the item another way: by URN, CARDMARKET_ID or TCGPLAYER_ID, or by GAME, SET "
-        "and NAME. If it is not in the catalog it cannot be listed: delete the row.",
+        "and NAME. If it is not in the catalog it cannot be listed: leave the row out.",
     )
     VARIANT_NOT_FOUND = (
         Code.NOT_FOUND,
@@ -375,8 +375,8 @@ class Cause(Enum):
         "You have no listing for this item in this condition with these variants. Change MODE to CREATE to create one, "
         "or correct CONDITION and VARIANTS.",
         "Change MODE to CREATE to create the listing, or correct CONDITION and VARIANTS to match a listing of yours. "
-        "If QUANTITY is 0, delete the row: there is nothing to end. You cannot create and update a listing in the same "
-        "file.",
+        "If QUANTITY is 0, leave the row out: there is nothing to end. You cannot create and update a listing in the "
+        "same file.",
     )
     ITEM_AMBIGUOUS = (
         Code.CONFLICT,
@@ -394,10 +394,10 @@ class Cause(Enum):
     LISTING_REPEATED = (
         Code.CONFLICT,
         "Same listing twice in this file",
-        "Line {line} of this file already creates this listing. Delete this row, or change MODE to UPDATE and upload "
-        "it separately afterwards.",
-        "Another row in this file already creates this listing. Delete this row, or change MODE to UPDATE and upload "
-        "it separately afterwards.",
+        "Line {line} of this file already creates this listing. Leave this row out, or change MODE to UPDATE and "
+        "import it separately afterwards.",
+        "Another row in this file already creates this listing. Leave this row out, or change MODE to UPDATE and "
+        "import it separately afterwards.",
     )
 
     def __init__(self, code: Code, title: str, sentence: str | Callable[..., str], fix: str) -> None:

@@ -73,6 +73,7 @@ def _groups_page(one: ImportProgress, kind: ErrorKind | None, *, fault: str = ""
         "fixes/_live.html",
         one=one,
         kind=kind,
+        before=before,
         to_fix=to_fix,
         left_out=left_out,
         more_left_out=more_left_out if to_fix.standing.left_out else None,
@@ -343,7 +344,7 @@ def _tell(before: Standing, now: Standing, given: int) -> None:
     others = now.open_corrected - before.open_corrected
     changes = (
         (now.correct - before.correct, "more row", "can be imported"),
-        (others, "row", f"{'has' if others == 1 else 'have'} another problem"),
+        (others, "row", f"{'is' if others == 1 else 'are'} still wrong"),
         (now.left_out - before.left_out, "row", "left out"),
     )
     told = ", ".join(f"{counted(count, rows)} {came_to}" for count, rows, came_to in changes if count > 0)

@@ -107,7 +107,7 @@ def test_an_id_that_is_none_may_be_left_out_where_something_else_names_the_item(
 
 
 def test_of_a_listing_that_is_not_there_nothing_is_left_to_end(app: Flask) -> None:
-    assert sentence(Cause.LISTING_NOT_FOUND, "", mode="UPDATE", quantity="0").endswith("delete the row.")
+    assert sentence(Cause.LISTING_NOT_FOUND, "", mode="UPDATE", quantity="0").endswith("leave the row out.")
     assert sentence(Cause.LISTING_NOT_FOUND, "", mode="UPDATE", quantity="1") == ""
 
 

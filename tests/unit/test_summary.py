@@ -147,7 +147,7 @@ def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:
             15,
             9,
             "35 of 44 rows are live: 20 at once, 15 after you fixed them.",
-            "All 24 failed rows are dealt with: 15 imported again, 9 left out.",
+            "All 24 failed rows are dealt with: 15 imported later, 9 left out.",
         ),
         (1, 0, 1, "43 of 44 rows are live.", "The failed row is dealt with: 1 left out."),
         (
@@ -155,14 +155,14 @@ def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:
             44,
             0,
             "All 44 rows are live: 44 after you fixed them.",
-            "All 44 failed rows are dealt with: 44 imported again.",
+            "All 44 failed rows are dealt with: 44 imported later.",
         ),
         (
             24,
             14,
             9,
             "34 of 44 rows are live: 20 at once, 14 after you fixed them.",
-            "24 rows failed: 14 imported again, 9 left out, 1 left to fix.",
+            "24 rows failed: 14 imported later, 9 left out, 1 left to fix.",
         ),
     ],
 )

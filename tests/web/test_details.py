@@ -300,8 +300,8 @@ def test_a_failed_row_has_its_line_code_columns_reasons_and_text(client: FlaskCl
             "Conflict 409",
             [],
             [
-                "Line 2 of this file already creates this listing. Delete this row, or change MODE to UPDATE and "
-                "upload it separately afterwards."
+                "Line 2 of this file already creates this listing. Leave this row out, or change MODE to UPDATE and "
+                "import it separately afterwards."
             ],
             'CREATE,urn:test:1,,,,,,NM,1,1,,,"over\n two  lines",,',
         ),

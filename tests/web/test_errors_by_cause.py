@@ -115,7 +115,7 @@ def test_a_group_suggests_only_what_holds_for_all_its_rows(
         "The item has normal, de or reverse.",
         "Leave it empty – the item is already identified by URN.",
         "Leave it empty – the item is already identified by URN.",
-        "There is no listing to end – delete the row.",
+        "There is no listing to end – leave the row out.",
     ]
 
 

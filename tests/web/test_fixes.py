@@ -146,7 +146,8 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     # Which listings these are, and that rows of this very file have made them.
     meant = [words(row) for row in presses.look().select(f"{group('listing-exists')} .fix-meant li")]
     card = "Line 17: Dirty Squall, Harbour Rats, number HR-23, Weather, NM, normal, 30 for £0.20. You have 30 for £0.20"
-    assert meant[0] == f"{card}, from line 18 of this file. Together 60. Came up after your answer"
+    adding = "Adding makes 60; price and texts stay as they are."
+    assert meant[0] == f"{card}, from line 18 of this file. {adding} Came up after your answer"
     presses.press("Change MODE to UPDATE", within=group("listing-exists"))
     assert presses.state() == {"correct": 20, "open": 2, "left-out": 2, "taken": 0}
     soup = presses.look()
@@ -162,7 +163,7 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     soup = page(client, led_to)
     assert soup.select("[data-import-id][data-status=COMPLETED][data-successful='22']")
     told = [words_but_times(line) for line in soup.select(".relations li")]
-    dealt_with = "All 24 failed rows{} are dealt with: 22 imported again, 2 left out"
+    dealt_with = "All 24 failed rows{} are dealt with: 22 imported later, 2 left out"
     whose = " of with-mistakes.csv"
     assert told == [f"Corrected rows{whose} Dealt with", dealt_with.format(whose)]
     assert soup.select_one(".relations li time") is not None
@@ -283,9 +284,9 @@ def test_all_suggestions_are_accepted_and_the_rest_is_left_out_by_a_press_each(
         "Accept what is certain (1 cell)",
         "Accept all suggestions (2 cells: 1 certain, 1 likely)",
     ]
-    assert [words(value) for value in soup.select(".fix-value") if "likely" in words(value)] == [
-        words(soup.select_one(f"{group('condition-unknown', 'CONDITION')} .fix-value"))
-    ]
+    # Each of these cells is marked.
+    marked = {words(mark): words(mark.parent) for mark in soup.select(".fix-offers > button + .quiet")}
+    assert {word: text.split()[-2] for word, text in marked.items()} == {"likely": "NEAR_MINT", "certain": "199"}
     presses.press("Accept all suggestions", soup)
     soup = presses.look()
     assert presses.state(soup) == {"correct": 2, "open": 2, "left-out": 0, "taken": 0}
@@ -302,7 +303,7 @@ def test_all_suggestions_are_accepted_and_the_rest_is_left_out_by_a_press_each(
     presses.press("Import 3 corrected rows", soup)
     again = presses.look()
     assert len(again.select(".fix-answers > li")) == len(soup.select(".fix-answers > li"))
-    assert words(again.select_one(".fix-answers > li:last-child")).endswith("imported with your fixes")
+    assert words(again.select_one(".fix-answers > li:last-child")).endswith("imported later")
     # A page that was there before still has the button.
     client.post(str(button["action"]), data=taken_back)
     assert "Nothing was taken back" in words(presses.look().select_one("main"))
@@ -335,20 +336,26 @@ def test_an_answer_whose_rows_later_ones_changed_says_so_and_goes_with_them(
     one = start(seller, [row(condition="Near Mnt", price="x"), row(condition="Near Mnt")], file_name="stock.csv")
     run_jobs()
     engine.survey(ImportKey(one.seller_id, one.id))
+    presses = Presses(client, one)
+    engine.give(one, NewAnswer(Rule.SET, "price-not-whole", "PRICE", "x", {"PRICE": "y"}))
+    # That is no other problem.
+    soup = presses.look()
+    assert words(soup.select_one(".fix-state p")) == "2 rows to fix · 2 failed in all"
+    assert [words(mark) for mark in soup.select(".fix-next")] == ["Still wrong after your answer"]
     for cause, column, value, text in (
-        ("price-not-whole", "PRICE", "x", "5"),
+        ("price-not-whole", "PRICE", "y", "5"),
         ("condition-unknown", "CONDITION", "Near Mnt", "NM"),
     ):
         engine.give(one, NewAnswer(Rule.SET, cause, column, value, {column: text}))
-    presses = Presses(client, one)
 
     def told(soup: BeautifulSoup) -> list[list[str]]:
         return [words(each).split(" · ", 2)[:2] for each in soup.select(".fix-answers > li")]
 
     soup = presses.look()
     assert told(soup) == [
-        ["Unknown condition “Near Mnt”: CONDITION NM", "lines 2 and 3"],
-        ["Price is not a whole number “x”: PRICE 5", "line 2: changed again by a later answer"],
+        ["Unknown condition “Near Mnt” → CONDITION NM", "lines 2 and 3"],
+        ["Price is not a whole number “y” → PRICE 5", "line 2: changed again by a later answer"],
+        ["Price is not a whole number “x” → PRICE y", "line 2: changed again by a later answer"],
     ]
     (taken_back,) = [form.parent for form in soup.select(".fix-answers form")]
     assert "Take back puts lines 2 and 3 back as uploaded, with their other answers." in words(taken_back)
@@ -379,7 +386,7 @@ def test_rows_that_were_left_out_are_listed_by_problem_and_taken_back_one_by_one
         "Line 2: urn:test:1, NM, x, 1, A-0",
         "Line 3: urn:test:1, NM, x, 1, A-1",
         "Line 4: urn:test:1, NM, x, 1, A-2",
-        "Unknown MODE MODE: 1 row",
+        "Unknown MODE: 1 row",
         "Line 5: urn:test:1, NM, 100, 1",
     ]
     presses.press("Take back line 3", soup)
@@ -404,18 +411,21 @@ def test_copies_are_added_to_a_listing_that_stays_as_it_is_otherwise(
     client.post(f"{presses.path}/start", data={"csrf_token": csrf_token(client)})
     soup = presses.look()
     assert [words(each).partition(". ")[2] for each in soup.select(f"{group('listing-exists')} .fix-meant li")] == [
-        "You have 1 for £1.00. Together 6. Line 3 is the same listing: as an UPDATE, that line wins.",
-        "You have 1 for £1.00. Together 6.",
-        "“Add to what you have” only adds up the quantity.",
+        "You have 1 for £1.00. Adding this and line 3 makes 6; price and texts stay as they are."
+        " Line 3 is the same listing: as an UPDATE, that line wins.",
+        "You have 1 for £1.00. Adding this and line 2 makes 6; price and texts stay as they are.",
+        "An UPDATE replaces price, quantity and texts with those of its row.",
     ]
     # The row says so, too, where it is edited.
-    assert "You have 1 for £1.00. Together 6." in words(presses.look("/rows").select_one("#line-2"))
+    assert "You have 1 for £1.00. Adding this and line 3 makes 6" in words(presses.look("/rows").select_one("#line-2"))
     presses.press("Add to what you have", soup)
     # What comes later is added to the others that wait.
     soup = presses.look()
     presses.press("Apply what I typed", soup, **{field_names(soup, "price-not-whole", "PRICE", "x"): "5"})
     soup = presses.look()
-    assert "1 row to fix, with another problem behind the first (line 4)" in words(soup.select_one(".fix-state"))
+    assert words(soup.select_one(".fix-state p")) == (
+        "1 row to fix, with another problem behind the first (line 4) · 2 corrected · 3 failed in all"
+    )
     presses.press("Add to what you have", soup)
     assert presses.state() == {"correct": 3, "open": 0, "left-out": 0, "taken": 0}
     presses.press("Import 3 corrected rows")
@@ -536,6 +546,9 @@ def test_rows_of_the_wrong_length_are_put_right_by_a_press_and_the_next_problem_
     ]
     joined, doubled = (words(soup.select_one(group(*of))) for of in (("extra-value",), ("quoting", "COMMENT")))
     assert "Put the value that a comma has cut back together: PRICE 250" in joined
+    marked = soup.select(".fix-rules > button + .quiet, .fix-offers > button + .quiet")
+    # Two of the cells have one button.
+    assert [words(mark) for mark in marked] == ["likely"] * 3
     assert "“A-07” in column P" in joined
     assert "COMMENT Signed “" not in doubled
     assert 'inside the value: COMMENT Signed "Nell" in pencil Next problem: You already have this listing' in doubled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -47,6 +47,8 @@ class Meant(NamedTuple):
     writer: int | None
     #: The last of the told lines that are for the same listing, whose values an UPDATE of them all would leave.
     last: int
+    #: The other told lines for the same listing.
+    others: list[int]
 
 
 class _Of(NamedTuple):
@@ -63,7 +65,9 @@ def tell(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Meant]:
     """What these failed rows of an import mean; those are left out that do not say clearly which item they are."""
     meant = _find(one.key.seller_id, lookups.get_source(one.key).header, errors) if errors else []
     described = items.describe(NamedBy.URN, {each.key[0] for each in meant})
-    last = {each.key: each.error.line for each in meant}
+    of_key: defaultdict[tuple[str, Condition, str], list[int]] = defaultdict(list)
+    for each in meant:
+        of_key[each.key].append(each.error.line)
     copies = _count_copies(meant)
     told = []
     for error, key, values, listing in meant:
@@ -72,10 +76,19 @@ def tell(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Meant]:
         card = tell_item(described[urn][0]), _CODES[condition], variants, says
         together = _quantity(listing) + copies[key] if listing else 0
         writer = _find_writer(one, listing, error)
-        told.append(Meant(error.line, ", ".join(filter(None, card)), _say(listing), together, writer, last[key]))
-    lines = seller_file.own_lines(one.key, {line for each in told for line in (each.line, each.writer) if line})
+        lines = of_key[key]
+        others = [line for line in lines if line != error.line]
+        words = ", ".join(filter(None, card)), _say(listing)
+        told.append(Meant(error.line, *words, together, writer, max(lines), others))
+    own = seller_file.own_lines(one.key, {line for each in told for line in (each.line, each.writer) if line})
     return [
-        each._replace(line=lines[each.line], writer=lines.get(each.writer or 0), last=lines[each.last]) for each in told
+        each._replace(
+            line=own[each.line],
+            writer=own.get(each.writer or 0),
+            last=own[each.last],
+            others=[own[line] for line in each.others],
+        )
+        for each in told
     ]
 
 

@@ -27,7 +27,7 @@ from app.imports.reports.progress import ImportProgress
 from app.imports.reports.row_errors import TELLING, UNCERTAIN, Part, columns_of, mark, name_values
 from app.imports.reports.suggestions import Choice, RowProblem, Suggestion, suggest, sure_value
 from app.queries import ImportKey
-from app.queries.imports import corrections, lookups
+from app.queries.imports import corrections, lookups, row_errors
 from app.queries.imports.corrections import GivenAnswer, Group, Held, Standing, Value, Wanted
 from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import RecordedError
@@ -40,8 +40,9 @@ _GROUPS = 40
 _ANSWERS, _LEFT_OUT = 10, 50
 #: Rows of an answer that are named because a later one has changed them.
 _CHANGED = 5
-#: Rows that are marked because they have another problem now.
+#: Rows that are marked because they have another problem now, or still the same.
 _WRONG_AGAIN = 100
+_NEW, _STILL = "Came up after your answer", "Still wrong after your answer"
 _UNPRINTABLE = re.compile(f"{CONTROL.pattern}|[\ufdd0-\ufdef\ufffe\uffff]")
 #: Rows of a group that are told apart, among so many lines from the first.
 _MEANT, _MEANT_LINES = 5, 20_000
@@ -97,6 +98,8 @@ class ValueToFix:
     offers: list[Offer]
     #: The columns to type something else in, with what they have now.
     fields: list[tuple[str, str]]
+    #: Whether it can mean only one thing.
+    is_sure: bool
 
     @property
     def text(self) -> str:
@@ -147,13 +150,23 @@ class ToFix:
     #: What “accept all suggestions” gives beside them: one for each value on the page that has just one suggestion.
     suggested: list[NewAnswer]
     suggested_cells: int
-    #: The first rows with another problem behind the one that was answered, by their lines in the seller's own file.
+    #: How many rows have another problem behind the one that was answered; and the first of them, by their lines in
+    #: the seller's own file.
+    behind: int
     wrong_again: list[int]
+    #: What a problem of a corrected row has to do with the answers, by its line and the problem.
+    marks: Mapping[tuple[int, ErrorKind], str]
     answers: list[GivenAnswer]
     #: What has become of the rows of each of them.
     fates: Mapping[int, Fate]
     #: Whether there are older answers than these.
     has_older: bool
+
+    def likelihood(self, offer: Offer, of: ValueToFix | None = None) -> str:
+        """Which button for all groups presses this one, too: that of what is certain, or of what is likely."""
+        if of and of.is_sure or offer.answer.rule is not Rule.SUGGESTED and offer.answer in self.sure:
+            return "certain"
+        return "likely" if offer.answer in self.suggested else ""
 
     @property
     def percent(self) -> int:
@@ -177,8 +190,9 @@ class LeftOut(NamedTuple):
     """Rows with one problem that were left out."""
 
     kind: ErrorKind
-    #: Each with its line in the file that the seller has uploaded, and which card it is.
-    rows: list[tuple[RecordedError, int, str]]
+    #: Each with its line in the file that the seller has uploaded, which card it is, and why it was left out, if that
+    #: is not just its problem.
+    rows: list[tuple[RecordedError, int, str, str]]
 
 
 class CellToFix(NamedTuple):
@@ -220,8 +234,8 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
     sure = [each for each in values if _is_sure(each)]
     answers = corrections.list_answers(one.key, limit=_ANSWERS + 1, before=before)
     shown = _show_groups(one, wanted[:_GROUPS], values)
-    counts_again = standing.open_corrected and standing.is_small
-    again = corrections.list_wrong_again(one.key, limit=_WRONG_AGAIN) if counts_again else []
+    marks = _mark_again(one.key) if standing.open_corrected and standing.is_small else {}
+    again = sorted({line for (line, _), mark in marks.items() if mark == _NEW})
     is_sure = {(each.kind, each.value) for each in sure}
     single = [each for group in shown for each in group.values if len(each.offers) == 1]
     mended = [each for each in single if each.offers[0].is_certain]
@@ -236,11 +250,30 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
         sum(each.rows for each in sure) + sum(each.rows for each in mended),
         [each.offers[0].answer for each in suggested],
         sum(each.rows for each in suggested),
-        sorted(seller_file.own_lines(one.key, again).values()),
+        len(again) if standing.is_small and standing.open_corrected <= _WRONG_AGAIN else standing.open_corrected,
+        again,
+        marks,
         answers[:_ANSWERS],
         _tell_fates(one.key, answers[:_ANSWERS], corrections.find_held(one.key, standing)),
         len(answers) > _ANSWERS,
     )
+
+
+def _mark_again(key: ImportKey) -> dict[tuple[int, ErrorKind], str]:
+    """The problems of the first corrected rows that they did not have as they were uploaded, or with another value."""
+    rows = corrections.list_wrong_again(key, limit=_WRONG_AGAIN)
+    uploaded = row_errors.find(key, [row.line for row in rows])
+    own = seller_file.own_lines(key, uploaded)
+    layout = layout_of(lookups.get_source(key).header)
+    marks = {}
+    for row in rows:
+        before = uploaded[row.line]
+        for kind in row.kinds:
+            if kind not in before.kinds:
+                marks[own[row.line], kind] = _NEW
+            elif _value_of(row, kind, layout) != _value_of(before, kind, layout):
+                marks[own[row.line], kind] = _STILL
+    return marks
 
 
 def _tell_fates(key: ImportKey, answers: Sequence[GivenAnswer], held: Mapping[int, Held] | None) -> dict[int, Fate]:
@@ -275,11 +308,18 @@ def list_left_out(one: ImportProgress, after_line: int) -> tuple[list[LeftOut], 
     layout = layout_of(lookups.get_source(one.key).header)
     own = seller_file.own_lines(one.key, {error.line for error in errors})
     cards = {meant.line: meant.card for meant in listed.tell(one, errors)}
+    last = corrections.find_last_answers(one.key, own)
+    reasons = {
+        number: corrections.get_answer(one.key, number).cells.get(REASON, "")
+        for number in {number for number, _ in last.values()}
+    }
     found: dict[ErrorKind, LeftOut] = {}
     for error in errors:
         line, kind = own[error.line], error.kinds[0]
         rest = _tell_rest(name_values([cell.value for cell in find_cells(error.row)], layout), ())
-        found.setdefault(kind, LeftOut(kind, [])).rows.append((error, line, cards.get(line, rest)))
+        reason = reasons[last[error.line][0]] if error.line in last else ""
+        why = "" if reason == kind.cause.title else reason
+        found.setdefault(kind, LeftOut(kind, [])).rows.append((error, line, cards.get(line, rest), why))
     return [*found.values()], goes_on
 
 
@@ -395,12 +435,16 @@ def _show_value(
 ) -> ValueToFix:
     fields = [*_fields(one.kind, cells)]
     rest = _tell_rest(cells, {*columns_of(one.kind), *(column for column, _ in fields)})
-    return ValueToFix(one.kind, one.value, one.rows, line, rest, found.lead if found else "", offers, fields)
+    return ValueToFix(
+        one.kind, one.value, one.rows, line, rest, found.lead if found else "", offers, fields, _is_sure(one)
+    )
 
 
 def _tell_rest(cells: Mapping[str, str], shown: Collection[str]) -> str:
     """What a row says of itself beside the columns that are shown: its item, what there is of it, and its reference."""
     item = next((cells[column] for column in _ITEM if cells.get(column) and column not in shown), "")
+    if not item:
+        item = ", ".join(cells[column] for column in (Column.GAME, Column.SET) if cells.get(column))
     rest = (cells.get(column, "") for column in _OF_ITEM if column not in shown)
     return visible(", ".join(filter(None, (item, *rest))))
 
@@ -596,7 +640,7 @@ def describe(answer: GivenAnswer, name_of: Callable[[str], str]) -> str:
     where = f"{cause}{f' “{_say_value(answer.value)}”' if answer.value else ''}"
     reason = answer.cells.get(REASON, "")
     return {
-        Rule.SET: f"{where}: {cells}",
+        Rule.SET: f"{where} → {cells}",
         Rule.SUGGESTED: f"{where}: what each value means",
         Rule.DROP_VARIANTS: f"{where}: variants dropped",
         Rule.DROP_EXTRA: f"{where}: dropped",

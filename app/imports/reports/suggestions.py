@@ -265,7 +265,7 @@ def _variants(problem: RowProblem) -> Suggestion | None:
 
 def _nothing_to_end(problem: RowProblem) -> Suggestion | None:
     is_end = re.fullmatch("0+", problem.values.get(Column.QUANTITY, ""))
-    return Suggestion("There is no listing to end – delete the row.") if is_end else None
+    return Suggestion("There is no listing to end – leave the row out.") if is_end else None
 
 
 _BY_VALUE: dict[Cause, Callable[[RowProblem], Suggestion | None]] = {

@@ -26,7 +26,7 @@ def say_fixed(one: ImportProgress, of: str = "") -> str:
     ``of`` follows the rows where it is not clear whose they are.
     """
     fixed, open_rows = one.fixed, one.failed - one.closed - one.fixed.correct
-    told = [(fixed.taken, "imported again"), (fixed.left_out, "left out")]
+    told = [(fixed.taken, "imported later"), (fixed.left_out, "left out")]
     told += [(fixed.correct, "corrected but not imported"), (open_rows, "left to fix")]
     became = ", ".join(f"{count:,} {what}" for count, what in told if count)
     if one.closed < one.failed:

@@ -28,7 +28,6 @@ from app.queries import (
     fetch_as,
     fetch_one,
     fetch_value,
-    fetch_values,
     older_than,
 )
 from app.queries.bulk_insert import copy, with_key
@@ -447,13 +446,12 @@ def list_left_out(key: ImportKey, *, after_line: int, limit: int) -> list[Record
     return fetch_as(RecordedError, query, {**key._asdict(), "after": after_line, "limit": limit})
 
 
-def list_wrong_again(key: ImportKey, *, limit: int) -> list[int]:
-    """The lines of at most ``limit`` open rows that have another problem than the one that was answered, in order."""
+def list_wrong_again(key: ImportKey, *, limit: int) -> list[RecordedError]:
+    """At most ``limit`` open rows that are corrected, as they are now, in order."""
     query = f"""
-        select line from corrections where {_THIS} and state = {_OPEN} and taken_by is null and "row" is not null
-        order by line limit %(limit)s
+        {_RECORDED} and c.state = {_OPEN} and c.taken_by is null and c."row" is not null order by e.line limit %(limit)s
     """
-    return fetch_values(query, {**key._asdict(), "limit": limit})
+    return fetch_as(RecordedError, query, {**key._asdict(), "limit": limit})
 
 
 def list_right(key: ImportKey, *, rule: str, limit: int) -> list[RecordedError]:

@@ -199,6 +199,14 @@ def find_failed(key: ImportKey, lines: Collection[int]) -> set[int]:
     return {*fetch_values(query, {**key._asdict(), "lines": [*lines]})} if lines else set()
 
 
+def find(key: ImportKey, lines: Collection[int]) -> dict[int, RecordedError]:
+    """The failed rows on some of these lines of an import, as they were recorded."""
+    query = select(*(getattr(RowError, field) for field in RecordedError._fields)).where(
+        RowError.seller_id == key.seller_id, RowError.import_id == key.import_id, RowError.line.in_(lines)
+    )
+    return {row.line: recorded_error(row) for row in db.session.execute(query)}
+
+
 def find_lines(key: ImportKey, first: int, last: int) -> set[int]:
     """The lines of an import's failed rows from ``first`` to ``last``."""
     query = """
