@@ -290,6 +290,7 @@ def test_all_suggestions_are_accepted_and_the_rest_is_left_out_by_a_press_each(
     presses.press("Accept all suggestions", soup)
     soup = presses.look()
     assert presses.state(soup) == {"correct": 2, "open": 2, "left-out": 0, "taken": 0}
+    assert "what each value means (£1.99 → 199) · line 3" in words(soup.select_one(".fix-answers"))
     # What is typed beside it counts.
     typed = {field_names(soup, "price-not-whole", "PRICE", "x"): "150"}
     presses.press("Leave out all that is still to fix (2 rows)", soup, reason="Not graded", **typed)
@@ -556,6 +557,7 @@ def test_rows_of_the_wrong_length_are_put_right_by_a_press_and_the_next_problem_
     presses.press("Accept all suggestions", soup)
     soup = presses.look()
     assert presses.state(soup) == {"correct": 2, "open": 2, "left-out": 0, "taken": 0}
+    assert "put right (PRICE 250) · line 3" in words(soup.select_one(".fix-answers"))
     meant = words(soup.select_one(f"{group('listing-exists')} .fix-meant li"))
     assert "You have 1 for £1.00" in meant
     # The short row is shown by its columns; those that it does not have can be filled in.

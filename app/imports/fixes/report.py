@@ -38,6 +38,8 @@ _VALUES, _VALUES_ALONE = 8, 100
 _GROUPS = 40
 #: Answers, and rows that were left out, on one page.
 _ANSWERS, _LEFT_OUT = 10, 50
+#: The rules of answers that do not name the new values.
+_SILENT = frozenset({Rule.SUGGESTED, Rule.MEND, Rule.CELLS})
 #: Rows of an answer that are named because a later one has changed them.
 _CHANGED = 5
 #: Rows that are marked because they have another problem now, or still the same.
@@ -184,6 +186,8 @@ class Fate(NamedTuple):
     changed_lines: list[int]
     #: Whether rows that it was the last one for have other answers, too, which would be taken back with it.
     has_others: bool
+    #: What is different now in the first of them, where the answer itself does not say it.
+    values: str = ""
 
 
 class LeftOut(NamedTuple):
@@ -288,14 +292,47 @@ def _tell_fates(key: ImportKey, answers: Sequence[GivenAnswer], held: Mapping[in
         changed = [line for line, (number, _) in lines.items() if number != answer.number][:_CHANGED]
         has_others = any(others for number, others in lines.values() if number == answer.number)
         found[answer.number] = Fate(of_it, answer.rows - of_it.rows, changed, has_others)
+    values = _tell_values(key, [(answer, found[answer.number].held.lines) for answer in answers])
     own = seller_file.own_lines(key, {line for one in found.values() for line in (*one.held.lines, *one.changed_lines)})
     return {
         number: one._replace(
             held=one.held._replace(lines=[own[line] for line in one.held.lines]),
             changed_lines=[own[line] for line in one.changed_lines],
+            values=values.get(number, ""),
         )
         for number, one in found.items()
     }
+
+
+def _tell_values(key: ImportKey, answers: Sequence[tuple[GivenAnswer, list[int]]]) -> dict[int, str]:
+    """What answers that do not name their values have made of rows on some lines, by the numbers of the answers."""
+    asked = {line for answer, lines in answers if answer.rule in _SILENT for line in lines}
+    now = corrections.find_texts(key, asked) if asked else {}
+    uploaded = row_errors.find(key, now)
+    layout = layout_of(lookups.get_source(key).header)
+    told = {}
+    for answer, lines in answers if now else ():
+        each = (
+            _tell_mended(uploaded[line].row, now[line], layout)
+            if answer.rule == Rule.MEND
+            else _tell_changed(uploaded[line].row, now[line], layout, answer.column)
+            for line in lines
+            if answer.rule in _SILENT and line in uploaded
+        )
+        told[answer.number] = ", ".join(dict.fromkeys(filter(None, each)))
+    return told
+
+
+def _tell_changed(before: str, after: str, layout: Layout, column: str) -> str:
+    """The cells that are different in a row, or the one of a ``column``; empty if its values cannot be told apart."""
+    old, new = split_records([before, after])
+    if len(old) != len(new):
+        return ""
+    return ", ".join(
+        f"{'' if column else f'{name} '}{visible(was.strip()) or '(empty)'} → {visible(now) or '(empty)'}"
+        for name, was, now in zip(layout.columns, old, new, strict=False)
+        if was != now and column in {"", name}
+    )
 
 
 def list_left_out(one: ImportProgress, after_line: int) -> tuple[list[LeftOut], int | None]:

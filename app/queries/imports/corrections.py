@@ -422,6 +422,12 @@ def list_states(key: ImportKey, lines: Collection[int]) -> dict[int, tuple[Corre
     return {line: (CorrectionState(state), is_corrected) for line, state, is_corrected in db.session.execute(query)}
 
 
+def find_texts(key: ImportKey, lines: Collection[int]) -> dict[int, str]:
+    """The texts of those of these rows that were corrected, by line."""
+    query = f'select line, "row" from corrections where {_THIS} and line = any(%(lines)s::int[]) and "row" is not null'
+    return {row.line: row.row for row in fetch(query, {**key._asdict(), "lines": [*lines]})}
+
+
 def list_open(key: ImportKey, wanted: Wanted, *, after_line: int, limit: int) -> list[RecordedError]:
     """At most ``limit`` open rows below a line as they are now, in the order of the file."""
     query = f"""
