@@ -637,7 +637,7 @@ class Answer(_OfImport, Base):
     cause: Mapped[str] = mapped_column(CodeText)
     column: Mapped[str] = mapped_column(CodeText)
     value: Mapped[str | None] = mapped_column(Text)
-    #: The new values by column, or the reason for which rows are left out.
+    #: The new values by column, or the reason for which rows are left out; and “lines”: those of its rows, if few.
     cells: Mapped[dict[str, str]] = mapped_column(JSONB)
     #: The number of rows that it was applied to.
     rows: Mapped[int] = mapped_column(Integer, server_default=text("0"))

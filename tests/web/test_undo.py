@@ -198,6 +198,7 @@ def test_the_page_of_failed_rows_says_that_their_import_is_undone_and_offers_it_
     assert words(shown.select_one(".next-steps .btn-primary")) == "Fix 1 row"
     to_fix = page(client, f"/imports/{one.public_id}/fix")
     assert words(to_fix.select_one(".fix-state .btn-primary")) == "Import 1 corrected row"
+    assert words(to_fix.select_one(".fix-state p")).endswith("then undone")
     # The undo says where the rows are again; without more to fix, their import is the next step.
     reopened = page(client, f"/imports/{undone.public_id}").select_one("[data-state] ~ .relations li:first-child + li")
     assert words_but_times(reopened) == "Its rows are open again in stock.csv Failed"
