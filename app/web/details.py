@@ -76,13 +76,14 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
     batches = progress.list_batches(one, record.batches)
     moves = throughput.get(one, record)
     common = _summary(one, groups, moves)
+    kin = progress.list_kin(one, common["related"])
     return render_live(
         "details/show.html",
         "details/_live.html",
         **common,
-        chain=progress.list_chain(one, common["related"]),
+        chain=progress.list_chain(kin, common["related"]),
         chart=chart.draw(moves),
-        timeline=timeline.get(one),
+        timeline=timeline.get(one, kin),
         batches=batches,
         batch_counts=_count_batches(batches),
         changes=check_preview.list_changes(one),

@@ -14,6 +14,7 @@ from app.http import downloads
 from app.http.listing_filter import read_filter, read_order
 from app.imports.errors import ImportNotFound
 from app.imports.reports import progress
+from app.imports.reports.progress import ImportProgress
 from app.listings import Edit, ListingNotFound, Page
 from app.queries.listings.search import LOW_QUANTITY, ListingFilter, Order, Stock
 from app.web.filters import format_condition
@@ -64,7 +65,7 @@ def _show(args: Mapping[str, str], entered: Entered | None = None) -> str:
         has_listings=not is_empty,
         # It takes as long as the search, and is shown only beside listings.
         count=listings.count(seller_id(), asked.wanted) if page.listings else None,
-        import_name=_import_name(asked.wanted),
+        imported=_find_import(asked.wanted),
         conditions=list(Condition),
         stocks=list(Stock),
         order=order,
@@ -78,14 +79,14 @@ def _show(args: Mapping[str, str], entered: Entered | None = None) -> str:
     )
 
 
-def _import_name(wanted: ListingFilter) -> str:
-    """The file name of the import that the listings are filtered by; empty if there is none."""
+def _find_import(wanted: ListingFilter) -> ImportProgress | None:
+    """The import that the listings are filtered by, if any."""
     if wanted.import_id is None:
-        return ""
+        return None
     try:
-        return progress.get(seller_id(), wanted.import_id).name
+        return progress.get(seller_id(), wanted.import_id)
     except ImportNotFound:
-        return ""
+        return None
 
 
 @blueprint.post("/change")

@@ -132,7 +132,7 @@ def test_one_button_imports_the_stored_file_of_a_check(
     assert words(element.select_one(".btn-primary")) == "View the import"
     element = live_part(page(client, f"/imports/{imported.public_id}{face}"))
     assert words_but_times(element.select_one(".relations")) == (
-        f"Import of the file checked as stock.csv {status.capitalize()} Check"
+        f"Import of the file checked as stock.csv, checked {status.capitalize()} Check"
     )
 
 

@@ -165,7 +165,7 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     told = [words_but_times(line) for line in soup.select(".relations li")]
     dealt_with = "All 24 failed rows{} are dealt with: 22 imported later, 2 left out"
     whose = " of with-mistakes.csv"
-    assert told == [f"Corrected rows{whose} Dealt with", dealt_with.format(whose)]
+    assert told == [f"Corrected rows{whose}, imported Dealt with", dealt_with.format(whose)]
     assert soup.select_one(".relations li time") is not None
     soup = page(client, f"/imports/{one.public_id}")
     assert words(soup.select_one(".outcome")) == (
@@ -520,7 +520,11 @@ def test_one_press_leaves_out_what_nothing_was_typed_for_and_is_taken_back_as_on
     timeline = words(page(client, f"/imports/{one.public_id}").select_one(".timeline"))
     assert "all others left out" in timeline
     assert "Wrong number of columns" not in timeline
+    # What is pressed in a row is one line.
+    assert timeline.count("Failed rows dealt with by you") == 1
     presses.press("Take back", soup, within=".fix-answers > li:first-child")
+    timeline = words(page(client, f"/imports/{one.public_id}").select_one(".timeline"))
+    assert "Corrections taken back by you all others left out: 3 rows" in timeline
     assert presses.state() == {"correct": 1, "open": 5, "left-out": 0, "taken": 0}
 
 

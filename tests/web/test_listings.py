@@ -196,8 +196,10 @@ def test_where_nothing_matches_a_link_leads_back_to_all(
 
 
 def test_listings_are_found_by_their_import(client: FlaskClient, seller: Seller, stock) -> None:
-    changing = ended(seller, [row(mode="UPDATE", urn="urn:test:2", price=7)], "prices.csv")
+    changing = ended(seller, [row(mode="UPDATE", urn="urn:test:2", price=7)] * 2, "prices.csv")
     assert find(client, **{"import": str(changing.public_id)}) == [TWO]
+    soup = page(client, f"/listings?import={changing.public_id}")
+    assert words(soup.select_one(".found-count")) == "1 listing found; 2 rows of the import succeeded."
     soup = page(client, f"/listings?import={changing.public_id}&stock=in")
     assert "Only listings that prices.csv created, or was the last to update." in words(soup.select_one("form.filters"))
     assert soup.select_one("input[name=import]")["value"] == str(changing.public_id)

@@ -340,7 +340,7 @@ def test_relatives_are_told_in_the_list(client: FlaskClient, by_name: dict[str, 
     told = {name: shown(soup, by_name[name]).select(".relations li") for name in ("retried", "retry", "completed")}
     assert {name: [words_but_times(line) for line in lines] for name, lines in told.items()} == {
         "retried": ["Failed rows retried as old (failed rows).csv Running"],
-        "retry": ["Retry of the failed rows in old.csv Dealt with"],
+        "retry": ["Retry of the failed rows in old.csv, imported Dealt with"],
         "completed": [],
     }
     assert words(shown(soup, by_name["retried"]).select_one(".import-outcome")).endswith("and has been retried.")

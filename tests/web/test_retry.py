@@ -77,7 +77,7 @@ def test_failed_rows_succeed_once_the_catalog_is_mended_and_the_parent_shows_it(
     assert look(retried).status == "COMPLETED"
     assert len(listed(seller)) == 3
     assert relatives(client, made, face) == ["Failed rows retried as my stock (failed rows).csv Completed"]
-    assert relatives(client, retried, face) == ["Retry of the failed rows in my stock.csv Dealt with"]
+    assert relatives(client, retried, face) == ["Retry of the failed rows in my stock.csv, imported Dealt with"]
     told = "All 3 rows are live: 1 at once, 2 by a retry. 2 rows failed and have been retried."
     assert lead(client, made) == told
     # The parent itself is as it was, and the books of both are true.

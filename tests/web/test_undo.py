@@ -201,7 +201,7 @@ def test_the_page_of_failed_rows_says_that_their_import_is_undone_and_offers_it_
     assert words(to_fix.select_one(".fix-state p")).endswith("then undone")
     # The undo says where the rows are again; without more to fix, their import is the next step.
     reopened = page(client, f"/imports/{undone.public_id}").select_one("[data-state] ~ .relations li:first-child + li")
-    assert words_but_times(reopened) == "Its rows are open again in stock.csv Failed"
+    assert words_but_times(reopened) == "Its rows are open again in stock.csv, imported Failed"
     # So that is the next step on both pages, and nothing of the import is shown as live.
     for each in (undone, fixes):
         button = page(client, f"/imports/{each.public_id}").select_one(".next-steps .btn-primary")
@@ -224,6 +224,17 @@ def test_the_page_of_failed_rows_says_that_their_import_is_undone_and_offers_it_
     shown = page(client, f"/imports/{one.public_id}")
     first, second = (press(client, shown, "Import 1 corrected row") for _ in range(2))
     assert (first.status_code, second.status_code, first.location) == (303, 303, second.location)
+    # What is undone has no part in it.
+    pages = [page(client, path) for path in (f"/imports/{fixes.public_id}", first.location)]
+    assert [" by another import" in words(each.select_one("[data-fixed]")) for each in pages] == [True, False]
+    # The history tells of both imports, of each undo, and leads to them.
+    later = page(client, f"/imports/{one.public_id}").select(".timeline li:has(a)")
+    assert [(words(event.select_one("span")), str(event.a["href"])) for event in later] == [
+        ("Corrected rows imported as fixes of stock.csv", f"/imports/{fixes.public_id}"),
+        ("Undo started: fixes of stock.csv", f"/imports/{terminated.public_id}"),
+        ("Undo started: fixes of stock.csv", f"/imports/{undone.public_id}"),
+        ("Corrected rows imported as fixes of stock.csv", first.location),
+    ]
 
 
 def test_its_file_is_imported_again_without_a_question(client: FlaskClient, seller: Seller, run_jobs: RunJobs) -> None:

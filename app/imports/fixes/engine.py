@@ -32,6 +32,7 @@ from app.csvfile.lines import LineReader
 from app.csvfile.texts import Mask
 from app.csvfile.write import csv_lines
 from app.extensions import db
+from app.humanize import counted
 from app.imports.errors import TransitionRefused
 from app.imports.fixes import answers, listed, slices
 from app.imports.fixes.answers import REASON, SINCE, Changed, Rule
@@ -247,8 +248,9 @@ def take_back(one: Import, number: int = 0, *, lines: Collection[int] = ()) -> S
         for (state, is_corrected), count in rows.items():
             standing = standing.without(state, is_corrected, count)
         corrections.save(key, standing._replace(version=standing.version + 1, is_surveyed=False))
-        what = "single rows" if lines else f"answer {number}"
-        audit.record(Action.TAKE_BACK, one.seller_id, one.public_id, detail=f"{what}: {sum(rows.values())} rows")
+        what = "" if lines else f"{_say_what(corrections.get_answer(key, number))}: "
+        taken_back = f"{what}{counted(sum(rows.values()), 'row')}"
+        audit.record(Action.TAKE_BACK, one.seller_id, one.public_id, detail=taken_back)
     db.session.commit()
     return survey(key)
 
@@ -310,10 +312,17 @@ def _as_given(number: int, new: NewAnswer, actor: str = "") -> GivenAnswer:
 
 def _record(one: Import, number: int, new: NewAnswer) -> None:
     actor = audit.current_actor()
-    corrections.add_answer(ImportKey(one.seller_id, one.id), _as_given(number, new, actor.name), actor.seller_id)
-    cause = Cause.by_slug(new.cause).title if new.cause else ""
-    what = (_TOLD.get(new.rule, ""), f"{cause} {new.column}".strip(), new.cells.get(REASON, ""))
-    audit.record(Action.CORRECT, one.seller_id, one.public_id, detail=", ".join(dict.fromkeys(filter(None, what))))
+    given = _as_given(number, new, actor.name)
+    corrections.add_answer(ImportKey(one.seller_id, one.id), given, actor.seller_id)
+    audit.record(Action.CORRECT, one.seller_id, one.public_id, detail=_say_what(given))
+
+
+def _say_what(answer: GivenAnswer) -> str:
+    """An answer as the audit log names it: what it does, the group that it is for, and a reason of the seller's own."""
+    cause = Cause.by_slug(answer.cause).title if answer.cause else ""
+    reason = answer.cells.get(REASON, "")
+    what = (_TOLD.get(Rule(answer.rule), ""), f"{cause} {answer.column}".strip(), "" if reason == cause else reason)
+    return ", ".join(filter(None, what))
 
 
 def _begin(standing: Standing, number: int) -> Standing:

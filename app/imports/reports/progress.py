@@ -225,11 +225,15 @@ def list_related(imports: Sequence[ImportProgress]) -> list[RelatedImports]:
     return [_get_related(one, relatives) for one in imports]
 
 
-def list_chain(one: ImportProgress, related: RelatedImports) -> list[ImportProgress]:
-    """All imports of one file and of what was left of it, oldest first; none where ``related`` is all there is."""
+def list_kin(one: ImportProgress, related: RelatedImports) -> list[ImportProgress]:
+    """All imports of one file and of what was left of it, with their undos, oldest first."""
     if one.is_moving or one.kind is ImportKind.UNDO or not (related.parent or related.takers):
-        return []
-    kin = map(_describe, lookups.list_kin(one.key, limit=_MOST_IN_CHAIN))
+        return [related.undo] if related.undo else []
+    return [*map(_describe, lookups.list_kin(one.key, limit=_MOST_IN_CHAIN))]
+
+
+def list_chain(kin: Sequence[ImportProgress], related: RelatedImports) -> list[ImportProgress]:
+    """The imports among the ``kin`` of one; none where ``related`` is all there is."""
     chain = [each for each in kin if each.kind is not ImportKind.UNDO]
     return chain if len(chain) > 1 + bool(related.parent) + len(related.takers) else []
 

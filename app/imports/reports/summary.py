@@ -20,19 +20,35 @@ def describe(one: ImportProgress, *, groups: int | None = None, related: Related
     return " ".join(_sentences(one, groups, related))
 
 
-def say_fixed(one: ImportProgress, of: str = "") -> str:
+def say_fixed(one: ImportProgress, of: str = "", by: str = "") -> str:
     """What has become of the failed rows of an import of which some or all are dealt with, without a full stop.
 
-    ``of`` follows the rows where it is not clear whose they are.
+    ``of`` follows the rows where it is not clear whose they are, and ``by`` the number of those that are imported.
     """
     fixed, open_rows = one.fixed, one.failed - one.closed - one.fixed.correct
-    told = [(fixed.taken, "imported later"), (fixed.left_out, "left out")]
+    told = [(fixed.taken, f"imported later{by}"), (fixed.left_out, "left out")]
     told += [(fixed.correct, "corrected but not imported"), (open_rows, "left to fix")]
     became = ", ".join(f"{count:,} {what}" for count, what in told if count)
     if one.closed < one.failed:
         return f"{_rows(one.failed)}{of} failed: {became}"
     which = f"The failed row{of} is" if one.failed == 1 else f"All {one.failed:,} failed rows{of} are"
     return f"{which} dealt with: {became}"
+
+
+#: By which rows of another import one has, and of failed ones by how it has them.
+_TAKEN_UP: dict[str | None, str] = {
+    RetriedRows.ALL: "Imported as",
+    RetriedRows.FAILED: "Failed rows retried as",
+    RetriedRows.REMAINING: "Remaining rows imported as",
+    TakenUpAs.FIX: "Corrected rows imported as",
+    TakenUpAs.UPLOAD: "Failed rows uploaded again as",
+}
+
+
+def say_taken_up(taker: ImportProgress) -> str:
+    """What ``taker``, whose name follows, has done with rows of another import."""
+    how = taker.taken_up_as if taker.retry_of is RetriedRows.FAILED else None
+    return _TAKEN_UP.get(how) or _TAKEN_UP[taker.retry_of]
 
 
 def reassure(one: ImportProgress) -> str:
