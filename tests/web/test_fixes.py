@@ -175,6 +175,14 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     assert [words(pill) for pill in soup.select("[data-state] .pill")] == ["Dealt with"]
     assert soup.select(".summary :is(.tile-danger, .meter-failed)") == []
     assert soup.select_one("#errors.is-dealt-with") is not None
+    # Each row says what has become of it, in place of what to do about it.
+    rows = page(client, f"/imports/{one.public_id}/errors")
+    by_line = {str(each["id"]): words(each.select_one("[data-fate]")) for each in rows.select(".failed-row")}
+    assert by_line["line-4"] == "Fixed, and imported in fixes of with-mistakes.csv"
+    assert sorted(by_line.values()) == 22 * [by_line["line-4"]] + 2 * ["Left out"]
+    for each in (rows, soup):
+        assert "enter 199" not in words(each)
+        assert each.select(":is(.group-fix, .suggestion, .as-updates)") == []
     # My Listings names the line that the seller knows.
     origins = [
         words(one) for one in page(client, "/listings?text=Mademoiselle").select(".listing-origin li:first-child")

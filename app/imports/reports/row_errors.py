@@ -17,7 +17,8 @@ from app.imports.reports.progress import ImportProgress, find_own_file
 from app.imports.reports.seller_file import OwnRow, SellerFile, name_column
 from app.imports.reports.suggestions import RowProblem, Suggestion, suggest
 from app.queries import ImportKey
-from app.queries.imports import error_groups, row_errors
+from app.queries.imports import corrections, error_groups, row_errors
+from app.queries.imports.corrections import Fate
 from app.queries.imports.error_groups import ErrorKind, Group, Sampled
 from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 
@@ -110,6 +111,8 @@ class RowShown:
     cells: list[CellShown]
     #: The lines of rows that were added to it before it was imported.
     added: list[int] = field(default_factory=list)
+    #: None for one that is still to be dealt with.
+    fate: Fate | None = None
 
     @property
     def last_line(self) -> int:
@@ -233,6 +236,7 @@ def list_rows(
     )
     suggestions = iter(suggest(RowProblem(kind, values) for error, values in read for kind in error.kinds))
     told = own.tell(found) if own else found
+    fates = corrections.find_fates(one.key, [error.line for error in found]) if one.fixed.version else {}
     rows = [
         RowShown(
             error.line,
@@ -244,6 +248,7 @@ def list_rows(
             ],
             mark(shown.row, error.kinds, layout, own),
             _name_own_cells(own, shown.row, error.kinds) if own and own.has_text else _name_cells(error, layout),
+            fate=fates.get(error.line),
         )
         for error, shown in zip(found, told, strict=True)
     ]

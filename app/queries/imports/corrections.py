@@ -34,7 +34,7 @@ from app.queries.bulk_insert import copy, with_key
 from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import RecordedError
 from app.queries.listings.search import WrittenBy
-from app.statuses import CorrectionState, RetriedRows, sql_literal
+from app.statuses import CorrectionState, RetriedRows, TakenUpAs, sql_literal
 
 #: Number of rows on a page of ``iter_texts``.
 _PAGE_ROWS = 5_000
@@ -724,6 +724,41 @@ def find_parent_lines(parent: ImportKey, by: int, lines: Collection[int]) -> dic
     """
     rows = fetch(query, {**parent._asdict(), "by": by, "lines": [*lines]})
     return {row.taken_line: row.line for row in rows}
+
+
+class Fate(NamedTuple):
+    """What has become of a failed row that is dealt with, and of one that waits to be imported."""
+
+    state: CorrectionState
+    #: The import that has taken it up, if any: its name, how it has it, and whether the row has failed there again.
+    public_id: UUID | None
+    name: str | None
+    taken_up_as: TakenUpAs | None
+    has_failed: bool
+
+
+def find_fates(key: ImportKey, lines: Collection[int]) -> dict[int, Fate]:
+    """The fates of the failed rows on these lines, without those of rows that are open."""
+    query = f"""
+        select c.line, c.state, t.public_id, coalesce(nullif(t.name, ''), t.file_name) as name, t.taken_up_as,
+            exists (
+                select from row_errors f
+                where f.seller_id = %(seller_id)s and f.import_id = c.taken_by and f.line = c.taken_line
+            ) as has_failed
+        from unnest(%(lines)s::int[]) as e (line) join {_CORRECTION}
+        left join imports t on t.seller_id = %(seller_id)s and t.id = c.taken_by
+        where c.taken_by is not null or c.state <> {_OPEN}
+    """
+    return {
+        row.line: Fate(
+            CorrectionState(row.state),
+            row.public_id,
+            row.name,
+            row.taken_up_as and TakenUpAs(row.taken_up_as),
+            row.has_failed,
+        )
+        for row in fetch(query, {**key._asdict(), "lines": [*lines]})
+    }
 
 
 def find_owner(taker: ImportKey) -> ImportKey | None:
