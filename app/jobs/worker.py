@@ -52,8 +52,8 @@ _ASK_AGAIN_SECONDS = 1.0
 _SHORT_LIFE_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 #: How much lower a work-horse's priority is than its worker's (see ``nice``), so that pages come first where an import
-#: keeps all processors busy. Not the lowest: beside busy uploads it still gets its chunk done within the lease.
-_NICENESS = 10
+#: keeps all processors busy. With a third of their share, it gets its chunk done within the lease beside them.
+_NICENESS = 5
 #: Time between a failed preparation for jobs and the next one.
 _REST_SECONDS = 60.0
 

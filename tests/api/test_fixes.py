@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.imports.fixes.answers import FOR_GROUPS, Rule
 from app.models import Seller
 from tests.api.conftest import problem
 from tests.factories import csv_bytes, make_items, row, start
@@ -61,3 +62,19 @@ def test_what_is_no_answer_gets_a_sentence(program, seller: Seller, run_jobs: Ca
     assert problem(program.post(f"{path}/rows", json={"rows": [{"line": 2, "row": 'a,"b'}]}), 422, "invalid-request")[
         "errors"
     ]
+
+
+def test_an_answer_that_suits_none_of_the_rows_leaves_them_as_they_are(
+    program, seller: Seller, run_jobs: Callable[[], None]
+) -> None:
+    make_items()
+    made = start(seller, csv_bytes([row(price="x"), row(urn="", name="Nothing", quantity="x")]) + b"CREATE\n")
+    run_jobs()
+    path = f"imports/{made.public_id}/fix"
+    program.post(path)
+    for rule in {*FOR_GROUPS} - {Rule.LEAVE_OUT}:
+        cells = {"HIDDEN": ""} if rule == Rule.SET else {}
+        for cause in ("price-not-whole", "quantity-not-whole", "column-count", "price-in-pounds"):
+            body = {"rule": rule, "cause": cause, "column": "PRICE", "cells": cells}
+            answered = program.post(f"{path}/answers", json=body)
+            assert (answered.status_code, answered.get_json()["open"]) == (200, 3), (rule, cause, answered.get_json())

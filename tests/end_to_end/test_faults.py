@@ -115,7 +115,7 @@ def test_a_work_horse_killed_before_there_is_a_job_is_replaced(environ: dict[str
         # One of them is a deliverer's.
         waiting = wait_until(lambda: found if len(found := horses(supervisor)) == 2 else None)
         # Pages come first where they share the processors.
-        wait_until(lambda: {horse.nice() for horse in waiting} == {min(supervisor.nice() + 10, 19)})
+        wait_until(lambda: {horse.nice() for horse in waiting} == {min(supervisor.nice() + 5, 19)})
         for horse in waiting:
             kill(horse)
         assert look(finish(start(seller, [row()]))).status == "COMPLETED"

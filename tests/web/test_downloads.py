@@ -185,7 +185,7 @@ def test_what_a_page_links_to_for_a_spreadsheet_begins_with_a_byte_order_mark(
         for link in page(client, path).select("a[href*='.csv']")
     }
     marked = {link.partition("?")[0].rpartition("/")[2] for link in links if "spreadsheet=1" in link}
-    ready = {"failed.csv", "as-updates.csv", "remaining.csv", "succeeded.csv", "template.csv"}
+    ready = {"failed.csv", "as-updates.csv", "remaining.csv", "succeeded.csv", "template.csv", "sample.csv"}
     assert marked == {*ready, "export.csv"}
     # The file as uploaded stays what it was.
     assert {link.rpartition("/")[2] for link in links if "spreadsheet=1" not in link} == {"source.csv"}

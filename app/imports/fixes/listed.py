@@ -116,7 +116,8 @@ def add_up(key: ImportKey, header: str, cause: str) -> dict[int, dict[str, str]]
 
 def _find(seller_id: int, header: str, errors: Sequence[RecordedError]) -> list[_Of]:
     """What these rows mean that say clearly which item they are."""
-    reader = LineReader([as_file(pa.array([error.row for error in errors]))], header=header, offset=0, line=2)
+    texts = pa.array([error.row for error in errors], pa.string())
+    reader = LineReader([as_file(texts)], header=header, offset=0, line=2)
     rows = [next(each_row(reader.take(1).rows), None) for _ in errors]
     found = items.resolve({row.name for row in rows if row})
     meant = [
