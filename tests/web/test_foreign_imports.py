@@ -76,7 +76,7 @@ def test_what_is_to_be_fixed_has_the_names_and_lines_of_the_sellers_file(client:
     one = db.session.get_one(Import, (made.seller_id, made.id))
     engine.give(one, NewAnswer(Rule.SET, "listing-exists", "", None, {"PRICE": "150"}))
     answer = page(client, path).select_one(".fix-answers li")
-    assert words(answer).startswith("You already have this listing: Price 150 · lines 2 and 5")
+    assert words(answer).startswith("You already have this listing → Price 150 · lines 2 and 5")
 
 
 def test_rows_left_out_and_added_come_with_their_reason(client: FlaskClient, made: Import) -> None:
