@@ -363,11 +363,11 @@ def test_an_answer_whose_rows_later_ones_changed_says_so_and_goes_with_them(
     soup = presses.look()
     assert told(soup) == [
         ["Unknown condition “Near Mnt” → CONDITION NM", "lines 2 and 3"],
-        ["Price is not a whole number “y” → PRICE 5", "line 2: changed again by a later answer"],
-        ["Price is not a whole number “x” → PRICE y", "line 2: changed again by a later answer"],
+        ["Price is not a whole number “y” → PRICE 5", "line 2: also changed by a later answer"],
+        ["Price is not a whole number “x” → PRICE y", "line 2: also changed by a later answer"],
     ]
     (taken_back,) = [form.parent for form in soup.select(".fix-answers form")]
-    assert "Take back puts lines 2 and 3 back as uploaded, with their other answers." in words(taken_back)
+    assert "Take back puts lines 2 and 3 back as uploaded, and drops their other answers." in words(taken_back)
     presses.press("Take back", soup)
     # The row of both answers is as it was uploaded.
     assert presses.state() == {"correct": 0, "open": 2, "left-out": 0, "taken": 0}
