@@ -160,7 +160,7 @@ class ToFix:
     marks: Mapping[tuple[int, ErrorKind], str]
     answers: list[GivenAnswer]
     #: What has become of the rows of each of them.
-    fates: Mapping[int, Fate]
+    fates: Mapping[int, AnswerFate]
     #: Whether there are older answers than these.
     has_older: bool
 
@@ -176,7 +176,7 @@ class ToFix:
         return min(99, self.standing.rows_done * 100 // self.open_rows) if self.open_rows else 0
 
 
-class Fate(NamedTuple):
+class AnswerFate(NamedTuple):
     """What has become of the rows of an answer."""
 
     #: Those that it was the last one for.
@@ -237,8 +237,9 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
     values = corrections.list_values(one.key, wanted, per_group=_VALUES if kind is None else _VALUES_ALONE)
     sure = [each for each in values if _is_sure(each)]
     answers = corrections.list_answers(one.key, limit=_ANSWERS + 1, before=before)
-    shown = _show_groups(one, wanted[:_GROUPS], values)
-    marks = _mark_again(one.key) if standing.open_corrected and standing.is_small else {}
+    layout = layout_of(lookups.get_source(one.key).header)
+    shown = _show_groups(one, wanted[:_GROUPS], values, layout)
+    marks = _mark_again(one.key, layout) if standing.open_corrected and standing.is_small else {}
     again = sorted({line for (line, _), mark in marks.items() if mark == _NEW})
     is_sure = {(each.kind, each.value) for each in sure}
     single = [each for group in shown for each in group.values if len(each.offers) == 1]
@@ -258,17 +259,16 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
         again,
         marks,
         answers[:_ANSWERS],
-        _tell_fates(one.key, answers[:_ANSWERS], corrections.find_held(one.key, standing)),
+        _tell_fates(one.key, answers[:_ANSWERS], corrections.find_held(one.key, standing), layout),
         len(answers) > _ANSWERS,
     )
 
 
-def _mark_again(key: ImportKey) -> dict[tuple[int, ErrorKind], str]:
+def _mark_again(key: ImportKey, layout: Layout) -> dict[tuple[int, ErrorKind], str]:
     """The problems of the first corrected rows that they did not have as they were uploaded, or with another value."""
-    rows = corrections.list_wrong_again(key, limit=_WRONG_AGAIN)
+    rows = corrections.list_open_corrected(key, limit=_WRONG_AGAIN)
     uploaded = row_errors.find(key, [row.line for row in rows])
     own = seller_file.own_lines(key, uploaded)
-    layout = layout_of(lookups.get_source(key).header)
     marks = {}
     for row in rows:
         before = uploaded[row.line]
@@ -280,10 +280,12 @@ def _mark_again(key: ImportKey) -> dict[tuple[int, ErrorKind], str]:
     return marks
 
 
-def _tell_fates(key: ImportKey, answers: Sequence[GivenAnswer], held: Mapping[int, Held] | None) -> dict[int, Fate]:
+def _tell_fates(
+    key: ImportKey, answers: Sequence[GivenAnswer], held: Mapping[int, Held] | None, layout: Layout
+) -> dict[int, AnswerFate]:
     """What has become of the rows of these answers, by their lines in the file that the seller has uploaded."""
     if held is None:
-        return {answer.number: Fate(Held(answer.rows, answer.rows, []), 0, [], False) for answer in answers}
+        return {answer.number: AnswerFate(Held(answer.rows, answer.rows, []), 0, [], False) for answer in answers}
     last = corrections.find_last_answers(key, {line for answer in answers for line in answer.lines or ()})
     found = {}
     for answer in answers:
@@ -291,8 +293,8 @@ def _tell_fates(key: ImportKey, answers: Sequence[GivenAnswer], held: Mapping[in
         lines = {line: last[line] for line in sorted(answer.lines or ()) if line in last}
         changed = [line for line, (number, _) in lines.items() if number != answer.number][:_CHANGED]
         has_others = any(others for number, others in lines.values() if number == answer.number)
-        found[answer.number] = Fate(of_it, answer.rows - of_it.rows, changed, has_others)
-    values = _tell_values(key, [(answer, found[answer.number].held.lines) for answer in answers])
+        found[answer.number] = AnswerFate(of_it, answer.rows - of_it.rows, changed, has_others)
+    values = _tell_values(key, [(answer, found[answer.number].held.lines) for answer in answers], layout)
     own = seller_file.own_lines(key, {line for one in found.values() for line in (*one.held.lines, *one.changed_lines)})
     return {
         number: one._replace(
@@ -304,12 +306,11 @@ def _tell_fates(key: ImportKey, answers: Sequence[GivenAnswer], held: Mapping[in
     }
 
 
-def _tell_values(key: ImportKey, answers: Sequence[tuple[GivenAnswer, list[int]]]) -> dict[int, str]:
+def _tell_values(key: ImportKey, answers: Sequence[tuple[GivenAnswer, list[int]]], layout: Layout) -> dict[int, str]:
     """What answers that do not name their values have made of rows on some lines, by the numbers of the answers."""
     asked = {line for answer, lines in answers if answer.rule in _SILENT for line in lines}
     now = corrections.find_texts(key, asked) if asked else {}
-    uploaded = row_errors.find(key, now)
-    layout = layout_of(lookups.get_source(key).header)
+    uploaded = row_errors.find(key, now) if now else {}
     told = {}
     for answer, lines in answers if now else ():
         each = (
@@ -346,15 +347,12 @@ def list_left_out(one: ImportProgress, after_line: int) -> tuple[list[LeftOut], 
     own = seller_file.own_lines(one.key, {error.line for error in errors})
     cards = {meant.line: meant.card for meant in listed.tell(one, errors)}
     last = corrections.find_last_answers(one.key, own)
-    reasons = {
-        number: corrections.get_answer(one.key, number).cells.get(REASON, "")
-        for number in {number for number, _ in last.values()}
-    }
+    answers = corrections.find_answers(one.key, {number for number, _ in last.values()})
     found: dict[ErrorKind, LeftOut] = {}
     for error in errors:
         line, kind = own[error.line], error.kinds[0]
         rest = _tell_rest(name_values([cell.value for cell in find_cells(error.row)], layout), ())
-        reason = reasons[last[error.line][0]] if error.line in last else ""
+        reason = answers[last[error.line][0]].cells.get(REASON, "") if error.line in last else ""
         why = "" if reason == kind.cause.title else reason
         found.setdefault(kind, LeftOut(kind, [])).rows.append((error, line, cards.get(line, rest), why))
     return [*found.values()], goes_on
@@ -374,11 +372,12 @@ def _is_sure(one: Value) -> bool:
     return sure_value(one.kind, one.value) is not None if one.value else False
 
 
-def _show_groups(one: ImportProgress, groups: Sequence[Group], values: Sequence[Value]) -> list[GroupToFix]:
+def _show_groups(
+    one: ImportProgress, groups: Sequence[Group], values: Sequence[Value], layout: Layout
+) -> list[GroupToFix]:
     key = one.key
     kinds = {group.kind for group in groups}
     values = [each for each in values if each.kind in kinds]
-    layout = layout_of(lookups.get_source(key).header)
     # A value of one row is shown with what the rest of the row tells.
     values, rows = _locate(key, values, layout)
     problems = [_problem(each, rows, layout) for each in values]

@@ -240,6 +240,12 @@ def get_answer(key: ImportKey, number: int) -> GivenAnswer:
     return _as_given(db.session.execute(_answers(key).where(Answer.number == number)).one())
 
 
+def find_answers(key: ImportKey, numbers: Collection[int]) -> dict[int, GivenAnswer]:
+    """The answers with these numbers."""
+    found = map(_as_given, db.session.execute(_answers(key).where(Answer.number.in_(numbers))))
+    return {answer.number: answer for answer in found}
+
+
 def list_answers(key: ImportKey, *, limit: int, before: int | None = None) -> list[GivenAnswer]:
     """The last answers, or the last ones before a number, newest first, without those that were taken back."""
     query = _answers(key).where(Answer.rows > 0).order_by(Answer.number.desc()).limit(limit)
@@ -452,7 +458,7 @@ def list_left_out(key: ImportKey, *, after_line: int, limit: int) -> list[Record
     return fetch_as(RecordedError, query, {**key._asdict(), "after": after_line, "limit": limit})
 
 
-def list_wrong_again(key: ImportKey, *, limit: int) -> list[RecordedError]:
+def list_open_corrected(key: ImportKey, *, limit: int) -> list[RecordedError]:
     """At most ``limit`` open rows that are corrected, as they are now, in order."""
     query = f"""
         {_RECORDED} and c.state = {_OPEN} and c.taken_by is null and c."row" is not null order by e.line limit %(limit)s
