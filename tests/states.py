@@ -60,7 +60,7 @@ STATES = [
         ["Pause", "Terminate"],
         (3, 1, 1),
         ["Completed", "Completed, 1 failed", "Running"],
-        "1 of 3 rows is live so far; 1 has a problem. You can close this page",
+        "1 of 3 rows is imported so far; 1 has a problem. You can close this page",
     ),
     State(
         "pausing",
@@ -69,7 +69,7 @@ STATES = [
         ["Terminate"],
         (3, 1, 0),
         ["Completed", "Running", "Paused"],
-        "Pausing – finishing the rows in progress. 1 of 3 rows is live so far.",
+        "Pausing – finishing the rows in progress. 1 of 3 rows is imported so far.",
     ),
     State(
         "paused",
@@ -78,9 +78,9 @@ STATES = [
         ["Resume", "Terminate"],
         (3, 1, 0),
         ["Completed", "Paused", "Paused"],
-        "Paused after 1 of 3 rows. Resume to carry on from there. 1 of 3 rows is live so far.",
+        "Paused after 1 of 3 rows. Resume to carry on from there. 1 of 3 rows is imported so far.",
     ),
-    State("completed", "COMPLETED", "Completed", [], (2, 2, 0), ["Completed", "Completed"], "All 2 rows are live."),
+    State("completed", "COMPLETED", "Completed", [], (2, 2, 0), ["Completed", "Completed"], "All 2 rows are imported."),
     State(
         "failed",
         "FAILED",
@@ -88,7 +88,7 @@ STATES = [
         [],
         (2, 1, 1),
         ["Completed", "Completed, 1 failed"],
-        "1 of 2 rows is live. 1 row has a problem.",
+        "1 of 2 rows is imported. 1 row has a problem.",
         ("Retry failed rows",),
     ),
     State(
@@ -98,7 +98,7 @@ STATES = [
         [],
         (3, 1, 0),
         ["Completed", "Terminated", "Terminated"],
-        "Terminated after 1 of 3 rows. 1 row is live and will stay live. 2 rows were not processed.",
+        "Terminated after 1 of 3 rows. 1 row was imported and will stay. 2 rows were not processed.",
         ("Import remaining rows",),
     ),
     State(
@@ -108,7 +108,7 @@ STATES = [
         [],
         (2, 1, 0),
         ["Completed", "Failed"],
-        "1 of 2 rows is live. 1 row could not be processed; the table of batches says why.",
+        "1 of 2 rows is imported. 1 row could not be processed; the table of batches says why.",
         ("Import remaining rows",),
     ),
 ]

@@ -274,7 +274,7 @@ def _title(one: ImportProgress) -> str:
         state = f"{one.percent}%"
     elif one.can_resume:
         state = f"{state} at {one.percent}%"
-    return f"{state} · {one.name}"
+    return f"{state} · {one.title}"
 
 
 def _news(one: ImportProgress, moves: throughput.Pace) -> str:

@@ -184,7 +184,7 @@ def test_the_title_tells_how_far_it_is_and_what_has_come_of_it(page: Page, gate:
     gate.open()
     status_of(page, "FAILED")
     expect(page).to_have_title("Failed: 10% of rows · stock.csv – Sluice")
-    expect(page.locator("[data-announcer]")).to_contain_text("4,950 of 5,500 rows are live")
+    expect(page.locator("[data-announcer]")).to_contain_text("4,950 of 5,500 rows are imported")
 
 
 @pytest.mark.parametrize("width", [1280, 375])

@@ -54,7 +54,7 @@ def test_a_chosen_file_is_imported(page: Page) -> None:
     upload_and_follow(page, FIRST_IMPORT.read_bytes(), name="first-import.csv")
     expect(page.get_by_role("heading", name="first-import.csv")).to_be_visible()
     status_of(page, "COMPLETED")
-    expect(page.locator(".outcome")).to_have_text("All 62 rows are live.")
+    expect(page.locator(".outcome")).to_have_text("All 62 rows are imported.")
 
 
 def test_a_chosen_file_is_checked(page: Page) -> None:

@@ -68,7 +68,7 @@ def test_the_examples_upload_wait_and_fetch_the_failed_rows(
         # Started twice in a night, it imports once.
         for _ in range(2):
             ran = subprocess.run(command, env=own, capture_output=True, text=True, timeout=60, check=False)
-            assert "FAILED" in ran.stdout or "3 of 5 rows are live" in ran.stdout, ran.stderr
+            assert "FAILED" in ran.stdout or "3 of 5 rows are imported" in ran.stdout, ran.stderr
     assert (tmp_path / "stock.failed.csv").read_bytes() == csv_bytes(bad)
     assert len(listed(seller)) == 3
     assert db.session.scalar(text("select count(*) from imports")) == 1

@@ -56,7 +56,7 @@ def test_everybody_who_wants_to_know_is_told(
     assert said["type"] == "import.failed"
     assert (said["data"]["id"], said["data"]["successful"], said["data"]["failed"]) == (str(started.public_id), 1, 1)
     assert said["data"]["links"]["html"] == f"https://sluice.example.com/imports/{started.public_id}"
-    assert "1 of 2 rows is live." in written.get_content()
+    assert "1 of 2 rows is imported." in written.get_content()
 
 
 def test_pause_and_terminate_are_told_by_the_tick(there: Receiver, open_environ, seller: Seller) -> None:

@@ -67,42 +67,44 @@ LEAVE = "You can close this page – the import will carry on."
     ("one", "sentence"),
     [
         (progress("RUNNING", 9, 0, 0, 0), f"File checked. Importing will start in a moment. {LEAVE}"),
-        (progress("RUNNING", 5_022, 1_000, 20, 0), f"1,020 of 5,022 rows are live so far. {LEAVE}"),
-        (progress("RUNNING", 9, 0, 0, 2), f"0 of 9 rows are live so far; 2 have problems. {LEAVE}"),
+        (progress("RUNNING", 5_022, 1_000, 20, 0), f"1,020 of 5,022 rows are imported so far. {LEAVE}"),
+        (progress("RUNNING", 9, 0, 0, 2), f"0 of 9 rows are imported so far; 2 have problems. {LEAVE}"),
         (
             progress("RUNNING", 9, 1, 0, 0, pausing=True),
-            "Pausing – finishing the rows in progress. 1 of 9 rows is live so far.",
+            "Pausing – finishing the rows in progress. 1 of 9 rows is imported so far.",
         ),
         (progress("PAUSED", 9, 0, 0, 0), "Paused after 0 of 9 rows. Resume to carry on from there."),
         (
             progress("PAUSED", 9, 2, 1, 1),
-            "Paused after 4 of 9 rows. Resume to carry on from there. 3 of 9 rows are live so far; 1 has a problem.",
+            "Paused after 4 of 9 rows. Resume to carry on from there. 3 of 9 rows are imported so far; "
+            "1 has a problem.",
         ),
-        (progress("COMPLETED", 1, 0, 1, 0), "The row is live."),
-        (progress("COMPLETED", 5_022, 5_000, 22, 0), "All 5,022 rows are live."),
-        (progress("FAILED", 5_022, 4_719, 0, 303), "4,719 of 5,022 rows are live. 303 rows have problems."),
+        (progress("COMPLETED", 1, 0, 1, 0), "The row is imported."),
+        (progress("COMPLETED", 5_022, 5_000, 22, 0), "All 5,022 rows are imported."),
+        (progress("FAILED", 5_022, 4_719, 0, 303), "4,719 of 5,022 rows are imported. 303 rows have problems."),
         (progress("FAILED", 1, 0, 0, 1), "The row was not imported. 1 row has a problem."),
         (
             progress("FAILED", 9, 6, 0, 1),
-            "6 of 9 rows are live. 1 row has a problem. 2 rows could not be processed; the table of batches says why.",
+            "6 of 9 rows are imported. 1 row has a problem. "
+            "2 rows could not be processed; the table of batches says why.",
         ),
         (
             progress("TERMINATED", 9, 6, 0, 1),
-            "Terminated after 7 of 9 rows. 6 rows are live and will stay live. 1 row has a problem. "
+            "Terminated after 7 of 9 rows. 6 rows were imported and will stay. 1 row has a problem. "
             "2 rows were not processed.",
         ),
         (progress("TERMINATED", 1, 0, 0, 0), "Terminated after 0 of 1 row. 1 row was not processed."),
-        (progress("COMPLETED", 9, 4, 2, 0, unchanged=3), "All 9 rows are live (3 of them already were)."),
-        (progress("COMPLETED", 9, 4, 4, 0, unchanged=1), "All 9 rows are live (1 of them already was)."),
-        (progress("COMPLETED", 9, 0, 0, 0, unchanged=9), "All 9 rows are live (all of them already were)."),
-        (progress("COMPLETED", 1, 0, 0, 0, unchanged=1), "The row is live (it already was)."),
+        (progress("COMPLETED", 9, 4, 2, 0, unchanged=3), "All 9 rows are imported (3 of them changed nothing)."),
+        (progress("COMPLETED", 9, 4, 4, 0, unchanged=1), "All 9 rows are imported (1 of them changed nothing)."),
+        (progress("COMPLETED", 9, 0, 0, 0, unchanged=9), "All 9 rows are imported (none of them changed anything)."),
+        (progress("COMPLETED", 1, 0, 0, 0, unchanged=1), "The row is imported (it changed nothing)."),
         (
             progress("FAILED", 9, 0, 0, 8, unchanged=1),
-            "1 of 9 rows is live (it already was). 8 rows have problems.",
+            "1 of 9 rows is imported (it changed nothing). 8 rows have problems.",
         ),
         (
             progress("TERMINATED", 9, 2, 0, 0, unchanged=1),
-            "Terminated after 3 of 9 rows. 3 rows are live and will stay live. 6 rows were not processed.",
+            "Terminated after 3 of 9 rows. 3 rows were imported and will stay. 6 rows were not processed.",
         ),
     ],
 )
@@ -119,7 +121,7 @@ def test_the_number_of_groups_is_told_where_it_is_known(groups: int, words: str)
 
 
 def test_a_single_row_needs_no_group() -> None:
-    assert describe(progress("FAILED", 2, 1, 0, 1), groups=1) == "1 of 2 rows is live. 1 row has a problem."
+    assert describe(progress("FAILED", 2, 1, 0, 1), groups=1) == "1 of 2 rows is imported. 1 row has a problem."
 
 
 def related_to(one: ImportProgress, rows: RetriedRows) -> RelatedImports:
@@ -146,22 +148,22 @@ def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:
             24,
             15,
             9,
-            "35 of 44 rows are live: 20 at once, 15 after you fixed them.",
+            "35 of 44 rows are imported: 20 at once, 15 after you fixed them.",
             "All 24 failed rows are dealt with: 15 imported later, 9 left out.",
         ),
-        (1, 0, 1, "43 of 44 rows are live.", "The failed row is dealt with: 1 left out."),
+        (1, 0, 1, "43 of 44 rows are imported.", "The failed row is dealt with: 1 left out."),
         (
             44,
             44,
             0,
-            "All 44 rows are live: 44 after you fixed them.",
+            "All 44 rows are imported: 44 after you fixed them.",
             "All 44 failed rows are dealt with: 44 imported later.",
         ),
         (
             24,
             14,
             9,
-            "34 of 44 rows are live: 20 at once, 14 after you fixed them.",
+            "34 of 44 rows are imported: 20 at once, 14 after you fixed them.",
             "24 rows failed: 14 imported later, 9 left out, 1 left to fix.",
         ),
     ],
@@ -193,8 +195,8 @@ def test_what_became_of_failed_rows_is_counted(
     [
         (progress("RUNNING", 6, 0, 0, 0), 0, "6 of 9 rows were imported, and that is being undone."),
         (ended("COMPLETED", 6, 6, 0, 0), 0, "Nothing of it is live any more: 6 of 9 rows were imported, then undone."),
-        (ended("COMPLETED", 6, 6, 0, 0), 2, "6 of 9 rows were imported, then undone, except for 2 listings."),
-        (ended("TERMINATED", 6, 4, 0, 0), 2, "6 of 9 rows were imported, then undone, in part."),
+        (ended("COMPLETED", 6, 6, 0, 0), 2, "6 of 9 rows were imported, then undone except for 2 listings."),
+        (ended("TERMINATED", 6, 4, 0, 0), 2, "6 of 9 rows were imported, then undone in part."),
     ],
 )
 def test_no_row_of_an_undone_import_is_said_to_be_live(undone: ImportProgress, kept: int, sentence: str) -> None:
@@ -341,4 +343,4 @@ def test_the_check_of_the_file_is_told_beside_what_failed(one: ImportProgress, w
 )
 def test_rows_that_a_converted_file_left_out_are_part_of_the_sentence(left_out: int, undecided: int, said: str) -> None:
     one = replace(ended("COMPLETED", 47, 47, 0, 0), left_out=left_out, undecided=undecided)
-    assert describe(one) == f"All 47 rows are live. {said}"
+    assert describe(one) == f"All 47 rows are imported. {said}"

@@ -181,7 +181,7 @@ def test_bytes_that_were_imported_are_asked_about_under_any_name(
     (earlier,) = question.select(".earlier li")
     assert earlier["data-import-id"] == str(first.public_id)
     assert words(earlier.select_one("a")) == "stock.csv"
-    assert "All 2 rows are live." in words(earlier)
+    assert "All 2 rows are imported." in words(earlier)
     assert question.find("a", string="Show the earlier import")["href"] == f"/imports/{first.public_id}"
 
 

@@ -169,7 +169,7 @@ def test_the_demo_file_is_all_dealt_with_in_few_presses(client: FlaskClient, sel
     assert soup.select_one(".relations li time") is not None
     soup = page(client, f"/imports/{one.public_id}")
     assert words(soup.select_one(".outcome")) == (
-        f"42 of 44 rows are live: 20 at once, 22 after you fixed them. {dealt_with.format('')}."
+        f"42 of 44 rows are imported: 20 at once, 22 after you fixed them. {dealt_with.format('')}."
     )
     # Nothing of it is red any more.
     assert [words(pill) for pill in soup.select("[data-state] .pill")] == ["Dealt with"]

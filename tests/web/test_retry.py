@@ -65,7 +65,7 @@ def test_failed_rows_succeed_once_the_catalog_is_mended_and_the_parent_shows_it(
     rows = [row(urn=f"urn:test:{n}", comment="one\r\ntwo, “so”") for n in (1, 2, 3)]
     made = start(seller, csv_bytes(rows, newline="\r\n"), file_name="my stock.csv")
     finish(made)
-    assert lead(client, made).startswith("1 of 3 rows is live. 2 rows have problems")
+    assert lead(client, made).startswith("1 of 3 rows is imported. 2 rows have problems")
     make_items(3)
     element = live_part(page(client, f"/imports/{made.public_id}{face}"))
     answer = press(client, element, "Retry failed rows")
@@ -78,7 +78,7 @@ def test_failed_rows_succeed_once_the_catalog_is_mended_and_the_parent_shows_it(
     assert len(listed(seller)) == 3
     assert relatives(client, made, face) == ["Failed rows retried as my stock (failed rows).csv Completed"]
     assert relatives(client, retried, face) == ["Retry of the failed rows in my stock.csv, imported Dealt with"]
-    told = "All 3 rows are live: 1 at once, 2 by a retry. 2 rows failed and have been retried."
+    told = "All 3 rows are imported: 1 at once, 2 by a retry. 2 rows failed and have been retried."
     assert lead(client, made) == told
     # The parent itself is as it was, and the books of both are true.
     assert (look(made).status, look(made).failed) == ("FAILED", 2)

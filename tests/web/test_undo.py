@@ -97,7 +97,7 @@ def test_from_the_preview_to_what_was_kept(
     assert [(one["URN"], one["LINE"]) for one in report] == [("urn:test:2", "2"), ("urn:test:4", "")]
 
     told = page(client, f"/imports/{mixed.public_id}")
-    assert "4 of 4 rows were imported, then undone, except for 2 listings." in words(told.select_one(".outcome"))
+    assert "4 of 4 rows were imported, then undone except for 2 listings." in words(told.select_one(".outcome"))
     assert ", 2 kept:" in words(told.select_one("[data-undone]"))
     assert told.select_one("[data-undo]") is None
     assert client.get(f"/imports/{mixed.public_id}/undo").status_code == 303
@@ -172,6 +172,13 @@ def test_what_keeps_a_listing_is_a_line_of_the_sellers_own_file(
     assert listed(seller) == before
 
 
+def buttons_to_fix(soup: BeautifulSoup) -> list[tuple[str, str]]:
+    """The buttons of the next steps that are about failed rows, the primary one first, and where they lead."""
+    steps = soup.select(".next-steps > form")
+    assert "btn-primary" in steps[0].select_one("button")["class"]
+    return [(words(form.button), str(form["action"])) for form in steps]
+
+
 def test_the_page_of_failed_rows_says_that_their_import_is_undone_and_offers_it_again(
     client: FlaskClient, seller: Seller, run_jobs: RunJobs
 ) -> None:
@@ -185,17 +192,23 @@ def test_the_page_of_failed_rows_says_that_their_import_is_undone_and_offers_it_
     asked = page(client, f"/imports/{fixes.public_id}/undo")
     assert "you can import its rows again from stock.csv" in words(asked.select_one("main"))
     assert words(asked.select_one("#removed-heading")) == "To be removed"
-    # A terminated undo leaves open which rows are live.
+    # A terminated undo leaves open which rows are imported.
     terminated = undo.start(seller.id, fixes.public_id)
     commands.terminate(seller.id, terminated.public_id)
     said = words(page(client, f"/imports/{one.public_id}").select_one(".outcome"))
-    assert said.startswith("1 of 3 rows is live; 1 was imported later, then undone in part.")
+    assert said.startswith("1 of 3 rows is imported; 1 was imported later, then undone in part.")
     undone = undo.start(seller.id, fixes.public_id)
     run_jobs()
+    to_do = [
+        ("Import 1 corrected row", f"/imports/{one.public_id}/fix/import"),
+        ("Fix 1 row", f"/imports/{one.public_id}/fix/start"),
+    ]
     shown = page(client, f"/imports/{one.public_id}")
     assert "2 rows failed: 1 corrected but not imported, 1 left to fix." in words(shown.select_one(".outcome"))
     assert words_but_times(shown.select_one(".relations")) == "Corrected rows imported as fixes of stock.csv Undone"
-    assert words(shown.select_one(".next-steps .btn-primary")) == "Fix 1 row"
+    # Both can be done, and the bell names the undo as such.
+    assert buttons_to_fix(shown) == to_do
+    assert words(shown.select_one("#bell [data-bell-name]")) == "Undo of fixes of stock.csv"
     to_fix = page(client, f"/imports/{one.public_id}/fix")
     assert words(to_fix.select_one(".fix-state .btn-primary")) == "Import 1 corrected row"
     assert words(to_fix.select_one(".fix-state p")).endswith("then undone")
@@ -204,8 +217,7 @@ def test_the_page_of_failed_rows_says_that_their_import_is_undone_and_offers_it_
     assert words_but_times(reopened) == "Its rows are open again in stock.csv, imported Failed"
     # So that is the next step on both pages, and nothing of the import is shown as live.
     for each in (undone, fixes):
-        button = page(client, f"/imports/{each.public_id}").select_one(".next-steps .btn-primary")
-        assert (words(button), button.parent["action"]) == ("Fix 1 row", f"/imports/{one.public_id}/fix/start")
+        assert buttons_to_fix(page(client, f"/imports/{each.public_id}")) == to_do
     over = page(client, f"/imports/{fixes.public_id}")
     assert words(over.select_one(".outcome")) == "Nothing of it is live any more: the row was imported, then undone."
     assert over.select(".summary :is(.meter-successful, .tone-success)") == []

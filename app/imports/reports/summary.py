@@ -14,8 +14,8 @@ def describe(one: ImportProgress, *, groups: int | None = None, related: Related
     """The summary of an import.
 
     ``groups`` is the number of causes of its failed rows, where it is known; ``related`` says which of its rows others
-    have taken up, so that there is nothing left to do about them here. The summary of a check calls no row live,
-    because a check writes nothing.
+    have taken up, so that there is nothing left to do about them here. The summary of a check calls no row
+    imported, because a check writes nothing.
     """
     return " ".join(_sentences(one, groups, related))
 
@@ -151,9 +151,9 @@ def _over(one: ImportProgress, groups: int | None, related: RelatedImports | Non
     if related and related.undo:
         yield f"{_imported(one, related.undo, related.kept)}."
     elif not is_terminated:
-        yield f"{_live(one, related)}."
+        yield f"{_say_imported(one, related)}."
     elif one.successful:
-        yield f"{_rows(one.successful)} {_are(one.successful)} live and will stay live."
+        yield f"{_rows(one.successful)} {_were(one.successful)} imported and will stay."
     yield from _left_to_do(one, groups, related)
 
 
@@ -255,20 +255,23 @@ def _undone(one: ImportProgress) -> str:
     return ", ".join([f"{counted(first, 'listing')} {what}", *(f"{count:,} {what}" for count, what in others)])
 
 
-def _live(one: ImportProgress, related: RelatedImports | None) -> str:
-    """The number of live rows, in a sentence; with those that are live by the imports that have taken them up."""
-    later = [*_live_since(related)] if related else []
+def _say_imported(one: ImportProgress, related: RelatedImports | None) -> str:
+    """The number of imported rows, in a sentence; with those that imports which have taken them up have imported.
+
+    They are not called live: a row may have made its listing a hidden one.
+    """
+    later = [*_imported_since(related)] if related else []
     in_part = _undone_in_part(related) if related else ""
-    live = one.successful + sum(count for count, _ in later)
-    words = f"{_say_live(live, one.total)}{'' if live or not in_part else ' at first'}"
+    imported = one.successful + sum(count for count, _ in later)
+    words = f"{_share_imported(imported, one.total)}{'' if imported or not in_part else ' at first'}"
     if not later:
-        return f"{words}{_already(one)}{in_part}"
-    told = [f"{one.successful:,} at once{_already(one)}"] if one.successful else []
+        return f"{words}{_unchanged(one)}{in_part}"
+    told = [f"{one.successful:,} at once{_unchanged(one)}"] if one.successful else []
     return f"{words}: {', '.join([*told, *(f'{count:,} {how}' for count, how in later)])}{in_part}"
 
 
-def _live_since(related: RelatedImports) -> Iterator[tuple[int, str]]:
-    """How many rows of an import are live by others, and how that came; none if it is not known of all of these."""
+def _imported_since(related: RelatedImports) -> Iterator[tuple[int, str]]:
+    """How many rows of an import others have imported, and how that came; none if it is not known of all of these."""
     takers = [taker for taker in related.takers if taker.successful and taker.is_undone is None]
     # A file that was uploaded may have other rows, too.
     if any(taker.taken_up_as is TakenUpAs.UPLOAD for taker in takers):
@@ -280,18 +283,18 @@ def _live_since(related: RelatedImports) -> Iterator[tuple[int, str]]:
 
 
 def _undone_in_part(related: RelatedImports) -> str:
-    """The end of a sentence about live rows: how many others have imported, and an undo has not finished with."""
+    """The end of that sentence: how many others have imported, and an undo has not finished with."""
     takers = [taker for taker in related.takers if taker.is_undone is False]
     count = sum(taker.successful for taker in takers if taker.taken_up_as is not TakenUpAs.UPLOAD)
     return f"; {count:,} {_were(count)} imported later, then undone in part" if count else ""
 
 
-def _say_live(live: int, total: int) -> str:
-    if live == total:
-        return "The row is live" if total == 1 else f"All {total:,} rows are live"
-    if not live:
+def _share_imported(imported: int, total: int) -> str:
+    if imported == total:
+        return "The row is imported" if total == 1 else f"All {total:,} rows are imported"
+    if not imported:
         return "The row was not imported" if total == 1 else f"None of the {total:,} rows were imported"
-    return f"{live:,} of {total:,} rows {_are(live)} live"
+    return f"{imported:,} of {total:,} rows {_are(imported)} imported"
 
 
 def _imported(one: ImportProgress, undo: ImportProgress, kept: int) -> str:
@@ -304,12 +307,12 @@ def _imported(one: ImportProgress, undo: ImportProgress, kept: int) -> str:
     if not undo.finished_at:
         return f"{words}, and that is being undone"
     left = "in part" if undo.not_processed else f"except for {counted(kept, 'listing')}"
-    return f"{words}, then undone, {left}"
+    return f"{words}, then undone {left}"
 
 
-def _live_so_far(one: ImportProgress) -> str:
+def _imported_so_far(one: ImportProgress) -> str:
     """The same for an import that is not over: always in the same words, of which only the numbers change."""
-    words = f"{one.successful:,} of {_rows(one.total)} {_are(one.successful)} live so far"
+    words = f"{one.successful:,} of {_rows(one.total)} {_are(one.successful)} imported so far"
     return f"{words}; {one.failed:,} {_have(one.failed)}" if one.failed else words
 
 
@@ -318,14 +321,15 @@ def _checked_so_far(one: ImportProgress) -> str:
     return f"{words}; {one.failed:,} {_have(one.failed)}" if one.failed else words
 
 
-def _already(one: ImportProgress) -> str:
-    """The end of a sentence about live rows: how many of them had nothing to change; empty if all had."""
+def _unchanged(one: ImportProgress) -> str:
+    """The end of a sentence about imported rows: how many of them had nothing to change; empty if all had."""
     if not one.unchanged:
         return ""
     if one.successful == 1:
-        return " (it already was)"
-    count = "all" if one.unchanged == one.successful else f"{one.unchanged:,}"
-    return f" ({count} of them already {_were(one.unchanged)})"
+        return " (it changed nothing)"
+    if one.unchanged == one.successful:
+        return " (none of them changed anything)"
+    return f" ({one.unchanged:,} of them changed nothing)"
 
 
 def _problems(one: ImportProgress) -> str:
@@ -364,7 +368,7 @@ _WORDS = {
         begins="File checked. Importing will start in a moment.",
         while_running=".",
         while_paused=".",
-        so_far=_live_so_far,
+        so_far=_imported_so_far,
         over=_over,
     ),
     ImportKind.CHECK: _Words(
