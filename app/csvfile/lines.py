@@ -26,7 +26,8 @@ Wrong = dict[int, list[Problem]]
 class Lines:
     """Consecutive records of a block: valid, invalid and blank ones."""
 
-    #: The byte of the file, and the physical line, just after them.
+    #: The byte of the file at which they begin; and the byte, and the physical line, just after them.
+    start_byte: int
     end_byte: int
     next_line: int
     #: The number of records.
@@ -79,27 +80,26 @@ class LineReader:
         self._validator = Validator(self.layout)
         self._complete = complete
         self._rest: _Part | None = None
-        #: The byte at which the next record begins.
-        self.end_byte = offset
-        self._next_line = line
+        #: The byte, and the physical line, at which the next record begins.
+        self._next_byte, self._next_line = offset, line
 
     def take(self, count: int) -> Lines:
         """The next ``count`` records, or fewer at the end of a block; none at the end of the slice.
 
         Raises FileRejected for bytes that cannot be a row.
         """
-        part = self._rest or self._read_block()
+        part, start = self._rest or self._read_block(), self._next_byte
         if part is None:
-            return Lines(self.end_byte, self._next_line, 0, SCHEMA.empty_table(), {}, None)
+            return Lines(start, start, self._next_line, 0, SCHEMA.empty_table(), {}, None)
         block, rows, row_lines, wrong_lines, problems, first = part
         stop = min(first + count, len(block))
         self._rest = part._replace(first=stop) if stop < len(block) else None
         lines = block.lines[[first, stop]]
-        self.end_byte, self._next_line = block.offset + int(block.starts[stop]), int(lines[1])
+        self._next_byte, self._next_line = block.offset + int(block.starts[stop]), int(lines[1])
         valid = slice(*np.searchsorted(row_lines, lines))
         others = slice(*np.searchsorted(wrong_lines, lines))
         wrong = dict(zip(wrong_lines[others].tolist(), problems[others], strict=True))
-        return Lines(self.end_byte, self._next_line, stop - first, rows[valid], wrong, block)
+        return Lines(start, self._next_byte, self._next_line, stop - first, rows[valid], wrong, block)
 
     def _read_block(self) -> _Part | None:
         block = next(self._blocks, None)

@@ -6,14 +6,17 @@ import os
 import signal
 
 import worker
+from app.csvfile.lines import Lines
 from app.imports.worker import batch_job
-from app.imports.worker.chunk import Attempt, Chunk, Written, write
+from app.imports.worker.chunk import Written, write
+from app.imports.worker.targets import Target
+from app.queries import BatchKey
 
 
-def _write_or_die(attempt: Attempt, chunk: Chunk) -> Written:
-    if attempt.batch.number == int(os.environ["POISONED_BATCH"]):
+def _write_or_die(batch: BatchKey, number: int, lines: Lines, target: Target) -> Written:
+    if batch.number == int(os.environ["POISONED_BATCH"]):
         os.kill(os.getpid(), signal.SIGKILL)
-    return write(attempt, chunk)
+    return write(batch, number, lines, target)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ from sqlalchemy import text
 
 from app.csvfile.causes import Cause
 from app.csvfile.columns import NEWEST
-from app.csvfile.lines import LineReader
+from app.csvfile.lines import LineReader, Lines
 from app.csvfile.rows import SCHEMA
 from app.extensions import db
 from app.imports.worker import batch_job
 from app.imports.worker.catalog_cache import LookedUpItems
-from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, complete, write
+from app.imports.worker.chunk import AttemptOver, Pausing, complete, write
 from app.imports.worker.targets import LiveListings
 from app.models import Batch, Seller
 from app.queries import BatchKey, ImportKey, binary
@@ -227,21 +227,21 @@ def claimed(seller: Seller, rows: int = 1) -> tuple[BatchKey, transitions.Claim]
     return key, claim
 
 
-def attempt_at(key: BatchKey) -> Attempt:
+def target_of(key: BatchKey) -> LiveListings:
     run = listings.Run(key.of_import, NEWEST, listings.DIGEST_FORMAT)
-    return Attempt(key, 1, LiveListings(key, run))
+    return LiveListings(key, run)
 
 
-def whole_chunk(app: Flask, key: BatchKey, claim: transitions.Claim) -> Chunk:
+def whole_chunk(app: Flask, key: BatchKey, claim: transitions.Claim) -> Lines:
     pieces = iter_range(app.extensions["sluice_storage"], claim.storage_key, claim.cursor, claim.end_byte)
     reader = LineReader(
         pieces,
         header=claim.header,
         offset=claim.cursor,
         line=claim.cursor_line,
-        complete=partial(complete, known_items=LookedUpItems(), target=attempt_at(key).target),
+        complete=partial(complete, known_items=LookedUpItems(), target=target_of(key)),
     )
-    return Chunk(claim.cursor, reader.take(5_000))
+    return reader.take(5_000)
 
 
 def written() -> tuple[int, ...]:
@@ -264,7 +264,7 @@ def test_a_stale_attempt_writes_nothing(app: Flask, seller: Seller) -> None:
     db.session.commit()
     before = written()
     with pytest.raises(AttemptOver):
-        write(attempt_at(key), chunk)
+        write(key, 1, chunk, target_of(key))
     db.session.commit()
     assert written() == before
 
@@ -272,12 +272,12 @@ def test_a_stale_attempt_writes_nothing(app: Flask, seller: Seller) -> None:
 def test_a_chunk_that_does_not_begin_at_the_cursor_writes_nothing(app: Flask, seller: Seller) -> None:
     key, claim = claimed(seller)
     chunk = whole_chunk(app, key, claim)
-    assert write(attempt_at(key), chunk).status == "COMPLETED"
+    assert write(key, 1, chunk, target_of(key)).status == "COMPLETED"
     db.session.execute(text("update batches set status = 'RUNNING', finished_at = null"))
     db.session.commit()
     before = written()
     with pytest.raises(AttemptOver):
-        write(attempt_at(key), chunk)
+        write(key, 1, chunk, target_of(key))
     db.session.commit()
     assert written() == before
 
@@ -289,7 +289,7 @@ def test_a_pausing_import_is_not_written_to(app: Flask, seller: Seller) -> None:
     db.session.commit()
     before = written()
     with pytest.raises(Pausing):
-        write(attempt_at(key), chunk)
+        write(key, 1, chunk, target_of(key))
     db.session.commit()
     assert written() == before
 
@@ -324,7 +324,7 @@ def test_the_number_of_statements_does_not_depend_on_the_rows(
             # Everything goes through psycopg, SQLAlchemy's statements as well.
             patch.setattr(psycopg.Cursor, "execute", counting(psycopg.Cursor.execute))
             patch.setattr(psycopg.Cursor, "copy", counting(psycopg.Cursor.copy))
-            write(attempt_at(key), chunk)
+            write(key, 1, chunk, target_of(key))
         db.session.commit()
         return sent
 

@@ -20,7 +20,7 @@ from app.csvfile.lines import LineReader
 from app.extensions import db
 from app.imports import commands
 from app.imports.worker.catalog_cache import known_items
-from app.imports.worker.chunk import Attempt, Chunk, complete, write
+from app.imports.worker.chunk import complete, write
 from app.imports.worker.targets import target_of
 from app.models import Import
 from app.queries import BatchKey
@@ -113,7 +113,7 @@ def _write_a_chunk(started: Import) -> None:
         line=claim.cursor_line,
         complete=partial(complete, known_items=known, target=target),
     )
-    write(Attempt(key, 1, target), Chunk(claim.cursor, reader.take(CHUNK_ROWS)))
+    write(key, 1, reader.take(CHUNK_ROWS), target)
     transitions.release(key, 1)
     db.session.commit()
 

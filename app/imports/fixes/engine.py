@@ -38,12 +38,12 @@ from app.imports.fixes import answers, listed, slices
 from app.imports.fixes.answers import REASON, SINCE, Changed, Rule
 from app.imports.fixes.slices import Slice
 from app.imports.worker.catalog_cache import LookedUpItems, known_items
-from app.imports.worker.chunk import Attempt, judge
+from app.imports.worker.chunk import judge
 from app.imports.worker.resolved import KnownItems, find_items
 from app.imports.worker.targets import PreviewedListings
 from app.jobs import queue
 from app.models import Import
-from app.queries import BatchKey, ImportKey, items
+from app.queries import ImportKey, items
 from app.queries.imports import corrections, lookups, row_errors
 from app.queries.imports.corrections import GivenAnswer, Standing, Wanted
 from app.queries.imports.error_groups import ErrorKind
@@ -521,7 +521,7 @@ class _Work(NamedTuple):
         """What is wrong with each row that is not right, by its place, in order."""
         layout = layout_of(self.header)
         run = Run(ImportKey(self.key.seller_id, 0), layout, DIGEST_FORMAT)
-        attempt = Attempt(BatchKey(self.key.seller_id, 0, 0), 0, PreviewedListings(run))
+        target = PreviewedListings(run)
         complete = partial(find_items, known_items=self.known)
         reader = LineReader([slices.as_file(texts)], header=self.header, offset=0, line=2, complete=complete)
         heights = pc.count_substring(texts, "\n").to_numpy() + 1
@@ -529,7 +529,7 @@ class _Work(NamedTuple):
         problems: dict[int, list[Problem]] = {}
         is_blank = np.ones(len(texts), np.bool_)
         while (lines := reader.take(len(texts))).count:
-            failed = judge(attempt, lines).failed
+            failed = judge(lines, target, run.key.import_id).failed
             told = (_in_file(each, begins, rows.lines) for each in failed.values())
             problems |= zip(np.searchsorted(begins, [*failed]).tolist(), told, strict=True)
             is_blank[np.searchsorted(begins, np.asarray(lines.rows["line"]))] = False

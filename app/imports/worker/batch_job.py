@@ -19,9 +19,9 @@ from app.csvfile.header import ColumnUnknown, layout_of
 from app.csvfile.lines import LineReader
 from app.extensions import db
 from app.imports import settling
-from app.imports.worker import stop_signal, undo
+from app.imports.worker import stop_signal
 from app.imports.worker.catalog_cache import known_items
-from app.imports.worker.chunk import Attempt, AttemptOver, Chunk, Pausing, Written, complete, hold_fence, write
+from app.imports.worker.chunk import AttemptOver, Pausing, Written, complete, hold_fence, write, write_undo
 from app.imports.worker.targets import target_of
 from app.jobs import queue
 from app.jobs.shutdown import is_shutdown_requested
@@ -133,12 +133,10 @@ def _take_rows(batch: BatchKey, attempt: int, claim: transitions.Claim) -> Calla
         line=claim.cursor_line,
         complete=partial(complete, known_items=known, target=target),
     )
-    this_attempt = Attempt(batch, attempt, target)
 
     def take(size: int) -> _Write:
-        start = reader.end_byte
         with metrics.timed("read"):
-            return partial(write, this_attempt, Chunk(start, reader.take(size)))
+            return partial(write, batch, attempt, reader.take(size), target)
 
     return take
 
@@ -148,7 +146,7 @@ def _take_listings(batch: BatchKey, attempt: int, claim: transitions.Claim) -> C
     if claim.parent_id is None:
         raise LookupError("the import that it undoes is gone")
     parent = ImportKey(batch.seller_id, claim.parent_id)
-    return lambda size: partial(undo.write, batch, attempt, parent, end=claim.end_byte, limit=size)
+    return lambda size: partial(write_undo, batch, attempt, parent, end=claim.end_byte, limit=size)
 
 
 def _write_with_retries(write: _Write) -> Written:

@@ -6,37 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from app.csvfile.causes import Cause
 from app.csvfile.lines import Lines, Wrong
+from app.csvfile.texts import Indices, Mask
 from app.imports.worker.resolved import KnownItems, find_items
 from app.imports.worker.targets import Target
 from app.observability import metrics
-from app.queries import BatchKey, binary
-from app.queries.imports import row_errors, transitions
+from app.queries import BatchKey, ImportKey, binary
+from app.queries.imports import row_errors, transitions, undo
 from app.queries.imports.unchanged_rows import LineMarks
 from app.queries.listings.listings import KEY, Compared
 from app.statuses import BatchStatus
-
-Flags = NDArray[np.bool_]
-Places = NDArray[np.int64]
-
-
-class Chunk(NamedTuple):
-    """Consecutive records of a batch, at least one. Their rows are ``complete``."""
-
-    #: The byte at which they begin; it must be the batch's cursor.
-    start: int
-    lines: Lines
-
-
-class Attempt(NamedTuple):
-    """An attempt at a batch, with its collaborators."""
-
-    batch: BatchKey
-    number: int
-    target: Target
 
 
 class Candidates(NamedTuple):
@@ -45,9 +26,9 @@ class Candidates(NamedTuple):
     #: All of them.
     rows: pa.Table
     #: The listing key of each as a number; see ``resolved.find_items``.
-    keys: Places
+    keys: Indices
     #: The indices of the candidates, in the order of their keys. Those with the same key are in the order of the file.
-    places: Places
+    places: Indices
 
     @classmethod
     def of(cls, rows: pa.Table) -> Candidates:
@@ -58,7 +39,7 @@ class Candidates(NamedTuple):
         ranks = np.cumsum(np.diff(keys[order], prepend=0) != 0)
         return cls(rows, keys, order[np.argsort(ranks * len(keys) + order)])
 
-    def where(self, is_wanted: Flags) -> Candidates:
+    def where(self, is_wanted: Mask) -> Candidates:
         """The candidates among the rows for which ``is_wanted`` is true."""
         return self._replace(places=self.places[is_wanted[self.places]])
 
@@ -109,15 +90,14 @@ def hold_fence(batch: BatchKey, number: int, *, cursor: int | None = None) -> tr
     return fence
 
 
-def write(attempt: Attempt, chunk: Chunk) -> Written:
-    """Import the rows of ``chunk`` and advance the batch's cursor.
+def write(batch: BatchKey, number: int, lines: Lines, target: Target) -> Written:
+    """Import the records ``lines``, at least one, under the attempt ``number``, and advance the batch's cursor.
 
-    The caller commits, or rolls back on any exception. Raises AttemptOver or Pausing if nothing may be written.
+    Their rows are ``complete``. The caller commits, or rolls back on any exception. Raises AttemptOver or Pausing if
+    nothing may be written.
     """
-    batch = attempt.batch
-    hold_fence(batch, attempt.number, cursor=chunk.start)
-    lines = chunk.lines
-    created, updated, unchanged, failed = judge(attempt, lines)
+    hold_fence(batch, number, cursor=lines.start_byte)
+    created, updated, unchanged, failed = judge(lines, target, batch.import_id)
     with metrics.timed("errors"):
         row_errors.insert(batch, failed, lines.texts(failed))
     by = transitions.Advance(lines.end_byte, lines.next_line, created, updated, unchanged, len(failed))
@@ -125,30 +105,42 @@ def write(attempt: Attempt, chunk: Chunk) -> Written:
     return Written(transitions.advance(batch, by), outcomes)
 
 
-def judge(attempt: Attempt, lines: Lines) -> Judged:
-    """Find the outcome of each row, and give the successful ones to the target of ``attempt``."""
+def write_undo(batch: BatchKey, number: int, parent: ImportKey, *, end: int, limit: int) -> Written:
+    """Undo what the import ``parent`` did to about ``limit`` listings, and advance the cursor of the undo's batch.
+
+    ``end`` is the end of the batch. The rest is as for ``write``.
+    """
+    fence = hold_fence(batch, number)
+    with metrics.timed("undo"):
+        done = undo.reverse(batch, parent, start=fence.cursor, end=end, limit=limit)
+    by = transitions.Advance(done.cursor, 0, done.removed, done.put_back, done.kept, 0)
+    outcomes = {"removed": done.removed, "put back": done.put_back, "kept": done.kept}
+    return Written(transitions.advance(batch, by), outcomes)
+
+
+def judge(lines: Lines, target: Target, import_id: int) -> Judged:
+    """Find the outcome of each row of the import, and give the successful ones to ``target``."""
     failed = dict(lines.wrong)
     candidates = Candidates.of(lines.rows)
     is_create = np.asarray(candidates.rows["is_create"])
     # In this order, so that no two chunks deadlock: see ``queries.listings``.
     with metrics.timed("create"):
-        created = _create(candidates.where(is_create), attempt, failed)
+        created = _create(candidates.where(is_create), target, import_id, failed)
     with metrics.timed("update"):
-        updated, unchanged = _update(candidates.where(~is_create), attempt, failed)
+        updated, unchanged = _update(candidates.where(~is_create), target, failed)
     return Judged(created, updated, unchanged, {line: failed[line] for line in sorted(failed)})
 
 
-def _create(candidates: Candidates, attempt: Attempt, failed: Wrong) -> int:
+def _create(candidates: Candidates, target: Target, import_id: int, failed: Wrong) -> int:
     """Create the listings of ``candidates`` that do not exist yet. Returns the number of successful rows."""
     rows, keys, places = candidates
     if not len(places):
         return 0
-    import_id = attempt.batch.import_id
     lines = np.asarray(rows["line"])
     # Among rows for one listing, the lowest line comes first.
     is_first = _is_first(keys[places])
     new = places[is_first]
-    others = attempt.target.create(rows, new)
+    others = target.create(rows, new)
     makers = np.full(len(new), import_id)
     makers[others.at] = others.import_ids
     maker_lines = lines[new]
@@ -163,7 +155,7 @@ def _create(candidates: Candidates, attempt: Attempt, failed: Wrong) -> int:
     return len(new) - len(others.at)
 
 
-def _update(candidates: Candidates, attempt: Attempt, failed: Wrong) -> tuple[int, int]:
+def _update(candidates: Candidates, target: Target, failed: Wrong) -> tuple[int, int]:
     """Update the listings of ``candidates``. Returns the numbers of updated and of unchanged rows.
 
     The result is that of updating in the order of the file: the values of a higher line stay, even if a lower line is
@@ -174,16 +166,16 @@ def _update(candidates: Candidates, attempt: Attempt, failed: Wrong) -> tuple[in
         return 0, 0
     rows, keys = candidates.rows.take(candidates.places), candidates.keys[candidates.places]
     lines = np.asarray(rows["line"])
-    found = attempt.target.compare(rows)
+    found = target.compare(rows)
     found = found.where(~found.is_own)
     failed.update(dict.fromkeys(np.delete(lines, found.at).tolist(), _NOT_FOUND))
     if len(found.at):
-        _write_updates(rows, keys, found, attempt.target)
+        _write_updates(rows, keys, found, target)
     unchanged = int(found.is_same.sum())
     return len(found.at) - unchanged, unchanged
 
 
-def _write_updates(rows: pa.Table, keys: Places, found: Compared, target: Target) -> None:
+def _write_updates(rows: pa.Table, keys: Indices, found: Compared, target: Target) -> None:
     """Change the listings that differ from their rows, and record those that do not; see ``_update``."""
     starts = np.flatnonzero(_is_first(keys[found.at]))
     # Among rows for one listing, the last has the highest line.
@@ -223,12 +215,12 @@ def _write_updates(rows: pa.Table, keys: Places, found: Compared, target: Target
     target.change(_take(pa.table(changes), changing))
 
 
-def _take(rows: pa.Table, places: Places) -> pa.Table:
+def _take(rows: pa.Table, places: Indices) -> pa.Table:
     """The rows in these places, which ascend."""
     return rows if len(places) == len(rows) else rows.take(places)
 
 
-def _is_first(keys: Places) -> Flags:
+def _is_first(keys: Indices) -> Mask:
     """For each of ``keys``, which are in order, whether the one before is another."""
     return np.concatenate([[True], keys[1:] != keys[:-1]])
 

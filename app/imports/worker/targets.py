@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from app.csvfile.columns import VALUES
+from app.csvfile.texts import Indices
 from app.imports.worker import suspect_changes
 from app.observability import metrics
 from app.queries import BatchKey
@@ -29,8 +30,6 @@ from app.statuses import ImportKind
 _CHANGES_SHOWN = 5
 #: Approximate number of a chunk's CREATE rows that are looked up before all of them are inserted.
 _SAMPLE_ROWS = 64
-
-Places = NDArray[np.int64]
 
 
 class Target(Protocol):
@@ -54,7 +53,7 @@ class Target(Protocol):
     def record_unchanged(self, unchanged: pa.Table) -> None:
         """Record the listings that rows of the chunk have left unchanged, with ``line`` and ``hidden_line``."""
 
-    def create(self, rows: pa.Table, new: Places) -> Makers:
+    def create(self, rows: pa.Table, new: Indices) -> Makers:
         """Create the ``new`` listings of prepared ``rows`` that do not exist; who made the others.
 
         The places ``new`` are in the order of the key; ``rows`` need not be.
@@ -70,13 +69,13 @@ class _MakeOnce:
     """
 
     def __init__(
-        self, find_makers: Callable[[pa.Table], Makers], insert: Callable[[pa.Table, Places], NDArray[np.int32]]
+        self, find_makers: Callable[[pa.Table], Makers], insert: Callable[[pa.Table, Indices], NDArray[np.int32]]
     ) -> None:
         self._find_makers, self._insert = find_makers, insert
         #: None: nothing was inserted yet.
         self._meets_existing: bool | None = None
 
-    def __call__(self, rows: pa.Table, new: Places) -> Makers:
+    def __call__(self, rows: pa.Table, new: Indices) -> Makers:
         """Create the ``new`` listings of ``rows`` that do not exist. Returns the makers of the others."""
         makers = listings.NO_MAKERS
         places = np.arange(len(new))
@@ -95,7 +94,7 @@ class _MakeOnce:
             makers = makers.joined_with(self._find(rows, new, others))
         return makers
 
-    def _find(self, rows: pa.Table, new: Places, places: Places) -> Makers:
+    def _find(self, rows: pa.Table, new: Indices, places: Indices) -> Makers:
         """The makers of those of the ``new`` listings in these ``places`` that exist."""
         return self._find_makers(rows.select(KEY).take(new[places])).of(places)
 
@@ -161,7 +160,7 @@ class PreviewedListings:
     def record_unchanged(self, unchanged: pa.Table) -> None:
         """Record nothing."""
 
-    def create(self, rows: pa.Table, new: Places) -> Makers:
+    def create(self, rows: pa.Table, new: Indices) -> Makers:
         """Create nothing, and find those that exist."""
         # With a seller's first file, no listing can exist.
         if not listings.exists_for(self._run.key.seller_id):
@@ -198,7 +197,7 @@ class CheckedListings(PreviewedListings):
                 after = before._replace(values=self._run.layout.apply(values, before.values), hidden=hidden)
                 yield Foreseen(change["line"], key, before, after)
 
-    def create(self, rows: pa.Table, new: Places) -> Makers:
+    def create(self, rows: pa.Table, new: Indices) -> Makers:
         """Add a check claim for each that does not exist."""
         makers = super().create(rows, new)
         places = np.delete(np.arange(len(new)), makers.at)
