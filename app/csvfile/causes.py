@@ -124,50 +124,37 @@ def _say_variant_not_found(_column: str, urn: str, variants: Sequence[str], know
 
 
 _MOST_POUNDS = in_pounds(MAX_PRICE).removesuffix(".00")
-#: The names that templates can use beside the facts.
-_LIMITS: dict[str, object] = {
-    "grades": grade_list(),
-    "min_price": MIN_PRICE,
-    "max_price": MAX_PRICE,
-    "most_pounds": _MOST_POUNDS,
-    "max_quantity": MAX_QUANTITY,
-    "max_variants": MAX_VARIANTS,
-    "max_id_digits": MAX_ID_DIGITS,
-}
 
 
 class Cause(Enum):
     """Each reason for which a row can fail.
 
-    It has its code, a title, the sentence that says of one row what is wrong and what to do, and a sentence for all
-    such rows together that says how to fix them. The first sentence is a template, or a function of the column and the
-    facts if a template cannot say it. Only the facts are stored with a row, so all sentences can be reworded at any
-    time; a fact that gets another meaning needs another name.
+    It has a title, the sentence that says of one row what is wrong and what to do, a sentence for all such rows
+    together that says how to fix them, and its code if that is not INVALID. The first sentence is a template, in which
+    {fix} stands for the other one, or a function of the column and the facts if a template cannot say it. Only the
+    facts are stored with a row, so all sentences can be reworded at any time; a fact that gets another meaning needs
+    another name.
     """
 
     COLUMN_COUNT = (
-        Code.INVALID,
         "Wrong number of columns",
         _say_column_count,
         "Look for a missing or an extra comma, at the end of the row too. Put any value that contains a comma in "
         "double quotes.",
     )
     EXTRA_VALUE = (
-        Code.INVALID,
         "One value too many",
         _say_extra_value,
         "Put any value that contains a comma in double quotes. In a spreadsheet, clear the cells after the last "
         "column.",
     )
     ROW_IN_QUOTES = (
-        Code.INVALID,
         "Whole row in quotation marks",
         "The whole row is in quotation marks, so it reads as a single value. Delete the first and the last of them, "
         "and turn each pair of quotation marks inside into one.",
         "Delete the quotation marks around the row, and turn each pair of quotation marks inside it into one.",
     )
     SWALLOWED_LINES = (
-        Code.INVALID,
         "Several lines in one value",
         _say_swallowed_lines,
         "Look at the first of the lines: a quotation mark that was opened by mistake turns the lines below into part "
@@ -175,33 +162,27 @@ class Cause(Enum):
         "characters may have several lines, as long as none of them looks like a row.",
     )
     QUOTING = (
-        Code.INVALID,
         "Unmatched quotation marks",
-        "The quotation marks in {column} do not match up. Put the whole value in double quotes, and double every "
-        "quotation mark inside it.",
+        "The quotation marks in {column} do not match up. {fix}",
         "Put the whole value in double quotes, and double every quotation mark inside it.",
     )
     BARE_LINE_BREAK = (
-        Code.INVALID,
         "Line break in a value",
         "{column} has a line break in it. Remove it, or put the whole value in double quotes.",
         "Remove the line break, or put the whole value in double quotes.",
     )
     CONTROL_CHARACTER = (
-        Code.INVALID,
         "Invisible control character",
         "{column} has an invisible control character in it ({character}). Delete it, or type the value again.",
         "Delete the value and type it again instead of pasting it.",
     )
     INVISIBLE_CHARACTER = (
-        Code.INVALID,
         "Invisible character",
         "{column} is {value} with {character} in it. Delete the value and type it again.",
         "There is a character in the value that you cannot see. Delete the value and type it again instead of pasting "
         "it.",
     )
     SPREADSHEET_ERROR = (
-        Code.INVALID,
         "Spreadsheet error instead of a value",
         "{column} is {value}, which is an error in your spreadsheet and not a value. Correct the formula in the cell, "
         "or type the value, and save the file again.",
@@ -209,7 +190,6 @@ class Cause(Enum):
         "wider. Then save the file again.",
     )
     NUMBER_SHORTENED = (
-        Code.INVALID,
         "Number shortened by your spreadsheet",
         "{column} is {value}. Your spreadsheet has shortened this number, and its last digits are lost. Format the "
         "column as Text and copy the whole number in again.",
@@ -217,190 +197,168 @@ class Cause(Enum):
         "copy the whole numbers in again.",
     )
     NUMBER_AS_DATE = (
-        Code.INVALID,
         "Number turned into a date",
         "{column} is {value}. Your spreadsheet has turned this number into a date. Format the column as Text and type "
         "the number again.",
         "Your spreadsheet has turned these numbers into dates. Format the column as Text and type the numbers again.",
     )
     NUMBER_FORMATTED = (
-        Code.INVALID,
         "Number with separators or decimals",
         "{column} is {value}. Enter just the digits: {digits}.",
         "Enter just the digits, without separators and decimals. In your spreadsheet, format the column as Text or as "
         "a plain number.",
     )
     MODE_MISSING = (
-        Code.INVALID,
         "No MODE given",
-        "MODE is empty. Enter CREATE for a new listing or UPDATE to change one.",
+        "MODE is empty. {fix}",
         "Enter CREATE for a new listing or UPDATE to change one.",
     )
     MODE_UNKNOWN = (
-        Code.INVALID,
         "Unknown MODE",
         "MODE is {value}. Enter CREATE for a new listing or UPDATE to change one.",
         "Enter CREATE for a new listing or UPDATE to change one; there are no other modes. To end a listing, use "
         "UPDATE with a QUANTITY of 0.",
     )
     ITEM_NOT_NAMED = (
-        Code.INVALID,
         "No item given",
         "Nothing in the row says which item it is. Fill in URN, CARDMARKET_ID or TCGPLAYER_ID, or GAME, SET and NAME "
         "together.",
         "Say which item it is: fill in URN, CARDMARKET_ID or TCGPLAYER_ID, or GAME, SET and NAME together.",
     )
     NAME_INCOMPLETE = (
-        Code.INVALID,
         "GAME, SET or NAME missing",
         "{column} is empty, and GAME, SET and NAME only work together. Fill in all three, or use URN, CARDMARKET_ID or "
         "TCGPLAYER_ID instead.",
         "Fill in GAME, SET and NAME, or use URN, CARDMARKET_ID or TCGPLAYER_ID instead.",
     )
     ID_NOT_DIGITS = (
-        Code.INVALID,
         "ID contains something other than digits",
-        "{column} is {value}. Enter just the number (up to {max_id_digits} digits), or leave it empty.",
+        f"{{column}} is {{value}}. Enter just the number (up to {MAX_ID_DIGITS} digits), or leave it empty.",
         f"Enter just the number (up to {MAX_ID_DIGITS} digits), or leave it empty if the row identifies the item "
         "another way.",
     )
     CONDITION_MISSING = (
-        Code.INVALID,
         "No condition given",
-        "CONDITION is empty. Use one of {grades}.",
+        f"CONDITION is empty. Use one of {grade_list()}.",
         f"Enter the grade of the item: {grade_list()}.",
     )
     CONDITION_UNKNOWN = (
-        Code.INVALID,
         "Unknown condition",
-        "CONDITION is {value}. Use one of {grades}.",
+        f"CONDITION is {{value}}. Use one of {grade_list()}.",
         f"Use one of the grades: {grade_list()}.",
     )
     PRICE_MISSING = (
-        Code.INVALID,
         "No price given",
-        "PRICE is empty. Enter the price in pence: 199 for £1.99.",
+        "PRICE is empty. {fix}",
         "Enter the price in pence: 199 for £1.99.",
     )
     PRICE_IN_POUNDS = (
-        Code.INVALID,
         "Price in pounds, not pence",
         "PRICE is {value}. Prices are in pence: enter {pence}.",
         "Enter the price in pence, without a decimal point or £ sign: 199 for £1.99.",
     )
     PRICE_UNCLEAR = (
-        Code.INVALID,
         "Price in pence or pounds?",
         _say_price_unclear,
         "Enter the price in pence, without a decimal point or comma: 199 for £1.99, 19900 for £199.00.",
     )
     PRICE_NOT_WHOLE = (
-        Code.INVALID,
         "Price is not a whole number",
-        "PRICE is {value}. Enter the price in pence, using the digits 0 to 9 only: 199 for £1.99.",
+        "PRICE is {value}. {fix}",
         "Enter the price in pence, using the digits 0 to 9 only: 199 for £1.99.",
     )
     PRICE_OUT_OF_RANGE = (
-        Code.INVALID,
         "Price out of range",
-        "PRICE is {value}. Enter a price between {min_price} and {max_price:,} pence ({most_pounds}).",
+        "PRICE is {value}. {fix}",
         f"Enter a price between {MIN_PRICE} and {MAX_PRICE:,} pence ({_MOST_POUNDS}).",
     )
     QUANTITY_MISSING = (
-        Code.INVALID,
         "No quantity given",
-        "QUANTITY is empty. Enter how many you have: 1 to {max_quantity:,}.",
+        "QUANTITY is empty. {fix}",
         f"Enter how many you have: 1 to {MAX_QUANTITY:,}.",
     )
     QUANTITY_NOT_WHOLE = (
-        Code.INVALID,
         "Quantity is not a whole number",
-        "QUANTITY is {value}. Enter a whole number, using the digits 0 to 9 only.",
+        "QUANTITY is {value}. {fix}",
         "Enter a whole number, using the digits 0 to 9 only.",
     )
     QUANTITY_OUT_OF_RANGE = (
-        Code.INVALID,
         "Quantity out of range",
-        "QUANTITY is {value}. Enter a whole number up to {max_quantity:,}.",
+        "QUANTITY is {value}. {fix}",
         f"Enter a whole number up to {MAX_QUANTITY:,}.",
     )
     QUANTITY_ZERO = (
-        Code.INVALID,
         "New listing with a quantity of 0",
         "QUANTITY is 0. A new listing needs at least 1; only an UPDATE can set it to 0.",
         "Enter at least 1, or leave the row out. Only an UPDATE can set QUANTITY to 0.",
     )
     VARIANT_MALFORMED = (
-        Code.INVALID,
         "Badly written variant",
         _say_variant_malformed,
         "Use only the letters a to z, digits and hyphens in a variant, and separate several with |: reverse|de. Or "
         "leave VARIANTS empty.",
     )
     VARIANTS_TOO_MANY = (
-        Code.INVALID,
         "Too many variants",
-        "VARIANTS has {count} variants in it. Enter {max_variants} at most.",
+        f"VARIANTS has {{count}} variants in it. Enter {MAX_VARIANTS} at most.",
         f"Leave {MAX_VARIANTS} variants at most, separated by |.",
     )
     HIDDEN_UNKNOWN = (
-        Code.INVALID,
         "HIDDEN is not true or false",
         "HIDDEN is {value}. Enter true or false, or leave it empty.",
         "Enter true to hide the listing or false to show it, or leave the column empty.",
     )
     TEXT_TOO_LONG = (
-        Code.INVALID,
         "Text is too long",
         "{column} has {count} characters. Shorten it to {limit} at most.",
         f"Shorten the text to {MAX_TEXT_LENGTH} characters at most.",
     )
 
     ITEM_NOT_FOUND = (
-        Code.NOT_FOUND,
         "Item not found",
         _say_item_not_found,
         "Check the spelling, or identify the item another way: by URN, CARDMARKET_ID or TCGPLAYER_ID, or by GAME, SET "
         "and NAME. If it is not in the catalog it cannot be listed: leave the row out.",
+        Code.NOT_FOUND,
     )
     VARIANT_NOT_FOUND = (
-        Code.NOT_FOUND,
         "The item does not have this variant",
         _say_variant_not_found,
         "Use only variants that the item has in the catalog, or leave VARIANTS empty.",
+        Code.NOT_FOUND,
     )
     LISTING_NOT_FOUND = (
-        Code.NOT_FOUND,
         "You do not have this listing",
         "You have no listing for this item in this condition with these variants. Change MODE to CREATE to create one, "
         "or correct CONDITION and VARIANTS.",
         "Change MODE to CREATE to create the listing, or correct CONDITION and VARIANTS to match a listing of yours. "
         "If QUANTITY is 0, leave the row out: there is nothing to end. You cannot create and update a listing in the "
         "same file.",
+        Code.NOT_FOUND,
     )
     ITEM_AMBIGUOUS = (
-        Code.CONFLICT,
         "More than one item matches",
         _say_item_ambiguous,
         "Put the item’s URN in the URN column. The other item columns are then ignored.",
+        Code.CONFLICT,
     )
     LISTING_EXISTS = (
-        Code.CONFLICT,
         "You already have this listing",
         "You already have a listing for this item in this condition with these variants. Change MODE to UPDATE to "
         "change it.",
         "Change MODE to UPDATE to change the listing you have.",
+        Code.CONFLICT,
     )
     LISTING_REPEATED = (
-        Code.CONFLICT,
         "Same listing twice in this file",
         "Line {line} of this file already creates this listing. Leave this row out, or change MODE to UPDATE and "
         "import it separately afterwards.",
         "Another row in this file already creates this listing. Leave this row out, or change MODE to UPDATE and "
         "import it separately afterwards.",
+        Code.CONFLICT,
     )
 
-    def __init__(self, code: Code, title: str, sentence: str | Callable[..., str], fix: str) -> None:
+    def __init__(self, title: str, sentence: str | Callable[..., str], fix: str, code: Code = Code.INVALID) -> None:
         self.code = code
         #: Its name in headings.
         self.title = title
@@ -444,7 +402,7 @@ class Cause(Enum):
             if not isinstance(self.sentence, str):
                 return self.sentence(column, **facts)
             value = {"value": quoted(facts["value"])} if "value" in facts else {}
-            return self.sentence.format(column=column, **_LIMITS, **{**facts, **value})
+            return self.sentence.format(column=column, fix=self.fix, **{**facts, **value})
         except (KeyError, TypeError):
             return self.fix
 
@@ -458,7 +416,7 @@ def _make_stand_in(name: str) -> Cause:
     advice = "Sluice is being updated. Look again in a few minutes to see how to correct the row."
     stand_in = object.__new__(Cause)
     title = name.replace("_", " ").capitalize()
-    stand_in._name_, stand_in._value_ = name, (Code.INVALID, title, advice, advice)
+    stand_in._name_, stand_in._value_ = name, (title, advice, advice)
     stand_in.__init__(*stand_in.value)  # type: ignore[misc]
     return stand_in
 
