@@ -74,6 +74,8 @@ class Field(NamedTuple):
 class Spec(NamedTuple):
     """The specification of a column."""
 
+    #: Its name in the header.
+    name: str
     role: Role
     #: Parses a trimmed cell. Raises parse.Wrong.
     parse: Callable[[str], Any]
@@ -97,8 +99,9 @@ class Spec(NamedTuple):
     since: int = 1
 
 
-def _names(rule: str, example: str, *, is_free_text: bool = False) -> Spec:
+def _names(name: str, rule: str, example: str, *, is_free_text: bool = False) -> Spec:
     return Spec(
+        name,
         Role.NAMES_ITEM,
         # Only the catalog tells whether it exists; whether it is required is checked with the row.
         str,
@@ -110,8 +113,9 @@ def _names(rule: str, example: str, *, is_free_text: bool = False) -> Spec:
     )
 
 
-def _id(rule: str, example: str) -> Spec:
+def _id(name: str, rule: str, example: str) -> Spec:
     return Spec(
+        name,
         Role.NAMES_ITEM,
         parse.parse_id,
         Needed.NAMES_ITEM,
@@ -122,15 +126,16 @@ def _id(rule: str, example: str) -> Spec:
     )
 
 
-def _text(field: str, rule: str, meaning: str, example: str, *, limit: int = MAX_TEXT_LENGTH, since: int = 1) -> Spec:
+def _text(name: str, rule: str, meaning: str, example: str, *, limit: int = MAX_TEXT_LENGTH, since: int = 1) -> Spec:
     return Spec(
+        name,
         Role.VALUE,
         parse.parse_text(limit),
         Needed.OPTIONAL,
         f"{rule} Up to {limit} characters. If an UPDATE leaves it empty, it is cleared."
         + (" An UPDATE in a file without this column leaves it unchanged." if since > 1 else ""),
         (example,),
-        Field(field, "text", meaning),
+        Field(name.lower(), "text", meaning),
         parse.suspect_texts(limit),
         is_free_text=True,
         limit=limit,
@@ -143,120 +148,101 @@ class Column(StrEnum):
 
     spec: Spec
 
-    def __new__(cls, name: str, spec: Spec) -> Column:
-        """The name, with the specification."""
+    def __new__(cls, *spec: Any) -> Column:
+        """The name, with the specification, whose fields Python passes one by one."""
+        name, *_ = spec
         column = str.__new__(cls, name)
         column._value_ = name
-        column.spec = spec
+        column.spec = Spec(*spec)
         return column
 
-    MODE = (
+    MODE = Spec(
         "MODE",
-        Spec(
-            Role.MODE,
-            parse.parse_mode,
-            Needed.ALWAYS,
-            "CREATE adds a new listing, UPDATE changes one you have. Upper or lower case.",
-            ("CREATE", "update"),
-        ),
+        Role.MODE,
+        parse.parse_mode,
+        Needed.ALWAYS,
+        "CREATE adds a new listing, UPDATE changes one you have. Upper or lower case.",
+        ("CREATE", "update"),
     )
-    URN = (
+    URN = Spec(
         "URN",
-        Spec(
-            Role.NAMES_ITEM,
-            parse.parse_urn,
-            Needed.NAMES_ITEM,
-            "The item’s name in the catalog, exactly as it is there. If you fill it in, the other item columns are "
-            "ignored.",
-            ("urn:demo:pricklewend:court-of-the-hedge-king/card/002",),
-            suspects=parse.suspect_urns,
-        ),
+        Role.NAMES_ITEM,
+        parse.parse_urn,
+        Needed.NAMES_ITEM,
+        "The item’s name in the catalog, exactly as it is there. If you fill it in, the other item columns are "
+        "ignored.",
+        ("urn:demo:pricklewend:court-of-the-hedge-king/card/002",),
+        suspects=parse.suspect_urns,
     )
-    GAME = (
+    GAME = _names(
         "GAME",
-        _names(
-            "GAME, SET and NAME identify the item together. Used if URN and both IDs are empty. Upper or lower case "
-            "and extra spaces do not matter.",
-            "Pricklewend",
-        ),
+        "GAME, SET and NAME identify the item together. Used if URN and both IDs are empty. Upper or lower case and "
+        "extra spaces do not matter.",
+        "Pricklewend",
     )
-    SET = "SET", _names("Together with GAME and NAME.", "Court of the Hedge King")
-    NAME = "NAME", _names("Together with GAME and SET.", "Snail Cavalry", is_free_text=True)
-    CARDMARKET_ID = (
+    SET = _names("SET", "Together with GAME and NAME.", "Court of the Hedge King")
+    NAME = _names("NAME", "Together with GAME and SET.", "Snail Cavalry", is_free_text=True)
+    CARDMARKET_ID = _id(
         "CARDMARKET_ID",
-        _id(f"The item’s Cardmarket ID (up to {MAX_ID_DIGITS} digits). Used if URN is empty.", "912810"),
+        f"The item’s Cardmarket ID (up to {MAX_ID_DIGITS} digits). Used if URN is empty.",
+        "912810",
     )
-    TCGPLAYER_ID = (
+    TCGPLAYER_ID = _id(
         "TCGPLAYER_ID",
-        _id(
-            f"The item’s TCGplayer ID (up to {MAX_ID_DIGITS} digits). Used if URN and CARDMARKET_ID are empty.",
-            "605377",
-        ),
+        f"The item’s TCGplayer ID (up to {MAX_ID_DIGITS} digits). Used if URN and CARDMARKET_ID are empty.",
+        "605377",
     )
-    CONDITION = (
+    CONDITION = Spec(
         "CONDITION",
-        Spec(
-            Role.KEY,
-            parse.parse_condition,
-            Needed.ALWAYS,
-            "The grade, as a code or a name. Upper or lower case; spaces, underscores and hyphens are all fine.",
-            ("NM", "near mint"),
-        ),
+        Role.KEY,
+        parse.parse_condition,
+        Needed.ALWAYS,
+        "The grade, as a code or a name. Upper or lower case; spaces, underscores and hyphens are all fine.",
+        ("NM", "near mint"),
     )
-    PRICE = (
+    PRICE = Spec(
         "PRICE",
-        Spec(
-            Role.VALUE,
-            parse.parse_price,
-            Needed.ALWAYS,
-            f"Whole pence, {MIN_PRICE} to {MAX_PRICE:,}, without commas: 199 is £1.99.",
-            ("199", "2500"),
-            Field("price", "int4", "In pence."),
-            parse.suspect_prices,
-            is_number=True,
-        ),
+        Role.VALUE,
+        parse.parse_price,
+        Needed.ALWAYS,
+        f"Whole pence, {MIN_PRICE} to {MAX_PRICE:,}, without commas: 199 is £1.99.",
+        ("199", "2500"),
+        Field("price", "int4", "In pence."),
+        parse.suspect_prices,
+        is_number=True,
     )
-    QUANTITY = (
+    QUANTITY = Spec(
         "QUANTITY",
-        Spec(
-            Role.VALUE,
-            parse.parse_quantity,
-            Needed.ALWAYS,
-            f"How many you have: 1 to {MAX_QUANTITY:,}, without commas. An UPDATE can also set it to 0.",
-            ("1", "12"),
-            Field("quantity", "int4", "How many there are."),
-            is_number=True,
-        ),
+        Role.VALUE,
+        parse.parse_quantity,
+        Needed.ALWAYS,
+        f"How many you have: 1 to {MAX_QUANTITY:,}, without commas. An UPDATE can also set it to 0.",
+        ("1", "12"),
+        Field("quantity", "int4", "How many there are."),
+        is_number=True,
     )
-    VARIANTS = (
+    VARIANTS = Spec(
         "VARIANTS",
-        Spec(
-            Role.KEY,
-            parse.parse_variants,
-            Needed.OPTIONAL,
-            f"What is special about your copies: up to {MAX_VARIANTS} of the item’s variants in the catalog, separated "
-            "by |. Any order, upper or lower case.",
-            ("holo", "reverse|de"),
-        ),
+        Role.KEY,
+        parse.parse_variants,
+        Needed.OPTIONAL,
+        f"What is special about your copies: up to {MAX_VARIANTS} of the item’s variants in the catalog, separated by "
+        "|. Any order, upper or lower case.",
+        ("holo", "reverse|de"),
     )
-    HIDDEN = (
+    HIDDEN = Spec(
         "HIDDEN",
-        Spec(
-            Role.SOFT_VALUE,
-            parse.parse_hidden,
-            Needed.OPTIONAL,
-            "true hides the listing from buyers, false shows it. If it is empty, a new listing is shown and an UPDATE "
-            "leaves it unchanged.",
-            ("true", "false"),
-            Field("hidden", "bool", "Whether buyers do not see it."),
-        ),
+        Role.SOFT_VALUE,
+        parse.parse_hidden,
+        Needed.OPTIONAL,
+        "true hides the listing from buyers, false shows it. If it is empty, a new listing is shown and an UPDATE "
+        "leaves it unchanged.",
+        ("true", "false"),
+        Field("hidden", "bool", "Whether buyers do not see it."),
     )
-    COMMENT = "COMMENT", _text("comment", "What buyers read.", "What buyers read, or null.", "Pack fresh")
-    NOTES = "NOTES", _text("notes", "For you; nobody else sees it.", "What only you read, or null.", "Box 1")
-    REFERENCE = (
-        "REFERENCE",
-        _text("reference", "Your own key for the listing.", "Your own key for it, or null.", "SHELF-17-A"),
-    )
+    COMMENT = _text("COMMENT", "What buyers read.", "What buyers read, or null.", "Pack fresh")
+    NOTES = _text("NOTES", "For you; nobody else sees it.", "What only you read, or null.", "Box 1")
+    REFERENCE = _text("REFERENCE", "Your own key for the listing.", "Your own key for it, or null.", "SHELF-17-A")
 
 
 COLUMNS: tuple[str, ...] = tuple(column.value for column in Column)

@@ -34,10 +34,7 @@ from tests.processes import ROOT
 
 #: What a release that adds a column touches, besides its test.
 _COLUMN = """
-    LOCATION = (
-        "LOCATION",
-        _text("location", "Where it lies.", "Where it lies, or null.", "Shelf 17", limit=40, since=2),
-    )
+    LOCATION = _text("LOCATION", "Where it lies.", "Where it lies, or null.", "Shelf 17", limit=40, since=2)
 """
 _FIELD = "    location: Mapped[str | None] = mapped_column(Text)\n"
 _EARLIER_FIELD = "    location: Mapped[list[str | None] | None] = mapped_column(ARRAY(Text))\n"
