@@ -18,14 +18,14 @@ _SET = "urn:demo:pricklewend:court-of-the-hedge-king/card"
 #: Values as written in a file, including quotation marks, by column; all others are empty.
 Cells = dict[Column, str]
 
-_NAMED: Cells = {Column.GAME: "Pricklewend", Column.SET: "Court of the Hedge King", Column.NAME: "Snail Cavalry"}
-_PLAIN: Cells = {
-    Column.MODE: Mode.CREATE,
-    Column.URN: f"{_SET}/002",
-    Column.CONDITION: "NM",
-    Column.PRICE: "199",
-    Column.QUANTITY: "1",
-}
+
+def _cells(**values: str) -> Cells:
+    """Values by the names of their columns, in lower case."""
+    return {Column[name.upper()]: value for name, value in values.items()}
+
+
+_NAMED = _cells(game="Pricklewend", set="Court of the Hedge King", name="Snail Cavalry")
+_PLAIN = _cells(mode=Mode.CREATE, urn=f"{_SET}/002", condition="NM", price="199", quantity="1")
 
 
 def as_line(cells: Cells) -> str:
@@ -48,27 +48,13 @@ class Example(NamedTuple):
 TEMPLATE_ROWS = (
     Example(
         "A new listing, its item named by URN",
-        _PLAIN
-        | {
-            Column.PRICE: "890",
-            Column.VARIANTS: "holo",
-            Column.NOTES: "Pack fresh",
-            Column.REFERENCE: "EXAMPLE-1",
-        },
+        _PLAIN | _cells(price="890", variants="holo", notes="Pack fresh", reference="EXAMPLE-1"),
     ),
     Example(
         "A new listing, its item named by GAME, SET and NAME, with two variants and a comma in the comment",
         _NAMED
-        | {
-            Column.MODE: Mode.CREATE,
-            Column.CONDITION: "EX",
-            Column.PRICE: "25",
-            Column.QUANTITY: "10",
-            Column.VARIANTS: "reverse|de",
-            Column.HIDDEN: "false",
-            Column.COMMENT: '"Two have soft corners, see photos"',
-            Column.REFERENCE: "EXAMPLE-2",
-        },
+        | _cells(mode=Mode.CREATE, condition="EX", price="25", quantity="10", variants="reverse|de", hidden="false")
+        | _cells(comment='"Two have soft corners, see photos"', reference="EXAMPLE-2"),
     ),
 )
 
@@ -76,24 +62,19 @@ EXAMPLES = (
     *TEMPLATE_ROWS,
     Example(
         "A new listing that buyers do not see yet, its item named by its Cardmarket id",
-        {
-            Column.MODE: Mode.CREATE,
-            Column.CARDMARKET_ID: "912810",
-            Column.CONDITION: "light played",
-            Column.PRICE: "150",
-            Column.QUANTITY: "3",
-            Column.HIDDEN: "true",
-        },
+        _cells(
+            mode=Mode.CREATE, cardmarket_id="912810", condition="light played", price="150", quantity="3", hidden="true"
+        ),
     ),
     Example(
         "A quotation mark inside a value is doubled",
-        _PLAIN | {Column.CONDITION: "MT", Column.COMMENT: '"Signed ""Nell"" in pencil"'},
+        _PLAIN | _cells(condition="MT", comment='"Signed ""Nell"" in pencil"'),
     ),
     Example(
         "Another price for a listing that you have; its comment, notes and reference are cleared",
-        _PLAIN | {Column.MODE: Mode.UPDATE, Column.PRICE: "249", Column.QUANTITY: "4", Column.VARIANTS: "holo"},
+        _PLAIN | _cells(mode=Mode.UPDATE, price="249", quantity="4", variants="holo"),
     ),
-    Example("A listing that is sold out", _PLAIN | {Column.MODE: Mode.UPDATE, Column.QUANTITY: "0"}),
+    Example("A listing that is sold out", _PLAIN | _cells(mode=Mode.UPDATE, quantity="0")),
 )
 
 
@@ -115,20 +96,20 @@ def _in(column: Column, wrong: str, right: str, **facts: Any) -> Mistake:
     return Mistake({column: wrong}, {column: right}, {"column": column, **facts})
 
 
-_UNNAMED: Cells = {Column.URN: "", **dict.fromkeys(_NAMED, "")}
+_BY_NAME = _NAMED | _cells(urn="")
 
 MISTAKES: dict[Cause, Mistake] = {
     Cause.COLUMN_COUNT: _in(Column.COMMENT, "Soft corners, see photos", '"Soft corners, see photos"'),
     Cause.EXTRA_VALUE: Mistake(
-        {Column.COMMENT: "Soft corners, see photos", Column.REFERENCE: "SHELF-17-A"},
-        {Column.COMMENT: '"Soft corners, see photos"', Column.REFERENCE: "SHELF-17-A"},
+        _cells(comment="Soft corners, see photos", reference="SHELF-17-A"),
+        _cells(comment='"Soft corners, see photos"', reference="SHELF-17-A"),
     ),
     Cause.ROW_IN_QUOTES: Mistake(
-        {Column.MODE: f'"{Mode.CREATE}', Column.COMMENT: '""Pack fresh""', Column.REFERENCE: 'SHELF-17-A"'},
-        {Column.MODE: Mode.CREATE, Column.COMMENT: '"Pack fresh"', Column.REFERENCE: "SHELF-17-A"},
+        _cells(mode=f'"{Mode.CREATE}', comment='""Pack fresh""', reference='SHELF-17-A"'),
+        _cells(mode=Mode.CREATE, comment='"Pack fresh"', reference="SHELF-17-A"),
     ),
     Cause.SWALLOWED_LINES: _in(
-        Column.COMMENT, f'"Pack fresh,,\n{as_line(_PLAIN | {Column.COMMENT: "Signed"})}"', "Pack fresh"
+        Column.COMMENT, f'"Pack fresh,,\n{as_line(_PLAIN | _cells(comment="Signed"))}"', "Pack fresh"
     ),
     Cause.QUOTING: _in(Column.COMMENT, '"Signed "Nell" in pencil"', '"Signed ""Nell"" in pencil"'),
     Cause.BARE_LINE_BREAK: _in(Column.NOTES, "Box 1\rShelf 2", "Box 1 Shelf 2"),
@@ -141,7 +122,7 @@ MISTAKES: dict[Cause, Mistake] = {
     Cause.MODE_MISSING: _in(Column.MODE, "", "CREATE"),
     Cause.MODE_UNKNOWN: _in(Column.MODE, "NEW", "CREATE"),
     Cause.ITEM_NOT_NAMED: _in(Column.URN, "", f"{_SET}/002"),
-    Cause.NAME_INCOMPLETE: Mistake(_UNNAMED | _NAMED | {Column.SET: ""}, _UNNAMED | _NAMED),
+    Cause.NAME_INCOMPLETE: Mistake(_BY_NAME | _cells(set=""), _BY_NAME),
     Cause.ID_NOT_DIGITS: _in(Column.CARDMARKET_ID, "#912810", "912810"),
     Cause.CONDITION_MISSING: _in(Column.CONDITION, "", "NM"),
     Cause.CONDITION_UNKNOWN: _in(Column.CONDITION, "Near Mnt", "Near Mint"),
@@ -166,7 +147,7 @@ MISTAKES: dict[Cause, Mistake] = {
     ),
     Cause.LISTING_NOT_FOUND: _in(Column.MODE, Mode.UPDATE, Mode.CREATE),
     Cause.ITEM_AMBIGUOUS: Mistake(
-        _UNNAMED | _NAMED,
+        _BY_NAME,
         {Column.URN: f"{_SET}/030"} | dict.fromkeys(_NAMED, ""),
         {"column": Column.NAME, "count": 2, "urns": [f"{_SET}/001", f"{_SET}/030"]},
     ),
