@@ -63,16 +63,13 @@ _BY_SQLSTATE: dict[type[psycopg.Error], Fault] = {
         "Let it own the tables.",
     ),
 }
-#: The driver does not pass on the code of an error in place of a connection, only its message. A message in another
-#: language than English counts as no answer; it is in the log.
+#: By a pattern of the message, because the driver does not pass on the code of an error in place of a connection. A
+#: message in another language than English counts as no answer; it is in the log.
 _BY_WORDS: dict[str, Fault] = {
-    **dict.fromkeys(
-        ("password authentication failed", "no password supplied", "fe_sendauth"),
-        Fault(
-            "refuses the password",
-            "The database refuses the user or the password in DATABASE_URL.",
-            "Correct DATABASE_URL, in which special characters are written as %40 and the like.",
-        ),
+    "password authentication failed|no password supplied|fe_sendauth": Fault(
+        "refuses the password",
+        "The database refuses the user or the password in DATABASE_URL.",
+        "Correct DATABASE_URL, in which special characters are written as %40 and the like.",
     ),
     "no pg_hba.conf entry": Fault(
         "refuses this host",
@@ -89,17 +86,13 @@ _BY_WORDS: dict[str, Fault] = {
         "The database does not speak TLS, and DATABASE_URL asks for it.",
         "Switch it on in the server (ssl = on), or leave sslmode out of DATABASE_URL.",
     ),
-    **dict.fromkeys(
-        ("too many clients", "remaining connection slots", "too many connections", "no more connections allowed"),
-        Fault(
-            "no connection left",
-            "The database has as many connections as it takes.",
-            f"Raise max_connections, or run fewer processes. {_WAITS}",
-        ),
+    "too many clients|remaining connection slots|too many connections|no more connections allowed": Fault(
+        "no connection left",
+        "The database has as many connections as it takes.",
+        f"Raise max_connections, or run fewer processes. {_WAITS}",
     ),
-    **dict.fromkeys(
-        ("starting up", "shutting down", "in recovery mode", "not yet accepting connections"),
-        Fault("starting", "The database is starting or stopping.", _WAITS),
+    "starting up|shutting down|in recovery mode|not yet accepting connections": Fault(
+        "starting", "The database is starting or stopping.", _WAITS
     ),
     "unsupported startup parameter": Fault(
         "refuses a parameter",
@@ -171,7 +164,7 @@ def of_database(error: BaseException) -> Fault | None:
         return None
     if isinstance(cause, psycopg.Error) and cause.sqlstate is None:
         told = str(cause)
-        return next((fault for words, fault in _BY_WORDS.items() if words in told), _DATABASE_AWAY)
+        return next((fault for words, fault in _BY_WORDS.items() if re.search(words, told)), _DATABASE_AWAY)
     return _DATABASE_AWAY
 
 

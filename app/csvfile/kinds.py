@@ -13,19 +13,19 @@ _OLD_WORKBOOK = "This is an old Excel workbook (.xls), not a CSV file. {save}"
 _WORKBOOK = "This is an Excel workbook, not a CSV file. {save}"
 _PROTECTED = "This workbook is protected by a password. Open it, and remove the password. {save}"
 _PROTECTED_ENTRY = "EncryptedPackage".encode("utf-16-le")
-_IMAGE = "This is an image, not a CSV file. Upload the file that your program saves or exports as CSV."
 
 #: The first bytes of each kind of file, with its sentences, which say at {save} how to save it. The first match counts.
-_SIGNATURES: dict[bytes, str] = {
+_SIGNATURES: dict[bytes | tuple[bytes, ...], str] = {
     b"\xd0\xcf\x11\xe0": _OLD_WORKBOOK,
     b"\x1f\x8b": f"This file is compressed with gzip. {_EXTRACT}",
-    **dict.fromkeys(
-        (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"),
-        f"This is a compressed archive, not a CSV file. {_EXTRACT}",
+    (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"): (
+        f"This is a compressed archive, not a CSV file. {_EXTRACT}"
     ),
     b"%PDF-": "This is a PDF, not a CSV file. Upload the table from which it was made, saved as CSV.",
     b"{\\rtf": "This is a formatted text (RTF), not a CSV file. Copy its table into a spreadsheet. {save}",
-    **dict.fromkeys((b"\x89PNG", b"\xff\xd8\xff", b"GIF8"), _IMAGE),
+    (b"\x89PNG", b"\xff\xd8\xff", b"GIF8"): (
+        "This is an image, not a CSV file. Upload the file that your program saves or exports as CSV."
+    ),
 }
 
 #: The same by the beginning of the text, ignoring case and leading white space.
