@@ -6,6 +6,7 @@ Each is defined here once; the validator, the pages and the help texts all read 
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from enum import IntEnum, StrEnum
 from functools import cache
 
@@ -76,6 +77,11 @@ ItemName = tuple[NamedBy, str | int]
 def quoted(value: str, limit: int = 40) -> str:
     """``value`` as cited in a sentence: in quotation marks, cut to ``limit`` characters, all of them visible."""
     return f"“{visible(value)}”" if len(value) <= limit else f"“{visible(value[:limit])}…”"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Some names, at least one, as a sentence lists them: ``A, B and C``."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def in_pounds(pence: int) -> str:

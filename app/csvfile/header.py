@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from app.csvfile.columns import COLUMNS, HEADER, LAYOUTS, REASON_COLUMNS, Column, Layout
-from app.csvfile.contract import Mode, column_letters, quoted
+from app.csvfile.contract import Mode, column_letters, listed, quoted
 from app.csvfile.errors import SAVE_AS_CSV, FileRejected, ForeignFile
 from app.csvfile.kinds import holds_table, recognise_bytes, recognise_text, utf_16
 from app.csvfile.visible import trim
@@ -193,8 +193,7 @@ def _explain_names(names: list[str]) -> str:
         alike = [column for column in columns if column in plain]
         return (
             f"The columns are those of another program: of the {len(columns)} that are needed, there is only "
-            f"{' and '.join(filter(None, (', '.join(alike[:-1]), alike[-1])))}. Move your values under the template’s "
-            "header."
+            f"{listed(alike)}. Move your values under the template’s header."
         )
     return _explain_columns(names, columns)
 
@@ -290,9 +289,7 @@ def _pair_misspelt(
 
 
 def _columns(names: list[str]) -> str:
-    if len(names) == 1:
-        return f"The column {names[0]}"
-    return f"The columns {', '.join(names[:-1])} and {names[-1]}"
+    return f"The column{'' if len(names) == 1 else 's'} {listed(names)}"
 
 
 def _visible_part(name: str) -> str:

@@ -1,12 +1,10 @@
 """Invisible and control characters: shows them as text, names them in sentences, and removes them."""
 
-import re
 import unicodedata
 
 #: Looks like a hyphen, but is another character, so the difference is invisible.
 _NON_BREAKING_HYPHEN = "\u2011"
 _NAMED = {"\n": "[line break]", "\r": "[line break]", "\t": "[tab]"}
-_LINE_BREAK = re.compile("\r\n")
 
 
 def visible(text: str) -> str:
@@ -17,7 +15,7 @@ def visible(text: str) -> str:
     """
     if text.isprintable() and _NON_BREAKING_HYPHEN not in text:
         return text
-    return "".join(map(_sign, _LINE_BREAK.sub("\n", text)))
+    return "".join(map(_sign, text.replace("\r\n", "\n")))
 
 
 def _sign(character: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from app.csvfile.causes import Code
+from app.csvfile.contract import listed
 from app.humanize import counted
 from app.imports.reports.progress import ImportProgress, RelatedImports
 from app.queries.imports.error_groups import Group
@@ -235,7 +236,7 @@ def _effects(one: ImportProgress, verb: str) -> str:
     first, what = told[0]
     rows = f"all {first:,} rows" if first == one.total > 1 else "its row" if one.total == 1 else _rows(first)
     parts = [f"{rows} {verb} {what}", *(f"{count:,} {verb} {what}" for count, what in told[1:])]
-    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+    return listed(parts)
 
 
 def _undo_over(one: ImportProgress, *_: object) -> Iterator[str]:
