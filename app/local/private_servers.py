@@ -6,7 +6,6 @@ them when it dies. The other processes of the installation only look where they 
 """
 
 import contextlib
-import fcntl
 import hashlib
 import importlib.util
 import os
@@ -29,6 +28,7 @@ import redis
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import PGconn, Ping
 
+from app import file_lock
 from app.config import ConfigError
 
 #: Seconds that a server may take to start; after a crash in a large import PostgreSQL recovers for some.
@@ -91,7 +91,10 @@ class PrivateServers:
             if self._servers and self._lock is None:
                 self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
                 (self.home / "log").mkdir(mode=0o700, exist_ok=True)
-                self._lock = self._take_lock()
+                # Python starts programs without the files it opened, so the lock never leaks into a server.
+                self._lock = file_lock.take(self.home / "owner.lock")
+                if self._lock is None:
+                    raise PrivateServerError(f"Sluice already runs in {self.home}. Stop it first, or set SLUICE_HOME.")
             with self._one_thread:
                 for server in self._servers:
                     server.ensure()
@@ -107,18 +110,6 @@ class PrivateServers:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-    def _take_lock(self) -> int:
-        # Python starts programs without the files it opened, so the lock never leaks into a server.
-        descriptor = os.open(self.home / "owner.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise PrivateServerError(
-                f"Sluice already runs in {self.home}. Stop it first, or set SLUICE_HOME."
-            ) from None
-        return descriptor
 
 
 def dying_with_parent(number: signal.Signals = signal.SIGTERM) -> list[str]:

@@ -5,7 +5,6 @@ scraped. Each has a slot: a file name that it owns while it holds a lock, and in
 are never more files than there were concurrent processes, and no counter decreases.
 """
 
-import fcntl
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from flask import Flask, Response, g, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from app import file_lock
 from app.observability.counter_file import CounterFile
 
 log = logging.getLogger(__name__)
@@ -76,21 +76,10 @@ def share(directory: Path, kind: str) -> None:
     _shared = directory
 
 
-#: The locks of this process's slots; the kernel releases them when it and all its forks have exited.
-_held: list[int] = []
-
-
 def _take_slot(directory: Path, kind: str) -> str:
-    for number in count():
-        descriptor = os.open(directory / f"{kind}{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            continue
-        _held.append(descriptor)
-        return f"{kind}{number}"
-    raise AssertionError("unreachable")
+    """A slot that no living process has; this one keeps its lock until it and all its forks have ended."""
+    names = (f"{kind}{number}" for number in count())
+    return next(name for name in names if file_lock.take(directory / f"{name}.lock") is not None)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ FLOORS: list[set[str]] = [
         "app.config",
         "app.csvfile",
         "app.extensions",
+        "app.file_lock",
         "app.humanize",
         "app.redis_client",
         "app.statuses",

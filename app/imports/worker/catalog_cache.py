@@ -4,12 +4,11 @@ One process of the host makes a snapshot of each version in ``SLUICE_HOME``; see
 made, and where it cannot be stored, the items that rows name are looked up in the database.
 """
 
-import fcntl
 import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from app import file_lock
 from app.config import current_settings
 from app.csvfile.contract import ItemName
 from app.imports.worker import catalog_snapshot
@@ -122,18 +122,19 @@ def make() -> None:
     Ends the session's transaction. Raises OSError if it cannot be stored, and HashesCollide.
     """
     _directory().mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone() as is_alone:
-        if not is_alone:
-            return
-        began = time.monotonic()
+    lock = file_lock.take(_directory() / "lock")
+    if lock is None:
+        return
+    began = time.monotonic()
+    try:
         # So that version and items agree.
         begin_repeatable_read()
         version = items.version()
         _remove_all_but(version)
         catalog_snapshot.write(_path(version), version)
-        log.info(
-            "snapshot of the catalog made", extra={"version": version, "seconds": round(time.monotonic() - began, 3)}
-        )
+    finally:
+        os.close(lock)
+    log.info("snapshot of the catalog made", extra={"version": version, "seconds": round(time.monotonic() - began, 3)})
 
 
 def _directory() -> Path:
@@ -142,19 +143,6 @@ def _directory() -> Path:
 
 def _path(version: str) -> Path:
     return _directory() / f"{version}.arrow"
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """Whether no other process of this host makes a snapshot; none begins meanwhile."""
-    descriptor = os.open(_directory() / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
-    finally:
-        os.close(descriptor)
 
 
 def _remove_all_but(version: str) -> None:
