@@ -11,10 +11,25 @@ from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 from redis import RedisError
 
+from app.humanize import counted
 from app.redis_client import redis_client
 
 log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
+
+
+class TooManyAttempts(Exception):
+    """Too many recent attempts; the message is a sentence for the client."""
+
+    def __init__(self, what: str, seconds: int) -> None:
+        super().__init__(f"{what} {say_when_again(seconds)}")
+        #: How long to wait.
+        self.seconds = seconds
+
+
+def say_when_again(seconds: int) -> str:
+    """A sentence that says how many minutes to wait."""
+    return f"Try again in {counted(-(-seconds // 60), 'minute')}."
 
 
 def init_app(app: Flask) -> None:

@@ -15,7 +15,6 @@ from app.audit import Action
 from app.config import current_settings
 from app.deliveries import addresses, webhook
 from app.extensions import db
-from app.humanize import counted
 from app.identity import secrets
 from app.import_fields import iso
 from app.jobs import queue
@@ -152,8 +151,8 @@ def _refuse_if_off(key: EndpointKey) -> WebhookEndpoint:
 def _refuse_too_many(key: EndpointKey) -> None:
     seconds = rate_limits.hit(_BY_HAND, "webhook", str(key.seller_id))
     if seconds:
-        wait = counted(-(-seconds // 60), "minute")
-        raise EndpointRefused(f"{_BY_HAND.amount} deliveries were sent by hand recently. Try again in {wait}.")
+        again = rate_limits.say_when_again(seconds)
+        raise EndpointRefused(f"{_BY_HAND.amount} deliveries were sent by hand recently. {again}")
 
 
 def _commit(action: Action, endpoint: WebhookEndpoint) -> None:

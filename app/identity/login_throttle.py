@@ -1,6 +1,5 @@
 """Limits on password attempts."""
 
-import hashlib
 import logging
 from enum import Enum
 from typing import NamedTuple
@@ -9,9 +8,9 @@ from limits import RateLimitItem, parse
 from limits.strategies import FixedWindowRateLimiter
 
 from app import rate_limits
-from app.humanize import counted
 from app.identity import sellers
 from app.models import Seller
+from app.rate_limits import TooManyAttempts
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +30,6 @@ class Purpose(Enum):
     CONFIRM = ("password check", "with a wrong password")
 
 
-class TooManyAttempts(Exception):
-    """Too many recent attempts; the message is a sentence for the client."""
-
-    def __init__(self, seconds: int, purpose: Purpose) -> None:
-        wait = counted(-(-seconds // 60), "minute")
-        super().__init__(f"There were too many attempts {purpose.value[1]}. Try again in {wait}.")
-        #: How long to wait.
-        self.seconds = seconds
-
-
 class _Count(NamedTuple):
     """A counter and its limit."""
 
@@ -55,15 +44,16 @@ def check_password(email: str, password: str, *, address: str, purpose: Purpose 
     share the counters.
     """
     counts = _counts(email, address)
-    log_name = purpose.value[0]
-    _count_attempt(counts, address, purpose)
+    account, (log_name, words) = sellers.digest_of(email), purpose.value
+    if seconds := rate_limits.count(lambda counter: _count_attempt(counter, counts)):
+        log.warning("%s refused after too many: account %s, address %s", log_name, account, address)
+        raise TooManyAttempts(f"There were too many attempts {words}.", seconds)
     seller = sellers.check_password(email, password)
     if seller is None:
         # The email is not logged: people often type their password there.
-        log.warning("%s failed: account %s, address %s", log_name, counts[0].name[1], address)
+        log.warning("%s failed: account %s, address %s", log_name, account, address)
         return None
     log.info("%s: seller %d, address %s", log_name, seller.id, address)
-
     rate_limits.count(lambda counter: _uncount(counter, counts[1:]))
     forgive(email, address)
     return seller
@@ -75,22 +65,15 @@ def forgive(email: str, address: str) -> None:
     rate_limits.count(lambda counter: counter.clear(first.limit, *first.name))
 
 
-def _count_attempt(counts: list[_Count], address: str, purpose: Purpose) -> None:
+def _count_attempt(counter: FixedWindowRateLimiter, counts: list[_Count]) -> int:
     """Count an attempt as a failure until it succeeds, so that parallel attempts gain nothing over sequential ones.
 
-    Raises TooManyAttempts, without counting that attempt.
+    Returns the seconds to wait if that is one too many, which is not counted, and else 0.
     """
-
-    def wait(counter: FixedWindowRateLimiter) -> int:
-        full = [one for one in counts if not counter.hit(one.limit, *one.name)]
-        if full:
-            _uncount(counter, counts)
-        return max((rate_limits.seconds_left(counter, one.limit, *one.name) for one in full), default=0)
-
-    seconds = rate_limits.count(wait)
-    if seconds > 0:
-        log.warning("%s refused after too many: account %s, address %s", purpose.value[0], counts[0].name[1], address)
-        raise TooManyAttempts(seconds, purpose)
+    full = [one for one in counts if not counter.hit(one.limit, *one.name)]
+    if full:
+        _uncount(counter, counts)
+    return max((rate_limits.seconds_left(counter, one.limit, *one.name) for one in full), default=0)
 
 
 def _uncount(counter: FixedWindowRateLimiter, counts: list[_Count]) -> None:
@@ -99,8 +82,7 @@ def _uncount(counter: FixedWindowRateLimiter, counts: list[_Count]) -> None:
 
 
 def _counts(email: str, address: str) -> list[_Count]:
-    # A digest, because user input may be anything, and long.
-    account = hashlib.sha256(sellers.fold(email).encode(errors="replace")).hexdigest()[:16]
+    account = sellers.digest_of(email)
     return [
         _Count(_OF_BOTH, ("sign-in", account, address)),
         _Count(_OF_ACCOUNT, ("sign-in", account)),

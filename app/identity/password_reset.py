@@ -4,7 +4,6 @@ A request writes nothing but a message into the outbox. Its deliverer makes the 
 the secret is in the email and nowhere else: the database has its digest.
 """
 
-import hashlib
 import logging
 from datetime import datetime
 
@@ -13,11 +12,11 @@ from limits import parse
 from app import audit, rate_limits
 from app.audit import Action, Actor
 from app.extensions import db
-from app.humanize import counted
 from app.identity import login_throttle, secrets, sellers, sessions
 from app.models import Seller
 from app.queries.deliveries import outbox
 from app.queries.identity import password_resets
+from app.rate_limits import TooManyAttempts
 
 log = logging.getLogger(__name__)
 
@@ -28,30 +27,21 @@ _OF_ACCOUNT = parse("5 per hour")
 _OF_ADDRESS = parse("20 per hour")
 
 
-class TooManyRequests(Exception):
-    """Too many emails were asked for lately; the message is a sentence for the client."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__(f"You’ve asked for too many emails. Try again in {counted(-(-seconds // 60), 'minute')}.")
-        #: How long to wait.
-        self.seconds = seconds
-
-
 class LinkExpired(Exception):
     """The link is not valid: it has expired, or has been used, or never was one."""
 
 
 def ask(email: str, *, address: str) -> None:
-    """Have a link emailed to the seller with this ``email``, if there is one, and commit. Raises TooManyRequests.
+    """Have a link emailed to the seller with this ``email``, if there is one, and commit. Raises TooManyAttempts.
 
     What is counted, what is answered and which statements run do not depend on whether the account exists.
     """
-    folded = sellers.fold(email)
-    account = hashlib.sha256(folded.encode(errors="replace")).hexdigest()[:16]
+    account = sellers.digest_of(email)
     seconds = rate_limits.hit(_OF_ADDRESS, "reset", "from", address) or rate_limits.hit(_OF_ACCOUNT, "reset", account)
     if seconds:
         log.warning("password reset refused after too many: account %s, address %s", account, address)
-        raise TooManyRequests(seconds)
+        raise TooManyAttempts("You’ve asked for too many emails.", seconds)
+    folded = sellers.fold(email)
     # PostgreSQL rejects a NUL; no account has an empty address.
     outbox.add_password_reset_mail("" if "\0" in folded else folded)
     db.session.commit()

@@ -1,5 +1,7 @@
 """Seller accounts and their passwords."""
 
+import hashlib
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import request
@@ -122,3 +124,8 @@ def _load(secret: str) -> Seller | None:
 def fold(email: str) -> str:
     """An email address as stored: trimmed and in lower case."""
     return email.strip().lower()
+
+
+def digest_of(email: str) -> str:
+    """A digest of an email address as entered, which may be any text, for counters and logs."""
+    return hashlib.sha256(fold(email).encode(errors="replace")).hexdigest()[:16]

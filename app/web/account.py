@@ -10,9 +10,9 @@ from werkzeug.exceptions import NotFound
 
 from app.extensions import login_manager
 from app.identity import passwords, secrets, sellers, sessions
-from app.identity.login_throttle import TooManyAttempts
 from app.identity.sessions import SessionNotFound
 from app.models import Seller
+from app.rate_limits import TooManyAttempts
 from app.web.forms import ConfirmForm, PasswordForm
 from app.web.session import carry, require_seller, secret, seller_id
 from app.web.user_agents import describe_browser

@@ -6,9 +6,10 @@ from flask_login import current_user, logout_user
 
 from app.config import current_settings
 from app.identity import password_reset, passwords
-from app.identity.password_reset import LinkExpired, TooManyRequests
+from app.identity.password_reset import LinkExpired
 from app.jobs import queue
 from app.models import Seller
+from app.rate_limits import TooManyAttempts
 from app.web.forms import EmailForm, NewPasswordForm
 
 blueprint = Blueprint("password_reset", __name__, url_prefix="/password")
@@ -29,7 +30,7 @@ def ask() -> ResponseReturnValue:
     email = form.email.data or ""
     try:
         password_reset.ask(email, address=request.remote_addr or "")
-    except TooManyRequests as refused:
+    except TooManyAttempts as refused:
         return _render_forgot(form, str(refused)), 429, {"Retry-After": str(refused.seconds)}
     queue.wake_deliverer()
     return render_template("accounts/asked.html", email=email.strip())

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
 from app.identity import login_throttle, sessions
-from app.identity.login_throttle import TooManyAttempts
+from app.rate_limits import TooManyAttempts
 from app.web.forms import SignInForm
 from app.web.live_page import is_fragment_request
 from app.web.session import carry, local_path, requested_path, seller_id

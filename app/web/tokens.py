@@ -10,8 +10,8 @@ from werkzeug.exceptions import NotFound
 
 from app.http.form_fields import read_form_key
 from app.identity import tokens
-from app.identity.login_throttle import TooManyAttempts
 from app.identity.tokens import TokenError, TokenNotFound
+from app.rate_limits import TooManyAttempts
 from app.statuses import TokenScope
 from app.web.forms import ConfirmForm
 from app.web.session import require_seller, seller_id

@@ -11,10 +11,10 @@ from app.deliveries import commands
 from app.deliveries.addresses import UrlRefused
 from app.deliveries.commands import EndpointRefused
 from app.http.form_fields import read_form_key
-from app.identity.login_throttle import TooManyAttempts
 from app.models import Delivery, WebhookEndpoint
 from app.queries.deliveries import outbox, webhook_endpoints
 from app.queries.deliveries.outbox import TEST_EVENT, EndpointKey
+from app.rate_limits import TooManyAttempts
 from app.statuses import DeliveryStatus, SwitchedOff
 from app.web.filters import Label
 from app.web.forms import ConfirmForm, EndpointForm

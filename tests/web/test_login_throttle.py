@@ -13,9 +13,9 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.identity import login_throttle, sellers
-from app.identity.login_throttle import TooManyAttempts
 from app.models import Seller
 from app.observability import logs
+from app.rate_limits import TooManyAttempts
 from app.redis_client import redis_client
 from tests.conftest import PASSWORD
 from tests.pages import csrf_token, read, words
