@@ -11,7 +11,7 @@ from time import monotonic
 
 from sqlalchemy.exc import DBAPIError, NoResultFound
 
-from app.config import current_settings
+from app.config import current_settings, parse_smtp_url
 from app.deliveries import mail, webhook
 from app.deliveries.retry_policy import MAX_ATTEMPTS, SWITCH_OFF_AFTER_SECONDS, result_of
 from app.deliveries.webhook import SendResult
@@ -20,7 +20,7 @@ from app.identity.password_reset import LinkExpired
 from app.imports.errors import ImportNotFound
 from app.jobs.shutdown import is_shutdown_requested
 from app.queries.deliveries import outbox, webhook_endpoints
-from app.queries.deliveries.outbox import TEST_EVENT, Claimed
+from app.queries.deliveries.outbox import TEST_EVENT, Claimed, EndpointKey
 from app.statuses import Channel, DeliveryStatus, SwitchedOff
 
 log = logging.getLogger(__name__)
@@ -76,8 +76,7 @@ def _prepare(one: Claimed) -> Callable[[], SendResult]:
         url, body = one.url, one.body
         signing = [secret for secret in (one.secret, one.old_secret) if secret]
         return lambda: webhook.send(url, message_id(one), body, signing, allow_private=settings.webhook_allow_private)
-    server = mail.server_of(settings)
-    if server is None:
+    if not settings.sends_mail:
         return lambda: SendResult(False, None, "No mail server is configured.", is_final=True)
     try:
         written = mail.write(one, settings)
@@ -93,6 +92,7 @@ def _prepare(one: Claimed) -> Callable[[], SendResult]:
         return lambda: SendResult(False, None, "The email could not be written.", is_final=True)
     finally:
         db.session.rollback()
+    server = parse_smtp_url(settings.smtp_url)
     return lambda: mail.send(written, server)
 
 
@@ -122,17 +122,15 @@ def _judge_endpoint(one: Claimed, answer: SendResult, status: DeliveryStatus) ->
     if answer.is_accepted:
         webhook_endpoints.note_arrival(key)
     elif answer.is_final:
-        _switch_off(one, SwitchedOff.GONE)
+        _switch_off(key, SwitchedOff.GONE)
     elif one.event != TEST_EVENT:
         webhook_endpoints.note_failure(key)
         if status is DeliveryStatus.GIVEN_UP and webhook_endpoints.has_failed_for(key, SWITCH_OFF_AFTER_SECONDS):
-            _switch_off(one, SwitchedOff.FAILING)
+            _switch_off(key, SwitchedOff.FAILING)
 
 
-def _switch_off(one: Claimed, why: SwitchedOff) -> None:
-    settings = current_settings()
-    assert one.endpoint is not None
-    if webhook_endpoints.switch_off(one.endpoint, why):
-        log.info("endpoint switched off: %s", why, extra={"endpoint": one.endpoint})
-        if settings.sends_mail:
-            outbox.add_switched_off_mail(one.endpoint)
+def _switch_off(key: EndpointKey, why: SwitchedOff) -> None:
+    if webhook_endpoints.switch_off(key, why):
+        log.info("endpoint switched off: %s", why, extra={"endpoint": key})
+        if current_settings().sends_mail:
+            outbox.add_switched_off_mail(key)

@@ -8,8 +8,8 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from urllib.parse import urlsplit
 
-from app.config import Settings, SmtpServer, parse_smtp_url
-from app.deliveries.webhook import TIMEOUT_SECONDS, SendResult
+from app.config import Settings, SmtpServer
+from app.deliveries.webhook import TIMEOUT_SECONDS, SendResult, in_one_line
 from app.identity import password_reset
 from app.imports.reports import progress, summary
 from app.imports.reports.progress import ImportProgress
@@ -116,9 +116,9 @@ def send(mail: EmailMessage, server: SmtpServer) -> SendResult:
             session.send_message(mail)
     except smtplib.SMTPRecipientsRefused as refused:
         code, words = next(iter(refused.recipients.values()))
-        return SendResult(False, code, "The mail server refused the address.", _plain(words), is_final=code >= 500)
+        return SendResult(False, code, "The mail server refused the address.", in_one_line(words), is_final=code >= 500)
     except smtplib.SMTPResponseException as error:
-        return SendResult(False, error.smtp_code, "The mail server refused the email.", _plain(error.smtp_error))
+        return SendResult(False, error.smtp_code, "The mail server refused the email.", in_one_line(error.smtp_error))
     except smtplib.SMTPNotSupportedError:
         return SendResult(False, None, "The mail server does not offer what SMTP_URL asks for.")
     except (OSError, smtplib.SMTPException):
@@ -138,13 +138,3 @@ def _open(server: SmtpServer) -> smtplib.SMTP:
             session.close()
             raise
     return session
-
-
-def server_of(settings: Settings) -> SmtpServer | None:
-    """The configured mail server, or None."""
-    return parse_smtp_url(settings.smtp_url) if settings.sends_mail else None
-
-
-def _plain(words: bytes | str) -> str:
-    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:300]

@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -31,8 +31,6 @@ _CONNECT_TIMEOUT_SECONDS = 3.0
 #: How much of an answer is read, and how much of that is stored.
 _MAX_ANSWER_BYTES = 4096
 _MAX_KEPT_CHARACTERS = 300
-
-_SOCKET_OPTIONS = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
 
 class SendResult(NamedTuple):
@@ -85,20 +83,17 @@ def send(url: str, message_id: str, body: str, signing: list[str], *, allow_priv
 
 
 def _post(target: Target, addresses: list[str], body: bytes, headers: dict[str, str], deadline: float) -> SendResult:
-    with _connect(addresses, target.port, deadline) as plain, _hang_up_at(deadline, plain):
-        connection = _open(target, plain)
-        try:
-            connection.request("POST", target.path, body=body, headers=headers, preload_content=False)
-            response = connection.getresponse()
+    with (
+        _connect(addresses, target.port, deadline) as plain,
+        _hang_up_at(deadline, plain),
+        closing(_open(target, plain)) as connection,
+    ):
+        connection.request("POST", target.path, body=body, headers=headers, preload_content=False)
+        with closing(connection.getresponse()) as response:
             if time.monotonic() >= deadline:
                 # A connection that was closed while headers were read looks complete.
                 raise TimeoutError
-            try:
-                return _judge(response, _read_beginning(response))
-            finally:
-                response.close()
-        finally:
-            connection.close()
+            return _judge(response, _read_beginning(response))
 
 
 # The connection -------------------------------------------------------------------------------------------------------
@@ -133,8 +128,7 @@ def _connect(addresses: list[str], port: int, deadline: float) -> Iterator[socke
             trouble = error
             continue
         with connected:
-            for option in _SOCKET_OPTIONS:
-                connected.setsockopt(*option)
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connected.settimeout(max(deadline - time.monotonic(), 0.1))
             yield connected
             return
@@ -166,14 +160,18 @@ def _hang_up_at(deadline: float, connected: socket.socket) -> Iterator[None]:
 
 
 def _read_beginning(response: BaseHTTPResponse) -> str:
-    """How an answer begins, in one line; an answer that breaks off is still an answer."""
+    """How an answer begins; one that breaks off is still an answer."""
     try:
-        data = response.read(_MAX_ANSWER_BYTES, decode_content=False)
+        return in_one_line(response.read(_MAX_ANSWER_BYTES, decode_content=False))
     except (OSError, HTTPException, HTTPError):
         return ""
-    printable = "".join(one if one.isprintable() else " " for one in data.decode("utf-8", "replace"))
-    text = " ".join(printable.split())
-    return text if len(text) <= _MAX_KEPT_CHARACTERS else f"{text[: _MAX_KEPT_CHARACTERS - 1]}…"
+
+
+def in_one_line(answer: bytes | str) -> str:
+    """How an ``answer`` begins, in one line of printable characters."""
+    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
+    return line if len(line) <= _MAX_KEPT_CHARACTERS else f"{line[: _MAX_KEPT_CHARACTERS - 1]}…"
 
 
 def _judge(response: BaseHTTPResponse, beginning: str) -> SendResult:
