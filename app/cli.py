@@ -19,6 +19,7 @@ from app import catalog, diagnosis, periodic_tasks
 from app.csvfile.errors import FileRejected
 from app.csvfile.visible import visible
 from app.csvfile.warn import read_stored
+from app.demo import DEMO_CATALOG, DEMO_EMAIL, DEMO_PASSWORD
 from app.extensions import DATABASE_ERRORS, db
 from app.humanize import counted, say_duration
 from app.identity import sellers, sessions, tokens
@@ -37,10 +38,6 @@ from app.queries import items
 from app.queries.imports import lookups
 from app.statuses import FINAL_IMPORT_STATUSES, ImportKind, ImportStatus, TokenScope
 from app.version import VERSION
-
-DEMO_EMAIL = "demo@sluice.example"
-DEMO_PASSWORD = "sluice-demo"
-DEMO_CATALOG = Path(__file__).parent / "demo" / "catalog.csv"
 
 #: Exit codes of ``imports start --wait``. Scripts rely on these numbers.
 EXIT_CODES = {ImportStatus.COMPLETED: 0, ImportStatus.FAILED: 1, ImportStatus.TERMINATED: 3}
@@ -72,13 +69,10 @@ def exiting_when_unavailable() -> Iterator[None]:
         yield
     except NotPossibleNow as error:
         _give_up(str(error))
-    except DATABASE_ERRORS as error:
-        fault = diagnosis.of_database(error)
+    except (RedisError, *DATABASE_ERRORS) as error:
+        fault = diagnosis.of_redis(error) if isinstance(error, RedisError) else diagnosis.of_database(error)
         if fault is None:
             raise
-        _give_up(f"{fault.sentence} {fault.advice}")
-    except RedisError as error:
-        fault = diagnosis.of_redis(error)
         _give_up(f"{fault.sentence} {fault.advice}")
 
 
@@ -129,6 +123,10 @@ imports_commands = _Commands("imports", help="Bulk imports.")
 tokens_commands = _Commands("tokens", help="Tokens for clients of the API.")
 cluster_commands = _Commands("cluster", help="A database cluster with the extension Citus.")
 
+_password_option = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it."
+)
+
 
 def init_app(app: Flask) -> None:
     """Add the commands to ``flask``."""
@@ -140,7 +138,7 @@ def init_app(app: Flask) -> None:
 @sellers_commands.command("create")
 @click.argument("email")
 @click.option("--operator", is_flag=True, help="Can see /ops: the installation and every seller's imports.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
+@_password_option
 def create_seller(email: str, operator: bool, password_stdin: bool) -> None:
     """Create an account for EMAIL."""
     seller = sellers.create_seller(email, _read_password(from_stdin=password_stdin), is_operator=operator)
@@ -149,7 +147,7 @@ def create_seller(email: str, operator: bool, password_stdin: bool) -> None:
 
 @sellers_commands.command("set-password")
 @click.argument("email")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it.")
+@_password_option
 def set_password(email: str, password_stdin: bool) -> None:
     """Set the password of EMAIL, and end all their sessions."""
     sellers.set_password(_get_seller(email), _read_password(from_stdin=password_stdin))
@@ -436,10 +434,10 @@ def _read_password(*, from_stdin: bool) -> str:
             if from_stdin
             else click.prompt("Password", hide_input=True, confirmation_prompt=True)
         )
-    except UnicodeDecodeError:
+        # Fails where other bytes have become surrogates; see ``_is_text``.
+        password.encode()
+    except UnicodeError:
         raise _Failed("The password is not UTF-8 text.") from None
-    if not _is_text(password):
-        raise _Failed("The password is not UTF-8 text.")
     return password
 
 

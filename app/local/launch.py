@@ -16,12 +16,11 @@ import click
 import urllib3
 
 from app.config import ConfigError, Settings, load_settings
+from app.demo import DEMO_EMAIL, DEMO_PASSWORD
 from app.local.private_servers import PrivateServers, dying_with_parent, show_ending, wait_until
 
 #: The checkout, where the programs find ``wsgi.py`` and ``worker.py``.
 CHECKOUT = Path(__file__).resolve().parents[2]
-DEMO_EMAIL = "demo@sluice.example"
-DEMO_PASSWORD = "sluice-demo"
 #: Seconds until the pages must be ready.
 READY_SECONDS = 60.0
 #: Seconds that web server and workers have to finish what they do when all is stopped.

@@ -15,8 +15,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from app import create_app
-from app.cli import DEMO_EMAIL, DEMO_PASSWORD
 from app.csvfile.columns import HEADER
+from app.demo import DEMO_EMAIL, DEMO_PASSWORD
 from app.extensions import db
 from app.identity import sellers, tokens
 from app.imports import commands

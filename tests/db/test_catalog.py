@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from app import catalog
 from app.catalog import HEADER, CatalogRejected
-from app.cli import DEMO_CATALOG
 from app.csvfile.contract import NamedBy
+from app.demo import DEMO_CATALOG
 from app.extensions import db
 from app.queries import items
 

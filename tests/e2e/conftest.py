@@ -11,7 +11,7 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app import catalog
-from app.cli import DEMO_CATALOG
+from app.demo import DEMO_CATALOG
 from app.extensions import db
 from app.models import Seller
 from tests.conftest import make_seller, remove_what_is_left, sign_in

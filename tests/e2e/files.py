@@ -6,8 +6,8 @@ import csv
 import re
 from itertools import cycle, islice, product
 
-from app.cli import DEMO_CATALOG
 from app.csvfile.contract import Condition
+from app.demo import DEMO_CATALOG
 from tests.factories import csv_bytes, row
 
 _DEMO = DEMO_CATALOG.parent

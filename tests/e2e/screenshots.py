@@ -18,10 +18,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from app.cli import DEMO_CATALOG
 from app.csvfile.contract import Condition
+from app.demo import DEMO_CATALOG, DEMO_EMAIL, DEMO_PASSWORD
 from app.local import private_servers
-from app.local.launch import DEMO_EMAIL, DEMO_PASSWORD
 from tests.e2e.browser import open_chromium
 from tests.e2e.files import FIRST_IMPORT, MISTAKES
 from tests.e2e.gate import Gate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.cli import DEMO_PASSWORD
+from app.demo import DEMO_PASSWORD
 from app.identity import passwords
 from app.identity.passwords import WeakPassword
 

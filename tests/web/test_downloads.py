@@ -16,10 +16,10 @@ from werkzeug.http import parse_options_header
 from werkzeug.test import TestResponse
 
 from app import catalog
-from app.cli import DEMO_CATALOG
 from app.csvfile.causes import Cause
 from app.csvfile.columns import COLUMNS, HEADER
 from app.csvfile.guard import guard_if_guarded
+from app.demo import DEMO_CATALOG
 from app.extensions import db
 from app.imports import commands
 from app.imports.worker import batch_job

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from app import catalog
-from app.cli import DEMO_CATALOG
+from app.demo import DEMO_CATALOG
 from app.extensions import db
 from app.imports import commands
 from app.imports.worker import batch_job
