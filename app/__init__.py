@@ -39,7 +39,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Flask:
     login_manager.init_app(app)
     sellers.init_app(login_manager)
     rate_limits.init_app(app)
-    health.init_app(app)
+    app.register_blueprint(health.blueprint)
     metrics.init_app(app)
     logs.init_app(app)
     web.register(app)

@@ -234,9 +234,6 @@ REOPENABLE_IMPORT_STATUSES = frozenset({ImportStatus.RUNNING, ImportStatus.FAILE
 #: Batches that still have rows to work on.
 UNFINISHED_BATCH_STATUSES = frozenset({BatchStatus.QUEUED, BatchStatus.RUNNING, BatchStatus.PAUSED})
 
-#: Batches that are over.
-FINAL_BATCH_STATUSES = frozenset({BatchStatus.COMPLETED, BatchStatus.FAILED, BatchStatus.TERMINATED})
-
 #: Batches that a worker has or may claim.
 ACTIVE_BATCH_STATUSES = frozenset({BatchStatus.QUEUED, BatchStatus.RUNNING})
 

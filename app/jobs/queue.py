@@ -76,15 +76,13 @@ class AllowedJob(Job):
         """
         try:
             super().refresh()  # type: ignore[no-untyped-call]
-        except StopRequested:
-            # Raised by the handler of a signal, wherever the worker is.
-            raise
-        except (NoSuchJobError, RedisError) as error:
-            if not isinstance(error, ResponseError) or not str(error).startswith("WRONGTYPE"):
-                raise
-            raise self._foreign() from error
         except Exception as error:
-            raise self._foreign() from error
+            is_of_wrong_type = isinstance(error, ResponseError) and str(error).startswith("WRONGTYPE")
+            # The handler of a signal raises StopRequested wherever the worker is.
+            if isinstance(error, StopRequested | NoSuchJobError | RedisError) and not is_of_wrong_type:
+                raise
+            log.warning("malformed job in Redis skipped: %.100s", self.id, exc_info=True)
+            raise NoSuchJobError("The job is malformed.") from error
 
     def restore(self, raw_data: dict[bytes, bytes]) -> None:
         """Restore the job from its values in Redis. Raises ValueError if they unpack to far more than a job of ours."""
@@ -109,10 +107,6 @@ class AllowedJob(Job):
             return
         connection = self.connection if pipeline is None else pipeline
         connection.delete(self.key, self.dependents_key, self.dependencies_key, self.execution_registry.key)
-
-    def _foreign(self) -> NoSuchJobError:
-        log.warning("malformed job in Redis skipped: %.100s", self.id, exc_info=True)
-        return NoSuchJobError("The job is malformed.")
 
     @property
     def func(self) -> Callable[..., Any]:

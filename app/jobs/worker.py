@@ -35,7 +35,7 @@ from app import diagnosis
 from app.config import Settings
 from app.extensions import DATABASE_ERRORS, db
 from app.jobs.queue import DELIVERY_QUEUE_NAME, QUEUE_NAME, AllowedJob, import_jobs, open_queue
-from app.jobs.shutdown import is_shutdown_requested, listen_for_shutdown
+from app.jobs.shutdown import is_shutdown_requested, request_shutdown
 from app.queries import operations
 
 log = logging.getLogger("sluice.worker")
@@ -392,7 +392,7 @@ def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str, wo
         signal.signal(number, signal.SIG_DFL)
     _die_with_parent(supervisor, signal.SIGTERM)
     # Installed before any fork, so that a work-horse always handles the signal.
-    listen_for_shutdown(_RELEASE)
+    signal.signal(_RELEASE, request_shutdown)
     settings: Settings = app.extensions["sluice_settings"]
     work.share_metrics(settings.sluice_home / "metrics", "worker")
     SluiceWorker(app, _patient_redis(redis_url), queue_name, work.rehearse).work(logging_level="WARNING")

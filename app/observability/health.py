@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from flask import Blueprint, Flask
+from flask import Blueprint
 from redis import RedisError
 
 from app import diagnosis
@@ -16,11 +16,6 @@ from app.storage import current_storage
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("health", __name__)
-
-
-def init_app(app: Flask) -> None:
-    """Serve the health routes."""
-    app.register_blueprint(blueprint)
 
 
 @blueprint.get("/healthz")

@@ -12,7 +12,6 @@ from app.statuses import (
     ACTIVE_BATCH_STATUSES,
     BATCH_TRANSITIONS,
     CONVERSION_TRANSITIONS,
-    FINAL_BATCH_STATUSES,
     FINAL_IMPORT_STATUSES,
     FINISHED_DELIVERY_STATUSES,
     IMPORT_TRANSITIONS,
@@ -40,14 +39,13 @@ def test_every_status_is_in_its_table() -> None:
 
 def test_what_is_over_is_over() -> None:
     assert {status for status, after in IMPORT_TRANSITIONS.items() if not after} == FINAL_IMPORT_STATUSES
-    assert {status for status, after in BATCH_TRANSITIONS.items() if not after} == FINAL_BATCH_STATUSES
+    assert {status for status, after in BATCH_TRANSITIONS.items() if after} == UNFINISHED_BATCH_STATUSES
 
 
 @pytest.mark.parametrize(
     ("statuses", "halves"),
     [
         (ImportStatus, (LIVE_IMPORT_STATUSES, FINAL_IMPORT_STATUSES)),
-        (BatchStatus, (UNFINISHED_BATCH_STATUSES, FINAL_BATCH_STATUSES)),
         (DeliveryStatus, (LIVE_DELIVERY_STATUSES, FINISHED_DELIVERY_STATUSES)),
     ],
 )

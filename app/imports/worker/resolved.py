@@ -116,15 +116,6 @@ def _split(variants: str) -> set[str]:
     return set(variants.split("|") if variants else ())
 
 
-#: The column of the file for each way to name an item.
-_NAMING_COLUMNS = {
-    NamedBy.URN: Column.URN,
-    NamedBy.CARDMARKET_ID: Column.CARDMARKET_ID,
-    NamedBy.TCGPLAYER_ID: Column.TCGPLAYER_ID,
-    NamedBy.NAME: Column.NAME,
-}
-
-
 def _name_problem(cause: Cause, name: ItemName, **facts: Any) -> Problem:
     """A problem of the columns that name an item, with their values as far as the sentence cites them."""
     named_by, value = name
@@ -132,7 +123,7 @@ def _name_problem(cause: Cause, name: ItemName, **facts: Any) -> Problem:
         facts["value"] = str(value)
     elif invisible := describe_invisible(str(value)):
         facts["invisible"] = invisible
-    return cause.problem(_NAMING_COLUMNS[named_by], **facts)
+    return cause.problem(Column[named_by.name], **facts)
 
 
 def _problem(row: Mapping[str, Any], candidates: Sequence[CatalogItem]) -> Problem:
