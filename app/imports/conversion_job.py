@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from dataclasses import astuple
 from itertools import chain, islice
 from time import monotonic
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from psycopg import Error as DriverError
 from sqlalchemy.exc import DBAPIError
 
-from app.config import Settings, current_settings
+from app.config import current_settings
 from app.csvfile.errors import FileRejected
 from app.csvfile.scan import scan
 from app.extensions import db
@@ -23,14 +23,14 @@ from app.imports.foreign.convert import HEADER_LINE, Converted, convert
 from app.imports.foreign.findings import Findings
 from app.imports.foreign.mapping import Mapping, MappingInvalid
 from app.imports.foreign.origins import CompanionWriter, FileKeys, Origins, Sinks
-from app.imports.foreign.reading import Reading, transcribe
+from app.imports.foreign.reading import Reading, text_of, text_reading
 from app.imports.foreign.reasons import Outcome
 from app.jobs import queue
 from app.jobs.shutdown import is_shutdown_requested
 from app.models import Conversion
 from app.queries import ConversionKey
 from app.queries.imports import conversion_transitions as transitions
-from app.storage import Writer, current_storage
+from app.storage import current_storage
 from app.storage.stored_file import open_stored
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,6 @@ log = logging.getLogger(__name__)
 _TRANSCRIBED, _READ, _ALL = 300, 700, 1000
 #: Seconds between two heartbeats.
 _BEAT_SECONDS = 0.5
-
-
 #: What is wrong with the file or its mapping, so that another attempt would not help.
 _REFUSALS = (FileRejected, MappingInvalid)
 
@@ -124,8 +122,8 @@ def _convert(conversion: Conversion, pulse: _Pulse) -> str:
     try:
         if not reading.is_text:
             with open_stored(storage, text_key, text_size, on_read=pulse.beat) as file:
-                text_size, reading = _transcribe(file, text_size, reading, keys.text, pulse, settings)
-            text_key, begin = keys.text, _TRANSCRIBED
+                text_size = _transcribe(file, text_size, reading, keys.text, pulse)
+            reading, text_key, begin = text_reading(reading), keys.text, _TRANSCRIBED
             pulse.beat(begin)
 
         def on_read(rows: int) -> None:
@@ -136,7 +134,7 @@ def _convert(conversion: Conversion, pulse: _Pulse) -> str:
 
         with open_stored(storage, text_key, text_size, on_read=pulse.beat) as file, ExitStack() as stack:
             blocks = convert(file, reading, mapping, conversion.seller_id, on_read=on_read, only=only)
-            outcome = _write(blocks, keys, pulse, stack, settings)
+            outcome = _write(blocks, keys, pulse, stack)
         outcome = outcome._replace(text_key=text_key, scan={**outcome.scan, "text_size": text_size, "decides": decides})
         is_on = transitions.finish(pulse.key, pulse.attempt, outcome)
         db.session.commit()
@@ -150,11 +148,9 @@ def _convert(conversion: Conversion, pulse: _Pulse) -> str:
     return "converted"
 
 
-def _write(
-    blocks: Iterator[Converted], keys: FileKeys, pulse: _Pulse, stack: ExitStack, settings: Settings
-) -> transitions.Outcome:
+def _write(blocks: Iterator[Converted], keys: FileKeys, pulse: _Pulse, stack: ExitStack) -> transitions.Outcome:
     """Store the converted file and its companions, all or none, and say what they hold."""
-    storage = current_storage()
+    settings, storage = current_settings(), current_storage()
     writers = {key: stack.enter_context(storage.create(key)) for key in keys[:-1]}
     spilled = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
     companions, findings = CompanionWriter(Sinks(*(writers[key] for key in keys[1:-1])), spilled), Findings()
@@ -211,39 +207,18 @@ def _write(
     )
 
 
-def _transcribe(
-    file: BinaryIO, size: int, reading: Reading, key: str, pulse: _Pulse, settings: Settings
-) -> tuple[int, Reading]:
-    """Store the text of a file of ``size`` bytes that is none itself. Returns its own size, and how it is read."""
+def _transcribe(file: BinaryIO, size: int, reading: Reading, key: str, pulse: _Pulse) -> int:
+    """Store the text of a file of ``size`` bytes that is none itself. Returns its own size."""
+    written = 0
     with current_storage().create(key) as writer:
-        # While rows are written, what is read is those of the sheet.
-        counted = _Counted(
-            writer,
-            settings.max_upload_bytes,
-            on_write=lambda: pulse.beat(_TRANSCRIBED * min(file.tell(), size) // max(size, 1)),
-        )
-        reading = transcribe(file, reading, cast(BinaryIO, counted))
+        for piece in text_of(file, reading):
+            written += len(piece)
+            if written > current_settings().max_upload_bytes:
+                raise FileRejected("The file is too large when it is unpacked. Split it into several files.")
+            writer.write(piece)
+            pulse.beat(_TRANSCRIBED * min(file.tell(), size) // max(size, 1))
         writer.commit()
-    return counted.size, reading
-
-
-class _Counted:
-    """Passes bytes on to a writer, up to a number of them."""
-
-    def __init__(self, writer: Writer, most: int, *, on_write: Callable[[], None]) -> None:
-        self.size = 0
-        self._on_write = on_write
-        self._writer = writer
-        self._most = most
-
-    def write(self, data: bytes) -> int:
-        """Write ``data``. Raises FileRejected where it becomes too much."""
-        self.size += len(data)
-        if self.size > self._most:
-            raise FileRejected("The file is too large when it is unpacked. Split it into several files.")
-        self._writer.write(data)
-        self._on_write()
-        return len(data)
+    return written
 
 
 def _forget(keys: FileKeys) -> None:
@@ -265,27 +240,23 @@ def _end(pulse: _Pulse, error: Exception) -> str:
             transitions.release(pulse.key, pulse.attempt)
             db.session.commit()
             return "shutdown"
-        case FileRejected() | MappingInvalid() as refused:
-            _give_up(pulse, str(refused), at_once=True)
-            return "refused"
-    _give_up(pulse, _explain(error), at_once=False)
-    return "error"
-
-
-def _give_up(pulse: _Pulse, reason: str, *, at_once: bool) -> None:
-    most = 1 if at_once else current_settings().max_fruitless_attempts
+    is_refused = isinstance(error, _REFUSALS)
+    most = 1 if is_refused else current_settings().max_fruitless_attempts
     try:
-        transitions.end_attempt(pulse.key, pulse.attempt, reason=reason, max_fruitless_attempts=most)
+        transitions.end_attempt(pulse.key, pulse.attempt, reason=_explain(error), max_fruitless_attempts=most)
         db.session.commit()
     except DBAPIError:
         # Its lease expires.
         db.session.rollback()
         log.warning("conversion not released", extra={"conversion": pulse.key}, exc_info=True)
+    return "refused" if is_refused else "error"
 
 
 def _explain(error: Exception) -> str:
-    """The sentence for sellers about an error that is not theirs."""
+    """The sentence for sellers about what ended an attempt."""
     match error:
+        case FileRejected() | MappingInvalid():
+            return str(error)
         case FileNotFoundError():
             return "The uploaded file is no longer in the storage."
         case OSError():

@@ -21,7 +21,7 @@ from sqlalchemy import text as sql
 from app import catalog
 from app.extensions import db
 from app.imports import conversion_job, conversions, match_flow
-from app.imports.foreign.reading import transcribe
+from app.imports.foreign.reading import text_of
 from app.models import Seller
 from app.statuses import ImportKind
 from tests.samples import CATALOG, SAMPLES, load_catalog
@@ -149,9 +149,7 @@ def test_every_row_comes_back_byte_for_byte(
         conversion_job.run(seller.id, made.id, made.attempt)
         db.session.rollback()
         if text is None:
-            out = io.BytesIO()
-            transcribe(io.BytesIO(data), conversions.reading_of(made), out)
-            text = out.getvalue()
+            text = b"".join(text_of(io.BytesIO(data), conversions.reading_of(made)))
         one = conversions.get(seller.id, made.public_id)
         # Nothing of some can be listed: they tell no price, or need an answer first.
         if one.lines:

@@ -167,15 +167,14 @@ def check_foreign(data: bytes, cuts: Sequence[int]) -> bool:
     Bytes that begin with an angle bracket are a sheet of a workbook.
     """
     file = workbooks.make_workbook(sheet=data) if data.startswith(b"<") else data
-    source, out = io.BytesIO(file), io.BytesIO()
+    source = io.BytesIO(file)
     delimited.BLOCK_BYTES = _BLOCK_BYTES[cuts[0] % 3]
     try:
         found = reading.detect(source, overrides={})
-        text_reading = reading.transcribe(source, found, out)
-        rows = [*_foreign_rows(delimited.read_text([out.getvalue()], text_reading))]
+        text, text_reading = b"".join(reading.text_of(source, found)), reading.text_reading(found)
+        rows = [*_foreign_rows(delimited.read_text([text], text_reading))]
     except FileRejected:
         return False
-    text = out.getvalue()
     assert rows == [*_foreign_rows(reading.blocks(source, found))]
     pieces = _bytes(text) if cuts[1] % 8 == 1 else _pieces(text, cuts)
     assert rows == [*_foreign_rows(delimited.read_text(pieces, text_reading))]

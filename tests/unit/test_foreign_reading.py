@@ -12,7 +12,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from app.imports.foreign.reading import Block, NotStock, Reading, Unreadable, blocks, detect, transcribe
+from app.imports.foreign.reading import Block, NotStock, Reading, Unreadable, blocks, detect, text_of, text_reading
 from tests.samples import SAMPLES, needs_samples
 
 FOREIGN = SAMPLES / "foreign"
@@ -74,7 +74,7 @@ def test_every_row_of_a_sample_is_read_at_its_line(name: str) -> None:
 def test_the_workbook_of_the_samples_is_read_as_a_person_sees_it() -> None:
     reading, several = read((FOREIGN / "own-spreadsheet.xlsx").read_bytes())
     assert (reading.kind, reading.sheet, reading.sheets) == ("xlsx", "Stock", ("Stock", "Sold"))
-    assert (reading.header_line, reading.above, reading.unsure) == (3, ("Card stock, counted June",), ())
+    assert (reading.header_line, reading.first_line, reading.unsure) == (3, 4, ())
     assert lines_of(several) == expected_lines()["own-spreadsheet.xlsx"]
     assert notes_of(several) == {12: "total"}
     cells = cells_of(several)
@@ -101,7 +101,8 @@ HEADER = "Name,Set,Number,Condition,Qty\n"
 )
 def test_the_header_is_found(text: str, header_line: int, above: int, columns: int) -> None:
     reading, several = read(text.encode())
-    assert (reading.header_line, len(reading.above), len(reading.columns)) == (header_line, above, columns)
+    assert (reading.header_line, len(reading.columns)) == (header_line, columns)
+    assert reading.first_line == 1 + above + bool(header_line)
     rows = text.rstrip("\n").count("\n") + 1 - above - bool(header_line)
     assert len(lines_of(several)) == rows
     assert notes_of(several) == {}
@@ -209,7 +210,7 @@ def test_lines_that_are_quoted_as_one_value_are_read_as_they_are_meant(encoding:
     assert lines_of(rows) == [2, 3]
     # As the page sends it, which has all choices in its form.
     assert read(text.encode(encoding), separator=";", header_line=1)[0].columns == reading.columns
-    out = io.BytesIO()
     assert detect(io.BytesIO(text.encode(encoding)), overrides={}) == reading
-    assert transcribe(io.BytesIO(text.encode(encoding)), reading, out).is_text
-    assert out.getvalue().startswith("Name;Set;Number;Qty\r\nPokémon".encode())
+    assert text_reading(reading).is_text
+    kept = b"".join(text_of(io.BytesIO(text.encode(encoding)), reading))
+    assert kept.startswith("Name;Set;Number;Qty\r\nPokémon".encode())

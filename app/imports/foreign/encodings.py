@@ -72,23 +72,16 @@ def to_utf_8(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
     Raises Unreadable for bytes that are no text in the encoding.
     """
-    decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
     lines = 1
     is_first = True
-    for piece in _with_end(pieces):
-        try:
-            text = decoder.decode(piece or b"", final=piece is None)
-        except UnicodeDecodeError:
-            raise undecodable(encoding, lines) from None
-        if is_first and text:
-            text, is_first = text.removeprefix("\ufeff"), False
-        lines += text.count("\n")
-        yield text.encode("utf-8", "replace")
-
-
-def _with_end(pieces: Iterable[bytes]) -> Iterator[bytes | None]:
-    yield from pieces
-    yield None
+    try:
+        for text in codecs.iterdecode(pieces, "utf-8-sig" if encoding == "utf-8" else encoding):
+            if is_first:
+                text, is_first = text.removeprefix("\ufeff"), False
+            lines += text.count("\n")
+            yield text.encode("utf-8", "replace")
+    except UnicodeDecodeError:
+        raise undecodable(encoding, lines) from None
 
 
 def undecodable(encoding: str, line: int) -> Unreadable:

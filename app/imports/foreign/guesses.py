@@ -74,11 +74,6 @@ class Layout(NamedTuple):
     columns: tuple[str, ...]
     is_sure: bool
 
-    @property
-    def top(self) -> int:
-        """The line at which the table begins, with its header if it has one."""
-        return self.header_line or self.first_line
-
 
 def line_end_of(text: str) -> str:
     r"""What ends the lines of ``text``: ``\n``, or ``\r`` where a lone CR does more often, outside of quoted values."""

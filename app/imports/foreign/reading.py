@@ -4,7 +4,7 @@
     for block in blocks(source, reading): ...
 
 The *text* of a file, to which the places of rows refer, is the file itself for CSV in UTF-8 and in encodings of one
-byte a character. For UTF-16, gzip and workbooks it is the CSV in UTF-8 that ``transcribe`` writes.
+byte a character. For UTF-16, gzip and workbooks it is a transcript, CSV in UTF-8. ``text_of`` gives either.
 """
 
 from collections.abc import Iterator
@@ -44,8 +44,8 @@ __all__ = [
     "Unsure",
     "blocks",
     "detect",
+    "text_of",
     "text_reading",
-    "transcribe",
 ]
 
 #: Number of bytes from which the dialect is guessed, and of a piece that is read.
@@ -82,14 +82,7 @@ def blocks(source: BinaryIO, reading: Reading) -> Iterator[Block]:
     ``source`` is the file that was detected; or its text, with ``text_reading``. Raises Unreadable for what cannot be
     read.
     """
-    return read_text(_text(source, reading), text_reading(reading))
-
-
-def transcribe(source: BinaryIO, reading: Reading, out: BinaryIO) -> Reading:
-    """Write the text of the file to ``out``, and return how that is read."""
-    for piece in _text(source, reading):
-        out.write(piece)
-    return text_reading(reading)
+    return read_text(text_of(source, reading), text_reading(reading))
 
 
 def text_reading(reading: Reading) -> Reading:
@@ -99,7 +92,8 @@ def text_reading(reading: Reading) -> Reading:
     return replace(reading, kind=Kind.CSV, encoding="utf-8", is_gzipped=False, is_wrapped=False)
 
 
-def _text(source: BinaryIO, reading: Reading) -> Iterator[bytes]:
+def text_of(source: BinaryIO, reading: Reading) -> Iterator[bytes]:
+    """The text of the file, piece by piece. Raises Unreadable."""
     if reading.kind == Kind.XLSX:
         workbook = Workbook(source)
         if reading.sheet not in workbook.sheets:
@@ -112,8 +106,7 @@ def _text(source: BinaryIO, reading: Reading) -> Iterator[bytes]:
 
 def _pieces(source: BinaryIO, *, is_gzipped: bool) -> Iterator[bytes]:
     source.seek(0)
-    pieces = iter(lambda: source.read(PIECE_BYTES), b"")
-    return unzip(pieces) if is_gzipped else pieces
+    return unzip(source) if is_gzipped else iter(lambda: source.read(PIECE_BYTES), b"")
 
 
 def _detect_workbook(source: BinaryIO, overrides: Overrides) -> Reading:
@@ -142,7 +135,6 @@ def _detect_workbook(source: BinaryIO, overrides: Overrides) -> Reading:
         sheet=chosen,
         sheets=workbook.sheets,
         numbers=guesses.number_columns(layout, lines),
-        above=tuple(" ".join(filter(None, line.cells)) for line in lines if line.line < layout.top),
         counts_records=True,
         unsure=_unsure({Unsure.HEADER: not layout.is_sure, Unsure.SHEET: is_tied}),
     )
@@ -189,7 +181,6 @@ def _detect_text(source: BinaryIO, start: bytes, overrides: Overrides) -> Readin
         is_gzipped=is_gzipped,
         is_wrapped=is_wrapped,
         numbers=guesses.number_columns(layout, lines),
-        above=tuple(line.strip() for line in sample.split("\n")[: layout.top - 1]),
         unsure=_unsure(
             {
                 Unsure.HEADER: not layout.is_sure,
@@ -211,10 +202,8 @@ def _split(sample: str, overrides: Overrides, quote: str) -> tuple[str | None, l
 
 def _sample(start: bytes, encoding: str) -> str:
     """The beginning of the file as text, cut at the end of a line if it is not the whole."""
-    if encoding in TRANSCRIBED:
-        text = start.decode(encoding, "replace")
-    else:
-        text = start.decode("utf-8", "replace") if encoding == "utf-8" else decode(start, encoding)
+    is_wide = encoding == "utf-8" or encoding in TRANSCRIBED
+    text = start.decode(encoding, "replace") if is_wide else decode(start, encoding)
     text = text.removeprefix("\ufeff")
     if len(start) < SAMPLE_BYTES:
         return text

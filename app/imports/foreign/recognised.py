@@ -23,8 +23,6 @@ class Format(NamedTuple):
     signature: tuple[str, ...]
     #: Whether a file with any other column is not of this format.
     is_whole: bool
-    #: How its description is known.
-    seen: str
     #: Columns that are nothing for us, although they are called like a field.
     unused: tuple[str, ...]
     mapping: Mapping
@@ -56,11 +54,13 @@ def find(key: str) -> Format | None:
 def _load(path: Path) -> Format:
     """Raises ValueError or KeyError for a file that is not right."""
     entry = tomllib.loads(path.read_text("utf-8"))
-    name, signature, seen = entry.pop("name"), tuple(entry.pop("signature")), entry.pop("seen")
+    name, signature = entry.pop("name"), tuple(entry.pop("signature"))
+    # How its description is known.
+    del entry["seen"]
     is_whole, unused = entry.pop("only", False), tuple(entry.pop("unused", ()))
     mapping = Mapping.from_json({**entry, "version": VERSION, "format": path.stem})
     if mapping.scale and mapping.scale not in words.scales():
         raise ValueError(f"{path.name}: there is no scale “{mapping.scale}”.")
     if unknown := {one.reason for one in mapping.filters} - SENTENCES.keys():
         raise ValueError(f"{path.name}: there is no reason “{unknown.pop()}”.")
-    return Format(path.stem, name, signature, is_whole, seen, unused, mapping)
+    return Format(path.stem, name, signature, is_whole, unused, mapping)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -90,8 +90,6 @@ class Reading:
     sheets: tuple[str, ...] = ()
     #: The positions of the columns that hold card numbers, in which a date of a workbook stands for such a number.
     numbers: tuple[int, ...] = ()
-    #: The lines above the header or the first row, for display.
-    above: tuple[str, ...] = ()
     #: Whether lines count records: in the text of a workbook, a record is a row of the sheet.
     counts_records: bool = False
     #: What is only a guess (Unsure).
@@ -99,7 +97,7 @@ class Reading:
 
     @property
     def is_text(self) -> bool:
-        """Whether the file is its own text; else ``transcribe`` makes it."""
+        """Whether the file is its own text; else that is a transcript."""
         is_plain = self.kind == Kind.CSV and not self.is_gzipped and not self.is_wrapped
         return is_plain and self.encoding not in TRANSCRIBED
 
@@ -137,13 +135,6 @@ class Note(StrEnum):
     HEADER = "header-again"
     #: A title, a remark or the last line of an export: nearly all of its cells are absent.
     REMARK = "remark"
-
-
-class Place(NamedTuple):
-    """Where a row is in the text of its file, in bytes, without its line ending."""
-
-    start: int
-    length: int
 
 
 @dataclass(frozen=True, slots=True)
