@@ -5,12 +5,12 @@ from difflib import get_close_matches
 
 from app.catalog_words import split_words, words_query
 from app.csvfile.contract import fold
-from app.imports.foreign.items import CANDIDATES, JOINT
+from app.imports.foreign.items import CANDIDATES, JOINT, candidates_of
 from app.imports.foreign.numbers import is_number, name_keys, names_agree, numbers_agree, split_name
 from app.imports.foreign.reasons import Candidate
 from app.imports.foreign.sets import Sets
 from app.queries import item_search
-from app.queries.item_search import FoundItem, ItemFilter
+from app.queries.item_search import ItemFilter
 from app.queries.items_by_set import NamedItem, NamedSet, find_in_sets, find_named
 
 #: Items with the words of a name that are compared with the card.
@@ -24,7 +24,7 @@ def find(card: str) -> tuple[Candidate, ...]:
     found = item_search.find(ItemFilter(words=tuple(words)), limit=_COMPARED) if words else []
     alike = [one for one in found if names_agree(name, one.name)]
     alike.sort(key=lambda one: not numbers_agree(number, one.number))
-    return tuple(map(_candidate, alike[:CANDIDATES]))
+    return candidates_of(alike)
 
 
 def find_alike(card: str, sets: Sets) -> tuple[Candidate, ...]:
@@ -34,7 +34,7 @@ def find_alike(card: str, sets: Sets) -> tuple[Candidate, ...]:
     for _, item in find_in_sets(sets.find(set_name).sets if set_name else ()):
         by_name.setdefault(fold(item.name), []).append(item)
     alike = [one for known in get_close_matches(fold(name), by_name, CANDIDATES) for one in by_name[known]]
-    return tuple(map(_candidate, alike[:CANDIDATES]))
+    return candidates_of(alike)
 
 
 def find_homes(cards: Sequence[str]) -> list[set[NamedSet]]:
@@ -54,7 +54,3 @@ def _split(card: str) -> tuple[str, str, str]:
     number = parts.pop() if len(parts) > 1 and is_number(last) else ""
     name, in_name = split_name(parts.pop())
     return name, number or in_name, parts.pop() if parts else ""
-
-
-def _candidate(item: FoundItem | NamedItem) -> Candidate:
-    return Candidate(item.urn, item.set_name, item.name, item.number, item.rarity, tuple(sorted(item.variants)))

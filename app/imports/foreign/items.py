@@ -2,15 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from os.path import commonprefix
 from string import ascii_lowercase
 from typing import NamedTuple
 
-from app.csvfile.contract import MAX_ID_DIGITS, NamedBy
+from app.csvfile.contract import NamedBy
 from app.imports.foreign import words
-from app.imports.foreign.mapping import LEAVE_OUT, Kind, Mapping, normal, plain
+from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, Source, normal, plain
 from app.imports.foreign.numbers import (
     comparable,
+    is_id,
     name_keys,
     names_agree,
     number_keys,
@@ -21,6 +23,7 @@ from app.imports.foreign.numbers import (
 from app.imports.foreign.reasons import Candidate, Reason, ask, reason
 from app.imports.foreign.sets import IN_GAME, FoundSets, Sets
 from app.queries import items_by_set
+from app.queries.item_search import FoundItem
 from app.queries.items_by_set import NamedItem, NamedSet
 
 #: Candidates that are shown with a question.
@@ -45,6 +48,10 @@ class ItemCells(NamedTuple):
     number: str = ""
     name: str = ""
     title: str = ""
+
+
+#: Their fields.
+ITEM_FIELDS = {name: Field.SET if name == "set_name" else Field(name) for name in ItemCells._fields}
 
 
 class Target(NamedTuple):
@@ -77,10 +84,10 @@ class _Set(NamedTuple):
 class Items:
     """Finds items; what was found before is remembered."""
 
-    def __init__(self, mapping: Mapping, *, set_in_path: bool = False) -> None:
+    def __init__(self, mapping: Mapping) -> None:
         self.sets = Sets(items_by_set.list_sets(), mapping)
         self._answers = mapping.answers.get(Kind.ITEM, {})
-        self._set_in_path = set_in_path
+        self._set_in_path = mapping.sources.get(Field.SET, Source()).how is How.PATH
         self._loaded: dict[NamedSet, _Set] = {}
         self._by_id: dict[tuple[NamedBy, int], list[NamedItem]] = {}
         self._by_urn: dict[str, NamedItem] = {}
@@ -126,12 +133,11 @@ class Items:
             urns |= {self._answers.get(normal(label(one)), LEAVE_OUT) for one in cells} - {LEAVE_OUT}
         if missing := urns - self._by_urn.keys():
             self._by_urn |= {item.urn: item for item in items_by_set.find_by_urns(missing)}
-        for way, at in ((NamedBy.CARDMARKET_ID, 1), (NamedBy.TCGPLAYER_ID, 2)):
-            ids = {int(one[at]) for one in cells if _is_id(one[at])}
-            if unseen := {one for one in ids if (way, one) not in self._by_id}:
-                self._by_id |= {(way, one): [] for one in unseen}
-                for external_id, item in items_by_set.find_by_ids(way, unseen):
-                    self._by_id[way, external_id].append(item)
+        unseen = {named for one in cells for named in _ids(one)} - self._by_id.keys()
+        self._by_id |= {named: [] for named in unseen}
+        for way in {way for way, _ in unseen}:
+            for external_id, item in items_by_set.find_by_ids(way, {one for of, one in unseen if of is way}):
+                self._by_id[way, external_id].append(item)
 
     def _load_sets(self, wanted: Iterable[NamedSet]) -> None:
         missing = {*wanted} - self._loaded.keys()
@@ -175,11 +181,7 @@ class Items:
         """The items that the URN or the ids name, none if the catalog does not have them."""
         if cells.urn in self._by_urn:
             return _Keyed((self._by_urn[cells.urn],))
-        hits = [
-            self._by_id[way, int(cells[at])]
-            for way, at in ((NamedBy.CARDMARKET_ID, 1), (NamedBy.TCGPLAYER_ID, 2))
-            if _is_id(cells[at]) and self._by_id[way, int(cells[at])]
-        ]
+        hits = [items for named in _ids(cells) if (items := self._by_id[named])]
         if not hits:
             return _Keyed()
         candidates = self._narrow(hits[0], cells, found)
@@ -229,7 +231,8 @@ class Items:
         if unknown := self._unknown(cells, found):
             return unknown
         hits = self._in_sets(cells, found) or self._in_parts(cells, found)
-        named = list({item for one in found.sets for item in self._named(self._loaded[one], cells.name)})
+        loaded = [self._loaded[one] for one in found.sets]
+        named = [item for one in loaded for key in name_keys(cells.name) for item in one.by_name.get(key, ())]
         if not cells.number:
             hits = named
         elif hits:
@@ -241,7 +244,6 @@ class Items:
             hits = agreeing
         elif named:
             return self._disagreement(cells, named)
-        hits = list(dict.fromkeys(hits))
         if not hits:
             return Target(reason=ask("item-unknown", Kind.ITEM, label(cells)))
         return self._one_of(cells, hits)
@@ -280,19 +282,20 @@ class Items:
             if not cells.name or names_agree(cells.name, item.name)
         ]
 
-    def _named(self, of_set: _Set, name: str) -> list[NamedItem]:
-        return [item for key in name_keys(name) for item in of_set.by_name.get(key, ())] if name else []
-
     def _one_of(self, cells: ItemCells, items: Sequence[NamedItem]) -> Target:
-        if len(items) == 1:
-            return Target((items[0],))
-        why = ask("item-ambiguous", Kind.ITEM, label(cells), _candidates(items), count=len(set(items)))
-        return Target(tuple(dict.fromkeys(items)), reason=why)
+        different = tuple(dict.fromkeys(items))
+        if len(different) == 1:
+            return Target(different)
+        candidates = candidates_of(different)
+        return Target(
+            different, reason=ask("item-ambiguous", Kind.ITEM, label(cells), candidates, count=len(different))
+        )
 
     def _disagreement(self, cells: ItemCells, items: Sequence[NamedItem]) -> Target:
         first = items[0]
         found = f"{first.name}, {first.set_name} {first.number}"
-        return Target(reason=ask("item-disagrees", Kind.ITEM, label(cells), _candidates(items), found=found))
+        candidates = candidates_of(dict.fromkeys(items))
+        return Target(reason=ask("item-disagrees", Kind.ITEM, label(cells), candidates, found=found))
 
 
 def _add_bare(by_number: dict[str, list[NamedItem]]) -> None:
@@ -312,8 +315,9 @@ def label(cells: ItemCells) -> str:
     return JOINT.join(filter(None, (cells.urn or ids, *described)))
 
 
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= MAX_ID_DIGITS
+def _ids(cells: ItemCells) -> list[tuple[NamedBy, int]]:
+    ids = ((NamedBy.CARDMARKET_ID, cells.cardmarket_id), (NamedBy.TCGPLAYER_ID, cells.tcgplayer_id))
+    return [(way, int(text)) for way, text in ids if is_id(text)]
 
 
 def _agrees(cells: ItemCells, item: NamedItem) -> bool:
@@ -324,8 +328,9 @@ def _agrees(cells: ItemCells, item: NamedItem) -> bool:
     return not cells.number or not item.number or numbers_agree(cells.number, item.number)
 
 
-def _candidates(items: Iterable[NamedItem]) -> tuple[Candidate, ...]:
+def candidates_of(items: Iterable[NamedItem | FoundItem]) -> tuple[Candidate, ...]:
+    """The first of these items, as a question shows them."""
     return tuple(
         Candidate(one.urn, one.set_name, one.name, one.number, one.rarity, tuple(sorted(one.variants)))
-        for one in list(dict.fromkeys(items))[:CANDIDATES]
+        for one in islice(items, CANDIDATES)
     )

@@ -4,6 +4,7 @@ import re
 from difflib import SequenceMatcher
 from functools import lru_cache
 
+from app.csvfile.contract import MAX_ID_DIGITS
 from app.imports.foreign.mapping import normal, plain
 
 _MONTHS = {
@@ -63,6 +64,11 @@ def number_keys(text: str) -> tuple[str, ...]:
         first = found[1]
     found = _NUMBER.fullmatch(first.replace("-", "").replace("_", ""))
     return (f"{found[1]}{found[2]}{found[3]}" if found else first,)
+
+
+def is_id(cell: str) -> bool:
+    """Whether a cell can be the id of an item."""
+    return cell.isascii() and cell.isdigit() and len(cell) <= MAX_ID_DIGITS
 
 
 def is_number(cell: str) -> bool:

@@ -14,7 +14,7 @@ from app.csvfile.rows import whole
 from app.imports.foreign import candidates, words
 from app.imports.foreign.mapping import Field, normal
 from app.imports.foreign.money import read_amount
-from app.imports.foreign.numbers import comparable, is_number, names_agree
+from app.imports.foreign.numbers import comparable, is_id, is_number, names_agree
 from app.imports.foreign.reading import Reading, blocks
 from app.imports.foreign.sets import Sets
 from app.queries import items_by_set
@@ -23,7 +23,6 @@ from app.queries import items_by_set
 _VALUES = 1_000
 #: Those that are looked up in the catalog, each with a search.
 _NAMES = 20
-_ID = re.compile(r"[0-9]{1,18}")
 _MARKUP = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 _WHOLE = re.compile(r"x?\s*-?[0-9]{1,6}(?:[.,]0+)?\s*x?")
 
@@ -110,11 +109,6 @@ def has_currency(cell: str) -> bool:
 def has_markup(cell: str) -> bool:
     """Whether a cell is a piece of a web page."""
     return bool(_MARKUP.search(cell))
-
-
-def is_id(cell: str) -> bool:
-    """Whether a cell can be an id."""
-    return bool(_ID.fullmatch(cell))
 
 
 def is_language(cell: str) -> bool:
