@@ -241,7 +241,7 @@ def test_of_ever_new_questions_those_of_most_rows_are_kept() -> None:
     for block in range(30):
         asked = [(ask("set-unknown", "set", f"Set {block}x{n}"), 1) for n in range(1_000)]
         often = (ask("set-unknown", "set", "Often"), 5)
-        found.add(Converted(b"", 2, none, none, none, none, none, none, [], none, none, [*asked, often]))
+        found.add(Converted(*[none] * 5, [], [*asked, often], [], b"", 2, *[none] * 3, 0))
     kept = found.to_json()
     assert (kept["asked"][0].word, kept["asked"][0].rows, kept["kinds"]) == ("Often", 150, 30_001)
     assert len(kept["asked"]) == 2_000

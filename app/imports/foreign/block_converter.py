@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -11,44 +11,21 @@ from numpy.typing import NDArray
 
 from app.csvfile.contract import MAX_QUANTITY
 from app.imports.foreign import words
-from app.imports.foreign.bound import Bound
+from app.imports.foreign.bound import Bound, Group
 from app.imports.foreign.fill import Filler
-from app.imports.foreign.items import ItemCells, Items, Target, label
+from app.imports.foreign.items import ITEM_FIELDS, ItemCells, Items, Target, label
 from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, word_of
-from app.imports.foreign.memo import Ints, Memo
+from app.imports.foreign.memo import Ints, Memo, Numbered
 from app.imports.foreign.money import Pricing
 from app.imports.foreign.numbers import split_name
 from app.imports.foreign.reasons import DECIDED, Outcome, Reason, ask, reason
 from app.imports.foreign.shapes import Block, Note
 from app.imports.foreign.texts import texts_of
-from app.imports.foreign.traits import TraitReader, Traits, choose, special
+from app.imports.foreign.traits import TRAIT_FIELDS, TraitReader, Traits, choose, special
 from app.queries.items_by_set import NamedItem
 
-_ITEM_FIELDS = {
-    "urn": Field.URN,
-    "cardmarket_id": Field.CARDMARKET_ID,
-    "tcgplayer_id": Field.TCGPLAYER_ID,
-    "game": Field.GAME,
-    "set_name": Field.SET,
-    "set_code": Field.SET_CODE,
-    "number": Field.NUMBER,
-    "name": Field.NAME,
-    "title": Field.TITLE,
-}
-_TRAIT_FIELDS = (
-    Field.CONDITION,
-    Field.LANGUAGE,
-    Field.FINISH,
-    Field.REVERSE,
-    Field.FIRST_EDITION,
-    Field.SIGNED,
-    Field.ALTERED,
-    Field.PLAYSET,
-    Field.HIDDEN,
-    Field.SHOWN,
-)
-#: The fields among them whose words a seller decides.
-_WORDS = {Kind.CONDITION: Field.CONDITION, Kind.FINISH: Field.FINISH, Kind.LANGUAGE: Field.LANGUAGE}
+#: The kinds of words that a seller decides, each of which is called like its field.
+_WORDS = (Kind.CONDITION, Kind.FINISH, Kind.LANGUAGE)
 _QUANTITY_FIELDS = (Field.QUANTITY, Field.FOIL_QUANTITY, Field.FOIL_PART, Field.PLAYSET)
 #: Copies in a playset.
 _PLAYSET = 4
@@ -57,16 +34,15 @@ _QUANTITY = re.compile(
 )
 #: Reasons, and targets, that are remembered, before all that was decided is forgotten.
 _MOST_REASONS, _MOST_TARGETS = 20_000, 100_000
-#: What is remembered of distinct combinations: with how many numbers each, and of what.
-_MEMOS = {"items": (6, pa.string()), "pairs": (3, pa.int64()), "singles": (4, pa.int64())}
 _SOLD_OUT = reason("quantity-zero")
 #: Marks that no reason is given.
 _NONE = -1
-#: Two positions are one number: the first before the last 32 bits, the second in these.
+#: Two positions are one number (``_joined``): the first before the last 32 bits, the second in these.
 _BITS = 32
 _MASK = (1 << _BITS) - 1
 
-_NOTES = {Note.TOTAL: "total", Note.HEADER: "header-again", Note.REMARK: "remark"}
+#: Why rows are left out by what the reader noted, and open.
+_NO_ROWS = {Note.TOTAL: reason("total"), Note.HEADER: reason("header-again"), Note.REMARK: reason("remark")}
 _BROKEN = {
     Note.TOO_MANY_CELLS: "It has a value too many: perhaps a separator stands inside a value without quotation marks.",
     Note.BROKEN_QUOTES: "Its quotation marks are not closed where a value ends.",
@@ -93,20 +69,22 @@ class Offers(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Worked:
-    """What the rows of a block come to, before rows for one listing are added up."""
+class Outcomes:
+    """What some consecutive rows of a foreign file come to. An array has an element for each row."""
 
+    #: The first physical line of each row, or the row of the sheet.
     lines: Ints
+    #: Where its bytes begin in the text of the file, and how many there are.
     starts: Ints
     lengths: Ints
+    #: Numbers of ``Outcome``.
     outcomes: NDArray[np.int8]
-    #: Positions in ``reasons``, or -1.
+    #: Why: a position in ``reasons``, or -1.
     reason_at: NDArray[np.int32]
     reasons: list[Reason]
-    offers: Offers
-    #: What is to be decided, and in how many rows.
+    #: What is to be decided, each with the number of rows that wait for it: a row can wait for several things.
     questions: list[tuple[Reason, int]]
-    #: See ``Converted``.
+    #: What its seller should look at, each with the number of rows, and the first of them, as a position.
     remarks: list[tuple[Reason, int, int]]
 
 
@@ -144,18 +122,23 @@ def _read_quantity(text: str) -> int | None:
     return int(re.sub(r"[,. '’]", "", found[1])) if found else None
 
 
-class _Listing(NamedTuple):
+@dataclass
+class _Listing:
     """One of the listings that a row makes: which fields are its quantity and price, and what else is its finish."""
 
     quantity: Field
     price: Field
-    finish: str
+    finish: str = ""
+    #: What was decided of distinct cells before.
+    quantities: Memo = field(default_factory=lambda: Memo(4, pa.string()))
+    prices: Memo = field(default_factory=lambda: Memo(4, pa.string()))
+    traits: Memo = field(default_factory=lambda: Memo(7, pa.string()))
 
 
 def _listings(mapping: Mapping) -> list[_Listing]:
     foils = next((to for to in (Field.FOIL_QUANTITY, Field.FOIL_PART) if to in mapping.sources), None)
     if foils is None:
-        return [_Listing(Field.QUANTITY, Field.PRICE, "")]
+        return [_Listing(Field.QUANTITY, Field.PRICE)]
     price = Field.FOIL_PRICE if Field.FOIL_PRICE in mapping.sources else Field.PRICE
     return [_Listing(Field.QUANTITY, Field.PRICE, words.NORMAL), _Listing(foils, price, words.FOIL)]
 
@@ -166,69 +149,52 @@ class BlockConverter:
     def __init__(self, bound: Bound) -> None:
         mapping = bound.mapping
         self._bound, self._mapping = bound, mapping
-        sources = mapping.sources
-        self._items = Items(mapping, set_in_path=bool(Field.SET in sources and sources[Field.SET].how == How.PATH))
-        self._traits = TraitReader(mapping)
+        self._items = Items(mapping)
+        self._trait_reader = TraitReader(mapping)
         self._pricing = Pricing(mapping)
-        self._quantity_answers = mapping.answers.get(Kind.QUANTITY, {})
         self._fill = Filler(bound)
-        self._item_group = bound.group(_ITEM_FIELDS.values())
-        self._trait_group = bound.group(_TRAIT_FIELDS, (at for places in bound.filters for at in places))
+        self._item_group = bound.group(ITEM_FIELDS.values())
+        self._trait_group = bound.group(TRAIT_FIELDS, (at for places in bound.filters for at in places))
         self._quantity_group = bound.group(_QUANTITY_FIELDS)
-        self._listings = _listings(mapping)
-        self._price_groups = [bound.group((one.price, Field.CURRENCY, Field.PLAYSET)) for one in self._listings]
         #: The distinct variants of listings, joined by ``|``.
-        self.variants: list[str] = []
-        self._variant_places: dict[str, int] = {}
+        self.variants = Numbered[str]()
         self._restart()
 
     def _restart(self) -> None:
         """Forget what was decided."""
-        self._reasons: list[Reason] = []
-        self._reason_places: dict[Reason, int] = {}
+        self._listings = _listings(self._mapping)
+        self._reasons = Numbered[Reason]()
         self._targets: list[Target] = []
         #: One of the traits for each printing: their finishes and language, on which alone the variants depend.
-        self._printings: list[Traits] = []
-        self._printing_places: dict[object, int] = {}
-        self._kinds: list[tuple[NamedItem, frozenset[str]]] = []
-        self._kind_places: dict[object, int] = {}
-        self._memos = {name: Memo(*kind) for name, kind in _MEMOS.items()}
-        self._trait_memos = [Memo(7, pa.string()) for _ in self._listings]
-        self._quantity_memos = [Memo(4, pa.string()) for _ in self._listings]
-        self._price_memos = [Memo(4, pa.string()) for _ in self._listings]
-        #: The items that were found, by their ids, and the ids and URNs of the first of them.
-        self._item_places: dict[int, int] = {}
-        self._item_urns: list[str] = []
-        self._item_columns = np.empty(0, np.int32), pa.array([], pa.string())
+        self._printings = Numbered[Traits]()
+        #: One of the items of each kind, with what its set says of it: all have the same variants for the same traits.
+        self._kinds = Numbered[tuple[NamedItem, frozenset[str]]]()
+        self._target_memo = Memo(6, pa.string())
+        self._pair_memo, self._single_memo = Memo(3, pa.int64()), Memo(4, pa.int64())
+        #: The items that were found, and the ids and URNs of the first of them.
+        self._found = Numbered[NamedItem]()
+        self._found_columns = np.empty(0, np.int32), pa.array([], pa.string())
 
-    def work(self, block: Block) -> Worked:
-        """What the rows of ``block``, the next one of the file, come to."""
+    def work(self, block: Block) -> tuple[Outcomes, Offers]:
+        """What the rows of ``block``, the next one of the file, come to, before those for one listing are added up."""
         if len(self._reasons) > _MOST_REASONS or len(self._targets) > _MOST_TARGETS:
             self._restart()
         cells = self._fill(block.cells)
-        count = len(block)
-        targets = self._memos["items"].find(self._item_group.combine(cells), self._make_targets)
+        targets = self._target_memo.find(self._item_group.combine(cells), self._make_targets)
         notes = self._note_codes(block)
-        offers = [self._offer(at, cells, targets, notes, count) for at in range(len(self._listings))]
-        return self._finish(block, cells, offers)
+        return self._finish(block, cells, [self._offer(one, cells, targets, notes) for one in self._listings])
 
     def for_sale(self, cells: pa.Table) -> NDArray[np.bool_]:
         """Which rows none of their own cells leaves out; whether they name a card is not looked at."""
         found = np.zeros(cells.num_rows, np.bool_)
-        for at in range(len(self._listings)):
-            quantities, traits = self._quantities(at, cells), self._traits_of(at, cells)
-            found |= (quantities[:, 1] == _NONE) & (traits[:, 4] == _NONE)
+        for one in self._listings:
+            found |= (self._quantities(one, cells)[:, 1] == _NONE) & (self._traits(one, cells)[:, 4] == _NONE)
         return found
 
     # What distinct cells come to.
 
     def _code(self, why: Reason | None) -> int:
-        if why is None:
-            return _NONE
-        place = self._reason_places.setdefault(why, len(self._reasons))
-        if place == len(self._reasons):
-            self._reasons.append(why)
-        return place
+        return _NONE if why is None else self._reasons.number(why, why)
 
     def _decided(self, kind: Kind, *found: str) -> int:
         """The code of a remark on a row with one of these words, if its seller has decided what that means."""
@@ -237,33 +203,13 @@ class BlockConverter:
         return self._code(reason(DECIDED, word=word) if word else None)
 
     def _make_targets(self, combinations: list[str]) -> list[tuple[int, ...]]:
-        """For each the target, its item (_NONE if not just one), its kind, why it is left out or open, a remark."""
-        group, fields = self._item_group, _ITEM_FIELDS
-        cells = [self._item_cells(self._bound.values(group, group.split(one), fields.values())) for one in combinations]
-        made: list[tuple[int, ...]] = []
-        for one, target in zip(cells, self._items.resolve(cells), strict=True):
-            self._targets.append(target)
-            code = self._code(target.reason)
-            is_one = len(target.items) == 1
-            made.append(
-                (
-                    len(self._targets) - 1,
-                    self._item(target.items[0]) if is_one else _NONE,
-                    self._kind(target) if is_one else _NONE,
-                    code if target.is_left_out else _NONE,
-                    code if not target.is_left_out else _NONE,
-                    max(
-                        self._decided(Kind.ITEM, label(one)),
-                        self._decided(Kind.SET, one.set_name, one.set_code, self._items.set_word(one)),
-                        self._decided(Kind.GAME, one.game),
-                        self._code(target.remark),
-                    ),
-                )
-            )
-        return made
+        cells = [self._item_cells(one) for one in combinations]
+        return [self._target(*one) for one in zip(cells, self._items.resolve(cells), strict=True)]
 
-    def _item_cells(self, values: dict[Field, str]) -> ItemCells:
-        cells = ItemCells(**{name: values.get(to, "") for name, to in _ITEM_FIELDS.items()})
+    def _item_cells(self, combination: str) -> ItemCells:
+        group = self._item_group
+        values = self._bound.values(group, group.split(combination), ITEM_FIELDS.values())
+        cells = ItemCells(**{name: values.get(to, "") for name, to in ITEM_FIELDS.items()})
         name = self._mapping.sources.get(Field.NAME)
         if name and (name.how == How.IN_NAME or not cells.number):
             bare, number = split_name(cells.name)
@@ -271,84 +217,66 @@ class BlockConverter:
                 cells = cells._replace(name=bare, number=number)
         return cells
 
-    def _item(self, item: NamedItem) -> int:
-        place = self._item_places.setdefault(item.id, len(self._item_urns))
-        if place == len(self._item_urns):
-            self._item_urns.append(item.urn)
-        return place
+    def _target(self, cells: ItemCells, target: Target) -> tuple[int, ...]:
+        """The target, its item (_NONE if not just one), its kind, why it is left out or open, a remark."""
+        self._targets.append(target)
+        item = kind = _NONE
+        if len(target.items) == 1:
+            (only,) = target.items
+            item = self._found.number(only, only.id)
+            key = (only.variants, only.game, only.name.isascii(), target.extras)
+            kind = self._kinds.number((only, target.extras), key)
+        code = self._code(target.reason)
+        left_out, is_open = (code, _NONE) if target.is_left_out else (_NONE, code)
+        remark = max(
+            self._decided(Kind.ITEM, label(cells)),
+            self._decided(Kind.SET, cells.set_name, cells.set_code, self._items.set_word(cells)),
+            self._decided(Kind.GAME, cells.game),
+            self._code(target.remark),
+        )
+        return len(self._targets) - 1, item, kind, left_out, is_open, remark
 
-    def _kind(self, target: Target) -> int:
-        """All items of a kind have the same variants for the same traits."""
-        (item,) = target.items
-        key = (item.variants, item.game, item.name.isascii(), target.extras)
-        place = self._kind_places.setdefault(key, len(self._kinds))
-        if place == len(self._kinds):
-            self._kinds.append((item, target.extras))
-        return place
+    def _trait(self, finish: str, combination: str) -> tuple[int, ...]:
+        """The printing, condition, HIDDEN, whether altered, why it is left out or open, a remark."""
+        split = self._trait_group.split(combination)
+        values = self._bound.values(self._trait_group, split, TRAIT_FIELDS)
+        filtered = [self._trait_group.at(split, places) for places in self._bound.filters]
+        traits = self._trait_reader.read(values, filtered, finish)
+        return (
+            self._printings.number(traits, (traits.finishes, traits.language)),
+            traits.condition or 0,
+            0 if traits.is_hidden is None else 1 + traits.is_hidden,
+            traits.is_altered,
+            self._code(traits.left_out),
+            self._code(traits.open),
+            max(self._decided(kind, words.without_count(values.get(Field(kind), ""))) for kind in _WORDS),
+        )
 
-    def _make_traits(self, finish: str, combinations: list[str]) -> list[tuple[int, ...]]:
-        """For each the printing, condition, HIDDEN, whether altered, left-out code, open code, a remark."""
-        made: list[tuple[int, ...]] = []
-        for combination in combinations:
-            split = self._trait_group.split(combination)
-            values = self._bound.values(self._trait_group, split, _TRAIT_FIELDS)
-            filtered = [self._trait_group.at(split, places) for places in self._bound.filters]
-            traits = self._traits.read(values, filtered, finish)
-            made.append(
-                (
-                    self._printing(traits),
-                    traits.condition or 0,
-                    0 if traits.is_hidden is None else 1 + traits.is_hidden,
-                    traits.is_altered,
-                    self._code(traits.left_out),
-                    self._code(traits.open),
-                    max(self._decided(kind, words.without_count(values.get(to, ""))) for kind, to in _WORDS.items()),
-                )
-            )
-        return made
-
-    def _printing(self, traits: Traits) -> int:
-        place = self._printing_places.setdefault((traits.finishes, traits.language), len(self._printings))
-        if place == len(self._printings):
-            self._printings.append(traits)
-        return place
-
-    def _make_prices(self, at: int, combinations: list[str]) -> list[tuple[int, ...]]:
-        """For each the price in pence, why it is left out or open, and a remark."""
-        made: list[tuple[int, ...]] = []
-        group = self._price_groups[at]
+    def _price(self, group: Group, price: Field, combination: str) -> tuple[int, ...]:
+        """The price in pence, why it is left out or open, and a remark."""
+        split = group.split(combination)
+        cells = group.at(split, self._bound.places.get(price, ()))
+        values = self._bound.values(group, split, (Field.CURRENCY, Field.PLAYSET))
         source = self._mapping.sources.get(Field.PRICE)
-        constant = source.constant if source else ""
-        for one in combinations:
-            split = group.split(one)
-            cells = group.at(split, self._bound.places.get(self._listings[at].price, ()))
-            values = self._bound.values(group, split, (Field.CURRENCY, Field.PLAYSET))
-            copies = self._copies(values)
-            price = self._pricing.price([*cells, constant], values.get(Field.CURRENCY, ""), copies=copies)
-            if isinstance(price, int):
-                made.append((price, _NONE, _NONE, self._decided(Kind.PRICE, *cells)))
-            else:
-                code = self._code(price)
-                made.append((0, _NONE, code, _NONE) if price.question else (0, code, _NONE, _NONE))
-        return made
+        told = [*cells, source.constant if source else ""]
+        found = self._pricing.price(told, values.get(Field.CURRENCY, ""), copies=self._copies(values))
+        if isinstance(found, int):
+            return found, _NONE, _NONE, self._decided(Kind.PRICE, *cells)
+        code = self._code(found)
+        return (0, _NONE, code, _NONE) if found.question else (0, code, _NONE, _NONE)
 
-    def _make_quantities(self, at: int, combinations: list[str]) -> list[tuple[int, ...]]:
-        """For each the quantity, why it is left out or open, and a remark."""
-        group, to = self._quantity_group, self._listings[at].quantity
-        made: list[tuple[int, ...]] = []
-        for one in combinations:
-            values = self._bound.values(group, group.split(one), _QUANTITY_FIELDS)
-            foils = values.get(Field.FOIL_PART, "") if to is Field.QUANTITY else ""
-            text = values.get(to, "")
-            judged = self._judge_quantity(text, self._copies(values), foils)
-            made.append((*judged, self._decided(Kind.QUANTITY, text)))
-        return made
+    def _quantity(self, to: Field, combination: str) -> tuple[int, ...]:
+        """The quantity, why it is left out or open, and a remark."""
+        values = self._bound.values(self._quantity_group, self._quantity_group.split(combination), _QUANTITY_FIELDS)
+        # Foils among the copies are a listing of their own.
+        foils = values.get(Field.FOIL_PART, "") if to is Field.QUANTITY else ""
+        text = values.get(to, "")
+        return *self._judge_quantity(text, self._copies(values), foils), self._decided(Kind.QUANTITY, text)
 
     def _copies(self, values: dict[Field, str]) -> int:
         return _PLAYSET if words.is_yes(values.get(Field.PLAYSET, "")) else 1
 
-    def _judge_quantity(self, text: str, copies: int, foils: str) -> tuple[int, ...]:
-        """``foils``: how many of the copies are foils, which are a listing of their own."""
+    def _judge_quantity(self, text: str, copies: int, foils: str) -> tuple[int, int, int]:
         if not text and len(self._listings) > 1:
             # Nothing is told, so that nothing is sold out.
             return _NONE, self._code(_SOLD_OUT), _NONE
@@ -356,7 +284,7 @@ class BlockConverter:
             return 0, _NONE, self._code(ask("quantity-missing", "quantity-missing", ""))
         quantity = _read_quantity(text)
         if quantity is None:
-            answer = self._quantity_answers.get(word_of(Kind.QUANTITY, text), "")
+            answer = self._mapping.answers.get(Kind.QUANTITY, {}).get(word_of(Kind.QUANTITY, text), "")
             if answer == LEAVE_OUT:
                 return 0, self._code(reason("answered", word=text)), _NONE
             quantity = _read_quantity(answer)
@@ -376,18 +304,22 @@ class BlockConverter:
 
     # What rows come to.
 
-    def _quantities(self, at: int, cells: pa.Table) -> Ints:
+    def _quantities(self, listing: _Listing, cells: pa.Table) -> Ints:
         combined = self._quantity_group.combine(cells)
-        return self._quantity_memos[at].find(combined, lambda some: self._make_quantities(at, some))
+        return listing.quantities.find(combined, lambda some: [self._quantity(listing.quantity, one) for one in some])
 
-    def _traits_of(self, at: int, cells: pa.Table) -> Ints:
-        combined, finish = self._trait_group.combine(cells), self._listings[at].finish
-        return self._trait_memos[at].find(combined, lambda some: self._make_traits(finish, some))
+    def _traits(self, listing: _Listing, cells: pa.Table) -> Ints:
+        combined = self._trait_group.combine(cells)
+        return listing.traits.find(combined, lambda some: [self._trait(listing.finish, one) for one in some])
 
-    def _offer(self, at: int, cells: pa.Table, targets: Ints, notes: tuple[Ints, Ints], count: int) -> _Offer:
-        quantities, traits = self._quantities(at, cells), self._traits_of(at, cells)
-        combined = self._price_groups[at].combine(cells)
-        prices = self._price_memos[at].find(combined, lambda some: self._make_prices(at, some))
+    def _prices(self, listing: _Listing, cells: pa.Table) -> Ints:
+        group = self._bound.group((listing.price, Field.CURRENCY, Field.PLAYSET))
+        combined = group.combine(cells)
+        return listing.prices.find(combined, lambda some: [self._price(group, listing.price, one) for one in some])
+
+    def _offer(self, listing: _Listing, cells: pa.Table, targets: Ints, notes: tuple[Ints, Ints]) -> _Offer:
+        quantities, traits = self._quantities(listing, cells), self._traits(listing, cells)
+        prices = self._prices(listing, cells)
         items, variants, pair_codes, finish_codes = self._specials(targets, traits)
         item_open = np.where(items == _NONE, targets[:, 4], _NONE)
         # A later stage gives way to an earlier one.
@@ -405,8 +337,8 @@ class BlockConverter:
             _Stage(Outcome.OPEN, prices[:, 2], may_be_sold_out=True),
             _Stage(Outcome.OPEN, quantities[:, 2]),
         ]
-        outcomes = np.full(count, Outcome.ROW, np.int8)
-        reasons = np.full(count, _NONE, np.int64)
+        outcomes = np.full(len(targets), Outcome.ROW, np.int8)
+        reasons = np.full(len(targets), _NONE, np.int64)
         is_sold_out = (quantities[:, 0] == 0) & (quantities[:, 1] == self._code(_SOLD_OUT))
         for stage in reversed(stages):
             is_met = stage.codes != _NONE
@@ -422,58 +354,46 @@ class BlockConverter:
     def _specials(self, targets: Ints, traits: Ints) -> tuple[Ints, Ints, Ints, Ints]:
         """The item, the variants, why these are open, and a remark, for the targets and traits of each row."""
         items, kinds = targets[:, 1].copy(), targets[:, 2]
-        found = self._memos["pairs"].find(pa.array((kinds << _BITS) | traits[:, 0]), self._make_pairs)
+        pairs = pa.array(_joined(kinds, traits[:, 0]))
+        found = self._pair_memo.find(pairs, lambda some: [self._pair(*_split(one)) for one in some])
         variants, codes, remarks = found[:, 0].copy(), np.full(len(found), _NONE, np.int64), found[:, 2].copy()
         # The reasons of these name the card, or the finish tells which of several it is.
-        special_ones = np.flatnonzero(found[:, 1])
-        if len(special_ones):
-            both = pa.array((targets[special_ones, 0] << _BITS) | traits[special_ones, 0])
-            items[special_ones], variants[special_ones], codes[special_ones], remarks[special_ones] = (
-                self._memos["singles"].find(both, self._make_singles).T
-            )
+        at = np.flatnonzero(found[:, 1])
+        if len(at):
+            singles = pa.array(_joined(targets[at, 0], traits[at, 0]))
+            items[at], variants[at], codes[at], remarks[at] = self._single_memo.find(
+                singles, lambda some: [self._single(*_split(one)) for one in some]
+            ).T
         return items, variants, codes, remarks
 
-    def _make_pairs(self, pairs: list[int]) -> list[tuple[int, ...]]:
-        """For each kind of item and printing the variants, whether the item must be looked at, and a remark."""
-        made: list[tuple[int, ...]] = []
-        for pair in pairs:
-            kind, printing = pair >> _BITS, pair & _MASK
-            what = special(*self._kinds[kind], self._printings[printing]) if kind != _NONE else None
-            if what is None or what.open:
-                made.append((_NONE, 1, _NONE))
-            else:
-                made.append((self._variant(what.variants), 0, self._code(what.remark)))
-        return made
+    def _pair(self, kind: int, printing: int) -> tuple[int, ...]:
+        """For a kind of item and a printing the variants, whether the item must be looked at, and a remark."""
+        what = special(*self._kinds[kind], self._printings[printing]) if kind != _NONE else None
+        if what is None or what.open:
+            return _NONE, 1, _NONE
+        return self.variants.number(what.variants, what.variants), 0, self._code(what.remark)
 
-    def _make_singles(self, pairs: list[int]) -> list[tuple[int, ...]]:
-        """For each target and printing the item, the variants, why these are open, and a remark."""
-        return [self._single(self._targets[pair >> _BITS], self._printings[pair & _MASK]) for pair in pairs]
-
-    def _single(self, target: Target, traits: Traits) -> tuple[int, ...]:
+    def _single(self, at: int, printing: int) -> tuple[int, ...]:
+        """For a target and a printing the item, the variants, why these are open, and a remark."""
+        target, traits = self._targets[at], self._printings[printing]
         item = target.items[0] if len(target.items) == 1 else choose(target.items, traits)
         if item is None:
             return _NONE, _NONE, _NONE, _NONE
         what = special(item, target.extras, traits)
-        variant = _NONE if what.open else self._variant(what.variants)
-        return self._item(item), variant, self._code(what.open), self._code(what.remark)
-
-    def _variant(self, variants: str) -> int:
-        place = self._variant_places.setdefault(variants, len(self.variants))
-        if place == len(self.variants):
-            self.variants.append(variants)
-        return place
+        variant = _NONE if what.open else self.variants.number(what.variants, what.variants)
+        return self._found.number(item, item.id), variant, self._code(what.open), self._code(what.remark)
 
     def _note_codes(self, block: Block) -> tuple[Ints, Ints]:
         """Why rows are left out or open by what the reader noted."""
         left_out, held = np.full(len(block), _NONE, np.int64), np.full(len(block), _NONE, np.int64)
         for at, note in block.notes.items():
-            if note in _NOTES:
-                left_out[at] = self._code(reason(_NOTES[note]))
+            if note in _NO_ROWS:
+                left_out[at] = self._code(_NO_ROWS[note])
             elif note in _BROKEN:
                 held[at] = self._code(reason("irregular", note=_BROKEN[note]))
         return left_out, held
 
-    def _finish(self, block: Block, cells: pa.Table, offers: Sequence[_Offer]) -> Worked:
+    def _finish(self, block: Block, cells: pa.Table, offers: Sequence[_Offer]) -> tuple[Outcomes, Offers]:
         """Joins the listings that each row makes: it is open if one of them is, and left out if all are."""
         outcomes, reasons = offers[0].outcomes.copy(), offers[0].reasons.copy()
         for offer in offers[1:]:
@@ -481,70 +401,76 @@ class BlockConverter:
             is_row = (offer.outcomes == Outcome.ROW) & (outcomes == Outcome.LEFT_OUT)
             outcomes[is_open], reasons[is_open] = Outcome.OPEN, offer.reasons[is_open]
             outcomes[is_row], reasons[is_row] = Outcome.ROW, _NONE
+        asked = self._count(Outcome.OPEN, outcomes, offers, [one.asked for one in offers])
+        # Only some of all reasons are given here. The first is none.
+        codes, reason_at = np.unique(np.append(reasons, _NONE), return_inverse=True)
+        return (
+            Outcomes(
+                block.lines,
+                block.starts,
+                block.lengths,
+                outcomes,
+                (reason_at[:-1] - 1).astype(np.int32),
+                [self._reasons[code] for code in codes[1:].tolist()],
+                [(why, count) for why, count, _ in asked],
+                self._count(Outcome.ROW, outcomes, offers, [one.remarks for one in offers]),
+            ),
+            self._offers(cells, outcomes, offers),
+        )
+
+    def _offers(self, cells: pa.Table, outcomes: NDArray[np.int8], offers: Sequence[_Offer]) -> Offers:
+        """The listings that rows make, and those that may become sold out."""
         is_held = outcomes == Outcome.OPEN
         rows = [np.flatnonzero(~is_held & ((one.outcomes == Outcome.ROW) | one.is_sold_out)) for one in offers]
         places = np.concatenate(rows)
         order = np.argsort(places, kind="stable")
         places = places[order]
 
-        def joined(name: str) -> Ints:
-            if len(offers) == 1:
-                return np.asarray(getattr(offers[0], name)[rows[0]])
-            return np.concatenate([getattr(offer, name)[at] for offer, at in zip(offers, rows, strict=True)])[order]
+        def chosen(name: str) -> Ints:
+            parts = [getattr(offer, name)[at] for offer, at in zip(offers, rows, strict=True)]
+            return np.concatenate(parts)[order]
 
-        items, traits = joined("items"), joined("traits")
-        if len(self._item_columns[0]) < len(self._item_urns):
-            self._item_columns = np.fromiter(self._item_places, np.int32), pa.array(self._item_urns, pa.string())
-        ids, urns = self._item_columns
-        local, reason_at = np.unique(reasons, return_inverse=True)
-        has_none = len(local) > 0 and local[0] == _NONE
-        return Worked(
-            block.lines,
-            block.starts,
-            block.lengths,
-            outcomes,
-            (reason_at - 1 if has_none else reason_at).astype(np.int32),
-            [self._reasons[one] for one in local.tolist() if one != _NONE],
-            Offers(
-                places.astype(np.int32),
-                ids[items],
-                urns.take(pa.array(items)),
-                traits[:, 1].astype(np.int8),
-                joined("variants").astype(np.int32),
-                joined("prices").astype(np.int32),
-                joined("quantities").astype(np.int32),
-                traits[:, 2].astype(np.int8),
-                texts_of(self._bound, cells, places, traits[:, 3] > 0),
-            ),
-            self._questions(outcomes, offers),
-            self._remarks(outcomes, offers),
+        if len(self._found_columns[0]) < len(self._found):
+            ids = np.array([one.id for one in self._found], np.int32)
+            self._found_columns = ids, pa.array([one.urn for one in self._found], pa.string())
+        ids, urns = self._found_columns
+        items, traits = chosen("items"), chosen("traits")
+        return Offers(
+            places.astype(np.int32),
+            ids[items],
+            urns.take(pa.array(items)),
+            traits[:, 1].astype(np.int8),
+            chosen("variants").astype(np.int32),
+            chosen("prices").astype(np.int32),
+            chosen("quantities").astype(np.int32),
+            traits[:, 2].astype(np.int8),
+            texts_of(self._bound, cells, places, traits[:, 3] > 0),
         )
 
-    def _questions(self, outcomes: NDArray[np.int8], offers: Sequence[_Offer]) -> list[tuple[Reason, int]]:
-        """What is to be decided in open rows, each with the number of rows."""
-        held = np.flatnonzero(outcomes == Outcome.OPEN)
-        if not len(held):
-            return []
+    def _count(
+        self, outcome: Outcome, outcomes: NDArray[np.int8], offers: Sequence[_Offer], codes: Sequence[Ints]
+    ) -> list[tuple[Reason, int, int]]:
+        """The reasons of rows and offers with this outcome, each with the number of rows and the first of them.
+
+        ``codes``: those of each offer, a column for each row.
+        """
         # Nothing is asked about a listing that is left out, although another of its row is open.
-        codes = np.concatenate(
-            [np.where(offer.outcomes[held] == Outcome.OPEN, offer.asked[:, held], _NONE) for offer in offers]
-        )
-        return [(why, count) for why, count, _ in self._count(codes)]
-
-    def _remarks(self, outcomes: NDArray[np.int8], offers: Sequence[_Offer]) -> list[tuple[Reason, int, int]]:
-        """What is to be looked at in rows that become listings."""
-        is_row = outcomes == Outcome.ROW
-        return self._count(
-            np.concatenate(
-                [np.where(is_row & (offer.outcomes == Outcome.ROW), offer.remarks, _NONE) for offer in offers]
-            )
-        )
-
-    def _count(self, codes: Ints) -> list[tuple[Reason, int, int]]:
-        """The reasons with these codes, a column for each row: each with the number of rows and the first of them."""
+        there = [
+            np.where((outcomes == outcome) & (offer.outcomes == outcome), own, _NONE)
+            for offer, own in zip(offers, codes, strict=True)
+        ]
+        given = np.concatenate(there)
         # Each once a row.
-        at = np.nonzero(codes != _NONE)
-        pairs = np.unique((codes[at] << _BITS) | at[1])
+        at = np.nonzero(given != _NONE)
+        pairs = np.unique(_joined(given[at], at[1]))
         distinct, firsts, counts = np.unique(pairs >> _BITS, return_index=True, return_counts=True)
         found = zip(distinct.tolist(), counts.tolist(), (pairs[firsts] & _MASK).tolist(), strict=True)
         return [(self._reasons[code], count, first) for code, count, first in found]
+
+
+def _joined(first: Ints, second: Ints) -> Ints:
+    return (first << _BITS) | second
+
+
+def _split(pair: int) -> tuple[int, int]:
+    return pair >> _BITS, pair & _MASK

@@ -3,8 +3,7 @@
 import pickle
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -13,10 +12,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from app.csvfile.columns import COLUMNS, HEADER, Column
-from app.csvfile.contract import CONDITION_CODES, Condition, Mode
+from app.csvfile.contract import CONDITION_CODES, Mode
 from app.csvfile.rows import whole
 from app.extensions import db
-from app.imports.foreign.block_converter import BlockConverter, Offers, Worked
+from app.imports.foreign.block_converter import BlockConverter, Offers, Outcomes
 from app.imports.foreign.bound import Bound, bytes_of, has_any
 from app.imports.foreign.mapping import Mapping
 from app.imports.foreign.reading import Reading, blocks
@@ -28,9 +27,8 @@ from app.queries.listings import listings
 #: The header of a converted file, with its line end.
 HEADER_LINE = f"{HEADER}\n".encode()
 
-_CODES = dict(zip(CONDITION_CODES.values(), CONDITION_CODES, strict=True))
 #: By the numbers of conditions, and of ``Offers.hidden``.
-_CONDITIONS = pa.array(["", *(_CODES[one] for one in Condition)])
+_CONDITIONS = pa.array(["", *CONDITION_CODES])
 _HIDDEN = pa.array(["", "false", "true"])
 _NOTHING = pa.scalar("", pa.string())
 #: An offer, by its number in the file: the key of its listing, the number of the first for that and the line that this
@@ -47,40 +45,21 @@ _PARTS = 64
 
 
 @dataclass(frozen=True)
-class Converted:
-    """What some consecutive rows of a foreign file came to. An array has an element for each row, unless it says so."""
+class Converted(Outcomes):
+    """What some consecutive rows of a foreign file came to, and the lines that came of them."""
 
     #: Lines of the import format in UTF-8, each with its line end, and none with a line break inside.
     data: bytes
     #: The line in the converted file of the first of them. The header is line 1.
     first_line: int
-    #: For each of these lines the row it came from, as a position in the arrays below.
+    #: For each of these lines the row it came from, as a position.
     from_rows: NDArray[np.int32]
-    #: The first physical line of each row, or the row of the sheet.
-    lines: NDArray[np.int64]
-    #: Where its bytes begin in the text of the file, and how many there are.
-    starts: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-    #: What it came to: numbers of ``Outcome``.
-    outcomes: NDArray[np.int8]
-    #: Why: a position in ``reasons``, or -1.
-    reason_at: NDArray[np.int32]
-    reasons: list[Reason]
     #: Rows (as positions) and the lines of the converted file to which they were added. A row can make several lines
     #: and be added to others.
     added_rows: NDArray[np.int32]
     added_lines: NDArray[np.int32]
-    #: What is to be decided, each with the number of rows that wait for it: a row can wait for several things.
-    questions: list[tuple[Reason, int]] = field(default_factory=list)
-    #: What its seller should look at, each with the number of rows, and the first of them, as a position.
-    remarks: list[tuple[Reason, int, int]] = field(default_factory=list)
     #: How many of the lines set the quantity of a listing to 0.
-    sold_out: int = 0
-
-    def outcome_counts(self) -> dict[Outcome, int]:
-        """How many rows came to each outcome."""
-        counts = np.bincount(self.outcomes, minlength=len(Outcome))
-        return {outcome: int(counts[outcome]) for outcome in Outcome}
+    sold_out: int
 
 
 def convert(
@@ -90,10 +69,9 @@ def convert(
     seller_id: int,
     *,
     on_read: Callable[[int], None] = lambda _rows: None,
-    most_blocks: int | None = None,
     only: NDArray[np.int64] | None = None,
 ) -> Iterator[Converted]:
-    """Convert the file that was read as ``reading``, or as many of its first blocks.
+    """Convert the file that was read as ``reading``.
 
     It is worked through once, and each block is laid by in a temporary file, until it is known which rows are for the
     same listing: the first of them gets the quantities of all. What decides that is in another. ``on_read`` is told
@@ -106,19 +84,20 @@ def convert(
     bound = Bound(mapping, reading.columns)
     converter = BlockConverter(bound)
     with tempfile.TemporaryFile() as laid_by, tempfile.TemporaryFile() as spilled:
-        merger, rows = _Merger(Spill(spilled, _OFFER)), 0
-        for block in islice(blocks(source, reading), most_blocks):
-            worked = converter.work(block)
-            worked = replace(worked, offers=_find_sold_out(worked.offers, converter.variants, seller_id, only))
+        merger, count = _Merger(Spill(spilled, _OFFER)), 0
+        for block in blocks(source, reading):
+            rows, offers = converter.work(block)
+            offers = _find_sold_out(offers, converter.variants, seller_id, only)
             db.session.rollback()
-            merger.add(worked.offers, None if only is None else np.isin(worked.lines[worked.offers.rows], only))
-            pickle.dump(worked, laid_by, pickle.HIGHEST_PROTOCOL)
-            rows += len(block)
-            on_read(rows)
+            merger.add(offers, None if only is None else np.isin(rows.lines[offers.rows], only))
+            pickle.dump((rows, offers), laid_by, pickle.HIGHEST_PROTOCOL)
+            count += len(block)
+            on_read(count)
         laid_by.seek(0)
         writer = _Writer(converter.variants, find_unsaid(bound), seller_id)
         for merged in merger.merge():
-            converted = writer.write(pickle.load(laid_by), merged)
+            rows, offers = pickle.load(laid_by)
+            converted = writer.write(rows, offers, merged)
             db.session.rollback()
             yield converted
 
@@ -222,42 +201,34 @@ class _Writer:
         self._has_listings = listings.exists_for(seller_id)
         self._next_line = 2
 
-    def write(self, worked: Worked, merged: NDArray[np.void]) -> Converted:
+    def write(self, rows: Outcomes, offers: Offers, merged: NDArray[np.void]) -> Converted:
         """What the rows of the next block became, with what was found out about its offers."""
-        offers, are_taken = worked.offers, merged["is_taken"]
+        are_taken = merged["is_taken"]
         is_first = merged["first"] == merged["number"]
         is_added = ~is_first & are_taken & (offers.quantities > 0)
         own, added, passed = map(np.flatnonzero, (is_first & are_taken, is_added, ~are_taken))
         sold_out = own[offers.quantities[own] == 0]
-        worked.outcomes[offers.rows[sold_out]] = Outcome.ROW
+        rows.outcomes[offers.rows[sold_out]] = Outcome.ROW
         first_line, self._next_line = self._next_line, self._next_line + len(own)
-        reasons = [*worked.reasons]
         if len(added):
             only_added = np.setdiff1d(offers.rows[added], offers.rows[own])
-            worked.outcomes[only_added] = Outcome.ADDED
+            rows.outcomes[only_added] = Outcome.ADDED
             whys, why_at = _why_added(merged["price"][added], offers.prices[added])
-            worked.reason_at[offers.rows[added]] = len(reasons) + why_at
-            reasons += whys
-        worked.reason_at[offers.rows[own]] = -1
+            rows.reason_at[offers.rows[added]] = len(rows.reasons) + why_at
+            rows.reasons.extend(whys)
+        rows.reason_at[offers.rows[own]] = -1
         if len(passed):
             only_passed = np.setdiff1d(offers.rows[passed], offers.rows[are_taken])
-            worked.outcomes[only_passed], worked.reason_at[only_passed] = Outcome.LEFT_OUT, len(reasons)
-            reasons.append(reason("had-before"))
+            rows.outcomes[only_passed], rows.reason_at[only_passed] = Outcome.LEFT_OUT, len(rows.reasons)
+            rows.reasons.append(reason("had-before"))
         return Converted(
-            self._lines(offers, own, merged["quantity"][own]),
-            first_line,
-            offers.rows[own],
-            worked.lines,
-            worked.starts,
-            worked.lengths,
-            worked.outcomes,
-            worked.reason_at,
-            reasons,
-            offers.rows[added],
-            merged["out_line"][added],
-            worked.questions,
-            worked.remarks,
-            len(sold_out),
+            **vars(rows),
+            data=self._lines(offers, own, merged["quantity"][own]),
+            first_line=first_line,
+            from_rows=offers.rows[own],
+            added_rows=offers.rows[added],
+            added_lines=merged["out_line"][added],
+            sold_out=len(sold_out),
         )
 
     def _lines(self, offers: Offers, own: NDArray[np.int64], quantities: NDArray[np.int32]) -> bytes:
@@ -268,13 +239,13 @@ class _Writer:
         texts = {name: texts.take(at) for name, texts in offers.texts.items()}
         columns = {
             Column.MODE.name: self._modes(offers, own, variants, texts),
-            Column.URN.name: _quoted(offers.urns.take(at)),
+            Column.URN.name: quoted(offers.urns.take(at)),
             Column.CONDITION.name: _CONDITIONS.take(pa.array(offers.conditions[own])),
             Column.PRICE.name: pa.array(offers.prices[own]).cast(pa.string()),
             Column.QUANTITY.name: pa.array(quantities).cast(pa.string()),
             Column.VARIANTS.name: variants,
             Column.HIDDEN.name: _HIDDEN.take(pa.array(offers.hidden[own])),
-            **{name: _quoted(pc.fill_null(cells, "")) for name, cells in texts.items()},
+            **{name: quoted(pc.fill_null(cells, "")) for name, cells in texts.items()},
         }
         cells = [columns.get(name, _NOTHING) for name in COLUMNS]
         return as_lines(*cells)
@@ -322,10 +293,10 @@ def _pounds(pence: int) -> str:
     return f"£{pence / 100:,.2f}"
 
 
-def _quoted(texts: pa.Array) -> pa.Array:
-    """Texts without line breaks as cells of CSV."""
-    if not has_any(texts, b'",'):
+def quoted(texts: pa.Array) -> pa.Array:
+    """Texts as cells of CSV."""
+    if not has_any(texts, b'",\r\n'):
         return texts
-    needs = pc.match_substring_regex(texts, '[",]')
+    needs = pc.match_substring_regex(texts, '[",\r\n]')
     doubled = pc.replace_substring(texts, '"', '""')
     return pc.if_else(needs, pc.binary_join_element_wise('"', doubled, '"', ""), texts)

@@ -1,7 +1,7 @@
 """Remembers what was decided for distinct values, as numbers."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+_Value = TypeVar("_Value")
 
 #: What is remembered, in values and in bytes, before all is forgotten.
 _MOST_VALUES, _MOST_BYTES = 100_000, 8 << 20
@@ -33,3 +34,18 @@ class Memo:
             at = pc.index_in(keys, value_set=self._known)
         found: Ints = self._rows[at.to_numpy()]
         return found
+
+
+class Numbered(list[_Value]):
+    """Distinct values by their numbers, in the order in which they came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers: dict[Hashable, int] = {}
+
+    def number(self, value: _Value, key: Hashable) -> int:
+        """The number of a value: that of the first with the same ``key``."""
+        number = self._numbers.setdefault(key, len(self))
+        if number == len(self):
+            self.append(value)
+        return number

@@ -20,8 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from app.csvfile.write import csv_lines
-from app.imports.foreign.convert import Converted, as_lines
+from app.imports.foreign.convert import Converted, as_lines, quoted
 from app.imports.foreign.reasons import Outcome
 from app.imports.foreign.spill import Spill
 
@@ -135,7 +134,8 @@ class CompanionWriter:
         added["out_line"] = block.added_lines
         self._added.add(added, block.added_lines // _ADDED_LINES)
         self._added_count += len(added)
-        self.counts.update(block.outcome_counts())
+        counts = np.bincount(block.outcomes, minlength=len(Outcome)).tolist()
+        self.counts.update(dict(zip(Outcome, counts, strict=True)))
         self._count_reasons(block)
         self._report(_report(block))
 
@@ -176,15 +176,10 @@ def _places(block: Converted, at: NDArray[np.integer], kind: np.dtype[np.void]) 
 def _report(block: Converted) -> bytes:
     """The lines of the report for some rows."""
     outcomes = pa.array([outcome.word for outcome in Outcome]).take(pa.array(block.outcomes))
-    # The text of a reason is quoted once for all rows that have it.
-    sentences = [_quoted(reason.sentence) for reason in block.reasons]
-    reasons = pa.array(["", *sentences]).take(pa.array(block.reason_at + 1))
+    # Quoted once for all rows that have it.
+    sentences = quoted(pa.array(["", *(reason.sentence for reason in block.reasons)]))
     lines = pa.array(block.lines).cast(pa.string())
-    return as_lines(lines, outcomes, _out_lines(block), reasons)
-
-
-def _quoted(text: str) -> str:
-    return "".join(csv_lines([["", text]]))[1:-1]
+    return as_lines(lines, outcomes, _out_lines(block), sentences.take(pa.array(block.reason_at + 1)))
 
 
 def _out_lines(block: Converted) -> pa.Array:
@@ -205,25 +200,67 @@ def _out_lines(block: Converted) -> pa.Array:
 Read = Callable[[str, int, int], bytes]
 
 
+class _Entries:
+    """The ``count`` entries of a companion, from its byte ``offset`` on; they are sorted by their first field."""
+
+    def __init__(self, read: Read, key: str, kind: np.dtype[np.void], count: int, offset: int = 0) -> None:
+        self.count = count
+        self._read, self._key, self._kind, self._offset = read, key, kind, offset
+        self._most = _READ_BYTES // kind.itemsize
+
+    def slice(self, start: int, end: int) -> NDArray[np.void]:
+        """Those from ``start`` up to ``end``, as far as there are any."""
+        end = min(end, self.count)
+        if start >= end:
+            return np.empty(0, self._kind)
+        first, last = (self._offset + at * self._kind.itemsize for at in (start, end))
+        return np.frombuffer(self._read(self._key, first, last), self._kind)
+
+    def parts(self, start: int, end: int, most: int | None = None) -> Iterator[NDArray[np.void]]:
+        """The same, at most so many at a time."""
+        step = most or self._most
+        for at in range(start, end, step):
+            yield self.slice(at, min(at + step, end))
+
+    def at(self, numbers: NDArray[np.integer]) -> NDArray[np.void]:
+        """Those with these numbers, which are sorted; near ones are read together."""
+        found = [np.empty(0, self._kind)]
+        for group in np.split(numbers, np.flatnonzero(np.diff(numbers) * self._kind.itemsize > _GAP_BYTES) + 1):
+            while len(group):
+                part, group = group[group < group[0] + self._most], group[group >= group[0] + self._most]
+                found.append(self.slice(int(part[0]), int(part[-1]) + 1)[part - part[0]])
+        return np.concatenate(found)
+
+    def halve(self, value: int) -> int:
+        """The number of the first whose first field is not less than ``value``."""
+        name = (self._kind.names or ("",))[0]
+        low, high = 0, self.count
+        while high - low > _NEAR:
+            middle = (low + high) // 2
+            if self.slice(middle, middle + 1)[name][0] < value:
+                low = middle + 1
+            else:
+                high = middle
+        return low + int(np.searchsorted(self.slice(low, high)[name], value))
+
+
 class Origins:
     """Reads the companions of a converted file with ``lines`` rows, ``apart`` of whose foreign file's are apart."""
 
     def __init__(self, read: Read, keys: FileKeys, *, lines: int, apart: int) -> None:
-        self._read = read
-        self._keys = keys
-        self._lines = lines
-        self._apart = apart
+        self._read, self._keys = read, keys
+        self._origins = _Entries(read, keys.origins, _ORIGIN, lines)
+        self._apart = _Entries(read, keys.apart, _APART, apart)
 
     def find(self, out_lines: Iterable[int]) -> dict[int, Place]:
         """The row that each of these converted lines comes from; lines that the file does not have are left out."""
-        wanted = np.unique(np.array([line for line in out_lines if 2 <= line < self._lines + 2], np.int64))
-        entries = self._entries(self._keys.origins, _ORIGIN, wanted - 2)
+        wanted = np.unique(np.array([line for line in out_lines if 2 <= line < self._origins.count + 2], np.int64))
+        entries = self._origins.at(wanted - 2)
         return {line: Place(*entry) for line, entry in zip(wanted.tolist(), entries.tolist(), strict=True)}
 
     def iter_places(self, first: int, last: int) -> Iterator[Place]:
         """The rows that the converted lines from ``first`` to ``last`` come from."""
-        for at in range(first - 2, last - 1, _READ_BYTES // _ORIGIN.itemsize):
-            entries = self._slice(self._keys.origins, _ORIGIN, at, min(at + _READ_BYTES // _ORIGIN.itemsize, last - 1))
+        for entries in self._origins.parts(first - 2, last - 1):
             yield from map(Place._make, entries.tolist())
 
     def find_out_lines(self, first: int, last: int) -> tuple[int, int] | None:
@@ -231,80 +268,39 @@ class Origins:
 
         None if there are none. A row's lines are those from its first one to the next row's.
         """
-        begin = self._halve(self._keys.origins, _ORIGIN, self._lines, first)
-        end = self._halve(self._keys.origins, _ORIGIN, self._lines, last + 1)
+        begin, end = self._origins.halve(first), self._origins.halve(last + 1)
         return (begin + 2, end + 1) if begin < end else None
 
     def find_apart(self, line: int) -> Apart | None:
         """The row that begins on this line of the foreign file, if it is apart."""
-        at = self._halve(self._keys.apart, _APART, self._apart, line)
-        found = self._slice(self._keys.apart, _APART, at, min(at + 1, self._apart))
+        at = self._apart.halve(line)
+        found = self._apart.slice(at, at + 1)
         return _apart(found[0]) if len(found) and found[0]["line"] == line else None
 
     def iter_apart(self) -> Iterator[Apart]:
         """All rows of the foreign file that are apart, in its order."""
-        for part in self._iter_apart():
+        for part in self._apart.parts(0, self._apart.count):
             yield from map(_apart, part)
 
     def find_left(self) -> NDArray[np.int64]:
         """The lines of the rows of the foreign file that are left out or open."""
-        parts = [part["line"][part["outcome"] != Outcome.ADDED] for part in self._iter_apart()]
-        return np.concatenate([np.empty(0, np.int64), *parts])
-
-    def _iter_apart(self) -> Iterator[NDArray[np.void]]:
-        size = _READ_BYTES // _APART.itemsize
-        for at in range(0, self._apart, size):
-            yield self._slice(self._keys.apart, _APART, at, min(at + size, self._apart))
+        parts = self._apart.parts(0, self._apart.count)
+        left = [part["line"][part["outcome"] != Outcome.ADDED] for part in parts]
+        return np.concatenate([np.empty(0, np.int64), *left])
 
     def find_added(self, out_lines: Collection[int]) -> dict[int, list[Place]]:
         """The rows that were added to each of these converted lines; those without any are left out."""
-        (count,) = np.frombuffer(self._read(self._keys.added, 0, _COUNT.itemsize), _COUNT)
+        (count,) = np.frombuffer(self._read(self._keys.added, 0, _COUNT.itemsize), _COUNT).tolist()
+        entries = _Entries(self._read, self._keys.added, _ADDED, count, offset=_COUNT.itemsize)
         added: dict[int, list[Place]] = {}
         for out_line in sorted(set(out_lines)) if count else ():
-            at = self._halve(self._keys.added, _ADDED, int(count), out_line, offset=_COUNT.itemsize)
-            while at < count:
-                size = min(_NEAR, int(count) - at)
-                near = self._slice(self._keys.added, _ADDED, at, at + size, offset=_COUNT.itemsize)
+            for near in entries.parts(entries.halve(out_line), count, _NEAR):
                 same = [Place(*place) for to, *place in near.tolist() if to == out_line]
                 if same:
                     added.setdefault(out_line, []).extend(same)
-                if len(same) < size:
+                if len(same) < len(near):
                     break
-                at += size
         return added
-
-    def _entries(self, key: str, kind: np.dtype[np.void], at: NDArray[np.integer]) -> NDArray[np.void]:
-        """The entries with these numbers, which are sorted; near ones are read together."""
-        if not len(at):
-            return np.empty(0, kind)
-        found = []
-        apart = np.flatnonzero(np.diff(at) * kind.itemsize > _GAP_BYTES) + 1
-        for group in np.split(at, apart):
-            most = _READ_BYTES // kind.itemsize
-            while len(group):
-                part, group = group[group < group[0] + most], group[group >= group[0] + most]
-                entries = self._slice(key, kind, int(part[0]), int(part[-1]) + 1)
-                found.append(entries[part - part[0]])
-        return np.concatenate(found)
-
-    def _slice(self, key: str, kind: np.dtype[np.void], start: int, end: int, *, offset: int = 0) -> NDArray[np.void]:
-        if start >= end:
-            return np.empty(0, kind)
-        data = self._read(key, offset + start * kind.itemsize, offset + end * kind.itemsize)
-        return np.frombuffer(data, kind)
-
-    def _halve(self, key: str, kind: np.dtype[np.void], count: int, value: int, *, offset: int = 0) -> int:
-        """The number of the first entry whose first field is not less than ``value``."""
-        name = (kind.names or ("",))[0]
-        low, high = 0, count
-        while high - low > _NEAR:
-            middle = (low + high) // 2
-            if self._slice(key, kind, middle, middle + 1, offset=offset)[name][0] < value:
-                low = middle + 1
-            else:
-                high = middle
-        near = self._slice(key, kind, low, high, offset=offset)
-        return low + int(np.searchsorted(near[name], value))
 
     def write_part(self, out_lines: Iterable[int], origins: Sink, added: Sink) -> int:
         """Write the companions of a file with only these converted lines, in this order. Returns their number."""

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from app.csvfile.contract import CONDITION_CODES
 from app.imports.foreign import words
 from app.imports.foreign.bound import Bound
 from app.imports.foreign.mapping import Field, How, Kind, Mapping
@@ -16,14 +15,8 @@ from app.imports.foreign.sets import Sets
 from app.imports.foreign.traits import TraitReader, Traits
 from app.queries import items_by_set
 
-_CODES = {grade: code for code, grade in CONDITION_CODES.items()}
-_KINDS = {
-    Kind.CONDITION: Field.CONDITION,
-    Kind.FINISH: Field.FINISH,
-    Kind.LANGUAGE: Field.LANGUAGE,
-    Kind.GAME: Field.GAME,
-    Kind.SET: Field.SET,
-}
+#: The kinds of words that are shown, each of which is called like its field.
+_KINDS = (Kind.CONDITION, Kind.FINISH, Kind.LANGUAGE, Kind.GAME, Kind.SET)
 #: Prices that are shown from the highest down: a factor of 100 is seen there.
 _HIGHEST = 3
 
@@ -62,7 +55,8 @@ def words_of(sample: Sample, mapping: Mapping, columns: Sequence[str]) -> list[W
     bound, reader = Bound(mapping, columns), TraitReader(replace(mapping, filters=()))
     sets = Sets(items_by_set.list_sets(), mapping)
     found: list[Word] = []
-    for kind, to in _KINDS.items():
+    for kind in _KINDS:
+        to = Field(kind)
         is_search = to in mapping.sources and mapping.sources[to].how is How.SEARCH
         for at in () if is_search else bound.places.get(to, ()):
             for word, count in _counted(kind, sample.values(at)):
@@ -88,7 +82,7 @@ def _of_traits(kind: Kind, word: str, count: int, traits: Traits) -> Word:
     if why := traits.left_out or asked:
         return Word(kind, word, count, "", why.sentence)
     # One that stands for all rows is no part of other words.
-    condition = _CODES[traits.condition] if traits.condition and kind is Kind.CONDITION else ""
+    condition = words.CODES[traits.condition] if traits.condition and kind is Kind.CONDITION else ""
     return Word(kind, word, count, ", ".join(filter(None, (condition, *sorted(traits.finishes), traits.language))))
 
 

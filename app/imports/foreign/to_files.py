@@ -60,7 +60,8 @@ def convert_file(
         with ExitStack() as stack:
             out, report = (stack.enter_context(_whole(path)) for path in outputs)
             spilled = stack.enter_context(tempfile.TemporaryFile())
-            companions = CompanionWriter(Sinks(_Nowhere(), _Nowhere(), _Nowhere(), report), spilled)
+            nowhere = stack.enter_context(Path(os.devnull).open("wb"))
+            companions = CompanionWriter(Sinks(nowhere, nowhere, nowhere, report), spilled)
             out.write(HEADER_LINE)
             questions: Counter[Question] = Counter()
             for block in convert(file, reading, mapping, seller_id):
@@ -69,13 +70,6 @@ def convert_file(
                 for why, count in block.questions:
                     questions[why.question or Question(why.slug, "")] += count
     return Done(companions.rows, companions.counts, questions, mapping.money.guess)
-
-
-class _Nowhere:
-    """A companion that nobody wants."""
-
-    def write(self, data: bytes) -> None:
-        """Forget ``data``."""
 
 
 @contextmanager

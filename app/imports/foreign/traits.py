@@ -1,8 +1,7 @@
 """What a row says beside its item: whether it is for sale, the condition, and what becomes the variants."""
 
-from __future__ import annotations
-
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from app.csvfile.contract import CONDITION_CODES, Condition
@@ -14,13 +13,24 @@ from app.imports.foreign.sets import native_languages
 from app.imports.foreign.words import FIRST_EDITION, FOIL, HOLO, NORMAL, REVERSE, SIGNED, UNLIMITED
 from app.queries.items_by_set import NamedItem
 
+#: The fields that are flags, and what each says of the finish.
+_FLAGS = {
+    Field.REVERSE: REVERSE,
+    Field.FIRST_EDITION: FIRST_EDITION,
+    Field.SIGNED: SIGNED,
+    Field.PLAYSET: "",
+    Field.ALTERED: "",
+}
+#: The fields that are read here.
+TRAIT_FIELDS = (Field.CONDITION, Field.LANGUAGE, Field.FINISH, *_FLAGS, Field.HIDDEN, Field.SHOWN)
 #: In the order in which one is taken where nothing is said of the finish.
-_FINISHES = ("normal", "holo", "reverse", "foil")
+_FINISHES = (NORMAL, HOLO, REVERSE, FOIL)
 #: Languages of printings whose names are not in Latin letters.
 _OTHER_SCRIPTS = frozenset({"ja", "ko", "zh-hans", "zh-hant", "th", "id"})
 
 
-class Traits(NamedTuple):
+@dataclass
+class Traits:
     """What some cells say."""
 
     condition: Condition | None = None
@@ -35,6 +45,15 @@ class Traits(NamedTuple):
     left_out: Reason | None = None
     #: Why it is open.
     open: Reason | None = None
+
+    def ask(self, why: Reason) -> None:
+        """Leave the row open; the first reason counts."""
+        self.open = self.open or why
+
+    def add(self, finishes: Iterable[str] = (), languages: Iterable[str] = ()) -> None:
+        """Add what a cell says of finish and language; the first language counts."""
+        self.finishes |= {*finishes}
+        self.language = self.language or next(iter(languages), "")
 
 
 class TraitReader:
@@ -53,33 +72,20 @@ class TraitReader:
 
         ``finish``: what is said of the finish besides.
         """
-        if left_out := self._filter(filtered):
-            return Traits(left_out=left_out)
-        found = _Found()
-        self._read_condition(values.get(Field.CONDITION, ""), found)
-        self._read_finish(values.get(Field.FINISH, ""), found)
-        if finish:
-            found.finishes.add(finish)
-        self._read_language(values.get(Field.LANGUAGE, ""), found)
-        flags = {to: self._flag(values.get(to, ""), to, found) for to in _FLAGS}
-        found.finishes |= {_FLAGS[to] for to, is_set in flags.items() if is_set and _FLAGS[to]}
-        return Traits(
-            found.condition,
-            frozenset(found.finishes),
-            found.language,
-            flags[Field.ALTERED],
-            self._hidden(values, found),
-            found.left_out,
-            found.open,
-        )
-
-    def _filter(self, filtered: Sequence[Sequence[str]]) -> Reason | None:
         for row_filter, cells in zip(self._mapping.filters, filtered, strict=True):
             if _matches(row_filter, cells):
-                return reason(row_filter.reason)
-        return None
+                return Traits(left_out=reason(row_filter.reason))
+        found = Traits()
+        self._read_condition(values.get(Field.CONDITION, ""), found)
+        self._read_finish(values.get(Field.FINISH, ""), found)
+        self._read_language(values.get(Field.LANGUAGE, ""), found)
+        flags = [to for to in _FLAGS if self._flag(values.get(to, ""), to, found)]
+        found.add(filter(None, [finish, *(_FLAGS[to] for to in flags)]))
+        found.is_altered = Field.ALTERED in flags
+        found.is_hidden = self._hidden(values, found)
+        return found
 
-    def _read_condition(self, cell: str, found: _Found) -> None:
+    def _read_condition(self, cell: str, found: Traits) -> None:
         word = words.without_count(cell)
         if not word and self._condition:
             found.condition = self._condition
@@ -94,7 +100,7 @@ class TraitReader:
         else:
             self._judge_condition(word, found)
 
-    def _answered_condition(self, answer: str, word: str, found: _Found) -> None:
+    def _answered_condition(self, answer: str, word: str, found: Traits) -> None:
         if answer == LEAVE_OUT:
             found.left_out = reason("answered", word=word)
             return
@@ -105,9 +111,8 @@ class TraitReader:
         if found.condition is None:
             found.ask(ask("condition-unknown", Kind.CONDITION, word))
 
-    def _judge_condition(self, word: str, found: _Found) -> None:
-        scale = words.scale(self._mapping.scale)
-        found.condition = scale.grades.get(normal(word))
+    def _judge_condition(self, word: str, found: Traits) -> None:
+        found.condition = words.scale(self._mapping.scale).grades.get(normal(word))
         if found.condition:
             return
         if not self._mapping.scale and words.depends_on_scale(word):
@@ -121,41 +126,39 @@ class TraitReader:
                 return
         found.ask(ask("condition-unknown", Kind.CONDITION, word))
 
-    def _read_finish(self, word: str, found: _Found) -> None:
+    def _read_finish(self, word: str, found: Traits) -> None:
         if not word:
             return
         if answer := self._answers[Kind.FINISH].get(normal(word)):
             if answer == LEAVE_OUT:
                 found.left_out = reason("answered", word=word)
-            found.add(answer.split("|"), ())
+            found.add(answer.split("|"))
         elif self._hows.get(Field.FINISH) == How.SEARCH:
-            found.add(words.parse_printing(word, in_title=True).finishes, ())
+            found.add(words.parse_printing(word, in_title=True).finishes)
         else:
             parsed = words.parse_printing(word)
             if not parsed.unknown:
-                found.add(parsed.finishes, ())
+                found.add(parsed.finishes)
             elif words.is_flag(word):
-                found.add([FOIL if words.is_true(word) else NORMAL], ())
+                found.add([FOIL if words.is_true(word) else NORMAL])
             else:
                 found.ask(ask("finish-unknown", Kind.FINISH, word))
 
-    def _read_language(self, word: str, found: _Found) -> None:
+    def _read_language(self, word: str, found: Traits) -> None:
         if not word:
             return
         if self._hows.get(Field.LANGUAGE) == How.SEARCH:
-            found.add((), words.languages_in(word))
+            found.add(languages=words.languages_in(word))
             return
-        answer = self._answers[Kind.LANGUAGE].get(normal(word))
-        if answer == LEAVE_OUT:
+        code = self._answers[Kind.LANGUAGE].get(normal(word)) or words.language(word)
+        if code == LEAVE_OUT:
             found.left_out = reason("answered", word=word)
-            return
-        code = answer or words.language(word)
-        if code is None:
+        elif code is None:
             found.ask(ask("language-unknown", Kind.LANGUAGE, word))
         else:
-            found.add((), [code])
+            found.add(languages=[code])
 
-    def _flag(self, word: str, to: Field, found: _Found) -> bool:
+    def _flag(self, word: str, to: Field, found: Traits) -> bool:
         try:
             return words.is_true(word)
         except ValueError:
@@ -164,7 +167,7 @@ class TraitReader:
             found.ask(ask("finish-unknown", Kind.FINISH, word))
             return False
 
-    def _hidden(self, values: dict[Field, str], found: _Found) -> bool | None:
+    def _hidden(self, values: dict[Field, str], found: Traits) -> bool | None:
         if hidden := values.get(Field.HIDDEN):
             return self._flag(hidden, Field.HIDDEN, found)
         if shown := values.get(Field.SHOWN):
@@ -172,52 +175,21 @@ class TraitReader:
         return None
 
 
-#: The fields that are flags, and what each says of the finish.
-_FLAGS = {
-    Field.REVERSE: REVERSE,
-    Field.FIRST_EDITION: FIRST_EDITION,
-    Field.SIGNED: SIGNED,
-    Field.PLAYSET: "",
-    Field.ALTERED: "",
-}
-
-
-class _Found:
-    """Collects what the cells of a row say."""
-
-    def __init__(self) -> None:
-        self.condition: Condition | None = None
-        self.finishes: set[str] = set()
-        self.language = ""
-        self.left_out: Reason | None = None
-        self.open: Reason | None = None
-
-    def ask(self, why: Reason) -> None:
-        """Leave the row open; the first reason counts."""
-        self.open = self.open or why
-
-    def add(self, finishes: Collection[str], languages: Collection[str]) -> None:
-        """Add what a cell says of finish and language."""
-        self.finishes.update(finishes)
-        for one in languages:
-            self.language = self.language or one
-
-
 def _matches(row_filter: RowFilter, cells: Sequence[str]) -> bool:
     """Whether a filter leaves a row with these cells out."""
+    wanted = tuple(map(normal, row_filter.words))
+    filled = [normal(cell) for cell in cells if cell]
     match row_filter.match:
         case FilterTest.IS:
-            wanted = set(map(normal, row_filter.words))
-            return any(cell and normal(cell) in wanted for cell in cells)
+            return any(cell in wanted for cell in filled)
         case FilterTest.IS_NOT:
-            wanted = set(map(normal, row_filter.words))
-            return any(cell and normal(cell) not in wanted for cell in cells)
+            return any(cell not in wanted for cell in filled)
         case FilterTest.BEGINS:
-            return any(cell and normal(cell).startswith(tuple(map(normal, row_filter.words))) for cell in cells)
+            return any(cell.startswith(wanted) for cell in filled)
         case FilterTest.IS_TRUE:
-            return any(words.is_yes(cell) for cell in cells)
+            return any(map(words.is_yes, cells))
         case FilterTest.IS_EMPTY:
-            return not any(cells)
+            return not filled
 
 
 class Special(NamedTuple):
@@ -231,7 +203,7 @@ class Special(NamedTuple):
 
 def choose(items: Sequence[NamedItem], traits: Traits) -> NamedItem | None:
     """The only one of several items that has the finish a row names; None if not just one has."""
-    wanted = {"holo", "reverse"} if traits.finishes & {FOIL, HOLO} else set()
+    wanted = {HOLO, REVERSE} if traits.finishes & {FOIL, HOLO} else set()
     wanted |= {FOIL, REVERSE} & traits.finishes
     fitting = [one for one in items if wanted & one.variants]
     return fitting[0] if wanted and len(fitting) == 1 else None
@@ -247,7 +219,7 @@ def special(item: NamedItem, extras: frozenset[str], traits: Traits) -> Special:
         return Special(open=ask("finish-not-there", Kind.FINISH, word, item=named))
     chosen, remark = {finish} - {""}, None
     for one in sorted(finishes - {NORMAL, FOIL, HOLO, REVERSE}):
-        names = words.finish_variants().get(one, [one])
+        names = words.load("finishes")["variants"].get(one, [one])
         there = next((name for name in names if name in item.variants), None)
         if there is None and one == UNLIMITED:
             remark = reason(NOT_MARKED)
@@ -268,12 +240,12 @@ def special(item: NamedItem, extras: frozenset[str], traits: Traits) -> Special:
 def _finish(own: frozenset[str], finishes: frozenset[str]) -> str | None:
     """The finish that is written out: empty if the catalog lists none, None if the item does not have it."""
     if REVERSE in finishes:
-        return "reverse" if "reverse" in own else None
+        return REVERSE if REVERSE in own else None
     if finishes & {FOIL, HOLO}:
-        order = ["holo", "reverse"]
+        order = [HOLO, REVERSE]
         if HOLO not in finishes:
             # The foil of a card that has normal and reverse copies is the reverse, unless the catalog has plain foils.
-            order = ["foil", *(reversed(order) if {"normal", "reverse"} <= own else order)]
+            order = [FOIL, *(reversed(order) if {NORMAL, REVERSE} <= own else order)]
         return next((one for one in order if one in own), None if own else "")
     return next((one for one in _FINISHES if one in own), "")
 

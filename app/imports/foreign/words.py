@@ -14,19 +14,13 @@ from app.imports.foreign.mapping import Kind, normal, plain
 _DATA = Path(__file__).parent / "data"
 
 #: The words that a finish cell can hold, and ``ignored``, which says nothing.
-NORMAL, FOIL, HOLO, REVERSE, FIRST_EDITION, UNLIMITED, SIGNED = (
-    "normal",
-    "foil",
-    "holo",
-    "reverse",
-    "first-edition",
-    "unlimited",
-    "signed",
-)
+NORMAL, FOIL, HOLO, REVERSE = "normal", "foil", "holo", "reverse"
+FIRST_EDITION, UNLIMITED, SIGNED = "first-edition", "unlimited", "signed"
 _IGNORED = "ignored"
 #: Minimum length of a language's name in a title.
 _LANGUAGE = 5
-_CODES = {grade: code for code, grade in CONDITION_CODES.items()}
+#: The code of each grade.
+CODES = {grade: code for code, grade in CONDITION_CODES.items()}
 #: How alike a word must be to one that it may be a misspelling of, which has at least so many letters.
 _ALIKE, _SPELLED = 0.8, 4
 _DIGIT = re.compile(r"\d")
@@ -47,12 +41,9 @@ def _flat(name: str) -> dict[str, frozenset[str]]:
 
 def is_true(word: str) -> bool:
     """Whether a flag is set; an empty cell is a no. Raises ValueError for a word that is neither yes nor no."""
-    value = normal(word)
-    if value in _flat("words")["true"]:
-        return True
-    if not value or value in _flat("words")["false"]:
-        return False
-    raise ValueError(word)
+    if normal(word) and not is_flag(word):
+        raise ValueError(word)
+    return is_yes(word)
 
 
 def is_yes(word: str) -> bool:
@@ -133,10 +124,9 @@ def _scale(entry: dict[str, Any]) -> Scale:
     )
 
 
-#: The scale of files whose scale is not known: the words that mean the same in every scale that has them.
 @cache
 def common_scale() -> Scale:
-    """See ``scale``."""
+    """The scale of files whose scale is not known: the words that mean the same in every scale that has them."""
 
     def shared(tables: Iterable[Mapping[str, Condition]]) -> dict[str, Condition]:
         found: dict[str, set[Condition]] = {}
@@ -157,7 +147,7 @@ def scale(key: str) -> Scale:
 def explain(word: str, grade: Condition, key: str) -> str:
     """Why a word is this grade on the scale with this key; empty if it is called so by us, too, or is not alone."""
     known, own = scale(key), {normal(one.name): one for one in Condition}
-    if known.grades.get(normal(word)) is not grade or normal(word) in (normal(grade.name), normal(_CODES[grade])):
+    if known.grades.get(normal(word)) is not grade or normal(word) in (normal(grade.name), normal(CODES[grade])):
         return ""
     order = sorted({*known.grades.values()})
     place = f"Grade {order.index(grade) + 1} of {len(order)} at {known.name}, best first."
@@ -211,12 +201,6 @@ def _finish_phrases() -> dict[str, str]:
 @cache
 def _title_phrases() -> dict[str, str]:
     return {plain(word): _finish_phrases()[plain(word)] for word in load("finishes")["in_titles"]}
-
-
-@cache
-def finish_variants() -> dict[str, list[str]]:
-    """For each finish what the catalog calls it."""
-    return dict(load("finishes")["variants"])
 
 
 def languages_in(title: str) -> list[str]:
@@ -279,7 +263,7 @@ def alike(kind: Kind, word: str, scale_key: str = "") -> list[str]:
     if kind is Kind.CONDITION:
         # What all tools mean alike that have the word, too.
         grades = {**common_scale().grades, **scale(scale_key).grades}
-        known = {one: _CODES[grade] for one, grade in grades.items()}
+        known = {one: CODES[grade] for one, grade in grades.items()}
         # The finish and language beside it are known.
         texts.append(parse_printing(word, scale_key).unknown)
     elif kind is Kind.LANGUAGE:
