@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Exists, Row, ScalarSelect, Select, case, exists, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Exists, Row, ScalarSelect, Select, case, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Bundle, InstrumentedAttribute, aliased
 
 from app.extensions import db
@@ -36,8 +36,6 @@ _REST = f"""
     case when {WAITS_FOR_NODE} then {_NODE_REST_SECONDS}
         else %(rest_seconds)s * power(greatest(b.fruitless_attempts - 1, 0), 2) end
 """
-
-
 #: Not deleted by its seller.
 _IS_THERE = Import.deleted_at.is_(None)
 #: The rows of a foreign file that nobody has decided about, unless the import that has had them was deleted since.
@@ -162,10 +160,10 @@ def count_day(seller_id: int) -> SentInDay:
 def get_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters:
     """The seller's import with its counters. Raises ImportNotFound, also for another seller's import."""
     query = _with_counters().where(Import.seller_id == seller_id, Import.public_id == public_id)
-    row = db.session.execute(query).one_or_none()
-    if row is None:
+    found = _list(query)
+    if not found:
         raise ImportNotFound
-    return _counted(row)
+    return found[0]
 
 
 def get_source(key: ImportKey) -> Source:
@@ -178,18 +176,13 @@ def get_source(key: ImportKey) -> Source:
 
 def find_retries(key: ImportKey) -> dict[RetriedRows, WithCounters]:
     """The retries of this import, by the rows that each has."""
-    query = _with_counters().where(Import.seller_id == key.seller_id, Import.parent_id == key.import_id)
-    found = [_counted(row) for row in db.session.execute(query.order_by(Import.id))]
-    return {RetriedRows(str(one.of.retried_rows)): one for one in found}
+    return {RetriedRows(str(one.of.retried_rows)): one for one in _list_children(key)}
 
 
 def find_undo(key: ImportKey) -> WithCounters | None:
     """The latest undo of this import."""
-    query = _with_counters().where(
-        Import.seller_id == key.seller_id, Import.parent_id == key.import_id, Import.kind == ImportKind.UNDO
-    )
-    row = db.session.execute(query.order_by(Import.id.desc()).limit(1)).one_or_none()
-    return None if row is None else _counted(row)
+    found = _list_children(key, Import.kind == ImportKind.UNDO)
+    return found[-1] if found else None
 
 
 def find_undone(key: ImportKey) -> Import | None:
@@ -202,9 +195,12 @@ def find_undone(key: ImportKey) -> Import | None:
 
 def list_takers(key: ImportKey) -> list[WithCounters]:
     """The imports that have taken up failed rows of this import, in order."""
-    query = _with_counters().where(Import.seller_id == key.seller_id, Import.parent_id == key.import_id)
-    query = query.where(Import.retried_rows == RetriedRows.FAILED)
-    return [_counted(row) for row in db.session.execute(query.order_by(Import.id))]
+    return _list_children(key, Import.retried_rows == RetriedRows.FAILED)
+
+
+def _list_children(key: ImportKey, *wanted: ColumnElement[bool]) -> list[WithCounters]:
+    query = _with_counters().where(Import.seller_id == key.seller_id, Import.parent_id == key.import_id, *wanted)
+    return _list(query.order_by(Import.id))
 
 
 class WithFailed(NamedTuple):
@@ -311,8 +307,7 @@ def find_same_file(seller_id: int, sha256: bytes) -> list[Import]:
 
 def list_same_file(seller_id: int, sha256: bytes, *, limit: int) -> list[WithCounters]:
     """The seller's newest imports of the same file with their counters, without checks."""
-    query = _of_same_file(_with_counters(), seller_id, sha256).limit(limit)
-    return [_counted(row) for row in db.session.execute(query)]
+    return _list(_of_same_file(_with_counters(), seller_id, sha256).limit(limit))
 
 
 def count_same_file(seller_id: int, sha256: bytes) -> int:
@@ -329,8 +324,7 @@ def _of_same_file(query: Select[Any], seller_id: int, sha256: bytes) -> Select[A
 def list_relatives(seller_id: int, ids: Collection[int], parent_ids: Collection[int]) -> list[WithCounters]:
     """The seller's imports with one of ``parent_ids``, and those that have taken up rows of one of ``ids``."""
     related = or_(Import.id.in_(parent_ids), Import.parent_id.in_(ids))
-    query = _with_counters().where(Import.seller_id == seller_id, related).order_by(Import.id)
-    return [_counted(row) for row in db.session.execute(query)]
+    return _list(_with_counters().where(Import.seller_id == seller_id, related).order_by(Import.id))
 
 
 def list_kin(key: ImportKey, *, limit: int) -> list[WithCounters]:
@@ -339,15 +333,14 @@ def list_kin(key: ImportKey, *, limit: int) -> list[WithCounters]:
     itself = of_seller.where(Import.id == key.import_id).cte("kin", recursive=True)
     kin = itself.union(of_seller.where(or_(Import.id == itself.c.parent_id, Import.parent_id == itself.c.id)))
     query = _with_counters().where(Import.seller_id == key.seller_id, Import.id.in_(select(kin.c.id)))
-    return [_counted(row) for row in db.session.execute(query.order_by(Import.id).limit(limit))]
+    return _list(query.order_by(Import.id).limit(limit))
 
 
 def count_needing_attention(seller_id: int) -> int:
     """The number of the seller's imports that need attention."""
-    found = _matching(
-        select(Import.id).where(Import.seller_id == seller_id, _IS_THERE), ImportFilter(needs_attention=True)
-    )
-    return db.session.execute(select(func.count()).select_from(found.subquery())).scalar_one()
+    query = select(func.count(Import.id)).where(Import.seller_id == seller_id, _IS_THERE)
+    count: int = db.session.execute(_matching(query, ImportFilter(needs_attention=True))).scalar_one()
+    return count
 
 
 def list_with_counters(
@@ -360,8 +353,7 @@ def list_with_counters(
     if before is not None:
         found = found.where(Import.id < before)
     ids = found.order_by(Import.id.desc()).limit(limit)
-    query = _with_counters().where(Import.seller_id == seller_id, Import.id.in_(ids)).order_by(Import.id.desc())
-    return [_counted(row) for row in db.session.execute(query)]
+    return _list(_with_counters().where(Import.seller_id == seller_id, Import.id.in_(ids)).order_by(Import.id.desc()))
 
 
 def has_running(seller_id: int) -> bool:
@@ -444,6 +436,11 @@ def _with_counters() -> Select[Any]:
         .where(_IS_THERE)
         .group_by(Import.seller_id, Import.id, Conversion.seller_id, Conversion.id, Fixing.seller_id, Fixing.import_id)
     )
+
+
+def _list(query: Select[Any]) -> list[WithCounters]:
+    """The imports that are found by a query that begins with ``_with_counters``."""
+    return [_counted(row) for row in db.session.execute(query)]
 
 
 def _counted(row: Row[Any]) -> WithCounters:
