@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from app.csvfile.cells import split_record
 from app.csvfile.errors import FileRejected
@@ -13,41 +12,26 @@ from app.models import Conversion
 from app.storage import current_storage
 from app.storage.stored_file import open_stored
 
+#: By the names of ``models.Conversion``.
 _COUNTERS = {"converted": Outcome.ROW, "added": Outcome.ADDED, "left_out": Outcome.LEFT_OUT, "undecided": Outcome.OPEN}
 
 
-class Books(NamedTuple):
-    """The rows of a foreign file according to the database."""
-
-    file: SellerFile
-    rows: int
-    #: By the names of ``models.Conversion``.
-    counts: dict[str, int]
-
-
-def open_books(conversion: Conversion) -> Books:
-    """What the database says of a conversion."""
-    counts = {name: getattr(conversion, name) for name in _COUNTERS}
-    return Books(SellerFile(conversion), conversion.rows, counts)
-
-
-def find_faults(books: Books, total: int) -> Iterator[str]:
-    """The contradictions between a foreign file, its companions and an import of ``total`` rows, a sentence each.
+def find_faults(conversion: Conversion, total: int) -> Iterator[str]:
+    """The contradictions between a conversion, its files and an import of ``total`` rows, a sentence each.
 
     Every row of the file must have one outcome, and every row of the import must come from a row that says so.
     """
-    file = books.file
+    file = SellerFile(conversion)
     yield from compare("rows of the converted file", file.lines, total)
     if file.is_part or not file.has_text:
         # The import that it is a part of has all outcomes.
         return
     counted: Counter[str] = Counter()
     places = file.origins.iter_places(2, file.lines + 1)
-    place, out_line, rows = next(places, None), 2, 0
+    place, out_line = next(places, None), 2
     try:
         for own_line, reported in zip(_own_lines(file), file.iter_report(), strict=True):
             line, outcome, out_lines, _ = split_record(reported)
-            rows += 1
             counted[outcome] += 1
             if int(line) != own_line:
                 yield f"Line {own_line} of the foreign file is reported as line {line}."
@@ -60,9 +44,9 @@ def find_faults(books: Books, total: int) -> Iterator[str]:
         yield f"The foreign file or its companions cannot be read: {error}"
         return
     yield from compare("rows with an origin", out_line - 2, total)
-    yield from compare("rows of the foreign file", rows, books.rows)
+    yield from compare("rows of the foreign file", counted.total(), conversion.rows)
     for name, kind in _COUNTERS.items():
-        yield from compare(f"{kind.word} rows of the foreign file", counted[kind.word], books.counts[name])
+        yield from compare(f"{kind.word} rows of the foreign file", counted[kind.word], getattr(conversion, name))
 
 
 def _own_lines(file: SellerFile) -> Iterator[int]:

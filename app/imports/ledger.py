@@ -60,7 +60,6 @@ def find_faults(one: Import) -> Iterator[str]:
         error_groups.list_by_batch(key),
     )
     conversion = conversions.find_of_import(key)
-    foreign = conversion and conversion_ledger.open_books(conversion)
     # Reading the whole file takes longer than a transaction may be idle; what was loaded stays readable.
     db.session.close()
     yield from compare("rows in all batches", sum(batch.total for batch in batches), one.total)
@@ -74,8 +73,8 @@ def find_faults(one: Import) -> Iterator[str]:
         except (OSError, FileRejected) as error:
             yield f"The source of batch {batch.number} cannot be read: {error}"
     yield from _verify_status(one, batches)
-    if foreign:
-        yield from conversion_ledger.find_faults(foreign, one.total)
+    if conversion:
+        yield from conversion_ledger.find_faults(conversion, one.total)
     yield from _verify_taken(key)
 
 
