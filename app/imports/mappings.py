@@ -104,8 +104,7 @@ def mark_used(seller_id: int, name: str) -> None:
 def find_missing(mapping: Mapping, columns: Collection[str]) -> list[str]:
     """The columns that ``mapping`` uses of the file that it was made for, and that ``columns`` do not have."""
     there = tuple(columns)
-    used = [name for source in mapping.sources.values() for name in source.columns]
-    return [name for name in used if positions(mapping.columns, name) and not positions(there, name)]
+    return [name for name in mapping.used if not positions(there, name)]
 
 
 def _hash(columns: Sequence[str]) -> bytes:

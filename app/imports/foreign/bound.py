@@ -56,7 +56,7 @@ class Bound:
 
     def find(self, names: Iterable[str]) -> list[int]:
         """The positions of columns."""
-        return [at for name in names for at in positions(self._names, name)]
+        return positions(self._names, *names)
 
     def group(self, fields: Iterable[Field], more: Iterable[int] = ()) -> Group:
         """The columns of these fields and ``more``."""

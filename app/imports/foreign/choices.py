@@ -20,10 +20,8 @@ def fields_of(mapping: Mapping, columns: Sequence[str]) -> list[tuple[Field, ...
     """For each column of a file the fields that it is taken for."""
     found: list[list[Field]] = [[] for _ in columns]
     for to, source in mapping.sources.items():
-        for name in source.columns:
-            for at in positions(columns, name):
-                if to not in found[at]:
-                    found[at].append(to)
+        for at in {*positions(columns, *source.columns)}:
+            found[at].append(to)
     return [tuple(one) for one in found]
 
 
@@ -59,7 +57,7 @@ def choose(
 
 def _without(mapping: Mapping, columns: Sequence[str], at: int) -> Mapping:
     for to, source in list(mapping.sources.items()):
-        places = [place for name in source.columns for place in positions(columns, name)]
+        places = positions(columns, *source.columns)
         if at not in places:
             continue
         left = tuple(columns[place] for place in places if columns[place] != columns[at])

@@ -1,10 +1,11 @@
 """The words that other tools have for what a column is."""
 
 import tomllib
-import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+
+from app.imports.foreign.mapping import plain
 
 #: Ends a word that matches every name that begins with it.
 _PREFIX = "…"
@@ -15,8 +16,7 @@ def normalise(name: str) -> str:
 
     Unlike ``mapping.normal``, it keeps the date of an export: the dictionary has such names by their beginnings.
     """
-    plain = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(filter(str.isalnum, plain)) or name.strip()
+    return plain(name).replace(" ", "") or name.strip()
 
 
 class Words:
@@ -31,10 +31,10 @@ class Words:
 
     def find(self, name: str) -> str | None:
         """What the column called ``name`` means, or None."""
-        plain = normalise(name)
-        if plain in self._exact:
-            return self._exact[plain]
-        return next((meaning for prefix, meaning in self._prefixes.items() if plain.startswith(prefix)), None)
+        wanted = normalise(name)
+        if wanted in self._exact:
+            return self._exact[wanted]
+        return next((meaning for prefix, meaning in self._prefixes.items() if wanted.startswith(prefix)), None)
 
 
 @cache

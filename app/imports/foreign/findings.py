@@ -79,8 +79,7 @@ class Findings:
         self._add_others(block)
         self._sold_out += block.sold_out
         repriced = [at for at, why in enumerate(block.reasons) if why.slug == ADDED_PRICE]
-        if repriced:
-            self._repriced += int(np.count_nonzero(np.isin(block.reason_at, repriced)))
+        self._repriced += int(np.count_nonzero(np.isin(block.reason_at, repriced)))
 
     def _forget(self) -> None:
         left = Counter(dict(self._questions.most_common(_REMEMBERED // 2)))
@@ -105,11 +104,9 @@ class Findings:
             return
         for at, cells in zip(block.from_rows.tolist(), csv.reader(block.data.decode().splitlines()), strict=False):
             key = (Outcome.ROW, cells[_QUANTITY] == "0", *(cells[place] for place in _KIND))
-            if key not in self._examples:
+            if key not in self._examples and self._rows < _MAX_ROWS:
                 self._examples[key] = _example(block, at, Outcome.ROW, "", tuple(cells))
                 self._rows += 1
-                if self._rows >= _MAX_ROWS:
-                    return
 
     def _add_others(self, block: Converted) -> None:
         if len(self._examples) >= _MAX_EXAMPLES:

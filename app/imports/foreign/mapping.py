@@ -24,8 +24,6 @@ MAX_JSON = 1_000_000
 _REASONS = {name.lower() for name in REASON_COLUMNS}
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _DATED = re.compile(r"\(as of [^)]*\)", re.IGNORECASE)
-
-
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _NO_WORD = re.compile(r"[\W_]+")
 #: Apostrophes are left out, and other signs become spaces.
@@ -230,6 +228,12 @@ class Mapping:
     #: For each kind the seller's answers: what a word (``word_of``) becomes, or LEAVE_OUT.
     answers: Map[Kind, Map[str, str]] = field(default_factory=dict)
 
+    @property
+    def used(self) -> list[str]:
+        """The columns of the file that it was made for which it uses."""
+        names = dict.fromkeys(name for source in self.sources.values() for name in source.columns)
+        return [name for name in names if positions(self.columns, name)]
+
     def answer(self, kind: Kind, word: str, target: str) -> Mapping:
         """The mapping with one more answer."""
         of_kind = {**self.answers.get(kind, {}), word_of(kind, word): target}
@@ -350,12 +354,14 @@ def columns_hash(columns: Iterable[str]) -> str:
     return hashlib.sha256("\x1f".join(signature(columns)).encode()).hexdigest()
 
 
-def positions(columns: Sequence[str], name: str) -> list[int]:
-    """Where the columns with this name (see ``Source``) stand among ``columns``."""
-    if name.endswith("*"):
-        wanted = normal(name[:-1])
-        return [at for at, column in enumerate(columns) if normal(column).startswith(wanted)]
-    return [at for at, column in enumerate(columns) if normal(column) == normal(name)]
+def positions(columns: Sequence[str], *names: str) -> list[int]:
+    """Where the columns with these names (see ``Source``) stand among ``columns``, name by name."""
+    return [
+        at
+        for name in names
+        for at, column in enumerate(map(normal, columns))
+        if (column.startswith(normal(name[:-1])) if name.endswith("*") else column == normal(name))
+    ]
 
 
 def _plain(value: Any) -> Any:

@@ -116,17 +116,17 @@ def match_file(source: BinaryIO, reading: Reading, *, saved: Sequence[Mapping] =
 
     Reads the catalog in the session's transaction.
     """
-    return _Matcher(Sample(source, reading), reading.columns).match(saved)
+    return _Matcher(source, reading).match(saved)
 
 
 def apply_saved(source: BinaryIO, reading: Reading, mapping: Mapping) -> Mapping:
     """What a saved mapping of other columns says of those that the file has, with what is sure of the others."""
-    return _Matcher(Sample(source, reading), reading.columns).go_on_from(mapping).mapping
+    return _Matcher(source, reading).go_on_from(mapping).mapping
 
 
 def complete(source: BinaryIO, reading: Reading, mapping: Mapping) -> Mapping:
     """The mapping with its scale, the way conditions are read, and money, as far as the cells of its columns tell."""
-    return _Matcher(Sample(source, reading), reading.columns).complete(mapping)
+    return _Matcher(source, reading).complete(mapping)
 
 
 class _Matcher:
@@ -140,17 +140,17 @@ class _Matcher:
     5. How the cells are read: the number of copies in front of conditions, the scale of conditions, and money.
     """
 
-    def __init__(self, sample: Sample, columns: Sequence[str]) -> None:
-        self._sample, self._columns = sample, columns
+    def __init__(self, source: BinaryIO, reading: Reading) -> None:
+        self._sample, self._columns = Sample(source, reading), reading.columns
         self._sets = Sets(items_by_set.list_sets(), Mapping())
         self._sources: dict[Field, Source] = {}
         self._taken: dict[int, ColumnMatch] = {}
-        self._refused = dict.fromkeys(find_reasons(columns).values(), "It tells which failed row this is.")
+        self._refused = dict.fromkeys(find_reasons(self._columns).values(), "It tells which failed row this is.")
 
     def complete(self, mapping: Mapping) -> Mapping:
         """The mapping with what the cells of its columns tell."""
         self._sources = dict(mapping.sources)
-        return replace(self._guess_reading(mapping), columns=tuple(self._columns), sources=dict(self._sources))
+        return replace(self._guess_reading(mapping), columns=self._columns, sources=dict(self._sources))
 
     def match(self, saved: Sequence[Mapping]) -> Matching:
         found, known = recognise(self._columns), self._find_saved(saved)
@@ -160,7 +160,7 @@ class _Matcher:
         if known:
             if self._has_all(known):
                 self._take(known.sources, By.SAVED, "Remembered from an earlier file.")
-                return self._matching(replace(known, columns=tuple(self._columns)), None)
+                return self._matching(replace(known, columns=self._columns), None)
             return self.go_on_from(known)
         mapping = found.mapping if found else Mapping(filters=self._filters())
         if found:
@@ -177,11 +177,8 @@ class _Matcher:
         share, _, best = max(shares, key=lambda one: (one[0], -one[1]), default=(0.0, 0, None))
         return best if share >= _KNOWN else None
 
-    def _used(self, mapping: Mapping) -> set[str]:
-        return {name for one in mapping.sources.values() for name in one.columns if positions(mapping.columns, name)}
-
     def _share_of(self, mapping: Mapping) -> float:
-        used = self._used(mapping)
+        used = mapping.used
         return sum(bool(positions(self._columns, name)) for name in used) / len(used) if used else 0.0
 
     def _has_all(self, mapping: Mapping) -> bool:
@@ -199,21 +196,18 @@ class _Matcher:
 
         Nor a title beside the name.
         """
-        for name in (*unused, *(name for one in mapping.filters for name in one.columns)):
-            for at in positions(self._columns, name):
-                self._refused.setdefault(at, "")
-        for at, column in enumerate(self._columns):
-            if Field.NAME in self._sources and _field(column, ()) is Field.TITLE:
-                self._refused.setdefault(at, "")
+        held = positions(self._columns, *unused, *(name for one in mapping.filters for name in one.columns))
+        if Field.NAME in self._sources:
+            held += [at for at, column in enumerate(self._columns) if _field(column, ()) is Field.TITLE]
+        self._refused = dict.fromkeys(held, "") | self._refused
 
     def _take(self, sources: Map[Field, Source], by: By, why: str) -> None:
         for to, source in sources.items():
             there = tuple(name for name in source.columns if positions(self._columns, name))
             if there or source.constant:
                 self._sources[to] = replace(source, columns=there)
-            for name in there:
-                for at in positions(self._columns, name):
-                    self._add(at, to, by, f"{why} {source.confirm}".rstrip())
+            for at in positions(self._columns, *there):
+                self._add(at, to, by, f"{why} {source.confirm}".rstrip())
 
     def _add(self, at: int, to: Field, by: By, why: str) -> None:
         before = self._taken.get(at)
@@ -337,7 +331,7 @@ class _Matcher:
 
     def _places(self, to: Field) -> list[int]:
         source = self._sources.get(to)
-        return [at for name in source.columns for at in positions(self._columns, name)] if source else []
+        return positions(self._columns, *source.columns) if source else []
 
     def _named_places(self, to: Field) -> list[int]:
         """Those of its columns that were taken for a field by their name in the dictionary."""
@@ -360,7 +354,7 @@ class _Matcher:
                 for at, column in enumerate(self._columns)
                 if at not in self._taken
                 and at not in self._refused
-                and not _looks_like(to, column)
+                and not dictionary.look_alikes(to.value).find(column)
                 and test(at) >= (_TRUSTED if to is Field.NAME else _UNNAMED)
             ]
             if len(found) == 1:
@@ -383,12 +377,9 @@ class _Matcher:
 
     def _filters(self) -> tuple[RowFilter, ...]:
         """Leave out graded cards and proxies, by flags that are called so."""
-        found: list[RowFilter] = []
-        for reason, names in (("graded", ("graded", "isgraded")), ("proxy", ("proxy", "isproxy"))):
-            columns = tuple(column for column in self._columns if normal(column) in names)
-            if columns:
-                found.append(RowFilter(columns, FilterTest.IS_TRUE, reason))
-        return tuple(found)
+        flags = {"graded": ("graded", "isgraded"), "proxy": ("proxy", "isproxy")}
+        columns = {why: tuple(one for one in self._columns if normal(one) in names) for why, names in flags.items()}
+        return tuple(RowFilter(names, FilterTest.IS_TRUE, why) for why, names in columns.items() if names)
 
     def _guess_reading(self, mapping: Mapping) -> Mapping:
         """The mapping with its scale and money, as far as the cells tell; the sources get what else they tell."""
@@ -443,7 +434,7 @@ class _Matcher:
             self._taken.get(at) or ColumnMatch(column, why=self._refused.get(at, ""), examples=self._examples(at))
             for at, column in enumerate(self._columns)
         )
-        return Matching(replace(mapping, columns=tuple(self._columns), sources=dict(self._sources)), columns, found)
+        return Matching(replace(mapping, columns=self._columns, sources=dict(self._sources)), columns, found)
 
 
 def _field(column: str, cells: Iterable[str]) -> Field | None:
@@ -454,11 +445,6 @@ def _field(column: str, cells: Iterable[str]) -> Field | None:
     if found == "finish" and "rev" in normal(column):
         return Field.REVERSE if all(map(words.is_flag, cells)) else Field.FINISH
     return Field(found) if found in set(Field) else None
-
-
-def _looks_like(to: Field, column: str) -> bool:
-    """Whether a column's name only looks like that of a field, and is something else."""
-    return dictionary.look_alikes(to.value).find(column) is not None
 
 
 def _nearest(column: str) -> Field | None:

@@ -9,50 +9,28 @@ from app.csvfile.contract import MAX_PRICE
 from app.imports.foreign.mapping import LEAVE_OUT, Kind, Mapping, word_of
 from app.imports.foreign.reasons import Reason, ask, reason
 
-#: What a cell may say of its currency.
-_SIGNS = {
-    "£": "GBP",
-    "GBP": "GBP",
-    "€": "EUR",
-    "EUR": "EUR",
-    "EURO": "EUR",
-    "US$": "USD",
-    "USD": "USD",
-    "C$": "CAD",
-    "CA$": "CAD",
-    "CAD": "CAD",
-    "A$": "AUD",
-    "AU$": "AUD",
-    "AUD": "AUD",
-    "NZ$": "NZD",
-    "NZD": "NZD",
-    "$": "USD",
-    "¥": "JPY",
-    "JPY": "JPY",
-    "CHF": "CHF",
-    "FR.": "CHF",
-    "SEK": "SEK",
-    "NOK": "NOK",
-    "DKK": "DKK",
-    "ZŁ": "PLN",
-    "PLN": "PLN",
-    "KČ": "CZK",
-    "CZK": "CZK",
-    "HUF": "HUF",
-    "MXN": "MXN",
-    "BRL": "BRL",
-    "R$": "BRL",
-    "SGD": "SGD",
-    "HKD": "HKD",
-    "KRW": "KRW",
-    "₩": "KRW",
-}
+#: The code of each currency, and what else cells and headers say for it.
+_SIGNS_OF = {
+    "GBP": "£",
+    "EUR": "€ EURO",
+    "USD": "$ US$",
+    "CAD": "C$ CA$",
+    "AUD": "A$ AU$",
+    "NZD": "NZ$",
+    "JPY": "¥",
+    "CHF": "FR.",
+    "PLN": "ZŁ",
+    "CZK": "KČ",
+    "BRL": "R$",
+    "KRW": "₩",
+} | dict.fromkeys("SEK NOK DKK HUF MXN SGD HKD".split(), "")
+_SIGNS = {sign: code for code, signs in _SIGNS_OF.items() for sign in (code, *signs.split())}
 #: The currencies of which the smallest unit is the unit.
 _WITHOUT_MINOR = {"JPY", "KRW"}
 #: That of listings.
 OWN_CURRENCY = "GBP"
 #: The currencies that a seller can choose, our own first.
-CURRENCIES = (OWN_CURRENCY, *sorted({*_SIGNS.values()} - {OWN_CURRENCY}))
+CURRENCIES = (OWN_CURRENCY, *sorted(_SIGNS_OF.keys() - {OWN_CURRENCY}))
 _PARTS = re.compile(
     r"(?P<before>[^0-9.,+-]*)"
     r"(?P<number>[-+]?[0-9][0-9., '’]*?|[-+]?[.,][0-9]+)"
@@ -94,10 +72,8 @@ def read_amount(text: str) -> Amount | None:
     if len(currencies) > 1 or "" in currencies:
         return None
     number = parts["number"].strip()
-    if number.startswith("-"):
-        return None
-    read = _read_number(number.lstrip("+"))
-    return read and Amount(*read[:1], currencies.pop() if currencies else "", read[1])
+    read = None if number.startswith("-") else _read_number(number.lstrip("+"))
+    return read and Amount(read[0], "".join(currencies), read[1])
 
 
 def _read_number(number: str) -> tuple[tuple[Decimal, ...], str] | None:

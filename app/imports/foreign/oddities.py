@@ -48,8 +48,6 @@ def notes_of(block: Block, reading: Reading) -> Block:
 
 
 def _keep(block: Block, is_row: Mask, notes: dict[int, Note]) -> Block:
-    if is_row.all():
-        return Block(block.cells, block.lines, block.starts, block.lengths, dict(sorted(notes.items())))
     at = np.cumsum(is_row) - 1
     notes = {int(at[row]): note for row, note in sorted(notes.items()) if is_row[row]}
     cells = block.cells.filter(pa.array(is_row))

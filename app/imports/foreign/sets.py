@@ -56,7 +56,8 @@ class Sets:
         for one in known:
             self._by_name[normal(one.name)].append(one)
         self._games = {normal(game): game for game in {one.game for sets in self._by_name.values() for one in sets}}
-        self._games_of = lru_cache(maxsize=_REMEMBERED)(self._look_up_games)
+        #: The games that a word means; all if it is empty, None if it is unknown.
+        self.games = lru_cache(maxsize=_REMEMBERED)(self._look_up_games)
         table = words.load("sets")
         self._aliases = self._of_table((alias, name) for name, several in table["names"].items() for alias in several)
         self._codes = self._of_table(table["codes"].items())
@@ -74,10 +75,6 @@ class Sets:
             if sets := self._by_name.get(normal(name)):
                 names |= {plain(alias): tuple(sets) for alias in aliases if len(plain(alias).split()) > 1}
         return sorted(((f" {name} ", sets) for name, sets in names.items() if name), key=lambda one: -len(one[0]))
-
-    def games(self, word: str) -> frozenset[str] | None:
-        """The games that a word means; all if it is empty, None if it is unknown."""
-        return self._games_of(word)
 
     def _look_up_games(self, word: str) -> frozenset[str] | None:
         key = normal(word)
