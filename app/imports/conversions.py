@@ -34,6 +34,7 @@ from app.queries import ConversionKey, ImportKey
 from app.queries.imports import conversion_transitions as transitions
 from app.queries.imports import conversions as queries
 from app.queries.imports import lookups
+from app.queries.imports import mappings as mapping_queries
 from app.statuses import ConversionStatus, ImportKind, RetriedRows
 from app.storage import current_storage
 from app.storage.stored_file import open_stored
@@ -497,7 +498,7 @@ def start(
         started = insert_once(created, plans, refuse_repeated=refuse_repeated and not conversion.decides, taking=taking)
         queries.mark_used(ConversionKey(seller_id, conversion.id))
         if conversion.mapping_name:
-            mappings.mark_used(seller_id, conversion.mapping_name)
+            mapping_queries.mark_used(seller_id, conversion.mapping_name)
     except BaseException:
         db.session.rollback()
         raise

@@ -96,11 +96,6 @@ def import_text(seller_id: int, name: str, text: str) -> SavedMapping:
     return save(seller_id, name, Mapping.from_text(text))
 
 
-def mark_used(seller_id: int, name: str) -> None:
-    """Record in the current transaction that a file was imported or checked with this mapping."""
-    queries.mark_used(seller_id, name)
-
-
 def find_missing(mapping: Mapping, columns: Collection[str]) -> list[str]:
     """The columns that ``mapping`` uses of the file that it was made for, and that ``columns`` do not have."""
     there = tuple(columns)

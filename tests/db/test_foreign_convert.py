@@ -31,7 +31,7 @@ from app.imports.foreign.sample import Sample
 from app.imports.foreign.sets import Sets
 from app.imports.match_flow import Step
 from app.models import Seller
-from app.queries import items, items_by_set
+from app.queries import items
 from tests.factories import csv_bytes, row, start
 
 RATES = {"USD": "1", "EUR": "1"}
@@ -660,7 +660,7 @@ def test_words_and_prices_are_shown_before_they_are_used(cards: None, seller: Se
         ("SV03: Obsidian Flames", 1, "Obsidian Flames"),
         ("Neo Genesis", 1, "Neo Genesis"),
     ]
-    nearest = Sets(items_by_set.list_sets(), mapping).nearest("Obsidian Flame")
+    nearest = Sets(mapping).nearest("Obsidian Flame")
     assert nearest == ["Pokemon > Obsidian Flames"]
     finish = "Name,Foil\nX,yes\n"
     of_all = Came(finish, seller).matching.mapping.with_source(Field.CONDITION, Source(constant="EX"))

@@ -85,7 +85,7 @@ class Items:
     """Finds items; what was found before is remembered."""
 
     def __init__(self, mapping: Mapping) -> None:
-        self.sets = Sets(items_by_set.list_sets(), mapping)
+        self.sets = Sets(mapping)
         self._answers = mapping.answers.get(Kind.ITEM, {})
         self._set_in_path = mapping.sources.get(Field.SET, Source()).how is How.PATH
         self._loaded: dict[NamedSet, _Set] = {}

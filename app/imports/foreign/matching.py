@@ -32,7 +32,6 @@ from app.imports.foreign.reading import Reading
 from app.imports.foreign.recognised import Format, recognise
 from app.imports.foreign.sample import TESTS, Sample
 from app.imports.foreign.sets import Sets
-from app.queries import items_by_set
 
 #: Minimum share of cells that look right, for a column that is called like a field, and for one that is not.
 _NAMED, _UNNAMED = 0.5, 0.9
@@ -142,7 +141,7 @@ class _Matcher:
 
     def __init__(self, source: BinaryIO, reading: Reading) -> None:
         self._sample, self._columns = Sample(source, reading), reading.columns
-        self._sets = Sets(items_by_set.list_sets(), Mapping())
+        self._sets = Sets(Mapping())
         self._sources: dict[Field, Source] = {}
         self._taken: dict[int, ColumnMatch] = {}
         self._refused = dict.fromkeys(find_reasons(self._columns).values(), "It tells which failed row this is.")
@@ -340,7 +339,7 @@ class _Matcher:
     def _by_contents(self) -> None:
         tests: dict[Field, Callable[[int], float]] = {
             Field.CONDITION: lambda at: self._sample.share(at, samples.is_condition) * self._has_letters(at),
-            Field.SET: lambda at: samples.share_of_sets(self._sample, at, self._sets),
+            Field.SET: lambda at: self._sample.share(at, lambda cell: bool(self._sets.find(cell).sets)),
             Field.CARDMARKET_ID: lambda at: self._share_of_ids(at, Field.CARDMARKET_ID),
             Field.PRICE: lambda at: self._sample.share(at, samples.has_currency),
             Field.LANGUAGE: lambda at: self._sample.share(at, samples.is_language) * self._has_letters(at),

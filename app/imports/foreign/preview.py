@@ -13,7 +13,6 @@ from app.imports.foreign.reasons import Reason
 from app.imports.foreign.sample import Sample, Values
 from app.imports.foreign.sets import Sets
 from app.imports.foreign.traits import TraitReader, Traits
-from app.queries import items_by_set
 
 #: The kinds of words that are shown, each of which is called like its field.
 _KINDS = (Kind.CONDITION, Kind.FINISH, Kind.LANGUAGE, Kind.GAME, Kind.SET)
@@ -53,7 +52,7 @@ def words_of(sample: Sample, mapping: Mapping, columns: Sequence[str]) -> list[W
     """Every distinct word of a closed kind with what it becomes, the most frequent first in each kind."""
     # Whether rows are for sale is not a matter of a word.
     bound, reader = Bound(mapping, columns), TraitReader(replace(mapping, filters=()))
-    sets = Sets(items_by_set.list_sets(), mapping)
+    sets = Sets(mapping)
     found: list[Word] = []
     for kind in _KINDS:
         to = Field(kind)

@@ -16,7 +16,6 @@ from app.imports.foreign.mapping import Field, normal
 from app.imports.foreign.money import read_amount
 from app.imports.foreign.numbers import comparable, is_id, is_number, names_agree
 from app.imports.foreign.reading import Reading, blocks
-from app.imports.foreign.sets import Sets
 from app.queries import items_by_set
 
 #: Distinct values of a column that are looked at.
@@ -142,11 +141,6 @@ TESTS: Mapping[Field, Callable[[str], bool]] = {
     Field.FOIL_PART: is_quantity,
     Field.FOIL_PRICE: is_price,
 }
-
-
-def share_of_sets(sample: Sample, at: int, sets: Sets) -> float:
-    """The share of the cells of a column that are sets of the catalog."""
-    return sample.share(at, lambda cell: bool(sets.find(cell).sets))
 
 
 def share_of_names(sample: Sample, at: int) -> float:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from app.imports.foreign import words
 from app.imports.foreign.mapping import LEAVE_OUT, Kind, Mapping, normal, plain
 from app.imports.foreign.reasons import SET_BY_CODE, SET_BY_NAME, Reason, reason
+from app.queries import items_by_set
 from app.queries.items_by_set import NamedSet
 
 #: A code before the name of a set: “SV03: Obsidian Flames”, “XY - Evolutions”.
@@ -47,15 +48,17 @@ def native_languages(game: str) -> frozenset[str]:
 
 
 class Sets:
-    """The sets of the catalog, by all their names."""
+    """The sets of the catalog, by all their names, and what a mapping answers about them."""
 
-    def __init__(self, known: Iterable[NamedSet], mapping: Mapping) -> None:
+    def __init__(self, mapping: Mapping) -> None:
         self._answers = mapping.answers.get(Kind.SET, {})
         self._game_answers = mapping.answers.get(Kind.GAME, {})
         self._by_name: defaultdict[str, list[NamedSet]] = defaultdict(list)
-        for one in known:
+        #: All of them.
+        self.known = items_by_set.list_sets()
+        for one in self.known:
             self._by_name[normal(one.name)].append(one)
-        self._games = {normal(game): game for game in {one.game for sets in self._by_name.values() for one in sets}}
+        self._games = {normal(one.game): one.game for one in self.known}
         #: The games that a word means; all if it is empty, None if it is unknown.
         self.games = lru_cache(maxsize=_REMEMBERED)(self._look_up_games)
         table = words.load("sets")
@@ -135,8 +138,7 @@ class Sets:
         wanted = [(one.game, f"{plain(one.name)} ") for one in sets]
         return [
             one
-            for several in self._by_name.values()
-            for one in several
+            for one in self.known
             if any(one.game == game and plain(one.name).startswith(name) for game, name in wanted)
         ]
 

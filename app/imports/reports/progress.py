@@ -325,7 +325,7 @@ def list_same_file(key: ImportKey, *, limit: int) -> tuple[int, list[ImportProgr
 
     Checks do not count.
     """
-    sha256 = lookups.get_sha256(key)
+    sha256 = lookups.get_source(key).sha256
     newest = lookups.list_same_file(key.seller_id, sha256, limit=limit)
     return lookups.count_same_file(key.seller_id, sha256), [_describe(found) for found in newest]
 

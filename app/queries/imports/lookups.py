@@ -106,6 +106,7 @@ class Source(NamedTuple):
     #: Its header line as in the file, with its byte-order mark and line ending.
     header: str
     storage_key: str
+    sha256: bytes
     kind: ImportKind
     #: See ``models.Import``.
     digest_format: int
@@ -168,9 +169,10 @@ def get_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters:
 
 def get_source(key: ImportKey) -> Source:
     """The file of an import that exists. Raises NoResultFound for any other."""
-    query = select(Import.header, Import.storage_key, Import.kind, Import.digest_format)
-    query = query.where(Import.seller_id == key.seller_id, Import.id == key.import_id)
-    source = Source(**db.session.execute(query).one()._mapping)
+    query = select(*(getattr(Import, name) for name in Source._fields)).where(
+        Import.seller_id == key.seller_id, Import.id == key.import_id
+    )
+    source = Source(*db.session.execute(query).one())
     return source._replace(kind=ImportKind(source.kind))
 
 
@@ -277,12 +279,6 @@ def _decider(
         )
     )
     return query.order_by(decider.id.desc()).limit(1)
-
-
-def get_sha256(key: ImportKey) -> bytes:
-    """The SHA-256 of the file of an existing import. Raises NoResultFound for any other."""
-    query = select(Import.sha256).where(Import.seller_id == key.seller_id, Import.id == key.import_id)
-    return db.session.execute(query).scalar_one()
 
 
 def find_by_form(seller_id: int, form_key: uuid.UUID) -> Import | None:

@@ -11,7 +11,6 @@ from app.imports.foreign.reasons import Candidate
 from app.imports.foreign.sets import Sets
 from app.imports.match_flow import Step
 from app.models import Conversion
-from app.queries import items_by_set
 from app.web.match.questions import paged, take_answers
 from app.web.match.steps import mapping_of
 
@@ -20,7 +19,7 @@ def context(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
     """What the page shows."""
     asked = match_flow.of_step(match_flow.asked_in(one), Step.CARDS)
     page, pages = paged(asked, args)
-    finder = Sets(items_by_set.list_sets(), mapping_of(one))
+    finder = Sets(mapping_of(one))
     page = [each._replace(candidates=_add_alike(each, finder)) for each in page]
     found = (one.scan or {}).get("findings", {})
     return {"asked": page, "pages_at": pages, "count": len(asked), "kinds": found.get("kinds", 0)}

@@ -149,5 +149,5 @@ def check_constants(constants: Map[Field, str]) -> None:
         raise MappingInvalid(f"The quantity “{quantity}” is not a whole number.")
     if (price := constants.get(Field.PRICE)) and read_amount(price) is None:
         raise MappingInvalid(f"“{price}” is not a price.")
-    if (game := constants.get(Field.GAME)) and Sets(items_by_set.list_sets(), Mapping()).games(game) is None:
+    if (game := constants.get(Field.GAME)) and Sets(Mapping()).games(game) is None:
         raise MappingInvalid(f"The catalog has no game “{game}”.")

@@ -94,7 +94,7 @@ def _take_answer(mapping: Mapping, kind: str, word: str, target: str) -> Mapping
     if target != LEAVE_OUT:
         is_right, sentence = _CHECKS[Kind(kind)]
         if not is_right(target, word):
-            near = Sets(items_by_set.list_sets(), mapping).nearest(target, _NEAR)[:1] if kind == Kind.SET else []
+            near = Sets(mapping).nearest(target, _NEAR)[:1] if kind == Kind.SET else []
             raise MappingInvalid(" ".join([sentence.format(target), *(f"Did you mean “{one}”?" for one in near)]))
     return mapping.answer(Kind(kind), word, target)
 
@@ -104,11 +104,11 @@ def _chosen(mapping: Mapping) -> list[Field | None]:
 
 
 def _is_set(target: str, word: str) -> bool:
-    return bool(Sets(items_by_set.list_sets(), Mapping().answer(Kind.SET, word, target)).find(word).sets)
+    return bool(Sets(Mapping().answer(Kind.SET, word, target)).find(word).sets)
 
 
 def _is_game(target: str, _word: str) -> bool:
-    return Sets(items_by_set.list_sets(), Mapping()).games(target) is not None
+    return Sets(Mapping()).games(target) is not None
 
 
 #: What a word of each kind can become, and what is said of anything else.

@@ -16,7 +16,6 @@ from app.imports.foreign.sample import Sample
 from app.imports.foreign.sets import IN_GAME, Sets
 from app.imports.match_flow import Step
 from app.models import Conversion
-from app.queries import items_by_set
 from app.web.filters import format_condition
 from app.web.match.questions import FINISHES, paged, take_answers
 from app.web.match.steps import mapping_of
@@ -66,24 +65,23 @@ def context(one: Conversion, args: Map[str, str]) -> dict[str, Any]:
     mapping = mapping_of(one)
     asked = match_flow.of_step(match_flow.asked_in(one), Step.WORDS)
     page, pages = paged(asked, args)
-    sets = items_by_set.list_sets()
-    finder = Sets(sets, mapping)
+    sets = Sets(mapping)
     decided = _decided(one, mapping)
     has_sets = Kind.SET.value in decided or any(question.kind in (Kind.SET, Kind.GAME) for question in page)
     return {
         "asked": page,
         "pages_at": pages,
-        "hints": _hints(one, page, mapping, finder),
+        "hints": _hints(one, page, mapping, sets),
         "decided": decided,
         "confirm": mapping.sources.get(Field.CONDITION, Source()).confirm,
         "options_of": {
             Kind.CONDITION.value: {code: condition_name(code) for code in CONDITION_CODES},
             Kind.LANGUAGE.value: words.language_names(),
             Kind.FINISH.value: FINISHES,
-            Kind.GAME.value: {game: game for game in sorted({known.game for known in sets})},
+            Kind.GAME.value: {game: game for game in sorted({known.game for known in sets.known})},
             "scale": {key: scale.name for key, scale in words.scales().items()},
         },
-        "sets": sorted(f"{known.game} > {known.name}" for known in sets) if has_sets else [],
+        "sets": sorted(f"{known.game} > {known.name}" for known in sets.known) if has_sets else [],
         "titles": _TITLES,
         "typed": _TYPED,
     }
