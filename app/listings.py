@@ -129,7 +129,7 @@ def _write_place(at: ItemAt, key: ListingKey) -> str:
 def _read_place(place: str) -> ListingKey:
     urn, _, rest = place.replace("\0", "").rpartition("/")
     urn, _, condition = urn.rpartition("/")
-    item_id = listing_search.find_item_id(urn) if urn else None
+    item_id = listing_search.find_item_ids([urn]).get(urn) if urn else None
     if item_id is None:
         return START
     if condition == _AFTER_ITEM:
@@ -210,7 +210,7 @@ def find_by_text(seller_id: int, text: str, *, limit: int) -> list[FoundListing]
     Reads all of the seller's listings, as ``listing_search.find_sorted`` does.
     """
     found = {
-        one: None
+        one
         for wanted in (ListingFilter(own_text=text), ListingFilter(urn=text))
         for one in listing_search.find_sorted(seller_id, wanted, Order.NEWEST, after=None, limit=limit)
     }

@@ -8,7 +8,7 @@ what it returns: a cluster reports the number of those that it was given.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from psycopg import Connection, Cursor
 from sqlalchemy import CursorResult, Row
@@ -97,7 +97,7 @@ def delete_some(tables: Collection[str], key: ImportKey) -> bool:
                 select ctid from {table} where seller_id = %(seller_id)s and import_id = %(import_id)s
                 limit %(limit)s))
         """
-        deleted += execute(query, {**key._asdict(), "limit": _DELETED_AT_ONCE})
+        deleted += execute(query, key, limit=_DELETED_AT_ONCE)
     return deleted > 0
 
 
@@ -127,48 +127,60 @@ def commit_together() -> None:
         pass
 
 
-def execute(query: str, values: Mapping[str, Any] | None = None) -> int:
-    """Execute a statement, whose parameters are as ``%(name)s``. Returns the number of rows that it wrote."""
-    return _run(query, values).rowcount
+#: What has parameters of a statement: a key as its fields, or a mapping.
+Parameters: TypeAlias = "NamedTuple | Mapping[str, Any] | None"
 
 
-def change(query: str, key: NamedTuple, **values: Any) -> bool:
-    """Execute a statement whose parameters are a ``key`` and ``values``. Returns whether it wrote any row."""
-    return execute(query, {**key._asdict(), **values}) > 0
+def execute(query: str, of: Parameters = None, /, **values: Any) -> int:
+    """Execute a statement, whose parameters are ``of`` a key or a mapping, and ``values``: in it they are ``%(name)s``.
+
+    Returns the number of rows that it wrote.
+    """
+    return _run(query, of, values).rowcount
 
 
-def fetch(query: str, values: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+def change(query: str, of: Parameters = None, /, **values: Any) -> bool:
+    """Execute a statement. Returns whether it wrote any row."""
+    return execute(query, of, **values) > 0
+
+
+def fetch(query: str, of: Parameters = None, /, **values: Any) -> Sequence[Row[Any]]:
     """The rows of a statement, with the columns as attributes."""
-    return _run(query, values).all()
+    return _run(query, of, values).all()
 
 
-def fetch_as(kind: Callable[..., _Row], query: str, values: Mapping[str, Any] | None = None) -> list[_Row]:
+def fetch_as(kind: Callable[..., _Row], query: str, of: Parameters = None, /, **values: Any) -> list[_Row]:
     """What ``kind`` makes of each row of a statement. It is given the columns by name."""
-    return [kind(**row._mapping) for row in _run(query, values)]
+    return [kind(**row._mapping) for row in _run(query, of, values)]
 
 
-def fetch_one(query: str, values: Mapping[str, Any] | None = None) -> Row[Any]:
+def fetch_one(query: str, of: Parameters = None, /, **values: Any) -> Row[Any]:
     """The only row of a statement."""
-    return _run(query, values).one()
+    return _run(query, of, values).one()
 
 
-def fetch_first(query: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
+def fetch_first(query: str, of: Parameters = None, /, **values: Any) -> tuple[Any, ...] | None:
     """The first row of a statement that stops soon because it reads in the order of an index; None if there is none.
 
     It is planned anew each time: a plan from when the table was small, which reads and sorts all of it, would be kept.
     """
-    return driver_cursor().execute(query.encode(), values, prepare=False).fetchone()
+    return driver_cursor().execute(query.encode(), as_mapping(of, values), prepare=False).fetchone()
 
 
-def fetch_values(query: str, values: Mapping[str, Any] | None = None) -> list[Any]:
+def fetch_values(query: str, of: Parameters = None, /, **values: Any) -> list[Any]:
     """The values of the only column of a statement."""
-    return [*_run(query, values).scalars()]
+    return [*_run(query, of, values).scalars()]
 
 
-def fetch_value(query: str, values: Mapping[str, Any] | None = None) -> Any:
+def fetch_value(query: str, of: Parameters = None, /, **values: Any) -> Any:
     """The only value of a statement; None where it finds no row."""
-    return _run(query, values).scalar()
+    return _run(query, of, values).scalar()
 
 
-def _run(query: str, values: Mapping[str, Any] | None) -> CursorResult[Any]:
-    return db.session.connection().exec_driver_sql(query, values and dict(values))
+def _run(query: str, of: Parameters, values: Mapping[str, Any]) -> CursorResult[Any]:
+    return db.session.connection().exec_driver_sql(query, as_mapping(of, values) or None)
+
+
+def as_mapping(of: Parameters, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a statement by their names."""
+    return {**(of._asdict() if isinstance(of, tuple) else of or {}), **values}

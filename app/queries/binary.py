@@ -5,19 +5,18 @@ The bytes of thousands of values are made and read at once, without an object fo
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from psycopg import Cursor
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
+from psycopg.pq.abc import PGresult
 
 from app.csvfile.rows import whole
-from app.queries import driver_cursor
+from app.queries import Parameters, as_mapping, driver_cursor
 
 #: A tuple identifier (``ctid``) as its bytes.
 TID = pa.binary(6)
@@ -60,28 +59,25 @@ class _ArrayDumper(Dumper):
         return obj
 
 
-def execute(query: str, parameters: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+def execute(query: str, of: Parameters = None, /, **values: Any) -> dict[str, NDArray[Any]]:
     """Execute a statement, some of whose parameters are of the type Array.
 
     Returns the arrays in the only row of its result, if it has one, by the names of their columns. They have no nulls;
     an array that is null itself has no elements.
     """
-    with _cursor() as cursor:
-        result = cursor.execute(query, parameters, binary=True).pgresult
-        columns = range(result.nfields) if result and result.ntuples else ()
-        return {
-            (result.fname(at) or b"").decode(): _read_array(result.get_value(0, at), _DTYPES[result.ftype(at)])
-            for at in columns
-            if result and result.ftype(at) in _DTYPES
-        }
+    result = _run(query, of, values)
+    return {
+        (result.fname(at) or b"").decode(): _read_array(result.get_value(0, at), _DTYPES[result.ftype(at)])
+        for at in range(result.nfields if result.ntuples else 0)
+    }
 
 
-@contextmanager
-def _cursor() -> Iterator[Cursor[Any]]:
-    """A cursor that takes parameters of the type Array."""
-    with driver_cursor() as cursor:
-        cursor.adapters.register_dumper(Array, _ArrayDumper)
-        yield cursor
+def _run(query: str, of: Parameters, values: Mapping[str, Any]) -> PGresult:
+    cursor = driver_cursor()
+    cursor.adapters.register_dumper(Array, _ArrayDumper)
+    result = cursor.execute(query, as_mapping(of, values), binary=True).pgresult
+    assert result is not None
+    return result
 
 
 def _read_array(value: bytes | None, dtype: str) -> NDArray[Any]:
@@ -92,7 +88,7 @@ def _read_array(value: bytes | None, dtype: str) -> NDArray[Any]:
     return elements["value"].astype(kind)
 
 
-def read_table(query: str, types: Mapping[str, pa.DataType], parameters: Mapping[str, Any]) -> pa.Table:
+def read_table(query: str, types: Mapping[str, pa.DataType], of: Parameters = None, /, **values: Any) -> pa.Table:
     """The rows of ``query``, whose columns become these with these ``types``: texts, and integers that are not null.
 
     A null text is read as an empty one, and parameters may be of the type Array. This is for some thousands of rows and
@@ -105,19 +101,14 @@ def read_table(query: str, types: Mapping[str, pa.DataType], parameters: Mapping
         else f'array_agg("{name}")'
         for name, kind in types.items()
     )
-    with _cursor() as cursor:
-        result = cursor.execute(
-            f"""
-            select {", ".join(joined)}
-            from (select *, (row_number() over () - 1) / {_ROWS_JOINED} as part from ({query}) as q ({names})) as p
-            group by part order by part
-            """,
-            parameters,
-            binary=True,
-        ).pgresult
-        parts = result.ntuples if result else 0
-        values = [[result.get_value(row, at) for at in range(result.nfields)] for row in range(parts)] if result else []
-    tables = [_read_part(types, iter(each)) for each in values]
+    query = f"""
+        select {", ".join(joined)}
+        from (select *, (row_number() over () - 1) / {_ROWS_JOINED} as part from ({query}) as q ({names})) as p
+        group by part order by part
+    """
+    result = _run(query, of, values)
+    parts = ((result.get_value(row, at) for at in range(result.nfields)) for row in range(result.ntuples))
+    tables = [_read_part(types, part) for part in parts]
     return pa.concat_tables(tables) if tables else pa.schema([*types.items()]).empty_table()
 
 
@@ -155,8 +146,7 @@ def as_array(column: pa.Array) -> bytes:
     header = struct.pack(">iiiii", 1, int(column.null_count > 0), _TYPES[column.type].oid, len(column), 1)
     field = _encode(column)
     # Of values of one size the bytes are there already.
-    is_fixed = field.rest is None
-    data = _side_by_side(field.fixed, len(column)) if is_fixed else _data_of(_join([field], len(column)))
+    data = _side_by_side(field.fixed, len(column)) if field.rest is None else _data_of(_join([field], len(column)))
     return header + bytes(data)
 
 
@@ -167,10 +157,10 @@ def encode_rows(columns: pa.Table) -> pa.BinaryArray:
     return _join([count, *fields], len(columns))
 
 
-def copy_rows(cursor: Cursor[Any], table: str, names: Iterable[str], rows: pa.BinaryArray) -> None:
+def copy_rows(table: str, names: Iterable[str], rows: pa.BinaryArray) -> None:
     """Insert ``rows``, which ``encode_rows`` has encoded from columns with these ``names``."""
     columns = ", ".join(f'"{name}"' for name in names)
-    with cursor.copy(f"copy {table} ({columns}) from stdin (format binary)") as stream:
+    with driver_cursor().copy(f"copy {table} ({columns}) from stdin (format binary)") as stream:
         # Each write wakes up the server.
         stream.write(b"".join((_HEADER, _data_of(rows), _TRAILER)))
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from app.models import BY_SELLER, ON_ALL_NODES
-from app.queries import driver_cursor, fetch, fetch_as, fetch_one, fetch_value
+from app.queries import driver_cursor, fetch, fetch_as, fetch_value, fetch_values
 
 _BY_SELLER = [model.__tablename__ for model in BY_SELLER]
 _ON_ALL_NODES = [model.__tablename__ for model in ON_ALL_NODES]
@@ -67,7 +67,7 @@ def get_extension() -> Extension:
         select exists (select from pg_available_extensions where name = 'citus') as is_available,
             (select extversion from pg_extension where extname = 'citus') as version
     """
-    return Extension(**fetch_one(query)._mapping)
+    return fetch_as(Extension, query)[0]
 
 
 def list_nodes() -> list[Node]:
@@ -80,7 +80,7 @@ def list_nodes() -> list[Node]:
         where n.isactive and n.noderole = 'primary' order by n.groupid
     """
     asked = f"select json_object_agg(name, setting) from pg_settings where name = any('{settings}')"
-    return fetch_as(Node, query, {"asked": asked})
+    return fetch_as(Node, query, asked=asked)
 
 
 def find_silent() -> list[Node]:
@@ -101,8 +101,7 @@ def find_beside(seller_id: int) -> set[int]:
             select groupid from pg_dist_placement
             where shardid = get_shard_id_for_distribution_column('{FIRST}', %(seller_id)s))
     """
-    rows = fetch(query, {"seller_id": seller_id})
-    return {row.id for row in rows}
+    return {*fetch_values(query, seller_id=seller_id)}
 
 
 def list_tables(extension: Extension) -> list[Table]:
@@ -120,7 +119,7 @@ def list_tables(extension: Extension) -> list[Table]:
         from unnest(%(names)s::text[]) with ordinality as t (name, place)
         join pg_class c on c.oid = to_regclass(t.name) order by t.place
     """
-    return fetch_as(Table, query, {"names": [*_ON_ALL_NODES, *_BY_SELLER]})
+    return fetch_as(Table, query, names=[*_ON_ALL_NODES, *_BY_SELLER])
 
 
 def is_by_seller(table: Table) -> bool:
@@ -162,7 +161,7 @@ def list_shards() -> list[Shard]:
         select shardid as id, nodename || ':' || nodeport as node, coalesce(shard_size, 0) as size from citus_shards
         where table_name = to_regclass(%(first)s) order by 3 desc, 1
     """
-    return fetch_as(Shard, query, {"first": FIRST})
+    return fetch_as(Shard, query, first=FIRST)
 
 
 def find_sellers(shards: Collection[int], *, per_shard: int) -> dict[int, list[tuple[int, str]]]:
@@ -177,11 +176,11 @@ def find_sellers(shards: Collection[int], *, per_shard: int) -> dict[int, list[t
         ) s
         where shard = any(%(shards)s::bigint[]) group by 1
     """
-    rows = fetch(query, {"first": FIRST, "shards": [*shards], "limit": per_shard})
+    rows = fetch(query, first=FIRST, shards=[*shards], limit=per_shard)
     return {row.shard: list(zip(row.ids, row.emails, strict=True)) for row in rows}
 
 
 def count_listings(seller_id: int) -> int:
     """The number of a seller's listings."""
     query = "select count(*) from listings where seller_id = %(seller_id)s"
-    return int(fetch_value(query, {"seller_id": seller_id}))
+    return int(fetch_value(query, seller_id=seller_id))

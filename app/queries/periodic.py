@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.queries import execute, fetch, older_than
+from app.queries import change, execute, fetch_values, older_than
 
 
 def find_due(intervals: Mapping[str, float]) -> set[str]:
@@ -13,8 +13,7 @@ def find_due(intervals: Mapping[str, float]) -> set[str]:
         left join periodic_tasks p on p.name = task.name
         where p.last_run_at is null or {older_than("p.last_run_at", "task.every_seconds")}
     """
-    rows = fetch(query, {"names": [*intervals], "seconds": [*intervals.values()]})
-    return {row.name for row in rows}
+    return {*fetch_values(query, names=[*intervals], seconds=[*intervals.values()])}
 
 
 def take_turn(name: str, *, every_seconds: float) -> bool:
@@ -23,12 +22,10 @@ def take_turn(name: str, *, every_seconds: float) -> bool:
         insert into periodic_tasks as p (name, last_run_at) values (%(name)s, clock_timestamp())
         on conflict (name) do update set last_run_at = clock_timestamp()
         where p.last_run_at is null or {older_than("p.last_run_at", "%(every_seconds)s")}
-        returning 1
     """
-    taken = fetch(query, {"name": name, "every_seconds": every_seconds})
-    return bool(taken)
+    return change(query, name=name, every_seconds=every_seconds)
 
 
 def let_be_due(name: str) -> None:
     """Let a task be due again at once."""
-    execute("update periodic_tasks set last_run_at = null where name = %(name)s", {"name": name})
+    execute("update periodic_tasks set last_run_at = null where name = %(name)s", name=name)

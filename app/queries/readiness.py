@@ -18,6 +18,6 @@ def ask() -> None:
             raise errors.ReadOnlySqlTransaction("The database is read-only.")
         # A temporary file takes room as any other does, and leaves nothing behind: no row, no lock, no log.
         execute("set local work_mem = '64kB'")
-        fetch_value("select count(*) from generate_series(1, %(numbers)s)", {"numbers": _NUMBERS})
+        fetch_value("select count(*) from generate_series(1, %(numbers)s)", numbers=_NUMBERS)
     finally:
         db.session.rollback()

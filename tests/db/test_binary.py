@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from app.extensions import db
 from app.queries import binary
-from app.queries.bulk_insert import copy, with_constants
+from app.queries.bulk_insert import copy
 
 _TABLE = pa.table(
     {
@@ -43,7 +43,8 @@ def test_arrays(app: Flask, start: int, count: int) -> None:
 
 @pytest.mark.parametrize(("start", "count"), _SLICES)
 def test_rows_of_a_copy(app: Flask, start: int, count: int) -> None:
-    part = with_constants(_TABLE.slice(start, count), g=pa.scalar("new"), h=pa.scalar(binary.as_array(_TABLE["a"])))
+    part = _TABLE.slice(start, count).append_column("g", pa.repeat("new", count))
+    part = part.append_column("h", pa.repeat(binary.as_array(_TABLE["a"]), count))
     db.session.execute(text("create temp table t (a int, b text, c bool, d int8, e int2, f tid, g text, h int[])"))
     copy("t", part)
     found = [tuple(row) for row in db.session.execute(text("select * from t"))]

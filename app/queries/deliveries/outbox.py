@@ -119,7 +119,7 @@ def enqueue_notifications(key: ImportKey, status: ImportStatus) -> None:
         where seller_id = %(seller_id)s and switched_off_at is null and %(event)s = any(events)
         for key share
     """
-    hooks = fetch_values(query, {"seller_id": key.seller_id, "event": event})
+    hooks = fetch_values(query, seller_id=key.seller_id, event=event)
     settings = current_settings()
     if not hooks and not settings.sends_mail:
         return
@@ -145,7 +145,7 @@ def _look(key: ImportKey) -> _Told:
         ) c
         where i.seller_id = %(seller_id)s and i.id = %(import_id)s
     """
-    row = fetch_one(query, key._asdict())
+    row = fetch_one(query, key)
     return _Told(**{**row._mapping, "kind": ImportKind(row.kind), "status": ImportStatus(row.status)})
 
 
@@ -180,7 +180,7 @@ def add_password_reset_mail(email: str) -> None:
         insert into deliveries (seller_id, public_id, channel, event)
         select id, gen_random_uuid(), {EMAIL}, %(event)s from sellers where email = %(email)s
     """
-    execute(query, {"email": email, "event": PASSWORD_RESET_EVENT})
+    execute(query, email=email, event=PASSWORD_RESET_EVENT)
 
 
 def has_work() -> bool:
@@ -192,7 +192,7 @@ def has_work() -> bool:
             where d.status = {WAITING} and {_IS_DUE} and {_MAY_GO}
                or d.status = {SENDING} and {older_than("d.claimed_at", "%(lease_seconds)s")})
     """
-    return bool(fetch_value(query, {"longest_wait_seconds": LONGEST_WAIT_SECONDS, "lease_seconds": LEASE_SECONDS}))
+    return bool(fetch_value(query, longest_wait_seconds=LONGEST_WAIT_SECONDS, lease_seconds=LEASE_SECONDS))
 
 
 def claim(*, limit: int, per_seller: int) -> list[Claimed]:
@@ -241,8 +241,7 @@ def claim(*, limit: int, per_seller: int) -> list[Claimed]:
             left join imports i on i.seller_id = c.seller_id and i.id = c.import_id
         order by c.due_at, c.id
     """
-    values = {"limit": limit, "per_seller": per_seller, "longest_wait_seconds": LONGEST_WAIT_SECONDS}
-    return fetch_as(_claimed, query, values)
+    return fetch_as(_claimed, query, limit=limit, per_seller=per_seller, longest_wait_seconds=LONGEST_WAIT_SECONDS)
 
 
 def _claimed(*, seller_id: int, delivery_id: int, endpoint_id: int | None, channel: str, **others: Any) -> Claimed:
@@ -276,7 +275,7 @@ def reclaim_expired(*, max_attempts: int) -> int:
             answer = 'The worker that was sending it stopped unexpectedly.'
         where status = {SENDING} and {older_than("claimed_at", "%(lease_seconds)s")}
     """
-    return execute(query, {"lease_seconds": LEASE_SECONDS, "max_attempts": max_attempts})
+    return execute(query, lease_seconds=LEASE_SECONDS, max_attempts=max_attempts)
 
 
 def send_again(key: EndpointKey, public_id: uuid.UUID) -> bool:
@@ -300,7 +299,7 @@ def hurry(key: EndpointKey) -> None:
 
 def find(key: EndpointKey, public_id: uuid.UUID) -> Delivery | None:
     """The webhook of this endpoint with this public id."""
-    return db.session.scalar(_of(key).where(Delivery.public_id == public_id))
+    return db.session.scalar(_of(key).filter_by(public_id=public_id))
 
 
 def list_page(key: EndpointKey, *, limit: int, before: int | None = None) -> list[Delivery]:
@@ -312,11 +311,7 @@ def list_page(key: EndpointKey, *, limit: int, before: int | None = None) -> lis
 
 
 def _of(key: EndpointKey) -> Select[Delivery]:
-    return select(Delivery).where(
-        Delivery.seller_id == key.seller_id,
-        Delivery.endpoint_id == key.endpoint_id,
-        Delivery.channel == Channel.WEBHOOK,
-    )
+    return select(Delivery).filter_by(**key._asdict(), channel=Channel.WEBHOOK)
 
 
 def forget_old(*, days: int) -> int:
@@ -330,4 +325,4 @@ def forget_old(*, days: int) -> int:
         ) old
         where d.seller_id = old.seller_id and d.id = old.id and d.status in {FINISHED_DELIVERIES}
     """
-    return execute(query, {"days": days})
+    return execute(query, days=days)

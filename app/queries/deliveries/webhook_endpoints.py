@@ -15,20 +15,18 @@ _THIS = "seller_id = %(seller_id)s and id = %(endpoint_id)s"
 
 def list_of(seller_id: int) -> list[WebhookEndpoint]:
     """The endpoints of a seller, oldest first."""
-    query = select(WebhookEndpoint).where(WebhookEndpoint.seller_id == seller_id)
-    return list(db.session.scalars(query.order_by(WebhookEndpoint.id)))
+    query = select(WebhookEndpoint).filter_by(seller_id=seller_id).order_by(WebhookEndpoint.id)
+    return list(db.session.scalars(query))
 
 
 def find(seller_id: int, public_id: uuid.UUID) -> WebhookEndpoint | None:
     """The seller's endpoint with this public id; another seller's is not found."""
-    query = select(WebhookEndpoint).where(WebhookEndpoint.seller_id == seller_id)
-    return db.session.scalar(query.where(WebhookEndpoint.public_id == public_id))
+    return db.session.scalar(select(WebhookEndpoint).filter_by(seller_id=seller_id, public_id=public_id))
 
 
 def get(key: EndpointKey) -> WebhookEndpoint:
     """The endpoint with this key. Raises NoResultFound when it was deleted."""
-    query = select(WebhookEndpoint).where(WebhookEndpoint.seller_id == key.seller_id)
-    return db.session.scalars(query.where(WebhookEndpoint.id == key.endpoint_id)).one()
+    return db.session.scalars(select(WebhookEndpoint).filter_by(seller_id=key.seller_id, id=key.endpoint_id)).one()
 
 
 def note_arrival(key: EndpointKey) -> None:
@@ -38,15 +36,14 @@ def note_arrival(key: EndpointKey) -> None:
 
 def note_failure(key: EndpointKey) -> None:
     """Record a failed delivery."""
-    change(
-        f"update webhook_endpoints set failing_since = clock_timestamp() where {_THIS} and failing_since is null", key
-    )
+    query = f"update webhook_endpoints set failing_since = clock_timestamp() where {_THIS} and failing_since is null"
+    change(query, key)
 
 
 def has_failed_for(key: EndpointKey, seconds: float) -> bool:
     """Whether all deliveries have failed for longer than that."""
-    statement = f"select 1 from webhook_endpoints where {_THIS} and {older_than('failing_since', '%(seconds)s')}"
-    return bool(fetch(statement, {**key._asdict(), "seconds": seconds}))
+    query = f"select 1 from webhook_endpoints where {_THIS} and {older_than('failing_since', '%(seconds)s')}"
+    return bool(fetch(query, key, seconds=seconds))
 
 
 def switch_off(key: EndpointKey, why: SwitchedOff) -> bool:

@@ -19,4 +19,4 @@ def list_all() -> list[Seller]:
 
 def lock(seller_id: int) -> None:
     """Lock the seller's row, so that no other transaction checks a limit of this seller before this one ends."""
-    execute("select 1 from sellers where id = %(id)s for no key update", {"id": seller_id})
+    execute("select 1 from sellers where id = %(id)s for no key update", id=seller_id)

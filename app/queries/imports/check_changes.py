@@ -1,10 +1,10 @@
 """The changes that a check predicts: a sample of the most striking ones."""
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.csvfile.columns import FIELDS, VALUES, Column, as_cell
-from app.queries import ImportKey, driver_cursor, fetch
+from app.queries import ImportKey, driver_cursor, fetch_as
 from app.queries.listings.listings import ListingKey, StoredListing
 
 #: The columns of the values before and after, in the order in which they are stored: those of the first layout, then
@@ -42,22 +42,10 @@ def insert(key: ImportKey, changes: Collection[Foreseen]) -> None:
     """Record changes of an import."""
     if not changes:
         return
-    with driver_cursor() as cursor, cursor.copy(f"copy foreseen_changes ({', '.join(_TYPES)}) from stdin") as copy:
-        copy.set_types(list(_TYPES.values()))
+    columns = "seller_id, import_id, line, item_id, condition, variants, before, after"
+    with driver_cursor().copy(f"copy foreseen_changes ({columns}) from stdin") as copy:
         for change in changes:
             copy.write_row((*key, change.line, *change.key, _cells(change.before), _cells(change.after)))
-
-
-_TYPES = {
-    "seller_id": "int4",
-    "import_id": "int8",
-    "line": "int4",
-    "item_id": "int4",
-    "condition": "int2",
-    "variants": "text",
-    "before": "text[]",
-    "after": "text[]",
-}
 
 
 def _cells(listing: StoredListing) -> list[str]:
@@ -76,11 +64,11 @@ def list_most_striking(key: ImportKey, *, limit: int) -> list[RecordedChange]:
         ) c join items i on i.id = c.item_id
         order by {_PRICE_RATIO} desc, c.line
     """
-    rows = fetch(query, {**key._asdict(), "limit": limit})
-    return [
-        RecordedChange(**row._asdict())._replace(before=_by_column(row.before), after=_by_column(row.after))
-        for row in rows
-    ]
+    return fetch_as(_recorded, query, key, limit=limit)
+
+
+def _recorded(*, before: list[str], after: list[str], **others: Any) -> RecordedChange:
+    return RecordedChange(before=_by_column(before), after=_by_column(after), **others)
 
 
 def _by_column(cells: list[str]) -> dict[Column, str]:

@@ -33,5 +33,5 @@ def find_makers(key: ImportKey, keys: pa.Table) -> Makers:
             offset 0
         ) c
     """
-    found = binary.execute(query, {**binary.as_arrays(keys), **key._asdict()})
+    found = binary.execute(query, key, **binary.as_arrays(keys))
     return Makers(**found)

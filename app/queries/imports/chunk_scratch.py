@@ -1,6 +1,6 @@
 """The notes that the chunks of an import leave for each other, and their deletion afterwards."""
 
-from app.queries import ImportKey, delete_some, fetch, fetch_value
+from app.queries import ImportKey, delete_some, fetch_as, fetch_value
 from app.queries.status_sets import GIVEN_UP, IMPORT_FAILED, KIND_CHECK
 
 _TABLES = ("claims", "left_alone")
@@ -20,16 +20,17 @@ def are_due(key: ImportKey) -> bool:
         select exists (
             select 1 from imports i where i.seller_id = %(seller_id)s and i.id = %(import_id)s and {_OVER_FOR_GOOD})
     """
-    return bool(fetch_value(query, key._asdict()))
+    return bool(fetch_value(query, key))
 
 
 def find_left_over() -> list[ImportKey]:
     """The imports that cannot run again but still have notes."""
     noted = " union ".join(f"select seller_id, import_id from {table}" for table in _TABLES)
-    found = fetch(
-        f"select i.seller_id, i.id from imports i where {_OVER_FOR_GOOD} and (i.seller_id, i.id) in ({noted})"
-    )
-    return [ImportKey(row.seller_id, row.id) for row in found]
+    query = f"""
+        select i.seller_id, i.id as import_id from imports i
+        where {_OVER_FOR_GOOD} and (i.seller_id, i.id) in ({noted})
+    """
+    return fetch_as(ImportKey, query)
 
 
 def forget_some(key: ImportKey) -> bool:

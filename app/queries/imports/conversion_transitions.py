@@ -4,10 +4,10 @@ A conversion is worked on under an attempt, as a batch is: every return to QUEUE
 older attempt changes nothing any more.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import Connection
 
 from app.queries import ConversionKey, change, fetch_as, older_than
@@ -49,6 +49,9 @@ class Outcome(NamedTuple):
     reasons: Mapping[str, int]
     text_key: str
     head_size: int
+
+
+_OUTCOME = ", ".join(f"{name} = %({name})s" for name in Outcome._fields)
 
 
 class ReclaimedConversion(NamedTuple):
@@ -115,10 +118,7 @@ def beat(connection: Connection, key: ConversionKey, attempt: int, *, done: int)
 
     ``connection`` is not that of the session, which may be in the middle of something.
     """
-    query = f"""
-        update conversions set heartbeat_at = {_NOW}, done = greatest(done, %(done)s)
-        where {_THIS_ATTEMPT}
-    """
+    query = f"update conversions set heartbeat_at = {_NOW}, done = greatest(done, %(done)s) where {_THIS_ATTEMPT}"
     beaten = connection.exec_driver_sql(query, {**key._asdict(), "attempt": attempt, "done": done})
     return beaten.rowcount == 1
 
@@ -135,30 +135,18 @@ def release(key: ConversionKey, attempt: int) -> bool:
 
 def end_attempt(key: ConversionKey, attempt: int, *, reason: str, max_fruitless_attempts: int) -> bool:
     """Return a running conversion to the queue after a failed attempt, or give it up after too many."""
-    return change(
-        f"update conversions set {_AFTER_TROUBLE} where {_THIS_ATTEMPT}",
-        key,
-        attempt=attempt,
-        reason=reason,
-        max_fruitless_attempts=max_fruitless_attempts,
-    )
+    values = {"attempt": attempt, "reason": reason, "max_fruitless_attempts": max_fruitless_attempts}
+    return change(f"update conversions set {_AFTER_TROUBLE} where {_THIS_ATTEMPT}", key, **values)
 
 
 def finish(key: ConversionKey, attempt: int, outcome: Outcome) -> bool:
     """Make a running conversion CONVERTED. Returns false if the attempt is over: nothing of it counts then."""
     query = f"""
-        update conversions set status = {CONVERTED}, rows = %(rows)s, converted = %(converted)s, added = %(added)s,
-            left_out = %(left_out)s, undecided = %(undecided)s, lines = %(lines)s, scan = cast(%(scan)s as jsonb),
-            reasons = cast(%(reasons)s as jsonb),
-            text_key = %(text_key)s, head_size = %(head_size)s, done = 1000, reason = null, updated_at = {_NOW}
+        update conversions set status = {CONVERTED}, {_OUTCOME}, done = 1000, reason = null, updated_at = {_NOW}
         where {_THIS_ATTEMPT}
     """
-    return change(
-        query,
-        key,
-        attempt=attempt,
-        **outcome._asdict() | {"scan": json.dumps(outcome.scan), "reasons": json.dumps(outcome.reasons)},
-    )
+    values = outcome._asdict() | {"scan": Jsonb(outcome.scan), "reasons": Jsonb(outcome.reasons)}
+    return change(query, key, **values, attempt=attempt)
 
 
 def reclaim_expired(*, lease_seconds: float, max_fruitless_attempts: int) -> list[ReclaimedConversion]:
@@ -168,12 +156,9 @@ def reclaim_expired(*, lease_seconds: float, max_fruitless_attempts: int) -> lis
         where status = {CONVERSION_RUNNING} and {older_than("heartbeat_at", "%(lease_seconds)s")}
         returning seller_id, id as conversion_id, attempt, status
     """
-    values = {
-        "lease_seconds": lease_seconds,
-        "max_fruitless_attempts": max_fruitless_attempts,
-        "reason": "Its worker stopped responding.",
-    }
-    return fetch_as(_reclaimed, query, values)
+    reason = "Its worker stopped responding."
+    values = {"lease_seconds": lease_seconds, "max_fruitless_attempts": max_fruitless_attempts}
+    return fetch_as(_reclaimed, query, values, reason=reason)
 
 
 def _reclaimed(*, attempt: int, status: str, **key: int) -> ReclaimedConversion:

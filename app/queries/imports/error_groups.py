@@ -9,11 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import select
-
 from app.csvfile.causes import Cause, Problem
-from app.extensions import db
-from app.models import ErrorGroup
 from app.queries import BatchKey, ImportKey, binary, fetch
 
 #: What is told of each group.
@@ -60,7 +56,7 @@ def add(batch: BatchKey, lines: Sequence[int], reasons: Sequence[int], distinct:
         do update set rows = error_groups.rows + excluded.rows, last_line = excluded.last_line
     """
     # Five short arrays would take the driver four times as long.
-    binary.execute(query, {**batch._asdict(), "groups": json.dumps(counted)})
+    binary.execute(query, batch, groups=json.dumps(counted))
 
 
 def _kinds(kinds: Collection[ErrorKind]) -> dict[str, list[str]]:
@@ -74,7 +70,7 @@ def list_all(key: ImportKey) -> list[Group]:
         where seller_id = %(seller_id)s and import_id = %(import_id)s
         group by cause, "column" order by sum(rows) desc, min(first_line), cause, "column"
     """
-    found = fetch(query, key._asdict())
+    found = fetch(query, key)
     return [Group(ErrorKind(Cause.by_slug(row.cause), row.column), row.rows) for row in found]
 
 
@@ -118,7 +114,7 @@ def sample(key: ImportKey, kinds: Collection[ErrorKind], *, limit: int) -> dict[
             limit %(limit)s
         ) e
     """
-    rows = fetch(query, {**key._asdict(), **_kinds(kinds), "limit": limit})
+    rows = fetch(query, key, **_kinds(kinds), limit=limit)
     found: dict[ErrorKind, list[Sampled]] = {}
     for row in rows:
         found.setdefault(ErrorKind(Cause.by_slug(row.cause), row.column), []).append(Sampled(row.line, row.row))
@@ -136,16 +132,17 @@ def list_texts(key: ImportKey, kinds: Collection[ErrorKind]) -> dict[ErrorKind, 
         where e.seller_id = %(seller_id)s and e.import_id = %(import_id)s and e.causes && %(causes)b::text[]
         group by k.cause, k."column"
     """
-    rows = fetch(query, {**key._asdict(), **_kinds(kinds)})
+    rows = fetch(query, key, **_kinds(kinds))
     return {ErrorKind(Cause.by_slug(row.cause), row.column): row.texts for row in rows}
 
 
 def list_by_batch(key: ImportKey) -> dict[int, dict[ErrorKind, int]]:
     """The counts of each group, by batch number."""
-    query = select(ErrorGroup.number, ErrorGroup.cause, ErrorGroup.column, ErrorGroup.rows).where(
-        ErrorGroup.seller_id == key.seller_id, ErrorGroup.import_id == key.import_id
-    )
+    query = """
+        select number, cause, "column", rows from error_groups
+        where seller_id = %(seller_id)s and import_id = %(import_id)s
+    """
     found: defaultdict[int, dict[ErrorKind, int]] = defaultdict(dict)
-    for number, cause, column, rows in db.session.execute(query):
-        found[number][ErrorKind(Cause.by_slug(cause), column)] = rows
+    for row in fetch(query, key):
+        found[row.number][ErrorKind(Cause.by_slug(row.cause), row.column)] = row.rows
     return dict(found)

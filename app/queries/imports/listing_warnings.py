@@ -7,7 +7,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import NamedTuple
 
-from app.queries import BatchKey, ImportKey, driver_cursor, fetch_as
+from app.queries import BatchKey, ImportKey, execute, fetch_as
 
 #: A price that changes by more per cent than this is probably a mistake.
 STRIKING_PERCENT = 80
@@ -41,18 +41,16 @@ _FACTOR = "greatest({0}.before, {0}.after)::float8 / greatest(least({0}.before, 
 
 def add(batch: BatchKey, found: Collection[Counted]) -> None:
     """Count rows of ``batch``, which processes its lines in order: those counted before stand further up."""
-    if not found:
-        return
     is_graver = f"{_FACTOR.format('excluded')} > {_FACTOR.format('listing_warnings')}"
     graver = (f"{name} = case when {is_graver} then excluded.{name} else listing_warnings.{name} end" for name in _ONE)
-    with driver_cursor() as cursor:
-        query = f"""
-            insert into listing_warnings (seller_id, import_id, number, kind, rows, first_line, before, after)
-            values (%(seller_id)s, %(import_id)s, %(number)s, %(kind)s, %(rows)s, %(line)s, %(before)s, %(after)s)
-            on conflict (seller_id, import_id, number, kind)
-            do update set rows = listing_warnings.rows + excluded.rows, {", ".join(graver)}
-        """
-        cursor.executemany(query, [{**batch._asdict(), **counted._asdict()} for counted in found])
+    query = f"""
+        insert into listing_warnings (seller_id, import_id, number, kind, rows, first_line, before, after)
+        values (%(seller_id)s, %(import_id)s, %(number)s, %(kind)s, %(rows)s, %(line)s, %(before)s, %(after)s)
+        on conflict (seller_id, import_id, number, kind)
+        do update set rows = listing_warnings.rows + excluded.rows, {", ".join(graver)}
+    """
+    for counted in found:
+        execute(query, batch, **counted._asdict())
 
 
 def list_all(key: ImportKey) -> list[Counted]:
@@ -62,5 +60,5 @@ def list_all(key: ImportKey) -> list[Counted]:
         from listing_warnings where seller_id = %(seller_id)s and import_id = %(import_id)s
         order by kind, {_FACTOR.format("listing_warnings")} desc, first_line
     """
-    found = fetch_as(Counted, query, key._asdict())
+    found = fetch_as(Counted, query, key)
     return [counted._replace(kind=Kind(counted.kind)) for counted in found]

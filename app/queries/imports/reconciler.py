@@ -58,4 +58,4 @@ def end_overdue_transactions(*, lease_seconds: float) -> int:
           and pid <> pg_backend_pid()
           and {older_than("xact_start", "%(lease_seconds)s")}
     """
-    return len(fetch(query, {"name": CHUNK, "lease_seconds": lease_seconds}))
+    return len(fetch(query, name=CHUNK, lease_seconds=lease_seconds))

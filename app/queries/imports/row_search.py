@@ -54,10 +54,8 @@ def iter_windows(
             ) r
             where is_found or is_foreign or number = %(rows)s order by import_id desc, line desc
         """
-        rows = fetch(
-            query,
-            {"seller_id": seller_id, "text": text.lower(), "import_id": import_id, "line": line, "rows": _WINDOW_ROWS},
-        )
+        values = {"seller_id": seller_id, "import_id": import_id, "line": line}
+        rows = fetch(query, values, text=text.lower(), rows=_WINDOW_ROWS)
         more = find_more([_place(row) for row in rows if row.is_foreign and not row.is_found])
         found = [_place(row) for row in rows if row.is_found or _place(row) in more][:most]
         if len(found) == most:
@@ -74,14 +72,14 @@ def _place(row: Any) -> RowPlace:
 def find_public_id(seller_id: int, import_id: int) -> uuid.UUID | None:
     """The public id of an import, also of one that is deleted: its rows may be read before they are removed."""
     query = "select public_id from imports where seller_id = %(seller_id)s and id = %(import_id)s"
-    found: uuid.UUID | None = fetch_value(query, {"seller_id": seller_id, "import_id": import_id})
+    found: uuid.UUID | None = fetch_value(query, seller_id=seller_id, import_id=import_id)
     return found
 
 
 def find_import_id(seller_id: int, public_id: uuid.UUID) -> int | None:
     """The id of an import of the seller, also of one that is deleted."""
     query = "select id from imports where seller_id = %(seller_id)s and public_id = %(public_id)s"
-    found: int | None = fetch_value(query, {"seller_id": seller_id, "public_id": public_id})
+    found: int | None = fetch_value(query, seller_id=seller_id, public_id=public_id)
     return found
 
 
@@ -109,5 +107,5 @@ def load(seller_id: int, places: Collection[RowPlace]) -> list[FoundRow]:
         join imports i on i.seller_id = %(seller_id)s and i.id = k.import_id
         order by k.place
     """
-    rows = fetch(query, {"seller_id": seller_id, "import_ids": import_ids, "lines": lines})
+    rows = fetch(query, seller_id=seller_id, import_ids=import_ids, lines=lines)
     return [FoundRow(row.public_id, row.file_name, row.name, row.created_at, recorded_error(row)) for row in rows]

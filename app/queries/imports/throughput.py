@@ -55,7 +55,7 @@ def get(key: ImportKey) -> Recorded:
         where i.seller_id = %(seller_id)s and i.id = %(import_id)s
         order by b.number
     """
-    rows = fetch(query, key._asdict())
+    rows = fetch(query, key)
     batches = [RecordedBatch(**{name: getattr(row, name) for name in RecordedBatch._fields}) for row in rows]
     return Recorded(rows[0].now, rows[0].pauses, batches)
 
@@ -76,7 +76,7 @@ def count_before(key: ImportKey) -> int | None:
         from mine left join batches b on b.status = {QUEUED} and b.dispatched_at is not null
         group by mine.at
     """
-    place = fetch_one(query, key._asdict())
+    place = fetch_one(query, key)
     if place.is_sent:
         return int(min(place.sent_before, MOST_COUNTED))
     waiting = lookups.find_next_to_dispatch(MOST_COUNTED)

@@ -37,9 +37,7 @@ def record(batch: BatchKey, unchanged: pa.Table) -> None:
             where b.seller_id = %(seller_id)s and b.import_id = %(import_id)s and b.number < %(number)s
               and (b.status in {UNFINISHED_BATCHES} or {GIVEN_UP}))
     """
-    binary.execute(
-        query, {**binary.as_arrays(unchanged), **batch._asdict(), "first_line": pc.min(unchanged["line"]).as_py()}
-    )
+    binary.execute(query, batch, **binary.as_arrays(unchanged), first_line=pc.min(unchanged["line"]).as_py())
 
 
 def find(batch: BatchKey, keys: pa.Table) -> LineMarks:
@@ -61,6 +59,6 @@ def find(batch: BatchKey, keys: pa.Table) -> LineMarks:
             group by k.number
         ) found
     """
-    found = binary.execute(query, {**binary.as_arrays(keys), **batch.of_import._asdict(), "batch": batch.number})
+    found = binary.execute(query, batch.of_import, **binary.as_arrays(keys), batch=batch.number)
     marks.lines[found["at"]], marks.hidden_lines[found["at"]] = found["lines"], found["hidden_lines"]
     return marks

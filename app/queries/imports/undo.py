@@ -15,8 +15,8 @@ records of earlier values: it is about the listings in them, which the import up
 from typing import NamedTuple
 
 from app.queries import BatchKey, ImportKey, each, execute, fetch, fetch_as, fetch_one, fetch_value, fetch_values
-from app.queries.listings.earlier_values import ENTRY, MARKS, VALUES, entries
-from app.queries.listings.listings import HAS_KEY, KEY, in_place
+from app.queries.listings.earlier_values import ENTRY, MARKS, entries
+from app.queries.listings.listings import FIELD_NAMES, HAS_KEY, KEY, in_place
 from app.queries.status_sets import KIND_CHECK, KIND_UNDO
 
 #: Where the numbers of records begin: items have smaller ones.
@@ -27,19 +27,19 @@ _ITEMS_COUNTED_AT_ONCE = 64
 
 _KEY = ", ".join(KEY)
 #: The columns of a record that are null in those of a release that has no such column.
-_NULLABLE = (*VALUES, *MARKS)
+_NULLABLE = (*FIELD_NAMES, *MARKS)
 
 # Conditions on a listing ``l`` of which the import is known to have created it, or updated it and have its record.
 AS_CREATED = "(l.updated_import_id is null and l.edits is null)"
-AS_UPDATED = "(l.updated_import_id = %(parent)s and l.edits is not distinct from l.edits_before)"
+AS_UPDATED = "(l.updated_import_id = %(import_id)s and l.edits is not distinct from l.edits_before)"
 
-_CREATED = "l.seller_id = %(seller_id)s and l.created_import_id = %(parent)s"
+_CREATED = "l.seller_id = %(seller_id)s and l.created_import_id = %(import_id)s"
 #: Updated by the import, and by a worker that recorded no earlier values.
 _UNRECORDED = f"""
-    l.seller_id = %(seller_id)s and l.updated_import_id = %(parent)s and l.created_import_id <> %(parent)s
+    l.seller_id = %(seller_id)s and l.updated_import_id = %(import_id)s and l.created_import_id <> %(import_id)s
     and not exists (
         select from {entries()}
-        where r.seller_id = %(seller_id)s and r.import_id = %(parent)s
+        where r.seller_id = %(seller_id)s and r.import_id = %(import_id)s
           and (e.item_id, e.condition, e.variants) = (l.item_id, l.condition, l.variants))
 """
 #: Kept by an undo of it that was terminated or gave a batch up: by one of ``list_undos``.
@@ -50,7 +50,7 @@ KEPT_BEFORE = """
           and k.variants = l.variants and k.import_id = any(%(undos)s::bigint[])
         offset 0)
 """
-_RECORDS = "r.seller_id = %(seller_id)s and r.import_id = %(parent)s"
+_RECORDS = "r.seller_id = %(seller_id)s and r.import_id = %(import_id)s"
 _SAME = " and ".join(f"k.{name} = e.{name}" for name in KEY)
 #: The entries of records of listings that are in an earlier record, too.
 _REPEATED = f"""
@@ -88,13 +88,15 @@ class Left(NamedTuple):
 
 def hold(parent: ImportKey) -> None:
     """Keep an import as it is until the end of this transaction."""
-    execute("select from imports where seller_id = %(seller_id)s and id = %(parent)s for no key update", _of(parent))
+    execute("select from imports where seller_id = %(seller_id)s and id = %(import_id)s for no key update", parent)
 
 
 def list_undos(parent: ImportKey) -> list[int]:
     """The ids of the undos of an import."""
-    query = f"select id from imports where seller_id = %(seller_id)s and parent_id = %(parent)s and kind = {KIND_UNDO}"
-    return fetch_values(query, _of(parent))
+    query = (
+        f"select id from imports where seller_id = %(seller_id)s and parent_id = %(import_id)s and kind = {KIND_UNDO}"
+    )
+    return fetch_values(query, parent)
 
 
 # Planning -------------------------------------------------------------------------------------------------------------
@@ -106,7 +108,7 @@ def list_created(parent: ImportKey) -> list[Slice]:
         select min(item_id) as start, max(item_id) + 1 as "end", count(*) as listings from listings l where {_CREATED}
         group by item_id / {_ITEMS_COUNTED_AT_ONCE} order by 1
     """
-    return fetch_as(Slice, query, _of(parent))
+    return fetch_as(Slice, query, parent)
 
 
 def list_recorded(parent: ImportKey) -> list[Slice]:
@@ -115,7 +117,7 @@ def list_recorded(parent: ImportKey) -> list[Slice]:
         select id + {RECORDS} as start, id + {RECORDS + 1} as "end", listings
         from earlier_values r where {_RECORDS} order by id
     """
-    return fetch_as(Slice, query, _of(parent))
+    return fetch_as(Slice, query, parent)
 
 
 def can_repeat(parent: ImportKey) -> bool:
@@ -130,15 +132,15 @@ def can_repeat(parent: ImportKey) -> bool:
     query = f"""
         select o.id, o.kind = {KIND_UNDO} as is_undo
         from imports i join imports o on o.seller_id = i.seller_id and o.id <> i.id
-        where i.seller_id = %(seller_id)s and i.id = %(parent)s and o.kind <> {KIND_CHECK}
+        where i.seller_id = %(seller_id)s and i.id = %(import_id)s and o.kind <> {KIND_CHECK}
           and (i.end_number is null or o.id < i.end_number) and (o.end_number is null or i.id < o.end_number)
     """
-    beside = fetch(query, _of(parent))
+    beside = fetch(query, parent)
     query = f"""
         select exists (select from earlier_values r where {_RECORDS}
             and (r.updated_import_id is null or r.updated_import_id && %(beside)s::bigint[]))
     """
-    found = fetch_value(query, {**_of(parent), "beside": [run.id for run in beside]})
+    found = fetch_value(query, parent, beside=[run.id for run in beside])
     return bool(found) or any(run.is_undo for run in beside)
 
 
@@ -148,7 +150,7 @@ def count_recorded(parent: ImportKey) -> int:
         select coalesce(sum(r.listings), 0) - (select count(*) from ({_REPEATED}) k)
         from earlier_values r where {_RECORDS}
     """
-    return int(fetch_value(query, _of(parent)))
+    return int(fetch_value(query, parent))
 
 
 def drop_repeated(parent: ImportKey) -> None:
@@ -165,17 +167,16 @@ def drop_repeated(parent: ImportKey) -> None:
         )
         where {_RECORDS} and r.id in (select id from repeated)
     """
-    execute(query, _of(parent))
+    execute(query, parent)
 
 
 def count_unrecorded_rows(parent: ImportKey) -> int:
     """The number of rows that updated listings without a record: those that a release before 0.17 has processed."""
-    found = fetch_value(
-        "select coalesce(sum(updated - reversible), 0) from batches where seller_id = %(seller_id)s"
-        " and import_id = %(parent)s",
-        _of(parent),
-    )
-    return int(found)
+    query = """
+        select coalesce(sum(updated - reversible), 0) from batches
+        where seller_id = %(seller_id)s and import_id = %(import_id)s
+    """
+    return int(fetch_value(query, parent))
 
 
 def keep_unrecorded(undo: ImportKey, parent: ImportKey) -> int:
@@ -185,7 +186,7 @@ def keep_unrecorded(undo: ImportKey, parent: ImportKey) -> int:
         select l.seller_id, %(undo)s, {each("l", KEY)}, false, true
         from listings l where {_UNRECORDED}
     """
-    return execute(query, {**_of(parent), "undo": undo.import_id})
+    return execute(query, parent, undo=undo.import_id)
 
 
 # Counting -------------------------------------------------------------------------------------------------------------
@@ -198,21 +199,20 @@ def count_left(parent: ImportKey, *, unrecorded: bool, begun: bool) -> Left:
     """
     recorded = f"not ({_UNRECORDED})" if unrecorded else "true"
     is_open = f"not {KEPT_BEFORE}" if begun else "true"
-    values = {**_of(parent), "undos": list_undos(parent) if begun else []}
     query = f"""
-        select count(*) filter (where l.created_import_id = %(parent)s) as created,
-            count(*) filter (where l.created_import_id = %(parent)s and {AS_CREATED} and {is_open}) as as_created,
+        select count(*) filter (where l.created_import_id = %(import_id)s) as created,
+            count(*) filter (where l.created_import_id = %(import_id)s and {AS_CREATED} and {is_open}) as as_created,
             count(*) filter (
-                where l.created_import_id <> %(parent)s and {AS_UPDATED} and {recorded} and {is_open}) as as_updated
+                where l.created_import_id <> %(import_id)s and {AS_UPDATED} and {recorded} and {is_open}) as as_updated
         from listings l
-        where l.seller_id = %(seller_id)s and (l.created_import_id = %(parent)s or l.updated_import_id = %(parent)s)
+        where l.seller_id = %(seller_id)s and %(import_id)s in (l.created_import_id, l.updated_import_id)
     """
-    return Left(**fetch_one(query, values)._mapping)
+    return fetch_as(Left, query, parent, undos=list_undos(parent) if begun else [])[0]
 
 
 def count_unrecorded(parent: ImportKey) -> int:
     """The number of listings that ``keep_unrecorded`` would keep."""
-    return int(fetch_value(f"select count(*) from listings l where {_UNRECORDED}", _of(parent)))
+    return int(fetch_value(f"select count(*) from listings l where {_UNRECORDED}", parent))
 
 
 def count_removed(parent: ImportKey) -> int:
@@ -220,18 +220,15 @@ def count_removed(parent: ImportKey) -> int:
     query = f"""
         select coalesce(sum(b.created), 0) from imports i
         join batches b on b.seller_id = i.seller_id and b.import_id = i.id
-        where i.seller_id = %(seller_id)s and i.parent_id = %(parent)s and i.kind = {KIND_UNDO}
+        where i.seller_id = %(seller_id)s and i.parent_id = %(import_id)s and i.kind = {KIND_UNDO}
     """
-    return int(fetch_value(query, _of(parent)))
+    return int(fetch_value(query, parent))
 
 
 def count_kept(undo: ImportKey) -> int:
     """The number of listings that are recorded as kept by an undo."""
-    found = fetch_value(
-        "select count(*) from kept_listings where seller_id = %(seller_id)s and import_id = %(import_id)s",
-        undo._asdict(),
-    )
-    return int(found)
+    query = "select count(*) from kept_listings where seller_id = %(seller_id)s and import_id = %(import_id)s"
+    return int(fetch_value(query, undo))
 
 
 def list_kept_lines(parent: ImportKey) -> list[int]:
@@ -243,16 +240,16 @@ def list_kept_lines(parent: ImportKey) -> list[int]:
     if not any(count_kept(ImportKey(parent.seller_id, undo)) for undo in undos):
         return []
     query = f"""
-        select case when l.created_import_id = %(parent)s then l.created_line else l.updated_line end as line
+        select case when l.created_import_id = %(import_id)s then l.created_line else l.updated_line end as line
         from kept_listings k join listings l on {HAS_KEY}
         where k.seller_id = %(seller_id)s and k.import_id = any(%(undos)s::bigint[])
-          and (l.created_import_id = %(parent)s or l.updated_import_id = %(parent)s)
+          and (l.created_import_id = %(import_id)s or l.updated_import_id = %(import_id)s)
         union
         select e.updated_line from {entries()} join kept_listings k on {_SAME}
-        where r.seller_id = %(seller_id)s and r.import_id > %(parent)s and e.updated_import_id = %(parent)s
+        where r.seller_id = %(seller_id)s and r.import_id > %(import_id)s and e.updated_import_id = %(import_id)s
           and k.seller_id = %(seller_id)s and k.import_id = any(%(undos)s::bigint[])
     """
-    return [line for line in fetch_values(query, {**_of(parent), "undos": undos}) if line is not None]
+    return [line for line in fetch_values(query, parent, undos=undos) if line is not None]
 
 
 # Reversing ------------------------------------------------------------------------------------------------------------
@@ -265,8 +262,7 @@ def reverse(undo: BatchKey, parent: ImportKey, *, start: int, end: int, limit: i
     locked the batch ``undo``.
     """
     reverse_slice = _remove_created if start < RECORDS else _put_back
-    values = {**_of(parent), "undo": undo.import_id, "start": start, "end": end, "limit": limit}
-    return reverse_slice(values)
+    return reverse_slice({**parent._asdict(), "undo": undo.import_id, "start": start, "end": end, "limit": limit})
 
 
 def _remove_created(values: dict[str, int]) -> Reversed:
@@ -335,14 +331,14 @@ def _put_back_or_keep(values: dict[str, int], listings: int) -> tuple[int, int]:
     """How many of the ``listings`` in some records it has put back, and how many it has recorded as kept."""
     in_records = f"""(
         select {each("e", ENTRY)}, r.updated_import_id is null as is_unmarked,
-            {", ".join(f"r.{name} is null as no_{name}" for name in VALUES)}
+            {", ".join(f"r.{name} is null as no_{name}" for name in FIELD_NAMES)}
         from {entries()} where {_RECORDS} and {_IN_SLICE} order by {each("e", KEY)} offset 0
     ) k"""
     # As in ``queries.listings``: the listings are looked up by their keys, in that order, and written at their places.
     # What another transaction has changed while this one waited for it is looked at again, but not its place.
     query = f"""
         update listings l set
-            {", ".join(f"{name} = case when k.no_{name} then l.{name} else k.{name} end" for name in VALUES)},
+            {", ".join(f"{name} = case when k.no_{name} then l.{name} else k.{name} end" for name in FIELD_NAMES)},
             {", ".join(f"{name} = k.{name}" for name in MARKS if name not in _LAST_UPDATE)},
             updated_import_id = case when k.is_unmarked then %(undo)s else k.updated_import_id end,
             edits_before = case when k.is_unmarked then l.edits else k.edits_before end,
@@ -360,8 +356,8 @@ def _put_back_or_keep(values: dict[str, int], listings: int) -> tuple[int, int]:
         return put_back, 0
     query = f"""
         insert into kept_listings ({_KEPT})
-        select %(seller_id)s, %(undo)s, {each("k", KEY)}, nullif(l.updated_import_id, %(parent)s),
-            case when l.updated_import_id <> %(parent)s then l.updated_line end,
+        select %(seller_id)s, %(undo)s, {each("k", KEY)}, nullif(l.updated_import_id, %(import_id)s),
+            case when l.updated_import_id <> %(import_id)s then l.updated_line end,
             l.edits is distinct from l.edits_before
         from {in_records} left join lateral (select * from listings l where {HAS_KEY} offset 0) l on true
         where l.put_back_import_id is distinct from %(undo)s and {AS_UPDATED} is not true
@@ -374,7 +370,3 @@ def _put_back_or_keep(values: dict[str, int], listings: int) -> tuple[int, int]:
 _LAST_UPDATE = ("updated_import_id", "edits_before")
 _KEPT = f"seller_id, import_id, {_KEY}, changed_import_id, changed_line, is_edited"
 _IN_SLICE = f"r.id >= %(start)s - {RECORDS} and r.id < %(end)s - {RECORDS}"
-
-
-def _of(parent: ImportKey) -> dict[str, int]:
-    return {"seller_id": parent.seller_id, "parent": parent.import_id}

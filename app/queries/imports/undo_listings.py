@@ -6,14 +6,14 @@ from typing import Any, NamedTuple
 from app.csvfile.columns import Value
 from app.queries import ImportKey, each, fetch
 from app.queries.imports.undo import AS_CREATED, AS_UPDATED, KEPT_BEFORE, list_undos
-from app.queries.listings.earlier_values import VALUES, entries
-from app.queries.listings.listings import HAS_KEY, KEY, ListingKey
+from app.queries.listings.earlier_values import entries
+from app.queries.listings.listings import FIELD_NAMES, HAS_KEY, KEY, ListingKey, fields_of, key_of
 from app.statuses import ImportKind
 
 #: Examples are looked for in so many records at most.
 _RECORDS_SEARCHED = 20
 _FIRST_RECORDS = f"""(
-    select * from earlier_values r where r.seller_id = %(seller_id)s and r.import_id = %(parent)s
+    select * from earlier_values r where r.seller_id = %(seller_id)s and r.import_id = %(import_id)s
     order by r.id limit {_RECORDS_SEARCHED})"""
 
 
@@ -47,25 +47,23 @@ class Kept(NamedTuple):
 
 def list_removed(parent: ImportKey, *, limit: int) -> list[Example]:
     """The first listings that undoing the import ``parent`` would remove."""
-    values = {"seller_id": parent.seller_id, "parent": parent.import_id, "undos": list_undos(parent), "limit": limit}
     query = f"""
         select i.urn, i.name, l.* from listings l join items i on i.id = l.item_id
-        where l.seller_id = %(seller_id)s and l.created_import_id = %(parent)s and {AS_CREATED}
+        where l.seller_id = %(seller_id)s and l.created_import_id = %(import_id)s and {AS_CREATED}
             and not {KEPT_BEFORE}
         order by {each("l", KEY)} limit %(limit)s
     """
-    rows = fetch(query, values)
-    return [Example(row.urn, row.name, row.condition, row.variants, _values(row), {}) for row in rows]
+    rows = fetch(query, parent, undos=list_undos(parent), limit=limit)
+    return [Example(row.urn, row.name, row.condition, row.variants, fields_of(row), {}) for row in rows]
 
 
 def list_put_back(parent: ImportKey, *, limit: int) -> list[Example]:
     """The first listings that undoing the import ``parent`` would put back."""
-    values = {"seller_id": parent.seller_id, "parent": parent.import_id, "undos": list_undos(parent), "limit": limit}
-    then = ", ".join(f"case when k.has_{name} then k.{name} else l.{name} end as then_{name}" for name in VALUES)
+    then = ", ".join(f"case when k.has_{name} then k.{name} else l.{name} end as then_{name}" for name in FIELD_NAMES)
     query = f"""
-        select i.urn, i.name, k.condition, k.variants, {each("l", VALUES)}, {then}
+        select i.urn, i.name, k.condition, k.variants, {each("l", FIELD_NAMES)}, {then}
         from (
-            select e.*, {", ".join(f"r.{name} is not null as has_{name}" for name in VALUES)}
+            select e.*, {", ".join(f"r.{name} is not null as has_{name}" for name in FIELD_NAMES)}
             from {entries(_FIRST_RECORDS)} offset 0
         ) k
         cross join lateral (
@@ -74,14 +72,10 @@ def list_put_back(parent: ImportKey, *, limit: int) -> list[Example]:
         join items i on i.id = k.item_id
         limit %(limit)s
     """
-    rows = fetch(query, values)
+    rows = fetch(query, parent, undos=list_undos(parent), limit=limit)
     return [
-        Example(row.urn, row.name, row.condition, row.variants, _values(row), _values(row, "then_")) for row in rows
+        Example(row.urn, row.name, row.condition, row.variants, fields_of(row), fields_of(row, "then_")) for row in rows
     ]
-
-
-def _values(row: Any, prefix: str = "") -> dict[str, Value]:
-    return {name: getattr(row, prefix + name) for name in VALUES}
 
 
 def list_to_keep(parent: ImportKey, *, limit: int) -> list[Kept]:
@@ -96,11 +90,11 @@ def list_to_keep(parent: ImportKey, *, limit: int) -> list[Kept]:
             (select l.seller_id, {each("l", KEY)}, l.updated_import_id as changed_import_id,
                 l.updated_line as changed_line, l.edits is not null as is_edited, false as is_unrecorded
              from listings l
-             where l.seller_id = %(seller_id)s and l.created_import_id = %(parent)s and not {AS_CREATED}
+             where l.seller_id = %(seller_id)s and l.created_import_id = %(import_id)s and not {AS_CREATED}
              order by {each("l", KEY)} limit %(limit)s)
             union all
-            (select l.seller_id, {each("l", KEY)}, nullif(l.updated_import_id, %(parent)s),
-                case when l.updated_import_id <> %(parent)s then l.updated_line end,
+            (select l.seller_id, {each("l", KEY)}, nullif(l.updated_import_id, %(import_id)s),
+                case when l.updated_import_id <> %(import_id)s then l.updated_line end,
                 l.edits is distinct from l.edits_before, false
              from (select distinct {each("e", KEY)} from {entries(_FIRST_RECORDS)} offset 0) k
              cross join lateral (select * from listings l where {HAS_KEY} and not {AS_UPDATED} offset 0) l
@@ -108,23 +102,20 @@ def list_to_keep(parent: ImportKey, *, limit: int) -> list[Kept]:
         ) l
         limit %(limit)s
     """
-    return _name(query, {"seller_id": parent.seller_id, "parent": parent.import_id, "limit": limit})
+    return _name(query, parent, limit=limit)
 
 
 def list_kept(undo: ImportKey, *, limit: int, after: ListingKey = (0, 0, "")) -> list[Kept]:
     """The listings that an undo has kept, in the order of their keys, from behind ``after``."""
     query = f"""
-        select * from kept_listings where seller_id = %(seller_id)s and import_id = %(undo)s
+        select * from kept_listings where seller_id = %(seller_id)s and import_id = %(import_id)s
             and (item_id, condition, variants) > (%(item_id)s::int, %(condition)s::smallint, %(variants)s)
         order by {", ".join(KEY)} limit %(limit)s
     """
-    return _name(
-        query,
-        {"seller_id": undo.seller_id, "undo": undo.import_id, "limit": limit, **dict(zip(KEY, after, strict=True))},
-    )
+    return _name(query, undo, limit=limit, **dict(zip(KEY, after, strict=True)))
 
 
-def _name(kept: str, values: dict[str, Any]) -> list[Kept]:
+def _name(kept: str, key: ImportKey, **values: Any) -> list[Kept]:
     """The listings that the query ``kept`` finds, with the names of their items and of what has changed them."""
     query = f"""
         select k.item_id, k.condition, k.variants, i.urn, i.name,
@@ -133,22 +124,20 @@ def _name(kept: str, values: dict[str, Any]) -> list[Kept]:
         join items i on i.id = k.item_id
         order by {each("k", KEY)}
     """
-    rows = fetch(query, values)
+    rows = fetch(query, key, **values)
     # A statement of its own, because the imports are in the ledger.
     query = """
         select id, public_id, coalesce(name, file_name) as name, kind from imports
         where seller_id = %(seller_id)s and id = any(%(ids)s::bigint[]) and deleted_at is null
     """
-    changers = fetch(
-        query, {"seller_id": values["seller_id"], "ids": [*{row.changed_import_id for row in rows} - {None}]}
-    )
-    by_id = {changer.id: changer for changer in changers}
+    ids = {row.changed_import_id for row in rows} - {None}
+    by_id = {changer.id: changer for changer in fetch(query, seller_id=key.seller_id, ids=[*ids])}
     return [_kept(row, by_id.get(row.changed_import_id)) for row in rows]
 
 
 def _kept(row: Any, changer: Any | None) -> Kept:
     return Kept(
-        key=(row.item_id, row.condition, row.variants),
+        key=key_of(row),
         urn=row.urn,
         name=row.name,
         changer_id=changer and changer.public_id,

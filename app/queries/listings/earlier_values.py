@@ -2,14 +2,12 @@
 
 import pyarrow as pa
 
-from app.csvfile.columns import FIELDS
 from app.queries import ImportKey, binary, each
-from app.queries.listings.listings import KEY
+from app.queries.listings.listings import FIELD_NAMES, KEY
 
 #: The columns that hold an entry for each listing: its key, its values by field, and the marks of its last UPDATE.
-VALUES = tuple(field.name for field in FIELDS.values())
 MARKS = ("updated_import_id", "updated_line", "hidden_line", "values_before", "hidden_before", "edits_before")
-ENTRY = (*KEY, *VALUES, *MARKS)
+ENTRY = (*KEY, *FIELD_NAMES, *MARKS)
 
 
 def record(key: ImportKey, places: pa.ChunkedArray) -> None:
@@ -26,7 +24,7 @@ def record(key: ImportKey, places: pa.ChunkedArray) -> None:
         where l.updated_import_id is distinct from %(import_id)s
         having count(*) > 0
     """
-    binary.execute(query, {**binary.as_arrays(taken), **key._asdict()})
+    binary.execute(query, key, **binary.as_arrays(taken))
 
 
 def entries(source: str = "earlier_values") -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from app.queries import execute, fetch
-from app.queries.listings.listings import HAS_KEY, UNNESTED_KEYS, ListingKey, key_arrays
+from app.queries import as_columns, execute, fetch
+from app.queries.listings.listings import HAS_KEY, UNNESTED_KEYS, ListingKey, key_arrays, key_of
 
 
 class Editable(NamedTuple):
@@ -25,8 +25,8 @@ def lock(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Edita
         from {UNNESTED_KEYS}
         cross join lateral (select * from listings l where {HAS_KEY} for no key update) l
     """
-    rows = fetch(query, {"seller_id": seller_id, **key_arrays(sorted(keys))})
-    return {(row.item_id, row.condition, row.variants): Editable(row.price, row.quantity, row.hidden) for row in rows}
+    rows = fetch(query, seller_id=seller_id, **key_arrays(sorted(keys)))
+    return {key_of(row): Editable(row.price, row.quantity, row.hidden) for row in rows}
 
 
 def write(seller_id: int, changes: Mapping[ListingKey, Editable]) -> None:
@@ -44,13 +44,5 @@ def write(seller_id: int, changes: Mapping[ListingKey, Editable]) -> None:
             with ordinality as v (price, quantity, hidden, place) using (place)
         where {HAS_KEY}
     """
-    execute(
-        query,
-        {
-            "seller_id": seller_id,
-            **key_arrays(changes),
-            "prices": [change.price for change in changes.values()],
-            "quantities": [change.quantity for change in changes.values()],
-            "hidden": [change.hidden for change in changes.values()],
-        },
-    )
+    prices, quantities, hidden = as_columns(changes.values())
+    execute(query, seller_id=seller_id, **key_arrays(changes), prices=prices, quantities=quantities, hidden=hidden)

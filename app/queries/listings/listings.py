@@ -8,7 +8,7 @@ other, in one order; and those that insert wait for these, or for each other, in
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -32,15 +32,18 @@ _PAGE_ROWS = 2_000
 ListingKey = tuple[int, int, str]
 #: Its columns in a table.
 KEY = ("item_id", "condition", "variants")
+#: The key of a row with these columns.
+key_of: Callable[[Any], ListingKey] = attrgetter(*KEY)
+#: The columns of the values.
+FIELD_NAMES = [field.name for field in FIELDS.values()]
 #: The columns of a new listing.
-_INSERTED = ("seller_id", "created_import_id", "created_line", *KEY, *(field.name for field in FIELDS.values()))
+_INSERTED = ["seller_id", "created_import_id", "created_line", *KEY, *FIELD_NAMES]
 #: The column of rows that has them as COPY wants them.
 _ENCODED = "encoded"
 
 #: How this release makes the digests in ``values_before``; see ``imports.digest_format``.
 DIGEST_FORMAT = 2
 
-_FIELD_NAMES = [field.name for field in FIELDS.values()]
 _VALUE_NAMES = [field.name for field in VALUES.values()]
 #: The values of a row of the table, which has them by their names.
 _values_of = attrgetter(*_VALUE_NAMES)
@@ -160,7 +163,7 @@ def exists_for(seller_id: int) -> bool:
     # The order makes the planner use the primary key's index. Without it, the planner expects the seller to have as
     # many listings as others, and scans the table until it finds one: for a new seller, that is never.
     query = "select true from listings where seller_id = %(seller_id)s order by item_id limit 1"
-    return fetch_first(query, {"seller_id": seller_id}) is not None
+    return fetch_first(query, seller_id=seller_id) is not None
 
 
 def find_makers(seller_id: int, keys: pa.Table) -> Makers:
@@ -171,7 +174,7 @@ def find_makers(seller_id: int, keys: pa.Table) -> Makers:
         from {binary.unnest(keys.schema)}
         cross join lateral (select * from listings l where {HAS_KEY} offset 0) l
     """
-    found = binary.execute(query, {**binary.as_arrays(keys), "seller_id": seller_id})
+    found = binary.execute(query, **binary.as_arrays(keys), seller_id=seller_id)
     return Makers(**found)
 
 
@@ -186,11 +189,8 @@ def find_texts(seller_id: int, keys: pa.Table, fields: Sequence[str]) -> pa.Tabl
         from {binary.unnest(keys.schema)}
         cross join lateral (select * from listings l where {HAS_KEY} offset 0) l
     """
-    return binary.read_table(
-        query,
-        {"at": pa.int32(), **dict.fromkeys(fields, pa.string())},
-        {**binary.as_arrays(keys), "seller_id": seller_id},
-    )
+    types = {"at": pa.int32(), **dict.fromkeys(fields, pa.string())}
+    return binary.read_table(query, types, **binary.as_arrays(keys), seller_id=seller_id)
 
 
 def find(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, StoredListing]:
@@ -204,11 +204,9 @@ def find(seller_id: int, keys: Collection[ListingKey]) -> dict[ListingKey, Store
             select {", ".join((*_VALUE_NAMES, *_STORED))} from listings l where {HAS_KEY} offset 0
         ) l
     """
-    rows = fetch(query, {"seller_id": seller_id, **key_arrays(sorted(keys))})
+    rows = fetch(query, seller_id=seller_id, **key_arrays(sorted(keys)))
     return {
-        (row.item_id, row.condition, row.variants): StoredListing(
-            values=_values_of(row), **{name: getattr(row, name) for name in _STORED}
-        )
+        key_of(row): StoredListing(values=_values_of(row), **{name: getattr(row, name) for name in _STORED})
         for row in rows
     }
 
@@ -257,7 +255,7 @@ def _set_scans(seller_id: int, value: str) -> None:
     # On a cluster, settings are made where the statement reads: here, where the seller's listings lie. The order is
     # that of ``exists_for``.
     query = f"select {settings} from listings where seller_id = %(seller_id)s order by item_id limit 1"
-    fetch_first(query, {"seller_id": seller_id})
+    fetch_first(query, seller_id=seller_id)
 
 
 def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
@@ -271,7 +269,7 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
         select array_agg(k.number::int - 1) as at, array_agg(l.place) as places,
             array_agg(l.created_import_id = %(import_id)s) as is_own, array_agg(l.is_touched) as is_touched,
             array_agg(case when l.is_touched
-                then coalesce({_digest("k", run)} = l.values_before, false)
+                then coalesce({_digest("k", run.layout, run.digest_format)} = l.values_before, false)
                     and (k.hidden is null or k.hidden = l.hidden_before)
                 else ({each("k", said)}) is not distinct from ({each("l", said)})
                     and (k.hidden is null or k.hidden = l.hidden)
@@ -285,7 +283,7 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
             from listings l where {HAS_KEY} {"for no key update" if lock else "offset 0"}
         ) l
     """
-    found = binary.execute(query, {**binary.as_arrays(rows), **run.key._asdict()})
+    found = binary.execute(query, run.key, **binary.as_arrays(rows))
     return Compared(**found)
 
 
@@ -303,13 +301,13 @@ def update(run: Run, changes: pa.Table) -> None:
             hidden = coalesce(k.hidden, l.hidden),
             updated_import_id = %(import_id)s, updated_line = k.line, hidden_line = k.hidden_line,
             values_before = case when l.updated_import_id = %(import_id)s
-                then l.values_before else {_digest("l", run)} end,
+                then l.values_before else {_digest("l", run.layout, run.digest_format)} end,
             hidden_before = case when l.updated_import_id = %(import_id)s then l.hidden_before else l.hidden end,
             edits_before = l.edits, put_back_import_id = null, updated_at = now()
         from {binary.unnest(changes.schema)}
         where l.ctid = k.place and l.seller_id = %(seller_id)s
     """
-    binary.execute(query, {**binary.as_arrays(changes), **run.key._asdict()})
+    binary.execute(query, run.key, **binary.as_arrays(changes))
 
 
 def digests(values: Sequence[Values], layout: Layout) -> list[int]:
@@ -318,21 +316,20 @@ def digests(values: Sequence[Values], layout: Layout) -> list[int]:
         return []
     columns = dict(zip(_VALUE_NAMES, zip(*values, strict=True), strict=True))
     rows = pa.table({name: pa.array(columns[name], SCHEMA.field(name).type) for name in _names_in(layout)})
-    digest = _digest("k", Run(ImportKey(0, 0), layout, DIGEST_FORMAT))
-    query = f"select array_agg({digest}) as digests from {binary.unnest(rows.schema)}"
+    query = f"select array_agg({_digest('k', layout)}) as digests from {binary.unnest(rows.schema)}"
     found: list[int] = binary.execute(query, binary.as_arrays(rows))["digests"].tolist()
     return found
 
 
-def _digest(alias: str, run: Run) -> str:
+def _digest(alias: str, layout: Layout, digest_format: int = DIGEST_FORMAT) -> str:
     """SQL: a 64-bit hash of the values of a row; collisions are negligible. Null in a format of another release.
 
     It covers only the values that the file has, so that it stays the same when a release adds a column while an import
     of an older layout runs.
     """
-    if run.digest_format != DIGEST_FORMAT:
+    if digest_format != DIGEST_FORMAT:
         return "null::int8"
-    return f"hash_record_extended(row({each(alias, _names_in(run.layout))}), 0)"
+    return f"hash_record_extended(row({each(alias, _names_in(layout))}), 0)"
 
 
 def _names_in(layout: Layout) -> list[str]:
@@ -347,7 +344,7 @@ def iter_pages(seller_id: int) -> Iterator[list[ExportedListing]]:
     """
     after = {"item_id": 0, "condition": 0, "variants": ""}
     query = f"""
-        select l.item_id, l.condition, l.variants, i.urn, {each("l", _FIELD_NAMES)}
+        select l.item_id, l.condition, l.variants, i.urn, {each("l", FIELD_NAMES)}
         from (
             select * from listings
             where seller_id = %(seller_id)s
@@ -357,14 +354,14 @@ def iter_pages(seller_id: int) -> Iterator[list[ExportedListing]]:
         ) l join items i on i.id = l.item_id
         order by l.item_id, l.condition, l.variants
     """
-    while rows := fetch(query, {"seller_id": seller_id, **after, "limit": _PAGE_ROWS}):
+    while rows := fetch(query, seller_id=seller_id, **after, limit=_PAGE_ROWS):
         yield [ExportedListing(row.urn, row.condition, row.variants, fields_of(row)) for row in rows]
         after = {name: getattr(rows[-1], name) for name in KEY}
 
 
-def fields_of(row: Any) -> dict[str, Value]:
-    """What a listing holds, of a row with the columns of the table."""
-    return {name: getattr(row, name) for name in _FIELD_NAMES}
+def fields_of(row: Any, prefix: str = "") -> dict[str, Value]:
+    """What a listing holds, of a row with the columns of the table, with this ``prefix`` before their names."""
+    return {name: getattr(row, prefix + name) for name in FIELD_NAMES}
 
 
 def list_created_lines(key: ImportKey) -> list[int]:
@@ -373,4 +370,4 @@ def list_created_lines(key: ImportKey) -> list[int]:
         select created_line from listings where seller_id = %(seller_id)s and created_import_id = %(import_id)s
         order by created_line
     """
-    return fetch_values(query, key._asdict())
+    return fetch_values(query, key)

@@ -8,17 +8,25 @@ of the items in it that have the words.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from datetime import datetime
 from enum import StrEnum
-from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.csvfile.columns import FIELDS, Value
 from app.csvfile.contract import Condition
 from app.queries import each, fetch, fetch_as, fetch_value, fetch_values
-from app.queries.listings.listings import HAS_KEY, UNNESTED_KEYS, ExportedListing, ListingKey, fields_of, key_arrays
+from app.queries.listings.listings import (
+    FIELD_NAMES,
+    HAS_KEY,
+    UNNESTED_KEYS,
+    ExportedListing,
+    ListingKey,
+    fields_of,
+    key_arrays,
+    key_of,
+)
 
 #: The highest possible id of an item.
 _MOST_ITEM_ID = 2**31 - 1
@@ -97,10 +105,8 @@ def iter_windows(seller_id: int, wanted: ListingFilter, *, after: ListingKey, mo
 
     The windows are independent: the caller may end its transaction between two of them.
     """
-    if wanted.urn:
-        items = _items_under(wanted)
-        if items is not None:
-            return _through_items(seller_id, wanted, items, after=after, most=most)
+    if wanted.urn and (items := _items_under(wanted)) is not None:
+        return _through_items(seller_id, wanted, items, after=after, most=most)
     if wanted.names_item:
         return _through_catalog(seller_id, wanted, after=after, most=most)
     return _through_listings(seller_id, wanted, after=after, most=most)
@@ -131,14 +137,18 @@ def _through_listings(seller_id: int, wanted: ListingFilter, *, after: ListingKe
 
 
 def _through_items(
-    seller_id: int, wanted: ListingFilter, items: list[int], *, after: ListingKey, most: int
-) -> Iterator[SearchWindow]:
-    """Search the listings of ``items``, which are all that match."""
+    seller_id: int, wanted: ListingFilter, items: list[int], *, after: ListingKey, most: int, last: int | None = None
+) -> Generator[SearchWindow, None, ListingKey | None]:
+    """Search the listings of ``items``, which are all that match, up to the item ``last``. Returns where it ended."""
     position: ListingKey | None = after
-    while position is not None:
-        window = _scan_window(seller_id, wanted, after=position, most=most, listings=_MOST_LISTINGS, items=items)
+    while position is not None and (last is None or position < behind_item(last)):
+        items = items[bisect_left(items, position[0]) :]
+        window = _scan_window(
+            seller_id, wanted, after=position, most=most, listings=_MOST_LISTINGS, last=last, items=items
+        )
         yield window
         position = window.reached
+    return position
 
 
 def _through_catalog(seller_id: int, wanted: ListingFilter, *, after: ListingKey, most: int) -> Iterator[SearchWindow]:
@@ -159,14 +169,7 @@ def _through_catalog(seller_id: int, wanted: ListingFilter, *, after: ListingKey
         items = _items_between(wanted, first, last)
         if len(items) == _MOST_MATCHES:
             last = items[-1]
-        # They may have more listings than a window reads.
-        while position is not None and position < behind_item(last):
-            items = items[bisect_left(items, position[0]) :]
-            window = _scan_window(
-                seller_id, wanted, after=position, most=most, listings=_MOST_LISTINGS, last=last, items=items
-            )
-            yield window
-            position = window.reached
+        position = yield from _through_items(seller_id, wanted, items, after=position, most=most, last=last)
         width = min(width * _GROWTH, _MOST_ITEMS)
 
 
@@ -187,33 +190,18 @@ def _scan_window(
     ``tests_items``.
     """
     # Conditions of an index limit what is read. All others are tested on each listing that was read.
-    read: list[str] = []
-    asked: list[str] = []
+    read, asked = _limits(wanted), _tests(wanted)
+    columns = "*" if asked else "item_id, condition, variants"
     if last is not None:
         read.append("item_id <= %(last)s")
     if items is not None:
         read.append("item_id = any(%(items)b::int[])")
-    if wanted.condition is not None:
-        read.append("condition = %(condition)s::smallint")
-    if wanted.hidden:
-        # Its index has only these.
-        read.append("hidden")
-    asked += _tests(wanted)
     if tests_items:
         # A sub-select instead of a join, for which the planner could read the whole catalog.
         asked.append(f"(select {_item_matches(wanted)} from items i where i.id = item_id)")
-    values = {
-        "seller_id": seller_id,
-        "last": last,
-        "items": items,
-        "condition": wanted.condition,
-        # Without further conditions, every listing that is read matches.
-        "listings": listings if asked else most,
-        "most": most + 1,
-        **_key_values(after),
-        **_item_values(wanted),
-        **_test_values(seller_id, wanted),
-    }
+    if not asked:
+        # Every listing that is read matches.
+        listings = most
     query = f"""
         select item_id, condition, variants, number = %(listings)s as is_last, is_wanted
         from (
@@ -221,7 +209,7 @@ def _scan_window(
             from (
                 select *, row_number() over (order by item_id, condition, variants) as number
                 from (
-                    select {"*" if _tests(wanted) else "item_id, condition, variants"} from listings
+                    select {columns} from listings
                     where seller_id = %(seller_id)s and {_BEHIND} {"".join(f" and {one}" for one in read)}
                     order by item_id, condition, variants limit %(listings)s
                 ) l
@@ -230,13 +218,25 @@ def _scan_window(
         where is_wanted or number = %(listings)s
         order by item_id, condition, variants limit %(most)s
     """
-    rows = fetch(query, values)
-    found = [_key_of(row) for row in rows if row.is_wanted][:most]
+    values = {**_values(wanted, after), "seller_id": seller_id}
+    rows = fetch(query, values, last=last, items=items, listings=listings, most=most + 1)
+    found = [key_of(row) for row in rows if row.is_wanted][:most]
     if len(found) == most:
         return SearchWindow(found, found[-1])
     if rows and rows[-1].is_last:
-        return SearchWindow(found, _key_of(rows[-1]))
+        return SearchWindow(found, key_of(rows[-1]))
     return SearchWindow(found, None if last is None else behind_item(last))
+
+
+def _limits(wanted: ListingFilter) -> list[str]:
+    """SQL conditions on a listing that indexes have, beside its item."""
+    limits = []
+    if wanted.condition is not None:
+        limits.append("condition = %(condition)s::smallint")
+    if wanted.hidden:
+        # Its index has only these.
+        limits.append("hidden")
+    return limits
 
 
 def _tests(wanted: ListingFilter) -> list[str]:
@@ -257,24 +257,7 @@ def _tests(wanted: ListingFilter) -> list[str]:
     return tests
 
 
-def _test_values(seller_id: int, wanted: ListingFilter) -> dict[str, Any]:
-    return {
-        "seller_id": seller_id,
-        "changed_since": wanted.changed_since,
-        "import_id": wanted.import_id,
-        "own_text": wanted.own_text.lower(),
-    }
-
-
 _BEHIND = "(item_id, condition, variants) > (%(item_id)s::int, %(after_condition)s::smallint, %(variants)s)"
-
-
-_key_of: Callable[[Any], ListingKey] = attrgetter("item_id", "condition", "variants")
-
-
-def _key_values(key: ListingKey) -> dict[str, Any]:
-    item_id, condition, variants = key
-    return {"item_id": item_id, "after_condition": condition, "variants": variants}
 
 
 def _item_matches(wanted: ListingFilter) -> str:
@@ -288,25 +271,27 @@ def _item_matches(wanted: ListingFilter) -> str:
     return " and ".join(conditions)
 
 
-def _item_values(wanted: ListingFilter) -> dict[str, Any]:
-    values = {f"word_{n}": word for n, word in enumerate(wanted.words)}
-    # No text contains the last of all characters.
-    return values | {"urn": wanted.urn, "behind_urn": wanted.urn + chr(0x10FFFF)}
+def _values(wanted: ListingFilter, after: ListingKey = START) -> dict[str, Any]:
+    """The parameters of the conditions above, but for the seller."""
+    return {
+        **wanted._asdict(),
+        **{f"word_{n}": word for n, word in enumerate(wanted.words)},
+        # No text contains the last of all characters.
+        "behind_urn": wanted.urn + chr(0x10FFFF),
+        "own_text": wanted.own_text.lower(),
+        **dict(zip(("item_id", "after_condition", "variants"), after, strict=True)),
+    }
 
 
 def _items_under(wanted: ListingFilter) -> list[int] | None:
     """All items whose URN matches, in order, ignoring the rest of the filter; None if they are too many."""
-    ids = fetch_values(
-        "select id from items where urn >= %(urn)s and urn < %(behind_urn)s limit %(limit)s",
-        {**_item_values(wanted), "limit": _MOST_MATCHES + 1},
-    )
+    query = "select id from items where urn >= %(urn)s and urn < %(behind_urn)s limit %(limit)s"
+    ids = fetch_values(query, _values(wanted), limit=_MOST_MATCHES + 1)
     if len(ids) > _MOST_MATCHES:
         return None
     if wanted.words:
-        ids = fetch_values(
-            f"select id from items i where id = any(%(ids)b::int[]) and {_item_matches(wanted)}",
-            {**_item_values(wanted), "ids": ids},
-        )
+        query = f"select id from items i where id = any(%(ids)b::int[]) and {_item_matches(wanted)}"
+        ids = fetch_values(query, _values(wanted), ids=ids)
     return sorted(ids)
 
 
@@ -316,7 +301,7 @@ def _items_between(wanted: ListingFilter, first: int, last: int) -> list[int]:
         select i.id from items i where i.id between %(first)s and %(last)s and {_item_matches(wanted)}
         order by i.id limit %(limit)s
     """
-    return fetch_values(query, {**_item_values(wanted), "first": first, "last": last, "limit": _MOST_MATCHES})
+    return fetch_values(query, _values(wanted), first=first, last=last, limit=_MOST_MATCHES)
 
 
 def _item_further_on(seller_id: int, wanted: ListingFilter, after: ListingKey, listings: int) -> int | None:
@@ -326,7 +311,7 @@ def _item_further_on(seller_id: int, wanted: ListingFilter, after: ListingKey, l
         {"and hidden" if wanted.hidden else ""}
         order by item_id, condition, variants offset %(skipped)s limit 1
     """
-    found: int | None = fetch_value(query, {"seller_id": seller_id, "skipped": listings - 1, **_key_values(after)})
+    found: int | None = fetch_value(query, _values(wanted, after), seller_id=seller_id, skipped=listings - 1)
     return found
 
 
@@ -377,11 +362,7 @@ def find_sorted(
     Reads all of the seller's listings: half a second for two million.
     """
     sort = _SORTS[order]
-    conditions = _tests(wanted)
-    if wanted.condition is not None:
-        conditions.append("condition = %(condition)s::smallint")
-    if wanted.hidden:
-        conditions.append("hidden")
+    conditions = _limits(wanted) + _tests(wanted)
     if wanted.names_item:
         conditions.append(f"item_id in (select i.id from items i where {_item_matches(wanted)})")
     if after is not None:
@@ -393,24 +374,15 @@ def find_sorted(
         order by {sort.column} {"desc" if sort.is_descending else "asc"}, item_id, condition, variants
         limit %(limit)s
     """
-    rows = fetch(
-        query,
-        {
-            "condition": wanted.condition,
-            "limit": limit,
-            "value": after.value if after else None,
-            **_key_values(after.key if after else START),
-            **_item_values(wanted),
-            **_test_values(seller_id, wanted),
-        },
-    )
-    return [SortedKey(row.value, _key_of(row)) for row in rows]
+    value, key = after or (None, START)
+    rows = fetch(query, _values(wanted, key), seller_id=seller_id, value=value, limit=limit)
+    return [SortedKey(row.value, key_of(row)) for row in rows]
 
 
 def count(seller_id: int, *, at_most: int) -> int:
     """The number of the seller's listings, or ``at_most`` if there are more."""
     query = "select count(*) from (select 1 from listings where seller_id = %(seller_id)s limit %(limit)s) l"
-    return int(fetch_value(query, {"seller_id": seller_id, "limit": at_most}))
+    return int(fetch_value(query, seller_id=seller_id, limit=at_most))
 
 
 class WrittenBy(NamedTuple):
@@ -466,9 +438,9 @@ def describe(seller_id: int, keys: Collection[ListingKey]) -> list[FoundListing]
     if not keys:
         return []
     query = f"""
-        select i.urn, i.game, i."set" as set_name, i.name, i.number, l.condition, l.variants, {_FIELDS},
-            c.public_id as maker_id, c.file_name as maker_file, c.name as maker_name, l.created_line,
-            u.public_id as changer_id, u.file_name as changer_file, u.name as changer_name,
+        select i.urn, i.game, i."set" as set_name, i.name, i.number, l.condition, l.variants, {each("l", FIELD_NAMES)},
+            c.public_id as maker_id, c.file_name as maker_file, coalesce(c.name, c.file_name) as maker, l.created_line,
+            u.public_id as changer_id, u.file_name as changer_file, coalesce(u.name, u.file_name) as changer,
             case when l.put_back_import_id is null then l.updated_line end as updated_line, l.updated_at, l.edited_at
         from {_EACH_KEY}
         left join imports c on c.seller_id = %(seller_id)s and c.id = l.created_import_id and c.deleted_at is null
@@ -476,12 +448,8 @@ def describe(seller_id: int, keys: Collection[ListingKey]) -> list[FoundListing]
             and u.id = coalesce(l.put_back_import_id, l.updated_import_id)
         order by k.place
     """
-    rows = fetch(query, {"seller_id": seller_id, **key_arrays(keys)})
+    rows = fetch(query, seller_id=seller_id, **key_arrays(keys))
     return [_listed(row) for row in rows]
-
-
-#: The columns of the listing ``l`` that hold values.
-_FIELDS = each("l", (field.name for field in FIELDS.values()))
 
 
 def _listed(row: Any) -> FoundListing:
@@ -494,25 +462,19 @@ def _listed(row: Any) -> FoundListing:
         condition=Condition(row.condition),
         variants=row.variants,
         values=fields_of(row),
-        made_by=_origin(row.maker_id, row.maker_file, row.maker_name, row.created_line),
-        changed_by=_origin(row.changer_id, row.changer_file, row.changer_name, row.updated_line),
+        made_by=row.maker_id and WrittenBy(row.maker_id, row.maker_file, row.maker, row.created_line),
+        changed_by=row.changer_id and WrittenBy(row.changer_id, row.changer_file, row.changer, row.updated_line),
         updated_at=row.updated_at,
         edited_at=row.edited_at,
     )
-
-
-def _origin(public_id: UUID | None, file_name: str | None, name: str | None, line: int | None) -> WrittenBy | None:
-    if public_id is None or file_name is None:
-        return None
-    return WrittenBy(public_id, file_name, name or file_name, line)
 
 
 def export(seller_id: int, keys: Collection[ListingKey]) -> list[ExportedListing]:
     """Listings as they are exported, in the order of ``keys``."""
     if not keys:
         return []
-    query = f"select i.urn, l.condition, l.variants, {_FIELDS} from {_EACH_KEY} order by k.place"
-    rows = fetch(query, {"seller_id": seller_id, **key_arrays(keys)})
+    query = f"select i.urn, l.condition, l.variants, {each('l', FIELD_NAMES)} from {_EACH_KEY} order by k.place"
+    rows = fetch(query, seller_id=seller_id, **key_arrays(keys))
     return [ExportedListing(row.urn, row.condition, row.variants, fields_of(row)) for row in rows]
 
 
@@ -522,7 +484,7 @@ def count_by_item(seller_id: int, item_ids: Collection[int]) -> dict[int, int]:
         select item_id, count(*) as listings from listings
         where seller_id = %(seller_id)s and item_id = any(%(item_ids)s) group by item_id
     """
-    rows = fetch(query, {"seller_id": seller_id, "item_ids": [*item_ids]})
+    rows = fetch(query, seller_id=seller_id, item_ids=[*item_ids])
     return {row.item_id: row.listings for row in rows}
 
 
@@ -537,15 +499,10 @@ class ItemAt(NamedTuple):
 def find_item_at(item_id: int) -> ItemAt | None:
     """The item with an id, or else the last one before it."""
     query = 'select urn, "set" as set_name, name from items where id <= %(id)s order by id desc limit 1'
-    return next(iter(fetch_as(ItemAt, query, {"id": item_id})), None)
-
-
-def find_item_id(urn: str) -> int | None:
-    """The id of the item with a URN."""
-    return find_item_ids([urn]).get(urn)
+    return next(iter(fetch_as(ItemAt, query, id=item_id)), None)
 
 
 def find_item_ids(urns: Collection[str]) -> dict[str, int]:
     """The ids of the items with these URNs."""
-    rows = fetch("select urn, id from items where urn = any(%(urns)s)", {"urns": [*urns]})
+    rows = fetch("select urn, id from items where urn = any(%(urns)s)", urns=[*urns])
     return {row.urn: row.id for row in rows}
