@@ -5,20 +5,18 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-from app.queries import ImportKey, execute, fetch, fetch_as, fetch_value
+from app.queries import ImportKey, execute, fetch_as, fetch_value
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
+    CAN_REOPEN,
     GIVEN_UP,
     IMPORT_COMPLETED,
     IMPORT_PAUSED,
     IMPORT_RUNNING,
-    KIND_IMPORT,
-    KIND_UNDO,
+    ITS_UNDOS,
     LIVE_IMPORTS,
     PAUSED,
     QUEUED,
-    REOPENABLE_IMPORTS,
-    ROWS_TAKEN_FOR_GOOD,
     RUNNING,
 )
 from app.statuses import BatchStatus, ImportKind, ImportStatus
@@ -159,6 +157,7 @@ class Entry(NamedTuple):
 
     id: int
     at: datetime
+    actor_id: int | None
     actor: str
     via: str
     address: str
@@ -185,8 +184,7 @@ _IMPORTS = f"""
         i.source_removed_at is not null as source_removed, i.dealt_with_at is not null as is_dealt_with,
         coalesce((select taken + left_out from fixings f where f.seller_id = i.seller_id and f.import_id = i.id), 0)
             as closed,
-        exists (select from imports u where u.seller_id = i.seller_id and u.parent_id = i.id
-            and u.kind = {KIND_UNDO} and u.status = {IMPORT_COMPLETED}) as is_undone
+        exists ({ITS_UNDOS} and u.status = {IMPORT_COMPLETED}) as is_undone
     from imports i
     join sellers s on s.id = i.seller_id
     join batches b on b.seller_id = i.seller_id and b.import_id = i.id
@@ -202,21 +200,15 @@ def list_live(*, limit: int) -> list[ImportSeen]:
 
 def list_ended(*, limit: int) -> list[ImportSeen]:
     """The imports that ended last, newest first."""
-    return _imports(
-        "(i.seller_id, i.id) in (select seller_id, id from imports where finished_at is not null"
-        " order by finished_at desc limit %(limit)s)",
-        "i.finished_at desc",
-        limit=limit,
-    )
+    last = "select seller_id, id from imports where finished_at is not null order by finished_at desc limit %(limit)s"
+    return _imports(f"(i.seller_id, i.id) in ({last})", "i.finished_at desc", limit=limit)
 
 
 def list_given_up(*, limit: int) -> list[ImportSeen]:
     """The imports of which batches were given up and can be tried again, newest first; checks excluded."""
     condition = f"""
-        i.status in {REOPENABLE_IMPORTS} and i.kind = {KIND_IMPORT} and i.source_removed_at is null
-        and exists (select 1 from batches b where b.seller_id = i.seller_id and b.import_id = i.id and {GIVEN_UP})
-        and not exists (select 1 from imports child where child.seller_id = i.seller_id and child.parent_id = i.id
-            and child.retried_rows in {ROWS_TAKEN_FOR_GOOD})
+        {CAN_REOPEN}
+        and exists (select from batches b where b.seller_id = i.seller_id and b.import_id = i.id and {GIVEN_UP})
     """
     return _imports(condition, "i.id desc", limit=limit)
 
@@ -229,10 +221,8 @@ def find_import(public_id: uuid.UUID) -> ImportSeen | None:
 
 def _imports(condition: str, order: str, *, limit: int, **values: object) -> list[ImportSeen]:
     query = f"{_IMPORTS.format(condition=condition)} order by {order} limit %(limit)s"
-    rows = fetch(query, {"limit": limit, **values})
-    return [
-        ImportSeen(**row._mapping)._replace(kind=ImportKind(row.kind), status=ImportStatus(row.status)) for row in rows
-    ]
+    found = fetch_as(ImportSeen, query, limit=limit, **values)
+    return [one._replace(kind=ImportKind(one.kind), status=ImportStatus(one.status)) for one in found]
 
 
 def count_waiting() -> Waiting:
@@ -259,7 +249,7 @@ def count_waiting_by_seller(*, limit: int) -> list[SellerWaiting]:
         where b.status = {QUEUED} and i.status = {IMPORT_RUNNING}
         group by s.email order by batches desc, s.email limit %(limit)s
     """
-    return fetch_as(SellerWaiting, query, {"limit": limit})
+    return fetch_as(SellerWaiting, query, limit=limit)
 
 
 def count_paused() -> int:
@@ -311,7 +301,7 @@ def list_troubles(*, limit: int, key: ImportKey | None = None) -> list[Trouble]:
         {"where l.seller_id = %(seller_id)s and l.import_id = %(import_id)s" if key else ""}
         order by l.at desc limit %(limit)s
     """
-    return fetch_as(Trouble, query, {"limit": limit, **(key._asdict() if key else {})})
+    return fetch_as(Trouble, query, key, limit=limit)
 
 
 def list_crashing(*, times: int, hours: float, limit: int) -> list[Crashing]:
@@ -330,7 +320,7 @@ def list_crashing(*, times: int, hours: float, limit: int) -> list[Crashing]:
         having count(*) >= %(times)s
         order by count(*) desc, i.id, b.number limit %(limit)s
     """
-    return fetch_as(Crashing, query, {"times": times, "seconds": hours * 3600, "limit": limit})
+    return fetch_as(Crashing, query, times=times, seconds=hours * 3600, limit=limit)
 
 
 def list_batches(key: ImportKey) -> list[BatchSeen]:
@@ -340,28 +330,7 @@ def list_batches(key: ImportKey) -> list[BatchSeen]:
             failed, attempt, worker, reason, updated_at
         from batches b where seller_id = %(seller_id)s and import_id = %(import_id)s order by number
     """
-    rows = fetch(query, key._asdict())
-    return [BatchSeen(**row._mapping)._replace(status=BatchStatus(row.status)) for row in rows]
-
-
-class Deed(NamedTuple):
-    """An entry of the audit log about an import."""
-
-    at: datetime
-    actor_id: int | None
-    actor: str
-    via: str
-    action: str
-    detail: str
-
-
-def list_deeds(seller_id: int, public_id: uuid.UUID, *, limit: int) -> list[Deed]:
-    """What was done to an import of this seller, newest first."""
-    query = """
-        select at, actor_id, actor, via, action, detail from audit_log
-        where public_id = %(public_id)s and seller_id = %(seller_id)s order by id desc limit %(limit)s
-    """
-    return fetch_as(Deed, query, {"seller_id": seller_id, "public_id": public_id, "limit": limit})
+    return [one._replace(status=BatchStatus(one.status)) for one in fetch_as(BatchSeen, query, key)]
 
 
 def list_audit(*, limit: int, before: int | None = None, public_id: uuid.UUID | None = None) -> list[Entry]:
@@ -370,13 +339,13 @@ def list_audit(*, limit: int, before: int | None = None, public_id: uuid.UUID | 
     conditions += ["a.public_id = %(public_id)s"] if public_id else []
     conditions += ["a.id < %(before)s"] if before is not None else []
     query = f"""
-        select a.id, a.at, a.actor, a.via, a.address, a.action, coalesce(s.email, '') as email, a.public_id,
+        select a.id, a.at, a.actor_id, a.actor, a.via, a.address, a.action, coalesce(s.email, '') as email, a.public_id,
             i.file_name, a.detail
         from audit_log a left join sellers s on s.id = a.seller_id
         left join imports i on i.seller_id = a.seller_id and i.public_id = a.public_id
         where {" and ".join(conditions)} order by a.id desc limit %(limit)s
     """
-    return fetch_as(Entry, query, {"limit": limit, "before": before, "public_id": public_id})
+    return fetch_as(Entry, query, limit=limit, before=before, public_id=public_id)
 
 
 def note_workers(host: str, pids: Collection[int], *, gone: Collection[int] = ()) -> None:
@@ -388,24 +357,21 @@ def note_workers(host: str, pids: Collection[int], *, gone: Collection[int] = ()
         delete from workers where host = %(host)s and (pid = any(cast(%(gone)s as int[]))
             or heartbeat_at < {_NOW} - make_interval(secs => %(seconds)s) and %(is_alive)s)
     """
-    execute(query, {"host": host, "gone": list(gone), "seconds": _LEFT_BEHIND_SECONDS, "is_alive": bool(pids)})
+    execute(query, host=host, gone=list(gone), seconds=_LEFT_BEHIND_SECONDS, is_alive=bool(pids))
     query = f"""
         insert into workers (host, pid) select %(host)s, unnest(cast(%(pids)s as int[]))
         on conflict (host, pid) do update set heartbeat_at = {_NOW}
     """
-    execute(query, {"host": host, "pids": list(pids)})
+    execute(query, host=host, pids=list(pids))
 
 
 def forget_workers(*, silent_seconds: float) -> None:
     """Delete the workers of hosts that have not reported for this long."""
-    execute(
-        f"delete from workers where heartbeat_at < {_NOW} - make_interval(secs => %(seconds)s)",
-        {"seconds": silent_seconds},
-    )
+    query = f"delete from workers where heartbeat_at < {_NOW} - make_interval(secs => %(seconds)s)"
+    execute(query, seconds=silent_seconds)
 
 
 def forget_troubles(*, days: float) -> None:
     """Delete failed attempts that are older."""
-    execute(
-        f"delete from lost_attempts where at < {_NOW} - make_interval(secs => %(seconds)s)", {"seconds": days * 86_400}
-    )
+    query = f"delete from lost_attempts where at < {_NOW} - make_interval(secs => %(seconds)s)"
+    execute(query, seconds=days * 86_400)

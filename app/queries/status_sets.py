@@ -35,9 +35,15 @@ IMPORT_COMPLETED = sql_literal(ImportStatus.COMPLETED)
 IMPORT_FAILED = sql_literal(ImportStatus.FAILED)
 IMPORT_TERMINATED = sql_literal(ImportStatus.TERMINATED)
 LIVE_IMPORTS = sql_list(LIVE_IMPORT_STATUSES)
-REOPENABLE_IMPORTS = sql_list(REOPENABLE_IMPORT_STATUSES)
-#: Rows that must not be imported once more by reopening the batches that have left them.
-ROWS_TAKEN_FOR_GOOD = sql_list([RetriedRows.REMAINING, RetriedRows.WRITTEN])
+#: The undos ``u`` of the import.
+ITS_UNDOS = f"select from imports u where u.seller_id = i.seller_id and u.parent_id = i.id and u.kind = {KIND_UNDO}"
+#: See ``statuses.can_reopen``. Besides, the file must be there, and no other import may have taken up the rows that the
+#: given-up batches have left: they would be imported twice.
+CAN_REOPEN = f"""
+    i.status in {sql_list(REOPENABLE_IMPORT_STATUSES)} and i.kind = {KIND_IMPORT} and i.source_removed_at is null
+    and not exists (select from imports o where o.seller_id = i.seller_id and o.parent_id = i.id
+        and o.retried_rows in {sql_list([RetriedRows.REMAINING, RetriedRows.WRITTEN])})
+"""
 
 # Batches.
 QUEUED = sql_literal(BatchStatus.QUEUED)
@@ -50,10 +56,8 @@ ACTIVE_BATCHES = sql_list(ACTIVE_BATCH_STATUSES)
 GIVEN_UP_STATUS = sql_literal(GIVEN_UP_BATCH_STATUS)
 #: A batch that failed too often; its unprocessed rows are kept.
 GIVEN_UP = f"b.status = {GIVEN_UP_STATUS}"
-#: See ``models.Batch.waits_for_node``.
-WAITS_FOR_NODE = (
-    f"(b.status in {sql_list(ACTIVE_BATCH_STATUSES)} and b.reason is not null and b.fruitless_attempts = 0)"
-)
+#: At its last attempt the database node with its listings was away, which did not count as failed.
+WAITS_FOR_NODE = f"(b.status in {ACTIVE_BATCHES} and b.reason is not null and b.fruitless_attempts = 0)"
 
 # Conversions.
 CONVERSION_DRAFT = sql_literal(ConversionStatus.DRAFT)

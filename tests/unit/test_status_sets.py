@@ -51,7 +51,7 @@ def names(sql: str) -> set[str]:
     ("sql", "statuses"),
     [
         (status_sets.LIVE_IMPORTS, {"RUNNING", "PAUSED"}),
-        (status_sets.REOPENABLE_IMPORTS, {"RUNNING", "FAILED"}),
+        (status_sets.CAN_REOPEN, {"RUNNING", "FAILED", "IMPORT", "REMAINING", "WRITTEN"}),
         (status_sets.UNFINISHED_BATCHES, {"QUEUED", "RUNNING", "PAUSED"}),
         (status_sets.ACTIVE_BATCHES, {"QUEUED", "RUNNING"}),
         (status_sets.GIVEN_UP, {"FAILED"}),

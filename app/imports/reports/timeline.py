@@ -8,7 +8,7 @@ from app.audit import Action
 from app.imports.reports.progress import ImportProgress
 from app.imports.reports.summary import say_taken_up
 from app.queries import operations
-from app.queries.operations import Deed
+from app.queries.operations import Entry
 from app.statuses import ImportStatus
 
 #: The newest entries that are told.
@@ -55,7 +55,7 @@ class Event(NamedTuple):
 
 def get(one: ImportProgress, kin: Sequence[ImportProgress]) -> list[Event]:
     """What happened to ``one``, and to its rows in the imports among its ``kin``, oldest first."""
-    deeds = reversed(operations.list_deeds(one.key.seller_id, one.public_id, limit=_MOST))
+    deeds = reversed(operations.list_audit(public_id=one.public_id, limit=_MOST))
     events = [
         Event(first.at, _WORDS.get(Action(first.action), first.action.capitalize()), _by(one, first), _name_all(told))
         for told in _together(deed for deed in deeds if deed.action in {*Action})
@@ -68,9 +68,9 @@ def get(one: ImportProgress, kin: Sequence[ImportProgress]) -> list[Event]:
     return sorted(events, key=lambda event: event.at)
 
 
-def _together(deeds: Iterable[Deed]) -> Iterator[list[Deed]]:
+def _together(deeds: Iterable[Entry]) -> Iterator[list[Entry]]:
     """Deeds, oldest first, in the groups that are told in one line."""
-    told: list[Deed] = []
+    told: list[Entry] = []
     for deed in deeds:
         if told and not _goes_with(told[-1], deed):
             yield told
@@ -80,12 +80,12 @@ def _together(deeds: Iterable[Deed]) -> Iterator[list[Deed]]:
         yield told
 
 
-def _goes_with(last: Deed, deed: Deed) -> bool:
+def _goes_with(last: Entry, deed: Entry) -> bool:
     is_same = (last.action, last.actor_id, last.actor, last.via) == (deed.action, deed.actor_id, deed.actor, deed.via)
     return is_same and deed.action in {Action.CORRECT, Action.TAKE_BACK} and deed.at - last.at < _TOGETHER
 
 
-def _name_all(deeds: Sequence[Deed]) -> str:
+def _name_all(deeds: Sequence[Entry]) -> str:
     details = [*dict.fromkeys(deed.detail for deed in deeds if deed.detail)]
     more = len(details) - _MOST_NAMED
     return "; ".join([*details[:_MOST_NAMED], *([f"{more} more"] if more > 0 else [])])
@@ -101,7 +101,7 @@ def _list_later(one: ImportProgress, kin: Sequence[ImportProgress]) -> Iterator[
             yield Event(each.created_at, "Undo started:", "", "", each)
 
 
-def _by(one: ImportProgress, deed: Deed) -> str:
+def _by(one: ImportProgress, deed: Entry) -> str:
     if deed.via == "api" and deed.actor_id == one.key.seller_id:
         return f"by your {deed.actor}"
     if deed.actor_id == one.key.seller_id:

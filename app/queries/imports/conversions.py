@@ -2,14 +2,15 @@
 
 import uuid
 from collections.abc import Collection
+from datetime import timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Select, exists, false, func, select
 
 from app.extensions import db
 from app.models import Conversion, Import
-from app.queries import ConversionKey, ImportKey, change, fetch_as, fetch_value, older_than
-from app.queries.status_sets import ACTIVE_CONVERSIONS, CONVERSION_QUEUED, CONVERTED, KIND_IMPORT, KIND_UNDO
+from app.queries import ConversionKey, ImportKey, change, fetch_as, older_than
+from app.queries.status_sets import ACTIVE_CONVERSIONS, CONVERSION_QUEUED, CONVERTED, ITS_UNDOS, KIND_IMPORT
 from app.statuses import ACTIVE_CONVERSION_STATUSES, ImportKind
 
 _THIS = "seller_id = %(seller_id)s and id = %(conversion_id)s"
@@ -25,9 +26,7 @@ class WaitingConversion(NamedTuple):
 
 def find(seller_id: int, public_id: uuid.UUID) -> Conversion | None:
     """The seller's conversion with this public id; another seller's is not found."""
-    return db.session.scalar(
-        select(Conversion).where(Conversion.seller_id == seller_id, Conversion.public_id == public_id)
-    )
+    return db.session.scalar(select(Conversion).filter_by(seller_id=seller_id, public_id=public_id))
 
 
 def find_unfinished(seller_id: int, *, hours: int, limit: int) -> list[Conversion]:
@@ -39,7 +38,7 @@ def find_unfinished(seller_id: int, *, hours: int, limit: int) -> list[Conversio
         Conversion.seller_id == seller_id,
         Conversion.used_at.is_(None),
         Conversion.start_as.is_(None),
-        Conversion.updated_at > func.now() - func.make_interval(0, 0, 0, 0, hours),
+        Conversion.updated_at > func.now() - timedelta(hours=hours),
         func.coalesce(Conversion.scan["is_part"].as_boolean(), false()).is_(False),
     )
     return list(db.session.scalars(query.order_by(Conversion.updated_at.desc()).limit(limit)))
@@ -47,17 +46,13 @@ def find_unfinished(seller_id: int, *, hours: int, limit: int) -> list[Conversio
 
 def find_by_form(seller_id: int, form_key: uuid.UUID) -> Conversion | None:
     """The conversion that was created with this form key."""
-    return db.session.scalar(
-        select(Conversion).where(Conversion.seller_id == seller_id, Conversion.form_key == form_key)
-    )
+    return db.session.scalar(select(Conversion).filter_by(seller_id=seller_id, form_key=form_key))
 
 
 def find_of_import(key: ImportKey) -> Conversion | None:
     """The conversion that the file of an import comes from; None if it was uploaded in the import format."""
-    found = fetch_value(
-        "select conversion_id from imports where seller_id = %(seller_id)s and id = %(import_id)s", key._asdict()
-    )
-    return None if found is None else db.session.get(Conversion, (key.seller_id, found))
+    query = select(Conversion).join(Import, _IS_ITS_IMPORT)
+    return db.session.scalar(query.where(Import.seller_id == key.seller_id, Import.id == key.import_id))
 
 
 def find_of_imports(seller_id: int, public_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Conversion]:
@@ -78,8 +73,7 @@ def list_imports(key: ConversionKey) -> list[Import]:
 
 
 def _of_conversion(key: ConversionKey) -> Select[Import]:
-    query = select(Import).where(Import.seller_id == key.seller_id, Import.conversion_id == key.conversion_id)
-    return query.where(Import.deleted_at.is_(None)).order_by(Import.id.desc())
+    return select(Import).filter_by(**key._asdict(), deleted_at=None).order_by(Import.id.desc())
 
 
 def mark_decided(key: ImportKey) -> None:
@@ -88,8 +82,7 @@ def mark_decided(key: ImportKey) -> None:
         update conversions d set scan = d.scan || jsonb_build_object('is_decided', true)
         from imports i join conversions c on c.seller_id = i.seller_id and c.id = i.conversion_id
         where d.seller_id = %(seller_id)s and i.seller_id = %(seller_id)s and i.id = %(import_id)s
-          and i.kind = {KIND_IMPORT} and d.id = c.decides and not exists (
-            select from imports u where u.seller_id = i.seller_id and u.parent_id = i.id and u.kind = {KIND_UNDO})
+          and i.kind = {KIND_IMPORT} and d.id = c.decides and not exists ({ITS_UNDOS})
     """
     change(query, key)
 
@@ -110,12 +103,12 @@ def find_next_to_dispatch(limit: int) -> list[WaitingConversion]:
           and {older_than("updated_at", "3.0 * power(greatest(fruitless_attempts - 1, 0), 2)")}
           and not exists (
             select 1 from conversions o where o.seller_id = c.seller_id and o.status in {ACTIVE_CONVERSIONS}
-              and (o.dispatched_at is not null))
+              and o.dispatched_at is not null)
         order by seller_id, id
         limit greatest(0, %(limit)s - (
             select count(*) from conversions where status in {ACTIVE_CONVERSIONS} and dispatched_at is not null))
     """
-    return fetch_as(_waiting, query, {"limit": limit})
+    return fetch_as(_waiting, query, limit=limit)
 
 
 def find_dispatched(*, older_than_seconds: float) -> list[WaitingConversion]:
@@ -124,7 +117,7 @@ def find_dispatched(*, older_than_seconds: float) -> list[WaitingConversion]:
         select seller_id, id as conversion_id, attempt from conversions
         where status = {CONVERSION_QUEUED} and {older_than("dispatched_at", "%(seconds)s")}
     """
-    return fetch_as(_waiting, query, {"seconds": older_than_seconds})
+    return fetch_as(_waiting, query, seconds=older_than_seconds)
 
 
 def _waiting(*, attempt: int, **key: int) -> WaitingConversion:
@@ -147,26 +140,20 @@ def find_to_start() -> list[ConversionKey]:
 
 def note_hindrance(key: ConversionKey, reason: str) -> None:
     """Record why a converted file was not started, unless another process has; it is not tried again by itself."""
-    change(
-        f"update conversions set start_as = null, reason = %(reason)s where {_THIS} and used_at is null",
-        key,
-        reason=reason,
-    )
+    query = f"update conversions set start_as = null, reason = %(reason)s where {_THIS} and used_at is null"
+    change(query, key, reason=reason)
 
 
 def let_go(key: ConversionKey) -> bool:
     """Delete a conversion that is neither under way nor was ever imported or checked. Returns whether it did."""
-    return change(
-        f"delete from conversions where {_THIS} and used_at is null and status not in {ACTIVE_CONVERSIONS}", key
-    )
+    query = f"delete from conversions where {_THIS} and used_at is null and status not in {ACTIVE_CONVERSIONS}"
+    return change(query, key)
 
 
 def find_old_drafts(*, days: int, limit: int) -> list[Conversion]:
     """The drafts, and the conversions that were never imported or checked, that nobody has touched for that long."""
-    old = Conversion.updated_at < func.now() - func.make_interval(0, 0, 0, days)
-    query = select(Conversion).where(
-        old, Conversion.used_at.is_(None), Conversion.status.not_in(ACTIVE_CONVERSION_STATUSES)
-    )
+    is_over = Conversion.used_at.is_(None) & Conversion.status.not_in(ACTIVE_CONVERSION_STATUSES)
+    query = select(Conversion).where(is_over, Conversion.updated_at < func.now() - timedelta(days=days))
     return list(db.session.scalars(query.order_by(Conversion.updated_at).limit(limit)))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from app.queries import ImportKey, change, fetch_as
 from app.queries.imports.retention import StoredFile
-from app.queries.status_sets import KIND_UNDO
+from app.queries.status_sets import ITS_UNDOS, KIND_UNDO
 
 _THIS = "seller_id = %(seller_id)s and id = %(import_id)s and deleted_at is null"
 
@@ -33,9 +33,7 @@ def delete(key: ImportKey) -> bool:
         update imports i set deleted_at = clock_timestamp(), parent_id = null, retried_rows = null, form_key = null,
             is_unseen = false
         where {_THIS} and finished_at is not null and (kind <> {KIND_UNDO} or parent_id is null)
-          and not exists (
-            select from imports u where u.seller_id = i.seller_id and u.parent_id = i.id and u.kind = {KIND_UNDO}
-              and u.finished_at is null)
+          and not exists ({ITS_UNDOS} and u.finished_at is null)
     """
     deleted = change(query, key)
     if deleted:
@@ -58,7 +56,7 @@ def find_deleted(*, limit: int, without: Collection[int] = ()) -> list[ImportKey
             or created_at < clock_timestamp() - interval '1 day') and seller_id <> all(%(without)s::int[])
         order by deleted_at limit %(limit)s
     """
-    return fetch_as(ImportKey, query, {"limit": limit, "without": [*without]})
+    return fetch_as(ImportKey, query, limit=limit, without=[*without])
 
 
 def let_go_of_source(key: ImportKey) -> list[StoredFile]:
@@ -70,7 +68,7 @@ def let_go_of_source(key: ImportKey) -> list[StoredFile]:
         update imports set source_removed_at = coalesce(source_removed_at, clock_timestamp())
         where seller_id = %(seller_id)s and id = %(import_id)s returning seller_id, storage_key
     """
-    return fetch_as(StoredFile, query, key._asdict())
+    return fetch_as(StoredFile, query, key)
 
 
 def drop_deleted(key: ImportKey) -> None:

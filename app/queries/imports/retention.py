@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
-from app.queries import ImportKey, delete_some, execute, fetch, fetch_as
-from app.queries.status_sets import KIND_UNDO
+from app.queries import ImportKey, change, delete_some, execute, fetch, fetch_as
+from app.queries.status_sets import ITS_UNDOS
 
 #: The failed rows, and the tables that are deleted with them. They have no foreign keys: see ``models``.
 _ERROR_TABLES = (
@@ -13,7 +13,6 @@ _ERROR_TABLES = (
 )
 
 _OLD = "i.finished_at < clock_timestamp() - make_interval(days => %(days)s)"
-
 
 #: The storage key of what an attempt at a conversion has written: its public id, the attempt, and which file it is.
 _WRITTEN = r"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-([0-9]+)\.([a-z]+)$"
@@ -36,7 +35,7 @@ def find_old_sources(*, days: int, limit: int) -> list[StoredFile]:
               and (o.finished_at is null or o.finished_at >= clock_timestamp() - make_interval(days => %(days)s)))
         limit %(limit)s
     """
-    return fetch_as(StoredFile, query, {"days": days, "limit": limit})
+    return fetch_as(StoredFile, query, days=days, limit=limit)
 
 
 def give_up_source(file: StoredFile, *, days: int) -> bool:
@@ -45,21 +44,18 @@ def give_up_source(file: StoredFile, *, days: int) -> bool:
     A transaction that starts another import of the file locks the one it comes from (``hold_source``), so this waits
     for it and sees the new import.
     """
-    values = {**file._asdict(), "days": days}
-    execute(
-        "select 1 from imports where seller_id = %(seller_id)s and storage_key = %(storage_key)s for no key update",
-        values,
-    )
+    query = """
+        select 1 from imports where seller_id = %(seller_id)s and storage_key = %(storage_key)s for no key update
+    """
+    execute(query, file)
     query = """
         update imports set source_removed_at = clock_timestamp()
         where seller_id = %(seller_id)s and storage_key = %(storage_key)s and source_removed_at is null
           and not exists (
             select 1 from imports o where o.seller_id = %(seller_id)s and o.storage_key = %(storage_key)s
               and (o.finished_at is null or o.finished_at >= clock_timestamp() - make_interval(days => %(days)s)))
-        returning 1
     """
-    given_up = fetch(query, values)
-    return bool(given_up)
+    return change(query, file, days=days)
 
 
 def hold_source(key: ImportKey) -> bool:
@@ -68,8 +64,7 @@ def hold_source(key: ImportKey) -> bool:
         select 1 from imports where seller_id = %(seller_id)s and id = %(import_id)s and source_removed_at is null
         for share
     """
-    held = fetch(query, key._asdict())
-    return bool(held)
+    return bool(fetch(query, key))
 
 
 def find_unneeded(keys: Collection[StoredFile]) -> list[StoredFile]:
@@ -92,11 +87,8 @@ def find_unneeded(keys: Collection[StoredFile]) -> list[StoredFile]:
               and cast(c.attempt as text) = part[2]
               and (c.source_removed_at is null or part[3] in ('origins', 'added')))
     """
-    return fetch_as(
-        StoredFile,
-        query,
-        {"sellers": [key.seller_id for key in keys], "names": [key.storage_key for key in keys], "written": _WRITTEN},
-    )
+    sellers, names = [key.seller_id for key in keys], [key.storage_key for key in keys]
+    return fetch_as(StoredFile, query, sellers=sellers, names=names, written=_WRITTEN)
 
 
 def find_old_errors(*, days: int, limit: int, without: Collection[int] = ()) -> list[ImportKey]:
@@ -106,12 +98,8 @@ def find_old_errors(*, days: int, limit: int, without: Collection[int] = ()) -> 
 
 def find_old_imports(*, days: int, limit: int, without: Collection[int] = ()) -> list[ImportKey]:
     """The imports that ended that long ago, but for these sellers. An import is kept as long as its retry."""
-    return _find(
-        f"{_OLD} and not exists (select 1 from imports c where c.seller_id = i.seller_id and c.parent_id = i.id)",
-        days=days,
-        limit=limit,
-        without=without,
-    )
+    has_retry = "exists (select 1 from imports c where c.seller_id = i.seller_id and c.parent_id = i.id)"
+    return _find(f"{_OLD} and not {has_retry}", days=days, limit=limit, without=without)
 
 
 def find_old_earlier_values(*, days: int, limit: int, without: Collection[int] = ()) -> list[ImportKey]:
@@ -121,9 +109,7 @@ def find_old_earlier_values(*, days: int, limit: int, without: Collection[int] =
     """
     condition = f"""
         {_OLD} and (i.seller_id, i.id) in (select seller_id, import_id from earlier_values)
-        and not exists (
-            select from imports u where u.seller_id = i.seller_id and u.parent_id = i.id and u.kind = {KIND_UNDO}
-              and u.finished_at is null)
+        and not exists ({ITS_UNDOS} and u.finished_at is null)
     """
     return _find(condition, days=days + 1, limit=limit, without=without)
 
@@ -138,7 +124,7 @@ def _find(condition: str, *, days: int, limit: int, without: Collection[int]) ->
         select i.seller_id, i.id as import_id from imports i
         where {condition} and i.seller_id <> all(%(without)s::int[]) order by i.finished_at limit %(limit)s
     """
-    return fetch_as(ImportKey, query, {"days": days, "limit": limit, "without": [*without]})
+    return fetch_as(ImportKey, query, days=days, limit=limit, without=[*without])
 
 
 def delete_some_errors(key: ImportKey) -> bool:
@@ -156,12 +142,10 @@ def mark_errors_removed(key: ImportKey) -> None:
         update imports set errors_removed_at = clock_timestamp()
         where seller_id = %(seller_id)s and id = %(import_id)s and finished_at is not null
     """
-    execute(query, key._asdict())
+    execute(query, key)
 
 
 def delete_import(key: ImportKey) -> None:
     """Delete an import that is over, with its batches; what chunks have written must be gone already."""
-    execute(
-        "delete from imports where seller_id = %(seller_id)s and id = %(import_id)s and finished_at is not null",
-        key._asdict(),
-    )
+    query = "delete from imports where seller_id = %(seller_id)s and id = %(import_id)s and finished_at is not null"
+    execute(query, key)

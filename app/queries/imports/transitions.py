@@ -17,6 +17,7 @@ from app.queries import (
     change,
     commit_together,
     driver_cursor,
+    execute,
     fetch,
     fetch_as,
     fetch_value,
@@ -27,6 +28,7 @@ from app.queries.imports.lookups import IN_TURN, REST_SECONDS, WaitingBatch
 from app.queries.items import VERSION
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
+    CAN_REOPEN,
     COMPLETED,
     CONVERSION_QUEUED,
     GIVEN_UP,
@@ -36,12 +38,9 @@ from app.queries.status_sets import (
     IMPORT_PAUSED,
     IMPORT_RUNNING,
     IMPORT_TERMINATED,
-    KIND_IMPORT,
     LIVE_IMPORTS,
     PAUSED,
     QUEUED,
-    REOPENABLE_IMPORTS,
-    ROWS_TAKEN_FOR_GOOD,
     RUNNING,
     TERMINATED,
     UNFINISHED_BATCHES,
@@ -54,6 +53,9 @@ _THIS_IMPORT = "i.seller_id = %(seller_id)s and i.id = %(import_id)s"
 _END_NUMBER = "nextval(pg_get_serial_sequence('imports', 'id'))"
 _ITS_BATCHES = "b.seller_id = %(seller_id)s and b.import_id = %(import_id)s"
 _THIS_BATCH = f"{_ITS_BATCHES} and b.number = %(number)s"
+_THIS_ATTEMPT = f"{_THIS_BATCH} and b.status = {RUNNING} and b.attempt = %(attempt)s"
+_PAUSED = f"status = {PAUSED}, dispatched_at = null, updated_at = {_NOW}"
+_QUEUED_AGAIN = f"status = {QUEUED}, attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}"
 
 #: Maximum number of pauses in an import's history; further ones take effect, but are not recorded.
 _PAUSES_NOTED = 100
@@ -151,13 +153,9 @@ def settle_pause(key: ImportKey) -> bool:
         where {_THIS_IMPORT} and i.status = {IMPORT_RUNNING} and i.pause_requested_at is not null
         for no key update
     """
-    if not fetch(query, key._asdict()):
+    if not fetch(query, key):
         return False
-    query = f"""
-        update batches b set status = {PAUSED}, dispatched_at = null, updated_at = {_NOW}
-        where {_ITS_BATCHES} and b.status = {QUEUED}
-    """
-    change(query, key)
+    change(f"update batches b set {_PAUSED} where {_ITS_BATCHES} and b.status = {QUEUED}", key)
     query = f"""
         update imports i set status = {IMPORT_PAUSED}, pause_requested_at = null,
             pauses = case when cardinality(i.pauses) < %(noted)s then i.pauses || {_NOW} else i.pauses end
@@ -180,11 +178,7 @@ def resume(key: ImportKey) -> bool:
     """
     if not change(query, key):
         return False
-    query = f"""
-        update batches b set status = {QUEUED}, attempt = attempt + 1, dispatched_at = null, updated_at = {_NOW}
-        where {_ITS_BATCHES} and b.status = {PAUSED}
-    """
-    change(query, key)
+    change(f"update batches b set {_QUEUED_AGAIN} where {_ITS_BATCHES} and b.status = {PAUSED}", key)
     return True
 
 
@@ -227,7 +221,7 @@ def settle_finished(key: ImportKey) -> ImportStatus | None:
             select 1 from batches b where {_ITS_BATCHES} and b.status in {UNFINISHED_BATCHES})
         returning i.status
     """
-    settled = fetch_value(query, key._asdict())
+    settled = fetch_value(query, key)
     if settled is None:
         return None
     status = ImportStatus(settled)
@@ -261,7 +255,7 @@ def dispatch_next(window: int) -> list[WaitingBatch]:
         returning free.place, b.seller_id, b.import_id, b.number, b.attempt,
             set_config('synchronous_commit', 'off', true)
     """
-    rows = fetch(query, {"window": window, "rest_seconds": REST_SECONDS})
+    rows = fetch(query, window=window, rest_seconds=REST_SECONDS)
     in_turn = sorted(rows, key=lambda row: row.place)
     return [WaitingBatch(BatchKey(row.seller_id, row.import_id, row.number), row.attempt) for row in in_turn]
 
@@ -302,7 +296,7 @@ def lock_for_chunk(key: BatchKey, attempt: int) -> Fence | None:
         select b.cursor, i.pause_requested_at is not null as is_pausing,
             to_regclass('pg_dist_node') is not null as is_on_cluster, set_config('application_name', %(chunk)s, true)
         from batches b join imports i on i.seller_id = b.seller_id and i.id = b.import_id
-        where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = %(attempt)s
+        where {_THIS_ATTEMPT}
         for no key update of b
     """
     row = _fetch(query, key, attempt=attempt, chunk=CHUNK)
@@ -335,29 +329,21 @@ def advance(key: BatchKey, by: Advance) -> BatchStatus:
 def pause_batch(key: BatchKey, attempt: int) -> bool:
     """Stop a running batch at its cursor because its import is pausing."""
     query = f"""
-        update batches b set status = {PAUSED}, dispatched_at = null, updated_at = {_NOW}
-        from imports i
-        where {_THIS_BATCH} and {_THIS_IMPORT} and b.status = {RUNNING} and b.attempt = %(attempt)s
-          and i.pause_requested_at is not null
+        update batches b set {_PAUSED} from imports i
+        where {_THIS_ATTEMPT} and {_THIS_IMPORT} and i.pause_requested_at is not null
     """
     return change(query, key, attempt=attempt)
 
 
 def release(key: BatchKey, attempt: int) -> bool:
     """Return a running batch to the queue at its cursor: its worker is shutting down."""
-    query = f"""
-        update batches b set status = {QUEUED}, attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
-        where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = %(attempt)s
-    """
-    return change(query, key, attempt=attempt)
+    return change(f"update batches b set {_QUEUED_AGAIN} where {_THIS_ATTEMPT}", key, attempt=attempt)
 
 
 def wait_for_node(key: BatchKey, attempt: int, *, reason: str) -> bool:
     """Return a running batch to the queue because the database node with its listings is away: no failed attempt."""
     query = f"""
-        update batches b set status = {QUEUED}, attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW},
-            fruitless_attempts = 0, reason = %(reason)s
-        where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = %(attempt)s
+        update batches b set {_QUEUED_AGAIN}, fruitless_attempts = 0, reason = %(reason)s where {_THIS_ATTEMPT}
     """
     return change(query, key, attempt=attempt, reason=reason)
 
@@ -369,8 +355,7 @@ def end_attempt(key: BatchKey, attempt: int, *, reason: str, max_fruitless_attem
     """
     query = f"""
         with ended as (
-            update batches b set {_AFTER_TROUBLE}
-            where {_THIS_BATCH} and b.status = {RUNNING} and b.attempt = %(attempt)s
+            update batches b set {_AFTER_TROUBLE} where {_THIS_ATTEMPT}
             returning b.seller_id, b.import_id, b.number, b.attempt, b.worker, b.reason, b.status
         )
         {_REMEMBER}
@@ -383,26 +368,16 @@ def end_attempt(key: BatchKey, attempt: int, *, reason: str, max_fruitless_attem
 def reopen(key: ImportKey) -> int:
     """Requeue the given-up batches of an import at their cursors. Returns their number.
 
-    The import, if it had FAILED, runs again. Nothing is requeued of a check, of an import that is paused or terminated
-    or whose file is gone, or if another import has taken up the remaining rows: they would be imported twice.
+    The import, if it had FAILED, runs again. Nothing is requeued of an import that cannot be reopened.
     """
-    query = f"""
-        select 1 from imports i
-        where {_THIS_IMPORT} and i.status in {REOPENABLE_IMPORTS} and i.kind = {KIND_IMPORT}
-          and i.source_removed_at is null and i.deleted_at is null
-          and not exists (select 1 from imports child where child.seller_id = i.seller_id and child.parent_id = i.id
-            and child.retried_rows in {ROWS_TAKEN_FOR_GOOD})
-        for no key update
-    """
-    if not fetch(query, key._asdict()):
+    query = f"select 1 from imports i where {_THIS_IMPORT} and {CAN_REOPEN} and i.deleted_at is null for no key update"
+    if not fetch(query, key):
         return 0
     query = f"""
-        update batches b set status = {QUEUED}, finished_at = null, fruitless_attempts = 0,
-            reason = null, attempt = b.attempt + 1, dispatched_at = null, updated_at = {_NOW}
+        update batches b set {_QUEUED_AGAIN}, finished_at = null, fruitless_attempts = 0, reason = null
         where {_ITS_BATCHES} and {GIVEN_UP}
-        returning b.number
     """
-    reopened = len(fetch(query, key._asdict()))
+    reopened = execute(query, key)
     if reopened:
         query = f"""
             update imports i set status = {IMPORT_RUNNING}, finished_at = null, end_number = null, dealt_with_at = null
@@ -430,13 +405,14 @@ def reclaim_expired(*, lease_seconds: float, max_fruitless_attempts: int) -> lis
         ), remembered as ({_REMEMBER})
         select seller_id, import_id, number, attempt, status from ended
     """
-    values = {
-        "lease_seconds": lease_seconds,
-        "max_fruitless_attempts": max_fruitless_attempts,
-        "reason": "Its worker stopped responding.",
-        "detail": "No heartbeat within the lease.",
-    }
-    return fetch_as(_reclaimed, query, values)
+    return fetch_as(
+        _reclaimed,
+        query,
+        lease_seconds=lease_seconds,
+        max_fruitless_attempts=max_fruitless_attempts,
+        reason="Its worker stopped responding.",
+        detail="No heartbeat within the lease.",
+    )
 
 
 def _reclaimed(*, attempt: int, status: str, **key: int) -> Reclaimed:
