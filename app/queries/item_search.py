@@ -1,15 +1,12 @@
 """Searches the catalog for people: by the beginnings of words, by set, by URN and by the ids of other marketplaces."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from app.catalog_words import ITEM_WORDS, words_query
+from app.catalog_words import words_query
 from app.csvfile.contract import NamedBy, name_key
 from app.queries import fetch_as
-from app.queries.items import SOURCES
+from app.queries.items import SOURCES, WORDS
 from app.queries.items_by_set import NamedSet
-
-# A percent sign begins a parameter.
-_WORDS = ITEM_WORDS.replace("%", "%%")
 
 
 class ItemFilter(NamedTuple):
@@ -24,11 +21,6 @@ class ItemFilter(NamedTuple):
     #: The game and the name of a set, which name it together.
     game: str = ""
     set_name: str = ""
-
-    @property
-    def set_key(self) -> str:
-        """The beginning of the name keys of all items in the set; empty if it filters by no set."""
-        return name_key(self.game, self.set_name, "") if self.set_name else ""
 
 
 #: The whole catalog.
@@ -64,53 +56,37 @@ def find(wanted: ItemFilter, *, limit: int) -> list[FoundItem]:
         )
         select
             id, urn, game, "set" as set_name, name, "number", rarity, variants,
-            {_ids("cardmarket")} as cardmarket_ids, {_ids("tcgplayer")} as tcgplayer_ids
+            {_ids(NamedBy.CARDMARKET_ID)} as cardmarket_ids, {_ids(NamedBy.TCGPLAYER_ID)} as tcgplayer_ids
         from found
         order by
             split_part(name_key, chr(31), 3) <> %(name)s, game, "set",
             "number" !~ '^[0-9]', substring("number" from '[0-9]{{1,18}}')::bigint, "number", urn
     """
-    return fetch_as(FoundItem, query, _values(wanted) | {"limit": limit})
+    # Each in the set has a name key that begins so; and no text contains the last of all characters.
+    set_key, last = name_key(wanted.game, wanted.set_name, ""), chr(0x10FFFF)
+    values = {"words": words_query(wanted.words), "name": " ".join(wanted.words), "behind_urn": wanted.urn + last}
+    return fetch_as(FoundItem, query, wanted, **values, set_key=set_key, behind_set=set_key + last, limit=limit)
 
 
 def _conditions(wanted: ItemFilter) -> list[str]:
     named = []
     if wanted.words:
-        named.append(f"{_WORDS} @@ %(words)s::tsquery")
+        named.append(f"{WORDS} @@ %(words)s::tsquery")
     if wanted.urn:
         named.append("(urn >= %(urn)s and urn < %(behind_urn)s)")
     if wanted.external_id is not None:
         # As an array, so that the planner can combine it with an index of words.
-        named.append(
-            "id = any(array(select item_id from external_ids "
-            "where source = any(%(sources)s) and external_id = %(external_id)s))"
-        )
+        is_its = f"source in {(*SOURCES.values(),)} and external_id = %(external_id)s"
+        named.append(f"id = any(array(select item_id from external_ids where {is_its}))")
     conditions = [f"({' or '.join(named)})"] if named else []
     if wanted.set_name:
         conditions.append("name_key >= %(set_key)s and name_key < %(behind_set)s")
     return conditions
 
 
-def _ids(source: str) -> str:
+def _ids(source: NamedBy) -> str:
     """SQL for: the ids of an item at a marketplace, in order."""
-    return f"array(select external_id from external_ids where source = %({source})s and item_id = id order by 1)"
-
-
-def _values(wanted: ItemFilter) -> dict[str, Any]:
-    # No text contains the last of all characters.
-    last = chr(0x10FFFF)
-    return {
-        "words": words_query(wanted.words),
-        "name": " ".join(wanted.words),
-        "external_id": wanted.external_id,
-        "sources": [*SOURCES.values()],
-        "cardmarket": SOURCES[NamedBy.CARDMARKET_ID],
-        "tcgplayer": SOURCES[NamedBy.TCGPLAYER_ID],
-        "urn": wanted.urn,
-        "behind_urn": wanted.urn + last,
-        "set_key": wanted.set_key,
-        "behind_set": wanted.set_key + last,
-    }
+    return f"array(select external_id from external_ids where source = {SOURCES[source]} and item_id = id order by 1)"
 
 
 def list_sets(*, limit: int) -> list[NamedSet]:
@@ -130,4 +106,4 @@ def list_sets(*, limit: int) -> list[NamedSet]:
         )
         select game, name from found
     """
-    return fetch_as(NamedSet, query, {"limit": limit})
+    return fetch_as(NamedSet, query, limit=limit)

@@ -2,12 +2,13 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 import pyarrow as pa
 
+from app.catalog_words import ITEM_WORDS
 from app.csvfile.contract import ItemName, NamedBy
 from app.queries import driver_cursor, fetch, fetch_value, fetch_values
 from app.queries.copy_out import iter_batches
@@ -34,8 +35,8 @@ def resolve(names: Iterable[ItemName]) -> dict[ItemName, list[CatalogItem]]:
         wanted[named_by].add(name)
     found: defaultdict[ItemName, list[CatalogItem]] = defaultdict(list)
     for named_by, values in wanted.items():
-        for row in fetch(_LOOKUPS[named_by], {"names": list(values), "source": SOURCES.get(named_by)}):
-            found[named_by, row.name].append(CatalogItem(row.id, row.urn, split_variants(row.variants)))
+        for row in fetch(lookup(named_by, f"i.id, i.urn, {VARIANTS}"), names=[*values]):
+            found[named_by, row.key].append(CatalogItem(row.id, row.urn, split_variants(row.variants)))
     return found
 
 
@@ -47,23 +48,19 @@ def split_variants(joined: str) -> frozenset[str]:
 
 #: SQL: the variants of the item ``i``. Arrays are slow to read, and no variant contains the separator.
 VARIANTS = "array_to_string(i.variants, '|') as variants"
+#: SQL: the words of an item. A percent sign begins a parameter.
+WORDS = ITEM_WORDS.replace("%", "%%")
 
-_BY_ID = f"""
-    select e.external_id as name, i.id, i.urn, {VARIANTS}
-    from external_ids e join items i on i.id = e.item_id
-    where e.source = %(source)s and e.external_id = any(%(names)b::bigint[])
-    order by i.urn
-"""
 
-_LOOKUPS = {
-    NamedBy.URN: f"select urn as name, id, urn, {VARIANTS} from items i where urn = any(%(names)b::text[])",
-    NamedBy.CARDMARKET_ID: _BY_ID,
-    NamedBy.TCGPLAYER_ID: _BY_ID,
-    NamedBy.NAME: f"""
-        select name_key as name, id, urn, {VARIANTS} from items i
-        where name_key = any(%(names)b::text[]) order by urn
-    """,
-}
+def lookup(named_by: NamedBy, columns: str) -> str:
+    """SQL: ``columns`` of the items ``i`` that each of the ``names`` can mean, by URN, and as ``key`` the name."""
+    if named_by in SOURCES:
+        return f"""
+            select e.external_id as key, {columns} from external_ids e join items i on i.id = e.item_id
+            where e.source = {SOURCES[named_by]} and e.external_id = any(%(names)b::bigint[]) order by i.urn
+        """
+    key = f"i.{_TREES[named_by].key}"
+    return f"select {key} as key, {columns} from items i where {key} = any(%(names)b::text[]) order by i.urn"
 
 
 def iter_items() -> Iterator[pa.RecordBatch]:
@@ -93,31 +90,6 @@ def count_names() -> dict[NamedBy, int]:
         "select count(*) as urns, (select count(*) from (select distinct name_key from items) n) as names from items"
     )
     return {NamedBy.URN: found.urns, NamedBy.NAME: found.names}
-
-
-class ItemDescription(NamedTuple):
-    """An item with what distinguishes it for people."""
-
-    urn: str
-    game: str
-    set_name: str
-    name: str
-    number: str
-    rarity: str
-
-
-def describe(named_by: NamedBy, values: Collection[str]) -> dict[str, list[ItemDescription]]:
-    """The items with each of the URNs or ``name_key``s, ordered by URN."""
-    key = _TREES[named_by].key
-    found: defaultdict[str, list[ItemDescription]] = defaultdict(list)
-    query = f"""
-        select {key} as value, urn, game, "set" as set_name, name, number, rarity from items
-        where {key} = any(%(values)b::text[]) order by urn
-    """
-    rows = fetch(query, {"values": [*values]})
-    for row in rows:
-        found[row.value].append(ItemDescription(row.urn, row.game, row.set_name, row.name, row.number, row.rarity))
-    return found
 
 
 class _Tree(NamedTuple):
@@ -173,16 +145,8 @@ def list_steps(named_by: NamedBy, path: str, *, limit: int) -> list[str]:
         )
         select substr(path, %(skip)s) from found where path is not null
     """
-    return fetch_values(
-        query,
-        {
-            "path": path,
-            "skip": len(path) + 1,
-            "step": f"[^{separators}]*[{separators}]?",
-            "separators": [*separators],
-            "limit": limit,
-        },
-    )
+    step = f"[^{separators}]*[{separators}]?"
+    return fetch_values(query, path=path, skip=len(path) + 1, step=step, separators=[*separators], limit=limit)
 
 
 #: SQL: identifies this version of the catalog. Every change gives it another one, and no two databases have the same
@@ -256,18 +220,17 @@ def replace(new_items: Iterable[NewItem]) -> Replaced:
             where item_id in (select i.id from items i join new_items n on n.urn = i.urn)
         """
         cursor.execute(query)
-        query = """
+        query = f"""
             insert into external_ids (source, external_id, item_id)
             select s.source, x.external_id, i.id
             from new_items n join items i on i.urn = n.urn
-            cross join lateral (values (%(cardmarket)s, n.cardmarket_ids), (%(tcgplayer)s, n.tcgplayer_ids))
-                as s (source, ids)
+            cross join lateral (values
+                ({SOURCES[NamedBy.CARDMARKET_ID]}, n.cardmarket_ids), ({SOURCES[NamedBy.TCGPLAYER_ID]}, n.tcgplayer_ids)
+            ) as s (source, ids)
             cross join lateral unnest(s.ids) as x (external_id)
             order by 1, 2, 3
         """
-        cursor.execute(
-            query, {"cardmarket": SOURCES[NamedBy.CARDMARKET_ID], "tcgplayer": SOURCES[NamedBy.TCGPLAYER_ID]}
-        )
+        cursor.execute(query)
         cursor.execute("update catalog set version = version + 1")
     return Replaced(len(are_new), sum(are_new))
 

@@ -1,12 +1,12 @@
 """The catalog as other tools name its items: set by set, and by ids, with what people call them."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from app.catalog_words import ITEM_WORDS
 from app.csvfile.contract import NAME_KEY_SEPARATOR, NamedBy, fold
 from app.queries import fetch, fetch_as
-from app.queries.items import SOURCES, VARIANTS, split_variants
+from app.queries.items import VARIANTS, WORDS, lookup, split_variants
 
 
 class NamedSet(NamedTuple):
@@ -30,8 +30,6 @@ class NamedItem(NamedTuple):
 
 
 _ITEM = f"""i.id, i.urn, i.game, i."set" as set_name, i.name, i.number, i.rarity, {VARIANTS}"""
-# A percent sign begins a parameter.
-_WORDS = ITEM_WORDS.replace("%", "%%")
 _NEXT = chr(ord(NAME_KEY_SEPARATOR) + 1)
 
 
@@ -52,7 +50,7 @@ def find_in_sets(sets: Collection[NamedSet]) -> list[tuple[NamedSet, NamedItem]]
             where name_key >= k.path || %(separator)s and name_key < k.path || %(next)s offset 0
         ) i
     """
-    rows = fetch(query, {"paths": [*paths], "separator": NAME_KEY_SEPARATOR, "next": _NEXT})
+    rows = fetch(query, paths=[*paths], separator=NAME_KEY_SEPARATOR, next=_NEXT)
     return [(paths[row.path], _item(row)) for row in rows]
 
 
@@ -60,25 +58,27 @@ def find_named(queries: Sequence[str], *, limit: int) -> list[tuple[int, NamedIt
     """The items with the words of each query (``catalog_words.words_query``), at most ``limit``, with its position."""
     query = f"""
         select k.at, {_ITEM} from unnest(%(queries)b::text[]) with ordinality as k (query, at)
-        cross join lateral (select * from items where {_WORDS} @@ k.query::tsquery limit %(limit)s) i
+        cross join lateral (select * from items where {WORDS} @@ k.query::tsquery limit %(limit)s) i
     """
-    return [(row.at - 1, _item(row)) for row in fetch(query, {"queries": [*queries], "limit": limit})]
+    return [(row.at - 1, _item(row)) for row in fetch(query, queries=[*queries], limit=limit)]
 
 
 def find_by_ids(named_by: NamedBy, ids: Collection[int]) -> list[tuple[int, NamedItem]]:
     """The items with each of the ids of a source."""
-    query = f"""
-        select e.external_id, {_ITEM} from external_ids e join items i on i.id = e.item_id
-        where e.source = %(source)s and e.external_id = any(%(ids)b::bigint[]) order by i.urn
-    """
-    rows = fetch(query, {"source": SOURCES[named_by], "ids": [*ids]})
-    return [(row.external_id, _item(row)) for row in rows]
+    return [(row.key, _item(row)) for row in fetch(lookup(named_by, _ITEM), names=[*ids])]
 
 
 def find_by_urns(urns: Collection[str]) -> list[NamedItem]:
     """The items with these URNs."""
-    rows = fetch(f"select {_ITEM} from items i where i.urn = any(%(urns)b::text[])", {"urns": [*urns]})
-    return [_item(row) for row in rows]
+    return [_item(row) for row in fetch(lookup(NamedBy.URN, _ITEM), names=[*urns])]
+
+
+def describe(named_by: NamedBy, values: Collection[str]) -> dict[str, list[NamedItem]]:
+    """The items with each of the URNs or ``name_key``s, ordered by URN."""
+    found: defaultdict[str, list[NamedItem]] = defaultdict(list)
+    for row in fetch(lookup(named_by, _ITEM), names=[*values]):
+        found[row.key].append(_item(row))
+    return found
 
 
 def _item(row: Any) -> NamedItem:

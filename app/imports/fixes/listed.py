@@ -18,7 +18,7 @@ from app.imports.fixes.slices import as_file
 from app.imports.reports import seller_file
 from app.imports.reports.progress import ImportProgress
 from app.imports.reports.suggestions import tell_item
-from app.queries import ImportKey, items
+from app.queries import ImportKey, items, items_by_set
 from app.queries.imports import corrections, lookups
 from app.queries.imports.corrections import Wanted
 from app.queries.imports.row_errors import RecordedError
@@ -64,7 +64,7 @@ class _Of(NamedTuple):
 def tell(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Meant]:
     """What these failed rows of an import mean; those are left out that do not say clearly which item they are."""
     meant = _find(one.key.seller_id, lookups.get_source(one.key).header, errors) if errors else []
-    described = items.describe(NamedBy.URN, {each.key[0] for each in meant})
+    described = items_by_set.describe(NamedBy.URN, {each.key[0] for each in meant})
     of_key: defaultdict[tuple[str, Condition, str], list[int]] = defaultdict(list)
     for each in meant:
         of_key[each.key].append(each.error.line)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 from app.csvfile.contract import NamedBy
-from app.queries import items
-from app.queries.items import ItemDescription
+from app.queries import items, items_by_set
+from app.queries.items_by_set import NamedItem
 
 #: Maximum number of choices offered.
 MAX_CHOICES = 5
@@ -24,23 +24,23 @@ class NearestItems:
     def __init__(self) -> None:
         self._steps: dict[tuple[NamedBy, str], list[str]] = {}
         self._compared: dict[tuple[NamedBy, str], list[str]] = {}
-        self._elsewhere: dict[str, list[ItemDescription]] = {}
+        self._elsewhere: dict[str, list[NamedItem]] = {}
 
-    def find(self, named_by: NamedBy, wanted: str) -> list[ItemDescription]:
+    def find(self, named_by: NamedBy, wanted: str) -> list[NamedItem]:
         """The items whose URN or ``name_key`` is most similar to ``wanted``, the most similar first."""
         steps = items.split_path(named_by, wanted)
         nearest = self._find_paths(named_by, "", steps) if steps else []
-        found = items.describe(named_by, nearest) if nearest else {}
+        found = items_by_set.describe(named_by, nearest) if nearest else {}
         return [item for value in nearest for item in found.get(value, ())]
 
-    def find_in_other_sets(self, key: str) -> list[ItemDescription]:
+    def find_in_other_sets(self, key: str) -> list[NamedItem]:
         """The items of the same game and name as ``name_key`` ``key``, those in the most similar sets first."""
         if key not in self._elsewhere:
             if len(self._elsewhere) >= _MAX_STEPS:
                 return []
             game, wanted, name = items.split_path(NamedBy.NAME, key)
             keys = {game + one + name: one for one in self._known_steps(NamedBy.NAME, game)}
-            found = items.describe(NamedBy.NAME, keys) if keys else {}
+            found = items_by_set.describe(NamedBy.NAME, keys) if keys else {}
             # The separator is no part of what they have in common.
             nearest = sorted(found, key=lambda one: (-likeness(keys[one][:-1], wanted[:-1]), one))
             self._elsewhere[key] = [item for one in nearest for item in found[one]]

@@ -37,9 +37,10 @@ from app.csvfile.visible import describe_invisible, typed
 from app.csvfile.write import csv_lines, in_pieces
 from app.extensions import DATABASE_ERRORS, db
 from app.imports.reports.similar_items import MAX_CHOICES, NearestItems, closest, likeness
-from app.queries import items
+from app.queries import items, items_by_set
 from app.queries.imports.error_groups import ErrorKind
-from app.queries.items import CatalogItem, ItemDescription
+from app.queries.items import CatalogItem
+from app.queries.items_by_set import NamedItem
 
 log = logging.getLogger(__name__)
 
@@ -300,7 +301,7 @@ class _Catalog:
         names = to_tell | {row.name for row in self._rows.values() if row}
         self._items = items.resolve(names) if names else {}
         urns = {item.urn for name in to_tell for item in self.items_of(name)}
-        self._described = items.describe(NamedBy.URN, urns) if urns else {}
+        self._described = items_by_set.describe(NamedBy.URN, urns) if urns else {}
 
     def row(self, problem: RowProblem) -> Row | None:
         """The parsed row; None if it is invalid."""
@@ -408,7 +409,7 @@ def _other_sets(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
     if not game or not name:
         return None
     found = catalog.nearest.find_in_other_sets(name_key(game, set_name, name))
-    by_set: dict[str, ItemDescription] = {}
+    by_set: dict[str, NamedItem] = {}
     for item in found:
         by_set.setdefault(item.set_name, item)
     choices = tuple(Choice(text, Column.SET, tell_item(item)) for text, item in by_set.items())[:MAX_CHOICES]
@@ -444,7 +445,7 @@ _BY_CATALOG: dict[Cause, Callable[[RowProblem, _Catalog], Suggestion | None]] = 
 }
 
 
-def tell_item(item: ItemDescription) -> str:
+def tell_item(item: NamedItem) -> str:
     """The name of an item for people."""
     number = f"number {item.number}" if item.number else ""
     return ", ".join(part for part in (item.name, item.set_name, number, item.rarity) if part)
