@@ -1,10 +1,12 @@
 """The Flask extensions; ``create_app`` binds them to an application."""
 
+from datetime import datetime
+
 import psycopg
 from flask_login import LoginManager
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf.csrf import CSRFProtect
-from sqlalchemy import MetaData
+from sqlalchemy import DateTime, MetaData, Text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 
@@ -22,6 +24,8 @@ class Base(DeclarativeBase):
         }
     )
 
+
+Base.registry.update_type_annotation_map({str: Text(), datetime: DateTime(timezone=True)})
 
 db = SQLAlchemy(model_class=Base)
 login_manager = LoginManager()

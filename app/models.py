@@ -23,10 +23,8 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    LargeBinary,
     SmallInteger,
     Text,
-    Uuid,
     func,
     text,
 )
@@ -75,19 +73,41 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
 class _OfSeller:
     """The first columns of what a seller has by itself: its key, and its public id."""
 
-    seller_id: Mapped[int] = mapped_column(
-        ForeignKey("sellers.id"), primary_key=True, autoincrement=False, sort_order=-3
-    )
+    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id"), primary_key=True, sort_order=-3)
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True, sort_order=-2)
     #: It can be neither guessed nor counted.
-    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, default=uuid.uuid4, sort_order=-1)
+    public_id: Mapped[uuid.UUID] = mapped_column(unique=True, default=uuid.uuid4, sort_order=-1)
 
 
 class _OfImport:
     """The first columns of the key of what belongs to an import."""
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False, sort_order=-2)
-    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, sort_order=-1)
+    seller_id: Mapped[int] = mapped_column(primary_key=True, sort_order=-3)
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, sort_order=-2)
+
+
+class _OfBatch(_OfImport):
+    """The first columns of the key of what belongs to a batch, and of the batch itself."""
+
+    #: Of the batch, from 1.
+    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, sort_order=-1)
+
+
+class _Attempted:
+    """How workers have attempted a batch or a conversion."""
+
+    #: Raised by every return to QUEUED; a worker of an older attempt writes nothing.
+    attempt: Mapped[int] = mapped_column(server_default=text("1"))
+    #: Consecutive failed attempts, since a chunk was committed.
+    fruitless_attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    #: When this attempt's job was handed to Redis; null while it waits for its turn.
+    dispatched_at: Mapped[datetime | None]
+    #: Renewed while a worker is at it; where it is RUNNING and this is old, it has lost its worker.
+    heartbeat_at: Mapped[datetime | None]
+    #: Which worker has, or had, this attempt: its host and process id.
+    worker: Mapped[str | None]
+    #: Why the last attempt failed, in a sentence; shown when it was given up.
+    reason: Mapped[str | None]
 
 
 class Seller(UserMixin, Base):
@@ -99,12 +119,12 @@ class Seller(UserMixin, Base):
         _one_of("email_on_end", EmailOnEnd),
     )
 
-    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
-    email: Mapped[str] = mapped_column(Text, unique=True)
-    password_hash: Mapped[str] = mapped_column(Text)
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    email: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
     is_operator: Mapped[bool] = mapped_column(server_default=text("false"))
     email_on_end: Mapped[str] = mapped_column(CodeText, server_default=EmailOnEnd.NEVER)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
 
     #: The session secret of the browser in which the seller has just signed in, for Flask-Login.
     session_secret = ""
@@ -119,19 +139,17 @@ class Session(Base):
 
     __tablename__ = "sessions"
 
-    seller_id: Mapped[int] = mapped_column(
-        ForeignKey("sellers.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
+    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id", ondelete="CASCADE"), primary_key=True)
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     #: The public id, which does not authenticate.
-    public_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True, server_default=text("gen_random_uuid()"))
+    public_id: Mapped[uuid.UUID] = mapped_column(unique=True, server_default=text("gen_random_uuid()"))
     #: The SHA-256 of the 256 random bits that the browser presents.
-    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    digest: Mapped[bytes] = mapped_column(unique=True)
     #: The browser's User-Agent header, shortened.
-    user_agent: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    user_agent: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     #: The last activity, to the minute; polls do not count.
-    seen_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    seen_at: Mapped[datetime] = mapped_column(server_default=_NOW)
 
 
 class PasswordReset(Base):
@@ -139,12 +157,10 @@ class PasswordReset(Base):
 
     __tablename__ = "password_resets"
 
-    seller_id: Mapped[int] = mapped_column(
-        ForeignKey("sellers.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
-    )
+    seller_id: Mapped[int] = mapped_column(ForeignKey("sellers.id", ondelete="CASCADE"), primary_key=True)
     #: The SHA-256 of the 256 random bits in the link.
-    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime]
 
 
 class ApiToken(_OfSeller, Base):
@@ -154,17 +170,17 @@ class ApiToken(_OfSeller, Base):
     __table_args__ = (_one_of("scope", TokenScope),)
 
     #: The seller's name for it.
-    name: Mapped[str] = mapped_column(Text)
+    name: Mapped[str]
     scope: Mapped[str] = mapped_column(CodeText)
     #: Its SHA-256. With 256 random bits, no slower hash is needed, and it can be looked up.
-    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    digest: Mapped[bytes] = mapped_column(unique=True)
     #: Its last characters, by which its seller recognises it.
     ending: Mapped[str] = mapped_column(CodeText)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     #: Null: valid until it is revoked, which deletes it.
-    expires_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime | None]
     #: To the minute.
-    last_used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    last_used_at: Mapped[datetime | None]
 
 
 class Item(Base):
@@ -177,13 +193,13 @@ class Item(Base):
         Index("ix__items__words", text(ITEM_WORDS), postgresql_using="gin"),
     )
 
-    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     urn: Mapped[str] = mapped_column(CodeText, unique=True)
-    game: Mapped[str] = mapped_column(Text)
-    set_name: Mapped[str] = mapped_column("set", Text)
-    name: Mapped[str] = mapped_column(Text)
-    number: Mapped[str] = mapped_column(Text)
-    rarity: Mapped[str] = mapped_column(Text)
+    game: Mapped[str]
+    set_name: Mapped[str] = mapped_column("set")
+    name: Mapped[str]
+    number: Mapped[str]
+    rarity: Mapped[str]
     variants: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
     #: GAME, SET and NAME folded for matching, see ``csvfile.contract.name_key``.
     name_key: Mapped[str] = mapped_column(CodeText)
@@ -194,11 +210,9 @@ class ExternalId(Base):
 
     __tablename__ = "external_ids"
 
-    source: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    external_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    item_id: Mapped[int] = mapped_column(
-        ForeignKey("items.id", ondelete="CASCADE"), primary_key=True, autoincrement=False, index=True
-    )
+    source: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    external_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    item_id: Mapped[int] = mapped_column(ForeignKey("items.id", ondelete="CASCADE"), primary_key=True, index=True)
 
 
 class Catalog(Base):
@@ -225,48 +239,49 @@ class Listing(Base):
         {"postgresql_with": {"fillfactor": 45}},
     )
 
-    seller_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    item_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    seller_id: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int] = mapped_column(primary_key=True)
     #: The grade, from 1 (mint) to 7 (poor): ``csvfile.contract.Condition``.
-    condition: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    condition: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     #: Sorted and joined by ``|``; empty when there are none.
     variants: Mapped[str] = mapped_column(CodeText, primary_key=True)
     #: In pence.
-    price: Mapped[int] = mapped_column(Integer)
-    quantity: Mapped[int] = mapped_column(Integer)
+    price: Mapped[int]
+    quantity: Mapped[int]
     hidden: Mapped[bool]
-    comment: Mapped[str | None] = mapped_column(Text)
-    notes: Mapped[str | None] = mapped_column(Text)
-    reference: Mapped[str | None] = mapped_column(Text)
+    comment: Mapped[str | None]
+    notes: Mapped[str | None]
+    reference: Mapped[str | None]
     created_import_id: Mapped[int] = mapped_column(BigInteger)
-    created_line: Mapped[int] = mapped_column(Integer)
+    created_line: Mapped[int]
     #: The import and line of the last UPDATE; they decide which of several UPDATE rows of one import stays. An undo
     #: puts all these marks back, down to ``edits_before``. Where they are not recorded, it is the undo, without a line.
     updated_import_id: Mapped[int | None] = mapped_column(BigInteger)
-    updated_line: Mapped[int | None] = mapped_column(Integer)
+    updated_line: Mapped[int | None]
     #: The line of that import that last set HIDDEN, which an UPDATE may leave as it is.
-    hidden_line: Mapped[int | None] = mapped_column(Integer)
+    hidden_line: Mapped[int | None]
     #: What the listing was before that import: a digest of the values that its file says, and HIDDEN. A row that says
     #: the same changes nothing, whatever other rows of the import have set meanwhile.
     values_before: Mapped[int | None] = mapped_column(BigInteger)
     hidden_before: Mapped[bool | None]
     #: How many times it was changed by hand; null: never. Imports leave it as it is, so together with
     #: ``created_import_id`` and ``updated_import_id`` it decides whether a listing still is as an import left it.
-    edits: Mapped[int | None] = mapped_column(Integer)
+    edits: Mapped[int | None]
     #: What ``edits`` was when ``updated_import_id`` was written.
-    edits_before: Mapped[int | None] = mapped_column(Integer)
+    edits_before: Mapped[int | None]
     #: The undo that has put the listing back, if no import has updated it since; for pages and downloads only.
     put_back_import_id: Mapped[int | None] = mapped_column(BigInteger)
     #: When it was last changed by hand; for pages only.
-    edited_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
-    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    edited_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
 
 
-class Conversion(_OfSeller, Base):
+class Conversion(_OfSeller, _Attempted, Base):
     """A foreign file, and what became of it on its way into the import format; before that, its draft.
 
-    Its files lie in the storage under keys made of its public id and the attempt (``queries.imports.conversions``).
+    An attempt begins at the first row, and writes files of its own: they lie in the storage under keys made of its
+    public id and the attempt (``queries.imports.conversions``).
     """
 
     __tablename__ = "conversions"
@@ -285,19 +300,19 @@ class Conversion(_OfSeller, Base):
     )
 
     #: As those of an import; what it starts inherits them.
-    form_key: Mapped[uuid.UUID | None] = mapped_column(Uuid)
-    idempotency_key: Mapped[str | None] = mapped_column(Text)
+    form_key: Mapped[uuid.UUID | None]
+    idempotency_key: Mapped[str | None]
     #: The file as it came; several conversions may share it.
-    file_name: Mapped[str] = mapped_column(Text)
-    storage_key: Mapped[str] = mapped_column(Text)
+    file_name: Mapped[str]
+    storage_key: Mapped[str]
     #: In bytes.
     file_size: Mapped[int] = mapped_column(BigInteger)
-    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    sha256: Mapped[bytes]
     #: How it is read and what its columns mean: ``foreign.reading.Reading`` and ``foreign.mapping.Mapping``.
     reading: Mapped[dict[str, Any]] = mapped_column(JSONB)
     mapping: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     #: The name of the saved mapping that it uses, for pages.
-    mapping_name: Mapped[str | None] = mapped_column(Text)
+    mapping_name: Mapped[str | None]
     #: The conversion of the same file whose rows that were left out or open are all that it takes; null: it takes all.
     decides: Mapped[int | None] = mapped_column(BigInteger)
     #: What is to be started once it is converted; null: nothing.
@@ -305,39 +320,31 @@ class Conversion(_OfSeller, Base):
     status: Mapped[str] = mapped_column(CodeText, server_default=ConversionStatus.DRAFT)
     #: Rows of the foreign file by outcome: rows of their own, added to another, left out, and those that nobody decided
     #: about. Together they are ``rows``.
-    rows: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    converted: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    added: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    left_out: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    undecided: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    rows: Mapped[int] = mapped_column(server_default=text("0"))
+    converted: Mapped[int] = mapped_column(server_default=text("0"))
+    added: Mapped[int] = mapped_column(server_default=text("0"))
+    left_out: Mapped[int] = mapped_column(server_default=text("0"))
+    undecided: Mapped[int] = mapped_column(server_default=text("0"))
     #: Rows of the converted file; more than ``converted`` where a row became several.
-    lines: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    lines: Mapped[int] = mapped_column(server_default=text("0"))
     #: The upload check of the converted file (``csvfile.scan.Scan``, absent if it has no rows), for each batch the line
     #: of the foreign file on which it begins, and the sizes of what was written. Null before it is converted.
     scan: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     #: How many rows were left out or are undecided, by reason.
     reasons: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
     #: Where the text of the file lies: the file itself, or a transcript of it; null before it is converted.
-    text_key: Mapped[str | None] = mapped_column(Text)
+    text_key: Mapped[str | None]
     #: The bytes of the text before its first row: the header, and what stands above it.
-    head_size: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    head_size: Mapped[int] = mapped_column(server_default=text("0"))
     #: How much of the present attempt is done, in thousandths.
     done: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
-    #: As those of a batch. A new attempt begins at the first row, and writes files of its own.
-    attempt: Mapped[int] = mapped_column(Integer, server_default=text("1"))
-    fruitless_attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
-    dispatched_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    heartbeat_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    worker: Mapped[str | None] = mapped_column(Text)
-    #: Why the last attempt failed, in a sentence; shown when it was given up.
-    reason: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     #: While it is RUNNING, when that attempt began.
-    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     #: When it was first imported or checked; from then on it does not change.
-    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    used_at: Mapped[datetime | None]
     #: When everything but the lines of its rows was deleted.
-    source_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    source_removed_at: Mapped[datetime | None]
 
 
 class SavedMapping(_OfSeller, Base):
@@ -349,15 +356,15 @@ class SavedMapping(_OfSeller, Base):
         Index("ix__mappings__columns", "seller_id", "columns_hash"),
     )
 
-    name: Mapped[str] = mapped_column(Text)
+    name: Mapped[str]
     #: The names of the file's columns, normalised and sorted, and their SHA-256, by which they are found.
     columns: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    columns_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    columns_hash: Mapped[bytes]
     #: ``foreign.mapping.Mapping``.
     mapping: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     #: When a file was last converted with it.
-    used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    used_at: Mapped[datetime | None]
 
 
 class Import(_OfSeller, Base):
@@ -422,9 +429,9 @@ class Import(_OfSeller, Base):
     #: one drops it (docs/upgrading.md).
     old_is_check: Mapped[bool] = mapped_column("is_check", server_default=text("false"))
     #: The key of the form: sent twice, it creates one import. Derived from ``idempotency_key`` where there is one.
-    form_key: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    form_key: Mapped[uuid.UUID | None]
     #: The client's key of the request that created it, so that the request can be repeated.
-    idempotency_key: Mapped[str | None] = mapped_column(Text)
+    idempotency_key: Mapped[str | None]
     #: The import whose rows this one retries or undoes, and which of them; null for an uploaded file. An undo has the
     #: file of its import, and does not read it.
     parent_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -439,23 +446,23 @@ class Import(_OfSeller, Base):
     #: same rows, only one is created.
     part: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     #: As the client named it: shown, never used as a path.
-    file_name: Mapped[str] = mapped_column(Text)
-    storage_key: Mapped[str] = mapped_column(Text)
+    file_name: Mapped[str]
+    storage_key: Mapped[str]
     #: In bytes.
     file_size: Mapped[int] = mapped_column(BigInteger)
-    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    sha256: Mapped[bytes]
     #: The header line as it stands in the file, with its byte-order mark and line ending.
-    header: Mapped[str] = mapped_column(Text)
+    header: Mapped[str]
     #: Its rows; of an undo, the listings that its import has created or updated.
-    total: Mapped[int] = mapped_column(Integer)
+    total: Mapped[int]
     #: Number of rows that the upload check found invalid; they will be among the failed ones.
-    invalid: Mapped[int] = mapped_column(Integer)
+    invalid: Mapped[int]
     #: What looked wrong in its rows, by kind: see ``csvfile.warn``.
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
     status: Mapped[str] = mapped_column(CodeText, server_default=ImportStatus.RUNNING)
-    pause_requested_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
-    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    pause_requested_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    finished_at: Mapped[datetime | None]
     #: Drawn from the sequence of the ids after its last chunk: runs with higher ids began later than that. Null: it is
     #: not over, or was ended by a release that draws none.
     end_number: Mapped[int | None] = mapped_column(BigInteger)
@@ -467,15 +474,15 @@ class Import(_OfSeller, Base):
     #: ``queries.listings`` for that of this release.
     digest_format: Mapped[int] = mapped_column(SmallInteger, server_default=text("1"))
     #: When the file, and when the failed rows with their groups, were deleted.
-    source_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    errors_removed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    source_removed_at: Mapped[datetime | None]
+    errors_removed_at: Mapped[datetime | None]
     #: What its seller calls it in place of the file's name, and what they have noted about it.
-    name: Mapped[str | None] = mapped_column(Text)
-    note: Mapped[str | None] = mapped_column(Text)
+    name: Mapped[str | None]
+    note: Mapped[str | None]
     #: When its seller marked it as dealt with, so that it needs no attention.
-    dealt_with_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    dealt_with_at: Mapped[datetime | None]
     #: When its seller deleted it. Nobody sees it any more; retention removes it.
-    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    deleted_at: Mapped[datetime | None]
 
     @property
     def is_check(self) -> bool:
@@ -488,7 +495,7 @@ class Import(_OfSeller, Base):
         return self.kind == ImportKind.UNDO
 
 
-class Batch(_OfImport, Base):
+class Batch(_OfBatch, _Attempted, Base):
     """A slice of consecutive rows of an import, which one job processes at a time.
 
     A batch of an undo is a slice of the listings of its import: see ``queries.imports.undo``.
@@ -511,49 +518,30 @@ class Batch(_OfImport, Base):
         ),
     )
 
-    #: From 1.
-    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     #: The slice of the source, half-open; ``cursor`` is the byte at which the next chunk begins.
     start_byte: Mapped[int] = mapped_column(BigInteger)
     end_byte: Mapped[int] = mapped_column(BigInteger)
     cursor: Mapped[int] = mapped_column(BigInteger)
     #: The physical lines at ``start_byte`` and at ``cursor``; the header is line 1.
-    first_line: Mapped[int] = mapped_column(Integer)
-    cursor_line: Mapped[int] = mapped_column(Integer)
-    total: Mapped[int] = mapped_column(Integer)
+    first_line: Mapped[int]
+    cursor_line: Mapped[int]
+    total: Mapped[int]
     #: The listings that an undo has removed.
-    created: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    created: Mapped[int] = mapped_column(server_default=text("0"))
     #: The listings that an undo has put back.
-    updated: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    updated: Mapped[int] = mapped_column(server_default=text("0"))
     #: Rows whose listing already had their values. The listings that an undo has kept.
-    unchanged: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    unchanged: Mapped[int] = mapped_column(server_default=text("0"))
     #: Updated rows for whose listings the earlier values were recorded, if they were not before: all but those that a
     #: release before 0.17 has processed.
-    reversible: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    failed: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    reversible: Mapped[int] = mapped_column(server_default=text("0"))
+    failed: Mapped[int] = mapped_column(server_default=text("0"))
     status: Mapped[str] = mapped_column(CodeText, server_default=BatchStatus.QUEUED)
-    #: Raised by every return to QUEUED; a worker of an older attempt writes nothing.
-    attempt: Mapped[int] = mapped_column(Integer, server_default=text("1"))
-    #: Consecutive failed attempts that committed no chunk.
-    fruitless_attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
-    #: When this attempt's job was handed to Redis; null while the batch waits for its turn.
-    dispatched_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    #: Renewed by every chunk; a running batch whose heartbeat is old has lost its worker.
-    heartbeat_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    #: Which worker has, or had, this attempt: its host and process id.
-    worker: Mapped[str | None] = mapped_column(Text)
-    #: Why the last attempt failed, in a sentence; shown when the batch was given up.
-    reason: Mapped[str | None] = mapped_column(Text)
-    started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
-    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    started_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    finished_at: Mapped[datetime | None]
     #: Two numbers for each chunk: when it was written, in tenths of a second since ``started_at``, and its rows.
     pace: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default=text("'{}'"))
-
-    @property
-    def waits_for_node(self) -> bool:
-        """Whether the database node with its listings was away at its last attempt, which did not count as failed."""
-        return self.status in ACTIVE_BATCH_STATUSES and self.reason is not None and not self.fruitless_attempts
 
 
 class RowError(_OfImport, Base):
@@ -562,7 +550,7 @@ class RowError(_OfImport, Base):
     __tablename__ = "row_errors"
 
     #: The physical line on which the row begins. With the import it is the key: no row can fail twice.
-    line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    line: Mapped[int] = mapped_column(primary_key=True)
     #: 422, 404 or 409.
     code: Mapped[int] = mapped_column(SmallInteger)
     #: One entry a problem: the column (empty: the row as a whole), the cause, and the facts that complete its sentence.
@@ -572,10 +560,10 @@ class RowError(_OfImport, Base):
     #: The sentences themselves, in rows recorded before there were facts; a row has the one or the other.
     sentences: Mapped[list[str] | None] = mapped_column("messages", ARRAY(Text))
     #: The row's original text, quoted line breaks included, without its final line ending.
-    row: Mapped[str] = mapped_column(Text)
+    row: Mapped[str]
 
 
-class ErrorGroup(_OfImport, Base):
+class ErrorGroup(_OfBatch, Base):
     """How many rows of one batch failed for one cause in one column.
 
     Kept by the chunks together with the row errors, because half a million of those cannot be counted for every page.
@@ -584,16 +572,14 @@ class ErrorGroup(_OfImport, Base):
 
     __tablename__ = "error_groups"
 
-    #: That of the batch.
-    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     #: The slug of a ``csvfile.causes.Cause``.
     cause: Mapped[str] = mapped_column(CodeText, primary_key=True)
     #: Empty: the row as a whole.
     column: Mapped[str] = mapped_column(CodeText, primary_key=True)
-    rows: Mapped[int] = mapped_column(Integer)
+    rows: Mapped[int]
     #: All of them lie between these two lines.
-    first_line: Mapped[int] = mapped_column(Integer)
-    last_line: Mapped[int] = mapped_column(Integer)
+    first_line: Mapped[int]
+    last_line: Mapped[int]
 
 
 class Fixing(_OfImport, Base):
@@ -606,22 +592,22 @@ class Fixing(_OfImport, Base):
     )
 
     #: Raised whenever any of the rows gets another state.
-    version: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    version: Mapped[int] = mapped_column(server_default=text("0"))
     #: The number of answers given so far.
-    answers: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    answers: Mapped[int] = mapped_column(server_default=text("0"))
     #: The answer that is being applied, 0 for the survey of the values; null: none.
-    answering: Mapped[int | None] = mapped_column(Integer)
+    answering: Mapped[int | None]
     #: It has been applied to the rows up to this line, and to so many of them.
-    cursor_line: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    rows_done: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    cursor_line: Mapped[int] = mapped_column(server_default=text("0"))
+    rows_done: Mapped[int] = mapped_column(server_default=text("0"))
     #: Whether ``open_values`` is true of the rows as they are.
     is_surveyed: Mapped[bool] = mapped_column(server_default=text("false"))
-    moved_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    moved_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     #: Numbers of rows: right and not taken up yet; corrected, but open because of another problem; left out; taken up.
-    correct: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    open_corrected: Mapped[int] = mapped_column("behind", Integer, server_default=text("0"))
-    left_out: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    taken: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    correct: Mapped[int] = mapped_column(server_default=text("0"))
+    open_corrected: Mapped[int] = mapped_column("behind", server_default=text("0"))
+    left_out: Mapped[int] = mapped_column(server_default=text("0"))
+    taken: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class Answer(_OfImport, Base):
@@ -630,21 +616,21 @@ class Answer(_OfImport, Base):
     __tablename__ = "answers"
 
     #: From 1.
-    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True)
     #: An ``imports.fixes.answers.Rule``.
     rule: Mapped[str] = mapped_column(CodeText)
     #: The group, and the wrong value; null: all rows of the group. The group is empty for single rows.
     cause: Mapped[str] = mapped_column(CodeText)
     column: Mapped[str] = mapped_column(CodeText)
-    value: Mapped[str | None] = mapped_column(Text)
+    value: Mapped[str | None]
     #: The new values by column, or the reason for which rows are left out; and “lines”: those of its rows, if few.
     cells: Mapped[dict[str, str]] = mapped_column(JSONB)
     #: The number of rows that it was applied to.
-    rows: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    rows: Mapped[int] = mapped_column(server_default=text("0"))
     #: Who gave it, as in ``audit_log``.
-    actor_id: Mapped[int | None] = mapped_column(Integer)
-    actor: Mapped[str] = mapped_column(Text)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    actor_id: Mapped[int | None]
+    actor: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=_NOW)
 
 
 class Correction(_OfImport, Base):
@@ -657,20 +643,20 @@ class Correction(_OfImport, Base):
     )
 
     #: That of the failed row.
-    line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    line: Mapped[int] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(CodeText)
     #: The row with its corrections, in the format of ``row_errors.row``; null: as it was.
-    row: Mapped[str | None] = mapped_column(Text)
+    row: Mapped[str | None]
     #: What is wrong with the corrected row, as in ``row_errors``; null: nothing, or what was wrong before.
     code: Mapped[int | None] = mapped_column(SmallInteger)
     columns: Mapped[list[str] | None] = mapped_column(ARRAY(CodeText))
     causes: Mapped[list[str] | None] = mapped_column(ARRAY(CodeText))
     facts: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     #: The last answer that was applied to it.
-    answer: Mapped[int | None] = mapped_column(Integer)
+    answer: Mapped[int | None]
     #: The import that has taken the row up, and on which of its lines it stands there.
     taken_by: Mapped[int | None] = mapped_column(BigInteger)
-    taken_line: Mapped[int | None] = mapped_column(Integer)
+    taken_line: Mapped[int | None]
 
 
 class OpenValue(_OfImport, Base):
@@ -683,13 +669,13 @@ class OpenValue(_OfImport, Base):
     column: Mapped[str] = mapped_column(CodeText, primary_key=True)
     #: Empty where the value does not say what was meant; the values of several columns are joined by U+001F.
     value: Mapped[str] = mapped_column(CodeText, primary_key=True)
-    rows: Mapped[int] = mapped_column(Integer)
+    rows: Mapped[int]
     #: All of them lie between these two lines.
-    first_line: Mapped[int] = mapped_column(Integer)
-    last_line: Mapped[int] = mapped_column(Integer)
+    first_line: Mapped[int]
+    last_line: Mapped[int]
 
 
-class LeftAlone(_OfImport, Base):
+class LeftAlone(_OfBatch, Base):
     """The listings that a chunk's UPDATE rows found as they want them, so that it has not written them.
 
     What a lower line of the import says of them must not stay, even where it is written later; so those who are about
@@ -699,9 +685,8 @@ class LeftAlone(_OfImport, Base):
 
     __tablename__ = "left_alone"
 
-    #: That of the batch, and the line on which the chunk begins.
-    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    first_line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    #: The line on which the chunk begins.
+    first_line: Mapped[int] = mapped_column(primary_key=True)
     item_ids: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     conditions: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
     variants: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
@@ -722,7 +707,7 @@ class EarlierValues(_OfImport, Base):
     #: In the order in which chunks have changed a listing that is in several: where another import changed it between.
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     #: Number of entries.
-    listings: Mapped[int] = mapped_column(Integer)
+    listings: Mapped[int]
     item_id: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     condition: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))
     variants: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
@@ -747,12 +732,12 @@ class KeptListing(_OfImport, Base):
 
     __tablename__ = "kept_listings"
 
-    item_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    condition: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    item_id: Mapped[int] = mapped_column(primary_key=True)
+    condition: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     variants: Mapped[str] = mapped_column(CodeText, primary_key=True)
     #: The import and line, or the undo, that had last changed it since; null if none had.
     changed_import_id: Mapped[int | None] = mapped_column(BigInteger)
-    changed_line: Mapped[int | None] = mapped_column(Integer)
+    changed_line: Mapped[int | None]
     #: Whether it had been changed by hand since, or since that import.
     is_edited: Mapped[bool]
     #: Whether what it was before is not known: a release before 0.17 has updated it.
@@ -767,10 +752,10 @@ class Claim(_OfImport, Base):
 
     __tablename__ = "claims"
 
-    item_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    condition: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    item_id: Mapped[int] = mapped_column(primary_key=True)
+    condition: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     variants: Mapped[str] = mapped_column(CodeText, primary_key=True)
-    line: Mapped[int] = mapped_column(Integer)
+    line: Mapped[int]
 
 
 class ForeseenChange(_OfImport, Base):
@@ -778,8 +763,8 @@ class ForeseenChange(_OfImport, Base):
 
     __tablename__ = "foreseen_changes"
 
-    line: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    item_id: Mapped[int] = mapped_column(Integer)
+    line: Mapped[int] = mapped_column(primary_key=True)
+    item_id: Mapped[int]
     condition: Mapped[int] = mapped_column(SmallInteger)
     variants: Mapped[str] = mapped_column(CodeText)
     #: The values as the import format writes them, in the order in which columns were added to the format.
@@ -787,20 +772,18 @@ class ForeseenChange(_OfImport, Base):
     after: Mapped[list[str]] = mapped_column(ARRAY(Text))
 
 
-class ListingWarning(_OfImport, Base):
+class ListingWarning(_OfBatch, Base):
     """How many rows of one batch make a change to a listing that is probably a mistake, and the gravest of them."""
 
     __tablename__ = "listing_warnings"
 
-    #: That of the batch.
-    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     #: A ``queries.imports.listing_warnings.Kind``.
     kind: Mapped[str] = mapped_column(CodeText, primary_key=True)
-    rows: Mapped[int] = mapped_column(Integer)
+    rows: Mapped[int]
     #: The line of the first of those that change by most, and its listing's price or quantity before and after it.
-    first_line: Mapped[int] = mapped_column(Integer)
-    before: Mapped[int] = mapped_column(Integer)
-    after: Mapped[int] = mapped_column(Integer)
+    first_line: Mapped[int]
+    before: Mapped[int]
+    after: Mapped[int]
 
 
 class WebhookEndpoint(_OfSeller, Base):
@@ -813,19 +796,19 @@ class WebhookEndpoint(_OfSeller, Base):
         CheckConstraint("(old_secret is null) = (old_secret_until is null)", name="old_secret_told_in_full"),
     )
 
-    url: Mapped[str] = mapped_column(Text)
+    url: Mapped[str]
     #: Its events, of ``statuses.IMPORT_EVENTS``.
     events: Mapped[list[str]] = mapped_column(ARRAY(CodeText))
     #: In clear, because signing needs it: ``whsec_`` and the key in base64.
-    secret: Mapped[str] = mapped_column(Text)
+    secret: Mapped[str]
     #: The previous secret also signs until then, so that a receiver has time to change it.
-    old_secret: Mapped[str | None] = mapped_column(Text)
-    old_secret_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    switched_off_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    old_secret: Mapped[str | None]
+    old_secret_until: Mapped[datetime | None]
+    switched_off_at: Mapped[datetime | None]
     switched_off_because: Mapped[str | None] = mapped_column(CodeText)
     #: The first failed attempt since the last successful one.
-    failing_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    failing_since: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
 
 
 class Delivery(_OfSeller, Base):
@@ -863,18 +846,18 @@ class Delivery(_OfSeller, Base):
     #: The import it is about. No foreign key: a message is complete without it, and an import may be deleted first.
     import_id: Mapped[int | None] = mapped_column(BigInteger)
     #: What a webhook sends, byte for byte the same each time. Emails are written when they are sent.
-    body: Mapped[str | None] = mapped_column(Text)
+    body: Mapped[str | None]
     status: Mapped[str] = mapped_column(CodeText, server_default=DeliveryStatus.WAITING)
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
-    due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    due_at: Mapped[datetime] = mapped_column(server_default=_NOW)
     #: When the last attempt began. While it is SENDING, this also identifies the claim.
-    claimed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    claimed_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
     #: The result of the last attempt: the status of the answer, a sentence, and the beginning of the answer.
     answer_code: Mapped[int | None] = mapped_column(SmallInteger)
-    answer: Mapped[str | None] = mapped_column(Text)
-    answer_body: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    answer: Mapped[str | None]
+    answer_body: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=_NOW)
 
 
 class Reconciler(Base):
@@ -884,9 +867,9 @@ class Reconciler(Base):
     __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    last_run_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    last_run_at: Mapped[datetime | None]
     #: Unused: hosts of the release before go by it until they are upgraded. The next release drops it.
-    last_clean_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    last_clean_at: Mapped[datetime | None]
     #: What was repaired since the first start, by kind.
     batches_reclaimed: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     #: The same by hosts of the release before, to be added. The next release drops it.
@@ -895,7 +878,7 @@ class Reconciler(Base):
     imports_settled: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     transactions_ended: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     #: Why the worker host that last swept could not send jobs to Redis, in a sentence.
-    dispatch_trouble: Mapped[str | None] = mapped_column(Text)
+    dispatch_trouble: Mapped[str | None]
 
 
 class PeriodicTask(Base):
@@ -903,9 +886,9 @@ class PeriodicTask(Base):
 
     __tablename__ = "periodic_tasks"
 
-    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
     #: None: it is due.
-    last_run_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    last_run_at: Mapped[datetime | None]
 
 
 class WorkerSeen(Base):
@@ -913,13 +896,13 @@ class WorkerSeen(Base):
 
     __tablename__ = "workers"
 
-    host: Mapped[str] = mapped_column(Text, primary_key=True)
-    pid: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
-    heartbeat_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
+    host: Mapped[str] = mapped_column(primary_key=True)
+    pid: Mapped[int] = mapped_column(primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    heartbeat_at: Mapped[datetime] = mapped_column(server_default=_NOW)
 
 
-class LostAttempt(_OfImport, Base):
+class LostAttempt(_OfBatch, Base):
     """A failed attempt at a batch, and why; for operators."""
 
     __tablename__ = "lost_attempts"
@@ -928,13 +911,12 @@ class LostAttempt(_OfImport, Base):
         Index(None, "at"),
     )
 
-    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    attempt: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=_NOW)
-    worker: Mapped[str | None] = mapped_column(Text)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=_NOW)
+    worker: Mapped[str | None]
     #: The sentence for the seller, and the kind of error for operators.
-    reason: Mapped[str] = mapped_column(Text)
-    detail: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str]
+    detail: Mapped[str]
     is_given_up: Mapped[bool]
 
 
@@ -945,21 +927,21 @@ class AuditEntry(Base):
     __table_args__ = (Index(None, "public_id"),)
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("clock_timestamp()"))
+    at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     #: Null for the command line, and for Sluice itself.
-    actor_id: Mapped[int | None] = mapped_column(Integer)
+    actor_id: Mapped[int | None]
     #: The email address as it was then, or the user of the command line.
-    actor: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str]
     #: ``web``, ``api`` or ``command line``.
     via: Mapped[str] = mapped_column(CodeText)
     #: The network address, or the host of the command line.
-    address: Mapped[str] = mapped_column(Text)
+    address: Mapped[str]
     action: Mapped[str] = mapped_column(CodeText)
     #: The owner of the import, or of what else it is about.
-    seller_id: Mapped[int] = mapped_column(Integer)
+    seller_id: Mapped[int]
     #: That of the import; null where it is about none.
-    public_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
-    detail: Mapped[str] = mapped_column(Text)
+    public_id: Mapped[uuid.UUID | None]
+    detail: Mapped[str]
 
 
 #: What grows with the rows of files: nothing looks at these tables across sellers.
