@@ -1,6 +1,6 @@
 """When a token or session was last used, to the minute, so that not every use writes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -8,7 +8,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.extensions import db
 
-_RESOLUTION_SECONDS = 60
+_RESOLUTION = timedelta(minutes=1)
 
 #: The column with a model's last use; null where it has never been used.
 Column = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
@@ -23,17 +23,12 @@ class Key(NamedTuple):
 
 def is_noted(used_at: Column) -> ColumnElement[bool]:
     """SQL: whether a use within this minute is already noted; null where there never was one."""
-    return used_at > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, _RESOLUTION_SECONDS)
+    return used_at > func.now() - _RESOLUTION
 
 
 def note(used_at: Column, key: Key) -> None:
     """Note that a row is used now, unless another transaction has locked it: that is not waited for."""
     table: Any = used_at.class_
-    free = (
-        select(table.id).where(table.seller_id == key.seller_id, table.id == key.id).with_for_update(skip_locked=True)
-    )
-    db.session.execute(
-        update(table)
-        .where(table.seller_id == key.seller_id, table.id == free.scalar_subquery())
-        .values({used_at: func.now()})
-    )
+    free = select(table.id).filter_by(**key._asdict()).with_for_update(skip_locked=True)
+    is_free = (table.seller_id == key.seller_id) & (table.id == free.scalar_subquery())
+    db.session.execute(update(table).where(is_free).values({used_at: func.now()}))

@@ -1,6 +1,7 @@
 """Looking up sessions by their secrets' digests, and ending them."""
 
 import uuid
+from datetime import timedelta
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, delete, func, select, true, update
@@ -39,15 +40,13 @@ def list_of(seller_id: int, *, first: bytes, at_most: int) -> list[Session]:
 
 def find_by_id(seller_id: int, public_id: uuid.UUID) -> Session | None:
     """The seller's session with this public id, if valid; another seller's is not found."""
-    query = select(Session).where(Session.seller_id == seller_id, Session.public_id == public_id, _holds())
-    return db.session.scalar(query)
+    return db.session.scalar(select(Session).filter_by(seller_id=seller_id, public_id=public_id).where(_holds()))
 
 
 def change_digest(seller_id: int, before: bytes, after: bytes) -> bool:
     """Continue a session of the seller under another secret. Returns false if the session has ended."""
-    is_it = (Session.seller_id == seller_id) & (Session.digest == before)
-    changed = update(Session).where(is_it).values(digest=after).returning(Session.id)
-    return db.session.execute(changed).first() is not None
+    changed = update(Session).filter_by(seller_id=seller_id, digest=before).values(digest=after)
+    return db.session.scalar(changed.returning(Session.id)) is not None
 
 
 def delete_over(seller_id: int) -> None:
@@ -57,12 +56,12 @@ def delete_over(seller_id: int) -> None:
 
 def delete_one(digest: bytes) -> None:
     """End the session whose secret has this digest, if there is one."""
-    db.session.execute(delete(Session).where(Session.digest == digest))
+    db.session.execute(delete(Session).filter_by(digest=digest))
 
 
 def delete_by_id(seller_id: int, public_id: uuid.UUID) -> None:
     """End the seller's session with this public id, if there is one."""
-    db.session.execute(delete(Session).where(Session.seller_id == seller_id, Session.public_id == public_id))
+    db.session.execute(delete(Session).filter_by(seller_id=seller_id, public_id=public_id))
 
 
 def delete_all_of(seller_id: int, *, but: bytes | None = None) -> int:
@@ -75,6 +74,5 @@ def delete_all_of(seller_id: int, *, but: bytes | None = None) -> int:
 def _holds() -> ColumnElement[bool]:
     """SQL for: a session was used lately and did not begin too long ago."""
     settings = current_settings()
-    idle = func.make_interval(0, 0, 0, 0, settings.session_idle_hours)
-    longest = func.make_interval(0, 0, 0, 0, settings.session_max_hours)
+    idle, longest = timedelta(hours=settings.session_idle_hours), timedelta(hours=settings.session_max_hours)
     return (Session.seen_at > func.now() - idle) & (Session.created_at > func.now() - longest)

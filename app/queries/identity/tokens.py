@@ -23,26 +23,22 @@ class Found(NamedTuple):
 
 def list_of(seller_id: int) -> list[ApiToken]:
     """A seller's tokens, newest first, including expired ones."""
-    query = select(ApiToken).where(ApiToken.seller_id == seller_id).order_by(ApiToken.id.desc())
-    return list(db.session.scalars(query))
+    return list(db.session.scalars(select(ApiToken).filter_by(seller_id=seller_id).order_by(ApiToken.id.desc())))
 
 
 def find(digest: bytes) -> Found | None:
     """The valid token with this digest, or None."""
     is_valid = or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > func.now())
     is_noted = last_use.is_noted(ApiToken.last_used_at)
-    found = db.session.execute(
-        select(ApiToken.seller_id, ApiToken.id, ApiToken.name, ApiToken.scope, is_noted).where(
-            ApiToken.digest == digest, is_valid
-        )
-    ).one_or_none()
+    query = select(ApiToken.seller_id, ApiToken.id, ApiToken.name, ApiToken.scope, is_noted)
+    found = db.session.execute(query.where(ApiToken.digest == digest, is_valid)).one_or_none()
     return None if found is None else Found(*found)
 
 
 def delete_one(seller_id: int, public_id: uuid.UUID) -> str | None:
     """Remove the seller's token with this public id; its name, or None where there is none."""
-    is_it = (ApiToken.seller_id == seller_id) & (ApiToken.public_id == public_id)
-    name: str | None = db.session.scalar(delete(ApiToken).where(is_it).returning(ApiToken.name))
+    token = delete(ApiToken).filter_by(seller_id=seller_id, public_id=public_id)
+    name: str | None = db.session.scalar(token.returning(ApiToken.name))
     return name
 
 

@@ -6,7 +6,7 @@ from json import JSONEncoder
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from sqlalchemy import ColumnElement, Row, any_, func, literal, select
+from sqlalchemy import ColumnElement, Row, Select, any_, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.csvfile.causes import Cause, Code, Problem
@@ -137,14 +137,8 @@ def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: ErrorFilt
 
     At most ``limit`` of them, and no more than PAGE_BYTES allows.
     """
-    first = (
-        select(*(getattr(RowError, field) for field in RecordedError._fields))
-        .where(RowError.seller_id == key.seller_id, RowError.import_id == key.import_id, RowError.line > after_line)
-        .where(*_conditions(key, wanted))
-        .order_by(RowError.line)
-        .limit(limit + 1)
-        .subquery()
-    )
+    below = _failed(key, wanted, *_RECORDED_ERROR).where(RowError.line > after_line)
+    first = below.order_by(RowError.line).limit(limit + 1).subquery()
     size = func.octet_length(first.c.row)
     before = (func.sum(size).over(order_by=first.c.line) - size).label("before")
     sized = select(first, before).subquery()
@@ -157,10 +151,17 @@ def list_after(key: ImportKey, *, after_line: int, limit: int, wanted: ErrorFilt
 
 def count(key: ImportKey, wanted: ErrorFilter, *, at_most: int) -> int | None:
     """The number of failed rows of an import that match ``wanted``; None if more than ``at_most``."""
-    query = select(RowError.line).where(RowError.seller_id == key.seller_id, RowError.import_id == key.import_id)
-    found = query.where(*_conditions(key, wanted)).limit(at_most + 1).subquery()
+    found = _failed(key, wanted, RowError.line).limit(at_most + 1).subquery()
     rows = db.session.scalar(select(func.count()).select_from(found)) or 0
     return rows if rows <= at_most else None
+
+
+def _failed(key: ImportKey, wanted: ErrorFilter, *columns: InstrumentedAttribute[Any]) -> Select[Any]:
+    """These columns of the failed rows of an import that match ``wanted``."""
+    return select(*columns).filter_by(**key._asdict()).where(*_conditions(key, wanted))
+
+
+_RECORDED_ERROR = [getattr(RowError, field) for field in RecordedError._fields]
 
 
 def _conditions(key: ImportKey, wanted: ErrorFilter) -> Iterator[ColumnElement[bool]]:
@@ -176,9 +177,9 @@ def _conditions(key: ImportKey, wanted: ErrorFilter) -> Iterator[ColumnElement[b
         is_it = (problem.c.cause == wanted.cause.slug) & (problem.c.column == wanted.column)
         yield select(problem.c.cause).where(is_it).correlate(RowError).exists()
     if wanted.batch is not None:
-        first_line = select(Batch.first_line).where(Batch.seller_id == key.seller_id, Batch.import_id == key.import_id)
-        yield RowError.line >= first_line.where(Batch.number == wanted.batch).scalar_subquery()
-        next_line = first_line.where(Batch.number == wanted.batch + 1).scalar_subquery()
+        first_line = select(Batch.first_line).filter_by(**key._asdict())
+        yield RowError.line >= first_line.filter_by(number=wanted.batch).scalar_subquery()
+        next_line = first_line.filter_by(number=wanted.batch + 1).scalar_subquery()
         yield func.coalesce(RowError.line < next_line, True)
     if wanted.lines is not None:
         first, last = wanted.lines
@@ -196,14 +197,12 @@ def find_failed(key: ImportKey, lines: Collection[int]) -> set[int]:
         select line from row_errors
         where seller_id = %(seller_id)s and import_id = %(import_id)s and line = any(%(lines)s::int[])
     """
-    return {*fetch_values(query, {**key._asdict(), "lines": [*lines]})} if lines else set()
+    return {*fetch_values(query, key, lines=[*lines])} if lines else set()
 
 
 def find(key: ImportKey, lines: Collection[int]) -> dict[int, RecordedError]:
     """The failed rows on some of these lines of an import, as they were recorded."""
-    query = select(*(getattr(RowError, field) for field in RecordedError._fields)).where(
-        RowError.seller_id == key.seller_id, RowError.import_id == key.import_id, RowError.line.in_(lines)
-    )
+    query = _failed(key, ANY, *_RECORDED_ERROR).where(RowError.line.in_(lines))
     return {row.line: recorded_error(row) for row in db.session.execute(query)}
 
 
@@ -213,8 +212,7 @@ def find_lines(key: ImportKey, first: int, last: int) -> set[int]:
         select line from row_errors
         where seller_id = %(seller_id)s and import_id = %(import_id)s and line between %(first)s and %(last)s
     """
-    lines = fetch_values(query, {**key._asdict(), "first": first, "last": last})
-    return {*lines}
+    return {*fetch_values(query, key, first=first, last=last)}
 
 
 def iter_pages(key: ImportKey, *, after_line: int = 0, wanted: ErrorFilter = ANY) -> Iterator[list[RecordedError]]:
@@ -233,20 +231,17 @@ def iter_texts(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[st
     Each page is a separate statement, as in ``iter_pages``; leaving out the problems of the rows makes it several times
     as fast.
     """
-    return ([error.row for error in page] for page in _iter_pages(key, wanted, RowError.line, RowError.row))
+    return ([row.row for row in page] for page in _iter_pages(_failed(key, wanted, RowError.line, RowError.row)))
 
 
 def iter_lines(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[list[int]]:
     """The lines of all failed rows that match ``wanted``, in the order of the file, a page at a time as above."""
-    return ([line for (line,) in page] for page in _iter_pages(key, wanted, RowError.line))
+    return ([row.line for row in page] for page in _iter_pages(_failed(key, wanted, RowError.line)))
 
 
-def _iter_pages(
-    key: ImportKey, wanted: ErrorFilter, *columns: InstrumentedAttribute[Any]
-) -> Iterator[Sequence[Row[Any]]]:
-    of_import = (RowError.seller_id == key.seller_id, RowError.import_id == key.import_id)
-    query = select(*columns).where(*of_import, *_conditions(key, wanted)).order_by(RowError.line)
+def _iter_pages(query: Select[Any]) -> Iterator[Sequence[Row[Any]]]:
+    query = query.order_by(RowError.line).limit(_PAGE_ROWS)
     after_line = 0
-    while page := db.session.execute(query.where(RowError.line > after_line).limit(_PAGE_ROWS)).all():
+    while page := db.session.execute(query.where(RowError.line > after_line)).all():
         yield page
         after_line = page[-1].line
