@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from app.queries import items
 
 #: Longest value that items are found by, in characters: an index entry takes at most 2,704 bytes.
 _MAX_LENGTH = 200
+_ID = re.compile(f"[0-9]{{1,{MAX_ID_DIGITS}}}")
 
 HEADER = ["urn", "game", "set", "name", "number", "rarity", "variants", "cardmarket_ids", "tcgplayer_ids"]
 
@@ -95,24 +97,21 @@ def _parse(cells: list[str], line: int) -> items.NewItem:
         name=name,
         number=number,
         rarity=rarity,
-        variants=_variants(variants, line),
+        variants=_split(variants, "variants", VARIANT_PATTERN, "a to z, digits and hyphens", line),
         name_key=name_key(game, set_name, name),
         cardmarket_ids=_ids(cardmarket_ids, "cardmarket_ids", line),
         tcgplayer_ids=_ids(tcgplayer_ids, "tcgplayer_ids", line),
     )
 
 
-def _variants(text: str, line: int) -> list[str]:
-    variants = list(dict.fromkeys(filter(None, text.split("|"))))
-    for variant in variants:
-        if not VARIANT_PATTERN.fullmatch(variant):
-            raise CatalogRejected(f"Line {line} has “{variant}” in variants, which is not a to z, digits and hyphens.")
-    return variants
-
-
 def _ids(text: str, column: str, line: int) -> list[int]:
-    ids = list(dict.fromkeys(filter(None, text.split("|"))))
-    for text_id in ids:
-        if not (text_id.isascii() and text_id.isdigit() and len(text_id) <= MAX_ID_DIGITS):
-            raise CatalogRejected(f"Line {line} has “{text_id}” in {column}, which is not 1 to {MAX_ID_DIGITS} digits.")
-    return [int(text_id) for text_id in ids]
+    return [*map(int, _split(text, column, _ID, f"1 to {MAX_ID_DIGITS} digits", line))]
+
+
+def _split(text: str, column: str, pattern: re.Pattern[str], rule: str, line: int) -> list[str]:
+    """The parts of a value, each once. Raises CatalogRejected where one breaks the ``rule`` of its ``pattern``."""
+    parts = [*dict.fromkeys(filter(None, text.split("|")))]
+    for part in parts:
+        if not pattern.fullmatch(part):
+            raise CatalogRejected(f"Line {line} has “{part}” in {column}, which is not {rule}.")
+    return parts
