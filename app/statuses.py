@@ -60,7 +60,6 @@ class RetriedRows(StrEnum):
     ALL = "ALL"
     #: The rows that have created or updated listings, which an undo reverses.
     WRITTEN = "WRITTEN"
-
     #: The failed rows: they may succeed after the catalog or the listings have changed.
     FAILED = "FAILED"
     #: The unprocessed rows, because it was terminated or a batch was given up.

@@ -2,9 +2,11 @@
 
 import uuid
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from app.import_fields import ImportState
 from app.queries import ImportKey, execute, fetch_as, fetch_value
 from app.queries.status_sets import (
     ACTIVE_BATCHES,
@@ -26,25 +28,17 @@ _NOW = "clock_timestamp()"
 _LEFT_BEHIND_SECONDS = 60.0
 
 
-class ImportSeen(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportSeen(ImportState):
     """An import as an operator sees it."""
 
     seller_id: int
     import_id: int
-    public_id: uuid.UUID
     email: str
-    file_name: str
-    kind: ImportKind
-    status: ImportStatus
     is_pausing: bool
-    total: int
-    successful: int
-    failed: int
     queued: int
     running: int
     given_up: int
-    created_at: datetime
-    finished_at: datetime | None
     #: Since the upload.
     age_seconds: float
     #: From the start of the first batch until now, or until the last change; None before that.
@@ -54,16 +48,6 @@ class ImportSeen(NamedTuple):
     is_dealt_with: bool
     closed: int
     is_undone: bool
-
-    @property
-    def is_check(self) -> bool:
-        """Whether it writes no listing."""
-        return self.kind is ImportKind.CHECK
-
-    @property
-    def is_undo(self) -> bool:
-        """Whether it reverses what an import has done."""
-        return self.kind is ImportKind.UNDO
 
 
 class Waiting(NamedTuple):
@@ -173,7 +157,8 @@ class Entry(NamedTuple):
 _IMPORTS = f"""
     select i.seller_id, i.id as import_id, i.public_id, s.email, i.file_name, i.kind, i.status,
         i.pause_requested_at is not null as is_pausing, i.total,
-        sum(b.created + b.updated + b.unchanged)::int as successful, sum(b.failed)::int as failed,
+        sum(b.created)::int as created, sum(b.updated)::int as updated, sum(b.unchanged)::int as unchanged,
+        sum(b.failed)::int as failed, min(b.started_at) as started_at,
         (count(*) filter (where b.status = {QUEUED}))::int as queued,
         (count(*) filter (where b.status = {RUNNING}))::int as running,
         (count(*) filter (where {GIVEN_UP}))::int as given_up,
@@ -221,8 +206,11 @@ def find_import(public_id: uuid.UUID) -> ImportSeen | None:
 
 def _imports(condition: str, order: str, *, limit: int, **values: object) -> list[ImportSeen]:
     query = f"{_IMPORTS.format(condition=condition)} order by {order} limit %(limit)s"
-    found = fetch_as(ImportSeen, query, limit=limit, **values)
-    return [one._replace(kind=ImportKind(one.kind), status=ImportStatus(one.status)) for one in found]
+    return fetch_as(_seen, query, limit=limit, **values)
+
+
+def _seen(*, kind: str, status: str, **others: Any) -> ImportSeen:
+    return ImportSeen(kind=ImportKind(kind), status=ImportStatus(status), **others)
 
 
 def count_waiting() -> Waiting:
