@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from app.queries import ImportKey, binary
 from app.queries.bulk_insert import insert_all, insert_missing, with_key
-from app.queries.listings.listings import KEY, Makers
+from app.queries.listings.listings import HAS_KEY, KEY, Makers
 
 
 def take(key: ImportKey, rows: pa.Table, new: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -24,14 +24,8 @@ def find_makers(key: ImportKey, keys: pa.Table) -> Makers:
     """Which rows of the check have claimed them, for those of ``keys`` that one has."""
     # OFFSET 0 keeps the planner at the primary key's index, see ``queries.listings``.
     query = f"""
-        select array_agg(k.number::int - 1) as at, array_agg(c.import_id) as import_ids, array_agg(c.line) as lines
+        select array_agg(k.number::int - 1) as at, array_agg(l.import_id) as import_ids, array_agg(l.line) as lines
         from {binary.unnest(keys.schema)}
-        cross join lateral (
-            select * from claims c
-            where c.seller_id = %(seller_id)s and c.import_id = %(import_id)s and c.item_id = k.item_id
-              and c.condition = k.condition and c.variants = k.variants
-            offset 0
-        ) c
+        cross join lateral (select * from claims l where {HAS_KEY} and l.import_id = %(import_id)s offset 0) l
     """
-    found = binary.execute(query, key, **binary.as_arrays(keys))
-    return Makers(**found)
+    return Makers(**binary.execute(query, key, **binary.as_arrays(keys)))

@@ -174,8 +174,7 @@ def find_makers(seller_id: int, keys: pa.Table) -> Makers:
         from {binary.unnest(keys.schema)}
         cross join lateral (select * from listings l where {HAS_KEY} offset 0) l
     """
-    found = binary.execute(query, **binary.as_arrays(keys), seller_id=seller_id)
-    return Makers(**found)
+    return Makers(**binary.execute(query, **binary.as_arrays(keys), seller_id=seller_id))
 
 
 def find_texts(seller_id: int, keys: pa.Table, fields: Sequence[str]) -> pa.Table:
@@ -283,8 +282,7 @@ def compare(run: Run, rows: pa.Table, *, lock: bool) -> Compared:
             from listings l where {HAS_KEY} {"for no key update" if lock else "offset 0"}
         ) l
     """
-    found = binary.execute(query, run.key, **binary.as_arrays(rows))
-    return Compared(**found)
+    return Compared(**binary.execute(query, run.key, **binary.as_arrays(rows)))
 
 
 def update(run: Run, changes: pa.Table) -> None:
@@ -317,8 +315,7 @@ def digests(values: Sequence[Values], layout: Layout) -> list[int]:
     columns = dict(zip(_VALUE_NAMES, zip(*values, strict=True), strict=True))
     rows = pa.table({name: pa.array(columns[name], SCHEMA.field(name).type) for name in _names_in(layout)})
     query = f"select array_agg({_digest('k', layout)}) as digests from {binary.unnest(rows.schema)}"
-    found: list[int] = binary.execute(query, binary.as_arrays(rows))["digests"].tolist()
-    return found
+    return [*binary.execute(query, binary.as_arrays(rows))["digests"].tolist()]
 
 
 def _digest(alias: str, layout: Layout, digest_format: int = DIGEST_FORMAT) -> str:
