@@ -143,6 +143,8 @@ class PatientSocket(socket.socket):
             return data
         if self.gettimeout() is not None:
             return super().recv(size, flags)
+        # gunicorn asks for a megabyte, and copies all that is left of it whenever the application reads a part.
+        size = min(size, _READ_BYTES)
         began = time.monotonic()
         self.settimeout(max(min(self._left, self._ends_at - began), 0.001))
         try:
