@@ -38,16 +38,15 @@ def post_worker_init(_: object) -> None:
 
     The threads that check an upload share the memory that the C library frees; Arrow's own pool keeps some for each.
     """
-    import pyarrow
-
     from app.config import load_settings
     from app.csvfile import scan
+    from app.imports.worker import memory
     from app.observability import logs, metrics
 
     settings = load_settings()
     logs.configure(settings.log_format)
     metrics.share(settings.sluice_home / "metrics", "web")
-    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
+    memory.keep_freed()
     scan.rehearse()
     gc.collect()
     gc.freeze()

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 
-import pyarrow
-
 from app.csvfile.scan import rehearse, scan
+from app.imports.worker.memory import keep_freed
 from bench import memory
 
 #: Roughly as they arrive from a socket.
@@ -22,7 +21,7 @@ _PIECE_BYTES = 64 * 1024
 def main(path: Path) -> None:
     """Check the file and print the cost."""
     # As in gunicorn.conf.py.
-    pyarrow.set_memory_pool(pyarrow.system_memory_pool())
+    keep_freed()
     rehearse()
     gc.collect()
     gc.freeze()

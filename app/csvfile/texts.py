@@ -66,7 +66,7 @@ class Texts:
         """The texts with anything but the digits 0 to 9."""
         if not self.data or self.data.isdigit():
             return _NONE
-        return self._owners(np.flatnonzero(np.frombuffer(self.data, np.uint8) - np.uint8(ord("0")) > 9))
+        return self._owners(np.flatnonzero(self._bytes - np.uint8(ord("0")) > 9))
 
     def with_any(self, *marks: str) -> Indices:
         """The texts that contain any of these ``marks``."""
@@ -96,8 +96,8 @@ class Texts:
 
     @cached_property
     def _bytes(self) -> npt.NDArray[np.uint8]:
-        """``data``, and one byte more, which is where an empty text at the end begins."""
-        return np.frombuffer(self.data + b" ", np.uint8)
+        """The bytes of ``data`` as numbers."""
+        return np.frombuffer(self.data, np.uint8)
 
     @cached_property
     def _firsts(self) -> npt.NDArray[np.uint8]:

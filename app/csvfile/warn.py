@@ -106,8 +106,8 @@ def ungarble(value: str) -> str | None:
 def _find_garbled(block: Block, _layout: Layout) -> Mistakes | None:
     if block.data.isascii():
         return None
-    raw = np.frombuffer(block.data[: block.starts[-1]] + b"  ", np.uint8)
-    places = np.flatnonzero(raw == 0xC3)
+    raw = np.frombuffer(block.data, np.uint8, block.starts[-1])
+    places = np.flatnonzero(raw[:-2] == 0xC3)
     second = raw[places + 1]
     places = places[(second >= 0x82) & (second <= 0xB4) & _IS_GARBLED[raw[places + 2]]]
     if not len(places):

@@ -1,4 +1,4 @@
-"""Keeps the memory that a worker's processes free: each block needs the same megabytes again."""
+"""Keeps the memory that processes free: each block of a file needs the same megabytes again."""
 
 import ctypes
 
