@@ -1,7 +1,9 @@
 """Reads and validates the rows of a slice of a file, any number at a time."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +13,6 @@ from app.csvfile.causes import Problem
 from app.csvfile.header import layout_of
 from app.csvfile.reader import Block, read_blocks
 from app.csvfile.rows import SCHEMA, valid
-from app.csvfile.texts import Indices
 from app.csvfile.validate import Validator
 
 #: Number of bytes that are read and validated together, so that a batch of usual rows is one block.
@@ -51,10 +52,8 @@ class _Part(NamedTuple):
 
     block: Block
     rows: pa.Table
-    #: The lines of the rows, and the lines and the problems of the others.
-    row_lines: Indices
-    wrong_lines: Indices
-    problems: list[list[Problem]]
+    #: The items of ``Lines.wrong``.
+    wrong: list[tuple[int, list[Problem]]]
     first: int
 
 
@@ -91,15 +90,14 @@ class LineReader:
         part, start = self._rest or self._read_block(), self._next_byte
         if part is None:
             return Lines(start, start, self._next_line, 0, SCHEMA.empty_table(), {}, None)
-        block, rows, row_lines, wrong_lines, problems, first = part
+        block, rows, wrong, first = part
         stop = min(first + count, len(block))
         self._rest = part._replace(first=stop) if stop < len(block) else None
-        lines = block.lines[[first, stop]]
-        self._next_byte, self._next_line = block.offset + int(block.starts[stop]), int(lines[1])
-        valid = slice(*np.searchsorted(row_lines, lines))
-        others = slice(*np.searchsorted(wrong_lines, lines))
-        wrong = dict(zip(wrong_lines[others].tolist(), problems[others], strict=True))
-        return Lines(start, self._next_byte, self._next_line, stop - first, rows[valid], wrong, block)
+        begin, end = block.lines[[first, stop]].tolist()
+        self._next_byte, self._next_line = block.offset + int(block.starts[stop]), end
+        valid = slice(*np.searchsorted(rows["line"].to_numpy(), (begin, end)))
+        others = slice(*(bisect_left(wrong, line, key=itemgetter(0)) for line in (begin, end)))
+        return Lines(start, self._next_byte, end, stop - first, rows[valid], dict(wrong[others]), block)
 
     def _read_block(self) -> _Part | None:
         block = next(self._blocks, None)
@@ -107,5 +105,4 @@ class LineReader:
             return None
         found = self._validator.validate(block)
         rows, wrong = self._complete(found.rows())
-        wrong = dict(sorted((found.problems() | wrong).items()))
-        return _Part(block, rows, rows["line"].to_numpy(), np.fromiter(wrong, np.int64), [*wrong.values()], 0)
+        return _Part(block, rows, sorted((found.problems() | wrong).items(), key=itemgetter(0)), 0)
