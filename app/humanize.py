@@ -1,5 +1,7 @@
 """Counts, shares and durations in words."""
 
+from itertools import pairwise
+
 _MINUTE = 60
 _HOUR = 3600
 _DAY = 24 * _HOUR
@@ -24,11 +26,7 @@ def say_duration(seconds: float) -> str:
     whole = int(seconds)
     if seconds < 1:
         return "less than 1 s"
-    for unit, name, smaller, smaller_name in (
-        (_DAY, "d", _HOUR, "h"),
-        (_HOUR, "h", _MINUTE, "min"),
-        (_MINUTE, "min", 1, "s"),
-    ):
+    for (unit, name), (smaller, smaller_name) in pairwise(((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s"))):
         if whole >= unit:
             rest = whole % unit // smaller
             return f"{whole // unit} {name} {rest} {smaller_name}" if rest else f"{whole // unit} {name}"

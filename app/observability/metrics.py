@@ -109,10 +109,12 @@ def _end(response: Response) -> Response:
 
 def counted() -> CollectorRegistry:
     """What the processes of this host have counted, or this one alone where it does not share."""
-    if _shared is None:
-        return _own
+    return _own if _shared is None else _collect(_shared)
+
+
+def _collect(directory: Path) -> CollectorRegistry:
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(_shared))  # type: ignore[no-untyped-call]
+    MultiProcessCollector(registry, path=str(directory))  # type: ignore[no-untyped-call]
     return registry
 
 
@@ -122,8 +124,6 @@ def serve(address: str, directory: Path) -> None:
     Raises OSError or ValueError where nobody can listen there.
     """
     host, _, port = address.rpartition(":")
-    registry = CollectorRegistry()
     directory.mkdir(parents=True, exist_ok=True)
-    MultiProcessCollector(registry, path=str(directory))  # type: ignore[no-untyped-call]
-    _, thread = start_http_server(int(port), host or "127.0.0.1", registry)
+    _, thread = start_http_server(int(port), host or "127.0.0.1", _collect(directory))
     thread.join()
