@@ -1,7 +1,7 @@
 """Saved mappings: a seller's answers for files with the same columns, under a name."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy.exc import IntegrityError
 
@@ -49,7 +49,7 @@ def load(seller_id: int, name: str) -> Mapping:
 
 def find_for(seller_id: int, columns: Sequence[str]) -> SavedMapping | None:
     """The mapping that this seller last used for files with these columns, in whatever order."""
-    return queries.find_for_columns(seller_id, _hash(columns))
+    return queries.find_for_columns(seller_id, columns_hash(columns))
 
 
 def save(seller_id: int, name: str, mapping: Mapping) -> SavedMapping:
@@ -62,7 +62,7 @@ def save(seller_id: int, name: str, mapping: Mapping) -> SavedMapping:
         found = SavedMapping(seller_id=seller_id, name=name)
         db.session.add(found)
     found.columns = list(signature(mapping.columns))
-    found.columns_hash = _hash(mapping.columns)
+    found.columns_hash = columns_hash(mapping.columns)
     found.mapping = mapping.for_other_files().to_json()
     audit.record(Action.SAVE_MAPPING, seller_id, detail=name)
     _commit(name)
@@ -96,14 +96,9 @@ def import_text(seller_id: int, name: str, text: str) -> SavedMapping:
     return save(seller_id, name, Mapping.from_text(text))
 
 
-def find_missing(mapping: Mapping, columns: Collection[str]) -> list[str]:
+def find_missing(mapping: Mapping, columns: Sequence[str]) -> list[str]:
     """The columns that ``mapping`` uses of the file that it was made for, and that ``columns`` do not have."""
-    there = tuple(columns)
-    return [name for name in mapping.used if not positions(there, name)]
-
-
-def _hash(columns: Sequence[str]) -> bytes:
-    return bytes.fromhex(columns_hash(columns))
+    return [name for name in mapping.used if not positions(columns, name)]
 
 
 def _plain_name(name: str) -> str:

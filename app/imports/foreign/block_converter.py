@@ -260,10 +260,7 @@ class BlockConverter:
         source = self._mapping.sources.get(Field.PRICE)
         told = [*cells, source.constant if source else ""]
         found = self._pricing.price(told, values.get(Field.CURRENCY, ""), copies=self._copies(values))
-        if isinstance(found, int):
-            return found, _NONE, _NONE, self._decided(Kind.PRICE, *cells)
-        code = self._code(found)
-        return (0, _NONE, code, _NONE) if found.question else (0, code, _NONE, _NONE)
+        return self._amount(found, self._decided(Kind.PRICE, *cells))
 
     def _quantity(self, to: Field, combination: str) -> tuple[int, ...]:
         """The quantity, why it is left out or open, and a remark."""
@@ -271,36 +268,42 @@ class BlockConverter:
         # Foils among the copies are a listing of their own.
         foils = values.get(Field.FOIL_PART, "") if to is Field.QUANTITY else ""
         text = values.get(to, "")
-        return *self._judge_quantity(text, self._copies(values), foils), self._decided(Kind.QUANTITY, text)
+        if not text and len(self._listings) > 1:
+            # Nothing is told, so that nothing is sold out.
+            return _NONE, self._code(_SOLD_OUT), _NONE, _NONE
+        found = self._judge_quantity(text, self._copies(values), foils)
+        return self._amount(found, self._decided(Kind.QUANTITY, text))
+
+    def _amount(self, found: int | Reason, remark: int) -> tuple[int, ...]:
+        """The numbers of a price or a quantity. A reason with a question leaves the row open, another one out."""
+        if isinstance(found, int):
+            return found, _NONE, _NONE, remark
+        code = self._code(found)
+        return (0, _NONE, code, _NONE) if found.question else (0, code, _NONE, _NONE)
 
     def _copies(self, values: dict[Field, str]) -> int:
         return _PLAYSET if words.is_yes(values.get(Field.PLAYSET, "")) else 1
 
-    def _judge_quantity(self, text: str, copies: int, foils: str) -> tuple[int, int, int]:
-        if not text and len(self._listings) > 1:
-            # Nothing is told, so that nothing is sold out.
-            return _NONE, self._code(_SOLD_OUT), _NONE
+    def _judge_quantity(self, text: str, copies: int, foils: str) -> int | Reason:
         if not text:
-            return 0, _NONE, self._code(ask("quantity-missing", "quantity-missing", ""))
+            return ask("quantity-missing", "quantity-missing", "")
         quantity = _read_quantity(text)
         if quantity is None:
             answer = self._mapping.answers.get(Kind.QUANTITY, {}).get(word_of(Kind.QUANTITY, text), "")
             if answer == LEAVE_OUT:
-                return 0, self._code(reason("answered", word=text)), _NONE
+                return reason("answered", word=text)
             quantity = _read_quantity(answer)
         if quantity is None:
-            return 0, _NONE, self._code(ask("quantity-unreadable", Kind.QUANTITY, text))
+            return ask("quantity-unreadable", Kind.QUANTITY, text)
         if quantity < 0:
-            return 0, self._code(reason("quantity-negative", value=quantity)), _NONE
+            return reason("quantity-negative", value=quantity)
         # What cannot be read is asked with the foils.
         quantity -= _read_quantity(foils) or 0
         if quantity < 0:
-            return 0, _NONE, self._code(ask("quantity-foils", "quantity", foils, count=text))
-        if not quantity:
-            return 0, self._code(_SOLD_OUT), _NONE
+            return ask("quantity-foils", "quantity", foils, count=text)
         if quantity * copies > MAX_QUANTITY:
-            return 0, _NONE, self._code(ask("quantity-too-high", "quantity", text))
-        return quantity * copies, _NONE, _NONE
+            return ask("quantity-too-high", "quantity", text)
+        return quantity * copies or _SOLD_OUT
 
     # What rows come to.
 

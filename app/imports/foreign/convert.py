@@ -141,7 +141,6 @@ class _Merger:
 
     def __init__(self, spill: Spill) -> None:
         self._spill = spill
-        self._count = 0
 
     def add(self, offers: Offers, are_taken: NDArray[np.bool_] | None) -> None:
         """Add the offers of the next block, and which of them are taken (None: all)."""
@@ -149,15 +148,14 @@ class _Merger:
         # The parts of the listing key, side by side in 64 bits.
         entries["key"] = offers.item_ids.astype(np.int64) << 28 | offers.conditions.astype(np.int64) << 24
         entries["key"] |= offers.variants
-        entries["number"] = np.arange(self._count, self._count + len(entries))
+        entries["number"] = len(self._spill) + np.arange(len(entries))
         entries["quantity"], entries["price"] = offers.quantities, offers.prices
         entries["is_taken"] = True if are_taken is None else are_taken
-        self._count += len(entries)
         self._spill.add(entries, (offers.item_ids % _PARTS).astype(np.uint8))
 
     def merge(self) -> Iterator[NDArray[np.void]]:
         """What is known of the offers of each block in the end."""
-        is_first = np.zeros(self._count, np.bool_)
+        is_first = np.zeros(len(self._spill), np.bool_)
         for entries in self._spill.parts():
             _merge(entries)
             is_first[entries["first"]] = entries["is_taken"]

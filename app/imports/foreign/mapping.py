@@ -349,9 +349,9 @@ def find_reasons(columns: Sequence[str]) -> dict[str, int]:
     return found if len(found) == len(REASON_COLUMNS) else {}
 
 
-def columns_hash(columns: Iterable[str]) -> str:
-    """Identifies the set of a file's columns, whatever their order: 64 hexadecimal digits."""
-    return hashlib.sha256("\x1f".join(signature(columns)).encode()).hexdigest()
+def columns_hash(columns: Iterable[str]) -> bytes:
+    """Identifies the set of a file's columns, whatever their order: a SHA-256."""
+    return hashlib.sha256("\x1f".join(signature(columns)).encode()).digest()
 
 
 def positions(columns: Sequence[str], *names: str) -> list[int]:

@@ -172,9 +172,8 @@ class _Matcher:
 
     def _find_saved(self, saved: Sequence[Mapping]) -> Mapping | None:
         """The saved mapping of whose columns the file has most: all, or else at least half of them."""
-        shares = [(self._share_of(one), at, one) for at, one in enumerate(saved)]
-        share, _, best = max(shares, key=lambda one: (one[0], -one[1]), default=(0.0, 0, None))
-        return best if share >= _KNOWN else None
+        best = max(saved, key=self._share_of, default=None)
+        return best if best and self._share_of(best) >= _KNOWN else None
 
     def _share_of(self, mapping: Mapping) -> float:
         used = mapping.used

@@ -103,7 +103,6 @@ class CompanionWriter:
     def __init__(self, sinks: Sinks, spilled: IO[bytes]) -> None:
         self._sinks = sinks
         self._added = Spill(spilled, _ADDED)
-        self._added_count = 0
         #: Rows of the foreign file by outcome.
         self.counts: Counter[Outcome] = Counter()
         #: Rows that were left out or are open, by the slug of the reason.
@@ -133,7 +132,6 @@ class CompanionWriter:
         added = _places(block, block.added_rows, _ADDED)
         added["out_line"] = block.added_lines
         self._added.add(added, block.added_lines // _ADDED_LINES)
-        self._added_count += len(added)
         counts = np.bincount(block.outcomes, minlength=len(Outcome)).tolist()
         self.counts.update(dict(zip(Outcome, counts, strict=True)))
         self._count_reasons(block)
@@ -145,7 +143,7 @@ class CompanionWriter:
 
     def finish(self) -> None:
         """Write what is only known at the end."""
-        self._sinks.added.write(np.array([self._added_count], _COUNT).tobytes())
+        self._sinks.added.write(np.array([len(self._added)], _COUNT).tobytes())
         for added in self._added.parts():
             # They are in the order of the file.
             self._sinks.added.write(added[np.argsort(added["out_line"], kind="stable")].tobytes())

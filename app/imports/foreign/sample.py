@@ -36,20 +36,20 @@ class Sample:
         block = next(blocks(source, reading), None)
         # Totals, remarks and damaged rows say nothing of what columns hold.
         is_row = [at not in block.notes for at in range(len(block))] if block else []
-        self._cells = block.cells.filter(pa.array(is_row)) if block else None
+        nothing = pa.schema([(name, pa.string()) for name in reading.columns]).empty_table()
+        self._cells = block.cells.filter(pa.array(is_row)) if block else nothing
         #: How many rows it has.
         self.rows = len(block) if block else 0
         self._values: dict[int, Values] = {}
 
     def keep(self, passes: Callable[[pa.Table], NDArray[np.bool_]]) -> None:
         """Forget the rows that do not pass."""
-        if self._cells is not None:
-            self._cells, self._values = self._cells.filter(pa.array(passes(self._cells))), {}
+        self._cells, self._values = self._cells.filter(pa.array(passes(self._cells))), {}
 
     def values(self, at: int) -> Values:
         """The distinct values of a column that say something."""
         if at not in self._values:
-            counted = pc.value_counts(whole(self._cells.column(at))).to_pylist() if self._cells is not None else []
+            counted = pc.value_counts(whole(self._cells.column(at))).to_pylist()
             cleaned = ((words.cleaned(one["values"] or ""), one["counts"]) for one in counted)
             found = sorted(((value, count) for value, count in cleaned if value), key=lambda one: -one[1])
             self._values[at] = found[:_VALUES]
@@ -61,8 +61,6 @@ class Sample:
 
     def pairs(self, at: int, other: int | None, *, most: int | None = _VALUES) -> list[tuple[str, str]]:
         """The values of two columns in the same rows, of the first ``most``; the second empty without a column."""
-        if self._cells is None:
-            return []
         first = self._cells.column(at).slice(0, most).to_pylist()
         second = self._cells.column(other).slice(0, most).to_pylist() if other is not None else [""] * len(first)
         return [*{(one.strip(), two.strip()): None for one, two in zip(first, second, strict=True) if one.strip()}]

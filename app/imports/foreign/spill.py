@@ -20,9 +20,12 @@ class Spill:
 
     def add(self, entries: _Entries, parts: NDArray[Any]) -> None:
         """Add ``entries``, each to its part, numbered from 0; all are added before any are read."""
-        begin = self._bounds[-1][-1] if self._bounds else 0
-        self._bounds.append(begin + np.cumsum([0, *np.bincount(parts)]))
+        self._bounds.append(len(self) + np.cumsum([0, *np.bincount(parts)]))
         self._file.write(entries[np.argsort(parts, kind="stable")].tobytes())
+
+    def __len__(self) -> int:
+        """The number of entries."""
+        return int(self._bounds[-1][-1]) if self._bounds else 0
 
     def __iter__(self) -> Iterator[_Entries]:
         """The entries of each addition, those of one part after those of another."""

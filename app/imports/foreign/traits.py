@@ -135,14 +135,12 @@ class TraitReader:
             found.add(answer.split("|"))
         elif self._hows.get(Field.FINISH) == How.SEARCH:
             found.add(words.parse_printing(word, in_title=True).finishes)
+        elif not (parsed := words.parse_printing(word)).unknown:
+            found.add(parsed.finishes)
+        elif words.is_flag(word):
+            found.add([FOIL if words.is_true(word) else NORMAL])
         else:
-            parsed = words.parse_printing(word)
-            if not parsed.unknown:
-                found.add(parsed.finishes)
-            elif words.is_flag(word):
-                found.add([FOIL if words.is_true(word) else NORMAL])
-            else:
-                found.ask(ask("finish-unknown", Kind.FINISH, word))
+            found.ask(ask("finish-unknown", Kind.FINISH, word))
 
     def _read_language(self, word: str, found: Traits) -> None:
         if not word:
