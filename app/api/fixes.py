@@ -17,7 +17,8 @@ from app.http.form_fields import FormRefused
 from app.imports import commands
 from app.imports.creation import form_key_of
 from app.imports.fixes import engine, report
-from app.imports.fixes.engine import NewAnswer, NotOneRow
+from app.imports.fixes.answers import NewAnswer
+from app.imports.fixes.engine import NotOneRow
 from app.imports.fixes.report import GroupToFix, ValueToFix
 from app.imports.reports import progress, seller_file
 from app.models import Import

@@ -249,6 +249,8 @@ COLUMNS: tuple[str, ...] = tuple(column.value for column in Column)
 HEADER = ",".join(COLUMNS)
 #: A valid row: the first example of each column.
 EXAMPLE = ",".join(column.spec.examples[0] for column in Column)
+#: The columns that name an item together.
+NAME_COLUMNS = (Column.GAME, Column.SET, Column.NAME)
 
 #: Columns that a fix-it file has after the others. In an upload they are recognised there; LINE and IMPORT then tell
 #: which failed rows the file has, and nothing else is read from them.

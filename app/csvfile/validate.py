@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from app.csvfile.causes import Cause, Problem
-from app.csvfile.columns import FIELDS, NEWEST, Column, Layout, Spec
+from app.csvfile.columns import FIELDS, NAME_COLUMNS, NEWEST, Column, Layout, Spec
 from app.csvfile.contract import NAME_KEY_SEPARATOR, Mode, NamedBy, column_letters, fold
 from app.csvfile.damage import ERROR_MARKS, is_date, is_error, is_shortened, plain_digits
 from app.csvfile.guard import unguard
@@ -31,7 +31,6 @@ from app.csvfile.visible import describe_invisible, trim, typed
 #: Maximum number of values of a column that are remembered before all are forgotten, and the longest of them.
 _REMEMBERED, _REMEMBERED_LENGTH = 10_000, 100
 
-_NAME_COLUMNS = (Column.GAME, Column.SET, Column.NAME)
 #: The columns that name an item by themselves, in the order in which they decide.
 _NAMES_ALONE = (Column.URN, Column.CARDMARKET_ID, Column.TCGPLAYER_ID)
 
@@ -191,7 +190,7 @@ class Validated:
         is_left = ~np.logical_or.reduce([self._texts[column].valid.is_filled for column in _NAMES_ALONE])
         if not is_left.any():
             return
-        for part in (self._texts[column].valid for column in _NAME_COLUMNS):
+        for part in (self._texts[column].valid for column in NAME_COLUMNS):
             self._is_odd |= is_left & ~part.is_filled
             errors = part.with_any(*ERROR_MARKS)
             errors = errors[[*map(is_error, part.at(errors))]]
@@ -260,7 +259,7 @@ class Validated:
 
     def _name_keys(self, is_wanted: Mask) -> pa.Array:
         at = np.flatnonzero(is_wanted)
-        parts = [Texts(self._texts[column].valid.array.take(at)).folded(self._fold) for column in _NAME_COLUMNS]
+        parts = [Texts(self._texts[column].valid.array.take(at)).folded(self._fold) for column in NAME_COLUMNS]
         keys = pc.binary_join_element_wise(*parts, NAME_KEY_SEPARATOR)
         return pc.replace_with_mask(pa.nulls(len(is_wanted), pa.string()), pa.array(is_wanted), keys)
 
@@ -313,7 +312,7 @@ def _find_wrong_values(cells: list[str], layout: Layout, parsers: _Parsers, prob
     if parsed.get(Column.MODE) is Mode.CREATE and parsed.get(Column.QUANTITY) == 0:
         problems.append(Cause.QUANTITY_ZERO.problem(Column.QUANTITY))
     if not any(_plain(of_column[column]) for column in _NAMES_ALONE):
-        problems += _find_wrong_names({column: _strip_of(column)(of_column[column]) for column in _NAME_COLUMNS})
+        problems += _find_wrong_names({column: _strip_of(column)(of_column[column]) for column in NAME_COLUMNS})
     order = layout.columns.index
     return sorted(problems, key=lambda problem: order(Column[problem.column])) if len(problems) > 1 else problems
 

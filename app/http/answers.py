@@ -6,8 +6,7 @@ from typing import Any
 
 from app.csvfile.causes import Cause
 from app.csvfile.columns import COLUMNS
-from app.imports.fixes.answers import FOR_GROUPS, REASON, UNIT, Rule
-from app.imports.fixes.engine import NewAnswer
+from app.imports.fixes.answers import FOR_GROUPS, REASON, UNIT, NewAnswer, Rule
 
 #: The longest value of a cell, and of the reason for which rows are left out, in characters.
 MAX_CELL, MAX_REASON = 4_000, 255

@@ -21,8 +21,8 @@ from app.humanize import counted
 from app.imports import commands
 from app.imports.errors import TransitionRefused
 from app.imports.fixes import engine, report
-from app.imports.fixes.answers import REASON, SINCE, Rule
-from app.imports.fixes.engine import NewAnswer, NotOneRow
+from app.imports.fixes.answers import REASON, SINCE, NewAnswer, Rule
+from app.imports.fixes.engine import NotOneRow
 from app.imports.reports import progress, seller_file
 from app.imports.reports.progress import ImportProgress
 from app.models import Import

@@ -19,8 +19,7 @@ from app.extensions import db
 from app.imports import commands, creation, housekeeping, ledger, settling, undo
 from app.imports.errors import TransitionRefused
 from app.imports.fixes import engine
-from app.imports.fixes.answers import Rule
-from app.imports.fixes.engine import NewAnswer
+from app.imports.fixes.answers import NewAnswer, Rule
 from app.imports.reports import fix_file as fix_files
 from app.imports.reports import progress
 from app.imports.worker.catalog_cache import LookedUpItems
@@ -240,8 +239,8 @@ def test_each_row_is_looked_up_by_its_key_in_tables_that_were_never_analyzed(sel
         lambda: corrections.read_open(key, Wanted(), after_line=0, with_facts=False),
         lambda: corrections.look_at(key, lines),
         lambda: corrections.take_lines(key, 7, dict(zip(lines, lines, strict=True))),
-        lambda: corrections.take_open(key, 7),
-        lambda: corrections.take_right(key, 7),
+        lambda: corrections.take(key, 7, CorrectionState.OPEN),
+        lambda: corrections.take(key, 7, CorrectionState.RIGHT),
     ]
     for look_up in look_ups:
         # If the tables are analyzed meanwhile, they are so small that they would be read whole for each row.
@@ -306,7 +305,7 @@ def test_rows_that_another_import_has_taken_up_are_not_counted(seller: Seller, r
     key = ImportKey(one.seller_id, one.id)
     assert corrections.take_lines(key, 7, {2: 2, 5: 3}) == 2
     assert corrections.take_lines(key, 8, {5: 2, 6: 3}) == 1
-    assert (corrections.take_right(key, 9), corrections.take_open(key, 9)) == (1, 1)
+    assert [corrections.take(key, 9, state) for state in (CorrectionState.RIGHT, CorrectionState.OPEN)] == [1, 1]
     db.session.rollback()
 
 

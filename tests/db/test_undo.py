@@ -18,8 +18,7 @@ from app.extensions import db
 from app.imports import commands, housekeeping, ledger, retention, settling, undo
 from app.imports.errors import TransitionRefused
 from app.imports.fixes import engine
-from app.imports.fixes.answers import Rule
-from app.imports.fixes.engine import NewAnswer
+from app.imports.fixes.answers import NewAnswer, Rule
 from app.imports.undo import Preview
 from app.imports.worker import batch_job
 from app.listings import Edit, change

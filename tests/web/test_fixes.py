@@ -13,8 +13,7 @@ from app import catalog
 from app.extensions import db
 from app.imports import commands, ledger
 from app.imports.fixes import engine
-from app.imports.fixes.answers import Rule
-from app.imports.fixes.engine import NewAnswer
+from app.imports.fixes.answers import NewAnswer, Rule
 from app.imports.reports import progress
 from app.imports.reports.summary import describe
 from app.models import Import, Listing, Seller

@@ -14,8 +14,7 @@ from app.extensions import db
 from app.imports import commands, conversions, housekeeping, ledger, match_flow, retention, undo
 from app.imports.errors import TransitionRefused
 from app.imports.fixes import engine
-from app.imports.fixes.answers import Rule
-from app.imports.fixes.engine import NewAnswer
+from app.imports.fixes.answers import NewAnswer, Rule
 from app.imports.foreign.mapping import Field, Kind, Source
 from app.imports.match_flow import Step
 from app.imports.reports import row_errors

@@ -13,8 +13,7 @@ from flask.testing import FlaskClient
 from app.csvfile.contract import Condition
 from app.imports import commands, conversions, ledger, undo
 from app.imports.fixes import engine
-from app.imports.fixes.answers import Rule
-from app.imports.fixes.engine import NewAnswer
+from app.imports.fixes.answers import NewAnswer, Rule
 from app.imports.worker import batch_job
 from app.listings import Edit, change
 from app.models import Import, Seller

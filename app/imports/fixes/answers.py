@@ -14,7 +14,6 @@ from app.csvfile.causes import Cause
 from app.csvfile.cells import split_record, why_not_one_record
 from app.csvfile.columns import Column, Layout
 from app.csvfile.mend import mend
-from app.csvfile.texts import Indices, Mask
 from app.imports.fixes.slices import Slice, as_texts
 from app.imports.reports.suggestions import sure_value
 from app.queries.imports.corrections import GivenAnswer
@@ -55,84 +54,86 @@ FOR_GROUPS = tuple(rule for rule in Rule if rule not in {Rule.LEAVE_REST, Rule.C
 UNIT, REASON, SINCE = "unit", "reason", "since"
 
 
-class Changed(NamedTuple):
-    """Rows that an answer changes: their places in the slice, in order, and their new texts."""
+class NewAnswer(NamedTuple):
+    """An answer that is being given: a rule, and the group that it is for. Recorded, it is a ``GivenAnswer``."""
 
-    at: Indices
+    rule: Rule
+    cause: str = ""
+    column: str = ""
+    #: None: all rows of the group.
+    value: str | None = None
+    cells: Mapping[str, str] = {}
+
+
+Answer = NewAnswer | GivenAnswer
+
+
+class Changed(NamedTuple):
+    """Rows that an answer changes, and their new texts."""
+
+    rows: Slice
     texts: pa.StringArray
 
 
-def apply(answer: GivenAnswer, rows: Slice, facts: pa.StringArray, layout: Layout) -> Changed:
+def apply(answer: Answer, rows: Slice, layout: Layout) -> Changed:
     """What an answer makes of the rows of a slice that it is for; the others, and those it cannot help, stay."""
     kind = ErrorKind(Cause.by_slug(answer.cause), answer.column)
     is_meant = rows.has(kind) if answer.cause else np.ones(len(rows.lines), np.bool_)
     if answer.value is not None:
         is_meant &= pc.equal(rows.values(kind), answer.value).to_numpy(zero_copy_only=False)
-    return _RULES[Rule(answer.rule)](answer, rows, facts, is_meant, layout)
+    return _RULES[Rule(answer.rule)](answer, rows.take(np.flatnonzero(is_meant)), layout)
 
 
-def _unchanged(_a: GivenAnswer, rows: Slice, _f: pa.StringArray, is_meant: Mask, _l: Layout) -> Changed:
-    at = np.flatnonzero(is_meant)
-    return Changed(at, rows.texts.take(pa.array(at)))
+def _unchanged(_: Answer, rows: Slice, _layout: Layout) -> Changed:
+    return Changed(rows, rows.texts)
 
 
-def _set(answer: GivenAnswer, rows: Slice, _: pa.StringArray, is_meant: Mask, layout: Layout) -> Changed:
-    some = rows.take(np.flatnonzero(is_meant & rows.is_assigned()))
-    given = {column: pa.array([value] * len(some.lines), pa.string()) for column, value in answer.cells.items()}
-    return _with_cells(rows, some, given, layout)
+def _set(answer: Answer, rows: Slice, layout: Layout) -> Changed:
+    rows = rows.assigned()
+    given = {column: pa.array([value] * len(rows.lines), pa.string()) for column, value in answer.cells.items()}
+    return _with_cells(rows, given, layout)
 
 
-def _suggested(answer: GivenAnswer, rows: Slice, _: pa.StringArray, is_meant: Mask, layout: Layout) -> Changed:
+def _suggested(answer: Answer, rows: Slice, layout: Layout) -> Changed:
     kind = ErrorKind(Cause.by_slug(answer.cause), answer.column)
-    some = rows.take(np.flatnonzero(is_meant & rows.is_assigned()))
-    encoded = pc.dictionary_encode(some.values(kind))
+    rows = rows.assigned()
+    encoded = pc.dictionary_encode(rows.values(kind))
     pounds = {"pounds": True, "pence": False}.get(answer.cells.get(UNIT, ""))
     values = [sure_value(kind, value, pounds=pounds) for value in encoded.dictionary.to_pylist()]
     new = pa.array(values, pa.string()).take(encoded.indices)
-    known = new.is_valid().to_numpy(zero_copy_only=False)
-    return _with_cells(rows, some.take(np.flatnonzero(known)), {answer.column: new.drop_null()}, layout)
+    return _with_cells(rows.take(np.flatnonzero(new.is_valid())), {answer.column: new.drop_null()}, layout)
 
 
-def _drop_variants(_: GivenAnswer, rows: Slice, facts: pa.StringArray, is_meant: Mask, layout: Layout) -> Changed:
-    at = np.flatnonzero(is_meant & rows.is_assigned())
-    some = rows.take(at)
-    unknown = [_unknown_variants(text) for text in facts.take(pa.array(at)).to_pylist()]
-    cells = [
-        "|".join(part for part in value.split("|") if part.strip().lower() not in dropped)
-        for value, dropped in zip(some.columns[Column.VARIANTS].to_pylist(), unknown, strict=True)
-    ]
-    return _with_cells(rows, some, {Column.VARIANTS: pa.array(cells, pa.string())}, layout)
+def _drop_variants(_: Answer, rows: Slice, layout: Layout) -> Changed:
+    rows = rows.assigned()
+    cells = []
+    for value, facts in zip(rows.columns[Column.VARIANTS].to_pylist(), rows.facts.to_pylist(), strict=True):
+        unknown = {variant for each in json.loads(facts or "[]") for variant in each.get("variants", ())}
+        cells.append("|".join(part for part in value.split("|") if part.strip().lower() not in unknown))
+    return _with_cells(rows, {Column.VARIANTS: pa.array(cells, pa.string())}, layout)
 
 
-def _unknown_variants(facts: str) -> set[str]:
-    each = json.loads(facts) if facts else []
-    return {variant for one in each for variant in one.get("variants", ())}
+def _drop_extra(_: Answer, rows: Slice, layout: Layout) -> Changed:
+    return _with_cells(rows.assigned(), {}, layout)
 
 
-def _drop_extra(_: GivenAnswer, rows: Slice, _f: pa.StringArray, is_meant: Mask, layout: Layout) -> Changed:
-    return _with_cells(rows, rows.take(np.flatnonzero(is_meant & rows.is_assigned())), {}, layout)
-
-
-def _unquote(_: GivenAnswer, rows: Slice, _f: pa.StringArray, is_meant: Mask, _l: Layout) -> Changed:
-    at = np.flatnonzero(is_meant)
-    inner = [split_record(text)[0].strip("\r\n") for text in rows.texts.take(pa.array(at)).to_pylist()]
+def _unquote(_: Answer, rows: Slice, _layout: Layout) -> Changed:
+    inner = [split_record(text)[0].strip("\r\n") for text in rows.texts.to_pylist()]
     is_row = [not why_not_one_record(text) for text in inner]
-    return Changed(at[is_row], pa.array(compress(inner, is_row), pa.string()))
+    return Changed(rows.take(np.flatnonzero(is_row)), pa.array(compress(inner, is_row), pa.string()))
 
 
-def _mend(_: GivenAnswer, rows: Slice, _f: pa.StringArray, is_meant: Mask, layout: Layout) -> Changed:
-    at = np.flatnonzero(is_meant)
-    mended = mend(rows.texts.take(pa.array(at)).to_pylist(), layout)
-    return Changed(at[[text is not None for text in mended]], pa.array(filter(None, mended), pa.string()))
+def _mend(_: Answer, rows: Slice, layout: Layout) -> Changed:
+    mended = pa.array(mend(rows.texts.to_pylist(), layout), pa.string())
+    return Changed(rows.take(np.flatnonzero(mended.is_valid())), mended.drop_null())
 
 
-def _with_cells(rows: Slice, some: Slice, given: Mapping[str, pa.StringArray], layout: Layout) -> Changed:
-    """``some`` of the rows with these cells in place of theirs."""
-    at = np.searchsorted(rows.lines, some.lines)
-    return Changed(at, as_texts([given.get(column, some.columns[column]) for column in layout.columns]))
+def _with_cells(rows: Slice, given: Mapping[str, pa.StringArray], layout: Layout) -> Changed:
+    """The rows with these cells in place of theirs."""
+    return Changed(rows, as_texts([given.get(column, rows.columns[column]) for column in layout.columns]))
 
 
-_RULES: dict[Rule, Callable[[GivenAnswer, Slice, pa.StringArray, Mask, Layout], Changed]] = {
+_RULES: dict[Rule, Callable[[Answer, Slice, Layout], Changed]] = {
     Rule.SET: _set,
     Rule.SUGGESTED: _suggested,
     Rule.DROP_VARIANTS: _drop_variants,

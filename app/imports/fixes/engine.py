@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
 from functools import partial
 from itertools import zip_longest
 from typing import NamedTuple
@@ -35,7 +35,7 @@ from app.extensions import db
 from app.humanize import counted
 from app.imports.errors import TransitionRefused
 from app.imports.fixes import answers, listed, slices
-from app.imports.fixes.answers import REASON, SINCE, Changed, Rule
+from app.imports.fixes.answers import REASON, SINCE, Answer, Changed, NewAnswer, Rule
 from app.imports.fixes.slices import Slice
 from app.imports.worker.catalog_cache import LookedUpItems, known_items
 from app.imports.worker.chunk import judge
@@ -68,22 +68,8 @@ _TOLD = {
 }
 #: In place of the number of an answer: the wrong values are being counted.
 _COUNTING_VALUES = 0
-_EVERY_ROW = Wanted()
 #: The facts of problems that are lines.
 _LINES = frozenset({"line", "opened", "closed"})
-
-
-class NewAnswer(NamedTuple):
-    """An answer that is being given: a rule, and the group that it is for. Recorded, it is a ``GivenAnswer``."""
-
-    rule: Rule
-    cause: str = ""
-    column: str = ""
-    #: None: all rows of the group.
-    value: str | None = None
-    cells: Mapping[str, str] = {}
-
-
 #: The answer for rows that were edited one by one.
 _BY_HAND = NewAnswer(Rule.CELLS)
 
@@ -121,10 +107,8 @@ def give(one: Import, answer: NewAnswer) -> Standing:
     key, standing = _lock(one)
     if answer.rule is Rule.ADD:
         return give_cells(one, listed.add_up(key, one.header, answer.cause), answer)
-    number = standing.answers + 1
-    _record(one, number, answer)
-    standing = standing._replace(answers=number, version=standing.version + 1)
-    corrections.save(key, standing if standing.answering else _begin(standing, number))
+    standing = _record(one, standing, answer)
+    corrections.save(key, standing if standing.answering else _begin(standing, standing.answers))
     db.session.commit()
     return go_on(key)
 
@@ -170,25 +154,7 @@ def give_cells(one: Import, edited: Mapping[int, str | Mapping[str, str]], answe
     if the failed rows of the import cannot be corrected.
     """
     key, standing = _lock(one)
-    states = corrections.list_states(key, [*edited])
-    table, rows, texts = _edit_rows(key, one.header, edited)
-    number = standing.answers + 1
-    _record(one, number, answer)
-    standing = standing._replace(answers=number, version=standing.version + 1)
-    work = _Work(key, one.header, LookedUpItems())
-    for state, is_corrected in states.values():
-        standing = standing.without(state, is_corrected)
-    is_open = np.array(
-        [states.get(line, (CorrectionState.OPEN, False))[0] is CorrectionState.OPEN for line in rows.lines.tolist()],
-        np.bool_,
-    )
-    corrections.uncount_values(key, rows.take(np.flatnonzero(is_open)).tally())
-    changed = Changed(np.arange(len(rows.lines)), pa.array(texts, pa.string()))
-    corrections.count_answered(key, number, rows.lines.tolist())
-    standing = work.judge_and_write(standing, rows, changed, table, number)
-    corrections.save(key, standing)
-    db.session.commit()
-    return standing
+    return _apply_at_once(one, standing, answer, _edit_rows(key, one.header, edited))
 
 
 def foresee(key: ImportKey, asked: Sequence[tuple[int, NewAnswer]]) -> dict[int, Cause]:
@@ -197,17 +163,17 @@ def foresee(key: ImportKey, asked: Sequence[tuple[int, NewAnswer]]) -> dict[int,
     The first problem by the place in ``asked``, where there is one. Nothing is changed.
     """
     header = lookups.get_source(key).header
-    rows = slices.from_table(corrections.read_lines(key, {line for line, _ in asked}), layout_of(header))
+    rows = slices.of_lines(key, {line for line, _ in asked}, layout_of(header))
     at_line = {line: at for at, line in enumerate(rows.lines.tolist())}
     texts: dict[int, str] = {}
     for place, (line, answer) in enumerate(asked):
         if line in at_line:
             some = rows.take(np.array([at_line[line]]))
-            changed = _without_long(answers.apply(_as_given(0, answer), some, pa.array([""]), layout_of(header)))
+            changed = _without_long(answers.apply(answer, some, layout_of(header)))
             texts.update((place, text) for text in changed.texts.to_pylist())
     at = np.array([at_line[asked[place][0]] for place in texts], np.intp)
     some = rows._replace(lines=rows.lines[at], reason_at=rows.reason_at[at])
-    problems = _Work(key, header, LookedUpItems())._judge(some, pa.array(texts.values(), pa.string()))
+    problems = _Work(key, header, LookedUpItems()).judge(some, pa.array(texts.values(), pa.string()))
     # Of several answers for one row only one is given, so none repeats another.
     behind = _HIDDEN_BY.keys() - {Cause.LISTING_REPEATED}
     places = [*texts]
@@ -217,26 +183,15 @@ def foresee(key: ImportKey, asked: Sequence[tuple[int, NewAnswer]]) -> dict[int,
 def leave_out(one: Import, lines: Collection[int], reason: str) -> Standing:
     """Leave single open rows out. Commits. Raises what ``give_cells`` raises but for NotOneRow."""
     key, standing = _lock(one)
-    lines = [*corrections.find_open(key, lines)]
-    table = corrections.read_lines(key, lines)
-    rows = slices.from_table(table, layout_of(one.header))
-    number = standing.answers + 1
-    _record(one, number, NewAnswer(Rule.LEAVE_OUT, cells={REASON: reason}))
-    standing = standing._replace(answers=number, version=standing.version + 1)
-    answer = corrections.get_answer(key, number)
-    changed = Changed(np.arange(len(rows.lines)), rows.texts)
-    standing = _Work(key, one.header, LookedUpItems()).leave_out(standing, rows, answer, changed, table)
-    corrections.save(key, standing)
-    db.session.commit()
-    return standing
+    rows = slices.of_lines(key, lines, layout_of(one.header)).open()
+    answer = NewAnswer(Rule.LEAVE_OUT, cells={REASON: reason})
+    return _apply_at_once(one, standing, answer, Changed(rows, rows.texts))
 
 
 def take_back(one: Import, number: int = 0, *, lines: Collection[int] = ()) -> Standing:
     """Make the rows that an answer was the last one for as they were uploaded, unless they are taken up. Commits.
 
-    The same for single rows by their ``lines``.
-
-    Raises Busy.
+    The same for single rows by their ``lines``. Raises Busy.
     """
     key = ImportKey(one.seller_id, one.id)
     standing = corrections.lock(key)
@@ -245,8 +200,7 @@ def take_back(one: Import, number: int = 0, *, lines: Collection[int] = ()) -> S
         raise Busy
     rows = corrections.take_back(key, number, lines)
     if rows:
-        for (state, is_corrected), count in rows.items():
-            standing = standing.without(state, is_corrected, count)
+        standing = standing.without(rows)
         corrections.save(key, standing._replace(version=standing.version + 1, is_surveyed=False))
         what = "" if lines else f"{_say_what(corrections.get_answer(key, number))}: "
         taken_back = f"{what}{counted(sum(rows.values()), 'row')}"
@@ -284,15 +238,6 @@ def go_on_with_all() -> None:
 
 def _lock(one: Import) -> tuple[ImportKey, Standing]:
     """How far the failed rows are corrected, which nobody else changes. Raises Busy and TransitionRefused."""
-    key = _writable(one)
-    standing = corrections.lock(key)
-    if standing.answering == _COUNTING_VALUES:
-        db.session.rollback()
-        raise Busy
-    return key, standing
-
-
-def _writable(one: Import) -> ImportKey:
     if one.status not in FINAL_IMPORT_STATUSES:
         raise TransitionRefused("This import has not finished yet, so its failed rows cannot be corrected now.")
     if one.is_check:
@@ -302,22 +247,33 @@ def _writable(one: Import) -> ImportKey:
     key = ImportKey(one.seller_id, one.id)
     if corrections.has_old_retry(key):
         raise TransitionRefused("All failed rows of this import have been retried already.")
-    return key
+    standing = corrections.lock(key)
+    if standing.answering == _COUNTING_VALUES:
+        db.session.rollback()
+        raise Busy
+    return key, standing
 
 
-def _as_given(number: int, new: NewAnswer, actor: str = "") -> GivenAnswer:
-    group = new.cause, new.column, new.value
-    return GivenAnswer(number, new.rule, *group, dict(new.cells), 0, actor, datetime.now(UTC))
+def _record(one: Import, standing: Standing, answer: NewAnswer) -> Standing:
+    """Record an answer, and return the numbers with it."""
+    number, actor = standing.answers + 1, audit.current_actor()
+    fields = {**answer._asdict(), "cells": dict(answer.cells), "actor": actor.name, "actor_id": actor.seller_id}
+    corrections.add_answer(ImportKey(one.seller_id, one.id), number, **fields)
+    audit.record(Action.CORRECT, one.seller_id, one.public_id, detail=_say_what(answer))
+    return standing._replace(answers=number, version=standing.version + 1)
 
 
-def _record(one: Import, number: int, new: NewAnswer) -> None:
-    actor = audit.current_actor()
-    given = _as_given(number, new, actor.name)
-    corrections.add_answer(ImportKey(one.seller_id, one.id), given, actor.seller_id)
-    audit.record(Action.CORRECT, one.seller_id, one.public_id, detail=_say_what(given))
+def _apply_at_once(one: Import, standing: Standing, answer: NewAnswer, changed: Changed) -> Standing:
+    """Record an answer, and write what it makes of these rows. Commits."""
+    key = ImportKey(one.seller_id, one.id)
+    standing = _record(one, standing, answer)
+    standing = _Work(key, one.header, LookedUpItems()).write(standing, answer.rule, changed, standing.answers)
+    corrections.save(key, standing)
+    db.session.commit()
+    return standing
 
 
-def _say_what(answer: GivenAnswer) -> str:
+def _say_what(answer: Answer) -> str:
     """An answer as the audit log names it: what it does, the group that it is for, and a reason of the seller's own."""
     cause = Cause.by_slug(answer.cause).title if answer.cause else ""
     reason = answer.cells.get(REASON, "")
@@ -339,7 +295,6 @@ class _Next(NamedTuple):
     answer: GivenAnswer | None
     #: Up to which line they are read; None: to the end.
     bound: int | None
-    table: pa.Table
     rows: Slice
     changed: Changed
 
@@ -353,17 +308,16 @@ def _read(key: ImportKey, standing: Standing, *, limit: int) -> _Next:
     header = lookups.get_source(key).header
     number, after = standing.answering, standing.cursor_line
     answer = corrections.get_answer(key, number) if number else None
-    wanted = _find_bounds(key, answer) if answer else _EVERY_ROW
+    wanted = _find_bounds(key, answer) if answer else Wanted()
     bound = corrections.find_bound(key, wanted, after_line=after, rows=limit)
     with_facts = answer is not None and answer.rule == Rule.DROP_VARIANTS
     here = wanted if bound is None else wanted._replace(last_line=bound)
     table = corrections.read_open(key, here, after_line=after, with_facts=with_facts)
-    layout = layout_of(header)
-    rows = slices.from_table(table, layout)
-    changed = Changed(np.empty(0, np.intp), rows.texts[:0])
-    if answer and len(table):
-        changed = _without_long(answers.apply(answer, rows, table["facts"].combine_chunks(), layout))
-    return _Next(_place_of(standing), header, answer, bound, table, rows, changed)
+    rows = slices.from_table(table, layout_of(header))
+    changed = Changed(rows, rows.texts)
+    if answer and len(rows.lines):
+        changed = _without_long(answers.apply(answer, rows, layout_of(header)))
+    return _Next(_place_of(standing), header, answer, bound, rows, changed)
 
 
 class _Ahead:
@@ -404,7 +358,8 @@ def _step(key: ImportKey, read: Callable[[Standing], _Next], known: KnownItems) 
     if len(rows.lines):
         standing = standing._replace(cursor_line=int(rows.lines[-1]), rows_done=standing.rows_done + len(rows.lines))
         if found.answer:
-            standing = _Work(key, found.header, known).answer(standing, found.answer, found)
+            work = _Work(key, found.header, known)
+            standing = work.write(standing, found.answer.rule, found.changed, number)
         else:
             corrections.count_values(key, rows.tally())
     if bound is not None:
@@ -433,15 +388,12 @@ def _find_bounds(key: ImportKey, answer: GivenAnswer) -> Wanted:
     return wanted._replace(first_line=found.first_line, last_line=found.last_line) if found else wanted
 
 
-def _edit_rows(
-    key: ImportKey, header: str, edited: Mapping[int, str | Mapping[str, str]]
-) -> tuple[pa.Table, Slice, list[str]]:
-    """The rows on these lines that nobody has taken up, and their texts after an edit. Raises NotOneRow."""
+def _edit_rows(key: ImportKey, header: str, edited: Mapping[int, str | Mapping[str, str]]) -> Changed:
+    """The rows on these lines that nobody has taken up, with their texts after an edit. Raises NotOneRow."""
     layout = layout_of(header)
-    table = corrections.read_lines(key, [*edited])
-    rows = slices.from_table(table, layout)
+    rows = slices.of_lines(key, edited, layout)
     each = zip(rows.lines.tolist(), split_records(rows.texts.to_pylist()), strict=True)
-    return table, rows, [_edit(edited[line], cells, layout) for line, cells in each]
+    return Changed(rows, pa.array([_edit(edited[line], cells, layout) for line, cells in each], pa.string()))
 
 
 def _edit(edited: str | Mapping[str, str], cells: Sequence[str], layout: Layout) -> str:
@@ -458,7 +410,7 @@ def _edit(edited: str | Mapping[str, str], cells: Sequence[str], layout: Layout)
 def _without_long(changed: Changed) -> Changed:
     """The changed rows without those that would be too long for a row."""
     fits = np.flatnonzero(pc.binary_length(changed.texts).to_numpy() < MAX_RECORD_BYTES)
-    return changed if len(fits) == len(changed.at) else Changed(changed.at[fits], changed.texts.take(pa.array(fits)))
+    return Changed(changed.rows.take(fits), changed.texts.take(pa.array(fits)))
 
 
 class _Work(NamedTuple):
@@ -468,56 +420,34 @@ class _Work(NamedTuple):
     header: str
     known: KnownItems
 
-    def answer(self, standing: Standing, answer: GivenAnswer, found: _Next) -> Standing:
-        """Write what an answer makes of open rows, and return the new numbers."""
-        rows, changed, table = found.rows, found.changed, found.table
-        if not len(changed.at):
+    def write(self, standing: Standing, rule: str, changed: Changed, number: int) -> Standing:
+        """Write what the answer with this number makes of rows, and return the new numbers."""
+        rows, count = changed.rows, len(changed.rows.lines)
+        if not count:
             return standing
-        if answer.rule in {Rule.LEAVE_OUT, Rule.LEAVE_REST}:
-            return self.leave_out(standing, rows, answer, changed, table)
-        standing = self._take_out_of_counts(standing, rows, answer, changed, table)
-        return self.judge_and_write(standing, rows, changed, table, answer.number)
-
-    def leave_out(
-        self, standing: Standing, rows: Slice, answer: GivenAnswer, changed: Changed, table: pa.Table
-    ) -> Standing:
-        """Leave open rows out, and return the new numbers."""
-        standing = self._take_out_of_counts(standing, rows, answer, changed, table)
-        states = np.full(len(changed.at), CorrectionState.LEFT_OUT.value)
-        self._write(changed, rows.take(changed.at), states, {}, table, answer.number)
-        return standing._replace(left_out=standing.left_out + len(changed.at))
-
-    def _take_out_of_counts(
-        self, standing: Standing, rows: Slice, answer: GivenAnswer, changed: Changed, table: pa.Table
-    ) -> Standing:
-        """The numbers without the open rows that an answer changes, which are not open meanwhile."""
-        corrections.count_answered(self.key, answer.number, rows.lines[changed.at].tolist())
-        corrections.uncount_values(self.key, rows.take(changed.at).tally())
-        was_corrected = table["is_corrected"].to_numpy()[changed.at] > 0
-        return standing.without(CorrectionState.OPEN, True, int(was_corrected.sum()))
-
-    def judge_and_write(
-        self, standing: Standing, rows: Slice, changed: Changed, table: pa.Table, number: int
-    ) -> Standing:
-        """Find out what has become of the changed rows, write their corrections, and return the new numbers."""
-        some = rows.take(changed.at)
-        problems = self._judge(some, changed.texts)
-        is_wrong = np.zeros(len(changed.at), np.bool_)
+        corrections.count_answered(self.key, number, rows.lines.tolist())
+        # Meanwhile they are counted in no state.
+        corrections.uncount_values(self.key, rows.open().tally())
+        standing = standing.without(Counter(zip(rows.states.to_pylist(), rows.is_corrected.tolist(), strict=True)))
+        if rule in {Rule.LEAVE_OUT, Rule.LEAVE_REST}:
+            self._write_corrections(changed, np.full(count, CorrectionState.LEFT_OUT.value), {}, number)
+            return standing._replace(left_out=standing.left_out + count)
+        problems = self.judge(rows, changed.texts)
+        is_wrong = np.zeros(count, np.bool_)
         is_wrong[[*problems]] = True
         states = np.where(is_wrong, CorrectionState.OPEN.value, CorrectionState.RIGHT.value)
-        is_corrected = self._write(changed, some, states, problems, table, number)
+        is_corrected = self._write_corrections(changed, states, problems, number)
         if problems:
             wrong = np.flatnonzero(is_wrong)
-            open_rows = slices.from_problems(
-                some.lines[wrong], changed.texts.take(pa.array(wrong)), [*problems.values()], layout_of(self.header)
-            )
-            corrections.count_values(self.key, open_rows.tally())
+            texts = changed.texts.take(pa.array(wrong))
+            still_open = rows.take(wrong).with_problems(texts, [*problems.values()], layout_of(self.header))
+            corrections.count_values(self.key, still_open.tally())
         return standing._replace(
             open_corrected=standing.open_corrected + int((is_wrong & is_corrected).sum()),
-            correct=standing.correct + len(changed.at) - len(problems),
+            correct=standing.correct + count - len(problems),
         )
 
-    def _judge(self, rows: Slice, texts: pa.StringArray) -> dict[int, list[Problem]]:
+    def judge(self, rows: Slice, texts: pa.StringArray) -> dict[int, list[Problem]]:
         """What is wrong with each row that is not right, by its place, in order."""
         layout = layout_of(self.header)
         run = Run(ImportKey(self.key.seller_id, 0), layout, DIGEST_FORMAT)
@@ -534,20 +464,15 @@ class _Work(NamedTuple):
             problems |= zip(np.searchsorted(begins, [*failed]).tolist(), told, strict=True)
             is_blank[np.searchsorted(begins, np.asarray(lines.rows["line"]))] = False
         is_blank[[*problems]] = False
-        # A row without any value would be skipped: nothing has been corrected then.
-        problems |= {at: _as_before(rows, at) for at in np.flatnonzero(is_blank).tolist()}
+        for at in np.flatnonzero(is_blank).tolist():
+            # A row without any value would be skipped: nothing has been corrected then.
+            problems[at] = [kind.cause.problem(str(kind.column)) for kind in rows.reasons[rows.reason_at[at]]]
         return dict(sorted(problems.items()))
 
-    def _write(
-        self,
-        changed: Changed,
-        rows: Slice,
-        states: NDArray[np.str_],
-        problems: Mapping[int, list[Problem]],
-        table: pa.Table,
-        number: int,
+    def _write_corrections(
+        self, changed: Changed, states: NDArray[np.str_], problems: Mapping[int, list[Problem]], number: int
     ) -> Mask:
-        """Write the corrections of ``rows``: their states, texts, and what is wrong with those that are open.
+        """Write the corrections of rows: their states, texts, and what is wrong with those that are open.
 
         Returns for each whether it has another text than it was uploaded with.
         """
@@ -557,19 +482,18 @@ class _Work(NamedTuple):
         for place, each in problems.items():
             at[place] = places[id(each)]  # type: ignore[call-overload]
         recorded = row_errors.as_recorded([*distinct.values()]).take(pa.array(at, pa.int32()))
+        rows = changed.rows
         # Rows that are only left out or looked at again keep their own text.
-        is_same = pc.equal(changed.texts, rows.texts)
-        is_kept = pc.and_(is_same, pc.equal(table["is_corrected"].combine_chunks().take(pa.array(changed.at)), 0))
-        is_corrected: Mask = ~is_kept.to_numpy(zero_copy_only=False)
+        is_corrected: Mask = rows.is_corrected | np.asarray(pc.not_equal(changed.texts, rows.texts))
         written = pa.table(
             {
                 "line": pa.array(rows.lines, pa.int32()),
                 "state": pa.array(states, pa.string()),
-                "row": pc.if_else(is_kept, None, changed.texts),
+                "row": pc.if_else(pa.array(is_corrected), changed.texts, None),
                 **dict(zip(recorded.column_names, recorded.columns, strict=True)),
             }
         )
-        existing = rows.lines[table["is_recorded"].to_numpy()[changed.at] > 0]
+        existing = rows.lines[np.asarray(pc.not_equal(rows.states, ""))]
         corrections.write(self.key, written, answer=number, existing=existing)
         return is_corrected
 
@@ -587,7 +511,3 @@ def _in_file(problems: list[Problem], begins: NDArray[np.int64], lines: NDArray[
         one._replace(facts={name: move(fact) if name in _LINES else fact for name, fact in one.facts.items()})
         for one in problems
     ]
-
-
-def _as_before(rows: Slice, at: int) -> list[Problem]:
-    return [kind.cause.problem(str(kind.column)) for kind in rows.reasons[rows.reason_at[at]]]

@@ -19,14 +19,13 @@ from app.imports.reports import seller_file
 from app.imports.reports.progress import ImportProgress
 from app.imports.reports.suggestions import tell_item
 from app.queries import ImportKey, items, items_by_set
-from app.queries.imports import corrections, lookups
+from app.queries.imports import corrections
 from app.queries.imports.corrections import Wanted
 from app.queries.imports.row_errors import RecordedError
 from app.queries.listings import search
 from app.queries.listings.search import FoundListing
 
 _CODES = {grade: code for code, grade in CONDITION_CODES.items()}
-
 
 #: Rows that are added to listings by one answer, and that may wait to be imported meanwhile.
 MOST_ADDED, _MOST_WAITING = 1_000, 20_000
@@ -63,7 +62,7 @@ class _Of(NamedTuple):
 
 def tell(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Meant]:
     """What these failed rows of an import mean; those are left out that do not say clearly which item they are."""
-    meant = _find(one.key.seller_id, lookups.get_source(one.key).header, errors) if errors else []
+    meant = _find(one.key.seller_id, one.header, errors) if errors else []
     described = items_by_set.describe(NamedBy.URN, {each.key[0] for each in meant})
     of_key: defaultdict[tuple[str, Condition, str], list[int]] = defaultdict(list)
     for each in meant:
@@ -72,14 +71,16 @@ def tell(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Meant]:
     told = []
     for error, key, values, listing in meant:
         urn, condition, variants = key
-        says = _say_offer(values[Column.QUANTITY], values[Column.PRICE])
-        card = tell_item(described[urn][0]), _CODES[condition], variants, says
+        offer = _say_offer(values[Column.QUANTITY], values[Column.PRICE])
+        card = ", ".join(filter(None, (tell_item(described[urn][0]), _CODES[condition], variants, offer)))
+        there = (
+            f"You have {_say_offer(_quantity(listing), listing.values[FIELDS[Column.PRICE].name])}" if listing else ""
+        )
         together = _quantity(listing) + copies[key] if listing else 0
         writer = _find_writer(one, listing, error)
         lines = of_key[key]
         others = [line for line in lines if line != error.line]
-        words = ", ".join(filter(None, card)), _say(listing)
-        told.append(Meant(error.line, *words, together, writer, max(lines), others))
+        told.append(Meant(error.line, card, there, together, writer, max(lines), others))
     own = seller_file.own_lines(one.key, {line for each in told for line in (each.line, each.writer) if line})
     return [
         each._replace(
@@ -140,12 +141,6 @@ def _count_copies(rows: Sequence[_Of]) -> Counter[tuple[str, Condition, str]]:
 
 def _quantity(listing: FoundListing) -> int:
     return int(listing.values[FIELDS[Column.QUANTITY].name] or 0)
-
-
-def _say(listing: FoundListing | None) -> str:
-    if listing is None:
-        return ""
-    return f"You have {_say_offer(_quantity(listing), listing.values[FIELDS[Column.PRICE].name])}"
 
 
 def _say_offer(quantity: Any, price: Any) -> str:

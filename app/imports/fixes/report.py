@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, zip_longest
+from itertools import zip_longest
 from typing import NamedTuple
 
 from app.csvfile.causes import Cause, Code
@@ -18,16 +19,16 @@ from app.csvfile.reader import CONTROL
 from app.csvfile.records import find_cells
 from app.csvfile.visible import visible
 from app.imports.fixes import listed
-from app.imports.fixes.answers import REASON, UNIT, Rule
-from app.imports.fixes.engine import NewAnswer, foresee
+from app.imports.fixes.answers import REASON, UNIT, NewAnswer, Rule
+from app.imports.fixes.engine import foresee
 from app.imports.fixes.listed import Meant
 from app.imports.fixes.slices import JOINT
 from app.imports.reports import seller_file
-from app.imports.reports.progress import ImportProgress
-from app.imports.reports.row_errors import TELLING, UNCERTAIN, Part, columns_of, mark, name_values
-from app.imports.reports.suggestions import Choice, RowProblem, Suggestion, suggest, sure_value
+from app.imports.reports.progress import ImportProgress, find_own_file
+from app.imports.reports.row_errors import TELLING, UNCERTAIN, CellShown, Part, mark, name_values, read_values
+from app.imports.reports.suggestions import RowProblem, Suggestion, suggest, sure_value
 from app.queries import ImportKey
-from app.queries.imports import corrections, lookups, row_errors
+from app.queries.imports import corrections, row_errors
 from app.queries.imports.corrections import GivenAnswer, Group, Held, Standing, Value, Wanted
 from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import RecordedError
@@ -170,11 +171,6 @@ class ToFix:
             return "certain"
         return "likely" if offer.answer in self.suggested else ""
 
-    @property
-    def percent(self) -> int:
-        """How far the answer has come that is being applied; 0 if that is not known."""
-        return min(99, self.standing.rows_done * 100 // self.open_rows) if self.open_rows else 0
-
 
 class AnswerFate(NamedTuple):
     """What has become of the rows of an answer."""
@@ -199,14 +195,6 @@ class LeftOut(NamedTuple):
     rows: list[tuple[RecordedError, int, str, str]]
 
 
-class CellToFix(NamedTuple):
-    """A cell of a row."""
-
-    column: str
-    text: str
-    is_wrong: bool
-
-
 class RowToFix(NamedTuple):
     """An open row, cell by cell; without cells where it is not certain which value belongs to which column."""
 
@@ -215,7 +203,7 @@ class RowToFix(NamedTuple):
     own_line: int
     text: str
     messages: list[str]
-    cells: list[CellToFix]
+    cells: list[CellShown]
     suggestions: list[str]
     #: Its text with the wrong values marked, where that cannot be told by cells.
     parts: list[Part]
@@ -237,7 +225,7 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
     values = corrections.list_values(one.key, wanted, per_group=_VALUES if kind is None else _VALUES_ALONE)
     sure = [each for each in values if _is_sure(each)]
     answers = corrections.list_answers(one.key, limit=_ANSWERS + 1, before=before)
-    layout = layout_of(lookups.get_source(one.key).header)
+    layout = layout_of(one.header)
     shown = _show_groups(one, wanted[:_GROUPS], values, layout)
     marks = _mark_again(one.key, layout) if standing.open_corrected and standing.is_small else {}
     again = sorted({line for (line, _), mark in marks.items() if mark == _NEW})
@@ -343,7 +331,7 @@ def list_left_out(one: ImportProgress, after_line: int) -> tuple[list[LeftOut], 
     """
     errors = corrections.list_left_out(one.key, after_line=after_line, limit=_LEFT_OUT + 1)
     goes_on, errors = errors[_LEFT_OUT - 1].line if len(errors) > _LEFT_OUT else None, errors[:_LEFT_OUT]
-    layout = layout_of(lookups.get_source(one.key).header)
+    layout = layout_of(one.header)
     own = seller_file.own_lines(one.key, {error.line for error in errors})
     cards = {meant.line: meant.card for meant in listed.tell(one, errors)}
     last = corrections.find_last_answers(one.key, own)
@@ -351,7 +339,7 @@ def list_left_out(one: ImportProgress, after_line: int) -> tuple[list[LeftOut], 
     found: dict[ErrorKind, LeftOut] = {}
     for error in errors:
         line, kind = own[error.line], error.kinds[0]
-        rest = _tell_rest(name_values([cell.value for cell in find_cells(error.row)], layout), ())
+        rest = _tell_rest(read_values(error.row, layout), ())
         reason = answers[last[error.line][0]].cells.get(REASON, "") if error.line in last else ""
         why = "" if reason == kind.cause.title else reason
         found.setdefault(kind, LeftOut(kind, [])).rows.append((error, line, cards.get(line, rest), why))
@@ -369,7 +357,7 @@ def place_of(kind: ErrorKind) -> str:
 
 
 def _is_sure(one: Value) -> bool:
-    return sure_value(one.kind, one.value) is not None if one.value else False
+    return one.value != "" and sure_value(one.kind, one.value) is not None
 
 
 def _show_groups(
@@ -377,30 +365,28 @@ def _show_groups(
 ) -> list[GroupToFix]:
     key = one.key
     kinds = {group.kind for group in groups}
-    values = [each for each in values if each.kind in kinds]
     # A value of one row is shown with what the rest of the row tells.
-    values, rows = _locate(key, values, layout)
+    values, rows = _locate(key, [each for each in values if each.kind in kinds], layout)
     problems = [_problem(each, rows, layout) for each in values]
     found = dict(zip(values, suggest(problems), strict=True))
     offers = _with_next(
         key,
         {each: [*(_offers(each, told) if told else _offer_mended(key, each, layout))] for each, told in found.items()},
     )
-    alone = _rows_in_place(key, groups, values, rows)
+    alone = _rows_in_place(one, groups, values, rows)
     lines = seller_file.own_lines(key, {each.first_line for each in values})
     meant = _tell_meant(one, values)
-    told = {each: dict(problem.values) for each, problem in zip(values, problems, strict=True)}
+    shown: defaultdict[ErrorKind, list[ValueToFix]] = defaultdict(list)
+    for each, problem in zip(values, problems, strict=True):
+        line = lines[each.first_line]
+        shown[each.kind].append(_show_value(each, found[each], offers[each], problem.values, line))
     return [
         GroupToFix(
             group.kind,
             group.rows,
             [*_rules(group, [each for each in values if each.kind == group.kind], offers, meant.get(group.kind, []))],
-            [
-                _show_value(each, found[each], offers[each], told[each], lines[each.first_line])
-                for each in values
-                if each.kind == group.kind
-            ],
-            group.values - sum(each.kind == group.kind for each in values),
+            shown[group.kind],
+            group.values - len(shown[group.kind]),
             alone.get(group.kind),
             meant.get(group.kind, []),
         )
@@ -424,8 +410,8 @@ def _locate(key: ImportKey, values: Sequence[Value], layout: Layout) -> tuple[li
 
 def _value_of(row: RecordedError, kind: ErrorKind, layout: Layout) -> str:
     """The value that counts for a problem, as in ``Slice.values``."""
-    cells = name_values([cell.value for cell in find_cells(row.row)], layout) if kind.cause in TELLING else {}
-    return JOINT.join(cells[column] for column in columns_of(kind)) if cells else ""
+    cells = read_values(row.row, layout) if kind.cause in TELLING else {}
+    return JOINT.join(cells[column] for column in kind.columns) if cells else ""
 
 
 def _tell_meant(one: ImportProgress, values: Sequence[Value]) -> dict[ErrorKind, list[Meant]]:
@@ -444,7 +430,7 @@ def _first_rows(one: Value) -> Wanted:
 
 
 def _rows_in_place(
-    key: ImportKey, groups: Sequence[Group], values: Sequence[Value], rows: Mapping[int, RecordedError]
+    one: ImportProgress, groups: Sequence[Group], values: Sequence[Value], rows: Mapping[int, RecordedError]
 ) -> dict[ErrorKind, RowToFix]:
     """The rows of the groups that have one row, and nothing that could be typed for it; each row once."""
     single = {group.kind for group in groups if group.rows == 1 and group.kind.cause.code is Code.INVALID}
@@ -452,25 +438,23 @@ def _rows_in_place(
     for each in values:
         if each.kind in single and each.first_line in rows and not any(_fields(each.kind, {})):
             lines.setdefault(each.first_line, each.kind)
-    shown = show_rows(key, [rows[line] for line in lines]) if lines else []
+    shown = _show_rows(one, [rows[line] for line in lines]) if lines else []
     return {lines[row.line]: row for row in shown}
 
 
 def _problem(one: Value, rows: Mapping[int, RecordedError], layout: Layout) -> RowProblem:
     row = rows.get(one.first_line)
     if row is not None:
-        return RowProblem(one.kind, name_values([cell.value for cell in find_cells(row.row)], layout))
-    columns = columns_of(one.kind)
-    if not one.value or not columns:
-        return RowProblem(one.kind, {})
-    return RowProblem(one.kind, dict(zip(columns, one.value.split(JOINT), strict=False)))
+        return RowProblem(one.kind, read_values(row.row, layout))
+    values = one.value.split(JOINT) if one.value else ()
+    return RowProblem(one.kind, dict(zip(one.kind.columns, values, strict=False)))
 
 
 def _show_value(
     one: Value, found: Suggestion | None, offers: list[Offer], cells: Mapping[str, str], line: int
 ) -> ValueToFix:
     fields = [*_fields(one.kind, cells)]
-    rest = _tell_rest(cells, {*columns_of(one.kind), *(column for column, _ in fields)})
+    rest = _tell_rest(cells, {*one.kind.columns, *(column for column, _ in fields)})
     return ValueToFix(
         one.kind, one.value, one.rows, line, rest, found.lead if found else "", offers, fields, _is_sure(one)
     )
@@ -526,24 +510,21 @@ def _tell_mended(text: str, mended: str, layout: Layout) -> str:
 
 
 def _offers(one: Value, found: Suggestion) -> Iterator[Offer]:
-    """The choices of a suggestion: those for one column are alternatives, those for different columns go together."""
+    """The choices of a suggestion."""
     if not found.choices and "Leave it empty" in found.lead:
         yield _offer(one, {one.kind.column: ""}, "Leave it empty")
-    by_column = [[*group] for _, group in groupby(found.choices, key=lambda choice: choice.column)]
-    if len(by_column) > 1:
+    if len(found.by_column) > 1:
         # Where several columns are wrong, the most similar value of each is meant.
-        first = [choices[0] for choices in by_column]
-        yield _offer(one, {each.column: each.text for each in first}, _name(first))
-    for choice in by_column[0] if len(by_column) == 1 else ():
-        yield _offer(one, {choice.column: choice.text}, choice.text, choice.note)
+        first = [choices[0] for choices in found.by_column]
+        text = ", ".join(f"{each.column} {each.text}" for each in first)
+        yield _offer(one, {each.column: each.text for each in first}, text)
+    else:
+        for choice in found.choices:
+            yield _offer(one, {choice.column: choice.text}, choice.text, choice.note)
 
 
 def _offer(one: Value, cells: Mapping[str, str], text: str, note: str = "") -> Offer:
     return Offer(NewAnswer(Rule.SET, one.kind.cause.slug, one.kind.column, one.value, cells), text, note)
-
-
-def _name(choices: Sequence[Choice]) -> str:
-    return ", ".join(f"{choice.column} {choice.text}" for choice in choices)
 
 
 def _plain(text: str) -> str:
@@ -560,7 +541,7 @@ def _fields(kind: ErrorKind, cells: Mapping[str, str]) -> Iterator[tuple[str, st
         # The others that an item is named by, where it is known what they are.
         yield from ((column, _plain(cells[column])) for column in (Column.GAME, Column.SET) if column in cells)
     if kind.cause.slug not in UNCERTAIN and kind.cause is not Cause.ITEM_AMBIGUOUS:
-        for column in columns_of(kind):
+        for column in kind.columns:
             yield column, _plain(cells.get(column, ""))
     if kind.cause.asks_for_item and kind.cause is not Cause.VARIANT_NOT_FOUND and kind.column != Column.URN:
         yield Column.URN, ""
@@ -613,7 +594,7 @@ def list_rows(
     found = corrections.list_open(one.key, wanted, after_line=after_line, limit=limit + 1)
     about_listings = [error for error in found[:limit] if error.kinds[0].cause in _ABOUT_LISTINGS]
     meant = {each.line: each for each in listed.tell(one, about_listings)}
-    rows = show_rows(one.key, found[:limit])
+    rows = _show_rows(one, found[:limit])
     return [row._replace(meant=meant.get(row.own_line)) for row in rows], len(found) > limit
 
 
@@ -626,9 +607,9 @@ def find_parent_lines(one: ImportProgress, parent: ImportProgress, lines: Sequen
     return {line: own[parent_line] for line, parent_line in found.items()}
 
 
-def show_rows(key: ImportKey, errors: Sequence[RecordedError]) -> list[RowToFix]:
+def _show_rows(one: ImportProgress, errors: Sequence[RecordedError]) -> list[RowToFix]:
     """Failed rows, cell by cell."""
-    layout = layout_of(lookups.get_source(key).header)
+    layout = layout_of(one.header)
     all_cells = [[cell.value.strip() for cell in find_cells(error.row)] for error in errors]
     problems = [
         RowProblem(kind, name_values(cells, layout))
@@ -636,10 +617,10 @@ def show_rows(key: ImportKey, errors: Sequence[RecordedError]) -> list[RowToFix]
         for kind in error.kinds
     ]
     suggestions = iter(suggest(problems))
-    own = seller_file.find(key)
+    own = find_own_file(one)
     rows = []
     for error, told, cells in zip(errors, own.tell(errors) if own else errors, all_cells, strict=True):
-        wrong = {column for kind in error.kinds for column in columns_of(kind)}
+        wrong = {column for kind in error.kinds for column in kind.columns}
         said = [(kind, next(suggestions)) for kind in error.kinds]
         # A row that is too short may be only so at its end.
         is_certain = UNCERTAIN.isdisjoint(error.causes)
@@ -651,7 +632,7 @@ def show_rows(key: ImportKey, errors: Sequence[RecordedError]) -> list[RowToFix]
                 _plain(error.row),
                 [*map(_plain, told.messages)],
                 [
-                    CellToFix(column, _plain(text or ""), column in wrong or text is None)
+                    CellShown(column, _plain(text or ""), column in wrong or text is None)
                     for column, text in zip_longest(layout.columns, values)
                 ]
                 if is_certain
@@ -664,17 +645,14 @@ def show_rows(key: ImportKey, errors: Sequence[RecordedError]) -> list[RowToFix]
     return rows
 
 
-def _in_brackets(reason: str, cause: str) -> str:
-    """Why rows were left out, if it is not just their problem."""
-    return f" ({reason})" if reason not in ("", cause) else ""
-
-
 def describe(answer: GivenAnswer, name_of: Callable[[str], str]) -> str:
     """An answer in words; ``name_of`` says what the seller calls a column."""
     cells = ", ".join(f"{name_of(column)} {text or '(empty)'}" for column, text in answer.cells.items())
     cause = Cause.by_slug(answer.cause).title if answer.cause else ""
     where = f"{cause}{f' “{_say_value(answer.value)}”' if answer.value else ''}"
     reason = answer.cells.get(REASON, "")
+    # Not where it is just their problem.
+    why = "" if reason in ("", cause) else f" ({reason})"
     return {
         Rule.SET: f"{where} → {cells}",
         Rule.SUGGESTED: f"{where}: what each value means",
@@ -684,7 +662,7 @@ def describe(answer: GivenAnswer, name_of: Callable[[str], str]) -> str:
         Rule.UNQUOTE: f"{where}: quotation marks removed",
         Rule.ADD: f"{where}: added to what you have",
         Rule.RECHECK: f"{where}: checked again",
-        Rule.LEAVE_OUT: f"Left out: {where or reason or 'single rows'}{_in_brackets(reason, cause) if where else ''}",
-        Rule.LEAVE_REST: f"Left out: all that was still to fix{_in_brackets(reason, '')}",
+        Rule.LEAVE_OUT: f"Left out: {where + why if where else reason or 'single rows'}",
+        Rule.LEAVE_REST: f"Left out: all that was still to fix{why}",
         Rule.CELLS: "Edited by hand",
     }[Rule(answer.rule)]

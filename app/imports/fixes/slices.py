@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +15,12 @@ from app.csvfile.columns import Layout
 from app.csvfile.lines import BLOCK_BYTES
 from app.csvfile.reader import Block, read_blocks
 from app.csvfile.texts import Indices, Mask, Texts
-from app.imports.reports.row_errors import TELLING, can_be_assigned, columns_of
+from app.imports.reports.row_errors import TELLING, can_be_assigned
+from app.queries import ImportKey
+from app.queries.imports import corrections
 from app.queries.imports.corrections import COUNTED
 from app.queries.imports.error_groups import ErrorKind
+from app.statuses import CorrectionState
 
 #: Joins the values of several columns.
 JOINT = "\x1f"
@@ -35,10 +38,15 @@ class Slice(NamedTuple):
     reason_at: Indices
     #: The cells by column; null where it is not certain which value belongs to which column.
     columns: dict[str, pa.StringArray]
+    #: The facts of their problems as JSON; empty where they were not read.
+    facts: pa.StringArray
+    #: The state of each, empty for a row without a correction; and whether it has another text than was uploaded.
+    states: pa.StringArray
+    is_corrected: Mask
 
     def values(self, kind: ErrorKind) -> pa.StringArray:
         """The value of each row that counts for the problem: empty where none does."""
-        columns = [self.columns[column] for column in columns_of(kind) if column in self.columns]
+        columns = [self.columns[column] for column in kind.columns if column in self.columns]
         if kind.cause not in TELLING or not columns:
             return pa.array([""] * len(self.lines), pa.string())
         trimmed = [pc.utf8_trim_whitespace(cells) for cells in columns]
@@ -50,11 +58,13 @@ class Slice(NamedTuple):
         """For each row whether it has the problem."""
         return np.array([kind in reasons for reasons in self.reasons], np.bool_)[self.reason_at]
 
-    def is_assigned(self) -> Mask:
-        """For each row whether it is certain which value belongs to which column."""
-        some = next(iter(self.columns.values()))
-        assigned: Mask = some.is_valid().to_numpy(zero_copy_only=False)
-        return assigned
+    def assigned(self) -> Slice:
+        """The rows of which it is certain which value belongs to which column."""
+        return self.take(np.flatnonzero(next(iter(self.columns.values())).is_valid()))
+
+    def open(self) -> Slice:
+        """The rows that are open."""
+        return self.take(np.flatnonzero(pc.is_in(self.states, pa.array(["", CorrectionState.OPEN.value]))))
 
     def take(self, at: Indices) -> Slice:
         """Some of the rows, in their order."""
@@ -62,7 +72,16 @@ class Slice(NamedTuple):
             return self
         wanted = pa.array(at)
         columns = {name: cells.take(wanted) for name, cells in self.columns.items()}
-        return Slice(self.lines[at], self.texts.take(wanted), self.reasons, self.reason_at[at], columns)
+        rest = self.facts.take(wanted), self.states.take(wanted), self.is_corrected[at]
+        return Slice(self.lines[at], self.texts.take(wanted), self.reasons, self.reason_at[at], columns, *rest)
+
+    def with_problems(self, texts: pa.StringArray, problems: Sequence[Sequence[Problem]], layout: Layout) -> Slice:
+        """The rows with other ``texts``, each with these problems."""
+        kinds = [tuple(dict.fromkeys(ErrorKind(one.cause, str(one.column)) for one in each)) for each in problems]
+        reasons = [*dict.fromkeys(kinds)]
+        places = {each: place for place, each in enumerate(reasons)}
+        at = np.array([places[each] for each in kinds], np.intp)
+        return self._replace(texts=texts, reasons=reasons, reason_at=at, columns=_cells(texts, reasons, at, layout))
 
     def tally(self) -> pa.Table:
         """The distinct values of each problem, with the number and the bounds of their rows: a table of COUNTED."""
@@ -82,7 +101,12 @@ class Slice(NamedTuple):
         return pa.concat_tables(found) if found else COUNTED.empty_table()
 
 
-def parse_reasons(joined: str) -> tuple[ErrorKind, ...]:
+def of_lines(key: ImportKey, lines: Collection[int], layout: Layout) -> Slice:
+    """The rows on these lines that nobody has taken up."""
+    return from_table(corrections.read_lines(key, lines), layout)
+
+
+def _parse_reasons(joined: str) -> tuple[ErrorKind, ...]:
     """The problems of a row from ``corrections.SLICE``."""
     causes, columns = (part.split(" ") for part in joined.split("/"))
     return tuple(
@@ -93,21 +117,11 @@ def parse_reasons(joined: str) -> tuple[ErrorKind, ...]:
 def from_table(rows: pa.Table, layout: Layout) -> Slice:
     """The rows of a table with the columns ``corrections.SLICE``."""
     encoded = rows["reasons"].combine_chunks().dictionary_encode()
-    reasons = [parse_reasons(joined) for joined in encoded.dictionary.to_pylist()]
+    reasons = [_parse_reasons(joined) for joined in encoded.dictionary.to_pylist()]
     texts = rows["row"].combine_chunks()
     at = encoded.indices.to_numpy()
-    return Slice(rows["line"].to_numpy(), texts, reasons, at, _cells(texts, reasons, at, layout))
-
-
-def from_problems(
-    lines: NDArray[np.int32], texts: pa.StringArray, problems: Sequence[Sequence[Problem]], layout: Layout
-) -> Slice:
-    """Rows with these problems."""
-    kinds = [tuple(dict.fromkeys(ErrorKind(one.cause, str(one.column)) for one in each)) for each in problems]
-    reasons = [*dict.fromkeys(kinds)]
-    places = {each: place for place, each in enumerate(reasons)}
-    at = np.array([places[each] for each in kinds], np.intp)
-    return Slice(lines, texts, reasons, at, _cells(texts, reasons, at, layout))
+    rest = rows["facts"].combine_chunks(), rows["state"].combine_chunks(), rows["is_corrected"].to_numpy() > 0
+    return Slice(rows["line"].to_numpy(), texts, reasons, at, _cells(texts, reasons, at, layout), *rest)
 
 
 def as_file(texts: pa.StringArray) -> bytes:

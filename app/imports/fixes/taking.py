@@ -54,11 +54,10 @@ class Taking:
     def take(self, created: Import) -> None:
         """Take the rows up."""
         standing = self._standing
+        count = corrections.take(self._parent, created.id, self._state)
         if self._state is CorrectionState.RIGHT:
-            count = corrections.take_right(self._parent, created.id)
             standing = standing._replace(correct=0)
         else:
-            count = corrections.take_open(self._parent, created.id)
             corrections.forget_values(self._parent)
             standing = standing._replace(open_corrected=0, is_surveyed=True)
         if count != created.total:
@@ -91,15 +90,12 @@ class TakingLines:
         """Take the rows up."""
         before = corrections.look_at(self.parent, self._lines)
         if self._standing.is_surveyed:
-            table = corrections.read_lines(self.parent, [*corrections.find_open(self.parent, self._lines)])
-            rows = slices.from_table(table, layout_of(lookups.get_source(self.parent).header))
-            corrections.uncount_values(self.parent, rows.tally())
+            layout = layout_of(lookups.get_source(self.parent).header)
+            rows = slices.of_lines(self.parent, self._lines, layout)
+            corrections.uncount_values(self.parent, rows.open().tally())
         if corrections.take_lines(self.parent, created.id, self._lines) != len(self._lines):
             raise RowsMoved
-        standing = self._standing
-        for (state, is_corrected), count in before.free.items():
-            standing = standing.without(state, is_corrected, count)
-        _save_taken(self.parent, standing, len(self._lines))
+        _save_taken(self.parent, self._standing.without(before.free), len(self._lines))
 
 
 class StoredFile(NamedTuple):

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
 from app.csvfile.causes import Cause
 from app.csvfile.cells import split_records
-from app.csvfile.columns import Column, Layout
+from app.csvfile.columns import Layout
 from app.csvfile.contract import column_letters
 from app.csvfile.header import layout_of
 from app.csvfile.records import Cell, find_cells
@@ -110,9 +110,9 @@ class RowShown:
     #: The values that it has, and those that are wrong or missing; none if they cannot be assigned to columns.
     cells: list[CellShown]
     #: The lines of rows that were added to it before it was imported.
-    added: list[int] = field(default_factory=list)
+    added: list[int]
     #: None for one that is still to be dealt with.
-    fate: Fate | None = None
+    fate: Fate | None
 
     @property
     def last_line(self) -> int:
@@ -142,11 +142,6 @@ class GroupShown:
     values: list[ValueShown]
     example: Sampled | None
     parts: list[Part]
-
-    @property
-    def cause(self) -> Cause:
-        """Why they failed."""
-        return self.kind.cause
 
 
 def outline_groups(one: ImportProgress, groups: Sequence[Group]) -> list[GroupShown]:
@@ -229,13 +224,10 @@ def list_rows(
     if not found:
         return RowPage([], after)
     layout = layout_of(one.header)
-    read = (
-        (error, name_values((cell.value for cell in find_cells(error.row)), layout))
-        for error in found
-        if with_suggestions
-    )
+    read = ((error, read_values(error.row, layout)) for error in found if with_suggestions)
     suggestions = iter(suggest(RowProblem(kind, values) for error, values in read for kind in error.kinds))
     told = own.tell(found) if own else found
+    added = own.find_added([error.line for error in found]) if own else {}
     fates = corrections.find_fates(one.key, [error.line for error in found]) if one.fixed.version else {}
     rows = [
         RowShown(
@@ -248,13 +240,11 @@ def list_rows(
             ],
             mark(shown.row, error.kinds, layout, own),
             _name_own_cells(own, shown.row, error.kinds) if own and own.has_text else _name_cells(error, layout),
-            fate=fates.get(error.line),
+            added.get(error.line, []),
+            fates.get(error.line),
         )
         for error, shown in zip(found, told, strict=True)
     ]
-    if own:
-        added = own.find_added([row.place for row in rows])
-        rows = [replace(row, added=added.get(row.place, [])) for row in rows]
     return RowPage(rows, after)
 
 
@@ -307,7 +297,7 @@ def _common_values(
         return []
     counts: Counter[str] = Counter()
     problems: dict[str, RowProblem] = {}
-    columns = columns_of(kind)
+    columns = kind.columns
     for at, cells in enumerate(split_records(rows)):
         values = name_values(cells, layout)
         text = ", ".join(filter(None, (values.get(column) for column in columns)))
@@ -321,20 +311,17 @@ def _common_values(
     return [(text, count, problems[text]) for text, count in repeated or common[:_MAX_SINGLE_VALUES]]
 
 
-def columns_of(kind: ErrorKind) -> Sequence[str]:
-    """The columns that have the problem."""
-    # A name that is unknown or ambiguous consists of three columns.
-    if kind.column == Column.NAME and kind.cause in {Cause.ITEM_NOT_FOUND, Cause.ITEM_AMBIGUOUS}:
-        return (Column.GAME, Column.SET, Column.NAME)
-    return (kind.column,) if kind.column else ()
-
-
 def name_values(cells: Iterable[str], layout: Layout) -> dict[str, str]:
     """The values of a row by column; none if there are too few or too many to assign them."""
     values = [value.strip() for value in cells]
     if len(values) < len(layout.columns) or layout.find_extra(values):
         return {}
     return dict(zip(layout.columns, values, strict=False))
+
+
+def read_values(row: str, layout: Layout) -> dict[str, str]:
+    """The values in the text of a row, by column; see ``name_values``."""
+    return name_values((cell.value for cell in find_cells(row)), layout)
 
 
 def can_be_assigned(cells: Sequence[str], causes: Iterable[str], layout: Layout) -> bool:
@@ -346,7 +333,7 @@ def _name_cells(error: RecordedError, layout: Layout) -> list[CellShown]:
     values = [cell.value.strip() for cell in find_cells(error.row)]
     if not can_be_assigned(values, error.causes, layout):
         return []
-    wrong = {column for kind in error.kinds for column in columns_of(kind)}
+    wrong = {column for kind in error.kinds for column in kind.columns}
     own = zip(layout.columns, values, strict=False)
     cells = [CellShown(column, visible(text), column in wrong) for column, text in own if text or column in wrong]
     return cells + [CellShown(column_letters(at), visible(values[at]), True) for at in layout.find_extra(values)]
@@ -356,7 +343,7 @@ def mark(row: str, kinds: Collection[ErrorKind], layout: Layout, own: SellerFile
     """The text of a row in parts; each invalid value is a separate part."""
     if own and own.has_text:
         return _in_parts(row, _wrong_own_cells(own, own.find_cells(row), kinds))
-    wrong = {column for kind in kinds for column in columns_of(kind)}
+    wrong = {column for kind in kinds for column in kind.columns}
     cells = find_cells(row)
     has_extra = any(kind.cause is Cause.EXTRA_VALUE for kind in kinds)
     extra = layout.find_extra([cell.value for cell in cells]) if has_extra else []
@@ -380,7 +367,7 @@ def _in_parts(row: str, marked: Iterable[tuple[Cell, str]]) -> list[Part]:
 
 def _wrong_own_cells(own: SellerFile, cells: list[Cell], kinds: Collection[ErrorKind]) -> list[tuple[Cell, str]]:
     """The cells of a row of a foreign file that its problems come from, and the names of their columns."""
-    wrong = {at for kind in kinds for column in columns_of(kind) for at in own.list_columns(column)}
+    wrong = {at for kind in kinds for column in kind.columns for at in own.list_columns(column)}
     named = enumerate(zip(cells, own.reading.columns, strict=False))
     return [(cell, column) for at, (cell, column) in named if at in wrong]
 

@@ -11,11 +11,11 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from app.csvfile.causes import Cause
-from app.csvfile.columns import COLUMNS, HEADER, Column
+from app.csvfile.columns import COLUMNS, HEADER, NAME_COLUMNS, Column
 from app.csvfile.contract import (
     CONDITION_CODES,
     MAX_ID_DIGITS,
@@ -67,13 +67,14 @@ class Suggestion(NamedTuple):
     lead: str
     choices: tuple[Choice, ...] = ()
 
-    def parts(self, column: str) -> list[tuple[str, Choice]]:
-        """Each choice, and what stands before it in a sentence about ``column``.
+    @property
+    def by_column(self) -> list[list[Choice]]:
+        """Its choices: those for one column are alternatives, those for different columns belong together."""
+        return [[*group] for _, group in groupby(self.choices, key=lambda choice: choice.column)]
 
-        Choices for one column are alternatives; those for different columns belong together.
-        """
-        parts = []
-        of_column = [[*group] for _, group in groupby(self.choices, key=lambda choice: choice.column)]
+    def parts(self, column: str) -> list[tuple[str, Choice]]:
+        """Each choice, and what stands before it in a sentence about ``column``."""
+        parts, of_column = [], self.by_column
         for number, group in enumerate(of_column, start=1):
             for place, choice in enumerate(group, start=1):
                 word = ("or" if place == len(group) else "") if place > 1 else "and" if number == len(of_column) else ""
@@ -159,19 +160,22 @@ def _suggest_one(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
 
 def _type_again(problem: RowProblem) -> Suggestion | None:
     """What to type for values that look right."""
-    is_name = problem.kind.column == Column.NAME and problem.kind.cause is Cause.ITEM_NOT_FOUND
-    columns = (Column.GAME, Column.SET, Column.NAME) if is_name else (problem.kind.column,)
-    values = {column: problem.values.get(column, "") for column in columns}
-    choices = tuple(Choice(typed(value), column) for column, value in values.items() if describe_invisible(value))
-    return Suggestion("Delete it and type", choices) if choices else None
+    values = {column: problem.values.get(column, "") for column in problem.kind.columns}
+    wrong = (Choice(typed(value), column) for column, value in values.items() if describe_invisible(value))
+    return _suggest("Delete it and type", wrong)
 
 
 # From the value alone -------------------------------------------------------------------------------------------------
 
 
+def _suggest(lead: str, choices: Iterable[Choice]) -> Suggestion | None:
+    """A suggestion, if there is any choice."""
+    choices = tuple(choices)
+    return Suggestion(lead, choices) if choices else None
+
+
 def _did_you_mean(problem: RowProblem, texts: Iterable[str]) -> Suggestion | None:
-    choices = tuple(Choice(text, problem.kind.column) for text in texts)
-    return Suggestion(_UNSURE, choices) if choices else None
+    return _suggest(_UNSURE, (Choice(text, problem.kind.column) for text in texts))
 
 
 def _enter(problem: RowProblem, text: object) -> Suggestion:
@@ -201,8 +205,7 @@ def _pence(problem: RowProblem) -> Suggestion | None:
     readings = read_price(problem.value)
     if len(readings) == 1:
         return Suggestion("In pence, that is", (Choice(str(readings[0]), problem.kind.column),))
-    choices = tuple(Choice(str(pence), problem.kind.column, f"for {in_pounds(pence)}") for pence in readings)
-    return Suggestion("Enter", choices) if choices else None
+    return _suggest("Enter", (Choice(str(pence), problem.kind.column, f"for {in_pounds(pence)}") for pence in readings))
 
 
 def _price(problem: RowProblem) -> Suggestion | None:
@@ -336,7 +339,7 @@ def _possible_names(problem: RowProblem) -> list[ItemName]:
 def _named(values: Mapping[str, str], by: NamedBy) -> ItemName | None:
     """The name of a row's item in one of the ways; None if it is missing or invalid."""
     if by is NamedBy.NAME:
-        texts = [values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME)]
+        texts = [values.get(column, "") for column in NAME_COLUMNS]
         return (by, name_key(*texts)) if all(texts) else None
     value = values.get(by.name, "")
     if by is NamedBy.URN:
@@ -374,8 +377,7 @@ def _not_found(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
             return Suggestion(f"Going by {_columns_of(name)}, it is {which}. Enter in URN", choices)
     if problem.kind.column == Column.URN:
         found = catalog.nearest.find(NamedBy.URN, problem.value)
-        choices = tuple(Choice(item.urn, Column.URN, tell_item(item)) for item in found)
-        return Suggestion(_UNSURE, choices) if choices else None
+        return _suggest(_UNSURE, (Choice(item.urn, Column.URN, tell_item(item)) for item in found))
     if problem.kind.column == Column.NAME:
         return _unknown_name(problem, catalog)
     # Similar ids do not belong to similar items.
@@ -386,7 +388,7 @@ def _not_found(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
 
 
 def _unknown_name(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
-    game, set_name, name = (problem.values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME))
+    game, set_name, name = (problem.values.get(column, "") for column in NAME_COLUMNS)
     found = catalog.nearest.find(NamedBy.NAME, name_key(game, set_name, name))
     if not any(name_key("", "", item.name) == name_key("", "", name) for item in found):
         # A name that exists in another set says more than a similar name in this set.
@@ -399,27 +401,27 @@ def _unknown_name(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
         Column.SET: [item.set_name for item in found if name_key("", item.set_name, "") != name_key("", set_name, "")],
         Column.NAME: [item.name for item in found if name_key("", "", item.name) != name_key("", "", name)],
     }
-    choices = tuple(Choice(text, column) for column, texts in by_column.items() for text in dict.fromkeys(texts))
-    return Suggestion(_UNSURE, choices[:MAX_CHOICES]) if choices else None
+    choices = (Choice(text, column) for column, texts in by_column.items() for text in dict.fromkeys(texts))
+    return _suggest(_UNSURE, islice(choices, MAX_CHOICES))
 
 
 def _other_sets(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
     """The sets that have an item of this name, if the row's set has none or the row names no set."""
-    game, set_name, name = (problem.values.get(column, "") for column in (Column.GAME, Column.SET, Column.NAME))
+    game, set_name, name = (problem.values.get(column, "") for column in NAME_COLUMNS)
     if not game or not name:
         return None
     found = catalog.nearest.find_in_other_sets(name_key(game, set_name, name))
     by_set: dict[str, NamedItem] = {}
     for item in found:
         by_set.setdefault(item.set_name, item)
-    choices = tuple(Choice(text, Column.SET, tell_item(item)) for text, item in by_set.items())[:MAX_CHOICES]
-    which = f"{len(by_set)} sets, such as these" if len(by_set) > len(choices) else "these sets"
-    return Suggestion(f"The name is in {which}. Enter in SET", choices) if choices else None
+    choices = (Choice(text, Column.SET, tell_item(item)) for text, item in by_set.items())
+    which = f"{len(by_set)} sets, such as these" if len(by_set) > MAX_CHOICES else "these sets"
+    return _suggest(f"The name is in {which}. Enter in SET", islice(choices, MAX_CHOICES))
 
 
 def _ambiguous(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:
-    choices = tuple(choice for name in _possible_names(problem) for choice in catalog.to_choose(name, problem))
-    return Suggestion("Enter one of these in URN", choices) if choices else None
+    choices = (choice for name in _possible_names(problem) for choice in catalog.to_choose(name, problem))
+    return _suggest("Enter one of these in URN", choices)
 
 
 def _unknown_variant(problem: RowProblem, catalog: _Catalog) -> Suggestion | None:

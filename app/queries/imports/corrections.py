@@ -6,6 +6,7 @@ the numbers there, the values in ``open_values`` and the rows agree, and no row 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from sqlalchemy import exists, func, select
 
 from app.csvfile.causes import Cause
 from app.extensions import db
-from app.models import Answer, Correction, Fixing, Import, OpenValue
+from app.models import Answer, Fixing, Import, OpenValue
 from app.queries import (
     ImportKey,
     binary,
@@ -61,7 +62,9 @@ _CORRECTION = f"lateral (select * from corrections {_BY_KEY.format('e')}) c on t
 _ROWS = f"row_errors e left join {_CORRECTION}"
 _OF_IMPORT = "e.seller_id = %(seller_id)s and e.import_id = %(import_id)s"
 _IS_OPEN = f"(c.line is null or c.state = {_OPEN} and c.taken_by is null)"
+_IS_RIGHT = f"c.state = {_RIGHT} and c.taken_by is null"
 _IS_LEFT_OUT = f"c.state = {_LEFT_OUT} and c.taken_by is null"
+_IN_STATE = {CorrectionState.OPEN: _IS_OPEN, CorrectionState.RIGHT: _IS_RIGHT}
 _TEXT = 'coalesce(c."row", e."row")'
 _CAUSES = "coalesce(c.causes, e.causes)"
 _COLUMNS = 'coalesce(c."columns", e."columns")'
@@ -116,14 +119,15 @@ class Standing(NamedTuple):
         """Whether so few rows are dealt with that all of them can be looked through for a page."""
         return self.closed + self.correct + self.open_corrected <= _MOST_TAKEN
 
-    def without(self, state: CorrectionState, is_corrected: bool, count: int = 1) -> Standing:
-        """The numbers without ``count`` rows that were in this state and not taken up."""
-        match state:
-            case CorrectionState.RIGHT:
-                return self._replace(correct=self.correct - count)
-            case CorrectionState.LEFT_OUT:
-                return self._replace(left_out=self.left_out - count)
-        return self._replace(open_corrected=self.open_corrected - count) if is_corrected else self
+    def without(self, rows: Mapping[tuple[str, bool], int]) -> Standing:
+        """The numbers without rows that nobody has taken up, counted by state and by whether they were corrected."""
+        states = CorrectionState.RIGHT, CorrectionState.LEFT_OUT
+        right, left_out = (sum(rows.get((state, each), 0) for each in (True, False)) for state in states)
+        return self._replace(
+            correct=self.correct - right,
+            left_out=self.left_out - left_out,
+            open_corrected=self.open_corrected - rows.get((CorrectionState.OPEN, True), 0),
+        )
 
 
 NOTHING_DONE = Standing()
@@ -228,10 +232,9 @@ def count_parts(key: ImportKey) -> int:
 # Answers --------------------------------------------------------------------------------------------------------------
 
 
-def add_answer(key: ImportKey, answer: GivenAnswer, actor_id: int | None) -> None:
-    """Record an answer."""
-    fields = {name: value for name, value in answer._asdict().items() if name in _ANSWER_FIELDS}
-    db.session.add(Answer(seller_id=key.seller_id, import_id=key.import_id, actor_id=actor_id, **fields))
+def add_answer(key: ImportKey, number: int, **fields: Any) -> None:
+    """Record an answer with these fields of ``models.Answer``."""
+    db.session.add(Answer(**key._asdict(), number=number, **fields))
     db.session.flush()
 
 
@@ -308,7 +311,7 @@ def count_answered(key: ImportKey, number: int, lines: Collection[int]) -> None:
     execute(query, {**key._asdict(), "number": number, "rows": len(lines), "lines": told})
 
 
-def take_back(key: ImportKey, number: int, lines: Collection[int]) -> dict[tuple[CorrectionState, bool], int]:
+def take_back(key: ImportKey, number: int, lines: Collection[int]) -> dict[tuple[str, bool], int]:
     """Delete the corrections of the rows on these lines, or without lines, of those that an answer was the last one
     for; but for the rows that another import has taken up.
 
@@ -339,7 +342,7 @@ def take_back(key: ImportKey, number: int, lines: Collection[int]) -> dict[tuple
         )
         select state, is_corrected, count(*) as rows from gone group by 1, 2
     """
-    return {(CorrectionState(row.state), row.is_corrected): row.rows for row in fetch(query, values)}
+    return {(row.state, row.is_corrected): row.rows for row in fetch(query, values)}
 
 
 # Open rows ------------------------------------------------------------------------------------------------------------
@@ -357,15 +360,22 @@ class Wanted(NamedTuple):
     given_before: int = 2**31 - 1
 
 
-#: A table of open rows. ``reasons`` joins the causes by spaces, then the columns after a ``/``.
+#: A table of rows. ``reasons`` joins the causes by spaces, then the columns after a ``/``; without a correction,
+#: ``state`` is empty.
 SLICE = {
     "line": pa.int32(),
     "row": pa.string(),
     "reasons": pa.string(),
     "facts": pa.string(),
-    "is_recorded": pa.int32(),
+    "state": pa.string(),
     "is_corrected": pa.int32(),
 }
+
+
+def _slice(facts: str) -> str:
+    """SQL: the columns of a SLICE."""
+    reasons = f"array_to_string({_CAUSES}, ' ') || '/' || array_to_string({_COLUMNS}, ' ')"
+    return f'e.line, {_TEXT}, {reasons}, {facts}, c.state, (c."row" is not null)::int'
 
 
 def find_bound(key: ImportKey, wanted: Wanted, *, after_line: int, rows: int) -> int | None:
@@ -395,8 +405,7 @@ def read_open(key: ImportKey, wanted: Wanted, *, after_line: int, with_facts: bo
     # Whatever the planner thinks of the tables, it merges or hashes two slices in a full join, so that no row of one is
     # looked up in the other. Because of COALESCE, it does not take the join for a left one.
     query = f"""
-        select e.line, {_TEXT}, array_to_string({_CAUSES}, ' ') || '/' || array_to_string({_COLUMNS}, ' '),
-            {f"({_FACTS})::text" if with_facts else "''"}, (c.line is not null)::int, (c."row" is not null)::int
+        select {_slice(f"({_FACTS})::text" if with_facts else "''")}
         from (select * from row_errors where {_IN_SLICE}) as e
         full join (select * from corrections where {_IN_SLICE}) as c on c.line = e.line
         where coalesce(e.line, 0) > 0 and {_IS_OPEN} and {_IN_GROUP}
@@ -408,24 +417,11 @@ def read_open(key: ImportKey, wanted: Wanted, *, after_line: int, with_facts: bo
 def read_lines(key: ImportKey, lines: Collection[int]) -> pa.Table:
     """The rows on these lines that nobody has taken up, whatever their state: a table with the columns SLICE."""
     query = f"""
-        select e.line, {_TEXT}, array_to_string({_CAUSES}, ' ') || '/' || array_to_string({_COLUMNS}, ' '),
-            '', (c.line is not null)::int, (c."row" is not null)::int
-        from {_ROWS}
+        select {_slice("''")} from {_ROWS}
         where {_OF_IMPORT} and e.line = any(%(lines)s::int[]) and c.taken_by is null
         order by e.line
     """
     return binary.read_table(query, SLICE, {**key._asdict(), "lines": [*lines]})
-
-
-def list_states(key: ImportKey, lines: Collection[int]) -> dict[int, tuple[CorrectionState, bool]]:
-    """The states of those of these rows that have a correction and are not taken up, and whether they are corrected."""
-    query = select(Correction.line, Correction.state, Correction.row.is_not(None)).where(
-        Correction.seller_id == key.seller_id,
-        Correction.import_id == key.import_id,
-        Correction.line.in_(lines),
-        Correction.taken_by.is_(None),
-    )
-    return {line: (CorrectionState(state), is_corrected) for line, state, is_corrected in db.session.execute(query)}
 
 
 def find_texts(key: ImportKey, lines: Collection[int]) -> dict[int, str]:
@@ -436,13 +432,8 @@ def find_texts(key: ImportKey, lines: Collection[int]) -> dict[int, str]:
 
 def list_open(key: ImportKey, wanted: Wanted, *, after_line: int, limit: int) -> list[RecordedError]:
     """At most ``limit`` open rows below a line as they are now, in the order of the file."""
-    query = f"""
-        {_RECORDED} and e.line > %(after)s and e.line between %(first_line)s and %(last_line)s
-            and {_IS_OPEN} and {_IN_GROUP}
-        order by e.line limit %(limit)s
-    """
-    values = {**key._asdict(), **wanted._asdict(), "after": after_line, "limit": limit}
-    return fetch_as(RecordedError, query, values)
+    is_wanted = f"e.line > %(after)s and e.line between %(first_line)s and %(last_line)s and {_IS_OPEN} and {_IN_GROUP}"
+    return _list(key, is_wanted, limit, after=after_line, **wanted._asdict())
 
 
 def find_open(key: ImportKey, lines: Collection[int]) -> dict[int, RecordedError]:
@@ -454,26 +445,23 @@ def find_open(key: ImportKey, lines: Collection[int]) -> dict[int, RecordedError
 
 def list_left_out(key: ImportKey, *, after_line: int, limit: int) -> list[RecordedError]:
     """At most ``limit`` rows below a line that were left out and that nobody has taken up, in the order of the file."""
-    query = f"{_RECORDED} and e.line > %(after)s and {_IS_LEFT_OUT} order by e.line limit %(limit)s"
-    return fetch_as(RecordedError, query, {**key._asdict(), "after": after_line, "limit": limit})
+    return _list(key, f"e.line > %(after)s and {_IS_LEFT_OUT}", limit, after=after_line)
 
 
 def list_open_corrected(key: ImportKey, *, limit: int) -> list[RecordedError]:
     """At most ``limit`` open rows that are corrected, as they are now, in order."""
-    query = f"""
-        {_RECORDED} and c.state = {_OPEN} and c.taken_by is null and c."row" is not null order by e.line limit %(limit)s
-    """
-    return fetch_as(RecordedError, query, {**key._asdict(), "limit": limit})
+    return _list(key, f'c.state = {_OPEN} and c.taken_by is null and c."row" is not null', limit)
 
 
 def list_right(key: ImportKey, *, rule: str, limit: int) -> list[RecordedError]:
     """At most ``limit`` rows that are right by answers of a rule and that nobody has taken up, in order."""
-    query = f"""
-        {_RECORDED} and c.state = {_RIGHT} and c.taken_by is null
-            and c.answer in (select number from answers where {_THIS} and rule = %(rule)s)
-        order by e.line limit %(limit)s
-    """
-    return fetch_as(RecordedError, query, {**key._asdict(), "rule": rule, "limit": limit})
+    by_rule = f"c.answer in (select number from answers where {_THIS} and rule = %(rule)s)"
+    return _list(key, f"{_IS_RIGHT} and {by_rule}", limit, rule=rule)
+
+
+def _list(key: ImportKey, is_wanted: str, limit: int, **values: Any) -> list[RecordedError]:
+    query = f"{_RECORDED} and {is_wanted} order by e.line limit %(limit)s"
+    return fetch_as(RecordedError, query, {**key._asdict(), **values, "limit": limit})
 
 
 def iter_texts(key: ImportKey, state: CorrectionState) -> Iterator[list[str]]:
@@ -490,10 +478,9 @@ def iter_lines(key: ImportKey, state: CorrectionState) -> Iterator[list[int]]:
 
 
 def _iter_pages(key: ImportKey, state: CorrectionState, shown: str) -> Iterator[list[tuple[int, str]]]:
-    is_wanted = _IS_OPEN if state is CorrectionState.OPEN else f"c.state = {_RIGHT} and c.taken_by is null"
     query = f"""
         select e.line, {shown} as text from {_ROWS}
-        where {_OF_IMPORT} and e.line > %(after)s and {is_wanted} order by e.line limit %(limit)s
+        where {_OF_IMPORT} and e.line > %(after)s and {_IN_STATE[state]} order by e.line limit %(limit)s
     """
     after = 0
     while rows := fetch(query, {**key._asdict(), "after": after, "limit": _PAGE_ROWS}):
@@ -628,20 +615,11 @@ def find_value(key: ImportKey, kind: ErrorKind, value: str) -> Value | None:
 # Taking up ------------------------------------------------------------------------------------------------------------
 
 
-def take_right(key: ImportKey, by: int) -> int:
-    """Take up all rows that are right, by the import with the id ``by``. Returns their number."""
-    return _take(key, by, f"c.state = {_RIGHT} and c.taken_by is null")
-
-
-def take_open(key: ImportKey, by: int) -> int:
-    """Take up all rows that are open, by the import with the id ``by``. Returns their number."""
-    return _take(key, by, _IS_OPEN)
-
-
-def _take(key: ImportKey, by: int, is_wanted: str) -> int:
+def take(key: ImportKey, by: int, state: CorrectionState) -> int:
+    """Take up all rows that are open, or that are right, by the import with the id ``by``. Returns their number."""
     # Rows that have a correction keep its state. An UPDATE joined to the places would leave the order to the planner.
     query = f"""
-        with wanted as (select e.line, {_TEXT} as "row" from {_ROWS} where {_OF_IMPORT} and {is_wanted}),
+        with wanted as (select e.line, {_TEXT} as "row" from {_ROWS} where {_OF_IMPORT} and {_IN_STATE[state]}),
         placed as (select line, {_PLACES} as place from wanted),
         taken as (
             insert into corrections (seller_id, import_id, line, state, taken_by, taken_line)
@@ -656,7 +634,7 @@ def _take(key: ImportKey, by: int, is_wanted: str) -> int:
 class Claimed(NamedTuple):
     """The failed rows among some lines: how many nobody has taken up, by state, and the lines of the others."""
 
-    free: dict[tuple[CorrectionState, bool], int]
+    free: Counter[tuple[str, bool]]
     taken: list[int]
     #: Lines on which no row has failed.
     unknown: list[int]
@@ -671,15 +649,14 @@ def look_at(key: ImportKey, lines: Collection[int]) -> Claimed:
         order by a.line
     """
     rows = fetch(query, {**key._asdict(), "lines": [*lines]})
-    claimed = Claimed({}, [], [])
+    claimed = Claimed(Counter(), [], [])
     for row in rows:
         if row.is_unknown:
             claimed.unknown.append(row.line)
         elif row.is_taken:
             claimed.taken.append(row.line)
         else:
-            kind = CorrectionState(row.state), row.is_corrected
-            claimed.free[kind] = claimed.free.get(kind, 0) + 1
+            claimed.free[row.state, row.is_corrected] += 1
     return claimed
 
 

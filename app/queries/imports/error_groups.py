@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from app.csvfile.causes import Cause, Problem
+from app.csvfile.columns import NAME_COLUMNS, Column
 from app.queries import BatchKey, ImportKey, binary, fetch
 
 #: What is told of each group.
@@ -22,6 +23,13 @@ class ErrorKind(NamedTuple):
     cause: Cause
     #: Empty: the row as a whole.
     column: str
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns that have the problem: those of a name that is unknown or ambiguous are three."""
+        if self.column == Column.NAME and self.cause in {Cause.ITEM_NOT_FOUND, Cause.ITEM_AMBIGUOUS}:
+            return NAME_COLUMNS
+        return (self.column,) if self.column else ()
 
 
 class Group(NamedTuple):
