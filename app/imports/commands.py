@@ -130,9 +130,7 @@ def _insert(created: Import, plans: Sequence[BatchPlan], origin: RetryOf | None,
     """Insert an import whose file is stored, and take up the rows that it retries; or return the one of its form."""
     if origin is None and created.kind == ImportKind.IMPORT and created.conversion_id is None:
         origin = _recognise(created)
-    created.parent_id, created.retried_rows = (origin.parent.import_id, origin.rows) if origin else (None, None)
-    taking = origin.taking if origin else None
-    started = insert_once(created, plans, refuse_repeated=refuse_repeated, taking=taking)
+    started = insert_once(created, plans, refuse_repeated=refuse_repeated, origin=origin)
     if created.conversion_id is not None:
         mark_used(ConversionKey(created.seller_id, created.conversion_id))
     return started
@@ -140,7 +138,7 @@ def _insert(created: Import, plans: Sequence[BatchPlan], origin: RetryOf | None,
 
 def _recognise(file: Import) -> RetryOf | None:
     """Whose failed rows are in a stored file, if any. Raises FileRejected if they were imported in another way."""
-    stored = StoredFile(current_storage(), file.storage_key, file.header, file.file_size, file.total)
+    stored = StoredFile(file.storage_key, file.header, file.file_size, file.total)
     own = seller_file.find(ImportKey(file.seller_id, file.id)) if file.conversion_id else None
     taking = recognise(file.seller_id, stored, own)
     db.session.rollback()
@@ -218,15 +216,12 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
         count = {RetriedRows.FAILED: found.failed, RetriedRows.REMAINING: found.not_processed}[rows]
         if not can_retry(ImportStatus(one.status), rows=count):
             raise _nothing_to_retry(ImportStatus(one.status), rows)
+        name = _retry_name(one.file_name, rows)
         if rows is RetriedRows.REMAINING:
-            lines, pieces, origin = exports.remaining_lines(key), exports.remaining(key), RetryOf(key, rows)
-        elif not _count_open(key, found.failed):
+            return _upload_rows(one, name, exports.remaining_lines(key), exports.remaining(key), RetryOf(key, rows))
+        if not _count_open(key, found.failed):
             raise TransitionRefused("No failed row is left open: all are corrected, left out or with another import.")
-        else:
-            state = CorrectionState.OPEN
-            origin = RetryOf(key, rows, Taking(key, state))
-            lines, pieces = exports.lines_in(key, state), exports.rows_in(key, state)
-        return _upload_rows(one, _retry_name(one.file_name, rows), lines, pieces, origin)
+        return _upload_failed(one, name, CorrectionState.OPEN)
 
     return _take_up_once(RetryOf(key, rows), start)
 
@@ -241,14 +236,11 @@ def import_corrected(seller_id: int, public_id: uuid.UUID, *, form_key: uuid.UUI
     if made:
         return made
     key = ImportKey(seller_id, one.id)
-    state = CorrectionState.RIGHT
     if not corrections.get(key).correct or corrections.has_old_retry(key):
         raise TransitionRefused("No corrected row of this import is waiting to be imported.")
     name = f"{_FIXES}{one.file_name.removeprefix(_FIXES)}"
-    origin = RetryOf(key, RetriedRows.FAILED, Taking(key, state))
     try:
-        lines, pieces = exports.lines_in(key, state), exports.rows_in(key, state)
-        return _upload_rows(one, name, lines, pieces, origin, form_key=form_key)
+        return _upload_failed(one, name, CorrectionState.RIGHT, form_key=form_key)
     except (IntegrityError, RowsMoved) as moved:
         # The button was pressed twice, and the other request was faster.
         db.session.rollback()
@@ -256,6 +248,14 @@ def import_corrected(seller_id: int, public_id: uuid.UUID, *, form_key: uuid.UUI
         if made:
             return made
         raise RowsMoved from moved
+
+
+def _upload_failed(one: Import, name: str, state: CorrectionState, *, form_key: uuid.UUID | None = None) -> Import:
+    """Import the failed rows of ``one`` in this state as a file of their own."""
+    key = ImportKey(one.seller_id, one.id)
+    # Made before the rows are read.
+    origin = RetryOf(key, RetriedRows.FAILED, Taking(key, state))
+    return _upload_rows(one, name, exports.lines_in(key, state), exports.rows_in(key, state), origin, form_key=form_key)
 
 
 def _upload_rows(

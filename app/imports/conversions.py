@@ -19,7 +19,7 @@ from app.csvfile.errors import FileRejected
 from app.csvfile.scan import limited
 from app.extensions import db
 from app.imports import mappings, quotas, retention
-from app.imports.creation import find_of_form, form_key_of, insert_once, plain_name
+from app.imports.creation import RetryOf, find_of_form, form_key_of, insert_once, plain_name
 from app.imports.errors import ImportNotFound, KeyTaken, RowsMoved, TransitionRefused
 from app.imports.fixes.taking import StoredFile, TakingLines, recognise
 from app.imports.foreign.findings import asked_of
@@ -488,14 +488,13 @@ def start(
         scan = conversion.scan or {}
         quotas.check_day(seller_id, rows=conversion.lines, size=scan["size"])
         created = _describe(conversion, kind, form_key)
-        if taking:
-            created.parent_id, created.retried_rows = taking.parent.import_id, RetriedRows.FAILED
+        origin = RetryOf(taking.parent, RetriedRows.FAILED, taking) if taking else None
         plans = [BatchPlan(*plan) for plan in scan["batches"]]
         if kind is ImportKind.IMPORT:
             lookups.lock_file(seller_id, conversion.sha256)
             if find_of_form(created) is None:
                 check_decided(conversion)
-        started = insert_once(created, plans, refuse_repeated=refuse_repeated and not conversion.decides, taking=taking)
+        started = insert_once(created, plans, refuse_repeated=refuse_repeated and not conversion.decides, origin=origin)
         queries.mark_used(ConversionKey(seller_id, conversion.id))
         if conversion.mapping_name:
             mapping_queries.mark_used(seller_id, conversion.mapping_name)
@@ -531,7 +530,7 @@ def _describe(conversion: Conversion, kind: ImportKind, form_key: uuid.UUID | No
 def _recognise(conversion: Conversion) -> TakingLines | None:
     """What takes up the failed rows that are in a converted file. Raises FileRejected; see ``taking.recognise``."""
     scan, key = conversion.scan or {}, files_of(conversion).converted
-    stored = StoredFile(current_storage(), key, scan["header"], scan["size"], conversion.lines)
+    stored = StoredFile(key, scan["header"], scan["size"], conversion.lines)
     taking = recognise(conversion.seller_id, stored, SellerFile(conversion))
     db.session.rollback()
     return taking

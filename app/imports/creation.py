@@ -25,8 +25,6 @@ from app.storage import current_storage
 
 #: Longest stored file name; a longer one loses its beginning.
 _MAX_NAME_LENGTH = 200
-
-
 #: The namespace of the form keys that are derived from Idempotency-Keys.
 _IDEMPOTENCY_KEYS = uuid.UUID("0d2b7cf5-8a0f-4d0c-9a9f-6f0a2f6f5a10")
 
@@ -71,8 +69,6 @@ def start_stored(
         kind=kind,
         form_key=form_key or form_key_of(idempotency_key),
         idempotency_key=idempotency_key,
-        parent_id=origin and origin.parent.import_id,
-        retried_rows=origin and origin.rows,
         conversion_id=original.conversion_id,
         file_name=plain_name(file_name) if file_name else original.file_name,
         storage_key=original.storage_key,
@@ -90,7 +86,7 @@ def start_stored(
     try:
         if not retention.hold_source(ImportKey(original.seller_id, original.id)):
             raise FileNotFoundError(original.storage_key)
-        started = insert_once(created, plans, taking=origin.taking if origin else None)
+        started = insert_once(created, plans, origin=origin)
     except BaseException:
         db.session.rollback()
         raise
@@ -140,13 +136,15 @@ def start_undo(original: Import, plans: Sequence[BatchPlan], *, kept: int) -> Im
 
 
 def insert_once(
-    created: Import, plans: Sequence[BatchPlan], *, refuse_repeated: bool = False, taking: TakesRows | None = None
+    created: Import, plans: Sequence[BatchPlan], *, refuse_repeated: bool = False, origin: RetryOf | None = None
 ) -> Import:
     """Insert ``created`` with its batches, or find the import that its form has already created from the same file.
 
     Raises KeyTaken, ImportedBefore if ``refuse_repeated``, IntegrityError or RowsMoved if rows of its parent have been
     taken up already, and TransitionRefused if they would undo what was decided about others of their foreign file.
     """
+    created.parent_id, created.retried_rows = (origin.parent.import_id, origin.rows) if origin else (None, None)
+    taking = origin.taking if origin else None
     try:
         return _find_or_insert(created, plans, refuse_repeated=refuse_repeated, taking=taking)
     except IntegrityError:
@@ -246,30 +244,23 @@ def _insert(created: Import, plans: Sequence[BatchPlan]) -> None:
         )
         for number, plan in enumerate(plans, start=1)
     )
-    audit.record(
-        _action_of(created),
-        created.seller_id,
-        created.public_id,
-        detail=f"{counted(created.total, 'listing' if created.is_undo else 'row')} of {created.file_name}",
-    )
+    action = Action.CHECK if created.is_check else _ACTIONS[created.taken_up_as or created.retried_rows]
+    detail = f"{counted(created.total, 'listing' if created.is_undo else 'row')} of {created.file_name}"
+    audit.record(action, created.seller_id, created.public_id, detail=detail)
     db.session.flush()
 
 
-def _action_of(created: Import) -> Action:
-    if created.is_check:
-        return Action.CHECK
-    if created.retried_rows is None:
-        return Action.IMPORT
-    if created.taken_up_as == TakenUpAs.FIX:
-        return Action.IMPORT_CORRECTED
-    if created.taken_up_as == TakenUpAs.UPLOAD:
-        return Action.IMPORT
-    return {
-        RetriedRows.ALL: Action.IMPORT_CHECKED,
-        RetriedRows.WRITTEN: Action.UNDO,
-        RetriedRows.FAILED: Action.RETRY_FAILED,
-        RetriedRows.REMAINING: Action.RETRY_REMAINING,
-    }[RetriedRows(created.retried_rows)]
+#: By how an import has taken up rows of another, and by which.
+_ACTIONS: dict[str | None, Action] = {
+    None: Action.IMPORT,
+    TakenUpAs.UPLOAD: Action.IMPORT,
+    TakenUpAs.FIX: Action.IMPORT_CORRECTED,
+    TakenUpAs.RETRY: Action.RETRY_FAILED,
+    RetriedRows.FAILED: Action.RETRY_FAILED,
+    RetriedRows.REMAINING: Action.RETRY_REMAINING,
+    RetriedRows.ALL: Action.IMPORT_CHECKED,
+    RetriedRows.WRITTEN: Action.UNDO,
+}
 
 
 def is_source_stored(one: Import) -> bool:

@@ -24,7 +24,7 @@ from app.queries import ImportKey
 from app.queries.imports import corrections, lookups, row_errors
 from app.queries.imports.corrections import Standing
 from app.statuses import CorrectionState, TakenUpAs
-from app.storage import Storage, iter_range
+from app.storage import current_storage, iter_range
 
 #: A file without line numbers is compared with at most this many failed rows of an import, of at most so many imports.
 _MOST_COMPARED = 20_000
@@ -101,7 +101,6 @@ class TakingLines:
 class StoredFile(NamedTuple):
     """A file that has been checked and stored."""
 
-    storage: Storage
     storage_key: str
     header: str
     #: Where its rows end, in bytes.
@@ -243,7 +242,7 @@ def _by_texts(seller_id: int, file: StoredFile, layout: Layout) -> TakingLines |
 
 def _read(file: StoredFile, layout: Layout) -> Iterator[Block]:
     start = len(file.header.encode())
-    pieces = iter_range(file.storage, file.storage_key, start, file.end)
+    pieces = iter_range(current_storage(), file.storage_key, start, file.end)
     return read_blocks(pieces, offset=start, line=2, layout=layout)
 
 
