@@ -54,7 +54,7 @@ def show_in_full(seller_id: int, public_id: uuid.UUID) -> dict[str, Any]:
         **show_import(one, related),
         "warnings": [warned._asdict() for warned in likely_mistakes.list_in_rows(one)],
         "actions": [action.name for action in actions.offer_seller(one, related.can_retry, can_undo=related.can_undo)],
-        "retry_of": _relative(related.parent, related.of_parent) if related.parent and not one.is_undo else None,
+        "retry_of": _relative(related.parent, one.retry_of) if related.parent and not one.is_undo else None,
         "undo_of": related.parent.public_id if related.parent and one.is_undo else None,
         "undone": _undone(related),
         "undo_until": progress.undo_until(one.finished_at) if related.can_undo else None,

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -13,7 +12,7 @@ from app.http import downloads
 from app.imports import undo
 from app.imports.errors import TransitionRefused
 from app.imports.reports import kept_listings, progress
-from app.imports.reports.check_preview import CellChange
+from app.imports.reports.check_preview import CellChange, ChangeShown
 from app.queries import begin_repeatable_read
 from app.queries.imports import undo_listings
 from app.queries.imports.undo_listings import Example
@@ -26,16 +25,6 @@ blueprint.before_request(require_seller)
 #: Examples of each kind in the preview, and kept listings on a page.
 _EXAMPLES = 5
 _PAGE_SIZE = 50
-
-
-class ChangeShown(NamedTuple):
-    """A listing that an undo would change, as the pages show changes."""
-
-    name: str
-    urn: str
-    condition: Condition
-    variants: str
-    cells: list[CellChange]
 
 
 @blueprint.get("/undo")
@@ -83,7 +72,9 @@ def kept_csv(public_id: uuid.UUID) -> ResponseReturnValue:
 
 
 def _show(examples: Iterable[Example]) -> list[ChangeShown]:
-    return [ChangeShown(one.name, one.urn, Condition(one.condition), one.variants, _cells(one)) for one in examples]
+    return [
+        ChangeShown(None, one.urn, one.name, Condition(one.condition), one.variants, _cells(one)) for one in examples
+    ]
 
 
 def _cells(one: Example) -> list[CellChange]:

@@ -128,7 +128,7 @@ def related_to(one: ImportProgress, rows: RetriedRows) -> RelatedImports:
     """What is related to an import of which another one has these rows."""
     heir = replace(one, retry_of=rows)
     closed = one.failed if rows is RetriedRows.FAILED else 0
-    return RelatedImports(None, None, {rows: heir}, [heir], closed, [])
+    return RelatedImports(None, {rows: heir}, [heir], closed, [])
 
 
 def test_nothing_is_asked_for_that_a_retry_has_taken_up() -> None:
@@ -175,7 +175,7 @@ def test_what_became_of_failed_rows_is_counted(
     one = replace(progress("FAILED", 44, 44 - failed, 0, failed), fixed=fixed)
     heir = progress("COMPLETED", taken, taken, 0, 0)
     heir = replace(heir, retry_of=RetriedRows.FAILED, taken_up_as=TakenUpAs.FIX)
-    relatives = RelatedImports(None, None, {}, [heir], fixed.closed, [])
+    relatives = RelatedImports(None, {}, [heir], fixed.closed, [])
     assert describe(one, related=relatives) == f"{live} {sentence}"
     # Whoever does not know its relatives, such as the bell, counts what was live at once; so it is once they are
     # undone, and where an uploaded file may have had other rows.
@@ -202,7 +202,7 @@ def test_what_became_of_failed_rows_is_counted(
 def test_no_row_of_an_undone_import_is_said_to_be_live(undone: ImportProgress, kept: int, sentence: str) -> None:
     for status, begin in (("FAILED", ""), ("TERMINATED", "Terminated after 7 of 9 rows. ")):
         one = progress(status, 9, 5, 1, 1)
-        relatives = RelatedImports(None, None, {}, [], 0, [], undo=undone, kept=kept)
+        relatives = RelatedImports(None, {}, [], 0, [], undo=undone, kept=kept)
         assert describe(one, related=relatives).startswith(f"{begin}{sentence} 1 row has a problem.")
 
 

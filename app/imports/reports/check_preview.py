@@ -40,9 +40,10 @@ class CellChange:
 
 @dataclass(frozen=True, slots=True)
 class ChangeShown:
-    """The changes that a row would make to a listing."""
+    """The changes that a row, or an undo, would make to a listing."""
 
-    line: int
+    #: None for an undo.
+    line: int | None
     urn: str
     name: str
     condition: Condition

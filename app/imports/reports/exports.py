@@ -36,7 +36,7 @@ _ROWS_AT_ONCE = 5_000
 REPORT_HEADER = ("line", "code", "columns", "message", "fix")
 _SUCCEEDED_HEADER = ("line", "listing_id", "outcome")
 _CREATE = re.compile(Mode.CREATE, re.IGNORECASE | re.ASCII)
-FIXES = {cause.slug: cause.fix for cause in Cause}
+_FIXES = {cause.slug: cause.fix for cause in Cause}
 
 
 def plain_stem(file_name: str) -> str:
@@ -109,11 +109,16 @@ def report(key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
 
 
 def _report(error: RecordedError, layout: Layout) -> list[str | int]:
-    # Several columns may have the same cause; a cause that Sluice no longer knows has no fix.
-    fixes = dict.fromkeys(FIXES[cause] for cause in error.causes if cause in FIXES)
     own, extra = layout.own_and_extra(split_record(error.row))
     own += [""] * (len(layout.columns) - len(own))
-    texts = ["|".join(error.columns), error.message, " ".join(fixes), *own, *extra]
+    return report_line(error, [*own, *extra])
+
+
+def report_line(error: RecordedError, cells: list[str]) -> list[str | int]:
+    """The line of a report about a failed row with these values."""
+    # Several columns may have the same cause; a cause that Sluice no longer knows has no fix.
+    fixes = dict.fromkeys(_FIXES[cause] for cause in error.causes if cause in _FIXES)
+    texts = ["|".join(error.columns), error.message, " ".join(fixes), *cells]
     return [error.line, error.code, *map(no_formula, texts)]
 
 

@@ -98,9 +98,7 @@ def _striking(one: ImportProgress, all_found: Sequence[Counted], own: SellerFile
 def _describe_moves(one: ImportProgress, found: Counted, *, is_foreign: bool) -> str:
     move = "would move" if one.is_check else "moved"
     which = "on" if found.rows == 1 else "the furthest on"
-    check = "Prices are in pence – check that these are meant."
-    if is_foreign:
-        check = _CHECK_PRICES
+    check = _CHECK_PRICES if is_foreign else "Prices are in pence – check that these are meant."
     return (
         f"{counted(found.rows, 'price')} {move} by more than {STRIKING_PERCENT}%, {which} line {found.line:,}: "
         f"from {in_pounds(found.before)} to {in_pounds(found.after)}. {check}"

@@ -135,7 +135,6 @@ class RelatedImports:
 
     #: The import whose rows it retries.
     parent: ImportProgress | None
-    of_parent: RetriedRows | None
     #: Which of its rows have been retried, and by which import: the last one.
     retries: dict[RetriedRows, ImportProgress]
     #: The imports that have taken up its rows, in order.
@@ -170,7 +169,7 @@ class RelatedImports:
 
 @dataclass(frozen=True, slots=True)
 class BatchProgress:
-    """View model of a batch."""
+    """View model of a batch: what a page shows of it and no more, because pages remember how each was drawn."""
 
     number: int
     first_line: int
@@ -187,22 +186,12 @@ class BatchProgress:
         """Its status for display, in which a batch that completed with failed rows has a separate one."""
         if self.status is BatchStatus.COMPLETED and self.failed:
             return "with-failed"
-        return "given-up" if self.is_given_up else self.status.lower()
-
-    @property
-    def is_given_up(self) -> bool:
-        """Whether it failed too often and left rows unprocessed."""
-        return self.status is GIVEN_UP_BATCH_STATUS
-
-    @property
-    def processed(self) -> int:
-        """Rows that are through, well or badly."""
-        return self.successful + self.failed
+        return "given-up" if self.status is GIVEN_UP_BATCH_STATUS else self.status.lower()
 
     @property
     def percent(self) -> int:
         """How much is processed; 100 only when all is."""
-        return self.processed * 100 // self.total
+        return (self.successful + self.failed) * 100 // self.total
 
 
 def get(seller_id: int, public_id: uuid.UUID) -> ImportProgress:
@@ -282,7 +271,6 @@ def _get_related(one: ImportProgress, relatives: Mapping[int, ImportProgress]) -
         }
     return RelatedImports(
         parent=parent,
-        of_parent=one.retry_of,
         retries=retries,
         takers=takers,
         closed=closed,
@@ -336,8 +324,13 @@ def find_own_file(one: ImportProgress) -> SellerFile | None:
 
 
 def list_batches(one: ImportProgress, recorded: Sequence[RecordedBatch]) -> list[BatchProgress]:
-    """These batches of ``one``, which are all of them, in the order of the file."""
-    lines = _own_first_lines(one, [batch.first_line for batch in recorded])
+    """All batches of ``one`` in the order of the file, with the lines of the file that the seller has uploaded."""
+    lines, own = [batch.first_line for batch in recorded], find_own_file(one)
+    if own and len(own.first_lines) == len(lines):
+        lines = own.first_lines
+    elif own:
+        found = own.find_lines(lines)
+        lines = [found.get(line, line) for line in lines]
     return [
         BatchProgress(
             number=batch.number,
@@ -353,19 +346,11 @@ def list_batches(one: ImportProgress, recorded: Sequence[RecordedBatch]) -> list
     ]
 
 
-def _own_first_lines(one: ImportProgress, lines: list[int]) -> list[int]:
-    """The first lines of the batches in the file that the seller has uploaded."""
-    own = find_own_file(one)
-    if own is None:
-        return lines
-    if len(own.first_lines) == len(lines):
-        return own.first_lines
-    found = own.find_lines(lines)
-    return [found.get(line, line) for line in lines]
-
-
 def _describe(found: lookups.WithCounters) -> ImportProgress:
-    one = found.of
+    one, counters = found.of, found._asdict()
+    del counters["of"]
+    if found.decided_as:
+        counters["undecided"] = 0
     return ImportProgress(
         key=ImportKey(one.seller_id, one.id),
         public_id=one.public_id,
@@ -376,29 +361,18 @@ def _describe(found: lookups.WithCounters) -> ImportProgress:
         status=ImportStatus(one.status),
         is_pausing=one.pause_requested_at is not None,
         total=one.total,
-        created=found.created,
-        updated=found.updated,
-        unchanged=found.unchanged,
-        failed=found.failed,
         invalid=one.invalid,
         warnings=read_stored(one.warnings),
         given_name=one.name or "",
         note=one.note or "",
         is_dealt_with=one.dealt_with_at is not None,
-        fixed=found.fixed,
-        is_undone=found.is_undone,
         parent_id=one.parent_id,
         retry_of=RetriedRows(one.retried_rows) if one.retried_rows else None,
         taken_up_as=TakenUpAs(one.taken_up_as) if one.taken_up_as else None,
         idempotency_key=one.idempotency_key,
         created_at=one.created_at,
-        started_at=found.started_at,
-        updated_at=found.updated_at,
         finished_at=one.finished_at,
-        conversion=found.conversion,
-        left_out=found.left_out,
-        undecided=0 if found.decided_as else found.undecided,
-        decided_as=found.decided_as,
         has_source=one.source_removed_at is None,
         has_errors=one.errors_removed_at is None or not found.failed,
+        **counters,
     )

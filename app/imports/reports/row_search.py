@@ -45,7 +45,7 @@ def find(seller_id: int, text: str, *, after: str, limit: int) -> FoundPage:
     is_full = len(found) > limit
     if is_full:
         found, reached = found[:limit], found[limit - 1]
-    rows = _tell(seller_id, queries.load(seller_id, found), found)
+    rows = _tell(seller_id, queries.load(seller_id, found))
     place = None if reached is None else _write_place(seller_id, reached)
     return FoundPage(rows, place, place is not None and not is_full)
 
@@ -60,17 +60,12 @@ def _find_in_own(seller_id: int, text: str, places: list[RowPlace]) -> set[RowPl
     return found
 
 
-def _tell(seller_id: int, rows: list[FoundRow], places: list[RowPlace]) -> list[FoundRow]:
+def _tell(seller_id: int, rows: list[FoundRow]) -> list[FoundRow]:
     """``rows`` with the lines and texts of the files that their seller has uploaded."""
-    files = {import_id: seller_file.find(ImportKey(seller_id, import_id)) for import_id, _ in places}
-    if not any(files.values()):
-        return rows
-    told = []
-    for row in rows:
-        import_id = queries.find_import_id(seller_id, row.public_id)
-        own = files.get(import_id or 0)
-        told.append(row._replace(error=own.tell([row.error])[0]) if own else row)
-    return told
+    own = seller_file.find_many(seller_id, {row.public_id for row in rows})
+    return [
+        row._replace(error=own[row.public_id].tell([row.error])[0]) if row.public_id in own else row for row in rows
+    ]
 
 
 def _write_place(seller_id: int, place: RowPlace) -> str | None:

@@ -13,7 +13,7 @@ from app.csvfile.write import csv_lines, in_pieces, joined, no_formula
 from app.imports.foreign.origins import Apart
 from app.imports.foreign.reasons import Outcome
 from app.imports.reports import exports
-from app.imports.reports.exports import FIXES, REPORT_HEADER
+from app.imports.reports.exports import REPORT_HEADER, report_line
 from app.imports.reports.fix_file import open_as_now
 from app.imports.reports.seller_file import SellerFile, batched
 from app.queries import ImportKey, without_transaction
@@ -87,16 +87,13 @@ def _read_reasons(file: SellerFile) -> Iterator[str]:
 def report(file: SellerFile, key: ImportKey, *, wanted: ErrorFilter = ANY) -> Iterator[bytes]:
     """The report of the failed rows as for other files, with the values under the seller's own columns."""
     pages = without_transaction([page.errors] for page in file.iter_failed(key, wanted=wanted))
-    lines = (_report(file, error, told) for page in pages for error, told in zip(page, file.tell(page), strict=True))
+    lines = (report_line(told, _cells(file, told)) for page in pages for told in file.tell(page))
     header = (*REPORT_HEADER, *map(no_formula, file.reading.columns))
     return in_pieces(csv_lines(chain([header], lines)))
 
 
-def _report(file: SellerFile, error: RecordedError, told: RecordedError) -> list[str | int]:
-    fixes = dict.fromkeys(FIXES[cause] for cause in error.causes if cause in FIXES)
-    cells = [cell.value for cell in file.find_cells(told.row)] if file.has_text else [told.row]
-    texts = ["|".join(told.columns), told.message, " ".join(fixes), *cells]
-    return [told.line, told.code, *map(no_formula, texts)]
+def _cells(file: SellerFile, told: RecordedError) -> list[str]:
+    return [cell.value for cell in file.find_cells(told.row)] if file.has_text else [told.row]
 
 
 def _below_head(file: SellerFile, rows: Iterator[bytes]) -> Iterator[bytes]:

@@ -11,9 +11,10 @@ from functools import cached_property
 from itertools import chain, islice
 from typing import Any, NamedTuple, TypeVar
 
-from app.csvfile.columns import Column
+from app.csvfile.columns import Column, Role
 from app.csvfile.records import Cell, find_cells
 from app.humanize import counted
+from app.import_fields import ImportState
 from app.imports.foreign.encodings import decode
 from app.imports.foreign.mapping import Field, Mapping, positions
 from app.imports.foreign.origins import REPORT_HEADER, Origins, Place, iter_texts, keys_of
@@ -44,12 +45,7 @@ _ITEM = (
 _VARIANTS = (Field.LANGUAGE, Field.FINISH, Field.REVERSE, Field.FIRST_EDITION, Field.SIGNED, Field.ALTERED)
 #: What the values of a column of the converted file are made of.
 _FIELDS: dict[str, tuple[Field, ...]] = {
-    Column.URN: _ITEM,
-    Column.GAME: _ITEM,
-    Column.SET: _ITEM,
-    Column.NAME: _ITEM,
-    Column.CARDMARKET_ID: _ITEM,
-    Column.TCGPLAYER_ID: _ITEM,
+    **dict.fromkeys((column for column in Column if column.spec.role is Role.NAMES_ITEM), _ITEM),
     Column.CONDITION: (Field.CONDITION,),
     Column.PRICE: (Field.PRICE, Field.FOIL_PRICE, Field.CURRENCY),
     Column.QUANTITY: (Field.QUANTITY, Field.FOIL_QUANTITY, Field.FOIL_PART, Field.PLAYSET),
@@ -86,7 +82,7 @@ class SellerFile:
 
     def __init__(self, one: Conversion) -> None:
         self.reading = Reading.from_json(one.reading)
-        self.file_name, self.file_size, self.storage_key = one.file_name, one.file_size, one.storage_key
+        self.file_size, self.storage_key = one.file_size, one.storage_key
         #: Whether its texts are still stored.
         self.has_text = one.source_removed_at is None and one.text_key is not None
         self.files = keys_of(one.seller_id, one.public_id, one.attempt)
@@ -288,38 +284,32 @@ def find_many(seller_id: int, public_ids: Collection[uuid.UUID]) -> dict[uuid.UU
 
 
 class FileLedger(NamedTuple):
-    """What became of the rows of the foreign file behind an import; see ``models.Conversion``."""
+    """What became of the rows of the foreign file behind an import."""
 
-    file_size: int
-    mapping_name: str | None
-    rows: int
-    converted: int
-    added: int
-    left_out: int
-    undecided: int
-    #: Rows of the import.
-    lines: int
-    #: Why rows were left out or are undecided, with their number, the most frequent first.
-    reasons: list[tuple[str, int]]
-    has_text: bool
+    of: Conversion
 
-    def say(self, *, successful: int, failed: int, not_processed: int, is_check: bool) -> str:
-        """All rows of the file, each counted once; the arguments are the counters of the import."""
-        would = "would be " if is_check else ""
+    @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why rows were left out or are undecided, with their number, the most frequent first."""
+        return [(of_many(slug), count) for slug, count in sorted(self.of.reasons.items(), key=lambda each: -each[1])]
+
+    def say(self, one: ImportState) -> str:
+        """All rows of the file of the import ``one``, each counted once."""
+        would = "would be " if one.is_check else ""
         of_import = [
-            (successful, f"{would}imported"),
-            (failed, "would fail" if is_check else "failed"),
-            (not_processed, "not processed"),
+            (one.successful, f"{would}imported"),
+            (one.failed, "would fail" if one.is_check else "failed"),
+            (one.not_processed, "not processed"),
         ]
         apart = [
-            (self.added, "added to another row"),
-            (self.left_out, "left out"),
-            (self.undecided, "left out because something about them is undecided"),
+            (self.of.added, "added to another row"),
+            (self.of.left_out, "left out"),
+            (self.of.undecided, "left out because something about them is undecided"),
         ]
-        if self.lines != self.converted:
+        if self.of.lines != self.of.converted:
             # The import counts listings, and the file rows.
-            of_import = [(self.converted, f"became {self.lines:,} listings ({_joined(of_import)})")]
-        return f"{counted(self.rows, 'row')}: {_joined([*of_import, *apart])}."
+            of_import = [(self.of.converted, f"became {self.of.lines:,} listings ({_joined(of_import)})")]
+        return f"{counted(self.of.rows, 'row')}: {_joined([*of_import, *apart])}."
 
 
 def _joined(counts: Iterable[tuple[int, str]]) -> str:
@@ -329,21 +319,7 @@ def _joined(counts: Iterable[tuple[int, str]]) -> str:
 def get_ledger(key: ImportKey) -> FileLedger | None:
     """What became of the rows of the foreign file behind an import; None if there is none."""
     found = conversions.find_of_import(key)
-    if found is None:
-        return None
-    reasons = sorted(found.reasons.items(), key=lambda one: -one[1])
-    return FileLedger(
-        found.file_size,
-        found.mapping_name,
-        found.rows,
-        found.converted,
-        found.added,
-        found.left_out,
-        found.undecided,
-        found.lines,
-        [(of_many(slug), count) for slug, count in reasons],
-        found.source_removed_at is None,
-    )
+    return None if found is None else FileLedger(found)
 
 
 def own_lines(key: ImportKey, out_lines: Collection[int]) -> dict[int, int]:

@@ -141,17 +141,16 @@ def _sentences(one: ImportProgress, groups: int | None, related: RelatedImports 
             different = _different(one, groups) if one.kind is ImportKind.IMPORT else ""
             yield f"{words.so_far(one)}{different}{words.while_paused}"
     else:
+        if one.status is ImportStatus.TERMINATED:
+            yield f"Terminated after {one.processed:,} of {counted(one.total, one.rows_word)}."
         yield from words.over(one, groups, related)
         yield from _left_out(one)
 
 
 def _over(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:
-    is_terminated = one.status is ImportStatus.TERMINATED
-    if is_terminated:
-        yield f"Terminated after {one.processed:,} of {_rows(one.total)}."
     if related and related.undo:
         yield f"{_imported(one, related.undo, related.kept)}."
-    elif not is_terminated:
+    elif one.status is not ImportStatus.TERMINATED:
         yield f"{_say_imported(one, related)}."
     elif one.successful:
         yield f"{_rows(one.successful)} {_were(one.successful)} imported and will stay."
@@ -166,14 +165,18 @@ def _left_to_do(one: ImportProgress, groups: int | None, related: RelatedImports
         yield f"{say_fixed(one)}."
     elif one.failed:
         yield f"{_problems(one)}{_different(one, groups)}."
-    if not one.not_processed:
-        return
-    if related and RetriedRows.REMAINING in related.retries:
+    if one.not_processed and related and RetriedRows.REMAINING in related.retries:
         yield f"{_rows(one.not_processed)} {_were(one.not_processed)} moved to a retry."
-    elif one.status is ImportStatus.TERMINATED:
-        yield f"{_rows(one.not_processed)} {_were(one.not_processed)} not processed."
     else:
-        yield f"{_rows(one.not_processed)} could not be processed; the table of batches says why."
+        yield from _left_over(one, "processed")
+
+
+def _left_over(one: ImportProgress, done: str) -> Iterator[str]:
+    """How many rows of an import that is over are not ``done``."""
+    if one.not_processed and one.status is ImportStatus.TERMINATED:
+        yield f"{_rows(one.not_processed)} {_were(one.not_processed)} not {done}."
+    elif one.not_processed:
+        yield f"{_rows(one.not_processed)} could not be {done}; the table of batches says why."
 
 
 def _left_out(one: ImportProgress) -> Iterator[str]:
@@ -196,17 +199,10 @@ def _are_retried(one: ImportProgress, related: RelatedImports) -> bool:
 
 
 def _check_over(one: ImportProgress, groups: int | None, related: RelatedImports | None) -> Iterator[str]:
-    if one.status is ImportStatus.TERMINATED:
-        yield f"Terminated after {one.processed:,} of {_rows(one.total)}."
     is_imported = related is not None and bool(related.retries)
     yield "This file has since been imported." if is_imported else "Nothing has been changed."
     yield from _would_come(one, groups, is_imported=is_imported)
-    if not one.not_processed:
-        return
-    if one.status is ImportStatus.TERMINATED:
-        yield f"{_rows(one.not_processed)} {_were(one.not_processed)} not checked."
-    else:
-        yield f"{_rows(one.not_processed)} could not be checked; the table of batches says why."
+    yield from _left_over(one, "checked")
 
 
 def _would_come(one: ImportProgress, groups: int | None, *, is_imported: bool) -> Iterator[str]:
@@ -240,8 +236,6 @@ def _effects(one: ImportProgress, verb: str) -> str:
 
 
 def _undo_over(one: ImportProgress, *_: object) -> Iterator[str]:
-    if one.status is ImportStatus.TERMINATED:
-        yield f"Terminated after {one.processed:,} of {counted(one.total, 'listing')}."
     if one.processed:
         yield f"{_undone(one)}."
     if one.not_processed:
@@ -311,14 +305,11 @@ def _imported(one: ImportProgress, undo: ImportProgress, kept: int) -> str:
     return f"{words}, then undone {left}"
 
 
-def _imported_so_far(one: ImportProgress) -> str:
-    """The same for an import that is not over: always in the same words, of which only the numbers change."""
+def _so_far(one: ImportProgress) -> str:
+    """What has come so far: always in the same words, of which only the numbers change."""
     words = f"{one.successful:,} of {_rows(one.total)} {_are(one.successful)} imported so far"
-    return f"{words}; {one.failed:,} {_have(one.failed)}" if one.failed else words
-
-
-def _checked_so_far(one: ImportProgress) -> str:
-    words = f"Checked {one.processed:,} of {_rows(one.total)} so far"
+    if one.is_check:
+        words = f"Checked {one.processed:,} of {_rows(one.total)} so far"
     return f"{words}; {one.failed:,} {_have(one.failed)}" if one.failed else words
 
 
@@ -369,14 +360,14 @@ _WORDS = {
         begins="File checked. Importing will start in a moment.",
         while_running=".",
         while_paused=".",
-        so_far=_imported_so_far,
+        so_far=_so_far,
         over=_over,
     ),
     ImportKind.CHECK: _Words(
         begins="File uploaded. Checking will start in a moment, and nothing will be changed.",
         while_running=". Nothing is changed.",
         while_paused=". Nothing has been changed.",
-        so_far=_checked_so_far,
+        so_far=_so_far,
         over=_check_over,
     ),
     ImportKind.UNDO: _Words(

@@ -45,11 +45,6 @@ class Pause(NamedTuple):
     begin: float
     end: float
 
-    @property
-    def seconds(self) -> float:
-        """How long it is."""
-        return self.end - self.begin
-
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
@@ -61,11 +56,6 @@ class Timeline:
     started: float | None
     samples: Sequence[Sample]
     pauses: Sequence[Pause]
-
-    @property
-    def paused_seconds(self) -> float:
-        """How long it has been PAUSED."""
-        return sum(pause.seconds for pause in self.pauses)
 
     @property
     def last_written_at(self) -> float | None:
@@ -93,8 +83,7 @@ class Timeline:
         """Rows per second from its first row to its last, without the pauses; None when that time is too short."""
         if self.started is None or self.last_written_at is None:
             return None
-        seconds = self.last_written_at - self.started
-        seconds -= sum(pause.seconds for pause in self.pauses if self.started <= pause.begin < self.last_written_at)
+        seconds = self.without_pauses(self.last_written_at) - self.without_pauses(self.started)
         return sum(sample.rows for sample in self.samples) / seconds if seconds >= _LEAST_SECONDS else None
 
     def without_pauses(self, at: float) -> float:
@@ -185,7 +174,7 @@ def describe(one: ImportProgress, timeline: Timeline, work: Work) -> Pace:
     recent = timeline.speed(_ESTIMATE_SECONDS) if moves else None
     return Pace(
         elapsed=timeline.end,
-        paused_seconds=timeline.paused_seconds,
+        paused_seconds=timeline.end - timeline.without_pauses(timeline.end),
         is_paused=one.status is ImportStatus.PAUSED,
         speed=None if speed is None else round(speed),
         seconds_left=one.not_processed / recent if recent else None,
