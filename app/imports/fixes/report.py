@@ -25,7 +25,7 @@ from app.imports.fixes.listed import Meant
 from app.imports.fixes.slices import JOINT
 from app.imports.reports import seller_file
 from app.imports.reports.progress import ImportProgress, find_own_file
-from app.imports.reports.row_errors import TELLING, UNCERTAIN, CellShown, Part, mark, name_values, read_values
+from app.imports.reports.row_errors import TELLING, UNCERTAIN, CellShown, Part, mark, read_values, suggest_each
 from app.imports.reports.suggestions import RowProblem, Suggestion, suggest, sure_value
 from app.queries import ImportKey
 from app.queries.imports import corrections, row_errors
@@ -611,17 +611,11 @@ def _show_rows(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Row
     """Failed rows, cell by cell."""
     layout = layout_of(one.header)
     all_cells = [[cell.value.strip() for cell in find_cells(error.row)] for error in errors]
-    problems = [
-        RowProblem(kind, name_values(cells, layout))
-        for error, cells in zip(errors, all_cells, strict=True)
-        for kind in error.kinds
-    ]
-    suggestions = iter(suggest(problems))
     own = find_own_file(one)
     rows = []
-    for error, told, cells in zip(errors, own.tell(errors) if own else errors, all_cells, strict=True):
+    told_errors, suggested = own.tell(errors) if own else errors, suggest_each(errors, all_cells, layout)
+    for error, told, cells, suggestions in zip(errors, told_errors, all_cells, suggested, strict=True):
         wrong = {column for kind in error.kinds for column in kind.columns}
-        said = [(kind, next(suggestions)) for kind in error.kinds]
         # A row that is too short may be only so at its end.
         is_certain = UNCERTAIN.isdisjoint(error.causes)
         values = layout.own_and_extra(cells)[0] if is_certain else []
@@ -637,7 +631,7 @@ def _show_rows(one: ImportProgress, errors: Sequence[RecordedError]) -> list[Row
                 ]
                 if is_certain
                 else [],
-                [found.say(kind.column) for kind, found in said if found],
+                [found.say(kind.column) for kind, found in zip(error.kinds, suggestions, strict=True) if found],
                 [] if is_certain else mark(error.row, error.kinds, layout, None),
                 Cause.COLUMN_COUNT.slug in error.causes,
             )

@@ -12,10 +12,11 @@ from app.csvfile.columns import REASON_COLUMNS, Layout
 from app.csvfile.guard import guard, unguard
 from app.csvfile.header import layout_of
 from app.csvfile.write import csv_lines, in_pieces, no_formula
-from app.imports.reports.row_errors import can_be_assigned, name_values
-from app.imports.reports.suggestions import RowProblem, Suggestion, suggest
+from app.imports.reports.row_errors import can_be_assigned, suggest_each
+from app.imports.reports.suggestions import Suggestion
 from app.queries import ImportKey, without_transaction
 from app.queries.imports import corrections, lookups, row_errors
+from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import ANY, ErrorFilter, RecordedError
 
 
@@ -36,17 +37,11 @@ def open_as_now(key: ImportKey, errors: Sequence[RecordedError]) -> list[Recorde
 def _explain(errors: Sequence[RecordedError], layout: Layout, public_id: uuid.UUID) -> list[list[str | int]]:
     """The lines of some failed rows."""
     rows = split_records(error.row for error in errors)
-    cases = [
-        RowProblem(kind, values)
-        for error, cells in zip(errors, rows, strict=True)
-        for values in [name_values(cells, layout)]
-        for kind in error.kinds
-    ]
-    suggestions = iter(suggest(cases))
     lines: list[list[str | int]] = []
-    for error, cells in zip(errors, rows, strict=True):
+    for error, cells, suggestions in zip(errors, rows, suggest_each(errors, rows, layout), strict=True):
         own, extra = _place(error, cells, layout)
-        said = [_say(kind.column, next(suggestions), is_one=len(error.kinds) == 1) for kind in error.kinds]
+        is_one = len(error.kinds) == 1
+        said = [_say(kind, found, is_one=is_one) for kind, found in zip(error.kinds, suggestions, strict=True)]
         reasons = [error.message, " ".join(filter(None, said))]
         noted: list[str | int] = [error.line, *map(no_formula, reasons), str(public_id)]
         lines.append([*map(_guard, own), *noted, *map(_guard, extra)])
@@ -69,8 +64,9 @@ def _guard(cell: str) -> str:
     return guard(unguard(cell.strip()))
 
 
-def _say(column: str, suggestion: Suggestion | None, *, is_one: bool) -> str:
+def _say(kind: ErrorKind, suggestion: Suggestion | None, *, is_one: bool) -> str:
     """A suggestion as a sentence; the column is named unless it is the only problem of the row."""
     if suggestion is None:
         return ""
-    return suggestion.say(column) if is_one or not column else f"{column}: {suggestion.say(column)}"
+    said = suggestion.say(kind.column)
+    return said if is_one or not kind.column else f"{kind.column}: {said}"

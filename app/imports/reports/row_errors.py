@@ -169,7 +169,8 @@ def show_groups(one: ImportProgress, groups: Sequence[Group], *, in_full: bool =
     for group in groups:
         sample = samples.get(group.kind, [])
         texts = all_rows.get(group.kind) or [row.row for row in sample]
-        shown_as = [_own_value(own, group.kind, own_rows[row.line].text) for row in sample] if own else None
+        own_texts = [own_rows[row.line].text for row in sample] if own else []
+        shown_as = [_tell_wrong(text, group.kind, layout, own) for text in own_texts]
         common[group.kind] = _common_values(group.kind, texts, layout, most, shown_as=shown_as)
     suggestions = iter(suggest(case for group in groups for _, _, case in common[group.kind]))
     shown = []
@@ -194,10 +195,11 @@ def _as_own(sampled: Sampled, own_rows: Mapping[int, OwnRow]) -> Sampled:
     return sampled if row is None else Sampled(row.line, row.text or sampled.row)
 
 
-def _own_value(own: SellerFile, kind: ErrorKind, text: str) -> str:
-    """The cells of a row of a foreign file that a problem comes from."""
-    cells = _wrong_own_cells(own, own.find_cells(text), [kind])
-    return ", ".join(value for cell, _ in cells if (value := cell.value.strip()))
+def _tell_wrong(row: str, kind: ErrorKind, layout: Layout, own: SellerFile | None) -> str:
+    """The values of a row that have a problem."""
+    return ", ".join(
+        text for cell, _, is_wrong in _label(row, [kind], layout, own) if is_wrong and (text := cell.value.strip())
+    )
 
 
 class RowPage(NamedTuple):
@@ -224,8 +226,10 @@ def list_rows(
     if not found:
         return RowPage([], after)
     layout = layout_of(one.header)
-    read = ((error, read_values(error.row, layout)) for error in found if with_suggestions)
-    suggestions = iter(suggest(RowProblem(kind, values) for error, values in read for kind in error.kinds))
+    suggested: list[list[Suggestion | None]] = [[None] * len(error.kinds) for error in found]
+    if with_suggestions:
+        cells = ([cell.value for cell in find_cells(error.row)] for error in found)
+        suggested = suggest_each(found, cells, layout)
     told = own.tell(found) if own else found
     added = own.find_added([error.line for error in found]) if own else {}
     fates = corrections.find_fates(one.key, [error.line for error in found]) if one.fixed.version else {}
@@ -235,15 +239,15 @@ def list_rows(
             shown.line,
             error.code,
             [
-                ProblemShown(kind, column, message, next(suggestions, None))
-                for kind, column, message in zip(error.kinds, shown.columns, shown.messages, strict=True)
+                ProblemShown(*problem)
+                for problem in zip(error.kinds, shown.columns, shown.messages, suggestions, strict=True)
             ],
             mark(shown.row, error.kinds, layout, own),
-            _name_own_cells(own, shown.row, error.kinds) if own and own.has_text else _name_cells(error, layout),
+            _name_cells(shown.row, error.kinds, layout, own),
             added.get(error.line, []),
             fates.get(error.line),
         )
-        for error, shown in zip(found, told, strict=True)
+        for error, shown, suggestions in zip(found, told, suggested, strict=True)
     ]
     return RowPage(rows, after)
 
@@ -287,7 +291,7 @@ def _countable(groups: Sequence[Group]) -> list[ErrorKind]:
 
 
 def _common_values(
-    kind: ErrorKind, rows: Sequence[str], layout: Layout, most: int, *, shown_as: Sequence[str] | None = None
+    kind: ErrorKind, rows: Sequence[str], layout: Layout, most: int, *, shown_as: Sequence[str]
 ) -> list[tuple[str, int, RowProblem]]:
     """The most frequent values in the column of these rows of a group, with their counts and problems.
 
@@ -324,59 +328,59 @@ def read_values(row: str, layout: Layout) -> dict[str, str]:
     return name_values((cell.value for cell in find_cells(row)), layout)
 
 
+def suggest_each(
+    errors: Sequence[RecordedError], rows: Iterable[Sequence[str]], layout: Layout
+) -> list[list[Suggestion | None]]:
+    """A suggestion, or None, for each problem of each of these failed rows, whose values are ``rows``."""
+    values = [name_values(cells, layout) for cells in rows]
+    found = iter(
+        suggest(RowProblem(kind, each) for error, each in zip(errors, values, strict=True) for kind in error.kinds)
+    )
+    return [[next(found) for _ in error.kinds] for error in errors]
+
+
 def can_be_assigned(cells: Sequence[str], causes: Iterable[str], layout: Layout) -> bool:
     """Whether it is certain which value of a failed row belongs to which column."""
     return len(cells) >= len(layout.columns) and UNCERTAIN.isdisjoint(causes)
 
 
-def _name_cells(error: RecordedError, layout: Layout) -> list[CellShown]:
-    values = [cell.value.strip() for cell in find_cells(error.row)]
-    if not can_be_assigned(values, error.causes, layout):
-        return []
-    wrong = {column for kind in error.kinds for column in kind.columns}
-    own = zip(layout.columns, values, strict=False)
-    cells = [CellShown(column, visible(text), column in wrong) for column, text in own if text or column in wrong]
-    return cells + [CellShown(column_letters(at), visible(values[at]), True) for at in layout.find_extra(values)]
+def _label(
+    row: str, kinds: Collection[ErrorKind], layout: Layout, own: SellerFile | None
+) -> list[tuple[Cell, str, bool]]:
+    """The values of a row, each with the name of its column and whether it has one of the problems.
+
+    After the last column, only those that are one.
+    """
+    columns = {column for kind in kinds for column in kind.columns}
+    if own and own.has_text:
+        wrong = {at for column in columns for at in own.list_columns(column)}
+        named = zip(own.find_cells(row), own.reading.columns, strict=False)
+        return [(cell, column, at in wrong) for at, (cell, column) in enumerate(named)]
+    cells = find_cells(row)
+    has_extra = any(kind.cause is Cause.EXTRA_VALUE for kind in kinds)
+    extra = layout.find_extra([cell.value for cell in cells]) if has_extra else []
+    labelled = [(cell, str(column), column in columns) for cell, column in zip(cells, layout.columns, strict=False)]
+    return labelled + [(cells[at], column_letters(at), True) for at in extra]
 
 
 def mark(row: str, kinds: Collection[ErrorKind], layout: Layout, own: SellerFile | None) -> list[Part]:
     """The text of a row in parts; each invalid value is a separate part."""
-    if own and own.has_text:
-        return _in_parts(row, _wrong_own_cells(own, own.find_cells(row), kinds))
-    wrong = {column for kind in kinds for column in kind.columns}
-    cells = find_cells(row)
-    has_extra = any(kind.cause is Cause.EXTRA_VALUE for kind in kinds)
-    extra = layout.find_extra([cell.value for cell in cells]) if has_extra else []
-    marked = []
-    for place, cell in enumerate(cells):
-        name = layout.name_at(place)
-        if name in wrong if name else place in extra:
-            marked.append((cell, name or column_letters(place)))
-    return _in_parts(row, marked)
-
-
-def _in_parts(row: str, marked: Iterable[tuple[Cell, str]]) -> list[Part]:
-    """The text of a row, of which these cells are marked with the names of their columns."""
     parts: list[Part] = []
     at = 0
-    for cell, column in marked:
-        parts += [Part(row[at : cell.start]), Part(row[cell.start : cell.end], column)]
-        at = cell.end
+    for cell, column, is_wrong in _label(row, kinds, layout, own):
+        if is_wrong:
+            parts += [Part(row[at : cell.start]), Part(row[cell.start : cell.end], column)]
+            at = cell.end
     return [part for part in (*parts, Part(row[at:])) if part.text or part.column]
 
 
-def _wrong_own_cells(own: SellerFile, cells: list[Cell], kinds: Collection[ErrorKind]) -> list[tuple[Cell, str]]:
-    """The cells of a row of a foreign file that its problems come from, and the names of their columns."""
-    wrong = {at for kind in kinds for column in kind.columns for at in own.list_columns(column)}
-    named = enumerate(zip(cells, own.reading.columns, strict=False))
-    return [(cell, column) for at, (cell, column) in named if at in wrong]
-
-
-def _name_own_cells(own: SellerFile, row: str, kinds: Collection[ErrorKind]) -> list[CellShown]:
-    cells = own.find_cells(row)
-    wrong = _wrong_own_cells(own, cells, kinds)
+def _name_cells(row: str, kinds: Collection[ErrorKind], layout: Layout, own: SellerFile | None) -> list[CellShown]:
+    labelled = _label(row, kinds, layout, own)
+    causes = (kind.cause.slug for kind in kinds)
+    if not (own and own.has_text) and not can_be_assigned([cell.value for cell, _, _ in labelled], causes, layout):
+        return []
     return [
-        CellShown(column, visible(cell.value.strip()), (cell, column) in wrong)
-        for cell, column in zip(cells, own.reading.columns, strict=False)
-        if cell.value.strip() or (cell, column) in wrong
+        CellShown(column, visible(text), is_wrong)
+        for cell, column, is_wrong in labelled
+        if (text := cell.value.strip()) or is_wrong
     ]
