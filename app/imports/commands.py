@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import set_committed_value
@@ -170,7 +171,7 @@ def import_checked(seller_id: int, public_id: uuid.UUID) -> Import:
             check_decided(conversion)
         return start_stored(checked, origin=origin._replace(taking=recognised.taking) if recognised else origin)
 
-    return _take_up_once(origin, start)
+    return _once(partial(_find_retry, origin), start)
 
 
 def import_again(
@@ -223,7 +224,7 @@ def retry(seller_id: int, public_id: uuid.UUID, rows: RetriedRows) -> Import:
             raise TransitionRefused("No failed row is left open: all are corrected, left out or with another import.")
         return _upload_failed(one, name, CorrectionState.OPEN)
 
-    return _take_up_once(RetryOf(key, rows), start)
+    return _once(partial(_find_retry, RetryOf(key, rows)), start)
 
 
 def import_corrected(seller_id: int, public_id: uuid.UUID, *, form_key: uuid.UUID | None = None) -> Import:
@@ -232,22 +233,18 @@ def import_corrected(seller_id: int, public_id: uuid.UUID, *, form_key: uuid.UUI
     Raises ImportNotFound, TransitionRefused, QuotaExceeded, and OSError when the rows cannot be stored.
     """
     one = lookups.get_with_counters(seller_id, public_id).of
-    made = form_key and lookups.find_by_form(seller_id, form_key)
-    if made:
-        return made
     key = ImportKey(seller_id, one.id)
-    if not corrections.get(key).correct or corrections.has_old_retry(key):
-        raise TransitionRefused("No corrected row of this import is waiting to be imported.")
-    name = f"{_FIXES}{one.file_name.removeprefix(_FIXES)}"
-    try:
-        return _upload_failed(one, name, CorrectionState.RIGHT, form_key=form_key)
-    except (IntegrityError, RowsMoved) as moved:
-        # The button was pressed twice, and the other request was faster.
-        db.session.rollback()
-        made = form_key and lookups.find_by_form(seller_id, form_key)
-        if made:
-            return made
-        raise RowsMoved from moved
+
+    def start() -> Import:
+        if not corrections.get(key).correct or corrections.has_old_retry(key):
+            raise TransitionRefused("No corrected row of this import is waiting to be imported.")
+        name = f"{_FIXES}{one.file_name.removeprefix(_FIXES)}"
+        try:
+            return _upload_failed(one, name, CorrectionState.RIGHT, form_key=form_key)
+        except IntegrityError as error:
+            raise RowsMoved from error
+
+    return _once(lambda: lookups.find_by_form(seller_id, form_key) if form_key else None, start)
 
 
 def _upload_failed(one: Import, name: str, state: CorrectionState, *, form_key: uuid.UUID | None = None) -> Import:
@@ -284,9 +281,9 @@ def _count_open(key: ImportKey, failed: int) -> int:
     return 0 if corrections.has_old_retry(key) else failed - standing.closed - standing.correct
 
 
-def _take_up_once(origin: RetryOf, start: Callable[[], Import]) -> Import:
-    """The import that has retried these rows, or else the one that ``start`` creates."""
-    earlier = _find_retry(origin)
+def _once(find: Callable[[], Import | None], start: Callable[[], Import]) -> Import:
+    """The import that ``find`` finds, or else the one that ``start`` creates."""
+    earlier = find()
     if earlier is not None:
         return earlier
     try:
@@ -294,7 +291,7 @@ def _take_up_once(origin: RetryOf, start: Callable[[], Import]) -> Import:
     except (IntegrityError, TransitionRefused):
         # The button was pressed twice, and the other request was faster.
         db.session.rollback()
-        earlier = _find_retry(origin)
+        earlier = find()
         if earlier is None:
             raise
         return earlier

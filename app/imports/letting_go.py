@@ -50,6 +50,5 @@ def _let_go(parent: ImportKey, let_go: Callable[[], None]) -> None:
     standing = corrections.lock(parent)
     let_go()
     corrections.forget_values(parent)
-    now = corrections.count_states(parent)
-    counted = {name: getattr(now, name) for name in ("correct", "open_corrected", "left_out", "taken")}
-    corrections.save(parent, standing._replace(version=standing.version + 1, is_surveyed=False, **counted))
+    counted = corrections.count_states(parent, standing)
+    corrections.save(parent, counted._replace(version=standing.version + 1, is_surveyed=False))

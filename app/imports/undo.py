@@ -1,7 +1,8 @@
 """Undoing imports: the preview of an undo, and the undo itself, a run of its own over what the import has written."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -31,11 +32,6 @@ class Preview(NamedTuple):
     def changes(self) -> int:
         """Those that it would change."""
         return self.removed + self.put_back
-
-    @property
-    def total(self) -> int:
-        """All that it would go over."""
-        return self.changes + self.kept
 
 
 def preview(seller_id: int, public_id: uuid.UUID) -> Preview:
@@ -101,20 +97,15 @@ def _plan(found: WithCounters) -> list[BatchPlan]:
     return [plan for part in parts for plan in _join(part, size)]
 
 
-def _join(slices: Iterable[Slice], size: int) -> Iterator[BatchPlan]:
+def _join(slices: Iterable[Slice], size: int) -> list[BatchPlan]:
     """Consecutive ``slices`` joined into batches of about ``size`` listings."""
-    pending: list[Slice] = []
+    plans: list[BatchPlan] = []
     for one in slices:
-        pending.append(one)
-        if sum(other.listings for other in pending) >= size:
-            yield _as_batch(pending)
-            pending = []
-    if pending:
-        yield _as_batch(pending)
-
-
-def _as_batch(slices: Sequence[Slice]) -> BatchPlan:
-    return BatchPlan(slices[0].start, slices[-1].end, 0, sum(one.listings for one in slices))
+        if plans and plans[-1].rows < size:
+            plans[-1] = replace(plans[-1], end_byte=one.end, rows=plans[-1].rows + one.listings)
+        else:
+            plans.append(BatchPlan(one.start, one.end, 0, one.listings))
+    return plans
 
 
 def _plan_rest(latest: WithCounters) -> list[BatchPlan]:

@@ -813,8 +813,8 @@ def count_failed_taken(key: ImportKey) -> int:
     return int(fetch_value(query, key._asdict()))
 
 
-def count_states(key: ImportKey) -> Standing:
-    """The numbers of ``Standing`` counted again from the rows."""
+def count_states(key: ImportKey, standing: Standing = NOTHING_DONE) -> Standing:
+    """``standing`` with its numbers counted again from the rows."""
     query = f"""
         select count(*) filter (where taken_by is null and state = {_RIGHT}) as correct,
             count(*) filter (where taken_by is null and state = {_OPEN} and "row" is not null) as open_corrected,
@@ -822,5 +822,4 @@ def count_states(key: ImportKey) -> Standing:
             count(*) filter (where taken_by is not null) as taken
         from corrections where {_THIS}
     """
-    found = fetch_as(Standing, query, key._asdict())
-    return found[0]
+    return standing._replace(**fetch_one(query, key._asdict())._asdict())
