@@ -19,7 +19,7 @@ from sqlalchemy import exists, func, select
 
 from app.csvfile.causes import Cause
 from app.extensions import db
-from app.models import Answer, Fixing, Import, OpenValue
+from app.models import Answer, Fixing, Import
 from app.queries import (
     ImportKey,
     binary,
@@ -560,16 +560,13 @@ def _as_parameters(key: ImportKey, counted: pa.Table) -> dict[str, Any]:
 
 def list_groups(key: ImportKey) -> list[Group]:
     """The groups of the open rows, largest first."""
-    rows = func.sum(OpenValue.rows)
-    query = (
-        select(OpenValue.cause, OpenValue.column, rows, func.count())
-        .where(OpenValue.seller_id == key.seller_id, OpenValue.import_id == key.import_id)
-        .group_by(OpenValue.cause, OpenValue.column)
-        .order_by(rows.desc(), func.min(OpenValue.first_line), OpenValue.cause, OpenValue.column)
-    )
+    query = f"""
+        select cause, "column" as in_column, sum(rows) as rows, count(*) as distinct_values from open_values
+        where {_THIS} group by cause, "column" order by sum(rows) desc, min(first_line), cause, "column"
+    """
     return [
-        Group(ErrorKind(Cause.by_slug(cause), column), rows, values)
-        for cause, column, rows, values in db.session.execute(query)
+        Group(ErrorKind(Cause.by_slug(row.cause), row.in_column), row.rows, row.distinct_values)
+        for row in fetch(query, key._asdict())
     ]
 
 
@@ -601,15 +598,13 @@ def list_values(key: ImportKey, groups: Collection[Group], *, per_group: int) ->
 
 def find_value(key: ImportKey, kind: ErrorKind, value: str) -> Value | None:
     """A value of a group, if any open row has it."""
-    query = select(OpenValue.rows, OpenValue.first_line, OpenValue.last_line).where(
-        OpenValue.seller_id == key.seller_id,
-        OpenValue.import_id == key.import_id,
-        OpenValue.cause == kind.cause.slug,
-        OpenValue.column == str(kind.column),
-        OpenValue.value == value,
-    )
-    found = db.session.execute(query).one_or_none()
-    return None if found is None else Value(kind, value, *found)
+    query = f"""
+        select rows, first_line, last_line from open_values
+        where {_THIS} and cause = %(cause)s and "column" = %(column)s and value = %(value)s
+    """
+    group = {"cause": kind.cause.slug, "column": str(kind.column)}
+    rows = fetch(query, {**key._asdict(), **group, "value": value})
+    return next((Value(kind, value, row.rows, row.first_line, row.last_line) for row in rows), None)
 
 
 # Taking up ------------------------------------------------------------------------------------------------------------
