@@ -20,17 +20,7 @@ from sqlalchemy import exists, func, select
 from app.csvfile.causes import Cause
 from app.extensions import db
 from app.models import Answer, Fixing, Import
-from app.queries import (
-    ImportKey,
-    binary,
-    commit_together,
-    execute,
-    fetch,
-    fetch_as,
-    fetch_one,
-    fetch_value,
-    older_than,
-)
+from app.queries import ImportKey, binary, commit_together, execute, fetch, fetch_as, fetch_one, fetch_value, older_than
 from app.queries.bulk_insert import copy, with_key
 from app.queries.imports.error_groups import ErrorKind
 from app.queries.imports.row_errors import RecordedError
@@ -183,7 +173,7 @@ class Held(NamedTuple):
 
 def get(key: ImportKey) -> Standing:
     """How far the failed rows of an import are corrected."""
-    found = fetch_as(Standing, f"select {_STANDING} from fixings where {_THIS}", key._asdict())
+    found = fetch_as(Standing, f"select {_STANDING} from fixings where {_THIS}", key)
     return found[0] if found else NOTHING_DONE
 
 
@@ -191,15 +181,15 @@ def lock(key: ImportKey) -> Standing:
     """How far the failed rows are corrected, which nobody else changes until the end of this transaction."""
     commit_together()
     names, values = "seller_id, import_id", "%(seller_id)s, %(import_id)s"
-    execute(f"insert into fixings ({names}) values ({values}) on conflict do nothing", key._asdict())
-    return fetch_as(Standing, f"select {_STANDING} from fixings where {_THIS} for update", key._asdict())[0]
+    execute(f"insert into fixings ({names}) values ({values}) on conflict do nothing", key)
+    return fetch_as(Standing, f"select {_STANDING} from fixings where {_THIS} for update", key)[0]
 
 
 def save(key: ImportKey, standing: Standing) -> None:
     """Change what ``lock`` has returned."""
     names = ", ".join(f"{column} = %({name})s" for name, column in _STANDING_COLUMNS.items())
     query = f"update fixings set {names}, moved_at = clock_timestamp() where {_THIS}"
-    execute(query, {**standing._asdict(), **key._asdict()})
+    execute(query, key, **standing._asdict())
 
 
 def find_stuck(*, older_than_seconds: float) -> list[ImportKey]:
@@ -208,7 +198,7 @@ def find_stuck(*, older_than_seconds: float) -> list[ImportKey]:
         select seller_id, import_id from fixings
         where answering is not null and {older_than("moved_at", "%(seconds)s")}
     """
-    return fetch_as(ImportKey, query, {"seconds": older_than_seconds})
+    return fetch_as(ImportKey, query, seconds=older_than_seconds)
 
 
 def has_old_retry(key: ImportKey) -> bool:
@@ -266,7 +256,7 @@ def find_last_answers(key: ImportKey, lines: Collection[int]) -> dict[int, tuple
         from corrections left join (select line, count(*) as answers from told group by line) t using (line)
         where {_THIS} and answer is not null and line = any(%(lines)s::int[])
     """
-    return {row.line: (row.answer, row.has_others) for row in fetch(query, {**key._asdict(), "lines": [*lines]})}
+    return {row.line: (row.answer, row.has_others) for row in fetch(query, key, lines=[*lines])}
 
 
 def find_held(key: ImportKey, standing: Standing) -> dict[int, Held] | None:
@@ -281,7 +271,7 @@ def find_held(key: ImportKey, standing: Standing) -> dict[int, Held] | None:
             (array_agg(line order by line))[:{_LINES_NAMED}] as lines
         from corrections where {_THIS} and answer is not null group by answer
     """
-    return {row.answer: Held(row.rows, row.free, row.lines) for row in fetch(query, key._asdict())}
+    return {row.answer: Held(row.rows, row.free, row.lines) for row in fetch(query, key)}
 
 
 def _answers(key: ImportKey) -> Any:
@@ -308,7 +298,7 @@ def count_answered(key: ImportKey, number: int, lines: Collection[int]) -> None:
         where {_THIS} and number = %(number)s
     """
     told = " ".join(map(str, lines)) if len(lines) <= _LINES_KEPT else ""
-    execute(query, {**key._asdict(), "number": number, "rows": len(lines), "lines": told})
+    execute(query, key, number=number, rows=len(lines), lines=told)
 
 
 def take_back(key: ImportKey, number: int, lines: Collection[int]) -> dict[tuple[str, bool], int]:
@@ -383,14 +373,13 @@ def find_bound(key: ImportKey, wanted: Wanted, *, after_line: int, rows: int) ->
 
     So whoever goes through the rows reads a range of the primary key, whatever the planner thinks of the rest.
     """
-    asked = {**key._asdict(), **wanted._asdict(), "after": after_line, "rows": rows}
     # The line from the index alone: reading all of these rows in its order would take several times as long.
     query = f"""
         with last as (select line from row_errors where {_IN_SLICE} order by line offset %(rows)s - 1 limit 1)
         select (select line from last) as line, count(*) as rows, sum(octet_length("row")) as size
         from row_errors where {_IN_SLICE} and line <= coalesce((select line from last), %(last_line)s)
     """
-    found = fetch_one(query, asked)
+    found = fetch_one(query, key, **wanted._asdict(), after=after_line, rows=rows)
     if found.rows > 1 and found.size > _SLICE_BYTES:
         return find_bound(key, wanted, after_line=after_line, rows=found.rows // 2)
     line: int | None = found.line
@@ -411,7 +400,7 @@ def read_open(key: ImportKey, wanted: Wanted, *, after_line: int, with_facts: bo
         where coalesce(e.line, 0) > 0 and {_IS_OPEN} and {_IN_GROUP}
         order by e.line
     """
-    return binary.read_table(query, SLICE, {**key._asdict(), **wanted._asdict(), "after": after_line})
+    return binary.read_table(query, SLICE, key, **wanted._asdict(), after=after_line)
 
 
 def read_lines(key: ImportKey, lines: Collection[int]) -> pa.Table:
@@ -421,13 +410,13 @@ def read_lines(key: ImportKey, lines: Collection[int]) -> pa.Table:
         where {_OF_IMPORT} and e.line = any(%(lines)s::int[]) and c.taken_by is null
         order by e.line
     """
-    return binary.read_table(query, SLICE, {**key._asdict(), "lines": [*lines]})
+    return binary.read_table(query, SLICE, key, lines=[*lines])
 
 
 def find_texts(key: ImportKey, lines: Collection[int]) -> dict[int, str]:
     """The texts of those of these rows that were corrected, by line."""
     query = f'select line, "row" from corrections where {_THIS} and line = any(%(lines)s::int[]) and "row" is not null'
-    return {row.line: row.row for row in fetch(query, {**key._asdict(), "lines": [*lines]})}
+    return {row.line: row.row for row in fetch(query, key, lines=[*lines])}
 
 
 def list_open(key: ImportKey, wanted: Wanted, *, after_line: int, limit: int) -> list[RecordedError]:
@@ -439,8 +428,7 @@ def list_open(key: ImportKey, wanted: Wanted, *, after_line: int, limit: int) ->
 def find_open(key: ImportKey, lines: Collection[int]) -> dict[int, RecordedError]:
     """The open rows on some of these lines as they are now."""
     query = f"{_RECORDED} and e.line = any(%(lines)s::int[]) and {_IS_OPEN}"
-    found = fetch_as(RecordedError, query, {**key._asdict(), "lines": [*lines]})
-    return {error.line: error for error in found}
+    return {error.line: error for error in fetch_as(RecordedError, query, key, lines=[*lines])}
 
 
 def list_left_out(key: ImportKey, *, after_line: int, limit: int) -> list[RecordedError]:
@@ -461,7 +449,7 @@ def list_right(key: ImportKey, *, rule: str, limit: int) -> list[RecordedError]:
 
 def _list(key: ImportKey, is_wanted: str, limit: int, **values: Any) -> list[RecordedError]:
     query = f"{_RECORDED} and {is_wanted} order by e.line limit %(limit)s"
-    return fetch_as(RecordedError, query, {**key._asdict(), **values, "limit": limit})
+    return fetch_as(RecordedError, query, key, **values, limit=limit)
 
 
 def iter_texts(key: ImportKey, state: CorrectionState) -> Iterator[list[str]]:
@@ -483,7 +471,7 @@ def _iter_pages(key: ImportKey, state: CorrectionState, shown: str) -> Iterator[
         where {_OF_IMPORT} and e.line > %(after)s and {_IN_STATE[state]} order by e.line limit %(limit)s
     """
     after = 0
-    while rows := fetch(query, {**key._asdict(), "after": after, "limit": _PAGE_ROWS}):
+    while rows := fetch(query, key, after=after, limit=_PAGE_ROWS):
         yield [(row.line, row.text) for row in rows]
         after = rows[-1].line
 
@@ -494,7 +482,7 @@ def write(key: ImportKey, rows: pa.Table, *, answer: int, existing: NDArray[np.i
     """
     if len(existing):
         query = f"delete from corrections where {_THIS} and line = any(%(lines)s::int[])"
-        execute(query, {**key._asdict(), "lines": existing.tolist()})
+        execute(query, key, lines=existing.tolist())
     copy("corrections", with_key(rows, key, answer=pa.scalar(answer, pa.int32())))
 
 
@@ -503,7 +491,7 @@ def write(key: ImportKey, rows: pa.Table, *, answer: int, existing: NDArray[np.i
 
 def forget_values(key: ImportKey) -> None:
     """Delete the open values of an import."""
-    execute(f"delete from open_values where {_THIS}", key._asdict())
+    execute(f"delete from open_values where {_THIS}", key)
 
 
 #: Values of open rows: how many rows have each, and between which lines.
@@ -566,15 +554,14 @@ def list_groups(key: ImportKey) -> list[Group]:
     """
     return [
         Group(ErrorKind(Cause.by_slug(row.cause), row.in_column), row.rows, row.distinct_values)
-        for row in fetch(query, key._asdict())
+        for row in fetch(query, key)
     ]
 
 
 def list_values(key: ImportKey, groups: Collection[Group], *, per_group: int) -> list[Value]:
     """The most frequent values of each of these groups."""
     # Only those that are wanted are sorted, not all that a group has.
-    rows = fetch(
-        f"""
+    query = f"""
         select v.* from unnest(%(causes)s::text[], %(columns)s::text[]) with ordinality as g (cause, in_column, place)
         cross join lateral (
             select cause, "column" as in_column, value, rows, first_line, last_line from open_values
@@ -582,14 +569,9 @@ def list_values(key: ImportKey, groups: Collection[Group], *, per_group: int) ->
             order by rows desc, first_line, value limit %(limit)s
         ) as v
         order by g.place, v.rows desc, v.first_line, v.value
-        """,
-        {
-            **key._asdict(),
-            "causes": [group.kind.cause.slug for group in groups],
-            "columns": [str(group.kind.column) for group in groups],
-            "limit": per_group,
-        },
-    )
+    """
+    causes, columns = [group.kind.cause.slug for group in groups], [str(group.kind.column) for group in groups]
+    rows = fetch(query, key, causes=causes, columns=columns, limit=per_group)
     return [
         Value(ErrorKind(Cause.by_slug(row.cause), row.in_column), row.value, row.rows, row.first_line, row.last_line)
         for row in rows
@@ -602,8 +584,7 @@ def find_value(key: ImportKey, kind: ErrorKind, value: str) -> Value | None:
         select rows, first_line, last_line from open_values
         where {_THIS} and cause = %(cause)s and "column" = %(column)s and value = %(value)s
     """
-    group = {"cause": kind.cause.slug, "column": str(kind.column)}
-    rows = fetch(query, {**key._asdict(), **group, "value": value})
+    rows = fetch(query, key, cause=kind.cause.slug, column=str(kind.column), value=value)
     return next((Value(kind, value, row.rows, row.first_line, row.last_line) for row in rows), None)
 
 
@@ -623,7 +604,7 @@ def take(key: ImportKey, by: int, state: CorrectionState) -> int:
         )
         select count(*) from taken
     """
-    return int(fetch_value(query, {**key._asdict(), "by": by}))
+    return int(fetch_value(query, key, by=by))
 
 
 class Claimed(NamedTuple):
@@ -643,9 +624,8 @@ def look_at(key: ImportKey, lines: Collection[int]) -> Claimed:
         from unnest(%(lines)s::int[]) as a (line) left join {_ERROR} left join {_CORRECTION}
         order by a.line
     """
-    rows = fetch(query, {**key._asdict(), "lines": [*lines]})
     claimed = Claimed(Counter(), [], [])
-    for row in rows:
+    for row in fetch(query, key, lines=[*lines]):
         if row.is_unknown:
             claimed.unknown.append(row.line)
         elif row.is_taken:
@@ -668,7 +648,7 @@ def take_lines(key: ImportKey, by: int, lines: Mapping[int, int]) -> int:
         )
         select count(*) from taken
     """
-    return int(fetch_value(query, {**key._asdict(), "by": by, "lines": [*lines], "places": [*lines.values()]}))
+    return int(fetch_value(query, key, by=by, lines=[*lines], places=[*lines.values()]))
 
 
 def find_same_texts(key: ImportKey, texts: Sequence[str]) -> dict[int, int]:
@@ -690,8 +670,7 @@ def find_same_texts(key: ImportKey, texts: Sequence[str]) -> dict[int, int]:
         )
         select given.number - 1 as place, open.line from given join open using (text, n)
     """
-    rows = fetch(query, {**key._asdict(), "texts": [*texts]})
-    return {row.place: row.line for row in rows}
+    return {row.place: row.line for row in fetch(query, key, texts=[*texts])}
 
 
 def find_parent_lines(parent: ImportKey, by: int, lines: Collection[int]) -> dict[int, int]:
@@ -700,8 +679,7 @@ def find_parent_lines(parent: ImportKey, by: int, lines: Collection[int]) -> dic
         select taken_line, line from corrections
         where {_THIS} and taken_by = %(by)s and taken_line = any(%(lines)s::int[])
     """
-    rows = fetch(query, {**parent._asdict(), "by": by, "lines": [*lines]})
-    return {row.taken_line: row.line for row in rows}
+    return {row.taken_line: row.line for row in fetch(query, parent, by=by, lines=[*lines])}
 
 
 class Fate(NamedTuple):
@@ -735,14 +713,14 @@ def find_fates(key: ImportKey, lines: Collection[int]) -> dict[int, Fate]:
             row.taken_up_as and TakenUpAs(row.taken_up_as),
             row.has_failed,
         )
-        for row in fetch(query, {**key._asdict(), "lines": [*lines]})
+        for row in fetch(query, key, lines=[*lines])
     }
 
 
 def find_owner(taker: ImportKey) -> ImportKey | None:
     """The import whose failed rows another one has taken up."""
     query = "select import_id from corrections where seller_id = %(seller_id)s and taken_by = %(import_id)s limit 1"
-    found = fetch_value(query, taker._asdict())
+    found = fetch_value(query, taker)
     return None if found is None else ImportKey(taker.seller_id, found)
 
 
@@ -760,9 +738,8 @@ def find_corrected(seller_id: int, written: Collection[tuple[UUID, int]]) -> dic
         join corrections c on c.import_id = p.id and c.seller_id = %(seller_id)s
             and c.taken_by = m.id and c.taken_line = a.line
     """
-    rows = fetch(
-        query, {"seller_id": seller_id, "ids": [one for one, _ in written], "lines": [at for _, at in written]}
-    )
+    ids, lines = [one for one, _ in written], [at for _, at in written]
+    rows = fetch(query, seller_id=seller_id, ids=ids, lines=lines)
     return {
         (row.public_id, row.line): WrittenBy(row.parent_id, row.file_name, row.name or row.file_name, row.parent_line)
         for row in rows
@@ -771,7 +748,7 @@ def find_corrected(seller_id: int, written: Collection[tuple[UUID, int]]) -> dic
 
 def let_go(key: ImportKey, by: int) -> None:
     """Let the rows that the import with the id ``by`` has taken up be taken up again."""
-    execute(_LET_GO, {**key._asdict(), "by": by})
+    execute(_LET_GO, key, by=by)
 
 
 def let_go_undone(key: ImportKey, by: int, *, kept: Collection[int], left: Collection[tuple[int, int]]) -> None:
@@ -790,7 +767,7 @@ def let_go_undone(key: ImportKey, by: int, *, kept: Collection[int], left: Colle
                 where corrections.taken_line >= a.first and corrections.taken_line < a.after)
     """
     starts, ends = [first for first, _ in left], [after for _, after in left]
-    execute(query, {**key._asdict(), "by": by, "kept": [*kept], "starts": starts, "ends": ends})
+    execute(query, key, by=by, kept=[*kept], starts=starts, ends=ends)
 
 
 def count_taken(key: ImportKey) -> dict[int, int]:
@@ -799,13 +776,13 @@ def count_taken(key: ImportKey) -> dict[int, int]:
         select taken_by, count(*) as rows from corrections
         where {_THIS} and taken_by is not null group by taken_by
     """
-    return {row.taken_by: row.rows for row in fetch(query, key._asdict())}
+    return {row.taken_by: row.rows for row in fetch(query, key)}
 
 
 def count_failed_taken(key: ImportKey) -> int:
     """How many of the rows that were taken up have failed: all of them."""
     query = f"select count(*) from {_ROWS} where {_OF_IMPORT} and c.taken_by is not null"
-    return int(fetch_value(query, key._asdict()))
+    return int(fetch_value(query, key))
 
 
 def count_states(key: ImportKey, standing: Standing = NOTHING_DONE) -> Standing:
@@ -817,4 +794,4 @@ def count_states(key: ImportKey, standing: Standing = NOTHING_DONE) -> Standing:
             count(*) filter (where taken_by is not null) as taken
         from corrections where {_THIS}
     """
-    return standing._replace(**fetch_one(query, key._asdict())._asdict())
+    return standing._replace(**fetch_one(query, key)._asdict())
