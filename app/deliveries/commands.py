@@ -111,8 +111,7 @@ def send_test(key: EndpointKey) -> None:
 
     Raises EndpointRefused when the endpoint is off, or the seller has pressed such a button too often.
     """
-    endpoint = _refuse_if_off(key)
-    _refuse_too_many(key)
+    endpoint = _find_to_send_by_hand(key)
     body = {
         "type": TEST_EVENT,
         "timestamp": iso(datetime.now(UTC)),
@@ -125,8 +124,7 @@ def send_test(key: EndpointKey) -> None:
 
 def send_again(key: EndpointKey, public_id: uuid.UUID) -> None:
     """Send a message of the log again, under its own id. Raises EndpointRefused when that is not possible now."""
-    _refuse_if_off(key)
-    _refuse_too_many(key)
+    _find_to_send_by_hand(key)
     if not outbox.send_again(key, public_id):
         db.session.rollback()
         raise EndpointRefused("This delivery is being sent right now.")
@@ -141,18 +139,15 @@ def _find(key: EndpointKey) -> WebhookEndpoint:
         raise EndpointRefused("This webhook no longer exists.") from error
 
 
-def _refuse_if_off(key: EndpointKey) -> WebhookEndpoint:
+def _find_to_send_by_hand(key: EndpointKey) -> WebhookEndpoint:
+    """An endpoint. Raises EndpointRefused when it is off, or the seller has sent by hand too often."""
     endpoint = _find(key)
     if endpoint.switched_off_at is not None:
         raise EndpointRefused("This webhook is switched off. Switch it on first.")
-    return endpoint
-
-
-def _refuse_too_many(key: EndpointKey) -> None:
-    seconds = rate_limits.hit(_BY_HAND, "webhook", str(key.seller_id))
-    if seconds:
+    if seconds := rate_limits.hit(_BY_HAND, "webhook", str(key.seller_id)):
         again = rate_limits.say_when_again(seconds)
         raise EndpointRefused(f"{_BY_HAND.amount} deliveries were sent by hand recently. {again}")
+    return endpoint
 
 
 def _commit(action: Action, endpoint: WebhookEndpoint) -> None:
