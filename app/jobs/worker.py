@@ -215,10 +215,9 @@ class SluiceWorker(Worker):
 class Supervisor:
     """Keeps the workers of this host running and ticks."""
 
-    def __init__(self, app: Flask, redis_url: str, wanted: Mapping[str, int], work: Work) -> None:
+    def __init__(self, app: Flask, wanted: Mapping[str, int], work: Work) -> None:
         self._app = app
         self._work = work
-        self._redis_url = redis_url
         #: The number of workers for each queue.
         self._wanted = wanted
         self._settings: Settings = app.extensions["sluice_settings"]
@@ -258,7 +257,7 @@ class Supervisor:
             return
         for queue_name, wanted in self._wanted.items():
             running = sum(name == queue_name for _, name in self._started.values())
-            run = partial(_run_worker, self._app, self._redis_url, os.getpid(), queue_name, self._work)
+            run = partial(_run_worker, self._app, os.getpid(), queue_name, self._work)
             for _ in range(wanted - running):
                 self._started[_fork(run, "worker failed")] = time.monotonic(), queue_name
 
@@ -386,7 +385,7 @@ def _fork_helper(run: Callable[[], None], failure: str) -> int:
     return _fork(help_parent, failure)
 
 
-def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str, work: Work) -> None:
+def _run_worker(app: Flask, supervisor: int, queue_name: str, work: Work) -> None:
     """Run the jobs of one queue in this process until asked to stop, or until the process ``supervisor`` dies."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -395,7 +394,8 @@ def _run_worker(app: Flask, redis_url: str, supervisor: int, queue_name: str, wo
     signal.signal(_RELEASE, request_shutdown)
     settings: Settings = app.extensions["sluice_settings"]
     work.share_metrics(settings.sluice_home / "metrics", "worker")
-    SluiceWorker(app, _patient_redis(redis_url), queue_name, work.rehearse).work(logging_level="WARNING")
+    redis = _patient_redis(app.config["REDIS_URL"])
+    SluiceWorker(app, redis, queue_name, work.rehearse).work(logging_level="WARNING")
 
 
 def _patient_redis(url: str) -> Redis:
@@ -449,10 +449,9 @@ def _die_with_parent(parent: int | None, number: signal.Signals) -> None:
 
 def run(app: Flask, work: Work) -> None:
     """Run the workers and deliverers of this host until asked to stop; WORKERS and DELIVERERS give their numbers."""
-    redis_url = app.config["REDIS_URL"]
     _warm_up(app, work)
     wanted = {
         QUEUE_NAME: int(os.environ.get("WORKERS") or 2),
         DELIVERY_QUEUE_NAME: int(os.environ.get("DELIVERERS") or 1),
     }
-    Supervisor(app, redis_url, wanted, work).run()
+    Supervisor(app, wanted, work).run()

@@ -66,9 +66,7 @@ def test_a_worker_that_is_asked_again_stops_as_if_asked_for_the_first_time(app: 
 
 
 @pytest.mark.slow
-def test_a_supervisor_asks_a_worker_that_missed_its_request_again(
-    app: Flask, environ: dict[str, str], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_supervisor_asks_a_worker_that_missed_its_request_again(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     # As a worker does that was forked a moment ago, and still has the handler of its supervisor.
     script = "import signal; signal.signal(15, signal.default_int_handler)\n"
     script += (
@@ -77,7 +75,7 @@ def test_a_supervisor_asks_a_worker_that_missed_its_request_again(
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as worker:
         assert worker.stdout
         worker.stdout.readline()
-        supervisor = Supervisor(app, environ["REDIS_URL"], {}, Work(*[lambda *_: None] * 6))
+        supervisor = Supervisor(app, {}, Work(*[lambda *_: None] * 6))
         supervisor._started[worker.pid] = time.monotonic(), QUEUE_NAME
         with caplog.at_level(logging.INFO):
             supervisor._stop()

@@ -171,7 +171,6 @@ def _in_bounds(rows: float) -> int:
 
 def _end_attempt(batch: BatchKey, attempt: int, error: Exception) -> None:
     """Release the batch after an error; if that fails too, its lease expires."""
-    settings = current_settings()
     try:
         db.session.rollback()
         if diagnosis.of_node(error) is not None:
@@ -182,7 +181,7 @@ def _end_attempt(batch: BatchKey, attempt: int, error: Exception) -> None:
                 attempt,
                 reason=_explain(error),
                 detail=_kind(error),
-                max_fruitless_attempts=settings.max_fruitless_attempts,
+                max_fruitless_attempts=current_settings().max_fruitless_attempts,
             )
         db.session.commit()
     except DBAPIError:
