@@ -16,9 +16,9 @@ from app.extensions import db
 from app.models import Seller
 from tests.conftest import make_seller, remove_what_is_left, sign_in
 from tests.e2e.browser import Chromium, open_chromium
-from tests.e2e.gate import Gate
 from tests.e2e.window import Watch
 from tests.factories import make_items
+from tests.gate import Gate
 from tests.processes import answers, wait_until, web_server, workers
 
 #: Small enough for a test to go beyond them.

@@ -23,9 +23,9 @@ from app.demo import DEMO_CATALOG, DEMO_EMAIL, DEMO_PASSWORD
 from app.local import private_servers
 from tests.e2e.browser import open_chromium
 from tests.e2e.files import FIRST_IMPORT, MISTAKES
-from tests.e2e.gate import Gate
 from tests.e2e.window import sign_in, status_of, upload_and_follow
 from tests.factories import csv_bytes, row
+from tests.gate import Gate
 from tests.processes import ROOT, answers, wait_until
 
 PICTURES = ROOT / "docs" / "images"

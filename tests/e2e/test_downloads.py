@@ -10,8 +10,8 @@ from playwright.sync_api import Page
 
 from app.csvfile.columns import HEADER
 from tests.e2e.files import FIRST_IMPORT, MISTAKES, long_file, mistakes, references
-from tests.e2e.gate import Gate
 from tests.e2e.window import counters, download, export_listings, in_menu, status_of, upload_and_follow
+from tests.gate import Gate
 
 
 def test_the_files_of_an_import_with_mistakes(page: Page, working: None) -> None:

@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 from app.models import Seller
 from tests.e2e.conftest import OpenWindow
 from tests.e2e.files import FIRST_IMPORT, MISTAKES, long_file, mistakes
-from tests.e2e.gate import Gate
 from tests.e2e.window import counters, download, overhang, status_of, upload, upload_and_follow
+from tests.gate import Gate
 
 
 def processed(page: Page) -> int:

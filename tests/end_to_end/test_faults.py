@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import psutil
 import psycopg
@@ -15,12 +15,13 @@ from redis import Redis
 from app.extensions import db
 from app.imports import commands, conversions
 from app.jobs import queue
-from app.models import Conversion, Import, Seller
+from app.models import Batch, Conversion, Import, Seller
 from app.statuses import ImportKind
 from app.storage import current_storage
 from tests import foreign
 from tests.conftest import make_seller
 from tests.factories import csv_bytes, failures, listed, look, make_items, row, start
+from tests.gate import Gate
 from tests.processes import children, horses, kill, wait_until, workers
 
 
@@ -39,10 +40,11 @@ def file(app: Flask, monkeypatch: pytest.MonkeyPatch) -> bytes:
 
 
 @pytest.fixture
-def long_file(app: Flask) -> bytes:
-    """The same, but long enough to be stopped again and again."""
-    make_items(400)
-    return generate(40_000)
+def gate(app: Flask, environ: dict[str, str]) -> Iterator[Gate]:
+    """What holds the workers still between two chunks; open at first."""
+    gate = Gate(environ["DATABASE_URL"])
+    yield gate
+    gate.dispose()
 
 
 def generate(count: int) -> bytes:
@@ -100,6 +102,16 @@ def under_way(started: Import) -> bool:
     return look(started).processed > 0
 
 
+def begin(seller: Seller, data: bytes, gate: Gate) -> Import:
+    """An import in its middle: a chunk of each worker is written, and both wait with the next one."""
+    gate.close()
+    started = start(seller, data)
+    gate.wait_for(2)
+    gate.step()
+    gate.wait_for(2)
+    return started
+
+
 def test_a_killed_work_horse(slow: dict[str, str], file: bytes, seller: Seller, quiet: tuple[object, ...]) -> None:
     with workers(slow) as supervisor:
         started = start(seller, file)
@@ -120,8 +132,8 @@ def test_a_work_horse_killed_before_there_is_a_job_is_replaced(environ: dict[str
             kill(horse)
         assert look(finish(start(seller, [row()]))).status == "COMPLETED"
         after = horses(supervisor)
-    psutil.wait_procs(after, timeout=5)
-    assert not any(horse.is_running() for horse in after), "they leave with their worker"
+    # They leave with their worker.
+    wait_until(lambda: not any(horse.is_running() for horse in after))
 
 
 def test_workers_stand_by_although_the_database_is_not_migrated_yet(app: Flask, environ: dict[str, str]) -> None:
@@ -141,10 +153,10 @@ def test_workers_stand_by_although_the_database_is_not_migrated_yet(app: Flask, 
 
 
 def test_a_work_horse_killed_in_mid_conversion_leaves_nothing_behind(
-    environ: dict[str, str], app: Flask, seller: Seller, storage_files: Callable[[], list[str]]
+    environ: dict[str, str], app: Flask, seller: Seller, gate: Gate, storage_files: Callable[[], list[str]]
 ) -> None:
     make_items(400, variants=("normal",))
-    rows = [f"{n % 400 + 1};{'NM' if n % 2 else 'EX'};1,50;1;Row {n}" for n in range(150_000)]
+    rows = [f"{n % 400 + 1};{'NM' if n % 2 else 'EX'};1,50;1;Row {n}" for n in range(4_000)]
     draft = foreign.draft(seller, rows)
     seller_id, public_id = seller.id, draft.public_id
     conversions.convert(seller_id, public_id, start_as=ImportKind.IMPORT)
@@ -153,14 +165,16 @@ def test_a_work_horse_killed_in_mid_conversion_leaves_nothing_behind(
         db.session.rollback()
         return conversions.get(seller_id, public_id)
 
+    # It writes, and asks which listings the seller has.
+    gate.close(mode="access exclusive")
     with workers(environ, 1) as supervisor:
-        wait_until(lambda: now().status == "RUNNING")
-        for horse in wait_until(lambda: horses(supervisor)):
+        gate.wait_for(1)
+        for horse in horses(supervisor):
             kill(horse)
-        assert now().status == "RUNNING", "it was over before"
+        gate.open()
         wait_until(lambda: now().status == "CONVERTED")
         done = now()
-        assert (done.attempt, done.rows, done.lines, done.converted + done.added) == (2, 150_000, 400, 150_000)
+        assert (done.attempt, done.rows, done.lines, done.converted + done.added) == (2, 4_000, 400, 4_000)
         started = wait_until(lambda: conversions.find_import(now()))
         assert started
         assert outcome(finish(started), seller)
@@ -181,41 +195,42 @@ def test_a_killed_worker_leaves_its_batch_to_others(
         for worker in busy:
             kill(worker)
         assert outcome(finish(started), seller) == quiet
-        psutil.wait_procs(orphans, timeout=5)
-        assert not any(orphan.is_running() for orphan in orphans)
+        wait_until(lambda: not any(orphan.is_running() for orphan in orphans))
 
 
-def test_a_killed_host(slow: dict[str, str], file: bytes, seller: Seller, quiet: tuple[object, ...]) -> None:
+def test_a_killed_host(
+    slow: dict[str, str], file: bytes, seller: Seller, gate: Gate, quiet: tuple[object, ...]
+) -> None:
     with workers(slow) as supervisor:
-        started = start(seller, file)
-        wait_until(lambda: under_way(started))
-        family = [supervisor, *supervisor.children(recursive=True)]
-        for member in family:
+        started = begin(seller, file, gate)
+        for member in [supervisor, *supervisor.children(recursive=True)]:
             kill(member)
+    gate.open()
     assert look(started).status == "RUNNING"
     with workers(slow):
         assert outcome(finish(started), seller) == quiet
 
 
-def test_a_killed_supervisor_takes_its_workers_along(slow: dict[str, str], file: bytes, seller: Seller) -> None:
+def test_a_killed_supervisor_takes_its_workers_along(
+    slow: dict[str, str], file: bytes, seller: Seller, gate: Gate
+) -> None:
     with workers(slow) as supervisor:
-        started = start(seller, file)
-        wait_until(lambda: under_way(started))
+        started = begin(seller, file, gate)
         family = supervisor.children(recursive=True)
         kill(supervisor)
-        psutil.wait_procs(family, timeout=10)
-        assert not any(member.is_running() for member in family)
+        gate.open()
+        wait_until(lambda: not any(member.is_running() for member in family))
     assert look(started).status == "RUNNING"
 
 
 def test_a_shutdown_in_the_middle_goes_on_later(
-    slow: dict[str, str], file: bytes, seller: Seller, quiet: tuple[object, ...]
+    slow: dict[str, str], file: bytes, seller: Seller, gate: Gate, quiet: tuple[object, ...]
 ) -> None:
     with workers(slow) as supervisor:
-        started = start(seller, file)
-        wait_until(lambda: under_way(started))
+        started = begin(seller, file, gate)
         supervisor.send_signal(signal.SIGTERM)
-        supervisor.wait(10)
+        gate.open()
+        supervisor.wait(60)
     stopped = look(started)
     assert stopped.not_processed > 0
     # Released, not lost: no lease has to expire.
@@ -255,19 +270,21 @@ def test_connections_that_are_cut(slow: dict[str, str], file: bytes, seller: Sel
 
 
 def test_a_frozen_work_horse_is_overtaken_and_writes_nothing_when_it_wakes(
-    slow: dict[str, str], file: bytes, seller: Seller, quiet: tuple[object, ...]
+    slow: dict[str, str], file: bytes, seller: Seller, gate: Gate, quiet: tuple[object, ...]
 ) -> None:
     with workers(slow) as supervisor:
-        started = start(seller, file)
-        wait_until(lambda: under_way(started))
-        frozen = wait_until(lambda: horses(supervisor))[0]
+        started = begin(seller, file, gate)
+        # Not that of the deliverer, which has nothing to do.
+        busy = db.session.scalars(db.select(Batch.worker).where(Batch.status == "RUNNING")).first()
+        (frozen,) = (horse for horse in horses(supervisor) if busy.endswith(f":{horse.ppid()}"))
         frozen.suspend()
+        gate.open()
         try:
             # The other worker overtakes it, once its lease is over.
             assert outcome(finish(started), seller) == quiet
         finally:
             frozen.resume()
-        psutil.wait_procs([frozen], timeout=10)
+        psutil.wait_procs([frozen], timeout=60)
         assert outcome(started, seller) == quiet
 
 
@@ -275,28 +292,22 @@ def test_a_frozen_work_horse_is_overtaken_and_writes_nothing_when_it_wakes(
 
 
 def test_imports_are_paused_resumed_and_terminated_in_full_swing(
-    slow: dict[str, str], long_file: bytes, seller: Seller, other_seller: Seller, run_jobs: Callable[[], None]
+    slow: dict[str, str], file: bytes, seller: Seller, other_seller: Seller, gate: Gate, quiet: tuple[object, ...]
 ) -> None:
     """One test, because nothing here harms the workers, whose start takes longer."""
     with workers(slow):
-        resumed = begin(seller, long_file)
-        pause_and_resume_five_times(resumed, seller)
+        resumed = begin(seller, file, gate)
+        pause_and_resume_five_times(resumed, seller, gate)
         third_seller = make_seller("third@example.com")
-        see_that_nothing_is_written_after_terminate(begin(third_seller, long_file), third_seller)
-    assert outcome(resumed, seller) == run_quietly(long_file, other_seller, run_jobs)
+        see_that_nothing_is_written_after_terminate(begin(third_seller, file, gate), third_seller, gate)
+    assert outcome(resumed, seller) == quiet
 
 
-def begin(seller: Seller, data: bytes) -> Import:
-    """An import in full swing."""
-    started = start(seller, data)
-    wait_until(lambda: under_way(started))
-    return started
-
-
-def pause_and_resume_five_times(running: Import, seller: Seller) -> None:
+def pause_and_resume_five_times(running: Import, seller: Seller, gate: Gate) -> None:
     key = running.seller_id, running.public_id
     for _ in range(5):
         commands.pause(*key)
+        gate.open()
         wait_until(lambda: look(running).status == "PAUSED")
         paused = look(running)
         assert paused.not_processed > 0
@@ -304,13 +315,18 @@ def pause_and_resume_five_times(running: Import, seller: Seller) -> None:
             assert paused.created == len(listed(seller))
             assert paused.failed == len(failures(running))
             assert look(running) == paused
+        gate.close()
         commands.resume(*key)
+        gate.step()
         wait_until(lambda paused=paused: look(running).processed > paused.processed)
+    gate.open()
     finish(running)
 
 
-def see_that_nothing_is_written_after_terminate(running: Import, seller: Seller) -> None:
-    commands.terminate(running.seller_id, running.public_id)
+def see_that_nothing_is_written_after_terminate(running: Import, seller: Seller, gate: Gate) -> None:
+    # It waits behind the chunks of both workers.
+    with gate.opened_behind(3):
+        commands.terminate(running.seller_id, running.public_id)
     ended = look(running)
     assert (ended.status, ended.not_processed > 0) == ("TERMINATED", True)
     for _ in range(6):

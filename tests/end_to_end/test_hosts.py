@@ -19,6 +19,7 @@ from tests.conftest import PASSWORD, make_seller
 from tests.end_to_end.test_faults import generate, run_quietly
 from tests.end_to_end.test_web import Browser, attributes
 from tests.factories import failures, listed, look, make_items
+from tests.gate import Gate
 from tests.hosts import hosts, postgres_on, redis_on
 from tests.processes import answers, wait_until, web_server, workers
 from tests.s3_server import BUCKET, s3_server
@@ -59,6 +60,9 @@ def test_an_import_across_hosts_of_which_one_is_cut_off(
             port = stack.enter_context(web_server(across, on=web.prefix))
             for host in (first, second):
                 stack.enter_context(workers(across, 2, on=host.prefix))
+            gate = Gate(local_database)
+            stack.callback(gate.dispose)
+            gate.close()
             with web.entered():
                 address = f"http://127.0.0.1:{port}"
                 wait_until(lambda: answers(f"{address}/readyz"))
@@ -67,8 +71,12 @@ def test_an_import_across_hosts_of_which_one_is_cut_off(
                 browser.upload(file)
                 details = browser.url
             started = db.session.scalars(db.select(Import)).one()
-            wait_until(lambda: look(started).processed > 2_000)
+            # All four have written a chunk, and wait with the next one.
+            gate.wait_for(4)
+            gate.step()
+            gate.wait_for(4)
             second.unplug()
+            gate.open()
             # The other host takes its batches over.
             wait_until(lambda: highest_attempt() > 1)
             second.plug()

@@ -1,6 +1,10 @@
-"""Stops the workers between two chunks, so that a running import can be inspected for any time."""
+"""Stops the workers between two chunks, so that a running import can be inspected, or harmed, for any time."""
 
 from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 
@@ -14,9 +18,9 @@ class Gate:
         self._connection = psycopg.connect(database_url)
         self._observer = psycopg.connect(database_url, autocommit=True)
 
-    def close(self) -> None:
-        """Block all writes. Returns when those in progress have ended."""
-        self._connection.execute("lock table listings in share mode")
+    def close(self, *, mode: str = "share") -> None:
+        """Block all writes, or with ``access exclusive`` reading as well. Returns when those in progress have ended."""
+        self._connection.execute(f"lock table listings in {mode} mode")
 
     def open(self) -> None:
         """Allow writes again."""
@@ -32,6 +36,21 @@ class Gate:
     def wait_for(self, sessions: int) -> None:
         """Wait until this many sessions wait for a lock, at the gate or behind a session that waits there."""
         wait_until(lambda: self._count_waiting() >= sessions)
+
+    @contextmanager
+    def opened_behind(self, sessions: int) -> Iterator[None]:
+        """Open the gate as soon as this many sessions wait for a lock, one of them that of the calling thread."""
+
+        def open_it() -> None:
+            try:
+                self.wait_for(sessions)
+            finally:
+                self.open()
+
+        thread = threading.Thread(target=open_it)
+        thread.start()
+        yield
+        thread.join()
 
     def dispose(self) -> None:
         """Open the gate permanently."""
