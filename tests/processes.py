@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 Found = TypeVar("Found")
 
 
-def wait_until(question: Callable[[], Found], *, seconds: float = 60) -> Found:
+def wait_until(question: Callable[[], Found], *, seconds: float = 300) -> Found:
     """Wait for a true answer to ``question``, and return it. Fails the test if there is none in time.
 
     A busy machine may take its time; a test that passes never waits this long.
@@ -55,11 +55,11 @@ def workers(environ: dict[str, str], count: int = 2, *, on: Sequence[str] = ()) 
         family = [supervisor, *supervisor.children(recursive=True)] if supervisor.is_running() else []
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             for member in family:
                 kill(member)
-            process.wait(10)
+            process.wait(60)
             raise AssertionError("the workers did not leave when asked to") from None
 
 
@@ -79,7 +79,7 @@ def web_server(environ: dict[str, str], *, on: Sequence[str] = (), port: int = 0
         yield port
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def answers(url: str) -> bool:

