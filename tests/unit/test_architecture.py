@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 from tests.processes import ROOT
 
@@ -70,7 +69,11 @@ def name_of(file: Path) -> str:
 
 
 FILES = {name_of(file): file for file in sorted((ROOT / "app").rglob("*.py"))}
-TREES = {module: ast.parse(file.read_text()) for module, file in FILES.items()}
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(FILES[module].read_text())
 
 
 def room_of(module: str) -> str:
@@ -80,47 +83,67 @@ def room_of(module: str) -> str:
     return module
 
 
-def imports_of(module: str) -> Iterator[tuple[str, str]]:
+@cache
+def imports_of(module: str) -> list[tuple[str, str]]:
     """The modules that ``module`` imports, wherever in its text, and the name taken from each; empty for all of it."""
-    for node in ast.walk(TREES[module]):
+    found = []
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, "") for alias in node.names)
+            found += [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{module}: import by the full name"
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                yield (whole, "") if whole in FILES else (str(node.module), alias.name)
+                found.append((whole, "") if whole in FILES else (str(node.module), alias.name))
+    return found
 
 
 def is_in(module: str, rooms: tuple[str, ...]) -> bool:
     return any(module == room or module.startswith(f"{room}.") for room in rooms)
 
 
-@pytest.mark.parametrize("module", FILES)
-def test_imports_go_downwards(module: str) -> None:
-    here = room_of(module)
+def test_every_module_has_a_floor() -> None:
     # A module in no room but the root is on the top floor, where nothing may import it.
-    assert here != "app" or module == "app", "give the new module a floor"
-    others = {name for name, _ in imports_of(module) if is_in(name, ("app",)) and room_of(name) != here}
-    assert {name for name in others if HEIGHTS[room_of(name)] >= HEIGHTS[here]} == set()
+    assert [module for module in FILES if room_of(module) == "app"] == ["app"]
+
+
+def test_imports_go_downwards() -> None:
+    assert [*upward_imports()] == []
+
+
+def upward_imports() -> Iterator[tuple[str, str]]:
+    for module in FILES:
+        here = room_of(module)
+        for name, _ in imports_of(module):
+            if is_in(name, ("app",)) and room_of(name) != here and HEIGHTS[room_of(name)] >= HEIGHTS[here]:
+                yield module, name
 
 
 def test_every_room_is_there() -> None:
     assert set(HEIGHTS) - set(FILES) == set()
 
 
-@pytest.mark.parametrize("module", [module for module in FILES if not is_in(module, ("app.queries",))])
-def test_only_queries_have_sql(module: str) -> None:
-    if module in DECLARATIONS:
-        return
-    taken = {name for source, name in imports_of(module) if is_in(source, ("sqlalchemy",))}
-    assert taken & STATEMENTS == set()
-    texts = (node.value for node in ast.walk(TREES[module]) if isinstance(node, ast.Constant))
-    assert [text for text in texts if isinstance(text, str) and SQL.match(text)] == []
+def test_only_queries_have_sql() -> None:
+    assert [*sql_elsewhere()] == []
 
 
-@pytest.mark.parametrize("module", FILES)
-def test_libraries_are_spoken_to_in_one_place(module: str) -> None:
-    for library, rooms in LIBRARIES.items():
-        uses = any(is_in(name, (library,)) for name, _ in imports_of(module))
-        assert not uses or is_in(module, rooms), f"{module} imports {library}"
+def sql_elsewhere() -> Iterator[tuple[str, str]]:
+    for module in FILES:
+        if module in DECLARATIONS or is_in(module, ("app.queries",)):
+            continue
+        for source, name in imports_of(module):
+            if is_in(source, ("sqlalchemy",)) and name in STATEMENTS:
+                yield module, name
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL.match(node.value):
+                yield module, node.value
+
+
+def test_libraries_are_spoken_to_in_one_place() -> None:
+    elsewhere = [
+        (module, library)
+        for module in FILES
+        for library, rooms in LIBRARIES.items()
+        if not is_in(module, rooms) and any(is_in(name, (library,)) for name, _ in imports_of(module))
+    ]
+    assert elsewhere == []

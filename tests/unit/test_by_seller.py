@@ -16,11 +16,11 @@ import pytest
 
 from app.extensions import db
 from app.models import BY_SELLER, ON_ALL_NODES
-from tests.unit.test_architecture import TREES
+from tests.unit.test_architecture import FILES, tree_of
 
 TABLES = {model.__tablename__ for model in BY_SELLER}
 COPIED = {model.__tablename__ for model in ON_ALL_NODES}
-MODULES = [name for name in TREES if name.startswith("app.queries")]
+MODULES = [name for name in FILES if name.startswith("app.queries")]
 #: Finds what is left over, whosever it is.
 _ACROSS_SELLERS = re.compile(r"select seller_id, import_id from (claims|left_alone|earlier_values)\b")
 #: Stands in a statement for what is known only when the program runs.
@@ -89,7 +89,7 @@ class Texts(ast.NodeVisitor):
     def __init__(self, module: str) -> None:
         self.of_module = self.known = dict(vars(importlib.import_module(module)))
         self.found: list[str] = []
-        self.visit(TREES[module])
+        self.visit(tree_of(module))
 
     def visit_Expr(self, node: ast.Expr) -> None:
         if not isinstance(node.value, ast.Constant):
@@ -130,23 +130,24 @@ def _arguments(node: ast.FunctionDef) -> set[str]:
     return {one.arg for one in (*node.args.args, *node.args.kwonlyargs)}
 
 
-TEXTS = {module: Texts(module).found for module in MODULES}
+@pytest.fixture(scope="module")
+def texts() -> list[tuple[str, str]]:
+    """Every text of every module, with the name of the module."""
+    return [(module, text) for module in MODULES for text in Texts(module).found]
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_statements_name_the_seller_and_join_nothing_across_machines(module: str) -> None:
-    assert [(found, text) for text in TEXTS[module] if (found := find_unnamed(text) + find_mixed(text))] == []
+def test_statements_name_the_seller_and_join_nothing_across_machines(texts: list[tuple[str, str]]) -> None:
+    assert [(found, *text) for text in texts if (found := find_unnamed(text[1]) + find_mixed(text[1]))] == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_parameters_have_names(module: str) -> None:
-    assert [text for text in TEXTS[module] if re.search(r"(?<!%)%[sbt]\b", text)] == []
+def test_parameters_have_names(texts: list[tuple[str, str]]) -> None:
+    assert [text for text in texts if re.search(r"(?<!%)%[sbt]\b", text[1])] == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_queries_made_of_models_name_the_seller(module: str) -> None:
+def test_queries_made_of_models_name_the_seller() -> None:
     models = {model.__name__ for model in BY_SELLER}
-    for function in (node for node in TREES[module].body if isinstance(node, ast.FunctionDef)):
+    functions = [node for module in MODULES for node in tree_of(module).body if isinstance(node, ast.FunctionDef)]
+    for function in functions:
         calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
         asked = {
             name.id
@@ -161,9 +162,8 @@ def test_queries_made_of_models_name_the_seller(module: str) -> None:
         assert asked <= named or "filter_by(**key._asdict())" in text, function.name
 
 
-def test_every_table_is_found() -> None:
-    texts = "\n".join(text for found in TEXTS.values() for text in found)
-    used = {use[1] for use in _USE.finditer(texts)}
+def test_every_table_is_found(texts: list[tuple[str, str]]) -> None:
+    used = {use[1] for use in _USE.finditer("\n".join(text for _, text in texts))}
     assert used == {*TABLES, _UNKNOWN}
     assert all([*model.__table__.primary_key][0].name == "seller_id" for model in BY_SELLER)
 

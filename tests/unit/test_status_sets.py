@@ -72,7 +72,6 @@ def test_a_list_has_the_order_of_its_enum_so_that_the_planner_knows_the_conditio
     assert sql_list(frozenset({BatchStatus.RUNNING, BatchStatus.QUEUED})) == "('QUEUED', 'RUNNING')"
 
 
-@pytest.mark.parametrize("module", _MODULES, ids=lambda path: path.stem)
-def test_no_statement_spells_a_status_out(module: Path) -> None:
-    found = [line for line in module.read_text().splitlines() if _LITERAL.search(line)]
+def test_no_statement_spells_a_status_out() -> None:
+    found = [(path.stem, line) for path in _MODULES for line in path.read_text().splitlines() if _LITERAL.search(line)]
     assert not found, "take the fragment from app.queries.status_sets instead"
