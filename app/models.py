@@ -110,6 +110,19 @@ class _Attempted:
     reason: Mapped[str | None]
 
 
+class _OfGroup:
+    """The rows of a group of failed rows, counted."""
+
+    #: The slug of a ``csvfile.causes.Cause``.
+    cause: Mapped[str] = mapped_column(CodeText, primary_key=True)
+    #: Empty: the row as a whole.
+    column: Mapped[str] = mapped_column(CodeText, primary_key=True)
+    rows: Mapped[int]
+    #: All of them lie between these two lines.
+    first_line: Mapped[int]
+    last_line: Mapped[int]
+
+
 class Seller(UserMixin, Base):
     """A seller account; operators may also see /ops."""
 
@@ -563,7 +576,7 @@ class RowError(_OfImport, Base):
     row: Mapped[str]
 
 
-class ErrorGroup(_OfBatch, Base):
+class ErrorGroup(_OfBatch, _OfGroup, Base):
     """How many rows of one batch failed for one cause in one column.
 
     Kept by the chunks together with the row errors, because half a million of those cannot be counted for every page.
@@ -571,15 +584,6 @@ class ErrorGroup(_OfBatch, Base):
     """
 
     __tablename__ = "error_groups"
-
-    #: The slug of a ``csvfile.causes.Cause``.
-    cause: Mapped[str] = mapped_column(CodeText, primary_key=True)
-    #: Empty: the row as a whole.
-    column: Mapped[str] = mapped_column(CodeText, primary_key=True)
-    rows: Mapped[int]
-    #: All of them lie between these two lines.
-    first_line: Mapped[int]
-    last_line: Mapped[int]
 
 
 class Fixing(_OfImport, Base):
@@ -659,20 +663,13 @@ class Correction(_OfImport, Base):
     taken_line: Mapped[int | None]
 
 
-class OpenValue(_OfImport, Base):
+class OpenValue(_OfImport, _OfGroup, Base):
     """How many failed rows that are still open have one wrong value, by cause and column."""
 
     __tablename__ = "open_values"
 
-    cause: Mapped[str] = mapped_column(CodeText, primary_key=True)
-    #: Empty: the row as a whole.
-    column: Mapped[str] = mapped_column(CodeText, primary_key=True)
     #: Empty where the value does not say what was meant; the values of several columns are joined by U+001F.
-    value: Mapped[str] = mapped_column(CodeText, primary_key=True)
-    rows: Mapped[int]
-    #: All of them lie between these two lines.
-    first_line: Mapped[int]
-    last_line: Mapped[int]
+    value: Mapped[str] = mapped_column(CodeText, primary_key=True, sort_order=1)
 
 
 class LeftAlone(_OfBatch, Base):
