@@ -13,6 +13,12 @@ _ERROR_TABLES = (
 )
 
 _OLD = "i.finished_at < clock_timestamp() - make_interval(days => %(days)s)"
+#: An import needs the file of the import ``i``: one that is not over, or not for that long.
+_IS_NEEDED = """
+    exists (
+        select from imports o where o.seller_id = i.seller_id and o.storage_key = i.storage_key
+          and (o.finished_at is null or o.finished_at >= clock_timestamp() - make_interval(days => %(days)s)))
+"""
 
 #: The storage key of what an attempt at a conversion has written: its public id, the attempt, and which file it is.
 _WRITTEN = r"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-([0-9]+)\.([a-z]+)$"
@@ -29,11 +35,7 @@ def find_old_sources(*, days: int, limit: int) -> list[StoredFile]:
     """The files of which all imports ended that long ago."""
     query = f"""
         select distinct i.seller_id, i.storage_key from imports i
-        where {_OLD} and i.source_removed_at is null and not exists (
-            select 1 from imports o
-            where o.seller_id = i.seller_id and o.storage_key = i.storage_key
-              and (o.finished_at is null or o.finished_at >= clock_timestamp() - make_interval(days => %(days)s)))
-        limit %(limit)s
+        where {_OLD} and i.source_removed_at is null and not {_IS_NEEDED} limit %(limit)s
     """
     return fetch_as(StoredFile, query, days=days, limit=limit)
 
@@ -48,12 +50,10 @@ def give_up_source(file: StoredFile, *, days: int) -> bool:
         select 1 from imports where seller_id = %(seller_id)s and storage_key = %(storage_key)s for no key update
     """
     execute(query, file)
-    query = """
-        update imports set source_removed_at = clock_timestamp()
-        where seller_id = %(seller_id)s and storage_key = %(storage_key)s and source_removed_at is null
-          and not exists (
-            select 1 from imports o where o.seller_id = %(seller_id)s and o.storage_key = %(storage_key)s
-              and (o.finished_at is null or o.finished_at >= clock_timestamp() - make_interval(days => %(days)s)))
+    query = f"""
+        update imports i set source_removed_at = clock_timestamp()
+        where i.seller_id = %(seller_id)s and i.storage_key = %(storage_key)s and i.source_removed_at is null
+          and not {_IS_NEEDED}
     """
     return change(query, file, days=days)
 
