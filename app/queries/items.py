@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from app.catalog_words import ITEM_WORDS
 from app.csvfile.contract import ItemName, NamedBy
-from app.queries import driver_cursor, fetch, fetch_value, fetch_values
+from app.queries import driver_cursor, fetch, fetch_one, fetch_value, fetch_values
 from app.queries.copy_out import iter_batches
 
 #: The stored numbers of the sources of external ids.
@@ -86,9 +86,10 @@ def iter_external_ids(named_by: NamedBy) -> Iterator[pa.RecordBatch]:
 
 def count_names() -> dict[NamedBy, int]:
     """The number of different texts by which items are named, for each way to name them by a text."""
-    (found,) = fetch(
+    query = (
         "select count(*) as urns, (select count(*) from (select distinct name_key from items) n) as names from items"
     )
+    found = fetch_one(query)
     return {NamedBy.URN: found.urns, NamedBy.NAME: found.names}
 
 
