@@ -108,11 +108,10 @@ def _plan_nodes(facts: Facts) -> Iterator[Step]:
 
 def _plan_tables(tables: list[Table]) -> Iterator[Step]:
     for table in (table for table in tables if table.is_local):
-        by_seller = cluster.is_by_seller(table)
-        make = cluster.distribute_by_seller if by_seller else cluster.copy_to_all_nodes
-        what = "distribute it by seller" if by_seller else "copy it to every node"
-        seconds = 1 + table.size // (_DISTRIBUTED if by_seller else _COPIED)
-        yield Step(table.name, f"{what} ({table.rows:,} rows, {say_size(table.size)})", make(table.name), seconds)
+        what = "distribute it by seller" if table.is_by_seller else "copy it to every node"
+        what += f" ({table.rows:,} rows, {say_size(table.size)})"
+        seconds = 1 + table.size // (_DISTRIBUTED if table.is_by_seller else _COPIED)
+        yield Step(table.name, what, cluster.distribute(table), seconds)
     # After all of them: nothing that is still local refers to a table whose local rows are deleted.
     for table in tables:
         if table.size:
@@ -156,9 +155,8 @@ def _refuse_tables(facts: Facts, has_steps: bool) -> Iterator[str]:
     for table in facts.tables:
         if table.is_local:
             continue
-        by_seller = cluster.is_by_seller(table)
-        is_apart = by_seller and first is not None and table.colocation != first.colocation
-        if table.by != ("seller_id" if by_seller else "*") or is_apart:
+        is_apart = table.is_by_seller and first is not None and table.colocation != first.colocation
+        if table.by != ("seller_id" if table.is_by_seller else "*") or is_apart:
             yield (
                 f"{table.name} is distributed in another way than Sluice needs. Bring it back with "
                 f"“select undistribute_table('{table.name}')”, and run this again."

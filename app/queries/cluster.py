@@ -50,6 +50,11 @@ class Table(NamedTuple):
         """Whether it lies on the coordinator alone."""
         return self.by is None
 
+    @property
+    def is_by_seller(self) -> bool:
+        """Whether it should be distributed by seller, and not copied to all nodes."""
+        return self.name in _BY_SELLER
+
 
 class Shard(NamedTuple):
     """A part of the listings."""
@@ -122,20 +127,12 @@ def list_tables(extension: Extension) -> list[Table]:
     return fetch_as(Table, query, names=[*_ON_ALL_NODES, *_BY_SELLER])
 
 
-def is_by_seller(table: Table) -> bool:
-    """Whether the table should be distributed by seller, and not copied to all nodes."""
-    return table.name in _BY_SELLER
-
-
-def distribute_by_seller(table: str) -> str:
-    """SQL: distribute a table by seller."""
-    beside = "" if table == FIRST else f", colocate_with => '{FIRST}'"
-    return f"select create_distributed_table('{table}', 'seller_id'{beside})"
-
-
-def copy_to_all_nodes(table: str) -> str:
-    """SQL: copy a table to every node, and keep it alike there."""
-    return f"select create_reference_table('{table}')"
+def distribute(table: Table) -> str:
+    """SQL: distribute a table by seller, or copy it to every node and keep it alike there."""
+    if not table.is_by_seller:
+        return f"select create_reference_table('{table.name}')"
+    beside = "" if table.name == FIRST else f", colocate_with => '{FIRST}'"
+    return f"select create_distributed_table('{table.name}', 'seller_id'{beside})"
 
 
 def forget_local(table: str) -> str:
