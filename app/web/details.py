@@ -134,7 +134,9 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
         chips=_chips(one, asked, columns),
         columns=columns,
         heading=_errors_heading(one, chosen) if asked.is_active else f"Errors in {one.name}",
-        matching=shown or _count_matching(one, asked.wanted, chosen) if asked.is_active else MatchingRows(one.failed),
+        matching=shown or _count_matching(one, asked.wanted, groups, chosen)
+        if asked.is_active
+        else MatchingRows(one.failed),
         most_counted=_MOST_COUNTED,
         groups=row_errors.show_groups(one, [] if after else chosen, in_full=asked.is_active),
         chosen_groups=chosen,
@@ -207,9 +209,15 @@ def _errors_heading(one: ImportProgress, chosen: Sequence[Group]) -> str:
     return f"{what} in {one.name}"
 
 
-def _count_matching(one: ImportProgress, wanted: ErrorFilter, chosen: Sequence[Group]) -> MatchingRows:
-    """How many rows match a filter for these groups, or for none."""
-    return MatchingRows(chosen[0].rows) if len(chosen) == 1 else row_errors.count(one, wanted, at_most=_MOST_COUNTED)
+def _count_matching(
+    one: ImportProgress, wanted: ErrorFilter, groups: Sequence[Group], chosen: Sequence[Group]
+) -> MatchingRows:
+    """How many rows match a filter for these of the ``groups``, or for none."""
+    if len(chosen) == 1:
+        return MatchingRows(chosen[0].rows)
+    if wanted == ErrorFilter(code=wanted.code) and wanted.code is not None:
+        return MatchingRows(summary.count_by_code(one, groups)[wanted.code])
+    return row_errors.count(one, wanted, at_most=_MOST_COUNTED)
 
 
 class TakesUp(NamedTuple):

@@ -101,7 +101,7 @@ def test_later_chunks_of_a_batch_add_to_what_is_counted(seller: Seller, monkeypa
         row_errors.insert(key, dict.fromkeys(lines, [problem, problem]), pa.array(["x"] * len(lines)))
     kind = ErrorKind(Cause.PRICE_MISSING, "PRICE")
     assert [(group.kind, group.rows) for group in error_groups.list_all(key.of_import)] == [(kind, 3)]
-    sample = error_groups.sample(key.of_import, [kind], limit=2)
+    sample = error_groups.sample(key.of_import, {kind: 2})
     assert {kind: [one.line for one in found] for kind, found in sample.items()} == {kind: [5, 6]}
 
 
@@ -110,7 +110,7 @@ def test_rows_are_taken_from_the_batch_that_has_most_of_a_group(
 ) -> None:
     one = mistaken(seller, monkeypatch)
     run_jobs()
-    sample = error_groups.sample(ImportKey(seller.id, one.id), [UNKNOWN, POUNDS, CONDITION], limit=5)
+    sample = error_groups.sample(ImportKey(seller.id, one.id), dict.fromkeys([UNKNOWN, POUNDS, CONDITION], 5))
     lines = {kind: [one.line for one in found] for kind, found in sample.items()}
     assert lines == {UNKNOWN: [9, 10], POUNDS: [5, 6], CONDITION: [2, 4]}
 
@@ -176,7 +176,7 @@ def test_the_migration_counts_the_rows_that_have_failed_before_it(
     downgrade(revision="0002")
     upgrade()
     assert (counted(one), error_groups.list_by_batch(key)) == before
-    sample = error_groups.sample(key, [UNKNOWN], limit=5)
+    sample = error_groups.sample(key, {UNKNOWN: 5})
     assert [one.line for one in sample[UNKNOWN]] == [9, 10]
 
 

@@ -192,6 +192,16 @@ def test_rows_are_filtered_by_the_address(client: FlaskClient, mistaken: Import,
         assert words(soup.select_one(".rows-note")).startswith("No failed row matches.")
 
 
+@pytest.mark.parametrize("code", [422, 404])
+def test_rows_of_a_code_are_counted_beyond_the_page(
+    client: FlaskClient, mistaken: Import, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    # Line 4 is in two groups, and counted once.
+    monkeypatch.setattr("app.web.details._PAGE_SIZE", 1)
+    soup = page(client, address(mistaken, f"?code={code}"))
+    assert words(soup.select_one("#summary")).startswith("3 of 6 failed rows match.")
+
+
 @pytest.mark.parametrize(
     ("query", "summary", "heading", "found"),
     [
@@ -241,7 +251,7 @@ def test_too_many_rows_to_be_counted_are_told_as_that(
     monkeypatch.setattr("app.web.details._MOST_COUNTED", 2)
     # A page that has them all needs no count.
     monkeypatch.setattr("app.web.details._PAGE_SIZE", 2)
-    soup = page(client, address(mistaken, "?code=404"))
+    soup = page(client, address(mistaken, "?lines=2-4"))
     assert words(soup.select_one("#summary")) == "More than 2 of 6 failed rows match."
     assert words(soup.select_one("a[href*='/failed.csv']")) == "Download these rows"
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from app.csvfile.causes import Cause
 from app.csvfile.cells import split_records
-from app.csvfile.columns import Layout
+from app.csvfile.columns import Column, Layout
 from app.csvfile.contract import column_letters
 from app.csvfile.header import layout_of
 from app.csvfile.records import Cell, find_cells
@@ -160,7 +160,8 @@ def show_groups(one: ImportProgress, groups: Sequence[Group], *, in_full: bool =
     layout = layout_of(one.header)
     own = find_own_file(one)
     most = _MAX_VALUES_OF_ONE if in_full else _MAX_VALUES
-    samples = error_groups.sample(one.key, [group.kind for group in groups], limit=_SAMPLE)
+    kinds = [group.kind for group in groups]
+    samples = error_groups.sample(one.key, {kind: _SAMPLE if kind.cause in TELLING else 1 for kind in kinds})
     # Of a converted file only the sample's rows are looked up: values that a conversion has made say nothing.
     counted = _countable(groups) if own is None else []
     all_rows = error_groups.list_texts(one.key, counted) if counted else {}
@@ -302,14 +303,16 @@ def _common_values(
     counts: Counter[str] = Counter()
     problems: dict[str, RowProblem] = {}
     columns = kind.columns
+    places = [layout.columns.index(Column(column)) for column in columns]
     for at, cells in enumerate(split_records(rows)):
-        values = name_values(cells, layout)
-        text = ", ".join(filter(None, (values.get(column) for column in columns)))
+        values = [cells[place].strip() for place in places] if _are_in_columns(cells, layout) else []
+        text = ", ".join(filter(None, values))
         text = shown_as[at] if text and shown_as else text
         if text:
             counts[text] += 1
             # A suggestion must hold for all rows with the value, so it is found without their other columns.
-            problems.setdefault(text, RowProblem(kind, {column: values[column] for column in columns}))
+            if text not in problems:
+                problems[text] = RowProblem(kind, dict(zip(columns, values, strict=True)))
     common = counts.most_common(most)
     repeated = [one for one in common if one[1] > 1]
     return [(text, count, problems[text]) for text, count in repeated or common[:_MAX_SINGLE_VALUES]]
@@ -318,9 +321,12 @@ def _common_values(
 def name_values(cells: Iterable[str], layout: Layout) -> dict[str, str]:
     """The values of a row by column; none if there are too few or too many to assign them."""
     values = [value.strip() for value in cells]
-    if len(values) < len(layout.columns) or layout.find_extra(values):
-        return {}
-    return dict(zip(layout.columns, values, strict=False))
+    return dict(zip(layout.columns, values, strict=False)) if _are_in_columns(values, layout) else {}
+
+
+def _are_in_columns(cells: Sequence[str], layout: Layout) -> bool:
+    """Whether a row has a value, if only an empty one, for each column and none beside them."""
+    return len(cells) >= len(layout.columns) and not layout.find_extra(cells)
 
 
 def read_values(row: str, layout: Layout) -> dict[str, str]:

@@ -84,10 +84,17 @@ def ask_to_terminate(one: ImportProgress) -> Terminating:
     )
 
 
+def count_by_code(one: ImportProgress, groups: Collection[Group]) -> dict[Code, int]:
+    """How many of the failed rows of an import, which fall into these groups, have each code."""
+    # A row that is not invalid has one problem, or several of one kind.
+    counts = {code: sum(group.rows for group in groups if group.kind.cause.code is code) for code in Code}
+    return counts | {Code.INVALID: one.failed - counts[Code.NOT_FOUND] - counts[Code.CONFLICT]}
+
+
 def count_retriable(one: ImportProgress, groups: Collection[Group]) -> int:
     """How many of the failed rows a retry may help: a row that is invalid in itself (422) stays so."""
-    # A row that is not invalid has one problem, or several of one kind.
-    return min(one.failed, sum(group.rows for group in groups if group.kind.cause.code is not Code.INVALID))
+    counts = count_by_code(one, groups)
+    return min(one.failed, counts[Code.NOT_FOUND] + counts[Code.CONFLICT])
 
 
 def explain_retry(one: ImportProgress, rows: RetriedRows, retriable: int) -> str:

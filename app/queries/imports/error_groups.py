@@ -6,7 +6,7 @@ waits for another; an import's counts are the sums over its batches.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from app.csvfile.causes import Cause, Problem
@@ -94,14 +94,14 @@ class Sampled(NamedTuple):
         return self.line + self.row.count("\n")
 
 
-def sample(key: ImportKey, kinds: Collection[ErrorKind], *, limit: int) -> dict[ErrorKind, list[Sampled]]:
-    """Up to ``limit`` rows of each group, in the order of the file, from the batch that has most of them.
+def sample(key: ImportKey, kinds: Mapping[ErrorKind, int]) -> dict[ErrorKind, list[Sampled]]:
+    """At most as many rows of each group as ``kinds`` says, in the order of the file, from the batch that has most.
 
     So only one batch is read for a group, however large the import is.
     """
     query = """
-        select g.cause, g."column", e.line, e."row"
-        from unnest(%(causes)b::text[], %(columns)b::text[]) as k (cause, "column")
+        select g.cause, g."column", e.lines, e.texts
+        from unnest(%(causes)b::text[], %(columns)b::text[], %(limits)b::int[]) as k (cause, "column", most)
         cross join lateral (
             select * from error_groups g
             where g.seller_id = %(seller_id)s and g.import_id = %(import_id)s
@@ -110,23 +110,24 @@ def sample(key: ImportKey, kinds: Collection[ErrorKind], *, limit: int) -> dict[
             limit 1
         ) g
         cross join lateral (
-            select e.line, e."row" from row_errors e
-            where e.seller_id = %(seller_id)s and e.import_id = %(import_id)s
-                and e.line between g.first_line and g.last_line
-                and g.cause = any(e.causes) and g."column" = any(e."columns")
-                and exists (
-                    select from unnest(e.causes, e."columns") as p (cause, "column")
-                    where p.cause = g.cause and p."column" = g."column"
-                )
-            order by e.line
-            limit %(limit)s
+            select array_agg(line order by line) as lines, array_agg("row" order by line) as texts
+            from (
+                select e.line, e."row" from row_errors e
+                where e.seller_id = %(seller_id)s and e.import_id = %(import_id)s
+                    and e.line between g.first_line and g.last_line
+                    and g.cause = any(e.causes) and g."column" = any(e."columns")
+                    and exists (
+                        select from unnest(e.causes, e."columns") as p (cause, "column")
+                        where p.cause = g.cause and p."column" = g."column"
+                    )
+                order by e.line
+                limit k.most
+            ) e
         ) e
+        where e.lines is not null
     """
-    rows = fetch(query, key, **_kinds(kinds), limit=limit)
-    found: dict[ErrorKind, list[Sampled]] = {}
-    for row in rows:
-        found.setdefault(ErrorKind(Cause.by_slug(row.cause), row.column), []).append(Sampled(row.line, row.row))
-    return found
+    rows = fetch(query, key, **_kinds(kinds), limits=[*kinds.values()])
+    return {ErrorKind(Cause.by_slug(row.cause), row.column): [*map(Sampled, row.lines, row.texts)] for row in rows}
 
 
 def list_texts(key: ImportKey, kinds: Collection[ErrorKind]) -> dict[ErrorKind, list[str]]:
