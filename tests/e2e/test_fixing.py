@@ -7,6 +7,8 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from app.models import Seller
+from tests.e2e.conftest import OpenWindow
 from tests.e2e.files import MISTAKES
 from tests.e2e.window import status_of, upload_and_follow
 
@@ -76,7 +78,7 @@ def test_24_failed_rows_are_dealt_with_in_few_clicks(page: Page) -> None:
     click(page.get_by_role("button", name="Fix 24 rows"))
     click(page.get_by_role("button", name="Accept what is certain"))
     # All but the first ten kinds of problem are folded away.
-    page.locator(".folded > summary").click()
+    page.locator(".folded:not([open]) > summary").click()
     click.count += 1
     for *at, text in TYPED:
         field(page, Field(*at)).fill(text)
@@ -110,3 +112,23 @@ def test_24_failed_rows_are_dealt_with_in_few_clicks(page: Page) -> None:
     status_of(page, "COMPLETED")
     page.goto(path)
     expect(page.locator(".outcome")).to_contain_text("All 24 failed rows are dealt with: ")
+
+
+def test_on_a_phone_most_problems_are_folded_and_the_message_gives_way_to_typing(
+    open_window: OpenWindow, seller: Seller
+) -> None:
+    page = open_window(seller, width=390)
+    upload_and_follow(page, MISTAKES.read_bytes(), name=MISTAKES.name)
+    status_of(page, "FAILED")
+    click = Clicks(page)
+    click(page.get_by_role("button", name="Fix 24 rows"))
+    expect(page.locator("li.group:visible")).to_have_count(4)
+    folds = page.locator(".folded > summary:visible")
+    expect(folds.first).to_have_text("6 more kinds of problem, 7 rows")
+    folds.first.click()
+    expect(page.locator("li.group:visible")).to_have_count(10)
+    click(page.get_by_role("button", name="Accept what is certain"))
+    message = page.locator(".fix-foot .note")
+    expect(message).to_be_visible()
+    page.locator(".fix-fields input[type=text]:visible").first.focus()
+    expect(message).to_be_hidden()
