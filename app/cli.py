@@ -23,6 +23,7 @@ from app.demo import DEMO_CATALOG, DEMO_EMAIL, DEMO_PASSWORD
 from app.extensions import DATABASE_ERRORS, db
 from app.humanize import counted, say_duration
 from app.identity import sellers, sessions, tokens
+from app.identity.passwords import WeakPassword
 from app.imports import commands, conversion_job, conversions, ledger, mappings, reconcile, undo
 from app.imports.errors import ImportNotFound, TransitionRefused
 from app.imports.foreign import to_files
@@ -107,7 +108,7 @@ class _Command(click.Command):
         with exiting_when_unavailable():
             try:
                 return super().invoke(ctx)
-            except (sellers.AccountError, tokens.TokenError) as error:
+            except (sellers.AccountError, WeakPassword, tokens.TokenError) as error:
                 raise _Failed(str(error)) from None
 
 

@@ -13,6 +13,7 @@ from app import audit, rate_limits
 from app.audit import Action, Actor
 from app.extensions import db
 from app.identity import login_throttle, secrets, sellers, sessions
+from app.identity.passwords import WeakPassword
 from app.models import Seller
 from app.queries.deliveries import outbox
 from app.queries.identity import password_resets
@@ -72,7 +73,7 @@ def find_seller(secret: str) -> Seller:
 def set_password(secret: str, password: str, *, address: str, revoke_tokens: bool = False) -> Seller:
     """Set the password of a link's seller, end all their sessions and links, and commit.
 
-    Raises LinkExpired, and sellers.AccountError when the password is not acceptable; the link then stays valid.
+    Raises LinkExpired, and WeakPassword; the link then stays valid.
     """
     seller = password_resets.take(secrets.digest(secret))
     if seller is None:
@@ -80,7 +81,7 @@ def set_password(secret: str, password: str, *, address: str, revoke_tokens: boo
     try:
         audit.act_as(Actor(seller.id, seller.email, "web", address))
         sellers.replace_password(seller, password, Action.RESET_PASSWORD, revoke_tokens=revoke_tokens)
-    except sellers.AccountError:
+    except WeakPassword:
         db.session.rollback()
         raise
     password_resets.delete_all_of(seller.id)

@@ -25,7 +25,7 @@ _DUMMY_HASH = (
 
 
 class AccountError(Exception):
-    """An account cannot be created or changed; the message is a sentence that says why."""
+    """An account cannot be created; the message is a sentence that says why."""
 
 
 def init_app(login_manager: LoginManager) -> None:
@@ -36,12 +36,12 @@ def init_app(login_manager: LoginManager) -> None:
 
 
 def create_seller(email: str, password: str, *, is_operator: bool = False) -> Seller:
-    """Create an account and commit. Raises AccountError when the email or the password is not acceptable."""
+    """Create an account and commit. Raises AccountError and WeakPassword when the email or the password will not do."""
     email = fold(email)
     name, at, domain = email.partition("@")
     if not (name and at and domain and email.isprintable()) or " " in email:
         raise AccountError(f"“{email}” is not an email address.")
-    _check_strength(password, email)
+    passwords.check(password, email=email)
     if find_seller(email) is not None:
         raise AccountError(f"There is already a seller {email}.")
     seller = Seller(email=email, password_hash=_hasher.hash(password), is_operator=is_operator)
@@ -80,8 +80,8 @@ def check_password(email: str, password: str) -> Seller | None:
 
 
 def set_password(seller: Seller, password: str) -> None:
-    """Set a seller's password, end all their sessions, and commit. Raises AccountError."""
-    _check_strength(password, seller.email)
+    """Set a seller's password, end all their sessions, and commit. Raises WeakPassword."""
+    passwords.check(password, email=seller.email)
     seller.password_hash = _hasher.hash(password)
     sessions.end_all(seller.id)
 
@@ -90,29 +90,22 @@ def change_password(seller: Seller, password: str, *, secret: str, revoke_tokens
     """Change a seller's password from within the session with this ``secret``, and commit.
 
     The session continues under a new secret and all others end, so an attacker who knew the old password is signed
-    out; ``revoke_tokens`` also revokes the API tokens that such an attacker may have created. Raises AccountError when
-    the password is not acceptable, and SessionNotFound when the session has ended meanwhile.
+    out; ``revoke_tokens`` also revokes the API tokens that such an attacker may have created. Raises WeakPassword, and
+    SessionNotFound when the session has ended meanwhile.
     """
     replace_password(seller, password, Action.CHANGE_PASSWORD, revoke_tokens=revoke_tokens)
     return sessions.renew(seller.id, secret)
 
 
 def replace_password(seller: Seller, password: str, action: Action, *, revoke_tokens: bool) -> None:
-    """Replace a seller's password in the current transaction, and record the ``action``. Raises AccountError."""
-    _check_strength(password, seller.email)
+    """Replace a seller's password in the current transaction, and record the ``action``. Raises WeakPassword."""
+    passwords.check(password, email=seller.email)
     seller.password_hash = _hasher.hash(password)
     # Locks the seller's row first: two sessions that do this at once then wait instead of deadlocking.
     db.session.flush()
     audit.record(action, seller.id)
     for name in tokens.delete_all_of(seller.id) if revoke_tokens else ():
         audit.record(Action.REVOKE_TOKEN, seller.id, detail=name)
-
-
-def _check_strength(password: str, email: str) -> None:
-    try:
-        passwords.check(password, email=email)
-    except passwords.WeakPassword as weak:
-        raise AccountError(str(weak)) from None
 
 
 def _load(secret: str) -> Seller | None:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from app import create_app
 from app.extensions import db
 from app.identity import sellers, sessions
-from app.identity.sellers import AccountError
+from app.identity.passwords import WeakPassword
 from app.models import Seller
 from tests.conftest import PASSWORD, sign_in
 from tests.pages import HTMX, csrf_token, page, press
@@ -124,7 +124,7 @@ def test_what_a_browser_calls_itself_is_kept_short_and_printable(app: Flask, sel
 
 def test_another_password_ends_all_sessions(app: Flask, client: FlaskClient, seller: Seller) -> None:
     another = sign_in(app, seller)
-    with pytest.raises(AccountError, match="too short"):
+    with pytest.raises(WeakPassword, match="too short"):
         sellers.set_password(seller, "short")
     assert is_signed_in(client)
     sellers.set_password(seller, "quite another one")
