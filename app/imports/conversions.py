@@ -24,7 +24,7 @@ from app.imports.errors import ImportNotFound, KeyTaken, RowsMoved, TransitionRe
 from app.imports.fixes.taking import StoredFile, TakingLines, recognise
 from app.imports.foreign.findings import asked_of
 from app.imports.foreign.mapping import Mapping, word_of
-from app.imports.foreign.origins import FileKeys, Origins, keys_of
+from app.imports.foreign.origins import FileKeys, keys_of
 from app.imports.foreign.reading import NotStock, Overrides, Reading, detect
 from app.imports.reports import progress
 from app.imports.reports.seller_file import SellerFile
@@ -599,8 +599,7 @@ def derive(parent: ImportKey, out_lines: Iterable[int]) -> int | None:
     before = queries.find_of_import(parent)
     if before is None:
         return None
-    apart = before.added + before.left_out + before.undecided
-    origins = Origins(current_storage().read, files_of(before), lines=before.lines, apart=apart)
+    origins = SellerFile(before).origins
     made = _of_same_file(
         before,
         public_id=uuid.uuid4(),

@@ -13,7 +13,7 @@ from app.imports.errors import TransitionRefused
 from app.imports.foreign.choices import missing_of
 from app.imports.foreign.findings import OpenQuestion, asked_of
 from app.imports.foreign.mapping import Kind, Mapping, find_reasons
-from app.imports.foreign.matching import Matching, match_file
+from app.imports.foreign.matching import Matcher, Matching
 from app.imports.foreign.money import OWN_CURRENCY
 from app.imports.foreign.sample import Sample
 from app.imports.foreign.shapes import Unsure
@@ -122,7 +122,7 @@ def match(seller_id: int, draft: Conversion) -> Matching:
     """What the columns of a draft are taken for without its seller. Raises FileRejected and OSError."""
     saved = [Mapping.from_json(one.mapping) for one in mappings.list_saved(seller_id)]
     with source_of(draft) as file:
-        return match_file(file, conversions.reading_of(draft), saved=saved)
+        return Matcher(file, conversions.reading_of(draft)).match(saved)
 
 
 def is_own(draft: Conversion) -> bool:

@@ -22,7 +22,7 @@ from app.imports.foreign.bound import Bound
 from app.imports.foreign.choices import choose, fields_of, missing_of
 from app.imports.foreign.convert import HEADER_LINE, convert
 from app.imports.foreign.mapping import LEAVE_OUT, Field, How, Kind, Mapping, Money, Source
-from app.imports.foreign.matching import By, Matching, match_file
+from app.imports.foreign.matching import By, Matcher, Matching
 from app.imports.foreign.preview import prices_of, words_of
 from app.imports.foreign.reading import detect
 from app.imports.foreign.reasons import Outcome, Question
@@ -67,7 +67,7 @@ class Came:
     def __init__(self, text: str | bytes, seller: Seller, mapping: Mapping | None = None) -> None:
         file = io.BytesIO(text if isinstance(text, bytes) else text.encode())
         reading = detect(file, overrides={})
-        self.matching: Matching = match_file(file, reading)
+        self.matching: Matching = Matcher(file, reading).match()
         mapping = mapping or self.matching.mapping
         blocks = [*convert(file, reading, mapping.with_rates(RATES), seller.id)]
         data = HEADER_LINE + b"".join(block.data for block in blocks)
@@ -593,7 +593,7 @@ def test_a_saved_mapping_asks_nothing_again(cards: None, seller: Seller) -> None
 
     def matched(text: str) -> Matching:
         file = io.BytesIO(text.encode())
-        return match_file(file, detect(file, overrides={}), saved=[mapping])
+        return Matcher(file, detect(file, overrides={})).match([mapping])
 
     body = "Charmander,Obsidian Flames,26,2,0.45,LP\n"
     assert matched(header + body).mapping == mapping

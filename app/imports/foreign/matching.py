@@ -110,26 +110,10 @@ class Matching:
     lost: tuple[Field, ...] = ()
 
 
-def match_file(source: BinaryIO, reading: Reading, *, saved: Sequence[Mapping] = ()) -> Matching:
-    """Match the columns of a file that was read as ``reading``, by its first rows; ``saved`` are the seller's mappings.
+class Matcher:
+    """Matches the columns of a file that was read as ``reading``, by its first rows and the catalog.
 
-    Reads the catalog in the session's transaction.
-    """
-    return _Matcher(source, reading).match(saved)
-
-
-def apply_saved(source: BinaryIO, reading: Reading, mapping: Mapping) -> Mapping:
-    """What a saved mapping of other columns says of those that the file has, with what is sure of the others."""
-    return _Matcher(source, reading).go_on_from(mapping).mapping
-
-
-def complete(source: BinaryIO, reading: Reading, mapping: Mapping) -> Mapping:
-    """The mapping with its scale, the way conditions are read, and money, as far as the cells of its columns tell."""
-    return _Matcher(source, reading).complete(mapping)
-
-
-class _Matcher:
-    """Finds for each field its source, and for each column what it is taken for, each stage only what is still free.
+    It finds for each field its source, and for each column what it is taken for, each stage only what is still free.
 
     1. What a saved mapping says, or else a recognised format.
     2. Columns that are called like a field in the dictionary, without those that the catalog or other columns speak
@@ -146,12 +130,8 @@ class _Matcher:
         self._taken: dict[int, ColumnMatch] = {}
         self._refused = dict.fromkeys(find_reasons(self._columns).values(), "It tells which failed row this is.")
 
-    def complete(self, mapping: Mapping) -> Mapping:
-        """The mapping with what the cells of its columns tell."""
-        self._sources = dict(mapping.sources)
-        return replace(self._guess_reading(mapping), columns=self._columns, sources=dict(self._sources))
-
-    def match(self, saved: Sequence[Mapping]) -> Matching:
+    def match(self, saved: Sequence[Mapping] = ()) -> Matching:
+        """What is sure of the file; ``saved`` are the seller's mappings."""
         found, known = recognise(self._columns), self._find_saved(saved)
         # Other tools have some of the same columns.
         if known and found and known.format != found.key:
@@ -159,7 +139,7 @@ class _Matcher:
         if known:
             if self._has_all(known):
                 self._take(known.sources, By.SAVED, "Remembered from an earlier file.")
-                return self._matching(replace(known, columns=self._columns), None)
+                return self._matching(known)
             return self.go_on_from(known)
         mapping = found.mapping if found else Mapping(filters=self._filters())
         if found:
@@ -167,6 +147,11 @@ class _Matcher:
             self._hold(mapping, found.unused)
         self._by_names()
         return self._matching(self._guess_reading(mapping), found)
+
+    def complete(self, mapping: Mapping) -> Mapping:
+        """The mapping with its scale, the way to read conditions, and money, as far as the cells tell."""
+        self._sources = dict(mapping.sources)
+        return self._matching(self._guess_reading(mapping)).mapping
 
     # 1. Saved mappings and formats.
 
@@ -183,11 +168,11 @@ class _Matcher:
         return self._share_of(mapping) == 1
 
     def go_on_from(self, known: Mapping) -> Matching:
-        """Take what a saved mapping of other columns says of those that are there, and match the others."""
+        """What a saved mapping of other columns says of those that the file has, with what is sure of the others."""
         self._take(known.sources, By.SAVED, "Remembered from an earlier file.")
         self._by_names()
         lost = tuple(to for to in known.sources if to not in self._sources)
-        return replace(self._matching(self._guess_reading(replace(known, sources={})), None), lost=lost)
+        return replace(self._matching(self._guess_reading(known)), lost=lost)
 
     def _hold(self, mapping: Mapping, unused: Sequence[str]) -> None:
         """Match none of the columns that decide for a mapping which rows are left out, or that are ``unused``.
@@ -427,7 +412,7 @@ class _Matcher:
             minor=money.minor or is_minor,
         )
 
-    def _matching(self, mapping: Mapping, found: Format | None) -> Matching:
+    def _matching(self, mapping: Mapping, found: Format | None = None) -> Matching:
         columns = tuple(
             self._taken.get(at) or ColumnMatch(column, why=self._refused.get(at, ""), examples=self._examples(at))
             for at, column in enumerate(self._columns)

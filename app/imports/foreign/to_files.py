@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from app.imports.foreign.convert import HEADER_LINE, convert
 from app.imports.foreign.mapping import Mapping
-from app.imports.foreign.matching import match_file
+from app.imports.foreign.matching import Matcher
 from app.imports.foreign.money import currency_of
 from app.imports.foreign.origins import CompanionWriter, Sinks
 from app.imports.foreign.reading import detect
@@ -53,7 +53,7 @@ def convert_file(
     """
     with source.open("rb") as file:
         reading = detect(file, overrides={})
-        mapping = mapping or match_file(file, reading, saved=saved).mapping
+        mapping = mapping or Matcher(file, reading).match(saved).mapping
         mapping = mapping.with_rates({currency_of(code) or code: rate for code, rate in money.rates.items()})
         if money.currency and (mapping.money.is_guess or not mapping.money.currency):
             mapping = replace(mapping, money=replace(mapping.money, currency=money.currency, is_guess=False))

@@ -10,7 +10,7 @@ from app.imports import conversions, mappings, match_flow
 from app.imports.foreign import words
 from app.imports.foreign.choices import choose, fields_of, missing_of
 from app.imports.foreign.mapping import Field, Joined, Mapping, MappingInvalid, positions
-from app.imports.foreign.matching import LABELS, By, apply_saved, complete
+from app.imports.foreign.matching import LABELS, By, Matcher
 from app.imports.foreign.money import read_amount
 from app.imports.foreign.sets import Sets
 from app.models import Conversion
@@ -130,14 +130,14 @@ def take(one: Conversion, form: Map[str, str]) -> Mapping:
     check_constants(constants)
     mapping = choose(before, columns, chosen, constants)
     with match_flow.source_of(one) as file:
-        return complete(file, conversions.reading_of(one), mapping)
+        return Matcher(file, conversions.reading_of(one)).complete(mapping)
 
 
 def _take_saved(one: Conversion, name: str) -> Mapping:
     """What a saved mapping says of the columns that the file has, and what is sure of the others."""
     saved = mappings.load(one.seller_id, name)
     with match_flow.source_of(one) as file:
-        return apply_saved(file, conversions.reading_of(one), saved)
+        return Matcher(file, conversions.reading_of(one)).go_on_from(saved).mapping
 
 
 def check_constants(constants: Map[Field, str]) -> None:
