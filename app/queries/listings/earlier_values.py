@@ -13,18 +13,18 @@ ENTRY = (*KEY, *FIELD_NAMES, *MARKS)
 def record(key: ImportKey, places: pa.ChunkedArray) -> None:
     """Record what the listings in these ``places`` hold, which this transaction has locked and is about to change.
 
-    Those that the import itself was the last to change are left out: they have been recorded before.
+    Those that the import itself was the last to change are left out: they have been recorded before. To be called in
+    the context ``listings.in_place``.
     """
-    taken = pa.table({"place": places})
-    # Not by ctid = any(…), for which the planner may read all listings of the seller.
     query = f"""
         insert into earlier_values (seller_id, import_id, listings, {", ".join(ENTRY)})
         select %(seller_id)s, %(import_id)s, count(*), {", ".join(f"array_agg(l.{name})" for name in ENTRY)}
-        from {binary.unnest(taken.schema)} join listings l on l.ctid = k.place and l.seller_id = %(seller_id)s
-        where l.updated_import_id is distinct from %(import_id)s
+        from listings l
+        where l.ctid = any(%(place)b::tid[]) and l.seller_id = %(seller_id)s
+            and l.updated_import_id is distinct from %(import_id)s
         having count(*) > 0
     """
-    binary.execute(query, key, **binary.as_arrays(taken))
+    binary.execute(query, key, **binary.as_arrays(pa.table({"place": places})))
 
 
 def entries(source: str = "earlier_values") -> str:
