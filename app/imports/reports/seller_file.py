@@ -16,6 +16,7 @@ from app.csvfile.records import Cell, find_cells
 from app.humanize import counted
 from app.import_fields import ImportState
 from app.imports.foreign.encodings import decode
+from app.imports.foreign.items import ITEM_FIELDS
 from app.imports.foreign.mapping import Field, Mapping, positions
 from app.imports.foreign.origins import REPORT_HEADER, Origins, Place, iter_texts, keys_of
 from app.imports.foreign.reading import Reading
@@ -31,17 +32,7 @@ _T = TypeVar("_T")
 #: Rows whose places are looked up at once.
 _ROWS_AT_ONCE = 5_000
 
-_ITEM = (
-    Field.URN,
-    Field.CARDMARKET_ID,
-    Field.TCGPLAYER_ID,
-    Field.GAME,
-    Field.SET,
-    Field.SET_CODE,
-    Field.NUMBER,
-    Field.NAME,
-    Field.TITLE,
-)
+_ITEM = tuple(ITEM_FIELDS.values())
 _VARIANTS = (Field.LANGUAGE, Field.FINISH, Field.REVERSE, Field.FIRST_EDITION, Field.SIGNED, Field.ALTERED)
 #: What the values of a column of the converted file are made of.
 _FIELDS: dict[str, tuple[Field, ...]] = {
@@ -104,7 +95,7 @@ class SellerFile:
 
     def _find_columns(self, mapping: Mapping, fields: Iterable[Field]) -> list[int]:
         names = (name for field in fields if (source := mapping.sources.get(field)) for name in source.columns)
-        return [*dict.fromkeys(at for name in names for at in positions(self.reading.columns, name))]
+        return [*dict.fromkeys(positions(self.reading.columns, *names))]
 
     def name(self, column: str) -> str:
         """What the seller calls a column: theirs that it is made of, or its own name if it is made of none."""
