@@ -1,27 +1,20 @@
 """Errors of the API as problem documents (RFC 9457)."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import Flask, Response, json, request, url_for
 from flask.sansio.scaffold import Scaffold
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException
 
 from app.csvfile.errors import FileRejected, FileTooLarge
-from app.http.failures import BROKEN_BODY, DATABASE_AWAY, RETRY_AFTER_SECONDS, is_database_away, why_in_part
-from app.imports.errors import ImportNotFound, KeyTaken, QuotaExceeded, TransitionRefused
-from app.listings import ListingNotFound
-
-log = logging.getLogger(__name__)
+from app.http import failures
+from app.imports.errors import KeyTaken, QuotaExceeded
 
 CONTENT_TYPE = "application/problem+json"
 
 #: All paths below this belong to the API.
 ROOT = "/api/"
-
-#: The headers of an error that its answer keeps.
-_HEADERS = frozenset({"Allow", "Retry-After", "WWW-Authenticate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +100,9 @@ def init_app(app: Flask) -> None:
 
 def handle_errors(scaffold: Scaffold) -> None:
     """Answer the errors of the views of ``scaffold`` with problems."""
-    scaffold.register_error_handler(HTTPException, _http_error)
+    failures.handle(scaffold, _draw)
     scaffold.register_error_handler(FileRejected, _file_refused)
-    for missing in (ImportNotFound, ListingNotFound):
-        scaffold.register_error_handler(missing, lambda _: answer(_BY_STATUS[404]))
-    scaffold.register_error_handler(TransitionRefused, lambda error: answer(_BY_STATUS[409], str(error)))
     scaffold.register_error_handler(KeyTaken, lambda _: answer(KEY_TAKEN))
-    scaffold.register_error_handler(BROKEN_BODY, lambda _: answer(_BY_STATUS[400]))
-    for kind in DATABASE_AWAY:
-        scaffold.register_error_handler(kind, _database_away)
 
 
 def answer(
@@ -144,15 +131,10 @@ def _answer_unknown_address() -> Response | HTTPException | None:
     error = request.routing_exception
     if error is None or not request.path.startswith(ROOT) or (error.code or 0) < 400:
         return None
-    return _http_error(error)
+    return failures.answer(error, _draw)
 
 
-def _http_error(error: HTTPException) -> Response | HTTPException:
-    if isinstance(error, InternalServerError) and is_database_away(error.original_exception):
-        return _database_away(error.original_exception)
-    if error.code is None or error.code < 400:
-        # Redirects travel as exceptions too.
-        return error
+def _draw(error: HTTPException, sentence: str | None) -> Response:
     # webargs' messages, by location and name of each parameter.
     faults: Mapping[str, Mapping[str, Sequence[str]]] = getattr(error, "data", {}).get("messages", {})
     if faults:
@@ -163,13 +145,9 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
         ]
         detail = " ".join(f"{one['parameter']}: {one['message']}" for one in told)
         return answer(INVALID_REQUEST, detail, errors=told)
-    kind = _BY_STATUS.get(error.code) or _BY_STATUS[500 if error.code >= 500 else 400]
-    own_words = error.description if error.description != type(error).description else None
-    response = answer(kind, own_words, status=error.code)
-    for name, value in error.get_headers():
-        if name in _HEADERS:
-            response.headers[name] = value
-    return response
+    code = error.code or 500
+    kind = _BY_STATUS.get(code) or _BY_STATUS[500 if code >= 500 else 400]
+    return answer(kind, sentence, status=code)
 
 
 def _flatten(messages: object, path: str = "") -> Iterator[tuple[str, list[str]]]:
@@ -183,19 +161,7 @@ def _flatten(messages: object, path: str = "") -> Iterator[tuple[str, list[str]]
         yield path or "body", [str(messages)]
 
 
-def _file_refused(error: FileRejected) -> Response:
-    if isinstance(error, QuotaExceeded):
-        response = answer(_BY_STATUS[429], error.message)
-        response.headers["Retry-After"] = str(error.seconds)
-        return response
-    kind = _BY_STATUS[413] if isinstance(error, FileTooLarge) else FILE_REFUSED
-    return answer(kind, error.message, line=error.line)
-
-
-def _database_away(error: BaseException) -> Response:
-    if not is_database_away(error):
-        raise error
-    log.warning("database unavailable", exc_info=error)
-    response = answer(_BY_STATUS[503], why_in_part(error))
-    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return response
+def _file_refused(error: FileRejected) -> Response | HTTPException:
+    if isinstance(error, FileTooLarge | QuotaExceeded):
+        return failures.answer(failures.as_http(error), _draw)
+    return answer(FILE_REFUSED, error.message, line=error.line)

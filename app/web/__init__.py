@@ -2,7 +2,6 @@
 
 from flask import Flask
 
-from app.extensions import login_manager
 from app.web import (
     account,
     bell,
@@ -41,7 +40,6 @@ def register(app: Flask) -> None:
     """Register the pages with ``app``, their template filters, and the error pages."""
     for part in (session, filters, headers, unprintable, menu, static_files, errors):
         part.init_app(app)
-    login_manager.unauthorized_handler(sign_in.send_to_sign_in)
     for module in (
         sign_in,
         password_reset,

@@ -6,15 +6,13 @@ import uuid
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from werkzeug.exceptions import NotFound
 
-from app.extensions import login_manager
 from app.identity import passwords, secrets, sellers, sessions
 from app.identity.sessions import SessionNotFound
 from app.models import Seller
 from app.rate_limits import TooManyAttempts
 from app.web.forms import ConfirmForm, PasswordForm
-from app.web.session import carry, require_seller, secret, seller_id
+from app.web.session import carry, require_seller, secret, seller_id, send_to_sign_in
 from app.web.user_agents import describe_browser
 
 log = logging.getLogger(__name__)
@@ -46,8 +44,7 @@ def change_password() -> ResponseReturnValue:
         )
     except SessionNotFound:
         # Another request has just changed it, or has ended this session.
-        answer: ResponseReturnValue = login_manager.unauthorized()
-        return answer
+        return send_to_sign_in()
     carry(seller, renewed.secret)
     log.info("password changed: seller %d, address %s, %d sessions ended", seller.id, _address(), renewed.ended)
     revoked = " All API tokens are revoked." if form.revoke_tokens.data else ""
@@ -58,10 +55,7 @@ def change_password() -> ResponseReturnValue:
 @blueprint.post("/sessions/<uuid:public_id>/end")
 def end_session(public_id: uuid.UUID) -> ResponseReturnValue:
     """Sign out one browser; requires the password."""
-    try:
-        browser = describe_browser(sessions.find_user_agent(seller_id(), public_id))
-    except SessionNotFound as error:
-        raise NotFound from error
+    browser = describe_browser(sessions.find_user_agent(seller_id(), public_id))
     form = ConfirmForm()
     if not form.validate():
         return _render(ending=form, whom=str(public_id)), 422

@@ -3,7 +3,7 @@
 import uuid
 from typing import NamedTuple
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from app.extensions import db
@@ -12,7 +12,7 @@ from app.imports.reports.progress import ImportProgress
 from app.queries.imports import lookups
 from app.queries.imports.lookups import ImportFilter
 from app.web.live_page import is_fragment_request
-from app.web.session import local_path, require_seller, seller_id
+from app.web.session import next_path, require_seller, seller_id
 
 blueprint = Blueprint("bell", __name__, url_prefix="/bell")
 blueprint.before_request(require_seller)
@@ -54,7 +54,7 @@ def mark_all() -> ResponseReturnValue:
     """Mark all imports as seen."""
     lookups.mark_seen(seller_id())
     db.session.commit()
-    return redirect(local_path(request.form.get("next")) or url_for("my_imports.index"), 303)
+    return redirect(next_path(url_for("my_imports.index")), 303)
 
 
 @blueprint.post("/<uuid:public_id>/seen")

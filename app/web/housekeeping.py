@@ -9,7 +9,7 @@ from markupsafe import Markup
 from app.imports import housekeeping
 from app.imports.housekeeping import MAX_NAME, MAX_NOTE
 from app.imports.reports import progress
-from app.web.session import local_path, require_seller, seller_id
+from app.web.session import next_path, require_seller, seller_id
 
 blueprint = Blueprint("housekeeping", __name__, url_prefix="/imports/<uuid:public_id>")
 blueprint.before_request(require_seller)
@@ -45,7 +45,7 @@ def mark(public_id: uuid.UUID, dealt_with: bool) -> ResponseReturnValue:
     """Mark an import as dealt with, or take the mark away again."""
     housekeeping.set_dealt_with(seller_id(), public_id, dealt_with=dealt_with)
     one = progress.get(seller_id(), public_id)
-    back = local_path(request.form.get("next")) or url_for("details.show", public_id=public_id)
+    back = next_path(url_for("details.show", public_id=public_id))
     flash(Markup(render_template("my_imports/_marked.html", one=one, back=back)), "success")
     return redirect(back, 303)
 

@@ -16,7 +16,7 @@ from app.imports.reports import progress, summary
 from app.queries.imports import lookups
 from app.statuses import RetriedRows
 from app.web.live_page import render_live
-from app.web.session import local_path, require_seller, seller_id
+from app.web.session import next_path, require_seller, seller_id
 
 blueprint = Blueprint("my_imports", __name__)
 blueprint.before_request(require_seller)
@@ -128,4 +128,4 @@ def _back(public_id: uuid.UUID) -> ResponseReturnValue:
 
 def _next(public_id: uuid.UUID) -> str:
     """The page that the form was sent from."""
-    return local_path(request.values.get("next")) or url_for("details.show", public_id=public_id)
+    return next_path(url_for("details.show", public_id=public_id))

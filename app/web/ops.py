@@ -15,7 +15,7 @@ from app.queries import operations as asked
 from app.queries.operations import ImportSeen
 from app.version import VERSION
 from app.web.live_page import render_live
-from app.web.session import local_path, require_operator
+from app.web.session import next_path, require_operator
 
 blueprint = Blueprint("ops", __name__, url_prefix="/ops")
 blueprint.before_request(require_operator)
@@ -140,4 +140,4 @@ def _done(sentence: str) -> ResponseReturnValue:
 
 
 def _next() -> str:
-    return local_path(request.values.get("next")) or url_for("ops.index")
+    return next_path(url_for("ops.index"))

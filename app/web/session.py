@@ -3,7 +3,7 @@
 import hashlib
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, request, session
+from flask import Flask, Response, abort, redirect, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user
@@ -13,6 +13,7 @@ from app import audit
 from app.audit import Actor
 from app.extensions import login_manager
 from app.models import Seller
+from app.web.live_page import is_fragment_request
 
 
 class _Sessions(SecureCookieSessionInterface):
@@ -22,7 +23,8 @@ class _Sessions(SecureCookieSessionInterface):
 
 
 def init_app(app: Flask) -> None:
-    """Sign the cookie and CSRF tokens with SHA-256."""
+    """Sign the cookie and CSRF tokens with SHA-256, and send clients that are not signed in to the sign-in page."""
+    login_manager.unauthorized_handler(send_to_sign_in)
     app.session_interface = _Sessions()
     # Flask-WTF creates its own signers and has no setting for this.
     Signer.default_digest_method = staticmethod(hashlib.sha256)
@@ -33,8 +35,7 @@ def require_seller() -> ResponseReturnValue | None:
     if current_user.is_authenticated:
         audit.act_as(Actor(seller_id(), current_user.email, "web", request.remote_addr or ""))
         return None
-    answer: ResponseReturnValue = login_manager.unauthorized()
-    return answer
+    return send_to_sign_in()
 
 
 def require_operator() -> ResponseReturnValue | None:
@@ -43,6 +44,18 @@ def require_operator() -> ResponseReturnValue | None:
     if answer is None and not current_user.is_operator:
         abort(404)
     return answer
+
+
+def send_to_sign_in() -> ResponseReturnValue:
+    """The answer to a client that is not signed in: the sign-in page, which leads back to this one."""
+    if not is_fragment_request():
+        wanted = requested_path() if request.method == "GET" else None
+        return redirect(url_for("accounts.login", next=wanted))
+    # A script would follow a redirect and insert the sign-in page into the middle of another; htmx takes
+    # the whole browser there when it is told so.
+    page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    wanted = f"{page.path}?{page.query}" if page.query else page.path
+    return Response(status=401, headers={"HX-Redirect": url_for("accounts.login", next=local_path(wanted))})
 
 
 def seller_id() -> int:
@@ -69,6 +82,11 @@ def carry(seller: Seller, shown: str) -> None:
 def requested_path() -> str:
     """The path and query of this request as its browser knows them, including the path of ``PUBLIC_URL``."""
     return request.script_root + request.full_path.removesuffix("?")
+
+
+def next_path(otherwise: str) -> str:
+    """Where the request says to go next (``next``), if that is on this site."""
+    return local_path(request.values.get("next")) or otherwise
 
 
 def local_path(target: str | None) -> str | None:

@@ -1,17 +1,15 @@
 """Signing in and out."""
 
 import logging
-from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, logout_user
 
 from app.identity import login_throttle, sessions
 from app.rate_limits import TooManyAttempts
 from app.web.forms import SignInForm
-from app.web.live_page import is_fragment_request
-from app.web.session import carry, local_path, requested_path, seller_id
+from app.web.session import carry, local_path, next_path, seller_id
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("accounts", __name__)
@@ -35,9 +33,7 @@ def sign_in() -> ResponseReturnValue:
     try:
         seller = login_throttle.check_password(email, form.password.data or "", address=address)
     except TooManyAttempts as refused:
-        response = make_response(_render(form, str(refused)), 429)
-        response.headers["Retry-After"] = str(refused.seconds)
-        return response
+        return _render(form, str(refused)), 429, {"Retry-After": str(refused.seconds)}
     if seller is None:
         return _render(form, "Wrong email or password. Try again."), 422
     before = session.get("_user_id")
@@ -61,20 +57,8 @@ def logout() -> ResponseReturnValue:
     return redirect(url_for("accounts.login"), 303)
 
 
-def send_to_sign_in() -> ResponseReturnValue:
-    """The answer to a client that is not signed in: the sign-in page, which leads back to this one."""
-    if not is_fragment_request():
-        wanted = requested_path() if request.method == "GET" else None
-        return redirect(url_for("accounts.login", next=wanted))
-    # A script would follow a redirect and insert the sign-in page into the middle of another; htmx takes
-    # the whole browser there when it is told so.
-    page = urlsplit(request.headers.get("HX-Current-URL", ""))
-    wanted = f"{page.path}?{page.query}" if page.query else page.path
-    return Response(status=401, headers={"HX-Redirect": url_for("accounts.login", next=local_path(wanted))})
-
-
 def _after_sign_in() -> str:
-    return local_path(request.args.get("next")) or url_for("my_imports.index")
+    return next_path(url_for("my_imports.index"))
 
 
 def _render(form: SignInForm, error: str | None = None) -> str:

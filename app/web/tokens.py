@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import NotFound
 
 from app.http.form_fields import read_form_key
 from app.identity import tokens
-from app.identity.tokens import TokenError, TokenNotFound
+from app.identity.tokens import TokenError
 from app.rate_limits import TooManyAttempts
 from app.statuses import TokenScope
 from app.web.forms import ConfirmForm
@@ -64,10 +63,7 @@ def _create() -> str:
 @blueprint.post("/<uuid:public_id>/revoke")
 def revoke(public_id: uuid.UUID) -> ResponseReturnValue:
     """Revoke a token at once."""
-    try:
-        name = tokens.revoke(seller_id(), public_id)
-    except TokenNotFound as error:
-        raise NotFound from error
+    name = tokens.revoke(seller_id(), public_id)
     flash(f"“{name}” is revoked. Requests that use it are refused from now on.", "success")
     return redirect(url_for("tokens.index"), 303)
 

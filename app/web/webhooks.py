@@ -3,9 +3,8 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import Conflict, TooManyRequests
 
 from app.deliveries import commands
 from app.deliveries.addresses import UrlRefused
@@ -14,7 +13,6 @@ from app.http.form_fields import read_form_key
 from app.models import Delivery, WebhookEndpoint
 from app.queries.deliveries import outbox, webhook_endpoints
 from app.queries.deliveries.outbox import TEST_EVENT, EndpointKey
-from app.rate_limits import TooManyAttempts
 from app.statuses import DeliveryStatus, SwitchedOff
 from app.web.filters import Label
 from app.web.forms import ConfirmForm, EndpointForm
@@ -97,18 +95,6 @@ def add() -> ResponseReturnValue:
     return _render_index(form, events), 422
 
 
-@blueprint.errorhandler(TooManyAttempts)
-def refuse(refused: TooManyAttempts) -> ResponseReturnValue:
-    """The sentence after too many attempts at the password."""
-    return current_app.handle_http_exception(TooManyRequests(str(refused), retry_after=refused.seconds))
-
-
-@blueprint.errorhandler(EndpointRefused)
-def refuse_button(refused: EndpointRefused) -> ResponseReturnValue:
-    """The sentence for an action that is not possible in the webhook's state."""
-    return current_app.handle_http_exception(Conflict(str(refused)))
-
-
 @blueprint.get("/<uuid:endpoint_id>")
 def show(endpoint_id: uuid.UUID) -> ResponseReturnValue:
     """A webhook with its log; ``before`` is the last message of the page before."""
@@ -117,7 +103,9 @@ def show(endpoint_id: uuid.UUID) -> ResponseReturnValue:
 
 def _render(endpoint: WebhookEndpoint, *, before: uuid.UUID | None = None, secret: str = "") -> Response:
     key = _key(endpoint)
-    found = outbox.list_page(key, limit=_PAGE_SIZE + 1, before=_position(key, before))
+    # Addresses contain only public ids.
+    before_id = _find_delivery(key, before).id if before else None
+    found = outbox.list_page(key, limit=_PAGE_SIZE + 1, before=before_id)
     shown = found[:_PAGE_SIZE]
     return render_live(
         "webhooks/show.html",
@@ -196,8 +184,7 @@ def delete(endpoint_id: uuid.UUID) -> ResponseReturnValue:
 def send_again(endpoint_id: uuid.UUID, delivery_id: uuid.UUID) -> ResponseReturnValue:
     """Send a message of the log again, under the same id."""
     key = _key(_find(endpoint_id))
-    if outbox.find(key, delivery_id) is None:
-        abort(404)
+    _find_delivery(key, delivery_id)
     commands.send_again(key, delivery_id)
     return _back(endpoint_id)
 
@@ -215,24 +202,15 @@ def _render_index(form: EndpointForm, chosen: list[str]) -> str:
 
 
 def _find(public_id: uuid.UUID) -> WebhookEndpoint:
-    endpoint = webhook_endpoints.find(seller_id(), public_id)
-    if endpoint is None:
-        abort(404)
-    return endpoint
+    return webhook_endpoints.find(seller_id(), public_id) or abort(404)
 
 
 def _key(endpoint: WebhookEndpoint) -> EndpointKey:
     return EndpointKey(endpoint.seller_id, endpoint.id)
 
 
-def _position(key: EndpointKey, before: uuid.UUID | None) -> int | None:
-    """The address of the next page of the log; it carries public ids only."""
-    if before is None:
-        return None
-    found = outbox.find(key, before)
-    if found is None:
-        abort(404)
-    return found.id
+def _find_delivery(key: EndpointKey, public_id: uuid.UUID) -> Delivery:
+    return outbox.find(key, public_id) or abort(404)
 
 
 def _is_moving(one: Delivery) -> bool:
