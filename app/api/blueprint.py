@@ -1,9 +1,11 @@
 """The blueprint of all resources, and what their views share."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from flask_smorest import Blueprint
+from marshmallow import RAISE
 
 from app.api import limits, problems
 from app.api.authentication import require_token
@@ -19,6 +21,9 @@ blueprint = Blueprint("api", __name__, url_prefix=f"{problems.ROOT}v1")
 blueprint.before_request(require_token)
 blueprint.after_request(limits.add_headers)
 problems.handle_errors(blueprint)
+
+#: Parses the query of a URL and describes it; unknown parameters are refused.
+asks = partial(blueprint.arguments, location="query", unknown=RAISE)
 
 
 def can_fail(

@@ -3,9 +3,8 @@
 from typing import Any
 
 from flask import Response, request
-from marshmallow import RAISE
 
-from app.api.blueprint import blueprint, can_fail, gives_csv
+from app.api.blueprint import asks, blueprint, can_fail, gives_csv
 from app.api.schemas import CatalogAsked, CatalogItems, CatalogPageAsked
 from app.http import downloads
 from app.http.catalog_filter import read_filter
@@ -15,7 +14,7 @@ _TAG = ["Catalog"]
 
 
 @blueprint.get("/catalog", tags=_TAG)
-@blueprint.arguments(CatalogPageAsked, location="query", unknown=RAISE)
+@asks(CatalogPageAsked)
 @blueprint.response(200, CatalogItems())
 @can_fail()
 def search_catalog(asked: dict[str, Any]) -> dict[str, Any]:
@@ -29,7 +28,7 @@ def search_catalog(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/catalog/rows.csv", tags=_TAG)
-@blueprint.arguments(CatalogAsked, location="query", unknown=RAISE)
+@asks(CatalogAsked)
 @gives_csv
 @can_fail()
 def catalog_rows(_: dict[str, Any]) -> Response:

@@ -11,16 +11,29 @@ from app.api.blueprint import blueprint, can_fail, gives_csv
 from app.api.schemas import FailedFileAsked, LeftOutAsked
 from app.http import downloads
 from app.imports.reports import progress
+from app.imports.reports.progress import ImportProgress
 
 _TAG = ["Files"]
+#: What the reference says of the files that take no options.
+_MEANINGS = {
+    "errors": "Download the report of the failed rows: line, code, columns, message, fix, and the row's values.",
+    "as-updates": "Download the rows whose listing already exists, as UPDATE rows.",
+    "remaining": "Download the rows that were not processed under their header, to be sent later.",
+    "succeeded": "Download the line, listing and outcome of each successful row.",
+    "kept": "Download the listings that an undo has kept, and why.",
+    "source": "Download the file as it was uploaded.",
+    "converted": "Download the converted file: a file from another tool in the import format.",
+}
 
 
 def _file(name: str) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
     """Register a view that answers with the file ``name`` of an import."""
 
     def register(view: Callable[..., Response]) -> Callable[..., Response]:
-        path = f"/imports/<uuid:public_id>/{name}.csv"
-        registered: Callable[..., Response] = blueprint.get(path, tags=_TAG)(gives_csv(can_fail(404)(view)))
+        path, endpoint = f"/imports/<uuid:public_id>/{name}.csv", f"{name.replace('-', '_')}_csv"
+        registered: Callable[..., Response] = blueprint.get(path, tags=_TAG, endpoint=endpoint)(
+            gives_csv(can_fail(404)(view))
+        )
         return registered
 
     return register
@@ -36,46 +49,17 @@ def failed_csv(asked: dict[str, Any], public_id: uuid.UUID) -> Response:
     return downloads.failed_rows(progress.get(seller_id(), public_id), with_reasons=asked["reasons"])
 
 
-@_file("errors")
-def errors_csv(public_id: uuid.UUID) -> Response:
-    """Download the report of the failed rows: line, code, columns, message, fix, and the row's values."""
-    return downloads.error_report(progress.get(seller_id(), public_id))
+def _add_file(name: str, send: Callable[[ImportProgress], Response]) -> None:
+    def take(public_id: uuid.UUID) -> Response:
+        return send(progress.get(seller_id(), public_id))
+
+    take.__doc__ = _MEANINGS[name]
+    _file(name)(take)
 
 
-@_file("as-updates")
-def as_updates_csv(public_id: uuid.UUID) -> Response:
-    """Download the rows whose listing already exists, as UPDATE rows."""
-    return downloads.as_updates(progress.get(seller_id(), public_id))
-
-
-@_file("remaining")
-def remaining_csv(public_id: uuid.UUID) -> Response:
-    """Download the rows that were not processed under their header, to be sent later."""
-    return downloads.remaining_rows(progress.get(seller_id(), public_id))
-
-
-@_file("succeeded")
-def succeeded_csv(public_id: uuid.UUID) -> Response:
-    """Download the line, listing and outcome of each successful row."""
-    return downloads.succeeded_rows(progress.get(seller_id(), public_id))
-
-
-@_file("kept")
-def kept_csv(public_id: uuid.UUID) -> Response:
-    """Download the listings that an undo has kept, and why."""
-    return downloads.kept_listings(progress.get(seller_id(), public_id))
-
-
-@_file("source")
-def source_csv(public_id: uuid.UUID) -> Response:
-    """Download the file as it was uploaded."""
-    return downloads.source(progress.get(seller_id(), public_id))
-
-
-@_file("converted")
-def converted_csv(public_id: uuid.UUID) -> Response:
-    """Download the converted file: a file from another tool in the import format."""
-    return downloads.converted(progress.get(seller_id(), public_id))
+_add_file("errors", downloads.error_report)
+for _name, _send in downloads.PLAIN_FILES.items():
+    _add_file(_name, _send)
 
 
 @_file("left-out")

@@ -4,21 +4,19 @@ import uuid
 from typing import Any
 
 from flask import request, url_for
-from marshmallow import RAISE
 
 from app.api.authentication import seller_id
-from app.api.blueprint import blueprint, can_fail
+from app.api.blueprint import asks, blueprint, can_fail
 from app.api.schemas import ErrorsAsked, FoundErrors, RowErrors, RowsAsked
 from app.api.serializers import show_failed_row
 from app.http.downloads import need_errors
-from app.http.error_filter import read_filter
-from app.http.row_filter import read_text
+from app.http.error_filter import read_filter, read_text
 from app.imports.reports import progress, row_errors, row_search
 from app.queries import begin_repeatable_read
 
 
 @blueprint.get("/imports/<uuid:public_id>/errors", tags=["Failed rows"])
-@blueprint.arguments(ErrorsAsked, location="query", unknown=RAISE)
+@asks(ErrorsAsked)
 @blueprint.response(200, RowErrors())
 @can_fail(404)
 def list_errors(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
@@ -41,7 +39,7 @@ def list_errors(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
 
 
 @blueprint.get("/errors", tags=["Failed rows"])
-@blueprint.arguments(RowsAsked, location="query", unknown=RAISE)
+@asks(RowsAsked)
 @blueprint.response(200, FoundErrors())
 @can_fail()
 def find_errors(asked: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +47,7 @@ def find_errors(asked: dict[str, Any]) -> dict[str, Any]:
 
     Rows of checks are left out. Listings are found by the same text with “own” and “urn”.
     """
-    text, limit = read_text(request.args).text, asked["limit"]
+    (text, _), limit = read_text(request.args), asked["limit"]
     page = row_search.find(seller_id(), text, after=asked.get("after", ""), limit=limit) if text else None
     return {
         "errors": page.rows if page else [],

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import RAISE
 
 from app.api.authentication import seller_id
-from app.api.blueprint import Created, blueprint, can_fail, creates
+from app.api.blueprint import Created, asks, blueprint, can_fail, creates
 from app.api.imports import answer_created
 from app.api.schemas import AnswerGiven, AnswerNamed, Fixing, RequestKey, RowsGiven
 from app.extensions import db
@@ -17,9 +17,8 @@ from app.http.form_fields import FormRefused
 from app.imports import commands
 from app.imports.creation import form_key_of
 from app.imports.fixes import engine, report
-from app.imports.fixes.answers import NewAnswer
 from app.imports.fixes.engine import NotOneRow
-from app.imports.fixes.report import GroupToFix, ValueToFix
+from app.imports.fixes.report import GroupToFix
 from app.imports.reports import progress, seller_file
 from app.models import Import
 
@@ -95,7 +94,7 @@ def correct_rows(given: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
 
 
 @blueprint.post("/imports/<uuid:public_id>/fix/take-back", tags=_TAG)
-@blueprint.arguments(AnswerNamed, location="query", unknown=RAISE)
+@asks(AnswerNamed)
 @blueprint.response(200, Fixing())
 @can_fail(403, 404, 409)
 def take_answer_back(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
@@ -147,20 +146,7 @@ def _show_group(group: GroupToFix, column_of_file: str) -> dict[str, Any]:
         "column": group.kind.column,
         "column_of_file": column_of_file,
         "rows": group.rows,
-        "suggestions": [_show_offer(offer.answer, offer.text) for offer in group.rules],
-        "values": [_show_value(value) for value in group.values],
+        "suggestions": [offer._replace(note="") for offer in group.rules],
+        "values": group.values,
         "more_values": max(0, group.more),
     }
-
-
-def _show_value(value: ValueToFix) -> dict[str, Any]:
-    return {
-        "value": value.value,
-        "rows": value.rows,
-        "first_line": value.line,
-        "suggestions": [_show_offer(offer.answer, offer.text, offer.note) for offer in value.offers],
-    }
-
-
-def _show_offer(answer: NewAnswer, text: str, note: str = "") -> dict[str, Any]:
-    return {**answer._asdict(), "cells": dict(answer.cells), "text": text, "note": note}

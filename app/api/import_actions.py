@@ -4,11 +4,10 @@ import uuid
 from typing import Any
 
 from flask import url_for
-from marshmallow import RAISE
 
 from app.api import limits
 from app.api.authentication import bearer, seller_id
-from app.api.blueprint import Created, blueprint, can_fail, creates
+from app.api.blueprint import Created, asks, blueprint, can_fail, creates
 from app.api.imports import answer_created
 from app.api.problems import KEY_TAKEN
 from app.api.schemas import AgainAsked, ImportInFull, KeptAsked, KeptListings, RequestKey, RetryAsked, UndoPreview
@@ -57,7 +56,7 @@ def terminate(public_id: uuid.UUID) -> dict[str, Any]:
 
 
 @blueprint.post("/imports/<uuid:public_id>/retry", tags=_TAG)
-@blueprint.arguments(RetryAsked, location="query", unknown=RAISE)
+@asks(RetryAsked)
 @creates("The import that takes them up.")
 @can_fail(403, 404, 409)
 def retry(asked: dict[str, Any], public_id: uuid.UUID) -> Created:
@@ -109,7 +108,7 @@ def undo_import(public_id: uuid.UUID) -> Created:
 
 
 @blueprint.get("/imports/<uuid:public_id>/kept", tags=_TAG)
-@blueprint.arguments(KeptAsked, location="query", unknown=RAISE)
+@asks(KeptAsked)
 @blueprint.response(200, KeptListings())
 @can_fail(404)
 def list_kept(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
@@ -125,7 +124,7 @@ def list_kept(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:
 
 
 @blueprint.post("/imports/<uuid:public_id>/again", tags=_TAG)
-@blueprint.arguments(AgainAsked, location="query", unknown=RAISE)
+@asks(AgainAsked)
 @blueprint.arguments(RequestKey, location="headers")
 @creates("The new import, or check.")
 @can_fail(403, 404, 409, refuses=[KEY_TAKEN])

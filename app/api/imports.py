@@ -5,12 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask import Response, jsonify, request, url_for
-from marshmallow import RAISE
 from werkzeug.exceptions import BadRequest, UnprocessableEntity, UnsupportedMediaType
 
 from app.api import limits
 from app.api.authentication import bearer, seller_id
-from app.api.blueprint import LOCATION, Created, blueprint, can_fail, creates
+from app.api.blueprint import LOCATION, Created, asks, blueprint, can_fail, creates
 from app.api.conversions import show
 from app.api.problems import FILE_REFUSED, KEY_TAKEN
 from app.api.schemas import (
@@ -28,7 +27,7 @@ from app.api.serializers import show_import, show_in_full
 from app.csvfile.errors import FileRejected
 from app.http.form_fields import is_on
 from app.http.multipart import FileForm
-from app.http.uploads import check_length, expect_file, pieces_of, storage_errors_as_503
+from app.http.uploads import check_length, expect_file, storage_errors_as_503
 from app.imports import commands, conversion_job, conversions, housekeeping, quotas
 from app.imports.reports import check_preview, progress
 from app.imports.reports.progress import ImportProgress
@@ -39,8 +38,6 @@ from app.statuses import ACTIVE_CONVERSION_STATUSES, ImportKind
 
 _TAG = ["Imports"]
 _READ_BYTES = 64 * 1024
-#: Form fields that must stand before the file; after it they would be read too late.
-_BEFORE_FILE = frozenset({"check", "mapping"})
 #: A foreign file of at most this many bytes is converted while its client waits.
 _CONVERTED_AT_ONCE = 1 << 20
 
@@ -73,7 +70,7 @@ _BODY = {
 
 
 @blueprint.get("/imports", tags=_TAG)
-@blueprint.arguments(ImportsAsked, location="query", unknown=RAISE)
+@asks(ImportsAsked)
 @blueprint.response(200, Imports())
 @can_fail(404)
 def list_imports(asked: dict[str, Any]) -> dict[str, Any]:
@@ -93,7 +90,7 @@ def list_imports(asked: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.post("/imports", tags=_TAG)
 @blueprint.doc(requestBody=_BODY)
-@blueprint.arguments(FileAsked, location="query", unknown=RAISE)
+@asks(FileAsked)
 @blueprint.arguments(RequestKey, location="headers")
 @creates("The new import.")
 @blueprint.alt_response(
@@ -171,11 +168,11 @@ def _open_body() -> tuple[str, Iterator[bytes], Mapping[str, str]]:
         return "", _whole_body(), {}
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType
-    body = FileForm(request, "file", fields=_BEFORE_FILE)
+    body = FileForm(request, before_file=("check", "mapping"))
     if not body.open_file():
         raise UnprocessableEntity("The form has no file. Put it into the field “file”, with a file name.")
     check_length()
-    return body.file_name, pieces_of(body, before_file=_BEFORE_FILE), body.fields
+    return body.file_name, body.pieces(), body.fields
 
 
 def _whole_body() -> Iterator[bytes]:
@@ -197,7 +194,7 @@ def show_one(public_id: uuid.UUID) -> dict[str, Any]:
 
 
 @blueprint.patch("/imports/<uuid:public_id>", tags=_TAG)
-@blueprint.arguments(ImportChange, location="query", unknown=RAISE)
+@asks(ImportChange)
 @blueprint.response(200, ImportInFull())
 @can_fail(403, 404, 409)
 def change_import(asked: dict[str, Any], public_id: uuid.UUID) -> dict[str, Any]:

@@ -3,11 +3,10 @@
 from typing import Any
 
 from flask import Response, request, url_for
-from marshmallow import RAISE
 
 from app import listings
 from app.api.authentication import seller_id
-from app.api.blueprint import blueprint, can_fail, gives_csv
+from app.api.blueprint import asks, blueprint, can_fail, gives_csv
 from app.api.schemas import Listing, ListingChange, ListingNamed, Listings, ListingsAsked, ListingsPageAsked
 from app.api.serializers import show_listing
 from app.csvfile.contract import Condition
@@ -19,7 +18,7 @@ _TAG = ["Listings"]
 
 
 @blueprint.get("/listings", tags=_TAG)
-@blueprint.arguments(ListingsPageAsked, location="query", unknown=RAISE)
+@asks(ListingsPageAsked)
 @blueprint.response(200, Listings())
 @can_fail()
 def list_listings(asked: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +38,7 @@ def list_listings(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.get("/listings/export.csv", tags=_TAG)
-@blueprint.arguments(ListingsAsked, location="query", unknown=RAISE)
+@asks(ListingsAsked)
 @gives_csv
 @can_fail()
 def export_listings(_: dict[str, Any]) -> Response:
@@ -51,7 +50,7 @@ def export_listings(_: dict[str, Any]) -> Response:
 
 
 @blueprint.post("/listings/hide", tags=_TAG)
-@blueprint.arguments(ListingNamed, location="query", unknown=RAISE)
+@asks(ListingNamed)
 @blueprint.response(200, Listing())
 @can_fail(403, 404)
 def hide_listing(asked: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +59,7 @@ def hide_listing(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.post("/listings/show", tags=_TAG)
-@blueprint.arguments(ListingNamed, location="query", unknown=RAISE)
+@asks(ListingNamed)
 @blueprint.response(200, Listing())
 @can_fail(403, 404)
 def show_listing_to_buyers(asked: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +72,7 @@ def _set_hidden(asked: dict[str, Any], *, hidden: bool) -> dict[str, Any]:
 
 
 @blueprint.post("/listings/change", tags=_TAG)
-@blueprint.arguments(ListingChange, location="query", unknown=RAISE)
+@asks(ListingChange)
 @blueprint.response(200, Listing())
 @can_fail(403, 404)
 def change_listing(asked: dict[str, Any]) -> dict[str, Any]:

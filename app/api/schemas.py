@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from marshmallow import EXCLUDE, Schema, fields
 from marshmallow.validate import Length, OneOf, Range, Regexp
@@ -10,8 +10,7 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 from app.csvfile.causes import Cause, Code
 from app.csvfile.columns import COLUMNS, FIELDS, REASON_COLUMNS
 from app.csvfile.contract import MAX_PRICE, MAX_QUANTITY, MAX_TEXT_LENGTH, MIN_PRICE, Condition
-from app.http.error_filter import MAX_BATCH, MAX_LINE, WHOLE_ROW
-from app.http.row_filter import MAX_TEXT, MIN_TEXT
+from app.http.error_filter import MAX_BATCH, MAX_LINE, MAX_TEXT, MIN_TEXT, WHOLE_ROW
 from app.import_fields import camel
 from app.imports.actions import SELLER_ACTIONS
 from app.imports.fixes.answers import FOR_GROUPS
@@ -23,6 +22,8 @@ from app.statuses import BatchStatus, ConversionStatus, ImportKind, ImportStatus
 ERRORS_IN_IMPORT = 100
 #: Maximum number of earlier imports of the same file in an answer.
 EARLIER_IN_IMPORT = 5
+
+_Field = TypeVar("_Field", bound=fields.Field[Any])
 
 
 class Answer(Schema):
@@ -42,28 +43,24 @@ class Answer(Schema):
         field_obj.required = True
 
 
-def _text(says: str, *, null: bool = False, **options: Any) -> fields.String:
-    return fields.String(allow_none=null, metadata={"description": says}, **options)
+def _described(kind: Callable[..., _Field]) -> Callable[..., _Field]:
+    """Makes fields of a kind, given what the reference says of each and whether it may be ``null``."""
+
+    def make(says: str, *, null: bool = False, **options: Any) -> _Field:
+        return kind(allow_none=null, metadata={"description": says}, **options)
+
+    return make
 
 
-def _integer(says: str, *, null: bool = False, **options: Any) -> fields.Integer:
-    return fields.Integer(allow_none=null, metadata={"description": says}, **options)
+_text = _described(fields.String)
+_integer = _described(fields.Integer)
+_flag = _described(fields.Boolean)
+_time = _described(partial(fields.DateTime, format="iso"))
+_id = _described(fields.UUID)
 
 
 def _count(says: str, **options: Any) -> fields.Integer:
     return fields.Integer(metadata={"description": says, "minimum": 0}, **options)
-
-
-def _flag(says: str, **options: Any) -> fields.Boolean:
-    return fields.Boolean(metadata={"description": says}, **options)
-
-
-def _time(says: str, *, null: bool = False) -> fields.DateTime:
-    return fields.DateTime(format="iso", allow_none=null, metadata={"description": says})
-
-
-def _id(says: str, *, null: bool = False, **options: Any) -> fields.UUID:
-    return fields.UUID(allow_none=null, metadata={"description": says}, **options)
 
 
 def _one_of(kinds: Iterable[str], says: str, *, null: bool = False, **options: Any) -> fields.String:
@@ -191,11 +188,11 @@ class RelatedImport(Answer):
 class SuggestedAnswer(Answer):
     """An answer that suggests itself; its fields but “text” and “note” can be given as they are."""
 
-    rule = _text("What it does.")
-    cause = _text("The cause of the group that it is for.")
-    column = _text("The column of the group; empty for the row as a whole.")
-    value = _text("The wrong value that it is for; null: all rows of the group.", null=True)
-    cells = _cells("The new values by column.")
+    rule = _text("What it does.", attribute="answer.rule")
+    cause = _text("The cause of the group that it is for.", attribute="answer.cause")
+    column = _text("The column of the group; empty for the row as a whole.", attribute="answer.column")
+    value = _text("The wrong value that it is for; null: all rows of the group.", null=True, attribute="answer.value")
+    cells = _cells("The new values by column.", attribute="answer.cells")
     text = _text("What it says.")
     note = _text("What distinguishes it from the others, such as number, rarity and variants of an item.")
 
@@ -205,8 +202,8 @@ class OpenValue(Answer):
 
     value = _text("The value; empty where it does not matter. Those of several columns are joined by U+001F.")
     rows = _count("Number of rows.")
-    first_line = _integer("The line of the first of them.")
-    suggestions = _list(SuggestedAnswer(), "What it probably means.")
+    first_line = _integer("The line of the first of them.", attribute="line")
+    suggestions = _list(SuggestedAnswer(), "What it probably means.", attribute="offers")
 
 
 class OpenGroup(Answer):
@@ -755,7 +752,7 @@ class ErrorsAsked(Schema):
             "pattern": "^[0-9]{1,10}(-[0-9]{1,10})?$",
         },
     )
-    text = _searched("Only rows that contain this text, in any case.", 255)
+    text = _searched("Only rows that contain this text, in any case.", MAX_TEXT)
 
 
 class KeptAsked(Schema):

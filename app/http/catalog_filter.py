@@ -4,19 +4,18 @@ from collections.abc import Mapping
 
 from app.catalog_words import split_words
 from app.csvfile.contract import MAX_ID_DIGITS, fold
-from app.http.query_filter import ParsedFilter
+from app.http.query_filter import ParsedFilter, read_texts, right_values
 from app.queries.item_search import ItemFilter
 
 #: Longer than any URN.
-_MAX_TEXT = 1_000
+_MAX_LENGTHS = dict.fromkeys(("text", "game", "set"), 1_000)
 #: Each further word costs a look-up, and hardly narrows a search.
 _MAX_WORDS = 12
 
 
 def read_filter(args: Mapping[str, str]) -> ParsedFilter[ItemFilter]:
     """Parse the search. A text may be words, the beginning of a URN, or the id of an item at another marketplace."""
-    # The database rejects a NUL, and no item contains one.
-    values = {name: args.get(name, "").replace("\0", "").strip()[:_MAX_TEXT] for name in ("text", "game", "set")}
+    values = read_texts(args, _MAX_LENGTHS)
     text = values["text"]
     words = tuple(split_words(fold(text))[:_MAX_WORDS])
     faults: dict[str, str] = {}
@@ -32,4 +31,4 @@ def read_filter(args: Mapping[str, str]) -> ParsedFilter[ItemFilter]:
         game=values["game"],
         set_name=values["set"],
     )
-    return ParsedFilter(wanted, {name: value for name, value in values.items() if value and name not in faults}, faults)
+    return ParsedFilter(wanted, right_values(values, faults), faults)

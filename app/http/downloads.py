@@ -178,6 +178,7 @@ PLAIN_FILES: dict[str, Callable[[ImportProgress], Response]] = {
     "as-updates": as_updates,
     "remaining": remaining_rows,
     "succeeded": succeeded_rows,
+    "kept": kept_listings,
     "source": source,
     "converted": converted,
 }

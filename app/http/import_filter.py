@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 
 from app.csvfile.contract import quoted
-from app.http.query_filter import ParsedFilter
+from app.http.query_filter import ParsedFilter, read_texts, right_values
 from app.queries.imports.lookups import ImportFilter
 from app.statuses import ImportKind, ImportStatus
 
 #: Longer than any file name.
-_MAX_TEXT = 255
-
+_MAX_LENGTHS = dict.fromkeys(("text", "status", "kind"), 255)
 #: What ``status`` may say beside a status: what a seller has to do something about.
 _ATTENTION = "attention"
 _STATUSES = {status.value.lower(): status for status in ImportStatus}
@@ -18,9 +17,7 @@ _KINDS = {"imports": ImportKind.IMPORT, "checks": ImportKind.CHECK, "undos": Imp
 
 def read_filter(args: Mapping[str, str]) -> ParsedFilter[ImportFilter]:
     """Parse the filter. Invalid fields are ignored, and reported as faults."""
-    # The database rejects a NUL, and no name contains one.
-    texts = {name: args.get(name, "").replace("\0", "").strip() for name in ("text", "status", "kind")}
-    texts["text"] = texts["text"][:_MAX_TEXT]
+    texts = read_texts(args, _MAX_LENGTHS)
     status, kind = texts["status"].lower(), texts["kind"].lower()
     faults: dict[str, str] = {}
     if status and status != _ATTENTION and status not in _STATUSES:
@@ -33,5 +30,4 @@ def read_filter(args: Mapping[str, str]) -> ParsedFilter[ImportFilter]:
         kind=_KINDS.get(kind),
         needs_attention=status == _ATTENTION,
     )
-    values = {"text": texts["text"], "status": status, "kind": kind}
-    return ParsedFilter(wanted, {name: value for name, value in values.items() if value and name not in faults}, faults)
+    return ParsedFilter(wanted, right_values({**texts, "status": status, "kind": kind}, faults), faults)

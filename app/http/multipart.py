@@ -13,23 +13,25 @@ _READ_BYTES = 64 * 1024
 #: the boundaries.
 _MAX_AROUND_FILE_BYTES = 128 * 1024
 _MAX_PARTS = 20
+_FILE = "file"
 
 
 class FileForm:
-    """The multipart body of ``request``, whose one file is in the field ``file_field``.
+    """The multipart body of ``request``, whose one file is in the field “file”.
 
-    It is read up to its closing boundary. Besides the file it may have each of ``fields`` once, and nothing else: a
-    misspelt field must not be ignored silently.
+    It is read up to its closing boundary. Besides the file it may have each of the fields once, and nothing else: a
+    misspelt field must not be ignored silently. Those of ``before_file`` decide what is done with the file, and behind
+    it would be read too late.
     """
 
-    def __init__(self, request: Request, file_field: str, *, fields: Collection[str]) -> None:
+    def __init__(self, request: Request, *, before_file: Collection[str] = (), anywhere: Collection[str] = ()) -> None:
         boundary = request.mimetype_params.get("boundary", "")
         if request.mimetype != "multipart/form-data" or not boundary:
             raise BadRequest("The request is not a form with a file in it.")
         self._stream = request.stream
         self._decoder = MultipartDecoder(boundary.encode(), max_parts=_MAX_PARTS)
-        self._file_field = file_field
-        self._known = fields
+        self._before_file = before_file
+        self._known = {*before_file, *anywhere}
         self._events = self._read_events()
         #: Number of bytes read that do not belong to the file.
         self._around_file = 0
@@ -45,7 +47,7 @@ class FileForm:
         Raises BadRequest, RequestEntityTooLarge, and FormRefused for a field that the form must not have.
         """
         for event in self._events:
-            if isinstance(event, File) and event.name == self._file_field and event.filename:
+            if isinstance(event, File) and event.name == _FILE and event.filename:
                 self.file_name = event.filename
                 self._has_file = True
                 return True
@@ -86,18 +88,21 @@ class FileForm:
 
     def _refuse_unknown(self, event: Field | File) -> None:
         name = event.name or ""
-        if isinstance(event, File) and name == self._file_field:
+        if isinstance(event, File) and name == _FILE:
             if self._has_file:
                 raise FormRefused(name, f"It has a second file, “{event.filename}”. Send one file at a time.")
             # A browser sends a part with an empty file name if no file was chosen.
             return
-        if isinstance(event, Field) and name == self._file_field:
+        if isinstance(event, Field) and name == _FILE:
             raise FormRefused(name, "It has no file name. Send it as a file, with its name.")
         if name not in self._known or isinstance(event, File):
             known = ", ".join(sorted(self._known))
-            raise FormRefused(name, f"Unknown field. Besides the file (“{self._file_field}”) the form takes: {known}.")
+            raise FormRefused(name, f"Unknown field. Besides the file (“{_FILE}”) the form takes: {known}.")
         if name in self.fields:
             raise FormRefused(name, "The form has it twice. Send it once.")
+        if self._has_file and name in self._before_file:
+            # Above all, a file that was only to be checked must not be imported.
+            raise BadRequest(f"The form has {name} after the file. Put it before the file.")
 
     def _read_events(self) -> Iterator[Event]:
         try:

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import Flask, current_app, request
-from werkzeug.exceptions import BadRequest, ClientDisconnected, RequestTimeout, ServiceUnavailable
+from werkzeug.exceptions import ClientDisconnected, RequestTimeout, ServiceUnavailable
 
 from app.config import current_settings
 from app.csvfile.errors import FileTooLarge
 from app.extensions import db
-from app.http.multipart import FileForm
 
 #: Room for the form around the file, in bytes.
 _FORM_BYTES = 1 << 20
@@ -45,19 +44,6 @@ def check_length() -> None:
     settings = current_settings()
     if (request.content_length or 0) > settings.max_upload_bytes + _FORM_BYTES:
         raise FileTooLarge.beyond(settings.max_upload_bytes)
-
-
-def pieces_of(body: FileForm, *, before_file: frozenset[str]) -> Iterator[bytes]:
-    """The bytes of the file in a form. Raises BadRequest where a field of ``before_file`` stands after it.
-
-    Such a field decides what is done with the file, and would be read too late.
-    """
-    in_time = body.fields.keys() & before_file
-    yield from body.pieces()
-    late = (body.fields.keys() & before_file) - in_time
-    if late:
-        # Above all, a file that was only to be checked must not be imported.
-        raise BadRequest(f"The form has {' and '.join(sorted(late))} after the file. Put it before the file.")
 
 
 @contextmanager

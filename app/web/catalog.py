@@ -9,6 +9,7 @@ from werkzeug.exceptions import BadRequest
 from app.csvfile.write import csv_lines
 from app.http import downloads
 from app.http.catalog_filter import read_filter
+from app.http.query_filter import read_page
 from app.queries import item_search
 from app.queries.listings import search as listing_search
 from app.web.session import require_seller, seller_id
@@ -27,8 +28,7 @@ _MOST_SETS = 400
 def index() -> ResponseReturnValue:
     """The items that match, or the sets of the catalog. ``page`` counts from 1."""
     asked = read_filter(request.args)
-    number = request.args.get("page", "")
-    page = int(number) if number.isascii() and number.isdigit() and 0 < len(number) < 5 else 1
+    page = read_page(request.args)
     found = item_search.find(asked.wanted, limit=_MOST_FOUND + 1)
     shown = found[:_MOST_FOUND][(page - 1) * _PAGE_SIZE : page * _PAGE_SIZE]
     cells = {item.id: downloads.create_row(item) for item in shown}

@@ -2,14 +2,14 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.http import downloads
-from app.http.error_filter import names_group, read_filter
+from app.http.error_filter import names_group, read_filter, read_line
 from app.http.form_fields import is_on
 from app.http.query_filter import ParsedFilter
 from app.humanize import say_time_left
@@ -59,8 +59,6 @@ _NONE_KEPT = kept_listings.Page([], "")
 _MOST_COUNTED = 100_000
 #: Final statuses come first, as in a progress bar.
 _BATCH_ORDER = ("completed", "with-failed", "given-up", "running", "paused", "queued", "terminated")
-#: No line is higher, and the database cannot be asked for one.
-_MAX_LINE = 2**31 - 1
 
 
 @blueprint.get("")
@@ -118,7 +116,7 @@ def errors(public_id: uuid.UUID) -> ResponseReturnValue:
     """
     one = progress.get(seller_id(), public_id)
     asked = read_filter(request.args)
-    after = min(max(request.args.get("after", default=0, type=int), 0), _MAX_LINE)
+    after = read_line(request.args, "after")
     groups = error_groups.list_all(one.key)
     columns = {group.kind.column: group.column for group in row_errors.outline_groups(one, groups)}
     # The page begins with the groups that are shown whole: all, or those of one cause. Later pages have only rows.
@@ -170,17 +168,13 @@ def left_out_csv(public_id: uuid.UUID) -> ResponseReturnValue:
     return downloads.left_out_rows(progress.get(seller_id(), public_id), added=is_on(request.args, "added"))
 
 
-def _add_file(name: str, send: Callable[[ImportProgress], Response]) -> None:
-    """Serve the file ``name`` of an import."""
-
-    def take(public_id: uuid.UUID) -> Response:
-        return send(progress.get(seller_id(), public_id))
-
-    blueprint.add_url_rule(f"/{name}.csv", f"{name.replace('-', '_')}_csv", take)
+def plain_file(public_id: uuid.UUID, name: str) -> ResponseReturnValue:
+    """A file about the import that takes no options."""
+    return downloads.PLAIN_FILES[name](progress.get(seller_id(), public_id))
 
 
-for _name, _send in downloads.PLAIN_FILES.items():
-    _add_file(_name, _send)
+for _name in downloads.PLAIN_FILES:
+    blueprint.add_url_rule(f"/{_name}.csv", f"{_name.replace('-', '_')}_csv", plain_file, defaults={"name": _name})
 
 
 def _chips(one: ImportProgress, asked: ParsedFilter[ErrorFilter], columns: Mapping[str, str]) -> list[tuple[str, str]]:

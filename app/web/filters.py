@@ -49,14 +49,11 @@ UNDONE_LABEL = Label("Undone", "quiet", "undo")
 #: Shown instead of FAILED where ``all_dealt_with``, and beside any other status that its seller has marked so.
 DEALT_WITH_LABEL = Label("Dealt with", "quiet", "check")
 
-CODE_LABELS: dict[Code, Label] = {
+CODE_LABELS: dict[int, Label] = {
     Code.INVALID: Label("Invalid", "danger", "alert"),
     Code.NOT_FOUND: Label("Not found", "warning", "search"),
     Code.CONFLICT: Label("Conflict", "moving", "copy"),
 }
-
-VISIBLE_LABEL = Label("Visible", "success", "eye")
-HIDDEN_LABEL = Label("Hidden", "quiet", "eye-off")
 
 #: Macros of templates whose output depends on their arguments alone are remembered, each for as many calls: a page that
 #: is polled mostly shows what it did a second before.
@@ -73,6 +70,7 @@ def init_app(app: Flask) -> None:
         money=format_money,
         condition=format_condition,
         file_size=format_file_size,
+        counted=counted,
         iso=format_iso,
         moment=format_moment,
         seconds=format_seconds,
@@ -139,12 +137,12 @@ def batch_label(batch: BatchProgress | BatchSeen) -> Label:
 
 def code_label(code: int) -> Label:
     """The label of a row error's code."""
-    return CODE_LABELS[Code(code)]
+    return CODE_LABELS[code]
 
 
 def visibility_label(*, hidden: bool) -> Label:
     """The label that tells whether buyers see a listing."""
-    return HIDDEN_LABEL if hidden else VISIBLE_LABEL
+    return Label("Hidden", "quiet", "eye-off") if hidden else Label("Visible", "success", "eye")
 
 
 def format_number(number: int) -> str:
@@ -166,10 +164,9 @@ def format_file_size(size: int) -> str:
     """A number of bytes in a suitable unit."""
     if size < 1_000:
         return f"{size} bytes"
-    for unit in ("kB", "MB"):
-        size_in_unit = size / (1_000 if unit == "kB" else 1_000_000)
-        if size_in_unit < 999.95:
-            return f"{size_in_unit:.1f} {unit}"
+    for unit, in_bytes in (("kB", 1_000), ("MB", 1_000_000)):
+        if size < 999.95 * in_bytes:
+            return f"{size / in_bytes:.1f} {unit}"
     return f"{size / 1_000_000_000:.2f} GB"
 
 

@@ -16,6 +16,7 @@ from app.csvfile.columns import COLUMNS, TEXT_LIMITS
 from app.extensions import db
 from app.http import answers
 from app.http.answers import AnswerRefused
+from app.http.error_filter import MAX_LINE, read_line
 from app.http.form_fields import read_form_key
 from app.humanize import counted
 from app.imports import commands
@@ -41,7 +42,6 @@ _ROWS = 10
 #: The buttons for all groups: accept every value that can mean only one thing, accept those that have one suggestion
 #: too, and leave out what is still open.
 _SURE, _SUGGESTED, _REST = "sure", "suggested", "rest"
-_MAX_LINE = 2**31 - 1
 
 
 @blueprint.get("")
@@ -62,12 +62,14 @@ def show(public_id: uuid.UUID) -> ResponseReturnValue:
 def _groups_page(one: ImportProgress, kind: ErrorKind | None, *, fault: str = "") -> Response:
     """The page of the groups; after a ``fault``, with what was typed."""
     before = request.args.get("before", type=int)
-    before = min(before, _MAX_LINE) if before is not None else None
+    before = min(before, MAX_LINE) if before is not None else None
     to_fix = report.show(one, kind=kind, before=before)
     shown: dict[str, Any] = {"before": before, "left-out": request.args.get("left-out"), **_as_arguments(kind)}
     # Where very many rows are dealt with, all of them would have to be looked through: only on request.
     shows_left_out = to_fix.standing.left_out and ("left-out" in request.args or to_fix.standing.is_small)
-    left_out, more_left_out = report.list_left_out(one, _read_line("left-out")) if shows_left_out else ([], 0)
+    left_out, more_left_out = (
+        report.list_left_out(one, read_line(request.args, "left-out")) if shows_left_out else ([], 0)
+    )
     return render_live(
         "fixes/show.html",
         "fixes/_live.html",
@@ -105,29 +107,29 @@ def answer(public_id: uuid.UUID) -> ResponseReturnValue:
 
     The page again with what was typed if any of it cannot be applied; then nothing is.
     """
-    one = _get(public_id)
-    before = progress.get(seller_id(), public_id).fixed
-    groups = corrections.list_groups(_key(public_id))
+    seen = progress.get(seller_id(), public_id)
+    one = _load(seen.key)
+    groups = corrections.list_groups(seen.key)
     pressed = request.form.get("press")
     try:
-        given = [*_read_typed()], [*_read_pressed(public_id)]
+        given = [*_read_typed()], [*_read_pressed(seen)]
         edited = _read_rows()
         engine.check_cells(one, edited)
-        since = corrections.get(_key(public_id)).answers + 1
+        since = corrections.get(seen.key).answers + 1
         for answer in engine.in_order(*given):
-            engine.give(_get(public_id), answer)
+            engine.give(one, answer)
         if edited:
-            engine.give_cells(_get(public_id), edited)
+            engine.give_cells(one, edited)
         if pressed == _REST:
             cells = {REASON: _read_reason(), SINCE: str(since)}
-            engine.give(_get(public_id), NewAnswer(Rule.LEAVE_REST, cells=cells))
+            engine.give(one, NewAnswer(Rule.LEAVE_REST, cells=cells))
     except (AnswerRefused, NotOneRow, engine.Busy) as refused:
         return _groups_page(progress.get(seller_id(), public_id), _read_kind(), fault=str(refused)), 422
     now = progress.get(seller_id(), public_id).fixed
-    _tell(before, now, len(edited) + sum(map(len, given)) + (pressed == _REST))
+    _tell(seen.fixed, now, len(edited) + sum(map(len, given)) + (pressed == _REST))
     last = None if pressed in {_SURE, _SUGGESTED, _REST} else next(reversed([*chain(*given)]), None)
     place = ErrorKind(Cause.by_slug(last.cause), last.column) if last else None
-    anchor = _find_place(_key(public_id), groups, place)
+    anchor = _find_place(seen.key, groups, place)
     return redirect(url_for("fixes.show", public_id=public_id, _anchor=anchor, **_as_arguments(_read_kind())), 303)
 
 
@@ -148,32 +150,27 @@ def rows(public_id: uuid.UUID) -> ResponseReturnValue:
     one = progress.get(seller_id(), public_id)
     if not progress.get_related(one).can_fix(one):
         return _nothing(one)
-    kind = _read_kind()
-    after = _read_line("after")
-    shown, goes_on = report.list_rows(one, kind=kind, after_line=after, limit=_ROWS)
-    return _rows_page(one, kind, after, shown, goes_on)
+    return _rows_page(one, _read_kind(), read_line(request.args, "after"))
 
 
 @blueprint.post("/rows")
 def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
     """Save the rows of a page of cells; 303 to the next open rows, or the page again with what was typed."""
-    one = _get(public_id)
-    before = progress.get(seller_id(), public_id).fixed
+    seen = progress.get(seller_id(), public_id)
+    one = _load(seen.key)
     kind = _read_kind()
-    after = _read_line("after")
+    after = read_line(request.args, "after")
     try:
         edited = _read_rows()
         if edited:
             engine.give_cells(one, edited)
-        lines = _read_left_out()
+        lines = _as_lines(request.form.getlist("leave-out"))
         if lines:
             engine.leave_out(one, lines, _read_reason())
     except (AnswerRefused, NotOneRow, engine.Busy) as refused:
-        one_again = progress.get(seller_id(), public_id)
-        shown, goes_on = report.list_rows(one_again, kind=kind, after_line=after, limit=_ROWS)
-        return _rows_page(one_again, kind, after, shown, goes_on, fault=str(refused)), 422
+        return _rows_page(progress.get(seller_id(), public_id), kind, after, fault=str(refused)), 422
     now = progress.get(seller_id(), public_id)
-    _tell(before, now.fixed, len(edited) + len(lines))
+    _tell(seen.fixed, now.fixed, len(edited) + len(lines))
     if not report.list_rows(now, kind=kind, after_line=after, limit=1)[0]:
         return redirect(url_for("fixes.show", public_id=public_id), 303)
     # Rows that are still wrong come again, with what is wrong now.
@@ -183,13 +180,13 @@ def save_rows(public_id: uuid.UUID) -> ResponseReturnValue:
 @blueprint.post("/take-back")
 def take_back(public_id: uuid.UUID) -> ResponseReturnValue:
     """Take an answer back (``number``), or single rows (``lines``); 303 to the groups."""
-    one = _get(public_id)
+    key = progress.get(seller_id(), public_id).key
     number = request.form.get("number", default=0, type=int)
     lines = _as_lines(request.form.get("lines", "").split())
-    if not 0 < number < _MAX_LINE and not lines:
+    if not 0 < number < MAX_LINE and not lines:
         raise BadRequest("The request does not say which answer or which rows to take back.")
-    before = corrections.get(_key(public_id))
-    if engine.take_back(one, number, lines=lines).version == before.version:
+    before = corrections.get(key)
+    if engine.take_back(_load(key), number, lines=lines).version == before.version:
         flash("Nothing was taken back: its rows have been imported, answered again or taken back since.", "info")
     else:
         flash("Taken back: to be fixed again, as uploaded.", "success")
@@ -200,18 +197,13 @@ def take_back(public_id: uuid.UUID) -> ResponseReturnValue:
 def import_corrected(public_id: uuid.UUID) -> ResponseReturnValue:
     """Import the corrected rows; 303 to the import."""
     # Another seller's import is not found, whatever else is wrong with the request.
-    _key(public_id)
+    progress.get(seller_id(), public_id)
     made = commands.import_corrected(seller_id(), public_id, form_key=read_form_key(request.form))
     return redirect(url_for("details.show", public_id=made.public_id), 303)
 
 
-def _get(public_id: uuid.UUID) -> Import:
-    key = _key(public_id)
+def _load(key: ImportKey) -> Import:
     return db.session.get_one(Import, tuple(key), populate_existing=True)
-
-
-def _key(public_id: uuid.UUID) -> ImportKey:
-    return progress.get(seller_id(), public_id).key
 
 
 def _nothing(one: ImportProgress) -> ResponseReturnValue:
@@ -243,26 +235,31 @@ def _as_arguments(kind: ErrorKind | None) -> dict[str, Any]:
     return {"cause": kind.cause.slug, "column": kind.column} if kind else {}
 
 
+def _read_changed(kind: str, plain: Callable[[str], str]) -> Iterator[tuple[str, str, str]]:
+    """Number, column and text of the fields of a ``kind`` that say something else than before, made ``plain``."""
+    for name, text in request.form.items():
+        of_kind, _, rest = name.partition("-")
+        if of_kind == kind and plain(text) != plain(request.form.get(f"was-{rest}", "")):
+            number, _, column = rest.partition("-")
+            yield number, column, plain(text)
+
+
 def _read_typed() -> Iterator[NewAnswer]:
     """What was typed and chosen, value by value."""
-    form = request.form
     typed: defaultdict[str, dict[str, str]] = defaultdict(dict)
-    for name, text in form.items():
-        kind, _, rest = name.partition("-")
-        number, _, column = rest.partition("-")
-        if kind == "to" and text.strip() != form.get(f"was-{rest}", "").strip():
-            typed[number][column] = text.strip()
+    for number, column, text in _read_changed("to", str.strip):
+        typed[number][column] = text
     for number, cells in typed.items():
-        meant = answers.read_text(form.get(f"of-{number}", ""))
+        meant = answers.read_text(request.form.get(f"of-{number}", ""))
         yield meant._replace(rule=Rule.SET, cells=answers.read_cells(cells))
-    yield from (answers.read_text(text) for name, text in form.items() if name.startswith("pick-"))
+    yield from (answers.read_text(text) for name, text in request.form.items() if name.startswith("pick-"))
 
 
-def _read_pressed(public_id: uuid.UUID) -> Iterator[NewAnswer]:
+def _read_pressed(one: ImportProgress) -> Iterator[NewAnswer]:
     """The answer of the button that was pressed, or the answers of one for all groups."""
     pressed = request.form.get("press", "")
     if pressed in {_SURE, _SUGGESTED}:
-        to_fix = report.show(progress.get(seller_id(), public_id))
+        to_fix = report.show(one)
         yield from to_fix.sure
         yield from to_fix.suggested if pressed == _SUGGESTED else ()
     elif pressed and pressed != _REST:
@@ -279,43 +276,23 @@ def _read_reason() -> str:
 
 def _read_rows() -> dict[int, str | Mapping[str, str]]:
     """The rows of a page of cells that were changed."""
-    form = request.form
     edited: dict[int, str | Mapping[str, str]] = {}
     cells: defaultdict[int, dict[str, str]] = defaultdict(dict)
-    for name, text in form.items():
-        kind, _, rest = name.partition("-")
-        line, _, column = rest.partition("-")
-        same = text.replace("\r\n", "\n") == form.get(f"was-{rest}", "").replace("\r\n", "\n")
-        if kind != "cell" or same or not line.isdecimal() or len(line) > 9:
-            continue
-        if column:
-            cells[int(line)][column] = text
-        else:
-            edited[int(line)] = text.replace("\r\n", "\n")
+    for line, column, text in _read_changed("cell", lambda text: text.replace("\r\n", "\n")):
+        for number in _as_lines([line]):
+            if column:
+                cells[number][column] = text
+            else:
+                edited[number] = text
     return edited | {line: answers.read_cells(each) for line, each in cells.items()}
-
-
-def _read_left_out() -> list[int]:
-    return _as_lines(request.form.getlist("leave-out"))
 
 
 def _as_lines(texts: Iterable[str]) -> list[int]:
     return [int(text) for text in texts if text.isdecimal() and len(text) < 10]
 
 
-def _read_line(name: str) -> int:
-    """The line below which rows are shown."""
-    return min(max(request.args.get(name, default=0, type=int), 0), _MAX_LINE)
-
-
-def _rows_page(
-    one: ImportProgress,
-    kind: ErrorKind | None,
-    after: int,
-    shown: list[report.RowToFix],
-    goes_on: bool,
-    fault: str = "",
-) -> str:
+def _rows_page(one: ImportProgress, kind: ErrorKind | None, after: int, fault: str = "") -> str:
+    shown, goes_on = report.list_rows(one, kind=kind, after_line=after, limit=_ROWS)
     parent = progress.get_related(one).parent
     return render_template(
         "fixes/rows.html",

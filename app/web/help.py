@@ -17,7 +17,7 @@ from app.csvfile.visible import visible
 from app.demo import sample
 from app.http import downloads
 from app.http.form_fields import is_on
-from app.imports.foreign.recognised import formats
+from app.web.match.steps import format_names
 
 blueprint = Blueprint("help", __name__)
 
@@ -56,8 +56,7 @@ def errors() -> ResponseReturnValue:
 @blueprint.get("/help/matching")
 def matching() -> ResponseReturnValue:
     """How a file from another tool becomes listings, and the formats that are recognised."""
-    names = sorted({one.name for one in formats()}, key=str.casefold)
-    return render_template("help/matching.html", formats=names)
+    return render_template("help/matching.html", formats=format_names())
 
 
 @blueprint.get("/imports/template.csv")

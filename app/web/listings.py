@@ -16,10 +16,10 @@ from app.imports.errors import ImportNotFound
 from app.imports.reports import progress
 from app.imports.reports.progress import ImportProgress
 from app.listings import Edit, ListingNotFound, Page
-from app.queries.listings.search import LOW_QUANTITY, ListingFilter, Order, Stock
+from app.queries.listings.search import LOW_QUANTITY, ListingFilter, Order
 from app.web.filters import format_condition
 from app.web.listing_edits import Entered, read_form, write_pounds
-from app.web.session import local_path, require_seller, seller_id
+from app.web.session import next_path, require_seller, seller_id
 
 blueprint = Blueprint("listings", __name__, url_prefix="/listings")
 blueprint.before_request(require_seller)
@@ -66,8 +66,7 @@ def _show(args: Mapping[str, str], entered: Entered | None = None) -> str:
         # It takes as long as the search, and is shown only beside listings.
         count=listings.count(seller_id(), asked.wanted) if page.listings else None,
         imported=_find_import(asked.wanted),
-        conditions=list(Condition),
-        stocks=list(Stock),
+        conditions=[(condition.name, format_condition(condition)) for condition in Condition],
         order=order,
         orders=_ORDERS,
         here=here,
@@ -96,7 +95,7 @@ def change() -> ResponseReturnValue:
         entered = read_form(request.form)
     except (KeyError, ValueError) as error:
         raise BadRequest("The form is incomplete. Open My Listings again.") from error
-    back = local_path(request.form.get("next")) or url_for("listings.index")
+    back = next_path(url_for("listings.index"))
     action = request.form.get("action", "")
     if action in {"set", "hide", "show"} and not any(row.is_selected for row in entered.rows):
         entered.faults[None, "selected"] = "Select at least one listing."
@@ -128,7 +127,7 @@ def set_hidden(hidden: bool) -> ResponseReturnValue:
         raise NotFound("You have no such listing.") from error
     what = ", ".join(filter(None, (changed.name, format_condition(changed.condition).lower(), changed.variants)))
     flash(f"{what}: {'hidden from buyers' if hidden else 'shown to buyers'}.", "success")
-    return redirect(local_path(request.form.get("next")) or url_for("listings.index"), 303)
+    return redirect(next_path(url_for("listings.index")), 303)
 
 
 @blueprint.get("/export.csv")

@@ -4,7 +4,7 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app import listings
-from app.http.row_filter import read_text
+from app.http.error_filter import read_text
 from app.imports.reports import row_search
 from app.web.session import require_seller, seller_id
 

@@ -8,7 +8,6 @@ from flask.typing import ResponseReturnValue
 
 from app.csvfile.columns import FIELDS, Column, as_cell
 from app.csvfile.contract import Condition
-from app.http import downloads
 from app.imports import undo
 from app.imports.errors import TransitionRefused
 from app.imports.reports import kept_listings, progress
@@ -63,12 +62,6 @@ def kept(public_id: uuid.UUID) -> ResponseReturnValue:
     one = progress.get(seller_id(), public_id)
     page = kept_listings.list_page(one.key, limit=_PAGE_SIZE, after=request.args.get("after", ""))
     return render_template("undo/kept.html", one=one, page=page)
-
-
-@blueprint.get("/kept.csv")
-def kept_csv(public_id: uuid.UUID) -> ResponseReturnValue:
-    """The same as a file."""
-    return downloads.kept_listings(progress.get(seller_id(), public_id))
 
 
 def _show(examples: Iterable[Example]) -> list[ChangeShown]:

@@ -13,23 +13,20 @@ from app.csvfile.errors import FileRejected, ForeignFile, round_size_down
 from app.demo import sample
 from app.extensions import csrf
 from app.http.form_fields import is_on, read_form_key
-from app.http.multipart import FileForm
-from app.http.uploads import check_length, expect_file, storage_errors_as_503
-from app.imports import commands, match_flow, quotas
+from app.imports import commands, match_flow
 from app.imports.creation import plain_name
 from app.imports.errors import ImportedBefore
 from app.imports.foreign.reading import NotStock
 from app.imports.reports import progress
 from app.statuses import ImportKind
-from app.web.file_posts import PLAIN, check_csrf, checked_pieces, csrf_token, is_script, refuse, status_of
+from app.web import file_posts
+from app.web.file_posts import PLAIN, is_script, lead_on, refuse, status_of
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("upload", __name__, url_prefix="/imports/upload")
 blueprint.before_request(require_seller)
 
-#: Form fields that must stand before the file; after it they would be read too late.
-_BEFORE_FILE = frozenset({"check", "again", "form_key"})
-_FIELDS = _BEFORE_FILE | {"csrf_token"}
+_BEFORE_FILE = ("check", "again", "form_key")
 #: Tells the script of a refused file whose columns can be matched: OFFERED, or SAVED if that asks nothing.
 _MATCH_HEADER, _OFFERED, _SAVED = "Sluice-Match", "offered", "saved"
 
@@ -47,29 +44,17 @@ def receive() -> ResponseReturnValue:
 
     Beside the file the form has ``form_key``, so that it creates one import however often it is sent; ``check``, for a
     check, which may also stand in the address; and ``again``, for scripts, which imports a file that was imported
-    before without asking. All three stand before the file. A script gets 201, or 409 if the seller has to be asked
-    first, with the address in Location, and an error as plain text.
-
-    Flask-WTF would read the whole body to find the CSRF token, so the view checks it itself: before the file if the
-    form has it there, and in any case before anything is stored.
+    before without asking. A script gets 201, or 409 if the seller has to be asked first, with the address in Location,
+    and an error as plain text.
     """
     by = seller_id()
-    expect_file()
-    body = FileForm(request, "file", fields=_FIELDS)
     try:
-        with storage_errors_as_503(), quotas.one_of_few(by) as counted:
-            has_file = body.open_file()
+        with file_posts.receive(by, before_file=_BEFORE_FILE, missing="Choose a CSV file first.") as (body, pieces):
             is_check = is_on({**request.args, **body.fields}, "check")
-            if not has_file:
-                check_csrf(body)
-                return _render("Choose a CSV file first."), 422
-            check_length()
-            if csrf_token(body):
-                check_csrf(body)
             created = commands.upload(
                 by,
                 body.file_name,
-                counted(checked_pieces(body, before_file=_BEFORE_FILE)),
+                pieces,
                 kind=ImportKind.of_switch(check=is_check),
                 form_key=read_form_key(body.fields),
                 refuse_repeated=not is_check and not is_on(body.fields, "again"),
@@ -85,11 +70,8 @@ def receive() -> ResponseReturnValue:
         if is_script():
             return Response("You have already imported this file.", 409, {"Location": question}, content_type=PLAIN)
         return redirect(question, 303)
-    place = url_for("details.show", public_id=created.public_id)
-    if not is_script():
-        return redirect(place, 303)
     told = f"Uploaded {created.file_name}. {'Check' if is_check else 'Import'} started."
-    return Response(told, 201, {"Location": place}, content_type=PLAIN)
+    return lead_on(url_for("details.show", public_id=created.public_id), told)
 
 
 @blueprint.post("/look")

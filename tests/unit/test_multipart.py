@@ -39,7 +39,7 @@ def form_of(stream: Endless | io.BytesIO) -> FileForm:
     request = Request({**EnvironBuilder(method="POST").get_environ(), **body})
     request.environ.pop("CONTENT_LENGTH", None)
     request.max_content_length = 1 << 40
-    return FileForm(request, "file", fields=FIELDS)
+    return FileForm(request, anywhere=FIELDS)
 
 
 def read(form: FileForm) -> bytes:

@@ -1,7 +1,7 @@
 """The last step: what would be imported, and what would not."""
 
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from app.csvfile.columns import COLUMNS, VALUES, Column
@@ -58,25 +58,12 @@ class Offered(NamedTuple):
     texts: list[tuple[str, str]]
 
 
-class Shown(NamedTuple):
-    """A row before and after."""
-
-    outcome: str
-    line: int
-    #: The cells of the columns that are used.
-    before: list[tuple[str, str]]
-    #: Why it is no row of its own.
-    sentence: str
-    #: What it becomes: None if it becomes no row.
-    after: Offered | None
-
-
 def context(one: Conversion) -> dict[str, Any]:
     """What a conversion came to."""
     asked = match_flow.asked_in(one)
     mapping = mapping_of(one)
-    findings = (one.scan or {}).get("findings", {})
     is_done = one.status == ConversionStatus.CONVERTED
+    findings = (one.scan or {}).get("findings", {}) if is_done else {}
     used = conversions.find_import(one) if one.used_at else None
     used_by = progress.get(one.seller_id, used.public_id) if used else None
     bound = Bound(mapping, mapping.columns)
@@ -103,10 +90,10 @@ def context(one: Conversion) -> dict[str, Any]:
             if source.confirm
         ],
         "left_out": _left_out(one, asked) if is_done else [],
-        "repriced": findings.get("repriced", 0) if is_done else 0,
-        "sold_out": findings.get("sold_out", 0) if is_done else 0,
-        "finishes": findings.get("finishes", {}) if is_done else {},
-        "examples": _examples(one, examples_of(findings)) if is_done else [],
+        "repriced": findings.get("repriced", 0),
+        "sold_out": findings.get("sold_out", 0),
+        "finishes": findings.get("finishes", {}),
+        "examples": [*_examples(one, examples_of(findings))] if is_done else [],
         "saved": [saved.name for saved in mappings.list_saved(one.seller_id)],
         "used_by": used_by,
         "is_imported": used_by is not None and not used_by.is_check,
@@ -165,10 +152,12 @@ def _left_out(one: Conversion, asked: Sequence[OpenQuestion]) -> list[tuple[str,
     return [(of_many(slug), rows) for slug, rows in reasons if slug not in is_open]
 
 
-def _examples(one: Conversion, examples: Sequence[Example]) -> list[Shown]:
-    """The rows of every kind, as far as the file is still there."""
+def _examples(
+    one: Conversion, examples: Sequence[Example]
+) -> Iterator[tuple[Example, list[tuple[str, str]], Offered | None]]:
+    """The rows of every kind, as far as the file is still there: the cells that are used, and what they become."""
     if one.source_removed_at is not None or one.text_key is None:
-        return []
+        return
     reading = text_reading(conversions.reading_of(one))
     mapping = mapping_of(one)
     used = {at for at, fields in enumerate(fields_of(mapping, reading.columns)) if fields} | _deciding(mapping, reading)
@@ -176,17 +165,15 @@ def _examples(one: Conversion, examples: Sequence[Example]) -> list[Shown]:
     items = {item.urn: item for item in items_by_set.find_by_urns({row[Column.URN] for row in rows if row})}
     keys = [_key(row, items) for row in rows]
     had = {} if one.used_at else listings.find(one.seller_id, {key for key in keys if key})
-    shown: list[Shown] = []
     for example, row, key in zip(examples, rows, keys, strict=True):
-        cells = _cells(b"".join(_range(one.text_key, example.start, example.start + example.length)), reading)
+        cells = _read_cells(one.text_key, example, reading)
         before = [
             (name, cell)
             for at, (name, cell) in enumerate(zip(reading.columns, cells, strict=False))
             if cell.strip() and (at in used or not used)
         ]
         after = _offered(row, items.get(row[Column.URN]), had.get(key) if key else None) if row else None
-        shown.append(Shown(example.outcome.word, example.line, before, example.sentence, after))
-    return shown
+        yield example, before, after
 
 
 def _key(row: Map[str, str], items: Map[str, NamedItem]) -> ListingKey | None:
@@ -221,10 +208,7 @@ def _say_change(row: Map[str, str], listing: StoredListing | None) -> str:
     return f"Changes a listing you have, now with {has}"
 
 
-def _range(key: str, begin: int, end: int) -> list[bytes]:
-    return [current_storage().read(key, begin, end)] if end > begin else []
-
-
-def _cells(data: bytes, reading: Reading) -> list[str]:
+def _read_cells(key: str, example: Example, reading: Reading) -> Sequence[str]:
+    data = current_storage().read(key, example.start, example.start + example.length) if example.length else b""
     rows = split(decode(data, reading.encoding), reading.separator, reading.quote)
-    return list(rows[0].cells) if rows else []
+    return rows[0].cells if rows else ()

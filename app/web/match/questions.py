@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from app.csvfile.contract import CONDITION_CODES
 from app.http.form_fields import is_on
+from app.http.query_filter import read_page
 from app.imports.foreign import words
 from app.imports.foreign.choices import choose, fields_of
 from app.imports.foreign.findings import OpenQuestion
@@ -44,9 +45,8 @@ class AnswersRefused(MappingInvalid):
 
 def paged(asked: Sequence[OpenQuestion], args: Map[str, str]) -> tuple[list[OpenQuestion], dict[str, int]]:
     """Those on the page that the address asks for, and where that is."""
-    number = int(args["page"]) if args.get("page", "").isdigit() and len(args["page"]) < 5 else 1
     count = max(1, -(-len(asked) // _ON_PAGE))
-    number = min(max(number, 1), count)
+    number = min(read_page(args), count)
     begin = (number - 1) * _ON_PAGE
     return list(asked[begin : begin + _ON_PAGE]), {"number": number, "count": count, "before": begin}
 

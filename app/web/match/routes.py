@@ -11,27 +11,23 @@ from app.csvfile.errors import FileRejected, round_size_down
 from app.extensions import csrf
 from app.http import downloads
 from app.http.form_fields import is_on, read_form_key
-from app.http.multipart import FileForm
-from app.http.uploads import check_length, expect_file, storage_errors_as_503
-from app.imports import conversions, mappings, match_flow, quotas
+from app.imports import conversions, mappings, match_flow
 from app.imports.creation import find_imported
 from app.imports.errors import ImportedBefore, TransitionRefused
 from app.imports.foreign.mapping import Mapping, MappingInvalid
 from app.imports.match_flow import Step
 from app.models import Conversion
 from app.statuses import ConversionStatus, ImportKind
-from app.web.file_posts import PLAIN, check_csrf, checked_pieces, csrf_token, is_script, refuse
+from app.web import file_posts
+from app.web.file_posts import PLAIN, lead_on, refuse
 from app.web.live_page import is_fragment_request, render_live
 from app.web.match import cards, columns, money, preview, reading, steps, words
-from app.web.match import form as first_page
 from app.web.match.questions import AnswersRefused
 from app.web.session import require_seller, seller_id
 
 blueprint = Blueprint("match", __name__, url_prefix="/imports/match")
 blueprint.before_request(require_seller)
 
-_BEFORE_FILE = frozenset({"form_key"})
-_FIELDS = _BEFORE_FILE | {"csrf_token"}
 #: What the page of each step shows (``context``), and the mapping with what its form says (``take``).
 _PAGES = {
     Step.READING: reading,
@@ -39,6 +35,12 @@ _PAGES = {
     Step.WORDS: words,
     Step.CARDS: cards,
     Step.MONEY: money,
+}
+_UNCONVERTED = {
+    ConversionStatus.DRAFT: "Not worked through yet",
+    ConversionStatus.QUEUED: "Being worked through",
+    ConversionStatus.RUNNING: "Being worked through",
+    ConversionStatus.FAILED: "Could not be worked through",
 }
 
 
@@ -56,17 +58,8 @@ def receive() -> ResponseReturnValue:
     As ``upload.receive``, of which it differs in that nothing is imported.
     """
     by = seller_id()
-    expect_file()
-    body = FileForm(request, "file", fields=_FIELDS)
     try:
-        with storage_errors_as_503(), quotas.one_of_few(by) as counted:
-            if not body.open_file():
-                check_csrf(body)
-                return _render_form("Choose a file first."), 422
-            check_length()
-            if csrf_token(body):
-                check_csrf(body)
-            pieces = counted(checked_pieces(body, before_file=_BEFORE_FILE))
+        with file_posts.receive(by, before_file=("form_key",), missing="Choose a file first.") as (body, pieces):
             draft = conversions.upload(by, body.file_name, pieces, form_key=read_form_key(body.fields))
             public_id = draft.public_id
             try:
@@ -77,10 +70,7 @@ def receive() -> ResponseReturnValue:
                 raise
     except FileRejected as rejected:
         return refuse(rejected, _render_form)
-    place = _address(public_id, step)
-    if not is_script():
-        return redirect(place, 303)
-    return Response("Uploaded. Nothing is imported yet.", 201, {"Location": place}, content_type=PLAIN)
+    return lead_on(_address(public_id, step), "Uploaded. Nothing is imported yet.")
 
 
 @blueprint.get("/<uuid:public_id>")
@@ -120,7 +110,7 @@ def read_otherwise(public_id: uuid.UUID) -> ResponseReturnValue:
     return redirect(_address(public_id, step), 303)
 
 
-def _ask(public_id: uuid.UUID, step: Step) -> ResponseReturnValue:
+def ask(public_id: uuid.UUID, step: Step) -> ResponseReturnValue:
     """A step: what was decided for the seller, and what only the seller knows."""
     one = conversions.get(seller_id(), public_id)
     if one.status in (ConversionStatus.QUEUED, ConversionStatus.RUNNING) or one.used_at is not None:
@@ -128,7 +118,7 @@ def _ask(public_id: uuid.UUID, step: Step) -> ResponseReturnValue:
     return _render_step(one, step)
 
 
-def _decide(public_id: uuid.UUID, step: Step) -> ResponseReturnValue:
+def decide(public_id: uuid.UUID, step: Step) -> ResponseReturnValue:
     """Take the answers of a step; 303 to the next step that has a question, or to the preview."""
     by = seller_id()
     one = conversions.get(by, public_id)
@@ -142,24 +132,11 @@ def _decide(public_id: uuid.UUID, step: Step) -> ResponseReturnValue:
     return redirect(_address(public_id, step if stays else following), 303)
 
 
-def _add_step(step: Step) -> None:
-    """Add the addresses of a step."""
-
-    def ask(public_id: uuid.UUID) -> ResponseReturnValue:
-        return _ask(public_id, step)
-
-    def decide(public_id: uuid.UUID) -> ResponseReturnValue:
-        return _decide(public_id, step)
-
-    path = f"/<uuid:public_id>/{step.value}"
-    blueprint.add_url_rule(path, step.value, ask, methods=["GET"])
-    if step is not Step.READING:
-        blueprint.add_url_rule(path, f"decide_{step.value}", decide, methods=["POST"])
-
-
-for _step in Step:
-    if _step is not Step.PREVIEW:
-        _add_step(_step)
+for _step in _PAGES:
+    _path = f"/<uuid:public_id>/{_step}"
+    blueprint.add_url_rule(_path, _step.value, ask, defaults={"step": _step})
+    if _step is not Step.READING:
+        blueprint.add_url_rule(_path, f"decide_{_step}", decide, methods=["POST"], defaults={"step": _step})
 
 
 @blueprint.post("/<uuid:public_id>/start")
@@ -240,11 +217,19 @@ def _render_form(error: str | None = None) -> str:
         "match/form.html",
         error=error,
         form_key=uuid.uuid4(),
-        formats=first_page.format_names(),
-        unfinished=first_page.unfinished(seller_id()),
+        formats=steps.format_names(),
+        unfinished=[(one, _say_state(one)) for one in conversions.list_unfinished(seller_id())],
         max_rows=settings.max_rows,
         max_size=round_size_down(settings.max_upload_bytes),
     )
+
+
+def _say_state(one: Conversion) -> str:
+    """How far a file is of which nothing was imported yet."""
+    if one.status != ConversionStatus.CONVERTED:
+        return _UNCONVERTED[ConversionStatus(one.status)]
+    count = one.undecided
+    return f"{count:,} {'row is' if count == 1 else 'rows are'} open" if count else "Ready to check or import"
 
 
 def _render_step(one: Conversion, step: Step, error: Exception | str | None = None) -> str:

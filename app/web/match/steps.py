@@ -47,3 +47,8 @@ def format_of(one: Conversion) -> str:
     """The name of the format that a file was recognised as, or empty."""
     known = recognised.find(mapping_of(one).format)
     return known.name if known else ""
+
+
+def format_names() -> list[str]:
+    """The formats that are recognised, for people."""
+    return sorted({known.name for known in recognised.formats()}, key=str.casefold)
