@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from shlex import quote
 from typing import Any
 
@@ -17,24 +16,6 @@ blueprint = Blueprint("api_reference", __name__)
 
 #: Answers that every operation can give; the page lists them once.
 _COMMON_WORDS = frozenset(kind.title for kind in problems.KINDS if kind.status in problems.ALWAYS)
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """An operation, as the page shows it."""
-
-    name: str
-    method: str
-    path: str
-    summary: str
-    paragraphs: list[str]
-    parameters: list[dict[str, Any]]
-    #: Content types of the body, with their meaning.
-    bodies: list[str]
-    #: Status, what it means, and the name of the schema of its answer.
-    answers: list[tuple[str, str, str]]
-    #: Example commands for a shell.
-    examples: list[str]
 
 
 @blueprint.get(f"{problems.ROOT}v1/openapi.json")
@@ -78,27 +59,28 @@ def describe_type(schema: Mapping[str, Any]) -> str:
     return " or ".join(words)
 
 
-def _operations(api: Mapping[str, Any], tag: str) -> Iterator[Operation]:
+def _operations(api: Mapping[str, Any], tag: str) -> Iterator[dict[str, Any]]:
+    """The operations with a tag, as the page shows them."""
     for path, methods in api["paths"].items():
         for method in document.METHODS:
             operation = methods.get(method)
             if operation is None or tag not in operation["tags"]:
                 continue
             parameters = [*methods.get("parameters", ()), *operation.get("parameters", ())]
-            yield Operation(
-                name=f"{method}{path}".replace("/api/v1", "").replace("{", "").replace("}", "").replace("/", "-"),
-                method=method.upper(),
-                path=path,
-                summary=operation["summary"],
-                paragraphs=[" ".join(one.split()) for one in operation.get("description", "").split("\n\n") if one],
-                parameters=parameters,
-                bodies=[*operation.get("requestBody", {}).get("content", {})],
-                answers=[*_answers(operation)],
-                examples=[*_examples(method.upper(), path, operation, parameters)],
-            )
+            yield {
+                "name": f"{method}{path}".replace("/api/v1", "").replace("{", "").replace("}", "").replace("/", "-"),
+                "method": method.upper(),
+                "path": path,
+                "summary": operation["summary"],
+                "paragraphs": [" ".join(one.split()) for one in operation.get("description", "").split("\n\n") if one],
+                "parameters": parameters,
+                "answers": [*_answers(operation)],
+                "examples": [*_examples(method.upper(), path, operation, parameters)],
+            }
 
 
 def _answers(operation: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Status, what it means, and the name of the schema of its answer."""
     for status, answer in sorted(operation["responses"].items(), key=lambda one: str(one[0])):
         is_common = str(status).isdecimal() and int(status) in problems.ALWAYS
         is_its_own = answer.get("description") not in _COMMON_WORDS
@@ -112,6 +94,7 @@ def _name_of(schema: Mapping[str, Any]) -> str:
 
 
 def _examples(method: str, path: str, operation: Mapping[str, Any], parameters: list[dict[str, Any]]) -> Iterator[str]:
+    """Commands for a shell."""
     address = path.replace("{id}", "$ID").removeprefix("/api/v1")
     # A change that names nothing changes nothing.
     wanted = [one for one in parameters if one["in"] == "query" and (one.get("required") or method == "PATCH")]

@@ -37,7 +37,7 @@ class Group:
     """
 
     name: str
-    entries: tuple[Entry, ...]
+    entries: tuple[Entry, ...] = ()
     #: Left out on a phone.
     minor: tuple[Entry, ...] = ()
     icon: str | None = None
@@ -63,13 +63,11 @@ MENU = (
     ),
     Group(
         "Listings",
-        (),
         minor=(Entry("listings.index", "My Listings", "tag"), Entry("catalog.index", "Catalog", "search")),
         icon="tag",
     ),
     Group(
         "Settings",
-        (),
         minor=(
             Entry("my_account.show", "Account", "person"),
             Entry("tokens.index", "API tokens", "key"),
@@ -82,7 +80,6 @@ MENU = (
     Group("Operators", (Entry("ops.index", "Operations", "pulse"),), is_for_operators=True),
     Group(
         "Help",
-        (),
         minor=(
             Entry("help.csv", "Build a CSV", "file"),
             Entry("help.matching", "About matching", "columns"),

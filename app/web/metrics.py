@@ -1,7 +1,7 @@
 """``/metrics`` for Prometheus, which presents a token, and for operators; others get a 404."""
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from flask import Blueprint, Response, abort, request
 from flask_login import current_user
@@ -14,7 +14,6 @@ from app.extensions import DATABASE_ERRORS, db
 from app.observability import metrics
 from app.operators import overview
 from app.queries import operations as asked
-from app.queries.operations import ImportSeen
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -47,50 +46,40 @@ class _Cluster(Collector):
             yield GaugeMetricFamily("sluice_database_up", "Whether the database answers.", 0)
             return
         db.session.rollback()
-        yield GaugeMetricFamily("sluice_database_up", "Whether the database answers.", 1)
-        yield GaugeMetricFamily("sluice_redis_up", "Whether Redis can be used.", "redis" not in seen.faults)
-        yield GaugeMetricFamily("sluice_storage_up", "Whether the storage can be used.", "storage" not in seen.faults)
-        batches = GaugeMetricFamily("sluice_batches", "Batches that are not over, and given-up ones.", labels=["state"])
-        waiting = seen.waiting
-        states = {"queued": waiting.queued, "running": waiting.running, "paused": paused, "given_up": given_up}
-        for state, number in states.items():
-            batches.add_metric([state], number)
-        yield batches
-        yield _count_imports(seen.live)
-        yield GaugeMetricFamily(
-            "sluice_oldest_waiting_seconds", "Age of the oldest waiting batch.", waiting.oldest_seconds or 0
-        )
-        yield GaugeMetricFamily(
-            "sluice_crashing_batches", "Batches whose attempts failed repeatedly.", len(seen.crashing)
-        )
+        waiting, ran = seen.waiting, seen.reconciler
         most = seen.by_seller[0].batches if seen.by_seller else 0
-        yield GaugeMetricFamily(
-            "sluice_largest_seller_share",
-            "Largest share of the waiting batches that belongs to one seller.",
-            most / waiting.queued if waiting.queued else 0,
-        )
-        workers = GaugeMetricFamily("sluice_workers", "Known workers, by host.", labels=["host"])
-        silence = GaugeMetricFamily(
-            "sluice_host_silent_seconds", "Seconds since a worker host last reported.", labels=["host"]
-        )
-        for host in seen.hosts:
-            workers.add_metric([host.name], host.processes)
-            silence.add_metric([host.name], host.silent_seconds)
-        yield workers
-        yield silence
-        ran = seen.reconciler
-        if ran.silent_seconds is not None:
-            yield GaugeMetricFamily(
-                "sluice_reconciler_silent_seconds", "Seconds since the reconciler last ran.", ran.silent_seconds
-            )
+        single: dict[str, tuple[str, float | None]] = {
+            "sluice_database_up": ("Whether the database answers.", 1),
+            "sluice_redis_up": ("Whether Redis can be used.", "redis" not in seen.faults),
+            "sluice_storage_up": ("Whether the storage can be used.", "storage" not in seen.faults),
+            "sluice_oldest_waiting_seconds": ("Age of the oldest waiting batch.", waiting.oldest_seconds or 0),
+            "sluice_crashing_batches": ("Batches whose attempts failed repeatedly.", len(seen.crashing)),
+            "sluice_largest_seller_share": (
+                "Largest share of the waiting batches that belongs to one seller.",
+                most / waiting.queued if waiting.queued else 0,
+            ),
+            "sluice_reconciler_silent_seconds": ("Seconds since the reconciler last ran.", ran.silent_seconds),
+        }
+        for name, (words, value) in single.items():
+            if value is not None:
+                yield GaugeMetricFamily(name, words, value)
+        states = {"queued": waiting.queued, "running": waiting.running, "paused": paused, "given_up": given_up}
+        yield _gauge("sluice_batches", "Batches that are not over, and given-up ones.", "state", states)
+        imports = {state.lower(): sum(one.status == state for one in seen.live) for state in ("RUNNING", "PAUSED")}
+        yield _gauge("sluice_imports", "Imports that are not over.", "state", imports)
+        workers = {host.name: host.processes for host in seen.hosts}
+        yield _gauge("sluice_workers", "Known workers, by host.", "host", workers)
+        silence = {host.name: host.silent_seconds for host in seen.hosts}
+        yield _gauge("sluice_host_silent_seconds", "Seconds since a worker host last reported.", "host", silence)
         repairs = CounterMetricFamily("sluice_repairs", "Repairs by the reconciler, by kind.", labels=["kind"])
         for kind in ("batches_reclaimed", "jobs_lost", "imports_settled", "transactions_ended"):
             repairs.add_metric([kind], getattr(ran, kind))
         yield repairs
 
 
-def _count_imports(live: list[ImportSeen]) -> GaugeMetricFamily:
-    imports = GaugeMetricFamily("sluice_imports", "Imports that are not over.", labels=["state"])
-    for state in ("RUNNING", "PAUSED"):
-        imports.add_metric([state.lower()], sum(one.status == state for one in live))
-    return imports
+def _gauge(name: str, words: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    """A gauge with a value for each label."""
+    gauge = GaugeMetricFamily(name, words, labels=[label])
+    for of, value in values.items():
+        gauge.add_metric([of], value)
+    return gauge

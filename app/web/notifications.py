@@ -23,13 +23,12 @@ _CHOICES = [
 @blueprint.get("")
 def form() -> ResponseReturnValue:
     """The form."""
-    settings = current_settings()
     return render_template(
         "notifications/form.html",
         choices=_CHOICES,
         chosen=current_user.email_on_end,
         email=current_user.email,
-        sends_mail=settings.sends_mail,
+        sends_mail=current_settings().sends_mail,
     )
 
 

@@ -21,6 +21,7 @@ from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable
 
 from app.jobs import queue_reader
 from app.redis_client import redis_client
+from app.web import headers
 from app.web.session import require_operator
 
 log = logging.getLogger(__name__)
@@ -37,20 +38,13 @@ _HTML_VALUE = re.compile(r"<%=\s*(?:\$\('<div/>'\)\.text\((?P<text>.+?)\)\.html\
 
 #: Allows the page's own script, by its nonce, and no other inline script: text that an attacker has written into a job
 #: does not run. The script compiles its templates into functions, and sets styles.
-_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self' 'nonce-{nonce}' 'unsafe-eval'",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data:",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-        "object-src 'none'",
-    )
-)
+_SOURCES = {
+    **headers.SOURCES,
+    "script-src": "'self' 'nonce-{nonce}' 'unsafe-eval'",
+    "style-src": "'self' 'unsafe-inline'",
+    "font-src": "'self'",
+    "form-action": "'none'",
+}
 
 
 def init_app(app: Flask) -> None:
@@ -131,7 +125,7 @@ def _own_page(response: Response) -> Response:
     """Let the dashboard's page run only its own script, and show every value as text."""
     if request.blueprint == _NAME and response.mimetype == "text/html" and response.status_code == 200:
         nonce = secrets.token_urlsafe(16)
-        g.content_security_policy = _POLICY.format(nonce=nonce)
+        g.content_security_policy = headers.content_security_policy(_SOURCES).format(nonce=nonce)
         own = f'<script nonce="{nonce}" type="text/javascript">'
         page = response.get_data(as_text=True).replace('<script type="text/javascript">', own)
         response.set_data(_HTML_VALUE.sub(lambda found: f"<%- {found['text'] or found['value']} %>", page))

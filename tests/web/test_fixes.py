@@ -268,8 +268,10 @@ def test_a_button_changes_only_the_rows_that_it_showed(client: FlaskClient, sell
     typed[field_names(soup, "price-not-whole", "PRICE", "x")] = "£1.99"
     presses.press("Change MODE to CREATE", soup, within=group("listing-not-found"), **typed)
     # The row whose MODE was typed has the problem of that group only since then.
-    assert presses.state() == {"correct": 1, "open": 3, "left-out": 0, "taken": 0}
     soup = presses.look()
+    assert presses.state(soup) == {"correct": 1, "open": 3, "left-out": 0, "taken": 0}
+    # What the answers came to stands beside the buttons.
+    assert words(soup.select_one(".fix-foot .notes")) == "1 more row can be imported, 2 rows are still wrong."
     assert soup.select_one(group("listing-not-found")) is not None
     assert soup.select_one(group("price-in-pounds", "PRICE")) is not None
     # A cell that is emptied is changed, too.

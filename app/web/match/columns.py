@@ -9,7 +9,7 @@ from app.csvfile.contract import CONDITION_CODES
 from app.imports import conversions, mappings, match_flow
 from app.imports.foreign import words
 from app.imports.foreign.choices import choose, fields_of, missing_of
-from app.imports.foreign.mapping import Field, Joined, Mapping, MappingInvalid, positions
+from app.imports.foreign.mapping import Field, Joined, Mapping, MappingInvalid, Source, positions
 from app.imports.foreign.matching import LABELS, By, Matcher
 from app.imports.foreign.money import read_amount
 from app.imports.foreign.sets import Sets
@@ -88,7 +88,7 @@ def context(one: Conversion, _args: Map[str, str]) -> dict[str, Any]:
         "missing": [MISSING[to] for to in missing],
         "constants": {to.value: source.constant for to, source in mapping.sources.items() if source.constant},
         "currency": mapping.money.currency,
-        "offered": [to.value for to in CONSTANTS if to is Field.PRICE or not _hascontext(mapping, to)],
+        "offered": [to.value for to in CONSTANTS if to is Field.PRICE or not mapping.sources.get(to, Source()).columns],
         "saved": [saved.name for saved in mappings.list_saved(one.seller_id) if saved.name != one.mapping_name],
         "conditions": CONDITION_CODES,
         "languages": words.language_names(),
@@ -104,11 +104,6 @@ def _first_of(mapping: Mapping, fields: Sequence[Field], columns: Sequence[str])
     if source is None or len(named) < 2 or source.joined is Joined.ALL:
         return ""
     return f"Of {', '.join(f'“{one}”' for one in named)}, the first that is not empty counts."
-
-
-def _hascontext(mapping: Mapping, to: Field) -> bool:
-    source = mapping.sources.get(to)
-    return bool(source and source.columns)
 
 
 def take(one: Conversion, form: Map[str, str]) -> Mapping:
