@@ -10,7 +10,7 @@ from app import audit
 from app.api import limits
 from app.audit import Actor
 from app.identity import tokens
-from app.identity.tokens import Bearer
+from app.queries.identity.tokens import Bearer
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from redis import RedisError
 from werkzeug.exceptions import TooManyRequests
 
 from app.config import current_settings
-from app.identity.tokens import Bearer
+from app.queries.identity.tokens import Bearer
 from app.redis_client import redis_client
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,6 @@
 import logging
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 from app import audit
 from app.audit import Action
@@ -12,6 +11,7 @@ from app.identity import secrets
 from app.models import ApiToken
 from app.queries.identity import sellers, tokens
 from app.queries.identity.last_use import Key
+from app.queries.identity.tokens import Bearer
 from app.statuses import TokenScope
 
 log = logging.getLogger(__name__)
@@ -32,16 +32,6 @@ class TokenError(Exception):
 
 class TokenNotFound(Exception):
     """The seller has no such token."""
-
-
-class Bearer(NamedTuple):
-    """The seller of a valid token, and what the token allows."""
-
-    seller_id: int
-    token_id: int
-    #: The seller's name for the token.
-    name: str
-    may_write: bool
 
 
 def create(
@@ -111,8 +101,6 @@ def find_bearer(secret: str) -> Bearer | None:
     """
     found = tokens.find(secrets.digest(secret))
     db.session.rollback()
-    if found is None:
-        return None
-    if not found.is_noted:
-        secrets.note_use(ApiToken.last_used_at, Key(found.seller_id, found.id))
-    return Bearer(found.seller_id, found.id, found.name, found.scope == TokenScope.READ_WRITE)
+    if found is not None and not found.is_noted:
+        secrets.note_use(ApiToken.last_used_at, Key(found.seller_id, found.token_id))
+    return found
