@@ -250,7 +250,6 @@ def import_corrected(seller_id: int, public_id: uuid.UUID, *, form_key: uuid.UUI
 def _upload_failed(one: Import, name: str, state: CorrectionState, *, form_key: uuid.UUID | None = None) -> Import:
     """Import the failed rows of ``one`` in this state as a file of their own."""
     key = ImportKey(one.seller_id, one.id)
-    # Made before the rows are read.
     origin = RetryOf(key, RetriedRows.FAILED, Taking(key, state))
     return _upload_rows(one, name, exports.lines_in(key, state), exports.rows_in(key, state), origin, form_key=form_key)
 
@@ -353,10 +352,7 @@ def resume(seller_id: int, public_id: uuid.UUID) -> None:
 
 
 def terminate(seller_id: int, public_id: uuid.UUID) -> None:
-    """Terminate an import; once this returns, no further row is written.
-
-    Raises ImportNotFound or TransitionRefused.
-    """
+    """Terminate an import; once this returns, no row is written. Raises ImportNotFound or TransitionRefused."""
     key = lookups.get_key(seller_id, public_id)
     # Signalled first, so that the workers are already stopping while this waits for their chunks.
     stop_signal.send(key)

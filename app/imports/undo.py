@@ -28,11 +28,6 @@ class Preview(NamedTuple):
     put_back: int
     kept: int
 
-    @property
-    def changes(self) -> int:
-        """Those that it would change."""
-        return self.removed + self.put_back
-
 
 def preview(seller_id: int, public_id: uuid.UUID) -> Preview:
     """What undoing an import would do now. Nothing is written. Raises ImportNotFound or TransitionRefused."""

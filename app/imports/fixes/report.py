@@ -229,10 +229,9 @@ def show(one: ImportProgress, *, kind: ErrorKind | None = None, before: int | No
     shown = _show_groups(one, wanted[:_GROUPS], values, layout)
     marks = _mark_again(one.key, layout) if standing.open_corrected and standing.is_small else {}
     again = sorted({line for (line, _), mark in marks.items() if mark == _NEW})
-    is_sure = {(each.kind, each.value) for each in sure}
     single = [each for group in shown for each in group.values if len(each.offers) == 1]
     mended = [each for each in single if each.offers[0].is_certain]
-    suggested = [each for each in single if not each.offers[0].is_certain and (each.kind, each.value) not in is_sure]
+    suggested = [each for each in single if not each.offers[0].is_certain and not each.is_sure]
     return ToFix(
         standing,
         open_rows,
@@ -325,10 +324,7 @@ def _tell_changed(before: str, after: str, layout: Layout, column: str) -> str:
 
 
 def list_left_out(one: ImportProgress, after_line: int) -> tuple[list[LeftOut], int | None]:
-    """The rows below a line that were left out, as many as a page has, by their first problem.
-
-    And the last of their lines, if more follow.
-    """
+    """A page of the rows below a line that were left out, by their first problem; and its last line if more follow."""
     errors = corrections.list_left_out(one.key, after_line=after_line, limit=_LEFT_OUT + 1)
     goes_on, errors = errors[_LEFT_OUT - 1].line if len(errors) > _LEFT_OUT else None, errors[:_LEFT_OUT]
     layout = layout_of(one.header)

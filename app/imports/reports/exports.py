@@ -46,10 +46,7 @@ def plain_stem(file_name: str) -> str:
 
 
 def source(key: ImportKey) -> Iterator[bytes]:
-    """The file in the import format, as it was uploaded or converted.
-
-    Raises OSError, and FileNotFoundError when it has been deleted.
-    """
+    """The file in the import format. Raises OSError, and FileNotFoundError when it has been deleted."""
     batches = lookups.list_batches(key)
     return _read(lookups.get_source(key).storage_key, [(0, batches[-1].end_byte)])
 

@@ -304,15 +304,11 @@ def list_page(
 
     ``before`` is the ``key.import_id`` of the last one on the previous page.
     """
-    found = lookups.list_with_counters(seller_id, limit=limit, before=before, wanted=wanted)
-    return [_describe(one) for one in found]
+    return [*map(_describe, lookups.list_with_counters(seller_id, limit=limit, before=before, wanted=wanted))]
 
 
 def list_same_file(key: ImportKey, *, limit: int) -> tuple[int, list[ImportProgress]]:
-    """The number of the seller's imports of the same file, including this one, and the newest of them.
-
-    Checks do not count.
-    """
+    """The number of the seller's imports of the same file, this one included but no check, and the newest of them."""
     sha256 = lookups.get_source(key).sha256
     newest = lookups.list_same_file(key.seller_id, sha256, limit=limit)
     return lookups.count_same_file(key.seller_id, sha256), [_describe(found) for found in newest]

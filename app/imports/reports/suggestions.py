@@ -255,10 +255,9 @@ def _id(problem: RowProblem) -> Suggestion | None:
 
 def _leave_empty(problem: RowProblem) -> Suggestion | None:
     """An id can be left empty if the row names its item in another way."""
-    others = _named_otherwise(problem) if problem.kind.column in _OTHER_SITE else []
-    return (
-        Suggestion(f"Leave it empty – the item is already identified by {_columns_of(others[0])}.") if others else None
-    )
+    if problem.kind.column not in _OTHER_SITE or not (others := _named_otherwise(problem)):
+        return None
+    return Suggestion(f"Leave it empty – the item is already identified by {_columns_of(others[0])}.")
 
 
 def _variants(problem: RowProblem) -> Suggestion | None:

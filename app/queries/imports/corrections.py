@@ -15,7 +15,7 @@ from uuid import UUID
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 
 from app.csvfile.causes import Cause
 from app.extensions import db
@@ -203,20 +203,16 @@ def find_stuck(*, older_than_seconds: float) -> list[ImportKey]:
 
 def has_old_retry(key: ImportKey) -> bool:
     """Whether a release that did not record which failed rows were taken up has retried them all."""
-    query = exists().where(
-        Import.seller_id == key.seller_id,
-        Import.parent_id == key.import_id,
-        Import.retried_rows == RetriedRows.FAILED,
-        Import.taken_up_as.is_(None),
-    )
-    return bool(db.session.scalar(select(query)))
+    old = {"retried_rows": RetriedRows.FAILED, "taken_up_as": None}
+    query = select(Import.id).filter_by(seller_id=key.seller_id, parent_id=key.import_id, **old).limit(1)
+    return db.session.scalar(query) is not None
 
 
 def count_parts(key: ImportKey) -> int:
     """The number of the last part of its failed rows that was taken up; 0 if there is none."""
-    of_parent = (Import.seller_id == key.seller_id, Import.parent_id == key.import_id)
-    query = select(func.coalesce(func.max(Import.part), 0)).where(*of_parent, Import.retried_rows == RetriedRows.FAILED)
-    return int(db.session.execute(query).scalar_one())
+    of_parent = Import.seller_id == key.seller_id, Import.parent_id == key.import_id
+    query = select(func.max(Import.part)).where(*of_parent, Import.retried_rows == RetriedRows.FAILED)
+    return db.session.scalar(query) or 0
 
 
 # Answers --------------------------------------------------------------------------------------------------------------
@@ -275,8 +271,7 @@ def find_held(key: ImportKey, standing: Standing) -> dict[int, Held] | None:
 
 
 def _answers(key: ImportKey) -> Any:
-    fields = (getattr(Answer, name) for name in _ANSWER_FIELDS)
-    return select(*fields).where(Answer.seller_id == key.seller_id, Answer.import_id == key.import_id)
+    return select(*(getattr(Answer, name) for name in _ANSWER_FIELDS)).filter_by(**key._asdict())
 
 
 _ANSWER_FIELDS = GivenAnswer._fields[:-1]
@@ -387,10 +382,7 @@ def find_bound(key: ImportKey, wanted: Wanted, *, after_line: int, rows: int) ->
 
 
 def read_open(key: ImportKey, wanted: Wanted, *, after_line: int, with_facts: bool) -> pa.Table:
-    """The open rows below a line that are ``wanted``, in order: a table with the columns SLICE.
-
-    The facts are empty unless ``with_facts``.
-    """
+    """The open rows below a line that are ``wanted``, in order: a SLICE; its facts are empty unless ``with_facts``."""
     # Whatever the planner thinks of the tables, it merges or hashes two slices in a full join, so that no row of one is
     # looked up in the other. Because of COALESCE, it does not take the join for a left one.
     query = f"""
