@@ -138,7 +138,7 @@ class TraitReader:
         elif not (parsed := words.parse_printing(word)).unknown:
             found.add(parsed.finishes)
         elif words.is_flag(word):
-            found.add([FOIL if words.is_true(word) else NORMAL])
+            found.add([FOIL if words.is_yes(word) else NORMAL])
         else:
             found.ask(ask("finish-unknown", Kind.FINISH, word))
 
@@ -157,13 +157,12 @@ class TraitReader:
             found.add(languages=[code])
 
     def _flag(self, word: str, to: Field, found: Traits) -> bool:
-        try:
-            return words.is_true(word)
-        except ValueError:
-            if normal(word) == normal(to.value):
-                return True
-            found.ask(ask("finish-unknown", Kind.FINISH, word))
-            return False
+        if not word or words.is_flag(word):
+            return words.is_yes(word)
+        if normal(word) == normal(to.value):
+            return True
+        found.ask(ask("finish-unknown", Kind.FINISH, word))
+        return False
 
     def _hidden(self, values: dict[Field, str], found: Traits) -> bool | None:
         if hidden := values.get(Field.HIDDEN):

@@ -35,25 +35,18 @@ def load(name: str) -> dict[str, Any]:
 
 
 @cache
-def _flat(name: str) -> dict[str, frozenset[str]]:
-    return {key: frozenset(map(normal, words)) for key, words in load(name).items() if isinstance(words, list)}
-
-
-def is_true(word: str) -> bool:
-    """Whether a flag is set; an empty cell is a no. Raises ValueError for a word that is neither yes nor no."""
-    if normal(word) and not is_flag(word):
-        raise ValueError(word)
-    return is_yes(word)
+def _word_lists() -> dict[str, frozenset[str]]:
+    return {key: frozenset(map(normal, words)) for key, words in load("words").items()}
 
 
 def is_yes(word: str) -> bool:
     """Whether a flag is set; a word that is neither yes nor no is no."""
-    return normal(word) in _flat("words")["true"]
+    return normal(word) in _word_lists()["true"]
 
 
 def is_flag(word: str) -> bool:
     """Whether the word is a yes or a no."""
-    return normal(word) in _flat("words")["true"] | _flat("words")["false"]
+    return normal(word) in _word_lists()["true"] | _word_lists()["false"]
 
 
 def cleaned(cell: str) -> str:
@@ -75,7 +68,7 @@ def without_count(cell: str) -> str:
 
 def is_total(word: str) -> bool:
     """Whether a row that begins with this word adds others up."""
-    return normal(word) in _flat("words")["total"]
+    return normal(word) in _word_lists()["total"]
 
 
 def is_sealed(name: str) -> bool:
@@ -90,13 +83,13 @@ def _sealed() -> re.Pattern[str]:
 
 def is_unopened(condition: str) -> bool:
     """Whether a condition is that of sealed product."""
-    return normal(condition) in _flat("words")["unopened"]
+    return normal(condition) in _word_lists()["unopened"]
 
 
 def is_grade(condition: str) -> bool:
     """Whether a condition is the grade of a graded card: “PSA 10”."""
     first, _, rest = plain(condition).partition(" ")
-    return first in _flat("words")["graders"] and (first == "graded" or bool(_DIGIT.search(rest)))
+    return first in _word_lists()["graders"] and (first == "graded" or bool(_DIGIT.search(rest)))
 
 
 class Scale(NamedTuple):
