@@ -321,7 +321,7 @@ class Conversion(_OfSeller, _Attempted, Base):
     #: In bytes.
     file_size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[bytes]
-    #: How it is read and what its columns mean: ``foreign.reading.Reading`` and ``foreign.mapping.Mapping``.
+    #: How it is read and what its columns mean: ``foreign.shapes.Reading`` and ``foreign.mapping.Mapping``.
     reading: Mapped[dict[str, Any]] = mapped_column(JSONB)
     mapping: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     #: The name of the saved mapping that it uses, for pages.

@@ -20,8 +20,8 @@ from app.csvfile.examples import TEMPLATE_ROWS
 from app.csvfile.guard import guard, guard_if_guarded
 from app.csvfile.write import csv_lines, in_pieces, with_mark
 from app.extensions import db
-from app.imports.foreign.reading import Kind
 from app.imports.foreign.reasons import Outcome
+from app.imports.foreign.shapes import Kind
 from app.imports.reports import exports, fix_file, seller_exports, seller_file
 from app.imports.reports import kept_listings as reports_kept
 from app.imports.reports.exports import plain_stem

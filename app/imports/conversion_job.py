@@ -23,8 +23,9 @@ from app.imports.foreign.convert import HEADER_LINE, Converted, convert
 from app.imports.foreign.findings import Findings
 from app.imports.foreign.mapping import Mapping, MappingInvalid
 from app.imports.foreign.origins import CompanionWriter, FileKeys, Origins, Sinks
-from app.imports.foreign.reading import Reading, text_of, text_reading
+from app.imports.foreign.reading import text_of, text_reading
 from app.imports.foreign.reasons import Outcome
+from app.imports.foreign.shapes import Reading
 from app.jobs import queue
 from app.jobs.shutdown import is_shutdown_requested
 from app.models import Conversion

@@ -25,7 +25,8 @@ from app.imports.fixes.taking import StoredFile, TakingLines, recognise
 from app.imports.foreign.findings import asked_of
 from app.imports.foreign.mapping import Mapping, word_of
 from app.imports.foreign.origins import FileKeys, keys_of
-from app.imports.foreign.reading import NotStock, Overrides, Reading, detect
+from app.imports.foreign.reading import detect
+from app.imports.foreign.shapes import NotStock, Overrides, Reading
 from app.imports.reports import progress
 from app.imports.reports.seller_file import SellerFile
 from app.jobs import queue

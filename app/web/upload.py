@@ -16,7 +16,7 @@ from app.http.form_fields import is_on, read_form_key
 from app.imports import commands, match_flow
 from app.imports.creation import plain_name
 from app.imports.errors import ImportedBefore
-from app.imports.foreign.reading import NotStock
+from app.imports.foreign.shapes import NotStock
 from app.imports.reports import progress
 from app.statuses import ImportKind
 from app.web import file_posts

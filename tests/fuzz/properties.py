@@ -14,7 +14,7 @@ from app.csvfile.contract import NamedBy
 from app.csvfile.errors import FileRejected
 from app.csvfile.records import find_cells
 from app.csvfile.visible import trim
-from app.imports.foreign import block_converter, convert, delimited, memo, reading
+from app.imports.foreign import block_converter, convert, delimited, memo, reading, shapes
 from app.imports.foreign.mapping import Field
 from app.imports.foreign.reasons import Outcome
 from app.imports.foreign.recognised import formats
@@ -256,7 +256,7 @@ def _came(blocks: Sequence[convert.Converted]) -> tuple[bytes, list[int], list[l
     return b"".join(block.data for block in blocks), outcomes, out_lines, sentences
 
 
-def _foreign_rows(blocks: Iterable[reading.Block]) -> Iterator[tuple[int, int, int, tuple[str, ...], str | None]]:
+def _foreign_rows(blocks: Iterable[shapes.Block]) -> Iterator[tuple[int, int, int, tuple[str, ...], str | None]]:
     for block in blocks:
         places = zip(block.lines.tolist(), block.starts.tolist(), block.lengths.tolist(), strict=True)
         cells = block.cells.to_pylist()

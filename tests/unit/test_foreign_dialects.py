@@ -13,7 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from app.imports.foreign import delimited
-from app.imports.foreign.reading import Reading, blocks, detect, text_of, text_reading
+from app.imports.foreign.reading import blocks, detect, text_of, text_reading
+from app.imports.foreign.shapes import Reading
 
 NAMES = ["Name", "Set", "Number", "Condition", "Price", "Qty", "Language", "Foil"]
 CODECS = {"utf-8": "utf-8", "utf-8 with mark": "utf-8-sig", "utf-16-le": "utf-16-le", "windows-1252": "cp1252"}

@@ -12,7 +12,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from app.imports.foreign.reading import Block, NotStock, Reading, Unreadable, blocks, detect, text_of, text_reading
+from app.imports.foreign.reading import blocks, detect, text_of, text_reading
+from app.imports.foreign.shapes import Block, NotStock, Reading, Unreadable
 from tests.samples import SAMPLES, needs_samples
 
 FOREIGN = SAMPLES / "foreign"

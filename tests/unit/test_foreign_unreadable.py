@@ -10,7 +10,8 @@ import openpyxl
 import pytest
 
 from app.imports.foreign import gzipped, package, workbook
-from app.imports.foreign.reading import NotStock, Unreadable, blocks, detect
+from app.imports.foreign.reading import blocks, detect
+from app.imports.foreign.shapes import NotStock, Unreadable
 from tests.workbooks import MAIN, ROW, make_workbook
 
 HEADER = "Name,Set,Number,Qty\n"

@@ -18,8 +18,9 @@ from app.extensions import db
 from app.imports.foreign.block_converter import BlockConverter, Offers, Outcomes
 from app.imports.foreign.bound import Bound, bytes_of, has_any
 from app.imports.foreign.mapping import Mapping
-from app.imports.foreign.reading import Reading, blocks
+from app.imports.foreign.reading import blocks
 from app.imports.foreign.reasons import ADDED_PRICE, Outcome, Reason, reason
+from app.imports.foreign.shapes import Reading
 from app.imports.foreign.spill import Spill
 from app.imports.foreign.texts import find_unsaid, one_line
 from app.queries.listings import listings

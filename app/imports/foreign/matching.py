@@ -28,10 +28,10 @@ from app.imports.foreign.mapping import (
     positions,
 )
 from app.imports.foreign.money import currency_in, guess_currency, guess_decimal
-from app.imports.foreign.reading import Reading
 from app.imports.foreign.recognised import Format, recognise
 from app.imports.foreign.sample import TESTS, Sample
 from app.imports.foreign.sets import Sets
+from app.imports.foreign.shapes import Reading
 
 #: Minimum share of cells that look right, for a column that is called like a field, and for one that is not.
 _NAMED, _UNNAMED = 0.5, 0.9

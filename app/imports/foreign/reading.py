@@ -19,34 +19,8 @@ from app.imports.foreign.encodings import ENCODINGS, LAST_RESORT, decode, encodi
 from app.imports.foreign.gzipped import MAGIC, beginning, unzip
 from app.imports.foreign.orders import refuse_buyers, refuse_orders
 from app.imports.foreign.package import SAVE_AGAIN
-from app.imports.foreign.shapes import (
-    MOST_COLUMNS,
-    TRANSCRIBED,
-    Block,
-    Kind,
-    Note,
-    NotStock,
-    Overrides,
-    Reading,
-    Unreadable,
-    Unsure,
-)
+from app.imports.foreign.shapes import MOST_COLUMNS, TRANSCRIBED, Block, Kind, Overrides, Reading, Unreadable, Unsure
 from app.imports.foreign.workbook import Workbook, as_csv
-
-__all__ = [
-    "Block",
-    "Kind",
-    "NotStock",
-    "Note",
-    "Overrides",
-    "Reading",
-    "Unreadable",
-    "Unsure",
-    "blocks",
-    "detect",
-    "text_of",
-    "text_reading",
-]
 
 #: Number of bytes from which the dialect is guessed, and of a piece that is read.
 SAMPLE_BYTES = 256 * 1024

@@ -15,7 +15,8 @@ from app.imports.foreign import candidates, words
 from app.imports.foreign.mapping import Field, normal
 from app.imports.foreign.money import read_amount
 from app.imports.foreign.numbers import comparable, is_id, is_number, names_agree
-from app.imports.foreign.reading import Reading, blocks
+from app.imports.foreign.reading import blocks
+from app.imports.foreign.shapes import Reading
 from app.queries import items_by_set
 
 #: Distinct values of a column that are looked at.

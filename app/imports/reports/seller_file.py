@@ -19,8 +19,8 @@ from app.imports.foreign.encodings import decode
 from app.imports.foreign.items import ITEM_FIELDS
 from app.imports.foreign.mapping import Field, Mapping, positions
 from app.imports.foreign.origins import REPORT_HEADER, Origins, Place, iter_texts, keys_of
-from app.imports.foreign.reading import Reading
 from app.imports.foreign.reasons import of_many
+from app.imports.foreign.shapes import Reading
 from app.models import Conversion
 from app.queries import ImportKey
 from app.queries.imports import conversions, row_errors

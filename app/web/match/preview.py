@@ -14,8 +14,9 @@ from app.imports.foreign.encodings import decode
 from app.imports.foreign.findings import Example, OpenQuestion, examples_of
 from app.imports.foreign.guesses import split
 from app.imports.foreign.mapping import Mapping, find_reasons, positions
-from app.imports.foreign.reading import Reading, blocks, text_reading
+from app.imports.foreign.reading import blocks, text_reading
 from app.imports.foreign.reasons import of_many
+from app.imports.foreign.shapes import Reading
 from app.imports.match_flow import Step
 from app.imports.reports import progress
 from app.models import Conversion

@@ -6,8 +6,8 @@ from typing import Any
 
 from app.imports import conversions, match_flow
 from app.imports.foreign.encodings import ENCODINGS
-from app.imports.foreign.reading import Overrides, Reading, blocks
-from app.imports.foreign.shapes import Unsure
+from app.imports.foreign.reading import blocks
+from app.imports.foreign.shapes import Overrides, Reading, Unsure
 from app.models import Conversion
 
 #: Rows of the file that are shown.
