@@ -305,7 +305,7 @@ class Conversion(_OfSeller, _Attempted, Base):
         # Finds those that share a file.
         Index("ix__conversions__storage_key", "seller_id", "storage_key"),
         Index("ix__conversions__text_key", "seller_id", "text_key"),
-        Index("ix__conversions__decides", "seller_id", "decides", postgresql_where=text("decides is not null")),
+        _partial("ix__conversions__decides", "seller_id", "decides", where="decides is not null"),
         # For dispatching and reclaiming.
         _partial("ix__conversions__live", "status", where=f"status in {sql_list(ACTIVE_CONVERSION_STATUSES)}"),
         # What retention looks through.
@@ -695,8 +695,7 @@ class LeftAlone(_OfBatch, Base):
 class EarlierValues(_OfImport, Base):
     """The listings that a chunk of an import changed first of all its chunks, and what they held before, for an undo.
 
-    One row a chunk, and an entry a listing in each array, because a row for each of them would cost about as much as
-    writing the listing.
+    One row a chunk, and an entry a listing in each array, for the reason that ``LeftAlone`` gives.
     """
 
     __tablename__ = "earlier_values"

@@ -148,8 +148,7 @@ def limit_waits(seconds: int) -> str:
 
 def execute(statement: str) -> None:
     """Do one of the above."""
-    with driver_cursor() as cursor:
-        cursor.execute(statement.encode())
+    driver_cursor().execute(statement.encode())
 
 
 def list_shards() -> list[Shard]:
