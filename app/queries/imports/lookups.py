@@ -155,7 +155,7 @@ def count_day(seller_id: int) -> SentInDay:
               and storage_key = concat(seller_id, '/', public_id, '.source')
         ) c
     """
-    return SentInDay(*map(int, fetch_one(query, {"seller_id": seller_id})))
+    return SentInDay(*map(int, fetch_one(query, seller_id=seller_id)))
 
 
 def get_with_counters(seller_id: int, public_id: uuid.UUID) -> WithCounters:
@@ -225,7 +225,7 @@ def list_with_failed(seller_id: int, *, fewest: int, most: int, limit: int) -> l
           between %(fewest)s and %(most)s
         order by n.id desc
     """
-    return fetch_as(WithFailed, query, {"seller_id": seller_id, "fewest": fewest, "most": most, "limit": limit})
+    return fetch_as(WithFailed, query, seller_id=seller_id, fewest=fewest, most=most, limit=limit)
 
 
 def _is_undone(one: type[Import], *statuses: ImportStatus) -> Exists:
@@ -293,7 +293,7 @@ def lock_file(seller_id: int, sha256: bytes) -> None:
     """
     part = int.from_bytes(sha256[:4], signed=True)
     query = "select pg_advisory_xact_lock(cast(%(seller_id)s as int), cast(%(part)s as int))"
-    execute(query, {"seller_id": seller_id, "part": part})
+    execute(query, seller_id=seller_id, part=part)
 
 
 def find_same_file(seller_id: int, sha256: bytes) -> list[Import]:
@@ -354,7 +354,7 @@ def list_with_counters(
 
 def has_running(seller_id: int) -> bool:
     """Whether any import of the seller is running."""
-    return bool(fetch_value(f"select {_HAS_RUNNING}", {"seller_id": seller_id}))
+    return bool(fetch_value(f"select {_HAS_RUNNING}", seller_id=seller_id))
 
 
 def count_unseen(seller_id: int) -> tuple[int, bool]:
@@ -365,7 +365,7 @@ def count_unseen(seller_id: int) -> tuple[int, bool]:
             select count(*) from imports where seller_id = %(seller_id)s and is_unseen and deleted_at is null
         ) as unseen, {_HAS_RUNNING} as is_running
     """
-    found = fetch_one(query, {"seller_id": seller_id})
+    found = fetch_one(query, seller_id=seller_id)
     return found.unseen, found.is_running
 
 
@@ -486,7 +486,7 @@ IN_TURN = f"""
 
 def find_next_to_dispatch(limit: int) -> list[WaitingBatch]:
     """The first ``limit`` of the batches ``IN_TURN``."""
-    return fetch_as(_waiting, f"{IN_TURN} limit %(limit)s", {"limit": limit, "rest_seconds": REST_SECONDS})
+    return fetch_as(_waiting, f"{IN_TURN} limit %(limit)s", limit=limit, rest_seconds=REST_SECONDS)
 
 
 def find_dispatched(*, older_than_seconds: float) -> list[WaitingBatch]:
@@ -495,7 +495,7 @@ def find_dispatched(*, older_than_seconds: float) -> list[WaitingBatch]:
         select seller_id, import_id, number, attempt from batches
         where status = {QUEUED} and {older_than("dispatched_at", "%(seconds)s")}
     """
-    return fetch_as(_waiting, query, {"seconds": older_than_seconds})
+    return fetch_as(_waiting, query, seconds=older_than_seconds)
 
 
 def _waiting(*, attempt: int, **key: int) -> WaitingBatch:
@@ -512,4 +512,4 @@ def may_settle(key: ImportKey) -> bool:
             select 1 from batches where seller_id = %(seller_id)s and import_id = %(import_id)s
               and status in {UNFINISHED_BATCHES})
     """
-    return bool(fetch_value(query, key._asdict()))
+    return bool(fetch_value(query, key))
