@@ -92,15 +92,21 @@ def command_line(app: Flask, seller: Seller, path: Path) -> str:
     return result.output if result.exit_code else ""
 
 
-@pytest.fixture
-def items(app: Flask, tmp_path: Path) -> None:
-    """The items that the files name."""
+@pytest.fixture(scope="module")
+def own_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The part of the catalog that has the items that the files name."""
     with gzip.open(CATALOG, "rt", encoding="utf-8", newline="") as file:
         rows = [row for row in csv.reader(file) if row[0] == "urn" or row[0].startswith(ITEM)]
-    path = tmp_path / "catalog.csv"
+    path = tmp_path_factory.mktemp("field") / "catalog.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
-    catalog.load(path)
+    return path
+
+
+@pytest.fixture
+def items(app: Flask, own_catalog: Path) -> None:
+    """The items that the files name."""
+    catalog.load(own_catalog)
 
 
 @needs_samples

@@ -204,34 +204,33 @@ def test_the_same_fix_for_several_columns_is_told_once(client: FlaskClient, sell
     assert [one[4] for one in report(client, made)] == ["fix", Cause.TEXT_TOO_LONG.fix]
 
 
-@pytest.mark.parametrize(
-    ("begin", "shown"),
-    [
-        *((begin, f"'{begin}") for begin in (*"=+-@＝＠", " =", "\u00a0-", "\t", "\n", "\tx")),
-        # Separate cells if another separator than the comma applies, or if quotation marks do not count.
-        ("\t=", "'\t'="),
-        ("\r\n=", "'\r\n'="),
-        ("x;=", "x;'="),
-        ("x; @", "x;' @"),
-        ("x\t=", "x\t'="),
-        ("x\n+", "x\n'+"),
-        ("x;y;-", "x;y;'-"),
-    ],
-)
-def test_no_cell_of_the_report_is_taken_for_a_formula(
-    client: FlaskClient, seller: Seller, begin: str, shown: str
-) -> None:
+FORMULAS = [
+    *((begin, f"'{begin}") for begin in (*"=+-@＝＠", " =", "\u00a0-", "\t", "\n", "\tx")),
+    # Separate cells if another separator than the comma applies, or if quotation marks do not count.
+    ("\t=", "'\t'="),
+    ("\r\n=", "'\r\n'="),
+    ("x;=", "x;'="),
+    ("x; @", "x;' @"),
+    ("x\t=", "x\t'="),
+    ("x\n+", "x\n'+"),
+    ("x;y;-", "x;y;'-"),
+]
+
+
+def test_no_cell_of_the_report_is_taken_for_a_formula(client: FlaskClient, seller: Seller) -> None:
     make_items()
-    value = begin + "cmd|' /C calc'!A0"
-    data = csv_bytes([row(mode=value, comment=value, reference=value)])
+    values = [begin + "cmd|' /C calc'!A0" for begin, _ in FORMULAS]
+    data = csv_bytes([row(mode=value, comment=value, reference=value) for value in values])
     made = ended(seller, data)
-    _, reported = report(client, made)
-    assert [reported[5], reported[17], reported[19]] == [value.replace(begin, shown, 1)] * 3
-    for cell in reported:
-        parts = re.split(r"[;\t\r\n]", cell)
-        assert not any(re.match(r"\s*[=+\-@＝＋－＠]", part) for part in parts)
-    # What is no formula stays as it is, and so does the row itself where it is uploaded again.
-    assert reported[6] == "urn:test:1"
+    _, *lines = report(client, made)
+    for (begin, shown), value, reported in zip(FORMULAS, values, lines, strict=True):
+        assert [reported[5], reported[17], reported[19]] == [value.replace(begin, shown, 1)] * 3
+        for cell in reported:
+            parts = re.split(r"[;\t\r\n]", cell)
+            assert not any(re.match(r"\s*[=+\-@＝＋－＠]", part) for part in parts)
+        # What is no formula stays as it is.
+        assert reported[6] == "urn:test:1"
+    # So does the row itself where it is uploaded again.
     assert download(client, of(made, "failed")) == data
 
 

@@ -114,39 +114,39 @@ def test_somebody_without_listings_is_told_what_to_do(client: FlaskClient, other
 # Searching ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("wanted", "found"),
-    [
-        ({"text": " NAME  2 "}, [TWELVE, TWO]),
-        ({"text": "game set"}, [ONE, PLAYED, TWELVE, TWO]),
-        ({"text": "12"}, [TWELVE]),
-        ({"text": "\0name\0 12"}, [TWELVE]),
-        ({"text": "nothing"}, []),
-        ({"urn": "urn:test:12"}, [TWELVE]),
-        ({"urn": "urn:test:1"}, [ONE, PLAYED, TWELVE]),
-        ({"urn": "URN:TEST:1"}, []),
-        ({"condition": "PLAYED"}, [PLAYED]),
-        ({"condition": "near mint"}, [ONE, TWO]),
-        ({"condition": "MT"}, [TWELVE]),
-        ({"hidden": "yes"}, [PLAYED, TWELVE]),
-        ({"hidden": "no"}, [ONE, TWO]),
-        ({"hidden": "yes", "text": "name", "urn": "urn:test:1", "condition": "PL"}, [PLAYED]),
-        ({"stock": "low"}, [PLAYED, TWELVE, TWO]),
-        ({"stock": "IN", "condition": "NM"}, [ONE, TWO]),
-        ({"stock": "out"}, []),
-        ({"since": "2020-01-31"}, [ONE, PLAYED, TWELVE, TWO]),
-        ({"since": "2100-01-31"}, []),
-        ({"own": "shelf-1"}, [ONE]),
-        ({"own": "and DATED"}, [ONE]),
-        ({"own": "%"}, []),
-        ({"own": "box", "text": "name", "stock": "in"}, [ONE]),
-        ({"text": "\u2028 "}, [ONE, PLAYED, TWELVE, TWO]),
-        ({"text": "x" * 5_000}, []),
-        ({"urn": "\U0001f0cf"}, []),
-    ],
-)
-def test_listings_are_found_by_what_the_form_asks_for(client: FlaskClient, stock, wanted, found) -> None:
-    assert find(client, **wanted) == found
+FOUND = [
+    ({"text": " NAME  2 "}, [TWELVE, TWO]),
+    ({"text": "game set"}, [ONE, PLAYED, TWELVE, TWO]),
+    ({"text": "12"}, [TWELVE]),
+    ({"text": "\0name\0 12"}, [TWELVE]),
+    ({"text": "nothing"}, []),
+    ({"urn": "urn:test:12"}, [TWELVE]),
+    ({"urn": "urn:test:1"}, [ONE, PLAYED, TWELVE]),
+    ({"urn": "URN:TEST:1"}, []),
+    ({"condition": "PLAYED"}, [PLAYED]),
+    ({"condition": "near mint"}, [ONE, TWO]),
+    ({"condition": "MT"}, [TWELVE]),
+    ({"hidden": "yes"}, [PLAYED, TWELVE]),
+    ({"hidden": "no"}, [ONE, TWO]),
+    ({"hidden": "yes", "text": "name", "urn": "urn:test:1", "condition": "PL"}, [PLAYED]),
+    ({"stock": "low"}, [PLAYED, TWELVE, TWO]),
+    ({"stock": "IN", "condition": "NM"}, [ONE, TWO]),
+    ({"stock": "out"}, []),
+    ({"since": "2020-01-31"}, [ONE, PLAYED, TWELVE, TWO]),
+    ({"since": "2100-01-31"}, []),
+    ({"own": "shelf-1"}, [ONE]),
+    ({"own": "and DATED"}, [ONE]),
+    ({"own": "%"}, []),
+    ({"own": "box", "text": "name", "stock": "in"}, [ONE]),
+    ({"text": "\u2028 "}, [ONE, PLAYED, TWELVE, TWO]),
+    ({"text": "x" * 5_000}, []),
+    ({"urn": "\U0001f0cf"}, []),
+]
+
+
+def test_listings_are_found_by_what_the_form_asks_for(client: FlaskClient, stock) -> None:
+    for wanted, found in FOUND:
+        assert find(client, **wanted) == found, wanted
 
 
 def test_names_are_found_however_they_are_written(client: FlaskClient, seller: Seller) -> None:
@@ -363,27 +363,27 @@ def test_a_hidden_listing_stays_hidden_when_its_price_is_updated(client: FlaskCl
     assert line(page(client, "/listings"), "urn:test:2")["data-hidden"] == "false"
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"urn": "urn:test:3"},
-        {"urn": "urn:nowhere"},
-        {"urn": ""},
-        {"urn": "\0"},
-        {"condition": "GOOD"},
-        {"condition": "shiny"},
-        {"condition": ""},
-        {"variants": "de"},
-    ],
-)
-@pytest.mark.parametrize("button", ["hide", "show"])
-def test_what_is_not_ones_own_is_not_found(client: FlaskClient, stock, button: str, wrong: dict[str, str]) -> None:
-    before = everything()
+NOT_ONES_OWN = [
     # The third item has a listing, which is another seller's.
-    form = {"csrf_token": csrf_token(client), "urn": "urn:test:1", "condition": "NEAR_MINT", "variants": "", **wrong}
-    soup = read(client.post(f"/listings/{button}", data=form), 404)
-    assert words(soup.select_one(".lead-sentence")) == "You have no such listing."
-    read(client.post(f"/listings/{button}", data={"csrf_token": form["csrf_token"]}), 404)
+    {"urn": "urn:test:3"},
+    {"urn": "urn:nowhere"},
+    {"urn": ""},
+    {"urn": "\0"},
+    {"condition": "GOOD"},
+    {"condition": "shiny"},
+    {"condition": ""},
+    {"variants": "de"},
+]
+
+
+@pytest.mark.parametrize("button", ["hide", "show"])
+def test_what_is_not_ones_own_is_not_found(client: FlaskClient, stock, button: str) -> None:
+    before, token = everything(), {"csrf_token": csrf_token(client)}
+    for wrong in NOT_ONES_OWN:
+        form = {**token, "urn": "urn:test:1", "condition": "NEAR_MINT", "variants": "", **wrong}
+        soup = read(client.post(f"/listings/{button}", data=form), 404)
+        assert words(soup.select_one(".lead-sentence")) == "You have no such listing.", wrong
+    read(client.post(f"/listings/{button}", data=token), 404)
     assert everything() == before
 
 

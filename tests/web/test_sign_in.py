@@ -150,42 +150,42 @@ def test_signing_in_leads_back_to_where_one_was(stranger: FlaskClient, seller: S
     assert (answer.status_code, answer.location) == (303, target)
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "https://evil.example/",
-        "http:evil.example",
-        "HTTPS://evil.example",
-        "//evil.example",
-        "///evil.example",
-        "////evil.example",
-        "/\\evil.example",
-        "\\/evil.example",
-        "\\\\evil.example",
-        "/\t/evil.example",
-        "/\r\n/evil.example",
-        "\t//evil.example",
-        " //evil.example",
-        " https://evil.example",
-        "/\u2028/evil.example",
-        "javascript:alert(1)",
-        "data:text/html,x",
-        "evil.example",
-        "@evil.example",
-        "//evil.example\\@localhost",
-        "//localhost@evil.example",
-        "//[",
-        "/\0",
-        "",
-    ],
-)
-def test_signing_in_does_not_lead_to_another_site(stranger: FlaskClient, client: FlaskClient, target: str) -> None:
+ELSEWHERE = [
+    "https://evil.example/",
+    "http:evil.example",
+    "HTTPS://evil.example",
+    "//evil.example",
+    "///evil.example",
+    "////evil.example",
+    "/\\evil.example",
+    "\\/evil.example",
+    "\\\\evil.example",
+    "/\t/evil.example",
+    "/\r\n/evil.example",
+    "\t//evil.example",
+    " //evil.example",
+    " https://evil.example",
+    "/\u2028/evil.example",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "evil.example",
+    "@evil.example",
+    "//evil.example\\@localhost",
+    "//localhost@evil.example",
+    "//[",
+    "/\0",
+    "",
+]
+
+
+def test_signing_in_does_not_lead_to_another_site(stranger: FlaskClient, client: FlaskClient) -> None:
     # The target is checked when the form is shown, when it is sent, and when the seller is already signed in.
-    form = read(stranger.get("/login", query_string={"next": target})).select_one("form")
-    assert form["action"] == "/login"
-    assert local_path(target) is None
-    answer = client.get("/login", query_string={"next": target})
-    assert (answer.status_code, answer.location) == (303, "/imports")
+    for target in ELSEWHERE:
+        form = read(stranger.get("/login", query_string={"next": target})).select_one("form")
+        assert form["action"] == "/login", target
+        assert local_path(target) is None, target
+        answer = client.get("/login", query_string={"next": target})
+        assert (answer.status_code, answer.location) == (303, "/imports"), target
 
 
 def test_a_place_that_was_put_into_the_form_is_looked_at_again(stranger: FlaskClient, seller: Seller) -> None:
