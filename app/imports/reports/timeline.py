@@ -102,9 +102,7 @@ def _list_later(one: ImportProgress, kin: Sequence[ImportProgress]) -> Iterator[
 
 
 def _by(one: ImportProgress, deed: Entry) -> str:
-    if deed.via == "api" and deed.actor_id == one.key.seller_id:
-        return f"by your {deed.actor}"
-    if deed.actor_id == one.key.seller_id:
-        return "by you"
-    # Who exactly is the business of operators.
-    return "by an operator"
+    if deed.actor_id != one.key.seller_id:
+        # Who exactly is the business of operators.
+        return "by an operator"
+    return f"by your {deed.actor}" if deed.via == "api" else "by you"
