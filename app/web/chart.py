@@ -35,10 +35,11 @@ def draw(pace: Pace) -> Chart | None:
         return None
     scale = WIDTH / pace.active_seconds
     top = _round_up(pace.peak)
-    steps = _steps(pace.columns, scale, HEIGHT / top)
+    edge = "".join(_steps(pace.columns, scale, HEIGHT / top))
+    line = f"M{_number(pace.columns[0].begin * scale)} {HEIGHT}{edge}"
     return Chart(
-        area=f"M{_number(pace.columns[0].begin * scale)} {HEIGHT}{''.join(steps)}V{HEIGHT}Z",
-        line=f"M{_number(pace.columns[0].begin * scale)} {HEIGHT}{''.join(steps)}",
+        area=f"{line}V{HEIGHT}Z",
+        line=line,
         pauses=[round(min(max(0.0, at * scale - _PAUSE_WIDTH / 2), WIDTH - _PAUSE_WIDTH), 1) for at in pace.pauses],
         pause_width=_PAUSE_WIDTH,
         top=top,
