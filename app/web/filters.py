@@ -108,7 +108,10 @@ def all_dealt_with(one: ImportProgress | ImportSeen) -> bool:
 
 
 def import_label(one: ImportProgress | ImportSeen) -> Label:
-    """The label of an import's status. It is red if most rows have failed or were not processed."""
+    """The label of an import's status. It is red if most rows have failed or were not processed, and are still so.
+
+    Failed rows that another import has taken up, or that were left out, count no more.
+    """
     if one.is_pausing:
         return _PAUSING_LABEL
     if one.is_undone and one.status == ImportStatus.COMPLETED:
@@ -117,14 +120,14 @@ def import_label(one: ImportProgress | ImportSeen) -> Label:
         return STATUS_LABELS[one.status]
     if all_dealt_with(one):
         return DEALT_WITH_LABEL
-    most_succeed = one.successful * 2 > one.total
+    left = one.total - one.successful - one.closed
+    most_succeed = left * 2 < one.total
     if one.kind == ImportKind.CHECK and one.failed:
         # Nothing has failed: a check that finds mistakes has done its work.
         words = f"{counted(one.failed, 'row')} would fail"
         return Label(words, "warning" if most_succeed else "danger", "alert")
     if most_succeed:
-        share = say_share(one.total - one.successful, one.total)
-        return Label(f"Failed: {share} of rows", "warning", "alert")
+        return Label(f"Failed: {say_share(left, one.total)} of rows", "warning", "alert")
     return STATUS_LABELS[one.status]
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import event
 
 from app.extensions import db
 from app.imports import commands
+from app.imports.fixes import engine
 from app.imports.worker import batch_job
 from app.models import Import, Seller
 from tests.factories import make_items, row, start, with_header
@@ -495,6 +496,21 @@ def test_red_is_for_an_import_of_which_most_rows_failed(
         label = shown.select_one(".pill")
         assert words(label) == pill
         assert f"tone-{tone}" in label["class"]
+
+
+def test_failed_rows_that_are_dealt_with_make_it_less_red(client: FlaskClient, seller: Seller) -> None:
+    make_items()
+    made = ended(seller, [row(), row(price="x"), row(price="x")])
+    pills = []
+    for line in (3, 4):
+        pills += page(client, address(made)).select("[data-state] .pill")
+        engine.leave_out(made, [line], "")
+    pills += page(client, address(made)).select("[data-state] .pill")
+    assert [(words(one), one["class"][1]) for one in pills] == [
+        ("Failed", "tone-danger"),
+        ("Failed: 33% of rows", "tone-warning"),
+        ("Dealt with", "tone-quiet"),
+    ]
 
 
 def test_a_batch_that_is_through_is_no_failure_however_many_rows_failed(client: FlaskClient, seller: Seller) -> None:
